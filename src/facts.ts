@@ -1,0 +1,109 @@
+/**
+ * What the gateway knows of a model: one schema for the catalogue, for a plugin's own models and for gateway.yaml.
+ * A new fact is a line here; the catalogue and the routing file can then both say it.
+ */
+import { type Static, Type } from "@sinclair/typebox";
+
+/** What to do with an input that is longer than the model takes. */
+export const LongInput = Type.Union(
+  [Type.Literal("reject"), Type.Literal("truncate"), Type.Literal("average")],
+  {
+    description:
+      "An input longer than the model takes: refused, cut to the limit, or cut into pieces whose vectors are averaged by tokens and normalised.",
+  },
+);
+export type LongInput = Static<typeof LongInput>;
+
+/** The sizes that `dimensions` may ask for: a list, or every size between two bounds. */
+export const DimensionsAllowed = Type.Union(
+  [
+    Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1 }),
+    Type.Object(
+      { min: Type.Integer({ minimum: 1 }), max: Type.Integer({ minimum: 1 }) },
+      { additionalProperties: false },
+    ),
+  ],
+  { description: "Sizes the model can be asked for: a list, or { min, max }." },
+);
+export type DimensionsAllowed = Static<typeof DimensionsAllowed>;
+
+const count = (description: string) => Type.Integer({ minimum: 1, description });
+
+/** Every fact is optional here, because each source says only what it knows; `ModelFacts` is the completed set. */
+export const KnownFacts = Type.Object(
+  {
+    dimensions: Type.Optional(count("Numbers in one embedding, unless a request asks for another size.")),
+    dimensions_allowed: Type.Optional(DimensionsAllowed),
+    dimensions_policy: Type.Optional(
+      Type.Union([Type.Literal("native"), Type.Literal("truncate")], {
+        description:
+          "native: only sizes the model makes itself. truncate: cut and renormalise; right only for models trained for it (Matryoshka).",
+      }),
+    ),
+    max_inputs: Type.Optional(count("Inputs in one call to the provider.")),
+    max_input_tokens: Type.Optional(count("Tokens in one input.")),
+    max_call_tokens: Type.Optional(count("Tokens in one call to the provider.")),
+    max_call_bytes: Type.Optional(count("Bytes of input text in one call to the provider.")),
+    price: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 1000, description: "USD per million input tokens." }),
+    ),
+    normalized: Type.Optional(
+      Type.Boolean({ description: "false: the provider's vectors are not of unit length, so the gateway normalises them." }),
+    ),
+    long_input: Type.Optional(LongInput),
+    tokenizer: Type.Optional(
+      Type.Union([Type.Literal("cl100k_base"), Type.Literal("o200k_base"), Type.Literal("p50k_base"), Type.Literal("r50k_base")], {
+        description: "The vocabulary that token arrays for this model are written in.",
+      }),
+    ),
+    token_ids: Type.Optional(
+      Type.Union([Type.Literal("native"), Type.Literal("decode")], {
+        description: "native: the provider takes token ids. decode: they are turned into text first.",
+      }),
+    ),
+    task_types: Type.Optional(
+      Type.Array(Type.String(), { description: "Task words that the model tells apart." }),
+    ),
+    wire_encoding: Type.Optional(
+      Type.Union([Type.Literal("float"), Type.Literal("base64")], {
+        description: "How vectors are asked of the provider; the client's own choice never decides it.",
+      }),
+    ),
+    reply_names: Type.Optional(
+      Type.Array(Type.String(), { description: "Names under which the provider's reply may speak of this model." }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type KnownFacts = Static<typeof KnownFacts>;
+
+/** The facts that every route has once it is built: what no source said has its safe default. */
+export interface ModelFacts extends KnownFacts {
+  readonly dimensions_policy: "native" | "truncate";
+  readonly max_inputs: number;
+  readonly normalized: boolean;
+  readonly long_input: LongInput;
+  readonly tokenizer: NonNullable<KnownFacts["tokenizer"]>;
+  readonly token_ids: "native" | "decode";
+  readonly wire_encoding: "float" | "base64";
+  readonly reply_names: readonly string[];
+}
+
+const DEFAULTS = {
+  dimensions_policy: "native",
+  max_inputs: 2048,
+  normalized: true,
+  long_input: "reject",
+  tokenizer: "cl100k_base",
+  token_ids: "decode",
+  wire_encoding: "float",
+  reply_names: [],
+} as const satisfies Partial<ModelFacts>;
+
+/**
+ * Completes what several sources know of a model; a later source wins over an earlier one, fact by fact.
+ * @param sources the plugin's own word, then the catalogue's, then the routing file's.
+ */
+export function completeFacts(...sources: readonly (KnownFacts | undefined)[]): ModelFacts {
+  return Object.assign({}, DEFAULTS, ...sources);
+}

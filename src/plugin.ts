@@ -1,0 +1,164 @@
+/**
+ * The contract between the gateway and a provider plugin: types and what they promise; nothing here survives compilation.
+ * Bundled plugins (plugins/) and files named in gateway.yaml live by the same contract and are handed the same host.
+ * When extending: a new member must be optional or answered by every plugin, and test/plugins/ must ask for it.
+ */
+import type { Static, TSchema, Type } from "@sinclair/typebox";
+import type { KnownFacts, LongInput } from "./facts";
+
+export type { KnownFacts, LongInput } from "./facts";
+
+/**
+ * A plugin file's default export. It is called once, with the host, and returns the provider it makes.
+ * Everything a plugin needs of the gateway comes through `host`, so that a plugin file imports types only:
+ * inside the executable there is no package called embedgate to import values from.
+ */
+export type Plugin = (host: Host) => Provider;
+
+/** One vendor's wire, before any configuration. */
+export interface Provider<Options extends TSchema = TSchema> {
+  /** The word that `plugin:` uses in gateway.yaml: lower case, digits and dashes. */
+  readonly id: string;
+  /**
+   * The schema of this plugin's own keys under `providers.<name>`, checked before `open`. An object schema; unknown keys are refused.
+   * `plugin`, `timeout_ms`, `retries` and `concurrency` are the gateway's and never reach the plugin.
+   */
+  readonly options: Options;
+  /** Request fields beyond OpenAI's that this wire takes (`input_type`, …). A field that no plugin declares is refused with 400. */
+  readonly fields?: Readonly<Record<string, TSchema>>;
+  /** Calls at once when the routing file does not say: `concurrency`. */
+  readonly concurrency?: number;
+  /** Called once for each provider in the routing file. It must not wait for anything: connect and load on the first call. */
+  open(options: Static<Options>): Upstream;
+}
+
+/** One configured provider. */
+export interface Upstream {
+  /** What this plugin knows of a model itself. The catalogue and the routing file are asked too, and win. */
+  describe?(model: string): KnownFacts | undefined;
+  /**
+   * Embeds at most `max_inputs` inputs in one call to the vendor. It does not split, retry, normalise or cache: the gateway does.
+   * It must return one vector for each input and say truly which input each belongs to; the gateway proves it before use.
+   * Anything else is thrown as `host.failure(kind, message)`; any other throw is a fault of the plugin.
+   */
+  embed(call: EmbedCall): Promise<EmbedReply>;
+  /** Frees what `embed` took: connections, workers. No call is under way when it is called. */
+  close?(): Promise<void>;
+}
+
+/** One text, or the ids of one text's tokens. Ids come only where the model's `token_ids` is `native`. */
+export type Input = string | Uint32Array;
+
+export interface EmbedCall {
+  /** The model's name at the vendor. */
+  readonly model: string;
+  readonly inputs: readonly Input[];
+  /** Present only when the vendor itself is to make another size than its own. */
+  readonly dimensions: number | undefined;
+  /** The caller's end user, as the OpenAI field means it. */
+  readonly user: string | undefined;
+  /** The request's values for the fields that this plugin declared, checked against their schemas. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** The request's `extra_body`: merged into the body that goes to the vendor, under everything the plugin itself sets. */
+  readonly extraBody: Readonly<Record<string, unknown>>;
+  /** What to do with an input past the model's limit, for a plugin that counts tokens itself. Others may ignore it. */
+  readonly longInput: LongInput;
+  /** How to ask for vectors, where the wire knows both. */
+  readonly wireEncoding: "float" | "base64";
+  /** Fires when the attempt's time is over or the client has gone. */
+  readonly signal: AbortSignal;
+}
+
+export interface EmbedReply {
+  /** One for each input, in any order. `index` is the place in `call.inputs`; a wire without an index gives the place in its list. */
+  readonly vectors: readonly IndexedVector[];
+  /** The model's name as the reply gave it, where the wire has one: a different model of the catalogue is refused. */
+  readonly model?: string;
+  /** Tokens of all inputs together; undefined where nobody knows (the gateway then estimates, and says so). */
+  readonly tokens: number | undefined;
+  /** Where `tokens` came from: the reply's body, its headers, or counted with the model's own tokenizer. */
+  readonly tokensSource: "provider" | "header" | "counted";
+  /** Places in `call.inputs` of the texts that were cut to the limit. */
+  readonly truncated?: readonly number[];
+  /** Places in `call.inputs` of the texts that were embedded in pieces and averaged. */
+  readonly averaged?: readonly number[];
+}
+
+export interface IndexedVector {
+  readonly index: number;
+  readonly values: Float32Array;
+}
+
+/** What the gateway gives a plugin. */
+export interface Host {
+  /** TypeBox's builder, for `options`, `fields` and replies. */
+  readonly t: typeof Type;
+  /** Returns its argument; it is there so that TypeScript infers the options' type. */
+  provider<Options extends TSchema>(provider: Provider<Options>): Provider;
+  /**
+   * POSTs a JSON body and returns the answer's bytes. Any status but 2xx is thrown as the failure it means
+   * (429 overloaded, 401/403 unauthorized, 404 not_found, other 4xx invalid, 5xx unavailable), with `explain`'s correction.
+   * Redirects are not followed. What the caller sees of an error is cleared of the headers' secrets.
+   */
+  post(call: PostCall): Promise<Posted>;
+  /** Parses bytes as JSON and checks them against `schema`; a breach is thrown as `malformed`, naming the place. */
+  read<Schema extends TSchema>(schema: Schema, bytes: Uint8Array): Static<Schema>;
+  /** A vector from what JSON carries: numbers, or base64 of little-endian float32. A breach is thrown as `malformed`. */
+  vector(value: readonly number[] | string): Float32Array;
+  /** An error the gateway understands: it decides by `kind` whether to try again, elsewhere, or tell the caller. */
+  failure(kind: FailureKind, message: string, about?: FailureAbout): Error;
+  /** Resolves after `ms`, or rejects when `signal` fires. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** A number in [0, 1). */
+  random(): number;
+}
+
+export interface PostCall {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+  readonly signal: AbortSignal;
+  /** Reads the vendor's error body, for what the status alone does not tell. Undefined: the status decides. */
+  readonly explain?: (refusal: Posted) => Explanation | undefined;
+}
+
+export interface Posted {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly bytes: Uint8Array;
+}
+
+export interface Explanation extends FailureAbout {
+  readonly kind?: FailureKind;
+  /** The vendor's words for what was wrong. */
+  readonly message?: string;
+}
+
+export interface FailureAbout {
+  /** The place in `call.inputs` of the one input at fault. */
+  readonly input?: number;
+  /** The request field at fault, by OpenAI's name. */
+  readonly field?: string;
+  /** When the vendor wants to be asked again. */
+  readonly retryAfterMs?: number;
+  readonly cause?: unknown;
+}
+
+/**
+ * invalid: the request is wrong and will stay so · input_too_long: one input is over the model's limit ·
+ * too_many_tokens: the call is over the vendor's limit, a smaller one may pass · unauthorized: our key was refused ·
+ * not_found: the vendor has no such model · overloaded: the vendor limits us · unavailable: down, or the connection broke ·
+ * timeout: no answer in time · malformed: an answer that is not what the wire promises
+ */
+export type FailureKind =
+  | "invalid"
+  | "input_too_long"
+  | "too_many_tokens"
+  | "unauthorized"
+  | "not_found"
+  | "overloaded"
+  | "unavailable"
+  | "timeout"
+  | "malformed";
