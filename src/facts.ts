@@ -86,10 +86,10 @@ export interface ModelFacts extends KnownFacts {
   readonly tokenizer: NonNullable<KnownFacts["tokenizer"]>;
   readonly token_ids: "native" | "decode";
   readonly wire_encoding: "float" | "base64";
-  readonly reply_names: readonly string[];
+  readonly reply_names: string[];
 }
 
-const DEFAULTS = {
+const DEFAULTS: ModelFacts = {
   dimensions_policy: "native",
   max_inputs: 2048,
   normalized: true,
@@ -98,7 +98,7 @@ const DEFAULTS = {
   token_ids: "decode",
   wire_encoding: "float",
   reply_names: [],
-} as const satisfies Partial<ModelFacts>;
+};
 
 /**
  * Completes what several sources know of a model; a later source wins over an earlier one, fact by fact.
