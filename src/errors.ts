@@ -22,9 +22,27 @@ const server = "server_error";
 const KINDS = {
   // What the caller sent.
   invalid: { status: 400, type: request, code: null, retry: false, fallBack: false },
-  input_too_long: { status: 400, type: request, code: "context_length_exceeded", retry: false, fallBack: false },
-  unsupported_dimensions: { status: 400, type: request, code: "unsupported_dimensions", retry: false, fallBack: false },
-  embeddings_unsupported: { status: 400, type: request, code: "embeddings_unsupported", retry: false, fallBack: false },
+  input_too_long: {
+    status: 400,
+    type: request,
+    code: "context_length_exceeded",
+    retry: false,
+    fallBack: false,
+  },
+  unsupported_dimensions: {
+    status: 400,
+    type: request,
+    code: "unsupported_dimensions",
+    retry: false,
+    fallBack: false,
+  },
+  embeddings_unsupported: {
+    status: 400,
+    type: request,
+    code: "embeddings_unsupported",
+    retry: false,
+    fallBack: false,
+  },
   no_key: { status: 401, type: request, code: "invalid_api_key", retry: false, fallBack: false },
   wrong_key: { status: 401, type: request, code: "invalid_api_key", retry: false, fallBack: false },
   forbidden: { status: 403, type: request, code: "forbidden", retry: false, fallBack: false },
@@ -32,19 +50,39 @@ const KINDS = {
   unknown_path: { status: 404, type: request, code: "unknown_url", retry: false, fallBack: false },
   wrong_method: { status: 405, type: request, code: "method_not_allowed", retry: false, fallBack: false },
   too_large: { status: 413, type: request, code: "payload_too_large", retry: false, fallBack: false },
-  wrong_media_type: { status: 415, type: request, code: "unsupported_media_type", retry: false, fallBack: false },
+  wrong_media_type: {
+    status: 415,
+    type: request,
+    code: "unsupported_media_type",
+    retry: false,
+    fallBack: false,
+  },
   // The client closed the connection: 499 is seen in the ledger only.
   cancelled: { status: 499, type: request, code: "client_closed_request", retry: false, fallBack: false },
   // What the provider did. Our own key refused there is never the caller's 401: it is our service that is unavailable.
-  too_many_tokens: { status: 400, type: request, code: "max_tokens_per_request", retry: false, fallBack: false },
+  too_many_tokens: {
+    status: 400,
+    type: request,
+    code: "max_tokens_per_request",
+    retry: false,
+    fallBack: false,
+  },
   not_found: { status: 404, type: request, code: "model_not_found", retry: false, fallBack: false },
   unauthorized: { status: 503, type: server, code: "upstream_unavailable", retry: false, fallBack: true },
   overloaded: { status: 503, type: server, code: "upstream_unavailable", retry: true, fallBack: true },
   unavailable: { status: 503, type: server, code: "upstream_unavailable", retry: true, fallBack: true },
   timeout: { status: 504, type: server, code: "upstream_timeout", retry: true, fallBack: true },
+  // The request's own time is over: no attempt is left in it.
+  deadline: { status: 504, type: server, code: "upstream_timeout", retry: false, fallBack: false },
   malformed: { status: 502, type: server, code: "upstream_malformed", retry: true, fallBack: true },
   // What we did.
-  database_unavailable: { status: 503, type: server, code: "database_unavailable", retry: false, fallBack: false },
+  database_unavailable: {
+    status: 503,
+    type: server,
+    code: "database_unavailable",
+    retry: false,
+    fallBack: false,
+  },
   internal: { status: 500, type: server, code: "internal_error", retry: false, fallBack: false },
 } as const satisfies Record<FailureKind, Meaning> & Record<string, Meaning>;
 
@@ -57,6 +95,8 @@ export interface About {
   /** The place among the inputs of the one at fault; a plugin's counts in its own call, the spine's in the request. */
   readonly input?: number;
   readonly retryAfterMs?: number;
+  /** The method that the path does answer. */
+  readonly allowed?: string;
   readonly cause?: unknown;
 }
 
@@ -67,6 +107,7 @@ export class GatewayError extends Error {
   readonly field: string | undefined;
   readonly input: number | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly allowed: string | undefined;
 
   constructor(kind: ErrorKind, message: string, about: About = {}) {
     super(message, { cause: about.cause });
@@ -74,6 +115,7 @@ export class GatewayError extends Error {
     this.field = about.field;
     this.input = about.input;
     this.retryAfterMs = about.retryAfterMs;
+    this.allowed = about.allowed;
   }
 
   get meaning(): Meaning {
@@ -84,7 +126,11 @@ export class GatewayError extends Error {
 /** Any thrown value as one of ours: what nobody foresaw is `internal`, with its own words kept from the caller. */
 export function asGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
-  return new GatewayError("internal", "Something went wrong inside the gateway. The log has the request's id.", {
-    cause: thrown,
-  });
+  return new GatewayError(
+    "internal",
+    "Something went wrong inside the gateway. The log has the request's id.",
+    {
+      cause: thrown,
+    },
+  );
 }

@@ -48,12 +48,15 @@ export const KnownFacts = Type.Object(
       Type.Number({ minimum: 0, maximum: 1000, description: "USD per million input tokens." }),
     ),
     normalized: Type.Optional(
-      Type.Boolean({ description: "false: the provider's vectors are not of unit length, so the gateway normalises them." }),
+      Type.Boolean({
+        description: "false: the provider's vectors are not of unit length, so the gateway normalises them.",
+      }),
     ),
     long_input: Type.Optional(LongInput),
     tokenizer: Type.Optional(
-      Type.Union([Type.Literal("cl100k_base"), Type.Literal("o200k_base"), Type.Literal("p50k_base"), Type.Literal("r50k_base")], {
-        description: "The vocabulary that token arrays for this model are written in.",
+      Type.Literal("cl100k_base", {
+        description:
+          "The vocabulary that token arrays for this model are written in (src/tokens/vocabulary.ts).",
       }),
     ),
     token_ids: Type.Optional(
@@ -70,7 +73,9 @@ export const KnownFacts = Type.Object(
       }),
     ),
     reply_names: Type.Optional(
-      Type.Array(Type.String(), { description: "Names under which the provider's reply may speak of this model." }),
+      Type.Array(Type.String(), {
+        description: "Names under which the provider's reply may speak of this model.",
+      }),
     ),
   },
   { additionalProperties: false },

@@ -26,6 +26,8 @@ export interface Provider<Options extends TSchema = TSchema> {
   readonly options: Options;
   /** Request fields beyond OpenAI's that this wire takes (`input_type`, …). A field that no plugin declares is refused with 400. */
   readonly fields?: Readonly<Record<string, TSchema>>;
+  /** true: the plugin counts tokens with the model's own tokenizer and applies `longInput`. false: the gateway counts before it sends. */
+  readonly countsTokens?: boolean;
   /** Calls at once when the routing file does not say: `concurrency`. */
   readonly concurrency?: number;
   /** Called once for each provider in the routing file. It must not wait for anything: connect and load on the first call. */

@@ -1,0 +1,9 @@
+/**
+ * The only list of bundled plugins, a line each. A bundled plugin gets nothing that a file named in gateway.yaml would not get.
+ */
+import type { Plugin } from "../src/plugin";
+import fake from "./fake";
+import local from "./local/index";
+import openai from "./openai";
+
+export const PLUGINS: Readonly<Record<string, Plugin>> = { local, openai, fake };

@@ -1,0 +1,40 @@
+/** `embedgate models`: what the routing file serves, with the facts that apply once the catalogue is counted in. */
+import { buildRoutes } from "../route";
+import { openProviders } from "../upstream/open";
+import { configured } from "./configured";
+import { table } from "./table";
+
+export async function listModels(options: {
+  readonly config?: string;
+  readonly json?: boolean;
+}): Promise<number> {
+  const config = await configured(options.config, { notes: false });
+  if (!config) return 1;
+  const providers = openProviders(config);
+  try {
+    const models = buildRoutes(
+      config,
+      providers.byName,
+      (name) => config.providers.get(name)?.provider.id ?? "",
+    ).list();
+    if (options.json)
+      console.log(
+        JSON.stringify(
+          models.map(({ id, facts, providerName }) => ({ id, provider: providerName, ...facts })),
+        ),
+      );
+    else {
+      const rows = models.map(({ id, facts, providerName }) => [
+        id,
+        providerName,
+        facts?.dimensions ?? "?",
+        facts?.max_input_tokens ?? "?",
+        facts?.price ?? "?",
+      ]);
+      console.log(table([["MODEL", "PROVIDER", "DIMENSIONS", "TOKENS AN INPUT", "USD A MILLION"], ...rows]));
+    }
+    return 0;
+  } finally {
+    await providers.close();
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Opens the one SQLite database: pragmas, migrations, and the way to write that never blocks the event loop on a lock.
+ * What the tables hold belongs to their own files (src/keys.ts, src/ledger.ts).
+ */
+import { Database } from "bun:sqlite";
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { GatewayError } from "../errors";
+import type { Outside } from "../outside";
+import { MIGRATIONS } from "./migrations";
+
+export interface Store {
+  readonly database: Database;
+  /** Runs `work` in one transaction, again while another process holds the lock. @throws GatewayError database_unavailable */
+  write<T>(work: () => T): Promise<T>;
+  /** @throws GatewayError database_unavailable when the file cannot be read */
+  check(): void;
+  close(): void;
+}
+
+const LOCK_WAIT_MS = 5_000;
+
+/**
+ * @param path a file, made with its folder if absent, or ":memory:"
+ * @throws GatewayError database_unavailable
+ */
+export async function openStore(
+  path: string,
+  outside: Pick<Outside, "sleep" | "monotonic" | "random">,
+): Promise<Store> {
+  let database: Database;
+  try {
+    if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+    database = new Database(path, { create: true, strict: true, safeIntegers: true });
+    // No busy handler: SQLite would sleep inside the call and stop every request. `write` waits outside it instead.
+    database.run("PRAGMA busy_timeout = 0");
+  } catch (cause) {
+    throw unavailable(`The database ${path} cannot be opened`, cause);
+  }
+  const write = <T>(work: () => T) => patiently(() => database.transaction(work).immediate(), outside);
+  try {
+    // WAL: readers (`embedgate usage`) never wait for the gateway. It stays set in the file.
+    await patiently(() => database.run("PRAGMA journal_mode = WAL"), outside);
+    // NORMAL keeps every committed row through a crash of the process; only a power cut can take the last ones.
+    database.run("PRAGMA synchronous = NORMAL");
+    database.run("PRAGMA foreign_keys = ON");
+    await write(() => migrate(database));
+  } catch (cause) {
+    database.close();
+    throw cause instanceof GatewayError ? cause : unavailable(`The database ${path} cannot be used`, cause);
+  }
+  const countSteps = database.query("SELECT count(*) FROM sqlite_schema");
+  return {
+    database,
+    write,
+    check() {
+      try {
+        countSteps.get();
+      } catch (cause) {
+        throw unavailable("The database cannot be read", cause);
+      }
+    },
+    close: () => database.close(),
+  };
+}
+
+function migrate(database: Database): void {
+  const row = database.query<{ user_version: bigint }, []>("PRAGMA user_version").get();
+  const version = Number(row?.user_version ?? 0);
+  if (version > MIGRATIONS.length) {
+    throw new GatewayError(
+      "database_unavailable",
+      `The database is of a newer embedgate (version ${version}, this one knows ${MIGRATIONS.length}): use that one, or another database.`,
+    );
+  }
+  for (const step of MIGRATIONS.slice(version)) database.run(step);
+  database.run(`PRAGMA user_version = ${MIGRATIONS.length}`);
+}
+
+async function patiently<T>(
+  work: () => T,
+  outside: Pick<Outside, "sleep" | "monotonic" | "random">,
+): Promise<T> {
+  const giveUpAt = outside.monotonic() + LOCK_WAIT_MS;
+  for (;;) {
+    try {
+      return work();
+    } catch (cause) {
+      if (cause instanceof GatewayError) throw cause;
+      if (!isLocked(cause)) throw unavailable("The database refused a write", cause);
+      if (outside.monotonic() >= giveUpAt)
+        throw unavailable("The database is locked by another process", cause);
+      // Jitter, so that two waiting processes do not meet again and again.
+      await outside.sleep(2 + outside.random() * 10);
+    }
+  }
+}
+
+function isLocked(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && /^SQLITE_(BUSY|LOCKED)/.test(String(cause.code));
+}
+
+function unavailable(what: string, cause: unknown): GatewayError {
+  const reason = cause instanceof Error ? `: ${cause.message}` : "";
+  return new GatewayError("database_unavailable", `${what}${reason}.`, { cause });
+}

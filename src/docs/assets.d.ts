@@ -1,0 +1,9 @@
+/** Files that the executable carries: importing one `with { type: "file" }` gives its path. */
+declare module "swagger-ui-dist/swagger-ui-bundle.js" {
+  const path: string;
+  export default path;
+}
+declare module "swagger-ui-dist/swagger-ui.css" {
+  const path: string;
+  export default path;
+}

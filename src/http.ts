@@ -1,0 +1,150 @@
+/**
+ * The door: the only file that assembles Elysia. Who asks comes first, then the path's own work; every error leaves in the dialect's
+ * envelope. A new path is a line in `createDoor`, with its words for the document in src/docs.ts.
+ */
+import { Elysia } from "elysia";
+import type { Auth } from "./auth";
+import { readJsonBody } from "./body";
+import { encodeError } from "./dialects/openai";
+import { OPERATIONS } from "./docs/operations";
+import { docs } from "./docs/swagger";
+import type { Caller } from "./domain";
+import type { Answer, Arrival } from "./embed";
+import { asGatewayError, GatewayError } from "./errors";
+import { listModels, showModel } from "./models";
+import type { Outside } from "./outside";
+import type { Routes } from "./route";
+
+export interface DoorParts {
+  readonly auth: Auth;
+  readonly routes: Routes;
+  readonly outside: Outside;
+  readonly startedAt: number;
+  /** @throws GatewayError when requests cannot be answered now */
+  readonly checkReady: () => void;
+  readonly embed: (arrival: Arrival) => Promise<Answer>;
+}
+
+/** The part of Bun's server that a handler needs. */
+interface RequestTimer {
+  timeout(request: Request, seconds: number): void;
+}
+
+interface Visit {
+  readonly request: Request;
+  readonly server: RequestTimer | null;
+}
+
+type Work = (visit: Visit, caller: Caller, requestId: string) => Promise<Answer> | Answer;
+
+export type Door = ReturnType<typeof createDoor>;
+
+export function createDoor(parts: DoorParts) {
+  const { auth, routes, outside, startedAt } = parts;
+
+  /** A path that only known callers may use. */
+  const known =
+    (work: Work) =>
+    ({ request, server }: Visit) =>
+      respond({ request, server }, (visit, requestId) => work(visit, auth.identify(request), requestId));
+
+  async function respond(
+    visit: Visit,
+    work: (visit: Visit, requestId: string) => Promise<Answer> | Answer,
+  ): Promise<Response> {
+    const requestId = `req_${outside.randomBytes(16).toHex()}`;
+    const began = outside.monotonic();
+    const headers = new Headers({ "content-type": "application/json", "x-request-id": requestId });
+    let status = 200;
+    let body: string;
+    try {
+      const answer = await work(visit, requestId);
+      body = answer.body;
+      for (const [name, value] of Object.entries(answer.headers)) headers.set(name, value);
+    } catch (thrown) {
+      const error = asGatewayError(thrown);
+      if (error !== thrown)
+        outside.log("error", "a request ended in a fault", { request: requestId, cause: String(thrown) });
+      status = error.meaning.status;
+      body = encodeError(error);
+      setErrorHeaders(headers, error);
+    }
+    headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
+    return new Response(body, { status, headers });
+  }
+
+  const failing = (error: GatewayError) => (visit: Visit) =>
+    respond(visit, () => {
+      throw error;
+    });
+
+  const embeddings: Work = ({ request, server }, caller, requestId) => {
+    // Bun would cut a slow answer off after 10 s; the request has its own deadline.
+    server?.timeout(request, 0);
+    return parts.embed({ requestId, caller, body: () => readJsonBody(request), clientGone: request.signal });
+  };
+
+  const model: Work = ({ request }) => showModel(routes, modelIdOf(request), startedAt);
+  const noSuchPath = new GatewayError(
+    "unknown_path",
+    "There is no such path here. /swagger lists the paths there are.",
+  );
+
+  return (
+    new Elysia({ normalize: false })
+      .onError(({ error, code, request }) =>
+        code === "NOT_FOUND"
+          ? failing(noSuchPath)({ request, server: null })
+          : failing(asGatewayError(error))({ request, server: null }),
+      )
+      .use(docs())
+      .post("/v1/embeddings", known(embeddings), { parse: "none", detail: OPERATIONS.createEmbeddings })
+      .all("/v1/embeddings", failing(wrongMethod("POST")), { parse: "none", detail: { hide: true } })
+      .get(
+        "/v1/models",
+        known(() => listModels(routes, startedAt)),
+        { detail: OPERATIONS.listModels },
+      )
+      .all("/v1/models", failing(wrongMethod("GET")), { parse: "none", detail: { hide: true } })
+      .get("/v1/models/:model", known(model), { detail: OPERATIONS.showModel })
+      .all("/v1/models/:model", failing(wrongMethod("GET")), { parse: "none", detail: { hide: true } })
+      // Ids hold slashes (`openai/text-embedding-3-small`), which clients send escaped or not.
+      .get("/v1/models/*", known(model), { detail: { hide: true } })
+      .get("/healthz", (visit) => respond(visit, () => plain({ status: "ok" })), {
+        detail: OPERATIONS.health,
+      })
+      .get("/readyz", (visit) => respond(visit, () => ready()), { detail: OPERATIONS.readiness })
+      .get("/", () => Response.redirect("/swagger", 302), { detail: { hide: true } })
+  );
+
+  function ready(): Answer {
+    parts.checkReady();
+    return plain({
+      status: "ready",
+      models: routes.list().filter(({ embeddings: embeds }) => embeds).length,
+    });
+  }
+}
+
+const plain = (value: unknown): Answer => ({ body: JSON.stringify(value), headers: {} });
+
+const wrongMethod = (allowed: string) =>
+  new GatewayError("wrong_method", `This path answers ${allowed} only.`, { allowed });
+
+function setErrorHeaders(headers: Headers, error: GatewayError): void {
+  const { status } = error.meaning;
+  if (status === 401) headers.set("www-authenticate", "Bearer");
+  if (error.allowed !== undefined) headers.set("allow", error.allowed);
+  if (error.retryAfterMs !== undefined && (status === 429 || status === 503)) {
+    headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
+  }
+}
+
+function modelIdOf(request: Request): string {
+  const escaped = new URL(request.url).pathname.slice("/v1/models/".length);
+  try {
+    return decodeURIComponent(escaped);
+  } catch {
+    return escaped;
+  }
+}

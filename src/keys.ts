@@ -1,0 +1,161 @@
+/**
+ * API keys as state in the database: made, listed, rotated, revoked, looked up. The secret is returned once and kept as a hash.
+ * The command line and the admin API call these same functions.
+ */
+import type { Store } from "./db/open";
+import { GatewayError } from "./errors";
+import type { Outside } from "./outside";
+
+export interface NewKey {
+  readonly id: string;
+  /** The secret: shown once, never again. */
+  readonly key: string;
+  readonly name: string;
+  readonly workspace: string;
+}
+
+export interface ListedKey {
+  readonly id: string;
+  readonly name: string;
+  readonly workspace: string;
+  /** The start of the newest secret, to tell keys apart. */
+  readonly hint: string;
+  readonly created_at: number;
+  readonly revoked_at: number | null;
+  /** When the secret before a rotation stops working; null where none is in its grace. */
+  readonly old_secret_until: number | null;
+}
+
+export interface KnownKey {
+  readonly keyId: string;
+  readonly workspace: string;
+}
+
+export interface Keys {
+  create(name: string, workspace: string): Promise<NewKey>;
+  list(): readonly ListedKey[];
+  /** A new secret for the same key; older ones work for `graceMs` more. @throws GatewayError invalid */
+  rotate(id: string, graceMs: number): Promise<NewKey>;
+  /** @throws GatewayError invalid */
+  revoke(id: string): Promise<void>;
+  /** The live key that this secret opens. Reads the database, so that a key made by another process is known at once. */
+  find(secret: string): KnownKey | undefined;
+  /** Whether a key was ever made, revoked ones included: from then on the gateway is never open again. */
+  everMade(): boolean;
+}
+
+export const DEFAULT_WORKSPACE = "default";
+const PREFIX = "eg-";
+
+interface KeyRow {
+  id: string;
+  name: string;
+  workspace: string;
+  created_at: bigint;
+  revoked_at: bigint | null;
+  hint: string;
+  old_secret_until: bigint | null;
+}
+
+export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomBytes">): Keys {
+  const { database, write } = store;
+  const insertKey = database.query(
+    "INSERT INTO keys (id, name, workspace, created_at) VALUES ($id, $name, $workspace, $now)",
+  );
+  const insertSecret = database.query(
+    "INSERT INTO key_secrets (hash, key_id, hint, created_at) VALUES ($hash, $id, $hint, $now)",
+  );
+  const expireSecrets = database.query(
+    "UPDATE key_secrets SET expires_at = min(coalesce(expires_at, $until), $until) WHERE key_id = $id",
+  );
+  const selectLive = database.query<{ name: string; workspace: string }, { id: string }>(
+    "SELECT name, workspace FROM keys WHERE id = $id AND revoked_at IS NULL",
+  );
+  const markRevoked = database.query(
+    "UPDATE keys SET revoked_at = $now WHERE id = $id AND revoked_at IS NULL",
+  );
+  const selectAny = database.query("SELECT 1 FROM keys LIMIT 1");
+  const selectByHash = database.query<
+    { key_id: string; workspace: string },
+    { hash: Uint8Array; now: number }
+  >(
+    `SELECT s.key_id, k.workspace FROM key_secrets s JOIN keys k ON k.id = s.key_id
+     WHERE s.hash = $hash AND k.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > $now)`,
+  );
+  const selectAll = database.query<KeyRow, { now: number }>(
+    `SELECT k.*,
+       (SELECT hint FROM key_secrets WHERE key_id = k.id ORDER BY created_at DESC, expires_at IS NOT NULL LIMIT 1) AS hint,
+       (SELECT max(expires_at) FROM key_secrets WHERE key_id = k.id AND expires_at > $now) AS old_secret_until
+     FROM keys k ORDER BY k.created_at, k.id`,
+  );
+
+  function newSecret(): { key: string; hash: Uint8Array; hint: string } {
+    const key = PREFIX + outside.randomBytes(32).toBase64({ alphabet: "base64url", omitPadding: true });
+    return { key, hash: sha256(key), hint: `${key.slice(0, PREFIX.length + 4)}…` };
+  }
+
+  const unknown = (id: string) =>
+    new GatewayError("invalid", `There is no live key "${id}": 'embedgate keys list' shows them.`);
+
+  return {
+    async create(name, workspace) {
+      checkName("name", name);
+      checkName("workspace", workspace);
+      const id = `key_${outside.randomBytes(9).toBase64({ alphabet: "base64url" })}`;
+      const { key, hash, hint } = newSecret();
+      const now = outside.now();
+      await write(() => {
+        insertKey.run({ id, name, workspace, now });
+        insertSecret.run({ hash, id, hint, now });
+      });
+      return { id, key, name, workspace };
+    },
+    list() {
+      return selectAll.all({ now: outside.now() }).map((row) => ({
+        id: row.id,
+        name: row.name,
+        workspace: row.workspace,
+        hint: row.hint,
+        created_at: Number(row.created_at),
+        revoked_at: row.revoked_at === null ? null : Number(row.revoked_at),
+        old_secret_until: row.old_secret_until === null ? null : Number(row.old_secret_until),
+      }));
+    },
+    async rotate(id, graceMs) {
+      const { key, hash, hint } = newSecret();
+      const now = outside.now();
+      return write(() => {
+        const live = selectLive.get({ id });
+        if (!live) throw unknown(id);
+        expireSecrets.run({ id, until: now + graceMs });
+        insertSecret.run({ hash, id, hint, now });
+        return { id, key, name: live.name, workspace: live.workspace };
+      });
+    },
+    async revoke(id) {
+      await write(() => {
+        if (markRevoked.run({ id, now: outside.now() }).changes === 0) throw unknown(id);
+      });
+    },
+    find(secret) {
+      const row = selectByHash.get({ hash: sha256(secret), now: outside.now() });
+      return row ? { keyId: row.key_id, workspace: row.workspace } : undefined;
+    },
+    everMade: () => selectAny.get() !== null,
+  };
+}
+
+function sha256(text: string): Uint8Array {
+  return new Bun.CryptoHasher("sha256").update(text).digest();
+}
+
+function checkName(what: string, value: string): void {
+  if (/^[^\p{C}]{1,200}$/u.test(value) && value.trim() === value) return;
+  throw new GatewayError(
+    "invalid",
+    `The ${what} must have 1 to 200 printable characters, and no space at its ends.`,
+    {
+      field: what,
+    },
+  );
+}

@@ -1,0 +1,50 @@
+/**
+ * The world outside the process, passed in: clock, network, randomness, log. Tests and the simulator pass their own.
+ * Nothing else in src/ or plugins/ may ask for the time, a timer, a random number or a connection.
+ */
+export interface Outside {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Milliseconds from some start, never going back: for latencies. */
+  readonly monotonic: () => number;
+  /** Resolves after `ms`; rejects with the signal's reason when it fires first. */
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** Unguessable bytes, for keys and ids. */
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly log: (level: LogLevel, message: string, about?: Readonly<Record<string, unknown>>) => void;
+}
+
+export type LogLevel = "info" | "warn" | "error";
+
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/** One line of JSON on standard error, so that standard output stays for what was asked for. */
+function log(level: LogLevel, message: string, about: Readonly<Record<string, unknown>> = {}): void {
+  console.error(JSON.stringify({ time: new Date().toISOString(), level, message, ...about }));
+}
+
+export const realOutside: Outside = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep,
+  fetch: (url, init) => fetch(url, init),
+  random: () => Math.random(),
+  randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+  log,
+};

@@ -1,0 +1,78 @@
+/**
+ * What a plugin is given of the gateway: the `Host` of src/plugin.ts, made once from the world outside.
+ * Bundled and outside plugins get this same object; what it lacks, no plugin can have.
+ */
+import { type TSchema, Type } from "@sinclair/typebox";
+import type { TypeCheck } from "@sinclair/typebox/compiler";
+import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { explainBreach } from "../dialects/explain";
+import { GatewayError } from "../errors";
+import type { Outside } from "../outside";
+import type { FailureAbout, FailureKind, Host, PostCall, Provider } from "../plugin";
+import { post } from "./post";
+
+export function createHost(outside: Outside): Host {
+  const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>();
+
+  function checkOf<Schema extends TSchema>(schema: Schema): TypeCheck<Schema> {
+    const known = compiled.get(schema);
+    if (known) return known as TypeCheck<Schema>;
+    const check = TypeCompiler.Compile(schema);
+    compiled.set(schema, check);
+    return check;
+  }
+
+  return {
+    t: Type,
+    provider: <Options extends TSchema>(provider: Provider<Options>): Provider => provider,
+    post: (call: PostCall) => post(call, outside),
+    read(schema, bytes) {
+      const value = parse(bytes);
+      const check = checkOf(schema);
+      if (check.Check(value)) return value;
+      throw malformed(`its reply is not what its wire promises: ${explainBreach(check, value).message}`);
+    },
+    vector: (value) => (typeof value === "string" ? fromBase64(value) : fromNumbers(value)),
+    failure: (kind: FailureKind, message: string, about?: FailureAbout) =>
+      new GatewayError(kind, message, about),
+    sleep: outside.sleep,
+    now: outside.now,
+    random: outside.random,
+  };
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    const start = new TextDecoder().decode(bytes.subarray(0, 100)).replace(/\s+/g, " ").trim();
+    throw malformed(`its reply is not JSON, it starts "${start}"`, cause);
+  }
+}
+
+function fromNumbers(values: readonly number[]): Float32Array {
+  const vector = new Float32Array(values.length);
+  for (const [i, value] of values.entries()) {
+    // Float32Array turns null into 0 and "1" into 1: what is not a number must not become one.
+    if (typeof value !== "number")
+      throw malformed(`a vector holds ${JSON.stringify(value)} where a number belongs`);
+    vector[i] = value;
+  }
+  return vector;
+}
+
+/** Little-endian float32, as all vendors send it and as every processor that Bun runs on keeps it. */
+function fromBase64(text: string): Float32Array {
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = Uint8Array.fromBase64(text);
+  } catch (cause) {
+    throw malformed("a vector is not valid base64", cause);
+  }
+  if (bytes.byteLength % 4 !== 0) throw malformed("a base64 vector is not a whole number of float32 values");
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+}
+
+function malformed(what: string, cause?: unknown): GatewayError {
+  return new GatewayError("malformed", `The provider's answer cannot be used: ${what}.`, { cause });
+}

@@ -1,0 +1,44 @@
+/**
+ * Opens the providers of a routing file: each plugin's `open` is called once, and closed in reverse.
+ * What the spine needs to know of a provider besides its plugin is put beside it here.
+ */
+import { TypeCompiler } from "@sinclair/typebox/compiler";
+import type { GatewayConfig } from "../config/gateway-config";
+import { expected } from "../dialects/explain";
+import type { ConfiguredUpstream, FieldCheck } from "../domain";
+import { createGate } from "./gate";
+
+export interface OpenedProviders {
+  readonly byName: ReadonlyMap<string, ConfiguredUpstream>;
+  close(): Promise<void>;
+}
+
+export function openProviders(config: GatewayConfig): OpenedProviders {
+  const byName = new Map<string, ConfiguredUpstream>();
+  for (const configured of config.providers.values()) {
+    if (configured.missing_variables.length > 0) continue;
+    const { provider, options } = configured;
+    const checks = new Map<string, FieldCheck>(
+      Object.entries(provider.fields ?? {}).map(([field, schema]) => {
+        const check = TypeCompiler.Compile(schema);
+        return [field, (value) => (check.Check(value) ? null : expected(schema))];
+      }),
+    );
+    byName.set(configured.name, {
+      name: configured.name,
+      upstream: provider.open(options),
+      accepts: (field) => checks.get(field),
+      fieldNames: [...checks.keys()],
+      countsTokens: provider.countsTokens ?? false,
+      gate: createGate(configured.concurrency),
+      timeoutMs: configured.timeout_ms,
+      retries: configured.retries,
+    });
+  }
+  return {
+    byName,
+    async close() {
+      for (const { upstream } of [...byName.values()].reverse()) await upstream.close?.();
+    },
+  };
+}

@@ -1,0 +1,100 @@
+/**
+ * One POST to a provider: bytes out, bytes back, and what any status but 2xx means. It neither retries nor splits.
+ * What a provider says in an error is passed on with every credential of ours taken out.
+ */
+import { GatewayError } from "../errors";
+import type { Outside } from "../outside";
+import type { Explanation, FailureKind, PostCall, Posted } from "../plugin";
+
+/** A reply of 2048 vectors of 3072 numbers as JSON is some 70 MB; what is larger is no reply to an embeddings call. */
+const REPLY_BYTES_MAX = 256 * 1024 * 1024;
+
+export async function post(call: PostCall, outside: Pick<Outside, "fetch" | "now">): Promise<Posted> {
+  const reply = await answered(call, outside);
+  if (reply.status >= 200 && reply.status < 300) return reply;
+  throw refusal(call, reply, outside.now());
+}
+
+async function answered(call: PostCall, outside: Pick<Outside, "fetch">): Promise<Posted> {
+  try {
+    const response = await outside.fetch(call.url, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...call.headers },
+      body: JSON.stringify(call.body),
+      signal: call.signal,
+      // A redirect would carry our credentials to wherever it points.
+      redirect: "manual",
+    });
+    return { status: response.status, headers: response.headers, bytes: await readAll(response) };
+  } catch (cause) {
+    if (cause instanceof GatewayError) throw cause;
+    // Whoever fired the signal knows why: the attempt's timer, the deadline, or the client that went away.
+    if (call.signal.aborted) throw call.signal.reason;
+    const reason = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
+    throw new GatewayError(
+      "unavailable",
+      `The provider could not be reached, or the connection broke${reason}.`,
+      { cause },
+    );
+  }
+}
+
+async function readAll(response: Response): Promise<Uint8Array> {
+  if (Number(response.headers.get("content-length") ?? 0) > REPLY_BYTES_MAX) {
+    await response.body?.cancel();
+    throw new GatewayError("malformed", "The provider's reply is too large to be one.");
+  }
+  return response.bytes();
+}
+
+function refusal(call: PostCall, reply: Posted, now: number): GatewayError {
+  const explanation: Explanation = call.explain?.(reply) ?? {};
+  const kind = explanation.kind ?? kindOf(reply.status);
+  const words = explanation.message ?? snippet(reply.bytes);
+  const message = withoutSecrets(
+    `The provider answered ${reply.status}${words === "" ? "" : `: ${words}`}`,
+    call.headers,
+  );
+  return new GatewayError(kind, message, {
+    ...explanation,
+    retryAfterMs: explanation.retryAfterMs ?? retryAfterMs(reply.headers, now),
+  });
+}
+
+function kindOf(status: number): FailureKind {
+  if (status === 401 || status === 403 || status === 402) return "unauthorized";
+  if (status === 404) return "not_found";
+  if (status === 408 || status === 409 || status === 425 || status >= 500) return "unavailable";
+  if (status === 429) return "overloaded";
+  if (status < 400) return "malformed";
+  return "invalid";
+}
+
+/** `retry-after-ms` (Azure), `retry-after` in seconds or as a date (RFC 9110, 10.2.3). */
+export function retryAfterMs(headers: Headers, now: number): number | undefined {
+  const milliseconds = headers.get("retry-after-ms");
+  if (milliseconds !== null && /^\d+(\.\d+)?$/.test(milliseconds)) return Number(milliseconds);
+  const value = headers.get("retry-after");
+  if (value === null) return undefined;
+  if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+/** The start of a body that nobody could read as the vendor's error: HTML, a proxy's page, half a JSON. */
+function snippet(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes.subarray(0, 300)).replace(/\s+/g, " ").trim();
+}
+
+/** Takes out of a text every credential that the call carried, whole or as the token after its scheme word. */
+function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
+  let clean = text;
+  for (const [name, value] of Object.entries(headers)) {
+    if (!/auth|key|token|secret|cookie/i.test(name)) continue;
+    for (const secret of [value, ...value.split(/[\s,=]+/)]) {
+      if (secret.length >= 6) clean = clean.replaceAll(secret, "[redacted]");
+    }
+  }
+  // Keys that vendors print shortened ("sk-ab***wxyz") still tell whose they are.
+  return clean.replace(/\b(sk|pk|eg|key|Bearer)[-_ ][\w*.-]{6,}/g, "[redacted]").slice(0, 1000);
+}
