@@ -1,0 +1,133 @@
+/**
+ * The world outside, for tests: a clock that stands still until the test moves it, seeded randomness, collected log lines, no network.
+ * A new member of src/outside.ts gets its deterministic twin here; a test passes its own for those it is about (`fetch`, mostly).
+ */
+import type { LogLevel, Outside } from "../src/outside";
+
+export interface LogLine {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly about: Readonly<Record<string, unknown>>;
+}
+
+export interface FakeOutside {
+  readonly outside: Outside;
+  readonly logs: readonly LogLine[];
+  /** Moves the clock. Each sleep due on the way ends at its own time, in order, and what it wakes runs before the next one ends. */
+  advance(ms: number): Promise<void>;
+  /**
+   * Awaits `work`, moving the clock from one sleep's end to the next for as long as it is not done.
+   * Only for work of this process's own promises: a Worker's answer is invisible here, and the clock would run past it.
+   */
+  until<Value>(work: Promise<Value>): Promise<Value>;
+  /** Milliseconds from now to the end of each sleep under way, soonest first: none left over means that every timer was freed. */
+  sleeping(): readonly number[];
+}
+
+/** A noon without meaning; every test starts there. */
+export const STARTED_AT = Date.UTC(2027, 0, 15, 12);
+
+interface Sleeper {
+  readonly dueAt: number;
+  readonly wake: () => void;
+}
+
+/** @param overrides members of the outside that the test has its own of; `seed` decides the random numbers. */
+export function fakeOutside(overrides: Partial<Outside> = {}, seed = 1): FakeOutside {
+  let now = STARTED_AT;
+  const sleepers: Sleeper[] = [];
+  const logs: LogLine[] = [];
+  const random = seededRandom(seed);
+  let sleepBegan = () => {};
+
+  const sleep: Outside["sleep"] = (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const stop = () => {
+        sleepers.splice(sleepers.indexOf(sleeper), 1);
+        reject(signal?.reason);
+      };
+      const wake = () => {
+        signal?.removeEventListener("abort", stop);
+        resolve();
+      };
+      const sleeper = { dueAt: now + Math.max(0, ms), wake };
+      // Sleeps that end at one time end in the order in which they began.
+      const later = sleepers.findIndex(({ dueAt }) => dueAt > sleeper.dueAt);
+      sleepers.splice(later < 0 ? sleepers.length : later, 0, sleeper);
+      signal?.addEventListener("abort", stop, { once: true });
+      sleepBegan();
+    });
+
+  function wakeNext(): void {
+    const sleeper = sleepers.shift();
+    if (!sleeper) return;
+    now = sleeper.dueAt;
+    sleeper.wake();
+  }
+
+  return {
+    outside: {
+      now: () => now,
+      monotonic: () => now - STARTED_AT,
+      sleep,
+      fetch: (url) => Promise.reject(new Error(`No network in this test: ${url}`)),
+      random,
+      randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256)),
+      log: (level, message, about = {}) => logs.push({ level, message, about }),
+      ...overrides,
+    },
+    logs,
+    async advance(ms) {
+      const end = now + ms;
+      await everythingRan();
+      for (let next = sleepers[0]; next && next.dueAt <= end; next = sleepers[0]) {
+        wakeNext();
+        await everythingRan();
+      }
+      now = end;
+    },
+    async until(work) {
+      let done = false;
+      const settled = work.then(
+        () => {
+          done = true;
+        },
+        () => {
+          // The caller gets the rejection itself, from `work` below.
+          done = true;
+        },
+      );
+      await everythingRan();
+      while (!done) {
+        if (sleepers.length > 0) wakeNext();
+        else
+          await Promise.race([
+            settled,
+            new Promise<void>((began) => {
+              sleepBegan = began;
+            }),
+          ]);
+        await everythingRan();
+      }
+      return work;
+    },
+    sleeping: () => sleepers.map(({ dueAt }) => dueAt - now),
+  };
+}
+
+/** Numbers in [0, 1) that a seed decides (mulberry32). */
+function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Turns of the event loop in which all promises that can go on do so; streams and bodies take more than one turn. */
+async function everythingRan(): Promise<void> {
+  for (let turn = 0; turn < 4; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+}
