@@ -1,0 +1,134 @@
+/**
+ * Checks values against a schema and tells every breach at its place in the file, with the nearest known key.
+ * Used for the routing file and, with the plugin's own schema, for each provider's options.
+ */
+import type { TObject, TSchema } from "@sinclair/typebox";
+import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
+import { Value } from "@sinclair/typebox/value";
+import { expected, shown } from "./expected";
+import { nearestName } from "./nearest";
+import { type Problem, parentOf, stepsOf } from "./problem";
+import type { Tree } from "./tree";
+
+export interface CheckAgainst {
+  readonly schema: TSchema;
+  /** Changed in place: text that was one variable becomes the number or truth value it stands for. */
+  readonly value: unknown;
+  /** Where the value stands in the file. */
+  readonly pointer: string;
+  /** Further keys that may stand beside the schema's own at `pointer`: for "did you mean" only. */
+  readonly knownBeside?: readonly string[];
+}
+
+/** @returns every breach; unknown keys are taken out of the value, so that what else is there can still be looked at. */
+export function check(tree: Tree, { schema, value, pointer, knownBeside = [] }: CheckAgainst): Problem[] {
+  for (const breach of breachesOf(schema, value)) convertVariable(tree, value, pointer, breach);
+  const problems: Problem[] = [];
+  const told = new Set<string>();
+  for (const breach of breachesOf(schema, value)) {
+    const place = pointer + breach.path;
+    if (told.has(place) || waitsForVariable(tree, place, breach)) continue;
+    told.add(place);
+    if (breach.type === ValueErrorType.ObjectAdditionalProperties) {
+      const beside = parentOf(place) === pointer ? knownBeside : [];
+      problems.push(tree.problem(place, unknownKey(breach, [...keysOf(breach.schema), ...beside]), "key"));
+      removeAt(value, breach.path);
+    } else {
+      const isCollection = typeof breach.value === "object" && breach.value !== null;
+      problems.push(tree.problem(place, sentence(tree, place, breach), isCollection ? "key" : "value"));
+    }
+  }
+  return problems;
+}
+
+/** Breaches of a union are told for the one alternative of the value's own kind, where there is just one. */
+function* breachesOf(schema: TSchema, value: unknown): Generator<ValueError> {
+  for (const error of [...Value.Errors(schema, value)]) yield* leavesOf(error);
+}
+
+function* leavesOf(error: ValueError): Generator<ValueError> {
+  const alternatives: unknown = error.schema.anyOf;
+  const kind = Array.isArray(error.value)
+    ? "array"
+    : typeof error.value === "object" && error.value !== null
+      ? "object"
+      : undefined;
+  if (error.type !== ValueErrorType.Union || kind === undefined || !Array.isArray(alternatives)) {
+    yield error;
+    return;
+  }
+  const ofKind = error.errors.filter((_, i) => alternatives[i]?.type === kind);
+  const [only] = ofKind;
+  if (ofKind.length !== 1 || only === undefined) yield error;
+  else for (const inner of [...only]) yield* leavesOf(inner);
+}
+
+function convertVariable(tree: Tree, root: unknown, pointer: string, breach: ValueError): void {
+  if (typeof breach.value !== "string" || !tree.whole.has(pointer + breach.path)) return;
+  const text = breach.value.trim();
+  const truth = text === "true" ? true : text === "false" ? false : undefined;
+  const number = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined;
+  const converted = truth ?? number;
+  // A number out of bounds is converted as well: then the bounds are what is told.
+  if (converted === undefined || !wants(breach.schema, typeof converted)) return;
+  const holder = valueAt(root, parentOf(breach.path));
+  const key = stepsOf(breach.path).at(-1);
+  if (typeof holder === "object" && holder !== null && key !== undefined) Reflect.set(holder, key, converted);
+}
+
+function wants(schema: TSchema, type: string): boolean {
+  const alternatives: unknown = schema.anyOf;
+  if (Array.isArray(alternatives)) return alternatives.some((one: TSchema) => wants(one, type));
+  if ("const" in schema) return typeof schema.const === type;
+  return schema.type === type || (type === "number" && schema.type === "integer");
+}
+
+/** Nobody knows yet whether what an unset variable stands for is right. */
+function waitsForVariable(tree: Tree, place: string, breach: ValueError): boolean {
+  if (tree.missing.has(place)) return true;
+  if (breach.type !== ValueErrorType.Union) return false;
+  return [...tree.missing.keys()].some((missing) => missing.startsWith(`${place}/`));
+}
+
+function unknownKey(breach: ValueError, known: readonly string[]): string {
+  const key = stepsOf(breach.path).at(-1) ?? "";
+  const near = nearestName(key, known);
+  if (near !== undefined) return `there is no such key; did you mean "${near}"?`;
+  return known.length === 0
+    ? "there is no such key"
+    : `there is no such key; known here: ${known.join(", ")}`;
+}
+
+function keysOf(schema: TSchema): string[] {
+  return Object.keys(schema.properties ?? {});
+}
+
+function sentence(tree: Tree, place: string, breach: ValueError): string {
+  const wanted = expected(breach.schema);
+  if (breach.type === ValueErrorType.ObjectRequiredProperty) return `is missing; expected ${wanted}`;
+  const hint =
+    breach.schema.type === "string" && typeof breach.value === "number" ? "; put it in quotes" : "";
+  if (breach.type === ValueErrorType.StringMaxLength)
+    return `expected ${wanted}, got ${String(breach.value).length}`;
+  return `expected ${wanted}, got ${shown(tree, place, breach.value)}${hint}`;
+}
+
+function valueAt(root: unknown, path: string): unknown {
+  let value = root;
+  for (const step of stepsOf(path)) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, step)) return undefined;
+    value = Reflect.get(value, step);
+  }
+  return value;
+}
+
+function removeAt(root: unknown, path: string): void {
+  const holder = valueAt(root, parentOf(path));
+  const key = stepsOf(path).at(-1);
+  if (typeof holder === "object" && holder !== null && key !== undefined) Reflect.deleteProperty(holder, key);
+}
+
+/** The schema with unknown keys refused, as the contract says, where a plugin's author did not say so. */
+export function closedSchema(schema: TObject): TObject {
+  return schema.additionalProperties === undefined ? { ...schema, additionalProperties: false } : schema;
+}

@@ -1,0 +1,67 @@
+/**
+ * What a routing file comes to once it is checked: the words that the rest of the gateway is built from. Types only.
+ * A new key of schema.ts that something acts on gets its resolved form here, and is filled in by resolve.ts.
+ */
+import type { KnownFacts } from "../facts";
+import type { Provider } from "../plugin";
+import type { Problem } from "./problem";
+import type { CacheSection, DialectName, JwtSection, WorkspaceSection } from "./schema";
+
+export interface GatewayConfig {
+  /** As the user gave it; undefined for the built-in default. */
+  readonly file: string | undefined;
+  /** Absolute: relative paths start here. The file's folder, else the current one. */
+  readonly folder: string;
+  readonly server: {
+    readonly host: string;
+    readonly port: number;
+    readonly dialect: DialectName;
+    readonly deadline_ms: number;
+    readonly max_attempts: number;
+  };
+  /** An absolute path, or ":memory:". */
+  readonly database: { readonly path: string };
+  /** With a `jwt` the mode is never "auto": the door is never open where tokens are asked for. */
+  readonly auth: { readonly mode: "auto" | "keys" | "open"; readonly jwt: JwtSection | undefined };
+  readonly cache: CacheSection | false;
+  readonly workspaceDefaults: WorkspaceSection;
+  readonly providers: ReadonlyMap<string, ConfiguredProvider>;
+  /** By id or pattern, in the file's order. */
+  readonly models: ReadonlyMap<string, ConfiguredModel>;
+}
+
+export interface ConfiguredProvider {
+  readonly name: string;
+  readonly provider: Provider;
+  /** The plugin's own keys, checked against its schema, defaults applied. Not to be opened while variables are missing. */
+  readonly options: unknown;
+  readonly timeout_ms: number;
+  readonly retries: number;
+  readonly concurrency: number;
+  /** Variables of the environment that this provider needs and that are unset: its models are not served. */
+  readonly missing_variables: readonly string[];
+}
+
+export interface ConfiguredModel {
+  readonly id: string;
+  /** Another key of `models`, or an id that a pattern there takes. */
+  readonly alias_of: string | undefined;
+  /** false: known, but it cannot embed; it has no routes. */
+  readonly embeddings: boolean;
+  readonly space: string | undefined;
+  /** Only what the file itself says. */
+  readonly facts: KnownFacts;
+  readonly routes: readonly ConfiguredRoute[];
+}
+
+export interface ConfiguredRoute {
+  readonly provider: string;
+  /** The name at the provider: the model's id where the file gives none. Under a pattern it may hold the `*`. */
+  readonly model: string;
+  readonly space: string | undefined;
+  readonly weight: number;
+}
+
+export type Loaded =
+  | { readonly ok: true; readonly config: GatewayConfig; readonly notes: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };

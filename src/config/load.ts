@@ -1,0 +1,169 @@
+/**
+ * From a routing file to the gateway's configuration, or to everything that is wrong with it at once.
+ * The steps in their order: read, grow the tree (YAML, variables), schema, providers, models, sections, resolve.
+ */
+import { dirname, resolve } from "node:path";
+import { Value } from "@sinclair/typebox/value";
+import { check } from "./check";
+import { DEFAULT_ROUTING_FILE } from "./default";
+import type { Loaded } from "./gateway-config";
+import { checkModels } from "./models";
+import { checkNotYet } from "./not-yet";
+import { byPlace, type Problem, stepsOf } from "./problem";
+import { checkProviders, entriesOf, missingUnder, type PluginSources } from "./providers";
+import { readRoutingFile } from "./read";
+import { resolveConfig } from "./resolve";
+import { RoutingFile } from "./schema";
+import { checkAuth, checkDatabase } from "./sections";
+import { growTree, type Tree } from "./tree";
+
+export type {
+  ConfiguredModel,
+  ConfiguredProvider,
+  ConfiguredRoute,
+  GatewayConfig,
+  Loaded,
+} from "./gateway-config";
+export { formatProblem, type Problem } from "./problem";
+
+/** Read where no file is named. */
+export const USUAL_FILE = "gateway.yaml";
+const BUILT_IN = "(built-in configuration)";
+
+export interface Sources extends Pick<PluginSources, "host" | "bundled"> {
+  /** As `--config` gives it. Undefined: ./gateway.yaml where there is one, else the built-in default. */
+  readonly file: string | undefined;
+  /** Absolute: the current folder. */
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Reads and checks a routing file. It opens no provider and no database; it does run the plugin files that the routing file names.
+ * @returns the configuration and what is worth a note, or all problems by line. It does not throw for anything a file can hold.
+ */
+export async function loadConfig(sources: Sources): Promise<Loaded> {
+  const { file = USUAL_FILE, environment } = sources;
+  const read = await readRoutingFile(sources.folder, file);
+  if (!read.ok && (sources.file !== undefined || !read.absent)) {
+    return {
+      ok: false,
+      problems: [{ file, line: read.line, column: read.line === 0 ? 0 : 1, path: "", message: read.message }],
+    };
+  }
+  const folder = read.ok ? dirname(resolve(sources.folder, file)) : resolve(sources.folder);
+  const tree = growTree(read.ok ? read.text : DEFAULT_ROUTING_FILE, read.ok ? file : BUILT_IN, environment);
+  return checkTree(tree, {
+    file: read.ok ? file : undefined,
+    folder,
+    host: sources.host,
+    bundled: sources.bundled,
+  });
+}
+
+async function checkTree(
+  tree: Tree,
+  sources: PluginSources & { readonly file: string | undefined },
+): Promise<Loaded> {
+  const { problems } = tree;
+  const notes: Problem[] = [];
+  const document = tree.value;
+  if (problems.length > 0 && document === undefined) return refused(problems);
+  if (document === null || document === undefined) {
+    // Not the default: a file that an editor or a full disk emptied must not change what a running gateway serves.
+    return refused([
+      tree.problem(
+        "",
+        "is empty; expected providers and models (without any file the model inside is served)",
+      ),
+    ]);
+  }
+  dropEmptySections(document);
+  addDefaultModels(document);
+  problems.push(...check(tree, { schema: RoutingFile, value: document, pointer: "" }));
+  tellMissingVariables(tree, problems, notes);
+
+  const sections = Object.fromEntries(entriesOf(document));
+  const providers = await checkProviders(tree, sections.providers, sources, problems);
+  checkModels(sections.models, { tree, providers, problems, notes });
+  if (entriesOf(document).length > 0 && entriesOf(sections.models).length === 0) {
+    notes.push(tree.problem("/models", "no model is served: none is named under models"));
+  }
+  const database = sections.database ?? RoutingFile.properties.database.default;
+  const databasePath = checkDatabase(tree, database, sources.folder, problems);
+  checkAuth(tree, document, problems, notes);
+  checkNotYet(tree, document, problems, notes);
+
+  if (problems.length > 0) return refused(problems);
+  const right = withoutMissing(tree, document);
+  if (databasePath === undefined || !Value.Check(RoutingFile, right)) {
+    // Every breach is told above; should one ever not be, the file is still refused.
+    return refused([tree.problem("", "is not what a routing file may be")]);
+  }
+  const { file, folder } = sources;
+  const config = resolveConfig({
+    file,
+    folder,
+    document: right,
+    databasePath,
+    providers: providers.configured,
+  });
+  return { ok: true, config, notes: notes.sort(byPlace) };
+}
+
+function refused(problems: readonly Problem[]): Loaded {
+  return { ok: false, problems: [...problems].sort(byPlace) };
+}
+
+/** `cache:` with all its lines commented out is as good as no `cache:`. */
+function dropEmptySections(document: unknown): void {
+  if (typeof document !== "object" || document === null || Array.isArray(document)) return;
+  for (const [section, value] of Object.entries(document))
+    if (value === null) Reflect.deleteProperty(document, section);
+}
+
+/** A file that speaks of neither (only of a port, say) serves what no file serves: the model inside. */
+function addDefaultModels(document: unknown): void {
+  if (typeof document !== "object" || document === null || Array.isArray(document)) return;
+  if ("providers" in document || "models" in document) return;
+  const defaults = entriesOf(growTree(DEFAULT_ROUTING_FILE, BUILT_IN, {}).value);
+  for (const [section, value] of defaults)
+    if (section === "providers" || section === "models") Reflect.set(document, section, value);
+}
+
+function tellMissingVariables(tree: Tree, problems: Problem[], notes: Problem[]): void {
+  const toldProviders = new Set<string>();
+  for (const [pointer, names] of tree.missing) {
+    const [section, provider, key] = stepsOf(pointer);
+    if (section === "providers" && provider !== undefined && key !== undefined) {
+      if (key === "plugin" || toldProviders.has(provider)) continue;
+      toldProviders.add(provider);
+      const all = missingUnder(tree, pointer.split("/").slice(0, 3).join("/")).join(", ");
+      notes.push(
+        tree.problem(
+          pointer,
+          `the provider is not configured, and its models are not served: ${all} is not set`,
+        ),
+      );
+    } else {
+      const [name = ""] = names;
+      problems.push(
+        tree.problem(
+          pointer,
+          `the variable ${name} is not set; set it, or give a default: \${${name}:-value}`,
+        ),
+      );
+    }
+  }
+}
+
+/** A number of the gateway's own that waits for a variable holds text until then: it is left to its default. */
+function withoutMissing(tree: Tree, document: unknown): unknown {
+  for (const [name, provider] of entriesOf(Object.fromEntries(entriesOf(document)).providers)) {
+    for (const [key] of entriesOf(provider)) {
+      const pointer = `/providers/${name.replaceAll("~", "~0").replaceAll("/", "~1")}/${key}`;
+      if (key !== "plugin" && tree.missing.has(pointer)) Reflect.deleteProperty(Object(provider), key);
+    }
+  }
+  return document;
+}

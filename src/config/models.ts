@@ -1,0 +1,256 @@
+/**
+ * What a model's entry means beyond its schema: routes that lead somewhere, one space, aliases that end, facts that agree.
+ * Each rule is a function that adds its problems; a new rule is one more, called from `checkModels`.
+ */
+import { Value } from "@sinclair/typebox/value";
+import type { KnownFacts } from "../facts";
+import { catalogueEntryNamed, catalogueFacts } from "./catalogue";
+import { quoted, shownName } from "./expected";
+import { nearestName } from "./nearest";
+import { below, type Problem } from "./problem";
+import { type CheckedProviders, entriesOf } from "./providers";
+import { ModelEntry, RouteEntry } from "./schema";
+import type { Tree } from "./tree";
+
+/** USD per million tokens: no embedding of text costs as much, and a price per thousand mistaken for one does not reach it. */
+const PRICE_USUAL_MAX = 5;
+
+interface Look {
+  readonly tree: Tree;
+  readonly providers: CheckedProviders;
+  readonly problems: Problem[];
+  readonly notes: Problem[];
+}
+
+interface Entry {
+  readonly id: string;
+  readonly pointer: string;
+  readonly model: ModelEntry;
+}
+
+/** @param section what stands under `models`, whatever it is */
+export function checkModels(section: unknown, look: Look): void {
+  const ids = entriesOf(section).map(([id]) => id);
+  const entries: Entry[] = [];
+  for (const [id, model] of entriesOf(section)) {
+    const pointer = below("/models", id);
+    checkId(id, pointer, look);
+    // Routes are looked at one by one, so that a slip elsewhere in the model hides nothing in them.
+    const routes: unknown =
+      typeof model === "object" && model !== null && "routes" in model ? model.routes : undefined;
+    if (Array.isArray(routes)) {
+      routes.forEach((route: unknown, i) => {
+        if (Value.Check(RouteEntry, route)) checkRoute(id, below(below(pointer, "routes"), i), route, look);
+      });
+    }
+    if (Value.Check(ModelEntry, model)) entries.push({ id, pointer, model });
+  }
+  const aliases = new Map<string, string>();
+  for (const entry of entries)
+    if (entry.model.alias_of !== undefined) aliases.set(entry.id, entry.model.alias_of);
+  for (const entry of entries) {
+    // A key that was wrong is told already, and may be the very one that is missed here.
+    if (!look.problems.some((problem) => problem.path === look.tree.problem(entry.pointer, "").path)) {
+      checkPurpose(entry, look);
+    }
+    checkAlias(entry, ids, aliases, look);
+    checkRoutesTogether(entry, look);
+    checkFacts(entry, look);
+  }
+}
+
+function checkId(id: string, pointer: string, { tree, problems }: Look): void {
+  if (id === "" || id.length > 256 || /[\s\p{Cc}]/u.test(id)) {
+    problems.push(tree.problem(pointer, "a model's id is 1 to 256 characters without spaces", "key"));
+  }
+  if (id.split("*").length > 2) {
+    problems.push(tree.problem(pointer, "a pattern has one *, which stands for any text", "key"));
+  }
+}
+
+function checkRoute(
+  id: string,
+  pointer: string,
+  route: RouteEntry,
+  { tree, providers, problems }: Look,
+): void {
+  if (!providers.names.has(route.provider)) {
+    const place = below(pointer, "provider");
+    const known = [...providers.names];
+    const near = nearestName(route.provider, known);
+    const meant = near === undefined ? listed("configured", known) : `did you mean "${near}"?`;
+    problems.push(
+      tree.problem(place, `no provider is called ${shownName(tree, place, route.provider)}; ${meant}`),
+    );
+  }
+  const stars = (route.model ?? "").split("*").length - 1;
+  if (stars > 1 || (stars === 1 && !id.includes("*"))) {
+    const message =
+      "a * in a route's model stands once, and only under a pattern: it is what the pattern's * stood for";
+    problems.push(tree.problem(below(pointer, "model"), message));
+  }
+}
+
+function listed(what: string, names: readonly string[]): string {
+  if (names.length === 0) return `none is ${what}`;
+  return `${what} are ${names.slice(0, 20).join(", ")}${names.length > 20 ? ", …" : ""}`;
+}
+
+/** A model is routed, or a second name, or one that cannot embed: one of the three. */
+function checkPurpose({ pointer, model }: Entry, { tree, problems }: Look): void {
+  const { routes, alias_of, embeddings } = model;
+  if (alias_of !== undefined) {
+    // What an alias says of its own would never be looked at; with a price that would be money.
+    const others = Object.keys(model).filter((key) => key !== "alias_of");
+    for (const key of others) {
+      const message = `an alias is only a second name and takes everything from ${quotedAt(tree, below(pointer, "alias_of"), alias_of)}; take this out, or alias_of`;
+      problems.push(tree.problem(below(pointer, key), message, "key"));
+    }
+  } else if (embeddings === false && routes !== undefined) {
+    const message = "a model that cannot embed (embeddings: false) has no routes; take one of the two out";
+    problems.push(tree.problem(below(pointer, "routes"), message, "key"));
+  } else if (embeddings !== false && routes === undefined) {
+    const message =
+      "says neither routes nor alias_of nor embeddings: false; expected one of them, such as routes: [ { provider: … } ]";
+    problems.push(tree.problem(pointer, message, "key"));
+  }
+}
+
+function checkAlias(
+  { id, pointer, model }: Entry,
+  ids: readonly string[],
+  aliases: ReadonlyMap<string, string>,
+  look: Look,
+): void {
+  const { tree, problems } = look;
+  const target = model.alias_of;
+  if (target === undefined) return;
+  const place = below(pointer, "alias_of");
+  if (id.includes("*")) {
+    problems.push(tree.problem(place, "a pattern cannot be an alias; give it routes"));
+  } else if (target === id) {
+    problems.push(tree.problem(place, "an alias of itself; name another model, or give it routes"));
+  } else if (target.includes("*")) {
+    problems.push(tree.problem(place, "an alias names one model, not a pattern"));
+  } else if (!ids.includes(target)) {
+    if (ids.some((pattern) => matches(pattern, target))) return;
+    const known = ids.filter((other) => other !== id);
+    const near = nearestName(target, known);
+    const meant = near === undefined ? "expected another id under models" : `did you mean "${near}"?`;
+    problems.push(tree.problem(place, `no model is called ${shownName(tree, place, target)}; ${meant}`));
+  } else {
+    const chain = [id];
+    for (let next = aliases.get(id); next !== undefined; next = aliases.get(next)) {
+      if (next === id) {
+        const circle = [...chain, id].map((name) => quoted(name)).join(" → ");
+        problems.push(tree.problem(place, `aliases go in a circle: ${circle}; one of them needs routes`));
+        return;
+      }
+      // A circle further on is told where it lies.
+      if (chain.includes(next)) return;
+      chain.push(next);
+    }
+  }
+}
+
+/** Whether an id is one that a pattern takes. */
+export function matches(pattern: string, id: string): boolean {
+  const star = pattern.indexOf("*");
+  if (star === -1) return false;
+  const before = pattern.slice(0, star);
+  const after = pattern.slice(star + 1);
+  return id.length >= before.length + after.length && id.startsWith(before) && id.endsWith(after);
+}
+
+function checkRoutesTogether({ id, pointer, model }: Entry, look: Look): void {
+  const { tree, problems, notes } = look;
+  const routes = model.routes ?? [];
+  const seen = new Map<string, number>();
+  let first: string | undefined;
+  for (const [i, route] of routes.entries()) {
+    const place = below(below(pointer, "routes"), i);
+    const upstream = route.model ?? id;
+    const same = seen.get(JSON.stringify([route.provider, upstream]));
+    if (same !== undefined) {
+      const message = `the same provider and model as routes[${same}]; take one of the two out`;
+      problems.push(tree.problem(place, message));
+      continue;
+    }
+    seen.set(JSON.stringify([route.provider, upstream]), i);
+    if (route.space !== undefined && model.space !== undefined && route.space !== model.space) {
+      const message = `the model lies in the space ${quotedAt(tree, below(pointer, "space"), model.space)}, this route in another; a model's routes share one space`;
+      problems.push(tree.problem(below(place, "space"), message));
+      continue;
+    }
+    const space = route.space ?? model.space ?? spaceByModel(upstream);
+    first ??= space;
+    if (space !== first) {
+      const message =
+        "its vectors would lie in another space than those of routes[0], and could not be compared with them; make it a model of its own, or, if they are the same, give the model a `space`";
+      problems.push(tree.problem(place, message));
+    } else if (i > 0) {
+      const message =
+        "read, but this version serves the first route only: a further one serves once its vectors were measured to be the same";
+      notes.push(tree.problem(place, message));
+    }
+  }
+}
+
+/** Two names of one model are one space where the catalogue says so; letters' case never makes another model. */
+function spaceByModel(upstream: string): string {
+  return (catalogueEntryNamed(upstream)?.model ?? upstream).toLowerCase();
+}
+
+function checkFacts({ id, pointer, model }: Entry, { tree, providers, problems, notes }: Look): void {
+  if (model.price !== undefined && model.price > PRICE_USUAL_MAX) {
+    const message = `${model.price} USD per million tokens is far more than any embedding costs; is it a price per billion?`;
+    notes.push(
+      tree.problem(
+        below(pointer, "price"),
+        tree.written.has(below(pointer, "price")) ? PRICE_HIDDEN : message,
+      ),
+    );
+  }
+  const allowedPlace = below(pointer, "dimensions_allowed");
+  const own = model.dimensions_allowed;
+  if (own !== undefined && !Array.isArray(own) && own.min > own.max) {
+    problems.push(tree.problem(below(allowedPlace, "min"), "min is larger than max; swap the two"));
+    return;
+  }
+  const [route] = model.routes ?? [];
+  const plugin = route && providers.pluginIds.get(route.provider);
+  const known = route && plugin !== undefined ? catalogueFacts(plugin, route.model ?? id) : undefined;
+  checkDimensions(pointer, model, { ...known, ...model }, tree, problems);
+}
+
+const PRICE_HIDDEN =
+  "more than 5 USD per million tokens, far more than any embedding costs; is it a price per billion?";
+
+function checkDimensions(
+  pointer: string,
+  own: KnownFacts,
+  facts: KnownFacts,
+  tree: Tree,
+  problems: Problem[],
+): void {
+  const { dimensions, dimensions_allowed: allowed } = facts;
+  if (dimensions === undefined || allowed === undefined || facts.dimensions_policy === "truncate") return;
+  // The catalogue agrees with itself.
+  if (own.dimensions === undefined && own.dimensions_allowed === undefined) return;
+  const fits = Array.isArray(allowed)
+    ? allowed.includes(dimensions)
+    : dimensions >= allowed.min && dimensions <= allowed.max;
+  if (fits) return;
+  const sizes = Array.isArray(allowed) ? allowed.slice(0, 20).join(", ") : `${allowed.min} to ${allowed.max}`;
+  const key = own.dimensions === undefined ? "dimensions_allowed" : "dimensions";
+  const source = own.dimensions_allowed === undefined ? "the catalogue's sizes" : "dimensions_allowed";
+  const hidden = [...tree.written.keys()].some((place) => place.startsWith(`${pointer}/dimensions`));
+  const message = hidden
+    ? "the size of the model's vectors is not one of dimensions_allowed"
+    : `the model's vectors have ${dimensions} numbers, which is not one of ${source} (${sizes})`;
+  problems.push(tree.problem(below(pointer, key), message));
+}
+
+function quotedAt(tree: Tree, pointer: string, name: string): string {
+  return shownName(tree, pointer, name);
+}

@@ -1,0 +1,61 @@
+/**
+ * What a routing file may say that this version does not act on: noted, or refused where silence would cost money or open a door.
+ * When a key comes to life its row goes away.
+ */
+
+import { below, type Problem } from "./problem";
+import { entriesOf } from "./providers";
+import type { Tree } from "./tree";
+
+type Verdict = { readonly verdict: "note" | "refuse"; readonly message: string } | undefined;
+
+const NOTED: Verdict = { verdict: "note", message: "read, but this version does not act on it yet" };
+
+const refuse = (message: string): Verdict => ({ verdict: "refuse", message });
+
+function dialect(value: unknown): Verdict {
+  if (value !== "opentoken" && value !== "tokenfactory" && value !== "quantized") return undefined;
+  return refuse(`the dialect "${value}" is not available yet; expected openai`);
+}
+
+/** Keys by section. A value that the schema refused comes by here too, so each row looks for what it knows. */
+const ROWS: Readonly<Record<string, (value: unknown) => Verdict>> = {
+  "/server/dialect": dialect,
+  "/auth/jwt": () => ({
+    verdict: "note",
+    message:
+      "read, but this version takes no tokens yet: such callers get 401, and a key is always asked for",
+  }),
+  "/cache": (value) => (value === false ? undefined : NOTED),
+  "/workspace_defaults/dialect": dialect,
+  "/workspace_defaults/requests_per_minute": () => NOTED,
+  "/workspace_defaults/tokens_per_minute": () => NOTED,
+  // A workspace that was to be kept from a model would reach it.
+  "/workspace_defaults/models": (value) =>
+    Array.isArray(value) && value.includes("*")
+      ? undefined
+      : refuse('is not available yet, and without it every model would be open; expected [ "*" ] or nothing'),
+  // A cap that is not kept is money lost.
+  "/workspace_defaults/cap_usd_per_month": () =>
+    refuse("is not available yet, and a cap that is not kept costs money; take it out"),
+  "/workspace_defaults/credits": (value) =>
+    value === "unlimited"
+      ? undefined
+      : refuse(
+          "is not available yet, and credits that are not counted cost money; expected unlimited or nothing",
+        ),
+};
+
+export function checkNotYet(tree: Tree, document: unknown, problems: Problem[], notes: Problem[]): void {
+  const sections = new Map<string, unknown>();
+  for (const [section, value] of entriesOf(document)) {
+    sections.set(below("", section), value);
+    for (const [key, inner] of entriesOf(value)) sections.set(below(below("", section), key), inner);
+  }
+  for (const [pointer, judge] of Object.entries(ROWS)) {
+    if (!sections.has(pointer)) continue;
+    const told = judge(sections.get(pointer));
+    if (told === undefined) continue;
+    (told.verdict === "note" ? notes : problems).push(tree.problem(pointer, told.message, "key"));
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * Loads a plugin file that the routing file names by its path, and says where and why it cannot be used.
+ * Works from source and inside the executable alike; a file loaded before is read anew, with the files it imports.
+ */
+import { readFileSync, realpathSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Host, Plugin, Provider } from "../plugin";
+import { checkProvider } from "./provider-shape";
+
+/** A plugin defines things at load; it must not wait for anything. */
+const LOAD_MS_MAX = 10_000;
+
+export type LoadedPlugin =
+  | { readonly ok: true; readonly provider: Provider }
+  | { readonly ok: false; readonly message: string };
+
+interface Failure {
+  readonly line: number;
+  readonly column: number;
+  readonly reason: string;
+  /** Absolute, when it is another file than the plugin's own: one that it imports. */
+  readonly file?: string;
+}
+
+/** How often each path was imported in this process. */
+const imports = new Map<string, number>();
+
+/**
+ * @param path absolute
+ * @param shown the path as the routing file gives it: messages name that, never the absolute one
+ */
+export async function loadPluginFile(path: string, shown: string, host: Host): Promise<LoadedPlugin> {
+  let source: string;
+  let real: string;
+  try {
+    // Bun resolves links, and tells errors by the real path.
+    real = realpathSync(path);
+    source = readFileSync(real, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    const reason =
+      code === "ENOENT"
+        ? "there is no such file"
+        : code === "EISDIR"
+          ? "it is a folder"
+          : `it cannot be read (${code})`;
+    return { ok: false, message: `the plugin file ${shown}: ${reason}` };
+  }
+  const folder = dirname(real);
+  const refuse = (failure: Failure): LoadedPlugin => {
+    const named =
+      failure.file === undefined || failure.file === real
+        ? shown
+        : failure.file.replace(`${folder}/`, `${dirname(shown)}/`);
+    const place = failure.line > 0 ? `${named}:${failure.line}:${failure.column}` : named;
+    // A reason can hold absolute paths (of an import that was not found, say): they are nobody's business but the machine's.
+    const reason = failure.reason
+      .replaceAll(real, shown)
+      .replaceAll(`${folder}/`, "./")
+      .replaceAll(/\?load=\d+/g, "");
+    return {
+      ok: false,
+      message: `the plugin file ${place}: ${reason.replaceAll(/\s*\n\s*/g, " ").slice(0, 500)}`,
+    };
+  };
+  const atDefaultExport = (reason: string): LoadedPlugin =>
+    refuse({ ...positionOf(source, "export default"), reason });
+
+  let imported: unknown;
+  try {
+    imported = await importAnew(real, source, host);
+  } catch (error) {
+    return refuse(explain(error, real, source));
+  }
+  if (imported === NEVER) {
+    return refuse({
+      ...positionOf(source, "await"),
+      reason: `it was still loading after ${LOAD_MS_MAX / 1000} s; a plugin must not wait at its top level: wait in embed`,
+    });
+  }
+  const plugin = defaultExportOf(imported);
+  if (plugin === undefined)
+    return refuse({
+      line: 1,
+      column: 1,
+      reason:
+        "it has no default export; write `export default ((host) => host.provider({…})) satisfies Plugin`",
+    });
+  if (!isPlugin(plugin))
+    return atDefaultExport(
+      `its default export is ${kindOf(plugin)}; expected a function that takes the host and returns a provider`,
+    );
+  let provider: unknown;
+  try {
+    provider = plugin(host);
+  } catch (error) {
+    const failure = explain(error, real, source);
+    return refuse({ ...failure, reason: `called with the host, it throws: ${failure.reason}` });
+  }
+  const checked = checkProvider(provider);
+  return checked.ok ? checked : atDefaultExport(`its provider cannot be used: ${checked.reasons.join("; ")}`);
+}
+
+const NEVER = Symbol("never loaded");
+
+async function importAnew(path: string, source: string, host: Host): Promise<unknown> {
+  const count = imports.get(path) ?? 0;
+  imports.set(path, count + 1);
+  const siblings = [...importedFiles(path, source)];
+  forget([path, ...siblings]);
+  const done = new AbortController();
+  try {
+    return await Promise.race([
+      // The number makes it another module: Bun keeps one that never finished for ever, whatever is deleted from its cache.
+      import(count === 0 ? path : `${path}?load=${count}`),
+      host.sleep(LOAD_MS_MAX, done.signal).then(
+        () => NEVER,
+        () => NEVER,
+      ),
+    ]);
+  } catch (error) {
+    // After an import of a name that a sibling lacks, Bun holds on to that sibling until it has run once.
+    if (error instanceof SyntaxError) {
+      await Promise.race([
+        Promise.allSettled(siblings.map((sibling) => import(sibling))),
+        host.sleep(LOAD_MS_MAX, done.signal).catch(() => undefined),
+      ]);
+      forget(siblings);
+    }
+    throw error;
+  } finally {
+    done.abort();
+  }
+}
+
+function forget(paths: readonly string[]): void {
+  for (const path of paths) delete require.cache[path];
+}
+
+/** The files that a plugin imports by relative path, and theirs: they change with it. Packages are kept. */
+function importedFiles(path: string, source: string, found: Set<string> = new Set()): Set<string> {
+  let named: readonly { readonly path: string }[];
+  try {
+    named = new Bun.Transpiler({ loader: path.endsWith("x") ? "tsx" : "ts" }).scanImports(source);
+  } catch {
+    // Broken: importing it says why.
+    return found;
+  }
+  for (const { path: specifier } of named) {
+    if (!specifier.startsWith(".")) continue;
+    try {
+      const file = Bun.resolveSync(specifier, dirname(path));
+      if (found.has(file)) continue;
+      found.add(file);
+      importedFiles(file, readFileSync(file, "utf8"), found);
+    } catch {
+      // Not there: importing it says so.
+    }
+  }
+  return found;
+}
+
+function explain(error: unknown, path: string, source: string): Failure {
+  const first = error instanceof AggregateError ? error.errors[0] : error;
+  if (first instanceof BuildMessage) {
+    const { file, line, column } = first.position ?? { file: path, line: 0, column: 0 };
+    return { file: file.replace(/\?load=\d+$/, ""), line, column, reason: `syntax error: ${first.message}` };
+  }
+  if (first instanceof ResolveMessage) {
+    const referrer = first.referrer.replace(/\?load=\d+$/, "");
+    // Bun leaves `position` empty here, so the import is looked for in the text.
+    const place = positionOf(referrer === path ? source : readOrEmpty(referrer), first.specifier);
+    return { file: referrer, ...place, reason: `what it imports is not there: "${first.specifier}"` };
+  }
+  if (first instanceof Error) {
+    const missingName =
+      first instanceof SyntaxError ? /^Export named '([^']+)'/.exec(first.message)?.[1] : undefined;
+    if (missingName !== undefined) return { ...positionOf(source, missingName), reason: first.message };
+    return {
+      ...positionInStack(first.stack ?? "", path),
+      reason: `it throws ${first.name}: ${first.message}`,
+    };
+  }
+  return { line: 0, column: 0, reason: `it throws ${kindOf(first)} instead of an Error` };
+}
+
+/** The topmost line of the stack that lies in the plugin's own file, else in a file beside it. */
+function positionInStack(stack: string, path: string): { line: number; column: number; file?: string } {
+  let beside: { line: number; column: number; file: string } | undefined;
+  for (const match of stack.matchAll(/(\/[^\s()?:]*)(?:\?load=\d+)?:(\d+):(\d+)/g)) {
+    const [, file = "", line, column] = match;
+    const place = { file, line: Number(line), column: Number(column) };
+    if (file === path) return place;
+    if (file.startsWith(`${dirname(path)}/`)) beside ??= place;
+  }
+  return beside ?? { line: 0, column: 0 };
+}
+
+/** Where a text first stands in the source, counted from 1; 0 where it does not. */
+function positionOf(source: string, text: string): { line: number; column: number } {
+  const at = source.indexOf(text);
+  if (at === -1) return { line: 0, column: 0 };
+  const before = source.slice(0, at).split("\n");
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function defaultExportOf(imported: unknown): unknown {
+  return typeof imported === "object" && imported !== null && "default" in imported
+    ? imported.default
+    : undefined;
+}
+
+function isPlugin(value: unknown): value is Plugin {
+  return typeof value === "function";
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object"
+    ? "an object"
+    : typeof value === "undefined"
+      ? "undefined"
+      : `a ${typeof value}`;
+}

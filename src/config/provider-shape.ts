@@ -1,0 +1,72 @@
+/**
+ * Whether what a plugin returned is a provider by the contract of src/plugin.ts. An outside plugin is run unchecked by TypeScript.
+ * A new member of `Provider` that can be wrong gets its line in `checkProvider`.
+ */
+import { KindGuard, type TObject, type TSchema } from "@sinclair/typebox";
+import { TypeCompiler } from "@sinclair/typebox/compiler";
+import type { Provider } from "../plugin";
+
+export type CheckedProvider =
+  | { readonly ok: true; readonly provider: Provider }
+  | { readonly ok: false; readonly reasons: readonly string[] };
+
+export function checkProvider(value: unknown): CheckedProvider {
+  if (typeof value !== "object" || value === null)
+    return { ok: false, reasons: ["expected an object with id, options and open"] };
+  if (value instanceof Promise)
+    return { ok: false, reasons: ["it is a promise; a plugin is a plain function, not an async one"] };
+  const reasons: string[] = [];
+  const member = (name: string): unknown => Reflect.get(value, name);
+  const id = member("id");
+  if (typeof id !== "string") reasons.push("`id` is missing; expected a word");
+  else if (!/^[a-z0-9][a-z0-9-]*$/.test(id)) {
+    reasons.push(
+      `\`id\` is ${JSON.stringify(id.slice(0, 60))}; expected lower case letters, digits and dashes`,
+    );
+  }
+  const options = member("options");
+  if (options === undefined) reasons.push("`options` is missing; expected host.t.Object({…})");
+  else if (!isObjectSchema(options))
+    reasons.push("`options` is not an object schema; expected host.t.Object({…})");
+  if (typeof member("open") !== "function")
+    reasons.push("`open` is missing or no function; expected open(options) that returns an upstream");
+  const fields = member("fields");
+  if (fields !== undefined) {
+    if (typeof fields !== "object" || fields === null)
+      reasons.push("`fields` is no object; expected a schema for each field");
+    else {
+      for (const [name, schema] of Object.entries(fields)) {
+        if (!isUsableSchema(schema))
+          reasons.push(`\`fields.${name}\` is no schema; expected one made with host.t`);
+      }
+    }
+  }
+  const concurrency = member("concurrency");
+  if (concurrency !== undefined && !(Number.isInteger(concurrency) && Number(concurrency) >= 1)) {
+    reasons.push("`concurrency` is no integer of 1 or more");
+  }
+  const countsTokens = member("countsTokens");
+  if (countsTokens !== undefined && typeof countsTokens !== "boolean")
+    reasons.push("`countsTokens` is not true or false");
+  return reasons.length === 0 && isProvider(value) ? { ok: true, provider: value } : { ok: false, reasons };
+}
+
+/** The members that matter were each looked at above; this only tells TypeScript so. */
+function isProvider(value: object): value is Provider {
+  return "id" in value && "options" in value && "open" in value;
+}
+
+export function isObjectSchema(value: unknown): value is TObject {
+  return KindGuard.IsObject(value) && isUsableSchema(value);
+}
+
+/** Schemas made with another copy of TypeBox work too; hand-written JSON schema does not. */
+function isUsableSchema(value: unknown): value is TSchema {
+  if (!KindGuard.IsSchema(value)) return false;
+  try {
+    TypeCompiler.Compile(value);
+    return true;
+  } catch {
+    return false;
+  }
+}

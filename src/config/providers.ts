@@ -1,0 +1,161 @@
+/**
+ * Checks the providers of a routing file: finds or loads each one's plugin and checks the plugin's own keys.
+ * The gateway's keys of a provider stand in schema.ts (`ProviderCommon`); nothing here knows a vendor.
+ */
+import { isAbsolute, resolve } from "node:path";
+import { Value } from "@sinclair/typebox/value";
+import type { Host, Plugin, Provider } from "../plugin";
+import { check, closedSchema } from "./check";
+import { shownName } from "./expected";
+import type { ConfiguredProvider } from "./gateway-config";
+import { nearestName } from "./nearest";
+import { loadPluginFile } from "./plugin-file";
+import { below, type Problem } from "./problem";
+import { checkProvider, isObjectSchema } from "./provider-shape";
+import { ProviderCommon } from "./schema";
+import type { Tree } from "./tree";
+
+/** Where neither the file nor the plugin says: Bun sends no more at once than this anyway (BUN_CONFIG_MAX_HTTP_REQUESTS). */
+const CONCURRENCY_DEFAULT = 256;
+
+export interface PluginSources {
+  readonly host: Host;
+  /** By id. */
+  readonly bundled: Readonly<Record<string, Plugin>>;
+  /** Absolute; paths of plugin files start here. */
+  readonly folder: string;
+}
+
+export interface CheckedProviders {
+  /** Every name in the file, also of providers that are wrong. */
+  readonly names: ReadonlySet<string>;
+  /** Those that are right. */
+  readonly configured: ReadonlyMap<string, ConfiguredProvider>;
+  /** Plugin ids by provider name, as far as the plugin could be found. */
+  readonly pluginIds: ReadonlyMap<string, string>;
+}
+
+export async function checkProviders(
+  tree: Tree,
+  section: unknown,
+  sources: PluginSources,
+  problems: Problem[],
+): Promise<CheckedProviders> {
+  const names = new Set<string>();
+  const configured = new Map<string, ConfiguredProvider>();
+  const pluginIds = new Map<string, string>();
+  const loaded = new Map<string, Found>();
+  for (const [name, entry] of entriesOf(section)) {
+    const pointer = below("/providers", name);
+    names.add(name);
+    // The name is also the value of a request's header.
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
+      const message = "a provider's name is of letters, digits, dots, dashes and underscores, 100 at most";
+      problems.push(tree.problem(pointer, message, "key"));
+    }
+    if (typeof entry !== "object" || entry === null || !("plugin" in entry)) continue;
+    const { plugin } = entry;
+    const pluginPointer = below(pointer, "plugin");
+    const missingName = tree.missing.get(pluginPointer)?.[0];
+    if (missingName !== undefined) {
+      const message = `the variable ${missingName} is not set, so nobody knows which plugin is meant; set it, or give a default: \${${missingName}:-openai}`;
+      problems.push(tree.problem(pluginPointer, message));
+      continue;
+    }
+    if (typeof plugin !== "string" || plugin === "") continue;
+    const found = loaded.get(plugin) ?? (await findPlugin(tree, pluginPointer, plugin, sources));
+    loaded.set(plugin, found);
+    if (!found.ok) {
+      problems.push(tree.problem(pluginPointer, found.message));
+      continue;
+    }
+    pluginIds.set(name, found.provider.id);
+    const own = ownKeys(entry);
+    const before = problems.length;
+    const options = checkOptions(tree, pointer, own, found.provider, problems);
+    if (problems.length > before || !Value.Check(ProviderCommon, withoutMissing(tree, pointer, entry)))
+      continue;
+    const common = withoutMissing(tree, pointer, entry);
+    if (!Value.Check(ProviderCommon, common)) continue;
+    configured.set(name, {
+      name,
+      provider: found.provider,
+      options,
+      timeout_ms: common.timeout_ms ?? ProviderCommon.properties.timeout_ms.default,
+      retries: common.retries ?? ProviderCommon.properties.retries.default,
+      concurrency: common.concurrency ?? found.provider.concurrency ?? CONCURRENCY_DEFAULT,
+      missing_variables: missingUnder(tree, pointer),
+    });
+  }
+  return { names, configured, pluginIds };
+}
+
+type Found =
+  | { readonly ok: true; readonly provider: Provider }
+  | { readonly ok: false; readonly message: string };
+
+async function findPlugin(
+  tree: Tree,
+  pointer: string,
+  plugin: string,
+  sources: PluginSources,
+): Promise<Found> {
+  const name = shownName(tree, pointer, plugin);
+  if (plugin.startsWith(".") || isAbsolute(plugin)) {
+    return loadPluginFile(resolve(sources.folder, plugin), JSON.parse(name), sources.host);
+  }
+  const bundled = Object.hasOwn(sources.bundled, plugin) ? sources.bundled[plugin] : undefined;
+  if (bundled === undefined)
+    return { ok: false, message: unknownPlugin(name, plugin, Object.keys(sources.bundled)) };
+  const checked = checkProvider(bundled(sources.host));
+  if (checked.ok) return checked;
+  return { ok: false, message: `the bundled plugin ${name} cannot be used: ${checked.reasons.join("; ")}` };
+}
+
+function unknownPlugin(name: string, plugin: string, known: readonly string[]): string {
+  if (/[\\/]|\.[cm]?[jt]sx?$/.test(plugin)) {
+    return `no plugin is called ${name}; the path of a plugin file starts with ./ or /, from this file's folder`;
+  }
+  const near = nearestName(plugin, known);
+  const meant = near === undefined ? "" : `did you mean "${near}"? `;
+  return `no plugin is called ${name}; ${meant}bundled are ${known.join(", ")}, and a path starting with ./ names a plugin file`;
+}
+
+const COMMON_KEYS = Object.keys(ProviderCommon.properties);
+
+function ownKeys(entry: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(entry).filter(([key]) => !COMMON_KEYS.includes(key)));
+}
+
+function checkOptions(
+  tree: Tree,
+  pointer: string,
+  own: Record<string, unknown>,
+  provider: Provider,
+  problems: Problem[],
+): unknown {
+  const { options } = provider;
+  if (!isObjectSchema(options)) return own;
+  const schema = closedSchema(options);
+  const value = Value.Default(schema, own);
+  problems.push(...check(tree, { schema, value, pointer, knownBeside: COMMON_KEYS }));
+  return value;
+}
+
+/** The gateway's own keys without those that wait for a variable: they keep their defaults until it is set. */
+function withoutMissing(tree: Tree, pointer: string, entry: object): unknown {
+  return Object.fromEntries(Object.entries(entry).filter(([key]) => !tree.missing.has(below(pointer, key))));
+}
+
+export function missingUnder(tree: Tree, pointer: string): string[] {
+  const names = new Set<string>();
+  for (const [place, missing] of tree.missing) {
+    if (place === pointer || place.startsWith(`${pointer}/`)) for (const name of missing) names.add(name);
+  }
+  return [...names];
+}
+
+/** The entries of what should be a mapping; none where it is something else, which the schema has told already. */
+export function entriesOf(value: unknown): [string, unknown][] {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+}

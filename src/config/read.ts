@@ -1,0 +1,85 @@
+/**
+ * First step: the routing file's bytes as text, or the reason why there is none.
+ * Nothing here knows YAML.
+ */
+import { open } from "node:fs/promises";
+import { resolve } from "node:path";
+
+/** A routing file is written by hand: more is a mistake, such as a database given for it. */
+export const MOST_BYTES = 1024 * 1024;
+
+export type ReadFile =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly absent: boolean; readonly line: number; readonly message: string };
+
+/** @param file absolute, or relative to `folder` */
+export async function readRoutingFile(folder: string, file: string): Promise<ReadFile> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readBytes(resolve(folder, file));
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    return {
+      ok: false,
+      absent: code === "ENOENT",
+      line: 0,
+      message: REASONS[code] ?? `cannot be read: ${code || String(error)}`,
+    };
+  }
+  if (bytes.byteLength > MOST_BYTES) {
+    return refused(0, "is larger than 1 MB, which no routing file is; is another file meant?");
+  }
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
+    return refused(1, "is UTF-16; save it as UTF-8");
+  }
+  try {
+    // `ignoreBOM: false` takes a byte order mark away.
+    return { ok: true, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes) };
+  } catch {
+    return refused(firstBadLine(bytes), "is not UTF-8 text from this line on; save it as UTF-8");
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "does not exist; name another with --config, or leave --config out",
+  EACCES: "may not be read by this user: look at the file's permissions",
+  EPERM: "may not be read by this user: look at the file's permissions",
+  EISDIR: "is a folder, not a file; name the file in it",
+  ENOTDIR: "does not exist: a part of its path is a file, not a folder",
+};
+
+function refused(line: number, message: string): ReadFile {
+  return { ok: false, absent: false, line, message };
+}
+
+/** Reads at most one byte more than allowed, so that neither a huge file nor an endless device fills the memory. */
+async function readBytes(path: string): Promise<Uint8Array> {
+  const handle = await open(path, "r");
+  try {
+    const bytes = new Uint8Array(MOST_BYTES + 1);
+    let length = 0;
+    while (length < bytes.byteLength) {
+      const { bytesRead } = await handle.read(bytes, length, bytes.byteLength - length, null);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return bytes.subarray(0, length);
+  } finally {
+    await handle.close();
+  }
+}
+
+function firstBadLine(bytes: Uint8Array): number {
+  let line = 1;
+  for (let start = 0; start < bytes.byteLength; line++) {
+    const end = bytes.indexOf(0x0a, start);
+    const stop = end === -1 ? bytes.byteLength : end;
+    try {
+      new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(start, stop));
+    } catch {
+      return line;
+    }
+    start = stop + 1;
+  }
+  return line;
+}

@@ -1,0 +1,61 @@
+/**
+ * Last step: a routing file in which nothing is wrong becomes the gateway's configuration, with every default in place.
+ * The defaults themselves stand in the schema.
+ */
+import { KnownFacts } from "../facts";
+import type { ConfiguredModel, ConfiguredProvider, GatewayConfig } from "./gateway-config";
+import { AuthSection, type ModelEntry, type RoutingFile, ServerSection } from "./schema";
+
+export interface Checked {
+  readonly file: string | undefined;
+  readonly folder: string;
+  readonly document: RoutingFile;
+  readonly databasePath: string;
+  readonly providers: ReadonlyMap<string, ConfiguredProvider>;
+}
+
+export function resolveConfig({ file, folder, document, databasePath, providers }: Checked): GatewayConfig {
+  const { server = {}, auth = {} } = document;
+  const { host, port, deadline_ms, max_attempts } = ServerSection.properties;
+  const jwt = auth.jwt;
+  const mode = auth.mode ?? AuthSection.properties.mode.default;
+  return {
+    file,
+    folder,
+    server: {
+      host: server.host ?? host.default,
+      port: server.port ?? port.default,
+      dialect: server.dialect ?? "openai",
+      deadline_ms: server.deadline_ms ?? deadline_ms.default,
+      max_attempts: server.max_attempts ?? max_attempts.default,
+    },
+    database: { path: databasePath },
+    // `auto` would leave the door open until the first key, though the file asks for tokens.
+    auth: { mode: jwt !== undefined && mode === "auto" ? "keys" : mode, jwt },
+    cache: document.cache ?? {},
+    workspaceDefaults: document.workspace_defaults ?? {},
+    providers,
+    models: new Map(
+      Object.entries(document.models ?? {}).map(([id, model]) => [id, resolveModel(id, model)]),
+    ),
+  };
+}
+
+const FACT_KEYS = new Set(Object.keys(KnownFacts.properties));
+
+function resolveModel(id: string, model: ModelEntry): ConfiguredModel {
+  const facts: KnownFacts = Object.fromEntries(Object.entries(model).filter(([key]) => FACT_KEYS.has(key)));
+  return {
+    id,
+    alias_of: model.alias_of,
+    embeddings: model.embeddings ?? true,
+    space: model.space,
+    facts,
+    routes: (model.routes ?? []).map((route) => ({
+      provider: route.provider,
+      model: route.model ?? id,
+      space: route.space,
+      weight: route.weight ?? 1,
+    })),
+  };
+}

@@ -1,0 +1,289 @@
+/**
+ * The routing file's schema: the one source of its types, its documentation and what `check` asks for.
+ * A new key is a line here with its description; a key that is not acted on yet also gets a row in not-yet.ts.
+ */
+import { type Static, Type } from "@sinclair/typebox";
+import { KnownFacts } from "../facts";
+
+const closed = { additionalProperties: false } as const;
+
+const milliseconds = (about: string, least: number, most: number, value: number) =>
+  Type.Integer({ minimum: least, maximum: most, default: value, description: about });
+
+/** The four OpenAI-shaped dialects; which of them exist is told in not-yet.ts. */
+export const DialectName = Type.Union(
+  [
+    Type.Literal("openai"),
+    Type.Literal("opentoken"),
+    Type.Literal("tokenfactory"),
+    Type.Literal("quantized"),
+  ],
+  { default: "openai", description: "The wire that clients speak." },
+);
+
+export const ServerSection = Type.Object(
+  {
+    host: Type.Optional(
+      Type.String({
+        minLength: 1,
+        default: "127.0.0.1",
+        description: "Address to listen on; 0.0.0.0 is every one.",
+      }),
+    ),
+    port: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 65535, default: 8080, description: "Port to listen on." }),
+    ),
+    dialect: Type.Optional(DialectName),
+    deadline_ms: Type.Optional(
+      milliseconds("Longest time a request may take in all, every attempt included.", 1, 3_600_000, 60_000),
+    ),
+    max_attempts: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 100,
+        default: 4,
+        description: "Most calls to providers for one part of a request, over all its routes together.",
+      }),
+    ),
+  },
+  { ...closed, description: "Where and how the gateway listens." },
+);
+
+export const JwtSection = Type.Object(
+  {
+    jwks_url: Type.Optional(
+      Type.String({ minLength: 1, description: "Where the issuer publishes its keys." }),
+    ),
+    public_key: Type.Optional(Type.String({ minLength: 1, description: "The issuer's public key, in PEM." })),
+    issuer: Type.Optional(Type.String({ minLength: 1, description: "The `iss` that a token must have." })),
+    audience: Type.Optional(Type.String({ minLength: 1, description: "The `aud` that a token must have." })),
+    workspace_claim: Type.Optional(
+      Type.String({ minLength: 1, default: "workspace", description: "The claim that names the workspace." }),
+    ),
+  },
+  { ...closed, description: "Tokens of an outside issuer, taken beside keys. Give jwks_url or public_key." },
+);
+
+export const AuthSection = Type.Object(
+  {
+    mode: Type.Optional(
+      Type.Union([Type.Literal("auto"), Type.Literal("keys"), Type.Literal("open")], {
+        default: "auto",
+        description:
+          "auto: open on a loopback address while no key exists, else keys. keys: always a key. open: never a key.",
+      }),
+    ),
+    jwt: Type.Optional(JwtSection),
+  },
+  { ...closed, description: "Who may ask." },
+);
+
+export const CacheSection = Type.Object(
+  {
+    memory_mb: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1_048_576,
+        default: 256,
+        description: "Memory for vectors, in MB.",
+      }),
+    ),
+    disk_mb: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 104_857_600,
+        default: 0,
+        description: "Disk for vectors, in MB; 0: none.",
+      }),
+    ),
+    shared: Type.Optional(
+      Type.Boolean({ default: false, description: "true: workspaces answer from each other's vectors." }),
+    ),
+    hit_price: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1,
+        default: 0,
+        description: "Share of the price that a hit costs.",
+      }),
+    ),
+  },
+  { ...closed, description: "Vectors kept for the next request." },
+);
+
+export const WorkspaceSection = Type.Object(
+  {
+    models: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        description: "Models a workspace may use; * stands for any text.",
+      }),
+    ),
+    requests_per_minute: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000_000,
+        description: "Requests a workspace may send in a minute.",
+      }),
+    ),
+    tokens_per_minute: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000_000_000,
+        description: "Tokens a workspace may send in a minute.",
+      }),
+    ),
+    cap_usd_per_month: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1_000_000_000,
+        description: "USD a workspace may spend in a month.",
+      }),
+    ),
+    credits: Type.Optional(
+      Type.Union([Type.Number({ minimum: 0, maximum: 1e12 }), Type.Literal("unlimited")], {
+        description: "Credits a new workspace starts with.",
+      }),
+    ),
+    dialect: Type.Optional(DialectName),
+  },
+  {
+    ...closed,
+    description: "What a new workspace may do; each one's own settings are kept in the database.",
+  },
+);
+
+/** The keys of a provider that are the gateway's own: they never reach the plugin. */
+export const ProviderCommon = Type.Object(
+  {
+    plugin: Type.String({
+      minLength: 1,
+      description:
+        "A bundled plugin's id, or the path of a plugin file, starting with . or /, from this file's folder.",
+    }),
+    timeout_ms: Type.Optional(milliseconds("Longest time one attempt may take.", 1, 3_600_000, 30_000)),
+    retries: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 10,
+        default: 2,
+        description: "Further attempts after a failed one.",
+      }),
+    ),
+    concurrency: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 100_000,
+        description: "Calls under way at once at this provider.",
+      }),
+    ),
+  },
+  {
+    // Open here: the other keys are the plugin's, and its own `options` schema refuses what it does not know.
+    additionalProperties: true,
+    description: "One account at one vendor, or one server.",
+  },
+);
+
+export const RouteEntry = Type.Object(
+  {
+    provider: Type.String({ minLength: 1, description: "A name under `providers`." }),
+    model: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 256,
+        description:
+          "The model's name there, when it is another. Under a pattern, * is what the pattern's * stood for.",
+      }),
+    ),
+    space: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 256,
+        description: "The embedding space of this route's vectors.",
+      }),
+    ),
+    weight: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1_000_000,
+        default: 1,
+        description: "Share of the requests, among equals.",
+      }),
+    ),
+  },
+  { ...closed, description: "One way to a model." },
+);
+
+export const ModelEntry = Type.Composite(
+  [
+    Type.Object({
+      routes: Type.Optional(
+        Type.Array(RouteEntry, {
+          minItems: 1,
+          maxItems: 100,
+          description: "Ways to the model, tried in order; all of one embedding space.",
+        }),
+      ),
+      alias_of: Type.Optional(
+        Type.String({
+          minLength: 1,
+          description: "Another model's id: this one is only a second name for it.",
+        }),
+      ),
+      space: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 256,
+          description: "The embedding space of the model's vectors.",
+        }),
+      ),
+      embeddings: Type.Optional(
+        Type.Boolean({ default: true, description: "false: a model that is known, but cannot embed." }),
+      ),
+    }),
+    KnownFacts,
+  ],
+  {
+    ...closed,
+    description: "A model that clients may ask for. What it does not say comes from the catalogue.",
+  },
+);
+
+export const RoutingFile = Type.Object(
+  {
+    server: Type.Optional(ServerSection),
+    database: Type.Optional(
+      Type.String({
+        minLength: 1,
+        default: "sqlite:./data/embedgate.db",
+        description: "sqlite:PATH from this file's folder, or sqlite::memory:.",
+      }),
+    ),
+    auth: Type.Optional(AuthSection),
+    cache: Type.Optional(
+      Type.Union([CacheSection, Type.Literal(false)], {
+        description: "Vectors kept for the next request; false: none.",
+      }),
+    ),
+    workspace_defaults: Type.Optional(WorkspaceSection),
+    providers: Type.Optional(
+      Type.Record(Type.String(), ProviderCommon, {
+        description: "Accounts and servers, by a name of your own.",
+      }),
+    ),
+    models: Type.Optional(
+      Type.Record(Type.String(), ModelEntry, {
+        description: "Models by the id that clients ask for; * stands for any text.",
+      }),
+    ),
+  },
+  { ...closed, description: "gateway.yaml: the whole configuration of the gateway." },
+);
+
+export type DialectName = Static<typeof DialectName>;
+export type RoutingFile = Static<typeof RoutingFile>;
+export type RouteEntry = Static<typeof RouteEntry>;
+export type ModelEntry = Static<typeof ModelEntry>;
+export type JwtSection = Static<typeof JwtSection>;
+export type CacheSection = Static<typeof CacheSection>;
+export type WorkspaceSection = Static<typeof WorkspaceSection>;

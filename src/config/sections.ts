@@ -1,0 +1,64 @@
+/**
+ * What the sections beside providers and models mean: which database, and who may ask.
+ * A rule that looks at two keys at once belongs here; what one key may hold is the schema's.
+ */
+import { resolve } from "node:path";
+import { below, type Problem } from "./problem";
+import { entriesOf } from "./providers";
+import type { Tree } from "./tree";
+
+/** @returns the database's absolute path or ":memory:"; undefined where it was refused. */
+export function checkDatabase(
+  tree: Tree,
+  database: unknown,
+  folder: string,
+  problems: Problem[],
+): string | undefined {
+  if (typeof database !== "string" || database === "") return undefined;
+  const told = (message: string): undefined => {
+    problems.push(tree.problem("/database", message));
+    return undefined;
+  };
+  // An address may hold a password: only its scheme is ever shown.
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]+):/.exec(database)?.[1]?.toLowerCase();
+  const expected = "expected sqlite:PATH, such as sqlite:./data/embedgate.db, or sqlite::memory:";
+  if (scheme === "postgres" || scheme === "postgresql")
+    return told(`${scheme}: is not available yet; ${expected}`);
+  if (scheme === undefined) return told(`no scheme; ${expected}`);
+  if (scheme !== "sqlite")
+    return told(`${tree.written.has("/database") ? "this scheme" : `${scheme}:`} is not known; ${expected}`);
+  const path = database.slice("sqlite:".length);
+  // sqlite:///x is an absolute path to some programs and a relative one to others.
+  if (path.startsWith("//")) return told(`two slashes can be read two ways; ${expected}`);
+  if (path.trim() === "") return told(`no path; ${expected}`);
+  if (path.includes("\0")) return told(`a path with a NUL character; ${expected}`);
+  return path === ":memory:" ? path : resolve(folder, path);
+}
+
+export function checkAuth(tree: Tree, document: unknown, problems: Problem[], notes: Problem[]): void {
+  const sections = Object.fromEntries(entriesOf(document));
+  const auth = Object.fromEntries(entriesOf(sections.auth));
+  const server = Object.fromEntries(entriesOf(sections.server));
+  const host = server.host;
+  if (auth.mode === "open" && typeof host === "string" && !isLoopback(host)) {
+    const message =
+      "open, on an address that other machines reach: each of them may use it, and the bill is yours";
+    notes.push(tree.problem("/auth/mode", message));
+  }
+  if (typeof auth.jwt !== "object" || auth.jwt === null) return;
+  const place = below("/auth", "jwt");
+  const given = ["jwks_url", "public_key"].filter((key) => Object.hasOwn(Object(auth.jwt), key));
+  if (given.length !== 1) {
+    const message = `expected one of jwks_url and public_key, got ${given.length === 0 ? "neither" : "both"}`;
+    problems.push(tree.problem(place, message, "key"));
+  }
+  if (auth.mode === "open") {
+    problems.push(
+      tree.problem("/auth/mode", "open asks nobody for the token that jwt describes; expected keys or auto"),
+    );
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
