@@ -27,7 +27,7 @@ export function check(tree: Tree, { schema, value, pointer, knownBeside = [] }: 
   const told = new Set<string>();
   for (const breach of breachesOf(schema, value)) {
     const place = pointer + breach.path;
-    if (told.has(place) || waitsForVariable(tree, place, breach)) continue;
+    if (told.has(place) || tree.broken.has(place) || waitsForVariable(tree, place, breach)) continue;
     told.add(place);
     if (breach.type === ValueErrorType.ObjectAdditionalProperties) {
       const beside = parentOf(place) === pointer ? knownBeside : [];
@@ -105,12 +105,20 @@ function keysOf(schema: TSchema): string[] {
 
 function sentence(tree: Tree, place: string, breach: ValueError): string {
   const wanted = expected(breach.schema);
-  if (breach.type === ValueErrorType.ObjectRequiredProperty) return `is missing; expected ${wanted}`;
+  if (breach.type === ValueErrorType.ObjectRequiredProperty) {
+    const { description } = breach.schema;
+    return `is missing; expected ${wanted}${description === undefined ? "" : `: ${lowerFirst(description)}`}`;
+  }
   const hint =
     breach.schema.type === "string" && typeof breach.value === "number" ? "; put it in quotes" : "";
   if (breach.type === ValueErrorType.StringMaxLength)
     return `expected ${wanted}, got ${String(breach.value).length}`;
   return `expected ${wanted}, got ${shown(tree, place, breach.value)}${hint}`;
+}
+
+/** A description as the end of a sentence. */
+function lowerFirst(description: string): string {
+  return `${description.charAt(0).toLowerCase()}${description.slice(1)}`.replace(/\.$/, "");
 }
 
 function valueAt(root: unknown, path: string): unknown {

@@ -66,8 +66,13 @@ export function shown(tree: Tree, pointer: string, value: unknown): string {
 
 /** A name as it may be shown, in quotes. */
 export function shownName(tree: Tree, pointer: string, name: string): string {
+  return quoted(asWritten(tree, pointer, name));
+}
+
+/** A value as it may be shown: where a variable went into it, as the file writes it. */
+export function asWritten(tree: Tree, pointer: string, value: string): string {
   const written = tree.written.get(pointer);
-  return quoted(written === undefined ? name : withoutDefaults(written));
+  return written === undefined ? value : withoutDefaults(written);
 }
 
 /** A default may be a secret too. */

@@ -138,12 +138,10 @@ function tellMissingVariables(tree: Tree, problems: Problem[], notes: Problem[])
     if (section === "providers" && provider !== undefined && key !== undefined) {
       if (key === "plugin" || toldProviders.has(provider)) continue;
       toldProviders.add(provider);
-      const all = missingUnder(tree, pointer.split("/").slice(0, 3).join("/")).join(", ");
+      const all = missingUnder(tree, pointer.split("/").slice(0, 3).join("/"));
+      const unset = `${all.join(", ")} ${all.length === 1 ? "is" : "are"} not set`;
       notes.push(
-        tree.problem(
-          pointer,
-          `the provider is not configured, and its models are not served: ${all} is not set`,
-        ),
+        tree.problem(pointer, `the provider is not configured, and its models are not served: ${unset}`),
       );
     } else {
       const [name = ""] = names;

@@ -2,27 +2,25 @@
  * What a model's entry means beyond its schema: routes that lead somewhere, one space, aliases that end, facts that agree.
  * Each rule is a function that adds its problems; a new rule is one more, called from `checkModels`.
  */
+import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import type { KnownFacts } from "../facts";
-import { catalogueEntryNamed, catalogueFacts } from "./catalogue";
+import { catalogueEntryNamed } from "./catalogue";
 import { quoted, shownName } from "./expected";
+import { checkFacts } from "./model-facts";
 import { nearestName } from "./nearest";
-import { below, type Problem } from "./problem";
+import { below, type Problem, readablePath } from "./problem";
 import { type CheckedProviders, entriesOf } from "./providers";
 import { ModelEntry, RouteEntry } from "./schema";
 import type { Tree } from "./tree";
 
-/** USD per million tokens: no embedding of text costs as much, and a price per thousand mistaken for one does not reach it. */
-const PRICE_USUAL_MAX = 5;
-
-interface Look {
+export interface Look {
   readonly tree: Tree;
   readonly providers: CheckedProviders;
   readonly problems: Problem[];
   readonly notes: Problem[];
 }
 
-interface Entry {
+export interface Entry {
   readonly id: string;
   readonly pointer: string;
   readonly model: ModelEntry;
@@ -31,32 +29,49 @@ interface Entry {
 /** @param section what stands under `models`, whatever it is */
 export function checkModels(section: unknown, look: Look): void {
   const ids = entriesOf(section).map(([id]) => id);
+  const wrongKeys = look.problems.map((problem) => problem.path);
   const entries: Entry[] = [];
-  for (const [id, model] of entriesOf(section)) {
+  for (const [id, written] of entriesOf(section)) {
     const pointer = below("/models", id);
     checkId(id, pointer, look);
-    // Routes are looked at one by one, so that a slip elsewhere in the model hides nothing in them.
-    const routes: unknown =
-      typeof model === "object" && model !== null && "routes" in model ? model.routes : undefined;
-    if (Array.isArray(routes)) {
-      routes.forEach((route: unknown, i) => {
-        if (Value.Check(RouteEntry, route)) checkRoute(id, below(below(pointer, "routes"), i), route, look);
-      });
+    for (const [i, route] of routesOf(written).entries()) {
+      if (Value.Check(RouteEntry, route)) checkRoute(id, below(below(pointer, "routes"), i), route, look);
     }
-    if (Value.Check(ModelEntry, model)) entries.push({ id, pointer, model });
+    const model = soundPart(written);
+    if (model !== undefined) entries.push({ id, pointer, model });
   }
   const aliases = new Map<string, string>();
-  for (const entry of entries)
-    if (entry.model.alias_of !== undefined) aliases.set(entry.id, entry.model.alias_of);
+  for (const { id, model } of entries) if (model.alias_of !== undefined) aliases.set(id, model.alias_of);
   for (const entry of entries) {
-    // A key that was wrong is told already, and may be the very one that is missed here.
-    if (!look.problems.some((problem) => problem.path === look.tree.problem(entry.pointer, "").path)) {
-      checkPurpose(entry, look);
-    }
+    const path = readablePath(entry.pointer);
+    checkPurpose(
+      entry,
+      wrongKeys.some((wrong) => wrong.startsWith(path)),
+      look,
+    );
     checkAlias(entry, ids, aliases, look);
     checkRoutesTogether(entry, look);
     checkFacts(entry, look);
   }
+}
+
+/** Routes are looked at one by one, so that a slip elsewhere in the model hides nothing in them. */
+function routesOf(written: unknown): readonly unknown[] {
+  const routes = Object.fromEntries(entriesOf(written)).routes;
+  return Array.isArray(routes) ? routes : [];
+}
+
+/** The keys that hold what they may: the others are told already, and must hide nothing in these. */
+function soundPart(written: unknown): ModelEntry | undefined {
+  if (typeof written !== "object" || written === null || Array.isArray(written)) return undefined;
+  const properties: Readonly<Record<string, TSchema>> = ModelEntry.properties;
+  const sound = Object.fromEntries(
+    Object.entries(written).filter(([key, value]) => {
+      const schema = properties[key];
+      return schema !== undefined && Value.Check(schema, value);
+    }),
+  );
+  return Value.Check(ModelEntry, sound) ? sound : undefined;
 }
 
 function checkId(id: string, pointer: string, { tree, problems }: Look): void {
@@ -97,19 +112,20 @@ function listed(what: string, names: readonly string[]): string {
 }
 
 /** A model is routed, or a second name, or one that cannot embed: one of the three. */
-function checkPurpose({ pointer, model }: Entry, { tree, problems }: Look): void {
+function checkPurpose({ pointer, model }: Entry, hasWrongKeys: boolean, { tree, problems }: Look): void {
   const { routes, alias_of, embeddings } = model;
   if (alias_of !== undefined) {
     // What an alias says of its own would never be looked at; with a price that would be money.
     const others = Object.keys(model).filter((key) => key !== "alias_of");
     for (const key of others) {
-      const message = `an alias is only a second name and takes everything from ${quotedAt(tree, below(pointer, "alias_of"), alias_of)}; take this out, or alias_of`;
+      const message = `an alias is only a second name and takes everything from ${shownName(tree, below(pointer, "alias_of"), alias_of)}; take this out, or alias_of`;
       problems.push(tree.problem(below(pointer, key), message, "key"));
     }
   } else if (embeddings === false && routes !== undefined) {
     const message = "a model that cannot embed (embeddings: false) has no routes; take one of the two out";
     problems.push(tree.problem(below(pointer, "routes"), message, "key"));
-  } else if (embeddings !== false && routes === undefined) {
+  } else if (embeddings !== false && routes === undefined && !hasWrongKeys) {
+    // A key that was wrong may be the very one that is missed here.
     const message =
       "says neither routes nor alias_of nor embeddings: false; expected one of them, such as routes: [ { provider: … } ]";
     problems.push(tree.problem(pointer, message, "key"));
@@ -142,6 +158,8 @@ function checkAlias(
     const chain = [id];
     for (let next = aliases.get(id); next !== undefined; next = aliases.get(next)) {
       if (next === id) {
+        // Told once, at the first of the circle.
+        if (chain.some((other) => ids.indexOf(other) < ids.indexOf(id))) return;
         const circle = [...chain, id].map((name) => quoted(name)).join(" → ");
         problems.push(tree.problem(place, `aliases go in a circle: ${circle}; one of them needs routes`));
         return;
@@ -178,7 +196,7 @@ function checkRoutesTogether({ id, pointer, model }: Entry, look: Look): void {
     }
     seen.set(JSON.stringify([route.provider, upstream]), i);
     if (route.space !== undefined && model.space !== undefined && route.space !== model.space) {
-      const message = `the model lies in the space ${quotedAt(tree, below(pointer, "space"), model.space)}, this route in another; a model's routes share one space`;
+      const message = `the model lies in the space ${shownName(tree, below(pointer, "space"), model.space)}, this route in another; a model's routes share one space`;
       problems.push(tree.problem(below(place, "space"), message));
       continue;
     }
@@ -199,58 +217,4 @@ function checkRoutesTogether({ id, pointer, model }: Entry, look: Look): void {
 /** Two names of one model are one space where the catalogue says so; letters' case never makes another model. */
 function spaceByModel(upstream: string): string {
   return (catalogueEntryNamed(upstream)?.model ?? upstream).toLowerCase();
-}
-
-function checkFacts({ id, pointer, model }: Entry, { tree, providers, problems, notes }: Look): void {
-  if (model.price !== undefined && model.price > PRICE_USUAL_MAX) {
-    const message = `${model.price} USD per million tokens is far more than any embedding costs; is it a price per billion?`;
-    notes.push(
-      tree.problem(
-        below(pointer, "price"),
-        tree.written.has(below(pointer, "price")) ? PRICE_HIDDEN : message,
-      ),
-    );
-  }
-  const allowedPlace = below(pointer, "dimensions_allowed");
-  const own = model.dimensions_allowed;
-  if (own !== undefined && !Array.isArray(own) && own.min > own.max) {
-    problems.push(tree.problem(below(allowedPlace, "min"), "min is larger than max; swap the two"));
-    return;
-  }
-  const [route] = model.routes ?? [];
-  const plugin = route && providers.pluginIds.get(route.provider);
-  const known = route && plugin !== undefined ? catalogueFacts(plugin, route.model ?? id) : undefined;
-  checkDimensions(pointer, model, { ...known, ...model }, tree, problems);
-}
-
-const PRICE_HIDDEN =
-  "more than 5 USD per million tokens, far more than any embedding costs; is it a price per billion?";
-
-function checkDimensions(
-  pointer: string,
-  own: KnownFacts,
-  facts: KnownFacts,
-  tree: Tree,
-  problems: Problem[],
-): void {
-  const { dimensions, dimensions_allowed: allowed } = facts;
-  if (dimensions === undefined || allowed === undefined || facts.dimensions_policy === "truncate") return;
-  // The catalogue agrees with itself.
-  if (own.dimensions === undefined && own.dimensions_allowed === undefined) return;
-  const fits = Array.isArray(allowed)
-    ? allowed.includes(dimensions)
-    : dimensions >= allowed.min && dimensions <= allowed.max;
-  if (fits) return;
-  const sizes = Array.isArray(allowed) ? allowed.slice(0, 20).join(", ") : `${allowed.min} to ${allowed.max}`;
-  const key = own.dimensions === undefined ? "dimensions_allowed" : "dimensions";
-  const source = own.dimensions_allowed === undefined ? "the catalogue's sizes" : "dimensions_allowed";
-  const hidden = [...tree.written.keys()].some((place) => place.startsWith(`${pointer}/dimensions`));
-  const message = hidden
-    ? "the size of the model's vectors is not one of dimensions_allowed"
-    : `the model's vectors have ${dimensions} numbers, which is not one of ${source} (${sizes})`;
-  problems.push(tree.problem(below(pointer, key), message));
-}
-
-function quotedAt(tree: Tree, pointer: string, name: string): string {
-  return shownName(tree, pointer, name);
 }

@@ -6,7 +6,7 @@ import { isAbsolute, resolve } from "node:path";
 import { Value } from "@sinclair/typebox/value";
 import type { Host, Plugin, Provider } from "../plugin";
 import { check, closedSchema } from "./check";
-import { shownName } from "./expected";
+import { asWritten, shownName } from "./expected";
 import type { ConfiguredProvider } from "./gateway-config";
 import { nearestName } from "./nearest";
 import { loadPluginFile } from "./plugin-file";
@@ -58,7 +58,7 @@ export async function checkProviders(
     const pluginPointer = below(pointer, "plugin");
     const missingName = tree.missing.get(pluginPointer)?.[0];
     if (missingName !== undefined) {
-      const message = `the variable ${missingName} is not set, so nobody knows which plugin is meant; set it, or give a default: \${${missingName}:-openai}`;
+      const message = `the variable ${missingName} is not set, so nobody knows which plugin is meant; set it, or give a default: \${${missingName}:-local}`;
       problems.push(tree.problem(pluginPointer, message));
       continue;
     }
@@ -73,10 +73,8 @@ export async function checkProviders(
     const own = ownKeys(entry);
     const before = problems.length;
     const options = checkOptions(tree, pointer, own, found.provider, problems);
-    if (problems.length > before || !Value.Check(ProviderCommon, withoutMissing(tree, pointer, entry)))
-      continue;
     const common = withoutMissing(tree, pointer, entry);
-    if (!Value.Check(ProviderCommon, common)) continue;
+    if (problems.length > before || !Value.Check(ProviderCommon, common)) continue;
     configured.set(name, {
       name,
       provider: found.provider,
@@ -102,7 +100,7 @@ async function findPlugin(
 ): Promise<Found> {
   const name = shownName(tree, pointer, plugin);
   if (plugin.startsWith(".") || isAbsolute(plugin)) {
-    return loadPluginFile(resolve(sources.folder, plugin), JSON.parse(name), sources.host);
+    return loadPluginFile(resolve(sources.folder, plugin), asWritten(tree, pointer, plugin), sources.host);
   }
   const bundled = Object.hasOwn(sources.bundled, plugin) ? sources.bundled[plugin] : undefined;
   if (bundled === undefined)

@@ -15,7 +15,14 @@ import {
   type YAMLMap,
 } from "yaml";
 import { below, type Problem, parentOf, readablePath } from "./problem";
-import { fillVariables, maskVariables, privateSignIn, unmaskVariables } from "./variables";
+import {
+  fillVariables,
+  maskVariables,
+  privateSignIn,
+  UNCLOSED,
+  unclosedVariables,
+  unmaskVariables,
+} from "./variables";
 import { describeSyntaxError } from "./yaml-errors";
 
 /** Far more than anybody writes; an alias bomb of nine lines would make a billion. */
@@ -33,6 +40,8 @@ export class Tree {
   readonly whole = new Set<string>();
   /** Names of unset variables by the scalar that needs them. */
   readonly missing = new Map<string, readonly string[]>();
+  /** Places of aliases that lead nowhere: told, and not to be told again as values of the wrong kind. */
+  readonly broken = new Set<string>();
   readonly keys = new Map<string, number>();
   readonly values = new Map<string, number>();
 
@@ -91,9 +100,16 @@ export function growTree(
     uniqueKeys: false,
     prettyErrors: false,
     resolveKnownTags: false,
-    logLevel: "silent",
   });
   const toldLines = new Set<number>();
+  if (document.errors.length > 0) {
+    // A variable that is not closed often is what the parser stumbled over, lines later.
+    for (const offset of unclosedVariables(text)) {
+      const problem = tree.problemAt(offset, UNCLOSED);
+      toldLines.add(problem.line);
+      tree.problems.push(problem);
+    }
+  }
   for (const error of [...document.errors, ...document.warnings]) {
     const problem = tree.problemAt(error.pos[0], describeSyntaxError(error));
     // One slip makes the parser stumble several times over the same line.
@@ -173,6 +189,7 @@ class Walk {
       const name = unmaskVariables(String(key.value ?? ""));
       const offset = key.range?.[0] ?? 0;
       if (name === "<<" && key.type === "PLAIN") {
+        this.tree.keys.set(below(pointer, name), offset);
         merged.push(value);
         continue;
       }
@@ -222,6 +239,7 @@ class Walk {
     const offset = alias.range?.[0] ?? 0;
     if (target === undefined || this.#open.has(target)) {
       this.tree.values.set(pointer, offset);
+      this.tree.broken.add(pointer);
       const why =
         target === undefined ? "names no anchor (&) above it" : "stands inside the very thing it names";
       this.tree.problems.push(this.tree.problem(pointer, `the alias *${alias.source.slice(0, 60)} ${why}`));
@@ -252,7 +270,7 @@ class Walk {
       throw new TooMuch(
         this.tree.problemAt(
           offset,
-          `more than ${MOST_NODES} values, aliases (*) counted out; no routing file is that large`,
+          `more than ${MOST_NODES} values once the aliases (*) are written out; no routing file has as many`,
         ),
       );
     }

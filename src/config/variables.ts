@@ -14,17 +14,25 @@ const PRIVATE_SIGNS = new RegExp(
   "g",
 );
 
-/** A variable, whole; or only the start of one that is malformed, so that its scalar can be told about. */
-const VARIABLE_TO_MASK = /\$?\$\{(?:[A-Za-z_][A-Za-z0-9_]*(?::-[^}\r\n]*)?\})?/g;
+export const UNCLOSED = "a ${ is never closed with }; for the two signs themselves write $${";
 
-/** The place of a character that masking needs for itself, or -1. */
+/** Where a `${` stands that has no `}` in its line. */
+export function unclosedVariables(text: string): number[] {
+  return [...text.matchAll(/(?<![$#][^\n]*)\$\{[^}\n]*$/gm)].map((match) => match.index);
+}
+
+/** Where a character stands that masking needs for itself, or -1. */
 export function privateSignIn(text: string): number {
   return text.search(PRIVATE_SIGNS);
 }
 
+/** Masks variables, whole, and the `${` of malformed ones, so that their scalar can be told about. */
 export function maskVariables(text: string): string {
-  return text.replace(VARIABLE_TO_MASK, (variable) =>
-    variable.replace(/[{}[\],:#]/g, (sign) => String.fromCharCode(PRIVATE + sign.charCodeAt(0))),
+  // YAML would take the last colon of an unquoted `sqlite::memory:` for that of a key.
+  return text.replaceAll(
+    /sqlite::memory:|\$?\$\{(?:[A-Za-z_][A-Za-z0-9_]*(?::-[^}\r\n]*)?\})?/g,
+    (variable) =>
+      variable.replace(/[{}[\],:#]/g, (sign) => String.fromCharCode(PRIVATE + sign.charCodeAt(0))),
   );
 }
 
@@ -64,7 +72,7 @@ export function fillVariables(
       if (!match || name === undefined) {
         malformed ??= text.includes("}", at)
           ? "${…} takes a name of letters, digits and _, and perhaps a default: ${NAME:-default}; for the two signs themselves write $${"
-          : "a ${ is never closed with }; for the two signs themselves write $${";
+          : UNCLOSED;
         filled += "${";
         at += 2;
         continue;

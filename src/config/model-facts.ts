@@ -1,0 +1,55 @@
+/**
+ * What a model's facts in the routing file must agree on, among themselves and with the catalogue.
+ * A rule about routes or aliases belongs in models.ts.
+ */
+import type { KnownFacts } from "../facts";
+import { catalogueFacts } from "./catalogue";
+import type { Entry, Look } from "./models";
+import { below, type Problem } from "./problem";
+import type { Tree } from "./tree";
+
+/** USD per million tokens. */
+const PRICE_USUAL_MAX = 5;
+const PRICE_UNUSUAL =
+  "more than 5 USD per million tokens is far more than embeddings cost; is it a price per billion tokens?";
+
+export function checkFacts({ id, pointer, model }: Entry, { tree, providers, problems, notes }: Look): void {
+  if (model.price !== undefined && model.price > PRICE_USUAL_MAX) {
+    notes.push(tree.problem(below(pointer, "price"), PRICE_UNUSUAL));
+  }
+  const allowedPlace = below(pointer, "dimensions_allowed");
+  const own = model.dimensions_allowed;
+  if (own !== undefined && !Array.isArray(own) && own.min > own.max) {
+    problems.push(tree.problem(below(allowedPlace, "min"), "min is larger than max; swap the two"));
+    return;
+  }
+  const [route] = model.routes ?? [];
+  const plugin = route && providers.pluginIds.get(route.provider);
+  const known = route && plugin !== undefined ? catalogueFacts(plugin, route.model ?? id) : undefined;
+  checkDimensions(pointer, model, { ...known, ...model }, tree, problems);
+}
+
+function checkDimensions(
+  pointer: string,
+  own: KnownFacts,
+  facts: KnownFacts,
+  tree: Tree,
+  problems: Problem[],
+): void {
+  const { dimensions, dimensions_allowed: allowed } = facts;
+  if (dimensions === undefined || allowed === undefined || facts.dimensions_policy === "truncate") return;
+  // The catalogue agrees with itself.
+  if (own.dimensions === undefined && own.dimensions_allowed === undefined) return;
+  const fits = Array.isArray(allowed)
+    ? allowed.includes(dimensions)
+    : dimensions >= allowed.min && dimensions <= allowed.max;
+  if (fits) return;
+  const sizes = Array.isArray(allowed) ? allowed.slice(0, 20).join(", ") : `${allowed.min} to ${allowed.max}`;
+  const key = own.dimensions === undefined ? "dimensions_allowed" : "dimensions";
+  const source = own.dimensions_allowed === undefined ? "the catalogue's sizes" : "dimensions_allowed";
+  const hidden = [...tree.written.keys()].some((place) => place.startsWith(`${pointer}/dimensions`));
+  const message = hidden
+    ? "the size of the model's vectors is not one of dimensions_allowed"
+    : `the model's vectors have ${dimensions} numbers, which is not one of ${source} (${sizes})`;
+  problems.push(tree.problem(below(pointer, key), message));
+}

@@ -1,0 +1,64 @@
+/**
+ * The catalogue's figures stay within bounds that price lists in the wild do not keep: no zero limits, no price of 100.
+ * A new entry needs nothing here; a new kind of figure needs its bound.
+ */
+import { describe, expect, test } from "bun:test";
+import { Value } from "@sinclair/typebox/value";
+import { CATALOGUE, catalogueEntryNamed, catalogueFacts } from "../../src/config/catalogue";
+import { KnownFacts } from "../../src/facts";
+
+describe("every entry of the catalogue", () => {
+  for (const { plugin, model, facts } of CATALOGUE) {
+    describe(`${plugin} ${model}`, () => {
+      test("says only what the schema of facts knows", () => {
+        expect([...Value.Errors(KnownFacts, facts)]).toEqual([]);
+      });
+
+      test("has a size, and limits above zero", () => {
+        expect(facts.dimensions).toBeGreaterThan(0);
+        for (const limit of [
+          facts.max_inputs,
+          facts.max_input_tokens,
+          facts.max_call_tokens,
+          facts.max_call_bytes,
+        ]) {
+          if (limit !== undefined) expect(limit).toBeGreaterThan(0);
+        }
+        expect(facts.max_input_tokens).toBeGreaterThan(0);
+      });
+
+      test("costs more than nothing and less than 5 USD per million tokens, or runs inside", () => {
+        if (plugin === "local") expect(facts.price).toBe(0);
+        else expect(facts.price).toBeGreaterThan(0);
+        expect(facts.price).toBeLessThan(5);
+      });
+
+      test("allows its own size", () => {
+        const { dimensions = 0, dimensions_allowed: allowed } = facts;
+        if (allowed === undefined) return;
+        if (Array.isArray(allowed)) expect(allowed).toContain(dimensions);
+        else {
+          expect(allowed.min).toBeLessThanOrEqual(dimensions);
+          expect(allowed.max).toBeGreaterThanOrEqual(dimensions);
+        }
+      });
+
+      test("is found by plugin and model, and by every name a reply may give it", () => {
+        expect(catalogueFacts(plugin, model)).toEqual(facts);
+        for (const name of [model, ...facts.reply_names])
+          expect(catalogueEntryNamed(name)?.model).toBe(model);
+      });
+    });
+  }
+});
+
+test("no name belongs to two entries", () => {
+  const names = CATALOGUE.flatMap(({ model, facts }) => [model, ...facts.reply_names]);
+  expect(new Set(names).size).toBe(names.length);
+});
+
+test("a model of another plugin, and a name that no entry has, are not known", () => {
+  expect(catalogueFacts("fake", "text-embedding-3-small")).toBeUndefined();
+  expect(catalogueFacts("openai", "text-embedding-3-smal")).toBeUndefined();
+  expect(catalogueEntryNamed("constructor")).toBeUndefined();
+});

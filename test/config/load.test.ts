@@ -1,0 +1,146 @@
+/**
+ * How a routing file is found and read, and what stands in for it when there is none.
+ * What is said of a file's content is tested by the golden cases (cases.test.ts).
+ */
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { formatProblem } from "../../src/config/load";
+import { makeFolder, RIGHT_FILE, told } from "./loading";
+
+describe("without --config", () => {
+  test("no file means the model inside, on loopback, with the database in the current folder", async () => {
+    using folder = makeFolder();
+    const loaded = await folder.load();
+    if (!loaded.ok) throw new Error(told(loaded));
+    const { config, notes } = loaded;
+    expect(notes).toEqual([]);
+    expect(config.file).toBeUndefined();
+    expect(config.folder).toBe(folder.path);
+    expect(config.server).toEqual({
+      host: "127.0.0.1",
+      port: 8080,
+      dialect: "openai",
+      deadline_ms: 60_000,
+      max_attempts: 4,
+    });
+    expect(config.database.path).toBe(join(folder.path, "data/embedgate.db"));
+    expect(config.auth.mode).toBe("auto");
+    expect(config.providers.get("local")?.provider.id).toBe("local");
+    expect([...config.models.keys()]).toEqual(["all-MiniLM-L6-v2"]);
+  });
+
+  test("gateway.yaml of the current folder is taken where it is", async () => {
+    using folder = makeFolder();
+    folder.write("gateway.yaml", `server: { port: 9000 }\n${RIGHT_FILE}`);
+    const loaded = await folder.load();
+    expect(loaded.ok && loaded.config.server.port).toBe(9000);
+    expect(loaded.ok && loaded.config.file).toBe("gateway.yaml");
+  });
+
+  test("a gateway.yaml that cannot be read is refused, never passed over for the default", async () => {
+    using folder = makeFolder();
+    folder.write("gateway.yaml/inner", "");
+    expect(told(await folder.load())).toBe("gateway.yaml: is a folder, not a file; name the file in it");
+  });
+
+  test("the repository's own gateway.yaml says what is so without any file", async () => {
+    using folder = makeFolder();
+    const withoutFile = await folder.load();
+    folder.write("gateway.yaml", readFileSync(join(import.meta.dir, "../../gateway.yaml")));
+    const withFile = await folder.load();
+    if (!withoutFile.ok || !withFile.ok) throw new Error(told(withFile));
+    expect(withFile.notes).toEqual([]);
+    for (const key of [
+      "folder",
+      "server",
+      "database",
+      "auth",
+      "cache",
+      "workspaceDefaults",
+      "models",
+    ] as const) {
+      expect(withFile.config[key]).toEqual(withoutFile.config[key]);
+    }
+    expect([...withFile.config.providers.keys()]).toEqual([...withoutFile.config.providers.keys()]);
+  });
+
+  test("every commented line of the repository's gateway.yaml is right once its # is taken away", async () => {
+    using folder = makeFolder();
+    const text = readFileSync(join(import.meta.dir, "../../gateway.yaml"), "utf8");
+    folder.write("gateway.yaml", text.replaceAll(/^( *)# (?=\S+: | {2}\S|[\w*/-]+:)/gm, "$1"));
+    folder.write(
+      "plugins/in-house.ts",
+      'export default ({ t, provider }) => provider({ id: "in-house", options: t.Object({ base_url: t.String() }), open: () => ({}) });',
+    );
+    const loaded = await folder.load({ environment: { OPENAI_API_KEY: "x" } });
+    expect(told(loaded)).toBe("ok");
+    expect(loaded.ok && [...loaded.config.models.keys()].length).toBeGreaterThan(4);
+  });
+});
+
+describe("with --config", () => {
+  test("a file that is not there is refused, though there is a gateway.yaml", async () => {
+    using folder = makeFolder();
+    folder.write("gateway.yaml", RIGHT_FILE);
+    const loaded = await folder.load({ file: "other.yaml" });
+    expect(told(loaded)).toBe(
+      "other.yaml: does not exist; name another with --config, or leave --config out",
+    );
+  });
+
+  test("a file is told by the path it was given by, and relative paths start at its folder", async () => {
+    using folder = makeFolder();
+    folder.write("etc/gate.yaml", `database: sqlite:x.db\n${RIGHT_FILE}`);
+    const loaded = await folder.load({ file: "etc/gate.yaml" });
+    if (!loaded.ok) throw new Error(told(loaded));
+    expect(loaded.config.folder).toBe(join(folder.path, "etc"));
+    expect(loaded.config.database.path).toBe(join(folder.path, "etc/x.db"));
+    folder.write("etc/gate.yaml", "sever: {}\n");
+    expect(told(await folder.load({ file: "etc/gate.yaml" }))).toStartWith("etc/gate.yaml:1:1: sever: ");
+  });
+
+  test("an absolute path is taken", async () => {
+    using folder = makeFolder();
+    folder.write("gate.yaml", RIGHT_FILE);
+    expect(told(await folder.load({ file: join(folder.path, "gate.yaml") }))).toBe("ok");
+  });
+});
+
+describe("bytes that are no routing file", () => {
+  test("more than 1 MB is refused", async () => {
+    using folder = makeFolder();
+    folder.write("gateway.yaml", `${RIGHT_FILE}# ${"x".repeat(1024 * 1024)}`);
+    expect(told(await folder.load())).toBe(
+      "gateway.yaml: is larger than 1 MB, which no routing file is; is another file meant?",
+    );
+  });
+
+  test("text that is not UTF-8 is refused with its line", async () => {
+    using folder = makeFolder();
+    folder.write("gateway.yaml", Buffer.from("server: {}\n# caf\u00e9\n", "latin1"));
+    expect(told(await folder.load())).toBe(
+      "gateway.yaml:2:1: is not UTF-8 text from this line on; save it as UTF-8",
+    );
+  });
+
+  test("UTF-16 is refused by name", async () => {
+    using folder = makeFolder();
+    folder.write("gateway.yaml", Buffer.from("\ufeffserver: {}\n", "utf16le"));
+    expect(told(await folder.load())).toBe("gateway.yaml:1:1: is UTF-16; save it as UTF-8");
+  });
+});
+
+test("problems come by line, each with file, line, column, path and message", async () => {
+  using folder = makeFolder();
+  folder.write(
+    "gateway.yaml",
+    `providers:\n  openai: { plugin: openai, api_key: k }\nmodels:\n  docs:\n    routes:\n      - provider: opnai\nserver: { prot: 1 }\n`,
+  );
+  const loaded = await folder.load();
+  expect(loaded.ok ? [] : loaded.problems.map((problem) => problem.line)).toEqual([6, 7]);
+  const [first] = loaded.ok ? [] : loaded.problems;
+  expect(first && formatProblem(first)).toBe(
+    'gateway.yaml:6:19: models.docs.routes[0].provider: no provider is called "opnai"; did you mean "openai"?',
+  );
+});

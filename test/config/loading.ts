@@ -1,0 +1,48 @@
+/**
+ * Loads routing-file text as a test wants it: in a folder of its own, with the small plugins of plugins.ts and a real host.
+ * What only one test needs is passed in `how`.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { formatProblem, type Loaded, loadConfig } from "../../src/config/load";
+import { realOutside } from "../../src/outside";
+import type { Host } from "../../src/plugin";
+import { createHost } from "../../src/upstream/host";
+import { TEST_PLUGINS } from "./plugins";
+
+export interface Folder extends Disposable {
+  readonly path: string;
+  /** Writes a file in it, making the folders it needs. */
+  write(name: string, content: string | Uint8Array): void;
+  load(how?: {
+    readonly file?: string;
+    readonly environment?: Readonly<Record<string, string>>;
+    readonly host?: Host;
+  }): Promise<Loaded>;
+}
+
+export function makeFolder(): Folder {
+  const path = mkdtempSync(join(tmpdir(), "embedgate-config-"));
+  return {
+    path,
+    write(name, content) {
+      mkdirSync(dirname(join(path, name)), { recursive: true });
+      writeFileSync(join(path, name), content);
+    },
+    load: ({ file, environment = {}, host = createHost(realOutside) } = {}) =>
+      loadConfig({ file, folder: path, environment, host, bundled: TEST_PLUGINS }),
+    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
+  };
+}
+
+/** The problems as lines; a file that is right is told as "ok". */
+export function told(loaded: Loaded): string {
+  return loaded.ok ? "ok" : loaded.problems.map(formatProblem).join("\n");
+}
+
+export const RIGHT_FILE = `providers:
+  local: { plugin: local }
+models:
+  all-MiniLM-L6-v2: { routes: [ { provider: local } ] }
+`;
