@@ -1,0 +1,80 @@
+/**
+ * The model inside: all-MiniLM-L6-v2, 384 dimensions, int8, run in Workers by a WebAssembly kernel. No key, no network.
+ * A second built-in model would be a second folder like this one; the facts of this one are in `FACTS`.
+ */
+import type { EmbedCall, EmbedReply, Host, KnownFacts, Plugin } from "../../src/plugin";
+import { DIMENSIONS, type Embedded, MAX_INPUT_TOKENS } from "./messages";
+import { Pool } from "./pool";
+
+const MODEL = "all-MiniLM-L6-v2";
+
+const FACTS: KnownFacts = {
+  dimensions: DIMENSIONS,
+  max_inputs: 32,
+  max_input_tokens: MAX_INPUT_TOKENS,
+  long_input: "average",
+  normalized: true,
+  price: 0,
+  // Callers send OpenAI's token ids: as text again they fit any model. `native` in the routing file takes WordPiece ids.
+  token_ids: "decode",
+};
+
+const plugin: Plugin = (host) =>
+  host.provider({
+    id: "local",
+    options: host.t.Object(
+      {
+        workers: host.t.Optional(
+          host.t.Integer({
+            minimum: 1,
+            maximum: 64,
+            description: "Threads that embed at once, 45 MB each once used; without it, one for each core.",
+          }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    // Two for each core: one embeds, one waits, so that no thread is ever idle between calls.
+    concurrency: 2 * navigator.hardwareConcurrency,
+    open({ workers = navigator.hardwareConcurrency }) {
+      const pool = new Pool(workers, host.failure);
+      return {
+        describe: (model) => (model === MODEL ? FACTS : undefined),
+        async embed(call) {
+          refuseWhatItIsNot(call, host);
+          return reply(await pool.run(call));
+        },
+        close: async () => pool.close(),
+      };
+    },
+  });
+
+export default plugin;
+
+function refuseWhatItIsNot({ model, dimensions }: EmbedCall, host: Host): void {
+  if (model !== MODEL) {
+    throw host.failure("not_found", `The local model is ${MODEL}; there is no ${model} here.`, {
+      field: "model",
+    });
+  }
+  if (dimensions !== undefined && dimensions !== DIMENSIONS) {
+    throw host.failure("invalid", `${MODEL} makes ${DIMENSIONS} dimensions, not ${dimensions}.`, {
+      field: "dimensions",
+    });
+  }
+}
+
+function reply({ vectors, tokens, truncated, averaged }: Embedded): EmbedReply {
+  const count = vectors.length / DIMENSIONS;
+  return {
+    // `slice`, not `subarray`: whoever keeps one vector does not keep its whole batch in memory.
+    vectors: Array.from({ length: count }, (_, index) => ({
+      index,
+      values: vectors.slice(index * DIMENSIONS, (index + 1) * DIMENSIONS),
+    })),
+    tokens,
+    tokensSource: "counted",
+    truncated,
+    averaged,
+  };
+}

@@ -1,0 +1,39 @@
+/**
+ * What the main thread and a Worker say to each other: one job, one answer. Types and two sizes only.
+ * Whatever is added must survive a structured clone.
+ */
+import type { FailureAbout, FailureKind, Input, LongInput } from "../../src/plugin";
+
+export const DIMENSIONS = 384;
+/** Token ids that the model takes at once, with `[CLS]` and `[SEP]`. */
+export const MAX_INPUT_TOKENS = 256;
+
+export interface Job {
+  readonly inputs: readonly Input[];
+  readonly longInput: LongInput;
+  /** Shared memory of one number; anything but 0 says that nobody waits for the answer any more. */
+  readonly abandoned: Int32Array<SharedArrayBuffer>;
+}
+
+export type Answer = Embedded | Refused | Abandoned;
+
+export interface Embedded {
+  readonly kind: "embedded";
+  /** [input][DIMENSIONS], each of unit length. */
+  readonly vectors: Float32Array<ArrayBuffer>;
+  /** Ids embedded, without `[CLS]` and `[SEP]`. */
+  readonly tokens: number;
+  readonly truncated: readonly number[];
+  readonly averaged: readonly number[];
+}
+
+export interface Refused {
+  readonly kind: "refused";
+  readonly failure: FailureKind;
+  readonly message: string;
+  readonly about: FailureAbout;
+}
+
+export interface Abandoned {
+  readonly kind: "abandoned";
+}

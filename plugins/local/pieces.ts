@@ -1,0 +1,111 @@
+/**
+ * From inputs to what the model takes: pieces of at most 254 ids, by the `long_input` policy; and from pieces back to inputs.
+ * A new policy is a branch in `cut`.
+ */
+import type { Input, LongInput } from "../../src/plugin";
+import { DIMENSIONS, MAX_INPUT_TOKENS, type Refused } from "./messages";
+import type { Tokenizer } from "./tokenizer";
+
+/** Ids of the text's own in one piece: `[CLS]` and `[SEP]` take two places. */
+export const PIECE_TOKENS = MAX_INPUT_TOKENS - 2;
+
+export interface Pieces {
+  readonly kind: "pieces";
+  /** Each input's pieces, in order; every input has at least one, which may be empty. */
+  readonly byInput: readonly (readonly Piece[])[];
+  readonly tokens: number;
+  readonly truncated: readonly number[];
+  readonly averaged: readonly number[];
+}
+
+/** Ids without `[CLS]` and `[SEP]`. */
+export type Piece = ArrayLike<number>;
+
+/** Cuts every input as `longInput` says. The first input at fault refuses the whole call. */
+export function cut(inputs: readonly Input[], longInput: LongInput, tokenizer: Tokenizer): Pieces | Refused {
+  const byInput: Piece[][] = [];
+  const truncated: number[] = [];
+  const averaged: number[] = [];
+  let tokens = 0;
+  for (const [place, input] of inputs.entries()) {
+    const ids =
+      typeof input === "string"
+        ? tokenizer.encode(input, longInput === "truncate" ? MAX_INPUT_TOKENS : undefined)
+        : input;
+    if (typeof input !== "string") {
+      const refusal = refuseUnknownIds(input, place, tokenizer);
+      if (refusal !== undefined) return refusal;
+    }
+    if (ids.length <= PIECE_TOKENS) {
+      byInput.push([ids]);
+      tokens += ids.length;
+    } else if (longInput === "reject") {
+      return tooLong(ids.length, place);
+    } else if (longInput === "truncate") {
+      byInput.push([ids.slice(0, PIECE_TOKENS)]);
+      tokens += PIECE_TOKENS;
+      truncated.push(place);
+    } else {
+      const pieces: Piece[] = [];
+      for (let from = 0; from < ids.length; from += PIECE_TOKENS)
+        pieces.push(ids.slice(from, from + PIECE_TOKENS));
+      byInput.push(pieces);
+      tokens += ids.length;
+      averaged.push(place);
+    }
+  }
+  return { kind: "pieces", byInput, tokens, truncated, averaged };
+}
+
+function refuseUnknownIds(ids: Uint32Array, place: number, tokenizer: Tokenizer): Refused | undefined {
+  const unknown = ids.find((id) => id >= tokenizer.size);
+  if (unknown === undefined) return undefined;
+  return {
+    kind: "refused",
+    failure: "invalid",
+    message: `The token id ${unknown} is not in this model's vocabulary: ids go from 0 to ${tokenizer.size - 1}, and are of its own WordPiece.`,
+    about: { input: place, field: "input" },
+  };
+}
+
+function tooLong(length: number, place: number): Refused {
+  return {
+    kind: "refused",
+    failure: "input_too_long",
+    message:
+      `The input has ${length} tokens, and this model takes ${PIECE_TOKENS} (${MAX_INPUT_TOKENS} with its two special tokens). ` +
+      "Shorten or split it, or let the route's long_input be truncate or average.",
+    about: { input: place },
+  };
+}
+
+/**
+ * One vector for each input: its piece's, or the mean of its pieces' weighted by their tokens, at unit length again.
+ * @param vectors [piece][DIMENSIONS], the pieces of all inputs in order
+ * @returns [input][DIMENSIONS]
+ */
+export function join(
+  byInput: Pieces["byInput"],
+  vectors: Float32Array<ArrayBuffer>,
+): Float32Array<ArrayBuffer> {
+  const joined = new Float32Array(byInput.length * DIMENSIONS);
+  let from = 0;
+  for (const [place, pieces] of byInput.entries()) {
+    const to = from + pieces.length * DIMENSIONS;
+    const own = vectors.subarray(from, to);
+    joined.set(pieces.length === 1 ? own : weightedMean(pieces, own), place * DIMENSIONS);
+    from = to;
+  }
+  return joined;
+}
+
+function weightedMean(pieces: readonly Piece[], vectors: Float32Array): Float64Array {
+  const sum = new Float64Array(DIMENSIONS);
+  for (const [place, piece] of pieces.entries()) {
+    const vector = vectors.subarray(place * DIMENSIONS, (place + 1) * DIMENSIONS);
+    for (const [i, value] of vector.entries()) sum[i] = (sum[i] ?? 0) + piece.length * value;
+  }
+  // Only direction counts: the division by all tokens would cancel out in the length.
+  const length = Math.hypot(...sum);
+  return sum.map((value) => value / length);
+}

@@ -1,0 +1,118 @@
+/**
+ * A handful of Workers and the line of jobs before them: an idle Worker takes the next job, none is started before it is needed.
+ * The main thread only passes messages on; anything that takes time belongs into worker.ts.
+ */
+import type { EmbedCall, Host } from "../../src/plugin";
+import type { Answer, Embedded, Job } from "./messages";
+
+/**
+ * In the executable, entry points keep their path from the repository's root, and there `import.meta.url` is the executable's own:
+ * the two need different words. `Bun.embeddedFiles` is empty outside an executable.
+ */
+const WORKER =
+  Bun.embeddedFiles.length > 0 ? "./plugins/local/worker.ts" : new URL("./worker.ts", import.meta.url).href;
+
+interface Task {
+  readonly job: Job;
+  readonly resolve: (embedded: Embedded) => void;
+  readonly reject: (failure: Error) => void;
+}
+
+export class Pool {
+  private readonly idle: Worker[] = [];
+  private readonly busy = new Map<Worker, Task>();
+  private readonly queue: Task[] = [];
+  private closed = false;
+
+  /** @param size Workers at most; @param failure the host's, for what goes wrong */
+  constructor(
+    private readonly size: number,
+    private readonly failure: Host["failure"],
+  ) {}
+
+  /**
+   * Embeds a call's inputs in the next idle Worker.
+   * Rejects with the Worker's refusal, `unavailable` when the Worker died or the pool is closed, `timeout` once the signal fires:
+   * a job still in the line is then dropped, a running one ends after its present batch.
+   */
+  run({ inputs, longInput, signal }: Pick<EmbedCall, "inputs" | "longInput" | "signal">): Promise<Embedded> {
+    const { promise, resolve, reject } = Promise.withResolvers<Embedded>();
+    if (this.closed) {
+      reject(this.failure("unavailable", "The local model is closed."));
+      return promise;
+    }
+    const abandoned = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const task: Task = { job: { inputs, longInput, abandoned }, resolve, reject };
+    const abandon = () => {
+      Atomics.store(abandoned, 0, 1);
+      const place = this.queue.indexOf(task);
+      if (place !== -1) this.queue.splice(place, 1);
+      reject(
+        this.failure("timeout", "The call was given up before the local model had answered.", {
+          cause: signal.reason,
+        }),
+      );
+    };
+    if (signal.aborted) {
+      abandon();
+      return promise;
+    }
+    signal.addEventListener("abort", abandon, { once: true });
+    this.queue.push(task);
+    this.dispatch();
+    return promise.finally(() => signal.removeEventListener("abort", abandon));
+  }
+
+  /** Ends the Workers. What was still under way is rejected. */
+  close(): void {
+    this.closed = true;
+    const failure = this.failure("unavailable", "The local model was closed.");
+    for (const worker of [...this.idle, ...this.busy.keys()]) worker.terminate();
+    for (const task of [...this.queue, ...this.busy.values()]) task.reject(failure);
+    this.idle.length = 0;
+    this.queue.length = 0;
+    this.busy.clear();
+  }
+
+  private dispatch(): void {
+    while (this.queue.length > 0) {
+      const worker = this.idle.pop() ?? (this.busy.size < this.size ? this.start() : undefined);
+      if (worker === undefined) return;
+      const task = this.queue.shift();
+      if (task === undefined) return;
+      this.busy.set(worker, task);
+      worker.postMessage(task.job);
+    }
+  }
+
+  private start(): Worker {
+    const worker = new Worker(WORKER);
+    worker.onmessage = ({ data }: MessageEvent<Answer>) => this.finish(worker, data);
+    worker.onerror = ({ message }) => this.bury(worker, message);
+    worker.addEventListener("close", () => this.bury(worker, "it ended by itself"));
+    return worker;
+  }
+
+  private finish(worker: Worker, answer: Answer): void {
+    const task = this.busy.get(worker);
+    if (task === undefined) return; // closed meanwhile
+    this.busy.delete(worker);
+    this.idle.push(worker);
+    if (answer.kind === "embedded") task.resolve(answer);
+    // An abandoned task was rejected when its signal fired.
+    else if (answer.kind === "refused")
+      task.reject(this.failure(answer.failure, answer.message, answer.about));
+    this.dispatch();
+  }
+
+  /** A Worker that died fails its job and is forgotten; the next job starts another one. */
+  private bury(worker: Worker, why: string): void {
+    const task = this.busy.get(worker);
+    this.busy.delete(worker);
+    const place = this.idle.indexOf(worker);
+    if (place !== -1) this.idle.splice(place, 1);
+    worker.terminate();
+    task?.reject(this.failure("unavailable", `The local model's thread broke down: ${why}`));
+    if (!this.closed) this.dispatch();
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * A Worker's entry: takes a `Job`, answers with an `Answer`. It must be among the entry points when the executable is built.
+ * What is not foreseen is not caught here: it ends the Worker, and the pool tells the caller and starts another one.
+ */
+import { readFileSync } from "node:fs";
+import type { Answer, Job } from "./messages";
+import { Model } from "./model";
+import { cut, join } from "./pieces";
+import { Tokenizer } from "./tokenizer";
+import vocabularyPath from "./weights/vocab.txt" with { type: "file" };
+
+declare const self: Worker;
+
+const tokenizer = new Tokenizer(readFileSync(vocabularyPath, "utf8"));
+const model = new Model(tokenizer);
+
+self.onmessage = ({ data }: MessageEvent<Job>) => {
+  const answer = work(data);
+  self.postMessage(answer, answer.kind === "embedded" ? [answer.vectors.buffer] : []);
+};
+
+function work({ inputs, longInput, abandoned }: Job): Answer {
+  const pieces = cut(inputs, longInput, tokenizer);
+  if (pieces.kind === "refused") return pieces;
+  const { byInput, tokens, truncated, averaged } = pieces;
+  const vectors = model.embed(byInput.flat(), () => Atomics.load(abandoned, 0) !== 0);
+  if (vectors === undefined) return { kind: "abandoned" };
+  return { kind: "embedded", vectors: join(byInput, vectors), tokens, truncated, averaged };
+}
