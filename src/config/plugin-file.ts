@@ -74,7 +74,7 @@ export async function loadPluginFile(path: string, shown: string, host: Host): P
   }
   if (imported === NEVER) {
     return refuse({
-      ...positionOf(source, "await"),
+      ...positionOf(source, /(?<=^(?:\S.*)?)\bawait\b/m),
       reason: `it was still loading after ${LOAD_MS_MAX / 1000} s; a plugin must not wait at its top level: wait in embed`,
     });
   }
@@ -95,7 +95,7 @@ export async function loadPluginFile(path: string, shown: string, host: Host): P
     provider = plugin(host);
   } catch (error) {
     const failure = explain(error, real, source);
-    return refuse({ ...failure, reason: `called with the host, it throws: ${failure.reason}` });
+    return refuse({ ...failure, reason: `called with the host, ${failure.reason}` });
   }
   const checked = checkProvider(provider);
   return checked.ok ? checked : atDefaultExport(`its provider cannot be used: ${checked.reasons.join("; ")}`);
@@ -197,8 +197,8 @@ function positionInStack(stack: string, path: string): { line: number; column: n
 }
 
 /** Where a text first stands in the source, counted from 1; 0 where it does not. */
-function positionOf(source: string, text: string): { line: number; column: number } {
-  const at = source.indexOf(text);
+function positionOf(source: string, text: string | RegExp): { line: number; column: number } {
+  const at = typeof text === "string" ? source.indexOf(text) : source.search(text);
   if (at === -1) return { line: 0, column: 0 };
   const before = source.slice(0, at).split("\n");
   return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
