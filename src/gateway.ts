@@ -8,8 +8,8 @@ import { openStore } from "./db/open";
 import { embed } from "./embed";
 import { GatewayError } from "./errors";
 import { createDoor, type Door } from "./http";
-import { openKeys } from "./keys";
-import { openLedger } from "./ledger";
+import { type Keys, openKeys } from "./keys";
+import { type Ledger, openLedger } from "./ledger";
 import type { Outside } from "./outside";
 import { buildRoutes, type Routes } from "./route";
 import { createTokens } from "./tokens/tokens";
@@ -20,6 +20,8 @@ export interface Gateway {
   readonly door: Door;
   readonly auth: Auth;
   readonly routes: Routes;
+  readonly keys: Keys;
+  readonly ledger: Ledger;
   /** Ends what is open. No request may be under way. */
   close(): Promise<void>;
 }
@@ -59,6 +61,8 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
     door,
     auth,
     routes,
+    keys,
+    ledger,
     async close() {
       tokens.close();
       await providers.close();

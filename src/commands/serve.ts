@@ -24,7 +24,8 @@ export async function serve(options: ServeOptions): Promise<number> {
   const config: GatewayConfig = { ...loaded, server: { ...loaded.server, host, port } };
   const gateway = await createGateway(config, realOutside);
   try {
-    gateway.door.listen({ hostname: host, port, maxRequestBodySize: REQUEST_BYTES_MAX });
+    // Not shared unless asked for: a second gateway on the port must be told, not given half of the requests.
+    gateway.door.listen({ hostname: host, port, maxRequestBodySize: REQUEST_BYTES_MAX, reusePort: false });
   } catch (cause) {
     await gateway.close();
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -47,7 +47,8 @@ export async function openStore(
     await write(() => migrate(database));
   } catch (cause) {
     database.close();
-    throw cause instanceof GatewayError ? cause : unavailable(`The database ${path} cannot be used`, cause);
+    // The path is told here, to whoever starts the gateway; a caller's 503 never has it.
+    throw unavailable(`The database ${path} cannot be used`, cause);
   }
   const countSteps = database.query("SELECT count(*) FROM sqlite_schema");
   return {

@@ -19,6 +19,13 @@ interface Waiting {
   readonly failed: (error: GatewayError) => void;
 }
 
+/**
+ * In the executable a Worker's file is known by the path that the build listed it under (.ci/build.ts), elsewhere by its address.
+ * `Bun.embeddedFiles` is empty outside an executable.
+ */
+const WORKER =
+  Bun.embeddedFiles.length > 0 ? "./src/tokens/worker.ts" : new URL("./worker.ts", import.meta.url).href;
+
 type WithoutId<J> = J extends Job ? Omit<J, "id"> : never;
 
 export function createTokens(): Tokens {
@@ -28,7 +35,7 @@ export function createTokens(): Tokens {
 
   function started(): Worker {
     if (worker) return worker;
-    const made = new Worker(new URL("./worker.ts", import.meta.url).href);
+    const made = new Worker(WORKER);
     made.onmessage = ({ data }: MessageEvent<Done>) => {
       waiting.get(data.id)?.done(data);
       waiting.delete(data.id);

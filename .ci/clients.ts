@@ -1,0 +1,59 @@
+/**
+ * Builds the executable, starts it in an empty folder with a key, and runs each real client against it; ends with `N passed, N failed`.
+ * A new client is a line of CLIENTS. PYTHON names an interpreter that has the `openai` package (.ci/run makes one).
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "./build";
+
+const folder = join(import.meta.dir, "..");
+const reference = join(folder, "test/plugins/local/minilm-vectors.json");
+
+const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> = {
+  "openai for Python": (url, key) => [
+    process.env.PYTHON ?? "python3",
+    "test/clients/openai_python.py",
+    url,
+    key,
+    reference,
+  ],
+  "openai for Node": (url, key) => ["node", "test/clients/openai_node.mjs", url, key, reference],
+  curl: (url, key) => ["bash", "test/clients/curl.sh", url, key],
+};
+
+const scratch = mkdtempSync(join(tmpdir(), "embedgate-clients-"));
+// The reference vectors are of texts cut to 256 tokens.
+const routingFile = `
+providers: { local: { plugin: local } }
+models: { all-MiniLM-L6-v2: { routes: [ { provider: local } ], long_input: truncate } }
+`;
+await Bun.write(join(scratch, "gateway.yaml"), routingFile);
+const executable = await build(join(scratch, "embedgate"));
+const spawned = { cwd: scratch, env: {}, stderr: "inherit", stdin: "ignore" } as const;
+
+const made = Bun.spawn([executable, "keys", "create", "--name", "clients", "--json"], { ...spawned, stdout: "pipe" });
+const { key } = await new Response(made.stdout).json();
+const gateway = Bun.spawn([executable, "serve", "--port", "0"], { ...spawned, stdout: "pipe" });
+let greeting = "";
+for await (const chunk of gateway.stdout) {
+  greeting += new TextDecoder().decode(chunk);
+  if (greeting.includes("curl")) break;
+}
+const url = `${/http:\/\/[\d.:]+/.exec(greeting)?.[0]}/v1`;
+
+let passed = 0;
+let failed = 0;
+for (const [name, command] of Object.entries(CLIENTS)) {
+  const client = Bun.spawn(command(url, key), { cwd: folder, stdin: "ignore", stdout: "inherit", stderr: "inherit" });
+  if ((await client.exited) === 0) passed += 1;
+  else {
+    failed += 1;
+    console.log(`${name} failed`);
+  }
+}
+gateway.kill("SIGTERM");
+if ((await gateway.exited) !== 0) failed += 1;
+rmSync(scratch, { recursive: true });
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;

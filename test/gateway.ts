@@ -1,0 +1,100 @@
+/**
+ * The gateway as a test opens it: the real one, from routing-file text, with its database in memory and no port.
+ * A test that needs another clock, network or database says so in `Opening`.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PLUGINS } from "../plugins/index";
+import { loadConfig } from "../src/config/load";
+import { formatProblem } from "../src/config/problem";
+import { createGateway, type Gateway } from "../src/gateway";
+import { type Outside, realOutside } from "../src/outside";
+import { createHost } from "../src/upstream/host";
+
+export interface Opening {
+  /** The text of a gateway.yaml; without `database`, the file's own is made in a folder that is removed at the end. */
+  readonly yaml: string;
+  readonly outside?: Partial<Outside>;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface OpenGateway extends AsyncDisposable {
+  readonly gateway: Gateway;
+  /** Where gateway.yaml and the database are, for a second process or connection. */
+  readonly folder: string;
+  readonly logs: readonly LogLine[];
+  send(path: string, init?: RequestInit): Promise<Sent>;
+  post(body: unknown, headers?: Readonly<Record<string, string>>): Promise<Sent>;
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly about: unknown;
+}
+
+export interface Sent {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** Parsed, or undefined where it is no JSON. */
+  readonly json: unknown;
+}
+
+/** Every failure that the fake plugin knows, and two good models. */
+export const FAKE_YAML = `
+providers:
+  fake: { plugin: fake, timeout_ms: 1000 }
+models:
+  fake: { routes: [ { provider: fake } ] }
+  fake-8: { routes: [ { provider: fake } ], price: 0.02 }
+  docs: { alias_of: fake-8 }
+  chat: { embeddings: false }
+`;
+
+export async function openGateway({ yaml, outside, environment = {} }: Opening): Promise<OpenGateway> {
+  const folder = mkdtempSync(join(tmpdir(), "embedgate-test-"));
+  const file = join(folder, "gateway.yaml");
+  writeFileSync(file, yaml);
+  const logs: LogLine[] = [];
+  const world: Outside = {
+    ...realOutside,
+    log: (level, message, about) => logs.push({ level, message, about }),
+    ...outside,
+  };
+  const loaded = await loadConfig({ file, folder, environment, host: createHost(world), bundled: PLUGINS });
+  if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join("\n"));
+  const gateway = await createGateway(loaded.config, world);
+
+  async function send(path: string, init: RequestInit = {}): Promise<Sent> {
+    const response = await gateway.door.handle(new Request(new URL(path, "http://localhost:8080"), init));
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, json: parsed(text) };
+  }
+
+  return {
+    gateway,
+    folder,
+    logs,
+    send,
+    post: (body, headers = {}) =>
+      send("/v1/embeddings", {
+        method: "POST",
+        headers: { "content-type": "application/json", ...headers },
+        body: typeof body === "string" || body instanceof Blob ? body : JSON.stringify(body),
+      }),
+    async [Symbol.asyncDispose]() {
+      await gateway.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * The repository's style as a test that names what to write instead. A new rule is a row of RULES, or a test at the end.
+ * A file that has to break one says so in EXCEPT, with its reason.
+ */
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { Glob } from "bun";
+
+const ROOT = join(import.meta.dir, "..");
+
+interface Source {
+  readonly path: string;
+  readonly text: string;
+  /** Without comments. */
+  readonly bare: string;
+  /** Without comments and without the insides of strings: where a word is code. */
+  readonly code: string;
+}
+
+function sources(pattern: string): Source[] {
+  return [...new Glob(pattern).scanSync({ cwd: ROOT, dot: true })]
+    .filter(
+      (path) =>
+        !path.includes("node_modules") && !path.startsWith("test/fixtures") && !path.startsWith("dist/"),
+    )
+    .sort()
+    .map((path) => {
+      const text = readFileSync(join(ROOT, path), "utf8");
+      const bare = withoutComments(text);
+      return { path, text, bare, code: withoutStrings(bare) };
+    });
+}
+
+const withoutComments = (text: string) =>
+  text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|[^:"'`])\/\/.*$/gm, "$1");
+const withoutStrings = (text: string) => text.replace(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g, '""');
+
+const typescript = [
+  ...sources("src/**/*.ts"),
+  ...sources("plugins/**/*.ts"),
+  ...sources("test/**/*.ts"),
+  ...sources("bench/**/*.ts"),
+  ...sources(".ci/*.ts"),
+];
+/** AssemblyScript has its own types and its own idiom. */
+const product = typescript.filter(
+  ({ path }) => /^(src|plugins)\//.test(path) && path !== "plugins/local/kernel/kernel.ts",
+);
+
+interface Rule {
+  readonly name: string;
+  readonly files: readonly Source[];
+  readonly pattern: RegExp;
+  readonly instead: string;
+  /** Where to look; code when not said. */
+  readonly in?: "text" | "bare" | "code";
+  readonly except?: readonly string[];
+}
+
+const RULES: readonly Rule[] = [
+  {
+    name: "no any, no ignored type errors, no cast through unknown",
+    files: typescript,
+    pattern: /(:|<|as) any\b|@ts-(ignore|expect-error|nocheck)|as unknown as|biome-ignore/,
+    instead: "a type, a schema or a checked guard",
+    in: "text",
+    except: ["test/tidy.test.ts"],
+  },
+  {
+    name: "no loose ends",
+    files: typescript,
+    pattern: /\b(TODO|FIXME|XXX|HACK)\b|not implemented/,
+    instead: "do it, or write the issue",
+    in: "text",
+    except: ["test/tidy.test.ts"],
+  },
+  {
+    name: "no abbreviations for names",
+    files: typescript,
+    pattern:
+      /\b(?:const|let|function|readonly)\s+(ctx|req|res|cfg|opts|err|msg|tmp|val|arr|obj|cb|fn|idx|len|num|str|evt)\b/,
+    instead:
+      "context, request, response, config, options, error, message, value, list, record, callback, index, length, count, text",
+  },
+  {
+    name: "time, timers, randomness and the network come from outside",
+    files: product,
+    pattern:
+      /\bDate\.now\(|\bnew Date\(\)|Math\.random\(|performance\.now\(|\bsetTimeout\(|\bsetInterval\(|[^.\w]fetch\(|crypto\.getRandomValues/,
+    instead: "the Outside (src/outside.ts) or the Host (src/plugin.ts) that is passed in",
+    except: ["src/outside.ts"],
+  },
+  {
+    name: "only the door and the docs know Elysia",
+    files: product,
+    pattern: /from "elysia"|from "@elysiajs/,
+    instead: "a plain function that src/http.ts calls",
+    in: "text",
+    except: ["src/http.ts", "src/docs/swagger.ts"],
+  },
+  {
+    name: "src/ names no vendor: facts of vendors are in the catalogue, wires in plugins/",
+    files: product.filter(({ path }) => path.startsWith("src/")),
+    pattern:
+      /gemini|vertex|bedrock|cohere|voyage|\bjina|mistral|ollama|together\.(ai|xyz)|fireworks|deepinfra|nvidia|openrouter|azure/i,
+    instead: "a fact of src/config/catalogue.ts or a plugin",
+    in: "bare",
+    except: ["src/config/catalogue.ts"],
+  },
+  {
+    name: "a bundled plugin imports types of the contract, and nothing else of src/",
+    files: sources("plugins/**/*.ts").filter(({ path }) => path !== "plugins/index.ts"),
+    pattern: /import (?!type)[^;]*from "(\.\.\/)+src\/|from "(\.\.\/)+src\/(?!plugin")/,
+    instead: 'import type { … } from "../src/plugin"; everything else comes through the host',
+    in: "text",
+  },
+  {
+    name: "src/ knows plugins by their contract; only the command line has their list",
+    files: product.filter(({ path }) => path.startsWith("src/")),
+    pattern: /from "(\.\.\/)+plugins\//,
+    instead: "a Provider that was passed in",
+    in: "text",
+    except: ["src/commands/configured.ts"],
+  },
+  {
+    name: "no path of one machine",
+    files: [
+      ...typescript,
+      ...sources("*.{md,json,toml,yaml}"),
+      ...sources(".ci/*"),
+      ...sources("bench/*.md"),
+    ],
+    pattern: /\/(home|Users|root)\/[A-Za-z.]/,
+    instead: "a path relative to the repository",
+    in: "text",
+    except: ["test/tidy.test.ts"],
+  },
+  {
+    name: "no address of a package registry",
+    files: [
+      ...sources("bun.lock"),
+      ...sources("package.json"),
+      ...sources("bunfig.toml"),
+      ...sources("README.md"),
+      ...sources(".ci/*"),
+    ],
+    pattern: /https?:\/\/[^"\s]*(registry|npmjs|pypi|debian)/,
+    instead: "the package's name and version",
+    in: "text",
+  },
+];
+
+describe("style", () => {
+  test.each(RULES.map((rule) => [rule.name, rule] as const))("%s", (_, rule) => {
+    const breaches: string[] = [];
+    for (const source of rule.files) {
+      if (rule.except?.includes(source.path)) continue;
+      const lines = source[rule.in ?? "code"].split("\n");
+      const line = lines.find((candidate) => rule.pattern.test(candidate));
+      if (line !== undefined)
+        breaches.push(`${source.path}: "${line.trim().slice(0, 80)}" → ${rule.instead}`);
+    }
+    expect(breaches).toEqual([]);
+  });
+
+  test("each file opens with what it is for", () => {
+    expect(
+      typescript.filter(({ text }) => !/^(#!.*\n)?(\/\*\*|\/\/)/.test(text)).map(({ path }) => path),
+    ).toEqual([]);
+  });
+
+  test("no file is over 400 lines, and few are over 250", () => {
+    const long = typescript.map(({ path, text }) => ({ path, lines: text.split("\n").length }));
+    expect(long.filter(({ lines }) => lines > 400)).toEqual([]);
+    expect(long.filter(({ lines }) => lines > 250).length).toBeLessThan(typescript.length / 10);
+  });
+
+  test("no file is called after nothing in particular", () => {
+    const vague = /(^|\/)(utils?|helpers?|common|misc|shared|lib|types|constants)(\.ts|\/)/;
+    expect(typescript.map(({ path }) => path).filter((path) => vague.test(path))).toEqual([]);
+  });
+
+  test("no file only passes on what others export", () => {
+    const barrels = product.filter(({ path, code }) => {
+      const statements = code
+        .split(";")
+        .map((statement) => statement.trim())
+        .filter(Boolean);
+      return (
+        path !== "plugins/index.ts" &&
+        statements.length > 0 &&
+        statements.every((s) => /^export (type )?(\*|\{[^}]*\}) from/.test(s))
+      );
+    });
+    expect(barrels.map(({ path }) => path)).toEqual([]);
+  });
+
+  test("no file is dead: each is imported, or is where something starts", () => {
+    const starts =
+      /^(src\/main|src\/tokens\/worker|plugins\/local\/worker|plugins\/local\/kernel\/|plugins\/local\/weights\/convert)|\.d\.ts$/;
+    const imported = new Set<string>();
+    for (const { path, text } of typescript) {
+      for (const [, from] of text.matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g)) {
+        const target = normalize(join(dirname(path), from ?? ""));
+        imported.add(target.endsWith(".ts") ? target : `${target}.ts`);
+      }
+    }
+    expect(
+      product.map(({ path }) => path).filter((path) => !starts.test(path) && !imported.has(path)),
+    ).toEqual([]);
+  });
+
+  test("domain.ts and plugin.ts import types only", () => {
+    for (const path of ["src/domain.ts", "src/plugin.ts"]) {
+      const { text } = typescript.find((source) => source.path === path) ?? { text: "import missing" };
+      expect([path, text.match(/^import (?!type).*$/gm)]).toEqual([path, null]);
+    }
+  });
+
+  test("each markdown file has one title", () => {
+    for (const { path, text } of [...sources("*.md"), ...sources("bench/*.md")]) {
+      const outsideCode = text.replace(/```[\s\S]*?```/g, "");
+      expect([path, outsideCode.match(/^# /gm)?.length]).toEqual([path, 1]);
+    }
+  });
+});
