@@ -89,6 +89,7 @@ const plugin: Plugin = (host) =>
         }),
         async embed(call) {
           const fault = byName[call.model.replace(/^fake-?/, "")] ?? {};
+          call.signal.throwIfAborted();
           await fault.before?.(call);
           const reply = embedExactly(call);
           return fault.spoil?.(reply) ?? reply;

@@ -2,22 +2,23 @@
  * OpenAI's embeddings wire, for OpenAI and whatever else speaks it, by `base_url`: POST {base_url}/embeddings.
  * Source: openai/openai-openapi (CreateEmbeddingRequest); a vendor with fields of its own names them in `fields`.
  */
+import type { TSchema } from "@sinclair/typebox";
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
-  // Only what is read, so that a new key in the reply breaks nothing. OpenRouter may leave `index` out, Together `usage`.
+  // Only what is read, so that a new key in the reply breaks nothing. OpenRouter may leave `index` out, Together `usage`;
+  // what a server does not know may as well be null.
+  const maybe = <Schema extends TSchema>(schema: Schema) => t.Optional(t.Union([schema, t.Null()]));
   const Reply = t.Object({
-    model: t.Optional(t.String()),
+    model: maybe(t.String()),
     data: t.Array(
       t.Object({
-        index: t.Optional(t.Integer()),
+        index: maybe(t.Integer()),
         embedding: t.Union([t.String(), t.Array(t.Number())], { expected: "an array of numbers or base64" }),
       }),
     ),
-    usage: t.Optional(
-      t.Object({ prompt_tokens: t.Optional(t.Integer()), total_tokens: t.Optional(t.Integer()) }),
-    ),
+    usage: maybe(t.Object({ prompt_tokens: maybe(t.Integer()), total_tokens: maybe(t.Integer()) })),
   });
 
   return host.provider({
@@ -43,8 +44,12 @@ const plugin: Plugin = (host) => {
     concurrency: 64,
     open({ api_key, base_url, organization, project, headers }) {
       const url = `${withVersion(base_url)}/embeddings`;
+      // In one case, so that a header named in the routing file does not stand beside one of ours, but under it.
+      const further = Object.entries(headers ?? {}).map(
+        ([name, value]) => [name.toLowerCase(), value] as const,
+      );
       const allHeaders = {
-        ...headers,
+        ...Object.fromEntries(further),
         ...(api_key === undefined ? {} : { authorization: `Bearer ${api_key}` }),
         ...(organization === undefined ? {} : { "openai-organization": organization }),
         ...(project === undefined ? {} : { "openai-project": project }),
@@ -64,8 +69,8 @@ const plugin: Plugin = (host) => {
               index: index ?? place,
               values: host.vector(embedding),
             })),
-            model: reply.model,
-            tokens: reply.usage?.prompt_tokens ?? reply.usage?.total_tokens,
+            model: reply.model ?? undefined,
+            tokens: reply.usage?.prompt_tokens ?? reply.usage?.total_tokens ?? undefined,
             tokensSource: "provider",
           };
         },

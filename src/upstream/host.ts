@@ -5,14 +5,30 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import type { TypeCheck } from "@sinclair/typebox/compiler";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import { explainBreach } from "../dialects/explain";
+import { explainBreach, show } from "../dialects/explain";
 import { GatewayError } from "../errors";
 import type { Outside } from "../outside";
-import type { FailureAbout, FailureKind, Host, PostCall, Provider } from "../plugin";
+import type { FailureAbout, FailureKind, Host, PostCall, Posted, Provider } from "../plugin";
 import { post } from "./post";
+import { startOf, withoutSecrets } from "./redact";
 
 export function createHost(outside: Outside): Host {
   const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>();
+  /** What each reply was asked with: an error about a reply must not repeat the headers' secrets. */
+  const askedWith = new WeakMap<Uint8Array, PostCall["headers"]>();
+
+  async function posted(call: PostCall): Promise<Posted> {
+    const { headers, explain } = call;
+    const explained =
+      explain &&
+      ((refusal: Posted) => {
+        askedWith.set(refusal.bytes, headers);
+        return explain(refusal);
+      });
+    const reply = await post({ ...call, explain: explained }, outside);
+    askedWith.set(reply.bytes, headers);
+    return reply;
+  }
 
   function checkOf<Schema extends TSchema>(schema: Schema): TypeCheck<Schema> {
     const known = compiled.get(schema);
@@ -25,12 +41,14 @@ export function createHost(outside: Outside): Host {
   return {
     t: Type,
     provider: <Options extends TSchema>(provider: Provider<Options>): Provider => provider,
-    post: (call: PostCall) => post(call, outside),
+    post: posted,
     read(schema, bytes) {
-      const value = parse(bytes);
+      const headers = askedWith.get(bytes) ?? {};
+      const value = parse(bytes, headers);
       const check = checkOf(schema);
       if (check.Check(value)) return value;
-      throw malformed(`its reply is not what its wire promises: ${explainBreach(check, value).message}`);
+      const breach = withoutSecrets(explainBreach(check, value).message, headers).replace(/\.$/, "");
+      throw malformed(`its reply is not what its wire promises: ${breach}`);
     },
     vector: (value) => (typeof value === "string" ? fromBase64(value) : fromNumbers(value)),
     failure: (kind: FailureKind, message: string, about?: FailureAbout) =>
@@ -41,12 +59,11 @@ export function createHost(outside: Outside): Host {
   };
 }
 
-function parse(bytes: Uint8Array): unknown {
+function parse(bytes: Uint8Array, headers: PostCall["headers"]): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    const start = new TextDecoder().decode(bytes.subarray(0, 100)).replace(/\s+/g, " ").trim();
-    throw malformed(`its reply is not JSON, it starts "${start}"`, cause);
+    throw malformed(`its reply is not JSON, it starts "${startOf(bytes, headers, 100)}"`, cause);
   }
 }
 
@@ -54,8 +71,7 @@ function fromNumbers(values: readonly number[]): Float32Array {
   const vector = new Float32Array(values.length);
   for (const [i, value] of values.entries()) {
     // Float32Array turns null into 0 and "1" into 1: what is not a number must not become one.
-    if (typeof value !== "number")
-      throw malformed(`a vector holds ${JSON.stringify(value)} where a number belongs`);
+    if (typeof value !== "number") throw malformed(`a vector holds ${show(value)} where a number belongs`);
     vector[i] = value;
   }
   return vector;

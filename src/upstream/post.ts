@@ -5,6 +5,7 @@
 import { GatewayError } from "../errors";
 import type { Outside } from "../outside";
 import type { Explanation, FailureKind, PostCall, Posted } from "../plugin";
+import { startOf, withoutSecrets } from "./redact";
 
 /** A reply of 2048 vectors of 3072 numbers as JSON is some 70 MB; what is larger is no reply to an embeddings call. */
 const REPLY_BYTES_MAX = 256 * 1024 * 1024;
@@ -17,9 +18,12 @@ export async function post(call: PostCall, outside: Pick<Outside, "fetch" | "now
 
 async function answered(call: PostCall, outside: Pick<Outside, "fetch">): Promise<Posted> {
   try {
+    // Whatever a routing file adds, and in whatever case: the body is JSON.
+    const headers = new Headers(call.headers);
+    headers.set("content-type", "application/json");
     const response = await outside.fetch(call.url, {
       method: "POST",
-      headers: { "content-type": "application/json", ...call.headers },
+      headers,
       body: JSON.stringify(call.body),
       signal: call.signal,
       // A redirect would carry our credentials to wherever it points.
@@ -50,11 +54,11 @@ async function readAll(response: Response): Promise<Uint8Array> {
 function refusal(call: PostCall, reply: Posted, now: number): GatewayError {
   const explanation: Explanation = call.explain?.(reply) ?? {};
   const kind = explanation.kind ?? kindOf(reply.status);
-  const words = explanation.message ?? snippet(reply.bytes);
-  const message = withoutSecrets(
-    `The provider answered ${reply.status}${words === "" ? "" : `: ${words}`}`,
-    call.headers,
-  );
+  const words =
+    explanation.message === undefined
+      ? startOf(reply.bytes, call.headers, 300)
+      : withoutSecrets(explanation.message, call.headers).slice(0, 1000);
+  const message = `The provider answered ${reply.status}${words === "" ? "" : `: ${words}`}`;
   return new GatewayError(kind, message, {
     ...explanation,
     retryAfterMs: explanation.retryAfterMs ?? retryAfterMs(reply.headers, now),
@@ -79,22 +83,4 @@ export function retryAfterMs(headers: Headers, now: number): number | undefined 
   if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
   const date = Date.parse(value);
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
-}
-
-/** The start of a body that nobody could read as the vendor's error: HTML, a proxy's page, half a JSON. */
-function snippet(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes.subarray(0, 300)).replace(/\s+/g, " ").trim();
-}
-
-/** Takes out of a text every credential that the call carried, whole or as the token after its scheme word. */
-function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
-  let clean = text;
-  for (const [name, value] of Object.entries(headers)) {
-    if (!/auth|key|token|secret|cookie/i.test(name)) continue;
-    for (const secret of [value, ...value.split(/[\s,=]+/)]) {
-      if (secret.length >= 6) clean = clean.replaceAll(secret, "[redacted]");
-    }
-  }
-  // Keys that vendors print shortened ("sk-ab***wxyz") still tell whose they are.
-  return clean.replace(/\b(sk|pk|eg|key|Bearer)[-_ ][\w*.-]{6,}/g, "[redacted]").slice(0, 1000);
 }
