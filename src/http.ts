@@ -35,6 +35,8 @@ interface Visit {
   readonly server: RequestTimer | null;
 }
 
+type Detail = (typeof OPERATIONS)[keyof typeof OPERATIONS] | { readonly hide: true };
+
 type Work = (visit: Visit, caller: Caller, requestId: string) => Promise<Answer> | Answer;
 
 export type Door = ReturnType<typeof createDoor>;
@@ -90,30 +92,48 @@ export function createDoor(parts: DoorParts) {
     "There is no such path here. /swagger lists the paths there are.",
   );
 
+  /** A path that answers one method. Elysia would call the path unknown to every other. */
+  const only = (
+    method: "GET" | "POST",
+    path: string,
+    handle: (visit: Visit) => Promise<Response>,
+    detail: Detail,
+  ) =>
+    new Elysia()
+      .route(method, path, handle, { parse: "none", detail })
+      .all(path, wrongMethod(method, handle), { parse: "none", detail: { hide: true } });
+
+  /** Health checks of load balancers ask by HEAD. */
+  const wrongMethod = (allowed: "GET" | "POST", handle: (visit: Visit) => Promise<Response>) => {
+    const error = new GatewayError("wrong_method", `This path answers ${allowed} only.`, { allowed });
+    return ({ request, server }: Visit) =>
+      allowed === "GET" && request.method === "HEAD"
+        ? handle({ request, server })
+        : failing(error)({ request, server });
+  };
+
   return (
     new Elysia({ normalize: false })
       .onError(({ error, code, request }) =>
-        code === "NOT_FOUND"
-          ? failing(noSuchPath)({ request, server: null })
-          : failing(asGatewayError(error))({ request, server: null }),
+        failing(code === "NOT_FOUND" ? noSuchPath : asGatewayError(error))({ request, server: null }),
       )
       .use(docs())
-      .post("/v1/embeddings", known(embeddings), { parse: "none", detail: OPERATIONS.createEmbeddings })
-      .all("/v1/embeddings", failing(wrongMethod("POST")), { parse: "none", detail: { hide: true } })
-      .get(
-        "/v1/models",
-        known(() => listModels(routes, startedAt)),
-        { detail: OPERATIONS.listModels },
+      .use(only("POST", "/v1/embeddings", known(embeddings), OPERATIONS.createEmbeddings))
+      .use(
+        only(
+          "GET",
+          "/v1/models",
+          known(() => listModels(routes, startedAt)),
+          OPERATIONS.listModels,
+        ),
       )
-      .all("/v1/models", failing(wrongMethod("GET")), { parse: "none", detail: { hide: true } })
-      .get("/v1/models/:model", known(model), { detail: OPERATIONS.showModel })
-      .all("/v1/models/:model", failing(wrongMethod("GET")), { parse: "none", detail: { hide: true } })
+      .use(only("GET", "/v1/models/:model", known(model), OPERATIONS.showModel))
       // Ids hold slashes (`openai/text-embedding-3-small`), which clients send escaped or not.
-      .get("/v1/models/*", known(model), { detail: { hide: true } })
-      .get("/healthz", (visit) => respond(visit, () => plain({ status: "ok" })), {
-        detail: OPERATIONS.health,
-      })
-      .get("/readyz", (visit) => respond(visit, () => ready()), { detail: OPERATIONS.readiness })
+      .use(only("GET", "/v1/models/*", known(model), { hide: true }))
+      .use(
+        only("GET", "/healthz", (visit) => respond(visit, () => plain({ status: "ok" })), OPERATIONS.health),
+      )
+      .use(only("GET", "/readyz", (visit) => respond(visit, ready), OPERATIONS.readiness))
       .get("/", () => Response.redirect("/swagger", 302), { detail: { hide: true } })
   );
 
@@ -127,9 +147,6 @@ export function createDoor(parts: DoorParts) {
 }
 
 const plain = (value: unknown): Answer => ({ body: JSON.stringify(value), headers: {} });
-
-const wrongMethod = (allowed: string) =>
-  new GatewayError("wrong_method", `This path answers ${allowed} only.`, { allowed });
 
 function setErrorHeaders(headers: Headers, error: GatewayError): void {
   const { status } = error.meaning;

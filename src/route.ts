@@ -125,10 +125,12 @@ export function buildRoutes(
     list() {
       const listed: ListedModel[] = [];
       for (const id of config.models.keys()) {
+        if (id.includes("*")) continue;
         const end = behindAliases(id);
-        if (cannotEmbed.has(end)) listed.push({ id, facts: undefined, embeddings: false, providerName: "" });
-        const route = exact.get(end);
-        if (route) {
+        const route = find(end);
+        if (cannotEmbed.has(end)) {
+          listed.push({ id, facts: undefined, embeddings: false, providerName: "" });
+        } else if (route) {
           listed.push({ id, facts: route.facts, embeddings: true, providerName: route.target.provider.name });
         }
       }

@@ -7,6 +7,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { exactVector } from "../../plugins/fake";
 import { EmbeddingsResponse, ErrorResponse, Model } from "../../src/dialects/openai-schema";
+import { realOutside } from "../../src/outside";
 import { FAKE_YAML, type OpenGateway, openGateway, type Sent } from "../gateway";
 
 const faulty = [
@@ -32,7 +33,7 @@ server: { deadline_ms: 3000 }
 
 let open: OpenGateway;
 beforeAll(async () => {
-  open = await openGateway({ yaml: YAML, outside: { random: () => 0.01 } });
+  open = await openGateway({ yaml: YAML });
 });
 afterAll(() => open[Symbol.asyncDispose]());
 
@@ -209,6 +210,14 @@ describe("O7 the answer", () => {
 });
 
 describe("O8 errors", () => {
+  /** Waits are a hundredth as long, so that deadlines and pauses between attempts pass unnoticed. */
+  let hurried: OpenGateway;
+  beforeAll(async () => {
+    const sleep: typeof realOutside.sleep = (ms, signal) => realOutside.sleep(ms / 100, signal);
+    hurried = await openGateway({ yaml: YAML, outside: { sleep } });
+  });
+  afterAll(() => hurried[Symbol.asyncDispose]());
+
   const cases: readonly (readonly [string, number, string, string])[] = [
     ["fake-nan", 502, "upstream_malformed", "server_error"],
     ["fake-short", 502, "upstream_malformed", "server_error"],
@@ -220,17 +229,17 @@ describe("O8 errors", () => {
     ["no-such-model", 404, "model_not_found", "invalid_request_error"],
   ];
   test.each(cases)("%s ends in %i %s", async (model, status, code, type) => {
-    const sent = await open.post({ model, input: ["a", "b"] });
+    const sent = await hurried.post({ model, input: ["a", "b"] });
     expect(sent.status).toBe(status);
     expect(errorOf(sent)).toMatchObject({ code, type, param: null });
     expect(sent.headers.get("x-request-id")).toMatch(/^req_/);
   });
   test("a provider that limits us says when to come back", async () => {
-    const { headers } = await open.post({ model: "fake-overloaded", input: "a" });
+    const { headers } = await hurried.post({ model: "fake-overloaded", input: "a" });
     expect(headers.get("retry-after")).toBe("1");
   });
   test("a connection that broke once is tried again", async () => {
-    expect((await open.post({ model: "fake-flaky", input: "a" })).status).toBe(200);
+    expect((await hurried.post({ model: "fake-flaky", input: "a" })).status).toBe(200);
   });
   test("another method and another path are told", async () => {
     const wrongMethod = await open.send("/v1/embeddings", { method: "PUT", body: "{}" });
