@@ -77,7 +77,7 @@ export function asWritten(tree: Tree, pointer: string, value: string): string {
 
 /** A default may be a secret too. */
 function withoutDefaults(written: string): string {
-  return written.replaceAll(/(\$\{[A-Za-z_][A-Za-z0-9_]*):-[^}]*\}/g, "$1}");
+  return written.replaceAll(/(\$\{[A-Za-z_][A-Za-z0-9_]*):-[^}]{0,2000}\}/g, "$1}");
 }
 
 export function quoted(text: string): string {
@@ -108,6 +108,6 @@ function isSecretPlace(pointer: string): boolean {
   // The names of providers and models are the user's: a provider called "token-shop" hides nothing.
   const named = steps[0] === "providers" || steps[0] === "models" ? steps.slice(2) : steps;
   if (named.some((step) => SECRET_WORD.test(step) && !OWN_KEYS.has(step))) return true;
-  // `openai: sk-…` where a mapping was meant.
+  // `name: sk-…` where a mapping was meant.
   return steps[0] === "providers" && steps.length <= 2;
 }

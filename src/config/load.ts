@@ -9,7 +9,7 @@ import { DEFAULT_ROUTING_FILE } from "./default";
 import type { Loaded } from "./gateway-config";
 import { checkModels } from "./models";
 import { checkNotYet } from "./not-yet";
-import { byPlace, type Problem, stepsOf } from "./problem";
+import { byPlace, MOST_PROBLEMS, type Problem, stepsOf } from "./problem";
 import { checkProviders, entriesOf, missingUnder, type PluginSources } from "./providers";
 import { readRoutingFile } from "./read";
 import { resolveConfig } from "./resolve";
@@ -112,7 +112,11 @@ async function checkTree(
 }
 
 function refused(problems: readonly Problem[]): Loaded {
-  return { ok: false, problems: [...problems].sort(byPlace) };
+  const sorted = [...problems].sort(byPlace);
+  const last = sorted[MOST_PROBLEMS];
+  if (last === undefined) return { ok: false, problems: sorted };
+  const message = `and at least ${sorted.length - MOST_PROBLEMS} more problems from here on`;
+  return { ok: false, problems: [...sorted.slice(0, MOST_PROBLEMS), { ...last, path: "", message }] };
 }
 
 /** `cache:` with all its lines commented out is as good as no `cache:`. */

@@ -8,10 +8,12 @@ import { catalogueEntryNamed } from "./catalogue";
 import { quoted, shownName } from "./expected";
 import { checkFacts } from "./model-facts";
 import { nearestName } from "./nearest";
-import { below, type Problem, readablePath } from "./problem";
+import { below, MOST_PROBLEMS, type Problem, readablePath } from "./problem";
 import { type CheckedProviders, entriesOf } from "./providers";
 import { ModelEntry, RouteEntry } from "./schema";
 import type { Tree } from "./tree";
+
+const MOST_ALIASES_IN_A_ROW = 20;
 
 export interface Look {
   readonly tree: Tree;
@@ -28,11 +30,12 @@ export interface Entry {
 
 /** @param section what stands under `models`, whatever it is */
 export function checkModels(section: unknown, look: Look): void {
-  const ids = entriesOf(section).map(([id]) => id);
+  const ids = new Set(entriesOf(section).map(([id]) => id));
   const wrongKeys = look.problems.map((problem) => problem.path);
   const entries: Entry[] = [];
   for (const [id, written] of entriesOf(section)) {
     const pointer = below("/models", id);
+    if (look.problems.length > MOST_PROBLEMS) return;
     checkId(id, pointer, look);
     for (const [i, route] of routesOf(written).entries()) {
       if (Value.Check(RouteEntry, route)) checkRoute(id, below(below(pointer, "routes"), i), route, look);
@@ -43,6 +46,7 @@ export function checkModels(section: unknown, look: Look): void {
   const aliases = new Map<string, string>();
   for (const { id, model } of entries) if (model.alias_of !== undefined) aliases.set(id, model.alias_of);
   for (const entry of entries) {
+    if (look.problems.length > MOST_PROBLEMS) return;
     const path = readablePath(entry.pointer);
     checkPurpose(
       entry,
@@ -134,7 +138,7 @@ function checkPurpose({ pointer, model }: Entry, hasWrongKeys: boolean, { tree, 
 
 function checkAlias(
   { id, pointer, model }: Entry,
-  ids: readonly string[],
+  ids: ReadonlySet<string>,
   aliases: ReadonlyMap<string, string>,
   look: Look,
 ): void {
@@ -148,25 +152,37 @@ function checkAlias(
     problems.push(tree.problem(place, "an alias of itself; name another model, or give it routes"));
   } else if (target.includes("*")) {
     problems.push(tree.problem(place, "an alias names one model, not a pattern"));
-  } else if (!ids.includes(target)) {
-    if (ids.some((pattern) => matches(pattern, target))) return;
-    const known = ids.filter((other) => other !== id);
+  } else if (!ids.has(target)) {
+    if ([...ids].some((pattern) => matches(pattern, target))) return;
+    const known = [...ids].filter((other) => other !== id);
     const near = nearestName(target, known);
     const meant = near === undefined ? "expected another id under models" : `did you mean "${near}"?`;
     problems.push(tree.problem(place, `no model is called ${shownName(tree, place, target)}; ${meant}`));
   } else {
-    const chain = [id];
-    for (let next = aliases.get(id); next !== undefined; next = aliases.get(next)) {
-      if (next === id) {
-        // Told once, at the first of the circle.
-        if (chain.some((other) => ids.indexOf(other) < ids.indexOf(id))) return;
-        const circle = [...chain, id].map((name) => quoted(name)).join(" → ");
-        problems.push(tree.problem(place, `aliases go in a circle: ${circle}; one of them needs routes`));
-        return;
-      }
-      // A circle further on is told where it lies.
-      if (chain.includes(next)) return;
-      chain.push(next);
+    checkChain(id, place, aliases, look);
+  }
+}
+
+/** Follows an alias to its end: a circle is told once, at the first of its ids in the file. */
+function checkChain(id: string, place: string, aliases: ReadonlyMap<string, string>, look: Look): void {
+  const chain = new Set([id]);
+  for (let next = aliases.get(id); next !== undefined; next = aliases.get(next)) {
+    if (next === id) {
+      const [first] = [...aliases.keys()].filter((alias) => chain.has(alias));
+      if (first !== id) return;
+      const circle = [...chain, id].map((name) => quoted(name)).join(" → ");
+      look.problems.push(
+        look.tree.problem(place, `aliases go in a circle: ${circle}; one of them needs routes`),
+      );
+      return;
+    }
+    // A circle further on is told where it lies.
+    if (chain.has(next)) return;
+    chain.add(next);
+    if (chain.size > MOST_ALIASES_IN_A_ROW) {
+      const message = `more than ${MOST_ALIASES_IN_A_ROW} aliases in a row; name the model itself`;
+      look.problems.push(look.tree.problem(place, message));
+      return;
     }
   }
 }

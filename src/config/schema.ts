@@ -10,7 +10,7 @@ const closed = { additionalProperties: false } as const;
 const milliseconds = (about: string, least: number, most: number, value: number) =>
   Type.Integer({ minimum: least, maximum: most, default: value, description: about });
 
-/** The four OpenAI-shaped dialects; which of them exist is told in not-yet.ts. */
+/** The four dialects of one shape; which of them exist is told in not-yet.ts. */
 export const DialectName = Type.Union(
   [
     Type.Literal("openai"),

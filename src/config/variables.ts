@@ -16,9 +16,16 @@ const PRIVATE_SIGNS = new RegExp(
 
 export const UNCLOSED = "a ${ is never closed with }; for the two signs themselves write $${";
 
-/** Where a `${` stands that has no `}` in its line. */
+/** Where a `${` stands that has no `}` after it in its line. */
 export function unclosedVariables(text: string): number[] {
-  return [...text.matchAll(/(?<![$#][^\n]*)\$\{[^}\n]*$/gm)].map((match) => match.index);
+  const places: number[] = [];
+  let start = 0;
+  for (const line of text.split("\n")) {
+    const at = line.lastIndexOf("${");
+    if (at !== -1 && !line.includes("}", at) && !line.slice(0, at).includes("#")) places.push(start + at);
+    start += line.length + 1;
+  }
+  return places;
 }
 
 /** Where a character stands that masking needs for itself, or -1. */
@@ -30,7 +37,7 @@ export function privateSignIn(text: string): number {
 export function maskVariables(text: string): string {
   // YAML would take the last colon of an unquoted `sqlite::memory:` for that of a key.
   return text.replaceAll(
-    /sqlite::memory:|\$?\$\{(?:[A-Za-z_][A-Za-z0-9_]*(?::-[^}\r\n]*)?\})?/g,
+    /sqlite::memory:|\$?\$\{(?:[A-Za-z_][A-Za-z0-9_]*(?::-[^}\r\n]{0,2000})?\})?/g,
     (variable) =>
       variable.replace(/[{}[\],:#]/g, (sign) => String.fromCharCode(PRIVATE + sign.charCodeAt(0))),
   );
@@ -67,7 +74,7 @@ export function fillVariables(
       filled += "${";
       at += 3;
     } else if (text.startsWith("${", at)) {
-      const match = /^\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\r\n]*))?\}/.exec(text.slice(at));
+      const match = /^\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\r\n]{0,2000}))?\}/.exec(text.slice(at));
       const name = match?.[1];
       if (!match || name === undefined) {
         malformed ??= text.includes("}", at)

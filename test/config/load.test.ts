@@ -144,3 +144,30 @@ test("problems come by line, each with file, line, column, path and message", as
     'gateway.yaml:6:19: models.docs.routes[0].provider: no provider is called "opnai"; did you mean "openai"?',
   );
 });
+
+describe("a file that is far too much", () => {
+  test("is told about a thousand times, not without end", async () => {
+    using folder = makeFolder();
+    folder.write("gateway.yaml", Array.from({ length: 3000 }, (_, i) => `unknown-${i}: 1\n`).join(""));
+    const loaded = await folder.load();
+    expect(loaded.ok ? 0 : loaded.problems.length).toBe(1001);
+    expect(told(loaded)).toEndWith("gateway.yaml:1001:1: and at least 2000 more problems from here on");
+  });
+
+  test("is refused where aliases follow aliases without end", async () => {
+    using folder = makeFolder();
+    const aliases = Array.from({ length: 30 }, (_, i) => `  a${i}: { alias_of: a${i + 1} }\n`).join("");
+    folder.write("gateway.yaml", `${RIGHT_FILE}${aliases}  a30: { alias_of: all-MiniLM-L6-v2 }\n`);
+    expect(told(await folder.load())).toContain(
+      "models.a0.alias_of: more than 20 aliases in a row; name the model itself",
+    );
+  });
+
+  test("is answered in seconds, whatever fills its megabyte", async () => {
+    using folder = makeFolder();
+    for (const text of ["[", "${A:-", "${", "${a}", "//", "- ", "{a: ", "&a *a "]) {
+      folder.write("gateway.yaml", `a: ${text.repeat(Math.floor(100_000 / text.length))}\nb: c: d\n`);
+      expect((await folder.load()).ok).toBe(false);
+    }
+  });
+});
