@@ -77,6 +77,8 @@ export function tokenIdsAt(): usize { return tokenIds; }
 export function textLengthsAt(): usize { return textLengths; }
 export function embeddingsAt(): usize { return embeddings; }
 
+@inline function lengthOf(text: i32): i32 { return load<i32>(textLengths + text * sizeof<i32>()); }
+
 // ---- Four lanes at a time. ----
 
 @inline function largestLane(v: v128): f32 {
@@ -136,7 +138,7 @@ export function embeddingsAt(): usize { return embeddings; }
 function lookUpEmbeddings(texts: i32, words: usize, wordScales: usize, positions: usize): void {
   let token = 0;
   for (let text = 0; text < texts; text++) {
-    const length = load<i32>(textLengths + text * sizeof<i32>());
+    const length = lengthOf(text);
     for (let place = 0; place < length; place++, token++) {
       const id = load<i32>(tokenIds + token * sizeof<i32>());
       const scale = v128.load32_splat(wordScales + id * FLOAT);
@@ -349,7 +351,7 @@ function attend(first: i32, length: i32): void {
 function pool(texts: i32): void {
   let row = hidden;
   for (let text = 0; text < texts; text++) {
-    const length = load<i32>(textLengths + text * sizeof<i32>());
+    const length = lengthOf(text);
     const embedding = embeddings + text * HIDDEN_BYTES;
     memory.fill(embedding, 0, HIDDEN_BYTES);
     for (let token = 0; token < length; token++, row += HIDDEN_BYTES) {
@@ -368,7 +370,7 @@ function pool(texts: i32): void {
 /** Embeds `texts` texts: ids at `tokenIdsAt()`, lengths (1 … 256 each) at `textLengthsAt()`; vectors come at `embeddingsAt()`. */
 export function embed(texts: i32): void {
   let tokens = 0;
-  for (let text = 0; text < texts; text++) tokens += load<i32>(textLengths + text * sizeof<i32>());
+  for (let text = 0; text < texts; text++) tokens += lengthOf(text);
   const rows = wholePairs(tokens);
   // An odd batch has a spare row, which goes through the linear layers too: zeros, not an earlier batch's leavings.
   memory.fill(hidden + tokens * HIDDEN_BYTES, 0, (rows - tokens) * HIDDEN_BYTES);
@@ -382,11 +384,7 @@ export function embed(texts: i32): void {
   for (let layer = 0; layer < LAYERS; layer++) {
     quantise(hidden, rows, HIDDEN);
     next = linear(rows, HIDDEN, next, 3 * HIDDEN, qkv, STORE);
-    for (let text = 0, first = 0; text < texts; text++) {
-      const length = load<i32>(textLengths + text * sizeof<i32>());
-      attend(first, length);
-      first += length;
-    }
+    for (let text = 0, first = 0; text < texts; first += lengthOf(text++)) attend(first, lengthOf(text));
     quantise(context, rows, HIDDEN);
     next = linear(rows, HIDDEN, next, HIDDEN, hidden, ADD);
     next = normaliseLayer(tokens, next);
