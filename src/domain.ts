@@ -37,6 +37,8 @@ export interface Target {
 /** A provider of the routing file, opened. */
 export interface ConfiguredUpstream {
   readonly name: string;
+  /** The catalogue's facts are by plugin. */
+  readonly pluginId: string;
   readonly upstream: Upstream;
   /** Names and checks of the request fields that its plugin declares. */
   readonly accepts: (field: string) => FieldCheck | undefined;

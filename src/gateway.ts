@@ -42,11 +42,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
   const ledger = openLedger(store);
   const providers = openProviders(config);
   const tokens = createTokens();
-  const routes = buildRoutes(
-    config,
-    providers.byName,
-    (name) => config.providers.get(name)?.provider.id ?? "",
-  );
+  const routes = buildRoutes(config, providers.byName);
   const door = createDoor({
     auth,
     routes,

@@ -3,8 +3,9 @@
  * Aliases, patterns and the names that providers themselves use are settled here, so that later steps see one route.
  */
 
-import { catalogueFacts } from "./config/catalogue";
-import type { GatewayConfig } from "./config/gateway-config";
+import { catalogueEntryNamed, catalogueFacts } from "./config/catalogue";
+import type { ConfiguredModel, GatewayConfig } from "./config/gateway-config";
+import { matches } from "./config/models";
 import { nearestName } from "./config/nearest";
 import type { ConfiguredUpstream, Route } from "./domain";
 import { GatewayError } from "./errors";
@@ -25,96 +26,64 @@ export interface Routes {
   list(): readonly ListedModel[];
 }
 
-interface Pattern {
-  readonly before: string;
-  readonly after: string;
-  readonly id: string;
-}
-
 export function buildRoutes(
   config: GatewayConfig,
   providers: ReadonlyMap<string, ConfiguredUpstream>,
-  pluginIdOf: (provider: string) => string,
 ): Routes {
-  const exact = new Map<string, Route>();
-  const cannotEmbed = new Set<string>();
-  const aliases = new Map<string, string>();
-  const patterns: Pattern[] = [];
-
-  /** The route of one entry of `models:`, for the id that stands in the place of its `*`. */
-  function routeFor(entryId: string, asked: string, star: string): Route | undefined {
-    const entry = config.models.get(entryId);
-    // Only the first route serves: a further one may not before its vectors were measured to lie in the same space.
-    const first = entry?.routes[0];
-    const provider = first && providers.get(first.provider);
-    if (!entry || !first || !provider) return undefined;
-    const model = first.model === entryId ? asked : first.model.replace("*", () => star);
-    const facts = completeFacts(
-      provider.upstream.describe?.(model),
-      catalogueFacts(pluginIdOf(first.provider), model),
-      entry.facts,
-    );
-    return {
-      id: asked,
-      space: entry.space ?? first.space ?? spaceOf(model),
-      facts,
-      target: { provider, model },
-    };
-  }
-
-  for (const [id, entry] of config.models) {
-    if (entry.alias_of !== undefined) aliases.set(id, entry.alias_of);
-    else if (!entry.embeddings) cannotEmbed.add(id);
-    else if (id.includes("*")) {
-      const star = id.indexOf("*");
-      patterns.push({ before: id.slice(0, star), after: id.slice(star + 1), id });
-    } else {
-      const route = routeFor(id, id, "");
-      if (route) exact.set(id, route);
-    }
-  }
   // The pattern that says most is tried first: "openai/*" before "*".
-  patterns.sort((a, b) => b.id.length - a.id.length);
-  // A client that keeps the name an answer gave it (`text-embedding-ada-002-v2`) may ask by it.
-  const replyNames = new Map<string, Route>();
-  for (const route of exact.values()) {
-    for (const name of route.facts.reply_names) if (!exact.has(name)) replyNames.set(name, route);
+  const patterns = [...config.models.keys()]
+    .filter((id) => id.includes("*"))
+    .sort((a, b) => b.length - a.length);
+  const exact = new Map<string, Route>();
+  for (const [id, entry] of config.models) {
+    const route = id.includes("*") ? undefined : routeOf(entry, id, providers);
+    if (route) exact.set(id, route);
   }
+  // A client that keeps the name an answer gave it (`text-embedding-ada-002-v2`) may ask by it.
+  const byReplyName = new Map<string, string>();
+  for (const [id, { facts }] of exact) for (const name of facts.reply_names) byReplyName.set(name, id);
 
-  function find(id: string): Route | undefined {
-    const known = exact.get(id) ?? replyNames.get(id);
-    if (known) return known;
-    for (const pattern of patterns) {
-      if (id.length < pattern.before.length + pattern.after.length) continue;
-      if (!id.startsWith(pattern.before) || !id.endsWith(pattern.after)) continue;
-      const route = routeFor(
-        pattern.id,
-        id,
-        id.slice(pattern.before.length, id.length - pattern.after.length),
-      );
-      if (route) return route;
-    }
-    return undefined;
+  /** The entry of `models:` that an id leads to: its own, else one that answers to the name, else a pattern's. */
+  function entryFor(id: string): ConfiguredModel | undefined {
+    const own = config.models.get(id) ?? config.models.get(byReplyName.get(id) ?? "");
+    if (own) return own;
+    const pattern = patterns.find((candidate) => matches(candidate, id));
+    return pattern === undefined ? undefined : config.models.get(pattern);
   }
 
   /** The end of a chain of aliases; `check` refused circles. */
   function behindAliases(id: string): string {
     let current = id;
-    for (let next = aliases.get(current); next !== undefined; next = aliases.get(current)) current = next;
+    for (
+      let next = config.models.get(id)?.alias_of;
+      next !== undefined;
+      next = config.models.get(next)?.alias_of
+    ) {
+      current = next;
+    }
     return current;
+  }
+
+  function find(id: string): Route | undefined {
+    const entry = entryFor(id);
+    if (!entry) return undefined;
+    return exact.get(entry.id) ?? routeOf(entry, id, providers);
   }
 
   return {
     resolve(model) {
       const id = behindAliases(model);
-      if (cannotEmbed.has(id)) {
+      if (entryFor(id)?.embeddings === false) {
         throw new GatewayError("embeddings_unsupported", `model "${model}" does not support embeddings`, {
           field: "model",
         });
       }
       const route = find(id);
       if (route) return route;
-      const near = nearestName(model, [...exact.keys(), ...aliases.keys()]);
+      const near = nearestName(
+        model,
+        [...config.models.keys()].filter((known) => find(behindAliases(known))),
+      );
       const hint =
         near === undefined ? "GET /v1/models lists the models there are." : `Did you mean \`${near}\`?`;
       throw new GatewayError(
@@ -127,10 +96,12 @@ export function buildRoutes(
       for (const id of config.models.keys()) {
         if (id.includes("*")) continue;
         const end = behindAliases(id);
-        const route = find(end);
-        if (cannotEmbed.has(end)) {
+        if (entryFor(end)?.embeddings === false) {
           listed.push({ id, facts: undefined, embeddings: false, providerName: "" });
-        } else if (route) {
+          continue;
+        }
+        const route = find(end);
+        if (route) {
           listed.push({ id, facts: route.facts, embeddings: true, providerName: route.target.provider.name });
         }
       }
@@ -139,7 +110,34 @@ export function buildRoutes(
   };
 }
 
-/** The name of the space that a model's vectors lie in, where the routing file gives none. */
+/**
+ * The route of an entry of `models:`, for an id that it takes; undefined where its provider is not configured.
+ * Only the first of its routes serves: a further one may not before its vectors were measured to lie in the same space.
+ */
+function routeOf(
+  entry: ConfiguredModel,
+  id: string,
+  providers: ReadonlyMap<string, ConfiguredUpstream>,
+): Route | undefined {
+  const first = entry.routes[0];
+  const provider = first && providers.get(first.provider);
+  if (!first || !provider) return undefined;
+  const model = first.model === entry.id ? id : first.model.replace("*", () => starIn(entry.id, id));
+  const facts = completeFacts(
+    provider.upstream.describe?.(model),
+    catalogueFacts(provider.pluginId, model),
+    entry.facts,
+  );
+  return { id, space: entry.space ?? first.space ?? spaceOf(model), facts, target: { provider, model } };
+}
+
+/** What a pattern's `*` stands for in an id. */
+function starIn(pattern: string, id: string): string {
+  const star = pattern.indexOf("*");
+  return star === -1 ? "" : id.slice(star, id.length - (pattern.length - star - 1));
+}
+
+/** The name of the space that a model's vectors lie in, where the routing file gives none: several names may be one model's. */
 function spaceOf(model: string): string {
-  return model;
+  return catalogueEntryNamed(model)?.model ?? model;
 }

@@ -12,11 +12,7 @@ export async function listModels(options: {
   if (!config) return 1;
   const providers = openProviders(config);
   try {
-    const models = buildRoutes(
-      config,
-      providers.byName,
-      (name) => config.providers.get(name)?.provider.id ?? "",
-    ).list();
+    const models = buildRoutes(config, providers.byName).list();
     if (options.json)
       console.log(
         JSON.stringify(

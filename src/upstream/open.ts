@@ -26,6 +26,7 @@ export function openProviders(config: GatewayConfig): OpenedProviders {
     );
     byName.set(configured.name, {
       name: configured.name,
+      pluginId: provider.id,
       upstream: provider.open(options),
       accepts: (field) => checks.get(field),
       fieldNames: [...checks.keys()],

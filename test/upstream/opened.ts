@@ -27,6 +27,7 @@ export function routeTo(
       model,
       provider: {
         name: "upstream",
+        pluginId: "upstream",
         upstream,
         accepts: () => undefined,
         fieldNames: [],

@@ -1,0 +1,78 @@
+/**
+ * From a model id to its route: own ids, aliases, patterns, the names that answers use, and what leads nowhere.
+ */
+import { describe, expect, test } from "bun:test";
+import { openGateway } from "./gateway";
+
+const YAML = `
+providers:
+  fake: { plugin: fake }
+  other: { plugin: openai, api_key: "\${UNSET_KEY}" }
+  wire: { plugin: openai, base_url: "http://127.0.0.1:9/v1" }
+models:
+  known: { routes: [ { provider: fake, model: fake-8 } ], reply_names: [ known-v2 ] }
+  alias: { alias_of: second-alias }
+  second-alias: { alias_of: known }
+  behind-pattern: { alias_of: fake/fake-24 }
+  unconfigured: { routes: [ { provider: other, model: fake } ] }
+  "fake/*": { routes: [ { provider: fake, model: "*" } ] }
+  "fake/chat-*": { embeddings: false }
+  "whole-*-name": { routes: [ { provider: fake } ] }
+  "openai/text-embedding-3-small": { routes: [ { provider: wire } ] }
+`;
+
+const asked: readonly (readonly [string, string, number | undefined])[] = [
+  ["known", "fake-8", 8],
+  ["known-v2", "fake-8", 8],
+  ["alias", "fake-8", 8],
+  ["behind-pattern", "fake-24", 24],
+  ["fake/fake-32", "fake-32", 32],
+  ["whole-any-name", "whole-any-name", 16],
+];
+
+describe("an id", () => {
+  test.each(asked)("%s leads to %s", async (id, model, dimensions) => {
+    await using open = await openGateway({ yaml: YAML });
+    const route = open.gateway.routes.resolve(id);
+    expect([route.target.model, route.facts.dimensions]).toEqual([model, dimensions]);
+  });
+
+  test.each([["unconfigured"], ["nobody"], ["whole-name"], ["*"], [""]])(
+    "%j leads nowhere, however well a pattern would fit",
+    async (id) => {
+      await using open = await openGateway({
+        yaml: `${YAML}  "*-pattern": { routes: [ { provider: fake } ] }\n`,
+      });
+      expect(() => open.gateway.routes.resolve(id)).toThrow("does not exist");
+    },
+  );
+
+  test("that has an entry is not a pattern's, even where its provider is not configured", async () => {
+    await using open = await openGateway({ yaml: `${YAML}  "*": { routes: [ { provider: fake } ] }\n` });
+    expect(() => open.gateway.routes.resolve("unconfigured")).toThrow("does not exist");
+    expect(open.gateway.routes.resolve("anything").target.model).toBe("anything");
+  });
+
+  test("of a pattern that cannot embed says so", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    expect(() => open.gateway.routes.resolve("fake/chat-4")).toThrow(
+      'model "fake/chat-4" does not support embeddings',
+    );
+  });
+
+  test("that is nearly right is told the right one", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    expect(() => open.gateway.routes.resolve("knowm")).toThrow("Did you mean `known`?");
+  });
+});
+
+test("two names of one model are one space", async () => {
+  await using open = await openGateway({ yaml: YAML });
+  expect(open.gateway.routes.resolve("openai/text-embedding-3-small").space).toBe("text-embedding-3-small");
+});
+
+test("the list has what can be asked for by name: no pattern, nothing unconfigured", async () => {
+  await using open = await openGateway({ yaml: YAML });
+  const ids = open.gateway.routes.list().map(({ id }) => id);
+  expect(ids).toEqual(["known", "alias", "second-alias", "behind-pattern", "openai/text-embedding-3-small"]);
+});
