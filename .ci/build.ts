@@ -52,7 +52,8 @@ export async function build(outfile: string, target?: Target): Promise<string> {
   const [code, words] = await Promise.all([child.exited, new Response(child.stderr).text()]);
   if (code !== 0) throw new Error(`the build failed:\n${words}`);
   // The maps are inside the executable; Bun leaves copies beside it.
-  for (const map of [`${outfile}.map`, join(dirname(outfile), "worker.js.map")]) await rm(map, { force: true });
+  for (const map of [`${outfile}.map`, join(dirname(outfile), "worker.js.map")])
+    await rm(map, { force: true });
   return target?.includes("windows") ? `${outfile}.exe` : outfile;
 }
 

@@ -32,7 +32,10 @@ await Bun.write(join(scratch, "gateway.yaml"), routingFile);
 const executable = await build(join(scratch, "embedgate"));
 const spawned = { cwd: scratch, env: {}, stderr: "inherit", stdin: "ignore" } as const;
 
-const made = Bun.spawn([executable, "keys", "create", "--name", "clients", "--json"], { ...spawned, stdout: "pipe" });
+const made = Bun.spawn([executable, "keys", "create", "--name", "clients", "--json"], {
+  ...spawned,
+  stdout: "pipe",
+});
 const { key } = await new Response(made.stdout).json();
 const gateway = Bun.spawn([executable, "serve", "--port", "0"], { ...spawned, stdout: "pipe" });
 let greeting = "";
@@ -45,7 +48,12 @@ const url = `${/http:\/\/[\d.:]+/.exec(greeting)?.[0]}/v1`;
 let passed = 0;
 let failed = 0;
 for (const [name, command] of Object.entries(CLIENTS)) {
-  const client = Bun.spawn(command(url, key), { cwd: folder, stdin: "ignore", stdout: "inherit", stderr: "inherit" });
+  const client = Bun.spawn(command(url, key), {
+    cwd: folder,
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "inherit",
+  });
   if ((await client.exited) === 0) passed += 1;
   else {
     failed += 1;

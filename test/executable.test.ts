@@ -38,7 +38,13 @@ interface Ended {
 }
 
 function start(folder: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-  return Bun.spawn([executable, ...args], { cwd: folder, env: environment, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  return Bun.spawn([executable, ...args], {
+    cwd: folder,
+    env: environment,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
 }
 
 async function run(folder: string, ...args: string[]): Promise<Ended> {
@@ -59,8 +65,16 @@ interface Serving extends AsyncDisposable {
 }
 
 /** Waits for the greeting, which is printed once the port answers. */
-async function serving(folder: string, args: readonly string[] = [], environment: Readonly<Record<string, string>> = {}): Promise<Serving> {
-  const child: Subprocess<"ignore", "pipe", "pipe"> = start(folder, ["serve", "--port", "0", ...args], environment);
+async function serving(
+  folder: string,
+  args: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Serving> {
+  const child: Subprocess<"ignore", "pipe", "pipe"> = start(
+    folder,
+    ["serve", "--port", "0", ...args],
+    environment,
+  );
   let greeting = "";
   const decoder = new TextDecoder();
   for await (const chunk of child.stdout) {
@@ -68,7 +82,8 @@ async function serving(folder: string, args: readonly string[] = [], environment
     if (greeting.includes("curl")) break;
   }
   const url = /http:\/\/[\d.:a-z[\]]+/.exec(greeting)?.[0];
-  if (url === undefined) throw new Error(`it did not start: ${greeting}${await new Response(child.stderr).text()}`);
+  if (url === undefined)
+    throw new Error(`it did not start: ${greeting}${await new Response(child.stderr).text()}`);
   const stop = async () => {
     child.kill("SIGTERM");
     return child.exited;
@@ -83,7 +98,11 @@ async function serving(folder: string, args: readonly string[] = [], environment
   };
 }
 
-async function embed(url: string, body: object, headers: Readonly<Record<string, string>> = {}): Promise<{ status: number; json: unknown; headers: Headers }> {
+async function embed(
+  url: string,
+  body: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<{ status: number; json: unknown; headers: Headers }> {
   const response = await fetch(`${url}/v1/embeddings`, {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },
@@ -98,9 +117,16 @@ describe("from an empty folder, with nothing configured", () => {
     const gateway = await serving(folder);
     expect(gateway.greeting).toContain("all-MiniLM-L6-v2");
     expect(gateway.greeting).toContain("/swagger");
-    const { status, json, headers } = await embed(gateway.url, { model: "all-MiniLM-L6-v2", input: ["a", "b"] });
+    const { status, json, headers } = await embed(gateway.url, {
+      model: "all-MiniLM-L6-v2",
+      input: ["a", "b"],
+    });
     expect(status).toBe(200);
-    expect(json).toMatchObject({ object: "list", model: "all-MiniLM-L6-v2", usage: { prompt_tokens: 2, total_tokens: 2 } });
+    expect(json).toMatchObject({
+      object: "list",
+      model: "all-MiniLM-L6-v2",
+      usage: { prompt_tokens: 2, total_tokens: 2 },
+    });
     expect(headers.get("x-embedding-space")).toBe("all-MiniLM-L6-v2@384");
     const page = await fetch(`${gateway.url}/swagger/page.js`);
     expect(await page.text()).toContain("SwaggerUIBundle");
@@ -110,15 +136,26 @@ describe("from an empty folder, with nothing configured", () => {
 
   test("token arrays are decoded by the worker inside", async () => {
     await using gateway = await serving(emptyFolder());
-    const ids = await embed(gateway.url, { model: "all-MiniLM-L6-v2", input: [9906, 1917], encoding_format: "base64" });
-    const text = await embed(gateway.url, { model: "all-MiniLM-L6-v2", input: "Hello world", encoding_format: "base64" });
+    const ids = await embed(gateway.url, {
+      model: "all-MiniLM-L6-v2",
+      input: [9906, 1917],
+      encoding_format: "base64",
+    });
+    const text = await embed(gateway.url, {
+      model: "all-MiniLM-L6-v2",
+      input: "Hello world",
+      encoding_format: "base64",
+    });
     expect(ids.headers.get("x-embedgate-decoded")).toBe("cl100k_base");
     expect(ids.json).toEqual(text.json);
   });
 
   test("a long text is averaged, and told", async () => {
     await using gateway = await serving(emptyFolder());
-    const { status, headers } = await embed(gateway.url, { model: "all-MiniLM-L6-v2", input: ["short", "long ".repeat(600)] });
+    const { status, headers } = await embed(gateway.url, {
+      model: "all-MiniLM-L6-v2",
+      input: ["short", "long ".repeat(600)],
+    });
     expect([status, headers.get("x-embedgate-averaged")]).toEqual([200, "1"]);
   });
 
@@ -136,7 +173,9 @@ describe("from an empty folder, with nothing configured", () => {
 describe("keys from the command line", () => {
   test("are made before the first serve, asked for by it, rotated, revoked and listed", async () => {
     const folder = emptyFolder();
-    const made = JSON.parse((await run(folder, "keys", "create", "--name", "ci", "--workspace", "team-a", "--json")).out);
+    const made = JSON.parse(
+      (await run(folder, "keys", "create", "--name", "ci", "--workspace", "team-a", "--json")).out,
+    );
     expect(Object.keys(made).sort()).toEqual(["id", "key", "name", "workspace"]);
     await using gateway = await serving(folder);
     const body = { model: "all-MiniLM-L6-v2", input: "a" };
@@ -155,7 +194,9 @@ describe("keys from the command line", () => {
       { workspace: "team-a", requests: 2, failed: 0, inputs: 2, tokens: 2, estimated: 0, cost_usd: "0" },
     ]);
     const csv = await run(folder, "usage", "--since", "1d", "--by", "model", "--csv");
-    expect(csv.out).toBe("model,requests,failed,inputs,tokens,estimated,cost_usd\nall-MiniLM-L6-v2,2,0,2,2,0,0\n");
+    expect(csv.out).toBe(
+      "model,requests,failed,inputs,tokens,estimated,cost_usd\nall-MiniLM-L6-v2,2,0,2,2,0,0\n",
+    );
   });
 
   test("a mistake is told in a line, with exit code 1 and no stack", async () => {
@@ -179,7 +220,8 @@ describe("keys from the command line", () => {
 });
 
 describe("a routing file", () => {
-  const WRONG = "providers:\n  local: { plugin: locale }\nmodels:\n  docs:\n    routes: [ { provider: lokal } ]\n  a: { alias_of: b }\n";
+  const WRONG =
+    "providers:\n  local: { plugin: locale }\nmodels:\n  docs:\n    routes: [ { provider: lokal } ]\n  a: { alias_of: b }\n";
 
   test("that is wrong is refused whole by check and by serve alike, all of it at once", async () => {
     const folder = emptyFolder({ "gateway.yaml": WRONG });
@@ -194,7 +236,10 @@ describe("a routing file", () => {
   });
 
   test("that is right is called so", async () => {
-    const folder = emptyFolder({ "other.yaml": "providers:\n  local: { plugin: local }\nmodels:\n  m: { routes: [ { provider: local, model: all-MiniLM-L6-v2 } ] }\n" });
+    const folder = emptyFolder({
+      "other.yaml":
+        "providers:\n  local: { plugin: local }\nmodels:\n  m: { routes: [ { provider: local, model: all-MiniLM-L6-v2 } ] }\n",
+    });
     const { code, out } = await run(folder, "check", "--config", "other.yaml");
     expect([code, out]).toEqual([0, "other.yaml is right: 1 models, 1 of 1 providers configured.\n"]);
   });
@@ -219,7 +264,10 @@ describe("an outside plugin", () => {
 
   test("is loaded by the executable at run time, and serves", async () => {
     using server = inHouseServer();
-    const folder = emptyFolder({ "gateway.yaml": yaml(server.url.origin), "plugins/in-house.ts": IN_HOUSE_PLUGIN });
+    const folder = emptyFolder({
+      "gateway.yaml": yaml(server.url.origin),
+      "plugins/in-house.ts": IN_HOUSE_PLUGIN,
+    });
     await using gateway = await serving(folder);
     const { status, json } = await embed(gateway.url, { model: "in-house-model", input: ["one", "two"] });
     expect(status).toBe(200);
@@ -231,7 +279,10 @@ describe("an outside plugin", () => {
 
   test("may import files beside it", async () => {
     using server = inHouseServer();
-    const split = IN_HOUSE_PLUGIN.replace("/v2/vectors", "${path}").replace(/"?\$\{base_url\}\$\{path\}"?/, "`${base_url}${path}`");
+    const split = IN_HOUSE_PLUGIN.replace("/v2/vectors", "${path}").replace(
+      /"?\$\{base_url\}\$\{path\}"?/,
+      "`${base_url}${path}`",
+    );
     const folder = emptyFolder({
       "gateway.yaml": yaml(server.url.origin),
       "plugins/in-house.ts": `import { path } from "./path";\n${split}`,
@@ -242,9 +293,21 @@ describe("an outside plugin", () => {
   });
 
   const BROKEN: readonly (readonly [string, string, RegExp])[] = [
-    ["does not parse", "export default ((host) => {\n  return host.provider({ id: 'x', \n", /in-house\.ts:\d+:\d+/],
-    ["imports what is not there", 'import { a } from "./nowhere";\nexport default a;\n', /in-house\.ts:1:\d+.*nowhere/],
-    ["throws when it is loaded", 'const a = 1;\nthrow new Error("no good");\n', /in-house\.ts:2:\d+.*no good/],
+    [
+      "does not parse",
+      "export default ((host) => {\n  return host.provider({ id: 'x', \n",
+      /in-house\.ts:\d+:\d+/,
+    ],
+    [
+      "imports what is not there",
+      'import { a } from "./nowhere";\nexport default a;\n',
+      /in-house\.ts:1:\d+.*nowhere/,
+    ],
+    [
+      "throws when it is loaded",
+      'const a = 1;\nthrow new Error("no good");\n',
+      /in-house\.ts:2:\d+.*no good/,
+    ],
     ["has no default export", "export const a = 1;\n", /in-house\.ts.*default/],
     ["returns no provider", "export default () => 17;\n", /in-house\.ts/],
   ];

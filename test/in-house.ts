@@ -9,7 +9,8 @@ import { exactVector } from "../plugins/fake";
 const readme = readFileSync(join(import.meta.dir, "../README.md"), "utf8");
 
 /** The block of the README that begins with the plugin's first comment. */
-export const IN_HOUSE_PLUGIN = /```ts\n(\/\*\* Our own embeddings service[\s\S]*?)```/.exec(readme)?.[1] ?? "";
+export const IN_HOUSE_PLUGIN =
+  /```ts\n(\/\*\* Our own embeddings service[\s\S]*?)```/.exec(readme)?.[1] ?? "";
 
 /** POST /v2/vectors {texts, model} → {vectors, tokens}, a token a word. Ends with its scope. */
 export function inHouseServer() {
@@ -17,7 +18,8 @@ export function inHouseServer() {
     port: 0,
     hostname: "127.0.0.1",
     async fetch(request) {
-      if (new URL(request.url).pathname !== "/v2/vectors") return new Response("no such path", { status: 404 });
+      if (new URL(request.url).pathname !== "/v2/vectors")
+        return new Response("no such path", { status: 404 });
       const { texts }: { texts: string[] } = await request.json();
       return Response.json({
         vectors: texts.map((text) => Array.from(exactVector(text, 16))),
