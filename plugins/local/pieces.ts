@@ -27,15 +27,12 @@ export function cut(inputs: readonly Input[], longInput: LongInput, tokenizer: T
   const truncated: number[] = [];
   const averaged: number[] = [];
   let tokens = 0;
+  // One id more than fits tells that a text is too long; only the other policies need the rest.
+  const enough = longInput === "truncate" ? PIECE_TOKENS + 1 : undefined;
   for (const [place, input] of inputs.entries()) {
-    const ids =
-      typeof input === "string"
-        ? tokenizer.encode(input, longInput === "truncate" ? MAX_INPUT_TOKENS : undefined)
-        : input;
-    if (typeof input !== "string") {
-      const refusal = refuseUnknownIds(input, place, tokenizer);
-      if (refusal !== undefined) return refusal;
-    }
+    const refusal = typeof input === "string" ? undefined : refuseUnknownIds(input, place, tokenizer);
+    if (refusal !== undefined) return refusal;
+    const ids = typeof input === "string" ? tokenizer.encode(input, enough) : input;
     if (ids.length <= PIECE_TOKENS) {
       byInput.push([ids]);
       tokens += ids.length;

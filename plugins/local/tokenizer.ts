@@ -9,7 +9,8 @@ const VOCABULARY_SIZE = 30522;
 const MAX_WORD_CHARACTERS = 100;
 /** Text is normalised in slabs of about this many characters, so that a cut text is not normalised to its end. */
 const SLAB_CHARACTERS = 4096;
-const MAX_MARKS = 2 * (MAX_WORD_CHARACTERS + 28);
+/** UTF-16 units of marks in a row, more than any word can have that is not `[UNK]`: see `withoutAccents`. */
+const MAX_MARKS = 256;
 
 /** These stand for themselves wherever a text has them in exactly this form. */
 const SPECIAL_TOKEN = /(\[CLS\]|\[SEP\]|\[PAD\]|\[MASK\]|\[UNK\])/;
