@@ -43,13 +43,27 @@ async function answered(call: PostCall, outside: Pick<Outside, "fetch">): Promis
   }
 }
 
+/** Read piece by piece: a reply need not say its length, and what it says is not what it unpacks to. */
 async function readAll(response: Response): Promise<Uint8Array> {
+  const { body } = response;
+  if (body === null) return new Uint8Array();
   if (Number(response.headers.get("content-length") ?? 0) > REPLY_BYTES_MAX) {
-    await response.body?.cancel();
-    throw new GatewayError("malformed", "The provider's reply is too large to be one.");
+    await body.cancel();
+    throw tooLarge();
   }
-  return response.bytes();
+  const pieces: Uint8Array[] = [];
+  let byteCount = 0;
+  // Leaving the loop closes the connection.
+  for await (const piece of body) {
+    byteCount += piece.byteLength;
+    if (byteCount > REPLY_BYTES_MAX) throw tooLarge();
+    pieces.push(piece);
+  }
+  const [only] = pieces;
+  return pieces.length === 1 && only ? only : Buffer.concat(pieces, byteCount);
 }
+
+const tooLarge = () => new GatewayError("malformed", "The provider's reply is too large to be one.");
 
 function refusal(call: PostCall, reply: Posted, now: number): GatewayError {
   const explanation: Explanation = call.explain?.(reply) ?? {};
@@ -81,6 +95,7 @@ export function retryAfterMs(headers: Headers, now: number): number | undefined 
   const value = headers.get("retry-after");
   if (value === null) return undefined;
   if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
+  // A date has the names of its day and month; `Date.parse` alone would find one in "-5" too.
+  const date = /^[A-Z]/i.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

@@ -11,7 +11,7 @@ const SCHEME_WORDS =
   /^(bearer|basic|token|apikey|api-key|aws4-hmac-sha256|credential|signedheaders|signature)$/i;
 /** Keys as vendors print them shortened ("sk-ab***wxyz", "Zx81****") still tell whose they are. */
 const SHORTENED =
-  /\b(?:sk|pk|eg|key)[-_][\w*.-]{6,}|\bBearer (?=\S*[\d*_-])[\w*.~+/=-]{6,}|[\w.-]*\*{3,}[\w.*-]*/gi;
+  /\b(?:sk|pk|eg|key)[-_][\w*.-]{6,}|\bBearer (?=\S*[\d*])[\w*.~+/=-]{6,}|[\w.-]*\*{3,}[\w.*-]*/gi;
 
 export function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
   let clean = text;

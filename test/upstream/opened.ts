@@ -67,7 +67,7 @@ export function planFor(inputs: readonly Input[], route: Route, changed: Partial
 }
 
 export function runUnder(signal: AbortSignal = new AbortController().signal): Run {
-  return { requestId: "req_test", startedAt: 0, startedMonotonic: 0, signal };
+  return { requestId: "req_test", startedAt: 0, startedMonotonic: 0, signal, tally: { tokens: 0 } };
 }
 
 /** What a request for these inputs is answered, or the error that it ends in. */

@@ -1,0 +1,139 @@
+/**
+ * What every plugin is handed: reading a reply against a schema, and vectors from what JSON carries.
+ * A new member of `Host` is tested here, with what it refuses.
+ */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { GatewayError } from "../../src/errors";
+import { createHost } from "../../src/upstream/host";
+import { fakeOutside, STARTED_AT } from "../fake-outside";
+
+const clock = fakeOutside();
+const host = createHost(clock.outside);
+const { t } = host;
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+function malformedBy(act: () => unknown): string {
+  try {
+    act();
+  } catch (thrown) {
+    expect(thrown).toBeInstanceOf(GatewayError);
+    if (!(thrown instanceof GatewayError)) throw thrown;
+    expect(thrown.kind).toBe("malformed");
+    return thrown.message;
+  }
+  throw new Error("It was taken for good.");
+}
+
+describe("read", () => {
+  const Reply = t.Object({ data: t.Array(t.Object({ embedding: t.Array(t.Number()) })) });
+
+  test("gives what the schema promises, with whatever else the vendor says", () => {
+    const reply = host.read(Reply, bytes('{"data":[{"embedding":[1,2],"object":"embedding"}],"new":true}'));
+    expect(reply.data[0]?.embedding).toEqual([1, 2]);
+  });
+
+  test("names the place that is not what was promised", () => {
+    const message = malformedBy(() => host.read(Reply, bytes('{"data":[{"embedding":[1,null]}]}')));
+    expect(message).toBe(
+      "The provider's answer cannot be used: its reply is not what its wire promises: 'data[0].embedding[1]' must be a number, not null.",
+    );
+  });
+
+  test.each(["", "null", "[]", "42", '"text"', "{", '{"data"', "<html>", "\u0000", '{"data":{}}'])(
+    "refuses %j",
+    (text) => {
+      malformedBy(() => host.read(Reply, bytes(text)));
+    },
+  );
+
+  test("tells the start of what is no JSON, and no more than that", () => {
+    const message = malformedBy(() => host.read(Reply, bytes(`<html>${"x".repeat(5000)}`)));
+    expect(message).toContain('it starts "<html>xxx');
+    expect(message.length).toBeLessThan(250);
+  });
+
+  test("refuses bytes that are no UTF-8 instead of reading something else", () => {
+    malformedBy(() => host.read(t.Object({}), Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d)));
+  });
+});
+
+describe("vector", () => {
+  const floats = fc.array(fc.float({ noNaN: true }), { maxLength: 40 });
+
+  test("numbers and base64 of the same vector are the same vector", () => {
+    fc.assert(
+      fc.property(floats, (values) => {
+        const vector = Float32Array.from(values);
+        const base64 = new Uint8Array(vector.buffer).toBase64();
+        expect(host.vector(values)).toEqual(vector);
+        expect(host.vector(base64)).toEqual(vector);
+      }),
+    );
+  });
+
+  test.each([
+    ["null", "[1, null]"],
+    ["a string", '[1, "2"]'],
+    ["a boolean", "[true]"],
+    ["an array", "[[1]]"],
+  ])("%s among the numbers is refused, not made a number", (_, text) => {
+    const values = host.read(t.Unsafe<number[]>(t.Array(t.Unknown())), bytes(text));
+    expect(malformedBy(() => host.vector(values))).toContain("where a number belongs");
+  });
+
+  test("a long word among the numbers is told short", () => {
+    const text = JSON.stringify(["word".repeat(1000)]);
+    const values = host.read(t.Unsafe<number[]>(t.Array(t.Unknown())), bytes(text));
+    expect(malformedBy(() => host.vector(values)).length).toBeLessThan(200);
+  });
+
+  test("a number that is not finite stays so, for the proof to refuse", () => {
+    const values = host.vector([Number.NaN, Number.POSITIVE_INFINITY, 1e300]);
+    expect([...values]).toEqual([Number.NaN, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+  });
+
+  test.each(["!!!!", "AACAP", "AACA-_==", "AACAPw==AACAPw==", "é"])("%j is no base64", (text) => {
+    malformedBy(() => host.vector(text));
+  });
+
+  test.each([1, 2, 3, 5, 7])("%d bytes are no whole number of float32 values", (count) => {
+    expect(malformedBy(() => host.vector(new Uint8Array(count).toBase64()))).toContain("whole number");
+  });
+});
+
+describe("the rest of the host", () => {
+  test("a failure has its kind and what is known about it", () => {
+    const cause = new Error("under it");
+    const failure = host.failure("overloaded", "Later.", {
+      retryAfterMs: 5,
+      input: 2,
+      field: "input",
+      cause,
+    });
+    expect(failure).toBeInstanceOf(GatewayError);
+    expect(failure).toMatchObject({
+      kind: "overloaded",
+      message: "Later.",
+      retryAfterMs: 5,
+      input: 2,
+      cause,
+    });
+  });
+
+  test("clock, sleep and chance are the outside's", async () => {
+    expect(host.now()).toBe(STARTED_AT);
+    await clock.until(host.sleep(70));
+    expect(host.now()).toBe(STARTED_AT + 70);
+    expect(host.random()).toBe(fakeOutside().outside.random());
+  });
+
+  test("a provider is given back as it was made", () => {
+    const provider = {
+      id: "x",
+      options: t.Object({}),
+      open: () => ({ embed: () => Promise.reject(new Error()) }),
+    };
+    expect(host.provider(provider)).toBe(provider);
+  });
+});
