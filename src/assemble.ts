@@ -5,7 +5,8 @@
 import { catalogueEntryNamed } from "./config/catalogue";
 import type { Answered, Part, Plan, Result, Route, TokensSource } from "./domain";
 import { GatewayError } from "./errors";
-import type { EmbedReply, Input } from "./plugin";
+import type { EmbedReply } from "./plugin";
+import { countOf } from "./tokens/count";
 
 /**
  * Proves that a reply answers its part: as many vectors as inputs, their indices a permutation, one size, finite, not zero, and of
@@ -37,12 +38,12 @@ export function prove(reply: EmbedReply, part: Part, plan: Plan, route: Route): 
       throw malformed(`a vector has ${values.length} dimensions, not ${size}`);
     return finished(values, plan, route);
   });
-  const reported = reply.tokens !== undefined && Number.isSafeInteger(reply.tokens) && reply.tokens >= 0;
+  const { tokens, tokensSource } = countOf(reply, inputs);
   return {
     part,
     vectors,
-    tokens: reported && reply.tokens !== undefined ? reply.tokens : estimatedTokens(inputs),
-    tokensSource: reported ? reply.tokensSource : "estimated",
+    tokens,
+    tokensSource,
     truncated: placed(reply.truncated, places),
     averaged: placed(reply.averaged, places),
   };
@@ -74,15 +75,6 @@ function lengthOf(vector: Float32Array): number {
   let sum = 0;
   for (const value of vector) sum += value * value;
   return Math.sqrt(sum);
-}
-
-/** Where nobody counted: four bytes a token, as English text has it; never nothing for something. */
-function estimatedTokens(inputs: readonly Input[]): number {
-  let tokens = 0;
-  for (const input of inputs) {
-    tokens += typeof input === "string" ? Math.ceil(Buffer.byteLength(input) / 4) : input.length;
-  }
-  return tokens;
 }
 
 function placed(within: readonly number[] | undefined, places: readonly number[]): number[] {

@@ -108,6 +108,12 @@ export interface Run {
   readonly startedMonotonic: number;
   /** Fires at the request's deadline, or when the client has gone. */
   readonly signal: AbortSignal;
+  readonly tally: Tally;
+}
+
+/** What providers have counted for a request so far: every call that was answered, also those whose answer was of no use. */
+export interface Tally {
+  tokens: number;
 }
 
 /** What came of it: one vector for each input, in the request's order. */

@@ -1,6 +1,6 @@
 /**
  * The spine: the only file that knows the order of the steps. Each step has a file of its own, named as it is here:
- * decode → route → admit → plan → execute → assemble → settle → encode.
+ * decode → route → admit → plan → begin → execute → assemble → settle → encode.
  */
 import { admit } from "./admission";
 import { assemble } from "./assemble";
@@ -8,10 +8,11 @@ import { decodeRequest, encodeResult } from "./dialects/openai";
 import type { Caller, EmbedRequest, Plan, Result, Route, Run } from "./domain";
 import { asGatewayError, GatewayError } from "./errors";
 import { execute } from "./execute";
-import { type Ledger, type LedgerRow, picoUsdPerToken } from "./ledger";
+import { type Ledger, type LedgerRow, picoUsdPerToken, UNDER_WAY } from "./ledger";
 import type { Outside } from "./outside";
 import { plan } from "./plan";
 import type { Routes } from "./route";
+import { estimatedTokens } from "./tokens/count";
 import type { Tokens } from "./tokens/tokens";
 
 export interface Arrival {
@@ -60,21 +61,35 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     admit(request, route);
     const planned = await plan(request, route, tokens);
     progress.plan = planned;
+    await ledger.begin(rowUnderWay(arrival, run, progress));
     const answers = await execute(request, route, planned, run, outside);
     const result = assemble(answers, request.inputs.length);
     progress.result = result;
-    await ledger.record(rowOf(arrival, run, progress, undefined, outside));
+    await ledger.settle(rowOf(arrival, run, progress, undefined, outside));
     return { body: encodeResult(request, result), headers: answerHeaders(route, planned, result) };
   } catch (thrown) {
     const error = named(asGatewayError(thrown), progress.request);
     if (error.kind === "internal") logFault(error, arrival, outside);
-    if (error.kind !== "database_unavailable") {
-      await ledger.record(rowOf(arrival, run, { ...progress, result: undefined }, error, outside));
-    }
+    await settleFailure(
+      rowOf(arrival, run, { ...progress, result: undefined }, error, outside),
+      error,
+      parts,
+    );
     throw error;
   } finally {
     finish();
   }
+}
+
+/** A failure's row is as good as an answer's; where the database itself failed, the row is written once it is back. */
+async function settleFailure(
+  row: LedgerRow,
+  error: GatewayError,
+  { ledger, outside }: SpineParts,
+): Promise<void> {
+  if (error.kind !== "database_unavailable") await ledger.settle(row);
+  else if (!ledger.owe(row))
+    outside.log("error", "a ledger row is lost: the database has been gone for too long", { ...row });
 }
 
 function startRun(arrival: Arrival, deadlineMs: number, outside: Outside): { run: Run; finish: () => void } {
@@ -93,6 +108,7 @@ function startRun(arrival: Arrival, deadlineMs: number, outside: Outside): { run
       startedAt: outside.now(),
       startedMonotonic: outside.monotonic(),
       signal: over.signal,
+      tally: { tokens: 0 },
     },
     finish() {
       timer.abort();
@@ -101,14 +117,46 @@ function startRun(arrival: Arrival, deadlineMs: number, outside: Outside): { run
   };
 }
 
+/** Before the first call: should a crash come, the row says that at most this was sent. */
+function rowUnderWay(arrival: Arrival, run: Run, progress: Progress): LedgerRow {
+  const { request, route } = progress;
+  return {
+    ...known(arrival, run, progress),
+    tokens: 0,
+    tokens_upstream: request && route ? estimatedTokens(request.inputs) : 0,
+    tokens_billed: 0,
+    tokens_source: null,
+    status: UNDER_WAY,
+    error: null,
+    latency_ms: 0,
+    cost_pico_usd: 0n,
+  };
+}
+
 function rowOf(
   arrival: Arrival,
   run: Run,
-  { request, route, result }: Progress,
+  progress: Progress,
   error: GatewayError | undefined,
   outside: Outside,
 ): LedgerRow {
+  const { result } = progress;
   const tokens = result?.tokens ?? 0;
+  return {
+    ...known(arrival, run, progress),
+    tokens,
+    tokens_upstream: run.tally.tokens,
+    tokens_billed: tokens,
+    tokens_source: result?.tokensSource ?? null,
+    status: error?.meaning.status ?? 200,
+    error: error ? (error.meaning.code ?? error.kind) : null,
+    latency_ms: Math.round(outside.monotonic() - run.startedMonotonic),
+    cost_pico_usd: BigInt(tokens) * picoUsdPerToken(progress.route?.facts.price ?? 0),
+  };
+}
+
+/** What a row says of the request itself, however it ends. */
+function known(arrival: Arrival, run: Run, { request, route }: Progress) {
   return {
     request_id: run.requestId,
     started_at: run.startedAt,
@@ -117,12 +165,6 @@ function rowOf(
     model: request?.model ?? "",
     provider: route?.target.provider.name ?? null,
     inputs: request?.inputs.length ?? 0,
-    tokens,
-    tokens_source: result?.tokensSource ?? null,
-    status: error?.meaning.status ?? 200,
-    error: error ? (error.meaning.code ?? error.kind) : null,
-    latency_ms: Math.round(outside.monotonic() - run.startedMonotonic),
-    cost_pico_usd: BigInt(tokens) * picoUsdPerToken(route?.facts.price ?? 0),
     user: request?.user ?? null,
     metadata: request?.metadata ? JSON.stringify(request.metadata) : null,
   };

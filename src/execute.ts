@@ -7,6 +7,7 @@ import type { Answered, EmbedRequest, Part, Plan, Route, Run } from "./domain";
 import { asGatewayError, GatewayError } from "./errors";
 import type { Outside } from "./outside";
 import type { EmbedCall, EmbedReply } from "./plugin";
+import { countOf } from "./tokens/count";
 
 type Needs = Pick<Outside, "sleep" | "random" | "log">;
 
@@ -25,7 +26,7 @@ export async function execute(
   const signal = AbortSignal.any([run.signal, siblings.signal]);
   const answerPart = async (part: Part): Promise<Answered[]> => {
     try {
-      return [await attempts(request, route, plan, part, signal, outside)];
+      return [await attempts(request, route, plan, part, run, signal, outside)];
     } catch (thrown) {
       const error = asGatewayError(thrown);
       // The provider counts tokens otherwise than we do: half of it may pass.
@@ -58,6 +59,7 @@ async function attempts(
   route: Route,
   plan: Plan,
   part: Part,
+  run: Run,
   signal: AbortSignal,
   outside: Needs,
 ): Promise<Answered> {
@@ -66,6 +68,8 @@ async function attempts(
   for (let attempt = 1; ; attempt++) {
     try {
       const reply = await once(request, route, plan, part, signal, outside);
+      // The provider has counted it, whether its answer is of use or not.
+      run.tally.tokens += countOf(reply, part.inputs).tokens;
       return prove(reply, part, plan, route);
     } catch (thrown) {
       if (signal.aborted) throw asGatewayError(signal.reason);

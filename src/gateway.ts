@@ -40,6 +40,9 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
     );
   }
   const ledger = openLedger(store);
+  const interrupted = await ledger.settleInterrupted();
+  if (interrupted > 0)
+    outside.log("warn", "requests were under way when the gateway last ended", { count: interrupted });
   const providers = openProviders(config);
   const tokens = createTokens();
   const routes = buildRoutes(config, providers.byName);
@@ -62,7 +65,11 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
     async close() {
       tokens.close();
       await providers.close();
-      store.close();
+      try {
+        await ledger.close();
+      } finally {
+        store.close();
+      }
     },
   };
 }

@@ -1,5 +1,5 @@
 /**
- * The last step before the answer: one row a request, committed. And reading it back, summed.
+ * One row a request: begun before its first call to a provider, settled before its answer leaves. And reading it back, summed.
  * What a row says of money is exact: whole tokens times whole pico-USD.
  */
 import type { Store } from "./db/open";
@@ -14,10 +14,16 @@ export interface LedgerRow {
   readonly model: string;
   readonly provider: string | null;
   readonly inputs: number;
+  /** What the answer says. */
   readonly tokens: number;
+  /** What providers counted for it, failed and repeated calls included. */
+  readonly tokens_upstream: number;
+  /** What it is charged for. */
+  readonly tokens_billed: number;
   readonly tokens_source: TokensSource | null;
+  /** UNDER_WAY until it is settled. */
   readonly status: number;
-  /** The error's code, where there was one. */
+  /** The error's code, where there was one; INTERRUPTED where a crash ended it. */
   readonly error: string | null;
   readonly latency_ms: number;
   readonly cost_pico_usd: bigint;
@@ -25,6 +31,9 @@ export interface LedgerRow {
   /** JSON. */
   readonly metadata: string | null;
 }
+
+export const UNDER_WAY = 0;
+export const INTERRUPTED = "interrupted";
 
 export const USAGE_GROUPS = ["model", "workspace", "key", "day"] as const;
 export type UsageGroup = (typeof USAGE_GROUPS)[number];
@@ -36,14 +45,32 @@ export interface UsageLine {
   readonly failed: bigint;
   readonly inputs: bigint;
   readonly tokens: bigint;
+  readonly tokens_upstream: bigint;
+  readonly tokens_billed: bigint;
   /** Requests whose count was estimated, as nobody reported one. */
   readonly estimated: bigint;
   readonly cost_pico_usd: bigint;
 }
 
 export interface Ledger {
-  /** Resolves once the row is committed. @throws GatewayError database_unavailable */
-  record(row: LedgerRow): Promise<void>;
+  /**
+   * Commits that calls to providers are about to be made, so that a crash cannot lose them.
+   * @param row its tokens_upstream the most that they can come to
+   * @throws GatewayError database_unavailable
+   */
+  begin(row: LedgerRow): Promise<void>;
+  /** Resolves once the row is committed; it replaces the one that was begun. @throws GatewayError database_unavailable */
+  settle(row: LedgerRow): Promise<void>;
+  /** Takes a row that could not be committed now; it is, with the next one or at the end. @returns whether it was taken */
+  owe(row: LedgerRow): boolean;
+  /** Commits what is owed. @throws GatewayError database_unavailable */
+  close(): Promise<void>;
+  /**
+   * Marks the rows that a crash left under way. Should another gateway on the same database still be at work on one, its settling
+   * puts that right.
+   * @returns how many there were
+   */
+  settleInterrupted(): Promise<number>;
   usage(since: number, by: UsageGroup): readonly UsageLine[];
 }
 
@@ -56,6 +83,8 @@ const COLUMNS = [
   "provider",
   "inputs",
   "tokens",
+  "tokens_upstream",
+  "tokens_billed",
   "tokens_source",
   "status",
   "error",
@@ -73,19 +102,42 @@ const GROUP_EXPRESSIONS: Record<UsageGroup, string> = {
   day: "strftime('%Y-%m-%d', started_at / 1000, 'unixepoch')",
 };
 
+/** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
+const OWED_ROWS_MAX = 50_000;
+
 export function openLedger(store: Store): Ledger {
-  const insert = store.database.query<unknown, [Record<string, string | number | bigint | null>]>(
-    `INSERT INTO ledger (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map((column) => `$${column}`).join(", ")})`,
+  const put = store.database.query<unknown, [Record<string, string | number | bigint | null>]>(
+    `INSERT OR REPLACE INTO ledger (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map((column) => `$${column}`).join(", ")})`,
   );
+  const interrupt = store.database.query(
+    `UPDATE ledger SET error = '${INTERRUPTED}', tokens_source = 'estimated' WHERE status = ${UNDER_WAY} AND error IS NULL`,
+  );
+  let owed: readonly LedgerRow[] = [];
+  const write = async (rows: readonly LedgerRow[]) => {
+    const debts = owed;
+    await store.write(() => {
+      for (const row of [...debts, ...rows]) put.run({ ...row });
+    });
+    owed = owed.filter((row) => !debts.includes(row));
+  };
   return {
-    async record(row) {
-      await store.write(() => insert.run({ ...row }));
+    begin: (row) => write([row]),
+    settle: (row) => write([row]),
+    owe(row) {
+      if (owed.length >= OWED_ROWS_MAX) return false;
+      owed = [...owed, row];
+      return true;
     },
+    async close() {
+      if (owed.length > 0) await write([]);
+    },
+    settleInterrupted: () => store.write(() => Number(interrupt.run().changes)),
     usage(since, by) {
       return store.database
         .query<UsageLine, { since: number }>(
-          `SELECT ${GROUP_EXPRESSIONS[by]} AS "group", count(*) AS requests, coalesce(sum(status >= 400), 0) AS failed,
-             sum(inputs) AS inputs, sum(tokens) AS tokens, coalesce(sum(tokens_source = 'estimated'), 0) AS estimated,
+          `SELECT ${GROUP_EXPRESSIONS[by]} AS "group", count(*) AS requests, coalesce(sum(status <> 200), 0) AS failed,
+             sum(inputs) AS inputs, sum(tokens) AS tokens,
+             sum(tokens_upstream) AS tokens_upstream, sum(tokens_billed) AS tokens_billed, coalesce(sum(tokens_source = 'estimated'), 0) AS estimated,
              sum(cost_pico_usd) AS cost_pico_usd
            FROM ledger WHERE started_at >= $since GROUP BY 1 ORDER BY 1`,
         )

@@ -191,11 +191,21 @@ describe("keys from the command line", () => {
     expect(list.out).not.toContain(next.key);
     const usage = JSON.parse((await run(folder, "usage", "--by", "workspace", "--json")).out);
     expect(usage).toEqual([
-      { workspace: "team-a", requests: 2, failed: 0, inputs: 2, tokens: 2, estimated: 0, cost_usd: "0" },
+      {
+        workspace: "team-a",
+        requests: 2,
+        failed: 0,
+        inputs: 2,
+        tokens: 2,
+        tokens_upstream: 2,
+        tokens_billed: 2,
+        estimated: 0,
+        cost_usd: "0",
+      },
     ]);
     const csv = await run(folder, "usage", "--since", "1d", "--by", "model", "--csv");
     expect(csv.out).toBe(
-      "model,requests,failed,inputs,tokens,estimated,cost_usd\nall-MiniLM-L6-v2,2,0,2,2,0,0\n",
+      "model,requests,failed,inputs,tokens,tokens_upstream,tokens_billed,estimated,cost_usd\nall-MiniLM-L6-v2,2,0,2,2,2,2,0,0\n",
     );
   });
 

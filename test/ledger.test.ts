@@ -54,10 +54,12 @@ describe("a row", () => {
         provider: "fake",
         inputs: 2,
         tokens: 5,
+        tokens_upstream: 5,
+        tokens_billed: 5,
         tokens_source: "provider",
         status: 200,
         error: null,
-        latency_ms: 1,
+        latency_ms: 2,
         cost_pico_usd: 650_000,
         user: "u-1",
         metadata: '{"run":7,"tag":"x"}',
@@ -126,7 +128,43 @@ describe("a row", () => {
     other.run("ROLLBACK");
     other.close();
     expect((await open.post({ model: "fake", input: "a" })).status).toBe(200);
-    expect(rowsOf(open)).toHaveLength(1);
+    // The refused request's row was owed, and came with the next.
+    expect(
+      rowsOf(open)
+        .map(({ status }) => status)
+        .sort(),
+    ).toEqual([200, 503]);
+  });
+
+  test("counts upstream what providers counted, also for answers that were of no use", async () => {
+    await using open = await openGateway({ yaml: PRICED, outside: { sleep: shortOnly, random: () => 0 } });
+    await open.post({ model: "fake-nan", input: "three words here" });
+    expect(rowsOf(open)).toMatchObject([
+      { status: 502, tokens: 0, tokens_upstream: 9, tokens_billed: 0, cost_pico_usd: 0 },
+    ]);
+  });
+
+  test("is begun before the first call, and says interrupted where a crash ended it", async () => {
+    const yaml = `${FAKE_YAML}\n  fake-stuck: { routes: [ { provider: fake } ] }`;
+    await using open = await openGateway({ yaml });
+    const gone = new AbortController();
+    const sent = open.send("/v1/embeddings", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ model: "fake-stuck", input: "sixteen letters!" }),
+      signal: gone.signal,
+    });
+    while (rowsOf(open).length === 0) await Promise.resolve();
+    expect(rowsOf(open)).toMatchObject([{ status: 0, error: null, tokens_upstream: 4 }]);
+    // What a gateway does that starts on the database of one that was killed.
+    expect(await open.gateway.ledger.settleInterrupted()).toBe(1);
+    expect(rowsOf(open)).toMatchObject([
+      { status: 0, error: "interrupted", tokens_source: "estimated", tokens_upstream: 4, tokens_billed: 0 },
+    ]);
+    // It was alive after all: its own word is the last.
+    gone.abort();
+    await sent;
+    expect(rowsOf(open)).toMatchObject([{ status: 499, error: "client_closed_request", tokens_upstream: 0 }]);
   });
 });
 
@@ -140,7 +178,7 @@ function advancing(): () => number {
 }
 
 /** Waits between tries are over at once; a deadline never comes. */
-const shortOnly = (ms: number) => (ms < 100 ? Promise.resolve() : new Promise<void>(() => undefined));
+const shortOnly = (ms: number) => (ms < 1_000 ? Promise.resolve() : new Promise<void>(() => undefined));
 
 describe("usage", () => {
   test("sums by model, workspace, key and UTC day, from a time on", async () => {

@@ -32,6 +32,8 @@ function asRecord(line: UsageLine, by: UsageGroup): Record<string, string | numb
     failed: Number(line.failed),
     inputs: Number(line.inputs),
     tokens: Number(line.tokens),
+    tokens_upstream: Number(line.tokens_upstream),
+    tokens_billed: Number(line.tokens_billed),
     estimated: Number(line.estimated),
     // Text, because a program that reads it as a float would lose digits.
     cost_usd: usd(line.cost_pico_usd),
@@ -40,7 +42,10 @@ function asRecord(line: UsageLine, by: UsageGroup): Record<string, string | numb
 
 function csv(lines: readonly UsageLine[], by: UsageGroup): string {
   const rows = lines.map((line) => Object.values(asRecord(line, by)).map(csvCell).join(","));
-  return [`${by},requests,failed,inputs,tokens,estimated,cost_usd`, ...rows].join("\n");
+  return [
+    `${by},requests,failed,inputs,tokens,tokens_upstream,tokens_billed,estimated,cost_usd`,
+    ...rows,
+  ].join("\n");
 }
 
 function forPeople(lines: readonly UsageLine[], by: UsageGroup): string {
@@ -50,11 +55,23 @@ function forPeople(lines: readonly UsageLine[], by: UsageGroup): string {
     line.failed,
     line.inputs,
     line.tokens,
+    line.tokens_upstream,
+    line.tokens_billed,
     line.estimated,
     usd(line.cost_pico_usd),
   ]);
   return table([
-    [by.toUpperCase(), "REQUESTS", "FAILED", "INPUTS", "TOKENS", "ESTIMATED", "COST USD"],
+    [
+      by.toUpperCase(),
+      "REQUESTS",
+      "FAILED",
+      "INPUTS",
+      "TOKENS",
+      "UPSTREAM",
+      "BILLED",
+      "ESTIMATED",
+      "COST USD",
+    ],
     ...rows,
   ]);
 }

@@ -22,24 +22,28 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX key_secrets_by_key ON key_secrets (key_id, created_at);
 
-  -- One row a request whose caller was known, whatever came of it.
+  -- One row a request whose caller was known, whatever came of it. Status 0: its calls are under way, or a crash ended them
+  -- (error 'interrupted'); settling gives the row its status.
   CREATE TABLE ledger (
-    request_id     TEXT PRIMARY KEY,
-    started_at     INTEGER NOT NULL,
-    workspace      TEXT NOT NULL,
-    key_id         TEXT,
-    model          TEXT NOT NULL,
-    provider       TEXT,
-    inputs         INTEGER NOT NULL CHECK (inputs >= 0),
-    tokens         INTEGER NOT NULL CHECK (tokens >= 0),
-    tokens_source  TEXT CHECK (tokens_source IN ('provider', 'header', 'counted', 'estimated')),
-    status         INTEGER NOT NULL,
-    error          TEXT,
-    latency_ms     INTEGER NOT NULL,
-    cost_pico_usd  INTEGER NOT NULL CHECK (cost_pico_usd >= 0),
-    user           TEXT,
-    metadata       TEXT
+    request_id       TEXT PRIMARY KEY,
+    started_at       INTEGER NOT NULL,
+    workspace        TEXT NOT NULL,
+    key_id           TEXT,
+    model            TEXT NOT NULL,
+    provider         TEXT,
+    inputs           INTEGER NOT NULL CHECK (inputs >= 0),
+    tokens           INTEGER NOT NULL CHECK (tokens >= 0),
+    tokens_upstream  INTEGER NOT NULL CHECK (tokens_upstream >= 0),
+    tokens_billed    INTEGER NOT NULL CHECK (tokens_billed >= 0),
+    tokens_source    TEXT CHECK (tokens_source IN ('provider', 'header', 'counted', 'estimated')),
+    status           INTEGER NOT NULL,
+    error            TEXT,
+    latency_ms       INTEGER NOT NULL,
+    cost_pico_usd    INTEGER NOT NULL CHECK (cost_pico_usd >= 0),
+    user             TEXT,
+    metadata         TEXT
   ) STRICT;
   CREATE INDEX ledger_by_time ON ledger (started_at);
+  CREATE INDEX ledger_under_way ON ledger (started_at) WHERE status = 0;
   `,
 ];

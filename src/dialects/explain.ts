@@ -94,11 +94,11 @@ const lengthOf = (value: unknown) => (Array.isArray(value) || typeof value === "
 
 /** What a schema asks for, in words. */
 export function expected(schema: TSchema): string {
-  if (typeof schema["expected"] === "string") return schema["expected"];
-  if ("const" in schema) return JSON.stringify(schema["const"]);
-  const alternatives: unknown = schema["anyOf"];
+  if (typeof schema.expected === "string") return schema.expected;
+  if ("const" in schema) return JSON.stringify(schema.const);
+  const alternatives: unknown = schema.anyOf;
   if (Array.isArray(alternatives)) return alternatives.map(expected).join(" or ");
-  const type: unknown = schema["type"];
+  const type: unknown = schema.type;
   return typeof type === "string" ? `${/^[aio]/.test(type) ? "an" : "a"} ${type}` : "another value";
 }
 

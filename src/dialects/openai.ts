@@ -22,7 +22,7 @@ export function decodeRequest(body: unknown): EmbedRequest {
     throw new GatewayError("invalid", "The body must be a JSON object with 'model' and 'input'.");
   }
   const present = withoutNulls(body);
-  if (present["stream"] === true) {
+  if (present.stream === true) {
     throw new GatewayError("invalid", "Embeddings are not streamed: leave 'stream' out.", {
       field: "stream",
     });
