@@ -2,11 +2,10 @@
  * Who asks, before anything else: the key's workspace, or in open mode nobody in particular, but only from this machine.
  * A new way to prove who one is (JWT) is another branch of `identify`.
  */
+import type { GatewayConfig } from "./config/gateway-config";
 import type { Caller } from "./domain";
 import { GatewayError } from "./errors";
 import { DEFAULT_WORKSPACE, type Keys } from "./keys";
-
-export type AuthMode = "auto" | "keys" | "open";
 
 export interface Auth {
   /** Whether callers need no key now. A key made meanwhile, by any process, ends it. */
@@ -15,8 +14,12 @@ export interface Auth {
   identify(request: Request): Caller;
 }
 
-export function openAuth(mode: AuthMode, jwtConfigured: boolean, keys: Keys): Auth {
-  const isOpen = () => mode === "open" || (mode === "auto" && !jwtConfigured && !keys.everMade());
+/** @param settings as they are now: a reload may change them */
+export function openAuth(settings: () => GatewayConfig["auth"], keys: Keys): Auth {
+  const isOpen = () => {
+    const { mode, jwt } = settings();
+    return mode === "open" || (mode === "auto" && jwt === undefined && !keys.everMade());
+  };
   return {
     isOpen,
     identify(request) {

@@ -53,6 +53,8 @@ function halves(part: Part): [Part, Part] {
 
 /** Calls for one part over all retries: a failing request must not become a storm at a provider that is down. */
 const ATTEMPTS_MAX = 4;
+/** A provider that wants to be left alone for longer is not waited for: its word goes on to the caller. */
+const RETRY_AFTER_MS_MAX = 60_000;
 
 async function attempts(
   request: EmbedRequest,
@@ -74,7 +76,8 @@ async function attempts(
     } catch (thrown) {
       if (signal.aborted) throw asGatewayError(signal.reason);
       const error = inRequest(asProviderError(thrown, provider.name, outside), part);
-      if (!error.meaning.retry || attempt >= last) throw error;
+      const waitable = (error.retryAfterMs ?? 0) <= RETRY_AFTER_MS_MAX;
+      if (!error.meaning.retry || attempt >= last || !waitable) throw error;
       outside.log("warn", "a call to a provider failed", {
         provider: provider.name,
         attempt,

@@ -7,22 +7,28 @@ import type { GatewayConfig } from "./config/gateway-config";
 import { openStore } from "./db/open";
 import { embed } from "./embed";
 import { GatewayError } from "./errors";
+import { type Generation, openGeneration } from "./generation";
 import { createDoor, type Door } from "./http";
 import { type Keys, openKeys } from "./keys";
 import { type Ledger, openLedger } from "./ledger";
 import type { Outside } from "./outside";
-import { buildRoutes, type Routes } from "./route";
+import type { Routes } from "./route";
 import { createTokens } from "./tokens/tokens";
-import { openProviders } from "./upstream/open";
 
 export interface Gateway {
-  readonly config: GatewayConfig;
+  /** The configuration in service. */
+  config(): GatewayConfig;
   readonly door: Door;
   readonly auth: Auth;
-  readonly routes: Routes;
+  routes(): Routes;
   readonly keys: Keys;
   readonly ledger: Ledger;
-  /** Ends what is open. No request may be under way. */
+  /**
+   * Serves by another configuration from now on; requests under way end in the one they began in.
+   * @returns what of it takes effect only after a restart, by the keys' paths
+   */
+  reload(config: GatewayConfig): readonly string[];
+  /** Ends what is open, once the requests under way have left. */
   close(): Promise<void>;
 }
 
@@ -30,7 +36,9 @@ export interface Gateway {
 export async function createGateway(config: GatewayConfig, outside: Outside): Promise<Gateway> {
   const store = await openStore(config.database.path, outside);
   const keys = openKeys(store, outside);
-  const auth = openAuth(config.auth.mode, config.auth.jwt !== undefined, keys);
+  let current = openGeneration(config);
+  const retiring = new Set<Promise<void>>();
+  const auth = openAuth(() => current.config.auth, keys);
   if (auth.isOpen() && !isLoopback(config.server.host)) {
     store.close();
     throw new GatewayError(
@@ -41,30 +49,51 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
   }
   const ledger = openLedger(store);
   const interrupted = await ledger.settleInterrupted();
-  if (interrupted > 0)
+  if (interrupted > 0) {
     outside.log("warn", "requests were under way when the gateway last ended", { count: interrupted });
-  const providers = openProviders(config);
+  }
   const tokens = createTokens();
-  const routes = buildRoutes(config, providers.byName);
   const door = createDoor({
     auth,
-    routes,
+    routes: () => current.routes,
     outside,
     startedAt: outside.now(),
     checkReady: () => store.check(),
-    embed: (arrival) =>
-      embed(arrival, { routes, tokens, ledger, outside, deadlineMs: config.server.deadline_ms }),
+    embed: (arrival) => {
+      const { routes, config: own, serve } = current;
+      return serve(() =>
+        embed(arrival, { routes, tokens, ledger, outside, deadlineMs: own.server.deadline_ms }),
+      );
+    },
   });
+
+  function retire(generation: Generation): void {
+    const retired = generation
+      .retire()
+      .catch((cause: unknown) =>
+        outside.log("error", "a provider could not be closed", { cause: String(cause) }),
+      )
+      .finally(() => retiring.delete(retired));
+    retiring.add(retired);
+  }
+
   return {
-    config,
+    config: () => current.config,
     door,
     auth,
-    routes,
+    routes: () => current.routes,
     keys,
     ledger,
+    reload(next) {
+      const replaced = current;
+      current = openGeneration(next);
+      retire(replaced);
+      return needingRestart(config, next);
+    },
     async close() {
+      retire(current);
+      await Promise.all(retiring);
       tokens.close();
-      await providers.close();
       try {
         await ledger.close();
       } finally {
@@ -72,4 +101,13 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
       }
     },
   };
+}
+
+/** What was taken once, at the start: the address and the database. */
+function needingRestart(started: GatewayConfig, next: GatewayConfig): string[] {
+  const paths: string[] = [];
+  if (next.server.host !== started.server.host) paths.push("server.host");
+  if (next.server.port !== started.server.port) paths.push("server.port");
+  if (next.database.path !== started.database.path) paths.push("database");
+  return paths;
 }

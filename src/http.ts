@@ -17,7 +17,7 @@ import type { Routes } from "./route";
 
 export interface DoorParts {
   readonly auth: Auth;
-  readonly routes: Routes;
+  readonly routes: () => Routes;
   readonly outside: Outside;
   readonly startedAt: number;
   /** @throws GatewayError when requests cannot be answered now */
@@ -86,7 +86,7 @@ export function createDoor(parts: DoorParts) {
     return parts.embed({ requestId, caller, body: () => readJsonBody(request), clientGone: request.signal });
   };
 
-  const model: Work = ({ request }) => showModel(routes, modelIdOf(request), startedAt);
+  const model: Work = ({ request }) => showModel(routes(), modelIdOf(request), startedAt);
   const noSuchPath = new GatewayError(
     "unknown_path",
     "There is no such path here. /swagger lists the paths there are.",
@@ -123,7 +123,7 @@ export function createDoor(parts: DoorParts) {
         only(
           "GET",
           "/v1/models",
-          known(() => listModels(routes, startedAt)),
+          known(() => listModels(routes(), startedAt)),
           OPERATIONS.listModels,
         ),
       )
@@ -141,7 +141,9 @@ export function createDoor(parts: DoorParts) {
     parts.checkReady();
     return plain({
       status: "ready",
-      models: routes.list().filter(({ embeddings: embeds }) => embeds).length,
+      models: routes()
+        .list()
+        .filter(({ embeddings: embeds }) => embeds).length,
     });
   }
 }

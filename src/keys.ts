@@ -58,7 +58,7 @@ interface KeyRow {
 }
 
 export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomBytes">): Keys {
-  const { database, write } = store;
+  const { database, write, read } = store;
   const insertKey = database.query(
     "INSERT INTO keys (id, name, workspace, created_at) VALUES ($id, $name, $workspace, $now)",
   );
@@ -111,7 +111,7 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
       return { id, key, name, workspace };
     },
     list() {
-      return selectAll.all({ now: outside.now() }).map((row) => ({
+      return read(() => selectAll.all({ now: outside.now() })).map((row) => ({
         id: row.id,
         name: row.name,
         workspace: row.workspace,
@@ -138,10 +138,10 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
       });
     },
     find(secret) {
-      const row = selectByHash.get({ hash: sha256(secret), now: outside.now() });
+      const row = read(() => selectByHash.get({ hash: sha256(secret), now: outside.now() }));
       return row ? { keyId: row.key_id, workspace: row.workspace } : undefined;
     },
-    everMade: () => selectAny.get() !== null,
+    everMade: () => read(() => selectAny.get() !== null),
   };
 }
 

@@ -133,15 +133,14 @@ export function openLedger(store: Store): Ledger {
     },
     settleInterrupted: () => store.write(() => Number(interrupt.run().changes)),
     usage(since, by) {
-      return store.database
-        .query<UsageLine, { since: number }>(
-          `SELECT ${GROUP_EXPRESSIONS[by]} AS "group", count(*) AS requests, coalesce(sum(status <> 200), 0) AS failed,
-             sum(inputs) AS inputs, sum(tokens) AS tokens,
-             sum(tokens_upstream) AS tokens_upstream, sum(tokens_billed) AS tokens_billed, coalesce(sum(tokens_source = 'estimated'), 0) AS estimated,
-             sum(cost_pico_usd) AS cost_pico_usd
-           FROM ledger WHERE started_at >= $since GROUP BY 1 ORDER BY 1`,
-        )
-        .all({ since });
+      const lines = store.database.query<UsageLine, { since: number }>(
+        `SELECT ${GROUP_EXPRESSIONS[by]} AS "group", count(*) AS requests, sum(status <> 200) AS failed,
+           sum(inputs) AS inputs, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
+           sum(tokens_billed) AS tokens_billed, coalesce(sum(tokens_source = 'estimated'), 0) AS estimated,
+           sum(cost_pico_usd) AS cost_pico_usd
+         FROM ledger WHERE started_at >= $since GROUP BY 1 ORDER BY 1`,
+      );
+      return store.read(() => lines.all({ since }));
     },
   };
 }

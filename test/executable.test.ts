@@ -60,6 +60,8 @@ async function run(folder: string, ...args: string[]): Promise<Ended> {
 interface Serving extends AsyncDisposable {
   readonly url: string;
   readonly greeting: string;
+  readonly errors: ReadableStreamDefaultReader<Uint8Array>;
+  signal(name: NodeJS.Signals): void;
   /** Sends SIGTERM and gives the exit code. */
   stop(): Promise<number>;
 }
@@ -91,6 +93,8 @@ async function serving(
   return {
     url,
     greeting,
+    errors: child.stderr.getReader(),
+    signal: (name) => child.kill(name),
     stop,
     async [Symbol.asyncDispose]() {
       await stop();
@@ -265,6 +269,42 @@ describe("a routing file", () => {
     const { code, errors } = await run(emptyFolder(), "serve", "--port", new URL(gateway.url).port);
     expect(code).toBe(1);
     expect(errors).toContain("Cannot serve on 127.0.0.1");
+  });
+});
+
+describe("a changed routing file", () => {
+  const one = "providers: { fake: { plugin: fake } }\nmodels: { one: { routes: [ { provider: fake } ] } }\n";
+  const two = one.replace("one:", "two:");
+
+  /** The reload is told in the log. */
+  async function untilLogged(errors: ReadableStreamDefaultReader<Uint8Array>, words: string): Promise<void> {
+    let log = "";
+    while (!log.includes(words)) {
+      const { value, done } = await errors.read();
+      if (done) throw new Error(`it ended without a word of "${words}": ${log}`);
+      log += new TextDecoder().decode(value);
+    }
+  }
+
+  test("is served as soon as it was written, and a wrong one changes nothing", async () => {
+    const folder = emptyFolder({ "gateway.yaml": one });
+    await using gateway = await serving(folder);
+    const status = async (model: string) => (await embed(gateway.url, { model, input: "a" })).status;
+    expect([await status("one"), await status("two")]).toEqual([200, 404]);
+    writeFileSync(join(folder, "gateway.yaml"), two);
+    await untilLogged(gateway.errors, "was reloaded");
+    expect([await status("one"), await status("two")]).toEqual([404, 200]);
+    writeFileSync(join(folder, "gateway.yaml"), "models: [");
+    await untilLogged(gateway.errors, "served on");
+    expect([await status("one"), await status("two")]).toEqual([404, 200]);
+  });
+
+  test("is read again on SIGHUP", async () => {
+    const folder = emptyFolder({ "gateway.yaml": one });
+    await using gateway = await serving(folder);
+    gateway.signal("SIGHUP");
+    await untilLogged(gateway.errors, "was reloaded");
+    expect((await embed(gateway.url, { model: "one", input: "a" })).status).toBe(200);
   });
 });
 

@@ -33,7 +33,7 @@ const asked: readonly (readonly [string, string, number | undefined])[] = [
 describe("an id", () => {
   test.each(asked)("%s leads to %s", async (id, model, dimensions) => {
     await using open = await openGateway({ yaml: YAML });
-    const route = open.gateway.routes.resolve(id);
+    const route = open.gateway.routes().resolve(id);
     expect([route.target.model, route.facts.dimensions]).toEqual([model, dimensions]);
   });
 
@@ -43,36 +43,39 @@ describe("an id", () => {
       await using open = await openGateway({
         yaml: `${YAML}  "*-pattern": { routes: [ { provider: fake } ] }\n`,
       });
-      expect(() => open.gateway.routes.resolve(id)).toThrow("does not exist");
+      expect(() => open.gateway.routes().resolve(id)).toThrow("does not exist");
     },
   );
 
   test("that has an entry is not a pattern's, even where its provider is not configured", async () => {
     await using open = await openGateway({ yaml: `${YAML}  "*": { routes: [ { provider: fake } ] }\n` });
-    expect(() => open.gateway.routes.resolve("unconfigured")).toThrow("does not exist");
-    expect(open.gateway.routes.resolve("anything").target.model).toBe("anything");
+    expect(() => open.gateway.routes().resolve("unconfigured")).toThrow("does not exist");
+    expect(open.gateway.routes().resolve("anything").target.model).toBe("anything");
   });
 
   test("of a pattern that cannot embed says so", async () => {
     await using open = await openGateway({ yaml: YAML });
-    expect(() => open.gateway.routes.resolve("fake/chat-4")).toThrow(
+    expect(() => open.gateway.routes().resolve("fake/chat-4")).toThrow(
       'model "fake/chat-4" does not support embeddings',
     );
   });
 
   test("that is nearly right is told the right one", async () => {
     await using open = await openGateway({ yaml: YAML });
-    expect(() => open.gateway.routes.resolve("knowm")).toThrow("Did you mean `known`?");
+    expect(() => open.gateway.routes().resolve("knowm")).toThrow("Did you mean `known`?");
   });
 });
 
 test("two names of one model are one space", async () => {
   await using open = await openGateway({ yaml: YAML });
-  expect(open.gateway.routes.resolve("openai/text-embedding-3-small").space).toBe("text-embedding-3-small");
+  expect(open.gateway.routes().resolve("openai/text-embedding-3-small").space).toBe("text-embedding-3-small");
 });
 
 test("the list has what can be asked for by name: no pattern, nothing unconfigured", async () => {
   await using open = await openGateway({ yaml: YAML });
-  const ids = open.gateway.routes.list().map(({ id }) => id);
+  const ids = open.gateway
+    .routes()
+    .list()
+    .map(({ id }) => id);
   expect(ids).toEqual(["known", "alias", "second-alias", "behind-pattern", "openai/text-embedding-3-small"]);
 });

@@ -6,6 +6,7 @@ import type { GatewayConfig } from "../config/gateway-config";
 import { createGateway, type Gateway } from "../gateway";
 import { realOutside } from "../outside";
 import { configured } from "./configured";
+import { reloadOnChange } from "./reloading";
 
 interface ServeOptions {
   readonly config?: string;
@@ -18,10 +19,9 @@ const REQUEST_BYTES_MAX = 2 ** 40;
 
 /** @returns the exit code, once a signal has ended the gateway */
 export async function serve(options: ServeOptions): Promise<number> {
-  const loaded = await configured(options.config);
-  if (!loaded) return 1;
-  const { host = loaded.server.host, port = loaded.server.port } = options;
-  const config: GatewayConfig = { ...loaded, server: { ...loaded.server, host, port } };
+  const config = await load(options);
+  if (!config) return 1;
+  const { host, port } = config.server;
   const gateway = await createGateway(config, realOutside);
   try {
     // Not shared unless asked for: a second gateway on the port must be told, not given half of the requests.
@@ -33,11 +33,21 @@ export async function serve(options: ServeOptions): Promise<number> {
     return 1;
   }
   console.log(greeting(gateway, gateway.door.server?.url ?? new URL(`http://${host}:${port}`)));
+  const stopWatching = reloadOnChange(gateway, () => load(options));
   await endingSignal();
+  stopWatching();
   // In flight requests are answered first; each has its own deadline.
   await gateway.door.stop();
   await gateway.close();
   return 0;
+}
+
+/** The routing file, with what the command line says of the address; undefined where it is wrong, and said so. */
+async function load(options: ServeOptions): Promise<GatewayConfig | undefined> {
+  const config = await configured(options.config);
+  if (!config) return undefined;
+  const { host = config.server.host, port = config.server.port } = options;
+  return { ...config, server: { ...config.server, host, port } };
 }
 
 function endingSignal(): Promise<void> {
@@ -49,7 +59,10 @@ function endingSignal(): Promise<void> {
 
 function greeting(gateway: Gateway, url: URL): string {
   const base = url.href.replace(/\/$/, "");
-  const models = gateway.routes.list().filter(({ embeddings }) => embeddings);
+  const models = gateway
+    .routes()
+    .list()
+    .filter(({ embeddings }) => embeddings);
   const open = gateway.auth.isOpen();
   const lines = models.map(({ id, facts, providerName }) => {
     const size = facts?.dimensions === undefined ? "" : `, ${facts.dimensions} dimensions`;

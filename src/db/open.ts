@@ -13,6 +13,8 @@ export interface Store {
   readonly database: Database;
   /** Runs `work` in one transaction, again while another process holds the lock. @throws GatewayError database_unavailable */
   write<T>(work: () => T): Promise<T>;
+  /** Runs a query that only reads. In WAL it never waits for a writer. @throws GatewayError database_unavailable */
+  read<T>(query: () => T): T;
   /** @throws GatewayError database_unavailable when the file cannot be read */
   check(): void;
   close(): void;
@@ -50,16 +52,20 @@ export async function openStore(
     // The path is told here, to whoever starts the gateway; a caller's 503 never has it.
     throw unavailable(`The database ${path} cannot be used`, cause);
   }
+  const read = <T>(query: () => T): T => {
+    try {
+      return query();
+    } catch (cause) {
+      throw unavailable("The database cannot be read", cause);
+    }
+  };
   const countSteps = database.query("SELECT count(*) FROM sqlite_schema");
   return {
     database,
     write,
+    read,
     check() {
-      try {
-        countSteps.get();
-      } catch (cause) {
-        throw unavailable("The database cannot be read", cause);
-      }
+      read(() => countSteps.get());
     },
     close: () => database.close(),
   };

@@ -1,0 +1,45 @@
+/**
+ * One routing file in service: its opened providers and its routes. A reload puts another in its place; this one ends when its last
+ * request has left, so that no request ever sees two.
+ */
+import type { GatewayConfig } from "./config/gateway-config";
+import { buildRoutes, type Routes } from "./route";
+import { openProviders } from "./upstream/open";
+
+export interface Generation {
+  readonly config: GatewayConfig;
+  readonly routes: Routes;
+  /** Runs one request in this generation, which stays open until it is done. */
+  serve<T>(work: () => Promise<T>): Promise<T>;
+  /** Takes no more requests; resolves when the last one has left and everything is closed. */
+  retire(): Promise<void>;
+}
+
+export function openGeneration(config: GatewayConfig): Generation {
+  const providers = openProviders(config);
+  const routes = buildRoutes(config, providers.byName);
+  const empty = Promise.withResolvers<void>();
+  let underWay = 0;
+  let retired = false;
+  const leave = () => {
+    underWay -= 1;
+    if (retired && underWay === 0) empty.resolve();
+  };
+  return {
+    config,
+    routes,
+    async serve(work) {
+      underWay += 1;
+      try {
+        return await work();
+      } finally {
+        leave();
+      }
+    },
+    async retire() {
+      retired = true;
+      if (underWay > 0) await empty.promise;
+      await providers.close();
+    },
+  };
+}
