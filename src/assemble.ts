@@ -34,6 +34,8 @@ export function prove(reply: EmbedReply, part: Part, plan: Plan, route: Route): 
   const vectors = ordered.map((values) => {
     // As many distinct indices in range as there are places: none is left empty.
     if (values === undefined) throw malformed("an index is missing");
+    // An outside plugin's word for it was checked by nobody's compiler.
+    if (!(values instanceof Float32Array)) throw malformed("a vector is not a Float32Array");
     if (values.length !== size || size === 0)
       throw malformed(`a vector has ${values.length} dimensions, not ${size}`);
     return finished(values, plan, route);

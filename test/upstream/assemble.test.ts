@@ -1,0 +1,278 @@
+/**
+ * The proof that every vector passes, and the putting together: no wrong, missing or misplaced vector gets through.
+ * A new doubt in `prove` is a row of WRONG here.
+ */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { exactVector } from "../../plugins/fake";
+import { assemble, prove } from "../../src/assemble";
+import type { Answered, Part, Plan } from "../../src/domain";
+import { GatewayError } from "../../src/errors";
+import type { KnownFacts } from "../../src/facts";
+import type { EmbedReply, IndexedVector } from "../../src/plugin";
+import { planFor, routeTo } from "./opened";
+
+const SIZE = 8;
+const noUpstream = { embed: () => Promise.reject(new Error("No call in this test.")) };
+const partOf = (count: number, from = 0): Part => ({
+  inputs: Array.from({ length: count }, (_, i) => `text ${from + i}`),
+  places: Array.from({ length: count }, (_, i) => from + i),
+});
+const rightVectors = (part: Part, size = SIZE): IndexedVector[] =>
+  part.inputs.map((input, index) => ({ index, values: exactVector(String(input), size) }));
+
+interface Proving {
+  readonly reply?: Partial<EmbedReply>;
+  readonly plan?: Partial<Plan>;
+  readonly facts?: KnownFacts;
+  readonly model?: string;
+}
+
+function proved(part: Part, vectors: readonly IndexedVector[], changed: Proving = {}): Answered {
+  const route = routeTo(noUpstream, changed.model ?? "some-model", {
+    facts: { dimensions: SIZE, ...changed.facts },
+  });
+  const reply: EmbedReply = { vectors, tokens: 5, tokensSource: "provider", ...changed.reply };
+  return prove(reply, part, planFor(part.inputs, route, changed.plan), route);
+}
+
+function refused(part: Part, vectors: readonly IndexedVector[], changed: Proving = {}): string {
+  try {
+    proved(part, vectors, changed);
+  } catch (thrown) {
+    if (!(thrown instanceof GatewayError)) throw thrown;
+    expect(thrown.kind).toBe("malformed");
+    return thrown.message;
+  }
+  throw new Error("It was proved.");
+}
+
+const counts = fc.integer({ min: 1, max: 12 });
+
+describe("prove", () => {
+  test("any order with true indices is put right", () => {
+    const shuffledParts = counts.chain((count) => {
+      const part = partOf(count, 100);
+      const order = fc.shuffledSubarray(rightVectors(part), { minLength: count });
+      return order.map((vectors) => ({ part, vectors }));
+    });
+    fc.assert(
+      fc.property(shuffledParts, ({ part, vectors }) => {
+        expect(proved(part, vectors).vectors).toEqual(rightVectors(part).map(({ values }) => values));
+      }),
+    );
+  });
+
+  test("any set of indices that is no permutation is refused", () => {
+    const indices = fc.array(
+      fc.oneof(fc.integer({ min: -2, max: 8 }), fc.double(), fc.constant(Number.NaN)),
+      {
+        minLength: 1,
+        maxLength: 7,
+      },
+    );
+    fc.assert(
+      fc.property(indices, counts, (given, count) => {
+        const sorted = [...given].sort((a, b) => a - b);
+        fc.pre(!(given.length === count && sorted.every((index, place) => index === place)));
+        const vectors = given.map((index) => ({ index, values: exactVector(`${index}`, SIZE) }));
+        refused(partOf(count), vectors);
+      }),
+    );
+  });
+
+  test("any one vector of another size is refused, wherever it stands", () => {
+    fc.assert(
+      fc.property(counts, fc.nat(), fc.integer({ min: 0, max: 20 }), (count, pick, size) => {
+        fc.pre(size !== SIZE);
+        const part = partOf(count);
+        const vectors = rightVectors(part).map((vector) =>
+          vector.index === pick % count ? { ...vector, values: exactVector("other", size) } : vector,
+        );
+        expect(refused(part, vectors)).toContain(`${size} dimensions`);
+      }),
+    );
+  });
+
+  test("any number that is not finite is refused, wherever it stands", () => {
+    const notFinite = fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY);
+    fc.assert(
+      fc.property(counts, fc.nat(), fc.nat(SIZE - 1), notFinite, (count, pick, at, value) => {
+        const part = partOf(count);
+        const vectors = rightVectors(part);
+        const spoiled = vectors[pick % count]?.values;
+        if (spoiled) spoiled[at] = value;
+        expect(refused(part, vectors)).toContain("not finite");
+      }),
+    );
+  });
+
+  const part = partOf(2);
+  const [first, second] = rightVectors(part);
+  const WRONG: readonly (readonly [string, readonly unknown[], RegExp])[] = [
+    ["zeros", [first, { index: 1, values: new Float32Array(SIZE) }], /all zeros/],
+    ["nothing", [], /0 vectors came back for 2/],
+    ["one too few", [first], /1 vectors/],
+    ["one too many", [first, second, { ...second, index: 2 }], /3 vectors/],
+    ["the same index twice", [first, first], /index 0 twice/],
+    ["an index as a string", [first, { ...second, index: "1" }], /index 1/],
+    ["numbers in a plain array", [first, { index: 1, values: Array(SIZE).fill(0.3) }], /Float32Array/],
+    ["bytes instead of floats", [first, { index: 1, values: new Uint8Array(SIZE).fill(1) }], /Float32Array/],
+    [
+      "doubles instead of floats",
+      [first, { index: 1, values: new Float64Array(SIZE).fill(1) }],
+      /Float32Array/,
+    ],
+  ];
+  test.each(WRONG)("%s is refused, and says so", (_, vectors, words) => {
+    // What comes from an outside plugin is checked by nobody's compiler.
+    const reply: Partial<EmbedReply> = Object({ vectors });
+    expect(refused(part, [], { reply })).toMatch(words);
+  });
+
+  test("vectors of no size are refused, also where nobody knows the size", () => {
+    refused(part, rightVectors(part, 0), { facts: { dimensions: undefined } });
+  });
+
+  test("where nobody knows the size, the reply's own must be one", () => {
+    const vectors = [...rightVectors(partOf(1), 5), { index: 1, values: exactVector("x", 6) }];
+    const unknown = { facts: { dimensions: undefined } };
+    refused(part, vectors, unknown);
+    expect(proved(part, rightVectors(part, 5), unknown).vectors[0]).toHaveLength(5);
+  });
+
+  test("a size that was asked for must have been made", () => {
+    refused(part, rightVectors(part, SIZE), { plan: { askedDimensions: 4, dimensions: 4 } });
+    const { vectors } = proved(part, rightVectors(part, 4), { plan: { askedDimensions: 4, dimensions: 4 } });
+    expect(vectors[0]).toEqual(exactVector("text 0", 4));
+  });
+});
+
+describe("the model's name in a reply", () => {
+  const part = partOf(1);
+  const as = (model: string, replied: string, facts?: KnownFacts): Proving => ({
+    model,
+    reply: { model: replied },
+    ...(facts && { facts }),
+  });
+
+  test.each([
+    ["text-embedding-3-small", "text-embedding-3-large"],
+    ["text-embedding-3-small", "text-embedding-ada-002-v2"],
+    ["text-embedding-ada-002", "openai/text-embedding-3-small"],
+  ])("asked for %s, an answer of %s is foreign", (asked, replied) => {
+    expect(refused(part, rightVectors(part), as(asked, replied))).toContain(replied);
+  });
+
+  test.each([
+    ["text-embedding-3-small", "text-embedding-3-small"],
+    ["text-embedding-3-small", "openai/text-embedding-3-small"],
+    ["text-embedding-ada-002", "text-embedding-ada-002-v2"],
+    ["text-embedding-3-small", "a deployment's own name"],
+    ["my-model", "text-embedding-3-large"],
+  ])("asked for %s, an answer of %s is its own", (asked, replied) => {
+    expect(proved(part, rightVectors(part), as(asked, replied)).vectors).toHaveLength(1);
+  });
+
+  test("a name that the routing file allows is its own", () => {
+    const facts = { reply_names: ["text-embedding-3-large"] };
+    const changed = as("text-embedding-3-small", "text-embedding-3-large", facts);
+    expect(proved(part, rightVectors(part), changed).vectors).toHaveLength(1);
+  });
+
+  test("a long name is told short", () => {
+    const message = refused(part, rightVectors(part), as("text-embedding-3-small", "text-embedding-3-large"));
+    expect(message.length).toBeLessThan(250);
+  });
+});
+
+describe("size and norm", () => {
+  const raw = fc.array(fc.double({ min: -100, max: 100, noNaN: true }), { minLength: SIZE, maxLength: SIZE });
+
+  test("a vector that is cut is of unit length again, in the same direction as its beginning", () => {
+    fc.assert(
+      fc.property(raw, fc.integer({ min: 1, max: SIZE - 1 }), (numbers, dimensions) => {
+        const values = Float32Array.from(numbers);
+        const norm = Math.hypot(...values.subarray(0, dimensions));
+        fc.pre(norm > 1e-3);
+        const [vector] = proved(partOf(1), [{ index: 0, values }], { plan: { dimensions } }).vectors;
+        expect(vector).toHaveLength(dimensions);
+        for (const [i, value] of (vector ?? new Float32Array()).entries())
+          expect(value).toBeCloseTo((values[i] ?? 0) / norm, 5);
+      }),
+    );
+  });
+
+  test("a provider that does not normalise is normalised, one that does is left as it is", () => {
+    const values = Float32Array.of(3, 4, 0, 0, 0, 0, 0, 0);
+    const whole = (normalized: boolean) =>
+      proved(partOf(1), [{ index: 0, values }], { facts: { normalized } }).vectors[0];
+    expect(whole(false)).toEqual(Float32Array.of(0.6, 0.8, 0, 0, 0, 0, 0, 0));
+    expect(whole(true)).toEqual(values);
+  });
+
+  test.each([3e38, 1e-40])("numbers as far out as %d have a norm all the same", (number) => {
+    const values = new Float32Array(SIZE).fill(number);
+    const [vector] = proved(partOf(1), [{ index: 0, values }], { facts: { normalized: false } }).vectors;
+    expect(Math.hypot(...(vector ?? []))).toBeCloseTo(1, 3);
+  });
+
+  test("a beginning of zeros cannot be made of unit length, and is refused", () => {
+    const values = Float32Array.of(0, 0, 0, 0, 1, 0, 0, 0);
+    expect(refused(partOf(1), [{ index: 0, values }], { plan: { dimensions: 4 } })).toContain("all zeros");
+  });
+});
+
+describe("assemble", () => {
+  const answered = (part: Part, changed: Partial<Answered> = {}): Answered => ({
+    part,
+    vectors: rightVectors(part).map(({ values }) => values),
+    tokens: 1,
+    tokensSource: "provider",
+    truncated: [],
+    averaged: [],
+    ...changed,
+  });
+
+  test("parts in any order come together in the request's", () => {
+    const answers = [answered(partOf(2, 3)), answered(partOf(3)), answered(partOf(1, 5))];
+    fc.assert(
+      fc.property(fc.shuffledSubarray(answers, { minLength: 3 }), (given) => {
+        const { vectors, tokens } = assemble(given, 6);
+        expect(vectors).toEqual(rightVectors(partOf(6)).map(({ values }) => values));
+        expect(tokens).toBe(3);
+      }),
+    );
+  });
+
+  test.each([
+    ["a part that is missing", [answered(partOf(2))], 3],
+    ["a part that is there twice", [answered(partOf(2)), answered(partOf(2))], 2],
+    ["a place beyond the request", [answered(partOf(2, 1))], 2],
+    ["a vector too few", [answered(partOf(2), { vectors: [exactVector("a", SIZE)] })], 2],
+    ["two sizes", [answered(partOf(1)), answered(partOf(1, 1), { vectors: [exactVector("a", 3)] })], 2],
+  ])("%s is our own fault and never an answer", (_, answers, count) => {
+    expect(() => assemble(answers, count)).toThrow("lost track");
+  });
+
+  test("a sum of tokens is told by its weakest source", () => {
+    const sourceOf = (...sources: Answered["tokensSource"][]) =>
+      assemble(
+        sources.map((tokensSource, place) => answered(partOf(1, place), { tokensSource })),
+        sources.length,
+      ).tokensSource;
+    expect(sourceOf("provider", "provider")).toBe("provider");
+    expect(sourceOf("provider", "header")).toBe("header");
+    expect(sourceOf("counted", "header")).toBe("counted");
+    expect(sourceOf("provider", "estimated", "counted")).toBe("estimated");
+  });
+
+  test.each([undefined, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    "a count of %p tokens is no count: it is estimated, and says so",
+    (tokens) => {
+      const answer = proved(partOf(1), rightVectors(partOf(1)), { reply: { tokens } });
+      expect(answer.tokensSource).toBe("estimated");
+      expect(answer.tokens).toBeGreaterThan(0);
+    },
+  );
+});

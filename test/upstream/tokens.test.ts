@@ -1,0 +1,156 @@
+/**
+ * Decoding and counting with the real vocabulary, in the real Worker: nothing lost, nothing invented, no text too much for it.
+ * A new vocabulary is tested against the library that it comes from.
+ */
+import { afterAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import words from "gpt-tokenizer/bpeRanks/cl100k_base";
+import { encode, countTokens as libraryCount } from "gpt-tokenizer/encoding/cl100k_base";
+import { createTokens } from "../../src/tokens/tokens";
+import { countTokens, decodeTokens } from "../../src/tokens/vocabulary";
+import { failureOf } from "../plugins/conformance/subject";
+
+const AS_TEXT = { disallowedSpecial: new Set<string>() };
+const tokens = createTokens();
+afterAll(() => tokens.close());
+
+const texts = fc.array(fc.oneof(fc.string({ unit: "grapheme" }), fc.lorem({ maxCount: 20 })), {
+  maxLength: 8,
+});
+
+describe("decode", () => {
+  test("gives back the text that the ids were made of", async () => {
+    await fc.assert(
+      fc.asyncProperty(texts, async (originals) => {
+        const ids = originals.map((text) => Uint32Array.from(encode(text, AS_TEXT)));
+        expect(await tokens.decode("cl100k_base", ids)).toEqual(originals);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test.each([0, 255, 100_255, 100_257, 100_258, 100_259, 100_260, 100_276])("knows the id %d", (id) => {
+    expect(decodeTokens("cl100k_base", Uint32Array.of(id))).toBeString();
+  });
+
+  test.each([100_256, 100_261, 100_270, 100_275, 100_277, 200_000, 2 ** 31, 2 ** 32 - 1])(
+    "refuses the id %d, which no word has, and names the array that holds it",
+    async (id) => {
+      const lists = [Uint32Array.of(15339), Uint32Array.of(15339, id), Uint32Array.of(1917)];
+      expect(await failureOf(tokens.decode("cl100k_base", lists))).toMatchObject({
+        kind: "invalid",
+        input: 1,
+      });
+    },
+  );
+
+  test("no ids are no text", () => {
+    expect(decodeTokens("cl100k_base", new Uint32Array())).toBe("");
+  });
+
+  test("a character that one array leaves unfinished is told as such, and not put into the next text", async () => {
+    const bird = Uint32Array.from(encode("🦜"));
+    const after = Uint32Array.from([...bird.subarray(0, 1), ...encode(" word")]);
+    const decoded = await tokens.decode("cl100k_base", [bird.subarray(0, 1), bird, after]);
+    expect(decoded).toEqual(["\ufffd", "🦜", "\ufffd word"]);
+  });
+
+  test("of any ids it is the text of their bytes, whatever was decoded before", async () => {
+    const lists = fc.array(
+      fc.array(fc.oneof(fc.nat(100_255), fc.integer({ min: 94, max: 255 })), { maxLength: 20 }),
+      { minLength: 1, maxLength: 5 },
+    );
+    await fc.assert(
+      fc.asyncProperty(lists, async (idLists) => {
+        const bytesOf = (id: number) => {
+          const word = words[id] ?? [];
+          return typeof word === "string" ? [...new TextEncoder().encode(word)] : word;
+        };
+        const right = idLists.map((ids) => Buffer.from(ids.flatMap(bytesOf)).toString("utf8"));
+        const asked = idLists.map((ids) => Uint32Array.from(ids));
+        expect(await tokens.decode("cl100k_base", asked)).toEqual(right);
+      }),
+    );
+  });
+});
+
+describe("count", () => {
+  test("is the library's for everyday texts", async () => {
+    const everyday = fc.array(fc.lorem({ maxCount: 40, mode: "sentences" }), { minLength: 1, maxLength: 5 });
+    await fc.assert(
+      fc.asyncProperty(everyday, async (originals) => {
+        const counts = await tokens.count("cl100k_base", originals, 10_000);
+        expect(counts).toEqual(originals.map((text) => libraryCount(text)));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test("of long runs is the library's but for two tokens a piece, and never over the limit by more than one", () => {
+    const runs = fc.tuple(
+      fc.constantFrom("a", "é", "字", "!", " ", "\n", "ab", "🦜", "1"),
+      fc.integer({ min: 1, max: 500 }),
+    );
+    const long = fc
+      .array(runs, { maxLength: 5 })
+      .map((parts) => parts.map(([unit, times]) => unit.repeat(times)).join(""));
+    fc.assert(
+      fc.property(long, fc.integer({ min: 0, max: 400 }), (text, limit) => {
+        const real = libraryCount(text, AS_TEXT);
+        const counted = countTokens("cl100k_base", text, limit);
+        expect(counted).toBeLessThanOrEqual(limit + 1);
+        const pieces = Math.ceil(text.length / 128) + 10;
+        expect(counted).toBeGreaterThanOrEqual(Math.min(real - 2 * pieces, limit + 1));
+        expect(counted).toBeLessThanOrEqual(real + 2 * pieces);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("a special token's name in a text is text", async () => {
+    const [count] = await tokens.count("cl100k_base", ["<|endoftext|>"], 100);
+    expect(count).toBe(encode("<|endoftext|>", AS_TEXT).length);
+    expect(count).toBeGreaterThan(1);
+  });
+
+  test("no text has no tokens, and any has more than none", async () => {
+    expect(await tokens.count("cl100k_base", ["", "a"], 0)).toEqual([0, 1]);
+  });
+
+  const HOSTILE: readonly (readonly [string, string])[] = [
+    ["one letter", "a".repeat(100_000)],
+    ["one letter beyond ASCII", "字".repeat(100_000)],
+    ["two letters in turn", "ab".repeat(100_000)],
+    ["letters and their marks", "e\u0301".repeat(100_000)],
+    ["one sign", "!".repeat(200_000 * 8)],
+    ["blanks", " ".repeat(1_000_000 * 2)],
+    ["line breaks", "\n".repeat(1_000_000)],
+    ["digits", "1".repeat(100_000)],
+    ["birds", "🦜".repeat(100_000)],
+    ["halves of characters", "\ud83e".repeat(100_000)],
+    ["apostrophes", "a'".repeat(100_000)],
+  ];
+  test.each(HOSTILE)(
+    "a hundred thousand and more of %s is counted, as more than the limit",
+    async (_, text) => {
+      expect(await tokens.count("cl100k_base", [text], 8192)).toEqual([8193]);
+    },
+  );
+});
+
+describe("the Worker", () => {
+  test("answers each question with its own answer, however many are asked at once", async () => {
+    const asked = Array.from({ length: 40 }, (_, i) => `${"word ".repeat(i)}end`);
+    const answers = await Promise.all(asked.map((text) => tokens.count("cl100k_base", [text], 1000)));
+    expect(answers).toEqual(asked.map((text) => [libraryCount(text)]));
+  });
+
+  test("when it is closed, those that wait are told, and it can be asked again", async () => {
+    const closing = createTokens();
+    const waiting = failureOf(closing.count("cl100k_base", ["a text"], 10));
+    closing.close();
+    expect((await waiting).kind).toBe("unavailable");
+    expect(await closing.count("cl100k_base", ["a text"], 10)).toEqual([2]);
+    closing.close();
+  });
+});
