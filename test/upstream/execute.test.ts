@@ -250,10 +250,12 @@ describe("whatever goes wrong", () => {
           answered += 1;
         }
         expect(calls).toBeLessThanOrEqual(Math.ceil(count / max_inputs) * Math.min(retries + 1, 4));
-        expect(clock.sleeping().filter((ms) => ms !== 60_000)).toEqual([]);
+        // The clock is let run once more: what was ended has its turn to free its timers.
+        await clock.advance(0);
+        expect(clock.sleeping()).toEqual([]);
         // Every place is free again.
-        const fired = AbortSignal.timeout(0x7fffffff);
-        for (let place = 0; place < places; place++) await gate.enter(fired);
+        const patient = new AbortController().signal;
+        for (let place = 0; place < places; place++) await gate.enter(patient);
       }),
       { numRuns: 150 },
     );
