@@ -19,7 +19,7 @@ interface Row {
 
 function rowsOf(open: OpenGateway): Row[] {
   const database = new Database(join(open.folder, "data/embedgate.db"), { readonly: true });
-  const rows = database.query<Row, []>("SELECT * FROM ledger ORDER BY started_at, request_id").all();
+  const rows = database.query<Row, []>("SELECT * FROM ledger ORDER BY rowid").all();
   database.close();
   return rows;
 }

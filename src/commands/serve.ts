@@ -32,9 +32,11 @@ export async function serve(options: ServeOptions): Promise<number> {
     console.error(`Cannot serve on ${host}:${port}: ${reason}`);
     return 1;
   }
-  console.log(greeting(gateway, gateway.door.server?.url ?? new URL(`http://${host}:${port}`)));
+  // Before the greeting: whoever reads it may send a signal at once.
   const stopWatching = reloadOnChange(gateway, () => load(options));
-  await endingSignal();
+  const ended = endingSignal();
+  console.log(greeting(gateway, gateway.door.server?.url ?? new URL(`http://${host}:${port}`)));
+  await ended;
   stopWatching();
   // In flight requests are answered first; each has its own deadline.
   await gateway.door.stop();

@@ -18,10 +18,10 @@ export function keepsItsShape(subject: Subject): void {
   test("its options are an object schema that refuses unknown keys and leaves the gateway's keys alone", () => {
     const { options } = openSubject(subject).provider;
     const filled = Value.Default(options, { ...subject.options });
-    expect(options["type"]).toBe("object");
+    expect(options.type).toBe("object");
     expect(Value.Check(options, filled)).toBe(true);
     expect(Value.Check(options, Object.assign({}, filled, { surely_unknown: 1 }))).toBe(false);
-    expect(Object.keys(options["properties"]).filter((key) => GATEWAY_KEYS.includes(key))).toEqual([]);
+    expect(Object.keys(options.properties).filter((key) => GATEWAY_KEYS.includes(key))).toEqual([]);
   });
 
   test("its calls at once, where it says them, are a whole number above zero", () => {

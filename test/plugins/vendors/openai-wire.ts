@@ -70,12 +70,12 @@ function answer(url: string, init: RequestInit): Response {
   for (const field of Object.keys(body)) {
     if (!FIELDS.includes(field)) throw new Refusal(400, `Unrecognized request argument supplied: ${field}`);
   }
-  const model = modelOf(body["model"]);
-  const dimensions = dimensionsOf(body["dimensions"], model);
-  const format = formatOf(body["encoding_format"]);
-  if (body["user"] !== undefined && typeof body["user"] !== "string")
-    throw new Refusal(400, `${JSON.stringify(body["user"])} is not of type 'string' - 'user'`);
-  const texts = textsOf(body["input"]);
+  const model = modelOf(body.model);
+  const dimensions = dimensionsOf(body.dimensions, model);
+  const format = formatOf(body.encoding_format);
+  if (body.user !== undefined && typeof body.user !== "string")
+    throw new Refusal(400, `${JSON.stringify(body.user)} is not of type 'string' - 'user'`);
+  const texts = textsOf(body.input);
   const tokens = checkedTokens(texts);
   const entries = texts.map(({ text }, index) => {
     const values = exactVector(text, dimensions);
