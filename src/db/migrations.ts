@@ -46,4 +46,22 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX ledger_by_time ON ledger (started_at);
   CREATE INDEX ledger_under_way ON ledger (started_at) WHERE status = 0;
   `,
+  `
+  -- May read /metrics and what else is for those who run the gateway.
+  ALTER TABLE keys ADD COLUMN admin INTEGER NOT NULL DEFAULT 0 CHECK (admin IN (0, 1));
+
+  -- Inputs that no provider was asked for: found in the cache, equal to another of the request, or fetched by another request just then.
+  ALTER TABLE ledger ADD COLUMN cache_hits INTEGER NOT NULL DEFAULT 0 CHECK (cache_hits >= 0);
+
+  -- The first measurement of each embedding space: the vectors of the probe texts, one after the other, little-endian float32.
+  CREATE TABLE spaces (
+    name         TEXT PRIMARY KEY,
+    probes       INTEGER NOT NULL,
+    dimensions   INTEGER NOT NULL CHECK (dimensions > 0),
+    vectors      BLOB NOT NULL,
+    provider     TEXT NOT NULL,
+    model        TEXT NOT NULL,
+    measured_at  INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
