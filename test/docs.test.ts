@@ -5,6 +5,7 @@ import { expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { EmbeddingsRequest } from "../src/dialects/openai-schema";
 import { DOCUMENT_SCHEMAS } from "../src/docs/operations";
 import { FAKE_YAML, openGateway } from "./gateway";
 
@@ -81,6 +82,19 @@ test("every example is what its own schema says", () => {
     if (!Array.isArray(examples)) throw new Error(`${name} has no example`);
     for (const example of examples) expect([name, Value.Check(schema, example)]).toEqual([name, true]);
   }
+});
+
+test("null is allowed for every optional field of a request, as clients send it for what they leave unset", () => {
+  const { properties } = EmbeddingsRequest;
+  const required: readonly string[] = EmbeddingsRequest.required;
+  const optional = Object.keys(properties).filter((name) => !required.includes(name));
+  expect(optional.length).toBeGreaterThan(4);
+  for (const name of optional) {
+    const request = { model: "m", input: "a", [name]: null };
+    expect([name, Value.Check(EmbeddingsRequest, request)]).toEqual([name, true]);
+  }
+  for (const name of required)
+    expect(Value.Check(EmbeddingsRequest, { model: "m", input: "a", [name]: null })).toBe(false);
 });
 
 test("the page loads its script and style from the gateway alone", async () => {

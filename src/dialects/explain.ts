@@ -23,8 +23,13 @@ export function explainBreach(check: TypeCheck<TSchema>, value: unknown): Breach
 
 function furthest(error: ValueError): ValueError {
   if (error.type !== ValueErrorType.Union) return error;
+  const { anyOf } = error.schema;
+  const meant = error.errors.filter((_, i) => !isNull(anyOf?.[i]));
+  // `T or null` is `T` that may be left unset: what is wrong with it is what is wrong with T.
+  const only = meant.length === 1 ? meant[0]?.First() : undefined;
+  if (only) return furthest(only);
   let best: ValueError = error;
-  for (const alternative of error.errors) {
+  for (const alternative of meant) {
     const first = alternative.First();
     if (!first) continue;
     const candidate = furthest(first);
@@ -90,6 +95,8 @@ function sentence(error: ValueError): string {
   }
 }
 
+const isNull = (schema: TSchema | undefined) => schema?.type === "null";
+
 const lengthOf = (value: unknown) => (Array.isArray(value) || typeof value === "string" ? value.length : 0);
 
 /** What a schema asks for, in words. */
@@ -97,7 +104,11 @@ export function expected(schema: TSchema): string {
   if (typeof schema.expected === "string") return schema.expected;
   if ("const" in schema) return JSON.stringify(schema.const);
   const alternatives: unknown = schema.anyOf;
-  if (Array.isArray(alternatives)) return alternatives.map(expected).join(" or ");
+  if (Array.isArray(alternatives))
+    return alternatives
+      .filter((one) => !isNull(one))
+      .map(expected)
+      .join(" or ");
   const type: unknown = schema.type;
   return typeof type === "string" ? `${/^[aio]/.test(type) ? "an" : "a"} ${type}` : "another value";
 }

@@ -2,7 +2,7 @@
  * OpenAI's embeddings wire as TypeBox schemas: the check, the type and the published document come from these.
  * Source: openai/openai-openapi, CreateEmbeddingRequest and its neighbours; limits as in its text.
  */
-import { type Static, Type } from "@sinclair/typebox";
+import { type Static, type TSchema, Type } from "@sinclair/typebox";
 
 export const INPUTS_MAX = 2048;
 const TOKEN_ID_MAX = 2 ** 31 - 1;
@@ -30,6 +30,9 @@ const Input = Type.Union(
 
 const described = (description: string) => ({ description });
 
+/** Clients send `null` for what they leave unset; errors speak of `schema` alone. */
+const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(Type.Union([schema, Type.Null()]));
+
 export const EmbeddingsRequest = Type.Object(
   {
     model: Type.String({
@@ -38,7 +41,7 @@ export const EmbeddingsRequest = Type.Object(
       ...described("A model id, deployment id or alias of GET /v1/models."),
     }),
     input: Input,
-    encoding_format: Type.Optional(
+    encoding_format: optional(
       Type.Union([Type.Literal("float"), Type.Literal("base64")], {
         default: "float",
         expected: '"float" or "base64"',
@@ -47,7 +50,7 @@ export const EmbeddingsRequest = Type.Object(
         ),
       }),
     ),
-    dimensions: Type.Optional(
+    dimensions: optional(
       Type.Integer({
         minimum: 1,
         maximum: 65536,
@@ -56,13 +59,13 @@ export const EmbeddingsRequest = Type.Object(
         ),
       }),
     ),
-    user: Type.Optional(
+    user: optional(
       Type.String({
         maxLength: 4096,
         ...described("Your end user: handed on to the provider and recorded with the usage."),
       }),
     ),
-    metadata: Type.Optional(
+    metadata: optional(
       Type.Record(
         Type.String({ maxLength: 256 }),
         Type.Union([Type.String({ maxLength: 4096 }), Type.Number(), Type.Boolean()], {
@@ -74,7 +77,7 @@ export const EmbeddingsRequest = Type.Object(
         },
       ),
     ),
-    extra_body: Type.Optional(
+    extra_body: optional(
       Type.Object(
         {},
         {
@@ -83,7 +86,7 @@ export const EmbeddingsRequest = Type.Object(
         },
       ),
     ),
-    stream: Type.Optional(
+    stream: optional(
       Type.Literal(false, described("Embeddings are never streamed: only false is accepted.")),
     ),
   },

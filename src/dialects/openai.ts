@@ -38,9 +38,9 @@ export function decodeRequest(body: unknown): EmbedRequest {
     model: present.model,
     inputs: inputsOf(present.input),
     encoding: present.encoding_format ?? "float",
-    dimensions: present.dimensions,
-    user: present.user,
-    metadata: present.metadata,
+    dimensions: present.dimensions ?? undefined,
+    user: present.user ?? undefined,
+    metadata: present.metadata ?? undefined,
     extraBody,
     fields: Object.fromEntries(Object.entries(present).filter(([name]) => !KNOWN.has(name))),
   };
@@ -77,7 +77,7 @@ function refuseLoneSurrogates(request: EmbeddingsRequest): void {
     );
   };
   if (!model.isWellFormed()) refuse("model");
-  if (user !== undefined && !user.isWellFormed()) refuse("user");
+  if (typeof user === "string" && !user.isWellFormed()) refuse("user");
   if (typeof input === "string") {
     if (!input.isWellFormed()) refuse("input");
     return;
