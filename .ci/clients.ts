@@ -1,6 +1,6 @@
 /**
  * Builds the executable, starts it in an empty folder with a key, and runs each real client against it; ends with `N passed, N failed`.
- * A new client is a line of CLIENTS. PYTHON names an interpreter that has the `openai` package (.ci/run makes one).
+ * A new client is a line of CLIENTS. PYTHON names an interpreter that has `openai` and `schemathesis` (.ci/run makes one).
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,17 +9,21 @@ import { build } from "./build";
 
 const folder = join(import.meta.dir, "..");
 const reference = join(folder, "test/plugins/local/minilm-vectors.json");
+const python = process.env.PYTHON ?? "python3";
+const client = (name: string) => join(folder, "test/clients", name);
 
 const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> = {
-  "openai for Python": (url, key) => [
-    process.env.PYTHON ?? "python3",
-    "test/clients/openai_python.py",
-    url,
-    key,
-    reference,
+  "openai for Python": (url, key) => [python, client("openai_python.py"), url, key, reference],
+  "openai for Node": (url, key) => ["node", client("openai_node.mjs"), url, key, reference],
+  curl: (url, key) => ["bash", client("curl.sh"), url, key],
+  // Requests right and wrong by the published document, and whether the answers are what it says. A right request may still be
+  // refused: its model id is made up.
+  schemathesis: (url, key) => [
+    python,
+    ...["-m", "schemathesis.cli", "run", new URL("/swagger/json", url).href],
+    ...["--max-examples", "1000", "--seed", "7", "--generation-database", "none"],
+    ...["--exclude-checks", "positive_data_acceptance", "-H", `Authorization: Bearer ${key}`],
   ],
-  "openai for Node": (url, key) => ["node", "test/clients/openai_node.mjs", url, key, reference],
-  curl: (url, key) => ["bash", "test/clients/curl.sh", url, key],
 };
 
 const scratch = mkdtempSync(join(tmpdir(), "embedgate-clients-"));
@@ -48,13 +52,14 @@ const url = `${/http:\/\/[\d.:]+/.exec(greeting)?.[0]}/v1`;
 let passed = 0;
 let failed = 0;
 for (const [name, command] of Object.entries(CLIENTS)) {
-  const client = Bun.spawn(command(url, key), {
-    cwd: folder,
+  const running = Bun.spawn(command(url, key), {
+    // What a client leaves behind goes with the folder.
+    cwd: scratch,
     stdin: "ignore",
     stdout: "inherit",
     stderr: "inherit",
   });
-  if ((await client.exited) === 0) passed += 1;
+  if ((await running.exited) === 0) passed += 1;
   else {
     failed += 1;
     console.log(`${name} failed`);
