@@ -3,6 +3,7 @@
  * A new part is made here, after what it needs, and closed before it.
  */
 import { type Auth, isLoopback, openAuth } from "./auth";
+import { type Cache, openCache } from "./cache/cache";
 import type { GatewayConfig } from "./config/gateway-config";
 import { openStore } from "./db/open";
 import { embed } from "./embed";
@@ -23,6 +24,7 @@ export interface Gateway {
   routes(): Routes;
   readonly keys: Keys;
   readonly ledger: Ledger;
+  readonly cache: Cache;
   /**
    * Serves by another configuration from now on; requests under way end in the one they began in.
    * @returns what of it takes effect only after a restart, by the keys' paths
@@ -52,6 +54,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
   if (interrupted > 0) {
     outside.log("warn", "requests were under way when the gateway last ended", { count: interrupted });
   }
+  const cache = openCache(config.cache, { path: cachePath(config), outside });
   const tokens = createTokens();
   const door = createDoor({
     auth,
@@ -84,9 +87,11 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
     routes: () => current.routes,
     keys,
     ledger,
+    cache,
     reload(next) {
       const replaced = current;
       current = openGeneration(next);
+      cache.apply(next.cache);
       retire(replaced);
       return needingRestart(config, next);
     },
@@ -94,6 +99,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
       retire(current);
       await Promise.all(retiring);
       tokens.close();
+      await cache.close();
       try {
         await ledger.close();
       } finally {
@@ -101,6 +107,11 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
       }
     },
   };
+}
+
+/** The disk cache is a file of its own beside the database; a database in memory has no folder for one. */
+function cachePath({ database }: GatewayConfig): string | undefined {
+  return database.path === ":memory:" ? undefined : `${database.path}-cache`;
 }
 
 /** What was taken once, at the start: the address and the database. */

@@ -1,0 +1,125 @@
+/**
+ * The cache as the spine sees it: memory, disk behind it, and what is being fetched right now. Only proved vectors come here.
+ * A further place to keep vectors is asked in `find` after the faster ones, and told in `keep`.
+ */
+import { CacheSection } from "../config/schema";
+import type { Outside } from "../outside";
+import { type Disk, openDisk } from "./disk";
+import { type CacheEntry, type CacheKey, refuseUnsound } from "./entry";
+import { type Flights, openFlights } from "./flights";
+import { openMemory } from "./memory";
+
+export interface CacheStats {
+  /** Keys found and not found since the start. */
+  readonly hits: number;
+  readonly misses: number;
+  readonly memoryBytes: number;
+  readonly memoryEntries: number;
+  readonly diskBytes: number;
+  /** False where the disk cache is not configured, or was turned off by a failure. */
+  readonly diskOn: boolean;
+}
+
+export interface Cache {
+  /** For each key its entry, or undefined. The entries' numbers are the caller's own. Never fails. */
+  find(keys: readonly CacheKey[]): readonly (CacheEntry | undefined)[];
+  /** Keeps copies, all or none. @throws GatewayError internal for a vector that is empty, zero or not finite, or a count that is none */
+  keep(entries: ReadonlyMap<CacheKey, CacheEntry>): void;
+  /** Works with `cache: false` too: equal inputs under way are one fetch, whether or not its result is kept. */
+  readonly flights: Flights;
+  /** Takes the sizes of another configuration, keeping what still fits. */
+  apply(config: CacheSection | false): void;
+  stats(): CacheStats;
+  /** Writes what waits for the disk. No request may be under way. */
+  close(): Promise<void>;
+}
+
+/** Where the disk cache may be, and the world outside. */
+export interface CachePlace {
+  /** Of the disk cache's own file; undefined where there is no folder for one (a database in memory). */
+  readonly path: string | undefined;
+  readonly outside: Pick<Outside, "sleep" | "now" | "monotonic" | "random" | "log">;
+}
+
+/** As the file sizes of the routing file are meant: 64 MB of body is 64 × 2²⁰ bytes. */
+const MEGABYTE = 2 ** 20;
+
+export function openCache(config: CacheSection | false, { path, outside }: CachePlace): Cache {
+  const flights = openFlights();
+  const memory = openMemory(0);
+  let disk: Disk | undefined;
+  let diskBytesMax = 0;
+  let on = false;
+  let hits = 0;
+  let misses = 0;
+  const retiring = new Set<Promise<void>>();
+
+  function apply(section: CacheSection | false): void {
+    on = section !== false;
+    const { memory_mb, disk_mb } = CacheSection.properties;
+    const sizes = section === false ? { memory_mb: 0, disk_mb: 0 } : section;
+    memory.resize((sizes.memory_mb ?? memory_mb.default) * MEGABYTE);
+    const bytesMax = (sizes.disk_mb ?? disk_mb.default) * MEGABYTE;
+    if (bytesMax === diskBytesMax) return;
+    diskBytesMax = bytesMax;
+    // The file takes several connections: the next one need not wait until the last one has written its queue.
+    if (disk) retire(disk);
+    disk = bytesMax > 0 ? openDiskAt(bytesMax) : undefined;
+  }
+
+  function retire(closing: Disk): void {
+    const closed = closing.close().finally(() => retiring.delete(closed));
+    retiring.add(closed);
+  }
+
+  function openDiskAt(bytesMax: number): Disk | undefined {
+    if (path !== undefined) return openDisk(path, bytesMax, outside);
+    outside.log("warn", "the disk cache is off", { reason: "the database is in memory" });
+    return undefined;
+  }
+
+  apply(config);
+  return {
+    flights,
+    apply,
+    find(keys) {
+      if (!on) return keys.map(() => undefined);
+      const found = keys.map((key) => memory.find(key));
+      if (disk) {
+        disk.use(keys.filter((_, place) => found[place] !== undefined));
+        const onDisk = disk.find(keys.filter((_, place) => found[place] === undefined));
+        for (const [place, key] of keys.entries()) {
+          const entry = onDisk.get(key);
+          if (entry === undefined || found[place] !== undefined) continue;
+          memory.keep(key, entry);
+          found[place] = entry;
+        }
+      }
+      const missing = found.filter((entry) => entry === undefined).length;
+      misses += missing;
+      hits += keys.length - missing;
+      return found;
+    },
+    keep(entries) {
+      for (const entry of entries.values()) refuseUnsound(entry);
+      for (const [key, entry] of entries) {
+        memory.keep(key, entry);
+        disk?.keep(key, entry);
+      }
+    },
+    stats() {
+      const { bytes, on: diskOn } = disk?.state() ?? { bytes: 0, on: false };
+      return {
+        hits,
+        misses,
+        memoryBytes: memory.bytes(),
+        memoryEntries: memory.entries(),
+        diskBytes: bytes,
+        diskOn,
+      };
+    },
+    async close() {
+      await Promise.all([...retiring, disk?.close()]);
+    },
+  };
+}

@@ -1,0 +1,47 @@
+/**
+ * Equal inputs of one request are embedded once: which ones are unique, and the way back to every place that was asked.
+ * It works on keys alone, so it stays right whatever a key comes to stand for.
+ */
+import { GatewayError } from "../errors";
+import type { CacheKey } from "./entry";
+
+export interface Unique {
+  /** For each unique key, in order of appearance: the first place in the request that has it. */
+  readonly places: readonly number[];
+  /** For each place in the request: which of the unique ones answers it. */
+  readonly answeredBy: readonly number[];
+}
+
+/** @param keys one for each input, in the request's order */
+export function withoutDuplicates(keys: readonly CacheKey[]): Unique {
+  const places: number[] = [];
+  const known = new Map<CacheKey, number>();
+  const answeredBy = keys.map((key, place) => {
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const unique = places.push(place) - 1;
+    known.set(key, unique);
+    return unique;
+  });
+  return { places, answeredBy };
+}
+
+/**
+ * The way back: one answer for each place of the request. Equal inputs get the same object.
+ * @param answers one for each of `unique.places`; undefined is a hole
+ * @throws GatewayError internal when an input would be left without its own answer
+ */
+export function putTogether<Answer extends object>(
+  answers: readonly (Answer | undefined)[],
+  unique: Unique,
+): readonly Answer[] {
+  if (answers.length !== unique.places.length) throw lost();
+  return unique.answeredBy.map((index) => {
+    const answer = answers[index];
+    if (answer === undefined) throw lost();
+    return answer;
+  });
+}
+
+const lost = () =>
+  new GatewayError("internal", "The gateway lost track of which input is which's duplicate.");

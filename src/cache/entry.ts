@@ -1,0 +1,38 @@
+/**
+ * What the cache keeps of one input: its vector, and what the first answer told of it. Checked on the way in, copied on the way out.
+ * A new thing that a hit must tell again is a member here, with its place in row.ts and the format version raised there.
+ */
+import type { TokensSource } from "../domain";
+import { GatewayError } from "../errors";
+
+/** By key.ts: 64 hexadecimal digits. */
+export type CacheKey = string;
+
+export interface CacheEntry {
+  readonly values: Float32Array;
+  /** Tokens of this one input. */
+  readonly tokens: number;
+  readonly tokensSource: TokensSource;
+  readonly truncated: boolean;
+  readonly averaged: boolean;
+}
+
+/** Nothing doubtful is kept, whoever asks for it: a wrong vector in the cache is a wrong vector for ever. @throws GatewayError internal */
+export function refuseUnsound({ values, tokens }: CacheEntry): void {
+  if (values.length === 0) throw unsound("a vector without numbers");
+  let sum = 0;
+  for (const value of values) sum += value * value;
+  if (!Number.isFinite(sum)) throw unsound("a vector with a number that is not finite");
+  if (sum === 0) throw unsound("a vector of zeros");
+  if (!Number.isSafeInteger(tokens) || tokens < 0) throw unsound("a token count that is none");
+}
+
+/**
+ * An entry with numbers of its own. `slice` also leaves behind the batch that the vector was a view on, which would otherwise stay in
+ * memory as long as one of its vectors is cached.
+ */
+export function copyOf(entry: CacheEntry): CacheEntry {
+  return { ...entry, values: entry.values.slice() };
+}
+
+const unsound = (what: string) => new GatewayError("internal", `The cache was given ${what} to keep.`);

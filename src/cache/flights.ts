@@ -1,0 +1,127 @@
+/**
+ * What is being fetched right now, by key, so that equal inputs of several requests are fetched once.
+ * A joiner only ever waits: it takes over no duty, so nothing can be left behind. When extending, keep `board` without a wait inside.
+ */
+import { GatewayError } from "../errors";
+import { type CacheEntry, type CacheKey, copyOf } from "./entry";
+
+export interface Flights {
+  /**
+   * Divides keys into those that this request is to fetch and those that another fetches already. Look into the cache and board in the
+   * same turn of the event loop: what lands in between would be fetched twice.
+   */
+  board(keys: readonly CacheKey[]): Boarding;
+  /** Keys being fetched. */
+  underWay(): number;
+}
+
+export interface Boarding {
+  /** To be fetched by this request, which then says `land` for each, or `leave`. */
+  readonly leads: readonly CacheKey[];
+  /** Fetched by another request. */
+  readonly joins: readonly CacheKey[];
+  /** Hands the entry to those who joined. Keep it in the cache first. @throws GatewayError internal when this request does not lead it */
+  land(key: CacheKey, entry: CacheEntry): void;
+  /**
+   * Waits until every joined key landed or was left. Those that are not in the answer were left: look into the cache and board them
+   * again, and exactly one of those who waited will lead.
+   * @throws the signal's reason; the leader's error, where the provider failed (see `leave`); GatewayError internal while own keys are
+   * in the air (two requests could wait for each other for ever)
+   */
+  arrivals(signal: AbortSignal): Promise<ReadonlyMap<CacheKey, CacheEntry>>;
+  /**
+   * Ends what has not landed. Always called at the end; nothing happens after all have landed.
+   * @param reason why, where something failed. A fault of the provider is the joiners' too: they would only ask it again, one after
+   * another. Every other reason is the leader's own (its client, its deadline, one of its inputs), so theirs is to try again. A request
+   * that was bound to one provider gives no reason either: others may be served elsewhere.
+   */
+  leave(reason?: GatewayError): void;
+}
+
+type Outcome = { readonly entry: CacheEntry } | { readonly error: GatewayError } | "left";
+
+interface Flight {
+  /** Never rejects: nobody may be there to hear it. */
+  readonly outcome: Promise<Outcome>;
+  readonly end: (outcome: Outcome) => void;
+  joined: boolean;
+}
+
+export function openFlights(): Flights {
+  const inTheAir = new Map<CacheKey, Flight>();
+
+  function board(keys: readonly CacheKey[]): Boarding {
+    const own = new Map<CacheKey, Flight>();
+    const joined = new Map<CacheKey, Flight>();
+    for (const key of keys) {
+      if (own.has(key)) continue;
+      const before = inTheAir.get(key);
+      if (before) {
+        before.joined = true;
+        joined.set(key, before);
+        continue;
+      }
+      const { promise: outcome, resolve: end } = Promise.withResolvers<Outcome>();
+      const flight = { outcome, end, joined: false };
+      own.set(key, flight);
+      inTheAir.set(key, flight);
+    }
+
+    function finish(key: CacheKey, flight: Flight, outcome: Outcome): void {
+      own.delete(key);
+      inTheAir.delete(key);
+      flight.end(outcome);
+    }
+
+    return {
+      leads: [...own.keys()],
+      joins: [...joined.keys()],
+      land(key, entry) {
+        const flight = own.get(key);
+        if (!flight) throw fault("landed what it does not lead");
+        // Their own copy: the leader goes on with its vector, and what it does with it is nobody else's.
+        finish(key, flight, flight.joined ? { entry: copyOf(entry) } : "left");
+      },
+      leave(reason) {
+        const outcome = reason && isTheProviders(reason) ? { error: reason } : "left";
+        for (const [key, flight] of [...own]) finish(key, flight, outcome);
+      },
+      async arrivals(signal) {
+        if (own.size > 0) throw fault("waits for others before its own are done");
+        const landed = new Map<CacheKey, CacheEntry>();
+        await unlessAborted(signal, async () => {
+          await Promise.all(
+            [...joined].map(async ([key, flight]) => {
+              const outcome = await flight.outcome;
+              if (outcome === "left") return;
+              // The first failure ends the wait: the request has failed, whatever becomes of its other inputs.
+              if ("error" in outcome) throw outcome.error;
+              landed.set(key, copyOf(outcome.entry));
+            }),
+          );
+        });
+        return landed;
+      },
+    };
+  }
+
+  return { board, underWay: () => inTheAir.size };
+}
+
+/** An error that names an input is about that input, and the joiner may have asked for others of the same call. */
+const isTheProviders = ({ meaning, input }: GatewayError): boolean => meaning.fallBack && input === undefined;
+
+/** @throws the signal's reason */
+async function unlessAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    await Promise.race([work(), aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+const fault = (what: string) => new GatewayError("internal", `A request ${what}.`);

@@ -1,0 +1,179 @@
+/**
+ * What shares a cached vector and what must not. A new thing that decides vectors is a row of DECIDES; one that does not, of DOES_NOT.
+ * The two rows about token arrays are what other gateways get wrong.
+ */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { cacheKeys, keyedBy } from "../../src/cache/key";
+import type { EmbedRequest } from "../../src/domain";
+import { completeFacts, type KnownFacts } from "../../src/facts";
+import type { Input } from "../../src/plugin";
+
+interface Asked {
+  readonly request: EmbedRequest;
+  readonly model: { readonly id: string; readonly space: string; readonly facts: KnownFacts };
+  readonly workspace: string | null;
+}
+
+const USUAL: Asked = {
+  request: {
+    model: "small",
+    inputs: ["a text"],
+    encoding: "float",
+    dimensions: undefined,
+    user: undefined,
+    metadata: undefined,
+    extraBody: {},
+    fields: {},
+  },
+  model: {
+    id: "small",
+    space: "small-space",
+    facts: { dimensions: 8, dimensions_allowed: { min: 2, max: 8 }, max_input_tokens: 512 },
+  },
+  workspace: "acme",
+};
+
+function keysOf({ request, model, workspace }: Asked): readonly string[] {
+  const route = { ...model, facts: completeFacts(model.facts) };
+  return cacheKeys(keyedBy(request, route, workspace), request.inputs);
+}
+
+const asking = (change: Partial<EmbedRequest>): Asked => ({
+  ...USUAL,
+  request: { ...USUAL.request, ...change },
+});
+const of = (facts: KnownFacts): Asked => ({
+  ...USUAL,
+  model: { ...USUAL.model, facts: { ...USUAL.model.facts, ...facts } },
+});
+const text = (...inputs: Input[]) => asking({ inputs });
+
+const DECIDES: readonly (readonly [string, Asked, Asked?])[] = [
+  ["another text", text("another text")],
+  ["another letter case", text("A text")],
+  ["a space at the end", text("a text ")],
+  [
+    "a text that looks like a token array, and that token array",
+    text("[2790, 66]"),
+    text(Uint32Array.of(2790, 66)),
+  ],
+  ["a text of the same bytes as a token array", text("a\0\0\0"), text(Uint32Array.of(97))],
+  ["another token", text(Uint32Array.of(2790, 66)), text(Uint32Array.of(2790, 67))],
+  ["the empty text and no token", text(""), text(Uint32Array.of())],
+  ["composed and decomposed letters", text("é"), text("e\u0301")],
+  ["half of a character, and the sign that stands for such", text("a\ud800"), text("a\ufffd")],
+  ["two halves of different characters", text("\ud800"), text("\ud801")],
+  ["another size", asking({ dimensions: 4 })],
+  ["a size, and another one", asking({ dimensions: 4 }), asking({ dimensions: 5 })],
+  ["a task", asking({ fields: { input_type: "query" } })],
+  [
+    "another task",
+    asking({ fields: { input_type: "query" } }),
+    asking({ fields: { input_type: "document" } }),
+  ],
+  [
+    "the same word in another field",
+    asking({ fields: { task: "query" } }),
+    asking({ fields: { title: "query" } }),
+  ],
+  ["a field that is null", asking({ fields: { title: null } })],
+  ["a field that no object has of itself", asking({ fields: JSON.parse('{"__proto__": 1}') })],
+  ["something merged into the body", asking({ extraBody: { truncate: "END" } })],
+  [
+    "the same as a field and in the body",
+    asking({ fields: { truncate: "END" } }),
+    asking({ extraBody: { truncate: "END" } }),
+  ],
+  ["lists in another order", asking({ extraBody: { a: [1, 2] } }), asking({ extraBody: { a: [2, 1] } })],
+  ["a number and its text", asking({ extraBody: { a: 1 } }), asking({ extraBody: { a: "1" } })],
+  ["another workspace", { ...USUAL, workspace: "other" }],
+  ["shared by all, and a workspace", { ...USUAL, workspace: null }],
+  ["shared by all, and a workspace named so", { ...USUAL, workspace: null }, { ...USUAL, workspace: "null" }],
+  ["another space", { ...USUAL, model: { ...USUAL.model, space: "large-space" } }],
+  ["another model of the same space", { ...USUAL, model: { ...USUAL.model, id: "large" } }],
+  ["long texts averaged, and refused", of({ long_input: "average" })],
+  ["long texts cut, and averaged", of({ long_input: "average" }), of({ long_input: "truncate" })],
+  ["long texts cut elsewhere", of({ max_input_tokens: 256 })],
+  ["normalised by the gateway", of({ normalized: false })],
+  ["token ids of the model's own", of({ token_ids: "native" })],
+  ["sizes that the gateway cuts, and that the model makes", of({ dimensions_allowed: [8] })],
+];
+
+const DOES_NOT: readonly (readonly [string, Asked, Asked?])[] = [
+  ["the encoding of the answer", asking({ encoding: "base64" })],
+  ["the alias it was asked by", asking({ model: "docs" })],
+  ["the end user", asking({ user: "somebody" })],
+  ["metadata", asking({ metadata: { batch: 7 } })],
+  ["the model's own size, named or not", asking({ dimensions: 8 })],
+  [
+    "the order of fields",
+    asking({ fields: { a: 1, b: { c: 2, d: 3 } } }),
+    asking({ fields: { b: { d: 3, c: 2 }, a: 1 } }),
+  ],
+  [
+    "the order of what is merged",
+    asking({ extraBody: { a: 1, b: 2 } }),
+    asking({ extraBody: { b: 2, a: 1 } }),
+  ],
+  ["the price", of({ price: 0.02 })],
+  ["how a call is cut", of({ max_inputs: 1, max_call_tokens: 9 })],
+  ["how vectors are asked of the provider", of({ wire_encoding: "base64" })],
+  [
+    "where in memory the token ids are",
+    text(Uint32Array.of(2790, 66)),
+    text(Uint32Array.of(1, 2790, 66, 2).subarray(1, 3)),
+  ],
+];
+
+describe("the key of an input", () => {
+  test.each([...DECIDES])("is another one: %s", (_, one, other = USUAL) => {
+    expect(keysOf(one)).not.toEqual(keysOf(other));
+  });
+
+  test.each([...DOES_NOT])("is the same one: %s", (_, one, other = USUAL) => {
+    expect(keysOf(one)).toEqual(keysOf(other));
+  });
+
+  test("is its own whatever stands beside it, one for each input in their order", () => {
+    const together = keysOf(text("a", "b", "a"));
+    expect(together).toEqual([...keysOf(text("a")), ...keysOf(text("b")), ...keysOf(text("a"))]);
+    expect(together.every((key) => /^[0-9a-f]{64}$/.test(key))).toBe(true);
+  });
+
+  test("of a body that is nested too deeply to be written is the caller's error", () => {
+    let nested: unknown = 1;
+    for (let i = 0; i < 200_000; i++) nested = { nested };
+    expect(() => keysOf(asking({ extraBody: { nested } }))).toThrow("nested too deeply");
+  });
+
+  test("two inputs share one only when they are the same, whatever they hold", () => {
+    const input = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 6 }),
+      fc.constantFrom("\ud800", "\udfff", "\ufffd", "", "[]", "[1]", "\u0001\0\0\0"),
+      fc.array(fc.constantFrom(0, 1, 97, 2 ** 32 - 1), { maxLength: 3 }).map((ids) => Uint32Array.from(ids)),
+    );
+    const same = (a: Input, b: Input) =>
+      typeof a === "string" || typeof b === "string" ? a === b : String(a) === String(b);
+    fc.assert(
+      fc.property(input, input, (a, b) => {
+        const [keyA, keyB] = keysOf(text(a, b));
+        expect(keyA === keyB).toBe(same(a, b));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("two requests share one only when what is merged into their bodies says the same", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 3 }), fc.jsonValue({ maxDepth: 3 }), (a, b) => {
+        const [one] = keysOf(asking({ extraBody: { a } }));
+        const [other] = keysOf(asking({ extraBody: { a: b } }));
+        // What is sent is JSON, where -0 is 0.
+        const sent = (value: unknown) => JSON.parse(JSON.stringify(value));
+        expect(one === other).toBe(Bun.deepEquals(sent(a), sent(b), true));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
