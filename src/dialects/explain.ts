@@ -80,6 +80,8 @@ function sentence(error: ValueError): string {
       return "is an empty array: give at least one entry.";
     case ValueErrorType.ArrayMaxItems:
       return `has ${lengthOf(value)} entries; at most ${schema.maxItems} are allowed.`;
+    case ValueErrorType.ObjectMaxProperties:
+      return `has more than ${schema.maxProperties} fields.`;
     case ValueErrorType.StringMinLength:
       return "is an empty string: it must have at least one character.";
     case ValueErrorType.StringMaxLength:

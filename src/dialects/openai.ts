@@ -6,6 +6,7 @@ import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { EmbedRequest, Result } from "../domain";
 import { GatewayError } from "../errors";
 import type { Input } from "../plugin";
+import { DEPTH_MAX, isTooDeep } from "./depth";
 import { explainBreach } from "./explain";
 import { EmbeddingsRequest } from "./openai-schema";
 import { writeEmbeddings } from "./vectors";
@@ -32,6 +33,7 @@ export function decodeRequest(body: unknown): EmbedRequest {
     throw new GatewayError("invalid", message, { field });
   }
   refuseLoneSurrogates(present);
+  refuseDepth(present);
   const extraBody = present.extra_body ?? {};
   refuseOwnFields(extraBody);
   return {
@@ -84,6 +86,17 @@ function refuseLoneSurrogates(request: EmbeddingsRequest): void {
   }
   for (const [place, entry] of input.entries()) {
     if (typeof entry === "string" && !entry.isWellFormed()) refuse(`input[${place}]`);
+  }
+}
+
+/** Only the fields whose inside the schema leaves open can be deep. */
+function refuseDepth(request: EmbeddingsRequest): void {
+  for (const [field, value] of Object.entries(request)) {
+    if ((KNOWN.has(field) && field !== "extra_body") || !isTooDeep(value)) continue;
+    const name = field.slice(0, 100);
+    throw new GatewayError("invalid", `'${name}' is nested too deeply: ${DEPTH_MAX} levels are allowed.`, {
+      field: name,
+    });
   }
 }
 

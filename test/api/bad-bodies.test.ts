@@ -51,6 +51,12 @@ const BAD: readonly Bad[] = [
     says: "input",
   },
   {
+    what: "an extra_body of 100,000 nested arrays",
+    body: `{"model":"fake","input":"a","extra_body":{"x":${"[".repeat(100_000)}${"]".repeat(100_000)}}}`,
+    param: "extra_body",
+    says: "nested too deeply",
+  },
+  {
     what: "bytes that are not UTF-8",
     body: bytes(0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d),
     param: null,
@@ -283,6 +289,12 @@ const BAD: readonly Bad[] = [
   { what: "stream", body: { ...good, stream: true }, param: "stream", says: "not streamed" },
   { what: "stream as text", body: { ...good, stream: "no" }, param: "stream", says: "false" },
   { what: "metadata as text", body: { ...good, metadata: "a=b" }, param: "metadata", says: "an object" },
+  {
+    what: "metadata of 65 fields",
+    body: { ...good, metadata: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [i, i])) },
+    param: "metadata",
+    says: "more than 64 fields",
+  },
   {
     what: "metadata with an object in it",
     body: { ...good, metadata: { a: { b: 1 } } },

@@ -72,6 +72,46 @@ describe("vector", () => {
     );
   });
 
+  const bitsOf = (vector: Float32Array) => Array.from(new Uint32Array(Float32Array.from(vector).buffer));
+
+  test("every finite float32 comes through with its bits, subnormals and both zeros included", () => {
+    const finite = fc
+      .tuple(fc.nat(1), fc.nat(254), fc.oneof(fc.nat(0x7fffff), fc.constantFrom(0, 1, 0x7fffff)))
+      .map(([sign, exponent, mantissa]) => ((sign << 31) | (exponent << 23) | mantissa) >>> 0);
+    fc.assert(
+      fc.property(fc.array(finite, { maxLength: 60 }), (bits) => {
+        const vector = new Float32Array(Uint32Array.from(bits).buffer);
+        const words = Array.from(vector, (value) => (Object.is(value, -0) ? "-0" : String(value)));
+        const numbers = host.read(t.Array(t.Number()), bytes(`[${words.join(",")}]`));
+        expect(bitsOf(host.vector(numbers))).toEqual(bits);
+        expect(bitsOf(host.vector(new Uint8Array(vector.buffer).toBase64()))).toEqual(bits);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test("whatever JSON stands where a vector belongs is one, or malformed", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.array(fc.jsonValue()), fc.array(fc.double()), fc.string()), (value) => {
+        const read = host.read(t.Unsafe<number[] | string>(t.Unknown()), bytes(JSON.stringify(value)));
+        let vector: Float32Array;
+        try {
+          vector = host.vector(read);
+        } catch (thrown) {
+          expect(thrown).toMatchObject({ name: "GatewayError", kind: "malformed" });
+          return;
+        }
+        if (typeof read === "string") {
+          // The last character may hold bits beyond the last byte.
+          const unpadded = (text: string) => text.replace(/[\s=]/g, "").slice(0, -1);
+          const written = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength).toBase64();
+          expect(unpadded(written)).toBe(unpadded(read));
+        } else expect([...vector]).toEqual(read.map(Math.fround));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   test.each([
     ["null", "[1, null]"],
     ["a string", '[1, "2"]'],

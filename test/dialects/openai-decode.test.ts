@@ -1,0 +1,157 @@
+/**
+ * Whatever JSON a client sends: a request that holds exactly what was put in, or an error that names the field. Never another throw.
+ * A new field of the wire joins `nearlyRight`.
+ */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { DEPTH_MAX } from "../../src/dialects/depth";
+import { decodeRequest } from "../../src/dialects/openai";
+import type { EmbedRequest } from "../../src/domain";
+import { GatewayError } from "../../src/errors";
+
+const RUNS = 2_000;
+
+/** As it arrives: what JSON cannot carry has gone, what it can has survived. */
+const decoded = (body: unknown): EmbedRequest => decodeRequest(JSON.parse(JSON.stringify(body)));
+
+function refusal(body: unknown): GatewayError | undefined {
+  try {
+    decoded(body);
+    return undefined;
+  } catch (thrown) {
+    if (thrown instanceof GatewayError) return thrown;
+    throw thrown;
+  }
+}
+
+/** UTF-16 as it comes, halves of pairs included. */
+const anyText = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
+);
+const text = fc.string({ unit: "binary", minLength: 1 });
+const tokenId = fc.integer({ min: 0, max: 2 ** 31 - 1 });
+const tokenIds = fc.array(tokenId, { minLength: 1, maxLength: 20 });
+const anyJson = fc.jsonValue({ depthSize: "medium", stringUnit: "binary" });
+
+const right = fc.record(
+  {
+    model: text,
+    input: fc.oneof(
+      text,
+      fc.array(text, { minLength: 1 }),
+      tokenIds,
+      fc.array(tokenIds, { minLength: 1, maxLength: 8 }),
+    ),
+    encoding_format: fc.constantFrom("float", "base64", null),
+    dimensions: fc.option(fc.integer({ min: 1, max: 65536 })),
+    user: fc.option(fc.string({ unit: "binary" })),
+    metadata: fc.option(
+      fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.integer(), fc.boolean()), { maxKeys: 5 }),
+    ),
+    extra_body: fc.option(fc.dictionary(fc.constantFrom("truncate", "input_type", "late"), anyJson)),
+    stream: fc.constantFrom(false, null),
+  },
+  { requiredKeys: ["model", "input"] },
+);
+
+/** One field of a right request is anything at all. */
+const nearlyRight = fc
+  .tuple(
+    right,
+    fc.oneof(
+      fc.constantFrom(
+        "model",
+        "input",
+        "dimensions",
+        "user",
+        "metadata",
+        "extra_body",
+        "stream",
+        "__proto__",
+      ),
+      fc.string(),
+    ),
+    fc.oneof(anyJson, anyText, fc.array(anyText), fc.array(anyJson)),
+  )
+  .map(([request, field, value]) => ({ ...request, ...Object.fromEntries([[field, value]]) }));
+
+describe("any JSON", () => {
+  test("gives a request or an error of the caller's that says which field", () => {
+    fc.assert(
+      fc.property(fc.oneof(anyJson, nearlyRight, fc.dictionary(fc.string(), anyJson)), (body) => {
+        const error = refusal(body);
+        if (!error) return;
+        expect(error.kind).toBe("invalid");
+        expect(error.message).not.toBe("");
+        const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
+        expect([isObject, (error.field ?? "") !== ""]).toEqual([isObject, isObject]);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("of the right shape is taken, and nothing of it is changed", () => {
+    fc.assert(
+      fc.property(right, (body) => {
+        const { input } = body;
+        const request = decoded(body);
+        expect(request.model).toBe(body.model);
+        const isOne = typeof input === "string" || typeof input[0] === "number";
+        const given = isOne ? [input] : input;
+        expect(request.inputs.map((one) => (typeof one === "string" ? one : Array.from(one)))).toEqual(
+          JSON.parse(JSON.stringify(given)),
+        );
+        expect(request.encoding).toBe(body.encoding_format === "base64" ? "base64" : "float");
+        expect(request.dimensions).toBe(body.dimensions ?? undefined);
+        expect(request.user).toBe(body.user ?? undefined);
+        expect(request.fields).toEqual({});
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("fields that the wire does not know are handed on as they are, but for null", () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^own_[a-z]{1,9}$/), anyJson, (name, value) => {
+        const { fields } = decoded({ model: "m", input: "a", [name]: value });
+        expect(fields).toEqual(value === null ? {} : { [name]: JSON.parse(JSON.stringify(value)) });
+      }),
+    );
+  });
+
+  test("half of a surrogate pair anywhere in a text is refused, as it would reach the provider as another text", () => {
+    const half = fc.integer({ min: 0xd800, max: 0xdfff }).map((unit) => String.fromCharCode(unit));
+    fc.assert(
+      fc.property(text, half, text, fc.nat(3), (before, lone, after, place) => {
+        fc.pre(!`${before}${lone}${after}`.isWellFormed());
+        const input = ["a", "b", "c", "d"].with(place, `${before}${lone}${after}`);
+        expect(refusal({ model: "m", input })?.field).toBe(`input[${place}]`);
+      }),
+    );
+  });
+});
+
+describe("depth", () => {
+  const nested = (levels: number) => JSON.parse("[".repeat(levels) + "]".repeat(levels));
+
+  test.each(["extra_body", "own_field"])("of %s is bounded, however deep it is", (field) => {
+    const body = (levels: number) => ({
+      model: "m",
+      input: "a",
+      [field]: field === "extra_body" ? { x: nested(levels - 1) } : nested(levels),
+    });
+    expect(() => decodeRequest(body(DEPTH_MAX))).not.toThrow();
+    for (const levels of [DEPTH_MAX + 1, 10_000, 1_000_000]) {
+      expect(() => decodeRequest(body(levels))).toThrow(`'${field}' is nested too deeply`);
+    }
+  });
+
+  test("of the other fields is what the schema says", () => {
+    for (const field of ["input", "metadata", "user", "dimensions"]) {
+      expect(() => decodeRequest({ model: "m", input: "a", [field]: nested(1_000_000) })).toThrow(
+        `'${field}`,
+      );
+    }
+  });
+});
