@@ -28,10 +28,14 @@ export interface EmbedRequest {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** One provider with the model's name there. */
+/** One provider with the model's name there, and what is known of the model at that provider. */
 export interface Target {
   readonly provider: ConfiguredUpstream;
   readonly model: string;
+  readonly facts: ModelFacts;
+  /** Groups serve in their order: one only when those before it cannot. Within a group, requests are shared out by weight. */
+  readonly group: number;
+  readonly weight: number;
 }
 
 /** A provider of the routing file, opened. */
@@ -43,6 +47,8 @@ export interface ConfiguredUpstream {
   /** Names and checks of the request fields that its plugin declares. */
   readonly accepts: (field: string) => FieldCheck | undefined;
   readonly fieldNames: readonly string[];
+  /** Whether a request's inputs are embedded in view of one another, so that they may be neither divided nor cached. */
+  readonly isIndivisible: (request: Pick<EmbedRequest, "fields" | "extraBody">) => boolean;
   /** The plugin counts tokens and applies `long_input` itself. */
   readonly countsTokens: boolean;
   /** Bounds the calls under way at this provider, whoever asked. */
@@ -65,40 +71,67 @@ export interface Route {
   /** The model's own id, behind any alias. */
   readonly id: string;
   readonly space: string;
+  /** What is promised of the model: its first target's facts. */
   readonly facts: ModelFacts;
-  readonly target: Target;
+  /** All ways to it, in the routing file's order: all of one space. */
+  readonly targets: readonly [Target, ...Target[]];
 }
 
-/** The calls that answer a request: every input is in exactly one part. */
+/** What is to be embedded, and how the vectors must come out. How it is cut into calls is each target's own matter. */
 export interface Plan {
-  readonly parts: readonly Part[];
+  readonly pieces: readonly Piece[];
+  /** Size that the request asks for; undefined where the model's own is right. */
+  readonly requestedDimensions: number | undefined;
   /** Size that every vector must have once assembled; undefined where nobody knows it. */
   readonly dimensions: number | undefined;
-  /** Size to ask the provider for; undefined where its own is right. */
-  readonly askedDimensions: number | undefined;
   /** The vocabulary that token arrays were decoded with, when they were. */
   readonly decodedWith: string | undefined;
   readonly longInput: LongInput;
+  /** The inputs are embedded in view of one another: one call, whatever the limits. */
+  readonly indivisible: boolean;
+  /** Places in the request of the inputs that were cut to the model's limit. */
+  readonly truncated: readonly number[];
 }
 
-/** What goes upstream in one call. `places[i]` is where `inputs[i]` stands in the request. */
+/** An input, or a piece of one that is too long for the model. */
+export interface Piece {
+  readonly input: Input;
+  /** Where its input stands in the request. */
+  readonly place: number;
+  /** Its share in its input's vector: its tokens. 1 for a whole input. */
+  readonly weight: number;
+}
+
+/** What goes upstream in one call. */
 export interface Part {
-  readonly inputs: readonly Input[];
-  readonly places: readonly number[];
+  readonly pieces: readonly Piece[];
 }
 
 /** Where a token count came from. */
 export type TokensSource = "provider" | "header" | "counted" | "estimated";
 
-/** A part answered and proved: `vectors[i]` belongs to `inputs[i]` of its part. */
+/** A part answered and proved: `vectors[i]` belongs to `pieces[i]` of its part. */
 export interface Answered {
   readonly part: Part;
+  /** The provider's name in the routing file. */
+  readonly provider: string;
   readonly vectors: readonly Float32Array[];
   readonly tokens: number;
   readonly tokensSource: TokensSource;
-  /** Places in the request. */
+  /** Places in `part.pieces`. */
   readonly truncated: readonly number[];
   readonly averaged: readonly number[];
+}
+
+/** What came of one input. */
+export interface Embedded {
+  readonly values: Float32Array;
+  readonly tokens: number;
+  readonly tokensSource: TokensSource;
+  /** Its tokens are a share of what was counted for a call of several inputs: right in sum only. */
+  readonly tokensShared: boolean;
+  readonly truncated: boolean;
+  readonly averaged: boolean;
 }
 
 /** One request under way. */
@@ -108,12 +141,17 @@ export interface Run {
   readonly startedMonotonic: number;
   /** Fires at the request's deadline, or when the client has gone. */
   readonly signal: AbortSignal;
+  /** Most calls to providers for one part of it, over all its targets together. */
+  readonly attemptsMax: number;
   readonly tally: Tally;
 }
 
-/** What providers have counted for a request so far: every call that was answered, also those whose answer was of no use. */
+/** What providers have done for a request so far. */
 export interface Tally {
+  /** Counted over every call that was answered, also those whose answer was of no use. */
   tokens: number;
+  /** By name in the routing file: those whose vectors were taken. */
+  readonly providers: Set<string>;
 }
 
 /** What came of it: one vector for each input, in the request's order. */
@@ -121,6 +159,11 @@ export interface Result {
   readonly vectors: readonly Float32Array[];
   readonly tokens: number;
   readonly tokensSource: TokensSource;
+  /** Places in the request. */
   readonly truncated: readonly number[];
   readonly averaged: readonly number[];
+  /** Inputs that no provider was asked for: cached, equal to another of the request, or just being fetched for another. */
+  readonly cacheHits: number;
+  /** Tokens of those, as part of `tokens`. */
+  readonly tokensOfHits: number;
 }

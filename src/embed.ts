@@ -1,18 +1,22 @@
 /**
  * The spine: the only file that knows the order of the steps. Each step has a file of its own, named as it is here:
- * decode → route → admit → plan → begin → execute → assemble → settle → encode.
+ * decode → route → admit → recall ( → plan → begin → execute → collect ) → result → settle → encode.
  */
+import { type Progress, rowAnswered, rowFailed, rowUnderWay } from "./account";
 import { admit } from "./admission";
-import { assemble } from "./assemble";
+import type { Cache } from "./cache/cache";
+import { cacheKeys, keyedBy } from "./cache/key";
+import { collect } from "./collect";
 import { decodeRequest, encodeResult } from "./dialects/openai";
-import type { Caller, EmbedRequest, Plan, Result, Route, Run } from "./domain";
+import type { Caller, EmbedRequest, Plan, Route, Run } from "./domain";
 import { asGatewayError, GatewayError } from "./errors";
-import { execute } from "./execute";
-import { type Ledger, type LedgerRow, picoUsdPerToken, UNDER_WAY } from "./ledger";
+import { execute } from "./execute/execute";
+import type { Ledger, LedgerRow } from "./ledger";
 import type { Outside } from "./outside";
 import { plan } from "./plan";
+import { type CacheUse, type EmbedNow, recall } from "./recall";
+import { answerHeaders, resultOf } from "./result";
 import type { Routes } from "./route";
-import { estimatedTokens } from "./tokens/count";
 import type { Tokens } from "./tokens/tokens";
 
 export interface Arrival {
@@ -20,6 +24,7 @@ export interface Arrival {
   readonly caller: Caller;
   /** Reads and parses the body. @throws GatewayError */
   readonly body: () => Promise<unknown>;
+  readonly cacheUse: CacheUse;
   /** Fires when the client closes its connection. */
   readonly clientGone: AbortSignal;
 }
@@ -32,17 +37,13 @@ export interface Answer {
 export interface SpineParts {
   readonly routes: Routes;
   readonly tokens: Tokens;
+  readonly cache: Cache;
+  /** undefined: nothing is kept. */
+  readonly caching: { readonly isShared: boolean; readonly hitPrice: number } | undefined;
   readonly ledger: Ledger;
   readonly outside: Outside;
   readonly deadlineMs: number;
-}
-
-/** What is known so far, for the ledger, whenever it ends. */
-interface Progress {
-  request?: EmbedRequest;
-  route?: Route;
-  plan?: Plan;
-  result?: Result;
+  readonly attemptsMax: number;
 }
 
 /**
@@ -50,35 +51,80 @@ interface Progress {
  * @throws GatewayError of any kind
  */
 export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer> {
-  const { outside, routes, tokens, ledger, deadlineMs } = parts;
-  const progress: Progress = {};
-  const { run, finish } = startRun(arrival, deadlineMs, outside);
+  const { outside, routes, cache, caching, ledger } = parts;
+  const { run, finish } = startRun(arrival, parts);
+  const progress: Progress = { caller: arrival.caller, run };
+  const latencyMs = () => outside.monotonic() - run.startedMonotonic;
   try {
     const request = decodeRequest(await arrival.body());
     progress.request = request;
-    const route = routes.resolve(request.model);
-    progress.route = route;
-    admit(request, route);
-    const planned = await plan(request, route, tokens);
-    progress.plan = planned;
-    await ledger.begin(rowUnderWay(arrival, run, progress));
-    const answers = await execute(request, route, planned, run, outside);
-    const result = assemble(answers, request.inputs.length);
+    const found = routes.resolve(request.model);
+    progress.route = found;
+    const route = admit(request, found);
+    const planned: Plan[] = [];
+    const recalled = await recall(
+      keysFor(request, route, arrival.caller, parts),
+      arrival.cacheUse,
+      cache,
+      run.signal,
+      embedNow(request, route, progress, planned, parts),
+    );
+    const result = resultOf(recalled, request);
     progress.result = result;
-    await ledger.settle(rowOf(arrival, run, progress, undefined, outside));
-    return { body: encodeResult(request, result), headers: answerHeaders(route, planned, result) };
+    await ledger.settle(rowAnswered(progress, result, caching?.hitPrice ?? 0, latencyMs()));
+    const cacheNote = caching ? noteOf(arrival.cacheUse, result.cacheHits, request.inputs.length) : undefined;
+    const headers = answerHeaders(route, result, run.tally.providers, planned[0], cacheNote);
+    return { body: encodeResult(request, result), headers };
   } catch (thrown) {
     const error = named(asGatewayError(thrown), progress.request);
     if (error.kind === "internal") logFault(error, arrival, outside);
-    await settleFailure(
-      rowOf(arrival, run, { ...progress, result: undefined }, error, outside),
-      error,
-      parts,
-    );
+    await settleFailure(rowFailed(progress, error, latencyMs()), error, parts);
     throw error;
   } finally {
     finish();
   }
+}
+
+/** The way of those inputs that a provider must be asked for. */
+function embedNow(
+  request: EmbedRequest,
+  route: Route,
+  progress: Progress,
+  plans: Plan[],
+  { tokens, ledger, outside }: SpineParts,
+): EmbedNow {
+  return async (places, take) => {
+    const planned = await plan(request, places, route, tokens);
+    plans.push(planned);
+    await ledger.begin(
+      rowUnderWay(
+        progress,
+        planned.pieces.map(({ input }) => input),
+      ),
+    );
+    const collection = collect(planned);
+    await execute(request, route, planned, progress.run, outside, (answered) =>
+      take(collection.add(answered)),
+    );
+    collection.assertComplete();
+  };
+}
+
+/** Inputs that are embedded in view of one another are equal to nothing: each key is its own. */
+function keysFor(
+  request: EmbedRequest,
+  route: Route,
+  { workspace }: Caller,
+  { caching, outside }: SpineParts,
+): readonly string[] {
+  if (route.targets.some(({ provider }) => provider.isIndivisible(request))) {
+    return request.inputs.map(() => outside.randomBytes(32).toHex());
+  }
+  return cacheKeys(keyedBy(request, route, caching?.isShared ? null : workspace), request.inputs);
+}
+
+function noteOf({ find }: CacheUse, hits: number, inputs: number): string {
+  return find ? `hit=${hits}, miss=${inputs - hits}` : "bypass";
 }
 
 /** A failure's row is as good as an answer's; where the database itself failed, the row is written once it is back. */
@@ -92,7 +138,10 @@ async function settleFailure(
     outside.log("error", "a ledger row is lost: the database has been gone for too long", { ...row });
 }
 
-function startRun(arrival: Arrival, deadlineMs: number, outside: Outside): { run: Run; finish: () => void } {
+function startRun(
+  arrival: Arrival,
+  { outside, deadlineMs, attemptsMax }: SpineParts,
+): { run: Run; finish: () => void } {
   const over = new AbortController();
   const timer = new AbortController();
   outside.sleep(deadlineMs, timer.signal).then(
@@ -108,65 +157,13 @@ function startRun(arrival: Arrival, deadlineMs: number, outside: Outside): { run
       startedAt: outside.now(),
       startedMonotonic: outside.monotonic(),
       signal: over.signal,
-      tally: { tokens: 0 },
+      attemptsMax,
+      tally: { tokens: 0, providers: new Set() },
     },
     finish() {
       timer.abort();
       arrival.clientGone.removeEventListener("abort", gone);
     },
-  };
-}
-
-/** Before the first call: should a crash come, the row says that at most this was sent. */
-function rowUnderWay(arrival: Arrival, run: Run, progress: Progress): LedgerRow {
-  const { request, route } = progress;
-  return {
-    ...known(arrival, run, progress),
-    tokens: 0,
-    tokens_upstream: request && route ? estimatedTokens(request.inputs) : 0,
-    tokens_billed: 0,
-    tokens_source: null,
-    status: UNDER_WAY,
-    error: null,
-    latency_ms: 0,
-    cost_pico_usd: 0n,
-  };
-}
-
-function rowOf(
-  arrival: Arrival,
-  run: Run,
-  progress: Progress,
-  error: GatewayError | undefined,
-  outside: Outside,
-): LedgerRow {
-  const { result } = progress;
-  const tokens = result?.tokens ?? 0;
-  return {
-    ...known(arrival, run, progress),
-    tokens,
-    tokens_upstream: run.tally.tokens,
-    tokens_billed: tokens,
-    tokens_source: result?.tokensSource ?? null,
-    status: error?.meaning.status ?? 200,
-    error: error ? (error.meaning.code ?? error.kind) : null,
-    latency_ms: Math.round(outside.monotonic() - run.startedMonotonic),
-    cost_pico_usd: BigInt(tokens) * picoUsdPerToken(progress.route?.facts.price ?? 0),
-  };
-}
-
-/** What a row says of the request itself, however it ends. */
-function known(arrival: Arrival, run: Run, { request, route }: Progress) {
-  return {
-    request_id: run.requestId,
-    started_at: run.startedAt,
-    workspace: arrival.caller.workspace,
-    key_id: arrival.caller.keyId,
-    model: request?.model ?? "",
-    provider: route?.target.provider.name ?? null,
-    inputs: request?.inputs.length ?? 0,
-    user: request?.user ?? null,
-    metadata: request?.metadata ? JSON.stringify(request.metadata) : null,
   };
 }
 
@@ -176,18 +173,6 @@ function named(error: GatewayError, request: EmbedRequest | undefined): GatewayE
   const field = (request?.inputs.length ?? 0) > 1 ? `input[${error.input}]` : "input";
   const { kind, message, input, retryAfterMs, cause } = error;
   return new GatewayError(kind, `${field}: ${message}`, { field, input, retryAfterMs, cause });
-}
-
-function answerHeaders(route: Route, planned: Plan, result: Result): Record<string, string> {
-  const headers: Record<string, string> = {
-    "x-embedding-space": `${route.space}@${result.vectors[0]?.length ?? 0}`,
-    "x-embedgate-provider": route.target.provider.name,
-  };
-  if (result.truncated.length > 0) headers["x-embedgate-truncated"] = result.truncated.join(",");
-  if (result.averaged.length > 0) headers["x-embedgate-averaged"] = result.averaged.join(",");
-  if (planned.decodedWith !== undefined) headers["x-embedgate-decoded"] = planned.decodedWith;
-  if (result.tokensSource === "estimated") headers["x-embedgate-usage"] = "estimated";
-  return headers;
 }
 
 function logFault(error: GatewayError, arrival: Arrival, outside: Outside): void {

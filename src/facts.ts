@@ -56,7 +56,13 @@ export const KnownFacts = Type.Object(
     tokenizer: Type.Optional(
       Type.Literal("cl100k_base", {
         description:
-          "The vocabulary that token arrays for this model are written in (src/tokens/vocabulary.ts).",
+          "The model's own vocabulary, for counting and cutting texts and for token arrays (src/tokens/vocabulary.ts).",
+      }),
+    ),
+    uncounted: Type.Optional(
+      Type.Union([Type.Literal("refuse"), Type.Literal("send")], {
+        description:
+          "Where no vocabulary is known, a text may hold a token every 2 bytes. refuse: one that could be too long is. send: the provider decides.",
       }),
     ),
     token_ids: Type.Optional(
@@ -88,7 +94,7 @@ export interface ModelFacts extends KnownFacts {
   readonly max_inputs: number;
   readonly normalized: boolean;
   readonly long_input: LongInput;
-  readonly tokenizer: NonNullable<KnownFacts["tokenizer"]>;
+  readonly uncounted: "refuse" | "send";
   readonly token_ids: "native" | "decode";
   readonly wire_encoding: "float" | "base64";
   readonly reply_names: string[];
@@ -99,7 +105,7 @@ const DEFAULTS: ModelFacts = {
   max_inputs: 2048,
   normalized: true,
   long_input: "reject",
-  tokenizer: "cl100k_base",
+  uncounted: "refuse",
   token_ids: "decode",
   wire_encoding: "float",
   reply_names: [],
@@ -110,5 +116,15 @@ const DEFAULTS: ModelFacts = {
  * @param sources the plugin's own word, then the catalogue's, then the routing file's.
  */
 export function completeFacts(...sources: readonly (KnownFacts | undefined)[]): ModelFacts {
-  return Object.assign({}, DEFAULTS, ...sources);
+  const known = sources.map((source = {}) =>
+    Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined)),
+  );
+  return Object.assign({}, DEFAULTS, ...known);
+}
+
+/** What token arrays for a model are written in: its own vocabulary, else the one that clients use when they know of none (LangChain's default). */
+export function vocabularyOf({
+  tokenizer,
+}: Pick<KnownFacts, "tokenizer">): NonNullable<KnownFacts["tokenizer"]> {
+  return tokenizer ?? "cl100k_base";
 }

@@ -5,6 +5,7 @@
 import { type Auth, isLoopback, openAuth } from "./auth";
 import { type Cache, openCache } from "./cache/cache";
 import type { GatewayConfig } from "./config/gateway-config";
+import { CacheSection } from "./config/schema";
 import { openStore } from "./db/open";
 import { embed } from "./embed";
 import { GatewayError } from "./errors";
@@ -65,7 +66,16 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
     embed: (arrival) => {
       const { routes, config: own, serve } = current;
       return serve(() =>
-        embed(arrival, { routes, tokens, ledger, outside, deadlineMs: own.server.deadline_ms }),
+        embed(arrival, {
+          routes,
+          tokens,
+          cache,
+          caching: cachingOf(own),
+          ledger,
+          outside,
+          deadlineMs: own.server.deadline_ms,
+          attemptsMax: own.server.max_attempts,
+        }),
       );
     },
   });
@@ -121,4 +131,10 @@ function needingRestart(started: GatewayConfig, next: GatewayConfig): string[] {
   if (next.server.port !== started.server.port) paths.push("server.port");
   if (next.database.path !== started.database.path) paths.push("database");
   return paths;
+}
+
+function cachingOf({ cache }: GatewayConfig): { isShared: boolean; hitPrice: number } | undefined {
+  if (cache === false) return undefined;
+  const { shared, hit_price } = CacheSection.properties;
+  return { isShared: cache.shared ?? shared.default, hitPrice: cache.hit_price ?? hit_price.default };
 }

@@ -13,6 +13,7 @@ import type { Answer, Arrival } from "./embed";
 import { asGatewayError, GatewayError } from "./errors";
 import { listModels, showModel } from "./models";
 import type { Outside } from "./outside";
+import type { CacheUse } from "./recall";
 import type { Routes } from "./route";
 
 export interface DoorParts {
@@ -83,7 +84,13 @@ export function createDoor(parts: DoorParts) {
   const embeddings: Work = ({ request, server }, caller, requestId) => {
     // Bun would cut a slow answer off after 10 s; the request has its own deadline.
     server?.timeout(request, 0);
-    return parts.embed({ requestId, caller, body: () => readJsonBody(request), clientGone: request.signal });
+    return parts.embed({
+      requestId,
+      caller,
+      body: () => readJsonBody(request),
+      cacheUse: cacheUseOf(request.headers),
+      clientGone: request.signal,
+    });
   };
 
   const model: Work = ({ request }) => showModel(routes(), modelIdOf(request), startedAt);
@@ -149,6 +156,13 @@ export function createDoor(parts: DoorParts) {
 }
 
 const plain = (value: unknown): Answer => ({ body: JSON.stringify(value), headers: {} });
+
+/** As RFC 9111 (5.2.1) means a request's directives: no-cache asks anew, no-store leaves nothing behind either. */
+function cacheUseOf(headers: Headers): CacheUse {
+  const directives = (headers.get("cache-control") ?? "").toLowerCase().split(/[\s,]+/);
+  const store = !directives.includes("no-store");
+  return { find: store && !directives.includes("no-cache"), keep: store };
+}
 
 function setErrorHeaders(headers: Headers, error: GatewayError): void {
   const { status } = error.meaning;

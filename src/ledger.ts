@@ -14,6 +14,8 @@ export interface LedgerRow {
   readonly model: string;
   readonly provider: string | null;
   readonly inputs: number;
+  /** Inputs that no provider was asked for. */
+  readonly cache_hits: number;
   /** What the answer says. */
   readonly tokens: number;
   /** What providers counted for it, failed and repeated calls included. */
@@ -44,6 +46,7 @@ export interface UsageLine {
   readonly requests: bigint;
   readonly failed: bigint;
   readonly inputs: bigint;
+  readonly cache_hits: bigint;
   readonly tokens: bigint;
   readonly tokens_upstream: bigint;
   readonly tokens_billed: bigint;
@@ -82,6 +85,7 @@ const COLUMNS = [
   "model",
   "provider",
   "inputs",
+  "cache_hits",
   "tokens",
   "tokens_upstream",
   "tokens_billed",
@@ -135,7 +139,7 @@ export function openLedger(store: Store): Ledger {
     usage(since, by) {
       const lines = store.database.query<UsageLine, { since: number }>(
         `SELECT ${GROUP_EXPRESSIONS[by]} AS "group", count(*) AS requests, sum(status <> 200) AS failed,
-           sum(inputs) AS inputs, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
+           sum(inputs) AS inputs, sum(cache_hits) AS cache_hits, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
            sum(tokens_billed) AS tokens_billed, coalesce(sum(tokens_source = 'estimated'), 0) AS estimated,
            sum(cost_pico_usd) AS cost_pico_usd
          FROM ledger WHERE started_at >= $since GROUP BY 1 ORDER BY 1`,

@@ -20,8 +20,8 @@ export function showModel(routes: Routes, id: string, startedAt: number): Answer
 
 /** An id that a pattern takes, or a name that answers use, is not listed, but can be asked for. */
 function behindPattern(routes: Routes, id: string): ListedModel {
-  const { facts, target } = routes.resolve(id);
-  return { id, facts, embeddings: true, providerName: target.provider.name };
+  const { facts, targets } = routes.resolve(id);
+  return { id, facts, embeddings: true, providerName: targets[0].provider.name };
 }
 
 function entryOf(

@@ -28,6 +28,11 @@ export interface Provider<Options extends TSchema = TSchema> {
   readonly fields?: Readonly<Record<string, TSchema>>;
   /** true: the plugin counts tokens with the model's own tokenizer and applies `longInput`. false: the gateway counts before it sends. */
   readonly countsTokens?: boolean;
+  /**
+   * true: this request's inputs are embedded in view of one another (late chunking), so that they must go in one call and none of them
+   * may be cached. `extra_body` can ask for it too. Left out: never.
+   */
+  readonly isIndivisible?: (request: Pick<EmbedCall, "fields" | "extraBody">) => boolean;
   /** Calls at once when the routing file does not say: `concurrency`. */
   readonly concurrency?: number;
   /** Called once for each provider in the routing file. It must not wait for anything: connect and load on the first call. */

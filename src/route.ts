@@ -7,7 +7,7 @@ import { catalogueEntryNamed, catalogueFacts } from "./config/catalogue";
 import type { ConfiguredModel, GatewayConfig } from "./config/gateway-config";
 import { matches } from "./config/models";
 import { nearestName } from "./config/nearest";
-import type { ConfiguredUpstream, Route } from "./domain";
+import type { ConfiguredUpstream, Route, Target } from "./domain";
 import { GatewayError } from "./errors";
 import { completeFacts, type ModelFacts } from "./facts";
 
@@ -102,7 +102,12 @@ export function buildRoutes(
         }
         const route = find(end);
         if (route) {
-          listed.push({ id, facts: route.facts, embeddings: true, providerName: route.target.provider.name });
+          listed.push({
+            id,
+            facts: route.facts,
+            embeddings: true,
+            providerName: route.targets[0].provider.name,
+          });
         }
       }
       return listed;
@@ -111,24 +116,42 @@ export function buildRoutes(
 }
 
 /**
- * The route of an entry of `models:`, for an id that it takes; undefined where its provider is not configured.
- * Only the first of its routes serves: a further one may not before its vectors were measured to lie in the same space.
+ * The route of an entry of `models:`, for an id that it takes; undefined where none of its providers is configured.
+ * Routes that say a weight and follow one another are one group; every other is a group of its own.
  */
 function routeOf(
   entry: ConfiguredModel,
   id: string,
   providers: ReadonlyMap<string, ConfiguredUpstream>,
 ): Route | undefined {
-  const first = entry.routes[0];
-  const provider = first && providers.get(first.provider);
-  if (!first || !provider) return undefined;
-  const model = first.model === entry.id ? id : first.model.replace("*", () => starIn(entry.id, id));
-  const facts = completeFacts(
-    provider.upstream.describe?.(model),
-    catalogueFacts(provider.pluginId, model),
-    entry.facts,
-  );
-  return { id, space: entry.space ?? first.space ?? spaceOf(model), facts, target: { provider, model } };
+  const [main] = entry.routes;
+  if (!main) return undefined;
+  const targets: Target[] = [];
+  let group = 0;
+  for (const [i, route] of entry.routes.entries()) {
+    const shared = route.weight !== undefined && entry.routes[i - 1]?.weight !== undefined;
+    if (i > 0 && !shared) group += 1;
+    const provider = providers.get(route.provider);
+    if (!provider) continue;
+    const model = nameAt(route.model, entry, id);
+    const facts = completeFacts(
+      // One space, one size: who knows it first knows it for all.
+      { dimensions: targets[0]?.facts.dimensions },
+      provider.upstream.describe?.(model),
+      catalogueFacts(provider.pluginId, model),
+      entry.facts,
+    );
+    targets.push({ provider, model, facts, group, weight: route.weight ?? 1 });
+  }
+  const [first, ...others] = targets;
+  if (!first) return undefined;
+  const space = entry.space ?? main.space ?? spaceOf(nameAt(main.model, entry, id));
+  return { id, space, facts: first.facts, targets: [first, ...others] };
+}
+
+/** The model's name at a provider: under a pattern, `*` is what the pattern's `*` stood for. */
+function nameAt(name: string, entry: ConfiguredModel, id: string): string {
+  return name === entry.id ? id : name.replace("*", () => starIn(entry.id, id));
 }
 
 /** What a pattern's `*` stands for in an id. */

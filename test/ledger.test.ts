@@ -53,6 +53,7 @@ describe("a row", () => {
         model: "dear",
         provider: "fake",
         inputs: 2,
+        cache_hits: 0,
         tokens: 5,
         tokens_upstream: 5,
         tokens_billed: 5,
@@ -255,7 +256,7 @@ describe("the database", () => {
       (await openStore(path, realOutside)).close();
       const again = await openStore(path, realOutside);
       expect(again.database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
-      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 1n });
+      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 2n });
       again.close();
     }));
 

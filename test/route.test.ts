@@ -34,7 +34,7 @@ describe("an id", () => {
   test.each(asked)("%s leads to %s", async (id, model, dimensions) => {
     await using open = await openGateway({ yaml: YAML });
     const route = open.gateway.routes().resolve(id);
-    expect([route.target.model, route.facts.dimensions]).toEqual([model, dimensions]);
+    expect([route.targets[0].model, route.facts.dimensions]).toEqual([model, dimensions]);
   });
 
   test.each([["unconfigured"], ["nobody"], ["whole-name"], ["*"], [""]])(
@@ -50,7 +50,7 @@ describe("an id", () => {
   test("that has an entry is not a pattern's, even where its provider is not configured", async () => {
     await using open = await openGateway({ yaml: `${YAML}  "*": { routes: [ { provider: fake } ] }\n` });
     expect(() => open.gateway.routes().resolve("unconfigured")).toThrow("does not exist");
-    expect(open.gateway.routes().resolve("anything").target.model).toBe("anything");
+    expect(open.gateway.routes().resolve("anything").targets[0].model).toBe("anything");
   });
 
   test("of a pattern that cannot embed says so", async () => {

@@ -59,7 +59,8 @@ export interface ConfiguredRoute {
   /** The name at the provider: the model's id where the file gives none. Under a pattern it may hold the `*`. */
   readonly model: string;
   readonly space: string | undefined;
-  readonly weight: number;
+  /** Undefined: tried in the order of the routes, not shared out. */
+  readonly weight: number | undefined;
 }
 
 export type Loaded =

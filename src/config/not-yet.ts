@@ -26,7 +26,6 @@ const ROWS: Readonly<Record<string, (value: unknown) => Verdict>> = {
     message:
       "read, but this version takes no tokens yet: such callers get 401, and a key is always asked for",
   }),
-  "/cache": (value) => (value === false ? undefined : NOTED),
   "/workspace_defaults/dialect": dialect,
   "/workspace_defaults/requests_per_minute": () => NOTED,
   "/workspace_defaults/tokens_per_minute": () => NOTED,

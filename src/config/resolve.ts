@@ -32,7 +32,8 @@ export function resolveConfig({ file, folder, document, databasePath, providers 
     database: { path: databasePath },
     // `auto` would leave the door open until the first key, though the file asks for tokens.
     auth: { mode: jwt !== undefined && mode === "auto" ? "keys" : mode, jwt },
-    cache: document.cache ?? {},
+    // What callers send is kept only where the file says so.
+    cache: document.cache ?? false,
     workspaceDefaults: document.workspace_defaults ?? {},
     providers,
     models: new Map(
@@ -55,7 +56,7 @@ function resolveModel(id: string, model: ModelEntry): ConfiguredModel {
       provider: route.provider,
       model: route.model ?? id,
       space: route.space,
-      weight: route.weight ?? 1,
+      weight: route.weight,
     })),
   };
 }

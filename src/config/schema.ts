@@ -206,8 +206,8 @@ export const RouteEntry = Type.Object(
       Type.Number({
         minimum: 0,
         maximum: 1_000_000,
-        default: 1,
-        description: "Share of the requests, among equals.",
+        description:
+          "Share of the requests among routes with weights that follow one another; 0: only when the others cannot. Without one, routes are tried in order.",
       }),
     ),
   },
@@ -262,7 +262,7 @@ export const RoutingFile = Type.Object(
     auth: Type.Optional(AuthSection),
     cache: Type.Optional(
       Type.Union([CacheSection, Type.Literal(false)], {
-        description: "Vectors kept for the next request; false: none.",
+        description: "Vectors kept for the next request; false, or left out: none.",
       }),
     ),
     workspace_defaults: Type.Optional(WorkspaceSection),

@@ -1,16 +1,28 @@
 /**
- * Decoding and counting tokens, off the event loop: the gateway's side of src/tokens/worker.ts.
+ * Decoding, counting and cutting by tokens, off the event loop: the gateway's side of src/tokens/worker.ts.
  * The Worker starts with the first job (its vocabulary takes 60 ms and 40 MB), and anew after a failure.
  */
 import { GatewayError } from "../errors";
-import type { VocabularyName } from "./vocabulary";
+import type { Cut, VocabularyName } from "./vocabulary";
 import type { Done, Job } from "./worker";
+
+export type { Cut } from "./vocabulary";
 
 export interface Tokens {
   /** One text for each array of ids. @throws GatewayError invalid, with the place of the array at fault */
   decode(vocabulary: VocabularyName, ids: readonly Uint32Array[]): Promise<readonly string[]>;
   /** Tokens of each text; a text with more than `limit` is told as limit + 1. */
   count(vocabulary: VocabularyName, texts: readonly string[], limit: number): Promise<readonly number[]>;
+  /**
+   * For each text, undefined where it has at most `limit` tokens; else consecutive pieces of it, none of more: all of them, or only
+   * the first.
+   */
+  cut(
+    vocabulary: VocabularyName,
+    texts: readonly string[],
+    limit: number,
+    pieces: "first" | "all",
+  ): Promise<readonly (readonly Cut[] | undefined)[]>;
   close(): void;
 }
 
@@ -76,6 +88,11 @@ export function createTokens(): Tokens {
       const done = await perform({ kind: "count", vocabulary, texts, limit });
       if (done.kind !== "count") throw mixedUp();
       return done.counts;
+    },
+    async cut(vocabulary, texts, limit, pieces) {
+      const done = await perform({ kind: "cut", vocabulary, texts, limit, pieces });
+      if (done.kind !== "cut") throw mixedUp();
+      return done.cuts;
     },
     close() {
       worker?.terminate();

@@ -77,3 +77,74 @@ function* piecesOf(text: string): Generator<string> {
       yield part.slice(start, start + PIECE_CHARACTERS);
   }
 }
+
+export interface Cut {
+  readonly text: string;
+  readonly tokens: number;
+}
+
+/**
+ * A text of more than `limit` tokens as consecutive pieces, none of more; undefined where it has no more than that.
+ * No character is cut in two, so a character of more tokens than the limit is a piece of its own that is over it.
+ */
+export function cutByTokens(
+  vocabulary: VocabularyName,
+  text: string,
+  limit: number,
+  pieces: "first" | "all",
+): Cut[] | undefined {
+  if (countTokens(vocabulary, text, limit) <= limit) return undefined;
+  const cuts: Cut[] = [];
+  for (let rest = text; rest !== "" && (pieces === "all" || cuts.length === 0); ) {
+    const head = headOf(vocabulary, rest, limit);
+    cuts.push(head);
+    rest = rest.slice(head.text.length);
+  }
+  return cuts;
+}
+
+/** Characters looked at for one piece: enough for everyday text, more where that was not enough. */
+const CHARACTERS_A_TOKEN = 8;
+
+function headOf(vocabulary: VocabularyName, text: string, limit: number): Cut {
+  for (let size = limit * CHARACTERS_A_TOKEN + 256; ; size *= 4) {
+    const window = text.slice(0, size);
+    const whole = window.length === text.length;
+    const cut = withinLimit(vocabulary, window, limit);
+    if (cut) return cut;
+    if (whole) return { text, tokens: countTokens(vocabulary, text, limit) };
+  }
+}
+
+/** The longest beginning of the text with at most `limit` tokens; undefined where that is all of it. */
+function withinLimit(vocabulary: VocabularyName, text: string, limit: number): Cut | undefined {
+  const ends = tokenEnds(vocabulary, text, limit + 1);
+  if (ends.length <= limit) return undefined;
+  const bytes = encoder.encode(text);
+  for (let count = limit; count > 0; count--) {
+    const end = ends[count - 1] ?? 0;
+    // A byte of the form 10xxxxxx goes on with the character before it.
+    if (((bytes[end] ?? 0) & 0xc0) === 0x80) continue;
+    const beginning = decoder.decode(bytes.subarray(0, end));
+    // Cut off from what followed, the last word can come to a token more.
+    const tokens = countTokens(vocabulary, beginning, limit);
+    if (tokens <= limit) return { text: beginning, tokens };
+  }
+  const [character = ""] = text;
+  return { text: character, tokens: limit };
+}
+
+/** Where each token ends, in bytes of UTF-8, up to so many tokens. */
+function tokenEnds(vocabulary: VocabularyName, text: string, most: number): number[] {
+  const ends: number[] = [];
+  let end = 0;
+  for (const piece of piecesOf(text)) {
+    for (const id of VOCABULARIES[vocabulary].encode(piece, AS_TEXT)) {
+      const word = WORDS[vocabulary][id];
+      end += word === undefined ? 0 : typeof word === "string" ? Buffer.byteLength(word) : word.length;
+      ends.push(end);
+      if (ends.length >= most) return ends;
+    }
+  }
+  return ends;
+}

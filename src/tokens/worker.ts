@@ -2,7 +2,7 @@
  * The Worker that tokenizes, so that no text, however hostile, holds up the event loop.
  * A new kind of job is a member of `Job` and a case here.
  */
-import { countTokens, decodeTokens, type VocabularyName } from "./vocabulary";
+import { type Cut, countTokens, cutByTokens, decodeTokens, type VocabularyName } from "./vocabulary";
 
 export type Job =
   | {
@@ -17,12 +17,21 @@ export type Job =
       readonly vocabulary: VocabularyName;
       readonly texts: readonly string[];
       readonly limit: number;
+    }
+  | {
+      readonly id: number;
+      readonly kind: "cut";
+      readonly vocabulary: VocabularyName;
+      readonly texts: readonly string[];
+      readonly limit: number;
+      readonly pieces: "first" | "all";
     };
 
 /** `texts[i]` is undefined where an id of array i is not in the vocabulary. */
 export type Done =
   | { readonly id: number; readonly kind: "decode"; readonly texts: readonly (string | undefined)[] }
-  | { readonly id: number; readonly kind: "count"; readonly counts: readonly number[] };
+  | { readonly id: number; readonly kind: "count"; readonly counts: readonly number[] }
+  | { readonly id: number; readonly kind: "cut"; readonly cuts: readonly (readonly Cut[] | undefined)[] };
 
 declare const self: Worker;
 
@@ -39,6 +48,12 @@ function perform(job: Job): Done {
         id: job.id,
         kind: "count",
         counts: job.texts.map((text) => countTokens(job.vocabulary, text, job.limit)),
+      };
+    case "cut":
+      return {
+        id: job.id,
+        kind: "cut",
+        cuts: job.texts.map((text) => cutByTokens(job.vocabulary, text, job.limit, job.pieces)),
       };
   }
 }

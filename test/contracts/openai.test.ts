@@ -24,7 +24,7 @@ const faulty = [
 ];
 const YAML = `${FAKE_YAML}
 ${faulty.map((word) => `  fake-${word}: { routes: [ { provider: fake } ] }`).join("\n")}
-  limited: { routes: [ { provider: fake, model: fake } ], max_input_tokens: 8192 }
+  limited: { routes: [ { provider: fake, model: fake } ], max_input_tokens: 8192, tokenizer: cl100k_base }
   fixed: { routes: [ { provider: fake, model: fake } ], dimensions: 16, dimensions_allowed: [ 4, 16 ] }
   matryoshka: { routes: [ { provider: fake, model: fake } ], dimensions_allowed: [ 16 ], dimensions_policy: truncate }
   "company/team/deployment": { routes: [ { provider: fake, model: fake-8 } ] }

@@ -5,21 +5,25 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { exactVector } from "../../plugins/fake";
-import { assemble, prove } from "../../src/assemble";
-import type { Answered, Part, Plan } from "../../src/domain";
+import { prove } from "../../src/assemble";
+import { collect } from "../../src/collect";
+import type { Answered, Embedded, Part, Plan } from "../../src/domain";
 import { GatewayError } from "../../src/errors";
 import type { KnownFacts } from "../../src/facts";
 import type { EmbedReply, IndexedVector } from "../../src/plugin";
-import { planFor, routeTo } from "./opened";
+import { resultOf } from "../../src/result";
+import { piecesOf, planFor, requestFor, routeTo } from "./opened";
 
 const SIZE = 8;
 const noUpstream = { embed: () => Promise.reject(new Error("No call in this test.")) };
 const partOf = (count: number, from = 0): Part => ({
-  inputs: Array.from({ length: count }, (_, i) => `text ${from + i}`),
-  places: Array.from({ length: count }, (_, i) => from + i),
+  pieces: piecesOf(
+    Array.from({ length: count }, (_, i) => `text ${from + i}`),
+    from,
+  ),
 });
 const rightVectors = (part: Part, size = SIZE): IndexedVector[] =>
-  part.inputs.map((input, index) => ({ index, values: exactVector(String(input), size) }));
+  part.pieces.map(({ input }, index) => ({ index, values: exactVector(String(input), size) }));
 
 interface Proving {
   readonly reply?: Partial<EmbedReply>;
@@ -33,7 +37,7 @@ function proved(part: Part, vectors: readonly IndexedVector[], changed: Proving 
     facts: { dimensions: SIZE, ...changed.facts },
   });
   const reply: EmbedReply = { vectors, tokens: 5, tokensSource: "provider", ...changed.reply };
-  return prove(reply, part, planFor(part.inputs, route, changed.plan), route);
+  return prove(reply, part, planFor([], route, { pieces: part.pieces, ...changed.plan }), route.targets[0]);
 }
 
 function refused(part: Part, vectors: readonly IndexedVector[], changed: Proving = {}): string {
@@ -142,8 +146,12 @@ describe("prove", () => {
   });
 
   test("a size that was asked for must have been made", () => {
-    refused(part, rightVectors(part, SIZE), { plan: { askedDimensions: 4, dimensions: 4 } });
-    const { vectors } = proved(part, rightVectors(part, 4), { plan: { askedDimensions: 4, dimensions: 4 } });
+    const asked = {
+      plan: { requestedDimensions: 4, dimensions: 4 },
+      facts: { dimensions_allowed: { min: 1, max: SIZE } },
+    };
+    refused(part, rightVectors(part, SIZE), asked);
+    const { vectors } = proved(part, rightVectors(part, 4), asked);
     expect(vectors[0]).toEqual(exactVector("text 0", 4));
   });
 });
@@ -223,44 +231,103 @@ describe("size and norm", () => {
   });
 });
 
-describe("assemble", () => {
-  const answered = (part: Part, changed: Partial<Answered> = {}): Answered => ({
-    part,
-    vectors: rightVectors(part).map(({ values }) => values),
-    tokens: 1,
-    tokensSource: "provider",
-    truncated: [],
-    averaged: [],
-    ...changed,
-  });
+describe("collect", () => {
+  const plannedFor = (count: number) =>
+    planFor(
+      partOf(count).pieces.map(({ input }) => input),
+      routeTo(noUpstream, "m"),
+    );
+  /** A part of a plan's own pieces, answered. */
+  const answered = (
+    plan: Plan,
+    from: number,
+    to: number,
+    changed: Partial<Answered> & { readonly values?: (place: number) => Float32Array } = {},
+  ): Answered => {
+    const pieces = plan.pieces.slice(from, to);
+    const { values = (place) => exactVector(`text ${place}`, SIZE), ...rest } = changed;
+    return {
+      part: { pieces },
+      provider: "p",
+      vectors: pieces.map(({ place }) => values(place)),
+      tokens: pieces.length,
+      tokensSource: "provider",
+      truncated: [],
+      averaged: [],
+      ...rest,
+    };
+  };
+  /** By place, once every part was added. */
+  function collected(plan: Plan, parts: readonly Answered[]): readonly Embedded[] {
+    const collection = collect(plan);
+    const all = new Map<number, Embedded>();
+    for (const part of parts) for (const [place, one] of collection.add(part)) all.set(place, one);
+    collection.assertComplete();
+    return [...all].sort(([a], [b]) => a - b).map(([, one]) => one);
+  }
 
   test("parts in any order come together in the request's", () => {
-    const answers = [answered(partOf(2, 3)), answered(partOf(3)), answered(partOf(1, 5))];
+    const plan = plannedFor(6);
+    const answers = [answered(plan, 3, 5), answered(plan, 0, 3), answered(plan, 5, 6)];
     fc.assert(
       fc.property(fc.shuffledSubarray(answers, { minLength: 3 }), (given) => {
-        const { vectors, tokens } = assemble(given, 6);
-        expect(vectors).toEqual(rightVectors(partOf(6)).map(({ values }) => values));
-        expect(tokens).toBe(3);
+        const embedded = collected(plan, given);
+        expect(embedded.map(({ values }) => values)).toEqual(
+          rightVectors(partOf(6)).map(({ values }) => values),
+        );
+        expect(embedded.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(6);
       }),
     );
   });
 
-  test.each([
-    ["a part that is missing", [answered(partOf(2))], 3],
-    ["a part that is there twice", [answered(partOf(2)), answered(partOf(2))], 2],
-    ["a place beyond the request", [answered(partOf(2, 1))], 2],
-    ["a vector too few", [answered(partOf(2), { vectors: [exactVector("a", SIZE)] })], 2],
-    ["two sizes", [answered(partOf(1)), answered(partOf(1, 1), { vectors: [exactVector("a", 3)] })], 2],
-  ])("%s is our own fault and never an answer", (_, answers, count) => {
-    expect(() => assemble(answers, count)).toThrow("lost track");
+  test("each input is handed on with the part that completes it", () => {
+    const plan = planFor([], routeTo(noUpstream, "m"), {
+      pieces: [
+        { input: "a", place: 0, weight: 1 },
+        { input: "b", place: 1, weight: 3 },
+        { input: "c", place: 1, weight: 1 },
+      ],
+    });
+    const [x, y] = [Float32Array.of(1, 0), Float32Array.of(0, 1)];
+    const collection = collect(plan);
+    const first = collection.add(answered(plan, 0, 2, { values: () => x, tokens: 4 }));
+    expect([...first.keys()]).toEqual([0]);
+    expect(() => collection.assertComplete()).toThrow("lost track");
+    const second = collection.add(answered(plan, 2, 3, { values: () => y, tokens: 1 }));
+    const averaged = second.get(1);
+    // Three tokens one way and one the other.
+    expect(averaged?.values[0]).toBeCloseTo(3 / Math.sqrt(10), 6);
+    expect(averaged?.values[1]).toBeCloseTo(1 / Math.sqrt(10), 6);
+    expect(averaged).toMatchObject({ averaged: true, truncated: false, tokens: 3 });
+    expect(first.get(0)).toMatchObject({ averaged: false, tokens: 2 });
+    collection.assertComplete();
+  });
+
+  const OURS: readonly (readonly [string, (plan: Plan) => readonly Answered[]])[] = [
+    ["a part that is missing", (plan) => [answered(plan, 0, 1)]],
+    ["a part that is there twice", (plan) => [answered(plan, 0, 2), answered(plan, 0, 2)]],
+    ["a piece of another plan", () => [answered(plannedFor(2), 0, 2)]],
+    ["a vector too few", (plan) => [answered(plan, 0, 2, { vectors: [exactVector("a", SIZE)] })]],
+    [
+      "two sizes",
+      (plan) => [answered(plan, 0, 1), answered(plan, 1, 2, { values: () => exactVector("a", 3) })],
+    ],
+  ];
+  test.each(OURS)("%s is our own fault and never an answer", (_, parts) => {
+    const plan = plannedFor(2);
+    expect(() => collected(plan, parts(plan))).toThrow("lost track");
   });
 
   test("a sum of tokens is told by its weakest source", () => {
-    const sourceOf = (...sources: Answered["tokensSource"][]) =>
-      assemble(
-        sources.map((tokensSource, place) => answered(partOf(1, place), { tokensSource })),
-        sources.length,
-      ).tokensSource;
+    const sourceOf = (...sources: Answered["tokensSource"][]) => {
+      const plan = plannedFor(sources.length);
+      const embedded = collected(
+        plan,
+        sources.map((tokensSource, place) => answered(plan, place, place + 1, { tokensSource })),
+      );
+      const fresh = new Set(embedded.keys());
+      return resultOf({ embedded, fresh }, requestFor(sources)).tokensSource;
+    };
     expect(sourceOf("provider", "provider")).toBe("provider");
     expect(sourceOf("provider", "header")).toBe("header");
     expect(sourceOf("counted", "header")).toBe("counted");

@@ -2,13 +2,22 @@
  * An opened plugin behind a real `Route`, for tests that start below the HTTP door: the same execute and assemble as a request gets.
  * A new member of `Route` or `ConfiguredUpstream` gets its plain default here.
  */
-import { assemble } from "../../src/assemble";
-import type { ConfiguredUpstream, EmbedRequest, Plan, Result, Route, Run } from "../../src/domain";
-import { execute } from "../../src/execute";
+import { collect } from "../../src/collect";
+import type {
+  ConfiguredUpstream,
+  Embedded,
+  EmbedRequest,
+  Piece,
+  Plan,
+  Result,
+  Route,
+  Run,
+} from "../../src/domain";
+import { execute } from "../../src/execute/execute";
 import { completeFacts, type KnownFacts } from "../../src/facts";
 import type { Outside } from "../../src/outside";
-import { split } from "../../src/plan";
 import type { Input, Upstream } from "../../src/plugin";
+import { resultOf } from "../../src/result";
 import { createGate } from "../../src/upstream/gate";
 
 export function routeTo(
@@ -19,25 +28,32 @@ export function routeTo(
     provider,
   }: { readonly facts?: KnownFacts; readonly provider?: Partial<ConfiguredUpstream> | undefined } = {},
 ): Route {
+  const known = completeFacts(upstream.describe?.(model), facts);
   return {
     id: model,
     space: model,
-    facts: completeFacts(upstream.describe?.(model), facts),
-    target: {
-      model,
-      provider: {
-        name: "upstream",
-        pluginId: "upstream",
-        upstream,
-        accepts: () => undefined,
-        fieldNames: [],
-        countsTokens: false,
-        gate: createGate(8),
-        timeoutMs: 1_000,
-        retries: 0,
-        ...provider,
+    facts: known,
+    targets: [
+      {
+        model,
+        facts: known,
+        group: 0,
+        weight: 1,
+        provider: {
+          name: "upstream",
+          pluginId: "upstream",
+          upstream,
+          accepts: () => undefined,
+          fieldNames: [],
+          isIndivisible: () => false,
+          countsTokens: false,
+          gate: createGate(8),
+          timeoutMs: 1_000,
+          retries: 0,
+          ...provider,
+        },
       },
-    },
+    ],
   };
 }
 
@@ -55,19 +71,32 @@ export function requestFor(inputs: readonly Input[], changed: Partial<EmbedReque
   };
 }
 
+export function piecesOf(inputs: readonly Input[], from = 0): Piece[] {
+  return inputs.map((input, i) => ({ input, place: from + i, weight: 1 }));
+}
+
 export function planFor(inputs: readonly Input[], route: Route, changed: Partial<Plan> = {}): Plan {
   return {
-    parts: split(inputs, route.facts),
+    pieces: piecesOf(inputs),
+    requestedDimensions: undefined,
     dimensions: route.facts.dimensions,
-    askedDimensions: undefined,
     decodedWith: undefined,
     longInput: route.facts.long_input,
+    indivisible: false,
+    truncated: [],
     ...changed,
   };
 }
 
 export function runUnder(signal: AbortSignal = new AbortController().signal): Run {
-  return { requestId: "req_test", startedAt: 0, startedMonotonic: 0, signal, tally: { tokens: 0 } };
+  return {
+    requestId: "req_test",
+    startedAt: 0,
+    startedMonotonic: 0,
+    signal,
+    attemptsMax: 4,
+    tally: { tokens: 0, providers: new Set() },
+  };
 }
 
 /** What a request for these inputs is answered, or the error that it ends in. */
@@ -77,6 +106,13 @@ export async function answerThrough(
   outside: Outside,
   { run = runUnder(), plan = planFor(inputs, route) }: { readonly run?: Run; readonly plan?: Plan } = {},
 ): Promise<Result> {
-  const answers = await execute(requestFor(inputs), route, plan, run, outside);
-  return assemble(answers, inputs.length);
+  const request = requestFor(inputs);
+  const collection = collect(plan);
+  const embedded = new Map<number, Embedded>();
+  await execute(request, route, plan, run, outside, (answered) => {
+    for (const [place, one] of collection.add(answered)) embedded.set(place, one);
+  });
+  collection.assertComplete();
+  const inOrder = [...embedded].sort(([a], [b]) => a - b).map(([, one]) => one);
+  return resultOf({ embedded: inOrder, fresh: new Set(embedded.keys()) }, request);
 }

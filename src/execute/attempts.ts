@@ -1,78 +1,34 @@
 /**
- * Step 4: the calls. Each part goes upstream on its own: bounded by the provider's gate, timed, proved, tried again where the kind
- * of error says that this may help. One part that fails for good ends the others.
+ * One part's calls: bounded by the provider's gate, timed, proved, tried again where the kind of error says that this may help.
+ * What a failure means is in src/errors.ts; how long to wait before the next call is here.
  */
-import { prove } from "./assemble";
-import type { Answered, EmbedRequest, Part, Plan, Route, Run } from "./domain";
-import { asGatewayError, GatewayError } from "./errors";
-import type { Outside } from "./outside";
-import type { EmbedCall, EmbedReply } from "./plugin";
-import { countOf } from "./tokens/count";
+import { prove } from "../assemble";
+import { dimensionsToAsk } from "../dimensions";
+import type { Answered, Part, Target } from "../domain";
+import { asGatewayError, GatewayError } from "../errors";
+import type { EmbedCall, EmbedReply } from "../plugin";
+import { countOf } from "../tokens/count";
+import type { Needs, Work } from "./execute";
 
-type Needs = Pick<Outside, "sleep" | "random" | "log">;
-
-/**
- * @returns what was proved, in no particular order; every input of the plan is in exactly one
- * @throws GatewayError of the first part that failed for good, `input` being the place in the request
- */
-export async function execute(
-  request: EmbedRequest,
-  route: Route,
-  plan: Plan,
-  run: Run,
-  outside: Needs,
-): Promise<readonly Answered[]> {
-  const siblings = new AbortController();
-  const signal = AbortSignal.any([run.signal, siblings.signal]);
-  const answerPart = async (part: Part): Promise<Answered[]> => {
-    try {
-      return [await attempts(request, route, plan, part, run, signal, outside)];
-    } catch (thrown) {
-      const error = asGatewayError(thrown);
-      // The provider counts tokens otherwise than we do: half of it may pass.
-      if (error.kind === "too_many_tokens" && part.inputs.length > 1)
-        return (await Promise.all(halves(part).map(answerPart))).flat();
-      throw error;
-    }
-  };
-  try {
-    return (await Promise.all(plan.parts.map(answerPart))).flat();
-  } catch (error) {
-    siblings.abort(error);
-    throw error;
-  }
-}
-
-function halves(part: Part): [Part, Part] {
-  const middle = Math.ceil(part.inputs.length / 2);
-  return [
-    { inputs: part.inputs.slice(0, middle), places: part.places.slice(0, middle) },
-    { inputs: part.inputs.slice(middle), places: part.places.slice(middle) },
-  ];
-}
-
-/** Calls for one part over all retries: a failing request must not become a storm at a provider that is down. */
-const ATTEMPTS_MAX = 4;
 /** A provider that wants to be left alone for longer is not waited for: its word goes on to the caller. */
 const RETRY_AFTER_MS_MAX = 60_000;
 
-async function attempts(
-  request: EmbedRequest,
-  route: Route,
-  plan: Plan,
-  part: Part,
-  run: Run,
-  signal: AbortSignal,
-  outside: Needs,
-): Promise<Answered> {
-  const { provider } = route.target;
-  const last = Math.min(provider.retries + 1, ATTEMPTS_MAX);
+/**
+ * @throws GatewayError once no further attempt would help; `input` is the place in the request
+ */
+export async function attempts(work: Work, target: Target, part: Part): Promise<Answered> {
+  const { plan, run, signal, outside } = work;
+  const { provider } = target;
+  // A failing request must not become a storm at a provider that is down.
+  const last = Math.min(provider.retries + 1, run.attemptsMax);
   for (let attempt = 1; ; attempt++) {
     try {
-      const reply = await once(request, route, plan, part, signal, outside);
+      const reply = await once(work, target, part);
       // The provider has counted it, whether its answer is of use or not.
-      run.tally.tokens += countOf(reply, part.inputs).tokens;
-      return prove(reply, part, plan, route);
+      run.tally.tokens += countOf(reply, inputsOf(part)).tokens;
+      const answered = prove(reply, part, plan, target);
+      run.tally.providers.add(provider.name);
+      return answered;
     } catch (thrown) {
       if (signal.aborted) throw asGatewayError(signal.reason);
       const error = inRequest(asProviderError(thrown, provider.name, outside), part);
@@ -90,27 +46,21 @@ async function attempts(
 }
 
 /** One call, inside the provider's gate and within one attempt's time. */
-async function once(
-  request: EmbedRequest,
-  route: Route,
-  plan: Plan,
-  part: Part,
-  signal: AbortSignal,
-  outside: Needs,
-): Promise<EmbedReply> {
-  const { provider, model } = route.target;
+async function once(work: Work, target: Target, part: Part): Promise<EmbedReply> {
+  const { request, plan, signal, outside } = work;
+  const { provider, model, facts } = target;
   await provider.gate.enter(signal);
   const attempt = new AbortController();
   const over = AbortSignal.any([signal, attempt.signal]);
   const call: EmbedCall = {
     model,
-    inputs: part.inputs,
-    dimensions: plan.askedDimensions,
+    inputs: inputsOf(part),
+    dimensions: dimensionsToAsk(plan.requestedDimensions, facts),
     user: request.user,
     fields: request.fields,
     extraBody: request.extraBody,
     longInput: plan.longInput,
-    wireEncoding: route.facts.wire_encoding,
+    wireEncoding: facts.wire_encoding,
     signal: over,
   };
   const timer = new AbortController();
@@ -129,6 +79,8 @@ async function once(
     provider.gate.leave();
   }
 }
+
+const inputsOf = ({ pieces }: Part) => pieces.map(({ input }) => input);
 
 function rejectionBy(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
@@ -152,7 +104,7 @@ function asProviderError(thrown: unknown, provider: string, outside: Needs): Gat
 function inRequest(error: GatewayError, part: Part): GatewayError {
   const { kind, message, field, input, retryAfterMs, cause } = error;
   if (input === undefined) return error;
-  return new GatewayError(kind, message, { field, input: part.places[input], retryAfterMs, cause });
+  return new GatewayError(kind, message, { field, input: part.pieces[input]?.place, retryAfterMs, cause });
 }
 
 /** Exponential with full jitter above a quarter of it; a provider's own word on when to come back is obeyed. */

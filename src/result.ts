@@ -1,0 +1,60 @@
+/**
+ * Step 7: from what came of each input to what the request is answered: its vectors in order, its tokens, and what to tell beside them.
+ * A new thing to tell of an answer is a line of `answerHeaders`.
+ */
+import type { EmbedRequest, Plan, Result, Route, TokensSource } from "./domain";
+import { GatewayError } from "./errors";
+import type { Recalled } from "./recall";
+
+/** @throws GatewayError internal when an input has no vector of its own: a fault of ours that must not become a wrong vector */
+export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): Result {
+  const size = embedded[0]?.values.length;
+  if (embedded.length !== request.inputs.length || embedded.some(({ values }) => values.length !== size)) {
+    throw new GatewayError("internal", "The gateway lost track of which vector belongs to which input.");
+  }
+  let tokens = 0;
+  let tokensOfHits = 0;
+  const truncated: number[] = [];
+  const averaged: number[] = [];
+  for (const [place, one] of embedded.entries()) {
+    tokens += one.tokens;
+    if (!fresh.has(place)) tokensOfHits += one.tokens;
+    if (one.truncated) truncated.push(place);
+    if (one.averaged) averaged.push(place);
+  }
+  return {
+    vectors: embedded.map(({ values }) => values),
+    tokens,
+    tokensSource: weakest(embedded.map(({ tokensSource }) => tokensSource)),
+    truncated,
+    averaged,
+    cacheHits: embedded.length - fresh.size,
+    tokensOfHits,
+  };
+}
+
+/** A sum is as good as its worst part. */
+function weakest(sources: readonly TokensSource[]): TokensSource {
+  const order: readonly TokensSource[] = ["estimated", "counted", "header", "provider"];
+  return order.find((source) => sources.includes(source)) ?? "estimated";
+}
+
+/** @param planned undefined where no provider was asked */
+export function answerHeaders(
+  route: Route,
+  result: Result,
+  providers: ReadonlySet<string>,
+  planned: Plan | undefined,
+  cacheNote: string | undefined,
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    "x-embedding-space": `${route.space}@${result.vectors[0]?.length ?? 0}`,
+  };
+  if (providers.size > 0) headers["x-embedgate-provider"] = [...providers].join(", ");
+  if (cacheNote !== undefined) headers["x-embedgate-cache"] = cacheNote;
+  if (result.truncated.length > 0) headers["x-embedgate-truncated"] = result.truncated.join(",");
+  if (result.averaged.length > 0) headers["x-embedgate-averaged"] = result.averaged.join(",");
+  if (planned?.decodedWith !== undefined) headers["x-embedgate-decoded"] = planned.decodedWith;
+  if (result.tokensSource === "estimated") headers["x-embedgate-usage"] = "estimated";
+  return headers;
+}

@@ -1,0 +1,119 @@
+/**
+ * Inputs that are longer than the model takes, found before anything is sent and treated as `long_input` says: refused, cut to the
+ * limit, or taken to pieces that are averaged afterwards. What is done is always told. A further policy is a case of `treated`.
+ */
+import type { Piece, Route } from "../domain";
+import { GatewayError } from "../errors";
+import type { Input } from "../plugin";
+import type { Cut, Tokens } from "./tokens";
+
+/** Where no vocabulary is known: no model in use needs more tokens than one for every two bytes of a text of many words. */
+const BYTES_A_TOKEN = 2;
+
+interface Fitted {
+  readonly pieces: readonly Piece[];
+  /** Places in the request. */
+  readonly truncated: readonly number[];
+}
+
+/** @throws GatewayError input_too_long, with the place of the input */
+export async function fitted(asked: readonly Piece[], route: Route, tokens: Tokens): Promise<Fitted> {
+  const { facts, targets } = route;
+  const limit = facts.max_input_tokens;
+  if (limit === undefined || targets.every(({ provider }) => provider.countsTokens)) {
+    return { pieces: asked, truncated: [] };
+  }
+  const cuts = await cutTooLong(asked, limit, route, tokens);
+  const pieces: Piece[] = [];
+  const truncated: number[] = [];
+  for (const piece of asked) {
+    const cut = cuts.get(piece.place);
+    if (cut === undefined) pieces.push(piece);
+    else if (facts.long_input === "reject") throw tooLong(piece, limit, route);
+    else if (facts.long_input === "truncate") {
+      pieces.push({ ...piece, input: cut[0]?.input ?? piece.input });
+      truncated.push(piece.place);
+    } else pieces.push(...cut.map(({ input, tokens: weight }) => ({ input, place: piece.place, weight })));
+  }
+  return { pieces, truncated };
+}
+
+interface Slice {
+  readonly input: Input;
+  readonly tokens: number;
+}
+
+/** By place: the inputs over the limit, cut into consecutive pieces within it; where they are refused, whatever stands for them. */
+async function cutTooLong(
+  asked: readonly Piece[],
+  limit: number,
+  { facts }: Route,
+  tokens: Tokens,
+): Promise<ReadonlyMap<number, readonly Slice[]>> {
+  const cuts = new Map<number, readonly Slice[]>();
+  const doubtful: { place: number; text: string }[] = [];
+  for (const { input, place } of asked) {
+    if (typeof input !== "string") {
+      if (input.length > limit) cuts.set(place, idSlices(input, limit));
+      // A token is at least one byte of UTF-8: only a text of more bytes than that can be over the limit.
+    } else if (Buffer.byteLength(input) > limit) doubtful.push({ place, text: input });
+  }
+  if (facts.tokenizer === undefined) {
+    for (const { place, text } of doubtful) {
+      if (Buffer.byteLength(text) <= limit * BYTES_A_TOKEN) continue;
+      if (facts.long_input === "reject" && facts.uncounted === "send") continue;
+      cuts.set(place, byteSlices(text, limit * BYTES_A_TOKEN));
+    }
+    return cuts;
+  }
+  if (doubtful.length === 0) return cuts;
+  const most = facts.long_input === "average" ? "all" : "first";
+  const found = await tokens.cut(
+    facts.tokenizer,
+    doubtful.map(({ text }) => text),
+    limit,
+    most,
+  );
+  for (const [i, { place }] of doubtful.entries()) {
+    const cut = found[i];
+    if (cut !== undefined) cuts.set(place, cut.map(asSlice));
+  }
+  return cuts;
+}
+
+const asSlice = ({ text, tokens }: Cut): Slice => ({ input: text, tokens });
+
+function idSlices(ids: Uint32Array, limit: number): Slice[] {
+  const slices: Slice[] = [];
+  for (let start = 0; start < ids.length; start += limit) {
+    const input = ids.subarray(start, start + limit);
+    slices.push({ input, tokens: input.length });
+  }
+  return slices;
+}
+
+/** Consecutive pieces of at most so many bytes, none of which cuts a character in two. */
+export function byteSlices(text: string, bytesMax: number): Slice[] {
+  const bytes = Buffer.from(text, "utf8");
+  const slices: Slice[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    let end = Math.min(bytes.length, start + Math.max(4, bytesMax));
+    // A byte of the form 10xxxxxx goes on with the character before it.
+    while (end < bytes.length && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+    slices.push({ input: bytes.toString("utf8", start, end), tokens: end - start });
+    start = end;
+  }
+  return slices;
+}
+
+function tooLong({ input, place }: Piece, limit: number, route: Route): GatewayError {
+  const { facts } = route;
+  const advice =
+    "Send it in shorter pieces, or set long_input: truncate or average for the model in the routing file.";
+  const uncounted = typeof input === "string" && facts.tokenizer === undefined;
+  const count = typeof input === "string" ? `more than ${limit} tokens` : `${input.length} tokens`;
+  const size = uncounted
+    ? `${Buffer.byteLength(input)} bytes can be more than ${limit} tokens (nobody knows this model's vocabulary here), and the model '${route.id}' takes no more`
+    : `${count}, but the model '${route.id}' takes at most ${limit} in one input`;
+  return new GatewayError("input_too_long", `${size}. ${advice}`, { input: place });
+}
