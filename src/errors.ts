@@ -46,6 +46,7 @@ const KINDS = {
   no_key: { status: 401, type: request, code: "invalid_api_key", retry: false, fallBack: false },
   wrong_key: { status: 401, type: request, code: "invalid_api_key", retry: false, fallBack: false },
   forbidden: { status: 403, type: request, code: "forbidden", retry: false, fallBack: false },
+  space_mismatch: { status: 409, type: request, code: "space_mismatch", retry: false, fallBack: false },
   unknown_model: { status: 404, type: request, code: "model_not_found", retry: false, fallBack: false },
   unknown_path: { status: 404, type: request, code: "unknown_url", retry: false, fallBack: false },
   wrong_method: { status: 405, type: request, code: "method_not_allowed", retry: false, fallBack: false },
@@ -75,6 +76,14 @@ const KINDS = {
   // The request's own time is over: no attempt is left in it.
   deadline: { status: 504, type: server, code: "upstream_timeout", retry: false, fallBack: false },
   malformed: { status: 502, type: server, code: "upstream_malformed", retry: true, fallBack: true },
+  // No way to the model is known to lie in its space.
+  space_out_of_service: {
+    status: 503,
+    type: server,
+    code: "space_out_of_service",
+    retry: false,
+    fallBack: false,
+  },
   // What we did.
   database_unavailable: {
     status: 503,

@@ -141,7 +141,7 @@ function routeOf(
       catalogueFacts(provider.pluginId, model),
       entry.facts,
     );
-    targets.push({ provider, model, facts, group, weight: route.weight ?? 1 });
+    targets.push({ provider, model, facts, group, weight: route.weight ?? 1, mayServe: () => true });
   }
   const [first, ...others] = targets;
   if (!first) return undefined;

@@ -39,6 +39,7 @@ export function routeTo(
         facts: known,
         group: 0,
         weight: 1,
+        mayServe: () => true,
         provider: {
           name: "upstream",
           pluginId: "upstream",
