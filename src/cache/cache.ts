@@ -5,7 +5,7 @@
 import { CacheSection } from "../config/schema";
 import type { Outside } from "../outside";
 import { type Disk, openDisk } from "./disk";
-import { type CacheEntry, type CacheKey, refuseUnsound } from "./entry";
+import { type CacheEntry, type CacheKey, copyOf, refuseUnsound } from "./entry";
 import { type Flights, openFlights } from "./flights";
 import { openMemory } from "./memory";
 
@@ -92,7 +92,8 @@ export function openCache(config: CacheSection | false, { path, outside }: Cache
           const entry = onDisk.get(key);
           if (entry === undefined || found[place] !== undefined) continue;
           memory.keep(key, entry);
-          found[place] = entry;
+          // A key that is asked for twice is answered twice.
+          found[place] = copyOf(entry);
         }
       }
       const missing = found.filter((entry) => entry === undefined).length;

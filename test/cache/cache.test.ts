@@ -1,0 +1,236 @@
+/**
+ * The cache as the spine sees it: memory over disk, sizes that a reload changes, statistics, and its place beside the database.
+ * The model test at the end compares it with a plain Map; a new operation of `Cache` is a new step there.
+ */
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { type Cache, openCache } from "../../src/cache/cache";
+import type { CacheEntry, CacheKey } from "../../src/cache/entry";
+import { fakeOutside } from "../fake-outside";
+import { openGateway } from "../gateway";
+import { entry, keyOf, written } from "./made";
+import { MEGABYTE, onDisk } from "./on-disk";
+
+const one = (number: number, dimensions?: number): [CacheKey, CacheEntry] => [
+  keyOf(number),
+  entry(number, dimensions),
+];
+const findOne = (cache: Cache, number: number) => cache.find([keyOf(number)])[0];
+
+describe("the cache", () => {
+  test("answers each key in its place, found or not, and counts both", () => {
+    const { outside } = fakeOutside();
+    const cache = openCache({}, { path: undefined, outside });
+    cache.keep(new Map([one(1), one(2)]));
+    const found = cache.find([1, 3, 2, 1].map(keyOf));
+    expect(found.map(written)).toEqual([entry(1), undefined, entry(2), entry(1)].map(written));
+    expect(cache.stats()).toMatchObject({ hits: 3, misses: 1, memoryEntries: 2, diskOn: false });
+  });
+
+  test("keeps all of a request's vectors, or none when one of them is unsound", () => {
+    const { outside } = fakeOutside();
+    const cache = openCache({}, { path: undefined, outside });
+    const unsound = { ...entry(2), values: Float32Array.of(1, Number.NaN) };
+    expect(() => cache.keep(new Map([one(1), [keyOf(2), unsound]]))).toThrow("not finite");
+    expect(findOne(cache, 1)).toBeUndefined();
+  });
+
+  test("that is off finds nothing and counts nothing; flights go on, and the unsound is still refused", () => {
+    const { outside } = fakeOutside();
+    const cache = openCache(false, { path: undefined, outside });
+    cache.keep(new Map([one(1)]));
+    expect(findOne(cache, 1)).toBeUndefined();
+    expect(cache.stats()).toMatchObject({ hits: 0, misses: 0, memoryBytes: 0, memoryEntries: 0 });
+    const leader = cache.flights.board([keyOf(1)]);
+    expect(cache.flights.board([keyOf(1)]).joins).toEqual([keyOf(1)]);
+    leader.leave();
+    expect(() => cache.keep(new Map([[keyOf(1), { ...entry(1), tokens: -1 }]]))).toThrow("token count");
+  });
+
+  test("what memory let go is found on disk, and is in memory again", async () => {
+    await using place = onDisk();
+    const cache = openCache(
+      { memory_mb: 1, disk_mb: 16 },
+      { path: place.path, outside: place.clock.outside },
+    );
+    for (let number = 0; number < 400; number++) cache.keep(new Map([one(number, 1_536)]));
+    expect(cache.stats().memoryEntries).toBeLessThan(200);
+    await place.clock.advance(2_000);
+    expect(written(findOne(cache, 0))).toEqual(written(entry(0, 1_536)));
+    const beside = place.beside();
+    beside.run("DELETE FROM entries");
+    expect(written(findOne(cache, 0))).toEqual(written(entry(0, 1_536)));
+    expect(findOne(cache, 1)).toBeUndefined();
+    await place.clock.until(cache.close());
+  });
+
+  test("with a bound of 0 for memory lives on disk alone", async () => {
+    await using place = onDisk();
+    const cache = openCache({ memory_mb: 0, disk_mb: 4 }, { path: place.path, outside: place.clock.outside });
+    cache.keep(new Map([one(1)]));
+    expect(written(findOne(cache, 1))).toEqual(written(entry(1)));
+    expect(cache.stats()).toMatchObject({ memoryBytes: 0, diskOn: true });
+    await place.clock.until(cache.close());
+  });
+
+  test("a disk cache without a folder is told of, and memory works", () => {
+    const { outside, logs } = fakeOutside();
+    const cache = openCache({ disk_mb: 4 }, { path: undefined, outside });
+    expect(logs.map(({ message }) => message)).toEqual(["the disk cache is off"]);
+    cache.keep(new Map([one(1)]));
+    expect(findOne(cache, 1)).toBeDefined();
+  });
+
+  test("takes other sizes while it serves, keeping what fits", async () => {
+    await using place = onDisk();
+    const cache = openCache({ memory_mb: 4, disk_mb: 0 }, { path: place.path, outside: place.clock.outside });
+    for (let number = 0; number < 400; number++) cache.keep(new Map([one(number, 1_536)]));
+    cache.apply({ memory_mb: 1, disk_mb: 4 });
+    expect(cache.stats().memoryBytes).toBeLessThanOrEqual(MEGABYTE);
+    expect(findOne(cache, 399)).toBeDefined();
+    cache.keep(new Map([one(1_000)]));
+    // Before it is written: closing what is replaced writes it, and the next opening reads it there.
+    cache.apply({ memory_mb: 0, disk_mb: 2 });
+    await place.clock.advance(1_000);
+    expect(written(findOne(cache, 1_000))).toEqual(written(entry(1_000)));
+    cache.apply(false);
+    expect(findOne(cache, 1_000)).toBeUndefined();
+    expect(cache.stats()).toMatchObject({ memoryBytes: 0, diskOn: false });
+    await place.clock.until(cache.close());
+    expect(place.warnings()).toEqual([]);
+    expect(place.clock.sleeping()).toEqual([]);
+  });
+});
+
+describe("in the gateway", () => {
+  const YAML = `
+cache: { disk_mb: 4 }
+providers:
+  fake: { plugin: fake, timeout_ms: 1000 }
+models:
+  fake: { routes: [ { provider: fake } ] }
+`;
+
+  test("its file lies beside the database, and what it holds is written when the gateway closes", async () => {
+    await using opened = await openGateway({ yaml: YAML });
+    const path = `${opened.gateway.config().database.path}-cache`;
+    expect(existsSync(path)).toBe(true);
+    opened.gateway.cache.keep(new Map([one(1)]));
+    await opened.gateway.close();
+    const { outside, until } = fakeOutside();
+    const after = openCache({ disk_mb: 4 }, { path, outside });
+    expect(written(findOne(after, 1))).toEqual(written(entry(1)));
+    await until(after.close());
+  });
+
+  test("a database in memory has no disk cache beside it", async () => {
+    await using opened = await openGateway({ yaml: `database: "sqlite::memory:"\n${YAML}` });
+    expect(opened.gateway.cache.stats().diskOn).toBe(false);
+    expect(existsSync(join(opened.folder, ":memory:-cache"))).toBe(false);
+    expect(opened.logs.map(({ message }) => message)).toContain("the disk cache is off");
+  });
+
+  test("a reload changes its sizes at once", async () => {
+    await using opened = await openGateway({ yaml: YAML });
+    const { gateway } = opened;
+    gateway.cache.keep(new Map([one(1)]));
+    expect(gateway.reload({ ...gateway.config(), cache: false })).toEqual([]);
+    expect(findOne(gateway.cache, 1)).toBeUndefined();
+    gateway.reload({ ...gateway.config(), cache: { memory_mb: 1 } });
+    gateway.cache.keep(new Map([one(2)]));
+    expect(findOne(gateway.cache, 2)).toBeDefined();
+  });
+});
+
+describe("compared with a plain Map", () => {
+  const KEYS = 60;
+  const places = fc.array(fc.nat(KEYS - 1), { minLength: 1, maxLength: 12, size: "max" });
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ does: fc.constant("find" as const), places }) },
+    { weight: 6, arbitrary: fc.record({ does: fc.constant("keep" as const), places }) },
+    { weight: 3, arbitrary: fc.record({ does: fc.constant("wait" as const), ms: fc.nat(2_000) }) },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant("restart" as const) }) },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant("resize" as const), mb: fc.nat(3) }) },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant("turn off and on" as const) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ does: fc.constant("damage" as const), at: fc.nat(400), key: fc.nat(KEYS - 1) }),
+    },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant("lock" as const), ms: fc.nat(7_000) }) },
+  );
+
+  // Of two vectors kept under one key either is right: both were proved to be that input's. The disk may be behind memory.
+  test("whatever happens, a found vector was kept under its key, and what was just kept is what is found", async () => {
+    let hits = 0;
+    let misses = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 80, size: "max" }), async (steps) => {
+        await using place = onDisk();
+        const { clock } = place;
+        const opening = { path: place.path, outside: clock.outside };
+        const open = () => openCache({ memory_mb: 1, disk_mb: 1 }, opening);
+        let cache = open();
+        const model = new Map<CacheKey, unknown[]>();
+        let memoryOn = true;
+        let kept = 0;
+        for (const each of steps) {
+          if (each.does === "find") {
+            const keys = each.places.map(keyOf);
+            for (const [i, found] of cache.find(keys).entries()) {
+              if (found === undefined) {
+                misses++;
+                continue;
+              }
+              hits++;
+              expect(model.get(keys[i] ?? "") ?? []).toContainEqual(written(found));
+              // What is done with it is nobody else's.
+              found.values.fill(0);
+            }
+          } else if (each.does === "keep") {
+            const entries = new Map(
+              each.places.map((name) => [keyOf(name), entry(kept++, 3_000 + (name % 50))] as const),
+            );
+            cache.keep(entries);
+            const now = memoryOn ? cache.find([...entries.keys()]) : [...entries.values()];
+            expect(now.map(written)).toEqual([...entries.values()].map(written));
+            for (const [key, given] of entries) {
+              model.set(key, [...(model.get(key) ?? []), written(given)]);
+            }
+            for (const given of entries.values()) given.values.fill(7);
+          } else if (each.does === "wait") {
+            await clock.advance(each.ms);
+          } else if (each.does === "restart") {
+            await clock.until(cache.close());
+            cache = open();
+            memoryOn = true;
+          } else if (each.does === "resize") {
+            memoryOn = each.mb % 2 === 1;
+            cache.apply({ memory_mb: each.mb % 2, disk_mb: each.mb });
+          } else if (each.does === "turn off and on") {
+            cache.apply(false);
+            cache.apply({ memory_mb: 1, disk_mb: 1 });
+            memoryOn = true;
+          } else if (!existsSync(place.path)) {
+            // Only a file that is there can be damaged or locked.
+          } else if (each.does === "damage") {
+            const beside = place.beside();
+            const turned = `substr(row, 1, ${each.at}) || x'5a' || substr(row, ${each.at + 2})`;
+            beside.run(`UPDATE entries SET row = CAST(${turned} AS BLOB) WHERE key = x'${keyOf(each.key)}'`);
+          } else {
+            const beside = place.beside();
+            beside.run("BEGIN IMMEDIATE");
+            await clock.advance(each.ms);
+            beside.run("ROLLBACK");
+          }
+        }
+        await clock.until(cache.close());
+        expect(clock.sleeping()).toEqual([]);
+      }),
+      { numRuns: 60, seed: 20_270_115 },
+    );
+    expect(hits).toBeGreaterThan(1_000);
+    expect(misses).toBeGreaterThan(1_000);
+  });
+});
