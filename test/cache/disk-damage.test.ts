@@ -217,8 +217,8 @@ describe("a damaged file", () => {
 describe("a file that is not the cache's", () => {
   const SAYS = ["the disk cache is off until the next start"];
 
-  /** Nothing fails, nothing is found, and it is told why. */
-  async function isOff(place: OnDisk): Promise<void> {
+  /** Nothing fails, nothing is found, and it is told why: the reason. */
+  async function isOff(place: OnDisk): Promise<string> {
     const disk = place.open();
     disk.keep(keyOf(1), entry(1, 200));
     disk.use([keyOf(1)]);
@@ -226,6 +226,7 @@ describe("a file that is not the cache's", () => {
     expect(disk.state()).toEqual({ bytes: 0, on: false });
     await place.close(disk);
     expect(place.warnings()).toEqual(SAYS);
+    return String(place.clock.logs[0]?.about.reason);
   }
 
   test.each<[string, string]>([
@@ -238,7 +239,7 @@ describe("a file that is not the cache's", () => {
     owner.run(make);
     owner.close();
     const before = readFileSync(place.path);
-    await isOff(place);
+    expect(await isOff(place)).toContain("is a database of something else");
     expect(readFileSync(place.path).equals(before)).toBe(true);
   });
 
@@ -250,14 +251,14 @@ describe("a file that is not the cache's", () => {
     owner.close();
     truncateSync(place.path, 5_000);
     const before = readFileSync(place.path);
-    await isOff(place);
+    expect(await isOff(place)).toContain("a damaged database of something else");
     expect(readFileSync(place.path).equals(before)).toBe(true);
   });
 
   test("a folder is left alone", async () => {
     await using place = onDisk();
     mkdirSync(place.path);
-    await isOff(place);
+    expect(await isOff(place)).toContain("unable to open");
   });
 
   test("a path through a file leads nowhere", async () => {
