@@ -66,6 +66,22 @@ describe("the cache", () => {
     await place.clock.until(cache.close());
   });
 
+  test("what memory answers again and again stays on disk too, though the disk is never asked for it", async () => {
+    await using place = onDisk();
+    const opening = { path: place.path, outside: place.clock.outside };
+    const cache = openCache({ memory_mb: 16, disk_mb: 1 }, opening);
+    for (let number = 0; number < 200; number++) {
+      cache.keep(new Map([one(number, 1_536)]));
+      if (number % 20 !== 19) continue;
+      expect(findOne(cache, 0)).toBeDefined();
+      await place.clock.advance(11 * 60_000);
+    }
+    await place.clock.until(cache.close());
+    const after = openCache({ memory_mb: 16, disk_mb: 1 }, opening);
+    expect([0, 1, 199].map((number) => findOne(after, number) !== undefined)).toEqual([true, false, true]);
+    await place.clock.until(after.close());
+  });
+
   test("with a bound of 0 for memory lives on disk alone", async () => {
     await using place = onDisk();
     const cache = openCache({ memory_mb: 0, disk_mb: 4 }, { path: place.path, outside: place.clock.outside });
