@@ -3,20 +3,31 @@
  * What the JSON means is the dialect's business (src/dialects/).
  */
 import { GatewayError } from "./errors";
+import type { Outside } from "./outside";
 
 /** 64 MB of text is 2048 inputs of 8192 tokens. Decompressed bytes count, so that a small gzip bomb gains nothing. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
+export interface Reading {
+  readonly timeMs: number;
+  /** Ends the reading, with its reason. */
+  readonly over: AbortSignal;
+  readonly outside: Pick<Outside, "sleep">;
+  readonly bytesMax?: number;
+}
+
 /**
  * Reads and parses a JSON body.
- * @throws GatewayError wrong_media_type | too_large | invalid
+ * @throws GatewayError wrong_media_type | too_large | invalid | slow_body, or the reason of `reading.over`
  */
-export async function readJsonBody(request: Request, bytesMax = BODY_BYTES_MAX): Promise<unknown> {
+export async function readJsonBody(request: Request, reading: Reading): Promise<unknown> {
+  const { bytesMax = BODY_BYTES_MAX } = reading;
   checkMediaType(request.headers.get("content-type"));
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > bytesMax) throw tooLarge(bytesMax);
   if (request.body === null) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
-  const bytes = await collect(decompressed(request.body, request.headers.get("content-encoding")), bytesMax);
+  const stream = decompressed(request.body, request.headers.get("content-encoding"));
+  const bytes = await inTime(reading, (over) => collect(stream, bytesMax, over));
   if (bytes.byteLength === 0) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
   return parseJson(decodeText(bytes));
 }
@@ -56,26 +67,62 @@ function decompressed(body: ReadableStream<Uint8Array>, encoding: string | null)
   return body.pipeThrough(new DecompressionStream(name) as ReadableWritablePair<Uint8Array, Uint8Array>);
 }
 
-async function collect(stream: ReadableStream<Uint8Array>, bytesMax: number): Promise<Uint8Array> {
+/** A client that sends a byte a second holds its place for this long and no longer. */
+async function inTime<T>(
+  { timeMs, over, outside }: Reading,
+  read: (over: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const ended = new AbortController();
+  const timer = new AbortController();
+  const stop = () => ended.abort(over.reason);
+  if (over.aborted) stop();
+  else over.addEventListener("abort", stop, { once: true });
+  outside.sleep(timeMs, timer.signal).then(
+    () => ended.abort(new GatewayError("slow_body", `The body did not come to its end within ${timeMs} ms.`)),
+    () => undefined,
+  );
+  try {
+    return await read(ended.signal);
+  } finally {
+    timer.abort();
+    over.removeEventListener("abort", stop);
+  }
+}
+
+async function collect(
+  stream: ReadableStream<Uint8Array>,
+  bytesMax: number,
+  over: AbortSignal,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = stream.getReader();
+  // A cancelled reader ends its read, as if the body had ended here: `over` is asked first.
+  const stop = () => {
+    reader.cancel(over.reason).catch(() => undefined);
+  };
+  if (over.aborted) stop();
+  else over.addEventListener("abort", stop, { once: true });
   try {
     for (;;) {
       const { done, value } = await reader.read();
+      if (over.aborted) throw over.reason;
       if (done) break;
       size += value.byteLength;
       if (size > bytesMax) throw tooLarge(bytesMax);
       chunks.push(value);
     }
   } catch (cause) {
-    await reader.cancel().catch(() => undefined);
+    reader.cancel().catch(() => undefined);
+    if (over.aborted) throw over.reason;
     if (cause instanceof GatewayError) throw cause;
     throw new GatewayError(
       "invalid",
       "The body could not be read to its end, or is not what its content-encoding says.",
       { cause },
     );
+  } finally {
+    over.removeEventListener("abort", stop);
   }
   if (chunks.length === 1 && chunks[0]) return chunks[0];
   const whole = new Uint8Array(size);

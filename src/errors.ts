@@ -50,6 +50,7 @@ const KINDS = {
   unknown_model: { status: 404, type: request, code: "model_not_found", retry: false, fallBack: false },
   unknown_path: { status: 404, type: request, code: "unknown_url", retry: false, fallBack: false },
   wrong_method: { status: 405, type: request, code: "method_not_allowed", retry: false, fallBack: false },
+  slow_body: { status: 408, type: request, code: "request_timeout", retry: false, fallBack: false },
   too_large: { status: 413, type: request, code: "payload_too_large", retry: false, fallBack: false },
   wrong_media_type: {
     status: 415,
@@ -58,6 +59,7 @@ const KINDS = {
     retry: false,
     fallBack: false,
   },
+  head_too_large: { status: 431, type: request, code: "headers_too_large", retry: false, fallBack: false },
   // The client closed the connection: 499 is seen in the ledger only.
   cancelled: { status: 499, type: request, code: "client_closed_request", retry: false, fallBack: false },
   // What the provider did. Our own key refused there is never the caller's 401: it is our service that is unavailable.
@@ -85,6 +87,7 @@ const KINDS = {
     fallBack: false,
   },
   // What we did.
+  busy: { status: 503, type: server, code: "overloaded", retry: false, fallBack: false },
   database_unavailable: {
     status: 503,
     type: server,

@@ -16,6 +16,7 @@ import { type Ledger, openLedger } from "./ledger";
 import type { Outside } from "./outside";
 import type { Routes } from "./route";
 import { createTokens } from "./tokens/tokens";
+import { createUnderWay, type UnderWay } from "./under-way";
 
 export interface Gateway {
   /** The configuration in service. */
@@ -25,6 +26,7 @@ export interface Gateway {
   routes(): Routes;
   readonly keys: Keys;
   readonly ledger: Ledger;
+  readonly underWay: UnderWay;
   readonly cache: Cache;
   /**
    * Serves by another configuration from now on; requests under way end in the one they began in.
@@ -57,11 +59,14 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
   }
   const cache = openCache(config.cache, { path: cachePath(config), outside });
   const tokens = createTokens();
+  const underWay = createUnderWay(() => current.config.server.max_concurrent_requests);
   const door = createDoor({
     auth,
     routes: () => current.routes,
     outside,
     startedAt: outside.now(),
+    underWay,
+    deadlineMs: () => current.config.server.deadline_ms,
     checkReady: () => store.check(),
     embed: (arrival) => {
       const { routes, config: own, serve } = current;
@@ -97,6 +102,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
     routes: () => current.routes,
     keys,
     ledger,
+    underWay,
     cache,
     reload(next) {
       const replaced = current;

@@ -11,10 +11,12 @@ import { docs } from "./docs/swagger";
 import type { Caller } from "./domain";
 import type { Answer, Arrival } from "./embed";
 import { asGatewayError, GatewayError } from "./errors";
+import { checkHead } from "./head";
 import { listModels, showModel } from "./models";
 import type { Outside } from "./outside";
 import type { CacheUse } from "./recall";
 import type { Routes } from "./route";
+import type { UnderWay } from "./under-way";
 
 export interface DoorParts {
   readonly auth: Auth;
@@ -24,6 +26,9 @@ export interface DoorParts {
   /** @throws GatewayError when requests cannot be answered now */
   readonly checkReady: () => void;
   readonly embed: (arrival: Arrival) => Promise<Answer>;
+  readonly underWay: UnderWay;
+  /** What a request may take in all; a reload may change it. */
+  readonly deadlineMs: () => number;
 }
 
 /** The part of Bun's server that a handler needs. */
@@ -43,7 +48,7 @@ type Work = (visit: Visit, caller: Caller, requestId: string) => Promise<Answer>
 export type Door = ReturnType<typeof createDoor>;
 
 export function createDoor(parts: DoorParts) {
-  const { auth, routes, outside, startedAt } = parts;
+  const { auth, routes, outside, startedAt, underWay } = parts;
 
   /** A path that only known callers may use. */
   const known =
@@ -61,6 +66,7 @@ export function createDoor(parts: DoorParts) {
     let status = 200;
     let body: string;
     try {
+      checkHead(visit.request);
       const answer = await work(visit, requestId);
       body = answer.body;
       for (const [name, value] of Object.entries(answer.headers)) headers.set(name, value);
@@ -72,6 +78,8 @@ export function createDoor(parts: DoorParts) {
       body = encodeError(error);
       setErrorHeaders(headers, error);
     }
+    // Whoever keeps a connection open would ask again here, of a gateway that ends.
+    if (underWay.isEnding()) headers.set("connection", "close");
     headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
     return new Response(body, { status, headers });
   }
@@ -81,17 +89,26 @@ export function createDoor(parts: DoorParts) {
       throw error;
     });
 
-  const embeddings: Work = ({ request, server }, caller, requestId) => {
-    // Bun would cut a slow answer off after 10 s; the request has its own deadline.
-    server?.timeout(request, 0);
-    return parts.embed({
-      requestId,
-      caller,
-      body: () => readJsonBody(request),
-      cacheUse: cacheUseOf(request.headers),
-      clientGone: request.signal,
-    });
-  };
+  /** Counted before the key is looked up: what is one too many costs nothing. */
+  const embeddings = (visit: Visit) =>
+    respond(visit, ({ request, server }, requestId) =>
+      underWay.run((ending) => {
+        const caller = auth.identify(request);
+        // Bun would cut a slow answer off after 10 s; the request has its own deadline.
+        server?.timeout(request, 0);
+        const gone = () => ending.abort(clientGone());
+        if (request.signal.aborted) gone();
+        else request.signal.addEventListener("abort", gone, { once: true });
+        const reading = { timeMs: parts.deadlineMs(), over: ending.signal, outside };
+        return parts.embed({
+          requestId,
+          caller,
+          body: () => readJsonBody(request, reading),
+          cacheUse: cacheUseOf(request.headers),
+          clientGone: ending.signal,
+        });
+      }),
+    );
 
   const model: Work = ({ request }) => showModel(routes(), modelIdOf(request), startedAt);
   const noSuchPath = new GatewayError(
@@ -125,7 +142,7 @@ export function createDoor(parts: DoorParts) {
         failing(code === "NOT_FOUND" ? noSuchPath : asGatewayError(error))({ request, server: null }),
       )
       .use(docs())
-      .use(only("POST", "/v1/embeddings", known(embeddings), OPERATIONS.createEmbeddings))
+      .use(only("POST", "/v1/embeddings", embeddings, OPERATIONS.createEmbeddings))
       .use(
         only(
           "GET",
@@ -154,6 +171,8 @@ export function createDoor(parts: DoorParts) {
     });
   }
 }
+
+const clientGone = () => new GatewayError("cancelled", "The client closed the connection.");
 
 const plain = (value: unknown): Answer => ({ body: JSON.stringify(value), headers: {} });
 

@@ -1,11 +1,14 @@
 /**
  * `embedgate serve`: opens the gateway on its address, says what it serves, and ends cleanly on a signal.
  */
+import http from "node:http";
 import packageJson from "../../package.json";
 import type { GatewayConfig } from "../config/gateway-config";
 import { createGateway, type Gateway } from "../gateway";
+import { HEAD_BYTES_MAX } from "../head";
 import { realOutside } from "../outside";
 import { configured } from "./configured";
+import { endGracefully } from "./ending";
 import { reloadOnChange } from "./reloading";
 
 interface ServeOptions {
@@ -16,6 +19,11 @@ interface ServeOptions {
 
 /** Bun would answer a larger body with a bare 413; the door's own check (src/body.ts) says it in the envelope. */
 const REQUEST_BYTES_MAX = 2 ** 40;
+/** So that the door's own check (src/head.ts) has a head to refuse; beyond, Bun answers a bare 431. */
+const HEAD_BYTES_READ = 4 * HEAD_BYTES_MAX;
+
+/** What a shell makes of a process that a signal ended. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** @returns the exit code, once a signal has ended the gateway */
 export async function serve(options: ServeOptions): Promise<number> {
@@ -23,6 +31,8 @@ export async function serve(options: ServeOptions): Promise<number> {
   if (!config) return 1;
   const { host, port } = config.server;
   const gateway = await createGateway(config, realOutside);
+  // Bun takes this for the whole process only, and its types call it read-only.
+  Object.assign(http, { maxHeaderSize: HEAD_BYTES_READ });
   try {
     // Not shared unless asked for: a second gateway on the port must be told, not given half of the requests.
     gateway.door.listen({ hostname: host, port, maxRequestBodySize: REQUEST_BYTES_MAX, reusePort: false });
@@ -35,13 +45,13 @@ export async function serve(options: ServeOptions): Promise<number> {
   // Before the greeting: whoever reads it may send a signal at once.
   const stopWatching = reloadOnChange(gateway, () => load(options));
   const ended = endingSignal();
-  console.log(greeting(gateway, gateway.door.server?.url ?? new URL(`http://${host}:${port}`)));
+  const { door } = gateway;
+  console.log(greeting(gateway, door.server?.url ?? new URL(`http://${host}:${port}`)));
   await ended;
   stopWatching();
-  // In flight requests are answered first; each has its own deadline.
-  await gateway.door.stop();
-  await gateway.close();
-  return 0;
+  await endGracefully(gateway, { stop: async (cutOff) => door.server?.stop(cutOff) }, realOutside);
+  // Whatever a plugin left behind must not keep a process that has ended.
+  process.exit(0);
 }
 
 /** The routing file, with what the command line says of the address; undefined where it is wrong, and said so. */
@@ -52,10 +62,17 @@ async function load(options: ServeOptions): Promise<GatewayConfig | undefined> {
   return { ...config, server: { ...config.server, host, port } };
 }
 
+/** Resolves at the first signal. The second ends the process where it stands: what was acknowledged is in the ledger. */
 function endingSignal(): Promise<void> {
   return new Promise((resolve) => {
-    process.once("SIGTERM", () => resolve());
-    process.once("SIGINT", () => resolve());
+    let isEnding = false;
+    const hear = (signal: keyof typeof EXIT_CODES) => {
+      if (isEnding) process.exit(EXIT_CODES[signal]);
+      isEnding = true;
+      resolve();
+    };
+    process.on("SIGTERM", () => hear("SIGTERM"));
+    process.on("SIGINT", () => hear("SIGINT"));
   });
 }
 

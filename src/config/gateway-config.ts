@@ -18,6 +18,8 @@ export interface GatewayConfig {
     readonly dialect: DialectName;
     readonly deadline_ms: number;
     readonly max_attempts: number;
+    readonly max_concurrent_requests: number;
+    readonly grace_ms: number;
   };
   /** An absolute path, or ":memory:". */
   readonly database: { readonly path: string };

@@ -16,7 +16,8 @@ export interface Checked {
 
 export function resolveConfig({ file, folder, document, databasePath, providers }: Checked): GatewayConfig {
   const { server = {}, auth = {} } = document;
-  const { host, port, deadline_ms, max_attempts } = ServerSection.properties;
+  const { host, port, deadline_ms, max_attempts, max_concurrent_requests, grace_ms } =
+    ServerSection.properties;
   const jwt = auth.jwt;
   const mode = auth.mode ?? AuthSection.properties.mode.default;
   return {
@@ -28,6 +29,8 @@ export function resolveConfig({ file, folder, document, databasePath, providers 
       dialect: server.dialect ?? "openai",
       deadline_ms: server.deadline_ms ?? deadline_ms.default,
       max_attempts: server.max_attempts ?? max_attempts.default,
+      max_concurrent_requests: server.max_concurrent_requests ?? max_concurrent_requests.default,
+      grace_ms: server.grace_ms ?? grace_ms.default,
     },
     database: { path: databasePath },
     // `auto` would leave the door open until the first key, though the file asks for tokens.

@@ -45,6 +45,18 @@ export const ServerSection = Type.Object(
         description: "Most calls to providers for one part of a request, over all its routes together.",
       }),
     ),
+    max_concurrent_requests: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000,
+        default: 10_000,
+        description:
+          "Requests under way at once; one more is answered 503 at once. Ten thousand of a few texts wait in some 200 MB.",
+      }),
+    ),
+    grace_ms: Type.Optional(
+      milliseconds("Time that requests under way have to finish after SIGTERM.", 0, 600_000, 30_000),
+    ),
   },
   { ...closed, description: "Where and how the gateway listens." },
 );

@@ -23,6 +23,8 @@ describe("without --config", () => {
       dialect: "openai",
       deadline_ms: 60_000,
       max_attempts: 4,
+      max_concurrent_requests: 10_000,
+      grace_ms: 30_000,
     });
     expect(config.database.path).toBe(join(folder.path, "data/embedgate.db"));
     expect(config.auth.mode).toBe("auto");

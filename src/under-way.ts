@@ -1,0 +1,61 @@
+/**
+ * The requests under way: how many at once, waiting for the last one, cutting off what is left.
+ * It knows no clock: who ends the gateway says how long to wait (src/commands/ending.ts).
+ */
+import { GatewayError } from "./errors";
+
+export interface UnderWay {
+  /**
+   * Does one request's work; its controller ends it, whoever has a reason to.
+   * @throws GatewayError busy, also where `cut` ended it
+   */
+  run<T>(work: (ending: AbortController) => Promise<T>): Promise<T>;
+  count(): number;
+  /** Whether no request is taken any more. */
+  isEnding(): boolean;
+  /** Takes no more; resolves when the last has left. */
+  end(): Promise<void>;
+  /** Ends all that are left, each with an answer and its ledger row. */
+  cut(): void;
+}
+
+/** For clients that obey `Retry-After`: places are free again within a moment. */
+const COME_BACK_MS = 1_000;
+
+/** @param most as it is now: a reload may change it */
+export function createUnderWay(most: () => number): UnderWay {
+  const endings = new Set<AbortController>();
+  const empty = Promise.withResolvers<void>();
+  let isEnding = false;
+  return {
+    async run(work) {
+      if (isEnding) throw busy("The gateway is shutting down: ask again, and another will answer.");
+      if (endings.size >= most())
+        throw busy(`${most()} requests are under way, as many as are allowed at once.`);
+      const ending = new AbortController();
+      endings.add(ending);
+      try {
+        return await work(ending);
+      } catch (thrown) {
+        const isCut = ending.signal.aborted && thrown instanceof GatewayError && thrown.kind === "cancelled";
+        throw isCut ? ending.signal.reason : thrown;
+      } finally {
+        endings.delete(ending);
+        if (isEnding && endings.size === 0) empty.resolve();
+      }
+    },
+    count: () => endings.size,
+    isEnding: () => isEnding,
+    end() {
+      isEnding = true;
+      if (endings.size === 0) empty.resolve();
+      return empty.promise;
+    },
+    cut() {
+      const reason = busy("The gateway shut down before the request was done.");
+      for (const ending of endings) ending.abort(reason);
+    },
+  };
+}
+
+const busy = (message: string) => new GatewayError("busy", message, { retryAfterMs: COME_BACK_MS });

@@ -1,0 +1,162 @@
+/**
+ * What is too much is refused in the envelope, and never waited for: a head, a body that drips, one request more than are allowed.
+ * Limits that Bun's own server knows are tested against a process that listens; size and depth of a body are in bad-bodies.test.ts.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { connect } from "node:net";
+import { Value } from "@sinclair/typebox/value";
+import { ErrorResponse } from "../../src/dialects/openai-schema";
+import { fakeOutside } from "../fake-outside";
+import { FAKE_YAML, openGateway, type Sent } from "../gateway";
+import { type Child, startServing, temporaryFolder } from "../serving";
+
+function expectRefusal(sent: Pick<Sent, "status" | "json">, status: number, code: string): void {
+  expect(Value.Check(ErrorResponse, sent.json)).toBe(true);
+  expect(sent).toMatchObject({ status, json: { error: { code } } });
+}
+
+describe("a listening gateway", () => {
+  const folder = temporaryFolder({ "gateway.yaml": `server: { deadline_ms: 400 }\n${FAKE_YAML}` });
+  let child: Child;
+  beforeAll(async () => {
+    child = await startServing(folder.path);
+  });
+  afterAll(async () => {
+    await child[Symbol.asyncDispose]();
+    folder[Symbol.dispose]();
+  });
+
+  async function get(path: string, headers: Record<string, string> = {}) {
+    const response = await fetch(`${child.url}${path}`, { headers });
+    const text = await response.text();
+    return { status: response.status, json: text === "" ? undefined : JSON.parse(text) };
+  }
+
+  /** All that comes back for these bytes, until the gateway closes the connection or has sent `enough`. */
+  function exchange(bytes: string, enough?: RegExp): Promise<string> {
+    return new Promise((resolve, reject) => {
+      let got = "";
+      const socket = connect(child.port, "127.0.0.1", () => socket.write(bytes));
+      socket.on("error", reject);
+      socket.on("close", () => resolve(got));
+      socket.on("data", (chunk) => {
+        got += chunk;
+        if (enough?.test(got)) socket.destroy();
+      });
+    });
+  }
+
+  test("takes headers of 15 KB, and tells one with 17 KB what is too much", async () => {
+    expect((await get("/v1/models", { "x-long": "a".repeat(15_000) })).status).toBe(200);
+    expectRefusal(await get("/v1/models", { "x-long": "a".repeat(17_000) }), 431, "headers_too_large");
+    expectRefusal(await get(`/v1/models?${"a".repeat(17_000)}`), 431, "headers_too_large");
+  });
+
+  test("ends a connection whose head never ends with 431, without waiting for more", async () => {
+    const got = await exchange(
+      `GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-long: ${"a".repeat(1_000_000)}`,
+    );
+    expect(got).toStartWith("HTTP/1.1 431 ");
+  });
+
+  test("ends what is no HTTP with 400", async () => {
+    expect(await exchange("hello\r\n\r\n")).toStartWith("HTTP/1.1 400 ");
+    expect(await exchange("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")).toStartWith("HTTP/1.1 400 ");
+  });
+
+  test.each([
+    ["with its length", "content-length: 1000\r\n\r\n", '{"model": "fake", '],
+    ["in chunks", "transfer-encoding: chunked\r\n\r\n", '5\r\n{"mod\r\n'],
+    ["of which nothing comes", "content-length: 1000\r\n\r\n", ""],
+    ["packed", "content-length: 1000\r\ncontent-encoding: gzip\r\n\r\n", "\u001f"],
+  ])("answers 408 to a body %s that never comes to its end", async (_, rest, start) => {
+    const head = `POST /v1/embeddings HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n${rest}`;
+    const got = await exchange(head + start, /\}\}$/);
+    expect(got).toStartWith("HTTP/1.1 408 ");
+    const json: unknown = JSON.parse(got.slice(got.indexOf("\r\n\r\n") + 4));
+    expectRefusal({ status: 408, json }, 408, "request_timeout");
+  });
+
+  test("serves on after all that", async () => {
+    expect((await get("/v1/models")).status).toBe(200);
+  });
+});
+
+describe("a body that drips", () => {
+  const dripping = () =>
+    new ReadableStream<Uint8Array>({ start: (body) => body.enqueue(new TextEncoder().encode('{"model"')) });
+
+  test("is given up at the request's deadline, by 408 and with its row", async () => {
+    const clock = fakeOutside();
+    await using open = await openGateway({
+      yaml: `${FAKE_YAML}server: { deadline_ms: 5000 }`,
+      outside: clock.outside,
+    });
+    const sent = open.send("/v1/embeddings", { method: "POST", body: dripping() });
+    await clock.advance(4_999);
+    expect(clock.sleeping()).not.toEqual([]);
+    await clock.advance(1);
+    expectRefusal(await sent, 408, "request_timeout");
+    expect(clock.sleeping()).toEqual([]);
+    expect(open.gateway.underWay.count()).toBe(0);
+    expect(open.gateway.ledger.usage(0, "model")).toMatchObject([{ group: "", requests: 1n, failed: 1n }]);
+  });
+
+  test("is given up when its client has gone", async () => {
+    await using open = await openGateway({ yaml: FAKE_YAML });
+    const gone = new AbortController();
+    const sent = open.send("/v1/embeddings", { method: "POST", body: dripping(), signal: gone.signal });
+    gone.abort();
+    expect((await sent).status).toBe(499);
+    expect(open.gateway.underWay.count()).toBe(0);
+  });
+});
+
+describe("requests under way at once", () => {
+  const yaml = `
+server: { max_concurrent_requests: 2 }
+providers: { wire: { plugin: openai, base_url: "http://upstream/v1" } }
+models: { m: { routes: [ { provider: wire } ] } }
+`;
+
+  test("are so many and no more: the next is told to come back, and has a place once one is free", async () => {
+    const calls: (() => void)[] = [];
+    const bothCalled = Promise.withResolvers<void>();
+    const fetch = () =>
+      new Promise<Response>((resolve) => {
+        calls.push(() => resolve(Response.json({ data: [{ index: 0, embedding: [0.6, 0.8] }] })));
+        if (calls.length === 2) bothCalled.resolve();
+      });
+    await using open = await openGateway({ yaml, outside: { fetch } });
+    const ask = (input: string) => open.post({ model: "m", input });
+    const first = ask("a");
+    const second = ask("b");
+    await bothCalled.promise;
+    const third = await ask("c");
+    expectRefusal(third, 503, "overloaded");
+    expect(third.headers.get("retry-after")).toBe("1");
+    // What is not embedding is not counted.
+    expect((await open.send("/v1/models")).status).toBe(200);
+    for (const answer of calls) answer();
+    expect([(await first).status, (await second).status]).toEqual([200, 200]);
+    const fourth = ask("d");
+    while (calls.length < 3) await Promise.resolve();
+    calls[2]?.();
+    expect((await fourth).status).toBe(200);
+  });
+
+  test("are none any more once the gateway ends, for clients that keep their connection", async () => {
+    await using open = await openGateway({ yaml });
+    await open.gateway.underWay.end();
+    const sent = await open.post({ model: "m", input: "a" });
+    expectRefusal(sent, 503, "overloaded");
+    expect([sent.headers.get("retry-after"), sent.headers.get("connection")]).toEqual(["1", "close"]);
+  });
+
+  test("are counted down whatever became of them", async () => {
+    await using open = await openGateway({ yaml });
+    for (const body of ["{", { model: "none", input: "a" }, { model: "m", input: "" }]) await open.post(body);
+    expect(open.gateway.underWay.count()).toBe(0);
+    expect((await open.post("{")).status).toBe(400);
+  });
+});

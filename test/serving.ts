@@ -1,0 +1,145 @@
+/**
+ * A gateway as a process of its own, from source: for what only a process can show, as signals, SIGKILL and the server's own limits.
+ * A new way to start one is a member of `Start`; nothing here waits for a time, only for what can be seen.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const MAIN = join(import.meta.dir, "../src/main.ts");
+
+export interface Child extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  signal(name: NodeJS.Signals): void;
+  /** The exit code, or null where a signal ended it. */
+  ended(): Promise<number | null>;
+  /** Resolves once the log has these words. */
+  logged(words: string): Promise<void>;
+}
+
+export function temporaryFolder(files: Readonly<Record<string, string>> = {}): { path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), "embedgate-serving-"));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** @param prefix what the command is started by, such as a shell that sets a limit first */
+export async function startServing(folder: string, prefix: readonly string[] = []): Promise<Child> {
+  const child = Bun.spawn([...prefix, process.execPath, MAIN, "serve", "--port", "0"], {
+    cwd: folder,
+    env: {},
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const decoder = new TextDecoder();
+  let log = "";
+  const listeners = new Set<() => void>();
+  const logRead = (async () => {
+    for await (const chunk of child.stderr) {
+      log += decoder.decode(chunk, { stream: true });
+      for (const tell of listeners) tell();
+    }
+  })();
+  let greeting = "";
+  for await (const chunk of child.stdout) {
+    greeting += decoder.decode(chunk);
+    if (greeting.includes("curl")) break;
+  }
+  const url = /http:\/\/[\d.:]+/.exec(greeting)?.[0];
+  if (url === undefined) {
+    await logRead;
+    throw new Error(`it did not start: ${greeting}${log}`);
+  }
+  const ended = async () => {
+    await child.exited;
+    return child.exitCode;
+  };
+  return {
+    url,
+    port: Number(new URL(url).port),
+    signal: (name) => child.kill(name),
+    ended,
+    logged: (words) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          if (!log.includes(words)) return;
+          listeners.delete(look);
+          resolve();
+        };
+        listeners.add(look);
+        logRead.then(() => reject(new Error(`it ended without a word of "${words}": ${log}`)));
+        look();
+      }),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
+  };
+}
+
+export interface Upstream extends Disposable {
+  readonly url: string;
+  /** Resolves once this many calls have come in all. */
+  reached(count: number): Promise<void>;
+  /** Answers the calls that are held, and from now on every one at once. */
+  release(): void;
+}
+
+/** A provider on loopback that speaks OpenAI's wire, with a vector of its own for each text; it may hold its answers. */
+export function startUpstream({ holds = false, onCall = () => {} } = {}): Upstream {
+  const released = Promise.withResolvers<void>();
+  if (!holds) released.resolve();
+  let calls = 0;
+  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    idleTimeout: 0,
+    async fetch(request) {
+      const { input }: { input: string[] } = await request.json();
+      calls += 1;
+      onCall();
+      for (const { count, resolve } of waiting) if (calls >= count) resolve();
+      await released.promise;
+      return Response.json({
+        data: input.map((text, index) => ({ index, embedding: vectorOf(text) })),
+        usage: { prompt_tokens: input.length },
+      });
+    },
+  });
+  return {
+    url: `http://127.0.0.1:${server.port}/v1`,
+    reached: (count) =>
+      new Promise((resolve) => {
+        if (calls >= count) resolve();
+        else waiting.push({ count, resolve });
+      }),
+    release: () => released.resolve(),
+    [Symbol.dispose]() {
+      released.resolve();
+      server.stop(true);
+    },
+  };
+}
+
+/** Not the same for any two texts that a test sends. */
+export function vectorOf(text: string): number[] {
+  return [1, ...new Uint8Array(new Bun.CryptoHasher("sha256").update(text).digest()).slice(0, 7)];
+}
+
+export function postTo(url: string, body: object, headers: Readonly<Record<string, string>> = {}) {
+  return fetch(`${url}/v1/embeddings`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+}
+
+/** A routing file with the model `m` at an upstream. */
+export const wireTo = (upstream: Upstream, server = "") => `
+server: { deadline_ms: 20000${server === "" ? "" : `, ${server}`} }
+providers: { wire: { plugin: openai, base_url: "${upstream.url}", retries: 0, concurrency: 10000 } }
+models: { m: { routes: [ { provider: wire } ] } }
+`;
