@@ -2,18 +2,11 @@
  * How `serve` ends on a signal: a process of its own, an upstream of ours that holds its answers, and nothing lost in between.
  * No test waits for a time: the upstream was called, the log said so, the process ended.
  */
-import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
-import { join } from "node:path";
-import { postTo, startServing, startUpstream, temporaryFolder, wireTo } from "./serving";
+import { postTo, query, startServing, startUpstream, temporaryFolder, wireTo } from "./serving";
 
-function rowsOf(folder: string): unknown[] {
-  const database = new Database(join(folder, "data/embedgate.db"), { readonly: true });
-  const rows = database.query("SELECT status, error FROM ledger ORDER BY status").all();
-  database.close();
-  return rows;
-}
+const rowsOf = (folder: string) => query(folder, "SELECT status, error FROM ledger ORDER BY status");
 
 const refused = (error: unknown) => {
   if (error instanceof Error && "code" in error) return String(error.code);

@@ -2,6 +2,7 @@
  * A gateway as a process of its own, from source: for what only a process can show, as signals, SIGKILL and the server's own limits.
  * A new way to start one is a member of `Start`; nothing here waits for a time, only for what can be seen.
  */
+import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,7 @@ const MAIN = join(import.meta.dir, "../src/main.ts");
 export interface Child extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
+  readonly pid: number;
   signal(name: NodeJS.Signals): void;
   /** The exit code, or null where a signal ended it. */
   ended(): Promise<number | null>;
@@ -59,6 +61,7 @@ export async function startServing(folder: string, prefix: readonly string[] = [
   return {
     url,
     port: Number(new URL(url).port),
+    pid: child.pid,
     signal: (name) => child.kill(name),
     ended,
     logged: (words) =>
@@ -77,6 +80,16 @@ export async function startServing(folder: string, prefix: readonly string[] = [
       await child.exited;
     },
   };
+}
+
+/** As another process reads the database, whatever became of the gateway. */
+export function query(folder: string, sql: string): unknown[] {
+  const database = new Database(join(folder, "data/embedgate.db"), { readonly: true });
+  try {
+    return database.query(sql).all();
+  } finally {
+    database.close();
+  }
 }
 
 export interface Upstream extends Disposable {

@@ -1,0 +1,114 @@
+/**
+ * SIGKILL at any moment, under load: an answer that a client has read to its end has its settled row, and the file is whole.
+ * EMBEDGATE_KILLS says how often (5), EMBEDGATE_SEED where: a failure names both. A new promise about a crash is a line of `checkAfter`.
+ */
+import { expect, test } from "bun:test";
+import { type Static, Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import { fakeOutside } from "./fake-outside";
+import { postTo, query, startServing, startUpstream, temporaryFolder, vectorOf, wireTo } from "./serving";
+
+const KILLS = Number(process.env.EMBEDGATE_KILLS ?? 5);
+const SEED = Number(process.env.EMBEDGATE_SEED ?? Math.floor(Math.random() * 2 ** 32));
+const CLIENTS = 24;
+/** Answers or calls after which the kill comes, at most. */
+const KILL_AFTER_MAX = 150;
+
+const Row = Type.Object({
+  request_id: Type.String(),
+  status: Type.Integer(),
+  error: Type.Union([Type.String(), Type.Null()]),
+  inputs: Type.Integer(),
+  tokens: Type.Integer(),
+});
+const Answer = Type.Object({ data: Type.Array(Type.Object({ embedding: Type.Array(Type.Number()) })) });
+
+interface Acknowledged {
+  readonly requestId: string;
+  readonly inputs: number;
+}
+
+/** One client: asks again and again, until the connection breaks. What it has read to the end goes to `acknowledged`. */
+async function client(url: string, name: string, acknowledge: (one: Acknowledged) => void): Promise<void> {
+  for (let i = 0; ; i++) {
+    const input = Array.from({ length: 1 + (i % 3) }, (_, place) => `${name} ${i} ${place}`);
+    let response: Response;
+    let body: unknown;
+    try {
+      response = await postTo(url, { model: "m", input });
+      body = await response.json();
+    } catch {
+      return;
+    }
+    expect(response.status).toBe(200);
+    expect(Value.Parse(Answer, body).data.map(({ embedding }) => embedding)).toEqual(input.map(vectorOf));
+    acknowledge({ requestId: response.headers.get("x-request-id") ?? "", inputs: input.length });
+  }
+}
+
+/** After the next start. */
+function checkAfter(folder: string, acknowledged: readonly Acknowledged[]): readonly Static<typeof Row>[] {
+  expect(query(folder, "PRAGMA integrity_check")).toEqual([{ integrity_check: "ok" }]);
+  expect(query(folder, "SELECT * FROM ledger WHERE status = 0 AND error IS NULL")).toEqual([]);
+  const rows = Value.Parse(
+    Type.Array(Row),
+    query(folder, "SELECT request_id, status, error, inputs, tokens FROM ledger"),
+  );
+  const byId = new Map(rows.map((row) => [row.request_id, row]));
+  expect(byId.size).toBe(rows.length);
+  for (const { requestId, inputs } of acknowledged) {
+    expect(byId.get(requestId)).toEqual({
+      request_id: requestId,
+      status: 200,
+      error: null,
+      inputs,
+      tokens: inputs,
+    });
+  }
+  // What is neither answered nor interrupted was answered to a client that had not read it yet.
+  for (const { status, error } of rows)
+    expect([200, status === 0 ? "interrupted" : null]).toContain(error ?? status);
+  return rows;
+}
+
+test(
+  `${KILLS} kills at points chosen by the seed ${SEED} lose no acknowledged row`,
+  async () => {
+    const { random } = fakeOutside({}, SEED).outside;
+    using folder = temporaryFolder();
+    const acknowledged: Acknowledged[] = [];
+    let interrupted = 0;
+    for (let kill = 0; kill < KILLS; kill++) {
+      const killAfter = 1 + Math.floor(random() * KILL_AFTER_MAX);
+      // A call that has reached the provider belongs to a request that was begun; an answer to one that was settled.
+      const atCall = random() < 0.5;
+      const reached = Promise.withResolvers<void>();
+      let seen = 0;
+      const count = () => {
+        seen += 1;
+        if (seen === killAfter) reached.resolve();
+      };
+      using upstream = startUpstream({ onCall: () => atCall && count() });
+      await Bun.write(`${folder.path}/gateway.yaml`, wireTo(upstream));
+      await using child = await startServing(folder.path);
+      const clients = Array.from({ length: CLIENTS }, (_, i) =>
+        client(child.url, `${kill}/${i}`, (one) => {
+          acknowledged.push(one);
+          if (!atCall) count();
+        }),
+      );
+      await Promise.race([reached.promise, Promise.all(clients)]);
+      child.signal("SIGKILL");
+      await child.ended();
+      await Promise.all(clients);
+      await using next = await startServing(folder.path);
+      const rows = checkAfter(folder.path, acknowledged);
+      interrupted = rows.filter(({ error }) => error === "interrupted").length;
+      expect((await postTo(next.url, { model: "m", input: "and on" })).status).toBe(200);
+    }
+    console.log(`${KILLS} kills: ${acknowledged.length} acknowledged, ${interrupted} interrupted`);
+    expect(acknowledged.length).toBeGreaterThan(0);
+    expect(interrupted).toBeGreaterThan(0);
+  },
+  30_000 + KILLS * 5_000,
+);
