@@ -33,15 +33,18 @@ export function prove(reply: EmbedReply, part: Part, plan: Plan, target: Target)
   }
   const asked = dimensionsToAsk(plan.requestedDimensions, target.facts);
   const size = asked ?? target.facts.dimensions ?? reply.vectors[0]?.values.length ?? 0;
-  const sized = ordered.map((values) => {
+  const replied = ordered.map((values) => {
     // As many distinct indices in range as there are places: none is left empty.
     if (values === undefined) throw malformed("an index is missing");
     // An outside plugin's word for it was checked by nobody's compiler.
     if (!(values instanceof Float32Array)) throw malformed("a vector is not a Float32Array");
     if (values.length !== size || size === 0)
       throw malformed(`a vector has ${values.length} dimensions, not ${size}`);
-    return cutTo(plan.dimensions, values);
+    return values;
   });
+  // Before it is cut: what the cut takes away may be what tells that the rest is worth nothing.
+  refuseUnsound(replied.map(lengthOf));
+  const sized = replied.map((values) => cutTo(plan.dimensions, values));
   const norms = sized.map(lengthOf);
   refuseUnsound(norms);
   const vectors = sized.map((vector, i) => {

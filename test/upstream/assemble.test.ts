@@ -145,6 +145,17 @@ describe("prove", () => {
     expect(proved(part, rightVectors(part, 5), unknown).vectors[0]).toHaveLength(5);
   });
 
+  test("a vector that is cut must be sound in the part that is cut away, too", () => {
+    const cut: Proving = {
+      plan: { requestedDimensions: 4, dimensions: 4 },
+      facts: { dimensions_policy: "truncate" },
+    };
+    expect(proved(part, rightVectors(part), cut).vectors[0]).toHaveLength(4);
+    const vectors = rightVectors(part);
+    if (vectors[1]) vectors[1].values[SIZE - 1] = Number.NEGATIVE_INFINITY;
+    expect(refused(part, vectors, cut)).toContain("not finite");
+  });
+
   test("a size that was asked for must have been made", () => {
     const asked = {
       plan: { requestedDimensions: 4, dimensions: 4 },
