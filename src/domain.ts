@@ -75,6 +75,8 @@ export interface Route {
   readonly space: string;
   /** What is promised of the model: its first target's facts. */
   readonly facts: ModelFacts;
+  /** What becomes of the first way once its vectors are no more what they were. */
+  readonly onDrift: "stop" | "warn";
   /** All ways to it, in the routing file's order: all of one space. */
   readonly targets: readonly [Target, ...Target[]];
 }

@@ -17,6 +17,7 @@ import { plan } from "./plan";
 import { type CacheUse, type EmbedNow, recall } from "./recall";
 import { answerHeaders, resultOf } from "./result";
 import type { Routes } from "./route";
+import type { Spaces } from "./spaces/spaces";
 import type { Tokens } from "./tokens/tokens";
 
 export interface Arrival {
@@ -25,6 +26,8 @@ export interface Arrival {
   /** Reads and parses the body. @throws GatewayError */
   readonly body: () => Promise<unknown>;
   readonly cacheUse: CacheUse;
+  /** The space that the caller's other vectors lie in (`X-Embedgate-Space`). */
+  readonly pinnedSpace: string | undefined;
   /** Fires when the client closes its connection. */
   readonly clientGone: AbortSignal;
 }
@@ -36,6 +39,7 @@ export interface Answer {
 
 export interface SpineParts {
   readonly routes: Routes;
+  readonly spaces: Spaces;
   readonly tokens: Tokens;
   readonly cache: Cache;
   /** undefined: nothing is kept. */
@@ -51,7 +55,7 @@ export interface SpineParts {
  * @throws GatewayError of any kind
  */
 export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer> {
-  const { outside, routes, cache, caching, ledger } = parts;
+  const { outside, routes, spaces, cache, caching, ledger } = parts;
   const { run, finish } = startRun(arrival, parts);
   const progress: Progress = { caller: arrival.caller, run };
   const latencyMs = () => outside.monotonic() - run.startedMonotonic;
@@ -61,6 +65,8 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const found = routes.resolve(request.model);
     progress.route = found;
     const route = admit(request, found);
+    refuseOtherSpace(arrival.pinnedSpace, route.space, request.dimensions ?? route.facts.dimensions);
+    await spaces.ready(found, run.signal);
     const planned: Plan[] = [];
     const recalled = await recall(
       keysFor(request, route, arrival.caller, parts),
@@ -71,9 +77,11 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     );
     const result = resultOf(recalled, request);
     progress.result = result;
+    refuseOtherSpace(arrival.pinnedSpace, route.space, result.vectors[0]?.length);
     await ledger.settle(rowAnswered(progress, result, caching?.hitPrice ?? 0, latencyMs()));
     const cacheNote = caching ? noteOf(arrival.cacheUse, result.cacheHits, request.inputs.length) : undefined;
     const headers = answerHeaders(route, result, run.tally.providers, planned[0], cacheNote);
+    spaces.answered(found);
     return { body: encodeResult(request, result), headers };
   } catch (thrown) {
     const error = named(asGatewayError(thrown), progress.request);
@@ -94,6 +102,7 @@ function embedNow(
   { tokens, ledger, outside }: SpineParts,
 ): EmbedNow {
   return async (places, take) => {
+    refuseOutOfService(route);
     const planned = await plan(request, places, route, tokens);
     plans.push(planned);
     await ledger.begin(
@@ -110,17 +119,41 @@ function embedNow(
   };
 }
 
+function refuseOutOfService(route: Route): void {
+  if (route.targets.some(({ mayServe }) => mayServe())) return;
+  throw new GatewayError(
+    "space_out_of_service",
+    `The model '${route.id}' is out of service: its provider's vectors are no more those of its space. The gateway's operator knows.`,
+  );
+}
+
 /** Inputs that are embedded in view of one another are equal to nothing: each key is its own. */
 function keysFor(
   request: EmbedRequest,
   route: Route,
   { workspace }: Caller,
-  { caching, outside }: SpineParts,
+  { caching, spaces, outside }: SpineParts,
 ): readonly string[] {
   if (route.targets.some(({ provider }) => provider.isIndivisible(request))) {
     return request.inputs.map(() => outside.randomBytes(32).toHex());
   }
-  return cacheKeys(keyedBy(request, route, caching?.isShared ? null : workspace), request.inputs);
+  const scope = caching?.isShared ? null : workspace;
+  // Vectors that were kept before a space was measured anew are of another one.
+  const space = `${route.space}#${spaces.revision(route.space)}`;
+  return cacheKeys(keyedBy(request, { ...route, space }, scope), request.inputs);
+}
+
+/** @param pinned a space's name, or name@dimensions as `x-embedding-space` has it */
+function refuseOtherSpace(pinned: string | undefined, space: string, dimensions: number | undefined): void {
+  if (pinned === undefined || pinned === space || pinned === `${space}@${dimensions}`) return;
+  // Of a size that only the answer will tell, the name must do until then.
+  if (dimensions === undefined && pinned.startsWith(`${space}@`)) return;
+  const actual = dimensions === undefined ? space : `${space}@${dimensions}`;
+  throw new GatewayError(
+    "space_mismatch",
+    `The vectors would lie in the space '${actual}', not in '${pinned.slice(0, 300)}' as X-Embedgate-Space asks. They could not be compared with those.`,
+    { field: "X-Embedgate-Space" },
+  );
 }
 
 function noteOf({ find }: CacheUse, hits: number, inputs: number): string {

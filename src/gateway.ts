@@ -15,6 +15,8 @@ import { type Keys, openKeys } from "./keys";
 import { type Ledger, openLedger } from "./ledger";
 import type { Outside } from "./outside";
 import type { Routes } from "./route";
+import { openFingerprints } from "./spaces/fingerprints";
+import type { Spaces } from "./spaces/spaces";
 import { createTokens } from "./tokens/tokens";
 import { createUnderWay, type UnderWay } from "./under-way";
 
@@ -28,6 +30,7 @@ export interface Gateway {
   readonly ledger: Ledger;
   readonly underWay: UnderWay;
   readonly cache: Cache;
+  spaces(): Pick<Spaces, "notices">;
   /**
    * Serves by another configuration from now on; requests under way end in the one they began in.
    * @returns what of it takes effect only after a restart, by the keys' paths
@@ -41,9 +44,11 @@ export interface Gateway {
 export async function createGateway(config: GatewayConfig, outside: Outside): Promise<Gateway> {
   const store = await openStore(config.database.path, outside);
   const keys = openKeys(store, outside);
-  let current = openGeneration(config);
+  const ledger = openLedger(store);
+  const measuring = { ledger, outside, fingerprints: openFingerprints(store) };
   const retiring = new Set<Promise<void>>();
-  const auth = openAuth(() => current.config.auth, keys);
+  let authSection = config.auth;
+  const auth = openAuth(() => authSection, keys);
   if (auth.isOpen() && !isLoopback(config.server.host)) {
     store.close();
     throw new GatewayError(
@@ -52,13 +57,13 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
         "Make a key first ('embedgate keys create --name me'), or serve on 127.0.0.1.",
     );
   }
-  const ledger = openLedger(store);
   const interrupted = await ledger.settleInterrupted();
   if (interrupted > 0) {
     outside.log("warn", "requests were under way when the gateway last ended", { count: interrupted });
   }
   const cache = openCache(config.cache, { path: cachePath(config), outside });
   const tokens = createTokens();
+  let current = openGeneration(config, measuring);
   const underWay = createUnderWay(() => current.config.server.max_concurrent_requests);
   const door = createDoor({
     auth,
@@ -69,10 +74,11 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
     deadlineMs: () => current.config.server.deadline_ms,
     checkReady: () => store.check(),
     embed: (arrival) => {
-      const { routes, config: own, serve } = current;
+      const { routes, spaces, config: own, serve } = current;
       return serve(() =>
         embed(arrival, {
           routes,
+          spaces,
           tokens,
           cache,
           caching: cachingOf(own),
@@ -104,9 +110,11 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
     ledger,
     underWay,
     cache,
+    spaces: () => current.spaces,
     reload(next) {
       const replaced = current;
-      current = openGeneration(next);
+      current = openGeneration(next, measuring);
+      authSection = next.auth;
       cache.apply(next.cache);
       retire(replaced);
       return needingRestart(config, next);

@@ -4,20 +4,33 @@
  */
 import type { GatewayConfig } from "./config/gateway-config";
 import { buildRoutes, type Routes } from "./route";
+import { openSpaces, type Spaces, type SpacesParts } from "./spaces/spaces";
 import { openProviders } from "./upstream/open";
 
 export interface Generation {
   readonly config: GatewayConfig;
   readonly routes: Routes;
+  readonly spaces: Spaces;
   /** Runs one request in this generation, which stays open until it is done. */
   serve<T>(work: () => Promise<T>): Promise<T>;
   /** Takes no more requests; resolves when the last one has left and everything is closed. */
   retire(): Promise<void>;
 }
 
-export function openGeneration(config: GatewayConfig): Generation {
+/** @param measuring what its spaces are measured with */
+export function openGeneration(
+  config: GatewayConfig,
+  measuring: Pick<SpacesParts, "ledger" | "outside" | "fingerprints">,
+): Generation {
   const providers = openProviders(config);
-  const routes = buildRoutes(config, providers.byName);
+  const spaces = openSpaces({
+    ...measuring,
+    attemptsMax: config.server.max_attempts,
+    deadlineMs: config.server.deadline_ms,
+    everyMs: config.spaceProbe?.every_ms,
+  });
+  const routes = buildRoutes(config, providers.byName, spaces);
+  spaces.start(routes.named());
   const empty = Promise.withResolvers<void>();
   let underWay = 0;
   let retired = false;
@@ -28,6 +41,7 @@ export function openGeneration(config: GatewayConfig): Generation {
   return {
     config,
     routes,
+    spaces,
     async serve(work) {
       underWay += 1;
       try {
@@ -39,6 +53,7 @@ export function openGeneration(config: GatewayConfig): Generation {
     async retire() {
       retired = true;
       if (underWay > 0) await empty.promise;
+      await spaces.close();
       await providers.close();
     },
   };

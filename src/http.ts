@@ -105,6 +105,7 @@ export function createDoor(parts: DoorParts) {
           caller,
           body: () => readJsonBody(request, reading),
           cacheUse: cacheUseOf(request.headers),
+          pinnedSpace: request.headers.get("x-embedgate-space")?.trim() || undefined,
           clientGone: ending.signal,
         });
       }),

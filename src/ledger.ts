@@ -34,6 +34,9 @@ export interface LedgerRow {
   readonly metadata: string | null;
 }
 
+/** Whose rows are the gateway's own calls (src/spaces): counted upstream, but no client's requests. Nobody's key belongs to it. */
+export const OWN_WORKSPACE = "embedgate";
+
 export const UNDER_WAY = 0;
 export const INTERRUPTED = "interrupted";
 
@@ -106,6 +109,9 @@ const GROUP_EXPRESSIONS: Record<UsageGroup, string> = {
   day: "strftime('%Y-%m-%d', started_at / 1000, 'unixepoch')",
 };
 
+/** Rows of clients' requests; the gateway's own calls count by their tokens only. */
+const ASKED = `(workspace <> '${OWN_WORKSPACE}')`;
+
 /** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
 const OWED_ROWS_MAX = 50_000;
 
@@ -138,9 +144,9 @@ export function openLedger(store: Store): Ledger {
     settleInterrupted: () => store.write(() => Number(interrupt.run().changes)),
     usage(since, by) {
       const lines = store.database.query<UsageLine, { since: number }>(
-        `SELECT ${GROUP_EXPRESSIONS[by]} AS "group", count(*) AS requests, sum(status <> 200) AS failed,
-           sum(inputs) AS inputs, sum(cache_hits) AS cache_hits, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
-           sum(tokens_billed) AS tokens_billed, coalesce(sum(tokens_source = 'estimated'), 0) AS estimated,
+        `SELECT ${GROUP_EXPRESSIONS[by]} AS "group", sum(${ASKED}) AS requests, sum(${ASKED} AND status <> 200) AS failed,
+           sum(iif(${ASKED}, inputs, 0)) AS inputs, sum(cache_hits) AS cache_hits, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
+           sum(tokens_billed) AS tokens_billed, coalesce(sum(${ASKED} AND tokens_source = 'estimated'), 0) AS estimated,
            sum(cost_pico_usd) AS cost_pico_usd
          FROM ledger WHERE started_at >= $since GROUP BY 1 ORDER BY 1`,
       );

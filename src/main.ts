@@ -9,6 +9,7 @@ import { parseDuration } from "./commands/duration";
 import { createKey, listKeys, revokeKey, rotateKey } from "./commands/keys";
 import { listModels } from "./commands/models";
 import { serve } from "./commands/serve";
+import { forgetSpace, listSpaces } from "./commands/spaces";
 import { showUsage } from "./commands/usage";
 import { GatewayError } from "./errors";
 import { DEFAULT_WORKSPACE } from "./keys";
@@ -85,6 +86,20 @@ function commandLine(): Command {
     .addOption(json())
     .addOption(config())
     .action(exitWith(revokeKey));
+
+  const spaces = program.command("spaces").description("show and forget the measured embedding spaces");
+  spaces
+    .command("list")
+    .description("list the spaces and who they were first measured at")
+    .addOption(json())
+    .addOption(config())
+    .action(exitWith(listSpaces));
+  spaces
+    .command("forget <space>")
+    .description("take a space as it is now: a model was changed on purpose")
+    .addOption(json())
+    .addOption(config())
+    .action(exitWith(forgetSpace));
 
   program
     .command("usage")

@@ -10,6 +10,7 @@ import { nearestName } from "./config/nearest";
 import type { ConfiguredUpstream, Route, Target } from "./domain";
 import { GatewayError } from "./errors";
 import { completeFacts, type ModelFacts } from "./facts";
+import type { Spaces } from "./spaces/spaces";
 
 /** One line of the models list. */
 export interface ListedModel {
@@ -22,6 +23,8 @@ export interface ListedModel {
 export interface Routes {
   /** @throws GatewayError unknown_model | embeddings_unsupported */
   resolve(model: string): Route;
+  /** The routes that stand under an id of their own. */
+  named(): readonly Route[];
   /** Models that can be named: those without a configured provider, and patterns, are left out. */
   list(): readonly ListedModel[];
 }
@@ -29,6 +32,7 @@ export interface Routes {
 export function buildRoutes(
   config: GatewayConfig,
   providers: ReadonlyMap<string, ConfiguredUpstream>,
+  spaces: Pick<Spaces, "mayServe">,
 ): Routes {
   // The pattern that says most is tried first: "openai/*" before "*".
   const patterns = [...config.models.keys()]
@@ -36,7 +40,7 @@ export function buildRoutes(
     .sort((a, b) => b.length - a.length);
   const exact = new Map<string, Route>();
   for (const [id, entry] of config.models) {
-    const route = id.includes("*") ? undefined : routeOf(entry, id, providers);
+    const route = id.includes("*") ? undefined : routeOf(entry, id, providers, spaces);
     if (route) exact.set(id, route);
   }
   // A client that keeps the name an answer gave it (`text-embedding-ada-002-v2`) may ask by it.
@@ -67,7 +71,7 @@ export function buildRoutes(
   function find(id: string): Route | undefined {
     const entry = entryFor(id);
     if (!entry) return undefined;
-    return exact.get(entry.id) ?? routeOf(entry, id, providers);
+    return exact.get(entry.id) ?? routeOf(entry, id, providers, spaces);
   }
 
   return {
@@ -91,6 +95,7 @@ export function buildRoutes(
         `The model \`${model.slice(0, 200)}\` does not exist or you do not have access to it. ${hint}`,
       );
     },
+    named: () => [...exact.values()],
     list() {
       const listed: ListedModel[] = [];
       for (const id of config.models.keys()) {
@@ -123,9 +128,12 @@ function routeOf(
   entry: ConfiguredModel,
   id: string,
   providers: ReadonlyMap<string, ConfiguredUpstream>,
+  spaces: Pick<Spaces, "mayServe">,
 ): Route | undefined {
   const [main] = entry.routes;
   if (!main) return undefined;
+  const space = entry.space ?? main.space ?? spaceOf(nameAt(main.model, entry, id));
+  const onDrift = entry.on_drift;
   const targets: Target[] = [];
   let group = 0;
   for (const [i, route] of entry.routes.entries()) {
@@ -141,12 +149,12 @@ function routeOf(
       catalogueFacts(provider.pluginId, model),
       entry.facts,
     );
-    targets.push({ provider, model, facts, group, weight: route.weight ?? 1, mayServe: () => true });
+    const isFirst = targets.length === 0;
+    const mayServe = () => spaces.mayServe(space, { provider, model }, isFirst, onDrift);
+    targets.push({ provider, model, facts, group, weight: route.weight ?? 1, mayServe });
   }
   const [first, ...others] = targets;
-  if (!first) return undefined;
-  const space = entry.space ?? main.space ?? spaceOf(nameAt(main.model, entry, id));
-  return { id, space, facts: first.facts, targets: [first, ...others] };
+  return first && { id, space, facts: first.facts, onDrift, targets: [first, ...others] };
 }
 
 /** The model's name at a provider: under a pattern, `*` is what the pattern's `*` stood for. */

@@ -42,8 +42,9 @@ export interface Sent {
   readonly json: unknown;
 }
 
-/** Every failure that the fake plugin knows, and two good models. */
+/** Every failure that the fake plugin knows, and two good models. Without measurements, so that each call is the test's own. */
 export const FAKE_YAML = `
+space_probe: false
 providers:
   fake: { plugin: fake, timeout_ms: 1000 }
 models:

@@ -12,7 +12,7 @@ export async function listModels(options: {
   if (!config) return 1;
   const providers = openProviders(config);
   try {
-    const models = buildRoutes(config, providers.byName).list();
+    const models = buildRoutes(config, providers.byName, { mayServe: () => true }).list();
     if (options.json)
       console.log(
         JSON.stringify(

@@ -26,6 +26,8 @@ export interface GatewayConfig {
   /** With a `jwt` the mode is never "auto": the door is never open where tokens are asked for. */
   readonly auth: { readonly mode: "auto" | "keys" | "open"; readonly jwt: JwtSection | undefined };
   readonly cache: CacheSection | false;
+  /** Undefined: spaces are not measured. */
+  readonly spaceProbe: { readonly every_ms: number } | undefined;
   readonly workspaceDefaults: WorkspaceSection;
   readonly providers: ReadonlyMap<string, ConfiguredProvider>;
   /** By id or pattern, in the file's order. */
@@ -51,6 +53,7 @@ export interface ConfiguredModel {
   /** false: known, but it cannot embed; it has no routes. */
   readonly embeddings: boolean;
   readonly space: string | undefined;
+  readonly on_drift: "stop" | "warn";
   /** Only what the file itself says. */
   readonly facts: KnownFacts;
   readonly routes: readonly ConfiguredRoute[];

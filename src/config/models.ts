@@ -197,7 +197,7 @@ export function matches(pattern: string, id: string): boolean {
 }
 
 function checkRoutesTogether({ id, pointer, model }: Entry, look: Look): void {
-  const { tree, problems, notes } = look;
+  const { tree, problems } = look;
   const routes = model.routes ?? [];
   const seen = new Map<string, number>();
   let first: string | undefined;
@@ -222,10 +222,6 @@ function checkRoutesTogether({ id, pointer, model }: Entry, look: Look): void {
       const message =
         "its vectors would lie in another space than those of routes[0], and could not be compared with them; make it a model of its own, or, if they are the same, give the model a `space`";
       problems.push(tree.problem(place, message));
-    } else if (i > 0) {
-      const message =
-        "read, but this version serves the first route only: a further one serves once its vectors were measured to be the same";
-      notes.push(tree.problem(place, message));
     }
   }
 }

@@ -4,7 +4,14 @@
  */
 import { KnownFacts } from "../facts";
 import type { ConfiguredModel, ConfiguredProvider, GatewayConfig } from "./gateway-config";
-import { AuthSection, type ModelEntry, type RoutingFile, ServerSection } from "./schema";
+import {
+  AuthSection,
+  type ModelEntry,
+  OnDrift,
+  type RoutingFile,
+  ServerSection,
+  SpaceProbeSection,
+} from "./schema";
 
 export interface Checked {
   readonly file: string | undefined;
@@ -37,6 +44,10 @@ export function resolveConfig({ file, folder, document, databasePath, providers 
     auth: { mode: jwt !== undefined && mode === "auto" ? "keys" : mode, jwt },
     // What callers send is kept only where the file says so.
     cache: document.cache ?? false,
+    spaceProbe:
+      document.space_probe === false
+        ? undefined
+        : { every_ms: document.space_probe?.every_ms ?? SpaceProbeSection.properties.every_ms.default },
     workspaceDefaults: document.workspace_defaults ?? {},
     providers,
     models: new Map(
@@ -54,6 +65,7 @@ function resolveModel(id: string, model: ModelEntry): ConfiguredModel {
     alias_of: model.alias_of,
     embeddings: model.embeddings ?? true,
     space: model.space,
+    on_drift: model.on_drift ?? OnDrift.default,
     facts,
     routes: (model.routes ?? []).map((route) => ({
       provider: route.provider,

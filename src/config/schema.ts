@@ -226,6 +226,30 @@ export const RouteEntry = Type.Object(
   { ...closed, description: "One way to a model." },
 );
 
+export const OnDrift = Type.Union([Type.Literal("stop"), Type.Literal("warn")], {
+  default: "stop",
+  description:
+    "When a provider's vectors are no more what they were when the space was first measured: stop serving the model from it, or only warn.",
+});
+
+export const SpaceProbeSection = Type.Object(
+  {
+    every_ms: Type.Optional(
+      milliseconds(
+        "Time between two measurements of a route that is in use.",
+        1_000,
+        2_592_000_000,
+        3_600_000,
+      ),
+    ),
+  },
+  {
+    ...closed,
+    description:
+      "Fixed texts sent to each route now and then, to see that its vectors are still those of its space.",
+  },
+);
+
 export const ModelEntry = Type.Composite(
   [
     Type.Object({
@@ -249,6 +273,7 @@ export const ModelEntry = Type.Composite(
           description: "The embedding space of the model's vectors.",
         }),
       ),
+      on_drift: Type.Optional(OnDrift),
       embeddings: Type.Optional(
         Type.Boolean({ default: true, description: "false: a model that is known, but cannot embed." }),
       ),
@@ -275,6 +300,11 @@ export const RoutingFile = Type.Object(
     cache: Type.Optional(
       Type.Union([CacheSection, Type.Literal(false)], {
         description: "Vectors kept for the next request; false, or left out: none.",
+      }),
+    ),
+    space_probe: Type.Optional(
+      Type.Union([SpaceProbeSection, Type.Literal(false)], {
+        description: "How embedding spaces are watched; false: not at all, so that only first routes serve.",
       }),
     ),
     workspace_defaults: Type.Optional(WorkspaceSection),

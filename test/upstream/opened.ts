@@ -33,6 +33,7 @@ export function routeTo(
     id: model,
     space: model,
     facts: known,
+    onDrift: "stop",
     targets: [
       {
         model,

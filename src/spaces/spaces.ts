@@ -1,0 +1,257 @@
+/**
+ * Which targets may serve a route: those whose vectors were measured to lie in its space. No timer runs here: measurements are begun at
+ * the start, where a model has several ways, and by the requests that come; what nobody asks for costs nothing.
+ * The first measurement of a space is its fingerprint, in the database; who differs from it is out of service, loudly.
+ */
+import type { Route, Target } from "../domain";
+import { asGatewayError, GatewayError } from "../errors";
+import type { Fingerprint, Fingerprints } from "./fingerprints";
+import { type Measuring, measure } from "./measure";
+import { AGREEMENT_MIN, agreement } from "./probes";
+
+export interface SpaceNotice {
+  readonly space: string;
+  readonly provider: string;
+  readonly model: string;
+  /** The least cosine between a probe text's vector and the fingerprint's; -1 for another size. */
+  readonly cosine: number;
+  /** False where `on_drift: warn` lets it serve all the same. */
+  readonly outOfService: boolean;
+}
+
+export interface Spaces {
+  /** Whether a target of the route may serve. */
+  mayServe(space: string, target: Named, isFirst: boolean, onDrift: "stop" | "warn"): boolean;
+  /**
+   * Begins the measurements that are due, and waits for one of them only: the first look, since the start, at a route whose space is
+   * known from before. @throws GatewayError, the signal's reason
+   */
+  ready(route: Route, signal: AbortSignal): Promise<void>;
+  /** An answer has left: a space that was never measured is, now that its provider is known to work. */
+  answered(route: Route): void;
+  /** Begins to measure the models that have several ways. */
+  start(routes: readonly Route[]): void;
+  /** Changes when a space gets another fingerprint: vectors kept of the one before must not be found again. */
+  revision(space: string): string;
+  notices(): readonly SpaceNotice[];
+  /** Ends what is under way. */
+  close(): Promise<void>;
+}
+
+type Named = { readonly provider: { readonly name: string }; readonly model: string };
+
+interface Standing {
+  verdict: "unmeasured" | "agrees" | "differs";
+  cosine: number;
+  /** Of the last attempt, successful or not; undefined before the first. */
+  triedAt: number | undefined;
+  failures: number;
+  /** While it is being measured. */
+  underWay: Promise<void> | undefined;
+}
+
+const UNMEASURED: Readonly<Standing> = {
+  verdict: "unmeasured",
+  cosine: 1,
+  triedAt: undefined,
+  failures: 0,
+  underWay: undefined,
+};
+
+/** Under a pattern callers choose the ids: what was looked at long ago is forgotten, and looked at again. */
+const REMEMBERED_MAX = 10_000;
+
+export interface SpacesParts extends Measuring {
+  readonly fingerprints: Fingerprints;
+  /** undefined: nothing is measured, so that only first routes serve. */
+  readonly everyMs: number | undefined;
+  readonly deadlineMs: number;
+}
+
+/** A target that differs, or could not be measured, is looked at again after this, when it is asked for. */
+const AGAIN_AFTER_MS = 30_000;
+const AGAIN_AFTER_MS_MAX = 600_000;
+
+export function openSpaces(parts: SpacesParts): Spaces {
+  const { fingerprints, outside, everyMs, deadlineMs } = parts;
+  const standings = new Map<string, Standing>();
+  const known = new Map<string, Fingerprint | undefined>();
+  const measuring = new Set<Promise<void>>();
+  const notices = new Map<string, SpaceNotice>();
+  const closed = new AbortController();
+
+  const keyOf = (space: string, { provider, model }: Named) => JSON.stringify([space, provider.name, model]);
+
+  const standingOf = (space: string, target: Named): Readonly<Standing> =>
+    standings.get(keyOf(space, target)) ?? UNMEASURED;
+
+  function standingToChange(space: string, target: Named): Standing {
+    const standing = standings.get(keyOf(space, target)) ?? { ...UNMEASURED };
+    remember(standings, keyOf(space, target), standing);
+    return standing;
+  }
+
+  function fingerprintOf(space: string): Fingerprint | undefined {
+    if (!known.has(space)) remember(known, space, fingerprints.find(space));
+    return known.get(space);
+  }
+
+  function isDue({ verdict, triedAt, failures }: Standing): boolean {
+    if (everyMs === undefined) return false;
+    if (triedAt === undefined) return true;
+    const again = Math.min(AGAIN_AFTER_MS * 2 ** Math.max(0, failures - 1), AGAIN_AFTER_MS_MAX);
+    const wait = verdict === "agrees" && failures === 0 ? everyMs : Math.min(again, everyMs);
+    return outside.monotonic() - triedAt >= wait;
+  }
+
+  /** Compares with what the database has now: somebody may have had the fingerprint forgotten meanwhile. */
+  async function compared(
+    route: Route,
+    target: Target,
+    vectors: readonly Float32Array[],
+  ): Promise<number | undefined> {
+    const { space } = route;
+    remember(known, space, fingerprints.find(space));
+    const fingerprint = fingerprintOf(space);
+    if (fingerprint) return agreement(vectors, fingerprint.vectors);
+    // Only a route's first target says what its space is.
+    if (target !== route.targets[0]) return undefined;
+    const kept = await fingerprints.keep({
+      space,
+      vectors,
+      dimensions: vectors[0]?.length ?? 0,
+      provider: target.provider.name,
+      model: target.model,
+      measuredAt: outside.now(),
+    });
+    remember(known, space, kept);
+    return agreement(vectors, kept.vectors);
+  }
+
+  async function measureTarget(route: Route, target: Target): Promise<void> {
+    const standing = standingToChange(route.space, target);
+    const over = new AbortController();
+    const timer = new AbortController();
+    outside.sleep(deadlineMs, timer.signal).then(
+      () => over.abort(new GatewayError("deadline", `The probe was not answered within ${deadlineMs} ms.`)),
+      () => undefined,
+    );
+    const signal = AbortSignal.any([over.signal, closed.signal]);
+    try {
+      let cosine = await compared(route, target, await measure(route, target, parts, signal));
+      // Once more before anything is stopped: one answer may have been a slip.
+      if (cosine !== undefined && cosine < AGREEMENT_MIN)
+        cosine = await compared(route, target, await measure(route, target, parts, signal));
+      standing.failures = 0;
+      if (cosine !== undefined) judge(route, target, standing, cosine);
+    } catch (thrown) {
+      if (closed.signal.aborted) return;
+      standing.failures += 1;
+      const error = asGatewayError(thrown);
+      outside.log("warn", "an embedding space could not be measured", {
+        ...about(route, target),
+        kind: error.kind,
+        reason: error.message,
+      });
+    } finally {
+      timer.abort();
+    }
+  }
+
+  function judge(route: Route, target: Target, standing: Standing, cosine: number): void {
+    const key = keyOf(route.space, target);
+    const before = standing.verdict;
+    standing.cosine = cosine;
+    standing.verdict = cosine >= AGREEMENT_MIN ? "agrees" : "differs";
+    if (standing.verdict === "agrees") {
+      notices.delete(key);
+      if (before === "differs")
+        outside.log("info", "a route is in its embedding space again", { ...about(route, target), cosine });
+      return;
+    }
+    const outOfService = target !== route.targets[0] || route.onDrift === "stop";
+    notices.set(key, { ...about(route, target), cosine, outOfService });
+    outside.log("error", "a route's vectors do not lie in its embedding space", {
+      ...about(route, target),
+      cosine,
+      out_of_service: outOfService,
+      advice: `where the model was changed on purpose, 'embedgate spaces forget ${route.space}' takes it as it is now; vectors stored before are of another space`,
+    });
+  }
+
+  /** One after the other: what a space is must be known before another target is compared with it. */
+  function begin(route: Route, targets: readonly Target[]): void {
+    const begun = (async () => {
+      for (const target of targets) {
+        if (!closed.signal.aborted) await measureTarget(route, target);
+        standingToChange(route.space, target).underWay = undefined;
+      }
+    })();
+    measuring.add(begun);
+    void begun.finally(() => measuring.delete(begun));
+    for (const target of targets) {
+      const standing = standingToChange(route.space, target);
+      standing.triedAt = outside.monotonic();
+      standing.underWay = begun;
+    }
+  }
+
+  return {
+    mayServe(space, target, isFirst, onDrift) {
+      const { verdict } = standingOf(space, target);
+      if (isFirst) return verdict !== "differs" || onDrift === "warn";
+      return verdict === "agrees";
+    },
+    async ready(route, signal) {
+      if (everyMs === undefined) return;
+      const [first, ...others] = route.targets;
+      const fingerprint = fingerprintOf(route.space);
+      // Never measured, and one way only: nothing to compare with. Its first answer comes before its first measurement.
+      const mayWait = others.length === 0 && fingerprint === undefined;
+      const due = route.targets.filter((target) => isDue(standingOf(route.space, target)));
+      if (due.length > 0 && !(mayWait && standingOf(route.space, first).triedAt === undefined))
+        begin(route, due);
+      const { verdict, failures, underWay } = standingOf(route.space, first);
+      const isFirstLook = fingerprint !== undefined && verdict === "unmeasured" && failures === 0;
+      if (isFirstLook && underWay) await unlessAborted(signal, underWay);
+    },
+    answered(route) {
+      if (everyMs === undefined || closed.signal.aborted) return;
+      const [first] = route.targets;
+      if (standingOf(route.space, first).triedAt === undefined) begin(route, [first]);
+    },
+    start(routes) {
+      if (everyMs === undefined) return;
+      for (const route of routes) if (route.targets.length > 1) begin(route, route.targets);
+    },
+    revision: (space) => String(fingerprintOf(space)?.measuredAt ?? ""),
+    notices: () => [...notices.values()],
+    async close() {
+      closed.abort(new GatewayError("cancelled", "The gateway is shutting down."));
+      await Promise.all(measuring);
+    },
+  };
+}
+
+function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > REMEMBERED_MAX && oldest !== undefined) map.delete(oldest);
+}
+
+function about({ space }: Route, { provider, model }: Target) {
+  return { space, provider: provider.name, model };
+}
+
+/** @throws the signal's reason */
+async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

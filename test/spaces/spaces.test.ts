@@ -1,0 +1,226 @@
+/**
+ * Embedding spaces as callers and operators see them: who may serve, what stops, what is told, and what it costs.
+ * The comparison of two measurements by itself is probes.test.ts.
+ */
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { PROBES } from "../../src/spaces/probes";
+import type { OpenGateway } from "../gateway";
+import { LONE, otherModel, rightModel, TWO, vendors } from "./vendors";
+
+const isProbe = (texts: readonly string[]) => texts.every((text) => PROBES.includes(text));
+const firstVector = ({ json }: { readonly json: unknown }): number[] => [
+  ...Float32Array.from(Object(json).data[0].embedding),
+];
+
+/** The database file in one folder for several lives of the gateway. */
+function lastingYaml(yaml: string, open: OpenGateway): string {
+  return `${yaml}\ndatabase: "sqlite:${join(open.folder, "lasting.db")}"\n`;
+}
+
+describe("a model with several ways", () => {
+  test("has both measured at the start: the first one's measurement is the fingerprint", async () => {
+    const { open, byHost, quiet } = vendors(TWO);
+    await using gateway = await open();
+    await quiet();
+    expect(byHost.a.asked).toEqual([[...PROBES]]);
+    expect(byHost.b.asked).toEqual([[...PROBES]]);
+    expect(gateway.gateway.spaces().notices()).toEqual([]);
+  });
+
+  test("never gives the second's vectors where they differ, and says so loudly", async () => {
+    const { open, byHost, quiet } = vendors(TWO);
+    byHost.b.vectorOf = otherModel;
+    await using gateway = await open();
+    await quiet();
+    byHost.a.vectorOf = undefined;
+    const sent = await gateway.post({ model: "m", input: "hello" });
+    expect(sent.status).toBe(503);
+    expect(byHost.b.asked.every(isProbe)).toBe(true);
+    expect(gateway.gateway.spaces().notices()).toMatchObject([
+      { space: "m", provider: "b", model: "m", outOfService: true },
+    ]);
+    expect(gateway.logs).toContainEqual(
+      expect.objectContaining({
+        level: "error",
+        message: "a route's vectors do not lie in its embedding space",
+      }),
+    );
+  });
+
+  test("whose first way is down from the start serves nothing of the second: nobody knows whether they agree", async () => {
+    const { open, byHost, quiet } = vendors(TWO);
+    byHost.a.vectorOf = undefined;
+    await using gateway = await open();
+    await quiet();
+    expect((await gateway.post({ model: "m", input: "hello" })).status).toBe(503);
+    expect(byHost.b.asked.every(isProbe)).toBe(true);
+  });
+
+  test("without measurements has its first way only", async () => {
+    const { open, byHost, quiet } = vendors(`${TWO}\nspace_probe: false\n`);
+    await using gateway = await open();
+    await quiet();
+    byHost.a.vectorOf = undefined;
+    expect((await gateway.post({ model: "m", input: "hello" })).status).toBe(503);
+    expect(byHost.b.asked).toEqual([]);
+  });
+});
+
+describe("a model with one way", () => {
+  test("is measured after its first answer, and not again until it is due", async () => {
+    const { open, byHost, quiet } = vendors(LONE);
+    let now = 0;
+    await using gateway = await open({ outside: { monotonic: () => now } });
+    await quiet();
+    expect(byHost.a.asked).toEqual([]);
+    for (const input of ["one", "two"]) {
+      await gateway.post({ model: "m", input });
+      await quiet();
+    }
+    expect(byHost.a.asked).toEqual([["one"], [...PROBES], ["two"]]);
+    now += 3_600_000;
+    await gateway.post({ model: "m", input: "three" });
+    await quiet();
+    expect(byHost.a.asked.slice(3)).toContainEqual([...PROBES]);
+    expect(byHost.a.asked).toHaveLength(5);
+  });
+
+  test.each([
+    ["stop", 503],
+    ["warn", 200],
+  ])("that was changed behind its name while the gateway was away: on_drift %s", async (policy, status) => {
+    const first = vendors(LONE);
+    await using before = await first.open();
+    const yaml = lastingYaml(LONE.replace("price: 1", `price: 1, on_drift: ${policy}`), before);
+    const { open, byHost, quiet } = vendors(yaml);
+    {
+      await using known = await open();
+      await known.post({ model: "m", input: "hello" });
+      await quiet();
+    }
+    byHost.a.vectorOf = otherModel;
+    await using again = await open();
+    // All of them wait for the first look: not one is answered by the changed model unseen.
+    const sent = await Promise.all(["one", "two", "three"].map((input) => again.post({ model: "m", input })));
+    expect(sent.map((one) => one.status)).toEqual([status, status, status]);
+    expect(again.gateway.spaces().notices()).toMatchObject([{ outOfService: policy === "stop" }]);
+    if (policy === "stop") {
+      expect(Object(sent[0]?.json).error.code).toBe("space_out_of_service");
+      expect(byHost.a.asked.slice(2).every(isProbe)).toBe(true);
+    }
+  });
+
+  test("is served again once its fingerprint was forgotten, and no vector of before comes from the cache", async () => {
+    const first = vendors(LONE);
+    await using before = await first.open();
+    const { open, byHost, quiet } = vendors(`${lastingYaml(LONE, before)}\ncache: { memory_mb: 8 }\n`);
+    let now = 0;
+    await using gateway = await open({
+      outside: { monotonic: () => now, now: () => 1_790_000_000_000 + now },
+    });
+    await gateway.post({ model: "m", input: "hello" });
+    await quiet();
+    // The key of a vector has the fingerprint in it, so this one is found from now on.
+    await gateway.post({ model: "m", input: "hello" });
+    const hit = await gateway.post({ model: "m", input: "hello" });
+    expect(hit.headers.get("x-embedgate-cache")).toBe("hit=1, miss=0");
+    byHost.a.vectorOf = otherModel;
+    now += 3_600_000;
+    await gateway.post({ model: "m", input: "due" });
+    await quiet();
+    expect((await gateway.post({ model: "m", input: "other" })).status).toBe(503);
+    const database = new Database(join(before.folder, "lasting.db"));
+    database.run("DELETE FROM spaces");
+    database.close();
+    now += 600_000;
+    await gateway.post({ model: "m", input: "other" });
+    await quiet();
+    const sent = await gateway.post({ model: "m", input: "hello" });
+    expect([sent.status, sent.headers.get("x-embedgate-cache")]).toEqual([200, "hit=0, miss=1"]);
+    expect(firstVector(sent)).toEqual([...otherModel("hello")]);
+  });
+
+  test("one slip of the provider stops nothing: it is asked twice", async () => {
+    const first = vendors(LONE);
+    await using before = await first.open();
+    const { open, byHost, quiet } = vendors(lastingYaml(LONE, before));
+    {
+      await using known = await open();
+      await known.post({ model: "m", input: "hello" });
+      await quiet();
+    }
+    let probes = 0;
+    byHost.a.vectorOf = (text) => {
+      if (PROBES.includes(text)) probes += 1;
+      return probes > 0 && probes <= PROBES.length ? otherModel(text) : rightModel(text);
+    };
+    await using again = await open();
+    expect((await again.post({ model: "m", input: "hello" })).status).toBe(200);
+    expect(again.gateway.spaces().notices()).toEqual([]);
+  });
+
+  test("that cannot be measured is served, told in the log and measured later", async () => {
+    const first = vendors(LONE);
+    await using before = await first.open();
+    const { open, byHost, quiet } = vendors(lastingYaml(LONE, before));
+    {
+      await using known = await open();
+      await known.post({ model: "m", input: "hello" });
+      await quiet();
+    }
+    byHost.a.vectorOf = undefined;
+    let now = 0;
+    await using again = await open({ outside: { monotonic: () => now } });
+    await again.post({ model: "m", input: "hello" });
+    byHost.a.vectorOf = rightModel;
+    const asked = byHost.a.asked.length;
+    expect((await again.post({ model: "m", input: "hello" })).status).toBe(200);
+    expect(byHost.a.asked.slice(asked)).toEqual([["hello"]]);
+    now += 60_000;
+    await again.post({ model: "m", input: "hello" });
+    await quiet();
+    expect(byHost.a.asked.slice(asked + 1)).toContainEqual([...PROBES]);
+    expect(again.logs).toContainEqual(
+      expect.objectContaining({ message: "an embedding space could not be measured" }),
+    );
+  });
+});
+
+test("a measurement is in the ledger under the gateway's own name, and no client's request", async () => {
+  const { open, quiet } = vendors(LONE);
+  await using gateway = await open();
+  await gateway.post({ model: "m", input: "hello" });
+  await quiet();
+  const byWorkspace = gateway.gateway.ledger.usage(0, "workspace");
+  expect(byWorkspace).toMatchObject([
+    { group: "default", requests: 1n, tokens: 1n, tokens_upstream: 1n },
+    { group: "embedgate", requests: 0n, tokens: 0n, tokens_upstream: 5n, cost_pico_usd: 0n },
+  ]);
+  expect(gateway.gateway.ledger.usage(0, "model")).toMatchObject([
+    { group: "m", requests: 1n, inputs: 1n, tokens: 1n, tokens_upstream: 6n },
+  ]);
+});
+
+describe("a pinned space", () => {
+  test.each(["m", "m@8"])("%s is the answer's own", async (pinned) => {
+    const { open } = vendors(LONE);
+    await using gateway = await open();
+    const sent = await gateway.post({ model: "m", input: "hello" }, { "x-embedgate-space": pinned });
+    expect([sent.status, sent.headers.get("x-embedding-space")]).toEqual([200, "m@8"]);
+  });
+
+  test.each(["other", "m@4", "m@", "M"])("%s is another: 409, and nobody is asked", async (pinned) => {
+    const { open, byHost } = vendors(LONE);
+    await using gateway = await open();
+    const sent = await gateway.post({ model: "m", input: "hello" }, { "x-embedgate-space": pinned });
+    expect(sent.status).toBe(409);
+    expect(Object(sent.json).error).toMatchObject({
+      code: "space_mismatch",
+      param: "X-Embedgate-Space",
+      type: "invalid_request_error",
+    });
+    expect(byHost.a.asked).toEqual([]);
+  });
+});

@@ -1,0 +1,75 @@
+/**
+ * Vendors on a network of the test's own: each host speaks OpenAI's wire with a vector function that the test can change, or is down.
+ * A test about another way to fail passes its own `answer`.
+ */
+import { exactVector } from "../../plugins/fake";
+import { GatewayError } from "../../src/errors";
+import { type OpenGateway, type Opening, openGateway } from "../gateway";
+
+export interface Vendor {
+  /** Undefined: it answers 503. */
+  vectorOf: ((text: string) => Float32Array) | undefined;
+  /** Every list of inputs that it was sent. */
+  readonly asked: string[][];
+}
+
+/** The model that everybody means. */
+export const rightModel = (text: string) => exactVector(`right ${text}`, 8);
+export const otherModel = (text: string) => exactVector(`other ${text}`, 8);
+
+export interface Vendors {
+  readonly byHost: Readonly<Record<"a" | "b", Vendor>>;
+  readonly open: (changed?: Partial<Opening>) => Promise<OpenGateway>;
+  /** Lets everything run that can, until no call has been made for a while of turns. */
+  readonly quiet: () => Promise<void>;
+}
+
+export const LONE = `
+providers: { a: { plugin: openai, base_url: "http://a/v1", retries: 0 } }
+models: { m: { routes: [ { provider: a } ], dimensions: 8, price: 1 } }
+`;
+
+export const TWO = `
+providers:
+  a: { plugin: openai, base_url: "http://a/v1", retries: 0 }
+  b: { plugin: openai, base_url: "http://b/v1", retries: 0 }
+models: { m: { routes: [ { provider: a }, { provider: b } ], dimensions: 8, price: 1 } }
+`;
+
+export function vendors(yaml: string): Vendors {
+  const byHost = {
+    a: { vectorOf: rightModel, asked: [] },
+    b: { vectorOf: rightModel, asked: [] },
+  } satisfies Record<"a" | "b", Vendor>;
+  let calls = 0;
+  const fetch = async (url: string, { body }: RequestInit) => {
+    calls += 1;
+    const host = new URL(url).hostname;
+    const vendor: Vendor | undefined = host === "a" || host === "b" ? byHost[host] : undefined;
+    if (!vendor) throw new GatewayError("unavailable", `No such host: ${host}`);
+    const { input, model } = JSON.parse(String(body));
+    const texts: string[] = Array.isArray(input) ? input : [input];
+    vendor.asked.push(texts);
+    const { vectorOf } = vendor;
+    if (!vectorOf) return new Response("down", { status: 503 });
+    const data = texts.map((text, index) => ({
+      object: "embedding",
+      index,
+      embedding: [...vectorOf(text)],
+    }));
+    const usage = { prompt_tokens: texts.length, total_tokens: texts.length };
+    return Response.json({ object: "list", data, model, usage });
+  };
+  return {
+    byHost,
+    open: (changed) => openGateway({ yaml, ...changed, outside: { fetch, ...changed?.outside } }),
+    async quiet() {
+      let seen = -1;
+      for (let turns = 0; turns < 30 || seen !== calls; turns++) {
+        if (seen !== calls) turns = 0;
+        seen = calls;
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      }
+    },
+  };
+}
