@@ -66,6 +66,7 @@ const failing = (error: (call: EmbedCall) => Error): Fault => ({
 const plugin: Plugin = (host) =>
   host.provider({
     id: "fake",
+    isBuiltIn: true,
     options: host.t.Object({}, { additionalProperties: false }),
     fields: {
       input_type: host.t.Union([host.t.Literal("query"), host.t.Literal("document")], {

@@ -49,6 +49,8 @@ export interface ConfiguredUpstream {
   /** Names and checks of the request fields that its plugin declares. */
   readonly accepts: (field: string) => FieldCheck | undefined;
   readonly fieldNames: readonly string[];
+  /** Its models are part of the gateway. */
+  readonly isBuiltIn: boolean;
   /** Whether a request's inputs are embedded in view of one another, so that they may be neither divided nor cached. */
   readonly isIndivisible: (request: Pick<EmbedRequest, "fields" | "extraBody">) => boolean;
   /** The plugin counts tokens and applies `long_input` itself. */

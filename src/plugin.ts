@@ -28,6 +28,8 @@ export interface Provider<Options extends TSchema = TSchema> {
   readonly fields?: Readonly<Record<string, TSchema>>;
   /** true: the plugin counts tokens with the model's own tokenizer and applies `longInput`. false: the gateway counts before it sends. */
   readonly countsTokens?: boolean;
+  /** true: the model is part of the gateway, so that nobody can change it behind its name. */
+  readonly isBuiltIn?: boolean;
   /**
    * true: this request's inputs are embedded in view of one another (late chunking), so that they must go in one call and none of them
    * may be cached. `extra_body` can ask for it too. Left out: never.

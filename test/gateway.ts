@@ -42,9 +42,8 @@ export interface Sent {
   readonly json: unknown;
 }
 
-/** Every failure that the fake plugin knows, and two good models. Without measurements, so that each call is the test's own. */
+/** Every failure that the fake plugin knows, and two good models. */
 export const FAKE_YAML = `
-space_probe: false
 providers:
   fake: { plugin: fake, timeout_ms: 1000 }
 models:

@@ -153,6 +153,7 @@ export function postTo(url: string, body: object, headers: Readonly<Record<strin
 /** A routing file with the model `m` at an upstream. */
 export const wireTo = (upstream: Upstream, server = "") => `
 server: { deadline_ms: 20000${server === "" ? "" : `, ${server}`} }
+space_probe: false
 providers: { wire: { plugin: openai, base_url: "${upstream.url}", retries: 0, concurrency: 10000 } }
 models: { m: { routes: [ { provider: wire } ] } }
 `;

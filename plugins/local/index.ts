@@ -35,6 +35,7 @@ const plugin: Plugin = (host) =>
       { additionalProperties: false },
     ),
     countsTokens: true,
+    isBuiltIn: true,
     // Two for each core: one embeds, one waits, so that no thread is ever idle between calls.
     concurrency: 2 * navigator.hardwareConcurrency,
     open({ workers = navigator.hardwareConcurrency }) {

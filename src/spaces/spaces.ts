@@ -203,7 +203,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
       return verdict === "agrees";
     },
     async ready(route, signal) {
-      if (everyMs === undefined) return;
+      if (everyMs === undefined || isOwn(route)) return;
       const [first, ...others] = route.targets;
       const fingerprint = fingerprintOf(route.space);
       // Never measured, and one way only: nothing to compare with. Its first answer comes before its first measurement.
@@ -216,7 +216,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
       if (isFirstLook && underWay) await unlessAborted(signal, underWay);
     },
     answered(route) {
-      if (everyMs === undefined || closed.signal.aborted) return;
+      if (everyMs === undefined || closed.signal.aborted || isOwn(route)) return;
       const [first] = route.targets;
       if (standingOf(route.space, first).triedAt === undefined) begin(route, [first]);
     },
@@ -232,6 +232,9 @@ export function openSpaces(parts: SpacesParts): Spaces {
     },
   };
 }
+
+/** A lone model that is part of the gateway cannot change behind its name. */
+const isOwn = ({ targets }: Route) => targets.length === 1 && targets[0].provider.isBuiltIn;
 
 function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
   map.set(key, value);

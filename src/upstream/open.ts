@@ -30,6 +30,7 @@ export function openProviders(config: GatewayConfig): OpenedProviders {
       upstream: provider.open(options),
       accepts: (field) => checks.get(field),
       fieldNames: [...checks.keys()],
+      isBuiltIn: provider.isBuiltIn ?? false,
       isIndivisible: (request) => provider.isIndivisible?.(request) ?? false,
       countsTokens: provider.countsTokens ?? false,
       gate: createGate(configured.concurrency),

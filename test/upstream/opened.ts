@@ -47,6 +47,7 @@ export function routeTo(
           upstream,
           accepts: () => undefined,
           fieldNames: [],
+          isBuiltIn: false,
           isIndivisible: () => false,
           countsTokens: false,
           gate: createGate(8),
