@@ -11,7 +11,7 @@ import { decodeRequest, encodeResult } from "./dialects/openai";
 import type { Caller, EmbedRequest, Plan, Route, Run } from "./domain";
 import { asGatewayError, GatewayError } from "./errors";
 import { execute } from "./execute/execute";
-import type { Ledger, LedgerRow } from "./ledger";
+import type { Ledger } from "./ledger";
 import type { Outside } from "./outside";
 import { plan } from "./plan";
 import { type CacheUse, type EmbedNow, recall } from "./recall";
@@ -86,8 +86,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
   } catch (thrown) {
     const error = named(asGatewayError(thrown), progress.request);
     if (error.kind === "internal") logFault(error, arrival, outside);
-    await settleFailure(rowFailed(progress, error, latencyMs()), error, parts);
-    throw error;
+    throw await settleFailure(progress, error, latencyMs, parts);
   } finally {
     finish();
   }
@@ -160,15 +159,29 @@ function noteOf({ find }: CacheUse, hits: number, inputs: number): string {
   return find ? `hit=${hits}, miss=${inputs - hits}` : "bypass";
 }
 
-/** A failure's row is as good as an answer's; where the database itself failed, the row is written once it is back. */
+/**
+ * A failure's row is as good as an answer's; where the database cannot take it, it is written once it is back.
+ * @returns what the request is answered: the failure, or that the database is gone
+ */
 async function settleFailure(
-  row: LedgerRow,
-  error: GatewayError,
+  progress: Progress,
+  failure: GatewayError,
+  latencyMs: () => number,
   { ledger, outside }: SpineParts,
-): Promise<void> {
-  if (error.kind !== "database_unavailable") await ledger.settle(row);
-  else if (!ledger.owe(row))
+): Promise<GatewayError> {
+  let error = failure;
+  if (error.kind !== "database_unavailable") {
+    try {
+      await ledger.settle(rowFailed(progress, error, latencyMs()));
+      return error;
+    } catch (thrown) {
+      error = asGatewayError(thrown);
+    }
+  }
+  const row = rowFailed(progress, error, latencyMs());
+  if (!ledger.owe(row))
     outside.log("error", "a ledger row is lost: the database has been gone for too long", { ...row });
+  return error;
 }
 
 function startRun(

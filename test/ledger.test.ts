@@ -137,6 +137,21 @@ describe("a row", () => {
     ).toEqual([200, 503]);
   });
 
+  test("of a failure that cannot be written is written once it can be, with what was answered in its place", async () => {
+    await using open = await openGateway({
+      yaml: FAKE_YAML,
+      outside: { monotonic: advancing(), sleep: shortOnly },
+    });
+    const other = new Database(join(open.folder, "data/embedgate.db"));
+    other.run("BEGIN IMMEDIATE");
+    const sent = await open.post({ model: "fake", input: "" });
+    expect(sent.json).toMatchObject({ error: { code: "database_unavailable" } });
+    other.run("ROLLBACK");
+    other.close();
+    expect((await open.post({ model: "fake", input: "a" })).status).toBe(200);
+    expect(rowsOf(open)).toMatchObject([{ status: 503, error: "database_unavailable" }, { status: 200 }]);
+  });
+
   test("counts upstream what providers counted, also for answers that were of no use", async () => {
     await using open = await openGateway({ yaml: PRICED, outside: { sleep: shortOnly, random: () => 0 } });
     await open.post({ model: "fake-nan", input: "three words here" });
