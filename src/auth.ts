@@ -12,6 +12,8 @@ export interface Auth {
   isOpen(): boolean;
   /** @throws GatewayError no_key | wrong_key | forbidden */
   identify(request: Request): Caller;
+  /** Who may do what is for those who run the gateway: an admin's key, or anybody in open mode. @throws GatewayError as identify does */
+  identifyAdmin(request: Request): Caller;
 }
 
 /** @param settings as they are now: a reload may change them */
@@ -20,25 +22,35 @@ export function openAuth(settings: () => GatewayConfig["auth"], keys: Keys): Aut
     const { mode, jwt } = settings();
     return mode === "open" || (mode === "auto" && jwt === undefined && !keys.everMade());
   };
+  const identified = (request: Request): Caller & { readonly isAdmin: boolean } => {
+    const secret = bearerOf(request.headers);
+    const known = secret === undefined ? undefined : keys.find(secret);
+    if (known) return known;
+    if (isOpen()) {
+      refuseWebPages(request);
+      return { workspace: DEFAULT_WORKSPACE, keyId: null, isAdmin: true };
+    }
+    if (secret === undefined) {
+      throw new GatewayError(
+        "no_key",
+        "You didn't provide an API key: send it in the header 'Authorization: Bearer KEY'. 'embedgate keys create' makes one.",
+      );
+    }
+    throw new GatewayError(
+      "wrong_key",
+      "Incorrect API key provided: it is unknown, revoked, or was rotated out.",
+    );
+  };
+  const callerOf = ({ workspace, keyId }: Caller): Caller => ({ workspace, keyId });
   return {
     isOpen,
-    identify(request) {
-      const secret = bearerOf(request.headers);
-      const known = secret === undefined ? undefined : keys.find(secret);
-      if (known) return known;
-      if (isOpen()) {
-        refuseWebPages(request);
-        return { workspace: DEFAULT_WORKSPACE, keyId: null };
-      }
-      if (secret === undefined) {
-        throw new GatewayError(
-          "no_key",
-          "You didn't provide an API key: send it in the header 'Authorization: Bearer KEY'. 'embedgate keys create' makes one.",
-        );
-      }
+    identify: (request) => callerOf(identified(request)),
+    identifyAdmin(request) {
+      const caller = identified(request);
+      if (caller.isAdmin || isOpen()) return callerOf(caller);
       throw new GatewayError(
-        "wrong_key",
-        "Incorrect API key provided: it is unknown, revoked, or was rotated out.",
+        "forbidden",
+        "This needs an admin's key: 'embedgate keys create --admin' makes one.",
       );
     },
   };

@@ -2,9 +2,11 @@
  * Builds every part once from a checked configuration, and closes them in reverse. Tests and the simulator build the same.
  * A new part is made here, after what it needs, and closed before it.
  */
+import { counting, createMetrics, type Metrics } from "./admin/metrics";
 import { type Auth, isLoopback, openAuth } from "./auth";
 import { type Cache, openCache } from "./cache/cache";
 import type { GatewayConfig } from "./config/gateway-config";
+import { matches } from "./config/models";
 import { CacheSection } from "./config/schema";
 import { openStore } from "./db/open";
 import { embed } from "./embed";
@@ -29,6 +31,7 @@ export interface Gateway {
   readonly keys: Keys;
   readonly ledger: Ledger;
   readonly underWay: UnderWay;
+  readonly metrics: Metrics;
   readonly cache: Cache;
   spaces(): Pick<Spaces, "notices">;
   /**
@@ -65,12 +68,18 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
   const tokens = createTokens();
   let current = openGeneration(config, measuring);
   const underWay = createUnderWay(() => current.config.server.max_concurrent_requests);
+  const metrics = createMetrics({
+    inFlight: () => underWay.count(),
+    configuredModel: (model) => configuredModel(current.config, model),
+  });
+  const counted = counting(ledger, metrics);
   const door = createDoor({
     auth,
     routes: () => current.routes,
     outside,
     startedAt: outside.now(),
     underWay,
+    metrics,
     deadlineMs: () => current.config.server.deadline_ms,
     checkReady: () => store.check(),
     embed: (arrival) => {
@@ -82,7 +91,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
           tokens,
           cache,
           caching: cachingOf(own),
-          ledger,
+          ledger: counted,
           outside,
           deadlineMs: own.server.deadline_ms,
           attemptsMax: own.server.max_attempts,
@@ -109,6 +118,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
     keys,
     ledger,
     underWay,
+    metrics,
     cache,
     spaces: () => current.spaces,
     reload(next) {
@@ -136,6 +146,13 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
 /** The disk cache is a file of its own beside the database; a database in memory has no folder for one. */
 function cachePath({ database }: GatewayConfig): string | undefined {
   return database.path === ":memory:" ? undefined : `${database.path}-cache`;
+}
+
+/** The key of `models` that a request came in by: the model's own, else the pattern that says most. */
+function configuredModel({ models }: GatewayConfig, model: string): string | undefined {
+  if (models.has(model)) return model;
+  const patterns = [...models.keys()].filter((id) => id.includes("*") && matches(id, model));
+  return patterns.sort((a, b) => b.length - a.length)[0];
 }
 
 /** What was taken once, at the start: the address and the database. */

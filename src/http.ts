@@ -3,6 +3,7 @@
  * envelope. A new path is a line in `createDoor`, with its words for the document in src/docs.ts.
  */
 import { Elysia } from "elysia";
+import type { Metrics } from "./admin/metrics";
 import type { Auth } from "./auth";
 import { readJsonBody } from "./body";
 import { encodeError } from "./dialects/openai";
@@ -27,6 +28,7 @@ export interface DoorParts {
   readonly checkReady: () => void;
   readonly embed: (arrival: Arrival) => Promise<Answer>;
   readonly underWay: UnderWay;
+  readonly metrics: Metrics;
   /** What a request may take in all; a reload may change it. */
   readonly deadlineMs: () => number;
 }
@@ -48,7 +50,7 @@ type Work = (visit: Visit, caller: Caller, requestId: string) => Promise<Answer>
 export type Door = ReturnType<typeof createDoor>;
 
 export function createDoor(parts: DoorParts) {
-  const { auth, routes, outside, startedAt, underWay } = parts;
+  const { auth, routes, outside, startedAt, underWay, metrics } = parts;
 
   /** A path that only known callers may use. */
   const known =
@@ -91,25 +93,38 @@ export function createDoor(parts: DoorParts) {
 
   /** Counted before the key is looked up: what is one too many costs nothing. */
   const embeddings = (visit: Visit) =>
-    respond(visit, ({ request, server }, requestId) =>
-      underWay.run((ending) => {
-        const caller = auth.identify(request);
-        // Bun would cut a slow answer off after 10 s; the request has its own deadline.
-        server?.timeout(request, 0);
-        const gone = () => ending.abort(clientGone());
-        if (request.signal.aborted) gone();
-        else request.signal.addEventListener("abort", gone, { once: true });
-        const reading = { timeMs: parts.deadlineMs(), over: ending.signal, outside };
-        return parts.embed({
-          requestId,
-          caller,
-          body: () => readJsonBody(request, reading),
-          cacheUse: cacheUseOf(request.headers),
-          pinnedSpace: request.headers.get("x-embedgate-space")?.trim() || undefined,
-          clientGone: ending.signal,
+    respond(visit, async ({ request, server }, requestId) => {
+      let caller: Caller | undefined;
+      try {
+        return await underWay.run((ending) => {
+          caller = auth.identify(request);
+          // Bun would cut a slow answer off after 10 s; the request has its own deadline.
+          server?.timeout(request, 0);
+          const gone = () => ending.abort(clientGone());
+          if (request.signal.aborted) gone();
+          else request.signal.addEventListener("abort", gone, { once: true });
+          const reading = { timeMs: parts.deadlineMs(), over: ending.signal, outside };
+          return parts.embed({
+            requestId,
+            caller,
+            body: () => readJsonBody(request, reading),
+            cacheUse: cacheUseOf(request.headers),
+            pinnedSpace: request.headers.get("x-embedgate-space")?.trim() || undefined,
+            clientGone: ending.signal,
+          });
         });
-      }),
-    );
+      } catch (thrown) {
+        // Of nobody's request there is no ledger row, only a count.
+        if (!caller) metrics.refused(asGatewayError(thrown).meaning.status);
+        throw thrown;
+      }
+    });
+
+  const showMetrics = (visit: Visit) =>
+    respond(visit, async ({ request }) => {
+      auth.identifyAdmin(request);
+      return { body: await metrics.text(), headers: { "content-type": metrics.contentType } };
+    });
 
   const model: Work = ({ request }) => showModel(routes(), modelIdOf(request), startedAt);
   const noSuchPath = new GatewayError(
@@ -159,6 +174,7 @@ export function createDoor(parts: DoorParts) {
         only("GET", "/healthz", (visit) => respond(visit, () => plain({ status: "ok" })), OPERATIONS.health),
       )
       .use(only("GET", "/readyz", (visit) => respond(visit, ready), OPERATIONS.readiness))
+      .use(only("GET", "/metrics", showMetrics, OPERATIONS.metrics))
       .get("/", () => Response.redirect("/swagger", 302), { detail: { hide: true } })
   );
 

@@ -12,12 +12,14 @@ export interface NewKey {
   readonly key: string;
   readonly name: string;
   readonly workspace: string;
+  readonly admin: boolean;
 }
 
 export interface ListedKey {
   readonly id: string;
   readonly name: string;
   readonly workspace: string;
+  readonly admin: boolean;
   /** The start of the newest secret, to tell keys apart. */
   readonly hint: string;
   readonly created_at: number;
@@ -29,10 +31,12 @@ export interface ListedKey {
 export interface KnownKey {
   readonly keyId: string;
   readonly workspace: string;
+  readonly isAdmin: boolean;
 }
 
 export interface Keys {
-  create(name: string, workspace: string): Promise<NewKey>;
+  /** @param admin whether it may also do what is for those who run the gateway */
+  create(name: string, workspace: string, admin?: boolean): Promise<NewKey>;
   list(): readonly ListedKey[];
   /** A new secret for the same key; older ones work for `graceMs` more. @throws GatewayError invalid */
   rotate(id: string, graceMs: number): Promise<NewKey>;
@@ -51,6 +55,7 @@ interface KeyRow {
   id: string;
   name: string;
   workspace: string;
+  admin: bigint;
   created_at: bigint;
   revoked_at: bigint | null;
   hint: string;
@@ -60,7 +65,7 @@ interface KeyRow {
 export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomBytes">): Keys {
   const { database, write, read } = store;
   const insertKey = database.query(
-    "INSERT INTO keys (id, name, workspace, created_at) VALUES ($id, $name, $workspace, $now)",
+    "INSERT INTO keys (id, name, workspace, admin, created_at) VALUES ($id, $name, $workspace, $admin, $now)",
   );
   const insertSecret = database.query(
     "INSERT INTO key_secrets (hash, key_id, hint, created_at) VALUES ($hash, $id, $hint, $now)",
@@ -68,18 +73,18 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
   const expireSecrets = database.query(
     "UPDATE key_secrets SET expires_at = min(coalesce(expires_at, $until), $until) WHERE key_id = $id",
   );
-  const selectLive = database.query<{ name: string; workspace: string }, { id: string }>(
-    "SELECT name, workspace FROM keys WHERE id = $id AND revoked_at IS NULL",
+  const selectLive = database.query<{ name: string; workspace: string; admin: bigint }, { id: string }>(
+    "SELECT name, workspace, admin FROM keys WHERE id = $id AND revoked_at IS NULL",
   );
   const markRevoked = database.query(
     "UPDATE keys SET revoked_at = $now WHERE id = $id AND revoked_at IS NULL",
   );
   const selectAny = database.query("SELECT 1 FROM keys LIMIT 1");
   const selectByHash = database.query<
-    { key_id: string; workspace: string },
+    { key_id: string; workspace: string; admin: bigint },
     { hash: Uint8Array; now: number }
   >(
-    `SELECT s.key_id, k.workspace FROM key_secrets s JOIN keys k ON k.id = s.key_id
+    `SELECT s.key_id, k.workspace, k.admin FROM key_secrets s JOIN keys k ON k.id = s.key_id
      WHERE s.hash = $hash AND k.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > $now)`,
   );
   const selectAll = database.query<KeyRow, { now: number }>(
@@ -98,23 +103,24 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
     new GatewayError("invalid", `There is no live key "${id}": 'embedgate keys list' shows them.`);
 
   return {
-    async create(name, workspace) {
+    async create(name, workspace, admin = false) {
       checkName("name", name);
       checkName("workspace", workspace);
       const id = `key_${outside.randomBytes(9).toBase64({ alphabet: "base64url" })}`;
       const { key, hash, hint } = newSecret();
       const now = outside.now();
       await write(() => {
-        insertKey.run({ id, name, workspace, now });
+        insertKey.run({ id, name, workspace, admin: admin ? 1 : 0, now });
         insertSecret.run({ hash, id, hint, now });
       });
-      return { id, key, name, workspace };
+      return { id, key, name, workspace, admin };
     },
     list() {
       return read(() => selectAll.all({ now: outside.now() })).map((row) => ({
         id: row.id,
         name: row.name,
         workspace: row.workspace,
+        admin: row.admin === 1n,
         hint: row.hint,
         created_at: Number(row.created_at),
         revoked_at: row.revoked_at === null ? null : Number(row.revoked_at),
@@ -129,7 +135,7 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
         if (!live) throw unknown(id);
         expireSecrets.run({ id, until: now + graceMs });
         insertSecret.run({ hash, id, hint, now });
-        return { id, key, name: live.name, workspace: live.workspace };
+        return { id, key, name: live.name, workspace: live.workspace, admin: live.admin === 1n };
       });
     },
     async revoke(id) {
@@ -139,7 +145,7 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
     },
     find(secret) {
       const row = read(() => selectByHash.get({ hash: sha256(secret), now: outside.now() }));
-      return row ? { keyId: row.key_id, workspace: row.workspace } : undefined;
+      return row ? { keyId: row.key_id, workspace: row.workspace, isAdmin: row.admin === 1n } : undefined;
     },
     everMade: () => read(() => selectAny.get() !== null),
   };

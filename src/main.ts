@@ -64,6 +64,7 @@ function commandLine(): Command {
     .description("make a key and show its secret, once")
     .requiredOption("--name <name>", "what the key is for")
     .option("--workspace <workspace>", "whom its usage belongs to", DEFAULT_WORKSPACE)
+    .option("--admin", "let it read /metrics too")
     .addOption(json())
     .addOption(config())
     .action(exitWith(createKey));

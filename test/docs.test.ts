@@ -46,6 +46,7 @@ test("the document has every path, each with its statuses", async () => {
   const { paths } = await document();
   expect(Object.keys(paths).sort()).toEqual([
     "/healthz",
+    "/metrics",
     "/readyz",
     "/v1/embeddings",
     "/v1/models",

@@ -180,7 +180,7 @@ describe("keys from the command line", () => {
     const made = JSON.parse(
       (await run(folder, "keys", "create", "--name", "ci", "--workspace", "team-a", "--json")).out,
     );
-    expect(Object.keys(made).sort()).toEqual(["id", "key", "name", "workspace"]);
+    expect(Object.keys(made).sort()).toEqual(["admin", "id", "key", "name", "workspace"]);
     await using gateway = await serving(folder);
     const body = { model: "all-MiniLM-L6-v2", input: "a" };
     expect((await embed(gateway.url, body)).status).toBe(401);

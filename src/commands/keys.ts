@@ -11,13 +11,18 @@ interface Common {
   readonly json?: boolean;
 }
 
-export function createKey(options: Common & { name: string; workspace: string }): Promise<number> {
+export function createKey(
+  options: Common & { name: string; workspace: string; admin?: boolean },
+): Promise<number> {
   return withStore(options.config, async (store) => {
-    const made = await openKeys(store, realOutside).create(options.name, options.workspace);
+    const made = await openKeys(store, realOutside).create(options.name, options.workspace, options.admin);
     if (options.json) console.log(JSON.stringify(made));
     else {
       console.log(`${made.key}\n`);
-      console.error(`Key ${made.id} ("${made.name}", workspace ${made.workspace}). It is not shown again.`);
+      const role = made.admin ? ", an admin's" : "";
+      console.error(
+        `Key ${made.id} ("${made.name}", workspace ${made.workspace}${role}). It is not shown again.`,
+      );
       console.error("From now on the gateway answers only to callers with a key.");
     }
     return 0;
@@ -33,12 +38,15 @@ export function listKeys(options: Common): Promise<number> {
         key.id,
         key.name,
         key.workspace,
+        key.admin ? "admin" : "",
         key.hint,
         day(key.created_at),
         key.revoked_at !== null ? `revoked ${day(key.revoked_at)}` : "live",
         key.old_secret_until === null ? "" : `until ${new Date(key.old_secret_until).toISOString()}`,
       ]);
-      console.log(table([["ID", "NAME", "WORKSPACE", "KEY", "CREATED", "STATE", "OLD SECRET"], ...rows]));
+      console.log(
+        table([["ID", "NAME", "WORKSPACE", "ROLE", "KEY", "CREATED", "STATE", "OLD SECRET"], ...rows]),
+      );
     }
     return 0;
   });

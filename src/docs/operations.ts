@@ -35,6 +35,8 @@ const REQUEST_HEADERS = {
   "openai-processing-ms": header("Milliseconds from the request's arrival to its answer.", "integer"),
 };
 
+const TEXT = { "text/plain": { schema: { type: "string" as const } } };
+
 const NEEDS_KEY = [{ bearer: [] }];
 const KEY_ERRORS = {
   401: fails("No key, or one that is unknown, revoked or rotated out."),
@@ -108,6 +110,21 @@ export const OPERATIONS = {
       400: fails("The model is known but cannot embed."),
       ...KEY_ERRORS,
       404: fails("No such model."),
+      405: fails("Another method than GET."),
+    },
+  },
+  metrics: {
+    operationId: "metrics",
+    tags: ["operation"],
+    summary: "What the gateway counts about itself, for Prometheus",
+    description: "Needs a key of 'embedgate keys create --admin' once a key exists.",
+    security: NEEDS_KEY,
+    responses: {
+      200: { description: "The metrics.", headers: REQUEST_HEADERS, content: TEXT },
+      ...KEY_ERRORS,
+      403: fails(
+        "The key is no admin's; or, without keys, the request came from a web page or by another name.",
+      ),
       405: fails("Another method than GET."),
     },
   },

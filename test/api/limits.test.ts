@@ -115,6 +115,7 @@ describe("a body that drips", () => {
 describe("requests under way at once", () => {
   const yaml = `
 server: { max_concurrent_requests: 2 }
+space_probe: false
 providers: { wire: { plugin: openai, base_url: "http://upstream/v1" } }
 models: { m: { routes: [ { provider: wire } ] } }
 `;

@@ -1,0 +1,169 @@
+/**
+ * /metrics: who may read it, that it adds up to what the ledger does, and that nothing of a caller's is in it.
+ * A new metric is read here after something that moves it.
+ */
+import { describe, expect, test } from "bun:test";
+import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
+
+const YAML = `${FAKE_YAML}
+  "team/*": { routes: [ { provider: fake, model: fake } ] }
+  fake-nan: { routes: [ { provider: fake } ] }
+`;
+
+/** By name and labels, as they are written: `embedgate_requests_total{model="fake",status="200"}`. */
+async function samples(
+  open: OpenGateway,
+  headers: Record<string, string> = {},
+): Promise<Map<string, number>> {
+  const sent = await open.send("/metrics", { headers });
+  expect(sent.status).toBe(200);
+  expect(sent.headers.get("content-type")).toStartWith("text/plain");
+  const lines = sent.text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(
+    lines.map((line) => {
+      const space = line.lastIndexOf(" ");
+      return [line.slice(0, space), Number(line.slice(space + 1))];
+    }),
+  );
+}
+
+const sumOf = (all: ReadonlyMap<string, number>, start: string) =>
+  [...all].filter(([name]) => name.startsWith(start)).reduce((sum, [, value]) => sum + value, 0);
+
+describe("what is counted", () => {
+  test("is by configured model and status; a name that nobody configured is 'unknown'", async () => {
+    await using open = await openGateway({ yaml: YAML, outside: { sleep: shortOnly, random: () => 0 } });
+    await open.post({ model: "fake", input: ["one two", "three"] });
+    await open.post({ model: "fake", input: "four" });
+    await open.post({ model: "docs", input: "five" });
+    await open.post({ model: "team/secret-project", input: "six" });
+    await open.post({ model: "made-up-by-a-caller", input: "seven" });
+    await open.post({ model: "fake-nan", input: "eight" });
+    await open.post("{");
+    const all = await samples(open);
+    expect(
+      Object.fromEntries([...all].filter(([name]) => name.startsWith("embedgate_requests_total"))),
+    ).toEqual({
+      'embedgate_requests_total{model="fake",status="200"}': 2,
+      'embedgate_requests_total{model="docs",status="200"}': 1,
+      'embedgate_requests_total{model="team/*",status="200"}': 1,
+      'embedgate_requests_total{model="unknown",status="404"}': 1,
+      'embedgate_requests_total{model="fake-nan",status="502"}': 1,
+      'embedgate_requests_total{model="unknown",status="400"}': 1,
+    });
+    expect(all.get('embedgate_request_duration_seconds_count{model="fake"}')).toBe(2);
+    expect(all.get('embedgate_inputs_total{model="fake"}')).toBe(3);
+    const text = (await open.send("/metrics")).text;
+    for (const own of ["secret-project", "made-up", "seven", "default"]) expect(text).not.toContain(own);
+  });
+
+  test("adds up to what the ledger says", async () => {
+    await using open = await openGateway({ yaml: YAML, outside: { sleep: shortOnly, random: () => 0 } });
+    for (const model of ["fake", "docs", "fake-nan", "team/a"])
+      await open.post({ model, input: ["some words", "some words", "more"] });
+    const all = await samples(open);
+    const usage = open.gateway.ledger.usage(0, "model");
+    const total = (column: "requests" | "tokens" | "tokens_upstream" | "tokens_billed") =>
+      Number(usage.reduce((sum, line) => sum + line[column], 0n));
+    const kind = (word: string) =>
+      [...all].reduce((sum, [name, value]) => (name.includes(`kind="${word}"`) ? sum + value : sum), 0);
+    expect(sumOf(all, "embedgate_requests_total")).toBe(total("requests"));
+    expect(kind("shown")).toBe(total("tokens"));
+    expect(kind("upstream")).toBe(total("tokens_upstream"));
+    expect(kind("billed")).toBe(total("tokens_billed"));
+    expect(kind("upstream")).toBeGreaterThan(kind("shown"));
+    // An input that is twice in a request is asked for once.
+    expect([all.get("embedgate_cache_hits_total"), all.get("embedgate_cache_misses_total")]).toEqual([3, 6]);
+  });
+
+  test("has requests that were refused before anybody knew whose they were", async () => {
+    await using open = await openGateway({ yaml: `${YAML}server: { max_concurrent_requests: 1 }` });
+    const { key } = await open.gateway.keys.create("ops", "team-a", true);
+    await open.post({ model: "fake", input: "a" });
+    await open.gateway.underWay.end();
+    await open.post({ model: "fake", input: "a" });
+    const all = await samples(open, { authorization: `Bearer ${key}` });
+    expect(all.get('embedgate_requests_total{model="unknown",status="401"}')).toBe(1);
+    expect(all.get('embedgate_requests_total{model="unknown",status="503"}')).toBe(1);
+  });
+
+  test("has what others tell: calls by provider and outcome, spaces out of service, requests under way", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    const { metrics, underWay } = open.gateway;
+    metrics.upstreamCall("fake", "ok");
+    metrics.upstreamCall("fake", "malformed");
+    metrics.upstreamCall("fake", "malformed");
+    metrics.spaceOutOfService("some-space", "fake", true);
+    const inFlight = await underWay.run(async () => samples(open));
+    expect(inFlight.get("embedgate_requests_in_flight")).toBe(1);
+    expect(inFlight.get('embedgate_upstream_calls_total{provider="fake",outcome="ok"}')).toBe(1);
+    expect(inFlight.get('embedgate_upstream_calls_total{provider="fake",outcome="malformed"}')).toBe(2);
+    const space = 'embedgate_space_out_of_service{space="some-space",provider="fake"}';
+    expect(inFlight.get(space)).toBe(1);
+    metrics.spaceOutOfService("some-space", "fake", false);
+    const after = await samples(open);
+    expect([after.get(space), after.get("embedgate_requests_in_flight")]).toEqual([0, 0]);
+  });
+
+  test("is each gateway's own", async () => {
+    await using one = await openGateway({ yaml: YAML });
+    await using other = await openGateway({ yaml: YAML });
+    await one.post({ model: "fake", input: "a" });
+    expect(sumOf(await samples(other), "embedgate_requests_total")).toBe(0);
+  });
+});
+
+describe("who may read it", () => {
+  test("is anybody on this machine while no key exists, but no web page", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    expect((await open.send("/metrics")).status).toBe(200);
+    expect((await open.send("/metrics", { headers: { origin: "http://evil.example" } })).status).toBe(403);
+    expect((await open.send("/metrics", { method: "POST" })).status).toBe(405);
+  });
+
+  test("is an admin's key once keys exist; another known key is told so", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    const { keys } = open.gateway;
+    const plain = await keys.create("app", "team-a");
+    const admin = await keys.create("ops", "team-a", true);
+    const status = async (key?: string) => {
+      const headers = key === undefined ? undefined : { authorization: `Bearer ${key}` };
+      const sent = await open.send("/metrics", headers ? { headers } : {});
+      return sent.status;
+    };
+    expect([
+      await status(),
+      await status("eg-wrong"),
+      await status(plain.key),
+      await status(admin.key),
+    ]).toEqual([401, 401, 403, 200]);
+    const refused = await open.send("/metrics", { headers: { authorization: `Bearer ${plain.key}` } });
+    expect(refused.json).toMatchObject({ error: { code: "forbidden" } });
+    expect(
+      (await open.post({ model: "fake", input: "a" }, { authorization: `Bearer ${admin.key}` })).status,
+    ).toBe(200);
+    const text = (await open.send("/metrics", { headers: { authorization: `Bearer ${admin.key}` } })).text;
+    for (const own of [admin.key, admin.id, "team-a"]) expect(text).not.toContain(own);
+    const rotated = await keys.rotate(admin.id, 0);
+    expect([rotated.admin, await status(admin.key), await status(rotated.key)]).toEqual([true, 401, 200]);
+    await keys.revoke(admin.id);
+    expect(await status(rotated.key)).toBe(401);
+    expect(keys.list().map(({ name, admin: isAdmin }) => [name, isAdmin])).toEqual(
+      expect.arrayContaining([
+        ["app", false],
+        ["ops", true],
+      ]),
+    );
+  });
+
+  test("is any key's where the routing file asks for none", async () => {
+    await using open = await openGateway({ yaml: `${YAML}auth: { mode: open }` });
+    const { key } = await open.gateway.keys.create("app", "team-a");
+    expect((await open.send("/metrics", { headers: { authorization: `Bearer ${key}` } })).status).toBe(200);
+  });
+});
+
+/** Waits between tries are over at once; a deadline never comes. */
+function shortOnly(ms: number): Promise<void> {
+  return ms < 1_000 ? Promise.resolve() : new Promise<void>(() => undefined);
+}
