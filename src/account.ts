@@ -3,8 +3,9 @@
  * A new column is filled in here, from what the spine knows by then.
  */
 import type { Caller, EmbedRequest, Result, Route, Run } from "./domain";
-import type { GatewayError } from "./errors";
-import { type LedgerRow, picoUsdPerToken, UNDER_WAY } from "./ledger";
+import { asGatewayError, type GatewayError } from "./errors";
+import { type Ledger, type LedgerRow, picoUsdPerToken, UNDER_WAY } from "./ledger";
+import type { Outside } from "./outside";
 import type { Input } from "./plugin";
 import { estimatedTokens } from "./tokens/count";
 
@@ -55,7 +56,7 @@ export function rowAnswered(
   };
 }
 
-export function rowFailed(progress: Progress, error: GatewayError, latencyMs: number): LedgerRow {
+function rowFailed(progress: Progress, error: GatewayError, latencyMs: number): LedgerRow {
   return {
     ...known(progress),
     cache_hits: 0,
@@ -68,6 +69,31 @@ export function rowFailed(progress: Progress, error: GatewayError, latencyMs: nu
     latency_ms: Math.round(latencyMs),
     cost_pico_usd: 0n,
   };
+}
+
+/**
+ * A failure's row is as good as an answer's; where the database cannot take it, it is written once it is back.
+ * @returns what the request is answered: the failure, or that the database is gone
+ */
+export async function settleFailure(
+  progress: Progress,
+  failure: GatewayError,
+  latencyMs: () => number,
+  { ledger, outside }: { readonly ledger: Ledger; readonly outside: Pick<Outside, "log"> },
+): Promise<GatewayError> {
+  let error = failure;
+  if (error.kind !== "database_unavailable") {
+    try {
+      await ledger.settle(rowFailed(progress, error, latencyMs()));
+      return error;
+    } catch (thrown) {
+      error = asGatewayError(thrown);
+    }
+  }
+  const row = rowFailed(progress, error, latencyMs());
+  if (!ledger.owe(row))
+    outside.log("error", "a ledger row is lost: the database has been gone for too long", { ...row });
+  return error;
 }
 
 /** Rounded up to a whole token; its digits are read as they are written, since 0.1 × 30 is more than 3 in floating point. */

@@ -2,7 +2,7 @@
  * The spine: the only file that knows the order of the steps. Each step has a file of its own, named as it is here:
  * decode → route → admit → recall ( → plan → begin → execute → collect ) → result → settle → encode.
  */
-import { type Progress, rowAnswered, rowFailed, rowUnderWay } from "./account";
+import { type Progress, rowAnswered, rowUnderWay, settleFailure } from "./account";
 import { admit } from "./admission";
 import type { Cache } from "./cache/cache";
 import { cacheKeys, keyedBy } from "./cache/key";
@@ -157,31 +157,6 @@ function refuseOtherSpace(pinned: string | undefined, space: string, dimensions:
 
 function noteOf({ find }: CacheUse, hits: number, inputs: number): string {
   return find ? `hit=${hits}, miss=${inputs - hits}` : "bypass";
-}
-
-/**
- * A failure's row is as good as an answer's; where the database cannot take it, it is written once it is back.
- * @returns what the request is answered: the failure, or that the database is gone
- */
-async function settleFailure(
-  progress: Progress,
-  failure: GatewayError,
-  latencyMs: () => number,
-  { ledger, outside }: SpineParts,
-): Promise<GatewayError> {
-  let error = failure;
-  if (error.kind !== "database_unavailable") {
-    try {
-      await ledger.settle(rowFailed(progress, error, latencyMs()));
-      return error;
-    } catch (thrown) {
-      error = asGatewayError(thrown);
-    }
-  }
-  const row = rowFailed(progress, error, latencyMs());
-  if (!ledger.owe(row))
-    outside.log("error", "a ledger row is lost: the database has been gone for too long", { ...row });
-  return error;
 }
 
 function startRun(

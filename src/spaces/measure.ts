@@ -2,7 +2,7 @@
  * One measurement: the probe texts through one target, on the way that requests take (gate, attempts, proof), with a ledger row under
  * the gateway's own name. What the vectors mean is decided in spaces.ts.
  */
-import { type Progress, rowAnswered, rowFailed, rowUnderWay } from "../account";
+import { type Progress, rowAnswered, rowUnderWay, settleFailure } from "../account";
 import { collect } from "../collect";
 import type { Embedded, EmbedRequest, Plan, Route, Run, Target } from "../domain";
 import { asGatewayError } from "../errors";
@@ -65,11 +65,7 @@ export async function measure(
     await ledger.settle({ ...rowAnswered(progress, result, 0, latencyMs()), ...nobodys });
     return result.vectors;
   } catch (thrown) {
-    const error = asGatewayError(thrown);
-    const row = rowFailed(progress, error, latencyMs());
-    if (error.kind !== "database_unavailable") await ledger.settle(row);
-    else ledger.owe(row);
-    throw error;
+    throw await settleFailure(progress, asGatewayError(thrown), latencyMs, { ledger, outside });
   }
 }
 
