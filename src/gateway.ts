@@ -71,6 +71,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
   const metrics = createMetrics({
     inFlight: () => underWay.count(),
     configuredModel: (model) => configuredModel(current.config, model),
+    spaceNotices: () => current.spaces.notices(),
   });
   const counted = counting(ledger, metrics);
   const door = createDoor({

@@ -5,6 +5,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ErrorKind } from "../errors";
 import type { Ledger, LedgerRow } from "../ledger";
+import type { SpaceNotice } from "../spaces/spaces";
 
 type Counted = Pick<
   LedgerRow,
@@ -20,8 +21,6 @@ export interface Metrics {
   upstreamCall(provider: string, outcome: "ok" | ErrorKind): void;
   /** Inputs that no provider was asked for, and inputs that one was. */
   cache(hits: number, misses: number): void;
-  /** Whether a route was put out of service, since its vectors are not those of its space. */
-  spaceOutOfService(space: string, provider: string, isOut: boolean): void;
   readonly contentType: string;
   /** All of it, in Prometheus' text format. */
   text(): Promise<string>;
@@ -31,12 +30,13 @@ export interface MetricsParts {
   readonly inFlight: () => number;
   /** The routing file's id or pattern that a model came in by; undefined for a name that nobody configured. */
   readonly configuredModel: (model: string) => string | undefined;
+  readonly spaceNotices: () => readonly Pick<SpaceNotice, "provider" | "outOfService">[];
 }
 
 /** From a cached answer to a batch of thousands. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-export function createMetrics({ inFlight, configuredModel }: MetricsParts): Metrics {
+export function createMetrics({ inFlight, configuredModel, spaceNotices }: MetricsParts): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
@@ -65,11 +65,16 @@ export function createMetrics({ inFlight, configuredModel }: MetricsParts): Metr
   );
   const cacheHits = counter("embedgate_cache_hits_total", "Inputs that no provider was asked for.");
   const cacheMisses = counter("embedgate_cache_misses_total", "Inputs that a provider was asked for.");
-  const outOfService = new Gauge({
+  // By provider alone: under a pattern the name of a space is what a caller asked for. The log has it.
+  new Gauge({
     name: "embedgate_space_out_of_service",
-    help: "1 where a route is out of service, since its vectors are not those of its space.",
-    labelNames: ["space", "provider"],
+    help: "Routes out of service, since their vectors are not those of their space.",
+    labelNames: ["provider"],
     registers,
+    collect() {
+      this.reset();
+      for (const { provider, outOfService } of spaceNotices()) this.inc({ provider }, outOfService ? 1 : 0);
+    },
   });
   new Gauge({
     name: "embedgate_requests_in_flight",
@@ -98,7 +103,6 @@ export function createMetrics({ inFlight, configuredModel }: MetricsParts): Metr
     refused: (status) => requests.inc({ model: UNKNOWN, status }),
     upstreamCall: (provider, outcome) => calls.inc({ provider, outcome }),
     cache,
-    spaceOutOfService: (space, provider, isOut) => outOfService.set({ space, provider }, isOut ? 1 : 0),
     contentType: registry.contentType,
     text: () => registry.metrics(),
   };

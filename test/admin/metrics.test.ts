@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
+import { otherModel, TWO, vendors } from "../spaces/vendors";
 
 const YAML = `${FAKE_YAML}
   "team/*": { routes: [ { provider: fake, model: fake } ] }
@@ -87,22 +88,26 @@ describe("what is counted", () => {
     expect(all.get('embedgate_requests_total{model="unknown",status="503"}')).toBe(1);
   });
 
-  test("has what others tell: calls by provider and outcome, spaces out of service, requests under way", async () => {
+  test("has calls by provider and outcome, and requests under way", async () => {
     await using open = await openGateway({ yaml: YAML });
     const { metrics, underWay } = open.gateway;
     metrics.upstreamCall("fake", "ok");
     metrics.upstreamCall("fake", "malformed");
     metrics.upstreamCall("fake", "malformed");
-    metrics.spaceOutOfService("some-space", "fake", true);
     const inFlight = await underWay.run(async () => samples(open));
     expect(inFlight.get("embedgate_requests_in_flight")).toBe(1);
     expect(inFlight.get('embedgate_upstream_calls_total{provider="fake",outcome="ok"}')).toBe(1);
     expect(inFlight.get('embedgate_upstream_calls_total{provider="fake",outcome="malformed"}')).toBe(2);
-    const space = 'embedgate_space_out_of_service{space="some-space",provider="fake"}';
-    expect(inFlight.get(space)).toBe(1);
-    metrics.spaceOutOfService("some-space", "fake", false);
-    const after = await samples(open);
-    expect([after.get(space), after.get("embedgate_requests_in_flight")]).toEqual([0, 0]);
+    expect((await samples(open)).get("embedgate_requests_in_flight")).toBe(0);
+  });
+
+  test("has the routes that are out of service, by provider", async () => {
+    const { open, byHost, quiet } = vendors(TWO);
+    byHost.b.vectorOf = otherModel;
+    await using gateway = await open();
+    await quiet();
+    const gauges = [...(await samples(gateway))].filter(([name]) => name.includes("out_of_service"));
+    expect(gauges).toEqual([['embedgate_space_out_of_service{provider="b"}', 1]]);
   });
 
   test("is each gateway's own", async () => {
