@@ -36,7 +36,7 @@ await Bun.write(join(scratch, "gateway.yaml"), routingFile);
 const executable = await build(join(scratch, "embedgate"));
 const spawned = { cwd: scratch, env: {}, stderr: "inherit", stdin: "ignore" } as const;
 
-const made = Bun.spawn([executable, "keys", "create", "--name", "clients", "--json"], {
+const made = Bun.spawn([executable, "keys", "create", "--name", "clients", "--admin", "--json"], {
   ...spawned,
   stdout: "pipe",
 });
