@@ -1,0 +1,84 @@
+/**
+ * What servers may be asked: no storm, nothing twice that was had, and nothing that somebody fetches already or that is kept.
+ * A new promise about calls is a loop here.
+ */
+import type { Ask } from "./asks";
+import { Breach, byPart, type Call, isGood, PROBE } from "./calls";
+import type { Sent } from "./judge-answer";
+import { ATTEMPTS_MAX } from "./judge-error";
+import type { Scenario } from "./scenario";
+import { nameOf, type SimInput } from "./truth";
+
+/** @param upSinceMs when each life of the gateway began @throws Breach */
+export function judgeCalls(
+  sent: readonly Sent[],
+  calls: readonly Call[],
+  { cache }: Scenario,
+  upSinceMs: readonly number[],
+): void {
+  const open = calls.find(({ end }) => end === undefined);
+  if (open) throw new Breach("no call is left open", `call ${open.number}`);
+  // One text set is measured again and again.
+  const forClients = calls.filter(({ ask }) => ask !== PROBE);
+  for (const [partKey, attempts] of byPart(forClients))
+    if (attempts.length > ATTEMPTS_MAX)
+      throw new Breach("no part is called for too often", `${attempts.length} times ${partKey.slice(0, 80)}`);
+  for (const { ask } of sent) {
+    const had = calls.filter((call) => call.ask === ask.id && isGood(call)).flatMap(({ inputs }) => inputs);
+    const twice = repeated(had.map(nameOf));
+    if (twice !== undefined)
+      throw new Breach("only what failed is asked for again", `${ask.id} had twice ${twice.slice(0, 80)}`);
+  }
+  // A cache without memory keeps nothing, or keeps it on disk only when it has been written there.
+  judgeSharing(sent, calls, cache !== false && cache.memoryMb > 0, upSinceMs);
+}
+
+function repeated(names: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  return names.find((name) => seen.size === seen.add(name).size);
+}
+
+/** Equal inputs under way are one fetch; what is kept is not fetched again. */
+function judgeSharing(
+  sent: readonly Sent[],
+  calls: readonly Call[],
+  isKept: boolean,
+  upSinceMs: readonly number[],
+): void {
+  const byId = new Map(sent.map((way) => [way.ask.id, way]));
+  const lifeOf = (call: Call) => upSinceMs.findLastIndex((sinceMs) => sinceMs <= call.startedMs);
+  // With its first measurement a space gets a name of its own, and what was kept before is not found again.
+  const probes = calls.filter(({ ask }) => ask === PROBE);
+  const isMeasured = (model: Call["model"], fromMs: number, toMs: number) =>
+    probes.some(
+      (probe) => probe.model === model && (probe.endedMs ?? 0) >= fromMs && (probe.endedMs ?? 0) <= toMs,
+    );
+  const before = new Map<string, Call[]>();
+  for (const call of calls) {
+    const way = byId.get(call.ask);
+    if (!way || !sharesAll(way.ask)) continue;
+    for (const input of call.inputs) {
+      const key = `${lifeOf(call)} ${keyOf(way.ask, input)}`;
+      const earlier = before.get(key) ?? [];
+      const same = earlier.find(
+        (other) =>
+          other.ask !== call.ask &&
+          !isMeasured(call.model, Math.min(way.sentMs, byId.get(other.ask)?.sentMs ?? 0), call.startedMs) &&
+          ((other.endedMs ?? call.startedMs) > call.startedMs ||
+            (isKept && isGood(other) && (other.endedMs ?? 0) < call.startedMs)),
+      );
+      if (same)
+        throw new Breach(
+          "what is known or under way is not fetched again",
+          `call ${call.number} for ${call.ask} repeats call ${same.number}: ${nameOf(input).slice(0, 80)}`,
+        );
+      before.set(key, [...earlier, call]);
+    }
+  }
+}
+
+const sharesAll = (ask: Ask) => ask.headers["cache-control"] === undefined;
+
+function keyOf({ workspace, model, dimensions }: Ask, input: SimInput): string {
+  return JSON.stringify([workspace, model?.id, dimensions ?? model?.dimensions, nameOf(input)]);
+}

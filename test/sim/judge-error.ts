@@ -1,0 +1,103 @@
+/**
+ * What an error at the door must be: in the envelope, with a status that something which happened excuses.
+ * A new reason for an error is a line of `excuseFor`.
+ */
+import { Breach, byPart, type Call } from "./calls";
+import { SLACK_MS, type Surroundings, type Told } from "./judge-answer";
+import { nameOf } from "./truth";
+
+const CODES: Readonly<Record<number, readonly (string | null)[]>> = {
+  400: [null, "context_length_exceeded", "max_tokens_per_request"],
+  404: ["model_not_found"],
+  502: ["upstream_malformed"],
+  503: ["upstream_unavailable"],
+  504: ["upstream_timeout"],
+};
+
+/** @returns the error's code @throws Breach */
+export function judgeError(told: Told, body: unknown, surroundings: Surroundings): string | null {
+  const { ask, status } = told;
+  const error = errorOf(body);
+  if (!error) throw new Breach("every error is in OpenAI's envelope", told.text.slice(0, 300));
+  const wrong = (what: string) =>
+    new Breach("every error has its reason", `${ask.id}: ${status} ${JSON.stringify(error)}: ${what}`);
+  if (error.code === "database_unavailable") {
+    if (!surroundings.diskFailed || status !== 503) throw wrong("the database did not fail");
+    return error.code;
+  }
+  if (ask.refusal) {
+    const { status: right, code, param } = ask.refusal;
+    if (status !== right || error.code !== code || error.param !== param)
+      throw wrong(`it should be ${JSON.stringify(ask.refusal)}`);
+    return error.code;
+  }
+  if (!CODES[status]?.includes(error.code)) throw wrong("the code is not the status's");
+  if (!excuseFor(told, surroundings)) throw wrong("nothing that happened excuses it");
+  return error.code;
+}
+
+interface Words {
+  readonly message: string;
+  readonly type: string;
+  readonly param: string | null;
+  readonly code: string | null;
+}
+
+function errorOf(body: unknown): Words | undefined {
+  if (typeof body !== "object" || body === null || !("error" in body)) return undefined;
+  const { error } = body;
+  return isWords(error) && error.message !== "" && Object.keys(error).length === 4 ? error : undefined;
+}
+
+const isWords = (error: unknown): error is Words =>
+  typeof error === "object" &&
+  error !== null &&
+  "message" in error &&
+  typeof error.message === "string" &&
+  "type" in error &&
+  typeof error.type === "string" &&
+  "param" in error &&
+  "code" in error;
+
+/** A fault that another attempt would have cured is no excuse, for as long as attempts and time were left. */
+function excuseFor(told: Told, surroundings: Surroundings): boolean {
+  const { ask, status, sentMs, endedMs } = told;
+  const { scenario } = surroundings;
+  const leftMs = scenario.deadlineMs - (endedMs - sentMs);
+  if (status === 504 && leftMs < SLACK_MS) return true;
+  for (const attempts of byPart(callsBehind(told, surroundings)).values()) {
+    const last = attempts.at(-1);
+    if (!last?.excuses.includes(status)) continue;
+    const retries = scenario.servers.find(({ name }) => name === last.server)?.retries ?? 0;
+    const isSpent = attempts.length >= Math.min(retries + 1, ATTEMPTS_MAX);
+    // Who waits for another's fetch hears of that one's haste too.
+    const isAnothers = last.ask !== ask.id;
+    if (last.isLasting || isSpent || last.waitMs > (isAnothers ? 0 : Math.min(leftMs, PATIENCE_MS)))
+      return true;
+  }
+  return false;
+}
+
+/**
+ * The calls that an answer can come from: its own, and those of asks that fetched something just then which it needs too. These may have
+ * waited for others in turn, so all that the model was asked in that time counts.
+ */
+function callsBehind({ ask, sentMs, endedMs }: Told, { calls, sent }: Surroundings): readonly Call[] {
+  const needed = new Set(ask.inputs.map(nameOf));
+  const hasCompany = sent.some(
+    (other) =>
+      other.ask.id !== ask.id &&
+      other.ask.model === ask.model &&
+      (other.endedMs ?? endedMs) >= sentMs &&
+      other.ask.inputs.some((input) => needed.has(nameOf(input))),
+  );
+  if (!hasCompany) return calls.filter((call) => call.ask === ask.id);
+  const isNear = (id: string | undefined) =>
+    sent.some((other) => other.ask.id === id && (other.endedMs ?? endedMs) >= sentMs);
+  return calls.filter((call) => call.model === ask.model && isNear(call.ask));
+}
+
+/** Calls for one part of a request, over all its routes. */
+export const ATTEMPTS_MAX = 4;
+/** A server that wants to be left alone for longer is not waited for. */
+const PATIENCE_MS = 60_000;

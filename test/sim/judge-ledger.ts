@@ -1,0 +1,171 @@
+/**
+ * What the ledger must say: one row for each acknowledged request, with what servers counted for it, at the moment it is acknowledged.
+ * A new column that can be known from outside is compared in `judgeRow`.
+ */
+import type { Database } from "bun:sqlite";
+import type { Ask } from "./asks";
+import { Breach, type Call, isGood, PROBE } from "./calls";
+import type { Shown, Told } from "./judge-answer";
+import { sum, tokensGuessedMax } from "./truth";
+
+interface Row {
+  readonly request_id: string;
+  readonly workspace: string;
+  readonly model: string;
+  readonly inputs: bigint;
+  readonly cache_hits: bigint;
+  readonly tokens: bigint;
+  readonly tokens_upstream: bigint;
+  readonly tokens_billed: bigint;
+  readonly tokens_source: string | null;
+  readonly status: bigint;
+  readonly error: string | null;
+  readonly cost_pico_usd: bigint;
+  readonly user: string | null;
+}
+
+/** How an ask ended for its client. cut: the process died. left: the client did not stay for the answer. */
+export interface Ended {
+  readonly ask: Ask;
+  readonly end: "told" | "cut" | "left";
+  readonly told: Told | undefined;
+  readonly shown: Shown | undefined;
+  /** The process that it was asked of died before the ledger could be written again. */
+  mayBeLost: boolean;
+}
+
+/** What rows are compared with. */
+export interface Books {
+  readonly calls: readonly Call[];
+  readonly database: Database;
+  /** Share of the price that an input costs which was not fetched, in tenths. */
+  readonly hitPriceTenths: number;
+}
+
+/** Whose the gateway's own calls are. */
+const OWN_WORKSPACE = "embedgate";
+
+const wrong = (what: string) => new Breach("one ledger row for each acknowledged request", what);
+
+/** As an answer arrives. @throws Breach */
+export function judgeAcknowledged(told: Told, shown: Shown, books: Books): void {
+  const { database } = books;
+  // What a database refused is written once it is back.
+  if (shown.code === "database_unavailable") return;
+  const row = database.query<Row, [string]>("SELECT * FROM ledger WHERE request_id = ?").get(shown.requestId);
+  if (!row) throw wrong(`${told.ask.id} is acknowledged, but has no row`);
+  judgeRow(row, told, shown, books);
+}
+
+function judgeRow(row: Row, { ask, status }: Told, shown: Shown, { calls, hitPriceTenths }: Books): void {
+  const is = (name: keyof Row, right: string | bigint | null) => {
+    if (row[name] !== right) throw wrong(`${ask.id}: ${name} is ${row[name]}, not ${right}`);
+  };
+  is("status", BigInt(status));
+  is("tokens", BigInt(shown.tokens));
+  is("workspace", ask.workspace ?? "default");
+  if (status === 200) is("error", null);
+  else if (row.error === null || (shown.code !== null && row.error !== shown.code))
+    throw wrong(`${ask.id}: the error is ${row.error}`);
+  if (!ask.refusal) {
+    is("user", ask.id);
+    is("model", ask.modelId);
+    is("inputs", BigInt(ask.inputs.length));
+    is("cost_pico_usd", row.tokens_billed * BigInt(ask.model?.price ?? 0));
+    if (status !== 200) is("tokens_billed", 0n);
+    else judgeUsage(row, ask, calls, hitPriceTenths);
+  }
+  judgeUpstream(row, ask, calls);
+}
+
+/**
+ * What is shown and billed: each input's tokens once, those that were fetched for this ask at the full price. A server counts a call, not
+ * an input, so nobody knows exactly what those came to that were not fetched now.
+ */
+function judgeUsage(row: Row, ask: Ask, calls: readonly Call[], hitPriceTenths: number): void {
+  const fetched = calls.filter((call) => call.ask === ask.id && isGood(call));
+  const hits = ask.inputs.length - sum(fetched.map(({ inputs }) => inputs.length));
+  const refuse = (what: string) => {
+    throw new Breach("usage is what was embedded", `${ask.id}: ${what}`);
+  };
+  if (row.cache_hits !== BigInt(hits)) refuse(`${row.cache_hits} hits, not ${hits}`);
+  const least = sum(fetched.map(({ tokensLeast }) => tokensLeast));
+  const most = sum(fetched.map(({ tokensMost }) => tokensMost));
+  const [shown, billed] = [Number(row.tokens), Number(row.tokens_billed)];
+  if (hits === 0 && (shown !== billed || shown < least || shown > most))
+    refuse(`${shown} tokens shown, ${billed} billed, not ${least} to ${most}`);
+  if (hits === 0) return;
+  const shownMost = most + sum(ask.inputs.map(tokensGuessedMax));
+  if (shown < least || shown > shownMost) refuse(`${shown} tokens shown, not ${least} to ${shownMost}`);
+  const billedFor = (fresh: number) => fresh + Math.ceil(((shown - fresh) * hitPriceTenths) / 10);
+  if (billed < billedFor(least) || billed > billedFor(most))
+    refuse(`${billed} tokens billed, not ${billedFor(least)} to ${billedFor(most)}`);
+}
+
+function judgeUpstream(row: Row, ask: Ask, calls: readonly Call[]): void {
+  const own = calls.filter((call) => call.ask === ask.id && call.end === "answered");
+  const least = sum(own.map(({ tokensLeast }) => tokensLeast));
+  const most = sum(own.map(({ tokensMost }) => tokensMost));
+  const upstream = Number(row.tokens_upstream);
+  if (upstream < least || upstream > most) {
+    throw new Breach(
+      "upstream tokens are in the ledger",
+      `${ask.id}: the row says ${upstream}, servers counted ${least} to ${most}`,
+    );
+  }
+}
+
+/** Once everything is quiet. @throws Breach */
+export function judgeLedger(ended: readonly Ended[], books: Books): void {
+  const { calls, database } = books;
+  const all = database.query<Row, []>("SELECT * FROM ledger").all();
+  const rows = all.filter(({ workspace }) => workspace !== OWN_WORKSPACE);
+  judgeProbes(
+    all.filter(({ workspace }) => workspace === OWN_WORKSPACE),
+    calls,
+  );
+  const byId = new Map(rows.map((row) => [row.request_id, row]));
+  const byAsk = Map.groupBy(rows, ({ user }) => user ?? "");
+  let expected = 0;
+  for (const { ask, end, told, shown, mayBeLost } of ended) {
+    if (end === "told" && told && shown) {
+      const row = byId.get(shown.requestId);
+      if (mayBeLost && shown.code === "database_unavailable" && row?.status !== BigInt(told.status)) {
+        expected += row ? 1 : 0;
+        continue;
+      }
+      if (row) judgeRow(row, told, shown, books);
+      else throw wrong(`${ask.id} has no row`);
+      expected += row ? 1 : 0;
+      continue;
+    }
+    // A refused ask's row may not have its name; nobody else's is without one.
+    const own = byAsk.get(ask.id) ?? [];
+    if (own.length > 1) throw wrong(`${ask.id} has ${own.length} rows`);
+    const [row] = own;
+    if (row && row.status !== 0n) judgeUpstream(row, ask, calls);
+    if (end === "left" && !row && !mayBeLost && !ask.refusal)
+      throw wrong(`${ask.id}, whose client left, has no row`);
+    if (end === "left" && row?.status === 0n && !mayBeLost) throw wrong(`${ask.id} was never settled`);
+    expected += own.length;
+  }
+  const open = all.find(({ status, error }) => status === 0n && error !== "interrupted");
+  if (open) throw wrong(`${open.user} is still under way`);
+  const nameless = ended.filter(({ ask, end }) => ask.refusal && end !== "told").length;
+  if (rows.length < expected || rows.length > expected + nameless)
+    throw wrong(`there are ${rows.length} rows, not ${expected}`);
+}
+
+/** The gateway's own calls are in the ledger too, and nobody's to pay. */
+function judgeProbes(rows: readonly Row[], calls: readonly Call[]): void {
+  const paid = rows.find(({ tokens_billed, cost_pico_usd }) => tokens_billed !== 0n || cost_pico_usd !== 0n);
+  if (paid) throw wrong("a probe is billed");
+  // What a crash cut off is estimated; which of the calls it was, nobody can tell.
+  if (rows.some(({ status }) => status === 0n)) return;
+  const own = calls.filter((call) => call.ask === PROBE && call.end === "answered");
+  const least = sum(own.map(({ tokensLeast }) => tokensLeast));
+  const most = sum(own.map(({ tokensMost }) => tokensMost));
+  const upstream = sum(rows.map(({ tokens_upstream }) => Number(tokens_upstream)));
+  if (upstream < least || upstream > most)
+    throw new Breach("upstream tokens are in the ledger", `probes: ${upstream}, not ${least} to ${most}`);
+}

@@ -1,0 +1,96 @@
+/**
+ * A scenario as a routing file, and as the configuration that the gateway is opened with.
+ * A new fact of a simulated server or model that the gateway is to know is written here.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { PLUGINS } from "../../plugins/index";
+import type { GatewayConfig } from "../../src/config/gateway-config";
+import { loadConfig } from "../../src/config/load";
+import { formatProblem } from "../../src/config/problem";
+import type { Outside } from "../../src/outside";
+import { createHost } from "../../src/upstream/host";
+import type { Scenario, SimServer } from "./scenario";
+import type { SimModel } from "./truth";
+
+/** What `dimensions` may ask of a model that makes sizes itself. */
+export const nativeSizes = (own: number): number[] => [
+  ...new Set([own, Math.ceil(own / 2), Math.ceil(own / 3)]),
+];
+
+/** first: as the gateway starts. second: as a reload changes it; a server still gets nothing that it would refuse. */
+export type Variant = "first" | "second";
+
+/** @param folder where files may be written; @param outside of any process, for what plugins ask of it while they are read */
+export async function configOf(
+  scenario: Scenario,
+  variant: Variant,
+  folder: string,
+  outside: Outside,
+): Promise<GatewayConfig> {
+  const name = `${variant}.yaml`;
+  // JSON is YAML too.
+  writeFileSync(join(folder, name), JSON.stringify(routingFile(scenario, variant)));
+  const loaded = await loadConfig({
+    file: name,
+    folder,
+    environment: {},
+    host: createHost(outside),
+    bundled: PLUGINS,
+  });
+  if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join("\n"));
+  return loaded.config;
+}
+
+function routingFile(scenario: Scenario, variant: Variant): unknown {
+  const { servers, models, deadlineMs, needsFile, cache } = scenario;
+  return {
+    server: { deadline_ms: deadlineMs },
+    database: needsFile ? "sqlite:./gateway.db" : "sqlite::memory:",
+    cache:
+      cache === false
+        ? false
+        : { memory_mb: cache.memoryMb, disk_mb: cache.diskMb, hit_price: cache.hitPriceTenths / 10 },
+    providers: Object.fromEntries(servers.map((server) => [server.name, providerOf(server, variant)])),
+    models: {
+      ...Object.fromEntries(models.map((model) => [model.id, entryOf(model, variant)])),
+      alias: { alias_of: models[0].id },
+      chat: { embeddings: false },
+    },
+  };
+}
+
+function providerOf(server: SimServer, variant: Variant): unknown {
+  return {
+    plugin: "openai",
+    base_url: `http://${server.name}.test/v1`,
+    api_key: server.key,
+    timeout_ms: server.timeoutMs,
+    retries: server.retries,
+    concurrency: variant === "first" ? server.concurrency : 3,
+  };
+}
+
+function entryOf(model: SimModel, variant: Variant): unknown {
+  const { dimensions, sizes, inputsMax, callTokensMax, callBytesMax } = model;
+  return {
+    routes: model.servers.map((provider) => ({ provider, model: model.vendorName })),
+    dimensions,
+    ...(sizes === "native" ? { dimensions_allowed: nativeSizes(dimensions) } : {}),
+    ...(sizes === "one" ? { dimensions_allowed: [dimensions] } : {}),
+    ...(sizes === "truncate" ? { dimensions_policy: "truncate", dimensions_allowed: [dimensions] } : {}),
+    max_inputs: variant === "first" ? inputsMax : Math.ceil(inputsMax / 2),
+    // No text is as long as that, so that none need be counted: that happens in a Worker, which has no simulated clock.
+    max_input_tokens: INPUT_TOKENS_MAX,
+    ...(callTokensMax === undefined ? {} : { max_call_tokens: callTokensMax }),
+    ...(callBytesMax === undefined ? {} : { max_call_bytes: callBytesMax }),
+    normalized: model.isUnit,
+    // Decoding ids to text happens in a Worker too: only models that take ids as they are, are asked with them.
+    token_ids: "native",
+    wire_encoding: model.wireEncoding,
+    // Written as people write prices: USD per million tokens.
+    price: model.price / 1_000_000,
+  };
+}
+
+export const INPUT_TOKENS_MAX = 1_000;
