@@ -2,9 +2,11 @@
  * What the ledger is told of a request, before its first call and at its end. The columns are src/ledger.ts's.
  * A new column is filled in here, from what the spine knows by then.
  */
+import type { Amount, Estimate } from "./balances";
 import type { Caller, EmbedRequest, Result, Route, Run } from "./domain";
 import { asGatewayError, type GatewayError } from "./errors";
-import { type Ledger, type LedgerRow, picoUsdPerToken, UNDER_WAY } from "./ledger";
+import { type Ledger, type LedgerRow, UNDER_WAY } from "./ledger";
+import { ceilOf, type Exchange, fractionOf, microCreditsPerToken, picoUsdPerToken } from "./money";
 import type { Outside } from "./outside";
 import type { Input } from "./plugin";
 import { estimatedTokens } from "./tokens/count";
@@ -17,6 +19,50 @@ export interface Progress {
   route?: Route;
   result?: Result;
 }
+
+/** What a token costs at a route, and what a hit costs of that. */
+export interface Prices {
+  readonly exchange: Exchange;
+  /** Share of the price that a cache hit costs. */
+  readonly hitPrice: number;
+}
+
+/** Inputs that a provider will be asked for, and those that are likely to be hits. */
+export interface Expected {
+  readonly fresh: readonly Input[];
+  readonly hits: readonly Input[];
+}
+
+/** From the least that is thinkable to the most: a token is a byte of text or more, and hardly ever more than sixteen. */
+export function estimateOf({ fresh, hits }: Expected, route: Route, prices: Prices): Estimate {
+  const most = sumOf(fresh, mostTokens) + shareOf(sumOf(hits, mostTokens), prices.hitPrice);
+  const least = sumOf(fresh, leastTokens) + shareOf(sumOf(hits, leastTokens), prices.hitPrice);
+  return { least: amountOf(least, route, prices), most: amountOf(most, route, prices) };
+}
+
+export function amountOf(tokens: number, route: Route | undefined, { exchange }: Prices): Amount {
+  const price = route?.facts.price ?? 0;
+  return {
+    microCredits: ceilOf(BigInt(tokens), microCreditsPerToken(price, exchange)),
+    picoUsd: BigInt(tokens) * picoUsdPerToken(price),
+  };
+}
+
+/** Marks that a model puts around each text: [CLS], [SEP] and the like. */
+const TOKENS_AROUND = 8;
+
+function mostTokens(input: Input): number {
+  if (input.length === 0) return 0;
+  return (typeof input === "string" ? Buffer.byteLength(input) : input.length) + TOKENS_AROUND;
+}
+
+function leastTokens(input: Input): number {
+  if (typeof input !== "string") return input.length;
+  return input === "" ? 0 : Math.max(1, Math.floor(Buffer.byteLength(input) / 16));
+}
+
+const sumOf = (inputs: readonly Input[], of: (input: Input) => number) =>
+  inputs.reduce((sum, input) => sum + of(input), 0);
 
 /** Before the first call: should a crash come, the row says that at most this was sent. */
 export function rowUnderWay(progress: Progress, inputs: readonly Input[]): LedgerRow {
@@ -31,17 +77,23 @@ export function rowUnderWay(progress: Progress, inputs: readonly Input[]): Ledge
     error: null,
     latency_ms: 0,
     cost_pico_usd: 0n,
+    micro_credits: 0n,
   };
 }
 
-/** @param hitPrice share of the price that a cache hit costs */
+/** The tokens of an answer that are charged for. */
+export function billedTokens({ tokens, tokensOfHits }: Result, { hitPrice }: Prices): number {
+  return tokens - tokensOfHits + shareOf(tokensOfHits, hitPrice);
+}
+
 export function rowAnswered(
   progress: Progress,
   result: Result,
-  hitPrice: number,
+  prices: Prices,
   latencyMs: number,
 ): LedgerRow {
-  const billed = result.tokens - result.tokensOfHits + shareOf(result.tokensOfHits, hitPrice);
+  const billed = billedTokens(result, prices);
+  const cost = amountOf(billed, progress.route, prices);
   return {
     ...known(progress),
     cache_hits: result.cacheHits,
@@ -52,7 +104,8 @@ export function rowAnswered(
     status: 200,
     error: null,
     latency_ms: Math.round(latencyMs),
-    cost_pico_usd: BigInt(billed) * picoUsdPerToken(progress.route?.facts.price ?? 0),
+    cost_pico_usd: cost.picoUsd,
+    micro_credits: cost.microCredits,
   };
 }
 
@@ -68,6 +121,7 @@ function rowFailed(progress: Progress, error: GatewayError, latencyMs: number): 
     error: error.meaning.code ?? error.kind,
     latency_ms: Math.round(latencyMs),
     cost_pico_usd: 0n,
+    micro_credits: 0n,
   };
 }
 
@@ -96,12 +150,9 @@ export async function settleFailure(
   return error;
 }
 
-/** Rounded up to a whole token; its digits are read as they are written, since 0.1 × 30 is more than 3 in floating point. */
+/** Rounded up to a whole token. */
 function shareOf(tokens: number, share: number): number {
-  const [digits = "0", exponent = "0"] = String(share).split("e");
-  const [whole = "0", fraction = ""] = digits.split(".");
-  const divisor = 10n ** BigInt(fraction.length - Number(exponent));
-  return Number((BigInt(tokens) * BigInt(whole + fraction) + divisor - 1n) / divisor);
+  return Number(ceilOf(BigInt(tokens), fractionOf(share)));
 }
 
 /** What a row says of the request itself, however it ends. */

@@ -172,4 +172,6 @@ export interface Result {
   readonly cacheHits: number;
   /** Tokens of those, as part of `tokens`. */
   readonly tokensOfHits: number;
+  /** In micro-credits, once it is settled: what it took, and what is left (null: no limit). */
+  readonly credits?: { readonly used: bigint; readonly remaining: bigint | null };
 }

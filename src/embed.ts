@@ -2,7 +2,7 @@
  * The spine: the only file that knows the order of the steps. Each step has a file of its own, named as it is here:
  * decode → route → admit → recall ( → plan → begin → execute → collect ) → result → settle → encode.
  */
-import { type Progress, rowAnswered, rowUnderWay, settleFailure } from "./account";
+import { estimateOf, type Prices, type Progress, rowAnswered, rowUnderWay, settleFailure } from "./account";
 import { admit } from "./admission";
 import type { Cache } from "./cache/cache";
 import { cacheKeys, keyedBy } from "./cache/key";
@@ -11,14 +11,20 @@ import { decodeRequest, encodeResult } from "./dialects/openai";
 import type { Caller, EmbedRequest, Plan, Route, Run } from "./domain";
 import { asGatewayError, GatewayError } from "./errors";
 import { execute } from "./execute/execute";
-import type { Ledger } from "./ledger";
+import { hold } from "./hold";
+import { type Ledger, type LedgerRow, UNDER_WAY } from "./ledger";
 import type { Outside } from "./outside";
+import { permit } from "./permission";
 import { plan } from "./plan";
+import type { RateLimits } from "./rate-limits";
 import { type CacheUse, type EmbedNow, recall } from "./recall";
 import { answerHeaders, resultOf } from "./result";
 import type { Routes } from "./route";
+import type { Settlements } from "./settlements";
 import type { Spaces } from "./spaces/spaces";
+import { estimatedTokens } from "./tokens/count";
 import type { Tokens } from "./tokens/tokens";
+import type { WorkspaceRules, Workspaces } from "./workspaces";
 
 export interface Arrival {
   readonly requestId: string;
@@ -43,8 +49,12 @@ export interface SpineParts {
   readonly tokens: Tokens;
   readonly cache: Cache;
   /** undefined: nothing is kept. */
-  readonly caching: { readonly isShared: boolean; readonly hitPrice: number } | undefined;
+  readonly caching: { readonly isShared: boolean } | undefined;
+  readonly workspaces: Pick<Workspaces, "rules">;
+  readonly rateLimits: RateLimits;
+  readonly prices: Prices;
   readonly ledger: Ledger;
+  readonly settlements: Settlements;
   readonly outside: Outside;
   readonly deadlineMs: number;
   readonly attemptsMax: number;
@@ -55,7 +65,7 @@ export interface SpineParts {
  * @throws GatewayError of any kind
  */
 export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer> {
-  const { outside, routes, spaces, cache, caching, ledger } = parts;
+  const { outside, routes, spaces, cache, caching, ledger, prices, rateLimits } = parts;
   const { run, finish } = startRun(arrival, parts);
   const progress: Progress = { caller: arrival.caller, run };
   const latencyMs = () => outside.monotonic() - run.startedMonotonic;
@@ -63,8 +73,11 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const request = decodeRequest(await arrival.body());
     progress.request = request;
     const found = routes.resolve(request.model);
+    const rules = parts.workspaces.rules(arrival.caller.workspace);
+    permit(rules, [request.model, found.id]);
     progress.route = found;
     const route = admit(request, found);
+    const count = rateLimits.take(rules, estimatedTokens(request.inputs));
     refuseOtherSpace(arrival.pinnedSpace, route.space, request.dimensions ?? route.facts.dimensions);
     await spaces.ready(found, run.signal);
     const planned: Plan[] = [];
@@ -73,16 +86,24 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
       arrival.cacheUse,
       cache,
       run.signal,
-      embedNow(request, route, progress, planned, parts),
+      embedNow(request, route, rules, progress, planned, parts),
     );
     const result = resultOf(recalled, request);
     progress.result = result;
     refuseOtherSpace(arrival.pinnedSpace, route.space, result.vectors[0]?.length);
-    await ledger.settle(rowAnswered(progress, result, caching?.hitPrice ?? 0, latencyMs()));
+    count(result.tokens);
+    const row = rowAnswered(progress, result, prices, latencyMs());
+    // Hits alone: nothing was held for them yet.
+    if (planned.length === 0 && row.micro_credits > 0n) await holdExactly(row, rules, parts, run.signal);
+    const charge = await ledger.settle(row);
     const cacheNote = caching ? noteOf(arrival.cacheUse, result.cacheHits, request.inputs.length) : undefined;
     const headers = answerHeaders(route, result, run.tally.providers, planned[0], cacheNote);
     spaces.answered(found);
-    return { body: encodeResult(request, result), headers };
+    const credits = { used: charge.microCredits, remaining: charge.remaining };
+    return {
+      body: encodeResult(request, { ...result, credits }),
+      headers: { ...headers, ...rateLimits.headers(rules) },
+    };
   } catch (thrown) {
     const error = named(asGatewayError(thrown), progress.request);
     if (error.kind === "internal") logFault(error, arrival, outside);
@@ -96,19 +117,25 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
 function embedNow(
   request: EmbedRequest,
   route: Route,
+  rules: WorkspaceRules,
   progress: Progress,
   plans: Plan[],
-  { tokens, ledger, outside }: SpineParts,
+  { tokens, ledger, settlements, prices, outside }: SpineParts,
 ): EmbedNow {
   return async (places, take) => {
     refuseOutOfService(route);
     const planned = await plan(request, places, route, tokens);
     plans.push(planned);
-    await ledger.begin(
-      rowUnderWay(
-        progress,
-        planned.pieces.map(({ input }) => input),
-      ),
+    const fresh = planned.pieces.map(({ input }) => input);
+    const asked = new Set(places);
+    const hits = request.inputs.filter((_, place) => !asked.has(place));
+    const estimate = estimateOf({ fresh, hits }, route, prices);
+    await hold(
+      rowUnderWay(progress, fresh),
+      { estimate, terms: rules.terms },
+      ledger,
+      settlements,
+      progress.run.signal,
     );
     const collection = collect(planned);
     await execute(request, route, planned, progress.run, outside, (answered) =>
@@ -116,6 +143,17 @@ function embedNow(
     );
     collection.assertComplete();
   };
+}
+
+function holdExactly(
+  row: LedgerRow,
+  { terms }: WorkspaceRules,
+  { ledger, settlements }: SpineParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const amount = { microCredits: row.micro_credits, picoUsd: row.cost_pico_usd };
+  const estimate = { least: amount, most: amount };
+  return hold({ ...row, status: UNDER_WAY }, { estimate, terms }, ledger, settlements, signal);
 }
 
 function refuseOutOfService(route: Route): void {

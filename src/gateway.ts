@@ -12,15 +12,19 @@ import { openStore } from "./db/open";
 import { embed } from "./embed";
 import { GatewayError } from "./errors";
 import { type Generation, openGeneration } from "./generation";
+import { announcing } from "./hold";
 import { createDoor, type Door } from "./http";
 import { type Keys, openKeys } from "./keys";
 import { type Ledger, openLedger } from "./ledger";
 import type { Outside } from "./outside";
+import { createRateLimits } from "./rate-limits";
 import type { Routes } from "./route";
+import { createSettlements } from "./settlements";
 import { openFingerprints } from "./spaces/fingerprints";
 import type { Spaces } from "./spaces/spaces";
 import { createTokens } from "./tokens/tokens";
 import { createUnderWay, type UnderWay } from "./under-way";
+import { openWorkspaces, type Workspaces } from "./workspaces";
 
 export interface Gateway {
   /** The configuration in service. */
@@ -33,6 +37,7 @@ export interface Gateway {
   readonly underWay: UnderWay;
   readonly metrics: Metrics;
   readonly cache: Cache;
+  readonly workspaces: Workspaces;
   spaces(): Pick<Spaces, "notices">;
   /**
    * Serves by another configuration from now on; requests under way end in the one they began in.
@@ -73,7 +78,10 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
     configuredModel: (model) => configuredModel(current.config, model),
     spaceNotices: () => current.spaces.notices(),
   });
-  const counted = counting(ledger, metrics);
+  const settlements = createSettlements(outside);
+  const counted = announcing(counting(ledger, metrics), settlements);
+  const workspaces = openWorkspaces(store, () => current.config.workspaceDefaults, outside);
+  const rateLimits = createRateLimits(outside);
   const door = createDoor({
     auth,
     routes: () => current.routes,
@@ -92,7 +100,11 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
           tokens,
           cache,
           caching: cachingOf(own),
+          workspaces,
+          rateLimits,
+          prices: { exchange: own.money, hitPrice: hitPriceOf(own) },
           ledger: counted,
+          settlements,
           outside,
           deadlineMs: own.server.deadline_ms,
           attemptsMax: own.server.max_attempts,
@@ -121,6 +133,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
     underWay,
     metrics,
     cache,
+    workspaces,
     spaces: () => current.spaces,
     reload(next) {
       const replaced = current;
@@ -165,8 +178,13 @@ function needingRestart(started: GatewayConfig, next: GatewayConfig): string[] {
   return paths;
 }
 
-function cachingOf({ cache }: GatewayConfig): { isShared: boolean; hitPrice: number } | undefined {
+function cachingOf({ cache }: GatewayConfig): { isShared: boolean } | undefined {
   if (cache === false) return undefined;
-  const { shared, hit_price } = CacheSection.properties;
-  return { isShared: cache.shared ?? shared.default, hitPrice: cache.hit_price ?? hit_price.default };
+  return { isShared: cache.shared ?? CacheSection.properties.shared.default };
+}
+
+/** Of a duplicate within a request too, which needs no cache. */
+function hitPriceOf({ cache }: GatewayConfig): number {
+  const { default: usual } = CacheSection.properties.hit_price;
+  return cache === false ? usual : (cache.hit_price ?? usual);
 }

@@ -4,6 +4,7 @@
  */
 import type { Store } from "./db/open";
 import { GatewayError } from "./errors";
+import { OWN_WORKSPACE } from "./ledger";
 import type { Outside } from "./outside";
 
 export interface NewKey {
@@ -155,7 +156,12 @@ function sha256(text: string): Uint8Array {
   return new Bun.CryptoHasher("sha256").update(text).digest();
 }
 
-function checkName(what: string, value: string): void {
+/** @throws GatewayError invalid */
+export function checkName(what: "name" | "workspace", value: string): void {
+  if (what === "workspace" && value === OWN_WORKSPACE)
+    throw new GatewayError("invalid", `"${OWN_WORKSPACE}" is the gateway's own; take another name.`, {
+      field: what,
+    });
   if (/^[^\p{C}]{1,200}$/u.test(value) && value.trim() === value) return;
   throw new GatewayError(
     "invalid",

@@ -2,6 +2,7 @@
  * One row a request: begun before its first call to a provider, settled before its answer leaves. And reading it back, summed.
  * What a row says of money is exact: whole tokens times whole pico-USD.
  */
+import { type Charge, type Estimate, openBalances, type Terms } from "./balances";
 import type { Store } from "./db/open";
 import type { TokensSource } from "./domain";
 
@@ -29,9 +30,17 @@ export interface LedgerRow {
   readonly error: string | null;
   readonly latency_ms: number;
   readonly cost_pico_usd: bigint;
+  /** What it costs in micro-credits; once it is settled, what was taken. */
+  readonly micro_credits: bigint;
   readonly user: string | null;
   /** JSON. */
   readonly metadata: string | null;
+}
+
+/** What a row holds of its workspace's credits and caps until it is settled. */
+export interface Holding {
+  readonly estimate: Estimate;
+  readonly terms: Terms;
 }
 
 /** Whose rows are the gateway's own calls (src/spaces): counted upstream, but no client's requests. Nobody's key belongs to it. */
@@ -56,17 +65,22 @@ export interface UsageLine {
   /** Requests whose count was estimated, as nobody reported one. */
   readonly estimated: bigint;
   readonly cost_pico_usd: bigint;
+  readonly micro_credits: bigint;
 }
 
 export interface Ledger {
   /**
-   * Commits that calls to providers are about to be made, so that a crash cannot lose them.
+   * Commits that calls to providers are about to be made, so that a crash cannot lose them, and what they may cost is held.
    * @param row its tokens_upstream the most that they can come to
+   * @returns false where nothing was done: it would fit once other requests of the workspace have settled
+   * @throws GatewayError database_unavailable | insufficient_credit | cap_exceeded
+   */
+  begin(row: LedgerRow, holding: Holding): Promise<boolean>;
+  /**
+   * Resolves once the row is committed; it replaces the one that was begun, and what it costs replaces what was held.
    * @throws GatewayError database_unavailable
    */
-  begin(row: LedgerRow): Promise<void>;
-  /** Resolves once the row is committed; it replaces the one that was begun. @throws GatewayError database_unavailable */
-  settle(row: LedgerRow): Promise<void>;
+  settle(row: LedgerRow): Promise<Charge>;
   /** Takes a row that could not be committed now; it is, with the next one or at the end. @returns whether it was taken */
   owe(row: LedgerRow): boolean;
   /** Commits what is owed. @throws GatewayError database_unavailable */
@@ -97,6 +111,7 @@ const COLUMNS = [
   "error",
   "latency_ms",
   "cost_pico_usd",
+  "micro_credits",
   "user",
   "metadata",
 ] as const satisfies readonly (keyof LedgerRow)[];
@@ -115,57 +130,80 @@ const ASKED = `(workspace <> '${OWN_WORKSPACE}')`;
 /** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
 const OWED_ROWS_MAX = 50_000;
 
+/** Columns that `begin` and `settle` fill in themselves. */
+const OWN_COLUMNS = ["micro_credits_held", "pico_usd_held", "micro_credits_short"] as const;
+
 export function openLedger(store: Store): Ledger {
+  const columns = [...COLUMNS, ...OWN_COLUMNS];
   const put = store.database.query<unknown, [Record<string, string | number | bigint | null>]>(
-    `INSERT OR REPLACE INTO ledger (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map((column) => `$${column}`).join(", ")})`,
+    `INSERT OR REPLACE INTO ledger (${columns.join(", ")}) VALUES (${columns.map((column) => `$${column}`).join(", ")})`,
   );
+  const balances = openBalances(store);
   const interrupt = store.database.query(
     `UPDATE ledger SET error = '${INTERRUPTED}', tokens_source = 'estimated' WHERE status = ${UNDER_WAY} AND error IS NULL`,
   );
   let owed: readonly LedgerRow[] = [];
-  const write = async (rows: readonly LedgerRow[]) => {
+
+  function putSettled(row: LedgerRow): Charge {
+    const due = { microCredits: row.micro_credits, picoUsd: row.cost_pico_usd };
+    const charge = balances.charge(row.workspace, row.request_id, due, row.started_at);
+    put.run({
+      ...row,
+      micro_credits: charge.microCredits,
+      micro_credits_held: 0n,
+      pico_usd_held: 0n,
+      micro_credits_short: charge.short,
+    });
+    return charge;
+  }
+
+  /** Does the work in one transaction, behind what is owed. */
+  async function write<T>(work: () => T): Promise<T> {
     const debts = owed;
-    await store.write(() => {
-      for (const row of [...debts, ...rows]) put.run({ ...row });
+    const done = await store.write(() => {
+      for (const row of debts) putSettled(row);
+      return work();
     });
     owed = owed.filter((row) => !debts.includes(row));
-  };
+    return done;
+  }
+
   return {
-    begin: (row) => write([row]),
-    settle: (row) => write([row]),
+    begin: (row, { estimate, terms }) =>
+      write(() => {
+        const held = balances.hold(row.workspace, row.request_id, estimate, terms, row.started_at);
+        if (held === undefined) return false;
+        put.run({
+          ...row,
+          micro_credits_held: held.microCredits,
+          pico_usd_held: held.picoUsd,
+          micro_credits_short: 0n,
+        });
+        return true;
+      }),
+    settle: (row) => write(() => putSettled(row)),
     owe(row) {
       if (owed.length >= OWED_ROWS_MAX) return false;
       owed = [...owed, row];
       return true;
     },
     async close() {
-      if (owed.length > 0) await write([]);
+      if (owed.length > 0) await write(() => undefined);
     },
-    settleInterrupted: () => store.write(() => Number(interrupt.run().changes)),
+    settleInterrupted: () =>
+      store.write(() => {
+        balances.releaseUnderWay();
+        return Number(interrupt.run().changes);
+      }),
     usage(since, by) {
       const lines = store.database.query<UsageLine, { since: number }>(
         `SELECT ${GROUP_EXPRESSIONS[by]} AS "group", sum(${ASKED}) AS requests, sum(${ASKED} AND status <> 200) AS failed,
            sum(iif(${ASKED}, inputs, 0)) AS inputs, sum(cache_hits) AS cache_hits, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
            sum(tokens_billed) AS tokens_billed, coalesce(sum(${ASKED} AND tokens_source = 'estimated'), 0) AS estimated,
-           sum(cost_pico_usd) AS cost_pico_usd
+           sum(cost_pico_usd) AS cost_pico_usd, sum(micro_credits) AS micro_credits
          FROM ledger WHERE started_at >= $since GROUP BY 1 ORDER BY 1`,
       );
       return store.read(() => lines.all({ since }));
     },
   };
-}
-
-/**
- * A price of the catalogue or the routing file as whole pico-USD a token: 0.02 USD per million tokens is 20,000.
- * Its digits are read as they are written, because 0.07 × 10⁶ is not 70,000 in floating point.
- */
-export function picoUsdPerToken(usdPerMillionTokens: number): bigint {
-  const [digits = "0", exponent = "0"] = String(usdPerMillionTokens).split("e");
-  const [whole = "0", fraction = ""] = digits.split(".");
-  const shift = 6 + Number(exponent) - fraction.length;
-  const scaled = BigInt(whole + fraction);
-  if (shift >= 0) return scaled * 10n ** BigInt(shift);
-  // Finer than a pico-USD a token: rounded up, so that what costs something never costs nothing.
-  const divisor = 10n ** BigInt(-shift);
-  return (scaled + divisor - 1n) / divisor;
 }

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { usd } from "../src/commands/usage";
 import { openStore } from "../src/db/open";
-import { picoUsdPerToken } from "../src/ledger";
+import { picoUsdPerToken } from "../src/money";
 import { realOutside } from "../src/outside";
 import { FAKE_YAML, type OpenGateway, openGateway } from "./gateway";
 
@@ -62,6 +62,10 @@ describe("a row", () => {
         error: null,
         latency_ms: 2,
         cost_pico_usd: 650_000,
+        micro_credits: 1,
+        micro_credits_held: 0,
+        micro_credits_short: 0,
+        pico_usd_held: 0,
         user: "u-1",
         metadata: '{"run":7,"tag":"x"}',
       },
@@ -271,7 +275,7 @@ describe("the database", () => {
       (await openStore(path, realOutside)).close();
       const again = await openStore(path, realOutside);
       expect(again.database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
-      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 2n });
+      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 3n });
       again.close();
     }));
 

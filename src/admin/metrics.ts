@@ -115,8 +115,9 @@ export function counting(ledger: Ledger, metrics: Pick<Metrics, "request">): Led
   return {
     ...ledger,
     async settle(row) {
-      await ledger.settle(row);
+      const charge = await ledger.settle(row);
       metrics.request(row);
+      return charge;
     },
     owe(row) {
       metrics.request(row);

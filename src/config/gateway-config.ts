@@ -3,6 +3,7 @@
  * A new key of schema.ts that something acts on gets its resolved form here, and is filled in by resolve.ts.
  */
 import type { KnownFacts } from "../facts";
+import type { Exchange } from "../money";
 import type { Provider } from "../plugin";
 import type { Problem } from "./problem";
 import type { CacheSection, DialectName, JwtSection, WorkspaceSection } from "./schema";
@@ -26,6 +27,7 @@ export interface GatewayConfig {
   /** With a `jwt` the mode is never "auto": the door is never open where tokens are asked for. */
   readonly auth: { readonly mode: "auto" | "keys" | "open"; readonly jwt: JwtSection | undefined };
   readonly cache: CacheSection | false;
+  readonly money: Exchange;
   /** Undefined: spaces are not measured. */
   readonly spaceProbe: { readonly every_ms: number } | undefined;
   readonly workspaceDefaults: WorkspaceSection;

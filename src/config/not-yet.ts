@@ -9,8 +9,6 @@ import type { Tree } from "./tree";
 
 type Verdict = { readonly verdict: "note" | "refuse"; readonly message: string } | undefined;
 
-const NOTED: Verdict = { verdict: "note", message: "read, but this version does not act on it yet" };
-
 const refuse = (message: string): Verdict => ({ verdict: "refuse", message });
 
 function dialect(value: unknown): Verdict {
@@ -27,22 +25,6 @@ const ROWS: Readonly<Record<string, (value: unknown) => Verdict>> = {
       "read, but this version takes no tokens yet: such callers get 401, and a key is always asked for",
   }),
   "/workspace_defaults/dialect": dialect,
-  "/workspace_defaults/requests_per_minute": () => NOTED,
-  "/workspace_defaults/tokens_per_minute": () => NOTED,
-  // A workspace that was to be kept from a model would reach it.
-  "/workspace_defaults/models": (value) =>
-    Array.isArray(value) && value.includes("*")
-      ? undefined
-      : refuse('is not available yet, and without it every model would be open; expected [ "*" ] or nothing'),
-  // A cap that is not kept is money lost.
-  "/workspace_defaults/cap_usd_per_month": () =>
-    refuse("is not available yet, and a cap that is not kept costs money; take it out"),
-  "/workspace_defaults/credits": (value) =>
-    value === "unlimited"
-      ? undefined
-      : refuse(
-          "is not available yet, and credits that are not counted cost money; expected unlimited or nothing",
-        ),
 };
 
 export function checkNotYet(tree: Tree, document: unknown, problems: Problem[], notes: Problem[]): void {

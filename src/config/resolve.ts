@@ -7,6 +7,7 @@ import type { ConfiguredModel, ConfiguredProvider, GatewayConfig } from "./gatew
 import {
   AuthSection,
   type ModelEntry,
+  MoneySection,
   OnDrift,
   type RoutingFile,
   ServerSection,
@@ -44,6 +45,10 @@ export function resolveConfig({ file, folder, document, databasePath, providers 
     auth: { mode: jwt !== undefined && mode === "auto" ? "keys" : mode, jwt },
     // What callers send is kept only where the file says so.
     cache: document.cache ?? false,
+    money: {
+      creditsPerUsd: document.money?.credits_per_usd ?? MoneySection.properties.credits_per_usd.default,
+      markup: document.money?.markup ?? MoneySection.properties.markup.default,
+    },
     spaceProbe:
       document.space_probe === false
         ? undefined

@@ -144,6 +144,13 @@ export const WorkspaceSection = Type.Object(
         description: "Tokens a workspace may send in a minute.",
       }),
     ),
+    cap_usd_per_day: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1_000_000_000,
+        description: "USD a workspace may spend in a day (UTC).",
+      }),
+    ),
     cap_usd_per_month: Type.Optional(
       Type.Number({
         minimum: 0,
@@ -286,6 +293,23 @@ export const ModelEntry = Type.Composite(
   },
 );
 
+export const MoneySection = Type.Object(
+  {
+    credits_per_usd: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, maximum: 1e9, default: 1, description: "Credits that a USD buys." }),
+    ),
+    markup: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1000,
+        default: 1,
+        description: "Factor on the models' prices, for what workspaces pay in credits.",
+      }),
+    ),
+  },
+  { ...closed, description: "What credits are worth." },
+);
+
 export const RoutingFile = Type.Object(
   {
     server: Type.Optional(ServerSection),
@@ -302,6 +326,7 @@ export const RoutingFile = Type.Object(
         description: "Vectors kept for the next request; false, or left out: none.",
       }),
     ),
+    money: Type.Optional(MoneySection),
     space_probe: Type.Optional(
       Type.Union([SpaceProbeSection, Type.Literal(false)], {
         description: "How embedding spaces are watched; false: not at all, so that only first routes serve.",

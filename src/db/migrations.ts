@@ -64,4 +64,48 @@ export const MIGRATIONS: readonly string[] = [
     measured_at  INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- Whom usage belongs to. A column that is NULL is as workspace_defaults has it, now; but for credits, where NULL is no limit.
+  CREATE TABLE workspaces (
+    name                 TEXT PRIMARY KEY,
+    created_at           INTEGER NOT NULL,
+    micro_credits        INTEGER CHECK (micro_credits >= 0),
+    -- What requests under way may yet come to: of the credits, and of the caps.
+    micro_credits_held   INTEGER NOT NULL DEFAULT 0 CHECK (micro_credits_held >= 0),
+    pico_usd_held        INTEGER NOT NULL DEFAULT 0 CHECK (pico_usd_held >= 0),
+    models               TEXT,
+    requests_per_minute  INTEGER,
+    tokens_per_minute    INTEGER,
+    cap_usd_per_day      REAL,
+    cap_usd_per_month    REAL,
+    dialect              TEXT,
+    policies             TEXT
+  ) STRICT, WITHOUT ROWID;
+
+  -- Every change of a balance but for requests, whose own are in the ledger.
+  CREATE TABLE credit_grants (
+    id             INTEGER PRIMARY KEY,
+    workspace      TEXT NOT NULL,
+    granted_at     INTEGER NOT NULL,
+    micro_credits  INTEGER NOT NULL,
+    balance        INTEGER NOT NULL CHECK (balance >= 0),
+    note           TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX credit_grants_by_workspace ON credit_grants (workspace, granted_at);
+
+  -- Sums for the caps: a month has 31 rows at most, however long the ledger grows. Days are UTC.
+  CREATE TABLE spending (
+    workspace      TEXT NOT NULL,
+    day            TEXT NOT NULL,
+    cost_pico_usd  INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (workspace, day)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Held when the row was begun, taken when it was settled, and what the hold did not cover: micro-credits.
+  ALTER TABLE ledger ADD COLUMN micro_credits_held INTEGER NOT NULL DEFAULT 0 CHECK (micro_credits_held >= 0);
+  ALTER TABLE ledger ADD COLUMN pico_usd_held INTEGER NOT NULL DEFAULT 0 CHECK (pico_usd_held >= 0);
+  ALTER TABLE ledger ADD COLUMN micro_credits INTEGER NOT NULL DEFAULT 0 CHECK (micro_credits >= 0);
+  ALTER TABLE ledger ADD COLUMN micro_credits_short INTEGER NOT NULL DEFAULT 0 CHECK (micro_credits_short >= 0);
+  CREATE INDEX ledger_by_workspace ON ledger (workspace, started_at);
+  `,
 ];

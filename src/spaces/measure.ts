@@ -12,6 +12,13 @@ import type { Outside } from "../outside";
 import { resultOf } from "../result";
 import { PROBES } from "./probes";
 
+const NOTHING = { microCredits: 0n, picoUsd: 0n };
+/** Nobody's credits are asked for. */
+const FREE = {
+  estimate: { least: NOTHING, most: NOTHING },
+  terms: { startingMicroCredits: null, caps: { day: undefined, month: undefined } },
+};
+const UNPRICED = { exchange: { creditsPerUsd: 1, markup: 0 }, hitPrice: 0 };
 /** The ledger's `user` of a measurement. */
 const PURPOSE = "space_probe";
 
@@ -51,7 +58,7 @@ export async function measure(
   const collection = collect(plan);
   const embedded = new Map<number, Embedded>();
   const latencyMs = () => outside.monotonic() - run.startedMonotonic;
-  await ledger.begin(rowUnderWay(progress, PROBES));
+  await ledger.begin(rowUnderWay(progress, PROBES), FREE);
   try {
     await execute(request, only, plan, run, outside, (answered) => {
       for (const [place, one] of collection.add(answered)) embedded.set(place, one);
@@ -61,8 +68,8 @@ export async function measure(
     const result = resultOf({ embedded: inOrder, fresh: new Set(embedded.keys()) }, request);
     progress.result = result;
     // Its tokens were counted upstream, but shown to nobody and nobody's to pay.
-    const nobodys = { tokens: 0, tokens_billed: 0, cost_pico_usd: 0n };
-    await ledger.settle({ ...rowAnswered(progress, result, 0, latencyMs()), ...nobodys });
+    const nobodys = { tokens: 0, tokens_billed: 0, cost_pico_usd: 0n, micro_credits: 0n };
+    await ledger.settle({ ...rowAnswered(progress, result, UNPRICED, latencyMs()), ...nobodys });
     return result.vectors;
   } catch (thrown) {
     throw await settleFailure(progress, asGatewayError(thrown), latencyMs, { ledger, outside });

@@ -1,0 +1,35 @@
+/**
+ * The step before a request's first call: its row is begun and what it may cost is held, if need be after others have settled.
+ * What is held and when it does not fit is src/balances.ts's.
+ */
+import type { Holding, Ledger, LedgerRow } from "./ledger";
+import type { Settlements } from "./settlements";
+
+/** @throws GatewayError insufficient_credit | cap_exceeded | database_unavailable; the signal's reason */
+export async function hold(
+  row: LedgerRow,
+  holding: Holding,
+  ledger: Ledger,
+  settlements: Settlements,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    const seen = settlements.count(row.workspace);
+    if (await ledger.begin(row, holding)) return;
+    await settlements.next(row.workspace, seen, signal);
+  }
+}
+
+/** A ledger that tells those who wait of each row that it settles. */
+export function announcing(ledger: Ledger, settlements: Settlements): Ledger {
+  return {
+    ...ledger,
+    async settle(row) {
+      try {
+        return await ledger.settle(row);
+      } finally {
+        settlements.happened(row.workspace);
+      }
+    },
+  };
+}

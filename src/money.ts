@@ -1,0 +1,64 @@
+/**
+ * Money without floating point: decimal numbers of the routing file as exact fractions, whole pico-USD, whole micro-credits.
+ * A rate may be fractional; what a request costs is a whole number, rounded up once. A new unit is a function here.
+ */
+
+/** numerator / denominator, both whole, the denominator above 0. */
+export interface Fraction {
+  readonly numerator: bigint;
+  readonly denominator: bigint;
+}
+
+/** A number as its digits are written: 0.07 is 7/100, though its double is not. */
+export function fractionOf(value: number): Fraction {
+  const [digits = "0", exponent = "0"] = String(value).split("e");
+  const [whole = "0", fraction = ""] = digits.split(".");
+  const shift = Number(exponent) - fraction.length;
+  const scaled = BigInt(whole + fraction);
+  return shift >= 0
+    ? { numerator: scaled * 10n ** BigInt(shift), denominator: 1n }
+    : { numerator: scaled, denominator: 10n ** BigInt(-shift) };
+}
+
+export function times(a: Fraction, b: Fraction): Fraction {
+  return { numerator: a.numerator * b.numerator, denominator: a.denominator * b.denominator };
+}
+
+/** count × rate, rounded up to a whole number: 0.1 × 30 is 3, and 0.1 × 31 is 4. */
+export function ceilOf(count: bigint, { numerator, denominator }: Fraction): bigint {
+  const product = count * numerator;
+  return (product + denominator - 1n) / denominator;
+}
+
+/** What credits are worth to whoever runs the gateway: `money` in the routing file. */
+export interface Exchange {
+  readonly creditsPerUsd: number;
+  /** A factor on the price. */
+  readonly markup: number;
+}
+
+/**
+ * Micro-credits a token. A USD a million tokens is a micro-USD a token, so the powers of ten cancel out.
+ * @param price USD per million tokens
+ */
+export function microCreditsPerToken(price: number, { creditsPerUsd, markup }: Exchange): Fraction {
+  return times(times(fractionOf(price), fractionOf(creditsPerUsd)), fractionOf(markup));
+}
+
+/**
+ * A price of the catalogue or the routing file as whole pico-USD a token: 0.02 USD per million tokens is 20,000.
+ * Finer than a pico-USD a token is rounded up, so that what costs something never costs nothing.
+ */
+export function picoUsdPerToken(price: number): bigint {
+  return ceilOf(1_000_000n, fractionOf(price));
+}
+
+/** USD as whole pico-USD. */
+export function picoUsd(usd: number): bigint {
+  return ceilOf(1_000_000_000_000n, fractionOf(usd));
+}
+
+/** Whole credits or fractions of one as micro-credits. */
+export function microCredits(credits: number): bigint {
+  return ceilOf(1_000_000n, fractionOf(credits));
+}

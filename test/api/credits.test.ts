@@ -1,0 +1,227 @@
+/**
+ * Credits, caps and permissions through the door: never more served than paid for, never a balance below zero, to the last micro-credit.
+ * Sums over many requests with failures among them are in the simulator.
+ */
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { ceilOf, microCreditsPerToken } from "../../src/money";
+import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
+
+/** A token is a word here, and two words cost two micro-credits. */
+const YAML = `${FAKE_YAML}
+  one: { routes: [ { provider: fake, model: fake } ], price: 1 }
+  other: { routes: [ { provider: fake, model: fake } ], price: 1 }
+`;
+
+interface Ready {
+  readonly open: OpenGateway;
+  readonly headers: { readonly authorization: string };
+}
+
+async function workspaceWith(
+  microCredits: bigint | null,
+  { yaml = YAML, settings = {} }: { yaml?: string; settings?: Parameters<Gateways["set"]>[1] } = {},
+): Promise<Ready> {
+  const open = await openGateway({ yaml });
+  await open.gateway.workspaces.create("team", settings, microCredits);
+  const { key } = await open.gateway.keys.create("ci", "team");
+  return { open, headers: { authorization: `Bearer ${key}` } };
+}
+type Gateways = OpenGateway["gateway"]["workspaces"];
+
+const codeOf = ({ json }: { readonly json: unknown }) => Object(json).error?.code;
+
+function sums(open: OpenGateway): { taken: bigint; granted: bigint; held: bigint; short: bigint } {
+  const database = new Database(join(open.folder, "data/embedgate.db"), {
+    readonly: true,
+    safeIntegers: true,
+  });
+  const row = database
+    .query<{ taken: bigint; granted: bigint; held: bigint; short: bigint }, []>(
+      `SELECT (SELECT coalesce(sum(micro_credits), 0) FROM ledger) AS taken,
+         (SELECT coalesce(sum(micro_credits_short), 0) FROM ledger) AS short,
+         (SELECT coalesce(sum(micro_credits), 0) FROM credit_grants) AS granted,
+         (SELECT coalesce(sum(micro_credits_held), 0) + coalesce(sum(pico_usd_held), 0) FROM workspaces)
+           + (SELECT coalesce(sum(micro_credits_held), 0) FROM ledger) AS held`,
+    )
+    .get();
+  database.close();
+  return row ?? { taken: 0n, granted: 0n, held: 0n, short: 0n };
+}
+
+describe("credits", () => {
+  test("500 requests at once on a balance that pays for 10: exactly 10 are served, and nothing is left", async () => {
+    const { open, headers } = await workspaceWith(20n);
+    await using _open = open;
+    const sent = await Promise.all(
+      Array.from({ length: 500 }, (_, i) => open.post({ model: "one", input: `two w${i}` }, headers)),
+    );
+    const served = sent.filter(({ status }) => status === 200);
+    expect(served).toHaveLength(10);
+    expect(
+      sent.filter(({ status }) => status !== 200).every((one) => codeOf(one) === "insufficient_credit"),
+    ).toBe(true);
+    expect(sent.filter(({ status }) => status === 402)).toHaveLength(490);
+    expect(open.gateway.workspaces.show("team")).toMatchObject({ micro_credits: 0n, micro_credits_held: 0n });
+    expect(sums(open)).toEqual({ taken: 20n, granted: 20n, held: 0n, short: 0n });
+  });
+
+  test("a failed request costs nothing, and what it held is free again", async () => {
+    const yaml = `${YAML}  fake-down: { routes: [ { provider: fake } ], price: 1 }\n`;
+    const { open, headers } = await workspaceWith(2n, { yaml });
+    await using _open = open;
+    expect((await open.post({ model: "fake-down", input: "two words" }, headers)).status).toBe(503);
+    expect((await open.post({ model: "one", input: "two words" }, headers)).status).toBe(200);
+    expect(open.gateway.workspaces.show("team").micro_credits).toBe(0n);
+    expect(sums(open)).toMatchObject({ taken: 2n, held: 0n });
+  });
+
+  test("hits and duplicates cost what hit_price says, also where nothing else is left to pay for", async () => {
+    const yaml = `cache: { memory_mb: 8, hit_price: 0.5 }\n${YAML}`;
+    const { open, headers } = await workspaceWith(10n, { yaml });
+    await using _open = open;
+    const ask = (input: readonly string[]) => open.post({ model: "one", input }, headers);
+    await ask(["three words here"]);
+    expect(open.gateway.workspaces.show("team").micro_credits).toBe(7n);
+    // Three tokens at half the price, rounded up.
+    await ask(["three words here"]);
+    expect(open.gateway.workspaces.show("team").micro_credits).toBe(5n);
+    await ask(["two words", "two words"]);
+    expect(open.gateway.workspaces.show("team").micro_credits).toBe(2n);
+    await ask(["three words here"]);
+    expect(codeOf(await ask(["three words here"]))).toBe("insufficient_credit");
+    expect(sums(open)).toMatchObject({ taken: 10n, held: 0n });
+  });
+
+  test("a model without a price is served at a balance of zero", async () => {
+    const { open, headers } = await workspaceWith(0n);
+    await using _open = open;
+    expect((await open.post({ model: "fake", input: "a" }, headers)).status).toBe(200);
+    expect(codeOf(await open.post({ model: "one", input: "a" }, headers))).toBe("insufficient_credit");
+  });
+
+  test("a workspace is made on first sight with the credits that the routing file gives, once", async () => {
+    const yaml = `workspace_defaults: { credits: 0.000004 }\n${YAML}`;
+    await using open = await openGateway({ yaml });
+    const { key } = await open.gateway.keys.create("ci", "new");
+    const headers = { authorization: `Bearer ${key}` };
+    const ask = () => open.post({ model: "one", input: "two words" }, headers);
+    expect([(await ask()).status, (await ask()).status, (await ask()).status]).toEqual([200, 200, 402]);
+    expect(open.gateway.workspaces.show("new").micro_credits).toBe(0n);
+    expect(open.gateway.workspaces.grants("new")).toMatchObject([{ micro_credits: 4n, balance: 4n }]);
+  });
+
+  test("what is granted is served", async () => {
+    const { open, headers } = await workspaceWith(0n);
+    await using _open = open;
+    await open.gateway.workspaces.grant("team", 3n, "invoice 7");
+    expect((await open.post({ model: "one", input: "two words" }, headers)).status).toBe(200);
+    expect(open.gateway.workspaces.show("team").micro_credits).toBe(1n);
+    expect(open.gateway.workspaces.grant("team", -2n, "too much")).rejects.toThrow("cannot be taken back");
+    expect(sums(open)).toMatchObject({ taken: 2n, granted: 3n });
+  });
+
+  test("a crash gives back what was held", async () => {
+    const { open, headers } = await workspaceWith(100n);
+    await using _open = open;
+    await open.post({ model: "one", input: "two words" }, headers);
+    const database = new Database(join(open.folder, "data/embedgate.db"));
+    database.run(
+      "UPDATE ledger SET status = 0, micro_credits = 0, micro_credits_held = 17, pico_usd_held = 5",
+    );
+    database.run("UPDATE workspaces SET micro_credits_held = 17, pico_usd_held = 5");
+    database.close();
+    expect(await open.gateway.ledger.settleInterrupted()).toBe(1);
+    expect(open.gateway.workspaces.show("team")).toMatchObject({
+      micro_credits: 98n,
+      micro_credits_held: 0n,
+    });
+    expect(sums(open).held).toBe(0n);
+  });
+
+  test("3.2 micro-credits a token: ten tokens take 32, eleven take 36", () => {
+    const rate = microCreditsPerToken(0.02, { creditsPerUsd: 160, markup: 1 });
+    expect([ceilOf(10n, rate), ceilOf(11n, rate)]).toEqual([32n, 36n]);
+  });
+});
+
+describe("caps", () => {
+  // Two tokens of `one` cost 2,000,000 pico-USD, which is 0.000002 USD.
+  test.each(["cap_usd_per_day", "cap_usd_per_month"] as const)("%s is kept, and named", async (cap) => {
+    const { open, headers } = await workspaceWith(null, { settings: { [cap]: 0.000_006 } });
+    await using _open = open;
+    const sent = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => open.post({ model: "one", input: `two w${i}` }, headers)),
+    );
+    expect(sent.filter(({ status }) => status === 200)).toHaveLength(3);
+    const refused = sent.find(({ status }) => status !== 200);
+    expect(refused?.status).toBe(402);
+    expect(Object(refused?.json).error).toMatchObject({ code: "cap_exceeded" });
+    expect(Object(refused?.json).error.message).toContain(cap);
+    expect(sums(open).held).toBe(0n);
+  });
+
+  test("a day's cap is a new one the next day, a month's is not", async () => {
+    let now = Date.UTC(2027, 0, 15, 23, 59);
+    const yaml = `${YAML}\nworkspace_defaults: { cap_usd_per_day: 0.000002, cap_usd_per_month: 0.000004 }\n`;
+    await using open = await openGateway({ yaml, outside: { now: () => now } });
+    const ask = async () => (await open.post({ model: "one", input: "two words" })).status;
+    expect([await ask(), await ask()]).toEqual([200, 402]);
+    now += 120_000;
+    expect([await ask(), await ask()]).toEqual([200, 402]);
+    now += 86_400_000;
+    expect(await ask()).toBe(402);
+    now = Date.UTC(2027, 1, 1);
+    expect(await ask()).toBe(200);
+  });
+});
+
+describe("models", () => {
+  test("that a workspace may not use do not exist for it", async () => {
+    const { open, headers } = await workspaceWith(null, { settings: { models: ["one", "fa*"] } });
+    await using _open = open;
+    const ask = async (model: string) => (await open.post({ model, input: "a" }, headers)).status;
+    expect([await ask("one"), await ask("fake-8"), await ask("other")]).toEqual([200, 200, 404]);
+    // An alias of a model that is allowed.
+    expect(await ask("docs")).toBe(200);
+  });
+});
+
+describe("rate limits", () => {
+  test("requests a minute: 429 with Retry-After, and the six headers that clients read", async () => {
+    let now = 0;
+    const yaml = `${YAML}\nworkspace_defaults: { requests_per_minute: 2, tokens_per_minute: 100 }\n`;
+    await using open = await openGateway({ yaml, outside: { monotonic: () => now } });
+    const ask = () => open.post({ model: "one", input: "two words" });
+    const first = await ask();
+    expect(Object.fromEntries([...first.headers].filter(([name]) => name.startsWith("x-ratelimit")))).toEqual(
+      {
+        "x-ratelimit-limit-requests": "2",
+        "x-ratelimit-remaining-requests": "1",
+        "x-ratelimit-reset-requests": "30s",
+        "x-ratelimit-limit-tokens": "100",
+        "x-ratelimit-remaining-tokens": "98",
+        "x-ratelimit-reset-tokens": "1.2s",
+      },
+    );
+    await ask();
+    const third = await ask();
+    expect([third.status, third.headers.get("retry-after"), codeOf(third)]).toEqual([
+      429,
+      "30",
+      "rate_limit_exceeded",
+    ]);
+    now += 30_000;
+    expect((await ask()).status).toBe(200);
+  });
+
+  test("tokens a minute are corrected by the provider's count", async () => {
+    const yaml = `${YAML}\nworkspace_defaults: { tokens_per_minute: 10 }\n`;
+    await using open = await openGateway({ yaml, outside: { monotonic: () => 0 } });
+    // Estimated at four tokens and counted as eight, then at two and counted as four: by the estimates a third would pass.
+    expect((await open.post({ model: "one", input: "a b c d e f g h" })).status).toBe(200);
+    expect((await open.post({ model: "one", input: "a b c d" })).status).toBe(200);
+    expect(codeOf(await open.post({ model: "one", input: "a b c d" }))).toBe("rate_limit_exceeded");
+  });
+});
