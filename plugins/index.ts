@@ -5,5 +5,6 @@ import type { Plugin } from "../src/plugin";
 import fake from "./fake";
 import local from "./local/index";
 import openai from "./openai";
+import openrouter from "./openrouter";
 
-export const PLUGINS: Readonly<Record<string, Plugin>> = { local, openai, fake };
+export const PLUGINS: Readonly<Record<string, Plugin>> = { local, openai, openrouter, fake };

@@ -9,6 +9,8 @@ export interface CatalogueEntry {
   readonly plugin: string;
   /** The model's name at the vendor. */
   readonly model: string;
+  /** The entry whose very model this is, reached through another vendor: its vectors lie in the same space. */
+  readonly same_as?: string;
   readonly facts: KnownFacts & { readonly reply_names: string[] };
 }
 
@@ -30,7 +32,7 @@ const OPENAI = {
   wire_encoding: "base64",
 } as const satisfies KnownFacts;
 
-export const CATALOGUE: readonly CatalogueEntry[] = [
+const LOCAL_MODELS: readonly CatalogueEntry[] = [
   {
     // huggingface.co/sentence-transformers/all-MiniLM-L6-v2: 384 dimensions; its sequence of 256 holds [CLS], 254 ids and [SEP].
     plugin: "local",
@@ -47,6 +49,9 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
       reply_names: ["sentence-transformers/all-MiniLM-L6-v2"],
     },
   },
+];
+
+const OPENAI_MODELS: readonly CatalogueEntry[] = [
   {
     plugin: "openai",
     model: "text-embedding-3-small",
@@ -86,10 +91,27 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   },
 ];
 
+/**
+ * OpenAI's models through OpenRouter: https://openrouter.ai/models lists them at OpenAI's own prices, and their limits are OpenAI's.
+ * `input_type` goes to the model's provider, and OpenAI has none.
+ */
+const OPENROUTER_MODELS = OPENAI_MODELS.map(
+  ({ model, facts }): CatalogueEntry => ({
+    plugin: "openrouter",
+    model: `openai/${model}`,
+    same_as: model,
+    facts: { ...facts, wire_encoding: "float", task_types: [], reply_names: [model, ...facts.reply_names] },
+  }),
+);
+
+export const CATALOGUE: readonly CatalogueEntry[] = [...LOCAL_MODELS, ...OPENAI_MODELS, ...OPENROUTER_MODELS];
+
 const byPluginAndModel = new Map(CATALOGUE.map((entry) => [`${entry.plugin} ${entry.model}`, entry]));
 const byName = new Map<string, CatalogueEntry>();
-for (const entry of CATALOGUE)
+for (const entry of CATALOGUE) {
+  if (entry.same_as !== undefined) continue;
   for (const name of [entry.model, ...entry.facts.reply_names]) byName.set(name, entry);
+}
 
 /**
  * What the catalogue knows of a model at a vendor.

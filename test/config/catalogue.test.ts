@@ -8,7 +8,7 @@ import { CATALOGUE, catalogueEntryNamed, catalogueFacts } from "../../src/config
 import { KnownFacts } from "../../src/facts";
 
 describe("every entry of the catalogue", () => {
-  for (const { plugin, model, facts } of CATALOGUE) {
+  for (const { plugin, model, same_as, facts } of CATALOGUE) {
     describe(`${plugin} ${model}`, () => {
       test("says only what the schema of facts knows", () => {
         expect([...Value.Errors(KnownFacts, facts)]).toEqual([]);
@@ -46,15 +46,26 @@ describe("every entry of the catalogue", () => {
       test("is found by plugin and model, and by every name a reply may give it", () => {
         expect(catalogueFacts(plugin, model)).toEqual(facts);
         for (const name of [model, ...facts.reply_names])
-          expect(catalogueEntryNamed(name)?.model).toBe(model);
+          expect(catalogueEntryNamed(name)?.model).toBe(same_as ?? model);
       });
     });
   }
 });
 
-test("no name belongs to two entries", () => {
-  const names = CATALOGUE.flatMap(({ model, facts }) => [model, ...facts.reply_names]);
+test("no name belongs to two models", () => {
+  const models = CATALOGUE.filter(({ same_as }) => same_as === undefined);
+  const names = models.flatMap(({ model, facts }) => [model, ...facts.reply_names]);
   expect(new Set(names).size).toBe(names.length);
+});
+
+test("a model through another vendor is the one that it says: as large, as dear, of the same sizes", () => {
+  const through = CATALOGUE.filter(({ same_as }) => same_as !== undefined);
+  expect(through.length).toBeGreaterThan(0);
+  for (const { same_as = "", facts } of through) {
+    const { dimensions, dimensions_allowed, price } = catalogueEntryNamed(same_as)?.facts ?? {};
+    expect(facts).toMatchObject({ dimensions, price });
+    expect(facts.dimensions_allowed).toEqual(dimensions_allowed);
+  }
 });
 
 test("a model of another plugin, and a name that no entry has, are not known", () => {

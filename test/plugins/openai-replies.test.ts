@@ -154,6 +154,14 @@ const REFUSALS: readonly (readonly [string, number, unknown, string, string])[] 
     "Requested 453357 tokens",
   ],
   [
+    // vcmf/dim0#143.
+    "OpenAI, of one text among others that is too long",
+    400,
+    { error: { message: "Invalid 'input[1]': maximum input length is 8192 tokens." } },
+    "input_too_long",
+    "maximum input length",
+  ],
+  [
     // OpenRouterTeam/typescript-sdk: `code` is the status as an integer, `metadata` beside it.
     "OpenRouter, whose error code is a number",
     429,

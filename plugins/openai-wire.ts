@@ -1,0 +1,105 @@
+/**
+ * OpenAI's embeddings wire, which many vendors speak: what a call's body is, what a reply says, what a refusal means.
+ * A plugin that speaks it adds its address, its headers and its own words; a way of answering seen in the wild is read here.
+ */
+import type { TSchema } from "@sinclair/typebox";
+import type { EmbedCall, EmbedReply, Explanation, Host, PostCall, Posted } from "../src/plugin";
+
+export interface Wire {
+  /** One POST and its reply, read. `explain` is used where it is given, else the wire's own. */
+  embed(call: PostCall): Promise<EmbedReply>;
+  /** What a refusal in this wire's envelope says; undefined where it is in none. */
+  explain(refusal: Posted): Explanation | undefined;
+}
+
+export function openaiWire(host: Host): Wire {
+  const { t } = host;
+  // Only what is read, so that a new key in the reply breaks nothing. OpenRouter may leave `index` out, Together `usage`;
+  // what a server does not know may as well be null.
+  const maybe = <Schema extends TSchema>(schema: Schema) => t.Optional(t.Union([schema, t.Null()]));
+  const Reply = t.Object({
+    model: maybe(t.String()),
+    data: t.Array(
+      t.Object({
+        index: maybe(t.Integer()),
+        embedding: t.Union([t.String(), t.Array(t.Number())], { expected: "an array of numbers or base64" }),
+      }),
+    ),
+    usage: maybe(t.Object({ prompt_tokens: maybe(t.Integer()), total_tokens: maybe(t.Integer()) })),
+  });
+  // OpenAI's envelope, and the flat one of Hugging Face's TEI (`{message, code, type}`).
+  const Words = t.Object({ message: t.String(), code: t.Optional(t.Unknown()) });
+  const Refusal = t.Union([t.Object({ error: Words }), Words]);
+
+  function explain(refusal: Posted): Explanation | undefined {
+    try {
+      const body = host.read(Refusal, refusal.bytes);
+      const { message, code } = "error" in body ? body.error : body;
+      return { message, ...meaningOf(refusal.status, message, code) };
+    } catch {
+      // Not JSON, or another envelope: the status decides, and the start of the body is told.
+      return undefined;
+    }
+  }
+
+  return {
+    explain,
+    async embed(call) {
+      const posted = await host.post({ explain, ...call });
+      const { data, model, usage } = host.read(Reply, posted.bytes);
+      return {
+        vectors: data.map(({ index, embedding }, place) => ({
+          index: index ?? place,
+          values: host.vector(embedding),
+        })),
+        model: model ?? undefined,
+        tokens: usage?.prompt_tokens ?? usage?.total_tokens ?? undefined,
+        tokensSource: "provider",
+      };
+    },
+  };
+}
+
+/** The body of a call, the caller's `extra_body` under everything else. */
+export function bodyOf(call: EmbedCall): Record<string, unknown> {
+  return {
+    ...call.extraBody,
+    ...call.fields,
+    model: call.model,
+    input: call.inputs.map((input) => (typeof input === "string" ? input : Array.from(input))),
+    encoding_format: call.wireEncoding,
+    ...(call.dimensions === undefined ? {} : { dimensions: call.dimensions }),
+    ...(call.user === undefined ? {} : { user: call.user }),
+  };
+}
+
+/**
+ * The headers of every call: a routing file's further ones in lower case, so that none of them stands beside one of ours, but under it.
+ * @param own in lower case; what is undefined is left out
+ */
+export function headersOf(
+  further: Readonly<Record<string, string>> | undefined,
+  own: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(further ?? {})) headers[name.toLowerCase()] = value;
+  for (const [name, value] of Object.entries(own)) if (value !== undefined) headers[name] = value;
+  return headers;
+}
+
+/** The few refusals that the status alone does not tell apart. */
+function meaningOf(status: number, message: string, code: unknown): Pick<Explanation, "kind" | "input"> {
+  // "Requested 453357 tokens, max 300000 tokens per request" (OpenDataBox/CrackSQL#27)
+  if (code === "max_tokens_per_request" || /max \d+ tokens per request/.test(message))
+    return { kind: "too_many_tokens" };
+  // "Invalid 'input[0]': maximum input length is 8192 tokens." (vcmf/dim0#143)
+  const tooLong = /(?:'input\[(\d+)\]': )?maximum (?:context|input) length/i.exec(message);
+  if (code === "context_length_exceeded" || tooLong) {
+    const [, place] = tooLong ?? [];
+    return { kind: "input_too_long", ...(place === undefined ? {} : { input: Number(place) }) };
+  }
+  // OpenAI answers 429 both for limits and for an empty balance; waiting does not fill the balance.
+  if (code === "insufficient_quota") return { kind: "unauthorized" };
+  if (code === "model_not_found" && status >= 400 && status < 500) return { kind: "not_found" };
+  return {};
+}

@@ -1,0 +1,101 @@
+/**
+ * OpenRouter: OpenAI's wire with a prefix before each model's name, a choice of providers (`provider`), and errors of its own.
+ * Source: OpenRouterTeam/typescript-sdk 1.3.19 (CreateEmbeddingsRequestBody, CreateEmbeddingsResponseBody); base64 is never asked
+ * of it, since it is often answered with floats or with no vectors at all (plastic-labs/honcho#932).
+ */
+import type { Explanation, Host, Plugin, Posted } from "../src/plugin";
+import { bodyOf, headersOf, openaiWire, type Wire } from "./openai-wire";
+
+const plugin: Plugin = (host) => {
+  const { t } = host;
+  const wire = openaiWire(host);
+  return host.provider({
+    id: "openrouter",
+    options: t.Object(
+      {
+        api_key: t.String({ minLength: 1, description: "Sent as a Bearer token." }),
+        base_url: t.String({
+          default: "https://openrouter.ai/api/v1",
+          pattern: "^https?://[^\\s?#@]+$",
+          description: "With its version: /api/v1.",
+        }),
+        referer: t.Optional(
+          t.String({
+            minLength: 1,
+            description: "The header HTTP-Referer: your app's address, for rankings.",
+          }),
+        ),
+        title: t.Optional(
+          t.String({ minLength: 1, description: "The header X-OpenRouter-Title: your app's name." }),
+        ),
+        headers: t.Optional(
+          t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    fields: {
+      provider: t.Object(
+        {},
+        {
+          additionalProperties: true,
+          expected: "an object: order, only, ignore, allow_fallbacks …",
+          description: "Which of OpenRouter's providers may answer, and in which order.",
+        },
+      ),
+    },
+    concurrency: 64,
+    open({ api_key, base_url, referer, title, headers: further }) {
+      const url = `${withVersion(base_url)}/embeddings`;
+      const headers = headersOf(further, {
+        authorization: `Bearer ${api_key}`,
+        "http-referer": referer,
+        // X-Title until 2026; the SDK's newest sends this.
+        "x-openrouter-title": title,
+      });
+      return {
+        embed: (call) =>
+          wire.embed({
+            url,
+            headers,
+            body: { ...bodyOf(call), encoding_format: "float" },
+            signal: call.signal,
+            explain: (refusal) => explain(host, wire, refusal),
+          }),
+      };
+    },
+  });
+};
+
+export default plugin;
+
+/** `https://host` alone means `https://host/api/v1`. */
+function withVersion(base_url: string): string {
+  const trimmed = base_url.replace(/\/+$/, "");
+  return new URL(trimmed).pathname === "/" ? `${trimmed}/api/v1` : trimmed;
+}
+
+/** OpenRouter's own refusals, and those of a provider behind it, whose words stand whole in `metadata.raw`. */
+function explain(host: Host, wire: Wire, refusal: Posted): Explanation | undefined {
+  const own = wire.explain(refusal);
+  if (own?.message === undefined) return own;
+  // An unknown model is a 400 here (tinyhumansai/openhuman#4045, OpenRouterTeam/openrouter-examples#74).
+  if (refusal.status === 400 && /is not a valid model ID|^Model \S+ does not exist/.test(own.message))
+    return { ...own, kind: "not_found" };
+  const { t } = host;
+  const Metadata = t.Object({ raw: t.Optional(t.Unknown()), reasons: t.Optional(t.Array(t.Unknown())) });
+  try {
+    const { metadata } = host.read(
+      t.Object({ error: t.Object({ metadata: Metadata }) }),
+      refusal.bytes,
+    ).error;
+    // 403 for a text that its moderation flagged is the text's fault, not our key's.
+    if (refusal.status === 403 && metadata.reasons !== undefined) return { ...own, kind: "invalid" };
+    if (typeof metadata.raw !== "string") return own;
+    const inner = wire.explain({ ...refusal, bytes: new TextEncoder().encode(metadata.raw) });
+    return { ...own, ...inner, message: `${own.message}: ${inner?.message ?? metadata.raw}` };
+  } catch {
+    // No such metadata: its own words are all there is.
+    return own;
+  }
+}

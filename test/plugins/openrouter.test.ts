@@ -1,0 +1,244 @@
+/**
+ * The openrouter plugin: the conformance suite against a fake as strict as OpenRouter, with OpenRouter's own SDK as the oracle for both.
+ * A refusal seen of it is a row of REFUSALS, with where it was seen.
+ */
+import { describe, expect, test } from "bun:test";
+import { OpenRouter } from "@openrouter/sdk";
+import { HTTPClient } from "@openrouter/sdk/lib/http.js";
+import type { CreateEmbeddingsRequestBody } from "@openrouter/sdk/models/operations";
+import openrouter from "../../plugins/openrouter";
+import { catalogueFacts } from "../../src/config/catalogue";
+import type { EmbedCall } from "../../src/plugin";
+import { openGateway } from "../gateway";
+import { answerThrough, routeTo } from "../upstream/opened";
+import { conformance, type Subject } from "./conformance";
+import { callFor, failureOf, openSubject } from "./conformance/subject";
+import { OPENROUTER_KEY, openrouterVendor } from "./vendors/openrouter";
+
+const MODEL = "openai/text-embedding-3-small";
+const vendor = openrouterVendor(MODEL);
+const subject: Subject = {
+  plugin: openrouter,
+  options: { api_key: OPENROUTER_KEY },
+  model: MODEL,
+  vendor,
+  secrets: [OPENROUTER_KEY],
+  addresses: [
+    [{}, "https://openrouter.ai/api/v1/embeddings"],
+    [{ base_url: "https://openrouter.ai/api/v1/" }, "https://openrouter.ai/api/v1/embeddings"],
+    [{ base_url: "https://openrouter.ai" }, "https://openrouter.ai/api/v1/embeddings"],
+    [{ base_url: "https://proxy.example/team//" }, "https://proxy.example/team/embeddings"],
+  ],
+};
+
+conformance(subject);
+
+describe("OpenRouter's SDK as the oracle", () => {
+  function throughSdk(requestBody: CreateEmbeddingsRequestBody, apiKey = OPENROUTER_KEY) {
+    const sent: { url: string; method: string; headers: Headers; body: string }[] = [];
+    const fetcher = async (input: RequestInfo | URL) => {
+      if (!(input instanceof Request)) throw new Error("The SDK made no Request of it.");
+      const { url, method, headers } = input;
+      const body = await input.text();
+      sent.push({ url, method, headers, body });
+      return vendor.fetch(url, { method, headers, body });
+    };
+    const client = new OpenRouter({
+      apiKey,
+      httpReferer: "https://shop.example",
+      appTitle: "Shop",
+      httpClient: new HTTPClient({ fetcher }),
+      retryConfig: { strategy: "none" },
+    });
+    return { sent, work: client.embeddings.generate({ requestBody }) };
+  }
+
+  test("the SDK is satisfied by the fake", async () => {
+    const answer = await throughSdk({ model: MODEL, input: ["one", "two"] }).work;
+    if (typeof answer === "string") throw new Error("The SDK read a text.");
+    expect(answer.data.map(({ embedding }) => embedding)).toEqual(
+      ["one", "two"].map((text) => [...vendor.vectorOf(text)]),
+    );
+    expect(answer.usage).toMatchObject({ promptTokens: 2, totalTokens: 2, cost: 4e-8 });
+  });
+
+  test("the SDK reads the fake's refusals as OpenRouter's errors", async () => {
+    const unknown = throughSdk({ model: "openai/text-embedding-9", input: "a" });
+    await expect(unknown.work).rejects.toMatchObject({ name: "BadRequestResponseError", statusCode: 400 });
+    const wrongKey = throughSdk({ model: MODEL, input: "a" }, "sk-or-v1-of-somebody-else");
+    await expect(wrongKey.work).rejects.toMatchObject({
+      name: "UnauthorizedResponseError",
+      statusCode: 401,
+    });
+  });
+
+  const order = ["openai", "azure"];
+  const SAME: readonly (readonly [
+    string,
+    Partial<EmbedCall>,
+    Omit<CreateEmbeddingsRequestBody, "model" | "encodingFormat">,
+  ])[] = [
+    ["texts", { inputs: ["one", "two"] }, { input: ["one", "two"] }],
+    ["a size", { inputs: ["one"], dimensions: 64 }, { input: ["one"], dimensions: 64 }],
+    ["a user", { inputs: ["one"], user: "end-7" }, { input: ["one"], user: "end-7" }],
+    [
+      "a choice of providers",
+      { inputs: ["one"], fields: { provider: { order, allow_fallbacks: false } } },
+      { input: ["one"], provider: { order, allowFallbacks: false } },
+    ],
+    [
+      "what extra_body adds",
+      { inputs: ["one"], extraBody: { session_id: "s-1" } },
+      { input: ["one"], sessionId: "s-1" },
+    ],
+  ];
+  test.each(SAME)("for %s our request is the SDK's", async (_, call, params) => {
+    const { upstream, network } = openSubject(subject, { referer: "https://shop.example", title: "Shop" });
+    await upstream.embed(callFor(subject, call.inputs ?? [], call));
+    const { sent, work } = throughSdk({ model: MODEL, encodingFormat: "float", ...params });
+    await work;
+    const [ours] = network.requests;
+    const [theirs] = sent;
+    expect([ours?.method, ours?.url]).toEqual([theirs?.method, theirs?.url]);
+    expect(JSON.parse(ours?.body ?? "")).toEqual(JSON.parse(theirs?.body ?? "{}"));
+    for (const header of ["authorization", "content-type", "http-referer", "x-openrouter-title"]) {
+      expect(ours?.headers.get(header)).toBe(theirs?.headers.get(header) ?? null);
+    }
+  });
+});
+
+describe("OpenRouter's rules", () => {
+  test("pain 14: floats are asked for, whatever the route says: base64 is answered with nothing", async () => {
+    const { upstream, network } = openSubject(subject);
+    const { vectors } = await upstream.embed(callFor(subject, ["one"], { wireEncoding: "base64" }));
+    expect(vectors).toEqual([{ index: 0, values: vendor.vectorOf("one") }]);
+    network.answer(() => Response.json({ object: "list", model: MODEL, data: [] }));
+    const route = routeTo(upstream, MODEL);
+    const failure = await failureOf(answerThrough(route, ["one"], openSubject(subject).clock.outside));
+    expect(failure.kind).toBe("malformed");
+  });
+
+  test("a reply that has indices is put in their order", async () => {
+    const { upstream, network, clock } = openSubject(subject);
+    const entry = (text: string, index: number) => ({
+      object: "embedding",
+      index,
+      embedding: [...vendor.vectorOf(text)],
+    });
+    const data = [entry("two", 1), entry("one", 0)];
+    network.answer(() => Response.json({ object: "list", model: MODEL, data }));
+    const { vectors } = await answerThrough(routeTo(upstream, MODEL), ["one", "two"], clock.outside);
+    expect(vectors).toEqual([vendor.vectorOf("one"), vendor.vectorOf("two")]);
+  });
+
+  const LONG = " word".repeat(9000);
+  const REFUSED: readonly (readonly [string, Partial<EmbedCall>, string])[] = [
+    ["an unknown model", { model: "openai/text-embedding-9" }, "not_found"],
+    ["an empty text", { inputs: [""] }, "invalid"],
+    ["a text of 9,000 tokens", { inputs: ["short", LONG] }, "input_too_long"],
+    ["a size above the model's", { dimensions: 1537 }, "invalid"],
+    ["a field that it does not know", { extraBody: { temperature: 1 } }, "invalid"],
+    [
+      "more than 300,000 tokens in all",
+      { inputs: new Array(60).fill(" word".repeat(6000)) },
+      "too_many_tokens",
+    ],
+  ];
+  test.each(REFUSED)("%s is refused", async (_, call, kind) => {
+    const { upstream } = openSubject(subject);
+    const failure = await failureOf(upstream.embed(callFor(subject, ["one"], call)));
+    expect<string>(failure.kind).toBe(kind);
+    expect(failure.input).toBe(kind === "input_too_long" ? 1 : undefined);
+    // Whose account it is stands beside the error.
+    expect(failure.message).not.toContain("user_2vJ");
+  });
+
+  const REFUSALS: readonly (readonly [string, number, unknown, string, string])[] = [
+    [
+      // Alishahryar1/free-claude-code#772.
+      "an account without credits",
+      402,
+      {
+        error: { message: "Insufficient credits. This account never purchased credits.", code: 402 },
+        user_id: "user_1",
+      },
+      "unauthorized",
+      "Insufficient credits",
+    ],
+    [
+      // OpenRouterTeam/openrouter-examples#74.
+      "an id without its prefix",
+      400,
+      { error: { message: "text-embedding-3-small is not a valid model ID", code: 400 } },
+      "not_found",
+      "is not a valid model ID",
+    ],
+    [
+      // openrouter.ai/docs/api-reference/errors: moderation errors name their reasons.
+      "a text that moderation flagged",
+      403,
+      { error: { code: 403, message: "Your input was flagged", metadata: { reasons: ["violence"] } } },
+      "invalid",
+      "flagged",
+    ],
+    [
+      "a provider behind it that limits it",
+      429,
+      {
+        error: {
+          code: 429,
+          message: "Provider returned error",
+          metadata: { raw: "too many requests", provider_name: "Azure" },
+        },
+      },
+      "overloaded",
+      "Provider returned error: too many requests",
+    ],
+  ];
+  test.each(REFUSALS)("%s is told as what it is", async (_, status, body, kind, words) => {
+    const { upstream, network } = openSubject(subject);
+    network.answer(() => Response.json(body, { status }));
+    const failure = await failureOf(upstream.embed(callFor(subject, ["one"])));
+    expect<string>(failure.kind).toBe(kind);
+    expect(failure.message).toContain(words);
+  });
+});
+
+describe("through the gateway", () => {
+  const YAML = `
+providers:
+  openrouter: { plugin: openrouter, api_key: ${OPENROUTER_KEY} }
+models:
+  openai/text-embedding-3-small: { routes: [ { provider: openrouter } ] }
+  openai/text-embedding-ada-002: { routes: [ { provider: openrouter } ] }
+  openai/text-embedding-9: { routes: [ { provider: openrouter } ] }
+`;
+  const open = () => openGateway({ yaml: YAML, outside: { fetch: vendor.fetch } });
+
+  test("a model with its prefix is answered by the name it was asked by, and costs what it costs at OpenAI", async () => {
+    await using gateway = await open();
+    const sent = await gateway.post({ model: MODEL, input: ["one", "two"], dimensions: 8 });
+    expect(sent.json).toMatchObject({
+      model: MODEL,
+      data: [{ index: 0 }, { index: 1 }],
+      usage: { prompt_tokens: 2, total_tokens: 2 },
+    });
+    expect(sent.headers.get("x-embedding-space")).toBe("text-embedding-3-small@8");
+    const [line] = gateway.gateway.ledger.usage(0, "model");
+    expect(line?.cost_pico_usd).toBe(40_000n);
+    expect(catalogueFacts("openrouter", MODEL)?.price).toBe(0.02);
+  });
+
+  test("an unknown model is the provider's 404", async () => {
+    await using gateway = await open();
+    const sent = await gateway.post({ model: "openai/text-embedding-9", input: "a" });
+    expect(sent.status).toBe(404);
+    expect(sent.json).toMatchObject({ error: { code: "model_not_found" } });
+  });
+
+  test("a size of ada-002, which OpenRouter would drop without a word, is refused", async () => {
+    await using gateway = await open();
+    const sent = await gateway.post({ model: "openai/text-embedding-ada-002", input: "a", dimensions: 8 });
+    expect(sent.json).toMatchObject({ error: { param: "dimensions", code: "unsupported_dimensions" } });
+  });
+});
