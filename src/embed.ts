@@ -197,6 +197,12 @@ function noteOf({ find }: CacheUse, hits: number, inputs: number): string {
   return find ? `hit=${hits}, miss=${inputs - hits}` : "bypass";
 }
 
+/** Gone by itself, or cut off by the gateway's own end, which says so. */
+function reasonOf({ reason }: AbortSignal): GatewayError {
+  if (reason instanceof GatewayError) return reason;
+  return new GatewayError("cancelled", "The client closed the connection.");
+}
+
 function startRun(
   arrival: Arrival,
   { outside, deadlineMs, attemptsMax }: SpineParts,
@@ -207,7 +213,7 @@ function startRun(
     () => over.abort(new GatewayError("deadline", `The request was not done within ${deadlineMs} ms.`)),
     () => undefined,
   );
-  const gone = () => over.abort(new GatewayError("cancelled", "The client closed the connection."));
+  const gone = () => over.abort(reasonOf(arrival.clientGone));
   if (arrival.clientGone.aborted) gone();
   else arrival.clientGone.addEventListener("abort", gone, { once: true });
   return {

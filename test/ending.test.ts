@@ -55,7 +55,7 @@ describe("on SIGTERM", () => {
     expect(await response.json()).toMatchObject({ error: { code: "overloaded" } });
     expect(await child.ended()).toBe(0);
     expect(rowsOf(folder.path)).toHaveLength(1);
-    expect(rowsOf(folder.path)).not.toMatchObject([{ status: 0 }]);
+    expect(rowsOf(folder.path)).toEqual([{ status: 503, error: "overloaded" }]);
   });
 
   test("a body that is still coming is cut off too", async () => {
