@@ -73,6 +73,7 @@ const plugin: Plugin = (host) =>
         expected: '"query" or "document"',
       }),
     },
+    isIndivisible: ({ extraBody }) => extraBody.late_chunking === true,
     open() {
       const attempts = new Map<string, number>();
       const byName = faults(host, (call) => {

@@ -93,7 +93,7 @@ function refuseUnsound(norms: readonly number[]): void {
 }
 
 /** In double precision: the squares of the largest float32 are still finite there. */
-export function lengthOf(vector: Float32Array): number {
+export function lengthOf(vector: Float32Array | Float64Array): number {
   let sum = 0;
   for (const value of vector) sum += value * value;
   return Math.sqrt(sum);

@@ -63,7 +63,10 @@ export function collect(plan: Plan): Collection {
     return {
       values: whole
         ? first.answer.values
-        : averageOf(own.map(({ piece, answer }) => ({ values: answer.values, weight: piece.weight }))),
+        : averageOf(
+            own.map(({ piece, answer }) => ({ values: answer.values, weight: piece.weight })),
+            place,
+          ),
       tokens: own.reduce((sum, { answer }) => sum + answer.tokens, 0),
       tokensSource: first.answer.tokensSource,
       tokensShared: own.some(({ answer }) => answer.tokensShared),
@@ -94,16 +97,19 @@ export function collect(plan: Plan): Collection {
 /** The mean of the pieces' vectors by their tokens, at unit length: what the vendors' own advice for long texts comes to. */
 function averageOf(
   pieces: readonly { readonly values: Float32Array; readonly weight: number }[],
+  place: number,
 ): Float32Array {
   const sum = new Float64Array(pieces[0]?.values.length ?? 0);
   for (const { values, weight } of pieces) {
     for (const [i, value] of values.entries()) sum[i] = (sum[i] ?? 0) + value * weight;
   }
-  const mean = Float32Array.from(sum);
-  const norm = lengthOf(mean);
+  // In double precision to the end: a sum of large float32 values is past the largest of them.
+  const norm = lengthOf(sum);
   // Pieces that cancel each other out to nothing: no vector would be right.
-  if (norm === 0) throw new GatewayError("malformed", "The pieces of a long input have no mean.");
-  return mean.map((value) => value / norm);
+  if (norm === 0) {
+    throw new GatewayError("malformed", "The vectors of its pieces have no mean.", { input: place });
+  }
+  return Float32Array.from(sum, (value) => value / norm);
 }
 
 const lost = () =>

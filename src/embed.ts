@@ -15,7 +15,7 @@ import { hold } from "./hold";
 import { type Ledger, type LedgerRow, UNDER_WAY } from "./ledger";
 import type { Outside } from "./outside";
 import { permit } from "./permission";
-import { plan } from "./plan";
+import { isIndivisible, plan } from "./plan";
 import type { RateLimits } from "./rate-limits";
 import { type CacheUse, type EmbedNow, recall } from "./recall";
 import { answerHeaders, resultOf } from "./result";
@@ -81,9 +81,11 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     refuseOtherSpace(arrival.pinnedSpace, route.space, request.dimensions ?? route.facts.dimensions);
     await spaces.ready(found, run.signal);
     const planned: Plan[] = [];
+    const together = isIndivisible(request, route);
+    const cacheUse = together ? NOT_CACHED : arrival.cacheUse;
     const recalled = await recall(
-      keysFor(request, route, arrival.caller, parts),
-      arrival.cacheUse,
+      together ? ownKeys(request, outside) : keysFor(request, route, arrival.caller, parts),
+      cacheUse,
       cache,
       run.signal,
       embedNow(request, route, rules, progress, planned, parts),
@@ -96,8 +98,8 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     // Hits alone: nothing was held for them yet.
     if (planned.length === 0 && row.micro_credits > 0n) await holdExactly(row, rules, parts, run.signal);
     const charge = await ledger.settle(row);
-    const cacheNote = caching ? noteOf(arrival.cacheUse, result.cacheHits, request.inputs.length) : undefined;
-    const headers = answerHeaders(route, result, run.tally.providers, planned[0], cacheNote);
+    const cacheNote = caching ? noteOf(cacheUse, result.cacheHits, request.inputs.length) : undefined;
+    const headers = answerHeaders(route, request, result, run.tally.providers, cacheNote);
     spaces.answered(found);
     const credits = { used: charge.microCredits, remaining: charge.remaining };
     return {
@@ -164,16 +166,19 @@ function refuseOutOfService(route: Route): void {
   );
 }
 
-/** Inputs that are embedded in view of one another are equal to nothing: each key is its own. */
+const NOT_CACHED: CacheUse = { find: false, keep: false };
+
+/** Inputs that are embedded in view of one another are equal to nothing, not even to each other. */
+function ownKeys({ inputs }: EmbedRequest, outside: Outside): readonly string[] {
+  return inputs.map(() => outside.randomBytes(32).toHex());
+}
+
 function keysFor(
   request: EmbedRequest,
   route: Route,
   { workspace }: Caller,
-  { caching, spaces, outside }: SpineParts,
+  { caching, spaces }: SpineParts,
 ): readonly string[] {
-  if (route.targets.some(({ provider }) => provider.isIndivisible(request))) {
-    return request.inputs.map(() => outside.randomBytes(32).toHex());
-  }
   const scope = caching?.isShared ? null : workspace;
   // Vectors that were kept before a space was measured anew are of another one.
   const space = `${route.space}#${spaces.revision(route.space)}`;

@@ -4,7 +4,7 @@
  */
 import type { EmbedRequest, Piece, Plan, Route } from "./domain";
 import { GatewayError } from "./errors";
-import { vocabularyOf } from "./facts";
+import { type ModelFacts, vocabularyOf } from "./facts";
 import type { Input } from "./plugin";
 import { fitted } from "./tokens/long-inputs";
 import type { Tokens } from "./tokens/tokens";
@@ -25,18 +25,45 @@ export async function plan(
     const input = request.inputs[place];
     if (input !== undefined) asked.push({ input, place, weight: 1 });
   }
-  const decode = facts.token_ids === "decode" && asked.some(({ input }) => typeof input !== "string");
-  const texts = decode ? await decoded(asked, vocabularyOf(facts), tokens) : asked;
+  const vocabulary = decodedWith(request, facts);
+  const texts = vocabulary === undefined ? asked : await decoded(asked, vocabulary, tokens);
   const { pieces, truncated } = await fitted(texts, route, tokens);
+  const indivisible = isIndivisible(request, route);
+  // Pieces of a text would be embedded in view of one another too, and be more inputs than were admitted.
+  if (indivisible) refusePieces(pieces);
   return {
     pieces,
     requestedDimensions: request.dimensions,
     dimensions: request.dimensions ?? facts.dimensions,
-    decodedWith: decode ? vocabularyOf(facts) : undefined,
+    decodedWith: vocabulary,
     longInput: facts.long_input,
-    indivisible: route.targets.some(({ provider }) => provider.isIndivisible(request)),
+    indivisible,
     truncated,
   };
+}
+
+/** Whether the inputs are embedded in view of one another: in one call, and none of them ever cached. */
+export function isIndivisible(request: EmbedRequest, route: Route): boolean {
+  return route.targets.some(({ provider }) => provider.isIndivisible(request));
+}
+
+function refusePieces(pieces: readonly Piece[]): void {
+  const place = pieces.find((piece, i) => piece.place === pieces[i - 1]?.place)?.place;
+  if (place === undefined) return;
+  throw new GatewayError(
+    "input_too_long",
+    "It is longer than the model takes, and inputs that are embedded together cannot be averaged from pieces. Send it in shorter inputs.",
+    { input: place },
+  );
+}
+
+/** The vocabulary of the request's token arrays, where they become text before they are sent; also of those that are cached. */
+export function decodedWith(
+  { inputs }: Pick<EmbedRequest, "inputs">,
+  facts: ModelFacts,
+): ReturnType<typeof vocabularyOf> | undefined {
+  const decodes = facts.token_ids === "decode" && inputs.some((input) => typeof input !== "string");
+  return decodes ? vocabularyOf(facts) : undefined;
 }
 
 async function decoded(

@@ -2,8 +2,9 @@
  * Step 7: from what came of each input to what the request is answered: its vectors in order, its tokens, and what to tell beside them.
  * A new thing to tell of an answer is a line of `answerHeaders`.
  */
-import type { EmbedRequest, Plan, Result, Route, TokensSource } from "./domain";
+import type { EmbedRequest, Result, Route, TokensSource } from "./domain";
 import { GatewayError } from "./errors";
+import { decodedWith } from "./plan";
 import type { Recalled } from "./recall";
 
 /** @throws GatewayError internal when an input has no vector of its own: a fault of ours that must not become a wrong vector */
@@ -14,18 +15,22 @@ export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): 
   }
   let tokens = 0;
   let tokensOfHits = 0;
+  const sources: TokensSource[] = [];
   const truncated: number[] = [];
   const averaged: number[] = [];
   for (const [place, one] of embedded.entries()) {
     tokens += one.tokens;
-    if (!fresh.has(place)) tokensOfHits += one.tokens;
+    const isHit = !fresh.has(place);
+    if (isHit) tokensOfHits += one.tokens;
+    // The shares of a call add up to its count; a share that is told once more is an estimate.
+    sources.push(isHit && one.tokensShared ? "estimated" : one.tokensSource);
     if (one.truncated) truncated.push(place);
     if (one.averaged) averaged.push(place);
   }
   return {
     vectors: embedded.map(({ values }) => values),
     tokens,
-    tokensSource: weakest(embedded.map(({ tokensSource }) => tokensSource)),
+    tokensSource: weakest(sources),
     truncated,
     averaged,
     cacheHits: embedded.length - fresh.size,
@@ -39,12 +44,12 @@ function weakest(sources: readonly TokensSource[]): TokensSource {
   return order.find((source) => sources.includes(source)) ?? "estimated";
 }
 
-/** @param planned undefined where no provider was asked */
+/** @param providers those that were asked; what is told of a vector is told of a cached one too */
 export function answerHeaders(
   route: Route,
+  request: EmbedRequest,
   result: Result,
   providers: ReadonlySet<string>,
-  planned: Plan | undefined,
   cacheNote: string | undefined,
 ): Record<string, string> {
   const headers: Record<string, string> = {
@@ -54,7 +59,8 @@ export function answerHeaders(
   if (cacheNote !== undefined) headers["x-embedgate-cache"] = cacheNote;
   if (result.truncated.length > 0) headers["x-embedgate-truncated"] = result.truncated.join(",");
   if (result.averaged.length > 0) headers["x-embedgate-averaged"] = result.averaged.join(",");
-  if (planned?.decodedWith !== undefined) headers["x-embedgate-decoded"] = planned.decodedWith;
+  const vocabulary = decodedWith(request, route.facts);
+  if (vocabulary !== undefined) headers["x-embedgate-decoded"] = vocabulary;
   if (result.tokensSource === "estimated") headers["x-embedgate-usage"] = "estimated";
   return headers;
 }

@@ -1,0 +1,132 @@
+/**
+ * A vendor on OpenAI's wire, and a gateway with a cache in front of it: what was sent to the vendor is as visible as what came back.
+ * A test about another way to answer sets `answer`; the right one is a function of the input alone (`vectorFor`).
+ */
+import { Database } from "bun:sqlite";
+import { join } from "node:path";
+import { exactVector } from "../../plugins/fake";
+import { type OpenGateway, type Opening, openGateway, type Sent } from "../gateway";
+
+export type Asked = string | number[];
+
+export interface Call {
+  readonly input: readonly Asked[];
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+interface Item {
+  readonly index: number;
+  readonly embedding: number[];
+}
+
+/** The parts of a right answer, for a test to spoil. */
+export interface Reply {
+  readonly data: readonly Item[];
+  readonly tokens: number;
+}
+
+export interface Vendor {
+  readonly calls: Call[];
+  /** What it answers; the right answer to begin with. */
+  answer: (call: Call, right: Reply) => Response | Promise<Response>;
+}
+
+export const SIZE = 8;
+
+/** `size` is what the vendor was asked for; everything else in the body that decides a vector decides this one too. */
+export function vectorFor(input: Asked, about: unknown = "", size = SIZE): Float32Array {
+  const content = typeof input === "string" ? `text ${input}` : `ids ${input.join(" ")}`;
+  return exactVector(`${content} ${JSON.stringify(about)}`, size);
+}
+
+/** A token a word. */
+export const tokensOf = (input: Asked) =>
+  typeof input === "string" ? input.split(/\s+/).filter(Boolean).length : input.length;
+
+export const rightly = ({ data, tokens }: Reply) =>
+  Response.json({
+    object: "list",
+    data: data.map((item) => ({ object: "embedding", ...item })),
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+  });
+
+/** Retries are off, so that each call has one reason. */
+export function routing({ cache = "{ memory_mb: 8 }", model = "", provider = "", more = "" } = {}): string {
+  return `
+providers: { a: { plugin: openai, base_url: "http://a/v1", retries: 0${provider && `, ${provider}`} } }
+space_probe: false
+cache: ${cache}
+models:
+  m:
+    routes: [ { provider: a } ]
+    ${model.includes("dimensions:") ? "" : `dimensions: ${SIZE}`}
+    price: 1
+    token_ids: native
+    ${model}
+${more}
+`;
+}
+
+export interface Opened extends OpenGateway {
+  readonly vendor: Vendor;
+}
+
+/** @param yaml routing() without a word means the one model `m` and a cache in memory */
+export async function openBefore(yaml = routing(), changed: Partial<Opening> = {}): Promise<Opened> {
+  const vendor: Vendor = { calls: [], answer: (_, right) => rightly(right) };
+  const fetch = async (_: string, { body, signal }: RequestInit) => {
+    const call = callOf(String(body));
+    vendor.calls.push(call);
+    const { input_type, extra, dimensions = SIZE } = call.body;
+    const data = call.input.map((input, index) => ({
+      index,
+      embedding: [...vectorFor(input, [input_type, extra], Number(dimensions))],
+    }));
+    const tokens = call.input.reduce((sum: number, input) => sum + tokensOf(input), 0);
+    return unlessGone(
+      signal,
+      Promise.resolve().then(() => vendor.answer(call, { data, tokens })),
+    );
+  };
+  const open = await openGateway({ yaml, ...changed, outside: { fetch, ...changed.outside } });
+  return Object.assign(open, { vendor });
+}
+
+function callOf(text: string): Call {
+  const body: Record<string, unknown> = JSON.parse(text);
+  return { input: Array.isArray(body.input) ? body.input : [String(body.input)], body };
+}
+
+/** As the network does: a call that was given up never comes back with an answer. */
+function unlessGone(signal: AbortSignal | null | undefined, answer: Promise<Response>): Promise<Response> {
+  if (!signal) return answer;
+  const { promise, reject } = Promise.withResolvers<never>();
+  if (signal.aborted) reject(signal.reason);
+  else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  return Promise.race([answer, promise]);
+}
+
+/** Lets everything run that can. */
+export async function quiet(): Promise<void> {
+  for (let turn = 0; turn < 30; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+export const cacheOf = ({ headers }: Pick<Sent, "headers">) => headers.get("x-embedgate-cache");
+
+export const vectorsOf = ({ json }: Pick<Sent, "json">): number[][] =>
+  Object(json).data.map(({ embedding }: { embedding: number[] }) => [...Float32Array.from(embedding)]);
+
+/** The vectors that a request for these inputs must have. */
+export const expected = (inputs: readonly Asked[], about: unknown = [undefined, undefined], size = SIZE) =>
+  inputs.map((input) => [...vectorFor(input, about, size)]);
+
+export interface Row {
+  readonly [column: string]: unknown;
+}
+
+export function rowsOf({ folder }: Pick<OpenGateway, "folder">): Row[] {
+  const database = new Database(join(folder, "data/embedgate.db"), { readonly: true });
+  const rows = database.query<Row, []>("SELECT * FROM ledger ORDER BY rowid").all();
+  database.close();
+  return rows;
+}
