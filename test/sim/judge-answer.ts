@@ -22,8 +22,9 @@ export interface Told {
 export interface Sent {
   readonly ask: Ask;
   readonly sentMs: number;
-  /** Undefined while it is under way. */
+  /** Both undefined while it is under way. */
   endedMs: number | undefined;
+  status: number | undefined;
 }
 
 /** What happened meanwhile. */
@@ -44,7 +45,7 @@ export interface Shown {
 }
 
 /** As long as the gateway waits for a locked database, and a little. */
-const LOCK_WAIT_MS = 5_100;
+export const LOCK_WAIT_MS = 5_100;
 export const SLACK_MS = 5;
 
 /** @throws Breach */

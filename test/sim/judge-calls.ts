@@ -23,6 +23,7 @@ export function judgeCalls(
   for (const [partKey, attempts] of byPart(forClients))
     if (attempts.length > ATTEMPTS_MAX)
       throw new Breach("no part is called for too often", `${attempts.length} times ${partKey.slice(0, 80)}`);
+  for (const attempts of byPart(forClients).values()) judgePatience(attempts);
   for (const { ask } of sent) {
     const had = calls.filter((call) => call.ask === ask.id && isGood(call)).flatMap(({ inputs }) => inputs);
     const twice = repeated(had.map(nameOf));
@@ -30,12 +31,48 @@ export function judgeCalls(
       throw new Breach("only what failed is asked for again", `${ask.id} had twice ${twice.slice(0, 80)}`);
   }
   // A cache without memory keeps nothing, or keeps it on disk only when it has been written there.
+  judgeScopes(sent, calls);
   judgeSharing(sent, calls, cache !== false && cache.memoryMb > 0, upSinceMs);
+}
+
+/** Who says when to come back is left alone until then. */
+function judgePatience(attempts: readonly Call[]): void {
+  for (const [i, call] of attempts.entries()) {
+    const next = attempts[i + 1];
+    // A date has whole seconds.
+    const backMs = (call.endedMs ?? 0) + call.waitMs - 1_000;
+    if (
+      next &&
+      call.waitMs > 0 &&
+      call.end === "answered" &&
+      next.server === call.server &&
+      next.startedMs < backMs
+    )
+      throw new Breach(
+        "Retry-After is obeyed",
+        `call ${next.number} came too early after call ${call.number}`,
+      );
+  }
 }
 
 function repeated(names: readonly string[]): string | undefined {
   const seen = new Set<string>();
   return names.find((name) => seen.size === seen.add(name).size);
+}
+
+/** What an ask was answered, somebody of its workspace had fetched: for its model, at its size. */
+function judgeScopes(sent: readonly Sent[], calls: readonly Call[]): void {
+  const byId = new Map(sent.map(({ ask }) => [ask.id, ask]));
+  const fetched = new Set<string>();
+  for (const call of calls.filter(isGood)) {
+    const ask = byId.get(call.ask);
+    if (ask) for (const input of call.inputs) fetched.add(keyOf(ask, input));
+  }
+  for (const { ask, status } of sent) {
+    const strange = status === 200 ? ask.inputs.find((input) => !fetched.has(keyOf(ask, input))) : undefined;
+    if (strange !== undefined)
+      throw new Breach("no workspace is answered from another's vectors", `${ask.id}: ${nameOf(strange)}`);
+  }
 }
 
 /** Equal inputs under way are one fetch; what is kept is not fetched again. */

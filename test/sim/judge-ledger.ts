@@ -143,6 +143,8 @@ export function judgeLedger(ended: readonly Ended[], books: Books): void {
     const own = byAsk.get(ask.id) ?? [];
     if (own.length > 1) throw wrong(`${ask.id} has ${own.length} rows`);
     const [row] = own;
+    if (end === "cut" && !row && calls.some((call) => call.ask === ask.id))
+      throw wrong(`${ask.id} was cut after a call was made for it, and nothing tells of it`);
     if (row && row.status !== 0n) judgeUpstream(row, ask, calls);
     if (end === "left" && !row && !mayBeLost && !ask.refusal)
       throw wrong(`${ask.id}, whose client left, has no row`);

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { catchAll } from "./breakages";
 import { simulate, type Verdict } from "./run";
 
 const OPTIONS = {
@@ -17,41 +18,59 @@ const OPTIONS = {
   seed: { type: "string" },
   /** The trace of every seed. */
   verbose: { type: "boolean", default: false },
+  /** Stop at the first seed that fails. */
+  "until-red": { type: "boolean", default: false },
+  /** Whether what is broken on purpose is caught, by so many seeds at most. */
+  breakages: { type: "boolean", default: false },
 } as const;
 
+const PROGRESS_EVERY = 1_000;
+
 const { values } = parseArgs({ options: OPTIONS });
-const only = values.seed;
-const from = Number(only ?? values.from);
-const count = only === undefined ? Number(values.seeds) : 1;
-const isVerbose = values.verbose || only !== undefined;
+const from = Number(values.seed ?? values.from);
+const count = values.seed === undefined ? Number(values.seeds) : 1;
 if (!Number.isSafeInteger(from) || !Number.isSafeInteger(count) || count < 1)
   throw new Error("--seeds, --from and --seed are whole numbers");
+const isGood = values.breakages ? await tellBreakages() : await tellSeeds();
+process.exitCode = isGood ? 0 : 1;
 
-const PROGRESS_EVERY = 1_000;
-const began = performance.now();
-const folder = mkdtempSync(join(tmpdir(), "embedgate-sim-"));
-const failed: number[] = [];
-let asks = 0;
-let calls = 0;
-for (let seed = from; seed < from + count; seed++) {
-  const verdict = await simulate(seed, folder);
-  asks += verdict.asks;
-  calls += verdict.calls;
-  if (verdict.breach !== undefined) failed.push(seed);
-  if (isVerbose || verdict.breach !== undefined) tell(verdict);
-  const done = seed - from + 1;
-  if (done % PROGRESS_EVERY === 0) console.log(progress(done));
+/** What is whole must be green first: else red says nothing. */
+async function tellBreakages(): Promise<boolean> {
+  if (!(await tellSeeds())) return false;
+  const all = await catchAll(count, ({ name, seed, what }) =>
+    console.log(`${seed === undefined ? "MISSED" : `seed ${seed} caught`} ${name}: ${what.slice(0, 200)}`),
+  );
+  const missed = all.filter(({ seed }) => seed === undefined);
+  console.log(`${all.length - missed.length} of ${all.length} breakages caught`);
+  return missed.length === 0;
 }
-rmSync(folder, { recursive: true, force: true });
-console.log(`${progress(count)}, ${failed.length} failed${failed.length > 0 ? `: ${failed.join(" ")}` : ""}`);
-process.exitCode = failed.length === 0 ? 0 : 1;
+
+async function tellSeeds(): Promise<boolean> {
+  const began = performance.now();
+  const folder = mkdtempSync(join(tmpdir(), "embedgate-sim-"));
+  const failed: number[] = [];
+  let [done, asks, calls] = [0, 0, 0];
+  const progress = () => {
+    const seconds = (performance.now() - began) / 1000;
+    return `${done} seeds, ${asks} requests, ${calls} upstream calls in ${seconds.toFixed(1)} s (${(done / seconds).toFixed(0)} a second)`;
+  };
+  for (let seed = from; seed < from + count; seed++) {
+    const verdict = await simulate(seed, folder);
+    done += 1;
+    asks += verdict.asks;
+    calls += verdict.calls;
+    if (verdict.breach !== undefined) failed.push(seed);
+    tell(verdict);
+    if (done % PROGRESS_EVERY === 0) console.log(progress());
+    if (failed.length > 0 && values["until-red"]) break;
+  }
+  rmSync(folder, { recursive: true, force: true });
+  console.log(`${progress()}, ${failed.length} failed${failed.length > 0 ? `: ${failed.join(" ")}` : ""}`);
+  return failed.length === 0;
+}
 
 function tell({ seed, breach, trace }: Verdict): void {
-  for (const line of trace) console.log(line);
+  if (values.verbose || values.seed !== undefined || breach !== undefined)
+    for (const line of trace) console.log(line);
   if (breach !== undefined) console.log(`seed ${seed} BROKE: ${breach}\nagain: bun run sim --seed ${seed}\n`);
-}
-
-function progress(done: number): string {
-  const seconds = (performance.now() - began) / 1000;
-  return `${done} seeds, ${asks} requests, ${calls} upstream calls in ${seconds.toFixed(1)} s (${(done / seconds).toFixed(0)} a second)`;
 }

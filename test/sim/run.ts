@@ -9,7 +9,7 @@ import type { Outside } from "../../src/outside";
 import { type Ask, plainAsk } from "./asks";
 import { Breach, type Call } from "./calls";
 import { deliver } from "./delivery";
-import { judgeAnswer, judgeSecrecy, type Sent, type Told } from "./judge-answer";
+import { judgeAnswer, judgeSecrecy, LOCK_WAIT_MS, type Sent, SLACK_MS, type Told } from "./judge-answer";
 import { judgeCalls } from "./judge-calls";
 import { type Ended, judgeAcknowledged, judgeLedger } from "./judge-ledger";
 import { createLife, type Life } from "./life";
@@ -227,7 +227,7 @@ async function sendAndJudge(
 ): Promise<Ended> {
   const { gateway, death, database, process: own } = await life.up();
   const sentMs = world.elapsedMs();
-  const way: Sent = { ask, sentMs, endedMs: undefined };
+  const way: Sent = { ask, sentMs, endedMs: undefined, status: undefined };
   sent.push(way);
   const key = keys.get(ask.workspace ?? "");
   const client = new AbortController();
@@ -272,10 +272,14 @@ async function sendAndJudge(
     ended.push({ ...end, end: "cut", mayBeLost: true });
     return { ...end, end: "cut" };
   }
+  way.status = response.status;
   const text = await response.text();
   const told: Told = { ask, sentMs, endedMs, status: response.status, headers: response.headers, text };
   world.note(`${ask.id} gets ${told.status}`);
   if (left) {
+    const stayedMs = endedMs - sentMs - (leavesAfterMs ?? 0);
+    if (stayedMs > SLACK_MS + (diskFailed ? LOCK_WAIT_MS : 0))
+      throw new Breach("nobody works for a client that has left", `${ask.id}: for ${stayedMs} ms`);
     const gone: Ended = { ...end, end: "left", mayBeLost: own.isDead() };
     ended.push(gone);
     return gone;

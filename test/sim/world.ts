@@ -85,7 +85,7 @@ export function createWorld(random: Random): World {
 
   /** Turns of the event loop until several in a row moved nothing: bodies and streams take more than one turn. */
   async function everythingRan(): Promise<void> {
-    for (let quiet = 0, seen = activity; quiet < 4; quiet++) {
+    for (let quiet = 0, seen = activity; quiet < 2; quiet++) {
       await new Promise<void>((resolve) => setImmediate(resolve));
       if (activity !== seen) quiet = -1;
       seen = activity;

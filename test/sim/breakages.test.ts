@@ -1,0 +1,15 @@
+/**
+ * The simulator bites: what is broken on purpose, one promise a patch, is caught by a few seeds. That the whole is green is sim.test.ts.
+ * A new promise of src/ gets a patch in breakages/ that breaks it; `bun run sim --breakages` tells which seed caught what.
+ */
+import { expect, test } from "bun:test";
+import { BREAKAGES, catchAll } from "./breakages";
+
+const SEEDS = 300;
+
+test("each breakage applies, and is caught", async () => {
+  const all = await catchAll(SEEDS, () => undefined);
+  expect(all.filter(({ seed }) => seed === undefined)).toEqual([]);
+  expect(all.length).toBe(BREAKAGES.length);
+  expect(all.length).toBeGreaterThanOrEqual(10);
+}, 180_000);
