@@ -126,7 +126,7 @@ function embedNow(
 ): EmbedNow {
   return async (places, take) => {
     refuseOutOfService(route);
-    const planned = await plan(request, places, route, tokens);
+    const planned = await plan(request, places, route, tokens, progress.run.signal);
     plans.push(planned);
     const fresh = planned.pieces.map(({ input }) => input);
     const asked = new Set(places);

@@ -18,6 +18,7 @@ export async function plan(
   places: readonly number[],
   route: Route,
   tokens: Tokens,
+  signal?: AbortSignal,
 ): Promise<Plan> {
   const { facts } = route;
   const asked: Piece[] = [];
@@ -26,8 +27,8 @@ export async function plan(
     if (input !== undefined) asked.push({ input, place, weight: 1 });
   }
   const vocabulary = decodedWith(request, facts);
-  const texts = vocabulary === undefined ? asked : await decoded(asked, vocabulary, tokens);
-  const { pieces, truncated } = await fitted(texts, route, tokens);
+  const texts = vocabulary === undefined ? asked : await decoded(asked, vocabulary, tokens, signal);
+  const { pieces, truncated } = await fitted(texts, route, tokens, signal);
   const indivisible = isIndivisible(request, route);
   // Pieces of a text would be embedded in view of one another too, and be more inputs than were admitted.
   if (indivisible) refusePieces(pieces);
@@ -70,12 +71,13 @@ async function decoded(
   pieces: readonly Piece[],
   vocabulary: ReturnType<typeof vocabularyOf>,
   tokens: Tokens,
+  signal: AbortSignal | undefined,
 ): Promise<readonly Piece[]> {
   const ids: Uint32Array[] = [];
   for (const { input } of pieces) if (typeof input !== "string") ids.push(input);
   try {
     // A request's inputs are all texts or all token arrays (the schema says so), so places agree.
-    const texts: readonly Input[] = await tokens.decode(vocabulary, ids);
+    const texts: readonly Input[] = await tokens.decode(vocabulary, ids, signal);
     return pieces.map((piece, i) => ({ ...piece, input: texts[i] ?? piece.input }));
   } catch (thrown) {
     if (!(thrown instanceof GatewayError) || thrown.input === undefined) throw thrown;

@@ -17,13 +17,18 @@ interface Fitted {
 }
 
 /** @throws GatewayError input_too_long, with the place of the input */
-export async function fitted(asked: readonly Piece[], route: Route, tokens: Tokens): Promise<Fitted> {
+export async function fitted(
+  asked: readonly Piece[],
+  route: Route,
+  tokens: Tokens,
+  signal?: AbortSignal,
+): Promise<Fitted> {
   const { facts, targets } = route;
   const limit = facts.max_input_tokens;
   if (limit === undefined || targets.every(({ provider }) => provider.countsTokens)) {
     return { pieces: asked, truncated: [] };
   }
-  const cuts = await cutTooLong(asked, limit, route, tokens);
+  const cuts = await cutTooLong(asked, limit, route, tokens, signal);
   const pieces: Piece[] = [];
   const truncated: number[] = [];
   for (const piece of asked) {
@@ -49,6 +54,7 @@ async function cutTooLong(
   limit: number,
   { facts }: Route,
   tokens: Tokens,
+  signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<number, readonly Slice[]>> {
   const cuts = new Map<number, readonly Slice[]>();
   const doubtful: { place: number; text: string }[] = [];
@@ -73,6 +79,7 @@ async function cutTooLong(
     doubtful.map(({ text }) => text),
     limit,
     most,
+    signal,
   );
   for (const [i, { place }] of doubtful.entries()) {
     const cut = found[i];

@@ -4,15 +4,27 @@
  */
 import { GatewayError } from "../errors";
 import type { Cut, VocabularyName } from "./vocabulary";
-import type { Done, Job } from "./worker";
+import type { Cancel, Done, Job } from "./worker";
 
 export type { Cut } from "./vocabulary";
 
 export interface Tokens {
-  /** One text for each array of ids. @throws GatewayError invalid, with the place of the array at fault */
-  decode(vocabulary: VocabularyName, ids: readonly Uint32Array[]): Promise<readonly string[]>;
+  /**
+   * One text for each array of ids.
+   * @throws GatewayError invalid, with the place of the array at fault; here and below the signal's reason, if one is given
+   */
+  decode(
+    vocabulary: VocabularyName,
+    ids: readonly Uint32Array[],
+    signal?: AbortSignal,
+  ): Promise<readonly string[]>;
   /** Tokens of each text; a text with more than `limit` is told as limit + 1. */
-  count(vocabulary: VocabularyName, texts: readonly string[], limit: number): Promise<readonly number[]>;
+  count(
+    vocabulary: VocabularyName,
+    texts: readonly string[],
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<readonly number[]>;
   /**
    * For each text, undefined where it has at most `limit` tokens; else consecutive pieces of it, none of more: all of them, or only
    * the first.
@@ -22,6 +34,7 @@ export interface Tokens {
     texts: readonly string[],
     limit: number,
     pieces: "first" | "all",
+    signal?: AbortSignal,
   ): Promise<readonly (readonly Cut[] | undefined)[]>;
   close(): void;
 }
@@ -64,11 +77,28 @@ export function createTokens(): Tokens {
     return made;
   }
 
-  function perform(job: WithoutId<Job>): Promise<Done> {
+  function perform(job: WithoutId<Job>, signal: AbortSignal | undefined): Promise<Done> {
     lastId += 1;
     const id = lastId;
     return new Promise((done, failed) => {
-      waiting.set(id, { done, failed });
+      if (signal?.aborted) return failed(signal.reason);
+      const giveUp = () => {
+        waiting.delete(id);
+        worker?.postMessage({ id, kind: "cancel" } satisfies Cancel);
+        failed(signal?.reason);
+      };
+      const settled = () => signal?.removeEventListener("abort", giveUp);
+      waiting.set(id, {
+        done: (answer) => {
+          settled();
+          done(answer);
+        },
+        failed: (error) => {
+          settled();
+          failed(error);
+        },
+      });
+      signal?.addEventListener("abort", giveUp, { once: true });
       started().postMessage({ ...job, id });
     });
   }
@@ -76,21 +106,21 @@ export function createTokens(): Tokens {
   const mixedUp = () => new GatewayError("internal", "The tokenizer answered another question.");
 
   return {
-    async decode(vocabulary, ids) {
-      const done = await perform({ kind: "decode", vocabulary, ids });
+    async decode(vocabulary, ids, signal) {
+      const done = await perform({ kind: "decode", vocabulary, ids }, signal);
       if (done.kind !== "decode") throw mixedUp();
       return done.texts.map((text, input) => {
         if (text !== undefined) return text;
         throw new GatewayError("invalid", `A token id is not in the vocabulary ${vocabulary}.`, { input });
       });
     },
-    async count(vocabulary, texts, limit) {
-      const done = await perform({ kind: "count", vocabulary, texts, limit });
+    async count(vocabulary, texts, limit, signal) {
+      const done = await perform({ kind: "count", vocabulary, texts, limit }, signal);
       if (done.kind !== "count") throw mixedUp();
       return done.counts;
     },
-    async cut(vocabulary, texts, limit, pieces) {
-      const done = await perform({ kind: "cut", vocabulary, texts, limit, pieces });
+    async cut(vocabulary, texts, limit, pieces, signal) {
+      const done = await perform({ kind: "cut", vocabulary, texts, limit, pieces }, signal);
       if (done.kind !== "cut") throw mixedUp();
       return done.cuts;
     },

@@ -66,15 +66,46 @@ export function countTokens(vocabulary: VocabularyName, text: string, limit: num
 const LONG_RUN = /((?:\p{L}|\p{M}){200,}|[^\s\p{L}\p{N}]{200,}|\s{200,})/u;
 const PIECE_CHARACTERS = 128;
 
+/** Characters that the search for long runs looks at together: over a text of millions in one run it would not end. */
+const WINDOW_CHARACTERS = 16_384;
+
 function* piecesOf(text: string): Generator<string> {
+  for (let start = 0; start < text.length; ) {
+    const end = windowEnd(text, start);
+    yield* runsOf(text.slice(start, end));
+    start = end;
+  }
+}
+
+/** Before a blank that follows a word, where there is one: a word of this vocabulary holds blanks only at its start. */
+function windowEnd(text: string, start: number): number {
+  const end = start + WINDOW_CHARACTERS;
+  if (end >= text.length) return text.length;
+  for (let place = end; place > end - 1_000; place--) {
+    if (/\s/.test(text.charAt(place)) && /\S/.test(text.charAt(place - 1))) return place;
+  }
+  return wholeCharacters(text, end);
+}
+
+/** Not between the halves of a character. */
+function wholeCharacters(text: string, end: number): number {
+  return /[\uDC00-\uDFFF]/.test(text.charAt(end)) && /[\uD800-\uDBFF]/.test(text.charAt(end - 1))
+    ? end - 1
+    : end;
+}
+
+function* runsOf(text: string): Generator<string> {
   for (const [place, part] of text.split(LONG_RUN).entries()) {
     // split() with a group gives what lies between the long runs at even places, and the runs at odd ones.
     if (place % 2 === 0) {
       if (part !== "") yield part;
       continue;
     }
-    for (let start = 0; start < part.length; start += PIECE_CHARACTERS)
-      yield part.slice(start, start + PIECE_CHARACTERS);
+    for (let start = 0; start < part.length; ) {
+      const end = wholeCharacters(part, start + PIECE_CHARACTERS);
+      yield part.slice(start, end);
+      start = end;
+    }
   }
 }
 
@@ -87,32 +118,35 @@ export interface Cut {
  * A text of more than `limit` tokens as consecutive pieces, none of more; undefined where it has no more than that.
  * No character is cut in two, so a character of more tokens than the limit is a piece of its own that is over it.
  */
-export function cutByTokens(
+export function* cutByTokens(
   vocabulary: VocabularyName,
   text: string,
   limit: number,
   pieces: "first" | "all",
-): Cut[] | undefined {
+): Steps<Cut[] | undefined> {
   if (countTokens(vocabulary, text, limit) <= limit) return undefined;
   const cuts: Cut[] = [];
-  for (let rest = text; rest !== "" && (pieces === "all" || cuts.length === 0); ) {
-    const head = headOf(vocabulary, rest, limit);
+  for (let start = 0; start < text.length && (pieces === "all" || cuts.length === 0); ) {
+    const head = headOf(vocabulary, text, start, limit);
     cuts.push(head);
-    rest = rest.slice(head.text.length);
+    start += head.text.length;
+    yield;
   }
   return cuts;
 }
 
+/** Long work in short steps: whoever takes them may do other work between two of them. */
+export type Steps<Result> = Generator<undefined, Result, undefined>;
+
 /** Characters looked at for one piece: enough for everyday text, more where that was not enough. */
 const CHARACTERS_A_TOKEN = 8;
 
-function headOf(vocabulary: VocabularyName, text: string, limit: number): Cut {
+function headOf(vocabulary: VocabularyName, text: string, start: number, limit: number): Cut {
   for (let size = limit * CHARACTERS_A_TOKEN + 256; ; size *= 4) {
-    const window = text.slice(0, size);
-    const whole = window.length === text.length;
+    const window = text.slice(start, start + size);
     const cut = withinLimit(vocabulary, window, limit);
     if (cut) return cut;
-    if (whole) return { text, tokens: countTokens(vocabulary, text, limit) };
+    if (start + size >= text.length) return { text: window, tokens: countTokens(vocabulary, window, limit) };
   }
 }
 

@@ -1,8 +1,16 @@
 /**
- * The Worker that tokenizes, so that no text, however hostile, holds up the event loop.
- * A new kind of job is a member of `Job` and a case here.
+ * The Worker that tokenizes, so that no text, however hostile, holds up the event loop. Jobs take turns, step by step: a text of
+ * millions of characters does not keep a short one waiting, and a job that nobody waits for any more ends.
+ * A new kind of job is a member of `Job` and a case of `perform`.
  */
-import { type Cut, countTokens, cutByTokens, decodeTokens, type VocabularyName } from "./vocabulary";
+import {
+  type Cut,
+  countTokens,
+  cutByTokens,
+  decodeTokens,
+  type Steps,
+  type VocabularyName,
+} from "./vocabulary";
 
 export type Job =
   | {
@@ -33,27 +41,69 @@ export type Done =
   | { readonly id: number; readonly kind: "count"; readonly counts: readonly number[] }
   | { readonly id: number; readonly kind: "cut"; readonly cuts: readonly (readonly Cut[] | undefined)[] };
 
+/** Ends a job that was given up. */
+export interface Cancel {
+  readonly id: number;
+  readonly kind: "cancel";
+}
+
 declare const self: Worker;
 
-self.onmessage = ({ data: job }: MessageEvent<Job>) => {
-  self.postMessage(perform(job));
+const underWay = new Map<number, Steps<Done>>();
+
+self.onmessage = ({ data: job }: MessageEvent<Job | Cancel>) => {
+  if (job.kind === "cancel") {
+    underWay.delete(job.id);
+    return;
+  }
+  underWay.set(job.id, perform(job));
+  if (underWay.size === 1) void takeTurns();
 };
 
-function perform(job: Job): Done {
+async function takeTurns(): Promise<void> {
+  while (underWay.size > 0) {
+    for (const [id, steps] of underWay) {
+      const { done, value } = steps.next();
+      if (!done) continue;
+      underWay.delete(id);
+      self.postMessage(value);
+    }
+    // New jobs and cancellations come in here.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}
+
+function* perform(job: Job): Steps<Done> {
   switch (job.kind) {
     case "decode":
-      return { id: job.id, kind: "decode", texts: job.ids.map((ids) => decodeTokens(job.vocabulary, ids)) };
+      return {
+        id: job.id,
+        kind: "decode",
+        texts: yield* each(job.ids, (ids) => decodeTokens(job.vocabulary, ids)),
+      };
     case "count":
       return {
         id: job.id,
         kind: "count",
-        counts: job.texts.map((text) => countTokens(job.vocabulary, text, job.limit)),
+        counts: yield* each(job.texts, (text) => countTokens(job.vocabulary, text, job.limit)),
       };
-    case "cut":
-      return {
-        id: job.id,
-        kind: "cut",
-        cuts: job.texts.map((text) => cutByTokens(job.vocabulary, text, job.limit, job.pieces)),
-      };
+    case "cut": {
+      const cuts: (readonly Cut[] | undefined)[] = [];
+      for (const text of job.texts)
+        cuts.push(yield* cutByTokens(job.vocabulary, text, job.limit, job.pieces));
+      return { id: job.id, kind: "cut", cuts };
+    }
   }
+}
+
+/** A step for so many inputs: a turn of the event loop for each would cost more than most of them. */
+const INPUTS_A_STEP = 16;
+
+function* each<Input, Result>(inputs: readonly Input[], work: (input: Input) => Result): Steps<Result[]> {
+  const results: Result[] = [];
+  for (const input of inputs) {
+    results.push(work(input));
+    if (results.length % INPUTS_A_STEP === 0) yield;
+  }
+  return results;
 }

@@ -138,11 +138,67 @@ describe("count", () => {
   );
 });
 
+describe("cut", () => {
+  const limits = fc.integer({ min: 1, max: 40 });
+  const parts = fc.oneof(
+    fc.string({ unit: "grapheme" }),
+    fc.lorem({ maxCount: 20 }),
+    fc.constantFrom("a".repeat(400), "🦜".repeat(150)),
+  );
+  const anyText = fc.array(parts, { maxLength: 5 }).map((some) => some.join(" "));
+
+  test("pieces are the text, none over the limit but a single character, and undefined is a text within it", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyText, limits, async (text, limit) => {
+        const [pieces] = await tokens.cut("cl100k_base", [text], limit, "all");
+        if (pieces === undefined) {
+          expect(countTokens("cl100k_base", text, limit)).toBeLessThanOrEqual(limit);
+          return;
+        }
+        expect(pieces.map((piece) => piece.text).join("")).toBe(text);
+        for (const piece of pieces) {
+          expect(piece.text.isWellFormed()).toBe(true);
+          if ([...piece.text].length > 1)
+            expect(countTokens("cl100k_base", piece.text, 1_000)).toBeLessThanOrEqual(limit);
+        }
+        const [first] = await tokens.cut("cl100k_base", [text], limit, "first");
+        expect(first).toEqual(pieces.slice(0, 1));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("everyday text is cut close to the limit", async () => {
+    const text = "The quick brown fox jumps over the lazy dog. ".repeat(400);
+    const [pieces] = await tokens.cut("cl100k_base", [text], 512, "all");
+    expect(pieces?.slice(0, -1).every((piece) => piece.tokens >= 510 && piece.tokens <= 512)).toBe(true);
+  });
+
+  test("ten million letters in one run are cut", async () => {
+    const [pieces] = await tokens.cut("cl100k_base", ["a".repeat(10_000_000)], 8192, "first");
+    expect(pieces?.[0]?.tokens).toBe(8192);
+  });
+});
+
 describe("the Worker", () => {
   test("answers each question with its own answer, however many are asked at once", async () => {
     const asked = Array.from({ length: 40 }, (_, i) => `${"word ".repeat(i)}end`);
     const answers = await Promise.all(asked.map((text) => tokens.count("cl100k_base", [text], 1000)));
     expect(answers).toEqual(asked.map((text) => [libraryCount(text)]));
+  });
+
+  test("a short question asked after a long one is not kept waiting, and one that is given up ends", async () => {
+    const over = new AbortController();
+    const order: string[] = [];
+    const long = tokens
+      .cut("cl100k_base", ["word ".repeat(4_000_000)], 64, "all", over.signal)
+      .catch((reason: unknown) => order.push(String(reason)));
+    await tokens.count("cl100k_base", ["a text"], 10);
+    order.push("short");
+    over.abort("given up");
+    await long;
+    expect(order).toEqual(["short", "given up"]);
+    expect(await tokens.count("cl100k_base", ["a text"], 10)).toEqual([2]);
   });
 
   test("when it is closed, those that wait are told, and it can be asked again", async () => {
