@@ -10,6 +10,7 @@ import { type OpenGateway, type Opening, openGateway, type Sent } from "../gatew
 export type Asked = string | number[];
 
 export interface Call {
+  readonly url: string;
   readonly input: readonly Asked[];
   readonly body: Readonly<Record<string, unknown>>;
 }
@@ -74,8 +75,8 @@ export interface Opened extends OpenGateway {
 /** @param yaml routing() without a word means the one model `m` and a cache in memory */
 export async function openBefore(yaml = routing(), changed: Partial<Opening> = {}): Promise<Opened> {
   const vendor: Vendor = { calls: [], answer: (_, right) => rightly(right) };
-  const fetch = async (_: string, { body, signal }: RequestInit) => {
-    const call = callOf(String(body));
+  const fetch = async (url: string, { body, signal }: RequestInit) => {
+    const call = callOf(url, String(body));
     vendor.calls.push(call);
     const { input_type, extra, dimensions = SIZE } = call.body;
     const data = call.input.map((input, index) => ({
@@ -92,9 +93,9 @@ export async function openBefore(yaml = routing(), changed: Partial<Opening> = {
   return Object.assign(open, { vendor });
 }
 
-function callOf(text: string): Call {
+function callOf(url: string, text: string): Call {
   const body: Record<string, unknown> = JSON.parse(text);
-  return { input: Array.isArray(body.input) ? body.input : [String(body.input)], body };
+  return { url, input: Array.isArray(body.input) ? body.input : [String(body.input)], body };
 }
 
 /** As the network does: a call that was given up never comes back with an answer. */

@@ -314,6 +314,20 @@ describe("collect", () => {
     collection.assertComplete();
   });
 
+  test("pieces whose numbers are as far out as a float32 goes have a mean all the same, or none and say whose", () => {
+    const pieces = [1, 2].map((_, i) => ({ input: `piece ${i}`, place: 5, weight: 8_000 }));
+    const plan = planFor([], routeTo(noUpstream, "m"), { pieces });
+    const mean = (...xs: readonly number[]) => {
+      const vectors = xs.map((x) => Float32Array.of(x, 0));
+      return collect(plan)
+        .add(answered(plan, 0, 2, { vectors }))
+        .get(5)?.values;
+    };
+    expect(mean(3e38, 3e38)).toEqual(Float32Array.of(1, 0));
+    expect(mean(1e-40, 1e-40)).toEqual(Float32Array.of(1, 0));
+    expect(() => mean(1, -1)).toThrow(expect.objectContaining({ kind: "malformed", input: 5 }));
+  });
+
   const OURS: readonly (readonly [string, (plan: Plan) => readonly Answered[]])[] = [
     ["a part that is missing", (plan) => [answered(plan, 0, 1)]],
     ["a part that is there twice", (plan) => [answered(plan, 0, 2), answered(plan, 0, 2)]],
