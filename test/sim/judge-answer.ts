@@ -35,6 +35,8 @@ export interface Surroundings {
   readonly sent: readonly Sent[];
   /** Whether the database refused anything while the ask was under way. */
   readonly diskFailed: boolean;
+  /** What the workspace has now; undefined: no limit. */
+  readonly microCreditsLeft: bigint | undefined;
 }
 
 /** What of an answer the ledger must say too. */

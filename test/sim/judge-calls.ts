@@ -39,8 +39,8 @@ export function judgeCalls(
 function judgePatience(attempts: readonly Call[]): void {
   for (const [i, call] of attempts.entries()) {
     const next = attempts[i + 1];
-    // A date has whole seconds.
-    const backMs = (call.endedMs ?? 0) + call.waitMs - 1_000;
+    // A date has whole seconds, and was right when the call came.
+    const backMs = call.startedMs + call.waitMs - 1_000;
     if (
       next &&
       call.waitMs > 0 &&

@@ -4,9 +4,11 @@
  */
 import { Breach, byPart, type Call } from "./calls";
 import { SLACK_MS, type Surroundings, type Told } from "./judge-answer";
+import { mayCostMore } from "./judge-credits";
 import { nameOf } from "./truth";
 
 const CODES: Readonly<Record<number, readonly (string | null)[]>> = {
+  402: ["insufficient_credit"],
   400: [null, "context_length_exceeded", "max_tokens_per_request"],
   404: ["model_not_found"],
   502: ["upstream_malformed"],
@@ -65,6 +67,8 @@ function excuseFor(told: Told, surroundings: Surroundings): boolean {
   const { scenario } = surroundings;
   const leftMs = scenario.deadlineMs - (endedMs - sentMs);
   if (status === 504 && leftMs < SLACK_MS) return true;
+  const { microCreditsLeft } = surroundings;
+  if (status === 402) return microCreditsLeft !== undefined && mayCostMore(ask, microCreditsLeft);
   for (const attempts of byPart(callsBehind(told, surroundings)).values()) {
     const last = attempts.at(-1);
     if (!last?.excuses.includes(status)) continue;

@@ -6,6 +6,7 @@ import type { Database } from "bun:sqlite";
 import type { Ask } from "./asks";
 import { Breach, type Call, isGood, PROBE } from "./calls";
 import type { Shown, Told } from "./judge-answer";
+import { judgeCredits, microCreditsOf, NO_KEYS_WORKSPACE } from "./judge-credits";
 import { sum, tokensGuessedMax } from "./truth";
 
 interface Row {
@@ -21,6 +22,9 @@ interface Row {
   readonly status: bigint;
   readonly error: string | null;
   readonly cost_pico_usd: bigint;
+  readonly micro_credits: bigint;
+  /** What the workspace no longer had. */
+  readonly micro_credits_short: bigint;
   readonly user: string | null;
 }
 
@@ -63,7 +67,7 @@ function judgeRow(row: Row, { ask, status }: Told, shown: Shown, { calls, hitPri
   };
   is("status", BigInt(status));
   is("tokens", BigInt(shown.tokens));
-  is("workspace", ask.workspace ?? "default");
+  is("workspace", ask.workspace ?? NO_KEYS_WORKSPACE);
   if (status === 200) is("error", null);
   else if (row.error === null || (shown.code !== null && row.error !== shown.code))
     throw wrong(`${ask.id}: the error is ${row.error}`);
@@ -72,6 +76,8 @@ function judgeRow(row: Row, { ask, status }: Told, shown: Shown, { calls, hitPri
     is("model", ask.modelId);
     is("inputs", BigInt(ask.inputs.length));
     is("cost_pico_usd", row.tokens_billed * BigInt(ask.model?.price ?? 0));
+    const paid = row.micro_credits + row.micro_credits_short;
+    if (paid !== microCreditsOf(row.cost_pico_usd)) throw wrong(`${ask.id} paid ${paid} micro-credits`);
     if (status !== 200) is("tokens_billed", 0n);
     else judgeUsage(row, ask, calls, hitPriceTenths);
   }
@@ -151,6 +157,7 @@ export function judgeLedger(ended: readonly Ended[], books: Books): void {
     if (end === "left" && row?.status === 0n && !mayBeLost) throw wrong(`${ask.id} was never settled`);
     expected += own.length;
   }
+  judgeCredits(database);
   const open = all.find(({ status, error }) => status === 0n && error !== "interrupted");
   if (open) throw wrong(`${open.user} is still under way`);
   const nameless = ended.filter(({ ask, end }) => ask.refusal && end !== "told").length;

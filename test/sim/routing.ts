@@ -43,7 +43,7 @@ export async function configOf(
 }
 
 function routingFile(scenario: Scenario, variant: Variant): unknown {
-  const { servers, models, deadlineMs, needsFile, cache } = scenario;
+  const { servers, models, deadlineMs, needsFile, cache, microCredits } = scenario;
   return {
     server: { deadline_ms: deadlineMs },
     database: needsFile ? "sqlite:./gateway.db" : "sqlite::memory:",
@@ -51,6 +51,9 @@ function routingFile(scenario: Scenario, variant: Variant): unknown {
       cache === false
         ? false
         : { memory_mb: cache.memoryMb, disk_mb: cache.diskMb, hit_price: cache.hitPriceTenths / 10 },
+    ...(microCredits === undefined
+      ? {}
+      : { workspace_defaults: { credits: microCredits / MICRO_CREDITS_PER_CREDIT } }),
     providers: Object.fromEntries(servers.map((server) => [server.name, providerOf(server, variant)])),
     models: {
       ...Object.fromEntries(models.map((model) => [model.id, entryOf(model, variant)])),
@@ -92,5 +95,7 @@ function entryOf(model: SimModel, variant: Variant): unknown {
     price: model.price / 1_000_000,
   };
 }
+
+const MICRO_CREDITS_PER_CREDIT = 1_000_000;
 
 export const INPUT_TOKENS_MAX = 1_000;

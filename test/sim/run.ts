@@ -11,6 +11,7 @@ import { Breach, type Call } from "./calls";
 import { deliver } from "./delivery";
 import { judgeAnswer, judgeSecrecy, LOCK_WAIT_MS, type Sent, SLACK_MS, type Told } from "./judge-answer";
 import { judgeCalls } from "./judge-calls";
+import { microCreditsLeft, NO_KEYS_WORKSPACE } from "./judge-credits";
 import { type Ended, judgeAcknowledged, judgeLedger } from "./judge-ledger";
 import { createLife, type Life } from "./life";
 import { seededRandom } from "./random";
@@ -165,6 +166,7 @@ async function everything(stage: Stage): Promise<void> {
   ]);
   heal();
   await world.sleep(QUIET_MS);
+  await payUp(stage);
   for (const [i, model] of scenario.models.entries()) {
     const recovery = await send(plainAsk(`recovery-${i}`, model, scenario.workspaces[0]));
     if (recovery.told?.status !== 200)
@@ -189,6 +191,16 @@ async function makeKeys({ life, scenario }: Stage): Promise<ReadonlyMap<string, 
     keys.set(workspace, key);
   }
   return keys;
+}
+
+/** Nobody is without credits when it is asked whether all is well. */
+async function payUp({ scenario, life }: Stage): Promise<void> {
+  if (scenario.microCredits === undefined) return;
+  const { gateway } = await life.up();
+  for (const name of scenario.workspaces.length > 0 ? scenario.workspaces : [NO_KEYS_WORKSPACE]) {
+    await gateway.workspaces.ensure(name);
+    await gateway.workspaces.grant(name, 1_000_000n, "so that all is well");
+  }
 }
 
 function troubles(
@@ -284,7 +296,13 @@ async function sendAndJudge(
     ended.push(gone);
     return gone;
   }
-  const shown = judgeAnswer(told, { scenario, calls, sent, diskFailed });
+  const shown = judgeAnswer(told, {
+    scenario,
+    calls,
+    sent,
+    diskFailed,
+    microCreditsLeft: microCreditsLeft(ask, scenario, database),
+  });
   const all: Ended = { ...end, end: "told", told, shown };
   ended.push(all);
   judgeAcknowledged(told, shown, { calls, database, hitPriceTenths: hitPriceTenthsOf(scenario) });

@@ -39,6 +39,8 @@ export interface Scenario {
   readonly cache:
     | { readonly memoryMb: number; readonly diskMb: number; readonly hitPriceTenths: number }
     | false;
+  /** What each workspace begins with; undefined: no limit. */
+  readonly microCredits: number | undefined;
   /** Neither a death nor another process's lock can be had without a file. */
   readonly needsFile: boolean;
 }
@@ -71,6 +73,7 @@ export function drawScenario(seed: number, random: Random): Scenario {
     deaths,
     reloadsMs: troubles.chance(0.2) ? [troubles.integer(10, 4_000)] : [],
     cache,
+    microCredits: troubles.chance(0.25) ? troubles.pick([0, 1, 5, 20, 100]) : undefined,
     needsFile:
       (cache !== false && cache.diskMb > 0) ||
       deaths.length > 0 ||
