@@ -1,0 +1,315 @@
+/**
+ * What has gone wrong with embeddings behind other gateways, done to this one over OpenAI's wire: it goes right, or ends in a plain error.
+ * The numbers are those of test/pains.test.ts, which knows where every other one is tested; a pain that is tested here has its number.
+ */
+import { describe, expect, test } from "bun:test";
+import { fakeOutside } from "../fake-outside";
+import { openGateway } from "../gateway";
+import {
+  expected,
+  openBefore,
+  type Reply,
+  rightly,
+  routing,
+  rowsOf,
+  SIZE,
+  vectorFor,
+  vectorsOf,
+} from "./vendor";
+
+const texts = (count: number) => Array.from({ length: count }, (_, i) => `text ${i}`);
+const base64Of = (numbers: readonly number[]) =>
+  Buffer.from(Float32Array.from(numbers).buffer).toString("base64");
+const errorOf = ({ json }: { readonly json: unknown }) => Object(json).error;
+
+describe("encoding", () => {
+  test("pain 1: a provider that ignores the encoding it is asked for does not decide the caller's", async () => {
+    for (const wire of ["float", "base64"]) {
+      await using open = await openBefore(routing({ model: `wire_encoding: ${wire}` }));
+      const right = base64Of([...vectorFor("a", [undefined, undefined])]);
+      for (const answered of ["float", "base64"]) {
+        open.vendor.answer = (_, { data, tokens }) =>
+          Response.json({
+            data: data.map(({ index, embedding }) => ({
+              index,
+              embedding: answered === "float" ? embedding : base64Of(embedding),
+            })),
+            usage: { prompt_tokens: tokens },
+          });
+        const fresh = { "cache-control": "no-store" };
+        const base64 = await open.post({ model: "m", input: "a", encoding_format: "base64" }, fresh);
+        const float = await open.post({ model: "m", input: "a" }, fresh);
+        expect(Object(base64.json).data[0].embedding).toBe(right);
+        expect(vectorsOf(float)).toEqual(expected(["a"]));
+      }
+      expect(new Set(open.vendor.calls.map(({ body }) => body.encoding_format))).toEqual(new Set([wire]));
+    }
+  });
+
+  test("pain 2: base64 is how numbers are written, never another kind of number: the provider is asked the same", async () => {
+    await using open = await openBefore();
+    for (const encoding_format of ["float", "base64"]) {
+      await open.post({ model: "m", input: "a", encoding_format }, { "cache-control": "no-store" });
+    }
+    const [first, second] = open.vendor.calls;
+    expect(second?.body).toEqual(first?.body ?? {});
+    expect(Object.values(first?.body ?? {})).not.toContain("binary");
+  });
+});
+
+describe("N inputs are N vectors", () => {
+  const one = (reply: Reply) => rightly({ ...reply, data: reply.data.slice(0, 1) });
+
+  test("pain 4, 5, 6: one vector for several inputs, fused or the others dropped, is never an answer", async () => {
+    await using open = await openBefore();
+    open.vendor.answer = (_, right) => one(right);
+    const sent = await open.post({ model: "m", input: ["a", "b", "c"] });
+    expect([sent.status, errorOf(sent).code]).toEqual([502, "upstream_malformed"]);
+    expect(errorOf(sent).message).toContain("1 vectors came back for 3 inputs");
+  });
+
+  test("pain 4, 6: a provider that takes one input a call is asked input by input", async () => {
+    await using open = await openBefore(routing({ model: "max_inputs: 1" }));
+    open.vendor.answer = (_, right) => one(right);
+    const sent = await open.post({ model: "m", input: texts(20) });
+    expect(vectorsOf(sent)).toEqual(expected(texts(20)));
+    expect(open.vendor.calls).toHaveLength(20);
+  });
+
+  test.each([1, 10, 32, 64, 96, 100])(
+    "pain 8, 10, 11, 12: 2048 inputs through a provider that takes %d a call come back right",
+    async (most) => {
+      await using open = await openBefore(routing({ model: `max_inputs: ${most}` }));
+      open.vendor.answer = ({ input }, right) =>
+        input.length > most ? new Response("too many", { status: 400 }) : rightly(right);
+      const sent = await open.post({ model: "m", input: texts(2048) });
+      expect(sent.status).toBe(200);
+      expect(vectorsOf(sent)).toEqual(expected(texts(2048)));
+      expect(open.vendor.calls).toHaveLength(Math.ceil(2048 / most));
+    },
+  );
+
+  test("pain 9: a call is bounded in tokens and in bytes too", async () => {
+    const model = "max_call_tokens: 40\n    max_call_bytes: 30";
+    await using open = await openBefore(routing({ model }));
+    const sent = await open.post({ model: "m", input: texts(50) });
+    expect(vectorsOf(sent)).toEqual(expected(texts(50)));
+    for (const { input } of open.vendor.calls) {
+      expect(Buffer.byteLength(input.join(""))).toBeLessThanOrEqual(30);
+    }
+  });
+
+  test("pain 14: 200 with no data is the provider's failure", async () => {
+    await using open = await openBefore();
+    open.vendor.answer = () => Response.json({ object: "list", data: [], model: "m" });
+    expect((await open.post({ model: "m", input: "a", encoding_format: "base64" })).status).toBe(502);
+  });
+});
+
+describe("counts", () => {
+  // Half a token is no number of this wire at all; the others are no count, so that there is an estimate.
+  test.each([
+    [{ prompt_tokens: -1, total_tokens: -1 }, [200, 3, "estimated"]],
+    [{ prompt_tokens: 0.5 }, [502, undefined, null]],
+    [{}, [200, 3, "estimated"]],
+    [undefined, [200, 3, "estimated"]],
+  ])("pain 5, 25: a usage of %j is never what is shown and billed", async (usage, told) => {
+    await using open = await openBefore();
+    open.vendor.answer = (_, { data }) => Response.json({ data, usage });
+    const { status, json, headers } = await open.post({ model: "m", input: "twelve bytes" });
+    const shown = Object(json).usage?.prompt_tokens;
+    expect([status, shown, headers.get("x-embedgate-usage")]).toEqual(told);
+    expect(rowsOf(open)).toMatchObject([{ tokens_billed: status === 200 ? 3 : 0 }]);
+  });
+
+  test("pain 25: a count is never the length of the vector", async () => {
+    await using open = await openBefore(routing({ model: "dimensions: 1024" }));
+    open.vendor.answer = ({ input }) =>
+      Response.json({
+        data: input.map((text, index) => ({
+          index,
+          embedding: [...vectorFor(text, [undefined, undefined], 1024)],
+        })),
+      });
+    expect(Object((await open.post({ model: "m", input: "hi" })).json).usage.prompt_tokens).toBe(1);
+  });
+});
+
+describe("what a model takes", () => {
+  test("pain 7: a page instead of JSON is a clean 502 that tells how the page begins", async () => {
+    await using open = await openBefore();
+    open.vendor.answer = () => new Response("<html><h1>Precondition check failed</h1></html>");
+    const sent = await open.post({ model: "m", input: "a" });
+    expect([sent.status, errorOf(sent).code]).toEqual([502, "upstream_malformed"]);
+    expect(errorOf(sent).message).toContain("Precondition check failed");
+  });
+
+  test("pain 13: token arrays go as ids to the model whose own they are, and as text to others, told", async () => {
+    const more = `  words: { routes: [ { provider: a } ], dimensions: ${SIZE} }`;
+    await using open = await openBefore(routing({ more }));
+    const input = [[9906, 1917], [9906]];
+    const native = await open.post({ model: "m", input });
+    const words = await open.post({ model: "words", input });
+    expect(open.vendor.calls.map((call) => call.input)).toEqual([input, ["Hello world", "Hello"]]);
+    expect(vectorsOf(native)).toEqual(expected(input));
+    expect(vectorsOf(words)).toEqual(expected(["Hello world", "Hello"]));
+    expect(words.headers.get("x-embedgate-decoded")).toBe("cl100k_base");
+  });
+
+  test("pain 17: a size that the model does not make is refused with those it makes, and never sent", async () => {
+    await using open = await openBefore();
+    const sent = await open.post({ model: "m", input: "a", dimensions: 4 });
+    expect([sent.status, errorOf(sent).code, errorOf(sent).param]).toEqual([
+      400,
+      "unsupported_dimensions",
+      "dimensions",
+    ]);
+    expect(errorOf(sent).message).toContain(String(SIZE));
+    expect(open.vendor.calls).toEqual([]);
+  });
+
+  test("pain 18: a list where the routing file wants a word is refused at load, with its line", async () => {
+    const yaml = routing({ model: "wire_encoding: [ float ]" });
+    const line = yaml.split("\n").findIndex((text) => text.includes("wire_encoding")) + 1;
+    await expect(openGateway({ yaml })).rejects.toThrow(new RegExp(`gateway\\.yaml:${line}:.*wire_encoding`));
+  });
+
+  test("pain 19: vectors that a provider leaves unnormalised are of unit length", async () => {
+    await using open = await openBefore(routing({ model: "normalized: false" }));
+    open.vendor.answer = (_, { data, tokens }) =>
+      rightly({
+        data: data.map(({ index, embedding }) => ({
+          index,
+          embedding: embedding.map((number) => 17 * number),
+        })),
+        tokens,
+      });
+    const [vector = []] = vectorsOf(await open.post({ model: "m", input: "a" }));
+    expect(Math.hypot(...vector)).toBeCloseTo(1, 6);
+    for (const [i, number] of vectorFor("a", [undefined, undefined]).entries())
+      expect(vector[i]).toBeCloseTo(number, 6);
+  });
+
+  test("pain 23: a text that is too long is named before anything is sent", async () => {
+    await using open = await openBefore(routing({ model: "max_input_tokens: 4" }));
+    const input = ["a", "b", "many more bytes than four tokens have"];
+    const sent = await open.post({ model: "m", input });
+    expect([sent.status, errorOf(sent).code, errorOf(sent).param]).toEqual([
+      400,
+      "context_length_exceeded",
+      "input[2]",
+    ]);
+    expect(open.vendor.calls).toEqual([]);
+  });
+
+  test("pain 29: a task word that nobody would read is refused, not dropped", async () => {
+    await using open = await openBefore();
+    const sent = await open.post({ model: "m", input: "a", input_type: "query" });
+    expect([sent.status, errorOf(sent).param]).toEqual([400, "input_type"]);
+    expect(open.vendor.calls).toEqual([]);
+  });
+});
+
+describe("a provider in trouble", () => {
+  test("pain 22: of a text whose vector is no vector, the place is told, and nothing of it is kept", async () => {
+    await using open = await openBefore();
+    open.vendor.answer = ({ input }, { data, tokens }) =>
+      rightly({
+        data: data.map(({ index, embedding }) => ({
+          index,
+          embedding: input[index] === "poison" ? embedding.map(() => 0) : embedding,
+        })),
+        tokens,
+      });
+    const sent = await open.post({ model: "m", input: ["a", "poison", "b"] });
+    expect([sent.status, errorOf(sent).param]).toEqual([502, "input[1]"]);
+    expect(vectorsOf(await open.post({ model: "m", input: ["a", "b"] }))).toEqual(expected(["a", "b"]));
+    expect(open.gateway.cache.stats().memoryEntries).toBe(2);
+  });
+
+  test("pain 26: a provider that never answers is left at the deadline, and only ever asked for embeddings", async () => {
+    const clock = fakeOutside();
+    const more = "server: { deadline_ms: 5000 }";
+    const { sleep, now, monotonic, random } = clock.outside;
+    await using open = await openBefore(
+      routing({ more, provider: "timeout_ms: 2000" }).replace("retries: 0", "retries: 9"),
+      {
+        outside: { sleep, now, monotonic, random },
+      },
+    );
+    open.vendor.answer = () => new Promise(() => undefined);
+    const sent = await clock.until(open.post({ model: "m", input: "a" }));
+    expect([sent.status, errorOf(sent).code]).toEqual([504, "upstream_timeout"]);
+    expect(monotonic()).toBeLessThanOrEqual(5_000);
+    expect(new Set(open.vendor.calls.map(({ url }) => url))).toEqual(new Set(["http://a/v1/embeddings"]));
+  });
+
+  test("seen: an answer that drips is given up with its attempt's time", async () => {
+    const clock = fakeOutside();
+    const { sleep, now, monotonic } = clock.outside;
+    await using open = await openBefore(routing({ provider: "timeout_ms: 3000" }), {
+      outside: { sleep, now, monotonic },
+    });
+    open.vendor.answer = () =>
+      new Response(
+        new ReadableStream({
+          async pull(controller) {
+            await sleep(1_000);
+            controller.enqueue(new TextEncoder().encode(" "));
+          },
+        }),
+      );
+    const sent = await clock.until(open.post({ model: "m", input: "a" }));
+    expect([sent.status, errorOf(sent).code]).toEqual([504, "upstream_timeout"]);
+    expect(monotonic()).toBeLessThanOrEqual(4_000);
+  });
+
+  test("seen: one failing request is at most max_attempts calls, whatever retries says", async () => {
+    const clock = fakeOutside();
+    await using open = await openBefore(
+      routing({ more: "server: { max_attempts: 4 }" }).replace("retries: 0", "retries: 10"),
+      { outside: { sleep: clock.outside.sleep } },
+    );
+    open.vendor.answer = () => new Response("down", { status: 503 });
+    expect((await clock.until(open.post({ model: "m", input: texts(3) }))).status).toBe(503);
+    expect(open.vendor.calls).toHaveLength(4);
+  });
+
+  test("seen: the gateway's own key, repeated by a provider, is told to nobody", async () => {
+    await using open = await openBefore(routing({ provider: 'api_key: "sk-very-secret-0123456789"' }));
+    for (const status of [200, 400, 401, 429, 500]) {
+      open.vendor.answer = () =>
+        new Response('{"error":{"message":"sk-very-secret-0123456789 is wrong"}}', { status });
+      const sent = await open.post({ model: "m", input: "a" });
+      expect(sent.status).toBeGreaterThanOrEqual(400);
+      expect(sent.text).not.toContain("very-secret");
+    }
+    expect(JSON.stringify(open.logs)).not.toContain("very-secret");
+  });
+
+  test("runner-up: an answer without data is told in plain words", async () => {
+    await using open = await openBefore();
+    for (const body of [{ data: null }, { error: { message: "no" } }, { data: [null] }, [], "no"]) {
+      open.vendor.answer = () => Response.json(body);
+      const sent = await open.post({ model: "m", input: "a" });
+      expect([sent.status, errorOf(sent).code]).toEqual([502, "upstream_malformed"]);
+      expect(errorOf(sent).message).not.toMatch(/undefined|TypeError|is not (a function|iterable|an object)/);
+    }
+  });
+
+  test("runner-up: a health check asks no provider, whatever it makes", async () => {
+    await using open = await openBefore();
+    open.vendor.answer = () => new Response("down", { status: 503 });
+    for (const path of ["/healthz", "/readyz"]) expect((await open.send(path)).status).toBe(200);
+    expect(open.vendor.calls).toEqual([]);
+  });
+
+  test("runner-up: a model that makes another size than it is said to make is not served", async () => {
+    await using open = await openBefore(routing({ model: "dimensions: 16" }));
+    const sent = await open.post({ model: "m", input: "a" });
+    expect([sent.status, errorOf(sent).message]).toEqual([
+      502,
+      expect.stringContaining("8 dimensions, not 16"),
+    ]);
+  });
+});
