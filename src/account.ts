@@ -3,6 +3,8 @@
  * A new column is filled in here, from what the spine knows by then.
  */
 import type { Amount, Estimate } from "./balances";
+import type { Policies } from "./dialects/policies";
+import { wordingOf } from "./dialects/wording";
 import type { Caller, EmbedRequest, Result, Route, Run } from "./domain";
 import { asGatewayError, type GatewayError } from "./errors";
 import { type Ledger, type LedgerRow, UNDER_WAY } from "./ledger";
@@ -15,6 +17,8 @@ import { estimatedTokens } from "./tokens/count";
 export interface Progress {
   readonly caller: Caller;
   readonly run: Run;
+  /** The wire's that the request came by. */
+  policies?: Policies;
   request?: EmbedRequest;
   route?: Route;
   result?: Result;
@@ -82,8 +86,8 @@ export function rowUnderWay(progress: Progress, inputs: readonly Input[]): Ledge
 }
 
 /** The tokens of an answer that are charged for. */
-export function billedTokens({ tokens, tokensOfHits }: Result, { hitPrice }: Prices): number {
-  return tokens - tokensOfHits + shareOf(tokensOfHits, hitPrice);
+export function billedTokens({ tokens, tokensOfHits, tokensOfEmpty }: Result, { hitPrice }: Prices): number {
+  return tokens - tokensOfEmpty - tokensOfHits + shareOf(tokensOfHits, hitPrice);
 }
 
 export function rowAnswered(
@@ -110,6 +114,7 @@ export function rowAnswered(
 }
 
 function rowFailed(progress: Progress, error: GatewayError, latencyMs: number): LedgerRow {
+  const { status, code } = progress.policies ? wordingOf(error, progress.policies) : error.meaning;
   return {
     ...known(progress),
     cache_hits: 0,
@@ -117,8 +122,8 @@ function rowFailed(progress: Progress, error: GatewayError, latencyMs: number): 
     tokens_upstream: progress.run.tally.tokens,
     tokens_billed: 0,
     tokens_source: null,
-    status: error.meaning.status,
-    error: error.meaning.code ?? error.kind,
+    status,
+    error: code ?? error.kind,
     latency_ms: Math.round(latencyMs),
     cost_pico_usd: 0n,
     micro_credits: 0n,

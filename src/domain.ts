@@ -172,6 +172,8 @@ export interface Result {
   readonly cacheHits: number;
   /** Tokens of those, as part of `tokens`. */
   readonly tokensOfHits: number;
+  /** Tokens that were counted for empty strings, which cost nothing, as part of `tokens` and not of `tokensOfHits`. */
+  readonly tokensOfEmpty: number;
   /** In micro-credits, once it is settled: what it took, and what is left (null: no limit). */
   readonly credits?: { readonly used: bigint; readonly remaining: bigint | null };
 }

@@ -7,10 +7,14 @@ import { admit } from "./admission";
 import type { Cache } from "./cache/cache";
 import { cacheKeys, keyedBy } from "./cache/key";
 import { collect } from "./collect";
+import { namesInHeader } from "./dialects/fields";
 import { decodeRequest, encodeResult } from "./dialects/openai";
+import type { Policies } from "./dialects/policies";
 import type { Caller, EmbedRequest, Plan, Route, Run } from "./domain";
 import { asGatewayError, GatewayError } from "./errors";
 import { execute } from "./execute/execute";
+import { boundTo, type ForcedProvider, refuseUnknownProvider } from "./forced-provider";
+import { forwardUnknown } from "./forwarding";
 import { hold } from "./hold";
 import { type Ledger, type LedgerRow, UNDER_WAY } from "./ledger";
 import type { Outside } from "./outside";
@@ -29,6 +33,8 @@ import type { WorkspaceRules, Workspaces } from "./workspaces";
 export interface Arrival {
   readonly requestId: string;
   readonly caller: Caller;
+  /** @throws GatewayError database_unavailable */
+  readonly wire: () => Wire;
   /** Reads and parses the body. @throws GatewayError */
   readonly body: () => Promise<unknown>;
   readonly cacheUse: CacheUse;
@@ -36,6 +42,12 @@ export interface Arrival {
   readonly pinnedSpace: string | undefined;
   /** Fires when the client closes its connection. */
   readonly clientGone: AbortSignal;
+}
+
+/** How the caller's workspace speaks, and what this request insists on. */
+export interface Wire {
+  readonly policies: Policies;
+  readonly forced: ForcedProvider | undefined;
 }
 
 export interface Answer {
@@ -70,13 +82,19 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
   const progress: Progress = { caller: arrival.caller, run };
   const latencyMs = () => outside.monotonic() - run.startedMonotonic;
   try {
-    const request = decodeRequest(await arrival.body());
-    progress.request = request;
-    const found = routes.resolve(request.model);
+    const { policies, forced } = arrival.wire();
+    progress.policies = policies;
+    const decoded = decodeRequest(await arrival.body(), policies);
+    progress.request = decoded.request;
+    const said = decoded.request;
+    refuseUnknownProvider(forced, routes);
+    const found = routes.resolve(said.model);
+    const request = policies.unknown_fields === "forward" ? forwardUnknown(said, found) : said;
     const rules = parts.workspaces.rules(arrival.caller.workspace);
     permit(rules, [request.model, found.id]);
-    progress.route = found;
-    const route = admit(request, found);
+    const bound = boundTo(forced, found);
+    progress.route = bound;
+    const route = admit(request, bound);
     const count = rateLimits.take(rules, estimatedTokens(request.inputs));
     refuseOtherSpace(arrival.pinnedSpace, route.space, request.dimensions ?? route.facts.dimensions);
     await spaces.ready(found, run.signal);
@@ -84,7 +102,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const together = isIndivisible(request, route);
     const cacheUse = together ? NOT_CACHED : arrival.cacheUse;
     const recalled = await recall(
-      together ? ownKeys(request, outside) : keysFor(request, route, arrival.caller, parts),
+      together ? ownKeys(request, outside) : keysFor(request, route, forced, arrival.caller, parts),
       cacheUse,
       cache,
       run.signal,
@@ -103,8 +121,8 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     spaces.answered(found);
     const credits = { used: charge.microCredits, remaining: charge.remaining };
     return {
-      body: encodeResult(request, { ...result, credits }),
-      headers: { ...headers, ...rateLimits.headers(rules) },
+      body: encodeResult(request, { ...result, credits }, policies),
+      headers: { ...headers, ...ignoredHeader(decoded.ignored, headers), ...rateLimits.headers(rules) },
     };
   } catch (thrown) {
     const error = named(asGatewayError(thrown), progress.request);
@@ -176,12 +194,15 @@ function ownKeys({ inputs }: EmbedRequest, outside: Outside): readonly string[] 
 function keysFor(
   request: EmbedRequest,
   route: Route,
+  forced: ForcedProvider | undefined,
   { workspace }: Caller,
   { caching, spaces }: SpineParts,
 ): readonly string[] {
   const scope = caching?.isShared ? null : workspace;
   // Vectors that were kept before a space was measured anew are of another one.
-  const space = `${route.space}#${spaces.revision(route.space)}`;
+  const measured = `${route.space}#${spaces.revision(route.space)}`;
+  // Who insists on a provider wants its vectors; and what fails there is no failure for those who may be served elsewhere.
+  const space = forced === undefined ? measured : `${measured}@${forced.name}`;
   return cacheKeys(keyedBy(request, { ...route, space }, scope), request.inputs);
 }
 
@@ -196,6 +217,17 @@ function refuseOtherSpace(pinned: string | undefined, space: string, dimensions:
     `The vectors would lie in the space '${actual}', not in '${pinned.slice(0, 300)}' as X-Embedgate-Space asks. They could not be compared with those.`,
     { field: "X-Embedgate-Space" },
   );
+}
+
+/** What the wire leaves without effect, beside what the provider does. */
+function ignoredHeader(
+  ignored: readonly string[],
+  headers: Readonly<Record<string, string>>,
+): Record<string, string> {
+  if (ignored.length === 0) return {};
+  const before = headers["x-embedgate-ignored"];
+  const names = namesInHeader(ignored);
+  return { "x-embedgate-ignored": before === undefined ? names : `${names}, ${before}` };
 }
 
 function noteOf({ find }: CacheUse, hits: number, inputs: number): string {
@@ -239,10 +271,32 @@ function startRun(
 
 /** An error about one input speaks of it as the caller wrote it: `input`, or `input[17]`. */
 function named(error: GatewayError, request: EmbedRequest | undefined): GatewayError {
+  const empty = emptyAtFault(error, request);
+  if (empty !== undefined) return refusedEmpty(error, empty, request);
   if (error.input === undefined || error.field !== undefined) return error;
-  const field = (request?.inputs.length ?? 0) > 1 ? `input[${error.input}]` : "input";
+  const field = inputField(error.input, request);
   const { kind, message, input, retryAfterMs, cause } = error;
   return new GatewayError(kind, `${field}: ${message}`, { field, input, retryAfterMs, cause });
+}
+
+const inputField = (place: number, request: EmbedRequest | undefined) =>
+  (request?.inputs.length ?? 0) > 1 ? `input[${place}]` : "input";
+
+/** Only a provider refuses as wrong what was admitted; one that names no other input means the empty string, as far as anybody can tell. */
+function emptyAtFault({ kind, input, field }: GatewayError, request: EmbedRequest | undefined) {
+  if (kind !== "invalid" || field !== undefined) return undefined;
+  const first = request?.inputs.indexOf("") ?? -1;
+  const place = input ?? first;
+  return request?.inputs[place] === "" ? place : undefined;
+}
+
+function refusedEmpty(error: GatewayError, place: number, request: EmbedRequest | undefined): GatewayError {
+  const field = inputField(place, request);
+  return new GatewayError(
+    "empty_input_refused",
+    `The provider refused the request, whose '${field}' is an empty string. Its words: ${error.message}`,
+    { field, input: place, cause: error.cause },
+  );
 }
 
 function logFault(error: GatewayError, arrival: Arrival, outside: Outside): void {

@@ -36,6 +36,16 @@ const KINDS = {
     retry: false,
     fallBack: false,
   },
+  // Accepted here, and refused by the provider.
+  empty_input_refused: { status: 400, type: request, code: null, retry: false, fallBack: false },
+  unknown_provider: { status: 400, type: request, code: "unknown_provider", retry: false, fallBack: false },
+  provider_without_model: {
+    status: 400,
+    type: request,
+    code: "provider_without_model",
+    retry: false,
+    fallBack: false,
+  },
   embeddings_unsupported: {
     status: 400,
     type: request,

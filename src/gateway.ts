@@ -9,6 +9,7 @@ import type { GatewayConfig } from "./config/gateway-config";
 import { matches } from "./config/models";
 import { CacheSection } from "./config/schema";
 import { openStore } from "./db/open";
+import { gatewayPolicies, policiesOf } from "./dialects/records";
 import { embed } from "./embed";
 import { GatewayError } from "./errors";
 import { type Generation, openGeneration } from "./generation";
@@ -85,6 +86,11 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
   const door = createDoor({
     auth,
     routes: () => current.routes,
+    policies: (caller) =>
+      caller === undefined
+        ? gatewayPolicies(current.config)
+        : policiesOf(current.config, workspaces.rules(caller.workspace)),
+    exchange: () => current.config.money,
     outside,
     startedAt: outside.now(),
     underWay,

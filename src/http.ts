@@ -7,13 +7,17 @@ import type { Metrics } from "./admin/metrics";
 import type { Auth } from "./auth";
 import { readJsonBody } from "./body";
 import { encodeError } from "./dialects/openai";
-import { OPERATIONS } from "./docs/operations";
+import type { Policies } from "./dialects/policies";
+import { wordingOf } from "./dialects/wording";
+import { type Operations, operationsOf } from "./docs/operations";
 import { docs } from "./docs/swagger";
 import type { Caller } from "./domain";
 import type { Answer, Arrival } from "./embed";
 import { asGatewayError, GatewayError } from "./errors";
+import { forcedProviderOf } from "./forced-provider";
 import { checkHead } from "./head";
-import { listModels, showModel } from "./models";
+import { type Listing, listModels, showModel } from "./models";
+import type { Exchange } from "./money";
 import type { Outside } from "./outside";
 import type { CacheUse } from "./recall";
 import type { Routes } from "./route";
@@ -22,6 +26,12 @@ import type { UnderWay } from "./under-way";
 export interface DoorParts {
   readonly auth: Auth;
   readonly routes: () => Routes;
+  /**
+   * How the caller's workspace speaks; while nobody is known, how the gateway does.
+   * @throws GatewayError database_unavailable for a caller
+   */
+  readonly policies: (caller?: Caller) => Policies;
+  readonly exchange: () => Exchange;
   readonly outside: Outside;
   readonly startedAt: number;
   /** @throws GatewayError when requests cannot be answered now */
@@ -43,9 +53,12 @@ interface Visit {
   readonly server: RequestTimer | null;
 }
 
-type Detail = (typeof OPERATIONS)[keyof typeof OPERATIONS] | { readonly hide: true };
+type Detail = Operations[keyof Operations] | { readonly hide: true };
 
-type Work = (visit: Visit, caller: Caller, requestId: string) => Promise<Answer> | Answer;
+/** What a path does. From `speak` on, errors are the caller's in its own wire's words. */
+type Work = (visit: Visit, requestId: string, speak: Speak) => Promise<Answer> | Answer;
+
+type Speak = (caller: Caller) => Policies;
 
 export type Door = ReturnType<typeof createDoor>;
 
@@ -54,31 +67,35 @@ export function createDoor(parts: DoorParts) {
 
   /** A path that only known callers may use. */
   const known =
-    (work: Work) =>
+    (work: (visit: Visit, policies: Policies) => Answer) =>
     ({ request, server }: Visit) =>
-      respond({ request, server }, (visit, requestId) => work(visit, auth.identify(request), requestId));
+      respond({ request, server }, async (visit, _, speak) =>
+        work(visit, speak(await auth.identify(request))),
+      );
 
-  async function respond(
-    visit: Visit,
-    work: (visit: Visit, requestId: string) => Promise<Answer> | Answer,
-  ): Promise<Response> {
+  async function respond(visit: Visit, work: Work): Promise<Response> {
     const requestId = `req_${outside.randomBytes(16).toHex()}`;
     const began = outside.monotonic();
     const headers = new Headers({ "content-type": "application/json", "x-request-id": requestId });
     let status = 200;
     let body: string;
+    let policies = parts.policies();
+    const speak = (caller: Caller) => {
+      policies = parts.policies(caller);
+      return policies;
+    };
     try {
       checkHead(visit.request);
-      const answer = await work(visit, requestId);
+      const answer = await work(visit, requestId, speak);
       body = answer.body;
       for (const [name, value] of Object.entries(answer.headers)) headers.set(name, value);
     } catch (thrown) {
       const error = asGatewayError(thrown);
       if (error !== thrown)
         outside.log("error", "a request ended in a fault", { request: requestId, cause: String(thrown) });
-      status = error.meaning.status;
-      body = encodeError(error);
-      setErrorHeaders(headers, error);
+      status = wordingOf(error, policies).status;
+      body = encodeError(error, policies);
+      setErrorHeaders(headers, error, status);
     }
     // Whoever keeps a connection open would ask again here, of a gateway that ends.
     if (underWay.isEnding()) headers.set("connection", "close");
@@ -93,11 +110,12 @@ export function createDoor(parts: DoorParts) {
 
   /** Counted before the key is looked up: what is one too many costs nothing. */
   const embeddings = (visit: Visit) =>
-    respond(visit, async ({ request, server }, requestId) => {
+    respond(visit, async ({ request, server }, requestId, speak) => {
       let caller: Caller | undefined;
       try {
-        return await underWay.run((ending) => {
-          caller = auth.identify(request);
+        return await underWay.run(async (ending) => {
+          const known = await auth.identify(request);
+          caller = known;
           // Bun would cut a slow answer off after 10 s; the request has its own deadline.
           server?.timeout(request, 0);
           const gone = () => ending.abort(clientGone());
@@ -106,7 +124,11 @@ export function createDoor(parts: DoorParts) {
           const reading = { timeMs: parts.deadlineMs(), over: ending.signal, outside };
           return parts.embed({
             requestId,
-            caller,
+            caller: known,
+            wire() {
+              const policies = speak(known);
+              return { policies, forced: forcedProviderOf(request.headers, policies) };
+            },
             body: () => readJsonBody(request, reading),
             cacheUse: cacheUseOf(request.headers),
             pinnedSpace: request.headers.get("x-embedgate-space")?.trim() || undefined,
@@ -115,7 +137,7 @@ export function createDoor(parts: DoorParts) {
         });
       } catch (thrown) {
         // Of nobody's request there is no ledger row, only a count.
-        if (!caller) metrics.refused(asGatewayError(thrown).meaning.status);
+        if (!caller) metrics.refused(wordingOf(asGatewayError(thrown), parts.policies()).status);
         throw thrown;
       }
     });
@@ -126,7 +148,10 @@ export function createDoor(parts: DoorParts) {
       return { body: await metrics.text(), headers: { "content-type": metrics.contentType } };
     });
 
-  const model: Work = ({ request }) => showModel(routes(), modelIdOf(request), startedAt);
+  const listing = (policies: Policies): Listing => ({ policies, exchange: parts.exchange(), startedAt });
+  const model = ({ request }: Visit, policies: Policies) =>
+    showModel(routes(), modelIdOf(request), listing(policies));
+  const operations = operationsOf(parts.policies());
   const noSuchPath = new GatewayError(
     "unknown_path",
     "There is no such path here. /swagger lists the paths there are.",
@@ -157,24 +182,24 @@ export function createDoor(parts: DoorParts) {
       .onError(({ error, code, request }) =>
         failing(code === "NOT_FOUND" ? noSuchPath : asGatewayError(error))({ request, server: null }),
       )
-      .use(docs())
-      .use(only("POST", "/v1/embeddings", embeddings, OPERATIONS.createEmbeddings))
+      .use(docs(() => parts.policies()))
+      .use(only("POST", "/v1/embeddings", embeddings, operations.createEmbeddings))
       .use(
         only(
           "GET",
           "/v1/models",
-          known(() => listModels(routes(), startedAt)),
-          OPERATIONS.listModels,
+          known((_, policies) => listModels(routes(), listing(policies))),
+          operations.listModels,
         ),
       )
-      .use(only("GET", "/v1/models/:model", known(model), OPERATIONS.showModel))
+      .use(only("GET", "/v1/models/:model", known(model), operations.showModel))
       // Ids hold slashes (`openai/text-embedding-3-small`), which clients send escaped or not.
       .use(only("GET", "/v1/models/*", known(model), { hide: true }))
       .use(
-        only("GET", "/healthz", (visit) => respond(visit, () => plain({ status: "ok" })), OPERATIONS.health),
+        only("GET", "/healthz", (visit) => respond(visit, () => plain({ status: "ok" })), operations.health),
       )
-      .use(only("GET", "/readyz", (visit) => respond(visit, ready), OPERATIONS.readiness))
-      .use(only("GET", "/metrics", showMetrics, OPERATIONS.metrics))
+      .use(only("GET", "/readyz", (visit) => respond(visit, ready), operations.readiness))
+      .use(only("GET", "/metrics", showMetrics, operations.metrics))
       .get("/", () => Response.redirect("/swagger", 302), { detail: { hide: true } })
   );
 
@@ -200,8 +225,7 @@ function cacheUseOf(headers: Headers): CacheUse {
   return { find: store && !directives.includes("no-cache"), keep: store };
 }
 
-function setErrorHeaders(headers: Headers, error: GatewayError): void {
-  const { status } = error.meaning;
+function setErrorHeaders(headers: Headers, error: GatewayError, status: number): void {
   if (status === 401) headers.set("www-authenticate", "Bearer");
   if (error.allowed !== undefined) headers.set("allow", error.allowed);
   if (error.retryAfterMs !== undefined && (status === 429 || status === 503)) {

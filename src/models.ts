@@ -1,21 +1,30 @@
 /**
  * GET /v1/models and /v1/models/{id}: what can be asked for, with the facts that a client plans by.
- * A new fact in the list is a member of `Model` in src/dialects/openai-schema.ts and a line in `entryOf`.
+ * A new fact in the list is a member of `Model` in src/dialects/openai-schema.ts and a line in `entryOf`, or in `featuresOf`.
  */
 import type { Static } from "@sinclair/typebox";
-import type { Model } from "./dialects/openai-schema";
+import type { Model, ModelWithFeatures } from "./dialects/openai-schema";
+import type { Policies } from "./dialects/policies";
 import type { Answer } from "./embed";
+import { type Exchange, type Fraction, microCreditsPerToken } from "./money";
 import type { ListedModel, Routes } from "./route";
 
-export function listModels(routes: Routes, startedAt: number): Answer {
-  const data = routes.list().map((listed) => entryOf(listed, startedAt));
+/** What the list depends on beside the routes. */
+export interface Listing {
+  readonly policies: Pick<Policies, "models_list">;
+  readonly exchange: Exchange;
+  readonly startedAt: number;
+}
+
+export function listModels(routes: Routes, listing: Listing): Answer {
+  const data = routes.list().map((listed) => entryOf(listed, listing));
   return { body: JSON.stringify({ object: "list", data }), headers: {} };
 }
 
 /** @throws GatewayError unknown_model */
-export function showModel(routes: Routes, id: string, startedAt: number): Answer {
+export function showModel(routes: Routes, id: string, listing: Listing): Answer {
   const listed = routes.list().find((candidate) => candidate.id === id) ?? behindPattern(routes, id);
-  return { body: JSON.stringify(entryOf(listed, startedAt)), headers: {} };
+  return { body: JSON.stringify(entryOf(listed, listing)), headers: {} };
 }
 
 /** An id that a pattern takes, or a name that answers use, is not listed, but can be asked for. */
@@ -24,18 +33,30 @@ function behindPattern(routes: Routes, id: string): ListedModel {
   return { id, facts, embeddings: true, providerName: targets[0].provider.name };
 }
 
-function entryOf(
-  { id, facts, embeddings, providerName }: ListedModel,
-  startedAt: number,
-): Static<typeof Model> {
-  return {
+function entryOf(listed: ListedModel, listing: Listing): Static<typeof Model | typeof ModelWithFeatures> {
+  const { id, facts, embeddings, providerName } = listed;
+  const entry = {
     id,
-    object: "model",
-    created: Math.floor(startedAt / 1000),
+    object: "model" as const,
+    created: Math.floor(listing.startedAt / 1000),
     owned_by: providerName || "embedgate",
     embeddings,
     dimensions: facts?.dimensions ?? null,
     max_input_tokens: facts?.max_input_tokens ?? null,
     price_usd_per_million_tokens: facts?.price ?? null,
   };
+  return listing.policies.models_list === "features" ? { ...entry, ...featuresOf(listed, listing) } : entry;
 }
+
+function featuresOf({ facts, embeddings }: ListedModel, { exchange }: Listing) {
+  return {
+    supported_features: embeddings ? ["embeddings"] : [],
+    output_modality: { text: !embeddings },
+    cost: {
+      prompt: facts?.price === undefined ? null : asNumber(microCreditsPerToken(facts.price, exchange)),
+    },
+  };
+}
+
+/** JSON has no fractions: the nearest double, which is the decimal number itself where it has no more than fifteen digits. */
+const asNumber = ({ numerator, denominator }: Fraction) => Number(numerator) / Number(denominator);

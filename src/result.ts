@@ -15,13 +15,15 @@ export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): 
   }
   let tokens = 0;
   let tokensOfHits = 0;
+  let tokensOfEmpty = 0;
   const sources: TokensSource[] = [];
   const truncated: number[] = [];
   const averaged: number[] = [];
   for (const [place, one] of embedded.entries()) {
     tokens += one.tokens;
     const isHit = !fresh.has(place);
-    if (isHit) tokensOfHits += one.tokens;
+    if (request.inputs[place] === "") tokensOfEmpty += one.tokens;
+    else if (isHit) tokensOfHits += one.tokens;
     // The shares of a call add up to its count; a share that is told once more is an estimate.
     sources.push(isHit && one.tokensShared ? "estimated" : one.tokensSource);
     if (one.truncated) truncated.push(place);
@@ -35,6 +37,7 @@ export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): 
     averaged,
     cacheHits: embedded.length - fresh.size,
     tokensOfHits,
+    tokensOfEmpty,
   };
 }
 

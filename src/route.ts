@@ -25,6 +25,8 @@ export interface Routes {
   resolve(model: string): Route;
   /** The routes that stand under an id of their own. */
   named(): readonly Route[];
+  /** Whether the routing file has a provider of that name, configured or not. */
+  knowsProvider(name: string): boolean;
   /** Models that can be named: those without a configured provider, and patterns, are left out. */
   list(): readonly ListedModel[];
 }
@@ -96,6 +98,7 @@ export function buildRoutes(
       );
     },
     named: () => [...exact.values()],
+    knowsProvider: (name) => config.providers.has(name),
     list() {
       const listed: ListedModel[] = [];
       for (const id of config.models.keys()) {

@@ -5,8 +5,9 @@ import { expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import { EmbeddingsRequest } from "../src/dialects/openai-schema";
-import { DOCUMENT_SCHEMAS } from "../src/docs/operations";
+import { embeddingsRequest } from "../src/dialects/openai-request";
+import { DIALECTS } from "../src/dialects/records";
+import { documentSchemas } from "../src/docs/operations";
 import { FAKE_YAML, openGateway } from "./gateway";
 
 const Document = Type.Object({
@@ -28,8 +29,8 @@ const Document = Type.Object({
   }),
 });
 
-async function load(path: string): Promise<string> {
-  await using open = await openGateway({ yaml: FAKE_YAML });
+async function load(path: string, yaml = FAKE_YAML): Promise<string> {
+  await using open = await openGateway({ yaml });
   const sent = await open.send(path);
   expect(sent.status).toBe(200);
   return sent.text;
@@ -37,9 +38,29 @@ async function load(path: string): Promise<string> {
 
 const document = async () => Value.Parse(Document, JSON.parse(await load("/swagger/json")));
 
-test("the document validates as the OpenAPI that it says it is", async () => {
-  const result = await new Validator().validate(JSON.parse(await load("/swagger/json")));
-  expect(result).toMatchObject({ valid: true });
+const speaking = (dialect: string) => `${FAKE_YAML}\nserver: { dialect: ${dialect} }`;
+
+test.each(Object.keys(DIALECTS))(
+  "the document in %s validates as the OpenAPI that it says it is",
+  async (dialect) => {
+    const text = await load("/swagger/json", speaking(dialect));
+    expect(await new Validator().validate(JSON.parse(text))).toMatchObject({ valid: true });
+  },
+);
+
+test("the document is the gateway's dialect's, also after a reload", async () => {
+  await using open = await openGateway({ yaml: speaking("quantized") });
+  const read = async () => Value.Parse(Document, (await open.send("/swagger/json")).json);
+  const strict = await read();
+  expect(strict.components.schemas.EmbeddingsRequest).toMatchObject({ additionalProperties: false });
+  const statuses = Object.keys(strict.paths["/v1/embeddings"]?.post?.responses ?? {});
+  expect(statuses).toContain("422");
+  expect(statuses).not.toContain("502");
+  const config = open.gateway.config();
+  open.gateway.reload({ ...config, server: { ...config.server, dialect: "openai" } });
+  const usual = await read();
+  expect(usual.components.schemas.EmbeddingsRequest).toMatchObject({ additionalProperties: true });
+  expect(Object.keys(usual.paths["/v1/embeddings"]?.post?.responses ?? {})).toContain("502");
 });
 
 test("the document has every path, each with its statuses", async () => {
@@ -57,12 +78,15 @@ test("the document has every path, each with its statuses", async () => {
     "200",
     "400",
     "401",
+    "402",
     "403",
     "404",
     "405",
     "408",
+    "409",
     "413",
     "415",
+    "429",
     "431",
     "500",
     "502",
@@ -74,12 +98,12 @@ test("the document has every path, each with its statuses", async () => {
 
 test("the document's schemas are the ones that requests are checked with", async () => {
   const { components } = await document();
-  expect(components.schemas).toEqual(JSON.parse(JSON.stringify(DOCUMENT_SCHEMAS)));
+  expect(components.schemas).toEqual(JSON.parse(JSON.stringify(documentSchemas(DIALECTS.openai))));
   expect(components.securitySchemes.bearer).toMatchObject({ type: "http", scheme: "bearer" });
 });
 
-test("every example is what its own schema says", () => {
-  for (const [name, schema] of Object.entries(DOCUMENT_SCHEMAS)) {
+test.each(Object.entries(DIALECTS))("every example in %s is what its own schema says", (_, policies) => {
+  for (const [name, schema] of Object.entries(documentSchemas(policies))) {
     if (name === "ModelList") continue;
     const examples: unknown = schema.examples;
     if (!Array.isArray(examples)) throw new Error(`${name} has no example`);
@@ -88,8 +112,8 @@ test("every example is what its own schema says", () => {
 });
 
 test("null is allowed for every optional field of a request, as clients send it for what they leave unset", () => {
-  const { properties } = EmbeddingsRequest;
-  const required: readonly string[] = EmbeddingsRequest.required;
+  const EmbeddingsRequest = embeddingsRequest(DIALECTS.openai);
+  const { properties, required = [] } = EmbeddingsRequest;
   const optional = Object.keys(properties).filter((name) => !required.includes(name));
   expect(optional.length).toBeGreaterThan(4);
   for (const name of optional) {

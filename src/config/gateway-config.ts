@@ -2,6 +2,8 @@
  * What a routing file comes to once it is checked: the words that the rest of the gateway is built from. Types only.
  * A new key of schema.ts that something acts on gets its resolved form here, and is filled in by resolve.ts.
  */
+
+import type { PolicyOverrides } from "../dialects/policies";
 import type { KnownFacts } from "../facts";
 import type { Exchange } from "../money";
 import type { Provider } from "../plugin";
@@ -17,6 +19,7 @@ export interface GatewayConfig {
     readonly host: string;
     readonly port: number;
     readonly dialect: DialectName;
+    readonly policies: PolicyOverrides;
     readonly deadline_ms: number;
     readonly max_attempts: number;
     readonly max_concurrent_requests: number;

@@ -9,22 +9,13 @@ import type { Tree } from "./tree";
 
 type Verdict = { readonly verdict: "note" | "refuse"; readonly message: string } | undefined;
 
-const refuse = (message: string): Verdict => ({ verdict: "refuse", message });
-
-function dialect(value: unknown): Verdict {
-  if (value !== "opentoken" && value !== "tokenfactory" && value !== "quantized") return undefined;
-  return refuse(`the dialect "${value}" is not available yet; expected openai`);
-}
-
 /** Keys by section. A value that the schema refused comes by here too, so each row looks for what it knows. */
 const ROWS: Readonly<Record<string, (value: unknown) => Verdict>> = {
-  "/server/dialect": dialect,
   "/auth/jwt": () => ({
     verdict: "note",
     message:
       "read, but this version takes no tokens yet: such callers get 401, and a key is always asked for",
   }),
-  "/workspace_defaults/dialect": dialect,
 };
 
 export function checkNotYet(tree: Tree, document: unknown, problems: Problem[], notes: Problem[]): void {

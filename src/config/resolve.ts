@@ -6,6 +6,7 @@ import { KnownFacts } from "../facts";
 import type { ConfiguredModel, ConfiguredProvider, GatewayConfig } from "./gateway-config";
 import {
   AuthSection,
+  DialectName,
   type ModelEntry,
   MoneySection,
   OnDrift,
@@ -34,7 +35,8 @@ export function resolveConfig({ file, folder, document, databasePath, providers 
     server: {
       host: server.host ?? host.default,
       port: server.port ?? port.default,
-      dialect: server.dialect ?? "openai",
+      dialect: server.dialect ?? DialectName.default,
+      policies: server.policies ?? {},
       deadline_ms: server.deadline_ms ?? deadline_ms.default,
       max_attempts: server.max_attempts ?? max_attempts.default,
       max_concurrent_requests: server.max_concurrent_requests ?? max_concurrent_requests.default,

@@ -3,6 +3,7 @@
  * A new key is a line here with its description; a key that is not acted on yet also gets a row in not-yet.ts.
  */
 import { type Static, Type } from "@sinclair/typebox";
+import { PolicyOverrides } from "../dialects/policies";
 import { KnownFacts } from "../facts";
 
 const closed = { additionalProperties: false } as const;
@@ -10,7 +11,7 @@ const closed = { additionalProperties: false } as const;
 const milliseconds = (about: string, least: number, most: number, value: number) =>
   Type.Integer({ minimum: least, maximum: most, default: value, description: about });
 
-/** The four dialects of one shape; which of them exist is told in not-yet.ts. */
+/** The dialects of one shape; what each of them is stands in src/dialects/records.ts. */
 export const DialectName = Type.Union(
   [
     Type.Literal("openai"),
@@ -34,6 +35,7 @@ export const ServerSection = Type.Object(
       Type.Integer({ minimum: 1, maximum: 65535, default: 8080, description: "Port to listen on." }),
     ),
     dialect: Type.Optional(DialectName),
+    policies: Type.Optional(PolicyOverrides),
     deadline_ms: Type.Optional(
       milliseconds("Longest time a request may take in all, every attempt included.", 1, 3_600_000, 60_000),
     ),
@@ -164,6 +166,7 @@ export const WorkspaceSection = Type.Object(
       }),
     ),
     dialect: Type.Optional(DialectName),
+    policies: Type.Optional(PolicyOverrides),
   },
   {
     ...closed,

@@ -1,103 +1,24 @@
 /**
- * OpenAI's embeddings wire as TypeBox schemas: the check, the type and the published document come from these.
- * Source: openai/openai-openapi, CreateEmbeddingRequest and its neighbours; limits as in its text.
+ * OpenAI's answers as TypeBox schemas, with what a dialect's policies add to them: types and the published document come from these.
+ * Source: openai/openai-openapi. The request is in openai-request.ts.
  */
-import { type Static, type TSchema, Type } from "@sinclair/typebox";
-
-export const INPUTS_MAX = 2048;
-const TOKEN_ID_MAX = 2 ** 31 - 1;
-
-const text = Type.String({ minLength: 1, expected: "a string" });
-const tokenId = Type.Integer({ minimum: 0, maximum: TOKEN_ID_MAX, expected: "a token id (an integer)" });
-
-const Input = Type.Union(
-  [
-    Type.String({ minLength: 1, title: "one text" }),
-    Type.Array(text, { minItems: 1, maxItems: INPUTS_MAX, title: "texts" }),
-    Type.Array(tokenId, { minItems: 1, title: "the token ids of one text" }),
-    Type.Array(Type.Array(tokenId, { minItems: 1, expected: "an array of token ids" }), {
-      minItems: 1,
-      maxItems: INPUTS_MAX,
-      title: "the token ids of several texts",
-    }),
-  ],
-  {
-    description:
-      "What to embed: a string, an array of strings, an array of token ids (one input), or an array of arrays of token ids. At most 2048 inputs; none may be empty.",
-    expected: "a string, an array of strings, an array of token ids or an array of arrays of token ids",
-  },
-);
+import { Type } from "@sinclair/typebox";
+import { embeddingsRequest } from "./openai-request";
+import type { Policies } from "./policies";
 
 const described = (description: string) => ({ description });
 
-/** Clients send `null` for what they leave unset; errors speak of `schema` alone. */
-const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(Type.Union([schema, Type.Null()]));
+const TOKENS = {
+  prompt_tokens: Type.Integer({ minimum: 0 }),
+  total_tokens: Type.Integer({ minimum: 0, ...described("Always equal to prompt_tokens.") }),
+};
 
-export const EmbeddingsRequest = Type.Object(
-  {
-    model: Type.String({
-      minLength: 1,
-      maxLength: 512,
-      ...described("A model id, deployment id or alias of GET /v1/models."),
-    }),
-    input: Input,
-    encoding_format: optional(
-      Type.Union([Type.Literal("float"), Type.Literal("base64")], {
-        default: "float",
-        expected: '"float" or "base64"',
-        ...described(
-          "float: an array of numbers. base64: little-endian float32, a third of the size, the same values bit for bit.",
-        ),
-      }),
-    ),
-    dimensions: optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 65536,
-        ...described(
-          "Numbers in each embedding, for models that can be asked for another size than their own.",
-        ),
-      }),
-    ),
-    user: optional(
-      Type.String({
-        maxLength: 4096,
-        ...described("Your end user: handed on to the provider and recorded with the usage."),
-      }),
-    ),
-    metadata: optional(
-      Type.Record(
-        Type.String({ maxLength: 256 }),
-        Type.Union([Type.String({ maxLength: 4096 }), Type.Number(), Type.Boolean()], {
-          expected: "a string, a number or a boolean",
-        }),
-        {
-          maxProperties: 64,
-          ...described("Key/value pairs kept with the usage record. Not sent to the provider."),
-        },
-      ),
-    ),
-    extra_body: optional(
-      Type.Object(
-        {},
-        {
-          additionalProperties: true,
-          ...described("Fields merged into the body that goes to the provider."),
-        },
-      ),
-    ),
-    stream: optional(
-      Type.Literal(false, described("Embeddings are never streamed: only false is accepted.")),
-    ),
-  },
-  {
-    additionalProperties: true,
-    description:
-      "Fields beyond these are taken where the model's provider plugin declares them (`input_type`, `truncate` …), and refused with 400 otherwise. `null` for an optional field means absent.",
-    examples: [{ model: "all-MiniLM-L6-v2", input: ["The quick brown fox", "jumps over the lazy dog"] }],
-  },
-);
-export type EmbeddingsRequest = Static<typeof EmbeddingsRequest>;
+const CREDITS = {
+  credits_used: Type.Integer({ minimum: 0, ...described("What the request cost, in micro-credits.") }),
+  credits_remaining: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
+    ...described("What is left, in micro-credits; null without a limit."),
+  }),
+};
 
 export const EmbeddingsResponse = Type.Object(
   {
@@ -116,10 +37,7 @@ export const EmbeddingsResponse = Type.Object(
       described("One embedding for each input, in the order of the inputs."),
     ),
     model: Type.String(described("The id that was asked for.")),
-    usage: Type.Object({
-      prompt_tokens: Type.Integer({ minimum: 0 }),
-      total_tokens: Type.Integer({ minimum: 0, ...described("Always equal to prompt_tokens.") }),
-    }),
+    usage: Type.Object(TOKENS),
   },
   {
     examples: [
@@ -190,5 +108,46 @@ export const ModelList = Type.Object({
   data: Type.Array(Type.Ref("#/components/schemas/Model")),
 });
 
+/** What a list with features says beside: by these a client tells models that embed from those that chat. */
+const FEATURES = {
+  supported_features: Type.Array(Type.String(), described('Holds "embeddings" where the model makes them.')),
+  output_modality: Type.Object({ text: Type.Boolean(described("Whether its output is text.")) }),
+  cost: Type.Object({
+    prompt: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
+      ...described("Micro-credits a token of input; it may be fractional. null: not known."),
+    }),
+  }),
+};
+
+export const ModelWithFeatures = Type.Object(
+  { ...Model.properties, ...FEATURES },
+  {
+    examples: [
+      {
+        ...Model.examples[0],
+        supported_features: ["embeddings"],
+        output_modality: { text: false },
+        cost: { prompt: 0 },
+      },
+    ],
+  },
+);
+
+function responseOf({ usage_credits }: Policies) {
+  if (!usage_credits) return EmbeddingsResponse;
+  const [{ usage, ...example }] = EmbeddingsResponse.examples;
+  const priced = { ...usage, credits_used: 13, credits_remaining: 999_987 };
+  return Type.Object(
+    { ...EmbeddingsResponse.properties, usage: Type.Object({ ...TOKENS, ...CREDITS }) },
+    { examples: [{ ...example, usage: priced }] },
+  );
+}
+
 /** By the names that the document knows them under. */
-export const SCHEMAS = { EmbeddingsRequest, EmbeddingsResponse, ErrorResponse, Model, ModelList };
+export const schemasOf = (policies: Policies) => ({
+  EmbeddingsRequest: embeddingsRequest(policies),
+  EmbeddingsResponse: responseOf(policies),
+  ErrorResponse,
+  Model: policies.models_list === "features" ? ModelWithFeatures : Model,
+  ModelList,
+});

@@ -1,59 +1,78 @@
 /**
- * The OpenAI dialect: its body → EmbedRequest, Result → its body, any error → its envelope.
- * A field it does not know is no error here: the route's plugin may declare it (src/admission.ts asks).
+ * OpenAI's wire, as a dialect's policies have it: its body → EmbedRequest, Result → its body, any error → its envelope.
+ * A field that no wire knows is no error here where the route's plugin may declare it (src/admission.ts asks).
  */
-import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { type TUnsafe, Type } from "@sinclair/typebox";
+import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
 import type { EmbedRequest, Result } from "../domain";
 import { GatewayError } from "../errors";
 import type { Input } from "../plugin";
 import { DEPTH_MAX, isTooDeep } from "./depth";
 import { explainBreach } from "./explain";
-import { EmbeddingsRequest } from "./openai-schema";
+import { sortFields, WIRE_FIELDS } from "./fields";
+import { type EmbeddingsRequest, embeddingsRequest } from "./openai-request";
+import { FIELDS_BY_POLICY, type Policies } from "./policies";
 import { writeEmbeddings } from "./vectors";
+import { wordingOf } from "./wording";
 
-const checkRequest = TypeCompiler.Compile(EmbeddingsRequest);
-const KNOWN = new Set(Object.keys(EmbeddingsRequest.properties));
+type RequestCheck = TypeCheck<TUnsafe<EmbeddingsRequest>>;
+
+const DECIDING = [...FIELDS_BY_POLICY, "token_arrays", "base64", "empty_input"] as const;
+
+/** By the policies that decide them: few are in use, however many workspaces there are. */
+const checks = new Map<string, RequestCheck>();
+
+function checkFor(policies: Policies): RequestCheck {
+  const key = DECIDING.map((name) => policies[name]).join();
+  const known = checks.get(key);
+  if (known) return known;
+  const check = TypeCompiler.Compile(Type.Unsafe<EmbeddingsRequest>(embeddingsRequest(policies)));
+  checks.set(key, check);
+  return check;
+}
+
+export interface Decoded {
+  readonly request: EmbedRequest;
+  /** Names of fields that the wire leaves without effect. */
+  readonly ignored: readonly string[];
+}
 
 /**
  * A parsed JSON body as a request.
  * @throws GatewayError invalid, naming the field
  */
-export function decodeRequest(body: unknown): EmbedRequest {
+export function decodeRequest(body: unknown, policies: Policies): Decoded {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw new GatewayError("invalid", "The body must be a JSON object with 'model' and 'input'.");
   }
-  const present = withoutNulls(body);
-  if (present.stream === true) {
+  const { known, unknown, ignored } = sortFields(body, policies);
+  if (known.stream === true) {
     throw new GatewayError("invalid", "Embeddings are not streamed: leave 'stream' out.", {
       field: "stream",
     });
   }
-  if (!checkRequest.Check(present)) {
-    const { field, message } = explainBreach(checkRequest, present);
+  const check = checkFor(policies);
+  if (!check.Check(known)) {
+    const { field, message } = explainBreach(check, known);
     throw new GatewayError("invalid", message, { field });
   }
-  refuseLoneSurrogates(present);
-  refuseDepth(present);
-  const extraBody = present.extra_body ?? {};
-  refuseOwnFields(extraBody);
-  return {
-    model: present.model,
-    inputs: inputsOf(present.input),
-    encoding: present.encoding_format ?? "float",
-    dimensions: present.dimensions ?? undefined,
-    user: present.user ?? undefined,
-    metadata: present.metadata ?? undefined,
+  refuseLoneSurrogates(known);
+  const extraBody = known.extra_body ?? {};
+  refuseDepth({ ...unknown, extra_body: extraBody });
+  refuseOwnFields(extraBody, "extra_body.");
+  // What is sent on as it is must be as harmless as what extra_body may hold.
+  if (policies.unknown_fields === "forward") refuseOwnFields(unknown, "");
+  const request = {
+    model: known.model,
+    inputs: inputsOf(known.input),
+    encoding: known.encoding_format ?? "float",
+    dimensions: known.dimensions ?? undefined,
+    user: known.user ?? undefined,
+    metadata: known.metadata ?? undefined,
     extraBody,
-    fields: Object.fromEntries(Object.entries(present).filter(([name]) => !KNOWN.has(name))),
+    fields: unknown,
   };
-}
-
-/** `null` for an optional field means absent; for a required one it is told as what it is. */
-function withoutNulls(body: object): Record<string, unknown> {
-  const required = new Set<string>(EmbeddingsRequest.required);
-  return Object.fromEntries(
-    Object.entries(body).filter(([name, value]) => value !== null || required.has(name)),
-  );
+  return { request, ignored };
 }
 
 function inputsOf(input: EmbeddingsRequest["input"]): readonly Input[] {
@@ -90,9 +109,9 @@ function refuseLoneSurrogates(request: EmbeddingsRequest): void {
 }
 
 /** Only the fields whose inside the schema leaves open can be deep. */
-function refuseDepth(request: EmbeddingsRequest): void {
-  for (const [field, value] of Object.entries(request)) {
-    if ((KNOWN.has(field) && field !== "extra_body") || !isTooDeep(value)) continue;
+function refuseDepth(fields: Readonly<Record<string, unknown>>): void {
+  for (const [field, value] of Object.entries(fields)) {
+    if (!isTooDeep(value)) continue;
     const name = field.slice(0, 100);
     throw new GatewayError("invalid", `'${name}' is nested too deeply: ${DEPTH_MAX} levels are allowed.`, {
       field: name,
@@ -100,30 +119,37 @@ function refuseDepth(request: EmbeddingsRequest): void {
   }
 }
 
-/** What `extra_body` may never say: fields the gateway itself answers for, and anything that smells of a credential or an address. */
-const OWN_FIELDS = new Set([...KNOWN, "stream", "texts", "inputs", "content", "contents", "requests"]);
+/** What a caller may never have sent on: fields the gateway itself answers for, and anything that smells of a credential or an address. */
+const OWN_FIELDS = new Set([...WIRE_FIELDS, "texts", "inputs", "content", "contents", "requests"]);
 const CREDENTIAL_OR_ADDRESS =
   /^(x-)?(api[-_]?(key|base|version|type)|authorization|auth|(access|auth|bearer|session|secret)[-_]?(token|key)|token|password|secret|credentials?|(base[-_]?|api[-_]?)?url|endpoint|host|headers?|proxy|region|organization|project)$/i;
 
-function refuseOwnFields(extraBody: object): void {
-  for (const name of Object.keys(extraBody)) {
+/** @param where the fields stand: `extra_body.`, or nothing for the body itself */
+function refuseOwnFields(fields: object, where: string): void {
+  for (const name of Object.keys(fields)) {
     if (!OWN_FIELDS.has(name) && !CREDENTIAL_OR_ADDRESS.test(name)) continue;
-    const advice = KNOWN.has(name) ? `send '${name}' as a field of the request` : "leave it out";
-    throw new GatewayError("invalid", `'extra_body.${name}' is not the caller's to set: ${advice}.`, {
-      field: `extra_body.${name}`,
+    const advice = WIRE_FIELDS.has(name) ? `send '${name}' as a field of the request` : "leave it out";
+    throw new GatewayError("invalid", `'${where}${name}' is not the caller's to set: ${advice}.`, {
+      field: `${where}${name}`,
     });
   }
 }
 
-/** A result as OpenAI's answer body: vectors in the order of the inputs, `model` as it was asked for. */
-export function encodeResult(request: EmbedRequest, result: Result): string {
-  const usage = `"usage":{"prompt_tokens":${result.tokens},"total_tokens":${result.tokens}}`;
+/** A result as the answer's body: vectors in the order of the inputs, `model` as it was asked for or as the wire calls it. */
+export function encodeResult(request: EmbedRequest, result: Result, policies: Policies): string {
+  const { reply_models, usage_credits } = policies;
+  const { used, remaining } = result.credits ?? { used: 0n, remaining: null };
+  const credits = usage_credits ? `,"credits_used":${used},"credits_remaining":${remaining}` : "";
+  const usage = `"usage":{"prompt_tokens":${result.tokens},"total_tokens":${result.tokens}${credits}}`;
   const data = writeEmbeddings(result.vectors, request.encoding);
-  return `{"object":"list","data":[${data}],"model":${JSON.stringify(request.model)},${usage}}`;
+  const { model } = request;
+  // An id may be called like something that every object has.
+  const called = Object.hasOwn(reply_models, model) ? reply_models[model] : model;
+  return `{"object":"list","data":[${data}],"model":${JSON.stringify(called)},${usage}}`;
 }
 
 /** OpenAI's envelope: all four keys, always. */
-export function encodeError(error: GatewayError): string {
-  const { type, code } = error.meaning;
+export function encodeError(error: GatewayError, policies: Policies): string {
+  const { type, code } = wordingOf(error, policies);
   return JSON.stringify({ error: { message: error.message, type, param: error.field || null, code } });
 }

@@ -1,10 +1,11 @@
 /**
- * The words of the published document: what each path does, takes and answers, over the schemas of the dialect.
+ * The words of the published document: what each path does, takes and answers, as the dialect's policies have it.
  * A new path's words are an entry here, named in src/http.ts.
  */
 
 import { Type } from "@sinclair/typebox";
-import { SCHEMAS } from "../dialects/openai-schema";
+import { schemasOf } from "../dialects/openai-schema";
+import type { Policies } from "../dialects/policies";
 
 const Status = Type.Object(
   {
@@ -17,9 +18,9 @@ const Status = Type.Object(
 );
 
 /** By the names that `$ref` uses. */
-export const DOCUMENT_SCHEMAS = { ...SCHEMAS, Status };
+export const documentSchemas = (policies: Policies) => ({ ...schemasOf(policies), Status });
 
-type SchemaName = keyof typeof DOCUMENT_SCHEMAS;
+type SchemaName = keyof ReturnType<typeof documentSchemas>;
 
 const json = (schema: SchemaName) => ({
   "application/json": { schema: { $ref: `#/components/schemas/${schema}` } },
@@ -43,7 +44,44 @@ const KEY_ERRORS = {
   403: fails("Without keys: the request came from a web page or by a name that is not this machine's."),
 };
 
-export const OPERATIONS = {
+/** Several reasons may have one status on one wire and two on another. */
+function failures(reasons: readonly (readonly [status: number, description: string])[]) {
+  const byStatus = Map.groupBy(reasons, ([status]) => status);
+  return Object.fromEntries(
+    [...byStatus].map(([status, same]) => [
+      status,
+      fails(same.map(([, description]) => description).join(" ")),
+    ]),
+  );
+}
+
+const limited = {
+  description: "The workspace's requests or tokens a minute are used up.",
+  content: json("ErrorResponse"),
+  headers: { "retry-after": header("Seconds after which it would pass.", "integer") },
+};
+
+/** What errors on the way to a provider come to. */
+function upstreamFailures({ upstream_faults }: Policies) {
+  const distinct = upstream_faults === "distinct";
+  return failures([
+    [distinct ? 502 : 503, "The provider's answer did not pass the checks, after retries."],
+    [503, "The provider or the database is not available now, or too many requests are under way."],
+    [distinct ? 504 : 503, "The request's deadline passed."],
+  ]);
+}
+
+const forcing = (name: string) => ({
+  name,
+  in: "header",
+  required: false,
+  description: "A provider's name in the routing file: that one is asked, and no other in its stead.",
+  schema: { type: "string" as const },
+});
+
+export type Operations = ReturnType<typeof operationsOf>;
+
+export const operationsOf = (policies: Policies) => ({
   createEmbeddings: {
     operationId: "createEmbeddings",
     tags: ["embeddings"],
@@ -51,6 +89,10 @@ export const OPERATIONS = {
     description:
       "One embedding for each input, in the order of the inputs: provably, or the request fails. Speaks OpenAI's API, so its SDKs work unchanged but for their base URL.",
     security: NEEDS_KEY,
+    parameters: [
+      ...(policies.provider_header === null ? [] : [forcing(policies.provider_header)]),
+      forcing("X-Embedgate-Provider"),
+    ],
     requestBody: { required: true, content: json("EmbeddingsRequest") },
     responses: {
       200: {
@@ -62,22 +104,28 @@ export const OPERATIONS = {
           "x-embedgate-truncated": header("Indices of inputs that were cut to the model's limit."),
           "x-embedgate-averaged": header("Indices of inputs that were embedded in pieces and averaged."),
           "x-embedgate-decoded": header("The vocabulary that token arrays were decoded with."),
+          "x-embedgate-ignored": header("Fields of the request that had no effect."),
           "x-embedgate-usage": header("'estimated' where the provider reported no token count."),
         },
         content: json("EmbeddingsResponse"),
       },
-      400: fails("The body is wrong; `param` names the field."),
+      ...failures([
+        [policies.invalid_status, "The body is wrong; `param` names the field."],
+        [400, "There is no such provider, or not for this model."],
+        [policies.unknown_model_status, "No such model."],
+        [404, "The provider has no such model."],
+      ]),
       ...KEY_ERRORS,
-      404: fails("No such model."),
+      402: fails("The workspace's credits are used up, or its cap for the day or the month is."),
       405: fails("Another method than POST."),
       408: fails("The body did not come to its end within the request's deadline."),
+      409: fails("The embeddings would lie in another space than X-Embedgate-Space asks for."),
       413: fails("A body of more than 64 MB."),
       415: fails("Another content type than JSON, or an unknown content encoding."),
+      429: limited,
       431: fails("An address and headers of more than 16 KB."),
       500: fails("A fault of the gateway."),
-      502: fails("The provider's answer did not pass the checks, after retries."),
-      503: fails("The provider or the database is not available now, or too many requests are under way."),
-      504: fails("The request's deadline passed."),
+      ...upstreamFailures(policies),
     },
   },
   listModels: {
@@ -107,9 +155,8 @@ export const OPERATIONS = {
     ],
     responses: {
       200: { description: "The model.", headers: REQUEST_HEADERS, content: json("Model") },
-      400: fails("The model is known but cannot embed."),
+      ...failures([[policies.unknown_model_status, "No such model."]]),
       ...KEY_ERRORS,
-      404: fails("No such model."),
       405: fails("Another method than GET."),
     },
   },
@@ -142,4 +189,4 @@ export const OPERATIONS = {
     security: [],
     responses: { 200: { description: "They can.", content: json("Status") }, 503: fails("They cannot.") },
   },
-};
+});

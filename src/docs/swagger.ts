@@ -7,7 +7,8 @@ import { Elysia } from "elysia";
 import stylePath from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
 import scriptPath from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
 import packageJson from "../../package.json";
-import { DOCUMENT_SCHEMAS } from "./operations";
+import type { Policies } from "../dialects/policies";
+import { documentSchemas, operationsOf } from "./operations";
 
 /** Public addresses: the page needs no key to be read, only to be tried. */
 const PAGE = "/swagger";
@@ -18,7 +19,7 @@ const STYLE = `${PAGE}/page.css`;
  * TypeBox writes JSON Schema as OpenAPI 3.1 has it (`const`, `examples`); the package says 3.0.3 unless told otherwise, and as such
  * the document would not validate. Its type knows 3.0 only, hence the key that it does not list.
  */
-const documentation = {
+const documentationOf = (policies: () => Policies) => ({
   openapi: "3.1.0",
   info: {
     title: "embedgate",
@@ -33,15 +34,27 @@ const documentation = {
     { name: "models", description: "What can be asked for." },
     { name: "operation", description: "For whoever runs the gateway." },
   ],
-  components: {
-    securitySchemes: {
-      bearer: {
-        type: "http" as const,
-        scheme: "bearer",
-        description:
-          "A key of 'embedgate keys create'. Needed once a key exists; before, callers on this machine need none.",
-      },
-    },
+  /** Read for each reader anew: a reload may bring another dialect, and what it changes stands before what the paths were made with. */
+  get paths() {
+    const { createEmbeddings, listModels, showModel } = operationsOf(policies());
+    return {
+      "/v1/embeddings": { post: createEmbeddings },
+      "/v1/models": { get: listModels },
+      "/v1/models/{model}": { get: showModel },
+    };
+  },
+  get components() {
+    const schemas: Record<string, object> = documentSchemas(policies());
+    return { securitySchemes, schemas };
+  },
+});
+
+const securitySchemes = {
+  bearer: {
+    type: "http" as const,
+    scheme: "bearer",
+    description:
+      "A key of 'embedgate keys create'. Needed once a key exists; before, callers on this machine need none.",
   },
 };
 
@@ -57,16 +70,16 @@ document.body.appendChild(document.createElement("div")).id = "document";
 SwaggerUIBundle({ url: "${PAGE}/json", dom_id: "#document", deepLinking: true, tryItOutEnabled: true, validatorUrl: null });
 `;
 
-export function docs() {
+/** @param policies the gateway's, now */
+export function docs(policies: () => Policies) {
   return new Elysia({ name: "docs" })
-    .model(DOCUMENT_SCHEMAS)
     .use(
       swagger({
         path: PAGE,
         provider: "scalar",
         scalarCDN: SCRIPT,
         scalarConfig: { spec: { url: `${PAGE}/json` }, customCss: "" },
-        documentation,
+        documentation: documentationOf(policies),
       }),
     )
     .get(SCRIPT, async () => asset((await Bun.file(scriptPath).text()) + START_PAGE, "text/javascript"), {

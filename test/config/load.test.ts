@@ -21,6 +21,7 @@ describe("without --config", () => {
       host: "127.0.0.1",
       port: 8080,
       dialect: "openai",
+      policies: {},
       deadline_ms: 60_000,
       max_attempts: 4,
       max_concurrent_requests: 10_000,

@@ -6,17 +6,20 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { DEPTH_MAX } from "../../src/dialects/depth";
 import { decodeRequest } from "../../src/dialects/openai";
+import type { Policies } from "../../src/dialects/policies";
+import { DIALECTS } from "../../src/dialects/records";
 import type { EmbedRequest } from "../../src/domain";
 import { GatewayError } from "../../src/errors";
 
 const RUNS = 2_000;
 
 /** As it arrives: what JSON cannot carry has gone, what it can has survived. */
-const decoded = (body: unknown): EmbedRequest => decodeRequest(JSON.parse(JSON.stringify(body)));
+const decoded = (body: unknown, policies: Policies = DIALECTS.openai): EmbedRequest =>
+  decodeRequest(JSON.parse(JSON.stringify(body)), policies).request;
 
-function refusal(body: unknown): GatewayError | undefined {
+function refusal(body: unknown, policies?: Policies): GatewayError | undefined {
   try {
-    decoded(body);
+    decoded(body, policies);
     return undefined;
   } catch (thrown) {
     if (thrown instanceof GatewayError) return thrown;
@@ -77,19 +80,22 @@ const nearlyRight = fc
   .map(([request, field, value]) => ({ ...request, ...Object.fromEntries([[field, value]]) }));
 
 describe("any JSON", () => {
-  test("gives a request or an error of the caller's that says which field", () => {
-    fc.assert(
-      fc.property(fc.oneof(anyJson, nearlyRight, fc.dictionary(fc.string(), anyJson)), (body) => {
-        const error = refusal(body);
-        if (!error) return;
-        expect(error.kind).toBe("invalid");
-        expect(error.message).not.toBe("");
-        const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
-        expect([isObject, (error.field ?? "") !== ""]).toEqual([isObject, isObject]);
-      }),
-      { numRuns: RUNS },
-    );
-  });
+  test.each(Object.entries(DIALECTS))(
+    "gives a request in %s, or an error of the caller's that says which field",
+    (_, policies) => {
+      fc.assert(
+        fc.property(fc.oneof(anyJson, nearlyRight, fc.dictionary(fc.string(), anyJson)), (body) => {
+          const error = refusal(body, policies);
+          if (!error) return;
+          expect(error.kind).toBe("invalid");
+          expect(error.message).not.toBe("");
+          const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
+          expect([isObject, (error.field ?? "") !== ""]).toEqual([isObject, isObject]);
+        }),
+        { numRuns: RUNS },
+      );
+    },
+  );
 
   test("of the right shape is taken, and nothing of it is changed", () => {
     fc.assert(
@@ -141,17 +147,17 @@ describe("depth", () => {
       input: "a",
       [field]: field === "extra_body" ? { x: nested(levels - 1) } : nested(levels),
     });
-    expect(() => decodeRequest(body(DEPTH_MAX))).not.toThrow();
+    expect(() => decoded(body(DEPTH_MAX))).not.toThrow();
     for (const levels of [DEPTH_MAX + 1, 10_000, 1_000_000]) {
-      expect(() => decodeRequest(body(levels))).toThrow(`'${field}' is nested too deeply`);
+      expect(() => decodeRequest(body(levels), DIALECTS.openai)).toThrow(`'${field}' is nested too deeply`);
     }
   });
 
   test("of the other fields is what the schema says", () => {
     for (const field of ["input", "metadata", "user", "dimensions"]) {
-      expect(() => decodeRequest({ model: "m", input: "a", [field]: nested(1_000_000) })).toThrow(
-        `'${field}`,
-      );
+      expect(() =>
+        decodeRequest({ model: "m", input: "a", [field]: nested(1_000_000) }, DIALECTS.openai),
+      ).toThrow(`'${field}`);
     }
   });
 });

@@ -1,0 +1,73 @@
+/**
+ * The fields of a request by what becomes of them: those that the wire knows and honours, those left for a plugin, and those ignored.
+ * A field is refused here by its name alone; what stands in it is checked against the schema afterwards.
+ */
+import { nearestName } from "../config/nearest";
+import { GatewayError } from "../errors";
+import { FIELDS_BY_POLICY, type Policies } from "./policies";
+
+export interface SortedFields {
+  /** To be checked against the request's schema. */
+  readonly known: Readonly<Record<string, unknown>>;
+  /** Of no wire: the route's plugin may know them. */
+  readonly unknown: Readonly<Record<string, unknown>>;
+  /** Names of what has no effect. */
+  readonly ignored: readonly string[];
+}
+
+const REQUIRED = new Set(["model", "input"]);
+const BY_POLICY = new Map(FIELDS_BY_POLICY.map((field) => [String(field), field]));
+
+/** Every field that some wire of this shape knows. */
+export const WIRE_FIELDS: ReadonlySet<string> = new Set([
+  ...REQUIRED,
+  "encoding_format",
+  ...FIELDS_BY_POLICY,
+]);
+
+/**
+ * `null` for an optional field means absent; a required one keeps it, to be told as what it is.
+ * @throws GatewayError invalid for a field that the wire refuses, null or not
+ */
+export function sortFields(body: object, policies: Policies): SortedFields {
+  const known: [string, unknown][] = [];
+  const unknown: [string, unknown][] = [];
+  const ignored: string[] = [];
+  for (const [name, value] of Object.entries(body)) {
+    const use = useOf(name, policies);
+    if (use === "reject") throw refused(name, policies);
+    if (value === null && !REQUIRED.has(name)) continue;
+    if (use === "ignore") ignored.push(name);
+    else (WIRE_FIELDS.has(name) ? known : unknown).push([name, value]);
+  }
+  return { known: Object.fromEntries(known), unknown: Object.fromEntries(unknown), ignored };
+}
+
+function useOf(name: string, policies: Policies): "honour" | "ignore" | "reject" {
+  const field = BY_POLICY.get(name);
+  if (field !== undefined) return policies[field];
+  if (WIRE_FIELDS.has(name)) return "honour";
+  const { unknown_fields } = policies;
+  return unknown_fields === "reject" || unknown_fields === "ignore" ? unknown_fields : "honour";
+}
+
+function refused(name: string, policies: Policies): GatewayError {
+  const field = name.slice(0, 100) || '""';
+  const near = nearestName(
+    name,
+    [...WIRE_FIELDS].filter((known) => useOf(known, policies) === "honour"),
+  );
+  const hint = near === undefined ? "leave it out" : `did you mean '${near}'?`;
+  return new GatewayError("invalid", `The field '${field}' is not taken here: ${hint}`, { field });
+}
+
+/** As many as a header should hold: a body may have thousands. */
+const NAMES_MAX = 50;
+
+/** For a header: a name may be any text. */
+export function namesInHeader(names: readonly string[]): string {
+  return names
+    .slice(0, NAMES_MAX)
+    .map((name) => encodeURIComponent(name.slice(0, 100).toWellFormed()))
+    .join(", ");
+}

@@ -1,0 +1,97 @@
+/**
+ * What wires of OpenAI's shape disagree about, each as a policy with a name of its own: a dialect is a full set of them (records.ts), and
+ * the routing file can override each one. A new disagreement is a member here, a value in every record, and whoever acts on it.
+ */
+import { type Static, type TSchema, Type } from "@sinclair/typebox";
+
+const oneOf = <Words extends readonly [string, ...string[]]>(
+  words: readonly [...Words],
+  description: string,
+) =>
+  Type.Union(
+    words.map((word) => Type.Literal<Words[number]>(word)),
+    { description },
+  );
+
+const fieldUse = (field: string, ignored: string) =>
+  oneOf(
+    ["honour", "ignore", "reject"],
+    `What becomes of \`${field}\`. honour: it has its effect. ignore: ${ignored}, as x-embedgate-ignored tells. reject: it is refused.`,
+  );
+
+const choice = (description: string) => oneOf(["accept", "reject"], description);
+
+const status = <First extends number, Second extends number>(
+  first: First,
+  second: Second,
+  description: string,
+) => Type.Union([Type.Literal(first), Type.Literal(second)], { description });
+
+const code = (description: string) => Type.String({ minLength: 1, maxLength: 100, description });
+
+const nullable = <Schema extends TSchema>(schema: Schema, description: string) =>
+  Type.Union([schema, Type.Null()], { description });
+
+export const Policies = Type.Object(
+  {
+    // What a request may hold.
+    unknown_fields: oneOf(
+      ["declared", "reject", "ignore", "forward"],
+      "A field that is none of the wire's. declared: taken where the model's plugin declares it, else refused. reject: refused. ignore: left out, as x-embedgate-ignored tells. forward: taken where the plugin declares it, else sent on as it is.",
+    ),
+    dimensions: fieldUse("dimensions", "the answer has the model's own size"),
+    user: fieldUse("user", "it is neither sent on nor recorded"),
+    metadata: fieldUse("metadata", "it is not recorded"),
+    extra_body: fieldUse("extra_body", "nothing of it is sent on"),
+    stream: fieldUse("stream", "the answer comes in one piece, whatever it says"),
+    token_arrays: choice("Token ids as `input`."),
+    base64: choice("`encoding_format: base64`."),
+    empty_input: choice("An empty string as an input. accept: it goes to the provider, at no cost."),
+    // What errors are called.
+    invalid_status: status(400, 422, "Status of a request that is wrong in itself."),
+    invalid_code: nullable(
+      code("The word."),
+      "`code` of a request whose body is wrong, where no other code says more.",
+    ),
+    unknown_model_status: status(404, 400, "Status of a model id that is not registered."),
+    no_key_code: code("`code` of a request without a key."),
+    wrong_key_code: code("`code` of a request with a key that is none."),
+    auth_error_type: code("`type` of both."),
+    rate_limit_code: code("`code` of a request over the workspace's rate limit."),
+    upstream_faults: oneOf(
+      ["distinct", "unavailable"],
+      "A provider that answers nonsense or too late. distinct: 502 and 504. unavailable: 503, as one that is down.",
+    ),
+    // What answers hold.
+    usage_credits: Type.Boolean({
+      description: "Whether `usage` has `credits_used` and `credits_remaining`, in micro-credits.",
+    }),
+    reply_models: Type.Record(Type.String({ minLength: 1 }), Type.String({ minLength: 1 }), {
+      description: "Ids that the answer's `model` names otherwise than they were asked for.",
+    }),
+    models_list: oneOf(
+      ["prices", "features"],
+      "What GET /v1/models says of a model. prices: sizes, limits, price. features: also `supported_features`, `output_modality` and `cost`.",
+    ),
+    // Headers.
+    provider_header: nullable(
+      Type.String({ pattern: "^[A-Za-z0-9-]{1,64}$", description: "The header's name." }),
+      "A header that forces a provider, beside X-Embedgate-Provider, which always does.",
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: "How the wire that clients speak differs from others of its shape.",
+  },
+);
+export type Policies = Readonly<Static<typeof Policies>>;
+
+/** The fields whose use is a policy. */
+export const FIELDS_BY_POLICY = ["dimensions", "user", "metadata", "extra_body", "stream"] as const;
+export type FieldByPolicy = (typeof FIELDS_BY_POLICY)[number];
+
+export const PolicyOverrides = Type.Partial(Policies, {
+  additionalProperties: false,
+  description: "Single policies that differ from the dialect's own.",
+});
+export type PolicyOverrides = Readonly<Static<typeof PolicyOverrides>>;

@@ -1,0 +1,100 @@
+/**
+ * The dialects: each a full set of policies, as data. The only place where they are told apart by name; whoever acts on a wire asks its
+ * policies. A new dialect of this shape is a record here and a name in src/config/schema.ts.
+ */
+import type { GatewayConfig } from "../config/gateway-config";
+import type { DialectName } from "../config/schema";
+import type { Policies, PolicyOverrides } from "./policies";
+
+/** The union: every field that any of them accepts, and OpenAI's own rules where they disagree. */
+const openai: Policies = {
+  unknown_fields: "declared",
+  dimensions: "honour",
+  user: "honour",
+  metadata: "honour",
+  extra_body: "honour",
+  stream: "honour",
+  token_arrays: "accept",
+  base64: "accept",
+  empty_input: "reject",
+  invalid_status: 400,
+  invalid_code: null,
+  unknown_model_status: 404,
+  no_key_code: "invalid_api_key",
+  wrong_key_code: "invalid_api_key",
+  auth_error_type: "invalid_request_error",
+  rate_limit_code: "rate_limit_exceeded",
+  upstream_faults: "distinct",
+  usage_credits: false,
+  reply_models: {},
+  models_list: "prices",
+  provider_header: null,
+};
+
+export const DIALECTS: Readonly<Record<DialectName, Policies>> = {
+  openai,
+  opentoken: {
+    ...openai,
+    token_arrays: "reject",
+    unknown_model_status: 400,
+    auth_error_type: "authentication_error",
+  },
+  tokenfactory: {
+    ...openai,
+    unknown_fields: "ignore",
+    dimensions: "ignore",
+    user: "ignore",
+    metadata: "ignore",
+    extra_body: "ignore",
+    stream: "ignore",
+    token_arrays: "reject",
+    invalid_code: "invalid_payload",
+    no_key_code: "unauthorized",
+    rate_limit_code: "rate_limited",
+    upstream_faults: "unavailable",
+  },
+  quantized: {
+    ...openai,
+    unknown_fields: "reject",
+    metadata: "reject",
+    extra_body: "reject",
+    stream: "reject",
+    token_arrays: "reject",
+    base64: "reject",
+    empty_input: "accept",
+    invalid_status: 422,
+    upstream_faults: "unavailable",
+    usage_credits: true,
+    // The name that OpenAI's own answer has. Behind a router's prefix the id is echoed as it was sent.
+    reply_models: { "text-embedding-ada-002": "text-embedding-ada-002-v2" },
+    models_list: "features",
+    provider_header: "X-Quantized-Provider",
+  },
+};
+
+/** What somebody says of the wire: the whole gateway, the defaults of workspaces, or one workspace. What is null is left to others. */
+export interface DialectChoice {
+  readonly dialect?: DialectName | null | undefined;
+  readonly policies?: PolicyOverrides | null | undefined;
+}
+
+/** The gateway's own: for whoever is not known yet, and for the document. */
+export function gatewayPolicies({ server }: Pick<GatewayConfig, "server">): Policies {
+  return policiesFrom(server);
+}
+
+/** A workspace's: the nearest dialect, then single policies, of which the nearest wins over the others. */
+export function policiesOf(
+  { server, workspaceDefaults }: Pick<GatewayConfig, "server" | "workspaceDefaults">,
+  workspace: DialectChoice = {},
+): Policies {
+  return policiesFrom(server, workspaceDefaults, workspace);
+}
+
+/** @param choices from the widest to the nearest */
+function policiesFrom(...choices: readonly DialectChoice[]): Policies {
+  const dialect = choices.findLast((choice) => (choice.dialect ?? undefined) !== undefined)?.dialect;
+  let policies = DIALECTS[dialect ?? "openai"];
+  for (const choice of choices) policies = { ...policies, ...choice.policies };
+  return policies;
+}

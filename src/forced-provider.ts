@@ -1,0 +1,55 @@
+/**
+ * A request that insists on one provider of the routing file, by a header: only that one is asked, and nobody in its stead.
+ * Which headers say it is told by the dialect's policies (src/dialects/policies.ts).
+ */
+import type { Policies } from "./dialects/policies";
+import type { Route } from "./domain";
+import { GatewayError } from "./errors";
+import type { Routes } from "./route";
+
+export interface ForcedProvider {
+  readonly name: string;
+  /** The header that said it. */
+  readonly header: string;
+}
+
+const OWN_HEADER = "X-Embedgate-Provider";
+
+export function forcedProviderOf(
+  headers: Headers,
+  { provider_header }: Pick<Policies, "provider_header">,
+): ForcedProvider | undefined {
+  for (const header of provider_header === null ? [OWN_HEADER] : [provider_header, OWN_HEADER]) {
+    const name = headers.get(header)?.trim();
+    if (name) return { name, header };
+  }
+  return undefined;
+}
+
+/** @throws GatewayError unknown_provider for a name that the routing file does not have */
+export function refuseUnknownProvider(forced: ForcedProvider | undefined, routes: Routes): void {
+  if (forced === undefined || routes.knowsProvider(forced.name)) return;
+  const name = forced.name.slice(0, 100);
+  throw new GatewayError(
+    "unknown_provider",
+    `There is no provider '${name}' here, as ${forced.header} asks.`,
+    {
+      field: forced.header,
+    },
+  );
+}
+
+/**
+ * The route by way of that provider alone.
+ * @throws GatewayError provider_without_model
+ */
+export function boundTo(forced: ForcedProvider | undefined, route: Route): Route {
+  if (forced === undefined) return route;
+  const [first, ...others] = route.targets.filter(({ provider }) => provider.name === forced.name);
+  if (first) return { ...route, targets: [first, ...others] };
+  throw new GatewayError(
+    "provider_without_model",
+    `The provider '${forced.name}' does not serve the model '${route.id}' here, as ${forced.header} asks.`,
+    { field: forced.header },
+  );
+}
