@@ -121,12 +121,14 @@ function drawModels(
   const drawModel = (place: number): SimModel => {
     const isKnown = place === 0 && random.chance(0.4);
     const [first = servers[0].name, ...others] = random.shuffled(names);
+    const further = others.slice(0, random.integer(0, others.length));
+    const dimensions = random.pick([1, 2, 3, 8, 8, 17, 24, 64, 256]);
     return {
       id: `model-${place}`,
       // The gateway's catalogue has the first: only there can it tell another model's reply by its name.
       vendorName: isKnown ? "text-embedding-3-small" : `vendor/embed-${place}`,
       isKnown,
-      dimensions: random.pick([1, 2, 3, 8, 8, 17, 24, 64, 256]),
+      dimensions,
       sizes: random.pick(["one", "native", "native", "truncate"]),
       isUnit: random.chance(0.6),
       takesTokenIds: isKnown || random.chance(0.5),
@@ -137,7 +139,9 @@ function drawModels(
       hiddenInputTokensMax: random.pick([undefined, undefined, undefined, 45]),
       wireEncoding: random.pick(["float", "base64"]),
       price: random.pick([0, 20_000, 130_000, 25_000]),
-      servers: [first, ...others.slice(0, random.integer(0, others.length))],
+      servers: [first, ...further],
+      // Vectors of a few numbers can be alike by chance.
+      strangers: dimensions >= 8 && random.chance(0.25) ? further.slice(-1) : [],
     };
   };
   return [drawModel(0), ...Array.from({ length: random.integer(0, 2) }, (_, i) => drawModel(i + 1))];

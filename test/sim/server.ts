@@ -3,7 +3,7 @@
  * A new rule of a real vendor is a line of `refusalOf`; how an answer travels is in delivery.ts.
  */
 import { isBomb, isPoison } from "./asks";
-import { Breach, type Call, type Refused } from "./calls";
+import { Breach, type Call, PROBE, type Refused } from "./calls";
 import { type FaultName, faultNamed } from "./faults";
 import type { Random } from "./random";
 import { nativeSizes } from "./routing";
@@ -64,7 +64,8 @@ export function createServer(server: SimServer, scenario: Scenario, random: Rand
 
       const encoding = body.encoding_format;
       const { vendorName, isUnit } = model;
-      const vectors = inputs.map((input) => rawVector(input, vendorName, size, isUnit));
+      const computed = model.strangers.includes(server.name) ? `${vendorName}, of a stranger` : vendorName;
+      const vectors = inputs.map((input) => rawVector(input, computed, size, isUnit));
       const tokens = sum(inputs.map(tokensOf));
       const written = (vector: Float32Array) => (encoding === "base64" ? base64Of(vector) : [...vector]);
       const entriesOf = (all: readonly Float32Array[]): Entry[] =>
@@ -180,6 +181,8 @@ function checkCall(body: Body, init: RequestInit, server: SimServer, model: Call
   if (new Headers(init.headers).get("authorization") !== `Bearer ${server.key}`)
     refuse("a wrong key was sent");
   if (!model.servers.includes(server.name)) refuse("a call went to a server that no route names");
+  if (model.strangers.includes(server.name) && body.user !== PROBE)
+    throw new Breach("whose vectors are of another space serves nobody", `${server.name}, ${model.id}`);
   if (encoding_format !== model.wireEncoding) refuse(`${encoding_format} was asked for`);
   if (init.redirect !== "manual") refuse("a redirect would be followed");
   if (dimensions !== undefined && model.sizes !== "native" && dimensions !== model.dimensions)

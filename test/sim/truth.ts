@@ -74,6 +74,8 @@ export interface SimModel {
   readonly price: number;
   /** Names of servers, as the routes have them. */
   readonly servers: readonly [string, ...string[]];
+  /** Those of them that compute another model under its name, unknown to the routing file: never the first. */
+  readonly strangers: readonly string[];
 }
 
 /** What a client must be given. */
