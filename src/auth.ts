@@ -1,23 +1,39 @@
 /**
- * Who asks, before anything else: the key's workspace, or in open mode nobody in particular, but only from this machine.
- * A new way to prove who one is (JWT) is another branch of `identify`.
+ * Who asks, before anything else: the key's workspace, the token's, or in open mode nobody in particular, but only from this machine.
+ * A new way to prove who one is, is another branch of `identified`.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { GatewayConfig } from "./config/gateway-config";
+import type { JwtSection } from "./config/schema";
 import type { Caller } from "./domain";
 import { GatewayError } from "./errors";
+import { looksLikeToken, openTokens, type Tokens } from "./jwt";
 import { DEFAULT_WORKSPACE, type Keys } from "./keys";
+import type { Outside } from "./outside";
+import type { Workspaces } from "./workspaces";
 
 export interface Auth {
   /** Whether callers need no key now. A key made meanwhile, by any process, ends it. */
   isOpen(): boolean;
-  /** @throws GatewayError no_key | wrong_key | forbidden */
-  identify(request: Request): Caller;
+  /**
+   * A key is known at once; a token's issuer may have to be asked.
+   * @throws GatewayError no_key | wrong_key | forbidden | unavailable | database_unavailable
+   */
+  identify(request: Request): Caller | Promise<Caller>;
   /** Who may do what is for those who run the gateway: an admin's key, or anybody in open mode. @throws GatewayError as identify does */
   identifyAdmin(request: Request): Caller;
 }
 
-/** @param settings as they are now: a reload may change them */
-export function openAuth(settings: () => GatewayConfig["auth"], keys: Keys): Auth {
+interface Parts {
+  /** As they are now: a reload may change them. */
+  readonly settings: () => GatewayConfig["auth"];
+  readonly keys: Keys;
+  readonly workspaces: Pick<Workspaces, "ensure">;
+  readonly outside: Pick<Outside, "now" | "fetch" | "monotonic" | "sleep" | "log">;
+}
+
+export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
+  const tokens = tokensBy(outside);
   const isOpen = () => {
     const { mode, jwt } = settings();
     return mode === "open" || (mode === "auto" && jwt === undefined && !keys.everMade());
@@ -41,10 +57,22 @@ export function openAuth(settings: () => GatewayConfig["auth"], keys: Keys): Aut
       "Incorrect API key provided: it is unknown, revoked, or was rotated out.",
     );
   };
+  /** A token's workspace is made on first sight. */
+  const identifiedByToken = async (token: string, by: Tokens): Promise<Caller> => {
+    const caller = await by.verify(token);
+    await workspaces.ensure(caller.workspace);
+    return caller;
+  };
   const callerOf = ({ workspace, keyId }: Caller): Caller => ({ workspace, keyId });
   return {
     isOpen,
-    identify: (request) => callerOf(identified(request)),
+    identify(request) {
+      const { jwt } = settings();
+      const secret = bearerOf(request.headers);
+      if (jwt !== undefined && secret !== undefined && looksLikeToken(secret))
+        return identifiedByToken(secret, tokens(jwt));
+      return callerOf(identified(request));
+    },
     identifyAdmin(request) {
       const caller = identified(request);
       if (caller.isAdmin || isOpen()) return callerOf(caller);
@@ -53,6 +81,16 @@ export function openAuth(settings: () => GatewayConfig["auth"], keys: Keys): Aut
         "This needs an admin's key: 'embedgate keys create --admin' makes one.",
       );
     },
+  };
+}
+
+/** The issuer's keys are kept over a reload that leaves `auth.jwt` as it was. */
+function tokensBy(outside: Parts["outside"]): (section: JwtSection) => Tokens {
+  let opened: { readonly section: JwtSection; readonly tokens: Tokens } | undefined;
+  return (section) => {
+    if (opened === undefined || !isDeepStrictEqual(opened.section, section))
+      opened = { section, tokens: openTokens(section, outside) };
+    return opened.tokens;
   };
 }
 

@@ -57,7 +57,8 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
   const measuring = { ledger, outside, fingerprints: openFingerprints(store) };
   const retiring = new Set<Promise<void>>();
   let authSection = config.auth;
-  const auth = openAuth(() => authSection, keys);
+  const workspaces = openWorkspaces(store, () => current.config.workspaceDefaults, outside);
+  const auth = openAuth({ settings: () => authSection, keys, workspaces, outside });
   if (auth.isOpen() && !isLoopback(config.server.host)) {
     store.close();
     throw new GatewayError(
@@ -81,7 +82,6 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
   });
   const settlements = createSettlements(outside);
   const counted = announcing(counting(ledger, metrics), settlements);
-  const workspaces = openWorkspaces(store, () => current.config.workspaceDefaults, outside);
   const rateLimits = createRateLimits(outside);
   const door = createDoor({
     auth,

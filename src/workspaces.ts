@@ -147,6 +147,7 @@ export function openWorkspaces(
     },
     async ensure(name) {
       checkName("workspace", name);
+      if (read(() => select.get(name))) return;
       await write(() => ensure(name, startingMicroCredits(defaults()), now()));
     },
     async set(name, settings) {

@@ -8,7 +8,6 @@ import { check } from "./check";
 import { DEFAULT_ROUTING_FILE } from "./default";
 import type { Loaded } from "./gateway-config";
 import { checkModels } from "./models";
-import { checkNotYet } from "./not-yet";
 import { byPlace, MOST_PROBLEMS, type Problem, stepsOf } from "./problem";
 import { checkProviders, entriesOf, missingUnder, type PluginSources } from "./providers";
 import { readRoutingFile } from "./read";
@@ -92,7 +91,6 @@ async function checkTree(
   const database = sections.database ?? RoutingFile.properties.database.default;
   const databasePath = checkDatabase(tree, database, sources.folder, problems);
   checkAuth(tree, document, problems, notes);
-  checkNotYet(tree, document, problems, notes);
 
   if (problems.length > 0) return refused(problems);
   const right = withoutMissing(tree, document);

@@ -1,6 +1,6 @@
 /**
  * The routing file's schema: the one source of its types, its documentation and what `check` asks for.
- * A new key is a line here with its description; a key that is not acted on yet also gets a row in not-yet.ts.
+ * A new key is a line here with its description; what rests on two keys at once is in sections.ts.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { PolicyOverrides } from "../dialects/policies";

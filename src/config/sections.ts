@@ -5,6 +5,7 @@
 import { resolve } from "node:path";
 import { below, type Problem } from "./problem";
 import { entriesOf } from "./providers";
+import { readPublicKey } from "./public-key";
 import type { Tree } from "./tree";
 
 /** @returns the database's absolute path or ":memory:"; undefined where it was refused. */
@@ -51,12 +52,28 @@ export function checkAuth(tree: Tree, document: unknown, problems: Problem[], no
   if (given.length !== 1) {
     const message = `expected one of jwks_url and public_key, got ${given.length === 0 ? "neither" : "both"}`;
     problems.push(tree.problem(place, message, "key"));
-  }
+  } else checkSource(tree, place, auth.jwt, problems, notes);
   if (auth.mode === "open") {
     problems.push(
       tree.problem("/auth/mode", "open asks nobody for the token that jwt describes; expected keys or auto"),
     );
   }
+}
+
+/** What the tokens' keys come from: an address, or one key in PEM. Neither is shown, since either may be a mistaken paste of a secret. */
+function checkSource(tree: Tree, place: string, jwt: object, problems: Problem[], notes: Problem[]): void {
+  const { jwks_url, public_key } = Object.fromEntries(entriesOf(jwt));
+  if (typeof public_key === "string") {
+    const known = readPublicKey(public_key);
+    if (typeof known === "string") problems.push(tree.problem(below(place, "public_key"), known));
+  }
+  if (typeof jwks_url !== "string") return;
+  const at = below(place, "jwks_url");
+  const url = URL.canParse(jwks_url) ? new URL(jwks_url) : undefined;
+  if (url === undefined || !["http:", "https:"].includes(url.protocol))
+    problems.push(tree.problem(at, "expected an address that starts with https://"));
+  else if (url.protocol === "http:" && !isLoopback(url.hostname))
+    notes.push(tree.problem(at, "http, which whoever sits on the way can change: they could sign tokens"));
 }
 
 function isLoopback(host: string): boolean {
