@@ -310,6 +310,7 @@ const LATER: Readonly<Record<string, string>> = {
   19: "which sizes of which Gemini model are not normalised: comes with its catalogue entries",
   20: "`prompt_eval_count` held against our own count: comes with the plugin for Ollama",
   21: "a canary a provider (one text alone and in a batch): comes with the first server that is known for it, Ollama",
+  22: "a call that one text makes fail as a whole (500, or 400 without a place): comes with the halving of such batches",
   25: "the count in Bedrock's header: comes with the plugin for Bedrock",
   28: "`shutdown_date` of a catalogue entry, told in log, header, list and metrics: there are no such dates yet",
   29: "`input_type` in each provider's own word: comes with the first provider that has another than its own",
