@@ -29,6 +29,7 @@ function call(inputs: readonly string[]): EmbedCall {
     inputs,
     dimensions: undefined,
     user: undefined,
+    task: undefined,
     fields: {},
     extraBody: {},
     longInput: "truncate",

@@ -68,11 +68,8 @@ const plugin: Plugin = (host) =>
     id: "fake",
     isBuiltIn: true,
     options: host.t.Object({}, { additionalProperties: false }),
-    fields: {
-      input_type: host.t.Union([host.t.Literal("query"), host.t.Literal("document")], {
-        expected: '"query" or "document"',
-      }),
-    },
+    tasks: { words: { query: "query", document: "document" } },
+    fields: { title: host.t.String({ maxLength: 100, expected: "a string of at most 100 characters" }) },
     isIndivisible: ({ extraBody }) => extraBody.late_chunking === true,
     open() {
       const attempts = new Map<string, number>();
@@ -111,14 +108,19 @@ function dimensionsOf(model: string): number {
 function embedExactly(call: EmbedCall): EmbedReply {
   const size = call.dimensions ?? dimensionsOf(call.model);
   return {
-    vectors: call.inputs.map((input, index) => ({ index, values: exactVector(textOf(input), size) })),
+    vectors: call.inputs.map((input, index) => ({ index, values: exactVector(textOf(input, call), size) })),
     model: call.model,
     tokens: call.inputs.reduce((sum, input) => sum + wordsOf(input), 0),
     tokensSource: "provider",
   };
 }
 
-const textOf = (input: Input) => (typeof input === "string" ? input : `ids ${input.join(" ")}`);
+/** A task and a title make another vector of the same text, as they do at vendors. */
+function textOf(input: Input, { task, fields }: EmbedCall): string {
+  const text = typeof input === "string" ? input : `ids ${input.join(" ")}`;
+  const before = [task, fields.title].filter((word) => word !== undefined);
+  return before.length === 0 ? text : `${before.join(": ")}: ${text}`;
+}
 
 /** One token a word, so that a test can say beforehand what is billed. */
 const wordsOf = (input: Input) =>

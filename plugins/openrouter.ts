@@ -34,6 +34,16 @@ const plugin: Plugin = (host) => {
       },
       { additionalProperties: false },
     ),
+    // "The type of input (e.g. search_query, search_document)": Cohere's words, handed on to whoever answers.
+    tasks: {
+      words: {
+        query: "search_query",
+        document: "search_document",
+        classification: "classification",
+        clustering: "clustering",
+      },
+      others: true,
+    },
     fields: {
       provider: t.Object(
         {},
@@ -58,7 +68,11 @@ const plugin: Plugin = (host) => {
           wire.embed({
             url,
             headers,
-            body: { ...bodyOf(call), encoding_format: "float" },
+            body: {
+              ...bodyOf(call),
+              encoding_format: "float",
+              ...(call.task === undefined ? {} : { input_type: call.task }),
+            },
             signal: call.signal,
             explain: (refusal) => explain(host, wire, refusal),
           }),

@@ -6,21 +6,42 @@ import { nearestName } from "./config/nearest";
 import { canMake, sizesInWords } from "./dimensions";
 import type { EmbedRequest, Route, Target } from "./domain";
 import { GatewayError } from "./errors";
+import { factsAsAsked, HINT_FIELDS, ignoredFields, refusedCut } from "./hints";
+import { refusedTask, TASK_FIELDS } from "./tasks";
 
 /**
- * @returns the route with those of its targets that can do what is asked: a target that would leave a field out is none
+ * @param hintsMustCount whether what no target has a use for (a task, a title) is refused, rather than left out and told
+ * @returns the route with those of its targets that can do what is asked: a target that would leave a field out is none, unless all would
  * @throws GatewayError invalid | unsupported_dimensions, naming the field, as the first target has it
  */
-export function admit(request: EmbedRequest, route: Route): Route {
-  const refusals = route.targets.map((target) => ({ target, error: refusal(request, route, target) }));
-  const [first, ...others] = refusals.filter(({ error }) => error === undefined).map(({ target }) => target);
-  if (first) return { ...route, targets: [first, ...others] };
-  throw refusals[0]?.error;
+export function admit(request: EmbedRequest, route: Route, hintsMustCount = false): Route {
+  const judged = route.targets.map((target) => ({
+    target: { ...target, facts: factsAsAsked(request, target, target.facts) },
+    ignored: ignoredFields(request, target).join(),
+    error: refusal(request, route, target, hintsMustCount),
+  }));
+  const able = judged.filter(({ error }) => error === undefined);
+  const best = able.find(({ ignored }) => ignored === "") ?? able[0];
+  if (!best) throw judged[0]?.error;
+  const facts = factsAsAsked(request, best.target, route.facts);
+  const alike = able.filter(
+    ({ target, ignored }) => ignored === best.ignored && target.facts.long_input === facts.long_input,
+  );
+  const others = alike.filter((one) => one !== best).map(({ target }) => target);
+  return { ...route, facts, targets: [best.target, ...others] };
 }
 
-function refusal(request: EmbedRequest, route: Route, target: Target): GatewayError | undefined {
+function refusal(
+  request: EmbedRequest,
+  route: Route,
+  target: Target,
+  hintsMustCount: boolean,
+): GatewayError | undefined {
   return (
     refusedField(request, target) ??
+    refusedTask(request, target) ??
+    refusedCut(request, target) ??
+    (hintsMustCount ? refusedHint(request, target) : undefined) ??
     refusedDimensions(request.dimensions, route, target) ??
     refusedDivision(request, target)
   );
@@ -32,7 +53,9 @@ function refusedField(request: EmbedRequest, { provider }: Target): GatewayError
     const check = provider.accepts(name);
     const field = name.slice(0, 100);
     if (!check) {
-      const near = nearestName(name, [...OPENAI_FIELDS, ...provider.fieldNames]);
+      if (HINT_FIELDS.includes(name)) continue;
+      const known = [...OPENAI_FIELDS, ...TASK_FIELDS, ...HINT_FIELDS, ...provider.fieldNames];
+      const near = nearestName(name, known);
       const hint = near === undefined ? "leave it out" : `did you mean '${near}'?`;
       const message = `Unrecognized field '${field}' for the model '${request.model}': ${hint}`;
       return new GatewayError("invalid", message, { field });
@@ -44,6 +67,13 @@ function refusedField(request: EmbedRequest, { provider }: Target): GatewayError
 }
 
 const OPENAI_FIELDS = ["model", "input", "encoding_format", "dimensions", "user", "metadata", "extra_body"];
+
+function refusedHint(request: EmbedRequest, target: Target): GatewayError | undefined {
+  const [field] = ignoredFields(request, target);
+  if (field === undefined) return undefined;
+  const message = `'${field}' has no effect on the model '${request.model}': leave it out.`;
+  return new GatewayError("invalid", message, { field });
+}
 
 function refusedDimensions(
   asked: number | undefined,

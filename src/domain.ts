@@ -3,7 +3,8 @@
  * A step of src/embed.ts takes some of these and gives the next; a new step usually needs a new word here first.
  */
 import type { LongInput, ModelFacts } from "./facts";
-import type { Input, Upstream } from "./plugin";
+import type { Input, TaskWords, Upstream } from "./plugin";
+import type { AskedTask } from "./tasks";
 
 /** Who asks. */
 export interface Caller {
@@ -24,6 +25,8 @@ export interface EmbedRequest {
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
   /** Merged into the body that goes upstream. */
   readonly extraBody: Readonly<Record<string, unknown>>;
+  /** What the embeddings are for, where the request says it. */
+  readonly task?: AskedTask;
   /** Fields that the dialect does not know; the route's plugin must have declared them. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
@@ -49,6 +52,8 @@ export interface ConfiguredUpstream {
   /** Names and checks of the request fields that its plugin declares. */
   readonly accepts: (field: string) => FieldCheck | undefined;
   readonly fieldNames: readonly string[];
+  /** Its plugin's words for tasks. */
+  readonly tasks?: TaskWords | undefined;
   /** Its models are part of the gateway. */
   readonly isBuiltIn: boolean;
   /** Whether a request's inputs are embedded in view of one another, so that they may be neither divided nor cached. */

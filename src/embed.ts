@@ -26,6 +26,7 @@ import { answerHeaders, resultOf } from "./result";
 import type { Routes } from "./route";
 import type { Settlements } from "./settlements";
 import type { Spaces } from "./spaces/spaces";
+import { withTask } from "./tasks";
 import { estimatedTokens } from "./tokens/count";
 import type { Tokens } from "./tokens/tokens";
 import type { WorkspaceRules, Workspaces } from "./workspaces";
@@ -86,7 +87,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     progress.policies = policies;
     const decoded = decodeRequest(await arrival.body(), policies);
     progress.request = decoded.request;
-    const said = decoded.request;
+    const said = withTask(decoded.request);
     refuseUnknownProvider(forced, routes);
     const found = routes.resolve(said.model);
     const request = policies.unknown_fields === "forward" ? forwardUnknown(said, found) : said;

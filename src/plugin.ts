@@ -5,8 +5,10 @@
  */
 import type { Static, TSchema, Type } from "@sinclair/typebox";
 import type { KnownFacts, LongInput } from "./facts";
+import type { Task } from "./tasks";
 
 export type { KnownFacts, LongInput } from "./facts";
+export type { Task } from "./tasks";
 
 /**
  * A plugin file's default export. It is called once, with the host, and returns the provider it makes.
@@ -24,7 +26,13 @@ export interface Provider<Options extends TSchema = TSchema> {
    * `plugin`, `timeout_ms`, `retries` and `concurrency` are the gateway's and never reach the plugin.
    */
   readonly options: Options;
-  /** Request fields beyond OpenAI's that this wire takes (`input_type`, …). A field that no plugin declares is refused with 400. */
+  /** This vendor's words for what an embedding is for. A request may say it in any vendor's word; `call.task` has this one's. */
+  readonly tasks?: TaskWords;
+  /**
+   * Request fields beyond OpenAI's that this wire takes (`provider`, …). A field that no plugin declares is refused with 400, but for two
+   * that every vendor means alike: `title` is left out, as the answer's headers tell, and `truncate` is done by the gateway (`long_input`).
+   * A plugin that declares `truncate` is sent texts of any length. The fields that say a task are not for here, but for `tasks`.
+   */
   readonly fields?: Readonly<Record<string, TSchema>>;
   /** true: the plugin counts tokens with the model's own tokenizer and applies `longInput`. false: the gateway counts before it sends. */
   readonly countsTokens?: boolean;
@@ -39,6 +47,13 @@ export interface Provider<Options extends TSchema = TSchema> {
   readonly concurrency?: number;
   /** Called once for each provider in the routing file. It must not wait for anything: connect and load on the first call. */
   open(options: Static<Options>): Upstream;
+}
+
+export interface TaskWords {
+  /** A task without a word here is left out of the call, and the answer's headers say so. */
+  readonly words: Readonly<Partial<Record<Task, string>>>;
+  /** true: a word that no task has is handed on as it is, for models that name tasks of their own. Left out: it is refused. */
+  readonly others?: boolean;
 }
 
 /** One configured provider. */
@@ -66,6 +81,8 @@ export interface EmbedCall {
   readonly dimensions: number | undefined;
   /** The caller's end user, as the OpenAI field means it. */
   readonly user: string | undefined;
+  /** What the embeddings are for, as this plugin's `tasks` word it; undefined where nothing was said, or nothing that it has a word for. */
+  readonly task: string | undefined;
   /** The request's values for the fields that this plugin declared, checked against their schemas. */
   readonly fields: Readonly<Record<string, unknown>>;
   /** The request's `extra_body`: merged into the body that goes to the vendor, under everything the plugin itself sets. */

@@ -4,6 +4,7 @@
  */
 import type { EmbedRequest, Result, Route, TokensSource } from "./domain";
 import { GatewayError } from "./errors";
+import { ignoredFields } from "./hints";
 import { decodedWith } from "./plan";
 import type { Recalled } from "./recall";
 
@@ -65,5 +66,7 @@ export function answerHeaders(
   const vocabulary = decodedWith(request, route.facts);
   if (vocabulary !== undefined) headers["x-embedgate-decoded"] = vocabulary;
   if (result.tokensSource === "estimated") headers["x-embedgate-usage"] = "estimated";
+  const ignored = ignoredFields(request, route.targets[0]);
+  if (ignored.length > 0) headers["x-embedgate-ignored"] = ignored.join(", ");
   return headers;
 }

@@ -223,7 +223,8 @@ const PAINS: Readonly<Record<string, Pain>> = {
   29: {
     what: "input_type does not reach the provider",
     tested: {
-      [DONE_TO_US]: ["pain 29: a task word that nobody would read is refused, not dropped"],
+      [DONE_TO_US]: ["pain 29: a task word that the provider has none for is told, not dropped in silence"],
+      "api/hints.test.ts": ["reaches the provider in its own word, whatever word and field it came by"],
       "api/cache.test.ts": ["for another input_type, or none"],
     },
   },
@@ -313,7 +314,6 @@ const LATER: Readonly<Record<string, string>> = {
   22: "a call that one text makes fail as a whole (500, or 400 without a place): comes with the halving of such batches",
   25: "the count in Bedrock's header: comes with the plugin for Bedrock",
   28: "`shutdown_date` of a catalogue entry, told in log, header, list and metrics: there are no such dates yet",
-  29: "`input_type` in each provider's own word: comes with the first provider that has another than its own",
   30: "two lanes to each provider: they are not wired yet",
   "runner-up: infinity#519": "packed bits beside `dimensions`: comes with other types of number than float32",
   "runner-up: litellm#31178": "pictures for vLLM: inputs are texts and token ids so far",

@@ -6,9 +6,10 @@ import type { EmbedRequest, Route } from "../domain";
 import { GatewayError } from "../errors";
 import type { ModelFacts } from "../facts";
 import type { Input } from "../plugin";
+import { sameness } from "../tasks";
 import type { CacheKey } from "./entry";
 
-const FORMAT = "embedgate cache key 1";
+const FORMAT = "embedgate cache key 2";
 
 /**
  * The facts of a model that decide how its vectors come about: whether it makes a size itself or the gateway cuts, who normalises, where
@@ -40,7 +41,9 @@ export interface KeyedBy {
   readonly dimensions: number | undefined;
   /** What is known of the model. */
   readonly facts: Pick<ModelFacts, DecidingFact>;
-  /** Task, title and whatever else the route's plugin declared. */
+  /** Undefined where the request says none. */
+  readonly task: string | undefined;
+  /** Title and whatever else the route's plugin declared. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly extraBody: Readonly<Record<string, unknown>>;
 }
@@ -50,7 +53,7 @@ export interface KeyedBy {
  * @param workspace whose request it is, or null when `cache.shared` is on
  */
 export function keyedBy(
-  request: Pick<EmbedRequest, "dimensions" | "fields" | "extraBody">,
+  request: Pick<EmbedRequest, "dimensions" | "task" | "fields" | "extraBody">,
   { id, space, facts }: Pick<Route, "id" | "space" | "facts">,
   workspace: string | null,
 ): KeyedBy {
@@ -60,6 +63,7 @@ export function keyedBy(
     space,
     dimensions: request.dimensions ?? facts.dimensions,
     facts,
+    task: request.task && sameness(request.task),
     fields: request.fields,
     extraBody: request.extraBody,
   };
@@ -95,10 +99,10 @@ function contentOf(input: Input): { kind: string; bytes: Uint8Array } {
 
 /** JSON escapes what would be ambiguous in a join, lone surrogates included; sorted, since the order of keys decides no vector. */
 function canonical(about: KeyedBy): string {
-  const { scope, model, space, dimensions, facts, fields, extraBody } = about;
+  const { scope, model, space, dimensions, facts, task, fields, extraBody } = about;
   // In a list, what is undefined keeps its place, as null.
   const deciding = DECIDING_FACTS.map((name) => facts[name]);
-  const all = [FORMAT, scope, model, space, dimensions, deciding, fields, extraBody];
+  const all = [FORMAT, scope, model, space, dimensions, deciding, task, fields, extraBody];
   try {
     return JSON.stringify(all, (_, value: unknown) => sorted(value));
   } catch (cause) {

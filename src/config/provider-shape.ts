@@ -5,6 +5,7 @@
 import { KindGuard, type TObject, type TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { Provider } from "../plugin";
+import { isTask, TASK_FIELDS, TASKS } from "../tasks";
 
 export type CheckedProvider =
   | { readonly ok: true; readonly provider: Provider }
@@ -41,6 +42,7 @@ export function checkProvider(value: unknown): CheckedProvider {
       }
     }
   }
+  reasons.push(...wrongTasks(member("tasks"), fields));
   const concurrency = member("concurrency");
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && Number(concurrency) >= 1)) {
     reasons.push("`concurrency` is no integer of 1 or more");
@@ -49,6 +51,22 @@ export function checkProvider(value: unknown): CheckedProvider {
   if (countsTokens !== undefined && typeof countsTokens !== "boolean")
     reasons.push("`countsTokens` is not true or false");
   return reasons.length === 0 && isProvider(value) ? { ok: true, provider: value } : { ok: false, reasons };
+}
+
+function wrongTasks(tasks: unknown, fields: unknown): string[] {
+  const field = TASK_FIELDS.find((name) => typeof fields === "object" && fields !== null && name in fields);
+  const reasons =
+    field === undefined ? [] : [`\`fields.${field}\` says a task; expected its words in \`tasks\``];
+  if (tasks === undefined) return reasons;
+  const words: unknown =
+    typeof tasks === "object" && tasks !== null ? Reflect.get(tasks, "words") : undefined;
+  if (typeof words !== "object" || words === null)
+    return [...reasons, "`tasks.words` is no object; expected this vendor's word for each task"];
+  for (const [task, word] of Object.entries(words)) {
+    if (!isTask(task)) reasons.push(`\`tasks.words.${task}\` is no task; there are ${TASKS.join(", ")}`);
+    else if (typeof word !== "string" || word === "") reasons.push(`\`tasks.words.${task}\` is no word`);
+  }
+  return reasons;
 }
 
 /** The members that matter were each looked at above; this only tells TypeScript so. */

@@ -6,7 +6,9 @@ import { prove } from "../assemble";
 import { dimensionsToAsk } from "../dimensions";
 import type { Answered, Part, Target } from "../domain";
 import { asGatewayError, GatewayError } from "../errors";
+import { fieldsFor } from "../hints";
 import type { EmbedCall, EmbedReply } from "../plugin";
+import { wordFor } from "../tasks";
 import { countOf } from "../tokens/count";
 import type { Needs, Work } from "./execute";
 
@@ -57,7 +59,8 @@ async function once(work: Work, target: Target, part: Part): Promise<EmbedReply>
     inputs: inputsOf(part),
     dimensions: dimensionsToAsk(plan.requestedDimensions, facts),
     user: request.user,
-    fields: request.fields,
+    task: wordFor(request, target),
+    fields: fieldsFor(request, target),
     extraBody: request.extraBody,
     longInput: plan.longInput,
     wireEncoding: facts.wire_encoding,

@@ -30,6 +30,7 @@ export function openProviders(config: GatewayConfig): OpenedProviders {
       upstream: provider.open(options),
       accepts: (field) => checks.get(field),
       fieldNames: [...checks.keys()],
+      tasks: provider.tasks,
       isBuiltIn: provider.isBuiltIn ?? false,
       isIndivisible: (request) => provider.isIndivisible?.(request) ?? false,
       countsTokens: provider.countsTokens ?? false,

@@ -341,7 +341,13 @@ const BAD: readonly Bad[] = [
   },
   {
     what: "a plugin's field with a wrong value",
-    body: { ...good, input_type: "passage" },
+    body: { ...good, title: 7 },
+    param: "title",
+    says: "a string",
+  },
+  {
+    what: "a task that nobody knows",
+    body: { ...good, input_type: "qeury" },
     param: "input_type",
     says: '"query"',
   },

@@ -8,6 +8,7 @@ import { cacheKeys, keyedBy } from "../../src/cache/key";
 import type { EmbedRequest } from "../../src/domain";
 import { completeFacts, type KnownFacts } from "../../src/facts";
 import type { Input } from "../../src/plugin";
+import { withTask } from "../../src/tasks";
 
 interface Asked {
   readonly request: EmbedRequest;
@@ -43,6 +44,8 @@ const asking = (change: Partial<EmbedRequest>): Asked => ({
   ...USUAL,
   request: { ...USUAL.request, ...change },
 });
+const forTask = (word: string, field = "input_type"): Asked =>
+  asking(withTask({ ...USUAL.request, fields: { [field]: word } }));
 const of = (facts: KnownFacts): Asked => ({
   ...USUAL,
   model: { ...USUAL.model, facts: { ...USUAL.model.facts, ...facts } },
@@ -66,17 +69,10 @@ const DECIDES: readonly (readonly [string, Asked, Asked?])[] = [
   ["two halves of different characters", text("\ud800"), text("\ud801")],
   ["another size", asking({ dimensions: 4 })],
   ["a size, and another one", asking({ dimensions: 4 }), asking({ dimensions: 5 })],
-  ["a task", asking({ fields: { input_type: "query" } })],
-  [
-    "another task",
-    asking({ fields: { input_type: "query" } }),
-    asking({ fields: { input_type: "document" } }),
-  ],
-  [
-    "the same word in another field",
-    asking({ fields: { task: "query" } }),
-    asking({ fields: { title: "query" } }),
-  ],
+  ["a task", forTask("query")],
+  ["another task", forTask("query"), forTask("document")],
+  ["a word of a model's own", forTask("query"), forTask("query-v2")],
+  ["the same word in another field", forTask("query"), asking({ fields: { title: "query" } })],
   ["a field that is null", asking({ fields: { title: null } })],
   ["a field that no object has of itself", asking({ fields: JSON.parse('{"__proto__": 1}') })],
   ["something merged into the body", asking({ extraBody: { truncate: "END" } })],
@@ -104,6 +100,7 @@ const DOES_NOT: readonly (readonly [string, Asked, Asked?])[] = [
   ["the encoding of the answer", asking({ encoding: "base64" })],
   ["the alias it was asked by", asking({ model: "docs" })],
   ["the end user", asking({ user: "somebody" })],
+  ["the vendor whose word a task is said in", forTask("query"), forTask("RETRIEVAL_QUERY", "task_type")],
   ["metadata", asking({ metadata: { batch: 7 } })],
   ["the model's own size, named or not", asking({ dimensions: 8 })],
   [

@@ -81,6 +81,7 @@ describe("OpenRouter's SDK as the oracle", () => {
     ["texts", { inputs: ["one", "two"] }, { input: ["one", "two"] }],
     ["a size", { inputs: ["one"], dimensions: 64 }, { input: ["one"], dimensions: 64 }],
     ["a user", { inputs: ["one"], user: "end-7" }, { input: ["one"], user: "end-7" }],
+    ["a task", { inputs: ["one"], task: "search_query" }, { input: ["one"], inputType: "search_query" }],
     [
       "a choice of providers",
       { inputs: ["one"], fields: { provider: { order, allow_fallbacks: false } } },

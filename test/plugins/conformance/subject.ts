@@ -70,6 +70,7 @@ export function callFor(
     inputs,
     dimensions: undefined,
     user: undefined,
+    task: undefined,
     fields: {},
     extraBody: {},
     longInput: "reject",

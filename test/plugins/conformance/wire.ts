@@ -38,6 +38,17 @@ export function sendsRight(subject: Subject): void {
     });
   });
 
+  test("each word that it has for a task is sent, and taken", async () => {
+    const { provider, upstream, network } = openSubject(subject);
+    await upstream.embed(callFor(subject, ["a text"]));
+    for (const word of Object.values(provider.tasks?.words ?? {})) {
+      const { vectors } = await upstream.embed(callFor(subject, ["a text"], { task: word }));
+      expect(vectors).toHaveLength(1);
+      expect(network.requests.at(-1)?.body).not.toBe(network.requests[0]?.body ?? "");
+      expect(network.requests.at(-1)?.body).toContain(word);
+    }
+  });
+
   for (const [options, url] of subject.addresses ?? []) {
     test(`with ${JSON.stringify(options)} it asks ${url}`, async () => {
       const { upstream, network } = openSubject(subject, options);

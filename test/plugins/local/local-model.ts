@@ -23,6 +23,7 @@ export function call(inputs: readonly Input[], changes: Partial<EmbedCall> = {})
     inputs,
     dimensions: undefined,
     user: undefined,
+    task: undefined,
     fields: {},
     extraBody: {},
     longInput: "reject",
