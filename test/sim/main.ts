@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { catchAll } from "./breakages";
 import { simulate, type Verdict } from "./run";
+import { runShifts, SEEDS_EACH } from "./shifts";
 
 const OPTIONS = {
   /** How many seeds to run. */
@@ -31,7 +32,9 @@ const from = Number(values.seed ?? values.from);
 const count = values.seed === undefined ? Number(values.seeds) : 1;
 if (!Number.isSafeInteger(from) || !Number.isSafeInteger(count) || count < 1)
   throw new Error("--seeds, --from and --seed are whole numbers");
-const isGood = values.breakages ? await tellBreakages() : await tellSeeds();
+const isGood = values.breakages
+  ? await tellBreakages()
+  : await (count > SEEDS_EACH ? tellShifts() : tellSeeds());
 process.exitCode = isGood ? 0 : 1;
 
 /** What is whole must be green first: else red says nothing. */
@@ -43,6 +46,12 @@ async function tellBreakages(): Promise<boolean> {
   const missed = all.filter(({ seed }) => seed === undefined);
   console.log(`${all.length - missed.length} of ${all.length} breakages caught`);
   return missed.length === 0;
+}
+
+async function tellShifts(): Promise<boolean> {
+  const failed = await runShifts(from, count, values.verbose ? ["--verbose"] : []);
+  console.log(`${count} seeds, ${failed.length} failed${failed.length > 0 ? `: ${failed.join(" ")}` : ""}`);
+  return failed.length === 0;
 }
 
 async function tellSeeds(): Promise<boolean> {
