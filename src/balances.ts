@@ -31,6 +31,8 @@ export interface Terms {
 
 export interface Charge {
   readonly microCredits: bigint;
+  /** What of it was taken from a balance: nothing without a limit. */
+  readonly taken: bigint;
   /** What the hold did not cover: recorded, and never taken. */
   readonly short: bigint;
   /** The balance afterwards; null without a limit. */
@@ -155,14 +157,17 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
     charge(workspace, requestId, due, at) {
       const own = heldBy.get(requestId) ?? NOTHING;
       const { micro_credits: credits } = accountOf(workspace);
-      const limited = credits !== null && due.microCredits > own.micro_credits_held;
-      const taken = limited ? own.micro_credits_held : due.microCredits;
+      let taken = due.microCredits;
+      // Less than is held may be left where a workspace without a limit was given one meanwhile.
+      const rooms = credits === null ? [] : [own.micro_credits_held, credits];
+      for (const room of rooms) if (taken > room) taken = room;
       if (own.micro_credits_held !== 0n || own.pico_usd_held !== 0n)
         changeHold.run(workspace, -own.micro_credits_held, -own.pico_usd_held);
       if (taken > 0n) take.run(workspace, taken);
       if (due.picoUsd > 0n) spend.run(workspace, dayOf(at), due.picoUsd);
       return {
         microCredits: taken,
+        taken: credits === null ? 0n : taken,
         short: due.microCredits - taken,
         remaining: credits === null ? null : credits - taken,
       };

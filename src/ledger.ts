@@ -1,10 +1,11 @@
 /**
- * One row a request: begun before its first call to a provider, settled before its answer leaves. And reading it back, summed.
+ * One row a request: begun before its first call to a provider, settled before its answer leaves. src/usage.ts reads it back.
  * What a row says of money is exact: whole tokens times whole pico-USD.
  */
 import { type Charge, type Estimate, openBalances, type Terms } from "./balances";
 import type { Store } from "./db/open";
 import type { TokensSource } from "./domain";
+import { sumUsage, type UsageFilter, type UsageGroup, type UsageLine } from "./usage";
 
 export interface LedgerRow {
   readonly request_id: string;
@@ -49,25 +50,6 @@ export const OWN_WORKSPACE = "embedgate";
 export const UNDER_WAY = 0;
 export const INTERRUPTED = "interrupted";
 
-export const USAGE_GROUPS = ["model", "workspace", "key", "day"] as const;
-export type UsageGroup = (typeof USAGE_GROUPS)[number];
-
-/** One line of usage. Sums are bigints, since a busy gateway outgrows a double's 2⁵³. */
-export interface UsageLine {
-  readonly group: string;
-  readonly requests: bigint;
-  readonly failed: bigint;
-  readonly inputs: bigint;
-  readonly cache_hits: bigint;
-  readonly tokens: bigint;
-  readonly tokens_upstream: bigint;
-  readonly tokens_billed: bigint;
-  /** Requests whose count was estimated, as nobody reported one. */
-  readonly estimated: bigint;
-  readonly cost_pico_usd: bigint;
-  readonly micro_credits: bigint;
-}
-
 export interface Ledger {
   /**
    * Commits that calls to providers are about to be made, so that a crash cannot lose them, and what they may cost is held.
@@ -91,7 +73,8 @@ export interface Ledger {
    * @returns how many there were
    */
   settleInterrupted(): Promise<number>;
-  usage(since: number, by: UsageGroup): readonly UsageLine[];
+  /** @param by one or several: a line for each that goes together */
+  usage(since: number, by: UsageGroup | readonly UsageGroup[], filter?: UsageFilter): readonly UsageLine[];
 }
 
 const COLUMNS = [
@@ -116,22 +99,16 @@ const COLUMNS = [
   "metadata",
 ] as const satisfies readonly (keyof LedgerRow)[];
 
-/** Days are UTC, so that a month's sum is the same wherever it is asked for. */
-const GROUP_EXPRESSIONS: Record<UsageGroup, string> = {
-  model: "model",
-  workspace: "workspace",
-  key: "coalesce(key_id, '')",
-  day: "strftime('%Y-%m-%d', started_at / 1000, 'unixepoch')",
-};
-
-/** Rows of clients' requests; the gateway's own calls count by their tokens only. */
-const ASKED = `(workspace <> '${OWN_WORKSPACE}')`;
-
 /** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
 const OWED_ROWS_MAX = 50_000;
 
 /** Columns that `begin` and `settle` fill in themselves. */
-const OWN_COLUMNS = ["micro_credits_held", "pico_usd_held", "micro_credits_short"] as const;
+const OWN_COLUMNS = [
+  "micro_credits_held",
+  "pico_usd_held",
+  "micro_credits_taken",
+  "micro_credits_short",
+] as const;
 
 export function openLedger(store: Store): Ledger {
   const columns = [...COLUMNS, ...OWN_COLUMNS];
@@ -152,6 +129,7 @@ export function openLedger(store: Store): Ledger {
       micro_credits: charge.microCredits,
       micro_credits_held: 0n,
       pico_usd_held: 0n,
+      micro_credits_taken: charge.taken,
       micro_credits_short: charge.short,
     });
     return charge;
@@ -177,6 +155,7 @@ export function openLedger(store: Store): Ledger {
           ...row,
           micro_credits_held: held.microCredits,
           pico_usd_held: held.picoUsd,
+          micro_credits_taken: 0n,
           micro_credits_short: 0n,
         });
         return true;
@@ -195,15 +174,12 @@ export function openLedger(store: Store): Ledger {
         balances.releaseUnderWay();
         return Number(interrupt.run().changes);
       }),
-    usage(since, by) {
-      const lines = store.database.query<UsageLine, { since: number }>(
-        `SELECT ${GROUP_EXPRESSIONS[by]} AS "group", sum(${ASKED}) AS requests, sum(${ASKED} AND status <> 200) AS failed,
-           sum(iif(${ASKED}, inputs, 0)) AS inputs, sum(cache_hits) AS cache_hits, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
-           sum(tokens_billed) AS tokens_billed, coalesce(sum(${ASKED} AND tokens_source = 'estimated'), 0) AS estimated,
-           sum(cost_pico_usd) AS cost_pico_usd, sum(micro_credits) AS micro_credits
-         FROM ledger WHERE started_at >= $since GROUP BY 1 ORDER BY 1`,
-      );
-      return store.read(() => lines.all({ since }));
-    },
+    usage: (since, by, filter) =>
+      sumUsage(store, {
+        since,
+        by: typeof by === "string" ? [by] : by,
+        filter,
+        ownWorkspace: OWN_WORKSPACE,
+      }),
   };
 }

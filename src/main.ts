@@ -13,7 +13,7 @@ import { forgetSpace, listSpaces } from "./commands/spaces";
 import { showUsage } from "./commands/usage";
 import { GatewayError } from "./errors";
 import { DEFAULT_WORKSPACE } from "./keys";
-import { USAGE_GROUPS } from "./ledger";
+import { USAGE_GROUPS } from "./usage";
 
 const config = () =>
   new Option("--config <file>", "the routing file (default: ./gateway.yaml, else the built-in one)");

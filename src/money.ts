@@ -20,6 +20,32 @@ export function fractionOf(value: number): Fraction {
     : { numerator: scaled, denominator: 10n ** BigInt(-shift) };
 }
 
+/** A decimal number as people write it, such as 12.5 or -0.000001; undefined where the text is none. Nothing is rounded. */
+export function parseDecimal(text: string): Fraction | undefined {
+  const [, sign = "", whole = "", fraction = ""] = /^([+-]?)(\d{1,15})(?:\.(\d{1,15}))?$/.exec(text) ?? [];
+  if (whole === "") return undefined;
+  const digits = BigInt(whole + fraction);
+  return { numerator: sign === "-" ? -digits : digits, denominator: 10n ** BigInt(fraction.length) };
+}
+
+/** Whether two numbers are the same, however they are written. */
+export function isEqual(a: Fraction, b: Fraction): boolean {
+  return a.numerator * b.denominator === b.numerator * a.denominator;
+}
+
+/** A whole number of small units as a number of large ones, every digit that counts and no more: 1,250,000 with 6 places is 1.25. */
+export function decimal(units: bigint, places: number): string {
+  const digits = (units < 0n ? -units : units).toString().padStart(places + 1, "0");
+  const fraction = digits.slice(-places).replace(/0+$/, "");
+  return `${units < 0n ? "-" : ""}${digits.slice(0, -places)}${fraction === "" ? "" : `.${fraction}`}`;
+}
+
+/** Micro-credits as credits. */
+export const creditsOf = (microCredits: bigint) => decimal(microCredits, 6);
+
+/** Pico-USD as USD: 20,000 → 0.00000002. */
+export const usdOf = (picoUsd: bigint) => decimal(picoUsd, 12);
+
 export function times(a: Fraction, b: Fraction): Fraction {
   return { numerator: a.numerator * b.numerator, denominator: a.denominator * b.denominator };
 }

@@ -1,26 +1,16 @@
 /**
  * Workspaces as state in the database: whom usage, keys and credits belong to, and what each may do. What one does not say itself is
  * as the routing file's `workspace_defaults` has it now. The command line and the admin API call these same functions.
- * A new setting is a column (src/db/migrations.ts), a member of `Settings` and a line in `COLUMN_OF`.
+ * What a workspace may say for itself is in src/workspace-settings.ts.
  */
-import { Value } from "@sinclair/typebox/value";
 import { type Caps, openBalances, type Terms } from "./balances";
-import { DialectName, type WorkspaceSection } from "./config/schema";
+import type { WorkspaceSection } from "./config/schema";
 import type { Store } from "./db/open";
 import { GatewayError } from "./errors";
 import { checkName } from "./keys";
-import { microCredits, picoUsd } from "./money";
+import { creditsOf, microCredits, picoUsd } from "./money";
 import type { Outside } from "./outside";
-
-/** A workspace's own; null is as the defaults have it. */
-export interface Settings {
-  readonly models: readonly string[] | null;
-  readonly requests_per_minute: number | null;
-  readonly tokens_per_minute: number | null;
-  readonly cap_usd_per_day: number | null;
-  readonly cap_usd_per_month: number | null;
-  readonly dialect: NonNullable<WorkspaceSection["dialect"]> | null;
-}
+import { columnsOf, NO_SETTINGS, type SettingColumns, type Settings, settingsOf } from "./workspace-settings";
 
 export interface Workspace {
   readonly name: string;
@@ -39,6 +29,8 @@ export interface WorkspaceRules {
   readonly requestsPerMinute: number | undefined;
   readonly tokensPerMinute: number | undefined;
   readonly dialect: Settings["dialect"];
+  /** The workspace's own. */
+  readonly policies: Settings["policies"];
   readonly terms: Terms;
 }
 
@@ -63,27 +55,27 @@ export interface Workspaces {
   /** @throws GatewayError invalid for an unknown one */
   show(name: string): Workspace;
   /**
-   * Adds micro-credits; a negative amount takes them back, down to zero. A workspace without a limit has one from then on.
-   * @throws GatewayError invalid where more would be taken than there is
+   * Adds micro-credits; a negative amount takes them back, as far as they are neither spent nor held.
+   * @throws GatewayError invalid where more would be taken than is free, or the workspace has no limit
    */
   grant(name: string, amount: bigint, note: string): Promise<Workspace>;
-  /** Null: no limit from now on. */
-  setUnlimited(name: string): Promise<Workspace>;
+  /**
+   * Makes the balance what is said, as a grant of the difference; null: no limit from now on.
+   * @throws GatewayError invalid where less would be left than requests under way hold
+   */
+  setCredits(name: string, balance: bigint | null, note: string): Promise<Workspace>;
   grants(name: string): readonly Grant[];
 }
 
-interface Row {
+interface Row extends SettingColumns {
   readonly name: string;
   readonly created_at: bigint;
   readonly micro_credits: bigint | null;
   readonly micro_credits_held: bigint;
-  readonly models: string | null;
-  readonly requests_per_minute: bigint | null;
-  readonly tokens_per_minute: bigint | null;
-  readonly cap_usd_per_day: number | null;
-  readonly cap_usd_per_month: number | null;
-  readonly dialect: string | null;
 }
+
+/** A million million credits: far from what a column holds, so that sums do not overflow it. */
+const MICRO_CREDITS_MAX = 10n ** 18n;
 
 /** @param defaults as they are now: a reload may change them */
 export function openWorkspaces(
@@ -95,7 +87,7 @@ export function openWorkspaces(
   const select = database.query<Row, [string]>("SELECT * FROM workspaces WHERE name = ?1");
   const selectAll = database.query<Row, []>("SELECT * FROM workspaces ORDER BY name");
   const { ensure } = openBalances(store);
-  const setCredits = database.query<unknown, [string, bigint | null]>(
+  const putCredits = database.query<unknown, [string, bigint | null]>(
     "UPDATE workspaces SET micro_credits = ?2 WHERE name = ?1",
   );
   const insertGrant = database.query<unknown, [string, number, bigint, bigint, string]>(
@@ -105,17 +97,33 @@ export function openWorkspaces(
     "SELECT workspace, granted_at, micro_credits, balance, note FROM credit_grants WHERE workspace = ?1 ORDER BY id",
   );
 
-  function put(name: string, settings: Partial<Settings>): void {
-    for (const [key, value] of Object.entries(settings)) {
-      if (value === undefined || !isSetting(key)) continue;
-      const stored = Array.isArray(value) ? JSON.stringify(value) : value;
-      if (typeof stored === "object" && stored !== null) continue;
+  function put(name: string, columns: ReturnType<typeof columnsOf>): void {
+    for (const [column, value] of columns)
       database
         .query<unknown, [string, string | number | null]>(
-          `UPDATE workspaces SET ${COLUMN_OF[key]} = ?2 WHERE name = ?1`,
+          `UPDATE workspaces SET ${column} = ?2 WHERE name = ?1`,
         )
-        .run(name, stored);
+        .run(name, value);
+  }
+
+  /** In a transaction of the caller's. */
+  function change(
+    { name, micro_credits_held: held }: Row,
+    amount: bigint,
+    balance: bigint | null,
+    note: string,
+  ): void {
+    if (balance !== null && balance > MICRO_CREDITS_MAX)
+      throw new GatewayError("invalid", `A balance is at most ${creditsOf(MICRO_CREDITS_MAX)} credits.`);
+    if (balance !== null && amount < 0n && balance < held) {
+      const hold = held === 0n ? "" : `, of which requests under way hold ${creditsOf(held)}`;
+      throw new GatewayError(
+        "invalid",
+        `The workspace "${name}" has ${creditsOf(balance - amount)} credits${hold}: ${creditsOf(-amount)} cannot be taken back.`,
+      );
     }
+    putCredits.run(name, balance);
+    insertGrant.run(name, now(), amount, balance ?? 0n, note);
   }
 
   function existing(name: string): Row {
@@ -134,6 +142,7 @@ export function openWorkspaces(
     },
     async create(name, settings, credits) {
       checkName("workspace", name);
+      const columns = columnsOf(settings);
       await write(() => {
         const starting = credits === undefined ? startingMicroCredits(defaults()) : credits;
         if (!ensure(name, starting, now()))
@@ -141,7 +150,7 @@ export function openWorkspaces(
             "invalid",
             `There is a workspace "${name}" already: 'embedgate workspaces set' changes it.`,
           );
-        put(name, settings);
+        put(name, columns);
       });
       return asWorkspace(existing(name));
     },
@@ -152,28 +161,33 @@ export function openWorkspaces(
     },
     async set(name, settings) {
       existing(name);
-      await write(() => put(name, settings));
+      const columns = columnsOf(settings);
+      await write(() => put(name, columns));
       return asWorkspace(existing(name));
     },
     list: () => read(() => selectAll.all()).map(asWorkspace),
     show: (name) => asWorkspace(existing(name)),
     async grant(name, amount, note) {
-      existing(name);
+      checkNote(note);
       await write(() => {
-        const balance = (select.get(name)?.micro_credits ?? 0n) + amount;
-        if (balance < 0n)
+        const row = existing(name);
+        if (row.micro_credits === null)
           throw new GatewayError(
             "invalid",
-            `The workspace "${name}" has ${balance - amount} micro-credits, so ${-amount} cannot be taken back.`,
+            `The workspace "${name}" has no limit, so there is nothing to add to: set its credits to give it one.`,
           );
-        setCredits.run(name, balance);
-        insertGrant.run(name, now(), amount, balance, note);
+        change(row, amount, row.micro_credits + amount, note);
       });
       return asWorkspace(existing(name));
     },
-    async setUnlimited(name) {
-      existing(name);
-      await write(() => setCredits.run(name, null));
+    async setCredits(name, balance, note) {
+      checkNote(note);
+      await write(() => {
+        const row = existing(name);
+        // From no limit to none there is nothing to write down.
+        if (row.micro_credits === balance) return;
+        change(row, (balance ?? 0n) - (row.micro_credits ?? 0n), balance, note);
+      });
       return asWorkspace(existing(name));
     },
     grants(name) {
@@ -185,36 +199,12 @@ export function openWorkspaces(
   };
 }
 
-const NO_SETTINGS: Settings = {
-  models: null,
-  requests_per_minute: null,
-  tokens_per_minute: null,
-  cap_usd_per_day: null,
-  cap_usd_per_month: null,
-  dialect: null,
-};
-
-const COLUMN_OF: Readonly<Record<keyof Settings, string>> = {
-  models: "models",
-  requests_per_minute: "requests_per_minute",
-  tokens_per_minute: "tokens_per_minute",
-  cap_usd_per_day: "cap_usd_per_day",
-  cap_usd_per_month: "cap_usd_per_month",
-  dialect: "dialect",
-};
-
-const isSetting = (key: string): key is keyof Settings => key in COLUMN_OF;
-
-function settingsOf(row: Row): Settings {
-  const models: unknown = row.models === null ? null : JSON.parse(row.models);
-  return {
-    models: Array.isArray(models) ? models.map(String) : null,
-    requests_per_minute: row.requests_per_minute === null ? null : Number(row.requests_per_minute),
-    tokens_per_minute: row.tokens_per_minute === null ? null : Number(row.tokens_per_minute),
-    cap_usd_per_day: row.cap_usd_per_day,
-    cap_usd_per_month: row.cap_usd_per_month,
-    dialect: Value.Check(DialectName, row.dialect) ? row.dialect : null,
-  };
+/** @throws GatewayError */
+function checkNote(note: string): void {
+  if (/^[^\p{C}]{0,500}$/u.test(note)) return;
+  throw new GatewayError("invalid", "The note must have at most 500 printable characters.", {
+    field: "note",
+  });
 }
 
 function asWorkspace(row: Row): Workspace {
@@ -241,6 +231,7 @@ function rulesOf(name: string, own: Settings, defaults: WorkspaceSection): Works
     requestsPerMinute: own.requests_per_minute ?? defaults.requests_per_minute,
     tokensPerMinute: own.tokens_per_minute ?? defaults.tokens_per_minute,
     dialect: own.dialect ?? defaults.dialect ?? null,
+    policies: own.policies,
     terms: { startingMicroCredits: startingMicroCredits(defaults), caps },
   };
 }

@@ -64,6 +64,7 @@ describe("a row", () => {
         cost_pico_usd: 650_000,
         micro_credits: 1,
         micro_credits_held: 0,
+        micro_credits_taken: 0,
         micro_credits_short: 0,
         pico_usd_held: 0,
         user: "u-1",
@@ -275,7 +276,7 @@ describe("the database", () => {
       (await openStore(path, realOutside)).close();
       const again = await openStore(path, realOutside);
       expect(again.database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
-      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 3n });
+      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 4n });
       again.close();
     }));
 

@@ -1,8 +1,9 @@
 /**
  * `embedgate usage`: the ledger, summed. Costs are printed exactly, since they are whole pico-USD in the ledger.
  */
-import { openLedger, type UsageGroup, type UsageLine } from "../ledger";
+import { openLedger } from "../ledger";
 import { realOutside } from "../outside";
+import type { UsageGroup, UsageLine } from "../usage";
 import { withStore } from "./configured";
 import { table } from "./table";
 

@@ -108,4 +108,10 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE ledger ADD COLUMN micro_credits_short INTEGER NOT NULL DEFAULT 0 CHECK (micro_credits_short >= 0);
   CREATE INDEX ledger_by_workspace ON ledger (workspace, started_at);
   `,
+  `
+  -- What of micro_credits was taken from a balance: nothing where the workspace had no limit then.
+  ALTER TABLE ledger ADD COLUMN micro_credits_taken INTEGER NOT NULL DEFAULT 0 CHECK (micro_credits_taken >= 0);
+  UPDATE ledger SET micro_credits_taken = micro_credits
+    WHERE workspace IN (SELECT name FROM workspaces WHERE micro_credits IS NOT NULL);
+  `,
 ];
