@@ -14,7 +14,7 @@ import { refusedTask, TASK_FIELDS } from "./tasks";
  * @returns the route with those of its targets that can do what is asked: a target that would leave a field out is none, unless all would
  * @throws GatewayError invalid | unsupported_dimensions, naming the field, as the first target has it
  */
-export function admit(request: EmbedRequest, route: Route, hintsMustCount = false): Route {
+export function admit(request: EmbedRequest, route: Route, hintsMustCount: boolean): Route {
   const judged = route.targets.map((target) => ({
     target: { ...target, facts: factsAsAsked(request, target, target.facts) },
     ignored: ignoredFields(request, target).join(),

@@ -95,7 +95,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     permit(rules, [request.model, found.id]);
     const bound = boundTo(forced, found);
     progress.route = bound;
-    const route = admit(request, bound);
+    const route = admit(request, bound, policies.unused_hints === "reject");
     const count = rateLimits.take(rules, estimatedTokens(request.inputs));
     refuseOtherSpace(arrival.pinnedSpace, route.space, request.dimensions ?? route.facts.dimensions);
     await spaces.ready(found, run.signal);

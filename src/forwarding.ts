@@ -3,12 +3,15 @@
  * `extra_body`, under whose rules they were let in (src/dialects/openai.ts).
  */
 import type { EmbedRequest, Route } from "./domain";
+import { HINT_FIELDS } from "./hints";
 
 export function forwardUnknown(request: EmbedRequest, { targets }: Route): EmbedRequest {
   const fields: [string, unknown][] = [];
   const undeclared: [string, unknown][] = [];
   for (const [name, value] of Object.entries(request.fields)) {
-    const declared = targets.some(({ provider }) => provider.accepts(name) !== undefined);
+    // What vendors mean alike is understood here, and would be no vendor's raw field.
+    const declared =
+      HINT_FIELDS.includes(name) || targets.some(({ provider }) => provider.accepts(name) !== undefined);
     (declared ? fields : undeclared).push([name, value]);
   }
   if (undeclared.length === 0) return request;

@@ -109,6 +109,15 @@ const RULES: readonly Rule[] = [
     except: ["src/config/catalogue.ts"],
   },
   {
+    name: "src/ asks for a dialect's policies, never for its name",
+    files: product.filter(({ path }) => path.startsWith("src/")),
+    pattern: /opentoken|tokenfactory|quantized|(===|!==|case) "openai"/,
+    instead: "a policy of src/dialects/policies.ts",
+    in: "bare",
+    // The records themselves, and the names that the routing file may say.
+    except: ["src/dialects/records.ts", "src/config/schema.ts"],
+  },
+  {
     name: "a bundled plugin imports types of the contract, and nothing else of src/",
     files: sources("plugins/**/*.ts").filter(({ path }) => path !== "plugins/index.ts"),
     pattern: /import (?!type)[^;]*from "(\.\.\/)+src\/|from "(\.\.\/)+src\/(?!plugin")/,

@@ -30,7 +30,7 @@ const status = <First extends number, Second extends number>(
 const code = (description: string) => Type.String({ minLength: 1, maxLength: 100, description });
 
 const nullable = <Schema extends TSchema>(schema: Schema, description: string) =>
-  Type.Union([schema, Type.Null()], { description });
+  Type.Union([schema, Type.Null({ description: "null" })], { description });
 
 export const Policies = Type.Object(
   {
@@ -44,13 +44,17 @@ export const Policies = Type.Object(
     metadata: fieldUse("metadata", "it is not recorded"),
     extra_body: fieldUse("extra_body", "nothing of it is sent on"),
     stream: fieldUse("stream", "the answer comes in one piece, whatever it says"),
+    unused_hints: oneOf(
+      ["tell", "reject"],
+      "A task or a title that no provider of the model has a use for. tell: left out, as x-embedgate-ignored tells. reject: refused.",
+    ),
     token_arrays: choice("Token ids as `input`."),
     base64: choice("`encoding_format: base64`."),
     empty_input: choice("An empty string as an input. accept: it goes to the provider, at no cost."),
     // What errors are called.
     invalid_status: status(400, 422, "Status of a request that is wrong in itself."),
     invalid_code: nullable(
-      code("The word."),
+      code("A word."),
       "`code` of a request whose body is wrong, where no other code says more.",
     ),
     unknown_model_status: status(404, 400, "Status of a model id that is not registered."),
@@ -75,7 +79,7 @@ export const Policies = Type.Object(
     ),
     // Headers.
     provider_header: nullable(
-      Type.String({ pattern: "^[A-Za-z0-9-]{1,64}$", description: "The header's name." }),
+      Type.String({ pattern: "^[A-Za-z0-9-]{1,64}$", description: "1 to 64 letters, digits and dashes" }),
       "A header that forces a provider, beside X-Embedgate-Provider, which always does.",
     ),
   },
