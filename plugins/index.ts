@@ -3,8 +3,9 @@
  */
 import type { Plugin } from "../src/plugin";
 import fake from "./fake";
+import gemini from "./gemini";
 import local from "./local/index";
 import openai from "./openai";
 import openrouter from "./openrouter";
 
-export const PLUGINS: Readonly<Record<string, Plugin>> = { local, openai, openrouter, fake };
+export const PLUGINS: Readonly<Record<string, Plugin>> = { local, openai, openrouter, gemini, fake };

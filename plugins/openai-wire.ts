@@ -73,20 +73,6 @@ export function bodyOf(call: EmbedCall): Record<string, unknown> {
   };
 }
 
-/**
- * The headers of every call: a routing file's further ones in lower case, so that none of them stands beside one of ours, but under it.
- * @param own in lower case; what is undefined is left out
- */
-export function headersOf(
-  further: Readonly<Record<string, string>> | undefined,
-  own: Readonly<Record<string, string | undefined>>,
-): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(further ?? {})) headers[name.toLowerCase()] = value;
-  for (const [name, value] of Object.entries(own)) if (value !== undefined) headers[name] = value;
-  return headers;
-}
-
 /** The few refusals that the status alone does not tell apart. */
 function meaningOf(status: number, message: string, code: unknown): Pick<Explanation, "kind" | "input"> {
   // "Requested 453357 tokens, max 300000 tokens per request" (OpenDataBox/CrackSQL#27)

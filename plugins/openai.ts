@@ -3,7 +3,8 @@
  * Source: openai/openai-openapi (CreateEmbeddingRequest); how the wire is written and read is in openai-wire.ts.
  */
 import type { Plugin } from "../src/plugin";
-import { bodyOf, headersOf, openaiWire } from "./openai-wire";
+import { headersOf } from "./headers";
+import { bodyOf, openaiWire } from "./openai-wire";
 
 const plugin: Plugin = (host) => {
   const { t } = host;

@@ -4,7 +4,8 @@
  * of it, since it is often answered with floats or with no vectors at all (plastic-labs/honcho#932).
  */
 import type { Explanation, Host, Plugin, Posted } from "../src/plugin";
-import { bodyOf, headersOf, openaiWire, type Wire } from "./openai-wire";
+import { headersOf } from "./headers";
+import { bodyOf, openaiWire, type Wire } from "./openai-wire";
 
 const plugin: Plugin = (host) => {
   const { t } = host;

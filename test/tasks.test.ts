@@ -3,6 +3,8 @@
  * A further vendor's words are a row of SAID; its source stands beside it.
  */
 import { describe, expect, test } from "bun:test";
+import { Type } from "@sinclair/typebox";
+import { checkProvider } from "../src/config/provider-shape";
 import type { Target } from "../src/domain";
 import type { TaskWords } from "../src/plugin";
 import { sameness, TASK_FIELDS, TASKS, type Task, withTask, wordFor } from "../src/tasks";
@@ -111,5 +113,24 @@ describe("the word that a target is sent", () => {
     ["is none for a word that nobody has", targetOf({ words }), "own.word", undefined],
   ])("%s", (_, target, said, sent) => {
     expect(wordFor(asked({ input_type: said }), target)).toBe(sent);
+  });
+});
+
+describe("a plugin's words are refused by name where", () => {
+  const provider = { id: "own", options: Type.Object({}), open: () => ({}) };
+  test.each<[string, object, string]>([
+    ["a task is none of ours", { tasks: { words: { search: "s" } } }, "`tasks.words.search` is no task"],
+    ["a word is no text", { tasks: { words: { query: 5 } } }, "`tasks.words.query` is no word"],
+    ["there are none", { tasks: {} }, "`tasks.words` is no object"],
+    ["a field says a task", { fields: { input_type: Type.String() } }, "`fields.input_type` says a task"],
+  ])("%s", (_, changed, reason) => {
+    expect(checkProvider({ ...provider, ...changed })).toEqual({
+      ok: false,
+      reasons: [expect.stringContaining(reason)],
+    });
+  });
+
+  test("nothing is wrong with them: not here", () => {
+    expect(checkProvider({ ...provider, tasks: { words: { query: "q" }, others: true } }).ok).toBe(true);
   });
 });

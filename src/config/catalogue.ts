@@ -9,6 +9,8 @@ export interface CatalogueEntry {
   readonly plugin: string;
   /** The model's name at the vendor. */
   readonly model: string;
+  /** Other ways of writing that name, which the plugin understands. */
+  readonly written_as?: readonly string[];
   /** The entry whose very model this is, reached through another vendor: its vectors lie in the same space. */
   readonly same_as?: string;
   readonly facts: KnownFacts & { readonly reply_names: string[] };
@@ -104,19 +106,94 @@ const OPENROUTER_MODELS = OPENAI_MODELS.map(
   }),
 );
 
-export const CATALOGUE: readonly CatalogueEntry[] = [...LOCAL_MODELS, ...OPENAI_MODELS, ...OPENROUTER_MODELS];
+/** What Google says of all of them: ai.google.dev/api/embeddings, ai.google.dev/gemini-api/docs/embeddings. */
+const GEMINI = {
+  // "at most 100 requests can be in one batch" (geldata/gel#9032)
+  max_inputs: 100,
+  // A payload may have 4,194,304 bytes (quarkiverse/quarkus-langchain4j#1705); half of it is left for JSON's escapes and other fields.
+  max_call_bytes: 2_000_000,
+  // Its vocabulary is not published, and its wire takes texts only.
+  token_ids: "decode",
+  wire_encoding: "float",
+} as const satisfies KnownFacts;
 
-const byPluginAndModel = new Map(CATALOGUE.map((entry) => [`${entry.plugin} ${entry.model}`, entry]));
+/** Google's own clients write `models/…`, routers' `google/…`. */
+const geminiNames = (model: string) => [`google/${model}`, `models/${model}`];
+
+const GEMINI_MODELS: readonly CatalogueEntry[] = [
+  {
+    // Shut down on 14 January 2026 (ai.google.dev/gemini-api/docs/deprecations); still reached through others who kept it.
+    plugin: "gemini",
+    model: "text-embedding-004",
+    written_as: geminiNames("text-embedding-004"),
+    facts: {
+      ...GEMINI,
+      dimensions: 768,
+      // "Elastic": every smaller size.
+      dimensions_allowed: { min: 1, max: 768 },
+      max_input_tokens: 2048,
+      // Shortened vectors are not of unit length; of whole ones nothing is said.
+      normalized: false,
+      // At Vertex AI, USD per million tokens (0.025 per million characters); here it was free of charge.
+      price: 0.1,
+      reply_names: geminiNames("text-embedding-004"),
+    },
+  },
+  {
+    plugin: "gemini",
+    model: "gemini-embedding-001",
+    written_as: geminiNames("gemini-embedding-001"),
+    facts: {
+      ...GEMINI,
+      dimensions: 3072,
+      // "Flexible, supports: 128 - 3072"
+      dimensions_allowed: { min: 128, max: 3072 },
+      max_input_tokens: 2048,
+      // "The 3072 dimension embedding is normalized … for other dimensions you need to normalize".
+      normalized: false,
+      // ai.google.dev/gemini-api/docs/pricing
+      price: 0.15,
+      reply_names: geminiNames("gemini-embedding-001"),
+    },
+  },
+  {
+    plugin: "gemini",
+    model: "gemini-embedding-2",
+    written_as: geminiNames("gemini-embedding-2"),
+    facts: {
+      ...GEMINI,
+      dimensions: 3072,
+      dimensions_allowed: { min: 128, max: 3072 },
+      max_input_tokens: 8192,
+      // "gemini-embedding-2 auto-normalizes truncated dimensions".
+      normalized: true,
+      // Of text; ai.google.dev/gemini-api/docs/pricing
+      price: 0.2,
+      reply_names: geminiNames("gemini-embedding-2"),
+    },
+  },
+];
+
+export const CATALOGUE: readonly CatalogueEntry[] = [
+  ...LOCAL_MODELS,
+  ...OPENAI_MODELS,
+  ...OPENROUTER_MODELS,
+  ...GEMINI_MODELS,
+];
+
+const byPluginAndModel = new Map<string, CatalogueEntry>();
 const byName = new Map<string, CatalogueEntry>();
 for (const entry of CATALOGUE) {
-  if (entry.same_as !== undefined) continue;
-  for (const name of [entry.model, ...entry.facts.reply_names]) byName.set(name, entry);
+  const { plugin, model, written_as = [], same_as, facts } = entry;
+  for (const name of [model, ...written_as]) byPluginAndModel.set(`${plugin} ${name}`, entry);
+  if (same_as !== undefined) continue;
+  for (const name of [model, ...facts.reply_names]) byName.set(name, entry);
 }
 
 /**
  * What the catalogue knows of a model at a vendor.
  * @param pluginId the `id` of the plugin that speaks to it
- * @param model the model's name there
+ * @param model the model's name there, in any of the ways it is written
  */
 export function catalogueFacts(pluginId: string, model: string): KnownFacts | undefined {
   return byPluginAndModel.get(`${pluginId} ${model}`)?.facts;

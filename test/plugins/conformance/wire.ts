@@ -40,13 +40,12 @@ export function sendsRight(subject: Subject): void {
 
   test("each word that it has for a task is sent, and taken", async () => {
     const { provider, upstream, network } = openSubject(subject);
-    await upstream.embed(callFor(subject, ["a text"]));
-    for (const word of Object.values(provider.tasks?.words ?? {})) {
-      const { vectors } = await upstream.embed(callFor(subject, ["a text"], { task: word }));
+    const words = [undefined, ...new Set(Object.values(provider.tasks?.words ?? {}))];
+    for (const task of words) {
+      const { vectors } = await upstream.embed(callFor(subject, ["a text"], { task }));
       expect(vectors).toHaveLength(1);
-      expect(network.requests.at(-1)?.body).not.toBe(network.requests[0]?.body ?? "");
-      expect(network.requests.at(-1)?.body).toContain(word);
     }
+    expect(new Set(network.requests.map(({ body }) => body)).size).toBe(words.length);
   });
 
   for (const [options, url] of subject.addresses ?? []) {

@@ -1,0 +1,221 @@
+/**
+ * Google's Gemini API: `:embedContent` for one text, `:batchEmbedContents` for several with an entry each, because several parts of one
+ * content make one fused vector. Sources: ai.google.dev/api/embeddings, @google/genai 3.1.0; what was only seen stands where it is read.
+ */
+import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted } from "../src/plugin";
+import { headersOf } from "./headers";
+
+const DOCUMENT = "RETRIEVAL_DOCUMENT";
+
+const plugin: Plugin = (host) => {
+  const { t } = host;
+  const Embedding = t.Object({ values: t.Array(t.Number()) });
+  // gemini-embedding-001 counts nothing; its successor says `promptTokenCount` (maximhq/bifrost#7295).
+  const usageMetadata = t.Optional(t.Object({ promptTokenCount: t.Optional(t.Integer()) }));
+  const One = t.Object({ embedding: Embedding, usageMetadata });
+  const Several = t.Object({ embeddings: t.Array(Embedding), usageMetadata });
+
+  return host.provider({
+    id: "gemini",
+    options: t.Object(
+      {
+        api_key: t.String({ minLength: 1, description: "Sent in the header x-goog-api-key." }),
+        base_url: t.String({
+          default: "https://generativelanguage.googleapis.com/v1beta",
+          pattern: "^https?://[^\\s?#@]+$",
+          description: "With its version or without: /v1beta is added then.",
+        }),
+        headers: t.Optional(
+          t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    tasks: {
+      words: {
+        query: "RETRIEVAL_QUERY",
+        document: DOCUMENT,
+        similarity: "SEMANTIC_SIMILARITY",
+        classification: "CLASSIFICATION",
+        clustering: "CLUSTERING",
+        question_answering: "QUESTION_ANSWERING",
+        fact_verification: "FACT_VERIFICATION",
+        code_query: "CODE_RETRIEVAL_QUERY",
+        // "Use RETRIEVAL_DOCUMENT for code blocks to be retrieved": ai.google.dev/gemini-api/docs/embeddings
+        code_document: DOCUMENT,
+      },
+    },
+    fields: {
+      title: t.String({
+        minLength: 1,
+        maxLength: 2000,
+        expected: "a string of at most 2000 characters",
+        description: "The documents' title, for the task document only.",
+      }),
+    },
+    concurrency: 32,
+    open({ api_key, base_url, headers: further }) {
+      const base = withVersion(base_url);
+      const headers = headersOf(further, { "x-goog-api-key": api_key });
+      return {
+        describe: () => LIMITS,
+        async embed(call) {
+          const entries = entriesOf(host, call);
+          const [only] = entries;
+          const model = `${base}/models/${encodeURIComponent(bareName(call.model))}`;
+          const ask = async (method: string, body: unknown) => {
+            const explain = (refusal: Posted) => explained(host, refusal);
+            return host.post({ url: `${model}:${method}`, headers, body, signal: call.signal, explain });
+          };
+          if (entries.length === 1) {
+            const reply = host.read(One, (await ask("embedContent", only)).bytes);
+            return replyOf(host, [reply.embedding], reply.usageMetadata);
+          }
+          const { bytes } = await ask("batchEmbedContents", { requests: entries });
+          const reply = host.read(Several, bytes);
+          return replyOf(host, reply.embeddings, reply.usageMetadata);
+        },
+      };
+    },
+  });
+};
+
+export default plugin;
+
+/** True of every model there, also of one that nobody has heard of yet. */
+const LIMITS = {
+  // "at most 100 requests can be in one batch" (geldata/gel#9032)
+  max_inputs: 100,
+  // The payload may have 4,194,304 bytes (quarkiverse/quarkus-langchain4j#1705): JSON's escapes and an entry's other fields take room too.
+  max_call_bytes: 2_000_000,
+} as const;
+
+/** `https://host` and `https://host/v1beta` are the same. */
+function withVersion(base_url: string): string {
+  const trimmed = base_url.replace(/\/+$/, "");
+  return /\/v\d+[a-z]*\d*$/.test(trimmed) ? trimmed : `${trimmed}/v1beta`;
+}
+
+/** Routers' clients write `google/…`, Google's own `models/…`. */
+const bareName = (model: string) => model.replace(/^(?:google|models)\//, "");
+
+/** What the caller may not say past the request's own fields, in either of the ways that Google reads JSON. */
+const OWN_FIELDS: Readonly<Record<string, string>> = {
+  taskType: "task_type",
+  task_type: "task_type",
+  title: "title",
+  outputDimensionality: "dimensions",
+  output_dimensionality: "dimensions",
+  embedContentConfig: "dimensions",
+  embed_content_config: "dimensions",
+};
+
+/** An entry for each input. One alone is the body of `:embedContent`. */
+function entriesOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown>>[] {
+  const { task, fields, extraBody, dimensions } = call;
+  const title = typeof fields.title === "string" ? fields.title : undefined;
+  if (title !== undefined && task !== DOCUMENT) {
+    const message = "'title' is for the task document only: send task_type RETRIEVAL_DOCUMENT with it.";
+    throw host.failure("invalid", message, { field: "title" });
+  }
+  for (const name of Object.keys(extraBody)) {
+    const own = OWN_FIELDS[name];
+    if (own === undefined) continue;
+    const field = `extra_body.${name}`;
+    throw host.failure("invalid", `'${field}' is not taken: send '${own}' as a field of the request.`, {
+      field,
+    });
+  }
+  const model = bareName(call.model);
+  const isPrompted = model.startsWith("gemini-embedding-2");
+  return call.inputs.map((input) => {
+    if (typeof input !== "string") throw host.failure("invalid", "Gemini takes texts, not token ids.");
+    return {
+      ...extraBody,
+      model: `models/${model}`,
+      content: { parts: [{ text: isPrompted ? prompted(input, task, title) : input }] },
+      ...(isPrompted || task === undefined ? {} : { taskType: task }),
+      ...(isPrompted || title === undefined ? {} : { title }),
+      ...(dimensions === undefined ? {} : { outputDimensionality: dimensions }),
+    };
+  });
+}
+
+/**
+ * gemini-embedding-2 passes over `taskType` without a word (embeddings-benchmark/mteb#4851): its tasks are said in the text, in these words
+ * of ai.google.dev/gemini-api/docs/embeddings.
+ */
+const PROMPTS: Readonly<Record<string, string>> = {
+  RETRIEVAL_QUERY: "search result",
+  SEMANTIC_SIMILARITY: "sentence similarity",
+  CLASSIFICATION: "classification",
+  CLUSTERING: "clustering",
+  QUESTION_ANSWERING: "question answering",
+  FACT_VERIFICATION: "fact checking",
+  CODE_RETRIEVAL_QUERY: "code retrieval",
+};
+
+function prompted(text: string, task: string | undefined, title: string | undefined): string {
+  if (task === DOCUMENT) return `title: ${title ?? "none"} | text: ${text}`;
+  const prompt = PROMPTS[task ?? ""];
+  return prompt === undefined ? text : `task: ${prompt} | query: ${text}`;
+}
+
+/** "The embeddings for each request, in the same order as provided in the batch request": there is no index. */
+function replyOf(
+  host: Host,
+  embeddings: readonly { readonly values: readonly number[] }[],
+  usage: { readonly promptTokenCount?: number } | undefined,
+): EmbedReply {
+  return {
+    vectors: embeddings.map(({ values }, index) => ({ index, values: host.vector(values) })),
+    tokens: usage?.promptTokenCount,
+    tokensSource: "provider",
+  };
+}
+
+function explained(host: Host, refusal: Posted): Explanation | undefined {
+  const { t } = host;
+  const Refusal = t.Object({
+    error: t.Object({
+      message: t.String(),
+      status: t.Optional(t.String()),
+      details: t.Optional(t.Array(t.Record(t.String(), t.Unknown()))),
+    }),
+  });
+  try {
+    const { message, status, details = [] } = host.read(Refusal, refusal.bytes).error;
+    const place = /requests\[(\d+)\]/.exec(message)?.[1];
+    return {
+      message: message.trim(),
+      kind: kindOf(message, status, details),
+      ...(place === undefined ? {} : { input: Number(place) }),
+      ...retryAfter(details),
+    };
+  } catch {
+    // Another envelope, or a page: the status decides, and the start of the body is told.
+    return undefined;
+  }
+}
+
+type Details = readonly Readonly<Record<string, unknown>>[];
+
+function kindOf(message: string, status: string | undefined, details: Details): Explanation["kind"] {
+  // 400 with INVALID_ARGUMENT, but the key's fault (cequence-io/openai-scala-client#109).
+  if (details.some(({ reason }) => typeof reason === "string" && reason.startsWith("API_KEY_")))
+    return "unauthorized";
+  // "User location is not supported for the API use.": our account's or our machine's fault (poenl/gemini-api#4).
+  if (status === "FAILED_PRECONDITION") return "unauthorized";
+  if (/input token count|number of tokens allowed/i.test(message)) return "input_too_long";
+  if (/payload size exceeds|requests can be in one batch/i.test(message)) return "too_many_tokens";
+  return undefined;
+}
+
+/** google.rpc.RetryInfo: "17s". */
+function retryAfter(details: Details): Pick<Explanation, "retryAfterMs"> {
+  for (const { retryDelay } of details) {
+    const seconds = typeof retryDelay === "string" ? /^(\d+(?:\.\d+)?)s$/.exec(retryDelay)?.[1] : undefined;
+    if (seconds !== undefined) return { retryAfterMs: Number(seconds) * 1000 };
+  }
+  return {};
+}
