@@ -227,5 +227,7 @@ describe("whose word it is", () => {
     await using open = await openSpeaking({ server, more, workspace: { dialect: "opentoken" } });
     expect((await open.ask({ model: "fake", input: "" })).status).toBe(200);
     expect(refusalOf(await open.ask(wrong)).code).toBe("quite_wrong");
+    await open.gateway.workspaces.set("team", { policies: { invalid_code: "utterly_wrong" } });
+    expect(refusalOf(await open.ask(wrong)).code).toBe("utterly_wrong");
   });
 });

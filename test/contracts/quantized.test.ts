@@ -3,6 +3,7 @@
  * A line that is not tested here is not kept.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { makeKey, tokenBy } from "../issuer";
 import { answerOf, messageOf, modelsOf, openSpeaking, refusalOf, type Speaking, sizesOf } from "./speaking";
 
 const SMALL = "text-embedding-3-small";
@@ -24,6 +25,17 @@ async function hostsOf(gateway: Speaking, body: object, headers: Readonly<Record
 describe("Q1 who asks, and whom", () => {
   test("an API key is taken", async () => {
     expect((await open.ask({ model: SMALL, input: "a" })).status).toBe(200);
+  });
+  test("so is a token of the issuer's, for the workspace that it names; a forged one is not", async () => {
+    const issuer = makeKey("one");
+    await using trusting = await openSpeaking({ server, issuerPem: issuer.pem });
+    const askWith = (token: string) =>
+      trusting.post({ model: SMALL, input: "a" }, { authorization: `Bearer ${token}` });
+    // Past the real clock's time, since the issuer's own is another.
+    const claims = { exp: 4_000_000_000 };
+    expect((await askWith(tokenBy(issuer, { claims }))).status).toBe(200);
+    expect(trusting.rows().at(-1)).toMatchObject({ workspace: "team", key_id: "jwt:ann", status: 200 });
+    expect(refusalOf(await askWith(tokenBy(makeKey("one"), { claims }))).status).toBe(401);
   });
   test.each([
     [{}, "openai.example"],

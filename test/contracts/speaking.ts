@@ -12,6 +12,7 @@ import { ErrorResponse } from "../../src/dialects/openai-schema";
 import { realOutside } from "../../src/outside";
 import { quiet } from "../api/vendor";
 import { type OpenGateway, type Opening, openGateway, type Sent } from "../gateway";
+import { GEMINI_KEY, geminiVendor } from "../plugins/vendors/gemini";
 
 /** A word is a token, and each model has the size that the contracts give it. */
 const MODELS = `
@@ -19,7 +20,7 @@ const MODELS = `
     routes: [ { provider: openai }, { provider: openrouter, model: openai/text-embedding-3-small } ]
   text-embedding-3-large: { routes: [ { provider: openai } ] }
   text-embedding-ada-002: { routes: [ { provider: openai } ] }
-  google/text-embedding-004: { routes: [ { provider: openai, model: four } ], dimensions: 768, price: 0.025, uncounted: send }
+  google/text-embedding-004: { routes: [ { provider: google, model: text-embedding-004 } ], price: 0.025 }
   BAAI/bge-large-en-v1.5: { routes: [ { provider: openai, model: bge } ], dimensions: 1024, price: 1, uncounted: send }
   "routed/*": { routes: [ { provider: openrouter, model: "*" } ], uncounted: send }
   chat: { embeddings: false }
@@ -35,7 +36,6 @@ const SIZES: Readonly<Record<string, number>> = {
   "openai/text-embedding-3-small": 1536,
   "text-embedding-3-large": 3072,
   "text-embedding-ada-002": 1536,
-  four: 768,
   bge: 1024,
 };
 
@@ -70,6 +70,8 @@ interface Wanted {
   readonly workspace?: Parameters<OpenGateway["gateway"]["workspaces"]["create"]>[1];
   /** Micro-credits; undefined: no limit. */
   readonly credits?: bigint;
+  /** An issuer's public key: its tokens are taken too. */
+  readonly issuerPem?: string;
   readonly outside?: Opening["outside"];
 }
 
@@ -78,13 +80,16 @@ export async function openSpeaking({
   more = "",
   workspace = {},
   credits,
+  issuerPem,
   outside,
 }: Wanted): Promise<Speaking> {
   const calls: Call[] = [];
   const answers = new Map<string, () => Response>();
-  const fetch = async (url: string, { body }: RequestInit) => {
-    const call: Call = { host: new URL(url).hostname, body: JSON.parse(String(body)) };
+  const google = geminiVendor("text-embedding-004");
+  const fetch = async (url: string, init: RequestInit) => {
+    const call: Call = { host: new URL(url).hostname, body: JSON.parse(String(init.body)) };
     calls.push(call);
+    if (call.host.endsWith("googleapis.com")) return google.fetch(url, init);
     return answers.get(call.host)?.() ?? rightly(call);
   };
   let haste = 1;
@@ -92,11 +97,12 @@ export async function openSpeaking({
   const open = await openGateway({
     yaml: `
 server: { ${server} }
-auth: { mode: keys }
+auth: ${JSON.stringify({ mode: "keys", ...(issuerPem && { jwt: { public_key: issuerPem } }) })}
 providers:
   openai: { plugin: openai, api_key: k, base_url: "http://openai.example/v1", retries: 0 }
   openrouter: { plugin: openrouter, api_key: k, base_url: "http://openrouter.example/api/v1", retries: 0 }
   elsewhere: { plugin: openai, api_key: "\${UNSET}" }
+  google: { plugin: gemini, api_key: ${GEMINI_KEY}, retries: 0 }
   fake: { plugin: fake, retries: 0 }
 models:${MODELS}${more}`,
     outside: { fetch, sleep, ...outside },
