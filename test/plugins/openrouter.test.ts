@@ -12,6 +12,7 @@ import type { EmbedCall } from "../../src/plugin";
 import { openGateway } from "../gateway";
 import { answerThrough, routeTo } from "../upstream/opened";
 import { conformance, type Subject } from "./conformance";
+import { createNetwork, type Network } from "./conformance/network";
 import { callFor, failureOf, openSubject } from "./conformance/subject";
 import { OPENROUTER_KEY, openrouterVendor } from "./vendors/openrouter";
 
@@ -214,6 +215,9 @@ models:
   openai/text-embedding-ada-002: { routes: [ { provider: openrouter } ] }
   openai/text-embedding-9: { routes: [ { provider: openrouter } ] }
 `;
+  /** Bodies of the calls for a text; the gateway's own probes are others. */
+  const sentFor = ({ requests }: Network, text: string): Record<string, unknown>[] =>
+    requests.map(({ body }) => JSON.parse(body)).filter(({ input }) => input.includes(text));
   const open = () => openGateway({ yaml: YAML, outside: { fetch: vendor.fetch } });
 
   test("a model with its prefix is answered by the name it was asked by, and costs what it costs at OpenAI", async () => {
@@ -228,6 +232,29 @@ models:
     const [line] = gateway.gateway.ledger.usage(0, "model");
     expect(line?.cost_pico_usd).toBe(40_000n);
     expect(catalogueFacts("openrouter", MODEL)?.price).toBe(0.02);
+  });
+
+  test("a choice of providers is the caller's to make, as a field or in extra_body", async () => {
+    const network = createNetwork(vendor.fetch);
+    await using gateway = await openGateway({ yaml: YAML, outside: { fetch: network.fetch } });
+    const provider = { only: ["azure"], allow_fallbacks: false };
+    for (const asked of [{ provider }, { extra_body: { provider } }]) {
+      expect((await gateway.post({ model: MODEL, input: "chosen", ...asked })).status).toBe(200);
+    }
+    expect(sentFor(network, "chosen").map((body) => body.provider)).toEqual([provider, provider]);
+    const wrong = await gateway.post({ model: MODEL, input: "a", provider: "azure" });
+    expect(wrong.json).toMatchObject({ error: { param: "provider" } });
+  });
+
+  test("a task reaches other models than OpenAI's, and is told where it has no effect", async () => {
+    const network = createNetwork(vendor.fetch);
+    const yaml = `${YAML}  cohere/embed-v5: { routes: [ { provider: openrouter } ] }\n`;
+    await using gateway = await openGateway({ yaml, outside: { fetch: network.fetch } });
+    const asked = { input: "a task", task_type: "RETRIEVAL_QUERY" };
+    const plain = await gateway.post({ model: MODEL, ...asked });
+    expect(plain.headers.get("x-embedgate-ignored")).toBe("task_type");
+    await gateway.post({ model: "cohere/embed-v5", ...asked });
+    expect(sentFor(network, "a task").map((body) => body.input_type)).toEqual([undefined, "search_query"]);
   });
 
   test("an unknown model is the provider's 404", async () => {
