@@ -4,13 +4,24 @@
  */
 import { Command, InvalidArgumentError, Option } from "commander";
 import packageJson from "../package.json";
+import { parseBalance, parseCount, parseCredits, parseList, parsePair, parseUsd } from "./commands/amount";
 import { check } from "./commands/check";
+import { grantCredits, showCredits, showHistory } from "./commands/credits";
 import { parseDuration } from "./commands/duration";
+import { parseInvoiceGroups, showInvoice } from "./commands/invoice";
 import { createKey, listKeys, revokeKey, rotateKey } from "./commands/keys";
 import { listModels } from "./commands/models";
 import { serve } from "./commands/serve";
 import { forgetSpace, listSpaces } from "./commands/spaces";
-import { showUsage } from "./commands/usage";
+import { parseGroups, showUsage } from "./commands/usage";
+import {
+  createWorkspace,
+  listWorkspaces,
+  parseSettingNames,
+  setWorkspace,
+  showWorkspace,
+} from "./commands/workspaces";
+import { DIALECTS } from "./dialects/records";
 import { GatewayError } from "./errors";
 import { DEFAULT_WORKSPACE } from "./keys";
 import { USAGE_GROUPS } from "./usage";
@@ -30,6 +41,25 @@ function parsePort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65535) throw new InvalidArgumentError("Expected a port from 0 to 65535.");
   return port;
+}
+
+/** What `workspaces create` and `set` have in common. */
+function withSettings(command: Command): Command {
+  return command
+    .option("--models <ids>", "models it may use, with commas between them; * stands for any text", parseList)
+    .option("--requests-per-minute <count>", "requests it may send in a minute", parseCount)
+    .option("--tokens-per-minute <count>", "tokens it may send in a minute", parseCount)
+    .option("--cap-usd-per-day <usd>", "USD it may spend in a day (UTC)", parseUsd)
+    .option("--cap-usd-per-month <usd>", "USD it may spend in a month", parseUsd)
+    .option("--credits <credits>", "what it has, or unlimited", parseBalance)
+    .addOption(new Option("--dialect <dialect>", "the wire that it speaks").choices(Object.keys(DIALECTS)))
+    .option(
+      "--policy <name=value>",
+      "a policy of its wire; given again for each, they replace what was set",
+      parsePair,
+    )
+    .addOption(json())
+    .addOption(config());
 }
 
 function commandLine(): Command {
@@ -88,6 +118,65 @@ function commandLine(): Command {
     .addOption(config())
     .action(exitWith(revokeKey));
 
+  const workspaces = program.command("workspaces").description("make, change and show workspaces");
+  withSettings(workspaces.command("create <name>"))
+    .description("make a workspace; what is not said is as workspace_defaults has it")
+    .action(exitWith(createWorkspace));
+  withSettings(workspaces.command("set <name>"))
+    .description("change what is said, at once, also for a running gateway")
+    .option(
+      "--unset <settings>",
+      "as workspace_defaults has it again, several with commas",
+      parseSettingNames,
+    )
+    .action(exitWith(setWorkspace));
+  workspaces
+    .command("list")
+    .description("list all workspaces, with credits and spending")
+    .addOption(json())
+    .addOption(config())
+    .action(exitWith(listWorkspaces));
+  workspaces
+    .command("show <name>")
+    .description("show a workspace, and where each of its settings comes from")
+    .addOption(json())
+    .addOption(config())
+    .action(exitWith(showWorkspace));
+
+  const credits = program.command("credits").description("grant and show credits");
+  credits
+    .command("grant")
+    .argument("<workspace>")
+    .argument("<amount>", "credits; a negative amount takes them back", parseCredits)
+    .description("add credits to a balance, or take them back")
+    .option("--note <text>", "what for", "")
+    .option("--limit", "give a workspace without a limit this balance")
+    .addOption(json())
+    .addOption(config())
+    .action(exitWith(grantCredits));
+  credits
+    .command("show <workspace>")
+    .description("show a balance")
+    .addOption(json())
+    .addOption(config())
+    .action(exitWith(showCredits));
+  credits
+    .command("history <workspace>")
+    .description("every grant, and what requests took, day by day")
+    .addOption(json())
+    .addOption(config())
+    .action(exitWith(showHistory));
+
+  program
+    .command("invoice <workspace>")
+    .description("what a month came to (UTC)")
+    .requiredOption("--month <month>", "such as 2026-11")
+    .option("--by <groups>", "a line for each day, model, or day,model", parseInvoiceGroups, ["day", "model"])
+    .addOption(json())
+    .addOption(new Option("--csv", "print CSV").conflicts("json"))
+    .addOption(config())
+    .action(exitWith(showInvoice));
+
   const spaces = program.command("spaces").description("show and forget the measured embedding spaces");
   spaces
     .command("list")
@@ -106,7 +195,11 @@ function commandLine(): Command {
     .command("usage")
     .description("sum up the ledger")
     .option("--since <duration>", "how far back to look", parseDuration, parseDuration("7d"))
-    .addOption(new Option("--by <group>", "what to sum by").choices(USAGE_GROUPS).default("model"))
+    .option("--by <groups>", `what to sum by, several with commas: ${USAGE_GROUPS.join(", ")}`, parseGroups, [
+      "model",
+    ])
+    .option("--workspace <workspace>", "only this one's")
+    .option("--metadata <key=value>", "only requests with this metadata; may be given again", parsePair)
     .addOption(json())
     .addOption(new Option("--csv", "print CSV").conflicts("json"))
     .addOption(config())

@@ -5,6 +5,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { Value } from "@sinclair/typebox/value";
+import { nearestName } from "./config/nearest";
 import { type DialectName, WorkspaceSection } from "./config/schema";
 import { explainBreach } from "./dialects/explain";
 import { PolicyOverrides } from "./dialects/policies";
@@ -53,6 +54,7 @@ export function columnsOf(settings: Partial<Settings>): [SettingName, string | n
   const values = Object.fromEntries(
     named.filter((name) => settings[name] !== null).map((name) => [name, settings[name]]),
   );
+  refuseUnknownPolicies(settings.policies ?? {});
   if (!given.Check(values)) {
     const { field, message } = explainBreach(given, values);
     throw new GatewayError("invalid", message, { field });
@@ -65,6 +67,18 @@ export function columnsOf(settings: Partial<Settings>): [SettingName, string | n
     const value: Static<typeof Given>[SettingName] = values[name];
     if (value === undefined) return [name, null];
     return [name, typeof value === "object" ? JSON.stringify(value) : value];
+  });
+}
+
+/** The schema's own words for an unknown key say nothing of the known ones. */
+function refuseUnknownPolicies(policies: object): void {
+  const known = Object.keys(PolicyOverrides.properties);
+  const unknown = Object.keys(policies).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const near = nearestName(unknown, known);
+  const hint = near === undefined ? `known: ${known.join(", ")}` : `did you mean '${near}'?`;
+  throw new GatewayError("invalid", `There is no policy '${unknown.slice(0, 100)}': ${hint}`, {
+    field: "policies",
   });
 }
 

@@ -174,7 +174,7 @@ export function openWorkspaces(
         if (row.micro_credits === null)
           throw new GatewayError(
             "invalid",
-            `The workspace "${name}" has no limit, so there is nothing to add to: set its credits to give it one.`,
+            `The workspace "${name}" has no limit, so there is nothing to add to: 'embedgate credits grant --limit' gives it one.`,
           );
         change(row, amount, row.micro_credits + amount, note);
       });

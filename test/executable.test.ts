@@ -205,11 +205,13 @@ describe("keys from the command line", () => {
         tokens_billed: 2,
         estimated: 0,
         cost_usd: "0",
+        cache_hits: 0,
+        credits: "0",
       },
     ]);
     const csv = await run(folder, "usage", "--since", "1d", "--by", "model", "--csv");
     expect(csv.out).toBe(
-      "model,requests,failed,inputs,tokens,tokens_upstream,tokens_billed,estimated,cost_usd\nall-MiniLM-L6-v2,2,0,2,2,2,2,0,0\n",
+      "model,requests,failed,inputs,tokens,tokens_upstream,tokens_billed,estimated,cost_usd,cache_hits,credits\nall-MiniLM-L6-v2,2,0,2,2,2,2,0,0,0,0\n",
     );
   });
 

@@ -7,9 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { usd } from "../src/commands/usage";
 import { openStore } from "../src/db/open";
-import { picoUsdPerToken } from "../src/money";
+import { picoUsdPerToken, usdOf } from "../src/money";
 import { realOutside } from "../src/outside";
 import { FAKE_YAML, type OpenGateway, openGateway } from "./gateway";
 
@@ -258,7 +257,7 @@ describe("money", () => {
     [1n, "0.000000000001"],
     [1_500_000_000_000n, "1.5"],
     [123_000_000_000_000n, "123"],
-  ])("%p pico-USD is printed as %s USD", (pico, text) => expect(usd(pico)).toBe(text));
+  ])("%p pico-USD is printed as %s USD", (pico, text) => expect(usdOf(pico)).toBe(text));
 });
 
 describe("the database", () => {

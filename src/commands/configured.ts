@@ -35,13 +35,13 @@ export async function configured(
  */
 export async function withStore(
   file: string | undefined,
-  work: (store: Store) => Promise<number>,
+  work: (store: Store, config: GatewayConfig) => Promise<number>,
 ): Promise<number> {
   const config = await configured(file, { notes: false });
   if (!config) return 1;
   const store = await openStore(config.database.path, realOutside);
   try {
-    return await work(store);
+    return await work(store, config);
   } finally {
     store.close();
   }

@@ -3,6 +3,7 @@
  */
 import { openKeys } from "../keys";
 import { realOutside } from "../outside";
+import { openWorkspaces } from "../workspaces";
 import { withStore } from "./configured";
 import { table } from "./table";
 
@@ -14,8 +15,9 @@ interface Common {
 export function createKey(
   options: Common & { name: string; workspace: string; admin?: boolean },
 ): Promise<number> {
-  return withStore(options.config, async (store) => {
+  return withStore(options.config, async (store, { workspaceDefaults }) => {
     const made = await openKeys(store, realOutside).create(options.name, options.workspace, options.admin);
+    await openWorkspaces(store, () => workspaceDefaults, realOutside).ensure(options.workspace);
     if (options.json) console.log(JSON.stringify(made));
     else {
       console.log(`${made.key}\n`);

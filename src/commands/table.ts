@@ -1,16 +1,19 @@
 /** Rows for people: columns padded to their widest cell. Programs ask for --json or --csv instead. */
 
-/** @param rows the first one is the heading; a bigint or number stands at the right of its column. */
-export function table(rows: readonly (readonly (string | number | bigint)[])[]): string {
+/** A number, or text that says so, stands at the right of its column. */
+export type Cell = string | number | bigint | { readonly right: string };
+
+/** @param rows the first one is the heading */
+export function table(rows: readonly (readonly Cell[])[]): string {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [i, cell] of row.entries())
-      widths[i] = Math.max(widths[i] ?? 0, Bun.stringWidth(String(cell)));
+      widths[i] = Math.max(widths[i] ?? 0, Bun.stringWidth(textOf(cell)));
   }
-  const line = (row: readonly (string | number | bigint)[]) =>
+  const line = (row: readonly Cell[]) =>
     row
       .map((cell, i) => {
-        const text = String(cell);
+        const text = textOf(cell);
         const space = " ".repeat((widths[i] ?? 0) - Bun.stringWidth(text));
         return typeof cell === "string" ? text + space : space + text;
       })
@@ -18,3 +21,5 @@ export function table(rows: readonly (readonly (string | number | bigint)[])[]):
       .trimEnd();
   return rows.map(line).join("\n");
 }
+
+const textOf = (cell: Cell) => (typeof cell === "object" ? cell.right : String(cell));

@@ -1,91 +1,84 @@
 /**
- * `embedgate usage`: the ledger, summed. Costs are printed exactly, since they are whole pico-USD in the ledger.
+ * `embedgate usage`: the ledger, summed. Costs are printed exactly, since they are whole pico-USD and micro-credits in the ledger.
+ * A new column goes to the end, so that what reads them by place goes on working.
  */
+import { InvalidArgumentError } from "commander";
 import { openLedger } from "../ledger";
+import { creditsOf, usdOf } from "../money";
 import { realOutside } from "../outside";
-import type { UsageGroup, UsageLine } from "../usage";
+import { USAGE_GROUPS, type UsageGroup, type UsageLine } from "../usage";
+import { parseList } from "./amount";
 import { withStore } from "./configured";
+import { csv } from "./csv";
 import { table } from "./table";
 
 interface UsageOptions {
   readonly config?: string;
   /** Milliseconds back from now. */
   readonly since: number;
-  readonly by: UsageGroup;
+  readonly by: readonly UsageGroup[];
+  readonly workspace?: string;
+  readonly metadata?: ReadonlyMap<string, string>;
   readonly json?: boolean;
   readonly csv?: boolean;
 }
 
+/** One group or several: model, or model,day. */
+export function parseGroups(text: string): UsageGroup[] {
+  return parseList(text).map((word) => {
+    const group = USAGE_GROUPS.find((known) => known === word);
+    if (group === undefined) throw new InvalidArgumentError(`Expected some of ${USAGE_GROUPS.join(", ")}.`);
+    return group;
+  });
+}
+
 export function showUsage(options: UsageOptions): Promise<number> {
   return withStore(options.config, async (store) => {
-    const lines = openLedger(store).usage(realOutside.now() - options.since, options.by);
-    if (options.json) console.log(JSON.stringify(lines.map((line) => asRecord(line, options.by))));
-    else if (options.csv) console.log(csv(lines, options.by));
-    else console.log(forPeople(lines, options.by));
+    const { since, by, workspace, metadata } = options;
+    const lines = openLedger(store).usage(realOutside.now() - since, by, { workspace, metadata });
+    const records = lines.map((line) => asRecord(line, by));
+    const columns = [...by, ...SUMS.map(({ name }) => name)];
+    if (options.json) console.log(JSON.stringify(records));
+    else if (options.csv) console.log(csv(columns, records));
+    else console.log(forPeople(lines, by));
     return 0;
   });
 }
 
-function asRecord(line: UsageLine, by: UsageGroup): Record<string, string | number> {
-  return {
-    [by]: line.group,
-    requests: Number(line.requests),
-    failed: Number(line.failed),
-    inputs: Number(line.inputs),
-    tokens: Number(line.tokens),
-    tokens_upstream: Number(line.tokens_upstream),
-    tokens_billed: Number(line.tokens_billed),
-    estimated: Number(line.estimated),
-    // Text, because a program that reads it as a float would lose digits.
-    cost_usd: usd(line.cost_pico_usd),
-  };
+interface Sum {
+  readonly name: string;
+  readonly heading: string;
+  /** A bigint where it is a count; text where a program that reads it as a float would lose digits. */
+  readonly of: (line: UsageLine) => bigint | string;
 }
 
-function csv(lines: readonly UsageLine[], by: UsageGroup): string {
-  const rows = lines.map((line) => Object.values(asRecord(line, by)).map(csvCell).join(","));
-  return [
-    `${by},requests,failed,inputs,tokens,tokens_upstream,tokens_billed,estimated,cost_usd`,
-    ...rows,
-  ].join("\n");
+const SUMS: readonly Sum[] = [
+  { name: "requests", heading: "REQUESTS", of: ({ requests }) => requests },
+  { name: "failed", heading: "FAILED", of: ({ failed }) => failed },
+  { name: "inputs", heading: "INPUTS", of: ({ inputs }) => inputs },
+  { name: "tokens", heading: "TOKENS", of: ({ tokens }) => tokens },
+  { name: "tokens_upstream", heading: "UPSTREAM", of: ({ tokens_upstream }) => tokens_upstream },
+  { name: "tokens_billed", heading: "BILLED", of: ({ tokens_billed }) => tokens_billed },
+  { name: "estimated", heading: "ESTIMATED", of: ({ estimated }) => estimated },
+  { name: "cost_usd", heading: "COST USD", of: ({ cost_pico_usd }) => usdOf(cost_pico_usd) },
+  { name: "cache_hits", heading: "CACHE HITS", of: ({ cache_hits }) => cache_hits },
+  { name: "credits", heading: "CREDITS", of: ({ micro_credits }) => creditsOf(micro_credits) },
+];
+
+function asRecord(line: UsageLine, by: readonly UsageGroup[]): Record<string, string | number> {
+  const groups = by.map((group, i) => [group, line.groups[i] ?? ""] as const);
+  const sums = SUMS.map(({ name, of }) => {
+    const sum = of(line);
+    return [name, typeof sum === "bigint" ? Number(sum) : sum] as const;
+  });
+  return Object.fromEntries([...groups, ...sums]);
 }
 
-function forPeople(lines: readonly UsageLine[], by: UsageGroup): string {
+function forPeople(lines: readonly UsageLine[], by: readonly UsageGroup[]): string {
+  const headings = [...by.map((group) => group.toUpperCase()), ...SUMS.map(({ heading }) => heading)];
   const rows = lines.map((line) => [
-    line.group || "(none)",
-    line.requests,
-    line.failed,
-    line.inputs,
-    line.tokens,
-    line.tokens_upstream,
-    line.tokens_billed,
-    line.estimated,
-    usd(line.cost_pico_usd),
+    ...line.groups.map((name) => name || "(none)"),
+    ...SUMS.map(({ of }) => of(line)),
   ]);
-  return table([
-    [
-      by.toUpperCase(),
-      "REQUESTS",
-      "FAILED",
-      "INPUTS",
-      "TOKENS",
-      "UPSTREAM",
-      "BILLED",
-      "ESTIMATED",
-      "COST USD",
-    ],
-    ...rows,
-  ]);
-}
-
-/** Quoted as RFC 4180 has it; a cell that a spreadsheet would run as a formula is kept text by a leading quote. */
-function csvCell(value: string | number): string {
-  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-/** Pico-USD as USD, every digit that counts and no more: 20,000 → 0.00000002. */
-export function usd(picoUsd: bigint): string {
-  const digits = picoUsd.toString().padStart(13, "0");
-  const fraction = digits.slice(-12).replace(/0+$/, "");
-  return digits.slice(0, -12) + (fraction === "" ? "" : `.${fraction}`);
+  return table([headings, ...rows]);
 }

@@ -1,0 +1,95 @@
+/**
+ * `embedgate credits grant | show | history`: what a workspace may still spend, and every change of it, to the last micro-credit.
+ */
+import { creditsOf } from "../money";
+import { realOutside } from "../outside";
+import { openStatements } from "../statements";
+import { openWorkspaces, type Workspace } from "../workspaces";
+import { withStore } from "./configured";
+import { table } from "./table";
+
+interface Common {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+export function grantCredits(
+  name: string,
+  amount: bigint,
+  options: Common & { note: string; limit?: boolean },
+): Promise<number> {
+  return withStore(options.config, async (store, { workspaceDefaults }) => {
+    const workspaces = openWorkspaces(store, () => workspaceDefaults, realOutside);
+    // Without a limit any amount is a step down, which must not come by mistake.
+    const starts = options.limit && workspaces.show(name).micro_credits === null;
+    const workspace = starts
+      ? await workspaces.setCredits(name, amount, options.note)
+      : await workspaces.grant(name, amount, options.note);
+    if (options.json) console.log(JSON.stringify({ granted: creditsOf(amount), ...balanceOf(workspace) }));
+    else {
+      const what =
+        amount < 0n ? `${creditsOf(-amount)} credits taken from` : `${creditsOf(amount)} credits for`;
+      console.log(`${what} "${name}": ${inWords(workspace)}.`);
+    }
+    return 0;
+  });
+}
+
+export function showCredits(name: string, options: Common): Promise<number> {
+  return withStore(options.config, async (store, { workspaceDefaults }) => {
+    const workspace = openWorkspaces(store, () => workspaceDefaults, realOutside).show(name);
+    if (options.json) console.log(JSON.stringify(balanceOf(workspace)));
+    else console.log(`"${name}": ${inWords(workspace)}.`);
+    return 0;
+  });
+}
+
+export function showHistory(name: string, options: Common): Promise<number> {
+  return withStore(options.config, async (store, { workspaceDefaults }) => {
+    const workspace = openWorkspaces(store, () => workspaceDefaults, realOutside).show(name);
+    const lines = openStatements(store).history(name);
+    if (options.json) {
+      const told = lines.map(({ at, kind, note, requests, cost, change, balance }) => ({
+        at: new Date(at).toISOString(),
+        kind,
+        note,
+        requests: Number(requests),
+        cost: creditsOf(cost),
+        change: creditsOf(change),
+        balance: creditsOf(balance),
+      }));
+      console.log(JSON.stringify({ ...balanceOf(workspace), history: told }));
+      return 0;
+    }
+    const rows = lines.map(({ at, kind, note, requests, cost, change, balance }) => [
+      kind === "grant" ? new Date(at).toISOString().slice(0, 16).replace("T", " ") : day(at),
+      kind === "requests" ? `${requests} requests` : note || (change < 0n ? "taken back" : "granted"),
+      { right: kind === "grant" ? "" : creditsOf(cost) },
+      { right: creditsOf(change) },
+      { right: creditsOf(balance) },
+    ]);
+    console.log(
+      table([["ON (UTC)", "WHAT", { right: "COST" }, { right: "CHANGE" }, { right: "BALANCE" }], ...rows]),
+    );
+    if (workspace.micro_credits === null) console.log(`\n"${name}" has no limit now.`);
+    return 0;
+  });
+}
+
+/** Amounts are text, because a program that reads them as floats would lose digits. */
+function balanceOf({ name, micro_credits, micro_credits_held }: Workspace) {
+  return {
+    workspace: name,
+    credits: micro_credits === null ? null : creditsOf(micro_credits),
+    credits_held: creditsOf(micro_credits_held),
+  };
+}
+
+export function inWords({ micro_credits, micro_credits_held }: Workspace): string {
+  if (micro_credits === null) return "no limit";
+  const held =
+    micro_credits_held === 0n ? "" : `, ${creditsOf(micro_credits_held)} of them held by requests under way`;
+  return `${creditsOf(micro_credits)} credits left${held}`;
+}
+
+const day = (at: number) => new Date(at).toISOString().slice(0, 10);

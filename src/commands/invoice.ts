@@ -1,0 +1,90 @@
+/**
+ * `embedgate invoice`: a workspace's month, line by line, with sums that are the ledger's own to the last micro-credit.
+ */
+import { InvalidArgumentError } from "commander";
+import { creditsOf, decimal, usdOf } from "../money";
+import { realOutside } from "../outside";
+import { INVOICE_GROUPS, type InvoiceGroup, type InvoiceLine, openStatements } from "../statements";
+import { openWorkspaces } from "../workspaces";
+import { parseList } from "./amount";
+import { withStore } from "./configured";
+import { csv } from "./csv";
+import { table } from "./table";
+
+interface InvoiceOptions {
+  readonly config?: string;
+  readonly month: string;
+  readonly by: readonly InvoiceGroup[];
+  readonly json?: boolean;
+  readonly csv?: boolean;
+}
+
+export function parseInvoiceGroups(text: string): InvoiceGroup[] {
+  return parseList(text).map((word) => {
+    const group = INVOICE_GROUPS.find((known) => known === word);
+    if (group === undefined) throw new InvalidArgumentError(`Expected some of ${INVOICE_GROUPS.join(", ")}.`);
+    return group;
+  });
+}
+
+export function showInvoice(name: string, options: InvoiceOptions): Promise<number> {
+  return withStore(options.config, async (store, { workspaceDefaults }) => {
+    openWorkspaces(store, () => workspaceDefaults, realOutside).show(name);
+    const { month, by } = options;
+    const { lines, total } = openStatements(store).invoice(name, month, by);
+    const records = lines.map((line) => ({ workspace: name, month, ...groupsOf(line, by), ...sumsOf(line) }));
+    if (options.json) {
+      const { usd_per_million_tokens: _, ...sums } = sumsOf({ ...total, price: null });
+      console.log(JSON.stringify({ workspace: name, month, lines: records, total: sums }));
+    } else if (options.csv) console.log(csv(["workspace", "month", ...by, ...SUM_COLUMNS], records));
+    else console.log(forPeople(lines, total, by));
+    return 0;
+  });
+}
+
+type Sums = Pick<InvoiceLine, "requests" | "tokens_billed" | "price" | "cost_pico_usd" | "micro_credits">;
+
+const SUM_COLUMNS = [
+  "requests",
+  "tokens_billed",
+  "usd_per_million_tokens",
+  "cost_usd",
+  "micro_credits",
+  "credits",
+] as const;
+
+/** Counts of a month are far below 2⁵³; amounts are text, because a program that reads them as floats would lose digits. */
+function sumsOf(line: Sums): Readonly<Record<(typeof SUM_COLUMNS)[number], string | number>> {
+  return {
+    requests: Number(line.requests),
+    tokens_billed: Number(line.tokens_billed),
+    // A pico-USD a token is a micro-USD a million.
+    usd_per_million_tokens: line.price === null ? "" : decimal(line.price, 6),
+    cost_usd: usdOf(line.cost_pico_usd),
+    micro_credits: line.micro_credits.toString(),
+    credits: creditsOf(line.micro_credits),
+  };
+}
+
+const groupsOf = (line: InvoiceLine, by: readonly InvoiceGroup[]) =>
+  Object.fromEntries(by.map((group) => [group, line[group] ?? ""]));
+
+function forPeople(
+  lines: readonly InvoiceLine[],
+  total: Omit<Sums, "price">,
+  by: readonly InvoiceGroup[],
+): string {
+  const cells = (line: Sums) => [
+    line.requests,
+    line.tokens_billed,
+    { right: line.price === null ? "" : decimal(line.price, 6) },
+    { right: usdOf(line.cost_pico_usd) },
+    { right: creditsOf(line.micro_credits) },
+  ];
+  const headings = ["REQUESTS", "TOKENS", "USD A MILLION", "USD", "CREDITS"].map((right) => ({ right }));
+  return table([
+    [...by.map((group) => group.toUpperCase()), ...headings],
+    ...lines.map((line) => [...by.map((group) => line[group] ?? ""), ...cells(line)]),
+    [...by.map((_, i) => (i === 0 ? "TOTAL" : "")), ...cells({ ...total, price: null })],
+  ]);
+}

@@ -1,0 +1,203 @@
+/**
+ * `embedgate workspaces create | set | list | show`: the functions of src/workspaces.ts, with words for people and JSON for programs.
+ * A new setting needs an option here (`SettingOptions`) beside what src/workspace-settings.ts asks for.
+ */
+import { InvalidArgumentError } from "commander";
+import type { GatewayConfig } from "../config/gateway-config";
+import { matches } from "../config/models";
+import type { DialectName, WorkspaceSection } from "../config/schema";
+import type { Store } from "../db/open";
+import { openKeys } from "../keys";
+import { creditsOf, usdOf } from "../money";
+import { realOutside } from "../outside";
+import { openStatements } from "../statements";
+import { SETTINGS, type SettingName, type Settings } from "../workspace-settings";
+import { openWorkspaces, type Workspace, type Workspaces } from "../workspaces";
+import { parseList } from "./amount";
+import { withStore } from "./configured";
+import { inWords } from "./credits";
+import { table } from "./table";
+
+interface Common {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+/** What is left out stays as it is. */
+export interface SettingOptions extends Common {
+  readonly models?: readonly string[];
+  readonly requestsPerMinute?: number;
+  readonly tokensPerMinute?: number;
+  readonly capUsdPerDay?: number;
+  readonly capUsdPerMonth?: number;
+  readonly dialect?: DialectName;
+  readonly policy?: ReadonlyMap<string, string>;
+  /** Micro-credits. */
+  readonly credits?: bigint | "unlimited";
+}
+
+/** Settings by their own names or by those of their options. */
+export function parseSettingNames(text: string): SettingName[] {
+  return parseList(text).map((word) => {
+    const name = SETTINGS.find(
+      (known) => known === word.replaceAll("-", "_") || (known === "policies" && word === "policy"),
+    );
+    if (name === undefined) throw new InvalidArgumentError(`Expected some of ${SETTINGS.join(", ")}.`);
+    return name;
+  });
+}
+
+export function createWorkspace(name: string, options: SettingOptions): Promise<number> {
+  return withStore(options.config, async (store, config) => {
+    const workspaces = open(store, config);
+    tellUnknownModels(options.models ?? [], config);
+    const made = await workspaces.create(name, settingsOf(options), balanceOf(options));
+    tell(made, options, recorder(store, config));
+    return 0;
+  });
+}
+
+export function setWorkspace(
+  name: string,
+  options: SettingOptions & { readonly unset?: readonly SettingName[] },
+): Promise<number> {
+  return withStore(options.config, async (store, config) => {
+    const workspaces = open(store, config);
+    tellUnknownModels(options.models ?? [], config);
+    const unset = Object.fromEntries((options.unset ?? []).map((setting) => [setting, null]));
+    let workspace = await workspaces.set(name, { ...unset, ...settingsOf(options) });
+    const balance = balanceOf(options);
+    if (balance !== undefined)
+      workspace = await workspaces.setCredits(
+        name,
+        balance,
+        balance === null ? "no limit from now on" : "set",
+      );
+    tell(workspace, options, recorder(store, config));
+    return 0;
+  });
+}
+
+export function listWorkspaces(options: Common): Promise<number> {
+  return withStore(options.config, async (store, config) => {
+    const told = open(store, config).list().map(recorder(store, config));
+    if (options.json) console.log(JSON.stringify(told));
+    else {
+      const rows = told.map((one) => [
+        one.name,
+        { right: one.credits ?? "no limit" },
+        { right: one.credits_held },
+        { right: one.spent_today_usd },
+        { right: one.spent_this_month_usd },
+        one.live_keys,
+        one.created_at.slice(0, 10),
+      ]);
+      const headings = ["CREDITS", "HELD", "USD TODAY", "USD THIS MONTH", "KEYS"].map((right) => ({ right }));
+      console.log(table([["WORKSPACE", ...headings, "CREATED"], ...rows]));
+    }
+    return 0;
+  });
+}
+
+export function showWorkspace(name: string, options: Common): Promise<number> {
+  return withStore(options.config, async (store, config) => {
+    tell(open(store, config).show(name), options, recorder(store, config));
+    return 0;
+  });
+}
+
+const open = (store: Store, { workspaceDefaults }: GatewayConfig): Workspaces =>
+  openWorkspaces(store, () => workspaceDefaults, realOutside);
+
+/** Null: no limit. */
+const balanceOf = ({ credits }: SettingOptions) => (credits === "unlimited" ? null : credits);
+
+function settingsOf(options: SettingOptions): Partial<Settings> {
+  const { models, dialect, policy } = options;
+  const given = {
+    models,
+    requests_per_minute: options.requestsPerMinute,
+    tokens_per_minute: options.tokensPerMinute,
+    cap_usd_per_day: options.capUsdPerDay,
+    cap_usd_per_month: options.capUsdPerMonth,
+    dialect,
+    policies: policy && Object.fromEntries([...policy].map(([name, value]) => [name, policyValue(value)])),
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** Some are numbers, truth values or null; words stand for themselves. */
+function policyValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Not refused: a routing file may come to serve it later. */
+function tellUnknownModels(allowed: readonly string[], { models }: GatewayConfig): void {
+  const ids = [...models.keys()];
+  for (const one of allowed) {
+    const isKnown = ids.some((id) => id === one || matches(one, id) || matches(id, one));
+    if (!isKnown) console.error(`note: the routing file serves no model "${one}" now`);
+  }
+}
+
+interface Shown {
+  readonly value: unknown;
+  /** Where it comes from; null where nobody says anything. */
+  readonly from: "own" | "workspace_defaults" | "server" | null;
+}
+
+function tell(workspace: Workspace, { json }: Common, recordOf: ReturnType<typeof recorder>): void {
+  const record = recordOf(workspace);
+  if (json) {
+    console.log(JSON.stringify(record));
+    return;
+  }
+  const rows = Object.entries(record.settings).map(([name, { value, from }]) => [
+    name,
+    settingInWords(name, value),
+    from ?? "",
+  ]);
+  console.log(`${record.name}: ${inWords(workspace)}`);
+  console.log(`spent ${record.spent_today_usd} USD today, ${record.spent_this_month_usd} this month (UTC)`);
+  console.log(`live keys: ${record.live_keys}; made ${record.created_at.slice(0, 10)}\n`);
+  console.log(table([["SETTING", "VALUE", "FROM"], ...rows]));
+}
+
+/** Amounts are text, because a program that reads them as floats would lose digits. */
+function recorder(store: Store, config: GatewayConfig) {
+  const statements = openStatements(store);
+  const keys = openKeys(store, realOutside)
+    .list()
+    .filter((key) => key.revoked_at === null);
+  return ({ name, created_at, micro_credits, micro_credits_held, settings }: Workspace) => {
+    const spent = statements.spent(name, realOutside.now());
+    return {
+      name,
+      created_at: new Date(created_at).toISOString(),
+      credits: micro_credits === null ? null : creditsOf(micro_credits),
+      credits_held: creditsOf(micro_credits_held),
+      spent_today_usd: usdOf(spent.today),
+      spent_this_month_usd: usdOf(spent.thisMonth),
+      live_keys: keys.filter(({ workspace }) => workspace === name).length,
+      settings: Object.fromEntries(SETTINGS.map((setting) => [setting, shown(setting, settings, config)])),
+    };
+  };
+}
+
+function shown(name: SettingName, own: Settings, { workspaceDefaults, server }: GatewayConfig): Shown {
+  const defaults: WorkspaceSection = workspaceDefaults;
+  if (own[name] !== null) return { value: own[name], from: "own" };
+  if (defaults[name] !== undefined) return { value: defaults[name], from: "workspace_defaults" };
+  if (name === "dialect" || name === "policies") return { value: server[name], from: "server" };
+  return { value: null, from: null };
+}
+
+function settingInWords(name: string, value: unknown): string {
+  if (value === null) return name === "models" ? "all" : "no limit";
+  if (Array.isArray(value)) return value.join(", ");
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}

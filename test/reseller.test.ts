@@ -1,0 +1,200 @@
+/**
+ * A reseller's day with the executable: the commands of README.md as they are printed there, against a gateway that runs meanwhile.
+ * A command that README.md gains is run here by itself; what it must do is asked for below.
+ */
+import { Database } from "bun:sqlite";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "../.ci/build";
+import { postTo } from "./serving";
+
+const folder = mkdtempSync(join(tmpdir(), "embedgate-reseller-"));
+let executable: string;
+
+beforeAll(async () => {
+  executable = await build(join(folder, "embedgate"));
+  writeFileSync(
+    join(folder, "gateway.yaml"),
+    `
+auth: { mode: keys }
+money: { credits_per_usd: 100, markup: 1.25 }
+workspace_defaults: { tokens_per_minute: 5000 }
+providers: { local: { plugin: local } }
+models: { all-MiniLM-L6-v2: { routes: [ { provider: local } ], price: 0.02 } }
+`,
+  );
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+}
+
+/** As a shell runs the line. */
+async function shell(line: string): Promise<Ran> {
+  const child = Bun.spawn(["sh", "-c", `embedgate() { ${JSON.stringify(executable)} "$@"; }; ${line}`], {
+    cwd: folder,
+    env: {},
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const [code, out] = await Promise.all([child.exited, new Response(child.stdout).text()]);
+  return { code, out };
+}
+
+const asJson = async (line: string): Promise<unknown> => JSON.parse((await shell(`${line} --json`)).out);
+
+/** The commands of the section, in their order. */
+function commands(): string[] {
+  const readme = readFileSync(join(import.meta.dir, "../README.md"), "utf8");
+  const [, section = ""] = readme.split("## A reseller's day");
+  const [, block = ""] = /```sh\n([\s\S]*?)```/.exec(section) ?? [];
+  return block.split("\n").filter((line) => line.startsWith("embedgate "));
+}
+
+interface Serving extends AsyncDisposable {
+  readonly url: string;
+}
+
+async function serving(): Promise<Serving> {
+  const child = Bun.spawn([executable, "serve", "--port", "0"], {
+    cwd: folder,
+    env: {},
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "ignore",
+  });
+  let greeting = "";
+  for await (const chunk of child.stdout) {
+    greeting += new TextDecoder().decode(chunk);
+    if (greeting.includes("curl")) break;
+  }
+  return {
+    url: /http:\/\/[\d.:]+/.exec(greeting)?.[0] ?? "",
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await child.exited;
+    },
+  };
+}
+
+test("every command of README.md's day does what is said of it, while the gateway runs", async () => {
+  await using gateway = await serving();
+  const lines = commands();
+  expect(lines.length).toBeGreaterThan(12);
+  const ask = (key: string, body: object) =>
+    postTo(gateway.url, { model: "all-MiniLM-L6-v2", ...body }, { authorization: `Bearer ${key}` });
+  let key = "";
+  let keyId = "";
+  const month = new Date().toISOString().slice(0, 7);
+
+  for (const line of lines) {
+    const { code, out } = await shell(line.replace("KEY_ID", keyId).replace("2026-11", month));
+    expect([line, code]).toEqual([line, 0]);
+    if (line.includes("keys create")) {
+      key = out.trim();
+      keyId = Object(await asJson("embedgate keys list"))[0].id;
+      // Nothing was granted yet.
+      expect((await ask(key, { input: "hello" })).status).toBe(402);
+    }
+    if (line.includes("--dialect quantized")) {
+      const searched = await ask(key, { input: "four words of text", metadata: { feature: "search" } });
+      // The wire that was chosen has no metadata: it is strict.
+      expect(searched.status).toBe(422);
+      expect((await ask(key, { input: "hello" })).status).toBe(200);
+      await shell("embedgate workspaces set acme --unset dialect");
+      for (const feature of ["search", "search", "chat"])
+        expect((await ask(key, { input: "four words of text", metadata: { feature } })).status).toBe(200);
+    }
+    if (line.includes("keys rotate")) {
+      expect((await ask(key, { input: "hello" })).status).toBe(200);
+      expect((await ask(out.trim(), { input: "hello" })).status).toBe(200);
+    }
+  }
+
+  // 2.5 micro-credits a token, each request rounded up: 1 token is 3, four are 10.
+  const charged = 3 + 3 * 10 + 2 * 3;
+  const left = `487.${String(500_000 - charged).padStart(6, "0")}`;
+  expect(await asJson("embedgate credits show acme")).toEqual({
+    workspace: "acme",
+    credits: left,
+    credits_held: "0",
+  });
+  const { history } = Object(await asJson("embedgate credits history acme"));
+  expect(
+    history.map(({ note, requests, change }: Record<string, unknown>) => [note, requests, change]),
+  ).toEqual([
+    ["order 2026-117", 0, "500"],
+    ["order 2026-117, corrected", 0, "-12.5"],
+    ["", 6, "-0.000039"],
+  ]);
+  expect(history.at(-1).balance).toBe(left);
+  expect(await asJson("embedgate usage --workspace acme --metadata feature=search --by model")).toMatchObject(
+    [{ model: "all-MiniLM-L6-v2", requests: 2, tokens: 8, credits: "0.00002", cost_usd: "0.00000016" }],
+  );
+  const invoice = Object(await asJson(`embedgate invoice acme --month ${month}`));
+  expect(invoice.total).toEqual({
+    requests: 6,
+    tokens_billed: 15,
+    cost_usd: "0.0000003",
+    micro_credits: "39",
+    credits: "0.000039",
+  });
+  const csv = (await shell(`embedgate invoice acme --month ${month} --by model --csv`)).out;
+  expect(csv.trim().split("\n")).toEqual([
+    "workspace,month,model,requests,tokens_billed,usd_per_million_tokens,cost_usd,micro_credits,credits",
+    `acme,${month},all-MiniLM-L6-v2,6,15,0.02,0.0000003,39,0.000039`,
+  ]);
+  const database = new Database(join(folder, "data/embedgate.db"), { readonly: true });
+  expect(database.query("SELECT sum(micro_credits) AS sum FROM ledger").get()).toEqual({ sum: 39 });
+  database.close();
+  expect(await asJson("embedgate workspaces show acme")).toMatchObject({
+    live_keys: 1,
+    spent_today_usd: "0.0000003",
+    settings: {
+      requests_per_minute: { value: 600, from: "own" },
+      tokens_per_minute: { value: 5000, from: "workspace_defaults" },
+      cap_usd_per_month: { value: 400, from: "own" },
+      dialect: { value: "openai", from: "server" },
+    },
+  });
+}, 120_000);
+
+test("a mistake is told in a line, changes nothing, and exits with 1", async () => {
+  await shell("embedgate workspaces create careful --credits 1");
+  const mistakes = [
+    "embedgate workspaces create careful",
+    "embedgate workspaces create embedgate",
+    "embedgate workspaces set nobody --requests-per-minute 1",
+    "embedgate workspaces set careful --requests-per-minute 0",
+    "embedgate workspaces set careful --cap-usd-per-day 0.12345678901234567",
+    "embedgate workspaces set careful --dialect dutch",
+    "embedgate workspaces set careful --policy empty_inputs=accept",
+    "embedgate workspaces set careful --unset colour",
+    "embedgate workspaces set careful --models ','",
+    "embedgate workspaces show nobody",
+    "embedgate credits grant careful 0.0000001",
+    "embedgate credits grant careful 1e3",
+    "embedgate credits grant careful -1.000001",
+    "embedgate credits grant nobody 1",
+    "embedgate credits history nobody",
+    "embedgate invoice careful --month 2026-13",
+    "embedgate invoice careful --month 2026-11 --by key",
+    "embedgate invoice nobody --month 2026-11",
+    "embedgate usage --by model,colour",
+    "embedgate usage --metadata feature",
+  ];
+  for (const line of mistakes) {
+    const { code, out } = await shell(`${line} 2>&1`);
+    expect([line, code]).toEqual([line, 1]);
+    expect(out.trim().split("\n").length).toBeLessThanOrEqual(2);
+    expect(out).not.toMatch(/\n\s+at /);
+  }
+  const { settings, credits } = Object(await asJson("embedgate workspaces show careful"));
+  expect(credits).toBe("1");
+  expect(Object.values(settings).filter((setting) => Object(setting).from === "own")).toEqual([]);
+}, 120_000);
