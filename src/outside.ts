@@ -14,6 +14,10 @@ export interface Outside {
   readonly random: () => number;
   /** Unguessable bytes, for keys and ids. */
   readonly randomBytes: (count: number) => Uint8Array;
+  /** The variables that the process was started with. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The text of a file; undefined where there is none that can be read. */
+  readonly readFile: (path: string) => Promise<string | undefined>;
   readonly log: (level: LogLevel, message: string, about?: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -34,6 +38,12 @@ function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+function readFile(path: string): Promise<string | undefined> {
+  return Bun.file(path)
+    .text()
+    .catch(() => undefined);
+}
+
 /** One line of JSON on standard error, so that standard output stays for what was asked for. */
 function log(level: LogLevel, message: string, about: Readonly<Record<string, unknown>> = {}): void {
   console.error(JSON.stringify({ time: new Date().toISOString(), level, message, ...about }));
@@ -46,5 +56,7 @@ export const realOutside: Outside = {
   fetch: (url, init) => fetch(url, init),
   random: () => Math.random(),
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+  environment: process.env,
+  readFile,
   log,
 };

@@ -127,6 +127,8 @@ export interface Host {
    * Redirects are not followed. What the caller sees of an error is cleared of the headers' secrets.
    */
   post(call: PostCall): Promise<Posted>;
+  /** As `post`, for what is no POST of JSON, and for a body whose very bytes matter, such as one that is signed. */
+  send(call: SendCall): Promise<Posted>;
   /** Parses bytes as JSON and checks them against `schema`; a breach is thrown as `malformed`, naming the place. */
   read<Schema extends TSchema>(schema: Schema, bytes: Uint8Array): Static<Schema>;
   /** A vector from what JSON carries: numbers, or base64 of little-endian float32. A breach is thrown as `malformed`. */
@@ -139,15 +141,29 @@ export interface Host {
   now(): number;
   /** A number in [0, 1). */
   random(): number;
+  /** A variable of the environment; undefined where it is unset or empty. What a routing file can say in an option is better said there. */
+  variable(name: string): string | undefined;
+  /** The text of a file, such as the one where a vendor's own tools keep credentials; undefined where there is none, or none to be read. */
+  readFile(path: string): Promise<string | undefined>;
 }
 
-export interface PostCall {
+interface Call {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: unknown;
   readonly signal: AbortSignal;
   /** Reads the vendor's error body, for what the status alone does not tell. Undefined: the status decides. */
   readonly explain?: (refusal: Posted) => Explanation | undefined;
+}
+
+export interface PostCall extends Call {
+  /** Written as JSON. */
+  readonly body: unknown;
+}
+
+export interface SendCall extends Call {
+  readonly method: "GET" | "POST" | "PUT";
+  /** Sent as it is, in UTF-8. */
+  readonly body?: string;
 }
 
 export interface Posted {

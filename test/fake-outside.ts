@@ -74,6 +74,8 @@ export function fakeOutside(overrides: Partial<Outside> = {}, seed = 1): FakeOut
       fetch: (url) => Promise.reject(new Error(`No network in this test: ${url}`)),
       random,
       randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256)),
+      environment: {},
+      readFile: async () => undefined,
       log: (level, message, about = {}) => logs.push({ level, message, about }),
       ...overrides,
     },

@@ -60,6 +60,8 @@ export async function openGateway({ yaml, outside, environment = {} }: Opening):
   const logs: LogLine[] = [];
   const world: Outside = {
     ...realOutside,
+    environment,
+    readFile: async () => undefined,
     log: (level, message, about) => logs.push({ level, message, about }),
     ...outside,
   };

@@ -8,8 +8,8 @@ import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { explainBreach, show } from "../dialects/explain";
 import { GatewayError } from "../errors";
 import type { Outside } from "../outside";
-import type { FailureAbout, FailureKind, Host, PostCall, Posted, Provider } from "../plugin";
-import { post } from "./post";
+import type { FailureAbout, FailureKind, Host, PostCall, Posted, Provider, SendCall } from "../plugin";
+import { post, send } from "./post";
 import { startOf, withoutSecrets } from "./redact";
 
 export function createHost(outside: Outside): Host {
@@ -17,18 +17,21 @@ export function createHost(outside: Outside): Host {
   /** What each reply was asked with: an error about a reply must not repeat the headers' secrets. */
   const askedWith = new WeakMap<Uint8Array, PostCall["headers"]>();
 
-  async function posted(call: PostCall): Promise<Posted> {
-    const { headers, explain } = call;
-    const explained =
-      explain &&
-      ((refusal: Posted) => {
-        askedWith.set(refusal.bytes, headers);
-        return explain(refusal);
-      });
-    const reply = await post({ ...call, explain: explained }, outside);
-    askedWith.set(reply.bytes, headers);
-    return reply;
-  }
+  /** As post and send do, remembering what each reply was asked with. */
+  const remembering =
+    <Asked extends PostCall | SendCall>(ask: (call: Asked, outside: Outside) => Promise<Posted>) =>
+    async (call: Asked): Promise<Posted> => {
+      const { headers, explain } = call;
+      const explained =
+        explain &&
+        ((refusal: Posted) => {
+          askedWith.set(refusal.bytes, headers);
+          return explain(refusal);
+        });
+      const reply = await ask({ ...call, explain: explained }, outside);
+      askedWith.set(reply.bytes, headers);
+      return reply;
+    };
 
   function checkOf<Schema extends TSchema>(schema: Schema): TypeCheck<Schema> {
     const known = compiled.get(schema);
@@ -41,7 +44,8 @@ export function createHost(outside: Outside): Host {
   return {
     t: Type,
     provider: <Options extends TSchema>(provider: Provider<Options>): Provider => provider,
-    post: posted,
+    post: remembering(post),
+    send: remembering(send),
     read(schema, bytes) {
       const headers = askedWith.get(bytes) ?? {};
       const value = parse(bytes, headers);
@@ -56,6 +60,9 @@ export function createHost(outside: Outside): Host {
     sleep: outside.sleep,
     now: outside.now,
     random: outside.random,
+    variable: (name) =>
+      (Object.hasOwn(outside.environment, name) ? outside.environment[name] : undefined) || undefined,
+    readFile: outside.readFile,
   };
 }
 

@@ -1,30 +1,34 @@
 /**
- * One POST to a provider: bytes out, bytes back, and what any status but 2xx means. It neither retries nor splits.
+ * One request to a provider: bytes out, bytes back, and what any status but 2xx means. It neither retries nor splits.
  * What a provider says in an error is passed on with every credential of ours taken out.
  */
 import { GatewayError } from "../errors";
 import type { Outside } from "../outside";
-import type { Explanation, FailureKind, PostCall, Posted } from "../plugin";
+import type { Explanation, FailureKind, PostCall, Posted, SendCall } from "../plugin";
 import { startOf, withoutSecrets } from "./redact";
 
 /** A reply of 2048 vectors of 3072 numbers as JSON is some 70 MB; what is larger is no reply to an embeddings call. */
 const REPLY_BYTES_MAX = 256 * 1024 * 1024;
 
-export async function post(call: PostCall, outside: Pick<Outside, "fetch" | "now">): Promise<Posted> {
+export async function send(call: SendCall, outside: Pick<Outside, "fetch" | "now">): Promise<Posted> {
   const reply = await answered(call, outside);
   if (reply.status >= 200 && reply.status < 300) return reply;
   throw refusal(call, reply, outside.now());
 }
 
-async function answered(call: PostCall, outside: Pick<Outside, "fetch">): Promise<Posted> {
+export function post({ body, ...call }: PostCall, outside: Pick<Outside, "fetch" | "now">): Promise<Posted> {
+  // Whatever a routing file adds, and in whatever case: the body is JSON.
+  const further = Object.entries(call.headers).filter(([name]) => name.toLowerCase() !== "content-type");
+  const headers = { ...Object.fromEntries(further), "content-type": "application/json" };
+  return send({ ...call, method: "POST", headers, body: JSON.stringify(body) }, outside);
+}
+
+async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promise<Posted> {
   try {
-    // Whatever a routing file adds, and in whatever case: the body is JSON.
-    const headers = new Headers(call.headers);
-    headers.set("content-type", "application/json");
     const response = await outside.fetch(call.url, {
-      method: "POST",
-      headers,
-      body: JSON.stringify(call.body),
+      method: call.method,
+      headers: new Headers(call.headers),
+      ...(call.body === undefined ? {} : { body: call.body }),
       signal: call.signal,
       // A redirect would carry our credentials to wherever it points.
       redirect: "manual",
@@ -65,7 +69,7 @@ async function readAll(response: Response): Promise<Uint8Array> {
 
 const tooLarge = () => new GatewayError("malformed", "The provider's reply is too large to be one.");
 
-function refusal(call: PostCall, reply: Posted, now: number): GatewayError {
+function refusal(call: SendCall, reply: Posted, now: number): GatewayError {
   const explanation: Explanation = call.explain?.(reply) ?? {};
   const kind = explanation.kind ?? kindOf(reply.status);
   const words =

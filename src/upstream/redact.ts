@@ -8,10 +8,10 @@ const PLAIN_HEADERS = /^(content-type|accept|user-agent)$/i;
 const CREDENTIAL_HEADERS = /auth|key|token|secret|cookie/i;
 /** Words beside the secret in a credential header's value. */
 const SCHEME_WORDS =
-  /^(bearer|basic|token|apikey|api-key|aws4-hmac-sha256|credential|signedheaders|signature)$/i;
-/** Keys as vendors print them shortened ("sk-ab***wxyz", "Zx81****") still tell whose they are. */
+  /^(bearer|basic|token|apikey|api-key|aws4-hmac-sha256|credential|signedheaders|signature|content-type|x-amz-[a-z0-9-]+)$/i;
+/** Keys as vendors print them shortened ("sk-ab***wxyz", "Zx81****"), or without their secret half ("AKIA…"), still tell whose they are. */
 const SHORTENED =
-  /\b(?:sk|pk|eg|key)[-_][\w*.-]{6,}|\bBearer (?=\S*[\d*])[\w*.~+/=-]{6,}|[\w.-]*\*{3,}[\w.*-]*/gi;
+  /\b(?:sk|pk|eg|key)[-_][\w*.-]{6,}|\bBearer (?=\S*[\d*])[\w*.~+/=-]{6,}|[\w.-]*\*{3,}[\w.*-]*|\bA[KS]IA[A-Z0-9]{12,}/gi;
 
 export function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
   let clean = text;

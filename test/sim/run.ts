@@ -131,6 +131,8 @@ function outsideOf(living: () => Process): Outside {
     fetch: (url, init) => living().outside.fetch(url, init),
     random: () => living().outside.random(),
     randomBytes: (count) => living().outside.randomBytes(count),
+    environment: {},
+    readFile: async () => undefined,
     log: (level, message, about) => living().outside.log(level, message, about),
   };
 }

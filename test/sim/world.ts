@@ -120,6 +120,8 @@ export function createWorld(random: Random): World {
           },
           random: () => draws.number(),
           randomBytes: (count) => Uint8Array.from({ length: count }, () => draws.integer(0, 255)),
+          environment: {},
+          readFile: async () => undefined,
           log: (level, message, about = {}) => {
             activity += 1;
             if (dead) return;

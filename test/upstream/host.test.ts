@@ -5,6 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { GatewayError } from "../../src/errors";
+import { realOutside } from "../../src/outside";
 import { createHost } from "../../src/upstream/host";
 import { fakeOutside, STARTED_AT } from "../fake-outside";
 
@@ -166,6 +167,46 @@ describe("the rest of the host", () => {
     await clock.until(host.sleep(70));
     expect(host.now()).toBe(STARTED_AT + 70);
     expect(host.random()).toBe(fakeOutside().outside.random());
+  });
+
+  test("a variable is the environment's, and an empty one is none", () => {
+    const { outside } = fakeOutside({ environment: { REGION: "eu-west-1", EMPTY: "" } });
+    const { variable } = createHost(outside);
+    expect(["REGION", "EMPTY", "UNSET", "__proto__"].map(variable)).toEqual([
+      "eu-west-1",
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test("a file's text is read, and one that is not there has none", async () => {
+    const { readFile } = createHost(realOutside);
+    expect(await readFile(import.meta.path)).toContain("a file's text is read");
+    expect(await readFile(`${import.meta.path}.gone`)).toBeUndefined();
+    expect(await readFile(import.meta.dir)).toBeUndefined();
+  });
+
+  test("what is sent goes out unchanged: by any method, with any headers, the very text", async () => {
+    const sent: [string, string | undefined, Record<string, string>, unknown][] = [];
+    const { outside } = fakeOutside({
+      fetch: async (url, { method, headers, body }) => {
+        sent.push([url, method, Object.fromEntries(new Headers(headers)), body]);
+        return new Response("", { status: sent.length === 3 ? 404 : 200 });
+      },
+    });
+    const { signal } = new AbortController();
+    const { send } = createHost(outside);
+    const url = "https://api.example/x";
+    await send({ method: "GET", url, headers: {}, signal });
+    await send({ method: "PUT", url, headers: { "Content-Type": "text/plain" }, body: '{ "a":1}', signal });
+    expect(sent).toEqual([
+      [url, "GET", {}, undefined],
+      [url, "PUT", { "content-type": "text/plain" }, '{ "a":1}'],
+    ]);
+    await expect(send({ method: "GET", url, headers: {}, signal })).rejects.toMatchObject({
+      kind: "not_found",
+    });
   });
 
   test("a provider is given back as it was made", () => {

@@ -94,6 +94,19 @@ describe("what is left", () => {
     expect(withoutSecrets(words, headers)).toBe(words);
   });
 
+  test("of a signed request: neither signature nor whose key it was, but the names of what was signed", () => {
+    const headers = {
+      authorization:
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20270115/us-east-1/bedrock/aws4_request, SignedHeaders=content-type;host;x-amz-date, Signature=0123456789abcdef",
+      "x-amz-security-token": "FwoGZXIvYXdzEJr",
+    };
+    const words = (signature: string, token: string, id: string) =>
+      `content-type;host;x-amz-date: ${signature} of ${id} with ${token}`;
+    expect(
+      withoutSecrets(words("0123456789abcdef", "FwoGZXIvYXdzEJr", "AKIAIOSFODNN7EXAMPLE"), headers),
+    ).toBe(words("[redacted]", "[redacted]", "[redacted]"));
+  });
+
   test("the start of a page, its white space folded, cut to the size that is asked for", () => {
     expect(startOf(bytes("<html>\n\n  <b>Bad   gateway</b>\n"), {}, 100)).toBe("<html> <b>Bad gateway</b>");
     expect(startOf(bytes("x".repeat(1000)), {}, 300)).toBe("x".repeat(300));
