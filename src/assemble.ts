@@ -5,7 +5,7 @@
 import { catalogueEntryNamed } from "./config/catalogue";
 import { dimensionsToAsk } from "./dimensions";
 import type { Answered, Part, Plan, Target } from "./domain";
-import { GatewayError } from "./errors";
+import { type About, GatewayError } from "./errors";
 import type { EmbedReply } from "./plugin";
 import { countOf } from "./tokens/count";
 
@@ -89,7 +89,7 @@ function refuseUnsound(norms: readonly number[]): void {
   if (index === -1) return;
   const others = norms.some((norm) => Number.isFinite(norm) && norm !== 0);
   const what = norms[index] === 0 ? "a vector is all zeros" : "a vector holds a number that is not finite";
-  throw malformed(what, others ? index : undefined);
+  throw malformed(what, { input: others ? index : undefined, isUnsound: true });
 }
 
 /** In double precision: the squares of the largest float32 are still finite there. */
@@ -99,5 +99,5 @@ export function lengthOf(vector: Float32Array | Float64Array): number {
   return Math.sqrt(sum);
 }
 
-const malformed = (what: string, input?: number) =>
-  new GatewayError("malformed", `The provider's answer cannot be used: ${what}.`, { input });
+const malformed = (what: string, about?: About) =>
+  new GatewayError("malformed", `The provider's answer cannot be used: ${what}.`, about);

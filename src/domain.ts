@@ -5,6 +5,7 @@
 import type { LongInput, ModelFacts } from "./facts";
 import type { Input, TaskWords, Upstream } from "./plugin";
 import type { AskedTask } from "./tasks";
+import type { Health } from "./upstream/health";
 
 /** Who asks. */
 export interface Caller {
@@ -62,6 +63,8 @@ export interface ConfiguredUpstream {
   readonly countsTokens: boolean;
   /** Bounds the calls under way at this provider, whoever asked. */
   readonly gate: Gate;
+  /** How a model there is doing, by its name there; kept from request to request. */
+  readonly healthOf: (model: string) => Health;
   readonly timeoutMs: number;
   readonly retries: number;
 }
@@ -69,10 +72,17 @@ export interface ConfiguredUpstream {
 /** Null when the value is right, else what was expected. */
 export type FieldCheck = (value: unknown) => string | null;
 
-/** A counting semaphore. `enter` waits for a place, or rejects with the signal's reason. */
+/** Whether somebody waits for this one answer, or for the whole of a large piece of work. */
+export type Lane = "interactive" | "bulk";
+
+/** The places at a provider, shared by the lanes. */
 export interface Gate {
-  enter(signal: AbortSignal): Promise<void>;
-  leave(): void;
+  readonly places: number;
+  /** Waits for a place, or rejects with the signal's reason. */
+  enter(signal: AbortSignal, lane: Lane): Promise<void>;
+  leave(lane: Lane): void;
+  /** So many wait that a further request had better be refused. */
+  isFull(lane: Lane): boolean;
 }
 
 /** What a model id leads to. */
@@ -84,6 +94,8 @@ export interface Route {
   readonly facts: ModelFacts;
   /** What becomes of the first way once its vectors are no more what they were. */
   readonly onDrift: "stop" | "warn";
+  /** A request for one input that is not answered by then is sent a second time; undefined: never. */
+  readonly hedgeAfterMs: number | undefined;
   /** All ways to it, in the routing file's order: all of one space. */
   readonly targets: readonly [Target, ...Target[]];
 }

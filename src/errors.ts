@@ -138,6 +138,10 @@ export interface About {
   /** The place among the inputs of the one at fault; a plugin's counts in its own call, the spine's in the request. */
   readonly input?: number;
   readonly retryAfterMs?: number;
+  /** What the provider answered, where it answered. */
+  readonly upstreamStatus?: number;
+  /** The answer was whole, but a vector in it is none: not finite, or all zeros. */
+  readonly isUnsound?: boolean;
   /** The method that the path does answer. */
   readonly allowed?: string;
   readonly cause?: unknown;
@@ -150,6 +154,8 @@ export class GatewayError extends Error {
   readonly field: string | undefined;
   readonly input: number | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly upstreamStatus: number | undefined;
+  readonly isUnsound: boolean;
   readonly allowed: string | undefined;
 
   constructor(kind: ErrorKind, message: string, about: About = {}) {
@@ -158,11 +164,19 @@ export class GatewayError extends Error {
     this.field = about.field;
     this.input = about.input;
     this.retryAfterMs = about.retryAfterMs;
+    this.upstreamStatus = about.upstreamStatus;
+    this.isUnsound = about.isUnsound ?? false;
     this.allowed = about.allowed;
   }
 
   get meaning(): Meaning {
     return KINDS[this.kind];
+  }
+
+  /** The same error, about another input or about none. */
+  withInput(input: number | undefined): GatewayError {
+    if (input === this.input) return this;
+    return new GatewayError(this.kind, this.message, { ...this, cause: this.cause, input });
   }
 }
 

@@ -22,7 +22,7 @@ export function openGeneration(
   config: GatewayConfig,
   measuring: Pick<SpacesParts, "ledger" | "outside" | "fingerprints">,
 ): Generation {
-  const providers = openProviders(config);
+  const providers = openProviders(config, measuring.outside);
   const spaces = openSpaces({
     ...measuring,
     attemptsMax: config.server.max_attempts,

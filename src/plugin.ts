@@ -23,7 +23,7 @@ export interface Provider<Options extends TSchema = TSchema> {
   readonly id: string;
   /**
    * The schema of this plugin's own keys under `providers.<name>`, checked before `open`. An object schema; unknown keys are refused.
-   * `plugin`, `timeout_ms`, `retries` and `concurrency` are the gateway's and never reach the plugin.
+   * `plugin`, `timeout_ms`, `retries`, `concurrency` and `max_queue` are the gateway's and never reach the plugin.
    */
   readonly options: Options;
   /** This vendor's words for what an embedding is for. A request may say it in any vendor's word; `call.task` has this one's. */

@@ -136,7 +136,7 @@ function routeOf(
   const [main] = entry.routes;
   if (!main) return undefined;
   const space = entry.space ?? main.space ?? spaceOf(nameAt(main.model, entry, id));
-  const onDrift = entry.on_drift;
+  const { on_drift: onDrift, hedge_after_ms: hedgeAfterMs } = entry;
   const targets: Target[] = [];
   let group = 0;
   for (const [i, route] of entry.routes.entries()) {
@@ -157,7 +157,7 @@ function routeOf(
     targets.push({ provider, model, facts, group, weight: route.weight ?? 1, mayServe });
   }
   const [first, ...others] = targets;
-  return first && { id, space, facts: first.facts, onDrift, targets: [first, ...others] };
+  return first && { id, space, facts: first.facts, onDrift, hedgeAfterMs, targets: [first, ...others] };
 }
 
 /** The model's name at a provider: under a pattern, `*` is what the pattern's `*` stood for. */

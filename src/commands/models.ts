@@ -1,4 +1,5 @@
 /** `embedgate models`: what the routing file serves, with the facts that apply once the catalogue is counted in. */
+import { realOutside } from "../outside";
 import { buildRoutes } from "../route";
 import { openProviders } from "../upstream/open";
 import { configured } from "./configured";
@@ -10,7 +11,7 @@ export async function listModels(options: {
 }): Promise<number> {
   const config = await configured(options.config, { notes: false });
   if (!config) return 1;
-  const providers = openProviders(config);
+  const providers = openProviders(config, realOutside);
   try {
     const models = buildRoutes(config, providers.byName, { mayServe: () => true }).list();
     if (options.json)

@@ -47,6 +47,7 @@ export interface ConfiguredProvider {
   readonly timeout_ms: number;
   readonly retries: number;
   readonly concurrency: number;
+  readonly max_queue: number;
   /** Variables of the environment that this provider needs and that are unset: its models are not served. */
   readonly missing_variables: readonly string[];
 }
@@ -59,6 +60,8 @@ export interface ConfiguredModel {
   readonly embeddings: boolean;
   readonly space: string | undefined;
   readonly on_drift: "stop" | "warn";
+  /** Undefined: no request is sent twice. */
+  readonly hedge_after_ms: number | undefined;
   /** Only what the file itself says. */
   readonly facts: KnownFacts;
   readonly routes: readonly ConfiguredRoute[];

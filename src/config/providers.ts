@@ -82,6 +82,7 @@ export async function checkProviders(
       timeout_ms: common.timeout_ms ?? ProviderCommon.properties.timeout_ms.default,
       retries: common.retries ?? ProviderCommon.properties.retries.default,
       concurrency: common.concurrency ?? found.provider.concurrency ?? CONCURRENCY_DEFAULT,
+      max_queue: common.max_queue ?? ProviderCommon.properties.max_queue.default,
       missing_variables: missingUnder(tree, pointer),
     });
   }

@@ -73,6 +73,7 @@ function resolveModel(id: string, model: ModelEntry): ConfiguredModel {
     embeddings: model.embeddings ?? true,
     space: model.space,
     on_drift: model.on_drift ?? OnDrift.default,
+    hedge_after_ms: model.hedge_after_ms,
     facts,
     routes: (model.routes ?? []).map((route) => ({
       provider: route.provider,

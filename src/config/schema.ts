@@ -198,6 +198,15 @@ export const ProviderCommon = Type.Object(
         description: "Calls under way at once at this provider.",
       }),
     ),
+    max_queue: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000,
+        default: 10_000,
+        description:
+          "Calls that may wait for one of those places; with so many waiting, a further request is answered 503.",
+      }),
+    ),
   },
   {
     // Open here: the other keys are the plugin's, and its own `options` schema refuses what it does not know.
@@ -284,6 +293,14 @@ export const ModelEntry = Type.Composite(
         }),
       ),
       on_drift: Type.Optional(OnDrift),
+      hedge_after_ms: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: 3_600_000,
+          description:
+            "A request for one input that is not answered by then is sent to another route too (to the same, where there is no other), and the first good answer taken; both are paid for. Left out: never.",
+        }),
+      ),
       embeddings: Type.Optional(
         Type.Boolean({ default: true, description: "false: a model that is known, but cannot embed." }),
       ),

@@ -1,117 +1,119 @@
 /**
- * One part's calls: bounded by the provider's gate, timed, proved, tried again where the kind of error says that this may help.
- * What a failure means is in src/errors.ts; how long to wait before the next call is here.
+ * A part's calls, until one is answered or no further one would help: elsewhere at once, at the same target after a pause.
+ * What a failure means is in src/errors.ts; which target is next is choose.ts.
  */
-import { prove } from "../assemble";
-import { dimensionsToAsk } from "../dimensions";
 import type { Answered, Part, Target } from "../domain";
-import { asGatewayError, GatewayError } from "../errors";
-import { fieldsFor } from "../hints";
-import type { EmbedCall, EmbedReply } from "../plugin";
-import { wordFor } from "../tasks";
-import { countOf } from "../tokens/count";
-import type { Needs, Work } from "./execute";
+import type { GatewayError } from "../errors";
+import { ask } from "./ask";
+import { carve } from "./carve";
+import { type Chosen, choose } from "./choose";
+import { hedged, isHedged } from "./hedge";
+import { afterFailure, type History, UNASKED } from "./history";
+import { isAboutContent, isSuspect, isTooMuch } from "./poison-signs";
+import { unlessAborted } from "./until";
+import type { Work } from "./work";
 
-/** A provider that wants to be left alone for longer is not waited for: its word goes on to the caller. */
-const RETRY_AFTER_MS_MAX = 60_000;
+/** How long another request's call to a provider that was down is waited for. */
+const PATIENCE_MS = 1_000;
+
+export type Outcome =
+  | { readonly kind: "answered"; readonly answered: Answered; readonly target: Target }
+  /** The target that is next takes less in a call. */
+  | { readonly kind: "carved anew"; readonly parts: readonly Part[]; readonly history: History }
+  | { readonly kind: "failed"; readonly error: GatewayError; readonly target: Target };
 
 /**
- * @throws GatewayError once no further attempt would help; `input` is the place in the request
+ * @param before what was tried already for these pieces
+ * @param first where the first call goes; undefined: not chosen yet
+ * @throws the signal's reason
  */
-export async function attempts(work: Work, target: Target, part: Part): Promise<Answered> {
-  const { plan, run, signal, outside } = work;
-  const { provider } = target;
-  // A failing request must not become a storm at a provider that is down.
-  const last = Math.min(provider.retries + 1, run.attemptsMax);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const reply = await once(work, target, part);
-      // The provider has counted it, whether its answer is of use or not.
-      run.tally.tokens += countOf(reply, inputsOf(part)).tokens;
-      const answered = prove(reply, part, plan, target);
-      run.tally.providers.add(provider.name);
-      return answered;
-    } catch (thrown) {
-      if (signal.aborted) throw asGatewayError(signal.reason);
-      const error = inRequest(asProviderError(thrown, provider.name, outside), part);
-      const waitable = (error.retryAfterMs ?? 0) <= RETRY_AFTER_MS_MAX;
-      if (!error.meaning.retry || attempt >= last || !waitable) throw error;
-      outside.log("warn", "a call to a provider failed", {
-        provider: provider.name,
-        attempt,
-        kind: error.kind,
-        reason: error.message,
-      });
-      await outside.sleep(backoffMs(attempt, error.retryAfterMs, outside.random()), signal);
+export async function attempts(
+  work: Work,
+  part: Part,
+  before: History = UNASKED,
+  first?: Chosen,
+): Promise<Outcome> {
+  let history = before;
+  let chosen = first ?? (await nextTarget(work, history));
+  for (;;) {
+    if ("error" in chosen) {
+      const { error } = chosen;
+      return { kind: "failed", error, target: history.failure?.target ?? work.route.targets[0] };
     }
+    const parts = work.plan.indivisible ? [part] : carve(part.pieces, chosen.target.facts);
+    if (parts.length > 1) return { kind: "carved anew", parts, history };
+    let final: GatewayError | undefined;
+    const noteFailure = (target: Target, error: GatewayError) => {
+      history = afterFailure(history, target, error, {
+        now: work.outside.monotonic(),
+        random: work.outside.random(),
+      });
+      final = finalError(work, part, history, error);
+      if (final === undefined) logFailure(work, target, history, error);
+      // A place falls free now: none of the request's other calls must take it, when all of it has failed.
+      else if (!isLeftToDivide(work, part, final)) work.fail(final);
+    };
+    const call = isHedged(work, history) ? hedged : ask;
+    const answered = await call(work, chosen, part, work.signal, noteFailure);
+    if (answered) return { kind: "answered", answered, target: chosen.target };
+    chosen = final ? { error: final } : await nextTarget(work, history);
   }
 }
 
-/** One call, inside the provider's gate and within one attempt's time. */
-async function once(work: Work, target: Target, part: Part): Promise<EmbedReply> {
-  const { request, plan, signal, outside } = work;
-  const { provider, model, facts } = target;
-  await provider.gate.enter(signal);
-  const attempt = new AbortController();
-  const over = AbortSignal.any([signal, attempt.signal]);
-  const call: EmbedCall = {
-    model,
-    inputs: inputsOf(part),
-    dimensions: dimensionsToAsk(plan.requestedDimensions, facts),
-    user: request.user,
-    task: wordFor(request, target),
-    fields: fieldsFor(request, target),
-    extraBody: request.extraBody,
-    longInput: plan.longInput,
-    wireEncoding: facts.wire_encoding,
-    signal: over,
-  };
+/** A request of one piece has no other calls but the one that may be under way beside this. */
+function isLeftToDivide({ plan }: Work, part: Part, error: GatewayError): boolean {
+  return plan.pieces.length === 1 || isTooMuch(error, part, plan) || isSuspect(error, part, plan);
+}
+
+/** The error that stands, when no further call would help. */
+function finalError(work: Work, part: Part, history: History, error: GatewayError): GatewayError | undefined {
+  if (!error.meaning.fallBack) return error;
+  // It is sent again in smaller parts anyway. One input alone is accused once it was sent as often as other parts are.
+  if (work.isSearch && part.pieces.length > 1 && isAboutContent(error)) return error;
+  const choice = choose(work, history);
+  return "error" in choice ? choice.error : undefined;
+}
+
+/** @returns the next target, once its time has come */
+export async function nextTarget(
+  work: Work,
+  history: History,
+): Promise<Chosen | { readonly error: GatewayError }> {
+  for (;;) {
+    const choice = choose(work, history);
+    if ("target" in choice) {
+      if (choice.waitMs > 0) await work.outside.sleep(choice.waitMs, work.signal);
+      return choice;
+    }
+    if (!("trial" in choice)) return choice;
+    const { trial, error } = choice;
+    if (error === undefined) await unlessAborted(work.signal, trial);
+    else if (!(await isOverSoon(work, trial))) return { error };
+  }
+}
+
+/** A provider that is back answers soon: whoever comes just then is not sent away. Asked in vain, each request waits but once. */
+async function isOverSoon({ outside, signal, patience }: Work, trial: Promise<void>): Promise<boolean> {
+  const now = outside.monotonic();
+  patience.endsAt ??= now + PATIENCE_MS;
+  if (patience.endsAt <= now) return false;
   const timer = new AbortController();
-  outside.sleep(provider.timeoutMs, timer.signal).then(
-    () =>
-      attempt.abort(
-        new GatewayError("timeout", `The provider did not answer within ${provider.timeoutMs} ms.`),
-      ),
-    () => undefined,
+  const late = outside.sleep(patience.endsAt - now, timer.signal).then(
+    () => false,
+    () => true,
   );
   try {
-    // A plugin may overlook the signal: the race keeps its word for it, so that nothing waits past its time.
-    return await Promise.race([provider.upstream.embed(call), rejectionBy(over)]);
+    return await unlessAborted(signal, Promise.race([late, trial.then(() => true)]));
   } finally {
     timer.abort();
-    provider.gate.leave();
   }
 }
 
-const inputsOf = ({ pieces }: Part) => pieces.map(({ input }) => input);
-
-function rejectionBy(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+function logFailure({ outside }: Work, { provider }: Target, { calls }: History, error: GatewayError): void {
+  outside.log("warn", "a call to a provider failed", {
+    provider: provider.name,
+    attempt: calls,
+    kind: error.kind,
+    reason: error.message,
   });
-}
-
-/** What a plugin throws is one of ours (it made it with `host.failure`); anything else is its own fault, told in the log only. */
-function asProviderError(thrown: unknown, provider: string, outside: Needs): GatewayError {
-  if (thrown instanceof GatewayError) return thrown;
-  outside.log("error", "a provider plugin threw what is no failure", { provider, thrown: String(thrown) });
-  return new GatewayError(
-    "malformed",
-    `The plugin of the provider "${provider}" failed. The log has its words.`,
-    { cause: thrown },
-  );
-}
-
-/** A plugin counts inputs within its call; callers count them within their request. */
-function inRequest(error: GatewayError, part: Part): GatewayError {
-  const { kind, message, field, input, retryAfterMs, cause } = error;
-  if (input === undefined) return error;
-  return new GatewayError(kind, message, { field, input: part.pieces[input]?.place, retryAfterMs, cause });
-}
-
-/** Exponential with full jitter above a quarter of it; a provider's own word on when to come back is obeyed. */
-function backoffMs(attempt: number, retryAfterMs: number | undefined, random: number): number {
-  const exponential = Math.min(8_000, 250 * 2 ** (attempt - 1));
-  return Math.max(retryAfterMs ?? 0, exponential * (0.25 + 0.75 * random));
 }

@@ -5,39 +5,39 @@
 import type { Part, Piece } from "../domain";
 import type { ModelFacts } from "../facts";
 
+type Limits = Pick<ModelFacts, "max_inputs" | "max_call_tokens" | "max_call_bytes">;
+
 /** Consecutive pieces, as many a part as every limit allows. One that alone is over a limit goes alone: the provider decides. */
-export function carve(
-  pieces: readonly Piece[],
-  facts: Pick<ModelFacts, "max_inputs" | "max_call_tokens" | "max_call_bytes">,
-): Part[] {
+export function carve(pieces: readonly Piece[], limits: Limits): Part[] {
+  const parts: Part[] = [];
+  for (let from = 0; from < pieces.length; ) {
+    const part = carveOne(pieces, from, limits);
+    parts.push(part);
+    from += part.pieces.length;
+  }
+  return parts;
+}
+
+/** The part that begins with the piece at `from`. */
+export function carveOne(pieces: readonly Piece[], from: number, limits: Limits): Part {
   const {
     max_inputs,
     max_call_tokens = Number.POSITIVE_INFINITY,
     max_call_bytes = Number.POSITIVE_INFINITY,
-  } = facts;
-  const parts: Part[] = [];
-  let current: Piece[] = [];
+  } = limits;
   let tokenSum = 0;
   let byteSum = 0;
-  for (const piece of pieces) {
+  let end = from;
+  for (let piece = pieces[end]; piece && end - from < max_inputs; piece = pieces[end]) {
     const { input } = piece;
     const bytes = typeof input === "string" ? Buffer.byteLength(input) : 0;
     // A text's bytes bound its tokens from above: a few calls more, but never one over the limit.
-    const tokens = typeof input === "string" ? bytes : input.length;
-    const full =
-      current.length >= max_inputs || tokenSum + tokens > max_call_tokens || byteSum + bytes > max_call_bytes;
-    if (full && current.length > 0) {
-      parts.push({ pieces: current });
-      current = [];
-      tokenSum = 0;
-      byteSum = 0;
-    }
-    current.push(piece);
-    tokenSum += tokens;
+    tokenSum += typeof input === "string" ? bytes : input.length;
     byteSum += bytes;
+    if (end > from && (tokenSum > max_call_tokens || byteSum > max_call_bytes)) break;
+    end += 1;
   }
-  if (current.length > 0) parts.push({ pieces: current });
-  return parts;
+  return { pieces: pieces.slice(from, end) };
 }
 
 export function halves({ pieces }: Part): [Part, Part] {

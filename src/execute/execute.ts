@@ -1,24 +1,22 @@
 /**
- * Step 4: the calls. Each part goes upstream on its own (attempts.ts); what is proved is handed on at once, so that the failure of one
- * part loses nothing of the others. One part that fails for good ends the others.
+ * Step 4: the calls. What is to be embedded goes upstream in parts, as many at once as the providers have places for; what is proved is
+ * handed on at once, so that the failure of one part loses nothing of the others. One part that fails for good ends the others.
  */
-import type { Answered, EmbedRequest, Part, Plan, Route, Run } from "../domain";
-import { asGatewayError } from "../errors";
-import type { Outside } from "../outside";
-import { attempts } from "./attempts";
-import { carve, halves } from "./carve";
+import type { Answered, EmbedRequest, Plan, Route, Run } from "../domain";
+import { asGatewayError, GatewayError } from "../errors";
+import { answer } from "./answer";
+import { nextTarget } from "./attempts";
+import { carveOne } from "./carve";
+import { choose } from "./choose";
+import { createEvidence } from "./evidence";
+import { UNASKED } from "./history";
+import { allDone } from "./until";
+import type { Needs, Work } from "./work";
 
-export type Needs = Pick<Outside, "sleep" | "random" | "log">;
-
-/** What every call of one request shares. */
-export interface Work {
-  readonly request: EmbedRequest;
-  readonly plan: Plan;
-  readonly run: Run;
-  /** Fires when the request is over, for whatever reason. */
-  readonly signal: AbortSignal;
-  readonly outside: Needs;
-}
+/** A request for so few inputs is one that somebody waits for. */
+const INTERACTIVE_INPUTS_MAX = 8;
+/** When a provider with a full queue may be asked again. */
+const BUSY_RETRY_AFTER_MS = 1_000;
 
 /**
  * @param take is given what was proved, in no particular order; every piece of the plan is in exactly one
@@ -32,25 +30,64 @@ export async function execute(
   outside: Needs,
   take: (answered: Answered) => void,
 ): Promise<void> {
-  const siblings = new AbortController();
-  const signal = AbortSignal.any([run.signal, siblings.signal]);
-  const work: Work = { request, plan, run, signal, outside };
-  const [target] = route.targets;
-  const answerPart = async (part: Part): Promise<void> => {
-    try {
-      take(await attempts(work, target, part));
-    } catch (thrown) {
-      const error = asGatewayError(thrown);
-      // The provider counts tokens otherwise than we do: half of it may pass.
-      if (error.kind !== "too_many_tokens" || part.pieces.length === 1 || plan.indivisible) throw error;
-      await Promise.all(halves(part).map(answerPart));
-    }
+  const failed = new AbortController();
+  const evidence = createEvidence();
+  const work: Work = {
+    request,
+    route,
+    plan,
+    run,
+    lane: plan.pieces.length <= INTERACTIVE_INPUTS_MAX ? "interactive" : "bulk",
+    signal: AbortSignal.any([run.signal, failed.signal]),
+    outside,
+    take(answered, target) {
+      run.tally.providers.add(answered.provider);
+      evidence.answered(target);
+      take(answered);
+    },
+    fail: (error) => failed.abort(error),
+    evidence,
+    isSearch: false,
+    searches: { last: Promise.resolve() },
+    patience: { endsAt: undefined },
   };
-  try {
-    const parts = plan.indivisible ? [{ pieces: plan.pieces }] : carve(plan.pieces, target.facts);
-    await Promise.all(parts.map(answerPart));
-  } catch (error) {
-    siblings.abort(error);
-    throw error;
+  refuseWhenFull(work);
+  let next = 0;
+  /** Each part is carved when a target for it is known, and there are no more under way than can be sent: none waits in vain. */
+  async function workThrough(): Promise<void> {
+    while (next < plan.pieces.length) {
+      const choice = choose(work, UNASKED);
+      // Without a pause where it can be: whoever chooses next must see what this part adds to the target's load.
+      const chosen = "trial" in choice ? await nextTarget(work, UNASKED) : choice;
+      if ("error" in chosen) {
+        work.fail(chosen.error);
+        throw chosen.error;
+      }
+      const part = plan.indivisible
+        ? { pieces: plan.pieces }
+        : carveOne(plan.pieces, next, chosen.target.facts);
+      next += part.pieces.length;
+      if (part.pieces.length > 0) await answer(work, part, UNASKED, chosen);
+    }
   }
+  try {
+    await allDone(Array.from({ length: workersFor(work) }, workThrough));
+  } catch (thrown) {
+    throw asGatewayError(failed.signal.aborted ? failed.signal.reason : thrown);
+  }
+}
+
+/** Two at least: whether a part that is refused alone is at fault itself, only another part's answer can tell. */
+function workersFor({ route, plan }: Work): number {
+  if (plan.indivisible) return 1;
+  const places = route.targets.reduce((sum, { provider }) => sum + provider.gate.places, 0);
+  return Math.min(plan.pieces.length, Math.max(2, places));
+}
+
+/** Before the first call only: a request that has begun goes on. */
+function refuseWhenFull({ route, lane }: Work): void {
+  if (!route.targets.every(({ provider }) => provider.gate.isFull(lane))) return;
+  throw new GatewayError("busy", "Too many requests wait for the provider. Come back later.", {
+    retryAfterMs: BUSY_RETRY_AFTER_MS,
+  });
 }

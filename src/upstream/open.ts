@@ -6,14 +6,19 @@ import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { GatewayConfig } from "../config/gateway-config";
 import { expected } from "../dialects/explain";
 import type { ConfiguredUpstream, FieldCheck } from "../domain";
-import { createGate } from "./gate";
+import type { Outside } from "../outside";
+import { createHealths } from "./health";
+import { createLanes } from "./lanes";
 
 export interface OpenedProviders {
   readonly byName: ReadonlyMap<string, ConfiguredUpstream>;
   close(): Promise<void>;
 }
 
-export function openProviders(config: GatewayConfig): OpenedProviders {
+export function openProviders(
+  config: GatewayConfig,
+  clock: Pick<Outside, "monotonic" | "random">,
+): OpenedProviders {
   const byName = new Map<string, ConfiguredUpstream>();
   for (const configured of config.providers.values()) {
     if (configured.missing_variables.length > 0) continue;
@@ -34,7 +39,8 @@ export function openProviders(config: GatewayConfig): OpenedProviders {
       isBuiltIn: provider.isBuiltIn ?? false,
       isIndivisible: (request) => provider.isIndivisible?.(request) ?? false,
       countsTokens: provider.countsTokens ?? false,
-      gate: createGate(configured.concurrency),
+      gate: createLanes(configured.concurrency, configured.max_queue, clock),
+      healthOf: createHealths(clock),
       timeoutMs: configured.timeout_ms,
       retries: configured.retries,
     });

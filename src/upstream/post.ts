@@ -79,6 +79,7 @@ function refusal(call: SendCall, reply: Posted, now: number): GatewayError {
   const message = `The provider answered ${reply.status}${words === "" ? "" : `: ${words}`}`;
   return new GatewayError(kind, message, {
     ...explanation,
+    upstreamStatus: reply.status,
     retryAfterMs: explanation.retryAfterMs ?? retryAfterMs(reply.headers, now),
   });
 }

@@ -2,7 +2,7 @@
  * What an error at the door must be: in the envelope, with a status that something which happened excuses.
  * A new reason for an error is a line of `excuseFor`.
  */
-import { Breach, byPart, type Call } from "./calls";
+import { Breach, byPart, type Call, isGood } from "./calls";
 import { SLACK_MS, type Surroundings, type Told } from "./judge-answer";
 import { mayCostMore } from "./judge-credits";
 import { nameOf } from "./truth";
@@ -69,9 +69,15 @@ function excuseFor(told: Told, surroundings: Surroundings): boolean {
   if (status === 504 && leftMs < SLACK_MS) return true;
   const { microCreditsLeft } = surroundings;
   if (status === 402) return microCreditsLeft !== undefined && mayCostMore(ask, microCreditsLeft);
+  if (status === 503 && isCrowdedOut(told, surroundings)) return true;
   for (const attempts of byPart(callsBehind(told, surroundings)).values()) {
     const last = attempts.at(-1);
-    if (!last?.excuses.includes(status)) continue;
+    // Of several servers' last words one is told.
+    const words = Map.groupBy(attempts, ({ server }) => server)
+      .values()
+      .map((own) => own.at(-1));
+    if (!last || !words.some((word) => word?.excuses.includes(status))) continue;
+    if (failsOnly(last, endedMs, surroundings)) return true;
     const retries = scenario.servers.find(({ name }) => name === last.server)?.retries ?? 0;
     const isSpent = attempts.length >= Math.min(retries + 1, ATTEMPTS_MAX);
     // Who waits for another's fetch hears of that one's haste too.
@@ -80,6 +86,26 @@ function excuseFor(told: Told, surroundings: Surroundings): boolean {
       return true;
   }
   return false;
+}
+
+/** No further attempt is made at a server that only fails, for a model. */
+function failsOnly({ server, model }: Call, atMs: number, { calls }: Surroundings): boolean {
+  const before = calls
+    .filter((call) => call.server === server && call.model === model && (call.endedMs ?? Infinity) <= atMs)
+    .sort((a, b) => (a.endedMs ?? 0) - (b.endedMs ?? 0));
+  return before.length - 1 - before.findLastIndex(isGood) >= BREAKER_FAILURES;
+}
+
+/** While one request tries such a server, others are told so. */
+function isCrowdedOut({ ask, sentMs, endedMs }: Told, surroundings: Surroundings): boolean {
+  return surroundings.calls.some(
+    (call) =>
+      call.model === ask.model &&
+      call.ask !== ask.id &&
+      call.startedMs <= endedMs &&
+      (call.endedMs ?? endedMs) >= sentMs &&
+      failsOnly(call, endedMs, surroundings),
+  );
 }
 
 /**
@@ -101,6 +127,8 @@ function callsBehind({ ask, sentMs, endedMs }: Told, { calls, sent }: Surroundin
   return calls.filter((call) => call.model === ask.model && isNear(call.ask));
 }
 
+/** After so many failures in a row a server is asked by one call at a time, and no failed one again. */
+const BREAKER_FAILURES = 5;
 /** Calls for one part of a request, over all its routes. */
 export const ATTEMPTS_MAX = 4;
 /** A server that wants to be left alone for longer is not waited for. */

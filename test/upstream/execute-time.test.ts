@@ -5,9 +5,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { GatewayError } from "../../src/errors";
-import { createGate } from "../../src/upstream/gate";
 import { failureOf } from "../plugins/conformance/subject";
-import { answerThrough, runUnder } from "./opened";
+import { answerThrough, gateOf, runUnder } from "./opened";
 import { watched } from "./watched";
 
 describe("between attempts", () => {
@@ -68,7 +67,7 @@ describe("an attempt's time", () => {
     "%s: an attempt is over when its time is, and another is made",
     async (model) => {
       const { clock, route, calls, callTimes } = watched(model, {
-        provider: { retries: 1, timeoutMs: 1_000, gate: createGate(1) },
+        provider: { retries: 1, timeoutMs: 1_000, gate: gateOf(1) },
       });
       const failure = await failureOf(clock.until(answerThrough(route, ["one"], clock.outside)));
       expect(failure.kind).toBe("timeout");
@@ -93,7 +92,7 @@ describe("an attempt's time", () => {
   test("time spent waiting at the gate is not the attempt's", async () => {
     const { clock, route } = watched("fake", {
       facts: { max_inputs: 1 },
-      provider: { timeoutMs: 1_000, gate: createGate(1) },
+      provider: { timeoutMs: 1_000, gate: gateOf(1) },
       before: (_, host) => host.sleep(900),
     });
     const { vectors } = await clock.until(answerThrough(route, ["a", "b", "c", "d"], clock.outside));
@@ -123,9 +122,9 @@ describe("the request's end", () => {
   });
 
   test("while it waits at the gate ends it without a call, and who is inside goes on", async () => {
-    const gate = createGate(1);
+    const gate = gateOf(1);
     const { clock, route, calls } = watched("fake", { provider: { gate } });
-    await gate.enter(new AbortController().signal);
+    await gate.enter(new AbortController().signal, "interactive");
     const controller = new AbortController();
     const failure = failureOf(
       answerThrough(route, ["one"], clock.outside, { run: runUnder(controller.signal) }),
@@ -133,7 +132,7 @@ describe("the request's end", () => {
     await clock.advance(10);
     controller.abort(gone);
     expect(await failure).toBe(gone);
-    gate.leave();
+    gate.leave("interactive");
     const { vectors } = await answerThrough(route, ["two"], clock.outside);
     expect(vectors).toHaveLength(1);
     expect(calls.map(({ inputs }) => inputs)).toEqual([["two"]]);
@@ -151,11 +150,11 @@ describe("the gate's place", () => {
   test.each(["fake", "fake-down", "fake-short", "fake-buggy", "fake-slow", "fake-stuck"])(
     "is free again after %s",
     async (model) => {
-      const gate = createGate(1);
+      const gate = gateOf(1);
       const { clock, route } = watched(model, { provider: { gate, retries: 1 } });
       await clock.until(answerThrough(route, ["one"], clock.outside).catch((thrown: unknown) => thrown));
       let entered = false;
-      void gate.enter(new AbortController().signal).then(() => {
+      void gate.enter(new AbortController().signal, "interactive").then(() => {
         entered = true;
       });
       await clock.advance(0);
@@ -164,7 +163,7 @@ describe("the gate's place", () => {
   );
 
   test("is not held while waiting for the next attempt", async () => {
-    const gate = createGate(1);
+    const gate = gateOf(1);
     const down = watched("fake-down", { provider: { gate, retries: 1 } });
     const failure = failureOf(answerThrough(down.route, ["one"], down.clock.outside));
     await down.clock.advance(0);

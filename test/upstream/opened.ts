@@ -1,6 +1,6 @@
 /**
  * An opened plugin behind a real `Route`, for tests that start below the HTTP door: the same execute and assemble as a request gets.
- * A new member of `Route` or `ConfiguredUpstream` gets its plain default here.
+ * A new member of `Route`, `Target` or `ConfiguredUpstream` gets its plain default here.
  */
 import { collect } from "../../src/collect";
 import type {
@@ -12,52 +12,72 @@ import type {
   Result,
   Route,
   Run,
+  Target,
 } from "../../src/domain";
 import { execute } from "../../src/execute/execute";
 import { completeFacts, type KnownFacts } from "../../src/facts";
 import type { Outside } from "../../src/outside";
 import type { Input, Upstream } from "../../src/plugin";
 import { resultOf } from "../../src/result";
-import { createGate } from "../../src/upstream/gate";
+import { createHealths } from "../../src/upstream/health";
+import { createLanes } from "../../src/upstream/lanes";
+import { fakeOutside } from "../fake-outside";
 
-export function routeTo(
+/** One way to a model. */
+export interface Way extends Partial<Pick<Target, "group" | "weight" | "mayServe">> {
+  readonly facts?: KnownFacts | undefined;
+  readonly provider?: Partial<ConfiguredUpstream> | undefined;
+  /** Whose clock the breaker and the gate go by. */
+  readonly outside?: Outside;
+}
+
+/** A gate of its own, whose queue is never full. */
+export const gateOf = (places: number, outside: Outside = fakeOutside().outside) =>
+  createLanes(places, 1_000_000, outside);
+
+export function targetTo(
   upstream: Upstream,
   model: string,
   {
     facts,
     provider,
-  }: { readonly facts?: KnownFacts; readonly provider?: Partial<ConfiguredUpstream> | undefined } = {},
-): Route {
-  const known = completeFacts(upstream.describe?.(model), facts);
+    outside = fakeOutside().outside,
+    group = 0,
+    weight = 1,
+    mayServe = () => true,
+  }: Way = {},
+): Target {
   return {
-    id: model,
-    space: model,
-    facts: known,
-    onDrift: "stop",
-    targets: [
-      {
-        model,
-        facts: known,
-        group: 0,
-        weight: 1,
-        mayServe: () => true,
-        provider: {
-          name: "upstream",
-          pluginId: "upstream",
-          upstream,
-          accepts: () => undefined,
-          fieldNames: [],
-          isBuiltIn: false,
-          isIndivisible: () => false,
-          countsTokens: false,
-          gate: createGate(8),
-          timeoutMs: 1_000,
-          retries: 0,
-          ...provider,
-        },
-      },
-    ],
+    model,
+    facts: completeFacts(upstream.describe?.(model), facts),
+    group,
+    weight,
+    mayServe,
+    provider: {
+      name: "upstream",
+      pluginId: "upstream",
+      upstream,
+      accepts: () => undefined,
+      fieldNames: [],
+      isBuiltIn: false,
+      isIndivisible: () => false,
+      countsTokens: false,
+      gate: gateOf(8, outside),
+      healthOf: createHealths(outside),
+      timeoutMs: 1_000,
+      retries: 0,
+      ...provider,
+    },
   };
+}
+
+export function routeThrough(targets: Route["targets"], changed: Partial<Route> = {}): Route {
+  const [{ model, facts }] = targets;
+  return { id: model, space: model, facts, onDrift: "stop", hedgeAfterMs: undefined, targets, ...changed };
+}
+
+export function routeTo(upstream: Upstream, model: string, way: Way = {}): Route {
+  return routeThrough([targetTo(upstream, model, way)]);
 }
 
 export function requestFor(inputs: readonly Input[], changed: Partial<EmbedRequest> = {}): EmbedRequest {

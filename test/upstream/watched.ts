@@ -3,32 +3,32 @@
  * A test changes what happens before a call or to its reply; all else is the gateway's own.
  */
 import fake from "../../plugins/fake";
-import type { ConfiguredUpstream, Route } from "../../src/domain";
-import type { KnownFacts } from "../../src/facts";
+import type { Route, Target } from "../../src/domain";
 import type { EmbedCall, EmbedReply, Host, Input } from "../../src/plugin";
 import { createHost } from "../../src/upstream/host";
 import { type FakeOutside, fakeOutside } from "../fake-outside";
-import { routeTo } from "./opened";
+import { routeThrough, targetTo, type Way } from "./opened";
 
 export interface Watched {
   readonly clock: FakeOutside;
   readonly route: Route;
+  readonly target: Target;
   readonly calls: readonly EmbedCall[];
   /** Milliseconds from the start at which each call was made. */
   readonly callTimes: readonly number[];
   readonly timesSent: (input: Input) => number;
 }
 
-export interface Watching {
-  readonly facts?: KnownFacts;
-  readonly provider?: Partial<ConfiguredUpstream>;
+export interface Watching extends Omit<Way, "outside"> {
   readonly before?: (call: EmbedCall, host: Host) => Promise<void> | void;
   readonly spoil?: (reply: EmbedReply) => EmbedReply;
   readonly seed?: number;
+  /** Where several are watched beside one another: their common clock. */
+  readonly clock?: FakeOutside;
 }
 
-export function watched(model: string, { facts, provider, before, spoil, seed }: Watching = {}): Watched {
-  const clock = fakeOutside({}, seed);
+export function watched(model: string, watching: Watching = {}): Watched {
+  const { before, spoil, seed, clock = fakeOutside({}, seed), ...way } = watching;
   const host = createHost(clock.outside);
   const upstream = fake(host).open({});
   const calls: EmbedCall[] = [];
@@ -40,9 +40,11 @@ export function watched(model: string, { facts, provider, before, spoil, seed }:
     const reply = await upstream.embed(call);
     return spoil ? spoil(reply) : reply;
   };
+  const target = targetTo({ ...upstream, embed }, model, { ...way, outside: clock.outside });
   return {
     clock,
-    route: routeTo({ ...upstream, embed }, model, { facts, provider }),
+    route: routeThrough([target]),
+    target,
     calls,
     callTimes,
     timesSent: (input) => calls.filter(({ inputs }) => inputs.includes(input)).length,

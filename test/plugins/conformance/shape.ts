@@ -8,7 +8,7 @@ import { KnownFacts } from "../../../src/facts";
 import { callFor, openSubject, type Subject } from "./subject";
 
 /** Keys under `providers.<name>` that are the gateway's own: a plugin that declares one would never see it. */
-const GATEWAY_KEYS = ["plugin", "timeout_ms", "retries", "concurrency"];
+const GATEWAY_KEYS = ["plugin", "timeout_ms", "retries", "concurrency", "max_queue"];
 
 export function keepsItsShape(subject: Subject): void {
   test("its id is a word that a routing file can say", () => {

@@ -1,0 +1,177 @@
+/**
+ * One call to one target: in its turn, within one attempt's time, counted and proved. What comes of it is remembered of the target.
+ * Whether there is another call after a failure is for attempts.ts.
+ */
+import { prove } from "../assemble";
+import { dimensionsToAsk } from "../dimensions";
+import type { Answered, Part, Target } from "../domain";
+import { asGatewayError, GatewayError } from "../errors";
+import { fieldsFor } from "../hints";
+import type { EmbedCall, EmbedReply } from "../plugin";
+import { wordFor } from "../tasks";
+import { countOf } from "../tokens/count";
+import type { BegunCall, Outcome } from "../upstream/breaker";
+import { outcomeOf, restMs } from "../upstream/health";
+import { type Chosen, healthOf } from "./choose";
+import { isAboutContent } from "./poison-signs";
+import { unlessAborted } from "./until";
+import type { Work } from "./work";
+
+/**
+ * @param signal ends the call
+ * @param failed is told of a failure before the place at the gate is free again
+ * @returns undefined where the call failed, or was not sent after all since the breaker had opened meanwhile
+ * @throws the signal's reason
+ */
+export async function ask(
+  work: Work,
+  chosen: Chosen,
+  part: Part,
+  signal: AbortSignal,
+  failed: (target: Target, error: GatewayError) => void,
+): Promise<Answered | undefined> {
+  const { run, lane } = work;
+  const { target, isLast } = chosen;
+  const { gate } = target.provider;
+  const health = healthOf(target);
+  health.inputsUnderWay += part.pieces.length;
+  try {
+    await gate.enter(signal, lane);
+    try {
+      signal.throwIfAborted();
+      const call = health.breaker.begin(run, isLast);
+      return call && (await sent(work, chosen, part, call, signal, failed));
+    } finally {
+      gate.leave(lane);
+    }
+  } finally {
+    health.inputsUnderWay -= part.pieces.length;
+  }
+}
+
+async function sent(
+  work: Work,
+  { target, isAgain }: Chosen,
+  part: Part,
+  call: BegunCall,
+  signal: AbortSignal,
+  failed: (target: Target, error: GatewayError) => void,
+): Promise<Answered | undefined> {
+  const { outside, plan, run } = work;
+  const { provider, model } = target;
+  const startedAt = outside.monotonic();
+  const ended = (outcome: Outcome, seenAs: GatewayError["kind"] | "ok") => {
+    const change = call.ended(outcome);
+    if (change !== "unchanged") {
+      outside.log(
+        change === "opened" ? "error" : "info",
+        change === "opened"
+          ? "a provider only fails and is asked by one call at a time"
+          : "a provider works again",
+        { provider: provider.name, model },
+      );
+    }
+    outside.observe?.({
+      provider: provider.name,
+      model,
+      outcome: seenAs,
+      latencyMs: outside.monotonic() - startedAt,
+    });
+  };
+  try {
+    const reply = await replyInTime(work, target, part, signal);
+    // The provider has counted it, whether its answer is of use or not.
+    run.tally.tokens += countOf(reply, inputsOf(part)).tokens;
+    const answered = prove(reply, part, plan, target);
+    ended("good", "ok");
+    return answered;
+  } catch (thrown) {
+    if (signal.aborted) {
+      const reason = asGatewayError(signal.reason);
+      ended("unknown", reason.kind);
+      throw reason;
+    }
+    const error = inRequest(asProviderError(thrown, work, target), part);
+    const health = healthOf(target);
+    health.restsUntil = Math.max(health.restsUntil, outside.monotonic() + restMs(error));
+    // One text that a provider cannot take says nothing new of the provider, however often it is sent.
+    ended(isAgain && isAboutContent(error) ? "unknown" : outcomeOf(error), error.kind);
+    failed(target, error);
+    return undefined;
+  }
+}
+
+async function replyInTime(work: Work, target: Target, part: Part, signal: AbortSignal): Promise<EmbedReply> {
+  const { request, plan, outside } = work;
+  const { provider, model, facts } = target;
+  const attempt = new AbortController();
+  const over = AbortSignal.any([signal, attempt.signal]);
+  const call: EmbedCall = {
+    model,
+    inputs: inputsOf(part),
+    dimensions: dimensionsToAsk(plan.requestedDimensions, facts),
+    user: request.user,
+    task: wordFor(request, target),
+    fields: fieldsFor(request, target),
+    extraBody: request.extraBody,
+    longInput: plan.longInput,
+    wireEncoding: facts.wire_encoding,
+    signal: over,
+  };
+  const timer = new AbortController();
+  outside.sleep(provider.timeoutMs, timer.signal).then(
+    () =>
+      attempt.abort(
+        new GatewayError("timeout", `The provider did not answer within ${provider.timeoutMs} ms.`),
+      ),
+    () => undefined,
+  );
+  const reply = (async () => provider.upstream.embed(call))();
+  try {
+    // A plugin may overlook the signal: this keeps its word for it, so that nothing waits past its time.
+    return await unlessAborted(over, reply);
+  } catch (thrown) {
+    if (over.aborted) countLate(reply, work, target, part);
+    throw thrown;
+  } finally {
+    timer.abort();
+  }
+}
+
+/** An answer that nobody waits for any more was paid for all the same. */
+function countLate(reply: Promise<EmbedReply>, { run, outside }: Work, { provider }: Target, part: Part) {
+  reply
+    .then((late) => {
+      const { tokens } = countOf(late, inputsOf(part));
+      run.tally.tokens += tokens;
+      outside.log("info", "an answer came after its call was given up", {
+        request: run.requestId,
+        provider: provider.name,
+        tokens,
+      });
+    })
+    // Given up for a failure, which was told already, or for an answer that cannot even be counted.
+    .catch(() => undefined);
+}
+
+const inputsOf = ({ pieces }: Part) => pieces.map(({ input }) => input);
+
+/** What a plugin throws is one of ours (it made it with `host.failure`); anything else is its own fault, told in the log only. */
+function asProviderError(thrown: unknown, { outside }: Work, { provider }: Target): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  outside.log("error", "a provider plugin threw what is no failure", {
+    provider: provider.name,
+    thrown: String(thrown),
+  });
+  return new GatewayError(
+    "malformed",
+    `The plugin of the provider "${provider.name}" failed. The log has its words.`,
+    { cause: thrown },
+  );
+}
+
+/** A plugin counts inputs within its call; callers count them within their request. */
+function inRequest(error: GatewayError, part: Part): GatewayError {
+  if (error.input === undefined) return error;
+  return error.withInput(part.pieces[error.input]?.place);
+}

@@ -1,0 +1,147 @@
+/**
+ * Which target a call goes to: the first group that can, in it by weight and load; one that failed only after all others were asked.
+ * A further reason to pass a target over is a filter here.
+ */
+import type { Target } from "../domain";
+import { GatewayError } from "../errors";
+import type { Health } from "../upstream/health";
+import type { History } from "./history";
+import type { Work } from "./work";
+
+/** A provider that wants to be left alone for longer is not waited for: its word goes on to the caller. */
+const RETRY_AFTER_MS_MAX = 60_000;
+/** What a crowd at a provider that is down is told at least. */
+const COME_BACK_MS_MIN = 1_000;
+
+export interface Chosen {
+  readonly target: Target;
+  /** Before it may be asked again. */
+  readonly waitMs: number;
+  /** No other target could serve instead. */
+  readonly isLast: boolean;
+  /** It was asked for these pieces before. */
+  readonly isAgain: boolean;
+}
+
+/** The call that tries a provider again, before choosing anew. */
+interface TrialToAwait {
+  readonly trial: Promise<void>;
+  /** undefined: the request's own, whose outcome it needs. Else what stands if there is no good outcome soon. */
+  readonly error: GatewayError | undefined;
+}
+
+/** A target, a call under way whose outcome decides, or the error that stands. */
+export type Choice = Chosen | TrialToAwait | { readonly error: GatewayError };
+
+export function choose(work: Work, history: History): Choice {
+  const { route, run, lane, outside } = work;
+  const now = outside.monotonic();
+  const serving = route.targets.filter(({ mayServe }) => mayServe());
+  const stands = history.failure?.error;
+  if (stands && history.calls >= run.attemptsMax) return { error: stands };
+  const mayAskAgain = (target: Target) => {
+    const asked = history.asked.get(target);
+    if (asked === undefined || asked.calls > target.provider.retries) return false;
+    return asked.error.meaning.retry && (asked.error.retryAfterMs ?? 0) <= RETRY_AFTER_MS_MAX;
+  };
+  const admits = (target: Target) => healthOf(target).breaker.admits(false);
+  const isReady = (target: Target) =>
+    admits(target) && healthOf(target).restsUntil <= now && !target.provider.gate.isFull(lane);
+  const unasked = serving.filter((target) => !history.asked.has(target));
+  const again = leastAsked(serving.filter(mayAskAgain), history);
+  const target =
+    drawn(unasked.filter(isReady), outside.random) ??
+    again.find(isReady) ??
+    drawn(unasked.filter(admits), outside.random) ??
+    again.find(admits);
+  if (target) {
+    const waitMs = Math.max(0, (history.asked.get(target)?.askAgainAt ?? now) - now);
+    return { target, waitMs, isLast: false, isAgain: history.asked.has(target) };
+  }
+  if (stands) return { error: stands };
+  if (serving.length === 0) return { error: outOfService(route.id) };
+  return lastResort(serving, work);
+}
+
+/** The breakers keep all of them away: a caller who comes alone still gets a provider's own answer, a crowd does not reach it. */
+function lastResort(serving: readonly Target[], { run }: Work): Choice {
+  const untried = serving.find((target) => healthOf(target).breaker.admits(true));
+  if (untried) return { target: untried, waitMs: 0, isLast: true, isAgain: false };
+  const breakers = serving.map((target) => healthOf(target).breaker);
+  const trials = breakers.map((breaker) => breaker.trial()).filter((trial) => trial !== undefined);
+  const own = trials.find(({ owner }) => owner === run);
+  if (own) return { trial: own.over, error: undefined };
+  const retryAfterMs = Math.max(
+    COME_BACK_MS_MIN,
+    Math.min(...breakers.map((breaker) => breaker.openForMs())),
+  );
+  return {
+    trial: Promise.race(trials.map(({ over }) => over)),
+    error: new GatewayError(
+      "unavailable",
+      "The provider has failed several times in a row, and another request is just trying it again. Come back later.",
+      { retryAfterMs },
+    ),
+  };
+}
+
+/** For a second call while the first is under way: another target in good health, else the same one. */
+export function chooseBeside({ route, lane, outside }: Work, first: Target): Chosen | undefined {
+  const now = outside.monotonic();
+  const fit = route.targets.filter(
+    (target) =>
+      target.mayServe() &&
+      healthOf(target).breaker.isClosed() &&
+      healthOf(target).restsUntil <= now &&
+      !target.provider.gate.isFull(lane),
+  );
+  const others = fit.filter((target) => target !== first);
+  const target = drawn(others, outside.random) ?? fit.find((same) => same === first);
+  return target && { target, waitMs: 0, isLast: false, isAgain: target === first };
+}
+
+export function healthOf({ provider, model }: Target): Health {
+  return provider.healthOf(model);
+}
+
+/** Of the first group, two drawn by weight, and of those the one with less to do for its weight. */
+function drawn(candidates: readonly Target[], random: () => number): Target | undefined {
+  const group = Math.min(...candidates.map((candidate) => candidate.group));
+  const members = candidates.filter((candidate) => candidate.group === group);
+  const weighty = members.filter(({ weight }) => weight > 0);
+  const eligible = weighty.length > 0 ? weighty : members;
+  const one = byWeight(eligible, random);
+  const other = byWeight(
+    eligible.filter((target) => target !== one),
+    random,
+  );
+  if (one === undefined || other === undefined) return one;
+  return load(other) < load(one) ? other : one;
+}
+
+function byWeight(targets: readonly Target[], random: () => number): Target | undefined {
+  if (targets.length <= 1) return targets[0];
+  const sum = targets.reduce((total, target) => total + shareOf(target), 0);
+  let at = random() * sum;
+  for (const target of targets) {
+    at -= shareOf(target);
+    if (at < 0) return target;
+  }
+  return targets.at(-1);
+}
+
+/** Those of weight 0 are drawn among themselves only. */
+const shareOf = ({ weight }: Target) => (weight > 0 ? weight : 1);
+
+const load = (target: Target) => healthOf(target).inputsUnderWay / shareOf(target);
+
+function leastAsked(targets: readonly Target[], { asked }: History): Target[] {
+  const calls = (target: Target) => asked.get(target)?.calls ?? 0;
+  return [...targets].sort((a, b) => calls(a) - calls(b) || a.group - b.group);
+}
+
+const outOfService = (id: string) =>
+  new GatewayError(
+    "space_out_of_service",
+    `The model '${id}' is out of service: no way to it is known to lie in its embedding space. The gateway's operator knows.`,
+  );

@@ -1,0 +1,48 @@
+/**
+ * A request for one input that is slow to be answered is sent a second time, and the first good answer taken.
+ * Off unless the model's entry says `hedge_after_ms`; a new condition for it is a line of `isHedged`.
+ */
+import type { Answered, Part, Target } from "../domain";
+import { GatewayError } from "../errors";
+import { ask } from "./ask";
+import { type Chosen, chooseBeside } from "./choose";
+import type { History } from "./history";
+import type { Work } from "./work";
+
+/** Only a request's first call has a second one beside it. */
+export function isHedged({ route, plan, run }: Work, { calls }: History): boolean {
+  return route.hedgeAfterMs !== undefined && plan.pieces.length === 1 && calls === 0 && run.attemptsMax > 1;
+}
+
+/** As `ask`, by one call or two. The one that comes later is given up, and counted should it be answered all the same. */
+export async function hedged(
+  work: Work,
+  first: Chosen,
+  part: Part,
+  signal: AbortSignal,
+  failed: (target: Target, error: GatewayError) => void,
+): Promise<Answered | undefined> {
+  const answeredElsewhere = new AbortController();
+  const over = AbortSignal.any([signal, answeredElsewhere.signal]);
+  const one = ask(work, first, part, over, failed);
+  const second = (await isSlow(work, one)) ? chooseBeside(work, first.target) : undefined;
+  if (!second) return one;
+  const two = ask(work, second, part, over, failed);
+  try {
+    return (await Promise.race([one, two])) ?? (await one) ?? (await two);
+  } finally {
+    answeredElsewhere.abort(new GatewayError("cancelled", "Another call was answered first."));
+  }
+}
+
+async function isSlow({ route, outside }: Work, call: Promise<unknown>): Promise<boolean> {
+  const timer = new AbortController();
+  const slow = outside.sleep(route.hedgeAfterMs ?? 0, timer.signal).then(
+    () => true,
+    () => false,
+  );
+  const done = () => false;
+  const first = await Promise.race([slow, call.then(done, done)]);
+  timer.abort();
+  return first;
+}

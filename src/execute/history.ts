@@ -1,0 +1,55 @@
+/**
+ * What was tried already for some pieces: where, how often, with what error, and when it may be tried there again.
+ * It goes along when the pieces are carved anew for another target, so that no piece is sent more often than is allowed.
+ */
+import type { Target } from "../domain";
+import type { GatewayError } from "../errors";
+import { isAboutContent } from "./poison-signs";
+
+export interface History {
+  /** Over all targets. */
+  readonly calls: number;
+  readonly asked: ReadonlyMap<Target, Asked>;
+  /** What the caller is told should nothing else come of it. */
+  readonly failure: { readonly target: Target; readonly error: GatewayError } | undefined;
+}
+
+export interface Asked {
+  readonly calls: number;
+  readonly error: GatewayError;
+  /** On the monotonic clock. */
+  readonly askAgainAt: number;
+}
+
+export const UNASKED: History = { calls: 0, asked: new Map(), failure: undefined };
+
+export function afterFailure(
+  { calls, asked, failure }: History,
+  target: Target,
+  error: GatewayError,
+  { now, random }: { readonly now: number; readonly random: number },
+): History {
+  const callsThere = (asked.get(target)?.calls ?? 0) + 1;
+  const askAgainAt = now + backoffMs(callsThere, error.retryAfterMs, random);
+  return {
+    calls: calls + 1,
+    asked: new Map(asked).set(target, { calls: callsThere, error, askAgainAt }),
+    failure: staysFailure(failure, target, error) ? failure : { target, error },
+  };
+}
+
+/** A second route that is down says less of a request than the first route's word on it; of one route, its last word counts. */
+function staysFailure(failure: History["failure"], target: Target, error: GatewayError): boolean {
+  return failure !== undefined && failure.target !== target && telling(failure.error) > telling(error);
+}
+
+function telling(error: GatewayError): number {
+  if (isAboutContent(error)) return 2;
+  return error.meaning.retry ? 1 : 0;
+}
+
+/** Exponential with full jitter above a quarter of it; a provider's own word on when to come back is obeyed. */
+function backoffMs(calls: number, retryAfterMs: number | undefined, random: number): number {
+  const exponential = Math.min(8_000, 250 * 2 ** (calls - 1));
+  return Math.max(retryAfterMs ?? 0, exponential * (0.25 + 0.75 * random));
+}

@@ -1,0 +1,106 @@
+/**
+ * One input that a provider cannot embed fails the whole call that it is in. It is found by sending the call again in halves, and named;
+ * the good halves are taken, so that nothing of them is sent again. Which errors lead here is poison-signs.ts.
+ */
+import type { Part, Piece, Target } from "../domain";
+import type { GatewayError } from "../errors";
+import { attempts } from "./attempts";
+import { halves } from "./carve";
+import { healthOf } from "./choose";
+import { isAboutContent } from "./poison-signs";
+import { unlessAborted } from "./until";
+import type { Work } from "./work";
+
+/** Pieces that were refused together. */
+interface Suspects {
+  readonly part: Part;
+  readonly error: GatewayError;
+}
+
+/**
+ * @param target that refused the part
+ * @throws GatewayError naming the input at fault; the original error where it is no single input's fault
+ */
+export async function isolate(work: Work, part: Part, target: Target, original: GatewayError): Promise<void> {
+  const { evidence, searches, signal } = work;
+  // Where it fails at everything just now, and is not asked again for that, no input can be told from another.
+  if (original.meaning.fallBack && !healthOf(target).breaker.isClosed()) throw original.withInput(undefined);
+  const [only, ...others] = part.pieces;
+  if (only && others.length === 0) {
+    const isOwnFault = await unlessAborted(signal, evidence.awaited(target));
+    throw original.withInput(isOwnFault ? only.place : undefined);
+  }
+  evidence.begin();
+  try {
+    // Where the request is at fault, all of its parts are refused: one search is enough to see it.
+    const search = searches.last.then(() => searched(work, part, target, original));
+    searches.last = search.catch(() => undefined);
+    await search;
+  } finally {
+    evidence.end();
+  }
+}
+
+async function searched(work: Work, part: Part, target: Target, original: GatewayError): Promise<void> {
+  work.signal.throwIfAborted();
+  const error = await findFault(work, part, target, original);
+  if (error === undefined) return;
+  // Before the next search begins.
+  work.fail(error);
+  throw error;
+}
+
+/** @returns undefined when, in smaller calls, all was answered */
+async function findFault(
+  work: Work,
+  whole: Part,
+  target: Target,
+  original: GatewayError,
+): Promise<GatewayError | undefined> {
+  const { evidence, route } = work;
+  const search: Work = {
+    ...work,
+    route: { ...route, targets: [target] },
+    isSearch: true,
+    fail: () => undefined,
+  };
+  const noOnesFault = original.withInput(undefined);
+  const accused: Suspects[] = [];
+  const suspects: Suspects[] = [{ part: whole, error: original }];
+  let callsLeft = 2 * Math.ceil(Math.log2(whole.pieces.length)) + 2;
+  for (let next = suspects.shift(); next; next = suspects.shift()) {
+    if (next.part.pieces.length === 1) accused.push(next);
+    else {
+      callsLeft -= 2;
+      const isDown = !healthOf(target).breaker.isClosed() && !evidence.isThere(target);
+      if (callsLeft < 0 || isDown) return noOnesFault;
+      const outcomes = await Promise.all(
+        divided(next).map(async (part) => {
+          const outcome = await attempts(search, part);
+          // At once: whatever becomes of the other half, this one is not sent again.
+          if (outcome.kind === "answered") work.take(outcome.answered, target);
+          return { part, outcome };
+        }),
+      );
+      const refused: Suspects[] = [];
+      for (const { part, outcome } of outcomes) {
+        if (outcome.kind === "answered") continue;
+        // Something else came in between: nothing can be said.
+        if (outcome.kind !== "failed" || !isAboutContent(outcome.error)) return noOnesFault;
+        refused.push({ part, error: outcome.error });
+      }
+      suspects.unshift(...refused);
+    }
+    const named = evidence.isThere(target) ? accused[0] : undefined;
+    if (named) return named.error.withInput(named.part.pieces[0]?.place);
+  }
+  return accused.length > 0 ? noOnesFault : undefined;
+}
+
+/** Where the answer itself told whose vector was unsound, that one from the others; else in halves. */
+function divided({ part, error }: Suspects): readonly Part[] {
+  const isNamed = ({ place }: Piece) => error.isUnsound && place === error.input;
+  const named = part.pieces.filter(isNamed);
+  const others = part.pieces.filter((piece) => !isNamed(piece));
+  return named.length > 0 && others.length > 0 ? [{ pieces: named }, { pieces: others }] : halves(part);
+}

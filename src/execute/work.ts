@@ -1,0 +1,46 @@
+/**
+ * What all calls of one request share, and what they need of the world. Types only.
+ * A new thing that every call must know is a member of `Work`, made in execute.ts.
+ */
+import type { Answered, EmbedRequest, Lane, Plan, Route, Run, Target } from "../domain";
+import type { ErrorKind, GatewayError } from "../errors";
+import type { Outside } from "../outside";
+import type { Evidence } from "./evidence";
+
+export type Needs = Pick<Outside, "sleep" | "random" | "log" | "monotonic"> & {
+  /** Is told of each call that was sent, at its end. */
+  readonly observe?: (call: CallSeen) => void;
+};
+
+export interface CallSeen {
+  /** The provider's name in the routing file. */
+  readonly provider: string;
+  /** The model's name there. */
+  readonly model: string;
+  /** `cancelled` and `deadline` are calls that were given up, whoever did it. */
+  readonly outcome: ErrorKind | "ok";
+  readonly latencyMs: number;
+}
+
+export interface Work {
+  readonly request: EmbedRequest;
+  readonly route: Route;
+  readonly plan: Plan;
+  readonly run: Run;
+  readonly lane: Lane;
+  /** Fires when the request is over, for whatever reason. */
+  readonly signal: AbortSignal;
+  readonly outside: Needs;
+  /** Takes what was proved. */
+  readonly take: (answered: Answered, target: Target) => void;
+  /** Ends the request's other calls: this error is its answer. */
+  readonly fail: (error: GatewayError) => void;
+  /** Which targets have answered something of this request. */
+  readonly evidence: Evidence;
+  /** The input at fault is looked for: several inputs that were refused are not sent together again. */
+  readonly isSearch: boolean;
+  /** Searches for an input at fault go one after the other; the end of the last one. */
+  readonly searches: { last: Promise<void> };
+  /** Until when it waits for other requests' calls to providers that were down; undefined: it had not to, so far. */
+  readonly patience: { endsAt: number | undefined };
+}

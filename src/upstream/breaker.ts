@@ -1,0 +1,102 @@
+/**
+ * Keeps calls away from a model at a provider that only fails, and finds out by one call at a time when it is back.
+ * How long it stays open is here; which failures count is `outcomeOf` in src/upstream/health.ts.
+ */
+import type { Outside } from "../outside";
+
+/** Failures in a row that open it. */
+const FAILURES_MAX = 5;
+const OPEN_MS_MIN = 1_000;
+const OPEN_MS_MAX = 60_000;
+
+/** The one call that may be under way while the breaker is not closed. */
+export interface Trial {
+  /** Whoever makes it: its other calls may wait for the outcome. */
+  readonly owner: object;
+  readonly over: Promise<void>;
+}
+
+/** A call's outcome: `good` is any answer of a provider that works, also a refusal; `unknown` one that was given up. */
+export type Outcome = "good" | "failed" | "timed out" | "unknown";
+
+export interface BegunCall {
+  /** @returns what the outcome did to the breaker */
+  ended(outcome: Outcome): "opened" | "closed" | "unchanged";
+}
+
+export interface Breaker {
+  /** @param isLast no other target could serve instead, so that waiting for the end of the open time helps nobody */
+  admits(isLast: boolean): boolean;
+  /** Must be called right before the call; undefined where it may not be made. */
+  begin(owner: object, isLast: boolean): BegunCall | undefined;
+  isClosed(): boolean;
+  trial(): Trial | undefined;
+  /** Time until others than the last target's callers may try it. */
+  openForMs(): number;
+}
+
+export function createBreaker({ monotonic, random }: Pick<Outside, "monotonic" | "random">): Breaker {
+  let failuresInARow = 0;
+  /** Grows with each failure that counts: calls that were under way together and broke together are one failure. */
+  let failuresCounted = 0;
+  /** undefined: closed. */
+  let openUntil: number | undefined;
+  let nextOpenMs = OPEN_MS_MIN;
+  let trial: Trial | undefined;
+
+  function open(): "opened" {
+    // Gateways that lost a provider together must not all come back together.
+    openUntil = monotonic() + nextOpenMs * (0.8 + 0.4 * random());
+    nextOpenMs = Math.min(OPEN_MS_MAX, nextOpenMs * 2);
+    return "opened";
+  }
+
+  function close(): "closed" | "unchanged" {
+    const wasOpen = openUntil !== undefined;
+    failuresInARow = 0;
+    openUntil = undefined;
+    nextOpenMs = OPEN_MS_MIN;
+    return wasOpen ? "closed" : "unchanged";
+  }
+
+  const isDue = () => openUntil !== undefined && monotonic() >= openUntil;
+  const admits = (isLast: boolean) => openUntil === undefined || (trial === undefined && (isLast || isDue()));
+
+  function beginTrial(owner: object): BegunCall {
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const wasDue = isDue();
+    trial = { owner, over };
+    return {
+      ended(outcome) {
+        trial = undefined;
+        resolve();
+        if (outcome === "good") return close();
+        const hasFailed = outcome === "failed" || outcome === "timed out";
+        return hasFailed && wasDue ? open() : "unchanged";
+      },
+    };
+  }
+
+  return {
+    admits,
+    begin(owner, isLast) {
+      if (!admits(isLast)) return undefined;
+      if (openUntil !== undefined) return beginTrial(owner);
+      const countedBefore = failuresCounted;
+      return {
+        ended(outcome) {
+          if (outcome === "good") return close();
+          if (outcome === "unknown" || openUntil !== undefined) return "unchanged";
+          // A broken connection takes all its calls along; each call that waited its whole time in vain is news.
+          if (outcome === "failed" && countedBefore !== failuresCounted) return "unchanged";
+          failuresCounted += 1;
+          failuresInARow += 1;
+          return failuresInARow >= FAILURES_MAX ? open() : "unchanged";
+        },
+      };
+    },
+    isClosed: () => openUntil === undefined,
+    trial: () => trial,
+    openForMs: () => Math.max(0, (openUntil ?? 0) - monotonic()),
+  };
+}

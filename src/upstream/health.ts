@@ -1,0 +1,56 @@
+/**
+ * How each model at a provider is doing, from request to request: how much is under way, whether it asked to be left alone, its breaker.
+ * A further thing to remember of a target is a member of `Health`.
+ */
+import type { GatewayError } from "../errors";
+import type { Outside } from "../outside";
+import { type Breaker, createBreaker, type Outcome } from "./breaker";
+
+export interface Health {
+  readonly breaker: Breaker;
+  /** Waiting at the provider's gate or sent. */
+  inputsUnderWay: number;
+  /** On the monotonic clock. */
+  restsUntil: number;
+}
+
+/** Callers choose the names that come under a pattern: those that were asked for least lately are forgotten. */
+const REMEMBERED_MAX = 1_000;
+
+/** A provider may say "tomorrow"; it is looked at again before, in case somebody raised its limit. */
+const REST_MS_MAX = 300_000;
+/** For a 429 that does not say until when. */
+const REST_MS_DEFAULT = 1_000;
+
+/** @returns the health of a model by its name at the provider */
+export function createHealths(clock: Pick<Outside, "monotonic" | "random">): (model: string) => Health {
+  const healths = new Map<string, Health>();
+  return (model) => {
+    const health = healths.get(model) ?? {
+      breaker: createBreaker(clock),
+      inputsUnderWay: 0,
+      restsUntil: 0,
+    };
+    healths.delete(model);
+    healths.set(model, health);
+    const [oldest] = healths.keys();
+    if (healths.size > REMEMBERED_MAX && oldest !== undefined) healths.delete(oldest);
+    return health;
+  };
+}
+
+/** What a failed call tells of the provider, beside what it tells of the request. */
+export function outcomeOf({ kind, meaning, input, isUnsound }: GatewayError): Outcome {
+  if (!meaning.fallBack) return "good";
+  // It works, and limits us: it rests.
+  if (kind === "overloaded") return "unknown";
+  // Other vectors of the same answer were right.
+  if (isUnsound && input !== undefined) return "good";
+  return kind === "timeout" ? "timed out" : "failed";
+}
+
+/** Until when the provider wants to be left alone; asked all the same where no other target can serve. */
+export function restMs({ kind, retryAfterMs }: GatewayError): number {
+  if (kind !== "overloaded" && (kind !== "unavailable" || retryAfterMs === undefined)) return 0;
+  return Math.min(REST_MS_MAX, retryAfterMs ?? REST_MS_DEFAULT);
+}

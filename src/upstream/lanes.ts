@@ -1,0 +1,107 @@
+/**
+ * Bounds how many calls are under way at one provider, and shares its places among interactive and bulk work, so that neither starves
+ * the other. A further lane is a member of `Lane` and a row of WEIGHTS.
+ */
+import type { Gate, Lane } from "../domain";
+import type { Outside } from "../outside";
+
+/** Places that each lane gets while both wait. */
+const WEIGHTS: Readonly<Record<Lane, number>> = { interactive: 4, bulk: 1 };
+
+/** Whoever has waited for this long counts as much as the interactive: it is served every other time, however many of those come. */
+const AGED_AFTER_MS = 5_000;
+
+/** One place in so many is never bulk's: a single query finds it free while a large batch runs flat out. */
+const KEPT_FROM_BULK = 8;
+
+interface Waiting {
+  readonly since: number;
+  readonly admit: () => void;
+}
+
+/** @param queueMax most calls that wait in each lane before the lane says that it is full */
+export function createLanes(
+  places: number,
+  queueMax: number,
+  { monotonic }: Pick<Outside, "monotonic">,
+): Gate {
+  const bulkPlaces = places === 1 ? 1 : places - Math.max(1, Math.floor(places / KEPT_FROM_BULK));
+  const queues: Readonly<Record<Lane, Waiting[]>> = { interactive: [], bulk: [] };
+  /** What each lane was given while both waited, by its weight: the lane with less goes first. */
+  const given: Record<Lane, number> = { interactive: 0, bulk: 0 };
+  let free = places;
+  let bulkInside = 0;
+
+  const hasPlace = (lane: Lane) => free > 0 && (lane === "interactive" || bulkInside < bulkPlaces);
+
+  function take(lane: Lane): void {
+    free -= 1;
+    if (lane === "bulk") bulkInside += 1;
+  }
+
+  function weightOf(lane: Lane): number {
+    const since = queues[lane][0]?.since ?? Number.POSITIVE_INFINITY;
+    return monotonic() - since >= AGED_AFTER_MS ? WEIGHTS.interactive : WEIGHTS[lane];
+  }
+
+  function nextLane(): Lane | undefined {
+    const mayGo = (["interactive", "bulk"] as const).filter(
+      (lane) => queues[lane].length > 0 && hasPlace(lane),
+    );
+    const [one, other] = mayGo;
+    if (one === undefined || other === undefined) return one;
+    return given[one] <= given[other] ? one : other;
+  }
+
+  /** A place that falls free goes straight to who waits, so that nobody slips in between. */
+  function admitWaiting(): void {
+    for (let lane = nextLane(); lane !== undefined; lane = nextLane()) {
+      const weight = weightOf(lane);
+      const next = queues[lane].shift();
+      given[lane] += 1 / weight;
+      take(lane);
+      next?.admit();
+    }
+  }
+
+  /** A lane that comes to wait has no claim to what it did not ask for while it was empty. */
+  function catchUp(lane: Lane): void {
+    const other = lane === "bulk" ? "interactive" : "bulk";
+    if (queues[other].length > 0) given[lane] = Math.max(given[lane], given[other]);
+    else given[lane] = given[other] = 0;
+  }
+
+  return {
+    places,
+    isFull: (lane) => queues[lane].length >= queueMax,
+    enter(signal, lane) {
+      if (signal.aborted) return Promise.reject(signal.reason);
+      const queue = queues[lane];
+      if (queue.length === 0 && hasPlace(lane)) {
+        take(lane);
+        return Promise.resolve();
+      }
+      if (queue.length === 0) catchUp(lane);
+      return new Promise((resolve, reject) => {
+        const waiting: Waiting = {
+          since: monotonic(),
+          admit() {
+            signal.removeEventListener("abort", giveUp);
+            resolve();
+          },
+        };
+        const giveUp = () => {
+          queue.splice(queue.indexOf(waiting), 1);
+          reject(signal.reason);
+        };
+        signal.addEventListener("abort", giveUp, { once: true });
+        queue.push(waiting);
+      });
+    },
+    leave(lane) {
+      free += 1;
+      if (lane === "bulk") bulkInside -= 1;
+      admitWaiting();
+    },
+  };
+}
