@@ -91,6 +91,8 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
         ? gatewayPolicies(current.config)
         : policiesOf(current.config, workspaces.rules(caller.workspace)),
     exchange: () => current.config.money,
+    allowedModels: ({ workspace }) => workspaces.rules(workspace).models,
+    notices: () => current.spaces.notices(),
     outside,
     startedAt: outside.now(),
     underWay,

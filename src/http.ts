@@ -21,6 +21,7 @@ import type { Exchange } from "./money";
 import type { Outside } from "./outside";
 import type { CacheUse } from "./recall";
 import type { Routes } from "./route";
+import type { SpaceNotice } from "./spaces/spaces";
 import type { UnderWay } from "./under-way";
 
 export interface DoorParts {
@@ -32,6 +33,10 @@ export interface DoorParts {
    */
   readonly policies: (caller?: Caller) => Policies;
   readonly exchange: () => Exchange;
+  /** What whoever runs the gateway should know now. */
+  readonly notices: () => readonly SpaceNotice[];
+  /** Ids and patterns that the caller's workspace may use. */
+  readonly allowedModels: (caller: Caller) => readonly string[];
   readonly outside: Outside;
   readonly startedAt: number;
   /** @throws GatewayError when requests cannot be answered now */
@@ -67,11 +72,12 @@ export function createDoor(parts: DoorParts) {
 
   /** A path that only known callers may use. */
   const known =
-    (work: (visit: Visit, policies: Policies) => Answer) =>
+    (work: (visit: Visit, policies: Policies, caller: Caller) => Answer) =>
     ({ request, server }: Visit) =>
-      respond({ request, server }, async (visit, _, speak) =>
-        work(visit, speak(await auth.identify(request))),
-      );
+      respond({ request, server }, async (visit, _, speak) => {
+        const caller = await auth.identify(request);
+        return work(visit, speak(caller), caller);
+      });
 
   async function respond(visit: Visit, work: Work): Promise<Response> {
     const requestId = `req_${outside.randomBytes(16).toHex()}`;
@@ -148,9 +154,20 @@ export function createDoor(parts: DoorParts) {
       return { body: await metrics.text(), headers: { "content-type": metrics.contentType } };
     });
 
-  const listing = (policies: Policies): Listing => ({ policies, exchange: parts.exchange(), startedAt });
-  const model = ({ request }: Visit, policies: Policies) =>
-    showModel(routes(), modelIdOf(request), listing(policies));
+  const showNotices = (visit: Visit) =>
+    respond(visit, ({ request }) => {
+      auth.identifyAdmin(request);
+      return plain({ notices: parts.notices() });
+    });
+
+  const listing = (policies: Policies, caller: Caller): Listing => ({
+    policies,
+    allowed: parts.allowedModels(caller),
+    exchange: parts.exchange(),
+    startedAt,
+  });
+  const model = ({ request }: Visit, policies: Policies, caller: Caller) =>
+    showModel(routes(), modelIdOf(request), listing(policies, caller));
   const operations = operationsOf(parts.policies());
   const noSuchPath = new GatewayError(
     "unknown_path",
@@ -188,7 +205,7 @@ export function createDoor(parts: DoorParts) {
         only(
           "GET",
           "/v1/models",
-          known((_, policies) => listModels(routes(), listing(policies))),
+          known((_, policies, caller) => listModels(routes(), listing(policies, caller))),
           operations.listModels,
         ),
       )
@@ -200,6 +217,7 @@ export function createDoor(parts: DoorParts) {
       )
       .use(only("GET", "/readyz", (visit) => respond(visit, ready), operations.readiness))
       .use(only("GET", "/metrics", showMetrics, operations.metrics))
+      .use(only("GET", "/admin/notices", showNotices, operations.notices))
       .get("/", () => Response.redirect("/swagger", 302), { detail: { hide: true } })
   );
 

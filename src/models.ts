@@ -6,25 +6,44 @@ import type { Static } from "@sinclair/typebox";
 import type { Model, ModelWithFeatures } from "./dialects/openai-schema";
 import type { Policies } from "./dialects/policies";
 import type { Answer } from "./embed";
+import { GatewayError } from "./errors";
 import { type Exchange, type Fraction, microCreditsPerToken } from "./money";
+import { mayUse, permit } from "./permission";
 import type { ListedModel, Routes } from "./route";
 
 /** What the list depends on beside the routes. */
 export interface Listing {
   readonly policies: Pick<Policies, "models_list">;
+  /** Ids and patterns that the caller's workspace may use: the others do not exist for it. */
+  readonly allowed: readonly string[];
   readonly exchange: Exchange;
   readonly startedAt: number;
 }
 
 export function listModels(routes: Routes, listing: Listing): Answer {
-  const data = routes.list().map((listed) => entryOf(listed, listing));
+  const data = routes
+    .list()
+    .filter(({ id }) => mayUse({ models: listing.allowed }, namesOf(id, routes)))
+    .map((listed) => entryOf(listed, listing));
   return { body: JSON.stringify({ object: "list", data }), headers: {} };
 }
 
 /** @throws GatewayError unknown_model */
 export function showModel(routes: Routes, id: string, listing: Listing): Answer {
+  permit({ models: listing.allowed }, namesOf(id, routes));
   const listed = routes.list().find((candidate) => candidate.id === id) ?? behindPattern(routes, id);
   return { body: JSON.stringify(entryOf(listed, listing)), headers: {} };
+}
+
+/** The id, and the one behind its alias. */
+function namesOf(id: string, routes: Routes): readonly string[] {
+  try {
+    return [id, routes.resolve(id).id];
+  } catch (error) {
+    // What cannot embed, or leads nowhere, has no name but its own.
+    if (error instanceof GatewayError) return [id];
+    throw error;
+  }
 }
 
 /** An id that a pattern takes, or a name that answers use, is not listed, but can be asked for. */

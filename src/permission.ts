@@ -11,7 +11,7 @@ export function mayUse({ models }: Pick<WorkspaceRules, "models">, ids: readonly
 }
 
 /** @throws GatewayError unknown_model, in the words that a model which does not exist gets */
-export function permit(rules: WorkspaceRules, ids: readonly string[]): void {
+export function permit(rules: Pick<WorkspaceRules, "models">, ids: readonly string[]): void {
   if (mayUse(rules, ids)) return;
   throw new GatewayError(
     "unknown_model",

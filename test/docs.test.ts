@@ -66,6 +66,7 @@ test("the document is the gateway's dialect's, also after a reload", async () =>
 test("the document has every path, each with its statuses", async () => {
   const { paths } = await document();
   expect(Object.keys(paths).sort()).toEqual([
+    "/admin/notices",
     "/healthz",
     "/metrics",
     "/readyz",

@@ -17,8 +17,37 @@ const Status = Type.Object(
   { examples: [{ status: "ready", models: 1 }] },
 );
 
+const Notices = Type.Object(
+  {
+    notices: Type.Array(
+      Type.Object({
+        space: Type.String(),
+        provider: Type.String(),
+        model: Type.String({ description: "Its name at the provider." }),
+        cosine: Type.Number({ description: "The least, between a probe text's vector and the space's own." }),
+        outOfService: Type.Boolean(),
+      }),
+    ),
+  },
+  {
+    examples: [
+      {
+        notices: [
+          {
+            space: "text-embedding-3-small",
+            provider: "router",
+            model: "openai/text-embedding-3-small",
+            cosine: 0.12,
+            outOfService: true,
+          },
+        ],
+      },
+    ],
+  },
+);
+
 /** By the names that `$ref` uses. */
-export const documentSchemas = (policies: Policies) => ({ ...schemasOf(policies), Status });
+export const documentSchemas = (policies: Policies) => ({ ...schemasOf(policies), Status, Notices });
 
 type SchemaName = keyof ReturnType<typeof documentSchemas>;
 
@@ -168,6 +197,22 @@ export const operationsOf = (policies: Policies) => ({
     security: NEEDS_KEY,
     responses: {
       200: { description: "The metrics.", headers: REQUEST_HEADERS, content: TEXT },
+      ...KEY_ERRORS,
+      403: fails(
+        "The key is no admin's; or, without keys, the request came from a web page or by another name.",
+      ),
+      405: fails("Another method than GET."),
+    },
+  },
+  notices: {
+    operationId: "notices",
+    tags: ["operation"],
+    summary:
+      "What whoever runs the gateway should know now: routes whose vectors are not those of their space",
+    description: "Needs a key of 'embedgate keys create --admin' once a key exists.",
+    security: NEEDS_KEY,
+    responses: {
+      200: { description: "The notices; none is well.", headers: REQUEST_HEADERS, content: json("Notices") },
       ...KEY_ERRORS,
       403: fails(
         "The key is no admin's; or, without keys, the request came from a web page or by another name.",

@@ -185,6 +185,10 @@ describe("models", () => {
     expect([await ask("one"), await ask("fake-8"), await ask("other")]).toEqual([200, 200, 404]);
     // An alias of a model that is allowed.
     expect(await ask("docs")).toBe(200);
+    const listed = Object((await open.send("/v1/models", { headers })).json).data;
+    expect(listed.map(({ id }: { id: string }) => id)).toEqual(["fake", "fake-8", "docs", "one"]);
+    expect((await open.send("/v1/models/other", { headers })).status).toBe(404);
+    expect((await open.send("/v1/models/one", { headers })).status).toBe(200);
   });
 });
 

@@ -41,6 +41,8 @@ describe("a model with several ways", () => {
     expect(gateway.gateway.spaces().notices()).toMatchObject([
       { space: "m", provider: "b", model: "m", outOfService: true },
     ]);
+    const told = await gateway.send("/admin/notices");
+    expect(told.json).toMatchObject({ notices: [{ space: "m", provider: "b", outOfService: true }] });
     expect(gateway.logs).toContainEqual(
       expect.objectContaining({
         level: "error",
