@@ -29,7 +29,7 @@ export interface UsageLine {
 /** Which rows are summed: all where nothing is said. */
 export interface UsageFilter {
   readonly workspace?: string | undefined;
-  /** Rows whose metadata has all of these; a value that is no text, as its JSON is written. */
+  /** Rows whose metadata has all of these; a number or a truth value as JSON has it. */
   readonly metadata?: ReadonlyMap<string, string> | undefined;
 }
 
@@ -51,7 +51,7 @@ interface Asked {
 
 /** SQLite's truth values are 1 and 0; `type` still knows what stood there. */
 const HAS_PAIR = `EXISTS (SELECT 1 FROM json_each(metadata) AS pair
-  WHERE pair.key = ? AND iif(pair.type IN ('true', 'false', 'null'), pair.type, CAST(pair.value AS TEXT)) = ?)`;
+  WHERE pair.key = ? AND iif(pair.type IN ('true', 'false'), pair.type, CAST(pair.value AS TEXT)) = ?)`;
 
 export function sumUsage(
   { database, read }: Pick<Store, "database" | "read">,

@@ -1,9 +1,15 @@
 /**
- * What the command line reads and prints, without a process: durations and tables. Processes are in executable.test.ts.
+ * What the command line reads and prints, without a process: durations, amounts, lists, tables, CSV. Processes are in executable.test.ts.
  */
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { parseBalance, parseCredits, parseList, parsePair, parseUsd } from "../src/commands/amount";
+import { csv } from "../src/commands/csv";
 import { parseDuration } from "../src/commands/duration";
 import { table } from "../src/commands/table";
+import { parseGroups } from "../src/commands/usage";
+import { parseSettingNames } from "../src/commands/workspaces";
+import { creditsOf } from "../src/money";
 
 describe("a duration", () => {
   test.each([
@@ -27,6 +33,80 @@ test("a table's columns are as wide as their widest cell, numbers at the right",
       ["NAME", "COUNT"],
       ["日本", 7],
       ["a", 1234n],
+      ["b", { right: "0.5" }],
     ]),
-  ).toBe("NAME  COUNT\n日本      7\na      1234");
+  ).toBe("NAME  COUNT\n日本      7\na      1234\nb       0.5");
+});
+
+describe("an amount", () => {
+  test.each([
+    ["50", 50_000_000n],
+    ["0.000001", 1n],
+    ["12.500000", 12_500_000n],
+    ["-0.25", -250_000n],
+    ["+3", 3_000_000n],
+    ["999999999999999.999999", 999_999_999_999_999_999_999n],
+    // As a double this would be 1.1000000000000001.
+    ["1.100000", 1_100_000n],
+    ["0.0000010", 1n],
+  ])("of %s credits is %i micro-credits", (text, microCredits) => {
+    expect(parseCredits(text)).toBe(microCredits);
+  });
+  test.each([
+    [""],
+    ["x"],
+    ["1e3"],
+    ["0x10"],
+    ["1,5"],
+    ["1.0000001"],
+    [".5"],
+    ["5."],
+    ["- 5"],
+    ["Infinity"],
+    ["١"],
+  ])("%j is refused, not rounded", (text) => {
+    expect(() => parseCredits(text)).toThrow("six decimals");
+  });
+  test("is the same written out and read again, whatever it is", () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(10n ** 18n), max: 10n ** 18n }), (microCredits) => {
+        expect(parseCredits(creditsOf(microCredits))).toBe(microCredits);
+      }),
+    );
+  });
+
+  test("a balance may be unlimited, and is never negative", () => {
+    expect([parseBalance("unlimited"), parseBalance("0")]).toEqual(["unlimited", 0n]);
+    expect(() => parseBalance("-0.1")).toThrow("0 credits or more");
+  });
+
+  test("of USD is taken only where the number that is kept is what was written", () => {
+    expect([parseUsd("0.1"), parseUsd("25"), parseUsd("0.30"), parseUsd("999999999.99")]).toEqual([
+      0.1, 25, 0.3, 999_999_999.99,
+    ]);
+    for (const text of ["-1", "1e2", "", "123456789.12345678912", "$5"])
+      expect(() => parseUsd(text)).toThrow("Expected USD");
+  });
+});
+
+test("lists and pairs are taken apart, and empty words are refused", () => {
+  expect(parseList("a, b*,a")).toEqual(["a", "b*"]);
+  expect(() => parseList("a,,b")).toThrow("commas");
+  expect([...parsePair("team=a=b", new Map([["run", "7"]]))]).toEqual([
+    ["run", "7"],
+    ["team", "a=b"],
+  ]);
+  expect(() => parsePair("=x")).toThrow("KEY=VALUE");
+  expect(parseGroups("day,model")).toEqual(["day", "model"]);
+  expect(() => parseGroups("day,colour")).toThrow("model, workspace, key, day");
+  expect(parseSettingNames("cap-usd-per-day,models,policy")).toEqual([
+    "cap_usd_per_day",
+    "models",
+    "policies",
+  ]);
+});
+
+test("CSV keeps commas and quotes within a cell, and formulas from being run", () => {
+  const record = { name: 'a "b", c', note: "=1+1", count: 7 };
+  expect(csv(["name", "count", "note"], [record])).toBe('name,count,note\n"a ""b"", c",7,\'=1+1');
 });

@@ -20,7 +20,7 @@ beforeAll(async () => {
     `
 auth: { mode: keys }
 money: { credits_per_usd: 100, markup: 1.25 }
-workspace_defaults: { tokens_per_minute: 5000 }
+workspace_defaults: { tokens_per_minute: 5000, credits: 2.5 }
 providers: { local: { plugin: local } }
 models: { all-MiniLM-L6-v2: { routes: [ { provider: local } ], price: 0.02 } }
 `,
@@ -162,6 +162,17 @@ test("every command of README.md's day does what is said of it, while the gatewa
       dialect: { value: "openai", from: "server" },
     },
   });
+}, 120_000);
+
+test("a key that is made makes its workspace too, with what new ones begin with, once", async () => {
+  for (const name of ["one", "two"])
+    await shell(`embedgate keys create --name ${name} --workspace fresh 2>&1`);
+  expect(await asJson("embedgate workspaces show fresh")).toMatchObject({
+    live_keys: 2,
+    credits: "2.5",
+    settings: { tokens_per_minute: { value: 5000, from: "workspace_defaults" } },
+  });
+  expect(Object(await asJson("embedgate credits history fresh")).history).toMatchObject([{ change: "2.5" }]);
 }, 120_000);
 
 test("a mistake is told in a line, changes nothing, and exits with 1", async () => {

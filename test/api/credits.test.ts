@@ -122,6 +122,66 @@ describe("credits", () => {
     expect(sums(open)).toMatchObject({ taken: 2n, granted: 3n });
   });
 
+  /** A request that is under way until it is let go; it holds more than its two micro-credits. */
+  async function whileUnderWay(
+    microCredits: bigint | null,
+    work: (workspaces: Gateways) => Promise<void>,
+  ): Promise<OpenGateway> {
+    const reached = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const fetch = async () => {
+      reached.resolve();
+      await released.promise;
+      return Response.json({ data: [{ index: 0, embedding: [0.6, 0.8] }], usage: { prompt_tokens: 2 } });
+    };
+    const open = await openGateway({ yaml: WIRE, outside: { fetch } });
+    await open.gateway.workspaces.create("team", {}, microCredits);
+    const { key } = await open.gateway.keys.create("ci", "team");
+    const sent = open.post({ model: "m", input: "two words" }, { authorization: `Bearer ${key}` });
+    await reached.promise;
+    await work(open.gateway.workspaces);
+    released.resolve();
+    expect((await sent).status).toBe(200);
+    return open;
+  }
+  const WIRE = `space_probe: false
+providers: { wire: { plugin: openai, base_url: "http://upstream/v1" } }
+models: { m: { routes: [ { provider: wire } ], price: 1, dimensions: 2 } }
+`;
+
+  test("what requests under way hold cannot be taken back, and the rest can", async () => {
+    await using open = await whileUnderWay(100n, async (workspaces) => {
+      const { micro_credits_held: held } = workspaces.show("team");
+      expect(held).toBeGreaterThan(2n);
+      await expect(workspaces.grant("team", held - 101n, "")).rejects.toThrow("hold");
+      await expect(workspaces.setCredits("team", held - 1n, "")).rejects.toThrow("hold");
+      await workspaces.grant("team", held - 100n, "");
+    });
+    const { micro_credits_held, micro_credits } = open.gateway.workspaces.show("team");
+    const [, taken] = open.gateway.workspaces.grants("team");
+    expect([micro_credits_held, micro_credits]).toEqual([0n, 100n + (taken?.micro_credits ?? 0n) - 2n]);
+  });
+
+  test("a limit that comes while a request is under way takes what there is, and records the rest", async () => {
+    await using open = await whileUnderWay(null, async (workspaces) => {
+      await workspaces.setCredits("team", 1n, "a limit");
+    });
+    expect(open.gateway.workspaces.show("team")).toMatchObject({ micro_credits: 0n, micro_credits_held: 0n });
+    expect(sums(open)).toEqual({ taken: 1n, granted: 1n, held: 0n, short: 1n });
+  });
+
+  test("a limit that is lifted while a request is under way leaves nothing held or owed", async () => {
+    await using open = await whileUnderWay(100n, async (workspaces) => {
+      await workspaces.setCredits("team", null, "no limit");
+      await expect(workspaces.grant("team", 5n, "")).rejects.toThrow("no limit");
+    });
+    expect(open.gateway.workspaces.show("team")).toMatchObject({
+      micro_credits: null,
+      micro_credits_held: 0n,
+    });
+    expect(sums(open)).toEqual({ taken: 2n, granted: 0n, held: 0n, short: 0n });
+  });
+
   test("a crash gives back what was held", async () => {
     const { open, headers } = await workspaceWith(100n);
     await using _open = open;
@@ -143,6 +203,43 @@ describe("credits", () => {
   test("3.2 micro-credits a token: ten tokens take 32, eleven take 36", () => {
     const rate = microCreditsPerToken(0.02, { creditsPerUsd: 160, markup: 1 });
     expect([ceilOf(10n, rate), ceilOf(11n, rate)]).toEqual([32n, 36n]);
+  });
+});
+
+describe("a workspace's settings", () => {
+  const WRONG: readonly (readonly [string, Parameters<Gateways["set"]>[1]])[] = [
+    ["'models' is empty", { models: [] }],
+    ["'models[0]'", { models: [""] }],
+    ["'requests_per_minute'", { requests_per_minute: 0 }],
+    ["'tokens_per_minute'", { tokens_per_minute: 1.5 }],
+    ["'cap_usd_per_day'", { cap_usd_per_day: -1 }],
+    ["'cap_usd_per_month'", { cap_usd_per_month: Number.NaN }],
+  ];
+  test.each(WRONG)("that are wrong are refused whole: %s", async (words, settings) => {
+    const { open } = await workspaceWith(5n, { settings: { requests_per_minute: 7 } });
+    await using _open = open;
+    const { workspaces } = open.gateway;
+    await expect(workspaces.set("team", { tokens_per_minute: 9, ...settings })).rejects.toThrow(words);
+    await expect(workspaces.create("other", settings, null)).rejects.toThrow(words);
+    expect(workspaces.show("team").settings).toMatchObject({
+      requests_per_minute: 7,
+      tokens_per_minute: null,
+    });
+    expect(workspaces.list()).toHaveLength(1);
+  });
+
+  test("of its wire hold for its own requests alone, until they are unset", async () => {
+    const { open, headers } = await workspaceWith(null, {
+      settings: { dialect: "quantized", policies: { invalid_status: 400 } },
+    });
+    await using _open = open;
+    const status = async () =>
+      (await open.post({ model: "one", input: "a", encoding_format: "base64" }, headers)).status;
+    expect(await status()).toBe(400);
+    await open.gateway.workspaces.set("team", { policies: null });
+    expect(await status()).toBe(422);
+    await open.gateway.workspaces.set("team", { dialect: null });
+    expect(await status()).toBe(200);
   });
 });
 
