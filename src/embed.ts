@@ -8,8 +8,8 @@ import type { Cache } from "./cache/cache";
 import { cacheKeys, keyedBy } from "./cache/key";
 import { collect } from "./collect";
 import { namesInHeader } from "./dialects/fields";
-import { decodeRequest, encodeResult } from "./dialects/openai";
 import type { Policies } from "./dialects/policies";
+import type { Decoded, Wire } from "./dialects/wire";
 import type { Caller, EmbedRequest, Plan, Route, Run } from "./domain";
 import { asGatewayError, GatewayError } from "./errors";
 import { execute } from "./execute/execute";
@@ -35,7 +35,10 @@ export interface Arrival {
   readonly requestId: string;
   readonly caller: Caller;
   /** @throws GatewayError database_unavailable */
-  readonly wire: () => Wire;
+  readonly speech: () => Speech;
+  /** How bodies of the path that it came by are written. */
+  readonly wire: Pick<Wire, "decode">;
+  readonly path: string;
   /** Reads and parses the body. @throws GatewayError */
   readonly body: () => Promise<unknown>;
   readonly cacheUse: CacheUse;
@@ -46,7 +49,7 @@ export interface Arrival {
 }
 
 /** How the caller's workspace speaks, and what this request insists on. */
-export interface Wire {
+export interface Speech {
   readonly policies: Policies;
   readonly forced: ForcedProvider | undefined;
 }
@@ -82,10 +85,11 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
   const { run, finish } = startRun(arrival, parts);
   const progress: Progress = { caller: arrival.caller, run };
   const latencyMs = () => outside.monotonic() - run.startedMonotonic;
+  let decoded: Decoded | undefined;
   try {
-    const { policies, forced } = arrival.wire();
+    const { policies, forced } = arrival.speech();
     progress.policies = policies;
-    const decoded = decodeRequest(await arrival.body(), policies);
+    decoded = arrival.wire.decode(await arrival.body(), policies, arrival.path);
     progress.request = decoded.request;
     const said = withTask(decoded.request);
     refuseUnknownProvider(forced, routes);
@@ -122,11 +126,11 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     spaces.answered(found);
     const credits = { used: charge.microCredits, remaining: charge.remaining };
     return {
-      body: encodeResult(request, { ...result, credits }, policies),
+      body: decoded.encode({ ...result, credits }),
       headers: { ...headers, ...ignoredHeader(decoded.ignored, headers), ...rateLimits.headers(rules) },
     };
   } catch (thrown) {
-    const error = named(asGatewayError(thrown), progress.request);
+    const error = named(asGatewayError(thrown), decoded);
     if (error.kind === "internal") logFault(error, arrival, outside);
     throw await settleFailure(progress, error, latencyMs, parts);
   } finally {
@@ -271,28 +275,33 @@ function startRun(
 }
 
 /** An error about one input speaks of it as the caller wrote it: `input`, or `input[17]`. */
-function named(error: GatewayError, request: EmbedRequest | undefined): GatewayError {
-  const empty = emptyAtFault(error, request);
-  if (empty !== undefined) return refusedEmpty(error, empty, request);
+function named(error: GatewayError, decoded: Decoded | undefined): GatewayError {
+  if (!decoded) return error;
+  const empty = emptyAtFault(error, decoded.request);
+  if (empty !== undefined) return refusedEmpty(error, empty, decoded);
+  const own = error.field === undefined ? undefined : decoded.fieldNames?.[error.field];
+  if (own !== undefined)
+    return new GatewayError(error.kind, error.message, { ...error, cause: error.cause, field: own });
   if (error.input === undefined || error.field !== undefined) return error;
-  const field = inputField(error.input, request);
+  const field = inputField(error.input, decoded);
   const { kind, message, input, retryAfterMs, cause } = error;
   return new GatewayError(kind, `${field}: ${message}`, { field, input, retryAfterMs, cause });
 }
 
-const inputField = (place: number, request: EmbedRequest | undefined) =>
-  (request?.inputs.length ?? 0) > 1 ? `input[${place}]` : "input";
-
-/** Only a provider refuses as wrong what was admitted; one that names no other input means the empty string, as far as anybody can tell. */
-function emptyAtFault({ kind, input, field }: GatewayError, request: EmbedRequest | undefined) {
-  if (kind !== "invalid" || field !== undefined) return undefined;
-  const first = request?.inputs.indexOf("") ?? -1;
-  const place = input ?? first;
-  return request?.inputs[place] === "" ? place : undefined;
+function inputField(place: number, { request, inputName }: Decoded): string {
+  if (inputName) return inputName(place);
+  return request.inputs.length > 1 ? `input[${place}]` : "input";
 }
 
-function refusedEmpty(error: GatewayError, place: number, request: EmbedRequest | undefined): GatewayError {
-  const field = inputField(place, request);
+/** Only a provider refuses as wrong what was admitted; one that names no other input means the empty string, as far as anybody can tell. */
+function emptyAtFault({ kind, input, field }: GatewayError, { inputs }: EmbedRequest) {
+  if (kind !== "invalid" || field !== undefined) return undefined;
+  const place = input ?? inputs.indexOf("");
+  return inputs[place] === "" ? place : undefined;
+}
+
+function refusedEmpty(error: GatewayError, place: number, decoded: Decoded): GatewayError {
+  const field = inputField(place, decoded);
   return new GatewayError(
     "empty_input_refused",
     `The provider refused the request, whose '${field}' is an empty string. Its words: ${error.message}`,

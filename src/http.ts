@@ -1,15 +1,17 @@
 /**
  * The door: the only file that assembles Elysia. Who asks comes first, then the path's own work; every error leaves in the dialect's
- * envelope. A new path is a line in `createDoor`, with its words for the document in src/docs.ts.
+ * envelope. A new path is a line in `createDoor`, with its words in src/docs/operations.ts; one that embeds is in src/dialects/wires.ts.
  */
 import { Elysia } from "elysia";
 import type { Metrics } from "./admin/metrics";
 import type { Auth } from "./auth";
 import { readJsonBody } from "./body";
-import { encodeError } from "./dialects/openai";
+import { openaiWire } from "./dialects/openai";
 import type { Policies } from "./dialects/policies";
+import type { Wire } from "./dialects/wire";
+import { WIRES } from "./dialects/wires";
 import { wordingOf } from "./dialects/wording";
-import { type Operations, operationsOf } from "./docs/operations";
+import { embeddingsOperation, type Operations, operationsOf } from "./docs/operations";
 import { docs } from "./docs/swagger";
 import type { Caller } from "./domain";
 import type { Answer, Arrival } from "./embed";
@@ -56,9 +58,11 @@ interface RequestTimer {
 interface Visit {
   readonly request: Request;
   readonly server: RequestTimer | null;
+  /** Of a path that embeds. Others speak OpenAI's. */
+  readonly wire?: Wire;
 }
 
-type Detail = Operations[keyof Operations] | { readonly hide: true };
+type Detail = Operations[keyof Operations] | ReturnType<typeof embeddingsOperation> | { readonly hide: true };
 
 /** What a path does. From `speak` on, errors are the caller's in its own wire's words. */
 type Work = (visit: Visit, requestId: string, speak: Speak) => Promise<Answer> | Answer;
@@ -100,7 +104,7 @@ export function createDoor(parts: DoorParts) {
       if (error !== thrown)
         outside.log("error", "a request ended in a fault", { request: requestId, cause: String(thrown) });
       status = wordingOf(error, policies).status;
-      body = encodeError(error, policies);
+      body = (visit.wire ?? openaiWire).encodeError(error, policies);
       setErrorHeaders(headers, error, status);
     }
     // Whoever keeps a connection open would ask again here, of a gateway that ends.
@@ -115,8 +119,8 @@ export function createDoor(parts: DoorParts) {
     });
 
   /** Counted before the key is looked up: what is one too many costs nothing. */
-  const embeddings = (visit: Visit) =>
-    respond(visit, async ({ request, server }, requestId, speak) => {
+  const embeddings = (wire: Wire, { request, server }: Visit) =>
+    respond({ request, server, wire }, async (_, requestId, speak) => {
       let caller: Caller | undefined;
       try {
         return await underWay.run(async (ending) => {
@@ -131,7 +135,9 @@ export function createDoor(parts: DoorParts) {
           return parts.embed({
             requestId,
             caller: known,
-            wire() {
+            wire,
+            path: new URL(request.url).pathname,
+            speech() {
               const policies = speak(known);
               return { policies, forced: forcedProviderOf(request.headers, policies) };
             },
@@ -194,13 +200,20 @@ export function createDoor(parts: DoorParts) {
         : failing(error)({ request, server });
   };
 
+  const pathsOf = (wire: Wire) => {
+    const embed = (visit: Visit) => embeddings(wire, visit);
+    const paths = only("POST", wire.path, embed, embeddingsOperation(wire, parts.policies()));
+    for (const alias of wire.aliases ?? []) paths.use(only("POST", alias, embed, { hide: true }));
+    return paths;
+  };
+
   return (
     new Elysia({ normalize: false })
       .onError(({ error, code, request }) =>
         failing(code === "NOT_FOUND" ? noSuchPath : asGatewayError(error))({ request, server: null }),
       )
       .use(docs(() => parts.policies()))
-      .use(only("POST", "/v1/embeddings", embeddings, operations.createEmbeddings))
+      .use(WIRES.map(pathsOf))
       .use(
         only(
           "GET",

@@ -11,9 +11,29 @@ import { DEPTH_MAX, isTooDeep } from "./depth";
 import { explainBreach } from "./explain";
 import { sortFields, WIRE_FIELDS } from "./fields";
 import { type EmbeddingsRequest, embeddingsRequest } from "./openai-request";
+import { schemasOf } from "./openai-schema";
 import { FIELDS_BY_POLICY, type Policies } from "./policies";
 import { writeEmbeddings } from "./vectors";
+import type { Decoded, Wire } from "./wire";
 import { wordingOf } from "./wording";
+
+export const openaiWire: Wire = {
+  path: "/v1/embeddings",
+  decode(body, policies) {
+    const { request, ignored } = decodeRequest(body, policies);
+    return { request, ignored, encode: (result) => encodeResult(request, result, policies) };
+  },
+  encodeError,
+  words: {
+    operationId: "createEmbeddings",
+    summary: "Embed texts",
+    description:
+      "One embedding for each input, in the order of the inputs: provably, or the request fails. Speaks OpenAI's API, so its SDKs work unchanged but for their base URL.",
+    request: "EmbeddingsRequest",
+    response: "EmbeddingsResponse",
+    schemas: schemasOf,
+  },
+};
 
 type RequestCheck = TypeCheck<TUnsafe<EmbeddingsRequest>>;
 
@@ -31,17 +51,11 @@ function checkFor(policies: Policies): RequestCheck {
   return check;
 }
 
-export interface Decoded {
-  readonly request: EmbedRequest;
-  /** Names of fields that the wire leaves without effect. */
-  readonly ignored: readonly string[];
-}
-
 /**
  * A parsed JSON body as a request.
  * @throws GatewayError invalid, naming the field
  */
-export function decodeRequest(body: unknown, policies: Policies): Decoded {
+export function decodeRequest(body: unknown, policies: Policies): Pick<Decoded, "request" | "ignored"> {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw new GatewayError("invalid", "The body must be a JSON object with 'model' and 'input'.");
   }
@@ -149,15 +163,19 @@ function refuseOwnFields(fields: object, where: string): void {
 
 /** A result as the answer's body: vectors in the order of the inputs, `model` as it was asked for or as the wire calls it. */
 export function encodeResult(request: EmbedRequest, result: Result, policies: Policies): string {
-  const { reply_models, usage_credits } = policies;
-  const { used, remaining } = result.credits ?? { used: 0n, remaining: null };
-  const credits = usage_credits ? `,"credits_used":${used},"credits_remaining":${remaining}` : "";
-  const usage = `"usage":{"prompt_tokens":${result.tokens},"total_tokens":${result.tokens}${credits}}`;
+  const { reply_models } = policies;
   const data = writeEmbeddings(result.vectors, request.encoding);
   const { model } = request;
   // An id may be called like something that every object has.
   const called = Object.hasOwn(reply_models, model) ? reply_models[model] : model;
-  return `{"object":"list","data":[${data}],"model":${JSON.stringify(called)},${usage}}`;
+  return `{"object":"list","data":[${data}],"model":${JSON.stringify(called)},"usage":${usageOf(result, policies)}}`;
+}
+
+/** As JSON. Every wire's answers have it. */
+export function usageOf({ tokens, credits }: Result, { usage_credits }: Policies): string {
+  const { used, remaining } = credits ?? { used: 0n, remaining: null };
+  const more = usage_credits ? `,"credits_used":${used},"credits_remaining":${remaining}` : "";
+  return `{"prompt_tokens":${tokens},"total_tokens":${tokens}${more}}`;
 }
 
 /** OpenAI's envelope: all four keys, always. */

@@ -3,9 +3,10 @@
  * A new path's words are an entry here, named in src/http.ts.
  */
 
-import { Type } from "@sinclair/typebox";
-import { schemasOf } from "../dialects/openai-schema";
+import { type TSchema, Type } from "@sinclair/typebox";
 import type { Policies } from "../dialects/policies";
+import type { Wire } from "../dialects/wire";
+import { WIRES } from "../dialects/wires";
 
 const Status = Type.Object(
   {
@@ -47,11 +48,12 @@ const Notices = Type.Object(
 );
 
 /** By the names that `$ref` uses. */
-export const documentSchemas = (policies: Policies) => ({ ...schemasOf(policies), Status, Notices });
+export function documentSchemas(policies: Policies): Readonly<Record<string, TSchema>> {
+  const ofWires = WIRES.map(({ words }) => words.schemas(policies));
+  return Object.assign({}, ...ofWires, { Status, Notices });
+}
 
-type SchemaName = keyof ReturnType<typeof documentSchemas>;
-
-const json = (schema: SchemaName) => ({
+const json = (schema: string) => ({
   "application/json": { schema: { $ref: `#/components/schemas/${schema}` } },
 });
 const fails = (description: string) => ({ description, content: json("ErrorResponse") });
@@ -108,55 +110,55 @@ const forcing = (name: string) => ({
   schema: { type: "string" as const },
 });
 
+export const embeddingsOperation = ({ words }: Pick<Wire, "words">, policies: Policies) => ({
+  operationId: words.operationId,
+  tags: ["embeddings"],
+  summary: words.summary,
+  description: words.description,
+  security: NEEDS_KEY,
+  parameters: [
+    ...(policies.provider_header === null ? [] : [forcing(policies.provider_header)]),
+    forcing("X-Embedgate-Provider"),
+  ],
+  requestBody: { required: true, content: json(words.request) },
+  responses: {
+    200: {
+      description: "The embeddings.",
+      headers: {
+        ...REQUEST_HEADERS,
+        "x-embedding-space": header("The space that the vectors lie in: model and dimensions."),
+        "x-embedgate-provider": header("The provider that made them, by its name in the routing file."),
+        "x-embedgate-truncated": header("Indices of inputs that were cut to the model's limit."),
+        "x-embedgate-averaged": header("Indices of inputs that were embedded in pieces and averaged."),
+        "x-embedgate-decoded": header("The vocabulary that token arrays were decoded with."),
+        "x-embedgate-ignored": header("Fields of the request that had no effect."),
+        "x-embedgate-usage": header("'estimated' where the provider reported no token count."),
+      },
+      content: json(words.response),
+    },
+    ...failures([
+      [policies.invalid_status, "The body is wrong; `param` names the field."],
+      [400, "There is no such provider, or not for this model."],
+      [policies.unknown_model_status, "No such model."],
+      [404, "The provider has no such model."],
+    ]),
+    ...KEY_ERRORS,
+    402: fails("The workspace's credits are used up, or its cap for the day or the month is."),
+    405: fails("Another method than POST."),
+    408: fails("The body did not come to its end within the request's deadline."),
+    409: fails("The embeddings would lie in another space than X-Embedgate-Space asks for."),
+    413: fails("A body of more than 64 MB."),
+    415: fails("Another content type than JSON, or an unknown content encoding."),
+    429: limited,
+    431: fails("An address and headers of more than 16 KB."),
+    500: fails("A fault of the gateway."),
+    ...upstreamFailures(policies),
+  },
+});
+
 export type Operations = ReturnType<typeof operationsOf>;
 
 export const operationsOf = (policies: Policies) => ({
-  createEmbeddings: {
-    operationId: "createEmbeddings",
-    tags: ["embeddings"],
-    summary: "Embed texts",
-    description:
-      "One embedding for each input, in the order of the inputs: provably, or the request fails. Speaks OpenAI's API, so its SDKs work unchanged but for their base URL.",
-    security: NEEDS_KEY,
-    parameters: [
-      ...(policies.provider_header === null ? [] : [forcing(policies.provider_header)]),
-      forcing("X-Embedgate-Provider"),
-    ],
-    requestBody: { required: true, content: json("EmbeddingsRequest") },
-    responses: {
-      200: {
-        description: "The embeddings.",
-        headers: {
-          ...REQUEST_HEADERS,
-          "x-embedding-space": header("The space that the vectors lie in: model and dimensions."),
-          "x-embedgate-provider": header("The provider that made them, by its name in the routing file."),
-          "x-embedgate-truncated": header("Indices of inputs that were cut to the model's limit."),
-          "x-embedgate-averaged": header("Indices of inputs that were embedded in pieces and averaged."),
-          "x-embedgate-decoded": header("The vocabulary that token arrays were decoded with."),
-          "x-embedgate-ignored": header("Fields of the request that had no effect."),
-          "x-embedgate-usage": header("'estimated' where the provider reported no token count."),
-        },
-        content: json("EmbeddingsResponse"),
-      },
-      ...failures([
-        [policies.invalid_status, "The body is wrong; `param` names the field."],
-        [400, "There is no such provider, or not for this model."],
-        [policies.unknown_model_status, "No such model."],
-        [404, "The provider has no such model."],
-      ]),
-      ...KEY_ERRORS,
-      402: fails("The workspace's credits are used up, or its cap for the day or the month is."),
-      405: fails("Another method than POST."),
-      408: fails("The body did not come to its end within the request's deadline."),
-      409: fails("The embeddings would lie in another space than X-Embedgate-Space asks for."),
-      413: fails("A body of more than 64 MB."),
-      415: fails("Another content type than JSON, or an unknown content encoding."),
-      429: limited,
-      431: fails("An address and headers of more than 16 KB."),
-      500: fails("A fault of the gateway."),
-      ...upstreamFailures(policies),
-    },
-  },
   listModels: {
     operationId: "listModels",
     tags: ["models"],

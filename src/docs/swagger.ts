@@ -8,7 +8,8 @@ import stylePath from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
 import scriptPath from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
 import packageJson from "../../package.json";
 import type { Policies } from "../dialects/policies";
-import { documentSchemas, operationsOf } from "./operations";
+import { WIRES } from "../dialects/wires";
+import { documentSchemas, embeddingsOperation, operationsOf } from "./operations";
 
 /** Public addresses: the page needs no key to be read, only to be tried. */
 const PAGE = "/swagger";
@@ -36,16 +37,17 @@ const documentationOf = (policies: () => Policies) => ({
   ],
   /** Read for each reader anew: a reload may bring another dialect, and what it changes stands before what the paths were made with. */
   get paths() {
-    const { createEmbeddings, listModels, showModel } = operationsOf(policies());
+    const now = policies();
+    const { listModels, showModel } = operationsOf(now);
+    const embedding = WIRES.map((wire) => [wire.path, { post: embeddingsOperation(wire, now) }]);
     return {
-      "/v1/embeddings": { post: createEmbeddings },
+      ...Object.fromEntries(embedding),
       "/v1/models": { get: listModels },
       "/v1/models/{model}": { get: showModel },
     };
   },
   get components() {
-    const schemas: Record<string, object> = documentSchemas(policies());
-    return { securitySchemes, schemas };
+    return { securitySchemes, schemas: documentSchemas(policies()) };
   },
 });
 

@@ -1,0 +1,7 @@
+/**
+ * The only list of wires, a line each: src/http.ts opens their paths and src/docs/ describes them.
+ */
+import { openaiWire } from "./openai";
+import type { Wire } from "./wire";
+
+export const WIRES: readonly Wire[] = [openaiWire];
