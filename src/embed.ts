@@ -13,6 +13,7 @@ import type { Decoded, Wire } from "./dialects/wire";
 import type { Caller, EmbedRequest, Plan, Route, Run } from "./domain";
 import { asGatewayError, GatewayError } from "./errors";
 import { execute } from "./execute/execute";
+import type { Needs } from "./execute/work";
 import { boundTo, type ForcedProvider, refuseUnknownProvider } from "./forced-provider";
 import { forwardUnknown } from "./forwarding";
 import { hold } from "./hold";
@@ -71,7 +72,7 @@ export interface SpineParts {
   readonly prices: Prices;
   readonly ledger: Ledger;
   readonly settlements: Settlements;
-  readonly outside: Outside;
+  readonly outside: Outside & Pick<Needs, "observe">;
   readonly deadlineMs: number;
   readonly attemptsMax: number;
 }

@@ -12,6 +12,7 @@ import { openStore } from "./db/open";
 import { gatewayPolicies, policiesOf } from "./dialects/records";
 import { embed } from "./embed";
 import { GatewayError } from "./errors";
+import type { CallSeen } from "./execute/work";
 import { type Generation, openGeneration } from "./generation";
 import { announcing } from "./hold";
 import { createDoor, type Door } from "./http";
@@ -54,7 +55,11 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
   const store = await openStore(config.database.path, outside);
   const keys = openKeys(store, outside);
   const ledger = openLedger(store);
-  const measuring = { ledger, outside, fingerprints: openFingerprints(store) };
+  const calling = {
+    ...outside,
+    observe: ({ provider, outcome }: CallSeen) => metrics.upstreamCall(provider, outcome),
+  };
+  const measuring = { ledger, outside: calling, fingerprints: openFingerprints(store) };
   const retiring = new Set<Promise<void>>();
   let authSection = config.auth;
   const workspaces = openWorkspaces(store, () => current.config.workspaceDefaults, outside);
@@ -113,7 +118,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
           prices: { exchange: own.money, hitPrice: hitPriceOf(own) },
           ledger: counted,
           settlements,
-          outside,
+          outside: calling,
           deadlineMs: own.server.deadline_ms,
           attemptsMax: own.server.max_attempts,
         }),

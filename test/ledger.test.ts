@@ -59,7 +59,7 @@ describe("a row", () => {
         tokens_source: "provider",
         status: 200,
         error: null,
-        latency_ms: 4,
+        latency_ms: expect.any(Number),
         cost_pico_usd: 650_000,
         micro_credits: 1,
         micro_credits_held: 0,

@@ -7,6 +7,7 @@ import { collect } from "../collect";
 import type { Embedded, EmbedRequest, Plan, Route, Run, Target } from "../domain";
 import { asGatewayError } from "../errors";
 import { execute } from "../execute/execute";
+import type { Needs } from "../execute/work";
 import { type Ledger, OWN_WORKSPACE } from "../ledger";
 import type { Outside } from "../outside";
 import { resultOf } from "../result";
@@ -24,7 +25,7 @@ const PURPOSE = "space_probe";
 
 export interface Measuring {
   readonly ledger: Ledger;
-  readonly outside: Outside;
+  readonly outside: Outside & Pick<Needs, "observe">;
   readonly attemptsMax: number;
 }
 

@@ -90,14 +90,13 @@ describe("what is counted", () => {
 
   test("has calls by provider and outcome, and requests under way", async () => {
     await using open = await openGateway({ yaml: YAML });
-    const { metrics, underWay } = open.gateway;
-    metrics.upstreamCall("fake", "ok");
-    metrics.upstreamCall("fake", "malformed");
-    metrics.upstreamCall("fake", "malformed");
+    const { underWay } = open.gateway;
+    await open.post({ model: "fake", input: "a" });
+    await open.post({ model: "fake-nan", input: "a" });
     const inFlight = await underWay.run(async () => samples(open));
     expect(inFlight.get("embedgate_requests_in_flight")).toBe(1);
     expect(inFlight.get('embedgate_upstream_calls_total{provider="fake",outcome="ok"}')).toBe(1);
-    expect(inFlight.get('embedgate_upstream_calls_total{provider="fake",outcome="malformed"}')).toBe(2);
+    expect(inFlight.get('embedgate_upstream_calls_total{provider="fake",outcome="malformed"}')).toBe(3);
     expect((await samples(open)).get("embedgate_requests_in_flight")).toBe(0);
   });
 

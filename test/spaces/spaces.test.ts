@@ -29,6 +29,33 @@ describe("a model with several ways", () => {
     expect(gateway.gateway.spaces().notices()).toEqual([]);
   });
 
+  test("falls back on the second once it was measured", async () => {
+    const { open, byHost, quiet } = vendors(TWO);
+    await using gateway = await open();
+    await quiet();
+    byHost.a.vectorOf = undefined;
+    const sent = await gateway.post({ model: "m", input: "hello" });
+    expect(sent.status).toBe(200);
+    expect(sent.headers.get("x-embedgate-provider")).toBe("b");
+    expect(firstVector(sent)).toEqual([...rightModel("hello")]);
+  });
+
+  test("is measured by the second against what an earlier life knew of the space", async () => {
+    const first = vendors(TWO);
+    await using before = await first.open();
+    const yaml = lastingYaml(TWO, before);
+    const { open, byHost, quiet } = vendors(yaml);
+    {
+      await using _known = await open();
+      await quiet();
+    }
+    byHost.a.vectorOf = undefined;
+    await using again = await open();
+    await quiet();
+    const sent = await again.post({ model: "m", input: "hello" });
+    expect([sent.status, sent.headers.get("x-embedgate-provider")]).toEqual([200, "b"]);
+  });
+
   test("never gives the second's vectors where they differ, and says so loudly", async () => {
     const { open, byHost, quiet } = vendors(TWO);
     byHost.b.vectorOf = otherModel;
