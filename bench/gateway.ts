@@ -1,0 +1,81 @@
+/**
+ * The gateway as it is measured: the built executable with everything on that a request can meet. A process of its own.
+ * What a row needs of the routing file is an argument here.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Started, start } from "./processes";
+
+export interface Setting {
+  readonly executable: string;
+  /** The port of the upstream. */
+  readonly upstream: number;
+  readonly dimensions: number;
+  readonly cache?: string;
+  readonly durability?: "process" | "power";
+}
+
+export interface Measured extends Started {
+  readonly key: string;
+  readonly folder: string;
+}
+
+const GREETING = /serves on http:\/\/127\.0\.0\.1:(\d+)/;
+
+/** `text-embedding-3-small` is asked for base64, as the catalogue has it; `floats-only` stands for a provider that has none. */
+function routingFile({ upstream, dimensions, cache = "false", durability }: Setting): string {
+  const provider = (path: string) =>
+    `{ plugin: openai, base_url: "http://127.0.0.1:${upstream}${path}", api_key: sk-bench, concurrency: 10000 }`;
+  const model = (provider: string, encoding: string) =>
+    `{ routes: [ { provider: ${provider}, model: text-embedding-3-small } ], dimensions: ${dimensions}, wire_encoding: ${encoding}, price: 0.02 }`;
+  return `
+server: { max_concurrent_requests: 10000 }
+cache: ${cache}
+${durability === undefined ? "" : `durability: ${durability}`}
+space_probe: false
+workspace_defaults: { requests_per_minute: 1000000000, tokens_per_minute: 1000000000000 }
+providers:
+  near: ${provider("/v1")}
+  far: ${provider("/far/v1")}
+models:
+  text-embedding-3-small: ${model("near", "base64")}
+  far: ${model("far", "base64")}
+  floats-only: ${model("near", "float")}
+`;
+}
+
+export async function prepare(setting: Setting): Promise<{ folder: string; key: string }> {
+  const folder = mkdtempSync(join(tmpdir(), "embedgate-bench-"));
+  await Bun.write(join(folder, "gateway.yaml"), routingFile(setting));
+  const run = async (...words: string[]) => {
+    const child = Bun.spawn([setting.executable, ...words], { cwd: folder, env: {}, stdout: "pipe" });
+    const said = await new Response(child.stdout).text();
+    if ((await child.exited) !== 0) throw new Error(`${words.join(" ")} failed: ${said}`);
+    return said;
+  };
+  await run("workspaces", "create", "bench", "--credits", "1000000", "--cap-usd-per-month", "1000000");
+  const { key } = JSON.parse(
+    await run("keys", "create", "--name", "bench", "--workspace", "bench", "--json"),
+  );
+  return { folder, key };
+}
+
+/** @param before is given the folder of a gateway that does not run yet */
+export async function startGateway(setting: Setting, before?: (folder: string) => void): Promise<Measured> {
+  const { folder, key } = await prepare(setting);
+  before?.(folder);
+  const started = await start([setting.executable, "serve", "--port", "0"], GREETING, {
+    cwd: folder,
+    environment: {},
+  });
+  return {
+    ...started,
+    key,
+    folder,
+    async [Symbol.asyncDispose]() {
+      await started[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * Starts what is measured, and reads what it costs from /proc: processor time and memory of a process and its children.
+ * Linux only, as the figures are.
+ */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+
+export interface Started extends AsyncDisposable {
+  readonly pid: number;
+  readonly port: number;
+}
+
+/** More than Bun's own limit of 256 fetches at once: the baseline must not wait where the gateway does not. */
+const ENVIRONMENT = { PATH: process.env.PATH ?? "", BUN_CONFIG_MAX_HTTP_REQUESTS: "65535" };
+
+/** @param greeting has the port in its first group */
+export async function start(
+  command: readonly string[],
+  greeting = /^(\d+)$/m,
+  options: { cwd?: string; environment?: Record<string, string> } = {},
+): Promise<Started> {
+  const child = Bun.spawn([...command], {
+    cwd: options.cwd,
+    env: options.environment ?? ENVIRONMENT,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  let said = "";
+  for await (const chunk of child.stdout) {
+    said += new TextDecoder().decode(chunk);
+    if (greeting.test(said)) break;
+  }
+  const port = Number(greeting.exec(said)?.[1]);
+  if (!port) throw new Error(`${command.join(" ")} did not start: ${said}`);
+  return {
+    pid: child.pid,
+    port,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await child.exited;
+    },
+  };
+}
+
+/** The process and all that it started. */
+function treeOf(root: number): number[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = read(`/proc/${name}/stat`);
+    if (stat !== undefined) parents.set(Number(name), Number(afterName(stat)[1]));
+  }
+  const isWithin = (pid: number): boolean => {
+    if (pid === root) return true;
+    const parent = parents.get(pid);
+    return parent !== undefined && parent > 0 && isWithin(parent);
+  };
+  return [...parents.keys()].filter(isWithin);
+}
+
+/** User and system seconds so far, ended children included. */
+export function cpuSeconds(root: number): number {
+  let ticks = 0;
+  for (const pid of treeOf(root)) {
+    const stat = read(`/proc/${pid}/stat`);
+    if (stat === undefined) continue;
+    // Its own, and those of children that have ended.
+    for (const field of afterName(stat).slice(11, 15)) ticks += Number(field);
+  }
+  return ticks / 100;
+}
+
+/** The most memory that was resident since `resetPeak`, of all together. */
+export function peakMemory_mb(root: number): number {
+  return sum(treeOf(root), (pid) => kilobytes(read(`/proc/${pid}/status`), "VmHWM")) / 1024;
+}
+
+export function resetPeak(root: number): void {
+  for (const pid of treeOf(root)) writeFileSync(`/proc/${pid}/clear_refs`, "5");
+}
+
+/** Memory that is its own, and its share of what it shares. */
+export function proportionalMemory_mb(root: number): number {
+  return sum(treeOf(root), (pid) => kilobytes(read(`/proc/${pid}/smaps_rollup`), "Pss")) / 1024;
+}
+
+const sum = (pids: readonly number[], of: (pid: number) => number) =>
+  pids.reduce((all, pid) => all + of(pid), 0);
+
+const kilobytes = (text: string | undefined, name: string) =>
+  Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text ?? "")?.[1] ?? 0);
+
+/** A process's name may hold spaces and brackets. */
+const afterName = (stat: string) => stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+
+/** Undefined for a process that has just ended. */
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
