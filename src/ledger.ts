@@ -112,8 +112,11 @@ const OWN_COLUMNS = [
 
 export function openLedger(store: Store): Ledger {
   const columns = [...COLUMNS, ...OWN_COLUMNS];
+  // What a row was begun with and its indexes are sorted by stays as it is: so they need not be written again.
+  const changing = columns.filter((column) => !["request_id", "started_at", "workspace"].includes(column));
   const put = store.database.query<unknown, [Record<string, string | number | bigint | null>]>(
-    `INSERT OR REPLACE INTO ledger (${columns.join(", ")}) VALUES (${columns.map((column) => `$${column}`).join(", ")})`,
+    `INSERT INTO ledger (${columns.join(", ")}) VALUES (${columns.map((column) => `$${column}`).join(", ")})
+     ON CONFLICT (request_id) DO UPDATE SET ${changing.map((column) => `${column} = excluded.${column}`).join(", ")}`,
   );
   const balances = openBalances(store);
   const interrupt = store.database.query(
@@ -135,15 +138,26 @@ export function openLedger(store: Store): Ledger {
     return charge;
   }
 
-  /** Does the work in one transaction, behind what is owed. */
-  async function write<T>(work: () => T): Promise<T> {
+  /** One at a time: what is owed is paid once. */
+  let paying: Promise<void> | undefined;
+
+  async function pay(): Promise<void> {
     const debts = owed;
-    const done = await store.write(() => {
+    await store.write(() => {
       for (const row of debts) putSettled(row);
-      return work();
     });
     owed = owed.filter((row) => !debts.includes(row));
-    return done;
+  }
+
+  /** Does the work behind what is owed. */
+  async function write<T>(work: () => T): Promise<T> {
+    while (owed.length > 0) {
+      paying ??= pay().finally(() => {
+        paying = undefined;
+      });
+      await paying;
+    }
+    return store.write(work);
   }
 
   return {

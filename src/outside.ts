@@ -9,6 +9,8 @@ export interface Outside {
   readonly monotonic: () => number;
   /** Resolves after `ms`; rejects with the signal's reason when it fires first. */
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Resolves once what is at hand in this turn of the event loop has been seen to. Left out: at once. */
+  readonly turn?: () => Promise<void>;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** A number in [0, 1). */
   readonly random: () => number;
@@ -53,6 +55,7 @@ export const realOutside: Outside = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   sleep,
+  turn: () => new Promise((resolve) => setImmediate(resolve)),
   fetch: (url, init) => fetch(url, init),
   random: () => Math.random(),
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),

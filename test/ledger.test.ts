@@ -174,7 +174,7 @@ describe("a row", () => {
       body: JSON.stringify({ model: "fake-stuck", input: "sixteen letters!" }),
       signal: gone.signal,
     });
-    while (rowsOf(open).length === 0) await Promise.resolve();
+    while (rowsOf(open).length === 0) await new Promise(setImmediate);
     expect(rowsOf(open)).toMatchObject([{ status: 0, error: null, tokens_upstream: 4 }]);
     // What a gateway does that starts on the database of one that was killed.
     expect(await open.gateway.ledger.settleInterrupted()).toBe(1);

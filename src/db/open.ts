@@ -8,10 +8,14 @@ import { dirname } from "node:path";
 import { GatewayError } from "../errors";
 import type { Outside } from "../outside";
 import { MIGRATIONS } from "./migrations";
+import { createWriter, patiently, unavailable } from "./writer";
 
 export interface Store {
   readonly database: Database;
-  /** Runs `work` in one transaction, again while another process holds the lock. @throws GatewayError database_unavailable */
+  /**
+   * Runs `work` in a transaction, maybe one with others' (src/db/writer.ts). @throws GatewayError database_unavailable; what `work`
+   * throws, having done nothing
+   */
   write<T>(work: () => T): Promise<T>;
   /** Runs a query that only reads. In WAL it never waits for a writer. @throws GatewayError database_unavailable */
   read<T>(query: () => T): T;
@@ -20,7 +24,11 @@ export interface Store {
   close(): void;
 }
 
-const LOCK_WAIT_MS = 5_000;
+/** What a committed row survives: the end of the process, or of the machine's power too. */
+export type Durability = "process" | "power";
+
+/** Pages in the log before they are moved into the database, which waits for the disk: seldom enough to be no part of a request. */
+const PAGES_IN_LOG = 8_000;
 
 /**
  * @param path a file, made with its folder if absent, or ":memory:"
@@ -28,7 +36,8 @@ const LOCK_WAIT_MS = 5_000;
  */
 export async function openStore(
   path: string,
-  outside: Pick<Outside, "sleep" | "monotonic" | "random">,
+  outside: Pick<Outside, "sleep" | "monotonic" | "random" | "turn">,
+  durability: Durability = "process",
 ): Promise<Store> {
   let database: Database;
   try {
@@ -39,12 +48,13 @@ export async function openStore(
   } catch (cause) {
     throw unavailable(`The database ${path} cannot be opened`, cause);
   }
-  const write = <T>(work: () => T) => patiently(() => database.transaction(work).immediate(), outside);
+  const { write } = createWriter(database, outside);
   try {
     // WAL: readers (`embedgate usage`) never wait for the gateway. It stays set in the file.
     await patiently(() => database.run("PRAGMA journal_mode = WAL"), outside);
-    // NORMAL keeps every committed row through a crash of the process; only a power cut can take the last ones.
-    database.run("PRAGMA synchronous = NORMAL");
+    // NORMAL keeps every committed row through a crash of the process; only a power cut can take the last ones. FULL waits for the disk.
+    database.run(`PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}`);
+    database.run(`PRAGMA wal_autocheckpoint = ${PAGES_IN_LOG}`);
     database.run("PRAGMA foreign_keys = ON");
     await write(() => migrate(database));
   } catch (cause) {
@@ -82,32 +92,4 @@ function migrate(database: Database): void {
   }
   for (const step of MIGRATIONS.slice(version)) database.run(step);
   database.run(`PRAGMA user_version = ${MIGRATIONS.length}`);
-}
-
-async function patiently<T>(
-  work: () => T,
-  outside: Pick<Outside, "sleep" | "monotonic" | "random">,
-): Promise<T> {
-  const giveUpAt = outside.monotonic() + LOCK_WAIT_MS;
-  for (;;) {
-    try {
-      return work();
-    } catch (cause) {
-      if (cause instanceof GatewayError) throw cause;
-      if (!isLocked(cause)) throw unavailable("The database refused a write", cause);
-      if (outside.monotonic() >= giveUpAt)
-        throw unavailable("The database is locked by another process", cause);
-      // Jitter, so that two waiting processes do not meet again and again.
-      await outside.sleep(2 + outside.random() * 10);
-    }
-  }
-}
-
-function isLocked(cause: unknown): boolean {
-  return cause instanceof Error && "code" in cause && /^SQLITE_(BUSY|LOCKED)/.test(String(cause.code));
-}
-
-function unavailable(what: string, cause: unknown): GatewayError {
-  const reason = cause instanceof Error ? `: ${cause.message}` : "";
-  return new GatewayError("database_unavailable", `${what}${reason}.`, { cause });
 }

@@ -141,7 +141,7 @@ models: { m: { routes: [ { provider: wire } ] } }
     for (const answer of calls) answer();
     expect([(await first).status, (await second).status]).toEqual([200, 200]);
     const fourth = ask("d");
-    while (calls.length < 3) await Promise.resolve();
+    while (calls.length < 3) await new Promise(setImmediate);
     calls[2]?.();
     expect((await fourth).status).toBe(200);
   });

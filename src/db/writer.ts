@@ -1,0 +1,141 @@
+/**
+ * Writes that come in one turn of the event loop share a transaction: the disk is asked once for all of them. Each still succeeds or
+ * fails by itself, and none blocks the event loop on a lock.
+ */
+import type { Database } from "bun:sqlite";
+import { GatewayError } from "../errors";
+import type { Outside } from "../outside";
+
+export interface Writer {
+  /**
+   * Resolves once `work` is committed. It may run more than once; only what it did last is kept.
+   * @throws GatewayError database_unavailable; what `work` throws, having done nothing
+   */
+  write<T>(work: () => T): Promise<T>;
+}
+
+type World = Pick<Outside, "sleep" | "monotonic" | "random" | "turn">;
+
+const LOCK_WAIT_MS = 5_000;
+
+interface Waiting {
+  readonly giveUpAt: number;
+  readonly work: () => unknown;
+  readonly done: (value: unknown) => void;
+  readonly failed: (cause: unknown) => void;
+}
+
+type Outcome = { readonly value: unknown } | { readonly cause: unknown };
+
+export function createWriter(database: Database, outside: World): Writer {
+  let queue: Waiting[] = [];
+  let isWriting = false;
+  const { turn = () => Promise.resolve() } = outside;
+
+  const together = database.transaction((group: readonly Waiting[]): Outcome[] =>
+    group.map(({ work }) => ({ value: work() })),
+  );
+  const own = database.transaction((work: () => unknown) => work());
+  /** Each behind a savepoint, so that one that fails takes nothing of the others with it. */
+  const apart = database.transaction((group: readonly Waiting[]): Outcome[] =>
+    group.map(({ work }) => {
+      try {
+        return { value: own(work) };
+      } catch (cause) {
+        // A disk that is full ends the whole transaction, not the savepoint alone.
+        if (!database.inTransaction || isLocked(cause)) throw cause;
+        return { cause };
+      }
+    }),
+  );
+
+  function commit(group: readonly Waiting[]): Outcome[] {
+    try {
+      return together.immediate(group);
+    } catch (cause) {
+      if (group.length === 1 || isLocked(cause)) throw cause;
+      return apart.immediate(group);
+    }
+  }
+
+  function settle(group: readonly Waiting[], outcomes: readonly Outcome[]): void {
+    for (const [i, { done, failed }] of group.entries()) {
+      const outcome = outcomes[i];
+      if (outcome !== undefined && "value" in outcome) done(outcome.value);
+      else failed(refusal(outcome?.cause));
+    }
+  }
+
+  async function writeAll(): Promise<void> {
+    while (queue.length > 0) {
+      await turn();
+      const group = queue;
+      queue = [];
+      try {
+        settle(group, commit(group));
+      } catch (cause) {
+        if (isLocked(cause)) await waitForLock(group, cause);
+        else for (const { failed } of group) failed(refusal(cause));
+      }
+    }
+    // In the same turn as the last look at the queue: who comes now begins anew.
+    isWriting = false;
+  }
+
+  /** They go first next time, but for those that have waited long enough. */
+  async function waitForLock(group: readonly Waiting[], cause: unknown): Promise<void> {
+    const now = outside.monotonic();
+    for (const { failed } of group.filter(({ giveUpAt }) => giveUpAt <= now)) failed(lockedOut(cause));
+    queue = [...group.filter(({ giveUpAt }) => giveUpAt > now), ...queue];
+    if (queue.length > 0) await pause(outside);
+  }
+
+  return {
+    write: <T>(work: () => T) =>
+      new Promise<T>((resolve, failed) => {
+        let value: T;
+        queue.push({
+          giveUpAt: outside.monotonic() + LOCK_WAIT_MS,
+          work: () => {
+            value = work();
+          },
+          done: () => resolve(value),
+          failed,
+        });
+        if (isWriting) return;
+        isWriting = true;
+        void writeAll();
+      }),
+  };
+}
+
+/** Does what can be done only by itself, again while another process holds the lock. @throws GatewayError database_unavailable */
+export async function patiently<T>(work: () => T, outside: World): Promise<T> {
+  const giveUpAt = outside.monotonic() + LOCK_WAIT_MS;
+  for (;;) {
+    try {
+      return work();
+    } catch (cause) {
+      if (!isLocked(cause)) throw refusal(cause);
+      if (outside.monotonic() >= giveUpAt) throw lockedOut(cause);
+      await pause(outside);
+    }
+  }
+}
+
+/** Jitter, so that two waiting processes do not meet again and again. */
+const pause = ({ sleep, random }: World) => sleep(2 + random() * 10);
+
+function isLocked(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && /^SQLITE_(BUSY|LOCKED)/.test(String(cause.code));
+}
+
+const refusal = (cause: unknown) =>
+  cause instanceof GatewayError ? cause : unavailable("The database refused a write", cause);
+
+const lockedOut = (cause: unknown) => unavailable("The database is locked by another process", cause);
+
+export function unavailable(what: string, cause: unknown): GatewayError {
+  const reason = cause instanceof Error ? `: ${cause.message}` : "";
+  return new GatewayError("database_unavailable", `${what}${reason}.`, { cause });
+}

@@ -1,0 +1,95 @@
+/**
+ * Writes that share a transaction (src/db/writer.ts): each keeps its own outcome, and all wait for the one commit.
+ */
+import { Database } from "bun:sqlite";
+import { expect, test } from "bun:test";
+import { createWriter } from "../../src/db/writer";
+import { GatewayError } from "../../src/errors";
+import { temporaryFolder } from "../serving";
+
+/** Ends the turn when it is told to, so that a test says what comes within one. */
+function open(path = ":memory:") {
+  const database = new Database(path, { strict: true });
+  database.run("CREATE TABLE seen (word TEXT PRIMARY KEY)");
+  const insert = database.query<unknown, [string]>("INSERT INTO seen VALUES (?1)");
+  let now = 0;
+  const { write } = createWriter(database, {
+    sleep: async (ms) => {
+      now += ms;
+    },
+    monotonic: () => now,
+    random: () => 0.5,
+    turn: () => new Promise((resolve) => setImmediate(resolve)),
+  });
+  const words = () => database.query<{ word: string }, []>("SELECT word FROM seen ORDER BY word").all();
+  const put = (word: string) => write(() => insert.run(word).changes);
+  return { database, write, put, words: () => words().map(({ word }) => word) };
+}
+
+test("writes of one turn are one transaction, and each has its own answer", async () => {
+  const { database, write, words } = open();
+  let transactions = 0;
+  const insert = database.query<unknown, [string]>("INSERT INTO seen VALUES (?1)");
+  const write_of = (word: string) =>
+    write(() => {
+      if (words().length === 0) transactions += 1;
+      insert.run(word);
+      return `${word} of ${words().length}`;
+    });
+  expect(await Promise.all([write_of("a"), write_of("b"), write_of("c")])).toEqual([
+    "a of 1",
+    "b of 2",
+    "c of 3",
+  ]);
+  expect(transactions).toBe(1);
+});
+
+test("one that throws its own error fails alone, and leaves nothing of what it had done", async () => {
+  const { write, put, words, database } = open();
+  const insert = database.query<unknown, [string]>("INSERT INTO seen VALUES (?1)");
+  const refused = new GatewayError("insufficient_credit", "none left");
+  const outcomes = await Promise.allSettled([
+    put("a"),
+    write(() => {
+      insert.run("half");
+      throw refused;
+    }),
+    put("b"),
+  ]);
+  expect(outcomes).toMatchObject([{ value: 1 }, { reason: refused }, { value: 1 }]);
+  expect(words()).toEqual(["a", "b"]);
+});
+
+test("a row that the database refuses fails alone", async () => {
+  const { put, words } = open();
+  const outcomes = await Promise.allSettled([put("a"), put("a"), put("b")]);
+  expect(outcomes).toMatchObject([
+    { status: "fulfilled" },
+    { status: "rejected", reason: { kind: "database_unavailable" } },
+    { status: "fulfilled" },
+  ]);
+  expect(words()).toEqual(["a", "b"]);
+});
+
+test("what comes while a commit is waited for is in the next one, none is forgotten", async () => {
+  const { put, words } = open();
+  const first = put("a").then(() => put("c"));
+  await Promise.all([first, put("b").then(() => Promise.all([put("d"), put("e")]))]);
+  expect(words()).toEqual(["a", "b", "c", "d", "e"]);
+});
+
+test("a lock that another holds for too long refuses each, and those after it are written", async () => {
+  using folder = temporaryFolder();
+  const { put, words } = open(`${folder.path}/t.db`);
+  const other = new Database(`${folder.path}/t.db`);
+  other.run("BEGIN EXCLUSIVE");
+  const outcomes = await Promise.allSettled([put("a"), put("b")]);
+  expect(outcomes).toMatchObject([
+    { reason: { kind: "database_unavailable" } },
+    { reason: { kind: "database_unavailable" } },
+  ]);
+  other.run("ROLLBACK");
+  other.close();
+  await put("c");
+  expect(words()).toEqual(["c"]);
+});
