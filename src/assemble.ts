@@ -14,7 +14,12 @@ import { countOf } from "./tokens/count";
  * the model that was asked. Returns them in the part's order, finished to the size and norm that were asked for.
  * @throws GatewayError malformed; its `input` is the place in the part of a vector that is at fault by itself
  */
-export function prove(reply: EmbedReply, part: Part, plan: Plan, target: Target): Answered {
+export function prove(
+  reply: EmbedReply,
+  part: Part,
+  plan: Pick<Plan, "requestedDimensions" | "dimensions">,
+  target: Pick<Target, "model" | "facts"> & { readonly provider: { readonly name: string } },
+): Answered {
   const { pieces } = part;
   if (reply.model !== undefined && isForeign(reply.model, target)) {
     throw malformed(
@@ -68,7 +73,7 @@ export function prove(reply: EmbedReply, part: Part, plan: Plan, target: Target)
 }
 
 /** Only another model of the catalogue is foreign: a name that nobody knows may be the provider's own way to call this one. */
-function isForeign(replyName: string, { model, facts }: Target): boolean {
+function isForeign(replyName: string, { model, facts }: Pick<Target, "model" | "facts">): boolean {
   const asked = catalogueEntryNamed(model);
   const replied = catalogueEntryNamed(replyName);
   return (

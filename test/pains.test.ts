@@ -74,7 +74,7 @@ const PAINS: Readonly<Record<string, Pain>> = {
     what: "a method that the model does not have is answered with a page",
     tested: {
       [DONE_TO_US]: ["pain 7: a page instead of JSON is a clean 502 that tells how the page begins"],
-      "plugins/conformance/failures.ts": ["%d with a page instead of an error is the failure '%s' too"],
+      "../src/conformance/failures.ts": ["a page instead of an error is the failure that its status means"],
     },
   },
   8: { what: "more than 100 texts are refused", tested: { [DONE_TO_US]: [SPLIT] } },
@@ -251,7 +251,7 @@ const PAINS: Readonly<Record<string, Pain>> = {
     what: "it is handed to the caller",
     tested: {
       [DONE_TO_US]: ["seen: the gateway's own key, repeated by a provider, is told to nobody"],
-      "plugins/conformance/secrets.ts": ["a vendor that repeats the headers in %s is not passed on"],
+      "../src/conformance/secrets.ts": ["a vendor that repeats the headers is not passed on"],
     },
   },
   "seen: HTML, an empty body, half a body": {
@@ -280,7 +280,7 @@ const PAINS: Readonly<Record<string, Pain>> = {
     what: "it replaces the input",
     tested: {
       [OPENAI]: ["extra_body may not touch what the gateway answers for"],
-      "plugins/conformance/wire.ts": [
+      "../src/conformance/wire.ts": [
         "extra_body is merged into the body, under everything that the plugin itself sets",
       ],
     },
