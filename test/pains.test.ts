@@ -188,6 +188,12 @@ const PAINS: Readonly<Record<string, Pain>> = {
         "base64 of NaN",
         "a batch that fails by one input keeps what was good: the next request sends only the rest",
       ],
+      "upstream/poison.test.ts": [
+        "names the one input, as the provider put it, in few calls, and takes all the others of its part",
+        "500",
+        "400 without a word which",
+        "a vector that is no number",
+      ],
     },
   },
   23: {
@@ -195,6 +201,7 @@ const PAINS: Readonly<Record<string, Pain>> = {
     tested: {
       [DONE_TO_US]: ["pain 23: a text that is too long is named before anything is sent"],
       "upstream/plan.test.ts": ["a text over the limit is refused by its place before anything is sent"],
+      "upstream/poison.test.ts": ["a context that is too long, of one of them"],
     },
   },
   24: {
@@ -219,6 +226,7 @@ const PAINS: Readonly<Record<string, Pain>> = {
       [DONE_TO_US]: [
         "pain 26: a provider that never answers is left at the deadline, and only ever asked for embeddings",
       ],
+      "upstream/targets.test.ts": ["at fake-%s goes to the next way at once, and comes through"],
     },
   },
   27: {
@@ -234,6 +242,15 @@ const PAINS: Readonly<Record<string, Pain>> = {
       [DONE_TO_US]: ["pain 29: a task word that the provider has none for is told, not dropped in silence"],
       "api/hints.test.ts": ["reaches the provider in its own word, whatever word and field it came by"],
       "api/cache.test.ts": ["for another input_type, or none"],
+    },
+  },
+  30: {
+    what: "bulk indexing starves live queries, or the reverse",
+    tested: {
+      "upstream/lanes.test.ts": [
+        "single queries are answered at once beside four batches of 2048 that run flat out",
+        "a batch gets a fifth of the places at least while more queries come than can be served",
+      ],
     },
   },
   "seen: a text and the token array it looks like": {
@@ -317,10 +334,8 @@ const LATER: Readonly<Record<string, string>> = {
   12: "the caps of DashScope and SiliconFlow as facts of the catalogue: come with their entries",
   20: "`prompt_eval_count` held against our own count: comes with the plugin for Ollama",
   21: "a canary a provider (one text alone and in a batch): comes with the first server that is known for it, Ollama",
-  22: "a call that one text makes fail as a whole (500, or 400 without a place): comes with the halving of such batches",
   25: "the count in Bedrock's header: comes with the plugin for Bedrock",
   28: "`shutdown_date` of a catalogue entry, told in log, header, list and metrics: there are no such dates yet",
-  30: "two lanes to each provider: they are not wired yet",
   "runner-up: infinity#519": "packed bits beside `dimensions`: comes with other types of number than float32",
   "runner-up: litellm#31178": "pictures for vLLM: inputs are texts and token ids so far",
   "runner-up: openai-dotnet#938, infinity#349, lmstudio#756":
