@@ -71,6 +71,7 @@ test("the document has every path, each with its statuses", async () => {
     "/metrics",
     "/readyz",
     "/v1/embeddings",
+    "/v1/gemini/embeddings",
     "/v1/models",
     "/v1/models/{model}",
   ]);

@@ -133,14 +133,20 @@ export const ModelWithFeatures = Type.Object(
   },
 );
 
-function responseOf({ usage_credits }: Policies) {
-  if (!usage_credits) return EmbeddingsResponse;
-  const [{ usage, ...example }] = EmbeddingsResponse.examples;
+/** What every wire's answers say of tokens and credits. */
+export function usageSchema({ usage_credits }: Policies) {
+  const usage = { prompt_tokens: 4, total_tokens: 4 };
+  if (!usage_credits) return Type.Object(TOKENS, { examples: [usage] });
   const priced = { ...usage, credits_used: 13, credits_remaining: 999_987 };
-  return Type.Object(
-    { ...EmbeddingsResponse.properties, usage: Type.Object({ ...TOKENS, ...CREDITS }) },
-    { examples: [{ ...example, usage: priced }] },
-  );
+  return Type.Object({ ...TOKENS, ...CREDITS }, { examples: [priced] });
+}
+
+export function responseOf(policies: Policies) {
+  if (!policies.usage_credits) return EmbeddingsResponse;
+  const [example] = EmbeddingsResponse.examples;
+  const usage = usageSchema(policies);
+  const properties = { ...EmbeddingsResponse.properties, usage };
+  return Type.Object(properties, { examples: [{ ...example, usage: usage.examples[0] }] });
 }
 
 /** By the names that the document knows them under. */

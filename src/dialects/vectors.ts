@@ -12,7 +12,7 @@ export function writeEmbeddings(vectors: readonly Float32Array[], encoding: "flo
 }
 
 /** Each float32 printed as the double that equals it, so that reading it back gives the same bits. */
-function numbers(values: Float32Array): string {
+export function numbers(values: Float32Array): string {
   // JSON has -0 but JavaScript prints it as 0: the sign of zero is the one thing join() would lose.
   let text = "[";
   for (let i = 0; i < values.length; i++) {

@@ -21,6 +21,8 @@ const MODELS = `
   text-embedding-3-large: { routes: [ { provider: openai } ] }
   text-embedding-ada-002: { routes: [ { provider: openai } ] }
   google/text-embedding-004: { routes: [ { provider: google, model: text-embedding-004 } ], price: 0.025 }
+  gemini-embedding-001: { routes: [ { provider: google } ] }
+  gemini-embedding-2: { routes: [ { provider: google } ] }
   BAAI/bge-large-en-v1.5: { routes: [ { provider: openai, model: bge } ], dimensions: 1024, price: 1, uncounted: send }
   "routed/*": { routes: [ { provider: openrouter, model: "*" } ], uncounted: send }
   chat: { embeddings: false }
