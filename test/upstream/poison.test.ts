@@ -113,6 +113,19 @@ describe.each(Object.entries(WAYS))("%s", (_, choke) => {
     );
   });
 
+  test("names the first, where one goes in a call and one call at a time", async () => {
+    const { error, taken } = await takenThrough(
+      watched("fake", {
+        facts: { max_inputs: 1 },
+        provider: { gate: gateOf(1) },
+        ...choke((input) => input === "text 0"),
+      }),
+      texts(9),
+    );
+    expect(error.input).toBe(0);
+    expect(taken.get(1)).toEqual(exactVector("text 1", 16));
+  });
+
   test("names one of several", async () => {
     const bad = new Set([3, 4, 29]);
     const provider = watched(
@@ -233,6 +246,23 @@ describe("a failure that is not the input's", () => {
     expect(vectors).toEqual(rightVectors(texts(4)));
     // All of them three times, in halves once, and alone until they were answered.
     expect(texts(4).map(timesSent)).toEqual([6, 6, 6, 6]);
+  });
+
+  test("of a provider that just now fails at everything accuses nobody, though it is back for the next input", async () => {
+    let isDown = true;
+    const { route, clock, calls } = watched("fake", {
+      facts: { max_inputs: 1 },
+      before: ({ inputs }) => {
+        if (isDown || inputs.includes("text 0"))
+          throw new GatewayError("unavailable", "It fell over.", { upstreamStatus: 500 });
+      },
+    });
+    for (let caller = 0; caller < 6; caller++)
+      await failureOf(clock.until(answerThrough(route, ["one"], clock.outside)));
+    isDown = false;
+    const failure = await failureOf(clock.until(answerThrough(route, texts(4), clock.outside)));
+    expect([failure.kind, failure.input]).toEqual(["unavailable", undefined]);
+    expect(calls.length).toBeLessThanOrEqual(6 + 2);
   });
 
   test("at one way is made up for by another, before any search", async () => {

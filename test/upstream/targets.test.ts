@@ -129,6 +129,21 @@ describe("a part that failed", () => {
     expect(failure.kind).toBe("unavailable");
   });
 
+  test("is told of by the last word of the way that it failed at", async () => {
+    const clock = fakeOutside();
+    let calls = 0;
+    const { route } = ways(clock, {
+      before: (_, host) => {
+        calls += 1;
+        throw calls === 1
+          ? new GatewayError("unavailable", "It fell over.", { upstreamStatus: 500 })
+          : host.failure("unauthorized", "The key is wrong.");
+      },
+    });
+    const failure = await failureOf(clock.until(answerThrough(route, ["one"], clock.outside)));
+    expect([calls, failure.kind]).toEqual([2, "unauthorized"]);
+  });
+
   test.each(["invalid", "missing"])("by its own fault (fake-%s) goes nowhere else", async (fault) => {
     const clock = fakeOutside();
     const { route, order } = ways(clock, { model: `fake-${fault}` }, {});
@@ -328,20 +343,6 @@ describe("a way that says when to come back", () => {
       expect(failure).toMatchObject({ kind: "overloaded", retryAfterMs: 20_000 });
     }
     expect(opened[0]?.callTimes).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
-  });
-});
-
-describe("a full queue", () => {
-  test("is passed over where another way has room, and a 503 that says when to come back where none has", async () => {
-    const clock = fakeOutside();
-    const full = { ...gateOf(1), isFull: () => true };
-    const { route, order } = ways(clock, { provider: { gate: full } }, {});
-    await clock.until(answerThrough(route, texts(3), clock.outside));
-    expect(order()).toBe("b");
-    const alone = ways(clock, { provider: { gate: full } });
-    const failure = await failureOf(answerThrough(alone.route, texts(3), clock.outside));
-    expect(failure).toMatchObject({ kind: "busy", retryAfterMs: 1_000 });
-    expect(alone.opened[0]?.calls).toEqual([]);
   });
 });
 
