@@ -2,10 +2,11 @@
  * The only list of bundled plugins, a line each. A bundled plugin gets nothing that a file named in gateway.yaml would not get.
  */
 import type { Plugin } from "../src/plugin";
+import bedrock from "./bedrock/index";
 import fake from "./fake";
 import gemini from "./gemini";
 import local from "./local/index";
 import openai from "./openai";
 import openrouter from "./openrouter";
 
-export const PLUGINS: Readonly<Record<string, Plugin>> = { local, openai, openrouter, gemini, fake };
+export const PLUGINS: Readonly<Record<string, Plugin>> = { local, openai, openrouter, gemini, bedrock, fake };

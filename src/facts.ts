@@ -73,6 +73,11 @@ export const KnownFacts = Type.Object(
     task_types: Type.Optional(
       Type.Array(Type.String(), { description: "Task words that the model tells apart." }),
     ),
+    embedding_types: Type.Optional(
+      Type.Array(Type.Union(["int8", "uint8", "binary", "ubinary"].map((word) => Type.Literal(word))), {
+        description: "Types that the model's vectors can be had in beside float.",
+      }),
+    ),
     wire_encoding: Type.Optional(
       Type.Union([Type.Literal("float"), Type.Literal("base64")], {
         description: "How vectors are asked of the provider; the client's own choice never decides it.",

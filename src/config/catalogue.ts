@@ -3,6 +3,7 @@
  * A new model is an entry here; test/config/catalogue.test.ts holds its figures within bounds (price lists in the wild do not).
  */
 import type { KnownFacts } from "../facts";
+import { BEDROCK_MODELS } from "./catalogue/bedrock";
 
 export interface CatalogueEntry {
   /** The plugin that speaks its wire, whichever address that plugin is pointed at. */
@@ -179,6 +180,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   ...OPENAI_MODELS,
   ...OPENROUTER_MODELS,
   ...GEMINI_MODELS,
+  ...BEDROCK_MODELS,
 ];
 
 const byPluginAndModel = new Map<string, CatalogueEntry>();
