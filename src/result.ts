@@ -2,11 +2,12 @@
  * Step 7: from what came of each input to what the request is answered: its vectors in order, its tokens, and what to tell beside them.
  * A new thing to tell of an answer is a line of `answerHeaders`.
  */
+import { namesInHeader } from "./dialects/fields";
 import type { EmbedRequest, Result, Route, TokensSource } from "./domain";
 import { GatewayError } from "./errors";
 import { ignoredFields } from "./hints";
 import { decodedWith } from "./plan";
-import type { Recalled } from "./recall";
+import type { CacheUse, Recalled } from "./recall";
 
 /** @throws GatewayError internal when an input has no vector of its own: a fault of ours that must not become a wrong vector */
 export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): Result {
@@ -69,4 +70,24 @@ export function answerHeaders(
   const ignored = ignoredFields(request, route.targets[0]);
   if (ignored.length > 0) headers["x-embedgate-ignored"] = ignored.join(", ");
   return headers;
+}
+
+/** @param cacheUse undefined where nothing is ever kept */
+export function cacheNote(
+  cacheUse: CacheUse | undefined,
+  { cacheHits, vectors }: Result,
+): string | undefined {
+  if (!cacheUse) return undefined;
+  return cacheUse.find ? `hit=${cacheHits}, miss=${vectors.length - cacheHits}` : "bypass";
+}
+
+/** What the wire leaves without effect, beside what the provider does. */
+export function ignoredHeader(
+  ignored: readonly string[],
+  headers: Readonly<Record<string, string>>,
+): Record<string, string> {
+  if (ignored.length === 0) return {};
+  const before = headers["x-embedgate-ignored"];
+  const names = namesInHeader(ignored);
+  return { "x-embedgate-ignored": before === undefined ? names : `${names}, ${before}` };
 }
