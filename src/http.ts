@@ -259,6 +259,7 @@ function cacheUseOf(headers: Headers): CacheUse {
 function setErrorHeaders(headers: Headers, error: GatewayError, status: number): void {
   if (status === 401) headers.set("www-authenticate", "Bearer");
   if (error.allowed !== undefined) headers.set("allow", error.allowed);
+  for (const [name, value] of Object.entries(error.headers ?? {})) headers.set(name, value);
   if (error.retryAfterMs !== undefined && (status === 429 || status === 503)) {
     headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   }

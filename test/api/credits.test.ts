@@ -338,6 +338,7 @@ describe("rate limits", () => {
       "30",
       "rate_limit_exceeded",
     ]);
+    expect([...third.headers.keys()].filter((name) => name.startsWith("x-ratelimit"))).toHaveLength(6);
     now += 30_000;
     expect((await ask()).status).toBe(200);
   });
