@@ -3,10 +3,25 @@
  */
 import type { Plugin } from "../src/plugin";
 import bedrock from "./bedrock/index";
+import cohere from "./cohere";
 import fake from "./fake";
 import gemini from "./gemini";
+import jina from "./jina";
 import local from "./local/index";
+import mistral from "./mistral";
 import openai from "./openai";
 import openrouter from "./openrouter";
+import voyage from "./voyage";
 
-export const PLUGINS: Readonly<Record<string, Plugin>> = { local, openai, openrouter, gemini, bedrock, fake };
+export const PLUGINS: Readonly<Record<string, Plugin>> = {
+  local,
+  openai,
+  openrouter,
+  gemini,
+  bedrock,
+  cohere,
+  voyage,
+  jina,
+  mistral,
+  fake,
+};

@@ -89,7 +89,16 @@ const PAINS: Readonly<Record<string, Pain>> = {
     },
   },
   10: { what: "129 inputs at a cap of 128 are an error", tested: { [DONE_TO_US]: [SPLIT] } },
-  11: { what: "a vendor's cap on a batch is the caller's to know", tested: { [DONE_TO_US]: [SPLIT] } },
+  11: {
+    what: "a vendor's cap on a batch is the caller's to know",
+    tested: {
+      [DONE_TO_US]: [SPLIT],
+      "plugins/native-gateway.test.ts": [
+        "pain 11: what is more than a call may hold goes in several, without a refusal",
+        "pain 11: a limit that nobody knew is met by halves",
+      ],
+    },
+  },
   12: { what: "caps of 10 and of 64, each known to some client only", tested: { [DONE_TO_US]: [SPLIT] } },
   13: {
     what: "LangChain's token arrays are refused",
@@ -242,6 +251,7 @@ const PAINS: Readonly<Record<string, Pain>> = {
       [DONE_TO_US]: ["pain 29: a task word that the provider has none for is told, not dropped in silence"],
       "api/hints.test.ts": ["reaches the provider in its own word, whatever word and field it came by"],
       "api/cache.test.ts": ["for another input_type, or none"],
+      "plugins/native-gateway.test.ts": ["pain 29: to %s the %s %s is sent as %j"],
     },
   },
   30: {
@@ -330,7 +340,6 @@ const LATER: Readonly<Record<string, string>> = {
   2: "Titan's `embeddingTypes` itself: comes with the plugin for Bedrock",
   7: "the method of each model (`embedContent`, `predict`): comes with the plugin for Vertex",
   10: "32 as what is right without a word in the routing file: comes with the plugin for TEI",
-  11: "the caps of Voyage and Mistral as facts of the catalogue: come with their plugins",
   12: "the caps of DashScope and SiliconFlow as facts of the catalogue: come with their entries",
   20: "`prompt_eval_count` held against our own count: comes with the plugin for Ollama",
   21: "a canary a provider (one text alone and in a batch): comes with the first server that is known for it, Ollama",

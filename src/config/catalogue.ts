@@ -1,9 +1,13 @@
 /**
- * The checked catalogue of models: the one place in src/ that names vendors. Every entry says where its facts come from.
- * A new model is an entry here; test/config/catalogue.test.ts holds its figures within bounds (price lists in the wild do not).
+ * The checked catalogue of models: this file and those in catalogue/, the one place in src/ that names vendors. Every entry says where its
+ * facts come from. A new model is an entry of its vendor; test/config/catalogue.test.ts holds its figures within bounds (price lists in the wild do not).
  */
 import type { KnownFacts } from "../facts";
 import { BEDROCK_MODELS } from "./catalogue/bedrock";
+import { COHERE_MODELS } from "./catalogue/cohere";
+import { JINA_MODELS } from "./catalogue/jina";
+import { MISTRAL_MODELS } from "./catalogue/mistral";
+import { VOYAGE_MODELS } from "./catalogue/voyage";
 
 export interface CatalogueEntry {
   /** The plugin that speaks its wire, whichever address that plugin is pointed at. */
@@ -181,6 +185,10 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   ...OPENROUTER_MODELS,
   ...GEMINI_MODELS,
   ...BEDROCK_MODELS,
+  ...COHERE_MODELS,
+  ...VOYAGE_MODELS,
+  ...JINA_MODELS,
+  ...MISTRAL_MODELS,
 ];
 
 const byPluginAndModel = new Map<string, CatalogueEntry>();

@@ -2,6 +2,7 @@
  * What a plugin sends: one request a call, to the right address, with the caller's `extra_body` under its own words.
  * What only one vendor's wire asks for stands in that plugin's own test.
  */
+import { catalogueFacts } from "../config/catalogue";
 import { taskNamed } from "../tasks";
 import type { Bench, Check } from "./bench";
 import { demand } from "./breach";
@@ -61,7 +62,8 @@ export function sendsRight(bench: Bench): Check[] {
       asks: true,
       async run() {
         const { provider, upstream, network } = open();
-        const told = upstream.describe?.(subject.model)?.task_types?.map(taskNamed);
+        const facts = catalogueFacts(provider.id, subject.model) ?? upstream.describe?.(subject.model);
+        const told = facts?.task_types?.map(taskNamed);
         const words = Object.entries(provider.tasks?.words ?? {}).flatMap(([task, word]) =>
           told && !told.some((one) => one === task) ? [] : [word],
         );
