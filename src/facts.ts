@@ -83,6 +83,13 @@ export const KnownFacts = Type.Object(
         description: "How vectors are asked of the provider; the client's own choice never decides it.",
       }),
     ),
+    end_of_life: Type.Optional(
+      Type.String({
+        pattern: "^20\\d{2}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$",
+        expected: "a day, such as 2026-01-14",
+        description: "The first day (UTC) on which the provider may no longer serve the model.",
+      }),
+    ),
     reply_names: Type.Optional(
       Type.Array(Type.String(), {
         description: "Names under which the provider's reply may speak of this model.",

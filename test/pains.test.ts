@@ -88,7 +88,15 @@ const PAINS: Readonly<Record<string, Pain>> = {
       ],
     },
   },
-  10: { what: "129 inputs at a cap of 128 are an error", tested: { [DONE_TO_US]: [SPLIT] } },
+  10: {
+    what: "129 inputs at a cap of 128 are an error",
+    tested: {
+      [DONE_TO_US]: [SPLIT],
+      "plugins/tei.test.ts": [
+        "pain 10: a call takes 32 inputs without a word in the routing file, and a smaller cap is found out",
+      ],
+    },
+  },
   11: {
     what: "a vendor's cap on a batch is the caller's to know",
     tested: {
@@ -172,6 +180,9 @@ const PAINS: Readonly<Record<string, Pain>> = {
   20: {
     what: "a text is cut without a word",
     tested: {
+      "plugins/ollama.test.ts": [
+        "pain 20: a text that Ollama cut without a word is refused, or told where it may be cut",
+      ],
       "upstream/plan.test.ts": ["with truncate a text over the limit is cut to it, and told"],
       "api/cache.test.ts": ["is told again how it came about: cut, averaged or decoded"],
       "plugins/local/long-input.test.ts": [
@@ -182,6 +193,7 @@ const PAINS: Readonly<Record<string, Pain>> = {
   21: {
     what: "vectors of a batch differ from those of single texts",
     tested: {
+      "plugins/ollama.test.ts": ["pain 21: the vector of a text is the same alone and in a batch"],
       "plugins/local/vectors.test.ts": [
         "does not change one bit of its vector, whatever the order and the size of the calls",
       ],
@@ -339,10 +351,7 @@ const PAINS: Readonly<Record<string, Pain>> = {
 const LATER: Readonly<Record<string, string>> = {
   2: "Titan's `embeddingTypes` itself: comes with the plugin for Bedrock",
   7: "the method of each model (`embedContent`, `predict`): comes with the plugin for Vertex",
-  10: "32 as what is right without a word in the routing file: comes with the plugin for TEI",
   12: "the caps of DashScope and SiliconFlow as facts of the catalogue: come with their entries",
-  20: "`prompt_eval_count` held against our own count: comes with the plugin for Ollama",
-  21: "a canary a provider (one text alone and in a batch): comes with the first server that is known for it, Ollama",
   25: "the count in Bedrock's header: comes with the plugin for Bedrock",
   28: "`shutdown_date` of a catalogue entry, told in log, header, list and metrics: there are no such dates yet",
   "runner-up: infinity#519": "packed bits beside `dimensions`: comes with other types of number than float32",
