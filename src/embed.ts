@@ -17,6 +17,7 @@ import { boundTo, type ForcedProvider, refuseUnknownProvider } from "./forced-pr
 import { forwardUnknown } from "./forwarding";
 import { hold, holdExactly } from "./hold";
 import type { Ledger } from "./ledger";
+import { endOfLifeHeader, type Lifecycle } from "./lifecycle";
 import { named } from "./named";
 import type { Outside } from "./outside";
 import { permit } from "./permission";
@@ -71,6 +72,7 @@ export interface SpineParts {
   readonly caching: { readonly isShared: boolean } | undefined;
   readonly workspaces: Pick<Workspaces, "rules">;
   readonly rateLimits: RateLimits;
+  readonly lifecycle: Lifecycle;
   readonly prices: Prices;
   readonly ledger: Ledger;
   readonly settlements: Settlements;
@@ -103,6 +105,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const bound = boundTo(forced, found);
     progress.route = bound;
     const route = admit(request, bound, policies.unused_hints === "reject");
+    parts.lifecycle.used(route);
     const count = rateLimits.take(rules, estimatedTokens(request.inputs));
     refuseOtherSpace(arrival.pinnedSpace, route.space, request.dimensions ?? route.facts.dimensions);
     await spaces.ready(found, run.signal);
@@ -139,7 +142,12 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const credits = { used: charge.microCredits, remaining: charge.remaining };
     return {
       body: decoded.encode({ ...result, credits }),
-      headers: { ...headers, ...ignoredHeader(decoded.ignored, headers), ...rateLimits.headers(rules) },
+      headers: {
+        ...headers,
+        ...ignoredHeader(decoded.ignored, headers),
+        ...endOfLifeHeader(route.facts, outside.now()),
+        ...rateLimits.headers(rules),
+      },
     };
   } catch (thrown) {
     const error = named(asGatewayError(thrown), decoded);

@@ -171,6 +171,7 @@ export function createDoor(parts: DoorParts) {
     allowed: parts.allowedModels(caller),
     exchange: parts.exchange(),
     startedAt,
+    now: outside.now(),
   });
   const model = ({ request }: Visit, policies: Policies, caller: Caller) =>
     showModel(routes(), modelIdOf(request), listing(policies, caller));

@@ -257,6 +257,10 @@ const PAINS: Readonly<Record<string, Pain>> = {
       "config/cases/routes-of-two-spaces-are-refused.txt": [],
     },
   },
+  28: {
+    what: "a model ends for all",
+    tested: { "lifecycle.test.ts": ["pain 28: an ended model is told of"] },
+  },
   29: {
     what: "input_type does not reach the provider",
     tested: {
@@ -353,7 +357,6 @@ const LATER: Readonly<Record<string, string>> = {
   7: "the method of each model (`embedContent`, `predict`): comes with the plugin for Vertex",
   12: "the caps of DashScope and SiliconFlow as facts of the catalogue: come with their entries",
   25: "the count in Bedrock's header: comes with the plugin for Bedrock",
-  28: "`shutdown_date` of a catalogue entry, told in log, header, list and metrics: there are no such dates yet",
   "runner-up: infinity#519": "packed bits beside `dimensions`: comes with other types of number than float32",
   "runner-up: litellm#31178": "pictures for vLLM: inputs are texts and token ids so far",
   "runner-up: openai-dotnet#938, infinity#349, lmstudio#756":

@@ -86,6 +86,12 @@ export const Model = Type.Object(
     dimensions: Type.Union([Type.Integer(), Type.Null()]),
     max_input_tokens: Type.Union([Type.Integer(), Type.Null()]),
     price_usd_per_million_tokens: Type.Union([Type.Number(), Type.Null()]),
+    lifecycle: Type.Union([Type.Literal("active"), Type.Literal("ending"), Type.Literal("ended")], {
+      ...described("ending: within half a year of its end of life. ended: past it, and still routed."),
+    }),
+    end_of_life: Type.Union([Type.String(), Type.Null()], {
+      ...described("The first day (UTC) on which the provider may no longer serve it. null: none is known."),
+    }),
   },
   {
     examples: [
@@ -98,6 +104,8 @@ export const Model = Type.Object(
         dimensions: 384,
         max_input_tokens: 256,
         price_usd_per_million_tokens: 0,
+        lifecycle: "active",
+        end_of_life: null,
       },
     ],
   },
