@@ -5,7 +5,6 @@
 import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import {
   isPrompted,
-  notTaken,
   prompted,
   type Refusal,
   refusalOf,
@@ -15,6 +14,7 @@ import {
   titleOf,
 } from "./google";
 import { headersOf } from "./headers";
+import { refuseOwn } from "./request-body";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -103,10 +103,7 @@ const OWN_FIELDS: Readonly<Record<string, string>> = {
 function entriesOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown>>[] {
   const { task, extraBody, dimensions } = call;
   const title = titleOf(host, call);
-  for (const name of Object.keys(extraBody)) {
-    const own = OWN_FIELDS[name];
-    if (own !== undefined) throw notTaken(host, "extra_body", name, own);
-  }
+  refuseOwn(host, call, OWN_FIELDS);
   const model = bareName(call.model);
   const tellsInText = isPrompted(model);
   return call.inputs.map((input) => {

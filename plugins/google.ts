@@ -36,14 +36,6 @@ export function titleOf(host: Host, { task, fields }: Pick<EmbedCall, "task" | "
   throw host.failure("invalid", message, { field: "title" });
 }
 
-/** @param name a field of the vendor's, as it may stand in `where`; what it says is `own` of the request */
-export function notTaken(host: Host, where: string, name: string, own: string): Error {
-  const field = `${where}.${name}`;
-  return host.failure("invalid", `'${field}' is not taken: send '${own}' as a field of the request.`, {
-    field,
-  });
-}
-
 /**
  * gemini-embedding-2 passes over `taskType` without a word (embeddings-benchmark/mteb#4851): its tasks are said in the text, in these words
  * of ai.google.dev/gemini-api/docs/embeddings.

@@ -16,6 +16,7 @@ import openai from "./openai";
 import { OPENAI_HOST_PLUGINS } from "./openai-hosts";
 import openrouter from "./openrouter";
 import tei from "./tei";
+import vertex from "./vertex";
 import voyage from "./voyage";
 
 export const PLUGINS: Readonly<Record<string, Plugin>> = {
@@ -32,5 +33,6 @@ export const PLUGINS: Readonly<Record<string, Plugin>> = {
   azure,
   tei,
   ...OPENAI_HOST_PLUGINS,
+  vertex,
   fake,
 };

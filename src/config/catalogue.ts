@@ -9,6 +9,7 @@ import { COHERE_MODELS } from "./catalogue/cohere";
 import { JINA_MODELS } from "./catalogue/jina";
 import { MISTRAL_MODELS } from "./catalogue/mistral";
 import { OPEN_MODELS } from "./catalogue/open-models";
+import { VERTEX_MODELS } from "./catalogue/vertex";
 import { VOYAGE_MODELS } from "./catalogue/voyage";
 
 export interface CatalogueEntry {
@@ -196,6 +197,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   ...MISTRAL_MODELS,
   ...azureModels(OPENAI_MODELS),
   ...OPEN_MODELS,
+  ...VERTEX_MODELS,
 ];
 
 const byPluginAndModel = new Map<string, CatalogueEntry>();
