@@ -86,7 +86,9 @@ export async function recall(
     };
     try {
       if (leads.length > 0) await embedNow([...keyAt.keys()], take);
-      for (const [key, entry] of (await boarding?.arrivals(signal)) ?? []) {
+      // Their failure is this request's too, unless the provider has just answered it: then it asks again by itself.
+      const failures = leads.length > 0 ? "left" : "shared";
+      for (const [key, entry] of (await boarding?.arrivals(signal, failures)) ?? []) {
         known.set(key, { ...entry, tokensShared: false });
       }
     } catch (thrown) {
