@@ -110,7 +110,8 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     refuseOtherSpace(arrival.pinnedSpace, route.space, request.dimensions ?? route.facts.dimensions);
     await spaces.ready(found, run.signal);
     const together = isIndivisible(request, route);
-    const cacheUse = together ? NOT_CACHED : arrival.cacheUse;
+    // What is kept of an input is its float vector alone.
+    const cacheUse = together || request.types ? NOT_CACHED : arrival.cacheUse;
     const scope = caching?.isShared ? null : arrival.caller.workspace;
     let planned: Plan | undefined;
     const recalled = await recall(
@@ -141,7 +142,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     spaces.answered(found);
     const credits = { used: charge.microCredits, remaining: charge.remaining };
     return {
-      body: decoded.encode({ ...result, credits }),
+      body: decoded.encode({ ...result, credits }, run.requestId),
       headers: {
         ...headers,
         ...ignoredHeader(decoded.ignored, headers),

@@ -74,9 +74,17 @@ export const KnownFacts = Type.Object(
       Type.Array(Type.String(), { description: "Task words that the model tells apart." }),
     ),
     embedding_types: Type.Optional(
-      Type.Array(Type.Union(["int8", "uint8", "binary", "ubinary"].map((word) => Type.Literal(word))), {
-        description: "Types that the model's vectors can be had in beside float.",
-      }),
+      Type.Array(
+        Type.Union([
+          Type.Literal("int8"),
+          Type.Literal("uint8"),
+          Type.Literal("binary"),
+          Type.Literal("ubinary"),
+        ]),
+        {
+          description: "Types that the model's vectors can be had in beside float.",
+        },
+      ),
     ),
     wire_encoding: Type.Optional(
       Type.Union([Type.Literal("float"), Type.Literal("base64")], {

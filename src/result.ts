@@ -3,10 +3,11 @@
  * A new thing to tell of an answer is a line of `answerHeaders`.
  */
 import { namesInHeader } from "./dialects/fields";
-import type { EmbedRequest, Result, Route, TokensSource } from "./domain";
+import type { Embedded, EmbedRequest, Result, Route, TokensSource } from "./domain";
 import { GatewayError } from "./errors";
 import { ignoredFields } from "./hints";
 import { decodedWith } from "./plan";
+import type { TypedVector } from "./plugin";
 import type { CacheUse, Recalled } from "./recall";
 
 /** @throws GatewayError internal when an input has no vector of its own: a fault of ours that must not become a wrong vector */
@@ -33,6 +34,7 @@ export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): 
   }
   return {
     vectors: embedded.map(({ values }) => values),
+    ...(request.types && { typed: embedded.map(typedOf) }),
     tokens,
     tokensSource: weakest(sources),
     truncated,
@@ -41,6 +43,11 @@ export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): 
     tokensOfHits,
     tokensOfEmpty,
   };
+}
+
+function typedOf({ typed }: Embedded): TypedVector {
+  if (typed) return typed;
+  throw new GatewayError("internal", "The gateway lost the further types of an embedding.");
 }
 
 /** A sum is as good as its worst part. */

@@ -70,6 +70,7 @@ test("the document has every path, each with its statuses", async () => {
     "/healthz",
     "/metrics",
     "/readyz",
+    "/v1/aws-bedrock/embeddings",
     "/v1/embeddings",
     "/v1/gemini/embeddings",
     "/v1/models",

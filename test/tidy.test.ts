@@ -110,6 +110,8 @@ const RULES: readonly Rule[] = [
     except: [
       "src/config/catalogue.ts",
       "src/dialects/wires.ts",
+      "src/dialects/bedrock.ts",
+      "src/dialects/bedrock-schema.ts",
       "src/dialects/gemini.ts",
       "src/dialects/gemini-schema.ts",
       "src/dialects/gemini-words.ts",

@@ -218,25 +218,24 @@ function shortened(
   return (cut === "start" ? kept.reverse() : kept).join("");
 }
 
-/** What the caller may not say past the request's own fields: the gateway must know of it. */
-const OWN_FIELDS: Readonly<Record<string, string>> = {
+/** What the caller may not say past the request's own fields, the gateway must know of it: and which field says it, where one does. */
+const OWN_FIELDS: Readonly<Record<string, string | undefined>> = {
   dimensions: "dimensions",
   output_dimension: "dimensions",
   embeddingConfig: "dimensions",
-  embeddingTypes: "embedding_types",
-  embedding_types: "embedding_types",
   input_type: "input_type",
   truncate: "truncate",
   normalize: "normalize",
+  embeddingTypes: undefined,
+  embedding_types: undefined,
 };
 
 function extraOf(host: Host, { extraBody }: EmbedCall, body: object): EmbedCall["extraBody"] {
   for (const [name, own] of Object.entries(OWN_FIELDS)) {
     if (!Object.hasOwn(extraBody, name) || Object.hasOwn(body, name)) continue;
     const field = `extra_body.${name}`;
-    throw host.failure("invalid", `'${field}' is not taken: send '${own}' as a field of the request.`, {
-      field,
-    });
+    const advice = own === undefined ? "leave it out" : `send '${own}' as a field of the request`;
+    throw host.failure("invalid", `'${field}' is not taken: ${advice}.`, { field });
   }
   return extraBody;
 }

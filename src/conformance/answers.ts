@@ -4,7 +4,7 @@
  */
 import { prove } from "../assemble";
 import { completeFacts } from "../facts";
-import type { EmbedReply, Upstream } from "../plugin";
+import type { EmbedReply, Upstream, VectorType } from "../plugin";
 import { AGREEMENT_MIN, agreement } from "../spaces/probes";
 import type { Bench, Check } from "./bench";
 import { Breach, demand } from "./breach";
@@ -109,6 +109,21 @@ export function answersRight(bench: Bench): Check[] {
       },
     },
     {
+      name: "each further type that it says the model has comes beside the float",
+      asks: true,
+      async run() {
+        const { upstream } = open();
+        const types = upstream.describe?.(subject.model)?.embedding_types ?? [];
+        const texts = fitting(MANY);
+        if (types.length > 0) {
+          const reply = await upstream.embed(callFor(subject, texts, { types }));
+          proveReply(subject, reply, texts, upstream, types);
+        }
+        await upstream.close?.();
+        return types.length === 0 ? "it says of no further type that the model has it" : undefined;
+      },
+    },
+    {
       name: "tokens are a whole number with a source, or left out where nobody counted",
       asks: true,
       async run() {
@@ -155,10 +170,11 @@ export function proveReply(
   reply: EmbedReply,
   texts: readonly string[],
   upstream: Pick<Upstream, "describe">,
+  types: readonly VectorType[] = [],
 ): readonly Float32Array[] {
   const facts = completeFacts(upstream.describe?.(model));
   const pieces = texts.map((input, place) => ({ input, place, weight: 1 }));
-  const plan = { requestedDimensions: undefined, dimensions: facts.dimensions };
+  const plan = { requestedDimensions: undefined, dimensions: facts.dimensions, types };
   return prove(reply, { pieces }, plan, { model, facts, provider: { name: "the plugin" } }).vectors;
 }
 

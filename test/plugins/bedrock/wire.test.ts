@@ -76,6 +76,7 @@ describe("Amazon's rules", () => {
     ["token ids", { inputs: [Uint32Array.of(1)] }, "invalid", undefined],
     ["an unknown field", { extraBody: { temperature: 1 } }, "invalid", undefined],
     ["a size past the request's", { extraBody: { output_dimension: 256 } }, "invalid", undefined],
+    ["types past the request's", { extraBody: { embedding_types: ["int8"] } }, "invalid", undefined],
   ];
   test.each(REFUSED)("%s is refused", async (_, call, kind, input) => {
     const { upstream } = openSubject(subject);

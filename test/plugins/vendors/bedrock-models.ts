@@ -183,7 +183,7 @@ export function cohereReply(
 }
 
 export function inType(type: string, values: Float32Array): number[] {
-  const signed = [...values].map((value) => Math.max(-128, Math.min(127, Math.round(value * 1000))));
+  const signed = [...values].map((value) => Math.max(-128, Math.min(127, Math.round(value * 1000)) + 0));
   const bytes = packed(values);
   switch (type) {
     case "int8":
