@@ -3,7 +3,8 @@
  * Sources: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed-v3.html, …/model-parameters-embed-v4.html
  */
 import type { Host, IndexedVector, KnownFacts } from "../../src/plugin";
-import { ALL, type Cut, type Family } from "./family";
+import type { Cut } from "../cutting";
+import { ALL, type Family } from "./family";
 
 const COHERE: KnownFacts = {
   ...ALL,

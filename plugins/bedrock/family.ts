@@ -3,6 +3,7 @@
  * vendor's, and a line of FAMILIES there. What is true of all of them is in ALL.
  */
 import type { EmbedReply, IndexedVector, KnownFacts, VectorType } from "../../src/plugin";
+import type { Cut } from "../cutting";
 
 export interface Asked {
   readonly texts: readonly string[];
@@ -14,9 +15,6 @@ export interface Asked {
   /** Beside float. */
   readonly types: readonly VectorType[];
 }
-
-/** What becomes of a text that is too long. */
-export type Cut = "none" | "start" | "end";
 
 export interface Read extends Pick<EmbedReply, "truncated"> {
   readonly vectors: readonly IndexedVector[];

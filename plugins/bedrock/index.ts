@@ -5,10 +5,11 @@
  */
 import { AwsV4Signer } from "aws4fetch";
 import type { EmbedCall, Host, Plugin, Posted } from "../../src/plugin";
+import { cutOf, truncateField } from "../cutting";
 import { headersOf } from "../headers";
 import { cohere3, cohere4 } from "./cohere";
 import { type CredentialSource, credentialSource } from "./credentials";
-import type { Asked, Cut, Family } from "./family";
+import type { Asked, Family } from "./family";
 import { nova } from "./nova";
 import { explained } from "./refusals";
 import { titanImage, titanText1, titanText2 } from "./titan";
@@ -66,13 +67,7 @@ const plugin: Plugin = (host) => {
       normalize: t.Boolean({
         description: "Titan Text Embeddings V2: false leaves vectors at their own length.",
       }),
-      truncate: t.Union(
-        [t.Boolean(), ...["NONE", "START", "END", "LEFT", "RIGHT"].map((word) => t.Literal(word))],
-        {
-          expected: '"NONE", "START" or "END"',
-          description: "What becomes of a text that is too long: it is refused, or cut at its start or end.",
-        },
-      ),
+      truncate: truncateField(host, ["end", "start"]),
     },
     concurrency: 32,
     open(options) {
@@ -171,18 +166,9 @@ async function signed(
   return Object.fromEntries((await signer.sign()).headers);
 }
 
-/** Every way in which the vendors write it. */
-const CUTS: Readonly<Record<string, Cut>> = {
-  TRUE: "end",
-  END: "end",
-  RIGHT: "end",
-  START: "start",
-  LEFT: "start",
-};
-
 function askedOf(
   host: Host,
-  { inputs, dimensions, task, fields, types = [] }: EmbedCall,
+  { inputs, dimensions, task, fields, longInput, types = [] }: EmbedCall,
   family: Family,
 ): Asked {
   const { facts, mostOfText, normalizes = false } = family;
@@ -193,7 +179,7 @@ function askedOf(
     throw host.failure("invalid", "'normalize' is for Titan Text Embeddings V2 only.", {
       field: "normalize",
     });
-  const cut = CUTS[String(fields.truncate ?? "NONE").toUpperCase()] ?? "none";
+  const cut = cutOf({ fields, longInput });
   const texts = inputs.map((input) => {
     if (typeof input !== "string") throw host.failure("invalid", "Bedrock takes texts, not token ids.");
     return cut === "none" || mostOfText === undefined ? input : shortened(input, mostOfText, cut);

@@ -30,6 +30,14 @@ const COHERE: KnownFacts = {
   embedding_types: ["int8", "uint8", "binary", "ubinary"],
 };
 
+/** By the id there, whose very model it is. */
+const SAME_AS: Readonly<Record<string, string>> = {
+  "amazon.titan-embed-g1-text-02": "amazon.titan-embed-text-v1",
+  "cohere.embed-english-v3": "embed-english-v3.0",
+  "cohere.embed-multilingual-v3": "embed-multilingual-v3.0",
+  "cohere.embed-v4:0": "embed-v4.0",
+};
+
 const MODELS: Readonly<Record<string, KnownFacts>> = {
   "amazon.titan-embed-text-v2:0": {
     ...TITAN,
@@ -99,7 +107,12 @@ const REGIONS = ["us", "us-gov", "eu", "apac", "jp", "au", "ca", "global"];
 export const BEDROCK_MODELS: readonly CatalogueEntry[] = Object.entries(MODELS).map(([model, facts]) => ({
   plugin: "bedrock",
   model,
+  ...(SAME_AS[model] !== undefined && { same_as: SAME_AS[model] }),
   written_as: REGIONS.map((region) => `${region}.${model}`),
-  // No reply names its model.
-  facts: { ...BEDROCK, ...facts, reply_names: [] },
+  // No reply names its model: these are what it is called elsewhere.
+  facts: {
+    ...BEDROCK,
+    ...facts,
+    reply_names: Object.keys(SAME_AS).filter((name) => SAME_AS[name] === model),
+  },
 }));

@@ -26,6 +26,8 @@ interface Model {
   readonly tokens: number;
   /** USD per million tokens. */
   readonly price: number;
+  /** What Amazon calls it. */
+  readonly amazons?: string;
 }
 
 const MODELS: readonly Model[] = [
@@ -47,20 +49,33 @@ const MODELS: readonly Model[] = [
   {
     // cohere-openapi.yaml: "256, 512, 1024, and 1536. The default is 1536."
     model: "embed-v4.0",
+    amazons: "cohere.embed-v4:0",
     dimensions: 1536,
     sizes: [256, 512, 1024, 1536],
     tokens: 128_000,
     price: 0.12,
   },
   // Version 3: the price of 2023, which cohere.com/pricing no longer lists; some price lists have 100 for the last, a slip for 0.1.
-  { model: "embed-english-v3.0", dimensions: 1024, tokens: 512, price: 0.1 },
+  {
+    model: "embed-english-v3.0",
+    amazons: "cohere.embed-english-v3",
+    dimensions: 1024,
+    tokens: 512,
+    price: 0.1,
+  },
   { model: "embed-english-light-v3.0", dimensions: 384, tokens: 512, price: 0.1 },
-  { model: "embed-multilingual-v3.0", dimensions: 1024, tokens: 512, price: 0.1 },
+  {
+    model: "embed-multilingual-v3.0",
+    amazons: "cohere.embed-multilingual-v3",
+    dimensions: 1024,
+    tokens: 512,
+    price: 0.1,
+  },
   { model: "embed-multilingual-light-v3.0", dimensions: 384, tokens: 512, price: 0.1 },
 ];
 
 export const COHERE_MODELS: readonly CatalogueEntry[] = MODELS.map(
-  ({ model, dimensions, sizes, tokens, price }) => ({
+  ({ model, dimensions, sizes, tokens, price, amazons }) => ({
     plugin: "cohere",
     model,
     facts: {
@@ -71,7 +86,7 @@ export const COHERE_MODELS: readonly CatalogueEntry[] = MODELS.map(
       max_input_tokens: tokens,
       price,
       // The reply names no model; the prefixed name is how routers of many vendors call it.
-      reply_names: [`cohere/${model}`],
+      reply_names: [`cohere/${model}`, ...(amazons === undefined ? [] : [amazons])],
     } satisfies KnownFacts,
   }),
 );
