@@ -79,8 +79,8 @@ export function again({ status, headers, body }: Reply): Response {
 
 function untilAborted<Value>(work: Promise<Value>, signal: RequestInit["signal"]): Promise<Value> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+    if (signal?.aborted) reject(signal.reason);
+    else signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
     work.then(resolve, reject);
   });
 }

@@ -3,6 +3,8 @@
  * A new member of `Provider` or `Upstream` is asked for here.
  */
 import { Value } from "@sinclair/typebox/value";
+import { closedSchema } from "../config/check";
+import { isObjectSchema } from "../config/provider-shape";
 import { KnownFacts } from "../facts";
 import type { Bench, Check } from "./bench";
 import { demand } from "./breach";
@@ -28,13 +30,16 @@ export function keepsItsShape(bench: Bench): Check[] {
       name: "its options are an object schema that refuses unknown keys and leaves the gateway's keys alone",
       run() {
         const { options } = open().provider;
-        const filled = Value.Default(options, { ...subject.options });
-        demand(options.type === "object", "Its options must be made with host.t.Object({…}).");
+        demand(isObjectSchema(options), "Its options must be made with host.t.Object({…}).");
+        // The gateway closes the schema by itself, where the plugin left it open.
+        const schema = closedSchema(options);
+        const filled = Value.Default(schema, { ...subject.options });
         const taken = GATEWAY_KEYS.filter((key) => key in Object(options.properties));
         demand(taken.length === 0, `Its options declare '${taken[0]}', which is the gateway's own key.`);
         demand(
-          !Value.Check(options, Object.assign({}, filled, { surely_unknown: 1 })),
-          "Its options take keys that they do not know: add { additionalProperties: false } to the schema.",
+          Value.Check(schema, filled) &&
+            !Value.Check(schema, Object.assign({}, filled, { surely_unknown: 1 })),
+          "Its options take keys that they do not know, so that a mistyped one would pass.",
         );
       },
     },
