@@ -26,26 +26,17 @@ export const Recording = Type.Object({
 export type Recording = Static<typeof Recording>;
 
 /** The live upstream, and what it answered so far. */
-export function recorder(fetch: Fetch): { readonly fetch: Fetch; readonly recording: () => Recording } {
+export function recorder(live: Fetch): { readonly fetch: Fetch; readonly recording: () => Recording } {
   const exchanges: Recording["exchanges"] = [];
-  return {
-    recording: () => ({ exchanges }),
-    async fetch(url, init) {
-      const response = await fetch(url, init);
-      const reply = await response.text();
-      const { "set-cookie": _, ...headers } = Object.fromEntries(response.headers);
-      const { status } = response;
-      exchanges.push({
-        method: init.method ?? "GET",
-        url,
-        request: parsed(init.body),
-        status,
-        headers,
-        reply,
-      });
-      return again({ status, headers: Object.entries(headers), body: reply });
-    },
+  const recorded: Fetch = async (url, init) => {
+    const response = await live(url, init);
+    const reply = await response.text();
+    const { "set-cookie": _, ...headers } = Object.fromEntries(response.headers);
+    const { status } = response;
+    exchanges.push({ method: init.method ?? "GET", url, request: parsed(init.body), status, headers, reply });
+    return again({ status, headers: Object.entries(headers), body: reply });
   };
+  return { fetch: recorded, recording: () => ({ exchanges }) };
 }
 
 /** @param value the content of a recording's file. @throws Breach where it is none */
