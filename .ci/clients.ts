@@ -1,6 +1,6 @@
 /**
  * Builds the executable, starts it in an empty folder with a key, and runs each real client against it; ends with `N passed, N failed`.
- * A new client is a line of CLIENTS. PYTHON names an interpreter that has `openai` and `schemathesis` (.ci/run makes one).
+ * A new client is a line of CLIENTS. PYTHON names an interpreter that has `openai`, `schemathesis` and `botocore` (.ci/run makes one).
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,6 +15,8 @@ const client = (name: string) => join(folder, "test/clients", name);
 const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> = {
   "openai for Python": (url, key) => [python, client("openai_python.py"), url, key, reference],
   "openai for Node": (url, key) => ["node", client("openai_node.mjs"), url, key, reference],
+  // It starts gateways of its own, and stands where Amazon does.
+  "botocore for Python": () => [python, client("bedrock_botocore.py"), executable],
   curl: (url, key) => ["bash", client("curl.sh"), url, key],
   // Requests right and wrong by the published document, and whether the answers are what it says. A right request may still be
   // refused: its model id is made up.

@@ -3,9 +3,18 @@
  * content make one fused vector. Sources: ai.google.dev/api/embeddings, @google/genai 3.1.0; what was only seen stands where it is read.
  */
 import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted } from "../src/plugin";
+import {
+  isPrompted,
+  prompted,
+  type Refusal,
+  refusalOf,
+  retryAfter,
+  TASKS,
+  titleField,
+  titleOf,
+} from "./google";
 import { headersOf } from "./headers";
-
-const DOCUMENT = "RETRIEVAL_DOCUMENT";
+import { refuseOwn } from "./request-body";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -31,28 +40,8 @@ const plugin: Plugin = (host) => {
       },
       { additionalProperties: false },
     ),
-    tasks: {
-      words: {
-        query: "RETRIEVAL_QUERY",
-        document: DOCUMENT,
-        similarity: "SEMANTIC_SIMILARITY",
-        classification: "CLASSIFICATION",
-        clustering: "CLUSTERING",
-        question_answering: "QUESTION_ANSWERING",
-        fact_verification: "FACT_VERIFICATION",
-        code_query: "CODE_RETRIEVAL_QUERY",
-        // "Use RETRIEVAL_DOCUMENT for code blocks to be retrieved": ai.google.dev/gemini-api/docs/embeddings
-        code_document: DOCUMENT,
-      },
-    },
-    fields: {
-      title: t.String({
-        minLength: 1,
-        maxLength: 2000,
-        expected: "a string of at most 2000 characters",
-        description: "The documents' title, for the task document only.",
-      }),
-    },
+    tasks: TASKS,
+    fields: { title: titleField(host) },
     concurrency: 32,
     open({ api_key, base_url, headers: further }) {
       const base = withVersion(base_url);
@@ -112,53 +101,22 @@ const OWN_FIELDS: Readonly<Record<string, string>> = {
 
 /** An entry for each input. One alone is the body of `:embedContent`. */
 function entriesOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown>>[] {
-  const { task, fields, extraBody, dimensions } = call;
-  const title = typeof fields.title === "string" ? fields.title : undefined;
-  if (title !== undefined && task !== DOCUMENT) {
-    const message = "'title' is for the task document only: send task_type RETRIEVAL_DOCUMENT with it.";
-    throw host.failure("invalid", message, { field: "title" });
-  }
-  for (const name of Object.keys(extraBody)) {
-    const own = OWN_FIELDS[name];
-    if (own === undefined) continue;
-    const field = `extra_body.${name}`;
-    throw host.failure("invalid", `'${field}' is not taken: send '${own}' as a field of the request.`, {
-      field,
-    });
-  }
+  const { task, extraBody, dimensions } = call;
+  const title = titleOf(host, call);
+  refuseOwn(host, call, OWN_FIELDS);
   const model = bareName(call.model);
-  const isPrompted = model.startsWith("gemini-embedding-2");
+  const tellsInText = isPrompted(model);
   return call.inputs.map((input) => {
     if (typeof input !== "string") throw host.failure("invalid", "Gemini takes texts, not token ids.");
     return {
       ...extraBody,
       model: `models/${model}`,
-      content: { parts: [{ text: isPrompted ? prompted(input, task, title) : input }] },
-      ...(isPrompted || task === undefined ? {} : { taskType: task }),
-      ...(isPrompted || title === undefined ? {} : { title }),
+      content: { parts: [{ text: tellsInText ? prompted(input, task, title) : input }] },
+      ...(tellsInText || task === undefined ? {} : { taskType: task }),
+      ...(tellsInText || title === undefined ? {} : { title }),
       ...(dimensions === undefined ? {} : { outputDimensionality: dimensions }),
     };
   });
-}
-
-/**
- * gemini-embedding-2 passes over `taskType` without a word (embeddings-benchmark/mteb#4851): its tasks are said in the text, in these words
- * of ai.google.dev/gemini-api/docs/embeddings.
- */
-const PROMPTS: Readonly<Record<string, string>> = {
-  RETRIEVAL_QUERY: "search result",
-  SEMANTIC_SIMILARITY: "sentence similarity",
-  CLASSIFICATION: "classification",
-  CLUSTERING: "clustering",
-  QUESTION_ANSWERING: "question answering",
-  FACT_VERIFICATION: "fact checking",
-  CODE_RETRIEVAL_QUERY: "code retrieval",
-};
-
-function prompted(text: string, task: string | undefined, title: string | undefined): string {
-  if (task === DOCUMENT) return `title: ${title ?? "none"} | text: ${text}`;
-  const prompt = PROMPTS[task ?? ""];
-  return prompt === undefined ? text : `task: ${prompt} | query: ${text}`;
 }
 
 /** "The embeddings for each request, in the same order as provided in the batch request": there is no index. */
@@ -174,33 +132,20 @@ function replyOf(
   };
 }
 
-function explained(host: Host, refusal: Posted): Explanation | undefined {
-  const { t } = host;
-  const Refusal = t.Object({
-    error: t.Object({
-      message: t.String(),
-      status: t.Optional(t.String()),
-      details: t.Optional(t.Array(t.Record(t.String(), t.Unknown()))),
-    }),
-  });
-  try {
-    const { message, status, details = [] } = host.read(Refusal, refusal.bytes).error;
-    const place = /requests\[(\d+)\]/.exec(message)?.[1];
-    return {
-      message: message.trim(),
-      kind: kindOf(message, status, details),
-      ...(place === undefined ? {} : { input: Number(place) }),
-      ...retryAfter(details),
-    };
-  } catch {
-    // Another envelope, or a page: the status decides, and the start of the body is told.
-    return undefined;
-  }
+function explained(host: Host, posted: Posted): Explanation | undefined {
+  const refusal = refusalOf(host, posted);
+  if (!refusal) return undefined;
+  const { message } = refusal;
+  const place = /requests\[(\d+)\]/.exec(message)?.[1];
+  return {
+    message,
+    kind: kindOf(refusal),
+    ...(place === undefined ? {} : { input: Number(place) }),
+    ...retryAfter(refusal),
+  };
 }
 
-type Details = readonly Readonly<Record<string, unknown>>[];
-
-function kindOf(message: string, status: string | undefined, details: Details): Explanation["kind"] {
+function kindOf({ message, status, details }: Refusal): Explanation["kind"] {
   // 400 with INVALID_ARGUMENT, but the key's fault (cequence-io/openai-scala-client#109).
   if (details.some(({ reason }) => typeof reason === "string" && reason.startsWith("API_KEY_")))
     return "unauthorized";
@@ -209,13 +154,4 @@ function kindOf(message: string, status: string | undefined, details: Details): 
   if (/input token count|number of tokens allowed/i.test(message)) return "input_too_long";
   if (/payload size exceeds|requests can be in one batch/i.test(message)) return "too_many_tokens";
   return undefined;
-}
-
-/** google.rpc.RetryInfo: "17s". */
-function retryAfter(details: Details): Pick<Explanation, "retryAfterMs"> {
-  for (const { retryDelay } of details) {
-    const seconds = typeof retryDelay === "string" ? /^(\d+(?:\.\d+)?)s$/.exec(retryDelay)?.[1] : undefined;
-    if (seconds !== undefined) return { retryAfterMs: Number(seconds) * 1000 };
-  }
-  return {};
 }

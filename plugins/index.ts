@@ -1,11 +1,38 @@
 /**
- * The only list of bundled plugins, a line each. A bundled plugin gets nothing that a file named in gateway.yaml would not get.
+ * The only list of bundled plugins, a line each; rows of openai-hosts.ts are in it by themselves. A bundled plugin gets nothing that a
+ * file named in gateway.yaml would not get.
  */
 import type { Plugin } from "../src/plugin";
+import azure from "./azure";
+import bedrock from "./bedrock/index";
+import cohere from "./cohere";
 import fake from "./fake";
 import gemini from "./gemini";
+import jina from "./jina";
 import local from "./local/index";
+import mistral from "./mistral";
+import ollama from "./ollama";
 import openai from "./openai";
+import { OPENAI_HOST_PLUGINS } from "./openai-hosts";
 import openrouter from "./openrouter";
+import tei from "./tei";
+import vertex from "./vertex";
+import voyage from "./voyage";
 
-export const PLUGINS: Readonly<Record<string, Plugin>> = { local, openai, openrouter, gemini, fake };
+export const PLUGINS: Readonly<Record<string, Plugin>> = {
+  local,
+  openai,
+  openrouter,
+  gemini,
+  bedrock,
+  cohere,
+  voyage,
+  jina,
+  mistral,
+  ollama,
+  azure,
+  tei,
+  ...OPENAI_HOST_PLUGINS,
+  vertex,
+  fake,
+};

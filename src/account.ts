@@ -37,7 +37,7 @@ export interface Expected {
   readonly hits: readonly Input[];
 }
 
-/** From the least that is thinkable to the most: a token is a byte of text or more, and hardly ever more than sixteen. */
+/** From the least that is thinkable to the most: a token is a byte of text or more, and hardly ever more than eight. */
 export function estimateOf({ fresh, hits }: Expected, route: Route, prices: Prices): Estimate {
   const most = sumOf(fresh, mostTokens) + shareOf(sumOf(hits, mostTokens), prices.hitPrice);
   const least = sumOf(fresh, leastTokens) + shareOf(sumOf(hits, leastTokens), prices.hitPrice);
@@ -62,7 +62,7 @@ function mostTokens(input: Input): number {
 
 function leastTokens(input: Input): number {
   if (typeof input !== "string") return input.length;
-  return input === "" ? 0 : Math.max(1, Math.floor(Buffer.byteLength(input) / 16));
+  return input === "" ? 0 : Math.max(1, Math.floor(Buffer.byteLength(input) / 8));
 }
 
 const sumOf = (inputs: readonly Input[], of: (input: Input) => number) =>

@@ -3,7 +3,7 @@
  * Rate limits and credits are further checks of this step.
  */
 import { nearestName } from "./config/nearest";
-import { canMake, sizesInWords } from "./dimensions";
+import { canMake, dimensionsToAsk, sizesInWords } from "./dimensions";
 import type { EmbedRequest, Route, Target } from "./domain";
 import { GatewayError } from "./errors";
 import { factsAsAsked, HINT_FIELDS, ignoredFields, refusedCut } from "./hints";
@@ -43,6 +43,7 @@ function refusal(
     refusedCut(request, target) ??
     (hintsMustCount ? refusedHint(request, target) : undefined) ??
     refusedDimensions(request.dimensions, route, target) ??
+    refusedTypes(request, route, target) ??
     refusedDivision(request, target)
   );
 }
@@ -86,6 +87,25 @@ function refusedDimensions(
     `The model '${route.id}' does not make embeddings of ${asked} dimensions: ${sizesInWords(facts)}.`,
     { field: "dimensions" },
   );
+}
+
+/** Only the vendor can write a vector in another type, so the vendor must also make its size. */
+function refusedTypes(
+  { types = [], dimensions }: EmbedRequest,
+  { id }: Route,
+  { facts }: Target,
+): GatewayError | undefined {
+  const known = facts.embedding_types ?? [];
+  const unknown = types.find((type) => !known.includes(type));
+  const field = "embedding_types";
+  if (unknown !== undefined) {
+    const message = `The model '${id}' makes no embeddings of the type ${unknown}: ${["float", ...known].join(", ")} is what it has.`;
+    return new GatewayError("invalid", message, { field });
+  }
+  const own = dimensions === undefined || dimensions === facts.dimensions;
+  if (types.length === 0 || own || dimensionsToAsk(dimensions, facts) !== undefined) return undefined;
+  const message = `The model '${id}' does not itself make ${dimensions} dimensions, which only float can be cut to.`;
+  return new GatewayError("invalid", message, { field });
 }
 
 /** Inputs that are embedded in view of one another cannot be divided among calls. */

@@ -6,15 +6,21 @@ import { catalogueEntryNamed } from "./config/catalogue";
 import { dimensionsToAsk } from "./dimensions";
 import type { Answered, Part, Plan, Target } from "./domain";
 import { type About, GatewayError } from "./errors";
-import type { EmbedReply } from "./plugin";
+import type { EmbedReply, TypedVector, VectorType } from "./plugin";
 import { countOf } from "./tokens/count";
 
 /**
  * Proves that a reply answers its part: as many vectors as inputs, their indices a permutation, one size, finite, not zero, and of
- * the model that was asked. Returns them in the part's order, finished to the size and norm that were asked for.
+ * the model that was asked. Returns them in the part's order, finished to the size and norm that were asked for; further types,
+ * proved as well, as they came.
  * @throws GatewayError malformed; its `input` is the place in the part of a vector that is at fault by itself
  */
-export function prove(reply: EmbedReply, part: Part, plan: Plan, target: Target): Answered {
+export function prove(
+  reply: EmbedReply,
+  part: Part,
+  plan: Pick<Plan, "requestedDimensions" | "dimensions" | "types">,
+  target: Pick<Target, "model" | "facts"> & { readonly provider: { readonly name: string } },
+): Answered {
   const { pieces } = part;
   if (reply.model !== undefined && isForeign(reply.model, target)) {
     throw malformed(
@@ -25,11 +31,13 @@ export function prove(reply: EmbedReply, part: Part, plan: Plan, target: Target)
     throw malformed(`${reply.vectors.length} vectors came back for ${pieces.length} inputs`);
   }
   const ordered = new Array<Float32Array | undefined>(pieces.length);
-  for (const { index, values } of reply.vectors) {
+  const typed = new Array<TypedVector | undefined>(pieces.length);
+  for (const { index, values, typed: further } of reply.vectors) {
     if (!Number.isInteger(index) || index < 0 || index >= pieces.length)
       throw malformed(`it has an index ${index}`);
     if (ordered[index] !== undefined) throw malformed(`it has the index ${index} twice`);
     ordered[index] = values;
+    typed[index] = further;
   }
   const asked = dimensionsToAsk(plan.requestedDimensions, target.facts);
   const size = asked ?? target.facts.dimensions ?? reply.vectors[0]?.values.length ?? 0;
@@ -52,6 +60,7 @@ export function prove(reply: EmbedReply, part: Part, plan: Plan, target: Target)
     const whole = vector.length === size && target.facts.normalized;
     return whole ? vector : vector.map((value) => value / norm);
   });
+  const { types = [] } = plan;
   const { tokens, tokensSource } = countOf(
     reply,
     pieces.map(({ input }) => input),
@@ -60,6 +69,7 @@ export function prove(reply: EmbedReply, part: Part, plan: Plan, target: Target)
     part,
     provider: target.provider.name,
     vectors,
+    ...(types.length > 0 && { typed: typed.map((one) => provedTypes(one, types, size)) }),
     tokens,
     tokensSource,
     truncated: reply.truncated ?? [],
@@ -67,8 +77,39 @@ export function prove(reply: EmbedReply, part: Part, plan: Plan, target: Target)
   };
 }
 
+/** Of the types that were asked for each, and no other. The float vector beside them has proved that there is one. */
+function provedTypes(
+  typed: TypedVector | undefined,
+  types: readonly VectorType[],
+  size: number,
+): TypedVector {
+  for (const type of types) {
+    const numbers: unknown = typed?.[type];
+    if (!isOfType(type, numbers, size))
+      throw malformed(`a vector in the type ${type} is not one of ${size} dimensions`);
+    if (type === "int8" && numbers instanceof Int8Array && numbers.every((value) => value === 0))
+      throw malformed("a vector in the type int8 is all zeros");
+  }
+  return Object.fromEntries(types.map((type) => [type, typed?.[type]]));
+}
+
+/** What numbers it may hold its array says, but for bits that are written a number each. */
+function isOfType(type: VectorType, numbers: unknown, size: number): boolean {
+  switch (type) {
+    case "int8":
+      return numbers instanceof Int8Array && numbers.length === size;
+    case "uint8":
+      return numbers instanceof Uint8Array && numbers.length === size;
+    case "ubinary":
+      return numbers instanceof Uint8Array && numbers.length * 8 === size;
+    case "binary":
+      if (numbers instanceof Int8Array) return numbers.length * 8 === size;
+      return numbers instanceof Uint8Array && numbers.length === size && numbers.every((value) => value <= 1);
+  }
+}
+
 /** Only another model of the catalogue is foreign: a name that nobody knows may be the provider's own way to call this one. */
-function isForeign(replyName: string, { model, facts }: Target): boolean {
+function isForeign(replyName: string, { model, facts }: Pick<Target, "model" | "facts">): boolean {
   const asked = catalogueEntryNamed(model);
   const replied = catalogueEntryNamed(replyName);
   return (

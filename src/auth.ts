@@ -94,10 +94,10 @@ function tokensBy(outside: Parts["outside"]): (section: JwtSection) => Tokens {
   };
 }
 
-/** Azure's SDK sends `api-key` where all others send a Bearer token. */
+/** Azure's SDK sends `api-key` and Google's `x-goog-api-key` where all others send a Bearer token. */
 function bearerOf(headers: Headers): string | undefined {
   const authorization = headers.get("authorization");
-  if (authorization === null) return headers.get("api-key") ?? undefined;
+  if (authorization === null) return headers.get("api-key") ?? headers.get("x-goog-api-key") ?? undefined;
   return /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
 }
 

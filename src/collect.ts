@@ -25,7 +25,7 @@ export function collect(plan: Plan): Collection {
   const complete = new Set<number>();
   let size: number | undefined;
 
-  function keepAnswers({ part, vectors, tokens, tokensSource, truncated, averaged }: Answered): void {
+  function keepAnswers({ part, vectors, typed, tokens, tokensSource, truncated, averaged }: Answered): void {
     if (vectors.length !== part.pieces.length) throw lost();
     // A provider counts a whole call: the count is divided by the bytes of the inputs, so that the shares add up to it.
     const shares = apportion(
@@ -39,6 +39,7 @@ export function collect(plan: Plan): Collection {
       if (values.length !== size) throw lost();
       answers.set(piece, {
         values,
+        ...(typed && { typed: typed[i] }),
         tokens: shares[i] ?? 0,
         tokensSource,
         tokensShared: part.pieces.length > 1,
@@ -67,6 +68,8 @@ export function collect(plan: Plan): Collection {
             own.map(({ piece, answer }) => ({ values: answer.values, weight: piece.weight })),
             place,
           ),
+      // A text in pieces has no other type than float: the plan has refused it.
+      ...(first.answer.typed && { typed: first.answer.typed }),
       tokens: own.reduce((sum, { answer }) => sum + answer.tokens, 0),
       tokensSource: first.answer.tokensSource,
       tokensShared: own.some(({ answer }) => answer.tokensShared),

@@ -3,7 +3,7 @@
  * A step of src/embed.ts takes some of these and gives the next; a new step usually needs a new word here first.
  */
 import type { LongInput, ModelFacts } from "./facts";
-import type { Input, TaskWords, Upstream } from "./plugin";
+import type { Input, TaskWords, TypedVector, Upstream, VectorType } from "./plugin";
 import type { AskedTask } from "./tasks";
 import type { Health } from "./upstream/health";
 
@@ -22,6 +22,8 @@ export interface EmbedRequest {
   /** How the caller wants vectors written; it never decides what the provider is asked. */
   readonly encoding: "float" | "base64";
   readonly dimensions: number | undefined;
+  /** Types that each vector is wanted in beside float. Left out: none. */
+  readonly types?: readonly VectorType[];
   readonly user: string | undefined;
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
   /** Merged into the body that goes upstream. */
@@ -107,6 +109,8 @@ export interface Plan {
   readonly requestedDimensions: number | undefined;
   /** Size that every vector must have once assembled; undefined where nobody knows it. */
   readonly dimensions: number | undefined;
+  /** Types that each vector is wanted in beside float. */
+  readonly types?: readonly VectorType[] | undefined;
   /** The vocabulary that token arrays were decoded with, when they were. */
   readonly decodedWith: string | undefined;
   readonly longInput: LongInput;
@@ -139,6 +143,8 @@ export interface Answered {
   /** The provider's name in the routing file. */
   readonly provider: string;
   readonly vectors: readonly Float32Array[];
+  /** The same vectors in the further types that were asked for. */
+  readonly typed?: readonly TypedVector[] | undefined;
   readonly tokens: number;
   readonly tokensSource: TokensSource;
   /** Places in `part.pieces`. */
@@ -149,6 +155,8 @@ export interface Answered {
 /** What came of one input. */
 export interface Embedded {
   readonly values: Float32Array;
+  /** The same in further types; of a request that asked for them, which is never cached. */
+  readonly typed?: TypedVector | undefined;
   readonly tokens: number;
   readonly tokensSource: TokensSource;
   /** Its tokens are a share of what was counted for a call of several inputs: right in sum only. */
@@ -180,6 +188,8 @@ export interface Tally {
 /** What came of it: one vector for each input, in the request's order. */
 export interface Result {
   readonly vectors: readonly Float32Array[];
+  /** The same vectors in the further types that were asked for. */
+  readonly typed?: readonly TypedVector[];
   readonly tokens: number;
   readonly tokensSource: TokensSource;
   /** Places in the request. */

@@ -144,6 +144,8 @@ export interface About {
   readonly isUnsound?: boolean;
   /** The method that the path does answer. */
   readonly allowed?: string;
+  /** To be sent with it: a limit's own. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 
@@ -157,6 +159,7 @@ export class GatewayError extends Error {
   readonly upstreamStatus: number | undefined;
   readonly isUnsound: boolean;
   readonly allowed: string | undefined;
+  readonly headers: Readonly<Record<string, string>> | undefined;
 
   constructor(kind: ErrorKind, message: string, about: About = {}) {
     super(message, { cause: about.cause });
@@ -167,6 +170,7 @@ export class GatewayError extends Error {
     this.upstreamStatus = about.upstreamStatus;
     this.isUnsound = about.isUnsound ?? false;
     this.allowed = about.allowed;
+    this.headers = about.headers;
   }
 
   get meaning(): Meaning {

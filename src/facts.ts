@@ -73,9 +73,29 @@ export const KnownFacts = Type.Object(
     task_types: Type.Optional(
       Type.Array(Type.String(), { description: "Task words that the model tells apart." }),
     ),
+    embedding_types: Type.Optional(
+      Type.Array(
+        Type.Union([
+          Type.Literal("int8"),
+          Type.Literal("uint8"),
+          Type.Literal("binary"),
+          Type.Literal("ubinary"),
+        ]),
+        {
+          description: "Types that the model's vectors can be had in beside float.",
+        },
+      ),
+    ),
     wire_encoding: Type.Optional(
       Type.Union([Type.Literal("float"), Type.Literal("base64")], {
         description: "How vectors are asked of the provider; the client's own choice never decides it.",
+      }),
+    ),
+    end_of_life: Type.Optional(
+      Type.String({
+        pattern: "^20\\d{2}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$",
+        expected: "a day, such as 2026-01-14",
+        description: "The first day (UTC) on which the provider may no longer serve the model.",
       }),
     ),
     reply_names: Type.Optional(

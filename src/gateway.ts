@@ -18,6 +18,7 @@ import { announcing } from "./hold";
 import { createDoor, type Door } from "./http";
 import { type Keys, openKeys } from "./keys";
 import { type Ledger, openLedger } from "./ledger";
+import { createLifecycle } from "./lifecycle";
 import type { Outside } from "./outside";
 import { createRateLimits } from "./rate-limits";
 import type { Routes } from "./route";
@@ -86,6 +87,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
     spaceNotices: () => current.spaces.notices(),
   });
   const settlements = createSettlements(outside);
+  const lifecycle = createLifecycle(outside);
   const counted = announcing(counting(ledger, metrics), settlements);
   const rateLimits = createRateLimits(outside);
   const door = createDoor({
@@ -118,6 +120,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
           prices: { exchange: own.money, hitPrice: hitPriceOf(own) },
           ledger: counted,
           settlements,
+          lifecycle,
           outside: calling,
           deadlineMs: own.server.deadline_ms,
           attemptsMax: own.server.max_attempts,

@@ -2,7 +2,8 @@
  * The step before a request's first call: its row is begun and what it may cost is held, if need be after others have settled.
  * What is held and when it does not fit is src/balances.ts's.
  */
-import type { Holding, Ledger, LedgerRow } from "./ledger";
+import type { Terms } from "./balances";
+import { type Holding, type Ledger, type LedgerRow, UNDER_WAY } from "./ledger";
 import type { Settlements } from "./settlements";
 
 /** @throws GatewayError insufficient_credit | cap_exceeded | database_unavailable; the signal's reason */
@@ -18,6 +19,19 @@ export async function hold(
     if (await ledger.begin(row, holding)) return;
     await settlements.next(row.workspace, seen, signal);
   }
+}
+
+/** For an answer of which nothing was held yet, since no provider was asked. */
+export function holdExactly(
+  row: LedgerRow,
+  terms: Terms,
+  ledger: Ledger,
+  settlements: Settlements,
+  signal: AbortSignal,
+): Promise<void> {
+  const amount = { microCredits: row.micro_credits, picoUsd: row.cost_pico_usd };
+  const estimate = { least: amount, most: amount };
+  return hold({ ...row, status: UNDER_WAY }, { estimate, terms }, ledger, settlements, signal);
 }
 
 /** A ledger that tells those who wait of each row that it settles. */

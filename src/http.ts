@@ -171,6 +171,7 @@ export function createDoor(parts: DoorParts) {
     allowed: parts.allowedModels(caller),
     exchange: parts.exchange(),
     startedAt,
+    now: outside.now(),
   });
   const model = ({ request }: Visit, policies: Policies, caller: Caller) =>
     showModel(routes(), modelIdOf(request), listing(policies, caller));
@@ -259,6 +260,7 @@ function cacheUseOf(headers: Headers): CacheUse {
 function setErrorHeaders(headers: Headers, error: GatewayError, status: number): void {
   if (status === 401) headers.set("www-authenticate", "Bearer");
   if (error.allowed !== undefined) headers.set("allow", error.allowed);
+  for (const [name, value] of Object.entries(error.headers ?? {})) headers.set(name, value);
   if (error.retryAfterMs !== undefined && (status === 429 || status === 503)) {
     headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   }

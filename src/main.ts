@@ -11,6 +11,7 @@ import { parseDuration } from "./commands/duration";
 import { parseInvoiceGroups, showInvoice } from "./commands/invoice";
 import { createKey, listKeys, revokeKey, rotateKey } from "./commands/keys";
 import { listModels } from "./commands/models";
+import { testPlugin } from "./commands/plugin-test";
 import { serve } from "./commands/serve";
 import { forgetSpace, listSpaces } from "./commands/spaces";
 import { parseGroups, showUsage } from "./commands/usage";
@@ -61,6 +62,11 @@ function withSettings(command: Command): Command {
     .addOption(json())
     .addOption(config());
 }
+
+const collected = (text: string, before: readonly string[]) => {
+  if (!/^[^=]+=/.test(text)) throw new InvalidArgumentError("Expected key=value.");
+  return [...before, text];
+};
 
 function commandLine(): Command {
   const program = new Command("embedgate")
@@ -204,6 +210,19 @@ function commandLine(): Command {
     .addOption(new Option("--csv", "print CSV").conflicts("json"))
     .addOption(config())
     .action(exitWith(showUsage));
+
+  const plugin = program.command("plugin").description("for whoever writes a plugin");
+  plugin
+    .command("test <file>")
+    .description(
+      "judge a plugin file by the suite that the gateway's own plugins pass; exits 1 if anything is wrong",
+    )
+    .option("--option <key=value>", "one of the plugin's own options; may be given again", collected, [])
+    .option("--model <name>", "a model that its upstream answers for")
+    .option("--record <file>", "write down what the upstream answers")
+    .addOption(new Option("--replay <file>", "answer from what was written down").conflicts("record"))
+    .addOption(json())
+    .action(exitWith(testPlugin));
 
   return program;
 }

@@ -7,6 +7,7 @@ import type { Model, ModelWithFeatures } from "./dialects/openai-schema";
 import type { Policies } from "./dialects/policies";
 import type { Answer } from "./embed";
 import { GatewayError } from "./errors";
+import { stageOf } from "./lifecycle";
 import { type Exchange, type Fraction, microCreditsPerToken } from "./money";
 import { mayUse, permit } from "./permission";
 import type { ListedModel, Routes } from "./route";
@@ -18,6 +19,7 @@ export interface Listing {
   readonly allowed: readonly string[];
   readonly exchange: Exchange;
   readonly startedAt: number;
+  readonly now: number;
 }
 
 export function listModels(routes: Routes, listing: Listing): Answer {
@@ -63,6 +65,8 @@ function entryOf(listed: ListedModel, listing: Listing): Static<typeof Model | t
     dimensions: facts?.dimensions ?? null,
     max_input_tokens: facts?.max_input_tokens ?? null,
     price_usd_per_million_tokens: facts?.price ?? null,
+    lifecycle: stageOf(facts ?? {}, listing.now),
+    end_of_life: facts?.end_of_life ?? null,
   };
   return listing.policies.models_list === "features" ? { ...entry, ...featuresOf(listed, listing) } : entry;
 }

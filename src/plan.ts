@@ -31,11 +31,13 @@ export async function plan(
   const { pieces, truncated } = await fitted(texts, route, tokens, signal);
   const indivisible = isIndivisible(request, route);
   // Pieces of a text would be embedded in view of one another too, and be more inputs than were admitted.
-  if (indivisible) refusePieces(pieces);
+  if (indivisible) refusePieces(pieces, "inputs that are embedded together");
+  if (request.types) refusePieces(pieces, "embeddings of other types than float");
   return {
     pieces,
     requestedDimensions: request.dimensions,
     dimensions: request.dimensions ?? facts.dimensions,
+    ...(request.types && { types: request.types }),
     decodedWith: vocabulary,
     longInput: facts.long_input,
     indivisible,
@@ -48,12 +50,12 @@ export function isIndivisible(request: EmbedRequest, route: Route): boolean {
   return route.targets.some(({ provider }) => provider.isIndivisible(request));
 }
 
-function refusePieces(pieces: readonly Piece[]): void {
+function refusePieces(pieces: readonly Piece[], what: string): void {
   const place = pieces.find((piece, i) => piece.place === pieces[i - 1]?.place)?.place;
   if (place === undefined) return;
   throw new GatewayError(
     "input_too_long",
-    "It is longer than the model takes, and inputs that are embedded together cannot be averaged from pieces. Send it in shorter inputs.",
+    `It is longer than the model takes, and ${what} cannot be averaged from pieces. Send it in shorter inputs.`,
     { input: place },
   );
 }

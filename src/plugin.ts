@@ -91,6 +91,8 @@ export interface EmbedCall {
   readonly longInput: LongInput;
   /** How to ask for vectors, where the wire knows both. */
   readonly wireEncoding: "float" | "base64";
+  /** Further types that each vector is wanted in, beside float: of those alone that the model's `embedding_types` names. Left out: none. */
+  readonly types?: readonly VectorType[];
   /** Fires when the attempt's time is over or the client has gone. */
   readonly signal: AbortSignal;
 }
@@ -113,6 +115,21 @@ export interface EmbedReply {
 export interface IndexedVector {
   readonly index: number;
   readonly values: Float32Array;
+  /** The same vector in each type that `types` asked for. */
+  readonly typed?: TypedVector;
+}
+
+/**
+ * int8, uint8: a number for each dimension. binary, ubinary: eight dimensions a byte, the first in its highest bit; or, as some vendors
+ * write binary, a Uint8Array of zeros and ones, one for each dimension.
+ */
+export type VectorType = "int8" | "uint8" | "binary" | "ubinary";
+
+export interface TypedVector {
+  readonly int8?: Int8Array;
+  readonly uint8?: Uint8Array;
+  readonly binary?: Int8Array | Uint8Array;
+  readonly ubinary?: Uint8Array;
 }
 
 /** What the gateway gives a plugin. */

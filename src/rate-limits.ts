@@ -51,6 +51,18 @@ export function createRateLimits({ monotonic }: Pick<Outside, "monotonic">): Rat
       { what: "tokens", limit: tokensPerMinute, key: JSON.stringify(["tokens", name]) },
     ] as const;
 
+  function headers(rules: Limited): Record<string, string> {
+    const named: Record<string, string> = {};
+    for (const { what, limit, key } of both(rules)) {
+      if (limit === undefined) continue;
+      const { level } = bucketOf(key, limit);
+      named[`x-ratelimit-limit-${what}`] = String(limit);
+      named[`x-ratelimit-remaining-${what}`] = String(Math.max(0, Math.floor(level)));
+      named[`x-ratelimit-reset-${what}`] = duration(((limit - level) * MINUTE_MS) / limit);
+    }
+    return named;
+  }
+
   return {
     take(rules, tokens) {
       const amounts = { requests: 1, tokens };
@@ -60,7 +72,10 @@ export function createRateLimits({ monotonic }: Pick<Outside, "monotonic">): Rat
         const bucket = bucketOf(key, limit);
         // One request of more than a minute's worth passes when the bucket is full: else it never would.
         const needed = Math.min(amounts[what], limit);
-        if (bucket.level < needed) throw limited(what, limit, ((needed - bucket.level) * MINUTE_MS) / limit);
+        if (bucket.level < needed) {
+          const waitMs = ((needed - bucket.level) * MINUTE_MS) / limit;
+          throw limited(what, limit, waitMs, headers(rules));
+        }
         taken.push({ bucket, what });
       }
       for (const { bucket, what } of taken) bucket.level -= amounts[what];
@@ -68,26 +83,16 @@ export function createRateLimits({ monotonic }: Pick<Outside, "monotonic">): Rat
         for (const { bucket, what } of taken) if (what === "tokens") bucket.level += tokens - actual;
       };
     },
-    headers(rules) {
-      const headers: Record<string, string> = {};
-      for (const { what, limit, key } of both(rules)) {
-        if (limit === undefined) continue;
-        const { level } = bucketOf(key, limit);
-        headers[`x-ratelimit-limit-${what}`] = String(limit);
-        headers[`x-ratelimit-remaining-${what}`] = String(Math.max(0, Math.floor(level)));
-        headers[`x-ratelimit-reset-${what}`] = duration(((limit - level) * MINUTE_MS) / limit);
-      }
-      return headers;
-    },
+    headers,
   };
 }
 
-function limited(what: string, limit: number, waitMs: number): GatewayError {
+function limited(what: string, limit: number, waitMs: number, headers: Record<string, string>): GatewayError {
   const retryAfterMs = Math.ceil(waitMs);
   return new GatewayError(
     "rate_limited",
     `Rate limit reached: the workspace may send ${limit} ${what} per minute. Try again in ${duration(retryAfterMs)}.`,
-    { retryAfterMs },
+    { retryAfterMs, headers },
   );
 }
 

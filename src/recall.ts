@@ -28,8 +28,12 @@ export type EmbedNow = (
   take: (embedded: ReadonlyMap<number, Embedded>) => void,
 ) => Promise<void>;
 
+/** Done once, before anything is embedded or waited for: @param places of the inputs that are not known. */
+export type BeforeEmbedding = (places: readonly number[]) => Promise<void>;
+
 /**
  * @param keys one for each input; inputs of equal keys have equal vectors
+ * @param before while it waits, no other request waits for this one: two that waited for each other would do so for ever
  * @throws GatewayError as embedNow does; the signal's reason
  */
 export async function recall(
@@ -37,6 +41,7 @@ export async function recall(
   use: CacheUse,
   cache: Cache,
   signal: AbortSignal,
+  before: BeforeEmbedding,
   embedNow: EmbedNow,
 ): Promise<Recalled> {
   const unique = withoutDuplicates(keys);
@@ -49,15 +54,20 @@ export async function recall(
   const fresh = new Set<number>();
   // Whoever wants nothing of the cache neither waits for others nor lets others have what it fetches.
   const shares = use.find && use.keep;
-  let wanted = [...placeOf.keys()];
-  while (wanted.length > 0) {
+  const stillMissing = (wanted: readonly CacheKey[]) => {
     if (use.find) {
       for (const [i, entry] of cache.find(wanted).entries()) {
         const key = wanted[i];
         if (entry && key !== undefined) known.set(key, { ...entry, tokensShared: false });
       }
     }
-    const missing = wanted.filter((key) => !known.has(key));
+    return wanted.filter((key) => !known.has(key));
+  };
+  let missing = stillMissing([...placeOf.keys()]);
+  if (missing.length > 0) await before(missing.map((key) => placeOf.get(key) ?? 0));
+  while (missing.length > 0) {
+    // Again, in the turn in which it boards: what landed meanwhile would be fetched twice.
+    missing = stillMissing(missing);
     const boarding = shares ? cache.flights.board(missing) : undefined;
     const leads = boarding?.leads ?? missing;
     const keyAt = new Map<number, CacheKey>();
@@ -76,7 +86,9 @@ export async function recall(
     };
     try {
       if (leads.length > 0) await embedNow([...keyAt.keys()], take);
-      for (const [key, entry] of (await boarding?.arrivals(signal)) ?? []) {
+      // Their failure is this request's too, unless the provider has just answered it: then it asks again by itself.
+      const failures = leads.length > 0 ? "left" : "shared";
+      for (const [key, entry] of (await boarding?.arrivals(signal, failures)) ?? []) {
         known.set(key, { ...entry, tokensShared: false });
       }
     } catch (thrown) {
@@ -85,7 +97,7 @@ export async function recall(
     }
     boarding?.leave();
     // Those whose flight ended without an answer are asked for again.
-    wanted = missing.filter((key) => !known.has(key));
+    missing = missing.filter((key) => !known.has(key));
   }
   const answers = unique.places.map((place) => known.get(keys[place] ?? ""));
   return { embedded: putTogether(answers, unique), fresh };

@@ -2,11 +2,13 @@
  * Step 7: from what came of each input to what the request is answered: its vectors in order, its tokens, and what to tell beside them.
  * A new thing to tell of an answer is a line of `answerHeaders`.
  */
-import type { EmbedRequest, Result, Route, TokensSource } from "./domain";
+import { namesInHeader } from "./dialects/fields";
+import type { Embedded, EmbedRequest, Result, Route, TokensSource } from "./domain";
 import { GatewayError } from "./errors";
 import { ignoredFields } from "./hints";
 import { decodedWith } from "./plan";
-import type { Recalled } from "./recall";
+import type { TypedVector } from "./plugin";
+import type { CacheUse, Recalled } from "./recall";
 
 /** @throws GatewayError internal when an input has no vector of its own: a fault of ours that must not become a wrong vector */
 export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): Result {
@@ -32,6 +34,7 @@ export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): 
   }
   return {
     vectors: embedded.map(({ values }) => values),
+    ...(request.types && { typed: embedded.map(typedOf) }),
     tokens,
     tokensSource: weakest(sources),
     truncated,
@@ -40,6 +43,11 @@ export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): 
     tokensOfHits,
     tokensOfEmpty,
   };
+}
+
+function typedOf({ typed }: Embedded): TypedVector {
+  if (typed) return typed;
+  throw new GatewayError("internal", "The gateway lost the further types of an embedding.");
 }
 
 /** A sum is as good as its worst part. */
@@ -69,4 +77,24 @@ export function answerHeaders(
   const ignored = ignoredFields(request, route.targets[0]);
   if (ignored.length > 0) headers["x-embedgate-ignored"] = ignored.join(", ");
   return headers;
+}
+
+/** @param cacheUse undefined where nothing is ever kept */
+export function cacheNote(
+  cacheUse: CacheUse | undefined,
+  { cacheHits, vectors }: Result,
+): string | undefined {
+  if (!cacheUse) return undefined;
+  return cacheUse.find ? `hit=${cacheHits}, miss=${vectors.length - cacheHits}` : "bypass";
+}
+
+/** What the wire leaves without effect, beside what the provider does. */
+export function ignoredHeader(
+  ignored: readonly string[],
+  headers: Readonly<Record<string, string>>,
+): Record<string, string> {
+  if (ignored.length === 0) return {};
+  const before = headers["x-embedgate-ignored"];
+  const names = namesInHeader(ignored);
+  return { "x-embedgate-ignored": before === undefined ? names : `${names}, ${before}` };
 }

@@ -70,7 +70,9 @@ test("the document has every path, each with its statuses", async () => {
     "/healthz",
     "/metrics",
     "/readyz",
+    "/v1/aws-bedrock/embeddings",
     "/v1/embeddings",
+    "/v1/gemini/embeddings",
     "/v1/models",
     "/v1/models/{model}",
   ]);

@@ -37,6 +37,44 @@ describe("an id", () => {
     expect([route.targets[0].model, route.facts.dimensions]).toEqual([model, dimensions]);
   });
 
+  test("with several ways leads to each by its group and weight, and says whether to hedge", async () => {
+    await using open = await openGateway({
+      yaml: `${YAML}
+  several:
+    space: one
+    hedge_after_ms: 250
+    routes:
+      - { provider: fake, model: fake-8, weight: 3 }
+      - { provider: wire, model: w, weight: 0 }
+      - { provider: other, model: unset, weight: 1 }
+      - { provider: fake, model: fake-16 }
+      - { provider: wire, model: v }
+`,
+    });
+    const { targets, hedgeAfterMs } = open.gateway.routes().resolve("several");
+    expect(
+      targets.map(({ provider, model, group, weight }) => [provider.name, model, group, weight]),
+    ).toEqual([
+      ["fake", "fake-8", 0, 3],
+      ["wire", "w", 0, 0],
+      ["fake", "fake-16", 1, 1],
+      ["wire", "v", 2, 1],
+    ]);
+    expect(hedgeAfterMs).toBe(250);
+    expect(open.gateway.routes().resolve("known").hedgeAfterMs).toBeUndefined();
+  });
+
+  test("has one health at a provider for all that lead there, also where a pattern makes its route anew", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    const healthAt = (id: string) => {
+      const [{ provider, model }] = open.gateway.routes().resolve(id).targets;
+      return provider.healthOf(model);
+    };
+    expect(healthAt("fake/fake-32")).toBe(healthAt("fake/fake-32"));
+    expect(healthAt("fake/fake-8")).toBe(healthAt("known"));
+    expect(healthAt("fake/fake-8")).not.toBe(healthAt("fake/fake-32"));
+  });
+
   test.each([["unconfigured"], ["nobody"], ["whole-name"], ["*"], [""]])(
     "%j leads nowhere, however well a pattern would fit",
     async (id) => {

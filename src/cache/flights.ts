@@ -23,12 +23,12 @@ export interface Boarding {
   /** Hands the entry to those who joined. Keep it in the cache first. @throws GatewayError internal when this request does not lead it */
   land(key: CacheKey, entry: CacheEntry): void;
   /**
-   * Waits until every joined key landed or was left. Those that are not in the answer were left: look into the cache and board them
+   * Waits until every joined key landed or was left; with failures "left", those that failed count as that. Those that are not in the answer were left: look into the cache and board them
    * again, and exactly one of those who waited will lead.
    * @throws the signal's reason; the leader's error, where the provider failed (see `leave`); GatewayError internal while own keys are
    * in the air (two requests could wait for each other for ever)
    */
-  arrivals(signal: AbortSignal): Promise<ReadonlyMap<CacheKey, CacheEntry>>;
+  arrivals(signal: AbortSignal, failures?: "shared" | "left"): Promise<ReadonlyMap<CacheKey, CacheEntry>>;
   /**
    * Ends what has not landed. Always called at the end; nothing happens after all have landed.
    * @param reason why, where something failed. A fault of the provider is the joiners' too: they would only ask it again, one after
@@ -86,7 +86,7 @@ export function openFlights(): Flights {
         const outcome = reason && isTheProviders(reason) ? { error: reason } : "left";
         for (const [key, flight] of [...own]) finish(key, flight, outcome);
       },
-      async arrivals(signal) {
+      async arrivals(signal, failures = "shared") {
         if (own.size > 0) throw fault("waits for others before its own are done");
         const landed = new Map<CacheKey, CacheEntry>();
         await unlessAborted(signal, async () => {
@@ -94,8 +94,11 @@ export function openFlights(): Flights {
             [...joined].map(async ([key, flight]) => {
               const outcome = await flight.outcome;
               if (outcome === "left") return;
-              // The first failure ends the wait: the request has failed, whatever becomes of its other inputs.
-              if ("error" in outcome) throw outcome.error;
+              if ("error" in outcome) {
+                if (failures === "left") return;
+                // The first failure ends the wait: the request has failed, whatever becomes of its other inputs.
+                throw outcome.error;
+              }
               landed.set(key, copyOf(outcome.entry));
             }),
           );

@@ -1,8 +1,16 @@
 /**
- * The checked catalogue of models: the one place in src/ that names vendors. Every entry says where its facts come from.
- * A new model is an entry here; test/config/catalogue.test.ts holds its figures within bounds (price lists in the wild do not).
+ * The checked catalogue of models: this file and those in catalogue/, the one place in src/ that names vendors. Every entry says where its
+ * facts come from. A new model is an entry of its vendor; test/config/catalogue.test.ts holds its figures within bounds (price lists in the wild do not).
  */
 import type { KnownFacts } from "../facts";
+import { azureModels } from "./catalogue/azure";
+import { BEDROCK_MODELS } from "./catalogue/bedrock";
+import { COHERE_MODELS } from "./catalogue/cohere";
+import { JINA_MODELS } from "./catalogue/jina";
+import { MISTRAL_MODELS } from "./catalogue/mistral";
+import { OPEN_MODELS } from "./catalogue/open-models";
+import { VERTEX_MODELS } from "./catalogue/vertex";
+import { VOYAGE_MODELS } from "./catalogue/voyage";
 
 export interface CatalogueEntry {
   /** The plugin that speaks its wire, whichever address that plugin is pointed at. */
@@ -136,6 +144,7 @@ const GEMINI_MODELS: readonly CatalogueEntry[] = [
       normalized: false,
       // At Vertex AI, USD per million tokens (0.025 per million characters); here it was free of charge.
       price: 0.1,
+      end_of_life: "2026-01-14",
       reply_names: geminiNames("text-embedding-004"),
     },
   },
@@ -153,6 +162,8 @@ const GEMINI_MODELS: readonly CatalogueEntry[] = [
       normalized: false,
       // ai.google.dev/gemini-api/docs/pricing
       price: 0.15,
+      // ai.google.dev/gemini-api/docs/deprecations: the earliest date.
+      end_of_life: "2028-05-14",
       reply_names: geminiNames("gemini-embedding-001"),
     },
   },
@@ -179,6 +190,14 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   ...OPENAI_MODELS,
   ...OPENROUTER_MODELS,
   ...GEMINI_MODELS,
+  ...BEDROCK_MODELS,
+  ...COHERE_MODELS,
+  ...VOYAGE_MODELS,
+  ...JINA_MODELS,
+  ...MISTRAL_MODELS,
+  ...azureModels(OPENAI_MODELS),
+  ...OPEN_MODELS,
+  ...VERTEX_MODELS,
 ];
 
 const byPluginAndModel = new Map<string, CatalogueEntry>();

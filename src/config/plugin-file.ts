@@ -11,7 +11,7 @@ import { checkProvider } from "./provider-shape";
 const LOAD_MS_MAX = 10_000;
 
 export type LoadedPlugin =
-  | { readonly ok: true; readonly provider: Provider }
+  | { readonly ok: true; readonly plugin: Plugin; readonly provider: Provider }
   | { readonly ok: false; readonly message: string };
 
 interface Failure {
@@ -98,7 +98,9 @@ export async function loadPluginFile(path: string, shown: string, host: Host): P
     return refuse({ ...failure, reason: `called with the host, ${failure.reason}` });
   }
   const checked = checkProvider(provider);
-  return checked.ok ? checked : atDefaultExport(`its provider cannot be used: ${checked.reasons.join("; ")}`);
+  return checked.ok
+    ? { ...checked, plugin }
+    : atDefaultExport(`its provider cannot be used: ${checked.reasons.join("; ")}`);
 }
 
 const NEVER = Symbol("never loaded");

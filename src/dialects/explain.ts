@@ -76,6 +76,8 @@ function sentence(error: ValueError): string {
   switch (error.type) {
     case ValueErrorType.ObjectRequiredProperty:
       return "is missing.";
+    case ValueErrorType.ObjectAdditionalProperties:
+      return "is not taken here: leave it out.";
     case ValueErrorType.ArrayMinItems:
       return "is an empty array: give at least one entry.";
     case ValueErrorType.ArrayMaxItems:

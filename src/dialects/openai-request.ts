@@ -5,7 +5,7 @@
 import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { FIELDS_BY_POLICY, type FieldByPolicy, type Policies } from "./policies";
 
-const INPUTS_MAX = 2048;
+export const INPUTS_MAX = 2048;
 const TOKEN_ID_MAX = 2 ** 31 - 1;
 
 type RequestPolicies = Pick<

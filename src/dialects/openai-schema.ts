@@ -86,6 +86,12 @@ export const Model = Type.Object(
     dimensions: Type.Union([Type.Integer(), Type.Null()]),
     max_input_tokens: Type.Union([Type.Integer(), Type.Null()]),
     price_usd_per_million_tokens: Type.Union([Type.Number(), Type.Null()]),
+    lifecycle: Type.Union([Type.Literal("active"), Type.Literal("ending"), Type.Literal("ended")], {
+      ...described("ending: within half a year of its end of life. ended: past it, and still routed."),
+    }),
+    end_of_life: Type.Union([Type.String(), Type.Null()], {
+      ...described("The first day (UTC) on which the provider may no longer serve it. null: none is known."),
+    }),
   },
   {
     examples: [
@@ -98,6 +104,8 @@ export const Model = Type.Object(
         dimensions: 384,
         max_input_tokens: 256,
         price_usd_per_million_tokens: 0,
+        lifecycle: "active",
+        end_of_life: null,
       },
     ],
   },
@@ -133,14 +141,20 @@ export const ModelWithFeatures = Type.Object(
   },
 );
 
-function responseOf({ usage_credits }: Policies) {
-  if (!usage_credits) return EmbeddingsResponse;
-  const [{ usage, ...example }] = EmbeddingsResponse.examples;
+/** What every wire's answers say of tokens and credits. */
+export function usageSchema({ usage_credits }: Policies) {
+  const usage = { prompt_tokens: 4, total_tokens: 4 };
+  if (!usage_credits) return Type.Object(TOKENS, { examples: [usage] });
   const priced = { ...usage, credits_used: 13, credits_remaining: 999_987 };
-  return Type.Object(
-    { ...EmbeddingsResponse.properties, usage: Type.Object({ ...TOKENS, ...CREDITS }) },
-    { examples: [{ ...example, usage: priced }] },
-  );
+  return Type.Object({ ...TOKENS, ...CREDITS }, { examples: [priced] });
+}
+
+export function responseOf(policies: Policies) {
+  if (!policies.usage_credits) return EmbeddingsResponse;
+  const [example] = EmbeddingsResponse.examples;
+  const usage = usageSchema(policies);
+  const properties = { ...EmbeddingsResponse.properties, usage };
+  return Type.Object(properties, { examples: [{ ...example, usage: usage.examples[0] }] });
 }
 
 /** By the names that the document knows them under. */

@@ -164,7 +164,7 @@ function refuseOwnFields(fields: object, where: string): void {
 /** A result as the answer's body: vectors in the order of the inputs, `model` as it was asked for or as the wire calls it. */
 export function encodeResult(request: EmbedRequest, result: Result, policies: Policies): string {
   const { reply_models } = policies;
-  const data = writeEmbeddings(result.vectors, request.encoding);
+  const data = writeEmbeddings(result.vectors, request.encoding, result.typed);
   const { model } = request;
   // An id may be called like something that every object has.
   const called = Object.hasOwn(reply_models, model) ? reply_models[model] : model;

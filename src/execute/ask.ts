@@ -116,6 +116,7 @@ async function replyInTime(work: Work, target: Target, part: Part, signal: Abort
     extraBody: request.extraBody,
     longInput: plan.longInput,
     wireEncoding: facts.wire_encoding,
+    ...(plan.types && { types: plan.types }),
     signal: over,
   };
   const timer = new AbortController();

@@ -140,6 +140,26 @@ test("a provider that is down is told to all who wait, and asked once", async ()
   expect((await open.post({ model: "m", input: "a" })).status).toBe(200);
 });
 
+test("who has just been answered by the provider does not take over another's failure, but asks again", async () => {
+  await using open = await openBefore();
+  const failing = Promise.withResolvers<void>();
+  open.vendor.answer = async (_, right) => {
+    if (open.vendor.calls.length > 1) return rightly(right);
+    await failing.promise;
+    return new Response("down", { status: 503 });
+  };
+  const first = open.post({ model: "m", input: "shared" });
+  await quiet();
+  const second = open.post({ model: "m", input: ["own", "shared"] });
+  await quiet();
+  failing.resolve();
+  expect((await first).status).toBe(503);
+  const sent = await second;
+  expect(sent.status).toBe(200);
+  expect(vectorsOf(sent)).toEqual(expected(["own", "shared"]));
+  expect(open.vendor.calls.map(({ input }) => input)).toEqual([["shared"], ["own"], ["shared"]]);
+});
+
 test("no-store neither waits for others nor is waited for", async () => {
   await using open = await openBefore();
   const answer = Promise.withResolvers<void>();

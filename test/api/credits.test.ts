@@ -7,6 +7,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { ceilOf, microCreditsPerToken } from "../../src/money";
 import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
+import { openBefore, quiet, rightly, routing } from "./vendor";
 
 /** A token is a word here, and two words cost two micro-credits. */
 const YAML = `${FAKE_YAML}
@@ -92,6 +93,30 @@ describe("credits", () => {
     await ask(["three words here"]);
     expect(codeOf(await ask(["three words here"]))).toBe("insufficient_credit");
     expect(sums(open)).toMatchObject({ taken: 10n, held: 0n });
+  });
+
+  test("who waits for credits leads nobody who waits for vectors: two requests never wait for each other", async () => {
+    const held = Promise.withResolvers<void>();
+    const open = await openBefore(routing({ cache: "false" }));
+    await using _open = open;
+    open.vendor.answer = async ({ input }, right) => {
+      if (input.includes("first")) await held.promise;
+      return rightly(right);
+    };
+    // A byte of text and eight around each are held: 13 for the first, 44 for the second, 2 × 9 for the third.
+    await open.gateway.workspaces.create("team", {}, 50n);
+    const { key } = await open.gateway.keys.create("ci", "team");
+    const ask = (...input: string[]) => open.post({ model: "m", input }, { authorization: `Bearer ${key}` });
+    const first = ask("first");
+    await quiet();
+    const second = ask("s", "x".repeat(27));
+    await quiet();
+    const third = ask("s", "z");
+    await quiet();
+    held.resolve();
+    const sent = await Promise.all([first, second, third]);
+    expect(sent.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(open.gateway.workspaces.show("team").micro_credits).toBe(50n - 1n - 2n - 2n);
   });
 
   test("a model without a price is served at a balance of zero", async () => {
@@ -313,6 +338,7 @@ describe("rate limits", () => {
       "30",
       "rate_limit_exceeded",
     ]);
+    expect([...third.headers.keys()].filter((name) => name.startsWith("x-ratelimit"))).toHaveLength(6);
     now += 30_000;
     expect((await ask()).status).toBe(200);
   });

@@ -12,6 +12,8 @@ import { ErrorResponse } from "../../src/dialects/openai-schema";
 import { realOutside } from "../../src/outside";
 import { quiet } from "../api/vendor";
 import { type OpenGateway, type Opening, openGateway, type Sent } from "../gateway";
+import { bedrockVendor, REGION } from "../plugins/vendors/bedrock";
+import { AWS_KEYS } from "../plugins/vendors/bedrock-signature";
 import { GEMINI_KEY, geminiVendor } from "../plugins/vendors/gemini";
 
 /** A word is a token, and each model has the size that the contracts give it. */
@@ -21,6 +23,11 @@ const MODELS = `
   text-embedding-3-large: { routes: [ { provider: openai } ] }
   text-embedding-ada-002: { routes: [ { provider: openai } ] }
   google/text-embedding-004: { routes: [ { provider: google, model: text-embedding-004 } ], price: 0.025 }
+  gemini-embedding-001: { routes: [ { provider: google } ] }
+  gemini-embedding-2: { routes: [ { provider: google } ] }
+  "amazon.titan-embed-text-v2:0": { routes: [ { provider: aws } ] }
+  cohere.embed-english-v3: { routes: [ { provider: aws } ] }
+  "cohere.embed-v4:0": { routes: [ { provider: aws } ] }
   BAAI/bge-large-en-v1.5: { routes: [ { provider: openai, model: bge } ], dimensions: 1024, price: 1, uncounted: send }
   "routed/*": { routes: [ { provider: openrouter, model: "*" } ], uncounted: send }
   chat: { embeddings: false }
@@ -86,11 +93,14 @@ export async function openSpeaking({
   const calls: Call[] = [];
   const answers = new Map<string, () => Response>();
   const google = geminiVendor("text-embedding-004");
+  const amazon = bedrockVendor();
   const fetch = async (url: string, init: RequestInit) => {
     const call: Call = { host: new URL(url).hostname, body: JSON.parse(String(init.body)) };
     calls.push(call);
     if (call.host.endsWith("googleapis.com")) return google.fetch(url, init);
-    return answers.get(call.host)?.() ?? rightly(call);
+    const answer = answers.get(call.host);
+    if (!answer && call.host.endsWith("amazonaws.com")) return amazon.fetch(url, init);
+    return answer?.() ?? rightly(call);
   };
   let haste = 1;
   const sleep: typeof realOutside.sleep = (ms, signal) => realOutside.sleep(ms / haste, signal);
@@ -103,6 +113,12 @@ providers:
   openrouter: { plugin: openrouter, api_key: k, base_url: "http://openrouter.example/api/v1", retries: 0 }
   elsewhere: { plugin: openai, api_key: "\${UNSET}" }
   google: { plugin: gemini, api_key: ${GEMINI_KEY}, retries: 0 }
+  aws:
+    plugin: bedrock
+    region: ${REGION}
+    access_key_id: ${AWS_KEYS.accessKeyId}
+    secret_access_key: ${AWS_KEYS.secretAccessKey}
+    retries: 0
   fake: { plugin: fake, retries: 0 }
 models:${MODELS}${more}`,
     outside: { fetch, sleep, ...outside },

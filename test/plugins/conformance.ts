@@ -1,27 +1,24 @@
 /**
- * The one suite that judges every plugin, bundled or outside: `conformance({ plugin, options, model, vendor })` in a test file.
- * A new promise of src/plugin.ts is asked for in one of conformance/*.ts; what a wire alone has stays in that plugin's own test.
+ * The suite that judges every plugin (src/conformance/suite.ts) as tests: `conformance({ plugin, options, model, vendor })` in a test file.
+ * What a wire alone has stays in that plugin's own test.
  */
-import { describe } from "bun:test";
-import { answersRight } from "./conformance/answers";
-import { failsRight } from "./conformance/failures";
-import { keepsSecrets } from "./conformance/secrets";
-import { keepsItsShape } from "./conformance/shape";
-import type { Subject } from "./conformance/subject";
-import { sendsRight } from "./conformance/wire";
+import { describe, test } from "bun:test";
+import { titleOf } from "../../src/conformance/bench";
+import type { Subject } from "../../src/conformance/subject";
+import { suiteFor } from "../../src/conformance/suite";
+import { fakeOutside } from "../fake-outside";
 
-export type { Subject, Vendor } from "./conformance/subject";
+export type { Subject, Vendor } from "../../src/conformance/subject";
 
 /**
  * Registers the suite's tests.
  * @param subject its `vendor` is what makes most of the suite apply; a plugin without a network leaves it out.
  */
 export function conformance(subject: Subject): void {
-  describe("the contract", () => keepsItsShape(subject));
-  describe("answers", () => answersRight(subject));
-  const { vendor } = subject;
-  if (!vendor) return;
-  describe("the wire", () => sendsRight(subject));
-  describe("failures", () => failsRight(subject, vendor));
-  describe("secrets", () => keepsSecrets(subject, vendor));
+  for (const { name, checks } of suiteFor(subject, () => fakeOutside().outside)) {
+    describe(name, () => {
+      for (const check of checks)
+        test.skipIf(check.skipped !== undefined)(titleOf(check), async () => check.run());
+    });
+  }
 }

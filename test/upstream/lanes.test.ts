@@ -7,7 +7,8 @@ import fc from "fast-check";
 import type { Gate, Lane, Route } from "../../src/domain";
 import { createLanes } from "../../src/upstream/lanes";
 import { type FakeOutside, fakeOutside } from "../fake-outside";
-import { answerThrough, gateOf } from "./opened";
+import { failureOf } from "../plugins/conformance/subject";
+import { answerThrough, gateOf, routeThrough } from "./opened";
 import { watched } from "./watched";
 
 const patient = () => new AbortController().signal;
@@ -273,5 +274,26 @@ describe("two kinds of work at one provider", () => {
     expect(callsOfFirstSeconds).toBe((5_000 / CALL_MS) * 8);
     await clock.until(flood);
     expect(calls).toHaveLength(1_000 + 50);
+  });
+});
+
+describe("a full queue", () => {
+  const full = { ...gateOf(1), isFull: () => true };
+
+  test("is a 503 that says when to come back, and nothing is sent", async () => {
+    const { route, clock, calls } = watched("fake", { provider: { gate: full } });
+    const failure = await failureOf(answerThrough(route, ["one", "two"], clock.outside));
+    expect(failure).toMatchObject({ kind: "busy", retryAfterMs: 1_000 });
+    expect(failure.meaning.status).toBe(503);
+    expect(calls).toEqual([]);
+  });
+
+  test("is passed over where another way has room", async () => {
+    const busy = watched("fake", { provider: { gate: full } });
+    const { clock } = busy;
+    const { target, calls } = watched("fake", { clock, group: 1 });
+    const { vectors } = await answerThrough(routeThrough([busy.target, target]), ["one"], clock.outside);
+    expect(vectors).toHaveLength(1);
+    expect([busy.calls.length, calls.length]).toEqual([0, 1]);
   });
 });

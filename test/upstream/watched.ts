@@ -21,14 +21,16 @@ export interface Watched {
 
 export interface Watching extends Omit<Way, "outside"> {
   readonly before?: (call: EmbedCall, host: Host) => Promise<void> | void;
-  readonly spoil?: (reply: EmbedReply) => EmbedReply;
+  readonly spoil?: (reply: EmbedReply, call: EmbedCall) => EmbedReply;
+  /** The plugin overlooks its signal, and answers when it likes. */
+  readonly isDeaf?: boolean;
   readonly seed?: number;
   /** Where several are watched beside one another: their common clock. */
   readonly clock?: FakeOutside;
 }
 
 export function watched(model: string, watching: Watching = {}): Watched {
-  const { before, spoil, seed, clock = fakeOutside({}, seed), ...way } = watching;
+  const { before, spoil, isDeaf = false, seed, clock = fakeOutside({}, seed), ...way } = watching;
   const host = createHost(clock.outside);
   const upstream = fake(host).open({});
   const calls: EmbedCall[] = [];
@@ -37,8 +39,9 @@ export function watched(model: string, watching: Watching = {}): Watched {
     calls.push(call);
     callTimes.push(clock.outside.monotonic());
     await before?.(call, host);
-    const reply = await upstream.embed(call);
-    return spoil ? spoil(reply) : reply;
+    const { signal } = isDeaf ? new AbortController() : call;
+    const reply = await upstream.embed({ ...call, signal });
+    return spoil ? spoil(reply, call) : reply;
   };
   const target = targetTo({ ...upstream, embed }, model, { ...way, outside: clock.outside });
   return {

@@ -1,0 +1,85 @@
+/**
+ * Azure OpenAI: OpenAI's wire with the deployment's name for a model, by either of its paths: /openai/v1 (a resource's own), or the
+ * classic one of each deployment, with an `api-version` in the address. Sources: Azure/azure-rest-api-specs (cognitiveservices, inference),
+ * openai 7.57.0 (class AzureOpenAI), learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle.
+ */
+import type { Plugin } from "../src/plugin";
+import { headersOf } from "./headers";
+import { bodyOf, openaiWire } from "./openai-wire";
+
+const plugin: Plugin = (host) => {
+  const { t } = host;
+  const wire = openaiWire(host);
+  return host.provider({
+    id: "azure",
+    options: t.Object(
+      {
+        base_url: t.String({
+          pattern: "^https?://[^\\s?#@]+$",
+          description: "The resource: https://NAME.openai.azure.com, with /openai/v1 or without.",
+        }),
+        api_key: t.Optional(t.String({ minLength: 1, description: "Sent in the header api-key." })),
+        ad_token: t.Optional(
+          t.String({ minLength: 1, description: "A token of Entra ID instead of a key, sent as Bearer." }),
+        ),
+        api_version: t.Optional(
+          t.String({
+            pattern: "^(v1|preview|latest|\\d{4}-\\d{2}-\\d{2}(-preview)?)$",
+            description:
+              "A date, such as 2024-10-21, means the classic path of deployments; without, /openai/v1.",
+          }),
+        ),
+        deployments: t.Optional(
+          t.Record(t.String(), t.String({ minLength: 1 }), {
+            description:
+              "Deployments by model, where they are called otherwise: { text-embedding-3-small: our-name }.",
+          }),
+        ),
+        headers: t.Optional(
+          t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    concurrency: 32,
+    open({ base_url, api_key, ad_token, api_version, deployments = {}, headers: further }) {
+      const headers = headersOf(further, {
+        "api-key": api_key,
+        authorization: api_key === undefined && ad_token !== undefined ? `Bearer ${ad_token}` : undefined,
+      });
+      return {
+        describe: () => LIMITS,
+        embed(call) {
+          const model = Object.hasOwn(deployments, call.model)
+            ? (deployments[call.model] ?? call.model)
+            : call.model;
+          const url = addressOf(base_url, api_version, model);
+          return wire.embed({ url, headers, body: bodyOf({ ...call, model }), signal: call.signal });
+        },
+      };
+    },
+  });
+};
+
+export default plugin;
+
+/** Whatever a deployment is called, it is one of OpenAI's three. */
+const LIMITS = {
+  // learn.microsoft.com/azure/ai-foundry/openai/how-to/embeddings: "an array of up to 2048".
+  max_inputs: 2048,
+  max_input_tokens: 8192,
+  // The v1 reference; another page says 8,192 for a call in all. A resource that holds to that answers 400, and is asked again in halves.
+  max_call_tokens: 300_000,
+  normalized: true,
+  tokenizer: "cl100k_base",
+  token_ids: "native",
+  wire_encoding: "base64",
+} as const;
+
+function addressOf(base_url: string, version: string | undefined, deployment: string): string {
+  const resource = base_url.replace(/\/+$/, "").replace(/\/openai(?:\/v1)?$/, "");
+  const query = version === undefined ? "" : `?api-version=${version}`;
+  const isClassic = version !== undefined && /^\d/.test(version);
+  const path = isClassic ? `deployments/${encodeURIComponent(deployment)}` : "v1";
+  return `${resource}/openai/${path}/embeddings${query}`;
+}

@@ -1,0 +1,31 @@
+/**
+ * What vendors with one key and one address have alike: their options in the routing file, and what becomes of them in a call.
+ * An option that only one vendor has stands in that plugin, beside these.
+ */
+import type { Host } from "../src/plugin";
+import { headersOf } from "./headers";
+
+/** @param base_url where the vendor is unless the routing file says otherwise, with its version */
+export function bearerOptions({ t }: Pick<Host, "t">, base_url: string) {
+  return {
+    api_key: t.String({ minLength: 1, description: "Sent as a Bearer token." }),
+    base_url: t.String({
+      default: base_url,
+      pattern: "^https?://[^\\s?#@]+$",
+      description: "With its version or without.",
+    }),
+    headers: t.Optional(
+      t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
+    ),
+  };
+}
+
+export function bearerHeaders(api_key: string, further: Readonly<Record<string, string>> | undefined) {
+  return headersOf(further, { authorization: `Bearer ${api_key}` });
+}
+
+/** `https://host`, `https://host/` and `https://host/v1` are the same address where the version is v1. */
+export function withVersion(base_url: string, version: string): string {
+  const trimmed = base_url.replace(/\/+$/, "");
+  return /\/v\d+[a-z]*\d*$/.test(trimmed) ? trimmed : `${trimmed}/${version}`;
+}

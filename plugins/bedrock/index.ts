@@ -1,0 +1,227 @@
+/**
+ * Amazon Bedrock's InvokeModel, signed by SigV4 or with a Bedrock API key. What each family of models is sent and answers is in a file
+ * of its vendor's, where credentials come from in credentials.ts. Sources: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html,
+ * …/userguide/api-keys-use.html; @aws-sdk/client-bedrock-runtime.
+ */
+import { AwsV4Signer } from "aws4fetch";
+import type { EmbedCall, Host, Plugin, Posted } from "../../src/plugin";
+import { cutOf, truncateField } from "../cutting";
+import { headersOf } from "../headers";
+import { cohere3, cohere4 } from "./cohere";
+import { type CredentialSource, credentialSource } from "./credentials";
+import type { Asked, Family } from "./family";
+import { nova } from "./nova";
+import { explained } from "./refusals";
+import { titanImage, titanText1, titanText2 } from "./titan";
+
+const FAMILIES = [titanText2, titanText1, titanImage, cohere3, cohere4, nova];
+
+const plugin: Plugin = (host) => {
+  const { t } = host;
+  const known = FAMILIES.map((family) => family(host));
+  const familyOf = (model: string) => known.find(({ ids }) => ids.some((id) => model.includes(id)));
+  const optional = (description: string) => t.Optional(t.String({ minLength: 1, description }));
+
+  return host.provider({
+    id: "bedrock",
+    options: t.Object(
+      {
+        region: t.Optional(
+          t.String({
+            pattern: "^[a-z]{2}(-[a-z]+)+-[0-9]+$",
+            expected: "a region, such as us-east-1",
+            description: "Left out: base_url's, else AWS_REGION or AWS_DEFAULT_REGION.",
+          }),
+        ),
+        base_url: t.Optional(
+          t.String({
+            pattern: "^https?://[^\\s?#@]+$",
+            description: "Another address than the region's: a proxy's, FIPS', a VPC endpoint's.",
+          }),
+        ),
+        api_key: optional("A Bedrock API key, sent as a Bearer token. Left out: AWS_BEARER_TOKEN_BEDROCK."),
+        access_key_id: optional(
+          "With secret_access_key. Left out: AWS_ACCESS_KEY_ID, a profile, the machine's role.",
+        ),
+        secret_access_key: optional("Signs; it is never sent."),
+        session_token: optional("Of temporary credentials."),
+        profile: optional("In ~/.aws/credentials. Left out: AWS_PROFILE, else default."),
+        headers: t.Optional(
+          t.Record(t.String(), t.String(), {
+            description: "Further headers, such as a proxy's; they are signed too.",
+          }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    // Cohere's words; Nova is told its own. Titan has none.
+    tasks: {
+      words: {
+        query: "search_query",
+        document: "search_document",
+        classification: "classification",
+        clustering: "clustering",
+      },
+    },
+    fields: {
+      normalize: t.Boolean({
+        description: "Titan Text Embeddings V2: false leaves vectors at their own length.",
+      }),
+      truncate: truncateField(host, ["end", "start"]),
+    },
+    concurrency: 32,
+    open(options) {
+      const base = options.base_url?.replace(/\/+$/, "");
+      const region =
+        options.region ??
+        /\bbedrock-runtime(?:-fips)?\.([a-z0-9-]+)\./.exec(base ?? "")?.[1] ??
+        host.variable("AWS_REGION") ??
+        host.variable("AWS_DEFAULT_REGION");
+      const signs = options.access_key_id !== undefined || options.profile !== undefined;
+      const bearer = options.api_key ?? (signs ? undefined : host.variable("AWS_BEARER_TOKEN_BEDROCK"));
+      const credentials = credentialSource(host, options);
+      return {
+        describe: (model) => familyOf(model)?.facts,
+        async embed(call) {
+          const family = familyOf(call.model);
+          if (!family) throw host.failure("not_found", unknownFamily(call.model, known));
+          const asked = askedOf(host, call, family);
+          const url = `${base ?? addressOf(host, region)}/model/${escaped(call.model)}/invoke`;
+          // Written once: what is signed are these bytes.
+          const own = family.body(asked);
+          const body = JSON.stringify({ ...extraOf(host, call, own), ...own });
+          const plain = headersOf(options.headers, {
+            "content-type": "application/json",
+            accept: "application/json",
+            authorization: bearer && `Bearer ${bearer}`,
+          });
+          const request = { method: "POST", url, headers: plain, body } as const;
+          const headers = bearer === undefined ? await signed(host, request, region, credentials) : plain;
+          const explain = (refusal: Posted) => {
+            if (refusal.status === 403) credentials.forget();
+            return explained(host, refusal, asked.texts.length);
+          };
+          const reply = await host.send({ ...request, headers, explain, signal: call.signal });
+          const { vectors, tokens, truncated = [] } = family.read(reply.bytes, asked);
+          const fromHeader = Number(reply.headers.get("x-amzn-bedrock-input-token-count") ?? Number.NaN);
+          const shortened = asked.texts.flatMap((text, place) =>
+            text === call.inputs[place] ? [] : [place],
+          );
+          return {
+            vectors,
+            tokens: tokens ?? (Number.isSafeInteger(fromHeader) ? fromHeader : undefined),
+            tokensSource: tokens === undefined ? "header" : "provider",
+            truncated: [...new Set([...truncated, ...shortened])],
+          };
+        },
+      };
+    },
+  });
+};
+
+export default plugin;
+
+const noRegion = (host: Host) =>
+  host.failure(
+    "unauthorized",
+    "No AWS region is known: give the provider a region, or set the variable AWS_REGION.",
+  );
+
+const unknownFamily = (model: string, known: readonly Family[]) =>
+  `"${model.slice(0, 200)}" is of no family of embedding models that is known here: ${known.flatMap(({ ids }) => ids).join(", ")}.`;
+
+function addressOf(host: Host, region: string | undefined): string {
+  if (region === undefined) throw noRegion(host);
+  return `https://bedrock-runtime.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
+}
+
+/** As AWS's own SDKs do, which escape more than encodeURIComponent does: a signature covers the path as it is written. */
+const escaped = (model: string) =>
+  encodeURIComponent(model).replace(
+    /[!'()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+
+async function signed(
+  host: Host,
+  request: { method: string; url: string; headers: Readonly<Record<string, string>>; body: string },
+  region: string | undefined,
+  source: CredentialSource,
+): Promise<Record<string, string>> {
+  if (region === undefined) throw noRegion(host);
+  const credentials = await source.current();
+  const datetime = new Date(host.now()).toISOString().replace(/[:-]|\.\d{3}/g, "");
+  // One of a routing file's would be signed, and then replaced.
+  const { authorization: _, ...headers } = request.headers;
+  const signer = new AwsV4Signer({
+    ...request,
+    headers,
+    ...credentials,
+    service: "bedrock",
+    region,
+    datetime,
+    // The media type too: without it a proxy could make another request of the bytes.
+    allHeaders: true,
+  });
+  return Object.fromEntries((await signer.sign()).headers);
+}
+
+function askedOf(
+  host: Host,
+  { inputs, dimensions, task, fields, longInput, types = [] }: EmbedCall,
+  family: Family,
+): Asked {
+  const { facts, mostOfText, normalizes = false } = family;
+  if (inputs.length > (facts.max_inputs ?? 1))
+    throw host.failure("too_many_tokens", `A call to this model takes ${facts.max_inputs} texts at most.`);
+  const normalize = typeof fields.normalize === "boolean" ? fields.normalize : undefined;
+  if (normalize !== undefined && !normalizes)
+    throw host.failure("invalid", "'normalize' is for Titan Text Embeddings V2 only.", {
+      field: "normalize",
+    });
+  const cut = cutOf({ fields, longInput });
+  const texts = inputs.map((input) => {
+    if (typeof input !== "string") throw host.failure("invalid", "Bedrock takes texts, not token ids.");
+    return cut === "none" || mostOfText === undefined ? input : shortened(input, mostOfText, cut);
+  });
+  return { texts, dimensions, task, normalize, cut, types };
+}
+
+function shortened(
+  text: string,
+  { size, of }: NonNullable<Family["mostOfText"]>,
+  cut: "start" | "end",
+): string {
+  // No character counts less than one, so that no more than these can be left.
+  const characters = [...(cut === "end" ? text.slice(0, size + 1) : text.slice(-size - 1))];
+  if (cut === "start") characters.reverse();
+  let sum = 0;
+  const past = characters.findIndex((character) => {
+    sum += of(character);
+    return sum > size;
+  });
+  const kept = past === -1 ? characters : characters.slice(0, past);
+  return (cut === "start" ? kept.reverse() : kept).join("");
+}
+
+/** What the caller may not say past the request's own fields, the gateway must know of it: and which field says it, where one does. */
+const OWN_FIELDS: Readonly<Record<string, string | undefined>> = {
+  dimensions: "dimensions",
+  output_dimension: "dimensions",
+  embeddingConfig: "dimensions",
+  input_type: "input_type",
+  truncate: "truncate",
+  normalize: "normalize",
+  embeddingTypes: undefined,
+  embedding_types: undefined,
+};
+
+function extraOf(host: Host, { extraBody }: EmbedCall, body: object): EmbedCall["extraBody"] {
+  for (const [name, own] of Object.entries(OWN_FIELDS)) {
+    if (!Object.hasOwn(extraBody, name) || Object.hasOwn(body, name)) continue;
+    const field = `extra_body.${name}`;
+    const advice = own === undefined ? "leave it out" : `send '${own}' as a field of the request`;
+    throw host.failure("invalid", `'${field}' is not taken: ${advice}.`, { field });
+  }
+  return extraBody;
+}

@@ -1,0 +1,51 @@
+/**
+ * Amazon's Nova: one text a call, its purpose named, cut by the model itself. Images, sounds and films are not for here.
+ * Sources: docs.aws.amazon.com/nova/latest/userguide/embeddings-schema.html; vercel/ai, packages/amazon-bedrock, for the count of tokens.
+ */
+import type { Host } from "../../src/plugin";
+import { ALL, type Family } from "./family";
+
+/** Amazon's words for Cohere's: there are texts only in what is searched here. */
+const PURPOSES: Readonly<Record<string, string>> = {
+  search_query: "TEXT_RETRIEVAL",
+  search_document: "GENERIC_INDEX",
+  classification: "CLASSIFICATION",
+  clustering: "CLUSTERING",
+};
+
+export function nova(host: Host): Family {
+  const { t } = host;
+  const Reply = t.Object({
+    embeddings: t.Array(
+      t.Object({ embedding: t.Array(t.Number()), truncatedCharLength: t.Optional(t.Integer()) }),
+    ),
+    inputTokenCount: t.Optional(t.Integer()),
+  });
+  return {
+    ids: ["nova-2-multimodal-embeddings"],
+    facts: {
+      ...ALL,
+      dimensions: 3072,
+      dimensions_allowed: [256, 384, 1024, 3072],
+      max_inputs: 1,
+      max_input_tokens: 8172,
+      normalized: false,
+      task_types: Object.values(PURPOSES),
+    },
+    body: ({ texts, dimensions, task, cut }) => ({
+      schemaVersion: "nova-multimodal-embed-v1",
+      taskType: "SINGLE_EMBEDDING",
+      singleEmbeddingParams: {
+        embeddingPurpose: PURPOSES[task ?? ""] ?? "GENERIC_INDEX",
+        embeddingDimension: dimensions ?? 3072,
+        text: { truncationMode: cut.toUpperCase(), value: texts[0] },
+      },
+    }),
+    read(bytes) {
+      const { embeddings, inputTokenCount: tokens } = host.read(Reply, bytes);
+      const truncated = embeddings[0]?.truncatedCharLength === undefined ? [] : [0];
+      const vectors = embeddings.map(({ embedding }, index) => ({ index, values: host.vector(embedding) }));
+      return { vectors, tokens, truncated };
+    },
+  };
+}

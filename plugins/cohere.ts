@@ -1,0 +1,126 @@
+/**
+ * Cohere: POST {base_url}/embed of its v2 API, which must be told what texts are for (`input_type`) and cuts long ones unless told not to.
+ * Sources: cohere-ai/cohere-developer-experience (cohere-openapi.yaml), cohere-ai 8.1.0, docs.cohere.com/reference/errors.
+ */
+import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
+import { bearerHeaders, bearerOptions, withVersion } from "./bearer";
+import { cutOf, truncateField } from "./cutting";
+import { refuseOwn, textsOf } from "./request-body";
+
+const plugin: Plugin = (host) => {
+  const { t } = host;
+  const tokens = t.Optional(
+    t.Union([t.Object({ input_tokens: t.Optional(t.Union([t.Number(), t.Null()])) }), t.Null()]),
+  );
+  const Reply = t.Object({
+    embeddings: t.Object({ float: t.Array(t.Array(t.Number())) }),
+    meta: t.Optional(t.Union([t.Object({ billed_units: tokens, tokens }), t.Null()])),
+  });
+  return host.provider({
+    id: "cohere",
+    options: t.Object(
+      {
+        ...bearerOptions(host, "https://api.cohere.com/v2"),
+        input_type: t.Union(
+          [
+            t.Literal("search_document"),
+            t.Literal("search_query"),
+            t.Literal("classification"),
+            t.Literal("clustering"),
+          ],
+          { default: "search_document", description: "What texts are for where a request does not say." },
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    tasks: {
+      words: {
+        query: "search_query",
+        document: "search_document",
+        classification: "classification",
+        clustering: "clustering",
+        // Of retrieval there is but one kind: whatever is asked is a query, and what is found a document.
+        question_answering: "search_query",
+        fact_verification: "search_query",
+        code_query: "search_query",
+        code_document: "search_document",
+      },
+    },
+    fields: {
+      truncate: truncateField(host, ["end", "start"]),
+      max_tokens: t.Integer({ minimum: 1, description: "Tokens of each text that are embedded, at most." }),
+      priority: t.Integer({ minimum: 0, maximum: 999, description: "0, the default, is served first." }),
+    },
+    concurrency: 32,
+    open({ api_key, base_url, input_type, headers: further }) {
+      const url = `${withVersion(base_url, "v2")}/embed`;
+      const headers = bearerHeaders(api_key, further);
+      return {
+        describe: () => ({ max_inputs: 96 }),
+        async embed(call) {
+          const explain = (refusal: Posted) => explained(host, refusal, call.inputs.length);
+          const body = bodyOf(host, call, input_type);
+          const posted = await host.post({ url, headers, body, signal: call.signal, explain });
+          const { embeddings, meta } = host.read(Reply, posted.bytes);
+          return {
+            // "An array of embeddings, … the length of the embeddings array will be the same as the length of the original texts array."
+            vectors: embeddings.float.map((values, index) => ({ index, values: host.vector(values) })),
+            tokens: meta?.billed_units?.input_tokens ?? meta?.tokens?.input_tokens ?? undefined,
+            tokensSource: "provider",
+          };
+        },
+      };
+    },
+  });
+};
+
+export default plugin;
+
+function bodyOf(host: Host, call: EmbedCall, input_type: string): Record<string, unknown> {
+  const { model, task, fields, extraBody, dimensions } = call;
+  refuseOwn(host, call, { output_dimension: "dimensions", images: "input" });
+  return {
+    ...extraBody,
+    ...fields,
+    model,
+    texts: textsOf(host, call),
+    input_type: task ?? input_type,
+    embedding_types: ["float"],
+    // Left out it is END: a text too long would be cut, and nobody told.
+    truncate: cutOf(call).toUpperCase(),
+    ...(dimensions === undefined ? {} : { output_dimension: dimensions }),
+  };
+}
+
+/** The statuses that mean something of their own here: cohere-openapi.yaml, the responses of /v2/embed. */
+const KINDS: Readonly<Record<number, Explanation["kind"]>> = {
+  // "a request or response contains a deny-listed token"
+  498: "invalid",
+  // "a request is cancelled by the user": not by us, who would not be listening.
+  499: "unavailable",
+  // What was asked for does not exist there; asking again would not make it so.
+  501: "invalid",
+};
+
+function explained(host: Host, { status, bytes }: Posted, inputs: number): Explanation | undefined {
+  const { t } = host;
+  try {
+    const { message } = host.read(t.Object({ message: t.String() }), bytes);
+    // It does not say which text is too long: of several, half a call will tell.
+    if (/^too many tokens/i.test(message))
+      return {
+        message,
+        ...(inputs > 1 ? { kind: "too_many_tokens" } : { kind: "input_too_long", input: 0 }),
+      };
+    // "invalid request: total number of texts must be at most 96 - received 131" (misbahsy/RAGTune#2)
+    if (/number of \w+ must be at most \d+/.test(message)) return { message, kind: "too_many_tokens" };
+    return { message, ...kindOf(status) };
+  } catch {
+    return kindOf(status);
+  }
+}
+
+function kindOf(status: number): Explanation {
+  const kind = KINDS[status];
+  return kind === undefined ? {} : { kind };
+}

@@ -1,0 +1,122 @@
+/**
+ * Jina AI: OpenAI's shape with tasks, late chunking and error codes of its own; each model names its tasks a little otherwise.
+ * Source: api.jina.ai/openapi.json, as tryAGI/Jina keeps it (src/libs/Jina/openapi.json); the refusals as they were seen.
+ */
+import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
+import { bearerHeaders, bearerOptions, withVersion } from "./bearer";
+import { cutOf, truncateField } from "./cutting";
+import { openaiWire } from "./openai-wire";
+import { refuseOwn, textsOf } from "./request-body";
+
+const plugin: Plugin = (host) => {
+  const { t } = host;
+  const wire = openaiWire(host);
+  return host.provider({
+    id: "jina",
+    options: t.Object(bearerOptions(host, "https://api.jina.ai/v1"), { additionalProperties: false }),
+    tasks: {
+      words: {
+        query: "retrieval.query",
+        document: "retrieval.passage",
+        similarity: "text-matching",
+        classification: "classification",
+        clustering: "separation",
+        code_query: "code.query",
+        code_document: "code.passage",
+      },
+      // The models for code have more: code2code.query, qa.passage …
+      others: true,
+    },
+    fields: {
+      truncate: truncateField(host, ["end"]),
+      late_chunking: t.Boolean({
+        description: "Embeds the inputs as one text, so that each vector knows the others.",
+      }),
+      normalized: t.Boolean({ description: "Whether vectors are scaled to unit length; true unless said." }),
+    },
+    // "concatenates all inputs and processes as one sequence before splitting"
+    isIndivisible: ({ fields, extraBody }) => (fields.late_chunking ?? extraBody.late_chunking) === true,
+    concurrency: 32,
+    open({ api_key, base_url, headers: further }) {
+      const url = `${withVersion(base_url, "v1")}/embeddings`;
+      const headers = bearerHeaders(api_key, further);
+      return {
+        // "Each input list can contain at most 512 items" (langgenius/dify-official-plugins#1997).
+        describe: () => ({ max_inputs: 512 }),
+        async embed(call) {
+          return wire.embed({
+            url,
+            headers,
+            body: bodyOf(host, call),
+            signal: call.signal,
+            explain: (refusal) => explained(host, refusal, call.inputs.length),
+          });
+        },
+      };
+    },
+  });
+};
+
+export default plugin;
+
+function bodyOf(host: Host, call: EmbedCall): Record<string, unknown> {
+  const { task, fields, extraBody, dimensions, wireEncoding } = call;
+  refuseOwn(host, call, { task: "task" });
+  const model = call.model.replace(/^jina-ai\//, "");
+  return {
+    ...extraBody,
+    ...fields,
+    model,
+    input: textsOf(host, call),
+    embedding_type: wireEncoding,
+    truncate: cutOf(call) !== "none",
+    ...(task === undefined ? {} : { task: wordAt(model, task) }),
+    ...(dimensions === undefined ? {} : { dimensions }),
+  };
+}
+
+/** What some models call a task otherwise. */
+const OWN_WORDS: readonly (readonly [RegExp, Readonly<Record<string, string>>])[] = [
+  [/-v5-/, { separation: "clustering" }],
+  [
+    /^jina-code-/,
+    {
+      "retrieval.query": "nl2code.query",
+      "retrieval.passage": "nl2code.passage",
+      "code.query": "nl2code.query",
+      "code.passage": "nl2code.passage",
+    },
+  ],
+];
+
+function wordAt(model: string, task: string): string {
+  const own = OWN_WORDS.find(([names]) => names.test(model))?.[1];
+  return own?.[task] ?? task;
+}
+
+/** `{detail, code, request_id}` as documented, `{detail: {message, code, request_id}}` as also seen. */
+function explained(host: Host, { bytes }: Posted, inputs: number): Explanation | undefined {
+  const { t } = host;
+  const code = t.Optional(t.Union([t.String(), t.Null()]));
+  const Refusal = t.Object({ detail: t.Union([t.String(), t.Object({ message: t.String(), code })]), code });
+  try {
+    const refusal = host.read(Refusal, bytes);
+    const { detail } = refusal;
+    if (typeof detail === "string") return { message: detail, ...meaningOf(detail, refusal.code, inputs) };
+    return { message: detail.message, ...meaningOf(detail.message, detail.code, inputs) };
+  } catch {
+    return undefined;
+  }
+}
+
+function meaningOf(
+  message: string,
+  code: string | null | undefined,
+  inputs: number,
+): Pick<Explanation, "kind" | "input"> {
+  if (code === "INPUT_MODEL_NOT_FOUND") return { kind: "not_found" };
+  // It was seen for all inputs together too, and does not say which is too long: of several, half a call will tell.
+  if (code === "INPUT_TOKEN_LIMIT_EXCEEDED" || /exceeds the model's maximum of \d+ tokens/.test(message))
+    return inputs > 1 ? { kind: "too_many_tokens" } : { kind: "input_too_long", input: 0 };
+  return /at most \d+ items|largest allowed size/.test(message) ? { kind: "too_many_tokens" } : {};
+}

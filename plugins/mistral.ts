@@ -1,0 +1,100 @@
+/**
+ * Mistral AI: OpenAI's shape without its fields, for a request may hold nothing that Mistral does not know (`dimensions` and `user` are
+ * refused). Sources: mistralai/platform-docs-public (openapi.yaml), @mistralai/mistralai 2.7.0; the refusals as they were seen.
+ */
+import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
+import { bearerHeaders, bearerOptions, withVersion } from "./bearer";
+import { openaiWire } from "./openai-wire";
+import { refuseOwn, textsOf } from "./request-body";
+
+const plugin: Plugin = (host) => {
+  const { t } = host;
+  const wire = openaiWire(host);
+  return host.provider({
+    id: "mistral",
+    options: t.Object(bearerOptions(host, "https://api.mistral.ai/v1"), { additionalProperties: false }),
+    concurrency: 16,
+    open({ api_key, base_url, headers: further }) {
+      const url = `${withVersion(base_url, "v1")}/embeddings`;
+      const headers = bearerHeaders(api_key, further);
+      return {
+        describe: () => LIMITS,
+        async embed(call) {
+          return wire.embed({
+            url,
+            headers,
+            body: bodyOf(host, call),
+            signal: call.signal,
+            explain: (refusal) => explained(host, refusal, call.inputs.length),
+          });
+        },
+      };
+    },
+  });
+};
+
+export default plugin;
+
+/** Of every model there, also of one that nobody has heard of yet. */
+const LIMITS = {
+  // 256 pass and 257 do not: rig-core 0.42.0 (src/providers/mistral/embedding.rs), raphaelmansuy/edgequake-llm.
+  max_inputs: 256,
+  // 65,286 tokens pass and 66,960 do not (garrytan/gbrain#3001); it was 16,384 until 2025 (dust-tt/dust#10654).
+  max_call_tokens: 65_536,
+} as const;
+
+function bodyOf(host: Host, call: EmbedCall): Record<string, unknown> {
+  const { model, extraBody, dimensions, wireEncoding } = call;
+  // Another type than float would come as numbers too, and pass for a vector of the model's space.
+  refuseOwn(host, call, { output_dimension: "dimensions", output_dtype: "encoding_format" });
+  return {
+    ...extraBody,
+    model,
+    input: textsOf(host, call),
+    encoding_format: wireEncoding,
+    ...(dimensions === undefined ? {} : { output_dimension: dimensions }),
+  };
+}
+
+/** Its own envelope, whose message may hold FastAPI's list of what is wrong, and FastAPI's alone. */
+function explained(host: Host, { bytes }: Posted, inputs: number): Explanation | undefined {
+  const { t } = host;
+  const Faults = t.Array(t.Object({ msg: t.String(), loc: t.Optional(t.Array(t.Unknown())) }));
+  const Detail = t.Object({ detail: t.Union([t.String(), Faults]) });
+  const Refusal = t.Union([
+    t.Object({
+      message: t.Union([t.String(), Detail]),
+      type: t.Optional(t.Union([t.String(), t.Null()])),
+      code: t.Optional(t.Unknown()),
+    }),
+    Detail,
+  ]);
+  try {
+    const refusal = host.read(Refusal, bytes);
+    const said = "message" in refusal ? refusal.message : refusal;
+    const detail = typeof said === "string" ? said : said.detail;
+    const message =
+      typeof detail === "string"
+        ? detail
+        : detail.map(({ msg, loc = [] }) => `${loc.join(".")}: ${msg}`).join("; ");
+    return { message, ...meaningOf(message, "message" in refusal ? refusal.type : undefined, inputs) };
+  } catch {
+    return undefined;
+  }
+}
+
+function meaningOf(
+  message: string,
+  type: string | null | undefined,
+  inputs: number,
+): Pick<Explanation, "kind" | "input"> {
+  // "Input id 1 has 57558 tokens, exceeding max 8192 tokens."
+  const place = /^Input id (\d+) has \d+ tokens, exceeding max \d+/.exec(message)?.[1];
+  if (place !== undefined) return { kind: "input_too_long", input: Number(place) };
+  // "Too many tokens overall, split into more batches." (chroma-core/chroma#5597), "Too many inputs in request, …" (raphaelmansuy/edgequake-llm#74),
+  // "Too many tokens in batch. Max is 16384 got 17555" (aurelio-labs/semantic-router#297)
+  if (/^Too many (?:tokens|inputs)|split into more batches/i.test(message))
+    return inputs > 1 ? { kind: "too_many_tokens" } : { kind: "input_too_long", input: 0 };
+  // A 400.
+  return type === "invalid_model" ? { kind: "not_found" } : {};
+}

@@ -1,0 +1,164 @@
+/**
+ * Ollama's own wire: POST /api/embed, whose vectors come in the order of the inputs and without an index.
+ * Source: ollama/ollama, server/routes.go (EmbedHandler) and api/types.go (EmbedRequest); what was only seen stands where it is read.
+ */
+import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted } from "../src/plugin";
+import { cutWhereRefused } from "./cut";
+import { headersOf } from "./headers";
+
+const plugin: Plugin = (host) => {
+  const { t } = host;
+  const Reply = t.Object({
+    model: t.Optional(t.String()),
+    embeddings: t.Array(t.Array(t.Number())),
+    // Left out where it is 0, as by servers of before July 2024.
+    prompt_eval_count: t.Optional(t.Integer()),
+  });
+  return host.provider({
+    id: "ollama",
+    options: t.Object(
+      {
+        base_url: t.String({
+          default: "http://localhost:11434",
+          pattern: "^https?://[^\\s?#@]+$",
+          description: "The server's address, with /api or without.",
+        }),
+        api_key: t.Optional(
+          t.String({ minLength: 1, description: "Sent as a Bearer token; a server of your own needs none." }),
+        ),
+        keep_alive: t.Optional(
+          t.Union([t.String({ minLength: 1 }), t.Integer()], {
+            description: 'How long the model stays loaded after a call: "5m", or -1 for ever.',
+          }),
+        ),
+        num_ctx: t.Optional(
+          t.Integer({ minimum: 1, description: "The window that models are loaded with, in tokens." }),
+        ),
+        headers: t.Optional(
+          t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    fields: {
+      options: t.Object(
+        {},
+        {
+          additionalProperties: true,
+          expected: "an object of model options",
+          description: "Ollama's model options, such as { num_ctx: 8192 }.",
+        },
+      ),
+    },
+    // It computes OLLAMA_NUM_PARALLEL inputs at once and queues the rest.
+    concurrency: 4,
+    open({ base_url, api_key, keep_alive, num_ctx, headers: further }) {
+      const url = `${withoutPath(base_url)}/api/embed`;
+      const headers = headersOf(further, { authorization: api_key && `Bearer ${api_key}` });
+      return {
+        describe: () => LIMITS,
+        async embed(call) {
+          const asked = bodyOf(host, call, num_ctx);
+          const explain = (refusal: Posted) => explained(host, refusal);
+          return cutWhereRefused(host, call, explain, async (mayCut, explain) => {
+            // Its own default cuts what is too long without a word.
+            const body = {
+              ...call.extraBody,
+              ...asked,
+              truncate: mayCut,
+              ...(keep_alive === undefined ? {} : { keep_alive }),
+            };
+            const { bytes } = await host.post({ url, headers, body, signal: call.signal, explain });
+            const { embeddings, prompt_eval_count: tokens } = host.read(Reply, bytes);
+            refuseNone(host, call, embeddings.length);
+            return {
+              vectors: embeddings.map((values, index) => ({ index, values: host.vector(values) })),
+              // Its `model` is only the name that was asked for.
+              tokens,
+              tokensSource: "provider",
+              ...(mayCut ? {} : cutAllTheSame(host, call, tokens)),
+            };
+          });
+        },
+      };
+    },
+  });
+};
+
+export default plugin;
+
+/** Every vector leaves it normalised, also a shortened one: "L2-normalized" (EmbedHandler's `normalize`). */
+const LIMITS = { normalized: true, token_ids: "decode", wire_encoding: "float" } as const;
+
+const withoutPath = (base_url: string) => base_url.replace(/\/+$/, "").replace(/\/(?:api|v1)$/, "");
+
+function bodyOf(host: Host, call: EmbedCall, num_ctx: number | undefined): Readonly<Record<string, unknown>> {
+  const options = { ...(num_ctx === undefined ? {} : { num_ctx }), ...Object(call.fields.options) };
+  return {
+    model: call.model,
+    // Always a list: "" alone is answered with no vectors at all, ["a", ""] with two.
+    input: call.inputs.map((input) => {
+      if (typeof input === "string") return input;
+      throw host.failure("invalid", "Ollama takes texts, not token ids.");
+    }),
+    ...(call.dimensions === undefined ? {} : { dimensions: call.dimensions }),
+    ...(Object.keys(options).length === 0 ? {} : { options }),
+  };
+}
+
+/** 200 with no vectors is how it answers what it takes for nothing. */
+function refuseNone(host: Host, { inputs }: EmbedCall, vectors: number): void {
+  const input = inputs.indexOf("");
+  if (vectors > 0 || input === -1) return;
+  throw host.failure("invalid", "Ollama makes no vector of an empty text.", { input });
+}
+
+/**
+ * Some versions and models cut whatever they are told (ollama/ollama#14259: 2048 tokens of a window of 8192); the count tells, for it is
+ * of what was left. Which of several texts it was, only a call of fewer tells.
+ */
+function cutAllTheSame(
+  host: Host,
+  call: EmbedCall,
+  tokens: number | undefined,
+): Pick<EmbedReply, "truncated"> {
+  if (tokens === undefined || tokens >= call.inputs.reduce((sum, input) => sum + tokensAtLeast(input), 0))
+    return {};
+  if (call.longInput !== "truncate") {
+    throw host.failure(
+      "input_too_long",
+      `Ollama counted ${tokens} tokens, fewer than there are words: it cut the text without a word. A larger num_ctx may help`,
+    );
+  }
+  if (call.inputs.length > 1) throw host.failure("too_many_tokens", "Ollama cut one of several texts.");
+  return { truncated: [0] };
+}
+
+/** No vocabulary in use makes fewer tokens than a text has words between spaces, nor than a quarter of its Chinese or Japanese characters. */
+function tokensAtLeast(input: EmbedCall["inputs"][number]): number {
+  if (typeof input !== "string") return 0;
+  const words = input.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
+  const characters = input.match(/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/gu)?.length ?? 0;
+  return Math.max(words, Math.floor(characters / 4));
+}
+
+function explained(host: Host, refusal: Posted): Explanation | undefined {
+  const { t } = host;
+  try {
+    const { error } = host.read(t.Object({ error: t.String() }), refusal.bytes);
+    return { message: error, ...meaningOf(error) };
+  } catch {
+    // Another envelope, or a page of whatever stands before it: the status decides, and the start of the body is told.
+    return undefined;
+  }
+}
+
+function meaningOf(error: string): Pick<Explanation, "kind"> {
+  // "the input length exceeds the context length"; "input exceeds maximum context length and cannot be truncated further"
+  if (/exceeds (?:the|maximum) context length/.test(error)) return { kind: "input_too_long" };
+  // "server busy, please try again. maximum pending requests exceeded", with 503 (server/sched.go: ErrMaxQueue)
+  if (/^server busy/.test(error)) return { kind: "overloaded" };
+  // "this model does not support embeddings", with 500 or 501: asking again does not teach it.
+  if (/does not support embeddings/.test(error)) return { kind: "invalid" };
+  return {};
+}

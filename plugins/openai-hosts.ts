@@ -1,0 +1,182 @@
+/**
+ * Vendors and servers that speak OpenAI's wire, a row each: where they are, which of its fields they take, what they limit, what they word
+ * otherwise. A further one is a row here, and the facts of its models in src/config/catalogue/. Each row is a plugin by its own name.
+ */
+import type { EmbedCall, FailureKind, KnownFacts, Plugin, Provider, TaskWords } from "../src/plugin";
+import { cutWhereRefused, type Explain } from "./cut";
+import { headersOf } from "./headers";
+import { bodyOf, openaiWire } from "./openai-wire";
+
+interface OpenaiHost {
+  /** Where it is, with the path before /embeddings; of a server of one's own, its usual port. */
+  readonly base_url: string;
+  /** Left out: a server of one's own may need none. */
+  readonly needsKey?: boolean;
+  /** True of every model there. */
+  readonly facts: KnownFacts;
+  /** OpenAI's fields that it refuses, or passes over. */
+  readonly leavesOut?: readonly ("encoding_format" | "dimensions" | "user")[];
+  /** The field that says a task, and its words. */
+  readonly task?: { readonly field: string; readonly words: TaskWords["words"] };
+  /** A task may stand at the end of a model's name instead: `-query`. */
+  readonly taskInName?: boolean;
+  /** The field that says what becomes of a text too long, and its words for refusing and cutting. */
+  readonly cut?: { readonly field: string; readonly no: string; readonly yes: string };
+  /** Refusals that mean something else than their status says. */
+  readonly refusals?: readonly (readonly [words: RegExp, kind: FailureKind])[];
+  readonly concurrency?: number;
+}
+
+export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
+  // docs.vllm.ai/en/latest/serving/openai_compatible_server: vectors are normalised, base64 is taken, a call holds any number of inputs.
+  vllm: {
+    base_url: "http://localhost:8000/v1",
+    facts: { normalized: true, wire_encoding: "base64" },
+    concurrency: 64,
+  },
+  // ggml-org/llama.cpp, tools/server/README.md: `embd_normalize` is 2 (L2) unless said otherwise; base64 since #10887; no `dimensions`.
+  "llama-cpp": {
+    base_url: "http://localhost:8080/v1",
+    facts: { normalized: true, wire_encoding: "base64" },
+    leavesOut: ["dimensions"],
+    refusals: [
+      // "input (992 tokens) is too large to process. increase the physical batch size", with 500 (lemonade-sdk/lemonade#3591)
+      [/too large to process|exceeds the available context size/, "input_too_long"],
+    ],
+    concurrency: 8,
+  },
+  // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/reference: of vectors' length nothing is said.
+  nim: {
+    base_url: "https://integrate.api.nvidia.com/v1",
+    // NVIDIA's own client sends no more in a call (langchain-nvidia-ai-endpoints 1.5.0).
+    facts: { normalized: false, wire_encoding: "float", max_inputs: 50 },
+    task: { field: "input_type", words: { query: "query", document: "passage" } },
+    // "it is possible to add the -query or -passage suffix to the model parameter … and not use the input_type field at all"
+    taskInName: true,
+    cut: { field: "truncate", no: "NONE", yes: "END" },
+    // "Input length 548 exceeds maximum allowed token size 512" (langchain-ai/langchain-nvidia#20)
+    refusals: [[/exceeds maximum allowed token size/, "input_too_long"]],
+    concurrency: 32,
+  },
+  // togethercomputer/openapi, /embeddings: `model` and `input` alone; the reply has no `usage`.
+  together: {
+    base_url: "https://api.together.xyz/v1",
+    needsKey: true,
+    facts: { normalized: false, wire_encoding: "float" },
+    leavesOut: ["encoding_format", "dimensions", "user"],
+    concurrency: 32,
+  },
+  // docs.fireworks.ai/guides/querying-embeddings-models; vectors have been seen far from unit length
+  // (developers.llamaindex.ai/python/examples/embeddings/fireworks).
+  fireworks: {
+    base_url: "https://api.fireworks.ai/inference/v1",
+    needsKey: true,
+    facts: { normalized: false, wire_encoding: "float" },
+    concurrency: 32,
+  },
+  // deepinfra.com/BAAI/bge-large-en-v1.5/api: encoding_format has the one value float.
+  deepinfra: {
+    base_url: "https://api.deepinfra.com/v1/openai",
+    needsKey: true,
+    // "limited by the DeepInfra API to a maximum of 1024" (LangChain's DeepInfraEmbeddingsParams)
+    facts: { normalized: false, wire_encoding: "float", max_inputs: 1024 },
+    concurrency: 64,
+  },
+};
+
+/** The plugin of a row. */
+const pluginOf =
+  (id: string, row: OpenaiHost): Plugin =>
+  (host): Provider => {
+    const { t } = host;
+    const wire = openaiWire(host);
+    const key = t.String({ minLength: 1, description: "Sent as a Bearer token." });
+    const { task, cut, refusals = [] } = row;
+    const explain: Explain = (refusal) => {
+      const own = wire.explain(refusal);
+      // Words outside the envelope, as llama.cpp's router and NVIDIA's door have them, are looked through too.
+      const words = own?.message ?? new TextDecoder().decode(refusal.bytes.subarray(0, 2_000));
+      const kind = refusals.find(([meant]) => meant.test(words))?.[1];
+      return kind === undefined ? own : { ...own, kind };
+    };
+    return host.provider({
+      id,
+      options: t.Object(
+        {
+          api_key: row.needsKey ? key : t.Optional(key),
+          base_url: t.String({
+            default: row.base_url,
+            pattern: "^https?://[^\\s?#@]+$",
+            description: "With its version or without.",
+          }),
+          headers: t.Optional(
+            t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
+          ),
+        },
+        { additionalProperties: false },
+      ),
+      ...(task && { tasks: { words: task.words } }),
+      ...(row.concurrency !== undefined && { concurrency: row.concurrency }),
+      open({ api_key, base_url, headers: further }) {
+        const url = `${withPath(base_url, row.base_url)}/embeddings`;
+        const headers = headersOf(further, {
+          authorization: api_key === undefined ? undefined : `Bearer ${api_key}`,
+        });
+        return {
+          describe: () => row.facts,
+          async embed(call) {
+            const said = taskSaid(row, call);
+            if (said === null) {
+              const message = `The model "${call.model}" is for another task than "${call.task}".`;
+              throw host.failure("invalid", message, { field: task?.field ?? "task" });
+            }
+            const ask = (mayCut: boolean, explain: Explain) =>
+              wire.embed({
+                url,
+                headers,
+                body: {
+                  ...taken(row, bodyOf(call)),
+                  ...said,
+                  ...(cut && { [cut.field]: mayCut ? cut.yes : cut.no }),
+                },
+                signal: call.signal,
+                explain,
+              });
+            return cut ? cutWhereRefused(host, call, explain, ask) : ask(false, explain);
+          },
+        };
+      },
+    });
+  };
+
+export const OPENAI_HOST_PLUGINS: Readonly<Record<string, Plugin>> = Object.fromEntries(
+  Object.entries(OPENAI_HOSTS).map(([id, row]) => [id, pluginOf(id, row)]),
+);
+
+function taken(
+  { leavesOut = [] }: OpenaiHost,
+  body: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(body).filter(([name]) => !leavesOut.some((left) => left === name)),
+  );
+}
+
+/** The task as a field; none where the model's name says it, and null where the name says another. */
+function taskSaid(
+  { task, taskInName = false }: OpenaiHost,
+  call: EmbedCall,
+): Readonly<Record<string, string>> | null {
+  if (!task) return {};
+  const named = taskInName
+    ? Object.values(task.words).find((word) => call.model.endsWith(`-${word}`))
+    : undefined;
+  if (call.task !== undefined && named !== undefined && named !== call.task) return null;
+  return call.task === undefined || named !== undefined ? {} : { [task.field]: call.task };
+}
+
+/** `https://host` alone means the vendor's own path there. */
+function withPath(base_url: string, usual: string): string {
+  const trimmed = base_url.replace(/\/+$/, "");
+  return new URL(trimmed).pathname === "/" ? trimmed + new URL(usual).pathname : trimmed;
+}

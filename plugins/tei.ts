@@ -1,0 +1,131 @@
+/**
+ * Hugging Face's Text Embeddings Inference, by its own route: POST /embed. Its OpenAI route takes neither `truncate`, whose default cuts
+ * what is too long without a word, nor `prompt_name`; here tokens come in a header. The vectors come in the order of the inputs.
+ * Source: huggingface/text-embeddings-inference, router/src/http (server.rs, types.rs), core/src/tokenization.rs.
+ */
+import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
+import { cutWhereRefused } from "./cut";
+import { headersOf } from "./headers";
+
+const plugin: Plugin = (host) => {
+  const { t } = host;
+  const Reply = t.Array(t.Array(t.Number()));
+  return host.provider({
+    id: "tei",
+    options: t.Object(
+      {
+        base_url: t.String({
+          default: "http://localhost:8080",
+          pattern: "^https?://[^\\s?#@]+$",
+          description: "The server's address, with /embed or /v1 or without.",
+        }),
+        api_key: t.Optional(
+          t.String({ minLength: 1, description: "What the server was started with as --api-key." }),
+        ),
+        prompts: t.Optional(
+          t.Record(t.String(), t.String({ minLength: 1 }), {
+            description: "The model's own names of prompts, where they differ: { document: passage }.",
+          }),
+        ),
+        headers: t.Optional(
+          t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    // sentence-transformers' names for prompts; what a model has stands in its config_sentence_transformers.json.
+    tasks: {
+      words: {
+        query: "query",
+        document: "document",
+        similarity: "similarity",
+        classification: "classification",
+        clustering: "clustering",
+      },
+      others: true,
+    },
+    // --max-concurrent-requests is 512; past it every request is refused with 429.
+    concurrency: 64,
+    open({ base_url, api_key, prompts, headers: further }) {
+      const url = `${withoutPath(base_url)}/embed`;
+      const headers = headersOf(further, { authorization: api_key && `Bearer ${api_key}` });
+      return {
+        describe: () => LIMITS,
+        embed(call) {
+          const explain = (refusal: Posted) => explained(host, refusal);
+          return cutWhereRefused(host, call, explain, async (mayCut, explain) => {
+            const body = { ...bodyOf(call, prompts), truncate: mayCut };
+            const posted = await host.post({ url, headers, body, signal: call.signal, explain });
+            const vectors = host.read(Reply, posted.bytes);
+            return {
+              vectors: vectors.map((values, index) => ({ index, values: host.vector(values) })),
+              ...tokensOf(posted),
+            };
+          });
+        },
+      };
+    },
+  });
+};
+
+export default plugin;
+
+/** As the server is started without a word: what it was told else stands in the routing file. */
+const LIMITS = {
+  // --max-client-batch-size
+  max_inputs: 32,
+  // --payload-limit is 2,000,000 bytes; half of it is left for JSON's escapes.
+  max_call_bytes: 1_000_000,
+  // `normalize` is true unless a request says otherwise.
+  normalized: true,
+  token_ids: "decode",
+  wire_encoding: "float",
+} as const;
+
+const withoutPath = (base_url: string) =>
+  base_url.replace(/\/+$/, "").replace(/\/(?:embed|v1(?:\/embeddings)?)$/, "");
+
+/** The model is the one that the server was started with: there is no field for it. */
+function bodyOf(
+  call: EmbedCall,
+  prompts: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, unknown>> {
+  const { task, dimensions, extraBody, inputs } = call;
+  const prompt = task !== undefined && Object.hasOwn(prompts, task) ? prompts[task] : task;
+  return {
+    ...extraBody,
+    inputs: inputs.map((input) => (typeof input === "string" ? input : Array.from(input))),
+    ...(prompt === undefined ? {} : { prompt_name: prompt }),
+    ...(dimensions === undefined ? {} : { dimensions }),
+  };
+}
+
+/** Of all inputs of the call together: `x-compute-tokens` (router/src/lib.rs, ResponseMetadata). */
+function tokensOf({ headers }: Posted) {
+  const tokens = headers.get("x-compute-tokens") ?? "";
+  return { tokens: /^[1-9]\d*$/.test(tokens) ? Number(tokens) : undefined, tokensSource: "header" as const };
+}
+
+function explained(host: Host, refusal: Posted): Explanation | undefined {
+  const { t } = host;
+  try {
+    const Refusal = t.Object({ error: t.String(), error_type: t.Optional(t.String()) });
+    const { error, error_type } = host.read(Refusal, refusal.bytes);
+    return { message: error, ...meaningOf(error, error_type) };
+  } catch {
+    // axum's own words are text, as "Failed to buffer the request body: length limit exceeded" with 413; which status decides.
+    return undefined;
+  }
+}
+
+/** What is wrong with a request is 422 in some versions and 413 in others; the words are the same. */
+function meaningOf(error: string, type: string | undefined): Pick<Explanation, "kind" | "field"> {
+  // "`inputs` must have less than 512 tokens. Given: 785": which of several it was is not said.
+  if (/must have less than \d+ tokens/.test(error)) return { kind: "input_too_long" };
+  // "batch size 33 > maximum allowed batch size 32"
+  if (/batch size \d+ > maximum allowed batch size/.test(error)) return { kind: "too_many_tokens" };
+  if (/prompt.?name/i.test(error)) return { kind: "invalid", field: "prompt_name" };
+  // 424: the model's own process failed, or the model is none for embeddings.
+  if (/^backend$/i.test(type ?? "")) return { kind: "unavailable" };
+  return {};
+}

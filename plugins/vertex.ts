@@ -1,0 +1,228 @@
+/**
+ * Google's Vertex AI: `:predict` with an instance for each text, `:embedContent` with one text for models after gemini-embedding-001, which
+ * know nothing else (agentgateway/agentgateway#2968). Sources: cloud.google.com/vertex-ai/generative-ai/docs/embeddings/get-text-embeddings,
+ * …/model-reference/text-embeddings-api, @google/genai 3.1.0.
+ */
+import type { EmbedCall, EmbedReply, Explanation, Host, KnownFacts, Plugin, Posted } from "../src/plugin";
+import { withVersion } from "./bearer";
+import { cutOf, truncateField } from "./cutting";
+import { isPrompted, prompted, refusalOf, retryAfter, TASKS, titleField, titleOf } from "./google";
+import { type Access, accessSource } from "./google-credentials";
+import { headersOf } from "./headers";
+import { textsOf } from "./request-body";
+
+const plugin: Plugin = (host) => {
+  const { t } = host;
+  const text = (description: string) => t.String({ minLength: 1, description });
+  const statistics = t.Optional(
+    t.Object({ token_count: t.Optional(t.Number()), truncated: t.Optional(t.Boolean()) }),
+  );
+  const Predicted = t.Object({
+    predictions: t.Array(t.Object({ embeddings: t.Object({ values: t.Array(t.Number()), statistics }) })),
+  });
+  const Embedded = t.Object({
+    embedding: t.Object({ values: t.Array(t.Number()) }),
+    usageMetadata: t.Optional(t.Object({ promptTokenCount: t.Optional(t.Integer()) })),
+    truncated: t.Optional(t.Boolean()),
+  });
+
+  return host.provider({
+    id: "vertex",
+    options: t.Object(
+      {
+        project: t.Optional(text("The project's id; left out, the one that the credentials are of.")),
+        location: t.String({
+          default: "us-central1",
+          pattern: "^[a-z0-9-]+$",
+          description: "A region, a group of them (us, eu) or global.",
+        }),
+        credentials: t.Optional(
+          text(
+            "A service account's JSON, or the path to it. Left out, GOOGLE_APPLICATION_CREDENTIALS, gcloud's own or the metadata server's.",
+          ),
+        ),
+        access_token: t.Optional(text("Sent as it is, instead: it is not renewed.")),
+        base_url: t.Optional(
+          t.String({
+            pattern: "^https?://[^\\s?#@]+$",
+            description: "With its version or without; left out, the location's.",
+          }),
+        ),
+        headers: t.Optional(
+          t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    tasks: TASKS,
+    fields: { title: titleField(host), truncate: truncateField(host, ["end"]) },
+    concurrency: 32,
+    open({ project, location, credentials, access_token, base_url, headers: further }) {
+      const source = accessSource(host, {
+        ...(access_token !== undefined && { access_token }),
+        ...(credentials !== undefined && { credentials }),
+      });
+      const base = withVersion(base_url ?? addressOf(location), "v1");
+      async function ask(
+        method: string,
+        body: unknown,
+        { model, signal, inputs }: EmbedCall,
+      ): Promise<Posted> {
+        const access = await source.current(signal);
+        const resource = `projects/${projectOf(host, project, access)}/locations/${location}`;
+        const name = encodeURIComponent(bareName(model));
+        const url = `${base}/${resource}/publishers/google/models/${name}:${method}`;
+        const headers = headersOf(further, {
+          authorization: `Bearer ${access.token}`,
+          "x-goog-user-project": access.quotaProject,
+        });
+        const explain = (refusal: Posted) => {
+          if (refusal.status === 401) source.forget();
+          return explained(host, refusal, inputs.length);
+        };
+        return host.post({ url, headers, body, signal, explain });
+      }
+      return {
+        describe: (model) => limitsOf(bareName(model)),
+        async embed(call) {
+          if (isEmbedContent(bareName(call.model))) {
+            const { bytes } = await ask("embedContent", contentOf(host, call), call);
+            const { embedding, usageMetadata, truncated = false } = host.read(Embedded, bytes);
+            return {
+              vectors: [{ index: 0, values: host.vector(embedding.values) }],
+              tokens: usageMetadata?.promptTokenCount,
+              tokensSource: "provider",
+              truncated: truncated ? [0] : [],
+            };
+          }
+          const { bytes } = await ask("predict", instancesOf(host, call), call);
+          return replyOf(host, host.read(Predicted, bytes).predictions);
+        },
+      };
+    },
+  });
+};
+
+export default plugin;
+
+/** As Google's SDK tells them apart. */
+const isEmbedContent = (model: string) => model.includes("gemini") && model !== "gemini-embedding-001";
+
+/** Routers' clients write `google/…`, Google's own `publishers/google/models/…`. */
+const bareName = (model: string) => model.replace(/^(?:publishers\/)?google\/(?:models\/)?|^models\//, "");
+
+/** "250 input texts for non-Gemini models, and a single input text for Gemini Embedding models"; "a maximum input token limit of 20,000". */
+function limitsOf(model: string): KnownFacts {
+  return model.includes("gemini") ? { max_inputs: 1 } : { max_inputs: 250, max_call_tokens: 20_000 };
+}
+
+/** Of a region, of several (`aiplatform.eu.rep.…`), or of none: as Google's SDK has it. */
+function addressOf(location: string): string {
+  if (location === "global") return "https://aiplatform.googleapis.com";
+  if (location === "us" || location === "eu") return `https://aiplatform.${location}.rep.googleapis.com`;
+  return `https://${location}-aiplatform.googleapis.com`;
+}
+
+function projectOf(host: Host, project: string | undefined, access: Access): string {
+  const found = project ?? access.project ?? host.variable("GOOGLE_CLOUD_PROJECT") ?? access.quotaProject;
+  if (found !== undefined) return encodeURIComponent(found);
+  throw host.failure(
+    "unauthorized",
+    "The Google credentials name no project: give one, or the variable GOOGLE_CLOUD_PROJECT.",
+  );
+}
+
+/** What the caller may not say past the request's own fields. */
+const OWN_PARAMETERS: Readonly<Record<string, string>> = {
+  outputDimensionality: "dimensions",
+  autoTruncate: "truncate",
+  taskType: "task_type",
+  title: "title",
+};
+
+/** Parameters of `extra_body`, beside those that are ours. */
+function furtherOf(host: Host, { extraBody }: EmbedCall, holder: string): Readonly<Record<string, unknown>> {
+  const given = extraBody[holder];
+  if (typeof given !== "object" || given === null || Array.isArray(given)) return {};
+  for (const name of Object.keys(given)) {
+    const own = OWN_PARAMETERS[name];
+    if (own === undefined) continue;
+    const field = `extra_body.${holder}.${name}`;
+    const message = `'${field}' is not taken: send '${own}' as a field of the request.`;
+    throw host.failure("invalid", message, { field });
+  }
+  return { ...given };
+}
+
+function instancesOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown>> {
+  const { task, extraBody, dimensions } = call;
+  const title = titleOf(host, call);
+  return {
+    ...extraBody,
+    instances: textsOf(host, call).map((content) => ({
+      content,
+      ...(task === undefined ? {} : { task_type: task }),
+      ...(title === undefined ? {} : { title }),
+    })),
+    parameters: {
+      ...furtherOf(host, call, "parameters"),
+      // Left out it is true: a text too long would be cut, and only the statistics would say so.
+      autoTruncate: cutOf(call) === "end",
+      ...(dimensions === undefined ? {} : { outputDimensionality: dimensions }),
+    },
+  };
+}
+
+function contentOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown>> {
+  const { task, extraBody, dimensions } = call;
+  const title = titleOf(host, call);
+  const [text = "", another] = textsOf(host, call);
+  if (another !== undefined) throw host.failure("too_many_tokens", "This model takes one text a call.");
+  const tellsInText = isPrompted(bareName(call.model));
+  return {
+    ...extraBody,
+    content: { parts: [{ text: tellsInText ? prompted(text, task, title) : text }] },
+    embedContentConfig: {
+      ...furtherOf(host, call, "embedContentConfig"),
+      ...(tellsInText || task === undefined ? {} : { taskType: task }),
+      ...(tellsInText || title === undefined ? {} : { title }),
+      autoTruncate: cutOf(call) === "end",
+      ...(dimensions === undefined ? {} : { outputDimensionality: dimensions }),
+    },
+  };
+}
+
+interface Prediction {
+  readonly embeddings: {
+    readonly values: readonly number[];
+    readonly statistics?: { readonly token_count?: number; readonly truncated?: boolean };
+  };
+}
+
+/** A prediction for each instance, in their order: there is no index. */
+function replyOf(host: Host, predictions: readonly Prediction[]): EmbedReply {
+  const counts = predictions.map(({ embeddings }) => embeddings.statistics?.token_count);
+  const known = counts.filter((count) => count !== undefined);
+  return {
+    vectors: predictions.map(({ embeddings }, index) => ({ index, values: host.vector(embeddings.values) })),
+    // The count is a double on this wire.
+    tokens:
+      known.length < counts.length ? undefined : Math.round(known.reduce((sum, count) => sum + count, 0)),
+    tokensSource: "provider",
+    truncated: predictions.flatMap(({ embeddings }, i) => (embeddings.statistics?.truncated ? [i] : [])),
+  };
+}
+
+function explained(host: Host, posted: Posted, inputs: number): Explanation | undefined {
+  const refusal = refusalOf(host, posted);
+  if (!refusal) return undefined;
+  const { message, status } = refusal;
+  const said = { message, ...retryAfter(refusal) };
+  // "Precondition check failed.": the model is not to be had there, or not by this method; nothing that the caller did.
+  if (status === "FAILED_PRECONDITION") return { ...said, kind: "unauthorized" };
+  if (/instance\(s\) is allowed per prediction/i.test(message)) return { ...said, kind: "too_many_tokens" };
+  // It does not say which text is too long, or whether it is all of them together: of several, half a call will tell.
+  if (/input token count|number of tokens allowed/i.test(message))
+    return { ...said, ...(inputs > 1 ? { kind: "too_many_tokens" } : { kind: "input_too_long", input: 0 }) };
+  return said;
+}

@@ -1,0 +1,106 @@
+/**
+ * Voyage AI: OpenAI's shape of a reply to a request of its own, which cuts long texts unless told not to.
+ * Sources: docs.voyageai.com/reference/embeddings-api, docs.voyageai.com/docs/error-codes; the refusals as they were seen.
+ */
+import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
+import { bearerHeaders, bearerOptions, withVersion } from "./bearer";
+import { cutOf, truncateField } from "./cutting";
+import { openaiWire } from "./openai-wire";
+import { refuseOwn, textsOf } from "./request-body";
+
+/** Keys of MongoDB's console start so, and are refused by the other host: docs.litellm.ai/docs/providers/voyage. */
+const MONGODB_KEY = /^al-/;
+const MONGODB = "https://ai.mongodb.com/v1";
+const VOYAGE = "https://api.voyageai.com/v1";
+
+const plugin: Plugin = (host) => {
+  const { t } = host;
+  const wire = openaiWire(host);
+  const { base_url: address, ...bearer } = bearerOptions(host, VOYAGE);
+  return host.provider({
+    id: "voyage",
+    options: t.Object(
+      {
+        ...bearer,
+        base_url: t.Optional(
+          t.String({
+            pattern: address.pattern ?? "",
+            description: `With its version or without. Left out: ${VOYAGE}, or ${MONGODB} for a key that starts with al-.`,
+          }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    tasks: {
+      words: {
+        query: "query",
+        document: "document",
+        // Of retrieval there is but one kind: whatever is asked is a query, and what is found a document.
+        question_answering: "query",
+        fact_verification: "query",
+        code_query: "query",
+        code_document: "document",
+      },
+    },
+    fields: { truncate: truncateField(host, ["end"]) },
+    concurrency: 32,
+    open({ api_key, base_url, headers: further }) {
+      const base = base_url ?? (MONGODB_KEY.test(api_key) ? MONGODB : VOYAGE);
+      const url = `${withVersion(base, "v1")}/embeddings`;
+      const headers = bearerHeaders(api_key, further);
+      return {
+        // "The maximum length of the list is 1,000"; a model that nobody has heard of yet may have the smallest of their token limits.
+        describe: () => ({ max_inputs: 1000, max_call_tokens: 120_000 }),
+        async embed(call) {
+          return wire.embed({
+            url,
+            headers,
+            body: bodyOf(host, call),
+            signal: call.signal,
+            explain: (refusal) => explained(host, refusal),
+          });
+        },
+      };
+    },
+  });
+};
+
+export default plugin;
+
+function bodyOf(host: Host, call: EmbedCall): Record<string, unknown> {
+  const { model, task, extraBody, dimensions, wireEncoding } = call;
+  refuseOwn(host, call, { output_dimension: "dimensions", input_type: "input_type" });
+  return {
+    ...extraBody,
+    model,
+    input: textsOf(host, call),
+    // Left out it is true: a text too long would be cut, and nobody told.
+    truncation: cutOf(call) !== "none",
+    output_dtype: "float",
+    ...(task === undefined ? {} : { input_type: task }),
+    ...(dimensions === undefined ? {} : { output_dimension: dimensions }),
+    // Null or base64: "float" is refused.
+    ...(wireEncoding === "base64" ? { encoding_format: "base64" } : {}),
+  };
+}
+
+function explained(host: Host, { bytes }: Posted): Explanation | undefined {
+  const { t } = host;
+  try {
+    const { detail: message } = host.read(t.Object({ detail: t.String() }), bytes);
+    return { message, ...meaningOf(message) };
+  } catch {
+    return undefined;
+  }
+}
+
+function meaningOf(message: string): Pick<Explanation, "kind" | "input"> {
+  // "… The example at index 0 in your batch has too many tokens and does not fit into the model's context window of 32000 tokens."
+  // (latitude-dev/latitude-llm#3554)
+  const place = /example at index (\d+) in your batch has too many tokens/.exec(message)?.[1];
+  if (place !== undefined) return { kind: "input_too_long", input: Number(place) };
+  // "The max allowed tokens per submitted batch is 120000. Your batch has 124302 tokens after truncation." (ramakay/claude-self-reflect#38)
+  if (/max allowed tokens per submitted batch|batch size/i.test(message)) return { kind: "too_many_tokens" };
+  // A 400: "Model voyage-3 is not supported. Supported models are ['…']."
+  return /^Model \S+ is not supported/.test(message) ? { kind: "not_found" } : {};
+}

@@ -1,0 +1,256 @@
+/**
+ * Models whose weights are open, and who serves them: the facts of a model once, and a row for each place where it is served.
+ * A further model is a row of MODELS, a further place a row of PLACES; whoever serves it, its vectors lie in one space.
+ */
+import type { KnownFacts } from "../../facts";
+import type { CatalogueEntry } from "../catalogue";
+
+/**
+ * By name at huggingface.co, where each model's card and config.json say its size and the tokens it was trained with (`max_seq_length`,
+ * `max_position_embeddings`), and the smaller sizes that it was trained for.
+ */
+const MODELS: Readonly<
+  Record<string, KnownFacts & { readonly dimensions: number; readonly max_input_tokens: number }>
+> = {
+  "BAAI/bge-small-en-v1.5": { dimensions: 384, max_input_tokens: 512 },
+  "BAAI/bge-base-en-v1.5": { dimensions: 768, max_input_tokens: 512 },
+  "BAAI/bge-large-en-v1.5": { dimensions: 1024, max_input_tokens: 512 },
+  "BAAI/bge-large-zh-v1.5": { dimensions: 1024, max_input_tokens: 512 },
+  "BAAI/bge-m3": { dimensions: 1024, max_input_tokens: 8192 },
+  "intfloat/e5-base-v2": { dimensions: 768, max_input_tokens: 512 },
+  "intfloat/e5-large-v2": { dimensions: 1024, max_input_tokens: 512 },
+  "intfloat/multilingual-e5-large": { dimensions: 1024, max_input_tokens: 512 },
+  "intfloat/multilingual-e5-large-instruct": { dimensions: 1024, max_input_tokens: 512 },
+  "thenlper/gte-base": { dimensions: 768, max_input_tokens: 512 },
+  "thenlper/gte-large": { dimensions: 1024, max_input_tokens: 512 },
+  "WhereIsAI/UAE-Large-V1": { dimensions: 1024, max_input_tokens: 512 },
+  "mixedbread-ai/mxbai-embed-large-v1": { dimensions: 1024, max_input_tokens: 512 },
+  "sentence-transformers/all-mpnet-base-v2": { dimensions: 768, max_input_tokens: 384 },
+  "nomic-ai/nomic-embed-text-v1": { dimensions: 768, max_input_tokens: 8192 },
+  // "Matryoshka … 768, 512, 256, 128, 64"
+  "nomic-ai/nomic-embed-text-v1.5": {
+    dimensions: 768,
+    dimensions_allowed: [64, 128, 256, 512, 768],
+    max_input_tokens: 8192,
+  },
+  // "512, 256, or 128 … via Matryoshka Representation Learning"
+  "google/embeddinggemma-300m": {
+    dimensions: 768,
+    dimensions_allowed: [128, 256, 512, 768],
+    max_input_tokens: 2048,
+  },
+  "Snowflake/snowflake-arctic-embed-l-v2.0": { dimensions: 1024, max_input_tokens: 8192 },
+  // "user-defined output dimensions ranging from 32 to 1024"
+  "Qwen/Qwen3-Embedding-0.6B": {
+    dimensions: 1024,
+    dimensions_allowed: { min: 32, max: 1024 },
+    max_input_tokens: 32_768,
+  },
+  "Qwen/Qwen3-Embedding-4B": {
+    dimensions: 2560,
+    dimensions_allowed: { min: 32, max: 2560 },
+    max_input_tokens: 32_768,
+  },
+  "Qwen/Qwen3-Embedding-8B": {
+    dimensions: 4096,
+    dimensions_allowed: { min: 32, max: 4096 },
+    max_input_tokens: 32_768,
+  },
+  // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/support-matrix: tokens, size, and which make smaller ones.
+  "nvidia/nv-embedqa-e5-v5": { dimensions: 1024, max_input_tokens: 512, task_types: ["query", "passage"] },
+  "nvidia/nv-embedqa-mistral-7b-v2": {
+    dimensions: 4096,
+    max_input_tokens: 512,
+    task_types: ["query", "passage"],
+  },
+  "nvidia/llama-3.2-nv-embedqa-1b-v2": {
+    dimensions: 2048,
+    // "384, 512, 768, 1024, 2048": its model card.
+    dimensions_allowed: [384, 512, 768, 1024, 2048],
+    max_input_tokens: 8192,
+    task_types: ["query", "passage"],
+  },
+  "nvidia/llama-nemotron-embed-1b-v2": {
+    dimensions: 2048,
+    dimensions_allowed: [384, 512, 768, 1024, 2048],
+    max_input_tokens: 8192,
+    task_types: ["query", "passage"],
+  },
+  "nvidia/llama-nemotron-embed-300m-v2": {
+    dimensions: 2048,
+    max_input_tokens: 8192,
+    task_types: ["query", "passage"],
+  },
+  "nvidia/llama-nemotron-embed-vl-1b-v2": {
+    dimensions: 2048,
+    max_input_tokens: 2048,
+    task_types: ["query", "passage"],
+  },
+  "nvidia/nemotron-3-embed-1b": {
+    dimensions: 2048,
+    max_input_tokens: 4096,
+    task_types: ["query", "passage"],
+  },
+  "nvidia/Nemotron-3.5-Embed-1B-BF16": {
+    dimensions: 2048,
+    max_input_tokens: 32_768,
+    task_types: ["query", "passage"],
+  },
+};
+
+interface Place {
+  readonly plugin: string;
+  /** The model's name there; left out: as at huggingface.co. */
+  readonly as?: string;
+  readonly model: string;
+  /** USD per million tokens. */
+  readonly price: number;
+  /** What differs there. */
+  readonly facts?: KnownFacts;
+  /** false: its numbers are not the model's own (fewer bits, say), so that it is a space of its own. */
+  readonly isTheModel?: boolean;
+}
+
+/** Who takes `dimensions`; the others would pass over it, or refuse it. */
+const TAKES_SIZES = ["tei", "vllm", "ollama", "nim", "fireworks"];
+
+/** A server of one's own costs what its machine costs: nothing by the token, unless the routing file says otherwise. */
+const OWN = 0;
+
+/** These two are started with any of them, by this name. `task_types` is empty: the cards' prompts are the caller's to put before a text. */
+const OWN_SERVERS: readonly Place[] = Object.keys(MODELS)
+  .filter((model) => !model.startsWith("nvidia/"))
+  .flatMap((model) => [
+    { plugin: "tei", model, price: OWN, ...(hasPrompts(model) ? {} : { facts: { task_types: [] } }) },
+    { plugin: "vllm", model, price: OWN },
+  ]);
+
+/** What their config_sentence_transformers.json holds under `prompts`. */
+function hasPrompts(model: string): boolean {
+  return /^(Qwen|google|Snowflake)\//.test(model);
+}
+
+const PLACES: readonly Place[] = [
+  ...OWN_SERVERS,
+  // ollama.com/library: the tag `latest` of each; those in 16 bits have the model's own numbers. Windows as its Modelfile sets them.
+  {
+    plugin: "ollama",
+    as: "nomic-embed-text",
+    model: "nomic-ai/nomic-embed-text-v1.5",
+    price: OWN,
+    facts: { max_input_tokens: 2048 },
+  },
+  { plugin: "ollama", as: "mxbai-embed-large", model: "mixedbread-ai/mxbai-embed-large-v1", price: OWN },
+  { plugin: "ollama", as: "bge-m3", model: "BAAI/bge-m3", price: OWN },
+  { plugin: "ollama", as: "bge-large", model: "BAAI/bge-large-en-v1.5", price: OWN },
+  {
+    plugin: "ollama",
+    as: "snowflake-arctic-embed2",
+    model: "Snowflake/snowflake-arctic-embed-l-v2.0",
+    price: OWN,
+  },
+  {
+    plugin: "ollama",
+    as: "embeddinggemma",
+    model: "google/embeddinggemma-300m",
+    price: OWN,
+    isTheModel: false,
+  },
+  {
+    plugin: "ollama",
+    as: "qwen3-embedding:0.6b",
+    model: "Qwen/Qwen3-Embedding-0.6B",
+    price: OWN,
+    isTheModel: false,
+  },
+  {
+    plugin: "ollama",
+    as: "qwen3-embedding:4b",
+    model: "Qwen/Qwen3-Embedding-4B",
+    price: OWN,
+    isTheModel: false,
+  },
+  {
+    plugin: "ollama",
+    as: "qwen3-embedding:8b",
+    model: "Qwen/Qwen3-Embedding-8B",
+    price: OWN,
+    isTheModel: false,
+  },
+  // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/support-matrix; what integrate.api.nvidia.com costs is not by the token.
+  ...Object.keys(MODELS)
+    .filter((model) => model.startsWith("nvidia/"))
+    .map((model) => ({ plugin: "nim", model, price: OWN })),
+  { plugin: "nim", as: "baai/bge-m3", model: "BAAI/bge-m3", price: OWN, facts: { task_types: [] } },
+  {
+    plugin: "nim",
+    as: "baai/bge-large-zh-v1.5",
+    model: "BAAI/bge-large-zh-v1.5",
+    price: OWN,
+    facts: { task_types: [] },
+  },
+  // docs.together.ai/docs/serverless-models; LiteLLM 1.109.1: 0.008 up to 150 million parameters, 0.016 up to 350.
+  { plugin: "together", model: "BAAI/bge-base-en-v1.5", price: 0.008 },
+  { plugin: "together", model: "BAAI/bge-large-en-v1.5", price: 0.016 },
+  { plugin: "together", model: "WhereIsAI/UAE-Large-V1", price: 0.016 },
+  // docs.fireworks.ai/guides/querying-embeddings-models; prices as in LiteLLM 1.109.1, fireworks_ai/….
+  {
+    plugin: "fireworks",
+    as: "fireworks/qwen3-embedding-8b",
+    model: "Qwen/Qwen3-Embedding-8B",
+    price: 0.1,
+    facts: { max_input_tokens: 40_960 },
+  },
+  { plugin: "fireworks", model: "nomic-ai/nomic-embed-text-v1.5", price: 0.008 },
+  { plugin: "fireworks", model: "nomic-ai/nomic-embed-text-v1", price: 0.008 },
+  { plugin: "fireworks", model: "WhereIsAI/UAE-Large-V1", price: 0.016 },
+  { plugin: "fireworks", model: "thenlper/gte-large", price: 0.016 },
+  { plugin: "fireworks", model: "thenlper/gte-base", price: 0.008 },
+  { plugin: "fireworks", model: "BAAI/bge-base-en-v1.5", price: 0.008 },
+  // deepinfra.com/MODEL/api, each page's own price and tokens; the first three of these were seen.
+  { plugin: "deepinfra", model: "BAAI/bge-large-en-v1.5", price: 0.01 },
+  { plugin: "deepinfra", model: "intfloat/multilingual-e5-large", price: 0.01 },
+  {
+    plugin: "deepinfra",
+    model: "Qwen/Qwen3-Embedding-0.6B",
+    price: 0.002,
+    facts: { max_input_tokens: 8192 },
+  },
+  // vercel.com/ai-gateway/models/qwen3-embedding-8b and openrouter.ai/qwen/qwen3-embedding-4b, served from there.
+  { plugin: "deepinfra", model: "Qwen/Qwen3-Embedding-8B", price: 0.01 },
+  { plugin: "deepinfra", model: "Qwen/Qwen3-Embedding-4B", price: 0.02 },
+];
+
+export const OPEN_MODELS: readonly CatalogueEntry[] = PLACES.flatMap(entryOf);
+
+/** The model is known by its first place, under every name that it has anywhere; every other place is that same model. */
+function entryOf(
+  { plugin, model, as = model, price, facts, isTheModel = true }: Place,
+  place: number,
+): CatalogueEntry[] {
+  const known = MODELS[model];
+  if (!known) return [];
+  const places = PLACES.filter((other) => other.model === model && other.isTheModel !== false);
+  const isFirst = places[0] === PLACES[place];
+  const names = new Set(isFirst ? places.map((other) => other.as ?? model) : []);
+  names.delete(as);
+  const { dimensions_allowed: _, ...ofOneSize } = known;
+  const written = [
+    ...(known.task_types ?? []).map((task) => `${as}-${task}`),
+    ...(plugin === "ollama" && !as.includes(":") ? [`${as}:latest`] : []),
+  ];
+  return [
+    {
+      plugin,
+      model: as,
+      ...(isTheModel && !isFirst && { same_as: model }),
+      ...(written.length > 0 && { written_as: written }),
+      facts: {
+        ...(TAKES_SIZES.includes(plugin) ? known : ofOneSize),
+        ...facts,
+        price,
+        reply_names: [...names],
+      },
+    },
+  ];
+}

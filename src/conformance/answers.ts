@@ -1,0 +1,202 @@
+/**
+ * What a plugin answers when its upstream is well: one vector for each input, provably its own, and who counted the tokens.
+ * A new member of `EmbedReply` is judged here.
+ */
+import { prove } from "../assemble";
+import { completeFacts } from "../facts";
+import type { EmbedReply, Upstream, VectorType } from "../plugin";
+import { AGREEMENT_MIN, agreement } from "../spaces/probes";
+import type { Bench, Check } from "./bench";
+import { Breach, demand } from "./breach";
+import { callFor, failureOf, type Subject } from "./subject";
+
+/** Unlike one another, so that a vector at another's place is seen, whatever the model. */
+const MANY = [
+  "the lighthouse keeper counted ships",
+  "copper prices fell again on Tuesday",
+  "she plays the cello in a garage",
+  "boil the rice for eleven minutes",
+  "SELECT name FROM users WHERE id = 7",
+].flatMap((text, row) => Array.from({ length: 7 }, (_, column) => `${text}, ${row * 7 + column} times`));
+const TEXTS: readonly (readonly [string, readonly string[]])[] = [
+  ["one input", ["alone"]],
+  ["two inputs", ["a lighthouse in the fog", "the price of copper"]],
+  ["many inputs", MANY.slice(0, 33)],
+  ["the same input twice", ["again", "the price of copper", "again"]],
+  ["inputs of any script", ["naïve café", "日本語の文", "🦜🦜", "line\nbreak\ttab", 'quote " and \\']],
+];
+
+/** Of a vector that can be computed again: all that float32 leaves in doubt. */
+const EXACTLY = 0.9999;
+
+export function answersRight(bench: Bench): Check[] {
+  const { subject, open, fitting } = bench;
+  const alone = new Map<string, Float32Array>();
+
+  /** The right vector of a text, or the one that it has alone. */
+  async function rightVector(text: string): Promise<Float32Array> {
+    const vectorOf = subject.vectorOf ?? subject.vendor?.vectorOf;
+    const known = vectorOf?.(text) ?? alone.get(text);
+    if (known) return known;
+    const { upstream } = open();
+    const [vector = new Float32Array()] = inOrder(await upstream.embed(callFor(subject, [text])), 1);
+    await upstream.close?.();
+    alone.set(text, vector);
+    return vector;
+  }
+
+  async function demandItsOwn(vector: Float32Array, text: string, place: string): Promise<void> {
+    const right = await rightVector(text);
+    demand(
+      vector.length === right.length,
+      `The vector at ${place} has ${vector.length} numbers, the right one of its text has ${right.length}.`,
+    );
+    const least = (subject.vectorOf ?? subject.vendor?.vectorOf) ? EXACTLY : AGREEMENT_MIN;
+    const cosine = agreement([vector], [right]);
+    demand(
+      cosine >= least,
+      `The vector at ${place} is not that of its text (cosine ${cosine.toFixed(4)}): ` +
+        "vectors must be returned with the index of the input that each belongs to, and a batch must not change them.",
+    );
+  }
+
+  return [
+    ...TEXTS.map(
+      ([of, texts]): Check => ({
+        name: "one vector each, in provably its place",
+        of,
+        asks: true,
+        async run() {
+          const sent = fitting(texts);
+          const { upstream } = open();
+          const vectors = inOrder(await upstream.embed(callFor(subject, sent)), sent.length);
+          for (const [place, text] of sent.entries())
+            await demandItsOwn(vectors[place] ?? new Float32Array(), text, `index ${place}`);
+          await upstream.close?.();
+        },
+      }),
+    ),
+    {
+      name: "calls under way at the same time do not mix",
+      asks: true,
+      async run() {
+        const { upstream } = open();
+        const [a, b, c] = [MANY[0] ?? "", MANY[7] ?? "", MANY[14] ?? ""];
+        const batches = [[a, b], [b, a], [c]].map(fitting);
+        const replies = await Promise.all(batches.map((batch) => upstream.embed(callFor(subject, batch))));
+        for (const [i, batch] of batches.entries()) {
+          const reply = replies[i];
+          if (!reply) throw new Breach("A call of several at once was never answered.");
+          const vectors = inOrder(reply, batch.length);
+          for (const [place, text] of batch.entries())
+            await demandItsOwn(
+              vectors[place] ?? new Float32Array(),
+              text,
+              `index ${place} of one call of three`,
+            );
+        }
+        await upstream.close?.();
+      },
+    },
+    {
+      name: "the gateway can prove its answer",
+      asks: true,
+      async run() {
+        const { upstream } = open();
+        const texts = fitting(MANY);
+        proveReply(subject, await upstream.embed(callFor(subject, texts)), texts, upstream);
+        await upstream.close?.();
+      },
+    },
+    {
+      name: "each further type that it says the model has comes beside the float",
+      asks: true,
+      async run() {
+        const { upstream } = open();
+        const types = upstream.describe?.(subject.model)?.embedding_types ?? [];
+        const texts = fitting(MANY);
+        if (types.length > 0) {
+          const reply = await upstream.embed(callFor(subject, texts, { types }));
+          proveReply(subject, reply, texts, upstream, types);
+        }
+        await upstream.close?.();
+        return types.length === 0 ? "it says of no further type that the model has it" : undefined;
+      },
+    },
+    {
+      name: "tokens are a whole number with a source, or left out where nobody counted",
+      asks: true,
+      async run() {
+        const { upstream } = open();
+        const texts = fitting(["three small words", "two more"]);
+        const { tokens, tokensSource } = await upstream.embed(callFor(subject, texts));
+        demand(
+          ["provider", "header", "counted"].includes(tokensSource),
+          `tokensSource is ${JSON.stringify(tokensSource)}: it must be "provider", "header" or "counted".`,
+        );
+        demand(
+          tokens === undefined || (Number.isSafeInteger(tokens) && tokens > 0),
+          `tokens is ${JSON.stringify(tokens)}: it must be a whole number above zero, or undefined where nobody counted.`,
+        );
+        const right = subject.vendor?.tokensOf?.(texts);
+        demand(
+          !subject.vendor?.tokensOf || tokens === right,
+          `tokens is ${tokens}, but the upstream said ${right}.`,
+        );
+        await upstream.close?.();
+      },
+    },
+    {
+      name: "a call whose signal has fired is rejected, with the signal's reason or a failure",
+      async run() {
+        const { upstream, network } = open();
+        const gone = new Error("the client has gone");
+        const call = callFor(subject, ["never sent"], { signal: AbortSignal.abort(gone) });
+        const thrown = await upstream.embed(call).then(
+          () => new Breach("It answered a call whose signal had fired: pass call.signal on to host.post."),
+          (reason: unknown) => reason,
+        );
+        if (thrown !== gone) await failureOf(Promise.reject(thrown));
+        demand(network.requests.length <= 1, "It went on asking after the signal had fired.");
+        await upstream.close?.();
+      },
+    },
+  ];
+}
+
+/** The gate that every reply passes in the gateway. @throws GatewayError malformed */
+export function proveReply(
+  { model }: Pick<Subject, "model">,
+  reply: EmbedReply,
+  texts: readonly string[],
+  upstream: Pick<Upstream, "describe">,
+  types: readonly VectorType[] = [],
+): readonly Float32Array[] {
+  const facts = completeFacts(upstream.describe?.(model));
+  const pieces = texts.map((input, place) => ({ input, place, weight: 1 }));
+  const plan = { requestedDimensions: undefined, dimensions: facts.dimensions, types };
+  return prove(reply, { pieces }, plan, { model, facts, provider: { name: "the plugin" } }).vectors;
+}
+
+/** The reply's vectors by their place; every place exactly once, each a Float32Array of finite numbers. */
+function inOrder({ vectors }: EmbedReply, count: number): readonly Float32Array[] {
+  demand(Array.isArray(vectors), "The reply has no list `vectors`.");
+  demand(
+    vectors.length === count,
+    `It returned ${vectors.length} vectors for ${count} inputs: there must be one for each.`,
+  );
+  const places = vectors.map(({ index }) => index).sort((a, b) => a - b);
+  demand(
+    places.every((index, place) => index === place),
+    `The indices of its vectors are ${places.join(", ").slice(0, 100)}: each place from 0 to ${count - 1} must be there once.`,
+  );
+  for (const { values } of vectors) {
+    demand(
+      values instanceof Float32Array,
+      "A vector is not a Float32Array: make it with host.vector(numbers).",
+    );
+    demand(values.length > 0, "A vector is empty.");
+    demand(values.every(Number.isFinite), "A vector holds a number that is not finite.");
+  }
+  return [...vectors].sort((a, b) => a.index - b.index).map(({ values }) => values);
+}

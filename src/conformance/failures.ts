@@ -1,0 +1,214 @@
+/**
+ * Every way in which an upstream or the network can fail, and the kind of failure that the gateway must be told.
+ * A new way is a row of REFUSALS or of `broken`; what only one vendor says stands in that plugin's own test.
+ */
+import type { FailureKind } from "../plugin";
+import { proveReply } from "./answers";
+import type { Bench, Check } from "./bench";
+import { demand } from "./breach";
+import { type Answer, brokenOff, connectionReset } from "./network";
+import { reversed, SPOILINGS } from "./spoil";
+import { type Answering, callFor, failureOf } from "./subject";
+
+const REFUSALS: readonly (readonly [status: number, kind: FailureKind])[] = [
+  [400, "invalid"],
+  [401, "unauthorized"],
+  [402, "unauthorized"],
+  [403, "unauthorized"],
+  [404, "not_found"],
+  [408, "unavailable"],
+  [409, "unavailable"],
+  [413, "invalid"],
+  [422, "invalid"],
+  [425, "unavailable"],
+  [429, "overloaded"],
+  [500, "unavailable"],
+  [502, "unavailable"],
+  [503, "unavailable"],
+  [504, "unavailable"],
+  [529, "unavailable"],
+];
+
+type RetryAfter = readonly [of: string, headers: (now: number) => Record<string, string>, ms: number];
+const RETRY_AFTER: readonly RetryAfter[] = [
+  ["seconds", () => ({ "retry-after": "7" }), 7_000],
+  ["a date", (now) => ({ "retry-after": new Date(now + 30_000).toUTCString() }), 30_000],
+  ["a date gone by", (now) => ({ "retry-after": new Date(now - 30_000).toUTCString() }), 0],
+  ["milliseconds", () => ({ "retry-after-ms": "250", "retry-after": "1" }), 250],
+];
+/** A date has whole seconds, and a live clock goes on while a check runs. */
+const RETRY_AFTER_DOUBT_MS = 2_000;
+
+const PAGE = "<!DOCTYPE html><html><body><h1>Welcome</h1></body></html>";
+const WORDS = "The vendor does not like this one.";
+const json = (body: string) => new Response(body, { headers: { "content-type": "application/json" } });
+
+/** Where nobody knows the envelope: the words stand wherever vendors have been seen to put them. */
+const anyEnvelope = (message: string) => JSON.stringify({ error: { message }, message, detail: message });
+
+export function failsRight(bench: Bench, vendor: Answering): Check[] {
+  const { subject, open, fitting, soundReply } = bench;
+  const errorBody = vendor.errorBody ?? anyEnvelope;
+  const texts = () => fitting(["one", "two"]);
+
+  const failureAfter = async (answer: Answer) => {
+    const { upstream, network } = open();
+    network.answer(answer);
+    const failure = await failureOf(upstream.embed(callFor(subject, texts())));
+    demand(
+      network.requests.length === 1,
+      `It asked ${network.requests.length} times: it must ask once. The gateway tries again.`,
+    );
+    return failure;
+  };
+  const demandKind = (failure: { kind: string; message: string }, kind: FailureKind) =>
+    demand(
+      failure.kind === kind,
+      `It is the failure '${failure.kind}', where it must be '${kind}': let host.post read the status, and correct it with \`explain\` only where the vendor means something else. Its words: ${failure.message.slice(0, 200)}`,
+    );
+
+  const refusals = REFUSALS.flatMap(([status, kind]): Check[] => [
+    {
+      name: "a refusal is the failure that its status means, told in the vendor's words, asked once",
+      of: `${status} is '${kind}'`,
+      async run() {
+        const failure = await failureAfter(() => new Response(errorBody(WORDS), { status }));
+        demandKind(failure, kind);
+        for (const words of [WORDS, String(status)])
+          demand(failure.message.includes(words), `Its message leaves out "${words}": ${failure.message}`);
+      },
+    },
+    {
+      name: "a page instead of an error is the failure that its status means",
+      of: `${status} is '${kind}'`,
+      run: async () => demandKind(await failureAfter(() => new Response(PAGE, { status })), kind),
+    },
+    {
+      name: "nothing at all instead of an error is the failure that its status means",
+      of: `${status} is '${kind}'`,
+      run: async () => demandKind(await failureAfter(() => new Response("", { status })), kind),
+    },
+  ]);
+
+  const comingBack = RETRY_AFTER.flatMap(([of, headers, ms]) =>
+    [429, 503].map(
+      (status): Check => ({
+        name: "when to come back is told in milliseconds",
+        of: `${of}, with ${status}`,
+        async run() {
+          const answer = () => new Response(errorBody("Later."), { status, headers: headers(bench.now()) });
+          const { retryAfterMs = Number.NaN } = await failureAfter(answer);
+          const doubt = ms > 10_000 ? RETRY_AFTER_DOUBT_MS : 0;
+          demand(
+            Math.abs(retryAfterMs - ms) <= doubt,
+            `It says ${retryAfterMs} ms, where it must say ${ms}: leave retryAfterMs to host.post.`,
+          );
+        },
+      }),
+    ),
+  );
+
+  const halfOf = async () => {
+    const body = await (await soundReply(texts()))().text();
+    return body.slice(0, Math.min(40, Math.floor(body.length / 2)));
+  };
+  const broken: readonly (readonly [string, FailureKind, () => Answer | Promise<Answer>, asks?: boolean])[] =
+    [
+      ["a connection that breaks", "unavailable", () => connectionReset],
+      [
+        "a connection that breaks inside the answer",
+        "unavailable",
+        async () => {
+          const start = await halfOf();
+          return () => brokenOff(start);
+        },
+        true,
+      ],
+      [
+        "half an answer",
+        "malformed",
+        async () => {
+          const start = await halfOf();
+          return () => json(start);
+        },
+        true,
+      ],
+      [
+        "a page with 200",
+        "malformed",
+        () => () => new Response(PAGE, { headers: { "content-type": "text/html" } }),
+      ],
+      ["an empty body", "malformed", () => () => json("")],
+      ["null", "malformed", () => () => json("null")],
+      ["a number", "malformed", () => () => json("42")],
+      ["an empty object", "malformed", () => () => json("{}")],
+      ["bytes that are no UTF-8", "malformed", () => () => new Response(Uint8Array.of(0x7b, 0xff, 0xfe))],
+      ["an error's envelope with 200", "malformed", () => () => json(errorBody("It broke inside."))],
+    ];
+  return [
+    ...refusals,
+    ...comingBack,
+    ...broken.map(
+      ([of, kind, answer, asks = false]): Check => ({
+        name: "what is no answer is a failure",
+        of: `${of} is '${kind}'`,
+        asks,
+        run: async () => demandKind(await failureAfter(await answer()), kind),
+      }),
+    ),
+    {
+      name: "a redirect is not followed",
+      async run() {
+        const headers = { location: "https://elsewhere.example/v1" };
+        demandKind(await failureAfter(() => new Response(null, { status: 307, headers })), "malformed");
+      },
+    },
+    // The plugin may refuse these or leave it to the gateway's proof: no vector may come of them.
+    ...Object.entries(SPOILINGS).map(
+      ([of, spoil]): Check => ({
+        name: "a reply that cannot be proved right never becomes an answer",
+        of,
+        asks: true,
+        async run() {
+          const { upstream, network } = open();
+          const body = spoil(await (await soundReply(texts()))().text(), texts().length);
+          if (body === undefined) {
+            demand(!vendor.replyBody || texts().length < 2, "No vectors were found in a sound reply.");
+            return "no vectors are found in its reply";
+          }
+          network.answer(() => json(body));
+          const failure = await failureOf(
+            upstream
+              .embed(callFor(subject, texts()))
+              .then((reply) => proveReply(subject, reply, texts(), upstream)),
+          );
+          demandKind(failure, "malformed");
+          return undefined;
+        },
+      }),
+    ),
+    {
+      name: "a reply in another order, with the indices that tell, is put right",
+      skipped: vendor.indexed === false ? "the wire has no index" : undefined,
+      asks: true,
+      async run() {
+        const { upstream, network } = open();
+        const sound = await soundReply(texts());
+        const body = reversed(await sound().text(), texts().length);
+        if (body === undefined) {
+          demand(!vendor.indexed || texts().length < 2, "The reply of a wire with an index holds none.");
+          return "no indices are found in its reply";
+        }
+        network.answer(sound);
+        const right = proveReply(subject, await upstream.embed(callFor(subject, texts())), texts(), upstream);
+        network.answer(() => json(body));
+        const put = proveReply(subject, await upstream.embed(callFor(subject, texts())), texts(), upstream);
+        demand(
+          Bun.deepEquals(put, right),
+          "Its reply gives each vector an index; it must return that index, not the place in the list.",
+        );
+        return undefined;
+      },
+    },
+  ];
+}

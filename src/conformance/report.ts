@@ -1,0 +1,83 @@
+/**
+ * Runs the suite for somebody who reads: each check's outcome in words, and nothing of it thrown.
+ * What an outcome is worth to a process (its exit code, its lines) is the command's.
+ */
+import type { Outside } from "../outside";
+import { type Check, titleOf } from "./bench";
+import { Breach } from "./breach";
+import { callFor, openPlugin, type Subject } from "./subject";
+import { suiteFor } from "./suite";
+
+export interface Outcome {
+  readonly section: string;
+  readonly check: string;
+  readonly outcome: "right" | "wrong" | "skipped";
+  /** What is wrong, or why it was not tried. */
+  readonly why: string;
+}
+
+/** No check of a plugin that obeys its signals takes this long. */
+const CHECK_MS_MAX = 60_000;
+
+/**
+ * @param outside its network is not used: the subject's `vendor` is
+ * @param tell is given each outcome as it comes
+ */
+export async function report(
+  subject: Subject,
+  outside: Outside,
+  tell: (outcome: Outcome) => void,
+): Promise<void> {
+  const silence = await silenceOf(subject, outside);
+  if (silence !== undefined)
+    tell({ section: "the upstream", check: "it answers a plain call", outcome: "wrong", why: silence });
+  for (const { name: section, checks } of suiteFor(subject, () => outside)) {
+    for (const check of checks) {
+      const skipped =
+        check.skipped ?? (check.asks && silence !== undefined ? "the upstream does not answer" : undefined);
+      const judged =
+        skipped === undefined ? await judge(check, outside) : ({ outcome: "skipped", why: skipped } as const);
+      tell({ section, check: titleOf(check), ...judged });
+    }
+  }
+}
+
+async function judge(check: Check, outside: Outside): Promise<Pick<Outcome, "outcome" | "why">> {
+  try {
+    const why = await inTime(async () => (await check.run()) ?? undefined, outside);
+    return why === undefined ? { outcome: "right", why: "" } : { outcome: "skipped", why };
+  } catch (thrown) {
+    return { outcome: "wrong", why: wordsOf(thrown) };
+  }
+}
+
+/** Why the upstream gives no vectors at all: told once, and not by every check that needs some. */
+async function silenceOf(subject: Subject, outside: Outside): Promise<string | undefined> {
+  try {
+    await inTime(() => openPlugin(subject, outside).upstream.embed(callFor(subject, ["a text"])), outside);
+    return undefined;
+  } catch (thrown) {
+    return wordsOf(thrown);
+  }
+}
+
+async function inTime<Value>(work: () => Promise<Value>, outside: Outside): Promise<Value> {
+  const over = new AbortController();
+  const late = outside.sleep(CHECK_MS_MAX, over.signal).then(() => {
+    throw new Error(`It did not end within ${CHECK_MS_MAX / 1000} seconds.`);
+  });
+  try {
+    return await Promise.race([work(), late]);
+  } finally {
+    // Its rejection is then nobody's.
+    late.catch(() => undefined);
+    over.abort();
+  }
+}
+
+function wordsOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return `It threw ${String(thrown)}, which is no error.`;
+  // What a recording has no answer to reaches the plugin as a connection that broke.
+  if (thrown.cause instanceof Breach) return thrown.cause.message;
+  return "kind" in thrown ? `${String(thrown.kind)}: ${thrown.message}` : thrown.message;
+}

@@ -1,0 +1,88 @@
+/**
+ * Keys leave the process in headers only, and come back to nobody, even from a vendor that repeats them in its errors.
+ * A new way in which a vendor has been seen to repeat a key is a row of ECHOES.
+ */
+import type { Bench, Check } from "./bench";
+import { demand } from "./breach";
+import type { Answer, SentRequest } from "./network";
+import { type Answering, callFor, failureOf } from "./subject";
+
+export function keepsSecrets(bench: Bench, vendor: Answering): Check[] {
+  const { subject, open } = bench;
+  const secrets = subject.secrets ?? [];
+  const errorBody = vendor.errorBody ?? ((message: string) => JSON.stringify({ error: { message } }));
+  const skipped = secrets.length === 0 ? "no option holds a secret" : undefined;
+
+  /** Never shows what it found: the words go to a terminal, and from there to an issue. */
+  const demandNone = (text: string, what: string, characters?: number) => {
+    for (const secret of secrets)
+      demand(
+        !text.includes(secret.slice(0, characters)),
+        `${what} holds ${characters === undefined ? "a secret" : "a part of a secret"} of the options: secrets go in headers.`,
+      );
+  };
+
+  /** All that the vendor was sent in headers, in places where a snippet's end may cut it in two. */
+  const echo = ({ headers }: SentRequest, before = 0) =>
+    `${"x".repeat(before)} you sent ${JSON.stringify(Object.fromEntries(headers))}, also ${[...headers.values()].join(" ; ")}`;
+  const page = (text: string, status: number) => new Response(`<html>${text}</html>`, { status });
+  const ECHOES: readonly (readonly [string, Answer])[] = [
+    ["its own envelope with 401", (sent) => new Response(errorBody(echo(sent)), { status: 401 })],
+    ["its own envelope with 429", (sent) => new Response(errorBody(echo(sent)), { status: 429 })],
+    ["a page with 403", (sent) => page(echo(sent), 403)],
+    ["a page with 502", (sent) => page(echo(sent), 502)],
+    ["a page with 200", (sent) => page(echo(sent), 200)],
+    [
+      "a reply of a wrong type",
+      (sent) => new Response(JSON.stringify(sent.headers.get("authorization") ?? echo(sent))),
+    ],
+    ["half a reply with 200", (sent) => new Response(`{"data": "${echo(sent)}`)],
+  ];
+
+  return [
+    {
+      name: "a secret is in no address and in no body",
+      async run() {
+        const { upstream, network } = open();
+        network.answer(() => new Response("{}", { status: 503 }));
+        await failureOf(upstream.embed(callFor(subject, ["a text"])));
+        const [request] = network.requests;
+        demand(request !== undefined, "It sent nothing.");
+        demandNone(request.url, "The address that it asks");
+        demandNone(request.body, "The body that it sends");
+        demand(
+          !/[?&](key|token|secret|api_key)=/i.test(request.url),
+          "The address that it asks holds a key: send it in a header.",
+        );
+        demand(new URL(request.url).username === "", "The address that it asks holds a user's name.");
+      },
+    },
+    ...ECHOES.map(
+      ([of, answer]): Check => ({
+        name: "a vendor that repeats the headers is not passed on",
+        of,
+        skipped,
+        async run() {
+          const { upstream, network } = open();
+          network.answer(answer);
+          const { message } = await failureOf(upstream.embed(callFor(subject, ["a text"])));
+          demandNone(message, "Its failure's message");
+        },
+      }),
+    ),
+    {
+      name: "a secret is not told in part either, wherever a long error body is cut",
+      skipped,
+      async run() {
+        const { upstream, network } = open();
+        for (let before = 0; before < 320; before += 5) {
+          for (const status of [200, 500]) {
+            network.answer((sent) => page(echo(sent, before), status));
+            const { message } = await failureOf(upstream.embed(callFor(subject, ["a text"])));
+            demandNone(message, "Its failure's message", 8);
+          }
+        }
+      },
+    },
+  ];
+}

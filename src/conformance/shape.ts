@@ -1,0 +1,106 @@
+/**
+ * What a plugin is before its first call: a name, a schema, an `open` that waits for nothing, a `close` that may come twice.
+ * A new member of `Provider` or `Upstream` is asked for here.
+ */
+import { Value } from "@sinclair/typebox/value";
+import { closedSchema } from "../config/check";
+import { isObjectSchema } from "../config/provider-shape";
+import { KnownFacts } from "../facts";
+import type { Bench, Check } from "./bench";
+import { demand } from "./breach";
+import { callFor, openPlugin } from "./subject";
+
+/** Keys under `providers.<name>` that are the gateway's own: a plugin that declares one would never see it. */
+const GATEWAY_KEYS = ["plugin", "timeout_ms", "retries", "concurrency", "max_queue"];
+
+export function keepsItsShape(bench: Bench): Check[] {
+  const { subject, open, outside } = bench;
+  return [
+    {
+      name: "its id is a word that a routing file can say",
+      run() {
+        const { id } = open().provider;
+        demand(
+          /^[a-z][a-z0-9-]*$/.test(id),
+          `Its id is "${id}": it must be lower case letters, digits and dashes.`,
+        );
+      },
+    },
+    {
+      name: "its options are an object schema that refuses unknown keys and leaves the gateway's keys alone",
+      run() {
+        const { options } = open().provider;
+        demand(isObjectSchema(options), "Its options must be made with host.t.Object({…}).");
+        // The gateway closes the schema by itself, where the plugin left it open.
+        const schema = closedSchema(options);
+        const filled = Value.Default(schema, { ...subject.options });
+        const taken = GATEWAY_KEYS.filter((key) => key in Object(options.properties));
+        demand(taken.length === 0, `Its options declare '${taken[0]}', which is the gateway's own key.`);
+        demand(
+          Value.Check(schema, filled) &&
+            !Value.Check(schema, Object.assign({}, filled, { surely_unknown: 1 })),
+          "Its options take keys that they do not know, so that a mistyped one would pass.",
+        );
+      },
+    },
+    {
+      name: "its calls at once, where it says them, are a whole number above zero",
+      run() {
+        const { concurrency = 1 } = open().provider;
+        demand(
+          Number.isInteger(concurrency) && concurrency > 0,
+          `Its concurrency is ${concurrency}: it must be a whole number above zero.`,
+        );
+      },
+    },
+    {
+      name: "open waits for nothing, asks for nothing, and can be done twice",
+      run() {
+        let sleeps = 0;
+        const world = outside();
+        const sleep: typeof world.sleep = (ms, signal) => {
+          sleeps += 1;
+          return world.sleep(ms, signal);
+        };
+        const { provider, upstream, network } = openPlugin(subject, { ...world, sleep });
+        const second = provider.open(Value.Default(provider.options, { ...subject.options }));
+        demand(
+          !(upstream instanceof Promise),
+          "open returned a promise: it must return the upstream itself.",
+        );
+        demand(typeof upstream.embed === "function", "What open returned has no function embed.");
+        demand(
+          second !== upstream,
+          "open returned the same upstream twice: each provider must have its own.",
+        );
+        demand(network.requests.length === 0, "open asked the network: connect on the first call.");
+        demand(sleeps === 0, "open started a timer: it must wait for nothing.");
+      },
+    },
+    {
+      name: "what it says of a model are facts that the gateway knows",
+      run() {
+        const facts = open().upstream.describe?.(subject.model) ?? {};
+        const [wrong] = Value.Errors(KnownFacts, facts);
+        demand(
+          !wrong,
+          `describe("${subject.model}") says '${wrong?.path.slice(1)}', which is wrong: ${wrong?.message}.`,
+        );
+      },
+    },
+    {
+      name: "close can come before any call, after one, and twice",
+      asks: true,
+      async run() {
+        const unused = open().upstream;
+        await unused.close?.();
+        await unused.close?.();
+        const used = open().upstream;
+        const { vectors } = await used.embed(callFor(subject, ["a text before the end"]));
+        await used.close?.();
+        await used.close?.();
+        demand(vectors.length === 1, `It returned ${vectors.length} vectors for one input.`);
+      },
+    },
+  ];
+}

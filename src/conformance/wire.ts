@@ -1,0 +1,136 @@
+/**
+ * What a plugin sends: one request a call, to the right address, with the caller's `extra_body` under its own words.
+ * What only one vendor's wire asks for stands in that plugin's own test.
+ */
+import { catalogueFacts } from "../config/catalogue";
+import { taskNamed } from "../tasks";
+import type { Bench, Check } from "./bench";
+import { demand } from "./breach";
+import { callFor, failureOf } from "./subject";
+
+const TEXT = "what was asked";
+
+export function sendsRight(bench: Bench): Check[] {
+  const { subject, open, fitting, soundReply } = bench;
+  return [
+    {
+      name: "one call is one POST of JSON",
+      asks: true,
+      async run() {
+        const { upstream, network } = open();
+        await upstream.embed(callFor(subject, fitting(["one", "two", "three"])));
+        const [request] = network.requests;
+        demand(
+          network.requests.length === 1,
+          `One call of embed sent ${network.requests.length} requests: it must send one. The gateway splits and tries again.`,
+        );
+        demand(request?.method === "POST", `It sent a ${request?.method}, where host.post sends a POST.`);
+        const type = request.headers.get("content-type") ?? "";
+        demand(
+          /^application\/json\b/.test(type),
+          `Its content-type is "${type}": it must be application/json.`,
+        );
+        demand(bodyOf(request.body) !== undefined, "The body that it sends is not a JSON object.");
+      },
+    },
+    {
+      name: "extra_body is merged into the body, under everything that the plugin itself sets",
+      asks: true,
+      async run() {
+        const { upstream, network } = open();
+        // The upstream need not know the extra field: what is judged is what was sent.
+        network.answer(await soundReply([TEXT]));
+        await upstream.embed(callFor(subject, [TEXT]));
+        const plain = bodyOf(network.requests[0]?.body ?? "") ?? {};
+        const hostile = Object.fromEntries(Object.keys(plain).map((key) => [key, "not the caller's to set"]));
+        const extra = { deep: [1] };
+        await upstream.embed(callFor(subject, [TEXT], { extraBody: { ...hostile, an_extra_field: extra } }));
+        const sent = bodyOf(network.requests[1]?.body ?? "") ?? {};
+        demand(
+          Bun.deepEquals(sent.an_extra_field, extra),
+          "A field of call.extraBody did not reach the body: spread it first, { ...call.extraBody, model: … }.",
+        );
+        const changed = Object.keys(plain).find((key) => !Bun.deepEquals(plain[key], sent[key]));
+        demand(
+          changed === undefined,
+          `call.extraBody replaced '${changed}', which the plugin itself sets: spread it first, { ...call.extraBody, model: … }.`,
+        );
+      },
+    },
+    {
+      name: "each word that it has for a task of the model is sent, and taken",
+      asks: true,
+      async run() {
+        const { provider, upstream, network } = open();
+        const facts = catalogueFacts(provider.id, subject.model) ?? upstream.describe?.(subject.model);
+        const told = facts?.task_types?.map(taskNamed);
+        const words = Object.entries(provider.tasks?.words ?? {}).flatMap(([task, word]) =>
+          told && !told.some((one) => one === task) ? [] : [word],
+        );
+        const bodies = new Map<string, string | undefined>();
+        for (const task of [...new Set(words), undefined]) {
+          const { vectors } = await upstream.embed(callFor(subject, ["a text"], { task }));
+          const what = `With the task "${task}" it`;
+          demand(vectors.length === 1, `${what} returned ${vectors.length} vectors for 1 input.`);
+          const body = network.requests.at(-1)?.body ?? "";
+          // A wire that must be told a task is told one of its words where nobody said any.
+          const sentBefore = bodies.has(body) && (task !== undefined || bodies.size === 1);
+          demand(
+            !sentBefore,
+            `${what} sent what it sent before: send call.task, which holds this plugin's own word.`,
+          );
+          bodies.set(body, task);
+        }
+      },
+    },
+    ...(subject.addresses ?? []).map(
+      ([options, url]): Check => ({
+        name: "it asks the right address",
+        of: `with ${JSON.stringify(options)} it asks ${url}`,
+        async run() {
+          const { upstream, network } = open(options);
+          network.answer(await soundReply(["a text"]));
+          await upstream.embed(callFor(subject, ["a text"]));
+          const asked = network.requests.map((request) => request.url).join();
+          demand(asked === url, `It asked ${asked}.`);
+        },
+      }),
+    ),
+    {
+      name: "a signal that fires during the call ends the call",
+      async run() {
+        const { upstream, network } = open();
+        network.answer(() => new Promise(() => undefined));
+        const controller = new AbortController();
+        const call = upstream.embed(callFor(subject, ["waits"], { signal: controller.signal }));
+        let ended = false;
+        const end = () => {
+          ended = true;
+        };
+        call.then(end, end);
+        await turns(() => network.requests.length > 0);
+        await turns();
+        demand(network.requests.length === 1, "It sent nothing.");
+        demand(!ended, "It ended before its upstream had answered.");
+        const gone = new Error("the time is over");
+        controller.abort(gone);
+        await turns();
+        demand(ended, "It goes on after its signal has fired: pass call.signal on to host.post.");
+        const thrown: unknown = await call.catch((reason: unknown) => reason);
+        if (thrown !== gone) await failureOf(call);
+      },
+    },
+  ];
+}
+
+function bodyOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  const body: unknown = JSON.parse(text);
+  return typeof body === "object" && body !== null ? { ...body } : undefined;
+}
+
+/** Lets all that can go on do so, or for as long as it takes: what is signed is signed on another thread. */
+async function turns(enough?: () => boolean): Promise<void> {
+  const most = enough ? 10_000 : 10;
+  for (let turn = 0; turn < most && !enough?.(); turn++)
+    await new Promise<void>((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,168 @@
+/**
+ * Google's request and answers as TypeBox schemas: the check and the published document come from them. Field names may be camelCase or
+ * snake_case, as Google's own JSON may. Source: ai.google.dev/api/embeddings.
+ */
+import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
+import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { embeddingsRequest, INPUTS_MAX } from "./openai-request";
+import { responseOf as openaiResponseOf, usageSchema } from "./openai-schema";
+import type { Policies } from "./policies";
+
+const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(Type.Union([schema, Type.Null()]));
+
+const taskType = optional(
+  Type.String({
+    minLength: 1,
+    maxLength: 100,
+    description: "What the embeddings are for: RETRIEVAL_QUERY, RETRIEVAL_DOCUMENT, SEMANTIC_SIMILARITY …",
+  }),
+);
+const outputDimensionality = optional(
+  Type.Integer({ minimum: 1, maximum: 65536, description: "Numbers in each embedding." }),
+);
+const autoTruncate = optional(
+  Type.Boolean({ description: "Whether a text that is too long is cut, or refused." }),
+);
+
+const SETTINGS = {
+  task_type: taskType,
+  taskType,
+  title: optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 2000,
+      description: "The documents' title, with the task RETRIEVAL_DOCUMENT.",
+    }),
+  ),
+  output_dimensionality: outputDimensionality,
+  outputDimensionality,
+  auto_truncate: autoTruncate,
+  autoTruncate,
+};
+
+/** Each setting with the names that say it. */
+export const SPELLINGS = {
+  task_type: ["task_type", "taskType"],
+  title: ["title"],
+  output_dimensionality: ["output_dimensionality", "outputDimensionality"],
+  auto_truncate: ["auto_truncate", "autoTruncate"],
+} as const satisfies Record<string, readonly (keyof typeof SETTINGS)[]>;
+export type Setting = keyof typeof SPELLINGS;
+
+const closed = { additionalProperties: false } as const;
+const config = optional(
+  Type.Object(SETTINGS, { ...closed, description: "The settings, where Google's newer requests have them." }),
+);
+/** Where settings may stand beside where they did at first. */
+export const CONFIGS = ["embed_content_config", "embedContentConfig", "config"] as const;
+const ALL_SETTINGS = {
+  ...SETTINGS,
+  embed_content_config: config,
+  embedContentConfig: config,
+  config,
+};
+
+const Part = Type.Object({ text: Type.String() }, closed);
+const Content = Type.Object(
+  {
+    parts: Type.Array(Part, {
+      minItems: 1,
+      description: "One part: of several Google makes one fused embedding, which is refused here.",
+    }),
+    role: optional(Type.String()),
+  },
+  closed,
+);
+export type Content = Static<typeof Content>;
+
+const Entry = Type.Object({ model: optional(Type.String()), content: Content, ...ALL_SETTINGS }, closed);
+export type Entry = Static<typeof Entry>;
+
+const contents = Type.Union([Type.String({ expected: "a string" }), Content, Part], {
+  expected: "a string or a content with `parts`",
+});
+
+const WORDS = {
+  content: optional(Content),
+  contents: optional(
+    Type.Union([contents, Type.Array(contents, { minItems: 1, maxItems: INPUTS_MAX })], {
+      description: "As Google's SDKs take them: each text or content has its own embedding.",
+    }),
+  ),
+  requests: optional(
+    Type.Array(Entry, {
+      minItems: 1,
+      maxItems: INPUTS_MAX,
+      description: "An embedding for each. All must have one model and the same settings.",
+    }),
+  ),
+  ...ALL_SETTINGS,
+};
+
+const GoogleWords = Type.Object(WORDS);
+export type GoogleWords = Static<typeof GoogleWords>;
+
+export const isGoogleWord = (name: string) => Object.hasOwn(WORDS, name);
+export const googleWords = TypeCompiler.Compile(GoogleWords);
+
+const EXAMPLE_MODEL = "gemini-embedding-001";
+
+function requestOf(policies: Policies): TObject {
+  const { properties } = embeddingsRequest(policies);
+  const { input, model, ...others } = properties;
+  return Type.Object(
+    {
+      ...(model && {
+        model: Type.Optional({ ...model, description: `${model.description} Or in \`requests\`.` }),
+      }),
+      ...(input && { input: Type.Optional(input) }),
+      ...others,
+      ...WORDS,
+    },
+    {
+      additionalProperties: policies.unknown_fields !== "reject",
+      description:
+        "Either `input`, answered as /v1/embeddings does; or Google's own `content`, `contents` or `requests`, answered in Google's shape.",
+      examples: [
+        {
+          model: EXAMPLE_MODEL,
+          input: ["one", "two"],
+          task_type: "RETRIEVAL_QUERY",
+          output_dimensionality: 768,
+        },
+        { model: EXAMPLE_MODEL, content: { parts: [{ text: "one" }] } },
+        { requests: [{ model: `models/${EXAMPLE_MODEL}`, content: { parts: [{ text: "one" }] } }] },
+      ],
+    },
+  );
+}
+
+const Embedding = Type.Object({ values: Type.Array(Type.Number()) });
+
+function responseOf(policies: Policies): TSchema {
+  const embedding = { values: [0.0183, -0.0411, 0.0292] };
+  const usage = usageSchema(policies);
+  const counted = { usage: usage.examples?.[0], usageMetadata: { promptTokenCount: 4 } };
+  const googles = Type.Object(
+    {
+      embedding: Type.Optional({ ...Embedding, description: "For `content`." }),
+      embeddings: Type.Optional(
+        Type.Array(Embedding, { description: "For `requests` and `contents`, in their order." }),
+      ),
+      usage,
+      usageMetadata: Type.Object({ promptTokenCount: Type.Integer({ minimum: 0 }) }),
+    },
+    { title: "in Google's shape" },
+  );
+  return Type.Union([googles, { ...openaiResponseOf(policies), title: "of `input`, as /v1/embeddings" }], {
+    examples: [
+      { embedding, ...counted },
+      { embeddings: [embedding, embedding], ...counted },
+    ],
+  });
+}
+
+export const schemasOf = (policies: Policies) => ({
+  GeminiEmbeddingsRequest: requestOf(policies),
+  GeminiEmbeddingsResponse: responseOf(policies),
+});

@@ -1,0 +1,148 @@
+/**
+ * What a request in Google's words says: its texts, its model and its settings, each with the field that says it, as its caller wrote it.
+ * What cannot be one request of the gateway's is refused: entries of several models or settings, several parts that Google would fuse.
+ */
+import { GatewayError } from "../errors";
+import {
+  CONFIGS,
+  type Content,
+  type Entry,
+  type GoogleWords,
+  type Setting,
+  SPELLINGS,
+} from "./gemini-schema";
+import type { Policies } from "./policies";
+
+export interface SaidText {
+  readonly text: string;
+  readonly field: string;
+}
+
+export interface Said<Value> {
+  readonly value: Value;
+  readonly field: string;
+}
+
+export interface SaidTexts {
+  readonly texts: readonly SaidText[];
+  /** Google answers one content with one embedding, and lists of them with a list. */
+  readonly isSingle: boolean;
+}
+
+const SOURCES = ["content", "contents", "requests"] as const;
+
+/** @throws GatewayError invalid where nothing is to be embedded, or it is said twice */
+export function textsOf(words: GoogleWords, input: unknown): SaidTexts | undefined {
+  const said = SOURCES.filter((name) => (words[name] ?? null) !== null);
+  const [first, second] = (input ?? null) === null ? said : ["input", ...said];
+  if (first === undefined)
+    throw invalid("input", "is missing: send it, or Google's 'content', 'contents' or 'requests'.");
+  if (second !== undefined)
+    throw invalid(second, `says what to embed, and so does '${first}': send one of them.`);
+  const { content, contents, requests } = words;
+  if (content) return { texts: [textOf(content, "content")], isSingle: true };
+  if (requests)
+    return {
+      texts: requests.map((entry, i) => textOf(entry.content, `requests[${i}].content`)),
+      isSingle: false,
+    };
+  if (contents === undefined || contents === null) return undefined;
+  const texts = Array.isArray(contents)
+    ? contents.map((one, i) => textOf(one, `contents[${i}]`))
+    : [textOf(contents, "contents")];
+  return { texts, isSingle: false };
+}
+
+function textOf(content: string | { readonly text: string } | Content, where: string): SaidText {
+  if (typeof content === "string") return { text: content, field: where };
+  if ("text" in content) return { text: content.text, field: `${where}.text` };
+  const [part, another] = content.parts;
+  if (another !== undefined) {
+    throw invalid(
+      `${where}.parts[1]`,
+      "is a second part: Google makes one fused embedding of them, which is not made here. Give each text a content of its own.",
+    );
+  }
+  return { text: part?.text ?? "", field: `${where}.parts[0].text` };
+}
+
+/** @throws GatewayError invalid */
+export function refuseText({ text, field }: SaidText, { empty_input }: Policies): void {
+  if (text === "" && empty_input === "reject")
+    throw invalid(field, "is an empty string: it must have at least one character.");
+  if (!text.isWellFormed())
+    throw invalid(field, "holds half of a UTF-16 surrogate pair, which is not a character.");
+}
+
+/**
+ * The model's id, without Google's `models/` before it.
+ * @param named what stands in `model`
+ * @param inPath the model that the path names
+ * @throws GatewayError invalid where entries name others
+ */
+export function modelOf(named: unknown, inPath: string | undefined, { requests }: GoogleWords): unknown {
+  const own = inPath ?? named ?? undefined;
+  const ofEntries = (requests ?? []).map(({ model }, i) => ({ model, field: `requests[${i}].model` }));
+  const all = [{ model: named, field: "model" }, ...ofEntries].filter(
+    ({ model }) => typeof model === "string",
+  );
+  const model = bareName(own ?? all[0]?.model);
+  const other = all.find((one) => bareName(one.model) !== model);
+  if (other !== undefined && typeof model === "string") {
+    throw invalid(
+      other.field,
+      `names another model than the request, which is for '${model.slice(0, 200)}'.`,
+    );
+  }
+  return model;
+}
+
+const bareName = (model: unknown) =>
+  typeof model === "string" ? model.replace(/^models\/(?=.)/, "") : model;
+
+export type Settings = Readonly<Partial<Record<Setting, Said<string | number | boolean>>>>;
+
+/** @throws GatewayError invalid where a setting is said twice, or not by all entries alike */
+export function settingsOf(words: GoogleWords): Settings {
+  const { requests } = words;
+  const found = SETTING_NAMES.map((setting): readonly [Setting, Settings[Setting]] => {
+    const ofAll = saidAt(words, "", setting);
+    if (!requests) return [setting, ofAll];
+    const each = requests.map((entry, i) => saidAt(entry, `requests[${i}].`, setting) ?? ofAll);
+    const other = each.findIndex((one) => one?.value !== each[0]?.value);
+    if (other !== -1) {
+      const field = each[other]?.field ?? `requests[${other}].${setting}`;
+      throw invalid(field, "is not what requests[0] says: all entries of a request must have the same.");
+    }
+    return [setting, each[0]];
+  });
+  return Object.fromEntries(found.filter(([, said]) => said !== undefined));
+}
+
+const SETTING_NAMES = ["task_type", "title", "output_dimensionality", "auto_truncate"] as const;
+
+function saidAt(holder: GoogleWords | Entry, where: string, setting: Setting): Settings[Setting] {
+  let said: Said<string | number | boolean> | undefined;
+  const places = [{ settings: holder, prefix: where }, ...configsOf(holder, where)];
+  for (const { settings, prefix } of places) {
+    for (const name of SPELLINGS[setting]) {
+      const value = settings[name] ?? undefined;
+      // Protobuf's way to say nothing.
+      if (value === undefined || value === "TASK_TYPE_UNSPECIFIED") continue;
+      const field = `${prefix}${name}`;
+      if (said && said.value !== value) throw invalid(field, `and '${said.field}' differ: say one of them.`);
+      said ??= { value, field };
+    }
+  }
+  return said;
+}
+
+function configsOf(holder: GoogleWords | Entry, where: string) {
+  return CONFIGS.flatMap((name) => {
+    const settings = holder[name];
+    return settings ? [{ settings, prefix: `${where}${name}.` }] : [];
+  });
+}
+
+export const invalid = (field: string, what: string) =>
+  new GatewayError("invalid", `'${field}' ${what}`, { field });

@@ -1,0 +1,105 @@
+/**
+ * Google's own words beside OpenAI's: `content`, `contents` or `requests`, answered in Google's shape; or `input`, answered as
+ * /v1/embeddings does. Which of its calls Google is asked by is a plugin's choice. What the words say is read in gemini-words.ts.
+ */
+import type { Result } from "../domain";
+import { GatewayError } from "../errors";
+import { explainBreach } from "./explain";
+import { type GoogleWords, googleWords, isGoogleWord, schemasOf } from "./gemini-schema";
+import { invalid, modelOf, refuseText, type SaidTexts, settingsOf, textsOf } from "./gemini-words";
+import { decodeRequest, encodeError, encodeResult, usageOf } from "./openai";
+import type { Policies } from "./policies";
+import { numbers } from "./vectors";
+import type { Decoded, Wire } from "./wire";
+
+export const geminiWire: Wire = {
+  path: "/v1/gemini/embeddings",
+  // What Google's SDKs make of a base URL of /v1/gemini, or of /v1/gemini/embeddings.
+  aliases: ["/v1/gemini/:version/models/*", "/v1/gemini/embeddings/:version/models/*"],
+  decode,
+  encodeError,
+  words: {
+    operationId: "createGeminiEmbeddings",
+    summary: "Embed texts, in Google's words",
+    description:
+      "Takes `input`, or Google's own `content`, `contents` or `requests`, with `task_type`, `output_dimensionality` and `title`, in snake_case or camelCase, for any model. Google's SDKs work with this gateway's /v1/gemini as their base URL: …/models/MODEL:embedContent and :batchEmbedContents are answered too.",
+    request: "GeminiEmbeddingsRequest",
+    response: "GeminiEmbeddingsResponse",
+    schemas: schemasOf,
+  },
+};
+
+function decode(body: unknown, policies: Policies, path: string): Decoded {
+  if (typeof body !== "object" || body === null || Array.isArray(body))
+    throw new GatewayError("invalid", "The body must be a JSON object with 'model' and what to embed.");
+  const inPath = modelInPath(path);
+  const { words, rest } = divided(body);
+  const said = textsOf(words, rest.input);
+  for (const text of said?.texts ?? []) refuseText(text, policies);
+  rest.model = modelOf(rest.model, inPath, words);
+  if (said) rest.input = said.texts.map(({ text }) => text);
+  const { request: plain, ignored } = decodeRequest(rest, policies);
+  if (said && plain.encoding !== "float")
+    throw invalid("encoding_format", `must be "float": Google's shape holds numbers.`);
+
+  const settings = settingsOf(words);
+  const size = settings.output_dimensionality;
+  if (size && plain.dimensions !== undefined && plain.dimensions !== size.value)
+    throw invalid(size.field, "and 'dimensions' differ: say one of them.");
+  const request = {
+    ...plain,
+    dimensions: typeof size?.value === "number" ? size.value : plain.dimensions,
+    fields: {
+      ...plain.fields,
+      ...(settings.task_type && { task_type: settings.task_type.value }),
+      ...(settings.title && { title: settings.title.value }),
+      ...(settings.auto_truncate && { truncate: settings.auto_truncate.value }),
+    },
+  };
+  return {
+    request,
+    ignored,
+    encode: (result) =>
+      said ? inGooglesShape(said, result, policies) : encodeResult(request, result, policies),
+    ...(said && { inputName: (place) => said.texts[place]?.field ?? "input" }),
+    fieldNames: {
+      ...(size && { dimensions: size.field }),
+      ...(settings.task_type && { task_type: settings.task_type.field }),
+      ...(settings.title && { title: settings.title.field }),
+      ...(settings.auto_truncate && { truncate: settings.auto_truncate.field }),
+    },
+  };
+}
+
+/** @throws GatewayError unknown_path for another of Google's methods */
+function modelInPath(path: string): string | undefined {
+  if (path === geminiWire.path) return undefined;
+  const [, model] = /\/models\/(.+):(?:embedContent|batchEmbedContents)$/.exec(decoded(path)) ?? [];
+  if (model !== undefined) return model;
+  throw new GatewayError("unknown_path", "Here models are asked by :embedContent and :batchEmbedContents.");
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+/** Google's words, checked, and what is left of the body for the rules of OpenAI's wire. */
+function divided(body: object): { words: GoogleWords; rest: Record<string, unknown> } {
+  const named = Object.entries(body);
+  const words: unknown = Object.fromEntries(named.filter(([name]) => isGoogleWord(name)));
+  const rest = Object.fromEntries(named.filter(([name]) => !isGoogleWord(name)));
+  if (googleWords.Check(words)) return { words, rest };
+  const { field, message } = explainBreach(googleWords, words);
+  throw new GatewayError("invalid", message, { field });
+}
+
+function inGooglesShape({ isSingle }: SaidTexts, result: Result, policies: Policies): string {
+  const vectors = result.vectors.map((values) => `{"values":${numbers(values)}}`);
+  const shape = isSingle ? `"embedding":${vectors[0]}` : `"embeddings":[${vectors.join()}]`;
+  const usage = `"usage":${usageOf(result, policies)}`;
+  return `{${shape},${usage},"usageMetadata":{"promptTokenCount":${result.tokens}}}`;
+}

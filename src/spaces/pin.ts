@@ -1,0 +1,21 @@
+/**
+ * `X-Embedgate-Space`: a caller names the space that its stored vectors lie in, and gets none of another.
+ */
+import { GatewayError } from "../errors";
+
+/** @param pinned a space's name, or name@dimensions as `x-embedding-space` has it */
+export function refuseOtherSpace(
+  pinned: string | undefined,
+  space: string,
+  dimensions: number | undefined,
+): void {
+  if (pinned === undefined || pinned === space || pinned === `${space}@${dimensions}`) return;
+  // Of a size that only the answer will tell, the name must do until then.
+  if (dimensions === undefined && pinned.startsWith(`${space}@`)) return;
+  const actual = dimensions === undefined ? space : `${space}@${dimensions}`;
+  throw new GatewayError(
+    "space_mismatch",
+    `The vectors would lie in the space '${actual}', not in '${pinned.slice(0, 300)}' as X-Embedgate-Space asks. They could not be compared with those.`,
+    { field: "X-Embedgate-Space" },
+  );
+}

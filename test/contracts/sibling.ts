@@ -1,0 +1,28 @@
+/**
+ * How the contracts' tests ask a path other than /v1/embeddings.
+ */
+import { PROBES } from "../../src/spaces/probes";
+import type { Sent } from "../gateway";
+import type { Call, Speaking } from "./speaking";
+
+/** As a caller with the gateway's key, unless the headers say otherwise. */
+export function askAt(
+  open: Speaking,
+  path: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = { authorization: `Bearer ${open.key}` },
+): Promise<Sent> {
+  return open.send(path, {
+    method: "POST",
+    headers: { ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+}
+
+/** The bodies that vendors were sent, the gateway's own measurements aside. */
+export function callsOf({ calls }: Speaking): readonly Call["body"][] {
+  const probes = PROBES.map((probe) => JSON.stringify(probe));
+  return calls
+    .map(({ body }) => body)
+    .filter((body) => !probes.some((probe) => JSON.stringify(body).includes(probe)));
+}

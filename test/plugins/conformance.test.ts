@@ -1,0 +1,300 @@
+/**
+ * The suite itself: a plugin that keeps the contract passes all of it, and each way of breaking it is told in words that say what to do.
+ * A new check of src/conformance/ needs a row of BROKEN: a check that nothing fails proves nothing.
+ */
+import { describe, expect, test } from "bun:test";
+import { exactVector } from "../../plugins/fake";
+import { recorder, replayer } from "../../src/conformance/recording";
+import { type Outcome, report } from "../../src/conformance/report";
+import type { Answering, Subject } from "../../src/conformance/subject";
+import type { EmbedCall, EmbedReply, Host, Plugin, PostCall, Provider } from "../../src/plugin";
+import { fakeOutside } from "../fake-outside";
+
+const KEY = "key-5d1c80fe22ab71c9";
+const URL = "https://made.up/v2/vectors";
+
+/** POST {texts, model, task?} → {vectors: [{index, numbers}], tokens}; an upstream of which nothing else is known. */
+const vendor: Answering = {
+  fetch: async (url, init) => {
+    if (new Headers(init.headers).get("authorization") !== `Bearer ${KEY}` || !url.startsWith(URL))
+      return Response.json({ error: "no" }, { status: 401 });
+    const { texts, task = "" }: { texts: string[]; task?: string } = JSON.parse(String(init.body));
+    const vectors = texts.map((text, index) => ({ index, numbers: [...exactVector(task + text, 32)] }));
+    return Response.json({ vectors, tokens: texts.join(" ").split(/\s+/).length });
+  },
+};
+
+interface Parts {
+  readonly host: Host;
+  readonly call: EmbedCall;
+  readonly post: PostCall;
+  readonly reply: (bytes: Uint8Array) => EmbedReply;
+}
+
+/** The right plugin, but for what is changed of it. */
+function made(
+  embed: (parts: Parts) => Promise<EmbedReply> = async ({ host, post, reply }) =>
+    reply((await host.post(post)).bytes),
+  changed: (host: Host) => Partial<Provider> = () => ({}),
+): Plugin {
+  return (host) => {
+    const { t } = host;
+    const Reply = t.Object({
+      vectors: t.Array(t.Object({ index: t.Integer(), numbers: t.Array(t.Number()) })),
+      tokens: t.Integer(),
+    });
+    const reply = (bytes: Uint8Array): EmbedReply => {
+      const { vectors, tokens } = host.read(Reply, bytes);
+      const values = vectors.map(({ index, numbers }) => ({ index, values: host.vector(numbers) }));
+      return { vectors: values, tokens, tokensSource: "provider" };
+    };
+    return {
+      ...host.provider({
+        id: "made-up",
+        options: t.Object({ api_key: t.String() }),
+        tasks: { words: { query: "q" } },
+        open: ({ api_key }) => ({
+          embed(call) {
+            const { extraBody, model, inputs, task, signal } = call;
+            const body = { ...extraBody, model, texts: inputs, ...(task === undefined ? {} : { task }) };
+            const post = { url: URL, headers: { authorization: `Bearer ${api_key}` }, body, signal };
+            return embed({ host, call, post, reply });
+          },
+        }),
+      }),
+      ...changed(host),
+    };
+  };
+}
+
+const subjectOf = (plugin: Plugin, answering = vendor): Subject => ({
+  plugin,
+  options: { api_key: KEY },
+  model: "some-model",
+  vendor: answering,
+  secrets: [KEY],
+});
+
+async function outcomesOf(subject: Subject): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  await report(subject, fakeOutside().outside, (outcome) => outcomes.push(outcome));
+  return outcomes;
+}
+
+/** What a plugin says that it cannot do is not tried; everything else must be right. */
+const isLacking = ({ outcome, why }: Outcome) => outcome !== "right" && !why.startsWith("it says of no");
+
+const wrongs = async (plugin: Plugin) =>
+  (await outcomesOf(subjectOf(plugin))).filter(({ outcome }) => outcome === "wrong");
+
+test("a plugin that keeps the contract passes all of it, without a word of whose wire it is", async () => {
+  const outcomes = await outcomesOf(subjectOf(made()));
+  expect(outcomes.filter(isLacking)).toEqual([]);
+  expect(outcomes.length).toBeGreaterThan(90);
+});
+
+const changing = (change: (reply: EmbedReply) => EmbedReply) =>
+  made(async ({ host, post, reply }) => change(reply((await host.post(post)).bytes)));
+const posting = (change: (parts: Parts) => PostCall) =>
+  made(async (parts) => parts.reply((await parts.host.post(change(parts))).bytes));
+
+const BROKEN: readonly (readonly [string, Plugin, check: string, words: string])[] = [
+  [
+    "drops an input",
+    changing((reply) => ({ ...reply, vectors: reply.vectors.slice(0, 1) })),
+    "one vector each",
+    "It returned 1 vectors for 2 inputs",
+  ],
+  [
+    "gives every vector the index 0",
+    changing((reply) => ({ ...reply, vectors: reply.vectors.map(({ values }) => ({ index: 0, values })) })),
+    "one vector each",
+    "each place from 0 to 1 must be there once",
+  ],
+  [
+    "mixes up the vectors",
+    changing((reply) => ({
+      ...reply,
+      vectors: reply.vectors.map(({ values }, place, all) => ({ index: all.length - 1 - place, values })),
+    })),
+    "one vector each",
+    "is not that of its text",
+  ],
+  [
+    "counts the places of the list instead of reading the index",
+    changing((reply) => ({
+      ...reply,
+      vectors: reply.vectors.map(({ values }, index) => ({ index, values })),
+    })),
+    "a reply in another order",
+    "it must return that index",
+  ],
+  [
+    "guesses the tokens",
+    changing((reply) => ({ ...reply, tokens: 0.5 })),
+    "tokens are a whole number",
+    "or undefined where nobody counted",
+  ],
+  [
+    "asks twice",
+    made(async ({ host, post, reply }) => {
+      await host.post(post);
+      return reply((await host.post(post)).bytes);
+    }),
+    "one call is one POST",
+    "it must send one",
+  ],
+  [
+    "tries again by itself",
+    made(async ({ host, post, reply }) => reply((await host.post(post).catch(() => host.post(post))).bytes)),
+    "a refusal is the failure",
+    "The gateway tries again",
+  ],
+  [
+    "forgets the signal",
+    posting(({ post }) => ({ ...post, signal: new AbortController().signal })),
+    "a signal that fires during the call",
+    "pass call.signal on to host.post",
+  ],
+  [
+    "sends the key in the address",
+    posting(({ post }) => ({ ...post, url: `${URL}?key=${KEY}` })),
+    "a secret is in no address",
+    "secrets go in headers",
+  ],
+  [
+    "leaves extra_body out",
+    posting(({ post, call }) => ({
+      ...post,
+      body: { model: call.model, texts: call.inputs, task: call.task },
+    })),
+    "extra_body is merged",
+    "did not reach the body",
+  ],
+  [
+    "lets extra_body replace what it sets",
+    posting(({ post, call }) => ({ ...post, body: { ...Object(post.body), ...call.extraBody } })),
+    "extra_body is merged",
+    "call.extraBody replaced 'model'",
+  ],
+  [
+    "forgets the task",
+    posting(({ post, call }) => ({
+      ...post,
+      body: { model: call.model, texts: call.inputs, ...call.extraBody },
+    })),
+    "each word that it has for a task",
+    "send call.task",
+  ],
+  [
+    "calls every refusal an outage",
+    posting(({ post }) => ({ ...post, explain: () => ({ kind: "unavailable" }) })),
+    "a refusal is the failure",
+    "let host.post read the status",
+  ],
+  [
+    "tells a refusal in words of its own",
+    posting(({ post }) => ({ ...post, explain: () => ({ message: "It did not work." }) })),
+    "a refusal is the failure",
+    "Its message leaves out",
+  ],
+  [
+    "throws an error of its own",
+    made(async ({ host, post, reply }) =>
+      reply(
+        (
+          await host.post(post).catch(() => {
+            throw new TypeError("undefined is not a vector");
+          })
+        ).bytes,
+      ),
+    ),
+    "a refusal is the failure",
+    "made with host.failure(kind, message)",
+  ],
+  [
+    "reads whatever comes",
+    made(async ({ host, call, post }) => {
+      const { bytes } = await host.post(post);
+      const text = new TextDecoder().decode(bytes);
+      const vectors = text.includes("numbers") ? JSON.parse(text).vectors : [];
+      return {
+        vectors: call.inputs.map((_, index) => ({
+          index,
+          values: host.vector(vectors[index]?.numbers ?? [0.1, 0.2]),
+        })),
+        tokens: undefined,
+        tokensSource: "provider",
+      };
+    }),
+    "what is no answer is a failure",
+    "It answered where it must fail",
+  ],
+  [
+    "declares a key of the gateway's",
+    made(undefined, ({ t }) => ({
+      options: t.Object({ api_key: t.String(), retries: t.Optional(t.Integer()) }),
+    })),
+    "its options are an object schema",
+    "which is the gateway's own key",
+  ],
+  [
+    "has a name that no routing file can say",
+    made(undefined, () => ({ id: "Made Up" })),
+    "its id is a word",
+    "it must be lower case letters",
+  ],
+  [
+    "says of a model what is no fact",
+    made(undefined, (host) => {
+      const { open } = made()(host);
+      return { open: (options) => ({ ...open(options), describe: () => ({ max_inputs: 0 }) }) };
+    }),
+    "what it says of a model",
+    "max_inputs",
+  ],
+  [
+    "opens nothing twice",
+    made(undefined, (host) => {
+      const { open } = made()(host);
+      let only: ReturnType<typeof open> | undefined;
+      return {
+        open(options) {
+          only ??= open(options);
+          return only;
+        },
+      };
+    }),
+    "open waits for nothing",
+    "each provider must have its own",
+  ],
+];
+
+describe("a plugin that", () => {
+  test.each(BROKEN)("%s is told so", async (_, plugin, check, words) => {
+    const told = (await wrongs(plugin)).filter((outcome) => outcome.check.startsWith(check));
+    expect(told.map(({ why }) => why).join("\n")).toContain(words);
+  });
+});
+
+test("an upstream that gives no vectors is told once, and what needs them is not tried", async () => {
+  const down: Answering = { fetch: async () => Response.json({ error: "out of service" }, { status: 503 }) };
+  const outcomes = await outcomesOf(subjectOf(made(), down));
+  expect(outcomes[0]).toMatchObject({ outcome: "wrong", why: expect.stringContaining("out of service") });
+  expect(outcomes.filter(({ outcome }) => outcome === "wrong")).toHaveLength(1);
+  expect(outcomes.filter(({ outcome }) => outcome === "skipped").length).toBeGreaterThan(10);
+  expect(outcomes.filter(({ outcome }) => outcome === "right").length).toBeGreaterThan(50);
+});
+
+test("a recording answers as the upstream did, holds no key, and says what it has no answer to", async () => {
+  const live = recorder(vendor.fetch);
+  await outcomesOf(subjectOf(made(), { fetch: live.fetch }));
+  const file: unknown = JSON.parse(JSON.stringify(live.recording()));
+  expect(JSON.stringify(file)).not.toContain(KEY);
+  const again = await outcomesOf(subjectOf(made(), { fetch: replayer(file) }));
+  expect(again.filter(isLacking)).toEqual([]);
+  const other = { ...subjectOf(made(), { fetch: replayer(file) }), model: "another-model" };
+  const [first] = await outcomesOf(other);
+  expect(first?.why).toContain("The recording has no answer to POST https://made.up/v2/vectors");
+  expect(() => replayer({ exchanges: [{ url: 1 }] })).toThrow("The recording is none");
+});
