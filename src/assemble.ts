@@ -136,7 +136,11 @@ function refuseUnsound(norms: readonly number[]): void {
 /** In double precision: the squares of the largest float32 are still finite there. */
 export function lengthOf(vector: Float32Array | Float64Array): number {
   let sum = 0;
-  for (const value of vector) sum += value * value;
+  // By index: an iterator over a typed array takes ten times as long.
+  for (let i = 0; i < vector.length; i++) {
+    const value = vector[i] ?? 0;
+    sum += value * value;
+  }
   return Math.sqrt(sum);
 }
 

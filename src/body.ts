@@ -3,6 +3,7 @@
  * What the JSON means is the dialect's business (src/dialects/).
  */
 import { GatewayError } from "./errors";
+import { unlessAborted } from "./execute/until";
 import type { Outside } from "./outside";
 
 /** 64 MB of text is 2048 inputs of 8192 tokens. Decompressed bytes count, so that a small gzip bomb gains nothing. */
@@ -25,9 +26,15 @@ export async function readJsonBody(request: Request, reading: Reading): Promise<
   checkMediaType(request.headers.get("content-type"));
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > bytesMax) throw tooLarge(bytesMax);
-  if (request.body === null) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
-  const stream = decompressed(request.body, request.headers.get("content-encoding"));
-  const bytes = await inTime(reading, (over) => collect(stream, bytesMax, over));
+  const { body } = request;
+  if (body === null) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
+  const encoding = request.headers.get("content-encoding");
+  const bytes = await inTime(reading, (over) =>
+    // What says its length and is not packed can be no larger: read at once, which costs half.
+    declared > 0 && encoding === null
+      ? whole(request, bytesMax, over)
+      : collect(decompressed(body, encoding), bytesMax, over),
+  );
   if (bytes.byteLength === 0) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
   return parseJson(decodeText(bytes));
 }
@@ -84,9 +91,18 @@ async function inTime<T>(
   try {
     return await read(ended.signal);
   } finally {
-    timer.abort();
+    timer.abort("read");
     over.removeEventListener("abort", stop);
   }
+}
+
+async function whole(request: Request, bytesMax: number, over: AbortSignal): Promise<Uint8Array> {
+  const bytes = await unlessAborted(over, request.arrayBuffer()).catch((cause: unknown) => {
+    if (over.aborted) throw over.reason;
+    throw unreadable(cause);
+  });
+  if (bytes.byteLength > bytesMax) throw tooLarge(bytesMax);
+  return new Uint8Array(bytes);
 }
 
 async function collect(
@@ -116,11 +132,7 @@ async function collect(
     reader.cancel().catch(() => undefined);
     if (over.aborted) throw over.reason;
     if (cause instanceof GatewayError) throw cause;
-    throw new GatewayError(
-      "invalid",
-      "The body could not be read to its end, or is not what its content-encoding says.",
-      { cause },
-    );
+    throw unreadable(cause);
   } finally {
     over.removeEventListener("abort", stop);
   }
@@ -151,6 +163,14 @@ function parseJson(text: string): unknown {
     const reason = cause instanceof RangeError ? "it is nested too deeply" : "it does not parse";
     throw new GatewayError("invalid", `The body is not valid JSON: ${reason}.`, { cause });
   }
+}
+
+function unreadable(cause: unknown): GatewayError {
+  return new GatewayError(
+    "invalid",
+    "The body could not be read to its end, or is not what its content-encoding says.",
+    { cause },
+  );
 }
 
 function tooLarge(bytesMax: number): GatewayError {

@@ -59,7 +59,7 @@ export interface Speech {
 }
 
 export interface Answer {
-  readonly body: string;
+  readonly body: string | Uint8Array<ArrayBuffer>;
   readonly headers: Readonly<Record<string, string>>;
 }
 

@@ -88,7 +88,7 @@ export function createDoor(parts: DoorParts) {
     const began = outside.monotonic();
     const headers = new Headers({ "content-type": "application/json", "x-request-id": requestId });
     let status = 200;
-    let body: string;
+    let body: Answer["body"];
     let policies = parts.policies();
     const speak = (caller: Caller) => {
       policies = parts.policies(caller);
@@ -110,7 +110,7 @@ export function createDoor(parts: DoorParts) {
     // Whoever keeps a connection open would ask again here, of a gateway that ends.
     if (underWay.isEnding()) headers.set("connection", "close");
     headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
-    return new Response(body, { status, headers });
+    return new Response(inOnePiece(body), { status, headers });
   }
 
   const failing = (error: GatewayError) => (visit: Visit) =>
@@ -202,7 +202,8 @@ export function createDoor(parts: DoorParts) {
   };
 
   const pathsOf = (wire: Wire) => {
-    const embed = (visit: Visit) => embeddings(wire, visit);
+    // Spelt out: for a handler that hands on all it is given, Elysia copies every answer through a stream.
+    const embed = ({ request, server }: Visit) => embeddings(wire, { request, server });
     const paths = only("POST", wire.path, embed, embeddingsOperation(wire, parts.policies()));
     for (const alias of wire.aliases ?? []) paths.use(only("POST", alias, embed, { hide: true }));
     return paths;
@@ -244,6 +245,24 @@ export function createDoor(parts: DoorParts) {
         .filter(({ embeddings: embeds }) => embeds).length,
     });
   }
+}
+
+/** What Bun gathers before it sends; a head is around one kilobyte of it. */
+const GATHERED_BYTES = 12 * 1024;
+
+/**
+ * Of an answer that comes later and is larger than what it gathers, Bun sends every header by itself, some fifty system calls; the head
+ * of a stream it sends in one. The answer is chunked then, and has no length.
+ */
+function inOnePiece(body: Answer["body"]): Answer["body"] | ReadableStream<Uint8Array> {
+  if (body.length < GATHERED_BYTES) return body;
+  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+  return new ReadableStream({
+    pull(stream) {
+      stream.enqueue(bytes);
+      stream.close();
+    },
+  });
 }
 
 const clientGone = () => new GatewayError("cancelled", "The client closed the connection.");

@@ -64,7 +64,7 @@ interface KeyRow {
 }
 
 export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomBytes">): Keys {
-  const { database, write, read } = store;
+  const { database, write, read, once } = store;
   const insertKey = database.query(
     "INSERT INTO keys (id, name, workspace, admin, created_at) VALUES ($id, $name, $workspace, $admin, $now)",
   );
@@ -144,10 +144,10 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
         if (markRevoked.run({ id, now: outside.now() }).changes === 0) throw unknown(id);
       });
     },
-    find(secret) {
+    find: once((secret) => {
       const row = read(() => selectByHash.get({ hash: sha256(secret), now: outside.now() }));
       return row ? { keyId: row.key_id, workspace: row.workspace, isAdmin: row.admin === 1n } : undefined;
-    },
+    }),
     everMade: () => read(() => selectAny.get() !== null),
   };
 }

@@ -9,8 +9,20 @@ export interface Fraction {
   readonly denominator: bigint;
 }
 
+/** Of the few prices and rates that there are: they are asked for with every request. */
+const fractions = new Map<number, Fraction>();
+const FRACTIONS_MAX = 1_000;
+
 /** A number as its digits are written: 0.07 is 7/100, though its double is not. */
 export function fractionOf(value: number): Fraction {
+  const known = fractions.get(value);
+  if (known) return known;
+  const fraction = fractionByDigits(value);
+  if (fractions.size < FRACTIONS_MAX) fractions.set(value, fraction);
+  return fraction;
+}
+
+function fractionByDigits(value: number): Fraction {
   const [digits = "0", exponent = "0"] = String(value).split("e");
   const [whole = "0", fraction = ""] = digits.split(".");
   const shift = Number(exponent) - fraction.length;

@@ -47,7 +47,7 @@ export function startRun(
       tally: { tokens: 0, providers: new Set() },
     },
     finish() {
-      timer.abort();
+      timer.abort("done");
       arrival.clientGone.removeEventListener("abort", gone);
     },
   };

@@ -83,7 +83,7 @@ export function openWorkspaces(
   defaults: () => WorkspaceSection,
   { now }: Pick<Outside, "now">,
 ): Workspaces {
-  const { database, read, write } = store;
+  const { database, read, write, once } = store;
   const select = database.query<Row, [string]>("SELECT * FROM workspaces WHERE name = ?1");
   const selectAll = database.query<Row, []>("SELECT * FROM workspaces ORDER BY name");
   const { ensure } = openBalances(store);
@@ -135,11 +135,13 @@ export function openWorkspaces(
     );
   }
 
+  const ownSettings = once((name) => {
+    const row = read(() => select.get(name));
+    return row ? settingsOf(row) : NO_SETTINGS;
+  });
+
   return {
-    rules(name) {
-      const row = read(() => select.get(name));
-      return rulesOf(name, row ? settingsOf(row) : NO_SETTINGS, defaults());
-    },
+    rules: (name) => rulesOf(name, ownSettings(name), defaults()),
     async create(name, settings, credits) {
       checkName("workspace", name);
       const columns = columnsOf(settings);

@@ -21,7 +21,10 @@ export interface CacheEntry {
 export function refuseUnsound({ values, tokens }: CacheEntry): void {
   if (values.length === 0) throw unsound("a vector without numbers");
   let sum = 0;
-  for (const value of values) sum += value * value;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? 0;
+    sum += value * value;
+  }
   if (!Number.isFinite(sum)) throw unsound("a vector with a number that is not finite");
   if (sum === 0) throw unsound("a vector of zeros");
   if (!Number.isSafeInteger(tokens) || tokens < 0) throw unsound("a token count that is none");

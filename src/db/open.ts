@@ -8,6 +8,7 @@ import { dirname } from "node:path";
 import { GatewayError } from "../errors";
 import type { Outside } from "../outside";
 import { MIGRATIONS } from "./migrations";
+import { createRecent, type Recent } from "./recent";
 import { createWriter, patiently, unavailable } from "./writer";
 
 export interface Store {
@@ -19,6 +20,8 @@ export interface Store {
   write<T>(work: () => T): Promise<T>;
   /** Runs a query that only reads. In WAL it never waits for a writer. @throws GatewayError database_unavailable */
   read<T>(query: () => T): T;
+  /** For what every request asks: `read` once for all of a turn of the event loop (src/db/recent.ts). */
+  readonly once: Recent["once"];
   /** @throws GatewayError database_unavailable when the file cannot be read */
   check(): void;
   close(): void;
@@ -48,7 +51,8 @@ export async function openStore(
   } catch (cause) {
     throw unavailable(`The database ${path} cannot be opened`, cause);
   }
-  const { write } = createWriter(database, outside);
+  const recent = createRecent(outside);
+  const { write } = createWriter(database, outside, recent.forget);
   try {
     // WAL: readers (`embedgate usage`) never wait for the gateway. It stays set in the file.
     await patiently(() => database.run("PRAGMA journal_mode = WAL"), outside);
@@ -74,6 +78,7 @@ export async function openStore(
     database,
     write,
     read,
+    once: recent.once,
     check() {
       read(() => countSteps.get());
     },

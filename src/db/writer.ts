@@ -27,7 +27,8 @@ interface Waiting {
 
 type Outcome = { readonly value: unknown } | { readonly cause: unknown };
 
-export function createWriter(database: Database, outside: World): Writer {
+/** @param committed is told of each commit before those who wait for it are */
+export function createWriter(database: Database, outside: World, committed = () => {}): Writer {
   let queue: Waiting[] = [];
   let isWriting = false;
   const { turn = () => Promise.resolve() } = outside;
@@ -72,7 +73,9 @@ export function createWriter(database: Database, outside: World): Writer {
       const group = queue;
       queue = [];
       try {
-        settle(group, commit(group));
+        const outcomes = commit(group);
+        committed();
+        settle(group, outcomes);
       } catch (cause) {
         if (isLocked(cause)) await waitForLock(group, cause);
         else for (const { failed } of group) failed(refusal(cause));

@@ -162,13 +162,19 @@ function refuseOwnFields(fields: object, where: string): void {
 }
 
 /** A result as the answer's body: vectors in the order of the inputs, `model` as it was asked for or as the wire calls it. */
-export function encodeResult(request: EmbedRequest, result: Result, policies: Policies): string {
+export function encodeResult(
+  request: EmbedRequest,
+  result: Result,
+  policies: Policies,
+): Uint8Array<ArrayBuffer> {
   const { reply_models } = policies;
-  const data = writeEmbeddings(result.vectors, request.encoding, result.typed);
   const { model } = request;
   // An id may be called like something that every object has.
   const called = Object.hasOwn(reply_models, model) ? reply_models[model] : model;
-  return `{"object":"list","data":[${data}],"model":${JSON.stringify(called)},"usage":${usageOf(result, policies)}}`;
+  return writeEmbeddings(result.vectors, request.encoding, result.typed, {
+    before: '{"object":"list","data":[',
+    after: `],"model":${JSON.stringify(called)},"usage":${usageOf(result, policies)}}`,
+  });
 }
 
 /** As JSON. Every wire's answers have it. */

@@ -27,7 +27,7 @@ export interface Decoded {
   /** Names of fields that the wire leaves without effect. */
   readonly ignored: readonly string[];
   /** The answer's body, in the shape that this request asks for. */
-  readonly encode: (result: Result, requestId: string) => string;
+  readonly encode: (result: Result, requestId: string) => string | Uint8Array<ArrayBuffer>;
   /** What the caller calls an input, in errors about it. Left out: `input`, or `input[17]` where there are several. */
   readonly inputName?: (place: number) => string;
   /** The caller's names of what a request's fields are called otherwise: `dimensions` → `output_dimensionality`. */

@@ -135,7 +135,8 @@ async function replyInTime(work: Work, target: Target, part: Part, signal: Abort
     if (over.aborted) countLate(reply, work, target, part);
     throw thrown;
   } finally {
-    timer.abort();
+    // With a reason: an AbortError would be made for nobody, with its stack.
+    timer.abort("answered");
   }
 }
 

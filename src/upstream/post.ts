@@ -49,12 +49,16 @@ async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promis
 
 /** Read piece by piece: a reply need not say its length, and what it says is not what it unpacks to. */
 async function readAll(response: Response): Promise<Uint8Array> {
-  const { body } = response;
+  const { body, headers } = response;
   if (body === null) return new Uint8Array();
-  if (Number(response.headers.get("content-length") ?? 0) > REPLY_BYTES_MAX) {
+  const declared = headers.get("content-length");
+  if (Number(declared ?? 0) > REPLY_BYTES_MAX) {
     await body.cancel();
     throw tooLarge();
   }
+  // What says its length and is not packed can be no larger: read at once, which costs a quarter.
+  if (declared !== null && !headers.has("content-encoding"))
+    return new Uint8Array(await response.arrayBuffer());
   const pieces: Uint8Array[] = [];
   let byteCount = 0;
   // Leaving the loop closes the connection.
