@@ -170,6 +170,8 @@ export interface Run {
   readonly requestId: string;
   readonly startedAt: number;
   readonly startedMonotonic: number;
+  /** On the monotonic clock: its deadline. */
+  readonly endsAt: number;
   /** Fires at the request's deadline, or when the client has gone. */
   readonly signal: AbortSignal;
   /** Most calls to providers for one part of it, over all its targets together. */
