@@ -5,6 +5,7 @@
  */
 import type { Route, Target } from "../domain";
 import { asGatewayError, GatewayError } from "../errors";
+import { unlessAborted } from "../until";
 import type { Fingerprint, Fingerprints } from "./fingerprints";
 import { type Measuring, measure } from "./measure";
 import { AGREEMENT_MIN, agreement } from "./probes";
@@ -250,17 +251,4 @@ function remember<Value>(map: Map<string, Value>, key: string, value: Value): vo
 
 function about({ space }: Route, { provider, model }: Target) {
   return { space, provider: provider.name, model };
-}
-
-/** @throws the signal's reason */
-async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }
