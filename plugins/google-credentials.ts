@@ -5,6 +5,7 @@
  */
 import { importPKCS8, SignJWT } from "jose";
 import type { Explanation, Host, Posted } from "../src/plugin";
+import { renewed } from "./renewed";
 
 export interface Given {
   readonly access_token?: string;
@@ -44,29 +45,11 @@ const TOKEN_TIMEOUT_MS = 10_000;
 const METADATA_TIMEOUT_MS = 2_000;
 
 export function accessSource(host: Host, given: Given): AccessSource {
-  let held: Found | undefined;
-  let pending: Promise<Found> | undefined;
-
-  async function refreshed(): Promise<Found> {
-    pending ??= find(host, given).finally(() => {
-      pending = undefined;
-    });
-    try {
-      held = await pending;
-      return held;
-    } catch (failure) {
-      if (held && host.now() < held.expiresAt) return held;
-      throw failure;
-    }
-  }
-
+  const source = renewed(host, () => find(host, given));
   return {
     // One token is fetched for all who wait, and none of them can end it for the others.
-    current: (signal) =>
-      held && host.now() < held.freshUntil ? Promise.resolve(held) : unlessOver(refreshed(), signal),
-    forget() {
-      held = undefined;
-    },
+    current: (signal) => unlessOver(source.current(), signal),
+    forget: source.forget,
   };
 }
 

@@ -42,8 +42,11 @@ export interface Target {
   /** Groups serve in their order: one only when those before it cannot. Within a group, requests are shared out by weight. */
   readonly group: number;
   readonly weight: number;
-  /** Whether its vectors are known to lie in the route's space, as far as was measured. One that may not is never asked. */
-  readonly mayServe: () => boolean;
+  /**
+   * Whether its vectors are known to lie in the route's space, as far as was measured. One that may not is never asked. Where a caller
+   * insists on it, it is enough that they are not known to lie elsewhere.
+   */
+  readonly mayServe: (isForced?: boolean) => boolean;
 }
 
 /** A provider of the routing file, opened. */
@@ -170,6 +173,8 @@ export interface Run {
   readonly requestId: string;
   readonly startedAt: number;
   readonly startedMonotonic: number;
+  /** On the monotonic clock: its deadline. */
+  readonly endsAt: number;
   /** Fires at the request's deadline, or when the client has gone. */
   readonly signal: AbortSignal;
   /** Most calls to providers for one part of it, over all its targets together. */

@@ -108,7 +108,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     parts.lifecycle.used(route);
     const count = rateLimits.take(rules, estimatedTokens(request.inputs));
     refuseOtherSpace(arrival.pinnedSpace, route.space, request.dimensions ?? route.facts.dimensions);
-    await spaces.ready(found, run.signal);
+    await spaces.ready(found, run.signal, forced && bound.targets[0]);
     const together = isIndivisible(request, route);
     // What is kept of an input is its float vector alone.
     const cacheUse = together || request.types ? NOT_CACHED : arrival.cacheUse;

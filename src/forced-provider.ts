@@ -45,7 +45,9 @@ export function refuseUnknownProvider(forced: ForcedProvider | undefined, routes
  */
 export function boundTo(forced: ForcedProvider | undefined, route: Route): Route {
   if (forced === undefined) return route;
-  const [first, ...others] = route.targets.filter(({ provider }) => provider.name === forced.name);
+  const [first, ...others] = route.targets
+    .filter(({ provider }) => provider.name === forced.name)
+    .map((target) => ({ ...target, mayServe: () => target.mayServe(true) }));
   if (first) return { ...route, targets: [first, ...others] };
   throw new GatewayError(
     "provider_without_model",

@@ -153,7 +153,8 @@ function routeOf(
       entry.facts,
     );
     const isFirst = targets.length === 0;
-    const mayServe = () => spaces.mayServe(space, { provider, model }, isFirst, onDrift);
+    const mayServe = (isForced = false) =>
+      spaces.mayServe(space, { provider, model }, isFirst || isForced, onDrift);
     targets.push({ provider, model, facts, group, weight: route.weight ?? 1, mayServe });
   }
   const [first, ...others] = targets;

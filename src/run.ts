@@ -28,6 +28,7 @@ export function startRun(
   arrival: { readonly requestId: string; readonly clientGone: AbortSignal },
   { outside, deadlineMs, attemptsMax }: Limits,
 ): Begun {
+  const startedMonotonic = outside.monotonic();
   const over = new AbortController();
   const timer = new AbortController();
   outside.sleep(deadlineMs, timer.signal).then(
@@ -41,7 +42,8 @@ export function startRun(
     run: {
       requestId: arrival.requestId,
       startedAt: outside.now(),
-      startedMonotonic: outside.monotonic(),
+      startedMonotonic,
+      endsAt: startedMonotonic + deadlineMs,
       signal: over.signal,
       attemptsMax,
       tally: { tokens: 0, providers: new Set() },

@@ -4,6 +4,7 @@
  * Source: docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html and …/feature-imds-credentials.html
  */
 import type { Host } from "../../src/plugin";
+import { renewed } from "../renewed";
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -39,28 +40,7 @@ const EARLY_MS = 5 * 60_000;
 const METADATA_TIMEOUT_MS = 2_000;
 
 export function credentialSource(host: Host, given: GivenCredentials): CredentialSource {
-  let held: Found | undefined;
-  let pending: Promise<Found> | undefined;
-
-  async function refreshed(): Promise<Found> {
-    pending ??= find(host, given).finally(() => {
-      pending = undefined;
-    });
-    try {
-      held = await pending;
-      return held;
-    } catch (failure) {
-      if (held && host.now() < held.expiresAt) return held;
-      throw failure;
-    }
-  }
-
-  return {
-    current: async () => (held && host.now() < held.freshUntil ? held : refreshed()),
-    forget() {
-      held = undefined;
-    },
-  };
+  return renewed(host, () => find(host, given));
 }
 
 async function find(host: Host, given: GivenCredentials): Promise<Found> {

@@ -3,6 +3,7 @@
  * A joiner only ever waits: it takes over no duty, so nothing can be left behind. When extending, keep `board` without a wait inside.
  */
 import { GatewayError } from "../errors";
+import { unlessAborted } from "../until";
 import { type CacheEntry, type CacheKey, copyOf } from "./entry";
 
 export interface Flights {
@@ -89,7 +90,7 @@ export function openFlights(): Flights {
       async arrivals(signal, failures = "shared") {
         if (own.size > 0) throw fault("waits for others before its own are done");
         const landed = new Map<CacheKey, CacheEntry>();
-        await unlessAborted(signal, async () => {
+        const all = async () => {
           await Promise.all(
             [...joined].map(async ([key, flight]) => {
               const outcome = await flight.outcome;
@@ -102,7 +103,9 @@ export function openFlights(): Flights {
               landed.set(key, copyOf(outcome.entry));
             }),
           );
-        });
+        };
+        signal.throwIfAborted();
+        await unlessAborted(signal, all());
         return landed;
       },
     };
@@ -113,18 +116,5 @@ export function openFlights(): Flights {
 
 /** An error that names an input is about that input, and the joiner may have asked for others of the same call. */
 const isTheProviders = ({ meaning, input }: GatewayError): boolean => meaning.fallBack && input === undefined;
-
-/** @throws the signal's reason */
-async function unlessAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    await Promise.race([work(), aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
-}
 
 const fault = (what: string) => new GatewayError("internal", `A request ${what}.`);

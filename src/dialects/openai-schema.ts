@@ -3,6 +3,7 @@
  * Source: openai/openai-openapi. The request is in openai-request.ts.
  */
 import { Type } from "@sinclair/typebox";
+import { DimensionsAllowed } from "../facts";
 import { embeddingsRequest } from "./openai-request";
 import type { Policies } from "./policies";
 
@@ -84,7 +85,18 @@ export const Model = Type.Object(
     owned_by: Type.String(described("The provider, by its name in the routing file.")),
     embeddings: Type.Boolean(described("false: registered, but it cannot embed.")),
     dimensions: Type.Union([Type.Integer(), Type.Null()]),
+    dimensions_allowed: Type.Union([DimensionsAllowed, Type.Null()]),
     max_input_tokens: Type.Union([Type.Integer(), Type.Null()]),
+    max_call_inputs: Type.Union([Type.Integer(), Type.Null()], {
+      ...described(
+        "What the provider takes in one call, here and below: a larger request is divided by the gateway.",
+      ),
+    }),
+    max_call_tokens: Type.Union([Type.Integer(), Type.Null()]),
+    max_call_bytes: Type.Union([Type.Integer(), Type.Null()]),
+    task_types: Type.Union([Type.Array(Type.String()), Type.Null()], {
+      ...described("Tasks that the model tells apart; null: as its provider has them."),
+    }),
     price_usd_per_million_tokens: Type.Union([Type.Number(), Type.Null()]),
     lifecycle: Type.Union([Type.Literal("active"), Type.Literal("ending"), Type.Literal("ended")], {
       ...described("ending: within half a year of its end of life. ended: past it, and still routed."),
@@ -102,7 +114,12 @@ export const Model = Type.Object(
         owned_by: "local",
         embeddings: true,
         dimensions: 384,
-        max_input_tokens: 256,
+        dimensions_allowed: null,
+        max_input_tokens: 254,
+        max_call_inputs: 2048,
+        max_call_tokens: null,
+        max_call_bytes: null,
+        task_types: null,
         price_usd_per_million_tokens: 0,
         lifecycle: "active",
         end_of_life: null,

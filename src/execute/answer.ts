@@ -4,13 +4,13 @@
  */
 import type { Part } from "../domain";
 import { asGatewayError } from "../errors";
+import { allDone } from "../until";
 import { attempts } from "./attempts";
 import { halves } from "./carve";
 import type { Chosen } from "./choose";
 import type { History } from "./history";
 import { isolate } from "./poison";
 import { isSuspect, isTooMuch } from "./poison-signs";
-import { allDone } from "./until";
 import type { Work } from "./work";
 
 /** @throws GatewayError that ends the request; its other calls are ended already */

@@ -10,11 +10,11 @@ import { fieldsFor } from "../hints";
 import type { EmbedCall, EmbedReply } from "../plugin";
 import { wordFor } from "../tasks";
 import { countOf } from "../tokens/count";
+import { unlessAborted } from "../until";
 import type { BegunCall, Outcome } from "../upstream/breaker";
 import { outcomeOf, restMs } from "../upstream/health";
 import { type Chosen, healthOf } from "./choose";
 import { isAboutContent } from "./poison-signs";
-import { unlessAborted } from "./until";
 import type { Work } from "./work";
 
 /**

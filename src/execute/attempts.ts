@@ -4,13 +4,13 @@
  */
 import type { Answered, Part, Target } from "../domain";
 import type { GatewayError } from "../errors";
+import { unlessAborted } from "../until";
 import { ask } from "./ask";
 import { carve } from "./carve";
 import { type Chosen, choose } from "./choose";
 import { hedged, isHedged } from "./hedge";
 import { afterFailure, type History, UNASKED } from "./history";
 import { isAboutContent, isSuspect, isTooMuch } from "./poison-signs";
-import { unlessAborted } from "./until";
 import type { Work } from "./work";
 
 /** How long another request's call to a provider that was down is waited for. */

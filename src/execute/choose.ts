@@ -56,6 +56,8 @@ export function choose(work: Work, history: History): Choice {
     again.find(admits);
   if (target) {
     const waitMs = Math.max(0, (history.asked.get(target)?.askAgainAt ?? now) - now);
+    // To be told now what the provider said is better than to be told later that time was up.
+    if (stands && now + waitMs >= run.endsAt) return { error: stands };
     return { target, waitMs, isLast: false, isAgain: history.asked.has(target) };
   }
   if (stands) return { error: stands };

@@ -4,13 +4,13 @@
  */
 import type { Answered, EmbedRequest, Plan, Route, Run } from "../domain";
 import { asGatewayError, GatewayError } from "../errors";
+import { allDone } from "../until";
 import { answer } from "./answer";
 import { nextTarget } from "./attempts";
 import { carveOne } from "./carve";
 import { choose } from "./choose";
 import { createEvidence } from "./evidence";
 import { UNASKED } from "./history";
-import { allDone } from "./until";
 import type { Needs, Work } from "./work";
 
 /** A request for so few inputs is one that somebody waits for. */

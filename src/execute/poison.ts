@@ -4,11 +4,11 @@
  */
 import type { Part, Piece, Target } from "../domain";
 import type { GatewayError } from "../errors";
+import { unlessAborted } from "../until";
 import { attempts } from "./attempts";
 import { halves } from "./carve";
 import { healthOf } from "./choose";
 import { isAboutContent } from "./poison-signs";
-import { unlessAborted } from "./until";
 import type { Work } from "./work";
 
 /** Pieces that were refused together. */

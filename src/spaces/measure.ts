@@ -44,6 +44,8 @@ export async function measure(
     requestId: `probe_${outside.randomBytes(16).toHex()}`,
     startedAt: outside.now(),
     startedMonotonic: outside.monotonic(),
+    // The signal alone ends it.
+    endsAt: Number.POSITIVE_INFINITY,
     signal,
     attemptsMax,
     tally: { tokens: 0, providers: new Set() },

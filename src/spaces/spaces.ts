@@ -5,6 +5,7 @@
  */
 import type { Route, Target } from "../domain";
 import { asGatewayError, GatewayError } from "../errors";
+import { unlessAborted } from "../until";
 import type { Fingerprint, Fingerprints } from "./fingerprints";
 import { type Measuring, measure } from "./measure";
 import { AGREEMENT_MIN, agreement } from "./probes";
@@ -20,13 +21,16 @@ export interface SpaceNotice {
 }
 
 export interface Spaces {
-  /** Whether a target of the route may serve. */
-  mayServe(space: string, target: Named, isFirst: boolean, onDrift: "stop" | "warn"): boolean;
+  /**
+   * Whether a target of the route may serve.
+   * @param isTrusted the first way to a model, or one that a caller insists on: not known to lie elsewhere is enough
+   */
+  mayServe(space: string, target: Named, isTrusted: boolean, onDrift: "stop" | "warn"): boolean;
   /**
    * Begins the measurements that are due, and waits for one of them only: the first look, since the start, at a route whose space is
-   * known from before. @throws GatewayError, the signal's reason
+   * known from before, or at the one target that a caller insists on. @throws GatewayError, the signal's reason
    */
-  ready(route: Route, signal: AbortSignal): Promise<void>;
+  ready(route: Route, signal: AbortSignal, forced?: Named): Promise<void>;
   /** An answer has left: a space that was never measured is, now that its provider is known to work. */
   answered(route: Route): void;
   /** Begins to measure the models that have several ways. */
@@ -197,12 +201,12 @@ export function openSpaces(parts: SpacesParts): Spaces {
   }
 
   return {
-    mayServe(space, target, isFirst, onDrift) {
+    mayServe(space, target, isTrusted, onDrift) {
       const { verdict } = standingOf(space, target);
-      if (isFirst) return verdict !== "differs" || onDrift === "warn";
+      if (isTrusted) return verdict !== "differs" || onDrift === "warn";
       return verdict === "agrees";
     },
-    async ready(route, signal) {
+    async ready(route, signal, forced) {
       if (everyMs === undefined || isOwn(route)) return;
       const [first, ...others] = route.targets;
       const fingerprint = fingerprintOf(route.space);
@@ -214,6 +218,9 @@ export function openSpaces(parts: SpacesParts): Spaces {
       const { verdict, failures, underWay } = standingOf(route.space, first);
       const isFirstLook = fingerprint !== undefined && verdict === "unmeasured" && failures === 0;
       if (isFirstLook && underWay) await unlessAborted(signal, underWay);
+      const insisted = forced && standingOf(route.space, forced);
+      if (insisted?.verdict === "unmeasured" && insisted.underWay)
+        await unlessAborted(signal, insisted.underWay);
     },
     answered(route) {
       if (everyMs === undefined || closed.signal.aborted || isOwn(route)) return;
@@ -244,17 +251,4 @@ function remember<Value>(map: Map<string, Value>, key: string, value: Value): vo
 
 function about({ space }: Route, { provider, model }: Target) {
   return { space, provider: provider.name, model };
-}
-
-/** @throws the signal's reason */
-async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }

@@ -108,6 +108,7 @@ export async function openSpeaking({
     yaml: `
 server: { ${server} }
 auth: ${JSON.stringify({ mode: "keys", ...(issuerPem && { jwt: { public_key: issuerPem } }) })}
+space_probe: false
 providers:
   openai: { plugin: openai, api_key: k, base_url: "http://openai.example/v1", retries: 0 }
   openrouter: { plugin: openrouter, api_key: k, base_url: "http://openrouter.example/api/v1", retries: 0 }

@@ -9,6 +9,7 @@ import { createNetwork } from "./conformance/network";
 import { GEMINI_KEY, geminiVendor } from "./vendors/gemini";
 
 const YAML = `
+space_probe: false
 providers:
   google: { plugin: gemini, api_key: ${GEMINI_KEY} }
 models:

@@ -13,6 +13,7 @@ import { VOYAGE_KEY, voyageVendor } from "./vendors/voyage";
 
 const YAML = `
 cache: { memory_mb: 8 }
+space_probe: false
 providers:
   cohere: { plugin: cohere, api_key: ${COHERE_KEY} }
   voyage: { plugin: voyage, api_key: ${VOYAGE_KEY} }
@@ -237,6 +238,7 @@ describe("what else a caller may say", () => {
 
   test("an unknown model and a wrong key are what they are", async () => {
     const yaml = `
+space_probe: false
 providers:
   cohere: { plugin: cohere, api_key: ${COHERE_KEY} }
   voyage: { plugin: voyage, api_key: ${VOYAGE_KEY} }

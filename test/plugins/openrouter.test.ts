@@ -208,6 +208,7 @@ describe("OpenRouter's rules", () => {
 
 describe("through the gateway", () => {
   const YAML = `
+space_probe: false
 providers:
   openrouter: { plugin: openrouter, api_key: ${OPENROUTER_KEY} }
 models:

@@ -12,6 +12,7 @@ const TEXT = "text-embedding-005";
 const OLDER = "gemini-embedding-001";
 const NEWER = "gemini-embedding-2";
 const YAML = `
+space_probe: false
 providers:
   vertex: { plugin: vertex, project: ${PROJECT}, access_token: ${VERTEX_TOKEN} }
 models:

@@ -87,6 +87,22 @@ describe("a model with several ways", () => {
     expect(byHost.b.asked.every(isProbe)).toBe(true);
   });
 
+  test("has the second asked for who insists on it, even at once: it waits for the measurement, and a stranger serves nobody", async () => {
+    const insisting = { "x-embedgate-provider": "b" };
+    const { open, quiet } = vendors(TWO);
+    await using gateway = await open();
+    const sent = await gateway.post({ model: "m", input: "hello" }, insisting);
+    expect([sent.status, sent.headers.get("x-embedgate-provider")]).toEqual([200, "b"]);
+    await quiet();
+    const strange = vendors(TWO);
+    strange.byHost.b.vectorOf = otherModel;
+    await using other = await strange.open();
+    expect((await other.post({ model: "m", input: "hello" }, insisting)).status).toBe(503);
+    const unmeasured = vendors(`${TWO}\nspace_probe: false\n`);
+    await using trusting = await unmeasured.open();
+    expect((await trusting.post({ model: "m", input: "hello" }, insisting)).status).toBe(200);
+  });
+
   test("without measurements has its first way only", async () => {
     const { open, byHost, quiet } = vendors(`${TWO}\nspace_probe: false\n`);
     await using gateway = await open();

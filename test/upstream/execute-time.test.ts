@@ -173,3 +173,17 @@ describe("the gate's place", () => {
     expect((await failure).kind).toBe("unavailable");
   });
 });
+
+test("a provider that wants to be asked again only after the deadline is quoted at once", async () => {
+  const { clock, route, calls } = watched("fake", {
+    provider: { retries: 2 },
+    before: (_, host) => {
+      throw host.failure("overloaded", "Slow down.", { retryAfterMs: 30_000 });
+    },
+  });
+  const run = { ...runUnder(), endsAt: 20_000 };
+  const failure = await failureOf(clock.until(answerThrough(route, ["one"], clock.outside, { run })));
+  expect([failure.kind, failure.retryAfterMs]).toEqual(["overloaded", 30_000]);
+  expect(calls).toHaveLength(1);
+  expect(clock.outside.monotonic()).toBe(0);
+});

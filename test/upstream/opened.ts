@@ -116,6 +116,7 @@ export function runUnder(signal: AbortSignal = new AbortController().signal): Ru
     requestId: "req_test",
     startedAt: 0,
     startedMonotonic: 0,
+    endsAt: Number.POSITIVE_INFINITY,
     signal,
     attemptsMax: 4,
     tally: { tokens: 0, providers: new Set() },

@@ -18,6 +18,7 @@ const COHERE = "cohere.embed-english-v3";
 const COHERE4 = "eu.cohere.embed-v4:0";
 const NOVA = "amazon.nova-2-multimodal-embeddings-v1:0";
 const YAML = `
+space_probe: false
 providers:
   aws:
     plugin: bedrock

@@ -1,4 +1,7 @@
-/** Waiting that the end of a request cuts short. */
+/**
+ * Waiting that the end of a request cuts short.
+ * Whatever waits for another's work takes one of these, so that nobody is kept past the own deadline.
+ */
 
 /** @throws the signal's reason, as soon as it fires */
 export async function unlessAborted<Value>(signal: AbortSignal, work: Promise<Value>): Promise<Value> {

@@ -1,0 +1,47 @@
+/**
+ * Credentials that end: held while they are fresh, fetched once for all who wait, and used to their end where no new ones are to be had.
+ * Where they come from is the vendor's own (bedrock/credentials.ts, google-credentials.ts).
+ */
+import type { Host } from "../src/plugin";
+
+/** In milliseconds since 1970. */
+export interface Ending {
+  /** From then on new ones are asked for. */
+  readonly freshUntil: number;
+  readonly expiresAt: number;
+}
+
+export interface Renewed<Held extends Ending> {
+  /** @throws what `find` throws, where none are held that still work */
+  current(): Promise<Held>;
+  /** The vendor refused them: the next are found anew. */
+  forget(): void;
+}
+
+export function renewed<Held extends Ending>(
+  host: Pick<Host, "now">,
+  find: () => Promise<Held>,
+): Renewed<Held> {
+  let held: Held | undefined;
+  let pending: Promise<Held> | undefined;
+
+  async function refreshed(): Promise<Held> {
+    pending ??= find().finally(() => {
+      pending = undefined;
+    });
+    try {
+      held = await pending;
+      return held;
+    } catch (failure) {
+      if (held && host.now() < held.expiresAt) return held;
+      throw failure;
+    }
+  }
+
+  return {
+    current: async () => (held && host.now() < held.freshUntil ? held : refreshed()),
+    forget() {
+      held = undefined;
+    },
+  };
+}
