@@ -3,8 +3,8 @@
  * What the JSON means is the dialect's business (src/dialects/).
  */
 import { GatewayError } from "./errors";
-import { unlessAborted } from "./execute/until";
 import type { Outside } from "./outside";
+import { unlessAborted } from "./until";
 
 /** 64 MB of text is 2048 inputs of 8192 tokens. Decompressed bytes count, so that a small gzip bomb gains nothing. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;

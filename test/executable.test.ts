@@ -10,6 +10,7 @@ import type { Subprocess } from "bun";
 import { build } from "../.ci/build";
 import { exactVector } from "../plugins/fake";
 import { IN_HOUSE_PLUGIN, inHouseServer } from "./in-house";
+import { printed } from "./printed";
 
 const scratch = mkdtempSync(join(tmpdir(), "embedgate-executable-"));
 let executable: string;
@@ -324,7 +325,7 @@ describe("an outside plugin", () => {
     const { status, json } = await embed(gateway.url, { model: "in-house-model", input: ["one", "two"] });
     expect(status).toBe(200);
     expect(json).toMatchObject({
-      data: ["one", "two"].map((text, index) => ({ index, embedding: Array.from(exactVector(text, 16)) })),
+      data: ["one", "two"].map((text, index) => ({ index, embedding: printed(exactVector(text, 16)) })),
       usage: { prompt_tokens: 2 },
     });
   });

@@ -52,7 +52,7 @@ describe("a reload", () => {
     letGo();
     expect(await sent).toMatchObject({
       status: 200,
-      json: { data: [{ embedding: [0.6000000238418579, 0.800000011920929] }] },
+      json: { data: [{ embedding: [0.6, 0.8] }] },
     });
   });
 

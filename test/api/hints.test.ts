@@ -8,6 +8,7 @@ import { admit } from "../../src/admission";
 import { withTask } from "../../src/tasks";
 import { FAKE_YAML, type OpenGateway, openGateway, type Sent } from "../gateway";
 import { OPENAI_KEY, openaiVendor } from "../plugins/vendors/openai-wire";
+import { printed } from "../printed";
 import { requestFor, routeTo } from "../upstream/opened";
 
 const YAML = `cache: { memory_mb: 8 }
@@ -23,8 +24,7 @@ beforeAll(async () => {
 afterAll(() => open[Symbol.asyncDispose]());
 
 const vectorOf = ({ json }: Sent): unknown => Object(json).data?.[0]?.embedding;
-const numbers = (text: string, size: number) =>
-  [...exactVector(text, size)].map((value) => Math.fround(value));
+const numbers = (text: string, size: number) => printed(exactVector(text, size));
 
 describe("a task", () => {
   test("reaches the provider in its own word, whatever word and field it came by", async () => {

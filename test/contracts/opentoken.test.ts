@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { exactVector } from "../../plugins/fake";
+import { printed } from "../printed";
 import { answerOf, messageOf, modelsOf, openSpeaking, refusalOf, type Speaking, sizesOf } from "./speaking";
 
 const MODEL = "google/text-embedding-004";
@@ -69,7 +70,9 @@ describe("T3 the answer", () => {
     const input = ["one", "two words", "and three words"];
     const { data, usage } = answerOf(await open.ask({ model: "fake", input }));
     expect(data.map(({ index }) => index)).toEqual([0, 1, 2]);
-    expect(data.map(({ embedding }) => embedding)).toEqual(input.map((text) => [...exactVector(text, 16)]));
+    expect(data.map(({ embedding }) => embedding)).toEqual(
+      input.map((text) => printed(exactVector(text, 16))),
+    );
     expect(usage).toEqual({ prompt_tokens: 6, total_tokens: 6 });
   });
   test("is never streamed", async () => {

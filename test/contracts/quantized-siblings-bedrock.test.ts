@@ -8,6 +8,7 @@ import { exactVector } from "../../plugins/fake";
 import { schemasOf } from "../../src/dialects/bedrock-schema";
 import { DIALECTS } from "../../src/dialects/records";
 import { bitsOf, inType } from "../plugins/vendors/bedrock-models";
+import { printed } from "../printed";
 import { askAt, callsOf } from "./sibling";
 import { openSpeaking, type Speaking } from "./speaking";
 
@@ -51,7 +52,7 @@ const coheres = async (texts: readonly string[], more: object = {}) => {
 describe("Q8 Titan's own words, answered in Titan's shape", () => {
   test("inputText alone has a float vector, by itself and by type", async () => {
     const { sent, bodies } = await sentFor({ model: TITAN, inputText: "one text" });
-    const embedding = [...titans("one text")];
+    const embedding = printed(titans("one text"));
     expect([sent.status, sent.json]).toEqual([
       200,
       { embedding, embeddingsByType: { float: embedding }, inputTextTokenCount: 2, usage: usage(2) },
@@ -71,7 +72,7 @@ describe("Q8 Titan's own words, answered in Titan's shape", () => {
       [types]: ["binary", "float"],
     });
     const values = titans(`said by ${text}`, 256);
-    const float = [...values.map((value) => value * 3)];
+    const float = printed(values.map((value) => value * 3));
     expect(sent.json).toEqual({
       embedding: float,
       embeddingsByType: { binary: bitsOf(values), float },
@@ -91,7 +92,7 @@ describe("Q8 Titan's own words, answered in Titan's shape", () => {
   test("binary alone: float is asked for beside it, as proof, and told as Amazon's page says it is", async () => {
     const { sent, bodies } = await sentFor({ model: TITAN, inputText: "bits", embeddingTypes: ["binary"] });
     expect(sent.json).toEqual({
-      embedding: [...titans("bits")],
+      embedding: printed(titans("bits")),
       embeddingsByType: { binary: bitsOf(titans("bits")) },
       inputTextTokenCount: 1,
       usage: usage(1),

@@ -130,7 +130,7 @@ function isSame(embedding: unknown, right: Float32Array, encoding: Ask["encoding
   return (
     Array.isArray(embedding) &&
     embedding.length === right.length &&
-    embedding.every((value, i) => Object.is(value, right[i]))
+    embedding.every((value, i) => typeof value === "number" && Object.is(Math.fround(value), right[i]))
   );
 }
 
