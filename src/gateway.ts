@@ -53,7 +53,7 @@ export interface Gateway {
 
 /** @throws GatewayError database_unavailable, or forbidden where the address may not be opened without a key */
 export async function createGateway(config: GatewayConfig, outside: Outside): Promise<Gateway> {
-  const store = await openStore(config.database.path, outside);
+  const store = await openStore(config.database.path, outside, config.database.durability);
   const keys = openKeys(store, outside);
   const ledger = openLedger(store);
   const calling = {
@@ -191,6 +191,7 @@ function needingRestart(started: GatewayConfig, next: GatewayConfig): string[] {
   if (next.server.host !== started.server.host) paths.push("server.host");
   if (next.server.port !== started.server.port) paths.push("server.port");
   if (next.database.path !== started.database.path) paths.push("database");
+  if (next.database.durability !== started.database.durability) paths.push("durability");
   return paths;
 }
 

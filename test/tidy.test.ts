@@ -219,7 +219,7 @@ describe("style", () => {
       /^(src\/main|src\/tokens\/worker|plugins\/local\/worker|plugins\/local\/kernel\/|plugins\/local\/weights\/convert)|\.d\.ts$/;
     const imported = new Set<string>();
     for (const { path, text } of typescript) {
-      for (const [, from] of text.matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g)) {
+      for (const [, from] of text.matchAll(/(?:from|import\(?)\s*"(\.[^"]+)"/g)) {
         const target = normalize(join(dirname(path), from ?? ""));
         imported.add(target.endsWith(".ts") ? target : `${target}.ts`);
       }

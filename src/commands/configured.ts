@@ -39,7 +39,7 @@ export async function withStore(
 ): Promise<number> {
   const config = await configured(file, { notes: false });
   if (!config) return 1;
-  const store = await openStore(config.database.path, realOutside);
+  const store = await openStore(config.database.path, realOutside, config.database.durability);
   try {
     return await work(store, config);
   } finally {

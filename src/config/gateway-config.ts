@@ -26,7 +26,7 @@ export interface GatewayConfig {
     readonly grace_ms: number;
   };
   /** An absolute path, or ":memory:". */
-  readonly database: { readonly path: string };
+  readonly database: { readonly path: string; readonly durability: "process" | "power" };
   /** With a `jwt` the mode is never "auto": the door is never open where tokens are asked for. */
   readonly auth: { readonly mode: "auto" | "keys" | "open"; readonly jwt: JwtSection | undefined };
   readonly cache: CacheSection | false;

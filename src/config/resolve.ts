@@ -42,7 +42,10 @@ export function resolveConfig({ file, folder, document, databasePath, providers 
       max_concurrent_requests: server.max_concurrent_requests ?? max_concurrent_requests.default,
       grace_ms: server.grace_ms ?? grace_ms.default,
     },
-    database: { path: databasePath },
+    database: {
+      path: databasePath,
+      durability: document.durability ?? "process",
+    },
     // `auto` would leave the door open until the first key, though the file asks for tokens.
     auth: { mode: jwt !== undefined && mode === "auto" ? "keys" : mode, jwt },
     // What callers send is kept only where the file says so.

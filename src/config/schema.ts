@@ -340,6 +340,13 @@ export const RoutingFile = Type.Object(
         description: "sqlite:PATH from this file's folder, or sqlite::memory:.",
       }),
     ),
+    durability: Type.Optional(
+      Type.Union([Type.Literal("process"), Type.Literal("power")], {
+        default: "process",
+        description:
+          "What a committed ledger row survives. process: the end of the gateway, however it comes. power: a power cut too; every commit waits for the disk.",
+      }),
+    ),
     auth: Type.Optional(AuthSection),
     cache: Type.Optional(
       Type.Union([CacheSection, Type.Literal(false)], {

@@ -1,0 +1,60 @@
+/**
+ * Bun keeps all but 256 fetches waiting unless it is told otherwise in the environment that it starts in. So the executable starts
+ * itself over once, in the same process: a provider that answers slowly must not hold up the calls to others.
+ * A system that has another name for its C library is a line of LIBRARIES.
+ */
+import { dlopen, ptr } from "bun:ffi";
+
+const VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
+/** The most that Bun takes; how many calls there are at once is for each provider's `concurrency`. */
+const FETCHES_MAX = "65535";
+
+const LIBRARIES = [
+  "libc.so.6",
+  "libc.musl-x86_64.so.1",
+  "libc.musl-aarch64.so.1",
+  "libSystem.B.dylib",
+] as const;
+
+/** Does not return where it starts over. Run from source it does nothing: whoever does that can set the variable. */
+function raiseFetchLimit(): void {
+  const isExecutable = Bun.main.startsWith("/$bunfs/");
+  const [command = "serve"] = process.argv.slice(2);
+  // Other commands fetch nothing.
+  const serves = command === "serve" || command.startsWith("-");
+  if (!isExecutable || !serves || process.env[VARIABLE] !== undefined) return;
+  const variables = Object.entries({ ...process.env, [VARIABLE]: FETCHES_MAX });
+  // The first two are Bun's own, and the name that it gives to what is inside.
+  startOver(
+    [process.execPath, ...process.argv.slice(2)],
+    variables.map(([name, value]) => `${name}=${value}`),
+  );
+}
+
+/** Comes back where that cannot be done here: the gateway then serves with Bun's limit. */
+function startOver(words: readonly string[], variables: readonly string[]): void {
+  // What a pointer leads to must not be collected before the call.
+  const kept: (Buffer | BigUint64Array)[] = [];
+  const text = (value: string) => {
+    const bytes = Buffer.from(`${value}\0`);
+    kept.push(bytes);
+    return ptr(bytes);
+  };
+  const list = (values: readonly string[]) => {
+    const pointers = BigUint64Array.from([...values.map((value) => BigInt(text(value))), 0n]);
+    kept.push(pointers);
+    return ptr(pointers);
+  };
+  for (const library of LIBRARIES) {
+    try {
+      const { symbols } = dlopen(library, { execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" } });
+      symbols.execve(text(process.execPath), list(words), list(variables));
+      return;
+    } catch {
+      // Of another system.
+    }
+  }
+}
+
+// At its import, which main.ts has first: what is loaded before would be loaded twice.
+raiseFetchLimit();
