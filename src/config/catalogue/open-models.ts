@@ -7,19 +7,22 @@ import type { CatalogueEntry } from "../catalogue";
 
 /**
  * By name at huggingface.co, where each model's card and config.json say its size and the tokens it was trained with (`max_seq_length`,
- * `max_position_embeddings`), and the smaller sizes that it was trained for.
+ * `max_position_embeddings`), and the smaller sizes that it was trained for. Rows under another address were checked there; those with
+ * neither address nor quotation are from memory of the cards.
  */
 const MODELS: Readonly<
   Record<string, KnownFacts & { readonly dimensions: number; readonly max_input_tokens: number }>
 > = {
+  // docs.api.nvidia.com/nim/reference/baai-bge-m3: a table of these four's dimensions and sequence lengths.
   "BAAI/bge-small-en-v1.5": { dimensions: 384, max_input_tokens: 512 },
   "BAAI/bge-base-en-v1.5": { dimensions: 768, max_input_tokens: 512 },
   "BAAI/bge-large-en-v1.5": { dimensions: 1024, max_input_tokens: 512 },
-  "BAAI/bge-large-zh-v1.5": { dimensions: 1024, max_input_tokens: 512 },
   "BAAI/bge-m3": { dimensions: 1024, max_input_tokens: 8192 },
-  "intfloat/e5-base-v2": { dimensions: 768, max_input_tokens: 512 },
+  // deepinfra.com/intfloat/e5-large-v2 and …/multilingual-e5-large: the cards' "embedding size is 1024", 512 tokens.
   "intfloat/e5-large-v2": { dimensions: 1024, max_input_tokens: 512 },
   "intfloat/multilingual-e5-large": { dimensions: 1024, max_input_tokens: 512 },
+  "BAAI/bge-large-zh-v1.5": { dimensions: 1024, max_input_tokens: 512 },
+  "intfloat/e5-base-v2": { dimensions: 768, max_input_tokens: 512 },
   "intfloat/multilingual-e5-large-instruct": { dimensions: 1024, max_input_tokens: 512 },
   "thenlper/gte-base": { dimensions: 768, max_input_tokens: 512 },
   "thenlper/gte-large": { dimensions: 1024, max_input_tokens: 512 },
@@ -206,7 +209,6 @@ const PLACES: readonly Place[] = [
   { plugin: "fireworks", model: "WhereIsAI/UAE-Large-V1", price: 0.016 },
   { plugin: "fireworks", model: "thenlper/gte-large", price: 0.016 },
   { plugin: "fireworks", model: "thenlper/gte-base", price: 0.008 },
-  { plugin: "fireworks", model: "BAAI/bge-base-en-v1.5", price: 0.008 },
   // deepinfra.com/MODEL/api, each page's own price and tokens; the first three of these were seen.
   { plugin: "deepinfra", model: "BAAI/bge-large-en-v1.5", price: 0.01 },
   { plugin: "deepinfra", model: "intfloat/multilingual-e5-large", price: 0.01 },
