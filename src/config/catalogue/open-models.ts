@@ -21,13 +21,16 @@ const MODELS: Readonly<
   // deepinfra.com/intfloat/e5-large-v2 and …/multilingual-e5-large: the cards' "embedding size is 1024", 512 tokens.
   "intfloat/e5-large-v2": { dimensions: 1024, max_input_tokens: 512 },
   "intfloat/multilingual-e5-large": { dimensions: 1024, max_input_tokens: 512 },
-  "BAAI/bge-large-zh-v1.5": { dimensions: 1024, max_input_tokens: 512 },
+  // The table of thenlper/gte-large's card: gte-* and e5-*-v2 with their dimensions and sequence lengths, all-mpnet-base-v2's dimensions.
   "intfloat/e5-base-v2": { dimensions: 768, max_input_tokens: 512 },
-  "intfloat/multilingual-e5-large-instruct": { dimensions: 1024, max_input_tokens: 512 },
   "thenlper/gte-base": { dimensions: 768, max_input_tokens: 512 },
   "thenlper/gte-large": { dimensions: 1024, max_input_tokens: 512 },
-  "WhereIsAI/UAE-Large-V1": { dimensions: 1024, max_input_tokens: 512 },
+  // mixedbread.com/docs/embeddings/mxbai-embed-large-v1
   "mixedbread-ai/mxbai-embed-large-v1": { dimensions: 1024, max_input_tokens: 512 },
+  // From memory of the cards.
+  "BAAI/bge-large-zh-v1.5": { dimensions: 1024, max_input_tokens: 512 },
+  "intfloat/multilingual-e5-large-instruct": { dimensions: 1024, max_input_tokens: 512 },
+  "WhereIsAI/UAE-Large-V1": { dimensions: 1024, max_input_tokens: 512 },
   "sentence-transformers/all-mpnet-base-v2": { dimensions: 768, max_input_tokens: 384 },
   "nomic-ai/nomic-embed-text-v1": { dimensions: 768, max_input_tokens: 8192 },
   // "Matryoshka … 768, 512, 256, 128, 64"
