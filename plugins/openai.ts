@@ -4,7 +4,7 @@
  */
 import type { Plugin } from "../src/plugin";
 import { headersOf } from "./headers";
-import { bodyOf, openaiWire } from "./openai-wire";
+import { bodyOf, openaiWire, withPath } from "./openai-wire";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -33,7 +33,7 @@ const plugin: Plugin = (host) => {
     // Vendors who speak this wire and embed a document's pieces in view of one another ask for it by this name.
     isIndivisible: ({ extraBody }) => extraBody.late_chunking === true,
     open({ api_key, base_url, organization, project, headers: further }) {
-      const url = `${withVersion(base_url)}/embeddings`;
+      const url = `${withPath(base_url, "/v1")}/embeddings`;
       const headers = headersOf(further, {
         authorization: api_key && `Bearer ${api_key}`,
         "openai-organization": organization,
@@ -47,9 +47,3 @@ const plugin: Plugin = (host) => {
 };
 
 export default plugin;
-
-/** `https://host` alone means `https://host/v1`, as most servers that speak this wire have it. */
-function withVersion(base_url: string): string {
-  const trimmed = base_url.replace(/\/+$/, "");
-  return new URL(trimmed).pathname === "/" ? `${trimmed}/v1` : trimmed;
-}

@@ -5,7 +5,7 @@
  */
 import type { Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { headersOf } from "./headers";
-import { bodyOf, openaiWire, type Wire } from "./openai-wire";
+import { bodyOf, openaiWire, type Wire, withPath } from "./openai-wire";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -57,7 +57,7 @@ const plugin: Plugin = (host) => {
     },
     concurrency: 64,
     open({ api_key, base_url, referer, title, headers: further }) {
-      const url = `${withVersion(base_url)}/embeddings`;
+      const url = `${withPath(base_url, "/api/v1")}/embeddings`;
       const headers = headersOf(further, {
         authorization: `Bearer ${api_key}`,
         "http-referer": referer,
@@ -83,12 +83,6 @@ const plugin: Plugin = (host) => {
 };
 
 export default plugin;
-
-/** `https://host` alone means `https://host/api/v1`. */
-function withVersion(base_url: string): string {
-  const trimmed = base_url.replace(/\/+$/, "");
-  return new URL(trimmed).pathname === "/" ? `${trimmed}/api/v1` : trimmed;
-}
 
 /** OpenRouter's own refusals, and those of a provider behind it, whose words stand whole in `metadata.raw`. */
 function explain(host: Host, wire: Wire, refusal: Posted): Explanation | undefined {

@@ -10,7 +10,8 @@ import { collect } from "./collect";
 import type { Policies } from "./dialects/policies";
 import type { Decoded, Wire } from "./dialects/wire";
 import type { Caller, Embedded, EmbedRequest, Plan, Route, Run } from "./domain";
-import { asGatewayError, GatewayError } from "./errors";
+import { asGatewayError, type GatewayError } from "./errors";
+import { outOfService } from "./execute/choose";
 import { execute } from "./execute/execute";
 import type { Needs } from "./execute/work";
 import { boundTo, type ForcedProvider, refuseUnknownProvider } from "./forced-provider";
@@ -120,7 +121,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
       cache,
       run.signal,
       async (places) => {
-        refuseOutOfService(route);
+        if (!route.targets.some(({ mayServe }) => mayServe())) throw outOfService(route.id);
         planned = await plan(request, places, route, parts.tokens, run.signal);
         await begin(request, planned, route, rules, progress, parts);
       },
@@ -196,14 +197,6 @@ async function embedNow(
 }
 
 const NOT_CACHED: CacheUse = { find: false, keep: false };
-
-function refuseOutOfService(route: Route): void {
-  if (route.targets.some(({ mayServe }) => mayServe())) return;
-  throw new GatewayError(
-    "space_out_of_service",
-    `The model '${route.id}' is out of service: its provider's vectors are no more those of its space. The gateway's operator knows.`,
-  );
-}
 
 function logFault(error: GatewayError, arrival: Arrival, outside: Outside): void {
   const cause =

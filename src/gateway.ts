@@ -6,7 +6,7 @@ import { counting, createMetrics, type Metrics } from "./admin/metrics";
 import { type Auth, isLoopback, openAuth } from "./auth";
 import { type Cache, openCache } from "./cache/cache";
 import type { GatewayConfig } from "./config/gateway-config";
-import { matches } from "./config/models";
+import { matches, patternsAmong } from "./config/models";
 import { CacheSection } from "./config/schema";
 import { openStore } from "./db/open";
 import { gatewayPolicies, policiesOf } from "./dialects/records";
@@ -181,8 +181,7 @@ function cachePath({ database }: GatewayConfig): string | undefined {
 /** The key of `models` that a request came in by: the model's own, else the pattern that says most. */
 function configuredModel({ models }: GatewayConfig, model: string): string | undefined {
   if (models.has(model)) return model;
-  const patterns = [...models.keys()].filter((id) => id.includes("*") && matches(id, model));
-  return patterns.sort((a, b) => b.length - a.length)[0];
+  return patternsAmong(models.keys()).find((pattern) => matches(pattern, model));
 }
 
 /** What was taken once, at the start: the address and the database. */

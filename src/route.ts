@@ -5,7 +5,7 @@
 
 import { catalogueEntryNamed, catalogueFacts } from "./config/catalogue";
 import type { ConfiguredModel, GatewayConfig } from "./config/gateway-config";
-import { matches } from "./config/models";
+import { matches, patternsAmong } from "./config/models";
 import { nearestName } from "./config/nearest";
 import type { ConfiguredUpstream, Route, Target } from "./domain";
 import { GatewayError } from "./errors";
@@ -36,10 +36,7 @@ export function buildRoutes(
   providers: ReadonlyMap<string, ConfiguredUpstream>,
   spaces: Pick<Spaces, "mayServe">,
 ): Routes {
-  // The pattern that says most is tried first: "openai/*" before "*".
-  const patterns = [...config.models.keys()]
-    .filter((id) => id.includes("*"))
-    .sort((a, b) => b.length - a.length);
+  const patterns = patternsAmong(config.models.keys());
   const exact = new Map<string, Route>();
   for (const [id, entry] of config.models) {
     const route = id.includes("*") ? undefined : routeOf(entry, id, providers, spaces);

@@ -230,3 +230,8 @@ function checkRoutesTogether({ id, pointer, model }: Entry, look: Look): void {
 function spaceByModel(upstream: string): string {
   return (catalogueEntryNamed(upstream)?.model ?? upstream).toLowerCase();
 }
+
+/** The patterns among ids, the one that says most first: "openai/*" before "*". */
+export function patternsAmong(ids: Iterable<string>): string[] {
+  return [...ids].filter((id) => id.includes("*")).sort((a, b) => b.length - a.length);
+}

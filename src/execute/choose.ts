@@ -142,7 +142,8 @@ function leastAsked(targets: readonly Target[], { asked }: History): Target[] {
   return [...targets].sort((a, b) => calls(a) - calls(b) || a.group - b.group);
 }
 
-const outOfService = (id: string) =>
+/** For a model none of whose ways may serve. */
+export const outOfService = (id: string) =>
   new GatewayError(
     "space_out_of_service",
     `The model '${id}' is out of service: no way to it is known to lie in its embedding space. The gateway's operator knows.`,
