@@ -7,8 +7,7 @@ import type { CatalogueEntry } from "../catalogue";
 
 /**
  * By name at huggingface.co, where each model's card and config.json say its size and the tokens it was trained with (`max_seq_length`,
- * `max_position_embeddings`), and the smaller sizes that it was trained for. Rows under another address were checked there; those with
- * neither address nor quotation are from memory of the cards.
+ * `max_position_embeddings`), and the smaller sizes that it was trained for. Rows under another address were checked there.
  */
 const MODELS: Readonly<
   Record<string, KnownFacts & { readonly dimensions: number; readonly max_input_tokens: number }>
@@ -27,11 +26,15 @@ const MODELS: Readonly<
   "thenlper/gte-large": { dimensions: 1024, max_input_tokens: 512 },
   // mixedbread.com/docs/embeddings/mxbai-embed-large-v1
   "mixedbread-ai/mxbai-embed-large-v1": { dimensions: 1024, max_input_tokens: 512 },
-  // From memory of the cards.
+  // Its config.json: hidden_size 1024, max_position_embeddings 512; its modules.json ends in Normalize.
   "BAAI/bge-large-zh-v1.5": { dimensions: 1024, max_input_tokens: 512 },
+  // docs.cloud.google.com/vertex-ai/generative-ai/docs/maas/e5/multilingual-e5-large; onnx/config.json: 514 positions, two of them not for tokens.
   "intfloat/multilingual-e5-large-instruct": { dimensions: 1024, max_input_tokens: 512 },
-  "WhereIsAI/UAE-Large-V1": { dimensions: 1024, max_input_tokens: 512 },
+  // Its config.json and sentence_bert_config.json; its modules.json ends in Pooling, so that not every server normalises.
+  "WhereIsAI/UAE-Large-V1": { dimensions: 1024, max_input_tokens: 512, normalized: false },
+  // Its config.json: hidden_size 768; "longer than 384 word pieces is truncated"
   "sentence-transformers/all-mpnet-base-v2": { dimensions: 768, max_input_tokens: 384 },
+  // Its 1_Pooling/config.json: 768, and its modules.json ends in Normalize; "8192 context length"
   "nomic-ai/nomic-embed-text-v1": { dimensions: 768, max_input_tokens: 8192 },
   // "Matryoshka … 768, 512, 256, 128, 64"
   "nomic-ai/nomic-embed-text-v1.5": {
@@ -45,6 +48,7 @@ const MODELS: Readonly<
     dimensions_allowed: [128, 256, 512, 768],
     max_input_tokens: 2048,
   },
+  // Its config.json: hidden_size 1024; 8194 positions, two of them not for tokens.
   "Snowflake/snowflake-arctic-embed-l-v2.0": { dimensions: 1024, max_input_tokens: 8192 },
   // "user-defined output dimensions ranging from 32 to 1024"
   "Qwen/Qwen3-Embedding-0.6B": {
