@@ -7,7 +7,7 @@ import { dimensionsToAsk } from "./dimensions";
 import type { Answered, Part, Plan, Target } from "./domain";
 import { type About, GatewayError } from "./errors";
 import type { EmbedReply, TypedVector, VectorType } from "./plugin";
-import { countOf } from "./tokens/count";
+import { addsUp, countOf } from "./tokens/count";
 
 /**
  * Proves that a reply answers its part: as many vectors as inputs, their indices a permutation, one size, finite, not zero, and of
@@ -61,7 +61,10 @@ export function prove(
     return whole ? vector : vector.map((value) => value / norm);
   });
   const { types = [] } = plan;
-  const { tokens, tokensSource } = countOf(
+  const { tokensByInput } = reply;
+  if (tokensByInput !== undefined && !addsUp(tokensByInput, reply.tokens, pieces))
+    throw malformed("the tokens of its inputs are not those of the call");
+  const count = countOf(
     reply,
     pieces.map(({ input }) => input),
   );
@@ -70,8 +73,7 @@ export function prove(
     provider: target.provider.name,
     vectors,
     ...(types.length > 0 && { typed: typed.map((one) => provedTypes(one, types, size)) }),
-    tokens,
-    tokensSource,
+    ...count,
     truncated: reply.truncated ?? [],
     averaged: reply.averaged ?? [],
   };

@@ -3,7 +3,7 @@
  * Everything that an answer tells of one input, beside its vector, is a member of `Embedded` and is put together here.
  */
 import { lengthOf } from "./assemble";
-import { apportion } from "./cache/apportion";
+import { sharesOf } from "./cache/apportion";
 import type { Answered, Embedded, Piece, Plan } from "./domain";
 import { GatewayError } from "./errors";
 
@@ -25,13 +25,10 @@ export function collect(plan: Plan): Collection {
   const complete = new Set<number>();
   let size: number | undefined;
 
-  function keepAnswers({ part, vectors, typed, tokens, tokensSource, truncated, averaged }: Answered): void {
+  function keepAnswers(answered: Answered): void {
+    const { part, vectors, typed, tokensSource, tokensByInput, truncated, averaged } = answered;
     if (vectors.length !== part.pieces.length) throw lost();
-    // A provider counts a whole call: the count is divided by the bytes of the inputs, so that the shares add up to it.
-    const shares = apportion(
-      tokens,
-      part.pieces.map(({ input }) => (typeof input === "string" ? Buffer.byteLength(input) : input.length)),
-    );
+    const shares = sharesOf(answered, part.pieces);
     for (const [i, piece] of part.pieces.entries()) {
       const values = vectors[i];
       if (values === undefined || !answers.has(piece) || answers.get(piece) !== undefined) throw lost();
@@ -42,7 +39,7 @@ export function collect(plan: Plan): Collection {
         ...(typed && { typed: typed[i] }),
         tokens: shares[i] ?? 0,
         tokensSource,
-        tokensShared: part.pieces.length > 1,
+        tokensShared: tokensByInput === undefined && part.pieces.length > 1,
         truncated: truncated.includes(i),
         averaged: averaged.includes(i),
       });

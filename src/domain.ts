@@ -150,6 +150,8 @@ export interface Answered {
   readonly typed?: readonly TypedVector[] | undefined;
   readonly tokens: number;
   readonly tokensSource: TokensSource;
+  /** Of each piece, where that is known exactly. */
+  readonly tokensByInput?: readonly number[] | undefined;
   /** Places in `part.pieces`. */
   readonly truncated: readonly number[];
   readonly averaged: readonly number[];

@@ -106,6 +106,8 @@ export interface EmbedReply {
   readonly tokens: number | undefined;
   /** Where `tokens` came from: the reply's body, its headers, or counted with the model's own tokenizer. */
   readonly tokensSource: "provider" | "header" | "counted";
+  /** Tokens of each input, in the order of `call.inputs`, where that is known exactly: they add up to `tokens`. */
+  readonly tokensByInput?: readonly number[];
   /** Places in `call.inputs` of the texts that were cut to the limit. */
   readonly truncated?: readonly number[];
   /** Places in `call.inputs` of the texts that were embedded in pieces and averaged. */

@@ -66,7 +66,7 @@ function refuseWhatItIsNot({ model, dimensions }: EmbedCall, host: Host): void {
   }
 }
 
-function reply({ vectors, tokens, truncated, averaged }: Embedded): EmbedReply {
+function reply({ vectors, tokensByInput, truncated, averaged }: Embedded): EmbedReply {
   const count = vectors.length / DIMENSIONS;
   return {
     // `slice`, not `subarray`: whoever keeps one vector does not keep its whole batch in memory.
@@ -74,7 +74,8 @@ function reply({ vectors, tokens, truncated, averaged }: Embedded): EmbedReply {
       index,
       values: vectors.slice(index * DIMENSIONS, (index + 1) * DIMENSIONS),
     })),
-    tokens,
+    tokens: tokensByInput.reduce((sum, tokens) => sum + tokens, 0),
+    tokensByInput,
     tokensSource: "counted",
     truncated,
     averaged,

@@ -22,7 +22,7 @@ export interface Embedded {
   /** [input][DIMENSIONS], each of unit length. */
   readonly vectors: Float32Array<ArrayBuffer>;
   /** Ids embedded, without `[CLS]` and `[SEP]`. */
-  readonly tokens: number;
+  readonly tokensByInput: readonly number[];
   readonly truncated: readonly number[];
   readonly averaged: readonly number[];
 }

@@ -13,7 +13,7 @@ export interface Pieces {
   readonly kind: "pieces";
   /** Each input's pieces, in order; every input has at least one, which may be empty. */
   readonly byInput: readonly (readonly Piece[])[];
-  readonly tokens: number;
+  readonly tokensByInput: readonly number[];
   readonly truncated: readonly number[];
   readonly averaged: readonly number[];
 }
@@ -26,7 +26,7 @@ export function cut(inputs: readonly Input[], longInput: LongInput, tokenizer: T
   const byInput: Piece[][] = [];
   const truncated: number[] = [];
   const averaged: number[] = [];
-  let tokens = 0;
+  const tokensByInput: number[] = [];
   // One id more than fits tells that a text is too long; only the other policies need the rest.
   const enough = longInput === "truncate" ? PIECE_TOKENS + 1 : undefined;
   for (const [place, input] of inputs.entries()) {
@@ -35,23 +35,23 @@ export function cut(inputs: readonly Input[], longInput: LongInput, tokenizer: T
     const ids = typeof input === "string" ? tokenizer.encode(input, enough) : input;
     if (ids.length <= PIECE_TOKENS) {
       byInput.push([ids]);
-      tokens += ids.length;
+      tokensByInput.push(ids.length);
     } else if (longInput === "reject") {
       return tooLong(ids.length, place);
     } else if (longInput === "truncate") {
       byInput.push([ids.slice(0, PIECE_TOKENS)]);
-      tokens += PIECE_TOKENS;
+      tokensByInput.push(PIECE_TOKENS);
       truncated.push(place);
     } else {
       const pieces: Piece[] = [];
       for (let from = 0; from < ids.length; from += PIECE_TOKENS)
         pieces.push(ids.slice(from, from + PIECE_TOKENS));
       byInput.push(pieces);
-      tokens += ids.length;
+      tokensByInput.push(ids.length);
       averaged.push(place);
     }
   }
-  return { kind: "pieces", byInput, tokens, truncated, averaged };
+  return { kind: "pieces", byInput, tokensByInput, truncated, averaged };
 }
 
 function refuseUnknownIds(ids: Uint32Array, place: number, tokenizer: Tokenizer): Refused | undefined {

@@ -22,8 +22,8 @@ self.onmessage = ({ data }: MessageEvent<Job>) => {
 function work({ inputs, longInput, abandoned }: Job): Answer {
   const pieces = cut(inputs, longInput, tokenizer);
   if (pieces.kind === "refused") return pieces;
-  const { byInput, tokens, truncated, averaged } = pieces;
+  const { byInput, tokensByInput, truncated, averaged } = pieces;
   const vectors = model.embed(byInput.flat(), () => Atomics.load(abandoned, 0) !== 0);
   if (vectors === undefined) return { kind: "abandoned" };
-  return { kind: "embedded", vectors: join(byInput, vectors), tokens, truncated, averaged };
+  return { kind: "embedded", vectors: join(byInput, vectors), tokensByInput, truncated, averaged };
 }

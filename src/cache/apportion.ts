@@ -3,6 +3,22 @@
  * Whole numbers that add up to exactly what was counted, so that no token is lost or made. A fairer share is another weight.
  */
 import { GatewayError } from "../errors";
+import type { Input } from "../plugin";
+import type { Count } from "../tokens/count";
+
+/** What each input of a call came to: where nobody has told it, the call's count is divided by the inputs' bytes. */
+export function sharesOf(
+  { tokens, tokensByInput }: Pick<Count, "tokens"> & Partial<Count>,
+  pieces: readonly { readonly input: Input }[],
+): readonly number[] {
+  return (
+    tokensByInput ??
+    apportion(
+      tokens,
+      pieces.map(({ input }) => (typeof input === "string" ? Buffer.byteLength(input) : input.length)),
+    )
+  );
+}
 
 /**
  * `total` divided in proportion to the weights: each share is its exact one rounded down, and what is left over goes to the largest

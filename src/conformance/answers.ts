@@ -6,6 +6,7 @@ import { prove } from "../assemble";
 import { completeFacts } from "../facts";
 import type { EmbedReply, Upstream, VectorType } from "../plugin";
 import { AGREEMENT_MIN, agreement } from "../spaces/probes";
+import { addsUp } from "../tokens/count";
 import type { Bench, Check } from "./bench";
 import { Breach, demand } from "./breach";
 import { callFor, failureOf, type Subject } from "./subject";
@@ -129,7 +130,7 @@ export function answersRight(bench: Bench): Check[] {
       async run() {
         const { upstream } = open();
         const texts = fitting(["three small words", "two more"]);
-        const { tokens, tokensSource } = await upstream.embed(callFor(subject, texts));
+        const { tokens, tokensSource, tokensByInput } = await upstream.embed(callFor(subject, texts));
         demand(
           ["provider", "header", "counted"].includes(tokensSource),
           `tokensSource is ${JSON.stringify(tokensSource)}: it must be "provider", "header" or "counted".`,
@@ -137,6 +138,10 @@ export function answersRight(bench: Bench): Check[] {
         demand(
           tokens === undefined || (Number.isSafeInteger(tokens) && tokens > 0),
           `tokens is ${JSON.stringify(tokens)}: it must be a whole number above zero, or undefined where nobody counted.`,
+        );
+        demand(
+          tokensByInput === undefined || addsUp(tokensByInput, tokens, texts),
+          `tokensByInput is ${JSON.stringify(tokensByInput)}: it must be a whole number for each input, and they must add up to tokens, which is ${tokens}.`,
         );
         const right = subject.vendor?.tokensOf?.(texts);
         demand(

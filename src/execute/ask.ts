@@ -3,16 +3,14 @@
  * Whether there is another call after a failure is for attempts.ts.
  */
 import { prove } from "../assemble";
-import { dimensionsToAsk } from "../dimensions";
 import type { Answered, Part, Target } from "../domain";
 import { asGatewayError, GatewayError } from "../errors";
-import { fieldsFor } from "../hints";
-import type { EmbedCall, EmbedReply } from "../plugin";
-import { wordFor } from "../tasks";
+import type { EmbedReply } from "../plugin";
 import { countOf } from "../tokens/count";
 import { unlessAborted } from "../until";
 import type { BegunCall, Outcome } from "../upstream/breaker";
 import { outcomeOf, restMs } from "../upstream/health";
+import { callFor } from "./call";
 import { type Chosen, healthOf } from "./choose";
 import { isAboutContent } from "./poison-signs";
 import type { Work } from "./work";
@@ -57,7 +55,7 @@ async function sent(
   signal: AbortSignal,
   failed: (target: Target, error: GatewayError) => void,
 ): Promise<Answered | undefined> {
-  const { outside, plan, run } = work;
+  const { outside, plan } = work;
   const { provider, model } = target;
   const startedAt = outside.monotonic();
   const ended = (outcome: Outcome, seenAs: GatewayError["kind"] | "ok") => {
@@ -81,7 +79,7 @@ async function sent(
   try {
     const reply = await replyInTime(work, target, part, signal);
     // The provider has counted it, whether its answer is of use or not.
-    run.tally.tokens += countOf(reply, inputsOf(part)).tokens;
+    work.count(countOf(reply, inputsOf(part)));
     const answered = prove(reply, part, plan, target);
     ended("good", "ok");
     return answered;
@@ -102,23 +100,11 @@ async function sent(
 }
 
 async function replyInTime(work: Work, target: Target, part: Part, signal: AbortSignal): Promise<EmbedReply> {
-  const { request, plan, outside } = work;
-  const { provider, model, facts } = target;
+  const { outside } = work;
+  const { provider } = target;
   const attempt = new AbortController();
   const over = AbortSignal.any([signal, attempt.signal]);
-  const call: EmbedCall = {
-    model,
-    inputs: inputsOf(part),
-    dimensions: dimensionsToAsk(plan.requestedDimensions, facts),
-    user: request.user,
-    task: wordFor(request, target),
-    fields: fieldsFor(request, target),
-    extraBody: request.extraBody,
-    longInput: plan.longInput,
-    wireEncoding: facts.wire_encoding,
-    ...(plan.types && { types: plan.types }),
-    signal: over,
-  };
+  const call = { ...callFor(work, target), inputs: inputsOf(part), signal: over };
   const timer = new AbortController();
   outside.sleep(provider.timeoutMs, timer.signal).then(
     () =>
@@ -141,15 +127,20 @@ async function replyInTime(work: Work, target: Target, part: Part, signal: Abort
 }
 
 /** An answer that nobody waits for any more was paid for all the same. */
-function countLate(reply: Promise<EmbedReply>, { run, outside }: Work, { provider }: Target, part: Part) {
+function countLate(
+  reply: Promise<EmbedReply>,
+  { run, count, outside }: Work,
+  { provider }: Target,
+  part: Part,
+) {
   reply
     .then((late) => {
-      const { tokens } = countOf(late, inputsOf(part));
-      run.tally.tokens += tokens;
+      const counted = countOf(late, inputsOf(part));
+      count(counted);
       outside.log("info", "an answer came after its call was given up", {
         request: run.requestId,
         provider: provider.name,
-        tokens,
+        tokens: counted.tokens,
       });
     })
     // Given up for a failure, which was told already, or for an answer that cannot even be counted.

@@ -40,6 +40,9 @@ export async function execute(
     lane: plan.pieces.length <= INTERACTIVE_INPUTS_MAX ? "interactive" : "bulk",
     signal: AbortSignal.any([run.signal, failed.signal]),
     outside,
+    count({ tokens }) {
+      run.tally.tokens += tokens;
+    },
     take(answered, target) {
       run.tally.providers.add(answered.provider);
       evidence.answered(target);

@@ -5,6 +5,7 @@
 import type { Answered, EmbedRequest, Lane, Plan, Route, Run, Target } from "../domain";
 import type { ErrorKind, GatewayError } from "../errors";
 import type { Outside } from "../outside";
+import type { Count } from "../tokens/count";
 import type { Evidence } from "./evidence";
 
 export type Needs = Pick<Outside, "sleep" | "random" | "log" | "monotonic"> & {
@@ -31,6 +32,8 @@ export interface Work {
   /** Fires when the request is over, for whatever reason. */
   readonly signal: AbortSignal;
   readonly outside: Needs;
+  /** Is told what each reply came to, whether it is of use or not: the provider has counted it. */
+  readonly count: (count: Count) => void;
   /** Takes what was proved. */
   readonly take: (answered: Answered, target: Target) => void;
   /** Ends the request's other calls: this error is its answer. */

@@ -1,17 +1,38 @@
 /**
  * How many tokens a call came to: what the provider says, else an estimate that says of itself that it is one.
+ * What it came to for each input is exact where the plugin tells it; else src/cache/apportion.ts divides it.
  */
 import type { TokensSource } from "../domain";
 import type { EmbedReply, Input } from "../plugin";
 
-export function countOf(
-  reply: EmbedReply,
-  inputs: readonly Input[],
-): { readonly tokens: number; readonly tokensSource: TokensSource } {
-  const { tokens, tokensSource } = reply;
-  if (tokens !== undefined && Number.isSafeInteger(tokens) && tokens >= 0) return { tokens, tokensSource };
-  return { tokens: estimatedTokens(inputs), tokensSource: "estimated" };
+export interface Count {
+  readonly tokens: number;
+  readonly tokensSource: TokensSource;
+  /** What each input came to, where that is known: they add up to `tokens`. */
+  readonly tokensByInput: readonly number[] | undefined;
 }
+
+export function countOf(reply: EmbedReply, inputs: readonly Input[]): Count {
+  const { tokens, tokensSource, tokensByInput } = reply;
+  if (!isCount(tokens)) {
+    return { tokens: estimatedTokens(inputs), tokensSource: "estimated", tokensByInput: undefined };
+  }
+  const exact = inputs.length === 1 ? [tokens] : tokensByInput;
+  return { tokens, tokensSource, tokensByInput: exact && addsUp(exact, tokens, inputs) ? exact : undefined };
+}
+
+/** Whether what a plugin says of each input can be what it says of all. */
+export function addsUp(
+  byInput: unknown,
+  tokens: number | undefined,
+  { length }: { readonly length: number },
+): boolean {
+  if (!Array.isArray(byInput) || byInput.length !== length) return false;
+  const counts: readonly unknown[] = byInput;
+  return counts.every(isCount) && counts.reduce((sum, one) => sum + one, 0) === tokens;
+}
+
+const isCount = (tokens: unknown): tokens is number => Number.isSafeInteger(tokens) && Number(tokens) >= 0;
 
 /** Where nobody counted: four bytes a token, as English text has it; never nothing for something. */
 export function estimatedTokens(inputs: readonly Input[]): number {

@@ -130,6 +130,12 @@ const BROKEN: readonly (readonly [string, Plugin, check: string, words: string])
     "it must return that index",
   ],
   [
+    "counts the tokens of each input otherwise than those of all",
+    changing((reply) => ({ ...reply, tokens: 5, tokensByInput: [3, 3] })),
+    "tokens are a whole number",
+    "they must add up to tokens, which is 5",
+  ],
+  [
     "guesses the tokens",
     changing((reply) => ({ ...reply, tokens: 0.5 })),
     "tokens are a whole number",

@@ -359,6 +359,28 @@ describe("collect", () => {
     expect(sourceOf("provider", "estimated", "counted")).toBe("estimated");
   });
 
+  test.each([
+    ["one too few", [5]],
+    ["one too many", [2, 2, 1]],
+    ["another sum", [2, 2]],
+    ["no whole number", [2.5, 2.5]],
+    ["less than nothing", [6, -1]],
+    ["no list", 5],
+  ])("tokens by input, %s: nothing of such an answer can be believed", (_, tokensByInput) => {
+    const reply: Partial<EmbedReply> = { tokens: 5, ...JSON.parse(JSON.stringify({ tokensByInput })) };
+    expect(refused(partOf(2), rightVectors(partOf(2)), { reply })).toContain("tokens of its inputs");
+  });
+
+  test("what a plugin counts of each input is its own, and exact for whoever is told it again", () => {
+    const plan = plannedFor(2);
+    const reply = { tokens: 5, tokensByInput: [1, 4] };
+    const collected = collect(plan).add(proved(plan, rightVectors(plan), { reply }));
+    expect([...collected.values()]).toMatchObject([
+      { tokens: 1, tokensSource: "provider", tokensShared: false },
+      { tokens: 4, tokensSource: "provider", tokensShared: false },
+    ]);
+  });
+
   test.each([undefined, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
     "a count of %p tokens is no count: it is estimated, and says so",
     (tokens) => {

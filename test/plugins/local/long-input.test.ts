@@ -37,6 +37,7 @@ describe("truncate", () => {
       call(["x", tokens(255), "x x", tokens(100_000)], { longInput: "truncate" }),
     );
     expect(reply).toMatchObject({ tokens: 1 + 254 + 2 + 254, truncated: [1, 3], averaged: [] });
+    expect(reply.tokensByInput).toEqual([1, 254, 2, 254]);
     const whole = await vectorOf(local, tokens(254));
     expect(inOrder(reply)[1]).toEqual(whole);
     expect(inOrder(reply)[3]).toEqual(whole);
@@ -47,6 +48,7 @@ describe("average", () => {
   test("embeds every token, and tells which inputs were averaged", async () => {
     const reply = await local.embed(call([tokens(255), "x", tokens(1000)], { longInput: "average" }));
     expect(reply).toMatchObject({ tokens: 255 + 1 + 1000, truncated: [], averaged: [0, 2] });
+    expect(reply.tokensByInput).toEqual([255, 1, 1000]);
   });
 
   test("takes one word a million characters long, which is one token", async () => {

@@ -1,0 +1,27 @@
+/**
+ * What a call says to its provider beside its inputs. Calls of different requests that say the same may go together (coalesce.ts),
+ * so whatever a plugin is told of a request must be a line here.
+ */
+import { dimensionsToAsk } from "../dimensions";
+import type { Target } from "../domain";
+import { fieldsFor } from "../hints";
+import type { EmbedCall } from "../plugin";
+import { wordFor } from "../tasks";
+import type { Work } from "./work";
+
+export type CallWords = Omit<EmbedCall, "inputs" | "signal">;
+
+export function callFor({ request, plan }: Pick<Work, "request" | "plan">, target: Target): CallWords {
+  const { model, facts } = target;
+  return {
+    model,
+    dimensions: dimensionsToAsk(plan.requestedDimensions, facts),
+    user: request.user,
+    task: wordFor(request, target),
+    fields: fieldsFor(request, target),
+    extraBody: request.extraBody,
+    longInput: plan.longInput,
+    wireEncoding: facts.wire_encoding,
+    ...(plan.types && { types: plan.types }),
+  };
+}
