@@ -3,7 +3,9 @@
  * replaced by what it did cost in the transaction of its row. A balance never goes below zero.
  * A further thing that can run out is a further `room` in `hold`.
  */
+import type { Database } from "bun:sqlite";
 import type { Store } from "./db/open";
+import type { Gathering } from "./db/writer";
 import { GatewayError } from "./errors";
 
 export interface Amount {
@@ -44,138 +46,216 @@ export interface Hold {
   readonly picoUsd: bigint;
 }
 
-/** Every method runs inside a transaction of the caller's. */
-export interface Balances {
+/**
+ * Every method runs inside a transaction of the caller's, and those of one transaction see what those before them did. What they change
+ * is in the database once `flush` has run: a workspace is read and written once for all requests of a transaction.
+ */
+export interface Balances extends Gathering {
   /**
-   * Replaces what is held for the request, if anything is.
    * @returns undefined where it would fit once other requests of the workspace have settled: to be asked again then
    * @throws GatewayError insufficient_credit | cap_exceeded
    */
-  hold(workspace: string, requestId: string, estimate: Estimate, terms: Terms, at: number): Hold | undefined;
-  /** Takes what a request did cost and ends its hold. */
-  charge(workspace: string, requestId: string, due: Amount, at: number): Charge;
-  /** Ends the holds of rows that are about to be marked as interrupted. */
-  releaseUnderWay(): void;
-  /** Makes the workspace on first sight, with what it has to begin with. @returns whether it was made */
-  ensure(workspace: string, startingMicroCredits: bigint | null, at: number): boolean;
+  hold(workspace: string, estimate: Estimate, terms: Terms, at: number): Hold | undefined;
+  /** What a request would be charged now. @param held for it, which ends with its charge */
+  due(workspace: string, cost: Amount, held: Hold): Charge;
+  /** Takes it. */
+  take(workspace: string, cost: Amount, held: Hold, charge: Charge, at: number): void;
 }
 
-interface Held {
-  readonly micro_credits_held: bigint;
-  readonly pico_usd_held: bigint;
-}
-
-const NOTHING: Held = { micro_credits_held: 0n, pico_usd_held: 0n };
+export const NOTHING: Hold = { microCredits: 0n, picoUsd: 0n };
 
 /** UTC. */
-export const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
+export function dayOf(at: number): string {
+  const day = Math.floor(at / DAY_MS);
+  if (day !== lastDay.day) lastDay = { day, name: new Date(at).toISOString().slice(0, 10) };
+  return lastDay.name;
+}
 
-export function openBalances({ database }: Pick<Store, "database">): Balances {
+const DAY_MS = 86_400_000;
+/** It is the same one for very long. */
+let lastDay = { day: Number.NaN, name: "" };
+
+/** Makes a workspace on first sight, with what it has to begin with. @returns whether it was made */
+export type Ensure = (workspace: string, startingMicroCredits: bigint | null, at: number) => boolean;
+
+/** For inside a transaction of the caller's. */
+export function openEnsure(database: Database): Ensure {
   const insert = database.query<unknown, [string, number, bigint | null]>(
     "INSERT OR IGNORE INTO workspaces (name, created_at, micro_credits) VALUES (?1, ?2, ?3)",
   );
   const grant = database.query<unknown, [string, number, bigint]>(
     "INSERT INTO credit_grants (workspace, granted_at, micro_credits, balance, note) VALUES (?1, ?2, ?3, ?3, 'to begin with')",
   );
-  const heldBy = database.query<Held, [string]>(
-    "SELECT micro_credits_held, pico_usd_held FROM ledger WHERE request_id = ?1",
-  );
-  const account = database.query<Held & { readonly micro_credits: bigint | null }, [string]>(
+  return (workspace, starting, at) => {
+    if (insert.run(workspace, at, starting).changes === 0) return false;
+    if (starting !== null && starting > 0n) grant.run(workspace, at, starting);
+    return true;
+  };
+}
+
+/** Of one workspace, as the transaction has it so far. */
+interface Account {
+  credits: bigint | null;
+  microCreditsHeld: bigint;
+  picoUsdHeld: bigint;
+  isChanged: boolean;
+}
+
+/** What a workspace has spent. */
+interface Spent {
+  /** In this transaction, by the day. */
+  readonly added: Map<string, bigint>;
+  /** Sums that the database has, by the day they begin with. */
+  readonly before: Map<string, bigint>;
+}
+
+interface AccountRow {
+  readonly micro_credits: bigint | null;
+  readonly micro_credits_held: bigint;
+  readonly pico_usd_held: bigint;
+}
+
+export function openBalances({ database }: Pick<Store, "database">): Balances {
+  const select = database.query<AccountRow, [string]>(
     "SELECT micro_credits, micro_credits_held, pico_usd_held FROM workspaces WHERE name = ?1",
   );
-  const spent = database.query<{ readonly sum: bigint }, [string, string]>(
+  const sumSince = database.query<{ readonly sum: bigint }, [string, string]>(
     "SELECT coalesce(sum(cost_pico_usd), 0) AS sum FROM spending WHERE workspace = ?1 AND day >= ?2",
   );
-  const changeHold = database.query<unknown, [string, bigint, bigint]>(
-    `UPDATE workspaces SET micro_credits_held = micro_credits_held + ?2, pico_usd_held = pico_usd_held + ?3
-     WHERE name = ?1`,
-  );
-  const take = database.query<unknown, [string, bigint]>(
-    "UPDATE workspaces SET micro_credits = micro_credits - ?2 WHERE name = ?1 AND micro_credits IS NOT NULL",
+  const update = database.query<unknown, [string, bigint | null, bigint, bigint]>(
+    "UPDATE workspaces SET micro_credits = ?2, micro_credits_held = ?3, pico_usd_held = ?4 WHERE name = ?1",
   );
   const spend = database.query<unknown, [string, string, bigint]>(
     `INSERT INTO spending (workspace, day, cost_pico_usd) VALUES (?1, ?2, ?3)
      ON CONFLICT (workspace, day) DO UPDATE SET cost_pico_usd = cost_pico_usd + excluded.cost_pico_usd`,
   );
-  const underWay = "FROM ledger WHERE status = 0 AND error IS NULL";
-  const releaseAll = database.query(
-    `UPDATE workspaces SET
-       micro_credits_held = micro_credits_held - (SELECT coalesce(sum(micro_credits_held), 0) ${underWay} AND workspace = name),
-       pico_usd_held = pico_usd_held - (SELECT coalesce(sum(pico_usd_held), 0) ${underWay} AND workspace = name)
-     WHERE name IN (SELECT workspace ${underWay})`,
-  );
-  const forgetHolds = database.query(
-    "UPDATE ledger SET micro_credits_held = 0, pico_usd_held = 0 WHERE status = 0 AND error IS NULL",
-  );
+  const ensure = openEnsure(database);
+  const accounts = new Map<string, Account>();
+  const spending = new Map<string, Spent>();
 
-  const accountOf = (workspace: string) => account.get(workspace) ?? { ...NOTHING, micro_credits: null };
+  function accountOf(workspace: string): Account | undefined {
+    const known = accounts.get(workspace);
+    if (known) return known;
+    const row = select.get(workspace);
+    if (!row) return undefined;
+    const account: Account = {
+      credits: row.micro_credits,
+      microCreditsHeld: row.micro_credits_held,
+      picoUsdHeld: row.pico_usd_held,
+      isChanged: false,
+    };
+    accounts.set(workspace, account);
+    return account;
+  }
+
+  function accountMade(workspace: string, startingMicroCredits: bigint | null, at: number): Account {
+    const known = accountOf(workspace);
+    if (known) return known;
+    ensure(workspace, startingMicroCredits, at);
+    const made = accountOf(workspace);
+    if (made) return made;
+    throw new GatewayError("internal", "A workspace that was just made is not there.");
+  }
+
+  function spentBy(workspace: string): Spent {
+    let spent = spending.get(workspace);
+    if (!spent) {
+      spent = { added: new Map(), before: new Map() };
+      spending.set(workspace, spent);
+    }
+    return spent;
+  }
+
+  /** From a day on. */
+  function spentSince(workspace: string, day: string): bigint {
+    const { added, before } = spentBy(workspace);
+    let sum = before.get(day);
+    if (sum === undefined) {
+      sum = sumSince.get(workspace, day)?.sum ?? 0n;
+      before.set(day, sum);
+    }
+    for (const [spentOn, amount] of added) if (spentOn >= day) sum += amount;
+    return sum;
+  }
 
   /** Day and month, each with what is left of its cap before other requests under way are counted. */
   function capRooms(workspace: string, caps: Caps, at: number): { name: string; left: bigint }[] {
     const rooms: { name: string; left: bigint }[] = [];
+    if (caps.day === undefined && caps.month === undefined) return rooms;
     const day = dayOf(at);
     if (caps.day !== undefined)
-      rooms.push({ name: "cap_usd_per_day", left: caps.day - (spent.get(workspace, day)?.sum ?? 0n) });
+      rooms.push({ name: "cap_usd_per_day", left: caps.day - spentSince(workspace, day) });
     if (caps.month !== undefined) {
-      const sum = spent.get(workspace, `${day.slice(0, 8)}01`)?.sum ?? 0n;
+      const sum = spentSince(workspace, `${day.slice(0, 8)}01`);
       rooms.push({ name: "cap_usd_per_month", left: caps.month - sum });
     }
     return rooms;
   }
 
-  function ensure(workspace: string, starting: bigint | null, at: number): boolean {
-    if (insert.run(workspace, at, starting).changes === 0) return false;
-    if (starting !== null && starting > 0n) grant.run(workspace, at, starting);
-    return true;
+  function forget(): void {
+    accounts.clear();
+    spending.clear();
   }
 
   return {
-    ensure,
-    hold(workspace, requestId, { least, most }, { startingMicroCredits, caps }, at) {
-      ensure(workspace, startingMicroCredits, at);
-      const own = heldBy.get(requestId) ?? NOTHING;
-      const { micro_credits: credits, ...held } = accountOf(workspace);
-      const others = {
-        microCredits: held.micro_credits_held - own.micro_credits_held,
-        picoUsd: held.pico_usd_held - own.pico_usd_held,
-      };
+    hold(workspace, { least, most }, { startingMicroCredits, caps }, at) {
+      const account = accountMade(workspace, startingMicroCredits, at);
+      const { credits } = account;
       let microCredits = most.microCredits;
       if (credits !== null) {
-        const fitting = fit(credits, others.microCredits, least.microCredits, most.microCredits);
+        const fitting = fit(credits, account.microCreditsHeld, least.microCredits, most.microCredits);
         if (fitting === "wait") return undefined;
         if (fitting === "none") throw insufficient(credits);
         microCredits = fitting;
       }
       for (const { name, left } of capRooms(workspace, caps, at)) {
-        const fitting = fit(left, others.picoUsd, least.picoUsd, most.picoUsd);
+        const fitting = fit(left, account.picoUsdHeld, least.picoUsd, most.picoUsd);
         if (fitting === "wait") return undefined;
         if (fitting === "none") throw capExceeded(name);
       }
-      changeHold.run(workspace, microCredits - own.micro_credits_held, most.picoUsd - own.pico_usd_held);
+      if (microCredits === 0n && most.picoUsd === 0n) return NOTHING;
+      account.microCreditsHeld += microCredits;
+      account.picoUsdHeld += most.picoUsd;
+      account.isChanged = true;
       return { microCredits, picoUsd: most.picoUsd };
     },
-    charge(workspace, requestId, due, at) {
-      const own = heldBy.get(requestId) ?? NOTHING;
-      const { micro_credits: credits } = accountOf(workspace);
-      let taken = due.microCredits;
+    due(workspace, cost, held) {
+      const credits = accountOf(workspace)?.credits ?? null;
+      let taken = cost.microCredits;
       // Less than is held may be left where a workspace without a limit was given one meanwhile.
-      const rooms = credits === null ? [] : [own.micro_credits_held, credits];
-      for (const room of rooms) if (taken > room) taken = room;
-      if (own.micro_credits_held !== 0n || own.pico_usd_held !== 0n)
-        changeHold.run(workspace, -own.micro_credits_held, -own.pico_usd_held);
-      if (taken > 0n) take.run(workspace, taken);
-      if (due.picoUsd > 0n) spend.run(workspace, dayOf(at), due.picoUsd);
+      if (credits !== null && taken > held.microCredits) taken = held.microCredits;
+      if (credits !== null && taken > credits) taken = credits;
       return {
         microCredits: taken,
         taken: credits === null ? 0n : taken,
-        short: due.microCredits - taken,
+        short: cost.microCredits - taken,
         remaining: credits === null ? null : credits - taken,
       };
     },
-    releaseUnderWay() {
-      releaseAll.run();
-      forgetHolds.run();
+    take(workspace, cost, held, charge, at) {
+      if (cost.picoUsd > 0n) {
+        const { added } = spentBy(workspace);
+        const day = dayOf(at);
+        added.set(day, (added.get(day) ?? 0n) + cost.picoUsd);
+      }
+      const account = accountOf(workspace);
+      if (!account || (held === NOTHING && charge.taken === 0n)) return;
+      account.microCreditsHeld -= held.microCredits;
+      account.picoUsdHeld -= held.picoUsd;
+      if (account.credits !== null) account.credits -= charge.taken;
+      account.isChanged = true;
     },
+    flush() {
+      for (const [workspace, account] of accounts) {
+        if (account.isChanged)
+          update.run(workspace, account.credits, account.microCreditsHeld, account.picoUsdHeld);
+      }
+      for (const [workspace, { added }] of spending) {
+        for (const [day, amount] of added) spend.run(workspace, day, amount);
+      }
+      forget();
+    },
+    ended: forget,
   };
 }
 

@@ -2,8 +2,9 @@
  * One row a request: begun before its first call to a provider, settled before its answer leaves. src/usage.ts reads it back.
  * What a row says of money is exact: whole tokens times whole pico-USD.
  */
-import { type Charge, type Estimate, openBalances, type Terms } from "./balances";
+import { type Charge, type Estimate, type Hold, NOTHING, openBalances, type Terms } from "./balances";
 import type { Store } from "./db/open";
+import type { Gathering } from "./db/writer";
 import type { TokensSource } from "./domain";
 import { sumUsage, type UsageFilter, type UsageGroup, type UsageLine } from "./usage";
 
@@ -49,6 +50,8 @@ export const OWN_WORKSPACE = "embedgate";
 
 export const UNDER_WAY = 0;
 export const INTERRUPTED = "interrupted";
+
+const ROWS_UNDER_WAY = `FROM ledger WHERE status = ${UNDER_WAY} AND error IS NULL`;
 
 export interface Ledger {
   /**
@@ -102,40 +105,125 @@ const COLUMNS = [
 /** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
 const OWED_ROWS_MAX = 50_000;
 
-/** Columns that `begin` and `settle` fill in themselves. */
-const OWN_COLUMNS = [
-  "micro_credits_held",
-  "pico_usd_held",
-  "micro_credits_taken",
-  "micro_credits_short",
-] as const;
+/** Columns that a row gets of its charge. */
+const OWN_COLUMNS = ["micro_credits_taken", "micro_credits_short"] as const;
+
+/** A row under way that this process began. */
+interface Begun {
+  readonly rowId: number | bigint;
+  readonly held: Hold;
+}
+
+type Value = string | number | bigint | null;
 
 export function openLedger(store: Store): Ledger {
+  const { database } = store;
+  const insert = database.query<unknown, Value[]>(
+    `INSERT INTO ledger (request_id, started_at, workspace, key_id, model, provider, inputs, tokens_upstream, user, metadata,
+       micro_credits_held, pico_usd_held, tokens, tokens_billed, status, latency_ms, cost_pico_usd)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ${UNDER_WAY}, 0, 0)`,
+  );
+  // What a row was begun with stays as it is, so that its indexes need not be written again.
+  const finish = database.query<unknown, Value[]>(
+    `UPDATE ledger SET provider = ?, cache_hits = ?, tokens = ?, tokens_upstream = ?, tokens_billed = ?, tokens_source = ?, status = ?,
+       error = ?, latency_ms = ?, cost_pico_usd = ?, micro_credits = ?, micro_credits_taken = ?, micro_credits_short = ?,
+       micro_credits_held = 0, pico_usd_held = 0
+     WHERE rowid = ? AND request_id = ? AND status = ${UNDER_WAY} AND error IS NULL`,
+  );
   const columns = [...COLUMNS, ...OWN_COLUMNS];
-  // What a row was begun with and its indexes are sorted by stays as it is: so they need not be written again.
   const changing = columns.filter((column) => !["request_id", "started_at", "workspace"].includes(column));
-  const put = store.database.query<unknown, [Record<string, string | number | bigint | null>]>(
+  const put = database.query<unknown, [Record<string, Value>]>(
     `INSERT INTO ledger (${columns.join(", ")}) VALUES (${columns.map((column) => `$${column}`).join(", ")})
      ON CONFLICT (request_id) DO UPDATE SET ${changing.map((column) => `${column} = excluded.${column}`).join(", ")}`,
   );
-  const balances = openBalances(store);
-  const interrupt = store.database.query(
-    `UPDATE ledger SET error = '${INTERRUPTED}', tokens_source = 'estimated' WHERE status = ${UNDER_WAY} AND error IS NULL`,
+  const release = database.query(
+    `UPDATE workspaces SET
+       micro_credits_held = micro_credits_held - (SELECT coalesce(sum(micro_credits_held), 0) ${ROWS_UNDER_WAY} AND workspace = name),
+       pico_usd_held = pico_usd_held - (SELECT coalesce(sum(pico_usd_held), 0) ${ROWS_UNDER_WAY} AND workspace = name)
+     WHERE name IN (SELECT workspace ${ROWS_UNDER_WAY})`,
   );
+  const interrupt = database.query(
+    `UPDATE ledger SET error = '${INTERRUPTED}', tokens_source = 'estimated', micro_credits_held = 0, pico_usd_held = 0
+     WHERE status = ${UNDER_WAY} AND error IS NULL`,
+  );
+  const balances = openBalances(store);
+  /** By the request's id. */
+  const underWay = new Map<string, Begun>();
+  /** What the transaction that is open has begun. */
+  const begunNow = new Map<string, Begun>();
+  const gathering: Gathering = {
+    flush: balances.flush,
+    ended(isCommitted) {
+      balances.ended(isCommitted);
+      if (isCommitted) for (const [id, begun] of begunNow) underWay.set(id, begun);
+      begunNow.clear();
+    },
+  };
   let owed: readonly LedgerRow[] = [];
 
+  function begin(row: LedgerRow, { estimate, terms }: Holding): boolean {
+    const held = balances.hold(row.workspace, estimate, terms, row.started_at);
+    if (held === undefined) return false;
+    const { lastInsertRowid: rowId } = insert.run(
+      row.request_id,
+      row.started_at,
+      row.workspace,
+      row.key_id,
+      row.model,
+      row.provider,
+      row.inputs,
+      row.tokens_upstream,
+      row.user,
+      row.metadata,
+      held.microCredits,
+      held.picoUsd,
+    );
+    begunNow.set(row.request_id, { rowId, held });
+    return true;
+  }
+
   function putSettled(row: LedgerRow): Charge {
-    const due = { microCredits: row.micro_credits, picoUsd: row.cost_pico_usd };
-    const charge = balances.charge(row.workspace, row.request_id, due, row.started_at);
+    const cost = { microCredits: row.micro_credits, picoUsd: row.cost_pico_usd };
+    const begun = begunNow.get(row.request_id) ?? underWay.get(row.request_id);
+    if (begun !== undefined) {
+      const charge = balances.due(row.workspace, cost, begun.held);
+      if (finished(row, begun, charge)) {
+        balances.take(row.workspace, cost, begun.held, charge, row.started_at);
+        return charge;
+      }
+    }
+    // Never begun, or taken for a crash's by another gateway, which has ended its hold.
+    const charge = balances.due(row.workspace, cost, NOTHING);
     put.run({
       ...row,
       micro_credits: charge.microCredits,
-      micro_credits_held: 0n,
-      pico_usd_held: 0n,
       micro_credits_taken: charge.taken,
       micro_credits_short: charge.short,
     });
+    balances.take(row.workspace, cost, NOTHING, charge, row.started_at);
     return charge;
+  }
+
+  /** @returns whether the row was still under way */
+  function finished(row: LedgerRow, { rowId }: Begun, charge: Charge): boolean {
+    const { changes } = finish.run(
+      row.provider,
+      row.cache_hits,
+      row.tokens,
+      row.tokens_upstream,
+      row.tokens_billed,
+      row.tokens_source,
+      row.status,
+      row.error,
+      row.latency_ms,
+      row.cost_pico_usd,
+      charge.microCredits,
+      charge.taken,
+      charge.short,
+      rowId,
+      row.request_id,
+    );
+    return Number(changes) === 1;
   }
 
   /** One at a time: what is owed is paid once. */
@@ -145,7 +233,8 @@ export function openLedger(store: Store): Ledger {
     const debts = owed;
     await store.write(() => {
       for (const row of debts) putSettled(row);
-    });
+    }, gathering);
+    for (const { request_id } of debts) underWay.delete(request_id);
     owed = owed.filter((row) => !debts.includes(row));
   }
 
@@ -157,24 +246,16 @@ export function openLedger(store: Store): Ledger {
       });
       await paying;
     }
-    return store.write(work);
+    return store.write(work, gathering);
   }
 
   return {
-    begin: (row, { estimate, terms }) =>
-      write(() => {
-        const held = balances.hold(row.workspace, row.request_id, estimate, terms, row.started_at);
-        if (held === undefined) return false;
-        put.run({
-          ...row,
-          micro_credits_held: held.microCredits,
-          pico_usd_held: held.picoUsd,
-          micro_credits_taken: 0n,
-          micro_credits_short: 0n,
-        });
-        return true;
-      }),
-    settle: (row) => write(() => putSettled(row)),
+    begin: (row, holding) => write(() => begin(row, holding)),
+    async settle(row) {
+      const charge = await write(() => putSettled(row));
+      underWay.delete(row.request_id);
+      return charge;
+    },
     owe(row) {
       if (owed.length >= OWED_ROWS_MAX) return false;
       owed = [...owed, row];
@@ -185,7 +266,7 @@ export function openLedger(store: Store): Ledger {
     },
     settleInterrupted: () =>
       store.write(() => {
-        balances.releaseUnderWay();
+        release.run();
         return Number(interrupt.run().changes);
       }),
     usage: (since, by, filter) =>

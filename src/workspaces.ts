@@ -3,7 +3,7 @@
  * as the routing file's `workspace_defaults` has it now. The command line and the admin API call these same functions.
  * What a workspace may say for itself is in src/workspace-settings.ts.
  */
-import { type Caps, openBalances, type Terms } from "./balances";
+import { type Caps, openEnsure, type Terms } from "./balances";
 import type { WorkspaceSection } from "./config/schema";
 import type { Store } from "./db/open";
 import { GatewayError } from "./errors";
@@ -86,7 +86,7 @@ export function openWorkspaces(
   const { database, read, write, once } = store;
   const select = database.query<Row, [string]>("SELECT * FROM workspaces WHERE name = ?1");
   const selectAll = database.query<Row, []>("SELECT * FROM workspaces ORDER BY name");
-  const { ensure } = openBalances(store);
+  const ensure = openEnsure(database);
   const putCredits = database.query<unknown, [string, bigint | null]>(
     "UPDATE workspaces SET micro_credits = ?2 WHERE name = ?1",
   );

@@ -9,7 +9,7 @@ import { GatewayError } from "../errors";
 import type { Outside } from "../outside";
 import { MIGRATIONS } from "./migrations";
 import { createRecent, type Recent } from "./recent";
-import { createWriter, patiently, unavailable } from "./writer";
+import { createWriter, patiently, unavailable, type Writer } from "./writer";
 
 export interface Store {
   readonly database: Database;
@@ -17,7 +17,7 @@ export interface Store {
    * Runs `work` in a transaction, maybe one with others' (src/db/writer.ts). @throws GatewayError database_unavailable; what `work`
    * throws, having done nothing
    */
-  write<T>(work: () => T): Promise<T>;
+  readonly write: Writer["write"];
   /** Runs a query that only reads. In WAL it never waits for a writer. @throws GatewayError database_unavailable */
   read<T>(query: () => T): T;
   /** For what every request asks: `read` once for all of a turn of the event loop (src/db/recent.ts). */

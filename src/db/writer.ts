@@ -9,9 +9,18 @@ import type { Outside } from "../outside";
 export interface Writer {
   /**
    * Resolves once `work` is committed. It may run more than once; only what it did last is kept.
+   * @param gathering keeps some of what the work does in memory until the end of the transaction
    * @throws GatewayError database_unavailable; what `work` throws, having done nothing
    */
-  write<T>(work: () => T): Promise<T>;
+  write<T>(work: () => T, gathering?: Gathering): Promise<T>;
+}
+
+/** What several works change in memory, to be written once for all of them. Others' work always finds it written. */
+export interface Gathering {
+  /** Writes it, in the transaction. */
+  flush(): void;
+  /** The transaction is over, and was committed or not. */
+  ended(isCommitted: boolean): void;
 }
 
 type World = Pick<Outside, "sleep" | "monotonic" | "random" | "turn">;
@@ -21,6 +30,7 @@ const LOCK_WAIT_MS = 5_000;
 interface Waiting {
   readonly giveUpAt: number;
   readonly work: () => unknown;
+  readonly gathering: Gathering | undefined;
   readonly done: (value: unknown) => void;
   readonly failed: (cause: unknown) => void;
 }
@@ -33,16 +43,30 @@ export function createWriter(database: Database, outside: World, committed = () 
   let isWriting = false;
   const { turn = () => Promise.resolve() } = outside;
 
-  const together = database.transaction((group: readonly Waiting[]): Outcome[] =>
-    group.map(({ work }) => ({ value: work() })),
-  );
-  const own = database.transaction((work: () => unknown) => work());
+  const together = database.transaction((group: readonly Waiting[]): Outcome[] => {
+    let open: Gathering | undefined;
+    const outcomes = group.map(({ work, gathering }) => {
+      if (gathering !== open) open?.flush();
+      open = gathering;
+      return { value: work() };
+    });
+    open?.flush();
+    return outcomes;
+  });
+  const own = database.transaction(({ work, gathering }: Waiting) => {
+    const value = work();
+    gathering?.flush();
+    return value;
+  });
   /** Each behind a savepoint, so that one that fails takes nothing of the others with it. */
   const apart = database.transaction((group: readonly Waiting[]): Outcome[] =>
-    group.map(({ work }) => {
+    group.map((waiting) => {
       try {
-        return { value: own(work) };
+        const value = own(waiting);
+        waiting.gathering?.ended(true);
+        return { value };
       } catch (cause) {
+        waiting.gathering?.ended(false);
         // A disk that is full ends the whole transaction, not the savepoint alone.
         if (!database.inTransaction || isLocked(cause)) throw cause;
         return { cause };
@@ -52,10 +76,21 @@ export function createWriter(database: Database, outside: World, committed = () 
 
   function commit(group: readonly Waiting[]): Outcome[] {
     try {
-      return together.immediate(group);
+      const outcomes = together.immediate(group);
+      ended(group, true);
+      return outcomes;
     } catch (cause) {
+      ended(group, false);
       if (group.length === 1 || isLocked(cause)) throw cause;
       return apart.immediate(group);
+    }
+  }
+
+  function ended(group: readonly Waiting[], isCommitted: boolean): void {
+    let last: Gathering | undefined;
+    for (const { gathering } of group) {
+      if (gathering !== last) gathering?.ended(isCommitted);
+      last = gathering;
     }
   }
 
@@ -94,7 +129,7 @@ export function createWriter(database: Database, outside: World, committed = () 
   }
 
   return {
-    write: <T>(work: () => T) =>
+    write: <T>(work: () => T, gathering?: Gathering) =>
       new Promise<T>((resolve, failed) => {
         let value: T;
         queue.push({
@@ -102,6 +137,7 @@ export function createWriter(database: Database, outside: World, committed = () 
           work: () => {
             value = work();
           },
+          gathering,
           done: () => resolve(value),
           failed,
         });
