@@ -7,6 +7,7 @@ import "./commands/fetch-limit";
 import { Command, InvalidArgumentError, Option } from "commander";
 import packageJson from "../package.json";
 import { parseBalance, parseCount, parseCredits, parseList, parsePair, parseUsd } from "./commands/amount";
+import type { BenchOptions } from "./commands/bench";
 import { check } from "./commands/check";
 import { grantCredits, showCredits, showHistory } from "./commands/credits";
 import { parseDuration } from "./commands/duration";
@@ -212,6 +213,34 @@ function commandLine(): Command {
     .addOption(new Option("--csv", "print CSV").conflicts("json"))
     .addOption(config())
     .action(exitWith(showUsage));
+
+  program
+    .command("bench")
+    .description(
+      "measure any endpoint of OpenAI's embeddings API, and check its vectors; exits 1 if any is wrong",
+    )
+    .option(
+      "--url <url>",
+      "its base URL, such as https://api.openai.com/v1 (default: the gateway on this machine)",
+    )
+    .option(
+      "--key <key>",
+      "its API key (default: EMBEDGATE_BENCH_KEY, else OPENAI_API_KEY, in the environment)",
+    )
+    .option("--model <name>", "the model that is asked for")
+    .option("--inputs <count>", "texts in a request", parseCount, 1)
+    .option("--tokens <count>", "about how many tokens each text has", parseCount, 16)
+    .option("--connections <count>", "requests under way at once", parseCount, 8)
+    .option("--seconds <count>", "how long (default: 10, or until all --requests were sent)", parseCount)
+    .option("--requests <count>", "how many requests at most; 0 only checks the vectors", parseCount)
+    .option("--dimensions <count>", "the size of vector that is asked for", parseCount)
+    .addOption(
+      new Option("--encoding <encoding>", "how vectors are sent")
+        .choices(["float", "base64"])
+        .default("float"),
+    )
+    .addOption(json())
+    .action(exitWith(async (options: BenchOptions) => (await import("./commands/bench")).bench(options)));
 
   const plugin = program.command("plugin").description("for whoever writes a plugin");
   plugin

@@ -1,0 +1,120 @@
+/**
+ * Any endpoint of OpenAI's embeddings API, by its base URL and key: one request, one answer, or in words why there is none.
+ * A further way to say where it is goes to `urlOf`.
+ */
+import type { Outside } from "../outside";
+import { retryAfterMs } from "../upstream/post";
+import { withoutSecrets } from "../upstream/redact";
+import { type Answer, memberOf, parsedJson, readAnswer, startOf } from "./answer";
+import type { Failure } from "./load";
+
+export interface Endpoint {
+  /** @param inputs how many texts the body has */
+  ask(body: Uint8Array<ArrayBuffer>, inputs: number): Promise<Asked>;
+}
+
+export interface Asked {
+  readonly took_ms: number;
+  /** Of the answer's body. */
+  readonly bytes: number;
+  readonly result: Answer | Failure;
+}
+
+export const isFailure = (result: Answer | Failure): result is Failure => "kind" in result;
+
+const TIMEOUT_MS = 60_000;
+/** Where nobody is reached, the next attempt is not made at once. */
+const UNREACHED_REST_MS = 100;
+/** For a 429 that does not say how long. */
+const LIMITED_REST_MS = 1000;
+
+/** As OpenAI's SDKs take it (with /v1), or in full; a bare host has the usual path. @returns words where it is none */
+export function urlOf(text: string): URL | string {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol)) return `--url: "${text}" is no http or https URL.`;
+  if (url.username !== "" || url.password !== "")
+    return "--url: it holds a name or password; the key goes to --key.";
+  const path = url.pathname.replace(/\/+$/, "");
+  if (!path.endsWith("/embeddings")) url.pathname = `${path === "" ? "/v1" : path}/embeddings`;
+  return url;
+}
+
+/** @param stop cuts off what is under way */
+export function openEndpoint(
+  url: URL,
+  key: string | undefined,
+  stop: AbortSignal,
+  outside: Outside,
+): Endpoint {
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    // So that the bytes that are counted are those that came.
+    "accept-encoding": "identity",
+    ...(key !== undefined && { authorization: `Bearer ${key}` }),
+  };
+  const inWords = (text: string) => withoutSecrets(text, headers);
+
+  async function send(body: Uint8Array<ArrayBuffer>): Promise<{ response: Response; bytes: Uint8Array }> {
+    const late = new AbortController();
+    const answered = new AbortController();
+    const alarm = outside.sleep(TIMEOUT_MS, answered.signal).then(
+      () => late.abort(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)),
+      // The answer was there before.
+      () => undefined,
+    );
+    try {
+      const response = await outside.fetch(url.href, {
+        method: "POST",
+        headers,
+        body,
+        // Whoever is sent elsewhere should measure there; and the key is for this address.
+        redirect: "manual",
+        signal: AbortSignal.any([late.signal, stop]),
+      });
+      return { response, bytes: new Uint8Array(await response.arrayBuffer()) };
+    } finally {
+      answered.abort();
+      await alarm;
+    }
+  }
+
+  function failureOf(response: Response, body: Uint8Array): Failure {
+    const rest_ms = retryAfterMs(response.headers, outside.now());
+    const kind = rest_ms === undefined ? `${response.status}` : `${response.status}, with Retry-After`;
+    const location = response.headers.get("location");
+    const parsed = parsedJson(body);
+    const error = memberOf(parsed, "error") ?? parsed;
+    const words = [
+      memberOf(error, "message"),
+      error,
+      location && `it redirects to ${location}`,
+      startOf(body),
+    ];
+    const message = words.find((one) => typeof one === "string" && one !== "");
+    return {
+      kind,
+      message: inWords(String(message)).slice(0, 300),
+      rest_ms: rest_ms ?? (response.status === 429 ? LIMITED_REST_MS : undefined),
+    };
+  }
+
+  return {
+    async ask(body, inputs) {
+      const askedAt = outside.monotonic();
+      try {
+        const { response, bytes } = await send(body);
+        // Before it is read: that is our time, not the endpoint's.
+        const took_ms = outside.monotonic() - askedAt;
+        const result = response.ok ? readAnswer(bytes, inputs) : failureOf(response, bytes);
+        return { took_ms, bytes: bytes.byteLength, result };
+      } catch (cause) {
+        const message = inWords(cause instanceof Error ? cause.message : String(cause));
+        return {
+          took_ms: outside.monotonic() - askedAt,
+          bytes: 0,
+          result: { kind: "no answer", message, rest_ms: UNREACHED_REST_MS },
+        };
+      }
+    },
+  };
+}

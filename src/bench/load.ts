@@ -1,0 +1,142 @@
+/**
+ * The load generator: keeps connections busy until a time is over or so many requests were sent, and adds up what came of them.
+ * How a request is sent and judged is the lane's own matter; a further figure is a member of `Tally`.
+ */
+import type { Outside } from "../outside";
+
+/** What came of one request. */
+export interface Outcome {
+  readonly took_ms: number;
+  /** Of the body. */
+  readonly bytes: number;
+  /** As the answer's usage says. */
+  readonly tokens?: number | undefined;
+  readonly failure?: Failure | undefined;
+}
+
+export interface Failure {
+  /** A status, or a word or two: what failures are counted by. */
+  readonly kind: string;
+  readonly message: string;
+  /** For so long nobody should ask again. */
+  readonly rest_ms?: number | undefined;
+}
+
+/** Asks once, and rejects only for what is not the endpoint's doing. */
+export type Lane = () => Promise<Outcome>;
+
+export interface Limits {
+  readonly ms: number;
+  readonly requests: number;
+  /** Ends the load at once. */
+  readonly stop: AbortSignal;
+}
+
+/** @returns how long it took, and how much of that everybody rested */
+export async function keepBusy(
+  lanes: readonly Lane[],
+  { ms, requests, stop }: Limits,
+  { monotonic, sleep }: Pick<Outside, "monotonic" | "sleep">,
+  record: (outcome: Outcome, lane: number) => void,
+): Promise<{ took_ms: number; rested_ms: number }> {
+  const startedAt = monotonic();
+  const endsAt = startedAt + ms;
+  let restsUntil = startedAt;
+  let rested_ms = 0;
+  let sent = 0;
+
+  async function rest(now: number): Promise<void> {
+    try {
+      await sleep(Math.min(restsUntil, endsAt) - now, stop);
+    } catch (cause) {
+      if (!stop.aborted) throw cause;
+    }
+  }
+
+  /** One that is asked for is asked for by all: the endpoint means the caller, not the connection. */
+  function restFor(rest_ms: number): void {
+    const now = monotonic();
+    const until = Math.min(now + rest_ms, endsAt);
+    rested_ms += Math.max(0, until - Math.max(now, restsUntil));
+    restsUntil = Math.max(restsUntil, until);
+  }
+
+  async function run(lane: Lane, place: number): Promise<void> {
+    while (sent < requests && !stop.aborted) {
+      const now = monotonic();
+      if (now >= endsAt) return;
+      if (now < restsUntil) {
+        await rest(now);
+        continue;
+      }
+      sent += 1;
+      const outcome = await lane();
+      // What was under way when it was stopped says nothing of the endpoint.
+      if (stop.aborted) return;
+      record(outcome, place);
+      if (outcome.failure?.rest_ms !== undefined) restFor(outcome.failure.rest_ms);
+    }
+  }
+
+  await Promise.all(lanes.map(run));
+  return { took_ms: monotonic() - startedAt, rested_ms };
+}
+
+export interface Tally {
+  readonly sent: number;
+  readonly right: number;
+  readonly bytes: number;
+  /** Undefined where no usage says. */
+  readonly tokens: number | undefined;
+  /** Of right answers, in order of their length. */
+  readonly latencies_ms: readonly number[];
+  /** The most frequent first. */
+  readonly failures: readonly { readonly kind: string; readonly count: number; readonly message: string }[];
+}
+
+/** The latencies that a glance looks back on. */
+const GLANCE = 500;
+
+export function openTally() {
+  const latencies_ms: number[] = [];
+  const failures = new Map<string, { kind: string; count: number; message: string }>();
+  let sent = 0;
+  let bytes = 0;
+  let tokens: number | undefined;
+  return {
+    record(outcome: Outcome): void {
+      sent += 1;
+      const { failure } = outcome;
+      if (failure) {
+        const seen = failures.get(failure.kind) ?? { kind: failure.kind, count: 0, message: failure.message };
+        seen.count += 1;
+        failures.set(failure.kind, seen);
+        return;
+      }
+      latencies_ms.push(outcome.took_ms);
+      bytes += outcome.bytes;
+      if (outcome.tokens !== undefined) tokens = (tokens ?? 0) + outcome.tokens;
+    },
+    /** What a bar shows meanwhile. */
+    glance: () => ({
+      sent,
+      right: latencies_ms.length,
+      p50_ms: percentile(
+        latencies_ms.slice(-GLANCE).sort((a, b) => a - b),
+        0.5,
+      ),
+    }),
+    total: (): Tally => ({
+      sent,
+      right: latencies_ms.length,
+      bytes,
+      tokens,
+      latencies_ms: latencies_ms.toSorted((a, b) => a - b),
+      failures: [...failures.values()].sort((a, b) => b.count - a.count),
+    }),
+  };
+}
+
+/** @param sorted the smallest first; 0 where there is none */
+export const percentile = (sorted: readonly number[], share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;

@@ -1,0 +1,92 @@
+/**
+ * `embedgate bench`: measures any endpoint of OpenAI's embeddings API and checks its vectors. What it does is in src/bench/, which the
+ * benchmarks of this repository use too; here are its words on the command line. A new option is one of `BenchOptions` and of `settingsOf`.
+ */
+import { urlOf } from "../bench/endpoint";
+import { measure, type Settings } from "../bench/measure";
+import { openProgress } from "../bench/progress";
+import { asJson, forPeople } from "../bench/report";
+import type { Encoding } from "../bench/request";
+import { TOKENS_MIN } from "../bench/texts";
+import { type Outside, realOutside } from "../outside";
+
+export interface BenchOptions {
+  readonly url?: string;
+  readonly key?: string;
+  readonly model?: string;
+  readonly inputs: number;
+  readonly tokens: number;
+  readonly connections: number;
+  readonly seconds?: number;
+  readonly requests?: number;
+  readonly dimensions?: number;
+  readonly encoding: Encoding;
+  readonly json?: boolean;
+}
+
+/** Where a gateway without a routing file serves, and what. */
+const LOCAL = { url: "http://127.0.0.1:8080/v1", model: "all-MiniLM-L6-v2" } as const;
+const SECONDS = 10;
+/** Bun keeps all further fetches waiting, unless its environment says more. */
+const CONNECTIONS_MAX = 256;
+const CONNECTIONS_VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
+const INTERRUPTED = 130;
+
+/** @returns the exit code: 1 where any check failed */
+export async function bench(options: BenchOptions): Promise<number> {
+  const settings = settingsOf(options, realOutside.environment);
+  if (typeof settings === "string") {
+    console.error(settings);
+    return 1;
+  }
+  const stop = new AbortController();
+  process.once("SIGINT", () => stop.abort(new Error("interrupted")));
+  const progress = openProgress(options.json ? { write: () => undefined } : process.stderr);
+  const result = await measure(
+    settings,
+    realOutside,
+    {
+      say: (words) => {
+        if (!options.json) console.error(words);
+      },
+      at: progress.at,
+    },
+    stop.signal,
+  );
+  progress.end();
+  console.log(options.json ? JSON.stringify(asJson(result)) : `\n${forPeople(result)}`);
+  if (stop.signal.aborted) return INTERRUPTED;
+  return result.checks.some(({ outcome }) => outcome === "wrong") ? 1 : 0;
+}
+
+/** @returns words where the options do not fit together */
+export function settingsOf(options: BenchOptions, environment: Outside["environment"]): Settings | string {
+  const { inputs, tokens, connections, dimensions, encoding, seconds, requests } = options;
+  const url = urlOf(options.url ?? LOCAL.url);
+  if (typeof url === "string") return url;
+  const model = options.model ?? (options.url === undefined ? LOCAL.model : undefined);
+  if (model === undefined) return "--model: say which, with --url.";
+  if (inputs < 1 || connections < 1) return "--inputs and --connections: at least 1.";
+  const most = Number(environment[CONNECTIONS_VARIABLE] ?? CONNECTIONS_MAX);
+  if (connections > most)
+    return `--connections: ${most} at most, unless ${CONNECTIONS_VARIABLE} is ${connections} or more in the environment.`;
+  if (tokens < TOKENS_MIN) return `--tokens: at least ${TOKENS_MIN}, since no text is sent twice.`;
+  return {
+    url,
+    key: options.key ?? environment.EMBEDGATE_BENCH_KEY ?? sdkKey(options, environment),
+    model,
+    inputs,
+    tokens,
+    connections,
+    dimensions,
+    encoding,
+    // Who says how many requests means all of them.
+    seconds: seconds ?? (requests === undefined ? SECONDS : Number.POSITIVE_INFINITY),
+    requests: requests ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+/** As OpenAI's SDKs take it for whatever base URL they are given; the gateway on this machine has no use for it. */
+function sdkKey({ url }: BenchOptions, environment: Outside["environment"]): string | undefined {
+  return url === undefined ? undefined : environment.OPENAI_API_KEY;
+}
