@@ -10,3 +10,7 @@ declare module "*.wasm" {
   const path: string;
   export default path;
 }
+declare module "*.so" {
+  const path: string;
+  export default path;
+}

@@ -1,8 +1,9 @@
 /**
- * The model inside: all-MiniLM-L6-v2, 384 dimensions, int8, run in Workers by a WebAssembly kernel. No key, no network.
+ * The model inside: all-MiniLM-L6-v2, 384 dimensions, int8, run in Workers by a kernel of our own. No key, no network.
  * A second built-in model would be a second folder like this one; the facts of this one are in `FACTS`.
  */
 import type { EmbedCall, EmbedReply, Host, KnownFacts, Plugin } from "../../src/plugin";
+import { chooseKernel, KERNELS } from "./kernel-choice";
 import { DIMENSIONS, type Embedded, MAX_INPUT_TOKENS } from "./messages";
 import { Pool } from "./pool";
 
@@ -28,8 +29,17 @@ const plugin: Plugin = (host) =>
           host.t.Integer({
             minimum: 1,
             maximum: 64,
-            description: "Threads that embed at once, 45 MB each once used; without it, one for each core.",
+            description: "Threads that embed at once, 25 MB each once used; without it, one for each core.",
           }),
+        ),
+        kernel: host.t.Optional(
+          host.t.Union(
+            KERNELS.map((kernel) => host.t.Literal(kernel)),
+            {
+              description:
+                "What computes: wasm everywhere, avx2 or avx512 on x86-64 Linux, with the same bits. Without it, the fastest that works; one that is named and does not work says why.",
+            },
+          ),
         ),
       },
       { additionalProperties: false },
@@ -38,8 +48,8 @@ const plugin: Plugin = (host) =>
     isBuiltIn: true,
     // Two for each core: one embeds, one waits, so that no thread is ever idle between calls.
     concurrency: 2 * navigator.hardwareConcurrency,
-    open({ workers = navigator.hardwareConcurrency }) {
-      const pool = new Pool(workers, host.failure);
+    open({ workers = navigator.hardwareConcurrency, kernel }) {
+      const pool = new Pool(workers, () => chooseKernel(kernel), host.failure);
       return {
         describe: (model) => (model === MODEL ? FACTS : undefined),
         async embed(call) {

@@ -1,12 +1,19 @@
 /**
- * What the main thread and a Worker say to each other: one job, one answer. Types and two sizes only.
+ * What the main thread and a Worker say to each other: one job, one answer. Types and a few sizes only.
  * Whatever is added must survive a structured clone.
  */
 import type { FailureAbout, FailureKind, Input, LongInput } from "../../src/plugin";
+import type { Native } from "./native";
 
 export const DIMENSIONS = 384;
 /** Token ids that the model takes at once, with `[CLS]` and `[SEP]`. */
 export const MAX_INPUT_TOKENS = 256;
+
+/** Token ids that a kernel takes in one batch. Memory grows with it (17 KB a token); speed, measured from 256 to 1024, does not. */
+export const BATCH_TOKENS = 2 * MAX_INPUT_TOKENS;
+
+/** A Worker's first message: the kernel that it is to use. */
+export type Setup = Native | { readonly kernel: "wasm" };
 
 export interface Job {
   readonly inputs: readonly Input[];

@@ -1,47 +1,17 @@
 /**
- * The model in one thread: kernel.wasm with the weights in its memory, and the packing of pieces into batches.
- * What the numbers mean is kernel/kernel.ts's; this file only knows where they go.
+ * The model in one thread: packs pieces of texts into batches for the kernel.
+ * How a batch is computed is kernels.ts's matter; a batch's size is in messages.ts.
  */
-import { readFileSync } from "node:fs";
-import kernelPath from "./kernel/kernel.wasm" with { type: "file" };
-import { DIMENSIONS, MAX_INPUT_TOKENS } from "./messages";
+import type { Kernel } from "./kernels";
+import { BATCH_TOKENS, DIMENSIONS } from "./messages";
 import type { Piece } from "./pieces";
 import type { Tokenizer } from "./tokenizer";
-import weightsPath from "./weights/weights.bin" with { type: "file" };
-
-/** Memory grows with it (17 KB a token); speed, measured from 256 to 1024, does not. */
-const BATCH_TOKENS = 2 * MAX_INPUT_TOKENS;
-
-interface Kernel {
-  readonly memory: WebAssembly.Memory;
-  reserve(parameterBytes: number, maxTokens: number): void;
-  parametersAt(): number;
-  tokenIdsAt(): number;
-  textLengthsAt(): number;
-  embeddingsAt(): number;
-  embed(texts: number): void;
-}
-
-const FUNCTIONS = ["reserve", "parametersAt", "tokenIdsAt", "textLengthsAt", "embeddingsAt", "embed"];
-
-function isKernel(exports: object): exports is Kernel {
-  const members = new Map<string, unknown>(Object.entries(exports));
-  if (!(members.get("memory") instanceof WebAssembly.Memory)) return false;
-  return FUNCTIONS.every((name) => typeof members.get(name) === "function");
-}
 
 export class Model {
-  private readonly kernel: Kernel;
-
-  /** Takes the weights in: about 60 ms and 45 MB. */
-  constructor(private readonly tokenizer: Tokenizer) {
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(kernelPath)));
-    if (!isKernel(exports)) throw new Error("kernel.wasm is not the one that this file was written for.");
-    const weights = readFileSync(weightsPath);
-    exports.reserve(weights.byteLength, BATCH_TOKENS);
-    new Uint8Array(exports.memory.buffer, exports.parametersAt(), weights.byteLength).set(weights);
-    this.kernel = exports;
-  }
+  constructor(
+    private readonly tokenizer: Tokenizer,
+    private readonly kernel: Kernel,
+  ) {}
 
   /**
    * One vector of unit length for each piece of at most 254 ids.
@@ -52,27 +22,19 @@ export class Model {
     const vectors = new Float32Array(pieces.length * DIMENSIONS);
     for (let from = 0; from < pieces.length; ) {
       if (isAbandoned()) return undefined;
-      const batch = this.fill(pieces, from);
-      this.kernel.embed(batch);
-      const embeddings = new Float32Array(
-        this.kernel.memory.buffer,
-        this.kernel.embeddingsAt(),
-        batch * DIMENSIONS,
-      );
-      vectors.set(embeddings, from * DIMENSIONS);
-      from += batch;
+      const texts = this.fill(pieces, from);
+      vectors.set(this.kernel.embed(texts), from * DIMENSIONS);
+      from += texts;
     }
     return vectors;
   }
 
   /** Puts pieces from `from` on into the kernel's memory, between `[CLS]` and `[SEP]`, while they fit; returns how many did. */
   private fill(pieces: readonly Piece[], from: number): number {
-    const { memory } = this.kernel;
-    const ids = new Int32Array(memory.buffer, this.kernel.tokenIdsAt(), BATCH_TOKENS);
-    const lengths = new Int32Array(memory.buffer, this.kernel.textLengthsAt(), BATCH_TOKENS);
+    const { ids, lengths } = this.kernel;
     let texts = 0;
     let tokens = 0;
-    for (const piece of pieces.slice(from, from + BATCH_TOKENS)) {
+    for (const piece of pieces.slice(from, from + lengths.length)) {
       const length = piece.length + 2;
       if (tokens + length > BATCH_TOKENS) break;
       ids[tokens] = this.tokenizer.start;

@@ -3,7 +3,7 @@
  * The main thread only passes messages on; anything that takes time belongs into worker.ts.
  */
 import type { EmbedCall, Host } from "../../src/plugin";
-import type { Answer, Embedded, Job } from "./messages";
+import type { Answer, Embedded, Job, Setup } from "./messages";
 
 /**
  * In the executable, entry points keep their path from the repository's root, and there `import.meta.url` is the executable's own:
@@ -11,6 +11,8 @@ import type { Answer, Embedded, Job } from "./messages";
  */
 const WORKER =
   Bun.embeddedFiles.length > 0 ? "./plugins/local/worker.ts" : new URL("./worker.ts", import.meta.url).href;
+
+type PooledCall = Pick<EmbedCall, "inputs" | "longInput" | "signal">;
 
 interface Task {
   readonly job: Job;
@@ -24,9 +26,13 @@ export class Pool {
   private readonly queue: Task[] = [];
   private closed = false;
 
-  /** @param size Workers at most; @param failure the host's, for what goes wrong */
+  private choosing: Promise<Setup> | undefined;
+  private setup: Setup | undefined;
+
+  /** @param size Workers at most; @param choose asked once, at the first call, what each Worker is told first; @param failure the host's */
   constructor(
     private readonly size: number,
+    private readonly choose: () => Promise<Setup>,
     private readonly failure: Host["failure"],
   ) {}
 
@@ -35,7 +41,20 @@ export class Pool {
    * Rejects with the Worker's refusal, `unavailable` when the Worker died or the pool is closed, `timeout` once the signal fires:
    * a job still in the line is then dropped, a running one ends after its present batch.
    */
-  run({ inputs, longInput, signal }: Pick<EmbedCall, "inputs" | "longInput" | "signal">): Promise<Embedded> {
+  async run(call: PooledCall): Promise<Embedded> {
+    this.choosing ??= this.choose();
+    try {
+      this.setup = await this.choosing;
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw this.failure("unavailable", `The kernel that the options name cannot be used here: ${reason}.`, {
+        cause,
+      });
+    }
+    return this.enqueue(call);
+  }
+
+  private enqueue({ inputs, longInput, signal }: PooledCall): Promise<Embedded> {
     const { promise, resolve, reject } = Promise.withResolvers<Embedded>();
     if (this.closed) {
       reject(this.failure("unavailable", "The local model is closed."));
@@ -87,6 +106,7 @@ export class Pool {
 
   private start(): Worker {
     const worker = new Worker(WORKER);
+    worker.postMessage(this.setup);
     worker.onmessage = ({ data }: MessageEvent<Answer>) => this.finish(worker, data);
     worker.onerror = ({ message }) => this.bury(worker, message);
     worker.addEventListener("close", () => this.bury(worker, "it ended by itself"));

@@ -1,9 +1,10 @@
 /**
- * A Worker's entry: takes a `Job`, answers with an `Answer`. It must be among the entry points when the executable is built.
- * What is not foreseen is not caught here: it ends the Worker, and the pool tells the caller and starts another one.
+ * A Worker's entry: takes a `Setup`, then `Job`s, and answers each with an `Answer`. It must be among the entry points when the
+ * executable is built. What is not foreseen is not caught here: it ends the Worker, and the pool tells the caller and starts another one.
  */
 import { readFileSync } from "node:fs";
-import type { Answer, Job } from "./messages";
+import { openKernel } from "./kernels";
+import type { Answer, Job, Setup } from "./messages";
 import { Model } from "./model";
 import { cut, join } from "./pieces";
 import { Tokenizer } from "./tokenizer";
@@ -12,14 +13,16 @@ import vocabularyPath from "./weights/vocab.txt" with { type: "file" };
 declare const self: Worker;
 
 const tokenizer = new Tokenizer(readFileSync(vocabularyPath, "utf8"));
-const model = new Model(tokenizer);
 
-self.onmessage = ({ data }: MessageEvent<Job>) => {
-  const answer = work(data);
-  self.postMessage(answer, answer.kind === "embedded" ? [answer.vectors.buffer] : []);
+self.onmessage = ({ data: setup }: MessageEvent<Setup>) => {
+  const model = new Model(tokenizer, openKernel(setup));
+  self.onmessage = ({ data }: MessageEvent<Job>) => {
+    const answer = work(data, model);
+    self.postMessage(answer, answer.kind === "embedded" ? [answer.vectors.buffer] : []);
+  };
 };
 
-function work({ inputs, longInput, abandoned }: Job): Answer {
+function work({ inputs, longInput, abandoned }: Job, model: Model): Answer {
   const pieces = cut(inputs, longInput, tokenizer);
   if (pieces.kind === "refused") return pieces;
   const { byInput, tokensByInput, truncated, averaged } = pieces;

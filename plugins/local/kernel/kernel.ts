@@ -10,7 +10,6 @@
 
 const HIDDEN: i32 = 384, INTERMEDIATE: i32 = 1536, LAYERS: i32 = 6, HEADS: i32 = 12, HEAD_SIZE: i32 = 32;
 const VOCABULARY: i32 = 30522, POSITIONS: i32 = 256;
-
 const FLOAT: i32 = 4; // bytes
 const HIDDEN_BYTES: i32 = HIDDEN * FLOAT;
 const QKV_BYTES: i32 = 3 * HIDDEN_BYTES; // a token's query, key and value lie side by side
@@ -44,7 +43,6 @@ let top: usize = 0;
 
 /** `linear` takes tokens two by two. */
 @inline function wholePairs(tokens: i32): i32 { return (tokens + 1) & ~1; }
-
 function take(bytes: i32): usize {
   const address = top;
   top = aligned(top + <usize>bytes);
@@ -68,7 +66,7 @@ export function reserve(parameterBytes: i32, maxTokens: i32): void {
   keysTransposed = take(POSITIONS * HEAD_SIZE * FLOAT);
   scores = take(POSITIONS * FLOAT);
   embeddings = take(tokens * HIDDEN_BYTES);
-  const missingPages = <i32>((top + 65535) >> 16) - memory.size();
+  const missingPages = <i32>((top + 0xffff) >> 16) - memory.size();
   if (missingPages > 0 && memory.grow(missingPages) < 0) unreachable();
 }
 
@@ -86,17 +84,44 @@ export function embeddingsAt(): usize { return embeddings; }
   return max(low, max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)));
 }
 
-@inline function sumOfLanes(v: v128): f32 {
-  return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3);
+/** Sixteen lanes: 0-7 plus 8-15, then 0-3 plus 4-7, and so on. native.c sums in this order too. */
+@inline function sumOfLanes(v0: v128, v1: v128, v2: v128, v3: v128): f32 {
+  const v = f32x4.add(f32x4.add(v0, v2), f32x4.add(v1, v3));
+  return (f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 2)) + (f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 3));
 }
 
 @inline function multiplyAdd(a: v128, b: v128, c: v128): v128 { return f32x4.add(f32x4.mul(a, b), c); }
+@inline function addSquare(a: v128, c: v128): v128 { return multiplyAdd(a, a, c); }
 
 @inline function storeFour(to: usize, v0: v128, v1: v128, v2: v128, v3: v128): void {
   v128.store(to, v0);
   v128.store(to, v1, 16);
   v128.store(to, v2, 32);
   v128.store(to, v3, 48);
+}
+
+/** Σ x over so many bytes of numbers, a multiple of 64. */
+function sumOf(from: usize, bytes: i32): f32 {
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  for (let at = from; at < from + bytes; at += 64) {
+    s0 = f32x4.add(s0, v128.load(at));
+    s1 = f32x4.add(s1, v128.load(at, 16));
+    s2 = f32x4.add(s2, v128.load(at, 32));
+    s3 = f32x4.add(s3, v128.load(at, 48));
+  }
+  return sumOfLanes(s0, s1, s2, s3);
+}
+
+/** Σ (x - from)² over a row of HIDDEN numbers. */
+function sumOfSquares(row: usize, from: v128): f32 {
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  for (let at = row; at < row + HIDDEN_BYTES; at += 64) {
+    s0 = addSquare(f32x4.sub(v128.load(at), from), s0);
+    s1 = addSquare(f32x4.sub(v128.load(at, 16), from), s1);
+    s2 = addSquare(f32x4.sub(v128.load(at, 32), from), s2);
+    s3 = addSquare(f32x4.sub(v128.load(at, 48), from), s3);
+  }
+  return sumOfLanes(s0, s1, s2, s3);
 }
 
 /** eˣ for x ≤ 88 (Cephes' expf): x = n·ln 2 + r, a polynomial for eʳ, and 2ⁿ put straight into the exponent bits. */
@@ -127,8 +152,7 @@ export function embeddingsAt(): usize { return embeddings; }
   p = multiplyAdd(p, t, f32x4.splat(-0.284496736));
   p = multiplyAdd(p, t, f32x4.splat(0.254829592));
   const tail = f32x4.mul(f32x4.mul(p, t), exponential(f32x4.neg(f32x4.mul(z, z))));
-  const signBit = f32x4.splat(-0.0);
-  const erf = v128.bitselect(x, f32x4.sub(f32x4.splat(1), tail), signBit); // erf is odd: x lends its sign
+  const erf = v128.bitselect(x, f32x4.sub(f32x4.splat(1), tail), f32x4.splat(-0.0)); // erf is odd: x lends its sign
   return f32x4.mul(f32x4.mul(x, f32x4.splat(0.5)), f32x4.add(f32x4.splat(1), erf));
 }
 
@@ -136,8 +160,7 @@ export function embeddingsAt(): usize { return embeddings; }
 
 /** hidden[token] = word embedding (int8 row × its scale) + position embedding (f32, the constant token type added in). */
 function lookUpEmbeddings(texts: i32, words: usize, wordScales: usize, positions: usize): void {
-  let token = 0;
-  for (let text = 0; text < texts; text++) {
+  for (let text = 0, token = 0; text < texts; text++) {
     const length = lengthOf(text);
     for (let place = 0; place < length; place++, token++) {
       const id = load<i32>(tokenIds + token * sizeof<i32>());
@@ -164,15 +187,8 @@ function normaliseLayer(tokens: i32, gain: usize): usize {
   const bias = gain + HIDDEN_BYTES;
   for (let token = 0; token < tokens; token++) {
     const row = hidden + token * HIDDEN_BYTES;
-    let sum = f32x4.splat(0);
-    for (let i = 0; i < HIDDEN_BYTES; i += 16) sum = f32x4.add(sum, v128.load(row + i));
-    const mean = f32x4.splat(sumOfLanes(sum) / <f32>HIDDEN);
-    let squares = f32x4.splat(0);
-    for (let i = 0; i < HIDDEN_BYTES; i += 16) {
-      const distance = f32x4.sub(v128.load(row + i), mean);
-      squares = multiplyAdd(distance, distance, squares);
-    }
-    const inverse = f32x4.splat(1 / sqrt<f32>(sumOfLanes(squares) / <f32>HIDDEN + 1e-12));
+    const mean = f32x4.splat(sumOf(row, HIDDEN_BYTES) / <f32>HIDDEN);
+    const inverse = f32x4.splat(1 / sqrt<f32>(sumOfSquares(row, mean) / <f32>HIDDEN + 1e-12));
     for (let i = 0; i < HIDDEN_BYTES; i += 16) {
       const unit = f32x4.mul(f32x4.sub(v128.load(row + i), mean), inverse);
       v128.store(row + i, multiplyAdd(unit, v128.load(gain + i), v128.load(bias + i)));
@@ -202,7 +218,6 @@ function quantise(rows: usize, tokens: i32, columns: i32): void {
 
 /** What becomes of a linear layer's sums: stored, passed through GELU, or added to what the place holds (the residual). */
 const STORE: i32 = 0, GELU: i32 = 1, ADD: i32 = 2;
-
 @inline function finish(to: usize, sums: v128, tokenScale: v128, scales: usize, biases: usize, ending: i32): void {
   let value = multiplyAdd(f32x4.convert_i32x4_s(sums), f32x4.mul(tokenScale, v128.load(scales)), v128.load(biases));
   if (ending == GELU) value = gelu(value);
@@ -210,13 +225,11 @@ const STORE: i32 = 0, GELU: i32 = 1, ADD: i32 = 2;
   v128.store(to, value);
 }
 
-@inline function finishRow(
-  to: usize, s0: v128, s1: v128, s2: v128, s3: v128, tokenScale: v128, scales: usize, biases: usize, ending: i32,
-): void {
-  finish(to, s0, tokenScale, scales, biases, ending);
-  finish(to + 16, s1, tokenScale, scales + 16, biases + 16, ending);
-  finish(to + 32, s2, tokenScale, scales + 32, biases + 32, ending);
-  finish(to + 48, s3, tokenScale, scales + 48, biases + 48, ending);
+@inline function finishRow(to: usize, s0: v128, s1: v128, s2: v128, s3: v128, token: v128, scales: usize, biases: usize, ending: i32): void {
+  finish(to, s0, token, scales, biases, ending);
+  finish(to + 16, s1, token, scales + 16, biases + 16, ending);
+  finish(to + 32, s2, token, scales + 32, biases + 32, ending);
+  finish(to + 48, s3, token, scales + 48, biases + 48, ending);
 }
 
 /** A panel of weights from int8 to int16, once for all tokens: in the inner loop it would cost a tenth of the time. */
@@ -261,10 +274,8 @@ function linear(tokens: i32, inputs: i32, weights: usize, outputs: i32, to: usiz
         b2 = i32x4.add(b2, i32x4.dot_i16x8_s(w2, pair));
         b3 = i32x4.add(b3, i32x4.dot_i16x8_s(w3, pair));
       }
-      const at = to + (token * outputs + output) * FLOAT;
-      const scale = scales + output * FLOAT;
-      const bias = biases + output * FLOAT;
-      const xs = quantisedScales + token * FLOAT;
+      const at = to + (token * outputs + output) * FLOAT, xs = quantisedScales + token * FLOAT;
+      const scale = scales + output * FLOAT, bias = biases + output * FLOAT;
       finishRow(at, a0, a1, a2, a3, v128.load32_splat(xs), scale, bias, ending);
       finishRow(at + outputs * FLOAT, b0, b1, b2, b3, v128.load32_splat(xs, 4), scale, bias, ending);
     }
@@ -296,26 +307,23 @@ function scoreKeys(query: usize, padded: i32): void {
   }
 }
 
-/** Softmax without its division, which `weighValues` does at the end. The largest score becomes 1: nothing overflows. */
-function exponentiateScores(length: i32): void {
-  const end = (length + 3) & ~3;
-  for (let key = length; key < end; key++) store<f32>(scores + key * FLOAT, -1e30); // no key: must not be the largest
+/** Softmax without its division; returns what to divide by. The largest score becomes 1: nothing overflows. */
+function exponentiateScores(length: i32, padded: i32): f32 {
+  const end = scores + padded * FLOAT;
+  // No key: must not be the largest. Its weight is then e⁻⁸⁷, which is in the sum, and in no other number.
+  for (let at = scores + length * FLOAT; at < end; at += FLOAT) store<f32>(at, -1e30);
   let largest = f32x4.splat(-1e30);
-  for (let key = 0; key < end; key += 4) largest = f32x4.max(largest, v128.load(scores + key * FLOAT));
+  for (let at = scores; at < end; at += 16) largest = f32x4.max(largest, v128.load(at));
   const shift = f32x4.splat(largestLane(largest));
-  for (let key = 0; key < end; key += 4) {
-    const at = scores + key * FLOAT;
-    v128.store(at, exponential(f32x4.sub(v128.load(at), shift)));
-  }
+  for (let at = scores; at < end; at += 16) v128.store(at, exponential(f32x4.sub(v128.load(at), shift)));
+  return sumOf(scores, padded * FLOAT);
 }
 
-/** to = Σ scores[key] · value[key] / Σ scores[key], for one head. */
-function weighValues(values: usize, length: i32, to: usize): void {
-  let sum = f32x4.splat(0);
-  let c0 = sum, c1 = sum, c2 = sum, c3 = sum, c4 = sum, c5 = sum, c6 = sum, c7 = sum;
+/** to = Σ scores[key] · value[key] / total, for one head. */
+function weighValues(values: usize, length: i32, total: f32, to: usize): void {
+  let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
   for (let key = 0; key < length; key++, values += QKV_BYTES) {
     const weight = v128.load32_splat(scores + key * FLOAT);
-    sum = f32x4.add(sum, weight);
     c0 = multiplyAdd(weight, v128.load(values), c0);
     c1 = multiplyAdd(weight, v128.load(values, 16), c1);
     c2 = multiplyAdd(weight, v128.load(values, 32), c2);
@@ -325,7 +333,7 @@ function weighValues(values: usize, length: i32, to: usize): void {
     c6 = multiplyAdd(weight, v128.load(values, 96), c6);
     c7 = multiplyAdd(weight, v128.load(values, 112), c7);
   }
-  const inverse = f32x4.div(f32x4.splat(1), sum);
+  const inverse = f32x4.splat(1 / total);
   storeFour(to, f32x4.mul(c0, inverse), f32x4.mul(c1, inverse), f32x4.mul(c2, inverse), f32x4.mul(c3, inverse));
   storeFour(to + 64, f32x4.mul(c4, inverse), f32x4.mul(c5, inverse), f32x4.mul(c6, inverse), f32x4.mul(c7, inverse));
 }
@@ -336,13 +344,12 @@ function attend(first: i32, length: i32): void {
   memory.fill(keysTransposed, 0, padded * HEAD_SIZE * FLOAT); // what no key fills is never rewritten
   for (let head = 0; head < HEADS; head++) {
     const queries = qkv + first * QKV_BYTES + head * HEAD_SIZE * FLOAT;
-    const keys = queries + HIDDEN_BYTES;
-    const values = keys + HIDDEN_BYTES;
+    const keys = queries + HIDDEN_BYTES, values = keys + HIDDEN_BYTES;
     transposeKeys(keys, length, padded);
     for (let i = 0; i < length; i++) {
       scoreKeys(queries + i * QKV_BYTES, padded);
-      exponentiateScores(length);
-      weighValues(values, length, context + (first + i) * HIDDEN_BYTES + head * HEAD_SIZE * FLOAT);
+      const total = exponentiateScores(length, padded);
+      weighValues(values, length, total, context + (first + i) * HIDDEN_BYTES + head * HEAD_SIZE * FLOAT);
     }
   }
 }
@@ -357,12 +364,7 @@ function pool(texts: i32): void {
     for (let token = 0; token < length; token++, row += HIDDEN_BYTES) {
       for (let i = 0; i < HIDDEN_BYTES; i += 16) v128.store(embedding + i, f32x4.add(v128.load(embedding + i), v128.load(row + i)));
     }
-    let squares = f32x4.splat(0);
-    for (let i = 0; i < HIDDEN_BYTES; i += 16) {
-      const value = v128.load(embedding + i);
-      squares = multiplyAdd(value, value, squares);
-    }
-    const inverse = f32x4.splat(1 / sqrt<f32>(max<f32>(sumOfLanes(squares), 1e-24)));
+    const inverse = f32x4.splat(1 / sqrt<f32>(max<f32>(sumOfSquares(embedding, f32x4.splat(0)), 1e-24)));
     for (let i = 0; i < HIDDEN_BYTES; i += 16) v128.store(embedding + i, f32x4.mul(v128.load(embedding + i), inverse));
   }
 }
@@ -375,7 +377,6 @@ export function embed(texts: i32): void {
   // An odd batch has a spare row, which goes through the linear layers too: zeros, not an earlier batch's leavings.
   memory.fill(hidden + tokens * HIDDEN_BYTES, 0, (rows - tokens) * HIDDEN_BYTES);
   memory.fill(context + tokens * HIDDEN_BYTES, 0, (rows - tokens) * HIDDEN_BYTES);
-
   const wordScales = parameters + aligned(VOCABULARY * HIDDEN);
   const positions = wordScales + aligned(VOCABULARY * FLOAT);
   let next: usize = positions + POSITIONS * HIDDEN_BYTES;

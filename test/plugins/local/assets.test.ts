@@ -1,11 +1,11 @@
 /**
- * The three files that the model is made of: byte for byte those that SHA256SUMS lists, and the kernel the one its source gives.
+ * The files that the model is made of: byte for byte those that SHA256SUMS lists, and the kernels those that their sources give.
  */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildKernel } from "../../../plugins/local/kernel/build";
+import { buildKernel, buildNative, compiler } from "../../../plugins/local/kernel/build";
 
 const FOLDER = join(import.meta.dir, "../../../plugins/local");
 
@@ -14,11 +14,12 @@ const sums = readFileSync(join(FOLDER, "SHA256SUMS"), "utf8")
   .split("\n")
   .map((line) => line.split(/ +/));
 
-test("the list names the weights, the vocabulary and the kernel", () => {
+test("the list names the weights, the vocabulary and the kernels", () => {
   expect(sums.map(([, name]) => name)).toEqual([
     "weights/weights.bin",
     "weights/vocab.txt",
     "kernel/kernel.wasm",
+    "kernel/native-linux-x64.so",
   ]);
 });
 
@@ -34,3 +35,20 @@ test("kernel.ts compiles to the bytes of kernel.wasm", async () => {
   const built = await buildKernel();
   expect(Buffer.compare(built, readFileSync(join(FOLDER, "kernel/kernel.wasm")))).toBe(0);
 }, 30_000);
+
+const native = readFileSync(join(FOLDER, "kernel/native-linux-x64.so"));
+const builder = compiler();
+
+describe("native-linux-x64.so", () => {
+  test.skipIf(builder === undefined || !native.includes(builder))(
+    "is what native.c and loader.c compile to, with the compiler that made it",
+    () => expect(Buffer.compare(buildNative(), native)).toBe(0),
+    30_000,
+  );
+
+  test("needs no library, so that it loads beside any C library", () => {
+    // A dynamic section names what it needs; of a library's file name there is no trace.
+    expect(native.includes("libc")).toBe(false);
+    expect(native.includes(".so")).toBe(false);
+  });
+});

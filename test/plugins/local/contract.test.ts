@@ -45,6 +45,9 @@ describe("the local model", () => {
     [{ workers: 65 }, false],
     [{ workers: 1.5 }, false],
     [{ threads: 1 }, false],
+    [{ kernel: "wasm" }, true],
+    [{ kernel: "avx512" }, true],
+    [{ kernel: "native" }, false],
   ])("options %j: %p", (options, valid) => {
     expect(Value.Check(plugin(createHost(realOutside)).options, options)).toBe(valid);
   });

@@ -1,0 +1,25 @@
+/**
+ * Which kernel embeds: the one that the options name, else the fastest that this machine can have. All give the same bits.
+ */
+import type { Setup } from "./messages";
+import { loadNative, type Machine, NATIVE_KERNELS } from "./native";
+
+export const KERNELS = ["wasm", ...NATIVE_KERNELS] as const;
+export type KernelName = (typeof KERNELS)[number];
+
+/**
+ * @param wanted undefined: the fastest. What stands in a faster one's way is told only to who asks for it by name: the answers are
+ *   the same without it. Throws the reason when the wanted one cannot be had.
+ */
+export async function chooseKernel(
+  wanted: KernelName | undefined,
+  machine: Machine = process,
+): Promise<Setup> {
+  if (wanted === "wasm") return { kernel: wanted };
+  if (wanted !== undefined) return loadNative(wanted, machine);
+  for (const kernel of NATIVE_KERNELS.toReversed()) {
+    const native = await loadNative(kernel, machine).catch(() => undefined);
+    if (native !== undefined) return native;
+  }
+  return { kernel: "wasm" };
+}

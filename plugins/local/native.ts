@@ -1,0 +1,124 @@
+/**
+ * The native kernel: its code and the model's weights, in memory once for the process, where every Worker uses them in place.
+ * It is an x86-64 Linux matter; elsewhere, and wherever something is in the way, `loadNative` throws the reason and kernel.wasm works.
+ * Another kind of processor is a line in `NATIVE_KERNELS` and in kernel/loader.c.
+ */
+import { dlopen, type Pointer, ptr, toArrayBuffer } from "bun:ffi";
+import { closeSync, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
+import libraryPath from "./kernel/native-linux-x64.so" with { type: "file" };
+import { BATCH_TOKENS } from "./messages";
+import weightsPath from "./weights/weights.bin" with { type: "file" };
+
+/** In the order of kernel/loader.c, which is from the slowest to the fastest. */
+export const NATIVE_KERNELS = ["avx2", "avx512"] as const;
+export type NativeKernel = (typeof NATIVE_KERNELS)[number];
+
+/** Addresses mean the same in every thread, and what lies there stays until the process ends. */
+export interface Native {
+  readonly kernel: NativeKernel;
+  readonly embedAt: Pointer | bigint;
+  readonly parametersAt: number;
+  readonly scratchBytes: number;
+}
+
+const SYMBOLS = {
+  kernel_at: { args: ["i32"], returns: "ptr" },
+  kernel_scratch_bytes: { args: ["i32", "i32"], returns: "u32" },
+  map_file: { args: ["i32", "u64", "u64"], returns: "ptr" },
+} as const;
+
+type Library = ReturnType<typeof openLibrary>;
+
+/** mmap takes no other offsets into a file. */
+const PAGE = 4096;
+/** How much of the weights' first and last bytes is compared with what was found. */
+const SAMPLE = 4096;
+/** The executable's own files are its last part, with little behind the weights. */
+const SEARCHED_BYTES = 64 * 1024 * 1024;
+
+let loading: Promise<{ readonly library: Library; readonly parametersAt: number }> | undefined;
+/** Weights that had to be copied: the Workers know their address only, so somebody must hold them. */
+let copied: Buffer | undefined;
+
+/** What it runs on, in `process`'s words. */
+export interface Machine {
+  readonly platform: string;
+  readonly arch: string;
+}
+
+/** The named kernel, ready for use. Throws when this machine cannot have it, with the reason. */
+export async function loadNative(kernel: NativeKernel, { platform, arch }: Machine): Promise<Native> {
+  if (platform !== "linux" || arch !== "x64") throw new Error(`there is none for ${platform}-${arch}`);
+  loading ??= load();
+  const { library, parametersAt } = await loading;
+  const place = NATIVE_KERNELS.indexOf(kernel);
+  const embedAt = library.symbols.kernel_at(place);
+  if (embedAt === null) throw new Error("this processor does not have its instructions");
+  const scratchBytes = library.symbols.kernel_scratch_bytes(place, BATCH_TOKENS);
+  return { kernel, embedAt, parametersAt, scratchBytes };
+}
+
+async function load() {
+  const library = openLibrary();
+  return { library, parametersAt: await mapWeights(library) };
+}
+
+/**
+ * The dynamic linker opens files of the disk only, and the executable's are inside it. A file in memory needs no writable folder,
+ * no folder that programs may be run from, and leaves nothing behind.
+ */
+function openLibrary() {
+  const file = createMemoryFile();
+  try {
+    writeSync(file, readFileSync(libraryPath));
+    return dlopen(`/proc/self/fd/${file}`, SYMBOLS);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function createMemoryFile(): number {
+  const CLOSE_ON_EXEC = 1;
+  const file = openC().symbols.memfd_create(Buffer.from("embedgate-kernel\0"), CLOSE_ON_EXEC);
+  if (file < 0) throw new Error("the system gives no file in memory");
+  return file;
+}
+
+function openC() {
+  const symbols = { memfd_create: { args: ["ptr", "u32"], returns: "i32" } } as const;
+  try {
+    return dlopen("libc.so.6", symbols);
+  } catch {
+    return dlopen("libc.musl-x86_64.so.1", symbols);
+  }
+}
+
+/**
+ * The weights' address, in place where they lie on the disk: a copy would take 14 ms and 23 MB in each process.
+ * They are a file of their own, or somewhere in the executable.
+ */
+async function mapWeights(library: Library): Promise<number> {
+  const weights = Bun.file(weightsPath);
+  const isInExecutable = Bun.embeddedFiles.length > 0;
+  const beginning = Buffer.from(await weights.slice(0, SAMPLE).arrayBuffer());
+  const end = Buffer.from(await weights.slice(-SAMPLE).arrayBuffer());
+  const file = openSync(isInExecutable ? "/proc/self/exe" : weightsPath, "r");
+  try {
+    const { size } = fstatSync(file);
+    const from = Math.max(0, Math.floor((size - SEARCHED_BYTES) / PAGE) * PAGE);
+    const address = library.symbols.map_file(file, from, size - from);
+    if (address === null) return copy();
+    const mapped = Buffer.from(toArrayBuffer(address, 0, size - from));
+    const place = mapped.indexOf(beginning);
+    const last = place + weights.size - SAMPLE;
+    const isWhole = place !== -1 && mapped.subarray(last, last + SAMPLE).equals(end);
+    return isWhole ? Number(address) + place : copy();
+  } finally {
+    closeSync(file);
+  }
+}
+
+function copy(): number {
+  copied = readFileSync(weightsPath);
+  return ptr(copied);
+}

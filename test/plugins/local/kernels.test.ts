@@ -1,0 +1,79 @@
+/**
+ * The kernels side by side: whatever this machine can run gives kernel.wasm's vectors to the last bit, and is chosen as the options say.
+ * A machine without a kernel's instructions skips that kernel.
+ */
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { chooseKernel } from "../../../plugins/local/kernel-choice";
+import { type Kernel, openKernel } from "../../../plugins/local/kernels";
+import { BATCH_TOKENS } from "../../../plugins/local/messages";
+import { loadNative, NATIVE_KERNELS, type NativeKernel } from "../../../plugins/local/native";
+import { fakeOutside } from "../../fake-outside";
+
+const VOCABULARY_SIZE = 30522;
+const { random } = fakeOutside({}, 7).outside;
+const whole = (from: number, to: number) => from + Math.floor(random() * (to - from + 1));
+
+/** Lengths of texts that fill a batch up to its end, or to somewhere before it. */
+function raggedLengths(): number[] {
+  const lengths: number[] = [];
+  const most = whole(2, BATCH_TOKENS);
+  const longest = whole(0, 1) === 0 ? 20 : 256;
+  for (let left = most; left >= 2; left -= lengths.at(-1) ?? left)
+    lengths.push(whole(2, Math.min(longest, left)));
+  return lengths;
+}
+
+const BATCHES = [
+  [2],
+  [256],
+  [256, 256],
+  Array<number>(BATCH_TOKENS / 2).fill(2),
+  // Every number of tokens that a block of rows can have to spare.
+  ...Array.from({ length: 16 }, (_, i) => [i + 2]),
+  ...Array.from({ length: 12 }, raggedLengths),
+].map((lengths) => ({
+  lengths,
+  ids: lengths.flatMap((length) => Array.from({ length }, () => whole(0, VOCABULARY_SIZE - 1))),
+}));
+
+function embedAll(kernel: Kernel): Uint8Array[] {
+  return BATCHES.map(({ lengths, ids }) => {
+    kernel.lengths.set(lengths);
+    kernel.ids.set(ids);
+    const vectors = kernel.embed(lengths.length).slice();
+    return new Uint8Array(vectors.buffer);
+  });
+}
+
+const expected = embedAll(openKernel({ kernel: "wasm" }));
+
+/** What the system says of the processor, so that a kernel which it could run and does not load is seen. */
+const processor =
+  process.platform === "linux" && process.arch === "x64" ? readFileSync("/proc/cpuinfo", "utf8") : "";
+const FLAGS = { avx2: ["avx2"], avx512: ["avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512_vnni"] };
+const runs = (name: NativeKernel) => FLAGS[name].every((flag) => processor.includes(` ${flag} `));
+
+for (const name of NATIVE_KERNELS) {
+  test.skipIf(!runs(name))(`${name} gives the bits of kernel.wasm, batch by batch`, async () => {
+    const vectors = embedAll(openKernel(await loadNative(name, process)));
+    for (const [batch, { lengths }] of BATCHES.entries())
+      expect([lengths, vectors[batch]]).toEqual([lengths, expected[batch]]);
+  });
+}
+
+describe("the choice of a kernel", () => {
+  const strange = { platform: "plan9", arch: "vax" };
+
+  test("falls to kernel.wasm where there is no native one", async () => {
+    expect(await chooseKernel(undefined, strange)).toEqual({ kernel: "wasm" });
+  });
+
+  test("is the fastest that the machine can run when nothing is said", async () => {
+    expect((await chooseKernel(undefined)).kernel).toBe(NATIVE_KERNELS.findLast(runs) ?? "wasm");
+  });
+
+  test("tells why the one that was named cannot be had", async () => {
+    expect(chooseKernel("avx512", strange)).rejects.toThrow("there is none for plan9-vax");
+  });
+});
