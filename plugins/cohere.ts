@@ -13,7 +13,7 @@ const plugin: Plugin = (host) => {
     t.Union([t.Object({ input_tokens: t.Optional(t.Union([t.Number(), t.Null()])) }), t.Null()]),
   );
   const Reply = t.Object({
-    embeddings: t.Object({ float: t.Array(t.Array(t.Number())) }),
+    embeddings: t.Object({ float: t.Array(host.wireVector) }),
     meta: t.Optional(t.Union([t.Object({ billed_units: tokens, tokens }), t.Null()])),
   });
   return host.provider({

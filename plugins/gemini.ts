@@ -2,7 +2,7 @@
  * Google's Gemini API: `:embedContent` for one text, `:batchEmbedContents` for several with an entry each, because several parts of one
  * content make one fused vector. Sources: ai.google.dev/api/embeddings, @google/genai 3.1.0; what was only seen stands where it is read.
  */
-import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted } from "../src/plugin";
+import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted, WireVector } from "../src/plugin";
 import {
   isPrompted,
   prompted,
@@ -18,7 +18,7 @@ import { refuseOwn } from "./request-body";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
-  const Embedding = t.Object({ values: t.Array(t.Number()) });
+  const Embedding = t.Object({ values: host.wireVector });
   // gemini-embedding-001 counts nothing; its successor says `promptTokenCount` (maximhq/bifrost#7295).
   const usageMetadata = t.Optional(t.Object({ promptTokenCount: t.Optional(t.Integer()) }));
   const One = t.Object({ embedding: Embedding, usageMetadata });
@@ -122,7 +122,7 @@ function entriesOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown
 /** "The embeddings for each request, in the same order as provided in the batch request": there is no index. */
 function replyOf(
   host: Host,
-  embeddings: readonly { readonly values: readonly number[] }[],
+  embeddings: readonly { readonly values: WireVector }[],
   usage: { readonly promptTokenCount?: number } | undefined,
 ): EmbedReply {
   return {

@@ -10,7 +10,7 @@ const plugin: Plugin = (host) => {
   const { t } = host;
   const Reply = t.Object({
     model: t.Optional(t.String()),
-    embeddings: t.Array(t.Array(t.Number())),
+    embeddings: t.Array(host.wireVector),
     // Left out where it is 0, as by servers of before July 2024.
     prompt_eval_count: t.Optional(t.Integer()),
   });

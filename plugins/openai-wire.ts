@@ -19,12 +19,7 @@ export function openaiWire(host: Host): Wire {
   const maybe = <Schema extends TSchema>(schema: Schema) => t.Optional(t.Union([schema, t.Null()]));
   const Reply = t.Object({
     model: maybe(t.String()),
-    data: t.Array(
-      t.Object({
-        index: maybe(t.Integer()),
-        embedding: t.Union([t.String(), t.Array(t.Number())], { expected: "an array of numbers or base64" }),
-      }),
-    ),
+    data: t.Array(t.Object({ index: maybe(t.Integer()), embedding: host.wireVector })),
     usage: maybe(t.Object({ prompt_tokens: maybe(t.Integer()), total_tokens: maybe(t.Integer()) })),
   });
   // OpenAI's envelope, and the flat one of Hugging Face's TEI (`{message, code, type}`).

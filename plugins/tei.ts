@@ -9,7 +9,7 @@ import { headersOf } from "./headers";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
-  const Reply = t.Array(t.Array(t.Number()));
+  const Reply = t.Array(host.wireVector);
   return host.provider({
     id: "tei",
     options: t.Object(

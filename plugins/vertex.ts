@@ -3,7 +3,16 @@
  * know nothing else (agentgateway/agentgateway#2968). Sources: cloud.google.com/vertex-ai/generative-ai/docs/embeddings/get-text-embeddings,
  * …/model-reference/text-embeddings-api, @google/genai 3.1.0.
  */
-import type { EmbedCall, EmbedReply, Explanation, Host, KnownFacts, Plugin, Posted } from "../src/plugin";
+import type {
+  EmbedCall,
+  EmbedReply,
+  Explanation,
+  Host,
+  KnownFacts,
+  Plugin,
+  Posted,
+  WireVector,
+} from "../src/plugin";
 import { withVersion } from "./bearer";
 import { cutOf, truncateField } from "./cutting";
 import { isPrompted, prompted, refusalOf, retryAfter, TASKS, titleField, titleOf } from "./google";
@@ -18,10 +27,10 @@ const plugin: Plugin = (host) => {
     t.Object({ token_count: t.Optional(t.Number()), truncated: t.Optional(t.Boolean()) }),
   );
   const Predicted = t.Object({
-    predictions: t.Array(t.Object({ embeddings: t.Object({ values: t.Array(t.Number()), statistics }) })),
+    predictions: t.Array(t.Object({ embeddings: t.Object({ values: host.wireVector, statistics }) })),
   });
   const Embedded = t.Object({
-    embedding: t.Object({ values: t.Array(t.Number()) }),
+    embedding: t.Object({ values: host.wireVector }),
     usageMetadata: t.Optional(t.Object({ promptTokenCount: t.Optional(t.Integer()) })),
     truncated: t.Optional(t.Boolean()),
   });
@@ -194,7 +203,7 @@ function contentOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown
 
 interface Prediction {
   readonly embeddings: {
-    readonly values: readonly number[];
+    readonly values: WireVector;
     readonly statistics?: { readonly token_count?: number; readonly truncated?: boolean };
   };
 }

@@ -59,7 +59,7 @@ export function cohere4(host: Host): Family {
 
 function cohereReply(host: Host): Family["read"] {
   const { t } = host;
-  const Floats = t.Array(t.Array(t.Number()));
+  const Floats = t.Array(host.wireVector);
   const integers = (minimum: number, maximum: number) =>
     t.Optional(t.Array(t.Array(t.Integer({ minimum, maximum }))));
   const Reply = t.Object({

@@ -17,7 +17,7 @@ export function nova(host: Host): Family {
   const { t } = host;
   const Reply = t.Object({
     embeddings: t.Array(
-      t.Object({ embedding: t.Array(t.Number()), truncatedCharLength: t.Optional(t.Integer()) }),
+      t.Object({ embedding: host.wireVector, truncatedCharLength: t.Optional(t.Integer()) }),
     ),
     inputTokenCount: t.Optional(t.Integer()),
   });

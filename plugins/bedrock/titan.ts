@@ -74,7 +74,7 @@ export function titanImage(host: Host): Family {
 
 function titanReply(host: Host): Family["read"] {
   const { t } = host;
-  const maybe = t.Optional(t.Union([t.Array(t.Number()), t.Null()]));
+  const maybe = t.Optional(t.Union([host.wireVector, t.Null()]));
   const Reply = t.Object({
     // Missing where only binary was asked for (BerriAI/litellm#14680).
     embedding: maybe,

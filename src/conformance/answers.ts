@@ -196,10 +196,7 @@ function inOrder({ vectors }: EmbedReply, count: number): readonly Float32Array[
     `The indices of its vectors are ${places.join(", ").slice(0, 100)}: each place from 0 to ${count - 1} must be there once.`,
   );
   for (const { values } of vectors) {
-    demand(
-      values instanceof Float32Array,
-      "A vector is not a Float32Array: make it with host.vector(numbers).",
-    );
+    demand(values instanceof Float32Array, "A vector is not a Float32Array: make it with host.vector(…).");
     demand(values.length > 0, "A vector is empty.");
     demand(values.every(Number.isFinite), "A vector holds a number that is not finite.");
   }

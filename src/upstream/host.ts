@@ -8,12 +8,23 @@ import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { explainBreach, show } from "../dialects/explain";
 import { GatewayError } from "../errors";
 import type { Outside } from "../outside";
-import type { FailureAbout, FailureKind, Host, PostCall, Posted, Provider, SendCall } from "../plugin";
+import type {
+  FailureAbout,
+  FailureKind,
+  Host,
+  PostCall,
+  Posted,
+  Provider,
+  SendCall,
+  WireVector,
+} from "../plugin";
+import { type Places, placesOf, wireVector } from "../replies/places";
+import { readJson } from "../replies/read";
 import { post, send } from "./post";
 import { startOf, withoutSecrets } from "./redact";
 
 export function createHost(outside: Outside): Host {
-  const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>();
+  const compiled = new WeakMap<TSchema, Compiled<TSchema>>();
   /** What each reply was asked with: an error about a reply must not repeat the headers' secrets. */
   const askedWith = new WeakMap<Uint8Array, PostCall["headers"]>();
 
@@ -33,28 +44,29 @@ export function createHost(outside: Outside): Host {
       return reply;
     };
 
-  function checkOf<Schema extends TSchema>(schema: Schema): TypeCheck<Schema> {
+  function compile<Schema extends TSchema>(schema: Schema): Compiled<Schema> {
     const known = compiled.get(schema);
-    if (known) return known as TypeCheck<Schema>;
-    const check = TypeCompiler.Compile(schema);
-    compiled.set(schema, check);
-    return check;
+    if (known) return known as Compiled<Schema>;
+    const made = { check: TypeCompiler.Compile(schema), places: placesOf(schema) };
+    compiled.set(schema, made);
+    return made;
   }
 
   return {
     t: Type,
+    wireVector,
     provider: <Options extends TSchema>(provider: Provider<Options>): Provider => provider,
     post: remembering(post),
     send: remembering(send),
     read(schema, bytes) {
       const headers = askedWith.get(bytes) ?? {};
-      const value = parse(bytes, headers);
-      const check = checkOf(schema);
+      const { check, places } = compile(schema);
+      const value = parsed(bytes, places, headers);
       if (check.Check(value)) return value;
       const breach = withoutSecrets(explainBreach(check, value).message, headers).replace(/\.$/, "");
       throw malformed(`its reply is not what its wire promises: ${breach}`);
     },
-    vector: (value) => (typeof value === "string" ? fromBase64(value) : fromNumbers(value)),
+    vector: vectorOf,
     failure: (kind: FailureKind, message: string, about?: FailureAbout) =>
       new GatewayError(kind, message, about),
     sleep: outside.sleep,
@@ -66,12 +78,23 @@ export function createHost(outside: Outside): Host {
   };
 }
 
-function parse(bytes: Uint8Array, headers: PostCall["headers"]): unknown {
+/** What is known of a schema. */
+interface Compiled<Schema extends TSchema> {
+  readonly check: TypeCheck<Schema>;
+  readonly places: Places | undefined;
+}
+
+function parsed(bytes: Uint8Array, places: Places | undefined, headers: PostCall["headers"]): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return readJson(bytes, places);
   } catch (cause) {
     throw malformed(`its reply is not JSON, it starts "${startOf(bytes, headers, 100)}"`, cause);
   }
+}
+
+function vectorOf(value: WireVector): Float32Array {
+  if (value instanceof Float32Array) return value;
+  return typeof value === "string" ? fromBase64(value) : fromNumbers(value);
 }
 
 function fromNumbers(values: readonly number[]): Float32Array {

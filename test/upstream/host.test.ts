@@ -59,6 +59,37 @@ describe("read", () => {
   });
 });
 
+describe("a vector of a schema", () => {
+  const Reply = t.Object({ data: t.Array(t.Object({ embedding: host.wireVector })) });
+  const replyOf = (embedding: string) => bytes(`{"data":[{"embedding":${embedding}}],"new":[1,2]}`);
+
+  test("comes as float32, from numbers and from base64", () => {
+    for (const embedding of [
+      "[0.5, 0.1]",
+      `"${new Uint8Array(Float32Array.of(0.5, 0.1).buffer).toBase64()}"`,
+    ]) {
+      const [entry] = host.read(Reply, replyOf(embedding)).data;
+      expect(entry?.embedding).toEqual(Float32Array.of(0.5, 0.1));
+      expect(host.vector(entry?.embedding ?? "")).toEqual(Float32Array.of(0.5, 0.1));
+    }
+  });
+
+  test("that is none is refused, and its place named", () => {
+    const WRONG: readonly (readonly [string, string])[] = [
+      ["null", "'data[0].embedding' must be an array of numbers or base64, not null"],
+      ["1", "'data[0].embedding' must be an array of numbers or base64, not 1"],
+      ["{}", "'data[0].embedding' must be an array of numbers or base64, not an object"],
+      ["[1,null]", "'data[0].embedding[1]' must be a number, not null"],
+    ];
+    for (const [embedding, words] of WRONG)
+      expect(malformedBy(() => host.read(Reply, replyOf(embedding)))).toContain(words);
+  });
+
+  test("that is no JSON is refused as no JSON", () => {
+    expect(malformedBy(() => host.read(Reply, replyOf("[1,]")))).toContain('is not JSON, it starts "{');
+  });
+});
+
 describe("vector", () => {
   const floats = fc.array(fc.float({ noNaN: true }), { maxLength: 40 });
 

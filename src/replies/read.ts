@@ -1,0 +1,38 @@
+/**
+ * A reply as its schema reads it: JSON, in which vectors are float32 already.
+ * Whether it is what the schema says, its caller checks.
+ */
+import type { Room } from "./lists";
+import type { Places } from "./places";
+import { type Found, type Scanned, scan } from "./scan";
+
+/** @throws SyntaxError or TypeError for what is no JSON in UTF-8 */
+export function readJson(bytes: Uint8Array, places: Places | undefined): unknown {
+  return places === undefined ? parse(bytes) : joined(scan(bytes, places, apart), places);
+}
+
+/** What was scanned, put together again. */
+export function joined({ rest, found }: Scanned, places: Places): unknown {
+  return restored(parse(rest), places, found);
+}
+
+/** Each has memory of its own: whoever keeps one vector does not keep the others. */
+const apart: Room = (count) => new Float32Array(count);
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const parse = (bytes: Uint8Array): unknown => JSON.parse(decoder.decode(bytes));
+
+/** In place: the value is ours, just parsed. */
+function restored(value: unknown, places: Places, found: readonly Found[]): unknown {
+  if (typeof value === "number") return places.isVector ? found[value] : value;
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    const { entries } = places;
+    if (entries) for (let i = 0; i < value.length; i++) value[i] = restored(value[i], entries, found);
+    return value;
+  }
+  for (const { name, places: inner } of places.members ?? [])
+    if (Object.hasOwn(value, name))
+      Reflect.set(value, name, restored(Reflect.get(value, name), inner, found));
+  return value;
+}

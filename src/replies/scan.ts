@@ -1,0 +1,219 @@
+/**
+ * A reply's vectors out of its bytes: lists of numbers and base64 become float32 where they stand, and what is left is a small JSON text.
+ * A new way to write a vector is a branch of `scan`, which gives it as `one`.
+ *
+ * Nothing is judged here: JSON.parse judges what is left, in which each vector is a number, its place among those found. A list, a string
+ * or a number in a value's place is one token for another, so that the rest is JSON where the whole is, and only there. At a place of
+ * vectors every bare number is taken out alike: whatever number stands there in the rest is one of ours, and no reply can forge one.
+ */
+import { Lists, type Room } from "./lists";
+import type { Member, Places } from "./places";
+
+export interface Scanned {
+  /** The reply's JSON with a number for each of `found`. */
+  readonly rest: Uint8Array;
+  readonly found: readonly Found[];
+}
+
+/** A vector; or a number that stood where one belongs. */
+export type Found = Float32Array | number;
+
+const QUOTE = 34;
+const PLUS = 43;
+const COMMA = 44;
+const MINUS = 45;
+const POINT = 46;
+const ZERO = 48;
+const NINE = 57;
+const PADDING = 61;
+const LARGE_E = 69;
+const OPEN_LIST = 91;
+const BACKSLASH = 92;
+const CLOSE_LIST = 93;
+const SMALL_E = 101;
+const OPEN_OBJECT = 123;
+const CLOSE_OBJECT = 125;
+
+/** A list or an object that is open. */
+interface Container {
+  readonly isList: boolean;
+  readonly places: Places | undefined;
+}
+
+/** @param room is asked for the room of each vector; it is not given back where the text turns out to be none */
+export function scan(bytes: Uint8Array, places: Places, room: Room): Scanned {
+  const lists = new Lists(bytes);
+  const rest = new Rest(bytes);
+  const found: Found[] = [];
+  const open: Container[] = [];
+  let inside: Container | undefined;
+  /** The places of the value that comes next. */
+  let next: Places | undefined = places;
+  let isKeyNext = false;
+  let at = 0;
+  while (at < bytes.length) {
+    const character = bytes[at] ?? 0;
+    let one: Found | undefined;
+    let end = at + 1;
+    if (character === QUOTE) {
+      end = endOfString(bytes, at);
+      // It never ends: no JSON.
+      if (end === -1) break;
+      if (isKeyNext) {
+        next = memberAt(inside?.places?.members, bytes, at, end);
+        isKeyNext = false;
+      } else if (next?.isVector) one = fromBase64(bytes, at + 1, end - 1, room);
+    } else if (character === COMMA) {
+      if (inside?.isList) next = inside.places?.entries;
+      else isKeyNext = inside !== undefined;
+    } else if (character === OPEN_LIST) {
+      const list = next?.isVector ? lists.read(at, room) : undefined;
+      if (list) ({ values: one, end } = list);
+      else {
+        inside = { isList: true, places: next };
+        open.push(inside);
+        next = next?.entries;
+      }
+    } else if (character === OPEN_OBJECT) {
+      inside = { isList: false, places: next };
+      open.push(inside);
+      isKeyNext = true;
+    } else if (character === CLOSE_LIST || character === CLOSE_OBJECT) {
+      open.pop();
+      inside = open.at(-1);
+      isKeyNext = false;
+    } else if (isOfNumber(character)) {
+      while (isOfNumber(bytes[end] ?? 0)) end += 1;
+      if (next?.isVector && !isKeyNext) one = numberIn(bytes, at, end);
+    }
+    if (one !== undefined) {
+      rest.replace(at, end, found.length);
+      found.push(one);
+    }
+    at = end;
+  }
+  return { rest: rest.bytes(), found };
+}
+
+/** As JSON has it: what it has not, is left for JSON.parse to refuse. */
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+function numberIn(bytes: Uint8Array, from: number, to: number): number | undefined {
+  const word = textOf(bytes, from, to, "latin1");
+  return NUMBER.test(word) ? Number(word) : undefined;
+}
+
+const isOfNumber = (character: number) =>
+  (character >= ZERO && character <= NINE) ||
+  character === MINUS ||
+  character === POINT ||
+  character === SMALL_E ||
+  character === PLUS ||
+  character === LARGE_E;
+
+const textOf = ({ buffer, byteOffset }: Uint8Array, from: number, to: number, encoding: "latin1" | "utf8") =>
+  Buffer.from(buffer, byteOffset + from, to - from).toString(encoding);
+
+/** Shorter strings are looked through here: asking for the next quote costs as much as that. */
+const SHORT = 32;
+
+/** The place after the string that opens at a place; -1 where it never ends. */
+function endOfString(bytes: Uint8Array, open: number): number {
+  const near = Math.min(bytes.length, open + SHORT);
+  let at = open + 1;
+  for (; at < near; at++) {
+    const character = bytes[at];
+    if (character === QUOTE) return at + 1;
+    if (character === BACKSLASH) at += 1;
+  }
+  while (true) {
+    at = bytes.indexOf(QUOTE, at);
+    if (at === -1) return -1;
+    let before = at - 1;
+    while (bytes[before] === BACKSLASH) before -= 1;
+    // An even number of backslashes are escaped themselves.
+    if ((at - before) % 2 === 1) return at + 1;
+    at += 1;
+  }
+}
+
+/** The places that the key between two places leads to, its quotes included. */
+function memberAt(
+  members: readonly Member[] | undefined,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+): Places | undefined {
+  if (members === undefined) return undefined;
+  for (const { bytes: name, places } of members) {
+    if (name.length !== to - from - 2) continue;
+    let same = 0;
+    while (same < name.length && name[same] === bytes[from + 1 + same]) same += 1;
+    if (same === name.length) return places;
+  }
+  let plain = from;
+  while (plain < to && bytes[plain] !== BACKSLASH) plain += 1;
+  if (plain === to) return undefined;
+  try {
+    const key: unknown = JSON.parse(textOf(bytes, from, to, "utf8"));
+    return members.find(({ name }) => name === key)?.places;
+  } catch {
+    // No JSON: whatever is made of the rest, JSON.parse refuses it.
+    return undefined;
+  }
+}
+
+/**
+ * Little-endian float32, as all vendors send it and as every processor that Bun runs on keeps it. Undefined for anything but plain
+ * base64 of some: escapes, white space and faults are for whoever reads the string as a string.
+ */
+function fromBase64(bytes: Uint8Array, from: number, to: number, room: Room): Float32Array | undefined {
+  const length = to - from;
+  if (length === 0 || length % 4 !== 0) return undefined;
+  const padding = bytes[to - 1] !== PADDING ? 0 : bytes[to - 2] !== PADDING ? 1 : 2;
+  const byteCount = (length / 4) * 3 - padding;
+  if (byteCount % 4 !== 0) return undefined;
+  const values = room(byteCount / 4);
+  const target = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  try {
+    // Fewer where white space was skipped, which JSON may not even have within a string.
+    return target.setFromBase64(textOf(bytes, from, to, "latin1")).written === byteCount ? values : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The reply without what was taken out of it. */
+class Rest {
+  private kept: Buffer = Buffer.alloc(0);
+  private length = 0;
+  private copiedTo = 0;
+
+  constructor(private readonly whole: Uint8Array) {}
+
+  replace(from: number, to: number, place: number): void {
+    // Spaces keep two numbers in a row apart, which are no JSON, and would be as one.
+    const word = ` ${place} `;
+    this.copy(from, word.length);
+    this.length += this.kept.write(word, this.length, "latin1");
+    this.copiedTo = to;
+  }
+
+  bytes(): Uint8Array {
+    if (this.copiedTo === 0) return this.whole;
+    this.copy(this.whole.length, 0);
+    return this.kept.subarray(0, this.length);
+  }
+
+  private copy(to: number, further: number): void {
+    const piece = this.whole.subarray(this.copiedTo, to);
+    const needed = this.length + piece.length + further;
+    if (needed > this.kept.length) {
+      const larger = Buffer.allocUnsafe(2 * needed + 256);
+      larger.set(this.kept.subarray(0, this.length));
+      this.kept = larger;
+    }
+    this.kept.set(piece, this.length);
+    this.length += piece.length;
+  }
+}
