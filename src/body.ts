@@ -3,38 +3,36 @@
  * What the JSON means is the dialect's business (src/dialects/).
  */
 import { GatewayError } from "./errors";
-import type { Outside } from "./outside";
 import { unlessAborted } from "./until";
 
 /** 64 MB of text is 2048 inputs of 8192 tokens. Decompressed bytes count, so that a small gzip bomb gains nothing. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface Reading {
-  readonly timeMs: number;
   /** Ends the reading, with its reason. */
   readonly over: AbortSignal;
-  readonly outside: Pick<Outside, "sleep">;
   readonly bytesMax?: number;
 }
 
 /**
  * Reads and parses a JSON body.
- * @throws GatewayError wrong_media_type | too_large | invalid | slow_body, or the reason of `reading.over`
+ * @throws GatewayError wrong_media_type | too_large | invalid, or the reason of `reading.over`
  */
-export async function readJsonBody(request: Request, reading: Reading): Promise<unknown> {
-  const { bytesMax = BODY_BYTES_MAX } = reading;
+export async function readJsonBody(
+  request: Request,
+  { over, bytesMax = BODY_BYTES_MAX }: Reading,
+): Promise<unknown> {
   checkMediaType(request.headers.get("content-type"));
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > bytesMax) throw tooLarge(bytesMax);
   const { body } = request;
   if (body === null) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
   const encoding = request.headers.get("content-encoding");
-  const bytes = await inTime(reading, (over) =>
-    // What says its length and is not packed can be no larger: read at once, which costs half.
+  // What says its length and is not packed can be no larger: read at once, which costs half.
+  const bytes =
     declared > 0 && encoding === null
-      ? whole(request, bytesMax, over)
-      : collect(decompressed(body, encoding), bytesMax, over),
-  );
+      ? await whole(request, bytesMax, over)
+      : await collect(decompressed(body, encoding), bytesMax, over);
   if (bytes.byteLength === 0) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
   return parseJson(decodeText(bytes));
 }
@@ -72,28 +70,6 @@ function decompressed(body: ReadableStream<Uint8Array>, encoding: string | null)
     );
   }
   return body.pipeThrough(new DecompressionStream(name) as ReadableWritablePair<Uint8Array, Uint8Array>);
-}
-
-/** A client that sends a byte a second holds its place for this long and no longer. */
-async function inTime<T>(
-  { timeMs, over, outside }: Reading,
-  read: (over: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const ended = new AbortController();
-  const timer = new AbortController();
-  const stop = () => ended.abort(over.reason);
-  if (over.aborted) stop();
-  else over.addEventListener("abort", stop, { once: true });
-  outside.sleep(timeMs, timer.signal).then(
-    () => ended.abort(new GatewayError("slow_body", `The body did not come to its end within ${timeMs} ms.`)),
-    () => undefined,
-  );
-  try {
-    return await read(ended.signal);
-  } finally {
-    timer.abort("read");
-    over.removeEventListener("abort", stop);
-  }
 }
 
 async function whole(request: Request, bytesMax: number, over: AbortSignal): Promise<Uint8Array> {

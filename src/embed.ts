@@ -10,7 +10,7 @@ import { collect } from "./collect";
 import type { Policies } from "./dialects/policies";
 import type { Decoded, Wire } from "./dialects/wire";
 import type { Caller, Embedded, EmbedRequest, Plan, Route, Run } from "./domain";
-import { asGatewayError, type GatewayError } from "./errors";
+import { asGatewayError, GatewayError } from "./errors";
 import { outOfService } from "./execute/choose";
 import { execute } from "./execute/execute";
 import type { Needs } from "./execute/work";
@@ -49,8 +49,8 @@ export interface Arrival {
   readonly cacheUse: CacheUse;
   /** The space that the caller's other vectors lie in (`X-Embedgate-Space`). */
   readonly pinnedSpace: string | undefined;
-  /** Fires when the client closes its connection. */
-  readonly clientGone: AbortSignal;
+  /** Ends the request: its client has gone, the gateway ends, or its time is up. */
+  readonly ending: AbortController;
 }
 
 /** How the caller's workspace speaks, and what this request insists on. */
@@ -88,10 +88,10 @@ export interface SpineParts {
  */
 export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer> {
   const { outside, routes, spaces, cache, caching, ledger, settlements, prices, rateLimits } = parts;
-  const { run, finish } = startRun(arrival, parts);
+  let decoded: Decoded | undefined;
+  const { run, finish } = startRun(arrival, parts, () => late(parts.deadlineMs, decoded !== undefined));
   const progress: Progress = { caller: arrival.caller, run };
   const latencyMs = () => outside.monotonic() - run.startedMonotonic;
-  let decoded: Decoded | undefined;
   try {
     const { policies, forced } = arrival.speech();
     progress.policies = policies;
@@ -194,6 +194,13 @@ async function embedNow(
   const collection = collect(planned);
   await execute(request, route, planned, run, outside, (answered) => take(collection.add(answered)));
   collection.assertComplete();
+}
+
+/** A client that sends a byte a second holds its place for this long and no longer. */
+function late(deadlineMs: number, isRead: boolean): GatewayError {
+  return isRead
+    ? new GatewayError("deadline", `The request was not done within ${deadlineMs} ms.`)
+    : new GatewayError("slow_body", `The body did not come to its end within ${deadlineMs} ms.`);
 }
 
 const NOT_CACHED: CacheUse = { find: false, keep: false };

@@ -104,7 +104,6 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
     startedAt: outside.now(),
     underWay,
     metrics,
-    deadlineMs: () => current.config.server.deadline_ms,
     checkReady: () => store.check(),
     embed: (arrival) => {
       const { routes, spaces, config: own, serve } = current;

@@ -46,8 +46,6 @@ export interface DoorParts {
   readonly embed: (arrival: Arrival) => Promise<Answer>;
   readonly underWay: UnderWay;
   readonly metrics: Metrics;
-  /** What a request may take in all; a reload may change it. */
-  readonly deadlineMs: () => number;
 }
 
 /** The part of Bun's server that a handler needs. */
@@ -130,8 +128,7 @@ export function createDoor(parts: DoorParts) {
           server?.timeout(request, 0);
           const gone = () => ending.abort(clientGone());
           if (request.signal.aborted) gone();
-          else request.signal.addEventListener("abort", gone, { once: true });
-          const reading = { timeMs: parts.deadlineMs(), over: ending.signal, outside };
+          else request.signal.addEventListener("abort", gone);
           return parts.embed({
             requestId,
             caller: known,
@@ -141,10 +138,10 @@ export function createDoor(parts: DoorParts) {
               const policies = speak(known);
               return { policies, forced: forcedProviderOf(request.headers, policies) };
             },
-            body: () => readJsonBody(request, reading),
+            body: () => readJsonBody(request, { over: ending.signal }),
             cacheUse: cacheUseOf(request.headers),
             pinnedSpace: request.headers.get("x-embedgate-space")?.trim() || undefined,
-            clientGone: ending.signal,
+            ending,
           });
         });
       } catch (thrown) {

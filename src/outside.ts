@@ -9,6 +9,8 @@ export interface Outside {
   readonly monotonic: () => number;
   /** Resolves after `ms`; rejects with the signal's reason when it fires first. */
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Calls `ring` after `ms`, unless what it returns is called before: for what is nearly always called off. */
+  readonly alarm: (ms: number, ring: () => void) => () => void;
   /** Resolves once what is at hand in this turn of the event loop has been seen to. Left out: at once. */
   readonly turn?: () => Promise<void>;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
@@ -40,6 +42,11 @@ function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+function alarm(ms: number, ring: () => void): () => void {
+  const timer = setTimeout(ring, ms);
+  return () => clearTimeout(timer);
+}
+
 function readFile(path: string): Promise<string | undefined> {
   return Bun.file(path)
     .text()
@@ -55,6 +62,7 @@ export const realOutside: Outside = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   sleep,
+  alarm,
   turn: () => new Promise((resolve) => setImmediate(resolve)),
   fetch: (url, init) => fetch(url, init),
   random: () => Math.random(),

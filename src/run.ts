@@ -1,9 +1,9 @@
 /**
- * A request's own time: from its arrival to its deadline, or until its client has gone.
+ * A request's own time: from its arrival to its deadline, or until whoever has a reason ends it.
  * What else every step of one request shares is a member of `Run` (src/domain.ts), made here.
  */
 import type { Run } from "./domain";
-import { GatewayError } from "./errors";
+import type { GatewayError } from "./errors";
 import type { Outside } from "./outside";
 
 export interface Begun {
@@ -13,44 +13,28 @@ export interface Begun {
 }
 
 export interface Limits {
-  readonly outside: Pick<Outside, "sleep" | "now" | "monotonic">;
+  readonly outside: Pick<Outside, "alarm" | "now" | "monotonic">;
   readonly deadlineMs: number;
   readonly attemptsMax: number;
 }
 
-/** Gone by itself, or cut off by the gateway's own end, which says so. */
-function reasonOf({ reason }: AbortSignal): GatewayError {
-  if (reason instanceof GatewayError) return reason;
-  return new GatewayError("cancelled", "The client closed the connection.");
-}
-
+/** @param late what the request is told when its time is up */
 export function startRun(
-  arrival: { readonly requestId: string; readonly clientGone: AbortSignal },
+  { requestId, ending }: { readonly requestId: string; readonly ending: AbortController },
   { outside, deadlineMs, attemptsMax }: Limits,
+  late: () => GatewayError,
 ): Begun {
   const startedMonotonic = outside.monotonic();
-  const over = new AbortController();
-  const timer = new AbortController();
-  outside.sleep(deadlineMs, timer.signal).then(
-    () => over.abort(new GatewayError("deadline", `The request was not done within ${deadlineMs} ms.`)),
-    () => undefined,
-  );
-  const gone = () => over.abort(reasonOf(arrival.clientGone));
-  if (arrival.clientGone.aborted) gone();
-  else arrival.clientGone.addEventListener("abort", gone, { once: true });
   return {
     run: {
-      requestId: arrival.requestId,
+      requestId,
       startedAt: outside.now(),
       startedMonotonic,
       endsAt: startedMonotonic + deadlineMs,
-      signal: over.signal,
+      signal: ending.signal,
       attemptsMax,
       tally: { tokens: 0, providers: new Set() },
     },
-    finish() {
-      timer.abort("done");
-      arrival.clientGone.removeEventListener("abort", gone);
-    },
+    finish: outside.alarm(deadlineMs, () => ending.abort(late())),
   };
 }

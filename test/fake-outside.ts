@@ -59,6 +59,12 @@ export function fakeOutside(overrides: Partial<Outside> = {}, seed = 1): FakeOut
       sleepBegan();
     });
 
+  const alarm: Outside["alarm"] = (ms, ring) => {
+    const called = new AbortController();
+    sleep(ms, called.signal).then(ring, () => undefined);
+    return () => called.abort();
+  };
+
   function wakeNext(): void {
     const sleeper = sleepers.shift();
     if (!sleeper) return;
@@ -71,6 +77,7 @@ export function fakeOutside(overrides: Partial<Outside> = {}, seed = 1): FakeOut
       now: () => now,
       monotonic: () => now - STARTED_AT,
       sleep,
+      alarm,
       fetch: (url) => Promise.reject(new Error(`No network in this test: ${url}`)),
       random,
       randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256)),

@@ -103,26 +103,24 @@ async function replyInTime(work: Work, target: Target, part: Part, signal: Abort
   const { outside } = work;
   const { provider } = target;
   const attempt = new AbortController();
-  const over = AbortSignal.any([signal, attempt.signal]);
-  const call = { ...callFor(work, target), inputs: inputsOf(part), signal: over };
-  const timer = new AbortController();
-  outside.sleep(provider.timeoutMs, timer.signal).then(
-    () =>
-      attempt.abort(
-        new GatewayError("timeout", `The provider did not answer within ${provider.timeoutMs} ms.`),
-      ),
-    () => undefined,
+  const call = { ...callFor(work, target), inputs: inputsOf(part), signal: attempt.signal };
+  const end = () => attempt.abort(signal.reason);
+  const callOff = outside.alarm(provider.timeoutMs, () =>
+    attempt.abort(
+      new GatewayError("timeout", `The provider did not answer within ${provider.timeoutMs} ms.`),
+    ),
   );
+  signal.addEventListener("abort", end);
   const reply = (async () => provider.upstream.embed(call))();
   try {
     // A plugin may overlook the signal: this keeps its word for it, so that nothing waits past its time.
-    return await unlessAborted(over, reply);
+    return await unlessAborted(attempt.signal, reply);
   } catch (thrown) {
-    if (over.aborted) countLate(reply, work, target, part);
+    if (attempt.signal.aborted) countLate(reply, work, target, part);
     throw thrown;
   } finally {
-    // With a reason: an AbortError would be made for nobody, with its stack.
-    timer.abort("answered");
+    callOff();
+    signal.removeEventListener("abort", end);
   }
 }
 

@@ -31,6 +31,9 @@ export async function execute(
   take: (answered: Answered) => void,
 ): Promise<void> {
   const failed = new AbortController();
+  const end = () => failed.abort(run.signal.reason);
+  if (run.signal.aborted) end();
+  else run.signal.addEventListener("abort", end);
   const evidence = createEvidence();
   const work: Work = {
     request,
@@ -38,7 +41,7 @@ export async function execute(
     plan,
     run,
     lane: plan.pieces.length <= INTERACTIVE_INPUTS_MAX ? "interactive" : "bulk",
-    signal: AbortSignal.any([run.signal, failed.signal]),
+    signal: failed.signal,
     outside,
     count({ tokens }) {
       run.tally.tokens += tokens;
@@ -77,6 +80,8 @@ export async function execute(
     await allDone(Array.from({ length: workersFor(work) }, workThrough));
   } catch (thrown) {
     throw asGatewayError(failed.signal.aborted ? failed.signal.reason : thrown);
+  } finally {
+    run.signal.removeEventListener("abort", end);
   }
 }
 

@@ -230,11 +230,11 @@ describe("a provider in trouble", () => {
   test("pain 26: a provider that never answers is left at the deadline, and only ever asked for embeddings", async () => {
     const clock = fakeOutside();
     const more = "server: { deadline_ms: 5000 }";
-    const { sleep, now, monotonic, random } = clock.outside;
+    const { sleep, alarm, now, monotonic, random } = clock.outside;
     await using open = await openBefore(
       routing({ more, provider: "timeout_ms: 2000" }).replace("retries: 0", "retries: 9"),
       {
-        outside: { sleep, now, monotonic, random },
+        outside: { sleep, alarm, now, monotonic, random },
       },
     );
     open.vendor.answer = () => new Promise(() => undefined);
@@ -246,9 +246,9 @@ describe("a provider in trouble", () => {
 
   test("seen: an answer that drips is given up with its attempt's time", async () => {
     const clock = fakeOutside();
-    const { sleep, now, monotonic } = clock.outside;
+    const { sleep, alarm, now, monotonic } = clock.outside;
     await using open = await openBefore(routing({ provider: "timeout_ms: 3000" }), {
-      outside: { sleep, now, monotonic },
+      outside: { sleep, alarm, now, monotonic },
     });
     open.vendor.answer = () =>
       new Response(

@@ -214,8 +214,9 @@ describe("O8 errors", () => {
   let hurried: OpenGateway;
   beforeAll(async () => {
     const sleep: typeof realOutside.sleep = (ms, signal) => realOutside.sleep(ms / 100, signal);
+    const alarm: typeof realOutside.alarm = (ms, ring) => realOutside.alarm(ms / 100, ring);
     const patient = YAML.replace("timeout_ms: 1000", "timeout_ms: 10000").replace("deadline_ms: 3000", "");
-    hurried = await openGateway({ yaml: patient, outside: { sleep } });
+    hurried = await openGateway({ yaml: patient, outside: { sleep, alarm } });
   });
   afterAll(() => hurried[Symbol.asyncDispose]());
 

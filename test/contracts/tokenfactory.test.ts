@@ -128,11 +128,11 @@ describe("F4 errors", () => {
   });
   test("a fault of the gateway is 500, without its words", async () => {
     let broken = false;
-    const sleep: typeof realOutside.sleep = (ms, signal) => {
+    const alarm: typeof realOutside.alarm = (ms, ring) => {
       if (broken) throw new Error("the clock fell down");
-      return realOutside.sleep(ms, signal);
+      return realOutside.alarm(ms, ring);
     };
-    await using faulty = await openSpeaking({ server: "dialect: tokenfactory", outside: { sleep } });
+    await using faulty = await openSpeaking({ server: "dialect: tokenfactory", outside: { alarm } });
     broken = true;
     const sent = await faulty.ask({ model: "fake", input: "a" });
     broken = false;

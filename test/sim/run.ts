@@ -128,6 +128,7 @@ function outsideOf(living: () => Process): Outside {
     now: () => living().outside.now(),
     monotonic: () => living().outside.monotonic(),
     sleep: (ms, signal) => living().outside.sleep(ms, signal),
+    alarm: (ms, ring) => living().outside.alarm(ms, ring),
     fetch: (url, init) => living().outside.fetch(url, init),
     random: () => living().outside.random(),
     randomBytes: (count) => living().outside.randomBytes(count),

@@ -114,6 +114,11 @@ export function createWorld(random: Random): World {
           now: () => STARTED_AT + Math.floor(nowMs),
           monotonic: () => nowMs,
           sleep: (ms, signal) => sleep(ms, signal, process),
+          alarm(ms, ring) {
+            const called = new AbortController();
+            sleep(ms, called.signal, process).then(ring, () => undefined);
+            return () => called.abort();
+          },
           fetch: (url, init) => {
             activity += 1;
             return dead ? new Promise(() => undefined) : fetch(url, init, process);

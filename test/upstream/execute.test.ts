@@ -168,7 +168,7 @@ describe("parts", () => {
     });
     const failure = await failureOf(answerThrough(route, texts(6), clock.outside));
     expect(failure.kind).toBe("unauthorized");
-    expect(calls.map(({ signal }) => signal.aborted)).toEqual([true, true, true]);
+    expect(calls.map(({ signal }) => signal.aborted)).toEqual([true, false, true]);
     await clock.advance(0);
     expect(clock.sleeping()).toEqual([]);
   });
