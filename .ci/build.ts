@@ -6,7 +6,12 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 
-const ENTRY_POINTS = ["src/main.ts", "src/tokens/worker.ts", "plugins/local/worker.ts"];
+const ENTRY_POINTS = [
+  "src/main.ts",
+  "src/aside/worker.ts",
+  "src/tokens/worker.ts",
+  "plugins/local/worker.ts",
+];
 
 /** What `--target` takes, as Bun names them. A target is the system it runs on, not the one it is built on. */
 const TARGETS = [

@@ -1,9 +1,10 @@
 /**
  * The spine: the only file that knows the order of the steps. Each step has a file of its own, named as it is here:
- * decode → route → admit → recall ( → plan → begin → execute → collect ) → result → settle → encode.
+ * decode → route → admit → recall ( → plan → begin → execute → collect ) → result → settle → encode → printed.
  */
 import { estimateOf, type Prices, type Progress, rowAnswered, rowUnderWay, settleFailure } from "./account";
 import { admit } from "./admission";
+import type { Aside } from "./aside/aside";
 import type { Cache } from "./cache/cache";
 import { keysFor, ownKeys } from "./cache/request-keys";
 import { collect } from "./collect";
@@ -23,6 +24,7 @@ import { named } from "./named";
 import type { Outside } from "./outside";
 import { permit } from "./permission";
 import { isIndivisible, plan } from "./plan";
+import { type Body, printed } from "./printing";
 import type { RateLimits } from "./rate-limits";
 import { type CacheUse, recall } from "./recall";
 import { answerHeaders, cacheNote, ignoredHeader, resultOf } from "./result";
@@ -60,7 +62,7 @@ export interface Speech {
 }
 
 export interface Answer {
-  readonly body: string | Uint8Array<ArrayBuffer>;
+  readonly body: string | Body;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -68,6 +70,7 @@ export interface SpineParts {
   readonly routes: Routes;
   readonly spaces: Spaces;
   readonly tokens: Tokens;
+  readonly aside: Aside;
   readonly cache: Cache;
   /** undefined: nothing is kept. */
   readonly caching: { readonly isShared: boolean } | undefined;
@@ -143,7 +146,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     spaces.answered(found);
     const credits = { used: charge.microCredits, remaining: charge.remaining };
     return {
-      body: decoded.encode({ ...result, credits }, run.requestId),
+      body: printed(decoded.encode({ ...result, credits }, run.requestId), parts.aside),
       headers: {
         ...headers,
         ...ignoredHeader(decoded.ignored, headers),

@@ -3,6 +3,7 @@
  * A new part is made here, after what it needs, and closed before it.
  */
 import { counting, createMetrics, type Metrics } from "./admin/metrics";
+import { openAside } from "./aside/aside";
 import { type Auth, isLoopback, openAuth } from "./auth";
 import { type Cache, openCache } from "./cache/cache";
 import type { GatewayConfig } from "./config/gateway-config";
@@ -79,6 +80,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
   }
   const cache = openCache(config.cache, { path: cachePath(config), outside });
   const tokens = createTokens();
+  const aside = openAside(outside);
   let current = openGeneration(config, measuring);
   const underWay = createUnderWay(() => current.config.server.max_concurrent_requests);
   const metrics = createMetrics({
@@ -112,6 +114,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
           routes,
           spaces,
           tokens,
+          aside,
           cache,
           caching: cachingOf(own),
           workspaces,
@@ -162,6 +165,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
       retire(current);
       await Promise.all(retiring);
       tokens.close();
+      aside.close();
       await cache.close();
       try {
         await ledger.close();

@@ -251,8 +251,8 @@ const GATHERED_BYTES = 12 * 1024;
  * Of an answer that comes later and is larger than what it gathers, Bun sends every header by itself, some fifty system calls; the head
  * of a stream it sends in one. The answer is chunked then, and has no length.
  */
-function inOnePiece(body: Answer["body"]): Answer["body"] | ReadableStream<Uint8Array> {
-  if (body.length < GATHERED_BYTES) return body;
+function inOnePiece(body: Answer["body"]): Answer["body"] {
+  if (body instanceof ReadableStream || body.length < GATHERED_BYTES) return body;
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
   return new ReadableStream({
     pull(stream) {

@@ -13,6 +13,8 @@ export interface Outside {
   readonly alarm: (ms: number, ring: () => void) => () => void;
   /** Resolves once what is at hand in this turn of the event loop has been seen to. Left out: at once. */
   readonly turn?: () => Promise<void>;
+  /** Workers that may do what would hold up the event loop. Left out: none, it is done in turns. */
+  readonly threads?: number;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** A number in [0, 1). */
   readonly random: () => number;
@@ -58,12 +60,16 @@ function log(level: LogLevel, message: string, about: Readonly<Record<string, un
   console.error(JSON.stringify({ time: new Date().toISOString(), level, message, ...about }));
 }
 
+/** One core is the event loop's own. More than a few would only take memory. */
+const threads = Math.max(1, Math.min(4, navigator.hardwareConcurrency - 1));
+
 export const realOutside: Outside = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   sleep,
   alarm,
   turn: () => new Promise((resolve) => setImmediate(resolve)),
+  threads,
   fetch: (url, init) => fetch(url, init),
   random: () => Math.random(),
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),

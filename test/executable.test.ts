@@ -155,6 +155,21 @@ describe("from an empty folder, with nothing configured", () => {
     expect(ids.json).toEqual(text.json);
   });
 
+  test("a large answer is printed by the worker inside", async () => {
+    const gateway = await serving(emptyFolder());
+    const { json } = await embed(gateway.url, { model: "all-MiniLM-L6-v2", input: Array(400).fill("same") });
+    const [one] = Object(await embed(gateway.url, { model: "all-MiniLM-L6-v2", input: "same" })).json.data;
+    expect(json).toMatchObject({
+      data: Array.from({ length: 400 }, (_, index) => ({ index, embedding: one.embedding })),
+    });
+    await gateway.stop();
+    // Without the worker it would be printed all the same, and said so.
+    const logged: Uint8Array[] = [];
+    for (let read = await gateway.errors.read(); !read.done; read = await gateway.errors.read())
+      logged.push(read.value);
+    expect(Buffer.concat(logged).toString()).not.toContain("broke down");
+  });
+
   test("a long text is averaged, and told", async () => {
     await using gateway = await serving(emptyFolder());
     const { status, headers } = await embed(gateway.url, {

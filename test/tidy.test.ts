@@ -47,7 +47,11 @@ const typescript = [
 const product = typescript.filter(
   ({ path }) =>
     /^(src|plugins)\//.test(path) &&
-    !["plugins/local/kernel/kernel.ts", "src/replies/kernel/numbers.ts"].includes(path),
+    ![
+      "plugins/local/kernel/kernel.ts",
+      "src/replies/kernel/numbers.ts",
+      "src/dialects/digits/kernel.ts",
+    ].includes(path),
 );
 
 interface Rule {
@@ -218,7 +222,7 @@ describe("style", () => {
 
   test("no file is dead: each is imported, or is where something starts", () => {
     const starts =
-      /^(src\/main|src\/tokens\/worker|plugins\/local\/worker|plugins\/local\/kernel\/|src\/replies\/kernel\/|plugins\/local\/weights\/convert)|\.d\.ts$/;
+      /^(src\/main|src\/tokens\/worker|src\/aside\/worker|src\/dialects\/digits\/build|plugins\/local\/worker|plugins\/local\/kernel\/|src\/replies\/kernel\/|plugins\/local\/weights\/convert)|\.d\.ts$/;
     const imported = new Set<string>();
     for (const { path, text } of typescript) {
       for (const [, from] of text.matchAll(/(?:from|import\(?)\s*"(\.[^"]+)"/g)) {

@@ -9,7 +9,8 @@ import { type AmazonsWords, amazonsWords, isAmazonsWord, schemasOf } from "./bed
 import { explainBreach } from "./explain";
 import { decodeRequest, encodeError, encodeResult, usageOf } from "./openai";
 import type { Policies } from "./policies";
-import { numbers } from "./vectors";
+import type { Entries, Script } from "./script";
+import { bare } from "./vectors";
 import type { Decoded, Wire } from "./wire";
 import { wordingOf } from "./wording";
 
@@ -182,11 +183,15 @@ interface Shape {
 }
 
 /** "embedding … will always be type float"; `embeddingsByType` holds what was asked for, else float. */
-function asTitan({ policies, asked = ["float"] }: Shape, result: Result): string {
-  const [float] = result.vectors.map(numbers);
-  const typed = result.typed?.[0];
-  const byType = unique(asked).map((type) => `"${type}":${type === "float" ? float : listOf(typed, type)}`);
-  return `{"embedding":${float},"embeddingsByType":{${byType}},"inputTextTokenCount":${result.tokens},"usage":${usageOf(result, policies)}}`;
+function asTitan({ policies, asked = ["float"] }: Shape, result: Result): Script {
+  const passages: Passages = [
+    '{"embedding":',
+    bare(result.vectors),
+    ',"embeddingsByType":{',
+    ...inTypes(asked, result),
+    `},"inputTextTokenCount":${result.tokens},"usage":${usageOf(result, policies)}}`,
+  ];
+  return { encoding: "float", passages };
 }
 
 function asCohere(
@@ -194,22 +199,38 @@ function asCohere(
   result: Result,
   requestId: string,
   texts: readonly string[],
-): string {
-  const floats = () => `[${result.vectors.map(numbers)}]`;
-  const lists = (type: VectorType) => `[${(result.typed ?? []).map((typed) => listOf(typed, type))}]`;
-  const byType =
-    asked && unique(asked).map((type) => `"${type}":${type === "float" ? floats() : lists(type)}`);
-  const embeddings = byType ? `{${byType}}` : floats();
+): Script {
   const about = JSON.stringify({
     id: requestId,
     texts,
-    response_type: byType ? "embeddings_by_type" : "embeddings_floats",
+    response_type: asked ? "embeddings_by_type" : "embeddings_floats",
   });
-  return `${about.slice(0, -1)},"embeddings":${embeddings},"usage":${usageOf(result, policies)}}`;
+  const embeddings: Passages = asked
+    ? ["{", ...inTypes(asked, result, "[", "]"), "}"]
+    : ["[", bare(result.vectors), "]"];
+  const passages: Passages = [
+    `${about.slice(0, -1)},"embeddings":`,
+    ...embeddings,
+    `,"usage":${usageOf(result, policies)}}`,
+  ];
+  return { encoding: "float", passages };
 }
 
-const unique = <Value>(values: readonly Value[]) => [...new Set(values)];
-const listOf = (typed: TypedVector | undefined, type: VectorType) => `[${typed?.[type]?.join() ?? ""}]`;
+type Passages = Script["passages"];
+
+/** A member for each type that was asked for. @param open and close what stands around all vectors of a type */
+function inTypes(asked: NonNullable<Shape["asked"]>, result: Result, open = "", close = ""): Passages {
+  return [...new Set(asked)].flatMap((type, i) => [
+    `${i > 0 ? "," : ""}"${type}":${open}`,
+    type === "float" ? bare(result.vectors) : lists(type, result.typed),
+    close,
+  ]);
+}
+
+const lists = (type: VectorType, typed: readonly TypedVector[] = []): Entries => ({
+  count: typed.length,
+  before: (place) => `[${typed[place]?.[type]?.join() ?? ""}]`,
+});
 
 /** OpenAI's envelope, with what Amazon's SDKs look for beside it. */
 function withAmazonsWords(error: GatewayError, policies: Policies): string {

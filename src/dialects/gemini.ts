@@ -9,7 +9,8 @@ import { type GoogleWords, googleWords, isGoogleWord, schemasOf } from "./gemini
 import { invalid, modelOf, refuseText, type SaidTexts, settingsOf, textsOf } from "./gemini-words";
 import { decodeRequest, encodeError, encodeResult, usageOf } from "./openai";
 import type { Policies } from "./policies";
-import { numbers } from "./vectors";
+import type { Script } from "./script";
+import { bare } from "./vectors";
 import type { Decoded, Wire } from "./wire";
 
 export const geminiWire: Wire = {
@@ -97,9 +98,11 @@ function divided(body: object): { words: GoogleWords; rest: Record<string, unkno
   throw new GatewayError("invalid", message, { field });
 }
 
-function inGooglesShape({ isSingle }: SaidTexts, result: Result, policies: Policies): string {
-  const vectors = result.vectors.map((values) => `{"values":${numbers(values)}}`);
-  const shape = isSingle ? `"embedding":${vectors[0]}` : `"embeddings":[${vectors.join()}]`;
-  const usage = `"usage":${usageOf(result, policies)}`;
-  return `{${shape},${usage},"usageMetadata":{"promptTokenCount":${result.tokens}}}`;
+function inGooglesShape({ isSingle }: SaidTexts, result: Result, policies: Policies): Script {
+  const vectors = { ...bare(result.vectors), before: () => '{"values":', after: () => "}" };
+  const usage = `"usage":${usageOf(result, policies)},"usageMetadata":{"promptTokenCount":${result.tokens}}}`;
+  const passages = isSingle
+    ? ['{"embedding":', vectors, `,${usage}`]
+    : ['{"embeddings":[', vectors, `],${usage}`];
+  return { encoding: "float", passages };
 }

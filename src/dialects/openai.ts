@@ -13,7 +13,8 @@ import { sortFields, WIRE_FIELDS } from "./fields";
 import { type EmbeddingsRequest, embeddingsRequest } from "./openai-request";
 import { schemasOf } from "./openai-schema";
 import { FIELDS_BY_POLICY, type Policies } from "./policies";
-import { writeEmbeddings } from "./vectors";
+import type { Script } from "./script";
+import { embeddingObjects } from "./vectors";
 import type { Decoded, Wire } from "./wire";
 import { wordingOf } from "./wording";
 
@@ -162,19 +163,19 @@ function refuseOwnFields(fields: object, where: string): void {
 }
 
 /** A result as the answer's body: vectors in the order of the inputs, `model` as it was asked for or as the wire calls it. */
-export function encodeResult(
-  request: EmbedRequest,
-  result: Result,
-  policies: Policies,
-): Uint8Array<ArrayBuffer> {
+export function encodeResult(request: EmbedRequest, result: Result, policies: Policies): Script {
   const { reply_models } = policies;
-  const { model } = request;
+  const { model, encoding } = request;
   // An id may be called like something that every object has.
   const called = Object.hasOwn(reply_models, model) ? reply_models[model] : model;
-  return writeEmbeddings(result.vectors, request.encoding, result.typed, {
-    before: '{"object":"list","data":[',
-    after: `],"model":${JSON.stringify(called)},"usage":${usageOf(result, policies)}}`,
-  });
+  return {
+    encoding,
+    passages: [
+      '{"object":"list","data":[',
+      embeddingObjects(result.vectors, result.typed),
+      `],"model":${JSON.stringify(called)},"usage":${usageOf(result, policies)}}`,
+    ],
+  };
 }
 
 /** As JSON. Every wire's answers have it. */

@@ -6,6 +6,7 @@ import type { TSchema } from "@sinclair/typebox";
 import type { EmbedRequest, Result } from "../domain";
 import type { GatewayError } from "../errors";
 import type { Policies } from "./policies";
+import type { Script } from "./script";
 
 export interface Wire {
   readonly path: string;
@@ -26,8 +27,8 @@ export interface Decoded {
   readonly request: EmbedRequest;
   /** Names of fields that the wire leaves without effect. */
   readonly ignored: readonly string[];
-  /** The answer's body, in the shape that this request asks for. */
-  readonly encode: (result: Result, requestId: string) => string | Uint8Array<ArrayBuffer>;
+  /** What the answer's body says, in the shape that this request asks for. */
+  readonly encode: (result: Result, requestId: string) => Script;
   /** What the caller calls an input, in errors about it. Left out: `input`, or `input[17]` where there are several. */
   readonly inputName?: (place: number) => string;
   /** The caller's names of what a request's fields are called otherwise: `dimensions` → `output_dimensionality`. */

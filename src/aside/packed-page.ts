@@ -1,0 +1,33 @@
+/**
+ * A page of an answer (src/dialects/script.ts) as it is handed to a Worker: its vectors copied into one buffer, which goes over as it is.
+ * The vectors themselves stay where they are: a cache may hold them.
+ */
+import type { Page } from "../dialects/script";
+
+export interface PackedPage {
+  readonly encoding: Page["encoding"];
+  readonly words: readonly string[];
+  readonly values: Float32Array<ArrayBuffer>;
+  /** Of each vector in turn. */
+  readonly lengths: readonly number[];
+}
+
+export function packed({ encoding, words, vectors }: Page): PackedPage {
+  const lengths = vectors.map(({ length }) => length);
+  const values = new Float32Array(lengths.reduce((sum, length) => sum + length, 0));
+  let at = 0;
+  for (const vector of vectors) {
+    values.set(vector, at);
+    at += vector.length;
+  }
+  return { encoding, words, values, lengths };
+}
+
+export function unpacked({ encoding, words, values, lengths }: PackedPage): Page {
+  let at = 0;
+  const vectors = lengths.map((length) => {
+    at += length;
+    return values.subarray(at - length, at);
+  });
+  return { encoding, words, vectors };
+}

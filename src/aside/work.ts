@@ -1,0 +1,42 @@
+/**
+ * The work that is done aside, in Workers: what is given, how it is done, what comes of it. It runs on this thread as well, where there
+ * are no Workers (src/aside/aside.ts).
+ * A new kind is a member of `Works` and of `WORK`: a function of its job alone, which may take as long as it likes. What it may fail in
+ * is part of its answer; what it throws is a fault of ours.
+ */
+import { printPage } from "../dialects/print";
+import { type PackedPage, unpacked } from "./packed-page";
+
+/** Job and answer of each kind: whatever survives a structured clone. Large parts belong into buffers, which are handed over uncopied. */
+interface Works {
+  readonly print: { readonly job: PackedPage; readonly answer: Uint8Array<ArrayBuffer> };
+}
+
+export type WorkName = keyof Works;
+export type Job<Name extends WorkName> = Works[Name]["job"];
+export type Answer<Name extends WorkName> = Works[Name]["answer"];
+
+interface Kind<Job, Answer> {
+  readonly perform: (job: Job) => Answer;
+  /** Buffers of the answer that are its own alone. */
+  readonly buffersOf: (answer: Answer) => ArrayBuffer[];
+  readonly isAnswer: (value: unknown) => value is Answer;
+}
+
+export const WORK: { readonly [Name in WorkName]: Kind<Job<Name>, Answer<Name>> } = {
+  print: {
+    perform: (page) => printPage(unpacked(page)),
+    buffersOf: (bytes) => [bytes.buffer],
+    isAnswer: (value): value is Uint8Array<ArrayBuffer> => value instanceof Uint8Array,
+  },
+};
+
+/** What a Worker is sent, one for each kind. */
+export type Order = {
+  readonly [Name in WorkName]: { readonly id: number; readonly name: Name; readonly job: Job<Name> };
+};
+
+/** What it sends back: the answer, or what it broke down with. */
+export type Reply =
+  | { readonly id: number; readonly answer: unknown }
+  | { readonly id: number; readonly fault: string };

@@ -1,0 +1,19 @@
+/**
+ * A Worker's entry: performs orders one after another. It must be among the entry points when the executable is built.
+ * What it can do is said in work.ts; what ends it is seen by aside.ts, which starts another one.
+ */
+import { type Order, type Reply, WORK, type WorkName } from "./work";
+
+declare const self: Worker;
+
+self.onmessage = ({ data }: MessageEvent<Order[WorkName]>) => perform(data);
+
+function perform<Name extends WorkName>({ id, name, job }: Order[Name]): void {
+  try {
+    const answer = WORK[name].perform(job);
+    self.postMessage({ id, answer } satisfies Reply, WORK[name].buffersOf(answer));
+  } catch (thrown) {
+    const fault = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+    self.postMessage({ id, fault } satisfies Reply);
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Bytes that are written from the front, into one buffer that grows where it must.
+ * Another kind of thing to write is a method that makes room first.
+ */
+export class ByteWriter {
+  private bytes: Buffer<ArrayBuffer>;
+  private end = 0;
+
+  /** @param size of what will be written, as far as it is known */
+  constructor(size: number) {
+    this.bytes = Buffer.from(new ArrayBuffer(Math.ceil(size) + 16));
+  }
+
+  byte(value: number): void {
+    this.room(1);
+    this.bytes[this.end++] = value;
+  }
+
+  put(bytes: Uint8Array): void {
+    this.room(bytes.length);
+    this.bytes.set(bytes, this.end);
+    this.end += bytes.length;
+  }
+
+  /** As UTF-8. */
+  write(text: string): void {
+    if (text.length * 3 > this.bytes.length - this.end) this.room(Buffer.byteLength(text));
+    this.end += this.bytes.write(text, this.end);
+  }
+
+  /** Takes the last byte back. */
+  back(): void {
+    this.end -= 1;
+  }
+
+  written(): Uint8Array<ArrayBuffer> {
+    return this.bytes.subarray(0, this.end);
+  }
+
+  private room(count: number): void {
+    const needed = this.end + count;
+    if (needed <= this.bytes.length) return;
+    this.bytes = Buffer.from(
+      this.bytes.buffer.transfer(Math.max(needed, Math.ceil(this.bytes.length * 1.25))),
+    );
+  }
+}

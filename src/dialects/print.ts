@@ -1,0 +1,36 @@
+/**
+ * Prints pages of an answer as bytes. `float` and `base64` carry the same values bit for bit. It runs in Workers too (src/aside/).
+ * A new encoding is a case of `write`, and a word in the schema.
+ */
+import { ByteWriter } from "./byte-writer";
+import { printFloats } from "./float-digits";
+import { NUMBER_BYTES, type Page } from "./script";
+
+const [OPEN, CLOSE] = [91, 93];
+
+export function printPage({ encoding, vectors, words }: Page): Uint8Array<ArrayBuffer> {
+  let bytes = 0;
+  for (const said of words) bytes += said.length;
+  for (const { length } of vectors) bytes += length * NUMBER_BYTES[encoding] + 4;
+  const writer = new ByteWriter(bytes);
+  for (const [place, said] of words.entries()) {
+    writer.write(said);
+    const values = vectors[place];
+    if (values) write[encoding](values, writer);
+  }
+  return writer.written();
+}
+
+const write = {
+  /** A list in JSON; reading it back gives the same bits, the sign of zero included. */
+  float(values: Float32Array, writer: ByteWriter): void {
+    writer.byte(OPEN);
+    printFloats(values, (text) => writer.put(text));
+    // In the place of the comma after the last number.
+    if (values.length > 0) writer.back();
+    writer.byte(CLOSE);
+  },
+  base64(values: Float32Array, writer: ByteWriter): void {
+    writer.write(`"${new Uint8Array(values.buffer, values.byteOffset, values.byteLength).toBase64()}"`);
+  },
+};

@@ -1,0 +1,17 @@
+/**
+ * The Worker of src/aside/, which ends in the middle of a job that says so: as one does that the system takes its memory from.
+ * Another way to end is another word here.
+ */
+import "../../src/aside/worker";
+import type { Order } from "../../src/aside/work";
+
+declare const self: Worker;
+
+const perform = self.onmessage;
+
+self.onmessage = (event: MessageEvent<Order["print"]>) => {
+  const [word] = event.data.job.words;
+  if (word === "exit") process.exit(1);
+  if (word === "throw") throw new Error("thrown past all handlers");
+  perform?.call(self, event);
+};

@@ -1,0 +1,174 @@
+/**
+ * Answers as they leave: the same bytes whether they are printed at once, page by page, or aside; in order; and whatever dies meanwhile.
+ * A wire that answers in another shape is a row of WIRES.
+ */
+import { afterAll, describe, expect, test } from "bun:test";
+import { type Aside, openAside } from "../src/aside/aside";
+import { printPage } from "../src/dialects/print";
+import { type Entries, pagesOf, type Script } from "../src/dialects/script";
+import { embeddingObjects } from "../src/dialects/vectors";
+import { printed } from "../src/printing";
+import { type OpenGateway, openGateway } from "./gateway";
+
+const opened: Aside[] = [];
+afterAll(() => {
+  for (const aside of opened) aside.close();
+});
+
+function open(threads: number): Aside {
+  const aside = openAside({ threads, log: () => undefined });
+  opened.push(aside);
+  return aside;
+}
+
+const vectors = Array.from({ length: 300 }, (_, i) =>
+  Float32Array.from({ length: 1536 }, (_, j) => Math.sin(i * 1536 + j) / 40),
+);
+const script = (encoding: Script["encoding"], count = vectors.length): Script => ({
+  encoding,
+  passages: ['{"data":[', embeddingObjects(vectors.slice(0, count)), '],"model":"größe"}'],
+});
+
+/** By JSON and by the way that a small answer goes. */
+const due = (encoding: Script["encoding"]) =>
+  Buffer.concat([...pagesOf(script(encoding))].map(printPage)).toString();
+
+async function textOf(body: ReturnType<typeof printed>): Promise<string> {
+  return new Response(body).text();
+}
+
+test("a small answer is printed at once", () => {
+  expect(printed(script("float", 3), open(0))).toBeInstanceOf(Uint8Array);
+});
+
+describe.each([0, 1, 3])("with %p threads", (threads) => {
+  test.each(["float", "base64"] as const)(
+    "a large answer in %p comes in order, each vector its own",
+    async (encoding) => {
+      const body = printed(script(encoding), open(threads));
+      expect(body).toBeInstanceOf(ReadableStream);
+      const text = await textOf(body);
+      expect(text === due(encoding)).toBe(true);
+      const { data }: { data: { index: number; embedding: number[] | string }[] } = JSON.parse(text);
+      for (const [place, { index, embedding }] of data.entries()) {
+        expect(index).toBe(place);
+        const values =
+          typeof embedding === "string"
+            ? new Float32Array(Uint8Array.fromBase64(embedding).buffer)
+            : Float32Array.from(embedding);
+        expect(values).toEqual(vectors[place] ?? new Float32Array());
+      }
+    },
+  );
+});
+
+test("an answer of many words and few numbers is cut into pages too", async () => {
+  const lists: Entries = { count: 2000, before: (place) => `[${Array(1500).fill(place)}]` };
+  const passages = ["[", lists, "]"];
+  const pages = [...pagesOf({ encoding: "float", passages })];
+  expect(pages.length).toBeGreaterThan(5);
+  const rows: number[][] = JSON.parse(await textOf(printed({ encoding: "float", passages }, open(1))));
+  expect(rows.map(([first]) => first)).toEqual(Array.from({ length: 2000 }, (_, place) => place));
+});
+
+test.each(["closed before", "closed meanwhile"])(
+  "the answer is whole where the threads are %s",
+  async (when) => {
+    const aside = open(2);
+    if (when === "closed before") aside.close();
+    const body = printed(script("float"), aside);
+    if (!(body instanceof ReadableStream)) throw new Error("not a stream");
+    const pieces: Uint8Array[] = [];
+    for await (const piece of body) {
+      pieces.push(piece);
+      aside.close();
+    }
+    expect(Buffer.concat(pieces).toString() === due("float")).toBe(true);
+  },
+);
+
+test("nothing is printed further than it is read", async () => {
+  let asked = 0;
+  const entries: Entries = {
+    count: vectors.length,
+    vector(place) {
+      asked = place;
+      return vectors[place];
+    },
+  };
+  const body = printed({ encoding: "float", passages: ["[", entries, "]"] }, open(0));
+  if (!(body instanceof ReadableStream)) throw new Error("not a stream");
+  const reader = body.getReader();
+  await reader.read();
+  expect(asked).toBeLessThan(200);
+  await reader.cancel();
+  expect(asked).toBeLessThan(200);
+});
+
+/** A provider whose vectors say their text's number. */
+const fetch = async (_: string, init: RequestInit) => {
+  const { input }: { input: string[] } = JSON.parse(String(init.body));
+  const data = input.map((text, index) => ({ index, embedding: [...vectorOf(Number(text))] }));
+  return Response.json({ object: "list", data, model: "m", usage: { prompt_tokens: 7, total_tokens: 7 } });
+};
+
+const vectorOf = (number: number) =>
+  Float32Array.from({ length: 256 }, (_, i) => Math.fround(Math.sin(number + i / 256)));
+
+const TEXTS = Array.from({ length: 1000 }, (_, i) => String(i + 1));
+
+const WIRES: readonly {
+  readonly path: string;
+  readonly body: object;
+  readonly vectorsIn: (answer: string) => readonly (readonly number[])[];
+}[] = [
+  {
+    path: "/v1/embeddings",
+    body: { input: TEXTS },
+    vectorsIn(answer) {
+      const { data }: { data: { embedding: number[] }[] } = JSON.parse(answer);
+      return data.map(({ embedding }) => embedding);
+    },
+  },
+  {
+    path: "/v1/gemini/embeddings",
+    body: { contents: TEXTS },
+    vectorsIn(answer) {
+      const { embeddings }: { embeddings: { values: number[] }[] } = JSON.parse(answer);
+      return embeddings.map(({ values }) => values);
+    },
+  },
+  {
+    path: "/v1/aws-bedrock/embeddings",
+    body: { texts: TEXTS, input_type: "search_document" },
+    vectorsIn(answer) {
+      const { embeddings }: { embeddings: number[][] } = JSON.parse(answer);
+      return embeddings;
+    },
+  },
+];
+
+describe.each([0, 2])("through the gateway with %p threads", (threads) => {
+  test.each(WIRES)("$path answers a large request in order, found in the cache or not", async (wire) => {
+    await using gateway: OpenGateway = await openGateway({
+      yaml: `
+providers: { near: { plugin: openai, base_url: "http://provider.test/v1" } }
+models: { m: { routes: [ { provider: near } ], dimensions: 256, wire_encoding: float } }
+cache: { memory_mb: 16 }
+`,
+      outside: { fetch, threads },
+    });
+    for (const note of ["hit=0, miss=1000", "hit=1000, miss=0"]) {
+      const { status, text, headers } = await gateway.send(wire.path, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ model: "m", ...wire.body }),
+      });
+      expect([status, headers.get("x-embedgate-cache")]).toEqual([200, note]);
+      const answered = wire.vectorsIn(text);
+      expect(answered).toHaveLength(TEXTS.length);
+      for (const [place, values] of answered.entries())
+        expect(Float32Array.from(values)).toEqual(vectorOf(place + 1));
+    }
+  });
+});
