@@ -41,25 +41,25 @@ export function prove(
   }
   const asked = dimensionsToAsk(plan.requestedDimensions, target.facts);
   const size = asked ?? target.facts.dimensions ?? reply.vectors[0]?.values.length ?? 0;
-  const replied = ordered.map((values) => {
+  const cut = Math.min(plan.dimensions ?? size, size);
+  // What is cut away may be what tells that the rest is worth nothing: both lengths must be sound, the whole one first.
+  const wholes = new Float64Array(pieces.length);
+  const norms = cut < size ? new Float64Array(pieces.length) : wholes;
+  const replied = ordered.map((values, i) => {
     // As many distinct indices in range as there are places: none is left empty.
     if (values === undefined) throw malformed("an index is missing");
     // An outside plugin's word for it was checked by nobody's compiler.
     if (!(values instanceof Float32Array)) throw malformed("a vector is not a Float32Array");
     if (values.length !== size || size === 0)
       throw malformed(`a vector has ${values.length} dimensions, not ${size}`);
+    wholes[i] = lengthOf(values);
+    if (cut < size) norms[i] = lengthOf(values, cut);
     return values;
   });
-  // Before it is cut: what the cut takes away may be what tells that the rest is worth nothing.
-  refuseUnsound(replied.map(lengthOf));
-  const sized = replied.map((values) => cutTo(plan.dimensions, values));
-  const norms = sized.map(lengthOf);
+  refuseUnsound(wholes);
   refuseUnsound(norms);
-  const vectors = sized.map((vector, i) => {
-    const norm = norms[i] ?? 1;
-    const whole = vector.length === size && target.facts.normalized;
-    return whole ? vector : vector.map((value) => value / norm);
-  });
+  const isFinished = cut === size && target.facts.normalized;
+  const vectors = isFinished ? replied : replied.map((values, i) => unitOf(values, cut, norms[i] ?? 1));
   const { types = [] } = plan;
   const { tokensByInput } = reply;
   if (tokensByInput !== undefined && !addsUp(tokensByInput, reply.tokens, pieces))
@@ -122,12 +122,15 @@ function isForeign(replyName: string, { model, facts }: Pick<Target, "model" | "
   );
 }
 
-function cutTo(dimensions: number | undefined, values: Float32Array): Float32Array {
-  return dimensions !== undefined && dimensions < values.length ? values.slice(0, dimensions) : values;
+/** The beginning of a vector whose length is known, at unit length. */
+function unitOf(values: Float32Array, size: number, norm: number): Float32Array {
+  const unit = new Float32Array(size);
+  for (let i = 0; i < size; i++) unit[i] = (values[i] ?? 0) / norm;
+  return unit;
 }
 
 /** Where some vectors are sound and one is not, its input is named: it may be the text that the model cannot take. */
-function refuseUnsound(norms: readonly number[]): void {
+function refuseUnsound(norms: Float64Array): void {
   const index = norms.findIndex((norm) => !Number.isFinite(norm) || norm === 0);
   if (index === -1) return;
   const others = norms.some((norm) => Number.isFinite(norm) && norm !== 0);
@@ -135,15 +138,20 @@ function refuseUnsound(norms: readonly number[]): void {
   throw malformed(what, { input: others ? index : undefined, isUnsound: true });
 }
 
-/** In double precision: the squares of the largest float32 are still finite there. */
-export function lengthOf(vector: Float32Array | Float64Array): number {
-  let sum = 0;
-  // By index: an iterator over a typed array takes ten times as long.
-  for (let i = 0; i < vector.length; i++) {
-    const value = vector[i] ?? 0;
-    sum += value * value;
+/** Of its beginning, or of the whole. In double precision: the squares of the largest float32 are still finite there. */
+export function lengthOf(vector: Float32Array | Float64Array, size = vector.length): number {
+  let even = 0;
+  let odd = 0;
+  let i = 0;
+  // Two sums in turns: one alone would wait for itself at each number. By index: an iterator takes ten times as long.
+  for (; i + 1 < size; i += 2) {
+    const one = vector[i] ?? 0;
+    const other = vector[i + 1] ?? 0;
+    even += one * one;
+    odd += other * other;
   }
-  return Math.sqrt(sum);
+  if (i < size) even += (vector[i] ?? 0) ** 2;
+  return Math.sqrt(even + odd);
 }
 
 const malformed = (what: string, about?: About) =>
