@@ -2,6 +2,8 @@
  * The words of the spine: who asks, what for, where it goes, what came of it. Types only.
  * A step of src/embed.ts takes some of these and gives the next; a new step usually needs a new word here first.
  */
+
+import type { JointCall } from "./execute/joint-call";
 import type { LongInput, ModelFacts } from "./facts";
 import type { Input, TaskWords, TypedVector, Upstream, VectorType } from "./plugin";
 import type { AskedTask } from "./tasks";
@@ -68,10 +70,19 @@ export interface ConfiguredUpstream {
   readonly countsTokens: boolean;
   /** Bounds the calls under way at this provider, whoever asked. */
   readonly gate: Gate;
+  /** How requests of one input share calls to it; undefined: not at all. */
+  readonly coalescing: Coalescing | undefined;
   /** How a model there is doing, by its name there; kept from request to request. */
   readonly healthOf: (model: string) => Health;
   readonly timeoutMs: number;
   readonly retries: number;
+}
+
+export interface Coalescing {
+  /** How long a call waits for others to join it. At 0 only those go together that have to wait for a place. */
+  readonly windowMs: number;
+  /** Calls that may be joined now, by all that those in one must have in common. */
+  readonly joinable: Map<string, JointCall>;
 }
 
 /** Null when the value is right, else what was expected. */

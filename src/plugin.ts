@@ -23,7 +23,7 @@ export interface Provider<Options extends TSchema = TSchema> {
   readonly id: string;
   /**
    * The schema of this plugin's own keys under `providers.<name>`, checked before `open`. An object schema; unknown keys are refused.
-   * `plugin`, `timeout_ms`, `retries`, `concurrency` and `max_queue` are the gateway's and never reach the plugin.
+   * `plugin`, `timeout_ms`, `retries`, `concurrency`, `max_queue` and `coalesce_ms` are the gateway's and never reach the plugin.
    */
   readonly options: Options;
   /** This vendor's words for what an embedding is for. A request may say it in any vendor's word; `call.task` has this one's. */
@@ -45,6 +45,11 @@ export interface Provider<Options extends TSchema = TSchema> {
   readonly isIndivisible?: (request: Pick<EmbedCall, "fields" | "extraBody">) => boolean;
   /** Calls at once when the routing file does not say: `concurrency`. */
   readonly concurrency?: number;
+  /**
+   * true: a call of many inputs takes less than as many calls, so that requests of one input which wait for a place go in one call. The
+   * routing file's `coalesce_ms` has it done for any provider. Left out: each request's inputs go in calls of their own.
+   */
+  readonly coalesce?: boolean;
   /** Called once for each provider in the routing file. It must not wait for anything: connect and load on the first call. */
   open(options: Static<Options>): Upstream;
 }

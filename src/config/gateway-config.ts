@@ -48,6 +48,8 @@ export interface ConfiguredProvider {
   readonly retries: number;
   readonly concurrency: number;
   readonly max_queue: number;
+  /** Undefined: requests share no calls. */
+  readonly coalesce_ms: number | undefined;
   /** Variables of the environment that this provider needs and that are unset: its models are not served. */
   readonly missing_variables: readonly string[];
 }

@@ -50,6 +50,9 @@ export function checkProvider(value: unknown): CheckedProvider {
   const countsTokens = member("countsTokens");
   if (countsTokens !== undefined && typeof countsTokens !== "boolean")
     reasons.push("`countsTokens` is not true or false");
+  const coalesce = member("coalesce");
+  if (coalesce !== undefined && typeof coalesce !== "boolean")
+    reasons.push("`coalesce` is not true or false");
   return reasons.length === 0 && isProvider(value) ? { ok: true, provider: value } : { ok: false, reasons };
 }
 

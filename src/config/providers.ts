@@ -83,6 +83,7 @@ export async function checkProviders(
       retries: common.retries ?? ProviderCommon.properties.retries.default,
       concurrency: common.concurrency ?? found.provider.concurrency ?? CONCURRENCY_DEFAULT,
       max_queue: common.max_queue ?? ProviderCommon.properties.max_queue.default,
+      coalesce_ms: common.coalesce_ms ?? (found.provider.coalesce ? 0 : undefined),
       missing_variables: missingUnder(tree, pointer),
     });
   }

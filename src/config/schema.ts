@@ -207,6 +207,14 @@ export const ProviderCommon = Type.Object(
           "Calls that may wait for one of those places; with so many waiting, a further request is answered 503.",
       }),
     ),
+    coalesce_ms: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1000,
+        description:
+          "Requests for one input wait that long at most for others to go in one call with; 0: only those that have to wait for a place do. Left out: each goes alone.",
+      }),
+    ),
   },
   {
     // Open here: the other keys are the plugin's, and its own `options` schema refuses what it does not know.

@@ -12,6 +12,8 @@ import type { BegunCall, Outcome } from "../upstream/breaker";
 import { outcomeOf, restMs } from "../upstream/health";
 import { callFor } from "./call";
 import { type Chosen, healthOf } from "./choose";
+import { coalesced } from "./coalesce";
+import type { InTurn, Sending } from "./joint-call";
 import { isAboutContent } from "./poison-signs";
 import type { Work } from "./work";
 
@@ -28,29 +30,38 @@ export async function ask(
   signal: AbortSignal,
   failed: (target: Target, error: GatewayError) => void,
 ): Promise<Answered | undefined> {
-  const { run, lane } = work;
-  const { target, isLast } = chosen;
-  const { gate } = target.provider;
+  const { target } = chosen;
   const health = healthOf(target);
   health.inputsUnderWay += part.pieces.length;
   try {
-    await gate.enter(signal, lane);
-    try {
-      signal.throwIfAborted();
-      const call = health.breaker.begin(run, isLast);
-      return call && (await sent(work, chosen, part, call, signal, failed));
-    } finally {
-      gate.leave(lane);
-    }
+    const [piece] = part.pieces;
+    const joint = piece && coalesced({ work, chosen, piece, signal, failed }, inTurn);
+    const told = joint ? await joint : "apart";
+    if (told !== "apart") return told;
+    const alone = joint ? { ...chosen, isAgain: true } : chosen;
+    return await inTurn(work, target, () => ({ chosen: alone, part }), signal, failed);
   } finally {
     health.inputsUnderWay -= part.pieces.length;
   }
 }
 
+async function inTurn(...[work, target, depart, signal, failed]: Parameters<InTurn>): ReturnType<InTurn> {
+  const { run, lane } = work;
+  const { gate } = target.provider;
+  await gate.enter(signal, lane);
+  try {
+    signal.throwIfAborted();
+    const sending = depart();
+    const call = sending && healthOf(target).breaker.begin(run, sending.chosen.isLast);
+    return call && (await sent(work, sending, call, signal, failed));
+  } finally {
+    gate.leave(lane);
+  }
+}
+
 async function sent(
   work: Work,
-  { target, isAgain }: Chosen,
-  part: Part,
+  { chosen: { target, isAgain }, part }: Sending,
   call: BegunCall,
   signal: AbortSignal,
   failed: (target: Target, error: GatewayError) => void,

@@ -20,24 +20,43 @@ export function carve(pieces: readonly Piece[], limits: Limits): Part[] {
 
 /** The part that begins with the piece at `from`. */
 export function carveOne(pieces: readonly Piece[], from: number, limits: Limits): Part {
-  const {
-    max_inputs,
-    max_call_tokens = Number.POSITIVE_INFINITY,
-    max_call_bytes = Number.POSITIVE_INFINITY,
-  } = limits;
+  const call = carrying(limits);
+  let end = from;
+  for (let piece = pieces[end]; piece && call.take(piece); piece = pieces[end]) end += 1;
+  return { pieces: pieces.slice(from, end) };
+}
+
+/** A call that is filled piece by piece. */
+export interface Carrying {
+  /** @returns whether the piece is in the call now; the first one always is */
+  take(piece: Piece): boolean;
+  /** No further piece can fit. */
+  isFull(): boolean;
+}
+
+export function carrying({
+  max_inputs,
+  max_call_tokens = Number.POSITIVE_INFINITY,
+  max_call_bytes = Number.POSITIVE_INFINITY,
+}: Limits): Carrying {
+  let count = 0;
   let tokenSum = 0;
   let byteSum = 0;
-  let end = from;
-  for (let piece = pieces[end]; piece && end - from < max_inputs; piece = pieces[end]) {
-    const { input } = piece;
-    const bytes = typeof input === "string" ? Buffer.byteLength(input) : 0;
-    // A text's bytes bound its tokens from above: a few calls more, but never one over the limit.
-    tokenSum += typeof input === "string" ? bytes : input.length;
-    byteSum += bytes;
-    if (end > from && (tokenSum > max_call_tokens || byteSum > max_call_bytes)) break;
-    end += 1;
-  }
-  return { pieces: pieces.slice(from, end) };
+  return {
+    take({ input }) {
+      if (count >= max_inputs) return false;
+      const bytes = typeof input === "string" ? Buffer.byteLength(input) : 0;
+      // A text's bytes bound its tokens from above: a few calls more, but never one over the limit.
+      const tokens = typeof input === "string" ? bytes : input.length;
+      if (count > 0 && (tokenSum + tokens > max_call_tokens || byteSum + bytes > max_call_bytes))
+        return false;
+      count += 1;
+      tokenSum += tokens;
+      byteSum += bytes;
+      return true;
+    },
+    isFull: () => count >= max_inputs || tokenSum >= max_call_tokens || byteSum >= max_call_bytes,
+  };
 }
 
 export function halves({ pieces }: Part): [Part, Part] {

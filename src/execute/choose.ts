@@ -21,6 +21,8 @@ export interface Chosen {
   readonly isLast: boolean;
   /** It was asked for these pieces before. */
   readonly isAgain: boolean;
+  /** Calls that may still be made for these pieces, this one included. */
+  readonly callsLeft: number;
 }
 
 /** The call that tries a provider again, before choosing anew. */
@@ -38,7 +40,8 @@ export function choose(work: Work, history: History): Choice {
   const now = outside.monotonic();
   const serving = route.targets.filter(({ mayServe }) => mayServe());
   const stands = history.failure?.error;
-  if (stands && history.calls >= run.attemptsMax) return { error: stands };
+  const callsLeft = run.attemptsMax - history.calls - work.joint.callsInVain;
+  if (stands && callsLeft <= 0) return { error: stands };
   const mayAskAgain = (target: Target) => {
     const asked = history.asked.get(target);
     if (asked === undefined || asked.calls > target.provider.retries) return false;
@@ -58,17 +61,17 @@ export function choose(work: Work, history: History): Choice {
     const waitMs = Math.max(0, (history.asked.get(target)?.askAgainAt ?? now) - now);
     // To be told now what the provider said is better than to be told later that time was up.
     if (stands && now + waitMs >= run.endsAt) return { error: stands };
-    return { target, waitMs, isLast: false, isAgain: history.asked.has(target) };
+    return { target, waitMs, isLast: false, isAgain: history.asked.has(target), callsLeft };
   }
   if (stands) return { error: stands };
   if (serving.length === 0) return { error: outOfService(route.id) };
-  return lastResort(serving, work);
+  return lastResort(serving, work, callsLeft);
 }
 
 /** The breakers keep all of them away: a caller who comes alone still gets a provider's own answer, a crowd does not reach it. */
-function lastResort(serving: readonly Target[], { run }: Work): Choice {
+function lastResort(serving: readonly Target[], { run }: Work, callsLeft: number): Choice {
   const untried = serving.find((target) => healthOf(target).breaker.admits(true));
-  if (untried) return { target: untried, waitMs: 0, isLast: true, isAgain: false };
+  if (untried) return { target: untried, waitMs: 0, isLast: true, isAgain: false, callsLeft };
   const breakers = serving.map((target) => healthOf(target).breaker);
   const trials = breakers.map((breaker) => breaker.trial()).filter((trial) => trial !== undefined);
   const own = trials.find(({ owner }) => owner === run);
@@ -88,7 +91,8 @@ function lastResort(serving: readonly Target[], { run }: Work): Choice {
 }
 
 /** For a second call while the first is under way: another target in good health, else the same one. */
-export function chooseBeside({ route, lane, outside }: Work, first: Target): Chosen | undefined {
+export function chooseBeside(work: Work, first: Chosen): Chosen | undefined {
+  const { route, lane, outside } = work;
   const now = outside.monotonic();
   const fit = route.targets.filter(
     (target) =>
@@ -97,9 +101,10 @@ export function chooseBeside({ route, lane, outside }: Work, first: Target): Cho
       healthOf(target).restsUntil <= now &&
       !target.provider.gate.isFull(lane),
   );
-  const others = fit.filter((target) => target !== first);
-  const target = drawn(others, outside.random) ?? fit.find((same) => same === first);
-  return target && { target, waitMs: 0, isLast: false, isAgain: target === first };
+  const others = fit.filter((target) => target !== first.target);
+  const target = drawn(others, outside.random) ?? fit.find((same) => same === first.target);
+  const callsLeft = first.callsLeft - 1;
+  return target && { target, waitMs: 0, isLast: false, isAgain: target === first.target, callsLeft };
 }
 
 export function healthOf({ provider, model }: Target): Health {

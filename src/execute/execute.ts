@@ -56,6 +56,7 @@ export async function execute(
     isSearch: false,
     searches: { last: Promise.resolve() },
     patience: { endsAt: undefined },
+    joint: { isOver: false, callsInVain: 0 },
   };
   refuseWhenFull(work);
   let next = 0;

@@ -25,7 +25,7 @@ export async function hedged(
   const answeredElsewhere = new AbortController();
   const over = AbortSignal.any([signal, answeredElsewhere.signal]);
   const one = ask(work, first, part, over, failed);
-  const second = (await isSlow(work, one)) ? chooseBeside(work, first.target) : undefined;
+  const second = (await isSlow(work, one)) ? chooseBeside(work, first) : undefined;
   if (!second) return one;
   const two = ask(work, second, part, over, failed);
   try {

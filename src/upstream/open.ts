@@ -40,6 +40,10 @@ export function openProviders(
       isIndivisible: (request) => provider.isIndivisible?.(request) ?? false,
       countsTokens: provider.countsTokens ?? false,
       gate: createLanes(configured.concurrency, configured.max_queue, clock),
+      coalescing:
+        configured.coalesce_ms === undefined
+          ? undefined
+          : { windowMs: configured.coalesce_ms, joinable: new Map() },
       healthOf: createHealths(clock),
       timeoutMs: configured.timeout_ms,
       retries: configured.retries,

@@ -63,6 +63,7 @@ export function targetTo(
       isIndivisible: () => false,
       countsTokens: false,
       gate: gateOf(8, outside),
+      coalescing: undefined,
       healthOf: createHealths(outside),
       timeoutMs: 1_000,
       retries: 0,
@@ -123,14 +124,19 @@ export function runUnder(signal: AbortSignal = new AbortController().signal): Ru
   };
 }
 
+export interface Asking {
+  readonly run: Run;
+  readonly plan: Plan;
+  readonly request: EmbedRequest;
+}
+
 /** What a request for these inputs is answered, or the error that it ends in. */
 export async function answerThrough(
   route: Route,
   inputs: readonly Input[],
   outside: Outside,
-  { run = runUnder(), plan = planFor(inputs, route) }: { readonly run?: Run; readonly plan?: Plan } = {},
+  { run = runUnder(), plan = planFor(inputs, route), request = requestFor(inputs) }: Partial<Asking> = {},
 ): Promise<Result> {
-  const request = requestFor(inputs);
   const collection = collect(plan);
   const embedded = new Map<number, Embedded>();
   await execute(request, route, plan, run, outside, (answered) => {

@@ -1,0 +1,47 @@
+/**
+ * Requests of one input that ask the same provider for the same share a call, whoever they are from. Off unless the provider's entry says
+ * `coalesce_ms`, or its plugin `coalesce`. A further reason for a request to go alone is a line of `mayJoin`.
+ */
+import type { Target } from "../domain";
+import { callFor } from "./call";
+import { healthOf } from "./choose";
+import { beginJointCall, type InTurn, type Single, type Told } from "./joint-call";
+import type { Work } from "./work";
+
+/** @returns undefined where the input is to be sent alone */
+export function coalesced(single: Single, inTurn: InTurn): Promise<Told> | undefined {
+  const { work, chosen, piece } = single;
+  const { coalescing } = chosen.target.provider;
+  if (coalescing === undefined || !mayJoin(single)) return undefined;
+  const { windowMs, joinable } = coalescing;
+  const key = keyOf(work, chosen.target, piece.input);
+  const joined = joinable.get(key)?.join(single);
+  if (joined) return joined;
+  const call = beginJointCall(single, windowMs, inTurn, () => {
+    if (joinable.get(key) === call) joinable.delete(key);
+  });
+  joinable.set(key, call);
+  return call.join(single);
+}
+
+function mayJoin({ work, chosen, piece, signal }: Single): boolean {
+  const { plan, route, joint } = work;
+  if (plan.pieces.length !== 1 || plan.indivisible || joint.isOver || signal.aborted) return false;
+  // Many a provider refuses it, and the whole call with it.
+  if (piece.input === "") return false;
+  if (chosen.isLast || !healthOf(chosen.target).breaker.isClosed()) return false;
+  // Should the call fail over another's input, it must still be allowed to be sent alone; so must the one beside it, if there is one.
+  return chosen.callsLeft >= (route.hedgeAfterMs === undefined ? 2 : 3);
+}
+
+/** Equal where two inputs may go in one call, and be proved and finished alike. Texts and token ids never share one. */
+function keyOf(work: Work, target: Target, input: Single["piece"]["input"]): string {
+  const { requestedDimensions, dimensions } = work.plan;
+  return JSON.stringify([
+    callFor(work, target),
+    typeof input === "string",
+    requestedDimensions,
+    dimensions,
+    target.facts,
+  ]);
+}

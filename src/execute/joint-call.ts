@@ -1,0 +1,232 @@
+/**
+ * One call that carries the single inputs of several requests. It may be joined until there is a place for it at the gate; then each
+ * request is told its own: its vector, its share of the tokens, a failure without words about another's input.
+ * Who may join is coalesce.ts's; what else an answer tells of one input is divided in `shareOf`.
+ */
+import { sharesOf } from "../cache/apportion";
+import type { Answered, Part, Piece, Target } from "../domain";
+import { GatewayError } from "../errors";
+import type { Count } from "../tokens/count";
+import { carrying } from "./carve";
+import { type Chosen, healthOf } from "./choose";
+import { isAboutContent } from "./poison-signs";
+import type { Work } from "./work";
+
+/** A request's call of one input. */
+export interface Single {
+  readonly work: Work;
+  readonly chosen: Chosen;
+  readonly piece: Piece;
+  /** Ends this request's wait; the call goes on for the others. */
+  readonly signal: AbortSignal;
+  /** Is told of a failure of the call. */
+  readonly failed: (target: Target, error: GatewayError) => void;
+}
+
+/** What a call consists of, once it is its turn. */
+export interface Sending {
+  readonly chosen: Chosen;
+  readonly part: Part;
+}
+
+/**
+ * Waits for a place and makes the call.
+ * @param depart is asked for the call when there is a place; undefined: there is none to be made any more
+ */
+export type InTurn = (
+  work: Work,
+  target: Target,
+  depart: () => Sending | undefined,
+  signal: AbortSignal,
+  failed: Single["failed"],
+) => Promise<Answered | undefined>;
+
+/** apart: nothing is known of this request's input, which is to be sent alone. undefined: `failed` was told, or nothing was sent. */
+export type Told = Answered | "apart" | undefined;
+
+export interface JointCall {
+  /** @returns undefined where it takes no more: another must be begun */
+  join(single: Single): Promise<Told> | undefined;
+}
+
+interface Member extends Single {
+  readonly tell: (told: Told) => void;
+  readonly fail: (thrown: unknown) => void;
+}
+
+/**
+ * A call to which members must be added at once, in the same turn.
+ * @param like whose words it has: those who join it have the same
+ * @param windowMs how long others are waited for, unless it is full before
+ * @param closed is told once that nobody can join any more
+ */
+export function beginJointCall(
+  { work, chosen }: Single,
+  windowMs: number,
+  inTurn: InTurn,
+  closed: () => void,
+): JointCall {
+  const { target } = chosen;
+  const { outside } = work;
+  /** Those who still wait for it. */
+  const members = new Set<Member>();
+  const requests = new Set<object>();
+  const fits = carrying(target.facts);
+  const windowOver = new AbortController();
+  const allGone = new AbortController();
+  let isOpen = true;
+  /** Whose inputs were sent, in the call's order: also those who have gone since. */
+  let sent: readonly Member[] = [];
+  let shares: readonly number[] = [];
+
+  function close(): void {
+    if (!isOpen) return;
+    isOpen = false;
+    closed();
+    windowOver.abort("closed");
+  }
+
+  function left(member: Member): void {
+    members.delete(member);
+    if (members.size > 0) return;
+    close();
+    allGone.abort(member.signal.reason);
+  }
+
+  function depart(): Sending | undefined {
+    close();
+    // What tries a provider again is one request's call.
+    if (!healthOf(target).breaker.isClosed()) return undefined;
+    sent = [...members];
+    return {
+      chosen: { ...chosen, isAgain: sent.every((member) => member.chosen.isAgain) },
+      part: { pieces: sent.map(({ piece }) => piece) },
+    };
+  }
+
+  /** Also of an answer that comes when all have gone. */
+  function count(counted: Count): void {
+    const { tokensSource } = counted;
+    shares = sharesOf(
+      counted,
+      sent.map(({ piece }) => piece),
+    );
+    for (const [i, member] of sent.entries()) {
+      const tokens = shares[i] ?? 0;
+      member.work.count({ tokens, tokensSource, tokensByInput: [tokens] });
+    }
+  }
+
+  let isApart = false;
+  function failed(at: Target, error: GatewayError): void {
+    const waiting = [...members];
+    if (sent.length === 1) {
+      for (const member of waiting) member.failed(at, error);
+      return;
+    }
+    isApart = !error.meaning.fallBack || isAboutContent(error);
+    outside.log("warn", "a call for several requests failed", {
+      provider: at.provider.name,
+      requests: sent.length,
+      kind: error.kind,
+      reason: error.message,
+      ...(isApart && { next: "each is asked for alone" }),
+    });
+    for (const { work: own, failed: toldOf } of waiting) {
+      // Limited for its calls, the provider had better get few of them; else, whatever it was may be another request's doing.
+      if (error.kind !== "overloaded") own.joint.isOver = true;
+      if (isApart) own.joint.callsInVain += 1;
+      else toldOf(at, withoutWords(error));
+    }
+  }
+
+  async function carryOut(): Promise<void> {
+    try {
+      if (windowMs > 0) await windowEnd();
+      const jointly = { ...work, signal: allGone.signal, count };
+      const answered = await inTurn(jointly, target, depart, allGone.signal, failed);
+      for (const member of members) {
+        const place = sent.indexOf(member);
+        member.tell(answered ? shareOf(answered, place, shares) : isApart ? "apart" : undefined);
+      }
+    } catch (thrown) {
+      // Those who have gone were told why by their own signal.
+      for (const member of members) member.fail(thrown);
+    } finally {
+      close();
+    }
+  }
+
+  const windowEnd = () =>
+    outside.sleep(windowMs, windowOver.signal).then(
+      () => undefined,
+      () => undefined,
+    );
+
+  return {
+    join(single) {
+      // A request's second call beside its first is there to be answered sooner, not by the same.
+      if (requests.has(single.work.run)) return Promise.resolve("apart" as const);
+      if (!isOpen || !fits.take(single.piece)) {
+        close();
+        return undefined;
+      }
+      const { promise, resolve, reject } = Promise.withResolvers<Told>();
+      const { signal } = single;
+      const leave = () => {
+        reject(signal.reason);
+        left(member);
+      };
+      const stays = () => signal.removeEventListener("abort", leave);
+      const member: Member = {
+        ...single,
+        tell(told) {
+          stays();
+          resolve(told);
+        },
+        fail(thrown) {
+          stays();
+          reject(thrown);
+        },
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      const isFirst = requests.size === 0;
+      members.add(member);
+      requests.add(single.work.run);
+      if (fits.isFull()) close();
+      if (isFirst) void carryOut();
+      return promise;
+    },
+  };
+}
+
+/** What the answer tells of one of its inputs. A share of what was counted for all is an estimate of what its own text came to. */
+function shareOf(answered: Answered, place: number, shares: readonly number[]): Answered {
+  const { part, vectors, typed, tokensSource, tokensByInput, truncated, averaged } = answered;
+  const piece = part.pieces[place];
+  const values = vectors[place];
+  if (piece === undefined || values === undefined)
+    throw new GatewayError("internal", "The gateway lost track of which vector belongs to which request.");
+  const own = (places: readonly number[]) => (places.includes(place) ? [0] : []);
+  return {
+    ...answered,
+    part: { pieces: [piece] },
+    vectors: [values],
+    typed: typed?.slice(place, place + 1),
+    tokens: shares[place] ?? 0,
+    tokensSource: tokensByInput ? tokensSource : "estimated",
+    tokensByInput: shares.slice(place, place + 1),
+    truncated: own(truncated),
+    averaged: own(averaged),
+  };
+}
+
+/** A provider may quote an input in its error, which is not for other requests to read: the log has its words. */
+function withoutWords({ kind, retryAfterMs, upstreamStatus }: GatewayError): GatewayError {
+  const what = upstreamStatus === undefined ? "failed" : `was answered ${upstreamStatus}`;
+  return new GatewayError(
+    kind,
+    `A call to the provider that was made for several requests together ${what} (${kind}). The log has more.`,
+    { retryAfterMs, upstreamStatus },
+  );
+}
