@@ -14,6 +14,7 @@ export interface Setting {
   readonly dimensions: number;
   readonly cache?: string;
   readonly durability?: "process" | "power";
+  readonly processes?: number;
 }
 
 export interface Measured extends Started {
@@ -24,13 +25,13 @@ export interface Measured extends Started {
 const GREETING = /serves on http:\/\/127\.0\.0\.1:(\d+)/;
 
 /** `text-embedding-3-small` is asked for base64, as the catalogue has it; `floats-only` stands for a provider that has none. */
-function routingFile({ upstream, dimensions, cache = "false", durability }: Setting): string {
+function routingFile({ upstream, dimensions, cache = "false", durability, processes }: Setting): string {
   const provider = (path: string) =>
     `{ plugin: openai, base_url: "http://127.0.0.1:${upstream}${path}", api_key: sk-bench, concurrency: 10000 }`;
   const model = (provider: string, encoding: string) =>
     `{ routes: [ { provider: ${provider}, model: text-embedding-3-small } ], dimensions: ${dimensions}, wire_encoding: ${encoding}, price: 0.02 }`;
   return `
-server: { max_concurrent_requests: 10000 }
+server: { max_concurrent_requests: 10000${processes === undefined ? "" : `, processes: ${processes}`} }
 cache: ${cache}
 ${durability === undefined ? "" : `durability: ${durability}`}
 space_probe: false
@@ -45,25 +46,37 @@ models:
 `;
 }
 
-export async function prepare(setting: Setting): Promise<{ folder: string; key: string }> {
+/** `isRight`: whether the executable takes the routing file; the key is empty where it does not. */
+export async function prepare(setting: Setting): Promise<{ folder: string; key: string; isRight: boolean }> {
   const folder = mkdtempSync(join(tmpdir(), "embedgate-bench-"));
   await Bun.write(join(folder, "gateway.yaml"), routingFile(setting));
   const run = async (...words: string[]) => {
-    const child = Bun.spawn([setting.executable, ...words], { cwd: folder, env: {}, stdout: "pipe" });
+    const child = Bun.spawn([setting.executable, ...words], {
+      cwd: folder,
+      env: {},
+      stdout: "pipe",
+      stderr: words[0] === "check" ? "ignore" : "inherit",
+    });
     const said = await new Response(child.stdout).text();
     if ((await child.exited) !== 0) throw new Error(`${words.join(" ")} failed: ${said}`);
     return said;
   };
+  const isRight = await run("check").then(
+    () => true,
+    () => false,
+  );
+  if (!isRight) return { folder, key: "", isRight };
   await run("workspaces", "create", "bench", "--credits", "1000000", "--cap-usd-per-month", "1000000");
   const { key } = JSON.parse(
     await run("keys", "create", "--name", "bench", "--workspace", "bench", "--json"),
   );
-  return { folder, key };
+  return { folder, key, isRight };
 }
 
 /** @param before is given the folder of a gateway that does not run yet */
 export async function startGateway(setting: Setting, before?: (folder: string) => void): Promise<Measured> {
-  const { folder, key } = await prepare(setting);
+  const { folder, key, isRight } = await prepare(setting);
+  if (!isRight) throw new Error(`${setting.executable} refuses the routing file`);
   before?.(folder);
   const started = await start([setting.executable, "serve", "--port", "0"], GREETING, {
     cwd: folder,

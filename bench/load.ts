@@ -1,9 +1,13 @@
 /**
- * The load generator: keeps connections busy for a while and prints what came of it as JSON. A process of its own, given a `Job`.
+ * The load generator of src/bench/load.ts on sockets of its own, as a process that is given a `Job` and prints what came of it as JSON.
  * Every answer is checked: status and length, and byte for byte against one whose every vector was compared with what was due.
  */
-import { type Connection, connect } from "./connection";
-import { NUMBER_DIGITS, textOf, VARIANTS, vectorsOf } from "./texts";
+import { isBitEqual, readAnswer } from "../src/bench/answer";
+import { type Failure, keepBusy, type Lane, openTally, percentile } from "../src/bench/load";
+import { type Encoding, type Request, requestOf } from "../src/bench/request";
+import { realOutside } from "../src/outside";
+import { connect } from "./connection";
+import { TOKENS, VARIANTS, vectorsOf } from "./texts";
 
 export interface Job {
   readonly port: number;
@@ -11,13 +15,17 @@ export interface Job {
   readonly seconds: number;
   readonly dimensions: number;
   readonly groups: readonly Group[];
+  /** Of the texts that are not sent again and again; others send other ones: equal texts under way at once are asked for once. */
+  readonly firstNumber: number;
+  /** Ends it before the time is over. */
+  readonly requests?: number;
 }
 
 /** Clients that all do the same. The first group is the one that is measured. */
 export interface Group {
   readonly connections: number;
   readonly inputs: number;
-  readonly encoding: "float" | "base64";
+  readonly encoding: Encoding;
   readonly model: string;
   /** The same few texts again and again, so that they are found in a cache. */
   readonly repeats: boolean;
@@ -33,143 +41,120 @@ export interface Outcome {
   readonly errors: readonly string[];
 }
 
-/** Numbers that no other process of the benchmark sends: equal texts under way at once are asked for once. */
-let nextNumber = (process.pid % 10_000) * 90_000;
-
 /** So many different requests there are where texts are sent again and again. */
 const REPEATED = 8;
 
-/** @returns the first of so many numbers; those of large requests begin with one variant, so that few answers are kept */
-function numbersFor(inputs: number): number {
-  const first = inputs > VARIANTS ? VARIANTS * Math.ceil(nextNumber / VARIANTS) : nextNumber;
-  nextNumber = first + inputs;
-  return first;
-}
-
-function requestOf({ inputs, encoding, model }: Group, { key }: Job) {
-  const texts = Array.from({ length: inputs }, () => textOf(0));
-  const input = inputs === 1 ? texts[0] : texts;
-  const body = Buffer.from(JSON.stringify({ model, input, encoding_format: encoding }));
-  const head = [
+const headFor = (key: string) => (bytes: number) =>
+  [
     "POST /v1/embeddings HTTP/1.1",
     "Host: 127.0.0.1",
     "Content-Type: application/json",
     `Authorization: Bearer ${key}`,
-    `Content-Length: ${body.byteLength}`,
-  ];
-  const bytes = Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]);
-  const places: number[] = [];
-  for (let at = bytes.indexOf('"#'); at !== -1; at = bytes.indexOf('"#', at + 1)) places.push(at + 2);
-  return { bytes, places };
-}
-
-function write(bytes: Buffer, places: readonly number[], first: number): void {
-  for (const [i, place] of places.entries())
-    bytes.write(String(first + i).padStart(NUMBER_DIGITS, "0"), place, "latin1");
-}
+    `Content-Length: ${bytes}`,
+    "\r\n",
+  ].join("\r\n");
 
 /** Reads an answer in full. @returns what is wrong with it */
-function faultIn(
-  body: Uint8Array,
-  first: number,
-  group: Group,
-  due: readonly Float32Array[],
-): string | undefined {
-  const { data }: { data: { index: number; embedding: number[] | string }[] } = JSON.parse(
-    new TextDecoder().decode(body),
-  );
-  if (data.length !== group.inputs) return `${data.length} vectors for ${group.inputs} inputs`;
-  for (const [place, { index, embedding }] of data.entries()) {
-    if (index !== place) return `the index ${index} at ${place}`;
-    const values =
-      typeof embedding === "string"
-        ? new Float32Array(Uint8Array.fromBase64(embedding).buffer)
-        : Float32Array.from(embedding);
-    const right = due[(first + place) % VARIANTS];
-    if (!right || Buffer.compare(new Uint8Array(values.buffer), new Uint8Array(right.buffer)) !== 0)
-      return `a wrong vector at ${place}`;
-  }
-  return undefined;
+function faultIn(body: Uint8Array, first: number, inputs: number, due: readonly Float32Array[]) {
+  const { vectors, inOrder, faults } = readAnswer(body, inputs);
+  const [fault] = faults.values();
+  if (fault !== undefined) return fault;
+  if (!inOrder) return "vectors in another order";
+  const place = vectors.findIndex((vector, i) => {
+    const right = due[(first + i) % VARIANTS];
+    return !right || !isBitEqual(vector, right);
+  });
+  return place === -1 ? undefined : `a wrong vector at ${place}`;
 }
 
 interface Client {
   readonly group: Group;
-  readonly connection: Connection;
-  /** Asks once. @returns how long it took */
-  ask(): Promise<number>;
+  readonly lane: Lane;
+  close(): void;
 }
 
-async function openClient(
-  group: Group,
-  job: Job,
-  proved: Map<number, Uint8Array>,
-  seed: number,
-): Promise<Client> {
-  const connection = await connect("127.0.0.1", job.port);
-  const { bytes, places } = requestOf(group, job);
+/** @returns what opens one more client of the group; they share what was proved */
+function clientsOf(group: Group, job: Job, numbers: (inputs: number) => number) {
+  const { inputs, encoding, model, repeats } = group;
   const due = vectorsOf(job.dimensions);
-  let turn = seed;
+  const proved = new Map<number, Uint8Array>();
+  const head = headFor(job.key);
 
-  async function ask(): Promise<number> {
-    const first = group.repeats ? (turn % REPEATED) * group.inputs : numbersFor(group.inputs);
-    turn += 1;
-    write(bytes, places, first);
-    const askedAt = performance.now();
-    const { status, body } = await connection.ask(bytes);
-    const took_ms = performance.now() - askedAt;
+  function judged(status: number, body: Uint8Array, first: number): Failure | undefined {
     const same = proved.get(first % VARIANTS);
-    if (same && Buffer.compare(same, body) === 0) return took_ms;
-    const fault = status === 200 ? faultIn(body, first, group, due) : `the status ${status}`;
-    if (fault !== undefined) throw new Error(fault);
+    if (same && Buffer.compare(same, body) === 0) return undefined;
+    const fault = status === 200 ? faultIn(body, first, inputs, due) : `the status ${status}`;
+    if (fault !== undefined) return { kind: "wrong", message: fault };
     proved.set(first % VARIANTS, Uint8Array.from(body));
-    return took_ms;
+    return undefined;
   }
-  return { group, connection, ask };
+
+  return async function open(seed: number): Promise<Client> {
+    const connection = await connect("127.0.0.1", job.port);
+    const request: Request = requestOf({ model, inputs, tokens: TOKENS, encoding }, head);
+    let turn = seed;
+    const lane: Lane = async () => {
+      const first = repeats ? (turn % REPEATED) * inputs : numbers(inputs);
+      turn += 1;
+      request.write(first);
+      const askedAt = performance.now();
+      const { status, body } = await connection.ask(request.bytes);
+      const took_ms = performance.now() - askedAt;
+      return { took_ms, bytes: body.byteLength, failure: judged(status, body, first) };
+    };
+    return { group, lane, close: connection.close };
+  };
 }
 
 async function main(job: Job): Promise<Outcome> {
-  const errors: string[] = [];
-  const latencies: number[] = [];
-  let requestsInAll = 0;
+  let next = job.firstNumber;
+  /** Those of large requests begin with one variant, so that few answers are kept. */
+  function numbers(inputs: number): number {
+    const first = inputs > VARIANTS ? VARIANTS * Math.ceil(next / VARIANTS) : next;
+    next = first + inputs;
+    return first;
+  }
   const clients: Client[] = [];
+  const errors: string[] = [];
+  // Each variant's first answer is read in full, which takes longer than to ask for it: before the time that is measured, and by one
+  // connection, before the others are there: idle for so long they would be closed.
   for (const group of job.groups) {
-    const proved = new Map<number, Uint8Array>();
-    const own = Array.from({ length: group.connections }, (_, seed) => openClient(group, job, proved, seed));
-    clients.push(...(await Promise.all(own)));
+    const open = clientsOf(group, job, numbers);
+    const first = await open(0);
+    const variants = group.repeats ? REPEATED : group.inputs > VARIANTS ? 1 : VARIANTS;
+    for (let i = 0; i < variants; i += 1) {
+      const { failure } = await first.lane();
+      if (failure) errors.push(failure.message);
+    }
+    first.close();
+    clients.push(...(await Promise.all(Array.from({ length: group.connections }, (_, seed) => open(seed)))));
   }
-  async function turn(client: Client): Promise<void> {
-    const took_ms = await client.ask();
+  const stop = new AbortController();
+  const tally = openTally();
+  let requestsInAll = 0;
+  const limits = {
+    ms: errors.length > 0 ? 0 : job.seconds * 1000,
+    requests: job.requests ?? Number.POSITIVE_INFINITY,
+    stop: stop.signal,
+  };
+  const lanes = clients.map(({ lane }) => lane);
+  const { took_ms } = await keepBusy(lanes, limits, realOutside, (outcome, place) => {
     requestsInAll += 1;
-    if (client.group === job.groups[0]) latencies.push(took_ms);
-  }
-  // Each variant's first answer is read in full, which takes longer than to ask for it: before the time that is measured.
-  for (const group of new Set(job.groups)) {
-    const [client] = clients.filter((one) => one.group === group);
-    const variants = group.inputs > 64 ? 1 : group.repeats ? REPEATED : VARIANTS;
-    for (let i = 0; client && i < variants; i += 1) await turn(client);
-  }
-  latencies.length = 0;
-  const startedAt = performance.now();
-  const endsAt = startedAt + job.seconds * 1000;
-  await Promise.all(
-    clients.map(async (client) => {
-      try {
-        while (performance.now() < endsAt) await turn(client);
-      } catch (cause) {
-        errors.push(String(cause));
-      }
-      client.connection.close();
-    }),
-  );
-  const seconds = (performance.now() - startedAt) / 1000;
-  latencies.sort((a, b) => a - b);
-  const at = (share: number) =>
-    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
+    if (outcome.failure) {
+      errors.push(outcome.failure.message);
+      stop.abort();
+    } else if (clients[place]?.group === job.groups[0]) tally.record(outcome);
+  }).catch((cause: unknown) => {
+    errors.push(String(cause));
+    return { took_ms: 0 };
+  });
+  for (const client of clients) client.close();
+  const { right, latencies_ms } = tally.total();
   return {
-    requests: latencies.length,
-    seconds,
-    p50_ms: at(0.5),
-    p99_ms: at(0.99),
+    requests: right,
+    seconds: took_ms / 1000,
+    p50_ms: percentile(latencies_ms, 0.5),
+    p99_ms: percentile(latencies_ms, 0.99),
     requestsInAll,
     errors: errors.slice(0, 5),
   };

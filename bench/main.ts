@@ -1,50 +1,50 @@
 /**
- * `bun run bench [--rows A,B,…] [--seconds N] [--rounds N] [--executable FILE]`: the gateway beside a bare pass-through proxy.
- * Rounds are interleaved, so that a machine that is busy for a while is so for both; medians are printed, and ratios.
+ * `bun run bench [--quick] [--rows A,B,…] [--seconds N] [--rounds N] [--executable FILE]`: the gateway beside a bare pass-through proxy.
+ * Rounds are interleaved, so that a machine that is busy for a while is so for both; medians are printed, ratios and goals.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "../.ci/build";
 import { type Measured, type Setting, startGateway } from "./gateway";
+import { printGoal, printMissed } from "./goals";
 import type { Group, Job, Outcome } from "./load";
-import { type Bench, OTHERS } from "./others";
+import { type Bench, GROWN_DIMENSIONS, OTHERS } from "./others";
 import { cpuSeconds, peakMemory_mb, resetPeak, type Started, start } from "./processes";
 import { ROWS, type Row } from "./rows";
 import { type Figures, medians, printFigures, printHead, printRatios } from "./table";
 
 const DIMENSIONS = 1536;
-const GROWN_DIMENSIONS = 64;
+/** More than any load sends. */
+const NUMBERS_A_LOAD = 100_000_000;
 const file = (name: string) => join(import.meta.dir, name);
 
 type Target = Started & Pick<Measured, "key">;
+let loads = 0;
 
 async function load(
   target: Target,
   groups: readonly Group[],
   seconds: number,
-  dimensions = DIMENSIONS,
+  more: Partial<Job> = {},
 ): Promise<Outcome> {
-  const job: Job = { port: target.port, key: target.key, seconds, dimensions, groups };
+  loads += 1;
+  const firstNumber = loads * NUMBERS_A_LOAD;
+  const { port, key } = target;
+  const job: Job = { port, key, seconds, dimensions: DIMENSIONS, groups, firstNumber, ...more };
   const child = Bun.spawn([process.execPath, file("load.ts"), JSON.stringify(job)], {
     stdout: "pipe",
     stderr: "inherit",
   });
-  return JSON.parse(await new Response(child.stdout).text());
+  const outcome: Outcome = JSON.parse(await new Response(child.stdout).text());
+  if (outcome.errors.length > 0) throw new Error(`wrong answers: ${outcome.errors.join("; ")}`);
+  return outcome;
 }
 
 async function figuresOf(target: Target, groups: readonly Group[], seconds: number): Promise<Figures> {
   resetPeak(target.pid);
   const before = cpuSeconds(target.pid);
-  const {
-    requests,
-    requestsInAll,
-    seconds: took,
-    p50_ms,
-    p99_ms,
-    errors,
-  } = await load(target, groups, seconds);
-  if (errors.length > 0) throw new Error(`wrong answers: ${errors.join("; ")}`);
+  const { requests, requestsInAll, seconds: took, p50_ms, p99_ms } = await load(target, groups, seconds);
   return {
     perSecond: requests / took,
     p50_ms,
@@ -82,37 +82,41 @@ async function measure(
     const figures = results[i];
     if (figures) printFigures(name, figures);
   }
-  const [theirs, ours, alone] = results;
-  if (ours && theirs) printRatios(ours, theirs);
-  if (ours && alone)
-    console.log(`  its p99 is ${(ours.p99_ms / alone.p99_ms).toFixed(2)} × that of its own alone`);
+  const [proxy, ours, alone] = results;
+  if (!ours || !proxy) return;
+  printRatios(ours, proxy);
+  for (const goal of row.goals) {
+    const over = goal.over === "nothing" ? 1 : (goal.over === "alone" ? alone : proxy)?.[goal.figure];
+    printGoal(row.name, goal, ours[goal.figure] / (over ?? Number.NaN));
+  }
 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       rows: { type: "string", default: [...ROWS, ...OTHERS].map(({ name }) => name).join() },
-      seconds: { type: "string", default: "4" },
-      rounds: { type: "string", default: "3" },
+      quick: { type: "boolean", default: false },
+      seconds: { type: "string" },
+      rounds: { type: "string" },
       executable: { type: "string" },
       durability: { type: "string" },
     },
   });
+  const { quick, durability } = values;
+  const seconds = Number(values.seconds ?? (quick ? 1 : 4));
+  const rounds = Number(values.rounds ?? (quick ? 1 : 3));
   const wanted = values.rows.split(",");
   const unknown = wanted.filter((name) => ![...ROWS, ...OTHERS].some((row) => row.name === name));
   if (unknown.length > 0) throw new Error(`no row ${unknown.join()}`);
   const executable = values.executable ?? (await build(file("../dist/embedgate")));
   if (!existsSync(executable)) throw new Error(`there is no ${executable}`);
-  const seconds = Number(values.seconds);
   await using upstream = await start([process.execPath, file("upstream.ts"), String(DIMENSIONS)]);
   await using small = await start([process.execPath, file("upstream.ts"), String(GROWN_DIMENSIONS)]);
   const setting = (more: Partial<Setting> = {}): Setting => ({
     executable,
     upstream: more.dimensions === GROWN_DIMENSIONS ? small.port : upstream.port,
     dimensions: DIMENSIONS,
-    ...(values.durability === "process" || values.durability === "power"
-      ? { durability: values.durability }
-      : {}),
+    ...(durability === "process" || durability === "power" ? { durability } : {}),
     ...more,
   });
   const rows = ROWS.filter(({ name }) => wanted.includes(name));
@@ -125,17 +129,14 @@ async function main(): Promise<void> {
       file("proxy.ts"),
       `http://127.0.0.1:${upstream.port}${far}`,
     ]);
-    await measure(row, baseline, setting(), Number(values.rounds), seconds);
+    await measure(row, baseline, setting(), rounds, seconds);
   }
-  const bench: Bench = {
-    setting,
-    load: (target, groups, duration) => load(target, groups, duration, GROWN_DIMENSIONS),
-    seconds,
-  };
+  const bench: Bench = { setting, load, seconds, rounds, quick };
   for (const other of OTHERS.filter(({ name }) => wanted.includes(name))) {
     console.log(`${other.name}: ${other.says}`);
     await other.measure(bench);
   }
+  printMissed();
 }
 
 await main();

@@ -6,14 +6,22 @@ import { Database } from "bun:sqlite";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Measured, prepare, type Setting, startGateway } from "./gateway";
-import type { Group, Outcome } from "./load";
-import { proportionalMemory_mb } from "./processes";
+import { type Goal, printGoal } from "./goals";
+import type { Group, Job, Outcome } from "./load";
+import { processesOf, proportionalMemory_mb } from "./processes";
 import { median, written } from "./table";
 
 export interface Bench {
   readonly setting: (more?: Partial<Setting>) => Setting;
-  readonly load: (target: Measured, groups: readonly Group[], seconds: number) => Promise<Outcome>;
+  readonly load: (
+    target: Measured,
+    groups: readonly Group[],
+    seconds: number,
+    more?: Partial<Job>,
+  ) => Promise<Outcome>;
   readonly seconds: number;
+  readonly rounds: number;
+  readonly quick: boolean;
 }
 
 export interface Other {
@@ -22,18 +30,46 @@ export interface Other {
   readonly measure: (bench: Bench) => Promise<void>;
 }
 
-const STARTS = 7;
+/** With one process, and with one for each core. */
+const STARTS: readonly { readonly processes?: number; readonly goal: number }[] = [
+  { goal: 60 },
+  { processes: navigator.hardwareConcurrency, goal: 150 },
+];
+const IDLE_GOAL: Goal = { of: "idle memory a process", bound: "at most", value: 80, unit: "MB" };
 
 /** From the executable's start to the first 200 on /healthz, and its memory once it is idle. */
-async function measureStart({ setting }: Bench): Promise<void> {
-  const { folder } = await prepare(setting());
+async function measureStart(bench: Bench): Promise<void> {
+  for (const { processes, goal } of STARTS) {
+    const words = processes === undefined ? "one process" : `${processes} processes`;
+    const setting = bench.setting(processes === undefined ? {} : { processes });
+    const { folder, isRight } = await prepare(setting);
+    if (isRight) {
+      const { taken_ms, idle_mb } = await start(setting.executable, folder, bench.quick ? 3 : 9);
+      const toReach: Goal = {
+        of: `${words}: first 200 on /healthz`,
+        bound: "at most",
+        value: goal,
+        unit: "ms",
+      };
+      printGoal("S", toReach, taken_ms);
+      printGoal("S", { ...IDLE_GOAL, of: `${words}: ${IDLE_GOAL.of}` }, idle_mb);
+    } else console.log(`  ${words}: this executable takes no server.processes`);
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function start(
+  executable: string,
+  folder: string,
+  times: number,
+): Promise<{ taken_ms: number; idle_mb: number }> {
   const taken_ms: number[] = [];
-  const memories_mb: number[] = [];
-  for (let i = 0; i < STARTS; i += 1) {
+  const idle_mb: number[] = [];
+  for (let i = 0; i < times; i += 1) {
     // Below those that connections are given: a client would be connected with itself.
     const port = 20_000 + Math.floor(Math.random() * 10_000);
     const startedAt = performance.now();
-    const child = Bun.spawn([setting().executable, "serve", "--port", String(port)], {
+    const child = Bun.spawn([executable, "serve", "--port", String(port)], {
       cwd: folder,
       env: {},
       stdout: "ignore",
@@ -42,30 +78,30 @@ async function measureStart({ setting }: Bench): Promise<void> {
     while (!(await answered().catch(() => false))) await Bun.sleep(1);
     taken_ms.push(performance.now() - startedAt);
     await Bun.sleep(500);
-    memories_mb.push(proportionalMemory_mb(child.pid));
+    idle_mb.push(proportionalMemory_mb(child.pid) / processesOf(child.pid).length);
     child.kill("SIGTERM");
     await child.exited;
   }
-  rmSync(folder, { recursive: true });
-  console.log(
-    `  first 200 on /healthz after ${written(median(taken_ms))} ms; idle ${written(median(memories_mb))} MB`,
-  );
+  return { taken_ms: median(taken_ms), idle_mb: median(idle_mb) };
 }
 
-async function measureLocal(): Promise<void> {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "local.ts")], { stdout: "inherit" });
-  await child.exited;
+async function measureLocal({ quick }: Bench): Promise<void> {
+  const command = [process.execPath, join(import.meta.dir, "local.ts"), ...(quick ? ["--quick"] : [])];
+  const child = Bun.spawn(command, { stdout: "inherit" });
+  if ((await child.exited) !== 0) throw new Error("bench/local.ts failed");
 }
 
-const GROWN_ROWS = 1_000_000;
-const GROWN_VECTORS = 1_000_000;
-/** Small, so that a million of them are soon written: the count is what an index feels. */
-const GROWN_DIMENSIONS = 64;
+/** Of ledger rows, and of vectors on disk. */
+const GROWN = { full: 1_000_000, quick: 50_000 } as const;
+/** Small, so that so many of them are soon written: the count is what an index feels. */
+export const GROWN_DIMENSIONS = 64;
+/** The texts of one request that fills the cache. */
+const FILLING = 2048;
 
-function growLedger(folder: string): void {
+function growLedger(folder: string, rows: number): void {
   const database = new Database(join(folder, "data/embedgate.db"));
   database.run(
-    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${GROWN_ROWS})
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})
      INSERT INTO ledger (request_id, started_at, workspace, key_id, model, provider, inputs, cache_hits, tokens, tokens_upstream,
        tokens_billed, tokens_source, status, latency_ms, cost_pico_usd)
      SELECT 'grown_' || hex(randomblob(16)), 1700000000000 + i * 1000, 'bench', NULL, 'text-embedding-3-small', 'near', 1, 0, 15, 15,
@@ -74,9 +110,11 @@ function growLedger(folder: string): void {
   database.close();
 }
 
-/** One text with nothing found, and one that is found, before and after a million of each. */
-async function measureGrowth({ setting, load, seconds }: Bench): Promise<void> {
+/** One text that is not in the cache, to a gateway that has grown and to one that has not. */
+async function measureGrowth({ setting, load, seconds, rounds, quick }: Bench): Promise<void> {
+  const count = quick ? GROWN.quick : GROWN.full;
   const small = setting({ dimensions: GROWN_DIMENSIONS, cache: "{ memory_mb: 16, disk_mb: 4096 }" });
+  const more = { dimensions: GROWN_DIMENSIONS };
   const one: Group = {
     connections: 32,
     inputs: 1,
@@ -85,23 +123,28 @@ async function measureGrowth({ setting, load, seconds }: Bench): Promise<void> {
     repeats: false,
   };
   await using empty = await startGateway(small);
-  await using grown = await startGateway(small, growLedger);
-  const batch = { ...one, connections: 2, inputs: 2048 };
-  let vectors = 0;
-  while (vectors < GROWN_VECTORS) {
-    const { requests, errors } = await load(grown, [batch], 10);
-    if (errors.length > 0) throw new Error(errors.join("; "));
-    vectors += requests * batch.inputs;
-  }
+  await using grown = await startGateway(small, (folder) => growLedger(folder, count));
+  const startedAt = performance.now();
+  const filled = await load(grown, [{ ...one, connections: 2, inputs: FILLING, encoding: "base64" }], 600, {
+    ...more,
+    requests: Math.ceil(count / FILLING),
+  });
+  const took = (performance.now() - startedAt) / 1000;
+  console.log(`  ${filled.requests * FILLING} vectors were stored in ${written(took)} s`);
   const rates: Record<"empty" | "grown", number[]> = { empty: [], grown: [] };
-  for (let round = 0; round < 5; round += 1) {
-    rates.empty.push((await load(empty, [one], seconds)).requests / seconds);
-    rates.grown.push((await load(grown, [one], seconds)).requests / seconds);
+  // The first round warms up, and is not counted.
+  for (let round = 0; round <= Math.max(rounds, 3); round += 1) {
+    for (const [name, target] of [
+      ["empty", empty],
+      ["grown", grown],
+    ] as const) {
+      const { requests, seconds: passed } = await load(target, [one], seconds, more);
+      if (round > 0) rates[name].push(requests / passed);
+    }
   }
   const [before, after] = [median(rates.empty), median(rates.grown)];
-  console.log(
-    `  empty ${written(before)} requests/s, after ${GROWN_ROWS} rows and ${vectors} vectors ${written(after)}: ${(after / before).toFixed(2)} ×`,
-  );
+  console.log(`  empty ${written(before)} requests/s, after ${count} rows and vectors ${written(after)}`);
+  printGoal("G", { of: "of an empty one's", bound: "at least", value: 0.9, unit: "×" }, after / before);
 }
 
 export const OTHERS: readonly Other[] = [

@@ -43,7 +43,7 @@ export async function start(
 }
 
 /** The process and all that it started. */
-function treeOf(root: number): number[] {
+export function processesOf(root: number): number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
@@ -61,7 +61,7 @@ function treeOf(root: number): number[] {
 /** User and system seconds so far, ended children included. */
 export function cpuSeconds(root: number): number {
   let ticks = 0;
-  for (const pid of treeOf(root)) {
+  for (const pid of processesOf(root)) {
     const stat = read(`/proc/${pid}/stat`);
     if (stat === undefined) continue;
     // Its own, and those of children that have ended.
@@ -72,16 +72,16 @@ export function cpuSeconds(root: number): number {
 
 /** The most memory that was resident since `resetPeak`, of all together. */
 export function peakMemory_mb(root: number): number {
-  return sum(treeOf(root), (pid) => kilobytes(read(`/proc/${pid}/status`), "VmHWM")) / 1024;
+  return sum(processesOf(root), (pid) => kilobytes(read(`/proc/${pid}/status`), "VmHWM")) / 1024;
 }
 
 export function resetPeak(root: number): void {
-  for (const pid of treeOf(root)) writeFileSync(`/proc/${pid}/clear_refs`, "5");
+  for (const pid of processesOf(root)) writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
 
 /** Memory that is its own, and its share of what it shares. */
 export function proportionalMemory_mb(root: number): number {
-  return sum(treeOf(root), (pid) => kilobytes(read(`/proc/${pid}/smaps_rollup`), "Pss")) / 1024;
+  return sum(processesOf(root), (pid) => kilobytes(read(`/proc/${pid}/smaps_rollup`), "Pss")) / 1024;
 }
 
 const sum = (pids: readonly number[], of: (pid: number) => number) =>

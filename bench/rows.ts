@@ -1,8 +1,16 @@
 /**
- * The rows that ask the gateway and the baseline the same: who asks what, and how large. A new one is an entry of ROWS.
- * Rows of another kind are in bench/others.ts.
+ * The rows that ask the gateway and the baseline the same: who asks what, how large, and what is to be reached. A new one is an entry of
+ * ROWS. Rows of another kind are in bench/others.ts.
  */
+import type { Goal } from "./goals";
 import type { Group } from "./load";
+import type { Figures } from "./table";
+
+export interface RowGoal extends Goal {
+  readonly figure: keyof Figures;
+  /** What the gateway's figure is divided by: the proxy's, its own without the other clients, or nothing. */
+  readonly over: "proxy" | "alone" | "nothing";
+}
 
 export interface Row {
   readonly name: string;
@@ -12,6 +20,7 @@ export interface Row {
   readonly cache?: string;
   /** Also measured without the groups after the first. */
   readonly alone?: boolean;
+  readonly goals: readonly RowGoal[];
 }
 
 const floats: Group = {
@@ -25,33 +34,102 @@ const batches: Group = { ...floats, connections: 2, inputs: 2048 };
 const cached = { ...floats, repeats: true };
 const CACHE = "{ memory_mb: 512 }";
 
+const cpu = (value: number, further?: number): RowGoal => ({
+  of: "CPU a request over the proxy's",
+  figure: "cpuPerThousand_s",
+  over: "proxy",
+  bound: "at most",
+  value,
+  unit: "×",
+  ...(further !== undefined && { further }),
+});
+const rate = (value: number): RowGoal => ({
+  of: "requests/s over the proxy's",
+  figure: "perSecond",
+  over: "proxy",
+  bound: "at least",
+  value,
+  unit: "×",
+});
+
 export const ROWS: readonly Row[] = [
-  { name: "A1", says: "one text, floats, 1 connection", groups: [{ ...floats, connections: 1 }] },
-  { name: "A", says: "one text, floats, 32 connections", groups: [floats] },
-  { name: "B", says: "one text, base64, 32 connections", groups: [{ ...floats, encoding: "base64" }] },
-  { name: "C", says: "64 texts, floats, 8 connections", groups: [{ ...floats, connections: 8, inputs: 64 }] },
+  {
+    name: "A1",
+    says: "one text, floats, 1 connection",
+    groups: [{ ...floats, connections: 1 }],
+    goals: [cpu(0.95, 0.75)],
+  },
+  { name: "A", says: "one text, floats, 32 connections", groups: [floats], goals: [cpu(0.95, 0.75)] },
+  {
+    name: "B",
+    says: "one text, base64, 32 connections",
+    groups: [{ ...floats, encoding: "base64" }],
+    goals: [cpu(1.8, 1.5)],
+  },
+  {
+    name: "C",
+    says: "64 texts, floats, 8 connections",
+    groups: [{ ...floats, connections: 8, inputs: 64 }],
+    goals: [cpu(0.7)],
+  },
   {
     name: "F",
     says: "64 texts, floats, 8 connections, of a provider without base64",
     groups: [{ ...floats, connections: 8, inputs: 64, model: "floats-only" }],
+    goals: [],
   },
-  { name: "D", says: "2048 texts, floats, 1 connection", groups: [{ ...batches, connections: 1 }] },
-  { name: "H", says: "one text, found in the cache, 32 connections", groups: [cached], cache: CACHE },
+  {
+    name: "D",
+    says: "2048 texts, floats, 1 connection",
+    groups: [{ ...batches, connections: 1 }],
+    goals: [
+      { of: "time over the proxy's", figure: "p50_ms", over: "proxy", bound: "at most", value: 1, unit: "×" },
+      { of: "peak memory", figure: "peak_mb", over: "nothing", bound: "at most", value: 250, unit: "MB" },
+    ],
+  },
+  {
+    name: "H",
+    says: "one text, found in the cache, 32 connections",
+    groups: [cached],
+    cache: CACHE,
+    goals: [rate(5)],
+  },
   {
     name: "H2",
     says: "2048 texts, found in the cache, 2 connections",
     groups: [{ ...cached, connections: 2, inputs: 2048 }],
     cache: CACHE,
+    goals: [rate(2)],
   },
   {
     name: "I",
     says: "one text while two clients send batches of 2048",
     groups: [{ ...floats, connections: 1 }, batches],
     alone: true,
+    goals: [
+      {
+        of: "p99 over its own alone",
+        figure: "p99_ms",
+        over: "alone",
+        bound: "at most",
+        value: 3,
+        unit: "×",
+      },
+    ],
   },
   {
     name: "K",
     says: "one text, 500 connections, 100 ms away",
     groups: [{ ...floats, connections: 500, model: "far" }],
+    goals: [
+      {
+        of: "requests a second",
+        figure: "perSecond",
+        over: "nothing",
+        bound: "at least",
+        value: 4500,
+        unit: "/s",
+      },
+    ],
   },
 ];

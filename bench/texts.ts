@@ -1,17 +1,16 @@
 /**
- * What is sent and what must come back: every text says its own number, and its vector follows from the number alone.
+ * What must come back: a text's vector follows from the number that the text says (src/bench/texts.ts).
  * The fake upstream and the load generator both know it, so that a vector at the wrong place is found out.
  */
+import { NUMBER_DIGITS } from "../src/bench/texts";
 
 /** So many vectors there are; a text's is found by its number. */
 export const VARIANTS = 64;
-export const NUMBER_DIGITS = 9;
+/** Of each text, about. */
+export const TOKENS = 16;
 
+/** @param at where its `#` is */
 export const numberIn = (text: string, at = 0): number => Number(text.slice(at + 1, at + 1 + NUMBER_DIGITS));
-
-/** Some 15 tokens, all of one length, so that a request is patched in place and not written anew. */
-export const textOf = (number: number): string =>
-  `#${String(number).padStart(NUMBER_DIGITS, "0")} a quick brown fox jumps over the lazy dog`;
 
 /** Unit length, and as random as vectors of a model are: from a small generator, the same in every process. */
 export function vectorsOf(dimensions: number): readonly Float32Array[] {

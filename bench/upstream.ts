@@ -2,7 +2,8 @@
  * A provider that is not the bottleneck: entries are written once, an answer is a concatenation. A process of its own; prints its port.
  * `/far/v1` answers 100 ms later. Floats are printed as most servers do, each float32 as the double that equals it.
  */
-import { NUMBER_DIGITS, numberIn, toBase64, VARIANTS, vectorsOf } from "./texts";
+import { NUMBER_DIGITS } from "../src/bench/texts";
+import { numberIn, TOKENS, toBase64, VARIANTS, vectorsOf } from "./texts";
 
 const FAR_MS = 100;
 const dimensions = Number(process.argv[2] ?? 1536);
@@ -41,7 +42,7 @@ function answerTo(body: string): Uint8Array<ArrayBuffer> {
     const embedding = EMBEDDINGS[encoding][variant];
     if (start && embedding) pieces.push(start, embedding);
   }
-  const tokens = variants.length * 15;
+  const tokens = variants.length * TOKENS;
   const usage = `"usage":{"prompt_tokens":${tokens},"total_tokens":${tokens}}`;
   pieces.push(Buffer.from(`],"model":"text-embedding-3-small",${usage}}`));
   const answer = Buffer.concat(pieces);
