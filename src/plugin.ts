@@ -46,8 +46,9 @@ export interface Provider<Options extends TSchema = TSchema> {
   /** Calls at once when the routing file does not say: `concurrency`. */
   readonly concurrency?: number;
   /**
-   * true: a call of many inputs takes less than as many calls, so that requests of one input which wait for a place go in one call. The
-   * routing file's `coalesce_ms` has it done for any provider. Left out: each request's inputs go in calls of their own.
+   * true: its places do the work themselves, and a call of several inputs takes less than as many calls. Requests of one input which wait
+   * for a place go together then, evenly shared out among the places. The routing file's `coalesce_ms` has requests go together at any
+   * provider. Left out: each request's inputs go in calls of their own.
    */
   readonly coalesce?: boolean;
   /** Called once for each provider in the routing file. It must not wait for anything: connect and load on the first call. */

@@ -46,6 +46,7 @@ const plugin: Plugin = (host) =>
     ),
     countsTokens: true,
     isBuiltIn: true,
+    coalesce: true,
     // Two for each core: one embeds, one waits, so that no thread is ever idle between calls.
     concurrency: 2 * navigator.hardwareConcurrency,
     open({ workers = navigator.hardwareConcurrency, kernel }) {

@@ -13,11 +13,11 @@ export function coalesced(single: Single, inTurn: InTurn): Promise<Told> | undef
   const { work, chosen, piece } = single;
   const { coalescing } = chosen.target.provider;
   if (coalescing === undefined || !mayJoin(single)) return undefined;
-  const { windowMs, joinable } = coalescing;
+  const { joinable } = coalescing;
   const key = keyOf(work, chosen.target, piece.input);
   const joined = joinable.get(key)?.join(single);
   if (joined) return joined;
-  const call = beginJointCall(single, windowMs, inTurn, () => {
+  const call = beginJointCall(single, coalescing, inTurn, () => {
     if (joinable.get(key) === call) joinable.delete(key);
   });
   joinable.set(key, call);

@@ -4,7 +4,7 @@
  * Who may join is coalesce.ts's; what else an answer tells of one input is divided in `shareOf`.
  */
 import { sharesOf } from "../cache/apportion";
-import type { Answered, Part, Piece, Target } from "../domain";
+import type { Answered, Coalescing, Part, Piece, Target } from "../domain";
 import { GatewayError } from "../errors";
 import type { Count } from "../tokens/count";
 import { carrying } from "./carve";
@@ -57,12 +57,11 @@ interface Member extends Single {
 /**
  * A call to which members must be added at once, in the same turn.
  * @param like whose words it has: those who join it have the same
- * @param windowMs how long others are waited for, unless it is full before
  * @param closed is told once that nobody can join any more
  */
 export function beginJointCall(
   { work, chosen }: Single,
-  windowMs: number,
+  { windowMs, isSpread }: Coalescing,
   inTurn: InTurn,
   closed: () => void,
 ): JointCall {
@@ -72,7 +71,8 @@ export function beginJointCall(
   const members = new Set<Member>();
   const requests = new Set<object>();
   const fits = carrying(target.facts);
-  const windowOver = new AbortController();
+  const { promise: windowOver, resolve: endWindow } = Promise.withResolvers<void>();
+  let callOff = () => {};
   const allGone = new AbortController();
   let isOpen = true;
   /** Whose inputs were sent, in the call's order: also those who have gone since. */
@@ -83,7 +83,8 @@ export function beginJointCall(
     if (!isOpen) return;
     isOpen = false;
     closed();
-    windowOver.abort("closed");
+    callOff();
+    endWindow();
   }
 
   function left(member: Member): void {
@@ -142,7 +143,12 @@ export function beginJointCall(
 
   async function carryOut(): Promise<void> {
     try {
-      if (windowMs > 0) await windowEnd();
+      // Those who come in the same turn as the first are no reason to wait, and no reason to go without.
+      if (windowMs === 0) await outside.turn?.();
+      else if (isOpen) {
+        callOff = outside.alarm(windowMs, endWindow);
+        await windowOver;
+      }
       const jointly = { ...work, signal: allGone.signal, count };
       const answered = await inTurn(jointly, target, depart, allGone.signal, failed);
       for (const member of members) {
@@ -157,17 +163,16 @@ export function beginJointCall(
     }
   }
 
-  const windowEnd = () =>
-    outside.sleep(windowMs, windowOver.signal).then(
-      () => undefined,
-      () => undefined,
-    );
+  const inputsMax = () =>
+    isSpread
+      ? Math.ceil(healthOf(target).inputsUnderWay / target.provider.gate.places)
+      : Number.POSITIVE_INFINITY;
 
   return {
     join(single) {
       // A request's second call beside its first is there to be answered sooner, not by the same.
       if (requests.has(single.work.run)) return Promise.resolve("apart" as const);
-      if (!isOpen || !fits.take(single.piece)) {
+      if (!isOpen || members.size >= inputsMax() || !fits.take(single.piece)) {
         close();
         return undefined;
       }

@@ -8,7 +8,7 @@ import type { Outside } from "../outside";
 import type { Count } from "../tokens/count";
 import type { Evidence } from "./evidence";
 
-export type Needs = Pick<Outside, "sleep" | "alarm" | "random" | "log" | "monotonic"> & {
+export type Needs = Pick<Outside, "sleep" | "alarm" | "turn" | "random" | "log" | "monotonic"> & {
   /** Is told of each call that was sent, at its end. */
   readonly observe?: (call: CallSeen) => void;
 };

@@ -43,7 +43,11 @@ export function openProviders(
       coalescing:
         configured.coalesce_ms === undefined
           ? undefined
-          : { windowMs: configured.coalesce_ms, joinable: new Map() },
+          : {
+              windowMs: configured.coalesce_ms,
+              isSpread: provider.coalesce ?? false,
+              joinable: new Map(),
+            },
       healthOf: createHealths(clock),
       timeoutMs: configured.timeout_ms,
       retries: configured.retries,

@@ -172,6 +172,29 @@ describe("without a window", () => {
   });
 });
 
+describe("at a provider whose places do the work themselves", () => {
+  test("those who wait are shared out evenly among its places", async () => {
+    const open = opened({
+      windowMs: 0,
+      isSpread: true,
+      provider: { gate: gateOf(2) },
+      before: (call, host) => host.sleep(100 * call.inputs.length, call.signal),
+    });
+    const asked = askAll(open, texts(12));
+    const results = await open.clock.until(Promise.all(asked));
+    // Else the first would leave with all the others, once it has a place.
+    expect(Math.max(...sizes(open))).toBeLessThanOrEqual(12 / 2);
+    expect(open.calls.length).toBeLessThan(12);
+    expect(results.flatMap(({ vectors }) => vectors)).toEqual(rightVectors(texts(12)));
+  });
+
+  test("a request that comes alone goes at once", async () => {
+    const open = opened({ windowMs: 0, isSpread: true });
+    for (let i = 0; i < 3; i++) await open.clock.until(ask(open, `text ${i}`));
+    expect(open.callTimes).toEqual([0, 0, 0]);
+  });
+});
+
 describe("beside other rules", () => {
   test("a call that is slow has one call beside it, however many share it", async () => {
     const open = opened({

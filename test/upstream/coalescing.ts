@@ -15,16 +15,18 @@ export const rightVectors = (inputs: readonly string[]) => inputs.map((text) => 
 interface Opening extends Watching {
   readonly model?: string;
   readonly windowMs?: number;
+  readonly isSpread?: boolean;
   readonly hedgeAfterMs?: number;
 }
 
 export function opened({
   model = "fake",
   windowMs = WINDOW_MS,
+  isSpread = false,
   hedgeAfterMs,
   ...watching
 }: Opening = {}): Watched {
-  const coalescing: Coalescing = { windowMs, joinable: new Map() };
+  const coalescing: Coalescing = { windowMs, isSpread, joinable: new Map() };
   const one = watched(model, { ...watching, provider: { coalescing, ...watching.provider } });
   return { ...one, route: { ...one.route, hedgeAfterMs } };
 }
