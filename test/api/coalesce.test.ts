@@ -15,7 +15,9 @@ const coalescing = (provider = "") =>
 
 test("each request has a row of its own, and together they come to what the provider counted", async () => {
   const clock = fakeOutside();
-  await using open = await openBefore(coalescing(), { outside: { sleep: clock.outside.sleep, alarm: clock.outside.alarm } });
+  await using open = await openBefore(coalescing(), {
+    outside: { sleep: clock.outside.sleep, alarm: clock.outside.alarm },
+  });
   open.vendor.answer = (_, { data }) => rightly({ data, tokens: 37 });
   const inputs = ["a", "a much longer text than that", "two words", "a"];
   const sent = await clock.until(Promise.all(inputs.map((input) => open.post({ model: "m", input }))));
@@ -33,7 +35,9 @@ test("each request has a row of its own, and together they come to what the prov
 
 test("workspaces share a call, and nobody is told of another's text in an error", async () => {
   const clock = fakeOutside();
-  await using open = await openBefore(coalescing(), { outside: { sleep: clock.outside.sleep, alarm: clock.outside.alarm } });
+  await using open = await openBefore(coalescing(), {
+    outside: { sleep: clock.outside.sleep, alarm: clock.outside.alarm },
+  });
   open.vendor.answer = ({ input }, right) =>
     input.includes("poison")
       ? Response.json({ error: { message: `Bad inputs: ${input.join(" | ")}` } }, { status: 400 })
