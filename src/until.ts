@@ -16,6 +16,8 @@ export function unlessAborted<Value>(signal: AbortSignal, work: Promise<Value>):
 
 /** Waits for all of them, so that none is still at work when the first failure is thrown. */
 export async function allDone(works: readonly Promise<void>[]): Promise<void> {
+  const [only] = works;
+  if (only && works.length === 1) return only;
   for (const outcome of await Promise.allSettled(works)) {
     if (outcome.status === "rejected") throw outcome.reason;
   }

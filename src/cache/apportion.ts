@@ -30,6 +30,7 @@ export function apportion(total: number, weights: readonly number[]): number[] {
   for (const number of [total, ...weights]) {
     if (!Number.isSafeInteger(number) || number < 0) throw fault(`${number} is no count to divide by`);
   }
+  if (weights.length === 1) return [total];
   if (weights.length === 0) {
     if (total > 0) throw fault(`${total} tokens belong to no input`);
     return [];

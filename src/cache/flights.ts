@@ -105,7 +105,7 @@ export function openFlights(): Flights {
           );
         };
         signal.throwIfAborted();
-        await unlessAborted(signal, all());
+        if (joined.size > 0) await unlessAborted(signal, all());
         return landed;
       },
     };

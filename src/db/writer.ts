@@ -37,7 +37,7 @@ interface Waiting {
 
 type Outcome = { readonly value: unknown } | { readonly cause: unknown };
 
-/** @param committed is told of each commit before those who wait for it are */
+/** @param committed is told of each commit of more than gatherings before those who wait for it are */
 export function createWriter(database: Database, outside: World, committed = () => {}): Writer {
   let queue: Waiting[] = [];
   let isWriting = false;
@@ -109,7 +109,7 @@ export function createWriter(database: Database, outside: World, committed = () 
       queue = [];
       try {
         const outcomes = commit(group);
-        committed();
+        if (group.some(({ gathering }) => gathering === undefined)) committed();
         settle(group, outcomes);
       } catch (cause) {
         if (isLocked(cause)) await waitForLock(group, cause);

@@ -97,6 +97,6 @@ export function policiesOf(
 function policiesFrom(...choices: readonly DialectChoice[]): Policies {
   const dialect = choices.findLast((choice) => (choice.dialect ?? undefined) !== undefined)?.dialect;
   let policies = DIALECTS[dialect ?? "openai"];
-  for (const choice of choices) policies = { ...policies, ...choice.policies };
+  for (const { policies: own } of choices) if (own) policies = { ...policies, ...own };
   return policies;
 }

@@ -84,7 +84,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
   const notices = new Map<string, SpaceNotice>();
   const closed = new AbortController();
 
-  const keyOf = (space: string, { provider, model }: Named) => JSON.stringify([space, provider.name, model]);
+  const keyOf = (space: string, { provider, model }: Named) => `${space}\n${provider.name}\n${model}`;
 
   const standingOf = (space: string, target: Named): Readonly<Standing> =>
     standings.get(keyOf(space, target)) ?? UNMEASURED;
