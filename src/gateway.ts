@@ -21,6 +21,7 @@ import { type Keys, openKeys } from "./keys";
 import { type Ledger, openLedger } from "./ledger";
 import { createLifecycle } from "./lifecycle";
 import type { Outside } from "./outside";
+import { ALONE, type Place } from "./processes/place";
 import { createRateLimits } from "./rate-limits";
 import type { Routes } from "./route";
 import { createSettlements } from "./settlements";
@@ -53,10 +54,14 @@ export interface Gateway {
 }
 
 /** @throws GatewayError database_unavailable, or forbidden where the address may not be opened without a key */
-export async function createGateway(config: GatewayConfig, outside: Outside): Promise<Gateway> {
+export async function createGateway(
+  config: GatewayConfig,
+  outside: Outside,
+  place: Place = ALONE,
+): Promise<Gateway> {
   const store = await openStore(config.database.path, outside, config.database.durability);
   const keys = openKeys(store, outside);
-  const ledger = openLedger(store);
+  const ledger = openLedger(store, place.process);
   const calling = {
     ...outside,
     observe: ({ provider, outcome }: CallSeen) => metrics.upstreamCall(provider, outcome),
@@ -74,10 +79,7 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
         "Make a key first ('embedgate keys create --name me'), or serve on 127.0.0.1.",
     );
   }
-  const interrupted = await ledger.settleInterrupted();
-  if (interrupted > 0) {
-    outside.log("warn", "requests were under way when the gateway last ended", { count: interrupted });
-  }
+  if (place.begins) await tellInterrupted(ledger, outside);
   const cache = openCache(config.cache, { path: cachePath(config), outside });
   const tokens = createTokens();
   const aside = openAside(outside);
@@ -176,6 +178,11 @@ export async function createGateway(config: GatewayConfig, outside: Outside): Pr
   };
 }
 
+async function tellInterrupted(ledger: Ledger, { log }: Pick<Outside, "log">): Promise<void> {
+  const count = await ledger.settleInterrupted();
+  if (count > 0) log("warn", "requests were under way when the gateway last ended", { count });
+}
+
 /** The disk cache is a file of its own beside the database; a database in memory has no folder for one. */
 function cachePath({ database }: GatewayConfig): string | undefined {
   return database.path === ":memory:" ? undefined : `${database.path}-cache`;
@@ -192,6 +199,7 @@ function needingRestart(started: GatewayConfig, next: GatewayConfig): string[] {
   const paths: string[] = [];
   if (next.server.host !== started.server.host) paths.push("server.host");
   if (next.server.port !== started.server.port) paths.push("server.port");
+  if (next.server.processes !== started.server.processes) paths.push("server.processes");
   if (next.database.path !== started.database.path) paths.push("database");
   if (next.database.durability !== started.database.durability) paths.push("durability");
   return paths;

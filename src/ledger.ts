@@ -51,7 +51,9 @@ export const OWN_WORKSPACE = "embedgate";
 export const UNDER_WAY = 0;
 export const INTERRUPTED = "interrupted";
 
-const ROWS_UNDER_WAY = `FROM ledger WHERE status = ${UNDER_WAY} AND error IS NULL`;
+/** ?1: the process that began them; null: any. */
+const IS_UNDER_WAY = `status = ${UNDER_WAY} AND error IS NULL AND (?1 IS NULL OR process = ?1)`;
+const ROWS_UNDER_WAY = `FROM ledger WHERE ${IS_UNDER_WAY}`;
 
 export interface Ledger {
   /**
@@ -71,11 +73,11 @@ export interface Ledger {
   /** Commits what is owed. @throws GatewayError database_unavailable */
   close(): Promise<void>;
   /**
-   * Marks the rows that a crash left under way. Should another gateway on the same database still be at work on one, its settling
-   * puts that right.
+   * Marks the rows that a crash left under way: those that the named process began, or all. Should another gateway on the same database
+   * still be at work on one, its settling puts that right.
    * @returns how many there were
    */
-  settleInterrupted(): Promise<number>;
+  settleInterrupted(process?: string): Promise<number>;
   /** @param by one or several: a line for each that goes together */
   usage(since: number, by: UsageGroup | readonly UsageGroup[], filter?: UsageFilter): readonly UsageLine[];
 }
@@ -116,12 +118,13 @@ interface Begun {
 
 type Value = string | number | bigint | null;
 
-export function openLedger(store: Store): Ledger {
+/** @param process who begins the rows, where several serve by one database */
+export function openLedger(store: Store, process: string | null = null): Ledger {
   const { database } = store;
   const insert = database.query<unknown, Value[]>(
-    `INSERT INTO ledger (request_id, started_at, workspace, key_id, model, provider, inputs, tokens_upstream, user, metadata,
+    `INSERT INTO ledger (request_id, started_at, workspace, key_id, model, provider, inputs, tokens_upstream, user, metadata, process,
        micro_credits_held, pico_usd_held, tokens, tokens_billed, status, latency_ms, cost_pico_usd)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ${UNDER_WAY}, 0, 0)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ${UNDER_WAY}, 0, 0)`,
   );
   // What a row was begun with stays as it is, so that its indexes need not be written again.
   const finish = database.query<unknown, Value[]>(
@@ -136,15 +139,15 @@ export function openLedger(store: Store): Ledger {
     `INSERT INTO ledger (${columns.join(", ")}) VALUES (${columns.map((column) => `$${column}`).join(", ")})
      ON CONFLICT (request_id) DO UPDATE SET ${changing.map((column) => `${column} = excluded.${column}`).join(", ")}`,
   );
-  const release = database.query(
+  const release = database.query<unknown, [string | null]>(
     `UPDATE workspaces SET
        micro_credits_held = micro_credits_held - (SELECT coalesce(sum(micro_credits_held), 0) ${ROWS_UNDER_WAY} AND workspace = name),
        pico_usd_held = pico_usd_held - (SELECT coalesce(sum(pico_usd_held), 0) ${ROWS_UNDER_WAY} AND workspace = name)
      WHERE name IN (SELECT workspace ${ROWS_UNDER_WAY})`,
   );
-  const interrupt = database.query(
+  const interrupt = database.query<unknown, [string | null]>(
     `UPDATE ledger SET error = '${INTERRUPTED}', tokens_source = 'estimated', micro_credits_held = 0, pico_usd_held = 0
-     WHERE status = ${UNDER_WAY} AND error IS NULL`,
+     WHERE ${IS_UNDER_WAY}`,
   );
   const balances = openBalances(store);
   /** By the request's id. */
@@ -175,6 +178,7 @@ export function openLedger(store: Store): Ledger {
       row.tokens_upstream,
       row.user,
       row.metadata,
+      process,
       held.microCredits,
       held.picoUsd,
     );
@@ -264,10 +268,10 @@ export function openLedger(store: Store): Ledger {
     async close() {
       if (owed.length > 0) await write(() => undefined);
     },
-    settleInterrupted: () =>
+    settleInterrupted: (ended) =>
       store.write(() => {
-        release.run();
-        return Number(interrupt.run().changes);
+        release.run(ended ?? null);
+        return Number(interrupt.run(ended ?? null).changes);
       }),
     usage: (since, by, filter) =>
       sumUsage(store, {

@@ -28,6 +28,7 @@ import {
 import { DIALECTS } from "./dialects/records";
 import { GatewayError } from "./errors";
 import { DEFAULT_WORKSPACE } from "./keys";
+import { COPY_COMMAND } from "./processes/spawn";
 import { USAGE_GROUPS } from "./usage";
 
 const config = () =>
@@ -83,6 +84,13 @@ function commandLine(): Command {
     .option("--host <address>", "the address to listen on")
     .option("--port <number>", "the port to listen on", parsePort)
     .action(exitWith(serve));
+
+  program.command(COPY_COMMAND, { hidden: true }).action(
+    exitWith(async () => {
+      const { serveAsCopy } = await import("./processes/copy");
+      return serveAsCopy();
+    }),
+  );
 
   program
     .command("check")

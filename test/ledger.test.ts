@@ -67,6 +67,7 @@ describe("a row", () => {
         micro_credits_short: 0,
         pico_usd_held: 0,
         user: "u-1",
+        process: null,
         metadata: '{"run":7,"tag":"x"}',
       },
     ]);
@@ -275,7 +276,7 @@ describe("the database", () => {
       (await openStore(path, realOutside)).close();
       const again = await openStore(path, realOutside);
       expect(again.database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
-      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 4n });
+      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 5n });
       again.close();
     }));
 

@@ -18,6 +18,8 @@ export interface Child extends AsyncDisposable {
   ended(): Promise<number | null>;
   /** Resolves once the log has these words. */
   logged(words: string): Promise<void>;
+  /** Resolves once nobody is left who could log: neither the process nor those that it started. */
+  silent(): Promise<void>;
 }
 
 export function temporaryFolder(files: Readonly<Record<string, string>> = {}): { path: string } & Disposable {
@@ -26,9 +28,16 @@ export function temporaryFolder(files: Readonly<Record<string, string>> = {}): {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** @param prefix what the command is started by, such as a shell that sets a limit first */
-export async function startServing(folder: string, prefix: readonly string[] = []): Promise<Child> {
-  const child = Bun.spawn([...prefix, process.execPath, MAIN, "serve", "--port", "0"], {
+/**
+ * @param prefix what the command is started by, such as a shell that sets a limit first
+ * @param listenAt 0: any port that is free
+ */
+export async function startServing(
+  folder: string,
+  prefix: readonly string[] = [],
+  listenAt = 0,
+): Promise<Child> {
+  const child = Bun.spawn([...prefix, process.execPath, MAIN, "serve", "--port", String(listenAt)], {
     cwd: folder,
     env: {},
     stdin: "ignore",
@@ -75,9 +84,12 @@ export async function startServing(folder: string, prefix: readonly string[] = [
         logRead.then(() => reject(new Error(`it ended without a word of "${words}": ${log}`)));
         look();
       }),
+    silent: () => logRead,
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
       await child.exited;
+      // Those that it started go with it.
+      await logRead;
     },
   };
 }

@@ -5,14 +5,26 @@ import { PLUGINS } from "../../plugins/index";
 import type { GatewayConfig } from "../config/gateway-config";
 import { loadConfig } from "../config/load";
 import { formatProblem } from "../config/problem";
+import type { ReadFile } from "../config/read";
 import { openStore, type Store } from "../db/open";
 import { realOutside } from "../outside";
 import { createHost } from "../upstream/host";
 
+export interface Telling {
+  /** Whether what is worth a note is told. */
+  readonly notes?: boolean;
+  /** Whether what is wrong is told. */
+  readonly problems?: boolean;
+  /** What the file was found to hold; left out, it is read now. */
+  readonly read?: ReadFile;
+  /** What the command line says of the address. */
+  readonly address?: { readonly host?: string; readonly port?: number };
+}
+
 /** Everything that is wrong goes to standard error, a line each; undefined means that there was something. */
 export async function configured(
   file: string | undefined,
-  { notes = true } = {},
+  { notes = true, problems = true, read, address = {} }: Telling = {},
 ): Promise<GatewayConfig | undefined> {
   const loaded = await loadConfig({
     file,
@@ -20,13 +32,16 @@ export async function configured(
     environment: process.env,
     host: createHost(realOutside),
     bundled: PLUGINS,
+    read,
   });
   if (!loaded.ok) {
-    for (const problem of loaded.problems) console.error(formatProblem(problem));
+    if (problems) for (const problem of loaded.problems) console.error(formatProblem(problem));
     return undefined;
   }
   if (notes) for (const note of loaded.notes) console.error(`note: ${formatProblem(note)}`);
-  return loaded.config;
+  const { server } = loaded.config;
+  const { host = server.host, port = server.port } = address;
+  return { ...loaded.config, server: { ...server, host, port } };
 }
 
 /**

@@ -5,9 +5,9 @@
  */
 import { dlopen, ptr } from "bun:ffi";
 
-const VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
+export const FETCHES_VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
 /** The most that Bun takes; how many calls there are at once is for each provider's `concurrency`. */
-const FETCHES_MAX = "65535";
+export const FETCHES_MAX = "65535";
 
 const LIBRARIES = [
   "libc.so.6",
@@ -16,14 +16,16 @@ const LIBRARIES = [
   "libSystem.B.dylib",
 ] as const;
 
+/** Whether this is the built executable, which is its own program; from source it is Bun, which runs main.ts. */
+export const isExecutable = () => Bun.main.startsWith("/$bunfs/");
+
 /** Does not return where it starts over. Run from source it does nothing: whoever does that can set the variable. */
 function raiseFetchLimit(): void {
-  const isExecutable = Bun.main.startsWith("/$bunfs/");
   const [command = "serve"] = process.argv.slice(2);
   // Other commands fetch nothing.
   const serves = command === "serve" || command.startsWith("-");
-  if (!isExecutable || !serves || process.env[VARIABLE] !== undefined) return;
-  const variables = Object.entries({ ...process.env, [VARIABLE]: FETCHES_MAX });
+  if (!isExecutable() || !serves || process.env[FETCHES_VARIABLE] !== undefined) return;
+  const variables = Object.entries({ ...process.env, [FETCHES_VARIABLE]: FETCHES_MAX });
   // The first two are Bun's own, and the name that it gives to what is inside.
   startOver(
     [process.execPath, ...process.argv.slice(2)],

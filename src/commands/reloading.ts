@@ -7,41 +7,41 @@ import type { GatewayConfig } from "../config/gateway-config";
 import type { Gateway } from "../gateway";
 import { realOutside } from "../outside";
 
+interface Reloaded {
+  readonly models: number;
+  /** Keys that take effect after a restart only. */
+  readonly afterRestart: readonly string[];
+}
+
 /** Editors write a file in several steps: what comes within this time is one change. */
 const SETTLE_MS = 100;
 
 /**
- * @param load the routing file as it is now, or undefined where it is wrong (and said so)
+ * Calls `reload` for each change of the file and each SIGHUP.
+ * @param file as the user gave it; undefined: SIGHUP alone
+ * @param reload is told whether a later change has come meanwhile, which makes its own of no use
  * @returns stops watching
  */
-export function reloadOnChange(gateway: Gateway, load: () => Promise<GatewayConfig | undefined>): () => void {
+export function reloadOnChange(
+  file: string | undefined,
+  reload: (isLatest: () => boolean) => Promise<void>,
+): () => void {
   let pending = 0;
 
-  async function reload(): Promise<void> {
+  async function settleAndReload(): Promise<void> {
     pending += 1;
     const mine = pending;
+    const isLatest = () => mine === pending;
     await realOutside.sleep(SETTLE_MS);
-    if (mine !== pending) return;
-    const next = await load();
-    if (mine !== pending) return;
-    if (!next) {
-      realOutside.log("error", "the routing file is wrong: what was served before is served on");
-      return;
-    }
-    const afterRestart = gateway.reload(next);
-    realOutside.log("info", "the routing file was reloaded", { models: gateway.routes().list().length });
-    if (afterRestart.length > 0) {
-      realOutside.log("warn", "some of its changes take effect after a restart only", { keys: afterRestart });
-    }
+    if (isLatest()) await reload(isLatest);
   }
 
   const start = () => {
-    reload().catch((cause: unknown) =>
+    settleAndReload().catch((cause: unknown) =>
       realOutside.log("error", "the reload failed", { cause: String(cause) }),
     );
   };
   process.on("SIGHUP", start);
-  const { file } = gateway.config();
   // The folder is watched, because a file that an editor replaces is another file to a watch.
   const watcher =
     file === undefined
@@ -53,4 +53,30 @@ export function reloadOnChange(gateway: Gateway, load: () => Promise<GatewayConf
     process.off("SIGHUP", start);
     watcher?.close();
   };
+}
+
+/** @param load the routing file as it is now, or undefined where it is wrong (and said so) */
+export async function reloadGateway(
+  gateway: Gateway,
+  load: () => Promise<GatewayConfig | undefined>,
+  isLatest: () => boolean,
+): Promise<void> {
+  const next = await load();
+  if (!isLatest()) return;
+  if (!next) {
+    tellWrong();
+    return;
+  }
+  const afterRestart = gateway.reload(next);
+  tellReloaded({ models: gateway.routes().list().length, afterRestart });
+}
+
+export function tellWrong(): void {
+  realOutside.log("error", "the routing file is wrong: what was served before is served on");
+}
+
+export function tellReloaded({ models, afterRestart }: Reloaded): void {
+  realOutside.log("info", "the routing file was reloaded", { models });
+  if (afterRestart.length === 0) return;
+  realOutside.log("warn", "some of its changes take effect after a restart only", { keys: afterRestart });
 }

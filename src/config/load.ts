@@ -4,16 +4,17 @@
  */
 import { dirname, resolve } from "node:path";
 import { Value } from "@sinclair/typebox/value";
+import { coresAllowed } from "../processes/cores";
 import { check } from "./check";
 import { DEFAULT_ROUTING_FILE } from "./default";
 import type { Loaded } from "./gateway-config";
 import { checkModels } from "./models";
 import { byPlace, MOST_PROBLEMS, type Problem, stepsOf } from "./problem";
 import { checkProviders, entriesOf, missingUnder, type PluginSources } from "./providers";
-import { readRoutingFile } from "./read";
+import { type ReadFile, readRoutingFile } from "./read";
 import { resolveConfig } from "./resolve";
 import { RoutingFile } from "./schema";
-import { checkAuth, checkDatabase } from "./sections";
+import { checkAuth, checkDatabase, checkProcesses, type Machine } from "./sections";
 import { growTree, type Tree } from "./tree";
 
 export type {
@@ -35,7 +36,13 @@ export interface Sources extends Pick<PluginSources, "host" | "bundled"> {
   /** Absolute: the current folder. */
   readonly folder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What the file was found to hold; left out, it is read now. */
+  readonly read?: ReadFile;
+  /** Left out: this one. */
+  readonly machine?: Machine;
 }
+
+const thisMachine = (): Machine => ({ cores: coresAllowed(), sharesPorts: process.platform === "linux" });
 
 /**
  * Reads and checks a routing file. It opens no provider and no database; it does run the plugin files that the routing file names.
@@ -43,7 +50,7 @@ export interface Sources extends Pick<PluginSources, "host" | "bundled"> {
  */
 export async function loadConfig(sources: Sources): Promise<Loaded> {
   const { file = USUAL_FILE, environment } = sources;
-  const read = await readRoutingFile(sources.folder, file);
+  const read = sources.read ?? (await readRoutingFile(sources.folder, file));
   if (!read.ok && (sources.file !== undefined || !read.absent)) {
     return {
       ok: false,
@@ -57,12 +64,13 @@ export async function loadConfig(sources: Sources): Promise<Loaded> {
     folder,
     host: sources.host,
     bundled: sources.bundled,
+    machine: sources.machine ?? thisMachine(),
   });
 }
 
 async function checkTree(
   tree: Tree,
-  sources: PluginSources & { readonly file: string | undefined },
+  sources: PluginSources & { readonly file: string | undefined; readonly machine: Machine },
 ): Promise<Loaded> {
   const { problems } = tree;
   const notes: Problem[] = [];
@@ -90,6 +98,7 @@ async function checkTree(
   }
   const database = sections.database ?? RoutingFile.properties.database.default;
   const databasePath = checkDatabase(tree, database, sources.folder, problems);
+  const processes = checkProcesses(tree, document, databasePath, sources.machine, problems);
   checkAuth(tree, document, problems, notes);
 
   if (problems.length > 0) return refused(problems);
@@ -104,6 +113,7 @@ async function checkTree(
     folder,
     document: right,
     databasePath,
+    processes,
     providers: providers.configured,
   });
   return { ok: true, config, notes: notes.sort(byPlace) };

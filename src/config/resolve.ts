@@ -16,6 +16,7 @@ import {
 } from "./schema";
 
 export interface Checked {
+  readonly processes: number;
   readonly file: string | undefined;
   readonly folder: string;
   readonly document: RoutingFile;
@@ -23,7 +24,8 @@ export interface Checked {
   readonly providers: ReadonlyMap<string, ConfiguredProvider>;
 }
 
-export function resolveConfig({ file, folder, document, databasePath, providers }: Checked): GatewayConfig {
+export function resolveConfig(checked: Checked): GatewayConfig {
+  const { file, folder, document, databasePath, processes, providers } = checked;
   const { server = {}, auth = {} } = document;
   const { host, port, deadline_ms, max_attempts, max_concurrent_requests, grace_ms } =
     ServerSection.properties;
@@ -41,6 +43,7 @@ export function resolveConfig({ file, folder, document, databasePath, providers 
       max_attempts: server.max_attempts ?? max_attempts.default,
       max_concurrent_requests: server.max_concurrent_requests ?? max_concurrent_requests.default,
       grace_ms: server.grace_ms ?? grace_ms.default,
+      processes,
     },
     database: {
       path: databasePath,

@@ -11,6 +11,9 @@ const closed = { additionalProperties: false } as const;
 const milliseconds = (about: string, least: number, most: number, value: number) =>
   Type.Integer({ minimum: least, maximum: most, default: value, description: about });
 
+/** As many places as there are in what the copies share (src/processes/). */
+export const PROCESSES_MAX = 64;
+
 /** The dialects of one shape; what each of them is stands in src/dialects/records.ts. */
 export const DialectName = Type.Union(
   [
@@ -58,6 +61,12 @@ export const ServerSection = Type.Object(
     ),
     grace_ms: Type.Optional(
       milliseconds("Time that requests under way have to finish after SIGTERM.", 0, 600_000, 30_000),
+    ),
+    processes: Type.Optional(
+      Type.Union([Type.Literal("auto"), Type.Integer({ minimum: 1, maximum: PROCESSES_MAX })], {
+        default: 1,
+        description: "Copies of the gateway that share the port; auto is one for each core.",
+      }),
     ),
   },
   { ...closed, description: "Where and how the gateway listens." },

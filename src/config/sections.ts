@@ -1,11 +1,12 @@
 /**
- * What the sections beside providers and models mean: which database, and who may ask.
+ * What the sections beside providers and models mean: which database, who may ask, and how many processes.
  * A rule that looks at two keys at once belongs here; what one key may hold is the schema's.
  */
 import { resolve } from "node:path";
 import { below, type Problem } from "./problem";
 import { entriesOf } from "./providers";
 import { readPublicKey } from "./public-key";
+import { PROCESSES_MAX } from "./schema";
 import type { Tree } from "./tree";
 
 /** @returns the database's absolute path or ":memory:"; undefined where it was refused. */
@@ -34,6 +35,35 @@ export function checkDatabase(
   if (path.trim() === "") return told(`no path; ${expected}`);
   if (path.includes("\0")) return told(`a path with a NUL character; ${expected}`);
   return path === ":memory:" ? path : resolve(folder, path);
+}
+
+/** What a process needs to be one of several: shared ports, and a database that all of them can open. */
+export interface Machine {
+  readonly cores: number;
+  /** Whether several processes may listen on one port, and the system shares connections out among them. */
+  readonly sharesPorts: boolean;
+}
+
+/** @returns how many processes there are to be, `auto` counted out */
+export function checkProcesses(
+  tree: Tree,
+  document: unknown,
+  databasePath: string | undefined,
+  { cores, sharesPorts }: Machine,
+  problems: Problem[],
+): number {
+  const { server } = Object.fromEntries(entriesOf(document));
+  const { processes } = Object.fromEntries(entriesOf(server));
+  const reason = !sharesPorts
+    ? "this system does not share a port among processes; Linux does"
+    : databasePath === ":memory:"
+      ? "a database in memory belongs to one process; name a file, such as sqlite:./data/embedgate.db"
+      : undefined;
+  if (processes === "auto") return reason === undefined ? Math.min(Math.max(1, cores), PROCESSES_MAX) : 1;
+  if (typeof processes !== "number") return 1;
+  if (processes > 1 && reason !== undefined)
+    problems.push(tree.problem("/server/processes", `expected 1 or auto, got ${processes}: ${reason}`));
+  return processes;
 }
 
 export function checkAuth(tree: Tree, document: unknown, problems: Problem[], notes: Problem[]): void {

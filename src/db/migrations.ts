@@ -114,4 +114,8 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE ledger SET micro_credits_taken = micro_credits
     WHERE workspace IN (SELECT name FROM workspaces WHERE micro_credits IS NOT NULL);
   `,
+  `
+  -- The process that began the row, where several serve by one database: when it dies, its rows are interrupted, and nobody else's.
+  ALTER TABLE ledger ADD COLUMN process TEXT;
+  `,
 ];

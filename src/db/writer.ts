@@ -41,6 +41,7 @@ type Outcome = { readonly value: unknown } | { readonly cause: unknown };
 export function createWriter(database: Database, outside: World, committed = () => {}): Writer {
   let queue: Waiting[] = [];
   let isWriting = false;
+  let failuresInARow = 0;
   const { turn = () => Promise.resolve() } = outside;
 
   const together = database.transaction((group: readonly Waiting[]): Outcome[] => {
@@ -109,6 +110,7 @@ export function createWriter(database: Database, outside: World, committed = () 
       queue = [];
       try {
         const outcomes = commit(group);
+failuresInARow = 0;
         if (group.some(({ gathering }) => gathering === undefined)) committed();
         settle(group, outcomes);
       } catch (cause) {
@@ -125,7 +127,8 @@ export function createWriter(database: Database, outside: World, committed = () 
     const now = outside.monotonic();
     for (const { failed } of group.filter(({ giveUpAt }) => giveUpAt <= now)) failed(lockedOut(cause));
     queue = [...group.filter(({ giveUpAt }) => giveUpAt > now), ...queue];
-    if (queue.length > 0) await pause(outside);
+    failuresInARow += 1;
+    if (queue.length > 0) await pause(outside, failuresInARow);
   }
 
   return {
@@ -151,19 +154,30 @@ export function createWriter(database: Database, outside: World, committed = () 
 /** Does what can be done only by itself, again while another process holds the lock. @throws GatewayError database_unavailable */
 export async function patiently<T>(work: () => T, outside: World): Promise<T> {
   const giveUpAt = outside.monotonic() + LOCK_WAIT_MS;
-  for (;;) {
+  for (let failures = 1; ; failures++) {
     try {
       return work();
     } catch (cause) {
       if (!isLocked(cause)) throw refusal(cause);
       if (outside.monotonic() >= giveUpAt) throw lockedOut(cause);
-      await pause(outside);
+      await pause(outside, failures);
     }
   }
 }
 
-/** Jitter, so that two waiting processes do not meet again and again. */
-const pause = ({ sleep, random }: World) => sleep(2 + random() * 10);
+/** Another process's commit takes a fraction of a millisecond: whoever looks again after its next turn mostly finds it done. */
+const TURNS_FIRST = 3;
+const PAUSE_MS_MAX = 8;
+
+/** Longer each time, up to a bound, with jitter, so that two waiting processes do not meet again and again. */
+async function pause(
+  { sleep, random, turn = () => Promise.resolve() }: World,
+  failures: number,
+): Promise<void> {
+  if (failures <= TURNS_FIRST) return turn();
+  const longest = Math.min(PAUSE_MS_MAX, 2 ** (failures - TURNS_FIRST - 1));
+  await sleep(longest * (0.5 + random()));
+}
 
 function isLocked(cause: unknown): boolean {
   return cause instanceof Error && "code" in cause && /^SQLITE_(BUSY|LOCKED)/.test(String(cause.code));

@@ -41,7 +41,7 @@ async function tell(yaml: string): Promise<string> {
 function summary(config: GatewayConfig, folder: string): string[] {
   const { server, auth, database } = config;
   const lines = [
-    `server ${server.host}:${server.port} ${server.dialect} deadline ${server.deadline_ms} attempts ${server.max_attempts}`,
+    `server ${server.host}:${server.port} ${server.dialect} deadline ${server.deadline_ms} attempts ${server.max_attempts}${server.processes === 1 ? "" : ` in ${server.processes} processes`}`,
     `database ${database.path.replace(folder, ".")}, auth ${auth.mode}`,
   ];
   for (const {

@@ -26,11 +26,22 @@ describe("without --config", () => {
       max_attempts: 4,
       max_concurrent_requests: 10_000,
       grace_ms: 30_000,
+      processes: 1,
     });
     expect(config.database.path).toBe(join(folder.path, "data/embedgate.db"));
     expect(config.auth.mode).toBe("auto");
     expect(config.providers.get("local")?.provider.id).toBe("local");
     expect([...config.models.keys()]).toEqual(["all-MiniLM-L6-v2"]);
+  });
+
+  test("processes are one where the system shares no port, and more are refused there", async () => {
+    using folder = makeFolder();
+    const machine = { cores: 4, sharesPorts: false };
+    folder.write("gateway.yaml", `server: { processes: auto }\n${RIGHT_FILE}`);
+    const loaded = await folder.load({ machine });
+    expect(loaded.ok && loaded.config.server.processes).toBe(1);
+    folder.write("gateway.yaml", `server: { processes: 2 }\n${RIGHT_FILE}`);
+    expect(told(await folder.load({ machine }))).toContain("this system does not share a port");
   });
 
   test("gateway.yaml of the current folder is taken where it is", async () => {

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { formatProblem, type Loaded, loadConfig } from "../../src/config/load";
+import type { Machine } from "../../src/config/sections";
 import { realOutside } from "../../src/outside";
 import type { Host } from "../../src/plugin";
 import { createHost } from "../../src/upstream/host";
@@ -19,8 +20,11 @@ export interface Folder extends Disposable {
     readonly file?: string;
     readonly environment?: Readonly<Record<string, string>>;
     readonly host?: Host;
+    readonly machine?: Machine;
   }): Promise<Loaded>;
 }
+
+const FOUR_CORES: Machine = { cores: 4, sharesPorts: true };
 
 export function makeFolder(): Folder {
   const path = mkdtempSync(join(tmpdir(), "embedgate-config-"));
@@ -30,8 +34,8 @@ export function makeFolder(): Folder {
       mkdirSync(dirname(join(path, name)), { recursive: true });
       writeFileSync(join(path, name), content);
     },
-    load: ({ file, environment = {}, host = createHost(realOutside) } = {}) =>
-      loadConfig({ file, folder: path, environment, host, bundled: TEST_PLUGINS }),
+    load: ({ file, environment = {}, host = createHost(realOutside), machine = FOUR_CORES } = {}) =>
+      loadConfig({ file, folder: path, environment, host, bundled: TEST_PLUGINS, machine }),
     [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
   };
 }

@@ -1,0 +1,90 @@
+/**
+ * A gateway on its address: opened, listening, and what it says of itself to whoever started it.
+ * Used by the one process that serves alone (alone.ts) and by each of several (src/processes/copy.ts).
+ */
+import http from "node:http";
+import packageJson from "../../package.json";
+import type { GatewayConfig } from "../config/gateway-config";
+import { createGateway, type Gateway } from "../gateway";
+import { HEAD_BYTES_MAX } from "../head";
+import type { Outside } from "../outside";
+import type { Place } from "../processes/place";
+import { cannotServe } from "./cannot-serve";
+
+/** Bun would answer a larger body with a bare 413; the door's own check (src/body.ts) says it in the envelope. */
+const REQUEST_BYTES_MAX = 2 ** 40;
+/** So that the door's own check (src/head.ts) has a head to refuse; beyond, Bun answers a bare 431. */
+const HEAD_BYTES_READ = 4 * HEAD_BYTES_MAX;
+
+export interface ListeningGateway {
+  readonly gateway: Gateway;
+  readonly url: URL;
+  /** Takes no more connections; resolves once those that are open have got their answers. */
+  stop(cutOff?: boolean): Promise<void>;
+}
+
+/**
+ * @param shared where to listen beside other processes; left out, it listens on the configuration's address, alone
+ * @throws GatewayError as createGateway does, and where the address cannot be served on
+ */
+export async function listen(
+  config: GatewayConfig,
+  outside: Outside,
+  place: Place,
+  shared?: { readonly host: string; readonly port: number },
+): Promise<ListeningGateway> {
+  const { host, port } = shared ?? config.server;
+  const gateway = await createGateway(config, outside, place);
+  const { door } = gateway;
+  // Bun takes this for the whole process only, and its types call it read-only.
+  Object.assign(http, { maxHeaderSize: HEAD_BYTES_READ });
+  try {
+    // Not shared unless asked for: a second gateway on the port must be told, not given half of the requests.
+    door.listen({
+      hostname: host,
+      port,
+      maxRequestBodySize: REQUEST_BYTES_MAX,
+      reusePort: shared !== undefined,
+    });
+  } catch (cause) {
+    await gateway.close();
+    throw cannotServe(host, port, cause);
+  }
+  return {
+    gateway,
+    url: door.server?.url ?? new URL(`http://${host}:${port}`),
+    stop: async (cutOff) => door.server?.stop(cutOff),
+  };
+}
+
+/** @param processes how many serve on the address */
+export function greeting({ gateway, url }: ListeningGateway, processes = 1): string {
+  const base = url.href.replace(/\/$/, "");
+  const models = gateway
+    .routes()
+    .list()
+    .filter(({ embeddings }) => embeddings);
+  const open = gateway.auth.isOpen();
+  const lines = models.map(({ id, facts, providerName }) => {
+    const size = facts?.dimensions === undefined ? "" : `, ${facts.dimensions} dimensions`;
+    return `  ${id}  (${providerName}${size})`;
+  });
+  const key = open ? "" : " \\\n    -H 'authorization: Bearer YOUR_KEY'";
+  const model = models[0]?.id ?? "MODEL";
+  return [
+    `embedgate ${packageJson.version} serves on ${base}${processes === 1 ? "" : ` with ${processes} processes`}`,
+    "",
+    models.length === 0 ? "No model: no provider of the routing file is configured." : "Models:",
+    ...lines,
+    "",
+    open
+      ? "Keys: none yet, so callers on this machine need none. 'embedgate keys create --name me' ends that."
+      : "Keys: needed. 'embedgate keys create --name me' makes one.",
+    `Docs: ${base}/swagger`,
+    "",
+    `  curl ${base}/v1/embeddings${key} \\`,
+    "    -H 'content-type: application/json' \\",
+    `    -d '{"model": "${model}", "input": "Hello, world"}'`,
+    "",
+  ].join("\n");
+}

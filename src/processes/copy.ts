@@ -1,0 +1,102 @@
+/**
+ * One of several processes that serve together: it does what its supervisor says, and ends when that is gone.
+ * A further thing that the supervisor may say is a handler here, with its words in messages.ts.
+ */
+import { Value } from "@sinclair/typebox/value";
+import { configured } from "../commands/configured";
+import { endGracefully } from "../commands/ending";
+import { greeting, type ListeningGateway, listen } from "../commands/listening";
+import { EXIT_CODES } from "../commands/signals";
+import type { GatewayConfig } from "../config/gateway-config";
+import { type Outside, realOutside } from "../outside";
+import { openChannel } from "./channel";
+import { Load, Open, Settle } from "./messages";
+import { shareOf } from "./share";
+
+/** @returns the exit code, where there is no supervisor; a copy that has one ends by itself */
+export async function serveAsCopy(): Promise<number> {
+  const send = process.send?.bind(process);
+  if (send === undefined) {
+    console.error(
+      "This command is the gateway's own: 'embedgate serve' starts as many copies as it is to have.",
+    );
+    return 1;
+  }
+  const copy = createCopy();
+  const channel = openChannel(send, copy.handlers);
+  process.on("message", (message) => channel.hear(message));
+  process.on("disconnect", () => {
+    channel.end("the supervisor is gone");
+    void copy.end();
+  });
+  let signals = 0;
+  process.on("SIGTERM", () => {
+    signals += 1;
+    if (signals > 1) process.exit(EXIT_CODES.SIGTERM);
+    void copy.end();
+  });
+  // A terminal sends it to all processes that it started: what becomes of this one, the supervisor says.
+  process.on("SIGINT", () => undefined);
+  return new Promise(() => undefined);
+}
+
+function createCopy() {
+  let loaded: GatewayConfig | undefined;
+  let listening: ListeningGateway | undefined;
+  let processes = 1;
+  let outside: Outside = realOutside;
+
+  const opened = () => {
+    if (listening === undefined) throw new Error("it is not open yet");
+    return listening;
+  };
+  const toServeBy = () => {
+    if (loaded === undefined) throw new Error("it has no routing file");
+    return shareOf(loaded, processes);
+  };
+
+  async function end(): Promise<void> {
+    if (listening) await endGracefully(listening.gateway, listening, outside);
+    process.exit(0);
+  }
+
+  const handlers = {
+    async load(body: unknown) {
+      const { options, read, tells } = Value.Parse(Load, body);
+      loaded = await configured(options.config, { read, notes: tells, problems: tells, address: options });
+      return { ok: loaded !== undefined, processes: loaded?.server.processes ?? 1 };
+    },
+    async open(body: unknown) {
+      const order = Value.Parse(Open, body);
+      processes = order.processes;
+      outside = { ...realOutside, log: logOf(order.process) };
+      listening = await listen(toServeBy(), outside, order, order);
+      return {
+        port: Number(listening.url.port),
+        greeting: greeting(listening, processes),
+        models: listening.gateway.routes().list().length,
+      };
+    },
+    /** By what was loaded last. */
+    reload() {
+      const { gateway } = opened();
+      const afterRestart = gateway.reload(toServeBy());
+      return { afterRestart, models: gateway.routes().list().length };
+    },
+    async settle(body: unknown) {
+      const { ledger } = opened().gateway;
+      for (const ended of Value.Parse(Settle, body).processes) {
+        const count = await ledger.settleInterrupted(ended);
+        if (count > 0) outside.log("warn", "requests were under way when a process ended", { ended, count });
+      }
+    },
+    end,
+  };
+  return { handlers, end };
+}
+
+/** Each line says whose it is. */
+const logOf =
+  (name: string): Outside["log"] =>
+  (level, message, about) =>
+    realOutside.log(level, message, { process: name, ...about });

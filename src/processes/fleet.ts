@@ -1,0 +1,202 @@
+/**
+ * The copies: started together, each replaced when it dies, all told the same. The rows that a dead copy left under way are settled by
+ * one that lives. What a copy does is copy.ts's.
+ */
+import type { Static } from "@sinclair/typebox";
+import type { ReadFile } from "../config/read";
+import type { Outside } from "../outside";
+import { Loaded, Nothing, Opened, Reloaded } from "./messages";
+import { type CopyProcess, type Exit, spawnCopy } from "./spawn";
+
+export interface Fleet {
+  /** @returns what the first copy said, once all are ready. @throws Error in words, where one could not be opened */
+  start(order: Order): Promise<Static<typeof Opened>>;
+  /** All copies serve by it, or none. @throws Error in words */
+  reload(read: ReadFile): Promise<Static<typeof Reloaded>>;
+  /** Each finishes what is under way. Whoever has not ended within the time is killed. */
+  end(withinMs: number): Promise<void>;
+  /** At once. */
+  kill(): void;
+}
+
+export interface Order {
+  readonly host: string;
+  readonly port: number;
+  readonly processes: number;
+  readonly read: ReadFile;
+}
+
+interface Copy {
+  /** What its rows in the ledger say. */
+  readonly name: string;
+  readonly process: CopyProcess;
+  readonly startedAt: number;
+  /** What it serves by. */
+  read: ReadFile;
+  isServing: boolean;
+}
+
+/** One that lives for less has something wrong with it: the next one waits. */
+const SOUND_AFTER_MS = 10_000;
+const PAUSE_MS_MIN = 250;
+const PAUSE_MS_MAX = 30_000;
+
+export function createFleet(
+  options: { readonly config?: string; readonly host?: string; readonly port?: number },
+  outside: Pick<Outside, "monotonic" | "sleep" | "randomBytes" | "log">,
+): Fleet {
+  /** No name of an earlier run may come again: its rows may be there still. */
+  const run = outside.randomBytes(4).toHex();
+  const copies = new Set<Copy>();
+  /** Dead ones whose rows are not settled yet. */
+  const unsettled = new Set<string>();
+  const ending = new AbortController();
+  let started = 0;
+  let failuresInARow = 0;
+  let current: Order | undefined;
+
+  function spawn(read: ReadFile): Copy {
+    started += 1;
+    const copy: Copy = {
+      name: `${run}-${started}`,
+      process: spawnCopy({}),
+      startedAt: outside.monotonic(),
+      read,
+      isServing: false,
+    };
+    copies.add(copy);
+    void copy.process.exited.then((exit) => ended(copy, exit));
+    return copy;
+  }
+
+  async function load(copy: Copy, read: ReadFile): Promise<void> {
+    const { ok } = await copy.process.channel.ask("load", { options, read, tells: false }, Loaded);
+    if (!ok) throw new Error("a process found the routing file wrong that another had found right");
+    copy.read = read;
+  }
+
+  async function open(copy: Copy, { host, port, processes }: Order, begins: boolean) {
+    const order = { host, port, process: copy.name, processes, begins };
+    const opened = await copy.process.channel.ask("open", order, Opened);
+    copy.isServing = true;
+    return opened;
+  }
+
+  function ended(copy: Copy, exit: Exit): void {
+    copies.delete(copy);
+    if (ending.signal.aborted || !copy.isServing) return;
+    outside.log("error", "a process of the gateway has ended, and another takes its place", {
+      process: copy.name,
+      ...exit,
+    });
+    unsettled.add(copy.name);
+    void settle();
+    failuresInARow = outside.monotonic() - copy.startedAt < SOUND_AFTER_MS ? failuresInARow + 1 : 0;
+    void replace();
+  }
+
+  /** The first time at once, then after growing pauses. */
+  async function replace(): Promise<void> {
+    while (!ending.signal.aborted && current) {
+      if (failuresInARow > 1) {
+        const pause = Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** (failuresInARow - 2));
+        await outside.sleep(pause, ending.signal).catch(() => undefined);
+        if (ending.signal.aborted) return;
+      }
+      const copy = spawn(current.read);
+      try {
+        await load(copy, copy.read);
+        await open(copy, current, false);
+        // The routing file may have changed meanwhile.
+        if (copy.read !== current.read) {
+          await load(copy, current.read);
+          await copy.process.channel.ask("reload", undefined, Reloaded);
+        }
+        await settle();
+        outside.log("info", "a process has taken the place of one that ended", { process: copy.name });
+        return;
+      } catch (cause) {
+        copy.process.kill();
+        if (ending.signal.aborted) return;
+        failuresInARow += 1;
+        outside.log("error", "a process of the gateway could not be started", { cause: String(cause) });
+      }
+    }
+  }
+
+  const serving = () => [...copies].filter(({ isServing }) => isServing);
+
+  /** What each that serves answers; one that died meanwhile is left out, since its successor is told by itself. */
+  async function ofAll<Answer>(ask: (copy: Copy) => Promise<Answer>): Promise<Answer[]> {
+    const answers = await Promise.all(
+      serving().map(async (copy) => {
+        try {
+          return [await ask(copy)];
+        } catch (cause) {
+          if (copies.has(copy)) throw cause;
+          return [];
+        }
+      }),
+    );
+    return answers.flat();
+  }
+
+  async function settle(): Promise<void> {
+    const [one] = serving();
+    const processes = [...unsettled];
+    if (one === undefined || processes.length === 0) return;
+    try {
+      await one.process.channel.ask("settle", { processes }, Nothing);
+      for (const name of processes) unsettled.delete(name);
+    } catch (cause) {
+      outside.log("error", "what a process left under way could not be settled yet", {
+        cause: String(cause),
+      });
+    }
+  }
+
+  return {
+    async start(order) {
+      const all = Array.from({ length: order.processes }, () => spawn(order.read));
+      const [first, ...others] = all;
+      if (first === undefined) throw new Error("there are no processes to start");
+      const failed = Promise.race(
+        all.map(async ({ process: { exited } }) => {
+          const { code, signal } = await exited;
+          throw new Error(`A process ended before it was ready (${signal ?? code}).`);
+        }),
+      );
+      const opened = async () => {
+        const othersLoaded = Promise.all(others.map((copy) => load(copy, order.read)));
+        // It makes the database's tables, and settles what the last run left: the others find both done.
+        const greeted = load(first, order.read).then(() => open(first, order, true));
+        await Promise.all([greeted, othersLoaded]);
+        await Promise.all(others.map((copy) => open(copy, order, false)));
+        return greeted;
+      };
+      const greeted = await Promise.race([opened(), failed]);
+      current = order;
+      return greeted;
+    },
+    async reload(read) {
+      // All have found it right before the first one serves by it.
+      await ofAll((copy) => load(copy, read));
+      if (current) current = { ...current, read };
+      const [outcome] = await ofAll(({ process }) => process.channel.ask("reload", undefined, Reloaded));
+      return outcome ?? { afterRestart: [], models: 0 };
+    },
+    async end(withinMs) {
+      ending.abort();
+      const all = [...copies];
+      for (const { process } of all) process.channel.tell("end");
+      const late = new AbortController();
+      const inTime = Promise.all(all.map(({ process }) => process.exited)).then(() => late.abort());
+      await Promise.race([inTime, outside.sleep(withinMs, late.signal).catch(() => undefined)]);
+      for (const { process } of copies) process.kill();
+    },
+    kill() {
+      ending.abort();
+      for (const { process } of copies) process.kill();
+    },
+  };
+}

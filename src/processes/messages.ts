@@ -1,0 +1,63 @@
+/**
+ * What the supervisor and its copies say to one another. Either may be of another version than the other, after an upgrade: a member may
+ * be added, and none taken away.
+ */
+import { Type } from "@sinclair/typebox";
+
+/** A routing file as it was read: one reading for all copies, so that they cannot differ. */
+const Read = Type.Union([
+  Type.Object({ ok: Type.Literal(true), text: Type.String() }),
+  Type.Object({
+    ok: Type.Literal(false),
+    absent: Type.Boolean(),
+    line: Type.Integer(),
+    message: Type.String(),
+  }),
+]);
+
+export const Nothing = Type.Union([Type.Null(), Type.Undefined()]);
+
+/** To a copy, first: what it is to serve by. */
+export const Load = Type.Object({
+  /** As the command line gives them. */
+  options: Type.Object({
+    config: Type.Optional(Type.String()),
+    host: Type.Optional(Type.String()),
+    port: Type.Optional(Type.Integer()),
+  }),
+  read: Read,
+  /** Whether it tells what is worth a note, and what is wrong. */
+  tells: Type.Boolean(),
+});
+
+/** What it comes to. */
+export const Loaded = Type.Object({
+  ok: Type.Boolean(),
+  processes: Type.Integer(),
+});
+
+/** To a copy: to open, and to listen. */
+export const Open = Type.Object({
+  host: Type.String(),
+  /** 0: any that is free. */
+  port: Type.Integer(),
+  /** What its rows in the ledger say of who began them. */
+  process: Type.String(),
+  /** How many copies the limits of the routing file are shared out among. */
+  processes: Type.Integer({ minimum: 1 }),
+  /** Whether it is the first to open the database. */
+  begins: Type.Boolean(),
+});
+
+export const Opened = Type.Object({
+  port: Type.Integer(),
+  /** What the first one says to whoever started the gateway. */
+  greeting: Type.String(),
+  models: Type.Integer(),
+});
+
+/** To a copy: processes that died, whose rows are to be marked as interrupted. */
+export const Settle = Type.Object({ processes: Type.Array(Type.String()) });
+
+/** What a reload did. */
+export const Reloaded = Type.Object({ afterRestart: Type.Array(Type.String()), models: Type.Integer() });

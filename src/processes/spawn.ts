@@ -1,0 +1,44 @@
+/**
+ * Starts one copy of this program as a child, with the channel that it is spoken to by. A copy ends by itself when that channel closes.
+ * What it is told is messages.ts's; when to start and end one is supervisor.ts's.
+ */
+import { FETCHES_MAX, FETCHES_VARIABLE, isExecutable } from "../commands/fetch-limit";
+import { type Channel, type Handlers, openChannel } from "./channel";
+
+/** The word of the command line that a copy runs by; for nobody else. */
+export const COPY_COMMAND = "copy";
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | number | null;
+}
+
+export interface CopyProcess {
+  readonly pid: number;
+  readonly channel: Channel;
+  readonly exited: Promise<Exit>;
+  kill(): void;
+}
+
+export function spawnCopy(handlers: Handlers): CopyProcess {
+  // By its path, so that after an upgrade it is the present file.
+  const program = isExecutable() ? [process.execPath] : [process.execPath, Bun.main];
+  const child = Bun.spawn([...program, COPY_COMMAND], {
+    // With room for its fetches from the start, so that it need not start over.
+    env: { [FETCHES_VARIABLE]: FETCHES_MAX, ...process.env },
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "inherit",
+    serialization: "json",
+    ipc: (message) => channel.hear(message),
+  });
+  const channel = openChannel((message) => {
+    // What a dead process is told is of no use; that it died is seen elsewhere.
+    if (child.exitCode === null && child.signalCode === null) child.send(message);
+  }, handlers);
+  const exited = child.exited.then(() => {
+    channel.end("the process has ended");
+    return { code: child.exitCode, signal: child.signalCode };
+  });
+  return { pid: child.pid, channel, exited, kill: () => child.kill("SIGKILL") };
+}

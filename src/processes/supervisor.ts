@@ -1,0 +1,65 @@
+/**
+ * The process that was started, where several serve: it holds no gateway, but keeps as many copies at work as there are to be, and
+ * passes on to all of them what is asked of it. What happens once for all happens here, or in the first copy.
+ */
+import { cannotServe } from "../commands/cannot-serve";
+import { reloadOnChange, tellReloaded, tellWrong } from "../commands/reloading";
+import { endingSignal } from "../commands/signals";
+import type { GatewayConfig } from "../config/gateway-config";
+import type { ReadFile } from "../config/read";
+import { realOutside } from "../outside";
+import { createFleet } from "./fleet";
+import { findFreePort } from "./port";
+
+export interface Supervision {
+  /** As the command line gives them. */
+  readonly options: { readonly config?: string; readonly host?: string; readonly port?: number };
+  /** The routing file as it was read, and what it came to. */
+  readonly read: ReadFile;
+  readonly config: GatewayConfig;
+  readonly readAgain: () => Promise<ReadFile>;
+  /** Undefined where it is wrong, and said so. */
+  readonly load: (read: ReadFile) => Promise<GatewayConfig | undefined>;
+}
+
+/** Beside the grace of requests under way: a copy bounds each of its own waits, and they come to less. */
+const ENDING_MS = 25_000;
+
+/** @returns the exit code, once a signal has ended the gateway */
+export async function supervise({ options, read, config, readAgain, load }: Supervision): Promise<number> {
+  const { host, port: wanted, processes } = config.server;
+  let graceMs = config.server.grace_ms;
+  const fleet = createFleet(options, realOutside);
+  let free: ReturnType<typeof findFreePort>;
+  try {
+    free = findFreePort(host, wanted);
+  } catch (cause) {
+    throw cannotServe(host, wanted, cause);
+  }
+  // From the first copy on: a signal must find somebody who hears it.
+  const ended = endingSignal(() => fleet.kill());
+  const started = fleet.start({ host, port: free.port, processes, read });
+  const outcome = await Promise.race([ended, started.catch((cause: Error) => cause)]);
+  free.release();
+  if (outcome instanceof Error) {
+    fleet.kill();
+    console.error(outcome.message);
+    return 1;
+  }
+  const stopWatching = reloadOnChange(config.file, async (isLatest) => {
+    const next = await readAgain();
+    const nextConfig = await load(next);
+    if (!isLatest()) return;
+    if (!nextConfig) {
+      tellWrong();
+      return;
+    }
+    tellReloaded(await fleet.reload(next));
+    graceMs = nextConfig.server.grace_ms;
+  });
+  if (outcome !== undefined) console.log(outcome.greeting);
+  await ended;
+  stopWatching();
+  await fleet.end(graceMs + ENDING_MS);
+  process.exit(0);
+}

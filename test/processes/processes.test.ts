@@ -1,0 +1,127 @@
+/**
+ * Several processes on one port: what happens once happens once, what dies is replaced, and what is counted is counted exactly.
+ * Real processes, one upstream; nothing waits for a time. Where the system shares no port, there is nothing to test.
+ */
+import { describe, expect, test } from "bun:test";
+import { postTo, query, startServing, startUpstream, temporaryFolder } from "../serving";
+import { byTwo, copiesOf } from "./copies";
+
+const underWay = (folder: string) =>
+  query(
+    folder,
+    "SELECT process, error, count(*) AS count FROM ledger WHERE status = 0 GROUP BY 1, 2 ORDER BY 2",
+  );
+
+describe.skipIf(process.platform !== "linux")("two processes", () => {
+  test("start, serve on one port, and end together on SIGTERM with 0", async () => {
+    using upstream = startUpstream();
+    using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
+    await using child = await startServing(folder.path);
+    expect(copiesOf(child.pid)).toHaveLength(2);
+    const answers = await Promise.all(
+      Array.from(
+        { length: 32 },
+        async (_, i) => (await postTo(child.url, { model: "m", input: `${i}` })).status,
+      ),
+    );
+    expect(answers).toEqual(Array(32).fill(200));
+    expect(query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger")).toEqual([{ count: 2 }]);
+    child.signal("SIGTERM");
+    expect(await child.ended()).toBe(0);
+    await child.silent();
+  });
+
+  test("one that is killed is replaced, and its rows alone are interrupted", async () => {
+    using upstream = startUpstream({ holds: true });
+    using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
+    await using child = await startServing(folder.path);
+    const [killed = 0, other = 0] = copiesOf(child.pid);
+    const answers = Array.from({ length: 32 }, (_, i) =>
+      postTo(child.url, { model: "m", input: `${i}` }).then(
+        ({ status }) => status,
+        () => "broken",
+      ),
+    );
+    await upstream.reached(32);
+    process.kill(killed, "SIGKILL");
+    await child.logged("requests were under way when a process ended");
+    await child.logged("has taken the place");
+    const rows = underWay(folder.path);
+    expect(rows).toMatchObject([{ error: null }, { error: "interrupted" }]);
+    const copies = copiesOf(child.pid);
+    expect(copies).toHaveLength(2);
+    expect(copies).toContain(other);
+    expect(copies).not.toContain(killed);
+    upstream.release();
+    const outcomes = await Promise.all(answers);
+    const broken = outcomes.filter((outcome) => outcome === "broken").length;
+    expect(outcomes.filter((outcome) => outcome === 200)).toHaveLength(32 - broken);
+    expect(underWay(folder.path)).toMatchObject([{ error: "interrupted", count: broken }]);
+    expect((await postTo(child.url, { model: "m", input: "and on" })).status).toBe(200);
+  });
+
+  test("end when the one that started them is killed", async () => {
+    using upstream = startUpstream();
+    using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
+    await using child = await startServing(folder.path);
+    child.signal("SIGKILL");
+    await child.silent();
+    await using next = await startServing(folder.path);
+    expect((await postTo(next.url, { model: "m", input: "a" })).status).toBe(200);
+  });
+
+  test("do not share a port with a gateway that is there already", async () => {
+    using upstream = startUpstream();
+    using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
+    await using child = await startServing(folder.path);
+    await expect(startServing(folder.path, [], child.port)).rejects.toThrow(
+      `Cannot serve on 127.0.0.1:${child.port}`,
+    );
+  });
+
+  test("spend a balance to its last credit, and no further", async () => {
+    using upstream = startUpstream();
+    // A credit a token, and a token a text.
+    const money = `
+money: { credits_per_usd: 1000 }
+workspace_defaults: { credits: 10 }
+`;
+    const priced = byTwo(upstream, money).replace("routes:", "price: 1000, routes:");
+    using folder = temporaryFolder({ "gateway.yaml": priced });
+    await using child = await startServing(folder.path);
+    const statuses = await Promise.all(
+      Array.from(
+        { length: 500 },
+        async (_, i) => (await postTo(child.url, { model: "m", input: `${i}` })).status,
+      ),
+    );
+    expect(statuses.filter((status) => status === 200)).toHaveLength(10);
+    expect(statuses.filter((status) => status === 402)).toHaveLength(490);
+    expect(query(folder.path, "SELECT micro_credits, micro_credits_held FROM workspaces")).toEqual([
+      { micro_credits: 0, micro_credits_held: 0 },
+    ]);
+  });
+
+  test("serve by a changed routing file, both, and by none that is wrong", async () => {
+    using upstream = startUpstream();
+    using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
+    await using child = await startServing(folder.path);
+    const statusesOf = (model: string) =>
+      Promise.all(
+        Array.from(
+          { length: 32 },
+          async (_, i) => (await postTo(child.url, { model, input: `${i}` })).status,
+        ),
+      );
+    await Bun.write(
+      `${folder.path}/gateway.yaml`,
+      byTwo(upstream).replace("models: {", "models: { wrong: 1,"),
+    );
+    await child.logged("the routing file is wrong");
+    expect(await statusesOf("m")).toEqual(Array(32).fill(200));
+    await Bun.write(`${folder.path}/gateway.yaml`, byTwo(upstream).replace("models: { m:", "models: { n:"));
+    await child.logged("the routing file was reloaded");
+    expect(await statusesOf("n")).toEqual(Array(32).fill(200));
+    expect(await statusesOf("m")).toEqual(Array(32).fill(404));
+  });
+});
