@@ -51,7 +51,7 @@ export const OWN_WORKSPACE = "embedgate";
 export const UNDER_WAY = 0;
 export const INTERRUPTED = "interrupted";
 
-/** ?1: the process that began them; null: any. */
+/** ?1 is the process that began them, or null for every one. */
 const IS_UNDER_WAY = `status = ${UNDER_WAY} AND error IS NULL AND (?1 IS NULL OR process = ?1)`;
 const ROWS_UNDER_WAY = `FROM ledger WHERE ${IS_UNDER_WAY}`;
 

@@ -30,7 +30,7 @@ export function temporaryFolder(files: Readonly<Record<string, string>> = {}): {
 
 /**
  * @param prefix what the command is started by, such as a shell that sets a limit first
- * @param listenAt 0: any port that is free
+ * @param listenAt 0 stands for a port that is free
  */
 export async function startServing(
   folder: string,

@@ -39,7 +39,7 @@ export const Loaded = Type.Object({
 /** To a copy: to open, and to listen. */
 export const Open = Type.Object({
   host: Type.String(),
-  /** 0: any that is free. */
+  /** 0 stands for one that is free. */
   port: Type.Integer(),
   /** What its rows in the ledger say of who began them. */
   process: Type.String(),
