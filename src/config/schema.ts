@@ -5,14 +5,12 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { PolicyOverrides } from "../dialects/policies";
 import { KnownFacts } from "../facts";
+import { PROCESSES_MAX } from "../processes/cores";
 
 const closed = { additionalProperties: false } as const;
 
 const milliseconds = (about: string, least: number, most: number, value: number) =>
   Type.Integer({ minimum: least, maximum: most, default: value, description: about });
-
-/** As many places as there are in what the copies share (src/processes/). */
-export const PROCESSES_MAX = 64;
 
 /** The dialects of one shape; what each of them is stands in src/dialects/records.ts. */
 export const DialectName = Type.Union(

@@ -3,10 +3,10 @@
  * A rule that looks at two keys at once belongs here; what one key may hold is the schema's.
  */
 import { resolve } from "node:path";
+import { PROCESSES_MAX } from "../processes/cores";
 import { below, type Problem } from "./problem";
 import { entriesOf } from "./providers";
 import { readPublicKey } from "./public-key";
-import { PROCESSES_MAX } from "./schema";
 import type { Tree } from "./tree";
 
 /** @returns the database's absolute path or ":memory:"; undefined where it was refused. */

@@ -5,6 +5,9 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
+/** As many places as there are in what the copies share. */
+export const PROCESSES_MAX = 64;
+
 /** The share of the machine that a container's limit leaves: "200000 100000" is two cores, "max 100000" all there are. */
 const CGROUP_LIMIT = "/sys/fs/cgroup/cpu.max";
 
