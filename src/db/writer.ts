@@ -110,7 +110,7 @@ export function createWriter(database: Database, outside: World, committed = () 
       queue = [];
       try {
         const outcomes = commit(group);
-failuresInARow = 0;
+        failuresInARow = 0;
         if (group.some(({ gathering }) => gathering === undefined)) committed();
         settle(group, outcomes);
       } catch (cause) {
