@@ -2,8 +2,9 @@
  * A handful of Workers and the line of jobs before them: an idle Worker takes the next job, none is started before it is needed.
  * The main thread only passes messages on; anything that takes time belongs into worker.ts.
  */
-import type { EmbedCall, Host } from "../../src/plugin";
+import type { EmbedCall, FailureAbout, Host } from "../../src/plugin";
 import type { Answer, Embedded, Job, Setup } from "./messages";
+import { divide, merge } from "./shares";
 
 /**
  * In the executable, entry points keep their path from the repository's root, and there `import.meta.url` is the executable's own:
@@ -16,6 +17,9 @@ type PooledCall = Pick<EmbedCall, "inputs" | "longInput" | "signal">;
 
 interface Task {
   readonly job: Job;
+  /** The place in the call of the job's first input. */
+  readonly first: number;
+  readonly promise: Promise<Embedded>;
   readonly resolve: (embedded: Embedded) => void;
   readonly reject: (failure: Error) => void;
 }
@@ -37,7 +41,7 @@ export class Pool {
   ) {}
 
   /**
-   * Embeds a call's inputs in the next idle Worker.
+   * Embeds a call's inputs, divided among the Workers that nobody else waits for.
    * Rejects with the Worker's refusal, `unavailable` when the Worker died or the pool is closed, `timeout` once the signal fires:
    * a job still in the line is then dropped, a running one ends after its present batch.
    */
@@ -54,32 +58,44 @@ export class Pool {
     return this.enqueue(call);
   }
 
-  private enqueue({ inputs, longInput, signal }: PooledCall): Promise<Embedded> {
-    const { promise, resolve, reject } = Promise.withResolvers<Embedded>();
-    if (this.closed) {
-      reject(this.failure("unavailable", "The local model is closed."));
-      return promise;
-    }
+  private async enqueue({ inputs, longInput, signal }: PooledCall): Promise<Embedded> {
+    if (this.closed) throw this.failure("unavailable", "The local model is closed.");
     const abandoned = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-    const task: Task = { job: { inputs, longInput, abandoned }, resolve, reject };
+    const shares = divide(inputs, this.free - this.queue.length);
+    const tasks = shares.map(
+      (share): Task => ({
+        ...Promise.withResolvers<Embedded>(),
+        job: { inputs: share.inputs, longInput, abandoned },
+        first: share.first,
+      }),
+    );
     const abandon = () => {
       Atomics.store(abandoned, 0, 1);
-      const place = this.queue.indexOf(task);
-      if (place !== -1) this.queue.splice(place, 1);
-      reject(
-        this.failure("timeout", "The call was given up before the local model had answered.", {
-          cause: signal.reason,
-        }),
-      );
+      for (const task of tasks) {
+        const place = this.queue.indexOf(task);
+        if (place !== -1) this.queue.splice(place, 1);
+        task.reject(
+          this.failure("timeout", "The call was given up before the local model had answered.", {
+            cause: signal.reason,
+          }),
+        );
+      }
     };
-    if (signal.aborted) {
-      abandon();
-      return promise;
+    if (signal.aborted) abandon();
+    else {
+      signal.addEventListener("abort", abandon, { once: true });
+      this.queue.push(...tasks);
+      this.dispatch();
     }
-    signal.addEventListener("abort", abandon, { once: true });
-    this.queue.push(task);
-    this.dispatch();
-    return promise.finally(() => signal.removeEventListener("abort", abandon));
+    const answers = await Promise.allSettled(tasks.map(({ promise }) => promise));
+    signal.removeEventListener("abort", abandon);
+    return merge(
+      shares,
+      answers.map((answer) => {
+        if (answer.status === "rejected") throw answer.reason;
+        return answer.value;
+      }),
+    );
   }
 
   /** Ends the Workers. What was still under way is rejected. */
@@ -91,6 +107,11 @@ export class Pool {
     this.idle.length = 0;
     this.queue.length = 0;
     this.busy.clear();
+  }
+
+  /** Workers that could start at once. */
+  private get free(): number {
+    return this.size - this.busy.size;
   }
 
   private dispatch(): void {
@@ -121,7 +142,7 @@ export class Pool {
     if (answer.kind === "embedded") task.resolve(answer);
     // An abandoned task was rejected when its signal fired.
     else if (answer.kind === "refused")
-      task.reject(this.failure(answer.failure, answer.message, answer.about));
+      task.reject(this.failure(answer.failure, answer.message, placed(answer.about, task.first)));
     this.dispatch();
   }
 
@@ -135,4 +156,9 @@ export class Pool {
     task?.reject(this.failure("unavailable", `The local model's thread broke down: ${why}`));
     if (!this.closed) this.dispatch();
   }
+}
+
+/** A Worker counts inputs from the first of its share. */
+function placed(about: FailureAbout, first: number): FailureAbout {
+  return about.input === undefined ? about : { ...about, input: about.input + first };
 }

@@ -45,11 +45,12 @@ export class Tokenizer {
       throw new Error(`The vocabulary has ${pieces.length} pieces, not ${VOCABULARY_SIZE}.`);
     }
     let longest = 0;
-    for (const [id, piece] of pieces.entries()) {
+    // Of `entries()` it would be half as fast, and the first vector waits for this.
+    pieces.forEach((piece, id) => {
       this.beginnings.set(piece, id);
       if (piece.startsWith("##")) this.continuations.set(piece.slice(2), id);
       longest = Math.max(longest, piece.length);
-    }
+    });
     this.longestPiece = longest;
     this.start = this.special("[CLS]");
     this.end = this.special("[SEP]");

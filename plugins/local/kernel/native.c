@@ -219,14 +219,24 @@ static const float *linear(const scratch *s, int tokens, int inputs, const void 
   return scales + 2 * outputs;
 }
 
-/* One head's keys of one text, transposed, and its values beside one another. */
+/* One head's keys of one text, transposed four by four, and its values beside one another. */
 static void gather(const scratch *s, const float *keys, const float *values, int length, int width) {
-  for (int key = 0; key < length; key++, keys += QKV, values += QKV) {
-    for (int i = 0; i < HEAD_SIZE; i++) s->keys[i * width + key] = keys[i];
-    for (int i = 0; i < HEAD_SIZE; i += 16) store(s->values + key * HEAD_SIZE + i, load(values + i));
+  for (int key = 0; key < length; key += 4) {
+    const float *row[4];
+    /* Past the last key its row again: the scores of such keys are written over, `exponentiate` says with what. */
+    for (int i = 0; i < 4; i++) row[i] = keys + (size_t)(key + i < length ? key + i : length - 1) * QKV;
+    for (int i = 0; i < HEAD_SIZE; i += 4) {
+      __m128 a = _mm_loadu_ps(row[0] + i), b = _mm_loadu_ps(row[1] + i), c = _mm_loadu_ps(row[2] + i), d = _mm_loadu_ps(row[3] + i);
+      _MM_TRANSPOSE4_PS(a, b, c, d);
+      float *to = s->keys + i * width + key;
+      _mm_storeu_ps(to, a);
+      _mm_storeu_ps(to + width, b);
+      _mm_storeu_ps(to + 2 * width, c);
+      _mm_storeu_ps(to + 3 * width, d);
+    }
   }
-  for (int i = 0; i < HEAD_SIZE; i++)
-    for (int key = length; key < width; key++) s->keys[i * width + key] = 0;
+  for (int key = 0; key < length; key++, values += QKV)
+    for (int i = 0; i < HEAD_SIZE; i += 16) store(s->values + key * HEAD_SIZE + i, load(values + i));
 }
 
 /* scores[query][key] = query x key; the 1/root of 32 of attention is in the query's weights already. */

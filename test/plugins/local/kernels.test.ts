@@ -27,7 +27,7 @@ function raggedLengths(): number[] {
 const BATCHES = [
   [2],
   [256],
-  [256, 256],
+  [128, 128],
   Array<number>(BATCH_TOKENS / 2).fill(2),
   // Every number of tokens that a block of rows can have to spare.
   ...Array.from({ length: 16 }, (_, i) => [i + 2]),

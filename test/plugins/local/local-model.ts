@@ -13,7 +13,7 @@ import { createHost } from "../../../src/upstream/host";
 export const MODEL = "all-MiniLM-L6-v2";
 
 /** @param options the plugin's own: `{ workers: 1 }` */
-export function openLocal(options: { readonly workers?: number } = {}): Upstream {
+export function openLocal(options: { readonly workers?: number; readonly kernel?: string } = {}): Upstream {
   return plugin(createHost(realOutside)).open(options);
 }
 

@@ -1,0 +1,59 @@
+/**
+ * One call, several threads: its inputs in shares of about the same work, and the shares' answers as one.
+ * What counts as work is `weigh`; whatever an answer gains by input must be put together in `merge`.
+ */
+import type { Input } from "../../src/plugin";
+import type { Embedded } from "./messages";
+
+/** Less work than this, in characters, is not worth another thread: it is done in some milliseconds. */
+const SMALLEST_SHARE = 256;
+const CHARACTERS_OF_A_TOKEN = 4;
+
+export interface Share {
+  /** The place of its first input in the call. */
+  readonly first: number;
+  readonly inputs: readonly Input[];
+}
+
+/** At most `most` shares, in the order of the inputs, so that the first share at fault holds the first input at fault. */
+export function divide(inputs: readonly Input[], most: number): Share[] {
+  const work = inputs.reduce((sum, input) => sum + weigh(input), 0);
+  const count = Math.max(1, Math.min(most, inputs.length, Math.floor(work / SMALLEST_SHARE)));
+  const shares: Share[] = [];
+  let first = 0;
+  let done = 0;
+  for (const [place, input] of inputs.entries()) {
+    done += weigh(input);
+    const isLast = place === inputs.length - 1;
+    if (isLast || done >= ((shares.length + 1) * work) / count) {
+      shares.push({ first, inputs: inputs.slice(first, place + 1) });
+      first = place + 1;
+    }
+  }
+  return shares;
+}
+
+function weigh(input: Input): number {
+  return typeof input === "string" ? input.length : input.length * CHARACTERS_OF_A_TOKEN;
+}
+
+/** @param answers one for each share, in their order */
+export function merge(shares: readonly Share[], answers: readonly Embedded[]): Embedded {
+  const [only] = answers;
+  if (only !== undefined && answers.length === 1) return only;
+  const vectors = new Float32Array(answers.reduce((length, answer) => length + answer.vectors.length, 0));
+  let to = 0;
+  for (const answer of answers) {
+    vectors.set(answer.vectors, to);
+    to += answer.vectors.length;
+  }
+  const placesOf = (kind: "truncated" | "averaged") =>
+    answers.flatMap((answer, share) => answer[kind].map((place) => place + (shares[share]?.first ?? 0)));
+  return {
+    kind: "embedded",
+    vectors,
+    tokensByInput: answers.flatMap(({ tokensByInput }) => tokensByInput),
+    truncated: placesOf("truncated"),
+    averaged: placesOf("averaged"),
+  };
+}

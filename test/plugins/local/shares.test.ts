@@ -1,0 +1,57 @@
+/**
+ * One call divided among Workers: nothing of the answer tells that it was.
+ */
+import { afterAll, describe, expect, test } from "bun:test";
+import { divide } from "../../../plugins/local/shares";
+import { call, failureOf, inOrder, openLocal } from "./local-model";
+
+const text = (place: number) => `text number ${place} `.repeat(1 + (place % 9));
+const inputs = Array.from({ length: 32 }, (_, place) => text(place));
+
+describe("shares", () => {
+  test("are of the inputs in their order, none left out and none twice", () => {
+    for (const most of [1, 2, 3, 7]) {
+      const shares = divide(inputs, most);
+      expect(shares.length).toBe(most);
+      expect(shares.flatMap((share) => share.inputs)).toEqual(inputs);
+      for (const { first, inputs: own } of shares) expect(own[0]).toBe(text(first));
+    }
+  });
+
+  test("are of about the same work, whatever the lengths", () => {
+    const shares = divide(["x".repeat(4000), ...inputs.slice(0, 30)], 2);
+    expect(shares.map(({ inputs: own }) => own.length)).toEqual([1, 30]);
+    expect(divide([new Uint32Array(1000), "x".repeat(4000)], 2).map(({ first }) => first)).toEqual([0, 1]);
+  });
+
+  test("are one where there is little to do, or nobody to share with", () => {
+    expect(divide(["one", "two", "three"], 8)).toHaveLength(1);
+    expect(divide(inputs, 1)).toHaveLength(1);
+    expect(divide(inputs, -3)).toHaveLength(1);
+  });
+});
+
+describe("a call that three Workers share", () => {
+  const one = openLocal({ workers: 1 });
+  const three = openLocal({ workers: 3 });
+  afterAll(() => Promise.all([one.close?.(), three.close?.()]));
+  const long = "x ".repeat(300);
+
+  test("has the answer of one Worker: the bits, the tokens and which inputs were cut or averaged", async () => {
+    const changed = inputs.with(5, long).with(30, long);
+    for (const longInput of ["truncate", "average"] as const) {
+      const shared = await three.embed(call(changed, { longInput }));
+      const alone = await one.embed(call(changed, { longInput }));
+      expect(inOrder(shared)).toEqual(inOrder(alone));
+      expect(shared).toMatchObject({
+        tokensByInput: alone.tokensByInput,
+        [longInput === "truncate" ? "truncated" : "averaged"]: [5, 30],
+      });
+    }
+  });
+
+  test("is refused for its first input at fault, by its place in the call", async () => {
+    const failure = await failureOf(three.embed(call(inputs.with(20, long).with(31, long))));
+    expect(failure).toMatchObject({ kind: "input_too_long", input: 20 });
+  });
+});
