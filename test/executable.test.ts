@@ -240,6 +240,7 @@ describe("keys from the command line", () => {
       ["keys", "rotate", "key_none", "--grace", "soon"],
       ["usage", "--by", "colour"],
       ["serve", "--port", "99999"],
+      ["bench", "--url", "http://127.0.0.1:9/v1", "--model", "m"],
       ["nonsense"],
     ];
     for (const args of mistakes) {

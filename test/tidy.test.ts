@@ -235,6 +235,16 @@ describe("style", () => {
     ).toEqual([]);
   });
 
+  test("the product needs neither bench/ nor test/", () => {
+    const breaches = product.flatMap(({ path, text }) =>
+      [...text.matchAll(/(?:from|import\(?)\s*"(\.[^"]+)"/g)]
+        .map(([, from]) => normalize(join(dirname(path), from ?? "")))
+        .filter((target) => /^(bench|test)\//.test(target))
+        .map((target) => `${path}: ${target}`),
+    );
+    expect(breaches).toEqual([]);
+  });
+
   test("domain.ts and plugin.ts import types only", () => {
     for (const path of ["src/domain.ts", "src/plugin.ts"]) {
       const { text } = typescript.find((source) => source.path === path) ?? { text: "import missing" };
