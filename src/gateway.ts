@@ -93,7 +93,7 @@ export async function createGateway(
   const settlements = createSettlements(outside);
   const lifecycle = createLifecycle(outside);
   const counted = announcing(counting(ledger, metrics), settlements);
-  const rateLimits = createRateLimits(outside);
+  const rateLimits = createRateLimits({ monotonic: place.clock ?? outside.monotonic }, place.region?.limits);
   const door = createDoor({
     auth,
     routes: () => current.routes,

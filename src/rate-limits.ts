@@ -4,6 +4,7 @@
  */
 import { GatewayError } from "./errors";
 import type { Outside } from "./outside";
+import { openClaims, wordsFor } from "./processes/claims";
 import type { WorkspaceRules } from "./workspaces";
 
 export interface RateLimits {
@@ -19,46 +20,66 @@ export interface RateLimits {
 
 export type Limited = Pick<WorkspaceRules, "name" | "requestsPerMinute" | "tokensPerMinute">;
 
-interface Bucket {
-  /** May be below zero: what came to more than was estimated is paid back by waiting. */
-  level: number;
-  at: number;
-}
+const MINUTE_NS = 60e9;
+const NS_PER_MS = 1e6;
+/** Past some so many within a minute, those of further workspaces find no place, and are not kept. */
+export const BUCKETS_MAX = 65_536;
 
-const MINUTE_MS = 60_000;
-/** A bucket that is full again is as good as none. */
-const BUCKETS_MAX = 20_000;
+/**
+ * A bucket is one number: the time at which it is full again, which each request moves on by what it takes. So it fits into a word that
+ * several processes change without a lock.
+ * @param words of src/processes/claims.ts, zero at first; shared by all processes whose clock is the same
+ */
+export function createRateLimits(
+  { monotonic }: Pick<Outside, "monotonic">,
+  words: BigInt64Array = new BigInt64Array(wordsFor(BUCKETS_MAX)),
+): RateLimits {
+  const now = () => BigInt(Math.round(monotonic() * NS_PER_MS));
+  // One that was full a minute ago is as good as none.
+  const { placeOf, values } = openClaims(words, (fullAt) => fullAt < now() - BigInt(MINUTE_NS));
 
-export function createRateLimits({ monotonic }: Pick<Outside, "monotonic">): RateLimits {
-  const buckets = new Map<string, Bucket>();
-
-  function bucketOf(key: string, limit: number): Bucket {
-    const now = monotonic();
-    const bucket = buckets.get(key) ?? { level: limit, at: now };
-    bucket.level = Math.min(limit, bucket.level + ((now - bucket.at) * limit) / MINUTE_MS);
-    bucket.at = now;
-    buckets.set(key, bucket);
-    if (buckets.size > BUCKETS_MAX) {
-      const [oldest] = buckets.keys();
-      if (oldest !== undefined) buckets.delete(oldest);
-    }
-    return bucket;
+  /** The time that is missing to a full bucket. */
+  function missingNs(place: number): number {
+    return Math.max(0, Number(Atomics.load(values, place) - now()));
   }
 
-  const both = ({ name, requestsPerMinute, tokensPerMinute }: Limited) =>
-    [
-      { what: "requests", limit: requestsPerMinute, key: JSON.stringify(["requests", name]) },
-      { what: "tokens", limit: tokensPerMinute, key: JSON.stringify(["tokens", name]) },
-    ] as const;
+  /** @returns whether there was as much as `neededNs` of it; else nothing is taken */
+  function takeFrom(place: number, amountNs: number, neededNs: number): boolean {
+    for (;;) {
+      const fullAt = Atomics.load(values, place);
+      const at = now();
+      const missing = fullAt > at ? fullAt - at : 0n;
+      if (Number(missing) + neededNs > MINUTE_NS) return false;
+      const next = at + missing + BigInt(Math.floor(amountNs));
+      if (Atomics.compareExchange(values, place, fullAt, next) === fullAt) return true;
+    }
+  }
 
-  function headers(rules: Limited): Record<string, string> {
+  function giveBack(place: number, amountNs: number): void {
+    Atomics.sub(values, place, BigInt(Math.floor(amountNs)));
+  }
+
+  const both = ({ name, requestsPerMinute, tokensPerMinute }: Limited): Bucket[] => {
+    const buckets: Bucket[] = [];
+    const add = (what: Bucket["what"], limit: number | undefined) => {
+      if (limit === undefined) return;
+      const place = placeOf(`${what} ${name}`);
+      if (place !== undefined) buckets.push({ what, limit, place, unitNs: MINUTE_NS / limit });
+    };
+    add("requests", requestsPerMinute);
+    add("tokens", tokensPerMinute);
+    return buckets;
+  };
+
+  function headersOf(buckets: readonly Bucket[]): Record<string, string> {
     const named: Record<string, string> = {};
-    for (const { what, limit, key } of both(rules)) {
-      if (limit === undefined) continue;
-      const { level } = bucketOf(key, limit);
+    for (const { what, limit, place, unitNs } of buckets) {
+      const missing = missingNs(place);
+      // What is missing is a whole number of units, each cut to whole nanoseconds.
+      const remaining = Math.floor((MINUTE_NS - missing) / unitNs + 1e-6);
       named[`x-ratelimit-limit-${what}`] = String(limit);
-      named[`x-ratelimit-remaining-${what}`] = String(Math.max(0, Math.floor(level)));
-      named[`x-ratelimit-reset-${what}`] = duration(((limit - level) * MINUTE_MS) / limit);
+      named[`x-ratelimit-remaining-${what}`] = String(Math.max(0, remaining));
+      named[`x-ratelimit-reset-${what}`] = duration(missing / NS_PER_MS);
     }
     return named;
   }
@@ -66,25 +87,40 @@ export function createRateLimits({ monotonic }: Pick<Outside, "monotonic">): Rat
   return {
     take(rules, tokens) {
       const amounts = { requests: 1, tokens };
-      const taken: { bucket: Bucket; what: "requests" | "tokens" }[] = [];
-      for (const { what, limit, key } of both(rules)) {
-        if (limit === undefined) continue;
-        const bucket = bucketOf(key, limit);
+      const buckets = both(rules);
+      const taken: { readonly place: number; readonly amountNs: number }[] = [];
+      for (const { what, limit, place, unitNs } of buckets) {
+        const amountNs = amounts[what] * unitNs;
         // One request of more than a minute's worth passes when the bucket is full: else it never would.
-        const needed = Math.min(amounts[what], limit);
-        if (bucket.level < needed) {
-          const waitMs = ((needed - bucket.level) * MINUTE_MS) / limit;
-          throw limited(what, limit, waitMs, headers(rules));
+        const neededNs = Math.min(amountNs, MINUTE_NS);
+        if (takeFrom(place, amountNs, neededNs)) {
+          taken.push({ place, amountNs });
+          continue;
         }
-        taken.push({ bucket, what });
+        for (const { place: before, amountNs: amount } of taken) giveBack(before, amount);
+        const waitMs = Math.max(0, missingNs(place) + neededNs - MINUTE_NS) / NS_PER_MS;
+        throw limited(what, limit, waitMs, headersOf(buckets));
       }
-      for (const { bucket, what } of taken) bucket.level -= amounts[what];
       return (actual) => {
-        for (const { bucket, what } of taken) if (what === "tokens") bucket.level += tokens - actual;
+        for (const { what, place, unitNs } of buckets) {
+          if (what !== "tokens" || actual === tokens) continue;
+          if (actual < tokens) giveBack(place, (tokens - actual) * unitNs);
+          else takeFrom(place, (actual - tokens) * unitNs, Number.NEGATIVE_INFINITY);
+        }
       };
     },
-    headers,
+    headers: (rules) => headersOf(both(rules)),
   };
+}
+
+interface Bucket {
+  readonly what: "requests" | "tokens";
+  /** A minute. */
+  readonly limit: number;
+  /** Its word. */
+  readonly place: number;
+  /** The time in which one more comes. */
+  readonly unitNs: number;
 }
 
 function limited(what: string, limit: number, waitMs: number, headers: Record<string, string>): GatewayError {

@@ -1,20 +1,14 @@
 /**
  * Bun keeps all but 256 fetches waiting unless it is told otherwise in the environment that it starts in. So the executable starts
  * itself over once, in the same process: a provider that answers slowly must not hold up the calls to others.
- * A system that has another name for its C library is a line of LIBRARIES.
+ * What it needs of the system is one call of the C library.
  */
-import { dlopen, ptr } from "bun:ffi";
+import { ptr } from "bun:ffi";
+import { openLibc } from "../processes/libc";
 
 export const FETCHES_VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
 /** The most that Bun takes; how many calls there are at once is for each provider's `concurrency`. */
 export const FETCHES_MAX = "65535";
-
-const LIBRARIES = [
-  "libc.so.6",
-  "libc.musl-x86_64.so.1",
-  "libc.musl-aarch64.so.1",
-  "libSystem.B.dylib",
-] as const;
 
 /** Whether this is the built executable, which is its own program; from source it is Bun, which runs main.ts. */
 export const isExecutable = () => Bun.main.startsWith("/$bunfs/");
@@ -47,15 +41,8 @@ function startOver(words: readonly string[], variables: readonly string[]): void
     kept.push(pointers);
     return ptr(pointers);
   };
-  for (const library of LIBRARIES) {
-    try {
-      const { symbols } = dlopen(library, { execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" } });
-      symbols.execve(text(process.execPath), list(words), list(variables));
-      return;
-    } catch {
-      // Of another system.
-    }
-  }
+  const libc = openLibc({ execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" } });
+  libc?.execve(text(process.execPath), list(words), list(variables));
 }
 
 // At its import, which main.ts has first: what is loaded before would be loaded twice.

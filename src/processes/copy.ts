@@ -10,7 +10,9 @@ import { EXIT_CODES } from "../commands/signals";
 import type { GatewayConfig } from "../config/gateway-config";
 import { type Outside, realOutside } from "../outside";
 import { openChannel } from "./channel";
+import { commonClock } from "./clock";
 import { Load, Open, Settle } from "./messages";
+import { mapRegion } from "./region";
 import { shareOf } from "./share";
 
 /** @returns the exit code, where there is no supervisor; a copy that has one ends by itself */
@@ -70,7 +72,14 @@ function createCopy() {
       const order = Value.Parse(Open, body);
       processes = order.processes;
       outside = { ...realOutside, log: logOf(order.process) };
-      listening = await listen(toServeBy(), outside, order, order);
+      const region = mapRegion();
+      if (region === undefined)
+        outside.log(
+          "warn",
+          "another version started the gateway: until a restart, each process keeps its own limits",
+        );
+      const place = { ...order, region, clock: commonClock(outside) };
+      listening = await listen(toServeBy(), outside, place, order);
       return {
         port: Number(listening.url.port),
         greeting: greeting(listening, processes),

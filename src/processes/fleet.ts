@@ -6,6 +6,7 @@ import type { Static } from "@sinclair/typebox";
 import type { ReadFile } from "../config/read";
 import type { Outside } from "../outside";
 import { Loaded, Nothing, Opened, Reloaded } from "./messages";
+import { createRegionFile } from "./region";
 import { type CopyProcess, type Exit, spawnCopy } from "./spawn";
 
 export interface Fleet {
@@ -47,6 +48,7 @@ export function createFleet(
 ): Fleet {
   /** No name of an earlier run may come again: its rows may be there still. */
   const run = outside.randomBytes(4).toHex();
+  const region = createRegionFile(run);
   const copies = new Set<Copy>();
   /** Dead ones whose rows are not settled yet. */
   const unsettled = new Set<string>();
@@ -59,7 +61,7 @@ export function createFleet(
     started += 1;
     const copy: Copy = {
       name: `${run}-${started}`,
-      process: spawnCopy({}),
+      process: spawnCopy({}, region.descriptor),
       startedAt: outside.monotonic(),
       read,
       isServing: false,

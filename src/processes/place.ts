@@ -3,11 +3,17 @@
  * A further thing that the copies share is a member here, with what it is for one alone.
  */
 
+import type { Region } from "./region";
+
 export interface Place {
   /** The name that its rows in the ledger have; null: nobody else writes there. */
   readonly process: string | null;
   /** Whether it is the first to open the database, so that every row under way there is a dead process's. */
   readonly begins: boolean;
+  /** Undefined: memory of its own. */
+  readonly region: Region | undefined;
+  /** As `Outside.monotonic`, but the same for all that share the region. Undefined: that of the world outside. */
+  readonly clock: (() => number) | undefined;
 }
 
-export const ALONE: Place = { process: null, begins: true };
+export const ALONE: Place = { process: null, begins: true, region: undefined, clock: undefined };

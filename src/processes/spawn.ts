@@ -20,15 +20,14 @@ export interface CopyProcess {
   kill(): void;
 }
 
-export function spawnCopy(handlers: Handlers): CopyProcess {
+/** @param region the descriptor of what all copies share (region.ts) */
+export function spawnCopy(handlers: Handlers, region: number): CopyProcess {
   // By its path, so that after an upgrade it is the present file.
   const program = isExecutable() ? [process.execPath] : [process.execPath, Bun.main];
   const child = Bun.spawn([...program, COPY_COMMAND], {
     // With room for its fetches from the start, so that it need not start over.
     env: { [FETCHES_VARIABLE]: FETCHES_MAX, ...process.env },
-    stdin: "ignore",
-    stdout: "inherit",
-    stderr: "inherit",
+    stdio: ["ignore", "inherit", "inherit", region],
     serialization: "json",
     ipc: (message) => channel.hear(message),
   });

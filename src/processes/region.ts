@@ -1,0 +1,82 @@
+/**
+ * Memory that all copies of a gateway share: a file without a name, mapped by each. It goes with the last process that has it.
+ * A further part is a row of PARTS; a change of one raises LAYOUT, so that copies of two versions never take it two ways.
+ */
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BUCKETS_MAX } from "../rate-limits";
+import { wordsFor } from "./claims";
+
+const LAYOUT = 1n;
+
+/** 64-bit words of each. */
+const PARTS = {
+  layout: 512,
+  /** Rate limits: a bucket a workspace and kind (src/rate-limits.ts). */
+  limits: wordsFor(BUCKETS_MAX),
+} as const;
+
+type Part = keyof typeof PARTS;
+
+export type Region = Readonly<Record<Part, BigInt64Array>>;
+
+/** The descriptor by which a copy inherits the file. */
+export const REGION_DESCRIPTOR = 3;
+
+const FOLDERS = ["/dev/shm", tmpdir()];
+const WORD_BYTES = BigInt64Array.BYTES_PER_ELEMENT;
+const ALL_WORDS = Object.values(PARTS).reduce((sum, words) => sum + words, 0);
+
+export interface RegionFile {
+  readonly descriptor: number;
+  close(): void;
+}
+
+/** @throws Error where no folder takes it */
+export function createRegionFile(name: string): RegionFile {
+  // Written and not only stretched: a page that turns out to be wanting when it is touched would end the process.
+  const zeros = new BigInt64Array(ALL_WORDS);
+  zeros[0] = LAYOUT;
+  let failure: unknown;
+  for (const folder of FOLDERS) {
+    const path = join(folder, `embedgate-${name}`);
+    try {
+      const descriptor = openSync(path, "wx+", 0o600);
+      try {
+        writeSync(descriptor, new Uint8Array(zeros.buffer));
+        return { descriptor, close: () => closeSync(descriptor) };
+      } catch (cause) {
+        closeSync(descriptor);
+        throw cause;
+      } finally {
+        unlinkSync(path);
+      }
+    } catch (cause) {
+      failure = cause;
+    }
+  }
+  throw failure;
+}
+
+/** @returns undefined where it was made by another version, whose parts lie elsewhere */
+export function mapRegion(): Region | undefined {
+  const bytes = Bun.mmap(`/proc/self/fd/${REGION_DESCRIPTOR}`, { shared: true });
+  if (bytes.byteLength < ALL_WORDS * WORD_BYTES) return undefined;
+  const region = partsOf(new BigInt64Array(bytes.buffer, bytes.byteOffset, ALL_WORDS));
+  return Atomics.load(region.layout, 0) === LAYOUT ? region : undefined;
+}
+
+/** The same in ordinary memory, for one process. */
+export function ownRegion(): Region {
+  return partsOf(new BigInt64Array(ALL_WORDS));
+}
+
+function partsOf(words: BigInt64Array): Region {
+  let from = 0;
+  const next = (part: Part) => {
+    from += PARTS[part];
+    return words.subarray(from - PARTS[part], from);
+  };
+  return { layout: next("layout"), limits: next("limits") };
+}
