@@ -61,7 +61,7 @@ const plugin: Plugin = (host) => {
           const explain = (refusal: Posted) => explained(host, refusal, call.inputs.length);
           const body = bodyOf(host, call, input_type);
           const posted = await host.post({ url, headers, body, signal: call.signal, explain });
-          const { embeddings, meta } = host.read(Reply, posted.bytes);
+          const { embeddings, meta } = await host.readReply(Reply, posted.bytes);
           return {
             // "An array of embeddings, … the length of the embeddings array will be the same as the length of the original texts array."
             vectors: embeddings.float.map((values, index) => ({ index, values: host.vector(values) })),

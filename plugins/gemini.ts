@@ -57,11 +57,11 @@ const plugin: Plugin = (host) => {
             return host.post({ url: `${model}:${method}`, headers, body, signal: call.signal, explain });
           };
           if (entries.length === 1) {
-            const reply = host.read(One, (await ask("embedContent", only)).bytes);
+            const reply = await host.readReply(One, (await ask("embedContent", only)).bytes);
             return replyOf(host, [reply.embedding], reply.usageMetadata);
           }
           const { bytes } = await ask("batchEmbedContents", { requests: entries });
-          const reply = host.read(Several, bytes);
+          const reply = await host.readReply(Several, bytes);
           return replyOf(host, reply.embeddings, reply.usageMetadata);
         },
       };

@@ -69,7 +69,7 @@ const plugin: Plugin = (host) => {
               ...(keep_alive === undefined ? {} : { keep_alive }),
             };
             const { bytes } = await host.post({ url, headers, body, signal: call.signal, explain });
-            const { embeddings, prompt_eval_count: tokens } = host.read(Reply, bytes);
+            const { embeddings, prompt_eval_count: tokens } = await host.readReply(Reply, bytes);
             refuseNone(host, call, embeddings.length);
             return {
               vectors: embeddings.map((values, index) => ({ index, values: host.vector(values) })),

@@ -41,7 +41,7 @@ export function openaiWire(host: Host): Wire {
     explain,
     async embed(call) {
       const posted = await host.post({ explain, ...call });
-      const { data, model, usage } = host.read(Reply, posted.bytes);
+      const { data, model, usage } = await host.readReply(Reply, posted.bytes);
       return {
         vectors: data.map(({ index, embedding }, place) => ({
           index: index ?? place,

@@ -56,7 +56,7 @@ const plugin: Plugin = (host) => {
           return cutWhereRefused(host, call, explain, async (mayCut, explain) => {
             const body = { ...bodyOf(call, prompts), truncate: mayCut };
             const posted = await host.post({ url, headers, body, signal: call.signal, explain });
-            const vectors = host.read(Reply, posted.bytes);
+            const vectors = await host.readReply(Reply, posted.bytes);
             return {
               vectors: vectors.map((values, index) => ({ index, values: host.vector(values) })),
               ...tokensOf(posted),

@@ -96,7 +96,7 @@ const plugin: Plugin = (host) => {
         async embed(call) {
           if (isEmbedContent(bareName(call.model))) {
             const { bytes } = await ask("embedContent", contentOf(host, call), call);
-            const { embedding, usageMetadata, truncated = false } = host.read(Embedded, bytes);
+            const { embedding, usageMetadata, truncated = false } = await host.readReply(Embedded, bytes);
             return {
               vectors: [{ index: 0, values: host.vector(embedding.values) }],
               tokens: usageMetadata?.promptTokenCount,
@@ -105,7 +105,8 @@ const plugin: Plugin = (host) => {
             };
           }
           const { bytes } = await ask("predict", instancesOf(host, call), call);
-          return replyOf(host, host.read(Predicted, bytes).predictions);
+          const { predictions } = await host.readReply(Predicted, bytes);
+          return replyOf(host, predictions);
         },
       };
     },

@@ -3,7 +3,7 @@
  * A new part is made here, after what it needs, and closed before it.
  */
 import { counting, createMetrics, type Metrics } from "./admin/metrics";
-import { openAside } from "./aside/aside";
+import { type Aside, openAside } from "./aside/aside";
 import { type Auth, isLoopback, openAuth } from "./auth";
 import { type Cache, openCache } from "./cache/cache";
 import type { GatewayConfig } from "./config/gateway-config";
@@ -53,11 +53,15 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** @throws GatewayError database_unavailable, or forbidden where the address may not be opened without a key */
+/**
+ * @param aside does what takes long, and is closed with the gateway
+ * @throws GatewayError database_unavailable, or forbidden where the address may not be opened without a key
+ */
 export async function createGateway(
   config: GatewayConfig,
   outside: Outside,
   place: Place = ALONE,
+  aside: Aside = openAside(outside),
 ): Promise<Gateway> {
   const store = await openStore(config.database.path, outside, config.database.durability);
   const keys = openKeys(store, outside);
@@ -82,7 +86,6 @@ export async function createGateway(
   if (place.begins) await tellInterrupted(ledger, outside);
   const cache = openCache(config.cache, { path: cachePath(config), outside });
   const tokens = createTokens();
-  const aside = openAside(outside);
   let current = openGeneration(config, measuring);
   const underWay = createUnderWay(() => current.config.server.max_concurrent_requests);
   const metrics = createMetrics({

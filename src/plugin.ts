@@ -164,6 +164,11 @@ export interface Host {
   readonly wireVector: TUnsafe<WireVector>;
   /** Parses bytes as JSON and checks them against `schema`; a breach is thrown as `malformed`, naming the place. */
   read<Schema extends TSchema>(schema: Schema, bytes: Uint8Array): Static<Schema>;
+  /**
+   * As `read`, for a reply that holds vectors: a large one is read on another thread, so that no other request waits for it. It takes the
+   * bytes: those of a large reply are gone afterwards.
+   */
+  readReply<Schema extends TSchema>(schema: Schema, bytes: Uint8Array): Promise<Static<Schema>>;
   /** A vector from what a reply carries: numbers, or base64 of little-endian float32. A breach is thrown as `malformed`. */
   vector(value: WireVector): Float32Array;
   /** An error the gateway understands: it decides by `kind` whether to try again, elsewhere, or tell the caller. */

@@ -75,8 +75,8 @@ function cohereReply(host: Host): Family["read"] {
       }),
     ]),
   });
-  return (bytes) => {
-    const { embeddings } = host.read(Reply, bytes);
+  return async (bytes) => {
+    const { embeddings } = await host.readReply(Reply, bytes);
     if (!("float" in embeddings))
       return { vectors: embeddings.map((values, index) => ({ index, values: host.vector(values) })) };
     const { float, int8, uint8, binary, ubinary } = embeddings;

@@ -30,7 +30,7 @@ export interface Family {
   readonly mostOfText?: { readonly size: number; readonly of: (character: string) => number };
   readonly body: (asked: Asked) => Readonly<Record<string, unknown>>;
   /** @throws failure malformed */
-  readonly read: (bytes: Uint8Array, asked: Asked) => Read;
+  readonly read: (bytes: Uint8Array, asked: Asked) => Promise<Read>;
 }
 
 export const ALL: KnownFacts = {

@@ -102,7 +102,7 @@ const plugin: Plugin = (host) => {
             return explained(host, refusal, asked.texts.length);
           };
           const reply = await host.send({ ...request, headers, explain, signal: call.signal });
-          const { vectors, tokens, truncated = [] } = family.read(reply.bytes, asked);
+          const { vectors, tokens, truncated = [] } = await family.read(reply.bytes, asked);
           const fromHeader = Number(reply.headers.get("x-amzn-bedrock-input-token-count") ?? Number.NaN);
           const shortened = asked.texts.flatMap((text, place) =>
             text === call.inputs[place] ? [] : [place],

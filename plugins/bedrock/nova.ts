@@ -41,8 +41,8 @@ export function nova(host: Host): Family {
         text: { truncationMode: cut.toUpperCase(), value: texts[0] },
       },
     }),
-    read(bytes) {
-      const { embeddings, inputTokenCount: tokens } = host.read(Reply, bytes);
+    async read(bytes) {
+      const { embeddings, inputTokenCount: tokens } = await host.readReply(Reply, bytes);
       const truncated = embeddings[0]?.truncatedCharLength === undefined ? [] : [0];
       const vectors = embeddings.map(({ embedding }, index) => ({ index, values: host.vector(embedding) }));
       return { vectors, tokens, truncated };

@@ -85,13 +85,13 @@ function titanReply(host: Host): Family["read"] {
     // "any errors that occur during generation"
     message: t.Optional(t.Union([t.String(), t.Null()])),
   });
-  return (bytes) => {
+  return async (bytes) => {
     const {
       embedding,
       embeddingsByType: byType,
       inputTextTokenCount: tokens,
       message,
-    } = host.read(Reply, bytes);
+    } = await host.readReply(Reply, bytes);
     const values = embedding ?? byType?.float;
     if (!values)
       throw host.failure("malformed", `Its reply has no embedding${message ? `: ${message}` : "."}`);

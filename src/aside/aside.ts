@@ -122,7 +122,7 @@ export function openAside(outside: Pick<Outside, "threads" | "turn" | "log">, ad
       const settled = () => signal?.removeEventListener("abort", leave);
       const task: Task = {
         id,
-        send: (worker) => worker.postMessage({ id, name, job } satisfies Order[WorkName], [...handed]),
+        send: (worker) => worker.postMessage({ id, name, job } satisfies Order<Name>, [...handed]),
         done(reply) {
           settled();
           if ("fault" in reply) reject(broken(reply.fault));

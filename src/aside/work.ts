@@ -5,11 +5,14 @@
  * is part of its answer; what it throws is a fault of ours.
  */
 import { printPage } from "../dialects/print";
+import type { Scanned } from "../replies/scan";
+import { buffersOf, isScanned, type LargeReply, scanLarge } from "../replies/slabs";
 import { type PackedPage, unpacked } from "./packed-page";
 
 /** Job and answer of each kind: whatever survives a structured clone. Large parts belong into buffers, which are handed over uncopied. */
 interface Works {
   readonly print: { readonly job: PackedPage; readonly answer: Uint8Array<ArrayBuffer> };
+  readonly scan: { readonly job: LargeReply; readonly answer: Scanned };
 }
 
 export type WorkName = keyof Works;
@@ -29,12 +32,15 @@ export const WORK: { readonly [Name in WorkName]: Kind<Job<Name>, Answer<Name>> 
     buffersOf: (bytes) => [bytes.buffer],
     isAnswer: (value): value is Uint8Array<ArrayBuffer> => value instanceof Uint8Array,
   },
+  scan: { perform: scanLarge, buffersOf, isAnswer: isScanned },
 };
 
-/** What a Worker is sent, one for each kind. */
-export type Order = {
-  readonly [Name in WorkName]: { readonly id: number; readonly name: Name; readonly job: Job<Name> };
-};
+/** What a Worker is sent. */
+export interface Order<Name extends WorkName> {
+  readonly id: number;
+  readonly name: Name;
+  readonly job: Job<Name>;
+}
 
 /** What it sends back: the answer, or what it broke down with. */
 export type Reply =

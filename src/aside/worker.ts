@@ -6,9 +6,9 @@ import { type Order, type Reply, WORK, type WorkName } from "./work";
 
 declare const self: Worker;
 
-self.onmessage = ({ data }: MessageEvent<Order[WorkName]>) => perform(data);
+self.onmessage = ({ data }: MessageEvent<Order<WorkName>>) => perform(data);
 
-function perform<Name extends WorkName>({ id, name, job }: Order[Name]): void {
+function perform<Name extends WorkName>({ id, name, job }: Order<Name>): void {
   try {
     const answer = WORK[name].perform(job);
     self.postMessage({ id, answer } satisfies Reply, WORK[name].buffersOf(answer));

@@ -2,6 +2,7 @@
  * What every command starts with: the routing file, loaded or refused in words. Commands differ only in what they do with it.
  */
 import { PLUGINS } from "../../plugins/index";
+import { openAside } from "../aside/aside";
 import type { GatewayConfig } from "../config/gateway-config";
 import { loadConfig } from "../config/load";
 import { formatProblem } from "../config/problem";
@@ -9,6 +10,9 @@ import type { ReadFile } from "../config/read";
 import { openStore, type Store } from "../db/open";
 import { realOutside } from "../outside";
 import { createHost } from "../upstream/host";
+
+/** Of the whole process: its plugins' replies are read by the same threads that its answers are printed by. None starts before it has work. */
+export const ASIDE = openAside(realOutside);
 
 export interface Telling {
   /** Whether what is worth a note is told. */
@@ -30,7 +34,7 @@ export async function configured(
     file,
     folder: process.cwd(),
     environment: process.env,
-    host: createHost(realOutside),
+    host: createHost(realOutside, ASIDE),
     bundled: PLUGINS,
     read,
   });

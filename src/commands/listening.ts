@@ -10,6 +10,7 @@ import { HEAD_BYTES_MAX } from "../head";
 import type { Outside } from "../outside";
 import type { Place } from "../processes/place";
 import { cannotServe } from "./cannot-serve";
+import { ASIDE } from "./configured";
 
 /** Bun would answer a larger body with a bare 413; the door's own check (src/body.ts) says it in the envelope. */
 const REQUEST_BYTES_MAX = 2 ** 40;
@@ -34,7 +35,7 @@ export async function listen(
   shared?: { readonly host: string; readonly port: number },
 ): Promise<ListeningGateway> {
   const { host, port } = shared ?? config.server;
-  const gateway = await createGateway(config, outside, place);
+  const gateway = await createGateway(config, outside, place, ASIDE);
   const { door } = gateway;
   // Bun takes this for the whole process only, and its types call it read-only.
   Object.assign(http, { maxHeaderSize: HEAD_BYTES_READ });

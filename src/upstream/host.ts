@@ -2,9 +2,10 @@
  * What a plugin is given of the gateway: the `Host` of src/plugin.ts, made once from the world outside.
  * Bundled and outside plugins get this same object; what it lacks, no plugin can have.
  */
-import { type TSchema, Type } from "@sinclair/typebox";
+import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import type { TypeCheck } from "@sinclair/typebox/compiler";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { openAside } from "../aside/aside";
 import { explainBreach, show } from "../dialects/explain";
 import { GatewayError } from "../errors";
 import type { Outside } from "../outside";
@@ -19,11 +20,15 @@ import type {
   WireVector,
 } from "../plugin";
 import { type Places, placesOf, wireVector } from "../replies/places";
-import { readJson } from "../replies/read";
+import { joined, readJson } from "../replies/read";
 import { post, send } from "./post";
-import { startOf, withoutSecrets } from "./redact";
+import { START_BYTES, startOf, withoutSecrets } from "./redact";
 
-export function createHost(outside: Outside): Host {
+/** From about here on a reply takes longer to read than anybody should wait for the event loop. */
+const LARGE_BYTES = 1_000_000;
+
+/** @param aside reads what is large */
+export function createHost(outside: Outside, aside = openAside(outside)): Host {
   const compiled = new WeakMap<TSchema, Compiled<TSchema>>();
   /** What each reply was asked with: an error about a reply must not repeat the headers' secrets. */
   const askedWith = new WeakMap<Uint8Array, PostCall["headers"]>();
@@ -52,20 +57,42 @@ export function createHost(outside: Outside): Host {
     return made;
   }
 
+  function read<Schema extends TSchema>(schema: Schema, bytes: Uint8Array): Static<Schema> {
+    const headers = askedWith.get(bytes) ?? {};
+    const { check, places } = compile(schema);
+    return checked(
+      check,
+      parsed(() => readJson(bytes, places), bytes, headers),
+      headers,
+    );
+  }
+
+  async function readReply<Schema extends TSchema>(
+    schema: Schema,
+    bytes: Uint8Array,
+  ): Promise<Static<Schema>> {
+    const { check, places } = compile(schema);
+    if (bytes.byteLength < LARGE_BYTES || places === undefined) return read(schema, bytes);
+    const headers = askedWith.get(bytes) ?? {};
+    const start = bytes.slice(0, START_BYTES);
+    const handed = ownedOf(bytes);
+    // Not ended by the call's signal: a reply that comes too late was paid for, and says how many tokens.
+    const scanned = await aside.perform("scan", { bytes: handed, places }, [handed.buffer]).catch(unread);
+    return checked(
+      check,
+      parsed(() => joined(scanned, places), start, headers),
+      headers,
+    );
+  }
+
   return {
     t: Type,
     wireVector,
     provider: <Options extends TSchema>(provider: Provider<Options>): Provider => provider,
     post: remembering(post),
     send: remembering(send),
-    read(schema, bytes) {
-      const headers = askedWith.get(bytes) ?? {};
-      const { check, places } = compile(schema);
-      const value = parsed(bytes, places, headers);
-      if (check.Check(value)) return value;
-      const breach = withoutSecrets(explainBreach(check, value).message, headers).replace(/\.$/, "");
-      throw malformed(`its reply is not what its wire promises: ${breach}`);
-    },
+    read,
+    readReply,
     vector: vectorOf,
     failure: (kind: FailureKind, message: string, about?: FailureAbout) =>
       new GatewayError(kind, message, about),
@@ -84,12 +111,35 @@ interface Compiled<Schema extends TSchema> {
   readonly places: Places | undefined;
 }
 
-function parsed(bytes: Uint8Array, places: Places | undefined, headers: PostCall["headers"]): unknown {
+/** @param start of the reply, at the least, to be told where it is no JSON */
+function parsed(read: () => unknown, start: Uint8Array, headers: PostCall["headers"]): unknown {
   try {
-    return readJson(bytes, places);
+    return read();
   } catch (cause) {
-    throw malformed(`its reply is not JSON, it starts "${startOf(bytes, headers, 100)}"`, cause);
+    throw malformed(`its reply is not JSON, it starts "${startOf(start, headers, 100)}"`, cause);
   }
+}
+
+function checked<Schema extends TSchema>(
+  check: TypeCheck<Schema>,
+  value: unknown,
+  headers: PostCall["headers"],
+): Static<Schema> {
+  if (check.Check(value)) return value;
+  const breach = withoutSecrets(explainBreach(check, value).message, headers).replace(/\.$/, "");
+  throw malformed(`its reply is not what its wire promises: ${breach}`);
+}
+
+/** The same bytes in a buffer that is all theirs. */
+function ownedOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = bytes;
+  const isAll = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
+  return isAll ? new Uint8Array(buffer) : new Uint8Array(bytes);
+}
+
+/** Our own fault, which another attempt may not meet: the provider's answer is lost, and it is not the provider that is broken. */
+function unread(cause: unknown): never {
+  throw new GatewayError("unavailable", "The provider's reply was lost before it was read.", { cause });
 }
 
 function vectorOf(value: WireVector): Float32Array {

@@ -27,6 +27,9 @@ export function withoutSecrets(text: string, headers: Readonly<Record<string, st
   return clean.replace(SHORTENED, "[redacted]");
 }
 
+/** No more of a body is looked at for its start. */
+export const START_BYTES = 16_384;
+
 /** The start of a body that nobody could read as the provider's own words: a proxy's page, half a JSON. */
 export function startOf(
   bytes: Uint8Array,
@@ -34,7 +37,7 @@ export function startOf(
   charactersMax: number,
 ): string {
   // Cleared before it is cut: half a key at the cut would not be known as one.
-  const text = new TextDecoder().decode(bytes.subarray(0, 16_384));
+  const text = new TextDecoder().decode(bytes.subarray(0, START_BYTES));
   return withoutSecrets(text, headers).replace(/\s+/g, " ").trim().slice(0, charactersMax);
 }
 

@@ -9,7 +9,7 @@ declare const self: Worker;
 
 const perform = self.onmessage;
 
-self.onmessage = (event: MessageEvent<Order["print"]>) => {
+self.onmessage = (event: MessageEvent<Order<"print">>) => {
   const [word] = event.data.job.words;
   if (word === "exit") process.exit(1);
   if (word === "throw") throw new Error("thrown past all handlers");

@@ -1,0 +1,116 @@
+/**
+ * Replies that are read on another thread: what comes of them is what comes of reading them here, and what they may fail in too.
+ */
+import { afterAll, describe, expect, test } from "bun:test";
+import { type Aside, openAside } from "../../src/aside/aside";
+import { GatewayError } from "../../src/errors";
+import { createHost } from "../../src/upstream/host";
+import { fakeOutside } from "../fake-outside";
+
+const opened: Aside[] = [];
+afterAll(() => {
+  for (const aside of opened) aside.close();
+});
+
+function open(threads: number) {
+  const { outside } = fakeOutside();
+  const aside = openAside({ threads, log: () => undefined });
+  opened.push(aside);
+  return { aside, host: createHost(outside, aside) };
+}
+
+const { host: here } = open(0);
+const { t } = here;
+const Reply = t.Object({
+  data: t.Array(t.Object({ index: t.Integer(), embedding: here.wireVector })),
+  model: t.String(),
+});
+
+const SIZE = 1000;
+const VECTORS = Array.from({ length: 300 }, (_, row) =>
+  Float32Array.from({ length: SIZE }, (_, column) => Math.sin(row * SIZE + column) * 10 ** -(column % 40)),
+);
+const replyOf = (write: (vector: Float32Array) => unknown) =>
+  new TextEncoder().encode(
+    JSON.stringify({
+      data: VECTORS.map((vector, index) => ({ index, embedding: write(vector) })),
+      model: "größer",
+    }),
+  );
+const REPLIES = {
+  numbers: replyOf((vector) => [...vector]),
+  base64: replyOf((vector) => new Uint8Array(vector.buffer).toBase64()),
+} as const;
+
+async function refusalOf(work: Promise<unknown>): Promise<GatewayError> {
+  const thrown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (thrown instanceof GatewayError) return thrown;
+  throw new Error(`not a GatewayError: ${String(thrown)}`);
+}
+
+describe.each([0, 1])("with %p threads, a reply of more than a megabyte", (threads) => {
+  const { host } = open(threads);
+
+  test.each(["numbers", "base64"] as const)("in %s is read as a small one is", async (form) => {
+    const bytes = REPLIES[form].slice();
+    expect(bytes.length).toBeGreaterThan(1_000_000);
+    const read = await host.readReply(Reply, bytes);
+    expect(read).toEqual({
+      data: VECTORS.map((embedding, index) => ({ index, embedding })),
+      model: "größer",
+    });
+    expect(read).toEqual(host.read(Reply, REPLIES[form]));
+  });
+
+  test("is gone afterwards", async () => {
+    const bytes = REPLIES.base64.slice();
+    await host.readReply(Reply, bytes);
+    expect(bytes.length).toBe(0);
+  });
+
+  test("that is a part of other memory leaves that as it is", async () => {
+    const around = new Uint8Array(REPLIES.base64.length + 20).fill(7);
+    const bytes = around.subarray(10, -10);
+    bytes.set(REPLIES.base64);
+    expect((await host.readReply(Reply, bytes)).data).toHaveLength(VECTORS.length);
+    expect(around.subarray(-10)).toEqual(new Uint8Array(10).fill(7));
+    expect(Buffer.compare(bytes, REPLIES.base64)).toBe(0);
+  });
+
+  test("keeps no more than a megabyte with one of its vectors", async () => {
+    const { data } = await host.readReply(Reply, REPLIES.numbers.slice());
+    for (const { embedding } of data)
+      expect(host.vector(embedding).buffer.byteLength).toBeLessThanOrEqual(1024 * 1024);
+  });
+
+  test("that is no JSON is malformed, and its start is told", async () => {
+    const bytes = REPLIES.numbers.slice(0, -1);
+    const { kind, message } = await refusalOf(host.readReply(Reply, bytes));
+    expect(kind).toBe("malformed");
+    expect(message).toContain('it starts "{"data":[{"index":0,');
+  });
+
+  test("that is not what its schema says is malformed, and its place is told", async () => {
+    const bytes = replyOf((vector) => (vector === VECTORS[7] ? null : [...vector]));
+    const { kind, message } = await refusalOf(host.readReply(Reply, bytes));
+    expect(kind).toBe("malformed");
+    expect(message).toContain("'data[7].embedding' must be an array of numbers or base64, not null");
+  });
+
+  test("with a schema that has numbers for its vectors has them", async () => {
+    const Numbers = t.Object({ data: t.Array(t.Object({ embedding: t.Array(t.Number()) })) });
+    const bytes = REPLIES.numbers.slice();
+    const { data } = await host.readReply(Numbers, bytes);
+    expect(data[7]?.embedding).toEqual([...(VECTORS[7] ?? [])]);
+  });
+});
+
+test("a reply that is lost on the way may be asked for again", async () => {
+  const { host, aside } = open(1);
+  const work = host.readReply(Reply, REPLIES.base64.slice());
+  aside.close();
+  expect((await refusalOf(work)).kind).toBe("unavailable");
+});
