@@ -2,6 +2,8 @@
  * The world outside the process, passed in: clock, network, randomness, log. Tests and the simulator pass their own.
  * Nothing else in src/ or plugins/ may ask for the time, a timer, a random number or a connection.
  */
+import { createPlainHttp } from "./network/plain-http";
+
 export interface Outside {
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -15,7 +17,7 @@ export interface Outside {
   readonly turn?: () => Promise<void>;
   /** Workers that may do what would hold up the event loop. Left out: none, it is done in turns. */
   readonly threads?: number;
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  readonly fetch: (url: string, init: RequestInit) => Promise<Fetched>;
   /** A number in [0, 1). */
   readonly random: () => number;
   /** Unguessable bytes, for keys and ids. */
@@ -26,6 +28,12 @@ export interface Outside {
   readonly readFile: (path: string) => Promise<string | undefined>;
   readonly log: (level: LogLevel, message: string, about?: Readonly<Record<string, unknown>>) => void;
 }
+
+/** What of an answer is asked for. */
+export type Fetched = Pick<Response, "status" | "headers" | "body" | "arrayBuffer"> & {
+  /** The unpacked body, where it was read to its end already. */
+  readonly whole?: Uint8Array<ArrayBuffer>;
+};
 
 export type LogLevel = "info" | "warn" | "error";
 
@@ -63,6 +71,12 @@ function log(level: LogLevel, message: string, about: Readonly<Record<string, un
 /** One core is the event loop's own. More than a few would only take memory. */
 const threads = Math.max(1, Math.min(4, navigator.hardwareConcurrency - 1));
 
+const plainHttp = createPlainHttp(
+  (url, init) => fetch(url, init),
+  () => performance.now(),
+  process.env,
+);
+
 export const realOutside: Outside = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -70,7 +84,7 @@ export const realOutside: Outside = {
   alarm,
   turn: () => new Promise((resolve) => setImmediate(resolve)),
   threads,
-  fetch: (url, init) => fetch(url, init),
+  fetch: plainHttp.send,
   random: () => Math.random(),
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
   environment: process.env,

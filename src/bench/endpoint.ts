@@ -2,7 +2,7 @@
  * Any endpoint of OpenAI's embeddings API, by its base URL and key: one request, one answer, or in words why there is none.
  * A further way to say where it is goes to `urlOf`.
  */
-import type { Outside } from "../outside";
+import type { Fetched, Outside } from "../outside";
 import { retryAfterMs } from "../upstream/post";
 import { withoutSecrets } from "../upstream/redact";
 import { type Answer, memberOf, parsedJson, readAnswer, startOf } from "./answer";
@@ -54,7 +54,7 @@ export function openEndpoint(
   };
   const inWords = (text: string) => withoutSecrets(text, headers);
 
-  async function send(body: Uint8Array<ArrayBuffer>): Promise<{ response: Response; bytes: Uint8Array }> {
+  async function send(body: Uint8Array<ArrayBuffer>): Promise<{ response: Fetched; bytes: Uint8Array }> {
     const late = new AbortController();
     const answered = new AbortController();
     const alarm = outside.sleep(TIMEOUT_MS, answered.signal).then(
@@ -78,7 +78,7 @@ export function openEndpoint(
     }
   }
 
-  function failureOf(response: Response, body: Uint8Array): Failure {
+  function failureOf(response: Fetched, body: Uint8Array): Failure {
     const rest_ms = retryAfterMs(response.headers, outside.now());
     const kind = rest_ms === undefined ? `${response.status}` : `${response.status}, with Retry-After`;
     const location = response.headers.get("location");
@@ -105,7 +105,8 @@ export function openEndpoint(
         const { response, bytes } = await send(body);
         // Before it is read: that is our time, not the endpoint's.
         const took_ms = outside.monotonic() - askedAt;
-        const result = response.ok ? readAnswer(bytes, inputs) : failureOf(response, bytes);
+        const isOk = response.status >= 200 && response.status < 300;
+        const result = isOk ? readAnswer(bytes, inputs) : failureOf(response, bytes);
         return { took_ms, bytes: bytes.byteLength, result };
       } catch (cause) {
         const message = inWords(cause instanceof Error ? cause.message : String(cause));

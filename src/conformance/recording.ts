@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import type { Outside } from "../outside";
 import { Breach } from "./breach";
 import { again } from "./network";
 
@@ -26,11 +27,14 @@ export const Recording = Type.Object({
 export type Recording = Static<typeof Recording>;
 
 /** The live upstream, and what it answered so far. */
-export function recorder(live: Fetch): { readonly fetch: Fetch; readonly recording: () => Recording } {
+export function recorder(live: Outside["fetch"]): {
+  readonly fetch: Fetch;
+  readonly recording: () => Recording;
+} {
   const exchanges: Recording["exchanges"] = [];
   const recorded: Fetch = async (url, init) => {
     const response = await live(url, init);
-    const reply = await response.text();
+    const reply = new TextDecoder().decode(await response.arrayBuffer());
     const { "set-cookie": _, ...headers } = Object.fromEntries(response.headers);
     const { status } = response;
     exchanges.push({ method: init.method ?? "GET", url, request: parsed(init.body), status, headers, reply });

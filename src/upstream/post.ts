@@ -3,7 +3,7 @@
  * What a provider says in an error is passed on with every credential of ours taken out.
  */
 import { GatewayError } from "../errors";
-import type { Outside } from "../outside";
+import type { Fetched, Outside } from "../outside";
 import type { Explanation, FailureKind, PostCall, Posted, SendCall } from "../plugin";
 import { startOf, withoutSecrets } from "./redact";
 
@@ -33,7 +33,15 @@ async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promis
       // A redirect would carry our credentials to wherever it points.
       redirect: "manual",
     });
-    return { status: response.status, headers: response.headers, bytes: await readAll(response) };
+    const bytes = await readAll(response);
+    return {
+      status: response.status,
+      bytes,
+      // Some make them when they are asked for.
+      get headers() {
+        return response.headers;
+      },
+    };
   } catch (cause) {
     if (cause instanceof GatewayError) throw cause;
     // Whoever fired the signal knows why: the attempt's timer, the deadline, or the client that went away.
@@ -48,7 +56,8 @@ async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promis
 }
 
 /** Read piece by piece: a reply need not say its length, and what it says is not what it unpacks to. */
-async function readAll(response: Response): Promise<Uint8Array> {
+async function readAll(response: Fetched): Promise<Uint8Array> {
+  if (response.whole) return response.whole;
   const { body, headers } = response;
   if (body === null) return new Uint8Array();
   const declared = headers.get("content-length");

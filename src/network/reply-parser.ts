@@ -1,0 +1,221 @@
+/**
+ * HTTP/1.1 replies out of the bytes of a connection (RFC 9112): fed piece by piece, one reply after another.
+ * It knows no socket; connection.ts feeds it. A further way to frame a body is a case of `framingOf`.
+ */
+
+export interface Reply {
+  readonly status: number;
+  readonly fields: Fields;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Whether the connection may be used again. */
+  readonly isKept: boolean;
+}
+
+/** Headers by their names in small letters; values of one name with commas between them. */
+export type Fields = ReadonlyMap<string, string>;
+
+export interface ReplyParser {
+  /** @returns the reply, once it is whole. @throws Error for what is no HTTP, and for what is larger than allowed */
+  feed(chunk: Uint8Array): Reply | undefined;
+  /** The peer has closed. @returns the reply, where its end is that of the connection */
+  end(): Reply | undefined;
+  /** Whether some of a reply was there. */
+  hasBegun(): boolean;
+}
+
+/** Of a head, and of a line between chunks. No provider sends more than a few. */
+const HEAD_BYTES_MAX = 256 * 1024;
+const CHUNK_LINE_BYTES_MAX = 16 * 1024;
+
+/** What a body's end is known by: its length, its own chunks, or the end of the connection. */
+type Framing = number | "chunked" | "until closed";
+
+interface Head {
+  readonly status: number;
+  readonly fields: Fields;
+  readonly framing: Framing;
+  readonly isKept: boolean;
+}
+
+const [CR, LF] = [13, 10];
+const EMPTY = new Uint8Array();
+
+/** @param bodyBytesMax what is larger is refused as it comes in */
+export function createReplyParser(bodyBytesMax: number): ReplyParser {
+  /** Read, and not used yet. */
+  let left: Uint8Array = EMPTY;
+  let head: Head | undefined;
+  /** Where a body of known length is put together. */
+  let whole: Uint8Array<ArrayBuffer> | undefined;
+  /** Of a body of unknown length. */
+  let pieces: Uint8Array[] = [];
+  let size = 0;
+  let isInTrailer = false;
+  /** Of the chunk that is being read; undefined between chunks. */
+  let chunkLeft: number | undefined;
+
+  function finished({ status, fields, isKept }: Head): Reply {
+    const bytes = whole ?? new Uint8Array(size);
+    let at = 0;
+    for (const piece of pieces) {
+      bytes.set(piece, at);
+      at += piece.byteLength;
+    }
+    // What comes without having been asked for belongs to nobody.
+    const reply = { status, fields, bytes, isKept: isKept && left.byteLength === 0 };
+    head = undefined;
+    whole = undefined;
+    pieces = [];
+    size = 0;
+    return reply;
+  }
+
+  function keep(piece: Uint8Array): void {
+    if (size + piece.byteLength > bodyBytesMax) throw new Error("the reply is too large");
+    if (whole) whole.set(piece, size);
+    else if (piece.byteLength > 0) pieces.push(piece);
+    size += piece.byteLength;
+  }
+
+  function takeUpTo(count: number): number {
+    const piece = left.subarray(0, count);
+    left = left.subarray(piece.byteLength);
+    keep(piece);
+    return piece.byteLength;
+  }
+
+  /** @returns undefined where the line is not whole yet */
+  function takeLine(): string | undefined {
+    const end = left.indexOf(LF);
+    if (end === -1) {
+      if (left.byteLength > CHUNK_LINE_BYTES_MAX) throw new Error("a line between chunks does not end");
+      return undefined;
+    }
+    const line = latin1(left, 0, left[end - 1] === CR ? end - 1 : end);
+    left = left.subarray(end + 1);
+    return line;
+  }
+
+  /** @returns whether the last chunk and what follows it are there */
+  function readChunks(): boolean {
+    for (;;) {
+      if (chunkLeft === undefined) {
+        const line = takeLine();
+        if (line === undefined) return false;
+        const [digits = ""] = line.split(";");
+        if (!/^[0-9a-f]{1,8}\s*$/i.test(digits)) throw new Error("a chunk has no size");
+        chunkLeft = Number.parseInt(digits, 16);
+        if (chunkLeft === 0) isInTrailer = true;
+      }
+      if (isInTrailer) {
+        const line = takeLine();
+        if (line === undefined) return false;
+        if (line !== "") continue;
+        isInTrailer = false;
+        chunkLeft = undefined;
+        return true;
+      }
+      if (chunkLeft > 0) chunkLeft -= takeUpTo(chunkLeft);
+      if (chunkLeft > 0) return false;
+      // The line's end after the chunk's data.
+      const line = takeLine();
+      if (line === undefined) return false;
+      if (line !== "") throw new Error("a chunk is longer than it says");
+      chunkLeft = undefined;
+    }
+  }
+
+  function read(): Reply | undefined {
+    for (;;) {
+      if (!head) {
+        const end = endOfHead(left);
+        if (end === -1) {
+          if (left.byteLength > HEAD_BYTES_MAX) throw new Error("the head of the reply is too large");
+          return undefined;
+        }
+        head = headOf(latin1(left, 0, end));
+        left = left.subarray(end + 4);
+        // 100 Continue and its like: the reply itself is yet to come.
+        if (head.status < 200) {
+          head = undefined;
+          continue;
+        }
+      }
+      const { framing } = head;
+      if (framing === "chunked") return readChunks() ? finished(head) : undefined;
+      if (framing === "until closed") {
+        takeUpTo(left.byteLength);
+        return undefined;
+      }
+      if (framing > bodyBytesMax) throw new Error("the reply is too large");
+      whole ??= new Uint8Array(framing);
+      takeUpTo(framing - size);
+      return size === framing ? finished(head) : undefined;
+    }
+  }
+
+  return {
+    feed(chunk) {
+      left = left.byteLength === 0 ? chunk : Buffer.concat([left, chunk]);
+      return read();
+    },
+    end: () => (head?.framing === "until closed" ? finished({ ...head, isKept: false }) : undefined),
+    hasBegun: () => head !== undefined || left.byteLength > 0,
+  };
+}
+
+function latin1(bytes: Uint8Array, from: number, to: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1", from, to);
+}
+
+const HEAD_END = Buffer.from("\r\n\r\n");
+
+function endOfHead(bytes: Uint8Array): number {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(HEAD_END);
+}
+
+/** @throws Error */
+function headOf(text: string): Head {
+  const lines = text.split("\r\n");
+  const [, version, digits] = /^HTTP\/1\.([01]) (\d{3})(?: |$)/.exec(lines[0] ?? "") ?? [];
+  if (digits === undefined) throw new Error("the reply is no HTTP/1.1");
+  const fields = new Map<string, string>();
+  for (let i = 1; i < lines.length; i++) {
+    const line = lines[i] ?? "";
+    const colon = line.indexOf(":");
+    const name = line.slice(0, colon).toLowerCase();
+    // Also a line that goes on with the one before it, obsolete since 2014: two may read it in two ways.
+    if (colon <= 0 || !/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name))
+      throw new Error("a header of the reply is none");
+    const value = line.slice(colon + 1).trim();
+    if (/[\0\r\n]/.test(value)) throw new Error("a header of the reply is none");
+    const before = fields.get(name);
+    fields.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+  const status = Number(digits);
+  const connection = (fields.get("connection") ?? "").toLowerCase();
+  const framing = framingOf(status, fields);
+  const isKept =
+    framing !== "until closed" &&
+    !connection.includes("close") &&
+    (version === "1" || connection.includes("keep-alive"));
+  return { status, fields, framing, isKept };
+}
+
+/** RFC 9112, 6.3. */
+function framingOf(status: number, fields: Fields): Framing {
+  if (status < 200 || status === 204 || status === 304) return 0;
+  const encoding = fields.get("transfer-encoding");
+  if (encoding !== undefined) {
+    if (encoding.trim().toLowerCase() !== "chunked")
+      throw new Error("the reply has an unknown transfer encoding");
+    return "chunked";
+  }
+  const said = fields.get("content-length");
+  if (said === undefined) return "until closed";
+  // Said twice, a list: alike or the reply cannot be trusted.
+  const lengths = new Set(said.split(",").map((length) => length.trim()));
+  const [length = ""] = lengths;
+  if (lengths.size !== 1 || !/^\d{1,15}$/.test(length)) throw new Error("the reply's length is none");
+  return Number(length);
+}

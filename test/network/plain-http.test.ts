@@ -1,0 +1,216 @@
+/** Calls without TLS, to real sockets on this machine: what `fetch` would do, and what is left to it. */
+import { afterEach, describe, expect, test } from "bun:test";
+import type { Socket, TCPSocketListener } from "bun";
+import { createPlainHttp } from "../../src/network/plain-http";
+
+interface Peer {
+  readonly url: string;
+  readonly requests: string[];
+  connections(): number;
+  closeAll(): void;
+}
+
+const listeners: TCPSocketListener<undefined>[] = [];
+afterEach(() => {
+  for (const listener of listeners.splice(0)) listener.stop(true);
+});
+
+/** A server that answers the nth request with the nth text, the last one again and again. "" says nothing, undefined hangs up. */
+function peer(...answers: readonly (string | undefined)[]): Peer {
+  const requests: string[] = [];
+  const sockets = new Set<Socket<undefined>>();
+  let count = 0;
+  const listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      open(socket) {
+        count += 1;
+        sockets.add(socket);
+      },
+      data(socket, chunk) {
+        requests.push(chunk.toString());
+        const answer = requests.length > answers.length ? answers.at(-1) : answers[requests.length - 1];
+        if (answer === undefined) socket.end();
+        else socket.write(answer);
+      },
+      close: (socket) => void sockets.delete(socket),
+    },
+  });
+  listeners.push(listener);
+  return {
+    url: `http://127.0.0.1:${listener.port}/v1/embeddings?a=b`,
+    requests,
+    connections: () => count,
+    closeAll() {
+      for (const socket of sockets) socket.end();
+    },
+  };
+}
+
+const OK = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\nok";
+
+function client(environment: Record<string, string> = {}) {
+  let now = 0;
+  const properly: string[] = [];
+  const { send } = createPlainHttp(
+    async (url) => {
+      properly.push(url);
+      return new Response("by fetch");
+    },
+    () => now,
+    environment,
+  );
+  const call = (url: string, init: RequestInit = {}) =>
+    send(url, { method: "POST", redirect: "manual", body: "{}", ...init });
+  return {
+    properly,
+    call,
+    async text(url: string, init: RequestInit = {}) {
+      return new TextDecoder().decode(await (await call(url, init)).arrayBuffer());
+    },
+    pass(ms: number) {
+      now += ms;
+    },
+  };
+}
+
+describe("a call without TLS", () => {
+  test("sends a request with its headers and its body's bytes, and reads the reply", async () => {
+    const server = peer(OK);
+    const { call } = client();
+    const reply = await call(server.url, { headers: { "X-Key": "k", Host: "elsewhere" }, body: "grüße" });
+    expect([
+      reply.status,
+      reply.headers.get("content-type"),
+      Buffer.from(await reply.arrayBuffer()).toString(),
+    ]).toEqual([200, "application/json", "ok"]);
+    expect(await new Response(reply.body).text()).toBe("ok");
+    const { host } = new URL(server.url);
+    expect(server.requests).toEqual([
+      `POST /v1/embeddings?a=b HTTP/1.1\r\nhost: ${host}\r\nx-key: k\r\ncontent-length: 7\r\n\r\ngrüße`,
+    ]);
+  });
+
+  test("one after another share a connection, several at once do not", async () => {
+    const server = peer(OK);
+    const { text } = client();
+    for (let i = 0; i < 3; i++) expect(await text(server.url)).toBe("ok");
+    expect(server.connections()).toBe(1);
+    await Promise.all([text(server.url), text(server.url), text(server.url)]);
+    expect(server.connections()).toBe(3);
+  });
+
+  test("uses no connection that has been idle for long, nor one that was closed", async () => {
+    const server = peer(OK);
+    const { text, pass } = client();
+    await text(server.url);
+    pass(4_001);
+    await text(server.url);
+    expect(server.connections()).toBe(2);
+    server.closeAll();
+    // The end arrives as an event of its own; a call before it would see the connection break.
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    await text(server.url).catch(() => undefined);
+    expect(await text(server.url)).toBe("ok");
+    expect(server.connections()).toBe(3);
+  });
+
+  test("unpacks what comes packed", async () => {
+    const packed = Buffer.from(Bun.gzipSync(Buffer.from("packed")));
+    const listener = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: () => new Response(packed, { headers: { "content-encoding": "gzip" } }),
+    });
+    try {
+      expect(await client().text(`http://127.0.0.1:${listener.port}/`)).toBe("packed");
+    } finally {
+      await listener.stop(true);
+    }
+  });
+
+  test("takes bodies that are larger than a socket's buffers, both ways", async () => {
+    const listener = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: async (request) => new Response(await request.arrayBuffer()),
+    });
+    try {
+      const body = new Uint8Array(20_000_000).map((_, i) => i % 251);
+      const reply = await client().call(`http://127.0.0.1:${listener.port}/`, { body });
+      expect(Buffer.compare(new Uint8Array(await reply.arrayBuffer()), body)).toBe(0);
+    } finally {
+      await listener.stop(true);
+    }
+  });
+
+  test.each([
+    ["hangs up", undefined, "ECONNRESET"],
+    ["hangs up in the middle of its reply", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal", "ECONNRESET"],
+  ])("of a server that %s fails with a code", async (_, answer, code) => {
+    const server = peer(answer);
+    const failing = client().call(server.url);
+    if (answer !== undefined) {
+      while (server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      server.closeAll();
+    }
+    expect(await failing.catch((cause) => cause)).toMatchObject({ code });
+  });
+
+  test("of nobody fails with a code", async () => {
+    const server = peer(OK);
+    for (const listener of listeners.splice(0)) listener.stop(true);
+    expect(
+      await client()
+        .call(server.url)
+        .catch((cause) => cause),
+    ).toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  test("ends with its signal's reason, and its connection is not used again", async () => {
+    const server = peer("", OK);
+    const { call, text } = client();
+    const ending = new AbortController();
+    const given = call(server.url, { signal: ending.signal }).catch((cause) => cause);
+    while (server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    const reason = new Error("enough");
+    ending.abort(reason);
+    expect(await given).toBe(reason);
+    expect(await call(server.url, { signal: AbortSignal.abort(reason) }).catch((cause) => cause)).toBe(
+      reason,
+    );
+    expect(await text(server.url)).toBe("ok");
+    expect(server.requests.length).toBe(2);
+  });
+
+  test("does not let a header become two", async () => {
+    const server = peer(OK);
+    const { call } = client();
+    expect(async () => call(server.url, { headers: { a: "b\r\nc: d" } })).toThrow();
+    expect(server.requests).toEqual([]);
+  });
+
+  test("a reply that nobody asked for ends the connection, and is nobody's answer", async () => {
+    const server = peer(`${OK}${OK.replace("ok", "no")}`, OK);
+    const { text } = client();
+    expect([await text(server.url), await text(server.url)]).toEqual(["ok", "ok"]);
+    expect(server.connections()).toBe(2);
+  });
+});
+
+describe("left to fetch", () => {
+  test.each([
+    ["TLS", "https://example.test/", {}, {}],
+    ["a name and a password in the address", "http://me:secret@example.test/", {}, {}],
+    ["other methods", "http://example.test/", { method: "GET", body: undefined }, {}],
+    ["redirects that are to be followed", "http://example.test/", { redirect: "follow" as const }, {}],
+    ["a body that is a stream", "http://example.test/", { body: new ReadableStream() }, {}],
+    ["a proxy", "http://example.test/", {}, { HTTP_PROXY: "http://proxy.test" }],
+  ])("is %s", async (_, url, init, environment) => {
+    const { properly, text } = client(environment);
+    expect(await text(url, init)).toBe("by fetch");
+    expect(properly).toEqual([url]);
+  });
+});

@@ -1,0 +1,137 @@
+/** What HTTP/1.1 replies are read as, however their bytes come. */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { createReplyParser, type Reply } from "../../src/network/reply-parser";
+
+const MAX = 1_000_000;
+const bytesOf = (text: string) => new Uint8Array(Buffer.from(text, "latin1"));
+
+/** Feeds the bytes in pieces that end at the given places. */
+function read(text: string, ends: readonly number[] = []): Reply | undefined {
+  const parser = createReplyParser(MAX);
+  const bytes = bytesOf(text);
+  let from = 0;
+  for (const end of [...ends, bytes.length]) {
+    const reply = parser.feed(bytes.slice(from, end));
+    from = end;
+    if (reply) return reply;
+  }
+  return parser.end();
+}
+
+const body = ({ bytes }: Reply) => Buffer.from(bytes).toString("latin1");
+
+const GOOD: readonly [name: string, text: string, body: string, isKept: boolean][] = [
+  ["a length", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello", true],
+  ["no reason and an empty body", "HTTP/1.1 200 \r\ncontent-length: 0\r\n\r\n", "", true],
+  ["no body by its status", "HTTP/1.1 204 No Content\r\n\r\n", "", true],
+  [
+    "the same length twice",
+    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+    "ok",
+    true,
+  ],
+  [
+    "chunks, extensions and trailers",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\nA\r\n0123456789\r\n0\r\nx: y\r\n\r\n",
+    "abc0123456789",
+    true,
+  ],
+  [
+    "chunks, which count where a length stands beside them",
+    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    "ok",
+    true,
+  ],
+  [
+    "a provisional reply before it",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+    "x",
+    true,
+  ],
+  ["the end of the connection", "HTTP/1.1 200 OK\r\n\r\nall that came", "all that came", false],
+  [
+    "a connection that is to be closed",
+    "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx",
+    "x",
+    false,
+  ],
+  ["HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", "x", false],
+  ["bytes after its end", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1 408 ", "x", false],
+];
+
+describe("a reply", () => {
+  test.each(GOOD)("with %s is read, in whatever pieces it comes", (_, text, due, isKept) => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(text.length)), (places) => {
+        const ends = places.sort((a, b) => a - b);
+        const reply = read(text, ends);
+        expect(reply && body(reply)).toBe(due);
+        // What comes after the end is seen only where it comes along with it.
+        if (!text.includes("408")) expect(reply?.isKept).toBe(isKept);
+      }),
+    );
+  });
+
+  test.each(GOOD)("with %s is not there before its end", (_, text, due) => {
+    for (let end = 0; end < text.length; end++) {
+      const parser = createReplyParser(MAX);
+      const reply = parser.feed(bytesOf(text.slice(0, end)));
+      if (reply) expect(body(reply)).toBe(due);
+    }
+  });
+
+  test("has its headers by their names in small letters, those said twice together", () => {
+    const reply = read("HTTP/1.1 429 X\r\nRetry-After:  7 \r\nA: 1\r\na: 2\r\nContent-Length: 0\r\n\r\n");
+    expect([reply?.status, ...(reply?.fields ?? [])]).toEqual([
+      429,
+      ["retry-after", "7"],
+      ["a", "1, 2"],
+      ["content-length", "0"],
+    ]);
+  });
+
+  test("comes after another on the same connection", () => {
+    const parser = createReplyParser(MAX);
+    const one = (text: string) =>
+      parser.feed(bytesOf(`HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`));
+    const bodies = ["a", "", "bcd"].map((text) => {
+      const reply = one(text);
+      return reply && body(reply);
+    });
+    expect(bodies).toEqual(["a", "", "bcd"]);
+  });
+
+  test.each([
+    ["no HTTP at all", "SSH-2.0-OpenSSH\r\n\r\n"],
+    ["HTTP/2 by prior knowledge", "HTTP/2 200\r\n\r\n"],
+    ["no status", "HTTP/1.1 OK\r\n\r\n"],
+    ["a header without a colon", "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"],
+    ["a header that goes on in the next line", "HTTP/1.1 200 OK\r\na: b\r\n c\r\n\r\n"],
+    ["a space before the colon", "HTTP/1.1 200 OK\r\nContent-Length : 1\r\n\r\nx"],
+    ["a bare line feed in a header", "HTTP/1.1 200 OK\r\na: b\nContent-Length: 1\r\n\r\nx"],
+    ["two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxy"],
+    ["a length that is none", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"],
+    ["a length in hexadecimal", "HTTP/1.1 200 OK\r\nContent-Length: 0x5\r\n\r\nhello"],
+    ["a length that is too large", `HTTP/1.1 200 OK\r\nContent-Length: ${MAX + 1}\r\n\r\n`],
+    ["an encoding that nobody asked for", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"],
+    ["a chunk without a size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"],
+    [
+      "a chunk that is longer than it says",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n",
+    ],
+    [
+      "chunks that come to too much",
+      `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${(MAX + 1).toString(16)}\r\n${"x".repeat(MAX + 1)}`,
+    ],
+    ["a head without end", `HTTP/1.1 200 OK\r\n${"a: b\r\n".repeat(60_000)}`],
+  ])("with %s is refused", (_, text) => {
+    expect(() => read(text)).toThrow();
+  });
+
+  test("that ends before its time is none", () => {
+    expect(read("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell")).toBeUndefined();
+    expect(read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")).toBeUndefined();
+    expect(read("HTTP/1.1 200 OK\r\nContent-Le")).toBeUndefined();
+  });
+});
