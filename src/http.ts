@@ -106,7 +106,7 @@ export function createDoor(parts: DoorParts) {
       setErrorHeaders(headers, error, status);
     }
     // Whoever keeps a connection open would ask again here, of a gateway that ends.
-    if (underWay.isEnding()) headers.set("connection", "close");
+    if (underWay.isLeaving()) headers.set("connection", "close");
     headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
     return new Response(inOnePiece(body), { status, headers });
   }

@@ -15,6 +15,7 @@ import { parseInvoiceGroups, showInvoice } from "./commands/invoice";
 import { createKey, listKeys, revokeKey, rotateKey } from "./commands/keys";
 import { listModels } from "./commands/models";
 import { testPlugin } from "./commands/plugin-test";
+import { reload } from "./commands/reload";
 import { serve } from "./commands/serve";
 import { forgetSpace, listSpaces } from "./commands/spaces";
 import { parseGroups, showUsage } from "./commands/usage";
@@ -84,6 +85,14 @@ function commandLine(): Command {
     .option("--host <address>", "the address to listen on")
     .option("--port <number>", "the port to listen on", parsePort)
     .action(exitWith(serve));
+
+  program
+    .command("reload")
+    .description(
+      "have a running gateway take its routing file and its executable as they are now, without a pause",
+    )
+    .addOption(config())
+    .action(exitWith(reload));
 
   program.command(COPY_COMMAND, { hidden: true }).action(
     exitWith(async () => {

@@ -11,8 +11,10 @@ export interface UnderWay {
    */
   run<T>(work: (ending: AbortController) => Promise<T>): Promise<T>;
   count(): number;
-  /** Whether no request is taken any more. */
-  isEnding(): boolean;
+  /** From now on, whoever keeps a connection open is to ask elsewhere; all are answered still. */
+  leave(): void;
+  /** Since `leave` or `end`. */
+  isLeaving(): boolean;
   /** Takes no more; resolves when the last has left. */
   end(): Promise<void>;
   /** Ends all that are left, each with an answer and its ledger row. */
@@ -27,6 +29,7 @@ export function createUnderWay(most: () => number): UnderWay {
   const endings = new Set<AbortController>();
   const empty = Promise.withResolvers<void>();
   let isEnding = false;
+  let isLeaving = false;
   return {
     async run(work) {
       if (isEnding) throw busy("The gateway is shutting down: ask again, and another will answer.");
@@ -45,9 +48,13 @@ export function createUnderWay(most: () => number): UnderWay {
       }
     },
     count: () => endings.size,
-    isEnding: () => isEnding,
+    leave() {
+      isLeaving = true;
+    },
+    isLeaving: () => isLeaving,
     end() {
       isEnding = true;
+      isLeaving = true;
       if (endings.size === 0) empty.resolve();
       return empty.promise;
     },

@@ -4,10 +4,15 @@
 import type { GatewayConfig } from "../config/gateway-config";
 import { realOutside } from "../outside";
 import { ALONE } from "../processes/place";
+import { announce } from "../processes/presence";
 import { endGracefully } from "./ending";
 import { greeting, listen } from "./listening";
 import { reloadGateway, reloadOnChange } from "./reloading";
 import { endingSignal } from "./signals";
+
+const RELOADED =
+  "its routing file was reloaded. An executable that was replaced is taken over without a pause only with server.processes of 2 or more.";
+const WRONG = "its routing file is wrong, as its log says: what was served before is served on.";
 
 /**
  * @param load the routing file as it is now, or undefined where it is wrong (and said so)
@@ -20,11 +25,16 @@ export async function serveAlone(
   const listening = await listen(config, realOutside, ALONE);
   const { gateway } = listening;
   // Before the greeting: whoever reads it may send a signal at once.
-  const stopWatching = reloadOnChange(config.file, (isLatest) => reloadGateway(gateway, load, isLatest));
+  const stopWatching = reloadOnChange(config.file, async (isLatest) => {
+    const isRight = await reloadGateway(gateway, load, isLatest);
+    announced.reloaded(isRight, isRight ? RELOADED : WRONG);
+  });
+  const announced = announce(config.database.path, "SIGHUP", realOutside);
   const ended = endingSignal();
   console.log(greeting(listening));
   await ended;
   stopWatching();
+  announced.withdraw();
   await endGracefully(gateway, listening, realOutside);
   // Whatever a plugin left behind must not keep a process that has ended.
   process.exit(0);

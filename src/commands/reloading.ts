@@ -55,20 +55,24 @@ export function reloadOnChange(
   };
 }
 
-/** @param load the routing file as it is now, or undefined where it is wrong (and said so) */
+/**
+ * @param load the routing file as it is now, or undefined where it is wrong (and said so)
+ * @returns whether it is right; what a later change has made of no use is as good as that
+ */
 export async function reloadGateway(
   gateway: Gateway,
   load: () => Promise<GatewayConfig | undefined>,
   isLatest: () => boolean,
-): Promise<void> {
+): Promise<boolean> {
   const next = await load();
-  if (!isLatest()) return;
+  if (!isLatest()) return true;
   if (!next) {
     tellWrong();
-    return;
+    return false;
   }
   const afterRestart = gateway.reload(next);
   tellReloaded({ models: gateway.routes().list().length, afterRestart });
+  return true;
 }
 
 export function tellWrong(): void {

@@ -11,9 +11,15 @@ import type { GatewayConfig } from "../config/gateway-config";
 import { type Outside, realOutside } from "../outside";
 import { openChannel } from "./channel";
 import { commonClock } from "./clock";
-import { Load, Open, Settle } from "./messages";
+import { Load, Open, Settle, Steer } from "./messages";
 import { mapRegion } from "./region";
 import { shareOf } from "./share";
+import { ignoreNewConnections, steerNoMore, steerTo } from "./steering";
+
+/** Bun closes a connection on which nothing has come for ten seconds: by then each was told to go elsewhere, or is closed. */
+const LEAVING_MS = 11_000;
+/** For connections that have just come to be taken. */
+const SHUTTING_MS = 5;
 
 /** @returns the exit code, where there is no supervisor; a copy that has one ends by itself */
 export async function serveAsCopy(): Promise<number> {
@@ -98,6 +104,22 @@ function createCopy() {
         const count = await ledger.settleInterrupted(ended);
         if (count > 0) outside.log("warn", "requests were under way when a process ended", { ended, count });
       }
+    },
+    steer(body: unknown) {
+      const { from, count } = Value.Parse(Steer, body);
+      steerTo(from, count);
+    },
+    steerNoMore,
+    /** Answers once nobody is to be expected on a connection that is open still. */
+    async leave() {
+      const { gateway } = opened();
+      gateway.underWay.leave();
+      await outside.sleep(LEAVING_MS);
+    },
+    /** Answers once a listener that closes breaks nothing off. */
+    async shut() {
+      ignoreNewConnections();
+      await outside.sleep(SHUTTING_MS);
     },
     end,
   };

@@ -14,6 +14,11 @@ export interface Fleet {
   start(order: Order): Promise<Static<typeof Opened>>;
   /** All copies serve by it, or none. @throws Error in words */
   reload(read: ReadFile): Promise<Static<typeof Reloaded>>;
+  /**
+   * Other copies, of the program's present file, take the place of those that serve; these finish what they have.
+   * @returns what the first of them said. @throws Error in words, where they could not; then nothing has changed
+   */
+  swap(read: ReadFile): Promise<Static<typeof Opened> & { readonly processes: number }>;
   /** Each finishes what is under way. Whoever has not ended within the time is killed. */
   end(withinMs: number): Promise<void>;
   /** At once. */
@@ -34,7 +39,8 @@ interface Copy {
   readonly startedAt: number;
   /** What it serves by. */
   read: ReadFile;
-  isServing: boolean;
+  /** leaving: another has taken its place, and it listens still. */
+  state: "starting" | "serving" | "leaving" | "ending";
 }
 
 /** One that lives for less has something wrong with it: the next one waits. */
@@ -64,35 +70,39 @@ export function createFleet(
       process: spawnCopy({}, region.descriptor),
       startedAt: outside.monotonic(),
       read,
-      isServing: false,
+      state: "starting",
     };
     copies.add(copy);
     void copy.process.exited.then((exit) => ended(copy, exit));
     return copy;
   }
 
-  async function load(copy: Copy, read: ReadFile): Promise<void> {
-    const { ok } = await copy.process.channel.ask("load", { options, read, tells: false }, Loaded);
-    if (!ok) throw new Error("a process found the routing file wrong that another had found right");
+  /** @returns how many processes the file says */
+  async function load(copy: Copy, read: ReadFile, tells = false): Promise<number> {
+    const { ok, processes } = await copy.process.channel.ask("load", { options, read, tells }, Loaded);
+    if (!ok) throw new Error("the routing file is wrong: what was served before is served on");
     copy.read = read;
+    return processes;
   }
 
   async function open(copy: Copy, { host, port, processes }: Order, begins: boolean) {
     const order = { host, port, process: copy.name, processes, begins };
     const opened = await copy.process.channel.ask("open", order, Opened);
-    copy.isServing = true;
+    copy.state = "serving";
     return opened;
   }
 
   function ended(copy: Copy, exit: Exit): void {
     copies.delete(copy);
-    if (ending.signal.aborted || !copy.isServing) return;
+    const isExpected = copy.state === "ending" && exit.code === 0;
+    if (ending.signal.aborted || isExpected || copy.state === "starting") return;
+    unsettled.add(copy.name);
+    void settle();
+    if (copy.state !== "serving") return;
     outside.log("error", "a process of the gateway has ended, and another takes its place", {
       process: copy.name,
       ...exit,
     });
-    unsettled.add(copy.name);
-    void settle();
     failuresInARow = outside.monotonic() - copy.startedAt < SOUND_AFTER_MS ? failuresInARow + 1 : 0;
     void replace();
   }
@@ -126,7 +136,9 @@ export function createFleet(
     }
   }
 
-  const serving = () => [...copies].filter(({ isServing }) => isServing);
+  const those = (...states: readonly Copy["state"][]) =>
+    [...copies].filter(({ state }) => states.includes(state));
+  const serving = () => those("serving");
 
   /** What each that serves answers; one that died meanwhile is left out, since its successor is told by itself. */
   async function ofAll<Answer>(ask: (copy: Copy) => Promise<Answer>): Promise<Answer[]> {
@@ -144,7 +156,7 @@ export function createFleet(
   }
 
   async function settle(): Promise<void> {
-    const [one] = serving();
+    const [one] = those("serving", "leaving");
     const processes = [...unsettled];
     if (one === undefined || processes.length === 0) return;
     try {
@@ -155,6 +167,29 @@ export function createFleet(
         cause: String(cause),
       });
     }
+  }
+
+  /** They listen until nobody uses them any more; what comes new goes to the fresh ones, which came after all others to the port. */
+  async function takeLeave(old: readonly Copy[], fresh: readonly Copy[]): Promise<void> {
+    const from = those("serving", "leaving").length - fresh.length;
+    for (const copy of old) copy.state = "leaving";
+    const tellOne = (kind: string, body?: unknown) =>
+      fresh.find((copy) => copies.has(copy))?.process.channel.tell(kind, body);
+    const askOld = (kind: string) =>
+      Promise.all(
+        old.map(({ process }) => process.channel.ask(kind, undefined, Nothing).catch(() => undefined)),
+      );
+    tellOne("steer", { from, count: fresh.length });
+    await askOld("leave");
+    // With each listener that goes, the last one takes its place: those that are meant must all be there still when all but one have gone.
+    tellOne("steer", { from, count: Math.max(1, fresh.length - old.length + 1) });
+    await askOld("shut");
+    for (const copy of old) {
+      copy.state = "ending";
+      copy.process.channel.tell("end");
+    }
+    await Promise.all(old.map(({ process }) => process.exited));
+    tellOne("steerNoMore");
   }
 
   return {
@@ -186,6 +221,32 @@ export function createFleet(
       if (current) current = { ...current, read };
       const [outcome] = await ofAll(({ process }) => process.channel.ask("reload", undefined, Reloaded));
       return outcome ?? { afterRestart: [], models: 0 };
+    },
+    async swap(read) {
+      if (current === undefined) throw new Error("the gateway has not started yet");
+      const fresh = [spawn(read)];
+      try {
+        const [first] = fresh;
+        const processes = first ? await load(first, read, true) : 1;
+        while (fresh.length < processes) fresh.push(spawn(read));
+        const order = { ...current, processes, read };
+        const opened = await Promise.all(
+          fresh.map(async (copy) => {
+            if (copy !== first) await load(copy, read);
+            return open(copy, order, false);
+          }),
+        );
+        const old = serving().filter((copy) => !fresh.includes(copy));
+        current = order;
+        void takeLeave(old, fresh);
+        const [greeted] = opened;
+        if (greeted === undefined) throw new Error("there are no processes to start");
+        return { ...greeted, processes };
+      } catch (cause) {
+        for (const { process } of fresh) process.kill();
+        await Promise.all(fresh.map(({ process }) => process.exited));
+        throw cause;
+      }
     },
     async end(withinMs) {
       ending.abort();

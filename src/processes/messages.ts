@@ -61,3 +61,6 @@ export const Settle = Type.Object({ processes: Type.Array(Type.String()) });
 
 /** What a reload did. */
 export const Reloaded = Type.Object({ afterRestart: Type.Array(Type.String()), models: Type.Integer() });
+
+/** To a copy that listens: new connections go to so many listeners of the port, from one on, in the order in which they came. */
+export const Steer = Type.Object({ from: Type.Integer({ minimum: 0 }), count: Type.Integer({ minimum: 1 }) });

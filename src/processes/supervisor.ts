@@ -10,6 +10,7 @@ import type { ReadFile } from "../config/read";
 import { realOutside } from "../outside";
 import { createFleet } from "./fleet";
 import { findFreePort } from "./port";
+import { announce } from "./presence";
 
 export interface Supervision {
   /** As the command line gives them. */
@@ -46,20 +47,50 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
     console.error(outcome.message);
     return 1;
   }
-  const stopWatching = reloadOnChange(config.file, async (isLatest) => {
-    const next = await readAgain();
-    const nextConfig = await load(next);
-    if (!isLatest()) return;
-    if (!nextConfig) {
-      tellWrong();
-      return;
-    }
-    tellReloaded(await fleet.reload(next));
-    graceMs = nextConfig.server.grace_ms;
-  });
+  const doing = oneAfterAnother();
+  const stopWatching = reloadOnChange(config.file, (isLatest) =>
+    doing(async () => {
+      if (!isLatest()) return;
+      const next = await readAgain();
+      const nextConfig = await load(next);
+      if (nextConfig) {
+        tellReloaded(await fleet.reload(next));
+        graceMs = nextConfig.server.grace_ms;
+      } else tellWrong();
+    }),
+  );
+  const swap = () =>
+    void doing(async () => {
+      try {
+        const swapped = await fleet.swap(await readAgain());
+        realOutside.log("info", "other processes have taken over", { processes: swapped.processes });
+        announced.reloaded(
+          true,
+          `${swapped.processes} new processes serve, and those before them finish what they have.`,
+        );
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        realOutside.log("error", "no other processes could take over", { reason });
+        announced.reloaded(false, reason);
+      }
+    });
+  process.on("SIGUSR2", swap);
+  const announced = announce(config.database.path, "SIGUSR2", realOutside);
   if (outcome !== undefined) console.log(outcome.greeting);
   await ended;
+  process.off("SIGUSR2", swap);
   stopWatching();
+  announced.withdraw();
   await fleet.end(graceMs + ENDING_MS);
   process.exit(0);
+}
+
+/** What changes all copies is never done twice at once. */
+function oneAfterAnother(): (work: () => Promise<void>) => Promise<void> {
+  let last = Promise.resolve();
+  return (work) => {
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  };
 }

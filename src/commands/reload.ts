@@ -1,0 +1,53 @@
+/**
+ * `embedgate reload`: a running gateway takes its routing file and its executable as they are now, without dropping a request. With one
+ * process it is the routing file alone.
+ */
+import { realOutside } from "../outside";
+import { type Presence, presentAt } from "../processes/presence";
+import { configured } from "./configured";
+
+/** Between two looks at what has come of it. */
+const LOOK_EVERY_MS = 20;
+/** A process that is started has its own bounds; past this, something is wrong that nobody told of. */
+const WAIT_MS = 120_000;
+
+/** @returns the exit code: 1 where no gateway was found, or one could not do it */
+export async function reload(options: { readonly config?: string }): Promise<number> {
+  const config = await configured(options.config, { notes: false });
+  if (!config) return 1;
+  const { path } = config.database;
+  if (path === ":memory:") {
+    console.error(
+      "A gateway whose database is in memory cannot be found: send it SIGHUP to reload its routing file.",
+    );
+    return 1;
+  }
+  const running = presentAt(path);
+  if (running.length === 0) {
+    console.error(`No gateway runs on the database ${path}.`);
+    return 1;
+  }
+  const outcomes = await Promise.all(running.map((gateway) => reloadOne(path, gateway)));
+  return outcomes.every(Boolean) ? 0 : 1;
+}
+
+async function reloadOne(database: string, { pid, signal, reloads }: Presence): Promise<boolean> {
+  process.kill(pid, signal);
+  const giveUpAt = realOutside.monotonic() + WAIT_MS;
+  for (;;) {
+    const now = presentAt(database).find((one) => one.pid === pid);
+    if (now === undefined) {
+      console.error(`The gateway (process ${pid}) has ended.`);
+      return false;
+    }
+    if (now.reloads !== reloads) {
+      (now.ok ? console.log : console.error)(`The gateway (process ${pid}): ${now.outcome}`);
+      return now.ok;
+    }
+    if (realOutside.monotonic() >= giveUpAt) {
+      console.error(`The gateway (process ${pid}) has not said what came of it; its log may.`);
+      return false;
+    }
+    await realOutside.sleep(LOOK_EVERY_MS);
+  }
+}

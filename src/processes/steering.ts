@@ -1,0 +1,101 @@
+/**
+ * Keeps new connections away from a listener that is about to close: what waits in its queue when it closes is broken off by the system.
+ * All listeners of a port are one group there, in the order in which they came; a small program in the kernel's own words decides which
+ * of them a new connection goes to. Where that cannot be done, a few connections may be broken off, and nothing else changes.
+ */
+import { ptr } from "bun:ffi";
+import { readdirSync } from "node:fs";
+import { openLibc } from "./libc";
+
+const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
+const SO_ACCEPTCONN = 30;
+const SO_ATTACH_REUSEPORT_CBPF = 51;
+const SO_DETACH_REUSEPORT_BPF = 68;
+
+/** Classic BPF: operation, steps to skip if true, if false, operand. */
+type Instruction = readonly [operation: number, ifTrue: number, ifFalse: number, operand: number];
+
+const LOAD_WORD = 0x20;
+const LOAD_BYTE = 0x30;
+const ADD = 0x04;
+const AND = 0x54;
+const MODULO = 0x94;
+const JUMP_IF_EQUAL = 0x15;
+const RETURN = 0x06;
+const RETURN_VALUE = 0x16;
+
+/** An address that stands for a random number. */
+const RANDOM = 0xfffff038;
+/** Of a TCP header. */
+const FLAGS_AT = 13;
+const SYN = 0x02;
+const SYN_OR_ACK = 0x12;
+const WHOLE = 0xffffffff;
+
+/** New connections go to `count` listeners of the group, from the place `from` on. Called by any process that listens in it. */
+export function steerTo(from: number, count: number): void {
+  attach(SO_ATTACH_REUSEPORT_CBPF, [
+    [LOAD_WORD, 0, 0, RANDOM],
+    [MODULO, 0, 0, count],
+    [ADD, 0, 0, from],
+    [RETURN_VALUE, 0, 0, 0],
+  ]);
+}
+
+/** New connections go to all listeners alike again. */
+export function steerNoMore(): void {
+  toListeners((set, descriptor) => set(descriptor, SO_DETACH_REUSEPORT_BPF, new Uint8Array(4)));
+}
+
+/**
+ * Whoever would connect to this process's listener is not answered from now on, and asks again after a second: by then another listener
+ * is there for it. Whoever is connecting already still is.
+ */
+export function ignoreNewConnections(): void {
+  attach(SO_ATTACH_FILTER, [
+    [LOAD_BYTE, 0, 0, FLAGS_AT],
+    [AND, 0, 0, SYN_OR_ACK],
+    [JUMP_IF_EQUAL, 0, 1, SYN],
+    [RETURN, 0, 0, 0],
+    [RETURN, 0, 0, WHOLE],
+  ]);
+}
+
+function attach(option: number, instructions: readonly Instruction[]): void {
+  const program = Buffer.alloc(8 * instructions.length);
+  for (const [i, [operation, ifTrue, ifFalse, operand]] of instructions.entries()) {
+    program.writeUInt16LE(operation, 8 * i);
+    program.writeUInt8(ifTrue, 8 * i + 2);
+    program.writeUInt8(ifFalse, 8 * i + 3);
+    program.writeUInt32LE(operand, 8 * i + 4);
+  }
+  const described = Buffer.alloc(16);
+  described.writeUInt16LE(instructions.length, 0);
+  described.writeBigUInt64LE(BigInt(ptr(program)), 8);
+  toListeners((set, descriptor) => {
+    set(descriptor, option, described);
+    // The description holds its address: it must live until here.
+    return program.length;
+  });
+}
+
+type SetOption = (descriptor: number, option: number, value: Uint8Array) => number;
+
+/** Bun does not tell a server's descriptor: so each of the process is asked whether it listens. */
+function toListeners(work: (set: SetOption, descriptor: number) => number): void {
+  const libc = openLibc({
+    setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+    getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
+  });
+  if (libc === undefined) return;
+  const set: SetOption = (descriptor, option, value) =>
+    libc.setsockopt(descriptor, SOL_SOCKET, option, ptr(value), value.byteLength);
+  for (const name of readdirSync("/proc/self/fd")) {
+    const descriptor = Number(name);
+    const listens = new Int32Array(1);
+    const length = Uint32Array.of(listens.byteLength);
+    const asked = libc.getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, ptr(listens), ptr(length));
+    if (asked === 0 && listens[0] === 1) work(set, descriptor);
+  }
+}

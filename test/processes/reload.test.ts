@@ -1,0 +1,126 @@
+/**
+ * `embedgate reload` under load: other processes take over, and no request is lost, on new connections and on kept ones.
+ * The load is raw sockets, so that no client's own second attempt hides a connection that was broken off.
+ */
+import { expect, test } from "bun:test";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { query, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
+import { byTwo, copiesOf } from "./copies";
+
+const LINUX = process.platform === "linux";
+const SWAPS = 3;
+
+async function reload(folder: string): Promise<{ readonly code: number; readonly words: string }> {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "../../src/main.ts"), "reload"], {
+    cwd: folder,
+    env: {},
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, problems] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return { code: await child.exited, words: out + problems };
+}
+
+interface Load {
+  answered: number;
+  readonly lost: string[];
+}
+
+const BODY = JSON.stringify({ model: "m", input: "a" });
+
+/** Asks on one connection after another until `isOver`; each is used for so many requests, or until the gateway says that it closes it. */
+async function ask(port: number, requests: number, load: Load, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    await new Promise<void>((done) => {
+      let got = "";
+      let left = requests;
+      let isWaiting = false;
+      const socket = connect(port, "127.0.0.1");
+      const send = () => {
+        got = "";
+        left -= 1;
+        isWaiting = true;
+        const last = left === 0 ? "connection: close\r\n" : "";
+        socket.write(
+          `POST /v1/embeddings HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n${last}content-length: ${BODY.length}\r\n\r\n${BODY}`,
+        );
+      };
+      socket.on("connect", send);
+      socket.on("data", (chunk) => {
+        got += chunk;
+        if (!got.endsWith("}")) return;
+        isWaiting = false;
+        if (got.startsWith("HTTP/1.1 200 ")) load.answered += 1;
+        else load.lost.push(got);
+        if (left === 0 || isOver() || /^connection: close/im.test(got)) socket.end();
+        else setImmediate(send);
+      });
+      socket.on("error", (error) => load.lost.push(error.message));
+      socket.on("close", () => {
+        if (isWaiting) load.lost.push(`closed without an answer: ${got}`);
+        done();
+      });
+    });
+  }
+}
+
+test.skipIf(!LINUX)(`${SWAPS} swaps under load lose no request`, async () => {
+  using upstream = startUpstream();
+  using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
+  await using child = await startServing(folder.path);
+  const load: Load = { answered: 0, lost: [] };
+  let isOver = false;
+  const clients = [
+    ...Array.from({ length: 4 }, () => ask(child.port, 1, load, () => isOver)),
+    ...Array.from({ length: 4 }, () => ask(child.port, 1_000_000, load, () => isOver)),
+  ];
+  const seen = new Set(copiesOf(child.pid));
+  for (let swap = 1; swap <= SWAPS; swap++) {
+    expect(await reload(folder.path)).toMatchObject({ code: 0 });
+    const copies = copiesOf(child.pid);
+    expect(copies.filter((pid) => !seen.has(pid))).toHaveLength(2);
+    for (const pid of copies) seen.add(pid);
+  }
+  const before = load.answered;
+  while (load.answered < before + 100) await new Promise((turn) => setImmediate(turn));
+  isOver = true;
+  await Promise.all(clients);
+  expect(load.lost).toEqual([]);
+  // The last ones answer, each kept connection among them.
+  const processes = query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger");
+  expect(processes).toEqual([{ count: 2 + 2 * SWAPS }]);
+  child.signal("SIGTERM");
+  expect(await child.ended()).toBe(0);
+});
+
+test.skipIf(!LINUX)("a wrong routing file swaps nothing, and the command says so", async () => {
+  using upstream = startUpstream();
+  using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
+  await using child = await startServing(folder.path);
+  const before = copiesOf(child.pid);
+  await Bun.write(`${folder.path}/gateway.yaml`, `${byTwo(upstream)}wrong: 1\n`);
+  // The command reads the file too, to find the database.
+  expect(await reload(folder.path)).toMatchObject({ code: 1, words: expect.stringContaining("wrong") });
+  process.kill(child.pid, "SIGUSR2");
+  await child.logged("no other processes could take over");
+  expect(copiesOf(child.pid)).toEqual(before);
+});
+
+test.skipIf(!LINUX)("one process reloads its routing file, and says what a swap needs", async () => {
+  using upstream = startUpstream();
+  using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
+  await using child = await startServing(folder.path);
+  const { code, words } = await reload(folder.path);
+  expect(words).toContain("server.processes of 2 or more");
+  expect(code).toBe(0);
+  child.signal("SIGTERM");
+  expect(await child.ended()).toBe(0);
+  expect(await reload(folder.path)).toMatchObject({
+    code: 1,
+    words: expect.stringContaining("No gateway runs"),
+  });
+});
