@@ -19,7 +19,7 @@ export interface Single {
   readonly piece: Piece;
   /** Ends this request's wait; the call goes on for the others. */
   readonly signal: AbortSignal;
-  /** Is told of a failure of the call. */
+  /** Is told of a failure of the call, at the target as this request has it. */
   readonly failed: (target: Target, error: GatewayError) => void;
 }
 
@@ -122,10 +122,11 @@ export function beginJointCall(
   function failed(at: Target, error: GatewayError): void {
     const waiting = [...members];
     if (sent.length === 1) {
-      for (const member of waiting) member.failed(at, error);
+      for (const member of waiting) member.failed(member.chosen.target, error);
       return;
     }
-    isApart = !error.meaning.fallBack || isAboutContent(error);
+    // Who says when to come back is left alone until then.
+    isApart = !error.meaning.fallBack || (isAboutContent(error) && error.retryAfterMs === undefined);
     outside.log("warn", "a call for several requests failed", {
       provider: at.provider.name,
       requests: sent.length,
@@ -133,11 +134,12 @@ export function beginJointCall(
       reason: error.message,
       ...(isApart && { next: "each is asked for alone" }),
     });
-    for (const { work: own, failed: toldOf } of waiting) {
+    for (const member of waiting) {
+      const { joint } = member.work;
       // Limited for its calls, the provider had better get few of them; else, whatever it was may be another request's doing.
-      if (error.kind !== "overloaded") own.joint.isOver = true;
-      if (isApart) own.joint.callsInVain += 1;
-      else toldOf(at, withoutWords(error));
+      if (error.kind !== "overloaded") joint.isOver = true;
+      if (isApart) joint.callsInVain += 1;
+      else member.failed(member.chosen.target, withoutWords(error));
     }
   }
 

@@ -7,8 +7,9 @@ import { INPUT_TOKENS_MAX, nativeSizes } from "./routing";
 import type { SimInput, SimModel } from "./truth";
 
 export interface Ask {
-  /** Goes upstream as `user`, so that servers can tell whose call it is. */
   readonly id: string;
+  /** Goes upstream, so that servers can tell whose call it is: the id; undefined where the text tells it (crowd.ts). */
+  readonly user: string | undefined;
   /** Undefined where the body does not get that far. */
   readonly model: SimModel | undefined;
   /** The id it asks by: the model's own, or an alias. */
@@ -57,6 +58,7 @@ export function drawAsks(
 export function plainAsk(id: string, model: SimModel, workspace: string | undefined): Ask {
   return asked({
     id,
+    user: id,
     model,
     modelId: model.id,
     inputs: [`is all well again, ${id}?`],
@@ -113,14 +115,14 @@ interface Drawn extends Omit<Ask, "body"> {
   readonly isSingle: boolean;
 }
 
-function asked({ isSingle, ...drawn }: Drawn, change: Readonly<Record<string, unknown>> = {}): Ask {
-  const { modelId, inputs, encoding, dimensions, id } = drawn;
+export function asked({ isSingle, ...drawn }: Drawn, change: Readonly<Record<string, unknown>> = {}): Ask {
+  const { modelId, inputs, encoding, dimensions, user } = drawn;
   const body = {
     model: modelId,
     input: isSingle ? inputs[0] : inputs,
     ...(encoding === "float" ? {} : { encoding_format: encoding }),
     ...(dimensions === undefined ? {} : { dimensions }),
-    user: id,
+    user,
     ...change,
   };
   return { ...drawn, body: JSON.stringify(body) };
@@ -137,6 +139,7 @@ function drawRight(
   const inputs = model.takesTokenIds && random.chance(0.15) ? drawIds(random) : drawInputs(random, texts);
   return asked({
     id,
+    user: id,
     model,
     modelId: model === models[0] && random.chance(0.1) ? "alias" : model.id,
     inputs,

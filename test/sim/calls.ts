@@ -11,7 +11,7 @@ export type Refused = "poison" | "bomb" | "input too long" | "too many tokens";
 export interface Call {
   readonly number: number;
   readonly server: string;
-  /** The id of the ask that it is for, as `user` said it; PROBE for the gateway's own. */
+  /** The id of the ask that it is for, as `user` or its text said it; PROBE for the gateway's own. */
   readonly ask: string;
   readonly model: SimModel;
   readonly inputs: readonly SimInput[];

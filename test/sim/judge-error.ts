@@ -82,7 +82,14 @@ function excuseFor(told: Told, surroundings: Surroundings): boolean {
     const isSpent = attempts.length >= Math.min(retries + 1, ATTEMPTS_MAX);
     // Who waits for another's fetch hears of that one's haste too.
     const isAnothers = last.ask !== ask.id;
-    if (last.isLasting || isSpent || last.waitMs > (isAnothers ? 0 : Math.min(leftMs, PATIENCE_MS)))
+    // What the provider said is told at once where time would be up before it may be asked again.
+    const isTooLate = leftMs <= PAUSE_MS * 2 ** (attempts.length - 1);
+    if (
+      last.isLasting ||
+      isSpent ||
+      isTooLate ||
+      last.waitMs > (isAnothers ? 0 : Math.min(leftMs, PATIENCE_MS))
+    )
       return true;
   }
   return false;
@@ -131,5 +138,7 @@ function callsBehind({ ask, sentMs, endedMs }: Told, { calls, sent }: Surroundin
 const BREAKER_FAILURES = 5;
 /** Calls for one part of a request, over all its routes. */
 export const ATTEMPTS_MAX = 4;
+/** Before the second attempt, at most; twice that before the third, and so on. */
+const PAUSE_MS = 250;
 /** A server that wants to be left alone for longer is not waited for. */
 const PATIENCE_MS = 60_000;

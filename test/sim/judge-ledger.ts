@@ -26,6 +26,7 @@ interface Row {
   /** What the workspace no longer had. */
   readonly micro_credits_short: bigint;
   readonly user: string | null;
+  readonly metadata: string | null;
 }
 
 /** How an ask ended for its client. cut: the process died. left: the client did not stay for the answer. */
@@ -49,6 +50,9 @@ export interface Books {
 /** Whose the gateway's own calls are. */
 const OWN_WORKSPACE = "embedgate";
 
+const askOf = ({ user, metadata }: Row): string =>
+  user ?? (metadata === null ? "" : String(JSON.parse(metadata).ask));
+
 const wrong = (what: string) => new Breach("one ledger row for each acknowledged request", what);
 
 /** As an answer arrives. @throws Breach */
@@ -61,7 +65,12 @@ export function judgeAcknowledged(told: Told, shown: Shown, books: Books): void 
   judgeRow(row, told, shown, books);
 }
 
-function judgeRow(row: Row, { ask, status }: Told, shown: Shown, { calls, hitPriceTenths }: Books): void {
+function judgeRow(
+  row: Row,
+  { ask, status, endedMs }: Told,
+  shown: Shown,
+  { calls, hitPriceTenths }: Books,
+): void {
   const is = (name: keyof Row, right: string | bigint | null) => {
     if (row[name] !== right) throw wrong(`${ask.id}: ${name} is ${row[name]}, not ${right}`);
   };
@@ -72,7 +81,7 @@ function judgeRow(row: Row, { ask, status }: Told, shown: Shown, { calls, hitPri
   else if (row.error === null || (shown.code !== null && row.error !== shown.code))
     throw wrong(`${ask.id}: the error is ${row.error}`);
   if (!ask.refusal) {
-    is("user", ask.id);
+    is("user", ask.user ?? null);
     is("model", ask.modelId);
     is("inputs", BigInt(ask.inputs.length));
     is("cost_pico_usd", row.tokens_billed * BigInt(ask.model?.price ?? 0));
@@ -81,7 +90,7 @@ function judgeRow(row: Row, { ask, status }: Told, shown: Shown, { calls, hitPri
     if (status !== 200) is("tokens_billed", 0n);
     else judgeUsage(row, ask, calls, hitPriceTenths);
   }
-  judgeUpstream(row, ask, calls);
+  judgeUpstream(row, ask, calls, endedMs);
 }
 
 /**
@@ -108,9 +117,16 @@ function judgeUsage(row: Row, ask: Ask, calls: readonly Call[], hitPriceTenths: 
     refuse(`${billed} tokens billed, not ${billedFor(least)} to ${billedFor(most)}`);
 }
 
-function judgeUpstream(row: Row, ask: Ask, calls: readonly Call[]): void {
-  const own = calls.filter((call) => call.ask === ask.id && call.end === "answered");
-  const least = sum(own.map(({ tokensLeast }) => tokensLeast));
+/** @param endedMs when the ask was; a call that it shares goes on for the others. undefined: its client left, nobody knows when */
+function judgeUpstream(row: Row, ask: Ask, calls: readonly Call[], endedMs?: number): void {
+  const isShared = ask.user === undefined;
+  const own = calls.filter(
+    (call) =>
+      call.ask === ask.id &&
+      call.end === "answered" &&
+      (!isShared || (call.endedMs ?? 0) <= (endedMs ?? Number.POSITIVE_INFINITY)),
+  );
+  const least = isShared && endedMs === undefined ? 0 : sum(own.map(({ tokensLeast }) => tokensLeast));
   const most = sum(own.map(({ tokensMost }) => tokensMost));
   const upstream = Number(row.tokens_upstream);
   if (upstream < least || upstream > most) {
@@ -131,7 +147,7 @@ export function judgeLedger(ended: readonly Ended[], books: Books): void {
     calls,
   );
   const byId = new Map(rows.map((row) => [row.request_id, row]));
-  const byAsk = Map.groupBy(rows, ({ user }) => user ?? "");
+  const byAsk = Map.groupBy(rows, askOf);
   let expected = 0;
   for (const { ask, end, told, shown, mayBeLost } of ended) {
     if (end === "told" && told && shown) {

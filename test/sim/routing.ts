@@ -71,6 +71,7 @@ function providerOf(server: SimServer, variant: Variant): unknown {
     timeout_ms: server.timeoutMs,
     retries: server.retries,
     concurrency: variant === "first" ? server.concurrency : 3,
+    ...(server.coalesceMs === undefined ? {} : { coalesce_ms: server.coalesceMs }),
   };
 }
 

@@ -3,6 +3,7 @@
  * A new kind of trouble is a member of Scenario, drawn here and made to happen in run.ts.
  */
 import { type Ask, drawAsks } from "./asks";
+import { drawCrowd } from "./crowd";
 import type { DiskFault } from "./disk";
 import { FAULT_NAMES, type FaultName } from "./faults";
 import type { Random } from "./random";
@@ -21,6 +22,8 @@ export interface SimServer {
   readonly timeoutMs: number;
   readonly retries: number;
   readonly concurrency: number;
+  /** How long a call waits for others of one text to join it; undefined: not at all. */
+  readonly coalesceMs: number | undefined;
 }
 
 export interface Scenario {
@@ -67,7 +70,10 @@ export function drawScenario(seed: number, random: Random): Scenario {
     servers,
     models,
     deadlineMs,
-    clients: drawAsks(random.fork("clients"), models, workspaces),
+    clients: [
+      ...drawAsks(random.fork("clients"), models, workspaces),
+      ...drawCrowd(random.fork("crowd"), models, workspaces),
+    ],
     workspaces,
     disk,
     deaths,
@@ -98,6 +104,7 @@ function drawServers(random: Random): [SimServer, ...SimServer[]] {
       timeoutMs: random.integer(400, 2_500),
       retries: random.integer(0, 4),
       concurrency: random.pick([1, 2, 4, 16, 64]),
+      coalesceMs: random.fork(`coalescing ${place}`).pick([undefined, 0, 5, 40, 300]),
     };
   };
   return [drawServer(0), ...Array.from({ length: random.integer(0, 2) }, (_, i) => drawServer(i + 1))];

@@ -4,6 +4,7 @@
  */
 import { isBomb, isPoison } from "./asks";
 import { Breach, type Call, PROBE, type Refused } from "./calls";
+import { memberOf, partsOf } from "./crowd";
 import { type FaultName, faultNamed } from "./faults";
 import type { Random } from "./random";
 import { nativeSizes } from "./routing";
@@ -37,7 +38,8 @@ interface Body {
   readonly input: readonly SimInput[];
   readonly encoding_format: "float" | "base64";
   readonly dimensions?: number;
-  readonly user: string;
+  /** Left out by crowds. */
+  readonly user?: string;
 }
 
 export function createServer(server: SimServer, scenario: Scenario, random: Random, calls: Call[]): Server {
@@ -111,13 +113,14 @@ export function createServer(server: SimServer, scenario: Scenario, random: Rand
       const { waitMs = 0, ...changes } = { waitMs: 0, ...spoiled };
       const counts: Fault["counts"] = refused ? "maybe" : (fault?.counts ?? "exact");
       const guessedMax = sum(inputs.map(tokensGuessedMax));
+      const { user = "" } = body;
       const call: Call = {
-        number: calls.length + 1,
+        number: (calls.at(-1)?.number ?? 0) + 1,
         server: server.name,
-        ask: body.user,
+        ask: user,
         model,
         inputs,
-        partKey: `${body.user} ${JSON.stringify(inputs.map(nameOf))}`,
+        partKey: `${user} ${JSON.stringify(inputs.map(nameOf))}`,
         startedMs: elapsedMs,
         trouble: refused ?? name,
         excuses: refused ? REFUSALS[refused].excuses : excusesOf(fault, name, model.isKnown),
@@ -128,7 +131,7 @@ export function createServer(server: SimServer, scenario: Scenario, random: Rand
         endedMs: undefined,
         end: undefined,
       };
-      calls.push(call);
+      calls.push(...(body.user === undefined ? partsOf(call) : [call]));
       return { call, draft: { ...right, ...changes } };
     },
   };
@@ -189,6 +192,7 @@ function checkCall(body: Body, init: RequestInit, server: SimServer, model: Call
     refuse(`the size ${dimensions} was asked for`);
   if (dimensions !== undefined && !nativeSizes(model.dimensions).includes(dimensions))
     refuse(`the size ${dimensions} was asked for`);
+  if (body.user === undefined && !inputs.every(memberOf)) refuse("inputs without a user were sent");
   if (inputs.length === 0 || inputs.length > model.inputsMax) refuse(`${inputs.length} inputs were sent`);
   if (inputs.length === 1) return;
   // One input over a limit goes alone, and the server says what it thinks of it.

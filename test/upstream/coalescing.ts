@@ -42,9 +42,12 @@ export function ask(
   input: Input,
   { request, plan, run }: Asking = {},
 ): Promise<Result> {
-  return answerThrough(route, [input], clock.outside, {
+  // As the door makes them: no two requests have the very same target.
+  const [target] = route.targets;
+  const own = { ...route, targets: [{ ...target }] as const };
+  return answerThrough(own, [input], clock.outside, {
     request: requestFor([input], request),
-    plan: planFor([input], route, plan),
+    plan: planFor([input], own, plan),
     run: { ...runUnder(), ...run },
   });
 }
