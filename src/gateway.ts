@@ -86,7 +86,7 @@ export async function createGateway(
   if (place.begins) await tellInterrupted(ledger, outside);
   const cache = openCache(config.cache, { path: cachePath(config), outside });
   const tokens = createTokens();
-  let current = openGeneration(config, measuring);
+  let current = openGeneration(config, { ...measuring, together: place.together() });
   const underWay = createUnderWay(() => current.config.server.max_concurrent_requests);
   const metrics = createMetrics({
     inFlight: () => underWay.count(),
@@ -160,7 +160,7 @@ export async function createGateway(
     spaces: () => current.spaces,
     reload(next) {
       const replaced = current;
-      current = openGeneration(next, measuring);
+      current = openGeneration(next, { ...measuring, together: place.together() });
       authSection = next.auth;
       cache.apply(next.cache);
       retire(replaced);

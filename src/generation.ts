@@ -20,7 +20,7 @@ export interface Generation {
 /** @param measuring what its spaces are measured with */
 export function openGeneration(
   config: GatewayConfig,
-  measuring: Pick<SpacesParts, "ledger" | "outside" | "fingerprints">,
+  measuring: Pick<SpacesParts, "ledger" | "outside" | "fingerprints" | "together">,
 ): Generation {
   const providers = openProviders(config, measuring.outside);
   const spaces = openSpaces({

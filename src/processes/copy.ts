@@ -9,12 +9,13 @@ import { greeting, type ListeningGateway, listen } from "../commands/listening";
 import { EXIT_CODES } from "../commands/signals";
 import type { GatewayConfig } from "../config/gateway-config";
 import { type Outside, realOutside } from "../outside";
-import { openChannel } from "./channel";
+import { type Channel, openChannel } from "./channel";
 import { commonClock } from "./clock";
 import { Load, Open, Settle, Steer } from "./messages";
 import { mapRegion } from "./region";
 import { shareOf } from "./share";
 import { ignoreNewConnections, steerNoMore, steerTo } from "./steering";
+import { createMeasuring } from "./together";
 
 /** Bun closes a connection on which nothing has come for ten seconds: by then each was told to go elsewhere, or is closed. */
 const LEAVING_MS = 11_000;
@@ -30,8 +31,8 @@ export async function serveAsCopy(): Promise<number> {
     );
     return 1;
   }
-  const copy = createCopy();
-  const channel = openChannel(send, copy.handlers);
+  const copy = createCopy(() => channel);
+  const channel: Channel = openChannel(send, copy.handlers);
   process.on("message", (message) => channel.hear(message));
   process.on("disconnect", () => {
     channel.end("the supervisor is gone");
@@ -48,8 +49,10 @@ export async function serveAsCopy(): Promise<number> {
   return new Promise(() => undefined);
 }
 
-function createCopy() {
+function createCopy(channel: () => Channel) {
+  const measuring = createMeasuring(channel);
   let loaded: GatewayConfig | undefined;
+  let generation = 0;
   let listening: ListeningGateway | undefined;
   let processes = 1;
   let outside: Outside = realOutside;
@@ -70,7 +73,8 @@ function createCopy() {
 
   const handlers = {
     async load(body: unknown) {
-      const { options, read, tells } = Value.Parse(Load, body);
+      const { options, read, tells, ...order } = Value.Parse(Load, body);
+      generation = order.generation;
       loaded = await configured(options.config, { read, notes: tells, problems: tells, address: options });
       return { ok: loaded !== undefined, processes: loaded?.server.processes ?? 1 };
     },
@@ -84,7 +88,8 @@ function createCopy() {
           "warn",
           "another version started the gateway: until a restart, each process keeps its own limits",
         );
-      const place = { ...order, region, clock: commonClock(outside) };
+      const together = () => measuring.under(generation);
+      const place = { ...order, region, clock: commonClock(outside), together };
       listening = await listen(toServeBy(), outside, place, order);
       return {
         port: Number(listening.url.port),
@@ -110,6 +115,7 @@ function createCopy() {
       steerTo(from, count);
     },
     steerNoMore,
+    measured: measuring.heard,
     /** Answers once nobody is to be expected on a connection that is open still. */
     async leave() {
       const { gateway } = opened();

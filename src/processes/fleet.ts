@@ -5,6 +5,7 @@
 import type { Static } from "@sinclair/typebox";
 import type { ReadFile } from "../config/read";
 import type { Outside } from "../outside";
+import { createMeasurements } from "./measurements";
 import { Loaded, Nothing, Opened, Reloaded } from "./messages";
 import { createRegionFile } from "./region";
 import { type CopyProcess, type Exit, spawnCopy } from "./spawn";
@@ -55,19 +56,30 @@ export function createFleet(
   /** No name of an earlier run may come again: its rows may be there still. */
   const run = outside.randomBytes(4).toHex();
   const region = createRegionFile(run);
+  const measurements = createMeasurements(outside);
   const copies = new Set<Copy>();
   /** Dead ones whose rows are not settled yet. */
   const unsettled = new Set<string>();
   const ending = new AbortController();
   let started = 0;
+  /** Of the routing file's readings. */
+  let generation = 0;
   let failuresInARow = 0;
   let current: Order | undefined;
 
   function spawn(read: ReadFile): Copy {
     started += 1;
+    const name = `${run}-${started}`;
+    const handlers = {
+      measure: (body: unknown) => measurements.ask(name, body),
+      measured(body: unknown) {
+        if (!measurements.measured(name, body)) return;
+        for (const other of copies) if (other !== copy) other.process.channel.tell("measured", body);
+      },
+    };
     const copy: Copy = {
-      name: `${run}-${started}`,
-      process: spawnCopy({}, region.descriptor),
+      name,
+      process: spawnCopy(handlers, region.descriptor),
       startedAt: outside.monotonic(),
       read,
       state: "starting",
@@ -79,7 +91,11 @@ export function createFleet(
 
   /** @returns how many processes the file says */
   async function load(copy: Copy, read: ReadFile, tells = false): Promise<number> {
-    const { ok, processes } = await copy.process.channel.ask("load", { options, read, tells }, Loaded);
+    const { ok, processes } = await copy.process.channel.ask(
+      "load",
+      { options, read, generation, tells },
+      Loaded,
+    );
     if (!ok) throw new Error("the routing file is wrong: what was served before is served on");
     copy.read = read;
     return processes;
@@ -94,6 +110,7 @@ export function createFleet(
 
   function ended(copy: Copy, exit: Exit): void {
     copies.delete(copy);
+    measurements.gone(copy.name);
     const isExpected = copy.state === "ending" && exit.code === 0;
     if (ending.signal.aborted || isExpected || copy.state === "starting") return;
     unsettled.add(copy.name);
@@ -216,6 +233,7 @@ export function createFleet(
       return greeted;
     },
     async reload(read) {
+      generation += 1;
       // All have found it right before the first one serves by it.
       await ofAll((copy) => load(copy, read));
       if (current) current = { ...current, read };
@@ -224,6 +242,7 @@ export function createFleet(
     },
     async swap(read) {
       if (current === undefined) throw new Error("the gateway has not started yet");
+      generation += 1;
       const fresh = [spawn(read)];
       try {
         const [first] = fresh;

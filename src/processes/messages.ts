@@ -26,6 +26,8 @@ export const Load = Type.Object({
     port: Type.Optional(Type.Integer()),
   }),
   read: Read,
+  /** Of the routing file: another reading of it is another one. */
+  generation: Type.Integer(),
   /** Whether it tells what is worth a note, and what is wrong. */
   tells: Type.Boolean(),
 });
@@ -64,3 +66,23 @@ export const Reloaded = Type.Object({ afterRestart: Type.Array(Type.String()), m
 
 /** To a copy that listens: new connections go to so many listeners of the port, from one on, in the order in which they came. */
 export const Steer = Type.Object({ from: Type.Integer({ minimum: 0 }), count: Type.Integer({ minimum: 1 }) });
+
+/** An embedding space, as one target has it. */
+export const Measured = Type.Object({ space: Type.String(), provider: Type.String(), model: Type.String() });
+
+const Outcome = Type.Object({
+  cosine: Type.Union([Type.Number(), Type.Null()]),
+  failed: Type.Boolean(),
+  outOfService: Type.Boolean(),
+  forMs: Type.Number(),
+});
+
+/** To a copy that asks what a measurement comes to: null says that it is to find out. */
+export const WhoMeasures = Type.Object({ outcome: Type.Union([Outcome, Type.Null()]) });
+
+/** What a copy found, told to the supervisor and by it to all others; null where it gave up. */
+export const MeasuredOnce = Type.Object({
+  generation: Type.Integer(),
+  what: Measured,
+  outcome: Type.Union([Outcome, Type.Null()]),
+});

@@ -3,6 +3,7 @@
  * A further thing that the copies share is a member here, with what it is for one alone.
  */
 
+import { BY_ITSELF, type Together } from "../spaces/together";
 import type { Region } from "./region";
 
 export interface Place {
@@ -14,6 +15,14 @@ export interface Place {
   readonly region: Region | undefined;
   /** As `Outside.monotonic`, but the same for all that share the region. Undefined: that of the world outside. */
   readonly clock: (() => number) | undefined;
+  /** Whom its spaces are measured with, asked for each routing file that it serves by. */
+  readonly together: () => Together;
 }
 
-export const ALONE: Place = { process: null, begins: true, region: undefined, clock: undefined };
+export const ALONE: Place = {
+  process: null,
+  begins: true,
+  region: undefined,
+  clock: undefined,
+  together: () => BY_ITSELF,
+};

@@ -9,6 +9,7 @@ import { unlessAborted } from "../until";
 import type { Fingerprint, Fingerprints } from "./fingerprints";
 import { type Measuring, measure } from "./measure";
 import { AGREEMENT_MIN, agreement } from "./probes";
+import type { Measured, Outcome, Together } from "./together";
 
 export interface SpaceNotice {
   readonly space: string;
@@ -70,6 +71,7 @@ export interface SpacesParts extends Measuring {
   /** undefined: nothing is measured, so that only first routes serve. */
   readonly everyMs: number | undefined;
   readonly deadlineMs: number;
+  readonly together: Together;
 }
 
 /** A target that differs, or could not be measured, is looked at again after this, when it is asked for. */
@@ -77,10 +79,10 @@ const AGAIN_AFTER_MS = 30_000;
 const AGAIN_AFTER_MS_MAX = 600_000;
 
 export function openSpaces(parts: SpacesParts): Spaces {
-  const { fingerprints, outside, everyMs, deadlineMs } = parts;
+  const { fingerprints, outside, everyMs, deadlineMs, together } = parts;
   const standings = new Map<string, Standing>();
   const known = new Map<string, Fingerprint | undefined>();
-  const measuring = new Set<Promise<void>>();
+  const measuring = new Set<Promise<unknown>>();
   const notices = new Map<string, SpaceNotice>();
   const closed = new AbortController();
 
@@ -132,8 +134,8 @@ export function openSpaces(parts: SpacesParts): Spaces {
     return agreement(vectors, kept.vectors);
   }
 
-  async function measureTarget(route: Route, target: Target): Promise<void> {
-    const standing = standingToChange(route.space, target);
+  /** @returns undefined where the gateway ends meanwhile */
+  async function look(route: Route, target: Target): Promise<Outcome | undefined> {
     const over = new AbortController();
     const timer = new AbortController();
     outside.sleep(deadlineMs, timer.signal).then(
@@ -146,40 +148,70 @@ export function openSpaces(parts: SpacesParts): Spaces {
       // Once more before anything is stopped: one answer may have been a slip.
       if (cosine !== undefined && cosine < AGREEMENT_MIN)
         cosine = await compared(route, target, await measure(route, target, parts, signal));
-      standing.failures = 0;
-      if (cosine !== undefined) judge(route, target, standing, cosine);
+      const agrees = cosine === undefined || cosine >= AGREEMENT_MIN;
+      return {
+        cosine: cosine ?? null,
+        failed: false,
+        outOfService: !agrees && (target !== route.targets[0] || route.onDrift === "stop"),
+        forMs: agrees ? (everyMs ?? 0) : AGAIN_AFTER_MS,
+      };
     } catch (thrown) {
-      if (closed.signal.aborted) return;
-      standing.failures += 1;
+      if (closed.signal.aborted) return undefined;
       const error = asGatewayError(thrown);
       outside.log("warn", "an embedding space could not be measured", {
         ...about(route, target),
         kind: error.kind,
         reason: error.message,
       });
+      return { cosine: null, failed: true, outOfService: false, forMs: AGAIN_AFTER_MS };
     } finally {
       timer.abort();
     }
   }
 
-  function judge(route: Route, target: Target, standing: Standing, cosine: number): void {
-    const key = keyOf(route.space, target);
+  async function measureTarget(route: Route, target: Target): Promise<void> {
+    const what = about(route, target);
+    const asked = together.once(what, () => {
+      const own = look(route, target);
+      measuring.add(own);
+      void own.finally(() => measuring.delete(own));
+      return own;
+    });
+    // Another process's measurement is not waited for when the gateway ends; our own has a row in the ledger.
+    const outcome = await unlessAborted(closed.signal, asked).catch(() => undefined);
+    if (outcome) take(what, outcome);
+  }
+
+  /** What came of a measurement, ours or another process's. */
+  function take(what: Measured, { cosine, failed, outOfService }: Outcome): void {
+    const { space, provider, model } = what;
+    const standing = standingToChange(space, { provider: { name: provider }, model });
+    standing.triedAt = outside.monotonic();
+    standing.failures = failed ? standing.failures + 1 : 0;
+    if (failed) return;
+    // It may be the first of its space, or the first after the last was forgotten.
+    remember(known, space, fingerprints.find(space));
+    if (cosine !== null) judge(what, standing, cosine, outOfService);
+  }
+
+  function judge(what: Measured, standing: Standing, cosine: number, outOfService: boolean): void {
+    const { space, provider, model } = what;
+    const key = keyOf(space, { provider: { name: provider }, model });
     const before = standing.verdict;
     standing.cosine = cosine;
     standing.verdict = cosine >= AGREEMENT_MIN ? "agrees" : "differs";
     if (standing.verdict === "agrees") {
       notices.delete(key);
       if (before === "differs")
-        outside.log("info", "a route is in its embedding space again", { ...about(route, target), cosine });
+        outside.log("info", "a route is in its embedding space again", { ...what, cosine });
       return;
     }
-    const outOfService = target !== route.targets[0] || route.onDrift === "stop";
-    notices.set(key, { ...about(route, target), cosine, outOfService });
+    notices.set(key, { ...what, cosine, outOfService });
     outside.log("error", "a route's vectors do not lie in its embedding space", {
-      ...about(route, target),
+      ...what,
       cosine,
       out_of_service: outOfService,
-      advice: `where the model was changed on purpose, 'embedgate spaces forget ${route.space}' takes it as it is now; vectors stored before are of another space`,
+      advice: `where the model was changed on purpose, 'embedgate spaces forget ${space}' takes it as it is now; vectors stored before are of another space`,
     });
   }
 
@@ -199,6 +231,8 @@ export function openSpaces(parts: SpacesParts): Spaces {
       standing.underWay = begun;
     }
   }
+
+  const hearNoMore = together.hear(take);
 
   return {
     mayServe(space, target, isTrusted, onDrift) {
@@ -234,6 +268,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     revision: (space) => String(fingerprintOf(space)?.measuredAt ?? ""),
     notices: () => [...notices.values()],
     async close() {
+      hearNoMore();
       closed.abort(new GatewayError("cancelled", "The gateway is shutting down."));
       await Promise.all(measuring);
     },

@@ -102,6 +102,39 @@ workspace_defaults: { credits: 10 }
     ]);
   });
 
+  test("measure each way to a model once, and all know what came of it", async () => {
+    let calls = 0;
+    using first = startUpstream();
+    using second = startUpstream({ onCall: () => calls++ });
+    const yaml = `
+server: { processes: 2 }
+providers:
+  first: { plugin: openai, base_url: "${first.url}" }
+  second: { plugin: openai, base_url: "${second.url}" }
+models: { m: { routes: [ { provider: first }, { provider: second } ] } }
+`;
+    using folder = temporaryFolder({ "gateway.yaml": yaml });
+    await using child = await startServing(folder.path);
+    // Who insists on a route waits until it is measured, in whichever process.
+    const forced = { "x-embedgate-provider": "second" };
+    const statuses = await Promise.all(
+      Array.from(
+        { length: 32 },
+        async () => (await postTo(child.url, { model: "m", input: "a" }, forced)).status,
+      ),
+    );
+    expect(statuses).toEqual(Array(32).fill(200));
+    const measured = query(
+      folder.path,
+      "SELECT provider, count(*) AS count FROM ledger WHERE workspace = 'embedgate' GROUP BY 1 ORDER BY 1",
+    );
+    expect(measured).toEqual([
+      { provider: "first", count: 1 },
+      { provider: "second", count: 1 },
+    ]);
+    expect(calls).toBeGreaterThan(1);
+  });
+
   test("serve by a changed routing file, both, and by none that is wrong", async () => {
     using upstream = startUpstream();
     using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });

@@ -1,0 +1,29 @@
+/**
+ * A measurement that several processes need is made by one of them, and what came of it is all theirs. Alone, each makes its own.
+ * How processes come to hear of one another is src/processes/'s.
+ */
+
+/** What came of one measurement. */
+export interface Outcome {
+  /** Null where it failed, or there was nothing to compare with. */
+  readonly cosine: number | null;
+  readonly failed: boolean;
+  readonly outOfService: boolean;
+  /** For how long nobody need measure again. */
+  readonly forMs: number;
+}
+
+export interface Measured {
+  readonly space: string;
+  readonly provider: string;
+  readonly model: string;
+}
+
+export interface Together {
+  /** Does `work` unless another process does it or has lately done it. @returns undefined where it was given up */
+  once(what: Measured, work: () => Promise<Outcome | undefined>): Promise<Outcome | undefined>;
+  /** Is told what others found. @returns hears no more */
+  hear(listener: (what: Measured, outcome: Outcome) => void): () => void;
+}
+
+export const BY_ITSELF: Together = { once: (_, work) => work(), hear: () => () => undefined };

@@ -1,0 +1,46 @@
+/**
+ * Who of several processes measures a space: one, and another one where that dies or gives up.
+ * That spaces are measured so is tested with processes, in processes.test.ts.
+ */
+import { expect, test } from "bun:test";
+import { createMeasurements } from "../../src/processes/measurements";
+
+const asked = { generation: 1, what: { space: "m", provider: "p", model: "m" } };
+const outcome = { cosine: 1, failed: false, outOfService: false, forMs: 1_000 };
+
+function opened() {
+  let now = 0;
+  return { measurements: createMeasurements({ monotonic: () => now }), pass: (ms: number) => (now += ms) };
+}
+
+test("the first that asks measures, and what it finds is everybody's until it is due again", async () => {
+  const { measurements, pass } = opened();
+  expect(await measurements.ask("a", asked)).toEqual({ outcome: null });
+  const waiting = measurements.ask("b", asked);
+  expect(measurements.measured("a", { ...asked, outcome })).toBe(true);
+  expect(await waiting).toEqual({ outcome });
+  expect(await measurements.ask("c", asked)).toEqual({ outcome });
+  pass(1_000);
+  expect(await measurements.ask("c", asked)).toEqual({ outcome: null });
+});
+
+test("another routing file is another measurement", async () => {
+  const { measurements } = opened();
+  await measurements.ask("a", asked);
+  measurements.measured("a", { ...asked, outcome });
+  expect(await measurements.ask("a", { ...asked, generation: 2 })).toEqual({ outcome: null });
+});
+
+test.each([
+  ["dies", (m: ReturnType<typeof createMeasurements>) => m.gone("a")],
+  ["gives up", (m: ReturnType<typeof createMeasurements>) => m.measured("a", { ...asked, outcome: null })],
+])("one that %s leaves it to the next that waits", async (_, ends) => {
+  const { measurements } = opened();
+  await measurements.ask("a", asked);
+  const waiting = [measurements.ask("b", asked), measurements.ask("c", asked)] as const;
+  ends(measurements);
+  expect(await waiting[0]).toEqual({ outcome: null });
+  expect(measurements.measured("a", { ...asked, outcome })).toBe(false);
+  expect(measurements.measured("b", { ...asked, outcome })).toBe(true);
+  expect(await waiting[1]).toEqual({ outcome });
+});
