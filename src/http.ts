@@ -108,7 +108,7 @@ export function createDoor(parts: DoorParts) {
     // Whoever keeps a connection open would ask again here, of a gateway that ends.
     if (underWay.isLeaving()) headers.set("connection", "close");
     headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
-    return new Response(inOnePiece(body), { status, headers });
+    return new Response(streamed(body, visit.server ? "server" : "other"), { status, headers });
   }
 
   const failing = (error: GatewayError) => (visit: Visit) =>
@@ -251,8 +251,9 @@ const GATHERED_BYTES = 12 * 1024;
  * Of an answer that comes later and is larger than what it gathers, Bun sends every header by itself, some fifty system calls; the head
  * of a stream it sends in one. The answer is chunked then, and has no length.
  */
-function inOnePiece(body: Answer["body"]): Answer["body"] {
-  if (body instanceof ReadableStream || body.length < GATHERED_BYTES) return body;
+function streamed(body: Answer["body"], reader: "server" | "other"): BodyInit {
+  if (typeof body === "object" && "stream" in body) return body.stream(reader);
+  if (body.length < GATHERED_BYTES) return body;
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
   return new ReadableStream({
     pull(stream) {

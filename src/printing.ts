@@ -1,13 +1,19 @@
 /**
- * Step 9: from what an answer says to its bytes. A small one is printed at once; a large one page by page as the client takes it, and what
- * of it takes long is printed aside, so that nobody else's request waits for it.
+ * Step 9: from what an answer says to its bytes. A small one is printed at once; a large one page by page as the client takes it, aside,
+ * so that nobody else's request waits for it and that it is never held as a whole.
  */
 import type { Aside } from "./aside/aside";
 import { packed } from "./aside/packed-page";
 import { printPage } from "./dialects/print";
 import { type Page, pagesOf, type Script } from "./dialects/script";
 
-export type Body = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+/** A small answer, or a large one that is still to be printed. */
+export type Body = Uint8Array<ArrayBuffer> | Printing;
+
+export interface Printing {
+  /** @param reader a server takes copies of what it cannot send at once, so that the same memory is printed to again; others keep it */
+  stream(reader: "server" | "other"): ReadableStream<Uint8Array>;
+}
 
 export function printed(script: Script, aside: Aside): Body {
   const pages = pagesOf(script);
@@ -15,42 +21,71 @@ export function printed(script: Script, aside: Aside): Body {
   const second = pages.next();
   if (first.done) return new Uint8Array();
   if (second.done) return printPage(first.value);
-  return inPages([first.value, second.value], pages, aside);
+  const begun = [first.value, second.value];
+  return { stream: (reader) => inPages(begun, pages, aside, reader === "server") };
 }
 
-function inPages(begun: Page[], pages: Iterator<Page>, aside: Aside): ReadableStream<Uint8Array> {
+function inPages(
+  begun: Page[],
+  pages: Iterator<Page>,
+  aside: Aside,
+  isCopied: boolean,
+): ReadableStream<Uint8Array> {
+  const memory: Memory = { values: [], rooms: [] };
   // In order, whichever is done first.
-  const underWay: Promise<Uint8Array>[] = [];
+  const underWay: Promise<Uint8Array<ArrayBuffer>>[] = [];
   const printAhead = () => {
     while (underWay.length <= aside.threads) {
       const page = begun.shift() ?? pages.next().value;
       if (!page) return;
-      underWay.push(bytesOf(page, aside));
+      underWay.push(bytesOf(page, aside, memory));
     }
   };
-  return new ReadableStream(
-    {
-      async pull(stream) {
+  let isGone = false;
+  const source: Bun.DirectUnderlyingSource<Uint8Array> = {
+    // Of a stream of any other type nobody could tell when a page was sent.
+    type: "direct",
+    async pull(stream) {
+      printAhead();
+      for (let next = underWay.shift(); next && !isGone; next = underWay.shift()) {
+        const bytes = await next;
         printAhead();
-        const next = underWay.shift();
-        if (!next) return stream.close();
-        stream.enqueue(await next);
-        // While these are sent.
-        printAhead();
-      },
-      cancel() {
-        begun.length = 0;
-        pages.return?.();
-      },
+        // Waits until it is sent. Nothing is written to a client that has gone.
+        if ((await stream.write(bytes)) === 0) isGone = true;
+        if (isCopied) memory.rooms.push(bytes.buffer);
+      }
+      stream.close();
+      if (isCopied) free(memory);
     },
-    { highWaterMark: 0 },
-  );
+    cancel() {
+      isGone = true;
+    },
+  };
+  // The browsers' types do not know such a stream.
+  return Reflect.construct(ReadableStream, [source]);
+}
+
+/** What was used for one page and is there for the next: fresh memory for each costs more than half of what printing does. */
+interface Memory {
+  readonly values: ArrayBuffer[];
+  readonly rooms: ArrayBuffer[];
+}
+
+/** At once: megabytes would lie about until they are collected. */
+function free({ values, rooms }: Memory): void {
+  for (const buffer of [...values, ...rooms]) buffer.transfer(0);
 }
 
 /** Never fails: the status has been sent, and what cannot be printed aside is printed here. */
-async function bytesOf(page: Page, aside: Aside): Promise<Uint8Array> {
-  // To copy base64 there and back would take as long as to print it.
-  if (page.encoding === "base64") return printPage(page);
-  const job = packed(page);
-  return aside.perform("print", job, [job.values.buffer]).catch(() => printPage(page));
+async function bytesOf(page: Page, aside: Aside, memory: Memory): Promise<Uint8Array<ArrayBuffer>> {
+  const job = { page: packed(page, memory.values.pop()), room: memory.rooms.pop() };
+  const handed = [job.page.values.buffer, ...(job.room ? [job.room] : [])];
+  try {
+    const { bytes, values } = await aside.perform("print", job, handed);
+    memory.values.push(values);
+    return bytes;
+  } catch {
+    // It was told in the log.
+    return printPage(page);
+  }
 }

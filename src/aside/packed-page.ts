@@ -12,9 +12,12 @@ export interface PackedPage {
   readonly lengths: readonly number[];
 }
 
-export function packed({ encoding, words, vectors }: Page): PackedPage {
+/** @param memory to copy the vectors to, where it is large enough */
+export function packed({ encoding, words, vectors }: Page, memory?: ArrayBuffer): PackedPage {
   const lengths = vectors.map(({ length }) => length);
-  const values = new Float32Array(lengths.reduce((sum, length) => sum + length, 0));
+  const count = lengths.reduce((sum, length) => sum + length, 0);
+  const isEnough = memory !== undefined && memory.byteLength >= count * Float32Array.BYTES_PER_ELEMENT;
+  const values = isEnough ? new Float32Array(memory, 0, count) : new Float32Array(count);
   let at = 0;
   for (const vector of vectors) {
     values.set(vector, at);

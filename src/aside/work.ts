@@ -11,8 +11,20 @@ import { type PackedPage, unpacked } from "./packed-page";
 
 /** Job and answer of each kind: whatever survives a structured clone. Large parts belong into buffers, which are handed over uncopied. */
 interface Works {
-  readonly print: { readonly job: PackedPage; readonly answer: Uint8Array<ArrayBuffer> };
+  readonly print: { readonly job: PrintJob; readonly answer: Printed };
   readonly scan: { readonly job: LargeReply; readonly answer: Scanned };
+}
+
+export interface PrintJob {
+  readonly page: PackedPage;
+  /** Memory to print it to, where it is large enough. */
+  readonly room?: ArrayBuffer | undefined;
+}
+
+export interface Printed {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** What the vectors were brought in, for the next. */
+  readonly values: ArrayBuffer;
 }
 
 export type WorkName = keyof Works;
@@ -28,9 +40,9 @@ interface Kind<Job, Answer> {
 
 export const WORK: { readonly [Name in WorkName]: Kind<Job<Name>, Answer<Name>> } = {
   print: {
-    perform: (page) => printPage(unpacked(page)),
-    buffersOf: (bytes) => [bytes.buffer],
-    isAnswer: (value): value is Uint8Array<ArrayBuffer> => value instanceof Uint8Array,
+    perform: ({ page, room }) => ({ bytes: printPage(unpacked(page), room), values: page.values.buffer }),
+    buffersOf: ({ bytes, values }) => [bytes.buffer, values],
+    isAnswer: (value): value is Printed => typeof value === "object" && value !== null && "bytes" in value,
   },
   scan: { perform: scanLarge, buffersOf, isAnswer: isScanned },
 };

@@ -6,9 +6,13 @@ export class ByteWriter {
   private bytes: Buffer<ArrayBuffer>;
   private end = 0;
 
-  /** @param size of what will be written, as far as it is known */
-  constructor(size: number) {
-    this.bytes = Buffer.from(new ArrayBuffer(Math.ceil(size) + 16));
+  /**
+   * @param size of what will be written, as far as it is known
+   * @param memory to write to, where it is large enough for that
+   */
+  constructor(size: number, memory?: ArrayBuffer) {
+    const isEnough = memory !== undefined && memory.byteLength >= size;
+    this.bytes = Buffer.from(isEnough ? memory : new ArrayBuffer(Math.ceil(size) + 16));
   }
 
   byte(value: number): void {

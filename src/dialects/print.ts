@@ -8,11 +8,12 @@ import { NUMBER_BYTES, type Page } from "./script";
 
 const [OPEN, CLOSE] = [91, 93];
 
-export function printPage({ encoding, vectors, words }: Page): Uint8Array<ArrayBuffer> {
+/** @param room memory to print to, where it is large enough */
+export function printPage({ encoding, vectors, words }: Page, room?: ArrayBuffer): Uint8Array<ArrayBuffer> {
   let bytes = 0;
   for (const said of words) bytes += said.length;
   for (const { length } of vectors) bytes += length * NUMBER_BYTES[encoding] + 4;
-  const writer = new ByteWriter(bytes);
+  const writer = new ByteWriter(bytes, room);
   for (const [place, said] of words.entries()) {
     writer.write(said);
     const values = vectors[place];

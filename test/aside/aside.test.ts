@@ -28,7 +28,8 @@ const pageOf = (word: string, values: readonly number[] = []): PackedPage =>
   packed({ encoding: "float", words: [word, ""], vectors: [Float32Array.from(values)] });
 
 async function print(aside: Aside, job: PackedPage, signal?: AbortSignal): Promise<string> {
-  return new TextDecoder().decode(await aside.perform("print", job, [job.values.buffer], signal));
+  const { bytes } = await aside.perform("print", { page: job }, [job.values.buffer], signal);
+  return new TextDecoder().decode(bytes);
 }
 
 async function failureOf(work: Promise<unknown>): Promise<GatewayError> {
@@ -76,10 +77,8 @@ test.each([0, 1])(
   async (threads) => {
     const aside = open(threads);
     // What the types forbid.
-    const impossible: PackedPage = JSON.parse(
-      '{ "encoding": "float", "words": 5, "values": [], "lengths": [] }',
-    );
-    const failure = await failureOf(aside.perform("print", impossible));
+    const page: PackedPage = JSON.parse('{ "encoding": "float", "words": 5, "values": [], "lengths": [] }');
+    const failure = await failureOf(aside.perform("print", { page }));
     expect([failure.kind, String(failure.cause)]).toEqual(["internal", expect.stringContaining("iterable")]);
     expect(await print(aside, pageOf("next "))).toBe("next []");
   },

@@ -10,7 +10,7 @@ declare const self: Worker;
 const perform = self.onmessage;
 
 self.onmessage = (event: MessageEvent<Order<"print">>) => {
-  const [word] = event.data.job.words;
+  const [word] = event.data.job.page.words;
   if (word === "exit") process.exit(1);
   if (word === "throw") throw new Error("thrown past all handlers");
   perform?.call(self, event);

@@ -20,7 +20,7 @@ const Entries = Type.Array(
 
 function written(vectors: readonly Float32Array[], encoding: "float" | "base64"): string {
   const passages = ["[", embeddingObjects(vectors), "]"];
-  return Buffer.concat([...pagesOf({ encoding, passages })].map(printPage)).toString();
+  return Buffer.concat([...pagesOf({ encoding, passages })].map((page) => printPage(page))).toString();
 }
 
 /** What a client has in hand: doubles from JSON, kept as float32, or the bytes of base64. */

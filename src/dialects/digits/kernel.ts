@@ -2,8 +2,8 @@
  * Prints float32 values as short decimals, in AssemblyScript: TypeScript's syntax, compiled ahead of time to WebAssembly.
  * After any change run `bun src/dialects/digits/build.ts`, which also notes the new file's sha256.
  *
- * A value is c · 2^q with a whole c below 2²⁴. Times 10^k that is c · 5^k · 2^(q+k), whose first two factors fit in 64 bits for every
- * value in the range below: all that follows is exact. k is the least for which the reals that read back to this value span at least
+ * A value is c · 2^q with a whole c below 2²⁴. Times 10^k that is c · 5^k · 2^(q+k), which in 2^-36 units is a whole number of 64 bits for
+ * every value in the range below: all that follows is exact. k is the least for which the reals that read back to this value span at least
  * one unit of 10^-k, and so less than ten. They hold at most one multiple of ten, which is then the shortest decimal; where they hold
  * none, it is the nearest whole number of units. (That one lies within them for a power of two as well, below which values lie twice
  * as dense, and none of the borders is a whole number of units: tests ask every power of two and both ends of every exponent.)
@@ -19,7 +19,7 @@ const POINT: u8 = 46;
 const MINUS: u8 = 45;
 const COMMA: u8 = 44;
 
-/** For each exponent from FIRST's to the one before LAST's: 5^k (8 bytes), how far c · 5^k · 2 is shifted to be units (4), and k (4). */
+/** For each exponent from FIRST's to the one before LAST's: half a step of c in 2^-36 units (8 bytes), and k (4). */
 const EXPONENTS: i32 = 43;
 const FIRST_EXPONENT: i32 = 107;
 const ENTRY: i32 = 16; // bytes
@@ -51,9 +51,8 @@ export function reserve(count: i32, bytesEach: i32): void {
       power *= 10;
     }
     const entry = TABLE + <usize>(i * ENTRY);
-    store<u64>(entry, five);
-    store<u32>(entry, 1 - q - k, 8);
-    store<u32>(entry, k, 12);
+    store<u64>(entry, five << (35 + q + k));
+    store<u32>(entry, k, 8);
   }
 }
 
@@ -71,17 +70,16 @@ export function print(count: i32): usize {
     end += <usize>(bits >> 31);
     if (size - FIRST < LAST - FIRST) {
       const entry = TABLE - FIRST_EXPONENT * ENTRY + <usize>((size >> 23) * ENTRY);
-      const five = load<u64>(entry);
-      const shift = <u64>load<u32>(entry, 8);
-      const places = load<u32>(entry, 12);
+      const half = load<u64>(entry);
+      const places = load<u32>(entry, 8);
       const mantissa = size & 0x7fffff;
-      const exact = (<u64>(mantissa | 0x800000) << 1) * five;
+      const exact = (<u64>(mantissa | 0x800000) << 1) * half;
       // A reader goes by way of a double: what is so near to the border that the double is the border itself is left out.
-      const above = five - (exact >> 52) - 1;
+      const above = half - (exact >> 52) - 1;
       const below = select<u64>(above, above >> 1, mantissa != 0);
-      const tens = ((((exact + above) >> shift) * 0xcccccccd) >> 35) * 10;
-      const nearest = (exact + (<u64>1 << (shift - 1))) >> shift;
-      const units = <u32>select<u64>(tens, nearest, (tens << shift) + below > exact);
+      const tens = ((((exact + above) >> 36) * 0xcccccccd) >> 35) * 10;
+      const nearest = (exact + (<u64>1 << 35)) >> 36;
+      const units = <u32>select<u64>(tens, nearest, (tens << 36) + below > exact);
       end = size < ONE ? fraction(units, places, end) : mixed(units, places, end);
     } else if (size == 0) store<u8>(end++, ZERO);
     else end = writeOther(reinterpret<f32>(size), end);
