@@ -9,6 +9,7 @@ import { type Entries, pagesOf, type Script } from "../src/dialects/script";
 import { embeddingObjects } from "../src/dialects/vectors";
 import { type Body, printed } from "../src/printing";
 import { type OpenGateway, openGateway } from "./gateway";
+import { startServing, temporaryFolder } from "./serving";
 
 const opened: Aside[] = [];
 afterAll(() => {
@@ -110,7 +111,7 @@ test("nothing is printed further than it is read", async () => {
 });
 
 /** A provider whose vectors say their text's number. */
-const fetch = async (_: string, init: RequestInit) => {
+const answers = async (_: string, init: RequestInit) => {
   const { input }: { input: string[] } = JSON.parse(String(init.body));
   const data = input.map((text, index) => ({ index, embedding: [...vectorOf(Number(text))] }));
   return Response.json({ object: "list", data, model: "m", usage: { prompt_tokens: 7, total_tokens: 7 } });
@@ -160,7 +161,7 @@ providers: { near: { plugin: openai, base_url: "http://provider.test/v1" } }
 models: { m: { routes: [ { provider: near } ], dimensions: 256, wire_encoding: float } }
 cache: { memory_mb: 16 }
 `,
-      outside: { fetch, threads },
+      outside: { fetch: answers, threads },
     });
     for (const note of ["hit=0, miss=1000", "hit=1000, miss=0"]) {
       const { status, text, headers } = await gateway.send(wire.path, {
@@ -176,3 +177,23 @@ cache: { memory_mb: 16 }
     }
   });
 });
+
+test("an answer whose client takes it late is whole, as is one that is asked for meanwhile", async () => {
+  using folder = temporaryFolder();
+  await using serving = await startServing(folder.path);
+  // Equal texts are embedded once, by the model inside.
+  const input = Array(2048).fill("the same text");
+  const body = JSON.stringify({ model: "all-MiniLM-L6-v2", input });
+  const ask = () => fetch(`${serving.url}/v1/embeddings`, { method: "POST", headers: JSON_BODY, body });
+  const late = await ask();
+  // More than what lies between a server and a client, so that it waits in the middle of a page.
+  const meanwhile = await (await ask()).text();
+  const pieces: Uint8Array[] = [];
+  for await (const piece of late.body ?? []) pieces.push(piece);
+  expect(Buffer.concat(pieces).toString() === meanwhile).toBe(true);
+  const { data }: { data: { index: number; embedding: number[] }[] } = JSON.parse(meanwhile);
+  expect(data.map(({ index }) => index)).toEqual(Array.from({ length: 2048 }, (_, place) => place));
+  expect(new Set(data.map(({ embedding }) => embedding.join())).size).toBe(1);
+});
+
+const JSON_BODY = { "content-type": "application/json" };
