@@ -100,8 +100,9 @@ function openC() {
 async function mapWeights(library: Library): Promise<number> {
   const weights = Bun.file(weightsPath);
   const isInExecutable = Bun.embeddedFiles.length > 0;
+  const lastSample = weights.size - SAMPLE;
   const beginning = Buffer.from(await weights.slice(0, SAMPLE).arrayBuffer());
-  const end = Buffer.from(await weights.slice(-SAMPLE).arrayBuffer());
+  const end = Buffer.from(await weights.slice(lastSample, weights.size).arrayBuffer());
   const file = openSync(isInExecutable ? "/proc/self/exe" : weightsPath, "r");
   try {
     const { size } = fstatSync(file);
@@ -109,9 +110,9 @@ async function mapWeights(library: Library): Promise<number> {
     const address = library.symbols.map_file(file, from, size - from);
     if (address === null) return copy();
     const mapped = Buffer.from(toArrayBuffer(address, 0, size - from));
-    const place = mapped.indexOf(beginning);
-    const last = place + weights.size - SAMPLE;
-    const isWhole = place !== -1 && mapped.subarray(last, last + SAMPLE).equals(end);
+    // Backwards from where they must begin at the latest: every page that is looked at counts as this process's memory.
+    const place = mapped.lastIndexOf(beginning, mapped.length - weights.size);
+    const isWhole = place !== -1 && mapped.subarray(place + lastSample, place + weights.size).equals(end);
     return isWhole ? Number(address) + place : copy();
   } finally {
     closeSync(file);

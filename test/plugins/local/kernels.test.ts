@@ -62,6 +62,16 @@ for (const name of NATIVE_KERNELS) {
   });
 }
 
+test.skipIf(!runs("avx2"))("the native kernels use the weights where they lie, without a copy", async () => {
+  const { parametersAt } = await loadNative("avx2", process);
+  const mappings = readFileSync("/proc/self/maps", "utf8").split("\n");
+  const holder = mappings.find((line) => {
+    const [from = "", to = ""] = line.split(/[- ]/);
+    return Number.parseInt(from, 16) <= parametersAt && parametersAt < Number.parseInt(to, 16);
+  });
+  expect(holder).toContain("/weights.bin");
+});
+
 describe("the choice of a kernel", () => {
   const strange = { platform: "plan9", arch: "vax" };
 
