@@ -2,6 +2,7 @@
  * A request's body, from the wire to a JSON value: size, compression, character set and syntax are settled here.
  * What the JSON means is the dialect's business (src/dialects/).
  */
+import type { EndSignal } from "./ending";
 import { GatewayError } from "./errors";
 import { unlessAborted } from "./until";
 
@@ -10,7 +11,7 @@ export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface Reading {
   /** Ends the reading, with its reason. */
-  readonly over: AbortSignal;
+  readonly over: EndSignal;
   readonly bytesMax?: number;
 }
 
@@ -72,7 +73,7 @@ function decompressed(body: ReadableStream<Uint8Array>, encoding: string | null)
   return body.pipeThrough(new DecompressionStream(name) as ReadableWritablePair<Uint8Array, Uint8Array>);
 }
 
-async function whole(request: Request, bytesMax: number, over: AbortSignal): Promise<Uint8Array> {
+async function whole(request: Request, bytesMax: number, over: EndSignal): Promise<Uint8Array> {
   const bytes = await unlessAborted(over, request.arrayBuffer()).catch((cause: unknown) => {
     if (over.aborted) throw over.reason;
     throw unreadable(cause);
@@ -84,7 +85,7 @@ async function whole(request: Request, bytesMax: number, over: AbortSignal): Pro
 async function collect(
   stream: ReadableStream<Uint8Array>,
   bytesMax: number,
-  over: AbortSignal,
+  over: EndSignal,
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -94,7 +95,7 @@ async function collect(
     reader.cancel(over.reason).catch(() => undefined);
   };
   if (over.aborted) stop();
-  else over.addEventListener("abort", stop, { once: true });
+  else over.addEventListener("abort", stop);
   try {
     for (;;) {
       const { done, value } = await reader.read();

@@ -3,6 +3,7 @@
  * A step of src/embed.ts takes some of these and gives the next; a new step usually needs a new word here first.
  */
 
+import type { EndSignal } from "./ending";
 import type { JointCall } from "./execute/joint-call";
 import type { LongInput, ModelFacts } from "./facts";
 import type { Input, TaskWords, TypedVector, Upstream, VectorType } from "./plugin";
@@ -97,7 +98,7 @@ export type Lane = "interactive" | "bulk";
 export interface Gate {
   readonly places: number;
   /** Waits for a place, or rejects with the signal's reason. */
-  enter(signal: AbortSignal, lane: Lane): Promise<void>;
+  enter(signal: EndSignal, lane: Lane): Promise<void>;
   leave(lane: Lane): void;
   /** So many wait that a further request had better be refused. */
   isFull(lane: Lane): boolean;
@@ -191,7 +192,7 @@ export interface Run {
   /** On the monotonic clock: its deadline. */
   readonly endsAt: number;
   /** Fires at the request's deadline, or when the client has gone. */
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
   /** Most calls to providers for one part of it, over all its targets together. */
   readonly attemptsMax: number;
   readonly tally: Tally;

@@ -11,6 +11,7 @@ import { collect } from "./collect";
 import type { Policies } from "./dialects/policies";
 import type { Decoded, Wire } from "./dialects/wire";
 import type { Caller, Embedded, EmbedRequest, Plan, Route, Run } from "./domain";
+import type { Ending } from "./ending";
 import { asGatewayError, GatewayError } from "./errors";
 import { outOfService } from "./execute/choose";
 import { execute } from "./execute/execute";
@@ -52,7 +53,7 @@ export interface Arrival {
   /** The space that the caller's other vectors lie in (`X-Embedgate-Space`). */
   readonly pinnedSpace: string | undefined;
   /** Ends the request: its client has gone, the gateway ends, or its time is up. */
-  readonly ending: AbortController;
+  readonly ending: Ending;
 }
 
 /** How the caller's workspace speaks, and what this request insists on. */

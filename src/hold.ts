@@ -2,7 +2,9 @@
  * The step before a request's first call: its row is begun and what it may cost is held, if need be after others have settled.
  * What is held and when it does not fit is src/balances.ts's.
  */
+
 import type { Terms } from "./balances";
+import type { EndSignal } from "./ending";
 import { type Holding, type Ledger, type LedgerRow, UNDER_WAY } from "./ledger";
 import type { Settlements } from "./settlements";
 
@@ -12,7 +14,7 @@ export async function hold(
   holding: Holding,
   ledger: Ledger,
   settlements: Settlements,
-  signal: AbortSignal,
+  signal: EndSignal,
 ): Promise<void> {
   for (;;) {
     const seen = settlements.count(row.workspace);
@@ -27,7 +29,7 @@ export function holdExactly(
   terms: Terms,
   ledger: Ledger,
   settlements: Settlements,
-  signal: AbortSignal,
+  signal: EndSignal,
 ): Promise<void> {
   const amount = { microCredits: row.micro_credits, picoUsd: row.cost_pico_usd };
   const estimate = { least: amount, most: amount };

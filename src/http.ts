@@ -138,7 +138,7 @@ export function createDoor(parts: DoorParts) {
               const policies = speak(known);
               return { policies, forced: forcedProviderOf(request.headers, policies) };
             },
-            body: () => readJsonBody(request, { over: ending.signal }),
+            body: () => readJsonBody(request, { over: ending }),
             cacheUse: cacheUseOf(request.headers),
             pinnedSpace: request.headers.get("x-embedgate-space")?.trim() || undefined,
             ending,

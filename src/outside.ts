@@ -2,6 +2,7 @@
  * The world outside the process, passed in: clock, network, randomness, log. Tests and the simulator pass their own.
  * Nothing else in src/ or plugins/ may ask for the time, a timer, a random number or a connection.
  */
+import type { EndSignal } from "./ending";
 import { createPlainHttp } from "./network/plain-http";
 
 export interface Outside {
@@ -10,7 +11,7 @@ export interface Outside {
   /** Milliseconds from some start, never going back: for latencies. */
   readonly monotonic: () => number;
   /** Resolves after `ms`; rejects with the signal's reason when it fires first. */
-  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly sleep: (ms: number, signal?: EndSignal) => Promise<void>;
   /** Calls `ring` after `ms`, unless what it returns is called before: for what is nearly always called off. */
   readonly alarm: (ms: number, ring: () => void) => () => void;
   /** Resolves once what is at hand in this turn of the event loop has been seen to. Left out: at once. */
@@ -37,7 +38,7 @@ export type Fetched = Pick<Response, "status" | "headers" | "body" | "arrayBuffe
 
 export type LogLevel = "info" | "warn" | "error";
 
-function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+function sleep(ms: number, signal?: EndSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const stop = () => {
@@ -48,7 +49,7 @@ function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       signal?.removeEventListener("abort", stop);
       resolve();
     }, ms);
-    signal?.addEventListener("abort", stop, { once: true });
+    signal?.addEventListener("abort", stop);
   });
 }
 

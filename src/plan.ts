@@ -2,7 +2,9 @@
  * Step 3: what exactly is to be embedded. Token arrays are decoded where the provider takes text, and inputs that are too long are found
  * before anything is sent: refused, cut, or taken to pieces (src/tokens/long-inputs.ts).
  */
+
 import type { EmbedRequest, Piece, Plan, Route } from "./domain";
+import type { EndSignal } from "./ending";
 import { GatewayError } from "./errors";
 import { type ModelFacts, vocabularyOf } from "./facts";
 import type { Input } from "./plugin";
@@ -18,7 +20,7 @@ export async function plan(
   places: readonly number[],
   route: Route,
   tokens: Tokens,
-  signal?: AbortSignal,
+  signal?: EndSignal,
 ): Promise<Plan> {
   const { facts } = route;
   const asked: Piece[] = [];
@@ -73,7 +75,7 @@ async function decoded(
   pieces: readonly Piece[],
   vocabulary: ReturnType<typeof vocabularyOf>,
   tokens: Tokens,
-  signal: AbortSignal | undefined,
+  signal: EndSignal | undefined,
 ): Promise<readonly Piece[]> {
   const ids: Uint32Array[] = [];
   for (const { input } of pieces) if (typeof input !== "string") ids.push(input);

@@ -3,10 +3,12 @@
  * fetches just now are waited for. Only the rest goes to a provider.
  * The keys say what "equal" is (src/cache/key.ts); what is embedded is kept input by input, so that a later failure loses none of it.
  */
+
 import type { Cache } from "./cache/cache";
 import { putTogether, withoutDuplicates } from "./cache/duplicates";
 import type { CacheEntry, CacheKey } from "./cache/entry";
 import type { Embedded } from "./domain";
+import type { EndSignal } from "./ending";
 import { asGatewayError } from "./errors";
 
 /** What a request lets the cache do (its `Cache-Control`). */
@@ -40,7 +42,7 @@ export async function recall(
   keys: readonly CacheKey[],
   use: CacheUse,
   cache: Cache,
-  signal: AbortSignal,
+  signal: EndSignal,
   before: BeforeEmbedding,
   embedNow: EmbedNow,
 ): Promise<Recalled> {

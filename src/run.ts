@@ -3,6 +3,7 @@
  * What else every step of one request shares is a member of `Run` (src/domain.ts), made here.
  */
 import type { Run } from "./domain";
+import type { Ending } from "./ending";
 import type { GatewayError } from "./errors";
 import type { Outside } from "./outside";
 
@@ -20,7 +21,7 @@ export interface Limits {
 
 /** @param late what the request is told when its time is up */
 export function startRun(
-  { requestId, ending }: { readonly requestId: string; readonly ending: AbortController },
+  { requestId, ending }: { readonly requestId: string; readonly ending: Ending },
   { outside, deadlineMs, attemptsMax }: Limits,
   late: () => GatewayError,
 ): Begun {
@@ -31,7 +32,7 @@ export function startRun(
       startedAt: outside.now(),
       startedMonotonic,
       endsAt: startedMonotonic + deadlineMs,
-      signal: ending.signal,
+      signal: ending,
       attemptsMax,
       tally: { tokens: 0, providers: new Set() },
     },

@@ -2,13 +2,14 @@
  * Who waits for whom near the end of a workspace's credits: a request that would fit once others have settled waits for the next of
  * them here, first come first served. Other processes' settling is not heard, so nobody waits long without asking again.
  */
+import { Ending, type EndSignal } from "./ending";
 import type { Outside } from "./outside";
 
 export interface Settlements {
   /** How many the workspace has had: to be read before the database is asked, and given to `next`. */
   count(workspace: string): number;
   /** Resolves with the next settling, or at once where there was one since `seen`. @throws the signal's reason */
-  next(workspace: string, seen: number, signal: AbortSignal): Promise<void>;
+  next(workspace: string, seen: number, signal: EndSignal): Promise<void>;
   happened(workspace: string): void;
 }
 
@@ -30,15 +31,16 @@ export function createSettlements({ sleep, random }: Pick<Outside, "sleep" | "ra
     async next(workspace, seen, signal) {
       const queue = queues.get(workspace);
       if (queue === undefined || queue.count !== seen) return;
-      const awake = new AbortController();
-      const wake = () => awake.abort();
+      const awake = new Ending();
+      const unfollow = awake.follow(signal);
+      const wake = () => awake.abort("woken");
       queue.waiting.push(wake);
       try {
-        const over = AbortSignal.any([signal, awake.signal]);
         // Woken early is as good as having slept.
-        await sleep(ASK_AGAIN_AFTER_MS * (1 + random()), over).catch(() => undefined);
+        await sleep(ASK_AGAIN_AFTER_MS * (1 + random()), awake).catch(() => undefined);
         signal.throwIfAborted();
       } finally {
+        unfollow();
         const place = queue.waiting.indexOf(wake);
         if (place >= 0) queue.waiting.splice(place, 1);
       }

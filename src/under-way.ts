@@ -2,6 +2,7 @@
  * The requests under way: how many at once, waiting for the last one, cutting off what is left.
  * It knows no clock: who ends the gateway says how long to wait (src/commands/ending.ts).
  */
+import { Ending } from "./ending";
 import { GatewayError } from "./errors";
 
 export interface UnderWay {
@@ -9,7 +10,7 @@ export interface UnderWay {
    * Does one request's work; its controller ends it, whoever has a reason to.
    * @throws GatewayError busy, also where `cut` ended it
    */
-  run<T>(work: (ending: AbortController) => Promise<T>): Promise<T>;
+  run<T>(work: (ending: Ending) => Promise<T>): Promise<T>;
   count(): number;
   /** From now on, whoever keeps a connection open is to ask elsewhere; all are answered still. */
   leave(): void;
@@ -26,7 +27,7 @@ const COME_BACK_MS = 1_000;
 
 /** @param most as it is now: a reload may change it */
 export function createUnderWay(most: () => number): UnderWay {
-  const endings = new Set<AbortController>();
+  const endings = new Set<Ending>();
   const empty = Promise.withResolvers<void>();
   let isEnding = false;
   let isLeaving = false;
@@ -35,13 +36,13 @@ export function createUnderWay(most: () => number): UnderWay {
       if (isEnding) throw busy("The gateway is shutting down: ask again, and another will answer.");
       if (endings.size >= most())
         throw busy(`${most()} requests are under way, as many as are allowed at once.`);
-      const ending = new AbortController();
+      const ending = new Ending();
       endings.add(ending);
       try {
         return await work(ending);
       } catch (thrown) {
-        const isCut = ending.signal.aborted && thrown instanceof GatewayError && thrown.kind === "cancelled";
-        throw isCut ? ending.signal.reason : thrown;
+        const isCut = ending.aborted && thrown instanceof GatewayError && thrown.kind === "cancelled";
+        throw isCut ? ending.reason : thrown;
       } finally {
         endings.delete(ending);
         if (isEnding && endings.size === 0) empty.resolve();

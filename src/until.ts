@@ -2,9 +2,10 @@
  * Waiting that the end of a request cuts short.
  * Whatever waits for another's work takes one of these, so that nobody is kept past the own deadline.
  */
+import type { EndSignal } from "./ending";
 
 /** @throws the signal's reason, as soon as it fires */
-export function unlessAborted<Value>(signal: AbortSignal, work: Promise<Value>): Promise<Value> {
+export function unlessAborted<Value>(signal: EndSignal, work: Promise<Value>): Promise<Value> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
     const done = () => signal.removeEventListener("abort", stop);

@@ -55,7 +55,7 @@ export function fakeOutside(overrides: Partial<Outside> = {}, seed = 1): FakeOut
       // Sleeps that end at one time end in the order in which they began.
       const later = sleepers.findIndex(({ dueAt }) => dueAt > sleeper.dueAt);
       sleepers.splice(later < 0 ? sleepers.length : later, 0, sleeper);
-      signal?.addEventListener("abort", stop, { once: true });
+      signal?.addEventListener("abort", stop);
       sleepBegan();
     });
 

@@ -2,6 +2,7 @@
  * Work that would hold up the event loop, done aside: a few Workers and the line of jobs before them. A Worker starts when there is a job
  * that no other has time for, and one that dies is replaced at the next. What can be done is said in work.ts.
  */
+import type { EndSignal } from "../ending";
 import { GatewayError } from "../errors";
 import type { Outside } from "../outside";
 import { type Answer, type Job, type Order, type Reply, WORK, type WorkName } from "./work";
@@ -21,7 +22,7 @@ export interface Aside {
     name: Name,
     job: Job<Name>,
     handed?: readonly ArrayBuffer[],
-    signal?: AbortSignal,
+    signal?: EndSignal,
   ): Promise<Answer<Name>>;
   /** Ends the Workers. What was still under way is rejected. */
   close(): void;
@@ -109,7 +110,7 @@ export function openAside(outside: Pick<Outside, "threads" | "turn" | "log">, ad
     name: Name,
     job: Job<Name>,
     handed: readonly ArrayBuffer[],
-    signal: AbortSignal | undefined,
+    signal: EndSignal | undefined,
   ): Promise<Answer<Name>> {
     lastId += 1;
     const id = lastId;
@@ -134,7 +135,7 @@ export function openAside(outside: Pick<Outside, "threads" | "turn" | "log">, ad
           reject(error);
         },
       };
-      signal?.addEventListener("abort", leave, { once: true });
+      signal?.addEventListener("abort", leave);
       line.push(task);
       dispatch();
     });

@@ -2,6 +2,7 @@
  * What is being fetched right now, by key, so that equal inputs of several requests are fetched once.
  * A joiner only ever waits: it takes over no duty, so nothing can be left behind. When extending, keep `board` without a wait inside.
  */
+import type { EndSignal } from "../ending";
 import { GatewayError } from "../errors";
 import { unlessAborted } from "../until";
 import { type CacheEntry, type CacheKey, copyOf } from "./entry";
@@ -29,7 +30,7 @@ export interface Boarding {
    * @throws the signal's reason; the leader's error, where the provider failed (see `leave`); GatewayError internal while own keys are
    * in the air (two requests could wait for each other for ever)
    */
-  arrivals(signal: AbortSignal, failures?: "shared" | "left"): Promise<ReadonlyMap<CacheKey, CacheEntry>>;
+  arrivals(signal: EndSignal, failures?: "shared" | "left"): Promise<ReadonlyMap<CacheKey, CacheEntry>>;
   /**
    * Ends what has not landed. Always called at the end; nothing happens after all have landed.
    * @param reason why, where something failed. A fault of the provider is the joiners' too: they would only ask it again, one after

@@ -2,8 +2,10 @@
  * One call to one target: in its turn, within one attempt's time, counted and proved. What comes of it is remembered of the target.
  * Whether there is another call after a failure is for attempts.ts.
  */
+
 import { prove } from "../assemble";
 import type { Answered, Part, Target } from "../domain";
+import { abortSignalOf, Ending, type EndSignal } from "../ending";
 import { asGatewayError, GatewayError } from "../errors";
 import type { EmbedReply } from "../plugin";
 import { countOf } from "../tokens/count";
@@ -27,7 +29,7 @@ export async function ask(
   work: Work,
   chosen: Chosen,
   part: Part,
-  signal: AbortSignal,
+  signal: EndSignal,
   failed: (target: Target, error: GatewayError) => void,
 ): Promise<Answered | undefined> {
   const { target } = chosen;
@@ -63,7 +65,7 @@ async function sent(
   work: Work,
   { chosen: { target, isAgain }, part }: Sending,
   call: BegunCall,
-  signal: AbortSignal,
+  signal: EndSignal,
   failed: (target: Target, error: GatewayError) => void,
 ): Promise<Answered | undefined> {
   const { outside, plan } = work;
@@ -110,28 +112,27 @@ async function sent(
   }
 }
 
-async function replyInTime(work: Work, target: Target, part: Part, signal: AbortSignal): Promise<EmbedReply> {
+async function replyInTime(work: Work, target: Target, part: Part, signal: EndSignal): Promise<EmbedReply> {
   const { outside } = work;
   const { provider } = target;
-  const attempt = new AbortController();
-  const call = { ...callFor(work, target), inputs: inputsOf(part), signal: attempt.signal };
-  const end = () => attempt.abort(signal.reason);
+  const attempt = new Ending();
+  const call = { ...callFor(work, target), inputs: inputsOf(part), signal: abortSignalOf(attempt) };
+  const unfollow = attempt.follow(signal);
   const callOff = outside.alarm(provider.timeoutMs, () =>
     attempt.abort(
       new GatewayError("timeout", `The provider did not answer within ${provider.timeoutMs} ms.`),
     ),
   );
-  signal.addEventListener("abort", end);
   const reply = (async () => provider.upstream.embed(call))();
   try {
     // A plugin may overlook the signal: this keeps its word for it, so that nothing waits past its time.
-    return await unlessAborted(attempt.signal, reply);
+    return await unlessAborted(attempt, reply);
   } catch (thrown) {
-    if (attempt.signal.aborted) countLate(reply, work, target, part);
+    if (attempt.aborted) countLate(reply, work, target, part);
     throw thrown;
   } finally {
     callOff();
-    signal.removeEventListener("abort", end);
+    unfollow();
   }
 }
 

@@ -3,6 +3,7 @@
  * handed on at once, so that the failure of one part loses nothing of the others. One part that fails for good ends the others.
  */
 import type { Answered, EmbedRequest, Plan, Route, Run } from "../domain";
+import { Ending } from "../ending";
 import { asGatewayError, GatewayError } from "../errors";
 import { allDone } from "../until";
 import { answer } from "./answer";
@@ -30,10 +31,8 @@ export async function execute(
   outside: Needs,
   take: (answered: Answered) => void,
 ): Promise<void> {
-  const failed = new AbortController();
-  const end = () => failed.abort(run.signal.reason);
-  if (run.signal.aborted) end();
-  else run.signal.addEventListener("abort", end);
+  const failed = new Ending();
+  const unfollow = failed.follow(run.signal);
   const evidence = createEvidence();
   const work: Work = {
     request,
@@ -41,7 +40,7 @@ export async function execute(
     plan,
     run,
     lane: plan.pieces.length <= INTERACTIVE_INPUTS_MAX ? "interactive" : "bulk",
-    signal: failed.signal,
+    signal: failed,
     outside,
     count({ tokens }) {
       run.tally.tokens += tokens;
@@ -80,9 +79,9 @@ export async function execute(
   try {
     await allDone(Array.from({ length: workersFor(work) }, workThrough));
   } catch (thrown) {
-    throw asGatewayError(failed.signal.aborted ? failed.signal.reason : thrown);
+    throw asGatewayError(failed.aborted ? failed.reason : thrown);
   } finally {
-    run.signal.removeEventListener("abort", end);
+    unfollow();
   }
 }
 

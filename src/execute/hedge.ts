@@ -2,7 +2,9 @@
  * A request for one input that is slow to be answered is sent a second time, and the first good answer taken.
  * Off unless the model's entry says `hedge_after_ms`; a new condition for it is a line of `isHedged`.
  */
+
 import type { Answered, Part, Target } from "../domain";
+import { Ending, type EndSignal } from "../ending";
 import { GatewayError } from "../errors";
 import { ask } from "./ask";
 import { type Chosen, chooseBeside } from "./choose";
@@ -19,11 +21,11 @@ export async function hedged(
   work: Work,
   first: Chosen,
   part: Part,
-  signal: AbortSignal,
+  signal: EndSignal,
   failed: (target: Target, error: GatewayError) => void,
 ): Promise<Answered | undefined> {
-  const answeredElsewhere = new AbortController();
-  const over = AbortSignal.any([signal, answeredElsewhere.signal]);
+  const over = new Ending();
+  const unfollow = over.follow(signal);
   const one = ask(work, first, part, over, failed);
   const second = (await isSlow(work, one)) ? chooseBeside(work, first) : undefined;
   if (!second) return one;
@@ -31,7 +33,8 @@ export async function hedged(
   try {
     return (await Promise.race([one, two])) ?? (await one) ?? (await two);
   } finally {
-    answeredElsewhere.abort(new GatewayError("cancelled", "Another call was answered first."));
+    unfollow();
+    over.abort(new GatewayError("cancelled", "Another call was answered first."));
   }
 }
 

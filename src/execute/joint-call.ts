@@ -3,8 +3,10 @@
  * request is told its own: its vector, its share of the tokens, a failure without words about another's input.
  * Who may join is coalesce.ts's; what else an answer tells of one input is divided in `shareOf`.
  */
+
 import { sharesOf } from "../cache/apportion";
 import type { Answered, Coalescing, Part, Piece, Target } from "../domain";
+import { Ending, type EndSignal } from "../ending";
 import { GatewayError } from "../errors";
 import type { Count } from "../tokens/count";
 import { carrying } from "./carve";
@@ -18,7 +20,7 @@ export interface Single {
   readonly chosen: Chosen;
   readonly piece: Piece;
   /** Ends this request's wait; the call goes on for the others. */
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
   /** Is told of a failure of the call, at the target as this request has it. */
   readonly failed: (target: Target, error: GatewayError) => void;
 }
@@ -37,7 +39,7 @@ export type InTurn = (
   work: Work,
   target: Target,
   depart: () => Sending | undefined,
-  signal: AbortSignal,
+  signal: EndSignal,
   failed: Single["failed"],
 ) => Promise<Answered | undefined>;
 
@@ -73,7 +75,7 @@ export function beginJointCall(
   const fits = carrying(target.facts);
   const { promise: windowOver, resolve: endWindow } = Promise.withResolvers<void>();
   let callOff = () => {};
-  const allGone = new AbortController();
+  const allGone = new Ending();
   let isOpen = true;
   /** Whose inputs were sent, in the call's order: also those who have gone since. */
   let sent: readonly Member[] = [];
@@ -151,8 +153,8 @@ export function beginJointCall(
         callOff = outside.alarm(windowMs, endWindow);
         await windowOver;
       }
-      const jointly = { ...work, signal: allGone.signal, count };
-      const answered = await inTurn(jointly, target, depart, allGone.signal, failed);
+      const jointly = { ...work, signal: allGone, count };
+      const answered = await inTurn(jointly, target, depart, allGone, failed);
       for (const member of members) {
         const place = sent.indexOf(member);
         member.tell(answered ? shareOf(answered, place, shares) : isApart ? "apart" : undefined);
@@ -196,7 +198,7 @@ export function beginJointCall(
           reject(thrown);
         },
       };
-      signal.addEventListener("abort", leave, { once: true });
+      signal.addEventListener("abort", leave);
       const isFirst = requests.size === 0;
       members.add(member);
       requests.add(single.work.run);

@@ -2,7 +2,9 @@
  * What all calls of one request share, and what they need of the world. Types only.
  * A new thing that every call must know is a member of `Work`, made in execute.ts.
  */
+
 import type { Answered, EmbedRequest, Lane, Plan, Route, Run, Target } from "../domain";
+import type { EndSignal } from "../ending";
 import type { ErrorKind, GatewayError } from "../errors";
 import type { Outside } from "../outside";
 import type { Count } from "../tokens/count";
@@ -30,7 +32,7 @@ export interface Work {
   readonly run: Run;
   readonly lane: Lane;
   /** Fires when the request is over, for whatever reason. */
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
   readonly outside: Needs;
   /** Is told what each reply came to, whether it is of use or not: the provider has counted it. */
   readonly count: (count: Count) => void;

@@ -2,9 +2,11 @@
  * One measurement: the probe texts through one target, on the way that requests take (gate, attempts, proof), with a ledger row under
  * the gateway's own name. What the vectors mean is decided in spaces.ts.
  */
+
 import { type Progress, rowAnswered, rowUnderWay, settleFailure } from "../account";
 import { collect } from "../collect";
 import type { Embedded, EmbedRequest, Plan, Route, Run, Target } from "../domain";
+import type { EndSignal } from "../ending";
 import { asGatewayError } from "../errors";
 import { execute } from "../execute/execute";
 import type { Needs } from "../execute/work";
@@ -37,7 +39,7 @@ export async function measure(
   route: Route,
   target: Target,
   { ledger, outside, attemptsMax }: Measuring,
-  signal: AbortSignal,
+  signal: EndSignal,
 ): Promise<readonly Float32Array[]> {
   const only: Route = { ...route, facts: target.facts, targets: [{ ...target, mayServe: () => true }] };
   const run: Run = {

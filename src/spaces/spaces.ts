@@ -3,7 +3,9 @@
  * the start, where a model has several ways, and by the requests that come; what nobody asks for costs nothing.
  * The first measurement of a space is its fingerprint, in the database; who differs from it is out of service, loudly.
  */
+
 import type { Route, Target } from "../domain";
+import type { EndSignal } from "../ending";
 import { asGatewayError, GatewayError } from "../errors";
 import { unlessAborted } from "../until";
 import type { Fingerprint, Fingerprints } from "./fingerprints";
@@ -31,7 +33,7 @@ export interface Spaces {
    * Begins the measurements that are due, and waits for one of them only: the first look, since the start, at a route whose space is
    * known from before, or at the one target that a caller insists on. @throws GatewayError, the signal's reason
    */
-  ready(route: Route, signal: AbortSignal, forced?: Named): Promise<void>;
+  ready(route: Route, signal: EndSignal, forced?: Named): Promise<void>;
   /** An answer has left: a space that was never measured is, now that its provider is known to work. */
   answered(route: Route): void;
   /** Begins to measure the models that have several ways. */

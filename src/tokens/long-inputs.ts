@@ -2,7 +2,9 @@
  * Inputs that are longer than the model takes, found before anything is sent and treated as `long_input` says: refused, cut to the
  * limit, or taken to pieces that are averaged afterwards. What is done is always told. A further policy is a case of `treated`.
  */
+
 import type { Piece, Route } from "../domain";
+import type { EndSignal } from "../ending";
 import { GatewayError } from "../errors";
 import type { Input } from "../plugin";
 import type { Cut, Tokens } from "./tokens";
@@ -21,7 +23,7 @@ export async function fitted(
   asked: readonly Piece[],
   route: Route,
   tokens: Tokens,
-  signal?: AbortSignal,
+  signal?: EndSignal,
 ): Promise<Fitted> {
   const { facts, targets } = route;
   const limit = facts.max_input_tokens;
@@ -54,7 +56,7 @@ async function cutTooLong(
   limit: number,
   { facts }: Route,
   tokens: Tokens,
-  signal: AbortSignal | undefined,
+  signal: EndSignal | undefined,
 ): Promise<ReadonlyMap<number, readonly Slice[]>> {
   const cuts = new Map<number, readonly Slice[]>();
   const doubtful: { place: number; text: string }[] = [];

@@ -2,6 +2,7 @@
  * Decoding, counting and cutting by tokens, off the event loop: the gateway's side of src/tokens/worker.ts.
  * The Worker starts with the first job (its vocabulary takes 60 ms and 40 MB), and anew after a failure.
  */
+import type { EndSignal } from "../ending";
 import { GatewayError } from "../errors";
 import type { Cut, VocabularyName } from "./vocabulary";
 import type { Cancel, Done, Job } from "./worker";
@@ -16,14 +17,14 @@ export interface Tokens {
   decode(
     vocabulary: VocabularyName,
     ids: readonly Uint32Array[],
-    signal?: AbortSignal,
+    signal?: EndSignal,
   ): Promise<readonly string[]>;
   /** Tokens of each text; a text with more than `limit` is told as limit + 1. */
   count(
     vocabulary: VocabularyName,
     texts: readonly string[],
     limit: number,
-    signal?: AbortSignal,
+    signal?: EndSignal,
   ): Promise<readonly number[]>;
   /**
    * For each text, undefined where it has at most `limit` tokens; else consecutive pieces of it, none of more: all of them, or only
@@ -34,7 +35,7 @@ export interface Tokens {
     texts: readonly string[],
     limit: number,
     pieces: "first" | "all",
-    signal?: AbortSignal,
+    signal?: EndSignal,
   ): Promise<readonly (readonly Cut[] | undefined)[]>;
   close(): void;
 }
@@ -77,7 +78,7 @@ export function createTokens(): Tokens {
     return made;
   }
 
-  function perform(job: WithoutId<Job>, signal: AbortSignal | undefined): Promise<Done> {
+  function perform(job: WithoutId<Job>, signal: EndSignal | undefined): Promise<Done> {
     lastId += 1;
     const id = lastId;
     return new Promise((done, failed) => {
@@ -98,7 +99,7 @@ export function createTokens(): Tokens {
           failed(error);
         },
       });
-      signal?.addEventListener("abort", giveUp, { once: true });
+      signal?.addEventListener("abort", giveUp);
       started().postMessage({ ...job, id });
     });
   }

@@ -94,7 +94,7 @@ export function createLanes(
           queue.splice(queue.indexOf(waiting), 1);
           reject(signal.reason);
         };
-        signal.addEventListener("abort", giveUp, { once: true });
+        signal.addEventListener("abort", giveUp);
         queue.push(waiting);
       });
     },

@@ -2,6 +2,7 @@
  * The simulated world: one virtual clock, and processes that can die. Time stands still while anything can run, then jumps to the
  * next timer. A new member of src/outside.ts gets its simulated twin in `startProcess`.
  */
+import type { EndSignal } from "../../src/ending";
 import type { LogLevel, Outside } from "../../src/outside";
 import type { Random } from "./random";
 
@@ -25,7 +26,7 @@ export interface World {
   /** Milliseconds since the simulation began. */
   elapsedMs(): number;
   /** A sleep of nobody's process: clients and upstream servers use it. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  sleep(ms: number, signal?: EndSignal): Promise<void>;
   startProcess(fetch: (url: string, init: RequestInit, process: Process) => Promise<Response>): Process;
   /** Lets everything run, moving the clock from timer to timer, until `work` is done. @throws StuckError */
   until<Value>(work: Promise<Value>): Promise<Value>;
@@ -60,7 +61,7 @@ export function createWorld(random: Random): World {
   const trace: string[] = [];
   const logs: LogLine[] = [];
 
-  function sleep(ms: number, signal: AbortSignal | undefined, process: Process | undefined): Promise<void> {
+  function sleep(ms: number, signal: EndSignal | undefined, process: Process | undefined): Promise<void> {
     activity += 1;
     if (process?.isDead()) return new Promise(() => undefined);
     return new Promise((resolve, reject) => {
@@ -79,7 +80,7 @@ export function createWorld(random: Random): World {
       // Timers that end at one time end in the order in which they began.
       const later = timers.findIndex(({ dueMs }) => dueMs > timer.dueMs);
       timers.splice(later < 0 ? timers.length : later, 0, timer);
-      signal?.addEventListener("abort", stop, { once: true });
+      signal?.addEventListener("abort", stop);
     });
   }
 

@@ -1,0 +1,58 @@
+/**
+ * How work is told that it is over: an AbortController and its signal in one, at a tenth of the cost, as every request has several.
+ * Whoever only listens takes an `EndSignal`, which an AbortSignal is too. A plugin and `fetch` get the real thing (`abortSignalOf`).
+ */
+
+/** As much of an AbortSignal as is used here. */
+export interface EndSignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+  throwIfAborted(): void;
+}
+
+export class Ending implements EndSignal {
+  aborted = false;
+  reason: unknown;
+  private readonly listeners: (() => void)[] = [];
+
+  /** The first reason stands. */
+  abort(reason: unknown): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.reason = reason;
+    // One that is taken away by another, while they are told, is not told any more.
+    for (let next = this.listeners.shift(); next; next = this.listeners.shift()) next();
+  }
+
+  /** Ends with another, and with the other's reason. @returns what ends that */
+  follow(other: EndSignal): () => void {
+    const end = () => this.abort(other.reason);
+    if (other.aborted) end();
+    else other.addEventListener("abort", end);
+    return () => other.removeEventListener("abort", end);
+  }
+
+  addEventListener(_: "abort", listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  removeEventListener(_: "abort", listener: () => void): void {
+    const place = this.listeners.indexOf(listener);
+    if (place !== -1) this.listeners.splice(place, 1);
+  }
+
+  throwIfAborted(): void {
+    if (this.aborted) throw this.reason;
+  }
+}
+
+/** For whoever must have an AbortSignal. */
+export function abortSignalOf(ending: EndSignal): AbortSignal {
+  const controller = new AbortController();
+  const abort = () => controller.abort(ending.reason);
+  if (ending.aborted) abort();
+  else ending.addEventListener("abort", abort);
+  return controller.signal;
+}
