@@ -80,7 +80,7 @@ export interface ConfiguredUpstream {
 }
 
 export interface Coalescing {
-  /** How long a call waits for others to join it. At 0 only those go together that have to wait for a place. */
+  /** How long a call waits for others to join it. At 0 only those go together that come in one turn or have to wait for a place. */
   readonly windowMs: number;
   /** Its places do the work themselves: each is given as many inputs as the others, so that none is idle while another has many. */
   readonly isSpread: boolean;

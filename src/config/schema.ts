@@ -219,7 +219,7 @@ export const ProviderCommon = Type.Object(
         minimum: 0,
         maximum: 1000,
         description:
-          "Requests for one input wait that long at most for others to go in one call with; 0: only those that have to wait for a place do. Left out: each goes alone.",
+          "Requests for one input wait that long at most for others to go in one call with; 0: only those that come at once or have to wait for a place do. Left out: each goes alone.",
       }),
     ),
   },

@@ -148,6 +148,10 @@ const BROKEN: Readonly<Record<string, readonly [string, string]>> = {
     `${object} concurrency: 0 });`,
     "`concurrency` is no integer of 1 or more",
   ],
+  "says by a word whether calls are shared": [
+    `${object} coalesce: "yes" });`,
+    "`coalesce` is not true or false",
+  ],
 };
 
 describe("a plugin file is refused at its line of the routing file, with its own line, when it", () => {
