@@ -87,8 +87,13 @@ export async function createGateway(
   const cache = openCache(config.cache, { path: cachePath(config), outside });
   const tokens = createTokens();
   let current = openGeneration(config, { ...measuring, together: place.together() });
-  const underWay = createUnderWay(() => current.config.server.max_concurrent_requests);
+  const underWay = createUnderWay(
+    () => current.config.server.max_concurrent_requests,
+    place.process === null ? undefined : (count) => metrics.underWay(place.process ?? "", count),
+  );
   const metrics = createMetrics({
+    process: place.process,
+    words: place.region?.counts,
     inFlight: () => underWay.count(),
     configuredModel: (model) => configuredModel(current.config, model),
     spaceNotices: () => current.spaces.notices(),

@@ -152,9 +152,9 @@ export function createDoor(parts: DoorParts) {
     });
 
   const showMetrics = (visit: Visit) =>
-    respond(visit, async ({ request }) => {
+    respond(visit, ({ request }) => {
       auth.identifyAdmin(request);
-      return { body: await metrics.text(), headers: { "content-type": metrics.contentType } };
+      return { body: metrics.text(), headers: { "content-type": metrics.contentType } };
     });
 
   const showNotices = (visit: Visit) =>

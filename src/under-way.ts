@@ -25,8 +25,11 @@ export interface UnderWay {
 /** For clients that obey `Retry-After`: places are free again within a moment. */
 const COME_BACK_MS = 1_000;
 
-/** @param most as it is now: a reload may change it */
-export function createUnderWay(most: () => number): UnderWay {
+/**
+ * @param most as it is now: a reload may change it
+ * @param changed hears how many there are, each time
+ */
+export function createUnderWay(most: () => number, changed?: (count: number) => void): UnderWay {
   const endings = new Set<Ending>();
   const empty = Promise.withResolvers<void>();
   let isEnding = false;
@@ -38,6 +41,7 @@ export function createUnderWay(most: () => number): UnderWay {
         throw busy(`${most()} requests are under way, as many as are allowed at once.`);
       const ending = new Ending();
       endings.add(ending);
+      changed?.(endings.size);
       try {
         return await work(ending);
       } catch (thrown) {
@@ -45,6 +49,7 @@ export function createUnderWay(most: () => number): UnderWay {
         throw isCut ? ending.reason : thrown;
       } finally {
         endings.delete(ending);
+        changed?.(endings.size);
         if (isEnding && endings.size === 0) empty.resolve();
       }
     },

@@ -1,11 +1,11 @@
 /**
- * What the gateway counts about itself, as Prometheus reads it. One object a gateway; whoever has something to tell calls its function.
- * A new number is a metric here with its help. Labels are words of the routing file and of our own: no key, no text, nothing a caller made up.
+ * What the gateway counts about itself, for all its processes, and how Prometheus reads it. Whoever has something to tell calls its function.
+ * A new number is a row of FAMILIES with its help. Labels are words of the routing file and of our own: no key, no text, nothing a caller made up.
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ErrorKind } from "../errors";
 import type { Ledger, LedgerRow } from "../ledger";
 import type { SpaceNotice } from "../spaces/spaces";
+import { openCounts } from "./counts";
 
 type Counted = Pick<
   LedgerRow,
@@ -21,94 +21,233 @@ export interface Metrics {
   upstreamCall(provider: string, outcome: "ok" | ErrorKind): void;
   /** Inputs that no provider was asked for, and inputs that one was. */
   cache(hits: number, misses: number): void;
+  /** Requests that a process has under way: of others, as they last said. */
+  underWay(process: string, count: number): void;
   readonly contentType: string;
   /** All of it, in Prometheus' text format. */
-  text(): Promise<string>;
+  text(): string;
 }
 
 export interface MetricsParts {
   readonly inFlight: () => number;
+  /** The process's own name among several. */
+  readonly process: string | null;
   /** The routing file's id or pattern that a model came in by; undefined for a name that nobody configured. */
   readonly configuredModel: (model: string) => string | undefined;
   readonly spaceNotices: () => readonly Pick<SpaceNotice, "provider" | "outOfService">[];
+  /** Where the counts are; left out, in memory of its own. */
+  readonly words?: BigInt64Array;
 }
+
+interface Family {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+const FAMILIES = {
+  requests: {
+    name: "embedgate_requests_total",
+    type: "counter",
+    help: "Embeddings requests answered.",
+    labels: ["model", "status"],
+  },
+  seconds: {
+    name: "embedgate_request_duration_seconds",
+    type: "histogram",
+    help: "Time from a request's arrival to its answer.",
+    labels: ["model"],
+  },
+  inputs: { name: "embedgate_inputs_total", type: "counter", help: "Inputs of requests.", labels: ["model"] },
+  tokens: {
+    name: "embedgate_tokens_total",
+    type: "counter",
+    help: "Tokens by what they are: shown in answers, counted upstream, or billed.",
+    labels: ["model", "kind"],
+  },
+  calls: {
+    name: "embedgate_upstream_calls_total",
+    type: "counter",
+    help: "Calls to providers by what came of them: ok, or the kind of error.",
+    labels: ["provider", "outcome"],
+  },
+  cacheHits: {
+    name: "embedgate_cache_hits_total",
+    type: "counter",
+    help: "Inputs that no provider was asked for.",
+    labels: [],
+  },
+  cacheMisses: {
+    name: "embedgate_cache_misses_total",
+    type: "counter",
+    help: "Inputs that a provider was asked for.",
+    labels: [],
+  },
+  // By provider alone: under a pattern the name of a space is what a caller asked for. The log has it.
+  outOfService: {
+    name: "embedgate_space_out_of_service",
+    type: "gauge",
+    help: "Routes out of service, since their vectors are not those of their space.",
+    labels: ["provider"],
+  },
+  underWay: {
+    name: "embedgate_requests_in_flight",
+    type: "gauge",
+    help: "Embeddings requests under way.",
+    labels: [],
+  },
+} as const satisfies Record<string, Family>;
+
+type FamilyName = keyof typeof FAMILIES;
 
 /** From a cached answer to a batch of thousands. */
-const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const MILLISECONDS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000];
+const SLOWER = "+Inf";
+const UNKNOWN = "unknown";
+/** What keeps the parts of a count's name apart. */
+const BETWEEN = "\n";
+/** A label that is longer is cut, so that a count's name fits its place. */
+const LABEL_LENGTH_MAX = 80;
 
-export function createMetrics({ inFlight, configuredModel, spaceNotices }: MetricsParts): Metrics {
-  const registry = new Registry();
-  const registers = [registry];
-  const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
-    new Counter({ name, help, labelNames, registers });
-
-  const requests = counter("embedgate_requests_total", "Embeddings requests answered.", "model", "status");
-  const seconds = new Histogram({
-    name: "embedgate_request_duration_seconds",
-    help: "Time from a request's arrival to its answer.",
-    labelNames: ["model"],
-    buckets: SECONDS,
-    registers,
-  });
-  const inputs = counter("embedgate_inputs_total", "Inputs of requests.", "model");
-  const tokens = counter(
-    "embedgate_tokens_total",
-    "Tokens by what they are: shown in answers, counted upstream, or billed.",
-    "model",
-    "kind",
-  );
-  const calls = counter(
-    "embedgate_upstream_calls_total",
-    "Calls to providers by what came of them: ok, or the kind of error.",
-    "provider",
-    "outcome",
-  );
-  const cacheHits = counter("embedgate_cache_hits_total", "Inputs that no provider was asked for.");
-  const cacheMisses = counter("embedgate_cache_misses_total", "Inputs that a provider was asked for.");
-  // By provider alone: under a pattern the name of a space is what a caller asked for. The log has it.
-  new Gauge({
-    name: "embedgate_space_out_of_service",
-    help: "Routes out of service, since their vectors are not those of their space.",
-    labelNames: ["provider"],
-    registers,
-    collect() {
-      this.reset();
-      for (const { provider, outOfService } of spaceNotices()) this.inc({ provider }, outOfService ? 1 : 0);
-    },
-  });
-  new Gauge({
-    name: "embedgate_requests_in_flight",
-    help: "Embeddings requests under way.",
-    registers,
-    collect() {
-      this.set(inFlight());
-    },
-  });
+export function createMetrics(parts: MetricsParts): Metrics {
+  const counts = openCounts(parts.words);
+  const { process, inFlight, configuredModel, spaceNotices } = parts;
+  const add = (family: FamilyName, by: number, ...labels: string[]) =>
+    counts.add([family, ...labels].join(BETWEEN), by);
 
   const cache: Metrics["cache"] = (hits, misses) => {
-    cacheHits.inc(hits);
-    cacheMisses.inc(misses);
+    add("cacheHits", hits);
+    add("cacheMisses", misses);
   };
+  const underWay: Metrics["underWay"] = (name, count) => counts.set(["underWay", name].join(BETWEEN), count);
+
+  /** One line's label values and its number, by family. */
+  function samples(): Map<FamilyName, Sample[]> {
+    const all = new Map<FamilyName, Sample[]>();
+    const put = (family: FamilyName, values: readonly string[], value: number) =>
+      all.set(family, [...(all.get(family) ?? []), { values, value }]);
+    for (const [name, value] of counts.all()) {
+      const [family = "", ...values] = name.split(BETWEEN);
+      if (isFamily(family) && family !== "underWay") put(family, values, value);
+      else if (family === "underWay") put("underWay", [], value);
+    }
+    if (process === null) put("underWay", [], inFlight());
+    const outOfService = new Map<string, number>();
+    for (const { provider, outOfService: isOut } of spaceNotices())
+      outOfService.set(provider, (outOfService.get(provider) ?? 0) + (isOut ? 1 : 0));
+    for (const [provider, count] of outOfService) put("outOfService", [provider], count);
+    return all;
+  }
+
   return {
     request(row) {
-      const model = configuredModel(row.model) ?? UNKNOWN;
-      requests.inc({ model, status: row.status });
-      seconds.observe({ model }, row.latency_ms / 1_000);
-      inputs.inc({ model }, row.inputs);
-      tokens.inc({ model, kind: "shown" }, row.tokens);
-      tokens.inc({ model, kind: "upstream" }, row.tokens_upstream);
-      tokens.inc({ model, kind: "billed" }, row.tokens_billed);
+      const model = cut(configuredModel(row.model) ?? UNKNOWN);
+      add("requests", 1, model, String(row.status));
+      const bound = MILLISECONDS.find((most) => row.latency_ms <= most);
+      add("seconds", 1, model, bound === undefined ? SLOWER : String(bound));
+      add("seconds", Math.round(row.latency_ms), model, "sum");
+      add("inputs", row.inputs, model);
+      add("tokens", row.tokens, model, "shown");
+      add("tokens", row.tokens_upstream, model, "upstream");
+      add("tokens", row.tokens_billed, model, "billed");
       if (row.status === 200) cache(row.cache_hits, row.inputs - row.cache_hits);
     },
-    refused: (status) => requests.inc({ model: UNKNOWN, status }),
-    upstreamCall: (provider, outcome) => calls.inc({ provider, outcome }),
+    refused: (status) => add("requests", 1, UNKNOWN, String(status)),
+    upstreamCall: (provider, outcome) => add("calls", 1, cut(provider), outcome),
     cache,
-    contentType: registry.contentType,
-    text: () => registry.metrics(),
+    underWay,
+    contentType: "text/plain; version=0.0.4; charset=utf-8",
+    text() {
+      const all = samples();
+      return FAMILY_NAMES.map((name) => written(FAMILIES[name], all.get(name) ?? [])).join("\n");
+    },
   };
 }
 
-const UNKNOWN = "unknown";
+interface Sample {
+  /** Of the family's labels, in their order. */
+  readonly values: readonly string[];
+  readonly value: number;
+}
+
+const FAMILY_NAMES = Object.keys(FAMILIES).filter(isFamily);
+
+function isFamily(name: string): name is FamilyName {
+  return Object.hasOwn(FAMILIES, name);
+}
+
+function cut(label: string): string {
+  if (label.length <= LABEL_LENGTH_MAX && !label.includes(BETWEEN)) return label;
+  const hash = Bun.hash.wyhash(label).toString(16);
+  return `${label.slice(0, LABEL_LENGTH_MAX - hash.length - 1).replaceAll(BETWEEN, " ")}~${hash}`;
+}
+
+function written({ name, type, help, labels }: Family, samples: readonly Sample[]): string {
+  const lines = type === "histogram" ? histogram(name, samples) : plain(name, labels, samples);
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ""].join("\n");
+}
+
+function plain(name: string, labels: readonly string[], samples: readonly Sample[]): string[] {
+  // Without labels there is one number, counted or not, in one process or several.
+  if (labels.length === 0) return [`${name} ${samples.reduce((sum, { value }) => sum + value, 0)}`];
+  return samples.map(({ values, value }) =>
+    line(
+      name,
+      labels.map((label, i) => [label, values[i]]),
+      value,
+    ),
+  );
+}
+
+/** Each time is counted in the one bucket that it falls into; Prometheus reads how many were up to each bound. */
+function histogram(name: string, samples: readonly Sample[]): string[] {
+  const byModel = new Map<string, Map<string, number>>();
+  for (const { values, value } of samples) {
+    const [model = "", bound = ""] = values;
+    byModel.set(model, (byModel.get(model) ?? new Map()).set(bound, value));
+  }
+  return [...byModel].flatMap(([model, numbers]) => {
+    let upTo = 0;
+    const buckets = MILLISECONDS.map((bound) => {
+      upTo += numbers.get(String(bound)) ?? 0;
+      return line(
+        `${name}_bucket`,
+        [
+          ["le", String(bound / 1_000)],
+          ["model", model],
+        ],
+        upTo,
+      );
+    });
+    const count = upTo + (numbers.get(SLOWER) ?? 0);
+    return [
+      ...buckets,
+      line(
+        `${name}_bucket`,
+        [
+          ["le", SLOWER],
+          ["model", model],
+        ],
+        count,
+      ),
+      line(`${name}_sum`, [["model", model]], (numbers.get("sum") ?? 0) / 1_000),
+      line(`${name}_count`, [["model", model]], count),
+    ];
+  });
+}
+
+function line(
+  name: string,
+  labels: readonly (readonly [string, string | undefined])[],
+  value: number,
+): string {
+  const words = labels.map(([label, text = ""]) => `${label}="${escaped(text)}"`);
+  return `${name}{${words.join(",")}} ${value}`;
+}
+
+const escaped = (text: string) =>
+  text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 
 /** A ledger that tells of each row that it takes: what Prometheus adds up is what the ledger does. */
 export function counting(ledger: Ledger, metrics: Pick<Metrics, "request">): Ledger {

@@ -104,8 +104,9 @@ function createCopy(channel: () => Channel) {
       return { afterRestart, models: gateway.routes().list().length };
     },
     async settle(body: unknown) {
-      const { ledger } = opened().gateway;
+      const { ledger, metrics } = opened().gateway;
       for (const ended of Value.Parse(Settle, body).processes) {
+        metrics.underWay(ended, 0);
         const count = await ledger.settleInterrupted(ended);
         if (count > 0) outside.log("warn", "requests were under way when a process ended", { ended, count });
       }

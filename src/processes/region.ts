@@ -5,6 +5,7 @@
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { COUNT_WORDS } from "../admin/counts";
 import { BUCKETS_MAX } from "../rate-limits";
 import { wordsFor } from "./claims";
 
@@ -15,6 +16,8 @@ const PARTS = {
   layout: 512,
   /** Rate limits: a bucket a workspace and kind (src/rate-limits.ts). */
   limits: wordsFor(BUCKETS_MAX),
+  /** What /metrics tells (src/admin/counts.ts). */
+  counts: COUNT_WORDS,
 } as const;
 
 type Part = keyof typeof PARTS;
@@ -67,16 +70,11 @@ export function mapRegion(): Region | undefined {
   return Atomics.load(region.layout, 0) === LAYOUT ? region : undefined;
 }
 
-/** The same in ordinary memory, for one process. */
-export function ownRegion(): Region {
-  return partsOf(new BigInt64Array(ALL_WORDS));
-}
-
 function partsOf(words: BigInt64Array): Region {
   let from = 0;
   const next = (part: Part) => {
     from += PARTS[part];
     return words.subarray(from - PARTS[part], from);
   };
-  return { layout: next("layout"), limits: next("limits") };
+  return { layout: next("layout"), limits: next("limits"), counts: next("counts") };
 }

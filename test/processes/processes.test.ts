@@ -102,6 +102,37 @@ workspace_defaults: { credits: 10 }
     ]);
   });
 
+  test("count together, whichever is asked, and lose nothing with one that is killed", async () => {
+    using upstream = startUpstream();
+    using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
+    await using child = await startServing(folder.path);
+    const ask = () =>
+      Promise.all(Array.from({ length: 32 }, (_, i) => postTo(child.url, { model: "m", input: `${i}` })));
+    const counted = async () => {
+      const texts = await Promise.all(
+        Array.from({ length: 16 }, async () =>
+          (await fetch(`${child.url}/metrics`, { keepalive: false })).text(),
+        ),
+      );
+      return new Set(
+        texts.map((text) =>
+          text
+            .split("\n")
+            .filter((line) => /^embedgate_requests_(total|in_flight)/.test(line))
+            .join(),
+        ),
+      );
+    };
+    const total = (count: number) =>
+      new Set([`embedgate_requests_total{model="m",status="200"} ${count},embedgate_requests_in_flight 0`]);
+    await ask();
+    expect(await counted()).toEqual(total(32));
+    process.kill(copiesOf(child.pid)[0] ?? 0, "SIGKILL");
+    await child.logged("has taken the place");
+    await ask();
+    expect(await counted()).toEqual(total(64));
+  });
+
   test("measure each way to a model once, and all know what came of it", async () => {
     let calls = 0;
     using first = startUpstream();

@@ -1,0 +1,68 @@
+/**
+ * Named counts in memory that several processes may share: what one adds, each of them reads, and none is lost with a process that dies.
+ * What is counted, and how it is written for Prometheus, is metrics.ts's.
+ */
+import { openClaims, wordsFor } from "../processes/claims";
+
+export interface Counts {
+  /** Of a name that finds no place any more, nothing is counted. */
+  add(name: string, by: number): void;
+  set(name: string, value: number): void;
+  all(): ReadonlyMap<string, number>;
+}
+
+/** A model has some thirty: so there are some hundreds of models. */
+const PLACES = 8_192;
+/** A name with its length before it. */
+const NAME_BYTES = 256;
+const LENGTH_BYTES = 4;
+const WORD_BYTES = BigInt64Array.BYTES_PER_ELEMENT;
+
+export const COUNT_WORDS = wordsFor(PLACES) + (PLACES * NAME_BYTES) / WORD_BYTES;
+
+/** @param words COUNT_WORDS of them, zero at first */
+export function openCounts(words: BigInt64Array = new BigInt64Array(COUNT_WORDS)): Counts {
+  const { placeOf, values } = openClaims(words.subarray(0, wordsFor(PLACES)));
+  const names = words.subarray(wordsFor(PLACES));
+  const lengths = new Int32Array(names.buffer, names.byteOffset, (PLACES * NAME_BYTES) / LENGTH_BYTES);
+  const bytes = new Uint8Array(names.buffer, names.byteOffset, PLACES * NAME_BYTES);
+  const lengthAt = (place: number) => (place * NAME_BYTES) / LENGTH_BYTES;
+
+  function placeNamed(name: string): number | undefined {
+    const place = placeOf(name);
+    // Whoever claimed it may have been killed before it wrote the name: all would write the same.
+    if (place !== undefined && Atomics.load(lengths, lengthAt(place)) === 0) write(place, name);
+    return place;
+  }
+
+  function write(place: number, name: string): void {
+    const start = place * NAME_BYTES + LENGTH_BYTES;
+    const { written } = new TextEncoder().encodeInto(
+      name,
+      bytes.subarray(start, start + NAME_BYTES - LENGTH_BYTES),
+    );
+    Atomics.store(lengths, lengthAt(place), written);
+  }
+
+  return {
+    add(name, by) {
+      const place = placeNamed(name);
+      if (place !== undefined && by !== 0) Atomics.add(values, place, BigInt(by));
+    },
+    set(name, value) {
+      const place = placeNamed(name);
+      if (place !== undefined) Atomics.store(values, place, BigInt(value));
+    },
+    all() {
+      const found = new Map<string, number>();
+      for (let place = 0; place < PLACES; place++) {
+        const length = Atomics.load(lengths, lengthAt(place));
+        if (length === 0) continue;
+        const start = place * NAME_BYTES + LENGTH_BYTES;
+        const name = new TextDecoder().decode(Uint8Array.from(bytes.subarray(start, start + length)));
+        found.set(name, (found.get(name) ?? 0) + Number(Atomics.load(values, place)));
+      }
+      return found;
+    },
+  };
+}
