@@ -82,11 +82,11 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
   );
   const selectAny = database.query("SELECT 1 FROM keys LIMIT 1");
   const selectByHash = database.query<
-    { key_id: string; workspace: string; admin: bigint },
-    { hash: Uint8Array; now: number }
+    { key_id: string; workspace: string; admin: bigint; expires_at: bigint | null },
+    { hash: Uint8Array }
   >(
-    `SELECT s.key_id, k.workspace, k.admin FROM key_secrets s JOIN keys k ON k.id = s.key_id
-     WHERE s.hash = $hash AND k.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > $now)`,
+    `SELECT s.key_id, k.workspace, k.admin, s.expires_at FROM key_secrets s JOIN keys k ON k.id = s.key_id
+     WHERE s.hash = $hash AND k.revoked_at IS NULL`,
   );
   const selectAll = database.query<KeyRow, { now: number }>(
     `SELECT k.*,
@@ -99,6 +99,14 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
     const key = PREFIX + outside.randomBytes(32).toBase64({ alphabet: "base64url", omitPadding: true });
     return { key, hash: sha256(key), hint: `${key.slice(0, PREFIX.length + 4)}…` };
   }
+
+  const keyOf = once((secret) => {
+    const row = read(() => selectByHash.get({ hash: sha256(secret) }));
+    if (!row) return undefined;
+    const key = { keyId: row.key_id, workspace: row.workspace, isAdmin: row.admin === 1n };
+    // A rotated secret ends by itself.
+    return { key, until: row.expires_at === null ? Number.POSITIVE_INFINITY : Number(row.expires_at) };
+  });
 
   const unknown = (id: string) =>
     new GatewayError("invalid", `There is no live key "${id}": 'embedgate keys list' shows them.`);
@@ -144,10 +152,10 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
         if (markRevoked.run({ id, now: outside.now() }).changes === 0) throw unknown(id);
       });
     },
-    find: once((secret) => {
-      const row = read(() => selectByHash.get({ hash: sha256(secret), now: outside.now() }));
-      return row ? { keyId: row.key_id, workspace: row.workspace, isAdmin: row.admin === 1n } : undefined;
-    }),
+    find(secret) {
+      const known = keyOf(secret);
+      return known !== undefined && outside.now() < known.until ? known.key : undefined;
+    },
     everMade: () => read(() => selectAny.get() !== null),
   };
 }

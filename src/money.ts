@@ -79,9 +79,23 @@ export interface Exchange {
  * Micro-credits a token. A USD a million tokens is a micro-USD a token, so the powers of ten cancel out.
  * @param price USD per million tokens
  */
-export function microCreditsPerToken(price: number, { creditsPerUsd, markup }: Exchange): Fraction {
-  return times(times(fractionOf(price), fractionOf(creditsPerUsd)), fractionOf(markup));
+export function microCreditsPerToken(price: number, exchange: Exchange): Fraction {
+  let rates = ratesBy.get(exchange);
+  if (!rates) {
+    rates = new Map();
+    ratesBy.set(exchange, rates);
+  }
+  let rate = rates.get(price);
+  if (!rate) {
+    const { creditsPerUsd, markup } = exchange;
+    rate = times(times(fractionOf(price), fractionOf(creditsPerUsd)), fractionOf(markup));
+    rates.set(price, rate);
+  }
+  return rate;
 }
+
+/** By price: there are as many as the routing file and the catalogue have. */
+const ratesBy = new WeakMap<Exchange, Map<number, Fraction>>();
 
 /**
  * A price of the catalogue or the routing file as whole pico-USD a token: 0.02 USD per million tokens is 20,000.

@@ -20,7 +20,7 @@ export interface Store {
   readonly write: Writer["write"];
   /** Runs a query that only reads. In WAL it never waits for a writer. @throws GatewayError database_unavailable */
   read<T>(query: () => T): T;
-  /** For what every request asks: `read` once for all of a turn of the event loop (src/db/recent.ts). */
+  /** For what every request asks: read anew when it may have changed (src/db/recent.ts). */
   readonly once: Recent["once"];
   /** @throws GatewayError database_unavailable when the file cannot be read */
   check(): void;
@@ -51,7 +51,15 @@ export async function openStore(
   } catch (cause) {
     throw unavailable(`The database ${path} cannot be opened`, cause);
   }
-  const recent = createRecent(outside);
+  const read = <T>(query: () => T): T => {
+    try {
+      return query();
+    } catch (cause) {
+      throw unavailable("The database cannot be read", cause);
+    }
+  };
+  const version = database.query<{ readonly data_version: bigint }, []>("PRAGMA data_version");
+  const recent = createRecent(outside, () => read(() => version.get()?.data_version));
   const { write } = createWriter(database, outside, recent.forget);
   try {
     // WAL: readers (`embedgate usage`) never wait for the gateway. It stays set in the file.
@@ -66,13 +74,6 @@ export async function openStore(
     // The path is told here, to whoever starts the gateway; a caller's 503 never has it.
     throw unavailable(`The database ${path} cannot be used`, cause);
   }
-  const read = <T>(query: () => T): T => {
-    try {
-      return query();
-    } catch (cause) {
-      throw unavailable("The database cannot be read", cause);
-    }
-  };
   const countSteps = database.query("SELECT count(*) FROM sqlite_schema");
   return {
     database,
