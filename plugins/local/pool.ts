@@ -1,5 +1,6 @@
 /**
- * A handful of Workers and the line of jobs before them: an idle Worker takes the next job, none is started before it is needed.
+ * A handful of Workers and the calls before them: an idle Worker takes a share of the call that had fewest of its own, so that a single
+ * query waits for one share of a large call at most. None is started before it is needed.
  * The main thread only passes messages on; anything that takes time belongs into worker.ts.
  */
 import type { EmbedCall, FailureAbout, Host } from "../../src/plugin";
@@ -15,7 +16,15 @@ const WORKER =
 
 type PooledCall = Pick<EmbedCall, "inputs" | "longInput" | "signal">;
 
+/** A call that is under way. */
+interface Running {
+  /** Shares that no Worker has taken yet, in their order. */
+  readonly waiting: Task[];
+  taken: number;
+}
+
 interface Task {
+  readonly call: Running;
   readonly job: Job;
   /** The place in the call of the job's first input. */
   readonly first: number;
@@ -27,7 +36,8 @@ interface Task {
 export class Pool {
   private readonly idle: Worker[] = [];
   private readonly busy = new Map<Worker, Task>();
-  private readonly queue: Task[] = [];
+  /** Those with shares that wait, from the oldest to the newest. */
+  private readonly calls = new Set<Running>();
   private closed = false;
 
   private choosing: Promise<Setup> | undefined;
@@ -41,9 +51,9 @@ export class Pool {
   ) {}
 
   /**
-   * Embeds a call's inputs, divided among the Workers that nobody else waits for.
+   * Embeds a call's inputs, divided among the Workers.
    * Rejects with the Worker's refusal, `unavailable` when the Worker died or the pool is closed, `timeout` once the signal fires:
-   * a job still in the line is then dropped, a running one ends after its present batch.
+   * shares that wait are then dropped, those that are embedded end after their present batch.
    */
   async run(call: PooledCall): Promise<Embedded> {
     this.choosing ??= this.choose();
@@ -61,30 +71,29 @@ export class Pool {
   private async enqueue({ inputs, longInput, signal }: PooledCall): Promise<Embedded> {
     if (this.closed) throw this.failure("unavailable", "The local model is closed.");
     const abandoned = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-    const shares = divide(inputs, this.free - this.queue.length);
+    const shares = divide(inputs, this.size);
+    const call: Running = { waiting: [], taken: 0 };
     const tasks = shares.map(
       (share): Task => ({
         ...Promise.withResolvers<Embedded>(),
+        call,
         job: { inputs: share.inputs, longInput, abandoned },
         first: share.first,
       }),
     );
     const abandon = () => {
       Atomics.store(abandoned, 0, 1);
-      for (const task of tasks) {
-        const place = this.queue.indexOf(task);
-        if (place !== -1) this.queue.splice(place, 1);
-        task.reject(
-          this.failure("timeout", "The call was given up before the local model had answered.", {
-            cause: signal.reason,
-          }),
-        );
-      }
+      this.calls.delete(call);
+      const failure = this.failure("timeout", "The call was given up before the local model had answered.", {
+        cause: signal.reason,
+      });
+      for (const task of tasks) task.reject(failure);
     };
     if (signal.aborted) abandon();
     else {
       signal.addEventListener("abort", abandon, { once: true });
-      this.queue.push(...tasks);
+      call.waiting.push(...tasks);
+      this.calls.add(call);
       this.dispatch();
     }
     const answers = await Promise.allSettled(tasks.map(({ promise }) => promise));
@@ -103,26 +112,33 @@ export class Pool {
     this.closed = true;
     const failure = this.failure("unavailable", "The local model was closed.");
     for (const worker of [...this.idle, ...this.busy.keys()]) worker.terminate();
-    for (const task of [...this.queue, ...this.busy.values()]) task.reject(failure);
+    const waiting = [...this.calls].flatMap((call) => call.waiting);
+    for (const task of [...waiting, ...this.busy.values()]) task.reject(failure);
     this.idle.length = 0;
-    this.queue.length = 0;
+    this.calls.clear();
     this.busy.clear();
   }
 
-  /** Workers that could start at once. */
-  private get free(): number {
-    return this.size - this.busy.size;
-  }
-
   private dispatch(): void {
-    while (this.queue.length > 0) {
+    for (let call = this.next(); call !== undefined; call = this.next()) {
       const worker = this.idle.pop() ?? (this.busy.size < this.size ? this.start() : undefined);
       if (worker === undefined) return;
-      const task = this.queue.shift();
+      const task = call.waiting.shift();
+      if (call.waiting.length === 0) this.calls.delete(call);
       if (task === undefined) return;
+      call.taken += 1;
       this.busy.set(worker, task);
       worker.postMessage(task.job);
     }
+  }
+
+  /** Whose turn it is: of the calls that had fewest shares taken, the oldest. */
+  private next(): Running | undefined {
+    let next: Running | undefined;
+    for (const call of this.calls) {
+      if (next === undefined || call.taken < next.taken) next = call;
+    }
+    return next;
   }
 
   private start(): Worker {
@@ -141,8 +157,12 @@ export class Pool {
     this.idle.push(worker);
     if (answer.kind === "embedded") task.resolve(answer);
     // An abandoned task was rejected when its signal fired.
-    else if (answer.kind === "refused")
-      task.reject(this.failure(answer.failure, answer.message, placed(answer.about, task.first)));
+    else if (answer.kind === "refused") {
+      const failure = this.failure(answer.failure, answer.message, placed(answer.about, task.first));
+      // What still waits comes after it in the call, and would be for nothing.
+      for (const refused of [task, ...task.call.waiting]) refused.reject(failure);
+      this.calls.delete(task.call);
+    }
     this.dispatch();
   }
 

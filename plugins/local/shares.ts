@@ -5,7 +5,11 @@
 import type { Input } from "../../src/plugin";
 import type { Embedded } from "./messages";
 
-/** Less work than this, in characters, is not worth another thread: it is done in some milliseconds. */
+/**
+ * In characters. A share fills about one batch of the model, of some 40 ms of work, which is as long as others wait for it.
+ * Less than the smallest is not worth another thread.
+ */
+const SHARE = 1024;
 const SMALLEST_SHARE = 256;
 const CHARACTERS_OF_A_TOKEN = 4;
 
@@ -15,10 +19,14 @@ export interface Share {
   readonly inputs: readonly Input[];
 }
 
-/** At most `most` shares, in the order of the inputs, so that the first share at fault holds the first input at fault. */
-export function divide(inputs: readonly Input[], most: number): Share[] {
+/**
+ * In the order of the inputs, so that the first share at fault holds the first input at fault.
+ * @param threads that there are: as many shares, or a multiple, so that they end together
+ */
+export function divide(inputs: readonly Input[], threads: number): Share[] {
   const work = inputs.reduce((sum, input) => sum + weigh(input), 0);
-  const count = Math.max(1, Math.min(most, inputs.length, Math.floor(work / SMALLEST_SHARE)));
+  const wanted = Math.ceil(work / SHARE / threads) * threads;
+  const count = Math.max(1, Math.min(wanted, inputs.length, Math.floor(work / SMALLEST_SHARE)));
   const shares: Share[] = [];
   let first = 0;
   let done = 0;

@@ -1,33 +1,38 @@
 /**
- * One call divided among Workers: nothing of the answer tells that it was.
+ * One call divided among Workers: nothing of the answer tells that it was, and nobody waits long for it.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { divide } from "../../../plugins/local/shares";
-import { call, failureOf, inOrder, openLocal } from "./local-model";
+import { call, failureOf, inOrder, openLocal, vectorOf } from "./local-model";
 
 const text = (place: number) => `text number ${place} `.repeat(1 + (place % 9));
 const inputs = Array.from({ length: 32 }, (_, place) => text(place));
 
 describe("shares", () => {
   test("are of the inputs in their order, none left out and none twice", () => {
-    for (const most of [1, 2, 3, 7]) {
-      const shares = divide(inputs, most);
-      expect(shares.length).toBe(most);
+    for (const threads of [1, 2, 3, 7]) {
+      const shares = divide(inputs, threads);
+      expect(shares.length % threads).toBe(0);
       expect(shares.flatMap((share) => share.inputs)).toEqual(inputs);
       for (const { first, inputs: own } of shares) expect(own[0]).toBe(text(first));
     }
   });
 
   test("are of about the same work, whatever the lengths", () => {
-    const shares = divide(["x".repeat(4000), ...inputs.slice(0, 30)], 2);
-    expect(shares.map(({ inputs: own }) => own.length)).toEqual([1, 30]);
-    expect(divide([new Uint32Array(1000), "x".repeat(4000)], 2).map(({ first }) => first)).toEqual([0, 1]);
+    const shares = divide(["x".repeat(2000), ...inputs.slice(0, 20)], 4);
+    expect(shares[0]?.inputs).toHaveLength(1);
+    expect(divide([new Uint32Array(250), "x".repeat(1000)], 2).map(({ first }) => first)).toEqual([0, 1]);
   });
 
-  test("are one where there is little to do, or nobody to share with", () => {
+  test("are one where there is little to do", () => {
     expect(divide(["one", "two", "three"], 8)).toHaveLength(1);
-    expect(divide(inputs, 1)).toHaveLength(1);
-    expect(divide(inputs, -3)).toHaveLength(1);
+    expect(divide([""], 8)).toHaveLength(1);
+    expect(divide(["x".repeat(100_000)], 8)).toHaveLength(1);
+  });
+
+  test("are small, however few threads there are", () => {
+    const long = Array<string>(32).fill("x ".repeat(500));
+    for (const share of divide(long, 1)) expect(share.inputs).toHaveLength(1);
   });
 });
 
@@ -53,5 +58,17 @@ describe("a call that three Workers share", () => {
   test("is refused for its first input at fault, by its place in the call", async () => {
     const failure = await failureOf(three.embed(call(inputs.with(20, long).with(31, long))));
     expect(failure).toMatchObject({ kind: "input_too_long", input: 20 });
+  });
+});
+
+describe("a single text beside a large call", () => {
+  test("is answered before the large call is, though that came first", async () => {
+    const local = openLocal({ workers: 1 });
+    const order: string[] = [];
+    const large = local.embed(call(Array<string>(16).fill("x ".repeat(250)))).then(() => order.push("large"));
+    const single = vectorOf(local, "single").then(() => order.push("single"));
+    await Promise.all([large, single]);
+    expect(order).toEqual(["single", "large"]);
+    await local.close?.();
   });
 });
