@@ -58,15 +58,16 @@ interface Member extends Single {
 
 /**
  * A call to which members must be added at once, in the same turn.
- * @param like whose words it has: those who join it have the same
+ * @param first whose words it has: those who join it have the same
  * @param closed is told once that nobody can join any more
  */
 export function beginJointCall(
-  { work, chosen }: Single,
+  first: Single,
   { windowMs, isSpread }: Coalescing,
   inTurn: InTurn,
   closed: () => void,
 ): JointCall {
+  const { work, chosen } = first;
   const { target } = chosen;
   const { outside } = work;
   /** Those who still wait for it. */
@@ -122,26 +123,25 @@ export function beginJointCall(
 
   let isApart = false;
   function failed(at: Target, error: GatewayError): void {
-    const waiting = [...members];
-    if (sent.length === 1) {
-      for (const member of waiting) member.failed(member.chosen.target, error);
-      return;
-    }
+    const isShared = sent.length > 1;
     // Who says when to come back is left alone until then.
-    isApart = !error.meaning.fallBack || (isAboutContent(error) && error.retryAfterMs === undefined);
-    outside.log("warn", "a call for several requests failed", {
-      provider: at.provider.name,
-      requests: sent.length,
-      kind: error.kind,
-      reason: error.message,
-      ...(isApart && { next: "each is asked for alone" }),
-    });
-    for (const member of waiting) {
+    const isAskedAgain = isAboutContent(error) && error.retryAfterMs === undefined;
+    isApart = isShared && (!error.meaning.fallBack || isAskedAgain);
+    if (isShared) {
+      outside.log("warn", "a call for several requests failed", {
+        provider: at.provider.name,
+        requests: sent.length,
+        kind: error.kind,
+        reason: error.message,
+        ...(isApart && { next: "each is asked for alone" }),
+      });
+    }
+    for (const member of [...members]) {
       const { joint } = member.work;
       // Limited for its calls, the provider had better get few of them; else, whatever it was may be another request's doing.
       if (error.kind !== "overloaded") joint.isOver = true;
       if (isApart) joint.callsInVain += 1;
-      else member.failed(member.chosen.target, withoutWords(error));
+      else member.failed(member.chosen.target, isShared ? withoutWords(error) : error);
     }
   }
 
@@ -155,9 +155,11 @@ export function beginJointCall(
       }
       const jointly = { ...work, signal: allGone, count };
       const answered = await inTurn(jointly, target, depart, allGone, failed);
-      for (const member of members) {
-        const place = sent.indexOf(member);
-        member.tell(answered ? shareOf(answered, place, shares) : isApart ? "apart" : undefined);
+      const unanswered = isApart ? "apart" : undefined;
+      if (!answered) for (const member of members) member.tell(unanswered);
+      else {
+        for (const [place, member] of sent.entries())
+          if (members.has(member)) member.tell(shareOf(answered, place, shares));
       }
     } catch (thrown) {
       // Those who have gone were told why by their own signal.

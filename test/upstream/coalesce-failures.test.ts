@@ -80,6 +80,23 @@ describe("a call that fails", () => {
     expect(sizes(open).slice(5)).toEqual([1, 1, 1]);
   });
 
+  test("that carried one input alone is not shared when it is tried again: nobody else is failed with it", async () => {
+    const open = opened({
+      provider: { retries: 3 },
+      windowMs: 1_000,
+      before: ({ inputs }) => {
+        if (inputs.includes("bomb")) throw new GatewayError("unavailable", "Ouch.", { upstreamStatus: 500 });
+      },
+    });
+    const bomb = failureOf(ask(open, "bomb"));
+    await open.clock.advance(1_000);
+    const others = askAll(open, texts(2));
+    await open.clock.until(Promise.all([bomb, ...others]));
+    expect(open.calls.map(({ inputs }) => inputs.join()).sort()).toEqual(
+      ["bomb", "bomb", "bomb", "bomb", texts(2).join()].sort(),
+    );
+  });
+
   test("is one attempt of each: who fails otherwise than by too many calls goes alone from then on", async () => {
     const open = opened({
       provider: { retries: 3 },
