@@ -119,10 +119,13 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const cacheUse = together || request.types ? NOT_CACHED : arrival.cacheUse;
     const scope = caching?.isShared ? null : arrival.caller.workspace;
     let planned: Plan | undefined;
+    const keys = together
+      ? ownKeys(request)
+      : await keysFor(request, route, forced, scope, caching !== undefined, spaces, outside);
     const recalled = await recall(
-      together ? ownKeys(request, outside) : keysFor(request, route, forced, scope, spaces),
+      keys,
       cacheUse,
-      cache,
+      caching ? cache : cache.uncached,
       run.signal,
       async (places) => {
         if (!route.targets.some(({ mayServe }) => mayServe())) throw outOfService(route.id);

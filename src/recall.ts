@@ -4,7 +4,7 @@
  * The keys say what "equal" is (src/cache/key.ts); what is embedded is kept input by input, so that a later failure loses none of it.
  */
 
-import type { Cache } from "./cache/cache";
+import type { Recallable } from "./cache/cache";
 import { putTogether, withoutDuplicates } from "./cache/duplicates";
 import type { CacheEntry, CacheKey } from "./cache/entry";
 import type { Embedded } from "./domain";
@@ -41,7 +41,7 @@ export type BeforeEmbedding = (places: readonly number[]) => Promise<void>;
 export async function recall(
   keys: readonly CacheKey[],
   use: CacheUse,
-  cache: Cache,
+  cache: Recallable,
   signal: EndSignal,
   before: BeforeEmbedding,
   embedNow: EmbedNow,

@@ -20,6 +20,9 @@ export interface CacheStats {
   readonly diskOn: boolean;
 }
 
+/** What a request needs of it. */
+export type Recallable = Pick<Cache, "find" | "keep" | "flights">;
+
 export interface Cache {
   /** For each key its entry, or undefined. The entries' numbers are the caller's own. Never fails. */
   find(keys: readonly CacheKey[]): readonly (CacheEntry | undefined)[];
@@ -27,6 +30,8 @@ export interface Cache {
   keep(entries: ReadonlyMap<CacheKey, CacheEntry>): void;
   /** Works with `cache: false` too: equal inputs under way are one fetch, whether or not its result is kept. */
   readonly flights: Flights;
+  /** For whoever keeps nothing: what is under way is shared all the same. */
+  readonly uncached: Recallable;
   /** Takes the sizes of another configuration, keeping what still fits. */
   apply(config: CacheSection | false): void;
   stats(): CacheStats;
@@ -81,6 +86,7 @@ export function openCache(config: CacheSection | false, { path, outside }: Cache
   apply(config);
   return {
     flights,
+    uncached: { flights, find: (keys) => keys.map(() => undefined), keep: () => undefined },
     apply,
     find(keys) {
       if (!on) return keys.map(() => undefined);

@@ -5,7 +5,7 @@
 import type { TokensSource } from "../domain";
 import { GatewayError } from "../errors";
 
-/** By key.ts: 64 hexadecimal digits. */
+/** By key.ts: 64 hexadecimal digits, where it is one that something is kept under. */
 export type CacheKey = string;
 
 export interface CacheEntry {

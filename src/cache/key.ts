@@ -75,16 +75,38 @@ export function keyedBy(
  * @throws GatewayError invalid for fields nested so deeply that JSON cannot write them
  */
 export function cacheKeys(about: KeyedBy, inputs: readonly Input[]): readonly CacheKey[] {
-  // Hashed once, to a fixed length that no content can shift.
-  const common = new Bun.CryptoHasher("sha256").update(canonical(about)).digest();
-  return inputs.map((input) => {
-    const { kind, bytes } = contentOf(input);
-    return new Bun.CryptoHasher("sha256")
-      .update(common)
-      .update(`${kind}:${bytes.byteLength}:`)
-      .update(bytes)
-      .digest("hex");
-  });
+  const common = commonOf(about);
+  return inputs.map((input) => hashed(common, input));
+}
+
+/** So long a text is hashed in less time than it is copied, compared and held in. */
+const PLAIN_LENGTH_MAX = 512;
+
+/**
+ * Keys under which nothing is kept, only found equal while it is under way: a short text stands for itself, which costs no hash.
+ * @throws GatewayError as cacheKeys
+ */
+export function passingKeys(about: KeyedBy, inputs: readonly Input[]): readonly CacheKey[] {
+  const common = commonOf(about);
+  // Longer than any hash.
+  const prefix = `${common.toHex()}:`;
+  return inputs.map((input) =>
+    typeof input === "string" && input.length <= PLAIN_LENGTH_MAX ? prefix + input : hashed(common, input),
+  );
+}
+
+/** Hashed once, to a fixed length that no content can shift. */
+function commonOf(about: KeyedBy): Uint8Array {
+  return new Bun.CryptoHasher("sha256").update(canonical(about)).digest();
+}
+
+function hashed(common: Uint8Array, input: Input): CacheKey {
+  const { kind, bytes } = contentOf(input);
+  return new Bun.CryptoHasher("sha256")
+    .update(common)
+    .update(`${kind}:${bytes.byteLength}:`)
+    .update(bytes)
+    .digest("hex");
 }
 
 function contentOf(input: Input): { kind: string; bytes: Uint8Array } {

@@ -5,29 +5,58 @@
 import type { EmbedRequest, Route } from "../domain";
 import type { ForcedProvider } from "../forced-provider";
 import type { Outside } from "../outside";
+import type { Input } from "../plugin";
 import type { Spaces } from "../spaces/spaces";
 import type { CacheKey } from "./entry";
-import { cacheKeys, keyedBy } from "./key";
+import { cacheKeys, keyedBy, passingKeys } from "./key";
 
-/** Inputs that are embedded in view of one another are equal to nothing, not even to each other. */
-export function ownKeys(
-  { inputs }: Pick<EmbedRequest, "inputs">,
-  { randomBytes }: Pick<Outside, "randomBytes">,
-): readonly CacheKey[] {
-  return inputs.map(() => randomBytes(32).toHex());
+/** Inputs that are embedded in view of one another are equal to nothing, not even to each other; nor may they be kept or shared. */
+export function ownKeys({ inputs }: Pick<EmbedRequest, "inputs">): readonly CacheKey[] {
+  return inputs.map((_, place) => `own:${place}`);
 }
 
-/** @param scope the workspace, or null where all workspaces share */
-export function keysFor(
+/** Bytes that are hashed in one turn of the event loop: a millisecond or two. */
+const TURN_BYTES = 2 ** 20;
+
+/**
+ * @param scope the workspace, or null where all workspaces share
+ * @param isKept whether anything is kept under the keys
+ */
+export async function keysFor(
   request: EmbedRequest,
-  route: Route,
+  route: Pick<Route, "id" | "space" | "facts">,
   forced: ForcedProvider | undefined,
   scope: string | null,
+  isKept: boolean,
   spaces: Pick<Spaces, "revision">,
-): readonly CacheKey[] {
+  { turn }: Pick<Outside, "turn">,
+): Promise<readonly CacheKey[]> {
   // Vectors that were kept before a space was measured anew are of another one.
   const measured = `${route.space}#${spaces.revision(route.space)}`;
   // Who insists on a provider wants its vectors; and what fails there is no failure for those who may be served elsewhere.
   const space = forced === undefined ? measured : `${measured}@${forced.name}`;
-  return cacheKeys(keyedBy(request, { ...route, space }, scope), request.inputs);
+  const about = keyedBy(request, { ...route, space }, scope);
+  const keysOf = isKept ? cacheKeys : passingKeys;
+  const keys: (readonly CacheKey[])[] = [];
+  for (const inputs of inTurns(request.inputs)) {
+    if (keys.length > 0) await turn?.();
+    keys.push(keysOf(about, inputs));
+  }
+  const [only = []] = keys;
+  return keys.length === 1 ? only : keys.flat();
+}
+
+function inTurns(inputs: readonly Input[]): readonly (readonly Input[])[] {
+  const runs: (readonly Input[])[] = [];
+  let from = 0;
+  let bytes = 0;
+  for (const [place, { length }] of inputs.entries()) {
+    bytes += 2 * length;
+    if (bytes < TURN_BYTES) continue;
+    runs.push(inputs.slice(from, place + 1));
+    from = place + 1;
+    bytes = 0;
+  }
+  if (from < inputs.length) runs.push(from === 0 ? inputs : inputs.slice(from));
+  return runs;
 }

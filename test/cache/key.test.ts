@@ -4,7 +4,8 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { cacheKeys, keyedBy } from "../../src/cache/key";
+import { cacheKeys, keyedBy, passingKeys } from "../../src/cache/key";
+import { keysFor, ownKeys } from "../../src/cache/request-keys";
 import type { EmbedRequest } from "../../src/domain";
 import { completeFacts, type KnownFacts } from "../../src/facts";
 import type { Input } from "../../src/plugin";
@@ -35,9 +36,9 @@ const USUAL: Asked = {
   workspace: "acme",
 };
 
-function keysOf({ request, model, workspace }: Asked): readonly string[] {
+function made(by: typeof cacheKeys, { request, model, workspace }: Asked): readonly string[] {
   const route = { ...model, facts: completeFacts(model.facts) };
-  return cacheKeys(keyedBy(request, route, workspace), request.inputs);
+  return by(keyedBy(request, route, workspace), request.inputs);
 }
 
 const asking = (change: Partial<EmbedRequest>): Asked => ({
@@ -123,7 +124,12 @@ const DOES_NOT: readonly (readonly [string, Asked, Asked?])[] = [
   ],
 ];
 
-describe("the key of an input", () => {
+describe.each([
+  ["kept", cacheKeys],
+  ["only under way", passingKeys],
+] as const)("the key of an input that is %s", (_, by) => {
+  const keysOf = (asked: Asked) => made(by, asked);
+
   test.each([...DECIDES])("is another one: %s", (_, one, other = USUAL) => {
     expect(keysOf(one)).not.toEqual(keysOf(other));
   });
@@ -135,7 +141,6 @@ describe("the key of an input", () => {
   test("is its own whatever stands beside it, one for each input in their order", () => {
     const together = keysOf(text("a", "b", "a"));
     expect(together).toEqual([...keysOf(text("a")), ...keysOf(text("b")), ...keysOf(text("a"))]);
-    expect(together.every((key) => /^[0-9a-f]{64}$/.test(key))).toBe(true);
   });
 
   test("of a body that is nested too deeply to be written is the caller's error", () => {
@@ -147,7 +152,18 @@ describe("the key of an input", () => {
   test("two inputs share one only when they are the same, whatever they hold", () => {
     const input = fc.oneof(
       fc.string({ unit: "binary", maxLength: 6 }),
-      fc.constantFrom("\ud800", "\udfff", "\ufffd", "", "[]", "[1]", "\u0001\0\0\0"),
+      fc.constantFrom(
+        "x".repeat(512),
+        "x".repeat(513),
+        "x".repeat(514),
+        "\ud800",
+        "\udfff",
+        "\ufffd",
+        "",
+        "[]",
+        "[1]",
+        "\u0001\0\0\0",
+      ),
       fc.array(fc.constantFrom(0, 1, 97, 2 ** 32 - 1), { maxLength: 3 }).map((ids) => Uint32Array.from(ids)),
     );
     const same = (a: Input, b: Input) =>
@@ -173,4 +189,36 @@ describe("the key of an input", () => {
       { numRuns: 1_000 },
     );
   });
+});
+
+test("what is kept is so under 64 hexadecimal digits, and what is under way under no such key but for a long text", () => {
+  const asked = text("", "a", "x".repeat(10_000));
+  const isHash = (key: string) => /^[0-9a-f]{64}$/.test(key);
+  expect(made(cacheKeys, asked).map(isHash)).toEqual([true, true, true]);
+  expect(made(passingKeys, asked).map(isHash)).toEqual([false, false, true]);
+});
+
+test("the keys of a large request are made in several turns, and are the same", async () => {
+  const route = { ...USUAL.model, facts: completeFacts(USUAL.model.facts) };
+  let turns = 0;
+  const turn = async () => {
+    turns += 1;
+  };
+  const inputs = Array.from({ length: 100 }, (_, i) => String(i % 90).repeat(20_000));
+  const spaces = { revision: () => "1" };
+  const of = (asked: readonly Input[], isKept: boolean) =>
+    keysFor({ ...USUAL.request, inputs: asked }, route, undefined, null, isKept, spaces, { turn });
+  for (const isKept of [true, false]) {
+    const all = await of(inputs, isKept);
+    expect(turns).toBeGreaterThan(2);
+    turns = 0;
+    const alone: string[] = [];
+    for (const input of inputs) alone.push(...(await of([input], isKept)));
+    expect([turns, all]).toEqual([0, alone]);
+  }
+  expect(await of([], true)).toEqual([]);
+});
+
+test("inputs that are equal to nothing have a key each", () => {
+  expect(new Set(ownKeys({ inputs: ["a", "a", "a"] })).size).toBe(3);
 });
