@@ -84,7 +84,7 @@ export async function createGateway(
     );
   }
   if (place.begins) await tellInterrupted(ledger, outside);
-  const cache = openCache(config.cache, { path: cachePath(config), outside });
+  const cache = openCache(config.cache, { path: cachePath(config), outside, memory: place.memory });
   const tokens = createTokens();
   let current = openGeneration(config, { ...measuring, together: place.together() });
   const underWay = createUnderWay(

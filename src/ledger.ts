@@ -107,8 +107,8 @@ const COLUMNS = [
 /** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
 const OWED_ROWS_MAX = 50_000;
 
-/** Columns that a row gets of its charge. */
-const OWN_COLUMNS = ["micro_credits_taken", "micro_credits_short"] as const;
+/** Columns that a row gets of its charge, and of who writes it. */
+const OWN_COLUMNS = ["process", "micro_credits_taken", "micro_credits_short"] as const;
 
 /** A row under way that this process began. */
 interface Begun {
@@ -200,6 +200,7 @@ export function openLedger(store: Store, process: string | null = null): Ledger 
     const charge = balances.due(row.workspace, cost, NOTHING);
     put.run({
       ...row,
+      process,
       micro_credits: charge.microCredits,
       micro_credits_taken: charge.taken,
       micro_credits_short: charge.short,

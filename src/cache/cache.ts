@@ -7,7 +7,7 @@ import type { Outside } from "../outside";
 import { type Disk, openDisk } from "./disk";
 import { type CacheEntry, type CacheKey, copyOf, refuseUnsound } from "./entry";
 import { type Flights, openFlights } from "./flights";
-import { openMemory } from "./memory";
+import { type Memory, openMemory } from "./memory";
 
 export interface CacheStats {
   /** Keys found and not found since the start. */
@@ -44,14 +44,18 @@ export interface CachePlace {
   /** Of the disk cache's own file; undefined where there is no folder for one (a database in memory). */
   readonly path: string | undefined;
   readonly outside: Pick<Outside, "sleep" | "now" | "monotonic" | "random" | "log">;
+  /** Memory that other processes have too; left out, its own. */
+  readonly memory?: Memory;
 }
 
 /** As the file sizes of the routing file are meant: 64 MB of body is 64 × 2²⁰ bytes. */
 const MEGABYTE = 2 ** 20;
 
-export function openCache(config: CacheSection | false, { path, outside }: CachePlace): Cache {
+export function openCache(
+  config: CacheSection | false,
+  { path, outside, memory = openMemory(0) }: CachePlace,
+): Cache {
   const flights = openFlights();
-  const memory = openMemory(0);
   let disk: Disk | undefined;
   let diskBytesMax = 0;
   let on = false;

@@ -3,6 +3,8 @@
  * A further thing that the supervisor may say is a handler here, with its words in messages.ts.
  */
 import { Value } from "@sinclair/typebox/value";
+import type { Memory } from "../cache/memory";
+import { openRing } from "../cache/ring";
 import { configured } from "../commands/configured";
 import { endGracefully } from "../commands/ending";
 import { greeting, type ListeningGateway, listen } from "../commands/listening";
@@ -12,7 +14,7 @@ import { type Outside, realOutside } from "../outside";
 import { type Channel, openChannel } from "./channel";
 import { commonClock } from "./clock";
 import { Load, Open, Settle, Steer } from "./messages";
-import { mapRegion } from "./region";
+import { mapRegion, RING_DESCRIPTOR } from "./region";
 import { shareOf } from "./share";
 import { ignoreNewConnections, steerNoMore, steerTo } from "./steering";
 import { createMeasuring } from "./together";
@@ -53,6 +55,7 @@ function createCopy(channel: () => Channel) {
   const measuring = createMeasuring(channel);
   let loaded: GatewayConfig | undefined;
   let generation = 0;
+  let memory: Memory | undefined;
   let listening: ListeningGateway | undefined;
   let processes = 1;
   let outside: Outside = realOutside;
@@ -63,7 +66,7 @@ function createCopy(channel: () => Channel) {
   };
   const toServeBy = () => {
     if (loaded === undefined) throw new Error("it has no routing file");
-    return shareOf(loaded, processes);
+    return shareOf(loaded, processes, memory !== undefined);
   };
 
   async function end(): Promise<void> {
@@ -88,8 +91,10 @@ function createCopy(channel: () => Channel) {
           "warn",
           "another version started the gateway: until a restart, each process keeps its own limits",
         );
+      const { cacheBytes } = order;
+      if (cacheBytes > 0) memory = openRing({ descriptor: RING_DESCRIPTOR, bytes: cacheBytes }, outside);
       const together = () => measuring.under(generation);
-      const place = { ...order, region, clock: commonClock(outside), together };
+      const place = { ...order, region, clock: commonClock(outside), memory, together };
       listening = await listen(toServeBy(), outside, place, order);
       return {
         port: Number(listening.url.port),

@@ -3,6 +3,7 @@
  * one that lives. What a copy does is copy.ts's.
  */
 import type { Static } from "@sinclair/typebox";
+import { createRingFile } from "../cache/ring";
 import type { ReadFile } from "../config/read";
 import type { Outside } from "../outside";
 import { createMeasurements } from "./measurements";
@@ -51,11 +52,13 @@ const PAUSE_MS_MAX = 30_000;
 
 export function createFleet(
   options: { readonly config?: string; readonly host?: string; readonly port?: number },
+  cacheBytes: number,
   outside: Pick<Outside, "monotonic" | "sleep" | "randomBytes" | "log">,
 ): Fleet {
   /** No name of an earlier run may come again: its rows may be there still. */
   const run = outside.randomBytes(4).toHex();
-  const region = createRegionFile(run);
+  const descriptors = [createRegionFile(run).descriptor];
+  if (cacheBytes > 0) descriptors.push(createRingFile(`${run}-cache`, cacheBytes).descriptor);
   const measurements = createMeasurements(outside);
   const copies = new Set<Copy>();
   /** Dead ones whose rows are not settled yet. */
@@ -79,7 +82,7 @@ export function createFleet(
     };
     const copy: Copy = {
       name,
-      process: spawnCopy(handlers, region.descriptor),
+      process: spawnCopy(handlers, descriptors),
       startedAt: outside.monotonic(),
       read,
       state: "starting",
@@ -102,7 +105,7 @@ export function createFleet(
   }
 
   async function open(copy: Copy, { host, port, processes }: Order, begins: boolean) {
-    const order = { host, port, process: copy.name, processes, begins };
+    const order = { host, port, process: copy.name, processes, begins, cacheBytes };
     const opened = await copy.process.channel.ask("open", order, Opened);
     copy.state = "serving";
     return opened;

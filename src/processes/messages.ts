@@ -49,6 +49,8 @@ export const Open = Type.Object({
   processes: Type.Integer({ minimum: 1 }),
   /** Whether it is the first to open the database. */
   begins: Type.Boolean(),
+  /** Of the cache's memory that all share; 0 where there is none. */
+  cacheBytes: Type.Integer(),
 });
 
 export const Opened = Type.Object({

@@ -3,6 +3,7 @@
  * A further thing that the copies share is a member here, with what it is for one alone.
  */
 
+import type { Memory } from "../cache/memory";
 import { BY_ITSELF, type Together } from "../spaces/together";
 import type { Region } from "./region";
 
@@ -15,6 +16,8 @@ export interface Place {
   readonly region: Region | undefined;
   /** As `Outside.monotonic`, but the same for all that share the region. Undefined: that of the world outside. */
   readonly clock: (() => number) | undefined;
+  /** The cache's memory. Undefined: its own. */
+  readonly memory: Memory | undefined;
   /** Whom its spaces are measured with, asked for each routing file that it serves by. */
   readonly together: () => Together;
 }
@@ -24,5 +27,6 @@ export const ALONE: Place = {
   begins: true,
   region: undefined,
   clock: undefined,
+  memory: undefined,
   together: () => BY_ITSELF,
 };

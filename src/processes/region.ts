@@ -2,12 +2,10 @@
  * Memory that all copies of a gateway share: a file without a name, mapped by each. It goes with the last process that has it.
  * A further part is a row of PARTS; a change of one raises LAYOUT, so that copies of two versions never take it two ways.
  */
-import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { COUNT_WORDS } from "../admin/counts";
 import { BUCKETS_MAX } from "../rate-limits";
 import { wordsFor } from "./claims";
+import { createNamelessFile, type NamelessFile } from "./nameless-file";
 
 const LAYOUT = 1n;
 
@@ -24,42 +22,19 @@ type Part = keyof typeof PARTS;
 
 export type Region = Readonly<Record<Part, BigInt64Array>>;
 
-/** The descriptor by which a copy inherits the file. */
+/** The descriptors by which a copy inherits the file, and that of the cache's memory (src/cache/ring.ts). */
 export const REGION_DESCRIPTOR = 3;
+export const RING_DESCRIPTOR = 4;
 
-const FOLDERS = ["/dev/shm", tmpdir()];
 const WORD_BYTES = BigInt64Array.BYTES_PER_ELEMENT;
 const ALL_WORDS = Object.values(PARTS).reduce((sum, words) => sum + words, 0);
 
-export interface RegionFile {
-  readonly descriptor: number;
-  close(): void;
-}
-
 /** @throws Error where no folder takes it */
-export function createRegionFile(name: string): RegionFile {
+export function createRegionFile(name: string): NamelessFile {
   // Written and not only stretched: a page that turns out to be wanting when it is touched would end the process.
-  const zeros = new BigInt64Array(ALL_WORDS);
-  zeros[0] = LAYOUT;
-  let failure: unknown;
-  for (const folder of FOLDERS) {
-    const path = join(folder, `embedgate-${name}`);
-    try {
-      const descriptor = openSync(path, "wx+", 0o600);
-      try {
-        writeSync(descriptor, new Uint8Array(zeros.buffer));
-        return { descriptor, close: () => closeSync(descriptor) };
-      } catch (cause) {
-        closeSync(descriptor);
-        throw cause;
-      } finally {
-        unlinkSync(path);
-      }
-    } catch (cause) {
-      failure = cause;
-    }
-  }
-  throw failure;
+  const words = new BigInt64Array(ALL_WORDS);
+  words[0] = LAYOUT;
+  return createNamelessFile(name, words.byteLength, new Uint8Array(words.buffer));
 }
 
 /** @returns undefined where it was made by another version, whose parts lie elsewhere */

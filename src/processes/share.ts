@@ -3,13 +3,18 @@
  * A further limit that is kept by each process for itself is a further line here.
  */
 import type { GatewayConfig } from "../config/gateway-config";
+import { CacheSection } from "../config/schema";
 
-/** @param processes copies that share it; at least one of everything is left for each */
-export function shareOf(config: GatewayConfig, processes: number): GatewayConfig {
+/**
+ * @param processes copies that share it; at least one of everything is left for each
+ * @param hasMemory whether the cache's memory is one for all
+ */
+export function shareOf(config: GatewayConfig, processes: number, hasMemory: boolean): GatewayConfig {
   const part = (whole: number) => Math.max(1, Math.floor(whole / processes));
   const { server, providers } = config;
   return {
     ...config,
+    cache: hasMemory ? config.cache : cacheShareOf(config.cache, processes),
     server: { ...server, max_concurrent_requests: part(server.max_concurrent_requests) },
     providers: new Map(
       [...providers].map(([name, provider]) => [
@@ -18,4 +23,10 @@ export function shareOf(config: GatewayConfig, processes: number): GatewayConfig
       ]),
     ),
   };
+}
+
+function cacheShareOf(cache: GatewayConfig["cache"], processes: number): GatewayConfig["cache"] {
+  if (cache === false) return cache;
+  const { memory_mb = CacheSection.properties.memory_mb.default } = cache;
+  return { ...cache, memory_mb: Math.floor(memory_mb / processes) };
 }

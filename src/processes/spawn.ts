@@ -20,14 +20,14 @@ export interface CopyProcess {
   kill(): void;
 }
 
-/** @param region the descriptor of what all copies share (region.ts) */
-export function spawnCopy(handlers: Handlers, region: number): CopyProcess {
+/** @param descriptors of what all copies share, in the order of region.ts */
+export function spawnCopy(handlers: Handlers, descriptors: readonly number[]): CopyProcess {
   // By its path, so that after an upgrade it is the present file.
   const program = isExecutable() ? [process.execPath] : [process.execPath, Bun.main];
   const child = Bun.spawn([...program, COPY_COMMAND], {
     // With room for its fetches from the start, so that it need not start over.
     env: { [FETCHES_VARIABLE]: FETCHES_MAX, ...process.env },
-    stdio: ["ignore", "inherit", "inherit", region],
+    stdio: ["ignore", "inherit", "inherit", ...descriptors],
     serialization: "json",
     ipc: (message) => channel.hear(message),
   });

@@ -7,6 +7,7 @@ import { reloadOnChange, tellReloaded, tellWrong } from "../commands/reloading";
 import { endingSignal } from "../commands/signals";
 import type { GatewayConfig } from "../config/gateway-config";
 import type { ReadFile } from "../config/read";
+import { CacheSection } from "../config/schema";
 import { realOutside } from "../outside";
 import { createFleet } from "./fleet";
 import { findFreePort } from "./port";
@@ -30,7 +31,7 @@ const ENDING_MS = 25_000;
 export async function supervise({ options, read, config, readAgain, load }: Supervision): Promise<number> {
   const { host, port: wanted, processes } = config.server;
   let graceMs = config.server.grace_ms;
-  const fleet = createFleet(options, realOutside);
+  const fleet = createFleet(options, memoryBytes(config), realOutside);
   let free: ReturnType<typeof findFreePort>;
   try {
     free = findFreePort(host, wanted);
@@ -93,4 +94,10 @@ function oneAfterAnother(): (work: () => Promise<void>) => Promise<void> {
     last = done.catch(() => undefined);
     return done;
   };
+}
+
+/** For vectors, of all copies together. */
+function memoryBytes({ cache }: GatewayConfig): number {
+  if (cache === false) return 0;
+  return (cache.memory_mb ?? CacheSection.properties.memory_mb.default) * 2 ** 20;
 }

@@ -133,6 +133,23 @@ workspace_defaults: { credits: 10 }
     expect(await counted()).toEqual(total(64));
   });
 
+  test("find what the other has cached, at once", async () => {
+    let calls = 0;
+    using upstream = startUpstream({ onCall: () => calls++ });
+    using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream, "cache: { memory_mb: 8 }\n") });
+    await using child = await startServing(folder.path);
+    const first = await (await postTo(child.url, { model: "m", input: "a" })).json();
+    const others = await Promise.all(
+      Array.from({ length: 32 }, async () => {
+        const response = await postTo(child.url, { model: "m", input: "a" });
+        return [response.headers.get("x-embedgate-cache"), await response.json()];
+      }),
+    );
+    expect(others).toEqual(Array(32).fill(["hit=1, miss=0", first]));
+    expect(calls).toBe(1);
+    expect(query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger")).toEqual([{ count: 2 }]);
+  });
+
   test("measure each way to a model once, and all know what came of it", async () => {
     let calls = 0;
     using first = startUpstream();

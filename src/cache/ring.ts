@@ -1,0 +1,199 @@
+/**
+ * Vectors in memory that several processes share, without a lock: rows are written one after the other round a ring of bytes, over the
+ * oldest, and a table of places says where a key's row may be. Nothing that is found is believed before a copy of it has proved to be
+ * the key's by its checksum (row.ts), so a row that is overwritten, torn or half written is a miss. A change raises LAYOUT.
+ */
+import { writeSync } from "node:fs";
+import type { Outside } from "../outside";
+import { createNamelessFile, type NamelessFile } from "../processes/nameless-file";
+import type { CacheEntry, CacheKey } from "./entry";
+import type { Memory } from "./memory";
+import { fromRow, toRow } from "./row";
+
+const LAYOUT = 1;
+/** Rows begin at multiples of it, and places count by it. */
+const UNIT_BYTES = 64;
+const HEADER_BYTES = 4_096;
+/** Int32 places in the header. */
+const LAYOUT_AT = 0;
+const HEAD_AT = 1;
+const EXTENT_AT = 2;
+/** One for each so many bytes: a vector of 384 numbers takes a little more. */
+const BYTES_A_PLACE = 1_024;
+const PLACES_TOGETHER = 8;
+/** Of a row: its length, and two words of its key. */
+const ROW_HEAD_BYTES = 16;
+/** Mapped one by one, as they come into use: one mapping may not be of any size. No row lies in two. */
+const SEGMENT_BYTES = 256 * 2 ** 20;
+const SEGMENT_UNITS = SEGMENT_BYTES / UNIT_BYTES;
+/** What is not memory yet is made so in pieces, by writing: touched without it, a full file system would end the process. */
+const PIECE = new Uint8Array(2 ** 20);
+const PIECE_UNITS = PIECE.length / UNIT_BYTES;
+
+export interface RingPlace {
+  readonly descriptor: number;
+  /** For rows. */
+  readonly bytes: number;
+}
+
+const placesFor = (bytes: number) =>
+  PLACES_TOGETHER * Math.max(1, Math.ceil(bytes / BYTES_A_PLACE / PLACES_TOGETHER));
+const rowsFrom = (bytes: number) => HEADER_BYTES + Math.ceil((4 * placesFor(bytes)) / 4_096) * 4_096;
+
+/** @throws Error where no folder takes it */
+export function createRingFile(name: string, bytes: number): NamelessFile {
+  const start = new Uint8Array(rowsFrom(bytes));
+  new Int32Array(start.buffer)[LAYOUT_AT] = LAYOUT;
+  return createNamelessFile(name, rowsFrom(bytes) + bytes, start);
+}
+
+/** @returns undefined where another version made the file */
+export function openRing(
+  { descriptor, bytes }: RingPlace,
+  { log }: Pick<Outside, "log">,
+): Memory | undefined {
+  const path = `/proc/self/fd/${descriptor}`;
+  const rowsAt = rowsFrom(bytes);
+  const start = Bun.mmap(path, { shared: true, size: rowsAt });
+  const header = new Int32Array(start.buffer, start.byteOffset, HEADER_BYTES / 4);
+  const places = new Int32Array(start.buffer, start.byteOffset + HEADER_BYTES, placesFor(bytes));
+  if (Atomics.load(header, LAYOUT_AT) !== LAYOUT) return undefined;
+  const segments: { readonly bytes: Uint8Array; readonly words: Int32Array }[] = [];
+  let units = Math.floor(bytes / UNIT_BYTES);
+  let isFull = false;
+
+  function segmentOf(unit: number) {
+    const index = Math.floor(unit / SEGMENT_UNITS);
+    const known = segments[index];
+    if (known) return known;
+    const size = Math.min(SEGMENT_BYTES, bytes - index * SEGMENT_BYTES);
+    const mapped = Bun.mmap(path, { shared: true, offset: rowsAt + index * SEGMENT_BYTES, size });
+    const words = new Int32Array(mapped.buffer, mapped.byteOffset, Math.floor(mapped.length / 4));
+    segments[index] = { bytes: mapped, words };
+    return { bytes: mapped, words };
+  }
+
+  /** Where the next so many units may be written. */
+  function reserve(count: number): number {
+    for (;;) {
+      const head = Atomics.load(header, HEAD_AT);
+      const inSegment = head % SEGMENT_UNITS;
+      let from = inSegment + count > SEGMENT_UNITS ? head - inSegment + SEGMENT_UNITS : head;
+      if (from + count > units) from = 0;
+      if (Atomics.compareExchange(header, HEAD_AT, head, from + count) === head) return from;
+    }
+  }
+
+  /** @returns whether all up to there is memory */
+  function grownTo(end: number): boolean {
+    for (;;) {
+      const extent = Atomics.load(header, EXTENT_AT);
+      if (extent >= end) return true;
+      if (isFull) return false;
+      try {
+        // Two that do it at once write zeros twice: what one has put there meanwhile is missed, and no more.
+        const length = Math.min(PIECE.length, bytes - extent * UNIT_BYTES);
+        writeSync(descriptor, PIECE, 0, length, rowsAt + extent * UNIT_BYTES);
+      } catch (cause) {
+        isFull = true;
+        units = Math.min(units, extent);
+        log("warn", "the cache in memory stays smaller than it may be: its file system is full", {
+          bytes: extent * UNIT_BYTES,
+          cause: String(cause),
+        });
+        return false;
+      }
+      Atomics.compareExchange(header, EXTENT_AT, extent, extent + PIECE_UNITS);
+    }
+  }
+
+  /** How much was written since. */
+  const ageOf = (unit: number) => (Atomics.load(header, HEAD_AT) - unit + units) % units;
+
+  const wordsOf = (key: CacheKey) =>
+    [Number.parseInt(key.slice(0, 8), 16) | 0, Number.parseInt(key.slice(8, 16), 16) | 0] as const;
+
+  const firstPlace = (key: CacheKey) =>
+    PLACES_TOGETHER * (Number.parseInt(key.slice(16, 24), 16) % (places.length / PLACES_TOGETHER));
+
+  /** The unit at which a row with the key's words may begin; -1 where the place has none. */
+  function unitAt(place: number, [one, two]: readonly [number, number]): number {
+    const unit = Atomics.load(places, place) - 1;
+    if (unit < 0 || unit >= units) return -1;
+    const { words } = segmentOf(unit);
+    const at = ((unit % SEGMENT_UNITS) * UNIT_BYTES) / 4;
+    return words[at + 1] === one && words[at + 2] === two ? unit : -1;
+  }
+
+  function rowAt(unit: number): Uint8Array | undefined {
+    const segment = segmentOf(unit);
+    const at = (unit % SEGMENT_UNITS) * UNIT_BYTES;
+    const length = segment.words[at / 4] ?? 0;
+    if (length <= 0 || at + ROW_HEAD_BYTES + length > segment.bytes.length) return undefined;
+    // A copy, before it is proved: others write meanwhile.
+    return segment.bytes.slice(at + ROW_HEAD_BYTES, at + ROW_HEAD_BYTES + length);
+  }
+
+  /** The key's own place, else a free one, else that of the oldest row. */
+  function placeFor(key: CacheKey, words: readonly [number, number]): number {
+    const first = firstPlace(key);
+    let best = first;
+    let bestAge = -1;
+    for (let place = first; place < first + PLACES_TOGETHER; place++) {
+      if (unitAt(place, words) >= 0) return place;
+      const unit = Atomics.load(places, place) - 1;
+      const age = unit < 0 ? Number.POSITIVE_INFINITY : ageOf(unit);
+      if (age > bestAge) {
+        best = place;
+        bestAge = age;
+      }
+    }
+    return best;
+  }
+
+  function put(key: CacheKey, row: Uint8Array): void {
+    const count = Math.ceil((ROW_HEAD_BYTES + row.length) / UNIT_BYTES);
+    // A row that is a large part of everything would cost many others their place.
+    if (count > Math.min(SEGMENT_UNITS, units / 4)) return;
+    const unit = reserve(count);
+    if (!grownTo(unit + count)) return;
+    const words = wordsOf(key);
+    const segment = segmentOf(unit);
+    const at = (unit % SEGMENT_UNITS) * UNIT_BYTES;
+    segment.words.set([row.length, ...words], at / 4);
+    segment.bytes.set(row, at + ROW_HEAD_BYTES);
+    Atomics.store(places, placeFor(key, words), unit + 1);
+  }
+
+  return {
+    find(key) {
+      if (units === 0) return undefined;
+      const words = wordsOf(key);
+      const first = firstPlace(key);
+      for (let place = first; place < first + PLACES_TOGETHER; place++) {
+        const unit = unitAt(place, words);
+        const row = unit < 0 ? undefined : rowAt(unit);
+        const entry: CacheEntry | undefined = row && fromRow(key, row);
+        if (row === undefined || entry === undefined) continue;
+        // What is used goes to the front again before its turn comes to be written over.
+        const isAll = Atomics.load(header, EXTENT_AT) >= units;
+        if (isAll && ageOf(unit) > units / 2) put(key, row);
+        return entry;
+      }
+      return undefined;
+    },
+    keep: (key, entry) => {
+      if (units > 0) put(key, toRow(key, entry));
+    },
+    resize(bytesMax) {
+      if (bytesMax > bytes)
+        log("warn", "the cache in memory grows past what it was at the start after a restart only", {
+          bytes,
+        });
+      units = Math.floor(Math.min(bytesMax, bytes) / UNIT_BYTES);
+      isFull = false;
+    },
+    bytes: () => Math.min(Atomics.load(header, EXTENT_AT), units) * UNIT_BYTES,
+    entries: () => places.reduce((count, unit) => count + (unit === 0 ? 0 : 1), 0),
+  };
+}
