@@ -4,6 +4,7 @@
  */
 import type { EndSignal } from "./ending";
 import { createPlainHttp } from "./network/plain-http";
+import { coresHere } from "./processes/cores";
 
 export interface Outside {
   /** Milliseconds since 1970. */
@@ -18,6 +19,8 @@ export interface Outside {
   readonly turn?: () => Promise<void>;
   /** Workers that may do what would hold up the event loop. Left out: none, it is done in turns. */
   readonly threads?: number;
+  /** That this process may count on. Left out: one. */
+  readonly cores?: number;
   readonly fetch: (url: string, init: RequestInit) => Promise<Fetched>;
   /** A number in [0, 1). */
   readonly random: () => number;
@@ -70,7 +73,7 @@ function log(level: LogLevel, message: string, about: Readonly<Record<string, un
 }
 
 /** One core is the event loop's own. More than a few would only take memory. */
-const threads = Math.max(1, Math.min(4, navigator.hardwareConcurrency - 1));
+const threads = Math.max(1, Math.min(4, coresHere() - 1));
 
 const plainHttp = createPlainHttp(
   (url, init) => fetch(url, init),
@@ -85,6 +88,7 @@ export const realOutside: Outside = {
   alarm,
   turn: () => new Promise((resolve) => setImmediate(resolve)),
   threads,
+  cores: coresHere(),
   fetch: plainHttp.send,
   random: () => Math.random(),
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),

@@ -179,6 +179,8 @@ export interface Host {
   now(): number;
   /** A number in [0, 1). */
   random(): number;
+  /** Cores that this process may count on: where several processes serve, its part of what there is. */
+  readonly cores: number;
   /** A variable of the environment; undefined where it is unset or empty. What a routing file can say in an option is better said there. */
   variable(name: string): string | undefined;
   /** The text of a file, such as the one where a vendor's own tools keep credentials; undefined where there is none, or none to be read. */

@@ -29,7 +29,8 @@ const plugin: Plugin = (host) =>
           host.t.Integer({
             minimum: 1,
             maximum: 64,
-            description: "Threads that embed at once, 25 MB each once used; without it, one for each core.",
+            description:
+              "Threads that embed at once, 25 MB each once used; without it, one for each core; where several processes serve, for each of a process's part.",
           }),
         ),
         kernel: host.t.Optional(
@@ -49,7 +50,7 @@ const plugin: Plugin = (host) =>
     coalesce: true,
     // Two for each core: one embeds, one waits, so that no thread is ever idle between calls.
     concurrency: 2 * navigator.hardwareConcurrency,
-    open({ workers = navigator.hardwareConcurrency, kernel }) {
+    open({ workers = host.cores, kernel }) {
       const pool = new Pool(workers, () => chooseKernel(kernel), host.failure);
       return {
         describe: (model) => (model === MODEL ? FACTS : undefined),

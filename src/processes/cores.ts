@@ -11,6 +11,14 @@ export const PROCESSES_MAX = 64;
 /** The share of the machine that a container's limit leaves: "200000 100000" is two cores, "max 100000" all there are. */
 const CGROUP_LIMIT = "/sys/fs/cgroup/cpu.max";
 
+/** What a supervisor tells a copy of its part of the cores. */
+export const CORES_VARIABLE = "EMBEDGATE_CORES";
+
+/** Those that this process may count on: its part, where several share them. */
+export function coresHere(): number {
+  return Number(process.env[CORES_VARIABLE]) || coresAllowed();
+}
+
 export function coresAllowed(): number {
   return Math.max(1, Math.min(availableParallelism(), quotaOf(limitOfTheContainer())));
 }

@@ -70,7 +70,7 @@ export function createFleet(
   let failuresInARow = 0;
   let current: Order | undefined;
 
-  function spawn(read: ReadFile): Copy {
+  function spawn(read: ReadFile, processes: number): Copy {
     started += 1;
     const name = `${run}-${started}`;
     const handlers = {
@@ -82,7 +82,7 @@ export function createFleet(
     };
     const copy: Copy = {
       name,
-      process: spawnCopy(handlers, descriptors),
+      process: spawnCopy(handlers, descriptors, processes),
       startedAt: outside.monotonic(),
       read,
       state: "starting",
@@ -135,7 +135,7 @@ export function createFleet(
         await outside.sleep(pause, ending.signal).catch(() => undefined);
         if (ending.signal.aborted) return;
       }
-      const copy = spawn(current.read);
+      const copy = spawn(current.read, current.processes);
       try {
         await load(copy, copy.read);
         await open(copy, current, false);
@@ -214,7 +214,7 @@ export function createFleet(
 
   return {
     async start(order) {
-      const all = Array.from({ length: order.processes }, () => spawn(order.read));
+      const all = Array.from({ length: order.processes }, () => spawn(order.read, order.processes));
       const [first, ...others] = all;
       if (first === undefined) throw new Error("there are no processes to start");
       const failed = Promise.race(
@@ -246,11 +246,11 @@ export function createFleet(
     async swap(read) {
       if (current === undefined) throw new Error("the gateway has not started yet");
       generation += 1;
-      const fresh = [spawn(read)];
+      const fresh = [spawn(read, current.processes)];
       try {
         const [first] = fresh;
         const processes = first ? await load(first, read, true) : 1;
-        while (fresh.length < processes) fresh.push(spawn(read));
+        while (fresh.length < processes) fresh.push(spawn(read, processes));
         const order = { ...current, processes, read };
         const opened = await Promise.all(
           fresh.map(async (copy) => {

@@ -4,6 +4,7 @@
  */
 import { FETCHES_MAX, FETCHES_VARIABLE, isExecutable } from "../commands/fetch-limit";
 import { type Channel, type Handlers, openChannel } from "./channel";
+import { CORES_VARIABLE, coresAllowed } from "./cores";
 
 /** The word of the command line that a copy runs by; for nobody else. */
 export const COPY_COMMAND = "copy";
@@ -20,13 +21,24 @@ export interface CopyProcess {
   kill(): void;
 }
 
-/** @param descriptors of what all copies share, in the order of region.ts */
-export function spawnCopy(handlers: Handlers, descriptors: readonly number[]): CopyProcess {
+/**
+ * @param descriptors of what all copies share, in the order of region.ts
+ * @param processes that share the cores
+ */
+export function spawnCopy(
+  handlers: Handlers,
+  descriptors: readonly number[],
+  processes: number,
+): CopyProcess {
   // By its path, so that after an upgrade it is the present file.
   const program = isExecutable() ? [process.execPath] : [process.execPath, Bun.main];
   const child = Bun.spawn([...program, COPY_COMMAND], {
     // With room for its fetches from the start, so that it need not start over.
-    env: { [FETCHES_VARIABLE]: FETCHES_MAX, ...process.env },
+    env: {
+      [FETCHES_VARIABLE]: FETCHES_MAX,
+      ...process.env,
+      [CORES_VARIABLE]: String(Math.max(1, Math.floor(coresAllowed() / processes))),
+    },
     stdio: ["ignore", "inherit", "inherit", ...descriptors],
     serialization: "json",
     ipc: (message) => channel.hear(message),

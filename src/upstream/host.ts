@@ -99,6 +99,7 @@ export function createHost(outside: Outside, aside = openAside(outside)): Host {
     sleep: outside.sleep,
     now: outside.now,
     random: outside.random,
+    cores: outside.cores ?? 1,
     variable: (name) =>
       (Object.hasOwn(outside.environment, name) ? outside.environment[name] : undefined) || undefined,
     readFile: outside.readFile,
