@@ -2,8 +2,6 @@
  * The command line: argv → one command of src/commands/, its exit code, and any error in one line.
  * A new command is a file there and a few lines here.
  */
-// First, before anything that takes time to load.
-import "./commands/fetch-limit";
 import { Command, InvalidArgumentError, Option } from "commander";
 import packageJson from "../package.json";
 import { parseBalance, parseCount, parseCredits, parseList, parsePair, parseUsd } from "./commands/amount";

@@ -1,24 +1,24 @@
 /**
- * Bun keeps all but 256 fetches waiting unless it is told otherwise in the environment that it starts in. So the executable starts
- * itself over once, in the same process: a provider that answers slowly must not hold up the calls to others.
- * What it needs of the system is one call of the C library.
+ * Bun keeps all but 256 fetches waiting unless it is told otherwise in the environment that it starts in. Where the providers may be
+ * asked by more at once, the executable starts itself over, in the same process: a provider that answers slowly must not hold up the
+ * calls to others. What it needs of the system is one call of the C library.
  */
 import { ptr } from "bun:ffi";
+import type { ConfiguredProvider, GatewayConfig } from "../config/gateway-config";
 import { openLibc } from "../processes/libc";
 
 export const FETCHES_VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
 /** The most that Bun takes; how many calls there are at once is for each provider's `concurrency`. */
 export const FETCHES_MAX = "65535";
+const FETCHES_USUAL = 256;
 
 /** Whether this is the built executable, which is its own program; from source it is Bun, which runs main.ts. */
 export const isExecutable = () => Bun.main.startsWith("/$bunfs/");
 
-/** Does not return where it starts over. Run from source it does nothing: whoever does that can set the variable. */
-function raiseFetchLimit(): void {
-  const [command = "serve"] = process.argv.slice(2);
-  // Other commands fetch nothing.
-  const serves = command === "serve" || command.startsWith("-");
-  if (!isExecutable() || !serves || process.env[FETCHES_VARIABLE] !== undefined) return;
+/** To be called before anything is opened: it does not return where it starts over. Run from source it does nothing, as the variable can be set. */
+export function makeRoomForFetches(config: Pick<GatewayConfig, "providers">): void {
+  if (!isExecutable() || process.env[FETCHES_VARIABLE] !== undefined) return;
+  if (fetchesAtOnce(config) <= FETCHES_USUAL) return;
   const variables = Object.entries({ ...process.env, [FETCHES_VARIABLE]: FETCHES_MAX });
   // The first two are Bun's own, and the name that it gives to what is inside.
   startOver(
@@ -45,5 +45,15 @@ function startOver(words: readonly string[], variables: readonly string[]): void
   libc?.execve(text(process.execPath), list(words), list(variables));
 }
 
-// At its import, which main.ts has first: what is loaded before would be loaded twice.
-raiseFetchLimit();
+/** The most that there can be: calls to addresses without TLS go on sockets of their own (src/network/), those of the model inside nowhere. */
+export function fetchesAtOnce({ providers }: Pick<GatewayConfig, "providers">): number {
+  let sum = 0;
+  for (const provider of providers.values())
+    if (!provider.provider.isBuiltIn && !isWithoutTls(provider)) sum += provider.concurrency;
+  return sum;
+}
+
+function isWithoutTls({ options }: ConfiguredProvider): boolean {
+  const hasAddress = typeof options === "object" && options !== null && "base_url" in options;
+  return hasAddress && String(options.base_url).startsWith("http://");
+}

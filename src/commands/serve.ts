@@ -5,6 +5,7 @@
 import { USUAL_FILE } from "../config/load";
 import { type ReadFile, readRoutingFile } from "../config/read";
 import { configured } from "./configured";
+import { makeRoomForFetches } from "./fetch-limit";
 
 export interface ServeOptions {
   readonly config?: string;
@@ -27,6 +28,7 @@ export async function serve(options: ServeOptions): Promise<number> {
       load: (found) => load(options, found),
     });
   }
+  makeRoomForFetches(config);
   const { serveAlone } = await import("./alone");
   return serveAlone(config, async () => load(options, await readNow(options)));
 }
