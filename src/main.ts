@@ -6,24 +6,10 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import packageJson from "../package.json";
 import { parseBalance, parseCount, parseCredits, parseList, parsePair, parseUsd } from "./commands/amount";
 import type { BenchOptions } from "./commands/bench";
-import { check } from "./commands/check";
-import { grantCredits, showCredits, showHistory } from "./commands/credits";
 import { parseDuration } from "./commands/duration";
-import { parseInvoiceGroups, showInvoice } from "./commands/invoice";
-import { createKey, listKeys, revokeKey, rotateKey } from "./commands/keys";
-import { listModels } from "./commands/models";
-import { testPlugin } from "./commands/plugin-test";
-import { reload } from "./commands/reload";
-import { serve } from "./commands/serve";
-import { forgetSpace, listSpaces } from "./commands/spaces";
-import { parseGroups, showUsage } from "./commands/usage";
-import {
-  createWorkspace,
-  listWorkspaces,
-  parseSettingNames,
-  setWorkspace,
-  showWorkspace,
-} from "./commands/workspaces";
+import { parseInvoiceGroups } from "./commands/invoice";
+import { parseGroups } from "./commands/usage";
+import { parseSettingNames } from "./commands/workspaces";
 import { DIALECTS } from "./dialects/records";
 import { GatewayError } from "./errors";
 import { DEFAULT_WORKSPACE } from "./keys";
@@ -40,6 +26,10 @@ const exitWith =
   async (...args: Arguments) => {
     process.exitCode = await work(...args);
   };
+
+/** As `exitWith`, of a command that is loaded when it is given: the others need not be, and the gateway starts sooner. */
+const later = <Arguments extends unknown[]>(load: () => Promise<(...args: Arguments) => Promise<number>>) =>
+  exitWith(async (...args: Arguments) => (await load())(...args));
 
 function parsePort(text: string): number {
   const port = Number(text);
@@ -82,7 +72,7 @@ function commandLine(): Command {
     .addOption(config())
     .option("--host <address>", "the address to listen on")
     .option("--port <number>", "the port to listen on", parsePort)
-    .action(exitWith(serve));
+    .action(later(async () => (await import("./commands/serve")).serve));
 
   program
     .command("reload")
@@ -90,7 +80,7 @@ function commandLine(): Command {
       "have a running gateway take its routing file and its executable as they are now, without a pause",
     )
     .addOption(config())
-    .action(exitWith(reload));
+    .action(later(async () => (await import("./commands/reload")).reload));
 
   program.command(COPY_COMMAND, { hidden: true }).action(
     exitWith(async () => {
@@ -103,14 +93,14 @@ function commandLine(): Command {
     .command("check")
     .description("say all that is wrong with a routing file; exits 1 if anything is")
     .addOption(config())
-    .action(exitWith(check));
+    .action(later(async () => (await import("./commands/check")).check));
 
   program
     .command("models")
     .description("list the models that the routing file serves")
     .addOption(config())
     .addOption(json())
-    .action(exitWith(listModels));
+    .action(later(async () => (await import("./commands/models")).listModels));
 
   const keys = program.command("keys").description("make, list, rotate and revoke API keys");
   keys
@@ -121,31 +111,31 @@ function commandLine(): Command {
     .option("--admin", "let it read /metrics too")
     .addOption(json())
     .addOption(config())
-    .action(exitWith(createKey));
+    .action(later(async () => (await import("./commands/keys")).createKey));
   keys
     .command("list")
     .description("list all keys")
     .addOption(json())
     .addOption(config())
-    .action(exitWith(listKeys));
+    .action(later(async () => (await import("./commands/keys")).listKeys));
   keys
     .command("rotate <id>")
     .description("make a new secret for a key and show it, once")
     .option("--grace <duration>", "how long the old secret still works", parseDuration, parseDuration("24h"))
     .addOption(json())
     .addOption(config())
-    .action(exitWith(rotateKey));
+    .action(later(async () => (await import("./commands/keys")).rotateKey));
   keys
     .command("revoke <id>")
     .description("end a key at once")
     .addOption(json())
     .addOption(config())
-    .action(exitWith(revokeKey));
+    .action(later(async () => (await import("./commands/keys")).revokeKey));
 
   const workspaces = program.command("workspaces").description("make, change and show workspaces");
   withSettings(workspaces.command("create <name>"))
     .description("make a workspace; what is not said is as workspace_defaults has it")
-    .action(exitWith(createWorkspace));
+    .action(later(async () => (await import("./commands/workspaces")).createWorkspace));
   withSettings(workspaces.command("set <name>"))
     .description("change what is said, at once, also for a running gateway")
     .option(
@@ -153,19 +143,19 @@ function commandLine(): Command {
       "as workspace_defaults has it again, several with commas",
       parseSettingNames,
     )
-    .action(exitWith(setWorkspace));
+    .action(later(async () => (await import("./commands/workspaces")).setWorkspace));
   workspaces
     .command("list")
     .description("list all workspaces, with credits and spending")
     .addOption(json())
     .addOption(config())
-    .action(exitWith(listWorkspaces));
+    .action(later(async () => (await import("./commands/workspaces")).listWorkspaces));
   workspaces
     .command("show <name>")
     .description("show a workspace, and where each of its settings comes from")
     .addOption(json())
     .addOption(config())
-    .action(exitWith(showWorkspace));
+    .action(later(async () => (await import("./commands/workspaces")).showWorkspace));
 
   const credits = program.command("credits").description("grant and show credits");
   credits
@@ -177,19 +167,19 @@ function commandLine(): Command {
     .option("--limit", "give a workspace without a limit this balance")
     .addOption(json())
     .addOption(config())
-    .action(exitWith(grantCredits));
+    .action(later(async () => (await import("./commands/credits")).grantCredits));
   credits
     .command("show <workspace>")
     .description("show a balance")
     .addOption(json())
     .addOption(config())
-    .action(exitWith(showCredits));
+    .action(later(async () => (await import("./commands/credits")).showCredits));
   credits
     .command("history <workspace>")
     .description("every grant, and what requests took, day by day")
     .addOption(json())
     .addOption(config())
-    .action(exitWith(showHistory));
+    .action(later(async () => (await import("./commands/credits")).showHistory));
 
   program
     .command("invoice <workspace>")
@@ -199,7 +189,7 @@ function commandLine(): Command {
     .addOption(json())
     .addOption(new Option("--csv", "print CSV").conflicts("json"))
     .addOption(config())
-    .action(exitWith(showInvoice));
+    .action(later(async () => (await import("./commands/invoice")).showInvoice));
 
   const spaces = program.command("spaces").description("show and forget the measured embedding spaces");
   spaces
@@ -207,13 +197,13 @@ function commandLine(): Command {
     .description("list the spaces and who they were first measured at")
     .addOption(json())
     .addOption(config())
-    .action(exitWith(listSpaces));
+    .action(later(async () => (await import("./commands/spaces")).listSpaces));
   spaces
     .command("forget <space>")
     .description("take a space as it is now: a model was changed on purpose")
     .addOption(json())
     .addOption(config())
-    .action(exitWith(forgetSpace));
+    .action(later(async () => (await import("./commands/spaces")).forgetSpace));
 
   program
     .command("usage")
@@ -227,7 +217,7 @@ function commandLine(): Command {
     .addOption(json())
     .addOption(new Option("--csv", "print CSV").conflicts("json"))
     .addOption(config())
-    .action(exitWith(showUsage));
+    .action(later(async () => (await import("./commands/usage")).showUsage));
 
   program
     .command("bench")
@@ -268,7 +258,7 @@ function commandLine(): Command {
     .option("--record <file>", "write down what the upstream answers")
     .addOption(new Option("--replay <file>", "answer from what was written down").conflicts("record"))
     .addOption(json())
-    .action(exitWith(testPlugin));
+    .action(later(async () => (await import("./commands/plugin-test")).testPlugin));
 
   return program;
 }

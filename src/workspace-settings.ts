@@ -2,6 +2,7 @@
  * What a workspace may say for itself, each setting a column of its own in `workspaces`; null is as the routing file's
  * `workspace_defaults` has it. A new setting is a column (src/db/migrations.ts), a member of `Settings` and a line in `SETTINGS`.
  */
+
 import { type Static, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { Value } from "@sinclair/typebox/value";
@@ -10,6 +11,7 @@ import { type DialectName, WorkspaceSection } from "./config/schema";
 import { explainBreach } from "./dialects/explain";
 import { PolicyOverrides } from "./dialects/policies";
 import { GatewayError } from "./errors";
+import { onFirstUse } from "./first-use";
 
 export interface Settings {
   readonly models: readonly string[] | null;
@@ -46,7 +48,7 @@ export const NO_SETTINGS: Settings = {
 
 /** As the routing file's own section has them, but that credits are no setting: they are granted. */
 const Given = Type.Omit(WorkspaceSection, ["credits"], { additionalProperties: false });
-const given = TypeCompiler.Compile(Given);
+const given = onFirstUse(() => TypeCompiler.Compile(Given));
 
 /** As they are stored; what is undefined is left out. @throws GatewayError invalid, naming the setting */
 export function columnsOf(settings: Partial<Settings>): [SettingName, string | number | null][] {
@@ -55,8 +57,8 @@ export function columnsOf(settings: Partial<Settings>): [SettingName, string | n
     named.filter((name) => settings[name] !== null).map((name) => [name, settings[name]]),
   );
   refuseUnknownPolicies(settings.policies ?? {});
-  if (!given.Check(values)) {
-    const { field, message } = explainBreach(given, values);
+  if (!given().Check(values)) {
+    const { field, message } = explainBreach(given(), values);
     throw new GatewayError("invalid", message, { field });
   }
   if (values.models?.length === 0)

@@ -3,8 +3,10 @@
  * them. Field names may be camelCase or snake_case. Sources: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html,
  * …/model-parameters-embed-v3.html, …/model-parameters-embed-v4.html.
  */
+
 import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { onFirstUse } from "../first-use";
 import { embeddingsRequest, INPUTS_MAX } from "./openai-request";
 import { responseOf as openaiResponseOf, usageSchema } from "./openai-schema";
 import type { Policies } from "./policies";
@@ -80,7 +82,7 @@ const AmazonsWords = Type.Object(WORDS);
 export type AmazonsWords = Static<typeof AmazonsWords>;
 
 export const isAmazonsWord = (name: string) => Object.hasOwn(WORDS, name);
-export const amazonsWords = TypeCompiler.Compile(AmazonsWords);
+export const amazonsWords = onFirstUse(() => TypeCompiler.Compile(AmazonsWords));
 
 const TITAN = "amazon.titan-embed-text-v2:0";
 const COHERE = "cohere.embed-english-v3";

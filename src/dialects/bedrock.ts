@@ -127,8 +127,8 @@ function divided(body: object): { words: AmazonsWords; rest: Record<string, unkn
   const named = Object.entries(body);
   const words: unknown = Object.fromEntries(named.filter(([name]) => isAmazonsWord(name)));
   const rest = Object.fromEntries(named.filter(([name]) => !isAmazonsWord(name)));
-  if (amazonsWords.Check(words)) return { words, rest };
-  const { field, message } = explainBreach(amazonsWords, words);
+  if (amazonsWords().Check(words)) return { words, rest };
+  const { field, message } = explainBreach(amazonsWords(), words);
   throw new GatewayError("invalid", message, { field });
 }
 

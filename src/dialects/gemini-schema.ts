@@ -2,8 +2,10 @@
  * Google's request and answers as TypeBox schemas: the check and the published document come from them. Field names may be camelCase or
  * snake_case, as Google's own JSON may. Source: ai.google.dev/api/embeddings.
  */
+
 import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { onFirstUse } from "../first-use";
 import { embeddingsRequest, INPUTS_MAX } from "./openai-request";
 import { responseOf as openaiResponseOf, usageSchema } from "./openai-schema";
 import type { Policies } from "./policies";
@@ -103,7 +105,7 @@ const GoogleWords = Type.Object(WORDS);
 export type GoogleWords = Static<typeof GoogleWords>;
 
 export const isGoogleWord = (name: string) => Object.hasOwn(WORDS, name);
-export const googleWords = TypeCompiler.Compile(GoogleWords);
+export const googleWords = onFirstUse(() => TypeCompiler.Compile(GoogleWords));
 
 const EXAMPLE_MODEL = "gemini-embedding-001";
 

@@ -93,8 +93,8 @@ function divided(body: object): { words: GoogleWords; rest: Record<string, unkno
   const named = Object.entries(body);
   const words: unknown = Object.fromEntries(named.filter(([name]) => isGoogleWord(name)));
   const rest = Object.fromEntries(named.filter(([name]) => !isGoogleWord(name)));
-  if (googleWords.Check(words)) return { words, rest };
-  const { field, message } = explainBreach(googleWords, words);
+  if (googleWords().Check(words)) return { words, rest };
+  const { field, message } = explainBreach(googleWords(), words);
   throw new GatewayError("invalid", message, { field });
 }
 
