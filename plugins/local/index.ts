@@ -30,7 +30,7 @@ const plugin: Plugin = (host) =>
             minimum: 1,
             maximum: 64,
             description:
-              "Threads that embed at once, 25 MB each once used; without it, one for each core; where several processes serve, for each of a process's part.",
+              "Threads that embed at once, 13 MB each once used; without it, one for each core; where several processes serve, for each of a process's part.",
           }),
         ),
         kernel: host.t.Optional(

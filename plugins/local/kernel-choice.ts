@@ -3,6 +3,7 @@
  */
 import type { Setup } from "./messages";
 import { loadNative, type Machine, NATIVE_KERNELS } from "./native";
+import { loadWasm } from "./wasm";
 
 export const KERNELS = ["wasm", ...NATIVE_KERNELS] as const;
 export type KernelName = (typeof KERNELS)[number];
@@ -15,11 +16,11 @@ export async function chooseKernel(
   wanted: KernelName | undefined,
   machine: Machine = process,
 ): Promise<Setup> {
-  if (wanted === "wasm") return { kernel: wanted };
+  if (wanted === "wasm") return loadWasm();
   if (wanted !== undefined) return loadNative(wanted, machine);
   for (const kernel of NATIVE_KERNELS.toReversed()) {
     const native = await loadNative(kernel, machine).catch(() => undefined);
     if (native !== undefined) return native;
   }
-  return { kernel: "wasm" };
+  return loadWasm();
 }

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import kernelPath from "./kernel/kernel.wasm" with { type: "file" };
 import { BATCH_TOKENS, DIMENSIONS, type Setup } from "./messages";
 import type { Native } from "./native";
-import weightsPath from "./weights/weights.bin" with { type: "file" };
+import type { Wasm } from "./wasm";
 
 /** A text has two tokens at least: `[CLS]` and `[SEP]`. */
 const BATCH_TEXTS = BATCH_TOKENS / 2;
@@ -22,7 +22,7 @@ export interface Kernel {
 }
 
 export function openKernel(setup: Setup): Kernel {
-  return setup.kernel === "wasm" ? openWasm() : openNative(setup);
+  return setup.kernel === "wasm" ? openWasm(setup) : openNative(setup);
 }
 
 function openNative({ embedAt, parametersAt, scratchBytes }: Native): Kernel {
@@ -45,38 +45,34 @@ function openNative({ embedAt, parametersAt, scratchBytes }: Native): Kernel {
   };
 }
 
-interface Wasm {
-  readonly memory: WebAssembly.Memory;
-  reserve(parameterBytes: number, maxTokens: number): void;
-  parametersAt(): number;
+interface Exports {
+  reserve(parametersAt: number, maxTokens: number): void;
   tokenIdsAt(): number;
   textLengthsAt(): number;
   embeddingsAt(): number;
   embed(texts: number): void;
 }
 
-const FUNCTIONS = ["reserve", "parametersAt", "tokenIdsAt", "textLengthsAt", "embeddingsAt", "embed"];
+const FUNCTIONS = ["reserve", "tokenIdsAt", "textLengthsAt", "embeddingsAt", "embed"];
 
-function isWasm(exports: object): exports is Wasm {
+function areExports(exports: object): exports is Exports {
   const members = new Map<string, unknown>(Object.entries(exports));
-  if (!(members.get("memory") instanceof WebAssembly.Memory)) return false;
   return FUNCTIONS.every((name) => typeof members.get(name) === "function");
 }
 
-/** Takes the weights in: about 60 ms and 35 MB. */
-function openWasm(): Kernel {
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(kernelPath)));
-  if (!isWasm(exports)) throw new Error("kernel.wasm is not the one that this file was written for.");
-  const weights = readFileSync(weightsPath);
-  exports.reserve(weights.byteLength, BATCH_TOKENS);
-  const { buffer } = exports.memory;
-  new Uint8Array(buffer, exports.parametersAt(), weights.byteLength).set(weights);
+function openWasm({ memory, parametersAt }: Wasm): Kernel {
+  const module = new WebAssembly.Module(readFileSync(kernelPath));
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  if (!areExports(exports)) throw new Error("kernel.wasm is not the one that this file was written for.");
+  exports.reserve(parametersAt, BATCH_TOKENS);
+  const { buffer } = memory;
+  const embeddings = new Float32Array(buffer, exports.embeddingsAt(), BATCH_TEXTS * DIMENSIONS);
   return {
     ids: new Int32Array(buffer, exports.tokenIdsAt(), BATCH_TOKENS),
     lengths: new Int32Array(buffer, exports.textLengthsAt(), BATCH_TEXTS),
     embed(texts) {
       exports.embed(texts);
-      return new Float32Array(buffer, exports.embeddingsAt(), texts * DIMENSIONS);
+      return embeddings.subarray(0, texts * DIMENSIONS);
     },
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { FailureAbout, FailureKind, Input, LongInput } from "../../src/plugin";
 import type { Native } from "./native";
+import type { Wasm } from "./wasm";
 
 export const DIMENSIONS = 384;
 /** Token ids that the model takes at once, with `[CLS]` and `[SEP]`. */
@@ -13,7 +14,7 @@ export const MAX_INPUT_TOKENS = 256;
 export const BATCH_TOKENS = MAX_INPUT_TOKENS;
 
 /** A Worker's first message: the kernel that it is to use. */
-export type Setup = Native | { readonly kernel: "wasm" };
+export type Setup = Native | Wasm;
 
 export interface Job {
   readonly inputs: readonly Input[];

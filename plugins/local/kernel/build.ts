@@ -19,6 +19,15 @@ const OPTIONS = [
   "simd",
   "--use",
   "abort=",
+  // One memory for all threads, which ../wasm.ts makes; a module has to say how large it may grow.
+  "--enable",
+  "threads",
+  "--importMemory",
+  "--sharedMemory",
+  "--initialMemory",
+  "1",
+  "--maximumMemory",
+  "65536",
 ];
 
 /** Nothing of C's library, so that one file serves glibc and musl; nothing that lets the compiler change a bit of a result. */

@@ -22,7 +22,7 @@ const ACTIVATION_LIMIT: f32 = 8191;
 /** Outputs side by side in a packed weight matrix. */
 const PANEL: i32 = 16;
 
-// ---- Memory: the parameters, then one region for each stage. ----
+// ---- Memory, which threads share: the parameters, and for each thread one region for each stage. ----
 
 let parameters: usize;
 let tokenIds: usize; // i32: the ids of every text, one text after another, no padding
@@ -40,7 +40,6 @@ let embeddings: usize; // f32 [text][HIDDEN]
 let top: usize = 0;
 
 @inline function aligned(bytes: usize): usize { return (bytes + 15) & ~(<usize>15); }
-
 /** `linear` takes tokens two by two. */
 @inline function wholePairs(tokens: i32): i32 { return (tokens + 1) & ~1; }
 function take(bytes: i32): usize {
@@ -49,11 +48,9 @@ function take(bytes: i32): usize {
   return address;
 }
 
-/** Lays out memory for batches of at most `maxTokens` tokens. Call once, then fill `parametersAt()`. */
-export function reserve(parameterBytes: i32, maxTokens: i32): void {
+function layOut(maxTokens: i32, from: usize): void {
   const tokens = wholePairs(maxTokens);
-  top = aligned(__heap_base);
-  parameters = take(parameterBytes);
+  top = from;
   tokenIds = take(tokens * sizeof<i32>());
   textLengths = take(tokens * sizeof<i32>());
   hidden = take(tokens * HIDDEN_BYTES);
@@ -66,15 +63,20 @@ export function reserve(parameterBytes: i32, maxTokens: i32): void {
   keysTransposed = take(POSITIONS * HEAD_SIZE * FLOAT);
   scores = take(POSITIONS * FLOAT);
   embeddings = take(tokens * HIDDEN_BYTES);
-  const missingPages = <i32>((top + 0xffff) >> 16) - memory.size();
-  if (missingPages > 0 && memory.grow(missingPages) < 0) unreachable();
 }
 
-export function parametersAt(): usize { return parameters; }
+/** Call once: takes new memory for batches of at most `maxTokens` tokens. The parameters, at `from`, are those of all threads. */
+export function reserve(from: usize, maxTokens: i32): void {
+  parameters = from;
+  layOut(maxTokens, 0); // tells how much
+  const page = memory.grow(<i32>((top + 0xffff) >> 16)); // no other thread gets these pages
+  if (page < 0) unreachable();
+  layOut(maxTokens, <usize>page << 16);
+}
+
 export function tokenIdsAt(): usize { return tokenIds; }
 export function textLengthsAt(): usize { return textLengths; }
 export function embeddingsAt(): usize { return embeddings; }
-
 @inline function lengthOf(text: i32): i32 { return load<i32>(textLengths + text * sizeof<i32>()); }
 
 // ---- Four lanes at a time. ----
@@ -356,10 +358,8 @@ function attend(first: i32, length: i32): void {
 
 /** embeddings[text] = its tokens' rows summed, at unit length: the mean's division would cancel out. */
 function pool(texts: i32): void {
-  let row = hidden;
-  for (let text = 0; text < texts; text++) {
-    const length = lengthOf(text);
-    const embedding = embeddings + text * HIDDEN_BYTES;
+  for (let text = 0, row = hidden; text < texts; text++) {
+    const length = lengthOf(text), embedding = embeddings + text * HIDDEN_BYTES;
     memory.fill(embedding, 0, HIDDEN_BYTES);
     for (let token = 0; token < length; token++, row += HIDDEN_BYTES) {
       for (let i = 0; i < HIDDEN_BYTES; i += 16) v128.store(embedding + i, f32x4.add(v128.load(embedding + i), v128.load(row + i)));
@@ -377,8 +377,7 @@ export function embed(texts: i32): void {
   // An odd batch has a spare row, which goes through the linear layers too: zeros, not an earlier batch's leavings.
   memory.fill(hidden + tokens * HIDDEN_BYTES, 0, (rows - tokens) * HIDDEN_BYTES);
   memory.fill(context + tokens * HIDDEN_BYTES, 0, (rows - tokens) * HIDDEN_BYTES);
-  const wordScales = parameters + aligned(VOCABULARY * HIDDEN);
-  const positions = wordScales + aligned(VOCABULARY * FLOAT);
+  const wordScales = parameters + aligned(VOCABULARY * HIDDEN), positions = wordScales + aligned(VOCABULARY * FLOAT);
   let next: usize = positions + POSITIONS * HIDDEN_BYTES;
   lookUpEmbeddings(texts, parameters, wordScales, positions);
   next = normaliseLayer(tokens, next);

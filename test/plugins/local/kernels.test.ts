@@ -8,6 +8,7 @@ import { chooseKernel } from "../../../plugins/local/kernel-choice";
 import { type Kernel, openKernel } from "../../../plugins/local/kernels";
 import { BATCH_TOKENS } from "../../../plugins/local/messages";
 import { loadNative, NATIVE_KERNELS, type NativeKernel } from "../../../plugins/local/native";
+import { loadWasm } from "../../../plugins/local/wasm";
 import { fakeOutside } from "../../fake-outside";
 
 const VOCABULARY_SIZE = 30522;
@@ -37,16 +38,16 @@ const BATCHES = [
   ids: lengths.flatMap((length) => Array.from({ length }, () => whole(0, VOCABULARY_SIZE - 1))),
 }));
 
-function embedAll(kernel: Kernel): Uint8Array[] {
+function embedAll(kernel: Kernel): Uint8Array<ArrayBuffer>[] {
   return BATCHES.map(({ lengths, ids }) => {
     kernel.lengths.set(lengths);
     kernel.ids.set(ids);
-    const vectors = kernel.embed(lengths.length).slice();
+    const vectors = Float32Array.from(kernel.embed(lengths.length));
     return new Uint8Array(vectors.buffer);
   });
 }
 
-const expected = embedAll(openKernel({ kernel: "wasm" }));
+const expected = embedAll(openKernel(await loadWasm()));
 
 /** What the system says of the processor, so that a kernel which it could run and does not load is seen. */
 const processor =
@@ -72,11 +73,27 @@ test.skipIf(!runs("avx2"))("the native kernels use the weights where they lie, w
   expect(holder).toContain("/weights.bin");
 });
 
+test("threads that share the memory of kernel.wasm do not disturb one another", async () => {
+  const memory = await loadWasm();
+  const [one, other] = [openKernel(memory), openKernel(memory)];
+  const [first, second] = [BATCHES.at(-1), BATCHES.at(-2)];
+  if (first === undefined || second === undefined) throw new Error("There are batches.");
+  one.ids.set(first.ids);
+  one.lengths.set(first.lengths);
+  other.ids.set(second.ids);
+  other.lengths.set(second.lengths);
+  const vectors = one.embed(first.lengths.length);
+  const before = Float32Array.from(vectors);
+  other.embed(second.lengths.length);
+  expect(vectors).toEqual(before);
+  expect([new Uint8Array(before.buffer)]).toEqual(expected.slice(-1));
+});
+
 describe("the choice of a kernel", () => {
   const strange = { platform: "plan9", arch: "vax" };
 
   test("falls to kernel.wasm where there is no native one", async () => {
-    expect(await chooseKernel(undefined, strange)).toEqual({ kernel: "wasm" });
+    expect((await chooseKernel(undefined, strange)).kernel).toBe("wasm");
   });
 
   test("is the fastest that the machine can run when nothing is said", async () => {

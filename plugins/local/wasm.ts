@@ -1,0 +1,31 @@
+/**
+ * The memory that kernel.wasm works in, one for all Workers of a pool: the weights are in it once, and each Worker takes its own part.
+ * What is where inside a part is kernel/kernel.ts's matter.
+ */
+import weightsPath from "./weights/weights.bin" with { type: "file" };
+
+export interface Wasm {
+  readonly kernel: "wasm";
+  readonly memory: WebAssembly.Memory;
+  readonly parametersAt: number;
+}
+
+const PAGE = 65_536;
+/** 2 GB of addresses, not of memory. A Worker takes 5 MB, and one that dies does not give them back. */
+const MAX_PAGES = 32_768;
+/** The module has its own few bytes in the first page. */
+const PARAMETERS_AT = PAGE;
+/** Copied piece by piece, because all at once would hold the event loop up for 20 ms. */
+const PIECE = 1024 * 1024;
+
+export async function loadWasm(): Promise<Wasm> {
+  const weights = Bun.file(weightsPath);
+  const initial = Math.ceil((PARAMETERS_AT + weights.size) / PAGE);
+  const memory = new WebAssembly.Memory({ initial, maximum: MAX_PAGES, shared: true });
+  const target = new Uint8Array(memory.buffer, PARAMETERS_AT, weights.size);
+  for (let from = 0; from < weights.size; from += PIECE) {
+    const piece = weights.slice(from, Math.min(from + PIECE, weights.size));
+    target.set(new Uint8Array(await piece.arrayBuffer()), from);
+  }
+  return { kernel: "wasm", memory, parametersAt: PARAMETERS_AT };
+}
