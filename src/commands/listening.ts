@@ -25,20 +25,21 @@ export interface ListeningGateway {
 }
 
 /**
- * @param shared where to listen beside other processes; left out, it listens on the configuration's address, alone
+ * @param shared where to listen beside other processes, and when; left out, it listens on the configuration's address, alone
  * @throws GatewayError as createGateway does, and where the address cannot be served on
  */
 export async function listen(
   config: GatewayConfig,
   outside: Outside,
   place: Place,
-  shared?: { readonly host: string; readonly port: number },
+  shared?: { readonly host: string; readonly port: number; readonly when: Promise<void> },
 ): Promise<ListeningGateway> {
   const { host, port } = shared ?? config.server;
   const gateway = await createGateway(config, outside, place, ASIDE);
   const { door } = gateway;
   // Bun takes this for the whole process only, and its types call it read-only.
   Object.assign(http, { maxHeaderSize: HEAD_BYTES_READ });
+  await shared?.when;
   try {
     // Not shared unless asked for: a second gateway on the port must be told, not given half of the requests.
     door.listen({

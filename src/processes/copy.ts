@@ -54,6 +54,7 @@ export async function serveAsCopy(): Promise<number> {
 function createCopy(channel: () => Channel) {
   const measuring = createMeasuring(channel);
   let loaded: GatewayConfig | undefined;
+  const mayListen = Promise.withResolvers<void>();
   let generation = 0;
   let memory: Memory | undefined;
   let listening: ListeningGateway | undefined;
@@ -95,13 +96,15 @@ function createCopy(channel: () => Channel) {
       if (cacheBytes > 0) memory = openRing({ descriptor: RING_DESCRIPTOR, bytes: cacheBytes }, outside);
       const together = () => measuring.under(generation);
       const place = { ...order, region, clock: commonClock(outside), memory, together };
-      listening = await listen(toServeBy(), outside, place, order);
+      const when = order.begins ? Promise.resolve() : mayListen.promise;
+      listening = await listen(toServeBy(), outside, place, { ...order, when });
       return {
         port: Number(listening.url.port),
         greeting: greeting(listening, processes),
         models: listening.gateway.routes().list().length,
       };
     },
+    listen: () => mayListen.resolve(),
     /** By what was loaded last. */
     reload() {
       const { gateway } = opened();

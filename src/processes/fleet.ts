@@ -104,9 +104,11 @@ export function createFleet(
     return processes;
   }
 
-  async function open(copy: Copy, { host, port, processes }: Order, begins: boolean) {
+  async function open(copy: Copy, { host, port, processes }: Order, begins = false, mayListen = true) {
     const order = { host, port, process: copy.name, processes, begins, cacheBytes };
-    const opened = await copy.process.channel.ask("open", order, Opened);
+    const asked = copy.process.channel.ask("open", order, Opened);
+    if (mayListen) copy.process.channel.tell("listen");
+    const opened = await asked;
     copy.state = "serving";
     return opened;
   }
@@ -138,7 +140,7 @@ export function createFleet(
       const copy = spawn(current.read, current.processes);
       try {
         await load(copy, copy.read);
-        await open(copy, current, false);
+        await open(copy, current);
         // The routing file may have changed meanwhile.
         if (copy.read !== current.read) {
           await load(copy, current.read);
@@ -224,11 +226,16 @@ export function createFleet(
         }),
       );
       const opened = async () => {
-        const othersLoaded = Promise.all(others.map((copy) => load(copy, order.read)));
-        // It makes the database's tables, and settles what the last run left: the others find both done.
+        const ready = others.map(async (copy) => {
+          await load(copy, order.read);
+          return open(copy, order, false, false);
+        });
+        // It settles what the last run left: nobody may begin anything before.
         const greeted = load(first, order.read).then(() => open(first, order, true));
-        await Promise.all([greeted, othersLoaded]);
-        await Promise.all(others.map((copy) => open(copy, order, false)));
+        await Promise.race([greeted, Promise.all(ready)]);
+        await greeted;
+        for (const { process } of others) process.channel.tell("listen");
+        await Promise.all(ready);
         return greeted;
       };
       const greeted = await Promise.race([opened(), failed]);
@@ -255,7 +262,7 @@ export function createFleet(
         const opened = await Promise.all(
           fresh.map(async (copy) => {
             if (copy !== first) await load(copy, read);
-            return open(copy, order, false);
+            return open(copy, order);
           }),
         );
         const old = serving().filter((copy) => !fresh.includes(copy));
