@@ -10,7 +10,6 @@
 #define TILE_PANELS 3
 #define TILE_REGISTERS 3
 #define EACH_TILE_REGISTER(DO, row) DO(row, 0) DO(row, 1) DO(row, 2)
-#define QUERIES 8 /* that attention takes at once */
 #define REGISTER_FLOATS 16
 #define INLINE static inline __attribute__((always_inline))
 

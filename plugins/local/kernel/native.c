@@ -13,6 +13,7 @@
 enum { HIDDEN = 384, INTERMEDIATE = 1536, LAYERS = 6, HEADS = 12, HEAD_SIZE = 32, VOCABULARY = 30522, POSITIONS = 256 };
 enum { QKV = 3 * HIDDEN }; /* a token's query, key and value lie side by side */
 enum { PANEL = 16 };       /* outputs side by side in a packed weight matrix: as many as there are lanes */
+enum { QUERIES = 8 };      /* that attention takes at once: the rows of EACH_ROW */
 
 /* kernel.ts says why no sum of such products overflows. */
 static const float ACTIVATION_LIMIT = 8191;
@@ -247,10 +248,10 @@ static void score_keys(const scratch *s, const float *const *queries, int width)
     const float *column = s->keys + key;
     for (int i = 0; i < HEAD_SIZE; i++, column += width) {
       const floats keys = load_floats(column);
-#define SCORE(row) if (row < QUERIES) sum_##row = multiply_add_floats(fill_floats(queries[row][i]), keys, sum_##row);
+#define SCORE(row) sum_##row = multiply_add_floats(fill_floats(queries[row][i]), keys, sum_##row);
       EACH_ROW(SCORE)
     }
-#define KEEP_SCORES(row) if (row < QUERIES) store_floats(s->scores + row * width + key, sum_##row);
+#define KEEP_SCORES(row) store_floats(s->scores + row * width + key, sum_##row);
     EACH_ROW(KEEP_SCORES)
   }
 }
@@ -276,10 +277,10 @@ static void weigh_values(const scratch *s, const float *totals, int length, int 
     const float *value = s->values + part;
     for (int key = 0; key < length; key++, value += HEAD_SIZE) {
       const floats values = load_floats(value);
-#define WEIGH(row) if (row < QUERIES) sum_##row = multiply_add_floats(fill_floats(s->scores[row * width + key]), values, sum_##row);
+#define WEIGH(row) sum_##row = multiply_add_floats(fill_floats(s->scores[row * width + key]), values, sum_##row);
       EACH_ROW(WEIGH)
     }
-#define KEEP_VALUES(row) if (row < QUERIES) store_floats(to[row] + part, multiply_floats(sum_##row, fill_floats(1 / totals[row])));
+#define KEEP_VALUES(row) store_floats(to[row] + part, multiply_floats(sum_##row, fill_floats(1 / totals[row])));
     EACH_ROW(KEEP_VALUES)
   }
 }
