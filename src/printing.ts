@@ -1,6 +1,6 @@
 /**
- * Step 9: from what an answer says to its bytes. A small one is printed at once; a large one page by page as the client takes it, aside,
- * so that nobody else's request waits for it and that it is never held as a whole.
+ * Step 9: from what an answer says to its bytes. A small one is printed at once, a larger one page by page as the client takes it, so that
+ * it is never held as a whole; the pages of a large one are printed aside, so that nobody else's request waits for them.
  */
 import type { Aside } from "./aside/aside";
 import { packed } from "./aside/packed-page";
@@ -15,27 +15,35 @@ export interface Printing {
   stream(reader: "server" | "other"): ReadableStream<Uint8Array>;
 }
 
+/** So many pages take two or three milliseconds in all, with others' turns between them: less than it costs to hand them over. */
+const PAGES_HERE_MAX = 2;
+
 export function printed(script: Script, aside: Aside): Body {
   const pages = pagesOf(script);
-  const first = pages.next();
-  const second = pages.next();
-  if (first.done) return new Uint8Array();
-  if (second.done) return printPage(first.value);
-  const begun = [first.value, second.value];
-  return { stream: (reader) => inPages(begun, pages, aside, reader === "server") };
+  const begun: Page[] = [];
+  for (let next = pages.next(); !next.done; next = pages.next()) {
+    begun.push(next.value);
+    if (begun.length > PAGES_HERE_MAX) break;
+  }
+  const [first] = begun;
+  if (first === undefined) return new Uint8Array();
+  if (begun.length === 1) return printPage(first);
+  const isSmall = begun.length <= PAGES_HERE_MAX;
+  return { stream: (reader) => inPages(begun, pages, isSmall ? undefined : aside, reader === "server") };
 }
 
 function inPages(
   begun: Page[],
   pages: Iterator<Page>,
-  aside: Aside,
+  aside: Aside | undefined,
   isCopied: boolean,
 ): ReadableStream<Uint8Array> {
+  const ahead = aside?.threads ?? 0;
   const memory: Memory = { values: [], rooms: [] };
   // In order, whichever is done first.
   const underWay: Promise<Uint8Array<ArrayBuffer>>[] = [];
   const printAhead = () => {
-    while (underWay.length <= aside.threads) {
+    while (underWay.length <= ahead) {
       const page = begun.shift() ?? pages.next().value;
       if (!page) return;
       underWay.push(bytesOf(page, aside, memory));
@@ -49,10 +57,11 @@ function inPages(
       printAhead();
       for (let next = underWay.shift(); next && !isGone; next = underWay.shift()) {
         const bytes = await next;
-        printAhead();
+        if (aside) printAhead();
         // Waits until it is sent. Nothing is written to a client that has gone.
         if ((await stream.write(bytes)) === 0) isGone = true;
         if (isCopied) memory.rooms.push(bytes.buffer);
+        if (!aside) printAhead();
       }
       stream.close();
       if (isCopied) free(memory);
@@ -77,7 +86,12 @@ function free({ values, rooms }: Memory): void {
 }
 
 /** Never fails: the status has been sent, and what cannot be printed aside is printed here. */
-async function bytesOf(page: Page, aside: Aside, memory: Memory): Promise<Uint8Array<ArrayBuffer>> {
+async function bytesOf(
+  page: Page,
+  aside: Aside | undefined,
+  memory: Memory,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (!aside) return printPage(page, memory.rooms.pop());
   const job = { page: packed(page, memory.values.pop()), room: memory.rooms.pop() };
   const handed = [job.page.values.buffer, ...(job.room ? [job.room] : [])];
   try {

@@ -1,5 +1,5 @@
 /**
- * Lists of numbers in a reply's bytes as float32, read by kernel/numbers.wasm: no list of doubles is made on the way.
+ * Lists of numbers and base64 in a reply's bytes as float32, read by kernel/numbers.wasm: no list of doubles and no string is made on the way.
  * What the bytes mean is the kernel's; this file brings them to it piece by piece and takes its numbers away.
  */
 import { readFileSync } from "node:fs";
@@ -16,9 +16,10 @@ interface Kernel {
   read(start: number, end: number): number;
   readTo(): number;
   count(): number;
+  readBase64(start: number, end: number): number;
 }
 
-const FUNCTIONS = ["inputAt", "inputBytes", "outputAt", "read", "readTo", "count"];
+const FUNCTIONS = ["inputAt", "inputBytes", "outputAt", "read", "readTo", "count", "readBase64"];
 
 function isKernel(exports: object): exports is Kernel {
   const members = new Map<string, unknown>(Object.entries(exports));
@@ -103,6 +104,22 @@ export class Lists {
       at = end;
       this.bring(at);
     }
+  }
+
+  /**
+   * Little-endian float32, as all vendors send it and as every processor that Bun runs on keeps it. Undefined for anything but plain
+   * base64 of some: escapes, white space and faults are for whoever reads the string as a string.
+   */
+  readBase64(from: number, to: number, room: Room): Float32Array | undefined {
+    const length = to - from;
+    if (length === 0 || length % 4 !== 0 || length > this.input.length) return undefined;
+    if (from < this.from || to > this.to) this.bring(from);
+    const origin = this.kernel.inputAt() - this.from;
+    const byteCount = this.kernel.readBase64(origin + from, origin + to);
+    if (byteCount <= 0 || byteCount % 4 !== 0) return undefined;
+    const values = room(byteCount / 4);
+    values.set(this.output.subarray(0, byteCount / 4));
+    return values;
   }
 
   private bring(from: number): void {

@@ -25,7 +25,6 @@ const MINUS = 45;
 const POINT = 46;
 const ZERO = 48;
 const NINE = 57;
-const PADDING = 61;
 const LARGE_E = 69;
 const OPEN_LIST = 91;
 const BACKSLASH = 92;
@@ -62,7 +61,7 @@ export function scan(bytes: Uint8Array, places: Places, room: Room): Scanned {
       if (isKeyNext) {
         next = memberAt(inside?.places?.members, bytes, at, end);
         isKeyNext = false;
-      } else if (next?.isVector) one = fromBase64(bytes, at + 1, end - 1, room);
+      } else if (next?.isVector) one = lists.readBase64(at + 1, end - 1, room);
     } else if (character === COMMA) {
       if (inside?.isList) next = inside.places?.entries;
       else isKeyNext = inside !== undefined;
@@ -159,26 +158,6 @@ function memberAt(
     return members.find(({ name }) => name === key)?.places;
   } catch {
     // No JSON: whatever is made of the rest, JSON.parse refuses it.
-    return undefined;
-  }
-}
-
-/**
- * Little-endian float32, as all vendors send it and as every processor that Bun runs on keeps it. Undefined for anything but plain
- * base64 of some: escapes, white space and faults are for whoever reads the string as a string.
- */
-function fromBase64(bytes: Uint8Array, from: number, to: number, room: Room): Float32Array | undefined {
-  const length = to - from;
-  if (length === 0 || length % 4 !== 0) return undefined;
-  const padding = bytes[to - 1] !== PADDING ? 0 : bytes[to - 2] !== PADDING ? 1 : 2;
-  const byteCount = (length / 4) * 3 - padding;
-  if (byteCount % 4 !== 0) return undefined;
-  const values = room(byteCount / 4);
-  const target = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  try {
-    // Fewer where white space was skipped, which JSON may not even have within a string.
-    return target.setFromBase64(textOf(bytes, from, to, "latin1")).written === byteCount ? values : undefined;
-  } catch {
     return undefined;
   }
 }

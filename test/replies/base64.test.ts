@@ -1,0 +1,44 @@
+/** Base64 of a reply as float32: what a strict reader makes of it, or nothing. */
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { Lists } from "../../src/replies/lists";
+
+/** A quote before and after, as in a reply. */
+function read(text: string): Uint8Array | undefined {
+  const bytes = Buffer.from(`"${text}"`, "latin1");
+  const values = new Lists(bytes).readBase64(1, bytes.length - 1, (count) => new Float32Array(count));
+  return values && new Uint8Array(values.buffer);
+}
+
+test("whatever float32 there are, of any number", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 400 }), (some) => {
+      const bytes = some.subarray(0, some.length - (some.length % 4));
+      expect(read(bytes.toBase64())).toEqual(bytes.length === 0 ? undefined : new Uint8Array(bytes));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("a vector as long as there are", () => {
+  const bytes = crypto.getRandomValues(new Uint8Array(4 * 12_288));
+  expect(read(bytes.toBase64())).toEqual(bytes);
+});
+
+test("a character that is none, anywhere, is found", () => {
+  const bytes = Uint8Array.from({ length: 64 }, (_, i) => (i * 37) % 256);
+  const text = bytes.toBase64();
+  const isOne = (code: number) => /[A-Za-z0-9+/]/.test(String.fromCharCode(code));
+  for (let code = 0; code < 256; code++) {
+    if (isOne(code)) continue;
+    for (let place = 0; place < text.length - 4; place++)
+      expect(read(text.slice(0, place) + String.fromCharCode(code) + text.slice(place + 1))).toBeUndefined();
+  }
+});
+
+test.each(["", "A", "AA", "AAA", "AAAA", "AAAAA===", "=AAAAAAA", "AAAAAA=A", "A===", "AAAAAAAAAAA"])(
+  "%p is no float32",
+  (text) => {
+    expect(read(text)).toBeUndefined();
+  },
+);
