@@ -80,8 +80,18 @@ interface Memory {
   readonly rooms: ArrayBuffer[];
 }
 
+/** Of answers that have been sent, for the next ones. */
+const spare: ArrayBuffer[] = [];
+/** Some megabytes. */
+const SPARE_MAX = 4;
+
 /** At once: megabytes would lie about until they are collected. */
 function free({ values, rooms }: Memory): void {
+  while (spare.length < SPARE_MAX) {
+    const room = rooms.pop();
+    if (!room) break;
+    spare.push(room);
+  }
   for (const buffer of [...values, ...rooms]) buffer.transfer(0);
 }
 
@@ -91,8 +101,8 @@ async function bytesOf(
   aside: Aside | undefined,
   memory: Memory,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (!aside) return printPage(page, memory.rooms.pop());
-  const job = { page: packed(page, memory.values.pop()), room: memory.rooms.pop() };
+  if (!aside) return printPage(page, memory.rooms.pop() ?? spare.pop());
+  const job = { page: packed(page, memory.values.pop()), room: memory.rooms.pop() ?? spare.pop() };
   const handed = [job.page.values.buffer, ...(job.room ? [job.room] : [])];
   try {
     const { bytes, values } = await aside.perform("print", job, handed);
