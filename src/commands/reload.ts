@@ -32,7 +32,14 @@ export async function reload(options: { readonly config?: string }): Promise<num
 }
 
 async function reloadOne(database: string, { pid, signal, reloads }: Presence): Promise<boolean> {
-  process.kill(pid, signal);
+  try {
+    process.kill(pid, signal);
+  } catch (cause) {
+    console.error(
+      `The gateway (process ${pid}) cannot be told: ${cause instanceof Error ? cause.message : cause}.`,
+    );
+    return false;
+  }
   const giveUpAt = realOutside.monotonic() + WAIT_MS;
   for (;;) {
     const now = presentAt(database).find((one) => one.pid === pid);

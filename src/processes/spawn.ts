@@ -44,8 +44,11 @@ export function spawnCopy(
     ipc: (message) => channel.hear(message),
   });
   const channel = openChannel((message) => {
-    // What a dead process is told is of no use; that it died is seen elsewhere.
-    if (child.exitCode === null && child.signalCode === null) child.send(message);
+    try {
+      child.send(message);
+    } catch {
+      // What a dead process is told is of no use; that it died is seen below.
+    }
   }, handlers);
   const exited = child.exited.then(() => {
     channel.end("the process has ended");
