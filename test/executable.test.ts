@@ -327,6 +327,27 @@ describe("a changed routing file", () => {
   });
 });
 
+describe.skipIf(process.platform !== "linux")("two processes", () => {
+  test("are copies of the executable, each with the model inside, and others take their place", async () => {
+    const folder = emptyFolder({ "gateway.yaml": "server: { processes: 2 }\n" });
+    await using gateway = await serving(folder);
+    const statuses = () =>
+      Promise.all(
+        Array.from({ length: 8 }, async (_, i) => {
+          const { status } = await embed(gateway.url, { model: "all-MiniLM-L6-v2", input: `text ${i}` });
+          return status;
+        }),
+      );
+    expect(await statuses()).toEqual(Array(8).fill(200));
+    expect(await run(folder, "reload")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("2 new processes"),
+    });
+    expect(await statuses()).toEqual(Array(8).fill(200));
+    expect(await gateway.stop()).toBe(0);
+  });
+});
+
 describe("an outside plugin", () => {
   const yaml = (base_url: string) =>
     `providers:\n  in-house: { plugin: ./plugins/in-house.ts, base_url: "${base_url}" }\nmodels:\n  in-house-model: { routes: [ { provider: in-house } ], dimensions: 16 }\n`;

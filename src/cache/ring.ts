@@ -61,6 +61,7 @@ export function openRing(
   const segments: { readonly bytes: Uint8Array; readonly words: Int32Array }[] = [];
   let units = Math.floor(bytes / UNIT_BYTES);
   let isFull = false;
+  let copied = new Uint8Array(0);
 
   function segmentOf(unit: number) {
     const index = Math.floor(unit / SEGMENT_UNITS);
@@ -90,20 +91,26 @@ export function openRing(
       const extent = Atomics.load(header, EXTENT_AT);
       if (extent >= end) return true;
       if (isFull) return false;
-      try {
-        // Two that do it at once write zeros twice: what one has put there meanwhile is missed, and no more.
-        const length = Math.min(PIECE.length, bytes - extent * UNIT_BYTES);
-        writeSync(descriptor, PIECE, 0, length, rowsAt + extent * UNIT_BYTES);
-      } catch (cause) {
+      // Two that do it at once write zeros twice: what one has put there meanwhile is missed, and no more.
+      const length = Math.min(PIECE.length, bytes - extent * UNIT_BYTES);
+      if (zeroed(rowsAt + extent * UNIT_BYTES, length))
+        Atomics.compareExchange(header, EXTENT_AT, extent, extent + PIECE_UNITS);
+      else {
         isFull = true;
         units = Math.min(units, extent);
         log("warn", "the cache in memory stays smaller than it may be: its file system is full", {
           bytes: extent * UNIT_BYTES,
-          cause: String(cause),
         });
-        return false;
       }
-      Atomics.compareExchange(header, EXTENT_AT, extent, extent + PIECE_UNITS);
+    }
+  }
+
+  function zeroed(at: number, length: number): boolean {
+    try {
+      // Of the last piece that there is room for, a part may be written.
+      return writeSync(descriptor, PIECE, 0, length, at) === length;
+    } catch {
+      return false;
     }
   }
 
@@ -125,13 +132,17 @@ export function openRing(
     return words[at + 1] === one && words[at + 2] === two ? unit : -1;
   }
 
+  /** Used until the next row is asked for. */
   function rowAt(unit: number): Uint8Array | undefined {
     const segment = segmentOf(unit);
     const at = (unit % SEGMENT_UNITS) * UNIT_BYTES;
     const length = segment.words[at / 4] ?? 0;
     if (length <= 0 || at + ROW_HEAD_BYTES + length > segment.bytes.length) return undefined;
     // A copy, before it is proved: others write meanwhile.
-    return segment.bytes.slice(at + ROW_HEAD_BYTES, at + ROW_HEAD_BYTES + length);
+    if (copied.length < length) copied = new Uint8Array(2 * length);
+    const copy = copied.subarray(0, length);
+    copy.set(segment.bytes.subarray(at + ROW_HEAD_BYTES, at + ROW_HEAD_BYTES + length));
+    return copy;
   }
 
   /** The key's own place, else a free one, else that of the oldest row. */

@@ -36,7 +36,7 @@ function createIn(folder: string, name: string, bytes: number, start: Uint8Array
   const descriptor = openSync(path, "wx+", 0o600);
   unlinkSync(path);
   try {
-    writeSync(descriptor, start);
+    if (writeSync(descriptor, start) < start.byteLength) throw new Error(`${folder} is full`);
     ftruncateSync(descriptor, bytes);
     return { descriptor, close: () => closeSync(descriptor) };
   } catch (cause) {
