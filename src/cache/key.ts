@@ -97,7 +97,32 @@ export function passingKeys(about: KeyedBy, inputs: readonly Input[]): readonly 
 
 /** Hashed once, to a fixed length that no content can shift. */
 function commonOf(about: KeyedBy): Uint8Array {
-  return new Bun.CryptoHasher("sha256").update(canonical(about)).digest();
+  const { scope, model, space, dimensions, facts, task, fields, extraBody } = about;
+  if (task !== undefined || hasMembers(fields) || hasMembers(extraBody)) return hashOf(about);
+  // Most requests say nothing of their own: one model, size and workspace again and again.
+  let known = commons.get(facts);
+  if (!known) {
+    known = new Map();
+    commons.set(facts, known);
+  }
+  const name = JSON.stringify([scope, model, space, dimensions]);
+  let common = known.get(name);
+  if (!common) {
+    common = hashOf(about);
+    if (known.size >= COMMONS_MAX) known.clear();
+    known.set(name, common);
+  }
+  return common;
+}
+
+const hashOf = (about: KeyedBy) => new Bun.CryptoHasher("sha256").update(canonical(about)).digest();
+
+const commons = new WeakMap<KeyedBy["facts"], Map<string, Uint8Array>>();
+const COMMONS_MAX = 1_000;
+
+function hasMembers(value: Readonly<Record<string, unknown>>): boolean {
+  for (const _ in value) return true;
+  return false;
 }
 
 function hashed(common: Uint8Array, input: Input): CacheKey {

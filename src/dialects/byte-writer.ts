@@ -32,6 +32,12 @@ export class ByteWriter {
     this.end += this.bytes.write(text, this.end);
   }
 
+  /** Of ASCII alone. */
+  writeAscii(text: string): void {
+    this.room(text.length);
+    this.end += this.bytes.write(text, this.end, "latin1");
+  }
+
   /** Takes the last byte back. */
   back(): void {
     this.end -= 1;

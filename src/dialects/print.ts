@@ -6,7 +6,7 @@ import { ByteWriter } from "./byte-writer";
 import { printFloats } from "./float-digits";
 import { NUMBER_BYTES, type Page } from "./script";
 
-const [OPEN, CLOSE] = [91, 93];
+const [QUOTE, OPEN, CLOSE] = [34, 91, 93];
 
 /** @param room memory to print to, where it is large enough */
 export function printPage({ encoding, vectors, words }: Page, room?: ArrayBuffer): Uint8Array<ArrayBuffer> {
@@ -32,6 +32,8 @@ const write = {
     writer.byte(CLOSE);
   },
   base64(values: Float32Array, writer: ByteWriter): void {
-    writer.write(`"${new Uint8Array(values.buffer, values.byteOffset, values.byteLength).toBase64()}"`);
+    writer.byte(QUOTE);
+    writer.writeAscii(new Uint8Array(values.buffer, values.byteOffset, values.byteLength).toBase64());
+    writer.byte(QUOTE);
   },
 };
