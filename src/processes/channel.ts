@@ -4,6 +4,7 @@
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import type { Outside } from "../outside";
 
 export interface Channel {
   /** Rejects where the other side fails, answers what it may not, or goes away. */
@@ -34,7 +35,12 @@ interface Waiting {
   readonly failed: (cause: Error) => void;
 }
 
-export function openChannel(send: (message: unknown) => void, handlers: Handlers): Channel {
+/** @param log for what went wrong with a message that waits for no answer */
+export function openChannel(
+  send: (message: unknown) => void,
+  handlers: Handlers,
+  { log }: Pick<Outside, "log">,
+): Channel {
   const waiting = new Map<number, Waiting>();
   let asked = 0;
   let ended: string | undefined;
@@ -47,8 +53,8 @@ export function openChannel(send: (message: unknown) => void, handlers: Handlers
       if (id !== undefined && ended === undefined) send({ answerTo: id, body: answer });
     } catch (cause) {
       const error = cause instanceof Error ? cause.message : String(cause);
-      if (id === undefined) throw cause;
-      if (ended === undefined) send({ answerTo: id, error });
+      if (id === undefined) log("error", "what another process said could not be done", { kind, error });
+      else if (ended === undefined) send({ answerTo: id, error });
     }
   }
 

@@ -34,10 +34,14 @@ export async function serveAsCopy(): Promise<number> {
     return 1;
   }
   const copy = createCopy(() => channel);
-  const channel: Channel = openChannel((message) => {
-    // The supervisor may be gone already; then this process ends.
-    if (process.connected) send(message);
-  }, copy.handlers);
+  const channel: Channel = openChannel(
+    (message) => {
+      // The supervisor may be gone already; then this process ends.
+      if (process.connected) send(message);
+    },
+    copy.handlers,
+    realOutside,
+  );
   process.on("message", (message) => channel.hear(message));
   process.on("disconnect", () => {
     channel.end("the supervisor is gone");

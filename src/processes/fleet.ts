@@ -82,7 +82,7 @@ export function createFleet(
     };
     const copy: Copy = {
       name,
-      process: spawnCopy(handlers, descriptors, processes),
+      process: spawnCopy(handlers, descriptors, processes, outside),
       startedAt: outside.monotonic(),
       read,
       state: "starting",

@@ -23,7 +23,7 @@ export function findFreePort(host: string, wanted: number): FreePort {
   probe.stop(true);
   // Between this and the first copy's listening: a name that only one can have, and that goes with the process.
   const guard = Bun.listen({
-    unix: `\0embedgate ${host} ${port}`,
+    unix: `\0embedgate ${Bun.hash.wyhash(`${host} ${port}`)}`,
     socket: { data: (_: Socket) => undefined },
   });
   return { port, release: () => guard.stop(true) };

@@ -3,6 +3,7 @@
  * What it is told is messages.ts's; when to start and end one is supervisor.ts's.
  */
 import { FETCHES_MAX, FETCHES_VARIABLE, isExecutable } from "../commands/fetch-limit";
+import type { Outside } from "../outside";
 import { type Channel, type Handlers, openChannel } from "./channel";
 import { CORES_VARIABLE, coresAllowed } from "./cores";
 
@@ -29,6 +30,7 @@ export function spawnCopy(
   handlers: Handlers,
   descriptors: readonly number[],
   processes: number,
+  outside: Pick<Outside, "log">,
 ): CopyProcess {
   // By its path, so that after an upgrade it is the present file.
   const program = isExecutable() ? [process.execPath] : [process.execPath, Bun.main];
@@ -43,13 +45,17 @@ export function spawnCopy(
     serialization: "json",
     ipc: (message) => channel.hear(message),
   });
-  const channel = openChannel((message) => {
-    try {
-      child.send(message);
-    } catch {
-      // What a dead process is told is of no use; that it died is seen below.
-    }
-  }, handlers);
+  const channel = openChannel(
+    (message) => {
+      try {
+        child.send(message);
+      } catch {
+        // What a dead process is told is of no use; that it died is seen below.
+      }
+    },
+    handlers,
+    outside,
+  );
   const exited = child.exited.then(() => {
     channel.end("the process has ended");
     return { code: child.exitCode, signal: child.signalCode };
