@@ -113,7 +113,7 @@ export interface Upstream extends Disposable {
 }
 
 /** A provider on loopback that speaks OpenAI's wire, with a vector of its own for each text; it may hold its answers. */
-export function startUpstream({ holds = false, onCall = () => {} } = {}): Upstream {
+export function startUpstream({ holds = false, onCall = () => {}, vector = vectorOf } = {}): Upstream {
   const released = Promise.withResolvers<void>();
   if (!holds) released.resolve();
   let calls = 0;
@@ -129,7 +129,7 @@ export function startUpstream({ holds = false, onCall = () => {} } = {}): Upstre
       for (const { count, resolve } of waiting) if (calls >= count) resolve();
       await released.promise;
       return Response.json({
-        data: input.map((text, index) => ({ index, embedding: vectorOf(text) })),
+        data: input.map((text, index) => ({ index, embedding: vector(text) })),
         usage: { prompt_tokens: input.length },
       });
     },

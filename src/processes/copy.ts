@@ -77,7 +77,15 @@ function createCopy(channel: () => Channel) {
     return shareOf(loaded, processes, memory !== undefined);
   };
 
-  async function end(): Promise<void> {
+  let ended: Promise<void> | undefined;
+
+  /** Whoever stops all processes at once reaches this one too, beside its supervisor. */
+  function end(): Promise<void> {
+    ended ??= endOnce();
+    return ended;
+  }
+
+  async function endOnce(): Promise<void> {
     if (listening) await endGracefully(listening.gateway, listening, outside);
     process.exit(0);
   }

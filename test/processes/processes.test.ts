@@ -70,6 +70,21 @@ describe.skipIf(process.platform !== "linux")("two processes", () => {
     expect((await postTo(next.url, { model: "m", input: "a" })).status).toBe(200);
   });
 
+  test("answer what is under way when all of them are told to end at once, as a service manager does", async () => {
+    using upstream = startUpstream({ holds: true });
+    using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
+    await using child = await startServing(folder.path);
+    const answers = Array.from({ length: 16 }, (_, i) => postTo(child.url, { model: "m", input: `${i}` }));
+    await upstream.reached(16);
+    for (const pid of [...copiesOf(child.pid), child.pid]) process.kill(pid, "SIGTERM");
+    await child.logged("have their grace");
+    upstream.release();
+    const statuses = await Promise.all(answers.map(async (answer) => (await answer).status));
+    expect(statuses).toEqual(Array(16).fill(200));
+    expect(await child.ended()).toBe(0);
+    expect(underWay(folder.path)).toEqual([]);
+  });
+
   test("do not share a port with a gateway that is there already", async () => {
     using upstream = startUpstream();
     using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
@@ -148,39 +163,6 @@ workspace_defaults: { credits: 10 }
     expect(others).toEqual(Array(32).fill(["hit=1, miss=0", first]));
     expect(calls).toBe(1);
     expect(query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger")).toEqual([{ count: 2 }]);
-  });
-
-  test("measure each way to a model once, and all know what came of it", async () => {
-    let calls = 0;
-    using first = startUpstream();
-    using second = startUpstream({ onCall: () => calls++ });
-    const yaml = `
-server: { processes: 2 }
-providers:
-  first: { plugin: openai, base_url: "${first.url}" }
-  second: { plugin: openai, base_url: "${second.url}" }
-models: { m: { routes: [ { provider: first }, { provider: second } ] } }
-`;
-    using folder = temporaryFolder({ "gateway.yaml": yaml });
-    await using child = await startServing(folder.path);
-    // Who insists on a route waits until it is measured, in whichever process.
-    const forced = { "x-embedgate-provider": "second" };
-    const statuses = await Promise.all(
-      Array.from(
-        { length: 32 },
-        async () => (await postTo(child.url, { model: "m", input: "a" }, forced)).status,
-      ),
-    );
-    expect(statuses).toEqual(Array(32).fill(200));
-    const measured = query(
-      folder.path,
-      "SELECT provider, count(*) AS count FROM ledger WHERE workspace = 'embedgate' GROUP BY 1 ORDER BY 1",
-    );
-    expect(measured).toEqual([
-      { provider: "first", count: 1 },
-      { provider: "second", count: 1 },
-    ]);
-    expect(calls).toBeGreaterThan(1);
   });
 
   test("serve by a changed routing file, both, and by none that is wrong", async () => {
