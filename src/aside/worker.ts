@@ -2,9 +2,14 @@
  * A Worker's entry: performs orders one after another. It must be among the entry points when the executable is built.
  * What it can do is said in work.ts; what ends it is seen by aside.ts, which starts another one.
  */
+import { setPriority } from "node:os";
 import { type Order, type Reply, WORK, type WorkName } from "./work";
 
 declare const self: Worker;
+
+/** What is done here is large, and can wait for whoever asks for little. On Linux alone it is the thread's priority, elsewhere the process's. */
+const NICENESS = 10;
+if (process.platform === "linux") setPriority(NICENESS);
 
 self.onmessage = ({ data }: MessageEvent<Order<WorkName>>) => perform(data);
 

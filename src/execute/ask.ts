@@ -93,8 +93,10 @@ async function sent(
     const reply = await replyInTime(work, target, part, signal);
     // The provider has counted it, whether its answer is of use or not.
     work.count(countOf(reply, inputsOf(part)));
+    await others(part, outside);
     const answered = prove(reply, part, plan, target);
     ended("good", "ok");
+    await others(part, outside);
     return answered;
   } catch (thrown) {
     if (signal.aborted) {
@@ -155,6 +157,13 @@ function countLate(
     })
     // Given up for a failure, which was told already, or for an answer that cannot even be counted.
     .catch(() => undefined);
+}
+
+/** Reading, proving and handing on so many vectors takes some milliseconds each: others' turns come in between. */
+const MANY_PIECES = 128;
+
+async function others({ pieces }: Part, { turn }: Work["outside"]): Promise<void> {
+  if (pieces.length >= MANY_PIECES) await turn?.();
 }
 
 const inputsOf = ({ pieces }: Part) => pieces.map(({ input }) => input);
