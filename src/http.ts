@@ -151,9 +151,9 @@ export function createDoor(parts: DoorParts) {
     });
 
   const showMetrics = (visit: Visit) =>
-    respond(visit, ({ request }) => {
+    respond(visit, async ({ request }) => {
       auth.identifyAdmin(request);
-      return { body: metrics.text(), headers: { "content-type": metrics.contentType } };
+      return { body: await metrics.text(), headers: { "content-type": metrics.contentType } };
     });
 
   const showNotices = (visit: Visit) =>

@@ -25,7 +25,7 @@ export interface Metrics {
   underWay(process: string, count: number): void;
   readonly contentType: string;
   /** All of it, in Prometheus' text format. */
-  text(): string;
+  text(): Promise<string>;
 }
 
 export interface MetricsParts {
@@ -158,9 +158,12 @@ export function createMetrics(parts: MetricsParts): Metrics {
     cache,
     underWay,
     contentType: "text/plain; version=0.0.4; charset=utf-8",
-    text() {
+    async text() {
       const all = samples();
-      return FAMILY_NAMES.map((name) => written(FAMILIES[name], all.get(name) ?? [])).join("\n");
+      // Loaded for the first who asks.
+      const { AggregatorRegistry } = await import("prom-client");
+      const families = FAMILY_NAMES.map((name) => familyOf(FAMILIES[name], all.get(name) ?? []));
+      return AggregatorRegistry.aggregate([families]).metrics();
     },
   };
 }
@@ -183,25 +186,23 @@ function cut(label: string): string {
   return `${label.slice(0, LABEL_LENGTH_MAX - hash.length - 1).replaceAll(BETWEEN, " ")}~${hash}`;
 }
 
-function written({ name, type, help, labels }: Family, samples: readonly Sample[]): string {
-  const lines = type === "histogram" ? histogram(name, samples) : plain(name, labels, samples);
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ""].join("\n");
+/** A family as prom-client takes it from each process of a cluster: here there is one count for all of them. */
+function familyOf({ name, type, help, labels }: Family, samples: readonly Sample[]): object {
+  const values = type === "histogram" ? histogram(name, samples) : plain(labels, samples);
+  return { name, type, help, values, aggregator: "sum" };
 }
 
-function plain(name: string, labels: readonly string[], samples: readonly Sample[]): string[] {
+function plain(labels: readonly string[], samples: readonly Sample[]): object[] {
   // Without labels there is one number, counted or not, in one process or several.
-  if (labels.length === 0) return [`${name} ${samples.reduce((sum, { value }) => sum + value, 0)}`];
-  return samples.map(({ values, value }) =>
-    line(
-      name,
-      labels.map((label, i) => [label, values[i]]),
-      value,
-    ),
-  );
+  if (labels.length === 0) return [{ labels: {}, value: samples.reduce((sum, { value }) => sum + value, 0) }];
+  return samples.map(({ values, value }) => ({
+    labels: Object.fromEntries(labels.map((label, i) => [label, values[i]])),
+    value,
+  }));
 }
 
 /** Each time is counted in the one bucket that it falls into; Prometheus reads how many were up to each bound. */
-function histogram(name: string, samples: readonly Sample[]): string[] {
+function histogram(name: string, samples: readonly Sample[]): object[] {
   const byModel = new Map<string, Map<string, number>>();
   for (const { values, value } of samples) {
     const [model = "", bound = ""] = values;
@@ -209,45 +210,24 @@ function histogram(name: string, samples: readonly Sample[]): string[] {
   }
   return [...byModel].flatMap(([model, numbers]) => {
     let upTo = 0;
+    const bucket = (le: string, value: number) => ({
+      metricName: `${name}_bucket`,
+      labels: { le, model },
+      value,
+    });
     const buckets = MILLISECONDS.map((bound) => {
       upTo += numbers.get(String(bound)) ?? 0;
-      return line(
-        `${name}_bucket`,
-        [
-          ["le", String(bound / 1_000)],
-          ["model", model],
-        ],
-        upTo,
-      );
+      return bucket(String(bound / 1_000), upTo);
     });
     const count = upTo + (numbers.get(SLOWER) ?? 0);
     return [
       ...buckets,
-      line(
-        `${name}_bucket`,
-        [
-          ["le", SLOWER],
-          ["model", model],
-        ],
-        count,
-      ),
-      line(`${name}_sum`, [["model", model]], (numbers.get("sum") ?? 0) / 1_000),
-      line(`${name}_count`, [["model", model]], count),
+      bucket(SLOWER, count),
+      { metricName: `${name}_sum`, labels: { model }, value: (numbers.get("sum") ?? 0) / 1_000 },
+      { metricName: `${name}_count`, labels: { model }, value: count },
     ];
   });
 }
-
-function line(
-  name: string,
-  labels: readonly (readonly [string, string | undefined])[],
-  value: number,
-): string {
-  const words = labels.map(([label, text = ""]) => `${label}="${escaped(text)}"`);
-  return `${name}{${words.join(",")}} ${value}`;
-}
-
-const escaped = (text: string) =>
-  text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 
 /** A ledger that tells of each row that it takes: what Prometheus adds up is what the ledger does. */
 export function counting(ledger: Ledger, metrics: Pick<Metrics, "request">): Ledger {
