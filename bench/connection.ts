@@ -55,7 +55,9 @@ export async function connect(host: string, port: number): Promise<Connection> {
     for (;;) {
       const lineEnd = received.subarray(0, size).indexOf(LINE_END, chunkAt);
       if (lineEnd === -1) return false;
-      const length = Number.parseInt(received.toString("latin1", chunkAt, lineEnd), 16);
+      const digits = received.toString("latin1", chunkAt, lineEnd);
+      if (!/^[0-9a-f]+$/i.test(digits)) throw new Error(`the size of a chunk is "${digits.slice(0, 40)}"`);
+      const length = Number.parseInt(digits, 16);
       const dataAt = lineEnd + LINE_END.length;
       if (size < dataAt + length + LINE_END.length) return false;
       if (length === 0) return true;
