@@ -7,18 +7,11 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import asc from "assemblyscript/asc";
+import { compile } from "../../../.ci/assemblyscript";
 
-const OPTIONS = [
-  "-O3",
-  "--converge",
-  "--noAssert",
-  "--runtime",
-  "stub",
+const FURTHER_OPTIONS = [
   "--enable",
   "simd",
-  "--use",
-  "abort=",
   // One memory for all threads, which ../wasm.ts makes; a module has to say how large it may grow.
   "--enable",
   "threads",
@@ -65,22 +58,8 @@ const OBJECTS = [
   },
 ] as const;
 
-/** kernel.wasm's bytes from kernel.ts. Throws with the compiler's words when it does not compile. */
-export async function buildKernel(): Promise<Uint8Array> {
-  const stderr = asc.createMemoryStream();
-  let wasm: Uint8Array | undefined;
-  const { error } = await asc.main(["kernel.ts", "--outFile", "kernel.wasm", ...OPTIONS], {
-    stderr,
-    readFile: (name) => (name === "kernel.ts" ? readFileSync(join(import.meta.dir, name), "utf8") : null),
-    writeFile: (_name, contents) => {
-      if (typeof contents !== "string") wasm = contents;
-    },
-    listFiles: () => [],
-  });
-  if (error !== null || wasm === undefined)
-    throw new Error(`kernel.ts does not compile.\n${stderr.toString()}`, { cause: error });
-  return wasm;
-}
+/** kernel.wasm's bytes from kernel.ts. @throws Error with the compiler's words when it does not compile */
+export const buildKernel = () => compile(import.meta.dir, "kernel.ts", FURTHER_OPTIONS);
 
 /** Whose bytes a build would give, in the words that gcc writes into them: "GCC: (Debian 12.2.0-14) 12.2.0". */
 export function compiler(): string | undefined {

@@ -3,28 +3,11 @@
  * The same source and compiler give the same bytes; a test holds the committed file to that.
  */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import asc from "assemblyscript/asc";
+import { compile } from "../../../.ci/assemblyscript";
 
-const OPTIONS = ["-O3", "--converge", "--noAssert", "--runtime", "stub", "--use", "abort="];
-
-/** kernel.wasm's bytes from kernel.ts. Throws with the compiler's words when it does not compile. */
-export async function buildKernel(): Promise<Uint8Array> {
-  const stderr = asc.createMemoryStream();
-  let wasm: Uint8Array | undefined;
-  const { error } = await asc.main(["kernel.ts", "--outFile", "kernel.wasm", ...OPTIONS], {
-    stderr,
-    readFile: (name) => (name === "kernel.ts" ? readFileSync(join(import.meta.dir, name), "utf8") : null),
-    writeFile: (_name, contents) => {
-      if (typeof contents !== "string") wasm = contents;
-    },
-    listFiles: () => [],
-  });
-  if (error !== null || wasm === undefined)
-    throw new Error(`kernel.ts does not compile.\n${stderr.toString()}`, { cause: error });
-  return wasm;
-}
+/** kernel.wasm's bytes from kernel.ts. @throws Error with the compiler's words when it does not compile */
+export const buildKernel = () => compile(import.meta.dir, "kernel.ts");
 
 async function main(): Promise<void> {
   const wasm = await buildKernel();
