@@ -41,10 +41,29 @@ async function load(
   return outcome;
 }
 
+/** Time that the others take to be at work, before and after. */
+const AROUND_SECONDS = 1;
+
+/** The first group in a process of its own: whoever reads answers of 40 MB cannot time a single query at the same time. */
+async function loadBeside(target: Target, groups: readonly Group[], seconds: number): Promise<Outcome> {
+  const [first, ...others] = groups;
+  if (first === undefined || others.length === 0) return load(target, groups, seconds);
+  const around = load(target, others, seconds + 2 * AROUND_SECONDS);
+  await Bun.sleep(AROUND_SECONDS * 1000);
+  const own = await load(target, [first], seconds);
+  return { ...own, requestsInAll: own.requestsInAll + (await around).requestsInAll };
+}
+
 async function figuresOf(target: Target, groups: readonly Group[], seconds: number): Promise<Figures> {
   resetPeak(target.pid);
   const before = cpuSeconds(target.pid);
-  const { requests, requestsInAll, seconds: took, p50_ms, p99_ms } = await load(target, groups, seconds);
+  const {
+    requests,
+    requestsInAll,
+    seconds: took,
+    p50_ms,
+    p99_ms,
+  } = await loadBeside(target, groups, seconds);
   return {
     perSecond: requests / took,
     p50_ms,
