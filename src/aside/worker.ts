@@ -9,7 +9,13 @@ declare const self: Worker;
 
 /** What is done here is large, and can wait for whoever asks for little. On Linux alone it is the thread's priority, elsewhere the process's. */
 const NICENESS = 10;
-if (process.platform === "linux") setPriority(NICENESS);
+if (process.platform === "linux") {
+  try {
+    setPriority(NICENESS);
+  } catch {
+    // Where a sandbox forbids it, the work is done at the usual priority.
+  }
+}
 
 self.onmessage = ({ data }: MessageEvent<Order<WorkName>>) => perform(data);
 
