@@ -97,15 +97,12 @@ async function isOverSoon({ outside, signal, patience }: Work, trial: Promise<vo
   const now = outside.monotonic();
   patience.endsAt ??= now + PATIENCE_MS;
   if (patience.endsAt <= now) return false;
-  const timer = new AbortController();
-  const late = outside.sleep(patience.endsAt - now, timer.signal).then(
-    () => false,
-    () => true,
-  );
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const callOff = outside.alarm(patience.endsAt - now, () => resolve(false));
   try {
     return await unlessAborted(signal, Promise.race([late, trial.then(() => true)]));
   } finally {
-    timer.abort();
+    callOff();
   }
 }
 

@@ -39,13 +39,10 @@ export async function hedged(
 }
 
 async function isSlow({ route, outside }: Work, call: Promise<unknown>): Promise<boolean> {
-  const timer = new AbortController();
-  const slow = outside.sleep(route.hedgeAfterMs ?? 0, timer.signal).then(
-    () => true,
-    () => false,
-  );
+  const { promise: slow, resolve } = Promise.withResolvers<boolean>();
+  const callOff = outside.alarm(route.hedgeAfterMs ?? 0, () => resolve(true));
   const done = () => false;
   const first = await Promise.race([slow, call.then(done, done)]);
-  timer.abort();
+  callOff();
   return first;
 }

@@ -15,8 +15,8 @@ export interface PlainHttp {
 /** Servers close what is idle for five seconds or more; what they are about to close must not be used. */
 const IDLE_MS_MAX = 4_000;
 const IDLE_CONNECTIONS_MAX = 256;
-/** As src/upstream/post.ts has it. */
-const REPLY_BYTES_MAX = 256 * 1024 * 1024;
+/** A reply of 2048 vectors of 3072 numbers as JSON is some 70 MB; what is larger is no reply to an embeddings call. */
+export const REPLY_BYTES_MAX = 256 * 1024 * 1024;
 
 interface Idle {
   readonly connection: Connection;

@@ -19,8 +19,6 @@ export interface ReplyParser {
   feed(chunk: Uint8Array): Reply | undefined;
   /** The peer has closed. @returns the reply, where its end is that of the connection */
   end(): Reply | undefined;
-  /** Whether some of a reply was there. */
-  hasBegun(): boolean;
 }
 
 /** Of a head, and of a line between chunks. No provider sends more than a few. */
@@ -160,7 +158,6 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
       return read();
     },
     end: () => (head?.framing === "until closed" ? finished({ ...head, isKept: false }) : undefined),
-    hasBegun: () => head !== undefined || left.byteLength > 0,
   };
 }
 

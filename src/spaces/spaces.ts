@@ -5,7 +5,7 @@
  */
 
 import type { Route, Target } from "../domain";
-import type { EndSignal } from "../ending";
+import { Ending, type EndSignal } from "../ending";
 import { asGatewayError, GatewayError } from "../errors";
 import { unlessAborted } from "../until";
 import type { Fingerprint, Fingerprints } from "./fingerprints";
@@ -86,7 +86,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
   const known = new Map<string, Fingerprint | undefined>();
   const measuring = new Set<Promise<unknown>>();
   const notices = new Map<string, SpaceNotice>();
-  const closed = new AbortController();
+  const closed = new Ending();
 
   const keyOf = (space: string, { provider, model }: Named) => `${space}\n${provider.name}\n${model}`;
 
@@ -138,18 +138,16 @@ export function openSpaces(parts: SpacesParts): Spaces {
 
   /** @returns undefined where the gateway ends meanwhile */
   async function look(route: Route, target: Target): Promise<Outcome | undefined> {
-    const over = new AbortController();
-    const timer = new AbortController();
-    outside.sleep(deadlineMs, timer.signal).then(
-      () => over.abort(new GatewayError("deadline", `The probe was not answered within ${deadlineMs} ms.`)),
-      () => undefined,
+    const over = new Ending();
+    const unfollow = over.follow(closed);
+    const callOff = outside.alarm(deadlineMs, () =>
+      over.abort(new GatewayError("deadline", `The probe was not answered within ${deadlineMs} ms.`)),
     );
-    const signal = AbortSignal.any([over.signal, closed.signal]);
     try {
-      let cosine = await compared(route, target, await measure(route, target, parts, signal));
+      let cosine = await compared(route, target, await measure(route, target, parts, over));
       // Once more before anything is stopped: one answer may have been a slip.
       if (cosine !== undefined && cosine < AGREEMENT_MIN)
-        cosine = await compared(route, target, await measure(route, target, parts, signal));
+        cosine = await compared(route, target, await measure(route, target, parts, over));
       const agrees = cosine === undefined || cosine >= AGREEMENT_MIN;
       return {
         cosine: cosine ?? null,
@@ -158,7 +156,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
         forMs: agrees ? (everyMs ?? 0) : AGAIN_AFTER_MS,
       };
     } catch (thrown) {
-      if (closed.signal.aborted) return undefined;
+      if (closed.aborted) return undefined;
       const error = asGatewayError(thrown);
       outside.log("warn", "an embedding space could not be measured", {
         ...about(route, target),
@@ -167,7 +165,8 @@ export function openSpaces(parts: SpacesParts): Spaces {
       });
       return { cosine: null, failed: true, outOfService: false, forMs: AGAIN_AFTER_MS };
     } finally {
-      timer.abort();
+      callOff();
+      unfollow();
     }
   }
 
@@ -180,7 +179,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
       return own;
     });
     // Another process's measurement is not waited for when the gateway ends; our own has a row in the ledger.
-    const outcome = await unlessAborted(closed.signal, asked).catch(() => undefined);
+    const outcome = await unlessAborted(closed, asked).catch(() => undefined);
     if (outcome) take(what, outcome);
   }
 
@@ -221,7 +220,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
   function begin(route: Route, targets: readonly Target[]): void {
     const begun = (async () => {
       for (const target of targets) {
-        if (!closed.signal.aborted) await measureTarget(route, target);
+        if (!closed.aborted) await measureTarget(route, target);
         standingToChange(route.space, target).underWay = undefined;
       }
     })();
@@ -259,7 +258,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
         await unlessAborted(signal, insisted.underWay);
     },
     answered(route) {
-      if (everyMs === undefined || closed.signal.aborted || isOwn(route)) return;
+      if (everyMs === undefined || closed.aborted || isOwn(route)) return;
       const [first] = route.targets;
       if (standingOf(route.space, first).triedAt === undefined) begin(route, [first]);
     },

@@ -3,12 +3,10 @@
  * What a provider says in an error is passed on with every credential of ours taken out.
  */
 import { GatewayError } from "../errors";
+import { REPLY_BYTES_MAX } from "../network/plain-http";
 import type { Fetched, Outside } from "../outside";
 import type { Explanation, FailureKind, PostCall, Posted, SendCall } from "../plugin";
 import { startOf, withoutSecrets } from "./redact";
-
-/** A reply of 2048 vectors of 3072 numbers as JSON is some 70 MB; what is larger is no reply to an embeddings call. */
-const REPLY_BYTES_MAX = 256 * 1024 * 1024;
 
 export async function send(call: SendCall, outside: Pick<Outside, "fetch" | "now">): Promise<Posted> {
   const reply = await answered(call, outside);
