@@ -4,8 +4,9 @@
  */
 import type { EmbedCall, EmbedReply, Host, KnownFacts, Plugin } from "../../src/plugin";
 import { chooseKernel, KERNELS } from "./kernel-choice";
-import { DIMENSIONS, type Embedded, MAX_INPUT_TOKENS } from "./messages";
+import type { Embedded } from "./messages";
 import { Pool } from "./pool";
+import { DIMENSIONS, MAX_INPUT_TOKENS } from "./sizes";
 
 const MODEL = "all-MiniLM-L6-v2";
 

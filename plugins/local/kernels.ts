@@ -5,8 +5,9 @@
 import { CFunction } from "bun:ffi";
 import { readFileSync } from "node:fs";
 import kernelPath from "./kernel/kernel.wasm" with { type: "file" };
-import { BATCH_TOKENS, DIMENSIONS, type Setup } from "./messages";
+import type { Setup } from "./messages";
 import type { Native } from "./native";
+import { BATCH_TOKENS, DIMENSIONS } from "./sizes";
 import type { Wasm } from "./wasm";
 
 /** A text has two tokens at least: `[CLS]` and `[SEP]`. */

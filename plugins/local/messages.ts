@@ -1,17 +1,10 @@
 /**
- * What the main thread and a Worker say to each other: one job, one answer. Types and a few sizes only.
+ * What the main thread and a Worker say to each other: one job, one answer. Types only.
  * Whatever is added must survive a structured clone.
  */
 import type { FailureAbout, FailureKind, Input, LongInput } from "../../src/plugin";
 import type { Native } from "./native";
 import type { Wasm } from "./wasm";
-
-export const DIMENSIONS = 384;
-/** Token ids that the model takes at once, with `[CLS]` and `[SEP]`. */
-export const MAX_INPUT_TOKENS = 256;
-
-/** Token ids that a kernel takes in one batch. It works in 17 KB a token, and is fastest when that does not leave the processor's cache. */
-export const BATCH_TOKENS = MAX_INPUT_TOKENS;
 
 /** A Worker's first message: the kernel that it is to use. */
 export type Setup = Native | Wasm;

@@ -3,8 +3,8 @@
  * How a batch is computed is kernels.ts's matter; a batch's size is in messages.ts.
  */
 import type { Kernel } from "./kernels";
-import { BATCH_TOKENS, DIMENSIONS } from "./messages";
 import type { Piece } from "./pieces";
+import { BATCH_TOKENS, DIMENSIONS } from "./sizes";
 import type { Tokenizer } from "./tokenizer";
 
 export class Model {

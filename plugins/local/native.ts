@@ -6,7 +6,7 @@
 import { dlopen, type Pointer, ptr, toArrayBuffer } from "bun:ffi";
 import { closeSync, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
 import libraryPath from "./kernel/native-linux-x64.so" with { type: "file" };
-import { BATCH_TOKENS } from "./messages";
+import { BATCH_TOKENS } from "./sizes";
 import weightsPath from "./weights/weights.bin" with { type: "file" };
 
 /** In the order of kernel/loader.c, which is from the slowest to the fastest. */

@@ -3,7 +3,8 @@
  * A new policy is a branch in `cut`.
  */
 import type { Input, LongInput } from "../../src/plugin";
-import { DIMENSIONS, MAX_INPUT_TOKENS, type Refused } from "./messages";
+import type { Refused } from "./messages";
+import { DIMENSIONS, MAX_INPUT_TOKENS } from "./sizes";
 import type { Tokenizer } from "./tokenizer";
 
 /** Ids of the text's own in one piece: `[CLS]` and `[SEP]` take two places. */

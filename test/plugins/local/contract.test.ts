@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
 import plugin from "../../../plugins/local/index";
-import { realOutside } from "../../../src/outside";
+import { realOutside } from "../../../src/network/real-outside";
 import { createHost } from "../../../src/upstream/host";
 import { conformance } from "../conformance";
 import { call, failureOf, MODEL, openLocal } from "./local-model";

@@ -6,8 +6,8 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { chooseKernel } from "../../../plugins/local/kernel-choice";
 import { type Kernel, openKernel } from "../../../plugins/local/kernels";
-import { BATCH_TOKENS } from "../../../plugins/local/messages";
 import { loadNative, NATIVE_KERNELS, type NativeKernel } from "../../../plugins/local/native";
+import { BATCH_TOKENS } from "../../../plugins/local/sizes";
 import { loadWasm } from "../../../plugins/local/wasm";
 import { fakeOutside } from "../../fake-outside";
 
