@@ -6,25 +6,9 @@ import type { Outside } from "../outside";
 import { PROBE_COST, probe, recheck } from "./checks";
 import { openEndpoint } from "./endpoint";
 import { type Check, openJudge, wrong } from "./judge";
-import type { Wanted } from "./request";
+import type { Settings, Watch } from "./settings";
 import { NUMBER_DIGITS } from "./texts";
 import { type Load, SAMPLES_MAX, underLoad } from "./under-load";
-
-export interface Settings extends Wanted {
-  readonly url: URL;
-  readonly key?: string | undefined;
-  readonly connections: number;
-  /** Whichever of the two is reached first ends the load. */
-  readonly seconds: number;
-  readonly requests: number;
-}
-
-export interface Watch {
-  /** What will be sent, before it is. */
-  say(words: string): void;
-  /** How far the load is. */
-  at(share: number, words: string): void;
-}
 
 export interface Result {
   readonly settings: Settings;

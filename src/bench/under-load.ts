@@ -7,8 +7,8 @@ import type { Answer } from "./answer";
 import { type Endpoint, isFailure } from "./endpoint";
 import type { Judge } from "./judge";
 import { keepBusy, type Lane, openTally, type Tally } from "./load";
-import type { Settings, Watch } from "./measure";
 import { requestOf } from "./request";
+import type { Settings, Watch } from "./settings";
 import { textOf } from "./texts";
 
 export interface Load extends Tally {

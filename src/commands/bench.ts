@@ -3,12 +3,14 @@
  * benchmarks of this repository use too; here are its words on the command line. A new option is one of `BenchOptions` and of `settingsOf`.
  */
 import { urlOf } from "../bench/endpoint";
-import { measure, type Settings } from "../bench/measure";
+import { measure } from "../bench/measure";
 import { openProgress } from "../bench/progress";
 import { asJson, forPeople } from "../bench/report";
 import type { Encoding } from "../bench/request";
+import type { Settings } from "../bench/settings";
 import { TOKENS_MIN } from "../bench/texts";
-import { type Outside, realOutside } from "../outside";
+import { realOutside } from "../network/real-outside";
+import type { Outside } from "../outside";
 
 export interface BenchOptions {
   readonly url?: string;
