@@ -6,23 +6,12 @@ import type { KnownFacts } from "../facts";
 import { azureModels } from "./catalogue/azure";
 import { BEDROCK_MODELS } from "./catalogue/bedrock";
 import { COHERE_MODELS } from "./catalogue/cohere";
+import type { CatalogueEntry } from "./catalogue/entry";
 import { JINA_MODELS } from "./catalogue/jina";
 import { MISTRAL_MODELS } from "./catalogue/mistral";
 import { OPEN_MODELS } from "./catalogue/open-models";
 import { VERTEX_MODELS } from "./catalogue/vertex";
 import { VOYAGE_MODELS } from "./catalogue/voyage";
-
-export interface CatalogueEntry {
-  /** The plugin that speaks its wire, whichever address that plugin is pointed at. */
-  readonly plugin: string;
-  /** The model's name at the vendor. */
-  readonly model: string;
-  /** Other ways of writing that name, which the plugin understands. */
-  readonly written_as?: readonly string[];
-  /** The entry whose very model this is, reached through another vendor: its vectors lie in the same space. */
-  readonly same_as?: string;
-  readonly facts: KnownFacts & { readonly reply_names: string[] };
-}
 
 /** What OpenAI says of all its embedding models: openai/openai-openapi, CreateEmbeddingRequest. */
 const OPENAI = {

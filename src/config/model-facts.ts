@@ -4,9 +4,23 @@
  */
 import type { KnownFacts } from "../facts";
 import { catalogueFacts } from "./catalogue";
-import type { Entry, Look } from "./models";
 import { below, type Problem } from "./problem";
+import type { CheckedProviders } from "./providers";
+import type { ModelEntry } from "./schema";
 import type { Tree } from "./tree";
+
+export interface Look {
+  readonly tree: Tree;
+  readonly providers: CheckedProviders;
+  readonly problems: Problem[];
+  readonly notes: Problem[];
+}
+
+export interface Entry {
+  readonly id: string;
+  readonly pointer: string;
+  readonly model: ModelEntry;
+}
 
 /** USD per million tokens. */
 const PRICE_USUAL_MAX = 5;

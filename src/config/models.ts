@@ -6,27 +6,13 @@ import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { catalogueEntryNamed } from "./catalogue";
 import { quoted, shownName } from "./expected";
-import { checkFacts } from "./model-facts";
+import { checkFacts, type Entry, type Look } from "./model-facts";
 import { nearestName } from "./nearest";
-import { below, MOST_PROBLEMS, type Problem, readablePath } from "./problem";
-import { type CheckedProviders, entriesOf } from "./providers";
+import { below, MOST_PROBLEMS, readablePath } from "./problem";
+import { entriesOf } from "./providers";
 import { ModelEntry, RouteEntry } from "./schema";
-import type { Tree } from "./tree";
 
 const MOST_ALIASES_IN_A_ROW = 20;
-
-export interface Look {
-  readonly tree: Tree;
-  readonly providers: CheckedProviders;
-  readonly problems: Problem[];
-  readonly notes: Problem[];
-}
-
-export interface Entry {
-  readonly id: string;
-  readonly pointer: string;
-  readonly model: ModelEntry;
-}
 
 /** @param section what stands under `models`, whatever it is */
 export function checkModels(section: unknown, look: Look): void {

@@ -2,7 +2,7 @@
  * OpenAI's models as Azure serves them: the same vectors, at Azure's own prices and with an end that Azure has announced.
  * A further model is one of OpenAI's entries; a deployment called otherwise is named in the provider's `deployments`.
  */
-import type { CatalogueEntry } from "../catalogue";
+import type { CatalogueEntry } from "./entry";
 
 /** USD per million tokens: LiteLLM 1.109.1, model_prices_and_context_window_backup.json, entries azure/…. */
 const PRICES: Readonly<Record<string, number>> = {

@@ -4,7 +4,7 @@
  * aws.amazon.com/bedrock/pricing, us-east-1. A new model is an entry of MODELS; what holds for all of them is in BEDROCK.
  */
 import type { KnownFacts } from "../../facts";
-import type { CatalogueEntry } from "../catalogue";
+import type { CatalogueEntry } from "./entry";
 
 const BEDROCK = {
   // InvokeModel's body may have 25,000,000 bytes; JSON's escapes take room too.

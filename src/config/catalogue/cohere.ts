@@ -3,7 +3,7 @@
  * A new model is an entry; what holds for all of them is in COHERE.
  */
 import type { KnownFacts } from "../../facts";
-import type { CatalogueEntry } from "../catalogue";
+import type { CatalogueEntry } from "./entry";
 
 const COHERE = {
   // cohere-openapi.yaml, /v2/embed: "Maximum number of texts per call is `96`."

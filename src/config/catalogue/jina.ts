@@ -3,7 +3,7 @@
  * jina.ai/models. A new model is an entry; what holds for all of them is in JINA.
  */
 import type { KnownFacts } from "../../facts";
-import type { CatalogueEntry } from "../catalogue";
+import type { CatalogueEntry } from "./entry";
 
 const JINA = {
   // "Each input list can contain at most 512 items" (langgenius/dify-official-plugins#1997); of older models 2048 was told (refly-ai/refly#831).

@@ -3,7 +3,7 @@
  * A new model is an entry; what holds for all of them is in MISTRAL.
  */
 import type { KnownFacts } from "../../facts";
-import type { CatalogueEntry } from "../catalogue";
+import type { CatalogueEntry } from "./entry";
 
 const MISTRAL = {
   // "Too many inputs in request, split into more batches" at 257: rig-core 0.42.0, raphaelmansuy/edgequake-llm.

@@ -3,7 +3,7 @@
  * A further model is a row of MODELS, a further place a row of PLACES; whoever serves it, its vectors lie in one space.
  */
 import type { KnownFacts } from "../../facts";
-import type { CatalogueEntry } from "../catalogue";
+import type { CatalogueEntry } from "./entry";
 
 /**
  * By name at huggingface.co, where each model's card and config.json say its size and the tokens it was trained with (`max_seq_length`,

@@ -3,7 +3,7 @@
  * prices: …/generative-ai/pricing; ends of life: LiteLLM 1.109.1's list. A new model is an entry of MODELS.
  */
 import type { KnownFacts } from "../../facts";
-import type { CatalogueEntry } from "../catalogue";
+import type { CatalogueEntry } from "./entry";
 
 const VERTEX = {
   // Its vocabularies are not published (what it refuses or cuts it says by its own count), and its wire takes texts only.

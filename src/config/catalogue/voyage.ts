@@ -3,7 +3,7 @@
  * prices: docs.voyageai.com/docs/pricing. Models for chunks in context and for images have other endpoints, and are not here.
  */
 import type { KnownFacts } from "../../facts";
-import type { CatalogueEntry } from "../catalogue";
+import type { CatalogueEntry } from "./entry";
 
 /** docs.voyageai.com/reference/embeddings-api. */
 const VOYAGE = {
