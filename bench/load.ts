@@ -5,7 +5,7 @@
 import { isBitEqual, readAnswer } from "../src/bench/answer";
 import { type Failure, keepBusy, type Lane, openTally, percentile } from "../src/bench/load";
 import { type Encoding, type Request, requestOf } from "../src/bench/request";
-import { realOutside } from "../src/outside";
+import { realOutside } from "../src/network/real-outside";
 import { connect } from "./connection";
 import { TOKENS, VARIANTS, vectorsOf } from "./texts";
 

@@ -5,7 +5,7 @@
  */
 import plugin from "../plugins/local/index";
 import { chooseKernel, KERNELS, type KernelName } from "../plugins/local/kernel-choice";
-import { realOutside } from "../src/outside";
+import { realOutside } from "../src/network/real-outside";
 import type { EmbedCall, Upstream } from "../src/plugin";
 import { createHost } from "../src/upstream/host";
 import { type Goal, printGoal } from "./goals";

@@ -7,7 +7,8 @@ import { canMake, dimensionsToAsk, sizesInWords } from "./dimensions";
 import type { EmbedRequest, Route, Target } from "./domain";
 import { GatewayError } from "./errors";
 import { factsAsAsked, HINT_FIELDS, ignoredFields, refusedCut } from "./hints";
-import { refusedTask, TASK_FIELDS } from "./tasks";
+import { TASK_FIELDS } from "./task-words";
+import { refusedTask } from "./tasks";
 
 /**
  * @param hintsMustCount whether what no target has a use for (a task, a title) is refused, rather than left out and told

@@ -4,11 +4,10 @@
  */
 
 import type { EndSignal } from "./ending";
-import type { JointCall } from "./execute/joint-call";
 import type { LongInput, ModelFacts } from "./facts";
+import type { Health } from "./health";
 import type { Input, TaskWords, TypedVector, Upstream, VectorType } from "./plugin";
-import type { AskedTask } from "./tasks";
-import type { Health } from "./upstream/health";
+import type { AskedTask } from "./task-words";
 
 /** Who asks. */
 export interface Caller {
@@ -84,8 +83,6 @@ export interface Coalescing {
   readonly windowMs: number;
   /** Its places do the work themselves: each is given as many inputs as the others, so that none is idle while another has many. */
   readonly isSpread: boolean;
-  /** Calls that may be joined now, by all that those in one must have in common. */
-  readonly joinable: Map<string, JointCall>;
 }
 
 /** Null when the value is right, else what was expected. */

@@ -121,7 +121,15 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     let planned: Plan | undefined;
     const keys = together
       ? ownKeys(request)
-      : await keysFor(request, route, forced, scope, caching !== undefined, spaces, outside);
+      : await keysFor(
+          request,
+          route,
+          `${route.space}#${spaces.revision(route.space)}`,
+          forced?.name,
+          scope,
+          caching !== undefined,
+          outside,
+        );
     const recalled = await recall(
       keys,
       cacheUse,

@@ -26,7 +26,8 @@ import { createRateLimits } from "./rate-limits";
 import type { Routes } from "./route";
 import { createSettlements } from "./settlements";
 import { openFingerprints } from "./spaces/fingerprints";
-import type { Spaces } from "./spaces/spaces";
+import { measure } from "./spaces/measure";
+import type { Measure, Spaces } from "./spaces/spaces";
 import { createTokens } from "./tokens/tokens";
 import { createUnderWay, type UnderWay } from "./under-way";
 import { openWorkspaces, type Workspaces } from "./workspaces";
@@ -70,7 +71,14 @@ export async function createGateway(
     ...outside,
     observe: ({ provider, outcome }: CallSeen) => metrics.upstreamCall(provider, outcome),
   };
-  const measuring = { ledger, outside: calling, fingerprints: openFingerprints(store) };
+  const measuring = {
+    outside: calling,
+    fingerprints: openFingerprints(store),
+    measureWith:
+      (attemptsMax: number): Measure =>
+      (route, target, signal) =>
+        measure(route, target, { ledger, outside: calling, attemptsMax }, signal),
+  };
   const retiring = new Set<Promise<void>>();
   let authSection = config.auth;
   const workspaces = openWorkspaces(store, () => current.config.workspaceDefaults, outside);

@@ -3,8 +3,9 @@
  * request has left, so that no request ever sees two.
  */
 import type { GatewayConfig } from "./config/gateway-config";
+import type { Outside } from "./outside";
 import { buildRoutes, type Routes } from "./route";
-import { openSpaces, type Spaces, type SpacesParts } from "./spaces/spaces";
+import { type Measure, openSpaces, type Spaces, type SpacesParts } from "./spaces/spaces";
 import { openProviders } from "./upstream/open";
 
 export interface Generation {
@@ -17,15 +18,22 @@ export interface Generation {
   retire(): Promise<void>;
 }
 
-/** @param measuring what its spaces are measured with */
+export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "together"> {
+  readonly outside: Outside;
+  /** Measures a space with as many calls as the routing file allows. */
+  readonly measureWith: (attemptsMax: number) => Measure;
+}
+
 export function openGeneration(
   config: GatewayConfig,
-  measuring: Pick<SpacesParts, "ledger" | "outside" | "fingerprints" | "together">,
+  { outside, fingerprints, together, measureWith }: GenerationParts,
 ): Generation {
-  const providers = openProviders(config, measuring.outside);
+  const providers = openProviders(config, outside);
   const spaces = openSpaces({
-    ...measuring,
-    attemptsMax: config.server.max_attempts,
+    outside,
+    fingerprints,
+    together,
+    measure: measureWith(config.server.max_attempts),
     deadlineMs: config.server.deadline_ms,
     everyMs: config.spaceProbe?.every_ms,
   });

@@ -1,10 +1,8 @@
 /**
  * The world outside the process, passed in: clock, network, randomness, log. Tests and the simulator pass their own.
- * Nothing else in src/ or plugins/ may ask for the time, a timer, a random number or a connection.
+ * Nothing in src/ or plugins/ but network/real-outside.ts may ask for the time, a timer, a random number or a connection.
  */
 import type { EndSignal } from "./ending";
-import { createPlainHttp } from "./network/plain-http";
-import { coresHere } from "./processes/cores";
 
 export interface Outside {
   /** Milliseconds since 1970. */
@@ -40,59 +38,3 @@ export type Fetched = Pick<Response, "status" | "headers" | "body" | "arrayBuffe
 };
 
 export type LogLevel = "info" | "warn" | "error";
-
-function sleep(ms: number, signal?: EndSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", stop);
-  });
-}
-
-function alarm(ms: number, ring: () => void): () => void {
-  const timer = setTimeout(ring, ms);
-  return () => clearTimeout(timer);
-}
-
-function readFile(path: string): Promise<string | undefined> {
-  return Bun.file(path)
-    .text()
-    .catch(() => undefined);
-}
-
-/** One line of JSON on standard error, so that standard output stays for what was asked for. */
-function log(level: LogLevel, message: string, about: Readonly<Record<string, unknown>> = {}): void {
-  console.error(JSON.stringify({ time: new Date().toISOString(), level, message, ...about }));
-}
-
-/** One core is the event loop's own. More than a few would only take memory. */
-const threads = Math.max(1, Math.min(4, coresHere() - 1));
-
-const plainHttp = createPlainHttp(
-  (url, init) => fetch(url, init),
-  () => performance.now(),
-  process.env,
-);
-
-export const realOutside: Outside = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  sleep,
-  alarm,
-  turn: () => new Promise((resolve) => setImmediate(resolve)),
-  threads,
-  cores: coresHere(),
-  fetch: plainHttp.send,
-  random: () => Math.random(),
-  randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
-  environment: process.env,
-  readFile,
-  log,
-};

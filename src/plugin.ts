@@ -5,10 +5,10 @@
  */
 import type { Static, TSchema, TUnsafe, Type } from "@sinclair/typebox";
 import type { KnownFacts, LongInput } from "./facts";
-import type { Task } from "./tasks";
+import type { Task } from "./task-words";
 
 export type { KnownFacts, LongInput } from "./facts";
-export type { Task } from "./tasks";
+export type { Task } from "./task-words";
 
 /**
  * A plugin file's default export. It is called once, with the host, and returns the provider it makes.

@@ -9,7 +9,8 @@ import { PLUGINS } from "../plugins/index";
 import { loadConfig } from "../src/config/load";
 import { formatProblem } from "../src/config/problem";
 import { createGateway, type Gateway } from "../src/gateway";
-import { type Outside, realOutside } from "../src/outside";
+import { realOutside } from "../src/network/real-outside";
+import type { Outside } from "../src/outside";
 import { createHost } from "../src/upstream/host";
 
 export interface Opening {

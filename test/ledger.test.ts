@@ -9,7 +9,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { openStore } from "../src/db/open";
 import { picoUsdPerToken, usdOf } from "../src/money";
-import { realOutside } from "../src/outside";
+import { realOutside } from "../src/network/real-outside";
 import { FAKE_YAML, type OpenGateway, openGateway } from "./gateway";
 
 interface Row {

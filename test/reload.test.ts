@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { PLUGINS } from "../plugins/index";
 import type { GatewayConfig } from "../src/config/gateway-config";
 import { loadConfig } from "../src/config/load";
-import { realOutside } from "../src/outside";
+import { realOutside } from "../src/network/real-outside";
 import { createHost } from "../src/upstream/host";
 import { FAKE_YAML, type OpenGateway, openGateway } from "./gateway";
 

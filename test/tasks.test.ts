@@ -7,7 +7,8 @@ import { Type } from "@sinclair/typebox";
 import { checkProvider } from "../src/config/provider-shape";
 import type { Target } from "../src/domain";
 import type { TaskWords } from "../src/plugin";
-import { sameness, TASK_FIELDS, TASKS, type Task, withTask, wordFor } from "../src/tasks";
+import { TASK_FIELDS, TASKS, type Task } from "../src/task-words";
+import { sameness, withTask, wordFor } from "../src/tasks";
 import { requestFor, routeTo } from "./upstream/opened";
 
 /** By task: words in the spelling of those who have them. */

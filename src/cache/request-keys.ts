@@ -3,10 +3,8 @@
  * A further thing that makes equal inputs unequal for a request is put into the space's name here.
  */
 import type { EmbedRequest, Route } from "../domain";
-import type { ForcedProvider } from "../forced-provider";
 import type { Outside } from "../outside";
 import type { Input } from "../plugin";
-import type { Spaces } from "../spaces/spaces";
 import type { CacheKey } from "./entry";
 import { cacheKeys, keyedBy, passingKeys } from "./key";
 
@@ -19,22 +17,22 @@ export function ownKeys({ inputs }: Pick<EmbedRequest, "inputs">): readonly Cach
 const TURN_BYTES = 2 ** 20;
 
 /**
+ * @param measured the route's space as it was last measured: vectors that were kept before are of another one
+ * @param forced the provider that the request insists on
  * @param scope the workspace, or null where all workspaces share
  * @param isKept whether anything is kept under the keys
  */
 export async function keysFor(
   request: EmbedRequest,
-  route: Pick<Route, "id" | "space" | "facts">,
-  forced: ForcedProvider | undefined,
+  route: Pick<Route, "id" | "facts">,
+  measured: string,
+  forced: string | undefined,
   scope: string | null,
   isKept: boolean,
-  spaces: Pick<Spaces, "revision">,
   { turn }: Pick<Outside, "turn">,
 ): Promise<readonly CacheKey[]> {
-  // Vectors that were kept before a space was measured anew are of another one.
-  const measured = `${route.space}#${spaces.revision(route.space)}`;
   // Who insists on a provider wants its vectors; and what fails there is no failure for those who may be served elsewhere.
-  const space = forced === undefined ? measured : `${measured}@${forced.name}`;
+  const space = forced === undefined ? measured : `${measured}@${forced}`;
   const about = keyedBy(request, { ...route, space }, scope);
   const keysOf = isKept ? cacheKeys : passingKeys;
   const keys: (readonly CacheKey[])[] = [];

@@ -2,7 +2,7 @@
  * A gateway that is one process: it serves until a signal ends it, and reloads its routing file when that changes.
  */
 import type { GatewayConfig } from "../config/gateway-config";
-import { realOutside } from "../outside";
+import { realOutside } from "../network/real-outside";
 import { ALONE } from "../processes/place";
 import { announce } from "../processes/presence";
 import { endGracefully } from "./ending";

@@ -8,7 +8,7 @@ import { loadConfig } from "../config/load";
 import { formatProblem } from "../config/problem";
 import type { ReadFile } from "../config/read";
 import { openStore, type Store } from "../db/open";
-import { realOutside } from "../outside";
+import { realOutside } from "../network/real-outside";
 import { createHost } from "../upstream/host";
 
 /** Of the whole process: its plugins' replies are read by the same threads that its answers are printed by. None starts before it has work. */

@@ -2,7 +2,7 @@
  * `embedgate credits grant | show | history`: what a workspace may still spend, and every change of it, to the last micro-credit.
  */
 import { creditsOf } from "../money";
-import { realOutside } from "../outside";
+import { realOutside } from "../network/real-outside";
 import { openStatements } from "../statements";
 import { openWorkspaces, type Workspace } from "../workspaces";
 import { withStore } from "./configured";

@@ -3,7 +3,7 @@
  */
 import { InvalidArgumentError } from "commander";
 import { creditsOf, decimal, usdOf } from "../money";
-import { realOutside } from "../outside";
+import { realOutside } from "../network/real-outside";
 import { INVOICE_GROUPS, type InvoiceGroup, type InvoiceLine, openStatements } from "../statements";
 import { openWorkspaces } from "../workspaces";
 import { parseList } from "./amount";

@@ -2,7 +2,7 @@
  * `embedgate keys create | list | rotate | revoke`: the functions of src/keys.ts, with words for people and JSON for programs.
  */
 import { openKeys } from "../keys";
-import { realOutside } from "../outside";
+import { realOutside } from "../network/real-outside";
 import { openWorkspaces } from "../workspaces";
 import { withStore } from "./configured";
 import { table } from "./table";

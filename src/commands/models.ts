@@ -1,5 +1,5 @@
 /** `embedgate models`: what the routing file serves, with the facts that apply once the catalogue is counted in. */
-import { realOutside } from "../outside";
+import { realOutside } from "../network/real-outside";
 import { buildRoutes } from "../route";
 import { openProviders } from "../upstream/open";
 import { configured } from "./configured";

@@ -8,7 +8,7 @@ import { loadPluginFile } from "../config/plugin-file";
 import { type Recording, recorder, replayer } from "../conformance/recording";
 import { type Outcome, report } from "../conformance/report";
 import type { Subject } from "../conformance/subject";
-import { realOutside } from "../outside";
+import { realOutside } from "../network/real-outside";
 import type { Provider } from "../plugin";
 import { createHost } from "../upstream/host";
 

@@ -2,7 +2,7 @@
  * `embedgate reload`: a running gateway takes its routing file and its executable as they are now, without dropping a request. With one
  * process it is the routing file alone.
  */
-import { realOutside } from "../outside";
+import { realOutside } from "../network/real-outside";
 import { type Presence, presentAt } from "../processes/presence";
 import { configured } from "./configured";
 

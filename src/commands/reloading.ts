@@ -5,7 +5,7 @@ import { watch } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { GatewayConfig } from "../config/gateway-config";
 import type { Gateway } from "../gateway";
-import { realOutside } from "../outside";
+import { realOutside } from "../network/real-outside";
 
 interface Reloaded {
   readonly models: number;

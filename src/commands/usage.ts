@@ -5,7 +5,7 @@
 import { InvalidArgumentError } from "commander";
 import { openLedger } from "../ledger";
 import { creditsOf, usdOf } from "../money";
-import { realOutside } from "../outside";
+import { realOutside } from "../network/real-outside";
 import { USAGE_GROUPS, type UsageGroup, type UsageLine } from "../usage";
 import { parseList } from "./amount";
 import { withStore } from "./configured";

@@ -9,7 +9,7 @@ import type { DialectName, WorkspaceSection } from "../config/schema";
 import type { Store } from "../db/open";
 import { openKeys } from "../keys";
 import { creditsOf, usdOf } from "../money";
-import { realOutside } from "../outside";
+import { realOutside } from "../network/real-outside";
 import { openStatements } from "../statements";
 import { SETTINGS, type SettingName, type Settings } from "../workspace-settings";
 import { openWorkspaces, type Workspace, type Workspaces } from "../workspaces";

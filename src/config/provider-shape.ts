@@ -5,7 +5,7 @@
 import { KindGuard, type TObject, type TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { Provider } from "../plugin";
-import { isTask, TASK_FIELDS, TASKS } from "../tasks";
+import { isTask, TASK_FIELDS, TASKS } from "../task-words";
 
 export type CheckedProvider =
   | { readonly ok: true; readonly provider: Provider }

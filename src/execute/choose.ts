@@ -4,7 +4,7 @@
  */
 import type { Target } from "../domain";
 import { GatewayError } from "../errors";
-import type { Health } from "../upstream/health";
+import type { Health } from "../health";
 import type { History } from "./history";
 import type { Work } from "./work";
 

@@ -2,18 +2,30 @@
  * Requests of one input that ask the same provider for the same share a call, whoever they are from. Off unless the provider's entry says
  * `coalesce_ms`, or its plugin `coalesce`. A further reason for a request to go alone is a line of `mayJoin`.
  */
-import type { Target } from "../domain";
+import type { Coalescing, Target } from "../domain";
 import { callFor } from "./call";
 import { healthOf } from "./choose";
-import { beginJointCall, type InTurn, type Single, type Told } from "./joint-call";
+import { beginJointCall, type InTurn, type JointCall, type Single, type Told } from "./joint-call";
 import type { Work } from "./work";
+
+/** Of each provider, the calls that may be joined now, by all that those in one must have in common. They go with the provider. */
+const joinableOf = new WeakMap<Coalescing, Map<string, JointCall>>();
+
+/** Calls to a provider that may be joined now. */
+export function joinableCalls(coalescing: Coalescing): Map<string, JointCall> {
+  const known = joinableOf.get(coalescing);
+  if (known) return known;
+  const begun = new Map<string, JointCall>();
+  joinableOf.set(coalescing, begun);
+  return begun;
+}
 
 /** @returns undefined where the input is to be sent alone */
 export function coalesced(single: Single, inTurn: InTurn): Promise<Told> | undefined {
   const { work, chosen, piece } = single;
   const { coalescing } = chosen.target.provider;
   if (coalescing === undefined || !mayJoin(single)) return undefined;
-  const { joinable } = coalescing;
+  const joinable = joinableCalls(coalescing);
   const key = keyOf(work, chosen.target, piece.input);
   const joined = joinable.get(key)?.join(single);
   if (joined) return joined;

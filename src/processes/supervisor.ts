@@ -8,7 +8,7 @@ import { endingSignal } from "../commands/signals";
 import type { GatewayConfig } from "../config/gateway-config";
 import type { ReadFile } from "../config/read";
 import { CacheSection } from "../config/schema";
-import { realOutside } from "../outside";
+import { realOutside } from "../network/real-outside";
 import { createFleet } from "./fleet";
 import { findFreePort } from "./port";
 import { announce } from "./presence";

@@ -7,9 +7,9 @@
 import type { Route, Target } from "../domain";
 import { Ending, type EndSignal } from "../ending";
 import { asGatewayError, GatewayError } from "../errors";
+import type { Outside } from "../outside";
 import { unlessAborted } from "../until";
 import type { Fingerprint, Fingerprints } from "./fingerprints";
-import { type Measuring, measure } from "./measure";
 import { AGREEMENT_MIN, agreement } from "./probes";
 import type { Measured, Outcome, Together } from "./together";
 
@@ -68,7 +68,16 @@ const UNMEASURED: Readonly<Standing> = {
 /** Under a pattern callers choose the ids: what was looked at long ago is forgotten, and looked at again. */
 const REMEMBERED_MAX = 10_000;
 
-export interface SpacesParts extends Measuring {
+/**
+ * Sends the probe texts through one target, on the way that requests take.
+ * @returns a vector for each probe text, at the model's own size
+ * @throws GatewayError as a request's calls do; the signal's reason
+ */
+export type Measure = (route: Route, target: Target, signal: EndSignal) => Promise<readonly Float32Array[]>;
+
+export interface SpacesParts {
+  readonly outside: Pick<Outside, "now" | "monotonic" | "alarm" | "log">;
+  readonly measure: Measure;
   readonly fingerprints: Fingerprints;
   /** undefined: nothing is measured, so that only first routes serve. */
   readonly everyMs: number | undefined;
@@ -81,7 +90,7 @@ const AGAIN_AFTER_MS = 30_000;
 const AGAIN_AFTER_MS_MAX = 600_000;
 
 export function openSpaces(parts: SpacesParts): Spaces {
-  const { fingerprints, outside, everyMs, deadlineMs, together } = parts;
+  const { fingerprints, outside, measure, everyMs, deadlineMs, together } = parts;
   const standings = new Map<string, Standing>();
   const known = new Map<string, Fingerprint | undefined>();
   const measuring = new Set<Promise<unknown>>();
@@ -144,10 +153,10 @@ export function openSpaces(parts: SpacesParts): Spaces {
       over.abort(new GatewayError("deadline", `The probe was not answered within ${deadlineMs} ms.`)),
     );
     try {
-      let cosine = await compared(route, target, await measure(route, target, parts, over));
+      let cosine = await compared(route, target, await measure(route, target, over));
       // Once more before anything is stopped: one answer may have been a slip.
       if (cosine !== undefined && cosine < AGREEMENT_MIN)
-        cosine = await compared(route, target, await measure(route, target, parts, over));
+        cosine = await compared(route, target, await measure(route, target, over));
       const agrees = cosine === undefined || cosine >= AGREEMENT_MIN;
       return {
         cosine: cosine ?? null,

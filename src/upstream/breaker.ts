@@ -2,38 +2,13 @@
  * Keeps calls away from a model at a provider that only fails, and finds out by one call at a time when it is back.
  * How long it stays open is here; which failures count is `outcomeOf` in src/upstream/health.ts.
  */
+import type { BegunCall, Breaker, Trial } from "../health";
 import type { Outside } from "../outside";
 
 /** Failures in a row that open it. */
 const FAILURES_MAX = 5;
 const OPEN_MS_MIN = 1_000;
 const OPEN_MS_MAX = 60_000;
-
-/** The one call that may be under way while the breaker is not closed. */
-export interface Trial {
-  /** Whoever makes it: its other calls may wait for the outcome. */
-  readonly owner: object;
-  readonly over: Promise<void>;
-}
-
-/** A call's outcome: `good` is any answer of a provider that works, also a refusal; `unknown` one that was given up. */
-export type Outcome = "good" | "failed" | "timed out" | "unknown";
-
-export interface BegunCall {
-  /** @returns what the outcome did to the breaker */
-  ended(outcome: Outcome): "opened" | "closed" | "unchanged";
-}
-
-export interface Breaker {
-  /** @param isLast no other target could serve instead, so that waiting for the end of the open time helps nobody */
-  admits(isLast: boolean): boolean;
-  /** Must be called right before the call; undefined where it may not be made. */
-  begin(owner: object, isLast: boolean): BegunCall | undefined;
-  isClosed(): boolean;
-  trial(): Trial | undefined;
-  /** Time until others than the last target's callers may try it. */
-  openForMs(): number;
-}
 
 export function createBreaker({ monotonic, random }: Pick<Outside, "monotonic" | "random">): Breaker {
   let failuresInARow = 0;

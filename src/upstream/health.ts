@@ -3,16 +3,9 @@
  * A further thing to remember of a target is a member of `Health`.
  */
 import type { GatewayError } from "../errors";
+import type { Health, Outcome } from "../health";
 import type { Outside } from "../outside";
-import { type Breaker, createBreaker, type Outcome } from "./breaker";
-
-export interface Health {
-  readonly breaker: Breaker;
-  /** Waiting at the provider's gate or sent. */
-  inputsUnderWay: number;
-  /** On the monotonic clock. */
-  restsUntil: number;
-}
+import { createBreaker } from "./breaker";
 
 /** Callers choose the names that come under a pattern: those that were asked for least lately are forgotten. */
 const REMEMBERED_MAX = 1_000;

@@ -46,7 +46,6 @@ export function openProviders(
           : {
               windowMs: configured.coalesce_ms,
               isSpread: provider.coalesce ?? false,
-              joinable: new Map(),
             },
       healthOf: createHealths(clock),
       timeoutMs: configured.timeout_ms,

@@ -7,7 +7,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { openStore } from "../../src/db/open";
 import { openKeys } from "../../src/keys";
-import { realOutside } from "../../src/outside";
+import { realOutside } from "../../src/network/real-outside";
 import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
 
 const body = { model: "fake", input: "hello" };

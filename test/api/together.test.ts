@@ -5,7 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import fake from "../../plugins/fake";
 import openai from "../../plugins/openai";
-import { realOutside } from "../../src/outside";
+import { realOutside } from "../../src/network/real-outside";
 import { createHost } from "../../src/upstream/host";
 import { FAKE_YAML, openGateway } from "../gateway";
 import { cacheOf, expected, openBefore, quiet, routing, vectorsOf } from "./vendor";

@@ -7,7 +7,7 @@ import { urlOf } from "../../src/bench/endpoint";
 import { measure } from "../../src/bench/measure";
 import { openProgress } from "../../src/bench/progress";
 import { settingsOf } from "../../src/commands/bench";
-import { realOutside } from "../../src/outside";
+import { realOutside } from "../../src/network/real-outside";
 import { FAKE_YAML, openGateway } from "../gateway";
 import { goodAnswer } from "./measuring";
 

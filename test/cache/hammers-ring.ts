@@ -3,7 +3,7 @@
  * What a key's entry is, its number alone decides: so every find can be judged.
  */
 import { openRing } from "../../src/cache/ring";
-import { realOutside } from "../../src/outside";
+import { realOutside } from "../../src/network/real-outside";
 import { entry, keyOf, written } from "./made";
 
 const [descriptor = "3", bytes = "0", rounds = "0", seed = "1"] = process.argv.slice(2);

@@ -205,9 +205,8 @@ test("the keys of a large request are made in several turns, and are the same", 
     turns += 1;
   };
   const inputs = Array.from({ length: 100 }, (_, i) => String(i % 90).repeat(20_000));
-  const spaces = { revision: () => "1" };
   const of = (asked: readonly Input[], isKept: boolean) =>
-    keysFor({ ...USUAL.request, inputs: asked }, route, undefined, null, isKept, spaces, { turn });
+    keysFor({ ...USUAL.request, inputs: asked }, route, "measured", undefined, null, isKept, { turn });
   for (const isKept of [true, false]) {
     const all = await of(inputs, isKept);
     expect(turns).toBeGreaterThan(2);

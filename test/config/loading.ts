@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { formatProblem, type Loaded, loadConfig } from "../../src/config/load";
 import type { Machine } from "../../src/config/sections";
-import { realOutside } from "../../src/outside";
+import { realOutside } from "../../src/network/real-outside";
 import type { Host } from "../../src/plugin";
 import { createHost } from "../../src/upstream/host";
 import { TEST_PLUGINS } from "./plugins";

@@ -3,7 +3,7 @@
  * A new way to be broken is a row of BROKEN.
  */
 import { describe, expect, test } from "bun:test";
-import { realOutside } from "../../src/outside";
+import { realOutside } from "../../src/network/real-outside";
 import { createHost } from "../../src/upstream/host";
 import { type Folder, makeFolder, told } from "./loading";
 

@@ -7,7 +7,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { exactVector } from "../../plugins/fake";
 import { EmbeddingsResponse, ErrorResponse, Model } from "../../src/dialects/openai-schema";
-import { realOutside } from "../../src/outside";
+import { realOutside } from "../../src/network/real-outside";
 import { FAKE_YAML, type OpenGateway, openGateway, type Sent } from "../gateway";
 
 const faulty = [

@@ -9,7 +9,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { exactVector } from "../../plugins/fake";
 import { ErrorResponse } from "../../src/dialects/openai-schema";
-import { realOutside } from "../../src/outside";
+import { realOutside } from "../../src/network/real-outside";
 import { quiet } from "../api/vendor";
 import { type OpenGateway, type Opening, openGateway, type Sent } from "../gateway";
 import { bedrockVendor, REGION } from "../plugins/vendors/bedrock";

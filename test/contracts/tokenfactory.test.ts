@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { exactVector } from "../../plugins/fake";
-import { realOutside } from "../../src/outside";
+import { realOutside } from "../../src/network/real-outside";
 import { answerOf, openSpeaking, refusalOf, type Speaking, sizesOf } from "./speaking";
 
 const MODEL = "BAAI/bge-large-en-v1.5";

@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { GatewayError } from "../../src/errors";
+import { joinableCalls } from "../../src/execute/coalesce";
 import type { EmbedCall } from "../../src/plugin";
 import { failureOf } from "../plugins/conformance/subject";
 import { ask, askAll, opened, sizes, texts, WINDOW_MS } from "./coalescing";
@@ -210,7 +211,8 @@ describe("a client that goes away", () => {
     await Promise.all(left);
     await open.clock.advance(WINDOW_MS);
     expect(open.calls).toEqual([]);
-    expect(open.target.provider.coalescing?.joinable.size).toBe(0);
+    const { coalescing } = open.target.provider;
+    expect(coalescing && joinableCalls(coalescing).size).toBe(0);
     expect(open.clock.sleeping()).toEqual([]);
   });
 });

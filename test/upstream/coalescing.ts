@@ -26,7 +26,7 @@ export function opened({
   hedgeAfterMs,
   ...watching
 }: Opening = {}): Watched {
-  const coalescing: Coalescing = { windowMs, isSpread, joinable: new Map() };
+  const coalescing: Coalescing = { windowMs, isSpread };
   const one = watched(model, { ...watching, provider: { coalescing, ...watching.provider } });
   return { ...one, route: { ...one.route, hedgeAfterMs } };
 }

@@ -1,0 +1,38 @@
+/**
+ * What is known of how a model at a provider is doing: its circuit breaker, its load, its rest. Types only: src/upstream/ keeps them.
+ * A further thing to remember of a target is a member of `Health`.
+ */
+
+/** The one call that may be under way while the breaker is not closed. */
+export interface Trial {
+  /** Whoever makes it: its other calls may wait for the outcome. */
+  readonly owner: object;
+  readonly over: Promise<void>;
+}
+
+/** A call's outcome: `good` is any answer of a provider that works, also a refusal; `unknown` one that was given up. */
+export type Outcome = "good" | "failed" | "timed out" | "unknown";
+
+export interface BegunCall {
+  /** @returns what the outcome did to the breaker */
+  ended(outcome: Outcome): "opened" | "closed" | "unchanged";
+}
+
+export interface Breaker {
+  /** @param isLast no other target could serve instead, so that waiting for the end of the open time helps nobody */
+  admits(isLast: boolean): boolean;
+  /** Must be called right before the call; undefined where it may not be made. */
+  begin(owner: object, isLast: boolean): BegunCall | undefined;
+  isClosed(): boolean;
+  trial(): Trial | undefined;
+  /** Time until others than the last target's callers may try it. */
+  openForMs(): number;
+}
+
+export interface Health {
+  readonly breaker: Breaker;
+  /** Waiting at the provider's gate or sent. */
+  inputsUnderWay: number;
+  /** On the monotonic clock. */
+  restsUntil: number;
+}

@@ -1,0 +1,64 @@
+/**
+ * The world outside as it is: this machine's clock, its timers, its network, its randomness, and a log on standard error.
+ * A new member of src/outside.ts is made here, and its twin for tests in test/fake-outside.ts.
+ */
+import type { EndSignal } from "../ending";
+import type { LogLevel, Outside } from "../outside";
+import { coresHere } from "../processes/cores";
+import { createPlainHttp } from "./plain-http";
+
+function sleep(ms: number, signal?: EndSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", stop);
+  });
+}
+
+function alarm(ms: number, ring: () => void): () => void {
+  const timer = setTimeout(ring, ms);
+  return () => clearTimeout(timer);
+}
+
+function readFile(path: string): Promise<string | undefined> {
+  return Bun.file(path)
+    .text()
+    .catch(() => undefined);
+}
+
+/** One line of JSON on standard error, so that standard output stays for what was asked for. */
+function log(level: LogLevel, message: string, about: Readonly<Record<string, unknown>> = {}): void {
+  console.error(JSON.stringify({ time: new Date().toISOString(), level, message, ...about }));
+}
+
+/** One core is the event loop's own. More than a few would only take memory. */
+const threads = Math.max(1, Math.min(4, coresHere() - 1));
+
+const plainHttp = createPlainHttp(
+  (url, init) => fetch(url, init),
+  () => performance.now(),
+  process.env,
+);
+
+export const realOutside: Outside = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep,
+  alarm,
+  turn: () => new Promise((resolve) => setImmediate(resolve)),
+  threads,
+  cores: coresHere(),
+  fetch: plainHttp.send,
+  random: () => Math.random(),
+  randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+  environment: process.env,
+  readFile,
+  log,
+};
