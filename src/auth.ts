@@ -13,8 +13,8 @@ import type { Outside } from "./outside";
 import type { Workspaces } from "./workspaces";
 
 export interface Auth {
-  /** Whether callers need no key now. A key made meanwhile, by any process, ends it. */
-  isOpen(): boolean;
+  /** Whether callers need no key now. A key made meanwhile, by any process, ends it. @param by other settings than those of now */
+  isOpen(by?: GatewayConfig["auth"]): boolean;
   /**
    * A key is known at once; a token's issuer may have to be asked.
    * @throws GatewayError no_key | wrong_key | forbidden | unavailable | database_unavailable
@@ -34,10 +34,8 @@ interface Parts {
 
 export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
   const tokens = tokensBy(outside);
-  const isOpen = () => {
-    const { mode, jwt } = settings();
-    return mode === "open" || (mode === "auto" && jwt === undefined && !keys.everMade());
-  };
+  const isOpen = ({ mode, jwt } = settings()) =>
+    mode === "open" || (mode === "auto" && jwt === undefined && !keys.everNeeded());
   const identified = (request: Request): Caller & { readonly isAdmin: boolean } => {
     const secret = bearerOf(request.headers);
     const known = secret === undefined ? undefined : keys.find(secret);

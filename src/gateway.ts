@@ -4,7 +4,7 @@
  */
 import { counting, createMetrics, type Metrics } from "./admin/metrics";
 import { type Aside, openAside } from "./aside/aside";
-import { type Auth, isLoopback, openAuth } from "./auth";
+import { type Auth, openAuth } from "./auth";
 import { type Cache, openCache } from "./cache/cache";
 import type { GatewayConfig } from "./config/gateway-config";
 import { matches, patternsAmong } from "./config/models";
@@ -12,7 +12,7 @@ import { CacheSection } from "./config/schema";
 import { openStore } from "./db/open";
 import { gatewayPolicies, policiesOf } from "./dialects/records";
 import { embed } from "./embed";
-import { GatewayError } from "./errors";
+import type { GatewayError } from "./errors";
 import type { CallSeen } from "./execute/work";
 import { type Generation, openGeneration } from "./generation";
 import { announcing } from "./hold";
@@ -20,6 +20,7 @@ import { createDoor, type Door } from "./http";
 import { type Keys, openKeys } from "./keys";
 import { type Ledger, openLedger } from "./ledger";
 import { createLifecycle } from "./lifecycle";
+import { AT_THE_START, refusalOf } from "./opening";
 import type { Outside } from "./outside";
 import { ALONE, type Place } from "./processes/place";
 import { createRateLimits } from "./rate-limits";
@@ -45,9 +46,14 @@ export interface Gateway {
   readonly cache: Cache;
   readonly workspaces: Workspaces;
   spaces(): Pick<Spaces, "notices">;
+  /** Why `reload` would not take it; undefined where it would. @throws GatewayError database_unavailable */
+  refusalOf(config: GatewayConfig): GatewayError | undefined;
+  /** Whether callers need a key or a token. */
+  asks(): boolean;
   /**
    * Serves by another configuration from now on; requests under way end in the one they began in.
    * @returns what of it takes effect only after a restart, by the keys' paths
+   * @throws GatewayError as `refusalOf` says; then nothing has changed
    */
   reload(config: GatewayConfig): readonly string[];
   /** Ends what is open, once the requests under way have left. */
@@ -83,14 +89,12 @@ export async function createGateway(
   let authSection = config.auth;
   const workspaces = openWorkspaces(store, () => current.config.workspaceDefaults, outside);
   const auth = openAuth({ settings: () => authSection, keys, workspaces, outside });
-  if (auth.isOpen() && !isLoopback(config.server.host)) {
+  const refusal = refusalOf(config, auth, { ...AT_THE_START, asks: place.asks });
+  if (refusal) {
     store.close();
-    throw new GatewayError(
-      "forbidden",
-      `${config.server.host} can be reached from other machines, and no key exists: anybody could use your providers. ` +
-        "Make a key first ('embedgate keys create --name me'), or serve on 127.0.0.1.",
-    );
+    throw refusal;
   }
+  if (config.auth.jwt) await keys.tokensTaken();
   if (place.begins) await tellInterrupted(ledger, outside);
   const cache = openCache(config.cache, { path: cachePath(config), outside, memory: place.memory });
   const tokens = createTokens();
@@ -149,6 +153,9 @@ export async function createGateway(
     },
   });
 
+  const refusalNow = (next: GatewayConfig) =>
+    refusalOf(next, auth, { hosts: [config.server.host], asks: !auth.isOpen() });
+
   function retire(generation: Generation): void {
     const retired = generation
       .retire()
@@ -171,7 +178,18 @@ export async function createGateway(
     cache,
     workspaces,
     spaces: () => current.spaces,
+    refusalOf: refusalNow,
+    asks: () => !auth.isOpen(),
     reload(next) {
+      const refused = refusalNow(next);
+      if (refused) throw refused;
+      if (next.auth.jwt) {
+        keys
+          .tokensTaken()
+          .catch((cause: unknown) =>
+            outside.log("error", "that tokens are taken could not be written down", { cause: String(cause) }),
+          );
+      }
       const replaced = current;
       current = openGeneration(next, { ...measuring, together: place.together() });
       authSection = next.auth;

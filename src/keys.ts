@@ -45,8 +45,10 @@ export interface Keys {
   revoke(id: string): Promise<void>;
   /** The live key that this secret opens. Reads the database, so that a key made by another process is known at once. */
   find(secret: string): KnownKey | undefined;
-  /** Whether a key was ever made, revoked ones included: from then on the gateway is never open again. */
-  everMade(): boolean;
+  /** Tokens of an outside issuer are taken: told once, it is known for ever. @throws GatewayError database_unavailable */
+  tokensTaken(): Promise<void>;
+  /** Whether a key was ever made, revoked ones included, or tokens were ever taken: from then on the gateway is never open by itself again. */
+  everNeeded(): boolean;
 }
 
 export const DEFAULT_WORKSPACE = "default";
@@ -80,7 +82,8 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
   const markRevoked = database.query(
     "UPDATE keys SET revoked_at = $now WHERE id = $id AND revoked_at IS NULL",
   );
-  const selectAny = database.query("SELECT 1 FROM keys LIMIT 1");
+  const selectAny = database.query("SELECT 1 FROM keys UNION ALL SELECT 1 FROM tokens_taken LIMIT 1");
+  const insertTokensTaken = database.query("INSERT OR IGNORE INTO tokens_taken (id, since) VALUES (1, $now)");
   const selectByHash = database.query<
     { key_id: string; workspace: string; admin: bigint; expires_at: bigint | null },
     { hash: Uint8Array }
@@ -156,7 +159,10 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
       const known = keyOf(secret);
       return known !== undefined && outside.now() < known.until ? known.key : undefined;
     },
-    everMade: () => read(() => selectAny.get() !== null),
+    async tokensTaken() {
+      await write(() => insertTokensTaken.run({ now: outside.now() }));
+    },
+    everNeeded: () => read(() => selectAny.get() !== null),
   };
 }
 

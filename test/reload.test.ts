@@ -66,6 +66,62 @@ describe("a reload", () => {
     expect(open.gateway.config().server.deadline_ms).toBe(5);
   });
 
+  describe("opens no gateway", () => {
+    const JWT = 'auth: { jwt: { jwks_url: "https://issuer.example/jwks" } }';
+    const ADDRESS = "server: { host: 0.0.0.0 }";
+    const asks = async (open: OpenGateway) => (await open.post({ model: "fake", input: "a" })).status;
+
+    test("that others reach: open, it says what a start says", async () => {
+      await using open = await openGateway({ yaml: `${FAKE_YAML}\n${ADDRESS}\n${JWT}\n` });
+      for (const address of [ADDRESS, "server: { host: 127.0.0.1 }"]) {
+        const next = await configOf(open, `providers: {}\n${address}\nauth: { mode: open }\n`);
+        expect(() => open.gateway.reload(next)).toThrow("0.0.0.0 can be reached from other machines");
+      }
+      expect(open.gateway.config().models.has("fake")).toBe(true);
+      expect(await asks(open)).toBe(401);
+    });
+
+    test("that has taken tokens, when its file says nothing of them any more", async () => {
+      await using open = await openGateway({ yaml: `${FAKE_YAML}\n${ADDRESS}\n${JWT}\n` });
+      open.gateway.reload(await configOf(open, `${FAKE_YAML}\n${ADDRESS}\n`));
+      expect(await asks(open)).toBe(401);
+      expect((await open.send("/metrics")).status).toBe(401);
+    });
+
+    test("that was open on loopback, by an address that a start would refuse", async () => {
+      await using open = await openGateway({ yaml: FAKE_YAML });
+      const next = await configOf(open, `${FAKE_YAML}\n${ADDRESS}\n`);
+      expect(() => open.gateway.reload(next)).toThrow("0.0.0.0 can be reached from other machines");
+      expect(await asks(open)).toBe(200);
+    });
+
+    test.each([
+      ["keys", "auth: { mode: keys }"],
+      ["tokens", JWT],
+    ])("on loopback that asked for %s, in one step or in several", async (_, auth) => {
+      await using open = await openGateway({ yaml: FAKE_YAML });
+      open.gateway.reload(await configOf(open, `${FAKE_YAML}\n${auth}\n`));
+      const wide = await configOf(open, `${FAKE_YAML}\nauth: { mode: open }\n`);
+      expect(() => open.gateway.reload(wide)).toThrow("Restart it to have it open");
+      open.gateway.reload(await configOf(open, `${FAKE_YAML}\nauth: { mode: keys }\n`));
+      const usual = await configOf(open, FAKE_YAML);
+      if (auth === JWT) open.gateway.reload(usual);
+      else expect(() => open.gateway.reload(usual)).toThrow("Restart it to have it open");
+      expect(() => open.gateway.reload(wide)).toThrow("Restart it to have it open");
+      expect(await asks(open)).toBe(401);
+    });
+
+    test("whose first key was made while it was open, and revoked", async () => {
+      await using open = await openGateway({ yaml: FAKE_YAML });
+      const { id } = await open.gateway.keys.create("first", "default");
+      await open.gateway.keys.revoke(id);
+      const next = await configOf(open, `${FAKE_YAML}\nauth: { mode: open }\n`);
+      expect(() => open.gateway.reload(next)).toThrow("Restart it to have it open");
+      open.gateway.reload(await configOf(open, FAKE_YAML));
+      expect(await asks(open)).toBe(401);
+    });
+  });
+
   test("can end open mode", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     open.gateway.reload(await configOf(open, `${FAKE_YAML}\nauth: { mode: keys }\n`));

@@ -4,6 +4,7 @@
 import { watch } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { GatewayConfig } from "../config/gateway-config";
+import { GatewayError } from "../errors";
 import type { Gateway } from "../gateway";
 import { realOutside } from "../network/real-outside";
 
@@ -70,13 +71,22 @@ export async function reloadGateway(
     tellWrong();
     return false;
   }
-  const afterRestart = gateway.reload(next);
+  let afterRestart: readonly string[];
+  try {
+    afterRestart = gateway.reload(next);
+  } catch (thrown) {
+    if (!(thrown instanceof GatewayError)) throw thrown;
+    tellWrong(thrown.message);
+    return false;
+  }
   tellReloaded({ models: gateway.routes().list().length, afterRestart });
   return true;
 }
 
-export function tellWrong(): void {
-  realOutside.log("error", "the routing file is wrong: what was served before is served on");
+/** @param reason where it has not been told yet */
+export function tellWrong(reason?: string): void {
+  const about = reason === undefined ? {} : { reason };
+  realOutside.log("error", "the routing file is wrong: what was served before is served on", about);
 }
 
 export function tellReloaded({ models, afterRestart }: Reloaded): void {

@@ -118,4 +118,11 @@ export const MIGRATIONS: readonly string[] = [
   -- The process that began the row, where several serve by one database: when it dies, its rows are interrupted, and nobody else's.
   ALTER TABLE ledger ADD COLUMN process TEXT;
   `,
+  `
+  -- Since when tokens of an outside issuer were taken, a row at most: from then on the gateway is never open by itself again.
+  CREATE TABLE tokens_taken (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    since  INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

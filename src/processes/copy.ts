@@ -94,9 +94,19 @@ function createCopy(channel: () => Channel) {
   const handlers = {
     async load(body: unknown) {
       const { options, read, tells, ...order } = Value.Parse(Load, body);
+      const next = await configured(options.config, {
+        read,
+        notes: tells,
+        problems: tells,
+        address: options,
+      });
+      if (next === undefined) return { ok: false, processes: 1 };
+      const { processes } = next.server;
+      const refusal = listening?.gateway.refusalOf(next);
+      if (refusal) return { ok: false, processes, reason: refusal.message };
       generation = order.generation;
-      loaded = await configured(options.config, { read, notes: tells, problems: tells, address: options });
-      return { ok: loaded !== undefined, processes: loaded?.server.processes ?? 1 };
+      loaded = next;
+      return { ok: true, processes };
     },
     async open(body: unknown) {
       const order = Value.Parse(Open, body);
@@ -111,7 +121,8 @@ function createCopy(channel: () => Channel) {
       const { cacheBytes } = order;
       if (cacheBytes > 0) memory = openRing({ descriptor: RING_DESCRIPTOR, bytes: cacheBytes }, outside);
       const together = () => measuring.under(generation);
-      const place = { ...order, region, clock: commonClock(outside), memory, together };
+      const { asks = false } = order;
+      const place = { ...order, asks, region, clock: commonClock(outside), memory, together };
       const when = order.begins ? Promise.resolve() : mayListen.promise;
       listening = await listen(toServeBy(), outside, place, { ...order, when });
       return {
@@ -121,6 +132,7 @@ function createCopy(channel: () => Channel) {
       };
     },
     listen: () => mayListen.resolve(),
+    asks: () => ({ asks: opened().gateway.asks() }),
     /** By what was loaded last. */
     reload() {
       const { gateway } = opened();

@@ -7,7 +7,7 @@ import { createRingFile } from "../cache/ring";
 import type { ReadFile } from "../config/read";
 import type { Outside } from "../outside";
 import { createMeasurements } from "./measurements";
-import { Loaded, Nothing, Opened, Reloaded } from "./messages";
+import { Asking, Loaded, Nothing, Opened, Reloaded } from "./messages";
 import { createRegionFile } from "./region";
 import { type CopyProcess, type Exit, spawnCopy } from "./spawn";
 
@@ -68,6 +68,7 @@ export function createFleet(
   /** Of the routing file's readings. */
   let generation = 0;
   let failuresInARow = 0;
+  let hasAsked = false;
   let current: Order | undefined;
 
   function spawn(read: ReadFile, processes: number): Copy {
@@ -94,18 +95,18 @@ export function createFleet(
 
   /** @returns how many processes the file says */
   async function load(copy: Copy, read: ReadFile, tells = false): Promise<number> {
-    const { ok, processes } = await copy.process.channel.ask(
+    const { ok, processes, reason } = await copy.process.channel.ask(
       "load",
       { options, read, generation, tells },
       Loaded,
     );
-    if (!ok) throw new Error("the routing file is wrong: what was served before is served on");
+    if (!ok) throw new Error(reason ?? "the routing file is wrong: what was served before is served on");
     copy.read = read;
     return processes;
   }
 
   async function open(copy: Copy, { host, port, processes }: Order, begins = false, mayListen = true) {
-    const order = { host, port, process: copy.name, processes, begins, cacheBytes };
+    const order = { host, port, process: copy.name, processes, begins, cacheBytes, asks: await isAsking() };
     const asked = copy.process.channel.ask("open", order, Opened);
     if (mayListen) copy.process.channel.tell("listen");
     const opened = await asked;
@@ -175,6 +176,13 @@ export function createFleet(
       }),
     );
     return answers.flat();
+  }
+
+  /** Since any of them did: another must not be open in its place. */
+  async function isAsking(): Promise<boolean> {
+    const answers = await ofAll(({ process }) => process.channel.ask("asks", undefined, Asking));
+    hasAsked ||= answers.some(({ asks }) => asks);
+    return hasAsked;
   }
 
   async function settle(): Promise<void> {

@@ -36,6 +36,8 @@ export const Load = Type.Object({
 export const Loaded = Type.Object({
   ok: Type.Boolean(),
   processes: Type.Integer(),
+  /** Why a file in which nothing is wrong cannot be served by all the same. */
+  reason: Type.Optional(Type.String()),
 });
 
 /** To a copy: to open, and to listen. */
@@ -49,6 +51,8 @@ export const Open = Type.Object({
   processes: Type.Integer({ minimum: 1 }),
   /** Whether it is the first to open the database. */
   begins: Type.Boolean(),
+  /** Whether those that serve already ask for credentials, so that it must too. */
+  asks: Type.Optional(Type.Boolean()),
   /** Of the cache's memory that all share; 0 where there is none. */
   cacheBytes: Type.Integer(),
 });
@@ -59,6 +63,9 @@ export const Opened = Type.Object({
   greeting: Type.String(),
   models: Type.Integer(),
 });
+
+/** Of a copy that serves: whether callers need a key or a token. */
+export const Asking = Type.Object({ asks: Type.Boolean() });
 
 /** To a copy: processes that died, whose rows are to be marked as interrupted. */
 export const Settle = Type.Object({ processes: Type.Array(Type.String()) });

@@ -12,6 +12,8 @@ export interface Place {
   readonly process: string | null;
   /** Whether it is the first to open the database, so that every row under way there is a dead process's. */
   readonly begins: boolean;
+  /** Whether those that served before it asked for credentials: then it must not be open. */
+  readonly asks: boolean;
   /** Undefined: memory of its own. */
   readonly region: Region | undefined;
   /** As `Outside.monotonic`, but the same for all that share the region. Undefined: that of the world outside. */
@@ -25,6 +27,7 @@ export interface Place {
 export const ALONE: Place = {
   process: null,
   begins: true,
+  asks: false,
   region: undefined,
   clock: undefined,
   memory: undefined,

@@ -54,10 +54,13 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
       if (!isLatest()) return;
       const next = await readAgain();
       const nextConfig = await load(next);
-      if (nextConfig) {
+      if (!nextConfig) return tellWrong();
+      try {
         tellReloaded(await fleet.reload(next));
         graceMs = nextConfig.server.grace_ms;
-      } else tellWrong();
+      } catch (cause) {
+        tellWrong(cause instanceof Error ? cause.message : String(cause));
+      }
     }),
   );
   const swap = () =>

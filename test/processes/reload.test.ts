@@ -5,7 +5,7 @@
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { query, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
+import { postTo, query, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
 import { byTwo, copiesOf } from "./copies";
 
 const LINUX = process.platform === "linux";
@@ -123,4 +123,20 @@ test.skipIf(!LINUX)("one process reloads its routing file, and says what a swap 
     code: 1,
     words: expect.stringContaining("No gateway runs"),
   });
+});
+
+test.skipIf(!LINUX).each([
+  ["one process", wireTo],
+  ["two processes", byTwo],
+])("of %s that ask for a key, no reload makes one that asks nobody", async (_, yamlOf) => {
+  using upstream = startUpstream();
+  const closed = `${yamlOf(upstream)}auth: { mode: keys }\n`;
+  using folder = temporaryFolder({ "gateway.yaml": closed });
+  await using child = await startServing(folder.path);
+  const status = async () => (await postTo(child.url, { model: "m", input: "a" })).status;
+  expect(await status()).toBe(401);
+  await Bun.write(`${folder.path}/gateway.yaml`, yamlOf(upstream));
+  await child.logged("Restart it to have it open");
+  expect(await reload(folder.path)).toMatchObject({ code: 1 });
+  expect(await status()).toBe(401);
 });
