@@ -10,6 +10,7 @@ import { GatewayError } from "./errors";
 import { looksLikeToken, openTokens, type Tokens } from "./jwt";
 import { DEFAULT_WORKSPACE, type Keys } from "./keys";
 import type { Outside } from "./outside";
+import { refuseOtherMachines, refuseWebPages } from "./this-machine";
 import type { Workspaces } from "./workspaces";
 
 export interface Auth {
@@ -22,6 +23,8 @@ export interface Auth {
   identify(request: Request): Caller | Promise<Caller>;
   /** Who may do what is for those who run the gateway: an admin's key, or anybody in open mode. @throws GatewayError as identify does */
   identifyAdmin(request: Request): Caller;
+  /** What needs no key is for this machine alone, too, while the gateway is open. @throws GatewayError forbidden | database_unavailable */
+  admitWithoutKey(request: Request): void;
 }
 
 interface Parts {
@@ -41,6 +44,7 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
     const known = secret === undefined ? undefined : keys.find(secret);
     if (known) return known;
     if (isOpen()) {
+      refuseOtherMachines(request);
       refuseWebPages(request);
       return { workspace: DEFAULT_WORKSPACE, keyId: null, isAdmin: true };
     }
@@ -71,6 +75,9 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
         return identifiedByToken(secret, tokens(jwt));
       return callerOf(identified(request));
     },
+    admitWithoutKey(request) {
+      if (isOpen()) refuseOtherMachines(request);
+    },
     identifyAdmin(request) {
       const caller = identified(request);
       if (caller.isAdmin || isOpen()) return callerOf(caller);
@@ -97,47 +104,4 @@ function bearerOf(headers: Headers): string | undefined {
   const authorization = headers.get("authorization");
   if (authorization === null) return headers.get("api-key") ?? headers.get("x-goog-api-key") ?? undefined;
   return /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
-}
-
-/**
- * In open mode a web page that the user happens to visit must not reach the gateway: neither by DNS rebinding (its own host name
- * in `Host`), nor by a plain POST, which needs no preflight and carries `Origin` or `Sec-Fetch-Site`.
- */
-function refuseWebPages(request: Request): void {
-  const host = request.headers.get("host") ?? new URL(request.url).host;
-  if (!isLoopback(hostnameOf(host))) {
-    throw new GatewayError(
-      "forbidden",
-      `Without keys the gateway answers only to loopback names, not to "${host.slice(0, 100)}". Make a key with 'embedgate keys create'.`,
-    );
-  }
-  const origin = request.headers.get("origin");
-  if (origin !== null && origin !== `http://${host}` && origin !== `https://${host}`) {
-    throw new GatewayError(
-      "forbidden",
-      "Without keys the gateway does not answer other sites' web pages. Make a key with 'embedgate keys create'.",
-    );
-  }
-  const site = request.headers.get("sec-fetch-site");
-  if (site !== null && site !== "same-origin" && site !== "none") {
-    throw new GatewayError(
-      "forbidden",
-      "Without keys the gateway does not answer other sites' web pages. Make a key with 'embedgate keys create'.",
-    );
-  }
-}
-
-function hostnameOf(host: string): string {
-  return host.startsWith("[") ? host.slice(0, host.indexOf("]") + 1) : host.replace(/:\d+$/, "");
-}
-
-/** Names that lead to this machine only. `localhost.` and `127.1` do too, but no honest client writes them. */
-export function isLoopback(hostname: string): boolean {
-  const name = hostname.toLowerCase();
-  return (
-    name === "localhost" ||
-    name === "[::1]" ||
-    name === "::1" ||
-    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name)
-  );
 }

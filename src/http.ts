@@ -62,7 +62,10 @@ interface Visit {
 type Detail = Operations[keyof Operations] | ReturnType<typeof embeddingsOperation> | { readonly hide: true };
 
 /** What a path does. From `speak` on, errors are the caller's in its own wire's words. */
-type Work = (visit: Visit, requestId: string, speak: Speak) => Promise<Answer> | Answer;
+type Work = (visit: Visit, requestId: string, speak: Speak) => Promise<Said> | Said;
+
+/** An answer, and its status where it is not 200. */
+type Said = Answer & { readonly status?: number };
 
 type Speak = (caller: Caller) => Policies;
 
@@ -83,7 +86,11 @@ export function createDoor(parts: DoorParts) {
   async function respond(visit: Visit, work: Work): Promise<Response> {
     const requestId = newRequestId(outside);
     const began = outside.monotonic();
-    const headers = new Headers({ "content-type": "application/json", "x-request-id": requestId });
+    const headers = new Headers({
+      ...HEADERS_OF_ALL,
+      "content-type": "application/json",
+      "x-request-id": requestId,
+    });
     let status = 200;
     let body: Answer["body"];
     let policies = parts.policies();
@@ -95,6 +102,7 @@ export function createDoor(parts: DoorParts) {
       checkHead(visit.request);
       const answer = await work(visit, requestId, speak);
       body = answer.body;
+      status = answer.status ?? status;
       for (const [name, value] of Object.entries(answer.headers)) headers.set(name, value);
     } catch (thrown) {
       const error = asGatewayError(thrown);
@@ -221,23 +229,33 @@ export function createDoor(parts: DoorParts) {
 
   /** Made for the first who asks: most gateways are never asked, and all start sooner without. */
   let documented: Promise<{ handle(request: Request): Response | Promise<Response> }> | undefined;
-  const showDocs = async ({ request }: Visit) => {
-    documented ??= import("./docs/swagger").then(({ docs }) =>
-      new Elysia().use(docs(() => parts.policies())).use(allPaths()),
-    );
-    return (await documented).handle(request);
-  };
+  const showDocs = (visit: Visit) =>
+    respond(visit, async ({ request }) => {
+      auth.admitWithoutKey(request);
+      documented ??= import("./docs/swagger").then(({ docs }) =>
+        new Elysia().use(docs(() => parts.policies())).use(allPaths()),
+      );
+      const page = await (await documented).handle(new Request(request.url));
+      if (page.status === 404) throw noSuchPath;
+      return { body: new Uint8Array(await page.arrayBuffer()), headers: page.headers.toJSON() };
+    });
+  const toDocs = (visit: Visit) =>
+    respond(visit, ({ request }) => {
+      auth.admitWithoutKey(request);
+      return { status: 302, body: "", headers: { location: "/swagger" } };
+    });
 
   return new Elysia({ normalize: false })
     .onError(({ error, code, request }) =>
       failing(code === "NOT_FOUND" ? noSuchPath : asGatewayError(error))({ request, server: null }),
     )
     .use(allPaths())
-    .get("/swagger", ({ request, server }) => showDocs({ request, server }))
-    .get("/swagger/*", ({ request, server }) => showDocs({ request, server }))
-    .get("/", () => Response.redirect("/swagger", 302));
+    .use(only("GET", "/swagger", showDocs, { hide: true }))
+    .use(only("GET", "/swagger/*", showDocs, { hide: true }))
+    .use(only("GET", "/", toDocs, { hide: true }));
 
-  function ready(): Answer {
+  function ready({ request }: Visit): Answer {
+    auth.admitWithoutKey(request);
     parts.checkReady();
     return plain({
       status: "ready",
@@ -247,6 +265,13 @@ export function createDoor(parts: DoorParts) {
     });
   }
 }
+
+/** For browsers: no answer is another type than it says, part of another site's page, or told of to where a link in it leads. */
+const HEADERS_OF_ALL = {
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+};
 
 /** What Bun gathers before it sends; a head is around one kilobyte of it. */
 const GATHERED_BYTES = 12 * 1024;

@@ -2,9 +2,10 @@
  * Whether a gateway may be open to whoever asks: what `serve` refuses when it starts, a reload refuses too, in the same words.
  * A further check of a configuration that only a gateway can make (not the file alone, src/config/) is a line of `refusalOf`.
  */
-import { type Auth, isLoopback } from "./auth";
+import type { Auth } from "./auth";
 import type { GatewayConfig } from "./config/gateway-config";
 import { GatewayError } from "./errors";
+import { isLoopback } from "./this-machine";
 
 export interface Before {
   /** Where the gateway listens already, whatever the file says now: the address is taken once, at the start. */

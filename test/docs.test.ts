@@ -137,3 +137,42 @@ test("the page loads its script and style from the gateway alone", async () => {
   expect(script).toContain('style.href = "/swagger/page.css"');
   expect(await load("/swagger/page.css")).toContain(".swagger-ui");
 });
+
+test.each([
+  ["GET", "/swagger/nope", 404],
+  ["GET", "/swagger/json/more", 404],
+  ["POST", "/swagger", 405],
+  ["DELETE", "/swagger/json", 405],
+  ["POST", "/", 405],
+])("%s %s is refused in the envelope", async (method, path, status) => {
+  await using open = await openGateway({ yaml: FAKE_YAML });
+  const sent = await open.send(path, { method });
+  expect(sent).toMatchObject({ status, json: { error: { type: "invalid_request_error" } } });
+  expect(sent.headers.get("x-request-id")).toStartWith("req_");
+});
+
+test.each([
+  ["/"],
+  ["/swagger"],
+  ["/swagger/json"],
+  ["/swagger/page.js"],
+  ["/swagger/page.css"],
+  ["/swagger/nope"],
+  ["/healthz"],
+  ["/readyz"],
+  ["/metrics"],
+  ["/admin/notices"],
+  ["/v1/models"],
+  ["/v1/embeddings"],
+  ["/nowhere"],
+])("%s is for no other site's page", async (path) => {
+  await using open = await openGateway({ yaml: FAKE_YAML });
+  for (const method of ["GET", "HEAD"]) {
+    const { headers } = await open.send(path, { method });
+    expect([
+      headers.get("x-content-type-options"),
+      headers.get("x-frame-options"),
+      headers.get("referrer-policy"),
+    ]).toEqual(["nosniff", "DENY", "no-referrer"]);
+  }
+});

@@ -4,6 +4,7 @@
  */
 import { resolve } from "node:path";
 import { PROCESSES_MAX } from "../processes/cores";
+import { isLoopback } from "../this-machine";
 import { below, type Problem } from "./problem";
 import { entriesOf } from "./providers";
 import { readPublicKey } from "./public-key";
@@ -104,8 +105,4 @@ function checkSource(tree: Tree, place: string, jwt: object, problems: Problem[]
     problems.push(tree.problem(at, "expected an address that starts with https://"));
   else if (url.protocol === "http:" && !isLoopback(url.hostname))
     notes.push(tree.problem(at, "http, which whoever sits on the way can change: they could sign tokens"));
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

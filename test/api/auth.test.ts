@@ -36,6 +36,15 @@ describe("while no key exists", () => {
     ["192.168.1.7:8080"],
     ["[::]:8080"],
     ["evil.example:8080"],
+    ["[::1]evil"],
+    ["[::1].evil.example"],
+    ["[::1]:80:80"],
+    ["localhost:80:evil.example"],
+    ["localhost:evil"],
+    ["evil.example@localhost"],
+    ["localhost, evil.example"],
+    ["127.0.0.999"],
+    [""],
   ])("the host %s is refused: it may be a name rebound to this machine", async (host) => {
     expect(await asked({ host })).toBe(403);
   });
@@ -43,6 +52,24 @@ describe("while no key exists", () => {
     "the origin %s is refused",
     async (origin) => expect(await asked({ host: "localhost:8080", origin })).toBe(403),
   );
+  test.each([
+    ["forwarded", "for=192.0.2.1"],
+    ["x-forwarded-for", "192.0.2.1"],
+    ["X-Forwarded-Host", "localhost"],
+    ["x-forwarded-proto", "https"],
+    ["x-forwarded", "192.0.2.1"],
+    ["x-real-ip", "192.0.2.1"],
+    ["via", "1.1 proxy"],
+    ["via", ""],
+  ])("what a proxy passed on, with %s: %s, is refused", async (name, value) => {
+    await using open = await openGateway({ yaml: FAKE_YAML });
+    const sent = await open.post(body, { [name]: value });
+    expect(sent).toMatchObject({ status: 403, json: { error: { code: "forbidden" } } });
+    for (const path of ["/v1/models", "/metrics", "/admin/notices", "/readyz", "/swagger", "/"])
+      expect([path, (await open.send(path, { headers: { [name]: value } })).status]).toEqual([path, 403]);
+    const { key } = await open.gateway.keys.create("first", "default");
+    expect((await open.post(body, { ...bearer(key), [name]: value })).status).toBe(200);
+  });
   test("its own origin is answered, as the docs page needs", async () => {
     expect(
       await asked({
@@ -217,6 +244,23 @@ describe("the address", () => {
 });
 
 describe("public paths", () => {
+  test.each([["/readyz"], ["/swagger"], ["/swagger/json"], ["/swagger/page.js"], ["/"]])(
+    "%s is answered to loopback names only, while no key exists; a link leads there from anywhere",
+    async (path) => {
+      await using open = await openGateway({ yaml: FAKE_YAML });
+      const status = async (headers: Readonly<Record<string, string>>) =>
+        (await open.send(path, { headers })).status;
+      expect(await status({ host: "rebound.example" })).toBe(403);
+      expect(await status({ host: "[::1]rebound.example" })).toBe(403);
+      const answered = path === "/" ? 302 : 200;
+      expect(await status({ host: "localhost", "sec-fetch-site": "cross-site" })).toBe(answered);
+    },
+  );
+  test("/healthz is answered to whoever asks", async () => {
+    await using open = await openGateway({ yaml: FAKE_YAML });
+    const headers = { host: "gateway.example", "x-forwarded-for": "192.0.2.1" };
+    expect((await open.send("/healthz", { headers })).status).toBe(200);
+  });
   test.each([
     ["/healthz"],
     ["/readyz"],
