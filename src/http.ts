@@ -112,8 +112,8 @@ export function createDoor(parts: DoorParts) {
       body = (visit.wire ?? openaiWire).encodeError(error, policies);
       setErrorHeaders(headers, error, status);
     }
-    // Whoever keeps a connection open would ask again here, of a gateway that ends.
-    if (underWay.isLeaving()) headers.set("connection", "close");
+    // Whoever keeps a connection open would ask again here, of a gateway that ends, or go on with a body that nobody reads any more.
+    if (underWay.isLeaving() || status === 408) headers.set("connection", "close");
     headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
     return new Response(streamed(body, visit.server ? "server" : "other"), { status, headers });
   }

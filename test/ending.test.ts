@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
+import { copiesOf } from "./processes/copies";
 import { postTo, query, startServing, startUpstream, temporaryFolder, wireTo } from "./serving";
 
 const rowsOf = (folder: string) => query(folder, "SELECT status, error FROM ledger ORDER BY status");
@@ -129,4 +130,33 @@ describe("on SIGTERM", () => {
     child.signal("SIGTERM");
     expect(await child.ended()).toBe(0);
   });
+});
+
+describe.each([
+  ["one process", 1],
+  ["two processes", 2],
+])("%s", (_, processes) => {
+  test.skipIf(process.platform !== "linux")(
+    "goes on serving whatever other signal it is sent, and ends by SIGTERM alone",
+    async () => {
+      using upstream = startUpstream({ holds: true });
+      using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream, `processes: ${processes}`) });
+      await using child = await startServing(folder.path);
+      const copies = processes > 1 ? copiesOf(child.pid) : [];
+      for (const pid of [child.pid, ...copies]) {
+        for (const signal of ["SIGUSR1", "SIGHUP", "SIGUSR1"]) process.kill(pid, signal);
+        // Of several processes the first one swaps the others for it.
+        if (pid !== child.pid || processes === 1) process.kill(pid, "SIGUSR2");
+      }
+      const answer = postTo(child.url, { model: "m", input: "a" });
+      await upstream.reached(1);
+      expect(copiesOf(child.pid)).toEqual(copies);
+      child.signal("SIGTERM");
+      await child.logged("have their grace");
+      for (const signal of ["SIGUSR1", "SIGUSR2", "SIGHUP"] as const) child.signal(signal);
+      upstream.release();
+      expect((await answer).status).toBe(200);
+      expect(await child.ended()).toBe(0);
+    },
+  );
 });

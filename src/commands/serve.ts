@@ -6,6 +6,7 @@ import { USUAL_FILE } from "../config/load";
 import { type ReadFile, readRoutingFile } from "../config/read";
 import { configured } from "./configured";
 import { makeRoomForFetches } from "./fetch-limit";
+import { surviveOtherSignals } from "./signals";
 
 export interface ServeOptions {
   readonly config?: string;
@@ -15,6 +16,7 @@ export interface ServeOptions {
 
 /** @returns the exit code, once a signal has ended the gateway */
 export async function serve(options: ServeOptions): Promise<number> {
+  surviveOtherSignals();
   const read = await readNow(options);
   const config = await load(options, read);
   if (!config) return 1;

@@ -1,9 +1,15 @@
 /**
- * What SIGTERM and SIGINT do to a process that serves: the first asks it to end, the second ends it where it stands.
+ * What signals do to a process that serves: of SIGTERM and SIGINT the first asks it to end, the second ends it where it stands; no other
+ * that can be caught ends it. What SIGHUP and SIGUSR2 ask for is heard by whoever does it (reloading.ts, src/processes/supervisor.ts).
  */
 
 /** What a shell makes of a process that a signal ended. */
 export const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** To be called first of all: a signal that nobody hears ends a process, also while it starts, ends, or has nothing to do for it. */
+export function surviveOtherSignals(): void {
+  for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => undefined);
+}
 
 /**
  * Resolves at the first signal. The second ends the process where it stands: what was acknowledged is in the ledger.

@@ -8,7 +8,7 @@ import { openRing } from "../cache/ring";
 import { configured } from "../commands/configured";
 import { endGracefully } from "../commands/ending";
 import { greeting, type ListeningGateway, listen } from "../commands/listening";
-import { EXIT_CODES } from "../commands/signals";
+import { EXIT_CODES, surviveOtherSignals } from "../commands/signals";
 import type { GatewayConfig } from "../config/gateway-config";
 import { realOutside } from "../network/real-outside";
 import type { Outside } from "../outside";
@@ -34,6 +34,7 @@ export async function serveAsCopy(): Promise<number> {
     );
     return 1;
   }
+  surviveOtherSignals();
   const copy = createCopy(() => channel);
   const channel: Channel = openChannel(
     (message) => {
