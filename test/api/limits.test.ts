@@ -83,7 +83,7 @@ describe("a listening gateway", () => {
   test("answers requests that come before the last one's answer in order, or closes", async () => {
     const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
     const got = await exchange(get("/healthz") + get("/nowhere") + get("/healthz"), /"ok"[^]*"ok"/);
-    expect([...got.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => status)).toEqual([
+    expect([...got.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual([
       "200",
       "404",
       "200",
