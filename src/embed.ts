@@ -28,7 +28,7 @@ import { isIndivisible, plan } from "./plan";
 import { type Body, printed } from "./printing";
 import type { RateLimits } from "./rate-limits";
 import { type CacheUse, recall } from "./recall";
-import { answerHeaders, cacheNote, ignoredHeader, resultOf } from "./result";
+import { answerHeaders, bytesOf, cacheNote, ignoredHeader, resultOf } from "./result";
 import type { Routes } from "./route";
 import { startRun } from "./run";
 import type { Settlements } from "./settlements";
@@ -158,7 +158,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     spaces.answered(found);
     const credits = { used: charge.microCredits, remaining: charge.remaining };
     return {
-      body: printed(decoded.encode({ ...result, credits }, run.requestId), parts.aside),
+      body: printed(decoded.encode({ ...result, credits }, run.requestId), parts.aside, bytesOf(result)),
       headers: {
         ...headers,
         ...ignoredHeader(decoded.ignored, headers),

@@ -25,6 +25,7 @@ import type { Outside } from "./outside";
 import { ALONE, type Place } from "./processes/place";
 import { createRateLimits } from "./rate-limits";
 import type { Routes } from "./route";
+import { createSending } from "./sending";
 import { createSettlements } from "./settlements";
 import { openFingerprints } from "./spaces/fingerprints";
 import { measure } from "./spaces/measure";
@@ -114,6 +115,7 @@ export async function createGateway(
   const lifecycle = createLifecycle(outside);
   const counted = announcing(counting(ledger, metrics), settlements);
   const rateLimits = createRateLimits({ monotonic: place.clock ?? outside.monotonic }, place.region?.limits);
+  const sending = createSending(() => current.config.server, metrics, outside);
   const door = createDoor({
     auth,
     routes: () => current.routes,
@@ -128,6 +130,7 @@ export async function createGateway(
     startedAt: outside.now(),
     underWay,
     metrics,
+    sending,
     checkReady: () => store.check(),
     embed: (arrival) => {
       const { routes, spaces, config: own, serve } = current;

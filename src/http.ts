@@ -14,6 +14,7 @@ import { wordingOf } from "./dialects/wording";
 import { embeddingsOperation, type Operations, operationsOf } from "./docs/operations";
 import type { Caller } from "./domain";
 import type { Answer, Arrival } from "./embed";
+import type { EndSignal } from "./ending";
 import { asGatewayError, GatewayError } from "./errors";
 import { forcedProviderOf } from "./forced-provider";
 import { checkHead } from "./head";
@@ -22,6 +23,7 @@ import type { Exchange } from "./money";
 import type { Outside } from "./outside";
 import type { CacheUse } from "./recall";
 import type { Routes } from "./route";
+import type { Client, Sending, Sent } from "./sending";
 import type { SpaceNotice } from "./spaces/spaces";
 import type { UnderWay } from "./under-way";
 
@@ -45,6 +47,7 @@ export interface DoorParts {
   readonly embed: (arrival: Arrival) => Promise<Answer>;
   readonly underWay: UnderWay;
   readonly metrics: Metrics;
+  readonly sending: Sending;
 }
 
 /** The part of Bun's server that a handler needs. */
@@ -65,14 +68,18 @@ type Detail = Operations[keyof Operations] | ReturnType<typeof embeddingsOperati
 type Work = (visit: Visit, requestId: string, speak: Speak) => Promise<Said> | Said;
 
 /** An answer, and its status where it is not 200. */
-type Said = Answer & { readonly status?: number };
+interface Said {
+  readonly body: Answer["body"] | ReadableStream<Uint8Array>;
+  readonly headers: Answer["headers"];
+  readonly status?: number;
+}
 
 type Speak = (caller: Caller) => Policies;
 
 export type Door = ReturnType<typeof createDoor>;
 
 export function createDoor(parts: DoorParts) {
-  const { auth, routes, outside, startedAt, underWay, metrics } = parts;
+  const { auth, routes, outside, startedAt, underWay, metrics, sending } = parts;
 
   /** A path that only known callers may use. */
   const known =
@@ -92,7 +99,7 @@ export function createDoor(parts: DoorParts) {
       "x-request-id": requestId,
     });
     let status = 200;
-    let body: Answer["body"];
+    let body: Said["body"];
     let policies = parts.policies();
     const speak = (caller: Caller) => {
       policies = parts.policies(caller);
@@ -115,7 +122,20 @@ export function createDoor(parts: DoorParts) {
     // Whoever keeps a connection open would ask again here, of a gateway that ends, or go on with a body that nobody reads any more.
     if (underWay.isLeaving() || status === 408) headers.set("connection", "close");
     headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
-    return new Response(streamed(body, visit.server ? "server" : "other"), { status, headers });
+    return new Response(sent(body, visit, visit.request.signal), { status, headers });
+  }
+
+  /** Only of what is not being sent already. */
+  function sent(
+    body: Said["body"],
+    { request, server }: Visit,
+    gone: EndSignal,
+    keep?: Client["keep"],
+  ): Sent {
+    if (body instanceof ReadableStream) return body;
+    // Nobody takes the body of an answer to HEAD.
+    if (request.method === "HEAD") return typeof body === "object" && "stream" in body ? "" : body;
+    return sending.begin(body, { gone, reader: server ? "server" : "other", keep });
   }
 
   const failing = (error: GatewayError) => (visit: Visit) =>
@@ -127,8 +147,11 @@ export function createDoor(parts: DoorParts) {
   const embeddings = (wire: Wire, { request, server }: Visit) =>
     respond({ request, server, wire }, async (_, requestId, speak) => {
       let caller: Caller | undefined;
+      let isSending = false;
+      // Not before: Bun forgets what it does with connections that nothing comes on, once it was told to wait.
+      const waitNoLonger = () => server?.timeout(request, IDLE_SECONDS);
       try {
-        return await underWay.run(async (ending) => {
+        return await underWay.run(async (ending, keep) => {
           const known = await auth.identify(request);
           caller = known;
           // Bun would cut a slow answer off after 10 s; the request has its own deadline.
@@ -136,7 +159,7 @@ export function createDoor(parts: DoorParts) {
           const gone = () => ending.abort(clientGone());
           if (request.signal.aborted) gone();
           else request.signal.addEventListener("abort", gone);
-          return parts.embed({
+          const answer = await parts.embed({
             requestId,
             caller: known,
             wire,
@@ -150,11 +173,22 @@ export function createDoor(parts: DoorParts) {
             pinnedSpace: request.headers.get("x-embedgate-space")?.trim() || undefined,
             ending,
           });
+          const kept = () => {
+            isSending = true;
+            const leave = keep();
+            return () => {
+              leave();
+              waitNoLonger();
+            };
+          };
+          return { ...answer, body: sent(answer.body, { request, server }, ending, kept) };
         });
       } catch (thrown) {
         // Of nobody's request there is no ledger row, only a count.
         if (!caller) metrics.refused(wordingOf(asGatewayError(thrown), parts.policies()).status);
         throw thrown;
+      } finally {
+        if (!isSending) waitNoLonger();
       }
     });
 
@@ -266,31 +300,15 @@ export function createDoor(parts: DoorParts) {
   }
 }
 
+/** A connection on which nothing moves for so long is closed: more than clients keep one for the next request. */
+const IDLE_SECONDS = 60;
+
 /** For browsers: no answer is another type than it says, part of another site's page, or told of to where a link in it leads. */
 const HEADERS_OF_ALL = {
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
   "referrer-policy": "no-referrer",
 };
-
-/** What Bun gathers before it sends; a head is around one kilobyte of it. */
-const GATHERED_BYTES = 12 * 1024;
-
-/**
- * Of an answer that comes later and is larger than what it gathers, Bun sends every header by itself, some fifty system calls; the head
- * of a stream it sends in one. The answer is chunked then, and has no length.
- */
-function streamed(body: Answer["body"], reader: "server" | "other"): BodyInit {
-  if (typeof body === "object" && "stream" in body) return body.stream(reader);
-  if (body.length < GATHERED_BYTES) return body;
-  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-  return new ReadableStream({
-    pull(stream) {
-      stream.enqueue(bytes);
-      stream.close();
-    },
-  });
-}
 
 /**
  * Its time in front, so that ids grow: the ledger's index of them is written at its end, a few pages for many rows, rather than a page

@@ -5,20 +5,24 @@
 import type { Aside } from "./aside/aside";
 import { packed } from "./aside/packed-page";
 import { printPage } from "./dialects/print";
-import { type Page, pagesOf, type Script } from "./dialects/script";
+import { PAGE_BYTES, type Page, pagesOf, type Script } from "./dialects/script";
+import { directStream, UNWATCHED, type Watch } from "./direct-stream";
 
 /** A small answer, or a large one that is still to be printed. */
 export type Body = Uint8Array<ArrayBuffer> | Printing;
 
 export interface Printing {
+  /** At most, until it is read to its end: of the vectors that are still to be printed, and of the pages. */
+  readonly heldBytes: number;
   /** @param reader a server takes copies of what it cannot send at once, so that the same memory is printed to again; others keep it */
-  stream(reader: "server" | "other"): ReadableStream<Uint8Array>;
+  stream(reader: "server" | "other", watch?: Watch): ReadableStream<Uint8Array>;
 }
 
 /** So many pages take two or three milliseconds in all, with others' turns between them: less than it costs to hand them over. */
 const PAGES_HERE_MAX = 2;
 
-export function printed(script: Script, aside: Aside): Body {
+/** @param vectorBytes of all that the script says */
+export function printed(script: Script, aside: Aside, vectorBytes = 0): Body {
   const pages = pagesOf(script);
   const begun: Page[] = [];
   for (let next = pages.next(); !next.done; next = pages.next()) {
@@ -29,7 +33,11 @@ export function printed(script: Script, aside: Aside): Body {
   if (first === undefined) return new Uint8Array();
   if (begun.length === 1) return printPage(first);
   const isSmall = begun.length <= PAGES_HERE_MAX;
-  return { stream: (reader) => inPages(begun, pages, isSmall ? undefined : aside, reader === "server") };
+  return {
+    heldBytes: vectorBytes + (isSmall ? begun.length : 2 + aside.threads) * PAGE_BYTES,
+    stream: (reader, watch = UNWATCHED) =>
+      inPages(begun, pages, isSmall ? undefined : aside, reader === "server", watch),
+  };
 }
 
 function inPages(
@@ -37,6 +45,7 @@ function inPages(
   pages: Iterator<Page>,
   aside: Aside | undefined,
   isCopied: boolean,
+  watch: Watch,
 ): ReadableStream<Uint8Array> {
   const ahead = aside?.threads ?? 0;
   const memory: Memory = { values: [], rooms: [] };
@@ -50,28 +59,27 @@ function inPages(
     }
   };
   let isGone = false;
-  const source: Bun.DirectUnderlyingSource<Uint8Array> = {
-    // Of a stream of any other type nobody could tell when a page was sent.
-    type: "direct",
+  return directStream({
     async pull(stream) {
       printAhead();
       for (let next = underWay.shift(); next && !isGone; next = underWay.shift()) {
         const bytes = await next;
         if (aside) printAhead();
         // Waits until it is sent. Nothing is written to a client that has gone.
-        if ((await stream.write(bytes)) === 0) isGone = true;
+        if ((await Promise.race([stream.write(bytes), watch.cut])) === 0) isGone = true;
+        else watch.taken();
         if (isCopied) memory.rooms.push(bytes.buffer);
         if (!aside) printAhead();
       }
+      watch.over();
       stream.close();
       if (isCopied) free(memory);
     },
     cancel() {
       isGone = true;
+      watch.over();
     },
-  };
-  // The browsers' types do not know such a stream.
-  return Reflect.construct(ReadableStream, [source]);
+  });
 }
 
 /** What was used for one page and is there for the next: fresh memory for each costs more than half of what printing does. */

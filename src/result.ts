@@ -45,6 +45,14 @@ export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): 
   };
 }
 
+/** What its vectors take in memory. */
+export function bytesOf({ vectors, typed = [] }: Pick<Result, "vectors" | "typed">): number {
+  let bytes = 0;
+  for (const { byteLength } of vectors) bytes += byteLength;
+  for (const types of typed) for (const { byteLength } of Object.values(types)) bytes += byteLength;
+  return bytes;
+}
+
 function typedOf({ typed }: Embedded): TypedVector {
   if (typed) return typed;
   throw new GatewayError("internal", "The gateway lost the further types of an embedding.");

@@ -8,9 +8,10 @@ import { GatewayError } from "./errors";
 export interface UnderWay {
   /**
    * Does one request's work; its controller ends it, whoever has a reason to.
+   * @param work may keep the request under way when it is done itself, until what `keep` returned is called
    * @throws GatewayError busy, also where `cut` ended it
    */
-  run<T>(work: (ending: Ending) => Promise<T>): Promise<T>;
+  run<T>(work: (ending: Ending, keep: () => () => void) => Promise<T>): Promise<T>;
   count(): number;
   /** From now on, whoever keeps a connection open is to ask elsewhere; all are answered still. */
   leave(): void;
@@ -42,15 +43,22 @@ export function createUnderWay(most: () => number, changed?: (count: number) => 
       const ending = new Ending();
       endings.add(ending);
       changed?.(endings.size);
+      let isKept = false;
+      const leave = () => {
+        endings.delete(ending);
+        changed?.(endings.size);
+        if (isEnding && endings.size === 0) empty.resolve();
+      };
       try {
-        return await work(ending);
+        return await work(ending, () => {
+          isKept = true;
+          return leave;
+        });
       } catch (thrown) {
         const isCut = ending.aborted && thrown instanceof GatewayError && thrown.kind === "cancelled";
         throw isCut ? ending.reason : thrown;
       } finally {
-        endings.delete(ending);
-        changed?.(endings.size);
-        if (isEnding && endings.size === 0) empty.resolve();
+        if (!isKept) leave();
       }
     },
     count: () => endings.size,

@@ -21,6 +21,8 @@ export interface Metrics {
   upstreamCall(provider: string, outcome: "ok" | ErrorKind): void;
   /** Inputs that no provider was asked for, and inputs that one was. */
   cache(hits: number, misses: number): void;
+  /** A client that did not take its answer was cut off. */
+  answerCutOff(): void;
   /** Requests that a process has under way: of others, as they last said. */
   underWay(process: string, count: number): void;
   readonly contentType: string;
@@ -84,6 +86,12 @@ const FAMILIES = {
     help: "Inputs that a provider was asked for.",
     labels: [],
   },
+  answersCutOff: {
+    name: "embedgate_answers_cut_off_total",
+    type: "counter",
+    help: "Answers that were cut off because their clients did not take them.",
+    labels: [],
+  },
   // By provider alone: under a pattern the name of a space is what a caller asked for. The log has it.
   outOfService: {
     name: "embedgate_space_out_of_service",
@@ -94,7 +102,7 @@ const FAMILIES = {
   underWay: {
     name: "embedgate_requests_in_flight",
     type: "gauge",
-    help: "Embeddings requests under way.",
+    help: "Embeddings requests under way, until their answers are sent.",
     labels: [],
   },
 } as const satisfies Record<string, Family>;
@@ -156,6 +164,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
     refused: (status) => add("requests", 1, UNKNOWN, String(status)),
     upstreamCall: (provider, outcome) => add("calls", 1, cut(provider), outcome),
     cache,
+    answerCutOff: () => add("answersCutOff", 1),
     underWay,
     contentType: "text/plain; version=0.0.4; charset=utf-8",
     async text() {

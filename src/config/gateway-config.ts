@@ -24,6 +24,8 @@ export interface GatewayConfig {
     readonly max_attempts: number;
     readonly max_concurrent_requests: number;
     readonly grace_ms: number;
+    readonly send_timeout_ms: number;
+    readonly max_unsent_mb: number;
     /** Copies that share the port, `auto` counted out: 1 is no copy, but the process itself. */
     readonly processes: number;
   };

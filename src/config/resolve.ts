@@ -27,8 +27,8 @@ export interface Checked {
 export function resolveConfig(checked: Checked): GatewayConfig {
   const { file, folder, document, databasePath, processes, providers } = checked;
   const { server = {}, auth = {} } = document;
-  const { host, port, deadline_ms, max_attempts, max_concurrent_requests, grace_ms } =
-    ServerSection.properties;
+  const { host, port, deadline_ms, max_attempts, max_concurrent_requests } = ServerSection.properties;
+  const { grace_ms, send_timeout_ms, max_unsent_mb } = ServerSection.properties;
   const jwt = auth.jwt;
   const mode = auth.mode ?? AuthSection.properties.mode.default;
   return {
@@ -43,6 +43,8 @@ export function resolveConfig(checked: Checked): GatewayConfig {
       max_attempts: server.max_attempts ?? max_attempts.default,
       max_concurrent_requests: server.max_concurrent_requests ?? max_concurrent_requests.default,
       grace_ms: server.grace_ms ?? grace_ms.default,
+      send_timeout_ms: server.send_timeout_ms ?? send_timeout_ms.default,
+      max_unsent_mb: server.max_unsent_mb ?? max_unsent_mb.default,
       processes,
     },
     database: {

@@ -60,6 +60,23 @@ export const ServerSection = Type.Object(
     grace_ms: Type.Optional(
       milliseconds("Time that requests under way have to finish after SIGTERM.", 0, 600_000, 30_000),
     ),
+    send_timeout_ms: Type.Optional(
+      milliseconds(
+        "Longest time that a client may leave the next part of its answer, up to a megabyte, untaken; then it is cut off.",
+        1_000,
+        3_600_000,
+        60_000,
+      ),
+    ),
+    max_unsent_mb: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_048_576,
+        default: 256,
+        description:
+          "Memory for answers that are being sent, in MB; above it, clients that have taken nothing for a second are cut off, those that wait longest first.",
+      }),
+    ),
     processes: Type.Optional(
       Type.Union([Type.Literal("auto"), Type.Integer({ minimum: 1, maximum: PROCESSES_MAX })], {
         default: 1,

@@ -31,7 +31,7 @@ export interface Page {
 export const NUMBER_BYTES = { float: 13, base64: 16 / 3 } as const;
 
 /** About a millisecond of printing, and small beside what else a large request holds. */
-const PAGE_BYTES = 1_000_000;
+export const PAGE_BYTES = 1_000_000;
 
 /** The script from its front to its end, a page at least. Vectors are asked for once, when their page is due. */
 export function* pagesOf({ encoding, passages }: Script): Generator<Page, undefined> {

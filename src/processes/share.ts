@@ -15,7 +15,11 @@ export function shareOf(config: GatewayConfig, processes: number, hasMemory: boo
   return {
     ...config,
     cache: hasMemory ? config.cache : cacheShareOf(config.cache, processes),
-    server: { ...server, max_concurrent_requests: part(server.max_concurrent_requests) },
+    server: {
+      ...server,
+      max_concurrent_requests: part(server.max_concurrent_requests),
+      max_unsent_mb: part(server.max_unsent_mb),
+    },
     providers: new Map(
       [...providers].map(([name, provider]) => [
         name,

@@ -82,12 +82,8 @@ describe("a listening gateway", () => {
   // Bun closes such a connection (oven-sh/bun#38128): nobody gets another's answer, and GETs that are answered at once are answered in order.
   test("answers requests that come before the last one's answer in order, or closes", async () => {
     const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
-    const got = await exchange(get("/healthz") + get("/nowhere") + get("/healthz"), /"ok"[^]*"ok"/);
-    expect([...got.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual([
-      "200",
-      "404",
-      "200",
-    ]);
+    const got = await exchange(get("/healthz") + get("/nowhere") + get("/healthz"), /"ok"[\s\S]*"ok"/);
+    expect([...got.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual(["200", "404", "200"]);
     const body = JSON.stringify({ model: "fake-slow", input: "a" });
     const post = `POST /v1/embeddings HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
     expect(await exchange(post + post)).toBe("");

@@ -26,6 +26,8 @@ describe("without --config", () => {
       max_attempts: 4,
       max_concurrent_requests: 10_000,
       grace_ms: 30_000,
+      send_timeout_ms: 60_000,
+      max_unsent_mb: 256,
       processes: 1,
     });
     expect(config.database.path).toBe(join(folder.path, "data/embedgate.db"));
