@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { GatewayConfig } from "./config/gateway-config";
-import type { JwtSection } from "./config/schema";
+import type { JwtSection } from "./config/schema-auth";
 import type { Caller } from "./domain";
 import { GatewayError } from "./errors";
 import { looksLikeToken, openTokens, type Tokens } from "./jwt";

@@ -4,7 +4,7 @@
  */
 import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from "jose";
 import { readPublicKey } from "./config/public-key";
-import { JwtSection } from "./config/schema";
+import { JwtSection } from "./config/schema-auth";
 import type { Caller } from "./domain";
 import { GatewayError } from "./errors";
 import { openJwks } from "./jwks";

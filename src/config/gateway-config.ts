@@ -8,7 +8,8 @@ import type { KnownFacts } from "../facts";
 import type { Exchange } from "../money";
 import type { Provider } from "../plugin";
 import type { Problem } from "./problem";
-import type { CacheSection, DialectName, JwtSection, WorkspaceSection } from "./schema";
+import type { CacheSection, DialectName, WorkspaceSection } from "./schema";
+import type { JwtSection } from "./schema-auth";
 
 export interface GatewayConfig {
   /** As the user gave it; undefined for the built-in default. */

@@ -5,7 +5,6 @@
 import { KnownFacts } from "../facts";
 import type { ConfiguredModel, ConfiguredProvider, GatewayConfig } from "./gateway-config";
 import {
-  AuthSection,
   DialectName,
   type ModelEntry,
   MoneySection,
@@ -14,6 +13,7 @@ import {
   ServerSection,
   SpaceProbeSection,
 } from "./schema";
+import { AuthSection } from "./schema-auth";
 
 export interface Checked {
   readonly processes: number;

@@ -6,6 +6,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { PolicyOverrides } from "../dialects/policies";
 import { KnownFacts } from "../facts";
 import { PROCESSES_MAX } from "../processes/cores";
+import { AuthSection } from "./schema-auth";
 
 const closed = { additionalProperties: false } as const;
 
@@ -85,35 +86,6 @@ export const ServerSection = Type.Object(
     ),
   },
   { ...closed, description: "Where and how the gateway listens." },
-);
-
-export const JwtSection = Type.Object(
-  {
-    jwks_url: Type.Optional(
-      Type.String({ minLength: 1, description: "Where the issuer publishes its keys." }),
-    ),
-    public_key: Type.Optional(Type.String({ minLength: 1, description: "The issuer's public key, in PEM." })),
-    issuer: Type.Optional(Type.String({ minLength: 1, description: "The `iss` that a token must have." })),
-    audience: Type.Optional(Type.String({ minLength: 1, description: "The `aud` that a token must have." })),
-    workspace_claim: Type.Optional(
-      Type.String({ minLength: 1, default: "workspace", description: "The claim that names the workspace." }),
-    ),
-  },
-  { ...closed, description: "Tokens of an outside issuer, taken beside keys. Give jwks_url or public_key." },
-);
-
-export const AuthSection = Type.Object(
-  {
-    mode: Type.Optional(
-      Type.Union([Type.Literal("auto"), Type.Literal("keys"), Type.Literal("open")], {
-        default: "auto",
-        description:
-          "auto: open on a loopback address while no key exists, else keys. keys: always a key. open: never a key.",
-      }),
-    ),
-    jwt: Type.Optional(JwtSection),
-  },
-  { ...closed, description: "Who may ask." },
 );
 
 export const CacheSection = Type.Object(
@@ -410,6 +382,5 @@ export type DialectName = Static<typeof DialectName>;
 export type RoutingFile = Static<typeof RoutingFile>;
 export type RouteEntry = Static<typeof RouteEntry>;
 export type ModelEntry = Static<typeof ModelEntry>;
-export type JwtSection = Static<typeof JwtSection>;
 export type CacheSection = Static<typeof CacheSection>;
 export type WorkspaceSection = Static<typeof WorkspaceSection>;
