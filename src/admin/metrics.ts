@@ -23,6 +23,8 @@ export interface Metrics {
   cache(hits: number, misses: number): void;
   /** A client that did not take its answer was cut off. */
   answerCutOff(): void;
+  /** No file descriptor was left for new connections. */
+  descriptorsUsedUp(): void;
   /** Requests that a process has under way: of others, as they last said. */
   underWay(process: string, count: number): void;
   readonly contentType: string;
@@ -90,6 +92,12 @@ const FAMILIES = {
     name: "embedgate_answers_cut_off_total",
     type: "counter",
     help: "Answers that were cut off because their clients did not take them.",
+    labels: [],
+  },
+  descriptorsUsedUp: {
+    name: "embedgate_file_descriptors_used_up_total",
+    type: "counter",
+    help: "Times that new connections had to wait since the limit of open files was reached.",
     labels: [],
   },
   // By provider alone: under a pattern the name of a space is what a caller asked for. The log has it.
@@ -164,6 +172,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
     refused: (status) => add("requests", 1, UNKNOWN, String(status)),
     upstreamCall: (provider, outcome) => add("calls", 1, cut(provider), outcome),
     cache,
+    descriptorsUsedUp: () => add("descriptorsUsedUp", 1),
     answerCutOff: () => add("answersCutOff", 1),
     underWay,
     contentType: "text/plain; version=0.0.4; charset=utf-8",

@@ -11,6 +11,7 @@ import type { Outside } from "../outside";
 import type { Place } from "../processes/place";
 import { cannotServe } from "./cannot-serve";
 import { ASIDE } from "./configured";
+import { watchDescriptors } from "./descriptors";
 
 /** Bun would answer a larger body with a bare 413; the door's own check (src/body.ts) says it in the envelope. */
 const REQUEST_BYTES_MAX = 2 ** 40;
@@ -22,6 +23,8 @@ export interface ListeningGateway {
   readonly url: URL;
   /** Takes no more connections; resolves once those that are open have got their answers. */
   stop(cutOff?: boolean): Promise<void>;
+  /** From now on it is somebody else's business whether the listener takes connections. */
+  leaveListener(): void;
 }
 
 /**
@@ -52,10 +55,15 @@ export async function listen(
     await gateway.close();
     throw cannotServe(host, port, cause);
   }
+  const leaveListener = watchDescriptors(gateway.metrics, outside);
   return {
     gateway,
     url: door.server?.url ?? new URL(`http://${host}:${port}`),
-    stop: async (cutOff) => door.server?.stop(cutOff),
+    async stop(cutOff) {
+      leaveListener();
+      await door.server?.stop(cutOff);
+    },
+    leaveListener,
   };
 }
 

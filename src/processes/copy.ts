@@ -162,6 +162,7 @@ function createCopy(channel: () => Channel) {
     },
     /** Answers once a listener that closes breaks nothing off. */
     async shut() {
+      opened().leaveListener();
       ignoreNewConnections();
       await outside.sleep(SHUTTING_MS);
     },

@@ -1,5 +1,6 @@
 /**
- * Keeps new connections away from a listener that is about to close: what waits in its queue when it closes is broken off by the system.
+ * Keeps new connections away from a listener that is about to close, or that has no place for them: what waits in its queue when it closes
+ * is broken off by the system.
  * All listeners of a port are one group there, in the order in which they came; a small program in the kernel's own words decides which
  * of them a new connection goes to. Where that cannot be done, a few connections may be broken off, and nothing else changes.
  */
@@ -9,6 +10,7 @@ import { openLibc } from "./libc";
 
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
+const SO_DETACH_FILTER = 27;
 const SO_ACCEPTCONN = 30;
 const SO_ATTACH_REUSEPORT_CBPF = 51;
 const SO_DETACH_REUSEPORT_BPF = 68;
@@ -60,6 +62,26 @@ export function ignoreNewConnections(): void {
     [RETURN, 0, 0, 0],
     [RETURN, 0, 0, WHOLE],
   ]);
+}
+
+/** Whoever would connect to this process's listener is answered again. */
+export function takeNewConnections(): void {
+  toListeners((set, descriptor) => set(descriptor, SO_DETACH_FILTER, new Uint8Array(4)));
+}
+
+/** Ends the connections that wait to be taken by this process. */
+export function dropWaiting(): void {
+  const libc = openLibc({
+    accept: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+    close: { args: ["i32"], returns: "i32" },
+  });
+  if (libc === undefined) return;
+  toListeners((_, listener) => {
+    // The listener does not wait: where there is nobody, the answer is negative.
+    for (let one = libc.accept(listener, null, null); one >= 0; one = libc.accept(listener, null, null))
+      libc.close(one);
+    return 0;
+  });
 }
 
 function attach(option: number, instructions: readonly Instruction[]): void {

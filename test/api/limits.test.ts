@@ -173,3 +173,26 @@ models: { m: { routes: [ { provider: wire } ] } }
     expect((await open.post("{")).status).toBe(400);
   });
 });
+
+test.skipIf(process.platform !== "linux")(
+  "connections for which there is no file descriptor are told of and let go, and the next ones are taken once there are some",
+  async () => {
+    using folder = temporaryFolder({ "gateway.yaml": FAKE_YAML });
+    const byFew = ["sh", "-c", 'ulimit -n 80; exec "$@"', "sh"];
+    await using child = await startServing(folder.path, byFew);
+    // One that is let go was not taken: whoever waits there would be told of to the event loop again and again.
+    const letGo = Promise.withResolvers<void>();
+    const sockets = Array.from({ length: 200 }, () => {
+      const socket = connect(child.port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      socket.on("close", () => letGo.resolve());
+      return socket;
+    });
+    await child.logged("file descriptors are used up");
+    await letGo.promise;
+    for (const socket of sockets) socket.destroy();
+    await child.logged("there are file descriptors again");
+    const metrics = await (await fetch(`${child.url}/metrics`)).text();
+    expect(metrics).toMatch(/^embedgate_file_descriptors_used_up_total 1$/m);
+  },
+);
