@@ -99,6 +99,7 @@ export function createDoor(parts: DoorParts) {
       "x-request-id": requestId,
     });
     let status = 200;
+    let isUnread = false;
     let body: Said["body"];
     let policies = parts.policies();
     const speak = (caller: Caller) => {
@@ -118,9 +119,10 @@ export function createDoor(parts: DoorParts) {
       status = wordingOf(error, policies).status;
       body = (visit.wire ?? openaiWire).encodeError(error, policies);
       setErrorHeaders(headers, error, status);
+      isUnread = error.kind === "slow_body";
     }
     // Whoever keeps a connection open would ask again here, of a gateway that ends, or go on with a body that nobody reads any more.
-    if (underWay.isLeaving() || status === 408) headers.set("connection", "close");
+    if (underWay.isLeaving() || isUnread) headers.set("connection", "close");
     headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
     return new Response(sent(body, visit, visit.request.signal), { status, headers });
   }

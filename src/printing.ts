@@ -62,18 +62,21 @@ function inPages(
   return directStream({
     async pull(stream) {
       printAhead();
-      for (let next = underWay.shift(); next && !isGone; next = underWay.shift()) {
-        const bytes = await next;
-        if (aside) printAhead();
-        // Waits until it is sent. Nothing is written to a client that has gone.
-        if ((await Promise.race([stream.write(bytes), watch.cut])) === 0) isGone = true;
-        else watch.taken();
-        if (isCopied) memory.rooms.push(bytes.buffer);
-        if (!aside) printAhead();
+      try {
+        for (let next = underWay.shift(); next && !isGone; next = underWay.shift()) {
+          const bytes = await next;
+          if (aside) printAhead();
+          // Waits until it is sent. Nothing is written to a client that has gone.
+          if ((await Promise.race([stream.write(bytes), watch.cut])) === 0) isGone = true;
+          else watch.taken();
+          if (isCopied) memory.rooms.push(bytes.buffer);
+          if (!aside) printAhead();
+        }
+        watch.over();
+        stream.close();
+      } finally {
+        if (isCopied) free(memory);
       }
-      watch.over();
-      stream.close();
-      if (isCopied) free(memory);
     },
     cancel() {
       isGone = true;

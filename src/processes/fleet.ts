@@ -180,8 +180,11 @@ export function createFleet(
 
   /** Since any of them did: another must not be open in its place. */
   async function isAsking(): Promise<boolean> {
-    const answers = await ofAll(({ process }) => process.channel.ask("asks", undefined, Asking));
-    hasAsked ||= answers.some(({ asks }) => asks);
+    const answers = await ofAll(({ process }) =>
+      // One of an older version does not know.
+      process.channel.ask("asks", undefined, Asking).catch(() => undefined),
+    );
+    hasAsked ||= answers.some((answer) => answer?.asks);
     return hasAsked;
   }
 
