@@ -77,7 +77,7 @@ const LIMITS = {
 } as const;
 
 function addressOf(base_url: string, version: string | undefined, deployment: string): string {
-  const resource = base_url.replace(/\/+$/, "").replace(/\/openai(?:\/v1)?$/, "");
+  const resource = base_url.replace(/(?<!\/)\/+$/, "").replace(/\/openai(?:\/v1)?$/, "");
   const query = version === undefined ? "" : `?api-version=${version}`;
   const isClassic = version !== undefined && /^\d/.test(version);
   const path = isClassic ? `deployments/${encodeURIComponent(deployment)}` : "v1";

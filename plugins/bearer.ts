@@ -26,6 +26,6 @@ export function bearerHeaders(api_key: string, further: Readonly<Record<string, 
 
 /** `https://host`, `https://host/` and `https://host/v1` are the same address where the version is v1. */
 export function withVersion(base_url: string, version: string): string {
-  const trimmed = base_url.replace(/\/+$/, "");
-  return /\/v\d+[a-z]*\d*$/.test(trimmed) ? trimmed : `${trimmed}/${version}`;
+  const trimmed = base_url.replace(/(?<!\/)\/+$/, "");
+  return /\/v\d+(?:[a-z]+\d*)?$/.test(trimmed) ? trimmed : `${trimmed}/${version}`;
 }

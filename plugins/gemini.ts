@@ -81,8 +81,8 @@ const LIMITS = {
 
 /** `https://host` and `https://host/v1beta` are the same. */
 function withVersion(base_url: string): string {
-  const trimmed = base_url.replace(/\/+$/, "");
-  return /\/v\d+[a-z]*\d*$/.test(trimmed) ? trimmed : `${trimmed}/v1beta`;
+  const trimmed = base_url.replace(/(?<!\/)\/+$/, "");
+  return /\/v\d+(?:[a-z]+\d*)?$/.test(trimmed) ? trimmed : `${trimmed}/v1beta`;
 }
 
 /** Routers' clients write `google/…`, Google's own `models/…`. */

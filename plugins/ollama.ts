@@ -90,7 +90,7 @@ export default plugin;
 /** Every vector leaves it normalised, also a shortened one: "L2-normalized" (EmbedHandler's `normalize`). */
 const LIMITS = { normalized: true, token_ids: "decode", wire_encoding: "float" } as const;
 
-const withoutPath = (base_url: string) => base_url.replace(/\/+$/, "").replace(/\/(?:api|v1)$/, "");
+const withoutPath = (base_url: string) => base_url.replace(/(?<!\/)\/+$/, "").replace(/\/(?:api|v1)$/, "");
 
 function bodyOf(host: Host, call: EmbedCall, num_ctx: number | undefined): Readonly<Record<string, unknown>> {
   const options = { ...(num_ctx === undefined ? {} : { num_ctx }), ...Object(call.fields.options) };

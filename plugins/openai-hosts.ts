@@ -177,6 +177,6 @@ function taskSaid(
 
 /** `https://host` alone means the vendor's own path there. */
 function withPath(base_url: string, usual: string): string {
-  const trimmed = base_url.replace(/\/+$/, "");
+  const trimmed = base_url.replace(/(?<!\/)\/+$/, "");
   return new URL(trimmed).pathname === "/" ? trimmed + new URL(usual).pathname : trimmed;
 }

@@ -70,7 +70,7 @@ export function bodyOf(call: EmbedCall): Record<string, unknown> {
 
 /** `https://host` alone means the usual path there, `https://host/v1` as most servers that speak this wire have it. */
 export function withPath(base_url: string, usual: string): string {
-  const trimmed = base_url.replace(/\/+$/, "");
+  const trimmed = base_url.replace(/(?<!\/)\/+$/, "");
   return new URL(trimmed).pathname === "/" ? trimmed + usual : trimmed;
 }
 

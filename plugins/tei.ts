@@ -83,7 +83,7 @@ const LIMITS = {
 } as const;
 
 const withoutPath = (base_url: string) =>
-  base_url.replace(/\/+$/, "").replace(/\/(?:embed|v1(?:\/embeddings)?)$/, "");
+  base_url.replace(/(?<!\/)\/+$/, "").replace(/\/(?:embed|v1(?:\/embeddings)?)$/, "");
 
 /** The model is the one that the server was started with: there is no field for it. */
 function bodyOf(

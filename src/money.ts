@@ -48,7 +48,7 @@ export function isEqual(a: Fraction, b: Fraction): boolean {
 /** A whole number of small units as a number of large ones, every digit that counts and no more: 1,250,000 with 6 places is 1.25. */
 export function decimal(units: bigint, places: number): string {
   const digits = (units < 0n ? -units : units).toString().padStart(places + 1, "0");
-  const fraction = digits.slice(-places).replace(/0+$/, "");
+  const fraction = digits.slice(-places).replace(/(?<!0)0+$/, "");
   return `${units < 0n ? "-" : ""}${digits.slice(0, -places)}${fraction === "" ? "" : `.${fraction}`}`;
 }
 

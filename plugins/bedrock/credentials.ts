@@ -84,8 +84,8 @@ async function fromFile(host: Host, profile: string): Promise<Credentials | unde
   const keys = new Map<string, string>();
   let section = "";
   for (const line of ((await host.readFile(path)) ?? "").split(/\r?\n/)) {
-    const heading = /^\s*\[\s*([^\]]*?)\s*\]/.exec(line);
-    if (heading) section = heading[1] ?? "";
+    const heading = /^\s*\[([^\]]*)\]/.exec(line);
+    if (heading) section = heading[1]?.trim() ?? "";
     const [, key, value] = /^\s*([a-z_]+)\s*=\s*(\S+)/i.exec(line) ?? [];
     if (section === profile && key !== undefined && value !== undefined) keys.set(key.toLowerCase(), value);
   }
@@ -105,7 +105,7 @@ async function fromInstance(host: Host): Promise<Found> {
     Expiration: t.String(),
   });
   const elsewhere = host.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-  const base = `${(elsewhere ?? "http://169.254.169.254").replace(/\/+$/, "")}/latest`;
+  const base = `${(elsewhere ?? "http://169.254.169.254").replace(/(?<!\/)\/+$/, "")}/latest`;
   if (host.variable("AWS_EC2_METADATA_DISABLED")?.toLowerCase() === "true")
     throw none(host, "none are set, and the machine's metadata are not to be asked");
   const over = new AbortController();

@@ -71,7 +71,7 @@ const plugin: Plugin = (host) => {
     },
     concurrency: 32,
     open(options) {
-      const base = options.base_url?.replace(/\/+$/, "");
+      const base = options.base_url?.replace(/(?<!\/)\/+$/, "");
       const region =
         options.region ??
         /\bbedrock-runtime(?:-fips)?\.([a-z0-9-]+)\./.exec(base ?? "")?.[1] ??

@@ -34,7 +34,7 @@ export function urlOf(text: string): URL | string {
   if (!url || !/^https?:$/.test(url.protocol)) return `--url: "${text}" is no http or https URL.`;
   if (url.username !== "" || url.password !== "")
     return "--url: it holds a name or password; the key goes to --key.";
-  const path = url.pathname.replace(/\/+$/, "");
+  const path = url.pathname.replace(/(?<!\/)\/+$/, "");
   if (!path.endsWith("/embeddings")) url.pathname = `${path === "" ? "/v1" : path}/embeddings`;
   return url;
 }

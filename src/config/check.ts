@@ -67,7 +67,7 @@ function convertVariable(tree: Tree, root: unknown, pointer: string, breach: Val
   if (typeof breach.value !== "string" || !tree.whole.has(pointer + breach.path)) return;
   const text = breach.value.trim();
   const truth = text === "true" ? true : text === "false" ? false : undefined;
-  const number = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined;
+  const number = /^[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined;
   const converted = truth ?? number;
   // A number out of bounds is converted as well: then the bounds are what is told.
   if (converted === undefined || !wants(breach.schema, typeof converted)) return;

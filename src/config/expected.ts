@@ -75,9 +75,9 @@ export function asWritten(tree: Tree, pointer: string, value: string): string {
   return written === undefined ? value : withoutDefaults(written);
 }
 
-/** A default may be a secret too. */
+/** A default may be a secret too, also one that never ends. */
 function withoutDefaults(written: string): string {
-  return written.replaceAll(/(\$\{[A-Za-z_][A-Za-z0-9_]*):-[^}]{0,2000}\}/g, "$1}");
+  return written.replaceAll(/(\$\{[A-Za-z_][A-Za-z0-9_]*):-[^}]*\}?/g, "$1}");
 }
 
 export function quoted(text: string): string {

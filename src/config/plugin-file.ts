@@ -60,7 +60,7 @@ export async function loadPluginFile(path: string, shown: string, host: Host): P
       .replaceAll(/\?load=\d+/g, "");
     return {
       ok: false,
-      message: `the plugin file ${place}: ${reason.replaceAll(/\s*\n\s*/g, " ").slice(0, 500)}`,
+      message: `the plugin file ${place}: ${inOneLine(reason).slice(0, 500)}`,
     };
   };
   const atDefaultExport = (reason: string): LoadedPlugin =>
@@ -74,7 +74,7 @@ export async function loadPluginFile(path: string, shown: string, host: Host): P
   }
   if (imported === NEVER) {
     return refuse({
-      ...positionOf(source, /(?<=^(?:\S.*)?)\bawait\b/m),
+      ...positionOf(source, /^(?:\S.*?)?\b(?=await\b)/m),
       reason: `it was still loading after ${LOAD_MS_MAX / 1000} s; a plugin must not wait at its top level: wait in embed`,
     });
   }
@@ -189,8 +189,9 @@ function explain(error: unknown, path: string, source: string): Failure {
 /** The topmost line of the stack that lies in the plugin's own file, else in a file beside it. */
 function positionInStack(stack: string, path: string): { line: number; column: number; file?: string } {
   let beside: { line: number; column: number; file: string } | undefined;
-  for (const match of stack.matchAll(/(\/[^\s()?:]*)(?:\?load=\d+)?:(\d+):(\d+)/g)) {
-    const [, file = "", line, column] = match;
+  for (const word of stack.split(/[\s()]+/)) {
+    const [, file, line, column] = /^(\/[^?:]*)(?:\?load=\d+)?:(\d+):(\d+)$/.exec(word) ?? [];
+    if (file === undefined) continue;
     const place = { file, line: Number(line), column: Number(column) };
     if (file === path) return place;
     if (file.startsWith(`${dirname(path)}/`)) beside ??= place;
@@ -198,12 +199,27 @@ function positionInStack(stack: string, path: string): { line: number; column: n
   return beside ?? { line: 0, column: 0 };
 }
 
-/** Where a text first stands in the source, counted from 1; 0 where it does not. */
+const inOneLine = (text: string) =>
+  text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .join(" ");
+
+/**
+ * Where a text first stands in the source, counted from 1; 0 where it does not.
+ * @param text or a pattern of all that stands before it in its line
+ */
 function positionOf(source: string, text: string | RegExp): { line: number; column: number } {
-  const at = typeof text === "string" ? source.indexOf(text) : source.search(text);
+  const at = typeof text === "string" ? source.indexOf(text) : endOfMatch(text, source);
   if (at === -1) return { line: 0, column: 0 };
   const before = source.slice(0, at).split("\n");
   return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+}
+
+function endOfMatch(pattern: RegExp, source: string): number {
+  const match = pattern.exec(source);
+  return match === null ? -1 : match.index + match[0].length;
 }
 
 function readOrEmpty(path: string): string {

@@ -7,6 +7,7 @@ import { GatewayError } from "../errors";
 import type { TypedVector, VectorType } from "../plugin";
 import { type AmazonsWords, amazonsWords, isAmazonsWord, schemasOf } from "./bedrock-schema";
 import { explainBreach } from "./explain";
+import { modelBetween } from "./model-path";
 import { decodeRequest, encodeError, encodeResult, usageOf } from "./openai";
 import type { Policies } from "./policies";
 import type { Entries, Script } from "./script";
@@ -135,7 +136,7 @@ function divided(body: object): { words: AmazonsWords; rest: Record<string, unkn
 /** @throws GatewayError unknown_path for another of Amazon's methods, invalid where path and body name two models */
 function modelOf(named: unknown, path: string): unknown {
   if (path === bedrockWire.path) return named;
-  const [, escaped] = /\/model\/(.+)\/invoke$/.exec(path) ?? [];
+  const escaped = modelBetween("/model/", path, "/invoke");
   if (escaped === undefined)
     throw new GatewayError("unknown_path", "Here models are asked by …/model/MODEL/invoke.");
   const model = unescaped(escaped);

@@ -7,6 +7,7 @@ import { GatewayError } from "../errors";
 import { explainBreach } from "./explain";
 import { type GoogleWords, googleWords, isGoogleWord, schemasOf } from "./gemini-schema";
 import { invalid, modelOf, refuseText, type SaidTexts, settingsOf, textsOf } from "./gemini-words";
+import { modelBetween } from "./model-path";
 import { decodeRequest, encodeError, encodeResult, usageOf } from "./openai";
 import type { Policies } from "./policies";
 import type { Script } from "./script";
@@ -75,7 +76,10 @@ function decode(body: unknown, policies: Policies, path: string): Decoded {
 /** @throws GatewayError unknown_path for another of Google's methods */
 function modelInPath(path: string): string | undefined {
   if (path === geminiWire.path) return undefined;
-  const [, model] = /\/models\/(.+):(?:embedContent|batchEmbedContents)$/.exec(decoded(path)) ?? [];
+  const plain = decoded(path);
+  const model =
+    modelBetween("/models/", plain, ":embedContent") ??
+    modelBetween("/models/", plain, ":batchEmbedContents");
   if (model !== undefined) return model;
   throw new GatewayError("unknown_path", "Here models are asked by :embedContent and :batchEmbedContents.");
 }

@@ -63,7 +63,7 @@ export function countTokens(vocabulary: VocabularyName, text: string, limit: num
   return count;
 }
 
-const LONG_RUN = /((?:\p{L}|\p{M}){200,}|[^\s\p{L}\p{N}]{200,}|\s{200,})/u;
+const LONG_RUN = /([\p{L}\p{M}]{200,}|[^\s\p{L}\p{N}]{200,}|\s{200,})/u;
 const PIECE_CHARACTERS = 128;
 
 /** Characters that the search for long runs looks at together: over a text of millions in one run it would not end. */

@@ -1,6 +1,7 @@
 /**
  * Takes our credentials out of what a provider says, before anybody is told of it: providers repeat keys in errors, whole or shortened.
- * A new way of writing a key that was seen in a provider's words is a line of `formsOf` or of SHORTENED.
+ * A new way of writing a key that was seen in a provider's words is a line of `formsOf` or of SHAPES. Whoever asks a provider can make it
+ * say long things: everything here takes time in proportion to the text, and no more of it than its start.
  */
 
 /** Headers that hold no secret, and whose values are everyday words. */
@@ -10,25 +11,48 @@ const CREDENTIAL_HEADERS = /auth|key|token|secret|cookie/i;
 const SCHEME_WORDS =
   /^(bearer|basic|token|apikey|api-key|aws4-hmac-sha256|credential|signedheaders|signature|content-type|x-amz-[a-z0-9-]+)$/i;
 /** Keys as vendors print them shortened ("sk-ab***wxyz", "Zx81****"), or without their secret half ("AKIA…"), still tell whose they are. */
-const SHORTENED =
-  /\b(?:sk|pk|eg|key)[-_][\w*.-]{6,}|\bBearer (?=\S*[\d*])[\w*.~+/=-]{6,}|[\w.-]*\*{3,}[\w.*-]*|\bA[KS]IA[A-Z0-9]{12,}/gi;
+const SHAPES: readonly (readonly [pattern: RegExp, isKey: (found: string) => boolean])[] = [
+  [/\b(?:sk|pk|eg|key)[-_][\w*.-]{6,}/gi, () => true],
+  [/\bBearer [\w*.~+/=-]{6,}/gi, (found) => /[\d*]/.test(found)],
+  // Whole words, and then looked into: a pattern that begins before the asterisks would be tried at each letter of a long word.
+  [/[\w.*-]+/g, (found) => found.includes("***")],
+  [/\bA[KS]IA[A-Z0-9]{12,}/gi, () => true],
+];
 
+/** No more of a text, or of a body's bytes, is looked at. */
+export const START_BYTES = 16_384;
+
+const REDACTED = "[redacted]";
+
+/** @returns the start of the text, as far as anybody is ever told it */
 export function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
-  let clean = text;
+  let clean = text.slice(0, START_BYTES);
   for (const secret of secretsOf(headers)) {
-    clean = clean.replaceAll(secret, "[redacted]");
-    // A text that was cut, by us ("…") or on its way here, may end within a key.
-    for (let length = secret.length - 1; length >= 6; length--) {
-      const start = secret.slice(0, length);
-      clean = clean.replaceAll(`${start}…`, "[redacted]…");
-      if (clean.endsWith(start)) clean = `${clean.slice(0, -length)}[redacted]`;
-    }
+    clean = withoutCutSecret(clean.replaceAll(secret, REDACTED), secret);
   }
-  return clean.replace(SHORTENED, "[redacted]");
+  for (const [pattern, isKey] of SHAPES) {
+    clean = clean.replace(pattern, (found) => (isKey(found) ? REDACTED : found));
+  }
+  return clean;
 }
 
-/** No more of a body is looked at for its start. */
-export const START_BYTES = 16_384;
+/** A secret's start that is told from other text. */
+const SECRET_START = 6;
+
+/** A text that was cut, by us (at its end), by others ("…") or on its way here, may end within a key. */
+function withoutCutSecret(text: string, secret: string): string {
+  const start = secret.slice(0, SECRET_START);
+  let clean = "";
+  let told = 0;
+  for (let at = text.indexOf(start); at !== -1; at = text.indexOf(start, Math.max(told, at + 1))) {
+    let end = at + start.length;
+    while (end < text.length && text[end] === secret[end - at]) end += 1;
+    if (end < text.length && text[end] !== "…") continue;
+    clean += text.slice(told, at) + REDACTED;
+    told = end;
+  }
+  return clean + text.slice(told);
+}
 
 /** The start of a body that nobody could read as the provider's own words: a proxy's page, half a JSON. */
 export function startOf(
@@ -36,8 +60,8 @@ export function startOf(
   headers: Readonly<Record<string, string>>,
   charactersMax: number,
 ): string {
-  // Cleared before it is cut: half a key at the cut would not be known as one.
-  const text = new TextDecoder().decode(bytes.subarray(0, START_BYTES));
+  // Cleared before it is cut to size: half a key at the cut would not be known as one. Nor would one that ends in half a character.
+  const text = new TextDecoder().decode(bytes.subarray(0, START_BYTES), { stream: true });
   return withoutSecrets(text, headers).replace(/\s+/g, " ").trim().slice(0, charactersMax);
 }
 

@@ -1,0 +1,133 @@
+/**
+ * Every regular expression of the product, as its sources have it: none may take more than twice the steps for a text of twice the length,
+ * whoever wrote the text. It is proved (recheck: by automata, where a pattern is too rich for that by a search for a text that is slow),
+ * and not timed. A pattern that is found out is written so that it cannot be tried again at each character of a run that it has gone
+ * through: whole words looked into afterwards, an anchor, a look behind.
+ */
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Node, parse } from "acorn";
+import { Glob } from "bun";
+import { check } from "recheck";
+
+const ROOT = join(import.meta.dir, "..");
+/** AssemblyScript is not for Bun, and has no regular expressions. */
+const KERNELS = /(^|\/)kernel\/(kernel|numbers)\.ts$|\/digits\/kernel\.ts$/;
+
+interface Pattern {
+  readonly source: string;
+  readonly flags: string;
+}
+
+interface Found {
+  readonly patterns: readonly Pattern[];
+  /** Patterns that only the running program knows, as they are written. */
+  readonly made: readonly string[];
+}
+
+/** Those that are made of parts: each is why no text can be slow for it. */
+const MADE: Readonly<Record<string, string>> = {
+  "src/config/variables.ts": "one class of characters",
+  "plugins/cutting.ts": "a few words, from start to end",
+  "plugins/voyage.ts": "another option's own pattern",
+};
+
+const isNode = (value: unknown): value is Node =>
+  typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
+
+function* nodesOf(value: unknown): Generator<Node & Readonly<Record<string, unknown>>> {
+  if (Array.isArray(value)) for (const one of value) yield* nodesOf(one);
+  if (!isNode(value)) return;
+  yield { ...value };
+  for (const part of Object.values(value)) yield* nodesOf(part);
+}
+
+const member = (value: unknown, name: string): unknown => Object(value)[name];
+
+/** @param text TypeScript: what is left of it without its types is parsed */
+function patternsOf(text: string): Found {
+  const script = new Bun.Transpiler({ loader: "ts", deadCodeElimination: false }).transformSync(text);
+  const patterns: Pattern[] = [];
+  const made: string[] = [];
+  /** A pattern in a string: a schema's, or one that is handed to `RegExp`. */
+  const take = (given: unknown, flags: string, whole: Node) => {
+    const source = member(given, "value");
+    if (typeof source === "string") patterns.push({ source, flags });
+    // One of `RegExp(/…/)` is met by itself.
+    else if (member(given, "regex") === undefined) made.push(script.slice(whole.start, whole.end));
+  };
+  for (const node of nodesOf(parse(script, { ecmaVersion: "latest", sourceType: "module" }))) {
+    if (node.type === "Literal" && node.regex !== undefined) {
+      const { pattern, flags } = Object(node.regex);
+      patterns.push({ source: String(pattern), flags: String(flags) });
+    } else if (/^(New|Call)Expression$/.test(node.type) && nameOf(node.callee) === "RegExp") {
+      const [source, flags] = Array.isArray(node.arguments) ? node.arguments : [];
+      take(source, String(member(flags, "value") ?? ""), node);
+    } else if (node.type === "Property" && nameOf(node.key) === "pattern") {
+      // A member that is taken out of another object by that name is written where that one is made.
+      if (member(node.value, "type") !== "Identifier") take(node.value, "u", node);
+    }
+  }
+  return { patterns, made };
+}
+
+const nameOf = (node: unknown) => String(member(node, "name") ?? member(node, "value") ?? "");
+
+const sources = ["src/**/*.ts", "plugins/**/*.ts"]
+  .flatMap((glob) => [...new Glob(glob).scanSync({ cwd: ROOT })])
+  .filter((path) => !KERNELS.test(path) && !path.endsWith(".d.ts"))
+  .sort()
+  .map((path) => ({ path, found: patternsOf(readFileSync(join(ROOT, path), "utf8")) }));
+
+/** Bounded by steps, so that the verdict is the same on a slow machine; the time is for a pattern that is past all proof. */
+const BOUNDS = { timeout: 60_000, attackTimeout: null, incubationTimeout: null, attackLimit: 200_000_000 };
+
+/** @returns undefined: its steps grow as its text does; else a text that shows the contrary, or why nobody knows */
+async function growth({ source, flags }: Pattern): Promise<string | undefined> {
+  const verdict = await check(source, flags, BOUNDS);
+  if (verdict.status === "safe") return undefined;
+  if (verdict.status === "unknown") return `unknown (${verdict.error.kind})`;
+  return `${verdict.complexity.summary}: ${verdict.attack.pattern}`;
+}
+
+describe("regular expressions", () => {
+  test("are found wherever they stand in a source", () => {
+    const { patterns, made } = patternsOf(
+      'const a: RegExp = /a/g; export const b = new RegExp("b", "i"), c = RegExp(`c`), d = { pattern: "d" }, e = RegExp(`${a}`); if (false) /f/.test("");',
+    );
+    expect(patterns.map(({ source }) => source)).toEqual(["a", "b", "d", "f"]);
+    expect(made).toEqual(["RegExp(`c`)", "RegExp(`${a}`)"]);
+  });
+
+  test("that are made while the program runs are few, and known", () => {
+    const made = sources.filter(({ found }) => found.made.length > 0);
+    expect(made.map(({ path }) => path).sort()).toEqual(Object.keys(MADE).sort());
+  });
+
+  test("that grow faster than their text are told from those that do not", async () => {
+    expect(await growth({ source: "(a+)+$", flags: "" })).toContain("exponential");
+    expect(await growth({ source: "\\w*\\*{3,}", flags: "" })).toContain("2nd degree polynomial");
+    expect(await growth({ source: "\\s+$", flags: "" })).toContain("2nd degree polynomial");
+    expect(await growth({ source: "^\\s+$", flags: "" })).toBeUndefined();
+  }, 60_000);
+
+  test("take steps in proportion to their text, all of them", async () => {
+    const places = new Map<string, { readonly pattern: Pattern; readonly paths: Set<string> }>();
+    for (const { path, found } of sources) {
+      for (const pattern of found.patterns) {
+        const key = `/${pattern.source}/${pattern.flags}`;
+        const known = places.get(key) ?? { pattern, paths: new Set() };
+        places.set(key, known);
+        known.paths.add(path);
+      }
+    }
+    expect(places.size).toBeGreaterThan(100);
+    const slow: string[] = [];
+    for (const [key, { pattern, paths }] of places) {
+      const how = await growth(pattern);
+      if (how !== undefined) slow.push(`${key} in ${[...paths].join(", ")}: ${how}`);
+    }
+    expect(slow).toEqual([]);
+  }, 300_000);
+});
