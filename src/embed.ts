@@ -134,6 +134,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
       keys,
       cacheUse,
       caching ? cache : cache.uncached,
+      arrival.caller.workspace,
       run.signal,
       async (places) => {
         if (!route.targets.some(({ mayServe }) => mayServe())) throw outOfService(route.id);

@@ -177,6 +177,20 @@ export class GatewayError extends Error {
     return KINDS[this.kind];
   }
 
+  /**
+   * What it was, for those whose request shared a call with others': a provider may quote an input, which is not theirs to read.
+   * The log has its words.
+   */
+  withoutWords(): GatewayError {
+    const { kind, retryAfterMs, upstreamStatus } = this;
+    const what = upstreamStatus === undefined ? "failed" : `was answered ${upstreamStatus}`;
+    return new GatewayError(
+      kind,
+      `A call to the provider that was made for several requests together ${what} (${kind}). The log has more.`,
+      { retryAfterMs, upstreamStatus },
+    );
+  }
+
   /** The same error, about another input or about none. */
   withInput(input: number | undefined): GatewayError {
     if (input === this.input) return this;

@@ -35,6 +35,7 @@ export type BeforeEmbedding = (places: readonly number[]) => Promise<void>;
 
 /**
  * @param keys one for each input; inputs of equal keys have equal vectors
+ * @param workspace whose request it is
  * @param before while it waits, no other request waits for this one: two that waited for each other would do so for ever
  * @throws GatewayError as embedNow does; the signal's reason
  */
@@ -42,6 +43,7 @@ export async function recall(
   keys: readonly CacheKey[],
   use: CacheUse,
   cache: Recallable,
+  workspace: string,
   signal: EndSignal,
   before: BeforeEmbedding,
   embedNow: EmbedNow,
@@ -70,7 +72,7 @@ export async function recall(
   while (missing.length > 0) {
     // Again, in the turn in which it boards: what landed meanwhile would be fetched twice.
     missing = stillMissing(missing);
-    const boarding = shares ? cache.flights.board(missing) : undefined;
+    const boarding = shares ? cache.flights.board(missing, workspace) : undefined;
     const leads = boarding?.leads ?? missing;
     const keyAt = new Map<number, CacheKey>();
     for (const key of leads) keyAt.set(placeOf.get(key) ?? 0, key);

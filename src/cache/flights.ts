@@ -11,8 +11,9 @@ export interface Flights {
   /**
    * Divides keys into those that this request is to fetch and those that another fetches already. Look into the cache and board in the
    * same turn of the event loop: what lands in between would be fetched twice.
+   * @param workspace whose request it is: others may wait for it, and are never told a provider's words about it
    */
-  board(keys: readonly CacheKey[]): Boarding;
+  board(keys: readonly CacheKey[], workspace: string): Boarding;
   /** Keys being fetched. */
   underWay(): number;
 }
@@ -27,7 +28,8 @@ export interface Boarding {
   /**
    * Waits until every joined key landed or was left; with failures "left", those that failed count as that. Those that are not in the answer were left: look into the cache and board them
    * again, and exactly one of those who waited will lead.
-   * @throws the signal's reason; the leader's error, where the provider failed (see `leave`); GatewayError internal while own keys are
+   * @throws the signal's reason; the leader's error, where the provider failed (see `leave`), of another workspace's leader without its
+   * words; GatewayError internal while own keys are
    * in the air (two requests could wait for each other for ever)
    */
   arrivals(signal: EndSignal, failures?: "shared" | "left"): Promise<ReadonlyMap<CacheKey, CacheEntry>>;
@@ -46,13 +48,15 @@ interface Flight {
   /** Never rejects: nobody may be there to hear it. */
   readonly outcome: Promise<Outcome>;
   readonly end: (outcome: Outcome) => void;
+  /** The leader's. */
+  readonly workspace: string;
   joined: boolean;
 }
 
 export function openFlights(): Flights {
   const inTheAir = new Map<CacheKey, Flight>();
 
-  function board(keys: readonly CacheKey[]): Boarding {
+  function board(keys: readonly CacheKey[], workspace: string): Boarding {
     const own = new Map<CacheKey, Flight>();
     const joined = new Map<CacheKey, Flight>();
     for (const key of keys) {
@@ -64,7 +68,7 @@ export function openFlights(): Flights {
         continue;
       }
       const { promise: outcome, resolve: end } = Promise.withResolvers<Outcome>();
-      const flight = { outcome, end, joined: false };
+      const flight = { outcome, end, workspace, joined: false };
       own.set(key, flight);
       inTheAir.set(key, flight);
     }
@@ -99,7 +103,7 @@ export function openFlights(): Flights {
               if ("error" in outcome) {
                 if (failures === "left") return;
                 // The first failure ends the wait: the request has failed, whatever becomes of its other inputs.
-                throw outcome.error;
+                throw flight.workspace === workspace ? outcome.error : outcome.error.withoutWords();
               }
               landed.set(key, copyOf(outcome.entry));
             }),

@@ -141,7 +141,7 @@ export function beginJointCall(
       // Limited for its calls, the provider had better get few of them; else, whatever it was may be another request's doing.
       if (error.kind !== "overloaded") joint.isOver = true;
       if (isApart) joint.callsInVain += 1;
-      else member.failed(member.chosen.target, isShared ? withoutWords(error) : error);
+      else member.failed(member.chosen.target, isShared ? error.withoutWords() : error);
     }
   }
 
@@ -230,14 +230,4 @@ function shareOf(answered: Answered, place: number, shares: readonly number[]): 
     truncated: own(truncated),
     averaged: own(averaged),
   };
-}
-
-/** A provider may quote an input in its error, which is not for other requests to read: the log has its words. */
-function withoutWords({ kind, retryAfterMs, upstreamStatus }: GatewayError): GatewayError {
-  const what = upstreamStatus === undefined ? "failed" : `was answered ${upstreamStatus}`;
-  return new GatewayError(
-    kind,
-    `A call to the provider that was made for several requests together ${what} (${kind}). The log has more.`,
-    { retryAfterMs, upstreamStatus },
-  );
 }

@@ -192,3 +192,33 @@ test("workspaces do not wait for each other's inputs: the time alone would tell 
   answer.resolve();
   expect((await Promise.all(posted)).map(cacheOf)).toEqual(["hit=0, miss=1", "hit=0, miss=1"]);
 });
+
+test("who waits for another workspace's call is told how it failed, and nothing that the provider said: it may quote their input", async () => {
+  await using open = await openBefore(routing({ cache: "{ memory_mb: 8, shared: true }" }));
+  const answer = Promise.withResolvers<void>();
+  open.vendor.answer = async () => {
+    await answer.promise;
+    return Response.json(
+      { error: { message: "cannot embed 'a' beside 'a secret of red'" } },
+      { status: 503, headers: { "retry-after": "7" } },
+    );
+  };
+  const [red, other, blue] = await Promise.all(
+    ["red", "red", "blue"].map((name) => open.gateway.keys.create("ci", name)),
+  );
+  const ask = (key: typeof red, input: string[]) =>
+    open.post({ model: "m", input }, { authorization: `Bearer ${key?.key}` });
+  const leader = ask(red, ["a", "a secret of red"]);
+  await quiet();
+  const joiners = [ask(other, ["a"]), ask(blue, ["a"])];
+  await quiet();
+  answer.resolve();
+  const [first, sameWorkspace, stranger] = await Promise.all([leader, ...joiners]);
+  expect(open.vendor.calls).toHaveLength(1);
+  for (const sent of [first, sameWorkspace]) expect(JSON.stringify(sent?.json)).toContain("secret of red");
+  expect(JSON.stringify(stranger?.json)).not.toContain("secret");
+  expect(Object(stranger?.json).error).toMatchObject({ type: "server_error", code: "upstream_unavailable" });
+  expect(Object(stranger?.json).error.message).toContain("was answered 503 (unavailable)");
+  for (const sent of [first, sameWorkspace, stranger])
+    expect([sent?.status, sent?.headers.get("retry-after")]).toEqual([503, "7"]);
+});

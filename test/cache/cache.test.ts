@@ -43,8 +43,8 @@ describe("the cache", () => {
     cache.keep(new Map([one(1)]));
     expect(findOne(cache, 1)).toBeUndefined();
     expect(cache.stats()).toMatchObject({ hits: 0, misses: 0, memoryBytes: 0, memoryEntries: 0 });
-    const leader = cache.flights.board([keyOf(1)]);
-    expect(cache.flights.board([keyOf(1)]).joins).toEqual([keyOf(1)]);
+    const leader = cache.flights.board([keyOf(1)], "w");
+    expect(cache.flights.board([keyOf(1)], "w").joins).toEqual([keyOf(1)]);
     leader.leave();
     expect(() => cache.keep(new Map([[keyOf(1), { ...entry(1), tokens: -1 }]]))).toThrow("token count");
   });

@@ -29,8 +29,8 @@ async function fate(promise: Promise<unknown>): Promise<string> {
 describe("flights", () => {
   test("the first to ask fetches; who asks meanwhile waits for that, and gets the same numbers", async () => {
     const flights = openFlights();
-    const first = flights.board([A, B]);
-    const second = flights.board([B, C]);
+    const first = flights.board([A, B], "w");
+    const second = flights.board([B, C], "w");
     expect([first.leads, first.joins]).toEqual([[A, B], []]);
     expect([second.leads, second.joins]).toEqual([[C], [B]]);
     second.land(C, entry(3));
@@ -43,14 +43,14 @@ describe("flights", () => {
   });
 
   test("a key that was named twice is fetched once", () => {
-    const boarding = openFlights().board([A, A, B, A]);
+    const boarding = openFlights().board([A, A, B, A], "w");
     expect([boarding.leads, boarding.joins]).toEqual([[A, B], []]);
   });
 
   test("each who waited has numbers of their own", async () => {
     const flights = openFlights();
-    const leader = flights.board([A]);
-    const joiners = [flights.board([A]), flights.board([A])];
+    const leader = flights.board([A], "w");
+    const joiners = [flights.board([A], "w"), flights.board([A], "w")];
     const given = entry(5);
     leader.land(A, given);
     given.values.fill(0);
@@ -61,16 +61,16 @@ describe("flights", () => {
 
   test("after it has landed, a key is fetched anew by whoever asks", () => {
     const flights = openFlights();
-    flights.board([A]).land(A, entry(1));
-    expect(flights.board([A]).leads).toEqual([A]);
+    flights.board([A], "w").land(A, entry(1));
+    expect(flights.board([A], "w").leads).toEqual([A]);
   });
 
   test.each(["overloaded", "unavailable", "timeout", "malformed", "unauthorized"] as const)(
     "when the provider fails (%s), all who waited are told the very same, and nobody asks it again",
     async (kind) => {
       const flights = openFlights();
-      const leader = flights.board([A]);
-      const arrivals = Array.from({ length: 100 }, () => flights.board([A]).arrivals(patient()));
+      const leader = flights.board([A], "w");
+      const arrivals = Array.from({ length: 100 }, () => flights.board([A], "w").arrivals(patient()));
       const down = new GatewayError(kind, "the provider is down", { retryAfterMs: 7 });
       leader.leave(down);
       const told = await Promise.allSettled(arrivals);
@@ -78,6 +78,21 @@ describe("flights", () => {
       expect(flights.underWay()).toBe(0);
     },
   );
+
+  test("of another workspace's failure who waited is told its kind, and none of its words", async () => {
+    const flights = openFlights();
+    const leader = flights.board([A], "red");
+    const arrival = flights.board([A], "blue").arrivals(patient());
+    leader.leave(
+      new GatewayError("unavailable", "'red text' is too much for me", {
+        upstreamStatus: 503,
+        retryAfterMs: 7,
+      }),
+    );
+    const told = await arrival.catch((thrown: unknown) => thrown);
+    expect(told).toMatchObject({ kind: "unavailable", upstreamStatus: 503, retryAfterMs: 7 });
+    expect(String(told)).not.toContain("too much");
+  });
 
   test.each<[string, GatewayError | undefined]>([
     ["its client went", new GatewayError("cancelled", "gone")],
@@ -91,20 +106,20 @@ describe("flights", () => {
     ["it gives no reason", undefined],
   ])("when the leader leaves because %s, exactly one of those who waited fetches next", async (_, reason) => {
     const flights = openFlights();
-    const leader = flights.board([A, B]);
-    const waiting = Array.from({ length: 20 }, () => flights.board([A, B]).arrivals(patient()));
+    const leader = flights.board([A, B], "w");
+    const waiting = Array.from({ length: 20 }, () => flights.board([A, B], "w").arrivals(patient()));
     leader.leave(reason);
     for (const landed of await Promise.all(waiting)) expect(landed.size).toBe(0);
-    const again = waiting.map(() => flights.board([A, B]));
+    const again = waiting.map(() => flights.board([A, B], "w"));
     expect(again.filter(({ leads }) => leads.length === 2).length).toBe(1);
     expect(again.filter(({ joins }) => joins.length === 2).length).toBe(19);
   });
 
   test("what landed before the provider failed has arrived; only those who wait for the rest are told", async () => {
     const flights = openFlights();
-    const leader = flights.board([A, B]);
-    const lucky = flights.board([A]).arrivals(patient());
-    const unlucky = flights.board([A, B]).arrivals(patient());
+    const leader = flights.board([A, B], "w");
+    const lucky = flights.board([A], "w").arrivals(patient());
+    const unlucky = flights.board([A, B], "w").arrivals(patient());
     leader.land(A, entry(1));
     leader.leave(new GatewayError("unavailable", "the provider is down"));
     expect((await lucky).size).toBe(1);
@@ -113,9 +128,9 @@ describe("flights", () => {
 
   test("who waits for several fetches is told of a failure at once, not after the slowest", async () => {
     const flights = openFlights();
-    const failing = flights.board([A]);
-    const slow = flights.board([B]);
-    const arriving = flights.board([A, B]).arrivals(patient());
+    const failing = flights.board([A], "w");
+    const slow = flights.board([B], "w");
+    const arriving = flights.board([A, B], "w").arrivals(patient());
     failing.leave(new GatewayError("unavailable", "the provider is down"));
     expect(await fate(arriving)).toBe("the provider is down");
     slow.land(B, entry(1));
@@ -123,10 +138,10 @@ describe("flights", () => {
 
   test("a client that goes while it waits is gone at once; the fetch and the others go on", async () => {
     const flights = openFlights();
-    const leader = flights.board([A]);
+    const leader = flights.board([A], "w");
     const client = new AbortController();
-    const going = flights.board([A]).arrivals(client.signal);
-    const staying = flights.board([A]).arrivals(patient());
+    const going = flights.board([A], "w").arrivals(client.signal);
+    const staying = flights.board([A], "w").arrivals(patient());
     client.abort(new GatewayError("cancelled", "the client has gone"));
     expect(await fate(going)).toBe("the client has gone");
     expect(await fate(staying)).toBe("waits");
@@ -136,8 +151,8 @@ describe("flights", () => {
 
   test("a signal that has fired before the wait ends it before it begins", async () => {
     const flights = openFlights();
-    const leader = flights.board([A]);
-    const joiner = flights.board([A]);
+    const leader = flights.board([A], "w");
+    const joiner = flights.board([A], "w");
     await expect(joiner.arrivals(AbortSignal.abort(new Error("gone")))).rejects.toThrow("gone");
     leader.leave(new GatewayError("unavailable", "the provider is down"));
     expect(flights.underWay()).toBe(0);
@@ -156,9 +171,9 @@ describe("flights", () => {
       listeners--;
       removeEventListener.apply(signal, given);
     };
-    const leader = flights.board([A, B]);
-    const fine = flights.board([A]).arrivals(signal);
-    const failed = flights.board([B]).arrivals(signal);
+    const leader = flights.board([A, B], "w");
+    const fine = flights.board([A], "w").arrivals(signal);
+    const failed = flights.board([B], "w").arrivals(signal);
     expect(listeners).toBe(2);
     leader.land(A, entry(1));
     leader.leave(new GatewayError("timeout", "late"));
@@ -172,10 +187,10 @@ describe("flights", () => {
     process.on("unhandledRejection", hear);
     try {
       const flights = openFlights();
-      const leader = flights.board([A, B]);
+      const leader = flights.board([A, B], "w");
       const client = new AbortController();
-      const gone = flights.board([A, B]).arrivals(client.signal);
-      flights.board([B]);
+      const gone = flights.board([A, B], "w").arrivals(client.signal);
+      flights.board([B], "w");
       client.abort(new Error("gone"));
       await fate(gone);
       leader.leave(new GatewayError("unavailable", "the provider is down"));
@@ -189,10 +204,10 @@ describe("flights", () => {
 
   test("leaving after all has landed, and leaving twice, change nothing", async () => {
     const flights = openFlights();
-    const leader = flights.board([A]);
-    const joiner = flights.board([A]).arrivals(patient());
+    const leader = flights.board([A], "w");
+    const joiner = flights.board([A], "w").arrivals(patient());
     leader.land(A, entry(1));
-    const next = flights.board([A]);
+    const next = flights.board([A], "w");
     leader.leave(new GatewayError("unavailable", "down"));
     leader.leave();
     expect((await joiner).size).toBe(1);
@@ -201,8 +216,8 @@ describe("flights", () => {
 
   test("landing what another leads, what has landed, or what has left is a fault", () => {
     const flights = openFlights();
-    const leader = flights.board([A, B]);
-    const joiner = flights.board([A]);
+    const leader = flights.board([A, B], "w");
+    const joiner = flights.board([A], "w");
     leader.land(A, entry(1));
     leader.leave();
     for (const [boarding, key] of [
@@ -216,8 +231,8 @@ describe("flights", () => {
 
   test("waiting with own keys in the air is a fault: two could wait for each other", async () => {
     const flights = openFlights();
-    const one = flights.board([A]);
-    const other = flights.board([B, A]);
+    const one = flights.board([A], "w");
+    const other = flights.board([B, A], "w");
     await expect(other.arrivals(patient())).rejects.toThrow("before its own are done");
     one.leave();
     other.leave();
@@ -265,7 +280,7 @@ describe("nobody is left behind", () => {
     for (;;) {
       const wanted = keys.map(String).filter((key) => !got.has(key));
       if (wanted.length === 0) return [...got.keys()];
-      const boarding = flights.board(wanted);
+      const boarding = flights.board(wanted, "w");
       try {
         await lead(boarding);
         for (const [key, arrived] of await boarding.arrivals(client.signal)) {
