@@ -8,7 +8,10 @@ import { createReplyParser, type Reply } from "./reply-parser";
 export interface Connection {
   /** Whether it has been open and unused all the time since its last reply. */
   isUsable(): boolean;
-  /** One at a time. Rejects where the connection breaks, with the signal's reason when it fires, for what is no HTTP. */
+  /**
+   * One at a time. Rejects where the connection breaks, with the signal's reason when it fires, for what is no HTTP. What came before
+   * is no answer: to be seen, it needs a turn of the event loop between the last look at the connection and this.
+   */
   ask(request: Uint8Array, signal: AbortSignal | undefined): Promise<Reply>;
   /** Lets the process end, and keeps it from ending again. */
   rest(): void;
@@ -31,6 +34,8 @@ export async function connect(hostname: string, port: number, bodyBytesMax: numb
   const parser = createReplyParser(bodyBytesMax);
   let exchange: Exchange | undefined;
   let unsent: Uint8Array | undefined;
+  /** Whether any of the request is on its way. */
+  let isBegun = false;
   let isClosed = false;
 
   function finish(reply: Reply): void {
@@ -51,6 +56,7 @@ export async function connect(hostname: string, port: number, bodyBytesMax: numb
   function send(socket: Socket<undefined>): void {
     if (unsent === undefined) return;
     const sent = Math.max(0, socket.write(unsent));
+    if (sent > 0) isBegun = true;
     unsent = sent < unsent.byteLength ? unsent.subarray(sent) : undefined;
   }
 
@@ -58,6 +64,10 @@ export async function connect(hostname: string, port: number, bodyBytesMax: numb
     // A word that nobody asked for, such as a 408 for an idle connection.
     if (!exchange) {
       close();
+      return;
+    }
+    if (!isBegun) {
+      fail(new BrokenConnection("ECONNRESET"));
       return;
     }
     try {
@@ -110,9 +120,11 @@ export async function connect(hostname: string, port: number, bodyBytesMax: numb
           },
         };
         if (signal?.aborted) return giveUp();
+        if (isClosed) return fail(new BrokenConnection("ECONNRESET"));
         signal?.addEventListener("abort", giveUp);
         socket.ref();
         unsent = request;
+        isBegun = false;
         send(socket);
       }),
     rest: () => socket.unref(),

@@ -35,11 +35,15 @@ interface Place {
 /** Variables by which `fetch` finds a proxy. */
 const PROXIES = ["http_proxy", "HTTP_PROXY"] as const;
 
-/** @param proper what takes all other calls */
+/**
+ * @param proper what takes all other calls
+ * @param turn resolves in the next turn of the event loop
+ */
 export function createPlainHttp(
   proper: (url: string, init: RequestInit) => Promise<Response>,
   monotonic: () => number,
   environment: Readonly<Record<string, string | undefined>>,
+  turn: () => Promise<void>,
 ): PlainHttp {
   const hasProxy = PROXIES.some((name) => (environment[name] ?? "") !== "");
   /** By address: there are as many as the routing file has providers. */
@@ -74,8 +78,31 @@ export function createPlainHttp(
     return undefined;
   }
 
+  /**
+   * What came unasked may lie unread in the system's buffer, and would be taken for the answer. The first turn may come before the network
+   * is looked at, the second does not.
+   */
+  async function silence(): Promise<void> {
+    await turn();
+    await turn();
+  }
+
+  async function silentConnection(place: Place): Promise<Connection | undefined> {
+    for (let idle = idleConnection(place); idle; idle = idleConnection(place)) {
+      await silence();
+      if (idle.isUsable()) return idle;
+    }
+    return undefined;
+  }
+
+  async function newConnection(place: Place, signal: AbortSignal | undefined): Promise<Connection> {
+    const connection = await connectUnlessAborted(place, signal);
+    await silence();
+    return connection;
+  }
+
   async function ask(place: Place, request: Uint8Array, signal: AbortSignal | undefined): Promise<Fetched> {
-    const connection = idleConnection(place) ?? (await connectUnlessAborted(place, signal));
+    const connection = (await silentConnection(place)) ?? (await newConnection(place, signal));
     const reply = await connection.ask(request, signal);
     if (connection.isUsable() && place.idle.length < IDLE_CONNECTIONS_MAX) {
       connection.rest();

@@ -41,10 +41,13 @@ function log(level: LogLevel, message: string, about: Readonly<Record<string, un
 /** One core is the event loop's own. More than a few would only take memory. */
 const threads = Math.max(1, Math.min(4, coresHere() - 1));
 
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 const plainHttp = createPlainHttp(
   (url, init) => fetch(url, init),
   () => performance.now(),
   process.env,
+  turn,
 );
 
 export const realOutside: Outside = {
@@ -52,7 +55,7 @@ export const realOutside: Outside = {
   monotonic: () => performance.now(),
   sleep,
   alarm,
-  turn: () => new Promise((resolve) => setImmediate(resolve)),
+  turn,
   threads,
   cores: coresHere(),
   fetch: plainHttp.send,

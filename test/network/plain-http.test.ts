@@ -8,6 +8,8 @@ interface Peer {
   readonly requests: string[];
   connections(): number;
   closeAll(): void;
+  /** Says something to everybody who is connected, unasked. */
+  say(words: string): void;
 }
 
 const listeners: TCPSocketListener<undefined>[] = [];
@@ -45,6 +47,9 @@ function peer(...answers: readonly (string | undefined)[]): Peer {
     closeAll() {
       for (const socket of sockets) socket.end();
     },
+    say(words) {
+      for (const socket of sockets) socket.write(words);
+    },
   };
 }
 
@@ -60,6 +65,7 @@ function client(environment: Record<string, string> = {}) {
     },
     () => now,
     environment,
+    () => new Promise((resolve) => setImmediate(resolve)),
   );
   const call = (url: string, init: RequestInit = {}) =>
     send(url, { method: "POST", redirect: "manual", body: "{}", ...init });
@@ -197,6 +203,54 @@ describe("a call without TLS", () => {
     const { text } = client();
     expect([await text(server.url), await text(server.url)]).toEqual(["ok", "ok"]);
     expect(server.connections()).toBe(2);
+  });
+});
+
+describe("a reply that came before its request", () => {
+  const FORGED = OK.replace("ok", "no");
+
+  test("ends a connection that was to be used again, although nobody has looked at it yet", async () => {
+    const server = peer(OK);
+    const { text } = client();
+    expect(await text(server.url)).toBe("ok");
+    // It lies in the system's buffer when the next call looks for a connection.
+    server.say(FORGED);
+    expect(await text(server.url)).toBe("ok");
+    expect([server.connections(), server.requests.length]).toEqual([2, 2]);
+  });
+
+  test("is no answer, where several calls reuse connections at once", async () => {
+    const server = peer(OK);
+    const { text } = client();
+    await Promise.all([text(server.url), text(server.url), text(server.url)]);
+    server.say(FORGED.slice(0, 20));
+    expect(await Promise.all([text(server.url), text(server.url), text(server.url)])).toEqual([
+      "ok",
+      "ok",
+      "ok",
+    ]);
+    expect(server.connections()).toBe(6);
+  });
+
+  test("leaves a connection alone that says nothing", async () => {
+    const server = peer(OK);
+    const { text } = client();
+    for (let i = 0; i < 5; i++) await text(server.url);
+    expect(server.connections()).toBe(1);
+  });
+
+  test("is none on a new connection either", async () => {
+    const listener = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: { open: (socket) => void socket.write(FORGED), data: () => undefined },
+    });
+    try {
+      const failing = client().call(`http://127.0.0.1:${listener.port}/`);
+      expect(await failing.catch((cause) => cause)).toMatchObject({ code: "ECONNRESET" });
+    } finally {
+      listener.stop(true);
+    }
   });
 });
 
