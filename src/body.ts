@@ -4,6 +4,7 @@
  */
 import type { EndSignal } from "./ending";
 import { GatewayError } from "./errors";
+import { Gathered } from "./network/gathered";
 import { unlessAborted } from "./until";
 
 /** 64 MB of text is 2048 inputs of 8192 tokens. Decompressed bytes count, so that a small gzip bomb gains nothing. */
@@ -87,8 +88,7 @@ async function collect(
   bytesMax: number,
   over: EndSignal,
 ): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+  const gathered = new Gathered();
   const reader = stream.getReader();
   // A cancelled reader ends its read, as if the body had ended here: `over` is asked first.
   const stop = () => {
@@ -101,9 +101,8 @@ async function collect(
       const { done, value } = await reader.read();
       if (over.aborted) throw over.reason;
       if (done) break;
-      size += value.byteLength;
-      if (size > bytesMax) throw tooLarge(bytesMax);
-      chunks.push(value);
+      gathered.add(value);
+      if (gathered.size > bytesMax) throw tooLarge(bytesMax);
     }
   } catch (cause) {
     reader.cancel().catch(() => undefined);
@@ -113,14 +112,7 @@ async function collect(
   } finally {
     over.removeEventListener("abort", stop);
   }
-  if (chunks.length === 1 && chunks[0]) return chunks[0];
-  const whole = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return whole;
+  return gathered.bytes();
 }
 
 /** Bytes that are not UTF-8 are refused: replaced silently they would be embedded as another text. */

@@ -4,6 +4,7 @@
  */
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
 import { GatewayError } from "./errors";
+import { Gathered } from "./network/gathered";
 import type { Outside } from "./outside";
 
 /** An issuer that takes a key back is heard within this time. */
@@ -92,15 +93,13 @@ async function read(url: string, signal: AbortSignal, outside: Pick<Outside, "fe
     await response.body?.cancel();
     throw new Error(`it answered ${response.status}`);
   }
-  const pieces: Uint8Array[] = [];
-  let byteCount = 0;
+  const gathered = new Gathered();
   // Leaving the loop closes the connection.
   for await (const piece of response.body ?? []) {
-    byteCount += piece.byteLength;
-    if (byteCount > BYTES_MAX) throw new Error(`it answered more than ${BYTES_MAX} bytes`);
-    pieces.push(piece);
+    gathered.add(piece);
+    if (gathered.size > BYTES_MAX) throw new Error(`it answered more than ${BYTES_MAX} bytes`);
   }
-  return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(pieces)));
+  return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(gathered.bytes()));
 }
 
 /** Entries that are no keys are left to jose, which passes over what it cannot use. @throws Error */

@@ -3,6 +3,9 @@
  * It knows no socket; connection.ts feeds it. A further way to frame a body is a case of `framingOf`.
  */
 
+import { Gathered } from "./gathered";
+import { Unread } from "./unread";
+
 export interface Reply {
   readonly status: number;
   readonly fields: Fields;
@@ -35,63 +38,51 @@ interface Head {
   readonly isKept: boolean;
 }
 
-const [CR, LF] = [13, 10];
-const EMPTY = new Uint8Array();
+const CR = 13;
+const LINE_END = Buffer.from("\n");
+const HEAD_END = Buffer.from("\r\n\r\n");
 
 /** @param bodyBytesMax what is larger is refused as it comes in */
 export function createReplyParser(bodyBytesMax: number): ReplyParser {
-  /** Read, and not used yet. */
-  let left: Uint8Array = EMPTY;
+  const left = new Unread();
   let head: Head | undefined;
   /** Where a body of known length is put together. */
   let whole: Uint8Array<ArrayBuffer> | undefined;
   /** Of a body of unknown length. */
-  let pieces: Uint8Array[] = [];
+  let pieces = new Gathered();
   let size = 0;
   let isInTrailer = false;
   /** Of the chunk that is being read; undefined between chunks. */
   let chunkLeft: number | undefined;
 
   function finished({ status, fields, isKept }: Head): Reply {
-    const bytes = whole ?? new Uint8Array(size);
-    let at = 0;
-    for (const piece of pieces) {
-      bytes.set(piece, at);
-      at += piece.byteLength;
-    }
+    const bytes = whole ?? pieces.bytes();
     // What comes without having been asked for belongs to nobody.
-    const reply = { status, fields, bytes, isKept: isKept && left.byteLength === 0 };
+    const reply = { status, fields, bytes, isKept: isKept && left.size === 0 };
     head = undefined;
     whole = undefined;
-    pieces = [];
+    pieces = new Gathered();
     size = 0;
     return reply;
   }
 
-  function keep(piece: Uint8Array): void {
+  function takeUpTo(count: number): number {
+    const piece = left.take(count);
     if (size + piece.byteLength > bodyBytesMax) throw new Error("the reply is too large");
     if (whole) whole.set(piece, size);
-    else if (piece.byteLength > 0) pieces.push(piece);
+    else pieces.add(piece);
     size += piece.byteLength;
-  }
-
-  function takeUpTo(count: number): number {
-    const piece = left.subarray(0, count);
-    left = left.subarray(piece.byteLength);
-    keep(piece);
     return piece.byteLength;
   }
 
   /** @returns undefined where the line is not whole yet */
   function takeLine(): string | undefined {
-    const end = left.indexOf(LF);
-    if (end === -1) {
-      if (left.byteLength > CHUNK_LINE_BYTES_MAX) throw new Error("a line between chunks does not end");
+    const line = left.takeUntil(LINE_END);
+    if (line === undefined) {
+      if (left.size > CHUNK_LINE_BYTES_MAX) throw new Error("a line between chunks does not end");
       return undefined;
     }
-    const line = latin1(left, 0, left[end - 1] === CR ? end - 1 : end);
-    left = left.subarray(end + 1);
-    return line;
+    return line.toString("latin1", 0, line.at(-1) === CR ? line.byteLength - 1 : line.byteLength);
   }
 
   /** @returns whether the last chunk and what follows it are there */
@@ -126,13 +117,12 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
   function read(): Reply | undefined {
     for (;;) {
       if (!head) {
-        const end = endOfHead(left);
-        if (end === -1) {
-          if (left.byteLength > HEAD_BYTES_MAX) throw new Error("the head of the reply is too large");
+        const text = left.takeUntil(HEAD_END);
+        if (text === undefined) {
+          if (left.size > HEAD_BYTES_MAX) throw new Error("the head of the reply is too large");
           return undefined;
         }
-        head = headOf(latin1(left, 0, end));
-        left = left.subarray(end + 4);
+        head = headOf(text.toString("latin1"));
         // 100 Continue and its like: the reply itself is yet to come.
         if (head.status < 200) {
           head = undefined;
@@ -142,7 +132,7 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
       const { framing } = head;
       if (framing === "chunked") return readChunks() ? finished(head) : undefined;
       if (framing === "until closed") {
-        takeUpTo(left.byteLength);
+        takeUpTo(left.size);
         return undefined;
       }
       if (framing > bodyBytesMax) throw new Error("the reply is too large");
@@ -154,21 +144,11 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
 
   return {
     feed(chunk) {
-      left = left.byteLength === 0 ? chunk : Buffer.concat([left, chunk]);
+      left.add(chunk);
       return read();
     },
     end: () => (head?.framing === "until closed" ? finished({ ...head, isKept: false }) : undefined),
   };
-}
-
-function latin1(bytes: Uint8Array, from: number, to: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1", from, to);
-}
-
-const HEAD_END = Buffer.from("\r\n\r\n");
-
-function endOfHead(bytes: Uint8Array): number {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(HEAD_END);
 }
 
 /** @throws Error */

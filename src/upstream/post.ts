@@ -3,6 +3,7 @@
  * What a provider says in an error is passed on with every credential of ours taken out.
  */
 import { GatewayError } from "../errors";
+import { Gathered } from "../network/gathered";
 import { REPLY_BYTES_MAX } from "../network/plain-http";
 import type { Fetched, Outside } from "../outside";
 import type { Explanation, FailureKind, PostCall, Posted, SendCall } from "../plugin";
@@ -66,16 +67,13 @@ async function readAll(response: Fetched): Promise<Uint8Array> {
   // What says its length and is not packed can be no larger: read at once, which costs a quarter.
   if (declared !== null && !headers.has("content-encoding"))
     return new Uint8Array(await response.arrayBuffer());
-  const pieces: Uint8Array[] = [];
-  let byteCount = 0;
+  const gathered = new Gathered();
   // Leaving the loop closes the connection.
   for await (const piece of body) {
-    byteCount += piece.byteLength;
-    if (byteCount > REPLY_BYTES_MAX) throw tooLarge();
-    pieces.push(piece);
+    gathered.add(piece);
+    if (gathered.size > REPLY_BYTES_MAX) throw tooLarge();
   }
-  const [only] = pieces;
-  return pieces.length === 1 && only ? only : Buffer.concat(pieces, byteCount);
+  return gathered.bytes();
 }
 
 const tooLarge = () => new GatewayError("malformed", "The provider's reply is too large to be one.");

@@ -1,7 +1,10 @@
 /** What HTTP/1.1 replies are read as, however their bytes come. */
+
+import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createReplyParser, type Reply } from "../../src/network/reply-parser";
+import { metered } from "./metered";
 
 const MAX = 1_000_000;
 const bytesOf = (text: string) => new Uint8Array(Buffer.from(text, "latin1"));
@@ -133,5 +136,51 @@ describe("a reply", () => {
     expect(read("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell")).toBeUndefined();
     expect(read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")).toBeUndefined();
     expect(read("HTTP/1.1 200 OK\r\nContent-Le")).toBeUndefined();
+  });
+});
+
+describe("a reply that comes byte by byte costs what its bytes cost", () => {
+  /** @returns the parser, which has been fed all of it */
+  function drip(text: string, bytesMax = MAX) {
+    const parser = createReplyParser(bytesMax);
+    const bytes = bytesOf(text);
+    for (let at = 0; at < bytes.length; at++) parser.feed(bytes.subarray(at, at + 1));
+    return parser;
+  }
+  const OPEN_ENDED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+  test.each<[string, (count: number) => string]>([
+    ["its head", (count) => `HTTP/1.1 200 OK\r\na: ${"b".repeat(count)}`],
+    [
+      "heads before its own",
+      (count) => `HTTP/1.1 100 Continue\r\na: ${"b".repeat(1_000)}\r\n\r\n`.repeat(count / 1_000),
+    ],
+    ["a line between chunks", (count) => `${OPEN_ENDED}1;${"a".repeat(count)}`],
+    [
+      "lines after its chunks",
+      (count) => `${OPEN_ENDED}0\r\n${`a: ${"b".repeat(100)}\r\n`.repeat(count / 100)}`,
+    ],
+    ["chunks of a byte", (count) => OPEN_ENDED + "1\r\nx\r\n".repeat(count)],
+    [
+      "a body of a length",
+      (count) => `HTTP/1.1 200 OK\r\nContent-Length: ${count}\r\n\r\n${"x".repeat(count)}`,
+    ],
+    ["a body without a length", (count) => `HTTP/1.1 200 OK\r\n\r\n${"x".repeat(count)}`],
+  ])("%s", (_, reply) => {
+    const of = (count: number) => metered(() => void drip(reply(count)));
+    expect(of(14_000)).toBeLessThan(20 * reply(14_000).length);
+    expect(of(14_000) / of(7_000)).toBeLessThan(3);
+  });
+
+  test("and no object is kept for each of them", () => {
+    const views = () => heapStats().objectTypeCounts.Uint8Array ?? 0;
+    for (const start of [OPEN_ENDED, "HTTP/1.1 200 OK\r\n\r\n"]) {
+      Bun.gc(true);
+      const before = views();
+      const parser = drip(start + "1\r\nx\r\n".repeat(100_000));
+      Bun.gc(true);
+      expect(views() - before).toBeLessThan(2_000);
+      expect(parser.end()?.bytes.length ?? 600_000).toBe(600_000);
+    }
   });
 });
