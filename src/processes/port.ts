@@ -1,7 +1,9 @@
 /**
  * Whether an address is free, before several processes share it: a port that somebody else serves on must be told of, not shared with them.
+ * Everybody on the machine can take the name that two beginning gateways meet by, so that it may delay one, and never keep it from beginning.
  */
 import type { Socket } from "bun";
+import type { Outside } from "../outside";
 
 export interface FreePort {
   /** The one asked for; where that was 0, any that is free. */
@@ -10,9 +12,40 @@ export interface FreePort {
   release(): void;
 }
 
+/** Within this time a gateway that begins serves, or has given up. */
+const BEGINS_MS_MAX = 5_000;
+const LOOK_AGAIN_MS = 50;
+
 /** @throws Error in the system's words */
-export function findFreePort(host: string, wanted: number): FreePort {
-  // Not shared: so it fails where anybody listens, shared or not.
+export async function findFreePort(
+  host: string,
+  wanted: number,
+  { sleep, monotonic, log }: Pick<Outside, "sleep" | "monotonic" | "log">,
+): Promise<FreePort> {
+  const port = wanted === 0 ? freePort(host, 0) : wanted;
+  const until = monotonic() + BEGINS_MS_MAX;
+  for (let name = takeName(host, port); ; name = takeName(host, port)) {
+    try {
+      // With the name, so that whoever had it before is seen if it serves now.
+      freePort(host, port);
+    } catch (cause) {
+      if (name !== "taken") name.release();
+      throw cause;
+    }
+    if (name !== "taken") return { port, release: name.release };
+    if (monotonic() >= until) {
+      log("warn", "another gateway that begins on this address just now would not be noticed", {
+        address: `${host}:${port}`,
+        reason: "another process has the name that they would meet by",
+      });
+      return { port, release: () => undefined };
+    }
+    await sleep(LOOK_AGAIN_MS);
+  }
+}
+
+/** @throws Error where anybody listens there, shared or not */
+function freePort(host: string, wanted: number): number {
   const probe = Bun.serve({
     hostname: host,
     port: wanted,
@@ -21,10 +54,22 @@ export function findFreePort(host: string, wanted: number): FreePort {
   });
   const port = probe.port ?? wanted;
   probe.stop(true);
-  // Between this and the first copy's listening: a name that only one can have, and that goes with the process.
-  const guard = Bun.listen({
-    unix: `\0embedgate ${Bun.hash.wyhash(`${host} ${port}`)}`,
-    socket: { data: (_: Socket) => undefined },
-  });
-  return { port, release: () => guard.stop(true) };
+  return port;
+}
+
+/** Between the look at the port and the first copy's listening: a name that only one can have, and that goes with the process. */
+function takeName(host: string, port: number): { release(): void } | "taken" {
+  // Only processes of one user share a port.
+  const about = `${process.getuid?.()} ${host} ${port}`;
+  try {
+    const guard = Bun.listen({
+      unix: `\0embedgate ${Bun.hash.wyhash(about)}`,
+      socket: { data: (_: Socket) => undefined },
+    });
+    return { release: () => guard.stop(true) };
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE") return "taken";
+    // A system without such names.
+    return { release: () => undefined };
+  }
 }

@@ -10,7 +10,7 @@ import type { ReadFile } from "../config/read";
 import { CacheSection } from "../config/schema";
 import { realOutside } from "../network/real-outside";
 import { createFleet } from "./fleet";
-import { findFreePort } from "./port";
+import { type FreePort, findFreePort } from "./port";
 import { announce } from "./presence";
 
 export interface Supervision {
@@ -32,9 +32,9 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
   const { host, port: wanted, processes } = config.server;
   let graceMs = config.server.grace_ms;
   const fleet = createFleet(options, memoryBytes(config), realOutside);
-  let free: ReturnType<typeof findFreePort>;
+  let free: FreePort;
   try {
-    free = findFreePort(host, wanted);
+    free = await findFreePort(host, wanted, realOutside);
   } catch (cause) {
     throw cannotServe(host, wanted, cause);
   }
