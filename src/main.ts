@@ -253,9 +253,20 @@ function commandLine(): Command {
     .description(
       "judge a plugin file by the suite that the gateway's own plugins pass; exits 1 if anything is wrong",
     )
-    .option("--option <key=value>", "one of the plugin's own options; may be given again", collected, [])
+    .option(
+      "--option <key=value>",
+      "one of the plugin's own options, or with =@file the file that it stands in; may be given again",
+      collected,
+      [],
+    )
+    .option(
+      "--option-env <key=variable>",
+      "an option by the variable that it stands in, which nobody else sees; may be given again",
+      collected,
+      [],
+    )
     .option("--model <name>", "a model that its upstream answers for")
-    .option("--record <file>", "write down what the upstream answers")
+    .option("--record <file>", "write down what the upstream answers, without keys")
     .addOption(new Option("--replay <file>", "answer from what was written down").conflicts("record"))
     .addOption(json())
     .action(later(async () => (await import("./commands/plugin-test")).testPlugin));

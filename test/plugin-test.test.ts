@@ -3,17 +3,24 @@
  * down of it. What the suite says of each broken plugin is in plugins/conformance.test.ts.
  */
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { exactVector } from "../plugins/fake";
 import { IN_HOUSE_PLUGIN, inHouseServer } from "./in-house";
 import { temporaryFolder } from "./serving";
 
 const MAIN = join(import.meta.dir, "../src/main.ts");
 
-async function pluginTest(folder: string, ...args: readonly string[]) {
+const pluginTest = (folder: string, ...args: readonly string[]) => pluginTestIn({}, folder, ...args);
+
+async function pluginTestIn(
+  environment: Readonly<Record<string, string>>,
+  folder: string,
+  ...args: readonly string[]
+) {
   const child = Bun.spawn([process.execPath, MAIN, "plugin", "test", ...args], {
     cwd: folder,
-    env: {},
+    env: environment,
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -100,4 +107,76 @@ test("an upstream that is not there is told once", async () => {
   );
   expect(out).toContain("1 wrong");
   expect(out).toContain("name one with --model");
+});
+
+/** A service that tells all that it was sent, as some do when they are asked to help: whole, escaped, and in a header. */
+function tellingServer() {
+  return Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      const { texts }: { texts: string[] } = await request.json();
+      const headers = Object.fromEntries(request.headers);
+      return Response.json(
+        {
+          vectors: texts.map((text) => Array.from(exactVector(text, 16))),
+          tokens: texts.reduce((sum, text) => sum + text.split(/\s+/).length, 0),
+          you_sent: { headers, url: request.url },
+        },
+        { headers: { "x-echo": headers.authorization ?? "" } },
+      );
+    },
+  });
+}
+
+const KEY_IN_ADDRESS = IN_HOUSE_PLUGIN.replace(
+  "/v2/vectors`",
+  "/v2/vectors?sig=${encodeURIComponent(token ?? '')}`",
+);
+const ODD_TOKEN = "in+house/8c2f61d0e7==";
+
+test.each([
+  ["on the command line", ["--option", `token=${ODD_TOKEN}`]],
+  ["in a variable", ["--option-env", "token=IN_HOUSE_TOKEN"]],
+  ["in a file", ["--option", "token=@token.txt"]],
+])(
+  "a recording holds no key that is given %s, wherever the vendor repeats it, and is its owner's alone",
+  async (_, given) => {
+    using server = tellingServer();
+    using folder = temporaryFolder({ "in-house.ts": KEY_IN_ADDRESS, "token.txt": `${ODD_TOKEN}\n` });
+    const file = join(folder.path, "answers.json");
+    // As one left it before.
+    writeFileSync(file, "{}");
+    chmodSync(file, 0o644);
+    const environment = { IN_HOUSE_TOKEN: ODD_TOKEN };
+    const options = ["in-house.ts", "--option", `base_url=${server.url.origin}`, ...given];
+    const live = await pluginTestIn(environment, folder.path, ...options, "--record", "answers.json");
+    expect(live.errors).toBe("");
+    const written = readFileSync(file, "utf8");
+    expect(written).toContain("you_sent");
+    for (const form of [ODD_TOKEN, encodeURIComponent(ODD_TOKEN), "8c2f61d0e7"]) {
+      expect(written).not.toContain(form);
+      expect(live.out).not.toContain(form);
+    }
+    expect((statSync(file).mode & 0o777).toString(8)).toBe("600");
+    server.stop(true);
+    const again = await pluginTestIn(environment, folder.path, ...options, "--replay", "answers.json");
+    expect(again.out).toContain("ok     one vector each, in provably its place: two inputs");
+    expect(again.out).not.toContain("record it anew");
+  },
+);
+
+test("an option that cannot be read from where it is said to be is told", async () => {
+  using folder = temporaryFolder({ "in-house.ts": IN_HOUSE_PLUGIN });
+  for (const [given, words] of [
+    [
+      ["--option-env", "token=NO_SUCH_VARIABLE"],
+      "--option-env token: the variable NO_SUCH_VARIABLE is not set",
+    ],
+    [["--option", "token=@nowhere.txt"], "--option token: the file nowhere.txt cannot be read"],
+    [["--option-env", "token"], "Expected key=value."],
+  ] as const) {
+    const { code, errors } = await pluginTest(folder.path, "in-house.ts", ...given);
+    expect([code, errors]).toEqual([1, expect.stringContaining(words)]);
+  }
 });

@@ -86,7 +86,8 @@ export function quoted(text: string): string {
   return JSON.stringify(cleaned.length > 60 ? `${cleaned.slice(0, 59)}…` : cleaned);
 }
 
-const SECRET_WORD =
+/** What holds a secret is called by, most likely. */
+export const SECRET_WORD =
   /key|secret|token|passw|passphrase|pwd|credential|auth|bearer|private|signature|cookie|session/i;
 
 /** The keys that the routing file itself knows: `max_input_tokens` is no secret, whatever it smells of. */

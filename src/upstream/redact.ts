@@ -36,6 +36,13 @@ export function withoutSecrets(text: string, headers: Readonly<Record<string, st
   return clean;
 }
 
+/** The whole text without these, in whatever form they stand there. */
+export function withoutKnown(text: string, secrets: readonly string[]): string {
+  let clean = text;
+  for (const form of longestFirst(secrets.flatMap(formsOf))) clean = clean.replaceAll(form, REDACTED);
+  return clean;
+}
+
 /** A secret's start that is told from other text. */
 const SECRET_START = 6;
 
@@ -65,25 +72,35 @@ export function startOf(
   return withoutSecrets(text, headers).replace(/\s+/g, " ").trim().slice(0, charactersMax);
 }
 
-/** Longest first, so that a secret within another leaves nothing of the longer one behind. */
 function secretsOf(headers: Readonly<Record<string, string>>): string[] {
-  const secrets = new Set<string>();
-  for (const [name, value] of Object.entries(headers)) {
-    if (PLAIN_HEADERS.test(name)) continue;
-    const isCredential = CREDENTIAL_HEADERS.test(name);
-    const parts = isCredential ? value.split(/[\s,;=]+/).filter((part) => !SCHEME_WORDS.test(part)) : [];
-    // Shorter than that it is no key, and a word of any text.
-    const lengthMin = isCredential ? 6 : 8;
-    for (const secret of [value, ...parts]) {
-      if (secret.length >= lengthMin) for (const form of formsOf(secret)) secrets.add(form);
-    }
-  }
-  return [...secrets].sort((a, b) => b.length - a.length);
+  const values = Object.entries(headers).flatMap(([name, value]) => {
+    if (PLAIN_HEADERS.test(name) || CREDENTIAL_HEADERS.test(name)) return [];
+    return value.length >= 8 ? [value] : [];
+  });
+  return longestFirst([...values, ...credentialsOf(headers)].flatMap(formsOf));
 }
+
+/** What the headers hold of keys and tokens, whole and in parts. */
+export function credentialsOf(headers: Readonly<Record<string, string>>): string[] {
+  return Object.entries(headers).flatMap(([name, value]) => {
+    if (PLAIN_HEADERS.test(name) || !CREDENTIAL_HEADERS.test(name)) return [];
+    const parts = value.split(/[\s,;=]+/).filter((part) => !SCHEME_WORDS.test(part));
+    // Shorter than that it is no key, and a word of any text.
+    return [value, ...parts].filter(({ length }) => length >= 6);
+  });
+}
+
+/** Each once, so that a secret within another leaves nothing of the longer one behind. */
+const longestFirst = (secrets: readonly string[]) =>
+  [...new Set(secrets)].sort((a, b) => b.length - a.length);
 
 /** A secret as it may stand in JSON, in an address, and unwrapped from HTTP's Basic scheme. */
 function formsOf(secret: string): string[] {
-  const forms = [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)];
+  const json = JSON.stringify(secret).slice(1, -1);
+  // Some escape more than JSON asks for.
+  const slashed = json.replaceAll("/", "\\/");
+  const coded = ["\\u002B", "\\u002b"].map((code) => json.replaceAll("+", code));
+  const forms = [secret, json, slashed, ...coded, encodeURIComponent(secret)];
   const basic = /^Basic ([A-Za-z0-9+/]+=*)$/i.exec(secret)?.[1];
   if (basic !== undefined) {
     const pair = Buffer.from(basic, "base64").toString();

@@ -293,14 +293,32 @@ test("an upstream that gives no vectors is told once, and what needs them is not
 });
 
 test("a recording answers as the upstream did, holds no key, and says what it has no answer to", async () => {
-  const live = recorder(vendor.fetch);
+  const live = recorder(vendor.fetch, []);
   await outcomesOf(subjectOf(made(), { fetch: live.fetch }));
   const file: unknown = JSON.parse(JSON.stringify(live.recording()));
   expect(JSON.stringify(file)).not.toContain(KEY);
-  const again = await outcomesOf(subjectOf(made(), { fetch: replayer(file) }));
+  const again = await outcomesOf(subjectOf(made(), { fetch: replayer(file, []) }));
   expect(again.filter(isLacking)).toEqual([]);
-  const other = { ...subjectOf(made(), { fetch: replayer(file) }), model: "another-model" };
+  const other = { ...subjectOf(made(), { fetch: replayer(file, []) }), model: "another-model" };
   const [first] = await outcomesOf(other);
   expect(first?.why).toContain("The recording has no answer to POST https://made.up/v2/vectors");
-  expect(() => replayer({ exchanges: [{ url: 1 }] })).toThrow("The recording is none");
+  expect(() => replayer({ exchanges: [{ url: 1 }] }, [])).toThrow("The recording is none");
+});
+
+test("a recording holds no token that the vendor gave out on the way, nor what an address calls a key", async () => {
+  const live = recorder(async (url) => {
+    if (url.includes("/token")) return Response.json({ access_token: "ya29.made-up-token" });
+    return new Response("the token ya29.made-up-token of me:swordfish and AIzaMadeUp", { status: 403 });
+  }, []);
+  const asked = { method: "POST", body: "{}" };
+  await live.fetch("https://me:swordfish@made.up/token?api_key=AIzaMadeUp", asked);
+  await live.fetch("https://made.up/v1", {
+    ...asked,
+    headers: { authorization: "Bearer ya29.made-up-token" },
+  });
+  const file = JSON.stringify(live.recording());
+  for (const secret of ["ya29", "swordfish", "AIzaMadeUp"]) expect(file).not.toContain(secret);
+  const replay = replayer(JSON.parse(file), []);
+  const again = await replay("https://me:swordfish@made.up/token?api_key=AIzaMadeUp", asked);
+  expect(await again.json()).toEqual({ access_token: "[redacted]" });
 });

@@ -1,0 +1,102 @@
+/**
+ * A plugin's options as `plugin test` is given them: on the command line, where others on the machine may read them, from a variable or from
+ * a file. A further place where an option may come from is a case of `textsOf`.
+ */
+import { Value } from "@sinclair/typebox/value";
+import { SECRET_WORD } from "../config/expected";
+import type { Outside } from "../outside";
+import type { Provider } from "../plugin";
+
+export interface GivenOptions {
+  /** Each as key=value, or key=@file. */
+  readonly option?: readonly string[];
+  /** Each as key=VARIABLE. */
+  readonly optionEnv?: readonly string[];
+}
+
+export interface ReadOptions {
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Those that must leave the plugin in headers only, and are nobody's to read. */
+  readonly secrets: readonly string[];
+  /** With those that were not given on the command line, and may be secret whatever they are called. */
+  readonly unwritten: readonly string[];
+}
+
+/** Shorter, it may be a word of any text. */
+const SECRET_LENGTH_MIN = 8;
+
+/** @returns words where an option is not where it is said to be */
+export async function readOptions(
+  given: GivenOptions,
+  { options: schema }: Pick<Provider, "options">,
+  outside: Pick<Outside, "environment" | "readFile">,
+): Promise<ReadOptions | string> {
+  const texts = await textsOf(given, outside);
+  if (typeof texts === "string") return texts;
+  const values = texts.map(({ name, text }): [string, unknown] => [name, asJson(text) ?? text]);
+  const options: Readonly<Record<string, unknown>> = Object(
+    Value.Convert(schema, Object.fromEntries(values)),
+  );
+  const secrets = secretsIn(options, false);
+  const hidden = texts.filter(({ isHidden, text }) => isHidden && !isAddress(text)).map(({ text }) => text);
+  return { options, secrets, unwritten: [...secrets, ...hidden.filter(isLong)] };
+}
+
+interface Given {
+  readonly name: string;
+  readonly text: string;
+  /** It did not stand on the command line. */
+  readonly isHidden: boolean;
+}
+
+async function textsOf(
+  { option = [], optionEnv = [] }: GivenOptions,
+  { environment, readFile }: Pick<Outside, "environment" | "readFile">,
+): Promise<readonly Given[] | string> {
+  const texts: Given[] = [];
+  for (const [name, text] of option.map(halves)) {
+    if (!text.startsWith("@")) texts.push({ name, text, isHidden: false });
+    // A value that itself begins with the sign has it twice.
+    else if (text.startsWith("@@")) texts.push({ name, text: text.slice(1), isHidden: false });
+    else {
+      const content = await readFile(text.slice(1));
+      if (content === undefined) return `--option ${name}: the file ${text.slice(1)} cannot be read.`;
+      texts.push({ name, text: content.trim(), isHidden: true });
+    }
+  }
+  for (const [name, variable] of optionEnv.map(halves)) {
+    const text = environment[variable];
+    if (text === undefined) return `--option-env ${name}: the variable ${variable} is not set.`;
+    texts.push({ name, text, isHidden: true });
+  }
+  return texts;
+}
+
+function halves(pair: string): [name: string, text: string] {
+  const at = pair.indexOf("=");
+  return [pair.slice(0, at), pair.slice(at + 1)];
+}
+
+/** A list or an object as JSON; anything else is text as the schema has it: a number, true or false. */
+function asJson(text: string): object | undefined {
+  if (!/^[[{]/.test(text)) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A text that only begins like one: the schema judges it.
+    return undefined;
+  }
+}
+
+/** Texts under a name that says so, at any depth. */
+function secretsIn(value: unknown, isNamed: boolean): string[] {
+  if (typeof value === "string") return isNamed && isLong(value) ? [value] : [];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    secretsIn(inner, isNamed || SECRET_WORD.test(name)),
+  );
+}
+
+const isLong = ({ length }: string) => length >= SECRET_LENGTH_MIN;
+
+const isAddress = (text: string) => /^https?:\/\//.test(text) && URL.canParse(text);
