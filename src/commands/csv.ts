@@ -9,8 +9,14 @@ export function csv(
   return [columns.map(cell).join(","), ...rows].join("\n");
 }
 
-/** A cell that a spreadsheet would run as a formula is kept text by a leading quote. */
+/**
+ * Where a spreadsheet would start a formula: a sign of either width at the start of a cell, or of what it takes for one, since half the
+ * world's separate cells by semicolons and go by lines whatever the quotes say. What it does not show may stand before the sign.
+ */
+const FORMULA = /(?<=(?:^|[;,|\t\r\n\u0085\u2028\u2029])[\s\p{C}"]*)[=+\-@＝＋－＠﹦﹢﹣﹫]/gu;
+
+/** A formula is kept text by a quote before its sign. A number is none, whatever its sign. */
 function cell(value: string | number): string {
-  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const text = typeof value === "string" ? value.replace(FORMULA, "'$&") : String(value);
+  return /[",;|\t\r\n\u0085\u2028\u2029]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
