@@ -4,8 +4,8 @@
  * tables raises FILE_FORMAT: files of another format start over.
  */
 import { Database } from "bun:sqlite";
-import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, existsSync, openSync, readSync, rmSync } from "node:fs";
+import { makePrivate } from "../private-files";
 import type { CacheKey } from "./entry";
 import { ROW_FORMAT } from "./row";
 
@@ -84,7 +84,7 @@ function isOfSomethingElse(path: string): boolean {
  * @throws Error of any `Fault`, by `faultOf`
  */
 export function openFile(path: string, bytesMax: number): DiskFile {
-  mkdirSync(dirname(path), { recursive: true });
+  makePrivate(path);
   const database = new Database(path, { create: true, strict: true });
   try {
     // No busy handler: it would sleep inside the call and stop every request.

@@ -3,10 +3,9 @@
  * What the tables hold belongs to their own files (src/keys.ts, src/ledger.ts).
  */
 import { Database } from "bun:sqlite";
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import { GatewayError } from "../errors";
 import type { Outside } from "../outside";
+import { makePrivate } from "../private-files";
 import { MIGRATIONS } from "./migrations";
 import { createRecent, type Recent } from "./recent";
 import { createWriter, patiently, unavailable, type Writer } from "./writer";
@@ -34,7 +33,7 @@ export type Durability = "process" | "power";
 const PAGES_IN_LOG = 8_000;
 
 /**
- * @param path a file, made with its folder if absent, or ":memory:"
+ * @param path a file, made with its folder if absent and readable by nobody else, or ":memory:"
  * @throws GatewayError database_unavailable
  */
 export async function openStore(
@@ -44,7 +43,7 @@ export async function openStore(
 ): Promise<Store> {
   let database: Database;
   try {
-    if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+    if (path !== ":memory:") makePrivate(path);
     database = new Database(path, { create: true, strict: true, safeIntegers: true });
     // No busy handler: SQLite would sleep inside the call and stop every request. `write` waits outside it instead.
     database.run("PRAGMA busy_timeout = 0");

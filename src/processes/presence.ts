@@ -7,6 +7,7 @@ import { basename, dirname, join } from "node:path";
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { Outside } from "../outside";
+import { PRIVATE_FILE } from "../private-files";
 
 const Presence = Type.Object({
   pid: Type.Integer(),
@@ -43,10 +44,12 @@ export function announce(
   function write(presence: Omit<Presence, "pid" | "started" | "signal" | "reloads">): void {
     if (!isPossible) return;
     try {
-      // Whoever reads it finds the one or the other, and never half of it.
+      // Whoever reads it finds the one or the other, and never half of it. One that was left behind keeps its mode, so it goes first.
+      rmSync(`${path}.next`, { force: true });
       writeFileSync(
         `${path}.next`,
         JSON.stringify({ pid: process.pid, started, signal, reloads, ...presence }),
+        { mode: PRIVATE_FILE },
       );
       renameSync(`${path}.next`, path);
     } catch (cause) {
