@@ -23,7 +23,6 @@ import type { Ledger } from "./ledger";
 import { endOfLifeHeader, type Lifecycle } from "./lifecycle";
 import { named } from "./named";
 import type { Outside } from "./outside";
-import { permit } from "./permission";
 import { isIndivisible, plan } from "./plan";
 import { type Body, printed } from "./printing";
 import type { RateLimits } from "./rate-limits";
@@ -99,14 +98,13 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
   try {
     const { policies, forced } = arrival.speech();
     progress.policies = policies;
+    const rules = parts.workspaces.rules(arrival.caller.workspace);
     decoded = arrival.wire.decode(await arrival.body(), policies, arrival.path);
     progress.request = decoded.request;
     const said = withTask(decoded.request);
-    refuseUnknownProvider(forced, routes);
-    const found = routes.resolve(said.model);
+    refuseUnknownProvider(forced, routes, rules.models);
+    const found = routes.resolve(said.model, rules.models);
     const request = policies.unknown_fields === "forward" ? forwardUnknown(said, found) : said;
-    const rules = parts.workspaces.rules(arrival.caller.workspace);
-    permit(rules, [request.model, found.id]);
     const bound = boundTo(forced, found);
     progress.route = bound;
     const route = admit(request, bound, policies.unused_hints === "reject");

@@ -26,9 +26,16 @@ export function forcedProviderOf(
   return undefined;
 }
 
-/** @throws GatewayError unknown_provider for a name that the routing file does not have */
-export function refuseUnknownProvider(forced: ForcedProvider | undefined, routes: Routes): void {
-  if (forced === undefined || routes.knowsProvider(forced.name)) return;
+/**
+ * @param models ids and patterns that the caller may use
+ * @throws GatewayError unknown_provider for a name that the routing file does not have, or not for the caller's models
+ */
+export function refuseUnknownProvider(
+  forced: ForcedProvider | undefined,
+  routes: Pick<Routes, "knowsProvider">,
+  models: readonly string[],
+): void {
+  if (forced === undefined || routes.knowsProvider(forced.name, models)) return;
   const name = forced.name.slice(0, 100);
   throw new GatewayError(
     "unknown_provider",

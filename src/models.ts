@@ -6,10 +6,9 @@ import type { Static } from "@sinclair/typebox";
 import type { Model, ModelWithFeatures } from "./dialects/openai-schema";
 import type { Policies } from "./dialects/policies";
 import type { Answer } from "./embed";
-import { GatewayError } from "./errors";
 import { stageOf } from "./lifecycle";
 import { type Exchange, type Fraction, microCreditsPerToken } from "./money";
-import { mayUse, permit } from "./permission";
+import { permission } from "./permission";
 import type { ListedModel, Routes } from "./route";
 
 /** What the list depends on beside the routes. */
@@ -23,34 +22,25 @@ export interface Listing {
 }
 
 export function listModels(routes: Routes, listing: Listing): Answer {
+  const may = permission(listing.allowed);
   const data = routes
     .list()
-    .filter(({ id }) => mayUse({ models: listing.allowed }, namesOf(id, routes)))
+    .filter(({ id }) => may(routes.namesOf(id)))
     .map((listed) => entryOf(listed, listing));
   return { body: JSON.stringify({ object: "list", data }), headers: {} };
 }
 
-/** @throws GatewayError unknown_model */
+/** @throws GatewayError unknown_model | embeddings_unsupported, for an id of a pattern */
 export function showModel(routes: Routes, id: string, listing: Listing): Answer {
-  permit({ models: listing.allowed }, namesOf(id, routes));
-  const listed = routes.list().find((candidate) => candidate.id === id) ?? behindPattern(routes, id);
-  return { body: JSON.stringify(entryOf(listed, listing)), headers: {} };
-}
-
-/** The id, and the one behind its alias. */
-function namesOf(id: string, routes: Routes): readonly string[] {
-  try {
-    return [id, routes.resolve(id).id];
-  } catch (error) {
-    // What cannot embed, or leads nowhere, has no name but its own.
-    if (error instanceof GatewayError) return [id];
-    throw error;
-  }
+  const mayBeShown = permission(listing.allowed)(routes.namesOf(id));
+  const listed = mayBeShown ? routes.list().find((candidate) => candidate.id === id) : undefined;
+  const entry = entryOf(listed ?? behindPattern(routes, id, listing), listing);
+  return { body: JSON.stringify(entry), headers: {} };
 }
 
 /** An id that a pattern takes, or a name that answers use, is not listed, but can be asked for. */
-function behindPattern(routes: Routes, id: string): ListedModel {
-  const { facts, targets } = routes.resolve(id);
+function behindPattern(routes: Routes, id: string, { allowed }: Listing): ListedModel {
+  const { facts, targets } = routes.resolve(id, allowed);
   return { id, facts, embeddings: true, providerName: targets[0].provider.name };
 }
 

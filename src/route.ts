@@ -10,6 +10,8 @@ import { nearestName } from "./config/nearest";
 import type { ConfiguredUpstream, Route, Target } from "./domain";
 import { GatewayError } from "./errors";
 import { completeFacts, type ModelFacts } from "./facts";
+import { onFirstUse } from "./first-use";
+import { ALL_MODELS, mayUse, mayUsePattern, permission } from "./permission";
 import type { Spaces } from "./spaces/spaces";
 
 /** One line of the models list. */
@@ -21,12 +23,17 @@ export interface ListedModel {
 }
 
 export interface Routes {
-  /** @throws GatewayError unknown_model | embeddings_unsupported */
-  resolve(model: string): Route;
+  /**
+   * @param models ids and patterns that the caller may use: what else there is does not exist for it
+   * @throws GatewayError unknown_model | embeddings_unsupported
+   */
+  resolve(model: string, models?: readonly string[]): Route;
+  /** An id, and the one behind it: who may use one of them may use the model. */
+  namesOf(model: string): readonly string[];
   /** The routes that stand under an id of their own. */
   named(): readonly Route[];
-  /** Whether the routing file has a provider of that name, configured or not. */
-  knowsProvider(name: string): boolean;
+  /** Whether the routing file has a provider of that name, configured or not, by which a model is served that the caller may use. */
+  knowsProvider(name: string, models?: readonly string[]): boolean;
   /** Models that can be named: those without a configured provider, and patterns, are left out. */
   list(): readonly ListedModel[];
 }
@@ -73,8 +80,55 @@ export function buildRoutes(
     return exact.get(entry.id) ?? routeOf(entry, id, providers, spaces);
   }
 
+  function namesOf(model: string): readonly string[] {
+    const end = behindAliases(model);
+    const entry = entryFor(end);
+    return [model, entry === undefined || entry.id.includes("*") ? end : entry.id];
+  }
+
+  const list = onFirstUse(() => {
+    const listed: ListedModel[] = [];
+    for (const id of config.models.keys()) {
+      if (id.includes("*")) continue;
+      const end = behindAliases(id);
+      if (entryFor(end)?.embeddings === false) {
+        listed.push({ id, facts: undefined, embeddings: false, providerName: "" });
+        continue;
+      }
+      const route = find(end);
+      if (route) {
+        listed.push({
+          id,
+          facts: route.facts,
+          embeddings: true,
+          providerName: route.targets[0].provider.name,
+        });
+      }
+    }
+    return listed;
+  });
+
+  /** Names to be meant, each with all its names. */
+  const nameable = onFirstUse(() =>
+    list()
+      .filter(({ embeddings }) => embeddings)
+      .map(({ id }) => namesOf(id)),
+  );
+
+  /** In the same words for what there is not and for what is not the caller's. */
+  function unknown(model: string, models: readonly string[]): GatewayError {
+    const near = nearestName(model, usable(nameable(), models));
+    const hint =
+      near === undefined ? "GET /v1/models lists the models there are." : `Did you mean \`${near}\`?`;
+    return new GatewayError(
+      "unknown_model",
+      `The model \`${model.slice(0, 200)}\` does not exist or you do not have access to it. ${hint}`,
+    );
+  }
+
   return {
-    resolve(model) {
+    resolve(model, models = ALL_MODELS) {
+      if (!mayUse(models, namesOf(model))) throw unknown(model, models);
       const id = behindAliases(model);
       if (entryFor(id)?.embeddings === false) {
         throw new GatewayError("embeddings_unsupported", `model "${model}" does not support embeddings`, {
@@ -82,42 +136,46 @@ export function buildRoutes(
         });
       }
       const route = find(id);
-      if (route) return route;
-      const near = nearestName(
-        model,
-        [...config.models.keys()].filter((known) => find(behindAliases(known))),
-      );
-      const hint =
-        near === undefined ? "GET /v1/models lists the models there are." : `Did you mean \`${near}\`?`;
-      throw new GatewayError(
-        "unknown_model",
-        `The model \`${model.slice(0, 200)}\` does not exist or you do not have access to it. ${hint}`,
-      );
+      if (!route) throw unknown(model, models);
+      return route;
     },
+    namesOf,
     named: () => [...exact.values()],
-    knowsProvider: (name) => config.providers.has(name),
-    list() {
-      const listed: ListedModel[] = [];
+    knowsProvider(name, models = ALL_MODELS) {
+      if (!config.providers.has(name)) return false;
+      if (models.includes("*")) return true;
+      const may = permission(models);
       for (const id of config.models.keys()) {
-        if (id.includes("*")) continue;
-        const end = behindAliases(id);
-        if (entryFor(end)?.embeddings === false) {
-          listed.push({ id, facts: undefined, embeddings: false, providerName: "" });
-          continue;
-        }
-        const route = find(end);
-        if (route) {
-          listed.push({
-            id,
-            facts: route.facts,
-            embeddings: true,
-            providerName: route.targets[0].provider.name,
-          });
-        }
+        const served = entryFor(behindAliases(id))?.routes.some(({ provider }) => provider === name);
+        if (!served) continue;
+        const isReached = id.includes("*")
+          ? mayUsePattern(models, id, patterns.slice(0, patterns.indexOf(id)))
+          : may([...namesOf(id), ...replyNamesOf(id)]);
+        if (isReached) return true;
       }
-      return listed;
+      return false;
     },
+    list,
   };
+
+  function replyNamesOf(id: string): readonly string[] {
+    return exact.get(id)?.facts.reply_names ?? [];
+  }
+}
+
+/** Ids are compared with the patterns of a workspace that often at most, for a hint: it is not to hold up what is asked rightly. */
+const COMPARISONS_MAX = 20_000;
+
+/** The first names of those that may be used. */
+function* usable(names: Iterable<readonly string[]>, models: readonly string[]): Generator<string> {
+  const may = permission(models);
+  let left = COMPARISONS_MAX;
+  for (const ids of names) {
+    left -= models.length;
+    if (left < 0) return;
+    const [first] = ids;
+    if (first !== undefined && may(ids)) yield first;
+  }
 }
 
 /**

@@ -3,7 +3,10 @@
  * Works on any list of names: keys, providers, plugins, models.
  */
 
-/** @returns the nearest of `candidates`, or undefined where none is near enough to be meant. */
+/** Letters compared at most in one search, a millisecond or two: whoever asks by a wrong name is not to hold up those who ask by a right one. */
+const STEPS_MAX = 400_000;
+
+/** @returns the nearest of `candidates`, as far as they were looked at, or undefined where none is near enough to be meant. */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   // A very long name is no slip of the finger, and the distance costs length × length.
   if (name.length > 100) return undefined;
@@ -11,9 +14,13 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   let nearest: string | undefined;
   // Beyond a third of the letters another word is meant.
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+  let stepsLeft = STEPS_MAX;
   for (const candidate of candidates) {
+    stepsLeft -= 1;
+    if (stepsLeft <= 0) break;
     if (Math.abs(candidate.length - name.length) >= least) continue;
-    const distance = editDistance(wanted, candidate.toLowerCase());
+    const { distance, steps } = compare(wanted, candidate.toLowerCase(), least);
+    stepsLeft -= steps;
     if (distance < least) {
       least = distance;
       nearest = candidate;
@@ -24,19 +31,51 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
 
 /** Letters put in, left out, replaced, or swapped with a neighbour (Damerau and Levenshtein's, restricted). */
 export function editDistance(from: string, to: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: to.length + 1 }, (_, i) => i);
+  return compare(from, to, Math.max(from.length, to.length) + 1).distance;
+}
+
+/**
+ * Looks only at what can lead to a distance below `most`: the letters around the same place, and no further than hope goes.
+ * @returns the distance, or `most` where it is that or more
+ */
+function compare(from: string, to: string, most: number): { distance: number; steps: number } {
+  let steps = 0;
+  let beforeLast = new Uint16Array(to.length + 1);
+  let last = Uint16Array.from({ length: to.length + 1 }, (_, i) => Math.min(i, most));
+  let row = new Uint16Array(to.length + 1);
+  let leastBefore = 0;
   for (let i = 1; i <= from.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const same = from[i - 1] === to[j - 1];
-      let distance = Math.min((row[j - 1] ?? 0) + 1, (last[j] ?? 0) + 1, (last[j - 1] ?? 0) + (same ? 0 : 1));
-      const swapped = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
-      if (swapped) distance = Math.min(distance, (beforeLast[j - 2] ?? 0) + 1);
-      row.push(distance);
+    const start = Math.max(1, i - most);
+    const end = Math.min(to.length, i + most);
+    const letter = from.charCodeAt(i - 1);
+    const letterBefore = i > 1 ? from.charCodeAt(i - 2) : -1;
+    row[start - 1] = start === 1 ? Math.min(i, most) : most;
+    let least = row[start - 1] ?? most;
+    let left = least;
+    let before = start > 1 ? to.charCodeAt(start - 2) : -1;
+    for (let j = start; j <= end; j++) {
+      const other = to.charCodeAt(j - 1);
+      let distance = (last[j - 1] ?? most) + (letter === other ? 0 : 1);
+      const above = (last[j] ?? most) + 1;
+      if (above < distance) distance = above;
+      if (left + 1 < distance) distance = left + 1;
+      if (letter === before && letterBefore === other) {
+        const swapped = (beforeLast[j - 2] ?? most) + 1;
+        if (swapped < distance) distance = swapped;
+      }
+      if (distance > most) distance = most;
+      row[j] = distance;
+      if (distance < least) least = distance;
+      left = distance;
+      before = other;
     }
-    beforeLast = last;
-    last = row;
+    // The next row looks one further, where nothing is written yet.
+    if (end < to.length) row[end + 1] = most;
+    steps += end - start + 1;
+    // A swap reaches two rows back, nothing further.
+    if (least >= most && leastBefore >= most) return { distance: most, steps };
+    leastBefore = least;
+    [beforeLast, last, row] = [last, row, beforeLast];
   }
-  return last[to.length] ?? 0;
+  return { distance: last[to.length] ?? most, steps };
 }

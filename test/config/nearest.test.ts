@@ -46,3 +46,44 @@ describe("the edit distance", () => {
     );
   });
 });
+
+describe("a search is bounded", () => {
+  /** As many letters alike as make every name worth looking at to its end. */
+  const names = (count: number, length: number) =>
+    Array.from({ length: count }, (_, i) => `${"model-".repeat(20).slice(0, length - 6)}${100_000 + i}`);
+
+  test("by how many letters are compared, however many names there are and however long they are", () => {
+    let looked = 0;
+    const all = names(100_000, 90);
+    function* counted() {
+      for (const name of all) {
+        looked += 1;
+        yield name;
+      }
+    }
+    nearestName(`${"model-".repeat(20).slice(0, 60)}${"z".repeat(30)}`, counted());
+    expect(looked).toBeGreaterThan(10);
+    expect(looked).toBeLessThan(10_000);
+  });
+
+  test("and has room for a thousand models of usual names", () => {
+    const all = names(1_000, 22);
+    for (const place of [0, 500, 999]) {
+      const meant = all[place] ?? "";
+      expect(nearestName(`${meant.slice(0, 4)}${meant.slice(5)}`, all)).toBe(meant);
+    }
+  });
+
+  test("without another result than the whole comparison's", () => {
+    const word = fc.stringMatching(/^[abc]{0,9}$/);
+    fc.assert(
+      fc.property(word, fc.array(word, { maxLength: 8 }), (name, candidates) => {
+        const bound = Math.max(1, Math.floor(name.length / 3));
+        const distances = candidates.map((candidate) => editDistance(name, candidate));
+        const least = Math.min(...distances);
+        const expected = least <= bound ? candidates[distances.indexOf(least)] : undefined;
+        expect(nearestName(name, candidates)).toBe(expected);
+      }),
+    );
+  });
+});
