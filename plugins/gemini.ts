@@ -88,15 +88,12 @@ function withVersion(base_url: string): string {
 /** Routers' clients write `google/…`, Google's own `models/…`. */
 const bareName = (model: string) => model.replace(/^(?:google|models)\//, "");
 
-/** What the caller may not say past the request's own fields, in either of the ways that Google reads JSON. */
+/** What the caller may not say past the request's own fields. */
 const OWN_FIELDS: Readonly<Record<string, string>> = {
   taskType: "task_type",
-  task_type: "task_type",
   title: "title",
   outputDimensionality: "dimensions",
-  output_dimensionality: "dimensions",
   embedContentConfig: "dimensions",
-  embed_content_config: "dimensions",
 };
 
 /** An entry for each input. One alone is the body of `:embedContent`. */

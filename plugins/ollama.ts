@@ -46,10 +46,12 @@ const plugin: Plugin = (host) => {
         {
           additionalProperties: true,
           expected: "an object of model options",
-          description: "Ollama's model options, such as { num_ctx: 8192 }.",
+          description: "Ollama's model options, such as { num_ctx: 8192 }, where allow_fields names options.",
         },
       ),
     },
+    // How long a model stays in memory, and options by which it is loaded anew (api/types.go, Runner), evicting others.
+    serverFields: ["keep_alive", "options"],
     // It computes OLLAMA_NUM_PARALLEL inputs at once and queues the rest.
     concurrency: 4,
     open({ base_url, api_key, keep_alive, num_ctx, headers: further }) {

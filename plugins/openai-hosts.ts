@@ -25,6 +25,8 @@ interface OpenaiHost {
   /** Refusals that mean something else than their status says. */
   readonly refusals?: readonly (readonly [words: RegExp, kind: FailureKind])[];
   readonly concurrency?: number;
+  /** Fields that change the server for everybody. */
+  readonly serverFields?: readonly string[];
 }
 
 export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
@@ -33,6 +35,8 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
     base_url: "http://localhost:8000/v1",
     facts: { normalized: true, wire_encoding: "base64" },
     concurrency: 64,
+    // "lower means earlier handling" (vllm/entrypoints/pooling/base/protocol.py)
+    serverFields: ["priority", "request_id"],
   },
   // ggml-org/llama.cpp, tools/server/README.md: `embd_normalize` is 2 (L2) unless said otherwise; base64 since #10887; no `dimensions`.
   "llama-cpp": {
@@ -116,6 +120,7 @@ const pluginOf =
         { additionalProperties: false },
       ),
       ...(task && { tasks: { words: task.words } }),
+      ...(row.serverFields && { serverFields: row.serverFields }),
       ...(row.concurrency !== undefined && { concurrency: row.concurrency }),
       open({ api_key, base_url, headers: further }) {
         const url = `${withPath(base_url, row.base_url)}/embeddings`;

@@ -30,6 +30,8 @@ const plugin: Plugin = (host) => {
       { additionalProperties: false },
     ),
     concurrency: 64,
+    // Of servers that may stand behind this wire: Ollama's, vLLM's, and the price that some vendors serve sooner for.
+    serverFields: ["keep_alive", "options", "priority", "request_id", "service_tier"],
     // Vendors who speak this wire and embed a document's pieces in view of one another ask for it by this name.
     isIndivisible: ({ extraBody }) => extraBody.late_chunking === true,
     open({ api_key, base_url, organization, project, headers: further }) {

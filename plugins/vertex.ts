@@ -18,7 +18,7 @@ import { cutOf, truncateField } from "./cutting";
 import { isPrompted, prompted, refusalOf, retryAfter, TASKS, titleField, titleOf } from "./google";
 import { type Access, accessSource } from "./google-credentials";
 import { headersOf } from "./headers";
-import { textsOf } from "./request-body";
+import { refuseOwn, textsOf } from "./request-body";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -150,22 +150,15 @@ const OWN_PARAMETERS: Readonly<Record<string, string>> = {
   title: "title",
 };
 
-/** Parameters of `extra_body`, beside those that are ours. */
-function furtherOf(host: Host, { extraBody }: EmbedCall, holder: string): Readonly<Record<string, unknown>> {
+/** Parameters of `extra_body`, none of which is ours. */
+function furtherOf({ extraBody }: EmbedCall, holder: string): Readonly<Record<string, unknown>> {
   const given = extraBody[holder];
-  if (typeof given !== "object" || given === null || Array.isArray(given)) return {};
-  for (const name of Object.keys(given)) {
-    const own = OWN_PARAMETERS[name];
-    if (own === undefined) continue;
-    const field = `extra_body.${holder}.${name}`;
-    const message = `'${field}' is not taken: send '${own}' as a field of the request.`;
-    throw host.failure("invalid", message, { field });
-  }
-  return { ...given };
+  return typeof given === "object" && given !== null && !Array.isArray(given) ? { ...given } : {};
 }
 
 function instancesOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown>> {
   const { task, extraBody, dimensions } = call;
+  refuseOwn(host, call, OWN_PARAMETERS);
   const title = titleOf(host, call);
   return {
     ...extraBody,
@@ -175,7 +168,7 @@ function instancesOf(host: Host, call: EmbedCall): Readonly<Record<string, unkno
       ...(title === undefined ? {} : { title }),
     })),
     parameters: {
-      ...furtherOf(host, call, "parameters"),
+      ...furtherOf(call, "parameters"),
       // Left out it is true: a text too long would be cut, and only the statistics would say so.
       autoTruncate: cutOf(call) === "end",
       ...(dimensions === undefined ? {} : { outputDimensionality: dimensions }),
@@ -185,6 +178,7 @@ function instancesOf(host: Host, call: EmbedCall): Readonly<Record<string, unkno
 
 function contentOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown>> {
   const { task, extraBody, dimensions } = call;
+  refuseOwn(host, call, OWN_PARAMETERS);
   const title = titleOf(host, call);
   const [text = "", another] = textsOf(host, call);
   if (another !== undefined) throw host.failure("too_many_tokens", "This model takes one text a call.");
@@ -193,7 +187,7 @@ function contentOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown
     ...extraBody,
     content: { parts: [{ text: tellsInText ? prompted(text, task, title) : text }] },
     embedContentConfig: {
-      ...furtherOf(host, call, "embedContentConfig"),
+      ...furtherOf(call, "embedContentConfig"),
       ...(tellsInText || task === undefined ? {} : { taskType: task }),
       ...(tellsInText || title === undefined ? {} : { title }),
       autoTruncate: cutOf(call) === "end",

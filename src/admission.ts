@@ -7,6 +7,7 @@ import { canMake, dimensionsToAsk, sizesInWords } from "./dimensions";
 import type { EmbedRequest, Route, Target } from "./domain";
 import { GatewayError } from "./errors";
 import { factsAsAsked, HINT_FIELDS, ignoredFields, refusedCut } from "./hints";
+import { refusedServerField } from "./server-fields";
 import { TASK_FIELDS } from "./task-words";
 import { refusedTask } from "./tasks";
 
@@ -40,6 +41,7 @@ function refusal(
 ): GatewayError | undefined {
   return (
     refusedField(request, target) ??
+    refusedServerField(request, target) ??
     refusedTask(request, target) ??
     refusedCut(request, target) ??
     (hintsMustCount ? refusedHint(request, target) : undefined) ??

@@ -60,6 +60,8 @@ export interface ConfiguredUpstream {
   /** Names and checks of the request fields that its plugin declares. */
   readonly accepts: (field: string) => FieldCheck | undefined;
   readonly fieldNames: readonly string[];
+  /** Fields that callers may not send it, since they would change its server for everybody. */
+  readonly guardedFields: readonly string[];
   /** Its plugin's words for tasks. */
   readonly tasks?: TaskWords | undefined;
   /** Its models are part of the gateway. */

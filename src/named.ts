@@ -14,10 +14,22 @@ export function named(error: GatewayError, decoded: Decoded | undefined): Gatewa
   const own = error.field === undefined ? undefined : decoded.fieldNames?.[error.field];
   if (own !== undefined)
     return new GatewayError(error.kind, error.message, { ...error, cause: error.cause, field: own });
+  const forwarded = forwardedName(error.field, decoded.request);
+  if (forwarded !== undefined) {
+    const message = error.message.replaceAll(`'${error.field}'`, `'${forwarded}'`);
+    return new GatewayError(error.kind, message, { ...error, cause: error.cause, field: forwarded });
+  }
   if (error.input === undefined || error.field !== undefined) return error;
   const field = inputField(error.input, decoded);
   const { kind, message, input, retryAfterMs, cause } = error;
   return new GatewayError(kind, `${field}: ${message}`, { field, input, retryAfterMs, cause });
+}
+
+/** A field that was sent on as it is went the way of `extra_body` (src/forwarding.ts), where the caller did not write it. */
+function forwardedName(field: string | undefined, { fields, extraBody }: EmbedRequest): string | undefined {
+  const path = field?.startsWith("extra_body.") ? field.slice("extra_body.".length) : undefined;
+  const name = path?.split(/[.[]/)[0] ?? "";
+  return Object.hasOwn(fields, name) && !Object.hasOwn(extraBody, name) ? path : undefined;
 }
 
 function inputField(place: number, { request, inputName }: Decoded): string {

@@ -23,7 +23,7 @@ export interface Provider<Options extends TSchema = TSchema> {
   readonly id: string;
   /**
    * The schema of this plugin's own keys under `providers.<name>`, checked before `open`. An object schema; unknown keys are refused.
-   * `plugin`, `timeout_ms`, `retries`, `concurrency`, `max_queue` and `coalesce_ms` are the gateway's and never reach the plugin.
+   * `plugin`, `timeout_ms`, `retries`, `concurrency`, `max_queue`, `allow_fields` and `coalesce_ms` are the gateway's and never reach the plugin.
    */
   readonly options: Options;
   /** This vendor's words for what an embedding is for. A request may say it in any vendor's word; `call.task` has this one's. */
@@ -34,6 +34,11 @@ export interface Provider<Options extends TSchema = TSchema> {
    * A plugin that declares `truncate` is sent texts of any length. The fields that say a task are not for here, but for `tasks`.
    */
   readonly fields?: Readonly<Record<string, TSchema>>;
+  /**
+   * Fields of this wire that change the server for everybody (how long a model stays loaded, who is served first), as the vendor spells
+   * them: refused in `fields` and `extra_body`, in whatever case and at whatever depth, unless the provider's `allow_fields` names them.
+   */
+  readonly serverFields?: readonly string[];
   /** true: the plugin counts tokens with the model's own tokenizer and applies `longInput`. false: the gateway counts before it sends. */
   readonly countsTokens?: boolean;
   /** true: the model is part of the gateway, so that nobody can change it behind its name. */
@@ -91,7 +96,8 @@ export interface EmbedCall {
   readonly task: string | undefined;
   /** The request's values for the fields that this plugin declared, checked against their schemas. */
   readonly fields: Readonly<Record<string, unknown>>;
-  /** The request's `extra_body`: merged into the body that goes to the vendor, under everything the plugin itself sets. */
+  /** The request's `extra_body`: merged into the body that goes to the vendor, under everything the plugin itself sets. What
+   * is another spelling of a name that the plugin sets is refused by `host.post`. */
   readonly extraBody: Readonly<Record<string, unknown>>;
   /** What to do with an input past the model's limit, for a plugin that counts tokens itself. Others may ignore it. */
   readonly longInput: LongInput;

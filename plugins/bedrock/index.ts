@@ -7,6 +7,7 @@ import { AwsV4Signer } from "aws4fetch";
 import type { EmbedCall, Host, Plugin, Posted } from "../../src/plugin";
 import { cutOf, truncateField } from "../cutting";
 import { headersOf } from "../headers";
+import { refuseOwn } from "../request-body";
 import { cohere3, cohere4 } from "./cohere";
 import { type CredentialSource, credentialSource } from "./credentials";
 import type { Asked, Family } from "./family";
@@ -89,7 +90,10 @@ const plugin: Plugin = (host) => {
           const url = `${base ?? addressOf(host, region)}/model/${escaped(call.model)}/invoke`;
           // Written once: what is signed are these bytes.
           const own = family.body(asked);
-          const body = JSON.stringify({ ...extraOf(host, call, own), ...own });
+          // What is written here goes past host.post, which refuses other spellings of a body's names.
+          const named = Object.fromEntries(Object.keys(own).map((name) => [name, undefined]));
+          refuseOwn(host, call, { ...named, ...OWN_FIELDS }, own);
+          const body = JSON.stringify({ ...call.extraBody, ...own });
           const plain = headersOf(options.headers, {
             "content-type": "application/json",
             accept: "application/json",
@@ -213,15 +217,4 @@ const OWN_FIELDS: Readonly<Record<string, string | undefined>> = {
   truncate: "truncate",
   normalize: "normalize",
   embeddingTypes: undefined,
-  embedding_types: undefined,
 };
-
-function extraOf(host: Host, { extraBody }: EmbedCall, body: object): EmbedCall["extraBody"] {
-  for (const [name, own] of Object.entries(OWN_FIELDS)) {
-    if (!Object.hasOwn(extraBody, name) || Object.hasOwn(body, name)) continue;
-    const field = `extra_body.${name}`;
-    const advice = own === undefined ? "leave it out" : `send '${own}' as a field of the request`;
-    throw host.failure("invalid", `'${field}' is not taken: ${advice}.`, { field });
-  }
-  return extraBody;
-}

@@ -53,6 +53,8 @@ export interface ConfiguredProvider {
   readonly retries: number;
   readonly concurrency: number;
   readonly max_queue: number;
+  /** Of the plugin's `serverFields`, those that callers may send. */
+  readonly allow_fields: readonly string[];
   /** Undefined: requests share no calls. */
   readonly coalesce_ms: number | undefined;
   /** Variables of the environment that this provider needs and that are unset: its models are not served. */

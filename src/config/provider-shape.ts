@@ -42,6 +42,9 @@ export function checkProvider(value: unknown): CheckedProvider {
       }
     }
   }
+  const serverFields = member("serverFields");
+  if (serverFields !== undefined && !isListOfNames(serverFields))
+    reasons.push("`serverFields` is no list of names");
   reasons.push(...wrongTasks(member("tasks"), fields));
   const concurrency = member("concurrency");
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && Number(concurrency) >= 1)) {
@@ -55,6 +58,9 @@ export function checkProvider(value: unknown): CheckedProvider {
     reasons.push("`coalesce` is not true or false");
   return reasons.length === 0 && isProvider(value) ? { ok: true, provider: value } : { ok: false, reasons };
 }
+
+const isListOfNames = (value: unknown) =>
+  Array.isArray(value) && value.every((name) => typeof name === "string" && name !== "");
 
 function wrongTasks(tasks: unknown, fields: unknown): string[] {
   const field = TASK_FIELDS.find((name) => typeof fields === "object" && fields !== null && name in fields);

@@ -1,6 +1,6 @@
 /**
  * Checks the providers of a routing file: finds or loads each one's plugin and checks the plugin's own keys.
- * The gateway's keys of a provider stand in schema.ts (`ProviderCommon`); nothing here knows a vendor.
+ * The gateway's keys of a provider stand in schema-provider.ts (`ProviderCommon`); nothing here knows a vendor.
  */
 import { isAbsolute, resolve } from "node:path";
 import { Value } from "@sinclair/typebox/value";
@@ -12,7 +12,7 @@ import { nearestName } from "./nearest";
 import { loadPluginFile } from "./plugin-file";
 import { below, type Problem } from "./problem";
 import { checkProvider, isObjectSchema } from "./provider-shape";
-import { ProviderCommon } from "./schema";
+import { ProviderCommon } from "./schema-provider";
 import type { Tree } from "./tree";
 
 /** Where neither the file nor the plugin says: Bun sends no more at once than this anyway (BUN_CONFIG_MAX_HTTP_REQUESTS). */
@@ -74,6 +74,7 @@ export async function checkProviders(
     const before = problems.length;
     const options = checkOptions(tree, pointer, own, found.provider, problems);
     const common = withoutMissing(tree, pointer, entry);
+    checkAllowed(tree, pointer, common, found.provider, problems);
     if (problems.length > before || !Value.Check(ProviderCommon, common)) continue;
     configured.set(name, {
       name,
@@ -83,6 +84,7 @@ export async function checkProviders(
       retries: common.retries ?? ProviderCommon.properties.retries.default,
       concurrency: common.concurrency ?? found.provider.concurrency ?? CONCURRENCY_DEFAULT,
       max_queue: common.max_queue ?? ProviderCommon.properties.max_queue.default,
+      allow_fields: common.allow_fields ?? [],
       coalesce_ms: common.coalesce_ms ?? (found.provider.coalesce ? 0 : undefined),
       missing_variables: missingUnder(tree, pointer),
     });
@@ -142,8 +144,34 @@ function checkOptions(
   return value;
 }
 
+/** A field that the plugin does not guard would be allowed in vain, and another one left guarded. */
+function checkAllowed(
+  tree: Tree,
+  pointer: string,
+  common: object,
+  { id, serverFields: known = [] }: Provider,
+  problems: Problem[],
+): void {
+  const allowed: unknown = "allow_fields" in common ? common.allow_fields : [];
+  if (!Array.isArray(allowed)) return;
+  for (const [place, name] of allowed.entries()) {
+    if (typeof name !== "string" || known.includes(name)) continue;
+    const at = below(below(pointer, "allow_fields"), place);
+    const near = nearestName(name, known);
+    const meant =
+      near === undefined
+        ? known.length === 0
+          ? "it guards none"
+          : `there are ${known.join(", ")}`
+        : `did you mean "${near}"?`;
+    problems.push(
+      tree.problem(at, `the plugin ${id} guards no field called ${shownName(tree, at, name)}; ${meant}`),
+    );
+  }
+}
+
 /** The gateway's own keys without those that wait for a variable: they keep their defaults until it is set. */
-function withoutMissing(tree: Tree, pointer: string, entry: object): unknown {
+function withoutMissing(tree: Tree, pointer: string, entry: object): object {
   return Object.fromEntries(Object.entries(entry).filter(([key]) => !tree.missing.has(below(pointer, key))));
 }
 

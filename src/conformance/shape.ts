@@ -11,7 +11,15 @@ import { demand } from "./breach";
 import { callFor, openPlugin } from "./subject";
 
 /** Keys under `providers.<name>` that are the gateway's own: a plugin that declares one would never see it. */
-const GATEWAY_KEYS = ["plugin", "timeout_ms", "retries", "concurrency", "max_queue", "coalesce_ms"];
+const GATEWAY_KEYS = [
+  "plugin",
+  "timeout_ms",
+  "retries",
+  "concurrency",
+  "max_queue",
+  "allow_fields",
+  "coalesce_ms",
+];
 
 export function keepsItsShape(bench: Bench): Check[] {
   const { subject, open, outside } = bench;

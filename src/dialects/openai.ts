@@ -7,9 +7,10 @@ import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
 import type { EmbedRequest, Result } from "../domain";
 import { GatewayError } from "../errors";
 import type { Input } from "../plugin";
+import { refuseOwnFields, refuseOwnWithin } from "./callers-own";
 import { DEPTH_MAX, isTooDeep } from "./depth";
 import { explainBreach } from "./explain";
-import { sortFields, WIRE_FIELDS } from "./fields";
+import { sortFields } from "./fields";
 import { type EmbeddingsRequest, embeddingsRequest } from "./openai-request";
 import { schemasOf } from "./openai-schema";
 import { FIELDS_BY_POLICY, type Policies } from "./policies";
@@ -78,6 +79,7 @@ export function decodeRequest(body: unknown, policies: Policies): Pick<Decoded, 
   refuseOwnFields(extraBody, "extra_body.");
   // What is sent on as it is must be as harmless as what extra_body may hold.
   if (policies.unknown_fields === "forward") refuseOwnFields(unknown, "");
+  else refuseOwnWithin(unknown);
   const request = {
     model: known.model,
     inputs: inputsOf(known.input),
@@ -142,22 +144,6 @@ function refuseDepth(fields: Readonly<Record<string, unknown>>): void {
     const name = field.slice(0, 100);
     throw new GatewayError("invalid", `'${name}' is nested too deeply: ${DEPTH_MAX} levels are allowed.`, {
       field: name,
-    });
-  }
-}
-
-/** What a caller may never have sent on: fields the gateway itself answers for, and anything that smells of a credential or an address. */
-const OWN_FIELDS = new Set([...WIRE_FIELDS, "texts", "inputs", "content", "contents", "requests"]);
-const CREDENTIAL_OR_ADDRESS =
-  /^(x-)?(api[-_]?(key|base|version|type)|authorization|auth|(access|auth|bearer|session|secret)[-_]?(token|key)|token|password|secret|credentials?|(base[-_]?|api[-_]?)?url|endpoint|host|headers?|proxy|region|organization|project)$/i;
-
-/** @param where the fields stand: `extra_body.`, or nothing for the body itself */
-function refuseOwnFields(fields: object, where: string): void {
-  for (const name of Object.keys(fields)) {
-    if (!OWN_FIELDS.has(name) && !CREDENTIAL_OR_ADDRESS.test(name)) continue;
-    const advice = WIRE_FIELDS.has(name) ? `send '${name}' as a field of the request` : "leave it out";
-    throw new GatewayError("invalid", `'${where}${name}' is not the caller's to set: ${advice}.`, {
-      field: `${where}${name}`,
     });
   }
 }

@@ -35,6 +35,9 @@ export function openProviders(
       upstream: provider.open(options),
       accepts: (field) => checks.get(field),
       fieldNames: [...checks.keys()],
+      guardedFields: (provider.serverFields ?? []).filter(
+        (field) => !configured.allow_fields.includes(field),
+      ),
       tasks: provider.tasks,
       isBuiltIn: provider.isBuiltIn ?? false,
       isIndivisible: (request) => provider.isIndivisible?.(request) ?? false,

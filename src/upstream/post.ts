@@ -7,6 +7,7 @@ import { Gathered } from "../network/gathered";
 import { REPLY_BYTES_MAX } from "../network/plain-http";
 import type { Fetched, Outside } from "../outside";
 import type { Explanation, FailureKind, PostCall, Posted, SendCall } from "../plugin";
+import { twinsIn } from "../spelling";
 import { startOf, withoutSecrets } from "./redact";
 
 export async function send(call: SendCall, outside: Pick<Outside, "fetch" | "now">): Promise<Posted> {
@@ -16,10 +17,25 @@ export async function send(call: SendCall, outside: Pick<Outside, "fetch" | "now
 }
 
 export function post({ body, ...call }: PostCall, outside: Pick<Outside, "fetch" | "now">): Promise<Posted> {
+  // A reader without case would take the caller's for the plugin's own.
+  const twins = twinsIn(body);
+  if (twins) return Promise.reject(otherSpelling(...twins));
   // Whatever a routing file adds, and in whatever case: the body is JSON.
   const further = Object.entries(call.headers).filter(([name]) => name.toLowerCase() !== "content-type");
   const headers = { ...Object.fromEntries(further), "content-type": "application/json" };
   return send({ ...call, method: "POST", headers, body: JSON.stringify(body) }, outside);
+}
+
+/** @param first the one that stands first: what is the caller's goes under all that is the plugin's */
+function otherSpelling(first: string, own: string): GatewayError {
+  const field = `extra_body.${first}`.slice(0, 200);
+  return new GatewayError(
+    "invalid",
+    `'${field}' is another spelling of '${own}', which the gateway sets: leave it out.`,
+    {
+      field,
+    },
+  );
 }
 
 async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promise<Posted> {

@@ -12,6 +12,7 @@ const local: Plugin = ({ t, provider }) =>
 const openai: Plugin = ({ t, provider }) =>
   provider({
     id: "openai",
+    serverFields: ["keep_alive", "options"],
     concurrency: 32,
     options: t.Object(
       {

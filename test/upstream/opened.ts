@@ -57,6 +57,7 @@ export function targetTo(
       name: "upstream",
       pluginId: "upstream",
       upstream,
+      guardedFields: [],
       accepts: () => undefined,
       fieldNames: [],
       isBuiltIn: false,

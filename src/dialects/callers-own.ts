@@ -1,0 +1,61 @@
+/**
+ * What a caller may never have sent on in `extra_body`, or in fields that are sent on as they are: what the gateway itself answers for, and
+ * anything that smells of a credential or an address. However it is spelt, and however deep it stands.
+ */
+import { GatewayError } from "../errors";
+import { findName, type NameWithin, spelling } from "../spelling";
+import { WIRE_FIELDS } from "./fields";
+
+/** The wire's own fields by their spelling. */
+const WIRE = new Map([...WIRE_FIELDS].map((name) => [spelling(name), name]));
+
+/** What is embedded, by what and to which size, as one wire or another calls it: no object within may say it either. */
+const DECIDING = new Set(
+  [
+    ...["model", "input", "inputs", "inputText", "inputImage", "text", "texts", "content", "contents"],
+    ...["prompt", "messages", "instances", "requests", "dimensions", "encoding_format"],
+    // How base64 is to be read, at vLLM (vllm/entrypoints/pooling/base/protocol.py).
+    ...["embed_dtype", "endianness"],
+  ].map(spelling),
+);
+
+const CREDENTIAL_OR_ADDRESS = new RegExp(
+  [
+    "^x?(token|secret|passwd|auth|host|hostname|header|proxy|proxies|cookies?|region|organization|project|apibase|apihost|apiversion|apitype)$",
+    "((api|access|secret|private|auth|session|bearer)key|accesskeyid|(access|auth|bearer|session|secret|security|id|ad|refresh)token)$",
+    "(clientsecret|secretaccesskey|password|credentials?|authorization|headers|ur[li]s?|endpoint)$",
+  ].join("|"),
+);
+
+/** Asks that inputs be embedded in view of one another: the gateway must read it as the provider does, or it would divide and keep them. */
+const TOGETHER = "late_chunking";
+
+/** @param where the fields stand: `extra_body.`, or nothing for the body itself */
+export function refuseOwnFields(fields: object, where: string): void {
+  const together = Object.entries(fields).find(([name]) => name === TOGETHER);
+  if (together && typeof together[1] !== "boolean" && together[1] !== null)
+    throw refused(`${where}${TOGETHER}`, "must be true or false.");
+  refuse(fields, where, (found) => isOwn(found) || (found.depth === 0 && WIRE.has(found.spelt)));
+}
+
+/** Of a field whose name a plugin declares: what stands within it. */
+export function refuseOwnWithin(fields: object): void {
+  refuse(fields, "", (found) => found.depth > 0 && isOwn(found));
+}
+
+function isOwn({ name, spelt, depth }: NameWithin): boolean {
+  if (spelt === spelling(TOGETHER)) return name !== TOGETHER || depth > 0;
+  return DECIDING.has(spelt) || CREDENTIAL_OR_ADDRESS.test(spelt);
+}
+
+function refuse(fields: object, where: string, isMeant: (found: NameWithin) => boolean): void {
+  const found = findName(fields, isMeant);
+  if (!found) return;
+  const wire = WIRE.get(found.spelt);
+  const known = wire ?? (found.spelt === spelling(TOGETHER) ? `extra_body.${TOGETHER}` : undefined);
+  const advice = known === undefined ? "leave it out" : `send '${known}' as a field of the request`;
+  const path = `${where}${found.path}`.slice(0, 200);
+  throw refused(path, `is not the caller's to set: ${advice}.`);
+}
+
+const refused = (field: string, what: string) => new GatewayError("invalid", `'${field}' ${what}`, { field });

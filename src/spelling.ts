@@ -1,0 +1,73 @@
+/**
+ * Names of fields as those read them who are sent them: some without case, some in camelCase or snake_case, some fold letters that only look
+ * alike. Two names of one spelling are one name here, so that none gets past what is said of the other.
+ */
+
+/** Letters and digits alone, in one case and one form: `Late_Chunking`, `lateChunking` and `late-chunking` are one. */
+export function spelling(name: string): string {
+  if (/^[a-z0-9]*$/.test(name)) return name;
+  return name
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]/gu, "");
+}
+
+/** A name somewhere within a value. */
+export interface NameWithin {
+  readonly name: string;
+  readonly spelt: string;
+  /** As a caller would write it: `parameters.list[1].name`. */
+  readonly path: string;
+  /** Of the outermost object's own names 0. */
+  readonly depth: number;
+  readonly value: unknown;
+}
+
+/** The first name that a test is true of, the outer ones before those within them. @param value not nested too deeply (dialects/depth.ts) */
+export function findName(
+  value: unknown,
+  isMeant: (found: NameWithin) => boolean,
+  at: { readonly path: string; readonly depth: number } = { path: "", depth: 0 },
+): NameWithin | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { path, depth } = at;
+  if (Array.isArray(value)) {
+    for (const [place, entry] of value.entries()) {
+      const found = findName(entry, isMeant, { path: `${path}[${place}]`, depth });
+      if (found) return found;
+    }
+    return undefined;
+  }
+  const names = Object.entries(value).map(([name, within]: [string, unknown]) => ({
+    name,
+    spelt: spelling(name),
+    path: path === "" ? name : `${path}.${name}`,
+    depth,
+    value: within,
+  }));
+  const own = names.find(isMeant);
+  if (own) return own;
+  for (const inner of names) {
+    const found = findName(inner.value, isMeant, { path: inner.path, depth: depth + 1 });
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/**
+ * Two names of one object, here or in an object within, that are one name to whoever reads without case; lists are not looked into.
+ * @returns the path of the first of them, and the other one's name
+ */
+export function twinsIn(value: unknown, path = ""): readonly [first: string, other: string] | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const spelt = new Map<string, string>();
+  for (const [name, within] of Object.entries(value)) {
+    const known = spelling(name);
+    const twin = spelt.get(known);
+    if (twin !== undefined) return [`${path}${twin}`, name];
+    spelt.set(known, name);
+    const inner = twinsIn(within, `${path}${name}.`);
+    if (inner) return inner;
+  }
+  return undefined;
+}
