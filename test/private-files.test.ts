@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openFile } from "../src/cache/disk-file";
 import { openStore } from "../src/db/open";
-import { realOutside } from "../src/outside";
+import { realOutside } from "../src/network/real-outside";
 import { announce } from "../src/processes/presence";
 
 let umask: number;

@@ -9,14 +9,28 @@ export function csv(
   return [columns.map(cell).join(","), ...rows].join("\n");
 }
 
-/**
- * Where a spreadsheet would start a formula: a sign of either width at the start of a cell, or of what it takes for one, since half the
- * world's separate cells by semicolons and go by lines whatever the quotes say. What it does not show may stand before the sign.
- */
-const FORMULA = /(?<=(?:^|[;,|\t\r\n\u0085\u2028\u2029])[\s\p{C}"]*)[=+\-@＝＋－＠﹦﹢﹣﹫]/gu;
+/** What starts a formula, in either width. */
+const SIGN = /[=+\-@＝＋－＠﹦﹢﹣﹫]/;
+/** What ends a cell: half the world's are separated by semicolons, and some go by lines whatever the quotes say. */
+const SEPARATOR = /[;,|\t\r\n\u0085\u2028\u2029]/;
+/** What a spreadsheet passes over before a formula, or does not show. */
+const BLANK = /[\s\p{C}"]/u;
 
-/** A formula is kept text by a quote before its sign. A number is none, whatever its sign. */
+/** A number is no formula, whatever its sign. */
 function cell(value: string | number): string {
-  const text = typeof value === "string" ? value.replace(FORMULA, "'$&") : String(value);
-  return /[",;|\t\r\n\u0085\u2028\u2029]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const text = typeof value === "string" ? withoutFormulas(value) : String(value);
+  return SEPARATOR.test(text) || text.includes('"') ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** A sign that would start a formula is kept text by a quote before it. */
+function withoutFormulas(text: string): string {
+  if (!SIGN.test(text)) return text;
+  let kept = "";
+  let isStart = true;
+  for (const character of text) {
+    if (isStart && SIGN.test(character)) kept += "'";
+    kept += character;
+    isStart = SEPARATOR.test(character) || (isStart && BLANK.test(character));
+  }
+  return kept;
 }

@@ -19,13 +19,14 @@ const DECIDING = new Set(
   ].map(spelling),
 );
 
-const CREDENTIAL_OR_ADDRESS = new RegExp(
-  [
-    "^x?(token|secret|passwd|auth|host|hostname|header|proxy|proxies|cookies?|region|organization|project|apibase|apihost|apiversion|apitype)$",
-    "((api|access|secret|private|auth|session|bearer)key|accesskeyid|(access|auth|bearer|session|secret|security|id|ad|refresh)token)$",
-    "(clientsecret|secretaccesskey|password|credentials?|authorization|headers|ur[li]s?|endpoint)$",
-  ].join("|"),
-);
+/** By their spelling. */
+const CREDENTIALS_AND_ADDRESSES = [
+  /^x?(token|secret|passwd|auth|host|hostname|header|proxy|proxies|cookies?)$/,
+  /^(region|organization|project|apibase|apihost|apiversion|apitype)$/,
+  /((api|access|secret|private|auth|session|bearer)key|accesskeyid|secretaccesskey|clientsecret)$/,
+  /(access|auth|bearer|session|secret|security|refresh|azuread)token$|^(id|ad)token$/,
+  /(password|credentials?|authorization|headers|ur[li]s?|endpoint)$/,
+];
 
 /** Asks that inputs be embedded in view of one another: the gateway must read it as the provider does, or it would divide and keep them. */
 const TOGETHER = "late_chunking";
@@ -45,7 +46,7 @@ export function refuseOwnWithin(fields: object): void {
 
 function isOwn({ name, spelt, depth }: NameWithin): boolean {
   if (spelt === spelling(TOGETHER)) return name !== TOGETHER || depth > 0;
-  return DECIDING.has(spelt) || CREDENTIAL_OR_ADDRESS.test(spelt);
+  return DECIDING.has(spelt) || CREDENTIALS_AND_ADDRESSES.some((pattern) => pattern.test(spelt));
 }
 
 function refuse(fields: object, where: string, isMeant: (found: NameWithin) => boolean): void {
