@@ -152,6 +152,7 @@ const RULES: readonly Rule[] = [
     files: [
       ...typescript,
       ...sources("*.{md,json,toml,yaml}"),
+      ...sources("docs/*.md"),
       ...sources(".ci/*"),
       ...sources("bench/*.md"),
     ],
@@ -253,9 +254,27 @@ describe("style", () => {
   });
 
   test("each markdown file has one title", () => {
-    for (const { path, text } of [...sources("*.md"), ...sources("bench/*.md")]) {
+    for (const { path, text } of [...sources("*.md"), ...sources("docs/*.md"), ...sources("bench/*.md")]) {
       const outsideCode = text.replace(/```[\s\S]*?```/g, "");
       expect([path, outsideCode.match(/^# /gm)?.length]).toEqual([path, 1]);
     }
+  });
+
+  test("each row of the threat model names tests, and each of them exists", () => {
+    const [model] = sources("docs/threat-model.md");
+    const rows = model?.text
+      .split("\n")
+      .filter((line) => line.startsWith("| ") && !line.startsWith("| who |"));
+    expect(rows?.length).toBeGreaterThan(20);
+    const breaches = (rows ?? []).flatMap((row) => {
+      const named = [...row.matchAll(/`(test\/[^`]+)`(?:: "([^"]+)")?/g)];
+      if (named.length === 0) return [`no test: ${row.slice(0, 80)}`];
+      return named.flatMap(([, path = "", name]) => {
+        const [file] = sources(path);
+        const isThere = file && (!path.endsWith(".ts") || file.text.includes(`"${name}"`));
+        return isThere ? [] : [`${path}: ${name ?? "the file"}`];
+      });
+    });
+    expect(breaches).toEqual([]);
   });
 });

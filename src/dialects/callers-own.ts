@@ -24,7 +24,7 @@ const CREDENTIALS_AND_ADDRESSES = [
   /^x?(token|secret|passwd|auth|host|hostname|header|proxy|proxies|cookies?)$/,
   /^(region|organization|project|apibase|apihost|apiversion|apitype)$/,
   /((api|access|secret|private|auth|session|bearer)key|accesskeyid|secretaccesskey|clientsecret)$/,
-  /(access|auth|bearer|session|secret|security|refresh|azuread)token$|^(id|ad)token$/,
+  /(access|auth|bearer|session|secret|security|refresh)token$|(^|e)adtoken$|^idtoken$/,
   /(password|credentials?|authorization|headers|ur[li]s?|endpoint)$/,
 ];
 

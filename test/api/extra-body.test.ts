@@ -65,6 +65,7 @@ const REFUSED: readonly Row[] = [
   ["openai", { toKen: "sk-1" }, "extra_body.toKen"],
   ["openai", { "X-API-Key": "sk-1" }, "extra_body.X-API-Key"],
   ["openai", { aws_secret_access_key: "a" }, "extra_body.aws_secret_access_key"],
+  ["openai", { azure_ad_token: "a" }, "extra_body.azure_ad_token"],
   ["openai", { extra_headers: {} }, "extra_body.extra_headers"],
   ["openai", { litellm_params: { api_base: "http://a" } }, "extra_body.litellm_params.api_base"],
   ["openai", { deep: [[{ baseUrl: "http://a" }]] }, "extra_body.deep[0][0].baseUrl"],
