@@ -39,9 +39,9 @@ export function refuseOwnFields(fields: object, where: string): void {
   refuse(fields, where, (found) => isOwn(found) || (found.depth === 0 && WIRE.has(found.spelt)));
 }
 
-/** Of a field whose name a plugin declares: what stands within it. */
-export function refuseOwnWithin(fields: object): void {
-  refuse(fields, "", (found) => found.depth > 0 && isOwn(found));
+/** What stands in a field that a plugin declares and leaves open: the path of a name that is not the caller's to set. */
+export function ownNameWithin(field: unknown): string | undefined {
+  return findName(field, isOwn)?.path.slice(0, 200);
 }
 
 function isOwn({ name, spelt, depth }: NameWithin): boolean {

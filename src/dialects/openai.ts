@@ -7,7 +7,7 @@ import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
 import type { EmbedRequest, Result } from "../domain";
 import { GatewayError } from "../errors";
 import type { Input } from "../plugin";
-import { refuseOwnFields, refuseOwnWithin } from "./callers-own";
+import { refuseOwnFields } from "./callers-own";
 import { DEPTH_MAX, isTooDeep } from "./depth";
 import { explainBreach } from "./explain";
 import { sortFields } from "./fields";
@@ -79,7 +79,6 @@ export function decodeRequest(body: unknown, policies: Policies): Pick<Decoded, 
   refuseOwnFields(extraBody, "extra_body.");
   // What is sent on as it is must be as harmless as what extra_body may hold.
   if (policies.unknown_fields === "forward") refuseOwnFields(unknown, "");
-  else refuseOwnWithin(unknown);
   const request = {
     model: known.model,
     inputs: inputsOf(known.input),

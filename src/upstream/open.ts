@@ -4,6 +4,7 @@
  */
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { GatewayConfig } from "../config/gateway-config";
+import { ownNameWithin } from "../dialects/callers-own";
 import { expected } from "../dialects/explain";
 import type { ConfiguredUpstream, FieldCheck } from "../domain";
 import type { Outside } from "../outside";
@@ -26,7 +27,15 @@ export function openProviders(
     const checks = new Map<string, FieldCheck>(
       Object.entries(provider.fields ?? {}).map(([field, schema]) => {
         const check = TypeCompiler.Compile(schema);
-        return [field, (value) => (check.Check(value) ? null : expected(schema))];
+        const isOpen = schema.additionalProperties === true;
+        return [
+          field,
+          (value) => {
+            if (!check.Check(value)) return expected(schema);
+            const own = isOpen ? ownNameWithin(value) : undefined;
+            return own === undefined ? null : `without '${own}', which is not the caller's to set`;
+          },
+        ];
       }),
     );
     byName.set(configured.name, {

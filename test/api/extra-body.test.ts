@@ -110,7 +110,8 @@ const REFUSED: readonly Row[] = [
 /** As fields of the request itself. */
 const REFUSED_FIELDS: readonly Row[] = [
   ["ollama", { options: { num_gpu: 0 } }, "options"],
-  ["willing", { options: { deep: { api_key: "a" } } }, "options.deep.api_key"],
+  ["willing", { options: { Input: "other" } }, "options"],
+  ["willing", { options: { deep: { api_key: "a" } } }, "options"],
 ];
 
 const TAKEN: readonly (readonly [model: string, extra: Extra, sent: Extra])[] = [
