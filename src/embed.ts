@@ -99,6 +99,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const { policies, forced } = arrival.speech();
     progress.policies = policies;
     const rules = parts.workspaces.rules(arrival.caller.workspace);
+    rateLimits.takeRequest(rules);
     decoded = arrival.wire.decode(await arrival.body(), policies, arrival.path);
     progress.request = decoded.request;
     const said = withTask(decoded.request);
@@ -109,7 +110,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     progress.route = bound;
     const route = admit(request, bound, policies.unused_hints === "reject");
     parts.lifecycle.used(route);
-    const count = rateLimits.take(rules, estimatedTokens(request.inputs));
+    const count = rateLimits.takeTokens(rules, estimatedTokens(request.inputs));
     refuseOtherSpace(arrival.pinnedSpace, route.space, request.dimensions ?? route.facts.dimensions);
     await spaces.ready(found, run.signal, forced && bound.targets[0]);
     const together = isIndivisible(request, route);

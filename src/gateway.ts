@@ -23,6 +23,7 @@ import { createLifecycle } from "./lifecycle";
 import { AT_THE_START, refusalOf } from "./opening";
 import type { Outside } from "./outside";
 import { ALONE, type Place } from "./processes/place";
+import { bytesOf } from "./processes/region";
 import { createRateLimits } from "./rate-limits";
 import type { Routes } from "./route";
 import { createSending } from "./sending";
@@ -33,6 +34,9 @@ import type { Measure, Spaces } from "./spaces/spaces";
 import { createTokens } from "./tokens/tokens";
 import { createUnderWay, type UnderWay } from "./under-way";
 import { openWorkspaces, type Workspaces } from "./workspaces";
+
+/** Of the rate limits' places. */
+const SEED_BYTES = 32;
 
 export interface Gateway {
   /** The configuration in service. */
@@ -114,8 +118,12 @@ export async function createGateway(
   const settlements = createSettlements(outside);
   const lifecycle = createLifecycle(outside);
   const counted = announcing(counting(ledger, metrics), settlements);
-  const rateLimits = createRateLimits({ monotonic: place.clock ?? outside.monotonic }, place.region?.limits);
   const sending = createSending(() => current.config.server, metrics, outside);
+  const rateLimits = createRateLimits(
+    { monotonic: place.clock ?? outside.monotonic },
+    place.region ? bytesOf(place.region.seed) : outside.randomBytes(SEED_BYTES),
+    place.region?.limits,
+  );
   const door = createDoor({
     auth,
     routes: () => current.routes,

@@ -1,6 +1,6 @@
 /**
  * Requests and tokens a minute, a workspace: buckets that fill up continuously, so that a minute's worth may come at once but never two.
- * A further limit is a further bucket in `take`.
+ * A further limit is a further kind of bucket, with a function that takes from it.
  */
 import { GatewayError } from "./errors";
 import type { Outside } from "./outside";
@@ -9,11 +9,18 @@ import type { WorkspaceRules } from "./workspaces";
 
 export interface RateLimits {
   /**
-   * Takes one request and its tokens, as estimated: nobody has counted them yet.
-   * @returns what to call with the real count, once it is known
+   * Takes one request: before anything is done for it, and whatever becomes of it.
    * @throws GatewayError rate_limited, with the time after which it would pass
    */
-  take(rules: Limited, tokens: number): (actual: number) => void;
+  takeRequest(rules: Limited): void;
+  /**
+   * Takes a request's tokens, as estimated: nobody has counted them yet.
+   * @returns what to call with the real count, once it is known
+   * @throws GatewayError rate_limited, likewise
+   */
+  takeTokens(rules: Limited, tokens: number): (actual: number) => void;
+  /** Whether the gateway may measure one more id of the workspace's own choice now; takes it, if so. */
+  mayMeasure(workspace: string): boolean;
   /** The six headers that OpenAI's clients read; none for a workspace without limits. */
   headers(rules: Limited): Record<string, string>;
 }
@@ -22,54 +29,85 @@ export type Limited = Pick<WorkspaceRules, "name" | "requestsPerMinute" | "token
 
 const MINUTE_NS = 60e9;
 const NS_PER_MS = 1e6;
-/** Past some so many within a minute, those of further workspaces find no place, and are not kept. */
-export const BUCKETS_MAX = 65_536;
+/** Past some so many within a minute, those of further workspaces find no place of their own. */
+const BUCKETS_MAX = 65_536;
+/** Who finds no place has one of these with others: refused sooner than alone, and never without a limit. */
+export const SHARED_BUCKETS = 512;
+export const LIMIT_WORDS = wordsFor(BUCKETS_MAX) + SHARED_BUCKETS;
+/** Of ids that callers choose under a pattern, a workspace: what is measured is paid for by whoever runs the gateway. */
+export const MEASUREMENTS_PER_MINUTE = 6;
 
 /**
  * A bucket is one number: the time at which it is full again, which each request moves on by what it takes. So it fits into a word that
  * several processes change without a lock.
- * @param words of src/processes/claims.ts, zero at first; shared by all processes whose clock is the same
+ * @param seed random bytes, the same for all that share the words: callers choose workspaces' names
+ * @param words of src/processes/claims.ts, and behind them the shared buckets; zero at first; shared by all processes whose clock is the same
  */
 export function createRateLimits(
   { monotonic }: Pick<Outside, "monotonic">,
-  words: BigInt64Array = new BigInt64Array(wordsFor(BUCKETS_MAX)),
+  seed: Uint8Array,
+  words: BigInt64Array = new BigInt64Array(LIMIT_WORDS),
 ): RateLimits {
   const now = () => BigInt(Math.round(monotonic() * NS_PER_MS));
-  // One that was full a minute ago is as good as none.
-  const { placeOf, values } = openClaims(words, (fullAt) => fullAt < now() - BigInt(MINUTE_NS));
+  const claims = openClaims(words.subarray(0, -SHARED_BUCKETS), {
+    seed,
+    // One that was full a minute ago is as good as none.
+    mayGo: (fullAt) => fullAt < now() - BigInt(MINUTE_NS),
+  });
+  const firstValue = claims.places;
+  const firstShared = words.length - SHARED_BUCKETS;
+
+  /** Where its word is. */
+  function placeOf(name: string): number {
+    const own = claims.placeOf(name);
+    if (own !== undefined) return firstValue + own;
+    return firstShared + Number(BigInt.asUintN(32, claims.hashOf(name)) % BigInt(SHARED_BUCKETS));
+  }
 
   /** The time that is missing to a full bucket. */
   function missingNs(place: number): number {
-    return Math.max(0, Number(Atomics.load(values, place) - now()));
+    return Math.max(0, Number(Atomics.load(words, place) - now()));
   }
 
   /** @returns whether there was as much as `neededNs` of it; else nothing is taken */
   function takeFrom(place: number, amountNs: number, neededNs: number): boolean {
     for (;;) {
-      const fullAt = Atomics.load(values, place);
+      const fullAt = Atomics.load(words, place);
       const at = now();
       const missing = fullAt > at ? fullAt - at : 0n;
       if (Number(missing) + neededNs > MINUTE_NS) return false;
       const next = at + missing + BigInt(Math.floor(amountNs));
-      if (Atomics.compareExchange(values, place, fullAt, next) === fullAt) return true;
+      if (Atomics.compareExchange(words, place, fullAt, next) === fullAt) return true;
     }
   }
 
   function giveBack(place: number, amountNs: number): void {
-    Atomics.sub(values, place, BigInt(Math.floor(amountNs)));
+    Atomics.sub(words, place, BigInt(Math.floor(amountNs)));
   }
 
-  const both = ({ name, requestsPerMinute, tokensPerMinute }: Limited): Bucket[] => {
-    const buckets: Bucket[] = [];
-    const add = (what: Bucket["what"], limit: number | undefined) => {
-      if (limit === undefined) return;
-      const place = placeOf(`${what} ${name}`);
-      if (place !== undefined) buckets.push({ what, limit, place, unitNs: MINUTE_NS / limit });
-    };
-    add("requests", requestsPerMinute);
-    add("tokens", tokensPerMinute);
-    return buckets;
-  };
+  function bucketOf(what: Bucket["what"], name: string, limit: number): Bucket {
+    return { what, limit, place: placeOf(`${what} ${name}`), unitNs: MINUTE_NS / limit };
+  }
+
+  function requestsOf({ name, requestsPerMinute }: Limited): Bucket[] {
+    return requestsPerMinute === undefined ? [] : [bucketOf("requests", name, requestsPerMinute)];
+  }
+
+  function tokensOf({ name, tokensPerMinute }: Limited): Bucket[] {
+    return tokensPerMinute === undefined ? [] : [bucketOf("tokens", name, tokensPerMinute)];
+  }
+
+  const both = (rules: Limited) => [...requestsOf(rules), ...tokensOf(rules)];
+
+  /** @throws GatewayError rate_limited */
+  function take({ what, limit, place, unitNs }: Bucket, amount: number, rules: Limited): void {
+    const amountNs = amount * unitNs;
+    // One request of more than a minute's worth passes when the bucket is full: else it never would.
+    const neededNs = Math.min(amountNs, MINUTE_NS);
+    if (takeFrom(place, amountNs, neededNs)) return;
+    const waitMs = Math.max(0, missingNs(place) + neededNs - MINUTE_NS) / NS_PER_MS;
+    throw limited(what, limit, waitMs, headersOf(both(rules)));
+  }
 
   function headersOf(buckets: readonly Bucket[]): Record<string, string> {
     const named: Record<string, string> = {};
@@ -85,36 +123,29 @@ export function createRateLimits(
   }
 
   return {
-    take(rules, tokens) {
-      const amounts = { requests: 1, tokens };
-      const buckets = both(rules);
-      const taken: { readonly place: number; readonly amountNs: number }[] = [];
-      for (const { what, limit, place, unitNs } of buckets) {
-        const amountNs = amounts[what] * unitNs;
-        // One request of more than a minute's worth passes when the bucket is full: else it never would.
-        const neededNs = Math.min(amountNs, MINUTE_NS);
-        if (takeFrom(place, amountNs, neededNs)) {
-          taken.push({ place, amountNs });
-          continue;
-        }
-        for (const { place: before, amountNs: amount } of taken) giveBack(before, amount);
-        const waitMs = Math.max(0, missingNs(place) + neededNs - MINUTE_NS) / NS_PER_MS;
-        throw limited(what, limit, waitMs, headersOf(buckets));
-      }
+    takeRequest(rules) {
+      for (const bucket of requestsOf(rules)) take(bucket, 1, rules);
+    },
+    takeTokens(rules, tokens) {
+      const buckets = tokensOf(rules);
+      for (const bucket of buckets) take(bucket, tokens, rules);
       return (actual) => {
-        for (const { what, place, unitNs } of buckets) {
-          if (what !== "tokens" || actual === tokens) continue;
+        for (const { place, unitNs } of buckets) {
           if (actual < tokens) giveBack(place, (tokens - actual) * unitNs);
-          else takeFrom(place, (actual - tokens) * unitNs, Number.NEGATIVE_INFINITY);
+          else if (actual > tokens) takeFrom(place, (actual - tokens) * unitNs, Number.NEGATIVE_INFINITY);
         }
       };
+    },
+    mayMeasure(workspace) {
+      const { place, unitNs } = bucketOf("measurements", workspace, MEASUREMENTS_PER_MINUTE);
+      return takeFrom(place, unitNs, unitNs);
     },
     headers: (rules) => headersOf(both(rules)),
   };
 }
 
 interface Bucket {
-  readonly what: "requests" | "tokens";
+  readonly what: "requests" | "tokens" | "measurements";
   /** A minute. */
   readonly limit: number;
   /** Its word. */

@@ -22,6 +22,7 @@ export const COUNT_WORDS = wordsFor(PLACES) + (PLACES * NAME_BYTES) / WORD_BYTES
 
 /** @param words COUNT_WORDS of them, zero at first */
 export function openCounts(words: BigInt64Array = new BigInt64Array(COUNT_WORDS)): Counts {
+  // No seed: the names are words of the routing file and of our own.
   const { placeOf, values } = openClaims(words.subarray(0, wordsFor(PLACES)));
   const names = words.subarray(wordsFor(PLACES));
   const lengths = new Int32Array(names.buffer, names.byteOffset, (PLACES * NAME_BYTES) / LENGTH_BYTES);

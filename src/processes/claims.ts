@@ -6,6 +6,8 @@
 export interface Claims {
   /** The name's place; undefined where the table has no room near its hash and nothing there may go. */
   placeOf(name: string): number | undefined;
+  /** By what its place is found. */
+  hashOf(name: string): bigint;
   /** The words themselves, one a place: only ever touched by Atomics. */
   readonly values: BigInt64Array;
   readonly places: number;
@@ -25,12 +27,22 @@ interface Claim {
 
 export const wordsFor = (places: number): number => 2 * places;
 
-/**
- * @param words of `wordsFor(places)`: the hashes first, then the values, all zero at first
- * @param mayGo whether the value of another name may be forgotten for this one, where there is no place left. Whoever uses that one at
- * this very moment changes the new one's instead.
- */
-export function openClaims(words: BigInt64Array, mayGo: (value: bigint) => boolean = () => false): Claims {
+export interface Claiming {
+  /**
+   * Of a table whose names callers choose: random bytes, the same for all that share the words. Whoever does not know them cannot choose
+   * names that crowd one another out. Left out: names are the gateway's own.
+   */
+  readonly seed?: Uint8Array;
+  /**
+   * Whether the value of another name may be forgotten for this one, where there is no place left. Whoever uses that one at this very
+   * moment changes the new one's instead. Left out: none may.
+   */
+  readonly mayGo?: (value: bigint) => boolean;
+}
+
+/** @param words of `wordsFor(places)`: the hashes first, then the values, all zero at first */
+export function openClaims(words: BigInt64Array, { seed, mayGo = () => false }: Claiming = {}): Claims {
+  const hashOf = seed === undefined ? openHash : secretHash(seed);
   const places = words.length / 2;
   const hashes = words.subarray(0, places);
   const values = words.subarray(places);
@@ -70,10 +82,18 @@ export function openClaims(words: BigInt64Array, mayGo: (value: bigint) => boole
     return isOurs ? dispensable : undefined;
   }
 
-  return { placeOf, values, places };
+  return { placeOf, hashOf, values, places };
 }
 
 /** Never zero, which is a place that is free. */
-function hashOf(name: string): bigint {
+function openHash(name: string): bigint {
   return BigInt.asIntN(64, Bun.hash.wyhash(name)) || 1n;
+}
+
+/** A fast hash with a seed has collisions that are the same whatever the seed; this one has none that anybody knows. */
+function secretHash(seed: Uint8Array): (name: string) => bigint {
+  return (name) => {
+    const { buffer, byteOffset } = new Bun.CryptoHasher("sha256", seed).update(name).digest();
+    return new DataView(buffer, byteOffset).getBigInt64(0, true) || 1n;
+  };
 }

@@ -57,7 +57,7 @@ export function createFleet(
 ): Fleet {
   /** No name of an earlier run may come again: its rows may be there still. */
   const run = outside.randomBytes(4).toHex();
-  const descriptors = [createRegionFile(run).descriptor];
+  const descriptors = [createRegionFile(run, outside).descriptor];
   if (cacheBytes > 0) descriptors.push(createRingFile(`${run}-cache`, cacheBytes).descriptor);
   const measurements = createMeasurements(outside);
   const copies = new Set<Copy>();

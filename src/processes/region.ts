@@ -3,17 +3,19 @@
  * A further part is a row of PARTS; a change of one raises LAYOUT, so that copies of two versions never take it two ways.
  */
 import { COUNT_WORDS } from "../admin/counts";
-import { BUCKETS_MAX } from "../rate-limits";
-import { wordsFor } from "./claims";
+import type { Outside } from "../outside";
+import { LIMIT_WORDS } from "../rate-limits";
 import { createNamelessFile, type NamelessFile } from "./nameless-file";
 
-const LAYOUT = 1n;
+const LAYOUT = 2n;
 
 /** 64-bit words of each. */
 const PARTS = {
   layout: 512,
+  /** Random: what the places of names that callers choose are found by, so that nobody else knows them. */
+  seed: 4,
   /** Rate limits: a bucket a workspace and kind (src/rate-limits.ts). */
-  limits: wordsFor(BUCKETS_MAX),
+  limits: LIMIT_WORDS,
   /** What /metrics tells (src/admin/counts.ts). */
   counts: COUNT_WORDS,
 } as const;
@@ -30,10 +32,12 @@ const WORD_BYTES = BigInt64Array.BYTES_PER_ELEMENT;
 const ALL_WORDS = Object.values(PARTS).reduce((sum, words) => sum + words, 0);
 
 /** @throws Error where no folder takes it */
-export function createRegionFile(name: string): NamelessFile {
+export function createRegionFile(name: string, { randomBytes }: Pick<Outside, "randomBytes">): NamelessFile {
   // Written and not only stretched: a page that turns out to be wanting when it is touched would end the process.
   const words = new BigInt64Array(ALL_WORDS);
-  words[0] = LAYOUT;
+  const { layout, seed } = partsOf(words);
+  layout[0] = LAYOUT;
+  bytesOf(seed).set(randomBytes(seed.byteLength));
   return createNamelessFile(name, words.byteLength, new Uint8Array(words.buffer));
 }
 
@@ -51,5 +55,9 @@ function partsOf(words: BigInt64Array): Region {
     from += PARTS[part];
     return words.subarray(from - PARTS[part], from);
   };
-  return { layout: next("layout"), limits: next("limits"), counts: next("counts") };
+  return { layout: next("layout"), seed: next("seed"), limits: next("limits"), counts: next("counts") };
+}
+
+export function bytesOf({ buffer, byteOffset, byteLength }: BigInt64Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
