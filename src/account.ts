@@ -150,8 +150,10 @@ export async function settleFailure(
     }
   }
   const row = rowFailed(progress, error, latencyMs());
-  if (!ledger.owe(row))
-    outside.log("error", "a ledger row is lost: the database has been gone for too long", { ...row });
+  if (!ledger.owe(row)) {
+    const { user: _, metadata: __, ...about } = row;
+    outside.log("error", "a ledger row is lost: the database has been gone for too long", about);
+  }
   return error;
 }
 

@@ -77,7 +77,7 @@ export async function createGateway(
 ): Promise<Gateway> {
   const store = await openStore(config.database.path, outside, config.database.durability);
   const keys = openKeys(store, outside);
-  const ledger = openLedger(store, place.process);
+  const ledger = openLedger(store, place.process, (model) => configuredModel(current.config, model));
   const calling = {
     ...outside,
     observe: ({ provider, outcome }: CallSeen) => metrics.upstreamCall(provider, outcome),
@@ -140,6 +140,7 @@ export async function createGateway(
     metrics,
     sending,
     checkReady: () => store.check(),
+    takeRequest: ({ workspace }) => rateLimits.takeRequest(workspaces.rules(workspace)),
     embed: (arrival) => {
       const { routes, spaces, config: own, serve } = current;
       return serve(() =>

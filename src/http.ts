@@ -44,6 +44,8 @@ export interface DoorParts {
   readonly startedAt: number;
   /** @throws GatewayError when requests cannot be answered now */
   readonly checkReady: () => void;
+  /** Counts one request against the workspace's limit. @throws GatewayError rate_limited | database_unavailable */
+  readonly takeRequest: (caller: Caller) => void;
   readonly embed: (arrival: Arrival) => Promise<Answer>;
   readonly underWay: UnderWay;
   readonly metrics: Metrics;
@@ -87,7 +89,9 @@ export function createDoor(parts: DoorParts) {
     ({ request, server }: Visit) =>
       respond({ request, server }, async (visit, _, speak) => {
         const caller = await auth.identify(request);
-        return work(visit, speak(caller), caller);
+        const policies = speak(caller);
+        parts.takeRequest(caller);
+        return work(visit, policies, caller);
       });
 
   async function respond(visit: Visit, work: Work): Promise<Response> {

@@ -1,11 +1,13 @@
 /**
- * One row a request: begun before its first call to a provider, settled before its answer leaves. src/usage.ts reads it back.
+ * One row a request: begun before its first call to a provider, settled before its answer leaves; of one that is refused before that,
+ * src/refusals.ts keeps the outcome. src/usage.ts reads it back.
  * What a row says of money is exact: whole tokens times whole pico-USD.
  */
 import { type Charge, type Estimate, type Hold, NOTHING, openBalances, type Terms } from "./balances";
 import type { Store } from "./db/open";
 import type { Gathering } from "./db/writer";
 import type { TokensSource } from "./domain";
+import { openRefusals } from "./refusals";
 import { sumUsage, type UsageFilter, type UsageGroup, type UsageLine } from "./usage";
 
 export interface LedgerRow {
@@ -49,6 +51,7 @@ export interface Holding {
 export const OWN_WORKSPACE = "embedgate";
 
 export const UNDER_WAY = 0;
+const ANSWERED = 200;
 export const INTERRUPTED = "interrupted";
 
 /** ?1 is the process that began them, or null for every one. */
@@ -118,8 +121,15 @@ interface Begun {
 
 type Value = string | number | bigint | null;
 
-/** @param process who begins the rows, where several serve by one database */
-export function openLedger(store: Store, process: string | null = null): Ledger {
+/**
+ * @param process who begins the rows, where several serve by one database
+ * @param configuredModel the routing file's id or pattern that a model came in by
+ */
+export function openLedger(
+  store: Store,
+  process: string | null = null,
+  configuredModel: (model: string) => string | undefined = () => undefined,
+): Ledger {
   const { database } = store;
   const insert = database.query<unknown, Value[]>(
     `INSERT INTO ledger (request_id, started_at, workspace, key_id, model, provider, inputs, tokens_upstream, user, metadata, process,
@@ -150,6 +160,7 @@ export function openLedger(store: Store, process: string | null = null): Ledger 
      WHERE ${IS_UNDER_WAY}`,
   );
   const balances = openBalances(store);
+  const refusals = openRefusals(database, configuredModel);
   /** By the request's id. */
   const underWay = new Map<string, Begun>();
   /** What the transaction that is open has begun. */
@@ -186,9 +197,18 @@ export function openLedger(store: Store, process: string | null = null): Ledger 
     return true;
   }
 
+  const begunOf = (id: string) => begunNow.get(id) ?? underWay.get(id);
+  /** Nothing was held or sent for it. */
+  const isRefusal = ({ request_id, status, tokens_upstream }: LedgerRow) =>
+    status !== ANSWERED && tokens_upstream === 0 && begunOf(request_id) === undefined;
+
   function putSettled(row: LedgerRow): Charge {
     const cost = { microCredits: row.micro_credits, picoUsd: row.cost_pico_usd };
-    const begun = begunNow.get(row.request_id) ?? underWay.get(row.request_id);
+    if (isRefusal(row)) {
+      refusals.add(row, process);
+      return balances.due(row.workspace, cost, NOTHING);
+    }
+    const begun = begunOf(row.request_id);
     if (begun !== undefined) {
       const charge = balances.due(row.workspace, cost, begun.held);
       if (finished(row, begun, charge)) {
@@ -263,7 +283,7 @@ export function openLedger(store: Store, process: string | null = null): Ledger 
     },
     owe(row) {
       if (owed.length >= OWED_ROWS_MAX) return false;
-      owed = [...owed, row];
+      owed = [...owed, isRefusal(row) ? { ...row, user: null, metadata: null } : row];
       return true;
     },
     async close() {

@@ -72,11 +72,11 @@ export function sumUsage(
     Omit<UsageLine, "group" | "groups"> & { readonly groups: string },
     (string | number)[]
   >(
-    `SELECT json_array(${groups}) AS groups, sum(asked) AS requests, sum(asked AND status <> 200) AS failed,
-       sum(iif(asked, inputs, 0)) AS inputs, sum(cache_hits) AS cache_hits, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
-       sum(tokens_billed) AS tokens_billed, coalesce(sum(asked AND tokens_source = 'estimated'), 0) AS estimated,
+    `SELECT json_array(${groups}) AS groups, sum(asked) AS requests, sum(iif(status <> 200, asked, 0)) AS failed,
+       sum(iif(asked > 0, inputs, 0)) AS inputs, sum(cache_hits) AS cache_hits, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
+       sum(tokens_billed) AS tokens_billed, coalesce(sum(asked > 0 AND tokens_source = 'estimated'), 0) AS estimated,
        sum(cost_pico_usd) AS cost_pico_usd, sum(micro_credits) AS micro_credits
-     FROM (SELECT *, workspace <> ? AS asked FROM ledger) WHERE ${conditions.join(" AND ")} GROUP BY ${groups} ORDER BY ${groups}`,
+     FROM (SELECT *, iif(workspace <> ?, coalesce(refusals, 1), 0) AS asked FROM ledger) WHERE ${conditions.join(" AND ")} GROUP BY ${groups} ORDER BY ${groups}`,
   );
   return read(() => query.all(...values)).map((line) => {
     const named: unknown = JSON.parse(line.groups);

@@ -68,6 +68,7 @@ describe("a row", () => {
         pico_usd_held: 0,
         user: "u-1",
         process: null,
+        refusals: null,
         metadata: '{"run":7,"tag":"x"}',
       },
     ]);
@@ -100,7 +101,7 @@ describe("a row", () => {
         tokens: 0,
         cost_pico_usd: 0,
       },
-      { model: "nope", provider: null, status: 404, error: "model_not_found", tokens: 0 },
+      { model: "", provider: null, status: 404, error: "model_not_found", tokens: 0 },
       { model: "", provider: null, status: 400, error: "invalid", inputs: 0 },
     ]);
   });
@@ -276,7 +277,7 @@ describe("the database", () => {
       (await openStore(path, realOutside)).close();
       const again = await openStore(path, realOutside);
       expect(again.database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
-      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 5n });
+      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 6n });
       again.close();
     }));
 

@@ -124,5 +124,14 @@ export const MIGRATIONS: readonly string[] = [
     id     INTEGER PRIMARY KEY CHECK (id = 1),
     since  INTEGER NOT NULL
   ) STRICT;
+  -- Requests that were refused before any call was made or held for: one row for all of a key that ended alike within a minute, and how
+  -- many they are. NULL: the row is of one request, which got further.
+  ALTER TABLE ledger ADD COLUMN refusals INTEGER CHECK (refusals > 0);
+  CREATE UNIQUE INDEX ledger_refused ON ledger (workspace, started_at / 60000, coalesce(key_id, ''), model, status, coalesce(error, ''))
+    WHERE refusals IS NOT NULL;
+
+  -- An id that a caller chose under a pattern: when a request for it was last answered, 0 while none was, so that what nobody pays for can
+  -- be forgotten. NULL: of the routing file's own, and kept.
+  ALTER TABLE spaces ADD COLUMN paid_at INTEGER;
   `,
 ];

@@ -27,6 +27,8 @@ interface Row {
   readonly micro_credits_short: bigint;
   readonly user: string | null;
   readonly metadata: string | null;
+  /** How many alike were refused before anything was done for them; null: the row is of one that got further. */
+  readonly refusals: bigint | null;
 }
 
 /** How an ask ended for its client. cut: the process died. left: the client did not stay for the answer. */
@@ -60,29 +62,56 @@ export function judgeAcknowledged(told: Told, shown: Shown, books: Books): void 
   const { database } = books;
   // What a database refused is written once it is back.
   if (shown.code === "database_unavailable") return;
-  const row = database.query<Row, [string]>("SELECT * FROM ledger WHERE request_id = ?").get(shown.requestId);
+  const row =
+    database.query<Row, [string]>("SELECT * FROM ledger WHERE request_id = ?").get(shown.requestId) ??
+    refusalOf(told, shown, database);
   if (!row) throw wrong(`${told.ask.id} is acknowledged, but has no row`);
   judgeRow(row, told, shown, books);
 }
 
-function judgeRow(
-  row: Row,
-  { ask, status, endedMs }: Told,
-  shown: Shown,
-  { calls, hitPriceTenths }: Books,
-): void {
+const workspaceOf = ({ workspace }: Ask) => workspace ?? NO_KEYS_WORKSPACE;
+
+/** The row that counts it, where it has none of its own. */
+function refusalOf({ ask, status }: Told, { code }: Shown, database: Database): Row | undefined {
+  const alike = database
+    .query<Row, [string, number]>(
+      "SELECT * FROM ledger WHERE refusals IS NOT NULL AND workspace = ? AND status = ? ORDER BY started_at DESC",
+    )
+    .all(workspaceOf(ask), status);
+  return alike.find(
+    ({ error, model }) => (code === null || error === code) && (ask.refusal || model === ask.modelId),
+  );
+}
+
+/** Only its outcome is kept, with those that were refused alike. */
+function judgeRefusal(row: Row, { ask }: Told, { calls }: Books): void {
+  const kept = [row.user, row.metadata, row.tokens_source].find((value) => value !== null);
+  if (kept !== undefined) throw wrong(`${ask.id} was refused, and its row says ${kept}`);
+  const paid = [row.tokens, row.tokens_upstream, row.tokens_billed, row.cost_pico_usd, row.micro_credits];
+  if (paid.some((amount) => amount !== 0n)) throw wrong(`${ask.id} was refused, and its row says ${paid}`);
+  if (ask.user !== undefined && calls.some((call) => call.ask === ask.id))
+    throw wrong(`${ask.id} was refused after a call was made for it`);
+}
+
+function judgeRow(row: Row, told: Told, shown: Shown, books: Books): void {
+  const { ask, status, endedMs } = told;
+  const { calls, hitPriceTenths } = books;
   const is = (name: keyof Row, right: string | bigint | null) => {
     if (row[name] !== right) throw wrong(`${ask.id}: ${name} is ${row[name]}, not ${right}`);
   };
   is("status", BigInt(status));
   is("tokens", BigInt(shown.tokens));
-  is("workspace", ask.workspace ?? NO_KEYS_WORKSPACE);
+  is("workspace", workspaceOf(ask));
   if (status === 200) is("error", null);
   else if (row.error === null || (shown.code !== null && row.error !== shown.code))
     throw wrong(`${ask.id}: the error is ${row.error}`);
+  if (!ask.refusal) is("model", ask.modelId);
+  if (row.refusals !== null) {
+    judgeRefusal(row, told, books);
+    return;
+  }
   if (!ask.refusal) {
     is("user", ask.user ?? null);
-    is("model", ask.modelId);
     is("inputs", BigInt(ask.inputs.length));
     is("cost_pico_usd", row.tokens_billed * BigInt(ask.model?.price ?? 0));
     const paid = row.micro_credits + row.micro_credits_short;
@@ -146,39 +175,51 @@ export function judgeLedger(ended: readonly Ended[], books: Books): void {
     all.filter(({ workspace }) => workspace === OWN_WORKSPACE),
     calls,
   );
-  const byId = new Map(rows.map((row) => [row.request_id, row]));
-  const byAsk = Map.groupBy(rows, askOf);
+  const whole = rows.filter(({ refusals }) => refusals === null);
+  const byId = new Map(whole.map((row) => [row.request_id, row]));
+  const byAsk = Map.groupBy(whole, askOf);
   let expected = 0;
+  const refused = { least: 0, most: 0 };
   for (const { ask, end, told, shown, mayBeLost } of ended) {
+    const unsure = (isSure: boolean) => {
+      refused.least += isSure ? 1 : 0;
+      refused.most += 1;
+    };
     if (end === "told" && told && shown) {
-      const row = byId.get(shown.requestId);
-      if (mayBeLost && shown.code === "database_unavailable" && row?.status !== BigInt(told.status)) {
-        expected += row ? 1 : 0;
+      const own = byId.get(shown.requestId);
+      if (mayBeLost && shown.code === "database_unavailable" && own?.status !== BigInt(told.status)) {
+        expected += own ? 1 : 0;
+        if (!own) unsure(false);
         continue;
       }
+      const row = own ?? refusalOf(told, shown, database);
       if (row) judgeRow(row, told, shown, books);
       else throw wrong(`${ask.id} has no row`);
-      expected += row ? 1 : 0;
+      if (own) expected += 1;
+      else unsure(true);
       continue;
     }
-    // A refused ask's row may not have its name; nobody else's is without one.
+    // A refused ask's row does not have its name; nobody else's is without one.
     const own = byAsk.get(ask.id) ?? [];
     if (own.length > 1) throw wrong(`${ask.id} has ${own.length} rows`);
     const [row] = own;
-    if (end === "cut" && !row && calls.some((call) => call.ask === ask.id))
-      throw wrong(`${ask.id} was cut after a call was made for it, and nothing tells of it`);
+    const isCalled = ask.user !== undefined && calls.some((call) => call.ask === ask.id);
+    if (!row && (isCalled || (end === "cut" && calls.some((call) => call.ask === ask.id))))
+      throw wrong(`${ask.id} ended after a call was made for it, and nothing tells of it`);
     if (row && row.status !== 0n) judgeUpstream(row, ask, calls);
-    if (end === "left" && !row && !mayBeLost && !ask.refusal)
-      throw wrong(`${ask.id}, whose client left, has no row`);
     if (end === "left" && row?.status === 0n && !mayBeLost) throw wrong(`${ask.id} was never settled`);
+    if (!row) unsure(end === "left" && !mayBeLost);
     expected += own.length;
   }
   judgeCredits(database);
   const open = all.find(({ status, error }) => status === 0n && error !== "interrupted");
   if (open) throw wrong(`${open.user} is still under way`);
   const nameless = ended.filter(({ ask, end }) => ask.refusal && end !== "told").length;
-  if (rows.length < expected || rows.length > expected + nameless)
-    throw wrong(`there are ${rows.length} rows, not ${expected}`);
+  if (whole.length < expected || whole.length > expected + nameless)
+    throw wrong(`there are ${whole.length} rows, not ${expected}`);
+  const counted = sum(rows.map(({ refusals }) => Number(refusals ?? 0n)));
+  if (counted < refused.least || counted > refused.most)
+    throw wrong(`${counted} are counted as refused, not ${refused.least} to ${refused.most}`);
 }
 
 /** The gateway's own calls are in the ledger too, and nobody's to pay. */
