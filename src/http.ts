@@ -18,6 +18,7 @@ import type { EndSignal } from "./ending";
 import { asGatewayError, GatewayError } from "./errors";
 import { forcedProviderOf } from "./forced-provider";
 import { checkHead } from "./head";
+import { sendable } from "./header-values";
 import { type Listing, listModels, showModel } from "./models";
 import type { Exchange } from "./money";
 import type { Outside } from "./outside";
@@ -116,6 +117,7 @@ export function createDoor(parts: DoorParts) {
       body = answer.body;
       status = answer.status ?? status;
       for (const [name, value] of Object.entries(answer.headers)) headers.set(name, value);
+      for (const [name, value] of Object.entries(answer.headers)) headers.set(name, sendable(value));
     } catch (thrown) {
       const error = asGatewayError(thrown);
       if (error !== thrown)
@@ -340,7 +342,7 @@ function cacheUseOf(headers: Headers): CacheUse {
 function setErrorHeaders(headers: Headers, error: GatewayError, status: number): void {
   if (status === 401) headers.set("www-authenticate", "Bearer");
   if (error.allowed !== undefined) headers.set("allow", error.allowed);
-  for (const [name, value] of Object.entries(error.headers ?? {})) headers.set(name, value);
+  for (const [name, value] of Object.entries(error.headers ?? {})) headers.set(name, sendable(value));
   if (error.retryAfterMs !== undefined && (status === 429 || status === 503)) {
     headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   }

@@ -5,6 +5,7 @@
 import { namesInHeader } from "./dialects/fields";
 import type { Embedded, EmbedRequest, Result, Route, TokensSource } from "./domain";
 import { GatewayError } from "./errors";
+import { inHeader } from "./header-values";
 import { ignoredFields } from "./hints";
 import { decodedWith } from "./plan";
 import type { TypedVector } from "./plugin";
@@ -73,7 +74,7 @@ export function answerHeaders(
   cacheNote: string | undefined,
 ): Record<string, string> {
   const headers: Record<string, string> = {
-    "x-embedding-space": `${route.space}@${result.vectors[0]?.length ?? 0}`,
+    "x-embedding-space": `${inHeader(route.space)}@${result.vectors[0]?.length ?? 0}`,
   };
   if (providers.size > 0) headers["x-embedgate-provider"] = [...providers].join(", ");
   if (cacheNote !== undefined) headers["x-embedgate-cache"] = cacheNote;

@@ -6,10 +6,12 @@ import fc from "fast-check";
 import { parseBalance, parseCredits, parseList, parsePair, parseUsd } from "../src/commands/amount";
 import { csv } from "../src/commands/csv";
 import { parseDuration } from "../src/commands/duration";
+import { json } from "../src/commands/json";
 import { table } from "../src/commands/table";
 import { parseGroups } from "../src/commands/usage";
 import { parseSettingNames } from "../src/commands/workspaces";
 import { creditsOf } from "../src/money";
+import { logLine } from "../src/network/real-outside";
 
 describe("a duration", () => {
   test.each([
@@ -36,6 +38,29 @@ test("a table's columns are as wide as their widest cell, numbers at the right",
       ["b", { right: "0.5" }],
     ]),
   ).toBe("NAME  COUNT\n日本      7\na      1234\nb       0.5");
+});
+
+test("a table shows in one line what would move the cursor, end the line or turn the text around", () => {
+  expect(table([["a\u001b[2Jb\r\nc"], ["d\u202ee\u200f"], ["f\u009b\u2028g\t"]]).split("\n")).toEqual([
+    "a\\u001b[2Jb\\r\\nc",
+    "d\\u202ee\\u200f",
+    "f\\u009b\\u2028g\\t",
+  ]);
+  expect(table([["日本 👩\u200d💻 é"]])).toBe("日本 👩\u200d💻 é");
+});
+
+test("CSV and JSON show it escaped too, and JSON still says the same", () => {
+  const said = "a\u001b[2Jb\r\nc\u202e\u009bd";
+  expect(csv(["said"], [{ said }])).toBe("said\na\\u001b[2Jb\\r\\nc\\u202e\\u009bd");
+  expect(json({ said })).toMatch(/^[\x20-\x7e]+$/);
+  expect(JSON.parse(json({ said }))).toEqual({ said });
+});
+
+test("a line of the log is one line that shows all there is, amounts too", () => {
+  const said = "a\u001b[2J\u007f\u009b\r\n\u2028\u202e";
+  const line = logLine({ said, amount: 12n });
+  expect(line).toMatch(/^[\x20-\x7e]+$/);
+  expect(JSON.parse(line)).toEqual({ said, amount: "12" });
 });
 
 describe("an amount", () => {

@@ -7,7 +7,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { openStore } from "../src/db/open";
 import { openLedger } from "../src/ledger";
-import { realOutside } from "../src/outside";
+import { realOutside } from "../src/network/real-outside";
 import { FAKE_YAML, type OpenGateway, openGateway } from "./gateway";
 
 const YAML = `${FAKE_YAML}

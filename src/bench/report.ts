@@ -3,6 +3,7 @@
  * A new figure is a row of `figures` and a member of `asJson`.
  */
 import { type Cell, table } from "../commands/table";
+import { visible } from "../control-characters";
 import type { Check } from "./judge";
 import { percentile } from "./load";
 import type { Result } from "./measure";
@@ -90,7 +91,7 @@ const SIGNS = { right: "ok   ", wrong: "WRONG", skipped: "-    " } as const;
 
 function inWords({ check, outcome, why }: Check): string {
   const words = outcome === "skipped" ? ` (not tried: ${why})` : why === undefined ? "" : `: ${why}`;
-  return `${SIGNS[outcome]}  ${check}${words}`;
+  return `${SIGNS[outcome]}  ${check}${visible(words)}`;
 }
 
 function summary(checks: readonly Check[]): string {

@@ -11,6 +11,7 @@ import type { Settings } from "../bench/settings";
 import { TOKENS_MIN } from "../bench/texts";
 import { realOutside } from "../network/real-outside";
 import type { Outside } from "../outside";
+import { json } from "./json";
 
 export interface BenchOptions {
   readonly url?: string;
@@ -56,7 +57,7 @@ export async function bench(options: BenchOptions): Promise<number> {
     stop.signal,
   );
   progress.end();
-  console.log(options.json ? JSON.stringify(asJson(result)) : `\n${forPeople(result)}`);
+  console.log(options.json ? json(asJson(result)) : `\n${forPeople(result)}`);
   if (stop.signal.aborted) return INTERRUPTED;
   return result.checks.some(({ outcome }) => outcome === "wrong") ? 1 : 0;
 }

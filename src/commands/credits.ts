@@ -6,6 +6,7 @@ import { realOutside } from "../network/real-outside";
 import { openStatements } from "../statements";
 import { openWorkspaces, type Workspace } from "../workspaces";
 import { withStore } from "./configured";
+import { json } from "./json";
 import { table } from "./table";
 
 interface Common {
@@ -25,7 +26,7 @@ export function grantCredits(
     const workspace = starts
       ? await workspaces.setCredits(name, amount, options.note)
       : await workspaces.grant(name, amount, options.note);
-    if (options.json) console.log(JSON.stringify({ granted: creditsOf(amount), ...balanceOf(workspace) }));
+    if (options.json) console.log(json({ granted: creditsOf(amount), ...balanceOf(workspace) }));
     else {
       const what =
         amount < 0n ? `${creditsOf(-amount)} credits taken from` : `${creditsOf(amount)} credits for`;
@@ -38,7 +39,7 @@ export function grantCredits(
 export function showCredits(name: string, options: Common): Promise<number> {
   return withStore(options.config, async (store, { workspaceDefaults }) => {
     const workspace = openWorkspaces(store, () => workspaceDefaults, realOutside).show(name);
-    if (options.json) console.log(JSON.stringify(balanceOf(workspace)));
+    if (options.json) console.log(json(balanceOf(workspace)));
     else console.log(`"${name}": ${inWords(workspace)}.`);
     return 0;
   });
@@ -58,7 +59,7 @@ export function showHistory(name: string, options: Common): Promise<number> {
         change: creditsOf(change),
         balance: creditsOf(balance),
       }));
-      console.log(JSON.stringify({ ...balanceOf(workspace), history: told }));
+      console.log(json({ ...balanceOf(workspace), history: told }));
       return 0;
     }
     const rows = lines.map(({ at, kind, note, requests, cost, change, balance }) => [

@@ -1,5 +1,7 @@
 /** Records as CSV, by RFC 4180 but for line ends, which are the terminal's. */
 
+import { visible } from "../control-characters";
+
 /** @param columns in their order; each record has them all */
 export function csv(
   columns: readonly string[],
@@ -18,7 +20,7 @@ const BLANK = /[\s\p{C}"]/u;
 
 /** A number is no formula, whatever its sign. */
 function cell(value: string | number): string {
-  const text = typeof value === "string" ? withoutFormulas(value) : String(value);
+  const text = visible(typeof value === "string" ? withoutFormulas(value) : String(value));
   return SEPARATOR.test(text) || text.includes('"') ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

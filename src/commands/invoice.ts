@@ -9,6 +9,7 @@ import { openWorkspaces } from "../workspaces";
 import { parseList } from "./amount";
 import { withStore } from "./configured";
 import { csv } from "./csv";
+import { json } from "./json";
 import { table } from "./table";
 
 interface InvoiceOptions {
@@ -35,7 +36,7 @@ export function showInvoice(name: string, options: InvoiceOptions): Promise<numb
     const records = lines.map((line) => ({ workspace: name, month, ...groupsOf(line, by), ...sumsOf(line) }));
     if (options.json) {
       const { usd_per_million_tokens: _, ...sums } = sumsOf({ ...total, price: null });
-      console.log(JSON.stringify({ workspace: name, month, lines: records, total: sums }));
+      console.log(json({ workspace: name, month, lines: records, total: sums }));
     } else if (options.csv) console.log(csv(["workspace", "month", ...by, ...SUM_COLUMNS], records));
     else console.log(forPeople(lines, total, by));
     return 0;

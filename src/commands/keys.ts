@@ -5,6 +5,7 @@ import { openKeys } from "../keys";
 import { realOutside } from "../network/real-outside";
 import { openWorkspaces } from "../workspaces";
 import { withStore } from "./configured";
+import { json } from "./json";
 import { table } from "./table";
 
 interface Common {
@@ -18,7 +19,7 @@ export function createKey(
   return withStore(options.config, async (store, { workspaceDefaults }) => {
     const made = await openKeys(store, realOutside).create(options.name, options.workspace, options.admin);
     await openWorkspaces(store, () => workspaceDefaults, realOutside).ensure(options.workspace);
-    if (options.json) console.log(JSON.stringify(made));
+    if (options.json) console.log(json(made));
     else {
       console.log(`${made.key}\n`);
       const role = made.admin ? ", an admin's" : "";
@@ -34,7 +35,7 @@ export function createKey(
 export function listKeys(options: Common): Promise<number> {
   return withStore(options.config, async (store) => {
     const keys = openKeys(store, realOutside).list();
-    if (options.json) console.log(JSON.stringify(keys));
+    if (options.json) console.log(json(keys));
     else {
       const rows = keys.map((key) => [
         key.id,
@@ -57,7 +58,7 @@ export function listKeys(options: Common): Promise<number> {
 export function rotateKey(id: string, options: Common & { grace: number }): Promise<number> {
   return withStore(options.config, async (store) => {
     const made = await openKeys(store, realOutside).rotate(id, options.grace);
-    if (options.json) console.log(JSON.stringify(made));
+    if (options.json) console.log(json(made));
     else {
       console.log(`${made.key}\n`);
       const until = new Date(realOutside.now() + options.grace).toISOString();
@@ -72,7 +73,7 @@ export function rotateKey(id: string, options: Common & { grace: number }): Prom
 export function revokeKey(id: string, options: Common): Promise<number> {
   return withStore(options.config, async (store) => {
     await openKeys(store, realOutside).revoke(id);
-    if (options.json) console.log(JSON.stringify({ id, revoked: true }));
+    if (options.json) console.log(json({ id, revoked: true }));
     else console.error(`Key ${id} is revoked. A running gateway refuses it from now on.`);
     return 0;
   });

@@ -3,6 +3,7 @@ import { realOutside } from "../network/real-outside";
 import { buildRoutes } from "../route";
 import { openProviders } from "../upstream/open";
 import { configured } from "./configured";
+import { json } from "./json";
 import { table } from "./table";
 
 export async function listModels(options: {
@@ -16,9 +17,7 @@ export async function listModels(options: {
     const models = buildRoutes(config, providers.byName, { mayServe: () => true }).list();
     if (options.json)
       console.log(
-        JSON.stringify(
-          models.map(({ id, facts, providerName }) => ({ id, provider: providerName, ...facts })),
-        ),
+        json(models.map(({ id, facts, providerName }) => ({ id, provider: providerName, ...facts }))),
       );
     else {
       const rows = models.map(({ id, facts, providerName }) => [

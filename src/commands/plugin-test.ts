@@ -9,9 +9,11 @@ import { loadPluginFile } from "../config/plugin-file";
 import { type Recording, recorder, replayer } from "../conformance/recording";
 import { type Outcome, report } from "../conformance/report";
 import type { Subject } from "../conformance/subject";
+import { visible } from "../control-characters";
 import { realOutside } from "../network/real-outside";
 import { createHost } from "../upstream/host";
 import { withoutKnown } from "../upstream/redact";
+import { json } from "./json";
 import { type GivenOptions, readOptions } from "./plugin-options";
 
 export interface PluginTestOptions extends GivenOptions {
@@ -37,7 +39,7 @@ export async function testPlugin(file: string, options: PluginTestOptions): Prom
   });
   if (options.record !== undefined)
     writeForOwner(options.record, `${JSON.stringify(recording(), null, 1)}\n`);
-  if (options.json) console.log(JSON.stringify({ file, model: subject.model, outcomes }));
+  if (options.json) console.log(json({ file, model: subject.model, outcomes }));
   else console.log(`\n${summary(outcomes)}${options.model === undefined ? hintOf(outcomes) : ""}`);
   return outcomes.some(({ outcome }) => outcome === "wrong") ? 1 : 0;
 }
@@ -93,8 +95,8 @@ const SIGNS = { right: "ok   ", wrong: "WRONG", skipped: "-    " } as const;
 
 function say({ section, check, outcome, why }: Outcome, before: string | undefined): void {
   if (section !== before) console.log(`${before === undefined ? "" : "\n"}${section}`);
-  console.log(`  ${SIGNS[outcome]}  ${check}${outcome === "skipped" ? ` (not tried: ${why})` : ""}`);
-  if (outcome === "wrong") console.log(`         ${why}`);
+  console.log(`  ${SIGNS[outcome]}  ${check}${outcome === "skipped" ? ` (not tried: ${visible(why)})` : ""}`);
+  if (outcome === "wrong") console.log(`         ${visible(why)}`);
 }
 
 function summary(outcomes: readonly Outcome[]): string {

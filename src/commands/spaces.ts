@@ -3,6 +3,7 @@
  */
 import { openFingerprints } from "../spaces/fingerprints";
 import { withStore } from "./configured";
+import { json } from "./json";
 import { table } from "./table";
 
 interface Common {
@@ -21,7 +22,7 @@ export function listSpaces(options: Common): Promise<number> {
         model,
         measured_at: new Date(measuredAt).toISOString(),
       }));
-    if (options.json) console.log(JSON.stringify(spaces));
+    if (options.json) console.log(json(spaces));
     else {
       const rows = spaces.map((one) => [one.space, one.dimensions, one.provider, one.model, one.measured_at]);
       console.log(table([["SPACE", "DIMENSIONS", "FIRST MEASURED AT", "AS", "ON"], ...rows]));
@@ -33,7 +34,7 @@ export function listSpaces(options: Common): Promise<number> {
 export function forgetSpace(space: string, options: Common): Promise<number> {
   return withStore(options.config, async (store) => {
     const forgotten = await openFingerprints(store).forget(space);
-    if (options.json) console.log(JSON.stringify({ space, forgotten }));
+    if (options.json) console.log(json({ space, forgotten }));
     else if (forgotten)
       console.error(
         `The space ${space} is measured anew with its next use. Vectors stored before may not be comparable with new ones.`,

@@ -1,5 +1,7 @@
 /** Rows for people: columns padded to their widest cell. Programs ask for --json or --csv instead. */
 
+import { visible } from "../control-characters";
+
 /** A number, or text that says so, stands at the right of its column. */
 export type Cell = string | number | bigint | { readonly right: string };
 
@@ -22,4 +24,4 @@ export function table(rows: readonly (readonly Cell[])[]): string {
   return rows.map(line).join("\n");
 }
 
-const textOf = (cell: Cell) => (typeof cell === "object" ? cell.right : String(cell));
+const textOf = (cell: Cell) => visible(typeof cell === "object" ? cell.right : String(cell));

@@ -10,6 +10,7 @@ import { USAGE_GROUPS, type UsageGroup, type UsageLine } from "../usage";
 import { parseList } from "./amount";
 import { withStore } from "./configured";
 import { csv } from "./csv";
+import { json } from "./json";
 import { table } from "./table";
 
 interface UsageOptions {
@@ -38,7 +39,7 @@ export function showUsage(options: UsageOptions): Promise<number> {
     const lines = openLedger(store).usage(realOutside.now() - since, by, { workspace, metadata });
     const records = lines.map((line) => asRecord(line, by));
     const columns = [...by, ...SUMS.map(({ name }) => name)];
-    if (options.json) console.log(JSON.stringify(records));
+    if (options.json) console.log(json(records));
     else if (options.csv) console.log(csv(columns, records));
     else console.log(forPeople(lines, by));
     return 0;

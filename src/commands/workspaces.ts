@@ -16,6 +16,7 @@ import { openWorkspaces, type Workspace, type Workspaces } from "../workspaces";
 import { parseList } from "./amount";
 import { withStore } from "./configured";
 import { inWords } from "./credits";
+import { json } from "./json";
 import { table } from "./table";
 
 interface Common {
@@ -81,7 +82,7 @@ export function setWorkspace(
 export function listWorkspaces(options: Common): Promise<number> {
   return withStore(options.config, async (store, config) => {
     const told = open(store, config).list().map(recorder(store, config));
-    if (options.json) console.log(JSON.stringify(told));
+    if (options.json) console.log(json(told));
     else {
       const rows = told.map((one) => [
         one.name,
@@ -150,10 +151,10 @@ interface Shown {
   readonly from: "own" | "workspace_defaults" | "server" | null;
 }
 
-function tell(workspace: Workspace, { json }: Common, recordOf: ReturnType<typeof recorder>): void {
+function tell(workspace: Workspace, options: Common, recordOf: ReturnType<typeof recorder>): void {
   const record = recordOf(workspace);
-  if (json) {
-    console.log(JSON.stringify(record));
+  if (options.json) {
+    console.log(json(record));
     return;
   }
   const rows = Object.entries(record.settings).map(([name, { value, from }]) => [

@@ -4,6 +4,7 @@
  */
 import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { controlIn } from "../control-characters";
 import { catalogueEntryNamed } from "./catalogue";
 import { quoted, shownName } from "./expected";
 import { checkFacts, type Entry, type Look } from "./model-facts";
@@ -65,7 +66,7 @@ function soundPart(written: unknown): ModelEntry | undefined {
 }
 
 function checkId(id: string, pointer: string, { tree, problems }: Look): void {
-  if (id === "" || id.length > 256 || /[\s\p{Cc}]/u.test(id)) {
+  if (id === "" || id.length > 256 || /[\s\p{Cc}]/u.test(id) || controlIn(id) !== undefined) {
     problems.push(tree.problem(pointer, "a model's id is 1 to 256 characters without spaces", "key"));
   }
   if (id.split("*").length > 2) {

@@ -4,6 +4,7 @@
  */
 import { type TUnsafe, Type } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
+import { controlIn, visible } from "../control-characters";
 import type { EmbedRequest, Result } from "../domain";
 import { GatewayError } from "../errors";
 import type { Input } from "../plugin";
@@ -74,6 +75,7 @@ export function decodeRequest(body: unknown, policies: Policies): Pick<Decoded, 
     throw new GatewayError("invalid", message, { field });
   }
   refuseLoneSurrogates(known);
+  refuseControls(known);
   const extraBody = known.extra_body ?? {};
   refuseDepth({ ...unknown, extra_body: extraBody });
   refuseOwnFields(extraBody, "extra_body.");
@@ -133,6 +135,23 @@ function refuseLoneSurrogates(request: EmbeddingsRequest): void {
   }
   for (const [place, entry] of input.entries()) {
     if (typeof entry === "string" && !entry.isWellFormed()) refuse(`input[${place}]`);
+  }
+}
+
+/** What is kept, printed and put into headers is one line of text, and shows what it is. */
+function refuseControls({ model, user, metadata }: EmbeddingsRequest): void {
+  const refuse = (field: string, text: string) => {
+    const control = controlIn(text);
+    if (control === undefined) return;
+    const message = `'${field}' holds the control character ${control}: leave it out.`;
+    throw new GatewayError("invalid", message, { field });
+  };
+  refuse("model", model);
+  refuse("user", user ?? "");
+  for (const [name, value] of Object.entries(metadata ?? {})) {
+    const field = `metadata.${visible(name).slice(0, 100)}`;
+    refuse(field, name);
+    if (typeof value === "string") refuse(field, value);
   }
 }
 

@@ -2,6 +2,7 @@
  * The world outside as it is: this machine's clock, its timers, its network, its randomness, and a log on standard error.
  * A new member of src/outside.ts is made here, and its twin for tests in test/fake-outside.ts.
  */
+import { visible } from "../control-characters";
 import type { EndSignal } from "../ending";
 import type { LogLevel, Outside } from "../outside";
 import { coresHere } from "../processes/cores";
@@ -33,9 +34,14 @@ function readFile(path: string): Promise<string | undefined> {
     .catch(() => undefined);
 }
 
+/** Amounts are bigints, which JSON does not have. What is not seen, and JSON would leave as it is, is escaped. */
+export function logLine(about: Readonly<Record<string, unknown>>): string {
+  return visible(JSON.stringify(about, (_, value) => (typeof value === "bigint" ? String(value) : value)));
+}
+
 /** One line of JSON on standard error, so that standard output stays for what was asked for. */
 function log(level: LogLevel, message: string, about: Readonly<Record<string, unknown>> = {}): void {
-  console.error(JSON.stringify({ time: new Date().toISOString(), level, message, ...about }));
+  console.error(logLine({ time: new Date().toISOString(), level, message, ...about }));
 }
 
 /** One core is the event loop's own. More than a few would only take memory. */

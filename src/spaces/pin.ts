@@ -2,17 +2,22 @@
  * `X-Embedgate-Space`: a caller names the space that its stored vectors lie in, and gets none of another.
  */
 import { GatewayError } from "../errors";
+import { inHeader } from "../header-values";
 
-/** @param pinned a space's name, or name@dimensions as `x-embedding-space` has it */
+/** @param pinned a space's name, or name@dimensions as `x-embedding-space` has it; as it is, or as a header has it */
 export function refuseOtherSpace(
   pinned: string | undefined,
   space: string,
   dimensions: number | undefined,
 ): void {
-  if (pinned === undefined || pinned === space || pinned === `${space}@${dimensions}`) return;
-  // Of a size that only the answer will tell, the name must do until then.
-  if (dimensions === undefined && pinned.startsWith(`${space}@`)) return;
-  const actual = dimensions === undefined ? space : `${space}@${dimensions}`;
+  if (pinned === undefined) return;
+  const said = inHeader(space);
+  for (const name of [said, space]) {
+    if (pinned === name || pinned === `${name}@${dimensions}`) return;
+    // Of a size that only the answer will tell, the name must do until then.
+    if (dimensions === undefined && pinned.startsWith(`${name}@`)) return;
+  }
+  const actual = dimensions === undefined ? said : `${said}@${dimensions}`;
   throw new GatewayError(
     "space_mismatch",
     `The vectors would lie in the space '${actual}', not in '${pinned.slice(0, 300)}' as X-Embedgate-Space asks. They could not be compared with those.`,

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { realOutside } from "../../src/outside";
+import { realOutside } from "../../src/network/real-outside";
 import { openClaims, wordsFor } from "../../src/processes/claims";
 import { createRegionFile } from "../../src/processes/region";
 import { createRateLimits, LIMIT_WORDS, SHARED_BUCKETS } from "../../src/rate-limits";

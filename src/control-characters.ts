@@ -1,0 +1,31 @@
+/**
+ * Characters that are not shown but change what is: those that end a line, move a terminal's cursor, or turn a text around. What callers
+ * name is refused with them (src/dialects/openai.ts), and whatever is printed for people shows them escaped.
+ */
+
+/**
+ * Controls, line and paragraph separators, and what embeds or overrides a direction (unicode.org/reports/tr9, 2.1 to 2.4). The marks that
+ * right-to-left text is written with are none.
+ */
+const CONTROL = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+
+/** The first one, as U+001B; undefined where there is none. */
+export function controlIn(text: string): string | undefined {
+  const [found] = CONTROL.exec(text) ?? [];
+  return found && `U+${(found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
+/** All that has no shape of its own, but for what joins letters and emoji. */
+const UNSEEN = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const SHORT = new Map([
+  ["\n", "\\n"],
+  ["\r", "\\r"],
+  ["\t", "\\t"],
+]);
+
+/** With each of them as \n, \r, \t or \u001b. JSON stays JSON. */
+export function visible(text: string): string {
+  return text.replace(UNSEEN, (found) => SHORT.get(found) ?? found.replace(/[\s\S]/g, escapedUnit));
+}
+
+const escapedUnit = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
