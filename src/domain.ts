@@ -107,6 +107,8 @@ export interface Gate {
 export interface Route {
   /** The model's own id, behind any alias. */
   readonly id: string;
+  /** The routing file says the id. Else a caller chose it, and a pattern took it. */
+  readonly isNamed: boolean;
   readonly space: string;
   /** What is promised of the model: its first target's facts. */
   readonly facts: ModelFacts;

@@ -112,18 +112,20 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     parts.lifecycle.used(route);
     const count = rateLimits.takeTokens(rules, estimatedTokens(request.inputs));
     refuseOtherSpace(arrival.pinnedSpace, route.space, request.dimensions ?? route.facts.dimensions);
-    await spaces.ready(found, run.signal, forced && bound.targets[0]);
     const together = isIndivisible(request, route);
     // What is kept of an input is its float vector alone.
     const cacheUse = together || request.types ? NOT_CACHED : arrival.cacheUse;
     const scope = caching?.isShared ? null : arrival.caller.workspace;
+    const mayServe = () => route.targets.some((target) => target.mayServe());
+    const mayMeasure = () => rateLimits.mayMeasure(rules.name);
     let planned: Plan | undefined;
+    const revision = spaces.revision(route.space);
     const keys = together
       ? ownKeys(request)
       : await keysFor(
           request,
           route,
-          `${route.space}#${spaces.revision(route.space)}`,
+          `${route.space}#${revision}`,
           forced?.name,
           scope,
           caching !== undefined,
@@ -136,9 +138,13 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
       arrival.caller.workspace,
       run.signal,
       async (places) => {
-        if (!route.targets.some(({ mayServe }) => mayServe())) throw outOfService(route.id);
+        if (!mayServe() && !spaces.lookAgain(found)) throw outOfService(route.id);
         planned = await plan(request, places, route, parts.tokens, run.signal);
         await begin(request, planned, route, rules, progress, parts);
+        // Held first: what the gateway itself asks a provider for is asked for those who pay.
+        await spaces.ready(found, run.signal, mayMeasure, forced && bound.targets[0]);
+        if (!mayServe()) throw outOfService(route.id);
+        if (revision !== "" && revision !== spaces.revision(route.space)) throw measuredAnew(route.id);
       },
       async (places, take) => {
         if (planned) await embedNow(request, route, partOf(planned, places), run, take, outside);
@@ -155,7 +161,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const charge = await ledger.settle(row);
     const note = cacheNote(caching && cacheUse, result);
     const headers = answerHeaders(route, request, result, run.tally.providers, note);
-    spaces.answered(found);
+    spaces.answered(found, mayMeasure);
     const credits = { used: charge.microCredits, remaining: charge.remaining };
     return {
       body: printed(decoded.encode({ ...result, credits }, run.requestId), parts.aside, bytesOf(result)),
@@ -217,6 +223,12 @@ function late(deadlineMs: number, isRead: boolean): GatewayError {
     ? new GatewayError("deadline", `The request was not done within ${deadlineMs} ms.`)
     : new GatewayError("slow_body", `The body did not come to its end within ${deadlineMs} ms.`);
 }
+
+/** Vectors that were found by what the space was would stand beside vectors of what it is now. */
+const measuredAnew = (id: string) =>
+  new GatewayError("unavailable", `The embedding space of '${id}' was just measured anew: ask again.`, {
+    retryAfterMs: 1_000,
+  });
 
 const NOT_CACHED: CacheUse = { find: false, keep: false };
 

@@ -213,7 +213,10 @@ function routeOf(
     targets.push({ provider, model, facts, group, weight: route.weight ?? 1, mayServe });
   }
   const [first, ...others] = targets;
-  return first && { id, space, facts: first.facts, onDrift, hedgeAfterMs, targets: [first, ...others] };
+  const isNamed = entry.id === id;
+  return (
+    first && { id, isNamed, space, facts: first.facts, onDrift, hedgeAfterMs, targets: [first, ...others] }
+  );
 }
 
 /** The model's name at a provider: under a pattern, `*` is what the pattern's `*` stood for. */

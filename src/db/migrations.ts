@@ -133,5 +133,6 @@ export const MIGRATIONS: readonly string[] = [
   -- An id that a caller chose under a pattern: when a request for it was last answered, 0 while none was, so that what nobody pays for can
   -- be forgotten. NULL: of the routing file's own, and kept.
   ALTER TABLE spaces ADD COLUMN paid_at INTEGER;
+  CREATE INDEX spaces_paid ON spaces (paid_at) WHERE paid_at IS NOT NULL;
   `,
 ];

@@ -14,13 +14,20 @@ export interface Fingerprint {
   readonly provider: string;
   readonly model: string;
   readonly measuredAt: number;
+  /** Of an id that a caller chose: when a request for it was last answered, 0 while none was. Null: the routing file's own, and kept. */
+  readonly paidAt: number | null;
 }
 
 export interface Fingerprints {
   /** Undefined where the space was not measured, or by other texts. @throws GatewayError database_unavailable */
   find(space: string): Fingerprint | undefined;
-  /** Keeps it unless one is there already; @returns the one that is kept. @throws GatewayError database_unavailable */
+  /**
+   * Keeps it unless one is there already, and forgets those of chosen ids that nobody has paid for.
+   * @returns the one that is kept. @throws GatewayError database_unavailable
+   */
   keep(fingerprint: Fingerprint): Promise<Fingerprint>;
+  /** @throws GatewayError database_unavailable */
+  paid(space: string, paidAt: number | null): Promise<void>;
   list(): readonly Fingerprint[];
   /** @returns whether there was one */
   forget(space: string): Promise<boolean>;
@@ -33,11 +40,19 @@ interface Row {
   readonly provider: string;
   readonly model: string;
   readonly measured_at: bigint;
+  readonly paid_at: bigint | null;
 }
 
-export function openFingerprints(store: Store): Fingerprints {
+/** An id that was measured, and for which no request was answered since. */
+const UNPAID_MS_MAX = 3_600_000;
+/** One for which some were answered, and none for so long. */
+const UNUSED_MS_MAX = 30 * 86_400_000;
+/** Of ids that callers chose: those that were paid for longest ago go. A hundred megabytes, where all are large. */
+const CHOSEN_MAX = 2_000;
+
+export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerprints {
   const { database } = store;
-  const columns = "name, dimensions, vectors, provider, model, measured_at";
+  const columns = "name, dimensions, vectors, provider, model, measured_at, paid_at";
   const one = database.query<Row, { name: string; probes: number }>(
     `SELECT ${columns} FROM spaces WHERE name = $name AND probes = $probes`,
   );
@@ -47,9 +62,19 @@ export function openFingerprints(store: Store): Fingerprints {
   const dropOutdated = database.query<unknown, { name: string; probes: number }>(
     "DELETE FROM spaces WHERE name = $name AND probes <> $probes",
   );
-  const put = database.query<unknown, Record<string, string | number | Uint8Array>>(
+  const put = database.query<unknown, Record<string, string | number | Uint8Array | null>>(
     `INSERT INTO spaces (${columns}, probes)
-     VALUES ($name, $dimensions, $vectors, $provider, $model, $measured_at, $probes) ON CONFLICT (name) DO NOTHING`,
+     VALUES ($name, $dimensions, $vectors, $provider, $model, $measured_at, $paid_at, $probes) ON CONFLICT (name) DO NOTHING`,
+  );
+  const dropUnpaid = database.query<unknown, { unpaidSince: number; unusedSince: number }>(
+    `DELETE FROM spaces WHERE paid_at IS NOT NULL AND paid_at < $unusedSince AND (paid_at > 0 OR measured_at < $unpaidSince)`,
+  );
+  const dropOldest = database.query<unknown, { most: number }>(
+    `DELETE FROM spaces WHERE rowid IN
+       (SELECT rowid FROM spaces WHERE paid_at IS NOT NULL ORDER BY paid_at DESC LIMIT -1 OFFSET $most)`,
+  );
+  const setPaid = database.query<unknown, { name: string; paid_at: number | null }>(
+    "UPDATE spaces SET paid_at = $paid_at WHERE name = $name",
   );
   const drop = database.query<unknown, { name: string }>("DELETE FROM spaces WHERE name = $name");
 
@@ -60,8 +85,15 @@ export function openFingerprints(store: Store): Fingerprints {
   return {
     find,
     async keep(fingerprint) {
-      const { space, dimensions, provider, model, measuredAt } = fingerprint;
+      const { space, dimensions, provider, model, measuredAt, paidAt } = fingerprint;
       await store.write(() => {
+        if (paidAt !== null) {
+          dropUnpaid.run({
+            unpaidSince: measuredAt - UNPAID_MS_MAX,
+            unusedSince: measuredAt - UNUSED_MS_MAX,
+          });
+          dropOldest.run({ most: chosenMax - 1 });
+        }
         dropOutdated.run({ name: space, probes: PROBES_VERSION });
         put.run({
           name: space,
@@ -70,18 +102,22 @@ export function openFingerprints(store: Store): Fingerprints {
           provider,
           model,
           measured_at: measuredAt,
+          paid_at: paidAt,
           probes: PROBES_VERSION,
         });
       });
       // Another gateway on the same database may have been first.
       return find(space) ?? fingerprint;
     },
+    async paid(space, paidAt) {
+      await store.write(() => setPaid.run({ name: space, paid_at: paidAt }));
+    },
     list: () => store.read(() => all.all({ probes: PROBES_VERSION })).map(fromRow),
     forget: (space) => store.write(() => drop.run({ name: space }).changes > 0),
   };
 }
 
-function fromRow({ name, dimensions, vectors, provider, model, measured_at }: Row): Fingerprint {
+function fromRow({ name, dimensions, vectors, provider, model, measured_at, paid_at }: Row): Fingerprint {
   const size = Number(dimensions);
   // A copy of its own: SQLite's bytes need not lie on a multiple of four.
   const numbers = new Float32Array(Uint8Array.from(vectors).buffer);
@@ -92,6 +128,7 @@ function fromRow({ name, dimensions, vectors, provider, model, measured_at }: Ro
     provider,
     model,
     measuredAt: Number(measured_at),
+    paidAt: paid_at === null ? null : Number(paid_at),
   };
 }
 

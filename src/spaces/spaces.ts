@@ -31,11 +31,17 @@ export interface Spaces {
   mayServe(space: string, target: Named, isTrusted: boolean, onDrift: "stop" | "warn"): boolean;
   /**
    * Begins the measurements that are due, and waits for one of them only: the first look, since the start, at a route whose space is
-   * known from before, or at the one target that a caller insists on. @throws GatewayError, the signal's reason
+   * known from before, or at the one target that a caller insists on. What a request costs must be held before: a measurement is made
+   * for those who pay. @throws GatewayError, the signal's reason
    */
-  ready(route: Route, signal: EndSignal, forced?: Named): Promise<void>;
-  /** An answer has left: a space that was never measured is, now that its provider is known to work. */
-  answered(route: Route): void;
+  ready(route: Route, signal: EndSignal, budget: Budget, forced?: Named): Promise<void>;
+  /**
+   * Of a route that may not be served now: begins to look again at what was found to lie elsewhere, where that is due.
+   * @returns whether a target was not measured yet, so that it may come to serve
+   */
+  lookAgain(route: Route): boolean;
+  /** An answer has left: a space that was never measured is, now that its provider is known to work, and its id to be paid for. */
+  answered(route: Route, budget: Budget): void;
   /** Begins to measure the models that have several ways. */
   start(routes: readonly Route[]): void;
   /** Changes when a space gets another fingerprint: vectors kept of the one before must not be found again. */
@@ -44,6 +50,9 @@ export interface Spaces {
   /** Ends what is under way. */
   close(): Promise<void>;
 }
+
+/** Whether one more id of the caller's own choice may be measured for it now; takes it, if so. */
+export type Budget = () => boolean;
 
 type Named = { readonly provider: { readonly name: string }; readonly model: string };
 
@@ -85,6 +94,9 @@ export interface SpacesParts {
   readonly together: Together;
 }
 
+/** Of an id that a caller chose it is written down once an hour that it is paid for. */
+const PAID_EVERY_MS = 3_600_000;
+
 /** A target that differs, or could not be measured, is looked at again after this, when it is asked for. */
 const AGAIN_AFTER_MS = 30_000;
 const AGAIN_AFTER_MS_MAX = 600_000;
@@ -95,6 +107,8 @@ export function openSpaces(parts: SpacesParts): Spaces {
   const known = new Map<string, Fingerprint | undefined>();
   const measuring = new Set<Promise<unknown>>();
   const notices = new Map<string, SpaceNotice>();
+  /** Of ids that callers chose: when a request for one was last answered. */
+  const answers = new Map<string, number>();
   const closed = new Ending();
 
   const keyOf = (space: string, { provider, model }: Named) => `${space}\n${provider.name}\n${model}`;
@@ -121,6 +135,27 @@ export function openSpaces(parts: SpacesParts): Spaces {
     return outside.monotonic() - triedAt >= wait;
   }
 
+  const dueOf = (route: Route) => route.targets.filter((target) => isDue(standingOf(route.space, target)));
+
+  /** So that it is not forgotten. What the routing file has come to name is kept for good. */
+  function notePaid({ space, isNamed }: Route, fingerprint: Fingerprint): void {
+    const now = outside.now();
+    const { paidAt } = fingerprint;
+    if (paidAt === null || (!isNamed && now - paidAt < PAID_EVERY_MS)) return;
+    const next = isNamed ? null : now;
+    remember(known, space, { ...fingerprint, paidAt: next });
+    const noted = fingerprints
+      .paid(space, next)
+      .catch((cause: unknown) =>
+        outside.log("warn", "an embedding space could not be noted as paid for", {
+          space,
+          cause: String(cause),
+        }),
+      )
+      .finally(() => measuring.delete(noted));
+    measuring.add(noted);
+  }
+
   /** Compares with what the database has now: somebody may have had the fingerprint forgotten meanwhile. */
   async function compared(
     route: Route,
@@ -140,6 +175,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
       provider: target.provider.name,
       model: target.model,
       measuredAt: outside.now(),
+      paidAt: route.isNamed ? null : (answers.get(space) ?? 0),
     });
     remember(known, space, kept);
     return agreement(vectors, kept.vectors);
@@ -250,15 +286,22 @@ export function openSpaces(parts: SpacesParts): Spaces {
       if (isTrusted) return verdict !== "differs" || onDrift === "warn";
       return verdict === "agrees";
     },
-    async ready(route, signal, forced) {
+    async ready(route, signal, budget, forced) {
       if (everyMs === undefined || isOwn(route)) return;
       const [first, ...others] = route.targets;
       const fingerprint = fingerprintOf(route.space);
       // Never measured, and one way only: nothing to compare with. Its first answer comes before its first measurement.
-      const mayWait = others.length === 0 && fingerprint === undefined;
-      const due = route.targets.filter((target) => isDue(standingOf(route.space, target)));
-      if (due.length > 0 && !(mayWait && standingOf(route.space, first).triedAt === undefined))
-        begin(route, due);
+      const mayWait =
+        others.length === 0 &&
+        fingerprint === undefined &&
+        standingOf(route.space, first).triedAt === undefined;
+      const due = mayWait ? [] : dueOf(route);
+      // An id that a caller made up comes to be measured with its first answer; only who insists on another way needs it before.
+      const isMadeUp = !route.isNamed && fingerprint === undefined;
+      const waitsFor = forced && !isSame(forced, first) ? standingOf(route.space, forced) : undefined;
+      const isNeeded = waitsFor?.verdict === "unmeasured" && waitsFor.underWay === undefined;
+      if (isMadeUp && isNeeded && due.length > 0 && !budget()) throw notMeasuredYet(route);
+      if (due.length > 0 && (!isMadeUp || isNeeded)) begin(route, due);
       const { verdict, failures, underWay } = standingOf(route.space, first);
       const isFirstLook = fingerprint !== undefined && verdict === "unmeasured" && failures === 0;
       if (isFirstLook && underWay) await unlessAborted(signal, underWay);
@@ -266,9 +309,25 @@ export function openSpaces(parts: SpacesParts): Spaces {
       if (insisted?.verdict === "unmeasured" && insisted.underWay)
         await unlessAborted(signal, insisted.underWay);
     },
-    answered(route) {
+    lookAgain(route) {
+      const standings = route.targets.map((target) => standingOf(route.space, target));
+      if (everyMs !== undefined) {
+        const due = dueOf(route).filter((target) => standingOf(route.space, target).verdict === "differs");
+        if (due.length > 0) begin(route, due);
+      }
+      return standings.some(({ verdict }) => verdict === "unmeasured");
+    },
+    answered(route, budget) {
       if (everyMs === undefined || closed.aborted || isOwn(route)) return;
       const [first] = route.targets;
+      if (!route.isNamed) remember(answers, route.space, outside.now());
+      const fingerprint = known.get(route.space);
+      if (fingerprint) notePaid(route, fingerprint);
+      else if (!route.isNamed) {
+        const due = dueOf(route);
+        if (due.length > 0 && budget()) begin(route, due);
+        return;
+      }
       if (standingOf(route.space, first).triedAt === undefined) begin(route, [first]);
     },
     start(routes) {
@@ -293,6 +352,19 @@ function remember<Value>(map: Map<string, Value>, key: string, value: Value): vo
   const [oldest] = map.keys();
   if (map.size > REMEMBERED_MAX && oldest !== undefined) map.delete(oldest);
 }
+
+const isSame = (one: Named, other: Named) =>
+  one.provider.name === other.provider.name && one.model === other.model;
+
+/** For clients that obey `Retry-After`. */
+const MEASURE_AGAIN_MS = 10_000;
+
+const notMeasuredYet = ({ id }: Route) =>
+  new GatewayError(
+    "rate_limited",
+    `It is not known yet whether that provider's '${id.slice(0, 200)}' is the same model, and too many new model ids were asked for in a minute. Try again in a while, or leave the provider to the gateway.`,
+    { retryAfterMs: MEASURE_AGAIN_MS },
+  );
 
 function about({ space }: Route, { provider, model }: Target) {
   return { space, provider: provider.name, model };

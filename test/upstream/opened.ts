@@ -75,7 +75,8 @@ export function targetTo(
 
 export function routeThrough(targets: Route["targets"], changed: Partial<Route> = {}): Route {
   const [{ model, facts }] = targets;
-  return { id: model, space: model, facts, onDrift: "stop", hedgeAfterMs: undefined, targets, ...changed };
+  const usual = { id: model, isNamed: true, space: model, facts, onDrift: "stop" as const };
+  return { ...usual, hedgeAfterMs: undefined, targets, ...changed };
 }
 
 export function routeTo(upstream: Upstream, model: string, way: Way = {}): Route {
