@@ -110,6 +110,9 @@ const COLUMNS = [
 /** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
 const OWED_ROWS_MAX = 50_000;
 
+/** Of a failed request, which costs nothing, more than so much of `user` and `metadata` together is not kept: it would fill the disk. */
+const FAILED_BYTES_MAX = 1_024;
+
 /** Columns that a row gets of its charge, and of who writes it. */
 const OWN_COLUMNS = ["process", "micro_credits_taken", "micro_credits_short"] as const;
 
@@ -142,6 +145,10 @@ export function openLedger(
        error = ?, latency_ms = ?, cost_pico_usd = ?, micro_credits = ?, micro_credits_taken = ?, micro_credits_short = ?,
        micro_credits_held = 0, pico_usd_held = 0
      WHERE rowid = ? AND request_id = ? AND status = ${UNDER_WAY} AND error IS NULL`,
+  );
+  const shed = database.query<unknown, Value[]>(
+    `UPDATE ledger SET user = NULL, metadata = NULL
+     WHERE rowid = ? AND length(CAST(coalesce(user, '') || coalesce(metadata, '') AS BLOB)) > ${FAILED_BYTES_MAX}`,
   );
   const columns = [...COLUMNS, ...OWN_COLUMNS];
   const changing = columns.filter((column) => !["request_id", "started_at", "workspace"].includes(column));
@@ -248,6 +255,7 @@ export function openLedger(
       rowId,
       row.request_id,
     );
+    if (row.status !== ANSWERED) shed.run(rowId);
     return Number(changes) === 1;
   }
 
