@@ -116,7 +116,6 @@ export function createDoor(parts: DoorParts) {
       const answer = await work(visit, requestId, speak);
       body = answer.body;
       status = answer.status ?? status;
-      for (const [name, value] of Object.entries(answer.headers)) headers.set(name, value);
       for (const [name, value] of Object.entries(answer.headers)) headers.set(name, sendable(value));
     } catch (thrown) {
       const error = asGatewayError(thrown);

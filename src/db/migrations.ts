@@ -124,6 +124,8 @@ export const MIGRATIONS: readonly string[] = [
     id     INTEGER PRIMARY KEY CHECK (id = 1),
     since  INTEGER NOT NULL
   ) STRICT;
+  `,
+  `
   -- Requests that were refused before any call was made or held for: one row for all of a key that ended alike within a minute, and how
   -- many they are. NULL: the row is of one request, which got further.
   ALTER TABLE ledger ADD COLUMN refusals INTEGER CHECK (refusals > 0);
