@@ -5,7 +5,8 @@
 
 import type { Terms } from "./balances";
 import type { EndSignal } from "./ending";
-import { type Holding, type Ledger, type LedgerRow, UNDER_WAY } from "./ledger";
+import { type Holding, type Ledger, UNDER_WAY } from "./ledger";
+import type { LedgerRow } from "./ledger-row";
 import type { Settlements } from "./settlements";
 
 /** @throws GatewayError insufficient_credit | cap_exceeded | database_unavailable; the signal's reason */

@@ -6,40 +6,9 @@
 import { type Charge, type Estimate, type Hold, NOTHING, openBalances, type Terms } from "./balances";
 import type { Store } from "./db/open";
 import type { Gathering } from "./db/writer";
-import type { TokensSource } from "./domain";
+import type { LedgerRow } from "./ledger-row";
 import { openRefusals } from "./refusals";
 import { sumUsage, type UsageFilter, type UsageGroup, type UsageLine } from "./usage";
-
-export interface LedgerRow {
-  readonly request_id: string;
-  readonly started_at: number;
-  readonly workspace: string;
-  readonly key_id: string | null;
-  /** The id that was asked for; empty where the body did not get that far. */
-  readonly model: string;
-  readonly provider: string | null;
-  readonly inputs: number;
-  /** Inputs that no provider was asked for. */
-  readonly cache_hits: number;
-  /** What the answer says. */
-  readonly tokens: number;
-  /** What providers counted for it, failed and repeated calls included. */
-  readonly tokens_upstream: number;
-  /** What it is charged for. */
-  readonly tokens_billed: number;
-  readonly tokens_source: TokensSource | null;
-  /** UNDER_WAY until it is settled. */
-  readonly status: number;
-  /** The error's code, where there was one; INTERRUPTED where a crash ended it. */
-  readonly error: string | null;
-  readonly latency_ms: number;
-  readonly cost_pico_usd: bigint;
-  /** What it costs in micro-credits; once it is settled, what was taken. */
-  readonly micro_credits: bigint;
-  readonly user: string | null;
-  /** JSON. */
-  readonly metadata: string | null;
-}
 
 /** What a row holds of its workspace's credits and caps until it is settled. */
 export interface Holding {

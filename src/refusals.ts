@@ -4,7 +4,7 @@
  * A further column that a refusal keeps must be one of few values: else it goes into `put`'s sums, or stays out.
  */
 import type { Database } from "bun:sqlite";
-import type { LedgerRow } from "./ledger";
+import type { LedgerRow } from "./ledger-row";
 
 export interface Refusals {
   /** For inside a transaction of the caller's. */

@@ -3,7 +3,8 @@
  * A new number is a row of FAMILIES with its help. Labels are words of the routing file and of our own: no key, no text, nothing a caller made up.
  */
 import type { ErrorKind } from "../errors";
-import type { Ledger, LedgerRow } from "../ledger";
+import type { Ledger } from "../ledger";
+import type { LedgerRow } from "../ledger-row";
 import type { SpaceNotice } from "../spaces/spaces";
 import { openCounts } from "./counts";
 
