@@ -4,17 +4,17 @@
  */
 import { Command, InvalidArgumentError, Option } from "commander";
 import packageJson from "../package.json";
-import { parseBalance, parseCount, parseCredits, parseList, parsePair, parseUsd } from "./commands/amount";
+import { USAGE_GROUPS } from "./books/usage";
+import { DEFAULT_WORKSPACE } from "./callers/keys";
 import type { BenchOptions } from "./commands/bench";
-import { parseDuration } from "./commands/duration";
 import { parseInvoiceGroups } from "./commands/invoice";
 import { parseGroups } from "./commands/usage";
 import { parseSettingNames } from "./commands/workspaces";
 import { DIALECTS } from "./dialects/records";
-import { GatewayError } from "./errors";
-import { DEFAULT_WORKSPACE } from "./keys";
+import { GatewayError } from "./domain/errors";
 import { COPY_COMMAND } from "./processes/spawn";
-import { USAGE_GROUPS } from "./usage";
+import { parseBalance, parseCount, parseCredits, parseList, parsePair, parseUsd } from "./terminal/amount";
+import { parseDuration } from "./terminal/duration";
 
 const config = () =>
   new Option("--config <file>", "the routing file (default: ./gateway.yaml, else the built-in one)");

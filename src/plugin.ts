@@ -4,11 +4,11 @@
  * When extending: a new member must be optional or answered by every plugin, and test/plugins/ must ask for it.
  */
 import type { Static, TSchema, TUnsafe, Type } from "@sinclair/typebox";
-import type { KnownFacts, LongInput } from "./facts";
-import type { Task } from "./task-words";
+import type { KnownFacts, LongInput } from "./domain/facts";
+import type { Task } from "./domain/task-words";
 
-export type { KnownFacts, LongInput } from "./facts";
-export type { Task } from "./task-words";
+export type { KnownFacts, LongInput } from "./domain/facts";
+export type { Task } from "./domain/task-words";
 
 /**
  * A plugin file's default export. It is called once, with the host, and returns the provider it makes.

@@ -10,7 +10,7 @@ import type { Subprocess } from "bun";
 import { build } from "../.ci/build";
 import { exactVector } from "../plugins/fake";
 import { IN_HOUSE_PLUGIN, inHouseServer } from "./in-house";
-import { printed } from "./printed";
+import { printed } from "./printing/printed";
 
 const scratch = mkdtempSync(join(tmpdir(), "embedgate-executable-"));
 let executable: string;

@@ -1,8 +1,8 @@
 /**
  * The world outside, for tests: a clock that stands still until the test moves it, seeded randomness, collected log lines, no network.
- * A new member of src/outside.ts gets its deterministic twin here; a test passes its own for those it is about (`fetch`, mostly).
+ * A new member of src/domain/outside.ts gets its deterministic twin here; a test passes its own for those it is about (`fetch`, mostly).
  */
-import type { LogLevel, Outside } from "../src/outside";
+import type { LogLevel, Outside } from "../src/domain/outside";
 
 export interface LogLine {
   readonly level: LogLevel;

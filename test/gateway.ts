@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { PLUGINS } from "../plugins/index";
 import { loadConfig } from "../src/config/load";
 import { formatProblem } from "../src/config/problem";
+import type { Outside } from "../src/domain/outside";
 import { createGateway, type Gateway } from "../src/gateway";
 import { realOutside } from "../src/network/real-outside";
-import type { Outside } from "../src/outside";
 import { createHost } from "../src/upstream/host";
 
 export interface Opening {

@@ -8,9 +8,9 @@ export interface Pain {
   readonly tested: Readonly<Record<string, readonly string[]>>;
 }
 
-const DONE_TO_US = "api/pains.test.ts";
+const DONE_TO_US = "request/pains.test.ts";
 const OPENAI = "contracts/openai.test.ts";
-const FAULTS = "api/cache-faults.test.ts";
+const FAULTS = "request/recall-faults.test.ts";
 
 const SPLIT = "pain 8, 10, 11, 12: 2048 inputs through a provider that takes %d a call come back right";
 const FUSED = "pain 4, 5, 6: one vector for several inputs, fused or the others dropped, is never an answer";
@@ -41,7 +41,9 @@ export const PAINS: Readonly<Record<string, Pain>> = {
   3: {
     what: "a partial cache hit returns the vectors of other inputs",
     tested: {
-      "api/cache.test.ts": ["may stand anywhere: only the rest is sent, and each vector is in its own place"],
+      "request/recall.test.ts": [
+        "may stand anywhere: only the rest is sent, and each vector is in its own place",
+      ],
       [FAULTS]: ["%s, is put right before it is kept"],
       "cache/cache.test.ts": [
         "whatever happens, a found vector was kept under its key, and what was just kept is what is found",
@@ -167,7 +169,7 @@ export const PAINS: Readonly<Record<string, Pain>> = {
       "plugins/gemini-gateway.test.ts": [
         "pain 19: a shortened vector of gemini-embedding-001 is normalised here, that of its successor comes so",
       ],
-      "upstream/assemble.test.ts": [
+      "execute/assemble.test.ts": [
         "a vector that is cut is of unit length again, in the same direction as its beginning",
       ],
     },
@@ -178,8 +180,8 @@ export const PAINS: Readonly<Record<string, Pain>> = {
       "plugins/ollama.test.ts": [
         "pain 20: a text that Ollama cut without a word is refused, or told where it may be cut",
       ],
-      "upstream/plan.test.ts": ["with truncate a text over the limit is cut to it, and told"],
-      "api/cache.test.ts": ["is told again how it came about: cut, averaged or decoded"],
+      "request/plan.test.ts": ["with truncate a text over the limit is cut to it, and told"],
+      "request/recall.test.ts": ["is told again how it came about: cut, averaged or decoded"],
       "plugins/local/long-input.test.ts": [
         "embeds the first 254 tokens, and tells which inputs were cut and what was embedded",
       ],
@@ -204,7 +206,7 @@ export const PAINS: Readonly<Record<string, Pain>> = {
         "base64 of NaN",
         "a batch that fails by one input keeps what was good: the next request sends only the rest",
       ],
-      "upstream/poison.test.ts": [
+      "execute/poison.test.ts": [
         "names the one input, as the provider put it, in few calls, and takes all the others of its part",
         "500",
         "400 without a word which",
@@ -216,15 +218,17 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     what: "one text that is too long takes the whole batch with it",
     tested: {
       [DONE_TO_US]: ["pain 23: a text that is too long is named before anything is sent"],
-      "upstream/plan.test.ts": ["a text over the limit is refused by its place before anything is sent"],
-      "upstream/poison.test.ts": ["a context that is too long, of one of them"],
+      "request/plan.test.ts": ["a text over the limit is refused by its place before anything is sent"],
+      "execute/poison.test.ts": ["a context that is too long, of one of them"],
     },
   },
   24: {
     what: "some routes write no row of spending",
     tested: {
-      "ledger.test.ts": ["counts upstream what providers counted, also for answers that were of no use"],
-      "api/cache-billing.test.ts": [
+      "books/ledger.test.ts": [
+        "counts upstream what providers counted, also for answers that were of no use",
+      ],
+      "request/recall-billing.test.ts": [
         "whatever is asked, tokens upstream are what the provider counted, and each column adds up",
       ],
     },
@@ -242,7 +246,7 @@ export const PAINS: Readonly<Record<string, Pain>> = {
       [DONE_TO_US]: [
         "pain 26: a provider that never answers is left at the deadline, and only ever asked for embeddings",
       ],
-      "upstream/targets.test.ts": ["at fake-%s goes to the next way at once, and comes through"],
+      "execute/targets.test.ts": ["at fake-%s goes to the next way at once, and comes through"],
     },
   },
   27: {
@@ -254,14 +258,14 @@ export const PAINS: Readonly<Record<string, Pain>> = {
   },
   28: {
     what: "a model ends for all",
-    tested: { "lifecycle.test.ts": ["pain 28: an ended model is told of"] },
+    tested: { "routes/lifecycle.test.ts": ["pain 28: an ended model is told of"] },
   },
   29: {
     what: "input_type does not reach the provider",
     tested: {
       [DONE_TO_US]: ["pain 29: a task word that the provider has none for is told, not dropped in silence"],
-      "api/hints.test.ts": ["reaches the provider in its own word, whatever word and field it came by"],
-      "api/cache.test.ts": ["for another input_type, or none"],
+      "domain/hints.test.ts": ["reaches the provider in its own word, whatever word and field it came by"],
+      "request/recall.test.ts": ["for another input_type, or none"],
       "plugins/native-gateway.test.ts": ["pain 29: to %s the %s %s is sent as %j"],
     },
   },
@@ -277,7 +281,7 @@ export const PAINS: Readonly<Record<string, Pain>> = {
   "seen: a text and the token array it looks like": {
     what: "one cache key for both",
     tested: {
-      "api/cache.test.ts": ["the text of a token array"],
+      "request/recall.test.ts": ["the text of a token array"],
       "cache/key.test.ts": ["a text that looks like a token array, and that token array"],
     },
   },
@@ -302,11 +306,11 @@ export const PAINS: Readonly<Record<string, Pain>> = {
   },
   "seen: the JSON body null": {
     what: "it ends in a 500",
-    tested: { "api/bad-bodies.test.ts": ["null"], [FAULTS]: ["null"] },
+    tested: { "door/bad-bodies.test.ts": ["null"], [FAULTS]: ["null"] },
   },
   "seen: invalid UTF-8": {
     what: "it is embedded as something else",
-    tested: { "api/bad-bodies.test.ts": ["bytes that are not UTF-8", "half a surrogate pair"] },
+    tested: { "door/bad-bodies.test.ts": ["bytes that are not UTF-8", "half a surrogate pair"] },
   },
   "seen: one failing request": {
     what: "it becomes nine calls to providers",
@@ -331,7 +335,7 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     what: "OpenAI's SDK for .NET takes base64 only",
     tested: {
       [OPENAI]: ["float and base64 are the same values bit for bit, and float is the default"],
-      "dialects/vectors.test.ts": ["both encodings are the same values"],
+      "printing/vectors.test.ts": ["both encodings are the same values"],
     },
   },
   "runner-up: litellm#23980": {

@@ -50,7 +50,7 @@ const product = typescript.filter(
     ![
       "plugins/local/kernel/kernel.ts",
       "src/replies/kernel/numbers.ts",
-      "src/dialects/digits/kernel.ts",
+      "src/printing/digits/kernel.ts",
     ].includes(path),
 );
 
@@ -94,16 +94,16 @@ const RULES: readonly Rule[] = [
     files: product,
     pattern:
       /\bDate\.now\(|\bnew Date\(\)|Math\.random\(|performance\.now\(|\bsetTimeout\(|\bsetInterval\(|[^.\w]fetch\(|crypto\.getRandomValues/,
-    instead: "the Outside (src/outside.ts) or the Host (src/plugin.ts) that is passed in",
+    instead: "the Outside (src/domain/outside.ts) or the Host (src/plugin.ts) that is passed in",
     except: ["src/network/real-outside.ts"],
   },
   {
     name: "only the door and the docs know Elysia",
     files: product,
     pattern: /from "elysia"|from "@elysiajs/,
-    instead: "a plain function that src/http.ts calls",
+    instead: "a plain function that src/door/http.ts calls",
     in: "text",
-    except: ["src/http.ts", "src/docs/swagger.ts"],
+    except: ["src/door/http.ts", "src/door/docs/swagger.ts"],
   },
   {
     name: "src/ names no vendor: facts of vendors are in the catalogue, wires in plugins/",
@@ -127,7 +127,7 @@ const RULES: readonly Rule[] = [
     name: "src/ asks for a dialect's policies, never for its name",
     files: product.filter(({ path }) => path.startsWith("src/")),
     pattern: /opentoken|tokenfactory|quantized|(===|!==|case) "openai"/,
-    instead: "a policy of src/dialects/policies.ts",
+    instead: "a policy of src/domain/policies.ts",
     in: "bare",
     // The records themselves, and the names that the routing file may say.
     except: ["src/dialects/records.ts", "src/config/schema.ts"],
@@ -145,7 +145,7 @@ const RULES: readonly Rule[] = [
     pattern: /from "(\.\.\/)+plugins\//,
     instead: "a Provider that was passed in",
     in: "text",
-    except: ["src/commands/configured.ts"],
+    except: ["src/serving/configured.ts"],
   },
   {
     name: "no path of one machine",
@@ -247,7 +247,7 @@ describe("style", () => {
   });
 
   test("domain.ts and plugin.ts import types only", () => {
-    for (const path of ["src/domain.ts", "src/plugin.ts"]) {
+    for (const path of ["src/domain/request.ts", "src/plugin.ts"]) {
       const { text } = typescript.find((source) => source.path === path) ?? { text: "import missing" };
       expect([path, text.match(/^import (?!type).*$/gm)]).toEqual([path, null]);
     }

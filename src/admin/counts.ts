@@ -2,7 +2,7 @@
  * Named counts in memory that several processes may share: what one adds, each of them reads, and none is lost with a process that dies.
  * What is counted, and how it is written for Prometheus, is metrics.ts's.
  */
-import { openClaims, wordsFor } from "../processes/claims";
+import { openClaims, wordsFor } from "../machine/claims";
 
 export interface Counts {
   /** Of a name that finds no place any more, nothing is counted. */

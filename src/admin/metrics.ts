@@ -2,9 +2,10 @@
  * What the gateway counts about itself, for all its processes, and how Prometheus reads it. Whoever has something to tell calls its function.
  * A new number is a row of FAMILIES with its help. Labels are words of the routing file and of our own: no key, no text, nothing a caller made up.
  */
-import type { ErrorKind } from "../errors";
-import type { Ledger } from "../ledger";
-import type { LedgerRow } from "../ledger-row";
+
+import type { Ledger } from "../books/ledger";
+import type { LedgerRow } from "../books/ledger-row";
+import type { ErrorKind } from "../domain/errors";
 import type { SpaceNotice } from "../spaces/spaces";
 import { openCounts } from "./counts";
 

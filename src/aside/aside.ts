@@ -2,9 +2,9 @@
  * Work that would hold up the event loop, done aside: a few Workers and the line of jobs before them. A Worker starts when there is a job
  * that no other has time for, and one that dies is replaced at the next. What can be done is said in work.ts.
  */
-import type { EndSignal } from "../ending";
-import { GatewayError } from "../errors";
-import type { Outside } from "../outside";
+import type { EndSignal } from "../domain/ending";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
 import { type Answer, type Job, type Order, type Reply, WORK, type WorkName } from "./work";
 
 export interface Aside {

@@ -1,8 +1,8 @@
 /**
- * A page of an answer (src/dialects/script.ts) as it is handed to a Worker: its vectors copied into one buffer, which goes over as it is.
+ * A page of an answer (src/printing/script.ts) as it is handed to a Worker: its vectors copied into one buffer, which goes over as it is.
  * The vectors themselves stay where they are: a cache may hold them.
  */
-import type { Page } from "../dialects/script";
+import type { Page } from "../printing/script";
 
 export interface PackedPage {
   readonly encoding: Page["encoding"];

@@ -4,7 +4,7 @@
  * A new kind is a member of `Works` and of `WORK`: a function of its job alone, which may take as long as it likes. What it may fail in
  * is part of its answer; what it throws is a fault of ours.
  */
-import { printPage } from "../dialects/print";
+import { printPage } from "../printing/print";
 import type { Scanned } from "../replies/scan";
 import { buffersOf, isScanned, type LargeReply, scanLarge } from "../replies/slabs";
 import { type PackedPage, unpacked } from "./packed-page";

@@ -2,7 +2,7 @@
  * What the vectors of an endpoint are worth: a few requests whose answers are held against each other, before a load and after it.
  * A new check is a function and its line in `probe`; what a single answer can get wrong is in src/bench/answer.ts.
  */
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 import { type Answer, cosineOf, isBitEqual } from "./answer";
 import { type Asked, type Endpoint, isFailure } from "./endpoint";
 import { type Check, type Judge, right, skipped, wrong } from "./judge";

@@ -2,7 +2,7 @@
  * Any endpoint of OpenAI's embeddings API, by its base URL and key: one request, one answer, or in words why there is none.
  * A further way to say where it is goes to `urlOf`.
  */
-import type { Fetched, Outside } from "../outside";
+import type { Fetched, Outside } from "../domain/outside";
 import { retryAfterMs } from "../upstream/post";
 import { withoutSecrets } from "../upstream/redact";
 import { type Answer, memberOf, parsedJson, readAnswer, startOf } from "./answer";

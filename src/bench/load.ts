@@ -2,7 +2,7 @@
  * The load generator: keeps connections busy until a time is over or so many requests were sent, and adds up what came of them.
  * How a request is sent and judged is the lane's own matter; a further figure is a member of `Tally`.
  */
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 
 /** What came of one request. */
 export interface Outcome {

@@ -2,7 +2,7 @@
  * One measurement of an endpoint: its vectors are checked, then it is kept busy, then some of what it answered is asked for again.
  * What is said meanwhile goes to the `Watch`; what came of it is a `Result`, for src/bench/report.ts.
  */
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 import { PROBE_COST, probe, recheck } from "./checks";
 import { openEndpoint } from "./endpoint";
 import { type Check, openJudge, wrong } from "./judge";

@@ -2,8 +2,9 @@
  * What was measured: as tables for people and as one JSON object for programs, which both have every figure.
  * A new figure is a row of `figures` and a member of `asJson`.
  */
-import { type Cell, table } from "../commands/table";
-import { visible } from "../control-characters";
+
+import { visible } from "../domain/control-characters";
+import { type Cell, table } from "../terminal/table";
 import type { Check } from "./judge";
 import { percentile } from "./load";
 import type { Result } from "./measure";

@@ -2,7 +2,7 @@
  * An endpoint under load: all connections ask with texts that nobody sent before, every answer is read in full, and a few vectors are
  * kept, so that they can be held against what the same texts get when they come alone.
  */
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 import type { Answer } from "./answer";
 import { type Endpoint, isFailure } from "./endpoint";
 import type { Judge } from "./judge";

@@ -2,7 +2,7 @@
  * A provider counts the tokens of a whole call; the cache, and a request that shares the call, need them by input.
  * Whole numbers that add up to exactly what was counted, so that no token is lost or made. A fairer share is another weight.
  */
-import { GatewayError } from "../errors";
+import { GatewayError } from "../domain/errors";
 import type { Input } from "../plugin";
 import type { Count } from "../tokens/count";
 

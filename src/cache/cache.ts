@@ -3,7 +3,7 @@
  * A further place to keep vectors is asked in `find` after the faster ones, and told in `keep`.
  */
 import { CacheSection } from "../config/schema";
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 import { type Disk, openDisk } from "./disk";
 import { type CacheEntry, type CacheKey, copyOf, refuseUnsound } from "./entry";
 import { type Flights, openFlights } from "./flights";

@@ -5,7 +5,7 @@
  */
 import { Database } from "bun:sqlite";
 import { closeSync, existsSync, openSync, readSync, rmSync } from "node:fs";
-import { makePrivate } from "../private-files";
+import { makePrivate } from "../machine/private-files";
 import type { CacheKey } from "./entry";
 import { ROW_FORMAT } from "./row";
 

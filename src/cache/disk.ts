@@ -3,7 +3,7 @@
  * writes wait in a queue and are written in short turns between requests. Whatever fails, the cache finds less, and no request fails.
  * What SQLite does is in disk-file.ts; how the queue, the clock and the failures play together is here.
  */
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 import { type Change, type DiskFile, deleteFile, faultOf, openFile } from "./disk-file";
 import type { CacheEntry, CacheKey } from "./entry";
 import { fromRow, toRow } from "./row";

@@ -2,7 +2,7 @@
  * Equal inputs of one request are embedded once: which ones are unique, and the way back to every place that was asked.
  * It works on keys alone, so it stays right whatever a key comes to stand for.
  */
-import { GatewayError } from "../errors";
+import { GatewayError } from "../domain/errors";
 import type { CacheKey } from "./entry";
 
 export interface Unique {

@@ -2,8 +2,9 @@
  * What the cache keeps of one input: its vector, and what the first answer told of it. Checked on the way in, copied on the way out.
  * A new thing that a hit must tell again is a member here, with its place in row.ts and the format version raised there.
  */
-import type { TokensSource } from "../domain";
-import { GatewayError } from "../errors";
+
+import { GatewayError } from "../domain/errors";
+import type { TokensSource } from "../domain/request";
 
 /** By key.ts: 64 hexadecimal digits, where it is one that something is kept under. */
 export type CacheKey = string;

@@ -2,9 +2,9 @@
  * What is being fetched right now, by key, so that equal inputs of several requests are fetched once.
  * A joiner only ever waits: it takes over no duty, so nothing can be left behind. When extending, keep `board` without a wait inside.
  */
-import type { EndSignal } from "../ending";
-import { GatewayError } from "../errors";
-import { unlessAborted } from "../until";
+import type { EndSignal } from "../domain/ending";
+import { GatewayError } from "../domain/errors";
+import { unlessAborted } from "../domain/until";
 import { type CacheEntry, type CacheKey, copyOf } from "./entry";
 
 export interface Flights {

@@ -2,11 +2,12 @@
  * Under what an input is cached: a hash over everything that decides its vector, and over nothing else.
  * Whatever else comes to decide a vector is a member of `KeyedBy`; a change of what is hashed raises FORMAT.
  */
-import type { EmbedRequest, Route } from "../domain";
-import { GatewayError } from "../errors";
-import type { ModelFacts } from "../facts";
+
+import { GatewayError } from "../domain/errors";
+import type { ModelFacts } from "../domain/facts";
+import type { EmbedRequest, Route } from "../domain/request";
+import { sameness } from "../domain/tasks";
 import type { Input } from "../plugin";
-import { sameness } from "../tasks";
 import type { CacheKey } from "./entry";
 
 const FORMAT = "embedgate cache key 2";

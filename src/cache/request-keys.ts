@@ -2,8 +2,9 @@
  * What the keys of one request's inputs are: by content, workspace and space; or each its own, where inputs are equal to nothing.
  * A further thing that makes equal inputs unequal for a request is put into the space's name here.
  */
-import type { EmbedRequest, Route } from "../domain";
-import type { Outside } from "../outside";
+
+import type { Outside } from "../domain/outside";
+import type { EmbedRequest, Route } from "../domain/request";
 import type { Input } from "../plugin";
 import type { CacheKey } from "./entry";
 import { cacheKeys, keyedBy, passingKeys } from "./key";

@@ -4,8 +4,8 @@
  * the key's by its checksum (row.ts), so a row that is overwritten, torn or half written is a miss. A change raises LAYOUT.
  */
 import { writeSync } from "node:fs";
-import type { Outside } from "../outside";
-import { createNamelessFile, type NamelessFile } from "../processes/nameless-file";
+import type { Outside } from "../domain/outside";
+import { createNamelessFile, type NamelessFile } from "../machine/nameless-file";
 import type { CacheEntry, CacheKey } from "./entry";
 import type { Memory } from "./memory";
 import { fromRow, toRow } from "./row";

@@ -2,7 +2,7 @@
  * One entry as the bytes of a row on disk, and back. Bytes that are not exactly what was written are no entry at all.
  * Little-endian: checksum (8) · tokens (8, float64) · source (1) · flags (1) · dimensions (4) · numbers (4 each). A change raises ROW_FORMAT.
  */
-import type { TokensSource } from "../domain";
+import type { TokensSource } from "../domain/request";
 import type { CacheEntry, CacheKey } from "./entry";
 
 /** Part of the file's version (disk-file.ts). */

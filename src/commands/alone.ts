@@ -3,12 +3,12 @@
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import { realOutside } from "../network/real-outside";
-import { ALONE } from "../processes/place";
 import { announce } from "../processes/presence";
-import { endGracefully } from "./ending";
-import { greeting, listen } from "./listening";
-import { reloadGateway, reloadOnChange } from "./reloading";
-import { endingSignal } from "./signals";
+import { endGracefully } from "../serving/ending";
+import { greeting, listen } from "../serving/listening";
+import { reloadGateway, reloadOnChange } from "../serving/reloading";
+import { endingSignal } from "../serving/signals";
+import { ALONE } from "../sharing/place";
 
 const RELOADED =
   "its routing file was reloaded. An executable that was replaced is taken over without a pause only with server.processes of 2 or more.";

@@ -9,8 +9,8 @@ import { asJson, forPeople } from "../bench/report";
 import type { Encoding } from "../bench/request";
 import type { Settings } from "../bench/settings";
 import { TOKENS_MIN } from "../bench/texts";
+import type { Outside } from "../domain/outside";
 import { realOutside } from "../network/real-outside";
-import type { Outside } from "../outside";
 import { json } from "./json";
 
 export interface BenchOptions {

@@ -1,5 +1,5 @@
 /** `embedgate check`: says all that is wrong with a routing file at once, and what it comes to where nothing is. */
-import { configured } from "./configured";
+import { configured } from "../serving/configured";
 
 export async function check(options: { readonly config?: string }): Promise<number> {
   const config = await configured(options.config);

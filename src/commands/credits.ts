@@ -1,13 +1,13 @@
 /**
  * `embedgate credits grant | show | history`: what a workspace may still spend, and every change of it, to the last micro-credit.
  */
-import { creditsOf } from "../money";
+import { creditsOf } from "../books/money";
+import { openStatements } from "../books/statements";
+import { openWorkspaces, type Workspace } from "../callers/workspaces";
 import { realOutside } from "../network/real-outside";
-import { openStatements } from "../statements";
-import { openWorkspaces, type Workspace } from "../workspaces";
-import { withStore } from "./configured";
+import { withStore } from "../serving/configured";
+import { table } from "../terminal/table";
 import { json } from "./json";
-import { table } from "./table";
 
 interface Common {
   readonly config?: string;

@@ -2,15 +2,15 @@
  * `embedgate invoice`: a workspace's month, line by line, with sums that are the ledger's own to the last micro-credit.
  */
 import { InvalidArgumentError } from "commander";
-import { creditsOf, decimal, usdOf } from "../money";
+import { creditsOf, decimal, usdOf } from "../books/money";
+import { INVOICE_GROUPS, type InvoiceGroup, type InvoiceLine, openStatements } from "../books/statements";
+import { openWorkspaces } from "../callers/workspaces";
 import { realOutside } from "../network/real-outside";
-import { INVOICE_GROUPS, type InvoiceGroup, type InvoiceLine, openStatements } from "../statements";
-import { openWorkspaces } from "../workspaces";
-import { parseList } from "./amount";
-import { withStore } from "./configured";
-import { csv } from "./csv";
+import { withStore } from "../serving/configured";
+import { parseList } from "../terminal/amount";
+import { csv } from "../terminal/csv";
+import { table } from "../terminal/table";
 import { json } from "./json";
-import { table } from "./table";
 
 interface InvoiceOptions {
   readonly config?: string;

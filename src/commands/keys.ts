@@ -1,12 +1,12 @@
 /**
- * `embedgate keys create | list | rotate | revoke`: the functions of src/keys.ts, with words for people and JSON for programs.
+ * `embedgate keys create | list | rotate | revoke`: the functions of src/callers/keys.ts, with words for people and JSON for programs.
  */
-import { openKeys } from "../keys";
+import { openKeys } from "../callers/keys";
+import { openWorkspaces } from "../callers/workspaces";
 import { realOutside } from "../network/real-outside";
-import { openWorkspaces } from "../workspaces";
-import { withStore } from "./configured";
+import { withStore } from "../serving/configured";
+import { table } from "../terminal/table";
 import { json } from "./json";
-import { table } from "./table";
 
 interface Common {
   readonly config?: string;

@@ -1,10 +1,10 @@
 /** `embedgate models`: what the routing file serves, with the facts that apply once the catalogue is counted in. */
 import { realOutside } from "../network/real-outside";
-import { buildRoutes } from "../route";
+import { buildRoutes } from "../routes/route";
+import { configured } from "../serving/configured";
+import { table } from "../terminal/table";
 import { openProviders } from "../upstream/open";
-import { configured } from "./configured";
 import { json } from "./json";
-import { table } from "./table";
 
 export async function listModels(options: {
   readonly config?: string;

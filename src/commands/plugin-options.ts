@@ -4,7 +4,7 @@
  */
 import { Value } from "@sinclair/typebox/value";
 import { SECRET_WORD } from "../config/expected";
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 import type { Provider } from "../plugin";
 
 export interface GivenOptions {

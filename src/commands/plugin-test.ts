@@ -9,7 +9,7 @@ import { loadPluginFile } from "../config/plugin-file";
 import { type Recording, recorder, replayer } from "../conformance/recording";
 import { type Outcome, report } from "../conformance/report";
 import type { Subject } from "../conformance/subject";
-import { visible } from "../control-characters";
+import { visible } from "../domain/control-characters";
 import { realOutside } from "../network/real-outside";
 import { createHost } from "../upstream/host";
 import { withoutKnown } from "../upstream/redact";

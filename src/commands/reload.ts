@@ -4,7 +4,7 @@
  */
 import { realOutside } from "../network/real-outside";
 import { type Presence, presentAt } from "../processes/presence";
-import { configured } from "./configured";
+import { configured } from "../serving/configured";
 
 /** Between two looks at what has come of it. */
 const LOOK_EVERY_MS = 20;

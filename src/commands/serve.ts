@@ -4,9 +4,9 @@
  */
 import { USUAL_FILE } from "../config/load";
 import { type ReadFile, readRoutingFile } from "../config/read";
-import { configured } from "./configured";
-import { makeRoomForFetches } from "./fetch-limit";
-import { surviveOtherSignals } from "./signals";
+import { configured } from "../serving/configured";
+import { makeRoomForFetches } from "../serving/fetch-limit";
+import { surviveOtherSignals } from "../serving/signals";
 
 export interface ServeOptions {
   readonly config?: string;

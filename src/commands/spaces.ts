@@ -1,10 +1,11 @@
 /**
  * `embedgate spaces list | forget`: the fingerprints that routes are measured against, and how to accept a model that was changed.
  */
+
+import { withStore } from "../serving/configured";
 import { openFingerprints } from "../spaces/fingerprints";
-import { withStore } from "./configured";
+import { table } from "../terminal/table";
 import { json } from "./json";
-import { table } from "./table";
 
 interface Common {
   readonly config?: string;

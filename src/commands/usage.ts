@@ -3,15 +3,15 @@
  * A new column goes to the end, so that what reads them by place goes on working.
  */
 import { InvalidArgumentError } from "commander";
-import { openLedger } from "../ledger";
-import { creditsOf, usdOf } from "../money";
+import { openLedger } from "../books/ledger";
+import { creditsOf, usdOf } from "../books/money";
+import { USAGE_GROUPS, type UsageGroup, type UsageLine } from "../books/usage";
 import { realOutside } from "../network/real-outside";
-import { USAGE_GROUPS, type UsageGroup, type UsageLine } from "../usage";
-import { parseList } from "./amount";
-import { withStore } from "./configured";
-import { csv } from "./csv";
+import { withStore } from "../serving/configured";
+import { parseList } from "../terminal/amount";
+import { csv } from "../terminal/csv";
+import { table } from "../terminal/table";
 import { json } from "./json";
-import { table } from "./table";
 
 interface UsageOptions {
   readonly config?: string;

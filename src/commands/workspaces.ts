@@ -1,23 +1,23 @@
 /**
- * `embedgate workspaces create | set | list | show`: the functions of src/workspaces.ts, with words for people and JSON for programs.
- * A new setting needs an option here (`SettingOptions`) beside what src/workspace-settings.ts asks for.
+ * `embedgate workspaces create | set | list | show`: the functions of src/callers/workspaces.ts, with words for people and JSON for programs.
+ * A new setting needs an option here (`SettingOptions`) beside what src/callers/workspace-settings.ts asks for.
  */
 import { InvalidArgumentError } from "commander";
+import { creditsOf, usdOf } from "../books/money";
+import { openStatements } from "../books/statements";
+import { openKeys } from "../callers/keys";
+import { SETTINGS, type SettingName, type Settings } from "../callers/workspace-settings";
+import { openWorkspaces, type Workspace, type Workspaces } from "../callers/workspaces";
 import type { GatewayConfig } from "../config/gateway-config";
 import { matches } from "../config/models";
 import type { DialectName, WorkspaceSection } from "../config/schema";
 import type { Store } from "../db/open";
-import { openKeys } from "../keys";
-import { creditsOf, usdOf } from "../money";
 import { realOutside } from "../network/real-outside";
-import { openStatements } from "../statements";
-import { SETTINGS, type SettingName, type Settings } from "../workspace-settings";
-import { openWorkspaces, type Workspace, type Workspaces } from "../workspaces";
-import { parseList } from "./amount";
-import { withStore } from "./configured";
+import { withStore } from "../serving/configured";
+import { parseList } from "../terminal/amount";
+import { table } from "../terminal/table";
 import { inWords } from "./credits";
 import { json } from "./json";
-import { table } from "./table";
 
 interface Common {
   readonly config?: string;

@@ -2,7 +2,7 @@
  * The checked catalogue of models: this file and those in catalogue/, the one place in src/ that names vendors. Every entry says where its
  * facts come from. A new model is an entry of its vendor; test/config/catalogue.test.ts holds its figures within bounds (price lists in the wild do not).
  */
-import type { KnownFacts } from "../facts";
+import type { KnownFacts } from "../domain/facts";
 import { azureModels } from "./catalogue/azure";
 import { BEDROCK_MODELS } from "./catalogue/bedrock";
 import { COHERE_MODELS } from "./catalogue/cohere";

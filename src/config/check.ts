@@ -5,8 +5,8 @@
 import type { TObject, TSchema } from "@sinclair/typebox";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { Value } from "@sinclair/typebox/value";
+import { nearestName } from "../domain/nearest";
 import { expected, shown } from "./expected";
-import { nearestName } from "./nearest";
 import { type Problem, parentOf, stepsOf } from "./problem";
 import type { Tree } from "./tree";
 

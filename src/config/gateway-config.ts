@@ -3,9 +3,9 @@
  * A new key of schema.ts that something acts on gets its resolved form here, and is filled in by resolve.ts.
  */
 
-import type { PolicyOverrides } from "../dialects/policies";
-import type { KnownFacts } from "../facts";
-import type { Exchange } from "../money";
+import type { Exchange } from "../books/money";
+import type { KnownFacts } from "../domain/facts";
+import type { PolicyOverrides } from "../domain/policies";
 import type { Provider } from "../plugin";
 import type { Problem } from "./problem";
 import type { CacheSection, DialectName, WorkspaceSection } from "./schema";

@@ -4,7 +4,7 @@
  */
 import { dirname, resolve } from "node:path";
 import { Value } from "@sinclair/typebox/value";
-import { coresAllowed } from "../processes/cores";
+import { coresAllowed } from "../machine/cores";
 import { check } from "./check";
 import { DEFAULT_ROUTING_FILE } from "./default";
 import type { Loaded } from "./gateway-config";

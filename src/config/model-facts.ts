@@ -2,7 +2,7 @@
  * What a model's facts in the routing file must agree on, among themselves and with the catalogue.
  * A rule about routes or aliases belongs in models.ts.
  */
-import type { KnownFacts } from "../facts";
+import type { KnownFacts } from "../domain/facts";
 import { catalogueFacts } from "./catalogue";
 import { below, type Problem } from "./problem";
 import type { CheckedProviders } from "./providers";

@@ -4,11 +4,11 @@
  */
 import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import { controlIn } from "../control-characters";
+import { controlIn } from "../domain/control-characters";
+import { nearestName } from "../domain/nearest";
 import { catalogueEntryNamed } from "./catalogue";
 import { quoted, shownName } from "./expected";
 import { checkFacts, type Entry, type Look } from "./model-facts";
-import { nearestName } from "./nearest";
 import { below, MOST_PROBLEMS, readablePath } from "./problem";
 import { entriesOf } from "./providers";
 import { ModelEntry, RouteEntry } from "./schema";

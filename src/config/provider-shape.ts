@@ -4,8 +4,8 @@
  */
 import { KindGuard, type TObject, type TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { isTask, TASK_FIELDS, TASKS } from "../domain/task-words";
 import type { Provider } from "../plugin";
-import { isTask, TASK_FIELDS, TASKS } from "../task-words";
 
 export type CheckedProvider =
   | { readonly ok: true; readonly provider: Provider }

@@ -4,11 +4,11 @@
  */
 import { isAbsolute, resolve } from "node:path";
 import { Value } from "@sinclair/typebox/value";
+import { nearestName } from "../domain/nearest";
 import type { Host, Plugin, Provider } from "../plugin";
 import { check, closedSchema } from "./check";
 import { asWritten, shownName } from "./expected";
 import type { ConfiguredProvider } from "./gateway-config";
-import { nearestName } from "./nearest";
 import { loadPluginFile } from "./plugin-file";
 import { below, type Problem } from "./problem";
 import { checkProvider, isObjectSchema } from "./provider-shape";

@@ -2,7 +2,7 @@
  * Last step: a routing file in which nothing is wrong becomes the gateway's configuration, with every default in place.
  * The defaults themselves stand in the schema.
  */
-import { KnownFacts } from "../facts";
+import { KnownFacts } from "../domain/facts";
 import type { ConfiguredModel, ConfiguredProvider, GatewayConfig } from "./gateway-config";
 import {
   DialectName,

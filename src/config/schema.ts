@@ -3,9 +3,9 @@
  * A new key is a line here with its description; what rests on two keys at once is in sections.ts.
  */
 import { type Static, Type } from "@sinclair/typebox";
-import { PolicyOverrides } from "../dialects/policies";
-import { KnownFacts } from "../facts";
-import { PROCESSES_MAX } from "../processes/cores";
+import { KnownFacts } from "../domain/facts";
+import { PolicyOverrides } from "../domain/policies";
+import { PROCESSES_MAX } from "../machine/cores";
 import { AuthSection } from "./schema-auth";
 import { ProviderCommon } from "./schema-provider";
 

@@ -3,8 +3,8 @@
  * A rule that looks at two keys at once belongs here; what one key may hold is the schema's.
  */
 import { resolve } from "node:path";
-import { PROCESSES_MAX } from "../processes/cores";
-import { isLoopback } from "../this-machine";
+import { isLoopback } from "../domain/this-machine";
+import { PROCESSES_MAX } from "../machine/cores";
 import { below, type Problem } from "./problem";
 import { entriesOf } from "./providers";
 import { readPublicKey } from "./public-key";

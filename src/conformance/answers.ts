@@ -2,8 +2,9 @@
  * What a plugin answers when its upstream is well: one vector for each input, provably its own, and who counted the tokens.
  * A new member of `EmbedReply` is judged here.
  */
-import { prove } from "../assemble";
-import { completeFacts } from "../facts";
+
+import { completeFacts } from "../domain/facts";
+import { prove } from "../execute/assemble";
 import type { EmbedReply, Upstream, VectorType } from "../plugin";
 import { AGREEMENT_MIN, agreement } from "../spaces/probes";
 import { addsUp } from "../tokens/count";

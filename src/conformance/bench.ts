@@ -2,7 +2,7 @@
  * What every check works with: the plugin opened as often as it likes, and a sound reply of its upstream to spoil or to give again.
  * A check is a name and a function that throws a Breach; a new one is a row in shape, answers, wire, failures or secrets.
  */
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 import { Breach } from "./breach";
 import { type Answer, again } from "./network";
 import { callFor, type Opened, openPlugin, type Subject } from "./subject";

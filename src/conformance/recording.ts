@@ -6,7 +6,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { SECRET_WORD } from "../config/expected";
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 import { credentialsOf, withoutKnown } from "../upstream/redact";
 import { Breach } from "./breach";
 import { again } from "./network";

@@ -2,7 +2,7 @@
  * Runs the suite for somebody who reads: each check's outcome in words, and nothing of it thrown.
  * What an outcome is worth to a process (its exit code, its lines) is the command's.
  */
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 import { type Check, titleOf } from "./bench";
 import { Breach } from "./breach";
 import { callFor, openPlugin, type Subject } from "./subject";

@@ -5,7 +5,7 @@
 import { Value } from "@sinclair/typebox/value";
 import { closedSchema } from "../config/check";
 import { isObjectSchema } from "../config/provider-shape";
-import { KnownFacts } from "../facts";
+import { KnownFacts } from "../domain/facts";
 import type { Bench, Check } from "./bench";
 import { demand } from "./breach";
 import { callFor, openPlugin } from "./subject";

@@ -3,8 +3,8 @@
  * A new question that only the upstream's wire can answer is a member of `Vendor`; a check that needs it must do without it, or be skipped.
  */
 import { Value } from "@sinclair/typebox/value";
-import { GatewayError } from "../errors";
-import type { Outside } from "../outside";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
 import type { EmbedCall, IndexedVector, Plugin, Provider, Upstream } from "../plugin";
 import { createHost } from "../upstream/host";
 import { Breach, demand } from "./breach";

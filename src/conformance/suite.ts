@@ -2,7 +2,7 @@
  * The one suite that judges every plugin, bundled or outside, in tests and by `embedgate plugin test`.
  * A new promise of src/plugin.ts is asked for in one of its sections; what a wire alone has stays in that plugin's own test.
  */
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 import { answersRight } from "./answers";
 import { type Check, createBench } from "./bench";
 import { failsRight } from "./failures";

@@ -3,7 +3,7 @@
  * What only one vendor's wire asks for stands in that plugin's own test.
  */
 import { catalogueFacts } from "../config/catalogue";
-import { taskNamed } from "../task-words";
+import { taskNamed } from "../domain/task-words";
 import type { Bench, Check } from "./bench";
 import { demand } from "./breach";
 import { callFor, failureOf } from "./subject";

@@ -1,11 +1,11 @@
 /**
  * Opens the one SQLite database: pragmas, migrations, and the way to write that never blocks the event loop on a lock.
- * What the tables hold belongs to their own files (src/keys.ts, src/ledger.ts).
+ * What the tables hold belongs to their own files (src/callers/keys.ts, src/books/ledger.ts).
  */
 import { Database } from "bun:sqlite";
-import { GatewayError } from "../errors";
-import type { Outside } from "../outside";
-import { makePrivate } from "../private-files";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import { makePrivate } from "../machine/private-files";
 import { MIGRATIONS } from "./migrations";
 import { createRecent, type Recent } from "./recent";
 import { createWriter, patiently, unavailable, type Writer } from "./writer";

@@ -2,7 +2,7 @@
  * What is read for every request, kept until it may have changed: SQLite counts the commits of other connections, and our own tell here.
  * The count is asked for once in a turn of the event loop, so that another process's change is seen a turn later; our own at once.
  */
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 
 export interface Recent {
   /** `ask`, answered from what it answered before. An error is not kept, nor is `undefined`: what is not there may be made by anybody. */

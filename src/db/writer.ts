@@ -3,8 +3,8 @@
  * fails by itself, and none blocks the event loop on a lock.
  */
 import type { Database } from "bun:sqlite";
-import { GatewayError } from "../errors";
-import type { Outside } from "../outside";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
 
 export interface Writer {
   /**

@@ -2,16 +2,17 @@
  * Amazon's own words beside OpenAI's: Titan's `inputText` or Cohere's `texts`, answered in that vendor's shape; or `input`, answered as
  * /v1/embeddings does with further types beside the float. A model of any provider may be asked so, as far as it has what is asked.
  */
-import type { EmbedRequest, Result } from "../domain";
-import { GatewayError } from "../errors";
+
+import { GatewayError } from "../domain/errors";
+import type { Policies } from "../domain/policies";
+import type { EmbedRequest, Result } from "../domain/request";
 import type { TypedVector, VectorType } from "../plugin";
+import type { Entries, Script } from "../printing/script";
+import { bare } from "../printing/vectors";
 import { type AmazonsWords, amazonsWords, isAmazonsWord, schemasOf } from "./bedrock-schema";
 import { explainBreach } from "./explain";
 import { modelBetween } from "./model-path";
 import { decodeRequest, encodeError, encodeResult, usageOf } from "./openai";
-import type { Policies } from "./policies";
-import type { Entries, Script } from "./script";
-import { bare } from "./vectors";
 import type { Decoded, Wire } from "./wire";
 import { wordingOf } from "./wording";
 

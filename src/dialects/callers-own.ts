@@ -2,8 +2,8 @@
  * What a caller may never have sent on in `extra_body`, or in fields that are sent on as they are: what the gateway itself answers for, and
  * anything that smells of a credential or an address. However it is spelt, and however deep it stands.
  */
-import { GatewayError } from "../errors";
-import { findName, type NameWithin, spelling } from "../spelling";
+import { GatewayError } from "../domain/errors";
+import { findName, type NameWithin, spelling } from "../domain/spelling";
 import { WIRE_FIELDS } from "./fields";
 
 /** The wire's own fields by their spelling. */

@@ -2,9 +2,10 @@
  * The fields of a request by what becomes of them: those that the wire knows and honours, those left for a plugin, and those ignored.
  * A field is refused here by its name alone; what stands in it is checked against the schema afterwards.
  */
-import { nearestName } from "../config/nearest";
-import { GatewayError } from "../errors";
-import { FIELDS_BY_POLICY, type Policies } from "./policies";
+
+import { GatewayError } from "../domain/errors";
+import { nearestName } from "../domain/nearest";
+import { FIELDS_BY_POLICY, type Policies } from "../domain/policies";
 
 export interface SortedFields {
   /** To be checked against the request's schema. */

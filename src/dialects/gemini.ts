@@ -2,16 +2,17 @@
  * Google's own words beside OpenAI's: `content`, `contents` or `requests`, answered in Google's shape; or `input`, answered as
  * /v1/embeddings does. Which of its calls Google is asked by is a plugin's choice. What the words say is read in gemini-words.ts.
  */
-import type { Result } from "../domain";
-import { GatewayError } from "../errors";
+
+import { GatewayError } from "../domain/errors";
+import type { Policies } from "../domain/policies";
+import type { Result } from "../domain/request";
+import type { Script } from "../printing/script";
+import { bare } from "../printing/vectors";
 import { explainBreach } from "./explain";
 import { type GoogleWords, googleWords, isGoogleWord, schemasOf } from "./gemini-schema";
 import { invalid, modelOf, refuseText, type SaidTexts, settingsOf, textsOf } from "./gemini-words";
 import { modelBetween } from "./model-path";
 import { decodeRequest, encodeError, encodeResult, usageOf } from "./openai";
-import type { Policies } from "./policies";
-import type { Script } from "./script";
-import { bare } from "./vectors";
 import type { Decoded, Wire } from "./wire";
 
 export const geminiWire: Wire = {

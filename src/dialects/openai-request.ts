@@ -3,7 +3,7 @@
  * come from it. Source: openai/openai-openapi, CreateEmbeddingRequest; limits as in its text.
  */
 import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
-import { FIELDS_BY_POLICY, type FieldByPolicy, type Policies } from "./policies";
+import { FIELDS_BY_POLICY, type FieldByPolicy, type Policies } from "../domain/policies";
 
 export const INPUTS_MAX = 2048;
 const TOKEN_ID_MAX = 2 ** 31 - 1;

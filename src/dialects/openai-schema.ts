@@ -3,9 +3,9 @@
  * Source: openai/openai-openapi. The request is in openai-request.ts.
  */
 import { Type } from "@sinclair/typebox";
-import { DimensionsAllowed } from "../facts";
+import { DimensionsAllowed } from "../domain/facts";
+import type { Policies } from "../domain/policies";
 import { embeddingsRequest } from "./openai-request";
-import type { Policies } from "./policies";
 
 const described = (description: string) => ({ description });
 

@@ -1,22 +1,22 @@
 /**
  * OpenAI's wire, as a dialect's policies have it: its body → EmbedRequest, Result → its body, any error → its envelope.
- * A field that no wire knows is no error here where the route's plugin may declare it (src/admission.ts asks).
+ * A field that no wire knows is no error here where the route's plugin may declare it (src/request/admission.ts asks).
  */
 import { type TUnsafe, Type } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
-import { controlIn, visible } from "../control-characters";
-import type { EmbedRequest, Result } from "../domain";
-import { GatewayError } from "../errors";
+import { controlIn, visible } from "../domain/control-characters";
+import { GatewayError } from "../domain/errors";
+import { FIELDS_BY_POLICY, type Policies } from "../domain/policies";
+import type { EmbedRequest, Result } from "../domain/request";
 import type { Input } from "../plugin";
+import type { Script } from "../printing/script";
+import { embeddingObjects } from "../printing/vectors";
 import { refuseOwnFields } from "./callers-own";
 import { DEPTH_MAX, isTooDeep } from "./depth";
 import { explainBreach } from "./explain";
 import { sortFields } from "./fields";
 import { type EmbeddingsRequest, embeddingsRequest } from "./openai-request";
 import { schemasOf } from "./openai-schema";
-import { FIELDS_BY_POLICY, type Policies } from "./policies";
-import type { Script } from "./script";
-import { embeddingObjects } from "./vectors";
 import type { Decoded, Wire } from "./wire";
 import { wordingOf } from "./wording";
 

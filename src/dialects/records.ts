@@ -4,7 +4,7 @@
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import type { DialectName } from "../config/schema";
-import type { Policies, PolicyOverrides } from "./policies";
+import type { Policies, PolicyOverrides } from "../domain/policies";
 
 /** The union: every field that any of them accepts, and OpenAI's own rules where they disagree. */
 const openai: Policies = {

@@ -3,10 +3,10 @@
  * A new wire is a file that answers `Wire` and a line of wires.ts.
  */
 import type { TSchema } from "@sinclair/typebox";
-import type { EmbedRequest, Result } from "../domain";
-import type { GatewayError } from "../errors";
-import type { Policies } from "./policies";
-import type { Script } from "./script";
+import type { GatewayError } from "../domain/errors";
+import type { Policies } from "../domain/policies";
+import type { EmbedRequest, Result } from "../domain/request";
+import type { Script } from "../printing/script";
 
 export interface Wire {
   readonly path: string;

@@ -1,5 +1,5 @@
 /**
- * The only list of wires, a line each: src/http.ts opens their paths and src/docs/ describes them.
+ * The only list of wires, a line each: src/door/http.ts opens their paths and src/docs/ describes them.
  */
 import { bedrockWire } from "./bedrock";
 import { geminiWire } from "./gemini";

@@ -2,9 +2,10 @@
  * A part from its first call to its vectors: what no single call can do is divided among several.
  * Another reason to divide a part is a branch of `answer`.
  */
-import type { Part } from "../domain";
-import { asGatewayError } from "../errors";
-import { allDone } from "../until";
+
+import { asGatewayError } from "../domain/errors";
+import type { Part } from "../domain/request";
+import { allDone } from "../domain/until";
 import { attempts } from "./attempts";
 import { halves } from "./carve";
 import type { Chosen } from "./choose";

@@ -3,15 +3,15 @@
  * Whether there is another call after a failure is for attempts.ts.
  */
 
-import { prove } from "../assemble";
-import type { Answered, Part, Target } from "../domain";
-import { abortSignalOf, Ending, type EndSignal } from "../ending";
-import { asGatewayError, GatewayError } from "../errors";
-import type { BegunCall, Outcome } from "../health";
+import { abortSignalOf, Ending, type EndSignal } from "../domain/ending";
+import { asGatewayError, GatewayError } from "../domain/errors";
+import type { BegunCall, Outcome } from "../domain/health";
+import type { Answered, Part, Target } from "../domain/request";
+import { unlessAborted } from "../domain/until";
 import type { EmbedReply } from "../plugin";
 import { countOf } from "../tokens/count";
-import { unlessAborted } from "../until";
 import { outcomeOf, restMs } from "../upstream/health";
+import { prove } from "./assemble";
 import { callFor } from "./call";
 import { type Chosen, healthOf } from "./choose";
 import { coalesced } from "./coalesce";

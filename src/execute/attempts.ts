@@ -1,10 +1,11 @@
 /**
  * A part's calls, until one is answered or no further one would help: elsewhere at once, at the same target after a pause.
- * What a failure means is in src/errors.ts; which target is next is choose.ts.
+ * What a failure means is in src/domain/errors.ts; which target is next is choose.ts.
  */
-import type { Answered, Part, Target } from "../domain";
-import type { GatewayError } from "../errors";
-import { unlessAborted } from "../until";
+
+import type { GatewayError } from "../domain/errors";
+import type { Answered, Part, Target } from "../domain/request";
+import { unlessAborted } from "../domain/until";
 import { ask } from "./ask";
 import { carve } from "./carve";
 import { type Chosen, choose } from "./choose";

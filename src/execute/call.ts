@@ -2,11 +2,11 @@
  * What a call says to its provider beside its inputs. Calls of different requests that say the same may go together (coalesce.ts),
  * so whatever a plugin is told of a request must be a line here.
  */
-import { dimensionsToAsk } from "../dimensions";
-import type { Target } from "../domain";
-import { fieldsFor } from "../hints";
+import { dimensionsToAsk } from "../domain/dimensions";
+import { fieldsFor } from "../domain/hints";
+import type { Target } from "../domain/request";
+import { wordFor } from "../domain/tasks";
 import type { EmbedCall } from "../plugin";
-import { wordFor } from "../tasks";
 import type { Work } from "./work";
 
 export type CallWords = Omit<EmbedCall, "inputs" | "signal">;

@@ -1,9 +1,10 @@
 /**
  * How what is to be embedded becomes calls: by the target's limits in inputs, tokens and bytes.
- * A new limit on a call is a sum here, and a fact of the model (src/facts.ts).
+ * A new limit on a call is a sum here, and a fact of the model (src/domain/facts.ts).
  */
-import type { Part, Piece } from "../domain";
-import type { ModelFacts } from "../facts";
+
+import type { ModelFacts } from "../domain/facts";
+import type { Part, Piece } from "../domain/request";
 
 type Limits = Pick<ModelFacts, "max_inputs" | "max_call_tokens" | "max_call_bytes">;
 

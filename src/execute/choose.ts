@@ -2,9 +2,10 @@
  * Which target a call goes to: the first group that can, in it by weight and load; one that failed only after all others were asked.
  * A further reason to pass a target over is a filter here.
  */
-import type { Target } from "../domain";
-import { GatewayError } from "../errors";
-import type { Health } from "../health";
+
+import { GatewayError } from "../domain/errors";
+import type { Health } from "../domain/health";
+import type { Target } from "../domain/request";
 import type { History } from "./history";
 import type { Work } from "./work";
 

@@ -2,7 +2,7 @@
  * Requests of one input that ask the same provider for the same share a call, whoever they are from. Off unless the provider's entry says
  * `coalesce_ms`, or its plugin `coalesce`. A further reason for a request to go alone is a line of `mayJoin`.
  */
-import type { Coalescing, Target } from "../domain";
+import type { Coalescing, Target } from "../domain/request";
 import { callFor } from "./call";
 import { healthOf } from "./choose";
 import { beginJointCall, type InTurn, type JointCall, type Single, type Told } from "./joint-call";

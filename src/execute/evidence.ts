@@ -2,7 +2,7 @@
  * Which targets have answered something of a request: only beside an answer is a refusal the fault of what was refused.
  * Those that failed alone may wait here until another call of the request has ended.
  */
-import type { Target } from "../domain";
+import type { Target } from "../domain/request";
 
 export interface Evidence {
   /** A call of the request, and whatever it leads to, is under way. */

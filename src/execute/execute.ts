@@ -2,10 +2,11 @@
  * Step 4: the calls. What is to be embedded goes upstream in parts, as many at once as the providers have places for; what is proved is
  * handed on at once, so that the failure of one part loses nothing of the others. One part that fails for good ends the others.
  */
-import type { Answered, EmbedRequest, Plan, Route, Run } from "../domain";
-import { Ending } from "../ending";
-import { asGatewayError, GatewayError } from "../errors";
-import { allDone } from "../until";
+
+import { Ending } from "../domain/ending";
+import { asGatewayError, GatewayError } from "../domain/errors";
+import type { Answered, EmbedRequest, Plan, Route, Run } from "../domain/request";
+import { allDone } from "../domain/until";
 import { answer } from "./answer";
 import { nextTarget } from "./attempts";
 import { carveOne } from "./carve";

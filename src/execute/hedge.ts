@@ -3,9 +3,9 @@
  * Off unless the model's entry says `hedge_after_ms`; a new condition for it is a line of `isHedged`.
  */
 
-import type { Answered, Part, Target } from "../domain";
-import { Ending, type EndSignal } from "../ending";
-import { GatewayError } from "../errors";
+import { Ending, type EndSignal } from "../domain/ending";
+import { GatewayError } from "../domain/errors";
+import type { Answered, Part, Target } from "../domain/request";
 import { ask } from "./ask";
 import { type Chosen, chooseBeside } from "./choose";
 import type { History } from "./history";

@@ -2,8 +2,9 @@
  * What was tried already for some pieces: where, how often, with what error, and when it may be tried there again.
  * It goes along when the pieces are carved anew for another target, so that no piece is sent more often than is allowed.
  */
-import type { Target } from "../domain";
-import type { GatewayError } from "../errors";
+
+import type { GatewayError } from "../domain/errors";
+import type { Target } from "../domain/request";
 import { isAboutContent } from "./poison-signs";
 
 export interface History {

@@ -5,9 +5,9 @@
  */
 
 import { sharesOf } from "../cache/apportion";
-import type { Answered, Coalescing, Part, Piece, Target } from "../domain";
-import { Ending, type EndSignal } from "../ending";
-import { GatewayError } from "../errors";
+import { Ending, type EndSignal } from "../domain/ending";
+import { GatewayError } from "../domain/errors";
+import type { Answered, Coalescing, Part, Piece, Target } from "../domain/request";
 import type { Count } from "../tokens/count";
 import { carrying } from "./carve";
 import { type Chosen, healthOf } from "./choose";

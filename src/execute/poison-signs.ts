@@ -2,8 +2,9 @@
  * Which errors may be the fault of one input among several: the provider is up, and cannot do what this call asks.
  * A provider's further way to say so is a case of `isAboutContent`; how the input is found is poison.ts.
  */
-import type { Part, Plan } from "../domain";
-import type { GatewayError } from "../errors";
+
+import type { GatewayError } from "../domain/errors";
+import type { Part, Plan } from "../domain/request";
 
 /** Statuses of a call that is refused for what it holds; none where a plugin says it otherwise. */
 const REFUSALS: readonly (number | undefined)[] = [undefined, 400, 422];

@@ -2,9 +2,10 @@
  * One input that a provider cannot embed fails the whole call that it is in. It is found by sending the call again in halves, and named;
  * the good halves are taken, so that nothing of them is sent again. Which errors lead here is poison-signs.ts.
  */
-import type { Part, Piece, Target } from "../domain";
-import type { GatewayError } from "../errors";
-import { unlessAborted } from "../until";
+
+import type { GatewayError } from "../domain/errors";
+import type { Part, Piece, Target } from "../domain/request";
+import { unlessAborted } from "../domain/until";
 import { attempts } from "./attempts";
 import { halves } from "./carve";
 import { healthOf } from "./choose";

@@ -3,10 +3,10 @@
  * A new thing that every call must know is a member of `Work`, made in execute.ts.
  */
 
-import type { Answered, EmbedRequest, Lane, Plan, Route, Run, Target } from "../domain";
-import type { EndSignal } from "../ending";
-import type { ErrorKind, GatewayError } from "../errors";
-import type { Outside } from "../outside";
+import type { EndSignal } from "../domain/ending";
+import type { ErrorKind, GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Answered, EmbedRequest, Lane, Plan, Route, Run, Target } from "../domain/request";
 import type { Count } from "../tokens/count";
 import type { Evidence } from "./evidence";
 

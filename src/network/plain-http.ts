@@ -3,7 +3,7 @@
  * of models that run in one's own network; everything else, and whatever is not of the plainest kind, goes by `fetch`.
  */
 import { gunzipSync, inflateSync } from "node:zlib";
-import type { Fetched } from "../outside";
+import type { Fetched } from "../domain/outside";
 import { type Connection, connect } from "./connection";
 import type { Reply } from "./reply-parser";
 

@@ -1,11 +1,11 @@
 /**
  * The world outside as it is: this machine's clock, its timers, its network, its randomness, and a log on standard error.
- * A new member of src/outside.ts is made here, and its twin for tests in test/fake-outside.ts.
+ * A new member of src/domain/outside.ts is made here, and its twin for tests in test/fake-outside.ts.
  */
-import { visible } from "../control-characters";
-import type { EndSignal } from "../ending";
-import type { LogLevel, Outside } from "../outside";
-import { coresHere } from "../processes/cores";
+import { visible } from "../domain/control-characters";
+import type { EndSignal } from "../domain/ending";
+import type { LogLevel, Outside } from "../domain/outside";
+import { coresHere } from "../machine/cores";
 import { createPlainHttp } from "./plain-http";
 
 function sleep(ms: number, signal?: EndSignal): Promise<void> {

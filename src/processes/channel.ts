@@ -4,7 +4,7 @@
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 
 export interface Channel {
   /** Rejects where the other side fails, answers what it may not, or goes away. */

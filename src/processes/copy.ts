@@ -5,19 +5,19 @@
 import { Value } from "@sinclair/typebox/value";
 import type { Memory } from "../cache/memory";
 import { openRing } from "../cache/ring";
-import { configured } from "../commands/configured";
-import { endGracefully } from "../commands/ending";
-import { greeting, type ListeningGateway, listen } from "../commands/listening";
-import { EXIT_CODES, surviveOtherSignals } from "../commands/signals";
 import type { GatewayConfig } from "../config/gateway-config";
+import type { Outside } from "../domain/outside";
+import { commonClock } from "../machine/clock";
+import { ignoreNewConnections, steerNoMore, steerTo } from "../machine/steering";
 import { realOutside } from "../network/real-outside";
-import type { Outside } from "../outside";
+import { configured } from "../serving/configured";
+import { endGracefully } from "../serving/ending";
+import { greeting, type ListeningGateway, listen } from "../serving/listening";
+import { EXIT_CODES, surviveOtherSignals } from "../serving/signals";
+import { mapRegion, RING_DESCRIPTOR } from "../sharing/region";
+import { shareOf } from "../sharing/share";
 import { type Channel, openChannel } from "./channel";
-import { commonClock } from "./clock";
 import { Load, Open, Settle, Steer } from "./messages";
-import { mapRegion, RING_DESCRIPTOR } from "./region";
-import { shareOf } from "./share";
-import { ignoreNewConnections, steerNoMore, steerTo } from "./steering";
 import { createMeasuring } from "./together";
 
 /** Bun closes a connection on which nothing has come for ten seconds: by then each was told to go elsewhere, or is closed. */

@@ -5,10 +5,10 @@
 import type { Static } from "@sinclair/typebox";
 import { createRingFile } from "../cache/ring";
 import type { ReadFile } from "../config/read";
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
+import { createRegionFile } from "../sharing/region";
 import { createMeasurements } from "./measurements";
 import { Asking, Loaded, Nothing, Opened, Reloaded } from "./messages";
-import { createRegionFile } from "./region";
 import { type CopyProcess, type Exit, spawnCopy } from "./spawn";
 
 export interface Fleet {

@@ -4,7 +4,7 @@
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 import { Measured, MeasuredOnce, type WhoMeasures } from "./messages";
 
 export interface Measurements {

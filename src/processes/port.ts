@@ -3,7 +3,7 @@
  * Everybody on the machine can take the name that two beginning gateways meet by, so that it may delay one, and never keep it from beginning.
  */
 import type { Socket } from "bun";
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
 
 export interface FreePort {
   /** The one asked for; where that was 0, any that is free. */

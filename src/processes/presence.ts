@@ -6,8 +6,8 @@ import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "no
 import { basename, dirname, join } from "node:path";
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import type { Outside } from "../outside";
-import { PRIVATE_FILE } from "../private-files";
+import type { Outside } from "../domain/outside";
+import { PRIVATE_FILE } from "../machine/private-files";
 
 const Presence = Type.Object({
   pid: Type.Integer(),

@@ -2,10 +2,11 @@
  * Starts one copy of this program as a child, with the channel that it is spoken to by. A copy ends by itself when that channel closes.
  * What it is told is messages.ts's; when to start and end one is supervisor.ts's.
  */
-import { FETCHES_MAX, FETCHES_VARIABLE, isExecutable } from "../commands/fetch-limit";
-import type { Outside } from "../outside";
+
+import type { Outside } from "../domain/outside";
+import { CORES_VARIABLE, coresAllowed } from "../machine/cores";
+import { FETCHES_MAX, FETCHES_VARIABLE, isExecutable } from "../serving/fetch-limit";
 import { type Channel, type Handlers, openChannel } from "./channel";
-import { CORES_VARIABLE, coresAllowed } from "./cores";
 
 /** The word of the command line that a copy runs by; for nobody else. */
 export const COPY_COMMAND = "copy";

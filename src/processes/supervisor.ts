@@ -2,13 +2,14 @@
  * The process that was started, where several serve: it holds no gateway, but keeps as many copies at work as there are to be, and
  * passes on to all of them what is asked of it. What happens once for all happens here, or in the first copy.
  */
-import { cannotServe } from "../commands/cannot-serve";
-import { reloadOnChange, tellReloaded, tellWrong } from "../commands/reloading";
-import { endingSignal } from "../commands/signals";
+
 import type { GatewayConfig } from "../config/gateway-config";
 import type { ReadFile } from "../config/read";
 import { CacheSection } from "../config/schema";
 import { realOutside } from "../network/real-outside";
+import { cannotServe } from "../serving/cannot-serve";
+import { reloadOnChange, tellReloaded, tellWrong } from "../serving/reloading";
+import { endingSignal } from "../serving/signals";
 import { createFleet } from "./fleet";
 import { type FreePort, findFreePort } from "./port";
 import { announce } from "./presence";

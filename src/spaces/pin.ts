@@ -1,8 +1,8 @@
 /**
  * `X-Embedgate-Space`: a caller names the space that its stored vectors lie in, and gets none of another.
  */
-import { GatewayError } from "../errors";
-import { inHeader } from "../header-values";
+import { GatewayError } from "../domain/errors";
+import { inHeader } from "../domain/header-values";
 
 /** @param pinned a space's name, or name@dimensions as `x-embedding-space` has it; as it is, or as a header has it */
 export function refuseOtherSpace(

@@ -4,11 +4,11 @@
  * The first measurement of a space is its fingerprint, in the database; who differs from it is out of service, loudly.
  */
 
-import type { Route, Target } from "../domain";
-import { Ending, type EndSignal } from "../ending";
-import { asGatewayError, GatewayError } from "../errors";
-import type { Outside } from "../outside";
-import { unlessAborted } from "../until";
+import { Ending, type EndSignal } from "../domain/ending";
+import { asGatewayError, GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Route, Target } from "../domain/request";
+import { unlessAborted } from "../domain/until";
 import type { Fingerprint, Fingerprints } from "./fingerprints";
 import { AGREEMENT_MIN, agreement } from "./probes";
 import type { Measured, Outcome, Together } from "./together";

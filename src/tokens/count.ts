@@ -2,7 +2,7 @@
  * How many tokens a call came to: what the provider says, else an estimate that says of itself that it is one.
  * What it came to for each input is exact where the plugin tells it; else src/cache/apportion.ts divides it.
  */
-import type { TokensSource } from "../domain";
+import type { TokensSource } from "../domain/request";
 import type { EmbedReply, Input } from "../plugin";
 
 export interface Count {

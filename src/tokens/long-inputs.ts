@@ -3,9 +3,9 @@
  * limit, or taken to pieces that are averaged afterwards. What is done is always told. A further policy is a case of `treated`.
  */
 
-import type { Piece, Route } from "../domain";
-import type { EndSignal } from "../ending";
-import { GatewayError } from "../errors";
+import type { EndSignal } from "../domain/ending";
+import { GatewayError } from "../domain/errors";
+import type { Piece, Route } from "../domain/request";
 import type { Input } from "../plugin";
 import type { Cut, Tokens } from "./tokens";
 

@@ -2,8 +2,8 @@
  * Decoding, counting and cutting by tokens, off the event loop: the gateway's side of src/tokens/worker.ts.
  * The Worker starts with the first job (its vocabulary takes 60 ms and 40 MB), and anew after a failure.
  */
-import type { EndSignal } from "../ending";
-import { GatewayError } from "../errors";
+import type { EndSignal } from "../domain/ending";
+import { GatewayError } from "../domain/errors";
 import type { Cut, VocabularyName } from "./vocabulary";
 import type { Cancel, Done, Job } from "./worker";
 

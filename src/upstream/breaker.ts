@@ -2,8 +2,8 @@
  * Keeps calls away from a model at a provider that only fails, and finds out by one call at a time when it is back.
  * How long it stays open is here; which failures count is `outcomeOf` in src/upstream/health.ts.
  */
-import type { BegunCall, Breaker, Trial } from "../health";
-import type { Outside } from "../outside";
+import type { BegunCall, Breaker, Trial } from "../domain/health";
+import type { Outside } from "../domain/outside";
 
 /** Failures in a row that open it. */
 const FAILURES_MAX = 5;

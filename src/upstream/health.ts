@@ -2,9 +2,9 @@
  * How each model at a provider is doing, from request to request: how much is under way, whether it asked to be left alone, its breaker.
  * A further thing to remember of a target is a member of `Health`.
  */
-import type { GatewayError } from "../errors";
-import type { Health, Outcome } from "../health";
-import type { Outside } from "../outside";
+import type { GatewayError } from "../domain/errors";
+import type { Health, Outcome } from "../domain/health";
+import type { Outside } from "../domain/outside";
 import { createBreaker } from "./breaker";
 
 /** Callers choose the names that come under a pattern: those that were asked for least lately are forgotten. */

@@ -7,8 +7,8 @@ import type { TypeCheck } from "@sinclair/typebox/compiler";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { openAside } from "../aside/aside";
 import { explainBreach, show } from "../dialects/explain";
-import { GatewayError } from "../errors";
-import type { Outside } from "../outside";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
 import type {
   FailureAbout,
   FailureKind,

@@ -2,8 +2,9 @@
  * Bounds how many calls are under way at one provider, and shares its places among interactive and bulk work, so that neither starves
  * the other. A further lane is a member of `Lane` and a row of WEIGHTS.
  */
-import type { Gate, Lane } from "../domain";
-import type { Outside } from "../outside";
+
+import type { Outside } from "../domain/outside";
+import type { Gate, Lane } from "../domain/request";
 
 /** Places that each lane gets while both wait. */
 const WEIGHTS: Readonly<Record<Lane, number>> = { interactive: 4, bulk: 1 };

@@ -6,8 +6,8 @@ import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { GatewayConfig } from "../config/gateway-config";
 import { ownNameWithin } from "../dialects/callers-own";
 import { expected } from "../dialects/explain";
-import type { ConfiguredUpstream, FieldCheck } from "../domain";
-import type { Outside } from "../outside";
+import type { Outside } from "../domain/outside";
+import type { ConfiguredUpstream, FieldCheck } from "../domain/request";
 import { createHealths } from "./health";
 import { createLanes } from "./lanes";
 

@@ -2,12 +2,12 @@
  * One request to a provider: bytes out, bytes back, and what any status but 2xx means. It neither retries nor splits.
  * What a provider says in an error is passed on with every credential of ours taken out.
  */
-import { GatewayError } from "../errors";
+import { GatewayError } from "../domain/errors";
+import type { Fetched, Outside } from "../domain/outside";
+import { twinsIn } from "../domain/spelling";
 import { Gathered } from "../network/gathered";
 import { REPLY_BYTES_MAX } from "../network/plain-http";
-import type { Fetched, Outside } from "../outside";
 import type { Explanation, FailureKind, PostCall, Posted, SendCall } from "../plugin";
-import { twinsIn } from "../spelling";
 import { startOf, withoutSecrets } from "./redact";
 
 export async function send(call: SendCall, outside: Pick<Outside, "fetch" | "now">): Promise<Posted> {

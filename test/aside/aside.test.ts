@@ -5,8 +5,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { type Aside, openAside } from "../../src/aside/aside";
 import { type PackedPage, packed } from "../../src/aside/packed-page";
-import { GatewayError } from "../../src/errors";
-import type { Outside } from "../../src/outside";
+import { GatewayError } from "../../src/domain/errors";
+import type { Outside } from "../../src/domain/outside";
 
 const MORTAL = new URL("./mortal-worker.ts", import.meta.url).href;
 

@@ -6,7 +6,7 @@
 import { measure, type Result } from "../../src/bench/measure";
 import type { BenchOptions } from "../../src/commands/bench";
 import { settingsOf } from "../../src/commands/bench";
-import { unlessAborted } from "../../src/until";
+import { unlessAborted } from "../../src/domain/until";
 import { fakeOutside } from "../fake-outside";
 
 export interface Asked {

@@ -5,7 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { apportion } from "../../src/cache/apportion";
-import { GatewayError } from "../../src/errors";
+import { GatewayError } from "../../src/domain/errors";
 
 const total = fc.oneof(fc.nat(50), fc.nat(1_000_000), fc.maxSafeNat());
 const weights = fc.array(fc.oneof(fc.nat(3), fc.nat(8192), fc.nat(2 ** 31)), { minLength: 1, maxLength: 64 });

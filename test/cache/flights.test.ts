@@ -5,7 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Boarding, openFlights } from "../../src/cache/flights";
-import { type ErrorKind, GatewayError } from "../../src/errors";
+import { type ErrorKind, GatewayError } from "../../src/domain/errors";
 import { entry, keyOf, written } from "./made";
 
 const patient = () => new AbortController().signal;

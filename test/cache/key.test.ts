@@ -6,10 +6,10 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { cacheKeys, keyedBy, passingKeys } from "../../src/cache/key";
 import { keysFor, ownKeys } from "../../src/cache/request-keys";
-import type { EmbedRequest } from "../../src/domain";
-import { completeFacts, type KnownFacts } from "../../src/facts";
+import { completeFacts, type KnownFacts } from "../../src/domain/facts";
+import type { EmbedRequest } from "../../src/domain/request";
+import { withTask } from "../../src/domain/tasks";
 import type { Input } from "../../src/plugin";
-import { withTask } from "../../src/tasks";
 
 interface Asked {
   readonly request: EmbedRequest;

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { writeSync } from "node:fs";
 import { join } from "node:path";
 import { createRingFile, openRing } from "../../src/cache/ring";
-import type { NamelessFile } from "../../src/processes/nameless-file";
+import type { NamelessFile } from "../../src/machine/nameless-file";
 import { fakeOutside } from "../fake-outside";
 import { entry, keyOf, written } from "./made";
 

@@ -6,7 +6,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type CacheEntry, refuseUnsound } from "../../src/cache/entry";
 import { fromRow, toRow } from "../../src/cache/row";
-import { GatewayError } from "../../src/errors";
+import { GatewayError } from "../../src/domain/errors";
 import { entry, keyOf, written } from "./made";
 
 const KEY = keyOf("a");

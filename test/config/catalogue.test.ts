@@ -5,7 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
 import { CATALOGUE, catalogueEntryNamed, catalogueFacts } from "../../src/config/catalogue";
-import { KnownFacts } from "../../src/facts";
+import { KnownFacts } from "../../src/domain/facts";
 
 /** Whose models run on machines of one's own, and cost nothing by the token. */
 const OWN_MACHINES = ["local", "ollama", "tei", "vllm", "nim"];

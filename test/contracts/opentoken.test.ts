@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { exactVector } from "../../plugins/fake";
-import { printed } from "../printed";
+import { printed } from "../printing/printed";
 import { answerOf, messageOf, modelsOf, openSpeaking, refusalOf, type Speaking, sizesOf } from "./speaking";
 
 const MODEL = "google/text-embedding-004";

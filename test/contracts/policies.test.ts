@@ -3,8 +3,8 @@
  * A new policy is a row of OVERRIDES: without one this file does not compile.
  */
 import { describe, expect, test } from "bun:test";
-import type { Policies } from "../../src/dialects/policies";
 import type { DIALECTS } from "../../src/dialects/records";
+import type { Policies } from "../../src/domain/policies";
 import { modelsOf, openSpeaking, refusalOf, type Speaking, sizesOf } from "./speaking";
 
 interface Override {

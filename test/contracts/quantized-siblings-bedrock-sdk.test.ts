@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { BedrockRuntimeClient, InvokeModelCommand } from "@aws-sdk/client-bedrock-runtime";
 import { exactVector } from "../../plugins/fake";
 import { inType } from "../plugins/vendors/bedrock-models";
-import { printed } from "../printed";
+import { printed } from "../printing/printed";
 import { askAt } from "./sibling";
 import { openSpeaking, refusalOf, type Speaking } from "./speaking";
 

@@ -8,7 +8,7 @@ import { exactVector } from "../../plugins/fake";
 import { schemasOf } from "../../src/dialects/bedrock-schema";
 import { DIALECTS } from "../../src/dialects/records";
 import { bitsOf, inType } from "../plugins/vendors/bedrock-models";
-import { printed } from "../printed";
+import { printed } from "../printing/printed";
 import { askAt, callsOf } from "./sibling";
 import { openSpeaking, type Speaking } from "./speaking";
 

@@ -3,7 +3,7 @@
  * A line that is not tested here is not kept.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { makeKey, tokenBy } from "../issuer";
+import { makeKey, tokenBy } from "../callers/issuer";
 import { answerOf, messageOf, modelsOf, openSpeaking, refusalOf, type Speaking, sizesOf } from "./speaking";
 
 const SMALL = "text-embedding-3-small";

@@ -10,11 +10,11 @@ import { Value } from "@sinclair/typebox/value";
 import { exactVector } from "../../plugins/fake";
 import { ErrorResponse } from "../../src/dialects/openai-schema";
 import { realOutside } from "../../src/network/real-outside";
-import { quiet } from "../api/vendor";
 import { type OpenGateway, type Opening, openGateway, type Sent } from "../gateway";
 import { bedrockVendor, REGION } from "../plugins/vendors/bedrock";
 import { AWS_KEYS } from "../plugins/vendors/bedrock-signature";
 import { GEMINI_KEY, geminiVendor } from "../plugins/vendors/gemini";
+import { quiet } from "../request/vendor";
 
 /** A word is a token, and each model has the size that the contracts give it. */
 const MODELS = `

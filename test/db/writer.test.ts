@@ -4,7 +4,7 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { createWriter } from "../../src/db/writer";
-import { GatewayError } from "../../src/errors";
+import { GatewayError } from "../../src/domain/errors";
 import { temporaryFolder } from "../serving";
 
 /** Ends the turn when it is told to, so that a test says what comes within one. */

@@ -6,10 +6,10 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { DEPTH_MAX } from "../../src/dialects/depth";
 import { decodeRequest } from "../../src/dialects/openai";
-import type { Policies } from "../../src/dialects/policies";
 import { DIALECTS } from "../../src/dialects/records";
-import type { EmbedRequest } from "../../src/domain";
-import { GatewayError } from "../../src/errors";
+import { GatewayError } from "../../src/domain/errors";
+import type { Policies } from "../../src/domain/policies";
+import type { EmbedRequest } from "../../src/domain/request";
 
 const RUNS = 2_000;
 

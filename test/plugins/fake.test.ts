@@ -5,7 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import fake, { exactVector } from "../../plugins/fake";
-import { answerThrough, routeTo } from "../upstream/opened";
+import { answerThrough, routeTo } from "../execute/opened";
 import { conformance, type Subject } from "./conformance";
 import { callFor, failureOf, openSubject } from "./conformance/subject";
 

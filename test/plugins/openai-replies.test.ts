@@ -4,9 +4,9 @@
  */
 import { describe, expect, test } from "bun:test";
 import openai from "../../plugins/openai";
-import type { GatewayError } from "../../src/errors";
+import type { GatewayError } from "../../src/domain/errors";
 import type { EmbedReply } from "../../src/plugin";
-import { answerThrough, routeTo } from "../upstream/opened";
+import { answerThrough, routeTo } from "../execute/opened";
 import { callFor, failureOf, openSubject, type Subject } from "./conformance/subject";
 import { base64Of } from "./vendors/openai-wire";
 

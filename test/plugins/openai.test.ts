@@ -6,7 +6,7 @@ import { describe, expect, test } from "bun:test";
 import OpenAI, { type ClientOptions } from "openai";
 import openai from "../../plugins/openai";
 import type { EmbedCall } from "../../src/plugin";
-import { answerThrough, routeTo } from "../upstream/opened";
+import { answerThrough, routeTo } from "../execute/opened";
 import { conformance, type Subject } from "./conformance";
 import { callFor, failureOf, openSubject } from "./conformance/subject";
 import { OPENAI_KEY, openaiVendor } from "./vendors/openai-wire";

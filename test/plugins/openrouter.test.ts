@@ -9,8 +9,8 @@ import type { CreateEmbeddingsRequestBody } from "@openrouter/sdk/models/operati
 import openrouter from "../../plugins/openrouter";
 import { catalogueFacts } from "../../src/config/catalogue";
 import type { EmbedCall } from "../../src/plugin";
+import { answerThrough, routeTo } from "../execute/opened";
 import { openGateway } from "../gateway";
-import { answerThrough, routeTo } from "../upstream/opened";
 import { conformance, type Subject } from "./conformance";
 import { createNetwork, type Network } from "./conformance/network";
 import { callFor, failureOf, openSubject } from "./conformance/subject";

@@ -6,7 +6,7 @@ import { describe, expect, test } from "bun:test";
 import { JWT } from "google-auth-library";
 import vertex from "../../plugins/vertex";
 import { callFor, failureOf } from "../../src/conformance/subject";
-import type { Outside } from "../../src/outside";
+import type { Outside } from "../../src/domain/outside";
 import { createHost } from "../../src/upstream/host";
 import { fakeOutside, STARTED_AT } from "../fake-outside";
 import { PERSON, SERVICE_ACCOUNT, type TokenGiver, tokenGiver } from "./vendors/google-tokens";

@@ -1,5 +1,5 @@
 /**
- * The gateway's disk: the one thing that src/outside.ts does not carry. The connection that a gateway opens is caught as it opens, so
+ * The gateway's disk: the one thing that src/domain/outside.ts does not carry. The connection that a gateway opens is caught as it opens, so
  * that faults are SQLite's own (SQLITE_FULL, SQLITE_READONLY, SQLITE_BUSY) and a death can take the connection away.
  * A new fault is a member of DiskFault and a case in `begin`.
  */

@@ -8,7 +8,7 @@ import { PLUGINS } from "../../plugins/index";
 import type { GatewayConfig } from "../../src/config/gateway-config";
 import { loadConfig } from "../../src/config/load";
 import { formatProblem } from "../../src/config/problem";
-import type { Outside } from "../../src/outside";
+import type { Outside } from "../../src/domain/outside";
 import { createHost } from "../../src/upstream/host";
 import type { Scenario, SimServer } from "./scenario";
 import type { SimModel } from "./truth";

@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { GatewayConfig } from "../../src/config/gateway-config";
-import type { Outside } from "../../src/outside";
+import type { Outside } from "../../src/domain/outside";
 import { type Ask, plainAsk } from "./asks";
 import { Breach, type Call } from "./calls";
 import { deliver } from "./delivery";

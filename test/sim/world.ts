@@ -1,9 +1,9 @@
 /**
  * The simulated world: one virtual clock, and processes that can die. Time stands still while anything can run, then jumps to the
- * next timer. A new member of src/outside.ts gets its simulated twin in `startProcess`.
+ * next timer. A new member of src/domain/outside.ts gets its simulated twin in `startProcess`.
  */
-import type { EndSignal } from "../../src/ending";
-import type { LogLevel, Outside } from "../../src/outside";
+import type { EndSignal } from "../../src/domain/ending";
+import type { LogLevel, Outside } from "../../src/domain/outside";
 import type { Random } from "./random";
 
 /** A noon without meaning; every simulation starts there. */

@@ -5,9 +5,9 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { MEASUREMENTS_PER_MINUTE } from "../../src/callers/rate-limits";
 import { openStore } from "../../src/db/open";
 import { realOutside } from "../../src/network/real-outside";
-import { MEASUREMENTS_PER_MINUTE } from "../../src/rate-limits";
 import { openFingerprints } from "../../src/spaces/fingerprints";
 import { PROBES } from "../../src/spaces/probes";
 import type { OpenGateway } from "../gateway";

@@ -3,7 +3,7 @@
  * A test about another way to fail passes its own `answer`.
  */
 import { exactVector } from "../../plugins/fake";
-import { GatewayError } from "../../src/errors";
+import { GatewayError } from "../../src/domain/errors";
 import { type OpenGateway, type Opening, openGateway } from "../gateway";
 
 export interface Vendor {

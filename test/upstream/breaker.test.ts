@@ -5,15 +5,15 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { exactVector } from "../../plugins/fake";
-import { GatewayError } from "../../src/errors";
-import type { Breaker, Outcome } from "../../src/health";
+import { GatewayError } from "../../src/domain/errors";
+import type { Breaker, Outcome } from "../../src/domain/health";
 import type { EmbedCall, Host } from "../../src/plugin";
 import { createBreaker } from "../../src/upstream/breaker";
 import { createHealths } from "../../src/upstream/health";
+import { answerThrough, gateOf, routeThrough } from "../execute/opened";
+import { type Watching, watched } from "../execute/watched";
 import { type FakeOutside, fakeOutside } from "../fake-outside";
 import { failureOf } from "../plugins/conformance/subject";
-import { answerThrough, gateOf, routeThrough } from "./opened";
-import { type Watching, watched } from "./watched";
 
 const texts = (count: number) => Array.from({ length: count }, (_, place) => `text ${place}`);
 const owner = {};

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { GatewayError } from "../../src/errors";
+import { GatewayError } from "../../src/domain/errors";
 import { realOutside } from "../../src/network/real-outside";
 import { createHost } from "../../src/upstream/host";
 import { fakeOutside, STARTED_AT } from "../fake-outside";

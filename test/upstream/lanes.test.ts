@@ -4,12 +4,12 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Gate, Lane, Route } from "../../src/domain";
+import type { Gate, Lane, Route } from "../../src/domain/request";
 import { createLanes } from "../../src/upstream/lanes";
+import { answerThrough, gateOf, routeThrough } from "../execute/opened";
+import { watched } from "../execute/watched";
 import { type FakeOutside, fakeOutside } from "../fake-outside";
 import { failureOf } from "../plugins/conformance/subject";
-import { answerThrough, gateOf, routeThrough } from "./opened";
-import { watched } from "./watched";
 
 const patient = () => new AbortController().signal;
 

@@ -3,7 +3,7 @@
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { type Aside, openAside } from "../../src/aside/aside";
-import { GatewayError } from "../../src/errors";
+import { GatewayError } from "../../src/domain/errors";
 import { createHost } from "../../src/upstream/host";
 import { fakeOutside } from "../fake-outside";
 

@@ -3,7 +3,7 @@
  * A status or header that a provider uses otherwise is a row here; credentials in its words are redact.test.ts.
  */
 import { describe, expect, test } from "bun:test";
-import { GatewayError } from "../../src/errors";
+import { GatewayError } from "../../src/domain/errors";
 import type { PostCall } from "../../src/plugin";
 import { post, retryAfterMs } from "../../src/upstream/post";
 import { fakeOutside, STARTED_AT } from "../fake-outside";

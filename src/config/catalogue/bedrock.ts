@@ -3,7 +3,7 @@
  * titan-multiemb-models, model-parameters-embed-v3, …-embed-v4; docs.aws.amazon.com/nova/latest/userguide/embeddings-schema.html. Prices:
  * aws.amazon.com/bedrock/pricing, us-east-1. A new model is an entry of MODELS; what holds for all of them is in BEDROCK.
  */
-import type { KnownFacts } from "../../facts";
+import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
 
 const BEDROCK = {

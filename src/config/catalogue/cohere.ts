@@ -2,7 +2,7 @@
  * Cohere's embedding models. Sizes and lengths: docs.cohere.com/docs/cohere-embed; the models of version 2 were shut down on 4 April 2026.
  * A new model is an entry; what holds for all of them is in COHERE.
  */
-import type { KnownFacts } from "../../facts";
+import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
 
 const COHERE = {

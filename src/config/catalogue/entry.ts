@@ -1,8 +1,8 @@
 /**
- * What one row of the catalogue says: a vendor's model, by what names it goes, and its facts (src/facts.ts).
+ * What one row of the catalogue says: a vendor's model, by what names it goes, and its facts (src/domain/facts.ts).
  * A new kind of thing to know of a row is a member here; a new fact of a model is a line of facts.ts.
  */
-import type { KnownFacts } from "../../facts";
+import type { KnownFacts } from "../../domain/facts";
 
 export interface CatalogueEntry {
   /** The plugin that speaks its wire, whichever address that plugin is pointed at. */

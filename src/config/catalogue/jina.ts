@@ -2,7 +2,7 @@
  * Jina AI's embedding models. Request fields, sizes and tasks: api.jina.ai/openapi.json; lengths: jina-ai/jina-on-prem (Model-Catalog) and
  * jina.ai/models. A new model is an entry; what holds for all of them is in JINA.
  */
-import type { KnownFacts } from "../../facts";
+import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
 
 const JINA = {

@@ -2,7 +2,7 @@
  * Mistral AI's embedding models: docs.mistral.ai/capabilities/embeddings, mistral.ai/pricing.
  * A new model is an entry; what holds for all of them is in MISTRAL.
  */
-import type { KnownFacts } from "../../facts";
+import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
 
 const MISTRAL = {

@@ -2,7 +2,7 @@
  * Models whose weights are open, and who serves them: the facts of a model once, and a row for each place where it is served.
  * A further model is a row of MODELS, a further place a row of PLACES; whoever serves it, its vectors lie in one space.
  */
-import type { KnownFacts } from "../../facts";
+import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
 
 /**

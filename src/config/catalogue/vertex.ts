@@ -2,7 +2,7 @@
  * Google's embedding models on Vertex AI. Sizes, lengths and limits: cloud.google.com/vertex-ai/generative-ai/docs/embeddings/get-text-embeddings;
  * prices: …/generative-ai/pricing; ends of life: LiteLLM 1.109.1's list. A new model is an entry of MODELS.
  */
-import type { KnownFacts } from "../../facts";
+import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
 
 const VERTEX = {

@@ -2,7 +2,7 @@
  * Voyage AI's models for texts. Lengths and sizes: docs.voyageai.com/docs/embeddings, mongodb.com/docs/voyageai/models/text-embeddings;
  * prices: docs.voyageai.com/docs/pricing. Models for chunks in context and for images have other endpoints, and are not here.
  */
-import type { KnownFacts } from "../../facts";
+import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
 
 /** docs.voyageai.com/reference/embeddings-api. */

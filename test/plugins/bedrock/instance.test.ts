@@ -3,7 +3,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { failureOf } from "../../../src/conformance/subject";
-import type { Outside } from "../../../src/outside";
+import type { Outside } from "../../../src/domain/outside";
 import { STARTED_AT } from "../../fake-outside";
 import { AWS_KEYS, ROLE_KEYS } from "../vendors/bedrock-signature";
 import { call, keyOf, open } from "./world";

@@ -5,7 +5,7 @@ import { expect } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
 import bedrock from "../../../plugins/bedrock/index";
 import { callFor } from "../../../src/conformance/subject";
-import type { Outside } from "../../../src/outside";
+import type { Outside } from "../../../src/domain/outside";
 import { createHost } from "../../../src/upstream/host";
 import { fakeOutside } from "../../fake-outside";
 import { bedrockVendor, REGION } from "../vendors/bedrock";

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import plugin from "../../../plugins/local/index";
-import { GatewayError } from "../../../src/errors";
+import { GatewayError } from "../../../src/domain/errors";
 import { realOutside } from "../../../src/network/real-outside";
 import type { EmbedCall, EmbedReply, Input, Upstream } from "../../../src/plugin";
 import { createHost } from "../../../src/upstream/host";

@@ -1,0 +1,36 @@
+/**
+ * One row of the ledger, as it is written and read: a request, what it took, and what it costs.
+ * A new column is a member here, a migration (src/db/migrations.ts), and filled in by account.ts.
+ */
+import type { TokensSource } from "../domain/request";
+
+export interface LedgerRow {
+  readonly request_id: string;
+  readonly started_at: number;
+  readonly workspace: string;
+  readonly key_id: string | null;
+  /** The id that was asked for; empty where the body did not get that far. */
+  readonly model: string;
+  readonly provider: string | null;
+  readonly inputs: number;
+  /** Inputs that no provider was asked for. */
+  readonly cache_hits: number;
+  /** What the answer says. */
+  readonly tokens: number;
+  /** What providers counted for it, failed and repeated calls included. */
+  readonly tokens_upstream: number;
+  /** What it is charged for. */
+  readonly tokens_billed: number;
+  readonly tokens_source: TokensSource | null;
+  /** UNDER_WAY until it is settled. */
+  readonly status: number;
+  /** The error's code, where there was one; INTERRUPTED where a crash ended it. */
+  readonly error: string | null;
+  readonly latency_ms: number;
+  readonly cost_pico_usd: bigint;
+  /** What it costs in micro-credits; once it is settled, what was taken. */
+  readonly micro_credits: bigint;
+  readonly user: string | null;
+  /** JSON. */
+  readonly metadata: string | null;
+}

@@ -1,0 +1,283 @@
+/**
+ * One row a request: begun before its first call to a provider, settled before its answer leaves; of one that is refused before that,
+ * src/books/refusals.ts keeps the outcome. src/books/usage.ts reads it back.
+ * What a row says of money is exact: whole tokens times whole pico-USD.
+ */
+
+import type { Store } from "../db/open";
+import type { Gathering } from "../db/writer";
+import { type Charge, type Estimate, type Hold, NOTHING, openBalances, type Terms } from "./balances";
+import type { LedgerRow } from "./ledger-row";
+import { openRefusals } from "./refusals";
+import { sumUsage, type UsageFilter, type UsageGroup, type UsageLine } from "./usage";
+
+/** What a row holds of its workspace's credits and caps until it is settled. */
+export interface Holding {
+  readonly estimate: Estimate;
+  readonly terms: Terms;
+}
+
+/** Whose rows are the gateway's own calls (src/spaces): counted upstream, but no client's requests. Nobody's key belongs to it. */
+export const OWN_WORKSPACE = "embedgate";
+
+export const UNDER_WAY = 0;
+const ANSWERED = 200;
+export const INTERRUPTED = "interrupted";
+
+/** ?1 is the process that began them, or null for every one. */
+const IS_UNDER_WAY = `status = ${UNDER_WAY} AND error IS NULL AND (?1 IS NULL OR process = ?1)`;
+const ROWS_UNDER_WAY = `FROM ledger WHERE ${IS_UNDER_WAY}`;
+
+export interface Ledger {
+  /**
+   * Commits that calls to providers are about to be made, so that a crash cannot lose them, and what they may cost is held.
+   * @param row its tokens_upstream the most that they can come to
+   * @returns false where nothing was done: it would fit once other requests of the workspace have settled
+   * @throws GatewayError database_unavailable | insufficient_credit | cap_exceeded
+   */
+  begin(row: LedgerRow, holding: Holding): Promise<boolean>;
+  /**
+   * Resolves once the row is committed; it replaces the one that was begun, and what it costs replaces what was held.
+   * @throws GatewayError database_unavailable
+   */
+  settle(row: LedgerRow): Promise<Charge>;
+  /** Takes a row that could not be committed now; it is, with the next one or at the end. @returns whether it was taken */
+  owe(row: LedgerRow): boolean;
+  /** Commits what is owed. @throws GatewayError database_unavailable */
+  close(): Promise<void>;
+  /**
+   * Marks the rows that a crash left under way: those that the named process began, or all. Should another gateway on the same database
+   * still be at work on one, its settling puts that right.
+   * @returns how many there were
+   */
+  settleInterrupted(process?: string): Promise<number>;
+  /** @param by one or several: a line for each that goes together */
+  usage(since: number, by: UsageGroup | readonly UsageGroup[], filter?: UsageFilter): readonly UsageLine[];
+}
+
+const COLUMNS = [
+  "request_id",
+  "started_at",
+  "workspace",
+  "key_id",
+  "model",
+  "provider",
+  "inputs",
+  "cache_hits",
+  "tokens",
+  "tokens_upstream",
+  "tokens_billed",
+  "tokens_source",
+  "status",
+  "error",
+  "latency_ms",
+  "cost_pico_usd",
+  "micro_credits",
+  "user",
+  "metadata",
+] as const satisfies readonly (keyof LedgerRow)[];
+
+/** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
+const OWED_ROWS_MAX = 50_000;
+
+/** Of a failed request, which costs nothing, more than so much of `user` and `metadata` together is not kept: it would fill the disk. */
+const FAILED_BYTES_MAX = 1_024;
+
+/** Columns that a row gets of its charge, and of who writes it. */
+const OWN_COLUMNS = ["process", "micro_credits_taken", "micro_credits_short"] as const;
+
+/** A row under way that this process began. */
+interface Begun {
+  readonly rowId: number | bigint;
+  readonly held: Hold;
+}
+
+type Value = string | number | bigint | null;
+
+/**
+ * @param process who begins the rows, where several serve by one database
+ * @param configuredModel the routing file's id or pattern that a model came in by
+ */
+export function openLedger(
+  store: Store,
+  process: string | null = null,
+  configuredModel: (model: string) => string | undefined = () => undefined,
+): Ledger {
+  const { database } = store;
+  const insert = database.query<unknown, Value[]>(
+    `INSERT INTO ledger (request_id, started_at, workspace, key_id, model, provider, inputs, tokens_upstream, user, metadata, process,
+       micro_credits_held, pico_usd_held, tokens, tokens_billed, status, latency_ms, cost_pico_usd)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ${UNDER_WAY}, 0, 0)`,
+  );
+  // What a row was begun with stays as it is, so that its indexes need not be written again.
+  const finish = database.query<unknown, Value[]>(
+    `UPDATE ledger SET provider = ?, cache_hits = ?, tokens = ?, tokens_upstream = ?, tokens_billed = ?, tokens_source = ?, status = ?,
+       error = ?, latency_ms = ?, cost_pico_usd = ?, micro_credits = ?, micro_credits_taken = ?, micro_credits_short = ?,
+       micro_credits_held = 0, pico_usd_held = 0
+     WHERE rowid = ? AND request_id = ? AND status = ${UNDER_WAY} AND error IS NULL`,
+  );
+  const shed = database.query<unknown, Value[]>(
+    `UPDATE ledger SET user = NULL, metadata = NULL
+     WHERE rowid = ? AND length(CAST(coalesce(user, '') || coalesce(metadata, '') AS BLOB)) > ${FAILED_BYTES_MAX}`,
+  );
+  const columns = [...COLUMNS, ...OWN_COLUMNS];
+  const changing = columns.filter((column) => !["request_id", "started_at", "workspace"].includes(column));
+  const put = database.query<unknown, [Record<string, Value>]>(
+    `INSERT INTO ledger (${columns.join(", ")}) VALUES (${columns.map((column) => `$${column}`).join(", ")})
+     ON CONFLICT (request_id) DO UPDATE SET ${changing.map((column) => `${column} = excluded.${column}`).join(", ")}`,
+  );
+  const release = database.query<unknown, [string | null]>(
+    `UPDATE workspaces SET
+       micro_credits_held = micro_credits_held - (SELECT coalesce(sum(micro_credits_held), 0) ${ROWS_UNDER_WAY} AND workspace = name),
+       pico_usd_held = pico_usd_held - (SELECT coalesce(sum(pico_usd_held), 0) ${ROWS_UNDER_WAY} AND workspace = name)
+     WHERE name IN (SELECT workspace ${ROWS_UNDER_WAY})`,
+  );
+  const interrupt = database.query<unknown, [string | null]>(
+    `UPDATE ledger SET error = '${INTERRUPTED}', tokens_source = 'estimated', micro_credits_held = 0, pico_usd_held = 0
+     WHERE ${IS_UNDER_WAY}`,
+  );
+  const balances = openBalances(store);
+  const refusals = openRefusals(database, configuredModel);
+  /** By the request's id. */
+  const underWay = new Map<string, Begun>();
+  /** What the transaction that is open has begun. */
+  const begunNow = new Map<string, Begun>();
+  const gathering: Gathering = {
+    flush: balances.flush,
+    ended(isCommitted) {
+      balances.ended(isCommitted);
+      if (isCommitted) for (const [id, begun] of begunNow) underWay.set(id, begun);
+      begunNow.clear();
+    },
+  };
+  let owed: readonly LedgerRow[] = [];
+
+  function begin(row: LedgerRow, { estimate, terms }: Holding): boolean {
+    const held = balances.hold(row.workspace, estimate, terms, row.started_at);
+    if (held === undefined) return false;
+    const { lastInsertRowid: rowId } = insert.run(
+      row.request_id,
+      row.started_at,
+      row.workspace,
+      row.key_id,
+      row.model,
+      row.provider,
+      row.inputs,
+      row.tokens_upstream,
+      row.user,
+      row.metadata,
+      process,
+      held.microCredits,
+      held.picoUsd,
+    );
+    begunNow.set(row.request_id, { rowId, held });
+    return true;
+  }
+
+  const begunOf = (id: string) => begunNow.get(id) ?? underWay.get(id);
+  /** Nothing was held or sent for it. */
+  const isRefusal = ({ request_id, status, tokens_upstream }: LedgerRow) =>
+    status !== ANSWERED && tokens_upstream === 0 && begunOf(request_id) === undefined;
+
+  function putSettled(row: LedgerRow): Charge {
+    const cost = { microCredits: row.micro_credits, picoUsd: row.cost_pico_usd };
+    if (isRefusal(row)) {
+      refusals.add(row, process);
+      return balances.due(row.workspace, cost, NOTHING);
+    }
+    const begun = begunOf(row.request_id);
+    if (begun !== undefined) {
+      const charge = balances.due(row.workspace, cost, begun.held);
+      if (finished(row, begun, charge)) {
+        balances.take(row.workspace, cost, begun.held, charge, row.started_at);
+        return charge;
+      }
+    }
+    // Never begun, or taken for a crash's by another gateway, which has ended its hold.
+    const charge = balances.due(row.workspace, cost, NOTHING);
+    put.run({
+      ...row,
+      process,
+      micro_credits: charge.microCredits,
+      micro_credits_taken: charge.taken,
+      micro_credits_short: charge.short,
+    });
+    balances.take(row.workspace, cost, NOTHING, charge, row.started_at);
+    return charge;
+  }
+
+  /** @returns whether the row was still under way */
+  function finished(row: LedgerRow, { rowId }: Begun, charge: Charge): boolean {
+    const { changes } = finish.run(
+      row.provider,
+      row.cache_hits,
+      row.tokens,
+      row.tokens_upstream,
+      row.tokens_billed,
+      row.tokens_source,
+      row.status,
+      row.error,
+      row.latency_ms,
+      row.cost_pico_usd,
+      charge.microCredits,
+      charge.taken,
+      charge.short,
+      rowId,
+      row.request_id,
+    );
+    if (row.status !== ANSWERED) shed.run(rowId);
+    return Number(changes) === 1;
+  }
+
+  /** One at a time: what is owed is paid once. */
+  let paying: Promise<void> | undefined;
+
+  async function pay(): Promise<void> {
+    const debts = owed;
+    await store.write(() => {
+      for (const row of debts) putSettled(row);
+    }, gathering);
+    for (const { request_id } of debts) underWay.delete(request_id);
+    owed = owed.filter((row) => !debts.includes(row));
+  }
+
+  /** Does the work behind what is owed. */
+  async function write<T>(work: () => T): Promise<T> {
+    while (owed.length > 0) {
+      paying ??= pay().finally(() => {
+        paying = undefined;
+      });
+      await paying;
+    }
+    return store.write(work, gathering);
+  }
+
+  return {
+    begin: (row, holding) => write(() => begin(row, holding)),
+    async settle(row) {
+      const charge = await write(() => putSettled(row));
+      underWay.delete(row.request_id);
+      return charge;
+    },
+    owe(row) {
+      if (owed.length >= OWED_ROWS_MAX) return false;
+      owed = [...owed, isRefusal(row) ? { ...row, user: null, metadata: null } : row];
+      return true;
+    },
+    async close() {
+      if (owed.length > 0) await write(() => undefined);
+    },
+    settleInterrupted: (ended) =>
+      store.write(() => {
+        release.run(ended ?? null);
+        return Number(interrupt.run(ended ?? null).changes);
+      }),
+    usage: (since, by, filter) =>
+      sumUsage(store, {
+        since,
+        by: typeof by === "string" ? [by] : by,
+        filter,
+        ownWorkspace: OWN_WORKSPACE,
+      }),
+  };
+}

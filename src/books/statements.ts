@@ -1,0 +1,168 @@
+/**
+ * What a workspace paid, read from what its requests were settled with: spending so far, every change of its balance, a month's invoice.
+ * All of it adds up to the ledger's own sums. Days and months are UTC. A new column of a statement is a sum here.
+ */
+
+import type { Store } from "../db/open";
+import { GatewayError } from "../domain/errors";
+import { dayOf } from "./balances";
+
+/** In pico-USD. */
+export interface Spent {
+  readonly today: bigint;
+  readonly thisMonth: bigint;
+}
+
+/** A grant, or a day's requests together. */
+export interface HistoryLine {
+  /** Milliseconds since 1970: of a day, its start. */
+  readonly at: number;
+  readonly kind: "grant" | "requests";
+  readonly note: string;
+  readonly requests: bigint;
+  /** In micro-credits, as all that follows: what the requests cost. */
+  readonly cost: bigint;
+  /** What the balance changed by. It differs from the cost where there was no limit. */
+  readonly change: bigint;
+  /** After this line: the sum of all changes so far. */
+  readonly balance: bigint;
+}
+
+export const INVOICE_GROUPS = ["day", "model"] as const;
+export type InvoiceGroup = (typeof INVOICE_GROUPS)[number];
+
+export interface InvoiceLine {
+  /** Undefined where lines are not by day. */
+  readonly day: string | undefined;
+  /** Undefined where lines are not by model. */
+  readonly model: string | undefined;
+  /** Answered ones. */
+  readonly requests: bigint;
+  readonly tokens_billed: bigint;
+  /** Pico-USD a token; null where it changed within the line, or nothing was billed. */
+  readonly price: bigint | null;
+  readonly cost_pico_usd: bigint;
+  readonly micro_credits: bigint;
+}
+
+export interface Invoice {
+  readonly lines: readonly InvoiceLine[];
+  readonly total: Pick<InvoiceLine, "requests" | "tokens_billed" | "cost_pico_usd" | "micro_credits">;
+}
+
+export interface Statements {
+  spent(workspace: string, at: number): Spent;
+  history(workspace: string): readonly HistoryLine[];
+  /** @param month as in 2026-11 @throws GatewayError invalid for another text */
+  invoice(workspace: string, month: string, by: readonly InvoiceGroup[]): Invoice;
+}
+
+type Change = Omit<HistoryLine, "balance">;
+
+const GROUP_EXPRESSIONS: Readonly<Record<InvoiceGroup, string>> = {
+  day: "strftime('%Y-%m-%d', started_at / 1000, 'unixepoch')",
+  model: "model",
+};
+
+export function openStatements({ database, read }: Store): Statements {
+  const spending = database.query<
+    { readonly today: bigint; readonly month: bigint },
+    [string, string, string]
+  >(
+    `SELECT coalesce(sum(iif(day = ?2, cost_pico_usd, 0)), 0) AS today, coalesce(sum(cost_pico_usd), 0) AS month
+     FROM spending WHERE workspace = ?1 AND day >= ?3`,
+  );
+  const grants = database.query<{ at: bigint; note: string; change: bigint }, [string]>(
+    "SELECT granted_at AS at, note, micro_credits AS change FROM credit_grants WHERE workspace = ?1 ORDER BY id",
+  );
+  const charges = database.query<{ day: string; requests: bigint; cost: bigint; taken: bigint }, [string]>(
+    `SELECT ${GROUP_EXPRESSIONS.day} AS day, count(*) AS requests, sum(micro_credits) AS cost, sum(micro_credits_taken) AS taken
+     FROM ledger WHERE workspace = ?1 AND micro_credits > 0 GROUP BY 1 ORDER BY 1`,
+  );
+
+  return {
+    spent(workspace, at) {
+      const day = dayOf(at);
+      const sums = read(() => spending.get(workspace, day, `${day.slice(0, 8)}01`));
+      return { today: sums?.today ?? 0n, thisMonth: sums?.month ?? 0n };
+    },
+    history(workspace) {
+      // In one transaction, so that no request settles between the two.
+      const both = database.transaction((): Change[] => [
+        ...grants.all(workspace).map(({ at, note, change }) => ({
+          at: Number(at),
+          kind: "grant" as const,
+          note,
+          requests: 0n,
+          cost: 0n,
+          change,
+        })),
+        ...charges.all(workspace).map(({ day, requests, cost, taken }) => ({
+          at: Date.parse(day),
+          kind: "requests" as const,
+          note: "",
+          requests,
+          cost,
+          change: -taken,
+        })),
+      ]);
+      return running(read(() => both()));
+    },
+    invoice(workspace, month, by) {
+      const [from, to] = boundsOf(month);
+      const part = (group: InvoiceGroup) =>
+        `${by.includes(group) ? GROUP_EXPRESSIONS[group] : "NULL"} AS ${group}`;
+      const query = database.query<
+        Omit<InvoiceLine, "day" | "model"> & { readonly day: string | null; readonly model: string | null },
+        [string, number, number]
+      >(
+        `WITH rows AS (
+           SELECT ${part("day")}, ${part("model")}, status, tokens_billed, cost_pico_usd, micro_credits,
+             iif(tokens_billed > 0, iif(cost_pico_usd % tokens_billed = 0, cost_pico_usd / tokens_billed, -1), NULL) AS price
+           FROM ledger WHERE workspace = ?1 AND started_at >= ?2 AND started_at < ?3)
+         SELECT day, model, sum(status = 200) AS requests, sum(tokens_billed) AS tokens_billed,
+           iif(min(price) >= 0 AND min(price) = max(price), min(price), NULL) AS price,
+           sum(cost_pico_usd) AS cost_pico_usd, sum(micro_credits) AS micro_credits
+         FROM rows GROUP BY day, model
+         HAVING requests > 0 OR tokens_billed > 0 OR cost_pico_usd > 0 OR micro_credits > 0 ORDER BY day, model`,
+      );
+      const lines = read(() => query.all(workspace, from, to)).map(({ day, model, ...sums }) => ({
+        day: day ?? undefined,
+        model: model ?? undefined,
+        ...sums,
+      }));
+      return { lines, total: totalOf(lines) };
+    },
+  };
+}
+
+/** A day's grants come before its requests: those that were paid for by them must not look as if nothing had been there. */
+function running(changes: readonly Change[]): HistoryLine[] {
+  const inOrder = changes
+    .map((change, place) => ({ change, place, day: dayOf(change.at) }))
+    .sort(
+      (a, b) => a.day.localeCompare(b.day) || a.change.kind.localeCompare(b.change.kind) || a.place - b.place,
+    );
+  let balance = 0n;
+  return inOrder.map(({ change }) => {
+    balance += change.change;
+    return { ...change, balance };
+  });
+}
+
+function totalOf(lines: readonly InvoiceLine[]): Invoice["total"] {
+  const sum = (of: (line: InvoiceLine) => bigint) => lines.reduce((total, line) => total + of(line), 0n);
+  return {
+    requests: sum(({ requests }) => requests),
+    tokens_billed: sum(({ tokens_billed }) => tokens_billed),
+    cost_pico_usd: sum(({ cost_pico_usd }) => cost_pico_usd),
+    micro_credits: sum(({ micro_credits }) => micro_credits),
+  };
+}
+
+function boundsOf(month: string): readonly [number, number] {
+  const [, year, number] = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(month) ?? [];
+  if (year === undefined || number === undefined)
+    throw new GatewayError("invalid", "Expected a month such as 2026-11.", { field: "month" });
+  return [Date.UTC(Number(year), Number(number) - 1), Date.UTC(Number(year), Number(number))];
+}

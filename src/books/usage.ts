@@ -1,0 +1,86 @@
+/**
+ * The ledger read back, summed: by one group or several, of all rows or of some. Sums are exact.
+ * A new group is a line in `GROUP_EXPRESSIONS`, a new filter a member of `UsageFilter` with its condition.
+ */
+import type { Store } from "../db/open";
+
+export const USAGE_GROUPS = ["model", "workspace", "key", "day"] as const;
+export type UsageGroup = (typeof USAGE_GROUPS)[number];
+
+/** One line of usage. Sums are bigints, since a busy gateway outgrows a double's 2⁵³. */
+export interface UsageLine {
+  /** The first of `groups`, which is often the only one. */
+  readonly group: string;
+  /** In the order in which they were asked for. */
+  readonly groups: readonly string[];
+  readonly requests: bigint;
+  readonly failed: bigint;
+  readonly inputs: bigint;
+  readonly cache_hits: bigint;
+  readonly tokens: bigint;
+  readonly tokens_upstream: bigint;
+  readonly tokens_billed: bigint;
+  /** Requests whose count was estimated, as nobody reported one. */
+  readonly estimated: bigint;
+  readonly cost_pico_usd: bigint;
+  readonly micro_credits: bigint;
+}
+
+/** Which rows are summed: all where nothing is said. */
+export interface UsageFilter {
+  readonly workspace?: string | undefined;
+  /** Rows whose metadata has all of these; a number or a truth value as JSON has it. */
+  readonly metadata?: ReadonlyMap<string, string> | undefined;
+}
+
+/** Days are UTC, so that a month's sum is the same wherever it is asked for. */
+const GROUP_EXPRESSIONS: Record<UsageGroup, string> = {
+  model: "model",
+  workspace: "workspace",
+  key: "coalesce(key_id, '')",
+  day: "strftime('%Y-%m-%d', started_at / 1000, 'unixepoch')",
+};
+
+interface Asked {
+  readonly since: number;
+  readonly by: readonly UsageGroup[];
+  readonly filter: UsageFilter | undefined;
+  /** Whose rows are no clients' requests: they count by their tokens only. */
+  readonly ownWorkspace: string;
+}
+
+/** SQLite's truth values are 1 and 0; `type` still knows what stood there. */
+const HAS_PAIR = `EXISTS (SELECT 1 FROM json_each(metadata) AS pair
+  WHERE pair.key = ? AND iif(pair.type IN ('true', 'false'), pair.type, CAST(pair.value AS TEXT)) = ?)`;
+
+export function sumUsage(
+  { database, read }: Pick<Store, "database" | "read">,
+  { since, by, filter: { workspace, metadata = new Map() } = {}, ownWorkspace }: Asked,
+): readonly UsageLine[] {
+  const groups = by.map((group) => GROUP_EXPRESSIONS[group]).join(", ");
+  const conditions = ["started_at >= ?"];
+  const values: (string | number)[] = [ownWorkspace, since];
+  if (workspace !== undefined) {
+    conditions.push("workspace = ?");
+    values.push(workspace);
+  }
+  for (const pair of metadata) {
+    conditions.push(HAS_PAIR);
+    values.push(...pair);
+  }
+  const query = database.query<
+    Omit<UsageLine, "group" | "groups"> & { readonly groups: string },
+    (string | number)[]
+  >(
+    `SELECT json_array(${groups}) AS groups, sum(asked) AS requests, sum(iif(status <> 200, asked, 0)) AS failed,
+       sum(iif(asked > 0, inputs, 0)) AS inputs, sum(cache_hits) AS cache_hits, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
+       sum(tokens_billed) AS tokens_billed, coalesce(sum(asked > 0 AND tokens_source = 'estimated'), 0) AS estimated,
+       sum(cost_pico_usd) AS cost_pico_usd, sum(micro_credits) AS micro_credits
+     FROM (SELECT *, iif(workspace <> ?, coalesce(refusals, 1), 0) AS asked FROM ledger) WHERE ${conditions.join(" AND ")} GROUP BY ${groups} ORDER BY ${groups}`,
+  );
+  return read(() => query.all(...values)).map((line) => {
+    const named: unknown = JSON.parse(line.groups);
+    const names = Array.isArray(named) ? named.map(String) : [];
+    return { ...line, group: names[0] ?? "", groups: names };
+  });
+}

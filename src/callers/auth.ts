@@ -1,0 +1,107 @@
+/**
+ * Who asks, before anything else: the key's workspace, the token's, or in open mode nobody in particular, but only from this machine.
+ * A new way to prove who one is, is another branch of `identified`.
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { GatewayConfig } from "../config/gateway-config";
+import type { JwtSection } from "../config/schema-auth";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Caller } from "../domain/request";
+import { refuseOtherMachines, refuseWebPages } from "../domain/this-machine";
+import { looksLikeToken, openTokens, type Tokens } from "./jwt";
+import { DEFAULT_WORKSPACE, type Keys } from "./keys";
+import type { Workspaces } from "./workspaces";
+
+export interface Auth {
+  /** Whether callers need no key now. A key made meanwhile, by any process, ends it. @param by other settings than those of now */
+  isOpen(by?: GatewayConfig["auth"]): boolean;
+  /**
+   * A key is known at once; a token's issuer may have to be asked.
+   * @throws GatewayError no_key | wrong_key | forbidden | unavailable | database_unavailable
+   */
+  identify(request: Request): Caller | Promise<Caller>;
+  /** Who may do what is for those who run the gateway: an admin's key, or anybody in open mode. @throws GatewayError as identify does */
+  identifyAdmin(request: Request): Caller;
+  /** What needs no key is for this machine alone, too, while the gateway is open. @throws GatewayError forbidden | database_unavailable */
+  admitWithoutKey(request: Request): void;
+}
+
+interface Parts {
+  /** As they are now: a reload may change them. */
+  readonly settings: () => GatewayConfig["auth"];
+  readonly keys: Keys;
+  readonly workspaces: Pick<Workspaces, "ensure">;
+  readonly outside: Pick<Outside, "now" | "fetch" | "monotonic" | "sleep" | "log">;
+}
+
+export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
+  const tokens = tokensBy(outside);
+  const isOpen = ({ mode, jwt } = settings()) =>
+    mode === "open" || (mode === "auto" && jwt === undefined && !keys.everNeeded());
+  const identified = (request: Request): Caller & { readonly isAdmin: boolean } => {
+    const secret = bearerOf(request.headers);
+    const known = secret === undefined ? undefined : keys.find(secret);
+    if (known) return known;
+    if (isOpen()) {
+      refuseOtherMachines(request);
+      refuseWebPages(request);
+      return { workspace: DEFAULT_WORKSPACE, keyId: null, isAdmin: true };
+    }
+    if (secret === undefined) {
+      throw new GatewayError(
+        "no_key",
+        "You didn't provide an API key: send it in the header 'Authorization: Bearer KEY'. 'embedgate keys create' makes one.",
+      );
+    }
+    throw new GatewayError(
+      "wrong_key",
+      "Incorrect API key provided: it is unknown, revoked, or was rotated out.",
+    );
+  };
+  /** A token's workspace is made on first sight. */
+  const identifiedByToken = async (token: string, by: Tokens): Promise<Caller> => {
+    const caller = await by.verify(token);
+    await workspaces.ensure(caller.workspace);
+    return caller;
+  };
+  const callerOf = ({ workspace, keyId }: Caller): Caller => ({ workspace, keyId });
+  return {
+    isOpen,
+    identify(request) {
+      const { jwt } = settings();
+      const secret = bearerOf(request.headers);
+      if (jwt !== undefined && secret !== undefined && looksLikeToken(secret))
+        return identifiedByToken(secret, tokens(jwt));
+      return callerOf(identified(request));
+    },
+    admitWithoutKey(request) {
+      if (isOpen()) refuseOtherMachines(request);
+    },
+    identifyAdmin(request) {
+      const caller = identified(request);
+      if (caller.isAdmin || isOpen()) return callerOf(caller);
+      throw new GatewayError(
+        "forbidden",
+        "This needs an admin's key: 'embedgate keys create --admin' makes one.",
+      );
+    },
+  };
+}
+
+/** The issuer's keys are kept over a reload that leaves `auth.jwt` as it was. */
+function tokensBy(outside: Parts["outside"]): (section: JwtSection) => Tokens {
+  let opened: { readonly section: JwtSection; readonly tokens: Tokens } | undefined;
+  return (section) => {
+    if (opened === undefined || !isDeepStrictEqual(opened.section, section))
+      opened = { section, tokens: openTokens(section, outside) };
+    return opened.tokens;
+  };
+}
+
+/** Azure's SDK sends `api-key` and Google's `x-goog-api-key` where all others send a Bearer token. */
+function bearerOf(headers: Headers): string | undefined {
+  const authorization = headers.get("authorization");
+  if (authorization === null) return headers.get("api-key") ?? headers.get("x-goog-api-key") ?? undefined;
+  return /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+}

@@ -1,0 +1,162 @@
+/**
+ * Tokens of an outside issuer (`auth.jwt`): signature, algorithm, issuer, audience and times are checked, and a claim names the workspace.
+ * What is wrong with a token is told by name; the token itself never is. A further check is a line in `verify`.
+ */
+import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from "jose";
+import { readPublicKey } from "../config/public-key";
+import { JwtSection } from "../config/schema-auth";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Caller } from "../domain/request";
+import { openJwks } from "./jwks";
+import { checkName } from "./keys";
+
+export interface Tokens {
+  /** @throws GatewayError wrong_key, or unavailable where the issuer's keys cannot be had */
+  verify(token: string): Promise<Caller>;
+}
+
+/** Never a secret kind: who took a public key for HS256's secret would let anybody sign who has read it. Never `none`. */
+const ALGORITHMS = [
+  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
+  ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
+];
+
+/** Clocks of honest machines differ by less. */
+const TOLERANCE_S = 5;
+
+/** Three parts, the first of them JSON with an `alg`. A key of the gateway's own has no dots. */
+export function looksLikeToken(bearer: string): boolean {
+  const [, header] = /^([\w-]+)\.[\w-]*\.[\w-]*$/.exec(bearer) ?? [];
+  if (header === undefined) return false;
+  try {
+    const parsed: unknown = JSON.parse(
+      new TextDecoder().decode(Uint8Array.fromBase64(header, { alphabet: "base64url" })),
+    );
+    return typeof parsed === "object" && parsed !== null && "alg" in parsed && typeof parsed.alg === "string";
+  } catch {
+    return false;
+  }
+}
+
+export function openTokens(
+  section: JwtSection,
+  outside: Pick<Outside, "now" | "fetch" | "monotonic" | "sleep" | "log">,
+): Tokens {
+  const { find, algorithms } = keysOf(section, outside);
+  const { issuer, audience, workspace_claim = JwtSection.properties.workspace_claim.default } = section;
+
+  return {
+    async verify(token) {
+      const options: JWTVerifyOptions = {
+        ...(issuer === undefined ? {} : { issuer }),
+        ...(audience === undefined ? {} : { audience }),
+        algorithms: [...algorithms],
+        clockTolerance: TOLERANCE_S,
+        currentDate: new Date(outside.now()),
+        // A token cannot be taken back, so one that never ends would be a key that nobody can revoke.
+        requiredClaims: ["exp"],
+      };
+      const payload = await payloadOf(token, find, options).catch((thrown: unknown) => {
+        throw refusal(thrown);
+      });
+      return { workspace: workspaceOf(payload, workspace_claim), keyId: keyIdOf(payload) };
+    },
+  };
+}
+
+function keysOf(
+  { jwks_url, public_key = "" }: JwtSection,
+  outside: Pick<Outside, "fetch" | "monotonic" | "sleep" | "log">,
+): { find: JWTVerifyGetKey; algorithms: readonly string[] } {
+  if (jwks_url !== undefined) return { find: openJwks(jwks_url, outside), algorithms: ALGORITHMS };
+  const known = readPublicKey(public_key);
+  // The routing file was checked for this.
+  if (typeof known === "string") throw new GatewayError("internal", `auth.jwt.public_key: ${known}`);
+  return { find: async () => known.key, algorithms: known.algorithms };
+}
+
+/** @throws whatever jose throws */
+async function payloadOf(
+  token: string,
+  find: JWTVerifyGetKey,
+  options: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, find, options)).payload;
+  } catch (thrown) {
+    if (!(thrown instanceof errors.JWKSMultipleMatchingKeys)) throw thrown;
+    // The token names no key, and the issuer has several: one of them must have signed it.
+    for await (const key of thrown) {
+      try {
+        return (await jwtVerify(token, key, options)).payload;
+      } catch (inner) {
+        if (!(inner instanceof errors.JWSSignatureVerificationFailed)) throw inner;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+}
+
+function refusal(thrown: unknown): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  return new GatewayError("wrong_key", `${reasonOf(thrown)} Get a new one from its issuer.`, {
+    cause: thrown,
+  });
+}
+
+function reasonOf(thrown: unknown): string {
+  if (thrown instanceof errors.JWTExpired) return "The token has expired.";
+  if (thrown instanceof errors.JWTClaimValidationFailed) {
+    const told = CLAIMS[thrown.claim];
+    if (told === undefined) return "A claim of the token is not what it must be.";
+    return thrown.reason === "missing" ? told.missing : told.wrong;
+  }
+  if (thrown instanceof errors.JOSEAlgNotAllowed)
+    return "The token is signed by an algorithm that is not taken here.";
+  if (thrown instanceof errors.JWKSNoMatchingKey)
+    return "The token is signed by a key that its issuer does not publish.";
+  if (thrown instanceof errors.JWSSignatureVerificationFailed) return "The token's signature is wrong.";
+  return "The token cannot be read, or its signature cannot be checked.";
+}
+
+const CLAIMS: Readonly<Record<string, { readonly missing: string; readonly wrong: string }>> = {
+  exp: {
+    missing: "The token says no time at which it ends (exp).",
+    wrong: "The token's time to end (exp) is no number.",
+  },
+  nbf: {
+    missing: "The token says no time from which it is good (nbf).",
+    wrong: "The token is not good yet (nbf).",
+  },
+  iss: {
+    missing: "The token names no issuer (iss).",
+    wrong: "The token is of another issuer (iss) than the one taken here.",
+  },
+  aud: {
+    missing: "The token names no audience (aud).",
+    wrong: "The token is for another audience (aud) than this gateway.",
+  },
+};
+
+function workspaceOf(payload: JWTPayload, claim: string): string {
+  const name = Object.hasOwn(payload, claim) ? payload[claim] : undefined;
+  try {
+    if (typeof name === "string") {
+      checkName("workspace", name);
+      return name;
+    }
+  } catch (cause) {
+    throw new GatewayError(
+      "wrong_key",
+      `The token's claim '${claim}' is no workspace's name: 1 to 200 printable characters, no space at the ends, and not the gateway's own.`,
+      { cause },
+    );
+  }
+  throw new GatewayError("wrong_key", `The token has no claim '${claim}' that names a workspace, as text.`);
+}
+
+/** Who asked, for the ledger: the issuer's name for them, where it is one that can be printed. */
+function keyIdOf({ sub }: JWTPayload): string {
+  return typeof sub === "string" && /^[^\p{C}]{1,200}$/u.test(sub) ? `jwt:${sub}` : "jwt";
+}

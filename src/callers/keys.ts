@@ -1,0 +1,188 @@
+/**
+ * API keys as state in the database: made, listed, rotated, revoked, looked up. The secret is returned once and kept as a hash.
+ * The command line and the admin API call these same functions.
+ */
+
+import { OWN_WORKSPACE } from "../books/ledger";
+import type { Store } from "../db/open";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+
+export interface NewKey {
+  readonly id: string;
+  /** The secret: shown once, never again. */
+  readonly key: string;
+  readonly name: string;
+  readonly workspace: string;
+  readonly admin: boolean;
+}
+
+export interface ListedKey {
+  readonly id: string;
+  readonly name: string;
+  readonly workspace: string;
+  readonly admin: boolean;
+  /** The start of the newest secret, to tell keys apart. */
+  readonly hint: string;
+  readonly created_at: number;
+  readonly revoked_at: number | null;
+  /** When the secret before a rotation stops working; null where none is in its grace. */
+  readonly old_secret_until: number | null;
+}
+
+export interface KnownKey {
+  readonly keyId: string;
+  readonly workspace: string;
+  readonly isAdmin: boolean;
+}
+
+export interface Keys {
+  /** @param admin whether it may also do what is for those who run the gateway */
+  create(name: string, workspace: string, admin?: boolean): Promise<NewKey>;
+  list(): readonly ListedKey[];
+  /** A new secret for the same key; older ones work for `graceMs` more. @throws GatewayError invalid */
+  rotate(id: string, graceMs: number): Promise<NewKey>;
+  /** @throws GatewayError invalid */
+  revoke(id: string): Promise<void>;
+  /** The live key that this secret opens. Reads the database, so that a key made by another process is known at once. */
+  find(secret: string): KnownKey | undefined;
+  /** Tokens of an outside issuer are taken: told once, it is known for ever. @throws GatewayError database_unavailable */
+  tokensTaken(): Promise<void>;
+  /** Whether a key was ever made, revoked ones included, or tokens were ever taken: from then on the gateway is never open by itself again. */
+  everNeeded(): boolean;
+}
+
+export const DEFAULT_WORKSPACE = "default";
+const PREFIX = "eg-";
+
+interface KeyRow {
+  id: string;
+  name: string;
+  workspace: string;
+  admin: bigint;
+  created_at: bigint;
+  revoked_at: bigint | null;
+  hint: string;
+  old_secret_until: bigint | null;
+}
+
+export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomBytes">): Keys {
+  const { database, write, read, once } = store;
+  const insertKey = database.query(
+    "INSERT INTO keys (id, name, workspace, admin, created_at) VALUES ($id, $name, $workspace, $admin, $now)",
+  );
+  const insertSecret = database.query(
+    "INSERT INTO key_secrets (hash, key_id, hint, created_at) VALUES ($hash, $id, $hint, $now)",
+  );
+  const expireSecrets = database.query(
+    "UPDATE key_secrets SET expires_at = min(coalesce(expires_at, $until), $until) WHERE key_id = $id",
+  );
+  const selectLive = database.query<{ name: string; workspace: string; admin: bigint }, { id: string }>(
+    "SELECT name, workspace, admin FROM keys WHERE id = $id AND revoked_at IS NULL",
+  );
+  const markRevoked = database.query(
+    "UPDATE keys SET revoked_at = $now WHERE id = $id AND revoked_at IS NULL",
+  );
+  const selectAny = database.query("SELECT 1 FROM keys UNION ALL SELECT 1 FROM tokens_taken LIMIT 1");
+  const insertTokensTaken = database.query("INSERT OR IGNORE INTO tokens_taken (id, since) VALUES (1, $now)");
+  const selectByHash = database.query<
+    { key_id: string; workspace: string; admin: bigint; expires_at: bigint | null },
+    { hash: Uint8Array }
+  >(
+    `SELECT s.key_id, k.workspace, k.admin, s.expires_at FROM key_secrets s JOIN keys k ON k.id = s.key_id
+     WHERE s.hash = $hash AND k.revoked_at IS NULL`,
+  );
+  const selectAll = database.query<KeyRow, { now: number }>(
+    `SELECT k.*,
+       (SELECT hint FROM key_secrets WHERE key_id = k.id ORDER BY created_at DESC, expires_at IS NOT NULL LIMIT 1) AS hint,
+       (SELECT max(expires_at) FROM key_secrets WHERE key_id = k.id AND expires_at > $now) AS old_secret_until
+     FROM keys k ORDER BY k.created_at, k.id`,
+  );
+
+  function newSecret(): { key: string; hash: Uint8Array; hint: string } {
+    const key = PREFIX + outside.randomBytes(32).toBase64({ alphabet: "base64url", omitPadding: true });
+    return { key, hash: sha256(key), hint: `${key.slice(0, PREFIX.length + 4)}…` };
+  }
+
+  const keyOf = once((secret) => {
+    const row = read(() => selectByHash.get({ hash: sha256(secret) }));
+    if (!row) return undefined;
+    const key = { keyId: row.key_id, workspace: row.workspace, isAdmin: row.admin === 1n };
+    // A rotated secret ends by itself.
+    return { key, until: row.expires_at === null ? Number.POSITIVE_INFINITY : Number(row.expires_at) };
+  });
+
+  const unknown = (id: string) =>
+    new GatewayError("invalid", `There is no live key "${id}": 'embedgate keys list' shows them.`);
+
+  return {
+    async create(name, workspace, admin = false) {
+      checkName("name", name);
+      checkName("workspace", workspace);
+      const id = `key_${outside.randomBytes(9).toBase64({ alphabet: "base64url" })}`;
+      const { key, hash, hint } = newSecret();
+      const now = outside.now();
+      await write(() => {
+        insertKey.run({ id, name, workspace, admin: admin ? 1 : 0, now });
+        insertSecret.run({ hash, id, hint, now });
+      });
+      return { id, key, name, workspace, admin };
+    },
+    list() {
+      return read(() => selectAll.all({ now: outside.now() })).map((row) => ({
+        id: row.id,
+        name: row.name,
+        workspace: row.workspace,
+        admin: row.admin === 1n,
+        hint: row.hint,
+        created_at: Number(row.created_at),
+        revoked_at: row.revoked_at === null ? null : Number(row.revoked_at),
+        old_secret_until: row.old_secret_until === null ? null : Number(row.old_secret_until),
+      }));
+    },
+    async rotate(id, graceMs) {
+      const { key, hash, hint } = newSecret();
+      const now = outside.now();
+      return write(() => {
+        const live = selectLive.get({ id });
+        if (!live) throw unknown(id);
+        expireSecrets.run({ id, until: now + graceMs });
+        insertSecret.run({ hash, id, hint, now });
+        return { id, key, name: live.name, workspace: live.workspace, admin: live.admin === 1n };
+      });
+    },
+    async revoke(id) {
+      await write(() => {
+        if (markRevoked.run({ id, now: outside.now() }).changes === 0) throw unknown(id);
+      });
+    },
+    find(secret) {
+      const known = keyOf(secret);
+      return known !== undefined && outside.now() < known.until ? known.key : undefined;
+    },
+    async tokensTaken() {
+      await write(() => insertTokensTaken.run({ now: outside.now() }));
+    },
+    everNeeded: () => read(() => selectAny.get() !== null),
+  };
+}
+
+function sha256(text: string): Uint8Array {
+  return new Bun.CryptoHasher("sha256").update(text).digest();
+}
+
+/** @throws GatewayError invalid */
+export function checkName(what: "name" | "workspace", value: string): void {
+  if (what === "workspace" && value === OWN_WORKSPACE)
+    throw new GatewayError("invalid", `"${OWN_WORKSPACE}" is the gateway's own; take another name.`, {
+      field: what,
+    });
+  if (/^[^\p{C}]{1,200}$/u.test(value) && value.trim() === value) return;
+  throw new GatewayError(
+    "invalid",
+    `The ${what} must have 1 to 200 printable characters, and no space at its ends.`,
+    {
+      field: what,
+    },
+  );
+}

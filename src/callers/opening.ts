@@ -1,0 +1,41 @@
+/**
+ * Whether a gateway may be open to whoever asks: what `serve` refuses when it starts, a reload refuses too, in the same words.
+ * A further check of a configuration that only a gateway can make (not the file alone, src/config/) is a line of `refusalOf`.
+ */
+
+import type { GatewayConfig } from "../config/gateway-config";
+import { GatewayError } from "../domain/errors";
+import { isLoopback } from "../domain/this-machine";
+import type { Auth } from "./auth";
+
+export interface Before {
+  /** Where the gateway listens already, whatever the file says now: the address is taken once, at the start. */
+  readonly hosts: readonly string[];
+  /** Whether it has asked for credentials since it was started. */
+  readonly asks: boolean;
+}
+
+export const AT_THE_START: Before = { hosts: [], asks: false };
+
+/** @returns why the configuration cannot be served by; undefined where it can */
+export function refusalOf(
+  { auth: settings, server }: Pick<GatewayConfig, "auth" | "server">,
+  auth: Pick<Auth, "isOpen">,
+  before: Before,
+): GatewayError | undefined {
+  if (!auth.isOpen(settings)) return undefined;
+  const reached = [server.host, ...before.hosts].find((host) => !isLoopback(host));
+  if (reached !== undefined) {
+    return new GatewayError(
+      "forbidden",
+      `${reached} can be reached from other machines, and no key exists: anybody could use your providers. ` +
+        "Make a key first ('embedgate keys create --name me'), or serve on 127.0.0.1.",
+    );
+  }
+  if (!before.asks) return undefined;
+  return new GatewayError(
+    "forbidden",
+    "The gateway has asked for keys or tokens since it was started, and by this file it would ask nobody any more: a reload cannot end that. " +
+      "Restart it to have it open, or put 'auth' back.",
+  );
+}

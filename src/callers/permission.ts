@@ -1,0 +1,63 @@
+/**
+ * Which models a workspace may use: ids and patterns of its settings. A model it may not use is to it as one that does not exist, and so
+ * is a provider that serves no other: who answers a name by what there is asks here first.
+ */
+import { matches } from "../config/models";
+
+/** @param ids the id that was asked for, and the one behind its alias: one of them is enough */
+export type MayUse = (ids: readonly string[]) => boolean;
+
+/** Ids and patterns of somebody who may use everything. */
+export const ALL_MODELS: readonly string[] = ["*"];
+
+/** For one question. */
+export function mayUse(models: readonly string[], ids: readonly string[]): boolean {
+  return models.some((allowed) => ids.some((id) => allowed === id || matches(allowed, id)));
+}
+
+/** For many questions: what has no star is looked up. */
+export function permission(models: readonly string[]): MayUse {
+  const exact = new Set(models);
+  const patterns = models.filter((allowed) => allowed.includes("*"));
+  return (ids) => ids.some((id) => exact.has(id) || patterns.some((pattern) => matches(pattern, id)));
+}
+
+/**
+ * Whether an id that may be used is taken by a pattern of the routing file, and by none before it.
+ * @param before the patterns that are asked before it
+ */
+export function mayUsePattern(
+  models: readonly string[],
+  pattern: string,
+  before: readonly string[],
+): boolean {
+  return models.some((allowed) => {
+    if (!allowed.includes("*"))
+      return matches(pattern, allowed) && !before.some((earlier) => matches(earlier, allowed));
+    const both = inBoth(allowed, pattern);
+    return both !== undefined && !before.some((earlier) => covers(earlier, both));
+  });
+}
+
+/** The pattern of what two of one star each have in common; undefined where that is nothing. */
+function inBoth(one: string, other: string): string | undefined {
+  const [start, end] = partsOf(one);
+  const [otherStart, otherEnd] = partsOf(other);
+  const isPossible =
+    (start.startsWith(otherStart) || otherStart.startsWith(start)) &&
+    (end.endsWith(otherEnd) || otherEnd.endsWith(end));
+  return isPossible ? `${longer(start, otherStart)}*${longer(end, otherEnd)}` : undefined;
+}
+
+function covers(pattern: string, inner: string): boolean {
+  const [start, end] = partsOf(pattern);
+  const [innerStart, innerEnd] = partsOf(inner);
+  return innerStart.startsWith(start) && innerEnd.endsWith(end);
+}
+
+function partsOf(pattern: string): readonly [start: string, end: string] {
+  const star = pattern.indexOf("*");
+  return [pattern.slice(0, star), pattern.slice(star + 1)];
+}
+
+const longer = (one: string, other: string) => (one.length > other.length ? one : other);

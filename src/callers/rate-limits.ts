@@ -1,0 +1,173 @@
+/**
+ * Requests and tokens a minute, a workspace: buckets that fill up continuously, so that a minute's worth may come at once but never two.
+ * A further limit is a further kind of bucket, with a function that takes from it.
+ */
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import { openClaims, wordsFor } from "../machine/claims";
+import type { WorkspaceRules } from "./workspaces";
+
+export interface RateLimits {
+  /**
+   * Takes one request: before anything is done for it, and whatever becomes of it.
+   * @throws GatewayError rate_limited, with the time after which it would pass
+   */
+  takeRequest(rules: Limited): void;
+  /**
+   * Takes a request's tokens, as estimated: nobody has counted them yet.
+   * @returns what to call with the real count, once it is known
+   * @throws GatewayError rate_limited, likewise
+   */
+  takeTokens(rules: Limited, tokens: number): (actual: number) => void;
+  /** Whether the gateway may measure one more id of the workspace's own choice now; takes it, if so. */
+  mayMeasure(workspace: string): boolean;
+  /** The six headers that OpenAI's clients read; none for a workspace without limits. */
+  headers(rules: Limited): Record<string, string>;
+}
+
+export type Limited = Pick<WorkspaceRules, "name" | "requestsPerMinute" | "tokensPerMinute">;
+
+const MINUTE_NS = 60e9;
+const NS_PER_MS = 1e6;
+/** Past some so many within a minute, those of further workspaces find no place of their own. */
+const BUCKETS_MAX = 65_536;
+/** Who finds no place has one of these with others: refused sooner than alone, and never without a limit. */
+export const SHARED_BUCKETS = 512;
+export const LIMIT_WORDS = wordsFor(BUCKETS_MAX) + SHARED_BUCKETS;
+/** Of ids that callers choose under a pattern, a workspace: what is measured is paid for by whoever runs the gateway. */
+export const MEASUREMENTS_PER_MINUTE = 6;
+
+/**
+ * A bucket is one number: the time at which it is full again, which each request moves on by what it takes. So it fits into a word that
+ * several processes change without a lock.
+ * @param seed random bytes, the same for all that share the words: callers choose workspaces' names
+ * @param words of src/machine/claims.ts, and behind them the shared buckets; zero at first; shared by all processes whose clock is the same
+ */
+export function createRateLimits(
+  { monotonic }: Pick<Outside, "monotonic">,
+  seed: Uint8Array,
+  words: BigInt64Array = new BigInt64Array(LIMIT_WORDS),
+): RateLimits {
+  const now = () => BigInt(Math.round(monotonic() * NS_PER_MS));
+  const claims = openClaims(words.subarray(0, -SHARED_BUCKETS), {
+    seed,
+    // One that was full a minute ago is as good as none.
+    mayGo: (fullAt) => fullAt < now() - BigInt(MINUTE_NS),
+  });
+  const firstValue = claims.places;
+  const firstShared = words.length - SHARED_BUCKETS;
+
+  /** Where its word is. */
+  function placeOf(name: string): number {
+    const own = claims.placeOf(name);
+    if (own !== undefined) return firstValue + own;
+    return firstShared + Number(BigInt.asUintN(32, claims.hashOf(name)) % BigInt(SHARED_BUCKETS));
+  }
+
+  /** The time that is missing to a full bucket. */
+  function missingNs(place: number): number {
+    return Math.max(0, Number(Atomics.load(words, place) - now()));
+  }
+
+  /** @returns whether there was as much as `neededNs` of it; else nothing is taken */
+  function takeFrom(place: number, amountNs: number, neededNs: number): boolean {
+    for (;;) {
+      const fullAt = Atomics.load(words, place);
+      const at = now();
+      const missing = fullAt > at ? fullAt - at : 0n;
+      if (Number(missing) + neededNs > MINUTE_NS) return false;
+      const next = at + missing + BigInt(Math.floor(amountNs));
+      if (Atomics.compareExchange(words, place, fullAt, next) === fullAt) return true;
+    }
+  }
+
+  function giveBack(place: number, amountNs: number): void {
+    Atomics.sub(words, place, BigInt(Math.floor(amountNs)));
+  }
+
+  function bucketOf(what: Bucket["what"], name: string, limit: number): Bucket {
+    return { what, limit, place: placeOf(`${what} ${name}`), unitNs: MINUTE_NS / limit };
+  }
+
+  function requestsOf({ name, requestsPerMinute }: Limited): Bucket[] {
+    return requestsPerMinute === undefined ? [] : [bucketOf("requests", name, requestsPerMinute)];
+  }
+
+  function tokensOf({ name, tokensPerMinute }: Limited): Bucket[] {
+    return tokensPerMinute === undefined ? [] : [bucketOf("tokens", name, tokensPerMinute)];
+  }
+
+  const both = (rules: Limited) => [...requestsOf(rules), ...tokensOf(rules)];
+
+  /** @throws GatewayError rate_limited */
+  function take({ what, limit, place, unitNs }: Bucket, amount: number, rules: Limited): void {
+    const amountNs = amount * unitNs;
+    // One request of more than a minute's worth passes when the bucket is full: else it never would.
+    const neededNs = Math.min(amountNs, MINUTE_NS);
+    if (takeFrom(place, amountNs, neededNs)) return;
+    const waitMs = Math.max(0, missingNs(place) + neededNs - MINUTE_NS) / NS_PER_MS;
+    throw limited(what, limit, waitMs, headersOf(both(rules)));
+  }
+
+  function headersOf(buckets: readonly Bucket[]): Record<string, string> {
+    const named: Record<string, string> = {};
+    for (const { what, limit, place, unitNs } of buckets) {
+      const missing = missingNs(place);
+      // What is missing is a whole number of units, each cut to whole nanoseconds.
+      const remaining = Math.floor((MINUTE_NS - missing) / unitNs + 1e-6);
+      named[`x-ratelimit-limit-${what}`] = String(limit);
+      named[`x-ratelimit-remaining-${what}`] = String(Math.max(0, remaining));
+      named[`x-ratelimit-reset-${what}`] = duration(missing / NS_PER_MS);
+    }
+    return named;
+  }
+
+  return {
+    takeRequest(rules) {
+      for (const bucket of requestsOf(rules)) take(bucket, 1, rules);
+    },
+    takeTokens(rules, tokens) {
+      const buckets = tokensOf(rules);
+      for (const bucket of buckets) take(bucket, tokens, rules);
+      return (actual) => {
+        for (const { place, unitNs } of buckets) {
+          if (actual < tokens) giveBack(place, (tokens - actual) * unitNs);
+          else if (actual > tokens) takeFrom(place, (actual - tokens) * unitNs, Number.NEGATIVE_INFINITY);
+        }
+      };
+    },
+    mayMeasure(workspace) {
+      const { place, unitNs } = bucketOf("measurements", workspace, MEASUREMENTS_PER_MINUTE);
+      return takeFrom(place, unitNs, unitNs);
+    },
+    headers: (rules) => headersOf(both(rules)),
+  };
+}
+
+interface Bucket {
+  readonly what: "requests" | "tokens" | "measurements";
+  /** A minute. */
+  readonly limit: number;
+  /** Its word. */
+  readonly place: number;
+  /** The time in which one more comes. */
+  readonly unitNs: number;
+}
+
+function limited(what: string, limit: number, waitMs: number, headers: Record<string, string>): GatewayError {
+  const retryAfterMs = Math.ceil(waitMs);
+  return new GatewayError(
+    "rate_limited",
+    `Rate limit reached: the workspace may send ${limit} ${what} per minute. Try again in ${duration(retryAfterMs)}.`,
+    { retryAfterMs, headers },
+  );
+}
+
+/** As Go writes it, and OpenAI's headers: 20ms, 1.5s, 6m0s. */
+export function duration(milliseconds: number): string {
+  const ms = Math.max(0, Math.ceil(milliseconds));
+  if (ms < 1_000) return `${ms}ms`;
+  const seconds = ms / 1_000;
+  if (seconds < 60) return `${Number(seconds.toFixed(3))}s`;
+  return `${Math.floor(seconds / 60)}m${Number((seconds % 60).toFixed(3))}s`;
+}

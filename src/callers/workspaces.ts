@@ -1,0 +1,243 @@
+/**
+ * Workspaces as state in the database: whom usage, keys and credits belong to, and what each may do. What one does not say itself is
+ * as the routing file's `workspace_defaults` has it now. The command line and the admin API call these same functions.
+ * What a workspace may say for itself is in src/callers/workspace-settings.ts.
+ */
+import { type Caps, openEnsure, type Terms } from "../books/balances";
+import { creditsOf, microCredits, picoUsd } from "../books/money";
+import type { WorkspaceSection } from "../config/schema";
+import type { Store } from "../db/open";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import { checkName } from "./keys";
+import { columnsOf, NO_SETTINGS, type SettingColumns, type Settings, settingsOf } from "./workspace-settings";
+
+export interface Workspace {
+  readonly name: string;
+  readonly created_at: number;
+  /** Null: no limit. */
+  readonly micro_credits: bigint | null;
+  readonly micro_credits_held: bigint;
+  readonly settings: Settings;
+}
+
+/** What holds for a workspace now, defaults counted in. */
+export interface WorkspaceRules {
+  readonly name: string;
+  /** Ids and patterns. */
+  readonly models: readonly string[];
+  readonly requestsPerMinute: number | undefined;
+  readonly tokensPerMinute: number | undefined;
+  readonly dialect: Settings["dialect"];
+  /** The workspace's own. */
+  readonly policies: Settings["policies"];
+  readonly terms: Terms;
+}
+
+export interface Grant {
+  readonly workspace: string;
+  readonly granted_at: number;
+  readonly micro_credits: bigint;
+  readonly balance: bigint;
+  readonly note: string;
+}
+
+export interface Workspaces {
+  /** Also of one that was never seen: a JWT's claim makes one on first sight. @throws GatewayError database_unavailable */
+  rules(name: string): WorkspaceRules;
+  /** @throws GatewayError invalid where there is one already */
+  create(name: string, settings: Partial<Settings>, credits: bigint | null | undefined): Promise<Workspace>;
+  /** Makes the workspace unless it is there. */
+  ensure(name: string): Promise<void>;
+  /** @throws GatewayError invalid for an unknown one */
+  set(name: string, settings: Partial<Settings>): Promise<Workspace>;
+  list(): readonly Workspace[];
+  /** @throws GatewayError invalid for an unknown one */
+  show(name: string): Workspace;
+  /**
+   * Adds micro-credits; a negative amount takes them back, as far as they are neither spent nor held.
+   * @throws GatewayError invalid where more would be taken than is free, or the workspace has no limit
+   */
+  grant(name: string, amount: bigint, note: string): Promise<Workspace>;
+  /**
+   * Makes the balance what is said, as a grant of the difference; null: no limit from now on.
+   * @throws GatewayError invalid where less would be left than requests under way hold
+   */
+  setCredits(name: string, balance: bigint | null, note: string): Promise<Workspace>;
+  grants(name: string): readonly Grant[];
+}
+
+interface Row extends SettingColumns {
+  readonly name: string;
+  readonly created_at: bigint;
+  readonly micro_credits: bigint | null;
+  readonly micro_credits_held: bigint;
+}
+
+/** A million million credits: far from what a column holds, so that sums do not overflow it. */
+const MICRO_CREDITS_MAX = 10n ** 18n;
+
+/** @param defaults as they are now: a reload may change them */
+export function openWorkspaces(
+  store: Store,
+  defaults: () => WorkspaceSection,
+  { now }: Pick<Outside, "now">,
+): Workspaces {
+  const { database, read, write, once } = store;
+  const select = database.query<Row, [string]>("SELECT * FROM workspaces WHERE name = ?1");
+  const selectAll = database.query<Row, []>("SELECT * FROM workspaces ORDER BY name");
+  const ensure = openEnsure(database);
+  const putCredits = database.query<unknown, [string, bigint | null]>(
+    "UPDATE workspaces SET micro_credits = ?2 WHERE name = ?1",
+  );
+  const insertGrant = database.query<unknown, [string, number, bigint, bigint, string]>(
+    "INSERT INTO credit_grants (workspace, granted_at, micro_credits, balance, note) VALUES (?1, ?2, ?3, ?4, ?5)",
+  );
+  const selectGrants = database.query<Omit<Grant, "granted_at"> & { granted_at: bigint }, [string]>(
+    "SELECT workspace, granted_at, micro_credits, balance, note FROM credit_grants WHERE workspace = ?1 ORDER BY id",
+  );
+
+  function put(name: string, columns: ReturnType<typeof columnsOf>): void {
+    for (const [column, value] of columns)
+      database
+        .query<unknown, [string, string | number | null]>(
+          `UPDATE workspaces SET ${column} = ?2 WHERE name = ?1`,
+        )
+        .run(name, value);
+  }
+
+  /** In a transaction of the caller's. */
+  function change(
+    { name, micro_credits_held: held }: Row,
+    amount: bigint,
+    balance: bigint | null,
+    note: string,
+  ): void {
+    if (balance !== null && balance > MICRO_CREDITS_MAX)
+      throw new GatewayError("invalid", `A balance is at most ${creditsOf(MICRO_CREDITS_MAX)} credits.`);
+    if (balance !== null && amount < 0n && balance < held) {
+      const hold = held === 0n ? "" : `, of which requests under way hold ${creditsOf(held)}`;
+      throw new GatewayError(
+        "invalid",
+        `The workspace "${name}" has ${creditsOf(balance - amount)} credits${hold}: ${creditsOf(-amount)} cannot be taken back.`,
+      );
+    }
+    putCredits.run(name, balance);
+    insertGrant.run(name, now(), amount, balance ?? 0n, note);
+  }
+
+  function existing(name: string): Row {
+    const row = read(() => select.get(name));
+    if (row) return row;
+    throw new GatewayError(
+      "invalid",
+      `There is no workspace "${name}": 'embedgate workspaces list' shows them, 'create' makes one.`,
+    );
+  }
+
+  const ownSettings = once((name) => {
+    const row = read(() => select.get(name));
+    return row ? settingsOf(row) : NO_SETTINGS;
+  });
+
+  return {
+    rules: (name) => rulesOf(name, ownSettings(name), defaults()),
+    async create(name, settings, credits) {
+      checkName("workspace", name);
+      const columns = columnsOf(settings);
+      await write(() => {
+        const starting = credits === undefined ? startingMicroCredits(defaults()) : credits;
+        if (!ensure(name, starting, now()))
+          throw new GatewayError(
+            "invalid",
+            `There is a workspace "${name}" already: 'embedgate workspaces set' changes it.`,
+          );
+        put(name, columns);
+      });
+      return asWorkspace(existing(name));
+    },
+    async ensure(name) {
+      checkName("workspace", name);
+      if (read(() => select.get(name))) return;
+      await write(() => ensure(name, startingMicroCredits(defaults()), now()));
+    },
+    async set(name, settings) {
+      existing(name);
+      const columns = columnsOf(settings);
+      await write(() => put(name, columns));
+      return asWorkspace(existing(name));
+    },
+    list: () => read(() => selectAll.all()).map(asWorkspace),
+    show: (name) => asWorkspace(existing(name)),
+    async grant(name, amount, note) {
+      checkNote(note);
+      await write(() => {
+        const row = existing(name);
+        if (row.micro_credits === null)
+          throw new GatewayError(
+            "invalid",
+            `The workspace "${name}" has no limit, so there is nothing to add to: 'embedgate credits grant --limit' gives it one.`,
+          );
+        change(row, amount, row.micro_credits + amount, note);
+      });
+      return asWorkspace(existing(name));
+    },
+    async setCredits(name, balance, note) {
+      checkNote(note);
+      await write(() => {
+        const row = existing(name);
+        // From no limit to none there is nothing to write down.
+        if (row.micro_credits === balance) return;
+        change(row, (balance ?? 0n) - (row.micro_credits ?? 0n), balance, note);
+      });
+      return asWorkspace(existing(name));
+    },
+    grants(name) {
+      return read(() => selectGrants.all(name)).map((grant) => ({
+        ...grant,
+        granted_at: Number(grant.granted_at),
+      }));
+    },
+  };
+}
+
+/** @throws GatewayError */
+function checkNote(note: string): void {
+  if (/^[^\p{C}]{0,500}$/u.test(note)) return;
+  throw new GatewayError("invalid", "The note must have at most 500 printable characters.", {
+    field: "note",
+  });
+}
+
+function asWorkspace(row: Row): Workspace {
+  const { name, created_at, micro_credits, micro_credits_held } = row;
+  return {
+    name,
+    created_at: Number(created_at),
+    micro_credits,
+    micro_credits_held,
+    settings: settingsOf(row),
+  };
+}
+
+function rulesOf(name: string, own: Settings, defaults: WorkspaceSection): WorkspaceRules {
+  const day = own.cap_usd_per_day ?? defaults.cap_usd_per_day;
+  const month = own.cap_usd_per_month ?? defaults.cap_usd_per_month;
+  const caps: Caps = {
+    day: day === undefined ? undefined : picoUsd(day),
+    month: month === undefined ? undefined : picoUsd(month),
+  };
+  return {
+    name,
+    models: own.models ?? defaults.models ?? ["*"],
+    requestsPerMinute: own.requests_per_minute ?? defaults.requests_per_minute,
+    tokensPerMinute: own.tokens_per_minute ?? defaults.tokens_per_minute,
+    dialect: own.dialect ?? defaults.dialect ?? null,
+    policies: own.policies,
+    terms: { startingMicroCredits: startingMicroCredits(defaults), caps },
+  };
+}
+
+function startingMicroCredits({ credits }: WorkspaceSection): bigint | null {
+  return credits === undefined || credits === "unlimited" ? null : microCredits(credits);
+}

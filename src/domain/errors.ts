@@ -1,0 +1,211 @@
+/**
+ * The few kinds of error and the one table of what each means: status, type, code, worth another attempt, worth another route.
+ * A new kind is a row of KINDS; a dialect that words a kind differently says so in its own record (src/dialects/).
+ */
+import type { FailureKind } from "../plugin";
+
+interface Meaning {
+  readonly status: number;
+  /** OpenAI's `error.type`. */
+  readonly type: string;
+  /** OpenAI's `error.code`; null where OpenAI gives none. */
+  readonly code: string | null;
+  /** Another attempt at the same target may succeed. */
+  readonly retry: boolean;
+  /** Another target of the same space may succeed. */
+  readonly fallBack: boolean;
+}
+
+const request = "invalid_request_error";
+const server = "server_error";
+
+const KINDS = {
+  // What the caller sent.
+  invalid: { status: 400, type: request, code: null, retry: false, fallBack: false },
+  input_too_long: {
+    status: 400,
+    type: request,
+    code: "context_length_exceeded",
+    retry: false,
+    fallBack: false,
+  },
+  unsupported_dimensions: {
+    status: 400,
+    type: request,
+    code: "unsupported_dimensions",
+    retry: false,
+    fallBack: false,
+  },
+  // Accepted here, and refused by the provider.
+  empty_input_refused: { status: 400, type: request, code: null, retry: false, fallBack: false },
+  unknown_provider: { status: 400, type: request, code: "unknown_provider", retry: false, fallBack: false },
+  provider_without_model: {
+    status: 400,
+    type: request,
+    code: "provider_without_model",
+    retry: false,
+    fallBack: false,
+  },
+  embeddings_unsupported: {
+    status: 400,
+    type: request,
+    code: "embeddings_unsupported",
+    retry: false,
+    fallBack: false,
+  },
+  no_key: { status: 401, type: request, code: "invalid_api_key", retry: false, fallBack: false },
+  wrong_key: { status: 401, type: request, code: "invalid_api_key", retry: false, fallBack: false },
+  insufficient_credit: {
+    status: 402,
+    type: "insufficient_quota",
+    code: "insufficient_credit",
+    retry: false,
+    fallBack: false,
+  },
+  cap_exceeded: {
+    status: 402,
+    type: "insufficient_quota",
+    code: "cap_exceeded",
+    retry: false,
+    fallBack: false,
+  },
+  rate_limited: {
+    status: 429,
+    type: "rate_limit_error",
+    code: "rate_limit_exceeded",
+    retry: false,
+    fallBack: false,
+  },
+  forbidden: { status: 403, type: request, code: "forbidden", retry: false, fallBack: false },
+  space_mismatch: { status: 409, type: request, code: "space_mismatch", retry: false, fallBack: false },
+  unknown_model: { status: 404, type: request, code: "model_not_found", retry: false, fallBack: false },
+  unknown_path: { status: 404, type: request, code: "unknown_url", retry: false, fallBack: false },
+  wrong_method: { status: 405, type: request, code: "method_not_allowed", retry: false, fallBack: false },
+  slow_body: { status: 408, type: request, code: "request_timeout", retry: false, fallBack: false },
+  too_large: { status: 413, type: request, code: "payload_too_large", retry: false, fallBack: false },
+  wrong_media_type: {
+    status: 415,
+    type: request,
+    code: "unsupported_media_type",
+    retry: false,
+    fallBack: false,
+  },
+  head_too_large: { status: 431, type: request, code: "headers_too_large", retry: false, fallBack: false },
+  // The client closed the connection: 499 is seen in the ledger only.
+  cancelled: { status: 499, type: request, code: "client_closed_request", retry: false, fallBack: false },
+  // What the provider did. Our own key refused there is never the caller's 401: it is our service that is unavailable.
+  too_many_tokens: {
+    status: 400,
+    type: request,
+    code: "max_tokens_per_request",
+    retry: false,
+    fallBack: false,
+  },
+  not_found: { status: 404, type: request, code: "model_not_found", retry: false, fallBack: false },
+  unauthorized: { status: 503, type: server, code: "upstream_unavailable", retry: false, fallBack: true },
+  overloaded: { status: 503, type: server, code: "upstream_unavailable", retry: true, fallBack: true },
+  unavailable: { status: 503, type: server, code: "upstream_unavailable", retry: true, fallBack: true },
+  timeout: { status: 504, type: server, code: "upstream_timeout", retry: true, fallBack: true },
+  // The request's own time is over: no attempt is left in it.
+  deadline: { status: 504, type: server, code: "upstream_timeout", retry: false, fallBack: false },
+  malformed: { status: 502, type: server, code: "upstream_malformed", retry: true, fallBack: true },
+  // No way to the model is known to lie in its space.
+  space_out_of_service: {
+    status: 503,
+    type: server,
+    code: "space_out_of_service",
+    retry: false,
+    fallBack: false,
+  },
+  // What we did.
+  busy: { status: 503, type: server, code: "overloaded", retry: false, fallBack: false },
+  database_unavailable: {
+    status: 503,
+    type: server,
+    code: "database_unavailable",
+    retry: false,
+    fallBack: false,
+  },
+  internal: { status: 500, type: server, code: "internal_error", retry: false, fallBack: false },
+} as const satisfies Record<FailureKind, Meaning> & Record<string, Meaning>;
+
+export type ErrorKind = keyof typeof KINDS;
+
+/** What is known of an error beside its kind and message. */
+export interface About {
+  /** The request field at fault, as the caller wrote it: `input[17]`, `dimensions`. */
+  readonly field?: string;
+  /** The place among the inputs of the one at fault; a plugin's counts in its own call, the spine's in the request. */
+  readonly input?: number;
+  readonly retryAfterMs?: number;
+  /** What the provider answered, where it answered. */
+  readonly upstreamStatus?: number;
+  /** The answer was whole, but a vector in it is none: not finite, or all zeros. */
+  readonly isUnsound?: boolean;
+  /** The method that the path does answer. */
+  readonly allowed?: string;
+  /** To be sent with it: a limit's own. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** Every error that a caller can see. Its message names what was wrong and what to do; it holds no secret and no stack. */
+export class GatewayError extends Error {
+  override readonly name = "GatewayError";
+  readonly kind: ErrorKind;
+  readonly field: string | undefined;
+  readonly input: number | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly upstreamStatus: number | undefined;
+  readonly isUnsound: boolean;
+  readonly allowed: string | undefined;
+  readonly headers: Readonly<Record<string, string>> | undefined;
+
+  constructor(kind: ErrorKind, message: string, about: About = {}) {
+    super(message, { cause: about.cause });
+    this.kind = kind;
+    this.field = about.field;
+    this.input = about.input;
+    this.retryAfterMs = about.retryAfterMs;
+    this.upstreamStatus = about.upstreamStatus;
+    this.isUnsound = about.isUnsound ?? false;
+    this.allowed = about.allowed;
+    this.headers = about.headers;
+  }
+
+  get meaning(): Meaning {
+    return KINDS[this.kind];
+  }
+
+  /**
+   * What it was, for those whose request shared a call with others': a provider may quote an input, which is not theirs to read.
+   * The log has its words.
+   */
+  withoutWords(): GatewayError {
+    const { kind, retryAfterMs, upstreamStatus } = this;
+    const what = upstreamStatus === undefined ? "failed" : `was answered ${upstreamStatus}`;
+    return new GatewayError(
+      kind,
+      `A call to the provider that was made for several requests together ${what} (${kind}). The log has more.`,
+      { retryAfterMs, upstreamStatus },
+    );
+  }
+
+  /** The same error, about another input or about none. */
+  withInput(input: number | undefined): GatewayError {
+    if (input === this.input) return this;
+    return new GatewayError(this.kind, this.message, { ...this, cause: this.cause, input });
+  }
+}
+
+/** Any thrown value as one of ours: what nobody foresaw is `internal`, with its own words kept from the caller. */
+export function asGatewayError(thrown: unknown): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  return new GatewayError(
+    "internal",
+    "Something went wrong inside the gateway. The log has the request's id.",
+    {
+      cause: thrown,
+    },
+  );
+}

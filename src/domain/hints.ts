@@ -1,0 +1,73 @@
+/**
+ * Fields that vendors mean alike, but not all of them take: what a request's embeddings are for, `title` and `truncate`. What a target has
+ * no use for is left out and told; `truncate` is done by the gateway. A further such field is a row of HINTS.
+ */
+
+import { GatewayError } from "./errors";
+import type { ModelFacts } from "./facts";
+import type { EmbedRequest, Target } from "./request";
+import { wordFor } from "./tasks";
+
+/** Taken by whoever declares it, without harm to the vector where nobody does. */
+const HINTS: readonly string[] = ["title"];
+const TRUNCATE = "truncate";
+export const HINT_FIELDS: readonly string[] = [...HINTS, TRUNCATE];
+
+type Hinting = Pick<EmbedRequest, "task" | "fields">;
+
+/** The names, as the caller wrote them, of what the target has no use for. */
+export function ignoredFields(request: Hinting, target: Target): readonly string[] {
+  const names = HINTS.filter((name) => name in request.fields && !target.provider.accepts(name));
+  return request.task && wordFor(request, target) === undefined ? [request.task.field, ...names] : names;
+}
+
+/** The fields that the target's plugin is handed. */
+export function fieldsFor(
+  { fields }: Pick<EmbedRequest, "fields">,
+  { provider }: Target,
+): EmbedRequest["fields"] {
+  const named = Object.entries(fields);
+  const own = named.filter(([name]) => !HINT_FIELDS.includes(name) || provider.accepts(name));
+  return own.length === named.length ? fields : Object.fromEntries(own);
+}
+
+/** The end that a text is cut at, by the words of Cohere, NVIDIA, Amazon, Voyage and Hugging Face. */
+const CUTS = new Map<unknown, "none" | "end" | "start">([
+  [false, "none"],
+  ["NONE", "none"],
+  [true, "end"],
+  ["END", "end"],
+  ["RIGHT", "end"],
+  ["START", "start"],
+  ["LEFT", "start"],
+]);
+
+function cutAsked({ fields }: Pick<EmbedRequest, "fields">) {
+  const word = fields[TRUNCATE];
+  return CUTS.get(typeof word === "string" ? word.toUpperCase() : word);
+}
+
+/** Why the target cannot cut as the request asks; its plugin's own check comes before. */
+export function refusedCut(request: EmbedRequest, { provider }: Target): GatewayError | undefined {
+  if (request.fields[TRUNCATE] === undefined || provider.accepts(TRUNCATE)) return undefined;
+  const cut = cutAsked(request);
+  const field = TRUNCATE;
+  if (cut === undefined)
+    return new GatewayError("invalid", `'${field}' must be "NONE", "END", true or false.`, { field });
+  if (cut !== "start") return undefined;
+  const message = `A text for the model '${request.model}' can only be cut at its end: '${field}' must be "NONE" or "END".`;
+  return new GatewayError("invalid", message, { field });
+}
+
+/**
+ * The facts of a model as this request has them: its `truncate` stands above the model's `long_input`. A plugin that takes `truncate`
+ * leaves the counting and the cutting to its vendor, who knows the model's tokens.
+ */
+export function factsAsAsked(request: EmbedRequest, { provider }: Target, facts: ModelFacts): ModelFacts {
+  if (request.fields[TRUNCATE] === undefined) return facts;
+  const cut = cutAsked(request);
+  if (cut === "none") return { ...facts, long_input: "reject" };
+  if (cut === "end" && !provider.accepts(TRUNCATE)) return { ...facts, long_input: "truncate" };
+  const { max_input_tokens: _, ...uncounted } = facts;
+  return uncounted;
+}

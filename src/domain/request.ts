@@ -1,0 +1,228 @@
+/**
+ * The words of the spine: who asks, what for, where it goes, what came of it. Types only.
+ * A step of src/request/embed.ts takes some of these and gives the next; a new step usually needs a new word here first.
+ */
+
+import type { Input, TaskWords, TypedVector, Upstream, VectorType } from "../plugin";
+import type { EndSignal } from "./ending";
+import type { LongInput, ModelFacts } from "./facts";
+import type { Health } from "./health";
+import type { AskedTask } from "./task-words";
+
+/** Who asks. */
+export interface Caller {
+  readonly workspace: string;
+  /** Null in open mode, where nobody needs a key. */
+  readonly keyId: string | null;
+}
+
+/** What is asked, whatever wire it came by. */
+export interface EmbedRequest {
+  /** The id as the caller wrote it: the answer repeats it. */
+  readonly model: string;
+  readonly inputs: readonly Input[];
+  /** How the caller wants vectors written; it never decides what the provider is asked. */
+  readonly encoding: "float" | "base64";
+  readonly dimensions: number | undefined;
+  /** Types that each vector is wanted in beside float. Left out: none. */
+  readonly types?: readonly VectorType[];
+  readonly user: string | undefined;
+  readonly metadata: Readonly<Record<string, unknown>> | undefined;
+  /** Merged into the body that goes upstream. */
+  readonly extraBody: Readonly<Record<string, unknown>>;
+  /** What the embeddings are for, where the request says it. */
+  readonly task?: AskedTask;
+  /** Fields that the dialect does not know; the route's plugin must have declared them. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** One provider with the model's name there, and what is known of the model at that provider. */
+export interface Target {
+  readonly provider: ConfiguredUpstream;
+  readonly model: string;
+  readonly facts: ModelFacts;
+  /** Groups serve in their order: one only when those before it cannot. Within a group, requests are shared out by weight. */
+  readonly group: number;
+  readonly weight: number;
+  /**
+   * Whether its vectors are known to lie in the route's space, as far as was measured. One that may not is never asked. Where a caller
+   * insists on it, it is enough that they are not known to lie elsewhere.
+   */
+  readonly mayServe: (isForced?: boolean) => boolean;
+}
+
+/** A provider of the routing file, opened. */
+export interface ConfiguredUpstream {
+  readonly name: string;
+  /** The catalogue's facts are by plugin. */
+  readonly pluginId: string;
+  readonly upstream: Upstream;
+  /** Names and checks of the request fields that its plugin declares. */
+  readonly accepts: (field: string) => FieldCheck | undefined;
+  readonly fieldNames: readonly string[];
+  /** Fields that callers may not send it, since they would change its server for everybody. */
+  readonly guardedFields: readonly string[];
+  /** Its plugin's words for tasks. */
+  readonly tasks?: TaskWords | undefined;
+  /** Its models are part of the gateway. */
+  readonly isBuiltIn: boolean;
+  /** Whether a request's inputs are embedded in view of one another, so that they may be neither divided nor cached. */
+  readonly isIndivisible: (request: Pick<EmbedRequest, "fields" | "extraBody">) => boolean;
+  /** The plugin counts tokens and applies `long_input` itself. */
+  readonly countsTokens: boolean;
+  /** Bounds the calls under way at this provider, whoever asked. */
+  readonly gate: Gate;
+  /** How requests of one input share calls to it; undefined: not at all. */
+  readonly coalescing: Coalescing | undefined;
+  /** How a model there is doing, by its name there; kept from request to request. */
+  readonly healthOf: (model: string) => Health;
+  readonly timeoutMs: number;
+  readonly retries: number;
+}
+
+export interface Coalescing {
+  /** How long a call waits for others to join it. At 0 only those go together that come in one turn or have to wait for a place. */
+  readonly windowMs: number;
+  /** Its places do the work themselves: each is given as many inputs as the others, so that none is idle while another has many. */
+  readonly isSpread: boolean;
+}
+
+/** Null when the value is right, else what was expected. */
+export type FieldCheck = (value: unknown) => string | null;
+
+/** Whether somebody waits for this one answer, or for the whole of a large piece of work. */
+export type Lane = "interactive" | "bulk";
+
+/** The places at a provider, shared by the lanes. */
+export interface Gate {
+  readonly places: number;
+  /** Waits for a place, or rejects with the signal's reason. */
+  enter(signal: EndSignal, lane: Lane): Promise<void>;
+  leave(lane: Lane): void;
+  /** So many wait that a further request had better be refused. */
+  isFull(lane: Lane): boolean;
+}
+
+/** What a model id leads to. */
+export interface Route {
+  /** The model's own id, behind any alias. */
+  readonly id: string;
+  /** The routing file says the id. Else a caller chose it, and a pattern took it. */
+  readonly isNamed: boolean;
+  readonly space: string;
+  /** What is promised of the model: its first target's facts. */
+  readonly facts: ModelFacts;
+  /** What becomes of the first way once its vectors are no more what they were. */
+  readonly onDrift: "stop" | "warn";
+  /** A request for one input that is not answered by then is sent a second time; undefined: never. */
+  readonly hedgeAfterMs: number | undefined;
+  /** All ways to it, in the routing file's order: all of one space. */
+  readonly targets: readonly [Target, ...Target[]];
+}
+
+/** What is to be embedded, and how the vectors must come out. How it is cut into calls is each target's own matter. */
+export interface Plan {
+  readonly pieces: readonly Piece[];
+  /** Size that the request asks for; undefined where the model's own is right. */
+  readonly requestedDimensions: number | undefined;
+  /** Size that every vector must have once assembled; undefined where nobody knows it. */
+  readonly dimensions: number | undefined;
+  /** Types that each vector is wanted in beside float. */
+  readonly types?: readonly VectorType[] | undefined;
+  /** The vocabulary that token arrays were decoded with, when they were. */
+  readonly decodedWith: string | undefined;
+  readonly longInput: LongInput;
+  /** The inputs are embedded in view of one another: one call, whatever the limits. */
+  readonly indivisible: boolean;
+  /** Places in the request of the inputs that were cut to the model's limit. */
+  readonly truncated: readonly number[];
+}
+
+/** An input, or a piece of one that is too long for the model. */
+export interface Piece {
+  readonly input: Input;
+  /** Where its input stands in the request. */
+  readonly place: number;
+  /** Its share in its input's vector: its tokens. 1 for a whole input. */
+  readonly weight: number;
+}
+
+/** What goes upstream in one call. */
+export interface Part {
+  readonly pieces: readonly Piece[];
+}
+
+/** Where a token count came from. */
+export type TokensSource = "provider" | "header" | "counted" | "estimated";
+
+/** A part answered and proved: `vectors[i]` belongs to `pieces[i]` of its part. */
+export interface Answered {
+  readonly part: Part;
+  /** The provider's name in the routing file. */
+  readonly provider: string;
+  readonly vectors: readonly Float32Array[];
+  /** The same vectors in the further types that were asked for. */
+  readonly typed?: readonly TypedVector[] | undefined;
+  readonly tokens: number;
+  readonly tokensSource: TokensSource;
+  /** Of each piece, where that is known exactly. */
+  readonly tokensByInput?: readonly number[] | undefined;
+  /** Places in `part.pieces`. */
+  readonly truncated: readonly number[];
+  readonly averaged: readonly number[];
+}
+
+/** What came of one input. */
+export interface Embedded {
+  readonly values: Float32Array;
+  /** The same in further types; of a request that asked for them, which is never cached. */
+  readonly typed?: TypedVector | undefined;
+  readonly tokens: number;
+  readonly tokensSource: TokensSource;
+  /** Its tokens are a share of what was counted for a call of several inputs: right in sum only. */
+  readonly tokensShared: boolean;
+  readonly truncated: boolean;
+  readonly averaged: boolean;
+}
+
+/** One request under way. */
+export interface Run {
+  readonly requestId: string;
+  readonly startedAt: number;
+  readonly startedMonotonic: number;
+  /** On the monotonic clock: its deadline. */
+  readonly endsAt: number;
+  /** Fires at the request's deadline, or when the client has gone. */
+  readonly signal: EndSignal;
+  /** Most calls to providers for one part of it, over all its targets together. */
+  readonly attemptsMax: number;
+  readonly tally: Tally;
+}
+
+/** What providers have done for a request so far. */
+export interface Tally {
+  /** Counted over every call that was answered, also those whose answer was of no use. */
+  tokens: number;
+  /** By name in the routing file: those whose vectors were taken. */
+  readonly providers: Set<string>;
+}
+
+/** What came of it: one vector for each input, in the request's order. */
+export interface Result {
+  readonly vectors: readonly Float32Array[];
+  /** The same vectors in the further types that were asked for. */
+  readonly typed?: readonly TypedVector[];
+  readonly tokens: number;
+  readonly tokensSource: TokensSource;
+  /** Places in the request. */
+  readonly truncated: readonly number[];
+  readonly averaged: readonly number[];
+  /** Inputs that no provider was asked for: cached, equal to another of the request, or just being fetched for another. */
+  readonly cacheHits: number;
+  /** Tokens of those, as part of `tokens`. */
+  readonly tokensOfHits: number;
+  /** Tokens that were counted for empty strings, which cost nothing, as part of `tokens` and not of `tokensOfHits`. */
+  readonly tokensOfEmpty: number;
+  /** In micro-credits, once it is settled: what it took, and what is left (null: no limit). */
+  readonly credits?: { readonly used: bigint; readonly remaining: bigint | null };
+}

@@ -1,0 +1,27 @@
+/**
+ * Fields that change a provider's server for everybody (how long a model stays loaded, who is served first): no caller's to send, unless
+ * the routing file says so. Which they are is the plugin's `serverFields`; which of them are allowed is the provider's `allow_fields`.
+ */
+
+import { GatewayError } from "./errors";
+import type { EmbedRequest, Target } from "./request";
+import { findName, spelling } from "./spelling";
+
+export function refusedServerField(
+  { extraBody, fields }: Pick<EmbedRequest, "extraBody" | "fields">,
+  { provider }: Target,
+): GatewayError | undefined {
+  if (provider.guardedFields.length === 0) return undefined;
+  const guarded = new Set(provider.guardedFields.map(spelling));
+  for (const [where, given] of [
+    ["extra_body.", extraBody],
+    ["", fields],
+  ] as const) {
+    const found = findName(given, ({ spelt }) => guarded.has(spelt));
+    if (!found) continue;
+    const field = `${where}${found.path}`.slice(0, 200);
+    const message = `'${field}' would change the provider's server for everybody: whoever runs the gateway can allow it (allow_fields in the routing file).`;
+    return new GatewayError("invalid", message, { field });
+  }
+  return undefined;
+}

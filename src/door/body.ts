@@ -1,0 +1,150 @@
+/**
+ * A request's body, from the wire to a JSON value: size, compression, character set and syntax are settled here.
+ * What the JSON means is the dialect's business (src/dialects/).
+ */
+import type { EndSignal } from "../domain/ending";
+import { GatewayError } from "../domain/errors";
+import { unlessAborted } from "../domain/until";
+import { Gathered } from "../network/gathered";
+
+/** 64 MB of text is 2048 inputs of 8192 tokens. Decompressed bytes count, so that a small gzip bomb gains nothing. */
+export const BODY_BYTES_MAX = 64 * 1024 * 1024;
+
+export interface Reading {
+  /** Ends the reading, with its reason. */
+  readonly over: EndSignal;
+  readonly bytesMax?: number;
+}
+
+/**
+ * Reads and parses a JSON body.
+ * @throws GatewayError wrong_media_type | too_large | invalid, or the reason of `reading.over`
+ */
+export async function readJsonBody(
+  request: Request,
+  { over, bytesMax = BODY_BYTES_MAX }: Reading,
+): Promise<unknown> {
+  checkMediaType(request.headers.get("content-type"));
+  const declared = Number(request.headers.get("content-length") ?? 0);
+  if (declared > bytesMax) throw tooLarge(bytesMax);
+  const { body } = request;
+  if (body === null) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
+  const encoding = request.headers.get("content-encoding");
+  // What says its length and is not packed can be no larger: read at once, which costs half.
+  const bytes =
+    declared > 0 && encoding === null
+      ? await whole(request, bytesMax, over)
+      : await collect(decompressed(body, encoding), bytesMax, over);
+  if (bytes.byteLength === 0) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
+  return parseJson(decodeText(bytes));
+}
+
+/** No content type at all passes, because SDKs in the wild forget it; a wrong one is told. */
+function checkMediaType(contentType: string | null): void {
+  if (contentType === null || contentType.trim() === "") return;
+  const [mediaType = "", ...parameters] = contentType.toLowerCase().split(";");
+  if (!/^application\/([\w.-]+\+)?json$/.test(mediaType.trim())) {
+    throw new GatewayError(
+      "wrong_media_type",
+      `The body's content type is "${contentType.slice(0, 100)}": send "content-type: application/json".`,
+    );
+  }
+  const charset = parameters
+    .map((p) => p.trim())
+    .find((p) => p.startsWith("charset="))
+    ?.slice(8)
+    .replaceAll('"', "");
+  if (charset !== undefined && charset !== "utf-8" && charset !== "utf8" && charset !== "us-ascii") {
+    throw new GatewayError(
+      "wrong_media_type",
+      `The body's character set is "${charset.slice(0, 50)}": send UTF-8.`,
+    );
+  }
+}
+
+function decompressed(body: ReadableStream<Uint8Array>, encoding: string | null): ReadableStream<Uint8Array> {
+  const name = (encoding ?? "identity").trim().toLowerCase();
+  if (name === "identity" || name === "") return body;
+  if (name !== "gzip" && name !== "deflate") {
+    throw new GatewayError(
+      "wrong_media_type",
+      `The body's content encoding is "${name.slice(0, 50)}": send it plain, or with gzip or deflate.`,
+    );
+  }
+  return body.pipeThrough(new DecompressionStream(name) as ReadableWritablePair<Uint8Array, Uint8Array>);
+}
+
+async function whole(request: Request, bytesMax: number, over: EndSignal): Promise<Uint8Array> {
+  const bytes = await unlessAborted(over, request.arrayBuffer()).catch((cause: unknown) => {
+    if (over.aborted) throw over.reason;
+    throw unreadable(cause);
+  });
+  if (bytes.byteLength > bytesMax) throw tooLarge(bytesMax);
+  return new Uint8Array(bytes);
+}
+
+async function collect(
+  stream: ReadableStream<Uint8Array>,
+  bytesMax: number,
+  over: EndSignal,
+): Promise<Uint8Array> {
+  const gathered = new Gathered();
+  const reader = stream.getReader();
+  // A cancelled reader ends its read, as if the body had ended here: `over` is asked first.
+  const stop = () => {
+    reader.cancel(over.reason).catch(() => undefined);
+  };
+  if (over.aborted) stop();
+  else over.addEventListener("abort", stop);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (over.aborted) throw over.reason;
+      if (done) break;
+      gathered.add(value);
+      if (gathered.size > bytesMax) throw tooLarge(bytesMax);
+    }
+  } catch (cause) {
+    reader.cancel().catch(() => undefined);
+    if (over.aborted) throw over.reason;
+    if (cause instanceof GatewayError) throw cause;
+    throw unreadable(cause);
+  } finally {
+    over.removeEventListener("abort", stop);
+  }
+  return gathered.bytes();
+}
+
+/** Bytes that are not UTF-8 are refused: replaced silently they would be embedded as another text. */
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new GatewayError("invalid", "The body is not valid UTF-8.", { cause });
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    // 100,000 nested arrays end the parser with a RangeError: the caller's fault too.
+    const reason = cause instanceof RangeError ? "it is nested too deeply" : "it does not parse";
+    throw new GatewayError("invalid", `The body is not valid JSON: ${reason}.`, { cause });
+  }
+}
+
+function unreadable(cause: unknown): GatewayError {
+  return new GatewayError(
+    "invalid",
+    "The body could not be read to its end, or is not what its content-encoding says.",
+    { cause },
+  );
+}
+
+function tooLarge(bytesMax: number): GatewayError {
+  return new GatewayError(
+    "too_large",
+    `The body is larger than ${bytesMax / 1024 / 1024} MB: send fewer inputs in one request.`,
+  );
+}

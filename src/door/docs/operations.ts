@@ -1,0 +1,239 @@
+/**
+ * The words of the published document: what each path does, takes and answers, as the dialect's policies have it.
+ * A new path's words are an entry here, named in src/door/http.ts.
+ */
+
+import { type TSchema, Type } from "@sinclair/typebox";
+import type { Wire } from "../../dialects/wire";
+import { WIRES } from "../../dialects/wires";
+import type { Policies } from "../../domain/policies";
+
+const Status = Type.Object(
+  {
+    status: Type.String(),
+    models: Type.Optional(
+      Type.Integer({ minimum: 0, description: "Models that can be asked for embeddings." }),
+    ),
+  },
+  { examples: [{ status: "ready", models: 1 }] },
+);
+
+const Notices = Type.Object(
+  {
+    notices: Type.Array(
+      Type.Object({
+        space: Type.String(),
+        provider: Type.String(),
+        model: Type.String({ description: "Its name at the provider." }),
+        cosine: Type.Number({ description: "The least, between a probe text's vector and the space's own." }),
+        outOfService: Type.Boolean(),
+      }),
+    ),
+  },
+  {
+    examples: [
+      {
+        notices: [
+          {
+            space: "text-embedding-3-small",
+            provider: "router",
+            model: "openai/text-embedding-3-small",
+            cosine: 0.12,
+            outOfService: true,
+          },
+        ],
+      },
+    ],
+  },
+);
+
+/** By the names that `$ref` uses. */
+export function documentSchemas(policies: Policies): Readonly<Record<string, TSchema>> {
+  const ofWires = WIRES.map(({ words }) => words.schemas(policies));
+  return Object.assign({}, ...ofWires, { Status, Notices });
+}
+
+const json = (schema: string) => ({
+  "application/json": { schema: { $ref: `#/components/schemas/${schema}` } },
+});
+const fails = (description: string) => ({ description, content: json("ErrorResponse") });
+const header = (description: string, type: "string" | "integer" = "string") => ({
+  description,
+  schema: { type },
+});
+
+const REQUEST_HEADERS = {
+  "x-request-id": header("The request's id, also in the ledger and the log."),
+  "openai-processing-ms": header("Milliseconds from the request's arrival to its answer.", "integer"),
+};
+
+const TEXT = { "text/plain": { schema: { type: "string" as const } } };
+
+const NEEDS_KEY = [{ bearer: [] }];
+const KEY_ERRORS = {
+  401: fails("No key, or one that is unknown, revoked or rotated out."),
+  403: fails("Without keys: the request came from a web page or by a name that is not this machine's."),
+};
+
+/** Several reasons may have one status on one wire and two on another. */
+function failures(reasons: readonly (readonly [status: number, description: string])[]) {
+  const byStatus = Map.groupBy(reasons, ([status]) => status);
+  return Object.fromEntries(
+    [...byStatus].map(([status, same]) => [
+      status,
+      fails(same.map(([, description]) => description).join(" ")),
+    ]),
+  );
+}
+
+const limited = {
+  description: "The workspace's requests or tokens a minute are used up.",
+  content: json("ErrorResponse"),
+  headers: { "retry-after": header("Seconds after which it would pass.", "integer") },
+};
+
+/** What errors on the way to a provider come to. */
+function upstreamFailures({ upstream_faults }: Policies) {
+  const distinct = upstream_faults === "distinct";
+  return failures([
+    [distinct ? 502 : 503, "The provider's answer did not pass the checks, after retries."],
+    [503, "The provider or the database is not available now, or too many requests are under way."],
+    [distinct ? 504 : 503, "The request's deadline passed."],
+  ]);
+}
+
+const forcing = (name: string) => ({
+  name,
+  in: "header",
+  required: false,
+  description: "A provider's name in the routing file: that one is asked, and no other in its stead.",
+  schema: { type: "string" as const },
+});
+
+export const embeddingsOperation = ({ words }: Pick<Wire, "words">, policies: Policies) => ({
+  operationId: words.operationId,
+  tags: ["embeddings"],
+  summary: words.summary,
+  description: words.description,
+  security: NEEDS_KEY,
+  parameters: [
+    ...(policies.provider_header === null ? [] : [forcing(policies.provider_header)]),
+    forcing("X-Embedgate-Provider"),
+  ],
+  requestBody: { required: true, content: json(words.request) },
+  responses: {
+    200: {
+      description: "The embeddings.",
+      headers: {
+        ...REQUEST_HEADERS,
+        "x-embedding-space": header("The space that the vectors lie in: model and dimensions."),
+        "x-embedgate-provider": header("The provider that made them, by its name in the routing file."),
+        "x-embedgate-truncated": header("Indices of inputs that were cut to the model's limit."),
+        "x-embedgate-averaged": header("Indices of inputs that were embedded in pieces and averaged."),
+        "x-embedgate-decoded": header("The vocabulary that token arrays were decoded with."),
+        "x-embedgate-ignored": header("Fields of the request that had no effect."),
+        "x-embedgate-usage": header("'estimated' where the provider reported no token count."),
+      },
+      content: json(words.response),
+    },
+    ...failures([
+      [policies.invalid_status, "The body is wrong; `param` names the field."],
+      [400, "There is no such provider, or not for this model."],
+      [policies.unknown_model_status, "No such model."],
+      [404, "The provider has no such model."],
+    ]),
+    ...KEY_ERRORS,
+    402: fails("The workspace's credits are used up, or its cap for the day or the month is."),
+    405: fails("Another method than POST."),
+    408: fails("The body did not come to its end within the request's deadline."),
+    409: fails("The embeddings would lie in another space than X-Embedgate-Space asks for."),
+    413: fails("A body of more than 64 MB."),
+    415: fails("Another content type than JSON, or an unknown content encoding."),
+    429: limited,
+    431: fails("An address and headers of more than 16 KB."),
+    500: fails("A fault of the gateway."),
+    ...upstreamFailures(policies),
+  },
+});
+
+export type Operations = ReturnType<typeof operationsOf>;
+
+export const operationsOf = (policies: Policies) => ({
+  listModels: {
+    operationId: "listModels",
+    tags: ["models"],
+    summary: "List the models there are",
+    security: NEEDS_KEY,
+    responses: {
+      200: { description: "The models.", headers: REQUEST_HEADERS, content: json("ModelList") },
+      ...KEY_ERRORS,
+      405: fails("Another method than GET."),
+    },
+  },
+  showModel: {
+    operationId: "showModel",
+    tags: ["models"],
+    summary: "Show one model",
+    security: NEEDS_KEY,
+    parameters: [
+      {
+        name: "model",
+        in: "path",
+        required: true,
+        description: "The model's id; slashes may be escaped or not.",
+        schema: { type: "string" as const },
+      },
+    ],
+    responses: {
+      200: { description: "The model.", headers: REQUEST_HEADERS, content: json("Model") },
+      ...failures([[policies.unknown_model_status, "No such model."]]),
+      ...KEY_ERRORS,
+      405: fails("Another method than GET."),
+    },
+  },
+  metrics: {
+    operationId: "metrics",
+    tags: ["operation"],
+    summary: "What the gateway counts about itself, for Prometheus",
+    description: "Needs a key of 'embedgate keys create --admin' once a key exists.",
+    security: NEEDS_KEY,
+    responses: {
+      200: { description: "The metrics.", headers: REQUEST_HEADERS, content: TEXT },
+      ...KEY_ERRORS,
+      403: fails(
+        "The key is no admin's; or, without keys, the request came from a web page or by another name.",
+      ),
+      405: fails("Another method than GET."),
+    },
+  },
+  notices: {
+    operationId: "notices",
+    tags: ["operation"],
+    summary:
+      "What whoever runs the gateway should know now: routes whose vectors are not those of their space",
+    description: "Needs a key of 'embedgate keys create --admin' once a key exists.",
+    security: NEEDS_KEY,
+    responses: {
+      200: { description: "The notices; none is well.", headers: REQUEST_HEADERS, content: json("Notices") },
+      ...KEY_ERRORS,
+      403: fails(
+        "The key is no admin's; or, without keys, the request came from a web page or by another name.",
+      ),
+      405: fails("Another method than GET."),
+    },
+  },
+  health: {
+    operationId: "health",
+    tags: ["operation"],
+    summary: "Whether the process is alive",
+    security: [],
+    responses: { 200: { description: "It is.", content: json("Status") } },
+  },
+  readiness: {
+    operationId: "readiness",
+    tags: ["operation"],
+    summary: "Whether requests can be answered now",
+    security: [],
+    responses: { 200: { description: "They can.", content: json("Status") }, 503: fails("They cannot.") },
+  },
+});

@@ -1,0 +1,97 @@
+/**
+ * Serves the document at /swagger/json and its page at /swagger. Everything the page loads is in the executable: it works
+ * with no network at all. What the document says stands in src/door/docs/operations.ts.
+ */
+import { swagger } from "@elysiajs/swagger";
+import { Elysia } from "elysia";
+import stylePath from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
+import scriptPath from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
+import packageJson from "../../../package.json";
+import { WIRES } from "../../dialects/wires";
+import type { Policies } from "../../domain/policies";
+import { documentSchemas, embeddingsOperation, operationsOf } from "./operations";
+
+/** Public addresses: the page needs no key to be read, only to be tried. */
+const PAGE = "/swagger";
+const SCRIPT = `${PAGE}/page.js`;
+const STYLE = `${PAGE}/page.css`;
+
+/**
+ * TypeBox writes JSON Schema as OpenAPI 3.1 has it (`const`, `examples`); the package says 3.0.3 unless told otherwise, and as such
+ * the document would not validate. Its type knows 3.0 only, hence the key that it does not list.
+ */
+const documentationOf = (policies: () => Policies) => ({
+  openapi: "3.1.0",
+  info: {
+    title: "embedgate",
+    version: packageJson.version,
+    description:
+      "An embeddings gateway: one API over every provider and model, in the dialect your programs already speak.",
+    license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+  },
+  servers: [{ url: "/" }],
+  tags: [
+    { name: "embeddings", description: "Texts to vectors." },
+    { name: "models", description: "What can be asked for." },
+    { name: "operation", description: "For whoever runs the gateway." },
+  ],
+  /** Read for each reader anew: a reload may bring another dialect, and what it changes stands before what the paths were made with. */
+  get paths() {
+    const now = policies();
+    const { listModels, showModel } = operationsOf(now);
+    const embedding = WIRES.map((wire) => [wire.path, { post: embeddingsOperation(wire, now) }]);
+    return {
+      ...Object.fromEntries(embedding),
+      "/v1/models": { get: listModels },
+      "/v1/models/{model}": { get: showModel },
+    };
+  },
+  get components() {
+    return { securitySchemes, schemas: documentSchemas(policies()) };
+  },
+});
+
+const securitySchemes = {
+  bearer: {
+    type: "http" as const,
+    scheme: "bearer",
+    description:
+      "A key of 'embedgate keys create'. Needed once a key exists; before, callers on this machine need none.",
+  },
+};
+
+/**
+ * The package's page loads one script from wherever `scalarCDN` says. It is pointed at this one: Swagger UI (Apache-2.0), which, other than
+ * the package's default, asks no address outside for fonts, proxies or telemetry.
+ */
+const START_PAGE = `
+const style = document.head.appendChild(document.createElement("link"));
+style.rel = "stylesheet";
+style.href = "${STYLE}";
+document.body.appendChild(document.createElement("div")).id = "document";
+SwaggerUIBundle({ url: "${PAGE}/json", dom_id: "#document", deepLinking: true, tryItOutEnabled: true, validatorUrl: null });
+`;
+
+/** @param policies the gateway's, now */
+export function docs(policies: () => Policies) {
+  return new Elysia({ name: "docs" })
+    .use(
+      swagger({
+        path: PAGE,
+        provider: "scalar",
+        scalarCDN: SCRIPT,
+        scalarConfig: { spec: { url: `${PAGE}/json` }, customCss: "" },
+        documentation: documentationOf(policies),
+      }),
+    )
+    .get(SCRIPT, async () => asset((await Bun.file(scriptPath).text()) + START_PAGE, "text/javascript"), {
+      detail: { hide: true },
+    })
+    .get(STYLE, async () => asset(await Bun.file(stylePath).text(), "text/css"), { detail: { hide: true } });
+}
+
+function asset(text: string, mediaType: string): Response {
+  return new Response(text, {
+    headers: { "content-type": `${mediaType}; charset=utf-8`, "cache-control": "public, max-age=3600" },
+  });
+}

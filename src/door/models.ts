@@ -1,0 +1,80 @@
+/**
+ * GET /v1/models and /v1/models/{id}: what can be asked for, with the facts that a client plans by.
+ * A new fact in the list is a member of `Model` in src/dialects/openai-schema.ts and a line in `entryOf`, or in `featuresOf`.
+ */
+import type { Static } from "@sinclair/typebox";
+import { type Exchange, type Fraction, microCreditsPerToken } from "../books/money";
+import { permission } from "../callers/permission";
+import type { Model, ModelWithFeatures } from "../dialects/openai-schema";
+import type { Policies } from "../domain/policies";
+import type { Answer } from "../request/embed";
+import { stageOf } from "../routes/lifecycle";
+import type { ListedModel, Routes } from "../routes/route";
+
+/** What the list depends on beside the routes. */
+export interface Listing {
+  readonly policies: Pick<Policies, "models_list">;
+  /** Ids and patterns that the caller's workspace may use: the others do not exist for it. */
+  readonly allowed: readonly string[];
+  readonly exchange: Exchange;
+  readonly startedAt: number;
+  readonly now: number;
+}
+
+export function listModels(routes: Routes, listing: Listing): Answer {
+  const may = permission(listing.allowed);
+  const data = routes
+    .list()
+    .filter(({ id }) => may(routes.namesOf(id)))
+    .map((listed) => entryOf(listed, listing));
+  return { body: JSON.stringify({ object: "list", data }), headers: {} };
+}
+
+/** @throws GatewayError unknown_model | embeddings_unsupported, for an id of a pattern */
+export function showModel(routes: Routes, id: string, listing: Listing): Answer {
+  const mayBeShown = permission(listing.allowed)(routes.namesOf(id));
+  const listed = mayBeShown ? routes.list().find((candidate) => candidate.id === id) : undefined;
+  const entry = entryOf(listed ?? behindPattern(routes, id, listing), listing);
+  return { body: JSON.stringify(entry), headers: {} };
+}
+
+/** An id that a pattern takes, or a name that answers use, is not listed, but can be asked for. */
+function behindPattern(routes: Routes, id: string, { allowed }: Listing): ListedModel {
+  const { facts, targets } = routes.resolve(id, allowed);
+  return { id, facts, embeddings: true, providerName: targets[0].provider.name };
+}
+
+function entryOf(listed: ListedModel, listing: Listing): Static<typeof Model | typeof ModelWithFeatures> {
+  const { id, facts, embeddings, providerName } = listed;
+  const entry = {
+    id,
+    object: "model" as const,
+    created: Math.floor(listing.startedAt / 1000),
+    owned_by: providerName || "embedgate",
+    embeddings,
+    dimensions: facts?.dimensions ?? null,
+    dimensions_allowed: facts?.dimensions_allowed ?? null,
+    max_input_tokens: facts?.max_input_tokens ?? null,
+    max_call_inputs: facts?.max_inputs ?? null,
+    max_call_tokens: facts?.max_call_tokens ?? null,
+    max_call_bytes: facts?.max_call_bytes ?? null,
+    task_types: facts?.task_types ?? null,
+    price_usd_per_million_tokens: facts?.price ?? null,
+    lifecycle: stageOf(facts ?? {}, listing.now),
+    end_of_life: facts?.end_of_life ?? null,
+  };
+  return listing.policies.models_list === "features" ? { ...entry, ...featuresOf(listed, listing) } : entry;
+}
+
+function featuresOf({ facts, embeddings }: ListedModel, { exchange }: Listing) {
+  return {
+    supported_features: embeddings ? ["embeddings"] : [],
+    output_modality: { text: !embeddings },
+    cost: {
+      prompt: facts?.price === undefined ? null : asNumber(microCreditsPerToken(facts.price, exchange)),
+    },
+  };
+}
+
+/** JSON has no fractions: the nearest double, which is the decimal number itself where it has no more than fifteen digits. */
+const asNumber = ({ numerator, denominator }: Fraction) => Number(numerator) / Number(denominator);

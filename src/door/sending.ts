@@ -1,0 +1,163 @@
+/**
+ * Answers on their way: until its client has taken it, an answer holds memory. A client that takes nothing for too long, or that others'
+ * answers need the memory of, is cut off. Small answers are handed over whole and hold nothing worth counting; a connection on which they
+ * lie is closed by the server (src/door/http.ts).
+ */
+import type { Metrics } from "../admin/metrics";
+import type { EndSignal } from "../domain/ending";
+import type { Outside } from "../domain/outside";
+import { directStream, type Watch } from "../printing/direct-stream";
+import type { Body } from "../request/printing";
+
+export interface Sending {
+  /**
+   * The body as the server takes it, whose memory is counted from now on.
+   * @param client whoever takes it
+   */
+  begin(body: string | Body, client: Client): Sent;
+  /** Of all answers that are being sent, in bytes. */
+  unsent(): number;
+}
+
+export type Sent = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+
+export interface Client {
+  /** Fires once the client has gone, or is to be cut off for a reason of somebody else's. */
+  readonly gone: EndSignal;
+  /** Whether it reads from a server, which takes copies of what it cannot send at once. */
+  readonly reader: "server" | "other";
+  /** Called where its answer is counted; what it returns is, once that was sent, or never will be. */
+  readonly keep?: () => () => void;
+}
+
+export interface Limits {
+  /** The longest that a client may take nothing for, in ms. */
+  readonly send_timeout_ms: number;
+  /** Memory for all answers that are being sent, in MB. */
+  readonly max_unsent_mb: number;
+}
+
+/** What Bun gathers before it sends; a head is around one kilobyte of it. */
+const GATHERED_BYTES = 12 * 1024;
+/** Not much beside what a connection holds anyway, and a query's answer: to be told when one was sent takes a tenth of what answering it does. */
+const COUNTED_BYTES = 64 * 1024;
+/** A client that has taken something within this is one that reads: it is not cut off for the memory. */
+const READS_WITHIN_MS = 1_000;
+
+interface Unsent {
+  readonly bytes: number;
+  takenAt: number;
+  cut(): void;
+}
+
+export function createSending(
+  limits: () => Limits,
+  metrics: Pick<Metrics, "answerCutOff">,
+  { monotonic, alarm, log }: Pick<Outside, "monotonic" | "alarm" | "log">,
+): Sending {
+  /** Whoever has taken nothing for the longest comes first. */
+  const all = new Set<Unsent>();
+  let bytesOfAll = 0;
+  let isLooking = false;
+
+  function makeRoom(): void {
+    const most = limits().max_unsent_mb * 2 ** 20;
+    for (const unsent of all) {
+      if (bytesOfAll <= most) return;
+      if (monotonic() - unsent.takenAt < READS_WITHIN_MS) break;
+      cutOff(unsent, "the memory for answers that are being sent is used up");
+    }
+    if (bytesOfAll <= most || isLooking) return;
+    isLooking = true;
+    alarm(READS_WITHIN_MS, () => {
+      isLooking = false;
+      makeRoom();
+    });
+  }
+
+  function cutOff(unsent: Unsent, reason: string): void {
+    const waited_ms = Math.round(monotonic() - unsent.takenAt);
+    log("warn", "a client that did not take its answer was cut off", {
+      reason,
+      waited_ms,
+      bytes: unsent.bytes,
+    });
+    metrics.answerCutOff();
+    unsent.cut();
+  }
+
+  function watch(bytes: number, { gone, keep }: Client): Watch {
+    const over = keep?.();
+    const cutting = Promise.withResolvers<never>();
+    cutting.promise.catch(() => undefined);
+    // Bun says nothing of an error that is none; anything else it would print.
+    const cut = () => {
+      cutting.reject(undefined);
+      leave();
+    };
+    const unsent: Unsent = { bytes, takenAt: monotonic(), cut };
+    const tooLate = () => cutOff(unsent, "it took nothing for server.send_timeout_ms");
+    let callOff = alarm(limits().send_timeout_ms, tooLate);
+    const leave = () => {
+      if (!all.delete(unsent)) return;
+      bytesOfAll -= bytes;
+      callOff();
+      gone.removeEventListener("abort", cut);
+      over?.();
+    };
+    all.add(unsent);
+    bytesOfAll += bytes;
+    if (gone.aborted) cut();
+    else gone.addEventListener("abort", cut);
+    makeRoom();
+    return {
+      cut: cutting.promise,
+      taken() {
+        if (!all.delete(unsent)) return;
+        all.add(unsent);
+        unsent.takenAt = monotonic();
+        callOff();
+        callOff = alarm(limits().send_timeout_ms, tooLate);
+      },
+      over: leave,
+    };
+  }
+
+  return {
+    begin(body, client) {
+      if (typeof body === "object" && "stream" in body)
+        return body.stream(client.reader, watch(body.heldBytes, client));
+      if (body.length < GATHERED_BYTES) return body;
+      const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+      return bytes.byteLength < COUNTED_BYTES
+        ? inOneHead(bytes)
+        : inOnePiece(bytes, watch(bytes.byteLength, client));
+    },
+    unsent: () => bytesOfAll,
+  };
+}
+
+/**
+ * Of an answer that comes later and is larger than what it gathers, Bun sends every header by itself, some fifty system calls; the head
+ * of a stream it sends in one. The answer is chunked then, and has no length.
+ */
+function inOneHead(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    pull(stream) {
+      stream.enqueue(bytes);
+      stream.close();
+    },
+  });
+}
+
+/** As a stream too, which tells when it was sent. */
+function inOnePiece(bytes: Uint8Array<ArrayBuffer>, watch: Watch): ReadableStream<Uint8Array> {
+  return directStream({
+    async pull(stream) {
+      await Promise.race([stream.write(bytes), watch.cut]);
+      watch.over();
+      stream.close();
+    },
+    cancel: () => watch.over(),
+  });
+}

@@ -1,0 +1,82 @@
+/**
+ * The requests under way: how many at once, waiting for the last one, cutting off what is left.
+ * It knows no clock: who ends the gateway says how long to wait (src/serving/ending.ts).
+ */
+import { Ending } from "../domain/ending";
+import { GatewayError } from "../domain/errors";
+
+export interface UnderWay {
+  /**
+   * Does one request's work; its controller ends it, whoever has a reason to.
+   * @param work may keep the request under way when it is done itself, until what `keep` returned is called
+   * @throws GatewayError busy, also where `cut` ended it
+   */
+  run<T>(work: (ending: Ending, keep: () => () => void) => Promise<T>): Promise<T>;
+  count(): number;
+  /** From now on, whoever keeps a connection open is to ask elsewhere; all are answered still. */
+  leave(): void;
+  /** Since `leave` or `end`. */
+  isLeaving(): boolean;
+  /** Takes no more; resolves when the last has left. */
+  end(): Promise<void>;
+  /** Ends all that are left, each with an answer and its ledger row. */
+  cut(): void;
+}
+
+/** For clients that obey `Retry-After`: places are free again within a moment. */
+const COME_BACK_MS = 1_000;
+
+/**
+ * @param most as it is now: a reload may change it
+ * @param changed hears how many there are, each time
+ */
+export function createUnderWay(most: () => number, changed?: (count: number) => void): UnderWay {
+  const endings = new Set<Ending>();
+  const empty = Promise.withResolvers<void>();
+  let isEnding = false;
+  let isLeaving = false;
+  return {
+    async run(work) {
+      if (isEnding) throw busy("The gateway is shutting down: ask again, and another will answer.");
+      if (endings.size >= most())
+        throw busy(`${most()} requests are under way, as many as are allowed at once.`);
+      const ending = new Ending();
+      endings.add(ending);
+      changed?.(endings.size);
+      let isKept = false;
+      const leave = () => {
+        endings.delete(ending);
+        changed?.(endings.size);
+        if (isEnding && endings.size === 0) empty.resolve();
+      };
+      try {
+        return await work(ending, () => {
+          isKept = true;
+          return leave;
+        });
+      } catch (thrown) {
+        const isCut = ending.aborted && thrown instanceof GatewayError && thrown.kind === "cancelled";
+        throw isCut ? ending.reason : thrown;
+      } finally {
+        if (!isKept) leave();
+      }
+    },
+    count: () => endings.size,
+    leave() {
+      isLeaving = true;
+    },
+    isLeaving: () => isLeaving,
+    end() {
+      isEnding = true;
+      isLeaving = true;
+      if (endings.size === 0) empty.resolve();
+      return empty.promise;
+    },
+    cut() {
+      const reason = busy("The gateway shut down before the request was done.");
+      for (const ending of endings) ending.abort(reason);
+    },
+  };
+}
+
+const busy = (message: string) => new GatewayError("busy", message, { retryAfterMs: COME_BACK_MS });

@@ -1,0 +1,158 @@
+/**
+ * Step 5: the gate that every vector passes. A reply that is not provably right is the provider's error.
+ * Nothing that failed here is ever answered, kept or billed; a new doubt about a vector is a new check in `prove`.
+ */
+import { catalogueEntryNamed } from "../config/catalogue";
+import { dimensionsToAsk } from "../domain/dimensions";
+import { type About, GatewayError } from "../domain/errors";
+import type { Answered, Part, Plan, Target } from "../domain/request";
+import type { EmbedReply, TypedVector, VectorType } from "../plugin";
+import { addsUp, countOf } from "../tokens/count";
+
+/**
+ * Proves that a reply answers its part: as many vectors as inputs, their indices a permutation, one size, finite, not zero, and of
+ * the model that was asked. Returns them in the part's order, finished to the size and norm that were asked for; further types,
+ * proved as well, as they came.
+ * @throws GatewayError malformed; its `input` is the place in the part of a vector that is at fault by itself
+ */
+export function prove(
+  reply: EmbedReply,
+  part: Part,
+  plan: Pick<Plan, "requestedDimensions" | "dimensions" | "types">,
+  target: Pick<Target, "model" | "facts"> & { readonly provider: { readonly name: string } },
+): Answered {
+  const { pieces } = part;
+  if (reply.model !== undefined && isForeign(reply.model, target)) {
+    throw malformed(
+      `it speaks of the model "${reply.model.slice(0, 100)}", but "${target.model}" was asked for`,
+    );
+  }
+  if (reply.vectors.length !== pieces.length) {
+    throw malformed(`${reply.vectors.length} vectors came back for ${pieces.length} inputs`);
+  }
+  const ordered = new Array<Float32Array | undefined>(pieces.length);
+  const typed = new Array<TypedVector | undefined>(pieces.length);
+  for (const { index, values, typed: further } of reply.vectors) {
+    if (!Number.isInteger(index) || index < 0 || index >= pieces.length)
+      throw malformed(`it has an index ${index}`);
+    if (ordered[index] !== undefined) throw malformed(`it has the index ${index} twice`);
+    ordered[index] = values;
+    typed[index] = further;
+  }
+  const asked = dimensionsToAsk(plan.requestedDimensions, target.facts);
+  const size = asked ?? target.facts.dimensions ?? reply.vectors[0]?.values.length ?? 0;
+  const cut = Math.min(plan.dimensions ?? size, size);
+  // What is cut away may be what tells that the rest is worth nothing: both lengths must be sound, the whole one first.
+  const wholes = new Float64Array(pieces.length);
+  const norms = cut < size ? new Float64Array(pieces.length) : wholes;
+  const replied = ordered.map((values, i) => {
+    // As many distinct indices in range as there are places: none is left empty.
+    if (values === undefined) throw malformed("an index is missing");
+    // An outside plugin's word for it was checked by nobody's compiler.
+    if (!(values instanceof Float32Array)) throw malformed("a vector is not a Float32Array");
+    if (values.length !== size || size === 0)
+      throw malformed(`a vector has ${values.length} dimensions, not ${size}`);
+    wholes[i] = lengthOf(values);
+    if (cut < size) norms[i] = lengthOf(values, cut);
+    return values;
+  });
+  refuseUnsound(wholes);
+  refuseUnsound(norms);
+  const isFinished = cut === size && target.facts.normalized;
+  const vectors = isFinished ? replied : replied.map((values, i) => unitOf(values, cut, norms[i] ?? 1));
+  const { types = [] } = plan;
+  const { tokensByInput } = reply;
+  if (tokensByInput !== undefined && !addsUp(tokensByInput, reply.tokens, pieces))
+    throw malformed("the tokens of its inputs are not those of the call");
+  const count = countOf(
+    reply,
+    pieces.map(({ input }) => input),
+  );
+  return {
+    part,
+    provider: target.provider.name,
+    vectors,
+    ...(types.length > 0 && { typed: typed.map((one) => provedTypes(one, types, size)) }),
+    ...count,
+    truncated: reply.truncated ?? [],
+    averaged: reply.averaged ?? [],
+  };
+}
+
+/** Of the types that were asked for each, and no other. The float vector beside them has proved that there is one. */
+function provedTypes(
+  typed: TypedVector | undefined,
+  types: readonly VectorType[],
+  size: number,
+): TypedVector {
+  for (const type of types) {
+    const numbers: unknown = typed?.[type];
+    if (!isOfType(type, numbers, size))
+      throw malformed(`a vector in the type ${type} is not one of ${size} dimensions`);
+    if (type === "int8" && numbers instanceof Int8Array && numbers.every((value) => value === 0))
+      throw malformed("a vector in the type int8 is all zeros");
+  }
+  return Object.fromEntries(types.map((type) => [type, typed?.[type]]));
+}
+
+/** What numbers it may hold its array says, but for bits that are written a number each. */
+function isOfType(type: VectorType, numbers: unknown, size: number): boolean {
+  switch (type) {
+    case "int8":
+      return numbers instanceof Int8Array && numbers.length === size;
+    case "uint8":
+      return numbers instanceof Uint8Array && numbers.length === size;
+    case "ubinary":
+      return numbers instanceof Uint8Array && numbers.length * 8 === size;
+    case "binary":
+      if (numbers instanceof Int8Array) return numbers.length * 8 === size;
+      return numbers instanceof Uint8Array && numbers.length === size && numbers.every((value) => value <= 1);
+  }
+}
+
+/** Only another model of the catalogue is foreign: a name that nobody knows may be the provider's own way to call this one. */
+function isForeign(replyName: string, { model, facts }: Pick<Target, "model" | "facts">): boolean {
+  const asked = catalogueEntryNamed(model);
+  const replied = catalogueEntryNamed(replyName);
+  return (
+    asked !== undefined &&
+    replied !== undefined &&
+    asked !== replied &&
+    !facts.reply_names.includes(replyName)
+  );
+}
+
+/** The beginning of a vector whose length is known, at unit length. */
+function unitOf(values: Float32Array, size: number, norm: number): Float32Array {
+  const unit = new Float32Array(size);
+  for (let i = 0; i < size; i++) unit[i] = (values[i] ?? 0) / norm;
+  return unit;
+}
+
+/** Where some vectors are sound and one is not, its input is named: it may be the text that the model cannot take. */
+function refuseUnsound(norms: Float64Array): void {
+  const index = norms.findIndex((norm) => !Number.isFinite(norm) || norm === 0);
+  if (index === -1) return;
+  const others = norms.some((norm) => Number.isFinite(norm) && norm !== 0);
+  const what = norms[index] === 0 ? "a vector is all zeros" : "a vector holds a number that is not finite";
+  throw malformed(what, { input: others ? index : undefined, isUnsound: true });
+}
+
+/** Of its beginning, or of the whole. In double precision: the squares of the largest float32 are still finite there. */
+export function lengthOf(vector: Float32Array | Float64Array, size = vector.length): number {
+  let even = 0;
+  let odd = 0;
+  let i = 0;
+  // Two sums in turns: one alone would wait for itself at each number. By index: an iterator takes ten times as long.
+  for (; i + 1 < size; i += 2) {
+    const one = vector[i] ?? 0;
+    const other = vector[i + 1] ?? 0;
+    even += one * one;
+    odd += other * other;
+  }
+  if (i < size) even += (vector[i] ?? 0) ** 2;
+  return Math.sqrt(even + odd);
+}
+
+const malformed = (what: string, about?: About) =>
+  new GatewayError("malformed", `The provider's answer cannot be used: ${what}.`, about);

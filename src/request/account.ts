@@ -1,0 +1,182 @@
+/**
+ * What the ledger is told of a request, before its first call and at its end. The columns are src/books/ledger.ts's.
+ * A new column is filled in here, from what the spine knows by then.
+ */
+import type { Amount, Estimate } from "../books/balances";
+import { type Ledger, UNDER_WAY } from "../books/ledger";
+import type { LedgerRow } from "../books/ledger-row";
+import { ceilOf, type Exchange, fractionOf, microCreditsPerToken, picoUsdPerToken } from "../books/money";
+import { wordingOf } from "../dialects/wording";
+import { asGatewayError, type GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Policies } from "../domain/policies";
+import type { Caller, EmbedRequest, Result, Route, Run } from "../domain/request";
+import type { Input } from "../plugin";
+import { estimatedTokens } from "../tokens/count";
+
+/** What is known so far, whenever it ends. */
+export interface Progress {
+  readonly caller: Caller;
+  readonly run: Run;
+  /** The wire's that the request came by. */
+  policies?: Policies;
+  request?: EmbedRequest;
+  route?: Route;
+  result?: Result;
+}
+
+/** What a token costs at a route, and what a hit costs of that. */
+export interface Prices {
+  readonly exchange: Exchange;
+  /** Share of the price that a cache hit costs. */
+  readonly hitPrice: number;
+}
+
+/** Inputs that a provider will be asked for, and those that are likely to be hits. */
+export interface Expected {
+  readonly fresh: readonly Input[];
+  readonly hits: readonly Input[];
+}
+
+/** From the least that is thinkable to the most: a token is a byte of text or more, and hardly ever more than eight. */
+export function estimateOf({ fresh, hits }: Expected, route: Route, prices: Prices): Estimate {
+  const most = sumOf(fresh, mostTokens) + shareOf(sumOf(hits, mostTokens), prices.hitPrice);
+  const least = sumOf(fresh, leastTokens) + shareOf(sumOf(hits, leastTokens), prices.hitPrice);
+  return { least: amountOf(least, route, prices), most: amountOf(most, route, prices) };
+}
+
+export function amountOf(tokens: number, route: Route | undefined, { exchange }: Prices): Amount {
+  const price = route?.facts.price ?? 0;
+  return {
+    microCredits: ceilOf(BigInt(tokens), microCreditsPerToken(price, exchange)),
+    picoUsd: BigInt(tokens) * picoUsdPerToken(price),
+  };
+}
+
+/** Marks that a model puts around each text: [CLS], [SEP] and the like. */
+const TOKENS_AROUND = 8;
+
+function mostTokens(input: Input): number {
+  if (input.length === 0) return 0;
+  return (typeof input === "string" ? Buffer.byteLength(input) : input.length) + TOKENS_AROUND;
+}
+
+function leastTokens(input: Input): number {
+  if (typeof input !== "string") return input.length;
+  return input === "" ? 0 : Math.max(1, Math.floor(Buffer.byteLength(input) / 8));
+}
+
+const sumOf = (inputs: readonly Input[], of: (input: Input) => number) =>
+  inputs.reduce((sum, input) => sum + of(input), 0);
+
+/** Before the first call: should a crash come, the row says that at most this was sent. */
+export function rowUnderWay(progress: Progress, inputs: readonly Input[]): LedgerRow {
+  return {
+    ...known(progress),
+    cache_hits: 0,
+    tokens: 0,
+    tokens_upstream: progress.run.tally.tokens + estimatedTokens(inputs),
+    tokens_billed: 0,
+    tokens_source: null,
+    status: UNDER_WAY,
+    error: null,
+    latency_ms: 0,
+    cost_pico_usd: 0n,
+    micro_credits: 0n,
+  };
+}
+
+/** The tokens of an answer that are charged for. */
+export function billedTokens({ tokens, tokensOfHits, tokensOfEmpty }: Result, { hitPrice }: Prices): number {
+  return tokens - tokensOfEmpty - tokensOfHits + shareOf(tokensOfHits, hitPrice);
+}
+
+export function rowAnswered(
+  progress: Progress,
+  result: Result,
+  prices: Prices,
+  latencyMs: number,
+): LedgerRow {
+  const billed = billedTokens(result, prices);
+  const cost = amountOf(billed, progress.route, prices);
+  return {
+    ...known(progress),
+    cache_hits: result.cacheHits,
+    tokens: result.tokens,
+    tokens_upstream: progress.run.tally.tokens,
+    tokens_billed: billed,
+    tokens_source: result.tokensSource,
+    status: 200,
+    error: null,
+    latency_ms: Math.round(latencyMs),
+    cost_pico_usd: cost.picoUsd,
+    micro_credits: cost.microCredits,
+  };
+}
+
+function rowFailed(progress: Progress, error: GatewayError, latencyMs: number): LedgerRow {
+  const { status, code } = progress.policies ? wordingOf(error, progress.policies) : error.meaning;
+  return {
+    ...known(progress),
+    cache_hits: 0,
+    tokens: 0,
+    tokens_upstream: progress.run.tally.tokens,
+    tokens_billed: 0,
+    tokens_source: null,
+    status,
+    error: code ?? error.kind,
+    latency_ms: Math.round(latencyMs),
+    cost_pico_usd: 0n,
+    micro_credits: 0n,
+  };
+}
+
+/**
+ * A failure's row is as good as an answer's; where the database cannot take it, it is written once it is back.
+ * @returns what the request is answered: the failure, or that the database is gone
+ */
+export async function settleFailure(
+  progress: Progress,
+  failure: GatewayError,
+  latencyMs: () => number,
+  { ledger, outside }: { readonly ledger: Ledger; readonly outside: Pick<Outside, "log"> },
+): Promise<GatewayError> {
+  let error = failure;
+  if (error.kind !== "database_unavailable") {
+    try {
+      await ledger.settle(rowFailed(progress, error, latencyMs()));
+      return error;
+    } catch (thrown) {
+      error = asGatewayError(thrown);
+    }
+  }
+  const row = rowFailed(progress, error, latencyMs());
+  if (!ledger.owe(row)) {
+    const { user: _, metadata: __, ...about } = row;
+    outside.log("error", "a ledger row is lost: the database has been gone for too long", about);
+  }
+  return error;
+}
+
+/** Rounded up to a whole token. */
+function shareOf(tokens: number, share: number): number {
+  return Number(ceilOf(BigInt(tokens), fractionOf(share)));
+}
+
+/** What a row says of the request itself, however it ends. */
+function known({ caller, run, request, route, result }: Progress) {
+  const { providers } = run.tally;
+  // Those who answered; where none did, the one that would have been asked; none where none was needed.
+  const planned = result === undefined ? route?.targets[0].provider.name : undefined;
+  return {
+    request_id: run.requestId,
+    started_at: run.startedAt,
+    workspace: caller.workspace,
+    key_id: caller.keyId,
+    model: request?.model ?? "",
+    provider: providers.size > 0 ? [...providers].join(", ") : (planned ?? null),
+    inputs: request?.inputs.length ?? 0,
+    user: request?.user ?? null,
+    metadata: request?.metadata ? JSON.stringify(request.metadata) : null,
+  };
+}

@@ -1,0 +1,117 @@
+/**
+ * Step 6: from the parts that were answered to the inputs that were asked. Each input is handed on as soon as all of its pieces are there.
+ * Everything that an answer tells of one input, beside its vector, is a member of `Embedded` and is put together here.
+ */
+
+import { sharesOf } from "../cache/apportion";
+import { GatewayError } from "../domain/errors";
+import type { Answered, Embedded, Piece, Plan } from "../domain/request";
+import { lengthOf } from "../execute/assemble";
+
+export interface Collection {
+  /**
+   * Takes a part's answer.
+   * @returns the inputs that are complete with it, by their place in the request
+   * @throws GatewayError internal for a piece that is not of the plan, or comes twice: a fault of ours that must not become a wrong vector
+   */
+  add(answered: Answered): ReadonlyMap<number, Embedded>;
+  /** @throws GatewayError internal when an input of the plan is not complete */
+  assertComplete(): void;
+}
+
+export function collect(plan: Plan): Collection {
+  const answers = new Map<Piece, Embedded | undefined>(plan.pieces.map((piece) => [piece, undefined]));
+  const piecesOf = Map.groupBy(plan.pieces, ({ place }) => place);
+  const cut = new Set(plan.truncated);
+  const complete = new Set<number>();
+  let size: number | undefined;
+
+  function keepAnswers(answered: Answered): void {
+    const { part, vectors, typed, tokensSource, tokensByInput, truncated, averaged } = answered;
+    if (vectors.length !== part.pieces.length) throw lost();
+    const shares = sharesOf(answered, part.pieces);
+    for (const [i, piece] of part.pieces.entries()) {
+      const values = vectors[i];
+      if (values === undefined || !answers.has(piece) || answers.get(piece) !== undefined) throw lost();
+      size ??= values.length;
+      if (values.length !== size) throw lost();
+      answers.set(piece, {
+        values,
+        ...(typed && { typed: typed[i] }),
+        tokens: shares[i] ?? 0,
+        tokensSource,
+        tokensShared: tokensByInput === undefined && part.pieces.length > 1,
+        truncated: truncated.includes(i),
+        averaged: averaged.includes(i),
+      });
+    }
+  }
+
+  /** Undefined while a piece is missing. */
+  function embedded(place: number): Embedded | undefined {
+    const pieces = piecesOf.get(place) ?? [];
+    const own: { readonly piece: Piece; readonly answer: Embedded }[] = [];
+    for (const piece of pieces) {
+      const answer = answers.get(piece);
+      if (answer === undefined) return undefined;
+      own.push({ piece, answer });
+    }
+    const [first] = own;
+    if (first === undefined) return undefined;
+    const whole = own.length === 1;
+    return {
+      values: whole
+        ? first.answer.values
+        : averageOf(
+            own.map(({ piece, answer }) => ({ values: answer.values, weight: piece.weight })),
+            place,
+          ),
+      // A text in pieces has no other type than float: the plan has refused it.
+      ...(first.answer.typed && { typed: first.answer.typed }),
+      tokens: own.reduce((sum, { answer }) => sum + answer.tokens, 0),
+      tokensSource: first.answer.tokensSource,
+      tokensShared: own.some(({ answer }) => answer.tokensShared),
+      truncated: cut.has(place) || own.some(({ answer }) => answer.truncated),
+      averaged: !whole || first.answer.averaged,
+    };
+  }
+
+  return {
+    add(answered) {
+      keepAnswers(answered);
+      const done = new Map<number, Embedded>();
+      for (const { place } of answered.part.pieces) {
+        if (complete.has(place)) continue;
+        const whole = embedded(place);
+        if (whole === undefined) continue;
+        complete.add(place);
+        done.set(place, whole);
+      }
+      return done;
+    },
+    assertComplete() {
+      if (complete.size !== piecesOf.size) throw lost();
+    },
+  };
+}
+
+/** The mean of the pieces' vectors by their tokens, at unit length: what the vendors' own advice for long texts comes to. */
+function averageOf(
+  pieces: readonly { readonly values: Float32Array; readonly weight: number }[],
+  place: number,
+): Float32Array {
+  const sum = new Float64Array(pieces[0]?.values.length ?? 0);
+  for (const { values, weight } of pieces) {
+    for (const [i, value] of values.entries()) sum[i] = (sum[i] ?? 0) + value * weight;
+  }
+  // In double precision to the end: a sum of large float32 values is past the largest of them.
+  const norm = lengthOf(sum);
+  // Pieces that cancel each other out to nothing: no vector would be right.
+  if (norm === 0) {
+    throw new GatewayError("malformed", "The vectors of its pieces have no mean.", { input: place });
+  }
+  return Float32Array.from(sum, (value) => value / norm);
+}
+
+const lost = () =>
+  new GatewayError("internal", "The gateway lost track of which vector belongs to which input.");

@@ -1,0 +1,242 @@
+/**
+ * The spine: the only file that knows the order of the steps. Each step has a file of its own, named as it is here:
+ * decode → route → admit → recall ( → plan → begin → execute → collect ) → result → settle → encode → printed.
+ */
+
+import type { Aside } from "../aside/aside";
+import type { Ledger } from "../books/ledger";
+import type { Settlements } from "../books/settlements";
+import type { Cache } from "../cache/cache";
+import { keysFor, ownKeys } from "../cache/request-keys";
+import type { RateLimits } from "../callers/rate-limits";
+import type { WorkspaceRules, Workspaces } from "../callers/workspaces";
+import type { Decoded, Wire } from "../dialects/wire";
+import type { Ending } from "../domain/ending";
+import { asGatewayError, GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Policies } from "../domain/policies";
+import type { Caller, Embedded, EmbedRequest, Plan, Route, Run } from "../domain/request";
+import { withTask } from "../domain/tasks";
+import { outOfService } from "../execute/choose";
+import { execute } from "../execute/execute";
+import type { Needs } from "../execute/work";
+import { boundTo, type ForcedProvider, refuseUnknownProvider } from "../routes/forced-provider";
+import { endOfLifeHeader, type Lifecycle } from "../routes/lifecycle";
+import type { Routes } from "../routes/route";
+import { refuseOtherSpace } from "../spaces/pin";
+import type { Spaces } from "../spaces/spaces";
+import { estimatedTokens } from "../tokens/count";
+import type { Tokens } from "../tokens/tokens";
+import { estimateOf, type Prices, type Progress, rowAnswered, rowUnderWay, settleFailure } from "./account";
+import { admit } from "./admission";
+import { collect } from "./collect";
+import { forwardUnknown } from "./forwarding";
+import { hold, holdExactly } from "./hold";
+import { named } from "./named";
+import { isIndivisible, plan } from "./plan";
+import { type Body, printed } from "./printing";
+import { type CacheUse, recall } from "./recall";
+import { answerHeaders, bytesOf, cacheNote, ignoredHeader, resultOf } from "./result";
+import { startRun } from "./run";
+
+export interface Arrival {
+  readonly requestId: string;
+  readonly caller: Caller;
+  /** @throws GatewayError database_unavailable */
+  readonly speech: () => Speech;
+  /** How bodies of the path that it came by are written. */
+  readonly wire: Pick<Wire, "decode">;
+  readonly path: string;
+  /** Reads and parses the body. @throws GatewayError */
+  readonly body: () => Promise<unknown>;
+  readonly cacheUse: CacheUse;
+  /** The space that the caller's other vectors lie in (`X-Embedgate-Space`). */
+  readonly pinnedSpace: string | undefined;
+  /** Ends the request: its client has gone, the gateway ends, or its time is up. */
+  readonly ending: Ending;
+}
+
+/** How the caller's workspace speaks, and what this request insists on. */
+export interface Speech {
+  readonly policies: Policies;
+  readonly forced: ForcedProvider | undefined;
+}
+
+export interface Answer {
+  readonly body: string | Body;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface SpineParts {
+  readonly routes: Routes;
+  readonly spaces: Spaces;
+  readonly tokens: Tokens;
+  readonly aside: Aside;
+  readonly cache: Cache;
+  /** undefined: nothing is kept. */
+  readonly caching: { readonly isShared: boolean } | undefined;
+  readonly workspaces: Pick<Workspaces, "rules">;
+  readonly rateLimits: RateLimits;
+  readonly lifecycle: Lifecycle;
+  readonly prices: Prices;
+  readonly ledger: Ledger;
+  readonly settlements: Settlements;
+  readonly outside: Outside & Pick<Needs, "observe">;
+  readonly deadlineMs: number;
+  readonly attemptsMax: number;
+}
+
+/**
+ * Answers one embeddings request. Its ledger row is committed before this returns or throws.
+ * @throws GatewayError of any kind
+ */
+export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer> {
+  const { outside, routes, spaces, cache, caching, ledger, settlements, prices, rateLimits } = parts;
+  let decoded: Decoded | undefined;
+  const { run, finish } = startRun(arrival, parts, () => late(parts.deadlineMs, decoded !== undefined));
+  const progress: Progress = { caller: arrival.caller, run };
+  const latencyMs = () => outside.monotonic() - run.startedMonotonic;
+  try {
+    const { policies, forced } = arrival.speech();
+    progress.policies = policies;
+    const rules = parts.workspaces.rules(arrival.caller.workspace);
+    rateLimits.takeRequest(rules);
+    decoded = arrival.wire.decode(await arrival.body(), policies, arrival.path);
+    progress.request = decoded.request;
+    const said = withTask(decoded.request);
+    refuseUnknownProvider(forced, routes, rules.models);
+    const found = routes.resolve(said.model, rules.models);
+    const request = policies.unknown_fields === "forward" ? forwardUnknown(said, found) : said;
+    const bound = boundTo(forced, found);
+    progress.route = bound;
+    const route = admit(request, bound, policies.unused_hints === "reject");
+    parts.lifecycle.used(route);
+    const count = rateLimits.takeTokens(rules, estimatedTokens(request.inputs));
+    refuseOtherSpace(arrival.pinnedSpace, route.space, request.dimensions ?? route.facts.dimensions);
+    const together = isIndivisible(request, route);
+    // What is kept of an input is its float vector alone.
+    const cacheUse = together || request.types ? NOT_CACHED : arrival.cacheUse;
+    const scope = caching?.isShared ? null : arrival.caller.workspace;
+    const mayServe = () => route.targets.some((target) => target.mayServe());
+    const mayMeasure = () => rateLimits.mayMeasure(rules.name);
+    let planned: Plan | undefined;
+    const revision = spaces.revision(route.space);
+    const keys = together
+      ? ownKeys(request)
+      : await keysFor(
+          request,
+          route,
+          `${route.space}#${revision}`,
+          forced?.name,
+          scope,
+          caching !== undefined,
+          outside,
+        );
+    const recalled = await recall(
+      keys,
+      cacheUse,
+      caching ? cache : cache.uncached,
+      arrival.caller.workspace,
+      run.signal,
+      async (places) => {
+        if (!mayServe() && !spaces.lookAgain(found)) throw outOfService(route.id);
+        planned = await plan(request, places, route, parts.tokens, run.signal);
+        await begin(request, planned, route, rules, progress, parts);
+        // Held first: what the gateway itself asks a provider for is asked for those who pay.
+        await spaces.ready(found, run.signal, mayMeasure, forced && bound.targets[0]);
+        if (!mayServe()) throw outOfService(route.id);
+        if (revision !== "" && revision !== spaces.revision(route.space)) throw measuredAnew(route.id);
+      },
+      async (places, take) => {
+        if (planned) await embedNow(request, route, partOf(planned, places), run, take, outside);
+      },
+    );
+    const result = resultOf(recalled, request);
+    progress.result = result;
+    refuseOtherSpace(arrival.pinnedSpace, route.space, result.vectors[0]?.length);
+    count(result.tokens);
+    const row = rowAnswered(progress, result, prices, latencyMs());
+    // Hits alone: nothing was held for them yet.
+    if (!planned && row.micro_credits > 0n)
+      await holdExactly(row, rules.terms, ledger, settlements, run.signal);
+    const charge = await ledger.settle(row);
+    const note = cacheNote(caching && cacheUse, result);
+    const headers = answerHeaders(route, request, result, run.tally.providers, note);
+    spaces.answered(found, mayMeasure);
+    const credits = { used: charge.microCredits, remaining: charge.remaining };
+    return {
+      body: printed(decoded.encode({ ...result, credits }, run.requestId), parts.aside, bytesOf(result)),
+      headers: {
+        ...headers,
+        ...ignoredHeader(decoded.ignored, headers),
+        ...endOfLifeHeader(route.facts, outside.now()),
+        ...rateLimits.headers(rules),
+      },
+    };
+  } catch (thrown) {
+    const error = named(asGatewayError(thrown), decoded);
+    if (error.kind === "internal") logFault(error, arrival, outside);
+    throw await settleFailure(progress, error, latencyMs, parts);
+  } finally {
+    finish();
+  }
+}
+
+/** Its row, with a hold on what it may cost: all that is not known yet, as if nobody else were fetching any of it. */
+function begin(
+  request: EmbedRequest,
+  { pieces }: Plan,
+  route: Route,
+  { terms }: WorkspaceRules,
+  progress: Progress,
+  { ledger, settlements, prices }: SpineParts,
+): Promise<void> {
+  const fresh = pieces.map(({ input }) => input);
+  const missing = new Set(pieces.map(({ place }) => place));
+  const hits = request.inputs.filter((_, place) => !missing.has(place));
+  const estimate = estimateOf({ fresh, hits }, route, prices);
+  return hold(rowUnderWay(progress, fresh), { estimate, terms }, ledger, settlements, progress.run.signal);
+}
+
+/** What of a plan is left for this request, where others fetch the rest. */
+function partOf(planned: Plan, places: readonly number[]): Plan {
+  const own = new Set(places);
+  return { ...planned, pieces: planned.pieces.filter(({ place }) => own.has(place)) };
+}
+
+/** The way of those inputs that a provider must be asked for. */
+async function embedNow(
+  request: EmbedRequest,
+  route: Route,
+  planned: Plan,
+  run: Run,
+  take: (embedded: ReadonlyMap<number, Embedded>) => void,
+  outside: SpineParts["outside"],
+): Promise<void> {
+  const collection = collect(planned);
+  await execute(request, route, planned, run, outside, (answered) => take(collection.add(answered)));
+  collection.assertComplete();
+}
+
+/** A client that sends a byte a second holds its place for this long and no longer. */
+function late(deadlineMs: number, isRead: boolean): GatewayError {
+  return isRead
+    ? new GatewayError("deadline", `The request was not done within ${deadlineMs} ms.`)
+    : new GatewayError("slow_body", `The body did not come to its end within ${deadlineMs} ms.`);
+}
+
+/** Vectors that were found by what the space was would stand beside vectors of what it is now. */
+const measuredAnew = (id: string) =>
+  new GatewayError("unavailable", `The embedding space of '${id}' was just measured anew: ask again.`, {
+    retryAfterMs: 1_000,
+  });
+
+const NOT_CACHED: CacheUse = { find: false, keep: false };
+
+function logFault(error: GatewayError, arrival: Arrival, outside: Outside): void {
+  const cause =
+    error.cause instanceof Error
+      ? (error.cause.stack ?? error.cause.message)
+      : String(error.cause ?? error.message);
+  outside.log("error", "a request ended in a fault of the gateway", { request: arrival.requestId, cause });
+}

@@ -1,0 +1,52 @@
+/**
+ * The step before a request's first call: its row is begun and what it may cost is held, if need be after others have settled.
+ * What is held and when it does not fit is src/books/balances.ts's.
+ */
+
+import type { Terms } from "../books/balances";
+import { type Holding, type Ledger, UNDER_WAY } from "../books/ledger";
+import type { LedgerRow } from "../books/ledger-row";
+import type { Settlements } from "../books/settlements";
+import type { EndSignal } from "../domain/ending";
+
+/** @throws GatewayError insufficient_credit | cap_exceeded | database_unavailable; the signal's reason */
+export async function hold(
+  row: LedgerRow,
+  holding: Holding,
+  ledger: Ledger,
+  settlements: Settlements,
+  signal: EndSignal,
+): Promise<void> {
+  for (;;) {
+    const seen = settlements.count(row.workspace);
+    if (await ledger.begin(row, holding)) return;
+    await settlements.next(row.workspace, seen, signal);
+  }
+}
+
+/** For an answer of which nothing was held yet, since no provider was asked. */
+export function holdExactly(
+  row: LedgerRow,
+  terms: Terms,
+  ledger: Ledger,
+  settlements: Settlements,
+  signal: EndSignal,
+): Promise<void> {
+  const amount = { microCredits: row.micro_credits, picoUsd: row.cost_pico_usd };
+  const estimate = { least: amount, most: amount };
+  return hold({ ...row, status: UNDER_WAY }, { estimate, terms }, ledger, settlements, signal);
+}
+
+/** A ledger that tells those who wait of each row that it settles. */
+export function announcing(ledger: Ledger, settlements: Settlements): Ledger {
+  return {
+    ...ledger,
+    async settle(row) {
+      try {
+        return await ledger.settle(row);
+      } finally {
+        settlements.happened(row.workspace);
+      }
+    },
+  };
+}

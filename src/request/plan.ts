@@ -1,0 +1,90 @@
+/**
+ * Step 3: what exactly is to be embedded. Token arrays are decoded where the provider takes text, and inputs that are too long are found
+ * before anything is sent: refused, cut, or taken to pieces (src/tokens/long-inputs.ts).
+ */
+
+import type { EndSignal } from "../domain/ending";
+import { GatewayError } from "../domain/errors";
+import { type ModelFacts, vocabularyOf } from "../domain/facts";
+import type { EmbedRequest, Piece, Plan, Route } from "../domain/request";
+import type { Input } from "../plugin";
+import { fitted } from "../tokens/long-inputs";
+import type { Tokens } from "../tokens/tokens";
+
+/**
+ * @param places in the request, of the inputs that are to be embedded
+ * @throws GatewayError invalid | input_too_long, with the place of the input at fault
+ */
+export async function plan(
+  request: EmbedRequest,
+  places: readonly number[],
+  route: Route,
+  tokens: Tokens,
+  signal?: EndSignal,
+): Promise<Plan> {
+  const { facts } = route;
+  const asked: Piece[] = [];
+  for (const place of places) {
+    const input = request.inputs[place];
+    if (input !== undefined) asked.push({ input, place, weight: 1 });
+  }
+  const vocabulary = decodedWith(request, facts);
+  const texts = vocabulary === undefined ? asked : await decoded(asked, vocabulary, tokens, signal);
+  const { pieces, truncated } = await fitted(texts, route, tokens, signal);
+  const indivisible = isIndivisible(request, route);
+  // Pieces of a text would be embedded in view of one another too, and be more inputs than were admitted.
+  if (indivisible) refusePieces(pieces, "inputs that are embedded together");
+  if (request.types) refusePieces(pieces, "embeddings of other types than float");
+  return {
+    pieces,
+    requestedDimensions: request.dimensions,
+    dimensions: request.dimensions ?? facts.dimensions,
+    ...(request.types && { types: request.types }),
+    decodedWith: vocabulary,
+    longInput: facts.long_input,
+    indivisible,
+    truncated,
+  };
+}
+
+/** Whether the inputs are embedded in view of one another: in one call, and none of them ever cached. */
+export function isIndivisible(request: EmbedRequest, route: Route): boolean {
+  return route.targets.some(({ provider }) => provider.isIndivisible(request));
+}
+
+function refusePieces(pieces: readonly Piece[], what: string): void {
+  const place = pieces.find((piece, i) => piece.place === pieces[i - 1]?.place)?.place;
+  if (place === undefined) return;
+  throw new GatewayError(
+    "input_too_long",
+    `It is longer than the model takes, and ${what} cannot be averaged from pieces. Send it in shorter inputs.`,
+    { input: place },
+  );
+}
+
+/** The vocabulary of the request's token arrays, where they become text before they are sent; also of those that are cached. */
+export function decodedWith(
+  { inputs }: Pick<EmbedRequest, "inputs">,
+  facts: ModelFacts,
+): ReturnType<typeof vocabularyOf> | undefined {
+  const decodes = facts.token_ids === "decode" && inputs.some((input) => typeof input !== "string");
+  return decodes ? vocabularyOf(facts) : undefined;
+}
+
+async function decoded(
+  pieces: readonly Piece[],
+  vocabulary: ReturnType<typeof vocabularyOf>,
+  tokens: Tokens,
+  signal: EndSignal | undefined,
+): Promise<readonly Piece[]> {
+  const ids: Uint32Array[] = [];
+  for (const { input } of pieces) if (typeof input !== "string") ids.push(input);
+  try {
+    // A request's inputs are all texts or all token arrays (the schema says so), so places agree.
+    const texts: readonly Input[] = await tokens.decode(vocabulary, ids, signal);
+    return pieces.map((piece, i) => ({ ...piece, input: texts[i] ?? piece.input }));
+  } catch (thrown) {
+    if (!(thrown instanceof GatewayError) || thrown.input === undefined) throw thrown;
+    throw new GatewayError(thrown.kind, thrown.message, { input: pieces[thrown.input]?.place });
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * What is known already is not asked for again: equal inputs of a request are one, cached ones are found, and those that another request
+ * fetches just now are waited for. Only the rest goes to a provider.
+ * The keys say what "equal" is (src/cache/key.ts); what is embedded is kept input by input, so that a later failure loses none of it.
+ */
+
+import type { Recallable } from "../cache/cache";
+import { putTogether, withoutDuplicates } from "../cache/duplicates";
+import type { CacheEntry, CacheKey } from "../cache/entry";
+import type { EndSignal } from "../domain/ending";
+import { asGatewayError } from "../domain/errors";
+import type { Embedded } from "../domain/request";
+
+/** What a request lets the cache do (its `Cache-Control`). */
+export interface CacheUse {
+  readonly find: boolean;
+  readonly keep: boolean;
+}
+
+export interface Recalled {
+  /** One for each input, in the request's order. */
+  readonly embedded: readonly Embedded[];
+  /** Places of the inputs that this request had a provider embed. */
+  readonly fresh: ReadonlySet<number>;
+}
+
+/** Embeds the inputs at the places; gives each to `take` as soon as it is proved, and resolves when all were. */
+export type EmbedNow = (
+  places: readonly number[],
+  take: (embedded: ReadonlyMap<number, Embedded>) => void,
+) => Promise<void>;
+
+/** Done once, before anything is embedded or waited for: @param places of the inputs that are not known. */
+export type BeforeEmbedding = (places: readonly number[]) => Promise<void>;
+
+/**
+ * @param keys one for each input; inputs of equal keys have equal vectors
+ * @param workspace whose request it is
+ * @param before while it waits, no other request waits for this one: two that waited for each other would do so for ever
+ * @throws GatewayError as embedNow does; the signal's reason
+ */
+export async function recall(
+  keys: readonly CacheKey[],
+  use: CacheUse,
+  cache: Recallable,
+  workspace: string,
+  signal: EndSignal,
+  before: BeforeEmbedding,
+  embedNow: EmbedNow,
+): Promise<Recalled> {
+  const unique = withoutDuplicates(keys);
+  const placeOf = new Map<CacheKey, number>();
+  for (const place of unique.places) {
+    const key = keys[place];
+    if (key !== undefined) placeOf.set(key, place);
+  }
+  const known = new Map<CacheKey, Embedded>();
+  const fresh = new Set<number>();
+  // Whoever wants nothing of the cache neither waits for others nor lets others have what it fetches.
+  const shares = use.find && use.keep;
+  const stillMissing = (wanted: readonly CacheKey[]) => {
+    if (use.find) {
+      for (const [i, entry] of cache.find(wanted).entries()) {
+        const key = wanted[i];
+        if (entry && key !== undefined) known.set(key, { ...entry, tokensShared: false });
+      }
+    }
+    return wanted.filter((key) => !known.has(key));
+  };
+  let missing = stillMissing([...placeOf.keys()]);
+  if (missing.length > 0) await before(missing.map((key) => placeOf.get(key) ?? 0));
+  while (missing.length > 0) {
+    // Again, in the turn in which it boards: what landed meanwhile would be fetched twice.
+    missing = stillMissing(missing);
+    const boarding = shares ? cache.flights.board(missing, workspace) : undefined;
+    const leads = boarding?.leads ?? missing;
+    const keyAt = new Map<number, CacheKey>();
+    for (const key of leads) keyAt.set(placeOf.get(key) ?? 0, key);
+    const take = (embedded: ReadonlyMap<number, Embedded>) => {
+      const entries = new Map<CacheKey, CacheEntry>();
+      for (const [place, one] of embedded) {
+        const key = keyAt.get(place);
+        if (key === undefined) continue;
+        known.set(key, one);
+        fresh.add(place);
+        entries.set(key, entryOf(one));
+      }
+      if (use.keep) cache.keep(entries);
+      for (const [key, entry] of entries) boarding?.land(key, entry);
+    };
+    try {
+      if (leads.length > 0) await embedNow([...keyAt.keys()], take);
+      // Their failure is this request's too, unless the provider has just answered it: then it asks again by itself.
+      const failures = leads.length > 0 ? "left" : "shared";
+      for (const [key, entry] of (await boarding?.arrivals(signal, failures)) ?? []) {
+        known.set(key, { ...entry, tokensShared: false });
+      }
+    } catch (thrown) {
+      boarding?.leave(asGatewayError(thrown));
+      throw thrown;
+    }
+    boarding?.leave();
+    // Those whose flight ended without an answer are asked for again.
+    missing = missing.filter((key) => !known.has(key));
+  }
+  const answers = unique.places.map((place) => known.get(keys[place] ?? ""));
+  return { embedded: putTogether(answers, unique), fresh };
+}
+
+/** A share of a call's tokens is no count of this one input: whoever finds it is told that it is an estimate. */
+function entryOf({ tokensShared, ...entry }: Embedded): CacheEntry {
+  return tokensShared ? { ...entry, tokensSource: "estimated" } : entry;
+}

@@ -1,0 +1,42 @@
+/**
+ * A request's own time: from its arrival to its deadline, or until whoever has a reason ends it.
+ * What else every step of one request shares is a member of `Run` (src/domain/request.ts), made here.
+ */
+
+import type { Ending } from "../domain/ending";
+import type { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Run } from "../domain/request";
+
+export interface Begun {
+  readonly run: Run;
+  /** Frees its timer. */
+  readonly finish: () => void;
+}
+
+export interface Limits {
+  readonly outside: Pick<Outside, "alarm" | "now" | "monotonic">;
+  readonly deadlineMs: number;
+  readonly attemptsMax: number;
+}
+
+/** @param late what the request is told when its time is up */
+export function startRun(
+  { requestId, ending }: { readonly requestId: string; readonly ending: Ending },
+  { outside, deadlineMs, attemptsMax }: Limits,
+  late: () => GatewayError,
+): Begun {
+  const startedMonotonic = outside.monotonic();
+  return {
+    run: {
+      requestId,
+      startedAt: outside.now(),
+      startedMonotonic,
+      endsAt: startedMonotonic + deadlineMs,
+      signal: ending,
+      attemptsMax,
+      tally: { tokens: 0, providers: new Set() },
+    },
+    finish: outside.alarm(deadlineMs, () => ending.abort(late())),
+  };
+}

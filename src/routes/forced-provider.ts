@@ -1,0 +1,65 @@
+/**
+ * A request that insists on one provider of the routing file, by a header: only that one is asked, and nobody in its stead.
+ * Which headers say it is told by the dialect's policies (src/domain/policies.ts).
+ */
+
+import { GatewayError } from "../domain/errors";
+import type { Policies } from "../domain/policies";
+import type { Route } from "../domain/request";
+import type { Routes } from "./route";
+
+export interface ForcedProvider {
+  readonly name: string;
+  /** The header that said it. */
+  readonly header: string;
+}
+
+const OWN_HEADER = "X-Embedgate-Provider";
+
+export function forcedProviderOf(
+  headers: Headers,
+  { provider_header }: Pick<Policies, "provider_header">,
+): ForcedProvider | undefined {
+  for (const header of provider_header === null ? [OWN_HEADER] : [provider_header, OWN_HEADER]) {
+    const name = headers.get(header)?.trim();
+    if (name) return { name, header };
+  }
+  return undefined;
+}
+
+/**
+ * @param models ids and patterns that the caller may use
+ * @throws GatewayError unknown_provider for a name that the routing file does not have, or not for the caller's models
+ */
+export function refuseUnknownProvider(
+  forced: ForcedProvider | undefined,
+  routes: Pick<Routes, "knowsProvider">,
+  models: readonly string[],
+): void {
+  if (forced === undefined || routes.knowsProvider(forced.name, models)) return;
+  const name = forced.name.slice(0, 100);
+  throw new GatewayError(
+    "unknown_provider",
+    `There is no provider '${name}' here, as ${forced.header} asks.`,
+    {
+      field: forced.header,
+    },
+  );
+}
+
+/**
+ * The route by way of that provider alone.
+ * @throws GatewayError provider_without_model
+ */
+export function boundTo(forced: ForcedProvider | undefined, route: Route): Route {
+  if (forced === undefined) return route;
+  const [first, ...others] = route.targets
+    .filter(({ provider }) => provider.name === forced.name)
+    .map((target) => ({ ...target, mayServe: () => target.mayServe(true) }));
+  if (first) return { ...route, targets: [first, ...others] };
+  throw new GatewayError(
+    "provider_without_model",
+    `The provider '${forced.name}' does not serve the model '${route.id}' here, as ${forced.header} asks.`,
+    { field: forced.header },
+  );
+}

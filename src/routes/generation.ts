@@ -1,0 +1,68 @@
+/**
+ * One routing file in service: its opened providers and its routes. A reload puts another in its place; this one ends when its last
+ * request has left, so that no request ever sees two.
+ */
+import type { GatewayConfig } from "../config/gateway-config";
+import type { Outside } from "../domain/outside";
+import { type Measure, openSpaces, type Spaces, type SpacesParts } from "../spaces/spaces";
+import { openProviders } from "../upstream/open";
+import { buildRoutes, type Routes } from "./route";
+
+export interface Generation {
+  readonly config: GatewayConfig;
+  readonly routes: Routes;
+  readonly spaces: Spaces;
+  /** Runs one request in this generation, which stays open until it is done. */
+  serve<T>(work: () => Promise<T>): Promise<T>;
+  /** Takes no more requests; resolves when the last one has left and everything is closed. */
+  retire(): Promise<void>;
+}
+
+export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "together"> {
+  readonly outside: Outside;
+  /** Measures a space with as many calls as the routing file allows. */
+  readonly measureWith: (attemptsMax: number) => Measure;
+}
+
+export function openGeneration(
+  config: GatewayConfig,
+  { outside, fingerprints, together, measureWith }: GenerationParts,
+): Generation {
+  const providers = openProviders(config, outside);
+  const spaces = openSpaces({
+    outside,
+    fingerprints,
+    together,
+    measure: measureWith(config.server.max_attempts),
+    deadlineMs: config.server.deadline_ms,
+    everyMs: config.spaceProbe?.every_ms,
+  });
+  const routes = buildRoutes(config, providers.byName, spaces);
+  spaces.start(routes.named());
+  const empty = Promise.withResolvers<void>();
+  let underWay = 0;
+  let retired = false;
+  const leave = () => {
+    underWay -= 1;
+    if (retired && underWay === 0) empty.resolve();
+  };
+  return {
+    config,
+    routes,
+    spaces,
+    async serve(work) {
+      underWay += 1;
+      try {
+        return await work();
+      } finally {
+        leave();
+      }
+    },
+    async retire() {
+      retired = true;
+      if (underWay > 0) await empty.promise;
+      await spaces.close();
+      await providers.close();
+    },
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * Models that their providers are about to end, or have ended: told in the log once a day, in a header of each answer and in the list.
+ * None is refused for it: the provider's own answer decides. How long before it is told is NEAR_MS.
+ */
+
+import type { ModelFacts } from "../domain/facts";
+import type { Outside } from "../domain/outside";
+import type { Route } from "../domain/request";
+
+const DAY_MS = 86_400_000;
+/** Time enough to embed everything anew. */
+const NEAR_MS = 180 * DAY_MS;
+/** Under a pattern callers choose the ids: past this, a day's further models are not told of in the log. */
+const TOLD_MAX = 1_000;
+
+/** ending: within half a year. ended: the day has come. */
+export type Stage = "active" | "ending" | "ended";
+
+export function stageOf({ end_of_life }: Pick<ModelFacts, "end_of_life">, now: number): Stage {
+  if (end_of_life === undefined) return "active";
+  const [year = 0, month = 1, day = 1] = end_of_life.split("-").map(Number);
+  const ends = Date.UTC(year, month - 1, day);
+  if (now >= ends) return "ended";
+  return now >= ends - NEAR_MS ? "ending" : "active";
+}
+
+/** For an answer of the model; nothing while its end is far off. */
+export function endOfLifeHeader(facts: Pick<ModelFacts, "end_of_life">, now: number): Record<string, string> {
+  const { end_of_life } = facts;
+  if (end_of_life === undefined || stageOf(facts, now) === "active") return {};
+  return { "x-embedgate-model-end-of-life": end_of_life };
+}
+
+export interface Lifecycle {
+  /** A model is about to be used. The log is told, the first time on each day. */
+  used(route: Pick<Route, "id" | "targets">): void;
+}
+
+export function createLifecycle(outside: Pick<Outside, "now" | "log">): Lifecycle {
+  let today = -1;
+  const told = new Set<string>();
+  return {
+    used({ id, targets }) {
+      const now = outside.now();
+      const day = Math.floor(now / DAY_MS);
+      for (const { model, provider, facts } of targets) {
+        const stage = stageOf(facts, now);
+        if (stage === "active") continue;
+        if (day !== today) told.clear();
+        today = day;
+        const key = JSON.stringify([id, provider.name, model]);
+        if (told.has(key) || told.size >= TOLD_MAX) continue;
+        told.add(key);
+        const message =
+          stage === "ended"
+            ? "a model is past its end of life: its provider may refuse it any day, and vectors of another model cannot be compared with those you have"
+            : "a model nears its end of life: plan to embed anew what it has embedded";
+        outside.log("warn", message, {
+          model: id,
+          provider: provider.name,
+          name: model,
+          end_of_life: facts.end_of_life,
+        });
+      }
+    },
+  };
+}

@@ -1,0 +1,236 @@
+/**
+ * Step 1: from the model id that was asked for to the route that answers it.
+ * Aliases, patterns and the names that providers themselves use are settled here, so that later steps see one route.
+ */
+
+import { ALL_MODELS, mayUse, mayUsePattern, permission } from "../callers/permission";
+import { catalogueEntryNamed, catalogueFacts } from "../config/catalogue";
+import type { ConfiguredModel, GatewayConfig } from "../config/gateway-config";
+import { matches, patternsAmong } from "../config/models";
+import { GatewayError } from "../domain/errors";
+import { completeFacts, type ModelFacts } from "../domain/facts";
+import { onFirstUse } from "../domain/first-use";
+import { nearestName } from "../domain/nearest";
+import type { ConfiguredUpstream, Route, Target } from "../domain/request";
+import type { Spaces } from "../spaces/spaces";
+
+/** One line of the models list. */
+export interface ListedModel {
+  readonly id: string;
+  readonly facts: ModelFacts | undefined;
+  readonly embeddings: boolean;
+  readonly providerName: string;
+}
+
+export interface Routes {
+  /**
+   * @param models ids and patterns that the caller may use: what else there is does not exist for it
+   * @throws GatewayError unknown_model | embeddings_unsupported
+   */
+  resolve(model: string, models?: readonly string[]): Route;
+  /** An id, and the one behind it: who may use one of them may use the model. */
+  namesOf(model: string): readonly string[];
+  /** The routes that stand under an id of their own. */
+  named(): readonly Route[];
+  /** Whether the routing file has a provider of that name, configured or not, by which a model is served that the caller may use. */
+  knowsProvider(name: string, models?: readonly string[]): boolean;
+  /** Models that can be named: those without a configured provider, and patterns, are left out. */
+  list(): readonly ListedModel[];
+}
+
+export function buildRoutes(
+  config: GatewayConfig,
+  providers: ReadonlyMap<string, ConfiguredUpstream>,
+  spaces: Pick<Spaces, "mayServe">,
+): Routes {
+  const patterns = patternsAmong(config.models.keys());
+  const exact = new Map<string, Route>();
+  for (const [id, entry] of config.models) {
+    const route = id.includes("*") ? undefined : routeOf(entry, id, providers, spaces);
+    if (route) exact.set(id, route);
+  }
+  // A client that keeps the name an answer gave it (`text-embedding-ada-002-v2`) may ask by it.
+  const byReplyName = new Map<string, string>();
+  for (const [id, { facts }] of exact) for (const name of facts.reply_names) byReplyName.set(name, id);
+
+  /** The entry of `models:` that an id leads to: its own, else one that answers to the name, else a pattern's. */
+  function entryFor(id: string): ConfiguredModel | undefined {
+    const own = config.models.get(id) ?? config.models.get(byReplyName.get(id) ?? "");
+    if (own) return own;
+    const pattern = patterns.find((candidate) => matches(candidate, id));
+    return pattern === undefined ? undefined : config.models.get(pattern);
+  }
+
+  /** The end of a chain of aliases; `check` refused circles. */
+  function behindAliases(id: string): string {
+    let current = id;
+    for (
+      let next = config.models.get(id)?.alias_of;
+      next !== undefined;
+      next = config.models.get(next)?.alias_of
+    ) {
+      current = next;
+    }
+    return current;
+  }
+
+  function find(id: string): Route | undefined {
+    const entry = entryFor(id);
+    if (!entry) return undefined;
+    return exact.get(entry.id) ?? routeOf(entry, id, providers, spaces);
+  }
+
+  function namesOf(model: string): readonly string[] {
+    const end = behindAliases(model);
+    const entry = entryFor(end);
+    return [model, entry === undefined || entry.id.includes("*") ? end : entry.id];
+  }
+
+  const list = onFirstUse(() => {
+    const listed: ListedModel[] = [];
+    for (const id of config.models.keys()) {
+      if (id.includes("*")) continue;
+      const end = behindAliases(id);
+      if (entryFor(end)?.embeddings === false) {
+        listed.push({ id, facts: undefined, embeddings: false, providerName: "" });
+        continue;
+      }
+      const route = find(end);
+      if (route) {
+        listed.push({
+          id,
+          facts: route.facts,
+          embeddings: true,
+          providerName: route.targets[0].provider.name,
+        });
+      }
+    }
+    return listed;
+  });
+
+  /** Names to be meant, each with all its names. */
+  const nameable = onFirstUse(() =>
+    list()
+      .filter(({ embeddings }) => embeddings)
+      .map(({ id }) => namesOf(id)),
+  );
+
+  /** In the same words for what there is not and for what is not the caller's. */
+  function unknown(model: string, models: readonly string[]): GatewayError {
+    const near = nearestName(model, usable(nameable(), models));
+    const hint =
+      near === undefined ? "GET /v1/models lists the models there are." : `Did you mean \`${near}\`?`;
+    return new GatewayError(
+      "unknown_model",
+      `The model \`${model.slice(0, 200)}\` does not exist or you do not have access to it. ${hint}`,
+    );
+  }
+
+  return {
+    resolve(model, models = ALL_MODELS) {
+      if (!mayUse(models, namesOf(model))) throw unknown(model, models);
+      const id = behindAliases(model);
+      if (entryFor(id)?.embeddings === false) {
+        throw new GatewayError("embeddings_unsupported", `model "${model}" does not support embeddings`, {
+          field: "model",
+        });
+      }
+      const route = find(id);
+      if (!route) throw unknown(model, models);
+      return route;
+    },
+    namesOf,
+    named: () => [...exact.values()],
+    knowsProvider(name, models = ALL_MODELS) {
+      if (!config.providers.has(name)) return false;
+      if (models.includes("*")) return true;
+      const may = permission(models);
+      for (const id of config.models.keys()) {
+        const served = entryFor(behindAliases(id))?.routes.some(({ provider }) => provider === name);
+        if (!served) continue;
+        const isReached = id.includes("*")
+          ? mayUsePattern(models, id, patterns.slice(0, patterns.indexOf(id)))
+          : may([...namesOf(id), ...replyNamesOf(id)]);
+        if (isReached) return true;
+      }
+      return false;
+    },
+    list,
+  };
+
+  function replyNamesOf(id: string): readonly string[] {
+    return exact.get(id)?.facts.reply_names ?? [];
+  }
+}
+
+/** Ids are compared with the patterns of a workspace that often at most, for a hint: it is not to hold up what is asked rightly. */
+const COMPARISONS_MAX = 20_000;
+
+/** The first names of those that may be used. */
+function* usable(names: Iterable<readonly string[]>, models: readonly string[]): Generator<string> {
+  const may = permission(models);
+  let left = COMPARISONS_MAX;
+  for (const ids of names) {
+    left -= models.length;
+    if (left < 0) return;
+    const [first] = ids;
+    if (first !== undefined && may(ids)) yield first;
+  }
+}
+
+/**
+ * The route of an entry of `models:`, for an id that it takes; undefined where none of its providers is configured.
+ * Routes that say a weight and follow one another are one group; every other is a group of its own.
+ */
+function routeOf(
+  entry: ConfiguredModel,
+  id: string,
+  providers: ReadonlyMap<string, ConfiguredUpstream>,
+  spaces: Pick<Spaces, "mayServe">,
+): Route | undefined {
+  const [main] = entry.routes;
+  if (!main) return undefined;
+  const space = entry.space ?? main.space ?? spaceOf(nameAt(main.model, entry, id));
+  const { on_drift: onDrift, hedge_after_ms: hedgeAfterMs } = entry;
+  const targets: Target[] = [];
+  let group = 0;
+  for (const [i, route] of entry.routes.entries()) {
+    const shared = route.weight !== undefined && entry.routes[i - 1]?.weight !== undefined;
+    if (i > 0 && !shared) group += 1;
+    const provider = providers.get(route.provider);
+    if (!provider) continue;
+    const model = nameAt(route.model, entry, id);
+    const facts = completeFacts(
+      // One space, one size: who knows it first knows it for all.
+      { dimensions: targets[0]?.facts.dimensions },
+      provider.upstream.describe?.(model),
+      catalogueFacts(provider.pluginId, model),
+      entry.facts,
+    );
+    const isFirst = targets.length === 0;
+    const mayServe = (isForced = false) =>
+      spaces.mayServe(space, { provider, model }, isFirst || isForced, onDrift);
+    targets.push({ provider, model, facts, group, weight: route.weight ?? 1, mayServe });
+  }
+  const [first, ...others] = targets;
+  const isNamed = entry.id === id;
+  return (
+    first && { id, isNamed, space, facts: first.facts, onDrift, hedgeAfterMs, targets: [first, ...others] }
+  );
+}
+
+/** The model's name at a provider: under a pattern, `*` is what the pattern's `*` stood for. */
+function nameAt(name: string, entry: ConfiguredModel, id: string): string {
+  return name === entry.id ? id : name.replace("*", () => starIn(entry.id, id));
+}
+
+/** What a pattern's `*` stands for in an id. */
+function starIn(pattern: string, id: string): string {
+  const star = pattern.indexOf("*");
+  return star === -1 ? "" : id.slice(star, id.length - (pattern.length - star - 1));
+}
+
+/** The name of the space that a model's vectors lie in, where the routing file gives none: several names may be one model's. */
+function spaceOf(model: string): string {
+  return catalogueEntryNamed(model)?.model ?? model;
+}

@@ -1,0 +1,91 @@
+/**
+ * What becomes of new connections when the process has no file descriptor left for them: the log and the metrics say so, and they are kept
+ * away until some are free. Without that the event loop would be told of them again and again, which takes a whole core.
+ * How a listener is kept from connections is src/machine/steering.ts's.
+ */
+import { closeSync, openSync, readFileSync } from "node:fs";
+import type { Metrics } from "../admin/metrics";
+import type { Outside } from "../domain/outside";
+import { dropWaiting, ignoreNewConnections, takeNewConnections } from "../machine/steering";
+
+const LOOK_EVERY_MS = 1_000;
+/** While there are none: how long the event loop may be told of what it cannot take. */
+const LOOK_AGAIN_MS = 100;
+/** Kept for calls to providers, the database and what else is opened: a part of the limit. */
+const RESERVE_PART = 1 / 32;
+const RESERVE_MIN = 8;
+const RESERVE_MAX = 256;
+/** Held for the moment at which none is left: what helps then needs some. */
+const SPARE_COUNT = 4;
+
+/** @returns ends the watching, which leaves the listeners as they are */
+export function watchDescriptors(
+  metrics: Pick<Metrics, "descriptorsUsedUp">,
+  { alarm, log }: Pick<Outside, "alarm" | "log">,
+): () => void {
+  const limit = limitHere();
+  const reserve = Math.min(RESERVE_MAX, Math.max(RESERVE_MIN, Math.floor(limit * RESERVE_PART)));
+  const spare = openSome(SPARE_COUNT);
+  let isShort = false;
+
+  function look(): void {
+    const free = freeOf(limit);
+    if (!isShort && free <= reserve) {
+      isShort = true;
+      metrics.descriptorsUsedUp();
+      withSpare(() => ignoreNewConnections());
+      log("error", "file descriptors are used up: new connections wait until some are free", {
+        limit,
+        what_helps: "a higher limit for open files (ulimit -n, or LimitNOFILE of a systemd unit)",
+      });
+    } else if (isShort && free > 2 * reserve) {
+      isShort = false;
+      takeNewConnections();
+      log("info", "there are file descriptors again: new connections are taken");
+    }
+    // Those that had come before are accepted while it can be done, and cannot wait here otherwise.
+    if (isShort && free === 0) withSpare(() => dropWaiting());
+    callOff = alarm(isShort ? LOOK_AGAIN_MS : LOOK_EVERY_MS, look);
+  }
+
+  function withSpare(work: () => void): void {
+    for (const descriptor of spare.splice(0)) closeSync(descriptor);
+    work();
+    spare.push(...openSome(SPARE_COUNT));
+  }
+
+  let callOff = alarm(LOOK_EVERY_MS, look);
+  return () => {
+    callOff();
+    for (const descriptor of spare.splice(0)) closeSync(descriptor);
+  };
+}
+
+/** The system gives the lowest number that is free: near the limit there are few left. */
+function freeOf(limit: number): number {
+  const [lowest] = openSome(1);
+  if (lowest === undefined) return 0;
+  closeSync(lowest);
+  return limit - lowest;
+}
+
+/** As many as there are. */
+function openSome(count: number): number[] {
+  const opened: number[] = [];
+  try {
+    while (opened.length < count) opened.push(openSync("/dev/null", "r"));
+  } catch {
+    // There are no more: that is what is to be found out.
+  }
+  return opened;
+}
+
+/** Infinity where the system does not tell: then it is seen only once none is left. */
+function limitHere(): number {
+  try {
+    const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
+    return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}

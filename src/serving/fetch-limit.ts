@@ -1,0 +1,59 @@
+/**
+ * Bun keeps all but 256 fetches waiting unless it is told otherwise in the environment that it starts in. Where the providers may be
+ * asked by more at once, the executable starts itself over, in the same process: a provider that answers slowly must not hold up the
+ * calls to others. What it needs of the system is one call of the C library.
+ */
+import { ptr } from "bun:ffi";
+import type { ConfiguredProvider, GatewayConfig } from "../config/gateway-config";
+import { openLibc } from "../machine/libc";
+
+export const FETCHES_VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
+/** The most that Bun takes; how many calls there are at once is for each provider's `concurrency`. */
+export const FETCHES_MAX = "65535";
+const FETCHES_USUAL = 256;
+
+/** Whether this is the built executable, which is its own program; from source it is Bun, which runs main.ts. */
+export const isExecutable = () => Bun.main.startsWith("/$bunfs/");
+
+/** To be called before anything is opened: it does not return where it starts over. Run from source it does nothing, as the variable can be set. */
+export function makeRoomForFetches(config: Pick<GatewayConfig, "providers">): void {
+  if (!isExecutable() || process.env[FETCHES_VARIABLE] !== undefined) return;
+  if (fetchesAtOnce(config) <= FETCHES_USUAL) return;
+  const variables = Object.entries({ ...process.env, [FETCHES_VARIABLE]: FETCHES_MAX });
+  // The first two are Bun's own, and the name that it gives to what is inside.
+  startOver(
+    [process.execPath, ...process.argv.slice(2)],
+    variables.map(([name, value]) => `${name}=${value}`),
+  );
+}
+
+/** Comes back where that cannot be done here: the gateway then serves with Bun's limit. */
+function startOver(words: readonly string[], variables: readonly string[]): void {
+  // What a pointer leads to must not be collected before the call.
+  const kept: (Buffer | BigUint64Array)[] = [];
+  const text = (value: string) => {
+    const bytes = Buffer.from(`${value}\0`);
+    kept.push(bytes);
+    return ptr(bytes);
+  };
+  const list = (values: readonly string[]) => {
+    const pointers = BigUint64Array.from([...values.map((value) => BigInt(text(value))), 0n]);
+    kept.push(pointers);
+    return ptr(pointers);
+  };
+  const libc = openLibc({ execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" } });
+  libc?.execve(text(process.execPath), list(words), list(variables));
+}
+
+/** The most that there can be: calls to addresses without TLS go on sockets of their own (src/network/), those of the model inside nowhere. */
+export function fetchesAtOnce({ providers }: Pick<GatewayConfig, "providers">): number {
+  let sum = 0;
+  for (const provider of providers.values())
+    if (!provider.provider.isBuiltIn && !isWithoutTls(provider)) sum += provider.concurrency;
+  return sum;
+}
+
+function isWithoutTls({ options }: ConfiguredProvider): boolean {
+  const hasAddress = typeof options === "object" && options !== null && "base_url" in options;
+  return hasAddress && String(options.base_url).startsWith("http://");
+}

@@ -1,0 +1,96 @@
+/**
+ * Reloads a running gateway when its routing file changed or on SIGHUP. A file that is wrong changes nothing: the old one is kept.
+ */
+import { watch } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import type { GatewayConfig } from "../config/gateway-config";
+import { GatewayError } from "../domain/errors";
+import type { Gateway } from "../gateway";
+import { realOutside } from "../network/real-outside";
+
+interface Reloaded {
+  readonly models: number;
+  /** Keys that take effect after a restart only. */
+  readonly afterRestart: readonly string[];
+}
+
+/** Editors write a file in several steps: what comes within this time is one change. */
+const SETTLE_MS = 100;
+
+/**
+ * Calls `reload` for each change of the file and each SIGHUP.
+ * @param file as the user gave it; undefined: SIGHUP alone
+ * @param reload is told whether a later change has come meanwhile, which makes its own of no use
+ * @returns stops watching
+ */
+export function reloadOnChange(
+  file: string | undefined,
+  reload: (isLatest: () => boolean) => Promise<void>,
+): () => void {
+  let pending = 0;
+
+  async function settleAndReload(): Promise<void> {
+    pending += 1;
+    const mine = pending;
+    const isLatest = () => mine === pending;
+    await realOutside.sleep(SETTLE_MS);
+    if (isLatest()) await reload(isLatest);
+  }
+
+  const start = () => {
+    settleAndReload().catch((cause: unknown) =>
+      realOutside.log("error", "the reload failed", { cause: String(cause) }),
+    );
+  };
+  process.on("SIGHUP", start);
+  // The folder is watched, because a file that an editor replaces is another file to a watch.
+  const watcher =
+    file === undefined
+      ? undefined
+      : watch(dirname(resolve(file)), (_, name) => {
+          if (name === basename(file)) start();
+        });
+  return () => {
+    process.off("SIGHUP", start);
+    watcher?.close();
+  };
+}
+
+/**
+ * @param load the routing file as it is now, or undefined where it is wrong (and said so)
+ * @returns whether it is right; what a later change has made of no use is as good as that
+ */
+export async function reloadGateway(
+  gateway: Gateway,
+  load: () => Promise<GatewayConfig | undefined>,
+  isLatest: () => boolean,
+): Promise<boolean> {
+  const next = await load();
+  if (!isLatest()) return true;
+  if (!next) {
+    tellWrong();
+    return false;
+  }
+  let afterRestart: readonly string[];
+  try {
+    afterRestart = gateway.reload(next);
+  } catch (thrown) {
+    if (!(thrown instanceof GatewayError)) throw thrown;
+    tellWrong(thrown.message);
+    return false;
+  }
+  tellReloaded({ models: gateway.routes().list().length, afterRestart });
+  return true;
+}
+
+/** @param reason where it has not been told yet */
+export function tellWrong(reason?: string): void {
+  const about = reason === undefined ? {} : { reason };
+  realOutside.log("error", "the routing file is wrong: what was served before is served on", about);
+}
+
+export function tellReloaded({ models, afterRestart }: Reloaded): void {
+  realOutside.log("info", "the routing file was reloaded", { models });
+  if (afterRestart.length === 0) return;
+  realOutside.log("warn", "some of its changes take effect after a restart only", { keys: afterRestart });
+}

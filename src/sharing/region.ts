@@ -1,0 +1,63 @@
+/**
+ * Memory that all copies of a gateway share: a file without a name, mapped by each. It goes with the last process that has it.
+ * A further part is a row of PARTS; a change of one raises LAYOUT, so that copies of two versions never take it two ways.
+ */
+import { COUNT_WORDS } from "../admin/counts";
+import { LIMIT_WORDS } from "../callers/rate-limits";
+import type { Outside } from "../domain/outside";
+import { createNamelessFile, type NamelessFile } from "../machine/nameless-file";
+
+const LAYOUT = 2n;
+
+/** 64-bit words of each. */
+const PARTS = {
+  layout: 512,
+  /** Random: what the places of names that callers choose are found by, so that nobody else knows them. */
+  seed: 4,
+  /** Rate limits: a bucket a workspace and kind (src/callers/rate-limits.ts). */
+  limits: LIMIT_WORDS,
+  /** What /metrics tells (src/admin/counts.ts). */
+  counts: COUNT_WORDS,
+} as const;
+
+type Part = keyof typeof PARTS;
+
+export type Region = Readonly<Record<Part, BigInt64Array>>;
+
+/** The descriptors by which a copy inherits the file, and that of the cache's memory (src/cache/ring.ts). */
+export const REGION_DESCRIPTOR = 3;
+export const RING_DESCRIPTOR = 4;
+
+const WORD_BYTES = BigInt64Array.BYTES_PER_ELEMENT;
+const ALL_WORDS = Object.values(PARTS).reduce((sum, words) => sum + words, 0);
+
+/** @throws Error where no folder takes it */
+export function createRegionFile(name: string, { randomBytes }: Pick<Outside, "randomBytes">): NamelessFile {
+  // Written and not only stretched: a page that turns out to be wanting when it is touched would end the process.
+  const words = new BigInt64Array(ALL_WORDS);
+  const { layout, seed } = partsOf(words);
+  layout[0] = LAYOUT;
+  bytesOf(seed).set(randomBytes(seed.byteLength));
+  return createNamelessFile(name, words.byteLength, new Uint8Array(words.buffer));
+}
+
+/** @returns undefined where it was made by another version, whose parts lie elsewhere */
+export function mapRegion(): Region | undefined {
+  const bytes = Bun.mmap(`/proc/self/fd/${REGION_DESCRIPTOR}`, { shared: true });
+  if (bytes.byteLength < ALL_WORDS * WORD_BYTES) return undefined;
+  const region = partsOf(new BigInt64Array(bytes.buffer, bytes.byteOffset, ALL_WORDS));
+  return Atomics.load(region.layout, 0) === LAYOUT ? region : undefined;
+}
+
+function partsOf(words: BigInt64Array): Region {
+  let from = 0;
+  const next = (part: Part) => {
+    from += PARTS[part];
+    return words.subarray(from - PARTS[part], from);
+  };
+  return { layout: next("layout"), seed: next("seed"), limits: next("limits"), counts: next("counts") };
+}
+
+export function bytesOf({ buffer, byteOffset, byteLength }: BigInt64Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}

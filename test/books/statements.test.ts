@@ -1,0 +1,230 @@
+/**
+ * Statements add up: over random requests, grants and limits set and lifted, a history ends at the balance, and an invoice at the
+ * ledger's sums, to the last micro-credit and pico-USD.
+ */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { openLedger } from "../../src/books/ledger";
+import type { LedgerRow } from "../../src/books/ledger-row";
+import { type Invoice, openStatements } from "../../src/books/statements";
+import { openWorkspaces } from "../../src/callers/workspaces";
+import { openStore, type Store } from "../../src/db/open";
+import { GatewayError } from "../../src/domain/errors";
+import { csv } from "../../src/terminal/csv";
+import { fakeOutside } from "../fake-outside";
+
+const DAY_MS = 86_400_000;
+const START = Date.UTC(2026, 9, 28, 12);
+
+interface Asked {
+  readonly kind: "request";
+  readonly model: string;
+  readonly tokens: number;
+  readonly price: number;
+  readonly microCredits: number;
+  readonly heldBeyond: number;
+  readonly fails: boolean;
+}
+type Step =
+  | Asked
+  | { readonly kind: "grant"; readonly amount: number }
+  | { readonly kind: "set"; readonly balance: number | null }
+  | { readonly kind: "settle" }
+  | { readonly kind: "later"; readonly hours: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    kind: fc.constant("request" as const),
+    model: fc.constantFrom("small", "large"),
+    tokens: fc.nat(5_000),
+    price: fc.constantFrom(0, 20_000, 130_000),
+    microCredits: fc.nat(9_000),
+    heldBeyond: fc.integer({ min: -500, max: 500 }),
+    fails: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant("grant" as const), amount: fc.integer({ min: -20_000, max: 40_000 }) }),
+  fc.record({ kind: fc.constant("set" as const), balance: fc.option(fc.nat(5_000), { freq: 2 }) }),
+  fc.record({ kind: fc.constant("settle" as const) }),
+  fc.record({ kind: fc.constant("later" as const), hours: fc.nat(40) }),
+);
+
+/** What a refusal is for: anything else is a fault. */
+async function orRefused(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (thrown) {
+    const kinds = ["invalid", "insufficient_credit"];
+    if (!(thrown instanceof GatewayError) || !kinds.includes(thrown.kind)) throw thrown;
+  }
+}
+
+const rowOf = (id: number, at: number, { model, tokens, price, microCredits, fails }: Asked): LedgerRow => ({
+  request_id: `req_${id}`,
+  started_at: at,
+  workspace: "team",
+  key_id: null,
+  model,
+  provider: "p",
+  inputs: 1,
+  cache_hits: 0,
+  tokens: fails ? 0 : tokens,
+  tokens_upstream: tokens,
+  tokens_billed: fails ? 0 : tokens,
+  tokens_source: "provider",
+  status: fails ? 503 : 200,
+  error: fails ? "upstream_unavailable" : null,
+  latency_ms: 1,
+  cost_pico_usd: fails ? 0n : BigInt(tokens) * BigInt(price),
+  micro_credits: fails ? 0n : BigInt(microCredits),
+  user: null,
+  metadata: null,
+});
+
+/** Requests overlap with one another and with what else happens: each settles at a step of its own, or at the end. */
+async function happen(store: Store, steps: readonly Step[]): Promise<void> {
+  let now = START;
+  const ledger = openLedger(store);
+  const workspaces = openWorkspaces(store, () => ({ credits: 0.02 }), { now: () => now });
+  await workspaces.ensure("team");
+  const underWay: LedgerRow[] = [];
+  const settleOne = async () => {
+    const row = underWay.shift();
+    if (row) await ledger.settle(row);
+  };
+
+  async function begin(row: LedgerRow, { microCredits, heldBeyond }: Asked): Promise<void> {
+    const nothing = { microCredits: 0n, picoUsd: 0n };
+    const most = { microCredits: BigInt(Math.max(0, microCredits + heldBeyond)), picoUsd: 0n };
+    const terms = { startingMicroCredits: null, caps: { day: undefined, month: undefined } };
+    const begun = { ...row, status: 0, error: null, cost_pico_usd: 0n, micro_credits: 0n, tokens_billed: 0 };
+    if (await ledger.begin(begun, { estimate: { least: nothing, most }, terms })) underWay.push(row);
+  }
+
+  for (const [id, one] of steps.entries()) {
+    if (one.kind === "later") now += one.hours * 3_600_000;
+    else if (one.kind === "settle") await settleOne();
+    else if (one.kind === "grant") await orRefused(workspaces.grant("team", BigInt(one.amount), "some"));
+    else if (one.kind === "set") {
+      const balance = one.balance === null ? null : BigInt(one.balance);
+      await orRefused(workspaces.setCredits("team", balance, "set"));
+    } else await orRefused(begin(rowOf(id, now, one), one));
+  }
+  while (underWay.length > 0) await settleOne();
+}
+
+function ledgerSums(store: Store, from: number, to: number) {
+  const query = store.database.query<Invoice["total"], [number, number]>(
+    `SELECT coalesce(sum(status = 200), 0) AS requests, coalesce(sum(tokens_billed), 0) AS tokens_billed,
+       coalesce(sum(cost_pico_usd), 0) AS cost_pico_usd, coalesce(sum(micro_credits), 0) AS micro_credits
+     FROM ledger WHERE started_at >= ? AND started_at < ?`,
+  );
+  return query.get(from, to);
+}
+
+test("whatever happens, the history ends at the balance and each month's invoice is the ledger's sums", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async (steps) => {
+      const store = await openStore(":memory:", fakeOutside().outside);
+      try {
+        await happen(store, steps);
+        const account = store.database
+          .query<{ micro_credits: bigint | null; held: bigint }, []>(
+            "SELECT micro_credits, micro_credits_held + pico_usd_held AS held FROM workspaces",
+          )
+          .get();
+        const statements = openStatements(store);
+        expect(account?.held).toBe(0n);
+        expect(statements.history("team").at(-1)?.balance ?? 0n).toBe(account?.micro_credits ?? 0n);
+        for (const [month, from, to] of MONTHS) {
+          for (const by of [["day", "model"], ["model"], ["day"]] as const) {
+            const { lines, total } = statements.invoice("team", month, by);
+            expect(ledgerSums(store, from, to)).toEqual(total);
+            // As whoever has only the CSV adds it up.
+            const column = csv(
+              ["micro_credits"],
+              lines.map((line) => ({ micro_credits: String(line.micro_credits) })),
+            );
+            const sum = column
+              .split("\n")
+              .slice(1)
+              .reduce((all, cell) => all + BigInt(cell), 0n);
+            expect(sum).toBe(total.micro_credits);
+          }
+        }
+      } finally {
+        store.close();
+      }
+    }),
+    { numRuns: 300 },
+  );
+}, 60_000);
+
+const MONTHS = [
+  ["2026-10", Date.UTC(2026, 9), Date.UTC(2026, 10)],
+  ["2026-11", Date.UTC(2026, 10), Date.UTC(2026, 11)],
+  ["2026-12", Date.UTC(2026, 11), Date.UTC(2027, 0)],
+  ["2027-01", Date.UTC(2027, 0), Date.UTC(2027, 1)],
+] as const;
+
+describe("an invoice", () => {
+  async function invoiceOf(asked: readonly (readonly [number, Partial<Asked>])[], by: "day" | "model") {
+    const store = await openStore(":memory:", fakeOutside().outside);
+    const ledger = openLedger(store);
+    const usual = {
+      kind: "request",
+      model: "m",
+      tokens: 10,
+      price: 20_000,
+      microCredits: 1,
+      heldBeyond: 0,
+      fails: false,
+    } as const;
+    for (const [id, [at, own]] of asked.entries()) await ledger.settle(rowOf(id, at, { ...usual, ...own }));
+    const { lines } = openStatements(store).invoice("team", "2026-11", [by]);
+    store.close();
+    return lines;
+  }
+
+  test("has the month's requests from its first millisecond to its last, in UTC, and nobody else's", async () => {
+    const from = Date.UTC(2026, 10);
+    const to = Date.UTC(2026, 11);
+    const lines = await invoiceOf(
+      [
+        [from - 1, {}],
+        [from, {}],
+        [to - 1, {}],
+        [to, {}],
+      ],
+      "day",
+    );
+    expect(lines.map(({ day, requests }) => [day, requests])).toEqual([
+      ["2026-11-01", 1n],
+      ["2026-11-30", 1n],
+    ]);
+  });
+
+  test("names a price where all of a line had it, and none where it changed", async () => {
+    const at = Date.UTC(2026, 10, 3);
+    const same = await invoiceOf(
+      [
+        [at, {}],
+        [at + DAY_MS, { tokens: 7 }],
+        [at, { tokens: 0 }],
+      ],
+      "model",
+    );
+    expect(same).toMatchObject([{ model: "m", requests: 3n, price: 20_000n }]);
+    const changed = await invoiceOf(
+      [
+        [at, {}],
+        [at, { price: 130_000 }],
+      ],
+      "model",
+    );
+    expect(changed).toMatchObject([{ price: null, tokens_billed: 20n, cost_pico_usd: 1_500_000n }]);
+  });
+
+  test("leaves out what cost nothing because it failed", async () => {
+    expect(await invoiceOf([[Date.UTC(2026, 10, 3), { fails: true }]], "model")).toEqual([]);
+  });
+});

@@ -1,0 +1,244 @@
+/**
+ * Tokens at the door: which are taken, and that each that is not says why without being repeated.
+ * Where the issuer's keys come from is in jwks.test.ts.
+ */
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { fakeOutside, STARTED_AT } from "../fake-outside";
+import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
+import {
+  type Algorithm,
+  fakeIssuer,
+  JWKS_URL,
+  makeKey,
+  type SigningKey,
+  tokenBy,
+  tokenByPublicKey,
+  unsignedToken,
+} from "./issuer";
+
+const KEY = makeKey("one");
+const NOW_S = STARTED_AT / 1000;
+const body = { model: "fake", input: "hello" };
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+const yamlWith = (jwt: Readonly<Record<string, unknown>>) =>
+  `${FAKE_YAML}\nauth: ${JSON.stringify({ jwt })}\n`;
+
+/** By the static key, since most of this file is not about where keys come from. */
+function opened(jwt: Readonly<Record<string, unknown>> = {}, key = KEY): Promise<OpenGateway> {
+  return openGateway({ yaml: yamlWith({ public_key: key.pem, ...jwt }), outside: fakeOutside().outside });
+}
+
+function rowsOf(open: OpenGateway): unknown[] {
+  const database = new Database(join(open.folder, "data/embedgate.db"), { readonly: true });
+  const rows = database.query("SELECT workspace, key_id, status FROM ledger ORDER BY rowid").all();
+  database.close();
+  return rows;
+}
+
+describe("a good token", () => {
+  test("is answered, in the workspace that it names and the ledger row of who it is for", async () => {
+    await using open = await opened();
+    expect((await open.post(body, bearer(tokenBy(KEY)))).status).toBe(200);
+    expect(rowsOf(open)).toEqual([{ workspace: "team", key_id: "jwt:ann", status: 200 }]);
+  });
+
+  test("makes its workspace on first sight, with what new workspaces begin with", async () => {
+    const yaml = `${yamlWith({ public_key: KEY.pem })}workspace_defaults: { credits: 2.5 }\n`;
+    await using open = await openGateway({ yaml, outside: fakeOutside().outside });
+    const headers = bearer(tokenBy(KEY));
+    expect((await open.send("/v1/models", { headers })).status).toBe(200);
+    expect((await open.send("/v1/models", { headers })).status).toBe(200);
+    expect(open.gateway.workspaces.list()).toMatchObject([{ name: "team", micro_credits: 2_500_000n }]);
+    expect(open.gateway.workspaces.grants("team")).toHaveLength(1);
+  });
+
+  test("may come in the header that Azure's SDK sends", async () => {
+    await using open = await opened();
+    expect((await open.post(body, { "api-key": tokenBy(KEY) })).status).toBe(200);
+  });
+
+  test("does not make anybody an admin", async () => {
+    await using open = await opened();
+    expect((await open.send("/metrics", { headers: bearer(tokenBy(KEY)) })).status).toBe(401);
+  });
+
+  const ALGORITHMS: readonly Algorithm[] = ["RS256", "PS256", "ES256", "ES384", "EdDSA"];
+  test.each(ALGORITHMS.map((algorithm) => [algorithm] as const))(
+    "may be signed by %s, with the key given or published",
+    async (algorithm) => {
+      const key = makeKey("k", algorithm);
+      await using given = await opened({}, key);
+      expect((await given.post(body, bearer(tokenBy(key)))).status).toBe(200);
+      const { fetch } = fakeIssuer([makeKey("other"), key]);
+      await using published = await openGateway({
+        yaml: yamlWith({ jwks_url: JWKS_URL }),
+        outside: fakeOutside({ fetch }).outside,
+      });
+      expect((await published.post(body, bearer(tokenBy(key)))).status).toBe(200);
+    },
+  );
+
+  test("may name its workspace in another claim", async () => {
+    await using open = await opened({ workspace_claim: "https://us.example/tenant" });
+    const claims = { workspace: undefined, "https://us.example/tenant": "acme", sub: undefined };
+    expect((await open.post(body, bearer(tokenBy(KEY, { claims })))).status).toBe(200);
+    expect(rowsOf(open)).toMatchObject([{ workspace: "acme", key_id: "jwt" }]);
+  });
+
+  test("goes beside keys, which go on working", async () => {
+    await using open = await opened();
+    const { key } = await open.gateway.keys.create("ci", "keyed");
+    expect((await open.post(body, bearer(key))).status).toBe(200);
+    expect((await open.post(body, bearer(tokenBy(KEY)))).status).toBe(200);
+    expect((await open.post(body)).status).toBe(401);
+    expect((await open.post(body, bearer("eg-wrong"))).status).toBe(401);
+    expect(rowsOf(open)).toMatchObject([{ workspace: "keyed" }, { workspace: "team" }]);
+  });
+});
+
+/** What is told of a token, which must not be the token. */
+async function refused(
+  token: string,
+  jwt: Readonly<Record<string, unknown>> = {},
+  key: SigningKey = KEY,
+): Promise<string> {
+  await using open = await opened(jwt, key);
+  const sent = await open.post(body, bearer(token));
+  expect(sent.status).toBe(401);
+  expect(sent.headers.get("www-authenticate")).toBe("Bearer");
+  for (const part of token.split(".").filter((text) => text.length > 0))
+    expect(sent.text).not.toContain(part);
+  expect(rowsOf(open)).toEqual([]);
+  expect(open.gateway.workspaces.list()).toEqual([]);
+  return String(Object(sent.json).error?.message);
+}
+
+describe("a token is refused, and told why, when", () => {
+  test("it has expired, a few seconds of two clocks' difference aside", async () => {
+    const ending = (exp: unknown) => tokenBy(KEY, { claims: { exp } });
+    expect(await refused(ending(NOW_S - 5))).toContain("expired");
+    await using open = await opened();
+    expect((await open.post(body, bearer(ending(NOW_S - 4)))).status).toBe(200);
+  });
+
+  test("its time comes while the gateway runs", async () => {
+    const { outside, advance } = fakeOutside();
+    await using open = await openGateway({ yaml: yamlWith({ public_key: KEY.pem }), outside });
+    const headers = bearer(tokenBy(KEY));
+    expect((await open.post(body, headers)).status).toBe(200);
+    await advance(3_600_000 + 5_000);
+    expect((await open.post(body, headers)).status).toBe(401);
+  });
+
+  test("it never ends, because nobody could take it back", async () => {
+    expect(await refused(tokenBy(KEY, { claims: { exp: undefined } }))).toContain("exp");
+    expect(await refused(tokenBy(KEY, { claims: { exp: "tomorrow" } }))).toContain("exp");
+  });
+
+  test("it is not good yet", async () => {
+    expect(await refused(tokenBy(KEY, { claims: { nbf: NOW_S + 60 } }))).toContain("nbf");
+  });
+
+  test("its issuer is another, or unsaid", async () => {
+    const jwt = { issuer: "https://issuer.example/" };
+    expect(await refused(tokenBy(KEY, { claims: { iss: "https://issuer.example" } }), jwt)).toContain("iss");
+    expect(await refused(tokenBy(KEY), jwt)).toContain("names no issuer");
+    await using open = await opened(jwt);
+    const good = tokenBy(KEY, { claims: { iss: "https://issuer.example/" } });
+    expect((await open.post(body, bearer(good))).status).toBe(200);
+  });
+
+  test("it is for another audience, or for none in particular", async () => {
+    const jwt = { audience: "embedgate-prod" };
+    expect(await refused(tokenBy(KEY, { claims: { aud: ["billing", "mail"] } }), jwt)).toContain("aud");
+    expect(await refused(tokenBy(KEY), jwt)).toContain("names no audience");
+    await using open = await opened(jwt);
+    const good = tokenBy(KEY, { claims: { aud: ["mail", "embedgate-prod"] } });
+    expect((await open.post(body, bearer(good))).status).toBe(200);
+  });
+
+  test("nobody signed it, however that is spelled", async () => {
+    for (const alg of ["none", "None", "NONE"])
+      expect(await refused(unsignedToken(alg))).toContain("algorithm");
+  });
+
+  test("it is signed with the public key as a secret, in any of the ways to write that key", async () => {
+    const { x = "" } = KEY.jwk;
+    for (const secret of [KEY.pem, KEY.pem.trim(), JSON.stringify(KEY.jwk), String(x), ""])
+      expect(await refused(tokenByPublicKey(KEY, secret))).toContain("algorithm");
+  });
+
+  test("it is signed by another key, also one that it brings along", async () => {
+    const stranger = makeKey("one");
+    expect(await refused(tokenBy(stranger))).toContain("signature");
+    expect(await refused(tokenBy(stranger, { header: { jwk: stranger.jwk } }))).toContain("signature");
+    expect(await refused(tokenBy(stranger, { header: { jku: "https://evil.example/jwks" } }))).toContain(
+      "signature",
+    );
+  });
+
+  test("its algorithm is not one of the key's kind", async () => {
+    const rsa = makeKey("rsa", "RS256");
+    expect(await refused(tokenBy(rsa))).toContain("algorithm");
+    expect(await refused(tokenBy(KEY), {}, rsa)).toContain("algorithm");
+  });
+
+  test("it was changed after it was signed", async () => {
+    const [header = "", , signature = ""] = tokenBy(KEY).split(".");
+    const claims = Buffer.from(JSON.stringify({ workspace: "rich", exp: NOW_S + 60 })).toString("base64url");
+    expect(await refused([header, claims, signature].join("."))).toContain("signature");
+  });
+
+  test("it demands an extension that nobody here knows", async () => {
+    const header = { crit: ["http://example.com/x"], "http://example.com/x": true };
+    expect(await refused(tokenBy(KEY, { header }))).toContain("cannot be read");
+  });
+
+  test("its payload is no set of claims", async () => {
+    const [header = ""] = tokenBy(KEY).split(".");
+    expect(await refused(`${header}.${Buffer.from("hello").toString("base64url")}.AAAA`)).toContain(
+      "signature",
+    );
+    expect(await refused(`${header}..`)).not.toBe("");
+  });
+
+  const CLAIMS: readonly (readonly [string, unknown])[] = [
+    ["missing", undefined],
+    ["empty", ""],
+    ["null", null],
+    ["a number", 7],
+    ["a list", ["team"]],
+    ["an object", { name: "team" }],
+    ["with a space at its end", "team "],
+    ["unprintable", "te\u0000am"],
+    ["too long", "x".repeat(201)],
+    ["the gateway's own", "embedgate"],
+  ];
+  test.each(CLAIMS)("the claim that names its workspace is %s", async (_, workspace) => {
+    expect(await refused(tokenBy(KEY, { claims: { workspace } }))).toContain("'workspace'");
+  });
+
+  test("the claim is one that every object has", async () => {
+    expect(await refused(tokenBy(KEY), { workspace_claim: "constructor" })).toContain("'constructor'");
+  });
+});
+
+test("what only looks a little like a token is looked up as a key", async () => {
+  await using open = await opened();
+  for (const text of ["a.b.c", "..", "e30.e30.", `${Buffer.from("[1]").toString("base64url")}.a.b`]) {
+    const sent = await open.post(body, bearer(text));
+    expect([text, sent.status, Object(sent.json).error?.message.includes("API key")]).toEqual([
+      text,
+      401,
+      true,
+    ]);
+  }
+});
+
+test("without auth.jwt a token is a key that nobody made", async () => {
+  await using open = await openGateway({ yaml: `${FAKE_YAML}\nauth: { mode: keys }\n` });
+  expect((await open.post(body, bearer(tokenBy(KEY)))).status).toBe(401);
+});

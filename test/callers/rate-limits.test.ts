@@ -1,0 +1,125 @@
+/**
+ * Rate limits that several processes keep together: what all of them take of a bucket is what one could have.
+ * The buckets themselves are tested with requests, in test/books/balances.test.ts.
+ */
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { createRateLimits, LIMIT_WORDS, SHARED_BUCKETS } from "../../src/callers/rate-limits";
+import { openClaims, wordsFor } from "../../src/machine/claims";
+import { realOutside } from "../../src/network/real-outside";
+import { createRegionFile } from "../../src/sharing/region";
+import { byTwo } from "../processes/copies";
+import { postTo, startServing, startUpstream, temporaryFolder } from "../serving";
+
+const LINUX = process.platform === "linux";
+
+test.skipIf(!LINUX)("four processes that hammer one bucket take exactly what is in it", async () => {
+  const region = createRegionFile(`test-${process.pid}`, realOutside);
+  const children = Array.from({ length: 4 }, () =>
+    Bun.spawn([process.execPath, join(import.meta.dir, "takes-much.ts"), "20000", "30000"], {
+      stdio: ["ignore", "pipe", "inherit", region.descriptor],
+    }),
+  );
+  const taken = await Promise.all(
+    children.map(async ({ stdout }) => Number(await new Response(stdout).text())),
+  );
+  region.close();
+  expect(taken.reduce((sum, one) => sum + one, 0)).toBe(30_000);
+});
+
+test.skipIf(!LINUX)("two processes let through what one would", async () => {
+  using upstream = startUpstream();
+  using folder = temporaryFolder({
+    "gateway.yaml": byTwo(upstream, "workspace_defaults: { requests_per_minute: 2 }\n"),
+  });
+  await using child = await startServing(folder.path);
+  const statuses = await Promise.all(
+    Array.from(
+      { length: 64 },
+      async (_, i) => (await postTo(child.url, { model: "m", input: `${i}` })).status,
+    ),
+  );
+  expect(statuses.filter((status) => status === 200)).toHaveLength(2);
+  expect(statuses.filter((status) => status === 429)).toHaveLength(62);
+});
+
+test("a table that is full gives the place of what may go, and no other", () => {
+  const { placeOf, values } = openClaims(new BigInt64Array(wordsFor(8)), {
+    mayGo: (value) => value === 0n,
+  });
+  const places = new Set(Array.from({ length: 8 }, (_, i) => placeOf(`name ${i}`)));
+  expect(places.size).toBe(8);
+  for (const place of places) Atomics.store(values, place ?? -1, 1n);
+  expect(placeOf("another")).toBeUndefined();
+  expect(placeOf("name 3")).toBeNumber();
+  Atomics.store(values, placeOf("name 3") ?? -1, 0n);
+  expect(placeOf("another")).toBeNumber();
+});
+
+const SEED = Uint8Array.of(1, 2, 3, 4);
+const limited = (name: string) => ({ name, requestsPerMinute: 2, tokensPerMinute: undefined });
+const standingStill = { monotonic: () => 1_000_000 };
+
+/** Of some requests at once, how many the workspace's limit lets through. */
+function passing(limits: ReturnType<typeof createRateLimits>, name: string): number {
+  return Array.from({ length: 5 }).filter(() => {
+    try {
+      limits.takeRequest(limited(name));
+      return true;
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+test("names that were chosen so that they crowd one another out leave no workspace without its limit", () => {
+  // Whoever knows the hash finds names for all 64 places that are looked at for the one of "mine".
+  const places = (LIMIT_WORDS - SHARED_BUCKETS) / 2;
+  const startOf = (name: string) => Number(BigInt.asUintN(32, Bun.hash.wyhash(`requests ${name}`))) % places;
+  const crowd: string[] = [];
+  for (let i = 0; crowd.length < 128; i++) {
+    const name = `crowd ${i}`;
+    const distance = startOf(name) - startOf("mine");
+    if (distance >= 0 && distance < 16) crowd.push(name);
+  }
+  const limits = createRateLimits(standingStill, SEED);
+  for (const name of crowd) passing(limits, name);
+  expect(passing(limits, "mine")).toBe(2);
+});
+
+test("the places of names that callers choose are another's for each seed", () => {
+  const placesBy = (seed: Uint8Array) => {
+    const { placeOf } = openClaims(new BigInt64Array(wordsFor(65_536)), { seed });
+    return ["a", "b", "c"].map(placeOf);
+  };
+  expect(placesBy(SEED)).toEqual(placesBy(SEED));
+  expect(placesBy(SEED)).not.toEqual(placesBy(Uint8Array.of(4, 3, 2, 1)));
+});
+
+test("where no place is left, workspaces share their limit: none is without one", () => {
+  const limits = createRateLimits(standingStill, SEED, new BigInt64Array(wordsFor(4) + SHARED_BUCKETS));
+  const passed = Array.from({ length: 200 }, (_, i) => passing(limits, `team ${i}`));
+  expect(passed.filter((count) => count > 2)).toEqual([]);
+  expect(passed.filter((count) => count === 2).length).toBeGreaterThan(100);
+});
+
+test.skipIf(!LINUX)("processes that share their buckets share the seed", () => {
+  const region = createRegionFile(`test-seed-${process.pid}`, realOutside);
+  const children = [0, 1].map(() =>
+    Bun.spawnSync(
+      [
+        process.execPath,
+        "-e",
+        `import { bytesOf, mapRegion } from "${join(import.meta.dir, "../../src/sharing/region.ts")}";
+         console.log(bytesOf(mapRegion().seed).toHex())`,
+      ],
+      { stdio: ["ignore", "pipe", "inherit", region.descriptor] },
+    )
+      .stdout.toString()
+      .trim(),
+  );
+  region.close();
+  expect(children[0]).toMatch(/^[0-9a-f]{64}$/);
+  expect(children[0]).not.toMatch(/^0+$/);
+  expect(children[1]).toBe(children[0] ?? "");
+});

@@ -1,0 +1,80 @@
+/**
+ * What callers name holds no control characters, and what may be in a name can be told in a header: nothing that was paid for is lost.
+ * How such characters are printed is in test/terminal/table.test.ts.
+ */
+import { describe, expect, test } from "bun:test";
+import { vendors } from "../spaces/vendors";
+
+const PATTERN = `
+providers: { a: { plugin: openai, base_url: "http://a/v1", retries: 0 } }
+space_probe: false
+models: { "*": { routes: [ { provider: a } ], dimensions: 8, price: 1 } }
+`;
+
+describe("control characters", () => {
+  const CASES: readonly (readonly [string, object, string])[] = [
+    ["a line break in the model", { model: "m\nn" }, "model"],
+    ["an escape in the model", { model: "m\u001b[2J" }, "model"],
+    ["a C1 control in the model", { model: "m\u009b" }, "model"],
+    ["what turns the model's text around", { model: "m\u202en" }, "model"],
+    ["a carriage return in the user", { user: "u\r" }, "user"],
+    ["a NUL in the user", { user: "\u0000" }, "user"],
+    ["a line break in metadata", { metadata: { run: 1, tag: "x\ny" } }, "metadata.tag"],
+    ["a line separator in metadata", { metadata: { tag: "x\u2028y" } }, "metadata.tag"],
+    ["an escape in a name of metadata", { metadata: { "t\u001b": "x" } }, "metadata.t\\u001b"],
+  ];
+  test.each(CASES)("%s: 400 before any call, naming the field", async (_, change, param) => {
+    const { open, byHost } = vendors(PATTERN);
+    await using gateway = await open();
+    const sent = await gateway.post({ model: "m", input: "a\nb", ...change });
+    expect(sent.status).toBe(400);
+    expect(Object(sent.json).error).toMatchObject({ type: "invalid_request_error", param });
+    expect(Object(sent.json).error.message).toMatch(
+      /^'[\x20-\x7e]+' holds the control character U\+[0-9A-F]{4}/,
+    );
+    expect(byHost.a.asked).toEqual([]);
+  });
+
+  test.each(["/v1/gemini/embeddings", "/v1/aws-bedrock/embeddings"])("on %s too", async (path) => {
+    const { open, byHost } = vendors(PATTERN);
+    await using gateway = await open();
+    const body = JSON.stringify({ model: "m\n", input: "a" });
+    const sent = await gateway.send(path, {
+      method: "POST",
+      body,
+      headers: { "content-type": "application/json" },
+    });
+    expect([sent.status, Object(sent.json).error.param]).toEqual([400, "model"]);
+    expect(byHost.a.asked).toEqual([]);
+  });
+
+  test("are none in words of any script: marks of right-to-left text, joiners and emoji are taken", async () => {
+    const { open } = vendors(PATTERN);
+    await using gateway = await open();
+    const metadata = { "שם\u200f": "می\u200cخواهم", team: "👩\u200d💻" };
+    expect((await gateway.post({ model: "m", input: "a", user: "é 日本", metadata })).status).toBe(200);
+  });
+});
+
+describe("a model id of other letters, under a pattern", () => {
+  test.each([
+    ["m🦊", "m%F0%9F%A6%8A@8"],
+    ["modèle", "mod%C3%A8le@8"],
+    ["100%", "100%25@8"],
+  ])(
+    "%s is answered, paid for once, and its space can be pinned as the header has it",
+    async (model, space) => {
+      const { open, byHost } = vendors(PATTERN);
+      await using gateway = await open();
+      const sent = await gateway.post({ model, input: "a" });
+      expect([sent.status, sent.headers.get("x-embedding-space")]).toEqual([200, space]);
+      expect(Object(sent.json).model).toBe(model);
+      const pinned = await gateway.post({ model, input: "a" }, { "x-embedgate-space": space });
+      expect(pinned.status).toBe(200);
+      const other = await gateway.post({ model: "m", input: "a" }, { "x-embedgate-space": space });
+      expect(other.status).toBe(409);
+      expect(byHost.a.asked).toHaveLength(2);
+      expect(gateway.gateway.ledger.usage(0, "workspace")).toMatchObject([{ requests: 3n, failed: 1n }]);
+    },
+  );
+});

@@ -1,0 +1,178 @@
+/**
+ * The published document is valid, complete and true; its page needs nothing from outside.
+ */
+import { expect, test } from "bun:test";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import { embeddingsRequest } from "../../src/dialects/openai-request";
+import { DIALECTS } from "../../src/dialects/records";
+import { documentSchemas } from "../../src/door/docs/operations";
+import { FAKE_YAML, openGateway } from "../gateway";
+
+const Document = Type.Object({
+  openapi: Type.String(),
+  paths: Type.Record(
+    Type.String(),
+    Type.Record(
+      Type.String(),
+      Type.Object({
+        summary: Type.String(),
+        responses: Type.Record(Type.String(), Type.Unknown()),
+        security: Type.Unknown(),
+      }),
+    ),
+  ),
+  components: Type.Object({
+    schemas: Type.Record(Type.String(), Type.Unknown()),
+    securitySchemes: Type.Record(Type.String(), Type.Unknown()),
+  }),
+});
+
+async function load(path: string, yaml = FAKE_YAML): Promise<string> {
+  await using open = await openGateway({ yaml });
+  const sent = await open.send(path);
+  expect(sent.status).toBe(200);
+  return sent.text;
+}
+
+const document = async () => Value.Parse(Document, JSON.parse(await load("/swagger/json")));
+
+const speaking = (dialect: string) => `${FAKE_YAML}\nserver: { dialect: ${dialect} }`;
+
+test.each(Object.keys(DIALECTS))(
+  "the document in %s validates as the OpenAPI that it says it is",
+  async (dialect) => {
+    const text = await load("/swagger/json", speaking(dialect));
+    expect(await new Validator().validate(JSON.parse(text))).toMatchObject({ valid: true });
+  },
+);
+
+test("the document is the gateway's dialect's, also after a reload", async () => {
+  await using open = await openGateway({ yaml: speaking("quantized") });
+  const read = async () => Value.Parse(Document, (await open.send("/swagger/json")).json);
+  const strict = await read();
+  expect(strict.components.schemas.EmbeddingsRequest).toMatchObject({ additionalProperties: false });
+  const statuses = Object.keys(strict.paths["/v1/embeddings"]?.post?.responses ?? {});
+  expect(statuses).toContain("422");
+  expect(statuses).not.toContain("502");
+  const config = open.gateway.config();
+  open.gateway.reload({ ...config, server: { ...config.server, dialect: "openai" } });
+  const usual = await read();
+  expect(usual.components.schemas.EmbeddingsRequest).toMatchObject({ additionalProperties: true });
+  expect(Object.keys(usual.paths["/v1/embeddings"]?.post?.responses ?? {})).toContain("502");
+});
+
+test("the document has every path, each with its statuses", async () => {
+  const { paths } = await document();
+  expect(Object.keys(paths).sort()).toEqual([
+    "/admin/notices",
+    "/healthz",
+    "/metrics",
+    "/readyz",
+    "/v1/aws-bedrock/embeddings",
+    "/v1/embeddings",
+    "/v1/gemini/embeddings",
+    "/v1/models",
+    "/v1/models/{model}",
+  ]);
+  const statuses = Object.keys(paths["/v1/embeddings"]?.post?.responses ?? {});
+  expect(statuses).toEqual([
+    "200",
+    "400",
+    "401",
+    "402",
+    "403",
+    "404",
+    "405",
+    "408",
+    "409",
+    "413",
+    "415",
+    "429",
+    "431",
+    "500",
+    "502",
+    "503",
+    "504",
+  ]);
+  for (const path of Object.values(paths)) expect(Object.keys(path)).toHaveLength(1);
+});
+
+test("the document's schemas are the ones that requests are checked with", async () => {
+  const { components } = await document();
+  expect(components.schemas).toEqual(JSON.parse(JSON.stringify(documentSchemas(DIALECTS.openai))));
+  expect(components.securitySchemes.bearer).toMatchObject({ type: "http", scheme: "bearer" });
+});
+
+test.each(Object.entries(DIALECTS))("every example in %s is what its own schema says", (_, policies) => {
+  for (const [name, schema] of Object.entries(documentSchemas(policies))) {
+    if (name === "ModelList") continue;
+    const examples: unknown = schema.examples;
+    if (!Array.isArray(examples)) throw new Error(`${name} has no example`);
+    for (const example of examples) expect([name, Value.Check(schema, example)]).toEqual([name, true]);
+  }
+});
+
+test("null is allowed for every optional field of a request, as clients send it for what they leave unset", () => {
+  const EmbeddingsRequest = embeddingsRequest(DIALECTS.openai);
+  const { properties, required = [] } = EmbeddingsRequest;
+  const optional = Object.keys(properties).filter((name) => !required.includes(name));
+  expect(optional.length).toBeGreaterThan(4);
+  for (const name of optional) {
+    const request = { model: "m", input: "a", [name]: null };
+    expect([name, Value.Check(EmbeddingsRequest, request)]).toEqual([name, true]);
+  }
+  for (const name of required)
+    expect(Value.Check(EmbeddingsRequest, { model: "m", input: "a", [name]: null })).toBe(false);
+});
+
+test("the page loads its script and style from the gateway alone", async () => {
+  const page = await load("/swagger");
+  const sources = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, source]) => source);
+  expect(sources).toEqual(["/swagger/page.js"]);
+  expect(page).not.toContain("https://");
+  const script = await load("/swagger/page.js");
+  expect(script).toContain("SwaggerUIBundle");
+  expect(script).toContain('style.href = "/swagger/page.css"');
+  expect(await load("/swagger/page.css")).toContain(".swagger-ui");
+});
+
+test.each([
+  ["GET", "/swagger/nope", 404],
+  ["GET", "/swagger/json/more", 404],
+  ["POST", "/swagger", 405],
+  ["DELETE", "/swagger/json", 405],
+  ["POST", "/", 405],
+])("%s %s is refused in the envelope", async (method, path, status) => {
+  await using open = await openGateway({ yaml: FAKE_YAML });
+  const sent = await open.send(path, { method });
+  expect(sent).toMatchObject({ status, json: { error: { type: "invalid_request_error" } } });
+  expect(sent.headers.get("x-request-id")).toStartWith("req_");
+});
+
+test.each([
+  ["/"],
+  ["/swagger"],
+  ["/swagger/json"],
+  ["/swagger/page.js"],
+  ["/swagger/page.css"],
+  ["/swagger/nope"],
+  ["/healthz"],
+  ["/readyz"],
+  ["/metrics"],
+  ["/admin/notices"],
+  ["/v1/models"],
+  ["/v1/embeddings"],
+  ["/nowhere"],
+])("%s is for no other site's page", async (path) => {
+  await using open = await openGateway({ yaml: FAKE_YAML });
+  for (const method of ["GET", "HEAD"]) {
+    const { headers } = await open.send(path, { method });
+    expect([
+      headers.get("x-content-type-options"),
+      headers.get("x-frame-options"),
+      headers.get("referrer-policy"),
+    ]).toEqual(["nosniff", "DENY", "no-referrer"]);
+  }
+});

@@ -1,0 +1,241 @@
+/**
+ * A second call for a query that is slow to be answered: when it is made, where, which answer is taken, and what is paid for.
+ * A new condition for it is a test here.
+ */
+import { describe, expect, test } from "bun:test";
+import { exactVector } from "../../plugins/fake";
+import { GatewayError } from "../../src/domain/errors";
+import { type FakeOutside, fakeOutside } from "../fake-outside";
+import { failureOf } from "../plugins/conformance/subject";
+import { answerThrough, routeThrough, runUnder } from "./opened";
+import { type Watching, watched } from "./watched";
+
+const AFTER_MS = 150;
+
+interface Spec extends Watching {
+  readonly model?: string;
+  /** How long a call takes; each in turn, the last one for all that follow. */
+  readonly takesMs?: readonly number[];
+}
+
+function opened(clock: FakeOutside, hedgeAfterMs: number | undefined, ...specs: readonly [Spec, ...Spec[]]) {
+  const all = specs.map(({ model = "fake", takesMs = [0], ...spec }, i) => {
+    const ends: (number | undefined)[] = [...takesMs];
+    let last = 0;
+    return watched(model, {
+      group: i,
+      ...spec,
+      clock,
+      provider: { name: "ab"[i] ?? "c", retries: 1, timeoutMs: 10_000, ...spec.provider },
+      before: (call, host) => {
+        last = ends.shift() ?? last;
+        return host.sleep(last, spec.isDeaf ? undefined : call.signal);
+      },
+    });
+  });
+  const [first, ...others] = all.map(({ target }) => target);
+  if (!first) throw new Error("no ways");
+  const route = routeThrough([first, ...others], { hedgeAfterMs });
+  return { route, all, times: () => all.map(({ callTimes }) => callTimes) };
+}
+
+async function answered(clock: FakeOutside, { route }: ReturnType<typeof opened>, inputs = ["one two"]) {
+  const run = runUnder();
+  const { vectors, tokens } = await clock.until(answerThrough(route, inputs, clock.outside, { run }));
+  expect(vectors).toEqual(inputs.map((text) => exactVector(text, 16)));
+  return { run, tokens, tookMs: clock.outside.monotonic() };
+}
+
+describe("a query that is not answered in time", () => {
+  test("is sent to another way, whose answer is taken when it is first; the other call is given up", async () => {
+    const clock = fakeOutside();
+    const ways = opened(clock, AFTER_MS, { takesMs: [5_000] }, { takesMs: [40] });
+    const { run, tookMs, tokens } = await answered(clock, ways);
+    expect(ways.times()).toEqual([[0], [AFTER_MS]]);
+    expect(tookMs).toBe(AFTER_MS + 40);
+    expect(ways.all.map(({ calls }) => calls[0]?.signal.aborted)).toEqual([true, false]);
+    expect([...run.tally.providers]).toEqual(["b"]);
+    expect([tokens, run.tally.tokens]).toEqual([2, 2]);
+    await clock.advance(0);
+    expect(clock.sleeping()).toEqual([]);
+  });
+
+  test("is answered by the first call, where that is first after all", async () => {
+    const clock = fakeOutside();
+    const ways = opened(clock, AFTER_MS, { takesMs: [200] }, { takesMs: [5_000] });
+    const { run, tookMs } = await answered(clock, ways);
+    expect(ways.times()).toEqual([[0], [AFTER_MS]]);
+    expect(tookMs).toBe(200);
+    expect([...run.tally.providers]).toEqual(["a"]);
+    await clock.advance(0);
+    expect(clock.sleeping()).toEqual([]);
+  });
+
+  test("is sent to the same way, where there is no other that may serve", async () => {
+    const clock = fakeOutside();
+    const ways = opened(clock, AFTER_MS, { takesMs: [5_000, 30] }, { mayServe: () => false });
+    expect((await answered(clock, ways)).tookMs).toBe(AFTER_MS + 30);
+    expect(ways.times()).toEqual([[0, AFTER_MS], []]);
+  });
+
+  test.each([
+    ["the first fails meanwhile", [200, 200], "-down", ""],
+    ["the second fails", [400, 10], "", "-down"],
+  ])("is answered by the other call where %s", async (_, [first = 0, second = 0], a, b) => {
+    const clock = fakeOutside();
+    const ways = opened(
+      clock,
+      AFTER_MS,
+      { model: `fake${a}`, takesMs: [first] },
+      { model: `fake${b}`, takesMs: [second] },
+    );
+    await answered(clock, ways);
+    expect(ways.times()).toEqual([[0], [AFTER_MS]]);
+  });
+
+  test("is tried again as ever where both calls fail", async () => {
+    const clock = fakeOutside();
+    const ways = opened(
+      clock,
+      AFTER_MS,
+      { model: "fake-flaky", takesMs: [200] },
+      { model: "fake-down", takesMs: [200] },
+    );
+    await answered(clock, ways);
+    expect(ways.times().map(({ length }) => length)).toEqual([2, 1]);
+  });
+
+  test("is not sent more often than a part may be", async () => {
+    const clock = fakeOutside();
+    const ways = opened(
+      clock,
+      AFTER_MS,
+      { model: "fake-down", takesMs: [200], provider: { retries: 5 } },
+      { model: "fake-down", takesMs: [200], provider: { retries: 5 } },
+    );
+    await failureOf(clock.until(answerThrough(ways.route, ["one"], clock.outside)));
+    expect(ways.times().flat()).toHaveLength(4);
+    const alone = { ...runUnder(), attemptsMax: 1 };
+    const once = opened(clock, AFTER_MS, { takesMs: [400] }, {});
+    await clock.until(answerThrough(once.route, ["one"], clock.outside, { run: alone }));
+    expect(once.times().map(({ length }) => length)).toEqual([1, 0]);
+  });
+
+  test("ends with its client, both calls of it", async () => {
+    const clock = fakeOutside();
+    const ways = opened(clock, AFTER_MS, { takesMs: [5_000] }, { takesMs: [5_000] });
+    const controller = new AbortController();
+    const failure = failureOf(
+      answerThrough(ways.route, ["one"], clock.outside, { run: runUnder(controller.signal) }),
+    );
+    await clock.advance(1_000);
+    const gone = new GatewayError("cancelled", "The client closed the connection.");
+    controller.abort(gone);
+    expect(await failure).toBe(gone);
+    await clock.advance(0);
+    expect(ways.all.map(({ calls }) => calls[0]?.signal.aborted)).toEqual([true, true]);
+    expect(clock.sleeping()).toEqual([]);
+  });
+});
+
+describe("no second call is made", () => {
+  test.each<[string, number | undefined, readonly string[], number]>([
+    ["unless the model asks for it", undefined, ["one"], 5_000],
+    ["for an answer that is in time", AFTER_MS, ["one"], AFTER_MS - 1],
+    ["for more than one input", AFTER_MS, ["one", "two"], 5_000],
+  ])("%s", async (_, hedgeAfterMs, inputs, takesMs) => {
+    const clock = fakeOutside();
+    const ways = opened(clock, hedgeAfterMs, { takesMs: [takesMs] }, {});
+    await answered(clock, ways, [...inputs]);
+    expect(ways.times()).toEqual([[0], []]);
+    expect(clock.sleeping()).toEqual([]);
+  });
+
+  test("for a first one that fails soon: that is an ordinary further attempt", async () => {
+    const clock = fakeOutside();
+    const ways = opened(clock, AFTER_MS, { model: "fake-down", takesMs: [100] }, { takesMs: [400] });
+    await answered(clock, ways);
+    expect(ways.times()).toEqual([[0], [100]]);
+  });
+
+  test("to a way that is known to fail", async () => {
+    const clock = fakeOutside();
+    const ways = opened(clock, AFTER_MS, { takesMs: [400] }, { model: "fake-down" });
+    const breaker = ways.all[1]?.target.provider.healthOf("fake-down").breaker;
+    for (let failure = 0; failure < 5; failure++) breaker?.begin({}, false)?.ended("failed");
+    await answered(clock, ways);
+    expect(ways.times()).toEqual([[0, AFTER_MS], []]);
+  });
+});
+
+describe("an answer that nobody waits for any more", () => {
+  test("of the call that was second is counted as it comes, and told in the log", async () => {
+    const clock = fakeOutside();
+    const ways = opened(clock, AFTER_MS, { takesMs: [5_000], isDeaf: true }, { takesMs: [40] });
+    const { run } = await answered(clock, ways);
+    expect(run.tally.tokens).toBe(2);
+    await clock.advance(5_000);
+    expect(run.tally.tokens).toBe(4);
+    expect([...run.tally.providers]).toEqual(["b"]);
+    expect(clock.logs).toEqual([
+      {
+        level: "info",
+        message: "an answer came after its call was given up",
+        about: { request: "req_test", provider: "a", tokens: 2 },
+      },
+    ]);
+  });
+
+  test("of an attempt whose time was over is counted too, in time for the ledger where another one follows", async () => {
+    const clock = fakeOutside();
+    const ways = opened(clock, undefined, {
+      takesMs: [1_050, 900],
+      isDeaf: true,
+      provider: { timeoutMs: 1_000, retries: 1 },
+    });
+    const { run, tokens } = await answered(clock, ways);
+    expect([tokens, run.tally.tokens]).toEqual([2, 4]);
+  });
+
+  test("is nothing where it cannot be read, or is a failure", async () => {
+    for (const reply of [null, 42, {}]) {
+      const clock = fakeOutside();
+      const ways = opened(
+        clock,
+        AFTER_MS,
+        { takesMs: [5_000], isDeaf: true, spoil: () => JSON.parse(JSON.stringify(reply)) },
+        { takesMs: [40] },
+      );
+      const { run } = await answered(clock, ways);
+      await clock.advance(5_000);
+      expect(run.tally.tokens).toBeGreaterThanOrEqual(2);
+      expect(run.tally.tokens).toBeLessThanOrEqual(4);
+    }
+    const clock = fakeOutside();
+    const ways = opened(
+      clock,
+      AFTER_MS,
+      { model: "fake-down", takesMs: [5_000], isDeaf: true },
+      { takesMs: [40] },
+    );
+    const { run } = await answered(clock, ways);
+    await clock.advance(5_000);
+    expect(run.tally.tokens).toBe(2);
+  });
+});
+
+test("each call that was sent is told to who observes, with what came of it and how long it took", async () => {
+  const clock = fakeOutside();
+  const ways = opened(clock, AFTER_MS, { takesMs: [5_000] }, { takesMs: [40] });
+  const seen: unknown[] = [];
+  const outside = { ...clock.outside, observe: (call: unknown) => seen.push(call) };
+  await clock.until(answerThrough(ways.route, ["one"], outside));
+  await clock.advance(0);
+  const failing = opened(clock, undefined, { model: "fake-down", provider: { retries: 0 } });
+  await failureOf(clock.until(answerThrough(failing.route, ["one"], outside)));
+  expect(seen).toEqual([
+    { provider: "b", model: "fake", outcome: "ok", latencyMs: 40 },
+    { provider: "a", model: "fake", outcome: "cancelled", latencyMs: 190 },
+    { provider: "a", model: "fake-down", outcome: "unavailable", latencyMs: 0 },
+  ]);
+});

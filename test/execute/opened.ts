@@ -1,0 +1,151 @@
+/**
+ * An opened plugin behind a real `Route`, for tests that start below the HTTP door: the same execute and assemble as a request gets.
+ * A new member of `Route`, `Target` or `ConfiguredUpstream` gets its plain default here.
+ */
+
+import { completeFacts, type KnownFacts } from "../../src/domain/facts";
+import type { Outside } from "../../src/domain/outside";
+import type {
+  ConfiguredUpstream,
+  Embedded,
+  EmbedRequest,
+  Piece,
+  Plan,
+  Result,
+  Route,
+  Run,
+  Target,
+} from "../../src/domain/request";
+import { execute } from "../../src/execute/execute";
+import type { Input, Upstream } from "../../src/plugin";
+import { collect } from "../../src/request/collect";
+import { resultOf } from "../../src/request/result";
+import { createHealths } from "../../src/upstream/health";
+import { createLanes } from "../../src/upstream/lanes";
+import { fakeOutside } from "../fake-outside";
+
+/** One way to a model. */
+export interface Way extends Partial<Pick<Target, "group" | "weight" | "mayServe">> {
+  readonly facts?: KnownFacts | undefined;
+  readonly provider?: Partial<ConfiguredUpstream> | undefined;
+  /** Whose clock the breaker and the gate go by. */
+  readonly outside?: Outside;
+}
+
+/** A gate of its own, whose queue is never full. */
+export const gateOf = (places: number, outside: Outside = fakeOutside().outside) =>
+  createLanes(places, 1_000_000, outside);
+
+export function targetTo(
+  upstream: Upstream,
+  model: string,
+  {
+    facts,
+    provider,
+    outside = fakeOutside().outside,
+    group = 0,
+    weight = 1,
+    mayServe = () => true,
+  }: Way = {},
+): Target {
+  return {
+    model,
+    facts: completeFacts(upstream.describe?.(model), facts),
+    group,
+    weight,
+    mayServe,
+    provider: {
+      name: "upstream",
+      pluginId: "upstream",
+      upstream,
+      guardedFields: [],
+      accepts: () => undefined,
+      fieldNames: [],
+      isBuiltIn: false,
+      isIndivisible: () => false,
+      countsTokens: false,
+      gate: gateOf(8, outside),
+      coalescing: undefined,
+      healthOf: createHealths(outside),
+      timeoutMs: 1_000,
+      retries: 0,
+      ...provider,
+    },
+  };
+}
+
+export function routeThrough(targets: Route["targets"], changed: Partial<Route> = {}): Route {
+  const [{ model, facts }] = targets;
+  const usual = { id: model, isNamed: true, space: model, facts, onDrift: "stop" as const };
+  return { ...usual, hedgeAfterMs: undefined, targets, ...changed };
+}
+
+export function routeTo(upstream: Upstream, model: string, way: Way = {}): Route {
+  return routeThrough([targetTo(upstream, model, way)]);
+}
+
+export function requestFor(inputs: readonly Input[], changed: Partial<EmbedRequest> = {}): EmbedRequest {
+  return {
+    model: "asked",
+    inputs,
+    encoding: "float",
+    dimensions: undefined,
+    user: undefined,
+    metadata: undefined,
+    extraBody: {},
+    fields: {},
+    ...changed,
+  };
+}
+
+export function piecesOf(inputs: readonly Input[], from = 0): Piece[] {
+  return inputs.map((input, i) => ({ input, place: from + i, weight: 1 }));
+}
+
+export function planFor(inputs: readonly Input[], route: Route, changed: Partial<Plan> = {}): Plan {
+  return {
+    pieces: piecesOf(inputs),
+    requestedDimensions: undefined,
+    dimensions: route.facts.dimensions,
+    decodedWith: undefined,
+    longInput: route.facts.long_input,
+    indivisible: false,
+    truncated: [],
+    ...changed,
+  };
+}
+
+export function runUnder(signal: AbortSignal = new AbortController().signal): Run {
+  return {
+    requestId: "req_test",
+    startedAt: 0,
+    startedMonotonic: 0,
+    endsAt: Number.POSITIVE_INFINITY,
+    signal,
+    attemptsMax: 4,
+    tally: { tokens: 0, providers: new Set() },
+  };
+}
+
+export interface Asking {
+  readonly run: Run;
+  readonly plan: Plan;
+  readonly request: EmbedRequest;
+}
+
+/** What a request for these inputs is answered, or the error that it ends in. */
+export async function answerThrough(
+  route: Route,
+  inputs: readonly Input[],
+  outside: Outside,
+  { run = runUnder(), plan = planFor(inputs, route), request = requestFor(inputs) }: Partial<Asking> = {},
+): Promise<Result> {
+  const collection = collect(plan);
+  const embedded = new Map<number, Embedded>();
+  await execute(request, route, plan, run, outside, (answered) => {
+    for (const [place, one] of collection.add(answered)) embedded.set(place, one);
+  });
+  collection.assertComplete();
+  const inOrder = [...embedded].sort(([a], [b]) => a - b).map(([, one]) => one);
+  return resultOf({ embedded: inOrder, fresh: new Set(embedded.keys()) }, request);
+}

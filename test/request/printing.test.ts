@@ -1,0 +1,199 @@
+/**
+ * Answers as they leave: the same bytes whether they are printed at once, page by page, or aside; in order; and whatever dies meanwhile.
+ * A wire that answers in another shape is a row of WIRES.
+ */
+import { afterAll, describe, expect, test } from "bun:test";
+import { type Aside, openAside } from "../../src/aside/aside";
+import { printPage } from "../../src/printing/print";
+import { type Entries, pagesOf, type Script } from "../../src/printing/script";
+import { embeddingObjects } from "../../src/printing/vectors";
+import { type Body, printed } from "../../src/request/printing";
+import { type OpenGateway, openGateway } from "../gateway";
+import { startServing, temporaryFolder } from "../serving";
+
+const opened: Aside[] = [];
+afterAll(() => {
+  for (const aside of opened) aside.close();
+});
+
+function open(threads: number): Aside {
+  const aside = openAside({ threads, log: () => undefined });
+  opened.push(aside);
+  return aside;
+}
+
+const vectors = Array.from({ length: 300 }, (_, i) =>
+  Float32Array.from({ length: 1536 }, (_, j) => Math.sin(i * 1536 + j) / 40),
+);
+const script = (encoding: Script["encoding"], count = vectors.length): Script => ({
+  encoding,
+  passages: ['{"data":[', embeddingObjects(vectors.slice(0, count)), '],"model":"größe"}'],
+});
+
+/** By JSON and by the way that a small answer goes. */
+const due = (encoding: Script["encoding"]) =>
+  Buffer.concat([...pagesOf(script(encoding))].map((page) => printPage(page))).toString();
+
+function streamOf(body: Body, reader: "server" | "other" = "other"): ReadableStream<Uint8Array> {
+  if ("stream" in body) return body.stream(reader);
+  throw new Error("it was printed at once");
+}
+
+/** As a server reads it: what is not sent at once is copied. */
+async function copied(body: Body): Promise<string> {
+  return new TextDecoder().decode(await new Response(streamOf(body, "server")).arrayBuffer());
+}
+
+test("a small answer is printed at once", () => {
+  expect(printed(script("float", 3), open(0))).toBeInstanceOf(Uint8Array);
+});
+
+describe.each([0, 1, 3])("with %p threads", (threads) => {
+  test.each(["float", "base64"] as const)(
+    "a large answer in %p comes in order, each vector its own",
+    async (encoding) => {
+      const body = printed(script(encoding), open(threads));
+      const text = await new Response(streamOf(body)).text();
+      expect(text === due(encoding)).toBe(true);
+      expect((await copied(printed(script(encoding), open(threads)))) === text).toBe(true);
+      const { data }: { data: { index: number; embedding: number[] | string }[] } = JSON.parse(text);
+      for (const [place, { index, embedding }] of data.entries()) {
+        expect(index).toBe(place);
+        const values =
+          typeof embedding === "string"
+            ? new Float32Array(Uint8Array.fromBase64(embedding).buffer)
+            : Float32Array.from(embedding);
+        expect(values).toEqual(vectors[place] ?? new Float32Array());
+      }
+    },
+  );
+});
+
+test("an answer of many words and few numbers is cut into pages too", async () => {
+  const lists: Entries = { count: 2000, before: (place) => `[${Array(1500).fill(place)}]` };
+  const passages = ["[", lists, "]"];
+  const pages = [...pagesOf({ encoding: "float", passages })];
+  expect(pages.length).toBeGreaterThan(5);
+  const rows: number[][] = JSON.parse(await copied(printed({ encoding: "float", passages }, open(1))));
+  expect(rows.map(([first]) => first)).toEqual(Array.from({ length: 2000 }, (_, place) => place));
+});
+
+test.each(["closed before", "closed meanwhile"])(
+  "the answer is whole where the threads are %s",
+  async (when) => {
+    const aside = open(2);
+    if (when === "closed before") aside.close();
+    const body = streamOf(printed(script("float"), aside));
+    const pieces: Uint8Array[] = [];
+    for await (const piece of body) {
+      pieces.push(piece);
+      aside.close();
+    }
+    expect(Buffer.concat(pieces).toString() === due("float")).toBe(true);
+  },
+);
+
+test("nothing is printed further than it is read", async () => {
+  let asked = 0;
+  const entries: Entries = {
+    count: vectors.length,
+    vector(place) {
+      asked = place;
+      return vectors[place];
+    },
+  };
+  const body = printed({ encoding: "float", passages: ["[", entries, "]"] }, open(0));
+  const reader = streamOf(body).getReader();
+  await reader.read();
+  expect(asked).toBeLessThan(200);
+  await reader.cancel();
+  expect(asked).toBeLessThan(200);
+});
+
+/** A provider whose vectors say their text's number. */
+const answers = async (_: string, init: RequestInit) => {
+  const { input }: { input: string[] } = JSON.parse(String(init.body));
+  const data = input.map((text, index) => ({ index, embedding: [...vectorOf(Number(text))] }));
+  return Response.json({ object: "list", data, model: "m", usage: { prompt_tokens: 7, total_tokens: 7 } });
+};
+
+const vectorOf = (number: number) =>
+  Float32Array.from({ length: 256 }, (_, i) => Math.fround(Math.sin(number + i / 256)));
+
+const TEXTS = Array.from({ length: 1000 }, (_, i) => String(i + 1));
+
+const WIRES: readonly {
+  readonly path: string;
+  readonly body: object;
+  readonly vectorsIn: (answer: string) => readonly (readonly number[])[];
+}[] = [
+  {
+    path: "/v1/embeddings",
+    body: { input: TEXTS },
+    vectorsIn(answer) {
+      const { data }: { data: { embedding: number[] }[] } = JSON.parse(answer);
+      return data.map(({ embedding }) => embedding);
+    },
+  },
+  {
+    path: "/v1/gemini/embeddings",
+    body: { contents: TEXTS },
+    vectorsIn(answer) {
+      const { embeddings }: { embeddings: { values: number[] }[] } = JSON.parse(answer);
+      return embeddings.map(({ values }) => values);
+    },
+  },
+  {
+    path: "/v1/aws-bedrock/embeddings",
+    body: { texts: TEXTS, input_type: "search_document" },
+    vectorsIn(answer) {
+      const { embeddings }: { embeddings: number[][] } = JSON.parse(answer);
+      return embeddings;
+    },
+  },
+];
+
+describe.each([0, 2])("through the gateway with %p threads", (threads) => {
+  test.each(WIRES)("$path answers a large request in order, found in the cache or not", async (wire) => {
+    await using gateway: OpenGateway = await openGateway({
+      yaml: `
+providers: { near: { plugin: openai, base_url: "http://provider.test/v1" } }
+models: { m: { routes: [ { provider: near } ], dimensions: 256, wire_encoding: float } }
+cache: { memory_mb: 16 }
+`,
+      outside: { fetch: answers, threads },
+    });
+    for (const note of ["hit=0, miss=1000", "hit=1000, miss=0"]) {
+      const { status, text, headers } = await gateway.send(wire.path, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ model: "m", ...wire.body }),
+      });
+      expect([status, headers.get("x-embedgate-cache")]).toEqual([200, note]);
+      const answered = wire.vectorsIn(text);
+      expect(answered).toHaveLength(TEXTS.length);
+      for (const [place, values] of answered.entries())
+        expect(Float32Array.from(values)).toEqual(vectorOf(place + 1));
+    }
+  });
+});
+
+test("an answer whose client takes it late is whole, as is one that is asked for meanwhile", async () => {
+  using folder = temporaryFolder();
+  await using serving = await startServing(folder.path);
+  // Equal texts are embedded once, by the model inside.
+  const input = Array(2048).fill("the same text");
+  const body = JSON.stringify({ model: "all-MiniLM-L6-v2", input });
+  const ask = () => fetch(`${serving.url}/v1/embeddings`, { method: "POST", headers: JSON_BODY, body });
+  const late = await ask();
+  // More than what lies between a server and a client, so that it waits in the middle of a page.
+  const meanwhile = await (await ask()).text();
+  const pieces: Uint8Array[] = [];
+  for await (const piece of late.body ?? []) pieces.push(piece);
+  expect(Buffer.concat(pieces).toString() === meanwhile).toBe(true);
+  const { data }: { data: { index: number; embedding: number[] }[] } = JSON.parse(meanwhile);
+  expect(data.map(({ index }) => index)).toEqual(Array.from({ length: 2048 }, (_, place) => place));
+  expect(new Set(data.map(({ embedding }) => embedding.join())).size).toBe(1);
+});
+
+const JSON_BODY = { "content-type": "application/json" };

@@ -1,0 +1,162 @@
+/**
+ * How `serve` ends on a signal: a process of its own, an upstream of ours that holds its answers, and nothing lost in between.
+ * No test waits for a time: the upstream was called, the log said so, the process ended.
+ */
+import { describe, expect, test } from "bun:test";
+import { connect } from "node:net";
+import { copiesOf } from "../processes/copies";
+import { postTo, query, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
+
+const rowsOf = (folder: string) => query(folder, "SELECT status, error FROM ledger ORDER BY status");
+
+const refused = (error: unknown) => {
+  if (error instanceof Error && "code" in error) return String(error.code);
+  throw error;
+};
+
+describe.each(["SIGTERM", "SIGINT"] as const)("on %s", (signal) => {
+  test("what is under way is answered, new connections are refused, and the exit code is 0", async () => {
+    using upstream = startUpstream({ holds: true });
+    using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
+    await using child = await startServing(folder.path);
+    const answers = ["a", "b", "c"].map((input) => postTo(child.url, { model: "m", input }));
+    await upstream.reached(3);
+    child.signal(signal);
+    await child.logged("have their grace");
+    expect(await postTo(child.url, { model: "m", input: "late" }).catch(refused)).toBe("ECONNREFUSED");
+    upstream.release();
+    const statuses = await Promise.all(
+      answers.map(async (answer) => {
+        const { status, headers, json } = await answer.then(async (response) => ({
+          status: response.status,
+          headers: response.headers,
+          json: await response.json(),
+        }));
+        expect(json).toMatchObject({ object: "list" });
+        return [status, headers.get("connection")];
+      }),
+    );
+    expect(statuses).toEqual(Array(3).fill([200, "close"]));
+    expect(await child.ended()).toBe(0);
+    expect(rowsOf(folder.path)).toEqual(Array(3).fill({ status: 200, error: null }));
+  });
+});
+
+describe("on SIGTERM", () => {
+  test("what is not done within the grace is cut off: with an answer, and with its row", async () => {
+    using upstream = startUpstream({ holds: true });
+    using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream, "grace_ms: 100") });
+    await using child = await startServing(folder.path);
+    const answer = postTo(child.url, { model: "m", input: "a" });
+    await upstream.reached(1);
+    child.signal("SIGTERM");
+    const response = await answer;
+    expect(response.status).toBe(503);
+    expect(response.headers.get("retry-after")).toBe("1");
+    expect(await response.json()).toMatchObject({ error: { code: "overloaded" } });
+    expect(await child.ended()).toBe(0);
+    expect(rowsOf(folder.path)).toHaveLength(1);
+    expect(rowsOf(folder.path)).toEqual([{ status: 503, error: "overloaded" }]);
+  });
+
+  test("a body that is still coming is cut off too", async () => {
+    using upstream = startUpstream();
+    using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream, "grace_ms: 100") });
+    await using child = await startServing(folder.path);
+    const { promise: got, resolve } = Promise.withResolvers<string>();
+    const asked = Promise.withResolvers<void>();
+    let text = "";
+    const socket = connect(child.port, "127.0.0.1", () => {
+      socket.write(
+        "POST /v1/embeddings HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 99\r\n\r\n",
+      );
+    });
+    socket.on("data", (chunk) => {
+      text += chunk;
+      if (text.includes("100 Continue")) asked.resolve();
+    });
+    socket.on("close", () => resolve(text));
+    await asked.promise;
+    child.signal("SIGTERM");
+    expect(await got).toContain("HTTP/1.1 503 ");
+    expect(await child.ended()).toBe(0);
+  });
+
+  test("a connection that is kept open for more is closed, and does not hold the end up", async () => {
+    using upstream = startUpstream({ holds: true });
+    using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
+    await using child = await startServing(folder.path);
+    const underWay = postTo(child.url, { model: "m", input: "a" });
+    await upstream.reached(1);
+    const health = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    const healthy = Promise.withResolvers<void>();
+    const closed = Promise.withResolvers<string>();
+    let text = "";
+    const socket = connect(child.port, "127.0.0.1", () => socket.write(health));
+    socket.on("data", (chunk) => {
+      text += chunk;
+      if (text.includes('"ok"')) healthy.resolve();
+    });
+    socket.on("error", () => undefined);
+    socket.on("close", () => closed.resolve(text));
+    await healthy.promise;
+    child.signal("SIGTERM");
+    await child.logged("have their grace");
+    expect(await closed.promise).toEndWith('{"status":"ok"}');
+    upstream.release();
+    expect((await underWay).status).toBe(200);
+    expect(await child.ended()).toBe(0);
+  });
+
+  test("a second one ends it at once, and the next start calls its request interrupted", async () => {
+    using upstream = startUpstream({ holds: true });
+    using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
+    await using child = await startServing(folder.path);
+    const answer = postTo(child.url, { model: "m", input: "a" }).catch(refused);
+    await upstream.reached(1);
+    child.signal("SIGTERM");
+    await child.logged("have their grace");
+    child.signal("SIGTERM");
+    expect(await child.ended()).toBe(143);
+    expect(await answer).toBe("ECONNRESET");
+    await using _next = await startServing(folder.path);
+    expect(rowsOf(folder.path)).toEqual([{ status: 0, error: "interrupted" }]);
+  });
+
+  test("without any request it ends at once", async () => {
+    using upstream = startUpstream();
+    using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream, "grace_ms: 600000") });
+    await using child = await startServing(folder.path);
+    child.signal("SIGTERM");
+    expect(await child.ended()).toBe(0);
+  });
+});
+
+describe.each([
+  ["one process", 1],
+  ["two processes", 2],
+])("%s", (_, processes) => {
+  test.skipIf(process.platform !== "linux")(
+    "goes on serving whatever other signal it is sent, and ends by SIGTERM alone",
+    async () => {
+      using upstream = startUpstream({ holds: true });
+      using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream, `processes: ${processes}`) });
+      await using child = await startServing(folder.path);
+      const copies = processes > 1 ? copiesOf(child.pid) : [];
+      for (const pid of [child.pid, ...copies]) {
+        for (const signal of ["SIGUSR1", "SIGHUP", "SIGUSR1"]) process.kill(pid, signal);
+        // Of several processes the first one swaps the others for it.
+        if (pid !== child.pid || processes === 1) process.kill(pid, "SIGUSR2");
+      }
+      const answer = postTo(child.url, { model: "m", input: "a" });
+      await upstream.reached(1);
+      expect(copiesOf(child.pid)).toEqual(copies);
+      child.signal("SIGTERM");
+      await child.logged("have their grace");
+      for (const signal of ["SIGUSR1", "SIGUSR2", "SIGHUP"] as const) child.signal(signal);
+      upstream.release();
+      expect((await answer).status).toBe(200);
+      expect(await child.ended()).toBe(0);
+    },
+  );
+});
