@@ -176,6 +176,54 @@ const RULES: readonly Rule[] = [
   },
 ];
 
+/** Every import of a file of ours, by the paths of both. */
+function importsOf(files: readonly Source[]): { readonly from: string; readonly to: string }[] {
+  return files.flatMap(({ path, text }) =>
+    [...text.matchAll(/(?:from|import\(?)\s*"(\.[^"]+)"/g)].map(([, specifier]) => {
+      const target = normalize(join(dirname(path), specifier ?? ""));
+      return { from: path, to: /\.(ts|wasm|json|so|bin)$/.test(target) ? target : `${target}.ts` };
+    }),
+  );
+}
+
+/** The folder of src/ that a file lies in, or the file's own name where it lies in none. */
+const wingOf = (path: string): string | undefined => /^src\/([^/]+)/.exec(path)?.[1];
+
+/**
+ * The house from top to bottom: each wing with what a newcomer finds there. Imports go down, or stay in their wing; those of one row do not
+ * know one another. A new wing is a row, above all that it needs.
+ */
+const WINGS: readonly (readonly [wings: string, whatFor: string])[] = [
+  ["main.ts", "argv to one command"],
+  ["commands", "one command a file: its flags, one call, one table"],
+  ["processes", "several copies on one port: supervisor, fleet, copy, and what they say to one another"],
+  ["serving", "one serving process: the routing file it starts with, listening, reloading, signals, ending"],
+  ["gateway.ts", "builds every part once"],
+  ["sharing", "what the copies of one gateway have in common: memory, and each one's part of the limits"],
+  ["door", "paths, and what stands at them: head, body, models, what is under way, the published document"],
+  ["admin", "what whoever runs it sees: metrics"],
+  ["conformance bench", "judges of somebody else's plugin, of somebody else's endpoint"],
+  ["terminal", "what a person types and reads: durations, amounts, tables, CSV"],
+  ["request", "the way of a request: embed knows the order, each other file is a step"],
+  ["routes", "from a model id to its targets"],
+  ["execute", "calls: which target, again, in halves, twice, together; and the gate that every reply passes"],
+  ["upstream", "one provider: its places, its circuit breaker, posting, what it may say"],
+  ["callers", "who asks, and what they may"],
+  ["spaces", "what is known of an embedding space, and who may serve in it"],
+  ["cache", "vectors that are kept, and those being fetched"],
+  ["dialects", "the wires that clients speak"],
+  ["config", "the routing file and the catalogue"],
+  ["books", "ledger, balances, statements: every token and what it costs"],
+  ["db", "the database"],
+  ["tokens aside", "counting and cutting; work off the event loop"],
+  ["replies network printing", "bytes: of replies, on sockets, of answers"],
+  ["machine", "what the operating system gives: cores, libc, nameless files, shared words, one clock"],
+  ["domain plugin.ts", "the words that all share, and the contract of plugins"],
+];
+
+/** Rows of two wings that may not know one another, but for this: the contract is made of the domain's words, and they of it. */
+const ONE_FLOOR = new Set(["domain", "plugin.ts"]);
+
 describe("style", () => {
   test.each(RULES.map((rule) => [rule.name, rule] as const))("%s", (_, rule) => {
     const breaches: string[] = [];
@@ -224,30 +272,64 @@ describe("style", () => {
   test("no file is dead: each is imported, or is where something starts", () => {
     const starts =
       /^(src\/main|src\/tokens\/worker|src\/aside\/worker|src\/dialects\/digits\/build|plugins\/local\/worker|plugins\/local\/kernel\/|src\/replies\/kernel\/|plugins\/local\/weights\/convert)|\.d\.ts$/;
-    const imported = new Set<string>();
-    for (const { path, text } of typescript) {
-      for (const [, from] of text.matchAll(/(?:from|import\(?)\s*"(\.[^"]+)"/g)) {
-        const target = normalize(join(dirname(path), from ?? ""));
-        imported.add(target.endsWith(".ts") ? target : `${target}.ts`);
-      }
-    }
+    const imported = new Set(importsOf(typescript).map(({ to }) => to));
     expect(
       product.map(({ path }) => path).filter((path) => !starts.test(path) && !imported.has(path)),
     ).toEqual([]);
   });
 
-  test("the product needs neither bench/ nor test/", () => {
-    const breaches = product.flatMap(({ path, text }) =>
-      [...text.matchAll(/(?:from|import\(?)\s*"(\.[^"]+)"/g)]
-        .map(([, from]) => normalize(join(dirname(path), from ?? "")))
-        .filter((target) => /^(bench|test)\//.test(target))
-        .map((target) => `${path}: ${target}`),
+  test("imports go down the house, or stay in their wing", () => {
+    const floors = new Map(WINGS.flatMap(([wings], floor) => wings.split(" ").map((wing) => [wing, floor])));
+    const breaches = importsOf(product).flatMap(({ from, to }) => {
+      const [upper, lower] = [wingOf(from), wingOf(to)];
+      if (upper === undefined || lower === undefined || upper === lower) return [];
+      const [high, low] = [floors.get(upper), floors.get(lower)];
+      if (high === undefined || low === undefined)
+        return [`${from} → ${to}: ${high === undefined ? upper : lower} is in no row of WINGS`];
+      if (high < low || (high === low && ONE_FLOOR.has(upper) && ONE_FLOOR.has(lower))) return [];
+      return [`${from} → ${to}: what both need belongs in ${upper} or below`];
+    });
+    expect(breaches).toEqual([]);
+    expect(WINGS.flatMap(([wings]) => wings.split(" ")).toSorted()).toEqual(
+      [...new Set(product.flatMap(({ path }) => wingOf(path) ?? []))].toSorted(),
     );
+  });
+
+  test("no imports go in a circle", () => {
+    const next = Map.groupBy(importsOf(product), ({ from }) => from);
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const walk = (path: string, way: readonly string[]): void => {
+      if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(" → "));
+      if (done.has(path) || way.includes(path)) return;
+      for (const { to } of next.get(path) ?? []) walk(to, [...way, path]);
+      done.add(path);
+    };
+    for (const path of next.keys()) walk(path, []);
+    expect(circles).toEqual([]);
+  });
+
+  test("each test lies in the folder of the wing that it tests", () => {
+    const wings = new Set(WINGS.flatMap(([names]) => names.split(" ")));
+    const others = new Set(["clients", "contracts", "docs", "plugins", "sim"]);
+    const folders = new Set(
+      sources("test/**/*.ts").flatMap(({ path }) => /^test\/([^/]+)\//.exec(path)?.[1] ?? []),
+    );
+    expect([...folders].filter((folder) => !wings.has(folder) && !others.has(folder))).toEqual([]);
+  });
+
+  test("the product needs neither bench/ nor test/", () => {
+    const breaches = importsOf(product).filter(({ to }) => /^(bench|test)\//.test(to));
     expect(breaches).toEqual([]);
   });
 
-  test("domain.ts and plugin.ts import types only", () => {
-    for (const path of ["src/domain/request.ts", "src/plugin.ts"]) {
+  test("the words of a request and plugin.ts import types only", () => {
+    for (const path of [
+      "src/domain/request.ts",
+      "src/domain/health.ts",
+      "src/domain/outside.ts",
+      "src/plugin.ts",
+    ]) {
       const { text } = typescript.find((source) => source.path === path) ?? { text: "import missing" };
       expect([path, text.match(/^import (?!type).*$/gm)]).toEqual([path, null]);
     }
