@@ -47,11 +47,8 @@ const typescript = [
 const product = typescript.filter(
   ({ path }) =>
     /^(src|plugins)\//.test(path) &&
-    ![
-      "plugins/local/kernel/kernel.ts",
-      "src/replies/kernel/numbers.ts",
-      "src/printing/digits/kernel.ts",
-    ].includes(path),
+    !path.startsWith("plugins/local/kernel/portable/") &&
+    !["src/replies/kernel/numbers.ts", "src/printing/digits/kernel.ts"].includes(path),
 );
 
 interface Rule {

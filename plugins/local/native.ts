@@ -1,7 +1,7 @@
 /**
  * The native kernel: its code and the model's weights, in memory once for the process, where every Worker uses them in place.
  * It is an x86-64 Linux matter; elsewhere, and wherever something is in the way, `loadNative` throws the reason and kernel.wasm works.
- * Another kind of processor is a line in `NATIVE_KERNELS` and in kernel/loader.c.
+ * Another kind of processor is a line in `NATIVE_KERNELS` and in kernel/native/loader.c.
  */
 import { dlopen, type Pointer, ptr, toArrayBuffer } from "bun:ffi";
 import { closeSync, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
@@ -9,7 +9,7 @@ import libraryPath from "./kernel/native-linux-x64.so" with { type: "file" };
 import { BATCH_TOKENS } from "./sizes";
 import weightsPath from "./weights/weights.bin" with { type: "file" };
 
-/** In the order of kernel/loader.c, which is from the slowest to the fastest. */
+/** In the order of kernel/native/loader.c, which is from the slowest to the fastest. */
 export const NATIVE_KERNELS = ["avx2", "avx512"] as const;
 export type NativeKernel = (typeof NATIVE_KERNELS)[number];
 

@@ -1,6 +1,6 @@
 /**
- * Compiles kernel.ts to kernel.wasm, and the C beside it to native-linux-x64.so, and notes their sha256:
- * `bun plugins/local/kernel/build.ts`. The C needs gcc on an x86-64 machine; without it the committed file stays.
+ * Compiles portable/ to kernel.wasm and native/ to native-linux-x64.so, and notes their sha256: `bun plugins/local/kernel/build.ts`.
+ * The C of native/ needs gcc on an x86-64 machine; without it the committed file stays.
  * The same source and compiler give the same bytes; tests hold the committed files to that.
  */
 import { createHash } from "node:crypto";
@@ -40,13 +40,13 @@ const C_OPTIONS = [
   "-Werror",
 ];
 
-/** One object file each; the instructions that a variant may use are its own, as `can_run` of loader.c asks for them. */
+/** One object file each; the instructions that a variant may use are its own, as `can_run` of native/loader.c asks for them. */
 const OBJECTS = [
   { name: "loader.o", source: "loader.c", options: [] },
-  { name: "avx2.o", source: "native.c", options: ["-mavx2", '-DLANES="lanes-avx2.h"'] },
+  { name: "avx2.o", source: "kernel.c", options: ["-mavx2", '-DLANES="lanes-avx2.h"'] },
   {
     name: "avx512.o",
-    source: "native.c",
+    source: "kernel.c",
     options: [
       "-mavx512f",
       "-mavx512dq",
@@ -58,8 +58,8 @@ const OBJECTS = [
   },
 ] as const;
 
-/** kernel.wasm's bytes from kernel.ts. @throws Error with the compiler's words when it does not compile */
-export const buildKernel = () => compile(import.meta.dir, "kernel.ts", FURTHER_OPTIONS);
+/** kernel.wasm's bytes from portable/kernel.ts. @throws Error with the compiler's words when it does not compile */
+export const buildKernel = () => compile(join(import.meta.dir, "portable"), "kernel.ts", FURTHER_OPTIONS);
 
 /** Whose bytes a build would give, in the words that gcc writes into them: "GCC: (Debian 12.2.0-14) 12.2.0". */
 export function compiler(): string | undefined {
@@ -68,7 +68,7 @@ export function compiler(): string | undefined {
   return line.replace(/^gcc /, "GCC: ");
 }
 
-/** native-linux-x64.so's bytes from native.c and loader.c. Throws with gcc's words when they do not compile. */
+/** native-linux-x64.so's bytes from native/kernel.c and native/loader.c. Throws with gcc's words when they do not compile. */
 export function buildNative(): Uint8Array {
   const folder = mkdtempSync(join(tmpdir(), "embedgate-kernel-"));
   const at = (name: string) => join(folder, name);
@@ -90,7 +90,9 @@ export function buildNative(): Uint8Array {
 }
 
 function gcc(args: readonly string[]): string {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(["gcc", ...args], { cwd: import.meta.dir });
+  const { exitCode, stdout, stderr } = Bun.spawnSync(["gcc", ...args], {
+    cwd: join(import.meta.dir, "native"),
+  });
   if (exitCode !== 0) throw new Error(`gcc ${args.join(" ")}\n${stderr.toString()}`);
   return stdout.toString();
 }

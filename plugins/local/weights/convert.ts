@@ -1,6 +1,6 @@
 /**
  * Makes weights.bin from the model's float32 file: `bun plugins/local/weights/convert.ts model.safetensors weights.bin`.
- * Weights become int8 with one scale for each row, in the order and packing that kernel/kernel.ts reads; change the two together.
+ * Weights become int8 with one scale for each row, in the order and packing that kernel/portable/ reads; change the two together.
  * The same input gives the same bytes; NOTICE says where the input comes from.
  */
 import { createHash } from "node:crypto";

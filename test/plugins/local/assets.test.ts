@@ -31,7 +31,7 @@ test.each(sums)("%s is the sha256 of %s", (sha256 = "", name = "") => {
   ).toBe(sha256);
 });
 
-test("kernel.ts compiles to the bytes of kernel.wasm", async () => {
+test("portable/kernel.ts compiles to the bytes of kernel.wasm", async () => {
   const built = await buildKernel();
   expect(Buffer.compare(built, readFileSync(join(FOLDER, "kernel/kernel.wasm")))).toBe(0);
 }, 30_000);
@@ -41,7 +41,7 @@ const builder = compiler();
 
 describe("native-linux-x64.so", () => {
   test.skipIf(builder === undefined || !native.includes(builder))(
-    "is what native.c and loader.c compile to, with the compiler that made it",
+    "is what native/kernel.c and native/loader.c compile to, with the compiler that made it",
     () => expect(Buffer.compare(buildNative(), native)).toBe(0),
     30_000,
   );

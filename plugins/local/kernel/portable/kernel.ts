@@ -1,0 +1,112 @@
+/**
+ * The forward pass of all-MiniLM-L6-v2, in AssemblyScript: TypeScript's syntax, compiled ahead of time to SIMD WebAssembly.
+ * The files beside it are its stages; ../native/ is the same once more in C, for processors that do more at once.
+ * The parameters lie in memory in the order that weights/convert.ts writes them; change the two together.
+ * After any change run `bun plugins/local/kernel/build.ts`, which also notes the new file's sha256.
+ *
+ * The rule that everything here keeps: one token's numbers come from its own text only, by the same operations in the same
+ * order wherever its row lies in the batch. A text's vector therefore has the same bits alone and in any company.
+ * Only plain SIMD is used: relaxed SIMD may round differently from one CPU to the next.
+ */
+import { multiplyAdd, sumOf, sumOfSquares } from "./arithmetic";
+import { attend } from "./attention";
+import { ADD, GELU, linear, quantise, STORE } from "./linear";
+import {
+  aligned, context, embeddings, FLOAT, HIDDEN, HIDDEN_BYTES, hidden, INTERMEDIATE, intermediate, LAYERS, layOut, lengthOf, POSITIONS,
+  qkv, textLengths, tokenIds, top, VOCABULARY, wholePairs,
+} from "./memory";
+
+let parameters: usize; // those of all threads, who share the memory
+
+/** Call once: takes new memory for batches of at most `maxTokens` tokens. The parameters, at `from`, are those of all threads. */
+export function reserve(from: usize, maxTokens: i32): void {
+  parameters = from;
+  layOut(maxTokens, 0); // tells how much
+  const page = memory.grow(<i32>((top + 0xffff) >> 16)); // no other thread gets these pages
+  if (page < 0) unreachable();
+  layOut(maxTokens, <usize>page << 16);
+}
+
+export function tokenIdsAt(): usize { return tokenIds; }
+export function textLengthsAt(): usize { return textLengths; }
+export function embeddingsAt(): usize { return embeddings; }
+
+/** hidden[token] = word embedding (int8 row × its scale) + position embedding (f32, the constant token type added in). */
+function lookUpEmbeddings(texts: i32, words: usize, wordScales: usize, positions: usize): void {
+  for (let text = 0, token = 0; text < texts; text++) {
+    const length = lengthOf(text);
+    for (let place = 0; place < length; place++, token++) {
+      const id = load<i32>(tokenIds + token * sizeof<i32>());
+      const scale = v128.load32_splat(wordScales + id * FLOAT);
+      const word = words + id * HIDDEN;
+      const position = positions + place * HIDDEN_BYTES;
+      const row = hidden + token * HIDDEN_BYTES;
+      for (let i = 0; i < HIDDEN; i += 8) {
+        const eight = v128.load_ext<i8>(word + i);
+        const low = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(eight));
+        const high = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(eight));
+        v128.store(row + i * FLOAT, multiplyAdd(low, scale, v128.load(position + i * FLOAT)));
+        v128.store(row + i * FLOAT, multiplyAdd(high, scale, v128.load(position + i * FLOAT, 16)), 16);
+      }
+    }
+  }
+}
+
+/**
+ * Each row of `hidden` to mean 0 and variance 1, times the gain, plus the bias.
+ * @returns the address after the gain and the bias (f32 [HIDDEN] each)
+ */
+function normaliseLayer(tokens: i32, gain: usize): usize {
+  const bias = gain + HIDDEN_BYTES;
+  for (let token = 0; token < tokens; token++) {
+    const row = hidden + token * HIDDEN_BYTES;
+    const mean = f32x4.splat(sumOf(row, HIDDEN_BYTES) / <f32>HIDDEN);
+    const inverse = f32x4.splat(1 / sqrt<f32>(sumOfSquares(row, mean) / <f32>HIDDEN + 1e-12));
+    for (let i = 0; i < HIDDEN_BYTES; i += 16) {
+      const unit = f32x4.mul(f32x4.sub(v128.load(row + i), mean), inverse);
+      v128.store(row + i, multiplyAdd(unit, v128.load(gain + i), v128.load(bias + i)));
+    }
+  }
+  return bias + HIDDEN_BYTES;
+}
+
+/** embeddings[text] = its tokens' rows summed, at unit length: the mean's division would cancel out. */
+function pool(texts: i32): void {
+  for (let text = 0, row = hidden; text < texts; text++) {
+    const length = lengthOf(text), embedding = embeddings + text * HIDDEN_BYTES;
+    memory.fill(embedding, 0, HIDDEN_BYTES);
+    for (let token = 0; token < length; token++, row += HIDDEN_BYTES) {
+      for (let i = 0; i < HIDDEN_BYTES; i += 16) v128.store(embedding + i, f32x4.add(v128.load(embedding + i), v128.load(row + i)));
+    }
+    const inverse = f32x4.splat(1 / sqrt<f32>(max<f32>(sumOfSquares(embedding, f32x4.splat(0)), 1e-24)));
+    for (let i = 0; i < HIDDEN_BYTES; i += 16) v128.store(embedding + i, f32x4.mul(v128.load(embedding + i), inverse));
+  }
+}
+
+/** Embeds `texts` texts: ids at `tokenIdsAt()`, lengths (1 … 256 each) at `textLengthsAt()`; vectors come at `embeddingsAt()`. */
+export function embed(texts: i32): void {
+  let tokens = 0;
+  for (let text = 0; text < texts; text++) tokens += lengthOf(text);
+  const rows = wholePairs(tokens);
+  // An odd batch has a spare row, which goes through the linear layers too: zeros, not an earlier batch's leavings.
+  memory.fill(hidden + tokens * HIDDEN_BYTES, 0, (rows - tokens) * HIDDEN_BYTES);
+  memory.fill(context + tokens * HIDDEN_BYTES, 0, (rows - tokens) * HIDDEN_BYTES);
+  const wordScales = parameters + aligned(VOCABULARY * HIDDEN), positions = wordScales + aligned(VOCABULARY * FLOAT);
+  let next: usize = positions + POSITIONS * HIDDEN_BYTES;
+  lookUpEmbeddings(texts, parameters, wordScales, positions);
+  next = normaliseLayer(tokens, next);
+  for (let layer = 0; layer < LAYERS; layer++) {
+    quantise(hidden, rows, HIDDEN);
+    next = linear(rows, HIDDEN, next, 3 * HIDDEN, qkv, STORE);
+    for (let text = 0, first = 0; text < texts; first += lengthOf(text++)) attend(first, lengthOf(text));
+    quantise(context, rows, HIDDEN);
+    next = linear(rows, HIDDEN, next, HIDDEN, hidden, ADD);
+    next = normaliseLayer(tokens, next);
+    quantise(hidden, rows, HIDDEN);
+    next = linear(rows, HIDDEN, next, INTERMEDIATE, intermediate, GELU);
+    quantise(intermediate, rows, INTERMEDIATE);
+    next = linear(rows, INTERMEDIATE, next, HIDDEN, hidden, ADD);
+    next = normaliseLayer(tokens, next);
+  }
+  pool(texts);
+}
