@@ -5,6 +5,13 @@
 import type { Host } from "../src/plugin";
 import { headersOf } from "./headers";
 
+/** As a plugin's `open` gets them. */
+export interface BearerOptions {
+  readonly api_key: string;
+  readonly base_url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** @param base_url where the vendor is unless the routing file says otherwise, with its version */
 export function bearerOptions({ t }: Pick<Host, "t">, base_url: string) {
   return {

@@ -4,8 +4,10 @@
  */
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { bearerHeaders, bearerOptions, withVersion } from "./bearer";
+import { COHERE_WORDS } from "./cohere-words";
 import { cutOf, truncateField } from "./cutting";
 import { refuseOwn, textsOf } from "./request-body";
+import { tooLongAmong } from "./too-long";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -23,27 +25,24 @@ const plugin: Plugin = (host) => {
         ...bearerOptions(host, "https://api.cohere.com/v2"),
         input_type: t.Union(
           [
-            t.Literal("search_document"),
-            t.Literal("search_query"),
-            t.Literal("classification"),
-            t.Literal("clustering"),
+            t.Literal(COHERE_WORDS.document),
+            t.Literal(COHERE_WORDS.query),
+            t.Literal(COHERE_WORDS.classification),
+            t.Literal(COHERE_WORDS.clustering),
           ],
-          { default: "search_document", description: "What texts are for where a request does not say." },
+          { default: COHERE_WORDS.document, description: "What texts are for where a request does not say." },
         ),
       },
       { additionalProperties: false },
     ),
     tasks: {
       words: {
-        query: "search_query",
-        document: "search_document",
-        classification: "classification",
-        clustering: "clustering",
+        ...COHERE_WORDS,
         // Of retrieval there is but one kind: whatever is asked is a query, and what is found a document.
-        question_answering: "search_query",
-        fact_verification: "search_query",
-        code_query: "search_query",
-        code_document: "search_document",
+        question_answering: COHERE_WORDS.query,
+        fact_verification: COHERE_WORDS.query,
+        code_query: COHERE_WORDS.query,
+        code_document: COHERE_WORDS.document,
       },
     },
     fields: {
@@ -106,12 +105,7 @@ function explained(host: Host, { status, bytes }: Posted, inputs: number): Expla
   const { t } = host;
   try {
     const { message } = host.read(t.Object({ message: t.String() }), bytes);
-    // It does not say which text is too long: of several, half a call will tell.
-    if (/^too many tokens/i.test(message))
-      return {
-        message,
-        ...(inputs > 1 ? { kind: "too_many_tokens" } : { kind: "input_too_long", input: 0 }),
-      };
+    if (/^too many tokens/i.test(message)) return { message, ...tooLongAmong(inputs) };
     // "invalid request: total number of texts must be at most 96 - received 131" (misbahsy/RAGTune#2)
     if (/number of \w+ must be at most \d+/.test(message)) return { message, kind: "too_many_tokens" };
     return { message, ...kindOf(status) };

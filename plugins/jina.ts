@@ -3,14 +3,14 @@
  * Source: api.jina.ai/openapi.json, as tryAGI/Jina keeps it (src/libs/Jina/openapi.json); the refusals as they were seen.
  */
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
-import { bearerHeaders, bearerOptions, withVersion } from "./bearer";
+import { bearerOptions } from "./bearer";
 import { cutOf, truncateField } from "./cutting";
-import { openaiWire } from "./openai-wire";
+import { openaiShaped } from "./openai-shaped";
 import { refuseOwn, textsOf } from "./request-body";
+import { tooLongAmong } from "./too-long";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
-  const wire = openaiWire(host);
   return host.provider({
     id: "jina",
     options: t.Object(bearerOptions(host, "https://api.jina.ai/v1"), { additionalProperties: false }),
@@ -37,23 +37,13 @@ const plugin: Plugin = (host) => {
     // "concatenates all inputs and processes as one sequence before splitting"
     isIndivisible: ({ fields, extraBody }) => (fields.late_chunking ?? extraBody.late_chunking) === true,
     concurrency: 32,
-    open({ api_key, base_url, headers: further }) {
-      const url = `${withVersion(base_url, "v1")}/embeddings`;
-      const headers = bearerHeaders(api_key, further);
-      return {
+    open: (options) =>
+      openaiShaped(host, options, {
         // "Each input list can contain at most 512 items" (langgenius/dify-official-plugins#1997).
-        describe: () => ({ max_inputs: 512 }),
-        async embed(call) {
-          return wire.embed({
-            url,
-            headers,
-            body: bodyOf(host, call),
-            signal: call.signal,
-            explain: (refusal) => explained(host, refusal, call.inputs.length),
-          });
-        },
-      };
-    },
+        facts: { max_inputs: 512 },
+        bodyOf: (call) => bodyOf(host, call),
+        explain: (refusal, { inputs }) => explained(host, refusal, inputs.length),
+      }),
   });
 };
 
@@ -115,8 +105,8 @@ function meaningOf(
   inputs: number,
 ): Pick<Explanation, "kind" | "input"> {
   if (code === "INPUT_MODEL_NOT_FOUND") return { kind: "not_found" };
-  // It was seen for all inputs together too, and does not say which is too long: of several, half a call will tell.
+  // It was seen for all inputs together too.
   if (code === "INPUT_TOKEN_LIMIT_EXCEEDED" || /exceeds the model's maximum of \d+ tokens/.test(message))
-    return inputs > 1 ? { kind: "too_many_tokens" } : { kind: "input_too_long", input: 0 };
+    return tooLongAmong(inputs);
   return /at most \d+ items|largest allowed size/.test(message) ? { kind: "too_many_tokens" } : {};
 }

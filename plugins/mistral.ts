@@ -3,33 +3,23 @@
  * refused). Sources: mistralai/platform-docs-public (openapi.yaml), @mistralai/mistralai 2.7.0; the refusals as they were seen.
  */
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
-import { bearerHeaders, bearerOptions, withVersion } from "./bearer";
-import { openaiWire } from "./openai-wire";
+import { bearerOptions } from "./bearer";
+import { openaiShaped } from "./openai-shaped";
 import { refuseOwn, textsOf } from "./request-body";
+import { tooLongAmong } from "./too-long";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
-  const wire = openaiWire(host);
   return host.provider({
     id: "mistral",
     options: t.Object(bearerOptions(host, "https://api.mistral.ai/v1"), { additionalProperties: false }),
     concurrency: 16,
-    open({ api_key, base_url, headers: further }) {
-      const url = `${withVersion(base_url, "v1")}/embeddings`;
-      const headers = bearerHeaders(api_key, further);
-      return {
-        describe: () => LIMITS,
-        async embed(call) {
-          return wire.embed({
-            url,
-            headers,
-            body: bodyOf(host, call),
-            signal: call.signal,
-            explain: (refusal) => explained(host, refusal, call.inputs.length),
-          });
-        },
-      };
-    },
+    open: (options) =>
+      openaiShaped(host, options, {
+        facts: LIMITS,
+        bodyOf: (call) => bodyOf(host, call),
+        explain: (refusal, { inputs }) => explained(host, refusal, inputs.length),
+      }),
   });
 };
 
@@ -93,8 +83,7 @@ function meaningOf(
   if (place !== undefined) return { kind: "input_too_long", input: Number(place) };
   // "Too many tokens overall, split into more batches." (chroma-core/chroma#5597), "Too many inputs in request, …" (raphaelmansuy/edgequake-llm#74),
   // "Too many tokens in batch. Max is 16384 got 17555" (aurelio-labs/semantic-router#297)
-  if (/^Too many (?:tokens|inputs)|split into more batches/i.test(message))
-    return inputs > 1 ? { kind: "too_many_tokens" } : { kind: "input_too_long", input: 0 };
+  if (/^Too many (?:tokens|inputs)|split into more batches/i.test(message)) return tooLongAmong(inputs);
   // A 400.
   return type === "invalid_model" ? { kind: "not_found" } : {};
 }

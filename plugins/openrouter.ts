@@ -4,6 +4,7 @@
  * of it, since it is often answered with floats or with no vectors at all (plastic-labs/honcho#932).
  */
 import type { Explanation, Host, Plugin, Posted } from "../src/plugin";
+import { COHERE_WORDS } from "./cohere-words";
 import { headersOf } from "./headers";
 import { bodyOf, openaiWire, type Wire, withPath } from "./openai-wire";
 
@@ -37,12 +38,7 @@ const plugin: Plugin = (host) => {
     ),
     // "The type of input (e.g. search_query, search_document)": Cohere's words, handed on to whoever answers.
     tasks: {
-      words: {
-        query: "search_query",
-        document: "search_document",
-        classification: "classification",
-        clustering: "clustering",
-      },
+      words: COHERE_WORDS,
       others: true,
     },
     fields: {

@@ -19,6 +19,7 @@ import { isPrompted, prompted, refusalOf, retryAfter, TASKS, titleField, titleOf
 import { type Access, accessSource } from "./google-credentials";
 import { headersOf } from "./headers";
 import { refuseOwn, textsOf } from "./request-body";
+import { tooLongAmong } from "./too-long";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -225,8 +226,7 @@ function explained(host: Host, posted: Posted, inputs: number): Explanation | un
   // "Precondition check failed.": the model is not to be had there, or not by this method; nothing that the caller did.
   if (status === "FAILED_PRECONDITION") return { ...said, kind: "unauthorized" };
   if (/instance\(s\) is allowed per prediction/i.test(message)) return { ...said, kind: "too_many_tokens" };
-  // It does not say which text is too long, or whether it is all of them together: of several, half a call will tell.
   if (/input token count|number of tokens allowed/i.test(message))
-    return { ...said, ...(inputs > 1 ? { kind: "too_many_tokens" } : { kind: "input_too_long", input: 0 }) };
+    return { ...said, ...tooLongAmong(inputs) };
   return said;
 }

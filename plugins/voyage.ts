@@ -3,9 +3,9 @@
  * Sources: docs.voyageai.com/reference/embeddings-api, docs.voyageai.com/docs/error-codes; the refusals as they were seen.
  */
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
-import { bearerHeaders, bearerOptions, withVersion } from "./bearer";
+import { bearerOptions } from "./bearer";
 import { cutOf, truncateField } from "./cutting";
-import { openaiWire } from "./openai-wire";
+import { openaiShaped } from "./openai-shaped";
 import { refuseOwn, textsOf } from "./request-body";
 
 /** Keys of MongoDB's console start so, and are refused by the other host: docs.litellm.ai/docs/providers/voyage. */
@@ -15,7 +15,6 @@ const VOYAGE = "https://api.voyageai.com/v1";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
-  const wire = openaiWire(host);
   const { base_url: address, ...bearer } = bearerOptions(host, VOYAGE);
   return host.provider({
     id: "voyage",
@@ -44,23 +43,17 @@ const plugin: Plugin = (host) => {
     },
     fields: { truncate: truncateField(host, ["end"]) },
     concurrency: 32,
-    open({ api_key, base_url, headers: further }) {
-      const base = base_url ?? (MONGODB_KEY.test(api_key) ? MONGODB : VOYAGE);
-      const url = `${withVersion(base, "v1")}/embeddings`;
-      const headers = bearerHeaders(api_key, further);
-      return {
-        // "The maximum length of the list is 1,000"; a model that nobody has heard of yet may have the smallest of their token limits.
-        describe: () => ({ max_inputs: 1000, max_call_tokens: 120_000 }),
-        async embed(call) {
-          return wire.embed({
-            url,
-            headers,
-            body: bodyOf(host, call),
-            signal: call.signal,
-            explain: (refusal) => explained(host, refusal),
-          });
+    open({ api_key, base_url = MONGODB_KEY.test(api_key) ? MONGODB : VOYAGE, headers }) {
+      return openaiShaped(
+        host,
+        { api_key, base_url, headers },
+        {
+          // "The maximum length of the list is 1,000"; a model that nobody has heard of yet may have the smallest of their token limits.
+          facts: { max_inputs: 1000, max_call_tokens: 120_000 },
+          bodyOf: (call) => bodyOf(host, call),
+          explain: (refusal) => explained(host, refusal),
         },
-      };
+      );
     },
   });
 };

@@ -3,6 +3,7 @@
  * Sources: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed-v3.html, …/model-parameters-embed-v4.html
  */
 import type { Host, IndexedVector, KnownFacts } from "../../src/plugin";
+import { COHERE_WORDS } from "../cohere-words";
 import type { Cut } from "../cutting";
 import { ALL, type Family } from "./family";
 
@@ -12,12 +13,12 @@ const COHERE: KnownFacts = {
   max_inputs: 96,
   // Nothing is said of their length.
   normalized: false,
-  task_types: ["search_query", "search_document", "classification", "clustering"],
+  task_types: Object.values(COHERE_WORDS),
   embedding_types: ["int8", "uint8", "binary", "ubinary"],
 };
 
 /** Its word is required: most texts that are embedded are there to be found. */
-const COHERE_TASK = "search_document";
+const COHERE_TASK = COHERE_WORDS.document;
 
 export function cohere3(host: Host): Family {
   return {

@@ -5,6 +5,7 @@
  */
 import { AwsV4Signer } from "aws4fetch";
 import type { EmbedCall, Host, Plugin, Posted } from "../../src/plugin";
+import { COHERE_WORDS } from "../cohere-words";
 import { cutOf, truncateField } from "../cutting";
 import { headersOf } from "../headers";
 import { refuseOwn } from "../request-body";
@@ -56,14 +57,7 @@ const plugin: Plugin = (host) => {
       { additionalProperties: false },
     ),
     // Cohere's words; Nova is told its own. Titan has none.
-    tasks: {
-      words: {
-        query: "search_query",
-        document: "search_document",
-        classification: "classification",
-        clustering: "clustering",
-      },
-    },
+    tasks: { words: COHERE_WORDS },
     fields: {
       normalize: t.Boolean({
         description: "Titan Text Embeddings V2: false leaves vectors at their own length.",

@@ -1,0 +1,37 @@
+/**
+ * Vendors with one key and one address whose replies have OpenAI's shape, but who are asked, and refuse, in words of their own: how such a
+ * one is opened. What it is sent and what its refusals mean is each plugin's to say, beside its traps.
+ */
+import type { EmbedCall, Explanation, Host, KnownFacts, Posted, Upstream } from "../src/plugin";
+import { type BearerOptions, bearerHeaders, withVersion } from "./bearer";
+import { openaiWire } from "./openai-wire";
+
+export interface OwnWords {
+  /** True of every model there, also of one that nobody has heard of yet. */
+  readonly facts: KnownFacts;
+  readonly bodyOf: (call: EmbedCall) => Record<string, unknown>;
+  /** What a refusal of this call means; undefined where it is in no envelope of the vendor's: then its status decides. */
+  readonly explain: (refusal: Posted, call: EmbedCall) => Explanation | undefined;
+}
+
+export function openaiShaped(
+  host: Host,
+  { api_key, base_url, headers: further }: BearerOptions,
+  { facts, bodyOf, explain }: OwnWords,
+): Upstream {
+  const wire = openaiWire(host);
+  const url = `${withVersion(base_url, "v1")}/embeddings`;
+  const headers = bearerHeaders(api_key, further);
+  return {
+    describe: () => facts,
+    async embed(call) {
+      return wire.embed({
+        url,
+        headers,
+        body: bodyOf(call),
+        signal: call.signal,
+        explain: (refusal) => explain(refusal, call),
+      });
+    },
+  };
+}
