@@ -5,19 +5,8 @@
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";
-import {
-  answering,
-  bearerOf,
-  firstTokens,
-  isTexts,
-  type Json,
-  jsonOf,
-  lastTokens,
-  Refusal,
-  tokensIn,
-  tokensOf,
-  unknownFieldOf,
-} from "./strict";
+import { bearerOf, isTexts, type Json, jsonOf, Refusal, strictVendor, unknownFieldOf } from "./strict";
+import { firstTokens, lastTokens, tokensIn, tokensOf } from "./word-tokens";
 
 export const COHERE_KEY = "kq7Rr2Lx4Zc9Vb1Nm3Qw5Et7Yu9IoP0aS2dF4gHj";
 const TEXTS_MAX = 96;
@@ -44,22 +33,18 @@ const INPUT_TYPES = ["search_document", "search_query", "classification", "clust
 const refusal = (status: number, message: string) => new Refusal(status, { id: "7d1c5f2a", message });
 
 export function cohereVendor(model = "embed-english-v3.0"): Vendor {
-  const vectorOf = (text: string) => exactVector(text, MODELS[model]?.sizes[0] ?? 0);
-  return {
-    fetch: answering(answer),
-    vectorOf,
-    tokensOf: tokensIn,
-    replyBody: (vectors) =>
-      JSON.stringify(
-        replyOf(
-          [],
-          vectors.map(({ values }) => [...values]),
-          5,
-        ),
+  return strictVendor({
+    answer,
+    vectorOf: (text) => exactVector(text, MODELS[model]?.sizes[0] ?? 0),
+    reply: (entries) =>
+      replyOf(
+        [],
+        entries.map(({ embedding }) => embedding),
+        5,
       ),
-    errorBody: (message) => JSON.stringify({ message }),
+    error: (message) => ({ message }),
     indexed: false,
-  };
+  });
 }
 
 function answer(url: string, init: RequestInit): object {

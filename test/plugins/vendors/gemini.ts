@@ -6,21 +6,13 @@
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";
+import { answering, errorBody, isRecord, Refusal, refuseUnknown, sizeOf, TASK_TYPES } from "./google";
+import { tokensIn, tokensOf } from "./word-tokens";
 
 export const GEMINI_KEY = "AIzaSyFake0kq7Rr2Lx4Zc9Vb1Nm3Qw5Et7Yu9I";
 const PAYLOAD_BYTES_MAX = 4_194_304;
 const BATCH_MAX = 100;
-const TASK_TYPES = [
-  "TASK_TYPE_UNSPECIFIED",
-  "RETRIEVAL_QUERY",
-  "RETRIEVAL_DOCUMENT",
-  "SEMANTIC_SIMILARITY",
-  "CLASSIFICATION",
-  "CLUSTERING",
-  "QUESTION_ANSWERING",
-  "FACT_VERIFICATION",
-  "CODE_RETRIEVAL_QUERY",
-];
+const TASKS = ["TASK_TYPE_UNSPECIFIED", ...TASK_TYPES];
 const FIELDS = ["model", "content", "taskType", "title", "outputDimensionality", "embedContentConfig"];
 
 interface Model {
@@ -58,25 +50,14 @@ const MODELS: Readonly<Record<string, Model>> = {
 };
 const SHUT_DOWN = "text-embedding-004";
 
-class Refusal extends Error {
-  constructor(
-    readonly code: number,
-    message: string,
-    readonly status = "INVALID_ARGUMENT",
-    readonly details?: readonly Readonly<Record<string, unknown>>[],
-  ) {
-    super(message);
-  }
-}
-
 /** @param model a model that was shut down is served again when it is the one that is meant */
 export function geminiVendor(model = "gemini-embedding-001"): Vendor {
   const { dimensions = 0, counts = false } = MODELS[model] ?? {};
   const vectorOf = (text: string) => exactVector(text, dimensions);
   return {
-    fetch: async (url, init) => respond(url, init, model),
+    fetch: answering((url, init) => answer(url, init, model)),
     vectorOf,
-    tokensOf: (texts) => (counts ? tokensOf(texts) : undefined),
+    tokensOf: (texts) => (counts ? tokensIn(texts) : undefined),
     replyBody: (vectors) => {
       const embeddings = vectors.map(({ values }) => ({ values: [...values] }));
       return JSON.stringify(embeddings.length === 1 ? { embedding: embeddings[0] } : { embeddings });
@@ -84,16 +65,6 @@ export function geminiVendor(model = "gemini-embedding-001"): Vendor {
     errorBody: (message) => errorBody(new Refusal(400, message)),
     indexed: false,
   };
-}
-
-function respond(url: string, init: RequestInit, model: string): Response {
-  const headers = { "content-type": "application/json; charset=UTF-8" };
-  try {
-    return new Response(JSON.stringify(answer(url, init, model)), { headers });
-  } catch (thrown) {
-    if (!(thrown instanceof Refusal)) throw thrown;
-    return new Response(errorBody(thrown), { status: thrown.code, headers });
-  }
 }
 
 function answer(url: string, init: RequestInit, meant: string): object {
@@ -175,14 +146,14 @@ function embedded(entry: unknown, name: string, model: Model, place: string) {
   if (entry.model !== `models/${name}` && (place !== "EmbedContentRequest" || entry.model !== undefined))
     throw new Refusal(400, `* ${place}.model: unexpected model name format\n`); // remembered
   const text = textOf(entry.content, place);
-  if (tokensOf([text]) > model.tokensMax) {
+  if (tokensOf(text) > model.tokensMax) {
     throw new Refusal(
       400,
-      `The input token count (${tokensOf([text])}) exceeds the maximum number of tokens allowed (${model.tokensMax}).`,
+      `The input token count (${tokensOf(text)}) exceeds the maximum number of tokens allowed (${model.tokensMax}).`,
     );
   }
   const { taskType, title } = entry;
-  if (taskType !== undefined && !TASK_TYPES.some((known) => known === taskType))
+  if (taskType !== undefined && !TASKS.some((known) => known === taskType))
     throw new Refusal(400, `Invalid value at 'task_type' (TaskType), ${JSON.stringify(taskType)}`); // remembered
   if (title !== undefined && taskType !== "RETRIEVAL_DOCUMENT")
     throw new Refusal(
@@ -190,7 +161,8 @@ function embedded(entry: unknown, name: string, model: Model, place: string) {
       `* ${place}.title: title is only applicable when task type is RETRIEVAL_DOCUMENT\n`,
     ); // remembered
   const words = model.readsTasks ? [taskType, title].filter((word) => word !== undefined) : [];
-  const dimensions = dimensionsOf(entry.outputDimensionality, model, place);
+  const outOfRange = `* ${place}.output_dimensionality: out of range\n`; // remembered
+  const dimensions = sizeOf(entry.outputDimensionality, model.dimensions, outOfRange);
   const values = exactVector([...words, text].join(": "), dimensions);
   const isShort = dimensions < model.dimensions && !model.normalizes;
   return { text, values: [...values].map((value) => (isShort ? value * 0.7 : value)) };
@@ -207,33 +179,10 @@ function textOf(content: unknown, place: string): string {
   return texts.join("\n");
 }
 
-function dimensionsOf(asked: unknown, model: Model, place: string): number {
-  if (asked === undefined) return model.dimensions;
-  if (typeof asked === "number" && Number.isInteger(asked) && asked > 0 && asked <= model.dimensions)
-    return asked;
-  throw new Refusal(400, `* ${place}.output_dimensionality: out of range\n`); // remembered
-}
-
-function refuseUnknown(record: Readonly<Record<string, unknown>>, known: readonly string[]): void {
-  const name = Object.keys(record).find((key) => !known.includes(key));
-  if (name !== undefined)
-    throw new Refusal(400, `Invalid JSON payload received. Unknown name "${name}": Cannot find field.`);
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-const tokensOf = (texts: readonly string[]) =>
-  texts.reduce((sum, text) => sum + text.split(/\s+/).filter(Boolean).length, 0);
-
 /** Only the newer model counts. */
 function usageOf({ counts }: Model, texts: readonly string[]): object {
   if (!counts) return {};
-  const tokenCount = tokensOf(texts);
+  const tokenCount = tokensIn(texts);
   const promptTokenDetails = [{ modality: "TEXT", tokenCount }];
   return { usageMetadata: { promptTokenCount: tokenCount, promptTokenDetails } };
-}
-
-function errorBody({ code, message, status, details }: Refusal): string {
-  return JSON.stringify({ error: { code, message, status, details } }, null, 2);
 }

@@ -6,19 +6,9 @@
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";
-import { base64Of } from "./openai-wire";
-import {
-  answering,
-  bearerOf,
-  firstTokens,
-  isTexts,
-  type Json,
-  jsonOf,
-  Refusal,
-  tokensIn,
-  tokensOf,
-  unknownFieldOf,
-} from "./strict";
+import { type Entry, entryOf } from "./openai-wire";
+import { bearerOf, isTexts, type Json, jsonOf, Refusal, strictVendor, unknownFieldOf } from "./strict";
+import { firstTokens, tokensIn, tokensOf } from "./word-tokens";
 
 export const JINA_KEY = "jina_0kq7Rr2Lx4Zc9Vb1Nm3Qw5Et7Yu9IoP0aS2dF4gHjKl6Zx8Cv0Bn2Mq4We6Rt";
 const TEXTS_MAX = 512;
@@ -82,22 +72,13 @@ const unprocessable = (words: string) =>
   new Refusal(422, { detail: `[RID: ${request_id}] Validation error: ${words}` });
 
 export function jinaVendor(model = "jina-embeddings-v3"): Vendor {
-  const vectorOf = (text: string) => exactVector(text, MODELS[model]?.dimensions ?? 0);
-  return {
-    fetch: answering(answer),
-    vectorOf,
-    tokensOf: tokensIn,
-    replyBody: (vectors) =>
-      JSON.stringify(
-        replyOf(
-          model,
-          vectors.map(({ index, values }) => ({ index, embedding: [...values] })),
-          5,
-        ),
-      ),
-    errorBody: (message) => JSON.stringify({ detail: message, request_id }),
+  return strictVendor({
+    answer,
+    vectorOf: (text) => exactVector(text, MODELS[model]?.dimensions ?? 0),
+    reply: (entries) => replyOf(model, entries, 5),
+    error: (message) => ({ detail: message, request_id }),
     indexed: true,
-  };
+  });
 }
 
 function answer(url: string, init: RequestInit): object {
@@ -138,7 +119,7 @@ function answer(url: string, init: RequestInit): object {
   const entries = texts.map((text, index) => {
     const values = exactVector([...before, text].join(": "), dimensions);
     const scaled = body.normalized === false ? values.map((value) => value * 3) : values;
-    return { index, embedding: embedding_type === "base64" ? base64Of(scaled) : [...scaled] };
+    return entryOf(index, scaled, embedding_type);
   });
   return replyOf(String(name), entries, tokensIn(texts));
 }
@@ -168,11 +149,6 @@ function dimensionsOf(asked: unknown, { dimensions }: Model, place: string): num
   if (asked === undefined || asked === null) return dimensions;
   if (typeof asked === "number" && Number.isInteger(asked) && asked > 0 && asked <= dimensions) return asked;
   throw unprocessable(`${place} dimensions: Input should be less than or equal to ${dimensions}.`); // remembered
-}
-
-interface Entry {
-  readonly index: number;
-  readonly embedding: string | readonly number[];
 }
 
 function replyOf(model: string, entries: readonly Entry[], tokens: number): object {

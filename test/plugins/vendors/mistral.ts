@@ -6,18 +6,9 @@
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";
-import { base64Of } from "./openai-wire";
-import {
-  answering,
-  bearerOf,
-  isTexts,
-  type Json,
-  jsonOf,
-  Refusal,
-  tokensIn,
-  tokensOf,
-  unknownFieldOf,
-} from "./strict";
+import { type Entry, entryOf } from "./openai-wire";
+import { bearerOf, isTexts, type Json, jsonOf, Refusal, strictVendor, unknownFieldOf } from "./strict";
+import { tokensIn, tokensOf } from "./word-tokens";
 
 export const MISTRAL_KEY = "Zc9Vb1Nm3Qw5Et7Yu9IoP0aS2dF4gHjk";
 const TEXTS_MAX = 256;
@@ -47,23 +38,19 @@ const unprocessable = (type: string, name: string, msg: string, input: unknown) 
   );
 
 export function mistralVendor(model = "mistral-embed"): Vendor {
-  const vectorOf = (text: string) => exactVector(text, MODELS[model]?.dimensions ?? 0);
-  return {
-    fetch: answering(answer),
-    vectorOf,
-    tokensOf: tokensIn,
-    replyBody: (vectors) =>
-      JSON.stringify(
-        replyOf(
-          model,
-          vectors.map(({ index, values }) => ({ index, embedding: [...values] })),
-          5,
-        ),
-      ),
-    errorBody: (message) =>
-      JSON.stringify({ object: "error", message, type: "invalid_request_error", param: null, code: null }),
+  return strictVendor({
+    answer,
+    vectorOf: (text) => exactVector(text, MODELS[model]?.dimensions ?? 0),
+    reply: (entries) => replyOf(model, entries, 5),
+    error: (message) => ({
+      object: "error",
+      message,
+      type: "invalid_request_error",
+      param: null,
+      code: null,
+    }),
     indexed: true,
-  };
+  });
 }
 
 function answer(url: string, init: RequestInit): object {
@@ -83,10 +70,7 @@ function answer(url: string, init: RequestInit): object {
   if (output_dtype !== "float") throw refusal("Fake: float only", "invalid_request_error"); // remembered
   const dimensions = dimensionsOf(body.output_dimension, model);
   const texts = textsOf(body);
-  const entries = texts.map((text, index) => {
-    const values = exactVector(text, dimensions);
-    return { index, embedding: encoding_format === "base64" ? base64Of(values) : [...values] };
-  });
+  const entries = texts.map((text, index) => entryOf(index, exactVector(text, dimensions), encoding_format));
   return replyOf(String(name), entries, tokensIn(texts));
 }
 
@@ -117,11 +101,6 @@ function dimensionsOf(asked: unknown, { dimensions, dimensionsMax }: Model): num
   if (typeof asked === "number" && Number.isInteger(asked) && asked > 0 && asked <= dimensionsMax)
     return asked;
   throw refusal("output_dimension is out of range.", "invalid_request_invalid_args"); // remembered
-}
-
-interface Entry {
-  readonly index: number;
-  readonly embedding: string | readonly number[];
 }
 
 /** As EmbeddingResponse and UsageInfo of its specification. */

@@ -4,6 +4,7 @@
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";
+import { firstTokens, tokensIn, tokensOf } from "./word-tokens";
 
 interface Model {
   readonly dimensions: number;
@@ -35,14 +36,12 @@ export function ollamaVendor(model = "nomic-embed-text"): Vendor {
   return {
     fetch: async (url, init) => respond(url, init),
     vectorOf: (text) => exactVector(text, MODELS[model]?.dimensions ?? 0),
-    tokensOf: (texts) => texts.reduce((sum, text) => sum + wordsOf(text).length, 0),
+    tokensOf: tokensIn,
     replyBody: (vectors) => JSON.stringify({ model, embeddings: vectors.map(({ values }) => [...values]) }),
     errorBody: (message) => JSON.stringify({ error: message }),
     indexed: false,
   };
 }
-
-const wordsOf = (text: string) => text.split(/\s+/).filter((word) => word !== "");
 
 function respond(url: string, init: RequestInit): Response {
   const headers = { "content-type": "application/json; charset=utf-8" };
@@ -80,7 +79,7 @@ function answer(url: string, init: RequestInit): object {
     embeddings: kept.map((one) => [...exactVector(one, sizeOf(dimensions, model))]),
     total_duration: 14143917,
     load_duration: 1019500,
-    prompt_eval_count: kept.reduce((sum, one) => sum + wordsOf(one).length, 0),
+    prompt_eval_count: tokensIn(kept),
   };
 }
 
@@ -96,10 +95,9 @@ function textsOf(input: unknown): readonly string[] {
 }
 
 function keptOf(text: string, window: number, cuts: boolean): string {
-  const words = wordsOf(text);
-  if (words.length <= window) return text;
+  if (tokensOf(text) <= window) return text;
   if (!cuts) throw new Refusal(400, "the input length exceeds the context length");
-  return words.slice(0, window).join(" ");
+  return firstTokens(text, window);
 }
 
 /** A size above the model's own is passed over (EmbedHandler: `req.Dimensions < len(embedding)`). */

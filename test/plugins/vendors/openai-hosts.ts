@@ -5,7 +5,8 @@
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";
-import { base64Of } from "./openai-wire";
+import { entryOf } from "./openai-wire";
+import { firstTokens, tokensIn, tokensOf } from "./word-tokens";
 
 interface Host {
   readonly url: string;
@@ -135,16 +136,13 @@ export function openaiHostVendor(id: string): Vendor {
   return {
     fetch: async (url, init) => respond(host, url, init),
     vectorOf: (text) => scaled(exactVector(text, host.dimensions)),
-    tokensOf: (texts) =>
-      host.countsNothing ? undefined : texts.reduce((sum, text) => sum + wordsOf(text).length, 0),
+    tokensOf: (texts) => (host.countsNothing ? undefined : tokensIn(texts)),
     replyBody: (vectors) =>
       JSON.stringify({ data: vectors.map(({ index, values }) => ({ index, embedding: [...values] })) }),
     errorBody: (message) => JSON.stringify(host.envelope(message, 400)),
     indexed: true,
   };
 }
-
-const wordsOf = (text: string) => text.split(/\s+/).filter((word) => word !== "");
 
 function respond(host: Host, url: string, init: RequestInit): Response {
   try {
@@ -169,10 +167,9 @@ function answer(host: Host, url: string, init: RequestInit): object {
   const kept = texts.map((text) => keptOf(host, text, body.truncate === "END"));
   const data = kept.map((text, index) => {
     const values = exactVector(before + text, dimensions).map((value) => value * (host.norm ?? 1));
-    const embedding = encoding_format === "base64" ? base64Of(values) : [...values];
-    return { object: "embedding", index, embedding };
+    return { object: "embedding", ...entryOf(index, values, encoding_format) };
   });
-  const prompt_tokens = kept.reduce((sum, text) => sum + wordsOf(text).length, 0);
+  const prompt_tokens = tokensIn(kept);
   const usage = host.countsNothing ? {} : { usage: { prompt_tokens, total_tokens: prompt_tokens } };
   return { object: "list", model: body.model, data, ...usage };
 }
@@ -206,8 +203,7 @@ function keptOf(
   text: string,
   mayCut: boolean,
 ): string {
-  const words = wordsOf(text);
-  if (words.length <= tokensMax) return text;
+  if (tokensOf(text) <= tokensMax) return text;
   if (tooLong && !mayCut) throw new Refusal(tooLong.status, tooLong.message);
-  return words.slice(0, tokensMax).join(" ");
+  return firstTokens(text, tokensMax);
 }

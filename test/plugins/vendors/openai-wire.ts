@@ -77,10 +77,7 @@ function answer(url: string, init: RequestInit): Response {
     throw new Refusal(400, `${JSON.stringify(body.user)} is not of type 'string' - 'user'`);
   const texts = textsOf(body.input);
   const tokens = checkedTokens(texts);
-  const entries = texts.map(({ text }, index) => {
-    const values = exactVector(text, dimensions);
-    return { index, embedding: format === "base64" ? base64Of(values) : [...values] };
-  });
+  const entries = texts.map(({ text }, index) => entryOf(index, exactVector(text, dimensions), format));
   return new Response(replyBody(model.replyName, entries, tokens), {
     headers: { ...responseHeaders(), "openai-model": model.replyName },
   });
@@ -202,7 +199,7 @@ const isIds = (value: readonly unknown[]): value is readonly number[] =>
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-interface Entry {
+export interface Entry {
   readonly index: number;
   readonly embedding: string | readonly number[];
 }
@@ -213,6 +210,12 @@ const floatsOf = ({ index, values }: IndexedVector): Entry => ({ index, embeddin
 export function base64Of(values: Float32Array): string {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength).toBase64();
 }
+
+/** @param encoding whatever is not base64 means numbers */
+export const entryOf = (index: number, values: Float32Array, encoding: unknown): Entry => ({
+  index,
+  embedding: encoding === "base64" ? base64Of(values) : [...values],
+});
 
 function replyBody(model: string, entries: readonly Entry[], tokens: number): string {
   const data = entries.map(({ index, embedding }) => ({ object: "embedding", index, embedding }));

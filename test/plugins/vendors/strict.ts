@@ -2,8 +2,10 @@
  * What the fakes of vendors with one address and one key have alike: a request read as strictly as they read it, a refusal in their words.
  * What only one vendor refuses stands in that vendor's fake.
  */
+import type { Vendor } from "../conformance";
+import { tokensIn } from "./word-tokens";
 
-/** Thrown within a fake; `answering` makes the vendor's answer of it. */
+/** Thrown within a fake; its `fetch` makes the vendor's answer of it. */
 export class Refusal extends Error {
   constructor(
     readonly status: number,
@@ -13,10 +15,37 @@ export class Refusal extends Error {
   }
 }
 
+interface Strict {
+  /** The body of a good reply; what it throws is the refusal. */
+  readonly answer: (url: string, init: RequestInit) => object;
+  readonly vectorOf: Vendor["vectorOf"];
+  /** The body of a reply with vectors that a test has made. */
+  readonly reply: (entries: readonly FloatEntry[]) => object;
+  readonly error: (message: string) => object;
+  readonly indexed: boolean;
+}
+
+interface FloatEntry {
+  readonly index: number;
+  readonly embedding: readonly number[];
+}
+
+export function strictVendor({ answer, vectorOf, reply, error, indexed }: Strict): Vendor {
+  return {
+    fetch: answering(answer),
+    vectorOf,
+    tokensOf: tokensIn,
+    replyBody: (vectors) =>
+      JSON.stringify(reply(vectors.map(({ index, values }) => ({ index, embedding: [...values] })))),
+    errorBody: (message) => JSON.stringify(error(message)),
+    indexed,
+  };
+}
+
 export type Json = Readonly<Record<string, unknown>>;
 
 /** The fake's `fetch`. @param answer the body of a good reply; what it throws is the refusal */
-export function answering(answer: (url: string, init: RequestInit) => unknown) {
+function answering(answer: (url: string, init: RequestInit) => unknown) {
   const headers = { "content-type": "application/json" };
   return async (url: string, init: RequestInit): Promise<Response> => {
     try {
@@ -47,12 +76,3 @@ export const unknownFieldOf = (body: Json, known: readonly string[]) =>
 
 export const isTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.every((text) => typeof text === "string");
-
-/** A token is a word, so that a test can say beforehand how many there are. */
-export const tokensOf = (text: string) => text.split(/\s+/).filter(Boolean).length;
-export const tokensIn = (texts: readonly string[]) => texts.reduce((sum, text) => sum + tokensOf(text), 0);
-
-export const firstTokens = (text: string, count: number) =>
-  text.split(/\s+/).filter(Boolean).slice(0, count).join(" ");
-export const lastTokens = (text: string, count: number) =>
-  text.split(/\s+/).filter(Boolean).slice(-count).join(" ");

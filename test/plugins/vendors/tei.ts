@@ -5,6 +5,7 @@
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";
+import { firstTokens, tokensIn, tokensOf } from "./word-tokens";
 
 export const TEI_KEY = "tei-9c41f0d27ab34e";
 const DIMENSIONS = 1024;
@@ -30,14 +31,12 @@ export function teiVendor(validation = 422): Vendor {
   return {
     fetch: async (url, init) => respond(url, init, validation),
     vectorOf: (text) => exactVector(text, DIMENSIONS),
-    tokensOf: (texts) => texts.reduce((sum, text) => sum + wordsOf(text).length, 0),
+    tokensOf: tokensIn,
     replyBody: (vectors) => JSON.stringify(vectors.map(({ values }) => [...values])),
     errorBody: (message) => JSON.stringify({ error: message, error_type: "validation" }),
     indexed: false,
   };
 }
-
-const wordsOf = (text: string) => text.split(/\s+/).filter((word) => word !== "");
 
 function respond(url: string, init: RequestInit, validation: number): Response {
   const headers = { "content-type": "application/json" };
@@ -79,7 +78,7 @@ function answer(body: Readonly<Record<string, unknown>>, validation: number) {
   const before = prompt_name === undefined ? "" : `${prompt_name}: `;
   return {
     vectors: kept.map((text) => [...exactVector(before + text, dimensions)]),
-    tokens: kept.reduce((sum, text) => sum + wordsOf(text).length, 0),
+    tokens: tokensIn(kept),
   };
 }
 
@@ -93,11 +92,8 @@ function textOf(input: unknown, validation: number): string {
 }
 
 function keptOf(text: string, cuts: boolean, validation: number): string {
-  const words = wordsOf(text);
-  if (words.length <= TOKENS_MAX) return text;
-  if (cuts) return words.slice(0, TOKENS_MAX).join(" ");
-  throw new Refusal(
-    validation,
-    `\`inputs\` must have less than ${TOKENS_MAX} tokens. Given: ${words.length}`,
-  );
+  const tokens = tokensOf(text);
+  if (tokens <= TOKENS_MAX) return text;
+  if (cuts) return firstTokens(text, TOKENS_MAX);
+  throw new Refusal(validation, `\`inputs\` must have less than ${TOKENS_MAX} tokens. Given: ${tokens}`);
 }

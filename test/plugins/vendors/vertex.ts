@@ -6,21 +6,14 @@
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";
+import { answering, errorBody, isRecord, Refusal, refuseUnknown, sizeOf, TASK_TYPES } from "./google";
+import { firstTokens, tokensIn, tokensOf } from "./word-tokens";
 
 export const VERTEX_TOKEN = "ya29.a0AfFake-kq7Rr2Lx4Zc9Vb1Nm3Qw5Et7Yu9IoPl";
 export const PROJECT = "shop-4711";
 const CALL_TOKENS_MAX = 20_000;
+const INVALID_SIZE = "Invalid output dimensionality."; // remembered
 const INSTANCE_FIELDS = ["content", "task_type", "title", "mimeType"];
-const TASK_TYPES = [
-  "RETRIEVAL_QUERY",
-  "RETRIEVAL_DOCUMENT",
-  "SEMANTIC_SIMILARITY",
-  "CLASSIFICATION",
-  "CLUSTERING",
-  "QUESTION_ANSWERING",
-  "FACT_VERIFICATION",
-  "CODE_RETRIEVAL_QUERY",
-];
 
 interface Model {
   readonly method: "predict" | "embedContent";
@@ -38,25 +31,15 @@ const MODELS: Readonly<Record<string, Model>> = {
   "gemini-embedding-2": { method: "embedContent", dimensions: 3072, tokensMax: 8192, instancesMax: 1 },
 };
 
-class Refusal extends Error {
-  constructor(
-    readonly code: number,
-    message: string,
-    readonly status = "INVALID_ARGUMENT",
-  ) {
-    super(message);
-  }
-}
-
 const isOurs = (token: string) => token === VERTEX_TOKEN;
 
 /** @param isToken whether a Bearer token is one of Google's */
 export function vertexVendor(model: string, isToken: (token: string) => boolean = isOurs): Vendor {
   const { dimensions = 0, method = "predict" } = MODELS[model] ?? {};
   return {
-    fetch: async (url, init) => respond(url, init, isToken),
+    fetch: answering((url, init) => answer(url, init, isToken)),
     vectorOf: (input) => exactVector(input, dimensions),
-    tokensOf,
+    tokensOf: tokensIn,
     replyBody: (vectors) => {
       const values = vectors.map((vector) => [...vector.values]);
       if (method === "embedContent") return JSON.stringify({ embedding: { values: values[0] } });
@@ -67,16 +50,6 @@ export function vertexVendor(model: string, isToken: (token: string) => boolean 
     errorBody: (message) => errorBody(new Refusal(400, message)),
     indexed: false,
   };
-}
-
-function respond(url: string, init: RequestInit, isToken: (token: string) => boolean): Response {
-  const headers = { "content-type": "application/json; charset=UTF-8" };
-  try {
-    return new Response(JSON.stringify(answer(url, init, isToken)), { headers });
-  } catch (thrown) {
-    if (!(thrown instanceof Refusal)) throw thrown;
-    return new Response(errorBody(thrown), { status: thrown.code, headers });
-  }
 }
 
 const HOSTS: Readonly<Record<string, string>> = {
@@ -150,7 +123,7 @@ function predicted(body: Readonly<Record<string, unknown>>, model: Model): objec
       `Unable to submit request because the input token count is ${sum} but the model supports up to ${CALL_TOKENS_MAX}. Reduce the input token count and try again.`, // remembered
     );
   }
-  const size = sizeOf(parameters.outputDimensionality, model);
+  const size = sizeOf(parameters.outputDimensionality, model.dimensions, INVALID_SIZE);
   return {
     predictions: texts.map(({ content, tokens, truncated }) => ({
       embeddings: { values: valuesOf(content, size, model), statistics: { token_count: tokens, truncated } },
@@ -172,7 +145,9 @@ function embedded(body: Readonly<Record<string, unknown>>, model: Model): object
   const { content: cut, tokens, truncated } = cutTo(whole, model, config.autoTruncate ?? true);
   const promptTokensDetails = [{ modality: "TEXT", tokenCount: tokens }];
   return {
-    embedding: { values: [...exactVector(cut, sizeOf(config.outputDimensionality, model))] },
+    embedding: {
+      values: [...exactVector(cut, sizeOf(config.outputDimensionality, model.dimensions, INVALID_SIZE))],
+    },
     usageMetadata: { promptTokenCount: tokens, totalTokenCount: tokens, promptTokensDetails },
     ...(truncated && { truncated }),
   };
@@ -186,38 +161,16 @@ function checkTask(task: unknown, title: unknown): void {
 }
 
 function cutTo(content: string, { tokensMax }: Model, autoTruncate: unknown) {
-  const words = content.split(/\s+/).filter(Boolean);
-  if (words.length <= tokensMax) return { content, tokens: words.length, truncated: false };
+  const tokens = tokensOf(content);
+  if (tokens <= tokensMax) return { content, tokens, truncated: false };
   if (autoTruncate === true)
-    return { content: words.slice(0, tokensMax).join(" "), tokens: tokensMax, truncated: true };
+    return { content: firstTokens(content, tokensMax), tokens: tokensMax, truncated: true };
   throw new Refusal(
     400,
-    `The input token count (${words.length}) exceeds the maximum number of tokens allowed (${tokensMax}).`,
+    `The input token count (${tokens}) exceeds the maximum number of tokens allowed (${tokensMax}).`,
   );
-}
-
-function sizeOf(asked: unknown, { dimensions }: Model): number {
-  if (asked === undefined) return dimensions;
-  if (typeof asked === "number" && Number.isInteger(asked) && asked > 0 && asked <= dimensions) return asked;
-  throw new Refusal(400, "Invalid output dimensionality."); // remembered
 }
 
 /** Whole vectors are of unit length, shortened ones are not. */
 const valuesOf = (content: string, size: number, { dimensions }: Model) =>
   [...exactVector(content, size)].map((value) => (size < dimensions ? value * 0.7 : value));
-
-function refuseUnknown(record: Readonly<Record<string, unknown>>, known: readonly string[]): void {
-  const name = Object.keys(record).find((key) => !known.includes(key));
-  if (name !== undefined)
-    throw new Refusal(400, `Invalid JSON payload received. Unknown name "${name}": Cannot find field.`);
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-const tokensOf = (texts: readonly string[]) =>
-  texts.reduce((sum, one) => sum + one.split(/\s+/).filter(Boolean).length, 0);
-
-function errorBody({ code, message, status }: Refusal): string {
-  return JSON.stringify({ error: { code, message, status } }, null, 2);
-}

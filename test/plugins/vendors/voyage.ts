@@ -6,19 +6,9 @@
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";
-import { base64Of } from "./openai-wire";
-import {
-  answering,
-  bearerOf,
-  firstTokens,
-  isTexts,
-  type Json,
-  jsonOf,
-  Refusal,
-  tokensIn,
-  tokensOf,
-  unknownFieldOf,
-} from "./strict";
+import { type Entry, entryOf } from "./openai-wire";
+import { bearerOf, isTexts, type Json, jsonOf, Refusal, strictVendor, unknownFieldOf } from "./strict";
+import { firstTokens, tokensIn, tokensOf } from "./word-tokens";
 
 export const VOYAGE_KEY = "pa-Vb1Nm3Qw5Et7Yu9IoP0aS2dF4gHjkq7Rr2Lx4Zc9";
 export const MONGODB_KEY = "al-9cZ4xL2rR7qkjHg4Fd2Sa0PoI9uY7tE5wQ3mN1bV";
@@ -59,22 +49,13 @@ const badBody = (particular: string) =>
   );
 
 export function voyageVendor(model = "voyage-4"): Vendor {
-  const vectorOf = (text: string) => exactVector(text, MODELS[model]?.sizes[0] ?? 0);
-  return {
-    fetch: answering(answer),
-    vectorOf,
-    tokensOf: tokensIn,
-    replyBody: (vectors) =>
-      JSON.stringify(
-        replyOf(
-          model,
-          vectors.map(({ index, values }) => ({ index, embedding: [...values] })),
-          5,
-        ),
-      ),
-    errorBody: (message) => JSON.stringify({ detail: message }),
+  return strictVendor({
+    answer,
+    vectorOf: (text) => exactVector(text, MODELS[model]?.sizes[0] ?? 0),
+    reply: (entries) => replyOf(model, entries, 5),
+    error: (message) => ({ detail: message }),
     indexed: true,
-  };
+  });
 }
 
 function answer(url: string, init: RequestInit): object {
@@ -92,10 +73,9 @@ function answer(url: string, init: RequestInit): object {
   const texts = textsOf(body.input, String(name), model, body.truncation !== false);
   const dimensions = dimensionsOf(body.output_dimension, String(name), model);
   const before = body.input_type ? `${String(body.input_type)}: ` : "";
-  const entries = texts.map((text, index) => {
-    const values = exactVector(before + text, dimensions);
-    return { index, embedding: body.encoding_format === "base64" ? base64Of(values) : [...values] };
-  });
+  const entries = texts.map((text, index) =>
+    entryOf(index, exactVector(before + text, dimensions), body.encoding_format),
+  );
   return replyOf(String(name), entries, tokensIn(texts));
 }
 
@@ -152,11 +132,6 @@ function dimensionsOf(asked: unknown, name: string, { sizes }: Model): number {
   throw badBody(
     `Value '${String(asked)}' supplied for argument 'output_dimension' is not valid for '${name}'`,
   ); // remembered
-}
-
-interface Entry {
-  readonly index: number;
-  readonly embedding: string | readonly number[];
 }
 
 /** Only `total_tokens`. */
