@@ -7,18 +7,14 @@ import { type Cohere, CohereClientV2 } from "cohere-ai";
 import cohere from "../../plugins/cohere";
 import type { EmbedCall } from "../../src/plugin";
 import { conformance, type Subject } from "./conformance";
-import { callFor, failureOf, openSubject } from "./conformance/subject";
+import { expectSame, recording } from "./conformance/oracle";
+import { expectRefused, type Refused } from "./conformance/refusals";
+import { callFor, failureOf, openSubject, subjectsOf } from "./conformance/subject";
 import { COHERE_KEY, cohereVendor } from "./vendors/cohere";
 
 const V3 = "embed-english-v3.0";
 const V4 = "embed-v4.0";
-const subjectOf = (model: string): Subject => ({
-  plugin: cohere,
-  options: { api_key: COHERE_KEY },
-  model,
-  vendor: cohereVendor(model),
-  secrets: [COHERE_KEY],
-});
+const subjectOf = subjectsOf(cohere, COHERE_KEY, cohereVendor);
 const subject: Subject = {
   ...subjectOf(V3),
   addresses: [
@@ -34,16 +30,10 @@ describe(V4, () => conformance(subjectOf(V4)));
 
 describe("Cohere's SDK as the oracle", () => {
   function throughSdk(request: Omit<Cohere.V2EmbedRequest, "embeddingTypes">, token = COHERE_KEY) {
-    const sent: Request[] = [];
-    const answer = async (input: RequestInfo | URL, init?: RequestInit) => {
-      const request = new Request(input, init);
-      sent.push(request.clone());
-      const { url, method, headers } = request;
-      return cohereVendor().fetch(url, { method, headers, body: await request.text() });
-    };
+    const { sent, fetch } = recording(cohereVendor());
     const client = new CohereClientV2({
       token,
-      fetch: Object.assign(answer, { preconnect: () => undefined }),
+      fetch,
       maxRetries: 0,
     });
     // What it returns is a promise of its own kind, which `rejects` does not see through.
@@ -111,12 +101,7 @@ describe("Cohere's SDK as the oracle", () => {
     await upstream.embed(callFor(v4, call.inputs ?? [], call));
     const { sent, work } = throughSdk({ model: V4, ...request });
     await work;
-    const [ours] = network.requests;
-    const [theirs] = sent;
-    expect([ours?.method, ours?.url]).toEqual([theirs?.method ?? "", theirs?.url ?? ""]);
-    expect(JSON.parse(ours?.body ?? "")).toEqual(await theirs?.json());
-    for (const header of ["authorization", "content-type"])
-      expect(ours?.headers.get(header)).toBe(theirs?.headers.get(header) ?? null);
+    expectSame(network, sent);
   });
 });
 
@@ -142,7 +127,7 @@ describe("Cohere's rules", () => {
     expect(await cut({ fields: { truncate: "left" } })).toEqual(vectorOf(words.slice(-512).join(" ")));
   });
 
-  const REFUSED: readonly (readonly [string, Partial<EmbedCall>, string, number | undefined])[] = [
+  const REFUSED: readonly Refused[] = [
     ["an unknown model", { model: "embed-v9.0" }, "not_found", undefined],
     ["a text of 600 tokens alone", { inputs: [LONG] }, "input_too_long", 0],
     ["a text of 600 tokens, nobody knows which", { inputs: ["short", LONG] }, "too_many_tokens", undefined],
@@ -154,12 +139,7 @@ describe("Cohere's rules", () => {
     ["a field that it does not know", { extraBody: { temperature: 1 } }, "invalid", undefined],
     ["a size past the request's own field", { extraBody: { output_dimension: 256 } }, "invalid", undefined],
   ];
-  test.each(REFUSED)("%s is refused", async (_, call, kind, input) => {
-    const { upstream } = openSubject(subject);
-    const failure = await failureOf(upstream.embed(callFor(subject, ["one"], call)));
-    expect<string>(failure.kind).toBe(kind);
-    expect(failure.input).toBe(input);
-  });
+  expectRefused(subject, REFUSED);
 
   // cohere-openapi.yaml, the responses of /v2/embed.
   const REFUSALS: readonly (readonly [string, number, unknown, string])[] = [

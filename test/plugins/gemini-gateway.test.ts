@@ -3,9 +3,7 @@
  * What only the wire decides is in gemini.test.ts.
  */
 import { describe, expect, test } from "bun:test";
-import { exactVector } from "../../plugins/fake";
-import { openGateway, type Sent } from "../gateway";
-import { createNetwork } from "./conformance/network";
+import { cosine, openThrough, vectorsOf } from "./conformance/gateway";
 import { GEMINI_KEY, geminiVendor } from "./vendors/gemini";
 
 const YAML = `
@@ -19,17 +17,8 @@ models:
   "google/*": { routes: [ { provider: google } ] }
 `;
 
-async function openGoogle(model: string) {
-  const network = createNetwork(geminiVendor(model).fetch);
-  const gateway = await openGateway({ yaml: YAML, outside: { fetch: network.fetch, random: () => 0 } });
-  return { gateway, network, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() };
-}
+const openGoogle = (model: string) => openThrough(geminiVendor(model), YAML);
 
-const vectorsOf = ({ json }: Sent): number[][] =>
-  Object(json).data.map(({ embedding }: { embedding: number[] }) => embedding);
-/** Of a vector of unit length and the right one of a text. */
-const cosine = (vector: readonly number[], text: string) =>
-  exactVector(text, vector.length).reduce((sum, value, i) => sum + value * (vector[i] ?? 0), 0);
 const lengthOf = (vector: readonly number[]) => Math.hypot(...vector);
 
 describe("through the gateway", () => {

@@ -7,17 +7,11 @@ import { type EmbedContentConfig, GoogleGenAI } from "@google/genai";
 import gemini from "../../plugins/gemini";
 import type { EmbedCall } from "../../src/plugin";
 import { conformance, type Subject } from "./conformance";
-import { callFor, failureOf, openSubject } from "./conformance/subject";
+import { callFor, failureOf, openSubject, subjectsOf } from "./conformance/subject";
 import { GEMINI_KEY, geminiVendor } from "./vendors/gemini";
 
 const HOST = "https://generativelanguage.googleapis.com";
-const subjectOf = (model: string): Subject => ({
-  plugin: gemini,
-  options: { api_key: GEMINI_KEY },
-  model,
-  vendor: geminiVendor(model),
-  secrets: [GEMINI_KEY],
-});
+const subjectOf = subjectsOf(gemini, GEMINI_KEY, geminiVendor);
 const OLDER = "gemini-embedding-001";
 const NEWER = "gemini-embedding-2";
 const subject: Subject = {

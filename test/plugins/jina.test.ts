@@ -6,17 +6,12 @@ import { describe, expect, test } from "bun:test";
 import jina from "../../plugins/jina";
 import type { EmbedCall } from "../../src/plugin";
 import { conformance, type Subject } from "./conformance";
-import { callFor, failureOf, openSubject } from "./conformance/subject";
+import { expectRefused, expectTold, type Refused, type Seen } from "./conformance/refusals";
+import { callFor, openSubject, subjectsOf } from "./conformance/subject";
 import { JINA_KEY, jinaVendor } from "./vendors/jina";
 
 const V3 = "jina-embeddings-v3";
-const subjectOf = (model: string): Subject => ({
-  plugin: jina,
-  options: { api_key: JINA_KEY },
-  model,
-  vendor: jinaVendor(model),
-  secrets: [JINA_KEY],
-});
+const subjectOf = subjectsOf(jina, JINA_KEY, jinaVendor);
 const subject: Subject = {
   ...subjectOf(V3),
   addresses: [
@@ -100,7 +95,7 @@ describe("Jina's rules", () => {
     expect(packed.vectors[0]?.values).toEqual(right);
   });
 
-  const REFUSED: readonly (readonly [string, Partial<EmbedCall>, string, number | undefined])[] = [
+  const REFUSED: readonly Refused[] = [
     ["an unknown model", { model: "jina-embeddings-v9" }, "not_found", undefined],
     ["a text of 9,000 tokens alone", { inputs: [LONG] }, "input_too_long", 0],
     ["a text of 9,000 tokens, nobody knows which", { inputs: ["short", LONG] }, "too_many_tokens", undefined],
@@ -112,15 +107,10 @@ describe("Jina's rules", () => {
     ["a field of another model", { extraBody: { return_multivector: true } }, "invalid", undefined],
     ["a task past the request's own field", { extraBody: { task: "separation" } }, "invalid", undefined],
   ];
-  test.each(REFUSED)("%s is refused", async (_, call, kind, input) => {
-    const { upstream } = openSubject(subject);
-    const failure = await failureOf(upstream.embed(callFor(subject, ["one"], call)));
-    expect<string>(failure.kind).toBe(kind);
-    expect(failure.input).toBe(input);
-  });
+  expectRefused(subject, REFUSED);
 
   /** `{detail, code}` of the specification's `components.responses`, but where it says otherwise. */
-  const REFUSALS: readonly (readonly [string, number, unknown, string, string])[] = [
+  const REFUSALS: readonly Seen[] = [
     [
       "an account without balance",
       403,
@@ -177,11 +167,5 @@ describe("Jina's rules", () => {
       "at most 512 items",
     ],
   ];
-  test.each(REFUSALS)("%s is told as what it is", async (_, status, body, kind, words) => {
-    const { upstream, network } = openSubject(subject);
-    network.answer(() => Response.json(body, { status }));
-    const failure = await failureOf(upstream.embed(callFor(subject, ["one", "two"])));
-    expect<string>(failure.kind).toBe(kind);
-    expect(failure.message).toContain(words);
-  });
+  expectTold(subject, REFUSALS);
 });

@@ -9,19 +9,15 @@ import type { EmbeddingRequest } from "@mistralai/mistralai/models/components";
 import mistral from "../../plugins/mistral";
 import type { EmbedCall } from "../../src/plugin";
 import { conformance, type Subject } from "./conformance";
-import { callFor, failureOf, openSubject } from "./conformance/subject";
+import { expectSame, recording } from "./conformance/oracle";
+import { expectRefused, expectTold, type Refused, type Seen } from "./conformance/refusals";
+import { callFor, openSubject, subjectsOf } from "./conformance/subject";
 import { MISTRAL_KEY, mistralVendor } from "./vendors/mistral";
 
 const MODEL = "mistral-embed";
 const CODE = "codestral-embed";
 const vendor = mistralVendor(MODEL);
-const subjectOf = (model: string): Subject => ({
-  plugin: mistral,
-  options: { api_key: MISTRAL_KEY },
-  model,
-  vendor: mistralVendor(model),
-  secrets: [MISTRAL_KEY],
-});
+const subjectOf = subjectsOf(mistral, MISTRAL_KEY, mistralVendor);
 const subject: Subject = {
   ...subjectOf(MODEL),
   addresses: [
@@ -36,17 +32,10 @@ describe(CODE, () => conformance(subjectOf(CODE)));
 
 describe("Mistral's SDK as the oracle", () => {
   function throughSdk(request: EmbeddingRequest, apiKey = MISTRAL_KEY) {
-    const sent: { url: string; method: string; headers: Headers; body: string }[] = [];
-    const fetcher = async (input: RequestInfo | URL) => {
-      if (!(input instanceof Request)) throw new Error("The SDK made no Request of it.");
-      const { url, method, headers } = input;
-      const body = await input.text();
-      sent.push({ url, method, headers, body });
-      return vendor.fetch(url, { method, headers, body });
-    };
+    const { sent, fetch } = recording(vendor);
     const client = new Mistral({
       apiKey,
-      httpClient: new HTTPClient({ fetcher }),
+      httpClient: new HTTPClient({ fetcher: fetch }),
       retryConfig: { strategy: "none" },
     });
     return { sent, work: client.embeddings.create(request) };
@@ -88,12 +77,7 @@ describe("Mistral's SDK as the oracle", () => {
     const { sent, work } = throughSdk({ model: CODE, ...request });
     // It may not read base64 itself: what it asked for is all that matters.
     await work.catch(() => undefined);
-    const [ours] = network.requests;
-    const [theirs] = sent;
-    expect([ours?.method, ours?.url]).toEqual([theirs?.method ?? "", theirs?.url ?? ""]);
-    expect(JSON.parse(ours?.body ?? "")).toEqual(JSON.parse(theirs?.body ?? "{}"));
-    for (const header of ["authorization", "content-type"])
-      expect(ours?.headers.get(header)).toBe(theirs?.headers.get(header) ?? null);
+    expectSame(network, sent);
   });
 });
 
@@ -113,7 +97,7 @@ describe("Mistral's rules", () => {
 
   const LONG = "word ".repeat(9000).trim();
   const FULL = "word ".repeat(8000).trim();
-  const REFUSED: readonly (readonly [string, Partial<EmbedCall>, string, number | undefined])[] = [
+  const REFUSED: readonly Refused[] = [
     ["an unknown model", { model: "mistral-embed-x" }, "not_found", undefined],
     ["a text of 9,000 tokens", { inputs: ["short", LONG] }, "input_too_long", 1],
     ["more than 65,536 tokens in all", { inputs: new Array(9).fill(FULL) }, "too_many_tokens", undefined],
@@ -125,12 +109,7 @@ describe("Mistral's rules", () => {
     ["a size past the request's own field", { extraBody: { output_dimension: 256 } }, "invalid", undefined],
     ["another type than float", { extraBody: { output_dtype: "int8" } }, "invalid", undefined],
   ];
-  test.each(REFUSED)("%s is refused", async (_, call, kind, input) => {
-    const { upstream } = openSubject(subject);
-    const failure = await failureOf(upstream.embed(callFor(subject, ["one"], call)));
-    expect<string>(failure.kind).toBe(kind);
-    expect(failure.input).toBe(input);
-  });
+  expectRefused(subject, REFUSED);
 
   const envelope = (message: unknown, type: string, code: string | null) => ({
     object: "error",
@@ -139,7 +118,7 @@ describe("Mistral's rules", () => {
     param: null,
     code,
   });
-  const REFUSALS: readonly (readonly [string, number, unknown, string, string])[] = [
+  const REFUSALS: readonly Seen[] = [
     [
       // chroma-core/chroma#5597.
       "too many tokens in all",
@@ -194,11 +173,5 @@ describe("Mistral's rules", () => {
       "rate limit",
     ],
   ];
-  test.each(REFUSALS)("%s is told as what it is", async (_, status, body, kind, words) => {
-    const { upstream, network } = openSubject(subject);
-    network.answer(() => Response.json(body, { status }));
-    const failure = await failureOf(upstream.embed(callFor(subject, ["one", "two"])));
-    expect<string>(failure.kind).toBe(kind);
-    expect(failure.message).toContain(words);
-  });
+  expectTold(subject, REFUSALS);
 });

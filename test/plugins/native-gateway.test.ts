@@ -3,8 +3,8 @@
  * long refused by name, over the strict fakes of their wires. What only a wire decides is in each plugin's own test.
  */
 import { describe, expect, test } from "bun:test";
-import { exactVector } from "../../plugins/fake";
-import { openGateway, type Sent } from "../gateway";
+import { openGateway } from "../gateway";
+import { cosine, openThrough, vectorsOf } from "./conformance/gateway";
 import { createNetwork } from "./conformance/network";
 import { COHERE_KEY, cohereVendor } from "./vendors/cohere";
 import { JINA_KEY, jinaVendor } from "./vendors/jina";
@@ -35,26 +35,19 @@ const FETCHES = [cohereVendor, voyageVendor, jinaVendor, mistralVendor].map((ven
 const HOSTS = ["api.cohere.com", "api.voyageai.com", "api.jina.ai", "api.mistral.ai"];
 
 async function openAll() {
-  const network = createNetwork(async (url, init) => {
-    const fetch = FETCHES[HOSTS.indexOf(new URL(url).host)];
-    if (!fetch) throw new Error(`Nobody is at ${url}`);
-    return fetch(url, init);
-  });
-  const gateway = await openGateway({ yaml: YAML, outside: { fetch: network.fetch, random: () => 0 } });
+  const fetch = async (url: string, init: RequestInit) => {
+    const answer = FETCHES[HOSTS.indexOf(new URL(url).host)];
+    if (!answer) throw new Error(`Nobody is at ${url}`);
+    return answer(url, init);
+  };
+  const open = await openThrough({ fetch }, YAML);
   return {
-    gateway,
+    ...open,
     /** The bodies of calls that hold a text, the gateway's own probes aside. */
     callsWith: (part: string) =>
-      network.requests.filter(({ body }) => body.includes(part)).map(({ body }) => JSON.parse(body)),
-    [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose](),
+      open.network.requests.filter(({ body }) => body.includes(part)).map(({ body }) => JSON.parse(body)),
   };
 }
-
-const vectorsOf = ({ json }: Sent): number[][] =>
-  Object(json).data.map(({ embedding }: { embedding: number[] }) => embedding);
-/** Of a vector of unit length and the right one of a text. */
-const cosine = (vector: readonly number[], text: string) =>
-  exactVector(text, vector.length).reduce((sum, value, i) => sum + value * (vector[i] ?? 0), 0);
 
 /** Small vectors, where a model makes them: 2048 large ones are some 40 MB of JSON. */
 const CAPS: readonly (readonly [model: string, max: number, dimensions: number])[] = [

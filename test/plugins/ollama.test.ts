@@ -6,9 +6,8 @@ import { describe, expect, test } from "bun:test";
 import { type EmbedRequest, Ollama } from "ollama/browser";
 import ollama from "../../plugins/ollama";
 import type { EmbedCall } from "../../src/plugin";
-import { openGateway } from "../gateway";
 import { conformance, type Subject } from "./conformance";
-import { createNetwork } from "./conformance/network";
+import { openThrough, vectorsOf } from "./conformance/gateway";
 import { callFor, failureOf, openSubject } from "./conformance/subject";
 import { ollamaVendor, POISON } from "./vendors/ollama";
 
@@ -165,19 +164,17 @@ describe("Ollama's rules", () => {
 });
 
 describe("through the gateway", () => {
-  async function openLocal(model = MODEL, facts = "") {
-    const network = createNetwork(ollamaVendor(model).fetch);
-    const gateway = await openGateway({
-      yaml: `
+  function openLocal(model = MODEL, facts = "") {
+    return openThrough(
+      ollamaVendor(model),
+      `
 providers:
   ollama: { plugin: ollama, retries: 0 }
 space_probe: false
 models:
   ${model}: { routes: [ { provider: ollama } ], uncounted: send${facts} }
 `,
-      outside: { fetch: network.fetch },
-    });
-    return { gateway, network, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() };
+    );
   }
 
   test("of a batch the text that was cut is named, and a cut that is allowed is told", async () => {
@@ -200,11 +197,9 @@ models:
 
   test("pain 21: the vector of a text is the same alone and in a batch", async () => {
     await using open = await openLocal();
-    const vectorsOf = async (input: readonly string[]): Promise<number[][]> =>
-      Object((await open.gateway.post({ model: MODEL, input })).json).data.map(
-        ({ embedding }: { embedding: number[] }) => embedding,
-      );
-    const [batch, alone] = [await vectorsOf(["x", "y", "z"]), await vectorsOf(["y"])];
+    const embedded = async (input: readonly string[]) =>
+      vectorsOf(await open.gateway.post({ model: MODEL, input }));
+    const [batch, alone] = [await embedded(["x", "y", "z"]), await embedded(["y"])];
     expect(batch[1]).toEqual(alone[0] ?? []);
   });
 });

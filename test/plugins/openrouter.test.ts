@@ -13,17 +13,15 @@ import { answerThrough, routeTo } from "../execute/opened";
 import { openGateway } from "../gateway";
 import { conformance, type Subject } from "./conformance";
 import { createNetwork, type Network } from "./conformance/network";
-import { callFor, failureOf, openSubject } from "./conformance/subject";
+import { expectSame, recording } from "./conformance/oracle";
+import { expectTold, type Seen } from "./conformance/refusals";
+import { callFor, failureOf, openSubject, subjectsOf } from "./conformance/subject";
 import { OPENROUTER_KEY, openrouterVendor } from "./vendors/openrouter";
 
 const MODEL = "openai/text-embedding-3-small";
 const vendor = openrouterVendor(MODEL);
 const subject: Subject = {
-  plugin: openrouter,
-  options: { api_key: OPENROUTER_KEY },
-  model: MODEL,
-  vendor,
-  secrets: [OPENROUTER_KEY],
+  ...subjectsOf(openrouter, OPENROUTER_KEY, openrouterVendor)(MODEL),
   addresses: [
     [{}, "https://openrouter.ai/api/v1/embeddings"],
     [{ base_url: "https://openrouter.ai/api/v1/" }, "https://openrouter.ai/api/v1/embeddings"],
@@ -36,19 +34,12 @@ conformance(subject);
 
 describe("OpenRouter's SDK as the oracle", () => {
   function throughSdk(requestBody: CreateEmbeddingsRequestBody, apiKey = OPENROUTER_KEY) {
-    const sent: { url: string; method: string; headers: Headers; body: string }[] = [];
-    const fetcher = async (input: RequestInfo | URL) => {
-      if (!(input instanceof Request)) throw new Error("The SDK made no Request of it.");
-      const { url, method, headers } = input;
-      const body = await input.text();
-      sent.push({ url, method, headers, body });
-      return vendor.fetch(url, { method, headers, body });
-    };
+    const { sent, fetch } = recording(vendor);
     const client = new OpenRouter({
       apiKey,
       httpReferer: "https://shop.example",
       appTitle: "Shop",
-      httpClient: new HTTPClient({ fetcher }),
+      httpClient: new HTTPClient({ fetcher: fetch }),
       retryConfig: { strategy: "none" },
     });
     return { sent, work: client.embeddings.generate({ requestBody }) };
@@ -99,13 +90,7 @@ describe("OpenRouter's SDK as the oracle", () => {
     await upstream.embed(callFor(subject, call.inputs ?? [], call));
     const { sent, work } = throughSdk({ model: MODEL, encodingFormat: "float", ...params });
     await work;
-    const [ours] = network.requests;
-    const [theirs] = sent;
-    expect([ours?.method, ours?.url]).toEqual([theirs?.method, theirs?.url]);
-    expect(JSON.parse(ours?.body ?? "")).toEqual(JSON.parse(theirs?.body ?? "{}"));
-    for (const header of ["authorization", "content-type", "http-referer", "x-openrouter-title"]) {
-      expect(ours?.headers.get(header)).toBe(theirs?.headers.get(header) ?? null);
-    }
+    expectSame(network, sent, ["authorization", "content-type", "http-referer", "x-openrouter-title"]);
   });
 });
 
@@ -155,7 +140,7 @@ describe("OpenRouter's rules", () => {
     expect(failure.message).not.toContain("user_2vJ");
   });
 
-  const REFUSALS: readonly (readonly [string, number, unknown, string, string])[] = [
+  const REFUSALS: readonly Seen[] = [
     [
       // Alishahryar1/free-claude-code#772.
       "an account without credits",
@@ -197,13 +182,7 @@ describe("OpenRouter's rules", () => {
       "Provider returned error: too many requests",
     ],
   ];
-  test.each(REFUSALS)("%s is told as what it is", async (_, status, body, kind, words) => {
-    const { upstream, network } = openSubject(subject);
-    network.answer(() => Response.json(body, { status }));
-    const failure = await failureOf(upstream.embed(callFor(subject, ["one"])));
-    expect<string>(failure.kind).toBe(kind);
-    expect(failure.message).toContain(words);
-  });
+  expectTold(subject, REFUSALS, ["one"]);
 });
 
 describe("through the gateway", () => {

@@ -4,9 +4,8 @@
  */
 import { describe, expect, test } from "bun:test";
 import tei from "../../plugins/tei";
-import { openGateway } from "../gateway";
 import { conformance, type Subject } from "./conformance";
-import { createNetwork } from "./conformance/network";
+import { openThrough } from "./conformance/gateway";
 import { callFor, failureOf, openSubject } from "./conformance/subject";
 import { TEI_KEY, teiVendor } from "./vendors/tei";
 
@@ -109,19 +108,17 @@ describe("TEI's rules", () => {
 });
 
 describe.each([[422], [413]])("through the gateway, of a version that answers %d", (validation) => {
-  async function openTei(facts = "") {
-    const network = createNetwork(teiVendor(validation).fetch);
-    const gateway = await openGateway({
-      yaml: `
+  function openTei(facts = "") {
+    return openThrough(
+      teiVendor(validation),
+      `
 providers:
   tei: { plugin: tei, api_key: ${TEI_KEY}, retries: 0 }
 space_probe: false
 models:
   bge: { routes: [ { provider: tei, model: some/model } ], uncounted: send${facts} }
 `,
-      outside: { fetch: network.fetch },
-    });
-    return { gateway, network, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() };
+    );
   }
 
   test("pain 10: a call takes 32 inputs without a word in the routing file, and a smaller cap is found out", async () => {

@@ -3,9 +3,7 @@
  * What only the wire decides is in vertex.test.ts.
  */
 import { describe, expect, test } from "bun:test";
-import { exactVector } from "../../plugins/fake";
-import { createNetwork } from "../../src/conformance/network";
-import { openGateway, type Sent } from "../gateway";
+import { cosine, openThrough, vectorsOf } from "./conformance/gateway";
 import { PROJECT, VERTEX_TOKEN, vertexVendor } from "./vendors/vertex";
 
 const TEXT = "text-embedding-005";
@@ -22,16 +20,7 @@ models:
   cutting: { routes: [ { provider: vertex, model: ${TEXT} } ], long_input: truncate }
 `;
 
-async function openVertex() {
-  const network = createNetwork(vertexVendor(TEXT).fetch);
-  const gateway = await openGateway({ yaml: YAML, outside: { fetch: network.fetch, random: () => 0 } });
-  return { gateway, network, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() };
-}
-
-const vectorsOf = ({ json }: Sent): number[][] =>
-  Object(json).data.map(({ embedding }: { embedding: number[] }) => embedding);
-const cosine = (vector: readonly number[], text: string) =>
-  exactVector(text, vector.length).reduce((sum, value, i) => sum + value * (vector[i] ?? 0), 0);
+const openVertex = () => openThrough(vertexVendor(TEXT), YAML);
 
 const COUNTS = [1, 2, 96, 97, 100, 101, 2048];
 const MODELS = [

@@ -7,17 +7,15 @@ import { type EmbedRequest, VoyageAIClient } from "voyageai";
 import voyage from "../../plugins/voyage";
 import type { EmbedCall } from "../../src/plugin";
 import { conformance, type Subject } from "./conformance";
-import { callFor, failureOf, openSubject } from "./conformance/subject";
+import { expectSame, recording } from "./conformance/oracle";
+import { expectRefused, expectTold, type Refused, type Seen } from "./conformance/refusals";
+import { callFor, failureOf, openSubject, subjectsOf } from "./conformance/subject";
 import { MONGODB_KEY, VOYAGE_KEY, voyageVendor } from "./vendors/voyage";
 
 const MODEL = "voyage-4";
 const vendor = voyageVendor(MODEL);
 const subject: Subject = {
-  plugin: voyage,
-  options: { api_key: VOYAGE_KEY },
-  model: MODEL,
-  vendor,
-  secrets: [VOYAGE_KEY],
+  ...subjectsOf(voyage, VOYAGE_KEY, voyageVendor)(MODEL),
   addresses: [
     [{}, "https://api.voyageai.com/v1/embeddings"],
     [{ base_url: "https://api.voyageai.com" }, "https://api.voyageai.com/v1/embeddings"],
@@ -34,16 +32,10 @@ conformance(subject);
 
 describe("Voyage's SDK as the oracle", () => {
   function throughSdk(request: EmbedRequest, apiKey = VOYAGE_KEY) {
-    const sent: Request[] = [];
-    const answer = async (input: RequestInfo | URL, init?: RequestInit) => {
-      const request = new Request(input, init);
-      sent.push(request.clone());
-      const { url, method, headers } = request;
-      return vendor.fetch(url, { method, headers, body: await request.text() });
-    };
+    const { sent, fetch } = recording(vendor);
     const client = new VoyageAIClient({
       apiKey,
-      fetch: Object.assign(answer, { preconnect: () => undefined }),
+      fetch,
       maxRetries: 0,
     });
     // What it returns is a promise of its own kind, which `rejects` does not see through.
@@ -95,12 +87,7 @@ describe("Voyage's SDK as the oracle", () => {
     const { sent, work } = throughSdk({ model: MODEL, outputDtype: "float", ...request });
     // It cannot read base64 itself: what it asked for is all that matters.
     await work.catch(() => undefined);
-    const [ours] = network.requests;
-    const [theirs] = sent;
-    expect([ours?.method, ours?.url]).toEqual([theirs?.method ?? "", theirs?.url ?? ""]);
-    expect(JSON.parse(ours?.body ?? "")).toEqual(await theirs?.json());
-    for (const header of ["authorization", "content-type"])
-      expect(ours?.headers.get(header)).toBe(theirs?.headers.get(header) ?? null);
+    expectSame(network, sent);
   });
 });
 
@@ -131,7 +118,7 @@ describe("Voyage's rules", () => {
   });
 
   const HALF = "word ".repeat(20_000).trim();
-  const REFUSED: readonly (readonly [string, Partial<EmbedCall>, string, number | undefined])[] = [
+  const REFUSED: readonly Refused[] = [
     ["an unknown model", { model: "voyage-9" }, "not_found", undefined],
     ["a text of 33,000 tokens", { inputs: ["short", LONG] }, "input_too_long", 1],
     [
@@ -148,14 +135,9 @@ describe("Voyage's rules", () => {
     ["a field that it does not know", { extraBody: { temperature: 1 } }, "invalid", undefined],
     ["a size past the request's own field", { extraBody: { output_dimension: 256 } }, "invalid", undefined],
   ];
-  test.each(REFUSED)("%s is refused", async (_, call, kind, input) => {
-    const { upstream } = openSubject(subject);
-    const failure = await failureOf(upstream.embed(callFor(subject, ["one"], call)));
-    expect<string>(failure.kind).toBe(kind);
-    expect(failure.input).toBe(input);
-  });
+  expectRefused(subject, REFUSED);
 
-  const REFUSALS: readonly (readonly [string, number, unknown, string, string])[] = [
+  const REFUSALS: readonly Seen[] = [
     [
       // ramakay/claude-self-reflect#38.
       "too many tokens in all",
@@ -179,13 +161,7 @@ describe("Voyage's rules", () => {
       "field required",
     ],
   ];
-  test.each(REFUSALS)("%s is told as what it is", async (_, status, body, kind, words) => {
-    const { upstream, network } = openSubject(subject);
-    network.answer(() => Response.json(body, { status }));
-    const failure = await failureOf(upstream.embed(callFor(subject, ["one", "two"])));
-    expect<string>(failure.kind).toBe(kind);
-    expect(failure.message).toContain(words);
-  });
+  expectTold(subject, REFUSALS);
 
   test("a reply as its documentation has it is read", async () => {
     // docs.voyageai.com/reference/embeddings-api, 200: vectors cut to three numbers.

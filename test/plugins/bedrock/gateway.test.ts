@@ -4,12 +4,11 @@
  */
 import { describe, expect, test } from "bun:test";
 import bedrock from "../../../plugins/bedrock/index";
-import { exactVector } from "../../../plugins/fake";
 import { CATALOGUE } from "../../../src/config/catalogue";
-import { createNetwork } from "../../../src/conformance/network";
 import { createHost } from "../../../src/upstream/host";
 import { fakeOutside } from "../../fake-outside";
-import { openGateway, type Sent } from "../../gateway";
+import { openGateway } from "../../gateway";
+import { cosine, openThrough, vectorsOf } from "../conformance/gateway";
 import { bedrockVendor, REGION } from "../vendors/bedrock";
 import { AWS_KEYS } from "../vendors/bedrock-signature";
 
@@ -29,20 +28,7 @@ models:
 ${[TITAN, COHERE, COHERE4, NOVA].map((model) => `  "${model}": { routes: [ { provider: aws } ] }`).join("\n")}
 `;
 
-async function openAmazon() {
-  const network = createNetwork(bedrockVendor().fetch);
-  const gateway = await openGateway({
-    yaml: YAML,
-    environment: { SECRET: AWS_KEYS.secretAccessKey },
-    outside: { fetch: network.fetch, random: () => 0 },
-  });
-  return { gateway, network, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() };
-}
-
-const vectorsOf = ({ json }: Sent): number[][] =>
-  Object(json).data.map(({ embedding }: { embedding: number[] }) => embedding);
-const cosine = (vector: readonly number[], text: string) =>
-  exactVector(text, vector.length).reduce((sum, value, i) => sum + value * (vector[i] ?? 0), 0);
+const openAmazon = () => openThrough(bedrockVendor(), YAML, { SECRET: AWS_KEYS.secretAccessKey });
 
 describe("through the gateway", () => {
   const COUNTS = [1, 2, 96, 97, 100, 101];

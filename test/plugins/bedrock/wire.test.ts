@@ -3,8 +3,8 @@
  * A refusal seen of it is a row of REFUSED or REFUSALS. Signatures and where credentials come from are in credentials.test.ts.
  */
 import { describe, expect, test } from "bun:test";
-import type { EmbedCall } from "../../../src/plugin";
 import { conformance } from "../conformance";
+import { expectRefused, type Refused } from "../conformance/refusals";
 import { callFor, failureOf, openSubject } from "../conformance/subject";
 import { BEDROCK_KEY, REGION } from "../vendors/bedrock";
 import { COHERE, COHERE4, HOST, NOVA, subject, subjectOf, TITAN } from "./subject";
@@ -62,7 +62,7 @@ describe("Amazon's rules", () => {
   });
 
   const LONG = " word".repeat(9000);
-  const REFUSED: readonly (readonly [string, Partial<EmbedCall>, string, number | undefined])[] = [
+  const REFUSED: readonly Refused[] = [
     ["an unknown model of a family", { model: "cohere.embed-v4-next" }, "not_found", undefined],
     ["an empty text", { model: TITAN, inputs: [""] }, "invalid", undefined],
     ["a text of 9,000 tokens", { model: TITAN, inputs: [LONG] }, "input_too_long", 0],
@@ -78,12 +78,7 @@ describe("Amazon's rules", () => {
     ["a size past the request's", { extraBody: { output_dimension: 256 } }, "invalid", undefined],
     ["types past the request's", { extraBody: { embedding_types: ["int8"] } }, "invalid", undefined],
   ];
-  test.each(REFUSED)("%s is refused", async (_, call, kind, input) => {
-    const { upstream } = openSubject(subject);
-    const failure = await failureOf(upstream.embed(callFor(subject, ["one"], call)));
-    expect<string>(failure.kind).toBe(kind);
-    expect(failure.input).toBe(input);
-  });
+  expectRefused(subject, REFUSED);
 
   const REFUSALS: readonly (readonly [string, number, string, string, string])[] = [
     // docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html

@@ -2,10 +2,22 @@
  * The subject of a conformance test, opened under a clock that the test moves: for what only one plugin's own test asks.
  * How a plugin is opened and called is in src/conformance/subject.ts.
  */
-import { type Opened, openPlugin, type Subject } from "../../../src/conformance/subject";
+import { type Opened, openPlugin, type Subject, type Vendor } from "../../../src/conformance/subject";
+import type { Plugin } from "../../../src/plugin";
 import { type FakeOutside, fakeOutside } from "../../fake-outside";
 
 export { callFor, failureOf, type Subject, type Vendor } from "../../../src/conformance/subject";
+
+/** Subjects of a plugin that is opened with a key alone: one for each model. */
+export const subjectsOf =
+  (plugin: Plugin, api_key: string, vendorOf: (model: string) => Vendor) =>
+  (model: string): Subject => ({
+    plugin,
+    options: { api_key },
+    model,
+    vendor: vendorOf(model),
+    secrets: [api_key],
+  });
 
 export function openSubject(
   subject: Subject,
