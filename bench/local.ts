@@ -5,8 +5,9 @@
  */
 import plugin from "../plugins/local/index";
 import { chooseKernel, KERNELS, type KernelName } from "../plugins/local/kernel-choice";
+import { callFor } from "../src/conformance/subject";
 import { realOutside } from "../src/network/real-outside";
-import type { EmbedCall, Upstream } from "../src/plugin";
+import type { Upstream } from "../src/plugin";
 import { createHost } from "../src/upstream/host";
 import { type Goal, printGoal } from "./goals";
 
@@ -34,20 +35,7 @@ function text(tokens: number, seed: number): string {
   ).join(" ");
 }
 
-function call(inputs: readonly string[]): EmbedCall {
-  return {
-    model: MODEL,
-    inputs,
-    dimensions: undefined,
-    user: undefined,
-    task: undefined,
-    fields: {},
-    extraBody: {},
-    longInput: "truncate",
-    wireEncoding: "float",
-    signal: new AbortController().signal,
-  };
-}
+const call = (inputs: readonly string[]) => callFor({ model: MODEL }, inputs, { longInput: "truncate" });
 
 function open(kernel: KernelName, workers: number): Upstream {
   return plugin(createHost(realOutside)).open({ kernel, workers });

@@ -8,6 +8,7 @@ import { measure } from "../../src/bench/measure";
 import { openProgress } from "../../src/bench/progress";
 import { settingsOf } from "../../src/commands/bench";
 import { realOutside } from "../../src/network/real-outside";
+import { runCommand } from "../command-line";
 import { FAKE_YAML, openGateway } from "../gateway";
 import { goodAnswer } from "./measuring";
 
@@ -28,20 +29,8 @@ function startEndpoint(broken = false) {
   return { keys, url: `${server.url.origin}/v1`, [Symbol.dispose]: () => server.stop(true) };
 }
 
-async function benchOf(environment: Record<string, string>, ...args: readonly string[]) {
-  const child = Bun.spawn([process.execPath, MAIN, "bench", ...args], {
-    env: environment,
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [code, out, errors] = await Promise.all([
-    child.exited,
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  return { code, out, errors };
-}
+const benchOf = (environment: Record<string, string>, ...args: readonly string[]) =>
+  runCommand(["bench", ...args], { environment });
 
 test("a good endpoint's figures and checks are printed, the key comes from the environment, and it exits 0", async () => {
   using endpoint = startEndpoint();

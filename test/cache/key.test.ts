@@ -10,6 +10,7 @@ import { completeFacts, type KnownFacts } from "../../src/domain/facts";
 import type { EmbedRequest } from "../../src/domain/request";
 import { withTask } from "../../src/domain/tasks";
 import type { Input } from "../../src/plugin";
+import { requestFor } from "../execute/opened";
 
 interface Asked {
   readonly request: EmbedRequest;
@@ -18,16 +19,7 @@ interface Asked {
 }
 
 const USUAL: Asked = {
-  request: {
-    model: "small",
-    inputs: ["a text"],
-    encoding: "float",
-    dimensions: undefined,
-    user: undefined,
-    metadata: undefined,
-    extraBody: {},
-    fields: {},
-  },
+  request: requestFor(["a text"], { model: "small" }),
   model: {
     id: "small",
     space: "small-space",

@@ -6,32 +6,14 @@ import { expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { exactVector } from "../../plugins/fake";
+import { runCommand } from "../command-line";
 import { IN_HOUSE_PLUGIN, inHouseServer } from "../in-house";
 import { temporaryFolder } from "../serving";
 
-const MAIN = join(import.meta.dir, "../../src/main.ts");
-
 const pluginTest = (folder: string, ...args: readonly string[]) => pluginTestIn({}, folder, ...args);
 
-async function pluginTestIn(
-  environment: Readonly<Record<string, string>>,
-  folder: string,
-  ...args: readonly string[]
-) {
-  const child = Bun.spawn([process.execPath, MAIN, "plugin", "test", ...args], {
-    cwd: folder,
-    env: environment,
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [code, out, errors] = await Promise.all([
-    child.exited,
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  return { code, out, errors };
-}
+const pluginTestIn = (environment: Record<string, string>, folder: string, ...args: readonly string[]) =>
+  runCommand(["plugin", "test", ...args], { folder, environment });
 
 const TOKEN = "in-house-8c2f61d0e7";
 

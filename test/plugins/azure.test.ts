@@ -8,6 +8,7 @@ import azure from "../../plugins/azure";
 import type { EmbedCall } from "../../src/plugin";
 import { openGateway } from "../gateway";
 import { conformance, type Subject } from "./conformance";
+import { expectSame, recording } from "./conformance/oracle";
 import { callFor, failureOf, openSubject } from "./conformance/subject";
 import { AZURE_KEY, azureVendor, RESOURCE } from "./vendors/azure";
 
@@ -51,15 +52,8 @@ type Body = OpenAI.EmbeddingCreateParams;
 
 /** What the SDK sends and gets for the same call. */
 function throughSdk(subject: Subject, body: Omit<Body, "model">, model = MODEL, apiKey = AZURE_KEY) {
-  const sent: { url: string; init: RequestInit }[] = [];
-  const options = {
-    apiKey,
-    maxRetries: 0,
-    fetch: (url: string | URL | Request, init: RequestInit = {}) => {
-      sent.push({ url: String(url), init });
-      return vendor.fetch(String(url), init);
-    },
-  };
+  const { sent, fetch } = recording(vendor);
+  const options = { apiKey, maxRetries: 0, fetch };
   const client =
     subject === classic
       ? new AzureOpenAI({ ...options, endpoint: RESOURCE, apiVersion: VERSION })
@@ -107,14 +101,10 @@ describe.each([
     await upstream.embed(callFor(subject, call.inputs ?? [], call));
     const { sent, work } = throughSdk(subject, params);
     await work;
-    const [ours] = network.requests;
-    const [theirs] = sent;
-    expect(ours?.url).toBe(String(theirs?.url));
-    expect(ours?.method).toBe(theirs?.init.method?.toUpperCase() ?? "");
-    expect(JSON.parse(ours?.body ?? "")).toEqual(JSON.parse(String(theirs?.init.body)));
+    expectSame(network, sent, []);
     // The plain client knows only Bearer; Azure's own header is what its specification names.
-    const theirKey = new Headers(theirs?.init.headers).get(path === "v1" ? "authorization" : "api-key");
-    expect(ours?.headers.get("api-key")).toBe(theirKey?.replace("Bearer ", "") ?? null);
+    const theirKey = sent[0]?.headers.get(path === "v1" ? "authorization" : "api-key");
+    expect(network.requests[0]?.headers.get("api-key")).toBe(theirKey?.replace("Bearer ", "") ?? null);
   });
 });
 

@@ -7,6 +7,7 @@ import { type EmbedContentConfig, GoogleGenAI } from "@google/genai";
 import gemini from "../../plugins/gemini";
 import type { EmbedCall } from "../../src/plugin";
 import { conformance, type Subject } from "./conformance";
+import { expectSame, recording } from "./conformance/oracle";
 import { callFor, failureOf, openSubject, subjectsOf } from "./conformance/subject";
 import { GEMINI_KEY, geminiVendor } from "./vendors/gemini";
 
@@ -40,17 +41,8 @@ describe("Google's SDK as the oracle", () => {
     model = OLDER,
     apiKey = GEMINI_KEY,
   ) {
-    const sent: { url: string; init: RequestInit }[] = [];
-    const client = new GoogleGenAI({
-      apiKey,
-      httpOptions: {
-        apiVersion: "v1beta",
-        fetch: async (input: RequestInfo | URL, init: RequestInit = {}) => {
-          sent.push({ url: String(input), init });
-          return geminiVendor(model).fetch(String(input), init);
-        },
-      },
-    });
+    const { sent, fetch } = recording(geminiVendor(model));
+    const client = new GoogleGenAI({ apiKey, httpOptions: { apiVersion: "v1beta", fetch } });
     const contents = texts.map((text) => ({ parts: [{ text }] }));
     const answer = await client.models.embedContent({ model, contents, config });
     return { sent, answer };
@@ -93,14 +85,7 @@ describe("Google's SDK as the oracle", () => {
         const { upstream, network } = openSubject(subjectOf(model));
         await upstream.embed(callFor(subject, inputs, { ...call, model }));
         const { sent } = await throughSdk(inputs, config, model);
-        const [ours] = network.requests;
-        const [theirs] = sent;
-        expect(ours?.url).toBe(theirs?.url ?? "");
-        expect(ours?.method).toBe(theirs?.init.method ?? "");
-        expect(JSON.parse(ours?.body ?? "")).toEqual(JSON.parse(String(theirs?.init.body)));
-        const theirHeaders = new Headers(theirs?.init.headers);
-        for (const header of ["x-goog-api-key", "content-type"])
-          expect(ours?.headers.get(header)).toBe(theirHeaders.get(header));
+        expectSame(network, sent, ["x-goog-api-key", "content-type"]);
       },
     );
 
@@ -112,7 +97,7 @@ describe("Google's SDK as the oracle", () => {
       expect(network.requests[0]?.url).toBe(
         theirs?.url.replace(":batchEmbedContents", ":embedContent") ?? "",
       );
-      const { requests } = JSON.parse(String(theirs?.init.body));
+      const { requests } = JSON.parse(theirs?.body ?? "{}");
       expect(requests).toEqual([JSON.parse(network.requests[0]?.body ?? "")]);
     });
   });

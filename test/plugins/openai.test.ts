@@ -8,6 +8,7 @@ import openai from "../../plugins/openai";
 import type { EmbedCall } from "../../src/plugin";
 import { answerThrough, routeTo } from "../execute/opened";
 import { conformance, type Subject } from "./conformance";
+import { expectSame, recording } from "./conformance/oracle";
 import { callFor, failureOf, openSubject } from "./conformance/subject";
 import { OPENAI_KEY, openaiVendor } from "./vendors/openai-wire";
 
@@ -35,16 +36,8 @@ describe("OpenAI's SDK as the oracle", () => {
 
   /** What the SDK sends and gets for the same call. */
   function throughSdk(body: OpenAI.EmbeddingCreateParams, options: ClientOptions = {}) {
-    const sent: { url: string; init: RequestInit }[] = [];
-    const client = new OpenAI({
-      apiKey: OPENAI_KEY,
-      maxRetries: 0,
-      ...options,
-      fetch: (url, init = {}) => {
-        sent.push({ url: String(url), init });
-        return vendor.fetch(String(url), init);
-      },
-    });
+    const { sent, fetch } = recording(vendor);
+    const client = new OpenAI({ apiKey: OPENAI_KEY, maxRetries: 0, ...options, fetch });
     // A plain promise: the SDK's own starts its work only when it is awaited.
     const work = client.embeddings.create(body).then((answer) => answer);
     return { sent, work };
@@ -103,15 +96,7 @@ describe("OpenAI's SDK as the oracle", () => {
     await upstream.embed(callFor(subject, call.inputs ?? [], call));
     const { sent, work } = throughSdk({ model: MODEL, ...params }, account);
     await work;
-    const [ours] = network.requests;
-    const [theirs] = sent;
-    expect(ours?.url).toBe(String(theirs?.url));
-    expect(ours?.method).toBe(theirs?.init.method?.toUpperCase() ?? "");
-    expect(JSON.parse(ours?.body ?? "")).toEqual(JSON.parse(String(theirs?.init.body)));
-    const theirHeaders = new Headers(theirs?.init.headers);
-    for (const header of ["authorization", "content-type", "openai-organization", "openai-project"]) {
-      expect(ours?.headers.get(header)).toBe(theirHeaders.get(header));
-    }
+    expectSame(network, sent, ["authorization", "content-type", "openai-organization", "openai-project"]);
   });
 });
 

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import plugin from "../../../plugins/local/index";
+import { callFor } from "../../../src/conformance/subject";
 import { GatewayError } from "../../../src/domain/errors";
 import { realOutside } from "../../../src/network/real-outside";
 import type { EmbedCall, EmbedReply, Input, Upstream } from "../../../src/plugin";
@@ -17,21 +18,8 @@ export function openLocal(options: { readonly workers?: number; readonly kernel?
   return plugin(createHost(realOutside)).open(options);
 }
 
-export function call(inputs: readonly Input[], changes: Partial<EmbedCall> = {}): EmbedCall {
-  return {
-    model: MODEL,
-    inputs,
-    dimensions: undefined,
-    user: undefined,
-    task: undefined,
-    fields: {},
-    extraBody: {},
-    longInput: "reject",
-    wireEncoding: "float",
-    signal: new AbortController().signal,
-    ...changes,
-  };
-}
+export const call = (inputs: readonly Input[], changes: Partial<EmbedCall> = {}): EmbedCall =>
+  callFor({ model: MODEL }, inputs, changes);
 
 /** The reply's vectors in the order of the inputs. */
 export function inOrder({ vectors }: EmbedReply): Float32Array[] {
