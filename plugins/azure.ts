@@ -6,6 +6,7 @@
 import type { Plugin } from "../src/plugin";
 import { headersOf } from "./headers";
 import { bodyOf, openaiWire } from "./openai-wire";
+import { ADDRESS, headersOption } from "./options";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -15,7 +16,7 @@ const plugin: Plugin = (host) => {
     options: t.Object(
       {
         base_url: t.String({
-          pattern: "^https?://[^\\s?#@]+$",
+          pattern: ADDRESS,
           description: "The resource: https://NAME.openai.azure.com, with /openai/v1 or without.",
         }),
         api_key: t.Optional(t.String({ minLength: 1, description: "Sent in the header api-key." })),
@@ -35,9 +36,7 @@ const plugin: Plugin = (host) => {
               "Deployments by model, where they are called otherwise: { text-embedding-3-small: our-name }.",
           }),
         ),
-        headers: t.Optional(
-          t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
-        ),
+        headers: headersOption(host),
       },
       { additionalProperties: false },
     ),

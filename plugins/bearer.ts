@@ -4,6 +4,7 @@
  */
 import type { Host } from "../src/plugin";
 import { headersOf } from "./headers";
+import { ADDRESS, headersOption } from "./options";
 
 /** As a plugin's `open` gets them. */
 export interface BearerOptions {
@@ -13,17 +14,16 @@ export interface BearerOptions {
 }
 
 /** @param base_url where the vendor is unless the routing file says otherwise, with its version */
-export function bearerOptions({ t }: Pick<Host, "t">, base_url: string) {
+export function bearerOptions(host: Pick<Host, "t">, base_url: string) {
+  const { t } = host;
   return {
     api_key: t.String({ minLength: 1, description: "Sent as a Bearer token." }),
     base_url: t.String({
       default: base_url,
-      pattern: "^https?://[^\\s?#@]+$",
+      pattern: ADDRESS,
       description: "With its version or without.",
     }),
-    headers: t.Optional(
-      t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
-    ),
+    headers: headersOption(host),
   };
 }
 

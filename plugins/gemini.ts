@@ -3,6 +3,7 @@
  * content make one fused vector. Sources: ai.google.dev/api/embeddings, @google/genai 3.1.0; what was only seen stands where it is read.
  */
 import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted, WireVector } from "../src/plugin";
+import { withVersion } from "./bearer";
 import {
   isPrompted,
   prompted,
@@ -14,6 +15,7 @@ import {
   titleOf,
 } from "./google";
 import { headersOf } from "./headers";
+import { ADDRESS, headersOption } from "./options";
 import { refuseOwn } from "./request-body";
 
 const plugin: Plugin = (host) => {
@@ -31,12 +33,10 @@ const plugin: Plugin = (host) => {
         api_key: t.String({ minLength: 1, description: "Sent in the header x-goog-api-key." }),
         base_url: t.String({
           default: "https://generativelanguage.googleapis.com/v1beta",
-          pattern: "^https?://[^\\s?#@]+$",
+          pattern: ADDRESS,
           description: "With its version or without: /v1beta is added then.",
         }),
-        headers: t.Optional(
-          t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
-        ),
+        headers: headersOption(host),
       },
       { additionalProperties: false },
     ),
@@ -44,7 +44,7 @@ const plugin: Plugin = (host) => {
     fields: { title: titleField(host) },
     concurrency: 32,
     open({ api_key, base_url, headers: further }) {
-      const base = withVersion(base_url);
+      const base = withVersion(base_url, "v1beta");
       const headers = headersOf(further, { "x-goog-api-key": api_key });
       return {
         describe: () => LIMITS,
@@ -78,12 +78,6 @@ const LIMITS = {
   // The payload may have 4,194,304 bytes (quarkiverse/quarkus-langchain4j#1705): JSON's escapes and an entry's other fields take room too.
   max_call_bytes: 2_000_000,
 } as const;
-
-/** `https://host` and `https://host/v1beta` are the same. */
-function withVersion(base_url: string): string {
-  const trimmed = base_url.replace(/(?<!\/)\/+$/, "");
-  return /\/v\d+(?:[a-z]+\d*)?$/.test(trimmed) ? trimmed : `${trimmed}/v1beta`;
-}
 
 /** Routers' clients write `google/…`, Google's own `models/…`. */
 const bareName = (model: string) => model.replace(/^(?:google|models)\//, "");

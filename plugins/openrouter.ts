@@ -7,6 +7,7 @@ import type { Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { COHERE_WORDS } from "./cohere-words";
 import { headersOf } from "./headers";
 import { bodyOf, openaiWire, type Wire, withPath } from "./openai-wire";
+import { ADDRESS, headersOption } from "./options";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -18,7 +19,7 @@ const plugin: Plugin = (host) => {
         api_key: t.String({ minLength: 1, description: "Sent as a Bearer token." }),
         base_url: t.String({
           default: "https://openrouter.ai/api/v1",
-          pattern: "^https?://[^\\s?#@]+$",
+          pattern: ADDRESS,
           description: "With its version: /api/v1.",
         }),
         referer: t.Optional(
@@ -30,9 +31,7 @@ const plugin: Plugin = (host) => {
         title: t.Optional(
           t.String({ minLength: 1, description: "The header X-OpenRouter-Title: your app's name." }),
         ),
-        headers: t.Optional(
-          t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
-        ),
+        headers: headersOption(host),
       },
       { additionalProperties: false },
     ),

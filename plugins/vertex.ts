@@ -19,6 +19,7 @@ import { isPrompted, prompted, refusalOf, retryAfter, TASKS, titleField, titleOf
 import { type Access, accessSource } from "./google-credentials";
 import { headersOf } from "./headers";
 import { refuseOwn, textsOf } from "./request-body";
+import { ADDRESS, headersOption } from "./options";
 import { tooLongAmong } from "./too-long";
 
 const plugin: Plugin = (host) => {
@@ -54,13 +55,11 @@ const plugin: Plugin = (host) => {
         access_token: t.Optional(text("Sent as it is, instead: it is not renewed.")),
         base_url: t.Optional(
           t.String({
-            pattern: "^https?://[^\\s?#@]+$",
+            pattern: ADDRESS,
             description: "With its version or without; left out, the location's.",
           }),
         ),
-        headers: t.Optional(
-          t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
-        ),
+        headers: headersOption(host),
       },
       { additionalProperties: false },
     ),

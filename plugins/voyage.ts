@@ -6,6 +6,7 @@ import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin
 import { bearerOptions } from "./bearer";
 import { cutOf, truncateField } from "./cutting";
 import { openaiShaped } from "./openai-shaped";
+import { ADDRESS } from "./options";
 import { refuseOwn, textsOf } from "./request-body";
 
 /** Keys of MongoDB's console start so, and are refused by the other host: docs.litellm.ai/docs/providers/voyage. */
@@ -15,15 +16,14 @@ const VOYAGE = "https://api.voyageai.com/v1";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
-  const { base_url: address, ...bearer } = bearerOptions(host, VOYAGE);
   return host.provider({
     id: "voyage",
     options: t.Object(
       {
-        ...bearer,
+        ...bearerOptions(host, VOYAGE),
         base_url: t.Optional(
           t.String({
-            pattern: address.pattern ?? "",
+            pattern: ADDRESS,
             description: `With its version or without. Left out: ${VOYAGE}, or ${MONGODB} for a key that starts with al-.`,
           }),
         ),

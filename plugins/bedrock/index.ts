@@ -9,6 +9,7 @@ import { COHERE_WORDS } from "../cohere-words";
 import { cutOf, truncateField } from "../cutting";
 import { headersOf } from "../headers";
 import { refuseOwn } from "../request-body";
+import { ADDRESS, headersOption } from "../options";
 import { cohere3, cohere4 } from "./cohere";
 import { type CredentialSource, credentialSource } from "./credentials";
 import type { Asked, Family } from "./family";
@@ -37,7 +38,7 @@ const plugin: Plugin = (host) => {
         ),
         base_url: t.Optional(
           t.String({
-            pattern: "^https?://[^\\s?#@]+$",
+            pattern: ADDRESS,
             description: "Another address than the region's: a proxy's, FIPS', a VPC endpoint's.",
           }),
         ),
@@ -48,11 +49,7 @@ const plugin: Plugin = (host) => {
         secret_access_key: optional("Signs; it is never sent."),
         session_token: optional("Of temporary credentials."),
         profile: optional("In ~/.aws/credentials. Left out: AWS_PROFILE, else default."),
-        headers: t.Optional(
-          t.Record(t.String(), t.String(), {
-            description: "Further headers, such as a proxy's; they are signed too.",
-          }),
-        ),
+        headers: headersOption(host, "Further headers, such as a proxy's; they are signed too."),
       },
       { additionalProperties: false },
     ),
