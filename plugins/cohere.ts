@@ -6,6 +6,7 @@ import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin
 import { bearerHeaders, bearerOptions, withVersion } from "./bearer";
 import { COHERE_WORDS } from "./cohere-words";
 import { cutOf, truncateField } from "./cutting";
+import { readEnvelope } from "./envelope";
 import { refuseOwn, textsOf } from "./request-body";
 import { tooLongAmong } from "./too-long";
 
@@ -101,17 +102,15 @@ const KINDS: Readonly<Record<number, Explanation["kind"]>> = {
   501: "invalid",
 };
 
-function explained(host: Host, { status, bytes }: Posted, inputs: number): Explanation | undefined {
+function explained(host: Host, posted: Posted, inputs: number): Explanation {
   const { t } = host;
-  try {
-    const { message } = host.read(t.Object({ message: t.String() }), bytes);
-    if (/^too many tokens/i.test(message)) return { message, ...tooLongAmong(inputs) };
-    // "invalid request: total number of texts must be at most 96 - received 131" (misbahsy/RAGTune#2)
-    if (/number of \w+ must be at most \d+/.test(message)) return { message, kind: "too_many_tokens" };
-    return { message, ...kindOf(status) };
-  } catch {
-    return kindOf(status);
-  }
+  const refusal = readEnvelope(host, t.Object({ message: t.String() }), posted);
+  if (!refusal) return kindOf(posted.status);
+  const { message } = refusal;
+  if (/^too many tokens/i.test(message)) return { message, ...tooLongAmong(inputs) };
+  // "invalid request: total number of texts must be at most 96 - received 131" (misbahsy/RAGTune#2)
+  if (/number of \w+ must be at most \d+/.test(message)) return { message, kind: "too_many_tokens" };
+  return { message, ...kindOf(posted.status) };
 }
 
 function kindOf(status: number): Explanation {

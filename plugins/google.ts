@@ -3,6 +3,7 @@
  * What only one of them has stands in gemini.ts or vertex.ts.
  */
 import type { EmbedCall, Explanation, Host, Posted, TaskWords } from "../src/plugin";
+import { readEnvelope } from "./envelope";
 
 const DOCUMENT = "RETRIEVAL_DOCUMENT";
 
@@ -66,8 +67,8 @@ export interface Refusal {
   readonly details: Details;
 }
 
-/** google.rpc.Status in its envelope; undefined for another, or a page: the status decides, and the start of the body is told. */
-export function refusalOf(host: Host, { bytes }: Posted): Refusal | undefined {
+/** google.rpc.Status in its envelope; undefined for another. */
+export function refusalOf(host: Host, posted: Posted): Refusal | undefined {
   const { t } = host;
   const Envelope = t.Object({
     error: t.Object({
@@ -76,12 +77,10 @@ export function refusalOf(host: Host, { bytes }: Posted): Refusal | undefined {
       details: t.Optional(t.Array(t.Record(t.String(), t.Unknown()))),
     }),
   });
-  try {
-    const { message, status, details = [] } = host.read(Envelope, bytes).error;
-    return { message: message.trim(), status, details };
-  } catch {
-    return undefined;
-  }
+  const refusal = readEnvelope(host, Envelope, posted);
+  if (!refusal) return undefined;
+  const { message, status, details = [] } = refusal.error;
+  return { message: message.trim(), status, details };
 }
 
 /** google.rpc.RetryInfo: "17s". */

@@ -5,6 +5,7 @@
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { bearerOptions } from "./bearer";
 import { cutOf, truncateField } from "./cutting";
+import { readEnvelope } from "./envelope";
 import { openaiShaped } from "./openai-shaped";
 import { refuseOwn, textsOf } from "./request-body";
 import { tooLongAmong } from "./too-long";
@@ -85,18 +86,15 @@ function wordAt(model: string, task: string): string {
 }
 
 /** `{detail, code, request_id}` as documented, `{detail: {message, code, request_id}}` as also seen. */
-function explained(host: Host, { bytes }: Posted, inputs: number): Explanation | undefined {
+function explained(host: Host, posted: Posted, inputs: number): Explanation | undefined {
   const { t } = host;
   const code = t.Optional(t.Union([t.String(), t.Null()]));
   const Refusal = t.Object({ detail: t.Union([t.String(), t.Object({ message: t.String(), code })]), code });
-  try {
-    const refusal = host.read(Refusal, bytes);
-    const { detail } = refusal;
-    if (typeof detail === "string") return { message: detail, ...meaningOf(detail, refusal.code, inputs) };
-    return { message: detail.message, ...meaningOf(detail.message, detail.code, inputs) };
-  } catch {
-    return undefined;
-  }
+  const refusal = readEnvelope(host, Refusal, posted);
+  if (!refusal) return undefined;
+  const { detail } = refusal;
+  if (typeof detail === "string") return { message: detail, ...meaningOf(detail, refusal.code, inputs) };
+  return { message: detail.message, ...meaningOf(detail.message, detail.code, inputs) };
 }
 
 function meaningOf(

@@ -4,6 +4,7 @@
  */
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { bearerOptions } from "./bearer";
+import { readEnvelope } from "./envelope";
 import { openaiShaped } from "./openai-shaped";
 import { refuseOwn, textsOf } from "./request-body";
 import { tooLongAmong } from "./too-long";
@@ -47,7 +48,7 @@ function bodyOf(host: Host, call: EmbedCall): Record<string, unknown> {
 }
 
 /** Its own envelope, whose message may hold FastAPI's list of what is wrong, and FastAPI's alone. */
-function explained(host: Host, { bytes }: Posted, inputs: number): Explanation | undefined {
+function explained(host: Host, posted: Posted, inputs: number): Explanation | undefined {
   const { t } = host;
   const Faults = t.Array(t.Object({ msg: t.String(), loc: t.Optional(t.Array(t.Unknown())) }));
   const Detail = t.Object({ detail: t.Union([t.String(), Faults]) });
@@ -59,18 +60,15 @@ function explained(host: Host, { bytes }: Posted, inputs: number): Explanation |
     }),
     Detail,
   ]);
-  try {
-    const refusal = host.read(Refusal, bytes);
-    const said = "message" in refusal ? refusal.message : refusal;
-    const detail = typeof said === "string" ? said : said.detail;
-    const message =
-      typeof detail === "string"
-        ? detail
-        : detail.map(({ msg, loc = [] }) => `${loc.join(".")}: ${msg}`).join("; ");
-    return { message, ...meaningOf(message, "message" in refusal ? refusal.type : undefined, inputs) };
-  } catch {
-    return undefined;
-  }
+  const refusal = readEnvelope(host, Refusal, posted);
+  if (!refusal) return undefined;
+  const said = "message" in refusal ? refusal.message : refusal;
+  const detail = typeof said === "string" ? said : said.detail;
+  const message =
+    typeof detail === "string"
+      ? detail
+      : detail.map(({ msg, loc = [] }) => `${loc.join(".")}: ${msg}`).join("; ");
+  return { message, ...meaningOf(message, "message" in refusal ? refusal.type : undefined, inputs) };
 }
 
 function meaningOf(

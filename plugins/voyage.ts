@@ -5,6 +5,7 @@
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { bearerOptions } from "./bearer";
 import { cutOf, truncateField } from "./cutting";
+import { readEnvelope } from "./envelope";
 import { openaiShaped } from "./openai-shaped";
 import { ADDRESS } from "./options";
 import { refuseOwn, textsOf } from "./request-body";
@@ -77,14 +78,10 @@ function bodyOf(host: Host, call: EmbedCall): Record<string, unknown> {
   };
 }
 
-function explained(host: Host, { bytes }: Posted): Explanation | undefined {
+function explained(host: Host, posted: Posted): Explanation | undefined {
   const { t } = host;
-  try {
-    const { detail: message } = host.read(t.Object({ detail: t.String() }), bytes);
-    return { message, ...meaningOf(message) };
-  } catch {
-    return undefined;
-  }
+  const refusal = readEnvelope(host, t.Object({ detail: t.String() }), posted);
+  return refusal && { message: refusal.detail, ...meaningOf(refusal.detail) };
 }
 
 function meaningOf(message: string): Pick<Explanation, "kind" | "input"> {
