@@ -18,8 +18,8 @@ import { cutOf, truncateField } from "./cutting";
 import { isPrompted, prompted, refusalOf, retryAfter, TASKS, titleField, titleOf } from "./google";
 import { type Access, accessSource } from "./google-credentials";
 import { headersOf } from "./headers";
-import { refuseOwn, textsOf } from "./request-body";
 import { ADDRESS, headersOption } from "./options";
+import { refuseOwn, textsOf } from "./request-body";
 import { tooLongAmong } from "./too-long";
 
 const plugin: Plugin = (host) => {

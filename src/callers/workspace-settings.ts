@@ -6,7 +6,8 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { Value } from "@sinclair/typebox/value";
-import { type DialectName, WorkspaceSection } from "../config/schema";
+import type { DialectName } from "../config/schema-values";
+import { WorkspaceSection } from "../config/schema-workspaces";
 import { explainBreach } from "../dialects/explain";
 import { GatewayError } from "../domain/errors";
 import { onFirstUse } from "../domain/first-use";

@@ -5,7 +5,7 @@
  */
 import { type Caps, openEnsure, type Terms } from "../books/balances";
 import { creditsOf, microCredits, picoUsd } from "../books/money";
-import type { WorkspaceSection } from "../config/schema";
+import type { WorkspaceSection } from "../config/schema-workspaces";
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";

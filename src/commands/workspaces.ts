@@ -10,7 +10,8 @@ import { SETTINGS, type SettingName, type Settings } from "../callers/workspace-
 import { openWorkspaces, type Workspace, type Workspaces } from "../callers/workspaces";
 import type { GatewayConfig } from "../config/gateway-config";
 import { matches } from "../config/models";
-import type { DialectName, WorkspaceSection } from "../config/schema";
+import type { DialectName } from "../config/schema-values";
+import type { WorkspaceSection } from "../config/schema-workspaces";
 import type { Store } from "../db/open";
 import { realOutside } from "../network/real-outside";
 import { withStore } from "../serving/configured";

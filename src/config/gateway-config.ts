@@ -8,8 +8,10 @@ import type { KnownFacts } from "../domain/facts";
 import type { PolicyOverrides } from "../domain/policies";
 import type { Provider } from "../plugin";
 import type { Problem } from "./problem";
-import type { CacheSection, DialectName, WorkspaceSection } from "./schema";
+import type { CacheSection } from "./schema";
 import type { JwtSection } from "./schema-auth";
+import type { DialectName } from "./schema-values";
+import type { WorkspaceSection } from "./schema-workspaces";
 
 export interface GatewayConfig {
   /** As the user gave it; undefined for the built-in default. */

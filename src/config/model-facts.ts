@@ -6,7 +6,7 @@ import type { KnownFacts } from "../domain/facts";
 import { catalogueFacts } from "./catalogue";
 import { below, type Problem } from "./problem";
 import type { CheckedProviders } from "./providers";
-import type { ModelEntry } from "./schema";
+import type { ModelEntry } from "./schema-models";
 import type { Tree } from "./tree";
 
 export interface Look {

@@ -11,7 +11,7 @@ import { quoted, shownName } from "./expected";
 import { checkFacts, type Entry, type Look } from "./model-facts";
 import { below, MOST_PROBLEMS, readablePath } from "./problem";
 import { entriesOf } from "./providers";
-import { ModelEntry, RouteEntry } from "./schema";
+import { ModelEntry, RouteEntry } from "./schema-models";
 
 const MOST_ALIASES_IN_A_ROW = 20;
 

@@ -4,16 +4,12 @@
  */
 import { KnownFacts } from "../domain/facts";
 import type { ConfiguredModel, ConfiguredProvider, GatewayConfig } from "./gateway-config";
-import {
-  DialectName,
-  type ModelEntry,
-  MoneySection,
-  OnDrift,
-  type RoutingFile,
-  ServerSection,
-  SpaceProbeSection,
-} from "./schema";
+import { MoneySection, type RoutingFile } from "./schema";
 import { AuthSection } from "./schema-auth";
+import type { ModelEntry } from "./schema-models";
+import { ServerSection } from "./schema-server";
+import { OnDrift, SpaceProbeSection } from "./schema-spaces";
+import { DialectName } from "./schema-values";
 
 export interface Checked {
   readonly processes: number;

@@ -2,8 +2,7 @@
  * The routing file's schema: who may ask. What rests on two keys at once is in sections.ts.
  */
 import { type Static, Type } from "@sinclair/typebox";
-
-const closed = { additionalProperties: false } as const;
+import { closed } from "./schema-values";
 
 export const JwtSection = Type.Object(
   {

@@ -3,7 +3,7 @@
  * policies. A new dialect of this shape is a record here and a name in src/config/schema.ts.
  */
 import type { GatewayConfig } from "../config/gateway-config";
-import type { DialectName } from "../config/schema";
+import type { DialectName } from "../config/schema-values";
 import type { Policies, PolicyOverrides } from "../domain/policies";
 
 /** The union: every field that any of them accepts, and OpenAI's own rules where they disagree. */

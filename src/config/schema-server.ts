@@ -1,0 +1,72 @@
+/**
+ * The routing file's `server`: where the gateway listens, and what holds for every request.
+ * A new key is a line here with its description; what rests on two keys at once is in sections.ts.
+ */
+import { Type } from "@sinclair/typebox";
+import { PolicyOverrides } from "../domain/policies";
+import { PROCESSES_MAX } from "../machine/cores";
+import { closed, DialectName, milliseconds } from "./schema-values";
+
+export const ServerSection = Type.Object(
+  {
+    host: Type.Optional(
+      Type.String({
+        minLength: 1,
+        default: "127.0.0.1",
+        description: "Address to listen on; 0.0.0.0 is every one.",
+      }),
+    ),
+    port: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 65535, default: 8080, description: "Port to listen on." }),
+    ),
+    dialect: Type.Optional(DialectName),
+    policies: Type.Optional(PolicyOverrides),
+    deadline_ms: Type.Optional(
+      milliseconds("Longest time a request may take in all, every attempt included.", 1, 3_600_000, 60_000),
+    ),
+    max_attempts: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 100,
+        default: 4,
+        description: "Most calls to providers for one part of a request, over all its routes together.",
+      }),
+    ),
+    max_concurrent_requests: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000,
+        default: 10_000,
+        description:
+          "Requests under way at once; one more is answered 503 at once. Ten thousand of a few texts wait in some 200 MB.",
+      }),
+    ),
+    grace_ms: Type.Optional(
+      milliseconds("Time that requests under way have to finish after SIGTERM.", 0, 600_000, 30_000),
+    ),
+    send_timeout_ms: Type.Optional(
+      milliseconds(
+        "Longest time that a client may leave the next part of its answer, up to a megabyte, untaken; then it is cut off.",
+        1_000,
+        3_600_000,
+        60_000,
+      ),
+    ),
+    max_unsent_mb: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_048_576,
+        default: 256,
+        description:
+          "Memory for answers that are being sent, in MB; above it, clients that have taken nothing for a second are cut off, those that wait longest first.",
+      }),
+    ),
+    processes: Type.Optional(
+      Type.Union([Type.Literal("auto"), Type.Integer({ minimum: 1, maximum: PROCESSES_MAX })], {
+        default: 1,
+        description: "Copies of the gateway that share the port; auto is one for each core.",
+      }),
+    ),
+  },
+  { ...closed, description: "Where and how the gateway listens." },
+);

@@ -1,0 +1,29 @@
+/**
+ * What the routing file says of embedding spaces: how they are measured, and who may serve on that. What a key does is src/spaces/'s.
+ */
+import { Type } from "@sinclair/typebox";
+import { closed, milliseconds } from "./schema-values";
+
+export const OnDrift = Type.Union([Type.Literal("stop"), Type.Literal("warn")], {
+  default: "stop",
+  description:
+    "When a provider's vectors are no more what they were when the space was first measured: stop serving the model from it, or only warn.",
+});
+
+export const SpaceProbeSection = Type.Object(
+  {
+    every_ms: Type.Optional(
+      milliseconds(
+        "Time between two measurements of a route that is in use.",
+        1_000,
+        2_592_000_000,
+        3_600_000,
+      ),
+    ),
+  },
+  {
+    ...closed,
+    description:
+      "Fixed texts sent to each route now and then, to see that its vectors are still those of its space.",
+  },
+);

@@ -1,0 +1,22 @@
+/**
+ * Values that several sections of the routing file have. A value that one section alone has stands there.
+ */
+import { type Static, Type } from "@sinclair/typebox";
+
+export const closed = { additionalProperties: false } as const;
+
+export const milliseconds = (about: string, least: number, most: number, value: number) =>
+  Type.Integer({ minimum: least, maximum: most, default: value, description: about });
+
+/** The dialects of one shape; what each of them is stands in src/dialects/records.ts. */
+export const DialectName = Type.Union(
+  [
+    Type.Literal("openai"),
+    Type.Literal("opentoken"),
+    Type.Literal("tokenfactory"),
+    Type.Literal("quantized"),
+  ],
+  { default: "openai", description: "The wire that clients speak." },
+);
+
+export type DialectName = Static<typeof DialectName>;

@@ -1,0 +1,58 @@
+/**
+ * The routing file's `workspace_defaults`: what a workspace may do. The commands for workspaces set the same, one by one.
+ * A new key is a line here with its description.
+ */
+import { type Static, Type } from "@sinclair/typebox";
+import { PolicyOverrides } from "../domain/policies";
+import { closed, DialectName } from "./schema-values";
+
+export const WorkspaceSection = Type.Object(
+  {
+    models: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        description: "Models a workspace may use; * stands for any text.",
+      }),
+    ),
+    requests_per_minute: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000_000,
+        description: "Requests a workspace may send in a minute.",
+      }),
+    ),
+    tokens_per_minute: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000_000_000,
+        description: "Tokens a workspace may send in a minute.",
+      }),
+    ),
+    cap_usd_per_day: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1_000_000_000,
+        description: "USD a workspace may spend in a day (UTC).",
+      }),
+    ),
+    cap_usd_per_month: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1_000_000_000,
+        description: "USD a workspace may spend in a month.",
+      }),
+    ),
+    credits: Type.Optional(
+      Type.Union([Type.Number({ minimum: 0, maximum: 1e12 }), Type.Literal("unlimited")], {
+        description: "Credits a new workspace starts with.",
+      }),
+    ),
+    dialect: Type.Optional(DialectName),
+    policies: Type.Optional(PolicyOverrides),
+  },
+  {
+    ...closed,
+    description: "What a new workspace may do; each one's own settings are kept in the database.",
+  },
+);
+
+export type WorkspaceSection = Static<typeof WorkspaceSection>;
