@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { DEPTH_MAX } from "../../src/dialects/depth";
 import { decodeRequest } from "../../src/dialects/openai";
 import { DIALECTS } from "../../src/dialects/records";
+import { controlIn } from "../../src/domain/control-characters";
 import { GatewayError } from "../../src/domain/errors";
 import type { Policies } from "../../src/domain/policies";
 import type { EmbedRequest } from "../../src/domain/request";
@@ -33,13 +34,15 @@ const anyText = fc.oneof(
   fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
 );
 const text = fc.string({ unit: "binary", minLength: 1 });
+/** What callers name: whatever they like, but for the characters that control-characters.test.ts sees refused. */
+const name = fc.string({ unit: "binary", minLength: 1 }).filter((one) => controlIn(one) === undefined);
 const tokenId = fc.integer({ min: 0, max: 2 ** 31 - 1 });
 const tokenIds = fc.array(tokenId, { minLength: 1, maxLength: 20 });
 const anyJson = fc.jsonValue({ depthSize: "medium", stringUnit: "binary" });
 
 const right = fc.record(
   {
-    model: text,
+    model: name,
     input: fc.oneof(
       text,
       fc.array(text, { minLength: 1 }),
@@ -48,9 +51,11 @@ const right = fc.record(
     ),
     encoding_format: fc.constantFrom("float", "base64", null),
     dimensions: fc.option(fc.integer({ min: 1, max: 65536 })),
-    user: fc.option(fc.string({ unit: "binary" })),
+    user: fc.option(fc.oneof(fc.constant(""), name)),
     metadata: fc.option(
-      fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.integer(), fc.boolean()), { maxKeys: 5 }),
+      fc.dictionary(fc.oneof(fc.constant(""), name), fc.oneof(name, fc.integer(), fc.boolean()), {
+        maxKeys: 5,
+      }),
     ),
     extra_body: fc.option(fc.dictionary(fc.constantFrom("truncate", "input_type", "late"), anyJson)),
     stream: fc.constantFrom(false, null),
