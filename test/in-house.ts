@@ -1,16 +1,16 @@
 /**
- * The README's example of an outside plugin, read from the README itself, and the made-up service that it speaks to.
+ * The example of an outside plugin in docs/plugins.md, read from the page itself, and the made-up service that it speaks to.
  * What a user copies is what the tests run.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { exactVector } from "../plugins/fake";
 
-const readme = readFileSync(join(import.meta.dir, "../README.md"), "utf8");
+const page = readFileSync(join(import.meta.dir, "../docs/plugins.md"), "utf8");
 
-/** The block of the README that begins with the plugin's first comment. */
+/** The block of the page that begins with the plugin's first comment. */
 export const IN_HOUSE_PLUGIN =
-  /```ts\n(\/\*\* Our own embeddings service[\s\S]*?)```/.exec(readme)?.[1] ?? "";
+  /```ts[^\n]*\n(\/\*\* Our own embeddings service[\s\S]*?)```/.exec(page)?.[1] ?? "";
 
 /** POST /v2/vectors {texts, model} → {vectors, tokens}, a token a word. Ends with its scope. */
 export function inHouseServer() {

@@ -1,6 +1,6 @@
 /**
- * A reseller's day with the executable: the commands of README.md as they are printed there, against a gateway that runs meanwhile.
- * A command that README.md gains is run here by itself; what it must do is asked for below.
+ * A reseller's day with the executable: the commands of docs/money.md as they are printed there, against a gateway that runs meanwhile.
+ * A command that the page gains is run here by itself; what it must do is asked for below.
  */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
@@ -50,9 +50,9 @@ const asJson = async (line: string): Promise<unknown> => JSON.parse((await shell
 
 /** The commands of the section, in their order. */
 function commands(): string[] {
-  const readme = readFileSync(join(import.meta.dir, "../README.md"), "utf8");
-  const [, section = ""] = readme.split("## A reseller's day");
-  const [, block = ""] = /```sh\n([\s\S]*?)```/.exec(section) ?? [];
+  const page = readFileSync(join(import.meta.dir, "../docs/money.md"), "utf8");
+  const [, section = ""] = page.split("## A reseller's day");
+  const [, block = ""] = /```sh[^\n]*\n([\s\S]*?)```/.exec(section) ?? [];
   return block.split("\n").filter((line) => line.startsWith("embedgate "));
 }
 
@@ -82,7 +82,7 @@ async function serving(): Promise<Serving> {
   };
 }
 
-test("every command of README.md's day does what is said of it, while the gateway runs", async () => {
+test("every command of a reseller's day does what is said of it, while the gateway runs", async () => {
   await using gateway = await serving();
   const lines = commands();
   expect(lines.length).toBeGreaterThan(12);

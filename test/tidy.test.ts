@@ -3,7 +3,7 @@
  * A file that has to break one says so in EXCEPT, with its reason.
  */
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { Glob } from "bun";
 
@@ -164,7 +164,8 @@ const RULES: readonly Rule[] = [
       ...sources("bun.lock"),
       ...sources("package.json"),
       ...sources("bunfig.toml"),
-      ...sources("README.md"),
+      ...sources("*.md"),
+      ...sources("docs/*.md"),
       ...sources(".ci/*"),
     ],
     pattern: /https?:\/\/[^"\s]*(registry|npmjs|pypi|debian)/,
@@ -172,6 +173,20 @@ const RULES: readonly Rule[] = [
     in: "text",
   },
 ];
+
+const documents = sources("docs/*.md");
+const markdown = [...sources("*.md"), ...sources("bench/*.md"), ...documents];
+
+const withoutBlocks = (text: string) => text.replace(/^ *```[\s\S]*?^ *```$/gm, "");
+
+/** A page's headings as GitHub makes anchors of them. */
+const anchorsOf = (path: string) =>
+  [...withoutBlocks(readFileSync(join(ROOT, path), "utf8")).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
 
 /** Every import of a file of ours, by the paths of both. */
 function importsOf(files: readonly Source[]): { readonly from: string; readonly to: string }[] {
@@ -333,8 +348,8 @@ describe("style", () => {
   });
 
   test("each markdown file has one title", () => {
-    for (const { path, text } of [...sources("*.md"), ...sources("docs/*.md"), ...sources("bench/*.md")]) {
-      const outsideCode = text.replace(/```[\s\S]*?```/g, "");
+    for (const { path, text } of markdown) {
+      const outsideCode = withoutBlocks(text);
       expect([path, outsideCode.match(/^# /gm)?.length]).toEqual([path, 1]);
     }
   });
@@ -354,6 +369,28 @@ describe("style", () => {
         return isThere ? [] : [`${path}: ${name ?? "the file"}`];
       });
     });
+    expect(breaches).toEqual([]);
+  });
+
+  test("README.md is short: what is long has a page of docs/", () => {
+    const readme = markdown.find(({ path }) => path === "README.md");
+    expect(readme?.text.split("\n").length).toBeLessThanOrEqual(180);
+    expect(
+      documents.filter(({ path }) => !readme?.text.includes(`](${path})`)).map(({ path }) => path),
+    ).toEqual([]);
+  });
+
+  test("every relative link leads to a file, and to a heading of it", () => {
+    const breaches = markdown.flatMap(({ path, text }) =>
+      [...withoutBlocks(text).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)].flatMap(
+        ([link, file = "", anchor]) => {
+          const target = file === "" ? path : normalize(join(dirname(path), file));
+          if (!existsSync(join(ROOT, target))) return [`${path}: ${link}: there is no ${target}`];
+          if (anchor === undefined || anchorsOf(target).includes(anchor)) return [];
+          return [`${path}: ${link}: ${target} has no such heading`];
+        },
+      ),
+    );
     expect(breaches).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * `embedgate plugin test` as a user types it, from source: the README's plugin against its live service, then against what was written
+ * `embedgate plugin test` as a user types it, from source: the plugin of docs/plugins.md against its live service, then against what was written
  * down of it. What the suite says of each broken plugin is in plugins/conformance.test.ts.
  */
 import { expect, test } from "bun:test";
@@ -17,7 +17,7 @@ const pluginTestIn = (environment: Record<string, string>, folder: string, ...ar
 
 const TOKEN = "in-house-8c2f61d0e7";
 
-test("the README's plugin passes against its live service, and again against what was written down", async () => {
+test("the documented plugin passes against its live service, and again against what was written down", async () => {
   using server = inHouseServer();
   using folder = temporaryFolder({ "in-house.ts": IN_HOUSE_PLUGIN });
   const options = ["--option", `base_url=${server.url.origin}`, "--option", `token=${TOKEN}`];

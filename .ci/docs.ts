@@ -1,0 +1,43 @@
+/**
+ * `bun run docs`: writes the tables of docs/ that the source already holds, between the marks that name them; a test says when it is due.
+ * A new table is a line of TABLES and a pair of marks in a page: `<!-- bun run docs: NAME -->` and `<!-- end -->`.
+ */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { dialectsTable, modelsTable, optionsTables, policiesTable, routingFileTables } from "./docs-tables";
+
+const FOLDER = join(import.meta.dir, "../docs");
+
+const TABLES: Readonly<Record<string, () => string>> = {
+  "every key": routingFileTables,
+  "options of each plugin": optionsTables,
+  "models in the catalogue": modelsTable,
+  policies: policiesTable,
+  dialects: dialectsTable,
+};
+
+const MARKS = /<!-- bun run docs: ([a-z ]+) -->\n[\s\S]*?<!-- end -->/g;
+
+/** Every page with its tables as the source has them now, by its file's name. */
+export function pages(): ReadonlyMap<string, { readonly now: string; readonly right: string }> {
+  const names = readdirSync(FOLDER).filter((name) => name.endsWith(".md"));
+  return new Map(
+    names.sort().map((name) => {
+      const now = readFileSync(join(FOLDER, name), "utf8");
+      const right = now.replace(MARKS, (_, table: string) => {
+        const make = TABLES[table];
+        if (make === undefined) throw new Error(`docs/${name}: no table is called "${table}"`);
+        return `<!-- bun run docs: ${table} -->\n\n${make()}\n\n<!-- end -->`;
+      });
+      return [name, { now, right }];
+    }),
+  );
+}
+
+if (import.meta.main) {
+  for (const [name, { now, right }] of pages()) {
+    if (now === right) continue;
+    writeFileSync(join(FOLDER, name), right);
+    console.log(`docs/${name}: written`);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * docs/ says what the source does: tables are those of the source, and what the source has to tell (commands, metrics, log lines, error
+ * codes, answer headers, folders) stands on its page. A failure names what is missing there, or is there no more.
+ */
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Glob } from "bun";
+import { pages } from "../../.ci/docs";
+import { pageText, ROOT } from "./blocks";
+
+const source = (path: string) => readFileSync(join(ROOT, path), "utf8");
+const operations = pageText("docs/operations.md");
+
+/** The part of a page below a heading, up to the next one of its kind. */
+function section(page: string, heading: string): string {
+  const [, after = ""] = page.split(`\n## ${heading}\n`);
+  return after.split("\n## ")[0] ?? "";
+}
+
+/** What stands as code in a column of a section's table. */
+const column = (text: string, place: number): string[] =>
+  text
+    .split("\n")
+    .filter((line) => line.startsWith("| "))
+    .flatMap((line) =>
+      [...(line.split(" | ")[place] ?? "").matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word),
+    );
+
+/** What the first lacks and the second has, and the other way about. */
+const apart = (written: readonly string[], told: readonly string[]) => ({
+  missing: [...new Set(told)].filter((one) => !written.includes(one)),
+  gone: [...new Set(written)].filter((one) => !told.includes(one)),
+});
+const NOTHING = { missing: [], gone: [] };
+
+describe("docs", () => {
+  test("tables that are made from the source are as it is now: else run `bun run docs`", () => {
+    const due = [...pages()].filter(([, { now, right }]) => now !== right).map(([name]) => name);
+    expect(due).toEqual([]);
+  });
+
+  test("every command is in the table of commands", () => {
+    const declared = [...source("src/main.ts").matchAll(/(\w+)\s*\.command\("([a-z]+)/g)].map(
+      ([, parent = "", name = ""]) => [parent, name] as const,
+    );
+    const table = section(operations, "Commands");
+    const rows = table.split("\n").filter((line) => line.startsWith("| `embedgate"));
+    const isThere = (parent: string, name: string) =>
+      rows.some((row) =>
+        new RegExp(
+          parent === "program" ? `embedgate ${name}\\b` : `embedgate ${parent}\\b.*\\b${name}\\b`,
+        ).test(row),
+      );
+    expect(declared.length).toBeGreaterThan(10);
+    expect(declared.filter(([parent, name]) => !isThere(parent, name))).toEqual([]);
+  });
+
+  test("every metric is explained, and none that there is not", () => {
+    const told = [...source("src/admin/metrics.ts").matchAll(/name: "(embedgate_\w+)"/g)].map(
+      ([, name = ""]) => name,
+    );
+    expect(apart(column(section(operations, "Metrics"), 0), told)).toEqual(NOTHING);
+  });
+
+  test("every log line is explained, and none that there is not", () => {
+    const told = [...new Glob("src/**/*.ts").scanSync({ cwd: ROOT })].flatMap((path) => {
+      const text = source(path);
+      const calls = [...text.matchAll(/(?<!console\.)\blog\([^{;]*/g)].map(([call]) => call);
+      const named = calls.some((call) => call.includes(", message,"))
+        ? [...text.matchAll(/const message =[^;]*/g)].map(([said]) => said)
+        : [];
+      return [...calls, ...named].flatMap((code) =>
+        [...code.matchAll(/"([^"\n]*)"/g)].flatMap(([, words = ""]) => (words.includes(" ") ? [words] : [])),
+      );
+    });
+    expect(apart(column(section(operations, "Log"), 1), told)).toEqual(NOTHING);
+  });
+
+  test("every error code is explained with its status, and none that there is not", () => {
+    const kinds = [
+      ...source("src/domain/errors.ts").matchAll(/\{[^{}]*status: (\d+)[^{}]*code: (?:"(\w+)"|null)/g),
+    ];
+    const told = kinds.map(([, status, code]) => `${status} ${code ?? ""}`);
+    const rows = section(operations, "Error codes")
+      .split("\n")
+      .filter((line) => /^\| \d/.test(line));
+    const written = rows.map((row) =>
+      row.split(" | ").slice(0, 2).join(" ").replaceAll(/[|`]/g, "").trimStart(),
+    );
+    expect(kinds.length).toBeGreaterThan(20);
+    expect(apart(written, told)).toEqual(NOTHING);
+  });
+
+  test("every answer header is explained", () => {
+    const told = [...source("src/request/result.ts").matchAll(/"(x-[a-z-]+)"/g)].map(([, name = ""]) => name);
+    const written = column(section(pageText("docs/dialects.md"), "Answer headers"), 0);
+    expect(apart(written, told).missing).toEqual([]);
+  });
+
+  test("every folder of src/ is in the house", () => {
+    const folders = [...new Glob("src/*").scanSync({ cwd: ROOT, onlyFiles: false })].map((path) =>
+      path.slice(4),
+    );
+    const house = column(section(pageText("docs/architecture.md"), "The house"), 0);
+    expect(apart(house, folders)).toEqual(NOTHING);
+  });
+});
