@@ -18,6 +18,11 @@ const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> 
   // It starts gateways of its own, and stands where Amazon does.
   "botocore for Python": () => [python, client("bedrock_botocore.py"), executable],
   curl: (url, key) => ["bash", client("curl.sh"), url, key],
+  // Elsewhere they are left out, where Python has no `openai`.
+  "Python of the docs": () => [
+    ...["env", "-C", folder, process.execPath, "test", "test/docs/blocks.test.ts"],
+    ...["--timeout=120000", "-t", "python"],
+  ],
   // Requests right and wrong by the published document, and whether the answers are what it says. A right request may still be
   // refused: its model id is made up.
   schemathesis: (url, key) => [

@@ -61,9 +61,11 @@ let keyId = "";
 const COMMANDS: Readonly<Record<string, string>> = {
   embedgate: `case "$1" in serve) set -- "$@" --port 0;; esac
 exec "${process.execPath}" "${join(ROOT, "src/main.ts")}" "$@"`,
-  // The file of this test, so that a gateway that is started here leaves the repository's own database alone.
+  // A file of the folder, so that a gateway that is started here leaves the repository's own database alone.
   bun: `case "$*" in "run start") set -- "$@" --port 0 --config "${join(folder, "start.yaml")}";; esac
 exec "${process.execPath}" "$@"`,
+  // An answer that is an error is one here too.
+  curl: `exec "${Bun.which("curl")}" --fail-with-body --silent --show-error "$@"`,
   npx: `[ "$1 $2" = "-y bun@1.4.5" ] && shift 2 && exec bun "$@"`,
 };
 
@@ -72,7 +74,7 @@ beforeAll(async () => {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text);
   };
-  put("start.yaml", `${readFileSync(join(ROOT, "gateway.yaml"), "utf8")}`);
+  put("start.yaml", readFileSync(join(ROOT, "gateway.yaml"), "utf8"));
   put("plugins/in-house.ts", IN_HOUSE_PLUGIN);
   // Programs import the repository's packages.
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));

@@ -1,10 +1,11 @@
 /**
- * The fenced blocks of README.md, CONTRIBUTING.md and docs/, as a reader finds them. After the language a block may say how it is tested:
+ * The fenced blocks of README.md, docs/ and the pages beside README.md, as a reader finds them. After the language a block may say how it is tested:
  * `no-run: why`, `run-by: test/FILE` (which names the page), `from: FILE` (it stands there word for word), `clone` (in the repository's
  * folder), `serves` (it starts a gateway), `litellm` (a file of another program). A new word is a member of `Block` and a use in blocks.test.ts.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Glob } from "bun";
 
 export const ROOT = join(import.meta.dir, "../..");
 
@@ -18,14 +19,10 @@ export interface Block {
   readonly how: ReadonlyMap<string, string>;
 }
 
-export const PAGES: readonly string[] = [
-  "README.md",
-  "CONTRIBUTING.md",
-  ...readdirSync(join(ROOT, "docs"))
-    .filter((name) => name.endsWith(".md"))
-    .sort()
-    .map((name) => `docs/${name}`),
-];
+/** CHANGELOG.md tells of what was, and has no blocks. */
+export const PAGES: readonly string[] = ["*.md", "docs/*.md"].flatMap((pattern) =>
+  [...new Glob(pattern).scanSync({ cwd: ROOT })].sort(),
+);
 
 export const pageText = (page: string) => readFileSync(join(ROOT, page), "utf8");
 
