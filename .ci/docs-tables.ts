@@ -152,8 +152,10 @@ export function modelsTable(): string {
       `${facts.dimensions ?? ""}${others}`,
       facts.max_input_tokens === undefined ? "" : count(facts.max_input_tokens),
       facts.max_inputs === undefined ? "" : count(facts.max_inputs),
+      facts.max_call_tokens === undefined ? "" : count(facts.max_call_tokens),
       facts.price === undefined ? "" : String(facts.price),
       facts.end_of_life ?? "",
+      facts.task_types?.length === 0 ? "none" : (facts.task_types ?? []).join(", "),
     ];
   });
   const head = [
@@ -162,8 +164,10 @@ export function modelsTable(): string {
     "dimensions",
     "tokens per input",
     "inputs per call",
+    "tokens per call",
     "USD per million tokens",
     "end of life",
+    "tasks",
   ];
   return table(head, rows);
 }

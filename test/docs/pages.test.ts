@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Glob } from "bun";
 import { pages } from "../../.ci/docs";
+import { PLUGINS } from "../../plugins/index";
 import { pageText, ROOT } from "./blocks";
 
 const source = (path: string) => readFileSync(join(ROOT, path), "utf8");
@@ -38,6 +39,11 @@ describe("docs", () => {
   test("tables that are made from the source are as it is now: else run `bun run docs`", () => {
     const due = [...pages()].filter(([, { now, right }]) => now !== right).map(([name]) => name);
     expect(due).toEqual([]);
+  });
+
+  test("every plugin is in the table of providers, and none that there is not", () => {
+    const [overview = ""] = pageText("docs/providers.md").split("\n## ");
+    expect(apart(column(overview, 0), Object.keys(PLUGINS))).toEqual(NOTHING);
   });
 
   test("every command is in the table of commands", () => {
