@@ -3,12 +3,12 @@
  * codes, answer headers, folders) stands on its page. A failure names what is missing there, or is there no more.
  */
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Glob } from "bun";
 import { pages } from "../../.ci/docs";
 import { PLUGINS } from "../../plugins/index";
-import { pageText, ROOT } from "./blocks";
+import { PAGES, pageText, ROOT } from "./blocks";
 
 const source = (path: string) => readFileSync(join(ROOT, path), "utf8");
 const operations = pageText("docs/operations.md");
@@ -110,5 +110,17 @@ describe("docs", () => {
     );
     const house = column(section(pageText("docs/architecture.md"), "The house"), 0);
     expect(apart(house, folders)).toEqual(NOTHING);
+  });
+
+  test("every file that a page names is there", () => {
+    const named = PAGES.flatMap((page) =>
+      [...pageText(page).matchAll(/`((?:src|plugins|test|bench|\.ci|docs)\/[\w./-]+)`/g)].map(
+        ([, path = ""]) => [page, path] as const,
+      ),
+    );
+    // They stand for any file, or are the reader's own.
+    const anyFile = ["src/x/y.ts", "test/x/y.test.ts", "plugins/in-house.ts"];
+    expect(named.length).toBeGreaterThan(40);
+    expect(named.filter(([, path]) => !anyFile.includes(path) && !existsSync(join(ROOT, path)))).toEqual([]);
   });
 });
