@@ -7,7 +7,7 @@ import { closed } from "./schema-values";
 export const JwtSection = Type.Object(
   {
     jwks_url: Type.Optional(
-      Type.String({ minLength: 1, description: "Where the issuer publishes its keys." }),
+      Type.String({ minLength: 1, description: "URL where the issuer publishes its keys (JWKS)." }),
     ),
     public_key: Type.Optional(Type.String({ minLength: 1, description: "The issuer's public key, in PEM." })),
     issuer: Type.Optional(Type.String({ minLength: 1, description: "The `iss` that a token must have." })),
@@ -16,7 +16,10 @@ export const JwtSection = Type.Object(
       Type.String({ minLength: 1, default: "workspace", description: "The claim that names the workspace." }),
     ),
   },
-  { ...closed, description: "Tokens of an outside issuer, taken beside keys. Give jwks_url or public_key." },
+  {
+    ...closed,
+    description: "Tokens (JWT) of your own issuer, accepted beside keys. Give jwks_url or public_key.",
+  },
 );
 
 export const AuthSection = Type.Object(
@@ -30,7 +33,7 @@ export const AuthSection = Type.Object(
     ),
     jwt: Type.Optional(JwtSection),
   },
-  { ...closed, description: "Who may ask." },
+  { ...closed, description: "Who may send requests." },
 );
 
 export type JwtSection = Static<typeof JwtSection>;

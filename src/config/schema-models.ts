@@ -15,7 +15,7 @@ export const RouteEntry = Type.Object(
         minLength: 1,
         maxLength: 256,
         description:
-          "The model's name there, when it is another. Under a pattern, * is what the pattern's * stood for.",
+          "The model's name at the provider, where it differs. Under a pattern, * is what the pattern's * matched.",
       }),
     ),
     space: Type.Optional(
@@ -30,11 +30,11 @@ export const RouteEntry = Type.Object(
         minimum: 0,
         maximum: 1_000_000,
         description:
-          "Share of the requests among routes with weights that follow one another; 0: only when the others cannot. Without one, routes are tried in order.",
+          "Share of the requests among consecutive routes with weights. 0: only as a fallback. Left out: routes are tried in order.",
       }),
     ),
   },
-  { ...closed, description: "One way to a model." },
+  { ...closed, description: "A provider that serves the model." },
 );
 
 export const ModelEntry = Type.Composite(
@@ -44,13 +44,13 @@ export const ModelEntry = Type.Composite(
         Type.Array(RouteEntry, {
           minItems: 1,
           maxItems: 100,
-          description: "Ways to the model, tried in order; all of one embedding space.",
+          description: "Providers that serve the model, tried in order; all in one embedding space.",
         }),
       ),
       alias_of: Type.Optional(
         Type.String({
           minLength: 1,
-          description: "Another model's id: this one is only a second name for it.",
+          description: "Another model's id: this one is an alias of it.",
         }),
       ),
       space: Type.Optional(
@@ -66,7 +66,7 @@ export const ModelEntry = Type.Composite(
           minimum: 1,
           maximum: 3_600_000,
           description:
-            "A request for one input that is not answered by then is sent to another route too (to the same, where there is no other), and the first good answer taken; both are paid for. Left out: never.",
+            "Hedging: a request with one input that is not answered by then is also sent to another route (to the same, where there is no other). The first good answer wins; the provider may charge for both. Left out: never.",
         }),
       ),
       embeddings: Type.Optional(

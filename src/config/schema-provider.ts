@@ -17,7 +17,7 @@ export const ProviderCommon = Type.Object(
         minimum: 1,
         maximum: 3_600_000,
         default: 30_000,
-        description: "Longest time one attempt may take.",
+        description: "Time limit of one attempt.",
       }),
     ),
     retries: Type.Optional(
@@ -25,14 +25,14 @@ export const ProviderCommon = Type.Object(
         minimum: 0,
         maximum: 10,
         default: 2,
-        description: "Further attempts after a failed one.",
+        description: "Retries after a failed attempt, with exponential backoff.",
       }),
     ),
     concurrency: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 100_000,
-        description: "Calls under way at once at this provider.",
+        description: "Calls in flight at this provider. Left out: the plugin's own number.",
       }),
     ),
     max_queue: Type.Optional(
@@ -41,7 +41,7 @@ export const ProviderCommon = Type.Object(
         maximum: 1_000_000,
         default: 10_000,
         description:
-          "Calls that may wait for one of those places; with so many waiting, a further request is answered 503.",
+          "Calls that may queue for one of those slots. While the queue is full, a further request is answered 503.",
       }),
     ),
     coalesce_ms: Type.Optional(
@@ -49,7 +49,7 @@ export const ProviderCommon = Type.Object(
         minimum: 0,
         maximum: 1000,
         description:
-          "Requests for one input wait that long at most for others to go in one call with; 0: only those that come at once or have to wait for a place do. Left out: each goes alone.",
+          "Requests with one input wait up to this long to share a call with others. 0: only requests that arrive together, or queue for a slot, share one. Left out: each goes alone.",
       }),
     ),
     allow_fields: Type.Optional(

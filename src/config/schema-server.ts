@@ -13,7 +13,7 @@ export const ServerSection = Type.Object(
       Type.String({
         minLength: 1,
         default: "127.0.0.1",
-        description: "Address to listen on; 0.0.0.0 is every one.",
+        description: "Address to listen on. 0.0.0.0: all addresses.",
       }),
     ),
     port: Type.Optional(
@@ -22,14 +22,14 @@ export const ServerSection = Type.Object(
     dialect: Type.Optional(DialectName),
     policies: Type.Optional(PolicyOverrides),
     deadline_ms: Type.Optional(
-      milliseconds("Longest time a request may take in all, every attempt included.", 1, 3_600_000, 60_000),
+      milliseconds("Time limit of a request, all attempts included.", 1, 3_600_000, 60_000),
     ),
     max_attempts: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 100,
         default: 4,
-        description: "Most calls to providers for one part of a request, over all its routes together.",
+        description: "Maximum calls to providers for one part of a request, over all its routes.",
       }),
     ),
     max_concurrent_requests: Type.Optional(
@@ -38,11 +38,16 @@ export const ServerSection = Type.Object(
         maximum: 1_000_000,
         default: 10_000,
         description:
-          "Requests under way at once; one more is answered 503 at once. Ten thousand of a few texts wait in some 200 MB.",
+          "Requests in flight; one more is answered 503 at once. Ten thousand with a few texts each take some 200 MB.",
       }),
     ),
     grace_ms: Type.Optional(
-      milliseconds("Time that requests under way have to finish after SIGTERM.", 0, 600_000, 30_000),
+      milliseconds(
+        "Graceful shutdown: time that requests in flight have to finish after SIGTERM.",
+        0,
+        600_000,
+        30_000,
+      ),
     ),
     send_timeout_ms: Type.Optional(
       milliseconds(
@@ -64,7 +69,7 @@ export const ServerSection = Type.Object(
     processes: Type.Optional(
       Type.Union([Type.Literal("auto"), Type.Integer({ minimum: 1, maximum: PROCESSES_MAX })], {
         default: 1,
-        description: "Copies of the gateway that share the port; auto is one for each core.",
+        description: "Processes that share the port. auto: one for each core.",
       }),
     ),
   },

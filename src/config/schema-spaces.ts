@@ -7,7 +7,7 @@ import { closed, milliseconds } from "./schema-values";
 export const OnDrift = Type.Union([Type.Literal("stop"), Type.Literal("warn")], {
   default: "stop",
   description:
-    "When a provider's vectors are no more what they were when the space was first measured: stop serving the model from it, or only warn.",
+    "When the vectors of the first route differ from the first measurement. stop: the route is taken out of service. warn: it stays, and the log warns.",
 });
 
 export const SpaceProbeSection = Type.Object(
@@ -24,6 +24,6 @@ export const SpaceProbeSection = Type.Object(
   {
     ...closed,
     description:
-      "Fixed texts sent to each route now and then, to see that its vectors are still those of its space.",
+      "Fixed texts sent to each route regularly, to check that its vectors still lie in its embedding space.",
   },
 );

@@ -16,7 +16,7 @@ export const DialectName = Type.Union(
     Type.Literal("tokenfactory"),
     Type.Literal("quantized"),
   ],
-  { default: "openai", description: "The wire that clients speak." },
+  { default: "openai", description: "The dialect of OpenAI's API that clients speak." },
 );
 
 export type DialectName = Static<typeof DialectName>;

@@ -51,7 +51,8 @@ export const WorkspaceSection = Type.Object(
   },
   {
     ...closed,
-    description: "What a new workspace may do; each one's own settings are kept in the database.",
+    description:
+      "Settings of workspaces that have none of their own. A workspace's own settings are in the database.",
   },
 );
 

@@ -30,24 +30,24 @@ export const CacheSection = Type.Object(
       }),
     ),
     shared: Type.Optional(
-      Type.Boolean({ default: false, description: "true: workspaces answer from each other's vectors." }),
+      Type.Boolean({ default: false, description: "true: workspaces share cached vectors." }),
     ),
     hit_price: Type.Optional(
       Type.Number({
         minimum: 0,
         maximum: 1,
         default: 0,
-        description: "Share of the price that a hit costs.",
+        description: "Share of the price that a cache hit costs.",
       }),
     ),
   },
-  { ...closed, description: "Vectors kept for the next request." },
+  { ...closed, description: "The cache of vectors." },
 );
 
 export const MoneySection = Type.Object(
   {
     credits_per_usd: Type.Optional(
-      Type.Number({ exclusiveMinimum: 0, maximum: 1e9, default: 1, description: "Credits that a USD buys." }),
+      Type.Number({ exclusiveMinimum: 0, maximum: 1e9, default: 1, description: "Credits for one USD." }),
     ),
     markup: Type.Optional(
       Type.Number({
@@ -81,13 +81,13 @@ export const RoutingFile = Type.Object(
     auth: Type.Optional(AuthSection),
     cache: Type.Optional(
       Type.Union([CacheSection, Type.Literal(false)], {
-        description: "Vectors kept for the next request; false, or left out: none.",
+        description: "The cache of vectors. false, or left out: none.",
       }),
     ),
     money: Type.Optional(MoneySection),
     space_probe: Type.Optional(
       Type.Union([SpaceProbeSection, Type.Literal(false)], {
-        description: "How embedding spaces are watched; false: not at all, so that only first routes serve.",
+        description: "How embedding spaces are measured. false: not at all; then only first routes serve.",
       }),
     ),
     workspace_defaults: Type.Optional(WorkspaceSection),

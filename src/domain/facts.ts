@@ -9,7 +9,7 @@ export const LongInput = Type.Union(
   [Type.Literal("reject"), Type.Literal("truncate"), Type.Literal("average")],
   {
     description:
-      "An input longer than the model takes: refused, cut to the limit, or cut into pieces whose vectors are averaged by tokens and normalised.",
+      "What happens to an input that is longer than the model takes. reject: it is refused. truncate: it is cut to the limit. average: it is cut into pieces whose vectors are averaged by tokens and normalised.",
   },
 );
 export type LongInput = Static<typeof LongInput>;
@@ -82,13 +82,14 @@ export const KnownFacts = Type.Object(
           Type.Literal("ubinary"),
         ]),
         {
-          description: "Types that the model's vectors can be had in beside float.",
+          description: "Vector types that the model offers beside float.",
         },
       ),
     ),
     wire_encoding: Type.Optional(
       Type.Union([Type.Literal("float"), Type.Literal("base64")], {
-        description: "How vectors are asked of the provider; the client's own choice never decides it.",
+        description:
+          "How vectors are requested from the provider; independent of the client's encoding_format.",
       }),
     ),
     end_of_life: Type.Optional(

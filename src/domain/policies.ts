@@ -37,7 +37,7 @@ export const Policies = Type.Object(
     // What a request may hold.
     unknown_fields: oneOf(
       ["declared", "reject", "ignore", "forward"],
-      "A field that is none of the wire's. declared: taken where the model's plugin declares it, else refused. reject: refused. ignore: left out, as x-embedgate-ignored tells. forward: taken where the plugin declares it, else sent on as it is.",
+      "A request field that this API does not have. declared: taken where the model's plugin declares it, else refused. reject: refused. ignore: left out, as x-embedgate-ignored tells. forward: taken where the plugin declares it, else sent on as it is.",
     ),
     dimensions: fieldUse("dimensions", "the answer has the model's own size"),
     user: fieldUse("user", "it is neither sent on nor recorded"),
@@ -52,26 +52,26 @@ export const Policies = Type.Object(
     base64: choice("`encoding_format: base64`."),
     empty_input: choice("An empty string as an input. accept: it goes to the provider, at no cost."),
     // What errors are called.
-    invalid_status: status(400, 422, "Status of a request that is wrong in itself."),
+    invalid_status: status(400, 422, "Status of an invalid request."),
     invalid_code: nullable(
       code("A word."),
       "`code` of a request whose body is wrong, where no other code says more.",
     ),
     unknown_model_status: status(404, 400, "Status of a model id that is not registered."),
     no_key_code: code("`code` of a request without a key."),
-    wrong_key_code: code("`code` of a request with a key that is none."),
+    wrong_key_code: code("`code` of a request with a wrong key."),
     auth_error_type: code("`type` of both."),
     rate_limit_code: code("`code` of a request over the workspace's rate limit."),
     upstream_faults: oneOf(
       ["distinct", "unavailable"],
-      "A provider that answers nonsense or too late. distinct: 502 and 504. unavailable: 503, as one that is down.",
+      "A provider that answers nonsense or too late. distinct: 502 and 504. unavailable: 503, as for a provider that is down.",
     ),
     // What answers hold.
     usage_credits: Type.Boolean({
       description: "Whether `usage` has `credits_used` and `credits_remaining`, in micro-credits.",
     }),
     reply_models: Type.Record(Type.String({ minLength: 1 }), Type.String({ minLength: 1 }), {
-      description: "Ids that the answer's `model` names otherwise than they were asked for.",
+      description: "Model ids that the answer's `model` replaces: { requested: answered }.",
     }),
     models_list: oneOf(
       ["prices", "features"],
@@ -85,7 +85,7 @@ export const Policies = Type.Object(
   },
   {
     additionalProperties: false,
-    description: "How the wire that clients speak differs from others of its shape.",
+    description: "How the API that clients speak differs from others of its shape.",
   },
 );
 export type Policies = Readonly<Static<typeof Policies>>;
