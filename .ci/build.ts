@@ -16,12 +16,17 @@ const ENTRY_POINTS = [
 /** What `--target` takes, as Bun names them. A target is the system it runs on, not the one it is built on. */
 const TARGETS = [
   "bun-linux-x64",
+  // For processors without AVX2: Bun's own code needs it otherwise.
+  "bun-linux-x64-baseline",
   "bun-linux-x64-musl",
+  "bun-linux-x64-musl-baseline",
   "bun-linux-arm64",
   "bun-linux-arm64-musl",
   "bun-darwin-x64",
+  "bun-darwin-x64-baseline",
   "bun-darwin-arm64",
   "bun-windows-x64",
+  "bun-windows-x64-baseline",
 ] as const;
 type Target = (typeof TARGETS)[number];
 

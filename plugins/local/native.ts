@@ -10,7 +10,7 @@ import { BATCH_TOKENS } from "./sizes";
 import weightsPath from "./weights/weights.bin" with { type: "file" };
 
 /** In the order of kernel/native/loader.c, which is from the slowest to the fastest. */
-export const NATIVE_KERNELS = ["avx2", "avx512"] as const;
+export const NATIVE_KERNELS = ["sse2", "avx2", "avx512"] as const;
 export type NativeKernel = (typeof NATIVE_KERNELS)[number];
 
 /** Addresses mean the same in every thread, and what lies there stays until the process ends. */

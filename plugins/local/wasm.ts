@@ -15,10 +15,19 @@ const PAGE = 65_536;
 const MAX_PAGES = 32_768;
 /** The module has its own few bytes in the first page. */
 const PARAMETERS_AT = PAGE;
+/** The smallest module that has an instruction of SIMD: a function that makes a v128 and drops it. */
+const SIMD_MODULE = Uint8Array.from([
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 9, 1, 7, 0, 65, 0, 253, 15, 26, 11],
+]);
 /** Copied piece by piece, because all at once would hold the event loop up for 20 ms. */
 const PIECE = 1024 * 1024;
 
+/** @throws Error where WebAssembly has no SIMD: processors without AVX, of which Linux' on x64 have a native kernel */
 export async function loadWasm(): Promise<Wasm> {
+  if (!WebAssembly.validate(SIMD_MODULE))
+    throw new Error(
+      "this processor has no AVX, which WebAssembly needs for SIMD, and no native kernel for its system",
+    );
   const weights = Bun.file(weightsPath);
   const initial = Math.ceil((PARAMETERS_AT + weights.size) / PAGE);
   const memory = new WebAssembly.Memory({ initial, maximum: MAX_PAGES, shared: true });

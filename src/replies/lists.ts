@@ -1,12 +1,12 @@
 /**
  * Lists of numbers and base64 in a reply's bytes as float32, read by kernel/numbers.wasm: no list of doubles and no string is made on the way.
- * What the bytes mean is the kernel's; this file brings them to it piece by piece and takes its numbers away.
+ * What the bytes mean is the kernel's; this file brings them to it piece by piece and takes its numbers away. Where
+ * WebAssembly has no SIMD, plain-lists.ts reads the same, with more time and memory.
  */
 import { readFileSync } from "node:fs";
 import kernelPath from "./kernel/numbers.wasm" with { type: "file" };
-
-/** Gives room for so many numbers, which its caller fills at once. */
-export type Room = (count: number) => Float32Array;
+import type { List, Room } from "./list";
+import { readPlainBase64, readPlainList } from "./plain-lists";
 
 interface Kernel {
   readonly memory: WebAssembly.Memory;
@@ -37,15 +37,16 @@ interface Loaded {
   readonly output: Float32Array;
 }
 
-let loaded: Loaded | undefined;
+let loaded: Loaded | "without" | undefined;
 
 /** Once, when the first list is read: half a millisecond that no start waits for. */
-function load(): Loaded {
+function load(): Loaded | "without" {
+  const bytes = readFileSync(kernelPath);
+  // JavaScriptCore has it only on processors with AVX: oven-sh/bun builds for others as "baseline", where such a module does not validate.
+  if (!WebAssembly.validate(bytes)) return "without";
   let memory = Buffer.alloc(0);
   const number = (start: number, end: number) => Number(memory.toString("latin1", start, end));
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(kernelPath)), {
-    replies: { number },
-  });
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { replies: { number } });
   if (!isKernel(exports)) throw new Error("numbers.wasm is not the one that this file was written for.");
   const { buffer } = exports.memory;
   memory = Buffer.from(buffer);
@@ -56,17 +57,9 @@ function load(): Loaded {
   };
 }
 
-export interface List {
-  readonly values: Float32Array;
-  /** The place after its closing bracket. */
-  readonly end: number;
-}
-
 /** The lists of one reply, read in the order in which they stand there. Those of two replies must not be read in turns. */
 export class Lists {
-  private readonly kernel: Kernel;
-  private readonly input: Uint8Array;
-  private readonly output: Float32Array;
+  private readonly loaded: Loaded | undefined;
   /** The bytes that lie in the kernel's memory, from here … */
   private from = 0;
   /** … to here. */
@@ -74,15 +67,16 @@ export class Lists {
 
   constructor(private readonly bytes: Uint8Array) {
     loaded ??= load();
-    ({ kernel: this.kernel, input: this.input, output: this.output } = loaded);
+    this.loaded = loaded === "without" ? undefined : loaded;
   }
 
   /** The list that opens at a place; undefined for what is no list of one or more numbers and nothing else. */
   read(open: number, room: Room): List | undefined {
-    const { kernel, output } = this;
+    if (this.loaded === undefined) return readPlainList(this.bytes, open, room);
+    const { kernel, output, input } = this.loaded;
     const before: Float32Array[] = [];
     let at = open + 1;
-    if (at < this.from || at >= this.to) this.bring(at);
+    if (at < this.from || at >= this.to) this.bring(at, input);
     while (true) {
       const origin = kernel.inputAt() - this.from;
       const how = kernel.read(origin + at, origin + this.to);
@@ -102,7 +96,7 @@ export class Lists {
       if (how !== MORE || isStuck) return undefined;
       before.push(numbers.slice());
       at = end;
-      this.bring(at);
+      this.bring(at, input);
     }
   }
 
@@ -111,20 +105,22 @@ export class Lists {
    * base64 of some: escapes, white space and faults are for whoever reads the string as a string.
    */
   readBase64(from: number, to: number, room: Room): Float32Array | undefined {
+    if (this.loaded === undefined) return readPlainBase64(this.bytes, from, to, room);
+    const { kernel, output, input } = this.loaded;
     const length = to - from;
-    if (length === 0 || length % 4 !== 0 || length > this.input.length) return undefined;
-    if (from < this.from || to > this.to) this.bring(from);
-    const origin = this.kernel.inputAt() - this.from;
-    const byteCount = this.kernel.readBase64(origin + from, origin + to);
+    if (length === 0 || length % 4 !== 0 || length > input.length) return undefined;
+    if (from < this.from || to > this.to) this.bring(from, input);
+    const origin = kernel.inputAt() - this.from;
+    const byteCount = kernel.readBase64(origin + from, origin + to);
     if (byteCount <= 0 || byteCount % 4 !== 0) return undefined;
     const values = room(byteCount / 4);
-    values.set(this.output.subarray(0, byteCount / 4));
+    values.set(output.subarray(0, byteCount / 4));
     return values;
   }
 
-  private bring(from: number): void {
+  private bring(from: number, input: Uint8Array): void {
     this.from = from;
-    this.to = Math.min(this.bytes.length, from + this.input.length);
-    this.input.set(this.bytes.subarray(from, this.to));
+    this.to = Math.min(this.bytes.length, from + input.length);
+    input.set(this.bytes.subarray(from, this.to));
   }
 }

@@ -2,7 +2,7 @@
  * A reply as its schema reads it: JSON, in which vectors are float32 already.
  * Whether it is what the schema says, its caller checks.
  */
-import type { Room } from "./lists";
+import type { Room } from "./list";
 import type { Places } from "./places";
 import { type Found, type Scanned, scan } from "./scan";
 

@@ -6,7 +6,8 @@
  * or a number in a value's place is one token for another, so that the rest is JSON where the whole is, and only there. At a place of
  * vectors every bare number is taken out alike: whatever number stands there in the rest is one of ours, and no reply can forge one.
  */
-import { Lists, type Room } from "./lists";
+import type { Room } from "./list";
+import { Lists } from "./lists";
 import type { Member, Places } from "./places";
 
 export interface Scanned {

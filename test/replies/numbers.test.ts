@@ -9,6 +9,11 @@ import fc from "fast-check";
 import { buildKernel } from "../../src/replies/kernel/build";
 import { Lists } from "../../src/replies/lists";
 
+/** Without it the lists are read by plain-lists.ts, which has no bound of its own. */
+const HAS_SIMD = WebAssembly.validate(
+  readFileSync(join(import.meta.dir, "../../src/replies/kernel/numbers.wasm")),
+);
+
 test("numbers.ts compiles to the bytes of numbers.wasm", async () => {
   const committed = readFileSync(join(import.meta.dir, "../../src/replies/kernel/numbers.wasm"));
   expect(Buffer.compare(await buildKernel(), committed)).toBe(0);
@@ -183,7 +188,7 @@ describe("a list", () => {
     }
   });
 
-  test.each(["1".repeat(140_000), `0.${"3".repeat(300_000)}`])(
+  test.skipIf(!HAS_SIMD).each(["1".repeat(140_000), `0.${"3".repeat(300_000)}`])(
     "with a number longer than that is left to others",
     (number) => {
       expect(listIn(`[1,${number}]`)).toBeUndefined();

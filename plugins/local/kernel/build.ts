@@ -43,6 +43,7 @@ const C_OPTIONS = [
 /** One object file each; the instructions that a variant may use are its own, as `can_run` of native/loader.c asks for them. */
 const OBJECTS = [
   { name: "loader.o", source: "loader.c", options: [] },
+  { name: "sse2.o", source: "kernel.c", options: ['-DLANES="lanes-sse2.h"'] },
   { name: "avx2.o", source: "kernel.c", options: ["-mavx2", '-DLANES="lanes-avx2.h"'] },
   {
     name: "avx512.o",

@@ -1,6 +1,6 @@
 /*
  * Sixteen lanes in two registers: AVX2, which nearly every x86 processor since 2013 has.
- * Every function has a twin in lanes-avx512.h with the same bits; a new one goes into both.
+ * Every function has a twin in the other lanes-*.h with the same bits; a new one goes into all.
  */
 #include <immintrin.h>
 

@@ -1,6 +1,6 @@
 /*
  * Sixteen lanes in one register, and integer dot products in one instruction: AVX-512 with VNNI.
- * Every function has a twin in lanes-avx2.h with the same bits; a new one goes into both.
+ * Every function has a twin in the other lanes-*.h with the same bits; a new one goes into all.
  */
 #include <immintrin.h>
 

@@ -10,10 +10,11 @@
 
 typedef void embed(const void *, const void *, const void *, int, void *, void *);
 typedef uint64_t scratch_bytes(int);
-embed embed_avx2, embed_avx512;
-scratch_bytes scratch_bytes_avx2, scratch_bytes_avx512;
+embed embed_sse2, embed_avx2, embed_avx512;
+scratch_bytes scratch_bytes_sse2, scratch_bytes_avx2, scratch_bytes_avx512;
 
 static const struct { embed *embed; scratch_bytes *scratch_bytes; } kernels[] = {
+  {embed_sse2, scratch_bytes_sse2},
   {embed_avx2, scratch_bytes_avx2},
   {embed_avx512, scratch_bytes_avx512},
 };
@@ -26,11 +27,12 @@ static uint32_t saved_registers(void) {
 }
 
 static int can_run(int kernel) {
+  if (kernel == 0) return 1;
   uint32_t a, b, c, d;
   if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX)) return 0;
   const uint32_t saved = saved_registers();
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
-  if (kernel == 0) return (saved & 0x06) == 0x06 && (b & bit_AVX2);
+  if (kernel == 1) return (saved & 0x06) == 0x06 && (b & bit_AVX2);
   const uint32_t needed = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
   return (saved & 0xe6) == 0xe6 && (b & needed) == needed && (c & bit_AVX512VNNI);
 }
