@@ -39,7 +39,7 @@ const plugin: Plugin = (host) =>
             KERNELS.map((kernel) => host.t.Literal(kernel)),
             {
               description:
-                "What computes: wasm everywhere, avx2 or avx512 on x86-64 Linux, with the same bits. Without it, the fastest that works; one that is named and does not work says why.",
+                "What computes: wasm everywhere that has SIMD, sse2, avx2 or avx512 on x86-64 Linux, with the same bits. Without it, the fastest that works; one that is named and does not work says why.",
             },
           ),
         ),
