@@ -32,7 +32,9 @@ import type { Routes } from "./routes/route";
 import { ALONE, type Place } from "./sharing/place";
 import { bytesOf } from "./sharing/region";
 import { openFingerprints } from "./spaces/fingerprints";
-import type { Measure, Spaces } from "./spaces/spaces";
+import type { Measure } from "./spaces/look";
+import { openRecords } from "./spaces/records";
+import type { Spaces } from "./spaces/spaces";
 import { createTokens } from "./tokens/tokens";
 
 /** Of the rate limits' places. */
@@ -85,6 +87,7 @@ export async function createGateway(
   const measuring = {
     outside: calling,
     fingerprints: openFingerprints(store),
+    records: openRecords(store),
     measureWith:
       (attemptsMax: number): Measure =>
       (route, target, signal) =>

@@ -191,13 +191,26 @@ function commandLine(): Command {
     .addOption(config())
     .action(later(async () => (await import("./commands/invoice")).showInvoice));
 
-  const spaces = program.command("spaces").description("show and forget the measured embedding spaces");
+  const spaces = program
+    .command("spaces")
+    .description("show, export and forget the measured embedding spaces");
   spaces
     .command("list")
     .description("list the spaces and who they were first measured at")
     .addOption(json())
     .addOption(config())
     .action(later(async () => (await import("./commands/spaces")).listSpaces));
+  spaces
+    .command("show <space>")
+    .description("show how alike each route is to its space, by kind of text, and what probably differs")
+    .addOption(json())
+    .addOption(config())
+    .action(later(async () => (await import("./commands/spaces")).showSpace));
+  spaces
+    .command("export")
+    .description("print all fingerprints, for the file that space_fingerprints names")
+    .addOption(config())
+    .action(later(async () => (await import("./commands/spaces")).exportSpaces));
   spaces
     .command("forget <space>")
     .description("take a space as it is now: a model was changed on purpose")

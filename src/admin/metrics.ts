@@ -6,7 +6,7 @@
 import type { Ledger } from "../books/ledger";
 import type { LedgerRow } from "../books/ledger-row";
 import type { ErrorKind } from "../domain/errors";
-import type { SpaceNotice } from "../spaces/spaces";
+import type { SpaceNotice } from "../spaces/notices";
 import { openCounts } from "./counts";
 
 type Counted = Pick<

@@ -14,7 +14,10 @@ export async function listModels(options: {
   if (!config) return 1;
   const providers = openProviders(config, realOutside);
   try {
-    const models = buildRoutes(config, providers.byName, { mayServe: () => true }).list();
+    const models = buildRoutes(config, providers.byName, {
+      mayServe: () => true,
+      placeOf: ({ space }) => ({ space, isVerified: true }),
+    }).list();
     if (options.json)
       console.log(
         json(models.map(({ id, facts, providerName }) => ({ id, provider: providerName, ...facts }))),

@@ -1,9 +1,15 @@
 /**
- * `embedgate spaces list | forget`: the fingerprints that routes are measured against, and how to accept a model that was changed.
+ * `embedgate spaces list | show | export | forget`: the fingerprints that routes are measured against, how alike each route is, and how
+ * to accept a model that was changed.
  */
 
+import { writeCarried } from "../config/carried-fingerprints";
+import { PROBES } from "../domain/probes";
 import { withStore } from "../serving/configured";
+import { withCarried } from "../spaces/carried";
 import { openFingerprints } from "../spaces/fingerprints";
+import { insideFingerprints } from "../spaces/inside";
+import { openRecords, type RouteRecord } from "../spaces/records";
 import { table } from "../terminal/table";
 import { json } from "./json";
 
@@ -16,25 +22,87 @@ export function listSpaces(options: Common): Promise<number> {
   return withStore(options.config, async (store) => {
     const spaces = openFingerprints(store)
       .list()
-      .map(({ space, dimensions, provider, model, measuredAt }) => ({
+      .map(({ space, dimensions, provider, model, measuredAt, confirmed }) => ({
         space,
         dimensions,
         provider,
         model,
         measured_at: new Date(measuredAt).toISOString(),
+        confirmed,
       }));
     if (options.json) console.log(json(spaces));
     else {
-      const rows = spaces.map((one) => [one.space, one.dimensions, one.provider, one.model, one.measured_at]);
-      console.log(table([["SPACE", "DIMENSIONS", "FIRST MEASURED AT", "AS", "ON"], ...rows]));
+      const rows = spaces.map((one) => [
+        one.space,
+        one.dimensions,
+        one.provider,
+        one.model,
+        one.measured_at,
+        one.confirmed ? "" : "provisional",
+      ]);
+      console.log(table([["SPACE", "DIMENSIONS", "FIRST MEASURED AT", "AS", "ON", ""], ...rows]));
     }
     return 0;
   });
 }
 
+/** Each route's cosine by kind of probe text, as it was last measured, and in words what probably differs. */
+export function showSpace(space: string, options: Common): Promise<number> {
+  return withStore(options.config, async (store, config) => {
+    const carried = [...insideFingerprints(), ...config.spaceFingerprints];
+    const fingerprint = withCarried(openFingerprints(store), carried).find(space);
+    const records = openRecords(store).of(space);
+    if (options.json) {
+      const routes = records.map(({ measuredAt, claim: _, ...record }) => ({
+        ...record,
+        measured_at: new Date(measuredAt).toISOString(),
+      }));
+      console.log(JSON.stringify({ space, measured: fingerprint !== undefined, routes }));
+    } else if (records.length === 0) {
+      console.error(
+        `No route was measured in the space ${space} so far. 'embedgate spaces list' lists those that were measured.`,
+      );
+    } else {
+      if (fingerprint) {
+        const { provider, model, measuredAt, confirmed } = fingerprint;
+        const first = `${space}: first measured at ${provider} (${model}) on ${new Date(measuredAt).toISOString()}`;
+        console.log(confirmed ? first : `${first}; provisional, no other route has agreed yet`);
+      }
+      for (const record of records) console.log(`\n${inWords(record, space)}`);
+      console.log(`\n${table(cosines(records))}`);
+    }
+    return records.length === 0 ? 1 : 0;
+  });
+}
+
+function inWords({ provider, model, space, serves, cosine, says }: RouteRecord, asked: string): string {
+  const where = space === asked ? "" : `, in the space ${space}`;
+  const least = `least cosine ${cosine.toFixed(5)}`;
+  return `${provider} (${model})${where}: ${serves ? "serves" : "out of service"}; ${least}: ${says}`;
+}
+
+function cosines(records: readonly RouteRecord[]): string[][] {
+  const kinds = [...new Set(PROBES.map(({ kind }) => kind))];
+  return [
+    ["KIND OF TEXT", ...records.map(({ provider }) => provider.toUpperCase())],
+    ...kinds.map((kind) => [kind, ...records.map((record) => record.cosines[kind]?.toFixed(5) ?? "-")]),
+  ];
+}
+
+/** What `space_fingerprints` takes. */
+export function exportSpaces(options: Common): Promise<number> {
+  return withStore(options.config, async (store, config) => {
+    const all = withCarried(openFingerprints(store), config.spaceFingerprints).list();
+    console.log(writeCarried(all));
+    return 0;
+  });
+}
+
 export function forgetSpace(space: string, options: Common): Promise<number> {
-  return withStore(options.config, async (store) => {
+  return withStore(options.config, async (store, config) => {
     const forgotten = await openFingerprints(store).forget(space);
+    if (config.spaceFingerprints.some((carried) => carried.space === space))
+      console.error(`What ${space} is stands in the file of space_fingerprints: take it out there.`);
     if (options.json) console.log(json({ space, forgotten }));
     else if (forgotten)
       console.error(

@@ -5,6 +5,7 @@
 
 import type { Exchange } from "../books/money";
 import type { KnownFacts } from "../domain/facts";
+import type { Fingerprint } from "../domain/fingerprint";
 import type { PolicyOverrides } from "../domain/policies";
 import type { Provider } from "../plugin";
 import type { Problem } from "./problem";
@@ -40,6 +41,8 @@ export interface GatewayConfig {
   readonly money: Exchange;
   /** Undefined: spaces are not measured. */
   readonly spaceProbe: { readonly every_ms: number } | undefined;
+  /** Carried with the routing file. */
+  readonly spaceFingerprints: readonly Fingerprint[];
   readonly workspaceDefaults: WorkspaceSection;
   readonly providers: ReadonlyMap<string, ConfiguredProvider>;
   /** By id or pattern, in the file's order. */
@@ -71,6 +74,8 @@ export interface ConfiguredModel {
   readonly embeddings: boolean;
   readonly space: string | undefined;
   readonly on_drift: "stop" | "warn";
+  readonly agreement_min: number;
+  readonly unmeasured: "serve" | "refuse";
   /** Undefined: no request is sent twice. */
   readonly hedge_after_ms: number | undefined;
   /** Only what the file itself says. */

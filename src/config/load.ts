@@ -15,6 +15,7 @@ import { type ReadFile, readRoutingFile } from "./read";
 import { resolveConfig } from "./resolve";
 import { RoutingFile } from "./schema";
 import { checkAuth, checkDatabase, checkProcesses, type Machine } from "./sections";
+import { checkFingerprints } from "./space-fingerprints";
 import { growTree, type Tree } from "./tree";
 
 export type {
@@ -100,6 +101,12 @@ async function checkTree(
   const databasePath = checkDatabase(tree, database, sources.folder, problems);
   const processes = checkProcesses(tree, document, databasePath, sources.machine, problems);
   checkAuth(tree, document, problems, notes);
+  const spaceFingerprints = await checkFingerprints(
+    tree,
+    sections.space_fingerprints,
+    sources.folder,
+    problems,
+  );
 
   if (problems.length > 0) return refused(problems);
   const right = withoutMissing(tree, document);
@@ -113,6 +120,7 @@ async function checkTree(
     folder,
     document: right,
     databasePath,
+    spaceFingerprints,
     processes,
     providers: providers.configured,
   });

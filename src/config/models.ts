@@ -6,7 +6,7 @@ import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { controlIn } from "../domain/control-characters";
 import { nearestName } from "../domain/nearest";
-import { catalogueEntryNamed } from "./catalogue";
+import { catalogueEntryNamed, catalogueFacts } from "./catalogue";
 import { quoted, shownName } from "./expected";
 import { checkFacts, type Entry, type Look } from "./model-facts";
 import { below, MOST_PROBLEMS, readablePath } from "./problem";
@@ -42,6 +42,7 @@ export function checkModels(section: unknown, look: Look): void {
     );
     checkAlias(entry, ids, aliases, look);
     checkRoutesTogether(entry, look);
+    checkFactsTogether(entry, look);
     checkFacts(entry, look);
   }
 }
@@ -209,6 +210,31 @@ function checkRoutesTogether({ id, pointer, model }: Entry, look: Look): void {
       const message =
         "its vectors would lie in another space than those of routes[0], and could not be compared with them; make it a model of its own, or, if they are the same, give the model a `space`";
       problems.push(tree.problem(place, message));
+    }
+  }
+}
+
+/** What routes of one model cannot have in common, and what they have in common only by the least of them. */
+function checkFactsTogether({ id, pointer, model }: Entry, { tree, providers, problems, notes }: Look): void {
+  const known = (model.routes ?? []).map((route) => {
+    const pluginId = providers.pluginIds.get(route.provider);
+    return pluginId === undefined ? undefined : catalogueFacts(pluginId, route.model ?? id);
+  });
+  const first = known.find((facts) => facts?.dimensions !== undefined);
+  const limits = known.flatMap((facts) => facts?.max_input_tokens ?? []);
+  const least = Math.min(...limits);
+  for (const [i, facts] of known.entries()) {
+    const place = below(below(pointer, "routes"), i);
+    const { dimensions, max_input_tokens: limit } = facts ?? {};
+    // One that is told to lie in another space needs no second reason.
+    if (problems.some(({ path }) => path === readablePath(place))) continue;
+    if (model.dimensions === undefined && dimensions !== first?.dimensions && dimensions !== undefined) {
+      const message = `makes vectors of ${dimensions} numbers, another route of the model of ${first?.dimensions}; make it a model of its own`;
+      problems.push(tree.problem(place, message));
+    } else if (limit !== undefined && limit === least && Math.max(...limits) > least) {
+      if (model.max_input_tokens !== undefined) continue;
+      const message = `takes ${limit} tokens in one input, another route of the model ${Math.max(...limits)}: the model takes ${limit}, whichever route serves`;
+      notes.push(tree.problem(place, message));
     }
   }
 }

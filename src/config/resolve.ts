@@ -3,12 +3,13 @@
  * The defaults themselves stand in the schema.
  */
 import { KnownFacts } from "../domain/facts";
+import type { Fingerprint } from "../domain/fingerprint";
 import type { ConfiguredModel, ConfiguredProvider, GatewayConfig } from "./gateway-config";
 import { MoneySection, type RoutingFile } from "./schema";
 import { AuthSection } from "./schema-auth";
 import type { ModelEntry } from "./schema-models";
 import { ServerSection } from "./schema-server";
-import { OnDrift, SpaceProbeSection } from "./schema-spaces";
+import { AgreementMin, OnDrift, SpaceProbeSection, Unmeasured } from "./schema-spaces";
 import { DialectName } from "./schema-values";
 
 export interface Checked {
@@ -17,11 +18,12 @@ export interface Checked {
   readonly folder: string;
   readonly document: RoutingFile;
   readonly databasePath: string;
+  readonly spaceFingerprints: readonly Fingerprint[];
   readonly providers: ReadonlyMap<string, ConfiguredProvider>;
 }
 
 export function resolveConfig(checked: Checked): GatewayConfig {
-  const { file, folder, document, databasePath, processes, providers } = checked;
+  const { file, folder, document, databasePath, processes, providers, spaceFingerprints } = checked;
   const { server = {}, auth = {} } = document;
   const { host, port, deadline_ms, max_attempts, max_concurrent_requests } = ServerSection.properties;
   const { grace_ms, send_timeout_ms, max_unsent_mb } = ServerSection.properties;
@@ -59,17 +61,25 @@ export function resolveConfig(checked: Checked): GatewayConfig {
       document.space_probe === false
         ? undefined
         : { every_ms: document.space_probe?.every_ms ?? SpaceProbeSection.properties.every_ms.default },
+    spaceFingerprints,
     workspaceDefaults: document.workspace_defaults ?? {},
     providers,
     models: new Map(
-      Object.entries(document.models ?? {}).map(([id, model]) => [id, resolveModel(id, model)]),
+      Object.entries(document.models ?? {}).map(([id, model]) => [
+        id,
+        resolveModel(id, model, document.unmeasured ?? Unmeasured.default),
+      ]),
     ),
   };
 }
 
 const FACT_KEYS = new Set(Object.keys(KnownFacts.properties));
 
-function resolveModel(id: string, model: ModelEntry): ConfiguredModel {
+function resolveModel(
+  id: string,
+  model: ModelEntry,
+  unmeasured: ConfiguredModel["unmeasured"],
+): ConfiguredModel {
   const facts: KnownFacts = Object.fromEntries(Object.entries(model).filter(([key]) => FACT_KEYS.has(key)));
   return {
     id,
@@ -77,6 +87,8 @@ function resolveModel(id: string, model: ModelEntry): ConfiguredModel {
     embeddings: model.embeddings ?? true,
     space: model.space,
     on_drift: model.on_drift ?? OnDrift.default,
+    agreement_min: model.agreement_min ?? AgreementMin.default,
+    unmeasured: model.unmeasured ?? unmeasured,
     hedge_after_ms: model.hedge_after_ms,
     facts,
     routes: (model.routes ?? []).map((route) => ({

@@ -4,7 +4,7 @@
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { KnownFacts } from "../domain/facts";
-import { OnDrift } from "./schema-spaces";
+import { AgreementMin, OnDrift, UnmeasuredOfModel } from "./schema-spaces";
 import { closed } from "./schema-values";
 
 export const RouteEntry = Type.Object(
@@ -61,6 +61,8 @@ export const ModelEntry = Type.Composite(
         }),
       ),
       on_drift: Type.Optional(OnDrift),
+      agreement_min: Type.Optional(AgreementMin),
+      unmeasured: Type.Optional(UnmeasuredOfModel),
       hedge_after_ms: Type.Optional(
         Type.Integer({
           minimum: 1,

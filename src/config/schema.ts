@@ -7,7 +7,7 @@ import { AuthSection } from "./schema-auth";
 import { ModelEntry } from "./schema-models";
 import { ProviderCommon } from "./schema-provider";
 import { ServerSection } from "./schema-server";
-import { SpaceProbeSection } from "./schema-spaces";
+import { SpaceFingerprints, SpaceProbeSection, Unmeasured } from "./schema-spaces";
 import { closed } from "./schema-values";
 import { WorkspaceSection } from "./schema-workspaces";
 
@@ -90,6 +90,8 @@ export const RoutingFile = Type.Object(
         description: "How embedding spaces are measured. false: not at all; then only first routes serve.",
       }),
     ),
+    space_fingerprints: Type.Optional(SpaceFingerprints),
+    unmeasured: Type.Optional(Unmeasured),
     workspace_defaults: Type.Optional(WorkspaceSection),
     providers: Type.Optional(
       Type.Record(Type.String(), ProviderCommon, {

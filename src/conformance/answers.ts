@@ -6,7 +6,7 @@
 import { completeFacts } from "../domain/facts";
 import { prove } from "../execute/assemble";
 import type { EmbedReply, Upstream, VectorType } from "../plugin";
-import { AGREEMENT_MIN, agreement } from "../spaces/probes";
+import { agreement } from "../spaces/verdict";
 import { addsUp } from "../tokens/count";
 import type { Bench, Check } from "./bench";
 import { Breach, demand } from "./breach";
@@ -30,6 +30,8 @@ const TEXTS: readonly (readonly [string, readonly string[]])[] = [
 
 /** Of a vector that can be computed again: all that float32 leaves in doubt. */
 const EXACTLY = 0.9999;
+/** Of a text that is embedded alone and among others: batches round otherwise, but change nothing more. */
+const ALIKE = 0.999;
 
 export function answersRight(bench: Bench): Check[] {
   const { subject, open, fitting } = bench;
@@ -53,7 +55,7 @@ export function answersRight(bench: Bench): Check[] {
       vector.length === right.length,
       `The vector at ${place} has ${vector.length} numbers, the right one of its text has ${right.length}.`,
     );
-    const least = (subject.vectorOf ?? subject.vendor?.vectorOf) ? EXACTLY : AGREEMENT_MIN;
+    const least = (subject.vectorOf ?? subject.vendor?.vectorOf) ? EXACTLY : ALIKE;
     const cosine = agreement([vector], [right]);
     demand(
       cosine >= least,

@@ -137,4 +137,26 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE spaces ADD COLUMN paid_at INTEGER;
   CREATE INDEX spaces_paid ON spaces (paid_at) WHERE paid_at IS NOT NULL;
   `,
+  `
+  -- 0: told by a later route of a model alone, so that an earlier one's word may yet stand against it.
+  ALTER TABLE spaces ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 1 CHECK (confirmed IN (0, 1));
+
+  -- What the last measurement of each route came to. claim: the model, by the space that it claims and its first way; claimed: that
+  -- space; space: the one that it lies in, or was compared with.
+  CREATE TABLE space_routes (
+    claim        TEXT NOT NULL,
+    claimed      TEXT NOT NULL,
+    provider     TEXT NOT NULL,
+    model        TEXT NOT NULL,
+    space        TEXT NOT NULL,
+    probes       INTEGER NOT NULL,
+    serves       INTEGER NOT NULL CHECK (serves IN (0, 1)),
+    cosine       REAL NOT NULL,
+    -- By kind of probe text, as JSON.
+    cosines      TEXT NOT NULL,
+    says         TEXT NOT NULL,
+    measured_at  INTEGER NOT NULL,
+    PRIMARY KEY (claim, provider, model)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -84,6 +84,9 @@ export const Model = Type.Object(
     created: Type.Integer(described("Seconds since 1970; the gateway's start.")),
     owned_by: Type.String(described("The provider, by its name in the routing file.")),
     embeddings: Type.Boolean(described("false: registered, but it cannot embed.")),
+    embedding_space: Type.Union([Type.String(), Type.Null()], {
+      ...described("Where its vectors lie: those of one space can be compared with one another."),
+    }),
     dimensions: Type.Union([Type.Integer(), Type.Null()]),
     dimensions_allowed: Type.Union([DimensionsAllowed, Type.Null()]),
     max_input_tokens: Type.Union([Type.Integer(), Type.Null()]),
@@ -113,6 +116,7 @@ export const Model = Type.Object(
         created: 1780000000,
         owned_by: "local",
         embeddings: true,
+        embedding_space: "all-MiniLM-L6-v2",
         dimensions: 384,
         dimensions_allowed: null,
         max_input_tokens: 254,

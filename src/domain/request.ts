@@ -114,6 +114,10 @@ export interface Route {
   readonly facts: ModelFacts;
   /** What becomes of the first way once its vectors are no more what they were. */
   readonly onDrift: "stop" | "warn";
+  /** The least cosine between a probe text's vector and the space's own with which a target serves. */
+  readonly agreementMin: number;
+  /** Whether another way than the first may serve before two were measured to agree. */
+  readonly unmeasured: "serve" | "refuse";
   /** A request for one input that is not answered by then is sent a second time; undefined: never. */
   readonly hedgeAfterMs: number | undefined;
   /** All ways to it, in the routing file's order: all of one space. */

@@ -20,7 +20,7 @@ import type { Answer, Arrival } from "../request/embed";
 import type { CacheUse } from "../request/recall";
 import { forcedProviderOf } from "../routes/forced-provider";
 import type { Routes } from "../routes/route";
-import type { SpaceNotice } from "../spaces/spaces";
+import type { SpaceNotice } from "../spaces/notices";
 import { readJsonBody } from "./body";
 import { embeddingsOperation, type Operations, operationsOf } from "./docs/operations";
 import { checkHead } from "./head";

@@ -40,8 +40,15 @@ export function showModel(routes: Routes, id: string, listing: Listing): Answer 
 
 /** An id that a pattern takes, or a name that answers use, is not listed, but can be asked for. */
 function behindPattern(routes: Routes, id: string, { allowed }: Listing): ListedModel {
-  const { facts, targets } = routes.resolve(id, allowed);
-  return { id, facts, embeddings: true, providerName: targets[0].provider.name };
+  const route = routes.resolve(id, allowed);
+  const { facts, targets } = route;
+  return {
+    id,
+    facts,
+    embeddings: true,
+    providerName: targets[0].provider.name,
+    space: routes.spaceOf(route),
+  };
 }
 
 function entryOf(listed: ListedModel, listing: Listing): Static<typeof Model | typeof ModelWithFeatures> {
@@ -52,6 +59,7 @@ function entryOf(listed: ListedModel, listing: Listing): Static<typeof Model | t
     created: Math.floor(listing.startedAt / 1000),
     owned_by: providerName || "embedgate",
     embeddings,
+    embedding_space: listed.space ?? null,
     dimensions: facts?.dimensions ?? null,
     dimensions_allowed: facts?.dimensions_allowed ?? null,
     max_input_tokens: facts?.max_input_tokens ?? null,

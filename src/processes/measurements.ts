@@ -34,7 +34,7 @@ export function createMeasurements({ monotonic }: Pick<Outside, "monotonic">): M
   const measurements = new Map<string, Measurement>();
 
   function of({ generation, what }: Static<typeof Asked>): Measurement {
-    const key = JSON.stringify([generation, what.space, what.provider, what.model]);
+    const key = JSON.stringify([generation, what.claim, what.provider, what.model]);
     const known = measurements.get(key) ?? { leader: undefined, waiting: [], found: undefined };
     measurements.set(key, known);
     if (measurements.size > KEPT_MAX) {

@@ -76,13 +76,21 @@ export const Reloaded = Type.Object({ afterRestart: Type.Array(Type.String()), m
 /** To a copy that listens: new connections go to so many listeners of the port, from one on, in the order in which they came. */
 export const Steer = Type.Object({ from: Type.Integer({ minimum: 0 }), count: Type.Integer({ minimum: 1 }) });
 
-/** An embedding space, as one target has it. */
-export const Measured = Type.Object({ space: Type.String(), provider: Type.String(), model: Type.String() });
+/** An embedding space, as one target of a model has it. */
+export const Measured = Type.Object({
+  claim: Type.String(),
+  space: Type.String(),
+  provider: Type.String(),
+  model: Type.String(),
+});
 
 const Outcome = Type.Object({
   cosine: Type.Union([Type.Number(), Type.Null()]),
   failed: Type.Boolean(),
+  agrees: Type.Boolean(),
   outOfService: Type.Boolean(),
+  space: Type.String(),
+  message: Type.String(),
   forMs: Type.Number(),
 });
 

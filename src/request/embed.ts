@@ -112,21 +112,23 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const route = admit(request, bound, policies.unused_hints === "reject");
     parts.lifecycle.used(route);
     const count = rateLimits.takeTokens(rules, estimatedTokens(request.inputs));
-    refuseOtherSpace(arrival.pinnedSpace, route.space, request.dimensions ?? route.facts.dimensions);
+    const size = request.dimensions ?? route.facts.dimensions;
+    let place = spaces.placeOf(found);
+    refuseOtherSpace(arrival.pinnedSpace, place.space, size);
     const together = isIndivisible(request, route);
     // What is kept of an input is its float vector alone.
-    const cacheUse = together || request.types ? NOT_CACHED : arrival.cacheUse;
+    const cacheUse = { ...(together || request.types ? NOT_CACHED : arrival.cacheUse) };
     const scope = caching?.isShared ? null : arrival.caller.workspace;
     const mayServe = () => route.targets.some((target) => target.mayServe());
     const mayMeasure = () => rateLimits.mayMeasure(rules.name);
     let planned: Plan | undefined;
-    const revision = spaces.revision(route.space);
+    const revision = spaces.revision(place.space);
     const keys = together
       ? ownKeys(request)
       : await keysFor(
           request,
           route,
-          `${route.space}#${revision}`,
+          `${place.space}#${revision}`,
           forced?.name,
           scope,
           caching !== undefined,
@@ -145,7 +147,14 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
         // Held first: what the gateway itself asks a provider for is asked for those who pay.
         await spaces.ready(found, run.signal, mayMeasure, forced && bound.targets[0]);
         if (!mayServe()) throw outOfService(route.id);
-        if (revision !== "" && revision !== spaces.revision(route.space)) throw measuredAnew(route.id);
+        const measured = spaces.placeOf(found);
+        const isAnew = revision !== "" && revision !== spaces.revision(place.space);
+        const isElsewhere = measured.space !== place.space;
+        if (isAnew || (isElsewhere && places.length < request.inputs.length)) throw measuredAnew(route.id);
+        // By its first look the model has come to a space of its own: nothing of this answer is kept under the other's name.
+        if (isElsewhere) cacheUse.keep = false;
+        place = measured;
+        refuseOtherSpace(arrival.pinnedSpace, place.space, size);
       },
       async (places, take) => {
         if (planned) await embedNow(request, route, partOf(planned, places), run, take, outside);
@@ -153,7 +162,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     );
     const result = resultOf(recalled, request);
     progress.result = result;
-    refuseOtherSpace(arrival.pinnedSpace, route.space, result.vectors[0]?.length);
+    refuseOtherSpace(arrival.pinnedSpace, place.space, result.vectors[0]?.length);
     count(result.tokens);
     const row = rowAnswered(progress, result, prices, latencyMs());
     // Hits alone: nothing was held for them yet.
@@ -161,8 +170,8 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
       await holdExactly(row, rules.terms, ledger, settlements, run.signal);
     const charge = await ledger.settle(row);
     const note = cacheNote(caching && cacheUse, result);
-    const headers = answerHeaders(route, request, result, run.tally.providers, note);
-    spaces.answered(found, mayMeasure);
+    const headers = answerHeaders({ ...route, ...place }, request, result, run.tally.providers, note);
+    spaces.answered(found, run.tally.providers, mayMeasure);
     const credits = { used: charge.microCredits, remaining: charge.remaining };
     return {
       body: printed(decoded.encode({ ...result, credits }, run.requestId), parts.aside, bytesOf(result)),

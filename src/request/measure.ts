@@ -7,10 +7,10 @@ import { type Ledger, OWN_WORKSPACE } from "../books/ledger";
 import type { EndSignal } from "../domain/ending";
 import { asGatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
+import { isLong, LONG_TEXT_TOKENS, type Measurement, PROBES, type Probe } from "../domain/probes";
 import type { Embedded, EmbedRequest, Plan, Route, Run, Target } from "../domain/request";
 import { execute } from "../execute/execute";
 import type { Needs } from "../execute/work";
-import { PROBES } from "../spaces/probes";
 import { type Progress, rowAnswered, rowUnderWay, settleFailure } from "./account";
 import { collect } from "./collect";
 import { resultOf } from "./result";
@@ -32,7 +32,9 @@ export interface Measuring {
 }
 
 /**
- * @returns a vector for each probe text, at the model's own size
+ * The long text goes by itself: a server that refuses it has been measured all the same. Where the routing file or the catalogue says
+ * that it is too long for the model, it is not sent at all.
+ * @returns a vector for each of PROBES, at the model's own size; undefined for what was refused
  * @throws GatewayError as a request's calls do; the signal's reason
  */
 export async function measure(
@@ -40,7 +42,7 @@ export async function measure(
   target: Target,
   { ledger, outside, attemptsMax }: Measuring,
   signal: EndSignal,
-): Promise<readonly Float32Array[]> {
+): Promise<Measurement> {
   const only: Route = { ...route, facts: target.facts, targets: [{ ...target, mayServe: () => true }] };
   const run: Run = {
     requestId: `probe_${outside.randomBytes(16).toHex()}`,
@@ -52,38 +54,83 @@ export async function measure(
     attemptsMax,
     tally: { tokens: 0, providers: new Set() },
   };
-  const request = probeRequest(route.id);
+  const probes = PROBES.filter((probe) => !isLong(probe) || takesLong(target));
+  const textsOf = (some: readonly Probe[]) => some.map(({ text }) => text);
   const progress: Progress = {
     caller: { workspace: OWN_WORKSPACE, keyId: null },
     run,
-    request,
+    request: probeRequest(route.id, textsOf(probes)),
     route: only,
   };
-  const plan = planOf(target);
-  const collection = collect(plan);
-  const embedded = new Map<number, Embedded>();
   const latencyMs = () => outside.monotonic() - run.startedMonotonic;
-  await ledger.begin(rowUnderWay(progress, PROBES), FREE);
+  const ask = (texts: readonly string[], as: Run) => embedded(only, target, texts, as, outside);
+  await ledger.begin(rowUnderWay(progress, textsOf(probes)), FREE);
   try {
-    await execute(request, only, plan, run, outside, (answered) => {
-      for (const [place, one] of collection.add(answered)) embedded.set(place, one);
-    });
-    collection.assertComplete();
-    const inOrder = [...embedded].sort(([a], [b]) => a - b).map(([, one]) => one);
-    const result = resultOf({ embedded: inOrder, fresh: new Set(embedded.keys()) }, request);
+    const short = probes.filter((probe) => !isLong(probe));
+    const found = await ask(textsOf(short), run);
+    const long = await askLong(textsOf(probes.filter(isLong)), run, ask);
+    const inOrder = PROBES.map((probe) => (isLong(probe) ? long : found[short.indexOf(probe)]));
+    const all = inOrder.filter((one) => one !== undefined);
+    const request = probeRequest(
+      route.id,
+      all.map((_, place) => probes[place]?.text ?? ""),
+    );
+    const result = resultOf({ embedded: all, fresh: new Set(all.keys()) }, request);
     progress.result = result;
+    progress.request = request;
     // Its tokens were counted upstream, but shown to nobody and nobody's to pay.
     const nobodys = { tokens: 0, tokens_billed: 0, cost_pico_usd: 0n, micro_credits: 0n };
     await ledger.settle({ ...rowAnswered(progress, result, UNPRICED, latencyMs()), ...nobodys });
-    return result.vectors;
+    return inOrder.map((one) => one?.values);
   } catch (thrown) {
     throw await settleFailure(progress, asGatewayError(thrown), latencyMs, { ledger, outside });
   }
 }
 
-const probeRequest = (model: string): EmbedRequest => ({
+/** [CLS] and [SEP], or what other models have for them. */
+const MARKS = 2;
+
+function takesLong({ facts: { max_input_tokens: limit } }: Target): boolean {
+  return limit === undefined || limit >= LONG_TEXT_TOKENS + MARKS;
+}
+
+async function askLong(
+  texts: readonly string[],
+  run: Run,
+  ask: (texts: readonly string[], run: Run) => Promise<readonly Embedded[]>,
+): Promise<Embedded | undefined> {
+  if (texts.length === 0) return undefined;
+  try {
+    // Once only: several servers answer 500 to it, and it is not their health that is asked for.
+    const [one] = await ask(texts, { ...run, attemptsMax: 1 });
+    return one;
+  } catch (thrown) {
+    if (run.signal.aborted) throw thrown;
+    return undefined;
+  }
+}
+
+/** @returns one for each text */
+async function embedded(
+  route: Route,
+  target: Target,
+  texts: readonly string[],
+  run: Run,
+  outside: Measuring["outside"],
+): Promise<readonly Embedded[]> {
+  const plan = planOf(target, texts);
+  const collection = collect(plan);
+  const found = new Map<number, Embedded>();
+  await execute(probeRequest(route.id, texts), route, plan, run, outside, (answered) => {
+    for (const [place, one] of collection.add(answered)) found.set(place, one);
+  });
+  collection.assertComplete();
+  return [...found].sort(([a], [b]) => a - b).map(([, one]) => one);
+}
+
+const probeRequest = (model: string, inputs: readonly string[]): EmbedRequest => ({
   model,
-  inputs: PROBES,
+  inputs,
   encoding: "float",
   dimensions: undefined,
   user: PURPOSE,
@@ -92,8 +139,8 @@ const probeRequest = (model: string): EmbedRequest => ({
   fields: {},
 });
 
-const planOf = ({ facts }: Target): Plan => ({
-  pieces: PROBES.map((input, place) => ({ input, place, weight: 1 })),
+const planOf = ({ facts }: Target, texts: readonly string[]): Plan => ({
+  pieces: texts.map((input, place) => ({ input, place, weight: 1 })),
   requestedDimensions: undefined,
   dimensions: facts.dimensions,
   decodedWith: undefined,

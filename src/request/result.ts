@@ -8,6 +8,7 @@ import { inHeader } from "../domain/header-values";
 import { ignoredFields } from "../domain/hints";
 import type { Embedded, EmbedRequest, Result, Route, TokensSource } from "../domain/request";
 import type { TypedVector } from "../plugin";
+import { UNVERIFIED } from "../spaces/pin";
 import { decodedWith } from "./plan";
 import type { CacheUse, Recalled } from "./recall";
 
@@ -65,16 +66,19 @@ function weakest(sources: readonly TokensSource[]): TokensSource {
   return order.find((source) => sources.includes(source)) ?? "estimated";
 }
 
-/** @param providers those that were asked; what is told of a vector is told of a cached one too */
+/**
+ * @param route in the space where the vectors lie; verified: the model's first route, or more than one, was measured to lie there
+ * @param providers those that were asked; what is told of a vector is told of a cached one too
+ */
 export function answerHeaders(
-  route: Route,
+  route: Route & { readonly isVerified: boolean },
   request: EmbedRequest,
   result: Result,
   providers: ReadonlySet<string>,
   cacheNote: string | undefined,
 ): Record<string, string> {
   const headers: Record<string, string> = {
-    "x-embedding-space": `${inHeader(route.space)}@${result.vectors[0]?.length ?? 0}`,
+    "x-embedding-space": `${route.isVerified ? "" : UNVERIFIED}${inHeader(route.space)}@${result.vectors[0]?.length ?? 0}`,
   };
   if (providers.size > 0) headers["x-embedgate-provider"] = [...providers].join(", ");
   if (cacheNote !== undefined) headers["x-embedgate-cache"] = cacheNote;

@@ -4,7 +4,10 @@
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import type { Outside } from "../domain/outside";
-import { type Measure, openSpaces, type Spaces, type SpacesParts } from "../spaces/spaces";
+import { withCarried } from "../spaces/carried";
+import { insideFingerprints } from "../spaces/inside";
+import type { Measure } from "../spaces/look";
+import { openSpaces, type Spaces, type SpacesParts } from "../spaces/spaces";
 import { openProviders } from "../upstream/open";
 import { buildRoutes, type Routes } from "./route";
 
@@ -18,7 +21,7 @@ export interface Generation {
   retire(): Promise<void>;
 }
 
-export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "together"> {
+export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "records" | "together"> {
   readonly outside: Outside;
   /** Measures a space with as many calls as the routing file allows. */
   readonly measureWith: (attemptsMax: number) => Measure;
@@ -26,12 +29,13 @@ export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "tog
 
 export function openGeneration(
   config: GatewayConfig,
-  { outside, fingerprints, together, measureWith }: GenerationParts,
+  { outside, fingerprints, records, together, measureWith }: GenerationParts,
 ): Generation {
   const providers = openProviders(config, outside);
   const spaces = openSpaces({
     outside,
-    fingerprints,
+    fingerprints: withCarried(fingerprints, [...insideFingerprints(), ...config.spaceFingerprints]),
+    records,
     together,
     measure: measureWith(config.server.max_attempts),
     deadlineMs: config.server.deadline_ms,

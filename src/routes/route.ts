@@ -8,7 +8,7 @@ import { catalogueEntryNamed, catalogueFacts } from "../config/catalogue";
 import type { ConfiguredModel, GatewayConfig } from "../config/gateway-config";
 import { matches, patternsAmong } from "../config/models";
 import { GatewayError } from "../domain/errors";
-import { completeFacts, type ModelFacts } from "../domain/facts";
+import { completeFacts, type KnownFacts, type ModelFacts } from "../domain/facts";
 import { onFirstUse } from "../domain/first-use";
 import { nearestName } from "../domain/nearest";
 import type { ConfiguredUpstream, Route, Target } from "../domain/request";
@@ -20,6 +20,8 @@ export interface ListedModel {
   readonly facts: ModelFacts | undefined;
   readonly embeddings: boolean;
   readonly providerName: string;
+  /** Where its vectors lie, as far as was measured. */
+  readonly space: string | undefined;
 }
 
 export interface Routes {
@@ -30,6 +32,8 @@ export interface Routes {
   resolve(model: string, models?: readonly string[]): Route;
   /** An id, and the one behind it: who may use one of them may use the model. */
   namesOf(model: string): readonly string[];
+  /** Where the model's vectors lie, as far as was measured. */
+  spaceOf(route: Route): string;
   /** The routes that stand under an id of their own. */
   named(): readonly Route[];
   /** Whether the routing file has a provider of that name, configured or not, by which a model is served that the caller may use. */
@@ -41,7 +45,7 @@ export interface Routes {
 export function buildRoutes(
   config: GatewayConfig,
   providers: ReadonlyMap<string, ConfiguredUpstream>,
-  spaces: Pick<Spaces, "mayServe">,
+  spaces: Pick<Spaces, "mayServe" | "placeOf">,
 ): Routes {
   const patterns = patternsAmong(config.models.keys());
   const exact = new Map<string, Route>();
@@ -92,7 +96,7 @@ export function buildRoutes(
       if (id.includes("*")) continue;
       const end = behindAliases(id);
       if (entryFor(end)?.embeddings === false) {
-        listed.push({ id, facts: undefined, embeddings: false, providerName: "" });
+        listed.push({ id, facts: undefined, embeddings: false, providerName: "", space: undefined });
         continue;
       }
       const route = find(end);
@@ -102,6 +106,7 @@ export function buildRoutes(
           facts: route.facts,
           embeddings: true,
           providerName: route.targets[0].provider.name,
+          space: spaces.placeOf(route).space,
         });
       }
     }
@@ -140,6 +145,7 @@ export function buildRoutes(
       return route;
     },
     namesOf,
+    spaceOf: (route) => spaces.placeOf(route).space,
     named: () => [...exact.values()],
     knowsProvider(name, models = ALL_MODELS) {
       if (!config.providers.has(name)) return false;
@@ -186,7 +192,7 @@ function routeOf(
   entry: ConfiguredModel,
   id: string,
   providers: ReadonlyMap<string, ConfiguredUpstream>,
-  spaces: Pick<Spaces, "mayServe">,
+  spaces: Pick<Spaces, "mayServe" | "placeOf">,
 ): Route | undefined {
   const [main] = entry.routes;
   if (!main) return undefined;
@@ -194,12 +200,12 @@ function routeOf(
   const { on_drift: onDrift, hedge_after_ms: hedgeAfterMs } = entry;
   const targets: Target[] = [];
   let group = 0;
-  for (const [i, route] of entry.routes.entries()) {
-    const shared = route.weight !== undefined && entry.routes[i - 1]?.weight !== undefined;
+  for (const [i, { weight, ...way }] of entry.routes.entries()) {
+    const shared = weight !== undefined && entry.routes[i - 1]?.weight !== undefined;
     if (i > 0 && !shared) group += 1;
-    const provider = providers.get(route.provider);
+    const provider = providers.get(way.provider);
     if (!provider) continue;
-    const model = nameAt(route.model, entry, id);
+    const model = nameAt(way.model, entry, id);
     const facts = completeFacts(
       // One space, one size: who knows it first knows it for all.
       { dimensions: targets[0]?.facts.dimensions },
@@ -207,16 +213,40 @@ function routeOf(
       catalogueFacts(provider.pluginId, model),
       entry.facts,
     );
-    const isFirst = targets.length === 0;
-    const mayServe = (isForced = false) =>
-      spaces.mayServe(space, { provider, model }, isFirst || isForced, onDrift);
-    targets.push({ provider, model, facts, group, weight: route.weight ?? 1, mayServe });
+    const mayServe = (isForced = false) => spaces.mayServe(route, { provider, model }, isForced);
+    targets.push({ provider, model, facts, group, weight: weight ?? 1, mayServe });
   }
-  const [first, ...others] = targets;
-  const isNamed = entry.id === id;
-  return (
-    first && { id, isNamed, space, facts: first.facts, onDrift, hedgeAfterMs, targets: [first, ...others] }
-  );
+  const [first, ...others] = ofOneModel(targets, entry.facts);
+  if (!first) return undefined;
+  const { agreement_min: agreementMin, unmeasured } = entry;
+  const route: Route = {
+    id,
+    isNamed: entry.id === id,
+    space,
+    facts: first.facts,
+    onDrift,
+    agreementMin,
+    unmeasured,
+    hedgeAfterMs,
+    targets: [first, ...others],
+  };
+  return route;
+}
+
+/**
+ * What becomes of a long text is the model's to say, by one limit and one vocabulary, whoever serves it: else one text had two vectors.
+ * @param written what the routing file says of the model
+ */
+function ofOneModel(targets: readonly Target[], written: KnownFacts): readonly Target[] {
+  const limits = targets.flatMap(({ facts }) => facts.max_input_tokens ?? []);
+  const tokenizer = targets.map(({ facts }) => facts.tokenizer).find((known) => known !== undefined);
+  const long_input = written.long_input ?? targets[0]?.facts.long_input;
+  const shared: KnownFacts = {
+    ...(long_input && { long_input }),
+    ...(limits.length > 0 && { max_input_tokens: Math.min(...limits) }),
+    ...(tokenizer && { tokenizer }),
+  };
+  return targets.map((target) => ({ ...target, facts: { ...target.facts, ...shared } }));
 }
 
 /** The model's name at a provider: under a pattern, `*` is what the pattern's `*` stood for. */

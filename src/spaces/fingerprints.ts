@@ -1,22 +1,10 @@
 /**
  * The first measurement of each embedding space, kept in the database: what every later measurement is compared with.
- * To accept a space as it is now, its fingerprint is forgotten (`embedgate spaces forget`).
+ * To accept a space as it is now, its fingerprint is forgotten (`embedgate spaces forget`). What is carried in a file: carried.ts.
  */
 import type { Store } from "../db/open";
-import { PROBES, PROBES_VERSION } from "./probes";
-
-export interface Fingerprint {
-  readonly space: string;
-  /** One for each of PROBES. */
-  readonly vectors: readonly Float32Array[];
-  readonly dimensions: number;
-  /** Who gave it. */
-  readonly provider: string;
-  readonly model: string;
-  readonly measuredAt: number;
-  /** Of an id that a caller chose: when a request for it was last answered, 0 while none was. Null: the routing file's own, and kept. */
-  readonly paidAt: number | null;
-}
+import type { Fingerprint } from "../domain/fingerprint";
+import { PROBES, PROBES_VERSION } from "../domain/probes";
 
 export interface Fingerprints {
   /** Undefined where the space was not measured, or by other texts. @throws GatewayError database_unavailable */
@@ -28,6 +16,8 @@ export interface Fingerprints {
   keep(fingerprint: Fingerprint): Promise<Fingerprint>;
   /** @throws GatewayError database_unavailable */
   paid(space: string, paidAt: number | null): Promise<void>;
+  /** A second route has agreed with it. @throws GatewayError database_unavailable */
+  confirm(space: string): Promise<void>;
   list(): readonly Fingerprint[];
   /** @returns whether there was one */
   forget(space: string): Promise<boolean>;
@@ -41,6 +31,7 @@ interface Row {
   readonly model: string;
   readonly measured_at: bigint;
   readonly paid_at: bigint | null;
+  readonly confirmed: bigint;
 }
 
 /** An id that was measured, and for which no request was answered since. */
@@ -52,7 +43,7 @@ const CHOSEN_MAX = 2_000;
 
 export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerprints {
   const { database } = store;
-  const columns = "name, dimensions, vectors, provider, model, measured_at, paid_at";
+  const columns = "name, dimensions, vectors, provider, model, measured_at, paid_at, confirmed";
   const one = database.query<Row, { name: string; probes: number }>(
     `SELECT ${columns} FROM spaces WHERE name = $name AND probes = $probes`,
   );
@@ -64,7 +55,8 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
   );
   const put = database.query<unknown, Record<string, string | number | Uint8Array | null>>(
     `INSERT INTO spaces (${columns}, probes)
-     VALUES ($name, $dimensions, $vectors, $provider, $model, $measured_at, $paid_at, $probes) ON CONFLICT (name) DO NOTHING`,
+     VALUES ($name, $dimensions, $vectors, $provider, $model, $measured_at, $paid_at, $confirmed, $probes)
+     ON CONFLICT (name) DO NOTHING`,
   );
   const dropUnpaid = database.query<unknown, { unpaidSince: number; unusedSince: number }>(
     `DELETE FROM spaces WHERE paid_at IS NOT NULL AND paid_at < $unusedSince AND (paid_at > 0 OR measured_at < $unpaidSince)`,
@@ -75,6 +67,9 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
   );
   const setPaid = database.query<unknown, { name: string; paid_at: number | null }>(
     "UPDATE spaces SET paid_at = $paid_at WHERE name = $name",
+  );
+  const confirmed = database.query<unknown, { name: string }>(
+    "UPDATE spaces SET confirmed = 1 WHERE name = $name",
   );
   const drop = database.query<unknown, { name: string }>("DELETE FROM spaces WHERE name = $name");
 
@@ -98,11 +93,12 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
         put.run({
           name: space,
           dimensions,
-          vectors: joined(fingerprint.vectors),
+          vectors: joined(fingerprint),
           provider,
           model,
           measured_at: measuredAt,
           paid_at: paidAt,
+          confirmed: fingerprint.confirmed ? 1 : 0,
           probes: PROBES_VERSION,
         });
       });
@@ -112,28 +108,36 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
     async paid(space, paidAt) {
       await store.write(() => setPaid.run({ name: space, paid_at: paidAt }));
     },
+    async confirm(space) {
+      await store.write(() => confirmed.run({ name: space }));
+    },
     list: () => store.read(() => all.all({ probes: PROBES_VERSION })).map(fromRow),
     forget: (space) => store.write(() => drop.run({ name: space }).changes > 0),
   };
 }
 
-function fromRow({ name, dimensions, vectors, provider, model, measured_at, paid_at }: Row): Fingerprint {
+function fromRow(row: Row): Fingerprint {
+  const { name, dimensions, vectors, provider, model, measured_at, paid_at, confirmed } = row;
   const size = Number(dimensions);
   // A copy of its own: SQLite's bytes need not lie on a multiple of four.
   const numbers = new Float32Array(Uint8Array.from(vectors).buffer);
   return {
     space: name,
     dimensions: size,
-    vectors: PROBES.map((_, i) => numbers.slice(i * size, (i + 1) * size)),
+    vectors: PROBES.map((_, i) => given(numbers.slice(i * size, (i + 1) * size))),
     provider,
     model,
     measuredAt: Number(measured_at),
     paidAt: paid_at === null ? null : Number(paid_at),
+    confirmed: confirmed === 1n,
   };
 }
 
-function joined(vectors: readonly Float32Array[]): Uint8Array {
-  return Buffer.concat(
-    vectors.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength)),
-  );
+/** Zeros stand for a text that was refused: a vector of zeros is none. */
+const given = (vector: Float32Array) => (vector.some((value) => value !== 0) ? vector : undefined);
+
+function joined({ vectors, dimensions }: Fingerprint): Uint8Array {
+  const numbers = new Float32Array(PROBES.length * dimensions);
+  for (const [i, vector] of vectors.entries()) if (vector) numbers.set(vector, i * dimensions);
+  return new Uint8Array(numbers.buffer);
 }

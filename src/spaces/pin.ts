@@ -4,12 +4,16 @@
 import { GatewayError } from "../domain/errors";
 import { inHeader } from "../domain/header-values";
 
+/** Stands before a space's name while a later route alone has told what it is; in front, so that what is behind the last @ is the size. */
+export const UNVERIFIED = "unverified:";
+
 /** @param pinned a space's name, or name@dimensions as `x-embedding-space` has it; as it is, or as a header has it */
 export function refuseOtherSpace(
-  pinned: string | undefined,
+  asked: string | undefined,
   space: string,
   dimensions: number | undefined,
 ): void {
+  const pinned = asked?.startsWith(UNVERIFIED) ? asked.slice(UNVERIFIED.length) : asked;
   if (pinned === undefined) return;
   const said = inHeader(space);
   for (const name of [said, space]) {

@@ -5,15 +5,23 @@
 
 /** What came of one measurement. */
 export interface Outcome {
-  /** Null where it failed, or there was nothing to compare with. */
+  /** Null where it failed. */
   readonly cosine: number | null;
   readonly failed: boolean;
+  readonly agrees: boolean;
   readonly outOfService: boolean;
+  /** The space that it was compared with: not the one claimed, where two models were measured to differ. */
+  readonly space: string;
+  /** For operators: what probably differs and what to do, or why it failed. */
+  readonly message: string;
   /** For how long nobody need measure again. */
   readonly forMs: number;
 }
 
 export interface Measured {
+  /** The model, by what it claims and its first way: several ids may be one. */
+  readonly claim: string;
+  /** The space that is claimed. */
   readonly space: string;
   readonly provider: string;
   readonly model: string;

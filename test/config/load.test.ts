@@ -5,6 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeCarried } from "../../src/config/carried-fingerprints";
 import { formatProblem } from "../../src/config/load";
 import { makeFolder, RIGHT_FILE, told } from "./loading";
 
@@ -89,6 +90,7 @@ describe("without --config", () => {
       "plugins/in-house.ts",
       'export default ({ t, provider }) => provider({ id: "in-house", options: t.Object({ base_url: t.String() }), open: () => ({}) });',
     );
+    folder.write("spaces.json", writeCarried([]));
     const loaded = await folder.load({ environment: { OPENAI_API_KEY: "x" } });
     expect(told(loaded)).toBe("ok");
     expect(loaded.ok && [...loaded.config.models.keys()].length).toBeGreaterThan(4);

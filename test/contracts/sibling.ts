@@ -1,7 +1,7 @@
 /**
  * How the contracts' tests ask a path other than /v1/embeddings.
  */
-import { PROBES } from "../../src/spaces/probes";
+import { PROBES } from "../../src/domain/probes";
 import type { Sent } from "../gateway";
 import type { Call, Speaking } from "./speaking";
 
@@ -21,7 +21,7 @@ export function askAt(
 
 /** The bodies that vendors were sent, the gateway's own measurements aside. */
 export function callsOf({ calls }: Speaking): readonly Call["body"][] {
-  const probes = PROBES.map((probe) => JSON.stringify(probe));
+  const probes = PROBES.map(({ text }) => JSON.stringify(text));
   return calls
     .map(({ body }) => body)
     .filter((body) => !probes.some((probe) => JSON.stringify(body).includes(probe)));

@@ -3,6 +3,7 @@
  * A new member of `Route`, `Target` or `ConfiguredUpstream` gets its plain default here.
  */
 
+import { AGREEMENT_MIN } from "../../src/config/schema-spaces";
 import { completeFacts, type KnownFacts } from "../../src/domain/facts";
 import type { Outside } from "../../src/domain/outside";
 import type {
@@ -76,8 +77,18 @@ export function targetTo(
 
 export function routeThrough(targets: Route["targets"], changed: Partial<Route> = {}): Route {
   const [{ model, facts }] = targets;
-  const usual = { id: model, isNamed: true, space: model, facts, onDrift: "stop" as const };
-  return { ...usual, hedgeAfterMs: undefined, targets, ...changed };
+  return {
+    id: model,
+    isNamed: true,
+    space: model,
+    facts,
+    onDrift: "stop",
+    agreementMin: AGREEMENT_MIN,
+    unmeasured: "serve",
+    hedgeAfterMs: undefined,
+    targets,
+    ...changed,
+  };
 }
 
 export function routeTo(upstream: Upstream, model: string, way: Way = {}): Route {

@@ -5,8 +5,16 @@
 import { expect, test } from "bun:test";
 import { createMeasurements } from "../../src/processes/measurements";
 
-const asked = { generation: 1, what: { space: "m", provider: "p", model: "m" } };
-const outcome = { cosine: 1, failed: false, outOfService: false, forMs: 1_000 };
+const asked = { generation: 1, what: { claim: "m p m", space: "m", provider: "p", model: "m" } };
+const outcome = {
+  cosine: 1,
+  failed: false,
+  agrees: true,
+  outOfService: false,
+  space: "m",
+  message: "",
+  forMs: 1_000,
+};
 
 function opened() {
   let now = 0;

@@ -37,6 +37,25 @@ describe("an id", () => {
     expect([route.targets[0].model, route.facts.dimensions]).toEqual([model, dimensions]);
   });
 
+  test("with several ways has one policy for long texts, one limit and one vocabulary, whoever serves", async () => {
+    await using open = await openGateway({
+      yaml: `
+providers: { local: { plugin: local }, wire: { plugin: openai, base_url: "http://127.0.0.1:9/v1" } }
+models:
+  wire-first: { routes: [ { provider: wire, model: all-MiniLM-L6-v2 }, { provider: local, model: all-MiniLM-L6-v2 } ] }
+  local-first: { routes: [ { provider: local, model: all-MiniLM-L6-v2 }, { provider: wire, model: all-MiniLM-L6-v2 } ] }
+  said: { routes: [ { provider: local, model: all-MiniLM-L6-v2 }, { provider: wire, model: all-MiniLM-L6-v2 } ], long_input: truncate }
+`,
+    });
+    const policies = (id: string) => {
+      const { targets } = open.gateway.routes().resolve(id);
+      return targets.map(({ facts }) => [facts.long_input, facts.max_input_tokens]);
+    };
+    expect(policies("wire-first")).toEqual(Array(2).fill(["reject", 254]));
+    expect(policies("local-first")).toEqual(Array(2).fill(["average", 254]));
+    expect(policies("said")).toEqual(Array(2).fill(["truncate", 254]));
+  });
+
   test("with several ways leads to each by its group and weight, and says whether to hedge", async () => {
     await using open = await openGateway({
       yaml: `${YAML}

@@ -92,6 +92,8 @@ function entryOf(model: SimModel, variant: Variant): unknown {
     // Decoding ids to text happens in a Worker too: only models that take ids as they are, are asked with them.
     token_ids: "native",
     wire_encoding: model.wireEncoding,
+    // Nobody can tell a stranger while the first server is down: what is then served as unverified, its vectors or the model's own.
+    ...(model.strangers.length > 0 ? { unmeasured: "refuse" } : {}),
     // Written as people write prices: USD per million tokens.
     price: model.price / 1_000_000,
   };

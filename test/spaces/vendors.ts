@@ -4,7 +4,13 @@
  */
 import { exactVector } from "../../plugins/fake";
 import { GatewayError } from "../../src/domain/errors";
+import { isLong, PROBES } from "../../src/domain/probes";
 import { type OpenGateway, type Opening, openGateway } from "../gateway";
+
+export const SHORT_TEXTS: string[] = PROBES.filter((probe) => !isLong(probe)).map(({ text }) => text);
+export const LONG_TEXT = PROBES.find(isLong)?.text ?? "";
+export const isProbe = (texts: readonly string[]) =>
+  texts.every((text) => PROBES.some((one) => one.text === text));
 
 export interface Vendor {
   /** Undefined: it answers 503. */

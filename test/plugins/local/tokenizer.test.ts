@@ -6,6 +6,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Tokenizer } from "../../../plugins/local/tokenizer";
+import { isLong, LONG_TEXT_TOKENS, PROBES } from "../../../src/domain/probes";
 import { referenceTokenIds } from "./local-model";
 
 const vocabulary = readFileSync(join(import.meta.dir, "../../../plugins/local/weights/vocab.txt"), "utf8");
@@ -78,4 +79,11 @@ describe("hostile texts of a million characters", () => {
       expect(tokenizer.encode(text)).toEqual([UNKNOWN, 1038]);
     }
   });
+});
+
+test("the probe texts of a space cost 600 tokens at most, the long one just more than 512 with its marks", () => {
+  const tokens = PROBES.map(({ text }) => tokenizer.encode(text).length);
+  expect(tokens.reduce((sum, count) => sum + count, 0)).toBe(583);
+  const long = PROBES.find(isLong)?.text ?? "";
+  expect(tokenizer.encode(long)).toHaveLength(LONG_TEXT_TOKENS);
 });

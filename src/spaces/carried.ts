@@ -1,0 +1,22 @@
+/**
+ * Fingerprints that come with the configuration, above those that the database has.
+ */
+import type { Fingerprint } from "../domain/fingerprint";
+import type { Fingerprints } from "./fingerprints";
+
+/** Those that are carried stand above the database's: they are the operator's own word. */
+export function withCarried(kept: Fingerprints, carried: readonly Fingerprint[]): Fingerprints {
+  const bySpace = new Map(carried.map((fingerprint) => [fingerprint.space, fingerprint]));
+  return {
+    find: (space) => bySpace.get(space) ?? kept.find(space),
+    keep: async (fingerprint) => bySpace.get(fingerprint.space) ?? kept.keep(fingerprint),
+    async confirm(space) {
+      if (!bySpace.has(space)) await kept.confirm(space);
+    },
+    async paid(space, paidAt) {
+      if (!bySpace.has(space)) await kept.paid(space, paidAt);
+    },
+    list: () => [...bySpace.values(), ...kept.list().filter(({ space }) => !bySpace.has(space))],
+    forget: async (space) => !bySpace.has(space) && kept.forget(space),
+  };
+}

@@ -1,0 +1,163 @@
+/**
+ * One look at one route: it is measured, the measurement is judged, and what follows for the space's fingerprint is done.
+ * When a look is due, and what its outcome means for who serves, is spaces.ts's.
+ */
+
+import { Ending, type EndSignal } from "../domain/ending";
+import { asGatewayError, GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Measurement } from "../domain/probes";
+import type { Route, Target } from "../domain/request";
+import { unlessAborted } from "../domain/until";
+import { type Assessed, assess, isGiver } from "./assess";
+import { claimOf } from "./claims";
+import type { Fingerprints } from "./fingerprints";
+import type { Knowledge } from "./knowledge";
+import { adviceFor, heldBack, notMeasured, renamed } from "./notices";
+import type { RouteRecords } from "./records";
+import { isSame } from "./serving";
+import type { Measured, Outcome } from "./together";
+
+/**
+ * Sends the probe texts through one target, on the way that requests take.
+ * @returns a vector for each probe text, at the model's own size
+ * @throws GatewayError as a request's calls do; the signal's reason
+ */
+export type Measure = (route: Route, target: Target, signal: EndSignal) => Promise<Measurement>;
+
+export interface LookParts {
+  readonly outside: Pick<Outside, "now" | "monotonic" | "alarm" | "log">;
+  readonly measure: Measure;
+  readonly fingerprints: Fingerprints;
+  readonly records: Pick<RouteRecords, "put">;
+  /** undefined: nothing is measured, so that only first routes serve. */
+  readonly everyMs: number | undefined;
+  readonly deadlineMs: number;
+}
+
+/** A target that differs, or could not be measured, is looked at again after this, when it is asked for. */
+const AGAIN_AFTER_MS = 30_000;
+/**
+ * @param turn when the routes before it have spoken
+ * @returns undefined where the gateway ends meanwhile
+ */
+export type Look = (route: Route, target: Target, turn: Promise<unknown>) => Promise<Outcome | undefined>;
+
+/** @param closed the gateway ends */
+export function createLook(knowledge: Knowledge, parts: LookParts, closed: Ending): Look {
+  const { claims, standings, served, answers, lookUp } = knowledge;
+  const { fingerprints, records, outside, measure, everyMs, deadlineMs } = parts;
+
+  function assessed(route: Route, target: Target, vectors: Measurement): Assessed {
+    const current = claims.spaceOf(route);
+    const earlier = route.targets.slice(0, route.targets.indexOf(target));
+    return assess(route, target, vectors, {
+      find: lookUp,
+      current,
+      decides: !earlier.some((one) => standings.of(current, one).verdict === "agrees"),
+      isRivals: (fingerprint) => claims.isRivals(fingerprint, route),
+    });
+  }
+
+  async function done(one: Assessed, route: Route, target: Target, vectors: Measurement): Promise<Assessed> {
+    const { act, space } = one;
+    if (act === "none") return one;
+    if (act === "confirm") await fingerprints.confirm(space);
+    else {
+      if (act === "replace") await fingerprints.forget(space);
+      const kept = await fingerprints.keep({
+        space,
+        vectors,
+        dimensions: vectors.find((vector) => vector)?.length ?? 0,
+        provider: target.provider.name,
+        model: target.model,
+        measuredAt: outside.now(),
+        paidAt: route.isNamed ? null : (answers.get(space) ?? 0),
+        // The first route is the one that the operator named first: its word needs no second.
+        confirmed: target === route.targets[0],
+      });
+      // Another model, or another process, may have been first.
+      if (!isGiver(kept, target)) return done(assessed(route, target, vectors), route, target, vectors);
+    }
+    lookUp(space);
+    return one;
+  }
+
+  /** Vectors of another route have left as the space's already: only that one can say what the space is. */
+  function refuseToSpeakFor({ act, space }: Assessed, target: Target): void {
+    const by = served.get(space);
+    if (act !== "keep" || by === undefined || isSame(by, target)) return;
+    throw new GatewayError(
+      "unavailable",
+      `The route ${by.provider.name} has answered already, and could not be measured so far.`,
+    );
+  }
+
+  async function outcomeOf(seen: Assessed, route: Route, target: Target): Promise<Outcome> {
+    const { agrees, space, claimed } = seen;
+    const { least: cosine, byKind, says } = agrees ? (claimed ?? seen.comparison) : seen.comparison;
+    const outOfService = !agrees && (target !== route.targets[0] || route.onDrift === "stop");
+    const { provider, model } = about(route, target);
+    await records.put({
+      claim: claimOf(route),
+      claimed: route.space,
+      provider,
+      model,
+      space,
+      serves: !outOfService,
+      cosine,
+      cosines: byKind,
+      says,
+      measuredAt: outside.now(),
+    });
+    const unlike = claimed ? renamed(route.space, space, cosine, says) : says;
+    const message = agrees ? unlike : `${says}. What to do: ${adviceFor(seen)}.`;
+    const forMs = agrees ? (everyMs ?? 0) : AGAIN_AFTER_MS;
+    return { cosine, failed: false, agrees, outOfService, space, message, forMs };
+  }
+
+  return async function look(
+    route: Route,
+    target: Target,
+    turn: Promise<unknown>,
+  ): Promise<Outcome | undefined> {
+    const over = new Ending();
+    const unfollow = over.follow(closed);
+    const callOff = outside.alarm(deadlineMs, () =>
+      over.abort(new GatewayError("deadline", `The probe was not answered within ${deadlineMs} ms.`)),
+    );
+    try {
+      let vectors = await measure(route, target, over);
+      await unlessAborted(over, turn);
+      let seen = assessed(route, target, vectors);
+      // Once more before anything is stopped or named anew: one answer may have been a slip.
+      if (!seen.agrees || seen.act === "replace" || seen.space !== claims.spaceOf(route)) {
+        vectors = await measure(route, target, over);
+        seen = assessed(route, target, vectors);
+      }
+      refuseToSpeakFor(seen, target);
+      return await outcomeOf(await done(seen, route, target, vectors), route, target);
+    } catch (thrown) {
+      if (closed.aborted) return undefined;
+      const error = asGatewayError(thrown);
+      outside.log("warn", "an embedding space could not be measured", {
+        ...shown(about(route, target), claims.spaceOf(route)),
+        kind: error.kind,
+        reason: error.message,
+      });
+      const message = target === route.targets[0] ? notMeasured(error.message) : heldBack(error.message);
+      const space = claims.spaceOf(route);
+      const nothing = { cosine: null, failed: true, agrees: false, outOfService: false };
+      return { ...nothing, space, message, forMs: AGAIN_AFTER_MS };
+    } finally {
+      callOff();
+      unfollow();
+    }
+  };
+}
+
+export const shown = ({ provider, model }: Measured, space: string) => ({ space, provider, model });
+
+export function about(route: Route, { provider, model }: Target): Measured {
+  return { claim: claimOf(route), space: route.space, provider: provider.name, model };
+}

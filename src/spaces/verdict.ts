@@ -1,0 +1,106 @@
+/**
+ * How alike two measurements of a space are, and what their difference looks like: numbers that are only coarser (quantisation), or
+ * another tokenizer, pooling, prefix or model. The limits between them are read off docs/spaces-measured.md; new figures go there first.
+ */
+import { type Measurement, PROBES, type ProbeKind } from "../domain/probes";
+
+export type CosineByKind = Readonly<Partial<Record<ProbeKind, number>>>;
+
+export interface Comparison {
+  /** The least cosine of any probe text's two vectors; -1 where they cannot be compared. */
+  readonly least: number;
+  /** The least of each kind of text that both have a vector of. */
+  readonly byKind: CosineByKind;
+  /** What probably differs. */
+  readonly says: string;
+}
+
+/** The least cosine of any place's two vectors, where both have one; -1 where they cannot be compared. */
+export function agreement(one: Measurement, other: Measurement): number {
+  if (one.length !== other.length) return -1;
+  const cosines = one.flatMap((vector, i) => {
+    const against = other[i];
+    return vector && against ? [cosine(vector, against)] : [];
+  });
+  return cosines.length === 0 ? -1 : Math.min(...cosines);
+}
+
+/** @param one the route's @param other the space's own; both of PROBES */
+export function compare(one: Measurement, other: Measurement): Comparison {
+  const byKind: Partial<Record<ProbeKind, number>> = {};
+  for (const [i, { kind }] of PROBES.entries()) {
+    const vector = one[i];
+    const against = other[i];
+    if (vector && against) byKind[kind] = Math.min(byKind[kind] ?? 1, cosine(vector, against));
+  }
+  const least = agreement(one, other);
+  return { least, byKind, says: inWords(least, byKind, sizeOf(one), sizeOf(other)) };
+}
+
+/** Float32 against float16 and bfloat16 stays above this. */
+const SAME_NUMBERS = 0.9999;
+/** A text of plain English comes out like that in every tokenizer of one model, at 8 bits too. */
+const SAME_MODEL = 0.99;
+/** 4-bit weights give .97 on plain English and .86 on one word; e5 with its other prefix .98 and .91. */
+const COARSE = 0.85;
+/** Another pooling, or a prefix of several words, keeps plain English above this; another model's vectors are near 0. */
+const RELATED = 0.45;
+
+function inWords(least: number, byKind: CosineByKind, size: number, otherSize: number): string {
+  if (size !== otherSize) return `another model: vectors of ${size} numbers, not of ${otherSize}`;
+  if (least >= SAME_NUMBERS) return "the same numbers";
+  if (least >= SAME_MODEL) return "the same model in coarser numbers (quantisation)";
+  const plain = byKind["plain English"] ?? least;
+  if (plain >= SAME_MODEL) return otherTokenizer(byKind);
+  // Both at once: nearly all kinds are coarse, a few are far off.
+  const isFew = kindsBelow(COARSE, byKind).length <= FEW;
+  if (plain >= 0.95 && least < COARSE && isFew)
+    return `much coarser numbers (quantisation), and ${otherTokenizer(byKind, COARSE)}`;
+  if (plain >= 0.9 && least >= COARSE)
+    return "much coarser numbers (quantisation to some 4 bits), or another instruction before each text";
+  if (plain >= RELATED) return "another pooling, or another prefix before each text";
+  return "another model";
+}
+
+const TREATED: Readonly<Partial<Record<ProbeKind, string>>> = {
+  case: "capital letters are treated otherwise",
+  accents: "accents are lost or kept otherwise",
+  "decomposed accents": "accents are lost or kept otherwise",
+  "a very long word": "very long words are cut otherwise",
+  blanks: "blanks are treated otherwise",
+};
+
+/** Of the 22 kinds, so many are another tokenizer's; another pooling bends more of them. */
+const FEW = 4;
+
+function kindsBelow(limit: number, byKind: CosineByKind): readonly ProbeKind[] {
+  const kinds = new Set(PROBES.map(({ kind }) => kind));
+  return [...kinds].filter((kind) => (byKind[kind] ?? 1) < limit);
+}
+
+function otherTokenizer(byKind: CosineByKind, limit = SAME_MODEL): string {
+  const ofTexts = kindsBelow(limit, byKind).filter((kind) => kind !== "a long text");
+  if (ofTexts.length === 0) return "a long text is cut elsewhere: another limit of tokens";
+  const plainly = ofTexts.filter((kind) => TREATED[kind] === undefined);
+  const told = new Set(ofTexts.map((kind) => TREATED[kind]).filter((words) => words !== undefined));
+  if (plainly.length > 0)
+    told.add(`${plainly.join(", ")} ${plainly.length === 1 ? "is" : "are"} read otherwise`);
+  return `${[...told].join("; ")}: another tokenizer`;
+}
+
+const sizeOf = (measurement: Measurement) => measurement.find((vector) => vector)?.length ?? 0;
+
+function cosine(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length) return -1;
+  let product = 0;
+  let normA = 0;
+  let normB = 0;
+  for (const [i, value] of a.entries()) {
+    const other = b[i] ?? 0;
+    product += value * other;
+    normA += value * value;
+    normB += other * other;
+  }
+  const norm = Math.sqrt(normA * normB);
+  return norm > 0 ? product / norm : -1;
+}
