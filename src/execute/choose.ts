@@ -5,7 +5,7 @@
 
 import { GatewayError } from "../domain/errors";
 import type { Health } from "../domain/health";
-import type { Target } from "../domain/request";
+import type { Route, Target } from "../domain/request";
 import type { History } from "./history";
 import type { Work } from "./work";
 
@@ -154,3 +154,12 @@ export const outOfService = (id: string) =>
     "space_out_of_service",
     `The model '${id}' is out of service: no way to it is known to lie in its embedding space. The gateway's operator knows.`,
   );
+
+/** A failure that another route might have spared: where the model has one that may not serve, the error says so. */
+export function withUnused(error: GatewayError, { targets }: Pick<Route, "targets">): GatewayError {
+  const unused = targets.filter(({ mayServe }) => !mayServe()).length;
+  if (!error.meaning.fallBack || unused === 0) return error;
+  const which = `${unused} of the model's ${targets.length} routes ${unused === 1 ? "is" : "are"} not used`;
+  const message = `${error.message} (${which}: not measured to lie in its embedding space.)`;
+  return new GatewayError(error.kind, message, { ...error, cause: error.cause });
+}

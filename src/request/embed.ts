@@ -17,7 +17,7 @@ import type { Outside } from "../domain/outside";
 import type { Policies } from "../domain/policies";
 import type { Caller, Embedded, EmbedRequest, Plan, Route, Run } from "../domain/request";
 import { withTask } from "../domain/tasks";
-import { outOfService } from "../execute/choose";
+import { outOfService, withUnused } from "../execute/choose";
 import { execute } from "../execute/execute";
 import type { Needs } from "../execute/work";
 import { boundTo, type ForcedProvider, refuseUnknownProvider } from "../routes/forced-provider";
@@ -223,7 +223,11 @@ async function embedNow(
   outside: SpineParts["outside"],
 ): Promise<void> {
   const collection = collect(planned);
-  await execute(request, route, planned, run, outside, (answered) => take(collection.add(answered)));
+  try {
+    await execute(request, route, planned, run, outside, (answered) => take(collection.add(answered)));
+  } catch (thrown) {
+    throw withUnused(asGatewayError(thrown), route);
+  }
   collection.assertComplete();
 }
 

@@ -77,7 +77,9 @@ describe("on an empty database, with the first way down", () => {
       byHost.a.vectorOf = undefined;
       await using gateway = await open();
       await quiet();
-      expect((await gateway.post({ model: "m", input: "hello" })).status).toBe(503);
+      const sent = await gateway.post({ model: "m", input: "hello" });
+      expect(sent.status).toBe(503);
+      expect(Object(sent.json).error.message).toContain("1 of the model's 2 routes is not used");
       expect(byHost.b.asked.every(isProbe)).toBe(true);
       const notices = gateway.gateway.spaces().notices();
       expect(notices.map(({ provider }) => provider)).toContain("a");

@@ -128,7 +128,9 @@ export const embeddingsOperation = ({ words }: Pick<Wire, "words">, policies: Po
       description: "The embeddings.",
       headers: {
         ...REQUEST_HEADERS,
-        "x-embedding-space": header("The space that the vectors lie in: model and dimensions."),
+        "x-embedding-space": header(
+          "The space that the vectors lie in: model and dimensions. `unverified:` before it: told by a later route of the model alone.",
+        ),
         "x-embedgate-provider": header("The provider that made them, by its name in the routing file."),
         "x-embedgate-truncated": header("Indices of inputs that were cut to the model's limit."),
         "x-embedgate-averaged": header("Indices of inputs that were embedded in pieces and averaged."),
