@@ -5,7 +5,7 @@
 
 import { GatewayError } from "./errors";
 import type { ModelFacts } from "./facts";
-import type { EmbedRequest, Target } from "./request";
+import type { EmbedRequest, Route, Target } from "./request";
 import { wordFor } from "./tasks";
 
 /** Taken by whoever declares it, without harm to the vector where nobody does. */
@@ -60,14 +60,31 @@ export function refusedCut(request: EmbedRequest, { provider }: Target): Gateway
 }
 
 /**
+ * Whether the gateway cuts for every way to a model, also for those whose vendor would: where another of its ways needs it done, and its
+ * tokens can be counted. Each cut by its own, one text would have two vectors.
+ */
+export function cutsForAll({ targets, facts }: Pick<Route, "targets" | "facts">): boolean {
+  const { max_input_tokens, tokenizer } = facts;
+  if (max_input_tokens === undefined || tokenizer === undefined) return false;
+  return targets.some(({ provider }) => !provider.accepts(TRUNCATE));
+}
+
+/**
  * The facts of a model as this request has them: its `truncate` stands above the model's `long_input`. A plugin that takes `truncate`
  * leaves the counting and the cutting to its vendor, who knows the model's tokens.
+ * @param isCutHere the gateway cuts, whatever the plugin takes
  */
-export function factsAsAsked(request: EmbedRequest, { provider }: Target, facts: ModelFacts): ModelFacts {
+export function factsAsAsked(
+  request: EmbedRequest,
+  { provider }: Target,
+  facts: ModelFacts,
+  isCutHere: boolean,
+): ModelFacts {
   if (request.fields[TRUNCATE] === undefined) return facts;
   const cut = cutAsked(request);
   if (cut === "none") return { ...facts, long_input: "reject" };
-  if (cut === "end" && !provider.accepts(TRUNCATE)) return { ...facts, long_input: "truncate" };
+  if (cut === "end" && (isCutHere || !provider.accepts(TRUNCATE)))
+    return { ...facts, long_input: "truncate" };
   const { max_input_tokens: _, ...uncounted } = facts;
   return uncounted;
 }

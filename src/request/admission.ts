@@ -5,7 +5,7 @@
 
 import { canMake, dimensionsToAsk, sizesInWords } from "../domain/dimensions";
 import { GatewayError } from "../domain/errors";
-import { factsAsAsked, HINT_FIELDS, ignoredFields, refusedCut } from "../domain/hints";
+import { cutsForAll, factsAsAsked, HINT_FIELDS, ignoredFields, refusedCut } from "../domain/hints";
 import { nearestName } from "../domain/nearest";
 import type { EmbedRequest, Route, Target } from "../domain/request";
 import { refusedServerField } from "../domain/server-fields";
@@ -18,15 +18,16 @@ import { refusedTask } from "../domain/tasks";
  * @throws GatewayError invalid | unsupported_dimensions, naming the field, as the first target has it
  */
 export function admit(request: EmbedRequest, route: Route, hintsMustCount: boolean): Route {
+  const isCutHere = cutsForAll(route);
   const judged = route.targets.map((target) => ({
-    target: { ...target, facts: factsAsAsked(request, target, target.facts) },
+    target: { ...target, facts: factsAsAsked(request, target, target.facts, isCutHere) },
     ignored: ignoredFields(request, target).join(),
     error: refusal(request, route, target, hintsMustCount),
   }));
   const able = judged.filter(({ error }) => error === undefined);
   const best = able.find(({ ignored }) => ignored === "") ?? able[0];
   if (!best) throw judged[0]?.error;
-  const facts = factsAsAsked(request, best.target, route.facts);
+  const facts = factsAsAsked(request, best.target, route.facts, isCutHere);
   const alike = able.filter(
     ({ target, ignored }) => ignored === best.ignored && target.facts.long_input === facts.long_input,
   );
