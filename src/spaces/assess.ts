@@ -42,17 +42,29 @@ export function assess(route: Route, target: Target, vectors: Measurement, known
   const fingerprint = find(route.space);
   if (claimed.agrees || fingerprint === undefined || !isRivals(fingerprint)) return claimed;
   // Two models that differ are two spaces: this one's has a name of its own, the same as in an earlier life where there was one.
-  const space = ownSpace(route, find) ?? nameBeside(route.space, target.provider.name);
+  const space = ownSpace(route, find) ?? freeName(route, target, find);
   return { ...against(space, route, target, vectors, find), claimed: claimed.comparison };
 }
 
 /** The space of its own that a model was measured to have before, beside the one that it claims. */
 export function ownSpace(route: Route, find: Fingerprints["find"]): string | undefined {
-  const names = route.targets.map(({ provider }) => nameBeside(route.space, provider.name));
-  return names.find((name) => find(name) !== undefined);
+  const names = route.targets.flatMap((target) => namesBeside(route.space, target));
+  return names.find((name) => {
+    const fingerprint = find(name);
+    return fingerprint !== undefined && route.targets.some((target) => isGiver(fingerprint, target));
+  });
 }
 
-const nameBeside = (space: string, provider: string) => `${space}@${provider}`;
+/** By its provider; by its name there too, where another model of that provider was called so before. */
+function freeName(route: Route, target: Target, find: Fingerprints["find"]): string {
+  const [short, long] = namesBeside(route.space, target);
+  return find(short) === undefined ? short : long;
+}
+
+const namesBeside = (space: string, { provider, model }: Target): readonly [string, string] => [
+  `${space}@${provider.name}`,
+  `${space}@${provider.name}/${model}`,
+];
 
 function against(
   space: string,

@@ -187,3 +187,21 @@ test("one that cannot be measured is marked as unverified; after a restart it ke
   await using gateway = await open();
   expect(spaceOf(await gateway.post({ model: "mine", input: "hello" }))).toBe("all-MiniLM-L6-v2@a@384");
 });
+
+test("three models of one claimed space that all differ are three spaces, also where two of them are one provider's", async () => {
+  const yaml = ONE_NAME.replace(
+    "  two: {",
+    "  three: { space: m, routes: [ { provider: b, model: m3 } ], dimensions: 8, price: 1 }\n  two: {",
+  );
+  const { open, byHost, quiet } = vendors(yaml);
+  byHost.b.vectorOf = (text, model) => exactVector(`${model} ${text}`, 8);
+  await using gateway = await open();
+  await quiet();
+  const spaces = new Set<string | null>();
+  for (const model of ["one", "two", "three"]) {
+    const sent = await gateway.post({ model, input: "hello" });
+    expect(sent.status).toBe(200);
+    spaces.add(spaceOf(sent));
+  }
+  expect(spaces).toEqual(new Set(["m@8", "m@b@8", expect.stringMatching(/^m@b\/m3?@8$/)]));
+});

@@ -14,7 +14,7 @@ export const isProbe = (texts: readonly string[]) =>
 
 export interface Vendor {
   /** Undefined: it answers 503. */
-  vectorOf: ((text: string) => Float32Array) | undefined;
+  vectorOf: ((text: string, model: string) => Float32Array) | undefined;
   /** Every list of inputs that it was sent. */
   readonly asked: string[][];
 }
@@ -61,7 +61,7 @@ export function vendors(yaml: string): Vendors {
     const data = texts.map((text, index) => ({
       object: "embedding",
       index,
-      embedding: [...vectorOf(text)],
+      embedding: [...vectorOf(text, model)],
     }));
     const usage = { prompt_tokens: texts.length, total_tokens: texts.length };
     return Response.json({ object: "list", data, model, usage });
