@@ -26,8 +26,9 @@ export function mayServe(candidate: Candidate): boolean {
   if (verdict === "differs") return isTrusted && route.onDrift === "warn";
   if (isVerified(route, fingerprint)) return verdict === "agrees" || isTrusted;
   if (route.unmeasured === "refuse") return isTrusted;
-  const isGivers = fingerprint ? isGiver(fingerprint, target) : isTrusted;
-  return isGivers && (servedBy === undefined || isSame(servedBy, target));
+  // Its giver alone, also where another one served before: a gateway under the same database may have been the one that measured.
+  if (fingerprint) return isGiver(fingerprint, target);
+  return isTrusted && (servedBy === undefined || isSame(servedBy, target));
 }
 
 /** Whether the first route's word, or that of two, stands for the space; or the model has one route only. */
