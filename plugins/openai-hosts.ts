@@ -53,7 +53,7 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
   nim: {
     base_url: "https://integrate.api.nvidia.com/v1",
     // NVIDIA's own client sends no more in a call (langchain-nvidia-ai-endpoints 1.5.0).
-    facts: { normalized: false, wire_encoding: "float", max_inputs: 50 },
+    facts: { normalized: true, wire_encoding: "float", max_inputs: 50 },
     task: { field: "input_type", words: { query: "query", document: "passage" } },
     // "it is possible to add the -query or -passage suffix to the model parameter … and not use the input_type field at all"
     taskInName: true,
@@ -66,7 +66,7 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
   together: {
     base_url: "https://api.together.xyz/v1",
     needsKey: true,
-    facts: { normalized: false, wire_encoding: "float" },
+    facts: { normalized: true, wire_encoding: "float" },
     leavesOut: ["encoding_format", "dimensions", "user"],
     concurrency: 32,
   },
@@ -75,7 +75,7 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
   fireworks: {
     base_url: "https://api.fireworks.ai/inference/v1",
     needsKey: true,
-    facts: { normalized: false, wire_encoding: "float" },
+    facts: { normalized: true, wire_encoding: "float" },
     concurrency: 32,
   },
   // deepinfra.com/BAAI/bge-large-en-v1.5/api: encoding_format has the one value float.
@@ -83,7 +83,7 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
     base_url: "https://api.deepinfra.com/v1/openai",
     needsKey: true,
     // "limited by the DeepInfra API to a maximum of 1024" (LangChain's DeepInfraEmbeddingsParams)
-    facts: { normalized: false, wire_encoding: "float", max_inputs: 1024 },
+    facts: { normalized: true, wire_encoding: "float", max_inputs: 1024 },
     concurrency: 64,
   },
 };

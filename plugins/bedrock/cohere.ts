@@ -12,7 +12,7 @@ const COHERE: KnownFacts = {
   // "96 texts per call"
   max_inputs: 96,
   // Nothing is said of their length.
-  normalized: false,
+  normalized: true,
   task_types: Object.values(COHERE_WORDS),
   embedding_types: ["int8", "uint8", "binary", "ubinary"],
 };

@@ -29,7 +29,7 @@ export function nova(host: Host): Family {
       dimensions_allowed: [256, 384, 1024, 3072],
       max_inputs: 1,
       max_input_tokens: 8172,
-      normalized: false,
+      normalized: true,
       task_types: Object.values(PURPOSES),
     },
     body: ({ texts, dimensions, task, cut }) => ({

@@ -41,7 +41,7 @@ export function titanText1(host: Host): Family {
       max_inputs: 1,
       max_input_tokens: 8192,
       // Nothing is said of their length, and only version 2 has `normalize`.
-      normalized: false,
+      normalized: true,
       task_types: [],
     },
     mostOfText: { size: 2 * 8192, of: bytesOf },
@@ -60,7 +60,7 @@ export function titanImage(host: Host): Family {
       max_inputs: 1,
       // "Max input text tokens – 256": …/userguide/titan-multiemb-models.html; price lists in the wild say 128.
       max_input_tokens: 256,
-      normalized: false,
+      normalized: true,
       task_types: [],
     },
     mostOfText: { size: 2 * 256, of: bytesOf },

@@ -10,7 +10,7 @@ import { sameness } from "../domain/tasks";
 import type { Input } from "../plugin";
 import type { CacheKey } from "./entry";
 
-const FORMAT = "embedgate cache key 2";
+const FORMAT = "embedgate cache key 3";
 
 /**
  * The facts of a model that decide how its vectors come about: whether it makes a size itself or the gateway cuts, who normalises, where

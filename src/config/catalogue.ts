@@ -130,7 +130,7 @@ const GEMINI_MODELS: readonly CatalogueEntry[] = [
       dimensions_allowed: { min: 1, max: 768 },
       max_input_tokens: 2048,
       // Shortened vectors are not of unit length; of whole ones nothing is said.
-      normalized: false,
+      normalized: true,
       // At Vertex AI, USD per million tokens (0.025 per million characters); here it was free of charge.
       price: 0.1,
       end_of_life: "2026-01-14",
@@ -148,7 +148,7 @@ const GEMINI_MODELS: readonly CatalogueEntry[] = [
       dimensions_allowed: { min: 128, max: 3072 },
       max_input_tokens: 2048,
       // "The 3072 dimension embedding is normalized … for other dimensions you need to normalize".
-      normalized: false,
+      normalized: true,
       // ai.google.dev/gemini-api/docs/pricing
       price: 0.15,
       // ai.google.dev/gemini-api/docs/deprecations: the earliest date.

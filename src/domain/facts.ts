@@ -49,7 +49,8 @@ export const KnownFacts = Type.Object(
     ),
     normalized: Type.Optional(
       Type.Boolean({
-        description: "false: the provider's vectors are not of unit length, so the gateway normalises them.",
+        description:
+          "true, unless said: the model's vectors are of unit length, and the gateway makes them so where a server does not. false: their length means something and is kept.",
       }),
     ),
     long_input: Type.Optional(LongInput),

@@ -35,4 +35,6 @@ export interface Health {
   inputsUnderWay: number;
   /** On the monotonic clock. */
   restsUntil: number;
+  /** It was told that its vectors come with another length than 1. */
+  isToldOfLength: boolean;
 }

@@ -59,6 +59,13 @@ export function refusedCut(request: EmbedRequest, { provider }: Target): Gateway
   return new GatewayError("invalid", message, { field });
 }
 
+/** Whoever asks a vendor for vectors as the model made them gets them so: the vendors' words for that. */
+const NORMALIZE: readonly string[] = ["normalize", "normalized"];
+
+function keepsLength({ fields }: Pick<EmbedRequest, "fields">, { provider }: Target): boolean {
+  return NORMALIZE.some((name) => fields[name] === false && provider.accepts(name) !== undefined);
+}
+
 /**
  * Whether the gateway cuts for every way to a model, also for those whose vendor would: where another of its ways needs it done, and its
  * tokens can be counted. Each cut by its own, one text would have two vectors.
@@ -76,10 +83,12 @@ export function cutsForAll({ targets, facts }: Pick<Route, "targets" | "facts">)
  */
 export function factsAsAsked(
   request: EmbedRequest,
-  { provider }: Target,
-  facts: ModelFacts,
+  target: Target,
+  known: ModelFacts,
   isCutHere: boolean,
 ): ModelFacts {
+  const { provider } = target;
+  const facts = keepsLength(request, target) ? { ...known, normalized: false } : known;
   if (request.fields[TRUNCATE] === undefined) return facts;
   const cut = cutAsked(request);
   if (cut === "none") return { ...facts, long_input: "reject" };

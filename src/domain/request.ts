@@ -136,6 +136,8 @@ export interface Plan {
   /** The vocabulary that token arrays were decoded with, when they were. */
   readonly decodedWith: string | undefined;
   readonly longInput: LongInput;
+  /** The vectors' length means something: a mean of pieces keeps the one it has. Left out: all are of unit length. */
+  readonly keepsLength?: boolean;
   /** The inputs are embedded in view of one another: one call, whatever the limits. */
   readonly indivisible: boolean;
   /** Places in the request of the inputs that were cut to the model's limit. */
@@ -174,6 +176,8 @@ export interface Answered {
   /** Places in `part.pieces`. */
   readonly truncated: readonly number[];
   readonly averaged: readonly number[];
+  /** The length that a vector came with where it should have been 1; it has been made so. */
+  readonly offLength?: number;
 }
 
 /** What came of one input. */

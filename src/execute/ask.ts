@@ -95,6 +95,7 @@ async function sent(
     work.count(countOf(reply, inputsOf(part)));
     await others(part, outside);
     const answered = prove(reply, part, plan, target);
+    tellLength(answered, work, target);
     ended("good", "ok");
     await others(part, outside);
     return answered;
@@ -164,6 +165,19 @@ const MANY_PIECES = 128;
 
 async function others({ pieces }: Part, { turn }: Work["outside"]): Promise<void> {
   if (pieces.length >= MANY_PIECES) await turn?.();
+}
+
+/** Once for each model at a provider: nothing is wrong for the caller, but whoever runs it may have meant something else. */
+function tellLength({ offLength }: Answered, { outside }: Work, target: Target): void {
+  const health = healthOf(target);
+  if (offLength === undefined || health.isToldOfLength) return;
+  health.isToldOfLength = true;
+  outside.log("warn", "a provider's vectors are not of unit length: the gateway normalises them", {
+    provider: target.provider.name,
+    model: target.model,
+    length: Number(offLength.toPrecision(4)),
+    unless: "normalized: false for the model in the routing file, where their length means something",
+  });
 }
 
 const inputsOf = ({ pieces }: Part) => pieces.map(({ input }) => input);

@@ -11,8 +11,8 @@ import { addsUp, countOf } from "../tokens/count";
 
 /**
  * Proves that a reply answers its part: as many vectors as inputs, their indices a permutation, one size, finite, not zero, and of
- * the model that was asked. Returns them in the part's order, finished to the size and norm that were asked for; further types,
- * proved as well, as they came.
+ * the model that was asked. Returns them in the part's order, finished to the size that was asked for and, unless their length means
+ * something (`normalized: false`), of unit length whatever the server made of them; further types, proved as well, as they came.
  * @throws GatewayError malformed; its `input` is the place in the part of a vector that is at fault by itself
  */
 export function prove(
@@ -58,8 +58,12 @@ export function prove(
   });
   refuseUnsound(wholes);
   refuseUnsound(norms);
-  const isFinished = cut === size && target.facts.normalized;
-  const vectors = isFinished ? replied : replied.map((values, i) => unitOf(values, cut, norms[i] ?? 1));
+  const offLength = target.facts.normalized ? wholes.find(isOffUnit) : undefined;
+  const vectors = replied.map((values, i) => {
+    const norm = norms[i] ?? 1;
+    const isFinished = cut === size && (!target.facts.normalized || !isOffUnit(norm));
+    return isFinished ? values : unitOf(values, cut, norm);
+  });
   const { types = [] } = plan;
   const { tokensByInput } = reply;
   if (tokensByInput !== undefined && !addsUp(tokensByInput, reply.tokens, pieces))
@@ -76,8 +80,13 @@ export function prove(
     ...count,
     truncated: reply.truncated ?? [],
     averaged: reply.averaged ?? [],
+    ...(offLength !== undefined && { offLength }),
   };
 }
+
+/** What float32 and 16 bits on a server's way leave of a unit vector's length; a vector that nobody normalised is far from it. */
+const UNIT_TOLERANCE = 1e-3;
+const isOffUnit = (norm: number) => Math.abs(norm - 1) > UNIT_TOLERANCE;
 
 /** Of the types that were asked for each, and no other. The float vector beside them has proved that there is one. */
 function provedTypes(

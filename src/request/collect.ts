@@ -65,6 +65,7 @@ export function collect(plan: Plan): Collection {
         : averageOf(
             own.map(({ piece, answer }) => ({ values: answer.values, weight: piece.weight })),
             place,
+            plan.keepsLength ?? false,
           ),
       // A text in pieces has no other type than float: the plan has refused it.
       ...(first.answer.typed && { typed: first.answer.typed }),
@@ -95,10 +96,11 @@ export function collect(plan: Plan): Collection {
   };
 }
 
-/** The mean of the pieces' vectors by their tokens, at unit length: what the vendors' own advice for long texts comes to. */
+/** The mean of the pieces' vectors by their tokens, at unit length where theirs is: what the vendors' own advice for long texts comes to. */
 function averageOf(
   pieces: readonly { readonly values: Float32Array; readonly weight: number }[],
   place: number,
+  keepsLength: boolean,
 ): Float32Array {
   const sum = new Float64Array(pieces[0]?.values.length ?? 0);
   for (const { values, weight } of pieces) {
@@ -110,7 +112,8 @@ function averageOf(
   if (norm === 0) {
     throw new GatewayError("malformed", "The vectors of its pieces have no mean.", { input: place });
   }
-  return Float32Array.from(sum, (value) => value / norm);
+  const divisor = keepsLength ? pieces.reduce((total, { weight }) => total + weight, 0) : norm;
+  return Float32Array.from(sum, (value) => value / divisor);
 }
 
 const lost = () =>

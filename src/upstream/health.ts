@@ -23,6 +23,7 @@ export function createHealths(clock: Pick<Outside, "monotonic" | "random">): (mo
       breaker: createBreaker(clock),
       inputsUnderWay: 0,
       restsUntil: 0,
+      isToldOfLength: false,
     };
     healths.delete(model);
     healths.set(model, health);

@@ -175,7 +175,7 @@ describe("what a model takes", () => {
   });
 
   test("pain 19: vectors that a provider leaves unnormalised are of unit length", async () => {
-    await using open = await openBefore(routing({ model: "normalized: false" }));
+    await using open = await openBefore();
     open.vendor.answer = (_, { data, tokens }) =>
       rightly({
         data: data.map(({ index, embedding }) => ({
@@ -188,6 +188,18 @@ describe("what a model takes", () => {
     expect(Math.hypot(...vector)).toBeCloseTo(1, 6);
     for (const [i, number] of vectorFor("a", [undefined, undefined]).entries())
       expect(vector[i]).toBeCloseTo(number, 6);
+    await open.post({ model: "m", input: "b" });
+    expect(open.logs.filter(({ message }) => message.includes("not of unit length"))).toHaveLength(1);
+  });
+
+  test("vectors whose length means something keep it, alone and in the mean of a text's pieces", async () => {
+    const model = "normalized: false, long_input: average, max_input_tokens: 4".split(", ").join("\n    ");
+    await using open = await openBefore(routing({ model }));
+    open.vendor.answer = ({ input }, { tokens }) =>
+      rightly({ data: input.map((_, index) => ({ index, embedding: [6, 0, 0, 0, 0, 0, 0, 0] })), tokens });
+    const sent = await open.post({ model: "m", input: ["a", "a text in several pieces"] });
+    expect(vectorsOf(sent)).toEqual([0, 1].map(() => [6, 0, 0, 0, 0, 0, 0, 0]));
+    expect(sent.headers.get("x-embedgate-averaged")).toBe("1");
   });
 
   test("pain 23: a text that is too long is named before anything is sent", async () => {

@@ -83,7 +83,8 @@ export function rightVector(input: SimInput, model: SimModel, asked: number | un
   const size = asked ?? model.dimensions;
   if (model.sizes !== "truncate" || size === model.dimensions) {
     const vector = rawVector(input, model.vendorName, size, model.isUnit);
-    return model.isUnit ? vector : unit(vector);
+    // One that happens to be of unit length, within a thousandth, is left as it is.
+    return Math.abs(Math.hypot(...vector) - 1) <= 1e-3 ? vector : unit(vector);
   }
   return unit(rawVector(input, model.vendorName, model.dimensions, model.isUnit).slice(0, size));
 }

@@ -25,7 +25,7 @@ const COHERE: KnownFacts = {
   // "Texts per call: maximum 96"
   max_inputs: 96,
   // Nothing is said of their length.
-  normalized: false,
+  normalized: true,
   task_types: ["search_query", "search_document", "classification", "clustering"],
   embedding_types: ["int8", "uint8", "binary", "ubinary"],
 };
@@ -56,7 +56,7 @@ const MODELS: Readonly<Record<string, KnownFacts>> = {
     dimensions: 1536,
     max_input_tokens: 8192,
     // Nothing is said of their length, and `normalize` is version 2's.
-    normalized: false,
+    normalized: true,
     price: 0.1,
   },
   // The same model by its first name (BerriAI/litellm#9067).
@@ -64,7 +64,7 @@ const MODELS: Readonly<Record<string, KnownFacts>> = {
     ...TITAN,
     dimensions: 1536,
     max_input_tokens: 8192,
-    normalized: false,
+    normalized: true,
     price: 0.1,
   },
   "amazon.titan-embed-image-v1": {
@@ -74,7 +74,7 @@ const MODELS: Readonly<Record<string, KnownFacts>> = {
     dimensions_allowed: [256, 384, 1024],
     // "Max input text tokens – 256"; some price lists say 128.
     max_input_tokens: 256,
-    normalized: false,
+    normalized: true,
     // Of text.
     price: 0.8,
   },
@@ -94,7 +94,7 @@ const MODELS: Readonly<Record<string, KnownFacts>> = {
     dimensions_allowed: [256, 384, 1024, 3072],
     // "8,172 tokens" of text.
     max_input_tokens: 8172,
-    normalized: false,
+    normalized: true,
     task_types: ["TEXT_RETRIEVAL", "GENERIC_INDEX", "CLASSIFICATION", "CLUSTERING"],
     // Of text.
     price: 0.135,

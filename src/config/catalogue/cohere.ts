@@ -9,7 +9,7 @@ const COHERE = {
   // cohere-openapi.yaml, /v2/embed: "Maximum number of texts per call is `96`."
   max_inputs: 96,
   // Nothing is said of their length, only that cosine, dot product and Euclidean distance all do.
-  normalized: false,
+  normalized: true,
   // Its vocabularies are published, but not known here: with `truncate: NONE` it refuses by its own count what is too long.
   uncounted: "send",
   token_ids: "decode",

@@ -73,7 +73,7 @@ const MODELS: readonly Model[] = [
     tokens: 32_768,
     // Users saw its limit hold for all inputs of a call together.
     callTokens: 32_768,
-    normalized: false,
+    normalized: true,
     tasks: [...RETRIEVAL, "text-matching", "code.query", "code.passage"],
   },
   {
@@ -90,7 +90,7 @@ const MODELS: readonly Model[] = [
     dimensions: 1536,
     shortens: true,
     tokens: 32_768,
-    normalized: false,
+    normalized: true,
     tasks: CODE_TASKS,
   },
   {
@@ -98,7 +98,7 @@ const MODELS: readonly Model[] = [
     dimensions: 896,
     shortens: true,
     tokens: 32_768,
-    normalized: false,
+    normalized: true,
     tasks: CODE_TASKS,
   },
   {

@@ -15,7 +15,7 @@ const MISTRAL = {
   // It cuts nothing, and refuses by its own count what is too long.
   uncounted: "send",
   // Users say that vectors come of unit length; of shortened ones nobody says anything.
-  normalized: false,
+  normalized: true,
   token_ids: "decode",
   wire_encoding: "float",
 } as const satisfies KnownFacts;

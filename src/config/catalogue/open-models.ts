@@ -31,7 +31,7 @@ const MODELS: Readonly<
   // docs.cloud.google.com/vertex-ai/generative-ai/docs/maas/e5/multilingual-e5-large; onnx/config.json: 514 positions, two of them not for tokens.
   "intfloat/multilingual-e5-large-instruct": { dimensions: 1024, max_input_tokens: 512 },
   // Its config.json and sentence_bert_config.json; its modules.json ends in Pooling, so that not every server normalises.
-  "WhereIsAI/UAE-Large-V1": { dimensions: 1024, max_input_tokens: 512, normalized: false },
+  "WhereIsAI/UAE-Large-V1": { dimensions: 1024, max_input_tokens: 512, normalized: true },
   // Its config.json: hidden_size 768; "longer than 384 word pieces is truncated"
   "sentence-transformers/all-mpnet-base-v2": { dimensions: 768, max_input_tokens: 384 },
   // Its 1_Pooling/config.json: 768, and its modules.json ends in Normalize; "8192 context length"

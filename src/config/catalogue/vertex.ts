@@ -22,7 +22,7 @@ const TEXT: KnownFacts = {
   // "Each individual input text is further limited to 2048 tokens".
   max_input_tokens: 2048,
   // "The vectors are normalized", which of shortened ones nobody says.
-  normalized: false,
+  normalized: true,
   // 0.000025 USD for 1,000 characters: some four of them a token.
   price: 0.1,
 };
@@ -52,7 +52,7 @@ const MODELS: Readonly<Record<string, Model>> = {
       ...GEMINI,
       max_input_tokens: 2048,
       // "The 3072 dimension embedding is normalized … for other dimensions you need to normalize": ai.google.dev/gemini-api/docs/embeddings
-      normalized: false,
+      normalized: true,
       price: 0.15,
       end_of_life: "2028-05-20",
     },

@@ -64,7 +64,7 @@ export const VOYAGE_MODELS: readonly CatalogueEntry[] = MODELS.map(
     facts: {
       ...VOYAGE,
       dimensions,
-      ...(sizes ? { dimensions_allowed: [...sizes], normalized: false } : {}),
+      ...(sizes ? { dimensions_allowed: [...sizes], normalized: true } : {}),
       max_input_tokens: tokens,
       max_call_tokens: callTokens,
       price,
