@@ -5,6 +5,7 @@
 import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { cutWhereRefused } from "./cut";
 import { headersOf } from "./headers";
+import { tooLongIn } from "./refusals";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -155,9 +156,9 @@ function explained(host: Host, refusal: Posted): Explanation | undefined {
   }
 }
 
-function meaningOf(error: string): Pick<Explanation, "kind"> {
-  // "the input length exceeds the context length"; "input exceeds maximum context length and cannot be truncated further"
-  if (/exceeds (?:the|maximum) context length/.test(error)) return { kind: "input_too_long" };
+function meaningOf(error: string): Omit<Explanation, "message"> {
+  const tooLong = tooLongIn(error);
+  if (tooLong) return tooLong;
   // "server busy, please try again. maximum pending requests exceeded", with 503 (server/sched.go: ErrMaxQueue)
   if (/^server busy/.test(error)) return { kind: "overloaded" };
   // "this model does not support embeddings", with 500 or 501: asking again does not teach it.

@@ -2,10 +2,12 @@
  * Vendors and servers that speak OpenAI's wire, a row each: where they are, which of its fields they take, what they limit, what they word
  * otherwise. A further one is a row here, and the facts of its models in src/config/catalogue/. Each row is a plugin by its own name.
  */
-import type { EmbedCall, FailureKind, KnownFacts, Plugin, Provider, TaskWords } from "../src/plugin";
+import type { EmbedCall, KnownFacts, Plugin, Provider } from "../src/plugin";
+import { addressOf } from "./address";
 import { cutWhereRefused, type Explain } from "./cut";
 import { headersOf } from "./headers";
 import { bodyOf, openaiWire } from "./openai-wire";
+import { type TaskField, taskFieldOf, taskOptions, taskSaid } from "./task-field";
 
 interface OpenaiHost {
   /** Where it is, with the path before /embeddings; of a server of one's own, its usual port. */
@@ -17,13 +19,11 @@ interface OpenaiHost {
   /** OpenAI's fields that it refuses, or passes over. */
   readonly leavesOut?: readonly ("encoding_format" | "dimensions" | "user")[];
   /** The field that says a task, and its words. */
-  readonly task?: { readonly field: string; readonly words: TaskWords["words"] };
+  readonly task?: TaskField;
   /** A task may stand at the end of a model's name instead: `-query`. */
   readonly taskInName?: boolean;
   /** The field that says what becomes of a text too long, and its words for refusing and cutting. */
   readonly cut?: { readonly field: string; readonly no: string; readonly yes: string };
-  /** Refusals that mean something else than their status says. */
-  readonly refusals?: readonly (readonly [words: RegExp, kind: FailureKind])[];
   readonly concurrency?: number;
   /** Fields that change the server for everybody. */
   readonly serverFields?: readonly string[];
@@ -43,10 +43,14 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
     base_url: "http://localhost:8080/v1",
     facts: { normalized: true, wire_encoding: "base64" },
     leavesOut: ["dimensions"],
-    refusals: [
-      // "input (992 tokens) is too large to process. increase the physical batch size", with 500 (lemonade-sdk/lemonade#3591)
-      [/too large to process|exceeds the available context size/, "input_too_long"],
-    ],
+    concurrency: 8,
+  },
+  // infinity-emb 0.0.78 (torch): /embeddings unless started with --url-prefix; base64 has the floats' bits; 2,049 texts are 422. It cuts a
+  // text past its limit without a word, cuts to `dimensions` without normalising, and counts characters unless started with
+  // --lengths-via-tokenize.
+  infinity: {
+    base_url: "http://localhost:7997",
+    facts: { normalized: true, wire_encoding: "base64", max_inputs: 2048 },
     concurrency: 8,
   },
   // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/reference: of vectors' length nothing is said.
@@ -58,8 +62,6 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
     // "it is possible to add the -query or -passage suffix to the model parameter … and not use the input_type field at all"
     taskInName: true,
     cut: { field: "truncate", no: "NONE", yes: "END" },
-    // "Input length 548 exceeds maximum allowed token size 512" (langchain-ai/langchain-nvidia#20)
-    refusals: [[/exceeds maximum allowed token size/, "input_too_long"]],
     concurrency: 32,
   },
   // togethercomputer/openapi, /embeddings: `model` and `input` alone; the reply has no `usage`.
@@ -95,14 +97,8 @@ const pluginOf =
     const { t } = host;
     const wire = openaiWire(host);
     const key = t.String({ minLength: 1, description: "Sent as a Bearer token." });
-    const { task, cut, refusals = [] } = row;
-    const explain: Explain = (refusal) => {
-      const own = wire.explain(refusal);
-      // Words outside the envelope, as llama.cpp's router and NVIDIA's door have them, are looked through too.
-      const words = own?.message ?? new TextDecoder().decode(refusal.bytes.subarray(0, 2_000));
-      const kind = refusals.find(([meant]) => meant.test(words))?.[1];
-      return kind === undefined ? own : { ...own, kind };
-    };
+    const { cut } = row;
+    const { explain } = wire;
     return host.provider({
       id,
       options: t.Object(
@@ -116,37 +112,42 @@ const pluginOf =
           headers: t.Optional(
             t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
           ),
+          ...taskOptions(host),
         },
         { additionalProperties: false },
       ),
-      ...(task && { tasks: { words: task.words } }),
+      ...(row.task && { tasks: row.task }),
       ...(row.serverFields && { serverFields: row.serverFields }),
       ...(row.concurrency !== undefined && { concurrency: row.concurrency }),
-      open({ api_key, base_url, headers: further }) {
-        const url = `${withPath(base_url, row.base_url)}/embeddings`;
+      open({ api_key, base_url, headers: further, ...tasks }) {
+        const task = taskFieldOf(tasks, row.task);
+        const address = addressOf(host, base_url, new URL(row.base_url).pathname.replace(/\/$/, ""));
         const headers = headersOf(further, {
           authorization: api_key === undefined ? undefined : `Bearer ${api_key}`,
         });
         return {
+          ...(task && { tasks: task }),
           describe: () => row.facts,
           async embed(call) {
-            const said = taskSaid(row, call);
+            const said = taskInRow(row, task, call);
             if (said === null) {
               const message = `The model "${call.model}" is for another task than "${call.task}".`;
               throw host.failure("invalid", message, { field: task?.field ?? "task" });
             }
             const ask = (mayCut: boolean, explain: Explain) =>
-              wire.embed({
-                url,
-                headers,
-                body: {
-                  ...taken(row, bodyOf(call)),
-                  ...said,
-                  ...(cut && { [cut.field]: mayCut ? cut.yes : cut.no }),
-                },
-                signal: call.signal,
-                explain,
-              });
+              address.reached((base) =>
+                wire.embed({
+                  url: `${base}/embeddings`,
+                  headers,
+                  body: {
+                    ...taken(row, bodyOf(call)),
+                    ...said,
+                    ...(cut && { [cut.field]: mayCut ? cut.yes : cut.no }),
+                  },
+                  signal: call.signal,
+                  explain,
+                }),
+              );
             return cut ? cutWhereRefused(host, call, explain, ask) : ask(false, explain);
           },
         };
@@ -168,8 +169,9 @@ function taken(
 }
 
 /** The task as a field; none where the model's name says it, and null where the name says another. */
-function taskSaid(
-  { task, taskInName = false }: OpenaiHost,
+function taskInRow(
+  { taskInName = false }: OpenaiHost,
+  task: TaskField | undefined,
   call: EmbedCall,
 ): Readonly<Record<string, string>> | null {
   if (!task) return {};
@@ -177,11 +179,5 @@ function taskSaid(
     ? Object.values(task.words).find((word) => call.model.endsWith(`-${word}`))
     : undefined;
   if (call.task !== undefined && named !== undefined && named !== call.task) return null;
-  return call.task === undefined || named !== undefined ? {} : { [task.field]: call.task };
-}
-
-/** `https://host` alone means the vendor's own path there. */
-function withPath(base_url: string, usual: string): string {
-  const trimmed = base_url.replace(/(?<!\/)\/+$/, "");
-  return new URL(trimmed).pathname === "/" ? trimmed + new URL(usual).pathname : trimmed;
+  return named === undefined ? taskSaid(task, call) : {};
 }

@@ -4,6 +4,7 @@
  */
 import type { TSchema } from "@sinclair/typebox";
 import type { EmbedCall, EmbedReply, Explanation, Host, PostCall, Posted } from "../src/plugin";
+import { tooLongIn } from "./refusals";
 
 export interface Wire {
   /** One POST and its reply, read. `explain` is used where it is given, else the wire's own. */
@@ -32,8 +33,8 @@ export function openaiWire(host: Host): Wire {
       const { message, code } = "error" in body ? body.error : body;
       return { message, ...meaningOf(refusal.status, message, code) };
     } catch {
-      // Not JSON, or another envelope: the status decides, and the start of the body is told.
-      return undefined;
+      // Not JSON, or another envelope (NVIDIA's door, llama.cpp's router): its words are looked through, else the status decides.
+      return tooLongIn(new TextDecoder().decode(refusal.bytes.subarray(0, 2_000)));
     }
   }
 
@@ -75,16 +76,13 @@ export function withPath(base_url: string, usual: string): string {
 }
 
 /** The few refusals that the status alone does not tell apart. */
-function meaningOf(status: number, message: string, code: unknown): Pick<Explanation, "kind" | "input"> {
+function meaningOf(status: number, message: string, code: unknown): Omit<Explanation, "message"> {
   // "Requested 453357 tokens, max 300000 tokens per request" (OpenDataBox/CrackSQL#27)
   if (code === "max_tokens_per_request" || /max \d+ tokens per request/.test(message))
     return { kind: "too_many_tokens" };
-  // "Invalid 'input[0]': maximum input length is 8192 tokens." (vcmf/dim0#143)
-  const tooLong = /(?:'input\[(\d+)\]': )?maximum (?:context|input) length/i.exec(message);
-  if (code === "context_length_exceeded" || tooLong) {
-    const [, place] = tooLong ?? [];
-    return { kind: "input_too_long", ...(place === undefined ? {} : { input: Number(place) }) };
-  }
+  const tooLong = tooLongIn(message);
+  if (tooLong) return tooLong;
+  if (code === "context_length_exceeded") return { kind: "input_too_long" };
   // OpenAI answers 429 both for limits and for an empty balance; waiting does not fill the balance.
   if (code === "insufficient_quota") return { kind: "unauthorized" };
   if (code === "model_not_found" && status >= 400 && status < 500) return { kind: "not_found" };

@@ -3,8 +3,10 @@
  * Source: openai/openai-openapi (CreateEmbeddingRequest); how the wire is written and read is in openai-wire.ts.
  */
 import type { Plugin } from "../src/plugin";
+import { addressOf } from "./address";
 import { headersOf } from "./headers";
-import { bodyOf, openaiWire, withPath } from "./openai-wire";
+import { bodyOf, openaiWire } from "./openai-wire";
+import { taskFieldOf, taskOptions, taskSaid } from "./task-field";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -19,13 +21,15 @@ const plugin: Plugin = (host) => {
         base_url: t.String({
           default: "https://api.openai.com/v1",
           pattern: "^https?://[^\\s?#@]+$",
-          description: "As OpenAI's own SDKs take it, with its version: /v1.",
+          description:
+            "As OpenAI's own SDKs take it, with its version: /v1. Without a path, /v1 is tried and then the address itself.",
         }),
         organization: t.Optional(t.String({ minLength: 1, description: "The header OpenAI-Organization." })),
         project: t.Optional(t.String({ minLength: 1, description: "The header OpenAI-Project." })),
         headers: t.Optional(
           t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
         ),
+        ...taskOptions(host),
       },
       { additionalProperties: false },
     ),
@@ -34,15 +38,22 @@ const plugin: Plugin = (host) => {
     serverFields: ["keep_alive", "options", "priority", "request_id", "service_tier"],
     // Vendors who speak this wire and embed a document's pieces in view of one another ask for it by this name.
     isIndivisible: ({ extraBody }) => extraBody.late_chunking === true,
-    open({ api_key, base_url, organization, project, headers: further }) {
-      const url = `${withPath(base_url, "/v1")}/embeddings`;
+    open({ api_key, base_url, organization, project, headers: further, ...tasks }) {
+      const address = addressOf(host, base_url, "/v1");
       const headers = headersOf(further, {
         authorization: api_key && `Bearer ${api_key}`,
         "openai-organization": organization,
         "openai-project": project,
       });
+      const task = taskFieldOf(tasks);
       return {
-        embed: (call) => wire.embed({ url, headers, body: bodyOf(call), signal: call.signal }),
+        ...(task && { tasks: task }),
+        embed(call) {
+          const body = { ...bodyOf(call), ...taskSaid(task, call) };
+          return address.reached((base) =>
+            wire.embed({ url: `${base}/embeddings`, headers, body, signal: call.signal }),
+          );
+        },
       };
     },
   });

@@ -6,6 +6,7 @@
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { cutWhereRefused } from "./cut";
 import { headersOf } from "./headers";
+import { tooLongIn } from "./refusals";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -119,9 +120,9 @@ function explained(host: Host, refusal: Posted): Explanation | undefined {
 }
 
 /** What is wrong with a request is 422 in some versions and 413 in others; the words are the same. */
-function meaningOf(error: string, type: string | undefined): Pick<Explanation, "kind" | "field"> {
-  // "`inputs` must have less than 512 tokens. Given: 785": which of several it was is not said.
-  if (/must have less than \d+ tokens/.test(error)) return { kind: "input_too_long" };
+function meaningOf(error: string, type: string | undefined): Omit<Explanation, "message"> {
+  const tooLong = tooLongIn(error);
+  if (tooLong) return tooLong;
   // "batch size 33 > maximum allowed batch size 32"
   if (/batch size \d+ > maximum allowed batch size/.test(error)) return { kind: "too_many_tokens" };
   if (/prompt.?name/i.test(error)) return { kind: "invalid", field: "prompt_name" };

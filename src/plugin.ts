@@ -69,6 +69,8 @@ export interface TaskWords {
 
 /** One configured provider. */
 export interface Upstream {
+  /** As the provider's `tasks`, where the options say more of them; it stands above those. */
+  readonly tasks?: TaskWords;
   /** What this plugin knows of a model itself. The catalogue and the routing file are asked too, and win. */
   describe?(model: string): KnownFacts | undefined;
   /**
@@ -181,6 +183,8 @@ export interface Host {
   failure(kind: FailureKind, message: string, about?: FailureAbout): Error;
   /** Resolves after `ms`, or rejects when `signal` fires. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** A line in the log, for whoever runs the gateway: a choice that the plugin made and the routing file had better say. */
+  tell(message: string, about?: Readonly<Record<string, unknown>>): void;
   /** Milliseconds since 1970. */
   now(): number;
   /** A number in [0, 1). */
@@ -229,6 +233,10 @@ export interface FailureAbout {
   readonly input?: number;
   /** The request field at fault, by OpenAI's name. */
   readonly field?: string;
+  /** Tokens of the input at fault, by the vendor's own count. */
+  readonly tokens?: number;
+  /** The most that the vendor takes in one input, by its own word. */
+  readonly tokensMax?: number;
   /** When the vendor wants to be asked again. */
   readonly retryAfterMs?: number;
   readonly cause?: unknown;
@@ -237,7 +245,7 @@ export interface FailureAbout {
 /**
  * invalid: the request is wrong and will stay so · input_too_long: one input is over the model's limit ·
  * too_many_tokens: the call is over the vendor's limit, a smaller one may pass · unauthorized: our key was refused ·
- * not_found: the vendor has no such model · overloaded: the vendor limits us · unavailable: down, or the connection broke ·
+ * not_found: the vendor has no such model · wrong_address: there is no such path (told by the words of a 404) · overloaded: the vendor limits us · unavailable: down, or the connection broke ·
  * timeout: no answer in time · malformed: an answer that is not what the wire promises
  */
 export type FailureKind =
@@ -246,6 +254,7 @@ export type FailureKind =
   | "too_many_tokens"
   | "unauthorized"
   | "not_found"
+  | "wrong_address"
   | "overloaded"
   | "unavailable"
   | "timeout"

@@ -102,6 +102,8 @@ const KINDS = {
     fallBack: false,
   },
   not_found: { status: 404, type: request, code: "model_not_found", retry: false, fallBack: false },
+  // The provider is there, its API lies elsewhere: a slip in the routing file.
+  wrong_address: { status: 503, type: server, code: "upstream_unavailable", retry: false, fallBack: true },
   unauthorized: { status: 503, type: server, code: "upstream_unavailable", retry: false, fallBack: true },
   overloaded: { status: 503, type: server, code: "upstream_unavailable", retry: true, fallBack: true },
   unavailable: { status: 503, type: server, code: "upstream_unavailable", retry: true, fallBack: true },
@@ -138,6 +140,10 @@ export interface About {
   /** The place among the inputs of the one at fault; a plugin's counts in its own call, the spine's in the request. */
   readonly input?: number;
   readonly retryAfterMs?: number;
+  /** Of the input at fault, as the provider counted it. */
+  readonly tokens?: number;
+  /** The most that the provider takes in one input, by its own word. */
+  readonly tokensMax?: number;
   /** What the provider answered, where it answered. */
   readonly upstreamStatus?: number;
   /** The answer was whole, but a vector in it is none: not finite, or all zeros. */
@@ -156,6 +162,8 @@ export class GatewayError extends Error {
   readonly field: string | undefined;
   readonly input: number | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly tokens: number | undefined;
+  readonly tokensMax: number | undefined;
   readonly upstreamStatus: number | undefined;
   readonly isUnsound: boolean;
   readonly allowed: string | undefined;
@@ -167,6 +175,8 @@ export class GatewayError extends Error {
     this.field = about.field;
     this.input = about.input;
     this.retryAfterMs = about.retryAfterMs;
+    this.tokens = about.tokens;
+    this.tokensMax = about.tokensMax;
     this.upstreamStatus = about.upstreamStatus;
     this.isUnsound = about.isUnsound ?? false;
     this.allowed = about.allowed;

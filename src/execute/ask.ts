@@ -198,6 +198,20 @@ function asProviderError(thrown: unknown, { outside }: Work, { provider }: Targe
 
 /** A plugin counts inputs within its call; callers count them within their request. */
 function inRequest(error: GatewayError, part: Part): GatewayError {
-  if (error.input === undefined) return error;
-  return error.withInput(part.pieces[error.input]?.place);
+  const index = error.input ?? tooLongOne(error, part);
+  return index === undefined ? error : error.withInput(part.pieces[index]?.place);
+}
+
+/** A token is a byte at least, beside a few that mark a text's ends: of several texts often only one can have been counted so long. */
+const MARKS_MAX = 8;
+
+function tooLongOne({ kind, tokens }: GatewayError, { pieces }: Part): number | undefined {
+  if (kind !== "input_too_long" || tokens === undefined) return undefined;
+  const sizeOf = ({ input }: Part["pieces"][number]) =>
+    typeof input === "string" ? Buffer.byteLength(input) : input.length;
+  const able = [...pieces.keys()].filter((i) => {
+    const piece = pieces[i];
+    return piece !== undefined && sizeOf(piece) + MARKS_MAX >= tokens;
+  });
+  return able.length === 1 ? able[0] : undefined;
 }

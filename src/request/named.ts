@@ -19,9 +19,12 @@ export function named(error: GatewayError, decoded: Decoded | undefined): Gatewa
     const message = error.message.replaceAll(`'${error.field}'`, `'${forwarded}'`);
     return new GatewayError(error.kind, message, { ...error, cause: error.cause, field: forwarded });
   }
-  if (error.input === undefined || error.field !== undefined) return error;
-  const field = inputField(error.input, decoded);
-  const { kind, message, input, retryAfterMs, cause } = error;
+  const { kind, message, retryAfterMs, cause } = error;
+  // Of one text alone a provider need not say which it was.
+  const isOnly = kind === "input_too_long" && decoded.request.inputs.length === 1;
+  const input = error.input ?? (isOnly ? 0 : undefined);
+  if (input === undefined || error.field !== undefined) return error;
+  const field = inputField(input, decoded);
   return new GatewayError(kind, `${field}: ${message}`, { field, input, retryAfterMs, cause });
 }
 

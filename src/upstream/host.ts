@@ -96,6 +96,7 @@ export function createHost(outside: Outside, aside = openAside(outside)): Host {
     vector: vectorOf,
     failure: (kind: FailureKind, message: string, about?: FailureAbout) =>
       new GatewayError(kind, message, about),
+    tell: (message, about) => outside.log("warn", message, about),
     sleep: outside.sleep,
     now: outside.now,
     random: outside.random,

@@ -38,16 +38,17 @@ export function openProviders(
         ];
       }),
     );
+    const upstream = provider.open(options);
     byName.set(configured.name, {
       name: configured.name,
       pluginId: provider.id,
-      upstream: provider.open(options),
+      upstream,
       accepts: (field) => checks.get(field),
       fieldNames: [...checks.keys()],
       guardedFields: (provider.serverFields ?? []).filter(
         (field) => !configured.allow_fields.includes(field),
       ),
-      tasks: provider.tasks,
+      tasks: upstream.tasks ?? provider.tasks,
       isBuiltIn: provider.isBuiltIn ?? false,
       isIndivisible: (request) => provider.isIndivisible?.(request) ?? false,
       countsTokens: provider.countsTokens ?? false,

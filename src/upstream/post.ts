@@ -9,6 +9,7 @@ import { Gathered } from "../network/gathered";
 import { REPLY_BYTES_MAX } from "../network/plain-http";
 import type { Explanation, FailureKind, PostCall, Posted, SendCall } from "../plugin";
 import { startOf, withoutSecrets } from "./redact";
+import { isAboutPath, plainWords } from "./words";
 
 export async function send(call: SendCall, outside: Pick<Outside, "fetch" | "now">): Promise<Posted> {
   const reply = await answered(call, outside);
@@ -96,17 +97,27 @@ const tooLarge = () => new GatewayError("malformed", "The provider's reply is to
 
 function refusal(call: SendCall, reply: Posted, now: number): GatewayError {
   const explanation: Explanation = call.explain?.(reply) ?? {};
-  const kind = explanation.kind ?? kindOf(reply.status);
   const words =
     explanation.message === undefined
-      ? startOf(reply.bytes, call.headers, 300)
-      : withoutSecrets(explanation.message, call.headers).slice(0, 1000);
-  const message = `The provider answered ${reply.status}${words === "" ? "" : `: ${words}`}`;
+      ? startOf(reply.bytes, call.headers)
+      : plainWords(withoutSecrets(explanation.message, call.headers));
+  const isPath = explanation.kind === undefined && isAboutPath(reply.status, words);
+  const kind = explanation.kind ?? (isPath ? "wrong_address" : kindOf(reply.status));
+  const where = isPath
+    ? ` at ${addressOf(call)}, where its API does not lie (see the provider's base_url)`
+    : "";
+  const message = `The provider answered ${reply.status}${where}${words === "" ? "" : `: ${words}`}`;
   return new GatewayError(kind, message, {
     ...explanation,
     upstreamStatus: reply.status,
     retryAfterMs: explanation.retryAfterMs ?? retryAfterMs(reply.headers, now),
   });
+}
+
+/** Without what may be a key in it. */
+function addressOf({ url, headers }: SendCall): string {
+  const { origin, pathname } = new URL(url);
+  return withoutSecrets(origin + pathname, headers);
 }
 
 function kindOf(status: number): FailureKind {

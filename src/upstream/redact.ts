@@ -3,6 +3,7 @@
  * A new way of writing a key that was seen in a provider's words is a line of `formsOf` or of SHAPES. Whoever asks a provider can make it
  * say long things: everything here takes time in proportion to the text, and no more of it than its start.
  */
+import { plainWords } from "./words";
 
 /** Headers that hold no secret, and whose values are everyday words. */
 const PLAIN_HEADERS = /^(content-type|accept|user-agent)$/i;
@@ -65,11 +66,11 @@ function withoutCutSecret(text: string, secret: string): string {
 export function startOf(
   bytes: Uint8Array,
   headers: Readonly<Record<string, string>>,
-  charactersMax: number,
+  charactersMax?: number,
 ): string {
   // Cleared before it is cut to size: half a key at the cut would not be known as one. Nor would one that ends in half a character.
   const text = new TextDecoder().decode(bytes.subarray(0, START_BYTES), { stream: true });
-  return withoutSecrets(text, headers).replace(/\s+/g, " ").trim().slice(0, charactersMax);
+  return plainWords(withoutSecrets(text, headers), charactersMax);
 }
 
 function secretsOf(headers: Readonly<Record<string, string>>): string[] {

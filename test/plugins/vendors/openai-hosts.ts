@@ -65,6 +65,18 @@ export const HOSTS: Readonly<Record<string, Host>> = {
     },
     envelope: (message, code) => ({ error: { code, message, type: "server_error" } }),
   },
+  // infinity-emb 0.0.78 as it was seen to answer, on torch without a GPU.
+  infinity: {
+    url: "http://localhost:7997/embeddings",
+    key: undefined,
+    model: "sentence-transformers/all-MiniLM-L6-v2",
+    dimensions: 384,
+    fields: ["encoding_format", "dimensions", "user", "modality"],
+    inputsMax: 2048,
+    tokensMax: 256,
+    envelope: (message, status) =>
+      status === 404 ? { detail: message } : { error: { message, type: null, param: null, code: status } },
+  },
   // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/reference; decolua/9router#1378; langchain-ai/langchain-nvidia#20.
   nim: {
     url: "https://integrate.api.nvidia.com/v1/embeddings",

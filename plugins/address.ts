@@ -1,0 +1,47 @@
+/**
+ * Where a server's API lies below its address. A base_url with a path is taken as it is; of one without, the usual path is tried first and
+ * the other one after it (the bare address, or /v1): infinity-emb 0.0.78 has its API at /embeddings, unless it was started with --url-prefix /v1.
+ */
+import type { Host } from "../src/plugin";
+
+export interface Address {
+  /** Asks below the path that was found, or finds it. @param ask one request; it throws `wrong_address` where nothing lies there */
+  reached<Reply>(ask: (base: string) => Promise<Reply>): Promise<Reply>;
+}
+
+export function addressOf(host: Pick<Host, "tell">, base_url: string, usual: string): Address {
+  const trimmed = base_url.replace(/(?<!\/)\/+$/, "");
+  const hasPath = new URL(trimmed).pathname !== "/";
+  const candidates = hasPath
+    ? [trimmed]
+    : (usual === "" ? ["", "/v1"] : [usual, ""]).map((path) => trimmed + path);
+  let [found = trimmed] = candidates;
+  let isFound = candidates.length === 1;
+  return {
+    async reached(ask) {
+      if (isFound) return ask(found);
+      let missed: unknown;
+      for (const base of candidates) {
+        try {
+          const reply = await ask(base);
+          if (base !== candidates[0] && !isFound) {
+            host.tell("a server's API does not lie where it usually does: say where in base_url", {
+              usually: candidates[0],
+              here: base,
+            });
+          }
+          found = base;
+          isFound = true;
+          return reply;
+        } catch (thrown) {
+          if (!isWrongAddress(thrown)) throw thrown;
+          missed ??= thrown;
+        }
+      }
+      throw missed;
+    },
+  };
+}
+
+const isWrongAddress = (thrown: unknown) =>
+  thrown instanceof Error && "kind" in thrown && thrown.kind === "wrong_address";

@@ -1,0 +1,69 @@
+/**
+ * What servers say of a text that is too long, whichever plugin reaches them: a row for each way of saying it, with the server and the version
+ * that was heard to say it. What only one vendor says, in a wire of its own, stands in that vendor's plugin.
+ */
+import type { Explanation } from "../src/plugin";
+
+interface Refused {
+  /** What it says; `count` is what it counted, `limit` what it takes, `place` the input's. */
+  readonly words: RegExp;
+  readonly saidBy: string;
+}
+
+const TOO_LONG: readonly Refused[] = [
+  {
+    words: /input \((?<count>\d+) tokens\) is too large to process.*?(?:current batch size: (?<limit>\d+)|$)/,
+    saidBy: "llama.cpp b11549 (xllamacpp 2026.10.11549), with 500; lemonade-sdk/lemonade#3591",
+  },
+  {
+    words: /request \((?<count>\d+) tokens\) exceeds the available context size \((?<limit>\d+) tokens\)/,
+    saidBy: "llama.cpp since b6000 or so, with 400",
+  },
+  {
+    words: /exceeds the available context size|input is larger than the max context size/,
+    saidBy: "llama.cpp before it",
+  },
+  {
+    words: /requested tokens \((?<count>\d+)\) exceed context window of (?<limit>\d+)/i,
+    saidBy: "llama-cpp-python 0.3.36",
+  },
+  {
+    words: /maximum context length is (?<limit>\d+) tokens\D*?(?:requested|has) (?<count>\d+)/i,
+    saidBy: "vLLM (vllm-project/vllm#19798), OpenAI",
+  },
+  {
+    words: /(?:'input\[(?<place>\d+)\]': )?maximum (?:context|input) length(?: is (?<limit>\d+))?/i,
+    saidBy: "OpenAI (vcmf/dim0#143)",
+  },
+  {
+    words: /input length (?<count>\d+) exceeds maximum allowed token size (?<limit>\d+)/i,
+    saidBy: "NVIDIA NIM (langchain-ai/langchain-nvidia#20)",
+  },
+  {
+    // Which of several it was is not said.
+    words: /must have less than (?<limit>\d+) tokens\. Given: (?<count>\d+)/,
+    saidBy: "Hugging Face's text-embeddings-inference, core/src/tokenization.rs",
+  },
+  {
+    words: /(?:the input length|input) exceeds (?:the|maximum) context length/,
+    saidBy: "Ollama v0.17.4, server/routes.go",
+  },
+];
+
+/** @returns undefined where the words are about something else */
+export function tooLongIn(
+  words: string,
+): Pick<Explanation, "kind" | "input" | "tokens" | "tokensMax"> | undefined {
+  for (const row of TOO_LONG) {
+    const found = row.words.exec(words);
+    if (!found) continue;
+    const { place, count, limit } = found.groups ?? {};
+    return {
+      kind: "input_too_long",
+      ...(place !== undefined && { input: Number(place) }),
+      ...(count !== undefined && { tokens: Number(count) }),
+      ...(limit !== undefined && { tokensMax: Number(limit) }),
+    };
+  }
+  return undefined;
+}

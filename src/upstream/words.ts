@@ -1,0 +1,52 @@
+/**
+ * A provider's words in an error, as text that anybody may be shown: a page is its title, what would move a terminal's cursor or turn a line
+ * round is a blank, and it is short. Credentials are taken out before (redact.ts). What a provider says by a 404 is read here too.
+ */
+
+/** So many characters of a provider's words at most. */
+const WORDS_MAX = 200;
+
+/** A page is no longer looked into: its title stands at its start, and who writes it may mean to keep us busy. */
+const PAGE_CHARACTERS = 2_000;
+const PAGE = /^\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype|html|head|body|title|center|h1)\b/i;
+const ENTITIES: Readonly<Record<string, string>> = {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  "#39": "'",
+  nbsp: " ",
+};
+
+/** @param charactersMax fewer than the usual, where less is to be shown */
+export function plainWords(text: string, charactersMax = WORDS_MAX): string {
+  const words = PAGE.test(text) ? titleOf(text.slice(0, PAGE_CHARACTERS)) : text;
+  return words
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, " ")
+    .trim()
+    .slice(0, charactersMax)
+    .toWellFormed();
+}
+
+function titleOf(page: string): string {
+  const heading = /<(title|h1)[^>]*>([\s\S]*?)<\/\1\s*>/i.exec(page)?.[2];
+  const words = (heading ?? page.replace(/<(script|style)[\s\S]*?<\/\1\s*>/gi, " ")).replace(
+    /<[^>]*>?/g,
+    " ",
+  );
+  return words.replace(/&(#?\w+);/g, (entity, name: string) => ENTITIES[name] ?? entity);
+}
+
+/**
+ * Whether a 404 or a 405 is about the path that was asked for, not about the model: the words of web servers and of embedding servers.
+ * FastAPI (infinity-emb 0.0.78, vLLM) "Not Found" in `detail`; Go's net/http (Ollama 0.17.4) "404 page not found"; llama.cpp b11549 "File Not Found";
+ * Express "Cannot POST /v1/embeddings"; OpenAI "Invalid URL (POST /v1/x)"; Kong "no Route matched with those values"; LM Studio
+ * "Unexpected endpoint or method"; a web server's page.
+ */
+export function isAboutPath(status: number, words: string): boolean {
+  if (status === 405) return true;
+  return status === 404 && !/model/i.test(words) && ABOUT_PATH.test(words);
+}
+
+const ABOUT_PATH =
+  /^(?:\{"detail": ?")?(?:(?:error )?404:? ?)?-? ?(?:(?:page|file|path|route|url|endpoint) )?not found\.?(?:"\})?$|^cannot (?:post|get) \/|invalid url \(|no route matched|unexpected endpoint|unknown (?:endpoint|path|route|url)/i;

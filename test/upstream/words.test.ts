@@ -1,0 +1,60 @@
+/**
+ * A provider's words as text: a page is its title, nothing in it moves a cursor, it is short; and which 404 is about a path.
+ * Another server's way to say that there is no such path is a row here.
+ */
+import { describe, expect, test } from "bun:test";
+import { isAboutPath, plainWords } from "../../src/upstream/words";
+
+describe("words", () => {
+  test.each([
+    [
+      "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body></html>",
+      "502 Bad Gateway",
+    ],
+    [
+      "<!DOCTYPE html><style>b{}</style><body><b>No</b> title &amp; no heading<script>let x;</script></body>",
+      "No title & no heading",
+    ],
+    ["<?xml version='1.0'?>\n<html><h1>Error <i>503</i></h1><p>more</p></html>", "Error 503"],
+    [
+      "one\u001b[31m red\u0007\u0000 line\r\nand \u202eanother\u2028third",
+      "one [31m red line and another third",
+    ],
+    ["a < b and c > d", "a < b and c > d"],
+    ["  ", ""],
+  ])("%j is %j", (said, shown) => {
+    expect(plainWords(said)).toBe(shown);
+  });
+
+  test("two hundred characters at most, and no half of one", () => {
+    expect(plainWords("x".repeat(5_000))).toHaveLength(200);
+    expect(plainWords(`${"x".repeat(199)}🙂`).isWellFormed()).toBe(true);
+  });
+});
+
+describe("a 404", () => {
+  test.each([
+    ["infinity-emb 0.0.78", '{"detail":"Not Found"}'],
+    ["Ollama 0.17.4", "404 page not found"],
+    ["llama.cpp b11549", "File Not Found"],
+    ["Express", "Cannot POST /v1/embeddings"],
+    ["OpenAI", "Invalid URL (POST /v1/embed)"],
+    ["a gateway before it", "no Route matched with those values"],
+    ["a web server's page", "404 Not Found"],
+    ["LM Studio", "Unexpected endpoint or method. (POST /embeddings)"],
+  ])("of %s is about the path", (_, words) => {
+    expect(isAboutPath(404, words)).toBe(true);
+    expect(isAboutPath(400, words)).toBe(false);
+  });
+
+  test.each([
+    "The model `x` does not exist or you do not have access to it.",
+    'model "x" not found, try pulling it first',
+    "Requested entity was not found.",
+    "The API deployment for this resource does not exist.",
+    "models/x is not found for API version v1beta",
+    "",
+  ])("%j may be about the model", (words) => {
+    expect(isAboutPath(404, words)).toBe(false);
+  });
+});
