@@ -33,7 +33,7 @@ import { collect } from "./collect";
 import { forwardUnknown } from "./forwarding";
 import { hold, holdExactly } from "./hold";
 import { named } from "./named";
-import { isIndivisible, plan } from "./plan";
+import { isIndivisible, plan, withWholeCharacters } from "./plan";
 import { type Body, printed } from "./printing";
 import { type CacheUse, recall } from "./recall";
 import { answerHeaders, bytesOf, cacheNote, ignoredHeader, resultOf } from "./result";
@@ -116,6 +116,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     let place = spaces.placeOf(found);
     refuseOtherSpace(arrival.pinnedSpace, place.space, size);
     const together = isIndivisible(request, route);
+    const whole = await withWholeCharacters(request, route.facts, parts.tokens, run.signal);
     // What is kept of an input is its float vector alone.
     const cacheUse = { ...(together || request.types ? NOT_CACHED : arrival.cacheUse) };
     const scope = caching?.isShared ? null : arrival.caller.workspace;
@@ -126,7 +127,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const keys = together
       ? ownKeys(request)
       : await keysFor(
-          request,
+          whole,
           route,
           `${place.space}#${revision}`,
           forced?.name,
@@ -142,7 +143,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
       run.signal,
       async (places) => {
         if (!mayServe() && !spaces.lookAgain(found)) throw outOfService(route.id);
-        planned = await plan(request, places, route, parts.tokens, run.signal);
+        planned = await plan(whole, places, route, parts.tokens, run.signal);
         await begin(request, planned, route, rules, progress, parts);
         // Held first: what the gateway itself asks a provider for is asked for those who pay.
         await spaces.ready(found, run.signal, mayMeasure, forced && bound.targets[0]);

@@ -72,6 +72,25 @@ export function decodedWith(
   return decodes ? vocabularyOf(facts) : undefined;
 }
 
+/**
+ * The request with those of its token arrays as text that a client cut inside a character, and that are whole together. Before anything is
+ * looked up: what such an array stands for depends on the one beside it.
+ */
+export async function withWholeCharacters(
+  request: EmbedRequest,
+  facts: ModelFacts,
+  tokens: Tokens,
+  signal?: EndSignal,
+): Promise<EmbedRequest> {
+  const vocabulary = request.inputs.length > 1 ? decodedWith(request, facts) : undefined;
+  if (vocabulary === undefined) return request;
+  const ids = request.inputs.filter((input) => typeof input !== "string");
+  // A request's inputs are all texts or all token arrays (the schema says so), so places agree.
+  const texts = await tokens.mend(vocabulary, ids, signal);
+  if (texts.every((text) => text === undefined)) return request;
+  return { ...request, inputs: request.inputs.map((input, place) => texts[place] ?? input) };
+}
+
 async function decoded(
   pieces: readonly Piece[],
   vocabulary: ReturnType<typeof vocabularyOf>,
@@ -79,13 +98,18 @@ async function decoded(
   signal: EndSignal | undefined,
 ): Promise<readonly Piece[]> {
   const ids: Uint32Array[] = [];
-  for (const { input } of pieces) if (typeof input !== "string") ids.push(input);
+  const ofIds: Piece[] = [];
+  for (const piece of pieces) {
+    if (typeof piece.input === "string") continue;
+    ids.push(piece.input);
+    ofIds.push(piece);
+  }
   try {
-    // A request's inputs are all texts or all token arrays (the schema says so), so places agree.
     const texts: readonly Input[] = await tokens.decode(vocabulary, ids, signal);
-    return pieces.map((piece, i) => ({ ...piece, input: texts[i] ?? piece.input }));
+    const textOf = new Map(ofIds.map((piece, i) => [piece, texts[i]]));
+    return pieces.map((piece) => ({ ...piece, input: textOf.get(piece) ?? piece.input }));
   } catch (thrown) {
     if (!(thrown instanceof GatewayError) || thrown.input === undefined) throw thrown;
-    throw new GatewayError(thrown.kind, thrown.message, { input: pieces[thrown.input]?.place });
+    throw new GatewayError(thrown.kind, thrown.message, { input: ofIds[thrown.input]?.place });
   }
 }

@@ -19,6 +19,12 @@ export interface Tokens {
     ids: readonly Uint32Array[],
     signal?: EndSignal,
   ): Promise<readonly string[]>;
+  /** By place: the text of each array that is whole only with a character that was cut in two between it and the one beside it. */
+  mend(
+    vocabulary: VocabularyName,
+    ids: readonly Uint32Array[],
+    signal?: EndSignal,
+  ): Promise<readonly (string | undefined)[]>;
   /** Tokens of each text; a text with more than `limit` is told as limit + 1. */
   count(
     vocabulary: VocabularyName,
@@ -111,9 +117,18 @@ export function createTokens(): Tokens {
       const done = await perform({ kind: "decode", vocabulary, ids }, signal);
       if (done.kind !== "decode") throw mixedUp();
       return done.texts.map((text, input) => {
-        if (text !== undefined) return text;
-        throw new GatewayError("invalid", `A token id is not in the vocabulary ${vocabulary}.`, { input });
+        if (typeof text === "string") return text;
+        const what =
+          text.fault === "unknown id"
+            ? `A token id is not in the vocabulary ${vocabulary}.`
+            : "Its token ids begin or end inside a character, so that they are no text. Send the text itself (in LangChain's OpenAIEmbeddings: check_embedding_ctx_length=False).";
+        throw new GatewayError("invalid", what, { input });
       });
+    },
+    async mend(vocabulary, ids, signal) {
+      const done = await perform({ kind: "mend", vocabulary, ids }, signal);
+      if (done.kind !== "mend") throw mixedUp();
+      return done.texts;
     },
     async count(vocabulary, texts, limit, signal) {
       const done = await perform({ kind: "count", vocabulary, texts, limit }, signal);

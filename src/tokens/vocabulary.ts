@@ -27,11 +27,27 @@ const SPECIAL_WORDS: Readonly<Record<VocabularyName, Readonly<Record<number, str
 /** `<|endoftext|>` in a text is text: the library throws on it unless told so. */
 const AS_TEXT = { disallowedSpecial: new Set<string>() };
 
+/** Why ids stand for no text: one is in no vocabulary, or they begin or end inside a character. */
+export type DecodeFault = { readonly fault: "unknown id" | "cut character" };
+
 /**
- * The text that the ids stand for, or undefined where an id is not in the vocabulary. Bytes that are no character become U+FFFD.
- * Not the library's own decode: it keeps the bytes of an unfinished character for the next call, and so puts them into another text.
+ * The text that the ids stand for. Not the library's own decode: it keeps the bytes of an unfinished character for the next call, and so puts
+ * them into another text, and what is none becomes U+FFFD, which is another text too.
  */
-export function decodeTokens(vocabulary: VocabularyName, ids: Uint32Array): string | undefined {
+export function decodeTokens(vocabulary: VocabularyName, ids: Uint32Array): string | DecodeFault {
+  const bytes = bytesOf(vocabulary, ids);
+  return bytes === undefined ? { fault: "unknown id" } : textOf(bytes);
+}
+
+function textOf(bytes: Uint8Array): string | DecodeFault {
+  try {
+    return wholeDecoder.decode(bytes);
+  } catch {
+    return { fault: "cut character" };
+  }
+}
+
+function bytesOf(vocabulary: VocabularyName, ids: Uint32Array): Uint8Array | undefined {
   const words = WORDS[vocabulary];
   const special = SPECIAL_WORDS[vocabulary];
   const pieces: Uint8Array[] = [];
@@ -40,12 +56,54 @@ export function decodeTokens(vocabulary: VocabularyName, ids: Uint32Array): stri
     if (word === undefined) return undefined;
     pieces.push(typeof word === "string" ? encoder.encode(word) : Uint8Array.from(word));
   }
-  return decoder.decode(Buffer.concat(pieces));
+  return Buffer.concat(pieces);
+}
+
+/**
+ * Consecutive pieces of one text that a client cut by ids, in the middle of a character (LangChain's OpenAIEmbeddings, every 8191 ids): that
+ * character goes to the piece that it begins in.
+ * @returns the text of each list that is not what its own ids alone stand for; undefined for the others, whole or not
+ */
+export function mendCuts(
+  vocabulary: VocabularyName,
+  lists: readonly Uint32Array[],
+): readonly (string | undefined)[] {
+  const own = lists.map((ids) => bytesOf(vocabulary, ids));
+  const mended = [...own];
+  for (const [i, bytes] of mended.entries()) {
+    const next = mended[i + 1];
+    const missing = bytes === undefined ? 0 : missingBytes(bytes);
+    // All that is missing must stand at the start of the next, and leave something there.
+    if (!bytes || !next || missing === 0 || missing >= next.length) continue;
+    if (!next.subarray(0, missing).every(continues)) continue;
+    mended[i] = Buffer.concat([bytes, next.subarray(0, missing)]);
+    mended[i + 1] = next.subarray(missing);
+  }
+  return mended.map((bytes, i) => {
+    if (bytes === undefined || bytes === own[i]) return undefined;
+    const text = textOf(bytes);
+    return typeof text === "string" ? text : undefined;
+  });
+}
+
+/** A byte of the form 10xxxxxx goes on with the character before it. */
+const continues = (byte: number) => (byte & 0xc0) === 0x80;
+
+/** Of the character that the bytes end in; 0 where they end with a whole one. */
+function missingBytes(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if (continues(byte)) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return Math.max(0, length - back);
+  }
+  return 0;
 }
 
 const encoder = new TextEncoder();
 // A text's own byte order mark is part of it.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const wholeDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 /**
  * Counts a text's tokens up to `limit`; more than that is told as limit + 1, whatever the text.

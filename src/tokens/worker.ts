@@ -7,7 +7,9 @@ import {
   type Cut,
   countTokens,
   cutByTokens,
+  type DecodeFault,
   decodeTokens,
+  mendCuts,
   type Steps,
   type VocabularyName,
 } from "./vocabulary";
@@ -15,7 +17,7 @@ import {
 export type Job =
   | {
       readonly id: number;
-      readonly kind: "decode";
+      readonly kind: "decode" | "mend";
       readonly vocabulary: VocabularyName;
       readonly ids: readonly Uint32Array[];
     }
@@ -35,9 +37,9 @@ export type Job =
       readonly pieces: "first" | "all";
     };
 
-/** `texts[i]` is undefined where an id of array i is not in the vocabulary. */
 export type Done =
-  | { readonly id: number; readonly kind: "decode"; readonly texts: readonly (string | undefined)[] }
+  | { readonly id: number; readonly kind: "decode"; readonly texts: readonly (string | DecodeFault)[] }
+  | { readonly id: number; readonly kind: "mend"; readonly texts: readonly (string | undefined)[] }
   | { readonly id: number; readonly kind: "count"; readonly counts: readonly number[] }
   | { readonly id: number; readonly kind: "cut"; readonly cuts: readonly (readonly Cut[] | undefined)[] };
 
@@ -81,6 +83,8 @@ function* perform(job: Job): Steps<Done> {
         kind: "decode",
         texts: yield* each(job.ids, (ids) => decodeTokens(job.vocabulary, ids)),
       };
+    case "mend":
+      return { id: job.id, kind: "mend", texts: mendCuts(job.vocabulary, job.ids) };
     case "count":
       return {
         id: job.id,

