@@ -110,6 +110,16 @@ const KINDS = {
   timeout: { status: 504, type: server, code: "upstream_timeout", retry: true, fallBack: true },
   // The request's own time is over: no attempt is left in it.
   deadline: { status: 504, type: server, code: "upstream_timeout", retry: false, fallBack: false },
+  // It answered with the vector of a beginning of the text, as its count shows.
+  cut_silently: {
+    status: 400,
+    type: request,
+    code: "context_length_exceeded",
+    retry: false,
+    fallBack: true,
+  },
+  // The model makes nothing of a text: blanks, or words that a static model does not know. Another route's may know them.
+  no_vector: { status: 400, type: request, code: null, retry: false, fallBack: true },
   malformed: { status: 502, type: server, code: "upstream_malformed", retry: true, fallBack: true },
   // No way to the model is known to lie in its space.
   space_out_of_service: {

@@ -37,4 +37,6 @@ export interface Health {
   restsUntil: number;
   /** It was told that its vectors come with another length than 1. */
   isToldOfLength: boolean;
+  /** Its usage counts characters: infinity-emb 0.0.78 does, unless it is started with --lengths-via-tokenize. */
+  countsCharacters: boolean;
 }

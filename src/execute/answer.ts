@@ -9,6 +9,7 @@ import { allDone } from "../domain/until";
 import { attempts } from "./attempts";
 import { halves } from "./carve";
 import type { Chosen } from "./choose";
+import { canFit, fitAnew } from "./fit-anew";
 import type { History } from "./history";
 import { isolate } from "./poison";
 import { isSuspect, isTooMuch } from "./poison-signs";
@@ -40,6 +41,11 @@ async function begun(work: Work, part: Part, history?: History, first?: Chosen):
       return outcome.parts.map((smaller) => answer(work, smaller, outcome.history));
     const { error, target } = outcome;
     if (isTooMuch(error, part, plan)) return halves(part).map((half) => answer(work, half));
+    if (canFit(error, work)) {
+      const [piece] = part.pieces;
+      if (part.pieces.length > 1 || !piece) return halves(part).map((half) => answer(work, half));
+      return [fitAnew(work, piece, target, error, answer)];
+    }
     if (isSuspect(error, part, plan)) return [isolate(work, part, target, error)];
     throw error;
   } finally {

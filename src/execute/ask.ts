@@ -6,9 +6,10 @@
 import { abortSignalOf, Ending, type EndSignal } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import type { BegunCall, Outcome } from "../domain/health";
-import type { Answered, Part, Target } from "../domain/request";
+import type { Answered, Part, Plan, Target } from "../domain/request";
 import { unlessAborted } from "../domain/until";
 import type { EmbedReply } from "../plugin";
+import { believed, isCut } from "../tokens/belief";
 import { countOf } from "../tokens/count";
 import { outcomeOf, restMs } from "../upstream/health";
 import { prove } from "./assemble";
@@ -90,11 +91,11 @@ async function sent(
     });
   };
   try {
-    const reply = await replyInTime(work, target, part, signal);
+    const reply = readCount(await replyInTime(work, target, part, signal), work, target, part);
     // The provider has counted it, whether its answer is of use or not.
     work.count(countOf(reply, inputsOf(part)));
     await others(part, outside);
-    const answered = prove(reply, part, plan, target);
+    const answered = prove(cutTold(reply, part, plan), part, plan, target);
     tellLength(answered, work, target);
     ended("good", "ok");
     await others(part, outside);
@@ -165,6 +166,36 @@ const MANY_PIECES = 128;
 
 async function others({ pieces }: Part, { turn }: Work["outside"]): Promise<void> {
   if (pieces.length >= MANY_PIECES) await turn?.();
+}
+
+/** The reply as far as its token count is one; that a provider counts characters is told once. */
+function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: Part): EmbedReply {
+  const health = healthOf(target);
+  const before = health.countsCharacters;
+  const read = believed(reply, inputsOf(part), health);
+  if (health.countsCharacters && !before) {
+    outside.log("warn", "a provider's usage counts characters, not tokens: the gateway estimates instead", {
+      provider: target.provider.name,
+      model: target.model,
+    });
+  }
+  return read;
+}
+
+/**
+ * A text that a provider cut without a word is refused, so that another may embed it whole; where the model's texts are to be cut, it is told.
+ * @throws GatewayError cut_silently
+ */
+function cutTold(reply: EmbedReply, part: Part, { longInput }: Plan): EmbedReply {
+  const isTold = (reply.truncated?.length ?? 0) + (reply.averaged?.length ?? 0) > 0;
+  if (isTold || !isCut(reply, inputsOf(part))) return reply;
+  const isAlone = part.pieces.length === 1;
+  if (isAlone && longInput === "truncate") return { ...reply, truncated: [0] };
+  throw new GatewayError(
+    "cut_silently",
+    `The provider counted ${reply.tokens} tokens, fewer than there are words: it cut the text without a word. Send it in shorter pieces, or set long_input: truncate or average for the model in the routing file.`,
+    isAlone ? { tokensMax: reply.tokens, input: 0 } : { tokensMax: reply.tokens },
+  );
 }
 
 /** Once for each model at a provider: nothing is wrong for the caller, but whoever runs it may have meant something else. */

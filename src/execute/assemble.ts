@@ -56,8 +56,8 @@ export function prove(
     if (cut < size) norms[i] = lengthOf(values, cut);
     return values;
   });
-  refuseUnsound(wholes);
-  refuseUnsound(norms);
+  refuseUnsound(wholes, pieces);
+  refuseUnsound(norms, pieces);
   const offLength = target.facts.normalized ? wholes.find(isOffUnit) : undefined;
   const vectors = replied.map((values, i) => {
     const norm = norms[i] ?? 1;
@@ -138,14 +138,28 @@ function unitOf(values: Float32Array, size: number, norm: number): Float32Array 
   return unit;
 }
 
-/** Where some vectors are sound and one is not, its input is named: it may be the text that the model cannot take. */
-function refuseUnsound(norms: Float64Array): void {
-  const index = norms.findIndex((norm) => !Number.isFinite(norm) || norm === 0);
+/**
+ * Where some vectors are sound and one is not, its input is named: it may be the text that the model cannot take. All zeros is what a model
+ * makes of a text in which it knows nothing (model2vec 0.10.0: "", blanks, unknown words); of several texts that say something, and all of
+ * whose vectors are zeros, it is the provider that is broken.
+ */
+function refuseUnsound(norms: Float64Array, pieces: Part["pieces"]): void {
+  const isSound = (norm: number) => Number.isFinite(norm) && norm !== 0;
+  const index = norms.findIndex((norm) => !isSound(norm));
   if (index === -1) return;
-  const others = norms.some((norm) => Number.isFinite(norm) && norm !== 0);
-  const what = norms[index] === 0 ? "a vector is all zeros" : "a vector holds a number that is not finite";
+  const others = norms.some(isSound);
+  const isZero = norms[index] === 0;
+  if (isZero && (others || pieces.length === 1 || !saysSomething(pieces[index]?.input))) {
+    const message =
+      "The model makes no vector of it (all zeros came back): it is blank, or holds nothing that the model knows.";
+    throw new GatewayError("no_vector", message, { input: index });
+  }
+  const what = isZero ? "a vector is all zeros" : "a vector holds a number that is not finite";
   throw malformed(what, { input: others ? index : undefined, isUnsound: true });
 }
+
+const saysSomething = (input: Part["pieces"][number]["input"] | undefined) =>
+  typeof input !== "string" || /[\p{L}\p{N}]/u.test(input);
 
 /** Of its beginning, or of the whole. In double precision: the squares of the largest float32 are still finite there. */
 export function lengthOf(vector: Float32Array | Float64Array, size = vector.length): number {

@@ -9,6 +9,7 @@ import { unlessAborted } from "../domain/until";
 import { ask } from "./ask";
 import { carve } from "./carve";
 import { type Chosen, choose } from "./choose";
+import { canFit } from "./fit-anew";
 import { hedged, isHedged } from "./hedge";
 import { afterFailure, type History, UNASKED } from "./history";
 import { isAboutContent, isSuspect, isTooMuch } from "./poison-signs";
@@ -62,8 +63,10 @@ export async function attempts(
 }
 
 /** A request of one piece has no other calls but the one that may be under way beside this. */
-function isLeftToDivide({ plan }: Work, part: Part, error: GatewayError): boolean {
-  return plan.pieces.length === 1 || isTooMuch(error, part, plan) || isSuspect(error, part, plan);
+function isLeftToDivide(work: Work, part: Part, error: GatewayError): boolean {
+  const { plan } = work;
+  if (plan.pieces.length === 1 || isTooMuch(error, part, plan)) return true;
+  return isSuspect(error, part, plan) || canFit(error, work);
 }
 
 /** The error that stands, when no further call would help. */

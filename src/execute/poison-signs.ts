@@ -11,7 +11,7 @@ const REFUSALS: readonly (number | undefined)[] = [undefined, 400, 422];
 
 export function isAboutContent({ kind, field, upstreamStatus, isUnsound }: GatewayError): boolean {
   if (kind === "invalid") return field === undefined && REFUSALS.includes(upstreamStatus);
-  if (kind === "input_too_long" || isUnsound) return true;
+  if (kind === "input_too_long" || kind === "cut_silently" || kind === "no_vector" || isUnsound) return true;
   // A text whose vector is not a number makes some servers answer 500; 502, 503 and 504 are outages.
   return kind === "unavailable" && upstreamStatus === 500;
 }

@@ -24,6 +24,7 @@ export function createHealths(clock: Pick<Outside, "monotonic" | "random">): (mo
       inputsUnderWay: 0,
       restsUntil: 0,
       isToldOfLength: false,
+      countsCharacters: false,
     };
     healths.delete(model);
     healths.set(model, health);
@@ -36,6 +37,9 @@ export function createHealths(clock: Pick<Outside, "monotonic" | "random">): (mo
 /** What a failed call tells of the provider, beside what it tells of the request. */
 export function outcomeOf({ kind, meaning, input, isUnsound }: GatewayError): Outcome {
   if (!meaning.fallBack) return "good";
+  if (kind === "cut_silently") return "good";
+  // It answers, and perhaps with nothing else.
+  if (kind === "no_vector") return "unknown";
   // It works, and limits us: it rests.
   if (kind === "overloaded") return "unknown";
   // Other vectors of the same answer were right.

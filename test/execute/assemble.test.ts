@@ -40,12 +40,17 @@ function proved(part: Part, vectors: readonly IndexedVector[], changed: Proving 
   return prove(reply, part, planFor([], route, { pieces: part.pieces, ...changed.plan }), route.targets[0]);
 }
 
-function refused(part: Part, vectors: readonly IndexedVector[], changed: Proving = {}): string {
+function refused(
+  part: Part,
+  vectors: readonly IndexedVector[],
+  changed: Proving = {},
+  kind: GatewayError["kind"] = "malformed",
+): string {
   try {
     proved(part, vectors, changed);
   } catch (thrown) {
     if (!(thrown instanceof GatewayError)) throw thrown;
-    expect(thrown.kind).toBe("malformed");
+    expect(thrown.kind).toBe(kind);
     return thrown.message;
   }
   throw new Error("It was proved.");
@@ -114,7 +119,11 @@ describe("prove", () => {
   const part = partOf(2);
   const [first, second] = rightVectors(part);
   const WRONG: readonly (readonly [string, readonly unknown[], RegExp])[] = [
-    ["zeros", [first, { index: 1, values: new Float32Array(SIZE) }], /all zeros/],
+    [
+      "zeros for all of several texts",
+      [0, 1].map((index) => ({ index, values: new Float32Array(SIZE) })),
+      /all zeros/,
+    ],
     ["nothing", [], /0 vectors came back for 2/],
     ["one too few", [first], /1 vectors/],
     ["one too many", [first, second, { ...second, index: 2 }], /3 vectors/],
@@ -230,7 +239,8 @@ describe("size and norm", () => {
 
   test("a beginning of zeros cannot be made of unit length, and is refused", () => {
     const values = Float32Array.of(0, 0, 0, 0, 1, 0, 0, 0);
-    expect(refused(partOf(1), [{ index: 0, values }], { plan: { dimensions: 4 } })).toContain("all zeros");
+    const changed = { plan: { dimensions: 4 } };
+    expect(refused(partOf(1), [{ index: 0, values }], changed, "no_vector")).toContain("all zeros");
   });
 });
 

@@ -234,7 +234,7 @@ describe("a provider in trouble", () => {
         tokens,
       });
     const sent = await open.post({ model: "m", input: ["a", "poison", "b"] });
-    expect([sent.status, errorOf(sent).param]).toEqual([502, "input[1]"]);
+    expect([sent.status, errorOf(sent).param]).toEqual([400, "input[1]"]);
     expect(vectorsOf(await open.post({ model: "m", input: ["a", "b"] }))).toEqual(expected(["a", "b"]));
     expect(open.gateway.cache.stats().memoryEntries).toBe(2);
   });

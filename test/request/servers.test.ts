@@ -167,3 +167,43 @@ describe("a field of the server's for tasks", () => {
     expect(open.vendor.calls.map(({ body }) => body.input_type)).toEqual(["query", "document"]);
   });
 });
+
+describe("a text of which the model makes nothing", () => {
+  // As a server of model2vec 0.10.0 would: the words that it does not know are dropped, and the mean of none is zeros.
+  const staticModel = (open: Opened) => {
+    open.vendor.answer = ({ input }, { data, tokens }) =>
+      rightly({
+        data: data.map((item, i) =>
+          /known/.test(String(input[i])) ? item : { ...item, embedding: item.embedding.map(() => 0) },
+        ),
+        tokens,
+      });
+  };
+
+  test.each([
+    ["alone", " \n", "input"],
+    ["alone, of words that it does not know", "zzqx", "input"],
+    ["among others", ["known", "zzqx", "known too"], "input[1]"],
+    ["beside another blank one", [" ", "\t"], "input[0]"],
+  ])("%s: 400 naming it after one call, and the provider stays in service", async (_, input, param) => {
+    await using open = await openBefore(yaml('plugin: openai, base_url: "http://a/v1"'));
+    staticModel(open);
+    for (let time = 1; time <= 7; time++) {
+      const sent = await open.post({ model: "m", input });
+      expect([sent.status, errorOf(sent).type, errorOf(sent).param]).toEqual([
+        400,
+        "invalid_request_error",
+        param,
+      ]);
+      expect(open.vendor.calls).toHaveLength(time);
+    }
+    expect((await open.post({ model: "m", input: "known" })).status).toBe(200);
+  });
+
+  test("zeros for several texts that say something are the provider's fault", async () => {
+    await using open = await openBefore(yaml('plugin: openai, base_url: "http://a/v1", retries: 1'));
+    staticModel(open);
+    const sent = await open.post({ model: "m", input: ["one", "two"] });
+    expect([sent.status, errorOf(sent).code]).toEqual([502, "upstream_malformed"]);
+  });
+});

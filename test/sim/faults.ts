@@ -125,12 +125,17 @@ export const FAULTS = {
   "NaN as a string": oneVector("D22", (values) => ["NaN", ...values.slice(1)], "maybe"),
   "NaN in base64": oneVector("D22", (values) => packed([Number.NaN, ...values.slice(1)])),
   "infinite in base64": oneVector("D22", (values) => packed([...values.slice(1), Number.NEGATIVE_INFINITY])),
-  "zero vector": oneVector("D22", (values, scene) =>
-    inRightEncoding(
-      values.map(() => 0),
-      scene,
+  // What a model makes of a text in which it knows nothing: told at once, for asking again would not change it.
+  "zero vector": {
+    ...oneVector("D22", (values, scene) =>
+      inRightEncoding(
+        values.map(() => 0),
+        scene,
+      ),
     ),
-  ),
+    excuses: [400],
+    ...lasting,
+  },
   "beyond float32": oneVector("D22", (values) => [1e39, ...values.slice(1)]),
   "base64 cut": oneVector("D1", (values) => packed(values).slice(0, -5), "maybe"),
   "not base64": oneVector("D1", () => "@@@@", "maybe"),

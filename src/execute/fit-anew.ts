@@ -1,0 +1,90 @@
+/**
+ * A text that turned out to be too long only when a provider said so: it is cut, or taken to pieces that are averaged, by the limit that the
+ * provider gave, where the model's `long_input` has it so. Texts that are known beforehand to be too long never come here (src/tokens/long-inputs.ts).
+ */
+
+import type { GatewayError } from "../domain/errors";
+import type { Part, Piece, Target } from "../domain/request";
+import { collect } from "../request/collect";
+import { byteSlices } from "../tokens/long-inputs";
+import type { Work } from "./work";
+
+/** Whether the pieces that were refused can be made to fit. */
+export function canFit(error: GatewayError, { plan, isSearch }: Work): boolean {
+  const isTooLong = error.kind === "input_too_long" || error.kind === "cut_silently";
+  if (!isTooLong || error.tokensMax === undefined || isSearch) return false;
+  return plan.longInput !== "reject" && !plan.indivisible && plan.types === undefined;
+}
+
+/** Where a provider does not say how long a text was by its own count: no text of words has more tokens than a byte in two. */
+const BYTES_A_TOKEN = 2;
+/** A text is not as dense everywhere as on the whole, and a model's own marks take room. */
+const ROOM = 0.9;
+const MARKS_MAX = 8;
+
+/**
+ * @param piece alone was refused
+ * @param embed sends what it is given, as any part; what it takes goes to the work that it is handed
+ */
+export async function fitAnew(
+  work: Work,
+  piece: Piece,
+  target: Target,
+  error: GatewayError,
+  embed: (work: Work, part: Part) => Promise<void>,
+): Promise<void> {
+  const { plan } = work;
+  const slices = slicesOf(piece, error);
+  if (slices.length < 2) throw error;
+  work.outside.log("info", "a provider's limit was learned from its words, and a text made to fit it", {
+    provider: target.provider.name,
+    model: target.model,
+    max_input_tokens: error.tokensMax,
+    long_input: plan.longInput,
+  });
+  const isCut = plan.longInput === "truncate";
+  const pieces = isCut ? slices.slice(0, 1) : slices;
+  const collection = collect({ ...plan, pieces, truncated: isCut ? [piece.place] : [] });
+  await embed(
+    {
+      ...work,
+      take(answered) {
+        for (const [, whole] of collection.add(answered)) {
+          work.take(
+            {
+              part: { pieces: [piece] },
+              provider: answered.provider,
+              vectors: [whole.values],
+              tokens: whole.tokens,
+              tokensSource: whole.tokensSource,
+              tokensByInput: [whole.tokens],
+              truncated: isCut ? [0] : [],
+              averaged: isCut ? [] : [0],
+            },
+            target,
+          );
+        }
+      },
+    },
+    { pieces },
+  );
+  collection.assertComplete();
+}
+
+function slicesOf({ input, place }: Piece, { tokens, tokensMax = 0 }: GatewayError): Piece[] {
+  const most = Math.max(1, tokensMax - MARKS_MAX);
+  if (typeof input !== "string") {
+    const slices: Piece[] = [];
+    for (let from = 0; from < input.length; from += most) {
+      const ids = input.subarray(from, from + most);
+      slices.push({ input: ids, place, weight: ids.length });
+    }
+    return slices;
+  }
+  const bytesEach = tokens === undefined ? BYTES_A_TOKEN : (Buffer.byteLength(input) / tokens) * ROOM;
+  return byteSlices(input, Math.floor(most * bytesEach)).map((slice) => ({
+    input: slice.input,
+    place,
+    weight: slice.tokens,
+  }));
+}

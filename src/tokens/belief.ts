@@ -1,0 +1,97 @@
+/**
+ * What a provider's token count proves. A count that can be none is not believed, and the gateway estimates instead; one that is too small for a
+ * long text tells that the text was cut without a word. A further way for a count to be wrong is a case of `believed`.
+ */
+import type { Health } from "../domain/health";
+import type { EmbedReply, Input } from "../plugin";
+
+/** What was seen of a provider's counts so far. */
+type CountsSeen = Pick<Health, "countsCharacters">;
+
+/** Marks that a model puts at a text's ends, and whatever else a server adds to one. */
+const MARKS_MAX = 8;
+
+/**
+ * The reply, without its token count where that is none: under a token a text, over a byte a token, or a count of characters.
+ * @param seen is changed by texts that tell
+ */
+export function believed(reply: EmbedReply, inputs: readonly Input[], seen: CountsSeen): EmbedReply {
+  const { tokens, tokensSource } = reply;
+  if (tokens === undefined || tokensSource === "counted") return reply;
+  noteCharacters(tokens, inputs, seen);
+  const isBelieved = !seen.countsCharacters && tokens >= tokensLeast(inputs) && tokens <= tokensMost(inputs);
+  return isBelieved ? reply : { ...reply, tokens: undefined, tokensByInput: undefined };
+}
+
+const tokensLeast = (inputs: readonly Input[]) => inputs.filter(({ length }) => length > 0).length;
+
+function tokensMost(inputs: readonly Input[]): number {
+  let most = 0;
+  for (const input of inputs)
+    most += MARKS_MAX + (typeof input === "string" ? Buffer.byteLength(input) : input.length);
+  return most;
+}
+
+/** In a text of words no vocabulary has as many tokens as there are characters; in other texts it may. */
+function noteCharacters(tokens: number, inputs: readonly Input[], seen: CountsSeen): void {
+  let units = 0;
+  for (const { length } of inputs) units += length;
+  // Most counts are far below: those of everyday texts cost a comparison.
+  const mayBe = tokens <= units && tokens * 2 >= units;
+  if (!mayBe && !seen.countsCharacters) return;
+  const texts = inputs.filter((input) => typeof input === "string");
+  if (texts.length < inputs.length || !areWords(texts.join(" "))) return;
+  const characters = texts.reduce((sum, text) => sum + [...text].length, 0);
+  seen.countsCharacters = tokens === characters || tokens === units;
+}
+
+const WORDS_CHARACTERS_MIN = 16;
+
+function areWords(text: string): boolean {
+  const letters = (text.match(/[A-Za-z]{3,}/g) ?? []).reduce((sum, { length }) => sum + length, 0);
+  return text.length >= WORDS_CHARACTERS_MIN && letters * 2 >= text.length;
+}
+
+/** No server is known to cut at fewer; a smaller count is some other slip. */
+const CUT_TOKENS_MIN = 100;
+
+/** Whether a believed count proves that at least one of the inputs was cut: there are more words than tokens. */
+export function isCut({ tokens, tokensSource }: EmbedReply, inputs: readonly Input[]): boolean {
+  if (tokens === undefined || tokensSource === "counted" || tokens < CUT_TOKENS_MIN) return false;
+  let units = 0;
+  for (const { length } of inputs) units += length;
+  // A word and the blank behind it are two characters at least, four ideographs one token.
+  if (units <= tokens * 2 || units < CUT_TOKENS_MIN) return false;
+  let least = 0;
+  for (const input of inputs) least += tokensAtLeast(input);
+  return least > tokens;
+}
+
+/**
+ * No vocabulary in use makes fewer tokens than a text has words between spaces, nor than a quarter of its Chinese or Japanese characters.
+ * Character by character: a pattern with classes of Unicode takes ten times as long, and every large call comes through here.
+ */
+function tokensAtLeast(input: Input): number {
+  // Whose ids they are is not known here.
+  if (typeof input !== "string") return 0;
+  let words = 0;
+  let ideographs = 0;
+  let isWord = false;
+  for (let i = 0; i < input.length; i++) {
+    const code = input.charCodeAt(i);
+    if (code === 0x20 || (code >= 0x09 && code <= 0x0d) || code === 0xa0 || code === 0x3000) isWord = false;
+    else if (!isWord && isLetterOrDigit(code)) {
+      words += 1;
+      isWord = true;
+    }
+    if (code >= 0x3040 && code <= 0x9fff) ideographs += 1;
+  }
+  return Math.max(words, Math.floor(ideographs / 4));
+}
+
+/** Of ASCII, and of the letters that Latin, Greek, Cyrillic, Hebrew and Arabic have beside it. */
+const isLetterOrDigit = (code: number) =>
+  (code >= 0x30 && code <= 0x39) ||
+  (code >= 0x41 && code <= 0x5a) ||
+  (code >= 0x61 && code <= 0x7a) ||
+  (code >= 0xc0 && code <= 0x6ff && code !== 0xd7 && code !== 0xf7);

@@ -1,0 +1,139 @@
+/**
+ * Servers that cut a text without a word, as their usage shows, and servers that say a limit which nobody knew: refused and named, embedded
+ * elsewhere, or made to fit as `long_input` says. Usage that is no count of tokens is estimated. Another server's way is a row here.
+ */
+import { describe, expect, test } from "bun:test";
+import { type Opened, openBefore, rightly, SIZE, tokensOf, vectorFor, vectorsOf } from "./vendor";
+
+const errorOf = ({ json }: { readonly json: unknown }) => Object(json).error;
+const LONG = "word ".repeat(5_000).trim();
+
+const yaml = (plugin: string, model = "") => `
+providers: { a: { plugin: ${plugin}, base_url: "http://a/v1" }, b: { plugin: openai, base_url: "http://b/v1" } }
+cache: { memory_mb: 8 }
+space_probe: false
+models:
+  m:
+    routes: [ { provider: a } ]
+    dimensions: ${SIZE}
+    price: 1
+    ${model}
+`;
+
+/** A token a word, the first `limit` of each text. */
+function cuts(open: Opened, limit: number): void {
+  open.vendor.answer = ({ input }, { data }) =>
+    rightly({
+      data: data.map((item, i) => ({
+        ...item,
+        embedding: [
+          ...vectorFor(String(input[i]).split(" ").slice(0, limit).join(" "), [undefined, undefined]),
+        ],
+      })),
+      tokens: input.reduce((sum: number, text) => sum + Math.min(limit, tokensOf(text)), 0),
+    });
+}
+
+describe.each([
+  ["llama-cpp-python 0.3.36", "openai", 512],
+  ["Ollama 0.17.4 at /v1", "openai", 512],
+  ["Ollama 0.17.4 at /v1, behind another plugin", "vllm", 512],
+  ["infinity-emb 0.0.78 with --lengths-via-tokenize", "infinity", 256],
+])("%s", (_, plugin, limit) => {
+  test("a cut is refused, named among several, and nothing of it is kept", async () => {
+    await using open = await openBefore(yaml(plugin));
+    cuts(open, limit);
+    for (let time = 0; time < 2; time++) {
+      const sent = await open.post({ model: "m", input: LONG });
+      expect([sent.status, errorOf(sent).code, errorOf(sent).param]).toEqual([
+        400,
+        "context_length_exceeded",
+        "input",
+      ]);
+      expect(errorOf(sent).message).toContain(String(limit));
+    }
+    expect(open.vendor.calls).toHaveLength(2);
+    const among = await open.post({ model: "m", input: ["a", "b", LONG, "c"] });
+    expect([among.status, errorOf(among).param]).toEqual([400, "input[2]"]);
+    expect((await open.post({ model: "m", input: ["a", "b"] })).status).toBe(200);
+  });
+
+  test("long_input: truncate takes the cut and tells it", async () => {
+    await using open = await openBefore(yaml(plugin, "long_input: truncate"));
+    cuts(open, limit);
+    const sent = await open.post({ model: "m", input: ["a", LONG, "b"] });
+    expect([sent.status, sent.headers.get("x-embedgate-truncated")]).toEqual([200, "1"]);
+  });
+
+  test("long_input: average embeds it in pieces of what the server takes", async () => {
+    await using open = await openBefore(yaml(plugin, "long_input: average"));
+    cuts(open, limit);
+    const sent = await open.post({ model: "m", input: ["a", LONG, "b"] });
+    expect([sent.status, sent.headers.get("x-embedgate-averaged")]).toEqual([200, "1"]);
+    const [first, , last] = vectorsOf(sent);
+    expect([first, last]).toEqual(["a", "b"].map((text) => [...vectorFor(text, [undefined, undefined])]));
+    const whole = open.vendor.calls.flatMap(({ input }) => input.map(String)).filter((text) => text !== LONG);
+    expect(Math.max(...whole.map(tokensOf))).toBeLessThanOrEqual(limit);
+  });
+});
+
+test("a cut goes to the next route, which embeds it whole", async () => {
+  const routes = "routes: [ { provider: a, space: s, weight: 1 }, { provider: b, space: s, weight: 0 } ]";
+  await using open = await openBefore(
+    yaml("openai").replace("routes: [ { provider: a } ]", routes).replace("space_probe: false", ""),
+  );
+  const right = open.vendor.answer;
+  cuts(open, 512);
+  const cutting = open.vendor.answer;
+  open.vendor.answer = (call, reply) => (call.url.startsWith("http://a") ? cutting : right)(call, reply);
+  await open.post({ model: "m", input: "first" });
+  for (let turn = 0; turn < 50; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+  const sent = await open.post({ model: "m", input: LONG });
+  expect([sent.status, sent.headers.get("x-embedgate-provider")]).toEqual([200, "b"]);
+  expect(vectorsOf(sent)).toEqual([[...vectorFor(LONG, [undefined, undefined])]]);
+});
+
+test("a limit in a server's words makes long_input work, where nobody knew it", async () => {
+  for (const [long_input, header] of [
+    ["truncate", "x-embedgate-truncated"],
+    ["average", "x-embedgate-averaged"],
+  ] as const) {
+    await using open = await openBefore(yaml("vllm", `long_input: ${long_input}`));
+    open.vendor.answer = ({ input }, right) => {
+      const most = Math.max(...input.map(tokensOf));
+      const message = `This model's maximum context length is 512 tokens. However, you requested ${most} tokens in the input for embedding generation.`;
+      return most > 512 ? Response.json({ error: { message, code: 400 } }, { status: 400 }) : rightly(right);
+    };
+    const sent = await open.post({ model: "m", input: ["a", LONG, "b"] });
+    expect([sent.status, sent.headers.get(header)]).toEqual([200, "1"]);
+    const sizes = open.vendor.calls.flatMap(({ input }) => input.map(tokensOf));
+    // By the server's own count of the text a piece is most of what it takes.
+    expect(sizes.some((size) => size > 400 && size <= 512)).toBe(true);
+  }
+});
+
+describe("usage that is no token count", () => {
+  const usage = async (text: string, tokens: number, before: readonly [string, number][] = []) => {
+    await using open = await openBefore(yaml("infinity"));
+    for (const [input, count] of [...before, [text, tokens] as const]) {
+      open.vendor.answer = (_, { data }) => rightly({ data, tokens: count });
+      const sent = await open.post({ model: "m", input });
+      if (input === text)
+        return [Object(sent.json).usage.prompt_tokens, sent.headers.get("x-embedgate-usage")];
+    }
+  };
+  const FOX = "The quick brown fox jumps over the lazy dog";
+
+  test("characters (infinity-emb 0.0.78: 43 for a text of 9) are estimated, and told", async () => {
+    expect(await usage(FOX, 43)).toEqual([11, "estimated"]);
+    expect(await usage(FOX, 9)).toEqual([9, null]);
+    // Once it is known of the server, also where a text does not show it.
+    expect(await usage("你好", 2)).toEqual([2, null]);
+    expect(await usage("你好", 2, [[FOX, 43]])).toEqual([2, "estimated"]);
+  });
+
+  test("counts that no text can come to are estimated", async () => {
+    expect(await usage("ok", 4_000)).toEqual([1, "estimated"]);
+    expect(await usage("two words", 0)).toEqual([3, "estimated"]);
+  });
+});
