@@ -24,7 +24,7 @@ const MARKS_MAX = 8;
 
 /**
  * @param piece alone was refused
- * @param embed sends what it is given, as any part; what it takes goes to the work that it is handed
+ * @param embed sends what it is given as a part like others; what it takes goes to the work that it is handed
  */
 export async function fitAnew(
   work: Work,
