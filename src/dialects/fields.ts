@@ -6,6 +6,7 @@
 import { GatewayError } from "../domain/errors";
 import { nearestName } from "../domain/nearest";
 import { FIELDS_BY_POLICY, type Policies } from "../domain/policies";
+import { asksForFloats, changesShape, changesVector } from "./vector-fields";
 
 export interface SortedFields {
   /** To be checked against the request's schema. */
@@ -38,8 +39,9 @@ export function sortFields(body: object, policies: Policies): SortedFields {
     const use = useOf(name, policies);
     if (use === "reject") throw refused(name, policies);
     if (value === null && !REQUIRED.has(name)) continue;
+    if (use === "ignore" && name === "extra_body") refuseVectorFields(value);
     if (use === "ignore") ignored.push(name);
-    else (WIRE_FIELDS.has(name) ? known : unknown).push([name, value]);
+    else if (!asksForFloats(name, value)) (WIRE_FIELDS.has(name) ? known : unknown).push([name, value]);
   }
   return { known: Object.fromEntries(known), unknown: Object.fromEntries(unknown), ignored };
 }
@@ -49,7 +51,17 @@ function useOf(name: string, policies: Policies): "honour" | "ignore" | "reject"
   if (field !== undefined) return policies[field];
   if (WIRE_FIELDS.has(name)) return "honour";
   const { unknown_fields } = policies;
+  // The route's plugin may know it; who else ignored it would hand out another vector than was asked for.
+  if (unknown_fields === "ignore" && changesVector(name)) return "honour";
   return unknown_fields === "reject" || unknown_fields === "ignore" ? unknown_fields : "honour";
+}
+
+function refuseVectorFields(extraBody: unknown): void {
+  const name = Object.keys(Object(extraBody)).find(changesShape);
+  if (name === undefined) return;
+  const field = `extra_body.${name}`.slice(0, 100);
+  const message = `'${field}' would change what the vectors are, and 'extra_body' is not sent on here: leave it out.`;
+  throw new GatewayError("invalid", message, { field });
 }
 
 function refused(name: string, policies: Policies): GatewayError {

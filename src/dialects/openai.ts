@@ -14,9 +14,10 @@ import { embeddingObjects } from "../printing/vectors";
 import { refuseOwnFields } from "./callers-own";
 import { DEPTH_MAX, isTooDeep } from "./depth";
 import { explainBreach } from "./explain";
-import { sortFields } from "./fields";
+import { type SortedFields, sortFields } from "./fields";
 import { type EmbeddingsRequest, embeddingsRequest } from "./openai-request";
 import { schemasOf } from "./openai-schema";
+import { meansSize } from "./vector-fields";
 import type { Decoded, Wire } from "./wire";
 import { wordingOf } from "./wording";
 
@@ -24,7 +25,8 @@ export const openaiWire: Wire = {
   path: "/v1/embeddings",
   decode(body, policies) {
     const { request, ignored } = decodeRequest(body, policies);
-    return { request, ignored, encode: (result) => encodeResult(request, result, policies) };
+    const written = Object.keys(Object(body));
+    return { request, ignored, written, encode: (result) => encodeResult(request, result, policies) };
   },
   encodeError,
   words: {
@@ -62,7 +64,7 @@ export function decodeRequest(body: unknown, policies: Policies): Pick<Decoded, 
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw new GatewayError("invalid", "The body must be a JSON object with 'model' and 'input'.");
   }
-  const { known, unknown, ignored } = sortFields(body, policies);
+  const { known, unknown, ignored } = withSize(sortFields(body, policies), policies);
   if (known.stream === true) {
     throw new GatewayError("invalid", "Embeddings are not streamed: leave 'stream' out.", {
       field: "stream",
@@ -92,6 +94,21 @@ export function decodeRequest(body: unknown, policies: Policies): Pick<Decoded, 
     fields: unknown,
   };
   return { request, ignored };
+}
+
+/** A size in a vendor's word is read as `dimensions`. @throws GatewayError invalid where the two differ, or sizes are not honoured */
+function withSize(sorted: SortedFields, { dimensions }: Policies): SortedFields {
+  const sizes = Object.entries(sorted.unknown).filter(([name]) => meansSize(name));
+  const [size] = sizes;
+  if (size === undefined) return sorted;
+  const [field, asked] = size;
+  const said = [sorted.known.dimensions ?? asked, ...sizes.map(([, value]) => value)];
+  if (dimensions !== "honour" || said.some((value) => value !== asked)) {
+    const why = dimensions === "honour" ? "another field says another size" : "no other size is made here";
+    throw new GatewayError("invalid", `'${field}' is not taken: ${why}.`, { field });
+  }
+  const others = Object.entries(sorted.unknown).filter(([name]) => !meansSize(name));
+  return { ...sorted, known: { ...sorted.known, dimensions: asked }, unknown: Object.fromEntries(others) };
 }
 
 function inputsOf(input: EmbeddingsRequest["input"]): readonly Input[] {

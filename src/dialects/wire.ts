@@ -27,6 +27,8 @@ export interface Decoded {
   readonly request: EmbedRequest;
   /** Names of fields that the wire leaves without effect. */
   readonly ignored: readonly string[];
+  /** Names of all fields, in the body's order. */
+  readonly written?: readonly string[];
   /** What the answer's body says, in the shape that this request asks for. */
   readonly encode: (result: Result, requestId: string) => Script;
   /** What the caller calls an input, in errors about it. Left out: `input`, or `input[17]` where there are several. */

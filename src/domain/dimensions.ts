@@ -16,6 +16,8 @@ export function canMake(
   { dimensions, dimensions_allowed, dimensions_policy }: Sizes,
 ): boolean {
   if (size === undefined || size === dimensions) return true;
+  // Nobody knows its size: it may be this one, as the answer will show.
+  if (dimensions === undefined && dimensions_allowed === undefined) return true;
   if (dimensions_allowed !== undefined && isAllowed(size, dimensions_allowed)) return true;
   return dimensions_policy === "truncate" && dimensions !== undefined && size < dimensions;
 }

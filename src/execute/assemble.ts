@@ -41,6 +41,7 @@ export function prove(
   }
   const asked = dimensionsToAsk(plan.requestedDimensions, target.facts);
   const size = asked ?? target.facts.dimensions ?? reply.vectors[0]?.values.length ?? 0;
+  refuseOtherSize(plan, size, target);
   const cut = Math.min(plan.dimensions ?? size, size);
   // What is cut away may be what tells that the rest is worth nothing: both lengths must be sound, the whole one first.
   const wholes = new Float64Array(pieces.length);
@@ -87,6 +88,18 @@ export function prove(
 /** What float32 and 16 bits on a server's way leave of a unit vector's length; a vector that nobody normalised is far from it. */
 const UNIT_TOLERANCE = 1e-3;
 const isOffUnit = (norm: number) => Math.abs(norm - 1) > UNIT_TOLERANCE;
+
+/** A size that was asked of a model whose own nobody knew: the answer has shown it. */
+function refuseOtherSize(
+  { requestedDimensions: asked }: Pick<Plan, "requestedDimensions">,
+  size: number,
+  { model, facts }: Pick<Target, "model" | "facts">,
+): void {
+  if (asked === undefined || asked === size || facts.dimensions !== undefined) return;
+  if (facts.dimensions_allowed !== undefined || facts.dimensions_policy === "truncate") return;
+  const message = `The model '${model}' does not make embeddings of ${asked} dimensions: ${size} is the size that its answers have.`;
+  throw new GatewayError("unsupported_dimensions", message, { field: "dimensions" });
+}
 
 /** Of the types that were asked for each, and no other. The float vector beside them has proved that there is one. */
 function provedTypes(

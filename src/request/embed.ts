@@ -178,7 +178,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
       body: printed(decoded.encode({ ...result, credits }, run.requestId), parts.aside, bytesOf(result)),
       headers: {
         ...headers,
-        ...ignoredHeader(decoded.ignored, headers),
+        ...ignoredHeader(decoded.ignored, headers, decoded.written ?? []),
         ...endOfLifeHeader(route.facts, outside.now()),
         ...rateLimits.headers(rules),
       },

@@ -2,7 +2,7 @@
  * Fields that no wire knows and no plugin of the route declares, where the dialect's policies send them on as they are: they go the way of
  * `extra_body`, under whose rules they were let in (src/dialects/openai.ts).
  */
-
+import { changesVector } from "../dialects/vector-fields";
 import { HINT_FIELDS } from "../domain/hints";
 import type { EmbedRequest, Route } from "../domain/request";
 
@@ -10,9 +10,11 @@ export function forwardUnknown(request: EmbedRequest, { targets }: Route): Embed
   const fields: [string, unknown][] = [];
   const undeclared: [string, unknown][] = [];
   for (const [name, value] of Object.entries(request.fields)) {
-    // What vendors mean alike is understood here, and would be no vendor's raw field.
+    // What changes a vector is not sent on unread. What vendors mean alike is understood here, and would be no vendor's raw field.
     const declared =
-      HINT_FIELDS.includes(name) || targets.some(({ provider }) => provider.accepts(name) !== undefined);
+      HINT_FIELDS.includes(name) ||
+      changesVector(name) ||
+      targets.some(({ provider }) => provider.accepts(name) !== undefined);
     (declared ? fields : undeclared).push([name, value]);
   }
   if (undeclared.length === 0) return request;

@@ -105,9 +105,13 @@ export function cacheNote(
 export function ignoredHeader(
   ignored: readonly string[],
   headers: Readonly<Record<string, string>>,
+  written: readonly string[],
 ): Record<string, string> {
   if (ignored.length === 0) return {};
   const before = headers["x-embedgate-ignored"];
   const names = namesInHeader(ignored);
-  return { "x-embedgate-ignored": before === undefined ? names : `${names}, ${before}` };
+  if (before === undefined) return { "x-embedgate-ignored": names };
+  const place = (name: string) => written.indexOf(name);
+  const all = [...ignored, ...before.split(", ")].sort((one, other) => place(one) - place(other));
+  return { "x-embedgate-ignored": namesInHeader(all) };
 }

@@ -1,0 +1,87 @@
+/**
+ * Fields that change what a vector is, in the words of vendors and of servers: its size, type, pooling and length, what it is for, what becomes of
+ * a text too long. No policy can have them ignored or sent on unread: a client that asked for int8 and gets floats misreads them.
+ * A further word is a line of SHAPE_WORDS or WORDS.
+ */
+import { TASK_FIELDS } from "../domain/task-words";
+
+/** A size, by any other name than OpenAI's: it is read as `dimensions`. */
+const SIZE_WORDS = [
+  "output_dimension",
+  "output_dimensions",
+  "output_dimensionality",
+  "embedding_dimension",
+  "output_embedding_length",
+];
+
+/** Whoever has one of these ignored misreads what comes: numbers of another type, another size, another length. */
+const SHAPE_WORDS: readonly string[] = [
+  ...SIZE_WORDS,
+  "truncate_dim",
+  "matryoshka_dim",
+  "output_dtype",
+  "embed_dtype",
+  "dtype",
+  "embedding_type",
+  "embedding_types",
+  "output_type",
+  "quantization",
+  "precision",
+  "endianness",
+  "normalize",
+  "normalized",
+  "normalize_embeddings",
+  "embd_normalize",
+  "pooling",
+  "pooling_type",
+  "pooling_mode",
+  "late_chunking",
+];
+
+const WORDS: readonly string[] = [
+  ...SHAPE_WORDS,
+  ...TASK_FIELDS,
+  "embedding_purpose",
+  "prompt",
+  "prompt_template",
+  "instruction",
+  "instruct",
+  // What becomes of a text too long.
+  "truncate",
+  "truncation",
+  "auto_truncate",
+  "truncate_prompt_tokens",
+  "truncation_direction",
+  "truncation_side",
+  "truncation_mode",
+  "max_tokens",
+  "max_length",
+  "add_special_tokens",
+];
+
+/** outputDtype, output-dtype and OUTPUT_DTYPE are one word. */
+const written = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+
+const known = new Set(WORDS.map(written));
+const shapes = new Set(SHAPE_WORDS.map(written));
+const sizes = new Set(SIZE_WORDS.map(written));
+
+export const changesVector = (name: string) => known.has(written(name));
+export const changesShape = (name: string) => shapes.has(written(name));
+export const meansSize = (name: string) => sizes.has(written(name));
+
+const types = new Set([
+  "outputdtype",
+  "embeddtype",
+  "dtype",
+  "embeddingtype",
+  "embeddingtypes",
+  "outputtype",
+]);
+
+/** A type that vectors have anyway. */
+export function asksForFloats(name: string, value: unknown): boolean {
+  const asked: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const areFloats = asked.length > 0 && asked.every((type) => type === "float" || type === "float32");
+  return types.has(written(name)) && areFloats;
+}

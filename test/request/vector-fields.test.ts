@@ -1,0 +1,83 @@
+/**
+ * Fields that change what a vector is: honoured or refused, whatever the dialect and its policies; a size is one in any vendor's word.
+ * Another word for one is a row here.
+ */
+import { describe, expect, test } from "bun:test";
+import { openBefore, SIZE, vectorsOf } from "./vendor";
+
+const errorOf = ({ json }: { readonly json: unknown }) => Object(json).error;
+
+const yaml = (server: string, model = "") => `
+server: { ${server} }
+providers: { a: { plugin: openai, base_url: "http://a/v1", retries: 0 } }
+space_probe: false
+models:
+  m: { routes: [ { provider: a } ], price: 1${model} }
+`;
+
+const SERVERS = [
+  "dialect: openai",
+  "dialect: tokenfactory",
+  "policies: { unknown_fields: ignore }",
+  "policies: { unknown_fields: forward }",
+  "dialect: quantized",
+];
+
+describe.each(SERVERS)("%s", (server) => {
+  test.each([
+    ["output_dtype", "int8"],
+    ["outputDtype", "binary"],
+    ["embedding_types", ["float", "int8"]],
+    ["embedding_type", "ubinary"],
+    ["output_dimension", 7_000_000],
+    ["pooling", "cls"],
+    ["normalize", false],
+    ["normalized", false],
+    ["truncate_prompt_tokens", 12],
+    ["prompt_template", "query: {text}"],
+    ["late_chunking", true],
+  ])("%s: %j is refused, naming it, and not sent", async (field, value) => {
+    await using open = await openBefore(yaml(server));
+    const sent = await open.post({ model: "m", input: "a", [field]: value });
+    expect([400, 422]).toContain(sent.status);
+    expect([field, "dimensions"]).toContain(errorOf(sent).param);
+    expect(open.vendor.calls).toEqual([]);
+  });
+});
+
+test("what is ignored of extra_body may not be what a client would misread", async () => {
+  await using open = await openBefore(yaml("policies: { extra_body: ignore }"));
+  const refused = await open.post({ model: "m", input: "a", extra_body: { output_dtype: "int8" } });
+  expect([refused.status, errorOf(refused).param]).toEqual([400, "extra_body.output_dtype"]);
+  expect((await open.post({ model: "m", input: "a", extra_body: { seed: 1 } })).status).toBe(200);
+});
+
+test("a size is one in any vendor's word, and floats may be asked for", async () => {
+  await using open = await openBefore(yaml("dialect: openai", ", dimensions: 8, dimensions_allowed: [4, 8]"));
+  for (const field of ["output_dimension", "output_dimensionality", "outputDimensionality"]) {
+    const sent = await open.post({ model: "m", input: "a", [field]: 4, output_dtype: "float" });
+    expect(vectorsOf(sent).map(({ length }) => length)).toEqual([4]);
+  }
+  expect(open.vendor.calls[0]?.body).toMatchObject({ dimensions: 4 });
+  const twice = await open.post({ model: "m", input: "a", dimensions: 8, output_dimension: 4 });
+  expect([twice.status, errorOf(twice).param]).toEqual([400, "output_dimension"]);
+});
+
+test("`dimensions` equal to the size that a model's answers have is accepted, another refused", async () => {
+  await using open = await openBefore(yaml("dialect: openai"));
+  // rig-core 0.46.0 sends it unasked.
+  const same = await open.post({ model: "m", input: "a", dimensions: SIZE });
+  expect(vectorsOf(same).map(({ length }) => length)).toEqual([SIZE]);
+  expect(open.vendor.calls[0]?.body).not.toHaveProperty("dimensions");
+  for (const dimensions of [SIZE - 1, SIZE + 1, 1536]) {
+    const other = await open.post({ model: "m", input: "b", dimensions });
+    expect([other.status, errorOf(other).code, errorOf(other).param]).toEqual([
+      400,
+      "unsupported_dimensions",
+      "dimensions",
+    ]);
+    expect(errorOf(other).message).toContain(String(SIZE));
+  }
+  // One call each: asking again would change nothing.
+  expect(open.vendor.calls).toHaveLength(4);
+});
