@@ -75,10 +75,18 @@ function meaningOf(
   message: string,
   type: string | null | undefined,
   inputs: number,
-): Pick<Explanation, "kind" | "input"> {
+): Omit<Explanation, "message"> {
   // "Input id 1 has 57558 tokens, exceeding max 8192 tokens."
-  const place = /^Input id (\d+) has \d+ tokens, exceeding max \d+/.exec(message)?.[1];
-  if (place !== undefined) return { kind: "input_too_long", input: Number(place) };
+  const tooLong = /^Input id (\d+) has (\d+) tokens, exceeding max (\d+)/.exec(message);
+  if (tooLong) {
+    const [, place, tokens, tokensMax] = tooLong.map(Number);
+    return {
+      kind: "input_too_long",
+      ...(place !== undefined && { input: place }),
+      ...(tokens !== undefined && { tokens }),
+      ...(tokensMax !== undefined && { tokensMax }),
+    };
+  }
   // "Too many tokens overall, split into more batches." (chroma-core/chroma#5597), "Too many inputs in request, …" (raphaelmansuy/edgequake-llm#74),
   // "Too many tokens in batch. Max is 16384 got 17555" (aurelio-labs/semantic-router#297)
   if (/^Too many (?:tokens|inputs)|split into more batches/i.test(message)) return tooLongAmong(inputs);

@@ -91,7 +91,13 @@ const plugin: Plugin = (host) => {
 export default plugin;
 
 /** Every vector leaves it normalised, also a shortened one: "L2-normalized" (EmbedHandler's `normalize`). */
-const LIMITS = { normalized: true, token_ids: "decode", wire_encoding: "float" } as const;
+const LIMITS = {
+  normalized: true,
+  token_ids: "decode",
+  // Told not to cut, it refuses by its own count what is too long.
+  uncounted: "send",
+  wire_encoding: "float",
+} as const;
 
 const withoutPath = (base_url: string) => base_url.replace(/(?<!\/)\/+$/, "").replace(/\/(?:api|v1)$/, "");
 

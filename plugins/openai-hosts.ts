@@ -33,7 +33,8 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
   // docs.vllm.ai/en/latest/serving/openai_compatible_server: vectors are normalised, base64 is taken, a call holds any number of inputs.
   vllm: {
     base_url: "http://localhost:8000/v1",
-    facts: { normalized: true, wire_encoding: "base64" },
+    // It refuses by its own count what is too long, as llama.cpp does.
+    facts: { normalized: true, uncounted: "send", wire_encoding: "base64" },
     concurrency: 64,
     // "lower means earlier handling" (vllm/entrypoints/pooling/base/protocol.py)
     serverFields: ["priority", "request_id"],
@@ -41,7 +42,7 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
   // ggml-org/llama.cpp, tools/server/README.md: `embd_normalize` is 2 (L2) unless said otherwise; base64 since #10887; no `dimensions`.
   "llama-cpp": {
     base_url: "http://localhost:8080/v1",
-    facts: { normalized: true, wire_encoding: "base64" },
+    facts: { normalized: true, uncounted: "send", wire_encoding: "base64" },
     leavesOut: ["dimensions"],
     concurrency: 8,
   },

@@ -80,6 +80,8 @@ const LIMITS = {
   // `normalize` is true unless a request says otherwise.
   normalized: true,
   token_ids: "decode",
+  // It refuses by its own count what is too long.
+  uncounted: "send",
   wire_encoding: "float",
 } as const;
 

@@ -40,6 +40,7 @@ const LOCAL_MODELS: readonly CatalogueEntry[] = [
       dimensions: 384,
       max_input_tokens: 254,
       long_input: "average",
+      tokenizer: "bert_uncased",
       normalized: true,
       token_ids: "decode",
       wire_encoding: "float",

@@ -55,9 +55,9 @@ export const KnownFacts = Type.Object(
     ),
     long_input: Type.Optional(LongInput),
     tokenizer: Type.Optional(
-      Type.Literal("cl100k_base", {
+      Type.Union([Type.Literal("cl100k_base"), Type.Literal("bert_uncased")], {
         description:
-          "The model's own vocabulary, for counting and cutting texts and for token arrays (src/tokens/vocabulary.ts).",
+          "The model's own vocabulary, for counting and cutting texts: bert_uncased is that of bge-*-en, e5-*-v2, gte-*, mxbai, nomic and arctic.",
       }),
     ),
     uncounted: Type.Optional(
@@ -144,9 +144,5 @@ export function completeFacts(...sources: readonly (KnownFacts | undefined)[]): 
   return Object.assign({}, DEFAULTS, ...known);
 }
 
-/** What token arrays for a model are written in: its own vocabulary, else the one that clients use when they know of none (LangChain's default). */
-export function vocabularyOf({
-  tokenizer,
-}: Pick<KnownFacts, "tokenizer">): NonNullable<KnownFacts["tokenizer"]> {
-  return tokenizer ?? "cl100k_base";
-}
+/** What token arrays for a model are written in: what clients use who know of no other vocabulary (LangChain's default), whatever the model's own is. */
+export const TOKEN_ARRAYS = "cl100k_base";

@@ -6,7 +6,7 @@
 import { abortSignalOf, Ending, type EndSignal } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import type { BegunCall, Outcome } from "../domain/health";
-import type { Answered, Part, Plan, Target } from "../domain/request";
+import type { Answered, Part, Target } from "../domain/request";
 import { unlessAborted } from "../domain/until";
 import type { EmbedReply } from "../plugin";
 import { believed, isCut } from "../tokens/belief";
@@ -95,7 +95,7 @@ async function sent(
     // The provider has counted it, whether its answer is of use or not.
     work.count(countOf(reply, inputsOf(part)));
     await others(part, outside);
-    const answered = prove(cutTold(reply, part, plan), part, plan, target);
+    const answered = prove(cutTold(reply, part, work, target), part, plan, target);
     tellLength(answered, work, target);
     ended("good", "ok");
     await others(part, outside);
@@ -186,11 +186,13 @@ function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: P
  * A text that a provider cut without a word is refused, so that another may embed it whole; where the model's texts are to be cut, it is told.
  * @throws GatewayError cut_silently
  */
-function cutTold(reply: EmbedReply, part: Part, { longInput }: Plan): EmbedReply {
+function cutTold(reply: EmbedReply, part: Part, { plan, request }: Work, { provider }: Target): EmbedReply {
   const isTold = (reply.truncated?.length ?? 0) + (reply.averaged?.length ?? 0) > 0;
   if (isTold || !isCut(reply, inputsOf(part))) return reply;
   const isAlone = part.pieces.length === 1;
-  if (isAlone && longInput === "truncate") return { ...reply, truncated: [0] };
+  if (isAlone && plan.longInput === "truncate") return { ...reply, truncated: [0] };
+  // The request itself left it to the vendor, who does not say which of several it was.
+  if (request.fields.truncate !== undefined && provider.accepts("truncate")) return reply;
   throw new GatewayError(
     "cut_silently",
     `The provider counted ${reply.tokens} tokens, fewer than there are words: it cut the text without a word. Send it in shorter pieces, or set long_input: truncate or average for the model in the routing file.`,

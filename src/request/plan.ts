@@ -5,7 +5,7 @@
 
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
-import { type ModelFacts, vocabularyOf } from "../domain/facts";
+import { type ModelFacts, TOKEN_ARRAYS } from "../domain/facts";
 import type { EmbedRequest, Piece, Plan, Route } from "../domain/request";
 import type { Input } from "../plugin";
 import { fitted } from "../tokens/long-inputs";
@@ -67,9 +67,9 @@ function refusePieces(pieces: readonly Piece[], what: string): void {
 export function decodedWith(
   { inputs }: Pick<EmbedRequest, "inputs">,
   facts: ModelFacts,
-): ReturnType<typeof vocabularyOf> | undefined {
+): typeof TOKEN_ARRAYS | undefined {
   const decodes = facts.token_ids === "decode" && inputs.some((input) => typeof input !== "string");
-  return decodes ? vocabularyOf(facts) : undefined;
+  return decodes ? TOKEN_ARRAYS : undefined;
 }
 
 /**
@@ -93,7 +93,7 @@ export async function withWholeCharacters(
 
 async function decoded(
   pieces: readonly Piece[],
-  vocabulary: ReturnType<typeof vocabularyOf>,
+  vocabulary: typeof TOKEN_ARRAYS,
   tokens: Tokens,
   signal: EndSignal | undefined,
 ): Promise<readonly Piece[]> {

@@ -209,6 +209,8 @@ function routeOf(
     const facts = completeFacts(
       // One space, one size: who knows it first knows it for all.
       { dimensions: targets[0]?.facts.dimensions },
+      // Whoever serves a model, its vocabulary is the model's.
+      { tokenizer: catalogueEntryNamed(model)?.facts.tokenizer },
       provider.upstream.describe?.(model),
       catalogueFacts(provider.pluginId, model),
       entry.facts,

@@ -8,9 +8,13 @@ import { GatewayError } from "../domain/errors";
 import type { Piece, Route } from "../domain/request";
 import type { Input } from "../plugin";
 import type { Cut, Tokens } from "./tokens";
+import type { CountingName } from "./vocabulary";
 
 /** Where no vocabulary is known: no model in use needs more tokens than one for every two bytes of a text of many words. */
 const BYTES_A_TOKEN = 2;
+
+/** What a vocabulary counts beside a text's own tokens. */
+const MARKS: Readonly<Partial<Record<CountingName, number>>> = { bert_uncased: 2 };
 
 interface Fitted {
   readonly pieces: readonly Piece[];
@@ -59,17 +63,19 @@ async function cutTooLong(
   signal: EndSignal | undefined,
 ): Promise<ReadonlyMap<number, readonly Slice[]>> {
   const cuts = new Map<number, readonly Slice[]>();
+  const marks = facts.tokenizer === undefined ? 0 : (MARKS[facts.tokenizer] ?? 0);
   const doubtful: { place: number; text: string }[] = [];
   for (const { input, place } of asked) {
     if (typeof input !== "string") {
       if (input.length > limit) cuts.set(place, idSlices(input, limit));
-      // A token is at least one byte of UTF-8: only a text of more bytes than that can be over the limit.
-    } else if (Buffer.byteLength(input) > limit) doubtful.push({ place, text: input });
+      // A token is at least one byte of UTF-8, or one of two marks: only a text of more bytes than that can be over the limit.
+    } else if (Buffer.byteLength(input) > limit - marks) doubtful.push({ place, text: input });
   }
   if (facts.tokenizer === undefined) {
     for (const { place, text } of doubtful) {
       if (Buffer.byteLength(text) <= limit * BYTES_A_TOKEN) continue;
-      if (facts.long_input === "reject" && facts.uncounted === "send") continue;
+      // What is too long for it the provider says, and `long_input` goes by its words then (src/execute/fit-anew.ts).
+      if (facts.uncounted === "send") continue;
       cuts.set(place, byteSlices(text, limit * BYTES_A_TOKEN));
     }
     return cuts;

@@ -4,7 +4,7 @@
  */
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
-import type { Cut, VocabularyName } from "./vocabulary";
+import type { CountingName, Cut, VocabularyName } from "./vocabulary";
 import type { Cancel, Done, Job } from "./worker";
 
 export type { Cut } from "./vocabulary";
@@ -27,7 +27,7 @@ export interface Tokens {
   ): Promise<readonly (string | undefined)[]>;
   /** Tokens of each text; a text with more than `limit` is told as limit + 1. */
   count(
-    vocabulary: VocabularyName,
+    vocabulary: CountingName,
     texts: readonly string[],
     limit: number,
     signal?: EndSignal,
@@ -37,7 +37,7 @@ export interface Tokens {
    * the first.
    */
   cut(
-    vocabulary: VocabularyName,
+    vocabulary: CountingName,
     texts: readonly string[],
     limit: number,
     pieces: "first" | "all",

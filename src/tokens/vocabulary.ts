@@ -2,11 +2,16 @@
  * Token ids ↔ text for the vocabularies that clients write token arrays in. Runs in a Worker (src/tokens/worker.ts).
  * A new vocabulary is an import and a line of VOCABULARIES, with its name added to the `tokenizer` fact.
  */
+
 import cl100kWords from "gpt-tokenizer/bpeRanks/cl100k_base";
 import * as cl100k from "gpt-tokenizer/encoding/cl100k_base";
+import { countBert, headBert } from "./bert";
 
 const VOCABULARIES = { cl100k_base: cl100k } as const;
+/** Those whose ids are known to stand for text. */
 export type VocabularyName = keyof typeof VOCABULARIES;
+/** Those that texts are counted and cut by. */
+export type CountingName = VocabularyName | "bert_uncased";
 
 /** By id: a word, or its bytes where they are no whole characters. */
 const WORDS: Readonly<Record<VocabularyName, readonly (string | readonly number[] | undefined)[]>> = {
@@ -110,7 +115,8 @@ const wholeDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
  * The library's merging is quadratic in the length of one "word" (100,000 × "a" took 24 s), so a longer one is counted in pieces:
  * that can count a token or two more or less at each border, and it is the provider who has the last word.
  */
-export function countTokens(vocabulary: VocabularyName, text: string, limit: number): number {
+export function countTokens(vocabulary: CountingName, text: string, limit: number): number {
+  if (vocabulary === "bert_uncased") return countBert(text, limit);
   const { isWithinTokenLimit } = VOCABULARIES[vocabulary];
   let count = 0;
   for (const piece of piecesOf(text)) {
@@ -177,7 +183,7 @@ export interface Cut {
  * No character is cut in two, so a character of more tokens than the limit is a piece of its own that is over it.
  */
 export function* cutByTokens(
-  vocabulary: VocabularyName,
+  vocabulary: CountingName,
   text: string,
   limit: number,
   pieces: "first" | "all",
@@ -199,7 +205,8 @@ export type Steps<Result> = Generator<undefined, Result, undefined>;
 /** Characters looked at for one piece: enough for everyday text, more where that was not enough. */
 const CHARACTERS_A_TOKEN = 8;
 
-function headOf(vocabulary: VocabularyName, text: string, start: number, limit: number): Cut {
+function headOf(vocabulary: CountingName, text: string, start: number, limit: number): Cut {
+  if (vocabulary === "bert_uncased") return headBert(text, start, limit);
   for (let size = limit * CHARACTERS_A_TOKEN + 256; ; size *= 4) {
     const window = text.slice(start, start + size);
     const cut = withinLimit(vocabulary, window, limit);

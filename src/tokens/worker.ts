@@ -4,6 +4,7 @@
  * A new kind of job is a member of `Job` and a case of `perform`.
  */
 import {
+  type CountingName,
   type Cut,
   countTokens,
   cutByTokens,
@@ -24,14 +25,14 @@ export type Job =
   | {
       readonly id: number;
       readonly kind: "count";
-      readonly vocabulary: VocabularyName;
+      readonly vocabulary: CountingName;
       readonly texts: readonly string[];
       readonly limit: number;
     }
   | {
       readonly id: number;
       readonly kind: "cut";
-      readonly vocabulary: VocabularyName;
+      readonly vocabulary: CountingName;
       readonly texts: readonly string[];
       readonly limit: number;
       readonly pieces: "first" | "all";

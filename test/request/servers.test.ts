@@ -207,3 +207,41 @@ describe("a text of which the model makes nothing", () => {
     expect([sent.status, errorOf(sent).code]).toEqual([502, "upstream_malformed"]);
   });
 });
+
+describe("texts for a model of BERT's vocabulary, whoever serves it", () => {
+  const served = (plugin: string, model: string, more = "") => `
+providers: { a: { plugin: ${plugin}, base_url: "http://a/v1" } }
+space_probe: false
+models: { m: { routes: [ { provider: a, model: ${model} } ], dimensions: ${SIZE}, max_input_tokens: 256, price: 0${more} } }
+`;
+  // One token of five letters each.
+  const words = (count: number) => "where ".repeat(count).trim();
+
+  test.each([
+    ["openai", "BAAI/bge-small-en-v1.5"],
+    ["vllm", "intfloat/e5-base-v2"],
+    ["infinity", "nomic-ai/nomic-embed-text-v1"],
+    ["openai", "Snowflake/snowflake-arctic-embed-m"],
+    ["openai", "sentence-transformers/all-MiniLM-L6-v2"],
+  ])("%s, %s: counted, not guessed at from the bytes", async (plugin, model) => {
+    await using open = await openBefore(served(plugin, model));
+    expect((await open.post({ model: "m", input: words(254) })).status).toBe(200);
+    const over = await open.post({ model: "m", input: ["a", words(255)] });
+    expect([over.status, errorOf(over).code, errorOf(over).param]).toEqual([
+      400,
+      "context_length_exceeded",
+      "input[1]",
+    ]);
+    expect(open.vendor.calls).toHaveLength(1);
+  });
+
+  test("long_input cuts at the limit, not before it", async () => {
+    await using open = await openBefore(served("openai", "BAAI/bge-small-en-v1.5", ", long_input: truncate"));
+    const sent = await open.post({ model: "m", input: [words(250), words(300)] });
+    expect([sent.status, sent.headers.get("x-embedgate-truncated")]).toEqual([200, "1"]);
+    const asked = open.vendor.calls.flatMap(({ input }) =>
+      input.map((text) => String(text).split(" ").length),
+    );
+    expect(asked).toEqual([250, 254]);
+  });
+});

@@ -5,6 +5,9 @@
 import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
 
+/** Their vocab.txt is bert-base-uncased's, their tokenizer_config.json has do_lower_case. */
+const BERT = { tokenizer: "bert_uncased" } as const;
+
 /**
  * By name at huggingface.co, where each model's card and config.json say its size and the tokens it was trained with (`max_seq_length`,
  * `max_position_embeddings`), and the smaller sizes that it was trained for. Rows under another address were checked there.
@@ -13,31 +16,48 @@ const MODELS: Readonly<
   Record<string, KnownFacts & { readonly dimensions: number; readonly max_input_tokens: number }>
 > = {
   // docs.api.nvidia.com/nim/reference/baai-bge-m3: a table of these four's dimensions and sequence lengths.
-  "BAAI/bge-small-en-v1.5": { dimensions: 384, max_input_tokens: 512 },
-  "BAAI/bge-base-en-v1.5": { dimensions: 768, max_input_tokens: 512 },
-  "BAAI/bge-large-en-v1.5": { dimensions: 1024, max_input_tokens: 512 },
+  "BAAI/bge-small-en-v1.5": { ...BERT, dimensions: 384, max_input_tokens: 512 },
+  "BAAI/bge-base-en-v1.5": { ...BERT, dimensions: 768, max_input_tokens: 512 },
+  "BAAI/bge-large-en-v1.5": { ...BERT, dimensions: 1024, max_input_tokens: 512 },
   "BAAI/bge-m3": { dimensions: 1024, max_input_tokens: 8192 },
   // deepinfra.com/intfloat/e5-large-v2 and …/multilingual-e5-large: the cards' "embedding size is 1024", 512 tokens.
-  "intfloat/e5-large-v2": { dimensions: 1024, max_input_tokens: 512 },
+  "intfloat/e5-large-v2": { ...BERT, dimensions: 1024, max_input_tokens: 512 },
   "intfloat/multilingual-e5-large": { dimensions: 1024, max_input_tokens: 512 },
   // The table of thenlper/gte-large's card: gte-* and e5-*-v2 with their dimensions and sequence lengths, all-mpnet-base-v2's dimensions.
-  "intfloat/e5-base-v2": { dimensions: 768, max_input_tokens: 512 },
-  "thenlper/gte-base": { dimensions: 768, max_input_tokens: 512 },
-  "thenlper/gte-large": { dimensions: 1024, max_input_tokens: 512 },
+  "intfloat/e5-base-v2": { ...BERT, dimensions: 768, max_input_tokens: 512 },
+  "thenlper/gte-base": { ...BERT, dimensions: 768, max_input_tokens: 512 },
+  "thenlper/gte-large": { ...BERT, dimensions: 1024, max_input_tokens: 512 },
+  "intfloat/e5-small-v2": { ...BERT, dimensions: 384, max_input_tokens: 512 },
+  "thenlper/gte-small": { ...BERT, dimensions: 384, max_input_tokens: 512 },
+  // Their sentence_bert_config.json: 256 tokens of the 512 positions, and 128.
+  "sentence-transformers/all-MiniLM-L6-v2": { ...BERT, dimensions: 384, max_input_tokens: 256 },
+  "sentence-transformers/all-MiniLM-L12-v2": { ...BERT, dimensions: 384, max_input_tokens: 128 },
+  // The table of Snowflake/snowflake-arctic-embed-l's card, and that of m-v1.5: "256 dimensions" by Matryoshka Representation Learning.
+  "Snowflake/snowflake-arctic-embed-xs": { ...BERT, dimensions: 384, max_input_tokens: 512 },
+  "Snowflake/snowflake-arctic-embed-s": { ...BERT, dimensions: 384, max_input_tokens: 512 },
+  "Snowflake/snowflake-arctic-embed-m": { ...BERT, dimensions: 768, max_input_tokens: 512 },
+  "Snowflake/snowflake-arctic-embed-m-v1.5": {
+    ...BERT,
+    dimensions: 768,
+    dimensions_allowed: [256, 768],
+    max_input_tokens: 512,
+  },
+  "Snowflake/snowflake-arctic-embed-l": { ...BERT, dimensions: 1024, max_input_tokens: 512 },
   // mixedbread.com/docs/embeddings/mxbai-embed-large-v1
-  "mixedbread-ai/mxbai-embed-large-v1": { dimensions: 1024, max_input_tokens: 512 },
+  "mixedbread-ai/mxbai-embed-large-v1": { ...BERT, dimensions: 1024, max_input_tokens: 512 },
   // Its config.json: hidden_size 1024, max_position_embeddings 512; its modules.json ends in Normalize.
   "BAAI/bge-large-zh-v1.5": { dimensions: 1024, max_input_tokens: 512 },
   // docs.cloud.google.com/vertex-ai/generative-ai/docs/maas/e5/multilingual-e5-large; onnx/config.json: 514 positions, two of them not for tokens.
   "intfloat/multilingual-e5-large-instruct": { dimensions: 1024, max_input_tokens: 512 },
   // Its config.json and sentence_bert_config.json; its modules.json ends in Pooling, so that not every server normalises.
-  "WhereIsAI/UAE-Large-V1": { dimensions: 1024, max_input_tokens: 512, normalized: true },
+  "WhereIsAI/UAE-Large-V1": { ...BERT, dimensions: 1024, max_input_tokens: 512, normalized: true },
   // Its config.json: hidden_size 768; "longer than 384 word pieces is truncated"
   "sentence-transformers/all-mpnet-base-v2": { dimensions: 768, max_input_tokens: 384 },
   // Its 1_Pooling/config.json: 768, and its modules.json ends in Normalize; "8192 context length"
-  "nomic-ai/nomic-embed-text-v1": { dimensions: 768, max_input_tokens: 8192 },
+  "nomic-ai/nomic-embed-text-v1": { ...BERT, dimensions: 768, max_input_tokens: 8192 },
   // "Matryoshka … 768, 512, 256, 128, 64"
   "nomic-ai/nomic-embed-text-v1.5": {
+    ...BERT,
     dimensions: 768,
     dimensions_allowed: [64, 128, 256, 512, 768],
     max_input_tokens: 8192,
@@ -122,17 +142,18 @@ interface Place {
 }
 
 /** Who takes `dimensions`; the others would pass over it, or refuse it. */
-const TAKES_SIZES = ["tei", "vllm", "ollama", "nim", "fireworks"];
+const TAKES_SIZES = ["tei", "vllm", "ollama", "infinity", "nim", "fireworks"];
 
 /** A server of one's own costs what its machine costs: nothing by the token, unless the routing file says otherwise. */
 const OWN = 0;
 
-/** These two are started with any of them, by this name. `task_types` is empty: the cards' prompts are the caller's to put before a text. */
+/** These three are started with any of them, by this name. `task_types` is empty: the cards' prompts are the caller's to put before a text. */
 const OWN_SERVERS: readonly Place[] = Object.keys(MODELS)
   .filter((model) => !model.startsWith("nvidia/"))
   .flatMap((model) => [
     { plugin: "tei", model, price: OWN, ...(hasPrompts(model) ? {} : { facts: { task_types: [] } }) },
     { plugin: "vllm", model, price: OWN },
+    { plugin: "infinity", model, price: OWN },
   ]);
 
 /** What their config_sentence_transformers.json holds under `prompts`. */
@@ -142,17 +163,32 @@ function hasPrompts(model: string): boolean {
 
 const PLACES: readonly Place[] = [
   ...OWN_SERVERS,
-  // ollama.com/library: the tag `latest` of each; those in 16 bits have the model's own numbers. Windows as its Modelfile sets them.
+  // ollama.com/library: the tag `latest` of each. Windows as its Modelfile sets them. Of those in 16 bits the numbers are the model's own, but
+  // Ollama 0.17.4 leaves BERT's accents in (tokenizer/wordpiece.go): "naïve café" is [UNK] there, and its vector another (cosine .13).
+  {
+    plugin: "ollama",
+    as: "all-minilm",
+    model: "sentence-transformers/all-MiniLM-L6-v2",
+    price: OWN,
+    isTheModel: false,
+  },
   {
     plugin: "ollama",
     as: "nomic-embed-text",
     model: "nomic-ai/nomic-embed-text-v1.5",
     price: OWN,
     facts: { max_input_tokens: 2048 },
+    isTheModel: false,
   },
-  { plugin: "ollama", as: "mxbai-embed-large", model: "mixedbread-ai/mxbai-embed-large-v1", price: OWN },
+  {
+    plugin: "ollama",
+    as: "mxbai-embed-large",
+    model: "mixedbread-ai/mxbai-embed-large-v1",
+    price: OWN,
+    isTheModel: false,
+  },
   { plugin: "ollama", as: "bge-m3", model: "BAAI/bge-m3", price: OWN },
-  { plugin: "ollama", as: "bge-large", model: "BAAI/bge-large-en-v1.5", price: OWN },
+  { plugin: "ollama", as: "bge-large", model: "BAAI/bge-large-en-v1.5", price: OWN, isTheModel: false },
   {
     plugin: "ollama",
     as: "snowflake-arctic-embed2",
@@ -230,6 +266,11 @@ const PLACES: readonly Place[] = [
   { plugin: "deepinfra", model: "Qwen/Qwen3-Embedding-4B", price: 0.02 },
 ];
 
+/** Of these the entry that is the model stands in catalogue.ts, by the name that it has there; their servers take either name. */
+const KNOWN_ELSEWHERE: Readonly<Record<string, string>> = {
+  "sentence-transformers/all-MiniLM-L6-v2": "all-MiniLM-L6-v2",
+};
+
 export const OPEN_MODELS: readonly CatalogueEntry[] = PLACES.flatMap(entryOf);
 
 /** The model is known by its first place, under every name that it has anywhere; every other place is that same model. */
@@ -240,19 +281,21 @@ function entryOf(
   const known = MODELS[model];
   if (!known) return [];
   const places = PLACES.filter((other) => other.model === model && other.isTheModel !== false);
-  const isFirst = places[0] === PLACES[place];
+  const elsewhere = KNOWN_ELSEWHERE[model];
+  const isFirst = places[0] === PLACES[place] && elsewhere === undefined;
   const names = new Set(isFirst ? places.map((other) => other.as ?? model) : []);
   names.delete(as);
   const { dimensions_allowed: _, ...ofOneSize } = known;
   const written = [
     ...(known.task_types ?? []).map((task) => `${as}-${task}`),
     ...(plugin === "ollama" && !as.includes(":") ? [`${as}:latest`] : []),
+    ...(elsewhere !== undefined && isTheModel ? [elsewhere] : []),
   ];
   return [
     {
       plugin,
       model: as,
-      ...(isTheModel && !isFirst && { same_as: model }),
+      ...(isTheModel && !isFirst && { same_as: elsewhere ?? model }),
       ...(written.length > 0 && { written_as: written }),
       facts: {
         ...(TAKES_SIZES.includes(plugin) ? known : ofOneSize),
