@@ -35,6 +35,8 @@ export interface Health {
   inputsUnderWay: number;
   /** On the monotonic clock. */
   restsUntil: number;
+  /** Inputs in a call that it does in one attempt's time; undefined as long as it was never too slow. */
+  inputsInTime: number | undefined;
   /** It was told that its vectors come with another length than 1. */
   isToldOfLength: boolean;
   /** Its usage counts characters: infinity-emb 0.0.78 does, unless it is started with --lengths-via-tokenize. */

@@ -37,8 +37,11 @@ async function begun(work: Work, part: Part, history?: History, first?: Chosen):
       work.take(outcome.answered, outcome.target);
       return [];
     }
-    if (outcome.kind === "carved anew")
-      return outcome.parts.map((smaller) => answer(work, smaller, outcome.history));
+    if (outcome.kind === "carved anew") {
+      const { parts, history: before, inTurn } = outcome;
+      if (inTurn) return [oneByOne(work, parts, before)];
+      return parts.map((smaller) => answer(work, smaller, before));
+    }
     const { error, target } = outcome;
     if (isTooMuch(error, part, plan)) return halves(part).map((half) => answer(work, half));
     if (canFit(error, work)) {
@@ -51,4 +54,8 @@ async function begun(work: Work, part: Part, history?: History, first?: Chosen):
   } finally {
     evidence.end();
   }
+}
+
+async function oneByOne(work: Work, parts: readonly Part[], history: History): Promise<void> {
+  for (const part of parts) await answer(work, part, history);
 }

@@ -17,6 +17,7 @@ import { callFor } from "./call";
 import { type Chosen, healthOf } from "./choose";
 import { coalesced } from "./coalesce";
 import type { InTurn, Sending } from "./joint-call";
+import { notePace, noteTooSlow } from "./pace";
 import { isAboutContent } from "./poison-signs";
 import type { Work } from "./work";
 
@@ -98,6 +99,7 @@ async function sent(
     const answered = prove(cutTold(reply, part, work, target), part, plan, target);
     tellLength(answered, work, target);
     ended("good", "ok");
+    notePace(healthOf(target), part, outside.monotonic() - startedAt, provider.timeoutMs);
     await others(part, outside);
     return answered;
   } catch (thrown) {
@@ -108,6 +110,7 @@ async function sent(
     }
     const error = inRequest(asProviderError(thrown, work, target), part);
     const health = healthOf(target);
+    if (error.kind === "timeout") noteTooSlow(health, part);
     health.restsUntil = Math.max(health.restsUntil, outside.monotonic() + restMs(error));
     // One text that a provider cannot take says nothing new of the provider, however often it is sent.
     ended(isAgain && isAboutContent(error) ? "unknown" : outcomeOf(error), error.kind);
@@ -124,7 +127,10 @@ async function replyInTime(work: Work, target: Target, part: Part, signal: EndSi
   const unfollow = attempt.follow(signal);
   const callOff = outside.alarm(provider.timeoutMs, () =>
     attempt.abort(
-      new GatewayError("timeout", `The provider did not answer within ${provider.timeoutMs} ms.`),
+      new GatewayError(
+        "timeout",
+        `The provider did not answer within ${provider.timeoutMs} ms (timeout_ms). Where it is slow and not down, raise timeout_ms, or lower max_inputs of the model, in the routing file.`,
+      ),
     ),
   );
   const reply = (async () => provider.upstream.embed(call))();

@@ -12,6 +12,7 @@ import { type Chosen, choose } from "./choose";
 import { canFit } from "./fit-anew";
 import { hedged, isHedged } from "./hedge";
 import { afterFailure, type History, UNASKED } from "./history";
+import { limitsOf } from "./pace";
 import { isAboutContent, isSuspect, isTooMuch } from "./poison-signs";
 import type { Work } from "./work";
 
@@ -21,7 +22,13 @@ const PATIENCE_MS = 1_000;
 export type Outcome =
   | { readonly kind: "answered"; readonly answered: Answered; readonly target: Target }
   /** The target that is next takes less in a call. */
-  | { readonly kind: "carved anew"; readonly parts: readonly Part[]; readonly history: History }
+  | {
+      readonly kind: "carved anew";
+      readonly parts: readonly Part[];
+      readonly history: History;
+      /** One after the other. */
+      readonly inTurn: boolean;
+    }
   | { readonly kind: "failed"; readonly error: GatewayError; readonly target: Target };
 
 /**
@@ -42,8 +49,12 @@ export async function attempts(
       const { error } = chosen;
       return { kind: "failed", error, target: history.failure?.target ?? work.route.targets[0] };
     }
-    const parts = work.plan.indivisible ? [part] : carve(part.pieces, chosen.target.facts);
-    if (parts.length > 1) return { kind: "carved anew", parts, history };
+    const parts = work.plan.indivisible ? [part] : carve(part.pieces, limitsOf(chosen.target));
+    if (parts.length > 1) {
+      // A server that was too slow for all of it is given no more work at once than it had.
+      const inTurn = history.asked.get(chosen.target)?.error.kind === "timeout";
+      return { kind: "carved anew", parts, history, inTurn };
+    }
     let final: GatewayError | undefined;
     const noteFailure = (target: Target, error: GatewayError) => {
       history = afterFailure(history, target, error, {

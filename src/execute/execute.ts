@@ -13,6 +13,7 @@ import { carveOne } from "./carve";
 import { choose } from "./choose";
 import { createEvidence } from "./evidence";
 import { UNASKED } from "./history";
+import { limitsOf } from "./pace";
 import type { Needs, Work } from "./work";
 
 /** A request for so few inputs is one that somebody waits for. */
@@ -72,7 +73,7 @@ export async function execute(
       }
       const part = plan.indivisible
         ? { pieces: plan.pieces }
-        : carveOne(plan.pieces, next, chosen.target.facts);
+        : carveOne(plan.pieces, next, limitsOf(chosen.target));
       next += part.pieces.length;
       if (part.pieces.length > 0) await answer(work, part, UNASKED, chosen);
     }
