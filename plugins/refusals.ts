@@ -7,12 +7,15 @@ import type { Explanation } from "../src/plugin";
 interface Refused {
   /** What it says; `count` is what it counted, `limit` what it takes, `place` the input's. */
   readonly words: RegExp;
+  /** Where the limit stands further on. */
+  readonly limit?: RegExp;
   readonly saidBy: string;
 }
 
 const TOO_LONG: readonly Refused[] = [
   {
-    words: /input \((?<count>\d+) tokens\) is too large to process.*?(?:current batch size: (?<limit>\d+)|$)/,
+    words: /input \((?<count>\d+) tokens\) is too large to process/,
+    limit: /current batch size: (?<limit>\d+)/,
     saidBy: "llama.cpp b11549 (xllamacpp 2026.10.11549), with 500; lemonade-sdk/lemonade#3591",
   },
   {
@@ -57,7 +60,7 @@ export function tooLongIn(
   for (const row of TOO_LONG) {
     const found = row.words.exec(words);
     if (!found) continue;
-    const { place, count, limit } = found.groups ?? {};
+    const { place, count, limit } = { ...found.groups, ...row.limit?.exec(words)?.groups };
     return {
       kind: "input_too_long",
       ...(place !== undefined && { input: Number(place) }),

@@ -3,6 +3,7 @@
  * a text too long. No policy can have them ignored or sent on unread: a client that asked for int8 and gets floats misreads them.
  * A further word is a line of SHAPE_WORDS or WORDS.
  */
+import { spelling } from "../domain/spelling";
 import { TASK_FIELDS } from "../domain/task-words";
 
 /** A size, by any other name than OpenAI's: it is read as `dimensions`. */
@@ -59,16 +60,13 @@ const WORDS: readonly string[] = [
   "add_special_tokens",
 ];
 
-/** outputDtype, output-dtype and OUTPUT_DTYPE are one word. */
-const written = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+const known = new Set(WORDS.map(spelling));
+const shapes = new Set(SHAPE_WORDS.map(spelling));
+const sizes = new Set(SIZE_WORDS.map(spelling));
 
-const known = new Set(WORDS.map(written));
-const shapes = new Set(SHAPE_WORDS.map(written));
-const sizes = new Set(SIZE_WORDS.map(written));
-
-export const changesVector = (name: string) => known.has(written(name));
-export const changesShape = (name: string) => shapes.has(written(name));
-export const meansSize = (name: string) => sizes.has(written(name));
+export const changesVector = (name: string) => known.has(spelling(name));
+export const changesShape = (name: string) => shapes.has(spelling(name));
+export const meansSize = (name: string) => sizes.has(spelling(name));
 
 const types = new Set([
   "outputdtype",
@@ -83,5 +81,5 @@ const types = new Set([
 export function asksForFloats(name: string, value: unknown): boolean {
   const asked: readonly unknown[] = Array.isArray(value) ? value : [value];
   const areFloats = asked.length > 0 && asked.every((type) => type === "float" || type === "float32");
-  return types.has(written(name)) && areFloats;
+  return types.has(spelling(name)) && areFloats;
 }

@@ -29,12 +29,25 @@ export function plainWords(text: string, charactersMax = WORDS_MAX): string {
 }
 
 function titleOf(page: string): string {
-  const heading = /<(title|h1)[^>]*>([\s\S]*?)<\/\1\s*>/i.exec(page)?.[2];
-  const words = (heading ?? page.replace(/<(script|style)[\s\S]*?<\/\1\s*>/gi, " ")).replace(
-    /<[^>]*>?/g,
-    " ",
-  );
-  return words.replace(/&(#?\w+);/g, (entity, name: string) => ENTITIES[name] ?? entity);
+  const heading = elementOf(page, "title")?.within ?? elementOf(page, "h1")?.within;
+  const words = heading ?? without(without(page, "script"), "style");
+  return words
+    .replace(/<[^>]*>?/g, " ")
+    .replace(/&(#?\w+);/g, (entity, name: string) => ENTITIES[name] ?? entity);
+}
+
+/** The first one of a name: where it stands, and what stands in it. */
+function elementOf(page: string, name: string) {
+  const lower = page.toLowerCase();
+  const from = lower.indexOf(`<${name}`);
+  const inner = from === -1 ? -1 : page.indexOf(">", from);
+  const end = inner === -1 ? -1 : lower.indexOf(`</${name}`, inner);
+  return end === -1 ? undefined : { from, end, within: page.slice(inner + 1, end) };
+}
+
+function without(page: string, name: string): string {
+  const found = elementOf(page, name);
+  return found ? page.slice(0, found.from) + without(page.slice(found.end), name) : page;
 }
 
 /**
