@@ -209,8 +209,7 @@ function routeOf(
     const facts = completeFacts(
       // One space, one size: who knows it first knows it for all.
       { dimensions: targets[0]?.facts.dimensions },
-      // Whoever serves a model, its vocabulary is the model's.
-      { tokenizer: catalogueEntryNamed(model)?.facts.tokenizer },
+      ofTheModelItself(model),
       provider.upstream.describe?.(model),
       catalogueFacts(provider.pluginId, model),
       entry.facts,
@@ -265,4 +264,10 @@ function starIn(pattern: string, id: string): string {
 /** The name of the space that a model's vectors lie in, where the routing file gives none: several names may be one model's. */
 function spaceOf(model: string): string {
   return catalogueEntryNamed(model)?.model ?? model;
+}
+
+/** Whoever serves a model, its vocabulary is the model's, and so is how much it takes, where that can be counted. */
+function ofTheModelItself(model: string): KnownFacts | undefined {
+  const { tokenizer, max_input_tokens } = catalogueEntryNamed(model)?.facts ?? {};
+  return tokenizer && { tokenizer, ...(max_input_tokens !== undefined && { max_input_tokens }) };
 }

@@ -12,7 +12,7 @@ test("a good endpoint has nothing wrong, asked for floats or base64, one text or
       const seen = await measured({ requests: 5, encoding, inputs, dimensions: 8 });
       expect(wrongs(seen)).toEqual([]);
       expect(seen.result.checks.filter(({ outcome }) => outcome === "skipped")).toEqual([]);
-      expect(seen.result.checks.length).toBe(13);
+      expect(seen.result.checks.length).toBe(14);
     }
   }
 });
@@ -125,6 +125,14 @@ const WRONG: readonly (readonly [string, Twist, string | RegExp])[] = [
       good.usage = undefined;
     },
     /^usage says the tokens: \d+ of \d+ answers have no usage.prompt_tokens above 0$/,
+  ],
+  [
+    "one that counts characters, as infinity-emb 0.0.78 does,",
+    (good, { texts }) => {
+      const tokens = texts.reduce((sum, text) => sum + text.length, 0);
+      good.usage = { prompt_tokens: tokens, total_tokens: tokens };
+    },
+    /^usage counts tokens: it counts characters: \d+ for a text of \d+$/,
   ],
   [
     "one that answers a page",

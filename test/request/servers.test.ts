@@ -235,6 +235,17 @@ models: { m: { routes: [ { provider: a, model: ${model} } ], dimensions: ${SIZE}
     expect(open.vendor.calls).toHaveLength(1);
   });
 
+  test("a known model's limit holds wherever it is served: infinity-emb 0.0.78 would cut, and tell nothing", async () => {
+    const known = yaml('plugin: openai, base_url: "http://a/v1"').replace(
+      "provider: a }",
+      "provider: a, model: all-MiniLM-L6-v2 }",
+    );
+    await using open = await openBefore(known);
+    const sent = await open.post({ model: "m", input: words(300) });
+    expect([sent.status, errorOf(sent).code]).toEqual([400, "context_length_exceeded"]);
+    expect(open.vendor.calls).toEqual([]);
+  });
+
   test("long_input cuts at the limit, not before it", async () => {
     await using open = await openBefore(served("openai", "BAAI/bge-small-en-v1.5", ", long_input: truncate"));
     const sent = await open.post({ model: "m", input: [words(250), words(300)] });
