@@ -5,8 +5,8 @@
 
 import type { GatewayError } from "../domain/errors";
 import type { Part, Piece, Target } from "../domain/request";
-import { collect } from "../request/collect";
 import { byteSlices } from "../tokens/long-inputs";
+import { collect } from "./collect";
 import type { Work } from "./work";
 
 /** Whether the pieces that were refused can be made to fit. */

@@ -9,10 +9,10 @@ import { asGatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import { isLong, LONG_TEXT_TOKENS, type Measurement, PROBES, type Probe } from "../domain/probes";
 import type { Embedded, EmbedRequest, Plan, Route, Run, Target } from "../domain/request";
+import { collect } from "../execute/collect";
 import { execute } from "../execute/execute";
 import type { Needs } from "../execute/work";
 import { type Progress, rowAnswered, rowUnderWay, settleFailure } from "./account";
-import { collect } from "./collect";
 import { resultOf } from "./result";
 
 const NOTHING = { microCredits: 0n, picoUsd: 0n };

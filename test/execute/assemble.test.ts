@@ -9,8 +9,8 @@ import { GatewayError } from "../../src/domain/errors";
 import type { KnownFacts } from "../../src/domain/facts";
 import type { Answered, Embedded, Part, Plan } from "../../src/domain/request";
 import { prove } from "../../src/execute/assemble";
+import { collect } from "../../src/execute/collect";
 import type { EmbedReply, IndexedVector } from "../../src/plugin";
-import { collect } from "../../src/request/collect";
 import { resultOf } from "../../src/request/result";
 import { piecesOf, planFor, requestFor, routeTo } from "./opened";
 

@@ -17,9 +17,9 @@ import type {
   Run,
   Target,
 } from "../../src/domain/request";
+import { collect } from "../../src/execute/collect";
 import { execute } from "../../src/execute/execute";
 import type { Input, Upstream } from "../../src/plugin";
-import { collect } from "../../src/request/collect";
 import { resultOf } from "../../src/request/result";
 import { createHealths } from "../../src/upstream/health";
 import { createLanes } from "../../src/upstream/lanes";

@@ -6,8 +6,8 @@ import { describe, expect, test } from "bun:test";
 import { exactVector } from "../../plugins/fake";
 import { GatewayError } from "../../src/domain/errors";
 import { prove } from "../../src/execute/assemble";
+import { collect } from "../../src/execute/collect";
 import type { TypedVector, VectorType } from "../../src/plugin";
-import { collect } from "../../src/request/collect";
 import { resultOf } from "../../src/request/result";
 import { piecesOf, planFor, requestFor, routeTo } from "./opened";
 

@@ -6,7 +6,7 @@
 import { sharesOf } from "../cache/apportion";
 import { GatewayError } from "../domain/errors";
 import type { Answered, Embedded, Piece, Plan } from "../domain/request";
-import { lengthOf } from "../execute/assemble";
+import { lengthOf } from "./assemble";
 
 export interface Collection {
   /**
