@@ -3,7 +3,7 @@
  * A rule about routes or aliases belongs in models.ts.
  */
 import type { KnownFacts } from "../domain/facts";
-import { catalogueFacts } from "./catalogue";
+import { catalogueEntryNamed, catalogueFacts } from "./catalogue";
 import { below, type Problem } from "./problem";
 import type { CheckedProviders } from "./providers";
 import type { ModelEntry } from "./schema-models";
@@ -27,6 +27,15 @@ const PRICE_USUAL_MAX = 5;
 const PRICE_UNUSUAL =
   "more than 5 USD per million tokens is far more than embeddings cost; is it a price per billion tokens?";
 
+const LIMIT_UNKNOWN =
+  "takes effect only where the provider refuses a text and says its limit, or is seen to cut: nobody knows the limit here; say it with max_input_tokens";
+
+/** Whoever serves it. */
+const ofTheModel = (model: string) => {
+  const facts = catalogueEntryNamed(model)?.facts;
+  return facts?.tokenizer && facts.max_input_tokens;
+};
+
 export function checkFacts({ id, pointer, model }: Entry, { tree, providers, problems, notes }: Look): void {
   if (model.price !== undefined && model.price > PRICE_USUAL_MAX) {
     notes.push(tree.problem(below(pointer, "price"), PRICE_UNUSUAL));
@@ -40,6 +49,10 @@ export function checkFacts({ id, pointer, model }: Entry, { tree, providers, pro
   const [route] = model.routes ?? [];
   const plugin = route && providers.pluginIds.get(route.provider);
   const known = route && plugin !== undefined ? catalogueFacts(plugin, route.model ?? id) : undefined;
+  const limit = model.max_input_tokens ?? known?.max_input_tokens ?? ofTheModel(route?.model ?? id);
+  const { long_input = "reject" } = model;
+  if (route && long_input !== "reject" && limit === undefined)
+    notes.push(tree.problem(below(pointer, "long_input"), LIMIT_UNKNOWN));
   checkDimensions(pointer, model, { ...known, ...model }, tree, problems);
 }
 
