@@ -80,7 +80,7 @@ export async function probe(
     twiceCheck(vectorOf(first), again),
     batchCheck(alone, batch),
     encodingCheck(wanted.encoding, first, other, await ask(text, { encoding: other })),
-    usageCheck([text], first, texts, batch),
+    ...charactersCheck([text], first, texts, batch),
     await dimensionsCheck(wanted.dimensions, vectorOf(first), (dimensions) => ask(text, { dimensions })),
   ];
   const sorted = times_ms.sort((a, b) => a - b);
@@ -198,22 +198,18 @@ function encodingCheck(asked: Encoding, first: Answer, other: Encoding, second: 
 }
 
 /** Of texts of words no vocabulary has as many tokens as there are characters; infinity-emb 0.0.78 counts those, unless told otherwise. */
-function usageCheck(
+function charactersCheck(
   one: readonly string[],
   first: Answer,
   all: readonly string[],
   batch: Asked["result"],
-): Check {
-  const says = "usage counts tokens";
+): readonly Check[] {
   const seen = [{ texts: one, tokens: first.tokens }];
   if (!isFailure(batch)) seen.push({ texts: all, tokens: batch.tokens });
-  const told = seen.filter(({ tokens }) => tokens !== undefined);
-  if (told.length === 0) return skipped(says, "there is no usage");
   const characters = (texts: readonly string[]) => texts.reduce((sum, text) => sum + [...text].length, 0);
-  const [shown] = told;
-  if (shown && told.every(({ texts, tokens }) => tokens === characters(texts)))
-    return wrong(says, `it counts characters: ${shown.tokens} for a text of ${characters(shown.texts)}`);
-  return right(says);
+  if (!seen.every(({ texts, tokens }) => tokens === characters(texts))) return [];
+  const words = `it counts characters: ${first.tokens} for a text of ${characters(one)}`;
+  return [wrong("usage counts tokens", words)];
 }
 
 /** @param ask tries a size that nobody needs: what comes of it is told, and not held against the endpoint */

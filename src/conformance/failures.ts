@@ -182,7 +182,8 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
               .embed(callFor(subject, texts()))
               .then((reply) => proveReply(subject, reply, texts(), upstream)),
           );
-          demandKind(failure, "malformed");
+          // All zeros for one text may be what the model makes of it.
+          if (failure.kind !== "no_vector") demandKind(failure, "malformed");
           return undefined;
         },
       }),

@@ -37,6 +37,8 @@ export interface Health {
   restsUntil: number;
   /** Inputs in a call that it does in one attempt's time; undefined as long as it was never too slow. */
   inputsInTime: number | undefined;
+  /** Tokens of a text that it looks at, where it was seen to cut there without a word; "nowhere" where it was tried and did not. */
+  cutsAt: number | "nowhere" | undefined;
   /** It was told that its vectors come with another length than 1. */
   isToldOfLength: boolean;
   /** Its usage counts characters: infinity-emb 0.0.78 does, unless it is started with --lengths-via-tokenize. */

@@ -16,6 +16,7 @@ import { prove } from "./assemble";
 import { callFor } from "./call";
 import { type Chosen, healthOf } from "./choose";
 import { coalesced } from "./coalesce";
+import { cutLimit, refuseLonger } from "./cut-test";
 import type { InTurn, Sending } from "./joint-call";
 import { notePace, noteTooSlow } from "./pace";
 import { isAboutContent } from "./poison-signs";
@@ -92,10 +93,15 @@ async function sent(
     });
   };
   try {
+    refuseLonger(part, healthOf(target).cutsAt, target);
     const reply = readCount(await replyInTime(work, target, part, signal), work, target, part);
     // The provider has counted it, whether its answer is of use or not.
     work.count(countOf(reply, inputsOf(part)));
     await others(part, outside);
+    const limit = await cutLimit(work, target, part, reply, (texts) =>
+      replyInTime(work, target, texts, signal),
+    );
+    refuseLonger(part, limit, target);
     const answered = prove(cutTold(reply, part, work, target), part, plan, target);
     tellLength(answered, work, target);
     ended("good", "ok");

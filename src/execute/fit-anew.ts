@@ -10,9 +10,9 @@ import { collect } from "./collect";
 import type { Work } from "./work";
 
 /** Whether the pieces that were refused can be made to fit. */
-export function canFit(error: GatewayError, { plan, isSearch }: Work): boolean {
+export function canFit(error: GatewayError, { plan, route, isSearch }: Work): boolean {
   const isTooLong = error.kind === "input_too_long" || error.kind === "cut_silently";
-  if (!isTooLong || error.tokensMax === undefined || isSearch) return false;
+  if (!isTooLong || isSearch || (error.tokensMax ?? route.facts.max_input_tokens) === undefined) return false;
   return plan.longInput !== "reject" && !plan.indivisible && plan.types === undefined;
 }
 
@@ -34,12 +34,13 @@ export async function fitAnew(
   embed: (work: Work, part: Part) => Promise<void>,
 ): Promise<void> {
   const { plan } = work;
-  const slices = slicesOf(piece, error);
+  const tokensMax = error.tokensMax ?? target.facts.max_input_tokens ?? 0;
+  const slices = slicesOf(piece, error.tokens, tokensMax);
   if (slices.length < 2) throw error;
   work.outside.log("info", "a provider's limit was learned from its words, and a text made to fit it", {
     provider: target.provider.name,
     model: target.model,
-    max_input_tokens: error.tokensMax,
+    max_input_tokens: tokensMax,
     long_input: plan.longInput,
   });
   const isCut = plan.longInput === "truncate";
@@ -71,7 +72,7 @@ export async function fitAnew(
   collection.assertComplete();
 }
 
-function slicesOf({ input, place }: Piece, { tokens, tokensMax = 0 }: GatewayError): Piece[] {
+function slicesOf({ input, place }: Piece, tokens: number | undefined, tokensMax: number): Piece[] {
   const most = Math.max(1, tokensMax - MARKS_MAX);
   if (typeof input !== "string") {
     const slices: Piece[] = [];

@@ -41,8 +41,14 @@ function noteCharacters(tokens: number, inputs: readonly Input[], seen: CountsSe
   if (!mayBe && !seen.countsCharacters) return;
   const texts = inputs.filter((input) => typeof input === "string");
   if (texts.length < inputs.length || !areWords(texts.join(" "))) return;
-  const characters = texts.reduce((sum, text) => sum + [...text].length, 0);
-  seen.countsCharacters = tokens === characters || tokens === units;
+  // Some take the blanks off a text's ends before they count.
+  const counts = (lengthOf: (text: string) => number) => {
+    const [least, most] = [texts.map((text) => text.trim()), texts].map((all) =>
+      all.reduce((sum, text) => sum + lengthOf(text), 0),
+    );
+    return tokens >= (least ?? 0) && tokens <= (most ?? 0);
+  };
+  seen.countsCharacters = counts((text) => [...text].length) || counts(({ length }) => length);
 }
 
 const WORDS_CHARACTERS_MIN = 16;

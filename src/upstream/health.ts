@@ -24,6 +24,7 @@ export function createHealths(clock: Pick<Outside, "monotonic" | "random">): (mo
       inputsUnderWay: 0,
       restsUntil: 0,
       inputsInTime: undefined,
+      cutsAt: undefined,
       isToldOfLength: false,
       countsCharacters: false,
     };

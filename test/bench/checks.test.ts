@@ -12,7 +12,7 @@ test("a good endpoint has nothing wrong, asked for floats or base64, one text or
       const seen = await measured({ requests: 5, encoding, inputs, dimensions: 8 });
       expect(wrongs(seen)).toEqual([]);
       expect(seen.result.checks.filter(({ outcome }) => outcome === "skipped")).toEqual([]);
-      expect(seen.result.checks.length).toBe(14);
+      expect(seen.result.checks.length).toBe(13);
     }
   }
 });

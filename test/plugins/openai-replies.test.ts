@@ -185,7 +185,7 @@ const REFUSALS: readonly (readonly [string, number, unknown, string, string])[] 
       code: 422,
       type: "Tokenizer",
     },
-    "invalid",
+    "input_too_long",
     "must have less than 512 tokens",
   ],
   [

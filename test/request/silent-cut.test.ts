@@ -93,6 +93,62 @@ test("a cut goes to the next route, which embeds it whole", async () => {
   expect(vectorsOf(sent)).toEqual([[...vectorFor(LONG, [undefined, undefined])]]);
 });
 
+describe("a server whose usage proves nothing", () => {
+  /** infinity-emb 0.0.78: 254 of a text's own tokens are looked at, and characters are counted. */
+  function counting(open: Opened, limit: number, usage = true): void {
+    cuts(open, limit);
+    const cutting = open.vendor.answer;
+    open.vendor.answer = async (call, right) => {
+      const { data } = Object(await (await cutting(call, right)).json());
+      const tokens = call.input.reduce((sum: number, text) => sum + String(text).length, 0);
+      return usage ? rightly({ data, tokens }) : Response.json({ object: "list", data });
+    };
+  }
+
+  test.each([
+    [254, true],
+    [126, false],
+    [510, false],
+  ])(
+    "cuts at %d: that is found out once, told, and longer texts are refused from then on",
+    async (limit, usage) => {
+      await using open = await openBefore(yaml("infinity"));
+      counting(open, limit, usage);
+      const first = await open.post({ model: "m", input: LONG });
+      expect([first.status, errorOf(first).code, errorOf(first).param]).toEqual([
+        400,
+        "context_length_exceeded",
+        "input",
+      ]);
+      const told = open.logs.filter(({ message }) => message.includes("cuts texts without a word"));
+      expect(told.map(({ about }) => Object(about).max_input_tokens)).toEqual([limit]);
+      const before = open.vendor.calls.length;
+      expect((await open.post({ model: "m", input: ["a", LONG] })).status).toBe(400);
+      expect((await open.post({ model: "m", input: "a short one" })).status).toBe(200);
+      expect(open.vendor.calls.length - before).toBeLessThanOrEqual(2);
+    },
+  );
+
+  test("long_input: average embeds them in pieces that it looks at whole", async () => {
+    await using open = await openBefore(yaml("infinity", "long_input: average"));
+    counting(open, 254);
+    const sent = await open.post({ model: "m", input: LONG });
+    expect([sent.status, sent.headers.get("x-embedgate-averaged")]).toEqual([200, "0"]);
+  });
+
+  test("and that cuts nothing is tried once, and serves", async () => {
+    await using open = await openBefore(yaml("infinity"));
+    counting(open, 100_000);
+    for (const input of [LONG, `${LONG} more`]) {
+      const sent = await open.post({ model: "m", input });
+      expect(sent.status).toBe(200);
+      expect(vectorsOf(sent)).toEqual([[...vectorFor(input, [undefined, undefined])]]);
+    }
+    // Two texts of a trial beside the two that were asked for.
+    expect(open.vendor.calls).toHaveLength(4);
+  });
+});
+
 test("a limit in a server's words makes long_input work, where nobody knew it", async () => {
   for (const [long_input, header] of [
     ["truncate", "x-embedgate-truncated"],
@@ -127,6 +183,8 @@ describe("usage that is no token count", () => {
   test("characters (infinity-emb 0.0.78: 43 for a text of 9) are estimated, and told", async () => {
     expect(await usage(FOX, 43)).toEqual([11, "estimated"]);
     expect(await usage(FOX, 9)).toEqual([9, null]);
+    // It takes the blanks off a text's ends first.
+    expect(await usage(`  ${FOX}\n`, 43)).toEqual([12, "estimated"]);
     // Once it is known of the server, also where a text does not show it.
     expect(await usage("你好", 2)).toEqual([2, null]);
     expect(await usage("你好", 2, [[FOX, 43]])).toEqual([2, "estimated"]);
