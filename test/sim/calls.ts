@@ -3,7 +3,7 @@
  * A new thing to know of a call is a member of Call, set in server.ts.
  */
 import type { FaultName } from "./faults";
-import type { SimInput, SimModel } from "./truth";
+import { nameOf, type SimInput, type SimModel } from "./truth";
 
 /** What a server says no to by its own rules, whatever the seed's faults. */
 export type Refused = "poison" | "bomb" | "input too long" | "too many tokens";
@@ -37,9 +37,23 @@ export const PROBE = "space_probe";
 /** The reply was right: whoever got it needs no other. */
 export const isGood = (call: Call) => call.end === "answered" && call.excuses.length === 0;
 
-/** Attempts at one part, in order. */
+/** Attempts at one part, in order; those at a larger one that was too slow, and went on in halves, are among them. */
 export function byPart(calls: readonly Call[]): ReadonlyMap<string, readonly Call[]> {
-  return Map.groupBy(calls, ({ partKey }) => partKey);
+  const parts = Map.groupBy(calls, ({ partKey }) => partKey);
+  const slow = [...parts.values()].filter((attempts) => attempts.some(({ end }) => end === "aborted"));
+  return new Map(
+    [...parts].map(([key, attempts]) => {
+      const whole = slow.filter(([first]) => isLargerThan(first, attempts[0]));
+      return [key, [...whole.flat(), ...attempts].sort((a, b) => a.number - b.number)];
+    }),
+  );
+}
+
+function isLargerThan(whole: Call | undefined, part: Call | undefined): boolean {
+  if (!whole || !part || whole.ask !== part.ask || whole.model !== part.model) return false;
+  if (whole.number > part.number || whole.inputs.length <= part.inputs.length) return false;
+  const names = new Set(whole.inputs.map(nameOf));
+  return part.inputs.every((input) => names.has(nameOf(input)));
 }
 
 /** A gateway broke a promise. `invariant` names it as the list in invariants.ts does. */
