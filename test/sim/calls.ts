@@ -37,16 +37,26 @@ export const PROBE = "space_probe";
 /** The reply was right: whoever got it needs no other. */
 export const isGood = (call: Call) => call.end === "answered" && call.excuses.length === 0;
 
-/** Attempts at one part, in order; those at a larger one that was too slow, and went on in halves, are among them. */
+/** Attempts at one part, in order. */
 export function byPart(calls: readonly Call[]): ReadonlyMap<string, readonly Call[]> {
-  const parts = Map.groupBy(calls, ({ partKey }) => partKey);
-  const slow = [...parts.values()].filter((attempts) => attempts.some(({ end }) => end === "aborted"));
-  return new Map(
-    [...parts].map(([key, attempts]) => {
-      const whole = slow.filter(([first]) => isLargerThan(first, attempts[0]));
-      return [key, [...whole.flat(), ...attempts].sort((a, b) => a.number - b.number)];
-    }),
-  );
+  return Map.groupBy(calls, ({ partKey }) => partKey);
+}
+
+const REFUSED: readonly unknown[] = [
+  "poison",
+  "bomb",
+  "input too long",
+  "too many tokens",
+] satisfies Refused[];
+
+/** Likewise, with those at a larger part among them that went on in smaller ones, since a server was too slow for it. */
+export function withLarger(calls: readonly Call[]): readonly (readonly Call[])[] {
+  const parts = [...byPart(calls).values()];
+  const larger = parts.filter((attempts) => !attempts.some(({ trouble }) => REFUSED.includes(trouble)));
+  return parts.map((attempts) => {
+    const wholes = larger.filter(([first]) => isLargerThan(first, attempts[0]));
+    return [...wholes.flat(), ...attempts].sort((a, b) => a.number - b.number);
+  });
 }
 
 function isLargerThan(whole: Call | undefined, part: Call | undefined): boolean {

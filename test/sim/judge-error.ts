@@ -2,7 +2,7 @@
  * What an error at the door must be: in the envelope, with a status that something which happened excuses.
  * A new reason for an error is a line of `excuseFor`.
  */
-import { Breach, byPart, type Call, isGood } from "./calls";
+import { Breach, type Call, isGood, withLarger } from "./calls";
 import { SLACK_MS, type Surroundings, type Told } from "./judge-answer";
 import { mayCostMore } from "./judge-credits";
 import { nameOf } from "./truth";
@@ -70,7 +70,7 @@ function excuseFor(told: Told, surroundings: Surroundings): boolean {
   const { microCreditsLeft } = surroundings;
   if (status === 402) return microCreditsLeft !== undefined && mayCostMore(ask, microCreditsLeft);
   if (status === 503 && isCrowdedOut(told, surroundings)) return true;
-  for (const attempts of byPart(callsBehind(told, surroundings)).values()) {
+  for (const attempts of withLarger(callsBehind(told, surroundings))) {
     const last = attempts.at(-1);
     // Of several servers' last words one is told.
     const words = Map.groupBy(attempts, ({ server }) => server)
