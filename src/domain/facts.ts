@@ -50,7 +50,7 @@ export const KnownFacts = Type.Object(
     normalized: Type.Optional(
       Type.Boolean({
         description:
-          "true, unless said: the model's vectors are of unit length, and the gateway makes them so where a server does not. false: their length means something and is kept.",
+          "true: the model's vectors are of unit length, and the gateway makes them so where a server does not. false: their length means something and is kept. Left out, and in no catalogue: they are left as they come.",
       }),
     ),
     long_input: Type.Optional(LongInput),
@@ -114,7 +114,6 @@ export type KnownFacts = Static<typeof KnownFacts>;
 export interface ModelFacts extends KnownFacts {
   readonly dimensions_policy: "native" | "truncate";
   readonly max_inputs: number;
-  readonly normalized: boolean;
   readonly long_input: LongInput;
   readonly uncounted: "refuse" | "send";
   readonly token_ids: "native" | "decode";
@@ -125,7 +124,6 @@ export interface ModelFacts extends KnownFacts {
 const DEFAULTS: ModelFacts = {
   dimensions_policy: "native",
   max_inputs: 2048,
-  normalized: true,
   long_input: "reject",
   uncounted: "refuse",
   token_ids: "decode",

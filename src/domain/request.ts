@@ -176,7 +176,7 @@ export interface Answered {
   /** Places in `part.pieces`. */
   readonly truncated: readonly number[];
   readonly averaged: readonly number[];
-  /** The length that a vector came with where it should have been 1; it has been made so. */
+  /** The length that a vector came with where it should have been 1, or may have to be; where the model says so it has been made so. */
   readonly offLength?: number;
 }
 

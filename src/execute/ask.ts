@@ -217,12 +217,16 @@ function tellLength({ offLength }: Answered, { outside }: Work, target: Target):
   const health = healthOf(target);
   if (offLength === undefined || health.isToldOfLength) return;
   health.isToldOfLength = true;
-  outside.log("warn", "a provider's vectors are not of unit length: the gateway normalises them", {
+  const about = {
     provider: target.provider.name,
     model: target.model,
     length: Number(offLength.toPrecision(4)),
-    unless: "normalized: false for the model in the routing file, where their length means something",
-  });
+  };
+  if (target.facts.normalized) {
+    outside.log("warn", "a provider's vectors are not of unit length: the gateway normalises them", about);
+  } else {
+    outside.log("warn", "a provider's vectors are not of unit length: they are left as they are", about);
+  }
 }
 
 const inputsOf = ({ pieces }: Part) => pieces.map(({ input }) => input);

@@ -11,8 +11,8 @@ import { addsUp, countOf } from "../tokens/count";
 
 /**
  * Proves that a reply answers its part: as many vectors as inputs, their indices a permutation, one size, finite, not zero, and of
- * the model that was asked. Returns them in the part's order, finished to the size that was asked for and, unless their length means
- * something (`normalized: false`), of unit length whatever the server made of them; further types, proved as well, as they came.
+ * the model that was asked. Returns them in the part's order, finished to the size that was asked for and, where the model's are
+ * (`normalized`), of unit length whatever the server made of them; further types, proved as well, as they came.
  * @throws GatewayError malformed; its `input` is the place in the part of a vector that is at fault by itself
  */
 export function prove(
@@ -59,10 +59,10 @@ export function prove(
   });
   refuseUnsound(wholes, pieces);
   refuseUnsound(norms, pieces);
-  const offLength = target.facts.normalized ? wholes.find(isOffUnit) : undefined;
+  const offLength = target.facts.normalized === false ? undefined : wholes.find(isOffUnit);
   const vectors = replied.map((values, i) => {
     const norm = norms[i] ?? 1;
-    const isFinished = cut === size && (!target.facts.normalized || !isOffUnit(norm));
+    const isFinished = cut === size && (target.facts.normalized !== true || !isOffUnit(norm));
     return isFinished ? values : unitOf(values, cut, norm);
   });
   const { types = [] } = plan;

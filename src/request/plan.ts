@@ -42,7 +42,7 @@ export async function plan(
     ...(request.types && { types: request.types }),
     decodedWith: vocabulary,
     longInput: facts.long_input,
-    ...(!facts.normalized && { keepsLength: true }),
+    ...(facts.normalized === false && { keepsLength: true }),
     indivisible,
     truncated,
   };

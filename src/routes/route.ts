@@ -266,8 +266,12 @@ function spaceOf(model: string): string {
   return catalogueEntryNamed(model)?.model ?? model;
 }
 
-/** Whoever serves a model, its vocabulary is the model's, and so is how much it takes, where that can be counted. */
-function ofTheModelItself(model: string): KnownFacts | undefined {
-  const { tokenizer, max_input_tokens } = catalogueEntryNamed(model)?.facts ?? {};
-  return tokenizer && { tokenizer, ...(max_input_tokens !== undefined && { max_input_tokens }) };
+/** Whoever serves a model, its vectors' length and its vocabulary are the model's, and so is how much it takes, where that can be counted. */
+function ofTheModelItself(model: string): KnownFacts {
+  const { tokenizer, max_input_tokens, normalized } = catalogueEntryNamed(model)?.facts ?? {};
+  return {
+    ...(normalized !== undefined && { normalized }),
+    ...(tokenizer && { tokenizer }),
+    ...(tokenizer && max_input_tokens !== undefined && { max_input_tokens }),
+  };
 }

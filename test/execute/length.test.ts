@@ -9,7 +9,7 @@ import { piecesOf, planFor, routeTo } from "./opened";
 
 const noUpstream = { embed: () => Promise.reject(new Error("No call in this test.")) };
 
-function proved(sent: readonly Float32Array[], normalized: boolean) {
+function proved(sent: readonly Float32Array[], normalized: boolean | undefined) {
   const pieces = piecesOf(sent.map((_, i) => `text ${i}`));
   const route = routeTo(noUpstream, "some-model", { facts: { dimensions: 8, normalized } });
   const vectors = sent.map((values, index) => ({ index, values }));
@@ -37,4 +37,10 @@ test.each([
 test("a vector of unit length keeps its bits, though others of the same answer had to be normalised", () => {
   expect(proved([ofLength(1), ofLength(5)], true).vectors).toEqual([ofLength(1), ofLength(1)]);
   expect(proved([ofLength(1)], true).offLength).toBeUndefined();
+});
+
+test("of a model that nobody knows they are left as they come, and told of", () => {
+  const { vectors, offLength } = proved([ofLength(5)], undefined);
+  expect(vectors).toEqual([ofLength(5)]);
+  expect(offLength).toBeCloseTo(5, 5);
 });

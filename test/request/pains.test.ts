@@ -175,7 +175,7 @@ describe("what a model takes", () => {
   });
 
   test("pain 19: vectors that a provider leaves unnormalised are of unit length", async () => {
-    await using open = await openBefore();
+    await using open = await openBefore(routing({ model: "normalized: true" }));
     open.vendor.answer = (_, { data, tokens }) =>
       rightly({
         data: data.map(({ index, embedding }) => ({

@@ -3,7 +3,7 @@
  * which field of theirs takes a task. Another server's way is a row, with its version.
  */
 import { describe, expect, test } from "bun:test";
-import { type Opened, openBefore, rightly, SIZE } from "./vendor";
+import { type Opened, openBefore, rightly, SIZE, vectorsOf } from "./vendor";
 
 const yaml = (provider: string, more = "") => `
 providers: { a: { ${provider} } }
@@ -255,4 +255,28 @@ models: { m: { routes: [ { provider: a, model: ${model} } ], dimensions: ${SIZE}
     );
     expect(asked).toEqual([250, 254]);
   });
+});
+
+test("a known model's vectors are of unit length wherever it is served: llama-cpp-python 0.3.36 leaves that undone", async () => {
+  for (const [model, length] of [
+    ["all-MiniLM-L6-v2", 1],
+    ["BAAI/bge-m3", 1],
+    ["nobody-knows-it", 5.49],
+  ] as const) {
+    const known = yaml('plugin: openai, base_url: "http://a/v1"').replace(
+      "provider: a }",
+      `provider: a, model: ${model} }`,
+    );
+    await using open = await openBefore(known);
+    open.vendor.answer = (_, { data, tokens }) =>
+      rightly({
+        data: data.map((item) => ({ ...item, embedding: item.embedding.map((number) => 5.49 * number) })),
+        tokens,
+      });
+    for (const input of ["a", "b"]) {
+      const [vector = []] = vectorsOf(await open.post({ model: "m", input }));
+      expect(Math.hypot(...vector)).toBeCloseTo(length, 4);
+    }
+    expect(open.logs.filter(({ message }) => message.includes("not of unit length"))).toHaveLength(1);
+  }
 });

@@ -88,6 +88,7 @@ function entryOf(model: SimModel, variant: Variant): unknown {
     max_input_tokens: INPUT_TOKENS_MAX,
     ...(callTokensMax === undefined ? {} : { max_call_tokens: callTokensMax }),
     ...(callBytesMax === undefined ? {} : { max_call_bytes: callBytesMax }),
+    normalized: true,
     // Decoding ids to text happens in a Worker too: only models that take ids as they are, are asked with them.
     token_ids: "native",
     wire_encoding: model.wireEncoding,

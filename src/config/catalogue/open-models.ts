@@ -298,6 +298,8 @@ function entryOf(
       ...(isTheModel && !isFirst && { same_as: elsewhere ?? model }),
       ...(written.length > 0 && { written_as: written }),
       facts: {
+        // Made to be compared by their cosine: at unit length they are the same model's, whichever server leaves that undone.
+        normalized: true,
         ...(TAKES_SIZES.includes(plugin) ? known : ofOneSize),
         ...facts,
         price,
