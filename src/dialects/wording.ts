@@ -17,6 +17,8 @@ export function wordingOf(error: GatewayError, policies: Policies): Wording {
     case "invalid":
       return { status: policies.invalid_status, type, code: policies.invalid_code };
     case "input_too_long":
+    case "cut_silently":
+    case "no_vector":
     case "too_many_tokens":
     case "unsupported_dimensions":
     case "embeddings_unsupported":
