@@ -18,6 +18,7 @@ import { CacheSection } from "./config/schema";
 import { openStore } from "./db/open";
 import { gatewayPolicies, policiesOf } from "./dialects/records";
 import type { GatewayError } from "./domain/errors";
+import { secondsOf } from "./domain/idle";
 import type { Outside } from "./domain/outside";
 import { createDoor, type Door } from "./door/http";
 import { createSending } from "./door/sending";
@@ -142,7 +143,11 @@ export async function createGateway(
     underWay,
     metrics,
     sending,
-    checkReady: () => store.check(),
+    checkReady() {
+      underWay.checkStays();
+      store.check();
+    },
+    idleSeconds: secondsOf(config.server.idle_timeout_ms),
     takeRequest: ({ workspace }) => rateLimits.takeRequest(workspaces.rules(workspace)),
     embed: (arrival) => {
       const { routes, spaces, config: own, serve } = current;
@@ -243,12 +248,13 @@ function configuredModel({ models }: GatewayConfig, model: string): string | und
   return patternsAmong(models.keys()).find((pattern) => matches(pattern, model));
 }
 
-/** What was taken once, at the start: the address and the database. */
+/** What was taken once, at the start: the address, what the server was made with, and the database. */
 function needingRestart(started: GatewayConfig, next: GatewayConfig): string[] {
   const paths: string[] = [];
   if (next.server.host !== started.server.host) paths.push("server.host");
   if (next.server.port !== started.server.port) paths.push("server.port");
   if (next.server.processes !== started.server.processes) paths.push("server.processes");
+  if (next.server.idle_timeout_ms !== started.server.idle_timeout_ms) paths.push("server.idle_timeout_ms");
   if (next.database.path !== started.database.path) paths.push("database");
   if (next.database.durability !== started.database.durability) paths.push("durability");
   return paths;

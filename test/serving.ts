@@ -162,9 +162,9 @@ export function postTo(url: string, body: object, headers: Readonly<Record<strin
   });
 }
 
-/** A routing file with the model `m` at an upstream. */
-export const wireTo = (upstream: Upstream, server = "") => `
-server: { deadline_ms: 20000${server === "" ? "" : `, ${server}`} }
+/** A routing file with the model `m` at an upstream. It does not drain, unless the test says so. */
+export const wireTo = (upstream: Upstream, server = "drain_ms: 0") => `
+server: { deadline_ms: 20000, ${server.includes("drain_ms") ? "" : "drain_ms: 0, "}${server} }
 space_probe: false
 providers: { wire: { plugin: openai, base_url: "${upstream.url}", retries: 0, concurrency: 10000 } }
 models: { m: { routes: [ { provider: wire } ] } }

@@ -32,10 +32,10 @@ export async function serveAlone(
   const announced = announce(config.database.path, "SIGHUP", realOutside);
   const ended = endingSignal();
   console.log(greeting(listening));
-  await ended;
+  const signal = await ended;
   stopWatching();
   announced.withdraw();
-  await endGracefully(gateway, listening, realOutside);
+  await endGracefully(gateway, listening, realOutside, signal === "SIGTERM");
   // Whatever a plugin left behind must not keep a process that has ended.
   process.exit(0);
 }

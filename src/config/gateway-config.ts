@@ -27,7 +27,9 @@ export interface GatewayConfig {
     readonly deadline_ms: number;
     readonly max_attempts: number;
     readonly max_concurrent_requests: number;
+    readonly drain_ms: number;
     readonly grace_ms: number;
+    readonly idle_timeout_ms: number;
     readonly send_timeout_ms: number;
     readonly max_unsent_mb: number;
     /** Copies that share the port, `auto` counted out: 1 is no copy, but the process itself. */

@@ -26,7 +26,7 @@ export function resolveConfig(checked: Checked): GatewayConfig {
   const { file, folder, document, databasePath, processes, providers, spaceFingerprints } = checked;
   const { server = {}, auth = {} } = document;
   const { host, port, deadline_ms, max_attempts, max_concurrent_requests } = ServerSection.properties;
-  const { grace_ms, send_timeout_ms, max_unsent_mb } = ServerSection.properties;
+  const { drain_ms, grace_ms, idle_timeout_ms, send_timeout_ms, max_unsent_mb } = ServerSection.properties;
   const jwt = auth.jwt;
   const mode = auth.mode ?? AuthSection.properties.mode.default;
   return {
@@ -40,7 +40,9 @@ export function resolveConfig(checked: Checked): GatewayConfig {
       deadline_ms: server.deadline_ms ?? deadline_ms.default,
       max_attempts: server.max_attempts ?? max_attempts.default,
       max_concurrent_requests: server.max_concurrent_requests ?? max_concurrent_requests.default,
+      drain_ms: server.drain_ms ?? drain_ms.default,
       grace_ms: server.grace_ms ?? grace_ms.default,
+      idle_timeout_ms: server.idle_timeout_ms ?? idle_timeout_ms.default,
       send_timeout_ms: server.send_timeout_ms ?? send_timeout_ms.default,
       max_unsent_mb: server.max_unsent_mb ?? max_unsent_mb.default,
       processes,

@@ -41,12 +41,29 @@ export const ServerSection = Type.Object(
           "Requests in flight; one more is answered 503 at once. Ten thousand with a few texts each take some 200 MB.",
       }),
     ),
-    grace_ms: Type.Optional(
+    drain_ms: Type.Optional(
       milliseconds(
-        "Graceful shutdown: time that requests in flight have to finish after SIGTERM.",
+        "Graceful shutdown: time after SIGTERM in which /readyz is 503 and requests are still accepted, until load balancers have noticed. 0: none.",
         0,
         600_000,
-        30_000,
+        5_000,
+      ),
+    ),
+    grace_ms: Type.Optional(
+      milliseconds(
+        "Graceful shutdown: time that requests in flight have to finish after drain_ms; the process ends within it.",
+        0,
+        600_000,
+        20_000,
+      ),
+    ),
+    idle_timeout_ms: Type.Optional(
+      milliseconds(
+        "Idle timeout: a connection without a request is closed after that time, in whole seconds.",
+        1_000,
+        // Bun takes no more.
+        255_000,
+        75_000,
       ),
     ),
     send_timeout_ms: Type.Optional(

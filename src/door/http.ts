@@ -45,6 +45,8 @@ export interface DoorParts {
   readonly startedAt: number;
   /** @throws GatewayError when requests cannot be answered now */
   readonly checkReady: () => void;
+  /** How long a connection is kept on which nothing moves. */
+  readonly idleSeconds: number;
   /** Counts one request against the workspace's limit. @throws GatewayError rate_limited | database_unavailable */
   readonly takeRequest: (caller: Caller) => void;
   readonly embed: (arrival: Arrival) => Promise<Answer>;
@@ -156,7 +158,7 @@ export function createDoor(parts: DoorParts) {
       let caller: Caller | undefined;
       let isSending = false;
       // Not before: Bun forgets what it does with connections that nothing comes on, once it was told to wait.
-      const waitNoLonger = () => server?.timeout(request, IDLE_SECONDS);
+      const waitNoLonger = () => server?.timeout(request, parts.idleSeconds);
       try {
         return await underWay.run(async (ending, keep) => {
           const known = await auth.identify(request);
@@ -306,9 +308,6 @@ export function createDoor(parts: DoorParts) {
     });
   }
 }
-
-/** A connection on which nothing moves for so long is closed: more than clients keep one for the next request. */
-const IDLE_SECONDS = 60;
 
 /** For browsers: no answer is another type than it says, part of another site's page, or told of to where a link in it leads. */
 const HEADERS_OF_ALL = {

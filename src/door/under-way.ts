@@ -15,8 +15,12 @@ export interface UnderWay {
   count(): number;
   /** From now on, whoever keeps a connection open is to ask elsewhere; all are answered still. */
   leave(): void;
-  /** Since `leave` or `end`. */
+  /** Since `leave`, `drain` or `end`. */
   isLeaving(): boolean;
+  /** As `leave`, and load balancers are told that the gateway is not ready any more. */
+  drain(): void;
+  /** @throws GatewayError busy, since `drain` or `end` */
+  checkStays(): void;
   /** Takes no more; resolves when the last has left. */
   end(): Promise<void>;
   /** Ends all that are left, each with an answer and its ledger row. */
@@ -35,9 +39,10 @@ export function createUnderWay(most: () => number, changed?: (count: number) => 
   const empty = Promise.withResolvers<void>();
   let isEnding = false;
   let isLeaving = false;
+  let isDraining = false;
   return {
     async run(work) {
-      if (isEnding) throw busy("The gateway is shutting down: ask again, and another will answer.");
+      if (isEnding) throw busy(SHUTTING_DOWN);
       if (endings.size >= most())
         throw busy(`${most()} requests are under way, as many as are allowed at once.`);
       const ending = new Ending();
@@ -66,9 +71,17 @@ export function createUnderWay(most: () => number, changed?: (count: number) => 
       isLeaving = true;
     },
     isLeaving: () => isLeaving,
+    drain() {
+      isLeaving = true;
+      isDraining = true;
+    },
+    checkStays() {
+      if (isDraining) throw busy(SHUTTING_DOWN);
+    },
     end() {
       isEnding = true;
       isLeaving = true;
+      isDraining = true;
       if (endings.size === 0) empty.resolve();
       return empty.promise;
     },
@@ -78,5 +91,7 @@ export function createUnderWay(most: () => number, changed?: (count: number) => 
     },
   };
 }
+
+const SHUTTING_DOWN = "The gateway is shutting down: try again, and another one will answer.";
 
 const busy = (message: string) => new GatewayError("busy", message, { retryAfterMs: COME_BACK_MS });

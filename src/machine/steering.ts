@@ -5,13 +5,11 @@
  * of them a new connection goes to. Where that cannot be done, a few connections may be broken off, and nothing else changes.
  */
 import { ptr } from "bun:ffi";
-import { readdirSync } from "node:fs";
 import { openLibc } from "./libc";
+import { SOL_SOCKET, toListeners } from "./listeners";
 
-const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
 const SO_DETACH_FILTER = 27;
-const SO_ACCEPTCONN = 30;
 const SO_ATTACH_REUSEPORT_CBPF = 51;
 const SO_DETACH_REUSEPORT_BPF = 68;
 
@@ -47,7 +45,7 @@ export function steerTo(from: number, count: number): void {
 
 /** New connections go to all listeners alike again. */
 export function steerNoMore(): void {
-  toListeners((set, descriptor) => set(descriptor, SO_DETACH_REUSEPORT_BPF, new Uint8Array(4)));
+  toListeners((set, descriptor) => set(descriptor, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, new Uint8Array(4)));
 }
 
 /**
@@ -66,7 +64,7 @@ export function ignoreNewConnections(): void {
 
 /** Whoever would connect to this process's listener is answered again. */
 export function takeNewConnections(): void {
-  toListeners((set, descriptor) => set(descriptor, SO_DETACH_FILTER, new Uint8Array(4)));
+  toListeners((set, descriptor) => set(descriptor, SOL_SOCKET, SO_DETACH_FILTER, new Uint8Array(4)));
 }
 
 /** Ends the connections that wait to be taken by this process. */
@@ -96,28 +94,8 @@ function attach(option: number, instructions: readonly Instruction[]): void {
   described.writeUInt16LE(instructions.length, 0);
   described.writeBigUInt64LE(BigInt(ptr(program)), 8);
   toListeners((set, descriptor) => {
-    set(descriptor, option, described);
+    set(descriptor, SOL_SOCKET, option, described);
     // The description holds its address: it must live until here.
     return program.length;
   });
-}
-
-type SetOption = (descriptor: number, option: number, value: Uint8Array) => number;
-
-/** Bun does not tell a server's descriptor: so each of the process is asked whether it listens. */
-function toListeners(work: (set: SetOption, descriptor: number) => number): void {
-  const libc = openLibc({
-    setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
-    getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
-  });
-  if (libc === undefined) return;
-  const set: SetOption = (descriptor, option, value) =>
-    libc.setsockopt(descriptor, SOL_SOCKET, option, ptr(value), value.byteLength);
-  for (const name of readdirSync("/proc/self/fd")) {
-    const descriptor = Number(name);
-    const listens = new Int32Array(1);
-    const length = Uint32Array.of(listens.byteLength);
-    const asked = libc.getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, ptr(listens), ptr(length));
-    if (asked === 0 && listens[0] === 1) work(set, descriptor);
-  }
 }

@@ -17,10 +17,10 @@ import { EXIT_CODES, surviveOtherSignals } from "../serving/signals";
 import { mapRegion, RING_DESCRIPTOR } from "../sharing/region";
 import { shareOf } from "../sharing/share";
 import { type Channel, openChannel } from "./channel";
-import { Load, Open, Settle, Steer } from "./messages";
+import { End, Load, Open, Settle, Steer } from "./messages";
 import { createMeasuring } from "./together";
 
-/** Bun closes a connection on which nothing has come for ten seconds: by then each was told to go elsewhere, or is closed. */
+/** By then each connection in use was told to go elsewhere; those on which nothing has come since are closed. */
 const LEAVING_MS = 11_000;
 /** For connections that have just come to be taken. */
 const SHUTTING_MS = 5;
@@ -47,13 +47,13 @@ export async function serveAsCopy(): Promise<number> {
   process.on("message", (message) => channel.hear(message));
   process.on("disconnect", () => {
     channel.end("the supervisor is gone");
-    void copy.end();
+    void copy.end(false);
   });
   let signals = 0;
   process.on("SIGTERM", () => {
     signals += 1;
     if (signals > 1) process.exit(EXIT_CODES.SIGTERM);
-    void copy.end();
+    void copy.end(true);
   });
   // A terminal sends it to all processes that it started: what becomes of this one, the supervisor says.
   process.on("SIGINT", () => undefined);
@@ -82,13 +82,13 @@ function createCopy(channel: () => Channel) {
   let ended: Promise<void> | undefined;
 
   /** Whoever stops all processes at once reaches this one too, beside its supervisor. */
-  function end(): Promise<void> {
-    ended ??= endOnce();
+  function end(drains: boolean): Promise<void> {
+    ended ??= endOnce(drains);
     return ended;
   }
 
-  async function endOnce(): Promise<void> {
-    if (listening) await endGracefully(listening.gateway, listening, outside);
+  async function endOnce(drains: boolean): Promise<void> {
+    if (listening) await endGracefully(listening.gateway, listening, outside, drains);
     process.exit(0);
   }
 
@@ -166,7 +166,8 @@ function createCopy(channel: () => Channel) {
       ignoreNewConnections();
       await outside.sleep(SHUTTING_MS);
     },
-    end,
+    // One of an older version says nothing of draining.
+    end: (body: unknown) => end(body !== undefined && Value.Parse(End, body).drains),
   };
   return { handlers, end };
 }

@@ -22,7 +22,7 @@ export interface Fleet {
    */
   swap(read: ReadFile): Promise<Static<typeof Opened> & { readonly processes: number }>;
   /** Each finishes what is under way. Whoever has not ended within the time is killed. */
-  end(withinMs: number): Promise<void>;
+  end(withinMs: number, drains: boolean): Promise<void>;
   /** At once. */
   kill(): void;
 }
@@ -219,7 +219,7 @@ export function createFleet(
     await askOld("shut");
     for (const copy of old) {
       copy.state = "ending";
-      copy.process.channel.tell("end");
+      copy.process.channel.tell("end", { drains: false });
     }
     await Promise.all(old.map(({ process }) => process.exited));
     tellOne("steerNoMore");
@@ -288,10 +288,10 @@ export function createFleet(
         throw cause;
       }
     },
-    async end(withinMs) {
+    async end(withinMs, drains) {
       ending.abort();
       const all = [...copies];
-      for (const { process } of all) process.channel.tell("end");
+      for (const { process } of all) process.channel.tell("end", { drains });
       const late = new AbortController();
       const inTime = Promise.all(all.map(({ process }) => process.exited)).then(() => late.abort());
       await Promise.race([inTime, outside.sleep(withinMs, late.signal).catch(() => undefined)]);

@@ -70,6 +70,9 @@ export const Asking = Type.Object({ asks: Type.Boolean() });
 /** To a copy: processes that died, whose rows are to be marked as interrupted. */
 export const Settle = Type.Object({ processes: Type.Array(Type.String()) });
 
+/** To a copy: to end, and whether load balancers are given time to notice. */
+export const End = Type.Object({ drains: Type.Boolean() });
+
 /** What a reload did. */
 export const Reloaded = Type.Object({ afterRestart: Type.Array(Type.String()), models: Type.Integer() });
 

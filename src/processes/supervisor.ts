@@ -8,6 +8,7 @@ import type { ReadFile } from "../config/read";
 import { CacheSection } from "../config/schema";
 import { realOutside } from "../network/real-outside";
 import { cannotServe } from "../serving/cannot-serve";
+import { STEP_MS_MIN, STEPS } from "../serving/ending";
 import { reloadOnChange, tellReloaded, tellWrong } from "../serving/reloading";
 import { endingSignal } from "../serving/signals";
 import { createFleet } from "./fleet";
@@ -25,13 +26,13 @@ export interface Supervision {
   readonly load: (read: ReadFile) => Promise<GatewayConfig | undefined>;
 }
 
-/** Beside the grace of requests under way: a copy bounds each of its own waits, and they come to less. */
-const ENDING_MS = 25_000;
+/** Beside what the routing file gives: a copy bounds each of its own waits, and they come to less. */
+const ENDING_MS = (STEPS + 1) * STEP_MS_MIN;
 
 /** @returns the exit code, once a signal has ended the gateway */
 export async function supervise({ options, read, config, readAgain, load }: Supervision): Promise<number> {
   const { host, port: wanted, processes } = config.server;
-  let graceMs = config.server.grace_ms;
+  let { drain_ms, grace_ms } = config.server;
   const fleet = createFleet(options, memoryBytes(config), realOutside);
   let free: FreePort;
   try {
@@ -42,7 +43,7 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
   // From the first copy on: a signal must find somebody who hears it.
   const ended = endingSignal(() => fleet.kill());
   const started = fleet.start({ host, port: free.port, processes, read });
-  const outcome = await Promise.race([ended, started.catch((cause: Error) => cause)]);
+  const outcome = await Promise.race([ended.then(() => undefined), started.catch((cause: Error) => cause)]);
   free.release();
   if (outcome instanceof Error) {
     fleet.kill();
@@ -58,7 +59,7 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
       if (!nextConfig) return tellWrong();
       try {
         tellReloaded(await fleet.reload(next));
-        graceMs = nextConfig.server.grace_ms;
+        ({ drain_ms, grace_ms } = nextConfig.server);
       } catch (cause) {
         tellWrong(cause instanceof Error ? cause.message : String(cause));
       }
@@ -82,11 +83,11 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
   process.on("SIGUSR2", swap);
   const announced = announce(config.database.path, "SIGUSR2", realOutside);
   if (outcome !== undefined) console.log(outcome.greeting);
-  await ended;
+  const drains = (await ended) === "SIGTERM";
   process.off("SIGUSR2", swap);
   stopWatching();
   announced.withdraw();
-  await fleet.end(graceMs + ENDING_MS);
+  await fleet.end((drains ? drain_ms : 0) + grace_ms + ENDING_MS, drains);
   process.exit(0);
 }
 

@@ -1,27 +1,45 @@
 /**
- * How `serve` ends: no new connection, the requests under way finish within the grace, what is left is cut off with an answer each.
- * Every wait here is bounded: a supervisor that sent one signal sends SIGKILL next, and that helps nobody.
+ * Graceful shutdown: first load balancers are told (`server.drain_ms`), then no new connection is taken and the requests in flight have
+ * their grace (`server.grace_ms`); what is left is cut off with an answer each. Every wait is bounded: a supervisor that sent SIGTERM
+ * sends SIGKILL next (Kubernetes after 30 s), and that helps nobody.
  */
-
+import type { GatewayConfig } from "../config/gateway-config";
 import type { Outside } from "../domain/outside";
 import type { Gateway } from "../gateway";
 
-/** For answers to be written and rows to be settled, once nothing is waited for any more. */
-const CLOSING_MS = 5_000;
+/** Part of the grace, and most of it, that is kept for what is cut off: its answers are written and its rows settled in it. */
+const CUTTING_PART = 1 / 10;
+const CUTTING_MS_MAX = 1_000;
+/** That each step of closing has at the least, however short the grace is. */
+export const STEP_MS_MIN = 1_000;
+/** The steps of closing that wait. */
+export const STEPS = 4;
+
+export interface Ending extends Pick<Gateway, "underWay" | "close"> {
+  config(): { readonly server: Pick<GatewayConfig["server"], "drain_ms" | "grace_ms"> };
+}
 
 export interface Listening {
   /** Takes no more connections; resolves once those that are open have got their answers. */
   stop(cutOff?: boolean): Promise<void>;
 }
 
-/** Ends the gateway; whatever could not be ended in time is told in the log. */
+/**
+ * Ends the gateway; whatever could not be ended in time is told in the log.
+ * @param drains whether load balancers are given `server.drain_ms` to notice; false where somebody sits at a terminal, or another
+ * process has taken the place of this one already
+ */
 export async function endGracefully(
-  gateway: Pick<Gateway, "underWay" | "config" | "close">,
+  gateway: Ending,
   listening: Listening,
-  outside: Pick<Outside, "sleep" | "log">,
+  outside: Pick<Outside, "sleep" | "log" | "monotonic">,
+  drains: boolean,
 ): Promise<void> {
-  const { grace_ms } = gateway.config().server;
+  const { drain_ms: longestDrain, grace_ms } = gateway.config().server;
+  const drain_ms = drains ? longestDrain : 0;
   const { underWay } = gateway;
+  const endsAt = outside.monotonic() + drain_ms + grace_ms;
+  const left = () => Math.max(STEP_MS_MIN, endsAt - outside.monotonic());
   const done = async (work: Promise<unknown>, ms: number) => {
     const timer = new AbortController();
     try {
@@ -36,24 +54,40 @@ export async function endGracefully(
       timer.abort();
     }
   };
+  if (drain_ms > 0) {
+    underWay.drain();
+    outside.log(
+      "info",
+      "graceful shutdown: /readyz is 503, and requests are accepted until drain_ms is over",
+      {
+        drain_ms,
+      },
+    );
+    await outside.sleep(drain_ms);
+  }
   const lastLeft = underWay.end();
   const answered = listening.stop();
   if (underWay.count() > 0) {
-    outside.log("info", "the gateway ends: requests under way have their grace", {
+    outside.log("info", "graceful shutdown: no new connections, requests in flight have grace_ms to finish", {
       requests: underWay.count(),
       grace_ms,
     });
   }
-  if (!(await done(lastLeft, grace_ms))) {
-    outside.log("warn", "the grace is over: requests are cut off", { requests: underWay.count() });
+  if (!(await done(lastLeft, grace_ms - Math.min(CUTTING_MS_MAX, grace_ms * CUTTING_PART)))) {
+    outside.log("warn", "graceful shutdown: grace_ms is over, requests in flight are answered 503", {
+      requests: underWay.count(),
+    });
     underWay.cut();
-    await done(lastLeft, CLOSING_MS);
+    await done(lastLeft, left());
   }
-  await done(answered, CLOSING_MS);
-  await done(listening.stop(true), CLOSING_MS);
+  await done(answered, left());
+  await done(listening.stop(true), left());
   const closed = gateway.close().catch((cause: unknown) => {
-    outside.log("error", "the gateway could not be closed", { cause: String(cause) });
+    outside.log("error", "graceful shutdown: the gateway could not be closed", { cause: String(cause) });
   });
-  if (!(await done(closed, CLOSING_MS)))
-    outside.log("error", "the gateway ends with requests under way, whose rows stay interrupted");
+  if (!(await done(closed, left())))
+    outside.log(
+      "error",
+      "graceful shutdown: not done in time; ledger rows of requests in flight stay interrupted",
+    );
 }

@@ -5,9 +5,11 @@
 import http from "node:http";
 import packageJson from "../../package.json";
 import type { GatewayConfig } from "../config/gateway-config";
+import { secondsOf } from "../domain/idle";
 import type { Outside } from "../domain/outside";
 import { HEAD_BYTES_MAX } from "../door/head";
 import { createGateway, type Gateway } from "../gateway";
+import { keepAlive } from "../machine/keep-alive";
 import type { Place } from "../sharing/place";
 import { cannotServe } from "./cannot-serve";
 import { ASIDE } from "./configured";
@@ -49,12 +51,14 @@ export async function listen(
       hostname: host,
       port,
       maxRequestBodySize: REQUEST_BYTES_MAX,
+      idleTimeout: secondsOf(config.server.idle_timeout_ms),
       reusePort: shared !== undefined,
     });
   } catch (cause) {
     await gateway.close();
     throw cannotServe(host, port, cause);
   }
+  keepAlive();
   const leaveListener = watchDescriptors(gateway.metrics, outside);
   return {
     gateway,

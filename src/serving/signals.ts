@@ -12,10 +12,10 @@ export function surviveOtherSignals(): void {
 }
 
 /**
- * Resolves at the first signal. The second ends the process where it stands: what was acknowledged is in the ledger.
+ * Resolves at the first signal, with its name. The second ends the process where it stands: what was acknowledged is in the ledger.
  * @param atOnce what must be done even then
  */
-export function endingSignal(atOnce: () => void = () => undefined): Promise<void> {
+export function endingSignal(atOnce: () => void = () => undefined): Promise<keyof typeof EXIT_CODES> {
   return new Promise((resolve) => {
     let isEnding = false;
     const hear = (signal: keyof typeof EXIT_CODES) => {
@@ -24,7 +24,7 @@ export function endingSignal(atOnce: () => void = () => undefined): Promise<void
         process.exit(EXIT_CODES[signal]);
       }
       isEnding = true;
-      resolve();
+      resolve(signal);
     };
     process.on("SIGTERM", () => hear("SIGTERM"));
     process.on("SIGINT", () => hear("SIGINT"));

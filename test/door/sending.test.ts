@@ -181,8 +181,8 @@ describe("a gateway", () => {
     });
     await begun.promise;
     child.signal("SIGTERM");
-    await child.logged("have their grace");
-    await child.logged("requests are cut off");
+    await child.logged("have grace_ms to finish");
+    await child.logged("grace_ms is over");
     expect(await child.ended()).toBe(0);
   });
 });

@@ -77,7 +77,7 @@ describe.skipIf(process.platform !== "linux")("two processes", () => {
     const answers = Array.from({ length: 16 }, (_, i) => postTo(child.url, { model: "m", input: `${i}` }));
     await upstream.reached(16);
     for (const pid of [...copiesOf(child.pid), child.pid]) process.kill(pid, "SIGTERM");
-    await child.logged("have their grace");
+    await child.logged("have grace_ms to finish");
     upstream.release();
     const statuses = await Promise.all(answers.map(async (answer) => (await answer).status));
     expect(statuses).toEqual(Array(16).fill(200));

@@ -4,6 +4,10 @@
  */
 import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
+import { ServerSection } from "../../src/config/schema-server";
+import { createUnderWay } from "../../src/door/under-way";
+import { endGracefully } from "../../src/serving/ending";
+import { fakeOutside } from "../fake-outside";
 import { copiesOf } from "../processes/copies";
 import { postTo, query, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
 
@@ -22,7 +26,7 @@ describe.each(["SIGTERM", "SIGINT"] as const)("on %s", (signal) => {
     const answers = ["a", "b", "c"].map((input) => postTo(child.url, { model: "m", input }));
     await upstream.reached(3);
     child.signal(signal);
-    await child.logged("have their grace");
+    await child.logged("have grace_ms to finish");
     expect(await postTo(child.url, { model: "m", input: "late" }).catch(refused)).toBe("ECONNREFUSED");
     upstream.release();
     const statuses = await Promise.all(
@@ -40,6 +44,96 @@ describe.each(["SIGTERM", "SIGINT"] as const)("on %s", (signal) => {
     expect(await child.ended()).toBe(0);
     expect(rowsOf(folder.path)).toEqual(Array(3).fill({ status: 200, error: null }));
   });
+});
+
+describe("shutting down, by the clock", () => {
+  const at = async ({
+    drains = true,
+    requests = 0,
+    drain_ms = ServerSection.properties.drain_ms.default,
+    grace_ms = ServerSection.properties.grace_ms.default,
+  }) => {
+    const clock = fakeOutside();
+    const began = clock.outside.now();
+    const seen: (readonly [string, number])[] = [];
+    const see = (what: string) => void seen.push([what, clock.outside.now() - began]);
+    const underWay = createUnderWay(() => 10);
+    for (let i = 0; i < requests; i++) {
+      // As a request that nobody answers: it ends once it is cut off.
+      const left = Promise.withResolvers<void>();
+      void underWay.run(async (ending) => {
+        ending.addEventListener("abort", () => {
+          see("cut");
+          left.resolve();
+        });
+        await left.promise;
+      });
+    }
+    const ended = endGracefully(
+      {
+        underWay,
+        config: () => ({ server: { drain_ms, grace_ms } }),
+        close: async () => see("closed"),
+      },
+      { stop: async (cutOff = false) => see(cutOff ? "cut connections" : "stopped") },
+      clock.outside,
+      drains,
+    );
+    expect(() => underWay.checkStays()).toThrow("is shutting down");
+    await clock.until(ended);
+    return seen;
+  };
+
+  test("by default it accepts requests for 5 s, and what is in flight is cut off before 25 s", async () => {
+    expect(await at({ requests: 1 })).toEqual([
+      ["stopped", 5_000],
+      ["cut", 24_000],
+      ["cut connections", 24_000],
+      ["closed", 24_000],
+    ]);
+  });
+
+  test("without requests it ends when it has drained; at a terminal at once", async () => {
+    const ended = ["stopped", "cut connections", "closed"];
+    expect(await at({})).toEqual(ended.map((what) => [what, 5_000]));
+    expect(await at({ drain_ms: 0 })).toEqual(ended.map((what) => [what, 0]));
+    expect(await at({ drains: false })).toEqual(ended.map((what) => [what, 0]));
+  });
+});
+
+describe.each([
+  ["one process", 1],
+  ["two processes", 2],
+])("%s", (_, processes) => {
+  test.skipIf(processes > 1 && process.platform !== "linux")(
+    "on SIGTERM: /readyz is 503 at once, requests are still accepted, kept connections are told to close",
+    async () => {
+      using upstream = startUpstream();
+      using folder = temporaryFolder({
+        "gateway.yaml": wireTo(upstream, `drain_ms: 600000, processes: ${processes}`),
+      });
+      await using child = await startServing(folder.path);
+      const fresh = async (path: string) => {
+        const { status, headers } = await fetch(`${child.url}${path}`, { headers: { connection: "close" } });
+        return [status, headers.get("connection"), headers.get("retry-after")];
+      };
+      expect(await fresh("/readyz")).toEqual([200, null, null]);
+      child.signal("SIGTERM");
+      await child.logged("/readyz is 503");
+      // The other process hears of it a moment later.
+      const isUnready = async () =>
+        (await Promise.all(Array.from({ length: 16 }, () => fresh("/readyz")))).every(
+          ([status]) => status === 503,
+        );
+      while (!(await isUnready()));
+      expect(await fresh("/readyz")).toEqual([503, "close", "1"]);
+      expect(await fresh("/healthz")).toEqual([200, "close", null]);
+      const answer = await postTo(child.url, { model: "m", input: "a" });
+      expect([answer.status, answer.headers.get("connection")]).toEqual([200, "close"]);
+      child.signal("SIGTERM");
+      expect(await child.ended()).toBe(143);
+    },
+  );
 });
 
 describe("on SIGTERM", () => {
@@ -101,7 +195,7 @@ describe("on SIGTERM", () => {
     socket.on("close", () => closed.resolve(text));
     await healthy.promise;
     child.signal("SIGTERM");
-    await child.logged("have their grace");
+    await child.logged("have grace_ms to finish");
     expect(await closed.promise).toEndWith('{"status":"ok"}');
     upstream.release();
     expect((await underWay).status).toBe(200);
@@ -115,7 +209,7 @@ describe("on SIGTERM", () => {
     const answer = postTo(child.url, { model: "m", input: "a" }).catch(refused);
     await upstream.reached(1);
     child.signal("SIGTERM");
-    await child.logged("have their grace");
+    await child.logged("have grace_ms to finish");
     child.signal("SIGTERM");
     expect(await child.ended()).toBe(143);
     expect(await answer).toBe("ECONNRESET");
@@ -152,7 +246,7 @@ describe.each([
       await upstream.reached(1);
       expect(copiesOf(child.pid)).toEqual(copies);
       child.signal("SIGTERM");
-      await child.logged("have their grace");
+      await child.logged("have grace_ms to finish");
       for (const signal of ["SIGUSR1", "SIGUSR2", "SIGHUP"] as const) child.signal(signal);
       upstream.release();
       expect((await answer).status).toBe(200);
