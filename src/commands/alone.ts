@@ -25,10 +25,13 @@ export async function serveAlone(
   const listening = await listen(config, realOutside, ALONE);
   const { gateway } = listening;
   // Before the greeting: whoever reads it may send a signal at once.
-  const stopWatching = reloadOnChange(config.file, async (isLatest) => {
-    const isRight = await reloadGateway(gateway, load, isLatest);
-    announced.reloaded(isRight, isRight ? RELOADED : WRONG);
-  });
+  const stopWatching = reloadOnChange(
+    () => gateway.config().files,
+    async (isLatest) => {
+      const isRight = await reloadGateway(gateway, load, isLatest);
+      announced.reloaded(isRight, isRight ? RELOADED : WRONG);
+    },
+  );
   const announced = announce(config.database.path, "SIGHUP", realOutside);
   const ended = endingSignal();
   console.log(greeting(listening));

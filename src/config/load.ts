@@ -62,6 +62,7 @@ export async function loadConfig(sources: Sources): Promise<Loaded> {
   const tree = growTree(read.ok ? read.text : DEFAULT_ROUTING_FILE, read.ok ? file : BUILT_IN, environment);
   return checkTree(tree, {
     file: read.ok ? file : undefined,
+    files: read.ok ? [resolve(sources.folder, file)] : [],
     folder,
     host: sources.host,
     bundled: sources.bundled,
@@ -71,7 +72,11 @@ export async function loadConfig(sources: Sources): Promise<Loaded> {
 
 async function checkTree(
   tree: Tree,
-  sources: PluginSources & { readonly file: string | undefined; readonly machine: Machine },
+  sources: PluginSources & {
+    readonly file: string | undefined;
+    readonly files: string[];
+    readonly machine: Machine;
+  },
 ): Promise<Loaded> {
   const { problems } = tree;
   const notes: Problem[] = [];
@@ -114,9 +119,10 @@ async function checkTree(
     // Every breach is told above; should one ever not be, the file is still refused.
     return refused([tree.problem("", "is not what a routing file may be")]);
   }
-  const { file, folder } = sources;
+  const { file, folder, files } = sources;
   const config = resolveConfig({
     file,
+    files,
     folder,
     document: right,
     databasePath,

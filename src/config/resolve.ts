@@ -15,6 +15,7 @@ import { DialectName } from "./schema-values";
 export interface Checked {
   readonly processes: number;
   readonly file: string | undefined;
+  readonly files: readonly string[];
   readonly folder: string;
   readonly document: RoutingFile;
   readonly databasePath: string;
@@ -23,7 +24,7 @@ export interface Checked {
 }
 
 export function resolveConfig(checked: Checked): GatewayConfig {
-  const { file, folder, document, databasePath, processes, providers, spaceFingerprints } = checked;
+  const { file, files, folder, document, databasePath, processes, providers, spaceFingerprints } = checked;
   const { server = {}, auth = {} } = document;
   const { host, port, deadline_ms, max_attempts, max_concurrent_requests } = ServerSection.properties;
   const { drain_ms, grace_ms, idle_timeout_ms, send_timeout_ms, max_unsent_mb } = ServerSection.properties;
@@ -31,6 +32,7 @@ export function resolveConfig(checked: Checked): GatewayConfig {
   const mode = auth.mode ?? AuthSection.properties.mode.default;
   return {
     file,
+    files,
     folder,
     server: {
       host: server.host ?? host.default,

@@ -33,6 +33,7 @@ const ENDING_MS = (STEPS + 1) * STEP_MS_MIN;
 export async function supervise({ options, read, config, readAgain, load }: Supervision): Promise<number> {
   const { host, port: wanted, processes } = config.server;
   let { drain_ms, grace_ms } = config.server;
+  let { files } = config;
   const fleet = createFleet(options, memoryBytes(config), realOutside);
   let free: FreePort;
   try {
@@ -51,19 +52,22 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
     return 1;
   }
   const doing = oneAfterAnother();
-  const stopWatching = reloadOnChange(config.file, (isLatest) =>
-    doing(async () => {
-      if (!isLatest()) return;
-      const next = await readAgain();
-      const nextConfig = await load(next);
-      if (!nextConfig) return tellWrong();
-      try {
-        tellReloaded(await fleet.reload(next));
-        ({ drain_ms, grace_ms } = nextConfig.server);
-      } catch (cause) {
-        tellWrong(cause instanceof Error ? cause.message : String(cause));
-      }
-    }),
+  const stopWatching = reloadOnChange(
+    () => files,
+    (isLatest) =>
+      doing(async () => {
+        if (!isLatest()) return;
+        const next = await readAgain();
+        const nextConfig = await load(next);
+        if (!nextConfig) return tellWrong();
+        try {
+          tellReloaded(await fleet.reload(next));
+          ({ drain_ms, grace_ms } = nextConfig.server);
+          files = nextConfig.files;
+        } catch (cause) {
+          tellWrong(cause instanceof Error ? cause.message : String(cause));
+        }
+      }),
   );
   const swap = () =>
     void doing(async () => {

@@ -88,6 +88,6 @@ export async function endGracefully(
   if (!(await done(closed, left())))
     outside.log(
       "error",
-      "graceful shutdown: not done in time; ledger rows of requests in flight stay interrupted",
+      "graceful shutdown: not done in time, ledger rows of requests in flight stay interrupted",
     );
 }

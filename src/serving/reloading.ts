@@ -1,12 +1,11 @@
 /**
  * Reloads a running gateway when its routing file changed or on SIGHUP. A file that is wrong changes nothing: the old one is kept.
  */
-import { watch } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
 import type { GatewayConfig } from "../config/gateway-config";
 import { GatewayError } from "../domain/errors";
 import type { Gateway } from "../gateway";
 import { realOutside } from "../network/real-outside";
+import { follow } from "./following";
 
 interface Reloaded {
   readonly models: number;
@@ -14,17 +13,17 @@ interface Reloaded {
   readonly afterRestart: readonly string[];
 }
 
-/** Editors write a file in several steps: what comes within this time is one change. */
+/** Signals come in twos and threes: what comes within this time is one. */
 const SETTLE_MS = 100;
 
 /**
- * Calls `reload` for each change of the file and each SIGHUP.
- * @param file as the user gave it; undefined: SIGHUP alone
+ * Calls `reload` for each change of the files and each SIGHUP.
+ * @param files absolute: the routing file and what it names, as they are now; none where there is no routing file: SIGHUP alone
  * @param reload is told whether a later change has come meanwhile, which makes its own of no use
- * @returns stops watching
+ * @returns stops it
  */
 export function reloadOnChange(
-  file: string | undefined,
+  files: () => readonly string[],
   reload: (isLatest: () => boolean) => Promise<void>,
 ): () => void {
   let pending = 0;
@@ -43,16 +42,10 @@ export function reloadOnChange(
     );
   };
   process.on("SIGHUP", start);
-  // The folder is watched, because a file that an editor replaces is another file to a watch.
-  const watcher =
-    file === undefined
-      ? undefined
-      : watch(dirname(resolve(file)), (_, name) => {
-          if (name === basename(file)) start();
-        });
+  const following = follow(files, start, realOutside);
   return () => {
     process.off("SIGHUP", start);
-    watcher?.close();
+    following.stop();
   };
 }
 
