@@ -25,6 +25,7 @@ import { readJsonBody } from "./body";
 import { embeddingsOperation, type Operations, operationsOf } from "./docs/operations";
 import { checkHead } from "./head";
 import { type Listing, listModels, showModel } from "./models";
+import { isAt } from "./paths";
 import type { Client, Sending, Sent } from "./sending";
 import type { UnderWay } from "./under-way";
 
@@ -228,16 +229,29 @@ export function createDoor(parts: DoorParts) {
     "There is no such path here. /swagger lists the paths there are.",
   );
 
+  /** What each path says to other methods than its own. */
+  const otherMethods = new Map<string, (visit: Visit) => Promise<Response>>();
+
   /** A path that answers one method. Elysia would call the path unknown to every other. */
   const only = (
     method: "GET" | "POST",
     path: string,
     handle: (visit: Visit) => Promise<Response>,
     detail: Detail,
-  ) =>
-    new Elysia()
+  ) => {
+    const other = wrongMethod(method, handle);
+    otherMethods.set(path, other);
+    return new Elysia()
       .route(method, path, handle, { parse: "none", detail })
-      .all(path, wrongMethod(method, handle), { parse: "none", detail: { hide: true } });
+      .all(path, other, { parse: "none", detail: { hide: true } });
+  };
+
+  /** Where Bun has no route, Elysia cuts the path out of the address by a fixed length, which is wrong with TLS (findings/elysia-short-host.sh). */
+  const notFound = (visit: Visit) => {
+    const { pathname } = new URL(visit.request.url);
+    const [known] = [...otherMethods].filter(([path]) => isAt(path, pathname));
+    return (known?.[1] ?? failing(noSuchPath))(visit);
+  };
 
   /** Health checks of load balancers ask by HEAD. */
   const wrongMethod = (allowed: "GET" | "POST", handle: (visit: Visit) => Promise<Response>) => {
@@ -278,7 +292,8 @@ export function createDoor(parts: DoorParts) {
       documented ??= import("./docs/swagger").then(({ docs }) =>
         new Elysia().use(docs(() => parts.policies())).use(allPaths()),
       );
-      const page = await (await documented).handle(new Request(request.url));
+      const { pathname, search } = new URL(request.url);
+      const page = await (await documented).handle(new Request(`http://localhost${pathname}${search}`));
       if (page.status === 404) throw noSuchPath;
       return { body: new Uint8Array(await page.arrayBuffer()), headers: page.headers.toJSON() };
     });
@@ -288,10 +303,11 @@ export function createDoor(parts: DoorParts) {
       return { status: 302, body: "", headers: { location: "/swagger" } };
     });
 
-  return new Elysia({ normalize: false })
-    .onError(({ error, code, request }) =>
-      failing(code === "NOT_FOUND" ? noSuchPath : asGatewayError(error))({ request, server: null }),
-    )
+  return new Elysia({ normalize: false, handler: { standardHostname: false } })
+    .onError(({ error, code, request }) => {
+      const visit = { request, server: null };
+      return code === "NOT_FOUND" ? notFound(visit) : failing(asGatewayError(error))(visit);
+    })
     .use(allPaths())
     .use(only("GET", "/swagger", showDocs, { hide: true }))
     .use(only("GET", "/swagger/*", showDocs, { hide: true }))

@@ -1,0 +1,52 @@
+/**
+ * What a path answers does not depend on how long the name is that the gateway is asked by (findings/elysia-short-host.sh).
+ */
+import { describe, expect, test } from "bun:test";
+import { isAt } from "../../src/door/paths";
+import { startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
+
+const ASKED = [
+  ["GET", "/v1/embeddings", 405, "POST"],
+  ["PROPFIND", "/v1/embeddings", 405, "POST"],
+  ["PUT", "/v1/models", 405, "GET"],
+  ["DELETE", "/v1/models/a/b", 405, "GET"],
+  ["DELETE", "/healthz", 405, "GET"],
+  ["HEAD", "/healthz", 200, null],
+  ["GET", "/healthz", 200, null],
+  ["GET", "/swagger", 403, null],
+  ["GET", "/nowhere/healthz", 404, null],
+  ["GET", "/nowhere", 404, null],
+] as const;
+
+test("a path answers alike whatever Host the request has", async () => {
+  using upstream = startUpstream();
+  using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
+  await using child = await startServing(folder.path);
+  for (const host of ["a", "gw", "api", "gate", "a.very.long.name.example:8080"]) {
+    for (const [method, path, status, allow] of ASKED) {
+      const answer = await fetch(`${child.url}${path}`, { method, headers: { host } });
+      expect([host, method, path, answer.status, answer.headers.get("allow")]).toEqual([
+        host,
+        method,
+        path,
+        status,
+        allow,
+      ]);
+    }
+  }
+});
+
+describe("an address is at a declared path", () => {
+  test.each([
+    ["/v1/models", "/v1/models", true],
+    ["/v1/models", "/v1/models/", false],
+    ["/v1/models", "/v1/model", false],
+    ["/v1/models/:model", "/v1/models/a", true],
+    ["/v1/models/:model", "/v1/models/", false],
+    ["/v1/models/:model", "/v1/models/a/b", false],
+    ["/v1/models/*", "/v1/models/a/b", true],
+    ["/v1/models/*", "/v1/models", false],
+    ["/", "/", true],
+    ["/", "/a", false],
+  ])("%s: %s is %p", (path, pathname, is) => expect(isAt(path, pathname)).toBe(is));
+});
