@@ -148,6 +148,7 @@ export async function createGateway(
       store.check();
     },
     idleSeconds: secondsOf(config.server.idle_timeout_ms),
+    isTls: config.server.tls !== undefined,
     takeRequest: ({ workspace }) => rateLimits.takeRequest(workspaces.rules(workspace)),
     embed: (arrival) => {
       const { routes, spaces, config: own, serve } = current;
@@ -254,6 +255,8 @@ function needingRestart(started: GatewayConfig, next: GatewayConfig): string[] {
   if (next.server.host !== started.server.host) paths.push("server.host");
   if (next.server.port !== started.server.port) paths.push("server.port");
   if (next.server.processes !== started.server.processes) paths.push("server.processes");
+  // Another certificate is taken at once; to serve https and http on one port at a time, nobody can.
+  if ((next.server.tls === undefined) !== (started.server.tls === undefined)) paths.push("server.tls");
   if (next.server.idle_timeout_ms !== started.server.idle_timeout_ms) paths.push("server.idle_timeout_ms");
   if (next.database.path !== started.database.path) paths.push("database");
   if (next.database.durability !== started.database.durability) paths.push("durability");

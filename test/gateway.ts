@@ -66,7 +66,14 @@ export async function openGateway({ yaml, outside, environment = {} }: Opening):
     log: (level, message, about) => logs.push({ level, message, about }),
     ...outside,
   };
-  const loaded = await loadConfig({ file, folder, environment, host: createHost(world), bundled: PLUGINS });
+  const loaded = await loadConfig({
+    file,
+    folder,
+    environment,
+    host: (connection) => createHost(world, undefined, connection),
+    now: world.now(),
+    bundled: PLUGINS,
+  });
   if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join("\n"));
   const gateway = await createGateway(loaded.config, world);
 

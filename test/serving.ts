@@ -58,7 +58,7 @@ export async function startServing(
     greeting += decoder.decode(chunk);
     if (greeting.includes("curl")) break;
   }
-  const url = /http:\/\/[\d.:]+/.exec(greeting)?.[0];
+  const url = /https?:\/\/[\w.:]+/.exec(greeting)?.[0];
   if (url === undefined) {
     await logRead;
     throw new Error(`it did not start: ${greeting}${log}`);

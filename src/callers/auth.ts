@@ -3,8 +3,7 @@
  * A new way to prove who one is, is another branch of `identified`.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { GatewayConfig } from "../config/gateway-config";
-import type { JwtSection } from "../config/schema-auth";
+import type { ConfiguredJwt, GatewayConfig } from "../config/gateway-config";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import type { Caller } from "../domain/request";
@@ -90,8 +89,8 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
 }
 
 /** The issuer's keys are kept over a reload that leaves `auth.jwt` as it was. */
-function tokensBy(outside: Parts["outside"]): (section: JwtSection) => Tokens {
-  let opened: { readonly section: JwtSection; readonly tokens: Tokens } | undefined;
+function tokensBy(outside: Parts["outside"]): (section: ConfiguredJwt) => Tokens {
+  let opened: { readonly section: ConfiguredJwt; readonly tokens: Tokens } | undefined;
   return (section) => {
     if (opened === undefined || !isDeepStrictEqual(opened.section, section))
       opened = { section, tokens: openTokens(section, outside) };

@@ -5,6 +5,7 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
+import { untrusted } from "../network/connecting";
 import { Gathered } from "../network/gathered";
 
 /** An issuer that takes a key back is heard within this time. */
@@ -42,7 +43,8 @@ export function openJwks(
       asked = { at: outside.monotonic(), failed: false };
     } catch (cause) {
       asked = { at: outside.monotonic(), failed: true };
-      const about = { cause: cause instanceof Error ? cause.message : String(cause) };
+      const words = cause instanceof Error ? cause.message : String(cause);
+      const about = { cause: untrusted(url, cause, "of auth.jwt in the routing file") ?? words };
       outside.log("warn", "the keys of the tokens' issuer could not be fetched", about);
     }
   }

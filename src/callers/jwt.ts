@@ -3,11 +3,13 @@
  * What is wrong with a token is told by name; the token itself never is. A further check is a line in `verify`.
  */
 import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from "jose";
+import type { ConfiguredJwt } from "../config/gateway-config";
 import { readPublicKey } from "../config/public-key";
 import { JwtSection } from "../config/schema-auth";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import type { Caller } from "../domain/request";
+import { connecting } from "../network/connecting";
 import { openJwks } from "./jwks";
 import { checkName } from "./keys";
 
@@ -40,7 +42,7 @@ export function looksLikeToken(bearer: string): boolean {
 }
 
 export function openTokens(
-  section: JwtSection,
+  section: ConfiguredJwt,
   outside: Pick<Outside, "now" | "fetch" | "monotonic" | "sleep" | "log">,
 ): Tokens {
   const { find, algorithms } = keysOf(section, outside);
@@ -66,10 +68,14 @@ export function openTokens(
 }
 
 function keysOf(
-  { jwks_url, public_key = "" }: JwtSection,
+  { jwks_url, public_key = "", connection }: ConfiguredJwt,
   outside: Pick<Outside, "fetch" | "monotonic" | "sleep" | "log">,
 ): { find: JWTVerifyGetKey; algorithms: readonly string[] } {
-  if (jwks_url !== undefined) return { find: openJwks(jwks_url, outside), algorithms: ALGORITHMS };
+  if (jwks_url !== undefined)
+    return {
+      find: openJwks(jwks_url, { ...outside, fetch: connecting(outside.fetch, connection) }),
+      algorithms: ALGORITHMS,
+    };
   const known = readPublicKey(public_key);
   // The routing file was checked for this.
   if (typeof known === "string") throw new GatewayError("internal", `auth.jwt.public_key: ${known}`);

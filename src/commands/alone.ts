@@ -1,11 +1,14 @@
 /**
  * A gateway that is one process: it serves until a signal ends it, and reloads its routing file when that changes.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { GatewayConfig } from "../config/gateway-config";
 import { realOutside } from "../network/real-outside";
+import { type FreePort, findFreePort } from "../processes/port";
 import { announce } from "../processes/presence";
+import { cannotServe } from "../serving/cannot-serve";
 import { endGracefully } from "../serving/ending";
-import { greeting, listen } from "../serving/listening";
+import { greeting, type ListeningGateway, listen } from "../serving/listening";
 import { reloadGateway, reloadOnChange } from "../serving/reloading";
 import { endingSignal } from "../serving/signals";
 import { ALONE } from "../sharing/place";
@@ -22,13 +25,20 @@ export async function serveAlone(
   config: GatewayConfig,
   load: () => Promise<GatewayConfig | undefined>,
 ): Promise<number> {
-  const listening = await listen(config, realOutside, ALONE);
+  const listening = await open(config);
   const { gateway } = listening;
+  let { tls } = config.server;
   // Before the greeting: whoever reads it may send a signal at once.
   const stopWatching = reloadOnChange(
     () => gateway.config().files,
     async (isLatest) => {
       const isRight = await reloadGateway(gateway, load, isLatest);
+      const next = gateway.config().server.tls;
+      if (tls && next && !isDeepStrictEqual(tls, next)) {
+        await listening.renew(next);
+        tls = next;
+        realOutside.log("info", "new connections are served with the certificate that server.tls has now");
+      }
       announced.reloaded(isRight, isRight ? RELOADED : WRONG);
     },
   );
@@ -41,4 +51,21 @@ export async function serveAlone(
   await endGracefully(gateway, listening, realOutside, signal === "SIGTERM");
   // Whatever a plugin left behind must not keep a process that has ended.
   process.exit(0);
+}
+
+/** With TLS the listener is one that another can stand beside, once there is another certificate; without, nobody can. */
+async function open(config: GatewayConfig): Promise<ListeningGateway> {
+  const { host, port: wanted, tls } = config.server;
+  if (tls === undefined || process.platform !== "linux") return listen(config, realOutside, ALONE);
+  let free: FreePort;
+  try {
+    free = await findFreePort(host, wanted, realOutside);
+  } catch (cause) {
+    throw cannotServe(host, wanted, cause);
+  }
+  try {
+    return await listen(config, realOutside, ALONE, { host, port: free.port, when: Promise.resolve() });
+  } finally {
+    free.release();
+  }
 }

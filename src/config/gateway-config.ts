@@ -4,6 +4,7 @@
  */
 
 import type { Exchange } from "../books/money";
+import type { CertificateAndKey, ConnectionOptions } from "../domain/connection-options";
 import type { KnownFacts } from "../domain/facts";
 import type { Fingerprint } from "../domain/fingerprint";
 import type { PolicyOverrides } from "../domain/policies";
@@ -34,13 +35,15 @@ export interface GatewayConfig {
     readonly idle_timeout_ms: number;
     readonly send_timeout_ms: number;
     readonly max_unsent_mb: number;
+    /** Undefined: plain HTTP. */
+    readonly tls: CertificateAndKey | undefined;
     /** Copies that share the port, `auto` counted out: 1 is no copy, but the process itself. */
     readonly processes: number;
   };
   /** An absolute path, or ":memory:". */
   readonly database: { readonly path: string; readonly durability: "process" | "power" };
   /** With a `jwt` the mode is never "auto": the door is never open where tokens are asked for. */
-  readonly auth: { readonly mode: "auto" | "keys" | "open"; readonly jwt: JwtSection | undefined };
+  readonly auth: { readonly mode: "auto" | "keys" | "open"; readonly jwt: ConfiguredJwt | undefined };
   readonly cache: CacheSection | false;
   readonly money: Exchange;
   /** Undefined: spaces are not measured. */
@@ -52,6 +55,9 @@ export interface GatewayConfig {
   /** By id or pattern, in the file's order. */
   readonly models: ReadonlyMap<string, ConfiguredModel>;
 }
+
+/** `connection`: how the issuer's keys are fetched. */
+export type ConfiguredJwt = JwtSection & { readonly connection?: ConnectionOptions };
 
 export interface ConfiguredProvider {
   readonly name: string;
@@ -66,6 +72,8 @@ export interface ConfiguredProvider {
   readonly allow_fields: readonly string[];
   /** Undefined: requests share no calls. */
   readonly coalesce_ms: number | undefined;
+  /** Undefined: as to everybody. */
+  readonly connection: ConnectionOptions | undefined;
   /** Variables of the environment that this provider needs and that are unset: its models are not served. */
   readonly missing_variables: readonly string[];
 }

@@ -4,8 +4,10 @@
  */
 import { dirname, resolve } from "node:path";
 import { Value } from "@sinclair/typebox/value";
+import type { CertificateAndKey, ConnectionOptions } from "../domain/connection-options";
 import { coresAllowed } from "../machine/cores";
 import { check } from "./check";
+import { type Reading, readConnection, readPair } from "./connections";
 import { DEFAULT_ROUTING_FILE } from "./default";
 import type { Loaded } from "./gateway-config";
 import { checkModels } from "./models";
@@ -39,6 +41,8 @@ export interface Sources extends Pick<PluginSources, "host" | "bundled"> {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What the file was found to hold; left out, it is read now. */
   readonly read?: ReadFile;
+  /** Milliseconds since 1970, for certificates. */
+  readonly now: number;
   /** Left out: this one. */
   readonly machine?: Machine;
 }
@@ -65,6 +69,7 @@ export async function loadConfig(sources: Sources): Promise<Loaded> {
     files: read.ok ? [resolve(sources.folder, file)] : [],
     folder,
     host: sources.host,
+    now: sources.now,
     bundled: sources.bundled,
     machine: sources.machine ?? thisMachine(),
   });
@@ -76,6 +81,7 @@ async function checkTree(
     readonly file: string | undefined;
     readonly files: string[];
     readonly machine: Machine;
+    readonly now: number;
   },
 ): Promise<Loaded> {
   const { problems } = tree;
@@ -97,7 +103,9 @@ async function checkTree(
   tellMissingVariables(tree, problems, notes);
 
   const sections = Object.fromEntries(entriesOf(document));
-  const providers = await checkProviders(tree, sections.providers, sources, problems);
+  const { file, folder, files } = sources;
+  const reading = { tree, folder, problems, notes, files, now: sources.now };
+  const providers = await checkProviders(tree, sections.providers, sources, reading);
   checkModels(sections.models, { tree, providers, problems, notes });
   if (entriesOf(document).length > 0 && entriesOf(sections.models).length === 0) {
     notes.push(tree.problem("/models", "no model is served: none is named under models"));
@@ -112,6 +120,8 @@ async function checkTree(
     sources.folder,
     problems,
   );
+  const tls = readTls(reading, sections.server);
+  const jwtConnection = readJwtConnection(reading, sections.auth);
 
   if (problems.length > 0) return refused(problems);
   const right = withoutMissing(tree, document);
@@ -119,8 +129,9 @@ async function checkTree(
     // Every breach is told above; should one ever not be, the file is still refused.
     return refused([tree.problem("", "is not what a routing file may be")]);
   }
-  const { file, folder, files } = sources;
   const config = resolveConfig({
+    tls,
+    jwtConnection,
     file,
     files,
     folder,
@@ -131,6 +142,18 @@ async function checkTree(
     providers: providers.configured,
   });
   return { ok: true, config, notes: notes.sort(byPlace) };
+}
+
+function readTls(reading: Reading, server: unknown): CertificateAndKey | undefined {
+  const { tls } = Object.fromEntries(entriesOf(server));
+  return typeof tls === "object" && tls !== null
+    ? readPair(reading, "/server/tls", tls, ["cert", "key"])
+    : undefined;
+}
+
+function readJwtConnection(reading: Reading, auth: unknown): ConnectionOptions | undefined {
+  const { jwt } = Object.fromEntries(entriesOf(auth));
+  return typeof jwt === "object" && jwt !== null ? readConnection(reading, "/auth/jwt", jwt) : undefined;
 }
 
 function refused(problems: readonly Problem[]): Loaded {

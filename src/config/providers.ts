@@ -4,9 +4,11 @@
  */
 import { isAbsolute, resolve } from "node:path";
 import { Value } from "@sinclair/typebox/value";
+import type { ConnectionOptions } from "../domain/connection-options";
 import { nearestName } from "../domain/nearest";
 import type { Host, Plugin, Provider } from "../plugin";
 import { check, closedSchema } from "./check";
+import { type Reading, readConnection } from "./connections";
 import { asWritten, shownName } from "./expected";
 import type { ConfiguredProvider } from "./gateway-config";
 import { loadPluginFile } from "./plugin-file";
@@ -19,7 +21,8 @@ import type { Tree } from "./tree";
 const CONCURRENCY_DEFAULT = 256;
 
 export interface PluginSources {
-  readonly host: Host;
+  /** What a plugin is given, by how its provider is connected to. */
+  readonly host: (connection?: ConnectionOptions) => Host;
   /** By id. */
   readonly bundled: Readonly<Record<string, Plugin>>;
   /** Absolute; paths of plugin files start here. */
@@ -39,8 +42,9 @@ export async function checkProviders(
   tree: Tree,
   section: unknown,
   sources: PluginSources,
-  problems: Problem[],
+  reading: Reading,
 ): Promise<CheckedProviders> {
+  const { problems } = reading;
   const names = new Set<string>();
   const configured = new Map<string, ConfiguredProvider>();
   const pluginIds = new Map<string, string>();
@@ -63,8 +67,11 @@ export async function checkProviders(
       continue;
     }
     if (typeof plugin !== "string" || plugin === "") continue;
-    const found = loaded.get(plugin) ?? (await findPlugin(tree, pluginPointer, plugin, sources));
-    loaded.set(plugin, found);
+    const connection = readConnection(reading, pointer, entry);
+    // Its host is its own then: all that the plugin sends goes that way.
+    const shared = connection === undefined ? loaded.get(plugin) : undefined;
+    const found = shared ?? (await findPlugin(tree, pluginPointer, plugin, sources, connection));
+    if (connection === undefined) loaded.set(plugin, found);
     if (!found.ok) {
       problems.push(tree.problem(pluginPointer, found.message));
       continue;
@@ -86,6 +93,7 @@ export async function checkProviders(
       max_queue: common.max_queue ?? ProviderCommon.properties.max_queue.default,
       allow_fields: common.allow_fields ?? [],
       coalesce_ms: common.coalesce_ms ?? (found.provider.coalesce ? 0 : undefined),
+      connection,
       missing_variables: missingUnder(tree, pointer),
     });
   }
@@ -101,15 +109,17 @@ async function findPlugin(
   pointer: string,
   plugin: string,
   sources: PluginSources,
+  connection: ConnectionOptions | undefined,
 ): Promise<Found> {
+  const host = sources.host(connection);
   const name = shownName(tree, pointer, plugin);
   if (plugin.startsWith(".") || isAbsolute(plugin)) {
-    return loadPluginFile(resolve(sources.folder, plugin), asWritten(tree, pointer, plugin), sources.host);
+    return loadPluginFile(resolve(sources.folder, plugin), asWritten(tree, pointer, plugin), host);
   }
   const bundled = Object.hasOwn(sources.bundled, plugin) ? sources.bundled[plugin] : undefined;
   if (bundled === undefined)
     return { ok: false, message: unknownPlugin(name, plugin, Object.keys(sources.bundled)) };
-  const checked = checkProvider(bundled(sources.host));
+  const checked = checkProvider(bundled(host));
   if (checked.ok) return checked;
   return { ok: false, message: `the bundled plugin ${name} cannot be used: ${checked.reasons.join("; ")}` };
 }

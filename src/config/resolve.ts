@@ -2,6 +2,7 @@
  * Last step: a routing file in which nothing is wrong becomes the gateway's configuration, with every default in place.
  * The defaults themselves stand in the schema.
  */
+import type { CertificateAndKey, ConnectionOptions } from "../domain/connection-options";
 import { KnownFacts } from "../domain/facts";
 import type { Fingerprint } from "../domain/fingerprint";
 import type { ConfiguredModel, ConfiguredProvider, GatewayConfig } from "./gateway-config";
@@ -17,6 +18,8 @@ export interface Checked {
   readonly file: string | undefined;
   readonly files: readonly string[];
   readonly folder: string;
+  readonly tls: CertificateAndKey | undefined;
+  readonly jwtConnection: ConnectionOptions | undefined;
   readonly document: RoutingFile;
   readonly databasePath: string;
   readonly spaceFingerprints: readonly Fingerprint[];
@@ -24,11 +27,12 @@ export interface Checked {
 }
 
 export function resolveConfig(checked: Checked): GatewayConfig {
-  const { file, files, folder, document, databasePath, processes, providers, spaceFingerprints } = checked;
+  const { tls, jwtConnection, file, files, folder, document, databasePath, processes, providers } = checked;
+  const { spaceFingerprints } = checked;
   const { server = {}, auth = {} } = document;
   const { host, port, deadline_ms, max_attempts, max_concurrent_requests } = ServerSection.properties;
   const { drain_ms, grace_ms, idle_timeout_ms, send_timeout_ms, max_unsent_mb } = ServerSection.properties;
-  const jwt = auth.jwt;
+  const jwt = auth.jwt && { ...auth.jwt, ...(jwtConnection && { connection: jwtConnection }) };
   const mode = auth.mode ?? AuthSection.properties.mode.default;
   return {
     file,
@@ -47,6 +51,7 @@ export function resolveConfig(checked: Checked): GatewayConfig {
       idle_timeout_ms: server.idle_timeout_ms ?? idle_timeout_ms.default,
       send_timeout_ms: server.send_timeout_ms ?? send_timeout_ms.default,
       max_unsent_mb: server.max_unsent_mb ?? max_unsent_mb.default,
+      tls,
       processes,
     },
     database: {

@@ -2,6 +2,7 @@
  * The routing file's schema: who may ask. What rests on two keys at once is in sections.ts.
  */
 import { type Static, Type } from "@sinclair/typebox";
+import { CONNECTION_KEYS } from "./schema-connection";
 import { closed } from "./schema-values";
 
 export const JwtSection = Type.Object(
@@ -9,6 +10,7 @@ export const JwtSection = Type.Object(
     jwks_url: Type.Optional(
       Type.String({ minLength: 1, description: "URL where the issuer publishes its keys (JWKS)." }),
     ),
+    ...CONNECTION_KEYS,
     public_key: Type.Optional(Type.String({ minLength: 1, description: "The issuer's public key, in PEM." })),
     issuer: Type.Optional(Type.String({ minLength: 1, description: "The `iss` that a token must have." })),
     audience: Type.Optional(Type.String({ minLength: 1, description: "The `aud` that a token must have." })),

@@ -3,6 +3,7 @@
  * A new key is a line here with its description, and one of `ConfiguredProvider`.
  */
 import { Type } from "@sinclair/typebox";
+import { CONNECTION_KEYS } from "./schema-connection";
 
 /** The keys of a provider that are the gateway's own: they never reach the plugin. */
 export const ProviderCommon = Type.Object(
@@ -52,6 +53,7 @@ export const ProviderCommon = Type.Object(
           "Requests with one input wait up to this long to share a call with others. 0: only requests that arrive together, or queue for a slot, share one. Left out: each goes alone.",
       }),
     ),
+    ...CONNECTION_KEYS,
     allow_fields: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: 100 }), {
         maxItems: 100,

@@ -5,6 +5,7 @@
 import { Type } from "@sinclair/typebox";
 import { PolicyOverrides } from "../domain/policies";
 import { PROCESSES_MAX } from "../machine/cores";
+import { TlsSection } from "./schema-connection";
 import { closed, DialectName, milliseconds } from "./schema-values";
 
 export const ServerSection = Type.Object(
@@ -83,6 +84,7 @@ export const ServerSection = Type.Object(
           "Memory for answers that are being sent, in MB; above it, clients that have taken nothing for a second are cut off, those that wait longest first.",
       }),
     ),
+    tls: Type.Optional(TlsSection),
     processes: Type.Optional(
       Type.Union([Type.Literal("auto"), Type.Integer({ minimum: 1, maximum: PROCESSES_MAX })], {
         default: 1,

@@ -25,7 +25,7 @@ import { readJsonBody } from "./body";
 import { embeddingsOperation, type Operations, operationsOf } from "./docs/operations";
 import { checkHead } from "./head";
 import { type Listing, listModels, showModel } from "./models";
-import { isAt } from "./paths";
+import { isAt, isCutTooFar } from "./paths";
 import type { Client, Sending, Sent } from "./sending";
 import type { UnderWay } from "./under-way";
 
@@ -48,6 +48,8 @@ export interface DoorParts {
   readonly checkReady: () => void;
   /** How long a connection is kept on which nothing moves. */
   readonly idleSeconds: number;
+  /** Whether it is asked over https. */
+  readonly isTls: boolean;
   /** Counts one request against the workspace's limit. @throws GatewayError rate_limited | database_unavailable */
   readonly takeRequest: (caller: Caller) => void;
   readonly embed: (arrival: Arrival) => Promise<Answer>;
@@ -229,8 +231,8 @@ export function createDoor(parts: DoorParts) {
     "There is no such path here. /swagger lists the paths there are.",
   );
 
-  /** What each path says to other methods than its own. */
-  const otherMethods = new Map<string, (visit: Visit) => Promise<Response>>();
+  /** What stands at each path, for where Elysia does not find it. */
+  const declared = new Map<string, (visit: Visit) => Promise<Response>>();
 
   /** A path that answers one method. Elysia would call the path unknown to every other. */
   const only = (
@@ -240,17 +242,22 @@ export function createDoor(parts: DoorParts) {
     detail: Detail,
   ) => {
     const other = wrongMethod(method, handle);
-    otherMethods.set(path, other);
+    declared.set(path, (visit) => (visit.request.method === method ? handle(visit) : other(visit)));
+    // Spelt out: for a handler that hands on all it is given, Elysia copies every answer through a stream.
+    const found =
+      (work: (visit: Visit) => Promise<Response>) =>
+      ({ request, server }: Visit) =>
+        (isCutTooFar(request.url) ? atItsPath : work)({ request, server });
     return new Elysia()
-      .route(method, path, handle, { parse: "none", detail })
-      .all(path, other, { parse: "none", detail: { hide: true } });
+      .route(method, path, found(handle), { parse: "none", detail })
+      .all(path, found(other), { parse: "none", detail: { hide: true } });
   };
 
-  /** Where Bun has no route, Elysia cuts the path out of the address by a fixed length, which is wrong with TLS (findings/elysia-short-host.sh). */
-  const notFound = (visit: Visit) => {
+  /** Where Elysia found another path, or none. */
+  const atItsPath = (visit: Visit) => {
     const { pathname } = new URL(visit.request.url);
-    const [known] = [...otherMethods].filter(([path]) => isAt(path, pathname));
-    return (known?.[1] ?? failing(noSuchPath))(visit);
+    const [, work = failing(noSuchPath)] = [...declared].find(([path]) => isAt(path, pathname)) ?? [];
+    return work(visit);
   };
 
   /** Health checks of load balancers ask by HEAD. */
@@ -263,8 +270,7 @@ export function createDoor(parts: DoorParts) {
   };
 
   const pathsOf = (wire: Wire) => {
-    // Spelt out: for a handler that hands on all it is given, Elysia copies every answer through a stream.
-    const embed = ({ request, server }: Visit) => embeddings(wire, { request, server });
+    const embed = (visit: Visit) => embeddings(wire, visit);
     const paths = only("POST", wire.path, embed, embeddingsOperation(wire, parts.policies()));
     for (const alias of wire.aliases ?? []) paths.use(only("POST", alias, embed, { hide: true }));
     return paths;
@@ -303,10 +309,10 @@ export function createDoor(parts: DoorParts) {
       return { status: 302, body: "", headers: { location: "/swagger" } };
     });
 
-  return new Elysia({ normalize: false, handler: { standardHostname: false } })
-    .onError(({ error, code, request }) => {
-      const visit = { request, server: null };
-      return code === "NOT_FOUND" ? notFound(visit) : failing(asGatewayError(error))(visit);
+  return new Elysia({ normalize: false, handler: { standardHostname: parts.isTls } })
+    .onError(({ error, code, request, server }) => {
+      const visit = { request, server };
+      return code === "NOT_FOUND" ? atItsPath(visit) : failing(asGatewayError(error))(visit);
     })
     .use(allPaths())
     .use(only("GET", "/swagger", showDocs, { hide: true }))

@@ -33,7 +33,7 @@ interface Place {
 }
 
 /** Variables by which `fetch` finds a proxy. */
-const PROXIES = ["http_proxy", "HTTP_PROXY"] as const;
+const PROXIES = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] as const;
 
 /**
  * @param proper what takes all other calls
@@ -116,6 +116,7 @@ export function createPlainHttp(
       const { body, signal } = init;
       // Without a body it is no call to a model.
       if (init.method !== "POST" || init.redirect !== "manual") return proper(url, init);
+      if ("proxy" in init) return proper(url, init);
       if (typeof body !== "string" && !(body instanceof Uint8Array)) return proper(url, init);
       const place = placeOf(url);
       if (place === "not plain") return proper(url, init);

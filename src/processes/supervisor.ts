@@ -3,6 +3,7 @@
  * passes on to all of them what is asked of it. What happens once for all happens here, or in the first copy.
  */
 
+import { isDeepStrictEqual } from "node:util";
 import type { GatewayConfig } from "../config/gateway-config";
 import type { ReadFile } from "../config/read";
 import { CacheSection } from "../config/schema";
@@ -34,6 +35,7 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
   const { host, port: wanted, processes } = config.server;
   let { drain_ms, grace_ms } = config.server;
   let { files } = config;
+  let { tls } = config.server;
   const fleet = createFleet(options, memoryBytes(config), realOutside);
   let free: FreePort;
   try {
@@ -61,7 +63,12 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
         const nextConfig = await load(next);
         if (!nextConfig) return tellWrong();
         try {
-          tellReloaded(await fleet.reload(next));
+          // A listener keeps its certificate: others take the place of those that there are.
+          if (tls && nextConfig.server.tls && !isDeepStrictEqual(tls, nextConfig.server.tls)) {
+            const { models } = await fleet.swap(next);
+            tellReloaded({ models, afterRestart: [] });
+          } else tellReloaded(await fleet.reload(next));
+          ({ tls } = nextConfig.server);
           ({ drain_ms, grace_ms } = nextConfig.server);
           files = nextConfig.files;
         } catch (cause) {

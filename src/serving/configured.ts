@@ -34,7 +34,8 @@ export async function configured(
     file,
     folder: process.cwd(),
     environment: process.env,
-    host: createHost(realOutside, ASIDE),
+    host: (connection) => createHost(realOutside, ASIDE, connection),
+    now: realOutside.now(),
     bundled: PLUGINS,
     read,
   });

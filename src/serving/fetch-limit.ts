@@ -53,7 +53,8 @@ export function fetchesAtOnce({ providers }: Pick<GatewayConfig, "providers">): 
   return sum;
 }
 
-function isWithoutTls({ options }: ConfiguredProvider): boolean {
+function isWithoutTls({ options, connection }: ConfiguredProvider): boolean {
+  if (connection?.proxy !== undefined) return false;
   const hasAddress = typeof options === "object" && options !== null && "base_url" in options;
   return hasAddress && String(options.base_url).startsWith("http://");
 }

@@ -5,11 +5,13 @@
 import http from "node:http";
 import packageJson from "../../package.json";
 import type { GatewayConfig } from "../config/gateway-config";
+import type { CertificateAndKey } from "../domain/connection-options";
 import { secondsOf } from "../domain/idle";
 import type { Outside } from "../domain/outside";
 import { HEAD_BYTES_MAX } from "../door/head";
 import { createGateway, type Gateway } from "../gateway";
 import { keepAlive } from "../machine/keep-alive";
+import { steerNoMore, steerTo } from "../machine/steering";
 import type { Place } from "../sharing/place";
 import { cannotServe } from "./cannot-serve";
 import { ASIDE } from "./configured";
@@ -20,11 +22,16 @@ const REQUEST_BYTES_MAX = 2 ** 40;
 /** So that the door's own check (src/door/head.ts) has a head to refuse; beyond, Bun answers a bare 431. */
 const HEAD_BYTES_READ = 4 * HEAD_BYTES_MAX;
 
+/** For connections that have just come to be taken by a listener that is about to close. */
+export const SHUTTING_MS = 5;
+
 export interface ListeningGateway {
   readonly gateway: Gateway;
   readonly url: URL;
   /** Takes no more connections; resolves once those that are open have got their answers. */
   stop(cutOff?: boolean): Promise<void>;
+  /** New connections are served with another certificate from now on; those that are open finish with the one that they have. */
+  renew(tls: CertificateAndKey): Promise<void>;
   /** From now on it is somebody else's business whether the listener takes connections. */
   leaveListener(): void;
 }
@@ -40,32 +47,53 @@ export async function listen(
   shared?: { readonly host: string; readonly port: number; readonly when: Promise<void> },
 ): Promise<ListeningGateway> {
   const { host, port } = shared ?? config.server;
+  const { tls, idle_timeout_ms } = config.server;
   const gateway = await createGateway(config, outside, place, ASIDE);
   const { door } = gateway;
   // Bun takes this for the whole process only, and its types call it read-only.
   Object.assign(http, { maxHeaderSize: HEAD_BYTES_READ });
   await shared?.when;
-  try {
+
+  function serve(at: number, by: CertificateAndKey | undefined) {
     // Not shared unless asked for: a second gateway on the port must be told, not given half of the requests.
     door.listen({
       hostname: host,
-      port,
+      port: at,
       maxRequestBodySize: REQUEST_BYTES_MAX,
-      idleTimeout: secondsOf(config.server.idle_timeout_ms),
+      idleTimeout: secondsOf(idle_timeout_ms),
       reusePort: shared !== undefined,
+      ...(by && { tls: { cert: by.cert, key: by.key } }),
     });
+    keepAlive();
+    return door.server;
+  }
+
+  let server: ReturnType<typeof serve>;
+  try {
+    server = serve(port, tls);
   } catch (cause) {
     await gateway.close();
     throw cannotServe(host, port, cause);
   }
-  keepAlive();
   const leaveListener = watchDescriptors(gateway.metrics, outside);
   return {
     gateway,
-    url: door.server?.url ?? new URL(`http://${host}:${port}`),
+    url: server?.url ?? new URL(`http://${host}:${port}`),
     async stop(cutOff) {
       leaveListener();
-      await door.server?.stop(cutOff);
+      await server?.stop(cutOff);
+    },
+    async renew(by) {
+      const old = server;
+      // Bun takes no other certificate for a listener that there is: another one stands beside it, and then in its place.
+      const isShared = shared !== undefined;
+      if (!isShared) void old?.stop();
+      server = serve(old?.port ?? port, by);
+      if (!isShared) return;
+      steerTo(1, 1);
+      await outside.sleep(SHUTTING_MS);
+      void old?.stop();
+      steerNoMore();
     },
     leaveListener,
   };

@@ -7,8 +7,10 @@ import type { TypeCheck } from "@sinclair/typebox/compiler";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { openAside } from "../aside/aside";
 import { explainBreach, show } from "../dialects/explain";
+import type { ConnectionOptions } from "../domain/connection-options";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
+import { connecting } from "../network/connecting";
 import type {
   FailureAbout,
   FailureKind,
@@ -27,8 +29,12 @@ import { START_BYTES, startOf, withoutSecrets } from "./redact";
 /** From about here on a reply takes longer to read than anybody should wait for the event loop. */
 const LARGE_BYTES = 1_000_000;
 
-/** @param aside reads what is large */
-export function createHost(outside: Outside, aside = openAside(outside)): Host {
+/**
+ * @param aside reads what is large
+ * @param connection how all that goes out by it is connected; left out: as to everybody
+ */
+export function createHost(world: Outside, aside = openAside(world), connection?: ConnectionOptions): Host {
+  const outside = connection === undefined ? world : { ...world, fetch: connecting(world.fetch, connection) };
   const compiled = new WeakMap<TSchema, Compiled<TSchema>>();
   /** What each reply was asked with: an error about a reply must not repeat the headers' secrets. */
   const askedWith = new WeakMap<Uint8Array, PostCall["headers"]>();

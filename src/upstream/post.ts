@@ -5,6 +5,7 @@
 import { GatewayError } from "../domain/errors";
 import type { Fetched, Outside } from "../domain/outside";
 import { twinsIn } from "../domain/spelling";
+import { isFailedHandshake, untrusted } from "../network/connecting";
 import { Gathered } from "../network/gathered";
 import { REPLY_BYTES_MAX } from "../network/plain-http";
 import type { Explanation, FailureKind, PostCall, Posted, SendCall } from "../plugin";
@@ -62,6 +63,15 @@ async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promis
     if (cause instanceof GatewayError) throw cause;
     // Whoever fired the signal knows why: the attempt's timer, the deadline, or the client that went away.
     if (call.signal.aborted) throw call.signal.reason;
+    const distrust = untrusted(call.url, cause, "of the provider in the routing file");
+    // Another attempt would meet the same certificate.
+    if (distrust !== undefined) throw new GatewayError("unauthorized", distrust, { cause });
+    if (isFailedHandshake(cause))
+      throw new GatewayError(
+        "unavailable",
+        `The TLS handshake with ${new URL(call.url).host} failed: check that it speaks TLS there (https://), and whether it asks for a client certificate ('client_cert' and 'client_key' of the provider in the routing file).`,
+        { cause },
+      );
     const reason = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
     throw new GatewayError(
       "unavailable",

@@ -197,7 +197,8 @@ describe("a reload", () => {
       file: `${open.folder}/next.yaml`,
       folder: open.folder,
       environment: {},
-      host: createHost(world.outside),
+      host: () => createHost(world.outside),
+      now: world.outside.now(),
       bundled: PLUGINS,
     });
     if (!loaded.ok) throw new Error("the test's own file is wrong");

@@ -31,6 +31,7 @@ describe("without --config", () => {
       idle_timeout_ms: 75_000,
       send_timeout_ms: 60_000,
       max_unsent_mb: 256,
+      tls: undefined,
       processes: 1,
     });
     expect(config.database.path).toBe(join(folder.path, "data/embedgate.db"));

@@ -35,7 +35,15 @@ export function makeFolder(): Folder {
       writeFileSync(join(path, name), content);
     },
     load: ({ file, environment = {}, host = createHost(realOutside), machine = FOUR_CORES } = {}) =>
-      loadConfig({ file, folder: path, environment, host, bundled: TEST_PLUGINS, machine }),
+      loadConfig({
+        file,
+        folder: path,
+        environment,
+        host: () => host,
+        now: Date.now(),
+        bundled: TEST_PLUGINS,
+        machine,
+      }),
     [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
   };
 }

@@ -161,8 +161,9 @@ async function checked({ text }: Block): Promise<void> {
     names.map((name) => [name, /BASE|URL/.test(name) ? "https://ours.example" : "a-word-of-some-length"]),
   );
   for (const environment of [{}, set]) {
-    const host = createHost(realOutside);
-    const loaded = await loadConfig({ file: "block.yaml", folder, environment, host, bundled: PLUGINS });
+    const host = () => createHost(realOutside);
+    const now = realOutside.now();
+    const loaded = await loadConfig({ file: "block.yaml", folder, environment, host, now, bundled: PLUGINS });
     expect(loaded.ok ? [] : loaded.problems.map(formatProblem)).toEqual([]);
   }
 }

@@ -16,7 +16,8 @@ async function configOf(open: OpenGateway, yaml: string): Promise<GatewayConfig>
     file,
     folder: open.folder,
     environment: {},
-    host: createHost(realOutside),
+    host: () => createHost(realOutside),
+    now: realOutside.now(),
     bundled: PLUGINS,
   });
   if (!loaded.ok) throw new Error("the test's own file is wrong");

@@ -35,7 +35,8 @@ export async function configOf(
     file: name,
     folder,
     environment: {},
-    host: createHost(outside),
+    host: () => createHost(outside),
+    now: outside.now(),
     bundled: PLUGINS,
   });
   if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join("\n"));
