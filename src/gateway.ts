@@ -20,6 +20,7 @@ import { gatewayPolicies, policiesOf } from "./dialects/records";
 import type { GatewayError } from "./domain/errors";
 import { secondsOf } from "./domain/idle";
 import type { Outside } from "./domain/outside";
+import { createBodyMemory } from "./door/body-memory";
 import { createDoor, type Door } from "./door/http";
 import { createSending } from "./door/sending";
 import { createUnderWay, type UnderWay } from "./door/under-way";
@@ -141,6 +142,8 @@ export async function createGateway(
     outside,
     startedAt: outside.now(),
     underWay,
+    bodyMemory: createBodyMemory(() => current.config.server.max_body_memory_mb * 2 ** 20, outside),
+    bodyBytesMax: () => current.config.server.max_body_mb * 2 ** 20,
     metrics,
     sending,
     checkReady() {

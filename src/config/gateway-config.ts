@@ -35,6 +35,9 @@ export interface GatewayConfig {
     readonly idle_timeout_ms: number;
     readonly send_timeout_ms: number;
     readonly max_unsent_mb: number;
+    readonly max_body_memory_mb: number;
+    /** Of one body, as the whole gateway takes it, however many processes share it. */
+    readonly max_body_mb: number;
     /** Undefined: plain HTTP. */
     readonly tls: CertificateAndKey | undefined;
     /** Copies that share the port, `auto` counted out: 1 is no copy, but the process itself. */

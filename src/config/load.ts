@@ -6,6 +6,7 @@ import { dirname, resolve } from "node:path";
 import { Value } from "@sinclair/typebox/value";
 import type { CertificateAndKey, ConnectionOptions } from "../domain/connection-options";
 import { coresAllowed } from "../machine/cores";
+import { memoryAllowed } from "../machine/memory";
 import { check } from "./check";
 import { type Reading, readConnection, readPair } from "./connections";
 import { DEFAULT_ROUTING_FILE } from "./default";
@@ -47,7 +48,11 @@ export interface Sources extends Pick<PluginSources, "host" | "bundled"> {
   readonly machine?: Machine;
 }
 
-const thisMachine = (): Machine => ({ cores: coresAllowed(), sharesPorts: process.platform === "linux" });
+const thisMachine = (): Machine => ({
+  cores: coresAllowed(),
+  sharesPorts: process.platform === "linux",
+  memoryBytes: memoryAllowed(),
+});
 
 /**
  * Reads and checks a routing file. It opens no provider and no database; it does run the plugin files that the routing file names.
@@ -132,6 +137,7 @@ async function checkTree(
   const config = resolveConfig({
     tls,
     jwtConnection,
+    memoryBytes: sources.machine.memoryBytes,
     file,
     files,
     folder,

@@ -18,6 +18,8 @@ export interface Checked {
   readonly file: string | undefined;
   readonly files: readonly string[];
   readonly folder: string;
+  /** That the gateway may use in all. */
+  readonly memoryBytes: number;
   readonly tls: CertificateAndKey | undefined;
   readonly jwtConnection: ConnectionOptions | undefined;
   readonly document: RoutingFile;
@@ -31,7 +33,9 @@ export function resolveConfig(checked: Checked): GatewayConfig {
   const { spaceFingerprints } = checked;
   const { server = {}, auth = {} } = document;
   const { host, port, deadline_ms, max_attempts, max_concurrent_requests } = ServerSection.properties;
-  const { drain_ms, grace_ms, idle_timeout_ms, send_timeout_ms, max_unsent_mb } = ServerSection.properties;
+  const { drain_ms, grace_ms, idle_timeout_ms, send_timeout_ms } = ServerSection.properties;
+  const bodyMemory =
+    server.max_body_memory_mb ?? partOf(checked.memoryBytes, BODY_MEMORY_PART, BODY_MEMORY_MB_MAX);
   const jwt = auth.jwt && { ...auth.jwt, ...(jwtConnection && { connection: jwtConnection }) };
   const mode = auth.mode ?? AuthSection.properties.mode.default;
   return {
@@ -50,7 +54,9 @@ export function resolveConfig(checked: Checked): GatewayConfig {
       grace_ms: server.grace_ms ?? grace_ms.default,
       idle_timeout_ms: server.idle_timeout_ms ?? idle_timeout_ms.default,
       send_timeout_ms: server.send_timeout_ms ?? send_timeout_ms.default,
-      max_unsent_mb: server.max_unsent_mb ?? max_unsent_mb.default,
+      max_unsent_mb: server.max_unsent_mb ?? partOf(checked.memoryBytes, UNSENT_PART, UNSENT_MB_MAX),
+      max_body_memory_mb: bodyMemory,
+      max_body_mb: Math.min(BODY_MB_MAX, bodyMemory),
       tls,
       processes,
     },
@@ -81,6 +87,19 @@ export function resolveConfig(checked: Checked): GatewayConfig {
     ),
   };
 }
+
+/** 64 MB of text is 2048 inputs of 8192 tokens. */
+const BODY_MB_MAX = 64;
+/** Measured: while it is worked on, a body takes several times its bytes, and its answer takes memory too. */
+const BODY_MEMORY_PART = 1 / 16;
+const BODY_MEMORY_MB_MAX = 1024;
+
+const UNSENT_PART = 1 / 8;
+const UNSENT_MB_MAX = 256;
+
+/** In MB, at least one. */
+const partOf = (memoryBytes: number, part: number, most: number): number =>
+  Math.min(most, Math.max(1, Math.floor((memoryBytes / 2 ** 20) * part)));
 
 const FACT_KEYS = new Set(Object.keys(KnownFacts.properties));
 

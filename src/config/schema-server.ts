@@ -79,9 +79,16 @@ export const ServerSection = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: 1_048_576,
-        default: 256,
         description:
-          "Memory for answers that are being sent, in MB; above it, clients that have taken nothing for a second are cut off, those that wait longest first.",
+          "Memory for answers that are being sent, in MB; above it, clients that have taken nothing for a second are cut off, those that wait longest first. Left out: an eighth of the memory that the container or machine has, 256 at most.",
+      }),
+    ),
+    max_body_memory_mb: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_048_576,
+        description:
+          "Memory for the bodies of requests in flight, in MB: the next one waits up to 10 s, then it is answered 503. One workspace may hold three quarters; no body may be larger. Left out: a sixteenth of the memory that the container or machine has, 1024 at most.",
       }),
     ),
     tls: Type.Optional(TlsSection),

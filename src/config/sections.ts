@@ -43,6 +43,8 @@ export interface Machine {
   readonly cores: number;
   /** Whether several processes may listen on one port, and the system shares connections out among them. */
   readonly sharesPorts: boolean;
+  /** That it has, or that its container may use. */
+  readonly memoryBytes: number;
 }
 
 /** @returns how many processes there are to be, `auto` counted out */

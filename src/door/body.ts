@@ -6,35 +6,34 @@ import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
 import { unlessAborted } from "../domain/until";
 import { Gathered } from "../network/gathered";
-
-/** 64 MB of text is 2048 inputs of 8192 tokens. Decompressed bytes count, so that a small gzip bomb gains nothing. */
-export const BODY_BYTES_MAX = 64 * 1024 * 1024;
+import type { BodyPlace } from "./body-memory";
 
 export interface Reading {
   /** Ends the reading, with its reason. */
   readonly over: EndSignal;
-  readonly bytesMax?: number;
+  /** Decompressed bytes count, so that a small gzip bomb gains nothing. */
+  readonly bytesMax: number;
+  /** Is asked for room before bytes are taken. */
+  readonly place: Pick<BodyPlace, "hold">;
 }
 
 /**
  * Reads and parses a JSON body.
  * @throws GatewayError wrong_media_type | too_large | invalid, or the reason of `reading.over`
  */
-export async function readJsonBody(
-  request: Request,
-  { over, bytesMax = BODY_BYTES_MAX }: Reading,
-): Promise<unknown> {
+export async function readJsonBody(request: Request, { over, bytesMax, place }: Reading): Promise<unknown> {
   checkMediaType(request.headers.get("content-type"));
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > bytesMax) throw tooLarge(bytesMax);
   const { body } = request;
   if (body === null) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
+  if (declared > 0) await place.hold(declared, over);
   const encoding = request.headers.get("content-encoding");
   // What says its length and is not packed can be no larger: read at once, which costs half.
   const bytes =
     declared > 0 && encoding === null
       ? await whole(request, bytesMax, over)
-      : await collect(decompressed(body, encoding), bytesMax, over);
+      : await collect(decompressed(body, encoding), { over, bytesMax, place });
   if (bytes.byteLength === 0) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
   return parseJson(decodeText(bytes));
 }
@@ -85,8 +84,7 @@ async function whole(request: Request, bytesMax: number, over: EndSignal): Promi
 
 async function collect(
   stream: ReadableStream<Uint8Array>,
-  bytesMax: number,
-  over: EndSignal,
+  { over, bytesMax, place }: Reading,
 ): Promise<Uint8Array> {
   const gathered = new Gathered();
   const reader = stream.getReader();
@@ -103,6 +101,7 @@ async function collect(
       if (done) break;
       gathered.add(value);
       if (gathered.size > bytesMax) throw tooLarge(bytesMax);
+      await place.hold(gathered.size, over);
     }
   } catch (cause) {
     reader.cancel().catch(() => undefined);

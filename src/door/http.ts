@@ -22,6 +22,7 @@ import { forcedProviderOf } from "../routes/forced-provider";
 import type { Routes } from "../routes/route";
 import type { SpaceNotice } from "../spaces/notices";
 import { readJsonBody } from "./body";
+import type { BodyMemory } from "./body-memory";
 import { embeddingsOperation, type Operations, operationsOf } from "./docs/operations";
 import { checkHead } from "./head";
 import { type Listing, listModels, showModel } from "./models";
@@ -54,6 +55,9 @@ export interface DoorParts {
   readonly takeRequest: (caller: Caller) => void;
   readonly embed: (arrival: Arrival) => Promise<Answer>;
   readonly underWay: UnderWay;
+  readonly bodyMemory: BodyMemory;
+  /** Of one body, as it is now. */
+  readonly bodyBytesMax: () => number;
   readonly metrics: Metrics;
   readonly sending: Sending;
 }
@@ -160,6 +164,7 @@ export function createDoor(parts: DoorParts) {
     respond({ request, server, wire }, async (_, requestId, speak) => {
       let caller: Caller | undefined;
       let isSending = false;
+      let leaveMemory = () => {};
       // Not before: Bun forgets what it does with connections that nothing comes on, once it was told to wait.
       const waitNoLonger = () => server?.timeout(request, parts.idleSeconds);
       try {
@@ -171,6 +176,8 @@ export function createDoor(parts: DoorParts) {
           const gone = () => ending.abort(clientGone());
           if (request.signal.aborted) gone();
           else request.signal.addEventListener("abort", gone);
+          const place = parts.bodyMemory.enter(known.workspace);
+          leaveMemory = place.leave;
           const answer = await parts.embed({
             requestId,
             caller: known,
@@ -180,7 +187,7 @@ export function createDoor(parts: DoorParts) {
               const policies = speak(known);
               return { policies, forced: forcedProviderOf(request.headers, policies) };
             },
-            body: () => readJsonBody(request, { over: ending }),
+            body: () => readJsonBody(request, { over: ending, bytesMax: parts.bodyBytesMax(), place }),
             cacheUse: cacheUseOf(request.headers),
             pinnedSpace: request.headers.get("x-embedgate-space")?.trim() || undefined,
             ending,
@@ -200,6 +207,7 @@ export function createDoor(parts: DoorParts) {
         if (!caller) metrics.refused(wordingOf(asGatewayError(thrown), parts.policies()).status);
         throw thrown;
       } finally {
+        leaveMemory();
         if (!isSending) waitNoLonger();
       }
     });

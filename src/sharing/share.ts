@@ -19,6 +19,7 @@ export function shareOf(config: GatewayConfig, processes: number, hasMemory: boo
       ...server,
       max_concurrent_requests: part(server.max_concurrent_requests),
       max_unsent_mb: part(server.max_unsent_mb),
+      max_body_memory_mb: part(server.max_body_memory_mb),
     },
     providers: new Map(
       [...providers].map(([name, provider]) => [

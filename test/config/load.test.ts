@@ -31,6 +31,8 @@ describe("without --config", () => {
       idle_timeout_ms: 75_000,
       send_timeout_ms: 60_000,
       max_unsent_mb: 256,
+      max_body_memory_mb: 512,
+      max_body_mb: 64,
       tls: undefined,
       processes: 1,
     });
@@ -42,7 +44,7 @@ describe("without --config", () => {
 
   test("processes are one where the system shares no port, and more are refused there", async () => {
     using folder = makeFolder();
-    const machine = { cores: 4, sharesPorts: false };
+    const machine = { cores: 4, sharesPorts: false, memoryBytes: 2 ** 30 };
     folder.write("gateway.yaml", `server: { processes: auto }\n${RIGHT_FILE}`);
     const loaded = await folder.load({ machine });
     expect(loaded.ok && loaded.config.server.processes).toBe(1);

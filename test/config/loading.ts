@@ -24,7 +24,7 @@ export interface Folder extends Disposable {
   }): Promise<Loaded>;
 }
 
-const FOUR_CORES: Machine = { cores: 4, sharesPorts: true };
+const FOUR_CORES: Machine = { cores: 4, sharesPorts: true, memoryBytes: 8 * 2 ** 30 };
 
 export function makeFolder(): Folder {
   const path = mkdtempSync(join(tmpdir(), "embedgate-config-"));

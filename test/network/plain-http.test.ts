@@ -263,7 +263,12 @@ describe("left to fetch", () => {
     ["a body that is a stream", "http://example.test/", { body: new ReadableStream() }, {}],
     ["a proxy", "http://example.test/", {}, { HTTP_PROXY: "http://proxy.test" }],
     ["a proxy for all", "http://example.test/", {}, { ALL_PROXY: "http://proxy.test" }],
-    ["a proxy of its own", "http://example.test/", { redirect: "manual" as const, proxy: "http://proxy.test" }, {}],
+    [
+      "a proxy of its own",
+      "http://example.test/",
+      { redirect: "manual" as const, proxy: "http://proxy.test" },
+      {},
+    ],
   ])("is %s", async (_, url, init, environment) => {
     const { properly, text } = client(environment);
     expect(await text(url, init)).toBe("by fetch");
