@@ -21,6 +21,7 @@ const plugin: Plugin = (host) => {
           default: "https://openrouter.ai/api/v1",
           pattern: ADDRESS,
           description: "With its version: /api/v1.",
+          needsPath: true,
         }),
         referer: t.Optional(
           t.String({

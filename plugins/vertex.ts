@@ -48,9 +48,12 @@ const plugin: Plugin = (host) => {
           description: "A region, a group of them (us, eu) or global.",
         }),
         credentials: t.Optional(
-          text(
-            "A service account's JSON, or the path to it. Left out, GOOGLE_APPLICATION_CREDENTIALS, gcloud's own or the metadata server's.",
-          ),
+          t.String({
+            minLength: 1,
+            maybePath: true,
+            description:
+              "A service account's JSON, or the path to it. Left out, GOOGLE_APPLICATION_CREDENTIALS, gcloud's own or the metadata server's.",
+          }),
         ),
         access_token: t.Optional(text("Sent as it is, instead: it is not renewed.")),
         base_url: t.Optional(

@@ -29,6 +29,9 @@ export function expected(schema: TSchema): string {
       return "true or false";
     case "string": {
       const { minLength, maxLength, pattern, format } = schema;
+      if (typeof schema.expected === "string") return schema.expected;
+      if (typeof pattern === "string" && pattern.startsWith("^https?://"))
+        return "an address that starts with http:// or https://, without user, ? and #";
       if (pattern !== undefined || format !== undefined)
         return `text as described: ${schema.description ?? pattern ?? format}`;
       if (maxLength !== undefined) return `text of ${minLength ?? 0} to ${maxLength} characters`;

@@ -55,6 +55,8 @@ export interface GatewayConfig {
   readonly spaceFingerprints: readonly Fingerprint[];
   readonly workspaceDefaults: WorkspaceSection;
   readonly providers: ReadonlyMap<string, ConfiguredProvider>;
+  /** The JSON Schema of routing files, for editors: made when it is asked for. */
+  readonly fileSchema: () => Readonly<Record<string, unknown>>;
   /** By id or pattern, in the file's order. */
   readonly models: ReadonlyMap<string, ConfiguredModel>;
 }

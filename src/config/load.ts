@@ -10,6 +10,7 @@ import { memoryAllowed } from "../machine/memory";
 import { check } from "./check";
 import { type Reading, readConnection, readPair } from "./connections";
 import { DEFAULT_ROUTING_FILE } from "./default";
+import { fileSchemaOf } from "./file-schema";
 import type { Loaded } from "./gateway-config";
 import { checkModels } from "./models";
 import { byPlace, MOST_PROBLEMS, type Problem, stepsOf } from "./problem";
@@ -134,7 +135,7 @@ async function checkTree(
     // Every breach is told above; should one ever not be, the file is still refused.
     return refused([tree.problem("", "is not what a routing file may be")]);
   }
-  const config = resolveConfig({
+  const resolved = resolveConfig({
     tls,
     jwtConnection,
     memoryBytes: sources.machine.memoryBytes,
@@ -147,6 +148,7 @@ async function checkTree(
     processes,
     providers: providers.configured,
   });
+  const config = { ...resolved, fileSchema: () => fileSchemaOf(sources.bundled, sources.host) };
   return { ok: true, config, notes: notes.sort(byPlace) };
 }
 

@@ -13,6 +13,7 @@ import { asWritten, shownName } from "./expected";
 import type { ConfiguredProvider } from "./gateway-config";
 import { loadPluginFile } from "./plugin-file";
 import { below, type Problem } from "./problem";
+import { doubtsAbout } from "./provider-doubts";
 import { checkProvider, isObjectSchema } from "./provider-shape";
 import { ProviderCommon } from "./schema-provider";
 import type { Tree } from "./tree";
@@ -44,7 +45,7 @@ export async function checkProviders(
   sources: PluginSources,
   reading: Reading,
 ): Promise<CheckedProviders> {
-  const { problems } = reading;
+  const { problems, notes } = reading;
   const names = new Set<string>();
   const configured = new Map<string, ConfiguredProvider>();
   const pluginIds = new Map<string, string>();
@@ -83,6 +84,7 @@ export async function checkProviders(
     const common = withoutMissing(tree, pointer, entry);
     checkAllowed(tree, pointer, common, found.provider, problems);
     if (problems.length > before || !Value.Check(ProviderCommon, common)) continue;
+    notes.push(...(await doubtsAbout(tree, pointer, { options, provider: found.provider }, sources.host)));
     configured.set(name, {
       name,
       provider: found.provider,

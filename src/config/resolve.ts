@@ -28,7 +28,7 @@ export interface Checked {
   readonly providers: ReadonlyMap<string, ConfiguredProvider>;
 }
 
-export function resolveConfig(checked: Checked): GatewayConfig {
+export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema"> {
   const { tls, jwtConnection, file, files, folder, document, databasePath, processes, providers } = checked;
   const { spaceFingerprints } = checked;
   const { server = {}, auth = {} } = document;

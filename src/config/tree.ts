@@ -24,6 +24,7 @@ import {
   unmaskVariables,
 } from "./variables";
 import { describeSyntaxError } from "./yaml-errors";
+import { slipBehind } from "./yaml-places";
 
 /** Far more than anybody writes; an alias bomb of nine lines would make a billion. */
 const MOST_NODES = 100_000;
@@ -102,6 +103,7 @@ export function growTree(
     resolveKnownTags: false,
   });
   const toldLines = new Set<number>();
+  const toldAt = new Set<number>();
   if (document.errors.length > 0) {
     // A variable that is not closed often is what the parser stumbled over, lines later.
     for (const offset of unclosedVariables(text)) {
@@ -111,9 +113,15 @@ export function growTree(
     }
   }
   for (const error of [...document.errors, ...document.warnings]) {
-    const problem = tree.problemAt(error.pos[0], describeSyntaxError(error));
+    const { offset, message } = slipBehind(text, error, document.errors) ?? {
+      offset: error.pos[0],
+      message: describeSyntaxError(error),
+    };
+    const problem = tree.problemAt(offset, message);
     // One slip makes the parser stumble several times over the same line.
-    if (toldLines.has(problem.line) || toldLines.size >= MOST_SYNTAX_PROBLEMS) continue;
+    if (toldAt.has(error.pos[0]) || toldLines.has(problem.line) || toldLines.size >= MOST_SYNTAX_PROBLEMS)
+      continue;
+    toldAt.add(error.pos[0]);
     toldLines.add(problem.line);
     tree.problems.push(problem);
   }

@@ -9,7 +9,8 @@ const WORDS: Readonly<Partial<Record<YAMLError["code"], string>>> = {
   BAD_ALIAS: "an anchor (&) or alias (*) without a proper name; text that starts with & or * needs quotes",
   BAD_DIRECTIVE: "a directive (%) that is not understood; take it out",
   BAD_DQ_ESCAPE: 'an escape that does not exist; in "…" write a backslash as \\\\, or use single quotes',
-  BAD_INDENT: "indented wrongly, or a bracket is not closed: keys of one mapping start in one column",
+  BAD_INDENT:
+    "wrong indentation, or a bracket } or ] that is missing: keys of one mapping start in one column",
   BAD_PROP_ORDER: "an anchor or tag stands in the wrong place: it goes before its value",
   BAD_SCALAR_START:
     "a value starts with a sign that YAML keeps for itself (such as @, `, |, > or %); put it in quotes",
@@ -17,7 +18,7 @@ const WORDS: Readonly<Partial<Record<YAMLError["code"], string>>> = {
   BLOCK_IN_FLOW: "an indented block inside {…} or […]; write it all in one way",
   DUPLICATE_KEY: "this key stands here twice; keep one",
   KEY_OVER_1024_CHARS: "a key of more than 1024 characters; is a quote or a colon missing?",
-  MISSING_CHAR: "a sign is missing here: a closing quote, a comma, a colon or a space",
+  MISSING_CHAR: "something is missing here: a closing quote, a comma, a colon, or the space after it",
   MULTILINE_IMPLICIT_KEY: "a line without a colon; expected `key: value`",
   MULTIPLE_ANCHORS: "two anchors (&) on one value",
   MULTIPLE_DOCS: "a second document starts here (---); a routing file is one",
