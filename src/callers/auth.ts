@@ -30,7 +30,7 @@ interface Parts {
   /** As they are now: a reload may change them. */
   readonly settings: () => GatewayConfig["auth"];
   readonly keys: Keys;
-  readonly workspaces: Pick<Workspaces, "ensure">;
+  readonly workspaces: Pick<Workspaces, "ensure" | "exists">;
   readonly outside: Pick<Outside, "now" | "fetch" | "monotonic" | "sleep" | "log">;
 }
 
@@ -50,7 +50,7 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
     if (secret === undefined) {
       throw new GatewayError(
         "no_key",
-        "You didn't provide an API key: send it in the header 'Authorization: Bearer KEY'. 'embedgate keys create' makes one.",
+        "You didn't provide an API key: send it in the header 'Authorization: Bearer KEY'.",
       );
     }
     throw new GatewayError(
@@ -58,10 +58,19 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
       "Incorrect API key provided: it is unknown, revoked, or was rotated out.",
     );
   };
-  /** A token's workspace is made on first sight. */
-  const identifiedByToken = async (token: string, by: Tokens): Promise<Caller> => {
+  /** A claim that is misspelt must not become a customer without a limit. */
+  const identifiedByToken = async (
+    token: string,
+    by: Tokens,
+    { create_workspaces }: JwtSection,
+  ): Promise<Caller> => {
     const caller = await by.verify(token);
-    await workspaces.ensure(caller.workspace);
+    if (create_workspaces) await workspaces.ensure(caller.workspace);
+    else if (!workspaces.exists(caller.workspace))
+      throw new GatewayError(
+        "forbidden",
+        `The token names the workspace "${caller.workspace}", which does not exist here.`,
+      );
     return caller;
   };
   const callerOf = ({ workspace, keyId }: Caller): Caller => ({ workspace, keyId });
@@ -71,7 +80,7 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
       const { jwt } = settings();
       const secret = bearerOf(request.headers);
       if (jwt !== undefined && secret !== undefined && looksLikeToken(secret))
-        return identifiedByToken(secret, tokens(jwt));
+        return identifiedByToken(secret, tokens(jwt), jwt);
       return callerOf(identified(request));
     },
     admitWithoutKey(request) {
@@ -80,10 +89,7 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
     identifyAdmin(request) {
       const caller = identified(request);
       if (caller.isAdmin || isOpen()) return callerOf(caller);
-      throw new GatewayError(
-        "forbidden",
-        "This needs an admin's key: 'embedgate keys create --admin' makes one.",
-      );
+      throw new GatewayError("forbidden", "This needs an admin key, and the one that was sent is none.");
     },
   };
 }

@@ -171,6 +171,20 @@ function sha256(text: string): Uint8Array {
   return new Bun.CryptoHasher("sha256").update(text).digest();
 }
 
+/**
+ * What a workspace that is created may be called: it stands in commands, in addresses and in CSV. Older ones keep the names they have.
+ * @throws GatewayError invalid
+ */
+export function checkNewWorkspace(name: string): void {
+  checkName("workspace", name);
+  if (/^[\p{L}\p{N}][\p{L}\p{N}._@:|+~-]*$/u.test(name)) return;
+  throw new GatewayError(
+    "invalid",
+    `The workspace's name ${JSON.stringify(name.slice(0, 200))} is refused: use letters, digits and . _ - @ : | + ~, beginning with a letter or a digit.`,
+    { field: "workspace" },
+  );
+}
+
 /** @throws GatewayError invalid */
 export function checkName(what: "name" | "workspace", value: string): void {
   if (what === "workspace" && value === OWN_WORKSPACE)

@@ -8,8 +8,9 @@ import { creditsOf, microCredits, picoUsd } from "../books/money";
 import type { WorkspaceSection } from "../config/schema-workspaces";
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
+import { nearestName } from "../domain/nearest";
 import type { Outside } from "../domain/outside";
-import { checkName } from "./keys";
+import { checkNewWorkspace } from "./keys";
 import { columnsOf, NO_SETTINGS, type SettingColumns, type Settings, settingsOf } from "./workspace-settings";
 
 export interface Workspace {
@@ -43,12 +44,13 @@ export interface Grant {
 }
 
 export interface Workspaces {
-  /** Also of one that was never seen: a JWT's claim makes one on first sight. @throws GatewayError database_unavailable */
+  /** Also of one that does not exist yet: a request by `auth.jwt.create_workspaces` may be its first. @throws GatewayError database_unavailable */
   rules(name: string): WorkspaceRules;
   /** @throws GatewayError invalid where there is one already */
   create(name: string, settings: Partial<Settings>, credits: bigint | null | undefined): Promise<Workspace>;
-  /** Makes the workspace unless it is there. */
-  ensure(name: string): Promise<void>;
+  /** Creates the workspace unless it exists. @returns whether it was created @throws GatewayError invalid for a name that is none */
+  ensure(name: string): Promise<boolean>;
+  exists(name: string): boolean;
   /** @throws GatewayError invalid for an unknown one */
   set(name: string, settings: Partial<Settings>): Promise<Workspace>;
   list(): readonly Workspace[];
@@ -126,14 +128,25 @@ export function openWorkspaces(
     insertGrant.run(name, now(), amount, balance ?? 0n, note);
   }
 
+  function meant(name: string): string {
+    const near = nearestName(
+      name,
+      read(() => selectAll.all()).map((row) => row.name),
+    );
+    return near === undefined ? "" : ` (did you mean "${near}"?)`;
+  }
+
   function existing(name: string): Row {
     const row = read(() => select.get(name));
     if (row) return row;
     throw new GatewayError(
       "invalid",
-      `There is no workspace "${name}": 'embedgate workspaces list' shows them, 'create' makes one.`,
+      `There is no workspace "${name}"${meant(name)}: 'embedgate workspaces list' shows them, 'create' makes one.`,
     );
   }
+
+  /** Undefined where it is not there: `once` does not keep that. */
+  const isThere = once((name) => (read(() => select.get(name)) ? true : undefined));
 
   const ownSettings = once((name) => {
     const row = read(() => select.get(name));
@@ -143,7 +156,7 @@ export function openWorkspaces(
   return {
     rules: (name) => rulesOf(name, ownSettings(name), defaults()),
     async create(name, settings, credits) {
-      checkName("workspace", name);
+      checkNewWorkspace(name);
       const columns = columnsOf(settings);
       await write(() => {
         const starting = credits === undefined ? startingMicroCredits(defaults()) : credits;
@@ -157,10 +170,11 @@ export function openWorkspaces(
       return asWorkspace(existing(name));
     },
     async ensure(name) {
-      checkName("workspace", name);
-      if (read(() => select.get(name))) return;
-      await write(() => ensure(name, startingMicroCredits(defaults()), now()));
+      if (isThere(name)) return false;
+      checkNewWorkspace(name);
+      return write(() => ensure(name, startingMicroCredits(defaults()), now()));
     },
+    exists: (name) => isThere(name) === true,
     async set(name, settings) {
       existing(name);
       const columns = columnsOf(settings);

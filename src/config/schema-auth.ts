@@ -17,6 +17,13 @@ export const JwtSection = Type.Object(
     workspace_claim: Type.Optional(
       Type.String({ minLength: 1, default: "workspace", description: "The claim that names the workspace." }),
     ),
+    create_workspaces: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          "true: a workspace that a token names is created on its first request, with workspace_defaults. false: such a token is refused with 403.",
+      }),
+    ),
   },
   {
     ...closed,

@@ -29,7 +29,8 @@ interface Opened extends AsyncDisposable {
   status(token: string): Promise<number>;
 }
 
-const yamlWith = (jwt: object) => `${FAKE_YAML}\nauth: ${JSON.stringify({ jwt })}\n`;
+const yamlWith = (jwt: object) =>
+  `${FAKE_YAML}\nauth: ${JSON.stringify({ jwt: { create_workspaces: true, ...jwt } })}\n`;
 const YAML = yamlWith({ jwks_url: JWKS_URL });
 
 async function opened(keys: readonly SigningKey[] = [OLD]): Promise<Opened> {

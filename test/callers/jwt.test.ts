@@ -24,7 +24,7 @@ const body = { model: "fake", input: "hello" };
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 const yamlWith = (jwt: Readonly<Record<string, unknown>>) =>
-  `${FAKE_YAML}\nauth: ${JSON.stringify({ jwt })}\n`;
+  `${FAKE_YAML}\nauth: ${JSON.stringify({ jwt: { create_workspaces: true, ...jwt } })}\n`;
 
 /** By the static key, since most of this file is not about where keys come from. */
 function opened(jwt: Readonly<Record<string, unknown>> = {}, key = KEY): Promise<OpenGateway> {
@@ -53,6 +53,23 @@ describe("a good token", () => {
     expect((await open.send("/v1/models", { headers })).status).toBe(200);
     expect(open.gateway.workspaces.list()).toMatchObject([{ name: "team", micro_credits: 2_500_000n }]);
     expect(open.gateway.workspaces.grants("team")).toHaveLength(1);
+  });
+
+  test("of a workspace that does not exist is refused unless the routing file has it created", async () => {
+    await using open = await opened({ create_workspaces: false });
+    const refused = await open.post(body, bearer(tokenBy(KEY)));
+    expect(refused.status).toBe(403);
+    expect(refused.text).toContain("which does not exist here");
+    expect(open.gateway.workspaces.list()).toEqual([]);
+    await open.gateway.workspaces.create("team", {}, undefined);
+    expect((await open.post(body, bearer(tokenBy(KEY)))).status).toBe(200);
+  });
+
+  test("creates no workspace of a name that nobody could type", async () => {
+    await using open = await opened();
+    const odd = tokenBy(KEY, { claims: { workspace: "a/b c" } });
+    expect((await open.post(body, bearer(odd))).status).toBe(400);
+    expect(open.gateway.workspaces.list()).toEqual([]);
   });
 
   test("may come in the header that Azure's SDK sends", async () => {

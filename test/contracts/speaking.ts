@@ -107,7 +107,7 @@ export async function openSpeaking({
   const open = await openGateway({
     yaml: `
 server: { ${server} }
-auth: ${JSON.stringify({ mode: "keys", ...(issuerPem && { jwt: { public_key: issuerPem } }) })}
+auth: ${JSON.stringify({ mode: "keys", ...(issuerPem && { jwt: { public_key: issuerPem, create_workspaces: true } }) })}
 space_probe: false
 providers:
   openai: { plugin: openai, api_key: k, base_url: "http://openai.example/v1", retries: 0 }

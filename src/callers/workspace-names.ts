@@ -1,0 +1,94 @@
+/**
+ * A workspace gets another name, or ends. Both are one transaction over all tables that name it, and wait for nobody: while requests of the
+ * workspace are under way, which hold a part of its balance, they are refused. A further table that names workspaces is a line of TABLES.
+ */
+import type { Store } from "../db/open";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import { checkNewWorkspace, DEFAULT_WORKSPACE } from "./keys";
+
+/** The column that names the workspace is called so in each but `workspaces`. */
+const TABLES = ["keys", "ledger", "credit_grants", "spending"] as const;
+
+export interface WorkspaceNames {
+  /** @throws GatewayError invalid where there is no such workspace, the new name is or was another's, or requests are under way */
+  rename(name: string, newName: string): Promise<void>;
+  /**
+   * Revokes its keys and ends its balance. Its rows in the ledger stay, and so do its grants, which add up to nothing.
+   * @returns the keys that were revoked
+   * @throws GatewayError invalid as `rename` does
+   */
+  remove(name: string): Promise<number>;
+}
+
+interface Row {
+  readonly micro_credits: bigint | null;
+  readonly micro_credits_held: bigint;
+  readonly pico_usd_held: bigint;
+  readonly under_way: bigint;
+}
+
+export function openWorkspaceNames(
+  { database, write }: Store,
+  { now }: Pick<Outside, "now">,
+): WorkspaceNames {
+  const select = database.query<Row, [string]>(
+    `SELECT micro_credits, micro_credits_held, pico_usd_held,
+       (SELECT count(*) FROM ledger WHERE status = 0 AND ledger.workspace = workspaces.name) AS under_way
+     FROM workspaces WHERE name = ?1`,
+  );
+
+  /** In a transaction of the caller's. */
+  function resting(name: string): Row {
+    if (name === DEFAULT_WORKSPACE)
+      throw new GatewayError("invalid", `"${name}" is the workspace of whoever names none: it stays.`);
+    const row = select.get(name);
+    if (!row)
+      throw new GatewayError(
+        "invalid",
+        `There is no workspace "${name}": 'embedgate workspaces list' shows them.`,
+      );
+    if (row.micro_credits_held > 0n || row.pico_usd_held > 0n || row.under_way > 0n)
+      throw new GatewayError(
+        "invalid",
+        `Requests of the workspace "${name}" are in flight: try again when they have ended, or revoke its keys first.`,
+      );
+    return row;
+  }
+
+  return {
+    async rename(name, newName) {
+      checkNewWorkspace(newName);
+      await write(() => {
+        resting(name);
+        const used = ["workspaces WHERE name", ...TABLES.map((table) => `${table} WHERE workspace`)].some(
+          (where) => database.query(`SELECT 1 FROM ${where} = ?1 LIMIT 1`).get(newName) !== null,
+        );
+        // Two customers' usage would become one.
+        if (used)
+          throw new GatewayError(
+            "invalid",
+            `The name "${newName}" is or was another workspace's: take one that was never used.`,
+          );
+        database.query("UPDATE workspaces SET name = ?2 WHERE name = ?1").run(name, newName);
+        for (const table of TABLES)
+          database.query(`UPDATE ${table} SET workspace = ?2 WHERE workspace = ?1`).run(name, newName);
+      });
+    },
+    remove: (name) =>
+      write(() => {
+        const { micro_credits } = resting(name);
+        if (micro_credits !== null && micro_credits > 0n)
+          database
+            .query(
+              "INSERT INTO credit_grants (workspace, granted_at, micro_credits, balance, note) VALUES (?1, ?2, ?3, 0, 'workspace deleted')",
+            )
+            .run(name, now(), -micro_credits);
+        const { changes } = database
+          .query("UPDATE keys SET revoked_at = ?2 WHERE workspace = ?1 AND revoked_at IS NULL")
+          .run(name, now());
+        database.query("DELETE FROM workspaces WHERE name = ?1").run(name);
+        return Number(changes);
+      }),
+  };
+}
