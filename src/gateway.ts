@@ -137,6 +137,7 @@ export async function createGateway(
         ? gatewayPolicies(current.config)
         : policiesOf(current.config, workspaces.rules(caller.workspace)),
     exchange: () => current.config.money,
+    fileSchema: () => current.config.fileSchema(),
     allowedModels: ({ workspace }) => workspaces.rules(workspace).models,
     notices: () => current.spaces.notices(),
     outside,

@@ -3,9 +3,11 @@
  * Source: openai/openai-openapi. The request is in openai-request.ts.
  */
 import { Type } from "@sinclair/typebox";
+import { ERROR_KINDS, GatewayError } from "../domain/errors";
 import { DimensionsAllowed } from "../domain/facts";
 import type { Policies } from "../domain/policies";
 import { embeddingsRequest } from "./openai-request";
+import { wordingOf } from "./wording";
 
 const described = (description: string) => ({ description });
 
@@ -178,11 +180,20 @@ export function responseOf(policies: Policies) {
   return Type.Object(properties, { examples: [{ ...example, usage: usage.examples[0] }] });
 }
 
+/** With every code that there is in this dialect. */
+function errorResponseOf(policies: Policies) {
+  const codes = ERROR_KINDS.map(([kind]) => wordingOf(new GatewayError(kind, ""), policies).code);
+  const enumerated = Type.Union([Type.String(), Type.Null()], { enum: [...new Set(codes)].sort() });
+  const { error } = ErrorResponse.properties;
+  const properties = { error: Type.Object({ ...error.properties, code: enumerated }) };
+  return Type.Object(properties, { examples: ErrorResponse.examples });
+}
+
 /** By the names that the document knows them under. */
 export const schemasOf = (policies: Policies) => ({
   EmbeddingsRequest: embeddingsRequest(policies),
   EmbeddingsResponse: responseOf(policies),
-  ErrorResponse,
+  ErrorResponse: errorResponseOf(policies),
   Model: policies.models_list === "features" ? ModelWithFeatures : Model,
   ModelList,
 });

@@ -121,6 +121,14 @@ const KINDS = {
   // The model makes nothing of a text: blanks, or words that a static model does not know. Another route's may know them.
   no_vector: { status: 400, type: request, code: null, retry: false, fallBack: true },
   malformed: { status: 502, type: server, code: "upstream_malformed", retry: true, fallBack: true },
+  // The routing file has the model, and none of its providers has what it needs, such as a key.
+  provider_not_configured: {
+    status: 503,
+    type: server,
+    code: "provider_not_configured",
+    retry: false,
+    fallBack: false,
+  },
   // No way to the model is known to lie in its space.
   space_out_of_service: {
     status: 503,
@@ -142,6 +150,15 @@ const KINDS = {
 } as const satisfies Record<FailureKind, Meaning> & Record<string, Meaning>;
 
 export type ErrorKind = keyof typeof KINDS;
+
+/** Every kind with what it means, for whoever lists them. */
+export const ERROR_KINDS: readonly (readonly [ErrorKind, Meaning])[] = Object.entries(KINDS).flatMap(
+  ([kind, meaning]) => (isKind(kind) ? [[kind, meaning] as const] : []),
+);
+
+function isKind(name: string): name is ErrorKind {
+  return Object.hasOwn(KINDS, name);
+}
 
 /** What is known of an error beside its kind and message. */
 export interface About {

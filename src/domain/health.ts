@@ -43,4 +43,6 @@ export interface Health {
   isToldOfLength: boolean;
   /** Its usage counts characters: infinity-emb 0.0.78 does, unless it is started with --lengths-via-tokenize. */
   countsCharacters: boolean;
+  /** The last call that failed, whatever came after it: for whoever runs the gateway. `at` is in milliseconds since 1970. */
+  lastError?: { readonly at: number; readonly kind: string; readonly message: string };
 }

@@ -20,6 +20,7 @@ import type { Answer, Arrival } from "../request/embed";
 import type { CacheUse } from "../request/recall";
 import { forcedProviderOf } from "../routes/forced-provider";
 import type { Routes } from "../routes/route";
+import { routeStates } from "../routes/states";
 import type { SpaceNotice } from "../spaces/notices";
 import { readJsonBody } from "./body";
 import type { BodyMemory } from "./body-memory";
@@ -39,6 +40,8 @@ export interface DoorParts {
    */
   readonly policies: (caller?: Caller) => Policies;
   readonly exchange: () => Exchange;
+  /** The routing file's JSON Schema. */
+  readonly fileSchema: () => object;
   /** What whoever runs the gateway should know now. */
   readonly notices: () => readonly SpaceNotice[];
   /** Ids and patterns that the caller's workspace may use. */
@@ -224,6 +227,12 @@ export function createDoor(parts: DoorParts) {
       return plain({ notices: parts.notices() });
     });
 
+  const showRoutes = (visit: Visit) =>
+    respond(visit, ({ request }) => {
+      auth.identifyAdmin(request);
+      return plain({ routes: routeStates(routes().named(), outside) });
+    });
+
   const listing = (policies: Policies, caller: Caller): Listing => ({
     policies,
     allowed: parts.allowedModels(caller),
@@ -296,6 +305,7 @@ export function createDoor(parts: DoorParts) {
     only("GET", "/readyz", (visit) => respond(visit, ready), operations.readiness),
     only("GET", "/metrics", showMetrics, operations.metrics),
     only("GET", "/admin/notices", showNotices, operations.notices),
+    only("GET", "/admin/routes", showRoutes, operations.routes),
   ];
 
   /** Made for the first who asks: most gateways are never asked, and all start sooner without. */
@@ -304,7 +314,7 @@ export function createDoor(parts: DoorParts) {
     respond(visit, async ({ request }) => {
       auth.admitWithoutKey(request);
       documented ??= import("./docs/swagger").then(({ docs }) =>
-        new Elysia().use(docs(() => parts.policies())).use(allPaths()),
+        new Elysia().use(docs(() => parts.policies(), parts.fileSchema)).use(allPaths()),
       );
       const { pathname, search } = new URL(request.url);
       const page = await (await documented).handle(new Request(`http://localhost${pathname}${search}`));

@@ -117,6 +117,7 @@ async function sent(
     const error = inRequest(asProviderError(thrown, work, target), part);
     const health = healthOf(target);
     if (error.kind === "timeout") noteTooSlow(health, part);
+    health.lastError = { at: outside.now(), kind: error.kind, message: error.message };
     health.restsUntil = Math.max(health.restsUntil, outside.monotonic() + restMs(error));
     // One text that a provider cannot take says nothing new of the provider, however often it is sent.
     ended(isAgain && isAboutContent(error) ? "unknown" : outcomeOf(error), error.kind);

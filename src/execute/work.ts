@@ -10,7 +10,7 @@ import type { Answered, EmbedRequest, Lane, Plan, Route, Run, Target } from "../
 import type { Count } from "../tokens/count";
 import type { Evidence } from "./evidence";
 
-export type Needs = Pick<Outside, "sleep" | "alarm" | "turn" | "random" | "log" | "monotonic"> & {
+export type Needs = Pick<Outside, "sleep" | "alarm" | "turn" | "random" | "log" | "monotonic" | "now"> & {
   /** Is told of each call that was sent, at its end. */
   readonly observe?: (call: CallSeen) => void;
 };

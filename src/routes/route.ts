@@ -27,7 +27,7 @@ export interface ListedModel {
 export interface Routes {
   /**
    * @param models ids and patterns that the caller may use: what else there is does not exist for it
-   * @throws GatewayError unknown_model | embeddings_unsupported
+   * @throws GatewayError unknown_model | embeddings_unsupported | provider_not_configured
    */
   resolve(model: string, models?: readonly string[]): Route;
   /** An id, and the one behind it: who may use one of them may use the model. */
@@ -131,6 +131,13 @@ export function buildRoutes(
     );
   }
 
+  /** Whoever runs the gateway sees the variable's name in its log and by 'embedgate check'; it is nothing for callers. */
+  const notConfigured = (model: string) =>
+    new GatewayError(
+      "provider_not_configured",
+      `The model \`${model.slice(0, 200)}\` is in the routing file, but none of its providers is configured.`,
+    );
+
   return {
     resolve(model, models = ALL_MODELS) {
       if (!mayUse(models, namesOf(model))) throw unknown(model, models);
@@ -141,7 +148,7 @@ export function buildRoutes(
         });
       }
       const route = find(id);
-      if (!route) throw unknown(model, models);
+      if (!route) throw entryFor(id) === undefined ? unknown(model, models) : notConfigured(model);
       return route;
     },
     namesOf,

@@ -5,8 +5,11 @@ import { expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { RoutingFile } from "../../src/config/schema";
 import { embeddingsRequest } from "../../src/dialects/openai-request";
 import { DIALECTS } from "../../src/dialects/records";
+import { wordingOf } from "../../src/dialects/wording";
+import { GatewayError } from "../../src/domain/errors";
 import { documentSchemas } from "../../src/door/docs/operations";
 import { FAKE_YAML, openGateway } from "../gateway";
 
@@ -67,6 +70,7 @@ test("the document has every path, each with its statuses", async () => {
   const { paths } = await document();
   expect(Object.keys(paths).sort()).toEqual([
     "/admin/notices",
+    "/admin/routes",
     "/healthz",
     "/metrics",
     "/readyz",
@@ -112,6 +116,43 @@ test.each(Object.entries(DIALECTS))("every example in %s is what its own schema 
     if (!Array.isArray(examples)) throw new Error(`${name} has no example`);
     for (const example of examples) expect([name, Value.Check(schema, example)]).toEqual([name, true]);
   }
+});
+
+test.each(Object.entries(DIALECTS))(
+  "in %s error codes are listed, and the headers of answers",
+  async (dialect, policies) => {
+    const { paths, components } = Value.Parse(
+      Document,
+      JSON.parse(await load("/swagger/json", speaking(dialect))),
+    );
+    const { code } = Object(components.schemas.ErrorResponse).properties.error.properties;
+    for (const kind of ["no_key", "rate_limited", "malformed", "provider_not_configured", "invalid"] as const)
+      expect(code.enum).toContain(wordingOf(new GatewayError(kind, ""), policies).code);
+    const answers: Record<string, unknown> = paths["/v1/embeddings"]?.post?.responses ?? {};
+    const names = (status: string) => Object.keys(Object(answers[status]).headers);
+    for (const name of ["x-request-id", "x-embedgate-cache", "x-ratelimit-remaining-tokens"])
+      expect(names("200")).toContain(name);
+    for (const name of ["x-request-id", "retry-after", "x-ratelimit-reset-requests"])
+      expect(names("429")).toContain(name);
+  },
+);
+
+test("the routing file's schema is served, with every section and every plugin's options", async () => {
+  const schema = JSON.parse(await load("/swagger/routing-file.json"));
+  expect(schema.$schema).toBe("https://json-schema.org/draft/2020-12/schema");
+  expect(Object.keys(schema.properties)).toEqual(Object.keys(RoutingFile.properties));
+  const entries: { title?: string; properties: Record<string, object> }[] =
+    schema.properties.providers.additionalProperties.anyOf;
+  const openai = entries.find(({ title }) => title === "openai");
+  expect(Object.keys(openai?.properties ?? {})).toEqual(
+    expect.arrayContaining(["plugin", "retries", "base_url"]),
+  );
+  expect(openai?.properties.retries).toMatchObject({
+    anyOf: [
+      { type: "integer", maximum: 10 },
+      { type: "string", pattern: expect.stringContaining("\\$") },
+    ],
+  });
 });
 
 test("null is allowed for every optional field of a request, as clients send it for what they leave unset", () => {
@@ -162,6 +203,8 @@ test.each([
   ["/readyz"],
   ["/metrics"],
   ["/admin/notices"],
+  ["/admin/routes"],
+  ["/swagger/routing-file.json"],
   ["/v1/models"],
   ["/v1/embeddings"],
   ["/nowhere"],

@@ -94,7 +94,7 @@ models:
     expect(healthAt("fake/fake-8")).not.toBe(healthAt("fake/fake-32"));
   });
 
-  test.each([["unconfigured"], ["nobody"], ["whole-name"], ["*"], [""]])(
+  test.each([["nobody"], ["whole-name"], ["*"], [""]])(
     "%j leads nowhere, however well a pattern would fit",
     async (id) => {
       await using open = await openGateway({
@@ -104,9 +104,21 @@ models:
     },
   );
 
+  test("whose providers are not configured is told so, with 503", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    expect(() => open.gateway.routes().resolve("unconfigured")).toThrow(
+      expect.objectContaining({
+        kind: "provider_not_configured",
+        meaning: expect.objectContaining({ status: 503, code: "provider_not_configured" }),
+      }),
+    );
+  });
+
   test("that has an entry is not a pattern's, even where its provider is not configured", async () => {
     await using open = await openGateway({ yaml: `${YAML}  "*": { routes: [ { provider: fake } ] }\n` });
-    expect(() => open.gateway.routes().resolve("unconfigured")).toThrow("does not exist");
+    expect(() => open.gateway.routes().resolve("unconfigured")).toThrow(
+      "none of its providers is configured",
+    );
     expect(open.gateway.routes().resolve("anything").targets[0].model).toBe("anything");
   });
 

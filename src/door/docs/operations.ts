@@ -7,6 +7,8 @@ import { type TSchema, Type } from "@sinclair/typebox";
 import type { Wire } from "../../dialects/wire";
 import { WIRES } from "../../dialects/wires";
 import type { Policies } from "../../domain/policies";
+import { RouteState } from "../../routes/states";
+import { ALWAYS, type AnswerHeader, RETRY_AFTER, WITH_EMBEDDINGS, WITH_RATE_LIMIT } from "./headers";
 
 const Status = Type.Object(
   {
@@ -49,26 +51,55 @@ const Notices = Type.Object(
   },
 );
 
+const RouteStates = Type.Object(
+  { routes: Type.Array(RouteState) },
+  {
+    examples: [
+      {
+        routes: [
+          {
+            model: "docs",
+            provider: "router",
+            upstream_model: "openai/text-embedding-3-small",
+            space: "text-embedding-3-small",
+            weight: 1,
+            state: "open",
+            last_error: {
+              at: "2026-11-28T03:12:09.120Z",
+              kind: "unavailable",
+              message: "The provider could not be reached, or the connection broke (ECONNREFUSED).",
+            },
+          },
+        ],
+      },
+    ],
+  },
+);
+
 /** By the names that `$ref` uses. */
 export function documentSchemas(policies: Policies): Readonly<Record<string, TSchema>> {
   const ofWires = WIRES.map(({ words }) => words.schemas(policies));
-  return Object.assign({}, ...ofWires, { Status, Notices });
+  return Object.assign({}, ...ofWires, { Status, Notices, RouteStates });
 }
 
 const json = (schema: string) => ({
   "application/json": { schema: { $ref: `#/components/schemas/${schema}` } },
 });
-const fails = (description: string) => ({ description, content: json("ErrorResponse") });
-const header = (description: string, type: "string" | "integer" = "string") => ({
+const declared = (headers: readonly AnswerHeader[]) =>
+  Object.fromEntries(
+    headers.map(({ name, says, type = "string" as const }) => [
+      name,
+      { description: says, schema: { type } },
+    ]),
+  );
+
+const REQUEST_HEADERS = declared(ALWAYS);
+
+const fails = (description: string) => ({
   description,
-  schema: { type },
+  headers: REQUEST_HEADERS,
+  content: json("ErrorResponse"),
 });
-
-const REQUEST_HEADERS = {
-  "x-request-id": header("The request's id, also in the ledger and the log."),
-  "openai-processing-ms": header("Milliseconds from the request's arrival to its answer.", "integer"),
-};
-
 const TEXT = { "text/plain": { schema: { type: "string" as const } } };
 
 const NEEDS_KEY = [{ bearer: [] }];
@@ -91,7 +122,7 @@ function failures(reasons: readonly (readonly [status: number, description: stri
 const limited = {
   description: "The workspace's requests or tokens a minute are used up.",
   content: json("ErrorResponse"),
-  headers: { "retry-after": header("Seconds after which it would pass.", "integer") },
+  headers: { ...REQUEST_HEADERS, ...declared([RETRY_AFTER, ...WITH_RATE_LIMIT]) },
 };
 
 /** What errors on the way to a provider come to. */
@@ -127,16 +158,7 @@ export const embeddingsOperation = ({ words }: Pick<Wire, "words">, policies: Po
     200: {
       description: "The embeddings.",
       headers: {
-        ...REQUEST_HEADERS,
-        "x-embedding-space": header(
-          "The space that the vectors lie in: model and dimensions. `unverified:` before it: told by a later route of the model alone.",
-        ),
-        "x-embedgate-provider": header("The provider that made them, by its name in the routing file."),
-        "x-embedgate-truncated": header("Indices of inputs that were cut to the model's limit."),
-        "x-embedgate-averaged": header("Indices of inputs that were embedded in pieces and averaged."),
-        "x-embedgate-decoded": header("The vocabulary that token arrays were decoded with."),
-        "x-embedgate-ignored": header("Fields of the request that had no effect."),
-        "x-embedgate-usage": header("'estimated' where the provider reported no token count."),
+        ...declared([...ALWAYS, ...WITH_EMBEDDINGS, ...WITH_RATE_LIMIT]),
       },
       content: json(words.response),
     },
@@ -219,6 +241,21 @@ export const operationsOf = (policies: Policies) => ({
     security: NEEDS_KEY,
     responses: {
       200: { description: "The notices; none is well.", headers: REQUEST_HEADERS, content: json("Notices") },
+      ...KEY_ERRORS,
+      403: fails(
+        "The key is no admin's; or, without keys, the request came from a web page or by another name.",
+      ),
+      405: fails("Another method than GET."),
+    },
+  },
+  routes: {
+    operationId: "routes",
+    tags: ["operation"],
+    summary: "How each route of each model is doing now, in the process that answers",
+    description: "Needs a key of 'embedgate keys create --admin' once a key exists.",
+    security: NEEDS_KEY,
+    responses: {
+      200: { description: "The routes.", headers: REQUEST_HEADERS, content: json("RouteStates") },
       ...KEY_ERRORS,
       403: fails(
         "The key is no admin's; or, without keys, the request came from a web page or by another name.",

@@ -15,6 +15,7 @@ import { documentSchemas, embeddingsOperation, operationsOf } from "./operations
 const PAGE = "/swagger";
 const SCRIPT = `${PAGE}/page.js`;
 const STYLE = `${PAGE}/page.css`;
+const ROUTING_FILE = `${PAGE}/routing-file.json`;
 
 /**
  * TypeBox writes JSON Schema as OpenAPI 3.1 has it (`const`, `examples`); the package says 3.0.3 unless told otherwise, and as such
@@ -72,8 +73,11 @@ document.body.appendChild(document.createElement("div")).id = "document";
 SwaggerUIBundle({ url: "${PAGE}/json", dom_id: "#document", deepLinking: true, tryItOutEnabled: true, validatorUrl: null });
 `;
 
-/** @param policies the gateway's, now */
-export function docs(policies: () => Policies) {
+/**
+ * @param policies the gateway's, now
+ * @param fileSchema the routing file's, for editors
+ */
+export function docs(policies: () => Policies, fileSchema: () => object) {
   return new Elysia({ name: "docs" })
     .use(
       swagger({
@@ -85,6 +89,9 @@ export function docs(policies: () => Policies) {
       }),
     )
     .get(SCRIPT, async () => asset((await Bun.file(scriptPath).text()) + START_PAGE, "text/javascript"), {
+      detail: { hide: true },
+    })
+    .get(ROUTING_FILE, () => asset(JSON.stringify(fileSchema()), "application/schema+json"), {
       detail: { hide: true },
     })
     .get(STYLE, async () => asset(await Bun.file(stylePath).text(), "text/css"), { detail: { hide: true } });

@@ -1,0 +1,100 @@
+/**
+ * The headers of answers: when each comes and what it says, for the published document and docs/reference.md. A new header of
+ * src/request/result.ts is a row here: a test says when one is missing.
+ */
+
+export interface AnswerHeader {
+  readonly name: string;
+  readonly when: string;
+  readonly says: string;
+  readonly type?: "integer";
+}
+
+/** Of every answer. */
+export const ALWAYS: readonly AnswerHeader[] = [
+  { name: "x-request-id", when: "always", says: "The request's id, also in the ledger and the log." },
+  {
+    name: "openai-processing-ms",
+    when: "always",
+    says: "Milliseconds from the request's arrival to its answer.",
+    type: "integer",
+  },
+];
+
+/** Of embeddings. */
+export const WITH_EMBEDDINGS: readonly AnswerHeader[] = [
+  {
+    name: "x-embedding-space",
+    when: "200",
+    says: "Embedding space and size of the vectors, such as `text-embedding-3-small@1536`. `unverified:` before it: a later route of the model alone said so.",
+  },
+  {
+    name: "x-embedgate-provider",
+    when: "200",
+    says: "The providers that were asked for this request, by their names in the routing file.",
+  },
+  { name: "x-embedgate-cache", when: "200, with a cache", says: "`hit=31, miss=1`, or `bypass`." },
+  {
+    name: "x-embedgate-usage",
+    when: "200",
+    says: "`estimated`: the provider reported no token count, and nobody counted exactly.",
+  },
+  {
+    name: "x-embedgate-truncated",
+    when: "200",
+    says: "Indices of inputs that were cut to the model's limit.",
+  },
+  {
+    name: "x-embedgate-averaged",
+    when: "200",
+    says: "Indices of inputs that were embedded in pieces and averaged.",
+  },
+  {
+    name: "x-embedgate-decoded",
+    when: "200",
+    says: "The vocabulary with which token ids were turned into text.",
+  },
+  { name: "x-embedgate-ignored", when: "200", says: "Fields of the request that had no effect." },
+  {
+    name: "x-embedgate-model-end-of-life",
+    when: "200, from half a year before",
+    says: "The day on which the provider may stop serving the model.",
+  },
+];
+
+/** As OpenAI's. */
+export const WITH_RATE_LIMIT: readonly AnswerHeader[] = ["requests", "tokens"].flatMap((what) => [
+  {
+    name: `x-ratelimit-limit-${what}`,
+    when: "200 and 429, with a rate limit",
+    says: `The workspace's limit of ${what} per minute.`,
+    type: "integer" as const,
+  },
+  {
+    name: `x-ratelimit-remaining-${what}`,
+    when: "200 and 429, with a rate limit",
+    says: `What is left of it, in ${what}.`,
+    type: "integer" as const,
+  },
+  {
+    name: `x-ratelimit-reset-${what}`,
+    when: "200 and 429, with a rate limit",
+    says: "Time until all of it is there again, such as `1m2s`.",
+  },
+]);
+
+export const RETRY_AFTER: AnswerHeader = {
+  name: "retry-after",
+  when: "429 and 503",
+  says: "Seconds after which to try again.",
+  type: "integer",
+};
+
+/** Of some errors. */
+export const WITH_ERRORS: readonly AnswerHeader[] = [
+  RETRY_AFTER,
+  { name: "allow", when: "405", says: "The method that the path answers." },
+  { name: "www-authenticate", when: "401", says: "`Bearer`." },
+];
+
+export const ANSWER_HEADERS = [...ALWAYS, ...WITH_EMBEDDINGS, ...WITH_RATE_LIMIT, ...WITH_ERRORS];

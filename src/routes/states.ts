@@ -1,0 +1,68 @@
+/**
+ * How each route of each model is doing now, for whoever runs the gateway: its circuit breaker, its rate limit at the provider, whether its
+ * vectors are known to lie in the model's embedding space. Of one process: others have breakers of their own. A new state is one of STATES.
+ */
+import { type Static, Type } from "@sinclair/typebox";
+import type { Outside } from "../domain/outside";
+import type { Route, Target } from "../domain/request";
+
+const STATES = Type.Union(
+  [
+    Type.Literal("serving"),
+    Type.Literal("open"),
+    Type.Literal("half_open"),
+    Type.Literal("rate_limited"),
+    Type.Literal("held_back"),
+  ],
+  {
+    description:
+      "serving: it takes requests. open, half_open: its circuit breaker. rate_limited: the provider asked to wait. held_back: its vectors are not known to lie in the model's embedding space.",
+  },
+);
+
+export const RouteState = Type.Object({
+  model: Type.String(),
+  provider: Type.String({ description: "Its name in the routing file." }),
+  upstream_model: Type.String({ description: "The model's name at the provider." }),
+  space: Type.String({ description: "The model's embedding space." }),
+  weight: Type.Number(),
+  state: STATES,
+  last_error: Type.Union([
+    Type.Null(),
+    Type.Object({
+      at: Type.String({ description: "ISO 8601." }),
+      kind: Type.String(),
+      message: Type.String(),
+    }),
+  ]),
+});
+export type RouteState = Static<typeof RouteState>;
+
+export const routeStates = (
+  routes: readonly Route[],
+  outside: Pick<Outside, "monotonic">,
+): readonly RouteState[] =>
+  routes.flatMap(({ id, space, targets }) =>
+    targets.map((target): RouteState => {
+      const { provider, model, weight } = target;
+      const { lastError } = provider.healthOf(model);
+      return {
+        model: id,
+        provider: provider.name,
+        upstream_model: model,
+        space,
+        weight,
+        state: stateOf(target, outside.monotonic()),
+        last_error:
+          lastError === undefined ? null : { ...lastError, at: new Date(lastError.at).toISOString() },
+      };
+    }),
+  );
+
+function stateOf({ provider, model, mayServe }: Target, now: number): RouteState["state"] {
+  const { breaker, restsUntil } = provider.healthOf(model);
+  if (!mayServe()) return "held_back";
+  if (!breaker.isClosed())
+    return breaker.trial() === undefined && breaker.openForMs() > 0 ? "open" : "half_open";
+  return restsUntil > now ? "rate_limited" : "serving";
+}
