@@ -14,10 +14,12 @@ export const IN_HOUSE_PLUGIN =
 
 /** POST /v2/vectors {texts, model} → {vectors, tokens}, a token a word. Ends with its scope. */
 export function inHouseServer() {
-  return Bun.serve({
+  let asked = 0;
+  const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     async fetch(request) {
+      asked += 1;
       if (new URL(request.url).pathname !== "/v2/vectors")
         return new Response("no such path", { status: 404 });
       const { texts }: { texts: string[] } = await request.json();
@@ -27,4 +29,5 @@ export function inHouseServer() {
       });
     },
   });
+  return Object.assign(server, { asked: () => asked });
 }

@@ -10,11 +10,23 @@ import type { Settings, Watch } from "./settings";
 import { NUMBER_DIGITS } from "./texts";
 import { type Load, SAMPLES_MAX, underLoad } from "./under-load";
 
+/** Those that check the vectors, one of a load, and one that is asked again. */
+export const REQUESTS_MIN = PROBE_COST.requests + 2;
+
+/** How many requests there are for each part, of all that may be sent. */
+function sharesOf(requests: number): { readonly load: number; readonly samples: number } {
+  if (requests === Number.POSITIVE_INFINITY) return { load: requests, samples: SAMPLES_MAX };
+  const left = Math.max(0, requests - PROBE_COST.requests);
+  const samples = Math.min(SAMPLES_MAX, Math.floor(left / 2));
+  return { load: left - samples, samples };
+}
+
 export interface Result {
   readonly settings: Settings;
   /** Undefined where the endpoint answered nothing, so that none was begun. */
   readonly load: Load | undefined;
   readonly checks: readonly Check[];
+  readonly requests_sent: number;
 }
 
 /** @param stop ends it early; what was measured until then is told */
@@ -25,29 +37,41 @@ export async function measure(
   stop: AbortSignal,
 ): Promise<Result> {
   const { url, key, requests } = settings;
-  const endpoint = openEndpoint(url, key, stop, outside);
+  const opened = openEndpoint(url, key, stop, outside);
+  let sent = 0;
+  const endpoint: typeof opened = {
+    ...opened,
+    ask(...asked) {
+      sent += 1;
+      return opened.ask(...asked);
+    },
+  };
+  const shares = sharesOf(requests);
   const judge = openJudge();
   const run = Math.floor(outside.random() * 10 ** (NUMBER_DIGITS - 1));
   watch.say(announcement(settings));
   const probed = await probe(endpoint, settings, run, judge, outside);
-  if (!probed.answers) return { settings, load: undefined, checks: probed.checks };
+  if (!probed.answers) return { settings, load: undefined, checks: probed.checks, requests_sent: sent };
   const checks = [...probed.checks];
   let load: Load | undefined;
   if (requests > 0 && !stop.aborted) {
     if (requests === Number.POSITIVE_INFINITY) watch.say(estimate(settings, probed.took_ms));
-    const loaded = await underLoad({ settings, endpoint, judge, run, outside, watch, stop });
+    const loading = { ...settings, requests: shares.load };
+    const loaded = await underLoad({ settings: loading, endpoint, judge, run, outside, watch, stop });
     load = loaded.load;
     if (load.right === 0 && load.sent > 0) checks.push(wrong("it answers under load", "not one request"));
-    if (!stop.aborted) checks.push(await recheck(endpoint, settings, loaded.sampled, outside));
+    if (!stop.aborted)
+      checks.push(await recheck(endpoint, settings, loaded.sampled.slice(0, shares.samples), outside));
   }
-  return { settings, load, checks: [...judge.checks(), ...checks] };
+  return { settings, load, checks: [...judge.checks(), ...checks], requests_sent: sent };
 }
 
 function announcement(settings: Settings): string {
   const { url, model, dimensions, encoding, inputs, tokens, connections, seconds, requests } = settings;
   const isCounted = requests !== Number.POSITIVE_INFINITY;
-  const much = isCounted ? `${count(requests)} requests at most` : `requests for ${seconds} s`;
-  const all = isCounted ? `, ${count(requests * inputs * tokens)} tokens in all` : "";
+  const { load, samples } = sharesOf(requests);
+  const much = isCounted ? `${count(load)} requests` : `requests for ${seconds} s`;
+  const all = isCounted ? `, ${count(load * inputs * tokens)} tokens` : "";
   const size = dimensions === undefined ? "" : `, ${dimensions} dimensions`;
   return [
     `Asks ${url.href} for ${model}, ${encoding}${size}.`,
@@ -55,7 +79,8 @@ function announcement(settings: Settings): string {
     ...(requests > 0
       ? [
           `Then ${much} over ${connections} connections, each with ${texts(inputs)} of about ${tokens} tokens${all}.`,
-          `Then up to ${SAMPLES_MAX} of these texts again.`,
+          `Then ${isCounted ? "" : "up to "}${samples} of these texts again.`,
+          ...(isCounted ? [`${count(requests)} requests in all, at most.`] : []),
         ]
       : []),
   ].join("\n");

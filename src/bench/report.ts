@@ -4,6 +4,7 @@
  */
 
 import { visible } from "../domain/control-characters";
+import { counted } from "../domain/counted";
 import { type Cell, table } from "../terminal/table";
 import type { Check } from "./judge";
 import { percentile } from "./load";
@@ -17,16 +18,16 @@ const SHARES = [
   ["max", 1],
 ] as const;
 
-export function forPeople({ settings, load, checks }: Result): string {
+export function forPeople({ settings, load, checks, requests_sent }: Result): string {
   const parts = [];
   if (load)
     parts.push(`${settings.url.href}  ${settings.model}`, figures(load, settings.inputs), latencies(load));
   if (load && load.failures.length > 0) parts.push(failures(load));
-  parts.push(checks.map(inWords).join("\n"), summary(checks));
+  parts.push(checks.map(inWords).join("\n"), `${summary(checks)} ${counted(requests_sent, "request")} sent.`);
   return parts.join("\n\n");
 }
 
-export function asJson({ settings, load, checks }: Result): object {
+export function asJson({ settings, load, checks, requests_sent }: Result): object {
   const { url, key: _, seconds, requests, ...others } = settings;
   const limits = { seconds: finite(seconds), requests: finite(requests) };
   return {
@@ -48,6 +49,7 @@ export function asJson({ settings, load, checks }: Result): object {
       failures: load.failures,
     },
     checks,
+    requests_sent,
   };
 }
 

@@ -2,8 +2,9 @@
  * `embedgate bench`: measures any endpoint of OpenAI's embeddings API and checks its vectors. What it does is in src/bench/, which the
  * benchmarks of this repository use too; here are its words on the command line. A new option is one of `BenchOptions` and of `settingsOf`.
  */
+import { PROBE_COST } from "../bench/checks";
 import { urlOf } from "../bench/endpoint";
-import { measure } from "../bench/measure";
+import { measure, REQUESTS_MIN } from "../bench/measure";
 import { openProgress } from "../bench/progress";
 import { asJson, forPeople } from "../bench/report";
 import type { Encoding } from "../bench/request";
@@ -11,6 +12,7 @@ import type { Settings } from "../bench/settings";
 import { TOKENS_MIN } from "../bench/texts";
 import type { Outside } from "../domain/outside";
 import { realOutside } from "../network/real-outside";
+import { WrongUsage } from "../terminal/wrong-usage";
 import { json } from "./json";
 
 export interface BenchOptions {
@@ -38,10 +40,7 @@ const INTERRUPTED = 130;
 /** @returns the exit code: 1 where any check failed */
 export async function bench(options: BenchOptions): Promise<number> {
   const settings = settingsOf(options, realOutside.environment);
-  if (typeof settings === "string") {
-    console.error(settings);
-    return 1;
-  }
+  if (typeof settings === "string") throw new WrongUsage(settings);
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort(new Error("interrupted")));
   const progress = openProgress(options.json ? { write: () => undefined } : process.stderr);
@@ -73,6 +72,8 @@ export function settingsOf(options: BenchOptions, environment: Outside["environm
   const most = Number(environment[CONNECTIONS_VARIABLE] ?? CONNECTIONS_MAX);
   if (connections > most)
     return `--connections: ${most} at most, unless ${CONNECTIONS_VARIABLE} is ${connections} or more in the environment.`;
+  if (requests !== undefined && requests > 0 && requests < REQUESTS_MIN)
+    return `--requests: at least ${REQUESTS_MIN}, as ${PROBE_COST.requests} of them check the vectors; 0 sends only those.`;
   if (tokens < TOKENS_MIN) return `--tokens: at least ${TOKENS_MIN}, since no text is sent twice.`;
   return {
     url,
@@ -83,7 +84,7 @@ export function settingsOf(options: BenchOptions, environment: Outside["environm
     connections,
     dimensions,
     encoding,
-    // Who says how many requests means all of them.
+    // Who says how many requests means that many, however long they take.
     seconds: seconds ?? (requests === undefined ? SECONDS : Number.POSITIVE_INFINITY),
     requests: requests ?? Number.POSITIVE_INFINITY,
   };

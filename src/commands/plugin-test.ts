@@ -10,7 +10,10 @@ import { type Recording, recorder, replayer } from "../conformance/recording";
 import { type Outcome, report } from "../conformance/report";
 import type { Subject } from "../conformance/subject";
 import { visible } from "../domain/control-characters";
+import { counted } from "../domain/counted";
 import { realOutside } from "../network/real-outside";
+import { type Paint, screen } from "../terminal/screen";
+import { WrongUsage } from "../terminal/wrong-usage";
 import { createHost } from "../upstream/host";
 import { withoutKnown } from "../upstream/redact";
 import { json } from "./json";
@@ -20,8 +23,12 @@ export interface PluginTestOptions extends GivenOptions {
   readonly model?: string;
   readonly record?: string;
   readonly replay?: string;
+  readonly verbose?: boolean;
   readonly json?: boolean;
 }
+
+/** What the suite sends to a plugin's upstream, about: it depends on the plugin's `max_inputs`, and on the options that are given. */
+const REQUESTS_ABOUT = 60;
 
 /** @returns the exit code: 1 where anything is wrong */
 export async function testPlugin(file: string, options: PluginTestOptions): Promise<number> {
@@ -30,23 +37,41 @@ export async function testPlugin(file: string, options: PluginTestOptions): Prom
     console.error(prepared);
     return 1;
   }
-  const { subject, recording, unwritten } = prepared;
+  const { subject, recording, unwritten, requestsSent } = prepared;
+  if (options.replay === undefined)
+    console.error(
+      `Sends about ${REQUESTS_ABOUT} requests with short texts to the upstream, some hundred tokens in all.`,
+    );
   const outcomes: Outcome[] = [];
   await report(subject, { ...realOutside, log: () => undefined }, ({ why, ...told }) => {
     const outcome = { ...told, why: withoutKnown(why, unwritten) };
-    if (!options.json) say(outcome, outcomes.at(-1)?.section);
+    if (options.verbose && !options.json) say(outcome, outcomes.at(-1)?.section);
     outcomes.push(outcome);
   });
   if (options.record !== undefined)
     writeForOwner(options.record, `${JSON.stringify(recording(), null, 1)}\n`);
-  if (options.json) console.log(json({ file, model: subject.model, outcomes }));
-  else console.log(`\n${summary(outcomes)}${options.model === undefined ? hintOf(outcomes) : ""}`);
+  if (options.json)
+    console.log(json({ file, model: subject.model, requests_sent: requestsSent(), outcomes }));
+  else {
+    const sent = options.replay === undefined ? ` ${counted(requestsSent(), "request")} sent.` : "";
+    const { paint } = screen();
+    console.log(
+      [
+        ...(options.verbose ? [""] : sectionsOf(outcomes, paint)),
+        ...notTried(outcomes),
+        ...failed(outcomes, paint),
+        `${summary(outcomes)}${sent}${options.model === undefined ? hintOf(outcomes) : ""}`,
+      ].join("\n"),
+    );
+  }
   return outcomes.some(({ outcome }) => outcome === "wrong") ? 1 : 0;
 }
 
 interface Prepared {
   readonly subject: Subject;
   readonly recording: () => Recording;
+  /** Requests that went to the upstream so far. */
+  readonly requestsSent: () => number;
   /** What is neither told nor written down. */
   readonly unwritten: readonly string[];
 }
@@ -60,21 +85,27 @@ async function prepare(
   if (!loaded.ok) return loaded.message;
   const { plugin, provider } = loaded;
   const read = await readOptions(given, provider, realOutside);
-  if (typeof read === "string") return read;
+  if (typeof read === "string") throw new WrongUsage(read);
   const { options, secrets, unwritten } = read;
   const problems = [...Value.Errors(provider.options, Value.Default(provider.options, { ...options }))];
   if (problems.length > 0) {
     // Of what is missing, its type is told too: the first word is enough.
     const byOption = new Map(problems.reverse().map(({ path, message }) => [path.slice(1), message]));
-    return [...byOption].map(([name, message]) => `--option ${name}=…: ${message}`).join("\n");
+    throw new WrongUsage([...byOption].map(([name, message]) => `--option ${name}=…: ${message}`).join("\n"));
   }
-  const { fetch, recording } = recorder(realOutside.fetch, unwritten);
+  let sent = 0;
+  const counting: typeof realOutside.fetch = (url, init) => {
+    // One whose signal has fired is never sent.
+    if (!init.signal?.aborted) sent += 1;
+    return realOutside.fetch(url, init);
+  };
+  const { fetch, recording } = recorder(counting, unwritten);
   try {
     const vendor = {
       fetch: replay === undefined ? fetch : replayer(await Bun.file(replay).json(), unwritten),
     };
     const subject = { plugin, options, model: model ?? "default", vendor, secrets };
-    return { subject, recording, unwritten };
+    return { subject, recording, unwritten, requestsSent: () => sent };
   } catch (thrown) {
     return `${replay}: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
   }
@@ -97,6 +128,35 @@ function say({ section, check, outcome, why }: Outcome, before: string | undefin
   if (section !== before) console.log(`${before === undefined ? "" : "\n"}${section}`);
   console.log(`  ${SIGNS[outcome]}  ${check}${outcome === "skipped" ? ` (not tried: ${visible(why)})` : ""}`);
   if (outcome === "wrong") console.log(`         ${visible(why)}`);
+}
+
+/** A line a section: how many of its checks are right. */
+function sectionsOf(outcomes: readonly Outcome[], { red, green }: Paint): string[] {
+  return [...Map.groupBy(outcomes, ({ section }) => section)].map(([section, own]) => {
+    const wrong = own.filter(({ outcome }) => outcome === "wrong").length;
+    const right = own.filter(({ outcome }) => outcome === "right").length;
+    return `${wrong === 0 ? green("ok   ") : red("WRONG")}  ${section}: ${right} of ${own.length}`;
+  });
+}
+
+/** Reasons, each with the number of checks that it keeps from being tried. */
+function notTried(outcomes: readonly Outcome[]): string[] {
+  const skipped = outcomes.filter(({ outcome }) => outcome === "skipped");
+  if (skipped.length === 0) return [""];
+  const reasons = [...Map.groupBy(skipped, ({ why }) => why)];
+  return ["", "not tried:", ...reasons.map(([why, own]) => `  ${own.length}: ${visible(why)}`), ""];
+}
+
+/** All that is wrong once more, at the end, where it is seen. */
+function failed(outcomes: readonly Outcome[], { red }: Paint): string[] {
+  const wrong = outcomes.filter(({ outcome }) => outcome === "wrong");
+  if (wrong.length === 0) return [];
+  // One mistake fails many checks alike: it is told once, below them.
+  const lines = [...Map.groupBy(wrong, ({ why }) => why)].flatMap(([why, alike]) => [
+    ...alike.map(({ section, check }) => `${red(SIGNS.wrong)}  ${section}: ${check}`),
+    `       ${visible(why)}`,
+  ]);
+  return [...lines, ""];
 }
 
 function summary(outcomes: readonly Outcome[]): string {

@@ -174,7 +174,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
           const body = spoil(await (await soundReply(texts()))().text(), texts().length);
           if (body === undefined) {
             demand(!vendor.replyBody || texts().length < 2, "No vectors were found in a sound reply.");
-            return "no vectors are found in its reply";
+            return "no list of 8 numbers or more, and no base64, is found in its reply";
           }
           network.answer(() => json(body));
           const failure = await failureOf(
@@ -190,7 +190,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
     ),
     {
       name: "a reply in another order, with the indices that tell, is put right",
-      skipped: vendor.indexed === false ? "the wire has no index" : undefined,
+      skipped: vendor.indexed === false ? "the API has no index" : undefined,
       asks: true,
       async run() {
         const { upstream, network } = open();
@@ -198,7 +198,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
         const body = reversed(await sound().text(), texts().length);
         if (body === undefined) {
           demand(!vendor.indexed || texts().length < 2, "The reply of a wire with an index holds none.");
-          return "no indices are found in its reply";
+          return "no member of its reply counts the places: nothing to do where the API has no index";
         }
         network.answer(sound);
         const right = proveReply(subject, await upstream.embed(callFor(subject, texts())), texts(), upstream);

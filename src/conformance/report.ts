@@ -79,5 +79,7 @@ function wordsOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return `It threw ${String(thrown)}, which is no error.`;
   // What a recording has no answer to reaches the plugin as a connection that broke.
   if (thrown.cause instanceof Breach) return thrown.cause.message;
-  return "kind" in thrown ? `${String(thrown.kind)}: ${thrown.message}` : thrown.message;
+  if ("kind" in thrown) return `${String(thrown.kind)}: ${thrown.message}`;
+  // The engine quotes the whole call, source and all: "host.pots is not a function. (In 'host.pots({ … })', …)".
+  return thrown.message.replace(/\s*\(In '[\s\S]*/, "").replace(/\s*\(evaluating '[\s\S]*/, "");
 }

@@ -11,7 +11,10 @@ export function keepsSecrets(bench: Bench, vendor: Answering): Check[] {
   const { subject, open } = bench;
   const secrets = subject.secrets ?? [];
   const errorBody = vendor.errorBody ?? ((message: string) => JSON.stringify({ error: { message } }));
-  const skipped = secrets.length === 0 ? "no option holds a secret" : undefined;
+  const skipped =
+    secrets.length === 0
+      ? "no option holds a secret of 8 characters or more: pass one, such as --option token=… or --option-env token=VARIABLE"
+      : undefined;
 
   /** Never shows what it found: the words go to a terminal, and from there to an issue. */
   const demandNone = (text: string, what: string, characters?: number) => {

@@ -23,8 +23,12 @@ export const SPOILINGS: Readonly<Record<string, Spoiling>> = {
 
 /** The reply in another order, its indices with it; undefined where it has none, or too few to tell. */
 export function reversed(body: string, count: number): string | undefined {
-  const indexed = (list: readonly unknown[]) =>
-    list.every((entry, place) => typeof entry === "object" && Object(entry).index === place);
+  // Whatever the vendor calls it: a member that counts the places.
+  const indexed = ([first, ...others]: readonly unknown[]) =>
+    typeof first === "object" &&
+    Object.entries(Object(first)).some(
+      ([name, value]) => value === 0 && others.every((entry, i) => Object(entry)[name] === i + 1),
+    );
   if (count < 2) return undefined;
   let seen = false;
   const turned = withList(body, count, (list) => {

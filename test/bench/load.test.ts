@@ -49,8 +49,9 @@ test("so many requests are sent as were asked for and not one more; what they co
     [
       "Asks http://embeddings.test/v1/embeddings for m, float.",
       "First 12 requests that check its vectors, about 342 tokens.",
-      "Then 7 requests at most over 4 connections, each with 5 texts of about 100 tokens, 3,500 tokens in all.",
-      "Then up to 8 of these texts again.",
+      "Then 7 requests over 4 connections, each with 5 texts of about 100 tokens, 3,500 tokens.",
+      "Then 7 of these texts again.",
+      "26 requests in all, at most.",
     ].join("\n"),
   ]);
 });

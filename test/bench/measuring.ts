@@ -3,6 +3,7 @@
  * What an endpoint gets wrong is a `Twist`: it changes the answer that a good one would give.
  */
 
+import { PROBE_COST } from "../../src/bench/checks";
 import { measure, type Result } from "../../src/bench/measure";
 import type { BenchOptions } from "../../src/commands/bench";
 import { settingsOf } from "../../src/commands/bench";
@@ -117,7 +118,8 @@ export async function measured(
       }
     },
   });
-  const settings = settingsOf({ ...DEFAULTS, ...options }, {});
+  const all = { ...DEFAULTS, ...options };
+  const settings = settingsOf({ ...all, ...(all.requests && { requests: allFor(all.requests) }) }, {});
   if (typeof settings === "string") throw new Error(settings);
   const watch = {
     say: (words: string) => said.push(words),
@@ -126,6 +128,9 @@ export async function measured(
   const result = await world.until(measure(settings, world.outside, watch, stop));
   return { result, asked, said, bar };
 }
+
+/** `--requests` for a load of so many: those that check the vectors are counted in it, and those that are asked again. */
+export const allFor = (load: number) => PROBE_COST.requests + load + Math.min(8, load);
 
 /** As people read them: what went wrong, and what was said of it. */
 export const wrongs = ({ result }: Measured): string[] =>

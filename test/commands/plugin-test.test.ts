@@ -21,10 +21,22 @@ test("the documented plugin passes against its live service, and again against w
   using server = inHouseServer();
   using folder = temporaryFolder({ "in-house.ts": IN_HOUSE_PLUGIN });
   const options = ["--option", `base_url=${server.url.origin}`, "--option", `token=${TOKEN}`];
-  const live = await pluginTest(folder.path, "in-house.ts", ...options, "--record", "answers.json");
-  expect([live.code, live.errors]).toEqual([0, ""]);
+  const live = await pluginTest(
+    folder.path,
+    "in-house.ts",
+    ...options,
+    "--record",
+    "answers.json",
+    "--verbose",
+  );
+  expect([live.code, live.errors]).toEqual([
+    0,
+    "Sends about 60 requests with short texts to the upstream, some hundred tokens in all.\n",
+  ]);
   expect(live.out).toContain("ok     one vector each, in provably its place: two inputs");
-  expect(live.out).toMatch(/\n\d+ right, 0 wrong, \d+ not tried\.\n$/);
+  const [, sent] = /\n\d+ right, 0 wrong, \d+ not tried\. (\d+) requests sent\.\n$/.exec(live.out) ?? [];
+  expect(Number(sent)).toBe(server.asked());
+  expect(Math.abs(server.asked() - 60)).toBeLessThan(10);
   const file = join(folder.path, "answers.json");
   expect(existsSync(file) && readFileSync(file, "utf8")).not.toContain(TOKEN);
   server.stop(true);
@@ -55,7 +67,8 @@ test("a plugin that mixes up its vectors is told so in words, and ends in 1", as
     `base_url=${server.url.origin}`,
   );
   expect(code).toBe(1);
-  expect(out).toContain("WRONG  one vector each, in provably its place: two inputs");
+  expect(out).toContain("WRONG  answers: one vector each, in provably its place: two inputs");
+  expect(out).not.toContain("ok     one vector");
   expect(out).toContain("The vector at index 0 is not that of its text");
 });
 
@@ -70,8 +83,11 @@ test("what is missing, mistyped or not there is told before anything is tried", 
   ];
   for (const [args, words] of REFUSED) {
     const { code, errors } = await pluginTest(folder.path, ...args);
-    expect(code).toBe(1);
     expect(errors).toContain(words);
+    expect([words, code]).toEqual([
+      words,
+      args.includes("--replay") || words.startsWith("the plugin") ? 1 : 2,
+    ]);
   }
 });
 
@@ -85,7 +101,7 @@ test("an upstream that is not there is told once", async () => {
   );
   expect(code).toBe(1);
   expect(out).toContain(
-    "WRONG  it answers a plain call\n         unavailable: The provider could not be reached",
+    "WRONG  the upstream: it answers a plain call\n       unavailable: The provider could not be reached",
   );
   expect(out).toContain("1 wrong");
   expect(out).toContain("name one with --model");
@@ -133,7 +149,7 @@ test.each([
     const environment = { IN_HOUSE_TOKEN: ODD_TOKEN };
     const options = ["in-house.ts", "--option", `base_url=${server.url.origin}`, ...given];
     const live = await pluginTestIn(environment, folder.path, ...options, "--record", "answers.json");
-    expect(live.errors).toBe("");
+    expect(live.errors).toStartWith("Sends about 60 requests");
     const written = readFileSync(file, "utf8");
     expect(written).toContain("you_sent");
     for (const form of [ODD_TOKEN, encodeURIComponent(ODD_TOKEN), "8c2f61d0e7"]) {
@@ -142,7 +158,14 @@ test.each([
     }
     expect((statSync(file).mode & 0o777).toString(8)).toBe("600");
     server.stop(true);
-    const again = await pluginTestIn(environment, folder.path, ...options, "--replay", "answers.json");
+    const again = await pluginTestIn(
+      environment,
+      folder.path,
+      ...options,
+      "--replay",
+      "answers.json",
+      "--verbose",
+    );
     expect(again.out).toContain("ok     one vector each, in provably its place: two inputs");
     expect(again.out).not.toContain("record it anew");
   },
@@ -159,6 +182,6 @@ test("an option that cannot be read from where it is said to be is told", async 
     [["--option-env", "token"], "Expected key=value."],
   ] as const) {
     const { code, errors } = await pluginTest(folder.path, "in-house.ts", ...given);
-    expect([code, errors]).toEqual([1, expect.stringContaining(words)]);
+    expect([code, errors]).toEqual([2, expect.stringContaining(words)]);
   }
 });
