@@ -1,13 +1,67 @@
-/** `embedgate check`: says all that is wrong with a routing file at once, and what it comes to where nothing is. */
-import { configured } from "../serving/configured";
+/**
+ * `embedgate check`: all that is wrong with a routing file at once, and what it comes to where nothing is. With --online each provider is
+ * asked for one short text, too. What is worth a note fails only with --strict.
+ */
+import type { GatewayConfig } from "../config/gateway-config";
+import { formatProblem, type Problem } from "../config/problem";
+import { counted } from "../domain/counted";
+import { loaded } from "../serving/configured";
+import { printTable } from "../terminal/screen";
+import { type Asked, askProviders } from "./check-online";
+import { json } from "./json";
 
-export async function check(options: { readonly config?: string }): Promise<number> {
-  const config = await configured(options.config);
-  if (!config) return 1;
+interface CheckOptions {
+  readonly config?: string;
+  readonly strict?: boolean;
+  readonly online?: boolean;
+  readonly json?: boolean;
+}
+
+export async function check(options: CheckOptions): Promise<number> {
+  const found = await loaded(options.config);
+  const problems = found.ok ? [] : found.problems;
+  const notes = found.ok ? found.notes : [];
+  const asked =
+    found.ok && options.online
+      ? await askProviders(found.config, (words) => {
+          if (!options.json) console.error(words);
+        })
+      : [];
+  const isRight =
+    found.ok && !(options.strict && notes.length > 0) && asked.every(({ error }) => error === null);
+  if (options.json) console.log(json({ ok: isRight, problems, notes, asked: options.online ? asked : null }));
+  else tell({ problems, notes, asked, config: found.ok ? found.config : undefined }, options);
+  return isRight ? 0 : 1;
+}
+
+interface Told {
+  readonly problems: readonly Problem[];
+  readonly notes: readonly Problem[];
+  readonly asked: readonly Asked[];
+  readonly config: GatewayConfig | undefined;
+}
+
+function tell({ problems, notes, asked, config }: Told, { strict }: CheckOptions): void {
+  for (const problem of problems) console.error(formatProblem(problem));
+  for (const note of notes) console.error(`${strict ? "" : "note: "}${formatProblem(note)}`);
+  if (asked.length > 0)
+    printTable([
+      ["MODEL", "PROVIDER", "ASKED AS", "MS", "RESULT"],
+      ...asked.map(({ model, provider, upstream_model, latency_ms, dimensions, error }) => [
+        model,
+        provider,
+        upstream_model,
+        { right: latency_ms.toFixed(0) },
+        error ?? `ok, ${dimensions} dimensions`,
+      ]),
+    ]);
+  if (!config) return;
   const ready = [...config.providers.values()].filter(
     ({ missing_variables }) => missing_variables.length === 0,
   ).length;
-  const what = `${config.models.size} models, ${ready} of ${config.providers.size} providers configured`;
-  console.log(`${config.file ?? "the built-in configuration"} is right: ${what}.`);
-  return 0;
+  const name = config.file ?? "the built-in configuration";
+  const what = `${counted(config.models.size, "model")}, ${ready} of ${counted(config.providers.size, "provider")} configured`;
+  if (strict && notes.length > 0)
+    console.error(`${name} has ${counted(notes.length, "note")}, which --strict takes for errors: ${what}.`);
+  else console.log(`${name} is right: ${what}.`);
 }

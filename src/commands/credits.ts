@@ -5,21 +5,16 @@ import { creditsOf } from "../books/money";
 import { openStatements } from "../books/statements";
 import { openWorkspaces, type Workspace } from "../callers/workspaces";
 import { realOutside } from "../network/real-outside";
-import { withStore } from "../serving/configured";
-import { table } from "../terminal/table";
+import { printTable } from "../terminal/screen";
 import { json } from "./json";
-
-interface Common {
-  readonly config?: string;
-  readonly json?: boolean;
-}
+import { type StoreOptions, withStore } from "./with-store";
 
 export function grantCredits(
   name: string,
   amount: bigint,
-  options: Common & { note: string; limit?: boolean },
+  options: StoreOptions & { note: string; limit?: boolean },
 ): Promise<number> {
-  return withStore(options.config, async (store, { workspaceDefaults }) => {
+  return withStore(options, async (store, { workspaceDefaults }) => {
     const workspaces = openWorkspaces(store, () => workspaceDefaults, realOutside);
     // Without a limit any amount is a step down, which must not come by mistake.
     const starts = options.limit && workspaces.show(name).micro_credits === null;
@@ -36,8 +31,8 @@ export function grantCredits(
   });
 }
 
-export function showCredits(name: string, options: Common): Promise<number> {
-  return withStore(options.config, async (store, { workspaceDefaults }) => {
+export function showCredits(name: string, options: StoreOptions): Promise<number> {
+  return withStore(options, async (store, { workspaceDefaults }) => {
     const workspace = openWorkspaces(store, () => workspaceDefaults, realOutside).show(name);
     if (options.json) console.log(json(balanceOf(workspace)));
     else console.log(`"${name}": ${inWords(workspace)}.`);
@@ -45,8 +40,8 @@ export function showCredits(name: string, options: Common): Promise<number> {
   });
 }
 
-export function showHistory(name: string, options: Common): Promise<number> {
-  return withStore(options.config, async (store, { workspaceDefaults }) => {
+export function showHistory(name: string, options: StoreOptions): Promise<number> {
+  return withStore(options, async (store, { workspaceDefaults }) => {
     const workspace = openWorkspaces(store, () => workspaceDefaults, realOutside).show(name);
     const lines = openStatements(store).history(name);
     if (options.json) {
@@ -69,9 +64,7 @@ export function showHistory(name: string, options: Common): Promise<number> {
       { right: creditsOf(change) },
       { right: creditsOf(balance) },
     ]);
-    console.log(
-      table([["ON (UTC)", "WHAT", { right: "COST" }, { right: "CHANGE" }, { right: "BALANCE" }], ...rows]),
-    );
+    printTable([["ON (UTC)", "WHAT", { right: "COST" }, { right: "CHANGE" }, { right: "BALANCE" }], ...rows]);
     if (workspace.micro_credits === null) console.log(`\n"${name}" has no limit now.`);
     return 0;
   });

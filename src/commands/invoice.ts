@@ -1,44 +1,39 @@
 /**
  * `embedgate invoice`: a workspace's month, line by line, with sums that are the ledger's own to the last micro-credit.
  */
-import { InvalidArgumentError } from "commander";
 import { creditsOf, decimal, usdOf } from "../books/money";
-import { INVOICE_GROUPS, type InvoiceGroup, type InvoiceLine, openStatements } from "../books/statements";
+import { type InvoiceGroup, type InvoiceLine, openStatements } from "../books/statements";
 import { openWorkspaces } from "../callers/workspaces";
 import { realOutside } from "../network/real-outside";
-import { withStore } from "../serving/configured";
-import { parseList } from "../terminal/amount";
 import { csv } from "../terminal/csv";
+import { screen } from "../terminal/screen";
 import { table } from "../terminal/table";
 import { json } from "./json";
+import { withStore } from "./with-store";
 
 interface InvoiceOptions {
   readonly config?: string;
-  readonly month: string;
+  /** Left out: this one. */
+  readonly month?: string;
   readonly by: readonly InvoiceGroup[];
   readonly json?: boolean;
   readonly csv?: boolean;
 }
 
-export function parseInvoiceGroups(text: string): InvoiceGroup[] {
-  return parseList(text).map((word) => {
-    const group = INVOICE_GROUPS.find((known) => known === word);
-    if (group === undefined) throw new InvalidArgumentError(`Expected some of ${INVOICE_GROUPS.join(", ")}.`);
-    return group;
-  });
-}
-
 export function showInvoice(name: string, options: InvoiceOptions): Promise<number> {
-  return withStore(options.config, async (store, { workspaceDefaults }) => {
+  return withStore(options, async (store, { workspaceDefaults }) => {
     openWorkspaces(store, () => workspaceDefaults, realOutside).show(name);
-    const { month, by } = options;
+    const { month = new Date(realOutside.now()).toISOString().slice(0, 7), by } = options;
     const { lines, total } = openStatements(store).invoice(name, month, by);
     const records = lines.map((line) => ({ workspace: name, month, ...groupsOf(line, by), ...sumsOf(line) }));
     if (options.json) {
       const { usd_per_million_tokens: _, ...sums } = sumsOf({ ...total, price: null });
       console.log(json({ workspace: name, month, lines: records, total: sums }));
     } else if (options.csv) console.log(csv(["workspace", "month", ...by, ...SUM_COLUMNS], records));
-    else console.log(forPeople(lines, total, by));
+    else {
+      console.log(`${name}, ${month} (UTC)\n`);
+      console.log(forPeople(lines, total, by));
+    }
     return 0;
   });
 }
@@ -83,9 +78,12 @@ function forPeople(
     { right: creditsOf(line.micro_credits) },
   ];
   const headings = ["REQUESTS", "TOKENS", "USD A MILLION", "USD", "CREDITS"].map((right) => ({ right }));
-  return table([
-    [...by.map((group) => group.toUpperCase()), ...headings],
-    ...lines.map((line) => [...by.map((group) => line[group] ?? ""), ...cells(line)]),
-    [...by.map((_, i) => (i === 0 ? "TOTAL" : "")), ...cells({ ...total, price: null })],
-  ]);
+  return table(
+    [
+      [...by.map((group) => group.toUpperCase()), ...headings],
+      ...lines.map((line) => [...by.map((group) => line[group] ?? ""), ...cells(line)]),
+      [...by.map((_, i) => (i === 0 ? "TOTAL" : "")), ...cells({ ...total, price: null })],
+    ],
+    screen(),
+  );
 }

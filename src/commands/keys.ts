@@ -1,41 +1,77 @@
 /**
  * `embedgate keys create | list | rotate | revoke`: the functions of src/callers/keys.ts, with words for people and JSON for programs.
  */
-import { openKeys } from "../callers/keys";
-import { openWorkspaces } from "../callers/workspaces";
+import { DEFAULT_WORKSPACE, type ListedKey, openKeys } from "../callers/keys";
+import { openWorkspaces, type Workspaces } from "../callers/workspaces";
+import { GatewayError } from "../domain/errors";
+import { nearestName } from "../domain/nearest";
 import { realOutside } from "../network/real-outside";
-import { withStore } from "../serving/configured";
-import { table } from "../terminal/table";
+import { printTable } from "../terminal/screen";
+import { inWords } from "./credits";
 import { json } from "./json";
+import { type StoreOptions, withStore } from "./with-store";
 
-interface Common {
-  readonly config?: string;
-  readonly json?: boolean;
+interface CreateOptions extends StoreOptions {
+  readonly name: string;
+  readonly workspace: string;
+  readonly createWorkspace?: boolean;
+  readonly admin?: boolean;
 }
 
-export function createKey(
-  options: Common & { name: string; workspace: string; admin?: boolean },
-): Promise<number> {
-  return withStore(options.config, async (store, { workspaceDefaults }) => {
-    const made = await openKeys(store, realOutside).create(options.name, options.workspace, options.admin);
-    await openWorkspaces(store, () => workspaceDefaults, realOutside).ensure(options.workspace);
-    if (options.json) console.log(json(made));
-    else {
-      console.log(`${made.key}\n`);
-      const role = made.admin ? ", an admin's" : "";
-      console.error(
-        `Key ${made.id} ("${made.name}", workspace ${made.workspace}${role}). It is not shown again.`,
-      );
-      console.error("From now on the gateway answers only to callers with a key.");
-    }
-    return 0;
-  });
+export function createKey(options: CreateOptions): Promise<number> {
+  return withStore(
+    options,
+    async (store, { workspaceDefaults }) => {
+      const workspaces = openWorkspaces(store, () => workspaceDefaults, realOutside);
+      await provideWorkspace(workspaces, options);
+      const keys = openKeys(store, realOutside);
+      const namesake = keys
+        .list()
+        .find(({ name, revoked_at }) => name === options.name && revoked_at === null);
+      if (namesake)
+        console.error(
+          `note: the key ${namesake.id} has the name "${namesake.name}" too; tell them apart by id`,
+        );
+      const made = await keys.create(options.name, options.workspace, options.admin);
+      if (options.json) console.log(json(made));
+      else {
+        console.log(`${made.key}\n`);
+        const role = made.admin ? ", admin" : "";
+        console.error(
+          `Key ${made.id} ("${made.name}", workspace ${made.workspace}${role}). It is not shown again.`,
+        );
+        console.error("From now on the gateway answers only to callers with a key.");
+      }
+      return 0;
+    },
+    true,
+  );
 }
 
-export function listKeys(options: Common): Promise<number> {
-  return withStore(options.config, async (store) => {
+/** A name that is misspelt must not become a customer without a limit. The default workspace is everybody's. */
+async function provideWorkspace(
+  workspaces: Workspaces,
+  { workspace, createWorkspace }: CreateOptions,
+): Promise<void> {
+  if (workspace !== DEFAULT_WORKSPACE && !createWorkspace && !workspaces.exists(workspace)) {
+    const near = nearestName(
+      workspace,
+      workspaces.list().map(({ name }) => name),
+    );
+    throw new GatewayError(
+      "invalid",
+      `There is no workspace "${workspace}"${near === undefined ? "" : ` (did you mean "${near}"?)`}. ` +
+        `Create it with 'embedgate workspaces create ${workspace}', or add --create-workspace.`,
+    );
+  }
+  if ((await workspaces.ensure(workspace)) && workspace !== DEFAULT_WORKSPACE)
+    console.error(`The workspace ${workspace} was created: ${inWords(workspaces.show(workspace))}.`);
+}
+
+export function listKeys(options: StoreOptions): Promise<number> {
+  return withStore(options, async (store) => {
     const keys = openKeys(store, realOutside).list();
-    if (options.json) console.log(json(keys));
+    if (options.json) console.log(json(keys.map(withTimes)));
     else {
       const rows = keys.map((key) => [
         key.id,
@@ -45,23 +81,21 @@ export function listKeys(options: Common): Promise<number> {
         key.hint,
         day(key.created_at),
         key.revoked_at !== null ? `revoked ${day(key.revoked_at)}` : "live",
-        key.old_secret_until === null ? "" : `until ${new Date(key.old_secret_until).toISOString()}`,
+        key.old_secret_until === null ? "" : `until ${iso(key.old_secret_until)}`,
       ]);
-      console.log(
-        table([["ID", "NAME", "WORKSPACE", "ROLE", "KEY", "CREATED", "STATE", "OLD SECRET"], ...rows]),
-      );
+      printTable([["ID", "NAME", "WORKSPACE", "ROLE", "KEY", "CREATED", "STATE", "OLD SECRET"], ...rows]);
     }
     return 0;
   });
 }
 
-export function rotateKey(id: string, options: Common & { grace: number }): Promise<number> {
-  return withStore(options.config, async (store) => {
+export function rotateKey(id: string, options: StoreOptions & { grace: number }): Promise<number> {
+  return withStore(options, async (store) => {
     const made = await openKeys(store, realOutside).rotate(id, options.grace);
     if (options.json) console.log(json(made));
     else {
       console.log(`${made.key}\n`);
-      const until = new Date(realOutside.now() + options.grace).toISOString();
+      const until = iso(realOutside.now() + options.grace);
       console.error(
         `The new secret of ${made.id} ("${made.name}"). It is not shown again; the old one works until ${until}.`,
       );
@@ -70,8 +104,8 @@ export function rotateKey(id: string, options: Common & { grace: number }): Prom
   });
 }
 
-export function revokeKey(id: string, options: Common): Promise<number> {
-  return withStore(options.config, async (store) => {
+export function revokeKey(id: string, options: StoreOptions): Promise<number> {
+  return withStore(options, async (store) => {
     await openKeys(store, realOutside).revoke(id);
     if (options.json) console.log(json({ id, revoked: true }));
     else console.error(`Key ${id} is revoked. A running gateway refuses it from now on.`);
@@ -79,4 +113,13 @@ export function revokeKey(id: string, options: Common): Promise<number> {
   });
 }
 
+/** Times as every command prints them for programs. */
+const withTimes = (key: ListedKey) => ({
+  ...key,
+  created_at: iso(key.created_at),
+  revoked_at: key.revoked_at === null ? null : iso(key.revoked_at),
+  old_secret_until: key.old_secret_until === null ? null : iso(key.old_secret_until),
+});
+
+const iso = (time: number) => new Date(time).toISOString();
 const day = (time: number) => new Date(time).toISOString().slice(0, 10);

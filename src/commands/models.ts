@@ -1,39 +1,139 @@
-/** `embedgate models`: what the routing file serves, with the facts that apply once the catalogue is counted in. */
+/**
+ * `embedgate models`: a row for each route of each model, with the facts that apply once the catalogue is counted in, and how the route is
+ * doing where a gateway runs that says so (GET /admin/routes).
+ */
+import { Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import type { ConfiguredModel, GatewayConfig } from "../config/gateway-config";
+import type { ModelFacts } from "../domain/facts";
 import { realOutside } from "../network/real-outside";
+import { presentAt } from "../processes/presence";
 import { buildRoutes } from "../routes/route";
+import { RouteState } from "../routes/states";
 import { configured } from "../serving/configured";
-import { table } from "../terminal/table";
-import { openProviders } from "../upstream/open";
+import { printTable } from "../terminal/screen";
+import { type OpenedProviders, openProviders } from "../upstream/open";
 import { json } from "./json";
 
-export async function listModels(options: {
+interface ModelsOptions {
   readonly config?: string;
+  readonly url?: string;
+  readonly key?: string;
   readonly json?: boolean;
-}): Promise<number> {
+}
+
+interface Row {
+  readonly id: string;
+  /** Null for an alias, and for a model that cannot embed. */
+  readonly provider: string | null;
+  readonly upstream_model: string | null;
+  readonly space: string | null;
+  /** Null where routes are tried in order. */
+  readonly weight: number | null;
+  /** `unknown` where no gateway said, `not_configured` where variables are not set. */
+  readonly state: RouteState["state"] | "unknown" | "not_configured" | "alias" | "cannot_embed";
+  readonly last_error: RouteState["last_error"];
+  /** What is to be known beside: the variables that are not set, or the model behind an alias. */
+  readonly note: string | null;
+  readonly facts: ModelFacts | undefined;
+}
+
+export async function listModels(options: ModelsOptions): Promise<number> {
   const config = await configured(options.config, { notes: false });
   if (!config) return 1;
+  const states = await statesOf(config, options);
+  if (typeof states === "string") console.error(`note: states are not known: ${states}`);
   const providers = openProviders(config, realOutside);
-  try {
-    const models = buildRoutes(config, providers.byName, {
+  const rows = rowsOf(config, providers, typeof states === "string" ? [] : states);
+  await providers.close();
+  if (options.json) console.log(json(rows.map(({ facts, ...row }) => ({ ...row, ...facts }))));
+  else
+    printTable([
+      ["MODEL", "PROVIDER", "AS", "SPACE", "WEIGHT", "DIMENSIONS", "TOKENS", "USD/1M", "STATE", "LAST ERROR"],
+      ...rows.map((row) => [
+        row.id,
+        row.provider ?? "",
+        row.upstream_model ?? "",
+        row.space ?? "",
+        { right: row.weight === null ? "" : String(row.weight) },
+        { right: String(row.facts?.dimensions ?? "") },
+        { right: String(row.facts?.max_input_tokens ?? "") },
+        { right: String(row.facts?.price ?? "") },
+        `${row.state.replaceAll("_", " ")}${row.note === null ? "" : `: ${row.note}`}`,
+        row.last_error === null ? "" : `${row.last_error.at.slice(0, 19)}Z ${row.last_error.message}`,
+      ]),
+    ]);
+  return 0;
+}
+
+function rowsOf(
+  config: GatewayConfig,
+  providers: OpenedProviders,
+  states: readonly RouteState[],
+): readonly Row[] {
+  const routes = new Map(
+    buildRoutes(config, providers.byName, {
       mayServe: () => true,
       placeOf: ({ space }) => ({ space, isVerified: true }),
-    }).list();
-    if (options.json)
-      console.log(
-        json(models.map(({ id, facts, providerName }) => ({ id, provider: providerName, ...facts }))),
+    })
+      .named()
+      .map((route) => [route.id, route]),
+  );
+  const nothing = { provider: null, upstream_model: null, space: null, weight: null, last_error: null };
+  return [...config.models.values()].flatMap((model: ConfiguredModel): Row[] => {
+    const { id, alias_of } = model;
+    if (alias_of !== undefined)
+      return [{ ...nothing, id, state: "alias", note: `of ${alias_of}`, facts: undefined }];
+    if (!model.embeddings) return [{ ...nothing, id, state: "cannot_embed", note: null, facts: undefined }];
+    const route = routes.get(id);
+    return model.routes.map((entry): Row => {
+      const missing = config.providers.get(entry.provider)?.missing_variables ?? [];
+      const target = route?.targets.find(
+        (one) => one.provider.name === entry.provider && one.model === entry.model,
       );
-    else {
-      const rows = models.map(({ id, facts, providerName }) => [
+      const seen = states.find(
+        (one) => one.model === id && one.provider === entry.provider && one.upstream_model === entry.model,
+      );
+      return {
         id,
-        providerName,
-        facts?.dimensions ?? "?",
-        facts?.max_input_tokens ?? "?",
-        facts?.price ?? "?",
-      ]);
-      console.log(table([["MODEL", "PROVIDER", "DIMENSIONS", "TOKENS AN INPUT", "USD A MILLION"], ...rows]));
-    }
-    return 0;
-  } finally {
-    await providers.close();
+        provider: entry.provider,
+        upstream_model: entry.model,
+        space: route?.space ?? model.space ?? entry.space ?? null,
+        weight: entry.weight ?? null,
+        state: missing.length > 0 ? "not_configured" : (seen?.state ?? "unknown"),
+        last_error: seen?.last_error ?? null,
+        note: missing.length > 0 ? `${missing.join(", ")} not set` : null,
+        facts: target?.facts,
+      };
+    });
+  });
+}
+
+const Answer = Type.Object({ routes: Type.Array(RouteState) });
+/** It answers from memory, on this machine as a rule. */
+const WAIT_MS = 5_000;
+
+/** @returns words where no gateway says; none runs, which is no fault, has no words */
+async function statesOf(
+  { server, database }: GatewayConfig,
+  options: ModelsOptions,
+): Promise<readonly RouteState[] | string> {
+  if (options.url === undefined && presentAt(database.path).length === 0) return [];
+  const host = server.host === "0.0.0.0" || server.host === "::" ? "127.0.0.1" : server.host;
+  const base = options.url ?? `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`;
+  const url = `${base.replace(/\/+$/, "")}/admin/routes`;
+  const key = options.key ?? realOutside.environment.EMBEDGATE_ADMIN_KEY;
+  try {
+    const answer = await realOutside.fetch(url, {
+      headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
+      signal: AbortSignal.timeout(WAIT_MS),
+    });
+    if (answer.status === 401 || answer.status === 403)
+      return "give an admin key with --key, or in the variable EMBEDGATE_ADMIN_KEY ('embedgate keys create --admin')";
+    if (answer.status !== 200) return `${url} answered ${answer.status}`;
+    const body: unknown = JSON.parse(new TextDecoder().decode(await answer.arrayBuffer()));
+    return Value.Parse(Answer, body).routes;
+  } catch (cause) {
+    return `${url}: ${cause instanceof Error ? cause.message : String(cause)} (--url says another address)`;
   }
 }

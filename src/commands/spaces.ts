@@ -5,21 +5,17 @@
 
 import { writeCarried } from "../config/carried-fingerprints";
 import { PROBES } from "../domain/probes";
-import { withStore } from "../serving/configured";
 import { withCarried } from "../spaces/carried";
 import { openFingerprints } from "../spaces/fingerprints";
 import { insideFingerprints } from "../spaces/inside";
 import { openRecords, type RouteRecord } from "../spaces/records";
+import { printTable, screen } from "../terminal/screen";
 import { table } from "../terminal/table";
 import { json } from "./json";
+import { type StoreOptions, withStore } from "./with-store";
 
-interface Common {
-  readonly config?: string;
-  readonly json?: boolean;
-}
-
-export function listSpaces(options: Common): Promise<number> {
-  return withStore(options.config, async (store) => {
+export function listSpaces(options: StoreOptions): Promise<number> {
+  return withStore(options, async (store) => {
     const spaces = openFingerprints(store)
       .list()
       .map(({ space, dimensions, provider, model, measuredAt, confirmed }) => ({
@@ -40,15 +36,15 @@ export function listSpaces(options: Common): Promise<number> {
         one.measured_at,
         one.confirmed ? "" : "provisional",
       ]);
-      console.log(table([["SPACE", "DIMENSIONS", "FIRST MEASURED AT", "AS", "ON", ""], ...rows]));
+      printTable([["SPACE", "DIMENSIONS", "FIRST MEASURED AT", "AS", "ON", ""], ...rows]);
     }
     return 0;
   });
 }
 
 /** Each route's cosine by kind of probe text, as it was last measured, and in words what probably differs. */
-export function showSpace(space: string, options: Common): Promise<number> {
-  return withStore(options.config, async (store, config) => {
+export function showSpace(space: string, options: StoreOptions): Promise<number> {
+  return withStore(options, async (store, config) => {
     const carried = [...insideFingerprints(), ...config.spaceFingerprints];
     const fingerprint = withCarried(openFingerprints(store), carried).find(space);
     const records = openRecords(store).of(space);
@@ -69,7 +65,7 @@ export function showSpace(space: string, options: Common): Promise<number> {
         console.log(confirmed ? first : `${first}; provisional, no other route has agreed yet`);
       }
       for (const record of records) console.log(`\n${inWords(record, space)}`);
-      console.log(`\n${table(cosines(records))}`);
+      console.log(`\n${table(cosines(records), screen())}`);
     }
     return records.length === 0 ? 1 : 0;
   });
@@ -90,16 +86,16 @@ function cosines(records: readonly RouteRecord[]): string[][] {
 }
 
 /** What `space_fingerprints` takes. */
-export function exportSpaces(options: Common): Promise<number> {
-  return withStore(options.config, async (store, config) => {
+export function exportSpaces(options: StoreOptions): Promise<number> {
+  return withStore(options, async (store, config) => {
     const all = withCarried(openFingerprints(store), config.spaceFingerprints).list();
     console.log(writeCarried(all));
     return 0;
   });
 }
 
-export function forgetSpace(space: string, options: Common): Promise<number> {
-  return withStore(options.config, async (store, config) => {
+export function forgetSpace(space: string, options: StoreOptions): Promise<number> {
+  return withStore(options, async (store, config) => {
     const forgotten = await openFingerprints(store).forget(space);
     if (config.spaceFingerprints.some((carried) => carried.space === space))
       console.error(`What ${space} is stands in the file of space_fingerprints: take it out there.`);

@@ -2,16 +2,17 @@
  * `embedgate usage`: the ledger, summed. Costs are printed exactly, since they are whole pico-USD and micro-credits in the ledger.
  * A new column goes to the end, so that what reads them by place goes on working.
  */
-import { InvalidArgumentError } from "commander";
-import { openLedger } from "../books/ledger";
+import { OWN_WORKSPACE, openLedger } from "../books/ledger";
 import { creditsOf, usdOf } from "../books/money";
-import { USAGE_GROUPS, type UsageGroup, type UsageLine } from "../books/usage";
+import type { UsageGroup, UsageLine } from "../books/usage";
+import { openWorkspaces } from "../callers/workspaces";
 import { realOutside } from "../network/real-outside";
-import { withStore } from "../serving/configured";
-import { parseList } from "../terminal/amount";
 import { csv } from "../terminal/csv";
+import { inUnits } from "../terminal/duration";
+import { screen } from "../terminal/screen";
 import { table } from "../terminal/table";
 import { json } from "./json";
+import { withStore } from "./with-store";
 
 interface UsageOptions {
   readonly config?: string;
@@ -24,24 +25,21 @@ interface UsageOptions {
   readonly csv?: boolean;
 }
 
-/** One group or several: model, or model,day. */
-export function parseGroups(text: string): UsageGroup[] {
-  return parseList(text).map((word) => {
-    const group = USAGE_GROUPS.find((known) => known === word);
-    if (group === undefined) throw new InvalidArgumentError(`Expected some of ${USAGE_GROUPS.join(", ")}.`);
-    return group;
-  });
-}
-
 export function showUsage(options: UsageOptions): Promise<number> {
-  return withStore(options.config, async (store) => {
+  return withStore(options, async (store, { workspaceDefaults }) => {
     const { since, by, workspace, metadata } = options;
+    // One that is misspelt would have no usage, which reads like an answer.
+    if (workspace !== undefined && workspace !== OWN_WORKSPACE)
+      openWorkspaces(store, () => workspaceDefaults, realOutside).show(workspace);
     const lines = openLedger(store).usage(realOutside.now() - since, by, { workspace, metadata });
     const records = lines.map((line) => asRecord(line, by));
     const columns = [...by, ...SUMS.map(({ name }) => name)];
     if (options.json) console.log(json(records));
     else if (options.csv) console.log(csv(columns, records));
-    else console.log(forPeople(lines, by));
+    else {
+      console.log(`the last ${inUnits(since)}\n`);
+      console.log(forPeople(lines, by));
+    }
     return 0;
   });
 }
@@ -81,5 +79,5 @@ function forPeople(lines: readonly UsageLine[], by: readonly UsageGroup[]): stri
     ...line.groups.map((name) => name || "(none)"),
     ...SUMS.map(({ of }) => of(line)),
   ]);
-  return table([headings, ...rows]);
+  return table([headings, ...rows], screen());
 }

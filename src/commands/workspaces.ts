@@ -2,7 +2,6 @@
  * `embedgate workspaces create | set | list | show`: the functions of src/callers/workspaces.ts, with words for people and JSON for programs.
  * A new setting needs an option here (`SettingOptions`) beside what src/callers/workspace-settings.ts asks for.
  */
-import { InvalidArgumentError } from "commander";
 import { creditsOf, usdOf } from "../books/money";
 import { openStatements } from "../books/statements";
 import { openKeys } from "../callers/keys";
@@ -14,19 +13,13 @@ import type { DialectName } from "../config/schema-values";
 import type { WorkspaceSection } from "../config/schema-workspaces";
 import type { Store } from "../db/open";
 import { realOutside } from "../network/real-outside";
-import { withStore } from "../serving/configured";
-import { parseList } from "../terminal/amount";
-import { table } from "../terminal/table";
+import { printTable } from "../terminal/screen";
 import { inWords } from "./credits";
 import { json } from "./json";
-
-interface Common {
-  readonly config?: string;
-  readonly json?: boolean;
-}
+import { type StoreOptions, withStore } from "./with-store";
 
 /** What is left out stays as it is. */
-export interface SettingOptions extends Common {
+export interface SettingOptions extends StoreOptions {
   readonly models?: readonly string[];
   readonly requestsPerMinute?: number;
   readonly tokensPerMinute?: number;
@@ -38,32 +31,25 @@ export interface SettingOptions extends Common {
   readonly credits?: bigint | "unlimited";
 }
 
-/** Settings by their own names or by those of their options. */
-export function parseSettingNames(text: string): SettingName[] {
-  return parseList(text).map((word) => {
-    const name = SETTINGS.find(
-      (known) => known === word.replaceAll("-", "_") || (known === "policies" && word === "policy"),
-    );
-    if (name === undefined) throw new InvalidArgumentError(`Expected some of ${SETTINGS.join(", ")}.`);
-    return name;
-  });
-}
-
 export function createWorkspace(name: string, options: SettingOptions): Promise<number> {
-  return withStore(options.config, async (store, config) => {
-    const workspaces = open(store, config);
-    tellUnknownModels(options.models ?? [], config);
-    const made = await workspaces.create(name, settingsOf(options), balanceOf(options));
-    tell(made, options, recorder(store, config));
-    return 0;
-  });
+  return withStore(
+    options,
+    async (store, config) => {
+      const workspaces = open(store, config);
+      tellUnknownModels(options.models ?? [], config);
+      const made = await workspaces.create(name, settingsOf(options), balanceOf(options));
+      tell(made, options, recorder(store, config));
+      return 0;
+    },
+    true,
+  );
 }
 
 export function setWorkspace(
   name: string,
   options: SettingOptions & { readonly unset?: readonly SettingName[] },
 ): Promise<number> {
-  return withStore(options.config, async (store, config) => {
+  return withStore(options, async (store, config) => {
     const workspaces = open(store, config);
     tellUnknownModels(options.models ?? [], config);
     const unset = Object.fromEntries((options.unset ?? []).map((setting) => [setting, null]));
@@ -80,8 +66,8 @@ export function setWorkspace(
   });
 }
 
-export function listWorkspaces(options: Common): Promise<number> {
-  return withStore(options.config, async (store, config) => {
+export function listWorkspaces(options: StoreOptions): Promise<number> {
+  return withStore(options, async (store, config) => {
     const told = open(store, config).list().map(recorder(store, config));
     if (options.json) console.log(json(told));
     else {
@@ -95,14 +81,14 @@ export function listWorkspaces(options: Common): Promise<number> {
         one.created_at.slice(0, 10),
       ]);
       const headings = ["CREDITS", "HELD", "USD TODAY", "USD THIS MONTH", "KEYS"].map((right) => ({ right }));
-      console.log(table([["WORKSPACE", ...headings, "CREATED"], ...rows]));
+      printTable([["WORKSPACE", ...headings, "CREATED"], ...rows]);
     }
     return 0;
   });
 }
 
-export function showWorkspace(name: string, options: Common): Promise<number> {
-  return withStore(options.config, async (store, config) => {
+export function showWorkspace(name: string, options: StoreOptions): Promise<number> {
+  return withStore(options, async (store, config) => {
     tell(open(store, config).show(name), options, recorder(store, config));
     return 0;
   });
@@ -152,7 +138,7 @@ interface Shown {
   readonly from: "own" | "workspace_defaults" | "server" | null;
 }
 
-function tell(workspace: Workspace, options: Common, recordOf: ReturnType<typeof recorder>): void {
+function tell(workspace: Workspace, options: StoreOptions, recordOf: ReturnType<typeof recorder>): void {
   const record = recordOf(workspace);
   if (options.json) {
     console.log(json(record));
@@ -166,7 +152,7 @@ function tell(workspace: Workspace, options: Common, recordOf: ReturnType<typeof
   console.log(`${record.name}: ${inWords(workspace)}`);
   console.log(`spent ${record.spent_today_usd} USD today, ${record.spent_this_month_usd} this month (UTC)`);
   console.log(`live keys: ${record.live_keys}; made ${record.created_at.slice(0, 10)}\n`);
-  console.log(table([["SETTING", "VALUE", "FROM"], ...rows]));
+  printTable([["SETTING", "VALUE", "FROM"], ...rows]);
 }
 
 /** Amounts are text, because a program that reads them as floats would lose digits. */

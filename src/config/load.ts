@@ -148,7 +148,7 @@ async function checkTree(
     processes,
     providers: providers.configured,
   });
-  const config = { ...resolved, fileSchema: () => fileSchemaOf(sources.bundled, sources.host) };
+  const config = { ...resolved, fileSchema: () => fileSchemaOf(sources.bundled, sources.host()) };
   return { ok: true, config, notes: notes.sort(byPlace) };
 }
 

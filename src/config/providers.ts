@@ -84,7 +84,7 @@ export async function checkProviders(
     const common = withoutMissing(tree, pointer, entry);
     checkAllowed(tree, pointer, common, found.provider, problems);
     if (problems.length > before || !Value.Check(ProviderCommon, common)) continue;
-    notes.push(...(await doubtsAbout(tree, pointer, { options, provider: found.provider }, sources.host)));
+    notes.push(...(await doubtsAbout(tree, pointer, { options, provider: found.provider }, sources.host())));
     configured.set(name, {
       name,
       provider: found.provider,

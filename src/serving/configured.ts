@@ -3,11 +3,11 @@
  */
 import { PLUGINS } from "../../plugins/index";
 import { openAside } from "../aside/aside";
-import type { GatewayConfig } from "../config/gateway-config";
+import { fileSchemaOf } from "../config/file-schema";
+import type { GatewayConfig, Loaded } from "../config/gateway-config";
 import { loadConfig } from "../config/load";
 import { formatProblem } from "../config/problem";
 import type { ReadFile } from "../config/read";
-import { openStore, type Store } from "../db/open";
 import { realOutside } from "../network/real-outside";
 import { createHost } from "../upstream/host";
 
@@ -25,12 +25,9 @@ export interface Telling {
   readonly address?: { readonly host?: string; readonly port?: number };
 }
 
-/** Everything that is wrong goes to standard error, a line each; undefined means that there was something. */
-export async function configured(
-  file: string | undefined,
-  { notes = true, problems = true, read, address = {} }: Telling = {},
-): Promise<GatewayConfig | undefined> {
-  const loaded = await loadConfig({
+/** The routing file, or all that is wrong with it; nothing is printed. */
+export const loaded = (file: string | undefined, read?: ReadFile): Promise<Loaded> =>
+  loadConfig({
     file,
     folder: process.cwd(),
     environment: process.env,
@@ -39,30 +36,21 @@ export async function configured(
     bundled: PLUGINS,
     read,
   });
-  if (!loaded.ok) {
-    if (problems) for (const problem of loaded.problems) console.error(formatProblem(problem));
+
+/** Everything that is wrong goes to standard error, a line each; undefined means that there was something. */
+export async function configured(
+  file: string | undefined,
+  { notes = true, problems = true, read, address = {} }: Telling = {},
+): Promise<GatewayConfig | undefined> {
+  const found = await loaded(file, read);
+  if (!found.ok) {
+    if (problems) for (const problem of found.problems) console.error(formatProblem(problem));
     return undefined;
   }
-  if (notes) for (const note of loaded.notes) console.error(`note: ${formatProblem(note)}`);
-  const { server } = loaded.config;
+  if (notes) for (const note of found.notes) console.error(`note: ${formatProblem(note)}`);
+  const { server } = found.config;
   const { host = server.host, port = server.port } = address;
-  return { ...loaded.config, server: { ...server, host, port } };
+  return { ...found.config, server: { ...server, host, port } };
 }
 
-/**
- * Runs `work` on the routing file's database and closes it.
- * @returns the exit code: 1 where the routing file was refused
- */
-export async function withStore(
-  file: string | undefined,
-  work: (store: Store, config: GatewayConfig) => Promise<number>,
-): Promise<number> {
-  const config = await configured(file, { notes: false });
-  if (!config) return 1;
-  const store = await openStore(config.database.path, realOutside, config.database.durability);
-  try {
-    return await work(store, config);
-  } finally {
-    store.close();
-  }
-}
+export const fileSchema = () => fileSchemaOf(PLUGINS, createHost(realOutside));

@@ -12,6 +12,7 @@ import { HEAD_BYTES_MAX } from "../door/head";
 import { createGateway, type Gateway } from "../gateway";
 import { keepAlive } from "../machine/keep-alive";
 import { steerNoMore, steerTo } from "../machine/steering";
+import { ownCommand } from "../machine/own-command";
 import type { Place } from "../sharing/place";
 import { cannotServe } from "./cannot-serve";
 import { ASIDE } from "./configured";
@@ -120,8 +121,8 @@ export function greeting({ gateway, url }: ListeningGateway, processes = 1): str
     ...lines,
     "",
     open
-      ? "Keys: none yet, so callers on this machine need none. 'embedgate keys create --name me' ends that."
-      : "Keys: needed. 'embedgate keys create --name me' makes one.",
+      ? `Keys: none yet, so callers on this machine need none. '${ownCommand()} keys create --name me' ends that.`
+      : `Keys: needed. '${ownCommand()} keys create --name me' creates one.`,
     `Docs: ${base}/swagger`,
     "",
     `  curl ${base}/v1/embeddings${key} \\`,

@@ -12,3 +12,14 @@ export function parseDuration(text: string): number {
   }
   return Number(digits) * unitMs;
 }
+
+const NAMES = { d: "day", h: "hour", m: "minute", s: "second" } as const;
+
+/** In the largest unit that it is a whole number of: 7 days. */
+export function inUnits(ms: number): string {
+  for (const [unit, name] of Object.entries(NAMES)) {
+    const count = ms / (UNITS[unit] ?? 1);
+    if (Number.isInteger(count) && count > 0) return `${count} ${name}${count === 1 ? "" : "s"}`;
+  }
+  return `${ms / 1000} seconds`;
+}

@@ -5,12 +5,11 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { creditsOf } from "../../src/books/money";
 import { json } from "../../src/commands/json";
-import { parseGroups } from "../../src/commands/usage";
-import { parseSettingNames } from "../../src/commands/workspaces";
 import { logLine } from "../../src/network/real-outside";
 import { parseBalance, parseCredits, parseList, parsePair, parseUsd } from "../../src/terminal/amount";
 import { csv } from "../../src/terminal/csv";
-import { parseDuration } from "../../src/terminal/duration";
+import { inUnits, parseDuration } from "../../src/terminal/duration";
+import { screenOf } from "../../src/terminal/screen";
 import { table } from "../../src/terminal/table";
 
 describe("a duration", () => {
@@ -38,6 +37,40 @@ test("a table's columns are as wide as their widest cell, numbers at the right",
       ["b", { right: "0.5" }],
     ]),
   ).toBe("NAME  COUNT\n日本      7\na      1234\nb       0.5");
+});
+
+test.each([
+  ["7d", "7 days"],
+  ["24h", "1 day"],
+  ["90m", "90 minutes"],
+  ["1s", "1 second"],
+  ["0s", "0 seconds"],
+])("a duration of %s reads %s", (text, words) => expect(inUnits(parseDuration(text))).toBe(words));
+
+describe("a table on a terminal", () => {
+  const rows = [
+    ["NAME", "WHAT", { right: "COST" }],
+    ["a", "a text that is longer than there is room for", { right: "123456789" }],
+  ] as const;
+
+  test("is as wide as the terminal at most: text is cut, numbers never", () => {
+    const screen = screenOf({ isTTY: true, columns: 40 }, { NO_COLOR: "1" });
+    const lines = table(rows, screen).split("\n");
+    expect(lines).toEqual([
+      "NAME  WHAT                          COST",
+      "a     a text that is longer …  123456789",
+    ]);
+  });
+
+  test("has colours only there, and none where they are not wanted", () => {
+    expect(table(rows, screenOf({ isTTY: true, columns: 200 }, {}))).toStartWith("\u001b[1mNAME");
+    for (const [stream, environment] of [
+      [{ isTTY: false, columns: 40 }, {}],
+      [{ isTTY: true, columns: 200 }, { NO_COLOR: "1" }],
+      [{ isTTY: true, columns: 200 }, { TERM: "dumb" }],
+    ] as const)
+      expect(table(rows, screenOf(stream, environment))).toBe(table(rows));
+  });
 });
 
 test("a table shows in one line what would move the cursor, end the line or turn the text around", () => {
@@ -122,13 +155,6 @@ test("lists and pairs are taken apart, and empty words are refused", () => {
     ["team", "a=b"],
   ]);
   expect(() => parsePair("=x")).toThrow("KEY=VALUE");
-  expect(parseGroups("day,model")).toEqual(["day", "model"]);
-  expect(() => parseGroups("day,colour")).toThrow("model, workspace, key, day");
-  expect(parseSettingNames("cap-usd-per-day,models,policy")).toEqual([
-    "cap_usd_per_day",
-    "models",
-    "policies",
-  ]);
 });
 
 test("CSV keeps commas and quotes within a cell, and formulas from being run", () => {

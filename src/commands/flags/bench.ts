@@ -1,0 +1,90 @@
+/** Flags of `bench`, `plugin test` and `plugin init`: what judges, or begins, somebody else's work. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseCount } from "../../terminal/amount";
+import { examples, json, later } from "./line";
+
+const collected = (text: string, before: readonly string[]) => {
+  if (!/^[^=]+=/.test(text)) throw new InvalidArgumentError("Expected key=value.");
+  return [...before, text];
+};
+
+export function benchCommands(program: Command): void {
+  examples(
+    program
+      .command("bench")
+      .description(
+        "measure any endpoint of OpenAI's embeddings API, and check its vectors; exits 1 if any is wrong",
+      )
+      .option(
+        "--url <url>",
+        "its base URL, such as https://api.openai.com/v1 (default: the gateway on this machine)",
+      )
+      .option(
+        "--key <key>",
+        "its API key (default: EMBEDGATE_BENCH_KEY, else OPENAI_API_KEY, in the environment)",
+      )
+      .option("--model <name>", "the model to ask for")
+      .option("--inputs <count>", "texts per request", parseCount, 1)
+      .option("--tokens <count>", "tokens per text, about", parseCount, 16)
+      .option("--connections <count>", "requests in flight", parseCount, 8)
+      .option("--seconds <count>", "how long (default: 10, or until all --requests are sent)", parseCount)
+      .option(
+        "--requests <count>",
+        "how many requests at most, those that check vectors included; 0: only check the vectors",
+        parseCount,
+      )
+      .option("--dimensions <count>", "the dimensions to ask for", parseCount)
+      .addOption(
+        new Option("--encoding <encoding>", "the encoding_format to ask for")
+          .choices(["float", "base64"])
+          .default("float"),
+      )
+      .addOption(json())
+      .action(later(async () => (await import("../bench")).bench)),
+    "embedgate bench",
+    "embedgate bench --url https://api.openai.com/v1 --model text-embedding-3-small --requests 100",
+  );
+
+  const plugin = examples(
+    program.command("plugin").description("start and test a plugin file"),
+    "embedgate plugin init in-house.ts",
+    "embedgate plugin test in-house.ts --option base_url=http://127.0.0.1:8000/v1",
+  );
+  examples(
+    plugin
+      .command("init <file>")
+      .description("write a plugin to start from, and the types that it is checked by")
+      .action(later(async () => (await import("../plugin-init")).initPlugin)),
+    "embedgate plugin init in-house.ts",
+    "embedgate plugin init plugins/in-house.ts",
+  );
+  examples(
+    plugin
+      .command("test <file>")
+      .description(
+        "test a plugin file by the suite that the bundled plugins pass; exits 1 if anything is wrong",
+      )
+      .option(
+        "--option <key=value>",
+        "an option of the plugin, or with =@file the file that holds it; repeat it for several",
+        collected,
+        [],
+      )
+      .option(
+        "--option-env <key=variable>",
+        "an option from an environment variable, so that others on this machine cannot see it",
+        collected,
+        [],
+      )
+      .option("--model <name>", "a model that its upstream serves")
+      .option("--record <file>", "write what the upstream answers to a file, without keys")
+      .addOption(
+        new Option("--replay <file>", "answer from a recording instead of the upstream").conflicts("record"),
+      )
+      .option("--verbose", "list every check, not only those that failed")
+      .addOption(json())
+      .action(later(async () => (await import("../plugin-test")).testPlugin)),
+    "embedgate plugin test in-house.ts --option base_url=http://127.0.0.1:8000/v1 --model my-model",
+    "embedgate plugin test in-house.ts --option-env api_key=IN_HOUSE_KEY --verbose",
+  );
+}

@@ -1,0 +1,81 @@
+/**
+ * What the flags of all commands have in common: options that many take, examples in --help, exit codes, and that a command's work is
+ * loaded only when it is given. A new command group is a file beside this one, and a line of src/main.ts.
+ */
+import { type Command, Option } from "commander";
+import { parseDuration } from "../../terminal/duration";
+import { WrongUsage } from "../../terminal/wrong-usage";
+
+/** What `embedgate` ends with; docs/reference.md has this table. */
+export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
+  [0, "the command did what it says"],
+  [1, "it failed, or found something wrong: standard error says what"],
+  [2, "wrong usage: an unknown command, option or argument, or one that is missing"],
+  [130, "interrupted with Ctrl-C; `bench` still prints its report"],
+];
+
+export const WRONG_USAGE = 2;
+
+export const config = () =>
+  new Option(
+    "--config <file>",
+    "the routing file (default: ./gateway.yaml, else the built-in configuration)",
+  );
+export const json = () => new Option("--json", "print JSON");
+export const csv = () => new Option("--csv", "print CSV").conflicts("json");
+export const createDatabase = () =>
+  new Option("--create-database", "create the database where there is none and no routing file either");
+
+/** Its default is shown as it is typed, such as 7d. */
+export const duration = (flags: string, description: string, usual: string) =>
+  new Option(flags, description).argParser(parseDuration).default(parseDuration(usual), usual);
+
+/** A command's work gives the process its exit code. It is loaded when it is given: the gateway starts sooner without the others. */
+export const later =
+  <Arguments extends unknown[]>(load: () => Promise<(...args: Arguments) => Promise<number>>) =>
+  async (...args: Arguments) => {
+    process.exitCode = await (await load())(...args);
+  };
+
+interface WithConfig {
+  readonly config?: string;
+}
+
+/** As `later`, of a command that takes the routing file as its argument too. */
+export const laterWithFile = <Options extends WithConfig>(
+  load: () => Promise<(options: Options) => Promise<number>>,
+) =>
+  later(async () => {
+    const work = await load();
+    return (file: string | undefined, options: Options) => {
+      if (file !== undefined && options.config !== undefined)
+        throw new WrongUsage("Give the routing file once: as the argument or with --config.");
+      return work(file === undefined ? options : { ...options, config: file });
+    };
+  });
+
+export const FILE_ARGUMENT = ["[file]", "the routing file; the same as --config"] as const;
+
+export interface Listed {
+  /** The command that it is a part of. */
+  readonly parent: string;
+  readonly name: string;
+  readonly command: Command;
+}
+
+/** Every command that --help shows, with those below it. */
+export function commandsOf(program: Command): readonly Listed[] {
+  const help = program.createHelp();
+  return help
+    .visibleCommands(program)
+    .filter((command) => command.name() !== "help")
+    .flatMap((command) => [
+      { parent: program.name(), name: command.name(), command },
+      ...commandsOf(command),
+    ]);
+}
+
+/** Two at least, each a line that can be typed as it stands. */
+export function examples(command: Command, ...lines: readonly [string, string, ...string[]]): Command {
+  return command.addHelpText("after", `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`);
+}

@@ -1,0 +1,48 @@
+/**
+ * All commands, by name, and what is said of a line that is none of them. A new command group is a line of `commandLine`.
+ */
+import { Command } from "commander";
+import packageJson from "../../../package.json";
+import { nearestName } from "../../domain/nearest";
+import { WrongUsage } from "../../terminal/wrong-usage";
+import { benchCommands } from "./bench";
+import { keyCommands } from "./keys";
+import { examples } from "./line";
+import { serveCommands } from "./serve";
+import { usageCommands } from "./usage";
+import { workspaceCommands } from "./workspaces";
+
+export function commandLine(): Command {
+  const program = examples(
+    new Command("embedgate")
+      .description("An embeddings gateway in one executable, with a real model inside.")
+      .usage("[command] [options]\n\nWithout a command it serves: 'embedgate' is 'embedgate serve'.")
+      .version(packageJson.version)
+      // It exits by itself otherwise, with 1 for everything.
+      .exitOverride(),
+    "embedgate",
+    "embedgate check gateway.yaml",
+    "embedgate keys create --name laptop",
+  );
+  serveCommands(program);
+  keyCommands(program);
+  workspaceCommands(program);
+  usageCommands(program);
+  benchCommands(program);
+  return program;
+}
+
+/** `serve` is what no command means, so that commander would take an unknown one for its argument. @throws WrongUsage */
+export function refuseUnknownCommand(program: Command, [first]: readonly string[]): void {
+  if (first === undefined || first.startsWith("-") || first === "help") return;
+  const names = program.commands.map((command) => command.name());
+  if (names.includes(first)) return;
+  const near = nearestName(first, names);
+  const meant =
+    near === undefined
+      ? /[./]/.test(first)
+        ? `to serve by a routing file: embedgate serve ${first}`
+        : "embedgate --help lists the commands"
+      : `Did you mean ${near}?`;
+  throw new WrongUsage(`unknown command '${first}' (${meant})`);
+}

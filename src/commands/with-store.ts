@@ -1,0 +1,63 @@
+/**
+ * What every command about the database starts with: the routing file, the database that it names, and a line that says which one that is.
+ * Only commands that say so (`creates`) make a database, and only where a routing file says where.
+ */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { GatewayConfig } from "../config/gateway-config";
+import { openStore, type Store } from "../db/open";
+import { GatewayError } from "../domain/errors";
+import { realOutside } from "../network/real-outside";
+import { presentAt } from "../processes/presence";
+import { configured } from "../serving/configured";
+
+export interface StoreOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly csv?: boolean;
+  readonly createDatabase?: boolean;
+}
+
+/**
+ * Runs `work` on the routing file's database and closes it.
+ * @param creates whether the command is one that may make the database
+ * @returns the exit code: 1 where the routing file was refused
+ * @throws GatewayError where there is no database, and none may be made
+ */
+export async function withStore(
+  options: StoreOptions,
+  work: (store: Store, config: GatewayConfig) => Promise<number>,
+  creates = false,
+): Promise<number> {
+  const config = await configured(options.config, { notes: false });
+  if (!config) return 1;
+  const { path } = config.database;
+  const isThere = path === ":memory:" || existsSync(path);
+  if (!isThere && !(creates && (config.file !== undefined || options.createDatabase)))
+    throw missing(config, creates);
+  if (!options.json && !options.csv)
+    console.error(`database: ${path} (${isThere ? runningOn(path) : "new"})`);
+  const store = await openStore(path, realOutside, config.database.durability);
+  try {
+    return await work(store, config);
+  } finally {
+    store.close();
+  }
+}
+
+function runningOn(path: string): string {
+  const running = presentAt(path).map(({ pid }) => pid);
+  if (running.length === 0) return "no gateway is running on it";
+  return `a gateway is running on it: process ${running.join(", ")}`;
+}
+
+function missing({ database, file }: GatewayConfig, creates: boolean): GatewayError {
+  const where =
+    file === undefined
+      ? `There is no ${resolve("gateway.yaml")}, and no database at ${database.path}`
+      : `There is no database at ${database.path}, which ${file} names`;
+  const what = creates
+    ? "Run this in the gateway's folder or with its --config; --create-database creates one here."
+    : "Run this in the gateway's folder or with its --config. 'embedgate serve' creates the database.";
+  return new GatewayError("database_unavailable", `${where}. ${what}`);
+}

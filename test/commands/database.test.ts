@@ -1,0 +1,91 @@
+/**
+ * Which database a command works on, and that none makes a database, a workspace or a customer by accident: as a user types it, from source.
+ */
+import { expect, test } from "bun:test";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { runCommand } from "../command-line";
+import { startServing, temporaryFolder } from "../serving";
+
+const FILE = { "gateway.yaml": "providers: { local: { plugin: local } }\n" };
+const READERS = [
+  ["keys", "list"],
+  ["workspaces", "list"],
+  ["workspaces", "show", "a"],
+  ["usage"],
+  ["invoice", "a"],
+  ["credits", "show", "a"],
+  ["spaces", "list"],
+];
+
+test.each(READERS.map((args) => [args.join(" "), args] as const))(
+  "%s makes no database, with a routing file or without",
+  async (_, args) => {
+    for (const files of [{}, FILE]) {
+      using folder = temporaryFolder(files);
+      const { code, errors } = await runCommand(args, { folder: folder.path });
+      expect([code, errors]).toEqual([1, expect.stringContaining(join(folder.path, "data/embedgate.db"))]);
+      expect(existsSync(join(folder.path, "data"))).toBe(false);
+    }
+  },
+);
+
+test("keys create and workspaces create make one where a routing file says where, or --create-database does", async () => {
+  for (const args of [
+    ["keys", "create", "--name", "x"],
+    ["workspaces", "create", "x"],
+  ]) {
+    using wrong = temporaryFolder();
+    const refused = await runCommand(args, { folder: wrong.path });
+    expect([refused.code, refused.out]).toEqual([1, ""]);
+    expect(refused.errors).toContain(`There is no ${join(wrong.path, "gateway.yaml")}`);
+    expect(readdirSync(wrong.path)).toEqual([]);
+    expect((await runCommand([...args, "--create-database"], { folder: wrong.path })).code).toBe(0);
+    using right = temporaryFolder(FILE);
+    const { code, errors } = await runCommand(args, { folder: right.path });
+    expect([code, errors]).toEqual([0, expect.stringContaining("data/embedgate.db (new)")]);
+  }
+});
+
+test("each command says which database it works on, and whether a gateway runs on it; not where it prints JSON", async () => {
+  using folder = temporaryFolder(FILE);
+  await using gateway = await startServing(folder.path);
+  const path = join(folder.path, "data/embedgate.db");
+  const running = await runCommand(["keys", "list"], { folder: folder.path });
+  expect(running.errors).toBe(`database: ${path} (a gateway is running on it: process ${gateway.pid})\n`);
+  expect((await runCommand(["keys", "list", "--json"], { folder: folder.path })).errors).toBe("");
+  gateway.signal("SIGTERM");
+  await gateway.ended();
+  const ended = await runCommand(["usage"], { folder: folder.path });
+  expect(ended.errors).toBe(`database: ${path} (no gateway is running on it)\n`);
+});
+
+test("a misspelt --workspace is refused, with the nearest name; --create-workspace says what it made", async () => {
+  using folder = temporaryFolder(FILE);
+  const run = (...args: string[]) => runCommand(args, { folder: folder.path });
+  await run("workspaces", "create", "acme");
+  const refused = await run("keys", "create", "--name", "x", "--workspace", "acmee");
+  expect([refused.code, refused.out]).toEqual([1, ""]);
+  expect(refused.errors).toContain('There is no workspace "acmee" (did you mean "acme"?)');
+  expect(JSON.parse((await run("keys", "list", "--json")).out)).toEqual([]);
+  const made = await run("keys", "create", "--name", "x", "--workspace", "new", "--create-workspace");
+  expect([made.code, made.errors]).toEqual([0, expect.stringContaining("new was created: no limit.")]);
+  const odd = await run("workspaces", "create", "Bad Name/x");
+  expect([odd.code, odd.errors]).toEqual([1, expect.stringContaining("use letters, digits")]);
+  const usage = await run("usage", "--workspace", "nosuch");
+  expect([usage.code, usage.errors]).toEqual([1, expect.stringContaining('no workspace "nosuch"')]);
+});
+
+test("times are ISO 8601 in JSON, and a second key of one name is noted", async () => {
+  using folder = temporaryFolder(FILE);
+  const run = (...args: string[]) => runCommand(args, { folder: folder.path });
+  const first = JSON.parse((await run("keys", "create", "--name", "x", "--json")).out);
+  expect((await run("keys", "create", "--name", "x")).errors).toContain(
+    `note: the key ${first.id} has the name`,
+  );
+  await run("keys", "revoke", first.id);
+  const keys: Record<string, unknown>[] = JSON.parse((await run("keys", "list", "--json")).out);
+  const revoked = keys.find(({ id }) => id === first.id);
+  for (const time of [revoked?.created_at, revoked?.revoked_at])
+    expect(new Date(String(time)).toISOString()).toBe(String(time));
+});
