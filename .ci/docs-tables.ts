@@ -4,10 +4,13 @@
  */
 import { KindGuard, type TObject, type TSchema } from "@sinclair/typebox";
 import { PLUGINS } from "../plugins/index";
+import { EXIT_CODES } from "../src/commands/flags/line";
 import { CATALOGUE } from "../src/config/catalogue";
 import { RoutingFile } from "../src/config/schema";
 import { DIALECTS } from "../src/dialects/records";
 import { Policies } from "../src/domain/policies";
+import { ERROR_CODES } from "../src/door/docs/error-codes";
+import { ANSWER_HEADERS } from "../src/door/docs/headers";
 import { realOutside } from "../src/network/real-outside";
 import { createHost } from "../src/upstream/host";
 
@@ -170,6 +173,30 @@ export function modelsTable(): string {
     "tasks",
   ];
   return table(head, rows);
+}
+
+export function errorCodesTable(): string {
+  const rows = ERROR_CODES.map(
+    ([status, name, happened, todo]): Row => [
+      String(status),
+      name === null ? "" : code(name),
+      happened,
+      todo,
+    ],
+  );
+  return table(["status", "`code`", "what happened", "what to do"], rows);
+}
+
+export function answerHeadersTable(): string {
+  const rows = ANSWER_HEADERS.map(({ name, when, says }): Row => [code(name), when, says]);
+  return table(["header", "when", "what it says"], rows);
+}
+
+export function exitCodesTable(): string {
+  return table(
+    ["exit code", "meaning"],
+    EXIT_CODES.map(([exit, meaning]): Row => [code(String(exit)), meaning]),
+  );
 }
 
 export function policiesTable(): string {

@@ -4,7 +4,17 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { dialectsTable, modelsTable, optionsTables, policiesTable, routingFileTables } from "./docs-tables";
+import {
+  answerHeadersTable,
+  dialectsTable,
+  errorCodesTable,
+  exitCodesTable,
+  modelsTable,
+  optionsTables,
+  policiesTable,
+  routingFileTables,
+} from "./docs-tables";
+import { PLUGIN_TYPES, pluginTypes } from "./plugin-types";
 
 const FOLDER = join(import.meta.dir, "../docs");
 
@@ -12,6 +22,9 @@ const TABLES: Readonly<Record<string, () => string>> = {
   "every key": routingFileTables,
   "options of each plugin": optionsTables,
   "models in the catalogue": modelsTable,
+  "error codes": errorCodesTable,
+  "answer headers": answerHeadersTable,
+  "exit codes": exitCodesTable,
   policies: policiesTable,
   dialects: dialectsTable,
 };
@@ -40,4 +53,5 @@ if (import.meta.main) {
     writeFileSync(join(FOLDER, name), right);
     console.log(`docs/${name}: written`);
   }
+  writeFileSync(PLUGIN_TYPES, pluginTypes());
 }
