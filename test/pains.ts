@@ -71,7 +71,7 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     what: "a method that the model does not have is answered with a page",
     tested: {
       [DONE_TO_US]: ["pain 7: a page instead of JSON is a clean 502 that tells how the page begins"],
-      "../src/conformance/failures.ts": ["a page instead of an error is the failure that its status means"],
+      "../src/conformance/failures.ts": ["an HTTP error with an HTML body becomes the right error kind"],
     },
   },
   8: { what: "more than 100 texts are refused", tested: { [DONE_TO_US]: [SPLIT] } },
@@ -293,7 +293,9 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     what: "it is handed to the caller",
     tested: {
       [DONE_TO_US]: ["seen: the gateway's own key, repeated by a provider, is told to nobody"],
-      "../src/conformance/secrets.ts": ["a vendor that repeats the headers is not passed on"],
+      "../src/conformance/secrets.ts": [
+        "secrets are removed when the vendor's error echoes the request headers",
+      ],
     },
   },
   "seen: HTML, an empty body, half a body": {
@@ -323,7 +325,7 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     tested: {
       [OPENAI]: ["extra_body may not touch what the gateway answers for"],
       "../src/conformance/wire.ts": [
-        "extra_body is merged into the body, under everything that the plugin itself sets",
+        "extra_body is merged into the body and overrides nothing the plugin sets",
       ],
     },
   },

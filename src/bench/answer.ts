@@ -6,12 +6,12 @@ import type { Encoding } from "./request";
 
 /** What an answer can get wrong, and what is said where none did. */
 export const FAULTS = {
-  form: "answers have OpenAI's form",
-  count: "as many vectors as texts",
-  index: "each text's index once",
-  size: "vectors of one size",
-  number: "every number is finite",
-  zeros: "no vector of zeros alone",
+  form: "replies have OpenAI's format",
+  count: "one vector for each text",
+  index: "each index appears once",
+  size: "all vectors have the same dimensions",
+  number: "all numbers are finite",
+  zeros: "no vector is all zeros",
 } as const;
 export type Fault = keyof typeof FAULTS;
 

@@ -94,7 +94,7 @@ export async function recheck(
   given: readonly { readonly text: string; readonly vector: Float32Array }[],
   outside: Pick<Outside, "sleep">,
 ): Promise<Check> {
-  const says = "vectors under load are those of the same texts alone";
+  const says = "vectors under load equal those of the same texts sent alone";
   if (given.length === 0) return skipped(says, "the load had no right answer");
   const alone = await inTurn(given, async ({ text }) =>
     vectorOf((await askPatiently(endpoint, Buffer.from(bodyOf(text, wanted)), 1, outside)).result),
@@ -137,7 +137,7 @@ function vectorOf(result: Asked["result"]): Float32Array | undefined {
   return isFailure(result) || result.faults.size > 0 ? undefined : result.vectors[0];
 }
 
-const UNUSABLE = "there was no sound vector to compare";
+const UNUSABLE = "there was no valid vector to compare";
 
 function twiceCheck(first: Float32Array | undefined, again: Asked["result"]): Check {
   const says = "the same text twice gives the same vector";
@@ -150,7 +150,7 @@ function twiceCheck(first: Float32Array | undefined, again: Asked["result"]): Ch
 }
 
 function batchCheck(alone: readonly (Float32Array | undefined)[], batch: Asked["result"]): Check {
-  const says = `${PROBES.length} texts at once get the vectors that each gets alone`;
+  const says = `${PROBES.length} texts in one request get the same vectors as alone`;
   if (isFailure(batch)) return skipped(says, `${batch.kind}: ${batch.message}`);
   return comparison(says, alone, batch.faults.size > 0 ? [] : batch.vectors);
 }
@@ -178,7 +178,7 @@ function comparison(
 }
 
 function encodingCheck(asked: Encoding, first: Answer, other: Encoding, second: Asked["result"]): Check {
-  const says = "base64 and floats agree";
+  const says = "base64 and float encodings agree";
   if (first.encoding !== asked)
     return wrong(
       says,
@@ -218,7 +218,7 @@ async function dimensionsCheck(
   first: Float32Array | undefined,
   ask: (dimensions: number) => Promise<Asked["result"]>,
 ): Promise<Check> {
-  const says = "dimensions are as asked";
+  const says = "dimensions are as requested";
   if (!first) return skipped(says, UNUSABLE);
   if (asked !== undefined)
     return first.length === asked

@@ -62,7 +62,7 @@ export function openJudge(): Judge {
 
   function lengthCheck(): Check {
     const { least, most } = lengths;
-    const says = "the vectors' length";
+    const says = "vector norm";
     if (most === 0) return skipped(says, "there is none");
     const isUnit = least > 1 - UNIT_LENGTH_TOLERANCE && most < 1 + UNIT_LENGTH_TOLERANCE;
     return right(
@@ -72,7 +72,7 @@ export function openJudge(): Judge {
   }
 
   function usageCheck(): Check {
-    const says = "usage says the tokens";
+    const says = "usage reports tokens";
     return withTokens === answers
       ? right(says)
       : wrong(says, `${answers - withTokens} of ${answers} answers have no usage.prompt_tokens above 0`);

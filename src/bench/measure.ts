@@ -74,12 +74,12 @@ function announcement(settings: Settings): string {
   const all = isCounted ? `, ${count(load * inputs * tokens)} tokens` : "";
   const size = dimensions === undefined ? "" : `, ${dimensions} dimensions`;
   return [
-    `Asks ${url.href} for ${model}, ${encoding}${size}.`,
-    `First ${PROBE_COST.requests} requests that check its vectors, about ${PROBE_COST.tokens} tokens.`,
+    `Measures ${url.href}, model ${model}, ${encoding}${size}.`,
+    `First ${PROBE_COST.requests} requests to check its vectors, about ${PROBE_COST.tokens} tokens.`,
     ...(requests > 0
       ? [
           `Then ${much} over ${connections} connections, each with ${texts(inputs)} of about ${tokens} tokens${all}.`,
-          `Then ${isCounted ? "" : "up to "}${samples} of these texts again.`,
+          `Then ${isCounted ? "" : "up to "}${samples} of these texts again, alone.`,
           ...(isCounted ? [`${count(requests)} requests in all, at most.`] : []),
         ]
       : []),
@@ -88,7 +88,7 @@ function announcement(settings: Settings): string {
 
 function estimate({ connections, seconds, inputs, tokens }: Settings, took_ms: number): string {
   const requests = (seconds * 1000 * connections) / Math.max(took_ms, 0.1);
-  return `A request took ${took_ms.toFixed(1)} ms: that makes up to ${count(requests)} requests and ${count(requests * inputs * tokens)} tokens. --requests sets an end.`;
+  return `A request took ${took_ms.toFixed(1)} ms, so expect up to ${count(requests)} requests and ${count(requests * inputs * tokens)} tokens. --requests limits them.`;
 }
 
 const count = (value: number) => Math.round(value).toLocaleString("en-US");

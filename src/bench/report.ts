@@ -65,13 +65,14 @@ function figures(load: Load, inputs: number): string {
     { right: whole(amount) },
     { right: short(perSecond(load, amount)) },
   ];
-  const rested = load.rested_seconds > 0 ? `, ${short(load.rested_seconds)} of them rested as asked` : "";
+  const rested =
+    load.rested_seconds > 0 ? `, ${short(load.rested_seconds)} of them paused for Retry-After` : "";
   return table([
-    [`in ${short(load.seconds)} s${rested}`, { right: "IN ALL" }, { right: "A SECOND" }],
-    row("requests answered right", load.right),
+    [`in ${short(load.seconds)} s${rested}`, { right: "TOTAL" }, { right: "PER SECOND" }],
+    row("valid replies", load.right),
     row("texts (vectors)", load.right * inputs),
-    ...(load.tokens === undefined ? [] : [row("tokens, as its usage says", load.tokens)]),
-    row("bytes of answers", load.bytes),
+    ...(load.tokens === undefined ? [] : [row("tokens (usage)", load.tokens)]),
+    row("bytes of replies", load.bytes),
   ]);
 }
 

@@ -14,8 +14,9 @@ import { endingSignal } from "../serving/signals";
 import { ALONE } from "../sharing/place";
 
 const RELOADED =
-  "its routing file was reloaded. An executable that was replaced is taken over without a pause only with server.processes of 2 or more.";
-const WRONG = "its routing file is wrong, as its log says: what was served before is served on.";
+  "configuration reloaded. The executable is reloaded without downtime only with server.processes of 2 or more.";
+const WRONG =
+  "config reload failed: keeping the previous configuration. The log says what is wrong in the routing file.";
 
 /**
  * @param load the routing file as it is now, or undefined where it is wrong (and said so)

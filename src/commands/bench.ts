@@ -67,14 +67,14 @@ export function settingsOf(options: BenchOptions, environment: Outside["environm
   const url = urlOf(options.url ?? LOCAL.url);
   if (typeof url === "string") return url;
   const model = options.model ?? (options.url === undefined ? LOCAL.model : undefined);
-  if (model === undefined) return "--model: say which, with --url.";
-  if (inputs < 1 || connections < 1) return "--inputs and --connections: at least 1.";
+  if (model === undefined) return "--model: required with --url.";
+  if (inputs < 1 || connections < 1) return "--inputs and --connections: expected 1 or more.";
   const most = Number(environment[CONNECTIONS_VARIABLE] ?? CONNECTIONS_MAX);
   if (connections > most)
-    return `--connections: ${most} at most, unless ${CONNECTIONS_VARIABLE} is ${connections} or more in the environment.`;
+    return `--connections: expected ${most} or less. Set the environment variable ${CONNECTIONS_VARIABLE} to ${connections} for more.`;
   if (requests !== undefined && requests > 0 && requests < REQUESTS_MIN)
-    return `--requests: at least ${REQUESTS_MIN}, as ${PROBE_COST.requests} of them check the vectors; 0 sends only those.`;
-  if (tokens < TOKENS_MIN) return `--tokens: at least ${TOKENS_MIN}, since no text is sent twice.`;
+    return `--requests: expected ${REQUESTS_MIN} or more, because ${PROBE_COST.requests} of them check the vectors; 0 sends only those.`;
+  if (tokens < TOKENS_MIN) return `--tokens: expected ${TOKENS_MIN} or more, so that no text is sent twice.`;
   return {
     url,
     key: options.key ?? environment.EMBEDGATE_BENCH_KEY ?? sdkKey(options, environment),

@@ -62,6 +62,6 @@ function tell({ problems, notes, asked, config }: Told, { strict }: CheckOptions
   const name = config.file ?? "the built-in configuration";
   const what = `${counted(config.models.size, "model")}, ${ready} of ${counted(config.providers.size, "provider")} configured`;
   if (strict && notes.length > 0)
-    console.error(`${name} has ${counted(notes.length, "note")}, which --strict takes for errors: ${what}.`);
-  else console.log(`${name} is right: ${what}.`);
+    console.error(`${name} fails with --strict, by ${counted(notes.length, "note")}: ${what}.`);
+  else console.log(`${name} is valid: ${what}.`);
 }

@@ -82,7 +82,7 @@ function balanceOf({ name, micro_credits, micro_credits_held }: Workspace) {
 export function inWords({ micro_credits, micro_credits_held }: Workspace): string {
   if (micro_credits === null) return "no limit";
   const held =
-    micro_credits_held === 0n ? "" : `, ${creditsOf(micro_credits_held)} of them held by requests under way`;
+    micro_credits_held === 0n ? "" : `, ${creditsOf(micro_credits_held)} of them held by requests in flight`;
   return `${creditsOf(micro_credits)} credits left${held}`;
 }
 

@@ -40,7 +40,7 @@ export function createKey(options: CreateOptions): Promise<number> {
         console.error(
           `Key ${made.id} ("${made.name}", workspace ${made.workspace}${role}). It is not shown again.`,
         );
-        console.error("From now on the gateway answers only to callers with a key.");
+        console.error("From now on the gateway accepts only requests with a key.");
       }
       return 0;
     },
@@ -108,7 +108,7 @@ export function revokeKey(id: string, options: StoreOptions): Promise<number> {
   return withStore(options, async (store) => {
     await openKeys(store, realOutside).revoke(id);
     if (options.json) console.log(json({ id, revoked: true }));
-    else console.error(`Key ${id} is revoked. A running gateway refuses it from now on.`);
+    else console.error(`Key ${id} is revoked; a running gateway refuses it at once.`);
     return 0;
   });
 }

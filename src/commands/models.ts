@@ -42,7 +42,8 @@ export async function listModels(options: ModelsOptions): Promise<number> {
   const config = await configured(options.config, { notes: false });
   if (!config) return 1;
   const states = await statesOf(config, options);
-  if (typeof states === "string") console.error(`note: states are not known: ${states}`);
+  if (typeof states === "string" && !options.json)
+    console.error(`note: the state of routes is unknown: ${states}`);
   const providers = openProviders(config, realOutside);
   const rows = rowsOf(config, providers, typeof states === "string" ? [] : states);
   await providers.close();
@@ -113,12 +114,13 @@ const Answer = Type.Object({ routes: Type.Array(RouteState) });
 /** It answers from memory, on this machine as a rule. */
 const WAIT_MS = 5_000;
 
-/** @returns words where no gateway says; none runs, which is no fault, has no words */
+/** @returns words where no gateway says */
 async function statesOf(
   { server, database }: GatewayConfig,
   options: ModelsOptions,
 ): Promise<readonly RouteState[] | string> {
-  if (options.url === undefined && presentAt(database.path).length === 0) return [];
+  if (options.url === undefined && presentAt(database.path).length === 0)
+    return `no gateway is running on the database ${database.path}`;
   const host = server.host === "0.0.0.0" || server.host === "::" ? "127.0.0.1" : server.host;
   const base = options.url ?? `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`;
   const url = `${base.replace(/\/+$/, "")}/admin/routes`;

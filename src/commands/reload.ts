@@ -18,13 +18,15 @@ export async function reload(options: { readonly config?: string }): Promise<num
   const { path } = config.database;
   if (path === ":memory:") {
     console.error(
-      "A gateway whose database is in memory cannot be found: send it SIGHUP to reload its routing file.",
+      "The database is in memory, so a running gateway cannot be found: send it SIGHUP to reload its routing file.",
     );
     return 1;
   }
   const running = presentAt(path);
   if (running.length === 0) {
-    console.error(`No gateway runs on the database ${path}.`);
+    console.error(
+      `No gateway is running on the database ${path}. Run this in its folder, or with its --config.`,
+    );
     return 1;
   }
   const outcomes = await Promise.all(running.map((gateway) => reloadOne(path, gateway)));
@@ -36,7 +38,7 @@ async function reloadOne(database: string, { pid, signal, reloads }: Presence): 
     process.kill(pid, signal);
   } catch (cause) {
     console.error(
-      `The gateway (process ${pid}) cannot be told: ${cause instanceof Error ? cause.message : cause}.`,
+      `The gateway (process ${pid}) could not be signalled: ${cause instanceof Error ? cause.message : cause}.`,
     );
     return false;
   }
@@ -52,7 +54,9 @@ async function reloadOne(database: string, { pid, signal, reloads }: Presence): 
       return now.ok;
     }
     if (realOutside.monotonic() >= giveUpAt) {
-      console.error(`The gateway (process ${pid}) has not said what came of it; its log may.`);
+      console.error(
+        `The gateway (process ${pid}) did not report the outcome within ${WAIT_MS / 1000} s; see its log.`,
+      );
       return false;
     }
     await realOutside.sleep(LOOK_EVERY_MS);

@@ -98,14 +98,15 @@ export function forgetSpace(space: string, options: StoreOptions): Promise<numbe
   return withStore(options, async (store, config) => {
     const forgotten = await openFingerprints(store).forget(space);
     if (config.spaceFingerprints.some((carried) => carried.space === space))
-      console.error(`What ${space} is stands in the file of space_fingerprints: take it out there.`);
+      console.error(
+        `The file of space_fingerprints has reference vectors of ${space} too: remove them there.`,
+      );
     if (options.json) console.log(json({ space, forgotten }));
     else if (forgotten)
       console.error(
-        `The space ${space} is measured anew with its next use. Vectors stored before may not be comparable with new ones.`,
+        `The reference vectors of ${space} are deleted; the next measurement becomes the reference. Vectors that you stored before may not be comparable with new ones.`,
       );
-    else
-      console.error(`No space is called ${space}. 'embedgate spaces list' lists those that were measured.`);
+    else console.error(`There is no measured embedding space ${space}: 'embedgate spaces list' shows them.`);
     return forgotten ? 0 : 1;
   });
 }

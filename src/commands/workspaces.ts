@@ -128,7 +128,7 @@ function tellUnknownModels(allowed: readonly string[], { models }: GatewayConfig
   const ids = [...models.keys()];
   for (const one of allowed) {
     const isKnown = ids.some((id) => id === one || matches(one, id) || matches(id, one));
-    if (!isKnown) console.error(`note: the routing file serves no model "${one}" now`);
+    if (!isKnown) console.error(`note: the routing file has no model "${one}"`);
   }
 }
 
@@ -151,7 +151,7 @@ function tell(workspace: Workspace, options: StoreOptions, recordOf: ReturnType<
   ]);
   console.log(`${record.name}: ${inWords(workspace)}`);
   console.log(`spent ${record.spent_today_usd} USD today, ${record.spent_this_month_usd} this month (UTC)`);
-  console.log(`live keys: ${record.live_keys}; made ${record.created_at.slice(0, 10)}\n`);
+  console.log(`live keys: ${record.live_keys}; created ${record.created_at.slice(0, 10)}\n`);
   printTable([["SETTING", "VALUE", "FROM"], ...rows]);
 }
 

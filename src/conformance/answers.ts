@@ -53,21 +53,21 @@ export function answersRight(bench: Bench): Check[] {
     const right = await rightVector(text);
     demand(
       vector.length === right.length,
-      `The vector at ${place} has ${vector.length} numbers, the right one of its text has ${right.length}.`,
+      `The vector at ${place} has ${vector.length} dimensions, expected ${right.length}.`,
     );
     const least = (subject.vectorOf ?? subject.vendor?.vectorOf) ? EXACTLY : ALIKE;
     const cosine = agreement([vector], [right]);
     demand(
       cosine >= least,
-      `The vector at ${place} is not that of its text (cosine ${cosine.toFixed(4)}): ` +
-        "vectors must be returned with the index of the input that each belongs to, and a batch must not change them.",
+      `The vector at ${place} belongs to another text (cosine ${cosine.toFixed(4)}): ` +
+        "return each vector with the index of its input, and check that batching does not change vectors.",
     );
   }
 
   return [
     ...TEXTS.map(
       ([of, texts]): Check => ({
-        name: "one vector each, in provably its place",
+        name: "one vector for each input, at the right index",
         of,
         asks: true,
         async run() {
@@ -81,7 +81,7 @@ export function answersRight(bench: Bench): Check[] {
       }),
     ),
     {
-      name: "calls under way at the same time do not mix",
+      name: "concurrent calls do not mix up vectors",
       asks: true,
       async run() {
         const { upstream } = open();
@@ -90,7 +90,7 @@ export function answersRight(bench: Bench): Check[] {
         const replies = await Promise.all(batches.map((batch) => upstream.embed(callFor(subject, batch))));
         for (const [i, batch] of batches.entries()) {
           const reply = replies[i];
-          if (!reply) throw new Breach("A call of several at once was never answered.");
+          if (!reply) throw new Breach("One of several concurrent calls got no reply.");
           const vectors = inOrder(reply, batch.length);
           for (const [place, text] of batch.entries())
             await demandItsOwn(
@@ -103,7 +103,7 @@ export function answersRight(bench: Bench): Check[] {
       },
     },
     {
-      name: "the gateway can prove its answer",
+      name: "the reply passes the gateway's checks",
       asks: true,
       async run() {
         const { upstream } = open();
@@ -113,7 +113,7 @@ export function answersRight(bench: Bench): Check[] {
       },
     },
     {
-      name: "each further type that it says the model has comes beside the float",
+      name: "each vector type that describe() names is returned beside float",
       asks: true,
       async run() {
         const { upstream } = open();
@@ -124,11 +124,11 @@ export function answersRight(bench: Bench): Check[] {
           proveReply(subject, reply, texts, upstream, types);
         }
         await upstream.close?.();
-        return types.length === 0 ? "it says of no further type that the model has it" : undefined;
+        return types.length === 0 ? "describe() names no vector type beside float" : undefined;
       },
     },
     {
-      name: "tokens are a whole number with a source, or left out where nobody counted",
+      name: "tokens is an integer with a tokensSource, or undefined if nobody counted",
       asks: true,
       async run() {
         const { upstream } = open();
@@ -140,11 +140,11 @@ export function answersRight(bench: Bench): Check[] {
         );
         demand(
           tokens === undefined || (Number.isSafeInteger(tokens) && tokens > 0),
-          `tokens is ${JSON.stringify(tokens)}: it must be a whole number above zero, or undefined where nobody counted.`,
+          `tokens is ${JSON.stringify(tokens)}: expected an integer above zero, or undefined if nobody counted.`,
         );
         demand(
           tokensByInput === undefined || addsUp(tokensByInput, tokens, texts),
-          `tokensByInput is ${JSON.stringify(tokensByInput)}: it must be a whole number for each input, and they must add up to tokens, which is ${tokens}.`,
+          `tokensByInput is ${JSON.stringify(tokensByInput)}: expected an integer for each input, which add up to tokens (${tokens}).`,
         );
         const right = subject.vendor?.tokensOf?.(texts);
         demand(
@@ -155,17 +155,17 @@ export function answersRight(bench: Bench): Check[] {
       },
     },
     {
-      name: "a call whose signal has fired is rejected, with the signal's reason or a failure",
+      name: "a call with an aborted signal is rejected",
       async run() {
         const { upstream, network } = open();
         const gone = new Error("the client has gone");
         const call = callFor(subject, ["never sent"], { signal: AbortSignal.abort(gone) });
         const thrown = await upstream.embed(call).then(
-          () => new Breach("It answered a call whose signal had fired: pass call.signal on to host.post."),
+          () => new Breach("It answered a call whose signal was aborted: pass call.signal to host.post."),
           (reason: unknown) => reason,
         );
         if (thrown !== gone) await failureOf(Promise.reject(thrown));
-        demand(network.requests.length <= 1, "It went on asking after the signal had fired.");
+        demand(network.requests.length <= 1, "It sent more requests after the signal was aborted.");
         await upstream.close?.();
       },
     },
@@ -196,7 +196,7 @@ function inOrder({ vectors }: EmbedReply, count: number): readonly Float32Array[
   const places = vectors.map(({ index }) => index).sort((a, b) => a - b);
   demand(
     places.every((index, place) => index === place),
-    `The indices of its vectors are ${places.join(", ").slice(0, 100)}: each place from 0 to ${count - 1} must be there once.`,
+    `The indices of its vectors are ${places.join(", ").slice(0, 100)}: expected each of 0 to ${count - 1} once.`,
   );
   for (const { values } of vectors) {
     demand(values instanceof Float32Array, "A vector is not a Float32Array: make it with host.vector(…).");

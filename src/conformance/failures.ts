@@ -57,34 +57,34 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
     const failure = await failureOf(upstream.embed(callFor(subject, texts())));
     demand(
       network.requests.length === 1,
-      `It asked ${network.requests.length} times: it must ask once. The gateway tries again.`,
+      `It sent ${network.requests.length} requests: send one. The gateway retries.`,
     );
     return failure;
   };
   const demandKind = (failure: { kind: string; message: string }, kind: FailureKind) =>
     demand(
       failure.kind === kind,
-      `It is the failure '${failure.kind}', where it must be '${kind}': let host.post read the status, and correct it with \`explain\` only where the vendor means something else. Its words: ${failure.message.slice(0, 200)}`,
+      `The error kind is '${failure.kind}', expected '${kind}': leave the status to host.post, and use \`explain\` only where the vendor means something else. Its message: ${failure.message.slice(0, 200)}`,
     );
 
   const refusals = REFUSALS.flatMap(([status, kind]): Check[] => [
     {
-      name: "a refusal is the failure that its status means, told in the vendor's words, asked once",
+      name: "an HTTP error becomes the right error kind, keeps the vendor's message, and is not retried by the plugin",
       of: `${status} is '${kind}'`,
       async run() {
         const failure = await failureAfter(() => new Response(errorBody(WORDS), { status }));
         demandKind(failure, kind);
         for (const words of [WORDS, String(status)])
-          demand(failure.message.includes(words), `Its message leaves out "${words}": ${failure.message}`);
+          demand(failure.message.includes(words), `Its message lacks "${words}": ${failure.message}`);
       },
     },
     {
-      name: "a page instead of an error is the failure that its status means",
+      name: "an HTTP error with an HTML body becomes the right error kind",
       of: `${status} is '${kind}'`,
       run: async () => demandKind(await failureAfter(() => new Response(PAGE, { status })), kind),
     },
     {
-      name: "nothing at all instead of an error is the failure that its status means",
+      name: "an HTTP error with an empty body becomes the right error kind",
       of: `${status} is '${kind}'`,
       run: async () => demandKind(await failureAfter(() => new Response("", { status })), kind),
     },
@@ -93,7 +93,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
   const comingBack = RETRY_AFTER.flatMap(([of, headers, ms]) =>
     [429, 503].map(
       (status): Check => ({
-        name: "when to come back is told in milliseconds",
+        name: "Retry-After is passed on in milliseconds",
         of: `${of}, with ${status}`,
         async run() {
           const answer = () => new Response(errorBody("Later."), { status, headers: headers(bench.now()) });
@@ -101,7 +101,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
           const doubt = ms > 10_000 ? RETRY_AFTER_DOUBT_MS : 0;
           demand(
             Math.abs(retryAfterMs - ms) <= doubt,
-            `It says ${retryAfterMs} ms, where it must say ${ms}: leave retryAfterMs to host.post.`,
+            `retryAfterMs is ${retryAfterMs}, expected ${ms}: leave it to host.post.`,
           );
         },
       }),
@@ -116,7 +116,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
     [
       ["a connection that breaks", "unavailable", () => connectionReset],
       [
-        "a connection that breaks inside the answer",
+        "a connection that breaks in the middle of the reply",
         "unavailable",
         async () => {
           const start = await halfOf();
@@ -125,7 +125,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
         true,
       ],
       [
-        "half an answer",
+        "half a reply",
         "malformed",
         async () => {
           const start = await halfOf();
@@ -134,7 +134,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
         true,
       ],
       [
-        "a page with 200",
+        "an HTML page with 200",
         "malformed",
         () => () => new Response(PAGE, { headers: { "content-type": "text/html" } }),
       ],
@@ -142,15 +142,15 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
       ["null", "malformed", () => () => json("null")],
       ["a number", "malformed", () => () => json("42")],
       ["an empty object", "malformed", () => () => json("{}")],
-      ["bytes that are no UTF-8", "malformed", () => () => new Response(Uint8Array.of(0x7b, 0xff, 0xfe))],
-      ["an error's envelope with 200", "malformed", () => () => json(errorBody("It broke inside."))],
+      ["bytes that are not UTF-8", "malformed", () => () => new Response(Uint8Array.of(0x7b, 0xff, 0xfe))],
+      ["an error body with 200", "malformed", () => () => json(errorBody("It broke inside."))],
     ];
   return [
     ...refusals,
     ...comingBack,
     ...broken.map(
       ([of, kind, answer, asks = false]): Check => ({
-        name: "what is no answer is a failure",
+        name: "a broken reply becomes the right error kind",
         of: `${of} is '${kind}'`,
         asks,
         run: async () => demandKind(await failureAfter(await answer()), kind),
@@ -166,14 +166,14 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
     // The plugin may refuse these or leave it to the gateway's proof: no vector may come of them.
     ...Object.entries(SPOILINGS).map(
       ([of, spoil]): Check => ({
-        name: "a reply that cannot be proved right never becomes an answer",
+        name: "a reply with wrong vectors is refused",
         of,
         asks: true,
         async run() {
           const { upstream, network } = open();
           const body = spoil(await (await soundReply(texts()))().text(), texts().length);
           if (body === undefined) {
-            demand(!vendor.replyBody || texts().length < 2, "No vectors were found in a sound reply.");
+            demand(!vendor.replyBody || texts().length < 2, "No vectors were found in a valid reply.");
             return "no list of 8 numbers or more, and no base64, is found in its reply";
           }
           network.answer(() => json(body));
@@ -189,7 +189,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
       }),
     ),
     {
-      name: "a reply in another order, with the indices that tell, is put right",
+      name: "a reply in another order is sorted by its indices",
       skipped: vendor.indexed === false ? "the API has no index" : undefined,
       asks: true,
       async run() {
@@ -197,7 +197,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
         const sound = await soundReply(texts());
         const body = reversed(await sound().text(), texts().length);
         if (body === undefined) {
-          demand(!vendor.indexed || texts().length < 2, "The reply of a wire with an index holds none.");
+          demand(!vendor.indexed || texts().length < 2, "The reply has no index, though this API has one.");
           return "no member of its reply counts the places: nothing to do where the API has no index";
         }
         network.answer(sound);

@@ -63,7 +63,7 @@ export function recorder(
 export function replayer(value: unknown, secrets: readonly string[]): Fetch {
   const [wrong] = Value.Errors(Recording, value);
   if (wrong || !Value.Check(Recording, value))
-    throw new Breach(`The recording is none: ${wrong?.path.slice(1) || "the file"}: ${wrong?.message}.`);
+    throw new Breach(`The recording is not valid: ${wrong?.path.slice(1) || "the file"}: ${wrong?.message}.`);
   return async (given, init) => {
     const known = [...secrets, ...secretsSent(given, init)];
     const { url, request } = cleaned({ url: given, request: parsed(init.body) }, known);
@@ -75,7 +75,7 @@ export function replayer(value: unknown, secrets: readonly string[]): Fetch {
       return again({ status: found.status, headers: Object.entries(found.headers), body: found.reply });
     const sent = JSON.stringify(request)?.slice(0, 200);
     throw new Breach(
-      `The recording has no answer to ${method} ${url} with ${sent}: record it anew (--record).`,
+      `The recording has no answer to ${method} ${url} with ${sent}: record again with --record.`,
     );
   };
 }

@@ -30,7 +30,7 @@ export async function report(
 ): Promise<void> {
   const silence = await silenceOf(subject, outside);
   if (silence !== undefined)
-    tell({ section: "the upstream", check: "it answers a plain call", outcome: "wrong", why: silence });
+    tell({ section: "the upstream", check: "it answers one text", outcome: "wrong", why: silence });
   for (const { name: section, checks } of suiteFor(subject, () => outside)) {
     for (const check of checks) {
       const skipped =
@@ -64,7 +64,7 @@ async function silenceOf(subject: Subject, outside: Outside): Promise<string | u
 async function inTime<Value>(work: () => Promise<Value>, outside: Outside): Promise<Value> {
   const over = new AbortController();
   const late = outside.sleep(CHECK_MS_MAX, over.signal).then(() => {
-    throw new Error(`It did not end within ${CHECK_MS_MAX / 1000} seconds.`);
+    throw new Error(`The check did not end within ${CHECK_MS_MAX / 1000} seconds.`);
   });
   try {
     return await Promise.race([work(), late]);
@@ -76,7 +76,7 @@ async function inTime<Value>(work: () => Promise<Value>, outside: Outside): Prom
 }
 
 function wordsOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return `It threw ${String(thrown)}, which is no error.`;
+  if (!(thrown instanceof Error)) return `It threw ${String(thrown)}, which is not an Error.`;
   // What a recording has no answer to reaches the plugin as a connection that broke.
   if (thrown.cause instanceof Breach) return thrown.cause.message;
   if ("kind" in thrown) return `${String(thrown.kind)}: ${thrown.message}`;

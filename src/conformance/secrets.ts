@@ -21,7 +21,7 @@ export function keepsSecrets(bench: Bench, vendor: Answering): Check[] {
     for (const secret of secrets)
       demand(
         !text.includes(secret.slice(0, characters)),
-        `${what} holds ${characters === undefined ? "a secret" : "a part of a secret"} of the options: secrets go in headers.`,
+        `${what} holds ${characters === undefined ? "a secret" : "a part of a secret"} of the options: send secrets in headers only.`,
       );
   };
 
@@ -30,11 +30,11 @@ export function keepsSecrets(bench: Bench, vendor: Answering): Check[] {
     `${"x".repeat(before)} you sent ${JSON.stringify(Object.fromEntries(headers))}, also ${[...headers.values()].join(" ; ")}`;
   const page = (text: string, status: number) => new Response(`<html>${text}</html>`, { status });
   const ECHOES: readonly (readonly [string, Answer])[] = [
-    ["its own envelope with 401", (sent) => new Response(errorBody(echo(sent)), { status: 401 })],
-    ["its own envelope with 429", (sent) => new Response(errorBody(echo(sent)), { status: 429 })],
+    ["its own error format with 401", (sent) => new Response(errorBody(echo(sent)), { status: 401 })],
+    ["its own error format with 429", (sent) => new Response(errorBody(echo(sent)), { status: 429 })],
     ["a page with 403", (sent) => page(echo(sent), 403)],
     ["a page with 502", (sent) => page(echo(sent), 502)],
-    ["a page with 200", (sent) => page(echo(sent), 200)],
+    ["an HTML page with 200", (sent) => page(echo(sent), 200)],
     [
       "a reply of a wrong type",
       (sent) => new Response(JSON.stringify(sent.headers.get("authorization") ?? echo(sent))),
@@ -44,37 +44,37 @@ export function keepsSecrets(bench: Bench, vendor: Answering): Check[] {
 
   return [
     {
-      name: "a secret is in no address and in no body",
+      name: "secrets are sent in headers only",
       async run() {
         const { upstream, network } = open();
         network.answer(() => new Response("{}", { status: 503 }));
         await failureOf(upstream.embed(callFor(subject, ["a text"])));
         const [request] = network.requests;
         demand(request !== undefined, "It sent nothing.");
-        demandNone(request.url, "The address that it asks");
-        demandNone(request.body, "The body that it sends");
+        demandNone(request.url, "The URL that it calls");
+        demandNone(request.body, "The request body");
         demand(
           !/[?&](key|token|secret|api_key)=/i.test(request.url),
-          "The address that it asks holds a key: send it in a header.",
+          "The URL that it calls holds a key: send it in a header.",
         );
-        demand(new URL(request.url).username === "", "The address that it asks holds a user's name.");
+        demand(new URL(request.url).username === "", "The URL that it calls holds a user name.");
       },
     },
     ...ECHOES.map(
       ([of, answer]): Check => ({
-        name: "a vendor that repeats the headers is not passed on",
+        name: "secrets are removed when the vendor's error echoes the request headers",
         of,
         skipped,
         async run() {
           const { upstream, network } = open();
           network.answer(answer);
           const { message } = await failureOf(upstream.embed(callFor(subject, ["a text"])));
-          demandNone(message, "Its failure's message");
+          demandNone(message, "The error message");
         },
       }),
     ),
     {
-      name: "a secret is not told in part either, wherever a long error body is cut",
+      name: "no part of a secret is left where a long error is cut",
       skipped,
       async run() {
         const { upstream, network } = open();
@@ -82,7 +82,7 @@ export function keepsSecrets(bench: Bench, vendor: Answering): Check[] {
           for (const status of [200, 500]) {
             network.answer((sent) => page(echo(sent, before), status));
             const { message } = await failureOf(upstream.embed(callFor(subject, ["a text"])));
-            demandNone(message, "Its failure's message", 8);
+            demandNone(message, "The error message", 8);
           }
         }
       },

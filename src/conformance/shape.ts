@@ -25,7 +25,7 @@ export function keepsItsShape(bench: Bench): Check[] {
   const { subject, open, outside } = bench;
   return [
     {
-      name: "its id is a word that a routing file can say",
+      name: "id is lower case letters, digits and dashes",
       run() {
         const { id } = open().provider;
         demand(
@@ -35,7 +35,7 @@ export function keepsItsShape(bench: Bench): Check[] {
       },
     },
     {
-      name: "its options are an object schema that refuses unknown keys and leaves the gateway's keys alone",
+      name: "options is an object schema that refuses unknown keys and declares none of the gateway's",
       run() {
         const { options } = open().provider;
         demand(isObjectSchema(options), "Its options must be made with host.t.Object({…}).");
@@ -43,16 +43,16 @@ export function keepsItsShape(bench: Bench): Check[] {
         const schema = closedSchema(options);
         const filled = Value.Default(schema, { ...subject.options });
         const taken = GATEWAY_KEYS.filter((key) => key in Object(options.properties));
-        demand(taken.length === 0, `Its options declare '${taken[0]}', which is the gateway's own key.`);
+        demand(taken.length === 0, `Its options declare '${taken[0]}', which is a key of the gateway.`);
         demand(
           Value.Check(schema, filled) &&
             !Value.Check(schema, Object.assign({}, filled, { surely_unknown: 1 })),
-          "Its options take keys that they do not know, so that a mistyped one would pass.",
+          "Its options accept unknown keys, so that a mistyped key would pass.",
         );
       },
     },
     {
-      name: "its calls at once, where it says them, are a whole number above zero",
+      name: "concurrency, if declared, is an integer above zero",
       run() {
         const { concurrency = 1 } = open().provider;
         demand(
@@ -62,7 +62,7 @@ export function keepsItsShape(bench: Bench): Check[] {
       },
     },
     {
-      name: "open waits for nothing, asks for nothing, and can be done twice",
+      name: "open() makes no network call, sets no timer, and can be called twice",
       run() {
         let sleeps = 0;
         const world = outside();
@@ -76,17 +76,17 @@ export function keepsItsShape(bench: Bench): Check[] {
           !(upstream instanceof Promise),
           "open returned a promise: it must return the upstream itself.",
         );
-        demand(typeof upstream.embed === "function", "What open returned has no function embed.");
+        demand(typeof upstream.embed === "function", "open returned an object without a function embed.");
         demand(
           second !== upstream,
           "open returned the same upstream twice: each provider must have its own.",
         );
-        demand(network.requests.length === 0, "open asked the network: connect on the first call.");
-        demand(sleeps === 0, "open started a timer: it must wait for nothing.");
+        demand(network.requests.length === 0, "open sent a network request: connect on the first call.");
+        demand(sleeps === 0, "open started a timer: it must not wait.");
       },
     },
     {
-      name: "what it says of a model are facts that the gateway knows",
+      name: "describe() returns known facts only",
       run() {
         const facts = open().upstream.describe?.(subject.model) ?? {};
         const [wrong] = Value.Errors(KnownFacts, facts);
@@ -97,7 +97,7 @@ export function keepsItsShape(bench: Bench): Check[] {
       },
     },
     {
-      name: "close can come before any call, after one, and twice",
+      name: "close() can be called before any call, after one, and twice",
       asks: true,
       async run() {
         const unused = open().upstream;

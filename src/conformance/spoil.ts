@@ -17,8 +17,7 @@ export const SPOILINGS: Readonly<Record<string, Spoiling>> = {
       : withVectors(body, (vector, place) =>
           place === 0 ? changed(vector, (values) => values.subarray(1)) : vector,
         ),
-  "a number that is none": (body) =>
-    withVectors(body, (vector) => changed(vector, (values) => values.fill(Number.NaN))),
+  NaN: (body) => withVectors(body, (vector) => changed(vector, (values) => values.fill(Number.NaN))),
 };
 
 /** The reply in another order, its indices with it; undefined where it has none, or too few to tell. */

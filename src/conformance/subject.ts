@@ -88,7 +88,7 @@ export function callFor(
 /** The failure that a call ends in. Anything thrown that the host did not make is a fault of the plugin. */
 export async function failureOf(work: Promise<unknown>): Promise<GatewayError> {
   const thrown = await work.then(
-    (value) => new Breach(`It answered where it must fail: ${JSON.stringify(value)?.slice(0, 200)}`),
+    (value) => new Breach(`It returned a reply where it must fail: ${JSON.stringify(value)?.slice(0, 200)}`),
     (reason: unknown) => reason,
   );
   if (thrown instanceof GatewayError || thrown instanceof Breach) {
@@ -96,7 +96,7 @@ export async function failureOf(work: Promise<unknown>): Promise<GatewayError> {
     return thrown;
   }
   throw new Breach(
-    `It threw what is not a failure made with host.failure(kind, message): ${String(thrown).slice(0, 300)}`,
+    `It threw an error that was not made with host.failure(kind, message): ${String(thrown).slice(0, 300)}`,
     { cause: thrown },
   );
 }

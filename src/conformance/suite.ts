@@ -30,7 +30,7 @@ export function suiteFor(subject: Subject, outside: () => Outside): readonly Sec
   if (!vendor) return sections;
   return [
     ...sections,
-    { name: "the wire", checks: sendsRight(bench) },
+    { name: "requests", checks: sendsRight(bench) },
     { name: "failures", checks: failsRight(bench, vendor) },
     { name: "secrets", checks: keepsSecrets(bench, vendor) },
   ];

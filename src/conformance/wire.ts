@@ -14,7 +14,7 @@ export function sendsRight(bench: Bench): Check[] {
   const { subject, open, fitting, soundReply } = bench;
   return [
     {
-      name: "one call is one POST of JSON",
+      name: "one embed() call sends one JSON POST",
       asks: true,
       async run() {
         const { upstream, network } = open();
@@ -22,9 +22,9 @@ export function sendsRight(bench: Bench): Check[] {
         const [request] = network.requests;
         demand(
           network.requests.length === 1,
-          `One call of embed sent ${network.requests.length} requests: it must send one. The gateway splits and tries again.`,
+          `One embed() call sent ${network.requests.length} requests: send one. The gateway splits and retries.`,
         );
-        demand(request?.method === "POST", `It sent a ${request?.method}, where host.post sends a POST.`);
+        demand(request?.method === "POST", `It sent a ${request?.method}, expected a POST: use host.post.`);
         const type = request.headers.get("content-type") ?? "";
         demand(
           /^application\/json\b/.test(type),
@@ -34,7 +34,7 @@ export function sendsRight(bench: Bench): Check[] {
       },
     },
     {
-      name: "extra_body is merged into the body, under everything that the plugin itself sets",
+      name: "extra_body is merged into the body and overrides nothing the plugin sets",
       asks: true,
       async run() {
         const { upstream, network } = open();
@@ -58,7 +58,7 @@ export function sendsRight(bench: Bench): Check[] {
       },
     },
     {
-      name: "each word that it has for a task of the model is sent, and taken",
+      name: "each task word is sent, and accepted by the upstream",
       asks: true,
       async run() {
         const { provider, upstream, network } = open();
@@ -70,14 +70,14 @@ export function sendsRight(bench: Bench): Check[] {
         const bodies = new Map<string, string | undefined>();
         for (const task of [...new Set(words), undefined]) {
           const { vectors } = await upstream.embed(callFor(subject, ["a text"], { task }));
-          const what = `With the task "${task}" it`;
+          const what = `With the task "${task}", it`;
           demand(vectors.length === 1, `${what} returned ${vectors.length} vectors for 1 input.`);
           const body = network.requests.at(-1)?.body ?? "";
           // A wire that must be told a task is told one of its words where nobody said any.
           const sentBefore = bodies.has(body) && (task !== undefined || bodies.size === 1);
           demand(
             !sentBefore,
-            `${what} sent what it sent before: send call.task, which holds this plugin's own word.`,
+            `${what} sent the same body as before: send call.task, the plugin's own word for the task.`,
           );
           bodies.set(body, task);
         }
@@ -85,19 +85,19 @@ export function sendsRight(bench: Bench): Check[] {
     },
     ...(subject.addresses ?? []).map(
       ([options, url]): Check => ({
-        name: "it asks the right address",
+        name: "it calls the right URL",
         of: `with ${JSON.stringify(options)} it asks ${url}`,
         async run() {
           const { upstream, network } = open(options);
           network.answer(await soundReply(["a text"]));
           await upstream.embed(callFor(subject, ["a text"]));
           const asked = network.requests.map((request) => request.url).join();
-          demand(asked === url, `It asked ${asked}.`);
+          demand(asked === url, `It called ${asked}.`);
         },
       }),
     ),
     {
-      name: "a signal that fires during the call ends the call",
+      name: "aborting the signal ends the call",
       async run() {
         const { upstream, network } = open();
         network.answer(() => new Promise(() => undefined));
@@ -111,11 +111,11 @@ export function sendsRight(bench: Bench): Check[] {
         await turns(() => network.requests.length > 0);
         await turns();
         demand(network.requests.length === 1, "It sent nothing.");
-        demand(!ended, "It ended before its upstream had answered.");
+        demand(!ended, "It ended before the upstream replied.");
         const gone = new Error("the time is over");
         controller.abort(gone);
         await turns();
-        demand(ended, "It goes on after its signal has fired: pass call.signal on to host.post.");
+        demand(ended, "It goes on after its signal was aborted: pass call.signal to host.post.");
         const thrown: unknown = await call.catch((reason: unknown) => reason);
         if (thrown !== gone) await failureOf(call);
       },

@@ -28,26 +28,26 @@ const WRONG: readonly (readonly [string, Twist, string | RegExp])[] = [
   [
     "one that mixes up the vectors of a batch",
     shifted,
-    /^8 texts at once .*: text 0's .* it is that of text 1$/,
+    /^8 texts in one request .*: text 0's .* it is that of text 1$/,
   ],
   [
     "one that mixes them up only while others ask too",
     (good, asked) => (asked.underWay > 1 ? shifted(good, asked) : undefined),
-    /^vectors under load are those of the same texts alone: text 0's has a cosine of/,
+    /^vectors under load equal those of the same texts sent alone: text 0's has a cosine of/,
   ],
   [
     "one that answers zeros",
     ({ data }) => {
       for (const entry of data) entry.embedding = [0, 0, 0, 0, 0, 0, 0, 0];
     },
-    /^no vector of zeros alone: the vector of text 0; \d+ answers in all$/,
+    /^no vector is all zeros: the vector of text 0; \d+ answers in all$/,
   ],
   [
     "one that answers a vector too few",
     ({ data }) => {
       if (data.length > 1) data.pop();
     },
-    /^as many vectors as texts: 7 vectors for 8 texts/,
+    /^one vector for each text: 7 vectors for 8 texts/,
   ],
   [
     "one that names an index twice",
@@ -55,47 +55,47 @@ const WRONG: readonly (readonly [string, Twist, string | RegExp])[] = [
       const [, second] = data;
       if (second) second.index = 0;
     },
-    /^each text's index once: the index 0 twice/,
+    /^each index appears once: the index 0 twice/,
   ],
   [
     "one that counts from 1",
     ({ data }) => {
       for (const entry of data) entry.index += 1;
     },
-    /^each text's index once: the index 1 at place 0/,
+    /^each index appears once: the index 1 at place 0/,
   ],
   [
     "one that gives every index as 0 but for single texts",
     ({ data }) => {
       for (const entry of data) entry.index = 0;
     },
-    /^each text's index once: the index 0 twice/,
+    /^each index appears once: the index 0 twice/,
   ],
   [
     "one whose vectors have two sizes",
     ({ data }, { texts }) => {
       if (data.length > 1) data[1] = { index: 1, embedding: vectorOf(texts[1] ?? "", 4) };
     },
-    /^vectors of one size: one of 8 numbers, and one of 4/,
+    /^all vectors have the same dimensions: one of 8 numbers, and one of 4/,
   ],
   [
     "one whose size depends on how many texts there are",
     ({ data }, { texts }) => {
       if (data.length > 1) for (const entry of data) entry.embedding = vectorOf(texts[entry.index] ?? "", 4);
     },
-    /^vectors of one size: of 8 and of 4 numbers, in different answers$/,
+    /^all vectors have the same dimensions: of 8 and of 4 numbers, in different answers$/,
   ],
   [
     "one with a hole among its numbers",
     () => new Response('{"data":[{"index":0,"embedding":[0.1,null]}],"usage":{"prompt_tokens":3}}'),
-    /^answers have OpenAI's form: null among the numbers of an embedding, of text 0/,
+    /^replies have OpenAI's format: null among the numbers of an embedding, of text 0/,
   ],
   [
     "one that gives NaN in base64",
     ({ data }, { encoding }) => {
       if (encoding === "base64") for (const entry of data) entry.embedding = base64Of([Number.NaN, 1]);
     },
-    /^every number is finite: the vector of text 0/,
+    /^all numbers are finite: the vector of text 0/,
   ],
   [
     "one that has another vector each time",
@@ -109,7 +109,7 @@ const WRONG: readonly (readonly [string, Twist, string | RegExp])[] = [
     ({ data }, { texts }) => {
       for (const entry of data) entry.embedding = vectorOf(texts[entry.index] ?? "");
     },
-    /^base64 and floats agree: asked for base64 it answers float/,
+    /^base64 and float encodings agree: asked for base64 it answers float/,
   ],
   [
     "one whose base64 is of other numbers",
@@ -117,14 +117,14 @@ const WRONG: readonly (readonly [string, Twist, string | RegExp])[] = [
       if (encoding === "base64")
         for (const entry of data) entry.embedding = base64Of(vectorOf("another text"));
     },
-    /^base64 and floats agree: their cosine is /,
+    /^base64 and float encodings agree: their cosine is /,
   ],
   [
     "one that says no usage",
     (good) => {
       good.usage = undefined;
     },
-    /^usage says the tokens: \d+ of \d+ answers have no usage.prompt_tokens above 0$/,
+    /^usage reports tokens: \d+ of \d+ answers have no usage.prompt_tokens above 0$/,
   ],
   [
     "one that counts characters, as infinity-emb 0.0.78 does,",
@@ -137,12 +137,12 @@ const WRONG: readonly (readonly [string, Twist, string | RegExp])[] = [
   [
     "one that answers a page",
     () => new Response("<html><body>Welcome!"),
-    /^answers have OpenAI's form: no JSON: <html>/,
+    /^replies have OpenAI's format: no JSON: <html>/,
   ],
   [
     "one that answers other JSON",
     () => Response.json({ ok: true }),
-    /^answers have OpenAI's form: no list "data"/,
+    /^replies have OpenAI's format: no list "data"/,
   ],
 ];
 
@@ -157,7 +157,7 @@ test("vectors that name their texts may come in any order", async () => {
     data.reverse();
   });
   expect(wrongs(seen)).toEqual([]);
-  expect(seenOf(seen, "each text's index once")?.why).toBe("6 answers were in another order");
+  expect(seenOf(seen, "each index appears once")?.why).toBe("6 answers were in another order");
 });
 
 test("vectors of another length than 1 are told of, and are nothing wrong", async () => {
@@ -165,8 +165,8 @@ test("vectors of another length than 1 are told of, and are nothing wrong", asyn
     for (const entry of data)
       if (Array.isArray(entry.embedding)) entry.embedding = entry.embedding.map((n) => n * 3);
   });
-  expect(seenOf(seen, "the vectors' length")).toEqual({
-    check: "the vectors' length",
+  expect(seenOf(seen, "vector norm")).toEqual({
+    check: "vector norm",
     outcome: "right",
     why: "3.00 to 3.00: they are not normalised",
   });
@@ -178,10 +178,10 @@ const ignoringDimensions: Twist = ({ data }, { texts }) => {
 
 test("dimensions that were asked for and passed over are wrong; where nobody asked they are only told of", async () => {
   expect(wrongs(await measured({ requests: 1, dimensions: 4 }, ignoringDimensions))).toContain(
-    "dimensions are as asked: asked for 4 it answers 8",
+    "dimensions are as requested: asked for 4 it answers 8",
   );
   expect(
-    seenOf(await measured({ requests: 1 }, ignoringDimensions), "dimensions are as asked"),
+    seenOf(await measured({ requests: 1 }, ignoringDimensions), "dimensions are as requested"),
   ).toMatchObject({
     outcome: "skipped",
     why: "none were asked for; of 4 it would answer 8 without a word",
@@ -194,8 +194,8 @@ test("an endpoint without base64, or without batches, is not blamed for it", asy
     return message === "" ? undefined : Response.json({ error: { message } }, { status: 400 });
   });
   expect(wrongs(seen)).toEqual([]);
-  expect(seenOf(seen, "base64 and floats agree")?.why).toBe("it has no base64: 400: no base64 here");
-  expect(seenOf(seen, "8 texts at once get the vectors that each gets alone")?.why).toBe(
+  expect(seenOf(seen, "base64 and float encodings agree")?.why).toBe("it has no base64: 400: no base64 here");
+  expect(seenOf(seen, "8 texts in one request get the same vectors as alone")?.why).toBe(
     "400: one text at a time",
   );
 });

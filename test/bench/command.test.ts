@@ -50,7 +50,7 @@ test("a good endpoint's figures and checks are printed, the key comes from the e
   expect(errors).toContain("Then 20 requests over 8 connections, each with 2 texts of about 16 tokens");
   // Nobody draws where there is no terminal.
   expect(errors).not.toContain("█");
-  expect(out).toContain("texts (vectors)                40");
+  expect(out).toContain("texts (vectors)      40");
   expect(errors).toContain("40 requests in all, at most.");
   expect(out).toEndWith("13 right, 0 wrong, 0 not tried. 40 requests sent.\n");
   expect(endpoint.asked()).toBe(40);
@@ -68,7 +68,7 @@ test("with --json one object is all that is printed, and what is wrong makes it 
   const { load, checks } = JSON.parse(out);
   expect(load).toMatchObject({ requests: 3, right: 3, tokens: null });
   expect(checks).toContainEqual({
-    check: "usage says the tokens",
+    check: "usage reports tokens",
     outcome: "wrong",
     why: "13 of 13 answers have no usage.prompt_tokens above 0",
   });
@@ -164,11 +164,11 @@ test("a key is the option's, else the variable of its own, else the SDKs'", () =
 });
 
 test.each([
-  [{ url: "https://api.test/v1" }, "--model: say which"],
-  [{ inputs: 0 }, "at least 1"],
-  [{ connections: 0 }, "at least 1"],
-  [{ connections: 257 }, "--connections: 256 at most"],
-  [{ tokens: 6 }, "--tokens: at least 7"],
+  [{ url: "https://api.test/v1" }, "--model: required with --url"],
+  [{ inputs: 0 }, "expected 1 or more"],
+  [{ connections: 0 }, "expected 1 or more"],
+  [{ connections: 257 }, "--connections: expected 256 or less"],
+  [{ tokens: 6 }, "--tokens: expected 7 or more"],
 ])("%j does not go together", (options, words) => {
   expect(settingsOf({ ...OPTIONS, ...options }, {})).toContain(words);
 });

@@ -30,14 +30,14 @@ test("all connections ask without a pause for as long as was said, and every fig
   });
   expect(forPeople(result)).toContain(
     [
-      "in 2.0 s                    IN ALL  A SECOND",
-      "requests answered right        800       400",
-      "texts (vectors)              2,400     1,200",
-      "tokens, as its usage says   38,400    19,200",
+      "in 2.0 s            TOTAL  PER SECOND",
+      "valid replies         800         400",
+      "texts (vectors)     2,400       1,200",
+      "tokens (usage)     38,400      19,200",
     ].join("\n"),
   );
   expect(said.join("\n")).toContain(
-    "A request took 10.0 ms: that makes up to 800 requests and 38,400 tokens.",
+    "A request took 10.0 ms, so expect up to 800 requests and 38,400 tokens.",
   );
 });
 
@@ -47,10 +47,10 @@ test("so many requests are sent as were asked for and not one more; what they co
   expect(asked.length).toBe(CHECKING + 7 + 7);
   expect(said).toEqual([
     [
-      "Asks http://embeddings.test/v1/embeddings for m, float.",
-      "First 12 requests that check its vectors, about 342 tokens.",
+      "Measures http://embeddings.test/v1/embeddings, model m, float.",
+      "First 12 requests to check its vectors, about 342 tokens.",
       "Then 7 requests over 4 connections, each with 5 texts of about 100 tokens, 3,500 tokens.",
-      "Then 7 of these texts again.",
+      "Then 7 of these texts again, alone.",
       "26 requests in all, at most.",
     ].join("\n"),
   ]);
@@ -60,7 +60,7 @@ test("with no request at all only the vectors are checked", async () => {
   const { result, asked } = await measured({ requests: 0 });
   expect(asked.length).toBe(CHECKING);
   expect(result.load).toBeUndefined();
-  expect(forPeople(result)).toMatch(/^ok {5}answers have OpenAI's form\n/);
+  expect(forPeople(result)).toMatch(/^ok {5}replies have OpenAI's format\n/);
 });
 
 test("no text is sent twice under load, and all are equally long", async () => {
@@ -82,7 +82,7 @@ test("after a 429 nobody asks until Retry-After is over, and it is counted apart
   const times = asked.slice(CHECKING, CHECKING + 40).map(({ at_ms }) => at_ms);
   const gaps = times.slice(1).map((time, i) => time - (times[i] ?? 0));
   expect(gaps.filter((gap) => gap > LATENCY_MS)).toEqual([2000]);
-  expect(forPeople(result)).toContain("2.0 of them rested as asked");
+  expect(forPeople(result)).toContain("2.0 of them paused for Retry-After");
 });
 
 test("a Retry-After beyond the end does not keep anybody longer", async () => {

@@ -33,7 +33,7 @@ test("the documented plugin passes against its live service, and again against w
     0,
     "Sends about 60 requests with short texts to the upstream, some hundred tokens in all.\n",
   ]);
-  expect(live.out).toContain("ok     one vector each, in provably its place: two inputs");
+  expect(live.out).toContain("ok     one vector for each input, at the right index: two inputs");
   const [, sent] = /\n\d+ right, 0 wrong, \d+ not tried\. (\d+) requests sent\.\n$/.exec(live.out) ?? [];
   expect(Number(sent)).toBe(server.asked());
   expect(Math.abs(server.asked() - 60)).toBeLessThan(10);
@@ -67,9 +67,9 @@ test("a plugin that mixes up its vectors is told so in words, and ends in 1", as
     `base_url=${server.url.origin}`,
   );
   expect(code).toBe(1);
-  expect(out).toContain("WRONG  answers: one vector each, in provably its place: two inputs");
+  expect(out).toContain("WRONG  answers: one vector for each input, at the right index: two inputs");
   expect(out).not.toContain("ok     one vector");
-  expect(out).toContain("The vector at index 0 is not that of its text");
+  expect(out).toContain("The vector at index 0 belongs to another text");
 });
 
 test("what is missing, mistyped or not there is told before anything is tried", async () => {
@@ -101,7 +101,7 @@ test("an upstream that is not there is told once", async () => {
   );
   expect(code).toBe(1);
   expect(out).toContain(
-    "WRONG  the upstream: it answers a plain call\n       unavailable: The provider could not be reached",
+    "WRONG  the upstream: it answers one text\n       unavailable: The provider could not be reached",
   );
   expect(out).toContain("1 wrong");
   expect(out).toContain("name one with --model");
@@ -166,8 +166,8 @@ test.each([
       "answers.json",
       "--verbose",
     );
-    expect(again.out).toContain("ok     one vector each, in provably its place: two inputs");
-    expect(again.out).not.toContain("record it anew");
+    expect(again.out).toContain("ok     one vector for each input, at the right index: two inputs");
+    expect(again.out).not.toContain("record again");
   },
 );
 

@@ -19,10 +19,10 @@ test("an unset variable is a note, with --strict a failure, and with --json a pl
   const check = (...args: string[]) => runCommand(["check", "other.yaml", ...args], { folder: folder.path });
   const plain = await check();
   expect([plain.code, plain.errors]).toEqual([0, expect.stringContaining("note: other.yaml:3:")]);
-  expect(plain.out).toBe("other.yaml is right: 2 models, 1 of 2 providers configured.\n");
+  expect(plain.out).toBe("other.yaml is valid: 2 models, 1 of 2 providers configured.\n");
   const strict = await check("--strict");
   expect([strict.code, strict.out]).toEqual([1, ""]);
-  expect(strict.errors).toContain("has 1 note, which --strict takes for errors");
+  expect(strict.errors).toContain("fails with --strict, by 1 note");
   const told = await check("--strict", "--json");
   expect([told.code, told.errors]).toEqual([1, ""]);
   expect(JSON.parse(told.out)).toMatchObject({

@@ -82,7 +82,8 @@ async function outcomesOf(subject: Subject): Promise<Outcome[]> {
 }
 
 /** What a plugin says that it cannot do is not tried; everything else must be right. */
-const isLacking = ({ outcome, why }: Outcome) => outcome !== "right" && !why.startsWith("it says of no");
+const isLacking = ({ outcome, why }: Outcome) =>
+  outcome !== "right" && !why.startsWith("describe() names no");
 
 const wrongs = async (plugin: Plugin) =>
   (await outcomesOf(subjectOf(plugin))).filter(({ outcome }) => outcome === "wrong");
@@ -102,14 +103,14 @@ const BROKEN: readonly (readonly [string, Plugin, check: string, words: string])
   [
     "drops an input",
     changing((reply) => ({ ...reply, vectors: reply.vectors.slice(0, 1) })),
-    "one vector each",
+    "one vector for each input",
     "It returned 1 vectors for 2 inputs",
   ],
   [
     "gives every vector the index 0",
     changing((reply) => ({ ...reply, vectors: reply.vectors.map(({ values }) => ({ index: 0, values })) })),
-    "one vector each",
-    "each place from 0 to 1 must be there once",
+    "one vector for each input",
+    "expected each of 0 to 1 once",
   ],
   [
     "mixes up the vectors",
@@ -117,8 +118,8 @@ const BROKEN: readonly (readonly [string, Plugin, check: string, words: string])
       ...reply,
       vectors: reply.vectors.map(({ values }, place, all) => ({ index: all.length - 1 - place, values })),
     })),
-    "one vector each",
-    "is not that of its text",
+    "one vector for each input",
+    "belongs to another text",
   ],
   [
     "counts the places of the list instead of reading the index",
@@ -132,14 +133,14 @@ const BROKEN: readonly (readonly [string, Plugin, check: string, words: string])
   [
     "counts the tokens of each input otherwise than those of all",
     changing((reply) => ({ ...reply, tokens: 5, tokensByInput: [3, 3] })),
-    "tokens are a whole number",
-    "they must add up to tokens, which is 5",
+    "tokens is an integer",
+    "which add up to tokens (5)",
   ],
   [
     "guesses the tokens",
     changing((reply) => ({ ...reply, tokens: 0.5 })),
-    "tokens are a whole number",
-    "or undefined where nobody counted",
+    "tokens is an integer",
+    "or undefined if nobody counted",
   ],
   [
     "asks twice",
@@ -147,26 +148,26 @@ const BROKEN: readonly (readonly [string, Plugin, check: string, words: string])
       await host.post(post);
       return reply((await host.post(post)).bytes);
     }),
-    "one call is one POST",
-    "it must send one",
+    "one embed() call sends one JSON POST",
+    "send one. The gateway splits and retries",
   ],
   [
     "tries again by itself",
     made(async ({ host, post, reply }) => reply((await host.post(post).catch(() => host.post(post))).bytes)),
-    "a refusal is the failure",
-    "The gateway tries again",
+    "an HTTP error becomes the right error kind, keeps",
+    "The gateway retries",
   ],
   [
     "forgets the signal",
     posting(({ post }) => ({ ...post, signal: new AbortController().signal })),
-    "a signal that fires during the call",
-    "pass call.signal on to host.post",
+    "aborting the signal ends the call",
+    "pass call.signal to host.post",
   ],
   [
     "sends the key in the address",
     posting(({ post }) => ({ ...post, url: `${URL}?key=${KEY}` })),
-    "a secret is in no address",
-    "secrets go in headers",
+    "secrets are sent in headers only",
+    "send secrets in headers only",
   ],
   [
     "leaves extra_body out",
@@ -189,20 +190,20 @@ const BROKEN: readonly (readonly [string, Plugin, check: string, words: string])
       ...post,
       body: { model: call.model, texts: call.inputs, ...call.extraBody },
     })),
-    "each word that it has for a task",
+    "each task word is sent",
     "send call.task",
   ],
   [
     "calls every refusal an outage",
     posting(({ post }) => ({ ...post, explain: () => ({ kind: "unavailable" }) })),
-    "a refusal is the failure",
-    "let host.post read the status",
+    "an HTTP error becomes the right error kind, keeps",
+    "leave the status to host.post",
   ],
   [
     "tells a refusal in words of its own",
     posting(({ post }) => ({ ...post, explain: () => ({ message: "It did not work." }) })),
-    "a refusal is the failure",
-    "Its message leaves out",
+    "an HTTP error becomes the right error kind, keeps",
+    "Its message lacks",
   ],
   [
     "throws an error of its own",
@@ -215,7 +216,7 @@ const BROKEN: readonly (readonly [string, Plugin, check: string, words: string])
         ).bytes,
       ),
     ),
-    "a refusal is the failure",
+    "an HTTP error becomes the right error kind, keeps",
     "made with host.failure(kind, message)",
   ],
   [
@@ -233,21 +234,21 @@ const BROKEN: readonly (readonly [string, Plugin, check: string, words: string])
         tokensSource: "provider",
       };
     }),
-    "what is no answer is a failure",
-    "It answered where it must fail",
+    "a broken reply becomes the right error kind",
+    "It returned a reply where it must fail",
   ],
   [
     "declares a key of the gateway's",
     made(undefined, ({ t }) => ({
       options: t.Object({ api_key: t.String(), retries: t.Optional(t.Integer()) }),
     })),
-    "its options are an object schema",
-    "which is the gateway's own key",
+    "options is an object schema",
+    "which is a key of the gateway",
   ],
   [
     "has a name that no routing file can say",
     made(undefined, () => ({ id: "Made Up" })),
-    "its id is a word",
+    "id is lower case letters",
     "it must be lower case letters",
   ],
   [
@@ -256,7 +257,7 @@ const BROKEN: readonly (readonly [string, Plugin, check: string, words: string])
       const { open } = made()(host);
       return { open: (options) => ({ ...open(options), describe: () => ({ max_inputs: 0 }) }) };
     }),
-    "what it says of a model",
+    "describe() returns known facts only",
     "max_inputs",
   ],
   [
@@ -271,7 +272,7 @@ const BROKEN: readonly (readonly [string, Plugin, check: string, words: string])
         },
       };
     }),
-    "open waits for nothing",
+    "open() makes no network call",
     "each provider must have its own",
   ],
 ];
@@ -302,7 +303,7 @@ test("a recording answers as the upstream did, holds no key, and says what it ha
   const other = { ...subjectOf(made(), { fetch: replayer(file, []) }), model: "another-model" };
   const [first] = await outcomesOf(other);
   expect(first?.why).toContain("The recording has no answer to POST https://made.up/v2/vectors");
-  expect(() => replayer({ exchanges: [{ url: 1 }] }, [])).toThrow("The recording is none");
+  expect(() => replayer({ exchanges: [{ url: 1 }] }, [])).toThrow("The recording is not valid");
 });
 
 test("a recording holds no token that the vendor gave out on the way, nor what an address calls a key", async () => {

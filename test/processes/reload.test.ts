@@ -121,7 +121,7 @@ test.skipIf(!LINUX)("one process reloads its routing file, and says what a swap 
   expect(await child.ended()).toBe(0);
   expect(await reload(folder.path)).toMatchObject({
     code: 1,
-    words: expect.stringContaining("No gateway runs"),
+    words: expect.stringContaining("No gateway is running"),
   });
 });
 

@@ -87,6 +87,8 @@ test("check refuses a file that is missing or damaged at the line that names it;
     });
     writeFileSync(join(folder, "spaces.json"), writeCarried([FINGERPRINT]));
     expect(run(folder, "check").exitCode).toBe(0);
+    // It makes no database of its own.
+    run(folder, "keys", "create", "--name", "first");
     const exported = run(folder, "spaces", "export").stdout;
     expect(JSON.parse(exported)).toEqual(WRITTEN);
   } finally {
