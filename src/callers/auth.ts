@@ -62,7 +62,7 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
   const identifiedByToken = async (
     token: string,
     by: Tokens,
-    { create_workspaces }: JwtSection,
+    { create_workspaces }: Pick<ConfiguredJwt, "create_workspaces">,
   ): Promise<Caller> => {
     const caller = await by.verify(token);
     if (create_workspaces) await workspaces.ensure(caller.workspace);

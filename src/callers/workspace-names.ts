@@ -41,7 +41,10 @@ export function openWorkspaceNames(
   /** In a transaction of the caller's. */
   function resting(name: string): Row {
     if (name === DEFAULT_WORKSPACE)
-      throw new GatewayError("invalid", `"${name}" is the workspace of whoever names none: it stays.`);
+      throw new GatewayError(
+        "invalid",
+        `The workspace "${name}" cannot be renamed or deleted: it is the one that keys without --workspace belong to.`,
+      );
     const row = select.get(name);
     if (!row)
       throw new GatewayError(

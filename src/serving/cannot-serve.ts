@@ -5,15 +5,9 @@ import { GatewayError } from "../domain/errors";
 
 export function cannotServe(host: string, port: number, cause: unknown): GatewayError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  const isTaken = /EADDRINUSE|in use/i.test(
-    `${reason} ${cause instanceof Error && "code" in cause ? cause.code : ""}`,
-  );
-  const hint = isTaken
-    ? ` Another process listens there: end it, or take another port, such as --port ${port + 1}.`
-    : "";
-  return new GatewayError(
-    "unavailable",
-    `Cannot serve on ${host}:${port}: ${reason.replace(/\.?$/, ".")}${hint}`,
-    { cause },
-  );
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const told = /EADDRINUSE|in use/i.test(`${code} ${reason}`)
+    ? `the port is in use by another process. Stop that one, or use another port, such as --port ${port + 1}.`
+    : reason;
+  return new GatewayError("unavailable", `Cannot serve on ${host}:${port}: ${told}`, { cause });
 }

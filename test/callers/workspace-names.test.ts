@@ -74,7 +74,7 @@ test.each(BOTH)(
     await workspaces.create("acme", {}, null);
     addRow(store, "acme", 0);
     expect(change(names, "acme")).rejects.toThrow("in flight");
-    expect(change(names, "default")).rejects.toThrow("it stays");
+    expect(change(names, "default")).rejects.toThrow("cannot be renamed or deleted");
     expect(change(names, "nobody")).rejects.toThrow('no workspace "nobody"');
     store.close();
   },

@@ -19,8 +19,9 @@ async function told(provider: string, model = "m"): Promise<string> {
     file: "gateway.yaml",
     folder: folder.path,
     environment: {},
-    host: createHost(realOutside),
+    host: () => createHost(realOutside),
     bundled: PLUGINS,
+    now: realOutside.now,
   });
   return (loaded.ok ? loaded.notes : loaded.problems)
     .map(formatProblem)

@@ -1,19 +1,21 @@
 /** Flags of `usage`, `invoice` and `spaces`: what the database knows of requests and of embedding spaces. */
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { INVOICE_GROUPS } from "../../books/statements";
 import { USAGE_GROUPS } from "../../books/usage";
 import { parseList, parsePair } from "../../terminal/amount";
 import { config, csv, duration, examples, json, later } from "./line";
 
 /** One group or several: model, or model,day. */
-const groupsAmong =
-  <Group extends string>(known: readonly Group[]) =>
-  (text: string): Group[] =>
-    parseList(text).map((word) => {
-      const group = known.find((one) => one === word);
-      if (group === undefined) throw new InvalidArgumentError(`Expected some of ${known.join(", ")}.`);
-      return group;
-    });
+const by = <Group extends string>(what: string, known: readonly Group[], usual: readonly Group[]) =>
+  new Option("--by <groups>", `${what}, separated by commas: ${known.join(", ")}`)
+    .argParser((text) =>
+      parseList(text).map((word) => {
+        const group = known.find((one) => one === word);
+        if (group === undefined) throw new InvalidArgumentError(`Expected some of ${known.join(", ")}.`);
+        return group;
+      }),
+    )
+    .default(usual, usual.join(","));
 
 function parseMonth(text: string): string {
   if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(text))
@@ -27,12 +29,7 @@ export function usageCommands(program: Command): void {
       .command("usage")
       .description("sum up the ledger: requests, tokens and cost")
       .addOption(duration("--since <duration>", "how far back to look", "7d"))
-      .option(
-        "--by <groups>",
-        `what to sum by, separated by commas: ${USAGE_GROUPS.join(", ")}`,
-        groupsAmong(USAGE_GROUPS),
-        ["model"],
-      )
+      .addOption(by("what to sum by", USAGE_GROUPS, ["model"]))
       .option("--workspace <workspace>", "only of this workspace")
       .option("--metadata <key=value>", "only requests with this metadata; repeat it for several", parsePair)
       .addOption(json())
@@ -48,12 +45,7 @@ export function usageCommands(program: Command): void {
       .command("invoice <workspace>")
       .description("what a workspace's month cost (UTC)")
       .option("--month <month>", "such as 2026-11 (default: this month)", parseMonth)
-      .option(
-        "--by <groups>",
-        `a line for each, separated by commas: ${INVOICE_GROUPS.join(", ")}`,
-        groupsAmong(INVOICE_GROUPS),
-        ["day", "model"],
-      )
+      .addOption(by("what to sum by", INVOICE_GROUPS, ["day", "model"]))
       .addOption(json())
       .addOption(csv())
       .addOption(config())
