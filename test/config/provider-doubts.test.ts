@@ -21,7 +21,7 @@ async function told(provider: string, model = "m"): Promise<string> {
     environment: {},
     host: () => createHost(realOutside),
     bundled: PLUGINS,
-    now: realOutside.now,
+    now: realOutside.now(),
   });
   return (loaded.ok ? loaded.notes : loaded.problems)
     .map(formatProblem)
