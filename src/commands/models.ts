@@ -7,7 +7,7 @@ import { Value } from "@sinclair/typebox/value";
 import type { ConfiguredModel, GatewayConfig } from "../config/gateway-config";
 import type { ModelFacts } from "../domain/facts";
 import { realOutside } from "../network/real-outside";
-import { presentAt } from "../processes/presence";
+import { canFindGateways, presentAt } from "../processes/presence";
 import { buildRoutes } from "../routes/route";
 import { RouteState } from "../routes/states";
 import { configured } from "../serving/configured";
@@ -119,7 +119,7 @@ async function statesOf(
   { server, database }: GatewayConfig,
   options: ModelsOptions,
 ): Promise<readonly RouteState[] | string> {
-  if (options.url === undefined && presentAt(database.path).length === 0)
+  if (options.url === undefined && canFindGateways() && presentAt(database.path).length === 0)
     return `no gateway is running on the database ${database.path}`;
   const host = server.host === "0.0.0.0" || server.host === "::" ? "127.0.0.1" : server.host;
   const base = options.url ?? `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`;

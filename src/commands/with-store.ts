@@ -8,7 +8,7 @@ import type { GatewayConfig } from "../config/gateway-config";
 import { openStore, type Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
 import { realOutside } from "../network/real-outside";
-import { presentAt } from "../processes/presence";
+import { canFindGateways, presentAt } from "../processes/presence";
 import { configured } from "../serving/configured";
 
 export interface StoreOptions {
@@ -47,6 +47,7 @@ export async function withStore(
 
 function runningOn(path: string): string {
   const running = presentAt(path).map(({ pid }) => pid);
+  if (!canFindGateways()) return "this system does not tell whether a gateway is running on it";
   if (running.length === 0) return "no gateway is running on it";
   return `a gateway is running on it: process ${running.join(", ")}`;
 }

@@ -1,6 +1,6 @@
 /**
  * What the flags of all commands have in common: options that many take, examples in --help, exit codes, and that a command's work is
- * loaded only when it is given. A new command group is a file beside this one, and a line of src/main.ts.
+ * loaded only when it is given. A new command group is a file beside this one, and a line of program.ts.
  */
 import { type Command, Option } from "commander";
 import { parseDuration } from "../../terminal/duration";
