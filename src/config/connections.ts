@@ -6,6 +6,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { CertificateAndKey, ConnectionOptions } from "../domain/connection-options";
+import { fileStateNow } from "../machine/file-state";
 import { asWritten } from "./expected";
 import { below, type Problem } from "./problem";
 import type { Tree } from "./tree";
@@ -18,8 +19,8 @@ export interface Reading {
   readonly notes: Problem[];
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** Each file that was read is added, absolute. */
-  readonly files: string[];
+  /** Each file that is read is added, absolute, with its state. */
+  readonly files: Map<string, string>;
 }
 
 /** @returns undefined where the section says nothing of it, or where something is wrong with it, which is told */
@@ -74,7 +75,7 @@ function pemAt(reading: Reading, pointer: string, section: object, name: string)
   const at = below(pointer, name);
   const path = resolve(folder, value);
   // Followed even where it cannot be read yet: it may come.
-  files.push(path);
+  files.set(path, fileStateNow(path));
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {

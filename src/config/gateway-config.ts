@@ -18,8 +18,11 @@ import type { WorkspaceSection } from "./schema-workspaces";
 export interface GatewayConfig {
   /** As the user gave it; undefined for the built-in default. */
   readonly file: string | undefined;
-  /** All that were read for it, absolute: the routing file and the certificates it names. A change of one is a reason to read it again. */
-  readonly files: readonly string[];
+  /**
+   * All that were read for it, absolute, each with the state it was read in (src/machine/file-state.ts): the routing file and the
+   * certificates it names. A change of one is a reason to read it again.
+   */
+  readonly files: ReadonlyMap<string, string>;
   /** Absolute: relative paths start here. The file's folder, else the current one. */
   readonly folder: string;
   readonly server: {

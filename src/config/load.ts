@@ -72,7 +72,7 @@ export async function loadConfig(sources: Sources): Promise<Loaded> {
   const tree = growTree(read.ok ? read.text : DEFAULT_ROUTING_FILE, read.ok ? file : BUILT_IN, environment);
   return checkTree(tree, {
     file: read.ok ? file : undefined,
-    files: read.ok ? [resolve(sources.folder, file)] : [],
+    files: new Map(read.ok ? [[resolve(sources.folder, file), read.state ?? ""]] : []),
     folder,
     host: sources.host,
     now: sources.now,
@@ -85,7 +85,7 @@ async function checkTree(
   tree: Tree,
   sources: PluginSources & {
     readonly file: string | undefined;
-    readonly files: string[];
+    readonly files: Map<string, string>;
     readonly machine: Machine;
     readonly now: number;
   },

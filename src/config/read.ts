@@ -4,17 +4,24 @@
  */
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
+import { fileStateNow } from "../machine/file-state";
 
 /** A routing file is written by hand: more is a mistake, such as a database given for it. */
 export const MOST_BYTES = 1024 * 1024;
 
 export type ReadFile =
-  | { readonly ok: true; readonly text: string }
+  | {
+      readonly ok: true;
+      readonly text: string;
+      /** Of the file when it was read; left out by whoever does not follow it. */
+      readonly state?: string;
+    }
   | { readonly ok: false; readonly absent: boolean; readonly line: number; readonly message: string };
 
 /** @param file absolute, or relative to `folder` */
 export async function readRoutingFile(folder: string, file: string): Promise<ReadFile> {
   let bytes: Uint8Array;
+  const state = fileStateNow(resolve(folder, file));
   try {
     bytes = await readBytes(resolve(folder, file));
   } catch (error) {
@@ -34,7 +41,8 @@ export async function readRoutingFile(folder: string, file: string): Promise<Rea
   }
   try {
     // `ignoreBOM: false` takes a byte order mark away.
-    return { ok: true, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes) };
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+    return { ok: true, text, state };
   } catch {
     return refused(firstBadLine(bytes), "is not UTF-8 text from this line on; save it as UTF-8");
   }

@@ -16,7 +16,7 @@ import { DialectName } from "./schema-values";
 export interface Checked {
   readonly processes: number;
   readonly file: string | undefined;
-  readonly files: readonly string[];
+  readonly files: ReadonlyMap<string, string>;
   readonly folder: string;
   /** That the gateway may use in all. */
   readonly memoryBytes: number;

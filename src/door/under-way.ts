@@ -13,8 +13,8 @@ export interface UnderWay {
    */
   run<T>(work: (ending: Ending, keep: () => () => void) => Promise<T>): Promise<T>;
   count(): number;
-  /** From now on, whoever keeps a connection open is to ask elsewhere; all are answered still. */
-  leave(): void;
+  /** From now on, whoever keeps a connection open is to ask elsewhere; all are answered still. @returns ends that */
+  leave(): () => void;
   /** Since `leave`, `drain` or `end`. */
   isLeaving(): boolean;
   /** As `leave`, and load balancers are told that the gateway is not ready any more. */
@@ -38,7 +38,7 @@ export function createUnderWay(most: () => number, changed?: (count: number) => 
   const endings = new Set<Ending>();
   const empty = Promise.withResolvers<void>();
   let isEnding = false;
-  let isLeaving = false;
+  let leaving = 0;
   let isDraining = false;
   return {
     async run(work) {
@@ -68,11 +68,13 @@ export function createUnderWay(most: () => number, changed?: (count: number) => 
     },
     count: () => endings.size,
     leave() {
-      isLeaving = true;
+      leaving += 1;
+      return () => {
+        leaving -= 1;
+      };
     },
-    isLeaving: () => isLeaving,
+    isLeaving: () => leaving > 0 || isDraining,
     drain() {
-      isLeaving = true;
       isDraining = true;
     },
     checkStays() {
@@ -80,7 +82,6 @@ export function createUnderWay(most: () => number, changed?: (count: number) => 
     },
     end() {
       isEnding = true;
-      isLeaving = true;
       isDraining = true;
       if (endings.size === 0) empty.resolve();
       return empty.promise;

@@ -12,7 +12,7 @@ import { ignoreNewConnections, steerNoMore, steerTo } from "../machine/steering"
 import { realOutside } from "../network/real-outside";
 import { configured } from "../serving/configured";
 import { endGracefully } from "../serving/ending";
-import { greeting, type ListeningGateway, listen, SHUTTING_MS } from "../serving/listening";
+import { greeting, LEAVING_MS, type ListeningGateway, listen } from "../serving/listening";
 import { EXIT_CODES, surviveOtherSignals } from "../serving/signals";
 import { mapRegion, RING_DESCRIPTOR } from "../sharing/region";
 import { shareOf } from "../sharing/share";
@@ -20,8 +20,8 @@ import { type Channel, openChannel } from "./channel";
 import { End, Load, Open, Settle, Steer } from "./messages";
 import { createMeasuring } from "./together";
 
-/** By then each connection in use was told to go elsewhere; those on which nothing has come since are closed. */
-const LEAVING_MS = 11_000;
+/** For connections that have just come to be taken. */
+const SHUTTING_MS = 5;
 
 /** @returns the exit code, where there is no supervisor; a copy that has one ends by itself */
 export async function serveAsCopy(): Promise<number> {

@@ -4,8 +4,8 @@
  * the file system tells of nothing (NFS, FUSE), or where the system has no watch left.
  */
 import { type FSWatcher, watch } from "node:fs";
-import { realpath, stat } from "node:fs/promises";
 import type { Outside } from "../domain/outside";
+import { fileState } from "../machine/file-state";
 
 const LOOK_EVERY_MS = 2_000;
 /** Editors write a file in several steps: what comes within this time is one change. */
@@ -24,11 +24,12 @@ interface Followed {
 }
 
 /**
- * @param files absolute, as they are now: a reload may name others
+ * @param files absolute, as they are now: a reload may name others. Each with the state it was read in, so that no change between that and
+ * the first look is missed
  * @param changed called once for all that have changed since the last look
  */
 export function follow(
-  files: () => readonly string[],
+  files: () => ReadonlyMap<string, string>,
   changed: (files: readonly string[]) => void,
   { alarm }: Pick<Outside, "alarm">,
 ): Following {
@@ -52,13 +53,13 @@ export function follow(
   }
 
   async function look(): Promise<void> {
-    const named = new Set(files());
+    const named = files();
     const news: string[] = [];
-    for (const file of named) {
-      const state = await stateOf(file);
+    for (const [file, asRead] of named) {
+      const state = await fileState(file);
       const known = followed.get(file);
       if (isStopped || known?.state === state) continue;
-      if (known) news.push(file);
+      if (state !== (known?.state ?? asRead)) news.push(file);
       known?.watcher?.close();
       followed.set(file, { state, watcher: watched(file, () => lookIn(SETTLE_MS)) });
     }
@@ -79,17 +80,6 @@ export function follow(
       for (const { watcher } of followed.values()) watcher?.close();
     },
   };
-}
-
-/** Where it leads, which file that is, and when it was last written: another one for whatever replaces it. */
-async function stateOf(file: string): Promise<string> {
-  try {
-    const path = await realpath(file);
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
-    return [path, dev, ino, size, mtimeNs, ctimeNs].join(" ");
-  } catch (cause) {
-    return cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-  }
 }
 
 /**

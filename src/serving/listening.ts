@@ -23,8 +23,8 @@ const REQUEST_BYTES_MAX = 2 ** 40;
 /** So that the door's own check (src/door/head.ts) has a head to refuse; beyond, Bun answers a bare 431. */
 const HEAD_BYTES_READ = 4 * HEAD_BYTES_MAX;
 
-/** For connections that have just come to be taken by a listener that is about to close. */
-export const SHUTTING_MS = 5;
+/** By then each connection in use was told to go elsewhere; those on which nothing has come since are closed. */
+export const LEAVING_MS = 11_000;
 
 export interface ListeningGateway {
   readonly gateway: Gateway;
@@ -76,25 +76,38 @@ export async function listen(
     await gateway.close();
     throw cannotServe(host, port, cause);
   }
+  let retired: ReturnType<typeof serve> = null;
+  let retiring = Promise.resolve();
+
+  /** As a process that another one has taken the place of: it closes once those who use it have been told to connect anew. */
+  async function retire(old: NonNullable<typeof retired>): Promise<void> {
+    retired = old;
+    const stay = gateway.underWay.leave();
+    await outside.sleep(LEAVING_MS);
+    void old.stop();
+    retired = null;
+    stay();
+    steerNoMore();
+  }
+
   const leaveListener = watchDescriptors(gateway.metrics, outside);
   return {
     gateway,
     url: server?.url ?? new URL(`http://${host}:${port}`),
     async stop(cutOff) {
       leaveListener();
-      await server?.stop(cutOff);
+      await Promise.all([...(retired ? [retired.stop(cutOff)] : []), server?.stop(cutOff)]);
     },
     async renew(by) {
+      await retiring;
       const old = server;
       // Bun takes no other certificate for a listener that there is: another one stands beside it, and then in its place.
       const isShared = shared !== undefined;
       if (!isShared) void old?.stop();
       server = serve(old?.port ?? port, by);
-      if (!isShared) return;
+      if (!isShared || old === null) return;
       steerTo(1, 1);
-      await outside.sleep(SHUTTING_MS);
-      void old?.stop();
-      steerNoMore();
+      retiring = retire(old);
     },
     leaveListener,
   };

@@ -18,12 +18,12 @@ const SETTLE_MS = 100;
 
 /**
  * Calls `reload` for each change of the files and each SIGHUP.
- * @param files absolute: the routing file and what it names, as they are now; none where there is no routing file: SIGHUP alone
+ * @param files absolute: the routing file and what it names, each with the state it was read in; none where there is no routing file: SIGHUP alone
  * @param reload is told whether a later change has come meanwhile, which makes its own of no use
  * @returns stops it
  */
 export function reloadOnChange(
-  files: () => readonly string[],
+  files: () => ReadonlyMap<string, string>,
   reload: (isLatest: () => boolean) => Promise<void>,
 ): () => void {
   let pending = 0;

@@ -116,7 +116,7 @@ describe("a gateway", () => {
           inFlight -= 1;
           return Response.json({
             data: [{ index: 0, embedding: vectorOf("a") }],
-            usage: { prompt_tokens: 120_000 },
+            usage: { prompt_tokens: 200_000 },
           });
         },
       },

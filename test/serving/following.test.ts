@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, w
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileStateNow } from "../../src/machine/file-state";
 import { follow } from "../../src/serving/following";
 import { postTo, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
 
@@ -87,7 +88,7 @@ test("what is written beside the file wakes nobody", async () => {
   const alarms: number[] = [];
   const heard = Promise.withResolvers<void>();
   const following = follow(
-    () => [file],
+    () => new Map([[file, fileStateNow(file)]]),
     () => undefined,
     {
       alarm(ms) {
@@ -113,5 +114,23 @@ test("what is written beside the file wakes nobody", async () => {
   writeFileSync(file, "b");
   await heard.promise;
   expect(new Set(alarms.slice(1))).toEqual(new Set([100]));
+  following.stop();
+});
+
+test("a change between the reading and the first look is not missed", async () => {
+  using folder = temporaryFolder({ "gateway.yaml": "a" });
+  const file = join(folder.path, "gateway.yaml");
+  const asRead = fileStateNow(file);
+  writeFileSync(`${file}.new`, "b");
+  renameSync(`${file}.new`, file);
+  const told: (readonly string[])[] = [];
+  const following = follow(
+    () => new Map([[file, asRead]]),
+    (files) => told.push(files),
+    { alarm: () => () => undefined },
+  );
+  await following.look();
+  await following.look();
+  expect(told).toEqual([[file]]);
   following.stop();
 });
