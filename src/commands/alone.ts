@@ -36,8 +36,8 @@ export async function serveAlone(
       const isRight = await reloadGateway(gateway, load, isLatest);
       const next = gateway.config().server.tls;
       if (tls && next && !isDeepStrictEqual(tls, next)) {
-        await listening.renew(next);
         tls = next;
+        await listening.renew(next);
         realOutside.log("info", "new connections are served with the certificate that server.tls has now");
       }
       announced.reloaded(isRight, isRight ? RELOADED : WRONG);
