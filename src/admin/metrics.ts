@@ -69,50 +69,50 @@ const FAMILIES = {
   tokens: {
     name: "embedgate_tokens_total",
     type: "counter",
-    help: "Tokens by what they are: shown in answers, counted upstream, or billed.",
+    help: "Tokens by kind: shown in answers, counted upstream, or billed.",
     labels: ["model", "kind"],
   },
   calls: {
     name: "embedgate_upstream_calls_total",
     type: "counter",
-    help: "Calls to providers by what came of them: ok, or the kind of error.",
+    help: "Calls to providers by outcome: ok, or the kind of error.",
     labels: ["provider", "outcome"],
   },
   cacheHits: {
     name: "embedgate_cache_hits_total",
     type: "counter",
-    help: "Inputs that no provider was asked for.",
+    help: "Inputs answered without a call to a provider.",
     labels: [],
   },
   cacheMisses: {
     name: "embedgate_cache_misses_total",
     type: "counter",
-    help: "Inputs that a provider was asked for.",
+    help: "Inputs sent to a provider.",
     labels: [],
   },
   answersCutOff: {
     name: "embedgate_answers_cut_off_total",
     type: "counter",
-    help: "Answers that were cut off because their clients did not take them.",
+    help: "Answers cut off because the client did not read them.",
     labels: [],
   },
   descriptorsUsedUp: {
     name: "embedgate_file_descriptors_used_up_total",
     type: "counter",
-    help: "Times that new connections had to wait since the limit of open files was reached.",
+    help: "Times that new connections had to wait because the limit of open files was reached.",
     labels: [],
   },
   // By provider alone: under a pattern the name of a space is what a caller asked for. The log has it.
   outOfService: {
     name: "embedgate_space_out_of_service",
     type: "gauge",
-    help: "Routes out of service, since their vectors are not those of their space.",
+    help: "Routes out of service because their vectors differ from their embedding space.",
     labels: ["provider"],
   },
   underWay: {
     name: "embedgate_requests_in_flight",
     type: "gauge",
-    help: "Embeddings requests under way, until their answers are sent.",
+    help: "Embeddings requests in flight, until their answers are sent.",
     labels: [],
   },
 } as const satisfies Record<string, Family>;

@@ -13,7 +13,7 @@ export interface LedgerRow {
   readonly model: string;
   readonly provider: string | null;
   readonly inputs: number;
-  /** Inputs that no provider was asked for. */
+  /** Inputs answered without a call to a provider. */
   readonly cache_hits: number;
   /** What the answer says. */
   readonly tokens: number;

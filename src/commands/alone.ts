@@ -38,7 +38,7 @@ export async function serveAlone(
       if (tls && next && !isDeepStrictEqual(tls, next)) {
         tls = next;
         await listening.renew(next);
-        realOutside.log("info", "new connections are served with the certificate that server.tls has now");
+        realOutside.log("info", "TLS certificate reloaded: new connections get it");
       }
       announced.reloaded(isRight, isRight ? RELOADED : WRONG);
     },

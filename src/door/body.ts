@@ -136,7 +136,7 @@ function parseJson(text: string): unknown {
 function unreadable(cause: unknown): GatewayError {
   return new GatewayError(
     "invalid",
-    "The body could not be read to its end, or is not what its content-encoding says.",
+    "The body ended early, or is not encoded as its content-encoding says.",
     { cause },
   );
 }

@@ -243,10 +243,7 @@ export function createDoor(parts: DoorParts) {
   const model = ({ request }: Visit, policies: Policies, caller: Caller) =>
     showModel(routes(), modelIdOf(request), listing(policies, caller));
   const operations = operationsOf(parts.policies());
-  const noSuchPath = new GatewayError(
-    "unknown_path",
-    "There is no such path here. /swagger lists the paths there are.",
-  );
+  const noSuchPath = new GatewayError("unknown_path", "Unknown path. /swagger lists all paths.");
 
   /** What stands at each path, for where Elysia does not find it. */
   const declared = new Map<string, (visit: Visit) => Promise<Response>>();

@@ -65,7 +65,7 @@ export function createSending(
     for (const unsent of all) {
       if (bytesOfAll <= most) return;
       if (monotonic() - unsent.takenAt < READS_WITHIN_MS) break;
-      cutOff(unsent, "the memory for answers that are being sent is used up");
+      cutOff(unsent, "answers being sent use all of server.max_unsent_mb");
     }
     if (bytesOfAll <= most || isLooking) return;
     isLooking = true;
@@ -77,7 +77,7 @@ export function createSending(
 
   function cutOff(unsent: Unsent, reason: string): void {
     const waited_ms = Math.round(monotonic() - unsent.takenAt);
-    log("warn", "a client that did not take its answer was cut off", {
+    log("warn", "slow client disconnected: it did not read its answer", {
       reason,
       waited_ms,
       bytes: unsent.bytes,
@@ -96,7 +96,7 @@ export function createSending(
       leave();
     };
     const unsent: Unsent = { bytes, takenAt: monotonic(), cut };
-    const tooLate = () => cutOff(unsent, "it took nothing for server.send_timeout_ms");
+    const tooLate = () => cutOff(unsent, "it read nothing for server.send_timeout_ms");
     let callOff = alarm(limits().send_timeout_ms, tooLate);
     const leave = () => {
       if (!all.delete(unsent)) return;

@@ -44,7 +44,9 @@ export function createUnderWay(most: () => number, changed?: (count: number) => 
     async run(work) {
       if (isEnding) throw busy(SHUTTING_DOWN);
       if (endings.size >= most())
-        throw busy(`${most()} requests are under way, as many as are allowed at once.`);
+        throw busy(
+          `Too many requests in flight (server.max_concurrent_requests: ${most()}): try again in a moment.`,
+        );
       const ending = new Ending();
       endings.add(ending);
       changed?.(endings.size);

@@ -53,7 +53,8 @@ export function openChannel(
       if (id !== undefined && ended === undefined) send({ answerTo: id, body: answer });
     } catch (cause) {
       const error = cause instanceof Error ? cause.message : String(cause);
-      if (id === undefined) log("error", "what another process said could not be done", { kind, error });
+      if (id === undefined)
+        log("error", "a message from another process could not be handled", { kind, error });
       else if (ended === undefined) send({ answerTo: id, error });
     }
   }

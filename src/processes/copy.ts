@@ -115,7 +115,7 @@ function createCopy(channel: () => Channel) {
       if (region === undefined)
         outside.log(
           "warn",
-          "another version started the gateway: until a restart, each process keeps its own limits",
+          "the gateway was started by another version: rate limits are per process until a restart",
         );
       const { cacheBytes } = order;
       if (cacheBytes > 0) memory = openRing({ descriptor: RING_DESCRIPTOR, bytes: cacheBytes }, outside);
@@ -143,7 +143,7 @@ function createCopy(channel: () => Channel) {
       for (const ended of Value.Parse(Settle, body).processes) {
         metrics.underWay(ended, 0);
         const count = await ledger.settleInterrupted(ended);
-        if (count > 0) outside.log("warn", "requests were under way when a process ended", { ended, count });
+        if (count > 0) outside.log("warn", "requests were in flight when a process died", { ended, count });
       }
     },
     steer(body: unknown) {

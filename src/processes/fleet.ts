@@ -100,7 +100,7 @@ export function createFleet(
       { options, read, generation, tells },
       Loaded,
     );
-    if (!ok) throw new Error(reason ?? "the routing file is wrong: what was served before is served on");
+    if (!ok) throw new Error(reason ?? "config reload failed: keeping the previous configuration");
     copy.read = read;
     return processes;
   }
@@ -122,7 +122,7 @@ export function createFleet(
     unsettled.add(copy.name);
     void settle();
     if (copy.state !== "serving") return;
-    outside.log("error", "a process of the gateway has ended, and another takes its place", {
+    outside.log("error", "a process of the gateway died and is replaced", {
       process: copy.name,
       ...exit,
     });
@@ -148,13 +148,15 @@ export function createFleet(
           await copy.process.channel.ask("reload", undefined, Reloaded);
         }
         await settle();
-        outside.log("info", "a process has taken the place of one that ended", { process: copy.name });
+        outside.log("info", "a process that died has been replaced", { process: copy.name });
         return;
       } catch (cause) {
         copy.process.kill();
         if (ending.signal.aborted) return;
         failuresInARow += 1;
-        outside.log("error", "a process of the gateway could not be started", { cause: String(cause) });
+        outside.log("error", "a process could not be started: retrying with exponential backoff", {
+          cause: String(cause),
+        });
       }
     }
   }
@@ -196,7 +198,7 @@ export function createFleet(
       await one.process.channel.ask("settle", { processes }, Nothing);
       for (const name of processes) unsettled.delete(name);
     } catch (cause) {
-      outside.log("error", "what a process left under way could not be settled yet", {
+      outside.log("error", "ledger rows of a process that died could not be settled yet", {
         cause: String(cause),
       });
     }

@@ -34,9 +34,9 @@ export async function findFreePort(
     }
     if (name !== "taken") return { port, release: name.release };
     if (monotonic() >= until) {
-      log("warn", "another gateway that begins on this address just now would not be noticed", {
+      log("warn", "another gateway that starts on this port at the same time would not be noticed", {
         address: `${host}:${port}`,
-        reason: "another process has the name that they would meet by",
+        reason: "another process holds the lock for this port",
       });
       return { port, release: () => undefined };
     }

@@ -53,7 +53,11 @@ export function announce(
       );
       renameSync(`${path}.next`, path);
     } catch (cause) {
-      log("warn", "'embedgate reload' will not find this gateway", { cause: String(cause) });
+      log(
+        "warn",
+        "'embedgate reload' cannot find this gateway: its file beside the database could not be written",
+        { cause: String(cause) },
+      );
     }
   }
 

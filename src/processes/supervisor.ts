@@ -80,14 +80,14 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
     void doing(async () => {
       try {
         const swapped = await fleet.swap(await readAgain());
-        realOutside.log("info", "other processes have taken over", { processes: swapped.processes });
+        realOutside.log("info", "new processes have taken over", { processes: swapped.processes });
         announced.reloaded(
           true,
-          `${swapped.processes} new processes serve, and those before them finish what they have.`,
+          `${swapped.processes} new processes serve; the old ones finish their requests and end.`,
         );
       } catch (cause) {
         const reason = cause instanceof Error ? cause.message : String(cause);
-        realOutside.log("error", "no other processes could take over", { reason });
+        realOutside.log("error", "new processes could not take over: keeping the old ones", { reason });
         announced.reloaded(false, reason);
       }
     });

@@ -34,14 +34,14 @@ export function watchDescriptors(
       isShort = true;
       metrics.descriptorsUsedUp();
       withSpare(() => ignoreNewConnections());
-      log("error", "file descriptors are used up: new connections wait until some are free", {
+      log("error", "limit of open files reached: new connections wait until some are closed", {
         limit,
         what_helps: "a higher limit for open files (ulimit -n, or LimitNOFILE of a systemd unit)",
       });
     } else if (isShort && free > 2 * reserve) {
       isShort = false;
       takeNewConnections();
-      log("info", "there are file descriptors again: new connections are taken");
+      log("info", "open files are below the limit again: new connections are accepted");
     }
     // Those that had come before are accepted while it can be done, and cannot wait here otherwise.
     if (isShort && free === 0) withSpare(() => dropWaiting());

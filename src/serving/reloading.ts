@@ -38,7 +38,11 @@ export function reloadOnChange(
 
   const start = () => {
     settleAndReload().catch((cause: unknown) =>
-      realOutside.log("error", "the reload failed", { cause: String(cause) }),
+      realOutside.log(
+        "error",
+        "config reload failed for another reason: keeping the previous configuration",
+        { cause: String(cause) },
+      ),
     );
   };
   process.on("SIGHUP", start);
@@ -79,11 +83,11 @@ export async function reloadGateway(
 /** @param reason where it has not been told yet */
 export function tellWrong(reason?: string): void {
   const about = reason === undefined ? {} : { reason };
-  realOutside.log("error", "the routing file is wrong: what was served before is served on", about);
+  realOutside.log("error", "config reload failed: keeping the previous configuration", about);
 }
 
 export function tellReloaded({ models, afterRestart }: Reloaded): void {
-  realOutside.log("info", "the routing file was reloaded", { models });
+  realOutside.log("info", "config reloaded", { models });
   if (afterRestart.length === 0) return;
-  realOutside.log("warn", "some of its changes take effect after a restart only", { keys: afterRestart });
+  realOutside.log("warn", "config reloaded, but some changes need a restart", { keys: afterRestart });
 }

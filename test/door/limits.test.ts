@@ -188,10 +188,10 @@ test.skipIf(process.platform !== "linux")(
       socket.on("close", () => letGo.resolve());
       return socket;
     });
-    await child.logged("file descriptors are used up");
+    await child.logged("limit of open files reached");
     await letGo.promise;
     for (const socket of sockets) socket.destroy();
-    await child.logged("there are file descriptors again");
+    await child.logged("below the limit again");
     const metrics = await (await fetch(`${child.url}/metrics`)).text();
     expect(metrics).toMatch(/^embedgate_file_descriptors_used_up_total 1$/m);
   },

@@ -75,7 +75,7 @@ describe("a client", () => {
     expect([await idle.seen(), await slow.seen()]).toEqual([IS_CUT, GOES_ON]);
     expect([cutOff(), sending.unsent()]).toEqual([1, MB]);
     expect(logged).toEqual([
-      ["a client that did not take its answer was cut off", "it took nothing for server.send_timeout_ms"],
+      ["slow client disconnected: it did not read its answer", "it read nothing for server.send_timeout_ms"],
     ]);
     slow.over();
     expect([await slow.seen(), sending.unsent()]).toEqual([{ isUnderWay: false, isCut: false }, 0]);
@@ -160,7 +160,7 @@ describe("a gateway", () => {
     });
     await begun.promise;
     expect(await inFlight(child.url)).toEqual(["1", "0"]);
-    await child.logged("it took nothing for server.send_timeout_ms");
+    await child.logged("it read nothing for server.send_timeout_ms");
     expect(await inFlight(child.url)).toEqual(["0", "1"]);
     socket.resume();
     // Whoever reads it knows that it is not whole.

@@ -44,8 +44,8 @@ describe.skipIf(process.platform !== "linux")("two processes", () => {
     );
     await upstream.reached(32);
     process.kill(killed, "SIGKILL");
-    await child.logged("requests were under way when a process ended");
-    await child.logged("has taken the place");
+    await child.logged("requests were in flight when a process died");
+    await child.logged("has been replaced");
     const rows = underWay(folder.path);
     expect(rows).toMatchObject([{ error: null }, { error: "interrupted" }]);
     const copies = copiesOf(child.pid);
@@ -143,7 +143,7 @@ workspace_defaults: { credits: 10 }
     await ask();
     expect(await counted()).toEqual(total(32));
     process.kill(copiesOf(child.pid)[0] ?? 0, "SIGKILL");
-    await child.logged("has taken the place");
+    await child.logged("has been replaced");
     await ask();
     expect(await counted()).toEqual(total(64));
   });
@@ -180,10 +180,10 @@ workspace_defaults: { credits: 10 }
       `${folder.path}/gateway.yaml`,
       byTwo(upstream).replace("models: {", "models: { wrong: 1,"),
     );
-    await child.logged("the routing file is wrong");
+    await child.logged("config reload failed");
     expect(await statusesOf("m")).toEqual(Array(32).fill(200));
     await Bun.write(`${folder.path}/gateway.yaml`, byTwo(upstream).replace("models: { m:", "models: { n:"));
-    await child.logged("the routing file was reloaded");
+    await child.logged("config reloaded");
     expect(await statusesOf("n")).toEqual(Array(32).fill(200));
     expect(await statusesOf("m")).toEqual(Array(32).fill(404));
   });

@@ -106,7 +106,7 @@ test.skipIf(!LINUX)("a wrong routing file swaps nothing, and the command says so
   // The command reads the file too, to find the database.
   expect(await reload(folder.path)).toMatchObject({ code: 1, words: expect.stringContaining("wrong") });
   process.kill(child.pid, "SIGUSR2");
-  await child.logged("no other processes could take over");
+  await child.logged("new processes could not take over: keeping the old ones");
   expect(copiesOf(child.pid)).toEqual(before);
 });
 

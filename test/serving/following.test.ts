@@ -63,7 +63,7 @@ describe.each([1, 2])("%d processes", (processes) => {
         renameSync(`${file}.new`, file);
       }
       if (way === "is swapped and removed") mounted.removeOld();
-      await child.logged("the routing file was reloaded");
+      await child.logged("config reloaded");
       expect((await postTo(child.url, { model: "added", input: "a" })).status).toBe(200);
     },
   );
@@ -75,10 +75,10 @@ test("a wrong one is told of, what was served is served on, and the next right o
   using mounted = await mount(text);
   await using child = await startServing(mounted.path);
   await mounted.put(`${text}wrong: 1\n`);
-  await child.logged("what was served before is served on");
+  await child.logged("keeping the previous configuration");
   expect((await postTo(child.url, { model: "m", input: "a" })).status).toBe(200);
   await mounted.put(text.replace("models: {", "models: { added: { alias_of: m },"));
-  await child.logged("the routing file was reloaded");
+  await child.logged("config reloaded");
   expect((await postTo(child.url, { model: "added", input: "a" })).status).toBe(200);
 });
 

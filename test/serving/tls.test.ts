@@ -61,10 +61,10 @@ describe.each([1, 2])("%d processes", (processes) => {
     const second = authority.sign("second");
     // As they come, one file after the other: what does not belong together yet is not served.
     writeFileSync(join(folder.path, "server.pem"), second.cert);
-    await child.logged("what was served before is served on");
+    await child.logged("keeping the previous configuration");
     expect(await subjectAt(child.port, ca)).toBe("first");
     writeFileSync(join(folder.path, "server.key"), second.key);
-    await child.logged(processes === 1 ? "new connections are served with the certificate" : "was reloaded");
+    await child.logged(processes === 1 ? "TLS certificate reloaded" : "config reloaded");
     // Those that another process has taken over from take connections for a moment longer.
     while ((await subjectAt(child.port, ca)) !== "second");
     for (let i = 0; i < 8; i++) expect(await subjectAt(child.port, ca)).toBe("second");

@@ -76,7 +76,12 @@ export const ERROR_CODES: readonly (readonly [
     "`X-Embedgate-Space` names another embedding space",
     "do not compare these vectors with the stored ones",
   ],
-  [413, "payload_too_large", "the body is over 64 MB", "send fewer inputs per request"],
+  [
+    413,
+    "payload_too_large",
+    "the body is over 64 MB, or over `server.max_body_memory_mb`",
+    "send fewer inputs per request",
+  ],
   [415, "unsupported_media_type", "the body is not JSON", "send `content-type: application/json`"],
   [429, "rate_limit_exceeded", "the workspace's rate limit", "wait for `retry-after`"],
   [431, "headers_too_large", "URL and headers are over 16 KB", "send fewer headers"],

@@ -171,13 +171,13 @@ export const embeddingsOperation = ({ words }: Pick<Wire, "words">, policies: Po
     ...KEY_ERRORS,
     402: fails("The workspace's credits are used up, or its cap for the day or the month is."),
     405: fails("Another method than POST."),
-    408: fails("The body did not come to its end within the request's deadline."),
+    408: fails("The body did not arrive within the deadline."),
     409: fails("The embeddings would lie in another space than X-Embedgate-Space asks for."),
-    413: fails("A body of more than 64 MB."),
+    413: fails("A body of more than 64 MB, or than server.max_body_memory_mb."),
     415: fails("Another content type than JSON, or an unknown content encoding."),
     429: limited,
-    431: fails("An address and headers of more than 16 KB."),
-    500: fails("A fault of the gateway."),
+    431: fails("URL and headers of more than 16 KB."),
+    500: fails("A bug in the gateway."),
     ...upstreamFailures(policies),
   },
 });
@@ -227,7 +227,7 @@ export const operationsOf = (policies: Policies) => ({
       200: { description: "The metrics.", headers: REQUEST_HEADERS, content: TEXT },
       ...KEY_ERRORS,
       403: fails(
-        "The key is no admin's; or, without keys, the request came from a web page or by another name.",
+        "The key is not an admin key; or, without keys, the request came from a web page or with a foreign Host.",
       ),
       405: fails("Another method than GET."),
     },
@@ -240,10 +240,14 @@ export const operationsOf = (policies: Policies) => ({
     description: "Needs a key of 'embedgate keys create --admin' once a key exists.",
     security: NEEDS_KEY,
     responses: {
-      200: { description: "The notices; none is well.", headers: REQUEST_HEADERS, content: json("Notices") },
+      200: {
+        description: "The notices. An empty list: all is well.",
+        headers: REQUEST_HEADERS,
+        content: json("Notices"),
+      },
       ...KEY_ERRORS,
       403: fails(
-        "The key is no admin's; or, without keys, the request came from a web page or by another name.",
+        "The key is not an admin key; or, without keys, the request came from a web page or with a foreign Host.",
       ),
       405: fails("Another method than GET."),
     },
@@ -258,7 +262,7 @@ export const operationsOf = (policies: Policies) => ({
       200: { description: "The routes.", headers: REQUEST_HEADERS, content: json("RouteStates") },
       ...KEY_ERRORS,
       403: fails(
-        "The key is no admin's; or, without keys, the request came from a web page or by another name.",
+        "The key is not an admin key; or, without keys, the request came from a web page or with a foreign Host.",
       ),
       405: fails("Another method than GET."),
     },
