@@ -30,6 +30,8 @@ export interface GatewayConfig {
     readonly port: number;
     readonly dialect: DialectName;
     readonly policies: PolicyOverrides;
+    /** A key of `models`, or an id that a pattern there takes; undefined: a request must name its model. */
+    readonly default_model: string | undefined;
     readonly deadline_ms: number;
     readonly max_attempts: number;
     readonly max_concurrent_requests: number;

@@ -22,6 +22,13 @@ export const ServerSection = Type.Object(
     ),
     dialect: Type.Optional(DialectName),
     policies: Type.Optional(PolicyOverrides),
+    default_model: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 512,
+        description: "Model of a request that names none, for APIs whose requests may.",
+      }),
+    ),
     deadline_ms: Type.Optional(
       milliseconds("Time limit of a request, all attempts included.", 1, 3_600_000, 60_000),
     ),

@@ -15,30 +15,52 @@ import { refuseOwnFields } from "./callers-own";
 import { DEPTH_MAX, isTooDeep } from "./depth";
 import { explainBreach } from "./explain";
 import { type SortedFields, sortFields } from "./fields";
+import { modelAsked } from "./model-path";
 import { type EmbeddingsRequest, embeddingsRequest } from "./openai-request";
 import { schemasOf } from "./openai-schema";
 import { meansSize } from "./vector-fields";
-import type { Decoded, Wire } from "./wire";
+import type { Asked, Decoded, Wire } from "./wire";
 import { wordingOf } from "./wording";
 
 export const openaiWire: Wire = {
-  path: "/v1/embeddings",
-  decode(body, policies) {
-    const { request, ignored } = decodeRequest(body, policies);
-    const written = Object.keys(Object(body));
-    return { request, ignored, written, encode: (result) => encodeResult(request, result, policies) };
-  },
+  tag: { name: "embeddings", description: "Texts to vectors." },
+  paths: [
+    {
+      does: "embed",
+      method: "POST",
+      path: "/v1/embeddings",
+      // What OpenAI's first SDKs asked.
+      aliases: ["/v1/engines/{model}/embeddings"],
+      decode(body, asked) {
+        const { request, ignored } = decodeRequest(inEngine(body, asked), asked.policies);
+        const written = Object.keys(Object(body));
+        return {
+          request,
+          ignored,
+          written,
+          encode: (result) => encodeResult(request, result, asked.policies),
+        };
+      },
+      words: {
+        operationId: "createEmbeddings",
+        summary: "Embed texts",
+        description:
+          "One embedding for each input, in the order of the inputs: provably, or the request fails. Speaks OpenAI's API, so its SDKs work unchanged but for their base URL.",
+        request: "EmbeddingsRequest",
+        response: "EmbeddingsResponse",
+      },
+    },
+  ],
   encodeError,
-  words: {
-    operationId: "createEmbeddings",
-    summary: "Embed texts",
-    description:
-      "One embedding for each input, in the order of the inputs: provably, or the request fails. Speaks OpenAI's API, so its SDKs work unchanged but for their base URL.",
-    request: "EmbeddingsRequest",
-    response: "EmbeddingsResponse",
-    schemas: schemasOf,
-  },
+  errorSchema: "ErrorResponse",
+  schemas: schemasOf,
 };
+
+function inEngine(body: unknown, asked: Asked): unknown {
+  if (asked.params.model === undefined || typeof body !== "object" || body === null) return body;
+  const named: unknown = "model" in body ? body.model : undefined;
+  return { ...body, model: modelAsked(named, asked, "must agree") };
+}
 
 type RequestCheck = TypeCheck<TUnsafe<EmbeddingsRequest>>;
 

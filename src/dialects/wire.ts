@@ -1,26 +1,111 @@
 /**
- * What the door and the spine need of a wire, whichever shape its bodies have: OpenAI's, or a vendor's own beside it. Types only.
- * A new wire is a file that answers `Wire` and a line of wires.ts.
+ * What the door and the spine need of a wire: its paths, and what it says there. Types only.
+ * A new wire is a file in src/dialects/wires/ that answers `Wire`, and a line of wires.ts: nothing else of src/ knows its name.
  */
-import type { TSchema } from "@sinclair/typebox";
+import type { Static, TSchema } from "@sinclair/typebox";
 import type { GatewayError } from "../domain/errors";
-import type { Policies } from "../domain/policies";
+import type { Policies, PolicyOverrides } from "../domain/policies";
 import type { EmbedRequest, Result } from "../domain/request";
 import type { Script } from "../printing/script";
+import type { Model } from "./openai-schema";
 
 export interface Wire {
-  readonly path: string;
-  /** Patterns of the paths that a vendor's SDK makes of a base URL here, beside `path`: they stand in no document. */
-  readonly aliases?: readonly string[];
-  /**
-   * A parsed JSON body as a request.
-   * @param path what was asked for: a vendor's own may name the model
-   * @throws GatewayError invalid, naming the field; unknown_path where an alias's pattern took what is none
-   */
-  decode(body: unknown, policies: Policies, path: string): Decoded;
+  /** Its section in the published document. Two wires may share one. */
+  readonly tag: { readonly name: string; readonly description: string };
+  readonly paths: readonly WirePath[];
+  /** What begins so, and is no path, is told so in this wire's envelope. */
+  readonly prefixes?: readonly string[];
+  /** Where the vendor's own custom is another than the workspace's dialect: these stand above it, on this wire's paths. */
+  readonly policies?: PolicyOverrides;
   /** The body of any error, also of one that came before the body was read. */
   encodeError(error: GatewayError, policies: Policies): string;
-  readonly words: WireWords;
+  /** What stands in the head beside it. */
+  errorHeaders?(error: GatewayError, policies: Policies): Readonly<Record<string, string>>;
+  /** The name in `schemas`, of this wire or another, that an error's body has. */
+  readonly errorSchema: string;
+  /** By the names that the document knows them under; none that another wire has. */
+  readonly schemas: (policies: Policies) => Readonly<Record<string, TSchema>>;
+}
+
+export type WirePath = EmbedPath | KnownPath | PublicPath;
+
+interface Place {
+  readonly method: "GET" | "POST";
+  /**
+   * As the document has it. `{model}` takes what may hold slashes and colons, any other `{name}` one step. What they took is unescaped once.
+   */
+  readonly path: string;
+  /** Further paths that do the same; they stand in no document. */
+  readonly aliases?: readonly string[];
+  /** Where another wire has the path too: which requests are this one's. Those who say so are asked first. */
+  readonly when?: (request: Pick<Request, "headers" | "url">) => boolean;
+  /** Media types that are read as JSON beside application/json. */
+  readonly mediaTypes?: readonly string[];
+}
+
+/** Texts to vectors. */
+export interface EmbedPath extends Place {
+  readonly does: "embed";
+  /**
+   * A parsed JSON body as a request.
+   * @throws GatewayError invalid, naming the field
+   */
+  decode(body: unknown, asked: Asked): Decoded;
+  readonly words: EmbedWords;
+}
+
+/** Anything else that a client asks, whose caller is known. */
+export interface KnownPath extends Place {
+  readonly does: "tell";
+  /** @throws GatewayError */
+  tell(asked: Question, gateway: GatewayFacts): Told | Promise<Told>;
+  readonly words: Words;
+}
+
+/** What needs no key: it may say nothing of models, callers or providers. */
+export interface PublicPath extends Place {
+  readonly does: "tell anybody";
+  tell(asked: Question): Told | Promise<Told>;
+  readonly words: Words;
+}
+
+/** What the address says, and how the caller's workspace speaks. */
+export interface Asked {
+  readonly policies: Policies;
+  /** The path's pattern, which the request came by: `path`, or one of `aliases`. */
+  readonly pattern: string;
+  /** What its `{names}` took. `model` is among them where the pattern has it. */
+  readonly params: Readonly<Partial<Record<string, string>>>;
+  readonly search: URLSearchParams;
+  /** The routing file's `server.default_model`, for wires whose requests may name none. */
+  readonly defaultModel: string | undefined;
+}
+
+export interface Question extends Asked {
+  /** Reads and parses the body. @throws GatewayError */
+  body(): Promise<unknown>;
+}
+
+export type ModelEntry = Static<typeof Model>;
+
+/** What the gateway knows, as far as the caller may. */
+export interface GatewayFacts {
+  readonly version: string;
+  /** In milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly now: number;
+  /** As GET /v1/models lists them. */
+  models(): readonly ModelEntry[];
+  /** @param others names that mean the same to the wire's clients @throws GatewayError unknown_model | embeddings_unsupported */
+  model(id: string, others?: readonly string[]): ModelEntry;
+}
+
+/** @property body to be written as JSON, or a text, which is sent as it is */
+export interface Told {
+  readonly body: string | object;
+  readonly status?: number;
+  /** A text's content type is said here. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Decoded {
@@ -31,20 +116,33 @@ export interface Decoded {
   readonly written?: readonly string[];
   /** What the answer's body says, in the shape that this request asks for. */
   readonly encode: (result: Result, requestId: string) => Script;
+  /** What the answer's head says beside what all heads say. */
+  readonly headers?: (result: Result, requestId: string) => Readonly<Record<string, string>>;
+  /** Names that mean the same model to this wire's clients, for where there is none of the first. */
+  readonly otherNames?: readonly string[];
   /** What the caller calls an input, in errors about it. Left out: `input`, or `input[17]` where there are several. */
   readonly inputName?: (place: number) => string;
   /** The caller's names of what a request's fields are called otherwise: `dimensions` → `output_dimensionality`. */
   readonly fieldNames?: Readonly<Record<string, string>>;
 }
 
-/** What the published document says of it. */
-export interface WireWords {
+/** What the published document says of a path. */
+export interface Words {
   readonly operationId: string;
   readonly summary: string;
-  readonly description: string;
-  /** Names in `schemas`. */
+  readonly description?: string;
+  /** Names in `schemas`; left out where there is no body, or one that is text. */
+  readonly request?: string;
+  readonly response?: string;
+  /** What the path's names and the query's are. `model` has its own words. */
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: "path" | "query";
+    readonly description: string;
+  }[];
+}
+
+export interface EmbedWords extends Words {
   readonly request: string;
   readonly response: string;
-  /** By the names that the document knows them under; none that another wire has. */
-  readonly schemas: (policies: Policies) => Readonly<Record<string, TSchema>>;
 }

@@ -1,9 +1,9 @@
 /**
- * The only list of wires, a line each: src/door/http.ts opens their paths and src/docs/ describes them.
+ * The only list of wires, a line each: src/door/ opens their paths and describes them.
  */
-import { bedrockWire } from "./bedrock";
-import { geminiWire } from "./gemini";
 import { openaiWire } from "./openai";
 import type { Wire } from "./wire";
+import { bedrockWire } from "./wires/bedrock";
+import { geminiWire } from "./wires/gemini";
 
 export const WIRES: readonly Wire[] = [openaiWire, geminiWire, bedrockWire];

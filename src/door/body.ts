@@ -15,14 +15,19 @@ export interface Reading {
   readonly bytesMax: number;
   /** Is asked for room before bytes are taken. */
   readonly place: Pick<BodyPlace, "hold">;
+  /** Read as JSON beside application/json. */
+  readonly mediaTypes?: readonly string[] | undefined;
 }
 
 /**
  * Reads and parses a JSON body.
  * @throws GatewayError wrong_media_type | too_large | invalid, or the reason of `reading.over`
  */
-export async function readJsonBody(request: Request, { over, bytesMax, place }: Reading): Promise<unknown> {
-  checkMediaType(request.headers.get("content-type"));
+export async function readJsonBody(
+  request: Request,
+  { over, bytesMax, place, mediaTypes }: Reading,
+): Promise<unknown> {
+  checkMediaType(request.headers.get("content-type"), mediaTypes);
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > bytesMax) throw tooLarge(bytesMax);
   const { body } = request;
@@ -39,10 +44,11 @@ export async function readJsonBody(request: Request, { over, bytesMax, place }: 
 }
 
 /** No content type at all passes, because SDKs in the wild forget it; a wrong one is told. */
-function checkMediaType(contentType: string | null): void {
+function checkMediaType(contentType: string | null, others: readonly string[] = []): void {
   if (contentType === null || contentType.trim() === "") return;
   const [mediaType = "", ...parameters] = contentType.toLowerCase().split(";");
-  if (!/^application\/([\w.-]+\+)?json$/.test(mediaType.trim())) {
+  const plain = mediaType.trim();
+  if (!/^application\/([\w.-]+\+)?json$/.test(plain) && !others.includes(plain)) {
     throw new GatewayError(
       "wrong_media_type",
       `The body's content type is "${contentType.slice(0, 100)}": send "content-type: application/json".`,

@@ -1,13 +1,14 @@
 /**
- * The door: the only file that assembles Elysia. Who asks comes first, then the path's own work; every error leaves in the dialect's
- * envelope. A new path is a line in `createDoor`, with its words in src/door/docs/operations.ts; one that embeds is in src/dialects/wires.ts.
+ * The door: the only file that assembles Elysia. Who asks comes first, then the path's own work; every error leaves in its wire's
+ * envelope. A new path of a wire is the wire's own (src/dialects/wires.ts); any other is a line of `own`, with its words in
+ * src/door/docs/operations.ts.
  */
 import { Elysia } from "elysia";
 import type { Metrics } from "../admin/metrics";
 import type { Exchange } from "../books/money";
 import type { Auth } from "../callers/auth";
 import { openaiWire } from "../dialects/openai";
-import type { Wire } from "../dialects/wire";
+import type { EmbedPath, Question, Wire, WirePath } from "../dialects/wire";
 import { WIRES } from "../dialects/wires";
 import { wordingOf } from "../dialects/wording";
 import type { EndSignal } from "../domain/ending";
@@ -17,17 +18,17 @@ import type { Outside } from "../domain/outside";
 import type { Policies } from "../domain/policies";
 import type { Caller } from "../domain/request";
 import type { Answer, Arrival } from "../request/embed";
-import type { CacheUse } from "../request/recall";
 import { forcedProviderOf } from "../routes/forced-provider";
 import type { Routes } from "../routes/route";
 import { routeStates } from "../routes/states";
 import type { SpaceNotice } from "../spaces/notices";
+import { askedOf, questionOf, told } from "./asked";
 import { readJsonBody } from "./body";
 import type { BodyMemory } from "./body-memory";
-import { embeddingsOperation, type Operations, operationsOf } from "./docs/operations";
+import { type Endpoint, endpointsOf } from "./endpoints";
 import { checkHead } from "./head";
-import { type Listing, listModels, showModel } from "./models";
-import { isAt, isCutTooFar } from "./paths";
+import { cacheUseOf, HEADERS_OF_ALL, setErrorHeaders } from "./headers";
+import { factsFor, type Listing, listModels, showModel } from "./models";
 import type { Client, Sending, Sent } from "./sending";
 import type { UnderWay } from "./under-way";
 
@@ -42,6 +43,8 @@ export interface DoorParts {
   readonly exchange: () => Exchange;
   /** The routing file's JSON Schema. */
   readonly fileSchema: () => object;
+  /** The model of requests on wires that may name none. */
+  readonly defaultModel: () => string | undefined;
   /** What whoever runs the gateway should know now. */
   readonly notices: () => readonly SpaceNotice[];
   /** Ids and patterns that the caller's workspace may use. */
@@ -73,11 +76,15 @@ interface RequestTimer {
 interface Visit {
   readonly request: Request;
   readonly server: RequestTimer | null;
-  /** Of a path that embeds. Others speak OpenAI's. */
-  readonly wire?: Wire;
+  /** Whose path it is. Others speak OpenAI's. */
+  readonly wire?: Wire | undefined;
+  /** What the path's `{names}` took. */
+  readonly params: Readonly<Record<string, string>>;
 }
 
-type Detail = Operations[keyof Operations] | ReturnType<typeof embeddingsOperation> | { readonly hide: true };
+interface Served extends Endpoint {
+  readonly handle: (visit: Visit) => Promise<Response>;
+}
 
 /** What a path does. From `speak` on, errors are the caller's in its own wire's words. */
 type Work = (visit: Visit, requestId: string, speak: Speak) => Promise<Said> | Said;
@@ -98,14 +105,18 @@ export function createDoor(parts: DoorParts) {
 
   /** A path that only known callers may use. */
   const known =
-    (work: (visit: Visit, policies: Policies, caller: Caller) => Answer) =>
-    ({ request, server }: Visit) =>
-      respond({ request, server }, async (visit, _, speak) => {
-        const caller = await auth.identify(request);
+    (work: (visit: Visit, policies: Policies, caller: Caller) => Answer | Promise<Answer>) => (at: Visit) =>
+      respond(at, async (visit, _, speak) => {
+        const caller = await auth.identify(visit.request);
         const policies = speak(caller);
         parts.takeRequest(caller);
         return work(visit, policies, caller);
       });
+
+  const policiesAt = ({ policies }: Wire, caller?: Caller): Policies => ({
+    ...parts.policies(caller),
+    ...policies,
+  });
 
   async function respond(visit: Visit, work: Work): Promise<Response> {
     const requestId = newRequestId(outside);
@@ -118,9 +129,10 @@ export function createDoor(parts: DoorParts) {
     let status = 200;
     let isUnread = false;
     let body: Said["body"];
-    let policies = parts.policies();
+    const { wire = openaiWire } = visit;
+    let policies = policiesAt(wire);
     const speak = (caller: Caller) => {
-      policies = parts.policies(caller);
+      policies = policiesAt(wire, caller);
       return policies;
     };
     try {
@@ -134,8 +146,8 @@ export function createDoor(parts: DoorParts) {
       if (error !== thrown)
         outside.log("error", "a request ended in a fault", { request: requestId, cause: String(thrown) });
       status = wordingOf(error, policies).status;
-      body = (visit.wire ?? openaiWire).encodeError(error, policies);
-      setErrorHeaders(headers, error, status);
+      body = wire.encodeError(error, policies);
+      setErrorHeaders(headers, error, status, wire.errorHeaders?.(error, policies));
       isUnread = error.kind === "slow_body";
     }
     // Whoever keeps a connection open would ask again here, of a gateway that ends, or go on with a body that nobody reads any more.
@@ -147,7 +159,7 @@ export function createDoor(parts: DoorParts) {
   /** Only of what is not being sent already. */
   function sent(
     body: Said["body"],
-    { request, server }: Visit,
+    { request, server }: Pick<Visit, "request" | "server">,
     gone: EndSignal,
     keep?: Client["keep"],
   ): Sent {
@@ -163,8 +175,8 @@ export function createDoor(parts: DoorParts) {
     });
 
   /** Counted before the key is looked up: what is one too many costs nothing. */
-  const embeddings = (wire: Wire, { request, server }: Visit) =>
-    respond({ request, server, wire }, async (_, requestId, speak) => {
+  const embeddings = (path: EmbedPath, pattern: string, at: Visit) =>
+    respond(at, async ({ request, server, params }, requestId, speak) => {
       let caller: Caller | undefined;
       let isSending = false;
       let leaveMemory = () => {};
@@ -184,13 +196,21 @@ export function createDoor(parts: DoorParts) {
           const answer = await parts.embed({
             requestId,
             caller: known,
-            wire,
-            path: new URL(request.url).pathname,
+            decode(body, policies) {
+              const defaultModel = parts.defaultModel();
+              return path.decode(body, askedOf(request, { pattern, params, policies, defaultModel }));
+            },
             speech() {
               const policies = speak(known);
               return { policies, forced: forcedProviderOf(request.headers, policies) };
             },
-            body: () => readJsonBody(request, { over: ending, bytesMax: parts.bodyBytesMax(), place }),
+            body: () =>
+              readJsonBody(request, {
+                over: ending,
+                bytesMax: parts.bodyBytesMax(),
+                place,
+                mediaTypes: path.mediaTypes,
+              }),
             cacheUse: cacheUseOf(request.headers),
             pinnedSpace: request.headers.get("x-embedgate-space")?.trim() || undefined,
             ending,
@@ -240,99 +260,120 @@ export function createDoor(parts: DoorParts) {
     startedAt,
     now: outside.now(),
   });
-  const model = ({ request }: Visit, policies: Policies, caller: Caller) =>
-    showModel(routes(), modelIdOf(request), listing(policies, caller));
-  const operations = operationsOf(parts.policies());
   const noSuchPath = new GatewayError("unknown_path", "Unknown path. /swagger lists all paths.");
 
-  /** What stands at each path, for where Elysia does not find it. */
-  const declared = new Map<string, (visit: Visit) => Promise<Response>>();
+  function handlerOf(path: WirePath, pattern: string): (visit: Visit) => Promise<Response> {
+    if (path.does === "embed") return (visit) => embeddings(path, pattern, visit);
+    const ask = async <Said>(
+      { request, params }: Visit,
+      policies: Policies,
+      workspace: string,
+      work: (question: Question) => Said | Promise<Said>,
+    ) => {
+      const place = parts.bodyMemory.enter(workspace);
+      const asked = askedOf(request, { pattern, params, policies, defaultModel: parts.defaultModel() });
+      try {
+        return await work(questionOf(request, asked, path, place, outside));
+      } finally {
+        place.leave();
+      }
+    };
+    if (path.does === "tell")
+      return known(async (visit, policies, caller) => {
+        const facts = factsFor(routes(), listing(policies, caller));
+        return told(await ask(visit, policies, caller.workspace, (question) => path.tell(question, facts)));
+      });
+    return (at) =>
+      respond(at, async (visit) => {
+        auth.admitWithoutKey(visit.request);
+        return told(await ask(visit, policiesAt(visit.wire ?? openaiWire), NOBODY, path.tell));
+      });
+  }
 
-  /** A path that answers one method. Elysia would call the path unknown to every other. */
-  const only = (
-    method: "GET" | "POST",
-    path: string,
-    handle: (visit: Visit) => Promise<Response>,
-    detail: Detail,
-  ) => {
-    const other = wrongMethod(method, handle);
-    declared.set(path, (visit) => (visit.request.method === method ? handle(visit) : other(visit)));
-    // Spelt out: for a handler that hands on all it is given, Elysia copies every answer through a stream.
-    const found =
-      (work: (visit: Visit) => Promise<Response>) =>
-      ({ request, server }: Visit) =>
-        (isCutTooFar(request.url) ? atItsPath : work)({ request, server });
-    return new Elysia()
-      .route(method, path, found(handle), { parse: "none", detail })
-      .all(path, found(other), { parse: "none", detail: { hide: true } });
-  };
-
-  /** Where Elysia found another path, or none. */
-  const atItsPath = (visit: Visit) => {
-    const { pathname } = new URL(visit.request.url);
-    const [, work = failing(noSuchPath)] = [...declared].find(([path]) => isAt(path, pathname)) ?? [];
-    return work(visit);
-  };
-
-  /** Health checks of load balancers ask by HEAD. */
-  const wrongMethod = (allowed: "GET" | "POST", handle: (visit: Visit) => Promise<Response>) => {
-    const error = new GatewayError("wrong_method", `This path answers ${allowed} only.`, { allowed });
-    return ({ request, server }: Visit) =>
-      allowed === "GET" && request.method === "HEAD"
-        ? handle({ request, server })
-        : failing(error)({ request, server });
-  };
-
-  const pathsOf = (wire: Wire) => {
-    const embed = (visit: Visit) => embeddings(wire, visit);
-    const paths = only("POST", wire.path, embed, embeddingsOperation(wire, parts.policies()));
-    for (const alias of wire.aliases ?? []) paths.use(only("POST", alias, embed, { hide: true }));
-    return paths;
-  };
+  const ofWire = (wire: Wire): readonly Served[] =>
+    wire.paths.flatMap((path) =>
+      [path.path, ...(path.aliases ?? [])].map((pattern) => ({
+        method: path.method,
+        path: pattern,
+        wire,
+        when: path.when,
+        handle: handlerOf(path, pattern),
+      })),
+    );
 
   const listed = known((_, policies, caller) => listModels(routes(), listing(policies, caller)));
+  const shown = known(({ params }, policies, caller) =>
+    showModel(routes(), params.model ?? "", listing(policies, caller)),
+  );
   const healthy = (visit: Visit) => respond(visit, () => plain({ status: "ok" }));
-  const allPaths = () => [
-    ...WIRES.map(pathsOf),
-    only("GET", "/v1/models", listed, operations.listModels),
-    only("GET", "/v1/models/:model", known(model), operations.showModel),
+  const get = (path: string, handle: Served["handle"], more: Partial<Served> = {}): Served => ({
+    method: "GET",
+    path,
+    handle,
+    ...more,
+  });
+  const own: readonly Served[] = [
+    get("/v1/models", listed, { wire: openaiWire }),
     // Ids hold slashes (`openai/text-embedding-3-small`), which clients send escaped or not.
-    only("GET", "/v1/models/*", known(model), { hide: true }),
-    only("GET", "/healthz", healthy, operations.health),
-    only("GET", "/readyz", (visit) => respond(visit, ready), operations.readiness),
-    only("GET", "/metrics", showMetrics, operations.metrics),
-    only("GET", "/admin/notices", showNotices, operations.notices),
-    only("GET", "/admin/routes", showRoutes, operations.routes),
+    get("/v1/models/{model}", shown, { wire: openaiWire }),
+    get("/healthz", healthy),
+    get("/readyz", (visit) => respond(visit, ready)),
+    get("/metrics", showMetrics),
+    get("/admin/notices", showNotices),
+    get("/admin/routes", showRoutes),
+    get("/swagger", showDocs),
+    get("/swagger/{model}", showDocs),
+    get("/", toDocs),
   ];
+  const endpoints = endpointsOf([...WIRES.flatMap(ofWire), ...own]);
+
+  function visited(request: Request, server: RequestTimer | null): Promise<Response> {
+    const found = endpoints.find(request);
+    if (found === undefined) {
+      const { pathname } = new URL(request.url);
+      const wire = WIRES.find(({ prefixes = [] }) => prefixes.some((prefix) => isUnder(pathname, prefix)));
+      return failing(noSuchPath)({ request, server, wire, params: {} });
+    }
+    const { wire, handle } = found.endpoint;
+    if ("params" in found) return handle({ request, server, wire, params: found.params });
+    const { allowed } = found;
+    const message = `This path answers ${allowed.join(" and ")} only.`;
+    const error = new GatewayError("wrong_method", message, { allowed: allowed.join(", ") });
+    return failing(error)({ request, server, wire, params: {} });
+  }
 
   /** Made for the first who asks: most gateways are never asked, and all start sooner without. */
   let documented: Promise<{ handle(request: Request): Response | Promise<Response> }> | undefined;
-  const showDocs = (visit: Visit) =>
-    respond(visit, async ({ request }) => {
+  function showDocs(visit: Visit): Promise<Response> {
+    return respond(visit, async ({ request }) => {
       auth.admitWithoutKey(request);
       documented ??= import("./docs/swagger").then(({ docs }) =>
-        new Elysia().use(docs(() => parts.policies(), parts.fileSchema)).use(allPaths()),
+        docs(() => parts.policies(), parts.fileSchema),
       );
       const { pathname, search } = new URL(request.url);
       const page = await (await documented).handle(new Request(`http://localhost${pathname}${search}`));
       if (page.status === 404) throw noSuchPath;
       return { body: new Uint8Array(await page.arrayBuffer()), headers: page.headers.toJSON() };
     });
-  const toDocs = (visit: Visit) =>
-    respond(visit, ({ request }) => {
+  }
+  function toDocs(visit: Visit): Promise<Response> {
+    return respond(visit, ({ request }) => {
       auth.admitWithoutKey(request);
       return { status: 302, body: "", headers: { location: "/swagger" } };
     });
+  }
 
+  // Spelt out: for a handler that hands on all it is given, Elysia copies every answer through a stream.
+  const visit = ({ request, server }: Pick<Visit, "request" | "server">) => visited(request, server);
   return new Elysia({ normalize: false, handler: { standardHostname: parts.isTls } })
-    .onError(({ error, code, request, server }) => {
-      const visit = { request, server };
-      return code === "NOT_FOUND" ? atItsPath(visit) : failing(asGatewayError(error))(visit);
-    })
-    .use(allPaths())
-    .use(only("GET", "/swagger", showDocs, { hide: true }))
-    .use(only("GET", "/swagger/*", showDocs, { hide: true }))
-    .use(only("GET", "/", toDocs, { hide: true }));
+    .onError(({ error, code, request, server }) =>
+      // Elysia cuts the path out of an address by its length, which with TLS may be wrong: every address is read again.
+      code === "NOT_FOUND"
+        ? visited(request, server)
+        : failing(asGatewayError(error))({ request, server, params: {} }),
+    )
+    .all("/", visit, { parse: "none" })
+    .all("/*", visit, { parse: "none" });
 
   function ready({ request }: Visit): Answer {
     auth.admitWithoutKey(request);
@@ -346,13 +387,6 @@ export function createDoor(parts: DoorParts) {
   }
 }
 
-/** For browsers: no answer is another type than it says, part of another site's page, or told of to where a link in it leads. */
-const HEADERS_OF_ALL = {
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer",
-};
-
 /**
  * Its time in front, so that ids grow: the ledger's index of them is written at its end, a few pages for many rows, rather than a page
  * for each row somewhere.
@@ -361,33 +395,11 @@ function newRequestId({ now, randomBytes }: Outside): string {
   return `req_${now().toString(16).padStart(12, "0")}${randomBytes(10).toHex()}`;
 }
 
+/** Whose bodies those are that need no key: no workspace is called so. */
+const NOBODY = "";
+
 const clientGone = () => new GatewayError("cancelled", "The client closed the connection.");
 
 const plain = (value: unknown): Answer => ({ body: JSON.stringify(value), headers: {} });
 
-/** As RFC 9111 (5.2.1) means a request's directives: no-cache asks anew, no-store leaves nothing behind either. */
-function cacheUseOf(headers: Headers): CacheUse {
-  const said = headers.get("cache-control");
-  if (said === null) return { find: true, keep: true };
-  const directives = said.toLowerCase().split(/[\s,]+/);
-  const store = !directives.includes("no-store");
-  return { find: store && !directives.includes("no-cache"), keep: store };
-}
-
-function setErrorHeaders(headers: Headers, error: GatewayError, status: number): void {
-  if (status === 401) headers.set("www-authenticate", "Bearer");
-  if (error.allowed !== undefined) headers.set("allow", error.allowed);
-  for (const [name, value] of Object.entries(error.headers ?? {})) headers.set(name, sendable(value));
-  if (error.retryAfterMs !== undefined && (status === 429 || status === 503)) {
-    headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
-  }
-}
-
-function modelIdOf(request: Request): string {
-  const escaped = new URL(request.url).pathname.slice("/v1/models/".length);
-  try {
-    return decodeURIComponent(escaped);
-  } catch {
-    return escaped;
-  }
-}
+const isUnder = (path: string, prefix: string) => path === prefix || path.startsWith(`${prefix}/`);

@@ -3,9 +3,11 @@
  * A new fact in the list is a member of `Model` in src/dialects/openai-schema.ts and a line in `entryOf`, or in `featuresOf`.
  */
 import type { Static } from "@sinclair/typebox";
+import packageJson from "../../package.json";
 import { type Exchange, type Fraction, microCreditsPerToken } from "../books/money";
 import { permission } from "../callers/permission";
 import type { Model, ModelWithFeatures } from "../dialects/openai-schema";
+import type { GatewayFacts } from "../dialects/wire";
 import type { Policies } from "../domain/policies";
 import type { Answer } from "../request/embed";
 import { stageOf } from "../routes/lifecycle";
@@ -22,20 +24,37 @@ export interface Listing {
 }
 
 export function listModels(routes: Routes, listing: Listing): Answer {
-  const may = permission(listing.allowed);
-  const data = routes
-    .list()
-    .filter(({ id }) => may(routes.namesOf(id)))
-    .map((listed) => entryOf(listed, listing));
-  return { body: JSON.stringify({ object: "list", data }), headers: {} };
+  return { body: JSON.stringify({ object: "list", data: entries(routes, listing) }), headers: {} };
 }
 
 /** @throws GatewayError unknown_model | embeddings_unsupported, for an id of a pattern */
 export function showModel(routes: Routes, id: string, listing: Listing): Answer {
+  return { body: JSON.stringify(entryNamed(routes, id, listing)), headers: {} };
+}
+
+/** The same for wires that have lists of another shape. */
+export function factsFor(routes: Routes, listing: Listing): GatewayFacts {
+  return {
+    version: packageJson.version,
+    startedAt: listing.startedAt,
+    now: listing.now,
+    models: () => entries(routes, listing),
+    model: (id, others) => entryNamed(routes, routes.meant(id, others, listing.allowed), listing),
+  };
+}
+
+function entries(routes: Routes, listing: Listing): Entry[] {
+  const may = permission(listing.allowed);
+  return routes
+    .list()
+    .filter(({ id }) => may(routes.namesOf(id)))
+    .map((listed) => entryOf(listed, listing));
+}
+
+function entryNamed(routes: Routes, id: string, listing: Listing): Entry {
   const mayBeShown = permission(listing.allowed)(routes.namesOf(id));
   const listed = mayBeShown ? routes.list().find((candidate) => candidate.id === id) : undefined;
-  const entry = entryOf(listed ?? behindPattern(routes, id, listing), listing);
-  return { body: JSON.stringify(entry), headers: {} };
+  return entryOf(listed ?? behindPattern(routes, id, listing), listing);
 }
 
 /** An id that a pattern takes, or a name that answers use, is not listed, but can be asked for. */
@@ -51,7 +70,9 @@ function behindPattern(routes: Routes, id: string, { allowed }: Listing): Listed
   };
 }
 
-function entryOf(listed: ListedModel, listing: Listing): Static<typeof Model | typeof ModelWithFeatures> {
+type Entry = Static<typeof Model | typeof ModelWithFeatures>;
+
+function entryOf(listed: ListedModel, listing: Listing): Entry {
   const { id, facts, embeddings, providerName } = listed;
   const entry = {
     id,

@@ -10,7 +10,7 @@ import type { Cache } from "../cache/cache";
 import { keysFor, ownKeys } from "../cache/request-keys";
 import type { RateLimits } from "../callers/rate-limits";
 import type { WorkspaceRules, Workspaces } from "../callers/workspaces";
-import type { Decoded, Wire } from "../dialects/wire";
+import type { Decoded } from "../dialects/wire";
 import type { Ending } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
@@ -44,9 +44,8 @@ export interface Arrival {
   readonly caller: Caller;
   /** @throws GatewayError database_unavailable */
   readonly speech: () => Speech;
-  /** How bodies of the path that it came by are written. */
-  readonly wire: Pick<Wire, "decode">;
-  readonly path: string;
+  /** Reads a body as its path's wire writes them. @throws GatewayError invalid */
+  readonly decode: (body: unknown, policies: Policies) => Decoded;
   /** Reads and parses the body. @throws GatewayError */
   readonly body: () => Promise<unknown>;
   readonly cacheUse: CacheUse;
@@ -101,9 +100,10 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     progress.policies = policies;
     const rules = parts.workspaces.rules(arrival.caller.workspace);
     rateLimits.takeRequest(rules);
-    decoded = arrival.wire.decode(await arrival.body(), policies, arrival.path);
-    progress.request = decoded.request;
-    const said = withTask(decoded.request);
+    decoded = arrival.decode(await arrival.body(), policies);
+    const meant = routes.meant(decoded.request.model, decoded.otherNames, rules.models);
+    progress.request = { ...decoded.request, model: meant };
+    const said = withTask(progress.request);
     refuseUnknownProvider(forced, routes, rules.models);
     const found = routes.resolve(said.model, rules.models);
     const request = policies.unknown_fields === "forward" ? forwardUnknown(said, found) : said;
@@ -178,6 +178,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
       body: printed(decoded.encode({ ...result, credits }, run.requestId), parts.aside, bytesOf(result)),
       headers: {
         ...headers,
+        ...decoded.headers?.(result, run.requestId),
         ...ignoredHeader(decoded.ignored, headers, decoded.written ?? []),
         ...endOfLifeHeader(route.facts, outside.now()),
         ...rateLimits.headers(rules),

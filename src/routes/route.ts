@@ -30,6 +30,8 @@ export interface Routes {
    * @throws GatewayError unknown_model | embeddings_unsupported | provider_not_configured
    */
   resolve(model: string, models?: readonly string[]): Route;
+  /** The id itself, or the first of other names for the same that is the caller's where the routing file does not have the id. */
+  meant(model: string, others?: readonly string[], models?: readonly string[]): string;
   /** An id, and the one behind it: who may use one of them may use the model. */
   namesOf(model: string): readonly string[];
   /** Where the model's vectors lie, as far as was measured. */
@@ -150,6 +152,11 @@ export function buildRoutes(
       const route = find(id);
       if (!route) throw entryFor(id) === undefined ? unknown(model, models) : notConfigured(model);
       return route;
+    },
+    meant(model, others = [], models = ALL_MODELS) {
+      const isRegistered = (id: string) => config.models.has(id) || byReplyName.has(id);
+      if (isRegistered(model)) return model;
+      return others.find((id) => isRegistered(id) && mayUse(models, namesOf(id))) ?? model;
     },
     namesOf,
     spaceOf: (route) => spaces.placeOf(route).space,

@@ -23,6 +23,7 @@ describe("without --config", () => {
       port: 8080,
       dialect: "openai",
       policies: {},
+      default_model: undefined,
       deadline_ms: 60_000,
       max_attempts: 4,
       max_concurrent_requests: 10_000,

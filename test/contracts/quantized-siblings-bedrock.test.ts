@@ -5,8 +5,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
 import { exactVector } from "../../plugins/fake";
-import { schemasOf } from "../../src/dialects/bedrock-schema";
 import { DIALECTS } from "../../src/dialects/records";
+import { schemasOf } from "../../src/dialects/wires/bedrock-schema";
 import { bitsOf, inType } from "../plugins/vendors/bedrock-models";
 import { printed } from "../printing/printed";
 import { askAt, callsOf } from "./sibling";

@@ -1,10 +1,10 @@
 /**
  * The words of the published document: what each path does, takes and answers, as the dialect's policies have it.
- * A new path's words are an entry here, named in src/door/http.ts.
+ * A wire's paths bring their own words (src/dialects/wire.ts); those of any other path are an entry here, and a line of `pathsOf`.
  */
 
 import { type TSchema, Type } from "@sinclair/typebox";
-import type { Wire } from "../../dialects/wire";
+import type { EmbedPath, KnownPath, PublicPath, Wire, WirePath } from "../../dialects/wire";
 import { WIRES } from "../../dialects/wires";
 import type { Policies } from "../../domain/policies";
 import { RouteState } from "../../routes/states";
@@ -78,7 +78,7 @@ const RouteStates = Type.Object(
 
 /** By the names that `$ref` uses. */
 export function documentSchemas(policies: Policies): Readonly<Record<string, TSchema>> {
-  const ofWires = WIRES.map(({ words }) => words.schemas(policies));
+  const ofWires = WIRES.map(({ schemas }) => schemas(policies));
   return Object.assign({}, ...ofWires, { Status, Notices, RouteStates });
 }
 
@@ -95,21 +95,25 @@ const declared = (headers: readonly AnswerHeader[]) =>
 
 const REQUEST_HEADERS = declared(ALWAYS);
 
-const fails = (description: string) => ({
+const failing = (schema: string) => (description: string) => ({
   description,
   headers: REQUEST_HEADERS,
-  content: json("ErrorResponse"),
+  content: json(schema),
 });
+const fails = failing("ErrorResponse");
 const TEXT = { "text/plain": { schema: { type: "string" as const } } };
 
 const NEEDS_KEY = [{ bearer: [] }];
-const KEY_ERRORS = {
+type Fails = typeof fails;
+
+const keyErrors = (fails: Fails) => ({
   401: fails("No key, or one that is unknown, revoked or rotated out."),
   403: fails("Without keys: the request came from a web page or by a name that is not this machine's."),
-};
+});
+const KEY_ERRORS = keyErrors(fails);
 
 /** Several reasons may have one status on one wire and two on another. */
-function failures(reasons: readonly (readonly [status: number, description: string])[]) {
+function failures(fails: Fails, reasons: readonly (readonly [status: number, description: string])[]) {
   const byStatus = Map.groupBy(reasons, ([status]) => status);
   return Object.fromEntries(
     [...byStatus].map(([status, same]) => [
@@ -119,16 +123,15 @@ function failures(reasons: readonly (readonly [status: number, description: stri
   );
 }
 
-const limited = {
-  description: "The workspace's requests or tokens a minute are used up.",
-  content: json("ErrorResponse"),
+const limited = (fails: Fails) => ({
+  ...fails("The workspace's requests or tokens a minute are used up."),
   headers: { ...REQUEST_HEADERS, ...declared([RETRY_AFTER, ...WITH_RATE_LIMIT]) },
-};
+});
 
 /** What errors on the way to a provider come to. */
-function upstreamFailures({ upstream_faults }: Policies) {
+function upstreamFailures(fails: Fails, { upstream_faults }: Policies) {
   const distinct = upstream_faults === "distinct";
-  return failures([
+  return failures(fails, [
     [distinct ? 502 : 503, "The provider's answer did not pass the checks, after retries."],
     [503, "The provider or the database is not available now, or too many requests are under way."],
     [distinct ? 504 : 503, "The request's deadline passed."],
@@ -143,48 +146,140 @@ const forcing = (name: string) => ({
   schema: { type: "string" as const },
 });
 
-export const embeddingsOperation = ({ words }: Pick<Wire, "words">, policies: Policies) => ({
-  operationId: words.operationId,
-  tags: ["embeddings"],
-  summary: words.summary,
-  description: words.description,
+/** Of a wire's path, by the names that its pattern has. */
+function parametersOf({ path, words }: WirePath) {
+  const said = words.parameters ?? [];
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => {
+    const own = said.find((one) => one.in === "path" && one.name === name)?.description;
+    const usual = name === "model" ? "The model's id; slashes may be escaped or not." : "Any word.";
+    return parameter("path", name, own ?? usual);
+  });
+  const inQuery = said.filter((one) => one.in === "query");
+  return [...inPath, ...inQuery.map(({ name, description }) => parameter("query", name, description))];
+}
+
+const parameter = (place: "path" | "query", name: string, description: string) => ({
+  name,
+  in: place,
+  required: place === "path",
+  description,
+  schema: { type: "string" as const },
+});
+
+/** @param usual the gateway's policies, above which the wire's own stand */
+export function wireOperation(wire: Wire, path: WirePath, usual: Policies) {
+  const policies = { ...usual, ...wire.policies };
+  const { words } = path;
+  const about = {
+    operationId: words.operationId,
+    tags: [wire.tag.name],
+    summary: words.summary,
+    ...(words.description !== undefined && { description: words.description }),
+  };
+  const fails = failing(wire.errorSchema);
+  return path.does === "embed"
+    ? { ...about, ...embeddingOf(path, fails, policies) }
+    : { ...about, ...tellingOf(path, fails, policies) };
+}
+
+const embeddingOf = (path: EmbedPath, fails: Fails, policies: Policies) => ({
   security: NEEDS_KEY,
   parameters: [
+    ...parametersOf(path),
     ...(policies.provider_header === null ? [] : [forcing(policies.provider_header)]),
     forcing("X-Embedgate-Provider"),
   ],
-  requestBody: { required: true, content: json(words.request) },
+  requestBody: { required: true, content: json(path.words.request) },
   responses: {
     200: {
       description: "The embeddings.",
       headers: {
         ...declared([...ALWAYS, ...WITH_EMBEDDINGS, ...WITH_RATE_LIMIT]),
       },
-      content: json(words.response),
+      content: json(path.words.response),
     },
-    ...failures([
-      [policies.invalid_status, "The body is wrong; `param` names the field."],
+    ...failures(fails, [
+      [policies.invalid_status, "The body is wrong; the field is named."],
       [400, "There is no such provider, or not for this model."],
       [policies.unknown_model_status, "No such model."],
       [404, "The provider has no such model."],
     ]),
-    ...KEY_ERRORS,
+    ...keyErrors(fails),
     402: fails("The workspace's credits are used up, or its cap for the day or the month is."),
     405: fails("Another method than POST."),
     408: fails("The body did not arrive within the deadline."),
     409: fails("The embeddings would lie in another space than X-Embedgate-Space asks for."),
     413: fails("A body of more than 64 MB, or than server.max_body_memory_mb."),
     415: fails("Another content type than JSON, or an unknown content encoding."),
-    429: limited,
+    429: limited(fails),
     431: fails("URL and headers of more than 16 KB."),
     500: fails("A bug in the gateway."),
-    ...upstreamFailures(policies),
+    ...upstreamFailures(fails, policies),
   },
 });
 
-export type Operations = ReturnType<typeof operationsOf>;
+const tellingOf = (path: KnownPath | PublicPath, fails: Fails, policies: Policies) => ({
+  security: path.does === "tell" ? NEEDS_KEY : [],
+  parameters: parametersOf(path),
+  ...(path.words.request !== undefined && {
+    requestBody: { required: true, content: json(path.words.request) },
+  }),
+  responses: {
+    200: {
+      description: "The answer.",
+      headers: REQUEST_HEADERS,
+      content: path.words.response === undefined ? TEXT : json(path.words.response),
+    },
+    ...(path.method === "POST" &&
+      failures(fails, [
+        [policies.invalid_status, "The body is wrong; the field is named."],
+        [400, "The body is no JSON."],
+        [408, "The body did not come to its end within a minute."],
+        [413, "A body of more than 1 MB."],
+        [415, "Another content type than JSON, or an unknown content encoding."],
+      ])),
+    ...(path.does === "tell" && {
+      ...keyErrors(fails),
+      ...failures(fails, [[policies.unknown_model_status, "No such model."]]),
+      429: limited(fails),
+    }),
+    405: fails("Another method."),
+    431: fails("An address and headers of more than 16 KB."),
+    503: fails("The database is not available now."),
+  },
+});
 
-export const operationsOf = (policies: Policies) => ({
+/** Of all paths, by the gateway's policies. */
+export function pathsOf(policies: Policies): Readonly<Record<string, object>> {
+  const { listModels, showModel, health, readiness, metrics, notices, routes } = operationsOf(policies);
+  const paths: Record<string, object> = {};
+  for (const wire of WIRES) {
+    for (const path of wire.paths) {
+      // A path that several wires have is the first's in the document.
+      const method = path.method.toLowerCase();
+      paths[path.path] = { [method]: wireOperation(wire, path, policies), ...paths[path.path] };
+    }
+  }
+  return {
+    ...paths,
+    "/v1/models": { get: listModels },
+    "/v1/models/{model}": { get: showModel },
+    "/healthz": { get: health },
+    "/readyz": { get: readiness },
+    "/metrics": { get: metrics },
+    "/admin/notices": { get: notices },
+    "/admin/routes": { get: routes },
+  };
+}
+
+/** Each once, in the order of the wires. */
+export const TAGS = [
+  ...new Map(WIRES.map(({ tag }) => [tag.name, tag])).values(),
+  { name: "models", description: "What can be asked for." },
+  { name: "operation", description: "For whoever runs the gateway." },
+];
+
+const operationsOf = (policies: Policies) => ({
   listModels: {
     operationId: "listModels",
     tags: ["models"],
@@ -212,7 +307,7 @@ export const operationsOf = (policies: Policies) => ({
     ],
     responses: {
       200: { description: "The model.", headers: REQUEST_HEADERS, content: json("Model") },
-      ...failures([[policies.unknown_model_status, "No such model."]]),
+      ...failures(fails, [[policies.unknown_model_status, "No such model."]]),
       ...KEY_ERRORS,
       405: fails("Another method than GET."),
     },

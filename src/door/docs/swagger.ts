@@ -7,9 +7,8 @@ import { Elysia } from "elysia";
 import stylePath from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
 import scriptPath from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
 import packageJson from "../../../package.json";
-import { WIRES } from "../../dialects/wires";
 import type { Policies } from "../../domain/policies";
-import { documentSchemas, embeddingsOperation, operationsOf } from "./operations";
+import { documentSchemas, pathsOf, TAGS } from "./operations";
 
 /** Public addresses: the page needs no key to be read, only to be tried. */
 const PAGE = "/swagger";
@@ -31,21 +30,10 @@ const documentationOf = (policies: () => Policies) => ({
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
   servers: [{ url: "/" }],
-  tags: [
-    { name: "embeddings", description: "Texts to vectors." },
-    { name: "models", description: "What can be asked for." },
-    { name: "operation", description: "For whoever runs the gateway." },
-  ],
-  /** Read for each reader anew: a reload may bring another dialect, and what it changes stands before what the paths were made with. */
+  tags: TAGS,
+  /** Read for each reader anew: a reload may bring another dialect. */
   get paths() {
-    const now = policies();
-    const { listModels, showModel } = operationsOf(now);
-    const embedding = WIRES.map((wire) => [wire.path, { post: embeddingsOperation(wire, now) }]);
-    return {
-      ...Object.fromEntries(embedding),
-      "/v1/models": { get: listModels },
-      "/v1/models/{model}": { get: showModel },
-    };
+    return pathsOf(policies());
   },
   get components() {
     return { securitySchemes, schemas: documentSchemas(policies()) };

@@ -3,43 +3,53 @@
  * /v1/embeddings does. Which of its calls Google is asked by is a plugin's choice. What the words say is read in gemini-words.ts.
  */
 
-import { GatewayError } from "../domain/errors";
-import type { Policies } from "../domain/policies";
-import type { Result } from "../domain/request";
-import type { Script } from "../printing/script";
-import { bare } from "../printing/vectors";
-import { explainBreach } from "./explain";
+import { GatewayError } from "../../domain/errors";
+import type { Policies } from "../../domain/policies";
+import type { Result } from "../../domain/request";
+import type { Script } from "../../printing/script";
+import { bare } from "../../printing/vectors";
+import { explainBreach } from "../explain";
+import { decodeRequest, encodeError, encodeResult, usageOf } from "../openai";
+import type { Asked, Decoded, Wire } from "../wire";
 import { type GoogleWords, googleWords, isGoogleWord, schemasOf } from "./gemini-schema";
 import { invalid, modelOf, refuseText, type SaidTexts, settingsOf, textsOf } from "./gemini-words";
-import { modelBetween } from "./model-path";
-import { decodeRequest, encodeError, encodeResult, usageOf } from "./openai";
-import type { Decoded, Wire } from "./wire";
 
 export const geminiWire: Wire = {
-  path: "/v1/gemini/embeddings",
-  // What Google's SDKs make of a base URL of /v1/gemini, or of /v1/gemini/embeddings.
-  aliases: ["/v1/gemini/:version/models/*", "/v1/gemini/embeddings/:version/models/*"],
-  decode,
+  tag: { name: "Google", description: "The calls of Google's Gemini API." },
+  paths: [
+    {
+      does: "embed",
+      method: "POST",
+      path: "/v1/gemini/embeddings",
+      // What Google's SDKs make of a base URL of /v1/gemini, or of /v1/gemini/embeddings.
+      aliases: ["/v1/gemini", "/v1/gemini/embeddings"].flatMap((base) => [
+        `${base}/{version}/models/{model}:embedContent`,
+        `${base}/{version}/models/{model}:batchEmbedContents`,
+      ]),
+      decode,
+      words: {
+        operationId: "createGeminiEmbeddings",
+        summary: "Embed texts, in Google's words",
+        description:
+          "Takes `input`, or Google's own `content`, `contents` or `requests`, with `task_type`, `output_dimensionality` and `title`, in snake_case or camelCase, for any model. Google's SDKs work with this gateway's /v1/gemini as their base URL: …/models/MODEL:embedContent and :batchEmbedContents are answered too.",
+        request: "GeminiEmbeddingsRequest",
+        response: "GeminiEmbeddingsResponse",
+      },
+    },
+  ],
+  prefixes: ["/v1/gemini"],
   encodeError,
-  words: {
-    operationId: "createGeminiEmbeddings",
-    summary: "Embed texts, in Google's words",
-    description:
-      "Takes `input`, or Google's own `content`, `contents` or `requests`, with `task_type`, `output_dimensionality` and `title`, in snake_case or camelCase, for any model. Google's SDKs work with this gateway's /v1/gemini as their base URL: …/models/MODEL:embedContent and :batchEmbedContents are answered too.",
-    request: "GeminiEmbeddingsRequest",
-    response: "GeminiEmbeddingsResponse",
-    schemas: schemasOf,
-  },
+  errorSchema: "ErrorResponse",
+  schemas: schemasOf,
 };
 
-function decode(body: unknown, policies: Policies, path: string): Decoded {
+function decode(body: unknown, { policies, params }: Asked): Decoded {
   if (typeof body !== "object" || body === null || Array.isArray(body))
     throw new GatewayError("invalid", "The body must be a JSON object with 'model' and what to embed.");
-  const inPath = modelInPath(path);
   const { words, rest } = divided(body);
   const said = textsOf(words, rest.input);
   for (const text of said?.texts ?? []) refuseText(text, policies);
-  rest.model = modelOf(rest.model, inPath, words);
+  rest.model = modelOf(rest.model, params.model, words);
   if (said) rest.input = said.texts.map(({ text }) => text);
   const { request: plain, ignored } = decodeRequest(rest, policies);
   if (said && plain.encoding !== "float")
@@ -72,25 +82,6 @@ function decode(body: unknown, policies: Policies, path: string): Decoded {
       ...(settings.auto_truncate && { truncate: settings.auto_truncate.field }),
     },
   };
-}
-
-/** @throws GatewayError unknown_path for another of Google's methods */
-function modelInPath(path: string): string | undefined {
-  if (path === geminiWire.path) return undefined;
-  const plain = decoded(path);
-  const model =
-    modelBetween("/models/", plain, ":embedContent") ??
-    modelBetween("/models/", plain, ":batchEmbedContents");
-  if (model !== undefined) return model;
-  throw new GatewayError("unknown_path", "Here models are asked by :embedContent and :batchEmbedContents.");
-}
-
-function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
 }
 
 /** Google's words, checked, and what is left of the body for the rules of OpenAI's wire. */

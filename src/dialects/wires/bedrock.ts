@@ -3,41 +3,51 @@
  * /v1/embeddings does with further types beside the float. A model of any provider may be asked so, as far as it has what is asked.
  */
 
-import { GatewayError } from "../domain/errors";
-import type { Policies } from "../domain/policies";
-import type { EmbedRequest, Result } from "../domain/request";
-import type { TypedVector, VectorType } from "../plugin";
-import type { Entries, Script } from "../printing/script";
-import { bare } from "../printing/vectors";
+import { GatewayError } from "../../domain/errors";
+import type { Policies } from "../../domain/policies";
+import type { EmbedRequest, Result } from "../../domain/request";
+import type { TypedVector, VectorType } from "../../plugin";
+import type { Entries, Script } from "../../printing/script";
+import { bare } from "../../printing/vectors";
+import { explainBreach } from "../explain";
+import { modelAsked } from "../model-path";
+import { decodeRequest, encodeError, encodeResult, usageOf } from "../openai";
+import type { Asked, Decoded, Wire } from "../wire";
+import { wordingOf } from "../wording";
 import { type AmazonsWords, amazonsWords, isAmazonsWord, schemasOf } from "./bedrock-schema";
-import { explainBreach } from "./explain";
-import { modelBetween } from "./model-path";
-import { decodeRequest, encodeError, encodeResult, usageOf } from "./openai";
-import type { Decoded, Wire } from "./wire";
-import { wordingOf } from "./wording";
 
 export const bedrockWire: Wire = {
-  path: "/v1/aws-bedrock/embeddings",
-  // What Amazon's SDKs make of an endpoint of /v1/aws-bedrock, or of /v1/aws-bedrock/embeddings.
-  aliases: ["/v1/aws-bedrock/model/*", "/v1/aws-bedrock/embeddings/model/*"],
-  decode,
+  tag: { name: "Amazon Bedrock", description: "The calls of Amazon Bedrock's runtime." },
+  paths: [
+    {
+      does: "embed",
+      method: "POST",
+      path: "/v1/aws-bedrock/embeddings",
+      // What Amazon's SDKs make of an endpoint of /v1/aws-bedrock, or of /v1/aws-bedrock/embeddings.
+      aliases: ["/v1/aws-bedrock/model/{model}/invoke", "/v1/aws-bedrock/embeddings/model/{model}/invoke"],
+      decode,
+      words: {
+        operationId: "createBedrockEmbeddings",
+        summary: "Embed texts, in the words of Amazon Bedrock",
+        description:
+          "Takes `input`, or Titan's `inputText` (with `normalize`, `dimensions`, `embeddingTypes`) or Cohere's `texts` (with `input_type`, `truncate`, `embedding_types`, `output_dimension`), in snake_case or camelCase. Types other than float are proved beside their float vector, and never cached; a model that has them not is refused. Amazon's SDKs work with this gateway's /v1/aws-bedrock as their endpoint and a key of the gateway's as their token: …/model/MODEL/invoke is answered too.",
+        request: "BedrockEmbeddingsRequest",
+        response: "BedrockEmbeddingsResponse",
+      },
+    },
+  ],
+  prefixes: ["/v1/aws-bedrock"],
   encodeError: (error, policies) => withAmazonsWords(error, policies),
-  words: {
-    operationId: "createBedrockEmbeddings",
-    summary: "Embed texts, in the words of Amazon Bedrock",
-    description:
-      "Takes `input`, or Titan's `inputText` (with `normalize`, `dimensions`, `embeddingTypes`) or Cohere's `texts` (with `input_type`, `truncate`, `embedding_types`, `output_dimension`), in snake_case or camelCase. Types other than float are proved beside their float vector, and never cached; a model that has them not is refused. Amazon's SDKs work with this gateway's /v1/aws-bedrock as their endpoint and a key of the gateway's as their token: …/model/MODEL/invoke is answered too.",
-    request: "BedrockEmbeddingsRequest",
-    response: "BedrockEmbeddingsResponse",
-    schemas: schemasOf,
-  },
+  errorSchema: "ErrorResponse",
+  schemas: schemasOf,
 };
 
-function decode(body: unknown, policies: Policies, path: string): Decoded {
+function decode(body: unknown, asked: Asked): Decoded {
+  const { policies } = asked;
   if (typeof body !== "object" || body === null || Array.isArray(body))
     throw new GatewayError("invalid", "The body must be a JSON object with 'model' and what to embed.");
   const { words, rest } = divided(body);
-  rest.model = modelOf(rest.model, path);
+  rest.model = asked.params.model === undefined ? rest.model : modelAsked(rest.model, asked, "must agree");
   const { inputText, input_text, texts: list } = words;
   const text = said("input", { inputText, input_text });
   const texts = said("input", { texts: list });
@@ -50,8 +60,8 @@ function decode(body: unknown, policies: Policies, path: string): Decoded {
   const size = sizeOf(words, plain.dimensions);
   const { input_type, inputType, embedding_types, embeddingTypes } = words;
   const task = said("input_type", { input_type, inputType });
-  const asked = said("embedding_types", { embedding_types, embeddingTypes });
-  const types = VECTOR_TYPES.filter((type) => asked?.value.includes(type));
+  const typesAsked = said("embedding_types", { embedding_types, embeddingTypes });
+  const types = VECTOR_TYPES.filter((type) => typesAsked?.value.includes(type));
   const request: EmbedRequest = {
     ...plain,
     dimensions: size?.value ?? plain.dimensions,
@@ -63,7 +73,7 @@ function decode(body: unknown, policies: Policies, path: string): Decoded {
       ...(isSaid(words.normalize) && { normalize: words.normalize }),
     },
   };
-  const shape = { request, policies, asked: asked?.value };
+  const shape = { request, policies, asked: typesAsked?.value };
   return {
     request,
     ignored,
@@ -75,7 +85,7 @@ function decode(body: unknown, policies: Policies, path: string): Decoded {
     },
     ...(own && { inputName: own.nameOf }),
     fieldNames: Object.fromEntries(
-      [size, task, asked].flatMap((one) => (one ? [[one.setting, one.field]] : [])),
+      [size, task, typesAsked].flatMap((one) => (one ? [[one.setting, one.field]] : [])),
     ),
   };
 }
@@ -132,26 +142,6 @@ function divided(body: object): { words: AmazonsWords; rest: Record<string, unkn
   if (amazonsWords().Check(words)) return { words, rest };
   const { field, message } = explainBreach(amazonsWords(), words);
   throw new GatewayError("invalid", message, { field });
-}
-
-/** @throws GatewayError unknown_path for another of Amazon's methods, invalid where path and body name two models */
-function modelOf(named: unknown, path: string): unknown {
-  if (path === bedrockWire.path) return named;
-  const escaped = modelBetween("/model/", path, "/invoke");
-  if (escaped === undefined)
-    throw new GatewayError("unknown_path", "Here models are asked by …/model/MODEL/invoke.");
-  const model = unescaped(escaped);
-  if ((named ?? model) !== model)
-    throw invalid("model", `names another model than the path, which is for '${model.slice(0, 200)}'.`);
-  return model;
-}
-
-function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** @throws GatewayError invalid where nothing is to be embedded, or it is said twice */

@@ -2,8 +2,8 @@
  * What a request in Google's words says: its texts, its model and its settings, each with the field that says it, as its caller wrote it.
  * What cannot be one request of the gateway's is refused: entries of several models or settings, several parts that Google would fuse.
  */
-import { GatewayError } from "../domain/errors";
-import type { Policies } from "../domain/policies";
+import { GatewayError } from "../../domain/errors";
+import type { Policies } from "../../domain/policies";
 import {
   CONFIGS,
   type Content,

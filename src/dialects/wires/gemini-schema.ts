@@ -5,10 +5,10 @@
 
 import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import { onFirstUse } from "../domain/first-use";
-import type { Policies } from "../domain/policies";
-import { embeddingsRequest, INPUTS_MAX } from "./openai-request";
-import { responseOf as openaiResponseOf, usageSchema } from "./openai-schema";
+import { onFirstUse } from "../../domain/first-use";
+import type { Policies } from "../../domain/policies";
+import { embeddingsRequest, INPUTS_MAX } from "../openai-request";
+import { responseOf as openaiResponseOf, usageSchema } from "../openai-schema";
 
 const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(Type.Union([schema, Type.Null()]));
 

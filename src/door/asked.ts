@@ -1,0 +1,50 @@
+/**
+ * What a wire is told of a request whose path is its own, and what it says where no embeddings are made.
+ * What a new wire needs to know is a member of `Asked` (src/dialects/wire.ts), filled in here.
+ */
+import type { Asked, KnownPath, PublicPath, Question, Told } from "../dialects/wire";
+import { Ending } from "../domain/ending";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Answer } from "../request/embed";
+import { readJsonBody } from "./body";
+import type { BodyPlace } from "./body-memory";
+
+/** Of what asks for no embeddings. */
+const SMALL_BYTES_MAX = 1024 * 1024;
+const SMALL_BODY_MS = 60_000;
+
+/** @param more what does not stand in the address */
+export function askedOf(
+  { url }: Request,
+  more: Pick<Asked, "pattern" | "params" | "policies" | "defaultModel">,
+): Asked {
+  return { ...more, search: new URL(url).searchParams };
+}
+
+/** With its body, which is small. @param place left once the answer is there */
+export function questionOf(
+  request: Request,
+  asked: Asked,
+  { mediaTypes }: KnownPath | PublicPath,
+  place: BodyPlace,
+  { alarm }: Pick<Outside, "alarm">,
+): Question {
+  return {
+    ...asked,
+    async body() {
+      const over = new Ending();
+      const late = new GatewayError("slow_body", "The body did not come to its end within a minute.");
+      const callOff = alarm(SMALL_BODY_MS, () => over.abort(late));
+      try {
+        return await readJsonBody(request, { over, bytesMax: SMALL_BYTES_MAX, place, mediaTypes });
+      } finally {
+        callOff();
+      }
+    },
+  };
+}
+
+export function told({ body, headers = {}, status = 200 }: Told): Answer & { readonly status: number } {
+  return { body: typeof body === "string" ? body : JSON.stringify(body), headers, status };
+}

@@ -1,0 +1,115 @@
+/**
+ * Which endpoint an address means: exact paths first, then patterns, those that say most first; and, for APIs that clients call, what people
+ * make of a base URL (src/door/base-urls.ts). What stands at an endpoint is src/door/http.ts's.
+ */
+import type { Wire } from "../dialects/wire";
+import { baseUrlsMeantBy } from "./base-urls";
+
+export interface Endpoint {
+  readonly method: "GET" | "POST";
+  /** `{model}` takes what may hold slashes, any other `{name}` one step. */
+  readonly path: string;
+  /** Of an API that clients call: it is found behind base URLs of other forms, too. */
+  readonly wire?: Wire;
+  readonly when?: ((request: Request) => boolean) | undefined;
+}
+
+export interface Found<E> {
+  readonly endpoint: E;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+export interface Endpoints<E> {
+  /**
+   * @returns whoever answers; or the methods that the path does answer, with one who answers them; undefined where there is no such path.
+   * HEAD is answered by whoever answers GET.
+   */
+  find(
+    request: Request,
+  ): Found<E> | { readonly allowed: readonly string[]; readonly endpoint: E } | undefined;
+}
+
+interface Pattern<E> {
+  readonly endpoint: E;
+  readonly pattern: RegExp;
+  /** Characters that are no name's. */
+  readonly said: number;
+}
+
+export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E> {
+  // Those with a condition are asked first.
+  const ordered = all.toSorted(
+    (one, other) => Number(other.when !== undefined) - Number(one.when !== undefined),
+  );
+  const fixed = Map.groupBy(
+    ordered.filter(({ path }) => !path.includes("{")),
+    ({ path }) => path,
+  );
+  const patterns = ordered
+    .filter(({ path }) => path.includes("{"))
+    .map((endpoint): Pattern<E> => ({ endpoint, ...compiled(endpoint.path) }))
+    .toSorted((one, other) => other.said - one.said);
+
+  function at(path: string): readonly Found<E>[] {
+    const exact = (fixed.get(path) ?? []).map((endpoint) => ({ endpoint, params: {} }));
+    const plain = unescaped(path);
+    const others = patterns.flatMap(({ endpoint, pattern }) => {
+      const raw = pattern.exec(path)?.groups;
+      // Some clients escape a pattern's own colon.
+      const groups = raw ? eachUnescaped(raw) : pattern.exec(plain)?.groups;
+      return groups ? [{ endpoint, params: { ...groups } }] : [];
+    });
+    return [...exact, ...others];
+  }
+
+  const answers = ({ endpoint }: Found<E>, request: Request) =>
+    (endpoint.method === request.method || (endpoint.method === "GET" && request.method === "HEAD")) &&
+    (endpoint.when?.(request) ?? true);
+
+  return {
+    find(request) {
+      const { pathname } = new URL(request.url);
+      const only = fixed.get(pathname);
+      const [first] = only ?? [];
+      // The way of nearly all requests.
+      if (first && only?.length === 1 && first.method === request.method && !first.when)
+        return { endpoint: first, params: {} };
+      let near: readonly Found<E>[] = at(pathname);
+      const found = near.find((one) => answers(one, request));
+      if (found) return found;
+      for (const path of baseUrlsMeantBy(pathname)) {
+        const behind = at(path).filter(({ endpoint }) => endpoint.wire !== undefined);
+        const meant = behind.find((one) => answers(one, request));
+        if (meant) return meant;
+        if (near.length === 0) near = behind;
+      }
+      const [nearest] = near;
+      if (!nearest) return undefined;
+      const allowed = [...new Set(near.map(({ endpoint }) => endpoint.method))];
+      return { allowed, endpoint: nearest.endpoint };
+    },
+  };
+}
+
+function compiled(path: string): { readonly pattern: RegExp; readonly said: number } {
+  const parts = path.split(/(\{\w+\})/);
+  const source = parts.map((part) => {
+    if (!part.startsWith("{")) return RegExp.escape(part);
+    const name = part.slice(1, -1);
+    return `(?<${name}>${name === "model" ? ".+" : "[^/]+"})`;
+  });
+  const said = parts.filter((part) => !part.startsWith("{")).join("").length;
+  return { pattern: new RegExp(`^${source.join("")}$`), said };
+}
+
+const eachUnescaped = (groups: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(groups).map(([name, text]) => [name, unescaped(text)]));
+
+/** What is no escape stays as it is. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

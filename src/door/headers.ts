@@ -1,0 +1,39 @@
+/**
+ * The headers of answers that the door itself writes, and what it reads of a request's.
+ * What a step of the request's way has to tell is in that step's own answer.
+ */
+import type { GatewayError } from "../domain/errors";
+import { sendable } from "../domain/header-values";
+import type { CacheUse } from "../request/recall";
+
+/** For browsers: no answer is another type than it says, part of another site's page, or told of to where a link in it leads. */
+export const HEADERS_OF_ALL = {
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+};
+
+/** As RFC 9111 (5.2.1) means a request's directives: no-cache asks anew, no-store leaves nothing behind either. */
+export function cacheUseOf(headers: Headers): CacheUse {
+  const said = headers.get("cache-control");
+  if (said === null) return { find: true, keep: true };
+  const directives = said.toLowerCase().split(/[\s,]+/);
+  const store = !directives.includes("no-store");
+  return { find: store && !directives.includes("no-cache"), keep: store };
+}
+
+/** @param own the wire's */
+export function setErrorHeaders(
+  headers: Headers,
+  error: GatewayError,
+  status: number,
+  own: Readonly<Record<string, string>> = {},
+): void {
+  if (status === 401) headers.set("www-authenticate", "Bearer");
+  if (error.allowed !== undefined) headers.set("allow", error.allowed);
+  for (const [name, value] of Object.entries({ ...error.headers, ...own }))
+    headers.set(name, sendable(value));
+  if (error.retryAfterMs !== undefined && (status === 429 || status === 503)) {
+    headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
+  }
+}
