@@ -10,6 +10,7 @@ import type { Caller } from "../domain/request";
 import { refuseOtherMachines, refuseWebPages } from "../domain/this-machine";
 import { looksLikeToken, openTokens, type Tokens } from "./jwt";
 import { DEFAULT_WORKSPACE, type Keys } from "./keys";
+import { noKey, secretOf } from "./secret";
 import type { Workspaces } from "./workspaces";
 
 export interface Auth {
@@ -39,7 +40,7 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
   const isOpen = ({ mode, jwt } = settings()) =>
     mode === "open" || (mode === "auto" && jwt === undefined && !keys.everNeeded());
   const identified = (request: Request): Caller & { readonly isAdmin: boolean } => {
-    const secret = bearerOf(request.headers);
+    const secret = secretOf(request);
     const known = secret === undefined ? undefined : keys.find(secret);
     if (known) return known;
     if (isOpen()) {
@@ -47,12 +48,7 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
       refuseWebPages(request);
       return { workspace: DEFAULT_WORKSPACE, keyId: null, isAdmin: true };
     }
-    if (secret === undefined) {
-      throw new GatewayError(
-        "no_key",
-        "You didn't provide an API key: send it in the header 'Authorization: Bearer KEY'.",
-      );
-    }
+    if (secret === undefined) throw noKey(request);
     throw new GatewayError(
       "wrong_key",
       "Incorrect API key provided: it is unknown, revoked, or was rotated out.",
@@ -78,7 +74,7 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
     isOpen,
     identify(request) {
       const { jwt } = settings();
-      const secret = bearerOf(request.headers);
+      const secret = secretOf(request);
       if (jwt !== undefined && secret !== undefined && looksLikeToken(secret))
         return identifiedByToken(secret, tokens(jwt), jwt);
       return callerOf(identified(request));
@@ -102,11 +98,4 @@ function tokensBy(outside: Parts["outside"]): (section: ConfiguredJwt) => Tokens
       opened = { section, tokens: openTokens(section, outside) };
     return opened.tokens;
   };
-}
-
-/** Azure's SDK sends `api-key` and Google's `x-goog-api-key` where all others send a Bearer token. */
-function bearerOf(headers: Headers): string | undefined {
-  const authorization = headers.get("authorization");
-  if (authorization === null) return headers.get("api-key") ?? headers.get("x-goog-api-key") ?? undefined;
-  return /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
 }

@@ -5,35 +5,34 @@
 import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { FIELDS_BY_POLICY, type FieldByPolicy, type Policies } from "../domain/policies";
 
-export const INPUTS_MAX = 2048;
 const TOKEN_ID_MAX = 2 ** 31 - 1;
 
 type RequestPolicies = Pick<
   Policies,
-  FieldByPolicy | "unknown_fields" | "token_arrays" | "base64" | "empty_input"
+  FieldByPolicy | "unknown_fields" | "token_arrays" | "base64" | "empty_input" | "max_inputs"
 >;
 
 const tokenId = Type.Integer({ minimum: 0, maximum: TOKEN_ID_MAX, expected: "a token id (an integer)" });
 
-const TOKEN_FORMS = [
+const tokenForms = (maxItems: number) => [
   Type.Array(tokenId, { minItems: 1, title: "the token ids of one text" }),
   Type.Array(Type.Array(tokenId, { minItems: 1, expected: "an array of token ids" }), {
     minItems: 1,
-    maxItems: INPUTS_MAX,
+    maxItems,
     title: "the token ids of several texts",
   }),
 ];
 
-function inputSchema({ empty_input, token_arrays }: RequestPolicies) {
+function inputSchema({ empty_input, token_arrays, max_inputs: maxItems }: RequestPolicies) {
   const size = empty_input === "accept" ? {} : { minLength: 1 };
   const forms = [
     Type.String({ ...size, title: "one text" }),
     Type.Array(Type.String({ ...size, expected: "a string" }), {
       minItems: 1,
-      maxItems: INPUTS_MAX,
+      maxItems,
       title: "texts",
     }),
-    ...(token_arrays === "accept" ? TOKEN_FORMS : []),
+    ...(token_arrays === "accept" ? tokenForms(maxItems) : []),
   ];
   const words = [
     "a string",
@@ -45,7 +44,7 @@ function inputSchema({ empty_input, token_arrays }: RequestPolicies) {
   const empty = empty_input === "accept" ? "an empty string costs nothing" : "none may be empty";
   return Type.Unsafe<string | string[] | number[] | number[][]>(
     Type.Union(forms, {
-      description: `What to embed: ${inWords(words)}. At most ${INPUTS_MAX} inputs; ${empty}.`,
+      description: `What to embed: ${inWords(words)}. At most ${maxItems} inputs; ${empty}.`,
       expected: inWords(words).replace(" (one input)", ""),
     }),
   );

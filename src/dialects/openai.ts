@@ -64,7 +64,7 @@ function inEngine(body: unknown, asked: Asked): unknown {
 
 type RequestCheck = TypeCheck<TUnsafe<EmbeddingsRequest>>;
 
-const DECIDING = [...FIELDS_BY_POLICY, "token_arrays", "base64", "empty_input"] as const;
+const DECIDING = [...FIELDS_BY_POLICY, "token_arrays", "base64", "empty_input", "max_inputs"] as const;
 
 /** By the policies that decide them: few are in use, however many workspaces there are. */
 const checks = new Map<string, RequestCheck>();

@@ -18,6 +18,7 @@ const openai: Policies = {
   token_arrays: "accept",
   base64: "accept",
   empty_input: "reject",
+  max_inputs: 2048,
   invalid_status: 400,
   invalid_code: null,
   unknown_model_status: 404,

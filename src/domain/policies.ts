@@ -51,6 +51,11 @@ export const Policies = Type.Object(
     token_arrays: choice("Token ids as `input`."),
     base64: choice("`encoding_format: base64`."),
     empty_input: choice("An empty string as an input. accept: it goes to the provider, at no cost."),
+    max_inputs: Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      description: "Maximum inputs of one request. OpenAI's is 2048; some clients send all they have.",
+    }),
     // What errors are called.
     invalid_status: status(400, 422, "Status of an invalid request."),
     invalid_code: nullable(

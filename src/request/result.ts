@@ -82,8 +82,8 @@ export function answerHeaders(
   };
   if (providers.size > 0) headers["x-embedgate-provider"] = [...providers].join(", ");
   if (cacheNote !== undefined) headers["x-embedgate-cache"] = cacheNote;
-  if (result.truncated.length > 0) headers["x-embedgate-truncated"] = result.truncated.join(",");
-  if (result.averaged.length > 0) headers["x-embedgate-averaged"] = result.averaged.join(",");
+  if (result.truncated.length > 0) headers["x-embedgate-truncated"] = placesInHeader(result.truncated);
+  if (result.averaged.length > 0) headers["x-embedgate-averaged"] = placesInHeader(result.averaged);
   const vocabulary = decodedWith(request, route.facts);
   if (vocabulary !== undefined) headers["x-embedgate-decoded"] = vocabulary;
   if (result.tokensSource === "estimated") headers["x-embedgate-usage"] = "estimated";
@@ -114,4 +114,12 @@ export function ignoredHeader(
   const place = (name: string) => written.indexOf(name);
   const all = [...ignored, ...before.split(", ")].sort((one, other) => place(one) - place(other));
   return { "x-embedgate-ignored": namesInHeader(all) };
+}
+
+/** As many as OpenAI takes in a request: a workspace may be allowed more, and clients read no header of any length. */
+const PLACES_MAX = 2048;
+
+function placesInHeader(places: readonly number[]): string {
+  const more = places.length - PLACES_MAX;
+  return `${places.slice(0, PLACES_MAX).join(",")}${more > 0 ? `,and ${more} more` : ""}`;
 }

@@ -109,6 +109,48 @@ describe("once a key exists", () => {
     expect(sent.headers.get("www-authenticate")).toBe("Bearer");
   });
 
+  const places: readonly (readonly [string, (key: string) => Record<string, string>])[] = [
+    ["Authorization alone", (key) => ({ authorization: key })],
+    ["x-api-key", (key) => ({ "x-api-key": key })],
+    ["api-key", (key) => ({ "api-key": key })],
+    ["x-goog-api-key", (key) => ({ "x-goog-api-key": key })],
+    ["api-key beside a proxy's own", (key) => ({ authorization: "Basic ZWc6eA==", "api-key": key })],
+    ["api-key beside an empty Bearer", (key) => ({ authorization: "Bearer ", "api-key": key })],
+  ];
+  test.each(places)("a key is taken from %s", async (_, headersOf) => {
+    await using open = await openGateway({ yaml: FAKE_YAML });
+    const { key } = await open.gateway.keys.create("first", "default");
+    expect((await open.post(body, headersOf(key))).status).toBe(200);
+    expect((await open.post(body, headersOf("eg-wrong"))).status).toBe(401);
+  });
+
+  test("a key is taken from the address, and told to nobody", async () => {
+    await using open = await openGateway({ yaml: FAKE_YAML });
+    const { key } = await open.gateway.keys.create("first", "default");
+    expect((await open.send(`/v1/models?key=${key}`)).status).toBe(200);
+    const refused = [
+      await open.send("/v1/models?key=eg-wrong"),
+      await open.send(`/v1/models/nope?key=${key}`),
+      await open.send(`/v1/nope?key=${key}`),
+      await open.send(`/v1/embeddings?key=${key}`, { method: "POST", body: "{" }),
+    ];
+    expect(refused.map(({ status }) => status)).toEqual([401, 404, 404, 400]);
+    expect(JSON.stringify([refused, open.logs])).not.toContain(key);
+  });
+
+  test("a signature is told that a key is wanted", async () => {
+    await using open = await openGateway({ yaml: FAKE_YAML });
+    await open.gateway.keys.create("first", "default");
+    const sent = await open.post(body, {
+      authorization: "AWS4-HMAC-SHA256 Credential=AKIA/x, Signature=abc",
+    });
+    expect(sent.status).toBe(401);
+    expect(sent.text).toContain(
+      "the scheme 'AWS4-HMAC-SHA256', which is not checked here; send it in the header",
+    );
+    expect(sent.text).not.toContain("AKIA");
+  });
+
   test("401 comes before anything about the body or the method is said", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     await open.gateway.keys.create("first", "default");

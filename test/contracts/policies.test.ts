@@ -93,6 +93,13 @@ const OVERRIDES: Readonly<Record<keyof Policies, Override>> = {
     before: 400,
     after: 200,
   },
+  max_inputs: {
+    policy: "2100",
+    over: "openai",
+    see: asked({ input: new Array(2100).fill("a") }),
+    before: 400,
+    after: 200,
+  },
   invalid_status: { policy: "400", over: "quantized", see: asked({ input: 7 }), before: 422, after: 400 },
   invalid_code: {
     policy: "null",

@@ -1,8 +1,7 @@
 /**
  * What a path answers does not depend on how long the name is that the gateway is asked by (findings/elysia-short-host.sh).
  */
-import { describe, expect, test } from "bun:test";
-import { isAt } from "../../src/door/paths";
+import { expect, test } from "bun:test";
 import { startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
 
 const ASKED = [
@@ -34,19 +33,4 @@ test("a path answers alike whatever Host the request has", async () => {
       ]);
     }
   }
-});
-
-describe("an address is at a declared path", () => {
-  test.each([
-    ["/v1/models", "/v1/models", true],
-    ["/v1/models", "/v1/models/", false],
-    ["/v1/models", "/v1/model", false],
-    ["/v1/models/:model", "/v1/models/a", true],
-    ["/v1/models/:model", "/v1/models/", false],
-    ["/v1/models/:model", "/v1/models/a/b", false],
-    ["/v1/models/*", "/v1/models/a/b", true],
-    ["/v1/models/*", "/v1/models", false],
-    ["/", "/", true],
-    ["/", "/a", false],
-  ])("%s: %s is %p", (path, pathname, is) => expect(isAt(path, pathname)).toBe(is));
 });

@@ -8,7 +8,7 @@ import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { onFirstUse } from "../../domain/first-use";
 import type { Policies } from "../../domain/policies";
-import { embeddingsRequest, INPUTS_MAX } from "../openai-request";
+import { embeddingsRequest } from "../openai-request";
 import { responseOf as openaiResponseOf, usageSchema } from "../openai-schema";
 
 const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(Type.Union([schema, Type.Null()]));
@@ -56,7 +56,6 @@ const WORDS = {
   texts: optional(
     Type.Array(Type.String({ expected: "a string" }), {
       minItems: 1,
-      maxItems: INPUTS_MAX,
       description: "Texts, as Cohere takes them; more than one of its calls holds are sent in several.",
     }),
   ),

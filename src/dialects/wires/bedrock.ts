@@ -12,6 +12,7 @@ import { bare } from "../../printing/vectors";
 import { explainBreach } from "../explain";
 import { modelAsked } from "../model-path";
 import { decodeRequest, encodeError, encodeResult, usageOf } from "../openai";
+import { checkTexts } from "../texts";
 import type { Asked, Decoded, Wire } from "../wire";
 import { wordingOf } from "../wording";
 import { type AmazonsWords, amazonsWords, isAmazonsWord, schemasOf } from "./bedrock-schema";
@@ -149,7 +150,7 @@ function textsOf(
   input: unknown,
   text: Said<string> | undefined,
   texts: Said<readonly string[]> | undefined,
-  { empty_input }: Policies,
+  policies: Policies,
 ): { readonly texts: readonly string[]; readonly nameOf: (place: number) => string } | undefined {
   const plain = (input ?? null) === null ? [] : ["input"];
   const [first, second] = [...plain, ...[text, texts].flatMap((one) => (one ? [one.field] : []))];
@@ -159,12 +160,7 @@ function textsOf(
   if (!text && !texts) return undefined;
   const nameOf = (place: number) => (texts ? `${texts.field}[${place}]` : (text?.field ?? "input"));
   const all = texts?.value ?? [text?.value ?? ""];
-  for (const [place, one] of all.entries()) {
-    if (one === "" && empty_input === "reject")
-      throw invalid(nameOf(place), "is an empty string: it must have at least one character.");
-    if (!one.isWellFormed())
-      throw invalid(nameOf(place), "holds half of a UTF-16 surrogate pair, which is not a character.");
-  }
+  checkTexts(all, texts?.field ?? "input", nameOf, policies);
   return { texts: all, nameOf };
 }
 

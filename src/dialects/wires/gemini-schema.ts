@@ -7,7 +7,7 @@ import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { onFirstUse } from "../../domain/first-use";
 import type { Policies } from "../../domain/policies";
-import { embeddingsRequest, INPUTS_MAX } from "../openai-request";
+import { embeddingsRequest } from "../openai-request";
 import { responseOf as openaiResponseOf, usageSchema } from "../openai-schema";
 
 const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(Type.Union([schema, Type.Null()]));
@@ -87,14 +87,13 @@ const contents = Type.Union([Type.String({ expected: "a string" }), Content, Par
 const WORDS = {
   content: optional(Content),
   contents: optional(
-    Type.Union([contents, Type.Array(contents, { minItems: 1, maxItems: INPUTS_MAX })], {
+    Type.Union([contents, Type.Array(contents, { minItems: 1 })], {
       description: "As Google's SDKs take them: each text or content has its own embedding.",
     }),
   ),
   requests: optional(
     Type.Array(Entry, {
       minItems: 1,
-      maxItems: INPUTS_MAX,
       description: "An embedding for each. All must have one model and the same settings.",
     }),
   ),

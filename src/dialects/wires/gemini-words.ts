@@ -3,7 +3,6 @@
  * What cannot be one request of the gateway's is refused: entries of several models or settings, several parts that Google would fuse.
  */
 import { GatewayError } from "../../domain/errors";
-import type { Policies } from "../../domain/policies";
 import {
   CONFIGS,
   type Content,
@@ -25,6 +24,8 @@ export interface Said<Value> {
 
 export interface SaidTexts {
   readonly texts: readonly SaidText[];
+  /** The field that has them. */
+  readonly holder: string;
   /** Google answers one content with one embedding, and lists of them with a list. */
   readonly isSingle: boolean;
 }
@@ -40,17 +41,18 @@ export function textsOf(words: GoogleWords, input: unknown): SaidTexts | undefin
   if (second !== undefined)
     throw invalid(second, `says what to embed, and so does '${first}': send one of them.`);
   const { content, contents, requests } = words;
-  if (content) return { texts: [textOf(content, "content")], isSingle: true };
+  if (content) return { texts: [textOf(content, "content")], holder: "content", isSingle: true };
   if (requests)
     return {
       texts: requests.map((entry, i) => textOf(entry.content, `requests[${i}].content`)),
+      holder: "requests",
       isSingle: false,
     };
   if (contents === undefined || contents === null) return undefined;
   const texts = Array.isArray(contents)
     ? contents.map((one, i) => textOf(one, `contents[${i}]`))
     : [textOf(contents, "contents")];
-  return { texts, isSingle: false };
+  return { texts, holder: "contents", isSingle: false };
 }
 
 function textOf(content: string | { readonly text: string } | Content, where: string): SaidText {
@@ -64,14 +66,6 @@ function textOf(content: string | { readonly text: string } | Content, where: st
     );
   }
   return { text: part?.text ?? "", field: `${where}.parts[0].text` };
-}
-
-/** @throws GatewayError invalid */
-export function refuseText({ text, field }: SaidText, { empty_input }: Policies): void {
-  if (text === "" && empty_input === "reject")
-    throw invalid(field, "is an empty string: it must have at least one character.");
-  if (!text.isWellFormed())
-    throw invalid(field, "holds half of a UTF-16 surrogate pair, which is not a character.");
 }
 
 /**

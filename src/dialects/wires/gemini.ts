@@ -10,9 +10,10 @@ import type { Script } from "../../printing/script";
 import { bare } from "../../printing/vectors";
 import { explainBreach } from "../explain";
 import { decodeRequest, encodeError, encodeResult, usageOf } from "../openai";
+import { checkTexts } from "../texts";
 import type { Asked, Decoded, Wire } from "../wire";
 import { type GoogleWords, googleWords, isGoogleWord, schemasOf } from "./gemini-schema";
-import { invalid, modelOf, refuseText, type SaidTexts, settingsOf, textsOf } from "./gemini-words";
+import { invalid, modelOf, type SaidTexts, settingsOf, textsOf } from "./gemini-words";
 
 export const geminiWire: Wire = {
   tag: { name: "Google", description: "The calls of Google's Gemini API." },
@@ -48,7 +49,14 @@ function decode(body: unknown, { policies, params }: Asked): Decoded {
     throw new GatewayError("invalid", "The body must be a JSON object with 'model' and what to embed.");
   const { words, rest } = divided(body);
   const said = textsOf(words, rest.input);
-  for (const text of said?.texts ?? []) refuseText(text, policies);
+  const nameOf = (place: number) => said?.texts[place]?.field ?? "input";
+  if (said)
+    checkTexts(
+      said.texts.map(({ text }) => text),
+      said.holder,
+      nameOf,
+      policies,
+    );
   rest.model = modelOf(rest.model, params.model, words);
   if (said) rest.input = said.texts.map(({ text }) => text);
   const { request: plain, ignored } = decodeRequest(rest, policies);
@@ -74,7 +82,7 @@ function decode(body: unknown, { policies, params }: Asked): Decoded {
     ignored,
     encode: (result) =>
       said ? inGooglesShape(said, result, policies) : encodeResult(request, result, policies),
-    ...(said && { inputName: (place) => said.texts[place]?.field ?? "input" }),
+    ...(said && { inputName: nameOf }),
     fieldNames: {
       ...(size && { dimensions: size.field }),
       ...(settings.task_type && { task_type: settings.task_type.field }),

@@ -45,7 +45,7 @@ const securitySchemes = {
     type: "http" as const,
     scheme: "bearer",
     description:
-      "A key of 'embedgate keys create'. Needed once a key exists; before, callers on this machine need none.",
+      "A key of 'embedgate keys create'. Needed once a key exists; before, callers on this machine need none. The headers x-api-key, api-key and x-goog-api-key, and ?key= in the address, are read as well.",
   },
 };
 

@@ -1,0 +1,40 @@
+/**
+ * Where a request carries its key: SDKs of one vendor put it into one header, of another into another, and Google's older ones into the
+ * address. A further place is a line of PLACES. The key is never logged, nor is an address.
+ */
+import { GatewayError } from "../domain/errors";
+
+/** In this order, where `Authorization` holds none: it may be a proxy's own (`Basic …`). */
+const PLACES = ["x-api-key", "api-key", "x-goog-api-key"];
+
+/** @returns the key or token; undefined where there is none */
+export function secretOf({ headers, url }: Pick<Request, "headers" | "url">): string | undefined {
+  const inAuthorization = bearerIn(headers.get("authorization"));
+  if (inAuthorization !== undefined) return inAuthorization;
+  for (const name of PLACES) {
+    const said = headers.get(name)?.trim();
+    if (said) return said;
+  }
+  return (url.includes("?") && new URL(url).searchParams.get("key")) || undefined;
+}
+
+/** `Bearer KEY`; or `KEY` alone, as a client of Hugging Face's text-embeddings-inference sends it. */
+function bearerIn(authorization: string | null): string | undefined {
+  const said = authorization?.trim();
+  if (!said) return undefined;
+  const bearer = /^Bearer +(\S+)$/i.exec(said)?.[1];
+  if (bearer !== undefined) return bearer;
+  return /^\S+$/.test(said) && !/^(bearer|basic)$/i.test(said) ? said : undefined;
+}
+
+/** Says what was sent instead of a key, by the name of its scheme alone. */
+export function noKey({ headers }: Pick<Request, "headers">): GatewayError {
+  const scheme = /^([A-Za-z0-9-]{1,40}) /.exec(headers.get("authorization")?.trim() ?? "")?.[1];
+  const advice = "send it in the header 'Authorization: Bearer KEY'.";
+  return new GatewayError(
+    "no_key",
+    scheme === undefined || /^bearer$/i.test(scheme)
+      ? `You didn't provide an API key: ${advice}`
+      : `You didn't provide an API key: the header 'Authorization' has the scheme '${scheme}', which is not checked here; ${advice}`,
+  );
+}

@@ -1,0 +1,29 @@
+/**
+ * What holds for the texts of a request on every wire whose field of them is its own, in the wire's name of it.
+ * OpenAI's own field is checked by its schema (openai-request.ts) to the same rules.
+ */
+import { GatewayError } from "../domain/errors";
+import type { Policies } from "../domain/policies";
+
+/**
+ * @param field what holds the texts
+ * @param nameOf what the caller calls one of them
+ * @throws GatewayError invalid
+ */
+export function checkTexts(
+  texts: readonly string[],
+  field: string,
+  nameOf: (place: number) => string,
+  { empty_input, max_inputs }: Policies,
+): void {
+  if (texts.length > max_inputs)
+    throw invalid(field, `has ${texts.length} entries; at most ${max_inputs} are allowed.`);
+  for (const [place, text] of texts.entries()) {
+    if (text === "" && empty_input === "reject")
+      throw invalid(nameOf(place), "is an empty string: it must have at least one character.");
+    if (!text.isWellFormed())
+      throw invalid(nameOf(place), "holds half of a UTF-16 surrogate pair, which is not a character.");
+  }
+}
+
+const invalid = (field: string, what: string) => new GatewayError("invalid", `'${field}' ${what}`, { field });
