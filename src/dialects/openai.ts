@@ -18,6 +18,7 @@ import { type SortedFields, sortFields } from "./fields";
 import { modelAsked } from "./model-path";
 import { type EmbeddingsRequest, embeddingsRequest } from "./openai-request";
 import { schemasOf } from "./openai-schema";
+import { refuseTokenIds } from "./texts";
 import { meansSize } from "./vector-fields";
 import type { Asked, Decoded, Wire } from "./wire";
 import { wordingOf } from "./wording";
@@ -92,7 +93,7 @@ export function decodeRequest(body: unknown, policies: Policies): Pick<Decoded, 
       field: "stream",
     });
   }
-  if (policies.token_arrays === "reject") refuseTokenIds(known.input);
+  if (policies.token_arrays === "reject") refuseTokenIds(known.input, "input");
   const check = checkFor(policies);
   if (!check.Check(known)) {
     const { field, message } = explainBreach(check, known);
@@ -143,17 +144,6 @@ function inputsOf(input: EmbeddingsRequest["input"]): readonly Input[] {
   }
   // A flat array of token ids is one input.
   return flat.length > 0 ? [Uint32Array.from(flat)] : inputs;
-}
-
-/** Told in so many words: "must be a string" would leave whoever sends ids wondering. */
-function refuseTokenIds(input: unknown): void {
-  const first: unknown = Array.isArray(input) ? input[0] : undefined;
-  if (typeof first !== "number" && !Array.isArray(first)) return;
-  throw new GatewayError(
-    "invalid",
-    "'input' holds token ids, which are not taken here: it must be a string or an array of strings.",
-    { field: "input" },
-  );
 }
 
 /** Half of a UTF-16 pair has no UTF-8 form: it would reach the provider as another text. */

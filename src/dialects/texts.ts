@@ -26,4 +26,17 @@ export function checkTexts(
   }
 }
 
+/**
+ * Told in so many words: "must be a string" would leave whoever sends ids wondering.
+ * @throws GatewayError invalid
+ */
+export function refuseTokenIds(input: unknown, field: string): void {
+  const first: unknown = Array.isArray(input) ? input[0] : undefined;
+  if (typeof first !== "number" && !Array.isArray(first)) return;
+  throw invalid(
+    field,
+    "holds token ids, which are not taken here: it must be a string or an array of strings.",
+  );
+}
+
 const invalid = (field: string, what: string) => new GatewayError("invalid", `'${field}' ${what}`, { field });

@@ -114,10 +114,10 @@ export interface Decoded {
   readonly ignored: readonly string[];
   /** Names of all fields, in the body's order. */
   readonly written?: readonly string[];
-  /** What the answer's body says, in the shape that this request asks for. */
-  readonly encode: (result: Result, requestId: string) => Script;
+  /** What the answer's body says, in the shape that this request asks for. @param tookMs from the request's arrival */
+  readonly encode: (result: Result, requestId: string, tookMs: number) => Script;
   /** What the answer's head says beside what all heads say. */
-  readonly headers?: (result: Result, requestId: string) => Readonly<Record<string, string>>;
+  readonly headers?: (result: Result, requestId: string, tookMs: number) => Readonly<Record<string, string>>;
   /** Names that mean the same model to this wire's clients, for where there is none of the first. */
   readonly otherNames?: readonly string[];
   /** What the caller calls an input, in errors about it. Left out: `input`, or `input[17]` where there are several. */

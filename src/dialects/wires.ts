@@ -5,5 +5,6 @@ import { openaiWire } from "./openai";
 import type { Wire } from "./wire";
 import { bedrockWire } from "./wires/bedrock";
 import { geminiWire } from "./wires/gemini";
+import { ollamaWire } from "./wires/ollama";
 
-export const WIRES: readonly Wire[] = [openaiWire, geminiWire, bedrockWire];
+export const WIRES: readonly Wire[] = [openaiWire, geminiWire, bedrockWire, ollamaWire];

@@ -174,11 +174,13 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const headers = answerHeaders({ ...route, ...place }, request, result, run.tally.providers, note);
     spaces.answered(found, run.tally.providers, mayMeasure);
     const credits = { used: charge.microCredits, remaining: charge.remaining };
+    const tookMs = latencyMs();
+    const script = decoded.encode({ ...result, credits }, run.requestId, tookMs);
     return {
-      body: printed(decoded.encode({ ...result, credits }, run.requestId), parts.aside, bytesOf(result)),
+      body: printed(script, parts.aside, bytesOf(result)),
       headers: {
         ...headers,
-        ...decoded.headers?.(result, run.requestId),
+        ...decoded.headers?.(result, run.requestId, tookMs),
         ...ignoredHeader(decoded.ignored, headers, decoded.written ?? []),
         ...endOfLifeHeader(route.facts, outside.now()),
         ...rateLimits.headers(rules),

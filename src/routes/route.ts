@@ -124,7 +124,8 @@ export function buildRoutes(
 
   /** In the same words for what there is not and for what is not the caller's. */
   function unknown(model: string, models: readonly string[]): GatewayError {
-    const near = nearestName(model, usable(nameable(), models));
+    const alike = [...usable(nameable(), models)].find((id) => asWritten(id) === asWritten(model));
+    const near = alike ?? nearestName(model, usable(nameable(), models));
     const hint =
       near === undefined ? "GET /v1/models lists the models there are." : `Did you mean \`${near}\`?`;
     return new GatewayError(
@@ -185,6 +186,9 @@ export function buildRoutes(
 
 /** Ids are compared with the patterns of a workspace that often at most, for a hint: it is not to hold up what is asked rightly. */
 const COMPARISONS_MAX = 20_000;
+
+/** Clients write ids in another case, or escape their slashes twice. */
+const asWritten = (id: string) => id.toLowerCase().replaceAll("%2f", "/");
 
 /** The first names of those that may be used. */
 function* usable(names: Iterable<readonly string[]>, models: readonly string[]): Generator<string> {

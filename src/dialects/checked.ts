@@ -1,0 +1,14 @@
+/**
+ * A body against a wire's own schema, for wires whose fields are all their own.
+ */
+import type { Static, TSchema } from "@sinclair/typebox";
+import type { TypeCheck } from "@sinclair/typebox/compiler";
+import { GatewayError } from "../domain/errors";
+import { explainBreach } from "./explain";
+
+/** @throws GatewayError invalid, naming the field */
+export function checked<Schema extends TSchema>(check: TypeCheck<Schema>, body: unknown): Static<Schema> {
+  if (check.Check(body)) return body;
+  const { field, message } = explainBreach(check, body);
+  throw new GatewayError("invalid", message, { field });
+}
