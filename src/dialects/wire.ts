@@ -37,6 +37,8 @@ interface Place {
   readonly path: string;
   /** Further paths that do the same; they stand in no document. */
   readonly aliases?: readonly string[];
+  /** It stands in no document: all it does is to say why it does nothing. */
+  readonly isHidden?: true;
   /** Where another wire has the path too: which requests are this one's. Those who say so are asked first. */
   readonly when?: (request: Pick<Request, "headers" | "url">) => boolean;
   /** Media types that are read as JSON beside application/json. */

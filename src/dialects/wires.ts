@@ -5,6 +5,18 @@ import { openaiWire } from "./openai";
 import type { Wire } from "./wire";
 import { bedrockWire } from "./wires/bedrock";
 import { geminiWire } from "./wires/gemini";
+import { huggingFaceWire } from "./wires/hugging-face";
+import { lmStudioWire } from "./wires/lm-studio";
 import { ollamaWire } from "./wires/ollama";
+import { openrouterWire } from "./wires/openrouter";
 
-export const WIRES: readonly Wire[] = [openaiWire, geminiWire, bedrockWire, ollamaWire];
+export const WIRES: readonly Wire[] = [
+  openaiWire,
+  geminiWire,
+  bedrockWire,
+  // Before Ollama's, which answers for what else begins with /api.
+  lmStudioWire,
+  ollamaWire,
+  huggingFaceWire,
+  openrouterWire,
+];

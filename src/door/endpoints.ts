@@ -96,7 +96,7 @@ function compiled(path: string): { readonly pattern: RegExp; readonly said: numb
   const source = parts.map((part) => {
     if (!part.startsWith("{")) return RegExp.escape(part);
     const name = part.slice(1, -1);
-    return `(?<${name}>${name === "model" ? ".+" : "[^/]+"})`;
+    return `(?<${name}>${name === "model" ? ".*[^/]" : "[^/]+"})`;
   });
   const said = parts.filter((part) => !part.startsWith("{")).join("").length;
   return { pattern: new RegExp(`^${source.join("")}$`), said };

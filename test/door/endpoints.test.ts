@@ -86,6 +86,11 @@ describe("a base URL", () => {
     expect(ask("POST", path)).toEqual(plain(meant));
   });
 
+  test("may end in a slash behind a model, too", () => {
+    expect(ask("POST", "/tei/a/b/")).toEqual(plain("/tei/{model}", { model: "a/b" }));
+    expect(ask("POST", "/tei/a/b//embed/")).toEqual(plain("/tei/{model}/embed", { model: "a/b" }));
+  });
+
   test("leads to APIs alone: what is for whoever runs the gateway has one address", () => {
     expect(ask("GET", "/metrics")).toEqual(plain("/metrics"));
     expect(ask("GET", "/v1/metrics")).toBeUndefined();

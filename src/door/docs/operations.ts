@@ -254,7 +254,7 @@ export function pathsOf(policies: Policies): Readonly<Record<string, object>> {
   const { listModels, showModel, health, readiness, metrics, notices, routes } = operationsOf(policies);
   const paths: Record<string, object> = {};
   for (const wire of WIRES) {
-    for (const path of wire.paths) {
+    for (const path of wire.paths.filter(({ isHidden }) => !isHidden)) {
       // A path that several wires have is the first's in the document.
       const method = path.method.toLowerCase();
       paths[path.path] = { [method]: wireOperation(wire, path, policies), ...paths[path.path] };
@@ -273,10 +273,12 @@ export function pathsOf(policies: Policies): Readonly<Record<string, object>> {
 }
 
 /** Each once, in the order of the wires. */
-export const TAGS = [
-  ...new Map(WIRES.map(({ tag }) => [tag.name, tag])).values(),
+const own = [
   { name: "models", description: "What can be asked for." },
   { name: "operation", description: "For whoever runs the gateway." },
+];
+export const TAGS = [
+  ...new Map([...WIRES.map(({ tag }) => tag), ...own].map((tag) => [tag.name, tag])).values(),
 ];
 
 const operationsOf = (policies: Policies) => ({

@@ -1,0 +1,225 @@
+/**
+ * The wire of text-embeddings-inference (TEI) and of Hugging Face's feature extraction: `inputs` to a list of lists. Its requests name no
+ * model: it stands in the path, or is the gateway's default_model. Schemas are in hugging-face-schema.ts.
+ */
+import { type ErrorKind, GatewayError } from "../../domain/errors";
+import type { Policies } from "../../domain/policies";
+import type { Result } from "../../domain/request";
+import { bare } from "../../printing/vectors";
+import { checked } from "../checked";
+import { modelAsked } from "../model-path";
+import { decodeRequest, encodeResult } from "../openai";
+import { checkTexts, refuseTokenIds } from "../texts";
+import type { Asked, Decoded, GatewayFacts, KnownPath, Question, Told, Wire } from "../wire";
+import { schemasOf, type TeiInfo, teiRequest } from "./hugging-face-schema";
+
+export const huggingFaceWire: Wire = {
+  tag: {
+    name: "Hugging Face",
+    description: "The calls of text-embeddings-inference and of Hugging Face's feature extraction.",
+  },
+  paths: [
+    {
+      does: "embed",
+      method: "POST",
+      path: "/tei/{model}/embed",
+      aliases: ["/tei/{model}", "/tei/{model}/invocations"],
+      decode,
+      words: {
+        operationId: "teiEmbed",
+        summary: "Embed texts, as clients of text-embeddings-inference ask",
+        description:
+          "For any model of the gateway, with /tei/MODEL as the client's base URL. /embed, /invocations and / itself do the same for the routing file's `server.default_model`.",
+        request: "TeiEmbedRequest",
+        response: "TeiEmbedResponse",
+      },
+    },
+    {
+      does: "embed",
+      method: "POST",
+      path: "/embed",
+      aliases: ["/", "/invocations"],
+      decode,
+      words: {
+        operationId: "teiEmbedByDefaultModel",
+        summary: "Embed texts by the default model, as clients of text-embeddings-inference ask",
+        request: "TeiEmbedRequest",
+        response: "TeiEmbedResponse",
+      },
+    },
+    {
+      does: "embed",
+      method: "POST",
+      path: "/models/{model}/pipeline/feature-extraction",
+      aliases: [
+        "/models/{model}",
+        "/hf-inference/models/{model}",
+        "/hf-inference/models/{model}/pipeline/feature-extraction",
+        "/pipeline/feature-extraction/{model}",
+      ],
+      decode,
+      words: {
+        operationId: "featureExtraction",
+        summary: "Embed texts, as clients of Hugging Face's feature extraction ask",
+        request: "TeiEmbedRequest",
+        response: "TeiEmbedResponse",
+      },
+    },
+    {
+      does: "embed",
+      method: "POST",
+      path: "/tei/{model}/v1/embeddings",
+      aliases: ["/tei/{model}/embeddings"],
+      decode: decodeOpenai,
+      words: {
+        operationId: "teiCreateEmbeddings",
+        summary: "Embed texts, in OpenAI's shape, by the path's model",
+        request: "TeiOpenaiRequest",
+        response: "TeiOpenaiResponse",
+      },
+    },
+    {
+      does: "tell",
+      method: "GET",
+      path: "/tei/{model}/info",
+      aliases: ["/info"],
+      tell: info,
+      words: {
+        operationId: "teiInfo",
+        summary: "What the model takes, as TEI tells it",
+        response: "TeiInfo",
+      },
+    },
+    {
+      does: "tell anybody",
+      method: "GET",
+      path: "/tei/{model}/health",
+      aliases: ["/tei/{model}/ping", "/health", "/ping"],
+      tell: () => ({ body: "", headers: { "content-type": "text/plain; charset=utf-8" } }),
+      words: { operationId: "teiHealth", summary: "Whether the gateway is alive, as TEI's clients ask" },
+    },
+    refused("embed_all", "makes an embedding of each token, which no provider here gives: ask …/embed."),
+    refused("embed_sparse", "makes sparse embeddings, which are not made here: ask …/embed."),
+  ],
+  prefixes: ["/tei", "/models", "/hf-inference", "/pipeline"],
+  // Its ids are of the model's own vocabulary, which the gateway may not know.
+  policies: { invalid_status: 422, unknown_model_status: 404, token_arrays: "reject" },
+  encodeError: ({ message, kind, meaning }) =>
+    JSON.stringify({
+      error: message,
+      error_type: TYPES[kind] ?? (meaning.status < 500 ? "validation" : "backend"),
+    }),
+  errorSchema: "TeiError",
+  schemas: schemasOf,
+};
+
+const TYPES: Readonly<Partial<Record<ErrorKind, string>>> = {
+  empty_input_refused: "empty",
+  rate_limited: "overloaded",
+  busy: "overloaded",
+  overloaded: "overloaded",
+  database_unavailable: "unhealthy",
+};
+
+function refused(call: string, why: string): KnownPath {
+  return {
+    does: "tell",
+    method: "POST",
+    path: `/tei/{model}/${call}`,
+    aliases: [`/${call}`],
+    isHidden: true,
+    tell() {
+      throw new GatewayError("unknown_path", `'${call}' ${why}`);
+    },
+    words: { operationId: call, summary: why },
+  };
+}
+
+function decode(body: unknown, asked: Asked): Decoded {
+  const { policies } = asked;
+  if (typeof body === "object" && body !== null && "inputs" in body) refuseTokenIds(body.inputs, "inputs");
+  const { inputs, model, parameters, options, ...own } = checked(teiRequest(), body);
+  const { truncate, truncation_direction, prompt_name, normalize, dimensions } = { ...parameters, ...own };
+  const texts = typeof inputs === "string" ? [inputs] : inputs;
+  const nameOf = (place: number) => (typeof inputs === "string" ? "inputs" : `inputs[${place}]`);
+  refuseEmpty(texts, nameOf, policies);
+  checkTexts(texts, "inputs", nameOf, policies);
+  const named = { model: modelAsked(model, asked, "path wins"), input: texts, dimensions };
+  const { request, ignored } = decodeRequest(named, policies);
+  const cut = truncate ? (truncation_direction?.toLowerCase() === "left" ? "START" : "END") : truncate;
+  return {
+    request: {
+      ...request,
+      fields: {
+        ...(typeof cut === "string" || cut === false ? { truncate: cut } : {}),
+        ...(typeof prompt_name === "string" && { prompt_name }),
+        // All vectors leave the gateway at unit length, unless a provider is asked for others.
+        ...(normalize === false && { normalize }),
+      },
+    },
+    ignored: options ? [...ignored, "options"] : ignored,
+    encode: ({ vectors }) => ({ encoding: "float", passages: ["[", bare(vectors), "]"] }),
+    headers: (result, _, tookMs) => measured(texts, result, tookMs),
+    inputName: nameOf,
+  };
+}
+
+/** TEI's own answer to it has a type and a status of its own. */
+function refuseEmpty(
+  texts: readonly string[],
+  nameOf: (place: number) => string,
+  { empty_input }: Policies,
+): void {
+  const empty = empty_input === "reject" ? texts.indexOf("") : -1;
+  if (empty === -1) return;
+  const field = nameOf(empty);
+  throw new GatewayError(
+    "empty_input_refused",
+    `'${field}' is an empty string: it must have at least one character.`,
+    { field },
+  );
+}
+
+function measured(texts: readonly string[], { tokens }: Result, tookMs: number) {
+  const characters = texts.reduce((sum, text) => sum + text.length, 0);
+  return {
+    "x-compute-characters": String(characters),
+    "x-compute-tokens": String(tokens),
+    "x-total-time": String(Math.round(tookMs)),
+  };
+}
+
+function decodeOpenai(body: unknown, asked: Asked): Decoded {
+  const { policies } = asked;
+  if (typeof body !== "object" || body === null || Array.isArray(body))
+    throw new GatewayError("invalid", "The body must be a JSON object with 'input'.");
+  const { request, ignored } = decodeRequest(
+    { ...body, model: modelAsked(null, asked, "path wins") },
+    policies,
+  );
+  return { request, ignored, encode: (result) => encodeResult(request, result, policies) };
+}
+
+/** Clients plan their calls by it. What the gateway does not know of a model is said as TEI's own defaults have it. */
+function info(question: Question, gateway: GatewayFacts): Told {
+  const asked = modelAsked(null, question, "path wins");
+  const { id, max_input_tokens, max_call_tokens } = gateway.model(String(asked));
+  const body: TeiInfo = {
+    model_id: id,
+    model_sha: null,
+    model_dtype: "float32",
+    served_model_name: id,
+    model_type: { embedding: { pooling: "mean" } },
+    max_concurrent_requests: 512,
+    max_input_length: max_input_tokens,
+    max_batch_tokens: max_call_tokens,
+    max_batch_requests: null,
+    max_client_batch_size: question.policies.max_inputs,
+    auto_truncate: false,
+    tokenization_workers: 1,
+    version: gateway.version,
+    sha: null,
+    docker_label: null,
+  };
+  return { body };
+}
