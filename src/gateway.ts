@@ -138,6 +138,7 @@ export async function createGateway(
         : policiesOf(current.config, workspaces.rules(caller.workspace)),
     exchange: () => current.config.money,
     fileSchema: () => current.config.fileSchema(),
+    corsOrigins: () => current.config.server.cors?.origins,
     defaultModel: () => current.config.server.default_model,
     allowedModels: ({ workspace }) => workspaces.rules(workspace).models,
     notices: () => current.spaces.notices(),

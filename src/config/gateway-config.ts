@@ -32,6 +32,8 @@ export interface GatewayConfig {
     readonly policies: PolicyOverrides;
     /** A key of `models`, or an id that a pattern there takes; undefined: a request must name its model. */
     readonly default_model: string | undefined;
+    /** Undefined: no web page of another site may call. */
+    readonly cors: { readonly origins: readonly string[] } | undefined;
     readonly deadline_ms: number;
     readonly max_attempts: number;
     readonly max_concurrent_requests: number;

@@ -48,6 +48,7 @@ export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema
       dialect: server.dialect ?? DialectName.default,
       policies: server.policies ?? {},
       default_model: server.default_model,
+      cors: server.cors && { origins: server.cors.origins.map((origin) => origin.toLowerCase()) },
       deadline_ms: server.deadline_ms ?? deadline_ms.default,
       max_attempts: server.max_attempts ?? max_attempts.default,
       max_concurrent_requests: server.max_concurrent_requests ?? max_concurrent_requests.default,

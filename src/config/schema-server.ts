@@ -29,6 +29,27 @@ export const ServerSection = Type.Object(
         description: "Model of a request that names none, for APIs whose requests may.",
       }),
     ),
+    cors: Type.Optional(
+      Type.Object(
+        {
+          origins: Type.Array(
+            Type.String({
+              pattern: "^(\\*|[A-Za-z][A-Za-z0-9+.-]*://[^/\\s]+)$",
+              description: "an origin, such as https://app.example.com, without a path or a slash at its end",
+            }),
+            {
+              minItems: 1,
+              description:
+                'Origins of the pages, such as https://app.example.com; "*" for all. While the gateway is open to callers without a key, no page of another site is answered.',
+            },
+          ),
+        },
+        {
+          ...closed,
+          description: "Web pages that may call the gateway from a browser (CORS). None without it.",
+        },
+      ),
+    ),
     deadline_ms: Type.Optional(
       milliseconds("Time limit of a request, all attempts included.", 1, 3_600_000, 60_000),
     ),

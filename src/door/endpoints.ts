@@ -74,14 +74,14 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
       // The way of nearly all requests.
       if (first && only?.length === 1 && first.method === request.method && !first.when)
         return { endpoint: first, params: {} };
-      let near: readonly Found<E>[] = at(pathname);
-      const found = near.find((one) => answers(one, request));
-      if (found) return found;
-      for (const path of baseUrlsMeantBy(pathname)) {
-        const behind = at(path).filter(({ endpoint }) => endpoint.wire !== undefined);
-        const meant = behind.find((one) => answers(one, request));
+      let near: readonly Found<E>[] = [];
+      for (const path of [pathname, ...baseUrlsMeantBy(pathname)]) {
+        const there = at(path).filter(({ endpoint }) => path === pathname || endpoint.wire !== undefined);
+        const meant = there.find((one) => answers(one, request));
         if (meant) return meant;
-        if (near.length === 0) near = behind;
+        if (near.length === 0) near = there;
+        // A path that is right is what was meant, whatever the method.
+        if (there.some(({ endpoint }) => endpoint.path === path)) break;
       }
       const [nearest] = near;
       if (!nearest) return undefined;

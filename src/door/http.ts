@@ -25,6 +25,7 @@ import type { SpaceNotice } from "../spaces/notices";
 import { askedOf, questionOf, told } from "./asked";
 import { readJsonBody } from "./body";
 import type { BodyMemory } from "./body-memory";
+import { corsHeaders, preflightHeaders } from "./cors";
 import { type Endpoint, endpointsOf } from "./endpoints";
 import { checkHead } from "./head";
 import { cacheUseOf, HEADERS_OF_ALL, setErrorHeaders } from "./headers";
@@ -43,6 +44,8 @@ export interface DoorParts {
   readonly exchange: () => Exchange;
   /** The routing file's JSON Schema. */
   readonly fileSchema: () => object;
+  /** Origins of web pages that may call; undefined: none. */
+  readonly corsOrigins: () => readonly string[] | undefined;
   /** The model of requests on wires that may name none. */
   readonly defaultModel: () => string | undefined;
   /** What whoever runs the gateway should know now. */
@@ -125,6 +128,7 @@ export function createDoor(parts: DoorParts) {
       ...HEADERS_OF_ALL,
       "content-type": "application/json",
       "x-request-id": requestId,
+      ...corsHeaders(visit.request, parts.corsOrigins()),
     });
     let status = 200;
     let isUnread = false;
@@ -328,6 +332,8 @@ export function createDoor(parts: DoorParts) {
   const endpoints = endpointsOf([...WIRES.flatMap(ofWire), ...own]);
 
   function visited(request: Request, server: RequestTimer | null): Promise<Response> {
+    const headers = preflightHeaders(request, parts.corsOrigins());
+    if (headers) return respond({ request, server, params: {} }, () => ({ status: 204, body: "", headers }));
     const found = endpoints.find(request);
     if (found === undefined) {
       const { pathname } = new URL(request.url);

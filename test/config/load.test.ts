@@ -24,6 +24,7 @@ describe("without --config", () => {
       dialect: "openai",
       policies: {},
       default_model: undefined,
+      cors: undefined,
       deadline_ms: 60_000,
       max_attempts: 4,
       max_concurrent_requests: 10_000,

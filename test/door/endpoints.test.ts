@@ -24,6 +24,8 @@ const endpoints = endpointsOf([
   at("POST", "/tei/{model}"),
   at("POST", "/tei/{model}/embed"),
   at("POST", "/api/embed"),
+  at("GET", "/"),
+  at("POST", "/models/{model}"),
   { method: "GET", path: "/metrics" },
 ]);
 
@@ -64,6 +66,8 @@ describe("an address", () => {
     expect(ask("GET", "/v1/embeddings")).toEqual(["POST"]);
     expect(ask("DELETE", "/v1/models/x:embedContent")).toEqual(["POST", "GET"]);
     expect(ask("PUT", "/embeddings")).toEqual(["POST"]);
+    expect(ask("GET", "/v1/embeddings/")).toEqual(["POST"]);
+    expect(ask("GET", "/embeddings")).toEqual(["POST"]);
     expect(ask("POST", "/nowhere")).toBeUndefined();
     expect(ask("POST", "/tei/")).toBeUndefined();
   });
@@ -84,6 +88,11 @@ describe("a base URL", () => {
     ["/v1/embeddings/v1/embeddings", "/v1/embeddings"],
   ])("POST %s is %s", (path, meant) => {
     expect(ask("POST", path)).toEqual(plain(meant));
+  });
+
+  test("without a version leads to a model, also where another wire has the path", () => {
+    expect(ask("GET", "/models/a/b")).toEqual(plain("/v1/models/{model}", { model: "a/b" }));
+    expect(ask("POST", "/models/a/b")).toEqual(plain("/models/{model}", { model: "a/b" }));
   });
 
   test("may end in a slash behind a model, too", () => {
