@@ -144,6 +144,7 @@ export async function createGateway(
     notices: () => current.spaces.notices(),
     outside,
     startedAt: outside.now(),
+    tokens,
     underWay,
     bodyMemory: createBodyMemory(() => current.config.server.max_body_memory_mb * 2 ** 20, outside),
     bodyBytesMax: () => current.config.server.max_body_mb * 2 ** 20,

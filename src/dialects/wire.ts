@@ -100,6 +100,21 @@ export interface GatewayFacts {
   models(): readonly ModelEntry[];
   /** @param others names that mean the same to the wire's clients @throws GatewayError unknown_model | embeddings_unsupported */
   model(id: string, others?: readonly string[]): ModelEntry;
+  /**
+   * The tokens of each text, in order, without the marks that a model puts around a text; undefined where the model's vocabulary is not known.
+   * @throws GatewayError unknown_model | embeddings_unsupported
+   */
+  tokens(id: string, texts: readonly string[]): Promise<readonly (readonly TextToken[])[] | undefined>;
+  /** How many those are. */
+  countTokens(id: string, texts: readonly string[]): Promise<readonly number[] | undefined>;
+}
+
+/** `start` and `stop` are places in the text, in UTF-16 code units. */
+export interface TextToken {
+  readonly id: number;
+  readonly text: string;
+  readonly start: number;
+  readonly stop: number;
 }
 
 /** @property body to be written as JSON, or a text, which is sent as it is */

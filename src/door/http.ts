@@ -22,6 +22,7 @@ import { forcedProviderOf } from "../routes/forced-provider";
 import type { Routes } from "../routes/route";
 import { routeStates } from "../routes/states";
 import type { SpaceNotice } from "../spaces/notices";
+import type { Tokens } from "../tokens/tokens";
 import { askedOf, questionOf, told } from "./asked";
 import { readJsonBody } from "./body";
 import type { BodyMemory } from "./body-memory";
@@ -63,6 +64,7 @@ export interface DoorParts {
   /** Counts one request against the workspace's limit. @throws GatewayError rate_limited | database_unavailable */
   readonly takeRequest: (caller: Caller) => void;
   readonly embed: (arrival: Arrival) => Promise<Answer>;
+  readonly tokens: Tokens;
   readonly underWay: UnderWay;
   readonly bodyMemory: BodyMemory;
   /** Of one body, as it is now. */
@@ -284,7 +286,7 @@ export function createDoor(parts: DoorParts) {
     };
     if (path.does === "tell")
       return known(async (visit, policies, caller) => {
-        const facts = factsFor(routes(), listing(policies, caller));
+        const facts = factsFor(routes(), listing(policies, caller), parts.tokens);
         return told(await ask(visit, policies, caller.workspace, (question) => path.tell(question, facts)));
       });
     return (at) =>

@@ -12,6 +12,7 @@ import type { Policies } from "../domain/policies";
 import type { Answer } from "../request/embed";
 import { stageOf } from "../routes/lifecycle";
 import type { ListedModel, Routes } from "../routes/route";
+import type { Tokens } from "../tokens/tokens";
 
 /** What the list depends on beside the routes. */
 export interface Listing {
@@ -33,13 +34,27 @@ export function showModel(routes: Routes, id: string, listing: Listing): Answer 
 }
 
 /** The same for wires that have lists of another shape. */
-export function factsFor(routes: Routes, listing: Listing): GatewayFacts {
+export function factsFor(
+  routes: Routes,
+  listing: Listing,
+  tokens: Pick<Tokens, "count" | "encode">,
+): GatewayFacts {
+  const vocabularyOf = (id: string) => routes.resolve(id, listing.allowed).facts.tokenizer;
   return {
     version: packageJson.version,
     startedAt: listing.startedAt,
     now: listing.now,
     models: () => entries(routes, listing),
     model: (id, others) => entryNamed(routes, routes.meant(id, others, listing.allowed), listing),
+    async tokens(id, texts) {
+      const vocabulary = vocabularyOf(id);
+      // Of the other vocabulary only counts are known (src/tokens/bert.ts).
+      return vocabulary === "bert_uncased" ? undefined : vocabulary && tokens.encode(vocabulary, texts);
+    },
+    async countTokens(id, texts) {
+      const vocabulary = vocabularyOf(id);
+      return vocabulary && tokens.count(vocabulary, texts, Number.MAX_SAFE_INTEGER);
+    },
   };
 }
 

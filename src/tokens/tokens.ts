@@ -4,10 +4,10 @@
  */
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
-import type { CountingName, Cut, VocabularyName } from "./vocabulary";
+import type { CountingName, Cut, Token, VocabularyName } from "./vocabulary";
 import type { Cancel, Done, Job } from "./worker";
 
-export type { Cut } from "./vocabulary";
+export type { Cut, Token } from "./vocabulary";
 
 export interface Tokens {
   /**
@@ -43,6 +43,12 @@ export interface Tokens {
     pieces: "first" | "all",
     signal?: EndSignal,
   ): Promise<readonly (readonly Cut[] | undefined)[]>;
+  /** All tokens of each text. */
+  encode(
+    vocabulary: VocabularyName,
+    texts: readonly string[],
+    signal?: EndSignal,
+  ): Promise<readonly (readonly Token[])[]>;
   close(): void;
 }
 
@@ -139,6 +145,11 @@ export function createTokens(): Tokens {
       const done = await perform({ kind: "cut", vocabulary, texts, limit, pieces }, signal);
       if (done.kind !== "cut") throw mixedUp();
       return done.cuts;
+    },
+    async encode(vocabulary, texts, signal) {
+      const done = await perform({ kind: "encode", vocabulary, texts }, signal);
+      if (done.kind !== "encode") throw mixedUp();
+      return done.encoded;
     },
     close() {
       worker?.terminate();

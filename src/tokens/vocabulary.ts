@@ -127,6 +127,46 @@ export function countTokens(vocabulary: CountingName, text: string, limit: numbe
   return count;
 }
 
+/** A token of a text, and where it stands in it, in characters. */
+export interface Token {
+  readonly id: number;
+  /** U+FFFD for what is no whole character. */
+  readonly text: string;
+  readonly start: number;
+  readonly stop: number;
+}
+
+/** All tokens of a text, in order; of very long words as `countTokens` counts them. */
+export function encodeText(vocabulary: VocabularyName, text: string): Token[] {
+  const words = WORDS[vocabulary];
+  const found: Token[] = [];
+  let start = 0;
+  let bytesLeft = 0;
+  for (const piece of piecesOf(text)) {
+    for (const id of VOCABULARIES[vocabulary].encode(piece, AS_TEXT)) {
+      const word = words[id] ?? "";
+      const bytes = typeof word === "string" ? encoder.encode(word) : Uint8Array.from(word);
+      bytesLeft += bytes.length;
+      let stop = start;
+      // A character that is not whole yet stands with the token that ends it.
+      for (;;) {
+        const character = text.codePointAt(stop);
+        if (character === undefined) break;
+        const size = utf8Bytes(character);
+        if (size > bytesLeft) break;
+        bytesLeft -= size;
+        stop += character > 0xffff ? 2 : 1;
+      }
+      found.push({ id, text: decoder.decode(bytes), start, stop });
+      start = stop;
+    }
+  }
+  return found;
+}
+
+const utf8Bytes = (character: number) =>
+  character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
+
 const LONG_RUN = /([\p{L}\p{M}]{200,}|[^\s\p{L}\p{N}]{200,}|\s{200,})/u;
 const PIECE_CHARACTERS = 128;
 

@@ -10,8 +10,10 @@ import {
   cutByTokens,
   type DecodeFault,
   decodeTokens,
+  encodeText,
   mendCuts,
   type Steps,
+  type Token,
   type VocabularyName,
 } from "./vocabulary";
 
@@ -36,13 +38,20 @@ export type Job =
       readonly texts: readonly string[];
       readonly limit: number;
       readonly pieces: "first" | "all";
+    }
+  | {
+      readonly id: number;
+      readonly kind: "encode";
+      readonly vocabulary: VocabularyName;
+      readonly texts: readonly string[];
     };
 
 export type Done =
   | { readonly id: number; readonly kind: "decode"; readonly texts: readonly (string | DecodeFault)[] }
   | { readonly id: number; readonly kind: "mend"; readonly texts: readonly (string | undefined)[] }
   | { readonly id: number; readonly kind: "count"; readonly counts: readonly number[] }
-  | { readonly id: number; readonly kind: "cut"; readonly cuts: readonly (readonly Cut[] | undefined)[] };
+  | { readonly id: number; readonly kind: "cut"; readonly cuts: readonly (readonly Cut[] | undefined)[] }
+  | { readonly id: number; readonly kind: "encode"; readonly encoded: readonly (readonly Token[])[] };
 
 /** Ends a job that was given up. */
 export interface Cancel {
@@ -91,6 +100,12 @@ function* perform(job: Job): Steps<Done> {
         id: job.id,
         kind: "count",
         counts: yield* each(job.texts, (text) => countTokens(job.vocabulary, text, job.limit)),
+      };
+    case "encode":
+      return {
+        id: job.id,
+        kind: "encode",
+        encoded: yield* each(job.texts, (text) => encodeText(job.vocabulary, text)),
       };
     case "cut": {
       const cuts: (readonly Cut[] | undefined)[] = [];

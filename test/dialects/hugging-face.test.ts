@@ -20,6 +20,17 @@ models:
 `;
 
 const Vectors = Type.Array(Type.Array(Type.Number()));
+const Tokens = Type.Array(
+  Type.Array(
+    Type.Object({
+      id: Type.Integer(),
+      text: Type.String(),
+      special: Type.Boolean(),
+      start: Type.Integer(),
+      stop: Type.Integer(),
+    }),
+  ),
+);
 const ByOpenai = Type.Object({
   data: Type.Array(Type.Object({ embedding: Type.Array(Type.Number()) })),
   usage: Type.Object({ total_tokens: Type.Integer() }),
@@ -188,6 +199,30 @@ test("TEI's OpenAI route: OpenAI's answer of the path's model, errors flat", asy
   expect(await post(open, "/tei/vendor/Fake/v1/embeddings", { input: 7 })).toMatchObject({
     status: 422,
     json: { error: expect.stringContaining("'input'"), error_type: "validation" },
+  });
+});
+
+describe("/tokenize", () => {
+  test("where the vocabulary is known: ids, texts and places", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    const inputs = ["hello world", "naïve 😀!", ""];
+    const sent = await post(open, "/tei/short/tokenize", { inputs, add_special_tokens: true });
+    expect(sent.status).toBe(200);
+    const [first, second, third] = Value.Parse(Tokens, sent.json);
+    expect(first).toEqual([
+      { id: 15339, text: "hello", special: false, start: 0, stop: 5 },
+      { id: 1917, text: " world", special: false, start: 5, stop: 11 },
+    ]);
+    const pieces = (second ?? []).map(({ start, stop }) => "naïve 😀!".slice(start, stop));
+    expect([pieces.join(""), third]).toEqual(["naïve 😀!", []]);
+  });
+
+  test.each([
+    ["a vocabulary that is not known", "/tei/fake-8/tokenize", { inputs: "a" }, 422, "vocabulary"],
+    ["no texts", "/tei/short/tokenize", { inputs: 7 }, 422, "'inputs'"],
+    ["an unknown model", "/tei/nope/tokenize", { inputs: "a" }, 404, "nope"],
+  ])("%s", async (_, path, body, status, says) => {
+    expect(await asked(path, body)).toMatchObject({ status, json: { error: expect.stringContaining(says) } });
   });
 });
 

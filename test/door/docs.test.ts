@@ -89,6 +89,7 @@ test("the document has every path, each with its statuses", async () => {
     "/tei/{model}/embed",
     "/tei/{model}/health",
     "/tei/{model}/info",
+    "/tei/{model}/tokenize",
     "/tei/{model}/v1/embeddings",
     "/v1/aws-bedrock/embeddings",
     "/v1/embeddings",

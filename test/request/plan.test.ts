@@ -103,6 +103,7 @@ function wordTokens(): Tokens & { readonly counted: string[] } {
         return most === "first" ? cuts.slice(0, 1) : cuts;
       });
     },
+    encode: async () => [],
     close: () => undefined,
   };
 }

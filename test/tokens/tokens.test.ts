@@ -210,6 +210,22 @@ describe("cut", () => {
   });
 });
 
+describe("encode", () => {
+  test.each([
+    ["words", "The quick brown fox"],
+    ["characters of several bytes", "naïve — 日本語 😀👨‍👩‍👧 ünïcode"],
+    ["a very long word", "ab".repeat(500)],
+    ["what looks like a mark", "<|endoftext|> is text"],
+    ["nothing", ""],
+  ])("%s: the ids stand for the text, and the places for all of it", async (_, text) => {
+    const [found = []] = await tokens.encode("cl100k_base", [text]);
+    const ids = Uint32Array.from(found.map(({ id }) => id));
+    expect(await tokens.decode("cl100k_base", [ids])).toEqual([text]);
+    expect(found.map(({ start, stop }) => text.slice(start, stop)).join("")).toBe(text);
+    expect(await tokens.count("cl100k_base", [text], 1e6)).toEqual([found.length]);
+  });
+});
+
 describe("the Worker", () => {
   test("answers each question with its own answer, however many are asked at once", async () => {
     const asked = Array.from({ length: 40 }, (_, i) => `${"word ".repeat(i)}end`);

@@ -75,6 +75,34 @@ const TeiRequest = Type.Object(
 );
 export const teiRequest = onFirstUse(() => TypeCompiler.Compile(TeiRequest));
 
+const TokenizeRequest = Type.Object(
+  {
+    inputs: Type.Union([Type.String(), Type.Array(Type.String({ expected: "a string" }), { minItems: 1 })], {
+      expected: "a string or an array of strings",
+      description: "Texts to take to tokens.",
+    }),
+    add_special_tokens: optional(
+      Type.Boolean({ description: "No effect: the vocabularies known here put no marks around a text." }),
+    ),
+    model,
+  },
+  { ...shut, examples: [{ inputs: ["one", "two"] }] },
+);
+export const tokenizeRequest = onFirstUse(() => TypeCompiler.Compile(TokenizeRequest));
+
+const TokenizeResponse = Type.Array(
+  Type.Array(
+    Type.Object({
+      id: Type.Integer(),
+      text: Type.String(),
+      special: Type.Boolean(),
+      start: Type.Integer({ description: "Its place in the text, in UTF-16 code units." }),
+      stop: Type.Integer(),
+    }),
+  ),
+  { examples: [[[{ id: 606, text: "one", special: false, start: 0, stop: 3 }]]] },
+);
+
 const TeiInfo = Type.Object(
   {
     model_id: Type.String(),
@@ -140,6 +168,8 @@ export const schemasOf = (policies: Policies) => ({
   TeiOpenaiRequest: openaiRequest(policies),
   TeiOpenaiResponse: responseOf(policies),
   TeiInfo,
+  TeiTokenizeRequest: TokenizeRequest,
+  TeiTokenizeResponse: TokenizeResponse,
   TeiError: Type.Object(
     {
       error: Type.String({ description: "What was wrong and what to do." }),

@@ -11,7 +11,7 @@ import { modelAsked } from "../model-path";
 import { decodeRequest, encodeResult } from "../openai";
 import { checkTexts, refuseTokenIds } from "../texts";
 import type { Asked, Decoded, GatewayFacts, KnownPath, Question, Told, Wire } from "../wire";
-import { schemasOf, type TeiInfo, teiRequest } from "./hugging-face-schema";
+import { schemasOf, type TeiInfo, teiRequest, tokenizeRequest } from "./hugging-face-schema";
 
 export const huggingFaceWire: Wire = {
   tag: {
@@ -76,6 +76,19 @@ export const huggingFaceWire: Wire = {
         summary: "Embed texts, in OpenAI's shape, by the path's model",
         request: "TeiOpenaiRequest",
         response: "TeiOpenaiResponse",
+      },
+    },
+    {
+      does: "tell",
+      method: "POST",
+      path: "/tei/{model}/tokenize",
+      aliases: ["/tokenize"],
+      tell: tokenize,
+      words: {
+        operationId: "teiTokenize",
+        summary: "The tokens of texts, where the model's vocabulary is known",
+        request: "TeiTokenizeRequest",
+        response: "TeiTokenizeResponse",
       },
     },
     {
@@ -198,6 +211,18 @@ function decodeOpenai(body: unknown, asked: Asked): Decoded {
     policies,
   );
   return { request, ignored, encode: (result) => encodeResult(request, result, policies) };
+}
+
+async function tokenize(question: Question, gateway: GatewayFacts): Promise<Told> {
+  const { inputs, model } = checked(tokenizeRequest(), await question.body());
+  const texts = typeof inputs === "string" ? [inputs] : inputs;
+  const nameOf = (place: number) => (typeof inputs === "string" ? "inputs" : `inputs[${place}]`);
+  checkTexts(texts, "inputs", nameOf, { ...question.policies, empty_input: "accept" });
+  const id = String(modelAsked(model, question, "path wins"));
+  const found = await gateway.tokens(id, texts);
+  if (found === undefined)
+    throw new GatewayError("invalid", `The vocabulary of the model '${id.slice(0, 200)}' is not known here.`);
+  return { body: found.map((tokens) => tokens.map((token) => ({ ...token, special: false }))) };
 }
 
 /** Clients plan their calls by it. What the gateway does not know of a model is said as TEI's own defaults have it. */
