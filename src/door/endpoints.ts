@@ -50,16 +50,23 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
     .map((endpoint): Pattern<E> => ({ endpoint, ...compiled(endpoint.path) }))
     .toSorted((one, other) => other.said - one.said);
 
+  /** All who have the path, one for each method: of several patterns, only those that say most of it. */
   function at(path: string): readonly Found<E>[] {
-    const exact = (fixed.get(path) ?? []).map((endpoint) => ({ endpoint, params: {} }));
+    const exact = fixed.get(path);
+    if (exact) return exact.map((endpoint) => ({ endpoint, params: {} }));
     const plain = unescaped(path);
-    const others = patterns.flatMap(({ endpoint, pattern }) => {
+    let said = 0;
+    const found: Found<E>[] = [];
+    for (const { endpoint, pattern, said: own } of patterns) {
+      if (own < said) break;
       const raw = pattern.exec(path)?.groups;
       // Some clients escape a pattern's own colon.
       const groups = raw ? eachUnescaped(raw) : pattern.exec(plain)?.groups;
-      return groups ? [{ endpoint, params: { ...groups } }] : [];
-    });
-    return [...exact, ...others];
+      if (!groups) continue;
+      said = own;
+      found.push({ endpoint, params: { ...groups } });
+    }
+    return found;
   }
 
   const answers = ({ endpoint }: Found<E>, request: Request) =>
@@ -79,9 +86,9 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
         const there = at(path).filter(({ endpoint }) => path === pathname || endpoint.wire !== undefined);
         const meant = there.find((one) => answers(one, request));
         if (meant) return meant;
-        if (near.length === 0) near = there;
+        near = there;
         // A path that is right is what was meant, whatever the method.
-        if (there.some(({ endpoint }) => endpoint.path === path)) break;
+        if (near.length > 0) break;
       }
       const [nearest] = near;
       if (!nearest) return undefined;

@@ -68,7 +68,6 @@ describe("/embed", () => {
     ["/v1/embed", "fake-8"],
     ["/invocations", "fake-8"],
     ["/models/vendor/Fake/pipeline/feature-extraction", "vendor/Fake"],
-    ["/models/vendor/Fake", "vendor/Fake"],
     ["/hf-inference/models/vendor/Fake/pipeline/feature-extraction", "vendor/Fake"],
     ["/pipeline/feature-extraction/vendor/Fake", "vendor/Fake"],
   ])("%s: the vectors of %s, in order", async (path, model) => {

@@ -25,7 +25,7 @@ const endpoints = endpointsOf([
   at("POST", "/tei/{model}/embed"),
   at("POST", "/api/embed"),
   at("GET", "/"),
-  at("POST", "/models/{model}"),
+  at("POST", "/models/{model}/pipeline"),
   { method: "GET", path: "/metrics" },
 ]);
 
@@ -64,7 +64,8 @@ describe("an address", () => {
 
   test("is told its methods where it has others, and is unknown where it has none", () => {
     expect(ask("GET", "/v1/embeddings")).toEqual(["POST"]);
-    expect(ask("DELETE", "/v1/models/x:embedContent")).toEqual(["POST", "GET"]);
+    expect(ask("GET", "/v1/models/x:embedContent")).toEqual(["POST"]);
+    expect(ask("GET", "/tei/x/embed")).toEqual(["POST"]);
     expect(ask("PUT", "/embeddings")).toEqual(["POST"]);
     expect(ask("GET", "/v1/embeddings/")).toEqual(["POST"]);
     expect(ask("GET", "/embeddings")).toEqual(["POST"]);
@@ -90,9 +91,9 @@ describe("a base URL", () => {
     expect(ask("POST", path)).toEqual(plain(meant));
   });
 
-  test("without a version leads to a model, also where another wire has the path", () => {
+  test("without a version leads to a model", () => {
     expect(ask("GET", "/models/a/b")).toEqual(plain("/v1/models/{model}", { model: "a/b" }));
-    expect(ask("POST", "/models/a/b")).toEqual(plain("/models/{model}", { model: "a/b" }));
+    expect(ask("POST", "/v1/models/a/b")).toEqual(["GET"]);
   });
 
   test("may end in a slash behind a model, too", () => {

@@ -38,7 +38,7 @@ export const huggingFaceWire: Wire = {
       does: "embed",
       method: "POST",
       path: "/embed",
-      aliases: ["/", "/invocations"],
+      aliases: ["/invocations"],
       decode,
       words: {
         operationId: "teiEmbedByDefaultModel",
@@ -50,10 +50,20 @@ export const huggingFaceWire: Wire = {
     {
       does: "embed",
       method: "POST",
+      path: "/",
+      decode,
+      words: {
+        operationId: "teiEmbedAtRoot",
+        summary: "Embed texts by the default model, as clients ask whose URL is the model's",
+        request: "TeiEmbedRequest",
+        response: "TeiEmbedResponse",
+      },
+    },
+    {
+      does: "embed",
+      method: "POST",
       path: "/models/{model}/pipeline/feature-extraction",
       aliases: [
-        "/models/{model}",
-        "/hf-inference/models/{model}",
         "/hf-inference/models/{model}/pipeline/feature-extraction",
         "/pipeline/feature-extraction/{model}",
       ],
