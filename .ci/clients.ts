@@ -1,6 +1,6 @@
 /**
  * Builds the executable, starts it in an empty folder with a key, and runs each real client against it; ends with `N passed, N failed`.
- * A new client is a line of CLIENTS. PYTHON names an interpreter that has `openai`, `schemathesis` and `botocore` (.ci/run makes one).
+ * A new client is a line of CLIENTS. PYTHON names an interpreter that has the packages of .ci/run.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,6 +15,10 @@ const client = (name: string) => join(folder, "test/clients", name);
 const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> = {
   "openai for Python": (url, key) => [python, client("openai_python.py"), url, key, reference],
   "openai for Node": (url, key) => ["node", client("openai_node.mjs"), url, key, reference],
+  "ollama for Python": (url, key) => [python, client("ollama_python.py"), url, key],
+  "ollama for Node": (url, key) => ["node", client("ollama_node.mjs"), url, key],
+  "huggingface_hub for Python": (url, key) => [python, client("hugging_face_python.py"), url, key],
+  "@huggingface/inference for Node": (url, key) => ["node", client("hugging_face_node.mjs"), url, key],
   // It starts gateways of its own, and stands where Amazon does.
   "botocore for Python": () => [python, client("bedrock_botocore.py"), executable],
   curl: (url, key) => ["bash", client("curl.sh"), url, key],
@@ -28,7 +32,7 @@ const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> 
   schemathesis: (url, key) => [
     python,
     ...["-m", "schemathesis.cli", "run", new URL("/swagger/json", url).href],
-    ...["--max-examples", "1000", "--seed", "7", "--generation-database", "none"],
+    ...["--max-examples", "200", "--seed", "7", "--generation-database", "none"],
     ...["--exclude-checks", "positive_data_acceptance", "-H", `Authorization: Bearer ${key}`],
   ],
 };
@@ -36,6 +40,7 @@ const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> 
 const scratch = mkdtempSync(join(tmpdir(), "embedgate-clients-"));
 // The reference vectors are of texts cut to 256 tokens.
 const routingFile = `
+server: { default_model: all-MiniLM-L6-v2 }
 providers: { local: { plugin: local } }
 models: { all-MiniLM-L6-v2: { routes: [ { provider: local } ], long_input: truncate } }
 `;
