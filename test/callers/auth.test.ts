@@ -295,7 +295,8 @@ describe("public paths", () => {
       expect(await status({ host: "rebound.example" })).toBe(403);
       expect(await status({ host: "[::1]rebound.example" })).toBe(403);
       const answered = path === "/" ? 302 : 200;
-      expect(await status({ host: "localhost", "sec-fetch-site": "cross-site" })).toBe(answered);
+      const fromLink = { host: "localhost", "sec-fetch-site": "cross-site", accept: "text/html,*/*" };
+      expect(await status(fromLink)).toBe(answered);
     },
   );
   test("/healthz is answered to whoever asks", async () => {

@@ -38,7 +38,12 @@ const SETTINGS = {
       description: "What the embeddings are for, such as query or document.",
     }),
   ),
-  normalize: optional(Type.Boolean({ description: "false is refused where the model cannot do without." })),
+  normalize: optional(
+    Type.Boolean({
+      description:
+        "true, also when left out: vectors of unit length. false is refused unless the provider takes it.",
+    }),
+  ),
   dimensions: optional(
     Type.Integer({ minimum: 1, maximum: 65536, description: "Numbers in each embedding." }),
   ),

@@ -10,6 +10,7 @@ import { checked } from "../checked";
 import { modelAsked } from "../model-path";
 import { decodeRequest, encodeResult } from "../openai";
 import { checkTexts, refuseTokenIds } from "../texts";
+import { atUnitLength } from "../unit-length";
 import type { Asked, Decoded, GatewayFacts, KnownPath, Question, Told, Wire } from "../wire";
 import { schemasOf, type TeiInfo, teiRequest, tokenizeRequest } from "./hugging-face-schema";
 
@@ -176,12 +177,15 @@ function decode(body: unknown, asked: Asked): Decoded {
       fields: {
         ...(typeof cut === "string" || cut === false ? { truncate: cut } : {}),
         ...(typeof prompt_name === "string" && { prompt_name }),
-        // All vectors leave the gateway at unit length, unless a provider is asked for others.
+        // true is done here; only a provider can do without.
         ...(normalize === false && { normalize }),
       },
     },
     ignored: options ? [...ignored, "options"] : ignored,
-    encode: ({ vectors }) => ({ encoding: "float", passages: ["[", bare(vectors), "]"] }),
+    encode: ({ vectors }) => ({
+      encoding: "float",
+      passages: ["[", bare(normalize === false ? vectors : atUnitLength(vectors)), "]"],
+    }),
     headers: (result, _, tookMs) => measured(texts, result, tookMs),
     inputName: nameOf,
   };

@@ -10,6 +10,7 @@ import { checked } from "../checked";
 import { modelAsked } from "../model-path";
 import { decodeRequest } from "../openai";
 import { checkTexts, refuseTokenIds } from "../texts";
+import { atUnitLength } from "../unit-length";
 import type { Asked, Decoded, GatewayFacts, ModelEntry, Question, Told, Wire } from "../wire";
 import { embedBody, embeddingsBody, SCHEMAS, showBody, UNUSED_FIELDS } from "./ollama-schema";
 
@@ -46,7 +47,7 @@ export const ollamaWire: Wire = {
       words: {
         operationId: "ollamaEmbeddings",
         summary: "Embed one text, as Ollama's older clients ask",
-        description: "The same vectors as of /api/embed: of unit length, which Ollama's own are not here.",
+        description: "The vectors as the model makes them, where /api/embed gives unit length.",
         request: "OllamaEmbeddingsRequest",
         response: "OllamaEmbeddingsResponse",
       },
@@ -182,7 +183,7 @@ function asEmbed(model: string, { vectors, tokens }: Result, tookMs: number): Sc
     encoding: "float",
     passages: [
       `{"model":${JSON.stringify(model)},"embeddings":[`,
-      bare(vectors),
+      bare(atUnitLength(vectors)),
       `],${JSON.stringify(about).slice(1)}`,
     ],
   };
