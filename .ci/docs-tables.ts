@@ -1,5 +1,5 @@
 /**
- * The tables of docs/ that are made from the source: the routing file's schema, the plugins' options, the catalogue, the dialects.
+ * The tables of docs/ that are made from the source: the routing file's schema, the plugins' options, the catalogue, the dialects, the wires.
  * What a table says is a description in the source; how it is laid out is here.
  */
 import { KindGuard, type TObject, type TSchema } from "@sinclair/typebox";
@@ -8,6 +8,7 @@ import { EXIT_CODES } from "../src/commands/flags/line";
 import { CATALOGUE } from "../src/config/catalogue";
 import { RoutingFile } from "../src/config/schema";
 import { DIALECTS } from "../src/dialects/records";
+import { WIRES } from "../src/dialects/wires";
 import { Policies } from "../src/domain/policies";
 import { ERROR_CODES } from "../src/door/docs/error-codes";
 import { ANSWER_HEADERS } from "../src/door/docs/headers";
@@ -219,4 +220,20 @@ export function dialectsTable(): string {
     ],
   );
   return table(["policy", ...records.map(([name]) => code(name))], rows);
+}
+
+/** The paths of every wire, by section of the published document. */
+export function wiresTable(): string {
+  const rows = WIRES.flatMap(({ tag, paths }) =>
+    paths
+      .filter(({ isHidden }) => !isHidden)
+      .map(
+        ({ method, path, words, does }): Row => [
+          tag.name,
+          code(`${method} ${path}`),
+          `${words.summary}${does === "tell anybody" ? " (no key needed)" : ""}`,
+        ],
+      ),
+  );
+  return table(["client", "path", "what it does"], rows);
 }

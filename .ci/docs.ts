@@ -13,6 +13,7 @@ import {
   optionsTables,
   policiesTable,
   routingFileTables,
+  wiresTable,
 } from "./docs-tables";
 import { PLUGIN_TYPES, pluginTypes } from "./plugin-types";
 
@@ -27,6 +28,7 @@ const TABLES: Readonly<Record<string, () => string>> = {
   "exit codes": exitCodesTable,
   policies: policiesTable,
   dialects: dialectsTable,
+  wires: wiresTable,
 };
 
 const MARKS = /<!-- bun run docs: ([a-z ]+) -->\n[\s\S]*?<!-- end -->/g;

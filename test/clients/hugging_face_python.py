@@ -1,4 +1,4 @@
-"""The `huggingface_hub` package's InferenceClient, told nothing but a URL and a token, against the running executable.
+"""The `huggingface_hub` package's InferenceClient, told nothing but a URL and a token, against the running executable. docs/wires.md shows it.
 
 Usage: hugging_face_python.py BASE_URL KEY. Exits 1 at the first thing that is not as its users expect.
 """

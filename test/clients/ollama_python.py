@@ -1,4 +1,4 @@
-"""The `ollama` package for Python, told nothing but a host and a key, against the running executable.
+"""The `ollama` package for Python, told nothing but a host and a key, against the running executable. docs/wires.md shows it.
 
 Usage: ollama_python.py BASE_URL KEY. Exits 1 at the first thing that is not as its users expect.
 """

@@ -40,6 +40,7 @@ const openai = Bun.serve({
 /** What the pages' programs ask for. */
 const GATEWAY = `
 auth: { mode: open }
+server: { default_model: all-MiniLM-L6-v2 }
 providers:
   local: { plugin: local }
   openai: { plugin: openai, base_url: "http://127.0.0.1:${openai.port}/v1" }
