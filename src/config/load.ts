@@ -12,7 +12,7 @@ import { type Reading, readConnection, readPair } from "./connections";
 import { DEFAULT_ROUTING_FILE } from "./default";
 import { fileSchemaOf } from "./file-schema";
 import type { Loaded } from "./gateway-config";
-import { checkModels } from "./models";
+import { checkDefaultModel, checkModels } from "./models";
 import { byPlace, MOST_PROBLEMS, type Problem, stepsOf } from "./problem";
 import { checkProviders, entriesOf, missingUnder, type PluginSources } from "./providers";
 import { type ReadFile, readRoutingFile } from "./read";
@@ -113,6 +113,8 @@ async function checkTree(
   const reading = { tree, folder, problems, notes, files, now: sources.now };
   const providers = await checkProviders(tree, sections.providers, sources, reading);
   checkModels(sections.models, { tree, providers, problems, notes });
+  const { default_model } = Object.fromEntries(entriesOf(sections.server));
+  checkDefaultModel(default_model, sections.models, { tree, problems });
   if (entriesOf(document).length > 0 && entriesOf(sections.models).length === 0) {
     notes.push(tree.problem("/models", "no model is served: none is named under models"));
   }

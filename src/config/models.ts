@@ -124,6 +124,21 @@ function checkPurpose({ pointer, model }: Entry, hasWrongKeys: boolean, { tree, 
   }
 }
 
+/** @param named what stands at `server.default_model`, whatever it is @param section what stands under `models` */
+export function checkDefaultModel(
+  named: unknown,
+  section: unknown,
+  { tree, problems }: Pick<Look, "tree" | "problems">,
+): void {
+  if (typeof named !== "string" || named === "") return;
+  const ids = entriesOf(section).map(([id]) => id);
+  if (ids.some((id) => id === named || matches(id, named))) return;
+  const place = "/server/default_model";
+  const near = nearestName(named, ids);
+  const meant = near === undefined ? "expected an id under models" : `did you mean "${near}"?`;
+  problems.push(tree.problem(place, `no model is called ${shownName(tree, place, named)}; ${meant}`));
+}
+
 function checkAlias(
   { id, pointer, model }: Entry,
   ids: ReadonlySet<string>,

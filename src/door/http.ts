@@ -266,7 +266,10 @@ export function createDoor(parts: DoorParts) {
     startedAt,
     now: outside.now(),
   });
-  const noSuchPath = new GatewayError("unknown_path", "Unknown path. /swagger lists all paths.");
+  const noSuchPath = new GatewayError(
+    "unknown_path",
+    "Unknown path: for clients of OpenAI's API the base URL ends in /v1. /swagger lists all paths.",
+  );
 
   function handlerOf(path: WirePath, pattern: string): (visit: Visit) => Promise<Response> {
     if (path.does === "embed") return (visit) => embeddings(path, pattern, visit);
