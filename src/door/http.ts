@@ -4,9 +4,6 @@
  * src/door/docs/operations.ts.
  */
 import { Elysia } from "elysia";
-import type { Metrics } from "../admin/metrics";
-import type { Exchange } from "../books/money";
-import type { Auth } from "../callers/auth";
 import { openaiWire } from "../dialects/openai";
 import type { EmbedPath, Question, Wire, WirePath } from "../dialects/wire";
 import { WIRES } from "../dialects/wires";
@@ -17,91 +14,18 @@ import { sendable } from "../domain/header-values";
 import type { Outside } from "../domain/outside";
 import type { Policies } from "../domain/policies";
 import type { Caller } from "../domain/request";
-import type { Answer, Arrival } from "../request/embed";
+import type { Answer } from "../request/embed";
 import { forcedProviderOf } from "../routes/forced-provider";
-import type { Routes } from "../routes/route";
 import { routeStates } from "../routes/states";
-import type { SpaceNotice } from "../spaces/notices";
-import type { Tokens } from "../tokens/tokens";
 import { askedOf, questionOf, told } from "./asked";
 import { readJsonBody } from "./body";
-import type { BodyMemory } from "./body-memory";
 import { corsHeaders, preflightHeaders } from "./cors";
-import { type Endpoint, endpointsOf } from "./endpoints";
+import { endpointsOf } from "./endpoints";
 import { checkHead } from "./head";
 import { cacheUseOf, HEADERS_OF_ALL, setErrorHeaders } from "./headers";
 import { factsFor, type Listing, listModels, showModel } from "./models";
-import type { Client, Sending, Sent } from "./sending";
-import type { UnderWay } from "./under-way";
-
-export interface DoorParts {
-  readonly auth: Auth;
-  readonly routes: () => Routes;
-  /**
-   * How the caller's workspace speaks; while nobody is known, how the gateway does.
-   * @throws GatewayError database_unavailable for a caller
-   */
-  readonly policies: (caller?: Caller) => Policies;
-  readonly exchange: () => Exchange;
-  /** The routing file's JSON Schema. */
-  readonly fileSchema: () => object;
-  /** Origins of web pages that may call; undefined: none. */
-  readonly corsOrigins: () => readonly string[] | undefined;
-  /** The model of requests on wires that may name none. */
-  readonly defaultModel: () => string | undefined;
-  /** What whoever runs the gateway should know now. */
-  readonly notices: () => readonly SpaceNotice[];
-  /** Ids and patterns that the caller's workspace may use. */
-  readonly allowedModels: (caller: Caller) => readonly string[];
-  readonly outside: Outside;
-  readonly startedAt: number;
-  /** @throws GatewayError when requests cannot be answered now */
-  readonly checkReady: () => void;
-  /** How long a connection is kept on which nothing moves. */
-  readonly idleSeconds: number;
-  /** Whether it is asked over https. */
-  readonly isTls: boolean;
-  /** Counts one request against the workspace's limit. @throws GatewayError rate_limited | database_unavailable */
-  readonly takeRequest: (caller: Caller) => void;
-  readonly embed: (arrival: Arrival) => Promise<Answer>;
-  readonly tokens: Tokens;
-  readonly underWay: UnderWay;
-  readonly bodyMemory: BodyMemory;
-  /** Of one body, as it is now. */
-  readonly bodyBytesMax: () => number;
-  readonly metrics: Metrics;
-  readonly sending: Sending;
-}
-
-/** The part of Bun's server that a handler needs. */
-interface RequestTimer {
-  timeout(request: Request, seconds: number): void;
-}
-
-interface Visit {
-  readonly request: Request;
-  readonly server: RequestTimer | null;
-  /** Whose path it is. Others speak OpenAI's. */
-  readonly wire?: Wire | undefined;
-  /** What the path's `{names}` took. */
-  readonly params: Readonly<Record<string, string>>;
-}
-
-interface Served extends Endpoint {
-  readonly handle: (visit: Visit) => Promise<Response>;
-}
-
-/** What a path does. From `speak` on, errors are the caller's in its own wire's words. */
-type Work = (visit: Visit, requestId: string, speak: Speak) => Promise<Said> | Said;
-
-/** An answer, and its status where it is not 200. */
-interface Said {
-  readonly body: Answer["body"] | ReadableStream<Uint8Array>;
-  readonly headers: Answer["headers"];
-  readonly status?: number;
-}
-
-type Speak = (caller: Caller) => Policies;
+import type { DoorParts, RequestTimer, Said, Served, Visit, Work } from "./parts";
+import type { Client, Sent } from "./sending";
 
 export type Door = ReturnType<typeof createDoor>;
 

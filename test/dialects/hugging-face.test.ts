@@ -172,7 +172,7 @@ describe("/embed", () => {
     ],
     ["embed_all", "/tei/fake-8/embed_all", { inputs: "a" }, 404, "validation", "each token"],
     ["embed_sparse", "/embed_sparse", { inputs: "a" }, 404, "validation", "sparse"],
-    ["what there is not", "/tei", {}, 404, "validation", "no such path"],
+    ["what there is not", "/tei", {}, 404, "validation", "Unknown path"],
     ["a fault of the provider's", "/tei/fake-nan", { inputs: "a" }, 502, "backend", "not finite"],
   ])("%s: TEI's envelope", async (_, path, body, status, error_type, says) => {
     const sent = await asked(path, body);
