@@ -98,6 +98,7 @@ export async function createGateway(
   const retiring = new Set<Promise<void>>();
   let authSection = config.auth;
   const workspaces = openWorkspaces(store, () => current.config.workspaceDefaults, outside);
+  if (config.auth.bootstrapKeySha256 !== undefined) await keys.bootstrap(config.auth.bootstrapKeySha256);
   const auth = openAuth({ settings: () => authSection, keys, workspaces, outside });
   const refusal = refusalOf(config, auth, { ...AT_THE_START, asks: place.asks });
   if (refusal) {
@@ -217,6 +218,14 @@ export async function createGateway(
           .catch((cause: unknown) =>
             outside.log("error", "that tokens are taken could not be written down", { cause: String(cause) }),
           );
+      }
+      const { bootstrapKeySha256 } = next.auth;
+      if (bootstrapKeySha256 !== undefined && bootstrapKeySha256 !== authSection.bootstrapKeySha256) {
+        keys.bootstrap(bootstrapKeySha256).catch((cause: unknown) =>
+          outside.log("error", "the key of auth.bootstrap_key_sha256 could not be written down", {
+            cause: String(cause),
+          }),
+        );
       }
       const replaced = current;
       current = openGeneration(next, { ...measuring, together: place.together() });

@@ -145,8 +145,11 @@ const CLAIMS: Readonly<Record<string, { readonly missing: string; readonly wrong
   },
 };
 
-function workspaceOf(payload: JWTPayload, claim: string): string {
-  const name = Object.hasOwn(payload, claim) ? payload[claim] : undefined;
+function workspaceOf(payload: JWTPayload, claim: string | readonly string[]): string {
+  const found = claimAt(payload, claim);
+  // Groups and roles come as lists: one of one entry is as clear as text, of several nobody can say which is meant.
+  const name: unknown = Array.isArray(found) && found.length === 1 ? found[0] : found;
+  const called = typeof claim === "string" ? claim : claim.join(".");
   try {
     if (typeof name === "string") {
       checkName("workspace", name);
@@ -155,12 +158,38 @@ function workspaceOf(payload: JWTPayload, claim: string): string {
   } catch (cause) {
     throw new GatewayError(
       "wrong_key",
-      `The token's claim '${claim}' is no workspace's name: 1 to 200 printable characters, no space at the ends, and not the gateway's own.`,
+      `The token's claim '${called}' is no workspace's name: 1 to 200 printable characters, no space at the ends, and not the gateway's own.`,
       { cause },
     );
   }
-  throw new GatewayError("wrong_key", `The token has no claim '${claim}' that names a workspace, as text.`);
+  const isSeveral = Array.isArray(name) && name.length > 1;
+  throw new GatewayError(
+    "wrong_key",
+    isSeveral
+      ? `The token's claim '${called}' is a list of ${name.length}: it must name one workspace.`
+      : `The token has no claim '${called}' that names a workspace, as text.`,
+  );
 }
+
+/** A claim called so stands above a path: issuers call theirs `https://example.com/workspace`. */
+function claimAt(payload: JWTPayload, claim: string | readonly string[]): unknown {
+  if (typeof claim === "string" && Object.hasOwn(payload, claim)) return payload[claim];
+  const steps =
+    typeof claim !== "string" ? claim : claim.startsWith("/") ? pointerSteps(claim) : claim.split(".");
+  let value: unknown = payload;
+  for (const step of steps) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, step)) return undefined;
+    value = Reflect.get(value, step);
+  }
+  return value;
+}
+
+/** RFC 6901. */
+const pointerSteps = (pointer: string) =>
+  pointer
+    .slice(1)
+    .split("/")
+    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
 
 /** Who asked, for the ledger: the issuer's name for them, where it is one that can be printed. */
 function keyIdOf({ sub }: JWTPayload): string {

@@ -44,6 +44,11 @@ export interface Keys {
   rotate(id: string, graceMs: number): Promise<NewKey>;
   /** @throws GatewayError invalid */
   revoke(id: string): Promise<void>;
+  /**
+   * The key whose secret has this hash is an admin's in the default workspace, unless it was revoked; one that came so before ends.
+   * @param sha256 in hexadecimal digits @throws GatewayError database_unavailable
+   */
+  bootstrap(sha256: string): Promise<void>;
   /** The live key that this secret opens. Reads the database, so that a key made by another process is known at once. */
   find(secret: string): KnownKey | undefined;
   /** Tokens of an outside issuer are taken: told once, it is known for ever. @throws GatewayError database_unavailable */
@@ -54,6 +59,8 @@ export interface Keys {
 
 export const DEFAULT_WORKSPACE = "default";
 const PREFIX = "eg-";
+/** What the ids of keys start with that a routing file or the environment gave. */
+const BOOTSTRAP = "key_bootstrap_";
 
 interface KeyRow {
   id: string;
@@ -80,6 +87,13 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
   const selectLive = database.query<{ name: string; workspace: string; admin: bigint }, { id: string }>(
     "SELECT name, workspace, admin FROM keys WHERE id = $id AND revoked_at IS NULL",
   );
+  const expireOtherBootstraps = database.query(
+    "UPDATE key_secrets SET expires_at = $now WHERE substr(key_id, 1, length($prefix)) = $prefix AND hash <> $hash AND expires_at IS NULL",
+  );
+  const reviveSecret = database.query(
+    "UPDATE key_secrets SET expires_at = NULL WHERE hash = $hash AND key_id = $id",
+  );
+  const selectSecret = database.query("SELECT 1 FROM key_secrets WHERE hash = $hash");
   const markRevoked = database.query(
     "UPDATE keys SET revoked_at = $now WHERE id = $id AND revoked_at IS NULL",
   );
@@ -154,6 +168,18 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
     async revoke(id) {
       await write(() => {
         if (markRevoked.run({ id, now: outside.now() }).changes === 0) throw unknown(id);
+      });
+    },
+    async bootstrap(hex) {
+      const hash = Uint8Array.fromHex(hex);
+      const id = `${BOOTSTRAP}${hex.slice(0, 12)}`;
+      const now = outside.now();
+      await write(() => {
+        expireOtherBootstraps.run({ now, hash, prefix: BOOTSTRAP });
+        // It may have been replaced by another and come back.
+        if (selectSecret.get({ hash })) return void reviveSecret.run({ hash, id });
+        insertKey.run({ id, name: "bootstrap", workspace: DEFAULT_WORKSPACE, admin: 1, now });
+        insertSecret.run({ hash, id, hint: `sha256 ${hex.slice(0, 8)}…`, now });
       });
     },
     find(secret) {

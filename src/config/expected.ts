@@ -7,7 +7,9 @@ import { stepsOf } from "./problem";
 import { RoutingFile } from "./schema";
 import type { Tree } from "./tree";
 
+/** @returns the schema's own `expected` where it has one, such as a pattern's meaning */
 export function expected(schema: TSchema): string {
+  if (typeof schema.expected === "string") return schema.expected;
   const alternatives: unknown = schema.anyOf;
   if (Array.isArray(alternatives)) {
     const constants = alternatives
@@ -93,12 +95,12 @@ export function quoted(text: string): string {
 export const SECRET_WORD =
   /key|secret|token|passw|passphrase|pwd|credential|auth|bearer|private|signature|cookie|session/i;
 
-/** The keys that the routing file itself knows: `max_input_tokens` is no secret, whatever it smells of. */
+/** The keys that the routing file itself knows, but for those marked `isSecret`: `max_input_tokens` is no secret, whatever it smells of. */
 const OWN_KEYS = ownKeysOf(RoutingFile);
 
 function ownKeysOf(schema: TSchema, found: Set<string> = new Set()): Set<string> {
   for (const [key, property] of Object.entries<TSchema>(schema.properties ?? {})) {
-    found.add(key);
+    if (property.isSecret !== true) found.add(key);
     ownKeysOf(property, found);
   }
   for (const inner of Object.values<TSchema>(schema.patternProperties ?? {})) ownKeysOf(inner, found);

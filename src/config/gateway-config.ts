@@ -19,8 +19,8 @@ export interface GatewayConfig {
   /** As the user gave it; undefined for the built-in default. */
   readonly file: string | undefined;
   /**
-   * All that were read for it, absolute, each with the state it was read in (src/machine/file-state.ts): the routing file and the
-   * certificates it names. A change of one is a reason to read it again.
+   * All that were read for it, absolute, each with the state it was read in (src/machine/file-state.ts): the routing file, the
+   * certificates it names, and the files that values came from. A change of one is a reason to read it again.
    */
   readonly files: ReadonlyMap<string, string>;
   /** Absolute: relative paths start here. The file's folder, else the current one. */
@@ -53,7 +53,12 @@ export interface GatewayConfig {
   /** An absolute path, or ":memory:". */
   readonly database: { readonly path: string; readonly durability: "process" | "power" };
   /** With a `jwt` the mode is never "auto": the door is never open where tokens are asked for. */
-  readonly auth: { readonly mode: "auto" | "keys" | "open"; readonly jwt: ConfiguredJwt | undefined };
+  readonly auth: {
+    readonly mode: "auto" | "keys" | "open";
+    readonly jwt: ConfiguredJwt | undefined;
+    /** Of a first key, in small hexadecimal digits. */
+    readonly bootstrapKeySha256: string | undefined;
+  };
   readonly cache: CacheSection | false;
   readonly money: Exchange;
   /** Undefined: spaces are not measured. */

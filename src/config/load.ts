@@ -15,12 +15,15 @@ import type { Loaded } from "./gateway-config";
 import { checkDefaultModel, checkModels } from "./models";
 import { byPlace, MOST_PROBLEMS, type Problem, stepsOf } from "./problem";
 import { checkProviders, entriesOf, missingUnder, type PluginSources } from "./providers";
+import { takePublicKeyFile } from "./public-key-file";
 import { type ReadFile, readRoutingFile } from "./read";
 import { resolveConfig } from "./resolve";
 import { RoutingFile } from "./schema";
 import { checkAuth, checkDatabase, checkProcesses, type Machine } from "./sections";
 import { checkFingerprints } from "./space-fingerprints";
 import { growTree, type Tree } from "./tree";
+import { type FileValue, pathsIn, readValueFiles } from "./value-files";
+import { lackOf } from "./variables";
 
 export type {
   ConfiguredModel,
@@ -69,7 +72,10 @@ export async function loadConfig(sources: Sources): Promise<Loaded> {
     };
   }
   const folder = read.ok ? dirname(resolve(sources.folder, file)) : resolve(sources.folder);
-  const tree = growTree(read.ok ? read.text : DEFAULT_ROUTING_FILE, read.ok ? file : BUILT_IN, environment);
+  const text = read.ok ? read.text : DEFAULT_ROUTING_FILE;
+  const paths = pathsIn(text);
+  const values = await readValueFiles(paths, folder);
+  const tree = growTree(text, read.ok ? file : BUILT_IN, { environment, files: values });
   return checkTree(tree, {
     file: read.ok ? file : undefined,
     files: new Map(read.ok ? [[resolve(sources.folder, file), read.state ?? ""]] : []),
@@ -78,6 +84,8 @@ export async function loadConfig(sources: Sources): Promise<Loaded> {
     now: sources.now,
     bundled: sources.bundled,
     machine: sources.machine ?? thisMachine(),
+    values,
+    environment,
   });
 }
 
@@ -88,10 +96,11 @@ async function checkTree(
     readonly files: Map<string, string>;
     readonly machine: Machine;
     readonly now: number;
+    readonly values: ReadonlyMap<string, FileValue>;
+    readonly environment: Sources["environment"];
   },
 ): Promise<Loaded> {
-  const { problems } = tree;
-  const notes: Problem[] = [];
+  const { problems, notes } = tree;
   const document = tree.value;
   if (problems.length > 0 && document === undefined) return refused(problems);
   if (document === null || document === undefined) {
@@ -105,11 +114,15 @@ async function checkTree(
   }
   dropEmptySections(document);
   addDefaultModels(document);
+  addBootstrapKey(document, sources.environment);
   problems.push(...check(tree, { schema: RoutingFile, value: document, pointer: "" }));
-  tellMissingVariables(tree, problems, notes);
+  tellMissingVariables(tree, sources.values, problems, notes);
 
   const sections = Object.fromEntries(entriesOf(document));
   const { file, folder, files } = sources;
+  for (const [path, { state }] of sources.values) files.set(resolve(folder, path), state);
+  const keyFile = await takePublicKeyFile(tree, document, folder, problems);
+  if (keyFile) files.set(keyFile.path, keyFile.state);
   const reading = { tree, folder, problems, notes, files, now: sources.now };
   const providers = await checkProviders(tree, sections.providers, sources, reading);
   checkModels(sections.models, { tree, providers, problems, notes });
@@ -185,12 +198,31 @@ function dropEmptySections(document: unknown): void {
 function addDefaultModels(document: unknown): void {
   if (typeof document !== "object" || document === null || Array.isArray(document)) return;
   if ("providers" in document || "models" in document) return;
-  const defaults = entriesOf(growTree(DEFAULT_ROUTING_FILE, BUILT_IN, {}).value);
+  const defaults = entriesOf(
+    growTree(DEFAULT_ROUTING_FILE, BUILT_IN, { environment: {}, files: new Map() }).value,
+  );
   for (const [section, value] of defaults)
     if (section === "providers" || section === "models") Reflect.set(document, section, value);
 }
 
-function tellMissingVariables(tree: Tree, problems: Problem[], notes: Problem[]): void {
+/** A container may be given a first key without a routing file of its own. */
+function addBootstrapKey(
+  document: unknown,
+  { EMBEDGATE_BOOTSTRAP_KEY_SHA256 }: Sources["environment"],
+): void {
+  const hash = EMBEDGATE_BOOTSTRAP_KEY_SHA256?.trim();
+  if (typeof document !== "object" || document === null || Array.isArray(document) || !hash) return;
+  const auth: unknown = Reflect.get(document, "auth") ?? {};
+  if (typeof auth !== "object" || auth === null || "bootstrap_key_sha256" in auth) return;
+  Reflect.set(document, "auth", { ...auth, bootstrap_key_sha256: hash });
+}
+
+function tellMissingVariables(
+  tree: Tree,
+  files: ReadonlyMap<string, FileValue>,
+  problems: Problem[],
+  notes: Problem[],
+): void {
   const toldProviders = new Set<string>();
   for (const [pointer, names] of tree.missing) {
     const [section, provider, key] = stepsOf(pointer);
@@ -198,18 +230,16 @@ function tellMissingVariables(tree: Tree, problems: Problem[], notes: Problem[])
       if (key === "plugin" || toldProviders.has(provider)) continue;
       toldProviders.add(provider);
       const all = missingUnder(tree, pointer.split("/").slice(0, 3).join("/"));
-      const unset = `${all.join(", ")} ${all.length === 1 ? "is" : "are"} not set`;
+      const lack = lackOf(all, files);
       notes.push(
-        tree.problem(pointer, `the provider is not configured, and its models are not served: ${unset}`),
+        tree.problem(pointer, `the provider is not configured, and its models are not served: ${lack}`),
       );
     } else {
       const [name = ""] = names;
-      problems.push(
-        tree.problem(
-          pointer,
-          `the variable ${name} is not set; set it, or give a default: \${${name}:-value}`,
-        ),
-      );
+      const message = name.startsWith("file:")
+        ? `${lackOf([name], files)}; write it, or give a default: \${${name}:-value}`
+        : `the variable ${name} is not set; set it, or give a default: \${${name}:-value}`;
+      problems.push(tree.problem(pointer, message));
     }
   }
 }

@@ -14,7 +14,9 @@ export interface PublicKey {
 const RSA_BITS_MIN = 2048;
 
 /** @returns what is wrong with it, in words that do not show it, where it is none */
-export function readPublicKey(pem: string): PublicKey | string {
+export function readPublicKey(text: string): PublicKey | string {
+  // In a variable of the environment line breaks are often written as two signs.
+  const pem = text.replaceAll("\\n", "\n");
   if (!pem.includes("-----BEGIN PUBLIC KEY-----"))
     return "expected a public key in PEM, starting with -----BEGIN PUBLIC KEY-----";
   let key: KeyObject;

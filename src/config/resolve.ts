@@ -67,7 +67,11 @@ export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema
       durability: document.durability ?? "process",
     },
     // `auto` would leave the door open until the first key, though the file asks for tokens.
-    auth: { mode: jwt !== undefined && mode === "auto" ? "keys" : mode, jwt },
+    auth: {
+      mode: jwt !== undefined && mode === "auto" ? "keys" : mode,
+      jwt,
+      bootstrapKeySha256: auth.bootstrap_key_sha256?.toLowerCase(),
+    },
     // What callers send is kept only where the file says so.
     cache: document.cache ?? false,
     money: {

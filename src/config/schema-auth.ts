@@ -12,10 +12,27 @@ export const JwtSection = Type.Object(
     ),
     ...CONNECTION_KEYS,
     public_key: Type.Optional(Type.String({ minLength: 1, description: "The issuer's public key, in PEM." })),
+    public_key_file: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          "Path of a PEM file with the issuer's public key, from this file's folder; read again when it changes.",
+      }),
+    ),
     issuer: Type.Optional(Type.String({ minLength: 1, description: "The `iss` that a token must have." })),
     audience: Type.Optional(Type.String({ minLength: 1, description: "The `aud` that a token must have." })),
     workspace_claim: Type.Optional(
-      Type.String({ minLength: 1, default: "workspace", description: "The claim that names the workspace." }),
+      Type.Union(
+        [
+          Type.String({ minLength: 1 }),
+          Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: 16 }),
+        ],
+        {
+          default: "workspace",
+          description:
+            "The claim that names the workspace: its name, a path (org.workspace, or the list [org, workspace]), as text or as a list of one text.",
+        },
+      ),
     ),
     create_workspaces: Type.Optional(
       Type.Boolean({
@@ -27,7 +44,8 @@ export const JwtSection = Type.Object(
   },
   {
     ...closed,
-    description: "Tokens (JWT) of your own issuer, accepted beside keys. Give jwks_url or public_key.",
+    description:
+      "Tokens (JWT) of your own issuer, accepted beside keys. Give jwks_url, public_key or public_key_file.",
   },
 );
 
@@ -38,6 +56,16 @@ export const AuthSection = Type.Object(
         default: "auto",
         description:
           "auto: open on a loopback address while no key exists, else keys. keys: always a key. open: never a key.",
+      }),
+    ),
+    bootstrap_key_sha256: Type.Optional(
+      Type.String({
+        pattern: "^[0-9a-fA-F]{64}$",
+        // Whoever gives the key itself must not find it in the log.
+        isSecret: true,
+        expected: "64 hexadecimal digits, as sha256sum prints them",
+        description:
+          "SHA-256 of a first key, for containers: printf %s KEY | sha256sum. That key is an admin's, in the workspace default. Another value replaces it. Left out: EMBEDGATE_BOOTSTRAP_KEY_SHA256.",
       }),
     ),
     jwt: Type.Optional(JwtSection),

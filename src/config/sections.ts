@@ -81,9 +81,11 @@ export function checkAuth(tree: Tree, document: unknown, problems: Problem[], no
   }
   if (typeof auth.jwt !== "object" || auth.jwt === null) return;
   const place = below("/auth", "jwt");
-  const given = ["jwks_url", "public_key"].filter((key) => Object.hasOwn(Object(auth.jwt), key));
+  const given = ["jwks_url", "public_key", "public_key_file"].filter((key) =>
+    Object.hasOwn(Object(auth.jwt), key),
+  );
   if (given.length !== 1) {
-    const message = `expected one of jwks_url and public_key, got ${given.length === 0 ? "neither" : "both"}`;
+    const message = `expected one of jwks_url, public_key and public_key_file, got ${given.length === 0 ? "none" : given.join(" and ")}`;
     problems.push(tree.problem(place, message, "key"));
   } else checkSource(tree, place, auth.jwt, problems, notes);
   if (auth.mode === "open") {
@@ -96,7 +98,7 @@ export function checkAuth(tree: Tree, document: unknown, problems: Problem[], no
 /** What the tokens' keys come from: an address, or one key in PEM. Neither is shown, since either may be a mistaken paste of a secret. */
 function checkSource(tree: Tree, place: string, jwt: object, problems: Problem[], notes: Problem[]): void {
   const { jwks_url, public_key } = Object.fromEntries(entriesOf(jwt));
-  if (typeof public_key === "string") {
+  if (typeof public_key === "string" && !tree.missing.has(below(place, "public_key"))) {
     const known = readPublicKey(public_key);
     if (typeof known === "string") problems.push(tree.problem(below(place, "public_key"), known));
   }

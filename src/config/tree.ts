@@ -4,6 +4,7 @@
  */
 import {
   type Alias,
+  type Document,
   isAlias,
   isMap,
   isScalar,
@@ -14,14 +15,15 @@ import {
   type Scalar,
   type YAMLMap,
 } from "yaml";
-import { below, type Problem, parentOf, readablePath } from "./problem";
+import { bareTemplates, doubtsOfText, doubtsOfValue } from "./dirty-values";
+import { below, type Problem, parentOf, readablePath, stepsOf } from "./problem";
 import {
   fillVariables,
   maskVariables,
   privateSignIn,
-  UNCLOSED,
   unclosedVariables,
   unmaskVariables,
+  type ValueSources,
 } from "./variables";
 import { describeSyntaxError } from "./yaml-errors";
 import { slipBehind } from "./yaml-places";
@@ -35,11 +37,13 @@ const MOST_SYNTAX_PROBLEMS = 20;
 export class Tree {
   value: unknown = undefined;
   readonly problems: Problem[] = [];
+  /** What is doubtful, and served all the same. */
+  readonly notes: Problem[] = [];
   /** The text as written of each scalar that a variable went into: what messages show in its place. */
   readonly written = new Map<string, string>();
   /** Scalars that are one variable and nothing else: text that may stand for a number. */
   readonly whole = new Set<string>();
-  /** Names of unset variables by the scalar that needs them. */
+  /** Names of unset variables, and of files without a value (`file:PATH`), by the scalar that needs them. */
   readonly missing = new Map<string, readonly string[]>();
   /** Places of aliases that lead nowhere: told, and not to be told again as values of the wrong kind. */
   readonly broken = new Set<string>();
@@ -76,11 +80,7 @@ export class Tree {
 }
 
 /** @param file the name to tell problems by */
-export function growTree(
-  text: string,
-  file: string,
-  environment: Readonly<Record<string, string | undefined>>,
-): Tree {
+export function growTree(text: string, file: string, sources: ValueSources): Tree {
   const lines = new LineCounter();
   const tree = new Tree(file, lines);
   // The line counter learns lines while parsing; a problem found before needs the first at least.
@@ -106,8 +106,8 @@ export function growTree(
   const toldAt = new Set<number>();
   if (document.errors.length > 0) {
     // A variable that is not closed often is what the parser stumbled over, lines later.
-    for (const offset of unclosedVariables(text)) {
-      const problem = tree.problemAt(offset, UNCLOSED);
+    for (const { offset, message } of [...unclosedVariables(text), ...bareTemplates(text)]) {
+      const problem = tree.problemAt(offset, message);
       toldLines.add(problem.line);
       tree.problems.push(problem);
     }
@@ -127,7 +127,7 @@ export function growTree(
   }
   if (tree.problems.length > 0) return tree;
   try {
-    tree.value = new Walk(tree, environment).convert(document.contents, "", 0);
+    tree.value = new Walk(tree, sources, document).convert(document.contents, "", 0);
   } catch (error) {
     if (!(error instanceof TooMuch)) throw error;
     tree.problems.push(error.problem);
@@ -149,7 +149,8 @@ class Walk {
 
   constructor(
     readonly tree: Tree,
-    readonly environment: Readonly<Record<string, string | undefined>>,
+    readonly sources: ValueSources,
+    readonly document: Pick<Document, "getIn">,
   ) {}
 
   convert(node: unknown, pointer: string, depth: number): unknown {
@@ -262,13 +263,29 @@ class Walk {
   #scalar(node: Scalar, pointer: string): unknown {
     if (typeof node.value !== "string") return node.value;
     const written = unmaskVariables(node.value);
-    if (!written.includes("${")) return written;
-    const filled = fillVariables(written, this.environment);
+    if (!written.includes("${")) return this.#literal(written, node, pointer);
+    const filled = fillVariables(written, this.sources);
+    for (const value of filled.values) {
+      for (const doubt of doubtsOfValue(value)) this.tree.notes.push(this.tree.problem(pointer, doubt));
+    }
     if (filled.malformed !== undefined) this.tree.problems.push(this.tree.problem(pointer, filled.malformed));
     if (filled.missing.length > 0) this.tree.missing.set(pointer, filled.missing);
     if (filled.fromVariables) this.tree.written.set(pointer, written);
     if (filled.whole) this.tree.whole.add(pointer);
-    return filled.text;
+    return filled.text.trim();
+  }
+
+  /** Text that no variable went into. */
+  #literal(text: string, { type }: Scalar, pointer: string): string {
+    const isBlock = type === "BLOCK_LITERAL" || type === "BLOCK_FOLDED";
+    const [section, provider] = stepsOf(pointer);
+    // What a plugin file's own options mean is its own: a prefix of texts may well end in a blank.
+    const plugin = section === "providers" ? this.document.getIn([section, provider, "plugin"]) : undefined;
+    if (text !== text.trim() && typeof plugin === "string" && /^[./]/.test(plugin)) return text;
+    for (const { message, isProblem } of doubtsOfText(text, this.sources.environment, isBlock)) {
+      (isProblem ? this.tree.problems : this.tree.notes).push(this.tree.problem(pointer, message));
+    }
+    return text.trim();
   }
 
   #count(node: Node, depth: number): void {

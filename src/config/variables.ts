@@ -1,7 +1,8 @@
 /**
- * `${VAR}`, `${VAR:-default}` and the escape `$${` inside scalars.
+ * `${VAR}`, `${file:PATH}`, each with `:-default`, and the escape `$${` inside scalars.
  * A further form is a further case of `fillVariables`; what YAML would stumble over in it goes into `MASKED`.
  */
+import { type FileValue, pathOf } from "./value-files";
 
 /**
  * In `{ api_key: ${KEY} }` YAML takes the braces of the variable for its own. So before parsing, the signs inside a
@@ -14,15 +15,16 @@ const PRIVATE_SIGNS = new RegExp(
   "g",
 );
 
-export const UNCLOSED = "a ${ is never closed with }; for the two signs themselves write $${";
+const UNCLOSED = "a ${ is never closed with }; for the two signs themselves write $${";
 
 /** Where a `${` stands that has no `}` after it in its line. */
-export function unclosedVariables(text: string): number[] {
-  const places: number[] = [];
+export function unclosedVariables(text: string): { readonly offset: number; readonly message: string }[] {
+  const places: { offset: number; message: string }[] = [];
   let start = 0;
   for (const line of text.split("\n")) {
     const at = line.lastIndexOf("${");
-    if (at !== -1 && !line.includes("}", at) && !line.slice(0, at).includes("#")) places.push(start + at);
+    if (at !== -1 && !line.includes("}", at) && !line.slice(0, at).includes("#"))
+      places.push({ offset: start + at, message: UNCLOSED });
     start += line.length + 1;
   }
   return places;
@@ -37,7 +39,7 @@ export function privateSignIn(text: string): number {
 export function maskVariables(text: string): string {
   // YAML would take the last colon of an unquoted `sqlite::memory:` for that of a key.
   return text.replaceAll(
-    /sqlite::memory:|\$?\$\{(?:[A-Za-z_][A-Za-z0-9_]*(?::-[^}\r\n]{0,2000})?\})?/g,
+    /sqlite::memory:|\$?\$\{(?:(?:file:[^}\r\n]{1,2000}|[A-Za-z_][A-Za-z0-9_]*(?::-[^}\r\n]{0,2000})?)\})?/g,
     (variable) =>
       variable.replace(/[{}[\],:#]/g, (sign) => String.fromCharCode(PRIVATE + sign.charCodeAt(0))),
   );
@@ -47,23 +49,40 @@ export function unmaskVariables(text: string): string {
   return text.replace(PRIVATE_SIGNS, (sign) => String.fromCharCode(sign.charCodeAt(0) - PRIVATE));
 }
 
+/** Where values come from that the routing file does not hold itself. */
+export interface ValueSources {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** By the path as the routing file writes it. */
+  readonly files: ReadonlyMap<string, FileValue>;
+}
+
+export interface FilledIn {
+  /** As problems name it: `OPENAI_API_KEY`, or `file:/run/secrets/key`. */
+  readonly name: string;
+  /** As it was found, blanks at its ends and all. */
+  readonly found: string;
+}
+
 export interface Filled {
   readonly text: string;
-  /** Something was put in: the text may be secret. */
+  /** What was put in: the text may be secret. */
+  readonly values: readonly FilledIn[];
+  /** Something was to be put in. */
   readonly fromVariables: boolean;
   /** The text was one variable and nothing else, so it may stand for a number. */
   readonly whole: boolean;
-  /** Variables that are unset or empty, and have no default. */
+  /** Variables that are unset or empty, and files that cannot be read (`file:PATH`), without a default. */
   readonly missing: readonly string[];
   /** What is wrong with a `${` in it. */
   readonly malformed: string | undefined;
 }
 
-export function fillVariables(
-  text: string,
-  environment: Readonly<Record<string, string | undefined>>,
-): Filled {
+const NAMED = /^\$\{(?:file:([^}\r\n]{1,2000})|([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\r\n]{0,2000}))?)\}/;
+
+/** Blanks and line breaks at the ends of what is put in are left out: files end in a line break, and shells leave blanks behind. */
+export function fillVariables(text: string, { environment, files }: ValueSources): Filled {
   const missing: string[] = [];
+  const values: FilledIn[] = [];
   let filled = "";
   let variables = 0;
   let malformed: string | undefined;
@@ -74,27 +93,49 @@ export function fillVariables(
       filled += "${";
       at += 3;
     } else if (text.startsWith("${", at)) {
-      const match = /^\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\r\n]{0,2000}))?\}/.exec(text.slice(at));
-      const name = match?.[1];
-      if (!match || name === undefined) {
+      const match = NAMED.exec(text.slice(at));
+      if (!match) {
         malformed ??= text.includes("}", at)
-          ? "${…} takes a name of letters, digits and _, and perhaps a default: ${NAME:-default}; for the two signs themselves write $${"
+          ? "${…} takes a name of letters, digits and _, or file:PATH, and perhaps a default: ${NAME:-default}; for the two signs themselves write $${"
           : UNCLOSED;
         filled += "${";
         at += 2;
         continue;
       }
+      const [written, inner, variable = ""] = match;
+      const { path, otherwise } =
+        inner === undefined ? { path: undefined, otherwise: match[3] } : pathOf(inner);
+      const name = path === undefined ? variable : `file:${path}`;
       variables++;
-      whole = match[0].length === text.length;
-      const fromEnvironment = environment[name];
-      if (fromEnvironment !== undefined && fromEnvironment !== "") filled += fromEnvironment;
-      else if (match[2] !== undefined) filled += match[2];
+      whole = written.length === text.length;
+      const file = path === undefined ? undefined : files.get(path);
+      const found = path === undefined ? environment[variable] : file?.ok ? file.text : undefined;
+      const value = found?.trim();
+      if (found !== undefined && value !== undefined && value !== "") {
+        filled += value;
+        values.push({ name, found });
+      } else if (otherwise !== undefined) filled += otherwise;
       else missing.push(name);
-      at += match[0].length;
+      at += written.length;
     } else {
       filled += text[at];
       at++;
     }
   }
-  return { text: filled, fromVariables: variables > 0, whole, missing, malformed };
+  return { text: filled, values, fromVariables: variables > 0, whole, missing, malformed };
+}
+
+/** What is missing, as a sentence's end: `A and B are not set; the file /run/secrets/x does not exist`. */
+export function lackOf(missing: readonly string[], files: ReadonlyMap<string, FileValue>): string {
+  const variables = missing.filter((name) => !name.startsWith("file:"));
+  const paths = missing.filter((name) => name.startsWith("file:")).map((name) => name.slice("file:".length));
+  const unset =
+    variables.length === 0
+      ? []
+      : [`${variables.join(", ")} ${variables.length === 1 ? "is" : "are"} not set`];
+  const unread = paths.map((path) => {
+    const file = files.get(path);
+    return `the file ${path} ${file === undefined || file.ok ? "is empty" : file.reason}`;
+  });
+  return [...unset, ...unread].join("; ");
 }

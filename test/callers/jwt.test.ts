@@ -105,6 +105,24 @@ describe("a good token", () => {
     expect(rowsOf(open)).toMatchObject([{ workspace: "acme", key_id: "jwt" }]);
   });
 
+  const nested = { org: { id: 7, workspaces: ["acme"], "a/b": "acme" }, groups: ["acme"] };
+  test.each<[string | readonly string[], object]>([
+    ["groups", nested],
+    ["groups.0", nested],
+    ["org.workspaces", nested],
+    ["/org/workspaces/0", nested],
+    ["/org/a~1b", nested],
+    [["org", "workspaces"], nested],
+    [["https://us.example/app", "workspace"], { "https://us.example/app": { workspace: "acme" } }],
+    [["groups"], nested],
+    ["a.b", { "a.b": "acme", a: { b: "other" } }],
+  ])("may name its workspace by a path or in a list of one: %p", async (workspace_claim, claims) => {
+    await using open = await opened({ workspace_claim });
+    const token = tokenBy(KEY, { claims: { workspace: undefined, ...claims } });
+    expect((await open.post(body, bearer(token))).status).toBe(200);
+    expect(rowsOf(open)).toMatchObject([{ workspace: "acme" }]);
+  });
+
   test("goes beside keys, which go on working", async () => {
     await using open = await opened();
     const { key } = await open.gateway.keys.create("ci", "keyed");
@@ -227,7 +245,7 @@ describe("a token is refused, and told why, when", () => {
     ["empty", ""],
     ["null", null],
     ["a number", 7],
-    ["a list", ["team"]],
+    ["a list of two", ["team", "other"]],
     ["an object", { name: "team" }],
     ["with a space at its end", "team "],
     ["unprintable", "te\u0000am"],
@@ -236,6 +254,23 @@ describe("a token is refused, and told why, when", () => {
   ];
   test.each(CLAIMS)("the claim that names its workspace is %s", async (_, workspace) => {
     expect(await refused(tokenBy(KEY, { claims: { workspace } }))).toContain("'workspace'");
+  });
+
+  test.each<[string, unknown]>([
+    ["two workspaces", ["acme", "other"]],
+    ["none", []],
+    ["a list in a list", [["acme"]]],
+    ["a number", [7]],
+  ])("the claim is a list of %s", async (_, groups) => {
+    expect(await refused(tokenBy(KEY, { claims: { groups } }), { workspace_claim: "groups" })).toContain(
+      "'groups'",
+    );
+  });
+
+  test("a path leads to what every object has", async () => {
+    expect(await refused(tokenBy(KEY), { workspace_claim: "workspace.constructor.name" })).toContain(
+      "'workspace.constructor.name'",
+    );
   });
 
   test("the claim is one that every object has", async () => {

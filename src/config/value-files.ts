@@ -1,0 +1,86 @@
+/**
+ * Files that a routing file takes single values from, `${file:/run/secrets/key}`: found in its text and read before it is parsed.
+ * Which of them changed since is for src/serving/value-files.ts; a further reason why one cannot be read is a line of REASONS.
+ */
+import { open } from "node:fs/promises";
+import { resolve } from "node:path";
+import { fileState } from "../machine/file-state";
+
+export type FileValue = (
+  | { readonly ok: true; readonly text: string }
+  /** The end of a sentence that starts with the file's path. */
+  | { readonly ok: false; readonly reason: string }
+) & {
+  /** What tells this version of the file from another. */
+  readonly state: string;
+};
+
+/** A key, a certificate or a service account's JSON; a larger file is a mistake. */
+const BYTES_MAX = 256 * 1024;
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "does not exist",
+  ENOTDIR: "does not exist",
+  EACCES: "may not be read by this user: look at the file's permissions",
+  EPERM: "may not be read by this user: look at the file's permissions",
+  EISDIR: "is a folder, not a file",
+};
+
+const OPENS = "${file:";
+
+/** The paths in a routing file's text, as they are written there. */
+export function pathsIn(text: string): string[] {
+  const paths = new Set<string>();
+  for (let at = text.indexOf(OPENS); at !== -1; at = text.indexOf(OPENS, at + 1)) {
+    const end = text.indexOf("}", at);
+    if (end !== -1) paths.add(pathOf(text.slice(at + OPENS.length, end)).path);
+  }
+  return [...paths];
+}
+
+/** @param inner what stands between `${file:` and `}` */
+export function pathOf(inner: string): { readonly path: string; readonly otherwise: string | undefined } {
+  const at = inner.indexOf(":-");
+  return at === -1
+    ? { path: inner, otherwise: undefined }
+    : { path: inner.slice(0, at), otherwise: inner.slice(at + 2) };
+}
+
+/** @returns what each of the paths holds, by the path as it is written; @param folder where relative ones start */
+export async function readValueFiles(
+  paths: readonly string[],
+  folder: string,
+): Promise<ReadonlyMap<string, FileValue>> {
+  const values = await Promise.all(
+    paths.map(async (path) => [path, await readValue(resolve(folder, path))] as const),
+  );
+  return new Map(values);
+}
+
+export async function readValue(path: string): Promise<FileValue> {
+  // Before it is read: a change meanwhile must not be missed.
+  const state = await fileState(path);
+  try {
+    const handle = await open(path, "r");
+    try {
+      const bytes = new Uint8Array(BYTES_MAX + 1);
+      let length = 0;
+      while (length < bytes.byteLength) {
+        const { bytesRead } = await handle.read(bytes, length, bytes.byteLength - length, null);
+        if (bytesRead === 0) break;
+        length += bytesRead;
+      }
+      if (length > BYTES_MAX) return { ok: false, state, reason: "is larger than 256 KB, which no single value is" };
+      return { ok: true, state, text: decoder().decode(bytes.subarray(0, length)) };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof TypeError) return { ok: false, state, reason: "is not UTF-8 text" };
+    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    return { ok: false, state, reason: REASONS[code] ?? `cannot be read: ${code}` };
+  }
+}
+
+/** Takes a byte order mark away, and throws TypeError at what is not UTF-8. */
+const decoder = () => new TextDecoder("utf-8", { fatal: true });
