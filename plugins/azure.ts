@@ -3,7 +3,8 @@
  * classic one of each deployment, with an `api-version` in the address. Sources: Azure/azure-rest-api-specs (cognitiveservices, inference),
  * openai 7.57.0 (class AzureOpenAI), learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle.
  */
-import type { Plugin } from "../src/plugin";
+import type { Plugin, Posted } from "../src/plugin";
+import { identityOptions, tokenSource } from "./azure-identity";
 import { headersOf } from "./headers";
 import { bodyOf, openaiWire } from "./openai-wire";
 import { ADDRESS, headersOption } from "./options";
@@ -21,8 +22,13 @@ const plugin: Plugin = (host) => {
         }),
         api_key: t.Optional(t.String({ minLength: 1, description: "Sent in the header api-key." })),
         ad_token: t.Optional(
-          t.String({ minLength: 1, description: "A token of Entra ID instead of a key, sent as Bearer." }),
+          t.String({
+            minLength: 1,
+            description:
+              "A token of Entra ID instead of a key, sent as Bearer. It ends; an identity's are renewed.",
+          }),
         ),
+        ...identityOptions(host),
         api_version: t.Optional(
           t.String({
             pattern: "^(v1|preview|latest|\\d{4}-\\d{2}-\\d{2}(-preview)?)$",
@@ -41,19 +47,27 @@ const plugin: Plugin = (host) => {
       { additionalProperties: false },
     ),
     concurrency: 32,
-    open({ base_url, api_key, ad_token, api_version, deployments = {}, headers: further }) {
-      const headers = headersOf(further, {
-        "api-key": api_key,
-        authorization: api_key === undefined && ad_token !== undefined ? `Bearer ${ad_token}` : undefined,
-      });
+    open({ base_url, api_key, ad_token, api_version, deployments = {}, headers: further, ...identity }) {
+      const isGiven = api_key !== undefined || ad_token !== undefined;
+      const tokens = isGiven ? undefined : tokenSource(host, identity);
+      const headersWith = (token: string | undefined) =>
+        headersOf(further, {
+          "api-key": api_key,
+          authorization: api_key === undefined && token !== undefined ? `Bearer ${token}` : undefined,
+        });
+      const explain = (refusal: Posted) => {
+        if (refusal.status === 401) tokens?.forget();
+        return wire.explain(refusal);
+      };
       return {
         describe: () => LIMITS,
-        embed(call) {
+        async embed(call) {
           const model = Object.hasOwn(deployments, call.model)
             ? (deployments[call.model] ?? call.model)
             : call.model;
           const url = addressOf(base_url, api_version, model);
-          return wire.embed({ url, headers, body: bodyOf({ ...call, model }), signal: call.signal });
+          const headers = headersWith(tokens ? await tokens.current(call.signal) : ad_token);
+          return wire.embed({ url, headers, body: bodyOf({ ...call, model }), signal: call.signal, explain });
         },
       };
     },

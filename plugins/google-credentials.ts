@@ -6,6 +6,7 @@
 import { importPKCS8, SignJWT } from "jose";
 import type { Explanation, Host, Posted } from "../src/plugin";
 import { renewed } from "./renewed";
+import { unlessOver, within } from "./within";
 
 export interface Given {
   readonly access_token?: string;
@@ -43,6 +44,7 @@ const EARLY_MS = 2 * 60_000;
 const TOKEN_TIMEOUT_MS = 10_000;
 /** Nobody answers there outside Google, not even with a refusal. */
 const METADATA_TIMEOUT_MS = 2_000;
+const LATE = "Google did not answer with an access token in time.";
 
 export function accessSource(host: Host, given: Given): AccessSource {
   const source = renewed(host, () => find(host, given));
@@ -140,7 +142,7 @@ async function exchanged(host: Host, url: string, form: Readonly<Record<string, 
   const headers = { "content-type": "application/x-www-form-urlencoded" };
   const body = new URLSearchParams(form).toString();
   const explain = (refusal: Posted) => refusedToken(host, refusal);
-  return within(host, TOKEN_TIMEOUT_MS, async (signal) =>
+  return within(host, TOKEN_TIMEOUT_MS, LATE, async (signal) =>
     tokenIn(host, await host.send({ method: "POST", url, headers, body, signal, explain })),
   );
 }
@@ -163,7 +165,7 @@ async function byMetadata(host: Host): Promise<Found> {
   const base = `http://${name}/computeMetadata/v1`;
   const headers = { "metadata-flavor": "Google" };
   try {
-    return await within(host, METADATA_TIMEOUT_MS, async (signal) => {
+    return await within(host, METADATA_TIMEOUT_MS, LATE, async (signal) => {
       const ask = (path: string) => host.send({ method: "GET", url: `${base}/${path}`, headers, signal });
       const found = tokenIn(host, await ask("instance/service-accounts/default/token"));
       const project = new TextDecoder().decode((await ask("project/project-id")).bytes).trim();
@@ -185,27 +187,4 @@ function tokenIn(host: Host, { bytes }: Posted): Found {
   }
   const expiresAt = host.now() + token.expires_in * 1000;
   return { token: token.access_token, freshUntil: expiresAt - EARLY_MS, expiresAt };
-}
-
-async function within<Value>(host: Host, ms: number, work: (signal: AbortSignal) => Promise<Value>) {
-  const over = new AbortController();
-  const timer = new AbortController();
-  host.sleep(ms, timer.signal).then(
-    () => over.abort(host.failure("timeout", "Google did not answer with an access token in time.")),
-    () => undefined,
-  );
-  try {
-    return await work(over.signal);
-  } finally {
-    timer.abort();
-  }
-}
-
-function unlessOver<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const over = () => reject(signal.reason);
-    signal.addEventListener("abort", over, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", over));
-  });
 }

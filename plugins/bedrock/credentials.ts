@@ -1,149 +1,179 @@
 /**
- * Where AWS's credentials come from, in the order of its own tools: the routing file, the environment, the file that `aws configure` writes,
- * the role of the machine (instance metadata, version 2). A further source is a line of `find`.
- * Source: docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html and …/feature-imds-credentials.html
+ * Where AWS's credentials come from, in the order of its own tools: the routing file, the environment, a profile of the shared files (keys,
+ * an assumed role, a web identity, IAM Identity Center), a token of the environment, the container, the machine. A further source is a line
+ * of `find` or `ofProfile`. Source: docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
  */
 import type { Host } from "../../src/plugin";
 import { renewed } from "../renewed";
-
-export interface Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string | undefined;
-}
+import { type Credentials, type Found, lasting, none } from "./keys";
+import { fromContainer, fromInstance } from "./metadata";
+import { type Profiles, readProfiles, type Section } from "./profiles";
+import { assumeRole, assumeRoleByToken } from "./roles";
+import { isOfSso, ssoTokens } from "./sso";
 
 export interface GivenCredentials {
   readonly access_key_id?: string;
   readonly secret_access_key?: string;
   readonly session_token?: string;
   readonly profile?: string;
+  readonly role_arn?: string;
+  readonly external_id?: string;
 }
 
 export interface CredentialSource {
-  /** @throws failure unauthorized where there are none */
+  /** @throws failure unauthorized where there are none, unavailable where whoever gives them does not answer */
   current(): Promise<Credentials>;
   /** AWS refused them: they are looked for anew. */
   forget(): void;
 }
 
-interface Found extends Credentials {
-  /** From then on they are looked for anew, while these still serve. */
-  readonly freshUntil: number;
-  readonly expiresAt: number;
-}
-
-/** A file may be written anew at any time, and a process's environment never is: a minute is soon enough, and seldom enough. */
-const REREAD_MS = 60_000;
-/** AWS has new ones ready five minutes before the old ones end. */
-const EARLY_MS = 5 * 60_000;
-/** Nobody answers there outside AWS, not even with a refusal. */
-const METADATA_TIMEOUT_MS = 2_000;
-
-export function credentialSource(host: Host, given: GivenCredentials): CredentialSource {
-  return renewed(host, () => find(host, given));
-}
-
-async function find(host: Host, given: GivenCredentials): Promise<Found> {
-  const { access_key_id, secret_access_key, session_token, profile } = given;
-  const lasting = (credentials: Credentials): Found => ({
-    ...credentials,
-    freshUntil: host.now() + REREAD_MS,
-    expiresAt: Number.POSITIVE_INFINITY,
+/** @param region of the service that gives roles; undefined: where AWS's first one is */
+export function credentialSource(
+  host: Host,
+  given: GivenCredentials,
+  region = "us-east-1",
+): CredentialSource {
+  const looking = { host, region, sso: ssoTokens() };
+  return renewed(host, async () => {
+    const found = await find(looking, given);
+    const { role_arn: arn, external_id: externalId } = given;
+    return arn === undefined ? found : assumeRole(host, { arn, externalId, region }, found);
   });
+}
+
+interface Looking {
+  readonly host: Host;
+  readonly region: string;
+  readonly sso: ReturnType<typeof ssoTokens>;
+}
+
+async function find(looking: Looking, given: GivenCredentials): Promise<Found> {
+  const { host, region } = looking;
+  const { access_key_id, secret_access_key, session_token, profile } = given;
   if (access_key_id !== undefined || secret_access_key !== undefined) {
     if (access_key_id === undefined || secret_access_key === undefined)
       throw none(host, "access_key_id and secret_access_key go together, and one of them is missing");
-    return lasting({
+    return lasting(host, {
       accessKeyId: access_key_id,
       secretAccessKey: secret_access_key,
       sessionToken: session_token,
     });
   }
+  if (profile === undefined) {
+    const ofEnvironment = fromEnvironment(host);
+    if (ofEnvironment) return ofEnvironment;
+  }
+  const named = profile ?? host.variable("AWS_PROFILE");
+  const filed = await ofProfile(looking, await readProfiles(host), named ?? "default", new Set());
+  if (filed) return filed;
+  if (named !== undefined)
+    throw none(
+      host,
+      `the profile "${named}" has no keys in AWS's credentials file, and names no other source`,
+    );
+  const file = host.variable("AWS_WEB_IDENTITY_TOKEN_FILE");
+  const arn = host.variable("AWS_ROLE_ARN");
+  if (file !== undefined && arn !== undefined) {
+    const sessionName = host.variable("AWS_ROLE_SESSION_NAME");
+    return byTokenFile(host, file, { arn, sessionName, region });
+  }
+  return (await fromContainer(host)) ?? fromInstance(host);
+}
+
+function fromEnvironment(host: Host): Found | undefined {
   const accessKeyId = host.variable("AWS_ACCESS_KEY_ID");
   const secretAccessKey = host.variable("AWS_SECRET_ACCESS_KEY");
-  if (profile === undefined && accessKeyId !== undefined && secretAccessKey !== undefined)
-    return lasting({ accessKeyId, secretAccessKey, sessionToken: host.variable("AWS_SESSION_TOKEN") });
-  const named = profile ?? host.variable("AWS_PROFILE");
-  const filed = await fromFile(host, named ?? "default");
-  if (filed !== undefined) return lasting(filed);
-  if (named !== undefined) throw none(host, `the profile "${named}" has no keys in AWS's credentials file`);
-  return fromInstance(host);
-}
-
-const none = (host: Host, what: string, cause?: unknown) =>
-  host.failure(
-    "unauthorized",
-    `There are no AWS credentials: ${what}. Give access_key_id and secret_access_key, a profile, api_key, or the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`,
-    { cause },
-  );
-
-/** The keys of one profile: `[name]` and lines of `key = value`; signs after `#` or `;` at a line's start are a comment. */
-async function fromFile(host: Host, profile: string): Promise<Credentials | undefined> {
-  const home = host.variable("HOME") ?? host.variable("USERPROFILE") ?? "";
-  const path = host.variable("AWS_SHARED_CREDENTIALS_FILE") ?? `${home}/.aws/credentials`;
-  const keys = new Map<string, string>();
-  let section = "";
-  for (const line of ((await host.readFile(path)) ?? "").split(/\r?\n/)) {
-    const heading = /^\s*\[([^\]]*)\]/.exec(line);
-    if (heading) section = heading[1]?.trim() ?? "";
-    const [, key, value] = /^\s*([a-z_]+)\s*=\s*(\S+)/i.exec(line) ?? [];
-    if (section === profile && key !== undefined && value !== undefined) keys.set(key.toLowerCase(), value);
-  }
-  const accessKeyId = keys.get("aws_access_key_id");
-  const secretAccessKey = keys.get("aws_secret_access_key");
   if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
-  return { accessKeyId, secretAccessKey, sessionToken: keys.get("aws_session_token") };
+  return lasting(host, { accessKeyId, secretAccessKey, sessionToken: host.variable("AWS_SESSION_TOKEN") });
 }
 
-/** A token first, then the role's name, then its keys: that is what version 2 asks for. */
-async function fromInstance(host: Host): Promise<Found> {
-  const { t } = host;
-  const Keys = t.Object({
-    AccessKeyId: t.String({ minLength: 1 }),
-    SecretAccessKey: t.String({ minLength: 1 }),
-    Token: t.String({ minLength: 1 }),
-    Expiration: t.String(),
-  });
-  const elsewhere = host.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-  const base = `${(elsewhere ?? "http://169.254.169.254").replace(/(?<!\/)\/+$/, "")}/latest`;
-  if (host.variable("AWS_EC2_METADATA_DISABLED")?.toLowerCase() === "true")
-    throw none(host, "none are set, and the machine's metadata are not to be asked");
-  const over = new AbortController();
-  const timer = new AbortController();
-  host.sleep(METADATA_TIMEOUT_MS, timer.signal).then(
-    () => over.abort(host.failure("timeout", "The machine's metadata did not answer.")),
-    () => undefined,
-  );
-  const { signal } = over;
-  try {
-    const lifetime = { "x-aws-ec2-metadata-token-ttl-seconds": "21600" };
-    const asked = await host.send({ method: "PUT", url: `${base}/api/token`, headers: lifetime, signal });
-    const headers = { "x-aws-ec2-metadata-token": textOf(asked.bytes) };
-    const url = `${base}/meta-data/iam/security-credentials/`;
-    const roles = await host.send({ method: "GET", url, headers, signal });
-    const role = textOf(roles.bytes).split("\n")[0]?.trim() ?? "";
-    const keys = await host.send({
-      method: "GET",
-      url: `${url}${encodeURIComponent(role)}`,
-      headers,
-      signal,
-    });
-    const { AccessKeyId, SecretAccessKey, Token, Expiration } = host.read(Keys, keys.bytes);
-    const expiresAt = Date.parse(Expiration);
-    return {
-      accessKeyId: AccessKeyId,
-      secretAccessKey: SecretAccessKey,
-      sessionToken: Token,
-      // A date that is none would make them eternal.
-      freshUntil: (expiresAt || 0) - EARLY_MS,
-      expiresAt: expiresAt || 0,
-    };
-  } catch (cause) {
-    // In its own words: what a broken reply holds are the keys themselves.
-    throw none(host, "none are set, and the machine has no role that would give any", cause);
-  } finally {
-    timer.abort();
+/** @param passed profiles whose roles wait for this one's keys @returns undefined where it names no source that is known */
+async function ofProfile(
+  looking: Looking,
+  profiles: Profiles,
+  name: string,
+  passed: ReadonlySet<string>,
+): Promise<Found | undefined> {
+  const { host } = looking;
+  const profile = profiles.byName.get(name);
+  if (profile === undefined) return undefined;
+  const keys = keysOf(profile);
+  // A role may name its own profile for the keys to assume it by.
+  if (keys && passed.size > 0) return lasting(host, keys);
+  const arn = profile.get("role_arn");
+  const source = profile.get("source_profile") ?? profile.get("credential_source");
+  const region = profile.get("region") ?? looking.region;
+  const role = {
+    arn: arn ?? "",
+    sessionName: profile.get("role_session_name"),
+    externalId: profile.get("external_id"),
+    seconds: Number(profile.get("duration_seconds")) || undefined,
+    region,
+  };
+  if (source !== undefined) {
+    const by = await sourceOf(looking, profiles, { name, profile, passed });
+    return arn === undefined ? by : assumeRole(host, role, by);
+  }
+  if (keys) return lasting(host, keys);
+  const file = profile.get("web_identity_token_file");
+  if (file !== undefined && arn !== undefined) return byTokenFile(host, file, role);
+  if (isOfSso(profile)) return looking.sso(host, profile, profiles);
+  if (profile.has("credential_process"))
+    throw none(host, `the profile "${name}" has them made by a program, which the gateway does not run`);
+  return undefined;
+}
+
+/** Whose credentials a profile's role is assumed by. */
+async function sourceOf(
+  looking: Looking,
+  profiles: Profiles,
+  { name, profile, passed }: { name: string; profile: Section; passed: ReadonlySet<string> },
+): Promise<Found> {
+  const { host } = looking;
+  if (profile.has("mfa_serial"))
+    throw none(host, `the role of the profile "${name}" asks for a code of a person's device (mfa_serial)`);
+  const source = profile.get("source_profile");
+  if (source !== undefined) {
+    if (passed.has(source)) throw none(host, `the profile "${name}" is its own source_profile in a circle`);
+    const found = await ofProfile(looking, profiles, source, new Set([...passed, name]));
+    if (!found) throw none(host, `"${source}", the source_profile of "${name}", has no keys`);
+    return found;
+  }
+  switch (profile.get("credential_source")) {
+    case "Environment": {
+      const found = fromEnvironment(host);
+      if (!found) throw none(host, `the profile "${name}" takes them from the environment, which has none`);
+      return found;
+    }
+    case "EcsContainer": {
+      const found = await fromContainer(host);
+      if (!found) throw none(host, `the profile "${name}" takes them from the container, which names none`);
+      return found;
+    }
+    case "Ec2InstanceMetadata":
+      return fromInstance(host);
+    default:
+      throw none(
+        host,
+        `the credential_source of the profile "${name}" is none of Environment, EcsContainer and Ec2InstanceMetadata`,
+      );
   }
 }
 
-const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+function keysOf(profile: Section): Credentials | undefined {
+  const accessKeyId = profile.get("aws_access_key_id");
+  const secretAccessKey = profile.get("aws_secret_access_key");
+  if (!accessKeyId || !secretAccessKey) return undefined;
+  return { accessKeyId, secretAccessKey, sessionToken: profile.get("aws_session_token") };
+}
+
+/** The file is read each time: whoever issues its token writes a new one before the old one ends. */
+async function byTokenFile(
+  host: Host,
+  file: string,
+  role: Parameters<typeof assumeRoleByToken>[1],
+): Promise<Found> {
+  const token = (await host.readFile(file))?.trim();
+  if (!token) throw none(host, `the web identity's token ${file} cannot be read`);
+  return assumeRoleByToken(host, role, token);
+}

@@ -44,11 +44,15 @@ const plugin: Plugin = (host) => {
         ),
         api_key: optional("A Bedrock API key, sent as a Bearer token. Left out: AWS_BEARER_TOKEN_BEDROCK."),
         access_key_id: optional(
-          "With secret_access_key. Left out: AWS_ACCESS_KEY_ID, a profile, the machine's role.",
+          "With secret_access_key. Left out: AWS_ACCESS_KEY_ID, a profile, a web identity, the container's or the machine's role.",
         ),
         secret_access_key: optional("Signs; it is never sent."),
         session_token: optional("Of temporary credentials."),
-        profile: optional("In ~/.aws/credentials. Left out: AWS_PROFILE, else default."),
+        profile: optional(
+          "In ~/.aws/config or ~/.aws/credentials: keys, a role, a web identity or IAM Identity Center. Left out: AWS_PROFILE, else default.",
+        ),
+        role_arn: optional("A role to assume with these credentials, such as one of another account."),
+        external_id: optional("What the role's owner asks for when it is assumed."),
         headers: headersOption(host, "Further headers, such as a proxy's; they are signed too."),
       },
       { additionalProperties: false },
@@ -69,9 +73,10 @@ const plugin: Plugin = (host) => {
         /\bbedrock-runtime(?:-fips)?\.([a-z0-9-]+)\./.exec(base ?? "")?.[1] ??
         host.variable("AWS_REGION") ??
         host.variable("AWS_DEFAULT_REGION");
-      const signs = options.access_key_id !== undefined || options.profile !== undefined;
+      const { access_key_id, profile, role_arn } = options;
+      const signs = [access_key_id, profile, role_arn].some((given) => given !== undefined);
       const bearer = options.api_key ?? (signs ? undefined : host.variable("AWS_BEARER_TOKEN_BEDROCK"));
-      const credentials = credentialSource(host, options);
+      const credentials = credentialSource(host, options, region);
       return {
         describe: (model) => familyOf(model)?.facts,
         async embed(call) {

@@ -25,10 +25,12 @@ export interface World {
   readonly files?: Readonly<Record<string, string>>;
   /** The instance's metadata service; left out, there is none. */
   readonly metadata?: Outside["fetch"];
+  /** Where AWS gives credentials: its Security Token Service, IAM Identity Center, a container's address; left out, nobody is there. */
+  readonly givers?: Outside["fetch"];
   readonly model?: Outside["fetch"];
 }
 
-export function open({ options = {}, environment = {}, files = {}, metadata, model }: World) {
+export function open({ options = {}, environment = {}, files = {}, metadata, givers, model }: World) {
   const sent: Sent[] = [];
   const clock = fakeOutside({
     environment,
@@ -36,6 +38,10 @@ export function open({ options = {}, environment = {}, files = {}, metadata, mod
     fetch: async (url, init) => {
       if (new URL(url).hostname === "169.254.169.254") {
         if (metadata) return metadata(url, init);
+        throw new TypeError("no route to host");
+      }
+      if (isGiver(url)) {
+        if (givers) return givers(url, init);
         throw new TypeError("no route to host");
       }
       sent.push({ url, headers: new Headers(init.headers), body: String(init.body) });
@@ -47,6 +53,9 @@ export function open({ options = {}, environment = {}, files = {}, metadata, mod
   expect([...Value.Errors(provider.options, filled)]).toEqual([]);
   return { upstream: provider.open(filled), sent, clock };
 }
+
+const isGiver = (url: string) =>
+  /^(?:sts|portal\.sso|oidc)\.|^(?:169\.254\.170\.|localhost|127\.|pods\.)/.test(new URL(url).hostname);
 
 /** Whose key a request was signed with. */
 export const keyOf = ({ headers }: Sent) =>

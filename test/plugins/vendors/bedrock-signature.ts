@@ -1,5 +1,5 @@
 /**
- * Whether a request to Bedrock is signed as AWS has it: signed once more by AWS's own signer, from what arrived, and compared.
+ * Whether a request to Bedrock, or to another of AWS's services, is signed as AWS has it: signed once more by AWS's own signer, from what arrived, and compared.
  * Nothing of the plugin's own signer is used here.
  */
 import { createHash, createHmac, type Hash, type Hmac } from "node:crypto";
@@ -55,6 +55,7 @@ export async function wrongSignature(
   headers: Headers,
   body: string,
   region: string,
+  service = "bedrock",
 ): Promise<readonly [type: string, message: string] | undefined> {
   const given = headers.get("authorization") ?? "";
   const parts =
@@ -62,18 +63,21 @@ export async function wrongSignature(
       given,
     );
   if (!parts) return ["MissingAuthenticationTokenException", "Missing Authentication Token"];
-  const [, keyId, , scopeRegion, service, names = ""] = parts;
+  const [, keyId, , scopeRegion, scopeService, names = ""] = parts;
   const keys = KNOWN.find(({ accessKeyId }) => accessKeyId === keyId);
   if (!keys) return ["UnrecognizedClientException", "The security token included in the request is invalid."];
   if ((headers.get("x-amz-security-token") ?? undefined) !== keys.sessionToken)
     return ["UnrecognizedClientException", "The security token included in the request is invalid."];
-  if (scopeRegion !== region || service !== "bedrock")
-    return ["InvalidSignatureException", `Credential should be scoped to a valid region: ${region}/bedrock.`];
+  if (scopeRegion !== region || scopeService !== service)
+    return [
+      "InvalidSignatureException",
+      `Credential should be scoped to a valid region: ${region}/${service}.`,
+    ];
   const signed = names.split(";");
   const needed = [...headers.keys()].filter((name) => name.startsWith("x-amz-"));
   if (["host", "content-type", ...needed].some((name) => !signed.includes(name)))
     return ["InvalidSignatureException", "A header that must be signed is not."];
-  const right = await signature(url, method, signed, headers, body, region, keys);
+  const right = await signature(url, method, signed, headers, body, { region, service }, keys);
   // AWS does tell the canonical text here, every header's value in it.
   return right === given
     ? undefined
@@ -89,12 +93,12 @@ async function signature(
   signed: readonly string[],
   headers: Headers,
   body: string,
-  region: string,
+  { region, service }: { readonly region: string; readonly service: string },
   credentials: Keys,
 ): Promise<string | undefined> {
   const { protocol, hostname, port, pathname, host } = new URL(url);
   const signer = new SignatureV4({
-    service: "bedrock",
+    service,
     region,
     credentials,
     sha256: Sha256,

@@ -1,0 +1,60 @@
+/**
+ * AWS credentials as every source of them gives them, and what is said where there are none. The sources are credentials.ts' to order.
+ */
+import type { Host } from "../../src/plugin";
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+}
+
+export interface Found extends Credentials {
+  /** From then on they are looked for anew, while these still serve. */
+  readonly freshUntil: number;
+  readonly expiresAt: number;
+}
+
+/** A file may be written anew at any time, and a process's environment never is: a minute is soon enough, and seldom enough. */
+const REREAD_MS = 60_000;
+/** AWS has new ones ready five minutes before the old ones end. */
+const EARLY_MS = 5 * 60_000;
+
+/** Those that do not say when they end. */
+export const lasting = (host: Pick<Host, "now">, credentials: Credentials): Found => ({
+  ...credentials,
+  freshUntil: host.now() + REREAD_MS,
+  expiresAt: Number.POSITIVE_INFINITY,
+});
+
+/** @param until milliseconds since 1970; a date that is none would make them eternal, and counts as over */
+export const ending = (credentials: Credentials, until: number): Found => ({
+  ...credentials,
+  freshUntil: (until || 0) - EARLY_MS,
+  expiresAt: until || 0,
+});
+
+export const none = (host: Pick<Host, "failure">, what: string, cause?: unknown) =>
+  host.failure(
+    "unauthorized",
+    `There are no AWS credentials: ${what}. Give access_key_id and secret_access_key, a profile, api_key, or the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`,
+    { cause },
+  );
+
+export const withoutSlash = (address: string) => address.replace(/(?<!\/)\/+$/, "");
+
+/** Where a service of AWS's is in a region, unless its own variable says otherwise (AWS_ENDPOINT_URL_STS and its like). */
+export function endpointOf(
+  host: Pick<Host, "variable">,
+  service: string,
+  name: string,
+  region: string,
+): string {
+  const elsewhere = host.variable(`AWS_ENDPOINT_URL_${name}`) ?? host.variable("AWS_ENDPOINT_URL");
+  if (elsewhere !== undefined) return withoutSlash(elsewhere);
+  return `https://${service}.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
+}
+
+/** As a file of AWS's names the home folder. */
+export const homeOf = (host: Pick<Host, "variable">) =>
+  host.variable("HOME") ?? host.variable("USERPROFILE") ?? "";

@@ -1,0 +1,34 @@
+/**
+ * Work that must not wait for ever, such as a question to an address where nobody may be: its signal fires when its time is over.
+ */
+import type { Host } from "../src/plugin";
+
+/** @param late what is then said */
+export async function within<Value>(
+  host: Pick<Host, "sleep" | "failure">,
+  ms: number,
+  late: string,
+  work: (signal: AbortSignal) => Promise<Value>,
+): Promise<Value> {
+  const over = new AbortController();
+  const timer = new AbortController();
+  host.sleep(ms, timer.signal).then(
+    () => over.abort(host.failure("timeout", late)),
+    () => undefined,
+  );
+  try {
+    return await work(over.signal);
+  } finally {
+    timer.abort();
+  }
+}
+
+/** For one of several who wait for the same work: its own signal ends its waiting, and not the work. */
+export function unlessOver<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const over = () => reject(signal.reason);
+    signal.addEventListener("abort", over, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", over));
+  });
+}
