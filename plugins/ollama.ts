@@ -5,6 +5,7 @@
 import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { cutWhereRefused } from "./cut";
 import { headersOf } from "./headers";
+import { LOADING_MS } from "./loading";
 import { tooLongIn } from "./refusals";
 
 const plugin: Plugin = (host) => {
@@ -55,6 +56,7 @@ const plugin: Plugin = (host) => {
     serverFields: ["keep_alive", "options"],
     // It computes OLLAMA_NUM_PARALLEL inputs at once and queues the rest.
     concurrency: 4,
+    timeoutMs: LOADING_MS,
     open({ base_url, api_key, keep_alive, num_ctx, headers: further }) {
       const url = `${withoutPath(base_url)}/api/embed`;
       const headers = headersOf(further, { authorization: api_key && `Bearer ${api_key}` });

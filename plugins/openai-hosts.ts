@@ -6,6 +6,7 @@ import type { EmbedCall, KnownFacts, Plugin, Provider } from "../src/plugin";
 import { addressOf } from "./address";
 import { cutWhereRefused, type Explain } from "./cut";
 import { headersOf } from "./headers";
+import { LOADING_MS } from "./loading";
 import { bodyOf, openaiWire } from "./openai-wire";
 import { type TaskField, taskFieldOf, taskOptions, taskSaid } from "./task-field";
 
@@ -25,6 +26,7 @@ interface OpenaiHost {
   /** The field that says what becomes of a text too long, and its words for refusing and cutting. */
   readonly cut?: { readonly field: string; readonly no: string; readonly yes: string };
   readonly concurrency?: number;
+  readonly timeoutMs?: number;
   /** Fields that change the server for everybody. */
   readonly serverFields?: readonly string[];
 }
@@ -36,6 +38,7 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
     // It refuses by its own count what is too long, as llama.cpp does.
     facts: { normalized: true, uncounted: "send", wire_encoding: "base64" },
     concurrency: 64,
+    timeoutMs: LOADING_MS,
     // "lower means earlier handling" (vllm/entrypoints/pooling/base/protocol.py)
     serverFields: ["priority", "request_id"],
   },
@@ -45,6 +48,7 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
     facts: { normalized: true, uncounted: "send", wire_encoding: "base64" },
     leavesOut: ["dimensions"],
     concurrency: 8,
+    timeoutMs: LOADING_MS,
   },
   // infinity-emb 0.0.78 (torch): /embeddings unless started with --url-prefix; base64 has the floats' bits; 2,049 texts are 422. It cuts a
   // text past its limit without a word, cuts to `dimensions` without normalising, and counts characters unless started with
@@ -53,6 +57,7 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
     base_url: "http://localhost:7997",
     facts: { normalized: true, wire_encoding: "base64", max_inputs: 2048 },
     concurrency: 8,
+    timeoutMs: LOADING_MS,
   },
   // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/reference: of vectors' length nothing is said.
   nim: {
@@ -120,6 +125,7 @@ const pluginOf =
       ...(row.task && { tasks: row.task }),
       ...(row.serverFields && { serverFields: row.serverFields }),
       ...(row.concurrency !== undefined && { concurrency: row.concurrency }),
+      ...(row.timeoutMs !== undefined && { timeoutMs: row.timeoutMs }),
       open({ api_key, base_url, headers: further, ...tasks }) {
         const task = taskFieldOf(tasks, row.task);
         const address = addressOf(host, base_url, new URL(row.base_url).pathname.replace(/\/$/, ""));

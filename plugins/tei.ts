@@ -6,6 +6,7 @@
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { cutWhereRefused } from "./cut";
 import { headersOf } from "./headers";
+import { LOADING_MS } from "./loading";
 import { tooLongIn } from "./refusals";
 
 const plugin: Plugin = (host) => {
@@ -47,6 +48,7 @@ const plugin: Plugin = (host) => {
     },
     // --max-concurrent-requests is 512; past it every request is refused with 429.
     concurrency: 64,
+    timeoutMs: LOADING_MS,
     open({ base_url, api_key, prompts, headers: further }) {
       const url = `${withoutPath(base_url)}/embed`;
       const headers = headersOf(further, { authorization: api_key && `Bearer ${api_key}` });

@@ -20,6 +20,7 @@ import { gatewayPolicies, policiesOf } from "./dialects/records";
 import type { GatewayError } from "./domain/errors";
 import { secondsOf } from "./domain/idle";
 import type { Outside } from "./domain/outside";
+import type { Probe } from "./domain/probes";
 import { createBodyMemory } from "./door/body-memory";
 import { createDoor, type Door } from "./door/http";
 import { createSending } from "./door/sending";
@@ -90,10 +91,11 @@ export async function createGateway(
     outside: calling,
     fingerprints: openFingerprints(store),
     records: openRecords(store),
+    warming: { warmed: new Set<string>(), asksServers: place.begins },
     measureWith:
-      (attemptsMax: number): Measure =>
+      (attemptsMax: number, texts?: readonly Probe[]): Measure =>
       (route, target, signal) =>
-        measure(route, target, { ledger, outside: calling, attemptsMax }, signal),
+        measure(route, target, { ledger, outside: calling, attemptsMax, texts }, signal),
   };
   const retiring = new Set<Promise<void>>();
   let authSection = config.auth;

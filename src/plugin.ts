@@ -23,7 +23,7 @@ export interface Provider<Options extends TSchema = TSchema> {
   readonly id: string;
   /**
    * The schema of this plugin's own keys under `providers.<name>`, checked before `open`. An object schema; unknown keys are refused.
-   * `plugin`, `timeout_ms`, `retries`, `concurrency`, `max_queue`, `allow_fields` and `coalesce_ms` are the gateway's and never reach the plugin.
+   * `plugin`, `timeout_ms`, `retries`, `concurrency`, `max_queue`, `allow_fields`, `coalesce_ms` and `warm` are the gateway's and never reach the plugin.
    */
   readonly options: Options;
   /** This vendor's words for what an embedding is for. A request may say it in any vendor's word; `call.task` has this one's. */
@@ -50,6 +50,8 @@ export interface Provider<Options extends TSchema = TSchema> {
   readonly isIndivisible?: (request: Pick<EmbedCall, "fields" | "extraBody">) => boolean;
   /** Calls at once when the routing file does not say: `concurrency`. */
   readonly concurrency?: number;
+  /** Longest time of one attempt when the routing file does not say: `timeout_ms`. More for servers that load models when they are asked. */
+  readonly timeoutMs?: number;
   /**
    * true: its places do the work themselves, and a call of several inputs takes less than as many calls. Requests of one input which wait
    * for a place go together then, evenly shared out among the places. The routing file's `coalesce_ms` has requests go together at any

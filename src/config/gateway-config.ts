@@ -82,6 +82,8 @@ export interface ConfiguredProvider {
   /** The plugin's own keys, checked against its schema, defaults applied. Not to be opened while variables are missing. */
   readonly options: unknown;
   readonly timeout_ms: number;
+  /** Its models are asked once when the gateway starts. */
+  readonly warm: boolean;
   readonly retries: number;
   readonly concurrency: number;
   readonly max_queue: number;
@@ -105,6 +107,8 @@ export interface ConfiguredModel {
   readonly on_drift: "stop" | "warn";
   readonly agreement_min: number;
   readonly unmeasured: "serve" | "refuse";
+  /** Asked once when the gateway starts. */
+  readonly warm: boolean;
   /** Undefined: no request is sent twice. */
   readonly hedge_after_ms: number | undefined;
   /** Only what the file itself says. */

@@ -50,6 +50,9 @@ export function checkProvider(value: unknown): CheckedProvider {
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && Number(concurrency) >= 1)) {
     reasons.push("`concurrency` is no integer of 1 or more");
   }
+  const timeoutMs = member("timeoutMs");
+  if (timeoutMs !== undefined && !(Number.isInteger(timeoutMs) && Number(timeoutMs) >= 1))
+    reasons.push("`timeoutMs` is no integer of 1 or more");
   const countsTokens = member("countsTokens");
   if (countsTokens !== undefined && typeof countsTokens !== "boolean")
     reasons.push("`countsTokens` is not true or false");

@@ -89,7 +89,9 @@ export async function checkProviders(
       name,
       provider: found.provider,
       options,
-      timeout_ms: common.timeout_ms ?? ProviderCommon.properties.timeout_ms.default,
+      timeout_ms:
+        common.timeout_ms ?? found.provider.timeoutMs ?? ProviderCommon.properties.timeout_ms.default,
+      warm: common.warm ?? false,
       retries: common.retries ?? ProviderCommon.properties.retries.default,
       concurrency: common.concurrency ?? found.provider.concurrency ?? CONCURRENCY_DEFAULT,
       max_queue: common.max_queue ?? ProviderCommon.properties.max_queue.default,

@@ -123,6 +123,7 @@ function resolveModel(
     on_drift: model.on_drift ?? OnDrift.default,
     agreement_min: model.agreement_min ?? AgreementMin.default,
     unmeasured: model.unmeasured ?? unmeasured,
+    warm: model.warm ?? false,
     hedge_after_ms: model.hedge_after_ms,
     facts,
     routes: (model.routes ?? []).map((route) => ({

@@ -61,6 +61,13 @@ export const ModelEntry = Type.Composite(
         }),
       ),
       on_drift: Type.Optional(OnDrift),
+      warm: Type.Optional(
+        Type.Boolean({
+          default: false,
+          description:
+            "true: the model is asked once at each of its providers when the gateway starts, so that it is loaded.",
+        }),
+      ),
       agreement_min: Type.Optional(AgreementMin),
       unmeasured: Type.Optional(UnmeasuredOfModel),
       hedge_after_ms: Type.Optional(

@@ -18,7 +18,8 @@ export const ProviderCommon = Type.Object(
         minimum: 1,
         maximum: 3_600_000,
         default: 30_000,
-        description: "Time limit of one attempt.",
+        description:
+          "Time limit of one attempt. Plugins for servers that load models when they are asked have 120000. The first call to a model that nobody else serves is waited for up to the deadline.",
       }),
     ),
     retries: Type.Optional(
@@ -51,6 +52,13 @@ export const ProviderCommon = Type.Object(
         maximum: 1000,
         description:
           "Requests with one input wait up to this long to share a call with others. 0: only requests that arrive together, or queue for a slot, share one. Left out: each goes alone.",
+      }),
+    ),
+    warm: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          "true: each model of this provider is asked once when the gateway starts, so that it is loaded.",
       }),
     ),
     ...CONNECTION_KEYS,

@@ -19,6 +19,7 @@ const GATEWAY_KEYS = [
   "max_queue",
   "allow_fields",
   "coalesce_ms",
+  "warm",
 ];
 
 export function keepsItsShape(bench: Bench): Check[] {

@@ -35,6 +35,8 @@ export interface Health {
   inputsUnderWay: number;
   /** On the monotonic clock. */
   restsUntil: number;
+  /** It has neither given a good answer yet, nor been waited for in vain: it may still load its model. */
+  mayBeLoading: boolean;
   /** Inputs in a call that it does in one attempt's time; undefined as long as it was never too slow. */
   inputsInTime: number | undefined;
   /** Tokens of a text that it looks at, where it was seen to cut there without a word; "nowhere" where it was tried and did not. */

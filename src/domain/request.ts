@@ -77,6 +77,8 @@ export interface ConfiguredUpstream {
   /** How a model there is doing, by its name there; kept from request to request. */
   readonly healthOf: (model: string) => Health;
   readonly timeoutMs: number;
+  /** Its models are asked once when the gateway starts. */
+  readonly warm?: boolean;
   readonly retries: number;
 }
 
@@ -118,6 +120,8 @@ export interface Route {
   readonly agreementMin: number;
   /** Whether another way than the first may serve before two were measured to agree. */
   readonly unmeasured: "serve" | "refuse";
+  /** Asked once when the gateway starts, so that the first caller finds it loaded. */
+  readonly warm?: boolean;
   /** A request for one input that is not answered by then is sent a second time; undefined: never. */
   readonly hedgeAfterMs: number | undefined;
   /** All ways to it, in the routing file's order: all of one space. */

@@ -18,7 +18,7 @@ import { type Chosen, healthOf } from "./choose";
 import { coalesced } from "./coalesce";
 import { cutLimit, refuseLonger } from "./cut-test";
 import type { InTurn, Sending } from "./joint-call";
-import { notePace, noteTooSlow } from "./pace";
+import { attemptMs, notePace, noteTooSlow } from "./pace";
 import { isAboutContent } from "./poison-signs";
 import type { Work } from "./work";
 
@@ -105,18 +105,24 @@ async function sent(
     const answered = prove(cutTold(reply, part, work, target), part, plan, target);
     tellLength(answered, work, target);
     ended("good", "ok");
+    healthOf(target).mayBeLoading = false;
     notePace(healthOf(target), part, outside.monotonic() - startedAt, provider.timeoutMs);
     await others(part, outside);
     return answered;
   } catch (thrown) {
     if (signal.aborted) {
       const reason = asGatewayError(signal.reason);
-      ended("unknown", reason.kind);
+      const isInVain = reason.kind === "deadline" && outside.monotonic() - startedAt >= provider.timeoutMs;
+      if (isInVain) healthOf(target).mayBeLoading = false;
+      ended(isInVain ? "timed out" : "unknown", reason.kind);
       throw reason;
     }
     const error = inRequest(asProviderError(thrown, work, target), part);
     const health = healthOf(target);
-    if (error.kind === "timeout") noteTooSlow(health, part);
+    if (error.kind === "timeout") {
+      noteTooSlow(health, part);
+      health.mayBeLoading = false;
+    }
     health.lastError = { at: outside.now(), kind: error.kind, message: error.message };
     health.restsUntil = Math.max(health.restsUntil, outside.monotonic() + restMs(error));
     // One text that a provider cannot take says nothing new of the provider, however often it is sent.
@@ -132,14 +138,10 @@ async function replyInTime(work: Work, target: Target, part: Part, signal: EndSi
   const attempt = new Ending();
   const call = { ...callFor(work, target), inputs: inputsOf(part), signal: abortSignalOf(attempt) };
   const unfollow = attempt.follow(signal);
-  const callOff = outside.alarm(provider.timeoutMs, () =>
-    attempt.abort(
-      new GatewayError(
-        "timeout",
-        `The provider did not answer within ${provider.timeoutMs} ms (timeout_ms). Where it is slow and not down, raise timeout_ms, or lower max_inputs of the model, in the routing file.`,
-      ),
-    ),
-  );
+  const timeoutMs = attemptMs(work, target, part);
+  const callOff = Number.isFinite(timeoutMs)
+    ? outside.alarm(timeoutMs, () => attempt.abort(tooSlow(timeoutMs)))
+    : () => undefined;
   const reply = (async () => provider.upstream.embed(call))();
   try {
     // A plugin may overlook the signal: this keeps its word for it, so that nothing waits past its time.
@@ -152,6 +154,12 @@ async function replyInTime(work: Work, target: Target, part: Part, signal: EndSi
     unfollow();
   }
 }
+
+const tooSlow = (timeoutMs: number) =>
+  new GatewayError(
+    "timeout",
+    `The provider did not answer within ${Math.round(timeoutMs)} ms (timeout_ms). Where it is slow and not down, raise timeout_ms, or lower max_inputs of the model, in the routing file.`,
+  );
 
 /** An answer that nobody waits for any more was paid for all the same. */
 function countLate(

@@ -6,6 +6,10 @@
 import type { ModelFacts } from "../domain/facts";
 import type { Health } from "../domain/health";
 import type { Part, Target } from "../domain/request";
+import type { Work } from "./work";
+
+/** Some texts of a query's size are done in no time, once the model is loaded; a batch may be slow for its own sake. */
+const FEW_PIECES = 8;
 
 /** What goes to the target in one call: its limits, and its pace. */
 export function limitsOf({ facts, provider, model }: Target): ModelFacts {
@@ -28,4 +32,22 @@ export function notePace(health: Health, { pieces }: Part, tookMs: number, timeo
   const { inputsInTime } = health;
   if (inputsInTime === undefined || pieces.length < inputsInTime || tookMs * 4 > timeoutMs) return;
   health.inputsInTime = inputsInTime * 2;
+}
+
+/**
+ * How long one call may take. A server that has never answered may be loading its model (40 s and more), and a call that is cut and begun
+ * again loads it no sooner: with nobody else to ask it is waited for as long as the request has, once. A batch gets half of that, since it may
+ * be too large instead, and then goes on in halves.
+ */
+export function attemptMs(
+  { route, run, outside }: Pick<Work, "route" | "run" | "outside">,
+  { provider, model }: Target,
+  { pieces }: Part,
+): number {
+  const { timeoutMs } = provider;
+  const isAlone = route.targets.filter(({ mayServe }) => mayServe()).length <= 1;
+  if (!isAlone || !provider.healthOf(model).mayBeLoading) return timeoutMs;
+  const leftMs = Math.max(0, run.endsAt - outside.monotonic());
+  // A little more than all: then the request's own deadline ends it, in its own words.
+  return Math.max(timeoutMs, pieces.length <= FEW_PIECES ? leftMs + 1_000 : leftMs / 2);
 }

@@ -29,18 +29,20 @@ export interface Measuring {
   readonly ledger: Ledger;
   readonly outside: Outside & Pick<Needs, "observe">;
   readonly attemptsMax: number;
+  /** Left out: all of PROBES. Fewer ask a model without measuring it. */
+  readonly texts?: readonly Probe[] | undefined;
 }
 
 /**
  * The long text goes by itself: a server that refuses it has been measured all the same. Where the routing file or the catalogue says
  * that it is too long for the model, it is not sent at all.
- * @returns a vector for each of PROBES, at the model's own size; undefined for what was refused
+ * @returns a vector for each of the texts, at the model's own size; undefined for what was refused
  * @throws GatewayError as a request's calls do; the signal's reason
  */
 export async function measure(
   route: Route,
   target: Target,
-  { ledger, outside, attemptsMax }: Measuring,
+  { ledger, outside, attemptsMax, texts: asked = PROBES }: Measuring,
   signal: EndSignal,
 ): Promise<Measurement> {
   const only: Route = { ...route, facts: target.facts, targets: [{ ...target, mayServe: () => true }] };
@@ -54,7 +56,7 @@ export async function measure(
     attemptsMax,
     tally: { tokens: 0, providers: new Set() },
   };
-  const probes = PROBES.filter((probe) => !isLong(probe) || takesLong(target));
+  const probes = asked.filter((probe) => !isLong(probe) || takesLong(target));
   const textsOf = (some: readonly Probe[]) => some.map(({ text }) => text);
   const progress: Progress = {
     caller: { workspace: OWN_WORKSPACE, keyId: null },
@@ -69,7 +71,7 @@ export async function measure(
     const short = probes.filter((probe) => !isLong(probe));
     const found = await ask(textsOf(short), run);
     const long = await askLong(textsOf(probes.filter(isLong)), run, ask);
-    const inOrder = PROBES.map((probe) => (isLong(probe) ? long : found[short.indexOf(probe)]));
+    const inOrder = asked.map((probe) => (isLong(probe) ? long : found[short.indexOf(probe)]));
     const all = inOrder.filter((one) => one !== undefined);
     const request = probeRequest(
       route.id,

@@ -4,12 +4,14 @@
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import type { Outside } from "../domain/outside";
+import { PROBES, type Probe } from "../domain/probes";
 import { withCarried } from "../spaces/carried";
 import { insideFingerprints } from "../spaces/inside";
 import type { Measure } from "../spaces/look";
 import { openSpaces, type Spaces, type SpacesParts } from "../spaces/spaces";
 import { openProviders } from "../upstream/open";
 import { buildRoutes, type Routes } from "./route";
+import { type WarmingParts, warm } from "./warming";
 
 export interface Generation {
   readonly config: GatewayConfig;
@@ -23,26 +25,31 @@ export interface Generation {
 
 export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "records" | "together"> {
   readonly outside: Outside;
+  readonly warming: Pick<WarmingParts, "warmed" | "asksServers">;
   /** Measures a space with as many calls as the routing file allows. */
-  readonly measureWith: (attemptsMax: number) => Measure;
+  readonly measureWith: (attemptsMax: number, texts?: readonly Probe[]) => Measure;
 }
 
 export function openGeneration(
   config: GatewayConfig,
-  { outside, fingerprints, records, together, measureWith }: GenerationParts,
+  { outside, fingerprints, records, together, warming, measureWith }: GenerationParts,
 ): Generation {
   const providers = openProviders(config, outside);
+  const { max_attempts: attemptsMax } = config.server;
+  const deadlineMs = config.server.deadline_ms;
   const spaces = openSpaces({
     outside,
     fingerprints: withCarried(fingerprints, [...insideFingerprints(), ...config.spaceFingerprints]),
     records,
     together,
-    measure: measureWith(config.server.max_attempts),
-    deadlineMs: config.server.deadline_ms,
+    measure: measureWith(attemptsMax),
+    deadlineMs,
     everyMs: config.spaceProbe?.every_ms,
   });
   const routes = buildRoutes(config, providers.byName, spaces);
   spaces.start(routes.named());
+  const ask = measureWith(attemptsMax, PROBES.slice(0, 1));
+  const warmed = warm(routes.named(), { ...warming, ask, outside, deadlineMs });
   const empty = Promise.withResolvers<void>();
   let underWay = 0;
   let retired = false;
@@ -65,6 +72,7 @@ export function openGeneration(
     async retire() {
       retired = true;
       if (underWay > 0) await empty.promise;
+      await warmed.close();
       await spaces.close();
       await providers.close();
     },

@@ -246,6 +246,7 @@ function routeOf(
     onDrift,
     agreementMin,
     unmeasured,
+    warm: entry.warm,
     hedgeAfterMs,
     targets: [first, ...others],
   };

@@ -23,6 +23,7 @@ export function createHealths(clock: Pick<Outside, "monotonic" | "random">): (mo
       breaker: createBreaker(clock),
       inputsUnderWay: 0,
       restsUntil: 0,
+      mayBeLoading: true,
       inputsInTime: undefined,
       cutsAt: undefined,
       isToldOfLength: false,

@@ -62,6 +62,7 @@ export function openProviders(
             },
       healthOf: createHealths(clock),
       timeoutMs: configured.timeout_ms,
+      warm: configured.warm,
       retries: configured.retries,
     });
   }

@@ -262,6 +262,8 @@ describe("a provider in trouble", () => {
     await using open = await openBefore(routing({ provider: "timeout_ms: 3000" }), {
       outside: { sleep, alarm, now, monotonic },
     });
+    // Its first answer may take longer: cold.test.ts.
+    expect((await clock.until(open.post({ model: "m", input: "first" }))).status).toBe(200);
     open.vendor.answer = () =>
       new Response(
         new ReadableStream({

@@ -1,0 +1,69 @@
+/**
+ * `warm: true` of a model or a provider: each of its targets is asked once when the gateway starts, so that a server that loads its model
+ * when it is first asked has done so before a caller comes. What is asked is one short text, on the way that measurements take.
+ */
+import { Ending } from "../domain/ending";
+import { asGatewayError, GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Route, Target } from "../domain/request";
+import type { Measure } from "../spaces/look";
+
+export interface Warming {
+  /** Ends what is under way. */
+  close(): Promise<void>;
+}
+
+export interface WarmingParts {
+  readonly ask: Measure;
+  readonly outside: Pick<Outside, "alarm" | "log" | "monotonic">;
+  readonly deadlineMs: number;
+  /** What was asked since the start, by this process: a reload asks only what it did not know. */
+  readonly warmed: Set<string>;
+  /** Whether this process asks servers too: several share them, while each has its own model inside. */
+  readonly asksServers: boolean;
+}
+
+export function warm(routes: readonly Route[], parts: WarmingParts): Warming {
+  const { ask, outside, deadlineMs, warmed, asksServers } = parts;
+  const closed = new Ending();
+
+  async function once(route: Route, target: Target): Promise<void> {
+    const about = { model: target.model, provider: target.provider.name };
+    const over = new Ending();
+    const unfollow = over.follow(closed);
+    const callOff = outside.alarm(deadlineMs, () =>
+      over.abort(new GatewayError("deadline", `It was not answered within ${deadlineMs} ms.`)),
+    );
+    const startedAt = outside.monotonic();
+    try {
+      await ask(route, target, over);
+      const latency_ms = Math.round(outside.monotonic() - startedAt);
+      outside.log("info", "a model was asked once, so that it is loaded", { ...about, latency_ms });
+    } catch (thrown) {
+      if (closed.aborted) return;
+      const { kind, message: reason } = asGatewayError(thrown);
+      outside.log("warn", "a model could not be asked at the start", { ...about, kind, reason });
+    } finally {
+      callOff();
+      unfollow();
+    }
+  }
+
+  const asked: Promise<void>[] = [];
+  for (const route of routes) {
+    for (const target of route.targets) {
+      const { provider, model } = target;
+      const key = `${provider.name}\n${model}`;
+      if (!(route.warm || provider.warm) || warmed.has(key)) continue;
+      if (!provider.isBuiltIn && !asksServers) continue;
+      warmed.add(key);
+      asked.push(once(route, target));
+    }
+  }
+  return {
+    async close() {
+      closed.abort(new GatewayError("cancelled", "The gateway is shutting down."));
+      await Promise.all(asked);
+    },
+  };
+}
