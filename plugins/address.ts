@@ -3,14 +3,26 @@
  * the other one after it (the bare address, or /v1): infinity-emb 0.0.78 has its API at /embeddings, unless it was started with --url-prefix /v1.
  */
 import type { Host } from "../src/plugin";
+import { type Query, withQuery } from "./options";
 
 export interface Address {
-  /** Asks below the path that was found, or finds it. @param ask one request; it throws `wrong_address` where nothing lies there */
-  reached<Reply>(ask: (base: string) => Promise<Reply>): Promise<Reply>;
+  /**
+   * Asks below the path that was found, or finds it.
+   * @param ask one request to a URL; it throws `wrong_address` where nothing lies there
+   */
+  reached<Reply>(ask: (url: string) => Promise<Reply>): Promise<Reply>;
 }
 
-export function addressOf(host: Pick<Host, "tell">, base_url: string, usual: string): Address {
-  const trimmed = base_url.replace(/(?<!\/)\/+$/, "");
+/** @param usual the path where the API lies unless the address has one @param call the path of the call below it */
+export function addressOf(
+  host: Pick<Host, "tell">,
+  { base_url, query }: { readonly base_url: string; readonly query?: Query },
+  usual: string,
+  call: string,
+): Address {
+  const [address = ""] = base_url.split("?", 1);
+  const trimmed = address.replace(/(?<!\/)\/+$/, "");
+  const urlOf = (base: string) => withQuery(base_url, query, () => base + call);
   const hasPath = new URL(trimmed).pathname !== "/";
   const candidates = hasPath
     ? [trimmed]
@@ -19,11 +31,11 @@ export function addressOf(host: Pick<Host, "tell">, base_url: string, usual: str
   let isFound = candidates.length === 1;
   return {
     async reached(ask) {
-      if (isFound) return ask(found);
+      if (isFound) return ask(urlOf(found));
       let missed: unknown;
       for (const base of candidates) {
         try {
-          const reply = await ask(base);
+          const reply = await ask(urlOf(base));
           if (base !== candidates[0] && !isFound) {
             host.tell("a server's API does not lie where it usually does: say where in base_url", {
               usually: candidates[0],

@@ -7,7 +7,7 @@ import type { Plugin, Posted } from "../src/plugin";
 import { identityOptions, tokenSource } from "./azure-identity";
 import { headersOf } from "./headers";
 import { bodyOf, openaiWire } from "./openai-wire";
-import { ADDRESS, headersOption } from "./options";
+import { headersOption, ownAddressOption, queryOption, withQuery } from "./options";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -16,10 +16,11 @@ const plugin: Plugin = (host) => {
     id: "azure",
     options: t.Object(
       {
-        base_url: t.String({
-          pattern: ADDRESS,
-          description: "The resource: https://NAME.openai.azure.com, with /openai/v1 or without.",
-        }),
+        base_url: ownAddressOption(
+          host,
+          "The resource: https://NAME.openai.azure.com, with /openai/v1 or without.",
+        ),
+        query: queryOption(host),
         api_key: t.Optional(t.String({ minLength: 1, description: "Sent in the header api-key." })),
         ad_token: t.Optional(
           t.String({
@@ -47,7 +48,16 @@ const plugin: Plugin = (host) => {
       { additionalProperties: false },
     ),
     concurrency: 32,
-    open({ base_url, api_key, ad_token, api_version, deployments = {}, headers: further, ...identity }) {
+    open({
+      base_url,
+      query,
+      api_key,
+      ad_token,
+      api_version,
+      deployments = {},
+      headers: further,
+      ...identity
+    }) {
       const isGiven = api_key !== undefined || ad_token !== undefined;
       const tokens = isGiven ? undefined : tokenSource(host, identity);
       const headersWith = (token: string | undefined) =>
@@ -65,7 +75,7 @@ const plugin: Plugin = (host) => {
           const model = Object.hasOwn(deployments, call.model)
             ? (deployments[call.model] ?? call.model)
             : call.model;
-          const url = addressOf(base_url, api_version, model);
+          const url = withQuery(base_url, query, (base) => addressOf(base, api_version, model));
           const headers = headersWith(tokens ? await tokens.current(call.signal) : ad_token);
           return wire.embed({ url, headers, body: bodyOf({ ...call, model }), signal: call.signal, explain });
         },

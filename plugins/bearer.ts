@@ -4,12 +4,13 @@
  */
 import type { Host } from "../src/plugin";
 import { headersOf } from "./headers";
-import { ADDRESS, headersOption } from "./options";
+import { addressOption, headersOption, type Query, queryOption } from "./options";
 
 /** As a plugin's `open` gets them. */
 export interface BearerOptions {
   readonly api_key: string;
   readonly base_url: string;
+  readonly query?: Query;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -18,11 +19,8 @@ export function bearerOptions(host: Pick<Host, "t">, base_url: string) {
   const { t } = host;
   return {
     api_key: t.String({ minLength: 1, description: "Sent as a Bearer token." }),
-    base_url: t.String({
-      default: base_url,
-      pattern: ADDRESS,
-      description: "With its version or without.",
-    }),
+    base_url: addressOption(host, base_url, "With its version or without."),
+    query: queryOption(host),
     headers: headersOption(host),
   };
 }

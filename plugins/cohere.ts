@@ -7,6 +7,7 @@ import { bearerHeaders, bearerOptions, withVersion } from "./bearer";
 import { COHERE_WORDS } from "./cohere-words";
 import { cutOf, truncateField } from "./cutting";
 import { readEnvelope } from "./envelope";
+import { withQuery } from "./options";
 import { refuseOwn, textsOf } from "./request-body";
 import { tooLongAmong } from "./too-long";
 
@@ -52,8 +53,8 @@ const plugin: Plugin = (host) => {
       priority: t.Integer({ minimum: 0, maximum: 999, description: "0, the default, is served first." }),
     },
     concurrency: 32,
-    open({ api_key, base_url, input_type, headers: further }) {
-      const url = `${withVersion(base_url, "v2")}/embed`;
+    open({ api_key, base_url, query, input_type, headers: further }) {
+      const url = withQuery(base_url, query, (base) => `${withVersion(base, "v2")}/embed`);
       const headers = bearerHeaders(api_key, further);
       return {
         describe: () => ({ max_inputs: 96 }),

@@ -15,7 +15,7 @@ import {
   titleOf,
 } from "./google";
 import { headersOf } from "./headers";
-import { ADDRESS, headersOption } from "./options";
+import { addressOption, headersOption, queryOption, withQuery } from "./options";
 import { refuseOwn } from "./request-body";
 
 const plugin: Plugin = (host) => {
@@ -31,11 +31,12 @@ const plugin: Plugin = (host) => {
     options: t.Object(
       {
         api_key: t.String({ minLength: 1, description: "Sent in the header x-goog-api-key." }),
-        base_url: t.String({
-          default: "https://generativelanguage.googleapis.com/v1beta",
-          pattern: ADDRESS,
-          description: "With its version or without: /v1beta is added then.",
-        }),
+        base_url: addressOption(
+          host,
+          "https://generativelanguage.googleapis.com/v1beta",
+          "With its version or without: /v1beta is added then.",
+        ),
+        query: queryOption(host),
         headers: headersOption(host),
       },
       { additionalProperties: false },
@@ -43,18 +44,19 @@ const plugin: Plugin = (host) => {
     tasks: TASKS,
     fields: { title: titleField(host) },
     concurrency: 32,
-    open({ api_key, base_url, headers: further }) {
-      const base = withVersion(base_url, "v1beta");
+    open({ api_key, base_url, query, headers: further }) {
       const headers = headersOf(further, { "x-goog-api-key": api_key });
       return {
         describe: () => LIMITS,
         async embed(call) {
           const entries = entriesOf(host, call);
           const [only] = entries;
-          const model = `${base}/models/${encodeURIComponent(bareName(call.model))}`;
+          const name = encodeURIComponent(bareName(call.model));
+          const urlOf = (method: string) =>
+            withQuery(base_url, query, (base) => `${withVersion(base, "v1beta")}/models/${name}:${method}`);
           const ask = async (method: string, body: unknown) => {
             const explain = (refusal: Posted) => explained(host, refusal);
-            return host.post({ url: `${model}:${method}`, headers, body, signal: call.signal, explain });
+            return host.post({ url: urlOf(method), headers, body, signal: call.signal, explain });
           };
           if (entries.length === 1) {
             const reply = await host.readReply(One, (await ask("embedContent", only)).bytes);

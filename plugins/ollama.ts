@@ -6,6 +6,7 @@ import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted } from ".
 import { cutWhereRefused } from "./cut";
 import { headersOf } from "./headers";
 import { LOADING_MS } from "./loading";
+import { addressOption, headersOption, queryOption, withQuery } from "./options";
 import { tooLongIn } from "./refusals";
 
 const plugin: Plugin = (host) => {
@@ -20,11 +21,12 @@ const plugin: Plugin = (host) => {
     id: "ollama",
     options: t.Object(
       {
-        base_url: t.String({
-          default: "http://localhost:11434",
-          pattern: "^https?://[^\\s?#@]+$",
-          description: "The server's address, with /api or without.",
-        }),
+        base_url: addressOption(
+          host,
+          "http://localhost:11434",
+          "The server's address, with /api or without.",
+        ),
+        query: queryOption(host),
         api_key: t.Optional(
           t.String({ minLength: 1, description: "Sent as a Bearer token; a server of your own needs none." }),
         ),
@@ -36,9 +38,7 @@ const plugin: Plugin = (host) => {
         num_ctx: t.Optional(
           t.Integer({ minimum: 1, description: "The window that models are loaded with, in tokens." }),
         ),
-        headers: t.Optional(
-          t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
-        ),
+        headers: headersOption(host),
       },
       { additionalProperties: false },
     ),
@@ -57,8 +57,8 @@ const plugin: Plugin = (host) => {
     // It computes OLLAMA_NUM_PARALLEL inputs at once and queues the rest.
     concurrency: 4,
     timeoutMs: LOADING_MS,
-    open({ base_url, api_key, keep_alive, num_ctx, headers: further }) {
-      const url = `${withoutPath(base_url)}/api/embed`;
+    open({ base_url, query, api_key, keep_alive, num_ctx, headers: further }) {
+      const url = withQuery(base_url, query, (base) => `${withoutPath(base)}/api/embed`);
       const headers = headersOf(further, { authorization: api_key && `Bearer ${api_key}` });
       return {
         describe: () => LIMITS,

@@ -8,6 +8,7 @@ import { cutWhereRefused, type Explain } from "./cut";
 import { headersOf } from "./headers";
 import { LOADING_MS } from "./loading";
 import { bodyOf, openaiWire } from "./openai-wire";
+import { addressOption, headersOption, queryOption } from "./options";
 import { type TaskField, taskFieldOf, taskOptions, taskSaid } from "./task-field";
 
 interface OpenaiHost {
@@ -110,14 +111,9 @@ const pluginOf =
       options: t.Object(
         {
           api_key: row.needsKey ? key : t.Optional(key),
-          base_url: t.String({
-            default: row.base_url,
-            pattern: "^https?://[^\\s?#@]+$",
-            description: "With its version or without.",
-          }),
-          headers: t.Optional(
-            t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
-          ),
+          base_url: addressOption(host, row.base_url, "With its version or without."),
+          query: queryOption(host),
+          headers: headersOption(host),
           ...taskOptions(host),
         },
         { additionalProperties: false },
@@ -126,9 +122,14 @@ const pluginOf =
       ...(row.serverFields && { serverFields: row.serverFields }),
       ...(row.concurrency !== undefined && { concurrency: row.concurrency }),
       ...(row.timeoutMs !== undefined && { timeoutMs: row.timeoutMs }),
-      open({ api_key, base_url, headers: further, ...tasks }) {
+      open({ api_key, base_url, query, headers: further, ...tasks }) {
         const task = taskFieldOf(tasks, row.task);
-        const address = addressOf(host, base_url, new URL(row.base_url).pathname.replace(/\/$/, ""));
+        const address = addressOf(
+          host,
+          { base_url, query },
+          new URL(row.base_url).pathname.replace(/\/$/, ""),
+          "/embeddings",
+        );
         const headers = headersOf(further, {
           authorization: api_key === undefined ? undefined : `Bearer ${api_key}`,
         });
@@ -142,9 +143,9 @@ const pluginOf =
               throw host.failure("invalid", message, { field: task?.field ?? "task" });
             }
             const ask = (mayCut: boolean, explain: Explain) =>
-              address.reached((base) =>
+              address.reached((url) =>
                 wire.embed({
-                  url: `${base}/embeddings`,
+                  url,
                   headers,
                   body: {
                     ...taken(row, bodyOf(call)),

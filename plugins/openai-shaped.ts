@@ -5,6 +5,7 @@
 import type { EmbedCall, Explanation, Host, KnownFacts, Posted, Upstream } from "../src/plugin";
 import { type BearerOptions, bearerHeaders, withVersion } from "./bearer";
 import { openaiWire } from "./openai-wire";
+import { withQuery } from "./options";
 
 export interface OwnWords {
   /** True of every model there, also of one that nobody has heard of yet. */
@@ -16,11 +17,11 @@ export interface OwnWords {
 
 export function openaiShaped(
   host: Host,
-  { api_key, base_url, headers: further }: BearerOptions,
+  { api_key, base_url, query, headers: further }: BearerOptions,
   { facts, bodyOf, explain }: OwnWords,
 ): Upstream {
   const wire = openaiWire(host);
-  const url = `${withVersion(base_url, "v1")}/embeddings`;
+  const url = withQuery(base_url, query, (base) => `${withVersion(base, "v1")}/embeddings`);
   const headers = bearerHeaders(api_key, further);
   return {
     describe: () => facts,

@@ -6,6 +6,7 @@ import type { Plugin } from "../src/plugin";
 import { addressOf } from "./address";
 import { headersOf } from "./headers";
 import { bodyOf, openaiWire } from "./openai-wire";
+import { addressOption, headersOption, queryOption } from "./options";
 import { taskFieldOf, taskOptions, taskSaid } from "./task-field";
 
 const plugin: Plugin = (host) => {
@@ -18,17 +19,15 @@ const plugin: Plugin = (host) => {
         api_key: t.Optional(
           t.String({ minLength: 1, description: "Sent as a Bearer token; local servers often need none." }),
         ),
-        base_url: t.String({
-          default: "https://api.openai.com/v1",
-          pattern: "^https?://[^\\s?#@]+$",
-          description:
-            "As OpenAI's own SDKs take it, with its version: /v1. Without a path, /v1 is tried and then the address itself.",
-        }),
+        base_url: addressOption(
+          host,
+          "https://api.openai.com/v1",
+          "As OpenAI's own SDKs take it, with its version: /v1. Without a path, /v1 is tried and then the address itself.",
+        ),
+        query: queryOption(host),
         organization: t.Optional(t.String({ minLength: 1, description: "The header OpenAI-Organization." })),
         project: t.Optional(t.String({ minLength: 1, description: "The header OpenAI-Project." })),
-        headers: t.Optional(
-          t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
-        ),
+        headers: headersOption(host),
         ...taskOptions(host),
       },
       { additionalProperties: false },
@@ -38,8 +37,8 @@ const plugin: Plugin = (host) => {
     serverFields: ["keep_alive", "options", "priority", "request_id", "service_tier"],
     // Vendors who speak this wire and embed a document's pieces in view of one another ask for it by this name.
     isIndivisible: ({ extraBody }) => extraBody.late_chunking === true,
-    open({ api_key, base_url, organization, project, headers: further, ...tasks }) {
-      const address = addressOf(host, base_url, "/v1");
+    open({ api_key, base_url, query, organization, project, headers: further, ...tasks }) {
+      const address = addressOf(host, { base_url, query }, "/v1", "/embeddings");
       const headers = headersOf(further, {
         authorization: api_key && `Bearer ${api_key}`,
         "openai-organization": organization,
@@ -50,9 +49,7 @@ const plugin: Plugin = (host) => {
         ...(task && { tasks: task }),
         embed(call) {
           const body = { ...bodyOf(call), ...taskSaid(task, call) };
-          return address.reached((base) =>
-            wire.embed({ url: `${base}/embeddings`, headers, body, signal: call.signal }),
-          );
+          return address.reached((url) => wire.embed({ url, headers, body, signal: call.signal }));
         },
       };
     },

@@ -7,7 +7,7 @@ import type { Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { COHERE_WORDS } from "./cohere-words";
 import { headersOf } from "./headers";
 import { bodyOf, openaiWire, type Wire, withPath } from "./openai-wire";
-import { ADDRESS, headersOption } from "./options";
+import { addressOption, headersOption, queryOption, withQuery } from "./options";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -17,12 +17,11 @@ const plugin: Plugin = (host) => {
     options: t.Object(
       {
         api_key: t.String({ minLength: 1, description: "Sent as a Bearer token." }),
-        base_url: t.String({
-          default: "https://openrouter.ai/api/v1",
-          pattern: ADDRESS,
-          description: "With its version: /api/v1.",
+        base_url: {
+          ...addressOption(host, "https://openrouter.ai/api/v1", "With its version: /api/v1."),
           needsPath: true,
-        }),
+        },
+        query: queryOption(host),
         referer: t.Optional(
           t.String({
             minLength: 1,
@@ -52,8 +51,8 @@ const plugin: Plugin = (host) => {
       ),
     },
     concurrency: 64,
-    open({ api_key, base_url, referer, title, headers: further }) {
-      const url = `${withPath(base_url, "/api/v1")}/embeddings`;
+    open({ api_key, base_url, query, referer, title, headers: further }) {
+      const url = withQuery(base_url, query, (base) => `${withPath(base, "/api/v1")}/embeddings`);
       const headers = headersOf(further, {
         authorization: `Bearer ${api_key}`,
         "http-referer": referer,

@@ -3,9 +3,50 @@
  */
 import type { Host } from "../src/plugin";
 
-/** Of a `base_url`: no user and no password, no query and no fragment. */
-export const ADDRESS = "^https?://[^\\s?#@]+$";
+/** Of a `base_url`: no user and no password, and no fragment. */
+const ADDRESS = "^https?://[^\\s?#@]+(\\?[^\\s#]*)?$";
+
+/** `base_url`. @param usual where the vendor is unless the routing file says otherwise */
+export const addressOption = ({ t }: Pick<Host, "t">, usual: string, description: string) =>
+  t.String({ ...addressOf(description), default: usual });
+
+/** `base_url` without a usual one. */
+export const ownAddressOption = ({ t }: Pick<Host, "t">, description: string) =>
+  t.String(addressOf(description));
+
+const addressOf = (description: string) => ({
+  pattern: ADDRESS,
+  expected: "a URL that starts with http:// or https:// and holds no user, password or #",
+  description,
+});
 
 /** `headers`, which headersOf puts under the plugin's own. */
 export const headersOption = ({ t }: Pick<Host, "t">, about = "Further headers, such as a proxy's.") =>
   t.Optional(t.Record(t.String(), t.String(), { description: about }));
+
+/** `query`, for what withQuery adds to each call's URL. */
+export const queryOption = ({ t }: Pick<Host, "t">) =>
+  t.Optional(
+    t.Record(t.String(), t.String(), {
+      description: "Further query parameters of every call, such as a proxy's; base_url may hold them too.",
+    }),
+  );
+
+export type Query = Readonly<Record<string, string>>;
+
+/**
+ * The URL of a call below an address that may have a query of its own, which comes before what `build` adds.
+ * @param build the URL from the address without its query
+ */
+export function withQuery(
+  base_url: string,
+  query: Query | undefined,
+  build: (base: string) => string,
+): string {
+  const [base = "", own = ""] = base_url.split("?", 2);
+  const built = build(base);
+  const further = new URLSearchParams(query).toString();
+  const [path = "", added = ""] = built.split("?", 2);
+  const all = [own, further, added].filter((part) => part !== "").join("&");
+  return all === "" ? path : `${path}?${all}`;
+}

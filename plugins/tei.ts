@@ -7,6 +7,7 @@ import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin
 import { cutWhereRefused } from "./cut";
 import { headersOf } from "./headers";
 import { LOADING_MS } from "./loading";
+import { addressOption, headersOption, queryOption, withQuery } from "./options";
 import { tooLongIn } from "./refusals";
 
 const plugin: Plugin = (host) => {
@@ -16,11 +17,12 @@ const plugin: Plugin = (host) => {
     id: "tei",
     options: t.Object(
       {
-        base_url: t.String({
-          default: "http://localhost:8080",
-          pattern: "^https?://[^\\s?#@]+$",
-          description: "The server's address, with /embed or /v1 or without.",
-        }),
+        base_url: addressOption(
+          host,
+          "http://localhost:8080",
+          "The server's address, with /embed or /v1 or without.",
+        ),
+        query: queryOption(host),
         api_key: t.Optional(
           t.String({ minLength: 1, description: "What the server was started with as --api-key." }),
         ),
@@ -29,9 +31,7 @@ const plugin: Plugin = (host) => {
             description: "The model's own names of prompts, where they differ: { document: passage }.",
           }),
         ),
-        headers: t.Optional(
-          t.Record(t.String(), t.String(), { description: "Further headers, such as a proxy's." }),
-        ),
+        headers: headersOption(host),
       },
       { additionalProperties: false },
     ),
@@ -49,8 +49,8 @@ const plugin: Plugin = (host) => {
     // --max-concurrent-requests is 512; past it every request is refused with 429.
     concurrency: 64,
     timeoutMs: LOADING_MS,
-    open({ base_url, api_key, prompts, headers: further }) {
-      const url = `${withoutPath(base_url)}/embed`;
+    open({ base_url, query, api_key, prompts, headers: further }) {
+      const url = withQuery(base_url, query, (base) => `${withoutPath(base)}/embed`);
       const headers = headersOf(further, { authorization: api_key && `Bearer ${api_key}` });
       return {
         describe: () => LIMITS,

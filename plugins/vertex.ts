@@ -18,7 +18,7 @@ import { cutOf, truncateField } from "./cutting";
 import { isPrompted, prompted, refusalOf, retryAfter, TASKS, titleField, titleOf } from "./google";
 import { type Access, accessSource } from "./google-credentials";
 import { headersOf } from "./headers";
-import { ADDRESS, headersOption } from "./options";
+import { headersOption, ownAddressOption, queryOption, withQuery } from "./options";
 import { refuseOwn, textsOf } from "./request-body";
 import { tooLongAmong } from "./too-long";
 
@@ -57,11 +57,9 @@ const plugin: Plugin = (host) => {
         ),
         access_token: t.Optional(text("Sent as it is, instead: it is not renewed.")),
         base_url: t.Optional(
-          t.String({
-            pattern: ADDRESS,
-            description: "With its version or without; left out, the location's.",
-          }),
+          ownAddressOption(host, "With its version or without; left out, the location's."),
         ),
+        query: queryOption(host),
         headers: headersOption(host),
       },
       { additionalProperties: false },
@@ -69,12 +67,12 @@ const plugin: Plugin = (host) => {
     tasks: TASKS,
     fields: { title: titleField(host), truncate: truncateField(host, ["end"]) },
     concurrency: 32,
-    open({ project, location, credentials, access_token, base_url, headers: further }) {
+    open({ project, location, credentials, access_token, base_url, query, headers: further }) {
       const source = accessSource(host, {
         ...(access_token !== undefined && { access_token }),
         ...(credentials !== undefined && { credentials }),
       });
-      const base = withVersion(base_url ?? addressOf(location), "v1");
+      const address = base_url ?? addressOf(location);
       async function ask(
         method: string,
         body: unknown,
@@ -83,7 +81,8 @@ const plugin: Plugin = (host) => {
         const access = await source.current(signal);
         const resource = `projects/${projectOf(host, project, access)}/locations/${location}`;
         const name = encodeURIComponent(bareName(model));
-        const url = `${base}/${resource}/publishers/google/models/${name}:${method}`;
+        const path = `${resource}/publishers/google/models/${name}:${method}`;
+        const url = withQuery(address, query, (base) => `${withVersion(base, "v1")}/${path}`);
         const headers = headersOf(further, {
           authorization: `Bearer ${access.token}`,
           "x-goog-user-project": access.quotaProject,

@@ -7,7 +7,7 @@ import { bearerOptions } from "./bearer";
 import { cutOf, truncateField } from "./cutting";
 import { readEnvelope } from "./envelope";
 import { openaiShaped } from "./openai-shaped";
-import { ADDRESS } from "./options";
+import { ownAddressOption } from "./options";
 import { refuseOwn, textsOf } from "./request-body";
 
 /** Keys of MongoDB's console start so, and are refused by the other host: docs.litellm.ai/docs/providers/voyage. */
@@ -23,10 +23,10 @@ const plugin: Plugin = (host) => {
       {
         ...bearerOptions(host, VOYAGE),
         base_url: t.Optional(
-          t.String({
-            pattern: ADDRESS,
-            description: `With its version or without. Left out: ${VOYAGE}, or ${MONGODB} for a key that starts with al-.`,
-          }),
+          ownAddressOption(
+            host,
+            `With its version or without. Left out: ${VOYAGE}, or ${MONGODB} for a key that starts with al-.`,
+          ),
         ),
       },
       { additionalProperties: false },
@@ -44,10 +44,10 @@ const plugin: Plugin = (host) => {
     },
     fields: { truncate: truncateField(host, ["end"]) },
     concurrency: 32,
-    open({ api_key, base_url = MONGODB_KEY.test(api_key) ? MONGODB : VOYAGE, headers }) {
+    open({ api_key, base_url = MONGODB_KEY.test(api_key) ? MONGODB : VOYAGE, headers, query }) {
       return openaiShaped(
         host,
-        { api_key, base_url, headers },
+        { api_key, base_url, headers, ...(query && { query }) },
         {
           // "The maximum length of the list is 1,000"; a model that nobody has heard of yet may have the smallest of their token limits.
           facts: { max_inputs: 1000, max_call_tokens: 120_000 },

@@ -8,7 +8,7 @@ import type { EmbedCall, Host, Plugin, Posted } from "../../src/plugin";
 import { COHERE_WORDS } from "../cohere-words";
 import { cutOf, truncateField } from "../cutting";
 import { headersOf } from "../headers";
-import { ADDRESS, headersOption } from "../options";
+import { headersOption, ownAddressOption, queryOption, withQuery } from "../options";
 import { refuseOwn } from "../request-body";
 import { cohere3, cohere4 } from "./cohere";
 import { type CredentialSource, credentialSource } from "./credentials";
@@ -37,11 +37,9 @@ const plugin: Plugin = (host) => {
           }),
         ),
         base_url: t.Optional(
-          t.String({
-            pattern: ADDRESS,
-            description: "Another address than the region's: a proxy's, FIPS', a VPC endpoint's.",
-          }),
+          ownAddressOption(host, "Another address than the region's: a proxy's, FIPS', a VPC endpoint's."),
         ),
+        query: queryOption(host),
         api_key: optional("A Bedrock API key, sent as a Bearer token. Left out: AWS_BEARER_TOKEN_BEDROCK."),
         access_key_id: optional(
           "With secret_access_key. Left out: AWS_ACCESS_KEY_ID, a profile, a web identity, the container's or the machine's role.",
@@ -67,7 +65,7 @@ const plugin: Plugin = (host) => {
     },
     concurrency: 32,
     open(options) {
-      const base = options.base_url?.replace(/(?<!\/)\/+$/, "");
+      const base = options.base_url;
       const region =
         options.region ??
         /\bbedrock-runtime(?:-fips)?\.([a-z0-9-]+)\./.exec(base ?? "")?.[1] ??
@@ -83,7 +81,12 @@ const plugin: Plugin = (host) => {
           const family = familyOf(call.model);
           if (!family) throw host.failure("not_found", unknownFamily(call.model, known));
           const asked = askedOf(host, call, family);
-          const url = `${base ?? addressOf(host, region)}/model/${escaped(call.model)}/invoke`;
+          const path = `model/${escaped(call.model)}/invoke`;
+          const url = withQuery(
+            base ?? addressOf(host, region),
+            options.query,
+            (address) => `${address.replace(/(?<!\/)\/+$/, "")}/${path}`,
+          );
           // Written once: what is signed are these bytes.
           const own = family.body(asked);
           // What is written here goes past host.post, which refuses other spellings of a body's names.

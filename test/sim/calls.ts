@@ -34,8 +34,9 @@ export interface Call {
 /** What the gateway's own calls have for `user`: it measures spaces. */
 export const PROBE = "space_probe";
 
-/** The reply was right: whoever got it needs no other. */
-export const isGood = (call: Call) => call.end === "answered" && call.excuses.length === 0;
+/** The reply was right: whoever got it needs no other. One that was only late is, where it was waited for: a first call, with nobody else to ask. */
+export const isGood = (call: Call) =>
+  call.end === "answered" && call.excuses.every((status) => status === 504);
 
 /** Attempts at one part, in order. */
 export function byPart(calls: readonly Call[]): ReadonlyMap<string, readonly Call[]> {
