@@ -29,7 +29,7 @@ export interface UsageLine {
 /** Which rows are summed: all where nothing is said. */
 export interface UsageFilter {
   readonly workspace?: string | undefined;
-  /** Rows whose metadata has all of these; a number or a truth value as JSON has it. */
+  /** Rows whose metadata has all of these, by key or path (`project.team`, `tags[0]`); a number or a truth value as JSON has it. */
   readonly metadata?: ReadonlyMap<string, string> | undefined;
 }
 
@@ -50,8 +50,24 @@ interface Asked {
 }
 
 /** SQLite's truth values are 1 and 0; `type` still knows what stood there. */
-const HAS_PAIR = `EXISTS (SELECT 1 FROM json_each(metadata) AS pair
-  WHERE pair.key = ? AND iif(pair.type IN ('true', 'false'), pair.type, CAST(pair.value AS TEXT)) = ?)`;
+const SAYS = "iif(pair.type IN ('true', 'false'), pair.type, CAST(pair.value AS TEXT)) = ?";
+const HAS_PAIR = `EXISTS (SELECT 1 FROM json_each(metadata) AS pair WHERE pair.key = ? AND ${SAYS})`;
+/** At a path: the value that stands there, or one of the list that does. */
+const HAS_WITHIN = `EXISTS (SELECT 1 FROM json_each(metadata, ?) AS pair WHERE json_type(metadata, ?) <> 'object' AND ${SAYS})`;
+
+/** `project.team` and `tags[0]` as SQLite writes a path; undefined for what can be no more than a key. */
+function pathOf(key: string): string | undefined {
+  if (/["\\\0]/.test(key)) return undefined;
+  let path = "$";
+  for (const step of key.split(".")) {
+    const at = step.indexOf("[");
+    const name = at === -1 ? step : step.slice(0, at);
+    const places = at === -1 ? "" : step.slice(at);
+    if (name === "" || !/^(?:\[\d{1,9}\])*$/.test(places)) return undefined;
+    path += `."${name}"${places}`;
+  }
+  return path;
+}
 
 export function sumUsage(
   { database, read }: Pick<Store, "database" | "read">,
@@ -64,9 +80,10 @@ export function sumUsage(
     conditions.push("workspace = ?");
     values.push(workspace);
   }
-  for (const pair of metadata) {
-    conditions.push(HAS_PAIR);
-    values.push(...pair);
+  for (const [key, value] of metadata) {
+    const path = pathOf(key);
+    conditions.push(path === undefined ? HAS_PAIR : `(${HAS_PAIR} OR ${HAS_WITHIN})`);
+    values.push(key, value, ...(path === undefined ? [] : [path, path, value]));
   }
   const query = database.query<
     Omit<UsageLine, "group" | "groups"> & { readonly groups: string },

@@ -100,12 +100,22 @@ const FIELDS = {
   metadata: optional(
     Type.Record(
       Type.String({ maxLength: 256 }),
-      Type.Union([Type.String({ maxLength: 4096 }), Type.Number(), Type.Boolean()], {
-        expected: "a string, a number or a boolean",
-      }),
+      Type.Union(
+        [
+          Type.String({ maxLength: 4096 }),
+          Type.Number(),
+          Type.Boolean(),
+          Type.Null(),
+          Type.Array(Type.Unknown()),
+          Type.Record(Type.String(), Type.Unknown()),
+        ],
+        { expected: "a string of at most 4096 characters, a number, a boolean, null, a list or an object" },
+      ),
       {
         maxProperties: 64,
-        ...described("Key/value pairs kept with the usage record. Not sent to the provider."),
+        ...described(
+          "Key/value pairs kept with the usage record as JSON, lists and objects included. Not sent to the provider.",
+        ),
       },
     ),
   ),

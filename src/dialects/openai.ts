@@ -100,9 +100,9 @@ export function decodeRequest(body: unknown, policies: Policies): Pick<Decoded, 
     throw new GatewayError("invalid", message, { field });
   }
   refuseLoneSurrogates(known);
-  refuseControls(known);
   const extraBody = known.extra_body ?? {};
-  refuseDepth({ ...unknown, extra_body: extraBody });
+  refuseDepth({ ...unknown, extra_body: extraBody, metadata: known.metadata });
+  refuseControls(known);
   refuseOwnFields(extraBody, "extra_body.");
   // What is sent on as it is must be as harmless as what extra_body may hold.
   if (policies.unknown_fields === "forward") refuseOwnFields(unknown, "");
@@ -180,7 +180,24 @@ function refuseControls({ model, user, metadata }: EmbeddingsRequest): void {
   for (const [name, value] of Object.entries(metadata ?? {})) {
     const field = `metadata.${visible(name).slice(0, 100)}`;
     refuse(field, name);
-    if (typeof value === "string") refuse(field, value);
+    for (const text of textsWithin(value)) refuse(field, text);
+  }
+  if (JSON.stringify(metadata ?? {}).length > METADATA_CHARACTERS_MAX) {
+    const message = `'metadata' is too large: ${METADATA_CHARACTERS_MAX} characters of JSON are allowed.`;
+    throw new GatewayError("invalid", message, { field: "metadata" });
+  }
+}
+
+/** What 64 texts of 4096 characters come to. */
+const METADATA_CHARACTERS_MAX = 300_000;
+
+/** All texts in a value that is not too deep, names of members included. */
+function* textsWithin(value: unknown): Generator<string> {
+  if (typeof value === "string") yield value;
+  if (typeof value !== "object" || value === null) return;
+  for (const [name, inner] of Object.entries(value)) {
+    yield name;
+    yield* textsWithin(inner);
   }
 }
 

@@ -19,7 +19,11 @@ async function withRequests(): Promise<OpenGateway> {
     ["acme", "dear", { feature: "search", run: 7, live: true }],
     ["acme", "fake", { feature: "search", run: "7", live: false }],
     ["beta", "dear", { feature: "chat" }],
-    ["acme", "dear", undefined],
+    [
+      "acme",
+      "dear",
+      { project: { team: "search", "a b": [{ id: 7 }] }, tags: ["x", "y"], "a.b": null, none: null },
+    ],
   ];
   for (const [workspace, model, metadata] of asked) {
     const headers = { authorization: `Bearer ${keys.get(workspace)}` };
@@ -65,6 +69,14 @@ describe("of all requests, only those are summed", () => {
     ["with all that is asked for", { metadata: pairs({ feature: "search", live: "true" }) }, 1],
     ["with both in one workspace", { workspace: "beta", metadata: pairs({ feature: "search" }) }, 0],
     ["whose value is the whole word", { metadata: pairs({ feature: "sear" }) }, 0],
+    ["with a value within an object", { metadata: pairs({ "project.team": "search" }) }, 1],
+    ["with a value in a list, by its place", { metadata: pairs({ "tags[1]": "y" }) }, 1],
+    ["with a value in a list, by its other place", { metadata: pairs({ "tags[0]": "y" }) }, 0],
+    ["with a value anywhere in a list", { metadata: pairs({ tags: "y" }) }, 1],
+    ["with a value in an object in a list", { metadata: pairs({ "project.a b[0].id": "7" }) }, 1],
+    ["whose member is not the object's own value", { metadata: pairs({ project: "search" }) }, 0],
+    ["by a path that leads nowhere", { metadata: pairs({ "project.team.name": "search" }) }, 0],
+    ["by what is no path", { metadata: pairs({ 'project."team[': "search", "..": "x", "[0]": "x" }) }, 0],
     ["whose key is no expression", { metadata: pairs({ "feature' OR 1=1 --": "x" }) }, 0],
   ];
   test.each(CASES)("%s", async (_, filter, count) => {

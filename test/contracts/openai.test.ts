@@ -155,7 +155,13 @@ describe("O4 encoding_format, dimensions, user", () => {
 describe("O5 metadata, O6 extra_body", () => {
   test("metadata is taken", async () => {
     expect(
-      (await open.post({ model: "fake", input: "a", metadata: { team: "search", run: 7 } })).status,
+      (
+        await open.post({
+          model: "fake",
+          input: "a",
+          metadata: { team: "search", run: 7, tags: ["a", { b: null }] },
+        })
+      ).status,
     ).toBe(200);
   });
   test("extra_body may not touch what the gateway answers for", async () => {

@@ -296,10 +296,28 @@ const BAD: readonly Bad[] = [
     says: "more than 64 fields",
   },
   {
-    what: "metadata with an object in it",
-    body: { ...good, metadata: { a: { b: 1 } } },
+    what: "metadata with a control character deep in it",
+    body: { ...good, metadata: { a: [{ b: "x\u001b" }] } },
     param: "metadata.a",
-    says: "a string, a number or a boolean",
+    says: "U+001B",
+  },
+  {
+    what: "metadata with a long text",
+    body: { ...good, metadata: { a: "x".repeat(4097) } },
+    param: "metadata.a",
+    says: "at most 4096",
+  },
+  {
+    what: "metadata that is too large",
+    body: { ...good, metadata: { a: Array.from({ length: 80_000 }, () => 1234) } },
+    param: "metadata",
+    says: "too large",
+  },
+  {
+    what: "metadata that is too deep",
+    body: { ...good, metadata: { a: JSON.parse("[".repeat(70) + "]".repeat(70)) } },
+    param: "metadata",
+    says: "nested too deeply",
   },
   { what: "extra_body as a list", body: { ...good, extra_body: [] }, param: "extra_body", says: "an object" },
   {
