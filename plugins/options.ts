@@ -16,7 +16,7 @@ export const ownAddressOption = ({ t }: Pick<Host, "t">, description: string) =>
 
 const addressOf = (description: string) => ({
   pattern: ADDRESS,
-  expected: "a URL that starts with http:// or https:// and holds no user, password or #",
+  expected: "an address that starts with http:// or https://, without user and #",
   description,
 });
 

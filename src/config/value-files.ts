@@ -1,6 +1,6 @@
 /**
  * Files that a routing file takes single values from, `${file:/run/secrets/key}`: found in its text and read before it is parsed.
- * Which of them changed since is for src/serving/value-files.ts; a further reason why one cannot be read is a line of REASONS.
+ * Which of them changed since is for src/serving/following.ts; a further reason why one cannot be read is a line of REASONS.
  */
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";

@@ -54,7 +54,10 @@ describe("a value from a file", () => {
     using folder = makeFolder();
     folder.write("gateway.yaml", withKey("${file:./none}"));
     const loaded = await folder.load();
-    expect(loaded.ok && loaded.config.files).toEqual([join(folder.path, "none")]);
+    expect(loaded.ok && loaded.config.files).toEqual([
+      join(folder.path, "gateway.yaml"),
+      join(folder.path, "none"),
+    ]);
   });
 
   test("is not what the sign for it, escaped, would be", async () => {
@@ -100,7 +103,7 @@ describe("an issuer's key by its file", () => {
     const loaded = await folder.load();
     if (!loaded.ok) throw new Error(told(loaded));
     expect(loaded.config.auth.jwt).toEqual({ public_key: key.pem });
-    expect(loaded.config.files).toEqual([join(folder.path, "keys/jwt.pem")]);
+    expect(loaded.config.files).toContain(join(folder.path, "keys/jwt.pem"));
   });
 
   test("is refused by name where it holds none", async () => {

@@ -90,12 +90,13 @@ describe.each(Object.entries(NEEDED))("%s", (id, [options, model]) => {
       file: "gateway.yaml",
       folder: "/",
       environment: {},
-      host: createHost(outside),
+      host: () => createHost(outside),
       bundled: PLUGINS,
+      now: outside.now(),
       read,
     });
     expect(loaded.ok ? [] : loaded.problems.map(({ message }) => message)).toEqual([
-      'expected a URL that starts with http:// or https:// and holds no user, password or #, got "127.0.0.1:9101/v1"',
+      'expected an address that starts with http:// or https://, without user and #, got "127.0.0.1:9101/v1"',
     ]);
   });
 });
