@@ -63,6 +63,10 @@ export async function openStore(
   try {
     // WAL: readers (`embedgate usage`) never wait for the gateway. It stays set in the file.
     await patiently(() => database.run("PRAGMA journal_mode = WAL"), outside);
+    const mode = database.query<{ journal_mode: string }, []>("PRAGMA journal_mode").get()?.journal_mode;
+    // SQLite says nothing where it cannot: it stays with the journal it had.
+    if (path !== ":memory:" && mode !== "wal")
+      throw new GatewayError("database_unavailable", NO_SHARED_MEMORY);
     // NORMAL keeps every committed row through a crash of the process; only a power cut can take the last ones. FULL waits for the disk.
     database.run(`PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}`);
     database.run(`PRAGMA wal_autocheckpoint = ${PAGES_IN_LOG}`);
@@ -71,7 +75,7 @@ export async function openStore(
   } catch (cause) {
     database.close();
     // The path is told here, to whoever starts the gateway; a caller's 503 never has it.
-    throw unavailable(`The database ${path} cannot be used`, cause);
+    throw unavailable(`The database ${path} cannot be used${placeOf(cause)}`, cause);
   }
   const countSteps = database.query("SELECT count(*) FROM sqlite_schema");
   return {
@@ -84,6 +88,16 @@ export async function openStore(
     },
     close: () => database.close(),
   };
+}
+
+const NO_SHARED_MEMORY =
+  "It lies on a file system without shared memory maps, such as NFS, SMB or some container volumes: put it on a local disk (database in the routing file)";
+
+/** What SQLite's code tells of the place: sqlite.org/rescode.html, IOERR_SHMOPEN and its like; PROTOCOL where locks do not work. */
+export function placeOf(cause: unknown): string {
+  if (cause instanceof GatewayError && cause.message === NO_SHARED_MEMORY) return `. ${NO_SHARED_MEMORY}`;
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  return /^SQLITE_(?:IOERR_SHM|IOERR_LOCK|PROTOCOL)/.test(code) ? `. ${NO_SHARED_MEMORY}` : "";
 }
 
 function migrate(database: Database): void {

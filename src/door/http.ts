@@ -56,6 +56,8 @@ export function createDoor(parts: DoorParts) {
       "x-request-id": requestId,
       ...corsHeaders(visit.request, parts.corsOrigins()),
     });
+    const theirs = visit.request.headers.get("x-request-id");
+    if (theirs !== null && /^[\x21-\x7e]{1,200}$/.test(theirs)) headers.set("x-client-request-id", theirs);
     let status = 200;
     let isUnread = false;
     let body: Said["body"];

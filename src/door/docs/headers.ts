@@ -12,6 +12,11 @@ export interface AnswerHeader {
 
 /** Of every answer. */
 export const ALWAYS: readonly AnswerHeader[] = [
+  {
+    name: "x-client-request-id",
+    when: "the request had an `x-request-id`",
+    says: "The caller's own id, as it was sent; the gateway's stands beside it.",
+  },
   { name: "x-request-id", when: "always", says: "The request's id, also in the ledger and the log." },
   {
     name: "openai-processing-ms",

@@ -1,0 +1,22 @@
+/**
+ * The ids of a request: the gateway's own always, and the caller's beside it where it sent one that a header can hold.
+ */
+import { expect, test } from "bun:test";
+import { FAKE_YAML, openGateway } from "../gateway";
+
+const body = { model: "fake", input: "hello" };
+
+test.each([
+  ["3b6f0c1e-trace:7", "3b6f0c1e-trace:7"],
+  ["x".repeat(200), "x".repeat(200)],
+  ["x".repeat(201), null],
+  ["two words", null],
+  [undefined, null],
+])("the caller's id %p comes back as %p, beside the gateway's own", async (theirs, back) => {
+  await using open = await openGateway({ yaml: FAKE_YAML });
+  const headers: Record<string, string> = theirs === undefined ? {} : { "x-request-id": theirs };
+  const sent = await open.post(body, headers);
+  expect(sent.status).toBe(200);
+  expect(sent.headers.get("x-client-request-id")).toBe(back);
+  expect(sent.headers.get("x-request-id")).toMatch(/^req_/);
+});
