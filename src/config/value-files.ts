@@ -70,7 +70,8 @@ export async function readValue(path: string): Promise<FileValue> {
         if (bytesRead === 0) break;
         length += bytesRead;
       }
-      if (length > BYTES_MAX) return { ok: false, state, reason: "is larger than 256 KB, which no single value is" };
+      if (length > BYTES_MAX)
+        return { ok: false, state, reason: "is larger than 256 KB, which no single value is" };
       return { ok: true, state, text: decoder().decode(bytes.subarray(0, length)) };
     } finally {
       await handle.close();
