@@ -16,7 +16,7 @@ import type { GatewayConfig } from "./config/gateway-config";
 import { matches, patternsAmong } from "./config/models";
 import { CacheSection } from "./config/schema";
 import { openStore } from "./db/open";
-import { gatewayPolicies, policiesOf } from "./dialects/records";
+import { asAdmin, gatewayPolicies, policiesOf } from "./dialects/records";
 import type { GatewayError } from "./domain/errors";
 import { secondsOf } from "./domain/idle";
 import type { Outside } from "./domain/outside";
@@ -135,10 +135,11 @@ export async function createGateway(
   const door = createDoor({
     auth,
     routes: () => current.routes,
-    policies: (caller) =>
-      caller === undefined
-        ? gatewayPolicies(current.config)
-        : policiesOf(current.config, workspaces.rules(caller.workspace)),
+    policies(caller) {
+      if (caller === undefined) return gatewayPolicies(current.config);
+      const policies = policiesOf(current.config, workspaces.rules(caller.workspace));
+      return caller.isAdmin === true ? asAdmin(policies) : policies;
+    },
     exchange: () => current.config.money,
     fileSchema: () => current.config.fileSchema(),
     corsOrigins: () => current.config.server.cors?.origins,

@@ -18,7 +18,7 @@ export interface Metrics {
   /** A request whose caller was known, as its ledger row tells it. */
   request(row: Counted): void;
   /** A request that was refused before anybody knew whose it was. */
-  refused(status: number): void;
+  refused(status: number, code: string): void;
   /** One call to a provider and what came of it: "ok", or the error's kind. */
   upstreamCall(provider: string, outcome: "ok" | ErrorKind): void;
   /** Inputs that no provider was asked for, and inputs that one was. */

@@ -26,10 +26,18 @@ export interface LedgerRow {
   readonly status: number;
   /** The error's code, where there was one; INTERRUPTED where a crash ended it. */
   readonly error: string | null;
+  /** What the failure was, more nearly than its code says: an error's kind. Left out of an answer's row. */
+  readonly kind?: string | null;
+  /** What the provider answered, where it failed there. */
+  readonly upstream_status?: number | null;
   readonly latency_ms: number;
   readonly cost_pico_usd: bigint;
   /** What it costs in micro-credits; once it is settled, what was taken. */
   readonly micro_credits: bigint;
+  /** What providers are owed for `tokens_upstream`; left out: nothing. */
+  readonly upstream_pico_usd?: bigint;
+  /** JSON, where others than `provider` counted some of `tokens_upstream`: [[name, tokens, pico-USD], ...]. */
+  readonly by_provider?: string | null;
   readonly user: string | null;
   /** JSON. */
   readonly metadata: string | null;

@@ -70,12 +70,19 @@ const COLUMNS = [
   "tokens_source",
   "status",
   "error",
+  "kind",
+  "upstream_status",
   "latency_ms",
   "cost_pico_usd",
   "micro_credits",
+  "upstream_pico_usd",
+  "by_provider",
   "user",
   "metadata",
 ] as const satisfies readonly (keyof LedgerRow)[];
+
+/** Columns that a row may leave out. */
+const NOT_SAID = { kind: null, upstream_status: null, upstream_pico_usd: 0n, by_provider: null };
 
 /** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
 const OWED_ROWS_MAX = 50_000;
@@ -105,14 +112,15 @@ export function openLedger(
 ): Ledger {
   const { database } = store;
   const insert = database.query<unknown, Value[]>(
-    `INSERT INTO ledger (request_id, started_at, workspace, key_id, model, provider, inputs, tokens_upstream, user, metadata, process,
-       micro_credits_held, pico_usd_held, tokens, tokens_billed, status, latency_ms, cost_pico_usd)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ${UNDER_WAY}, 0, 0)`,
+    `INSERT INTO ledger (request_id, started_at, workspace, key_id, model, provider, inputs, tokens_upstream, upstream_pico_usd, user, metadata,
+       process, micro_credits_held, pico_usd_held, tokens, tokens_billed, status, latency_ms, cost_pico_usd)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ${UNDER_WAY}, 0, 0)`,
   );
   // What a row was begun with stays as it is, so that its indexes need not be written again.
   const finish = database.query<unknown, Value[]>(
     `UPDATE ledger SET provider = ?, cache_hits = ?, tokens = ?, tokens_upstream = ?, tokens_billed = ?, tokens_source = ?, status = ?,
-       error = ?, latency_ms = ?, cost_pico_usd = ?, micro_credits = ?, micro_credits_taken = ?, micro_credits_short = ?,
+       error = ?, kind = ?, upstream_status = ?, latency_ms = ?, cost_pico_usd = ?, micro_credits = ?, micro_credits_taken = ?,
+       micro_credits_short = ?, upstream_pico_usd = ?, by_provider = ?,
        micro_credits_held = 0, pico_usd_held = 0
      WHERE rowid = ? AND request_id = ? AND status = ${UNDER_WAY} AND error IS NULL`,
   );
@@ -164,6 +172,7 @@ export function openLedger(
       row.provider,
       row.inputs,
       row.tokens_upstream,
+      row.upstream_pico_usd ?? 0n,
       row.user,
       row.metadata,
       process,
@@ -196,6 +205,7 @@ export function openLedger(
     // Never begun, or taken for a crash's by another gateway, which has ended its hold.
     const charge = balances.due(row.workspace, cost, NOTHING);
     put.run({
+      ...NOT_SAID,
       ...row,
       process,
       micro_credits: charge.microCredits,
@@ -217,11 +227,15 @@ export function openLedger(
       row.tokens_source,
       row.status,
       row.error,
+      row.kind ?? null,
+      row.upstream_status ?? null,
       row.latency_ms,
       row.cost_pico_usd,
       charge.microCredits,
       charge.taken,
       charge.short,
+      row.upstream_pico_usd ?? 0n,
+      row.by_provider ?? null,
       rowId,
       row.request_id,
     );

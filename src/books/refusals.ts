@@ -23,6 +23,7 @@ const COLUMNS = [
   "model",
   "status",
   "error",
+  "kind",
   "inputs",
   "latency_ms",
   "process",
@@ -45,10 +46,9 @@ export function openRefusals(
      VALUES (${COLUMNS.map((column) => `$${column}`).join(", ")}, 0, 0, 0, 0)`,
   );
   return {
-    add(
-      { request_id, started_at, workspace, key_id, model: asked, status, error, inputs, latency_ms },
-      process,
-    ) {
+    add(row, process) {
+      const { request_id, started_at, workspace, key_id, model: asked, status, error, kind = null } = row;
+      const { inputs, latency_ms } = row;
       const model = asked === "" ? "" : (configuredModel(asked) ?? "");
       const alike = { started_at, workspace, key_id, model, status, error };
       const before = takeAlike.get(alike);
@@ -56,6 +56,7 @@ export function openRefusals(
         ...alike,
         // The last one's: the row is where it would be had it come alone.
         request_id,
+        kind,
         latency_ms,
         process,
         inputs: BigInt(inputs) + (before?.inputs ?? 0n),

@@ -4,7 +4,7 @@
  */
 import type { Store } from "../db/open";
 
-export const USAGE_GROUPS = ["model", "workspace", "key", "day"] as const;
+export const USAGE_GROUPS = ["model", "workspace", "key", "day", "provider", "status", "code"] as const;
 export type UsageGroup = (typeof USAGE_GROUPS)[number];
 
 /** One line of usage. Sums are bigints, since a busy gateway outgrows a double's 2⁵³. */
@@ -24,6 +24,8 @@ export interface UsageLine {
   readonly estimated: bigint;
   readonly cost_pico_usd: bigint;
   readonly micro_credits: bigint;
+  /** What providers are owed for `tokens_upstream`. */
+  readonly upstream_pico_usd: bigint;
 }
 
 /** Which rows are summed: all where nothing is said. */
@@ -39,6 +41,9 @@ const GROUP_EXPRESSIONS: Record<UsageGroup, string> = {
   workspace: "workspace",
   key: "coalesce(key_id, '')",
   day: "strftime('%Y-%m-%d', started_at / 1000, 'unixepoch')",
+  provider: "coalesce(provider, '')",
+  status: "CAST(status AS TEXT)",
+  code: "coalesce(error, '')",
 };
 
 interface Asked {
@@ -48,6 +53,21 @@ interface Asked {
   /** Whose rows are no clients' requests: they count by their tokens only. */
   readonly ownWorkspace: string;
 }
+
+/**
+ * Rows, a row that several providers counted for taken to pieces: each has what it counted and is owed, and the first all else, so that
+ * whatever is summed comes to the same.
+ */
+const BY_PROVIDER = `(SELECT started_at, workspace, key_id, model, status, error, metadata,
+    iif(by_provider IS NULL, provider, share.value ->> 0) AS provider,
+    iif(coalesce(share.key, 0) = 0, asked, 0) AS asked, iif(coalesce(share.key, 0) = 0, inputs, 0) AS inputs,
+    iif(coalesce(share.key, 0) = 0, cache_hits, 0) AS cache_hits, iif(coalesce(share.key, 0) = 0, tokens, 0) AS tokens,
+    iif(by_provider IS NULL, tokens_upstream, share.value ->> 1) AS tokens_upstream,
+    iif(coalesce(share.key, 0) = 0, tokens_billed, 0) AS tokens_billed, tokens_source,
+    iif(coalesce(share.key, 0) = 0, cost_pico_usd, 0) AS cost_pico_usd,
+    iif(coalesce(share.key, 0) = 0, micro_credits, 0) AS micro_credits,
+    iif(by_provider IS NULL, upstream_pico_usd, share.value ->> 2) AS upstream_pico_usd
+  FROM rows LEFT JOIN json_each(by_provider) AS share)`;
 
 /** SQLite's truth values are 1 and 0; `type` still knows what stood there. */
 const SAYS = "iif(pair.type IN ('true', 'false'), pair.type, CAST(pair.value AS TEXT)) = ?";
@@ -89,11 +109,12 @@ export function sumUsage(
     Omit<UsageLine, "group" | "groups"> & { readonly groups: string },
     (string | number)[]
   >(
-    `SELECT json_array(${groups}) AS groups, sum(asked) AS requests, sum(iif(status <> 200, asked, 0)) AS failed,
+    `WITH rows AS (SELECT *, iif(workspace <> ?, coalesce(refusals, 1), 0) AS asked FROM ledger)
+     SELECT json_array(${groups}) AS groups, sum(asked) AS requests, sum(iif(status <> 200, asked, 0)) AS failed,
        sum(iif(asked > 0, inputs, 0)) AS inputs, sum(cache_hits) AS cache_hits, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
        sum(tokens_billed) AS tokens_billed, coalesce(sum(asked > 0 AND tokens_source = 'estimated'), 0) AS estimated,
-       sum(cost_pico_usd) AS cost_pico_usd, sum(micro_credits) AS micro_credits
-     FROM (SELECT *, iif(workspace <> ?, coalesce(refusals, 1), 0) AS asked FROM ledger) WHERE ${conditions.join(" AND ")} GROUP BY ${groups} ORDER BY ${groups}`,
+       sum(cost_pico_usd) AS cost_pico_usd, sum(micro_credits) AS micro_credits, sum(upstream_pico_usd) AS upstream_pico_usd
+     FROM ${by.includes("provider") ? BY_PROVIDER : "rows"} WHERE ${conditions.join(" AND ")} GROUP BY ${groups} ORDER BY ${groups}`,
   );
   return read(() => query.all(...values)).map((line) => {
     const named: unknown = JSON.parse(line.groups);

@@ -69,7 +69,8 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
       );
     return caller;
   };
-  const callerOf = ({ workspace, keyId }: Caller): Caller => ({ workspace, keyId });
+  const callerOf = ({ workspace, keyId, isAdmin }: Caller): Caller =>
+    isAdmin === true ? { workspace, keyId, isAdmin } : { workspace, keyId };
   return {
     isOpen,
     identify(request) {

@@ -62,6 +62,11 @@ const SUMS: readonly Sum[] = [
   { name: "cost_usd", heading: "COST USD", of: ({ cost_pico_usd }) => usdOf(cost_pico_usd) },
   { name: "cache_hits", heading: "CACHE HITS", of: ({ cache_hits }) => cache_hits },
   { name: "credits", heading: "CREDITS", of: ({ micro_credits }) => creditsOf(micro_credits) },
+  {
+    name: "upstream_usd",
+    heading: "UPSTREAM USD",
+    of: ({ upstream_pico_usd }) => usdOf(upstream_pico_usd),
+  },
 ];
 
 function asRecord(line: UsageLine, by: readonly UsageGroup[]): Record<string, string | number> {

@@ -123,6 +123,8 @@ export interface ConfiguredRoute {
   readonly space: string | undefined;
   /** Undefined: tried in the order of the routes, not shared out. */
   readonly weight: number | undefined;
+  /** USD per million input tokens that the provider asks; undefined: the model's price. */
+  readonly price: number | undefined;
 }
 
 export type Loaded =

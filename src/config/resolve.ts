@@ -131,6 +131,7 @@ function resolveModel(
       model: route.model ?? id,
       space: route.space,
       weight: route.weight,
+      price: route.price,
     })),
   };
 }

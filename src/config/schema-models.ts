@@ -33,6 +33,14 @@ export const RouteEntry = Type.Object(
           "Share of the requests among consecutive routes with weights. 0: only as a fallback. Left out: routes are tried in order.",
       }),
     ),
+    price: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1000,
+        description:
+          "USD per million input tokens that this provider asks, for 'usage --by provider'. Left out: the model's price. Workspaces pay the model's `price`; where it has none, the first route's.",
+      }),
+    ),
   },
   { ...closed, description: "A provider that serves the model." },
 );

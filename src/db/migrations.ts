@@ -159,4 +159,14 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (claim, provider, model)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What a failure was, more nearly than its code says (kind), and what the provider answered, where one did.
+  ALTER TABLE ledger ADD COLUMN kind TEXT;
+  ALTER TABLE ledger ADD COLUMN upstream_status INTEGER;
+
+  -- What providers are owed for tokens_upstream. Where other providers than the one in the column provider counted some of them,
+  -- by_provider has each one's share: JSON, [[name, tokens, pico-USD], ...].
+  ALTER TABLE ledger ADD COLUMN upstream_pico_usd INTEGER NOT NULL DEFAULT 0 CHECK (upstream_pico_usd >= 0);
+  ALTER TABLE ledger ADD COLUMN by_provider TEXT;
+  `,
 ];

@@ -30,6 +30,9 @@ const openai: Policies = {
   usage_credits: false,
   reply_models: {},
   models_list: "prices",
+  provider_names: "show",
+  prices: "cost",
+  force_provider: "everyone",
   provider_header: null,
 };
 
@@ -92,6 +95,11 @@ export function policiesOf(
   workspace: DialectChoice = {},
 ): Policies {
   return policiesFrom(server, workspaceDefaults, workspace);
+}
+
+/** Whoever runs the gateway sees who answered at what price, and may force a provider, whatever its customers may. */
+export function asAdmin(policies: Policies): Policies {
+  return { ...policies, provider_names: "show", prices: "cost", force_provider: "everyone" };
 }
 
 /** @param choices from the widest to the nearest */

@@ -14,6 +14,8 @@ interface Meaning {
   readonly retry: boolean;
   /** Another target of the same space may succeed. */
   readonly fallBack: boolean;
+  /** What callers are told who may not know the provider; left out: that it refused the request. */
+  readonly withoutProvider?: string;
 }
 
 const request = "invalid_request_error";
@@ -103,11 +105,46 @@ const KINDS = {
   },
   not_found: { status: 404, type: request, code: "model_not_found", retry: false, fallBack: false },
   // The provider is there, its API lies elsewhere: a slip in the routing file.
-  wrong_address: { status: 503, type: server, code: "upstream_unavailable", retry: false, fallBack: true },
-  unauthorized: { status: 503, type: server, code: "upstream_unavailable", retry: false, fallBack: true },
-  overloaded: { status: 503, type: server, code: "upstream_unavailable", retry: true, fallBack: true },
-  unavailable: { status: 503, type: server, code: "upstream_unavailable", retry: true, fallBack: true },
-  timeout: { status: 504, type: server, code: "upstream_timeout", retry: true, fallBack: true },
+  wrong_address: {
+    status: 503,
+    type: server,
+    code: "upstream_unavailable",
+    retry: false,
+    fallBack: true,
+    withoutProvider: "The provider is not available",
+  },
+  unauthorized: {
+    status: 503,
+    type: server,
+    code: "upstream_unavailable",
+    retry: false,
+    fallBack: true,
+    withoutProvider: "The provider refused the gateway's own credentials or account",
+  },
+  overloaded: {
+    status: 503,
+    type: server,
+    code: "upstream_unavailable",
+    retry: true,
+    fallBack: true,
+    withoutProvider: "The provider has reached its rate limit",
+  },
+  unavailable: {
+    status: 503,
+    type: server,
+    code: "upstream_unavailable",
+    retry: true,
+    fallBack: true,
+    withoutProvider: "The provider is not available",
+  },
+  timeout: {
+    status: 504,
+    type: server,
+    code: "upstream_timeout",
+    retry: true,
+    fallBack: true,
+    withoutProvider: "The provider did not answer in time",
+  },
   // The request's own time is over: no attempt is left in it.
   deadline: { status: 504, type: server, code: "upstream_timeout", retry: false, fallBack: false },
   // It answered with the vector of a beginning of the text, as its count shows.
@@ -117,10 +154,25 @@ const KINDS = {
     code: "context_length_exceeded",
     retry: false,
     fallBack: true,
+    withoutProvider: "A text is longer than the model takes",
   },
   // The model makes nothing of a text: blanks, or words that a static model does not know. Another route's may know them.
-  no_vector: { status: 400, type: request, code: null, retry: false, fallBack: true },
-  malformed: { status: 502, type: server, code: "upstream_malformed", retry: true, fallBack: true },
+  no_vector: {
+    status: 400,
+    type: request,
+    code: null,
+    retry: false,
+    fallBack: true,
+    withoutProvider: "The model makes no vector of a text",
+  },
+  malformed: {
+    status: 502,
+    type: server,
+    code: "upstream_malformed",
+    retry: true,
+    fallBack: true,
+    withoutProvider: "The provider's answer cannot be used",
+  },
   // The routing file has the model, and none of its providers has what it needs, such as a key.
   provider_not_configured: {
     status: 503,
@@ -153,11 +205,11 @@ export type ErrorKind = keyof typeof KINDS;
 
 /** Every kind with what it means, for whoever lists them. */
 export const ERROR_KINDS: readonly (readonly [ErrorKind, Meaning])[] = Object.entries(KINDS).flatMap(
-  ([kind, meaning]) => (isKind(kind) ? [[kind, meaning] as const] : []),
+  ([kind, meaning]) => (isErrorKind(kind) ? [[kind, meaning] as const] : []),
 );
 
-function isKind(name: string): name is ErrorKind {
-  return Object.hasOwn(KINDS, name);
+export function isErrorKind(word: string): word is ErrorKind {
+  return Object.hasOwn(KINDS, word);
 }
 
 /** What is known of an error beside its kind and message. */
@@ -179,6 +231,10 @@ export interface About {
   readonly allowed?: string;
   /** To be sent with it: a limit's own. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The provider that failed, by its name in the routing file: its words are in the message. */
+  readonly provider?: string;
+  /** For the log alone: what a provider says of our credentials there. */
+  readonly logged?: string;
   readonly cause?: unknown;
 }
 
@@ -195,6 +251,8 @@ export class GatewayError extends Error {
   readonly isUnsound: boolean;
   readonly allowed: string | undefined;
   readonly headers: Readonly<Record<string, string>> | undefined;
+  readonly provider: string | undefined;
+  readonly logged: string | undefined;
 
   constructor(kind: ErrorKind, message: string, about: About = {}) {
     super(message, { cause: about.cause });
@@ -208,6 +266,8 @@ export class GatewayError extends Error {
     this.isUnsound = about.isUnsound ?? false;
     this.allowed = about.allowed;
     this.headers = about.headers;
+    this.provider = about.provider;
+    this.logged = about.logged;
   }
 
   get meaning(): Meaning {
@@ -219,13 +279,39 @@ export class GatewayError extends Error {
    * The log has its words.
    */
   withoutWords(): GatewayError {
-    const { kind, retryAfterMs, upstreamStatus } = this;
+    const { kind, retryAfterMs, upstreamStatus, provider, logged } = this;
     const what = upstreamStatus === undefined ? "failed" : `was answered ${upstreamStatus}`;
     return new GatewayError(
       kind,
       `A call to the provider that was made for several requests together ${what} (${kind}). The log has more.`,
-      { retryAfterMs, upstreamStatus },
+      { retryAfterMs, upstreamStatus, provider, logged },
     );
+  }
+
+  /** The same error, as one of that provider's. What a provider says of our credentials there is for the log alone. */
+  at(provider: string): GatewayError {
+    if (this.kind !== "unauthorized")
+      return new GatewayError(this.kind, this.message, { ...this, cause: this.cause, provider });
+    const status = this.upstreamStatus === undefined ? "" : ` (${this.upstreamStatus})`;
+    return new GatewayError(
+      this.kind,
+      `The provider refused the gateway's own credentials or account${status}: nothing is wrong with your key. Whoever runs the gateway finds the provider's words in its log, by the request's id.`,
+      { ...this, cause: this.cause, provider, logged: this.logged ?? this.message },
+    );
+  }
+
+  /** For callers who are not told who the provider is: what happened, without the provider's words. */
+  withoutProvider(): GatewayError {
+    if (this.provider === undefined) return this;
+    const { kind, field, input, retryAfterMs, upstreamStatus, headers, cause } = this;
+    const status = upstreamStatus === undefined ? "" : ` (${upstreamStatus})`;
+    const message = `${this.meaning.withoutProvider ?? "The provider refused the request"}${status}.`;
+    return new GatewayError(kind, message, { field, input, retryAfterMs, upstreamStatus, headers, cause });
+  }
+
+  /** The message as the log has it: with a provider's words on our credentials there. */
+  get inLog(): string {
+    return this.logged === undefined ? this.message : `${this.meaning.withoutProvider}: ${this.logged}`;
   }
 
   /** The same error, about another input or about none. */

@@ -82,10 +82,23 @@ export const Policies = Type.Object(
       ["prices", "features"],
       "What GET /v1/models says of a model. prices: sizes, limits, price. features: also `supported_features`, `output_modality` and `cost`.",
     ),
+    // What callers learn of the providers behind a model. Callers with an admin's key are told everything.
+    provider_names: oneOf(
+      ["show", "hide"],
+      "Whether callers are told the provider. hide: no `x-embedgate-provider`, `owned_by` is `embedgate`, and errors leave out the provider's own words; the log has them.",
+    ),
+    prices: oneOf(
+      ["cost", "sold", "hide"],
+      "The price in GET /v1/models. cost: the model's price. sold: the price times `money.markup`. hide: none.",
+    ),
+    force_provider: oneOf(
+      ["everyone", "admins"],
+      "Who may force a provider by a header. admins: callers with an admin's key only; others are answered 403. A workspace that may all the same is given `everyone`.",
+    ),
     // Headers.
     provider_header: nullable(
       Type.String({ pattern: "^[A-Za-z0-9-]{1,64}$", description: "1 to 64 letters, digits and dashes" }),
-      "A header that forces a provider, beside X-Embedgate-Provider, which always does.",
+      "A header that forces a provider, beside X-Embedgate-Provider.",
     ),
   },
   {

@@ -14,6 +14,8 @@ export interface Caller {
   readonly workspace: string;
   /** Null in open mode, where nobody needs a key. */
   readonly keyId: string | null;
+  /** An admin's key, or open mode. */
+  readonly isAdmin?: boolean;
 }
 
 /** What is asked, whatever wire it came by. */
@@ -44,6 +46,8 @@ export interface Target {
   /** Groups serve in their order: one only when those before it cannot. Within a group, requests are shared out by weight. */
   readonly group: number;
   readonly weight: number;
+  /** What the provider asks for a million tokens there, in USD; left out: not known. */
+  readonly costPrice?: number | undefined;
   /**
    * Whether its vectors are known to lie in the route's space, as far as was measured. One that may not is never asked. Where a caller
    * insists on it, it is enough that they are not known to lie elsewhere.
@@ -217,6 +221,8 @@ export interface Tally {
   tokens: number;
   /** By name in the routing file: those whose vectors were taken. */
   readonly providers: Set<string>;
+  /** What each of them counted, whether its answer was of use or not, and what it is owed for that. */
+  readonly byProvider: Map<string, { readonly tokens: number; readonly picoUsd: bigint }>;
 }
 
 /** What came of it: one vector for each input, in the request's order. */

@@ -21,6 +21,7 @@ import { askedOf, questionOf, told } from "./asked";
 import { readJsonBody } from "./body";
 import { corsHeaders, preflightHeaders } from "./cors";
 import { endpointsOf } from "./endpoints";
+import { failedLine, type Tell } from "./failed";
 import { checkHead } from "./head";
 import { cacheUseOf, HEADERS_OF_ALL, setErrorHeaders } from "./headers";
 import { factsFor, type Listing, listModels, showModel } from "./models";
@@ -63,20 +64,26 @@ export function createDoor(parts: DoorParts) {
     let body: Said["body"];
     const { wire = openaiWire } = visit;
     let policies = policiesAt(wire);
+    let known: Readonly<Record<string, unknown>> = {};
+    const tell: Tell = (more) => {
+      known = { ...known, ...more };
+    };
     const speak = (caller: Caller) => {
+      tell({ workspace: caller.workspace, key: caller.keyId });
       policies = policiesAt(wire, caller);
       return policies;
     };
     try {
       checkHead(visit.request);
-      const answer = await work(visit, requestId, speak);
+      const answer = await work(visit, requestId, speak, tell);
       body = answer.body;
       status = answer.status ?? status;
       for (const [name, value] of Object.entries(answer.headers)) headers.set(name, sendable(value));
     } catch (thrown) {
       const error = asGatewayError(thrown);
-      if (error !== thrown)
-        outside.log("error", "a request ended in a fault", { request: requestId, cause: String(thrown) });
+      const latencyMs = outside.monotonic() - began;
+      const { request } = visit;
+      outside.log(...failedLine({ requestId, request, error, policies, latencyMs, known }));
       status = wordingOf(error, policies).status;
       body = wire.encodeError(error, policies);
       setErrorHeaders(headers, error, status, wire.errorHeaders?.(error, policies));
@@ -108,7 +115,7 @@ export function createDoor(parts: DoorParts) {
 
   /** Counted before the key is looked up: what is one too many costs nothing. */
   const embeddings = (path: EmbedPath, pattern: string, at: Visit) =>
-    respond(at, async ({ request, server, params }, requestId, speak) => {
+    respond(at, async ({ request, server, params }, requestId, speak, tell) => {
       let caller: Caller | undefined;
       let isSending = false;
       let leaveMemory = () => {};
@@ -146,6 +153,7 @@ export function createDoor(parts: DoorParts) {
             cacheUse: cacheUseOf(request.headers),
             pinnedSpace: request.headers.get("x-embedgate-space")?.trim() || undefined,
             ending,
+            failing: tell,
           });
           const kept = () => {
             isSending = true;
@@ -159,7 +167,11 @@ export function createDoor(parts: DoorParts) {
         });
       } catch (thrown) {
         // Of nobody's request there is no ledger row, only a count.
-        if (!caller) metrics.refused(wordingOf(asGatewayError(thrown), parts.policies()).status);
+        if (!caller) {
+          const { kind } = asGatewayError(thrown);
+          const { status, code } = wordingOf(asGatewayError(thrown), parts.policies());
+          metrics.refused(status, code ?? kind);
+        }
         throw thrown;
       } finally {
         leaveMemory();

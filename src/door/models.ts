@@ -4,7 +4,7 @@
  */
 import type { Static } from "@sinclair/typebox";
 import packageJson from "../../package.json";
-import { type Exchange, type Fraction, microCreditsPerToken } from "../books/money";
+import { type Exchange, type Fraction, fractionOf, microCreditsPerToken, times } from "../books/money";
 import { permission } from "../callers/permission";
 import type { Model, ModelWithFeatures } from "../dialects/openai-schema";
 import type { GatewayFacts } from "../dialects/wire";
@@ -16,7 +16,7 @@ import type { Tokens } from "../tokens/tokens";
 
 /** What the list depends on beside the routes. */
 export interface Listing {
-  readonly policies: Pick<Policies, "models_list">;
+  readonly policies: Pick<Policies, "models_list" | "provider_names" | "prices">;
   /** Ids and patterns that the caller's workspace may use: the others do not exist for it. */
   readonly allowed: readonly string[];
   readonly exchange: Exchange;
@@ -93,7 +93,7 @@ function entryOf(listed: ListedModel, listing: Listing): Entry {
     id,
     object: "model" as const,
     created: Math.floor(listing.startedAt / 1000),
-    owned_by: providerName || "embedgate",
+    owned_by: (listing.policies.provider_names === "show" && providerName) || "embedgate",
     embeddings,
     embedding_space: listed.space ?? null,
     dimensions: facts?.dimensions ?? null,
@@ -103,19 +103,25 @@ function entryOf(listed: ListedModel, listing: Listing): Entry {
     max_call_tokens: facts?.max_call_tokens ?? null,
     max_call_bytes: facts?.max_call_bytes ?? null,
     task_types: facts?.task_types ?? null,
-    price_usd_per_million_tokens: facts?.price ?? null,
+    price_usd_per_million_tokens: priceOf(facts?.price, listing),
     lifecycle: stageOf(facts ?? {}, listing.now),
     end_of_life: facts?.end_of_life ?? null,
   };
   return listing.policies.models_list === "features" ? { ...entry, ...featuresOf(listed, listing) } : entry;
 }
 
-function featuresOf({ facts, embeddings }: ListedModel, { exchange }: Listing) {
+function priceOf(price: number | undefined, { policies: { prices }, exchange }: Listing): number | null {
+  if (price === undefined || prices === "hide") return null;
+  return prices === "cost" ? price : asNumber(times(fractionOf(price), fractionOf(exchange.markup)));
+}
+
+function featuresOf({ facts, embeddings }: ListedModel, { exchange, policies }: Listing) {
+  const price = policies.prices === "hide" ? undefined : facts?.price;
   return {
     supported_features: embeddings ? ["embeddings"] : [],
     output_modality: { text: !embeddings },
     cost: {
-      prompt: facts?.price === undefined ? null : asNumber(microCreditsPerToken(facts.price, exchange)),
+      prompt: price === undefined ? null : asNumber(microCreditsPerToken(price, exchange)),
     },
   };
 }

@@ -16,6 +16,7 @@ import type { SpaceNotice } from "../spaces/notices";
 import type { Tokens } from "../tokens/tokens";
 import type { BodyMemory } from "./body-memory";
 import type { Endpoint } from "./endpoints";
+import type { Tell } from "./failed";
 import type { Sending } from "./sending";
 import type { UnderWay } from "./under-way";
 
@@ -77,7 +78,7 @@ export interface Served extends Endpoint {
 }
 
 /** What a path does. From `speak` on, errors are the caller's in its own wire's words. */
-export type Work = (visit: Visit, requestId: string, speak: Speak) => Promise<Said> | Said;
+export type Work = (visit: Visit, requestId: string, speak: Speak, tell: Tell) => Promise<Said> | Said;
 
 /** An answer, and its status where it is not 200. */
 export interface Said {

@@ -96,7 +96,7 @@ async function sent(
     refuseLonger(part, healthOf(target).cutsAt, target);
     const reply = readCount(await replyInTime(work, target, part, signal), work, target, part);
     // The provider has counted it, whether its answer is of use or not.
-    work.count(countOf(reply, inputsOf(part)));
+    work.count(countOf(reply, inputsOf(part)), target);
     await others(part, outside);
     const limit = await cutLimit(work, target, part, reply, (texts) =>
       replyInTime(work, target, texts, signal),
@@ -162,19 +162,14 @@ const tooSlow = (timeoutMs: number) =>
   );
 
 /** An answer that nobody waits for any more was paid for all the same. */
-function countLate(
-  reply: Promise<EmbedReply>,
-  { run, count, outside }: Work,
-  { provider }: Target,
-  part: Part,
-) {
+function countLate(reply: Promise<EmbedReply>, { run, count, outside }: Work, target: Target, part: Part) {
   reply
     .then((late) => {
       const counted = countOf(late, inputsOf(part));
-      count(counted);
+      count(counted, target);
       outside.log("info", "an answer came after its call was given up", {
         request: run.requestId,
-        provider: provider.name,
+        provider: target.provider.name,
         tokens: counted.tokens,
       });
     })
@@ -241,9 +236,14 @@ function tellLength({ offLength }: Answered, { outside }: Work, target: Target):
 const inputsOf = ({ pieces }: Part) => pieces.map(({ input }) => input);
 
 /** What a plugin throws is one of ours (it made it with `host.failure`); anything else is its own fault, told in the log only. */
-function asProviderError(thrown: unknown, { outside }: Work, { provider }: Target): GatewayError {
-  if (thrown instanceof GatewayError) return thrown;
+function asProviderError(thrown: unknown, work: Work, { provider }: Target): GatewayError {
+  const error = thrown instanceof GatewayError ? thrown : brokenPlugin(thrown, work, provider);
+  return error.at(provider.name);
+}
+
+function brokenPlugin(thrown: unknown, { outside, run }: Work, provider: Target["provider"]): GatewayError {
   outside.log("error", "a provider plugin threw what is no failure", {
+    request: run.requestId,
     provider: provider.name,
     thrown: String(thrown),
   });

@@ -121,11 +121,20 @@ async function isOverSoon({ outside, signal, patience }: Work, trial: Promise<vo
   }
 }
 
-function logFailure({ outside }: Work, { provider }: Target, { calls }: History, error: GatewayError): void {
+/** Of a call that another follows. What the last one failed for is in the request's own line (src/door/failed.ts). */
+function logFailure(
+  { outside, run, route }: Work,
+  { provider }: Target,
+  { calls }: History,
+  error: GatewayError,
+): void {
   outside.log("warn", "a call to a provider failed", {
+    request: run.requestId,
+    model: route.id,
     provider: provider.name,
     attempt: calls,
     kind: error.kind,
-    reason: error.message,
+    upstream_status: error.upstreamStatus,
+    reason: error.inLog,
   });
 }

@@ -155,11 +155,13 @@ export const outOfService = (id: string) =>
     `The model '${id}' is out of service: no way to it is known to lie in its embedding space. The gateway's operator knows.`,
   );
 
-/** A failure that another route might have spared: where the model has one that may not serve, the error says so. */
+/** A failure that another route might have spared: where the model has one that may not serve, the error names it. */
 export function withUnused(error: GatewayError, { targets }: Pick<Route, "targets">): GatewayError {
-  const unused = targets.filter(({ mayServe }) => !mayServe()).length;
-  if (!error.meaning.fallBack || unused === 0) return error;
-  const which = `${unused} of the model's ${targets.length} routes ${unused === 1 ? "is" : "are"} not used`;
-  const message = `${error.message} (${which}: not measured to lie in its embedding space.)`;
-  return new GatewayError(error.kind, message, { ...error, cause: error.cause });
+  const unused = targets.filter(({ mayServe }) => !mayServe()).map(({ provider }) => `'${provider.name}'`);
+  if (!error.meaning.fallBack || unused.length === 0) return error;
+  const which = unused.length === 1 ? `its route ${unused[0]} is` : `its routes ${unused.join(", ")} are`;
+  const message = `${error.message} (The model has ${targets.length} routes; ${which} not used: not measured to lie in its embedding space.)`;
+  // Who may not know the providers is told nothing of this.
+  const provider = error.provider ?? targets[0].provider.name;
+  return new GatewayError(error.kind, message, { ...error, provider, cause: error.cause });
 }

@@ -3,6 +3,7 @@
  * handed on at once, so that the failure of one part loses nothing of the others. One part that fails for good ends the others.
  */
 
+import { picoUsdPerToken } from "../books/money";
 import { Ending } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import type { Answered, EmbedRequest, Plan, Route, Run } from "../domain/request";
@@ -44,8 +45,15 @@ export async function execute(
     lane: plan.pieces.length <= INTERACTIVE_INPUTS_MAX ? "interactive" : "bulk",
     signal: failed,
     outside,
-    count({ tokens }) {
-      run.tally.tokens += tokens;
+    count({ tokens }, { provider, costPrice = 0 }) {
+      const { tally } = run;
+      tally.tokens += tokens;
+      const before = tally.byProvider.get(provider.name);
+      const picoUsd = BigInt(tokens) * picoUsdPerToken(costPrice);
+      tally.byProvider.set(provider.name, {
+        tokens: tokens + (before?.tokens ?? 0),
+        picoUsd: picoUsd + (before?.picoUsd ?? 0n),
+      });
     },
     take(answered, target) {
       run.tally.providers.add(answered.provider);

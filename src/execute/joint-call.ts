@@ -117,7 +117,7 @@ export function beginJointCall(
     );
     for (const [i, member] of sent.entries()) {
       const tokens = shares[i] ?? 0;
-      member.work.count({ tokens, tokensSource, tokensByInput: [tokens] });
+      member.work.count({ tokens, tokensSource, tokensByInput: [tokens] }, target);
     }
   }
 
@@ -130,9 +130,11 @@ export function beginJointCall(
     if (isShared) {
       outside.log("warn", "a call for several requests failed", {
         provider: at.provider.name,
-        requests: sent.length,
+        model: work.route.id,
+        requests: sent.map((member) => member.work.run.requestId),
         kind: error.kind,
-        reason: error.message,
+        upstream_status: error.upstreamStatus,
+        reason: error.inLog,
         ...(isApart && { next: "each is asked for alone" }),
       });
     }

@@ -35,7 +35,7 @@ export interface Work {
   readonly signal: EndSignal;
   readonly outside: Needs;
   /** Is told what each reply came to, whether it is of use or not: the provider has counted it. */
-  readonly count: (count: Count) => void;
+  readonly count: (count: Count, target: Target) => void;
   /** Takes what was proved. */
   readonly take: (answered: Answered, target: Target) => void;
   /** Ends the request's other calls: this error is its answer. */

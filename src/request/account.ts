@@ -75,7 +75,7 @@ export function rowUnderWay(progress: Progress, inputs: readonly Input[]): Ledge
     ...known(progress),
     cache_hits: 0,
     tokens: 0,
-    tokens_upstream: progress.run.tally.tokens + estimatedTokens(inputs),
+    ...upstreamUnderWay(progress, estimatedTokens(inputs)),
     tokens_billed: 0,
     tokens_source: null,
     status: UNDER_WAY,
@@ -103,7 +103,7 @@ export function rowAnswered(
     ...known(progress),
     cache_hits: result.cacheHits,
     tokens: result.tokens,
-    tokens_upstream: progress.run.tally.tokens,
+    ...upstreamOf(progress),
     tokens_billed: billed,
     tokens_source: result.tokensSource,
     status: 200,
@@ -117,14 +117,16 @@ export function rowAnswered(
 function rowFailed(progress: Progress, error: GatewayError, latencyMs: number): LedgerRow {
   const { status, code } = progress.policies ? wordingOf(error, progress.policies) : error.meaning;
   return {
-    ...known(progress),
+    ...known(progress, error),
     cache_hits: 0,
     tokens: 0,
-    tokens_upstream: progress.run.tally.tokens,
+    ...upstreamOf(progress),
     tokens_billed: 0,
     tokens_source: null,
     status,
     error: code ?? error.kind,
+    kind: error.kind,
+    upstream_status: error.upstreamStatus ?? null,
     latency_ms: Math.round(latencyMs),
     cost_pico_usd: 0n,
     micro_credits: 0n,
@@ -163,11 +165,39 @@ function shareOf(tokens: number, share: number): number {
   return Number(ceilOf(BigInt(tokens), fractionOf(share)));
 }
 
+type Upstream = Required<Pick<LedgerRow, "tokens_upstream" | "upstream_pico_usd" | "by_provider">>;
+
+/** What providers have counted so far, and what each of them is owed, where that is not one alone whom the row names. */
+function upstreamOf({ run: { tally } }: Pick<Progress, "run">): Upstream {
+  const { tokens, providers, byProvider } = tally;
+  const all = [...byProvider];
+  const picoUsd = all.reduce((sum, [, one]) => sum + one.picoUsd, 0n);
+  const [only] = providers;
+  const isOnly = providers.size === 1 && all.every(([name]) => name === only);
+  // By hand: JSON.stringify takes no bigint. Whoever answered comes first: the request counts as its.
+  const shares = all
+    .sort(([a], [b]) => Number(providers.has(b)) - Number(providers.has(a)))
+    .map(([name, one]) => `[${JSON.stringify(name)},${one.tokens},${one.picoUsd}]`);
+  const by_provider = isOnly || shares.length === 0 ? null : `[${shares.join(",")}]`;
+  return { tokens_upstream: tokens, upstream_pico_usd: picoUsd, by_provider };
+}
+
+/** As if the first target did all that is to come. */
+function upstreamUnderWay({ run, route }: Progress, tokens: number): Upstream {
+  const { tokens_upstream, upstream_pico_usd } = upstreamOf({ run });
+  const price = picoUsdPerToken(route?.targets[0].costPrice ?? 0);
+  return {
+    tokens_upstream: tokens_upstream + tokens,
+    upstream_pico_usd: upstream_pico_usd + BigInt(tokens) * price,
+    by_provider: null,
+  };
+}
+
 /** What a row says of the request itself, however it ends. */
-function known({ caller, run, request, route, result }: Progress) {
+function known({ caller, run, request, route, result }: Progress, error?: GatewayError) {
   const { providers } = run.tally;
-  // Those who answered; where none did, the one that would have been asked; none where none was needed.
-  const planned = result === undefined ? route?.targets[0].provider.name : undefined;
+  // Those who answered; where none did, the one that failed last, or would have been asked; none where none was needed.
+  const planned = result === undefined ? (error?.provider ?? route?.targets[0].provider.name) : undefined;
   return {
     request_id: run.requestId,
     started_at: run.startedAt,

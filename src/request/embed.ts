@@ -21,7 +21,7 @@ import { outOfService, withUnused } from "../execute/choose";
 import { collect } from "../execute/collect";
 import { execute } from "../execute/execute";
 import type { Needs } from "../execute/work";
-import { boundTo, type ForcedProvider, refuseUnknownProvider } from "../routes/forced-provider";
+import { boundTo, type ForcedProvider, refuseForced } from "../routes/forced-provider";
 import { endOfLifeHeader, type Lifecycle } from "../routes/lifecycle";
 import type { Routes } from "../routes/route";
 import { refuseOtherSpace } from "../spaces/pin";
@@ -30,6 +30,7 @@ import { estimatedTokens } from "../tokens/count";
 import type { Tokens } from "../tokens/tokens";
 import { estimateOf, type Prices, type Progress, rowAnswered, rowUnderWay, settleFailure } from "./account";
 import { admit } from "./admission";
+import { knownOf, toTell } from "./failing";
 import { forwardUnknown } from "./forwarding";
 import { hold, holdExactly } from "./hold";
 import { named } from "./named";
@@ -53,6 +54,8 @@ export interface Arrival {
   readonly pinnedSpace: string | undefined;
   /** Ends the request: its client has gone, the gateway ends, or its time is up. */
   readonly ending: Ending;
+  /** Is told, before this fails, what is known of the request: for its line in the log. */
+  readonly failing: (known: Readonly<Record<string, unknown>>) => void;
 }
 
 /** How the caller's workspace speaks, and what this request insists on. */
@@ -104,7 +107,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const meant = routes.meant(decoded.request.model, decoded.otherNames, rules.models);
     progress.request = { ...decoded.request, model: meant };
     const said = withTask(progress.request);
-    refuseUnknownProvider(forced, routes, rules.models);
+    refuseForced(forced, routes, rules.models, policies);
     const found = routes.resolve(said.model, rules.models);
     const request = policies.unknown_fields === "forward" ? forwardUnknown(said, found) : said;
     const bound = boundTo(forced, found);
@@ -171,7 +174,8 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
       await holdExactly(row, rules.terms, ledger, settlements, run.signal);
     const charge = await ledger.settle(row);
     const note = cacheNote(caching && cacheUse, result);
-    const headers = answerHeaders({ ...route, ...place }, request, result, run.tally.providers, note);
+    const providers = policies.provider_names === "hide" ? NONE : run.tally.providers;
+    const headers = answerHeaders({ ...route, ...place }, request, result, providers, note);
     spaces.answered(found, run.tally.providers, mayMeasure);
     const credits = { used: charge.microCredits, remaining: charge.remaining };
     const tookMs = latencyMs();
@@ -187,9 +191,9 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
       },
     };
   } catch (thrown) {
-    const error = named(asGatewayError(thrown), decoded);
-    if (error.kind === "internal") logFault(error, arrival, outside);
-    throw await settleFailure(progress, error, latencyMs, parts);
+    const error = asGatewayError(thrown);
+    arrival.failing(knownOf(progress, error));
+    throw await settleFailure(progress, named(toTell(error, progress), decoded), latencyMs, parts);
   } finally {
     finish();
   }
@@ -248,12 +252,6 @@ const measuredAnew = (id: string) =>
     retryAfterMs: 1_000,
   });
 
-const NOT_CACHED: CacheUse = { find: false, keep: false };
+const NONE: ReadonlySet<string> = new Set();
 
-function logFault(error: GatewayError, arrival: Arrival, outside: Outside): void {
-  const cause =
-    error.cause instanceof Error
-      ? (error.cause.stack ?? error.cause.message)
-      : String(error.cause ?? error.message);
-  outside.log("error", "a request ended in a fault of the gateway", { request: arrival.requestId, cause });
-}
+const NOT_CACHED: CacheUse = { find: false, keep: false };

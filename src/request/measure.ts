@@ -54,7 +54,7 @@ export async function measure(
     endsAt: Number.POSITIVE_INFINITY,
     signal,
     attemptsMax,
-    tally: { tokens: 0, providers: new Set() },
+    tally: { tokens: 0, providers: new Set(), byProvider: new Map() },
   };
   const probes = asked.filter((probe) => !isLong(probe) || takesLong(target));
   const textsOf = (some: readonly Probe[]) => some.map(({ text }) => text);

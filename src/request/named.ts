@@ -19,13 +19,17 @@ export function named(error: GatewayError, decoded: Decoded | undefined): Gatewa
     const message = error.message.replaceAll(`'${error.field}'`, `'${forwarded}'`);
     return new GatewayError(error.kind, message, { ...error, cause: error.cause, field: forwarded });
   }
-  const { kind, message, retryAfterMs, cause } = error;
   // Of one text alone a provider need not say which it was.
-  const isOnly = kind === "input_too_long" && decoded.request.inputs.length === 1;
+  const isOnly = error.kind === "input_too_long" && decoded.request.inputs.length === 1;
   const input = error.input ?? (isOnly ? 0 : undefined);
   if (input === undefined || error.field !== undefined) return error;
   const field = inputField(input, decoded);
-  return new GatewayError(kind, `${field}: ${message}`, { field, input, retryAfterMs, cause });
+  return new GatewayError(error.kind, `${field}: ${error.message}`, {
+    ...error,
+    field,
+    input,
+    cause: error.cause,
+  });
 }
 
 /** A field that was sent on as it is went the way of `extra_body` (src/request/forwarding.ts), where the caller did not write it. */
@@ -52,6 +56,6 @@ function refusedEmpty(error: GatewayError, place: number, decoded: Decoded): Gat
   return new GatewayError(
     "empty_input_refused",
     `The provider refused the request, whose '${field}' is an empty string. Its words: ${error.message}`,
-    { field, input: place, cause: error.cause },
+    { field, input: place, cause: error.cause, provider: error.provider },
   );
 }

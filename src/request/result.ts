@@ -68,7 +68,7 @@ function weakest(sources: readonly TokensSource[]): TokensSource {
 
 /**
  * @param route in the space where the vectors lie; verified: the model's first route, or more than one, was measured to lie there
- * @param providers those that were asked; what is told of a vector is told of a cached one too
+ * @param providers those that were asked, as far as the caller may know; what is told of a vector is told of a cached one too
  */
 export function answerHeaders(
   route: Route & { readonly isVerified: boolean },

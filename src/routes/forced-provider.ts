@@ -29,14 +29,21 @@ export function forcedProviderOf(
 
 /**
  * @param models ids and patterns that the caller may use
- * @throws GatewayError unknown_provider for a name that the routing file does not have, or not for the caller's models
+ * @throws GatewayError forbidden where the caller may force none; unknown_provider for a name that the routing file does not have, or not
+ *   for the caller's models
  */
-export function refuseUnknownProvider(
+export function refuseForced(
   forced: ForcedProvider | undefined,
   routes: Pick<Routes, "knowsProvider">,
   models: readonly string[],
+  { force_provider }: Pick<Policies, "force_provider">,
 ): void {
-  if (forced === undefined || routes.knowsProvider(forced.name, models)) return;
+  if (forced === undefined) return;
+  if (force_provider === "admins") {
+    const message = `The header ${forced.header} chooses a provider, which your workspace may not: leave it out. Whoever runs the gateway can allow it (policy force_provider).`;
+    throw new GatewayError("forbidden", message, { field: forced.header });
+  }
+  if (routes.knowsProvider(forced.name, models)) return;
   const name = forced.name.slice(0, 100);
   throw new GatewayError(
     "unknown_provider",

@@ -230,10 +230,12 @@ function routeOf(
       ofTheModelItself(model),
       provider.upstream.describe?.(model),
       catalogueFacts(provider.pluginId, model),
+      { price: way.price },
       entry.facts,
     );
+    const costPrice = way.price ?? facts.price;
     const mayServe = (isForced = false) => spaces.mayServe(route, { provider, model }, isForced);
-    targets.push({ provider, model, facts, group, weight: weight ?? 1, mayServe });
+    targets.push({ provider, model, facts, group, weight: weight ?? 1, costPrice, mayServe });
   }
   const [first, ...others] = ofOneModel(targets, entry.facts);
   if (!first) return undefined;

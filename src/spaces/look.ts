@@ -143,9 +143,9 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
       outside.log("warn", "an embedding space could not be measured", {
         ...shown(about(route, target), claims.spaceOf(route)),
         kind: error.kind,
-        reason: error.message,
+        reason: error.inLog,
       });
-      const message = target === route.targets[0] ? notMeasured(error.message) : heldBack(error.message);
+      const message = target === route.targets[0] ? notMeasured(error.inLog) : heldBack(error.inLog);
       const space = claims.spaceOf(route);
       const nothing = { cosine: null, failed: true, agrees: false, outOfService: false };
       return { ...nothing, space, message, forMs: AGAIN_AFTER_MS };

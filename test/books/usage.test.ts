@@ -85,3 +85,92 @@ describe("of all requests, only those are summed", () => {
     expect(requests).toBe(count);
   });
 });
+
+describe("by provider, status and code", () => {
+  const yaml = `
+providers:
+  one: { plugin: fake, retries: 0 }
+  other: { plugin: fake, retries: 0 }
+models:
+  m: { routes: [ { provider: one, model: fake, price: 1 }, { provider: other, model: fake, price: 2 } ], price: 4 }
+  m-down: { routes: [ { provider: one, model: fake-down } ] }
+`;
+  test("each supplier has its tokens and what they cost there, whatever the workspace pays", async () => {
+    await using open = await openGateway({ yaml });
+    for (const provider of ["one", "other", "other"]) {
+      const sent = await open.post({ model: "m", input: "two words" }, { "x-embedgate-provider": provider });
+      expect(sent.status).toBe(200);
+    }
+    await open.post({ model: "m-down", input: "two words" });
+    const { ledger } = open.gateway;
+    expect(groups(open, ["provider", "status", "code"], { workspace: "default" })).toEqual([
+      ["one", "200", "", 1],
+      ["one", "503", "upstream_unavailable", 1],
+      ["other", "200", "", 2],
+    ]);
+    const [one, other] = ledger.usage(0, "provider", { workspace: "default" });
+    expect(one).toMatchObject({
+      tokens_upstream: 2n,
+      upstream_pico_usd: 2_000_000n,
+      cost_pico_usd: 8_000_000n,
+    });
+    expect(other).toMatchObject({
+      tokens_upstream: 4n,
+      upstream_pico_usd: 8_000_000n,
+      cost_pico_usd: 16_000_000n,
+    });
+  });
+
+  test("a request that several counted for is taken to pieces, and whatever is summed comes to the same", async () => {
+    await using open = await openGateway({ yaml });
+    await open.gateway.ledger.settle({
+      request_id: "req_1",
+      started_at: 1,
+      workspace: "default",
+      key_id: null,
+      model: "m",
+      provider: "other",
+      inputs: 3,
+      cache_hits: 1,
+      tokens: 10,
+      tokens_upstream: 25,
+      tokens_billed: 10,
+      tokens_source: "estimated",
+      status: 200,
+      error: null,
+      latency_ms: 1,
+      cost_pico_usd: 40n,
+      micro_credits: 3n,
+      upstream_pico_usd: 45n,
+      by_provider: '[["other",20,40],["one",5,5]]',
+      user: null,
+      metadata: null,
+    });
+    const { ledger } = open.gateway;
+    const [one, other] = ledger.usage(0, "provider", { workspace: "default" });
+    expect(one).toMatchObject({
+      group: "one",
+      requests: 0n,
+      tokens: 0n,
+      tokens_upstream: 5n,
+      upstream_pico_usd: 5n,
+    });
+    expect(other).toMatchObject({
+      group: "other",
+      requests: 1n,
+      tokens: 10n,
+      tokens_upstream: 20n,
+      upstream_pico_usd: 40n,
+    });
+    const [{ groups: _, group: __, ...whole } = { groups: [], group: "" }] = ledger.usage(0, "model", {
+      workspace: "default",
+    });
+    for (const [name, value] of Object.entries(whole)) {
+      const parts = [one, other].reduce(
+        (sum, line) => sum + BigInt(Object.entries(line ?? {}).find(([key]) => key === name)?.[1] ?? 0),
+        0n,
+      );
+      expect(`${name} ${parts}`).toBe(`${name} ${value}`);
+    }
+  });
+});

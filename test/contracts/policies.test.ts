@@ -175,6 +175,31 @@ const OVERRIDES: Readonly<Record<keyof Policies, Override>> = {
     before: undefined,
     after: ["embeddings"],
   },
+  provider_names: {
+    policy: "hide",
+    over: "openai",
+    see: async (open) => {
+      const { headers } = await open.ask({ model: "fake", input: "a" });
+      return [headers.get("x-embedgate-provider"), (await modelsOf(open)).get("fake")?.owned_by];
+    },
+    before: ["fake", "fake"],
+    after: [null, "embedgate"],
+  },
+  prices: {
+    policy: "hide",
+    over: "openai",
+    see: async (open) => (await modelsOf(open)).get("text-embedding-3-small")?.price_usd_per_million_tokens,
+    before: 0.02,
+    after: null,
+  },
+  force_provider: {
+    policy: "admins",
+    over: "openai",
+    see: async (open) =>
+      (await open.ask({ model: "fake", input: "a" }, { "x-embedgate-provider": "fake" })).status,
+    before: 200,
+    after: 403,
+  },
   provider_header: {
     policy: "X-Way",
     over: "openai",

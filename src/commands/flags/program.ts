@@ -8,6 +8,7 @@ import { WrongUsage } from "../../terminal/wrong-usage";
 import { benchCommands } from "./bench";
 import { keyCommands } from "./keys";
 import { examples } from "./line";
+import { requestsCommands } from "./requests";
 import { serveCommands } from "./serve";
 import { usageCommands } from "./usage";
 import { workspaceCommands } from "./workspaces";
@@ -28,6 +29,7 @@ export function commandLine(): Command {
   keyCommands(program);
   workspaceCommands(program);
   usageCommands(program);
+  requestsCommands(program);
   benchCommands(program);
   return program;
 }

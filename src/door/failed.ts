@@ -1,0 +1,62 @@
+/**
+ * The one line that a failed request leaves in the log, whatever it failed for, with what `embedgate requests show` finds it by.
+ * What a step knows of a request is told by `Tell`; a new member of the line is one there, or here.
+ */
+import { wordingOf } from "../dialects/wording";
+import type { GatewayError } from "../domain/errors";
+import type { LogLevel } from "../domain/outside";
+import type { Policies } from "../domain/policies";
+
+/** What is known of a request so far, for its line should it fail: told by each step that knows more. */
+export type Tell = (known: Readonly<Record<string, unknown>>) => void;
+
+export interface Failed {
+  readonly requestId: string;
+  readonly request: Pick<Request, "method" | "url">;
+  readonly error: GatewayError;
+  readonly policies: Policies;
+  readonly latencyMs: number;
+  readonly known: Readonly<Record<string, unknown>>;
+}
+
+/** A caller's own text: no more of it is told. */
+const TEXT_MAX = 200;
+
+/** Faults of ours must be looked at, what a provider did may have to be, what the caller did is the caller's. */
+function levelOf(status: number): LogLevel {
+  if (status === 500) return "error";
+  return status > 500 ? "warn" : "info";
+}
+
+/** @returns the arguments of the log's function */
+export function failedLine({
+  requestId,
+  request,
+  error,
+  policies,
+  latencyMs,
+  known,
+}: Failed): readonly [LogLevel, string, Readonly<Record<string, unknown>>] {
+  const { status, code } = wordingOf(error, policies);
+  const about = {
+    request: requestId,
+    method: request.method,
+    // A query may hold a key, as Google's clients send it.
+    path: new URL(request.url).pathname.slice(0, TEXT_MAX),
+    status,
+    code: code ?? error.kind,
+    kind: error.kind,
+    provider: error.provider,
+    upstream_status: error.upstreamStatus,
+    reason: error.inLog,
+    latency_ms: Math.round(latencyMs),
+    ...known,
+    ...(error.kind === "internal" && { cause: causeOf(error) }),
+  };
+  return [levelOf(status), "request failed", about];
+}
+
+function causeOf({ cause, message }: GatewayError): string {
+  if (cause instanceof Error) return cause.stack ?? cause.message;
+  return String(cause ?? message);
+}

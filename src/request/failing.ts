@@ -1,0 +1,34 @@
+/**
+ * What a failed request's own line in the log says of it (src/door/failed.ts), and what its caller may be told.
+ * A new member of the line is one of `knownOf`.
+ */
+import type { GatewayError } from "../domain/errors";
+import type { Progress } from "./account";
+
+/** A caller's own text: no more of it is told. */
+const TEXT_MAX = 200;
+
+/** Of a request that fails with that error; its reason is the error's as it was, before anything was kept from the caller. */
+export function knownOf(
+  { request, route, run, caller }: Progress,
+  error: GatewayError,
+): Readonly<Record<string, unknown>> {
+  const { providers } = run.tally;
+  const asked = providers.size > 0 ? [...providers].join(", ") : undefined;
+  // Of a model with several routes: why nobody else was asked.
+  const unused = route?.targets.filter(({ mayServe }) => !mayServe()).map(({ provider }) => provider.name);
+  return {
+    workspace: caller.workspace,
+    key: caller.keyId,
+    model: request?.model.slice(0, TEXT_MAX),
+    inputs: request?.inputs.length,
+    provider: error.provider ?? asked,
+    reason: error.inLog,
+    ...(unused && unused.length > 0 && { routes_not_used: unused }),
+  };
+}
+
+/** Where the workspace's policies hide providers, nothing of theirs is told. */
+export function toTell(error: GatewayError, { policies }: Progress): GatewayError {
+  return policies?.provider_names === "hide" ? error.withoutProvider() : error;
+}

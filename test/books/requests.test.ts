@@ -1,0 +1,108 @@
+/**
+ * Single requests read back: by id, by status, by who and where; and of a refused one that shares a row, those of its minute.
+ */
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { openRequests, type RequestFilter } from "../../src/books/requests";
+import { openStore } from "../../src/db/open";
+import { realOutside } from "../../src/network/real-outside";
+import { runCommand } from "../command-line";
+import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
+
+const YAML = `${FAKE_YAML}
+  fake-down: { routes: [ { provider: fake } ] }
+`.replace("timeout_ms: 1000", "timeout_ms: 1000, retries: 0");
+
+async function withRequests(): Promise<{ readonly open: OpenGateway; readonly ids: readonly string[] }> {
+  let now = Date.UTC(2027, 0, 1, 12);
+  const open = await openGateway({ yaml: YAML, outside: { now: () => now } });
+  const ids: string[] = [];
+  for (const model of ["fake", "fake-down", "nobodys", "nobodys", "fake-8"]) {
+    const { headers } = await open.post({ model, input: "two words" });
+    ids.push(headers.get("x-request-id") ?? "");
+    now += 1_000;
+  }
+  return { open, ids };
+}
+
+async function read<T>({ folder }: OpenGateway, work: (requests: ReturnType<typeof openRequests>) => T) {
+  const store = await openStore(join(folder, "data/embedgate.db"), realOutside);
+  try {
+    return work(openRequests(store));
+  } finally {
+    store.close();
+  }
+}
+
+test("by its id a request says what it failed for", async () => {
+  const { open, ids } = await withRequests();
+  await using _ = open;
+  const found = await read(open, ({ show }) => show(ids[1] ?? ""));
+  expect(found).toMatchObject({ model: "fake-down", provider: "fake", status: 503n, kind: "unavailable" });
+  expect(await read(open, ({ show }) => show("req_unknown"))).toBeUndefined();
+});
+
+test("of those refused alike the last has the row; the others lead to it by their minute", async () => {
+  const { open, ids } = await withRequests();
+  await using _ = open;
+  const [, , first = "", last = ""] = ids;
+  expect(await read(open, ({ show }) => show(first))).toBeUndefined();
+  for (const id of [first, last])
+    expect(await read(open, ({ refusedWith }) => refusedWith(id))).toMatchObject([
+      { request_id: last, status: 404n, kind: "unknown_model", refusals: 2n },
+    ]);
+  for (const id of ["req_unknown", "", "probe_1"])
+    expect(await read(open, ({ refusedWith }) => refusedWith(id))).toEqual([]);
+});
+
+describe("a list has the latest first, of", () => {
+  const CASES: readonly (readonly [string, Partial<RequestFilter>, readonly string[]])[] = [
+    ["all", {}, ["fake-8", "", "fake-down", "fake"]],
+    ["a status", { statuses: { from: 503, to: 503 } }, ["fake-down"]],
+    ["all failures", { statuses: { from: 201, to: 999 } }, ["", "fake-down"]],
+    ["a time", { since: Date.UTC(2027, 0, 1, 12, 0, 3) }, ["fake-8", ""]],
+    ["a model", { model: "fake" }, ["fake"]],
+    ["a provider", { provider: "fake" }, ["fake-8", "fake-down", "fake"]],
+    ["a provider whose name is another's part", { provider: "ake" }, []],
+    ["a workspace", { workspace: "nobody" }, []],
+    ["a code", { code: "upstream_unavailable" }, ["fake-down"]],
+  ];
+  test.each(CASES)("%s", async (_, filter, models) => {
+    const { open } = await withRequests();
+    await using __ = open;
+    const found = await read(open, ({ list }) => list({ since: 0, ...filter }, 10));
+    expect(found.map(({ model }) => model)).toEqual([...models]);
+  });
+});
+
+test("a provider that answered beside another is found", async () => {
+  const { open, ids } = await withRequests();
+  await using _ = open;
+  const database = new Database(join(open.folder, "data/embedgate.db"));
+  database.query("UPDATE ledger SET provider = 'one, other' WHERE request_id = ?").run(ids[0] ?? "");
+  database.close();
+  for (const provider of ["one", "other"])
+    expect(await read(open, ({ list }) => list({ since: 0, provider }, 10))).toHaveLength(1);
+});
+
+describe("on the command line", () => {
+  const run = (open: OpenGateway, ...args: string[]) =>
+    runCommand(["requests", ...args, "--config", join(open.folder, "gateway.yaml")]);
+
+  test("a request is shown with its cause, and listed by its status", async () => {
+    const { open, ids } = await withRequests();
+    await using _ = open;
+    const shown = await run(open, "show", ids[1] ?? "");
+    expect(shown.code).toBe(0);
+    expect(shown.out).toContain("The provider is down or cannot be reached");
+    const listed = await run(open, "list", "--status", "5xx", "--since", "9000d", "--json");
+    expect(JSON.parse(listed.out)).toMatchObject([
+      { request: ids[1], status: 503, code: "upstream_unavailable", time: "2027-01-01T12:00:01.000Z" },
+    ]);
+    const missing = await run(open, "show", ids[2] ?? "");
+    expect(missing.code).toBe(1);
+    expect(missing.errors).toContain(ids[3] ?? "");
+    expect((await run(open, "list", "--status", "6x")).errors).toContain("503, 4xx or 5xx, or failed");
+  });
+});
