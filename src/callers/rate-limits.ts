@@ -33,7 +33,9 @@ const NS_PER_MS = 1e6;
 const BUCKETS_MAX = 65_536;
 /** Who finds no place has one of these with others: refused sooner than alone, and never without a limit. */
 export const SHARED_BUCKETS = 512;
-export const LIMIT_WORDS = wordsFor(BUCKETS_MAX) + SHARED_BUCKETS;
+/** The places, the shared buckets, and for each place the limit that its bucket was last filled by. */
+export const limitWordsFor = (places: number): number => wordsFor(places) + SHARED_BUCKETS + places;
+export const LIMIT_WORDS = limitWordsFor(BUCKETS_MAX);
 /** Of ids that callers choose under a pattern, a workspace: what is measured is paid for by whoever runs the gateway. */
 export const MEASUREMENTS_PER_MINUTE = 6;
 
@@ -41,7 +43,7 @@ export const MEASUREMENTS_PER_MINUTE = 6;
  * A bucket is one number: the time at which it is full again, which each request moves on by what it takes. So it fits into a word that
  * several processes change without a lock.
  * @param seed random bytes, the same for all that share the words: callers choose workspaces' names
- * @param words of src/machine/claims.ts, and behind them the shared buckets; zero at first; shared by all processes whose clock is the same
+ * @param words LIMIT_WORDS of them, zero at first; shared by all processes whose clock is the same
  */
 export function createRateLimits(
   { monotonic }: Pick<Outside, "monotonic">,
@@ -49,13 +51,18 @@ export function createRateLimits(
   words: BigInt64Array = new BigInt64Array(LIMIT_WORDS),
 ): RateLimits {
   const now = () => BigInt(Math.round(monotonic() * NS_PER_MS));
-  const claims = openClaims(words.subarray(0, -SHARED_BUCKETS), {
+  const places = (words.length - SHARED_BUCKETS) / 3;
+  const claims = openClaims(words.subarray(0, wordsFor(places)), {
     seed,
     // One that was full a minute ago is as good as none.
     mayGo: (fullAt) => fullAt < now() - BigInt(MINUTE_NS),
   });
-  const firstValue = claims.places;
-  const firstShared = words.length - SHARED_BUCKETS;
+  const firstValue = places;
+  const firstShared = wordsFor(places);
+  /** What each place's bucket holds when it is full. A limit that was changed changes what is missing with it. */
+  const limits = words.subarray(firstShared + SHARED_BUCKETS);
+  // In halves, as in claims.ts: it is asked for every request.
+  const halves = new Int32Array(limits.buffer, limits.byteOffset, 2 * limits.length);
 
   /** Where its word is. */
   function placeOf(name: string): number {
@@ -85,8 +92,28 @@ export function createRateLimits(
     Atomics.sub(words, place, BigInt(Math.floor(amountNs)));
   }
 
+  /** Of two who see a new limit, one does it. A place that was another's is full, and a full bucket stays full. */
+  function adapt(place: number, limit: number): void {
+    const own = place - firstValue;
+    if (place >= firstShared) return;
+    if (halves[2 * own] === (limit | 0) && halves[2 * own + 1] === Math.floor(limit / 2 ** 32)) return;
+    const before = Atomics.load(limits, own);
+    if (Atomics.compareExchange(limits, own, before, BigInt(limit)) !== before || before === 0n) return;
+    for (;;) {
+      const fullAt = Atomics.load(words, place);
+      const at = now();
+      if (fullAt <= at) return;
+      const missing = Number(fullAt - at);
+      // Lowered, it is empty at most: what was used of the higher limit is not owed.
+      const scaled = Math.min((missing * Number(before)) / limit, Math.max(missing, MINUTE_NS));
+      if (Atomics.compareExchange(words, place, fullAt, at + BigInt(Math.floor(scaled))) === fullAt) return;
+    }
+  }
+
   function bucketOf(what: Bucket["what"], name: string, limit: number): Bucket {
-    return { what, limit, place: placeOf(`${what} ${name}`), unitNs: MINUTE_NS / limit };
+    const place = placeOf(`${what} ${name}`);
+    adapt(place, limit);
+    return { what, limit, place, unitNs: MINUTE_NS / limit };
   }
 
   function requestsOf({ name, requestsPerMinute }: Limited): Bucket[] {
@@ -106,18 +133,20 @@ export function createRateLimits(
     const neededNs = Math.min(amountNs, MINUTE_NS);
     if (takeFrom(place, amountNs, neededNs)) return;
     const waitMs = Math.max(0, missingNs(place) + neededNs - MINUTE_NS) / NS_PER_MS;
-    throw limited(what, limit, waitMs, headersOf(both(rules)));
+    throw limited({ what, limit, remaining: remaining(place, unitNs) }, waitMs, headersOf(both(rules)));
+  }
+
+  function remaining(place: number, unitNs: number): number {
+    // What is missing is a whole number of units, each cut to whole nanoseconds.
+    return Math.max(0, Math.floor((MINUTE_NS - missingNs(place)) / unitNs + 1e-6));
   }
 
   function headersOf(buckets: readonly Bucket[]): Record<string, string> {
     const named: Record<string, string> = {};
     for (const { what, limit, place, unitNs } of buckets) {
-      const missing = missingNs(place);
-      // What is missing is a whole number of units, each cut to whole nanoseconds.
-      const remaining = Math.floor((MINUTE_NS - missing) / unitNs + 1e-6);
       named[`x-ratelimit-limit-${what}`] = String(limit);
-      named[`x-ratelimit-remaining-${what}`] = String(Math.max(0, remaining));
-      named[`x-ratelimit-reset-${what}`] = duration(missing / NS_PER_MS);
+      named[`x-ratelimit-remaining-${what}`] = String(remaining(place, unitNs));
+      named[`x-ratelimit-reset-${what}`] = duration(missingNs(place) / NS_PER_MS);
     }
     return named;
   }
@@ -154,11 +183,15 @@ interface Bucket {
   readonly unitNs: number;
 }
 
-function limited(what: string, limit: number, waitMs: number, headers: Record<string, string>): GatewayError {
+function limited(
+  { what, limit, remaining }: { readonly what: string; readonly limit: number; readonly remaining: number },
+  waitMs: number,
+  headers: Record<string, string>,
+): GatewayError {
   const retryAfterMs = Math.ceil(waitMs);
   return new GatewayError(
     "rate_limited",
-    `Rate limit reached: the workspace may send ${limit} ${what} per minute. Try again in ${duration(retryAfterMs)}.`,
+    `Rate limit reached: the workspace may send ${limit} ${what} per minute (${remaining} of ${limit} left). Try again in ${duration(retryAfterMs)}.`,
     { retryAfterMs, headers },
   );
 }

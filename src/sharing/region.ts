@@ -7,7 +7,7 @@ import { LIMIT_WORDS } from "../callers/rate-limits";
 import type { Outside } from "../domain/outside";
 import { createNamelessFile, type NamelessFile } from "../machine/nameless-file";
 
-const LAYOUT = 2n;
+const LAYOUT = 3n;
 
 /** 64-bit words of each. */
 const PARTS = {

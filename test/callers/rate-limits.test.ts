@@ -2,9 +2,9 @@
  * Rate limits that several processes keep together: what all of them take of a bucket is what one could have.
  * The buckets themselves are tested with requests, in test/books/balances.test.ts.
  */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { createRateLimits, LIMIT_WORDS, SHARED_BUCKETS } from "../../src/callers/rate-limits";
+import { createRateLimits, LIMIT_WORDS, limitWordsFor, SHARED_BUCKETS } from "../../src/callers/rate-limits";
 import { openClaims, wordsFor } from "../../src/machine/claims";
 import { realOutside } from "../../src/network/real-outside";
 import { createRegionFile } from "../../src/sharing/region";
@@ -74,7 +74,7 @@ function passing(limits: ReturnType<typeof createRateLimits>, name: string): num
 
 test("names that were chosen so that they crowd one another out leave no workspace without its limit", () => {
   // Whoever knows the hash finds names for all 64 places that are looked at for the one of "mine".
-  const places = (LIMIT_WORDS - SHARED_BUCKETS) / 2;
+  const places = (LIMIT_WORDS - SHARED_BUCKETS) / 3;
   const startOf = (name: string) => Number(BigInt.asUintN(32, Bun.hash.wyhash(`requests ${name}`))) % places;
   const crowd: string[] = [];
   for (let i = 0; crowd.length < 128; i++) {
@@ -97,10 +97,44 @@ test("the places of names that callers choose are another's for each seed", () =
 });
 
 test("where no place is left, workspaces share their limit: none is without one", () => {
-  const limits = createRateLimits(standingStill, SEED, new BigInt64Array(wordsFor(4) + SHARED_BUCKETS));
+  const limits = createRateLimits(standingStill, SEED, new BigInt64Array(limitWordsFor(4)));
   const passed = Array.from({ length: 200 }, (_, i) => passing(limits, `team ${i}`));
   expect(passed.filter((count) => count > 2)).toEqual([]);
   expect(passed.filter((count) => count === 2).length).toBeGreaterThan(100);
+});
+
+describe("a limit that is changed", () => {
+  const at = { ms: 1_000_000 };
+  const clock = { monotonic: () => at.ms };
+  const words = () => new BigInt64Array(LIMIT_WORDS);
+  const by = (requestsPerMinute: number) => ({ name: "team", requestsPerMinute, tokensPerMinute: undefined });
+  const left = (limits: ReturnType<typeof createRateLimits>, limit: number) =>
+    Number(limits.headers(by(limit))["x-ratelimit-remaining-requests"]);
+
+  test("leaves what was used, not what was left: raised, there is more at once", () => {
+    const limits = createRateLimits(clock, SEED, words());
+    for (let i = 0; i < 5; i++) limits.takeRequest(by(5));
+    expect(() => limits.takeRequest(by(5))).toThrow("5 requests per minute (0 of 5 left). Try again in 12s.");
+    expect(left(limits, 600)).toBe(595);
+    for (let i = 0; i < 595; i++) limits.takeRequest(by(600));
+    expect(() => limits.takeRequest(by(600))).toThrow("600 requests per minute (0 of 600 left)");
+  });
+
+  test("lowered, leaves an empty bucket at most: an hour's worth is not owed", () => {
+    const limits = createRateLimits(clock, SEED, words());
+    for (let i = 0; i < 300; i++) limits.takeRequest(by(600));
+    expect(left(limits, 5)).toBe(0);
+    at.ms += 12_000;
+    expect(left(limits, 5)).toBe(1);
+  });
+
+  test("is adapted to once by processes that share the bucket, and again for the next change", () => {
+    const shared = words();
+    const [one, other] = [createRateLimits(clock, SEED, shared), createRateLimits(clock, SEED, shared)];
+    for (let i = 0; i < 4; i++) one.takeRequest(by(8));
+    expect([left(one, 16), left(other, 16), left(one, 16)]).toEqual([12, 12, 12]);
+    expect([left(other, 8), left(one, 8)]).toEqual([4, 4]);
+  });
 });
 
 test.skipIf(!LINUX)("processes that share their buckets share the seed", () => {
