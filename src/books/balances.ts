@@ -7,6 +7,7 @@ import type { Database } from "bun:sqlite";
 import type { Store } from "../db/open";
 import type { Gathering } from "../db/writer";
 import { GatewayError } from "../domain/errors";
+import { creditsOf, usdOf } from "./money";
 
 export interface Amount {
   readonly microCredits: bigint;
@@ -179,15 +180,15 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
   }
 
   /** Day and month, each with what is left of its cap before other requests under way are counted. */
-  function capRooms(workspace: string, caps: Caps, at: number): { name: string; left: bigint }[] {
-    const rooms: { name: string; left: bigint }[] = [];
+  function capRooms(workspace: string, caps: Caps, at: number): CapRoom[] {
+    const rooms: CapRoom[] = [];
     if (caps.day === undefined && caps.month === undefined) return rooms;
     const day = dayOf(at);
     if (caps.day !== undefined)
-      rooms.push({ name: "cap_usd_per_day", left: caps.day - spentSince(workspace, day) });
+      rooms.push({ period: "day", limit: caps.day, left: caps.day - spentSince(workspace, day) });
     if (caps.month !== undefined) {
       const sum = spentSince(workspace, `${day.slice(0, 8)}01`);
-      rooms.push({ name: "cap_usd_per_month", left: caps.month - sum });
+      rooms.push({ period: "month", limit: caps.month, left: caps.month - sum });
     }
     return rooms;
   }
@@ -205,13 +206,13 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
       if (credits !== null) {
         const fitting = fit(credits, account.microCreditsHeld, least.microCredits, most.microCredits);
         if (fitting === "wait") return undefined;
-        if (fitting === "none") throw insufficient(credits);
+        if (fitting === "none") throw insufficient(credits, account.microCreditsHeld, least.microCredits);
         microCredits = fitting;
       }
-      for (const { name, left } of capRooms(workspace, caps, at)) {
-        const fitting = fit(left, account.picoUsdHeld, least.picoUsd, most.picoUsd);
+      for (const room of capRooms(workspace, caps, at)) {
+        const fitting = fit(room.left, account.picoUsdHeld, least.picoUsd, most.picoUsd);
         if (fitting === "wait") return undefined;
-        if (fitting === "none") throw capExceeded(name);
+        if (fitting === "none") throw capExceeded(room, least.picoUsd, at);
       }
       if (microCredits === 0n && most.picoUsd === 0n) return NOTHING;
       account.microCreditsHeld += microCredits;
@@ -269,16 +270,37 @@ function fit(left: bigint, others: bigint, least: bigint, most: bigint): bigint 
   return others > 0n ? "wait" : left;
 }
 
-function insufficient(credits: bigint): GatewayError {
+interface CapRoom {
+  readonly period: "day" | "month";
+  /** In pico-USD, both. */
+  readonly limit: bigint;
+  readonly left: bigint;
+}
+
+function insufficient(credits: bigint, held: bigint, least: bigint): GatewayError {
+  const others = held === 0n ? "" : ` (${creditsOf(held)} of them held by requests under way)`;
   return new GatewayError(
     "insufficient_credit",
-    `The workspace has ${credits} micro-credits left, which is less than this request costs.`,
+    `The workspace has ${creditsOf(credits)} credits left${others}, and this request costs ${atLeast(least, creditsOf)} credits or more. Whoever runs the gateway can grant more.`,
   );
 }
 
-function capExceeded(name: string): GatewayError {
+function capExceeded({ period, limit, left }: CapRoom, least: bigint, at: number): GatewayError {
+  const until = `The next ${period} begins at ${beginOfNext(period, at)}.`;
   return new GatewayError(
     "cap_exceeded",
-    `The workspace's ${name} is reached: this request would cost more than is left of it.`,
+    `The workspace may spend ${usdOf(limit)} USD a ${period} (cap_usd_per_${period}) and has spent ${usdOf(limit - left)}; this request costs ${atLeast(least, usdOf)} USD or more. ${until}`,
+    { withoutCost: `The workspace's spending cap of this ${period} is reached. ${until}` },
   );
+}
+
+/** Even what may be free is not, where nothing is left. */
+const atLeast = (least: bigint, asText: (amount: bigint) => string) => asText(least > 0n ? least : 1n);
+
+/** UTC, such as 2026-11-29T00:00:00Z. */
+function beginOfNext(period: CapRoom["period"], at: number): string {
+  const now = new Date(at);
+  const [year, month] = [now.getUTCFullYear(), now.getUTCMonth()];
+  const next = period === "day" ? Date.UTC(year, month, now.getUTCDate() + 1) : Date.UTC(year, month + 1);
+  return new Date(next).toISOString().replace(".000", "");
 }

@@ -13,9 +13,9 @@ export interface Spent {
   readonly thisMonth: bigint;
 }
 
-/** A grant, or a day's requests together. */
+/** A grant, or a day's requests together: those before the day's next grant, and those after it. */
 export interface HistoryLine {
-  /** Milliseconds since 1970: of a day, its start. */
+  /** Milliseconds since 1970: of requests, the first one's. */
   readonly at: number;
   readonly kind: "grant" | "requests";
   readonly note: string;
@@ -75,9 +75,13 @@ export function openStatements({ database, read }: Store): Statements {
   const grants = database.query<{ at: bigint; note: string; change: bigint }, [string]>(
     "SELECT granted_at AS at, note, micro_credits AS change FROM credit_grants WHERE workspace = ?1 ORDER BY id",
   );
-  const charges = database.query<{ day: string; requests: bigint; cost: bigint; taken: bigint }, [string]>(
-    `SELECT ${GROUP_EXPRESSIONS.day} AS day, count(*) AS requests, sum(micro_credits) AS cost, sum(micro_credits_taken) AS taken
-     FROM ledger WHERE workspace = ?1 AND micro_credits > 0 GROUP BY 1 ORDER BY 1`,
+  const charges = database.query<
+    { at: bigint; requests: bigint; cost: bigint; taken: bigint },
+    [string, number, number]
+  >(
+    `SELECT min(started_at) AS at, count(*) AS requests, sum(micro_credits) AS cost, sum(micro_credits_taken) AS taken
+     FROM ledger WHERE workspace = ?1 AND started_at >= ?2 AND started_at < ?3 AND micro_credits > 0
+     GROUP BY ${GROUP_EXPRESSIONS.day} ORDER BY at`,
   );
 
   return {
@@ -88,24 +92,31 @@ export function openStatements({ database, read }: Store): Statements {
     },
     history(workspace) {
       // In one transaction, so that no request settles between the two.
-      const both = database.transaction((): Change[] => [
-        ...grants.all(workspace).map(({ at, note, change }) => ({
+      const both = database.transaction((): Change[] => {
+        const given = grants.all(workspace).map(({ at, note, change }) => ({
           at: Number(at),
           kind: "grant" as const,
           note,
           requests: 0n,
           cost: 0n,
           change,
-        })),
-        ...charges.all(workspace).map(({ day, requests, cost, taken }) => ({
-          at: Date.parse(day),
+        }));
+        // A day's requests before a grant and those after it are two lines.
+        const bounds = [0, ...given.map(({ at }) => at), Number.MAX_SAFE_INTEGER].sort((a, b) => a - b);
+        const taken = bounds.flatMap((from, i) => {
+          const to = bounds[i + 1] ?? from;
+          return to === from ? [] : charges.all(workspace, from, to);
+        });
+        const requests = taken.map((sums) => ({
+          at: Number(sums.at),
           kind: "requests" as const,
           note: "",
-          requests,
-          cost,
-          change: -taken,
-        })),
-      ]);
+          requests: sums.requests,
+          cost: sums.cost,
+          change: -sums.taken,
+        }));
+        return [...given, ...requests];
+      });
       return running(read(() => both()));
     },
     invoice(workspace, month, by) {
@@ -136,12 +147,12 @@ export function openStatements({ database, read }: Store): Statements {
   };
 }
 
-/** A day's grants come before its requests: those that were paid for by them must not look as if nothing had been there. */
+/** In order of time, so that each balance is what was left then. A grant comes before what began in its millisecond. */
 function running(changes: readonly Change[]): HistoryLine[] {
   const inOrder = changes
-    .map((change, place) => ({ change, place, day: dayOf(change.at) }))
+    .map((change, place) => ({ change, place }))
     .sort(
-      (a, b) => a.day.localeCompare(b.day) || a.change.kind.localeCompare(b.change.kind) || a.place - b.place,
+      (a, b) => a.change.at - b.change.at || a.change.kind.localeCompare(b.change.kind) || a.place - b.place,
     );
   let balance = 0n;
   return inOrder.map(({ change }) => {

@@ -58,13 +58,13 @@ export function showHistory(name: string, options: StoreOptions): Promise<number
       return 0;
     }
     const rows = lines.map(({ at, kind, note, requests, cost, change, balance }) => [
-      kind === "grant" ? new Date(at).toISOString().slice(0, 16).replace("T", " ") : day(at),
+      new Date(at).toISOString().slice(0, 16).replace("T", " "),
       kind === "requests" ? `${requests} requests` : note || (change < 0n ? "taken back" : "granted"),
       { right: kind === "grant" ? "" : creditsOf(cost) },
       { right: creditsOf(change) },
       { right: creditsOf(balance) },
     ]);
-    printTable([["ON (UTC)", "WHAT", { right: "COST" }, { right: "CHANGE" }, { right: "BALANCE" }], ...rows]);
+    printTable([["FROM (UTC)", "WHAT", { right: "COST" }, { right: "CHANGE" }, { right: "BALANCE" }], ...rows]);
     if (workspace.micro_credits === null) console.log(`\n"${name}" has no limit now.`);
     return 0;
   });
@@ -85,5 +85,3 @@ export function inWords({ micro_credits, micro_credits_held }: Workspace): strin
     micro_credits_held === 0n ? "" : `, ${creditsOf(micro_credits_held)} of them held by requests in flight`;
   return `${creditsOf(micro_credits)} credits left${held}`;
 }
-
-const day = (at: number) => new Date(at).toISOString().slice(0, 10);

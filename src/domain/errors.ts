@@ -235,6 +235,8 @@ export interface About {
   readonly provider?: string;
   /** For the log alone: what a provider says of our credentials there. */
   readonly logged?: string;
+  /** The message for callers who may not know what providers ask. */
+  readonly withoutCost?: string;
   readonly cause?: unknown;
 }
 
@@ -253,6 +255,7 @@ export class GatewayError extends Error {
   readonly headers: Readonly<Record<string, string>> | undefined;
   readonly provider: string | undefined;
   readonly logged: string | undefined;
+  readonly withoutCost: string | undefined;
 
   constructor(kind: ErrorKind, message: string, about: About = {}) {
     super(message, { cause: about.cause });
@@ -268,6 +271,7 @@ export class GatewayError extends Error {
     this.headers = about.headers;
     this.provider = about.provider;
     this.logged = about.logged;
+    this.withoutCost = about.withoutCost;
   }
 
   get meaning(): Meaning {

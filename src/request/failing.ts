@@ -2,7 +2,7 @@
  * What a failed request's own line in the log says of it (src/door/failed.ts), and what its caller may be told.
  * A new member of the line is one of `knownOf`.
  */
-import type { GatewayError } from "../domain/errors";
+import { GatewayError } from "../domain/errors";
 import type { Progress } from "./account";
 
 /** A caller's own text: no more of it is told. */
@@ -28,7 +28,10 @@ export function knownOf(
   };
 }
 
-/** Where the workspace's policies hide providers, nothing of theirs is told. */
+/** Where the workspace's policies hide providers or their prices, nothing of those is told. */
 export function toTell(error: GatewayError, { policies }: Progress): GatewayError {
-  return policies?.provider_names === "hide" ? error.withoutProvider() : error;
+  if (policies === undefined) return error;
+  if (policies.prices !== "cost" && error.withoutCost !== undefined)
+    return new GatewayError(error.kind, error.withoutCost, { ...error, cause: error.cause });
+  return policies.provider_names === "hide" ? error.withoutProvider() : error;
 }

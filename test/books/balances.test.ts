@@ -91,7 +91,12 @@ describe("credits", () => {
     await ask(["two words", "two words"]);
     expect(open.gateway.workspaces.show("team").micro_credits).toBe(2n);
     await ask(["three words here"]);
-    expect(codeOf(await ask(["three words here"]))).toBe("insufficient_credit");
+    const refused = await ask(["four words, ".repeat(10)]);
+    expect(codeOf(refused)).toBe("insufficient_credit");
+    // As credits are bought, not in millionths of one.
+    expect(Object(refused.json).error.message).toBe(
+      "The workspace has 0 credits left, and this request costs 0.000015 credits or more. Whoever runs the gateway can grant more.",
+    );
     expect(sums(open)).toMatchObject({ taken: 10n, held: 0n });
   });
 
@@ -282,6 +287,24 @@ describe("caps", () => {
     expect(Object(refused?.json).error).toMatchObject({ code: "cap_exceeded" });
     expect(Object(refused?.json).error.message).toContain(cap);
     expect(sums(open).held).toBe(0n);
+  });
+
+  test("the error says what may be spent, what was, what is asked, and until when; without amounts where prices are hidden", async () => {
+    const told = async (policies: object) => {
+      const outside = { now: () => Date.UTC(2027, 0, 31, 12) };
+      await using open = await openGateway({ yaml: YAML, outside });
+      const settings = { cap_usd_per_day: 0.000_002, policies };
+      await open.gateway.workspaces.create("team", settings, undefined);
+      const headers = { authorization: `Bearer ${(await open.gateway.keys.create("ci", "team")).key}` };
+      await open.post({ model: "one", input: "two words" }, headers);
+      return Object((await open.post({ model: "one", input: "two more" }, headers)).json).error.message;
+    };
+    expect(await told({})).toBe(
+      "The workspace may spend 0.000002 USD a day (cap_usd_per_day) and has spent 0.000002; this request costs 0.000001 USD or more. The next day begins at 2027-02-01T00:00:00Z.",
+    );
+    expect(await told({ prices: "sold" })).toBe(
+      "The workspace's spending cap of this day is reached. The next day begins at 2027-02-01T00:00:00Z.",
+    );
   });
 
   test("a day's cap is a new one the next day, a month's is not", async () => {

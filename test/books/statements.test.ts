@@ -166,6 +166,48 @@ const MONTHS = [
   ["2027-01", Date.UTC(2027, 0), Date.UTC(2027, 1)],
 ] as const;
 
+test("a history is in order of time: a day's requests are divided at its grants, and each balance is what was left", async () => {
+  const store = await openStore(":memory:", fakeOutside().outside);
+  let now = START;
+  const hour = 3_600_000;
+  const ledger = openLedger(store);
+  const workspaces = openWorkspaces(store, () => ({ credits: 0 }), { now: () => now });
+  await workspaces.ensure("team");
+  await workspaces.grant("team", 100n, "first");
+  const usual = { kind: "request", model: "m", tokens: 1, price: 0, heldBeyond: 0, fails: false } as const;
+  const nothing = { microCredits: 0n, picoUsd: 0n };
+  const terms = { startingMicroCredits: null, caps: { day: undefined, month: undefined } };
+  const charge = async (id: number, microCredits: number) => {
+    const row = rowOf(id, now, { ...usual, microCredits });
+    const most = { microCredits: BigInt(microCredits), picoUsd: 0n };
+    await ledger.begin(
+      { ...row, status: 0, micro_credits: 0n },
+      { estimate: { least: nothing, most }, terms },
+    );
+    await ledger.settle(row);
+  };
+  now += hour;
+  await charge(1, 30);
+  now += hour;
+  await charge(2, 30);
+  now += hour;
+  await workspaces.grant("team", 200n, "second");
+  await charge(3, 50);
+  now += 24 * hour;
+  await charge(4, 7);
+  const told = openStatements(store)
+    .history("team")
+    .map(({ at, kind, requests, change, balance }) => [(at - START) / hour, kind, requests, change, balance]);
+  expect(told).toEqual([
+    [0, "grant", 0n, 100n, 100n],
+    [1, "requests", 2n, -60n, 40n],
+    [3, "grant", 0n, 200n, 240n],
+    [3, "requests", 1n, -50n, 190n],
+    [27, "requests", 1n, -7n, 183n],
+  ]);
+  store.close();
+});
+
 describe("an invoice", () => {
   async function invoiceOf(asked: readonly (readonly [number, Partial<Asked>])[], by: "day" | "model") {
     const store = await openStore(":memory:", fakeOutside().outside);
