@@ -2,12 +2,14 @@
  * Builds every part once from a checked configuration, and closes them in reverse. Tests and the simulator build the same.
  * A new part is made here, after what it needs, and closed before it.
  */
+import packageJson from "../package.json";
 import { counting, createMetrics, type Metrics } from "./admin/metrics";
 import { type Aside, openAside } from "./aside/aside";
 import { type Ledger, openLedger } from "./books/ledger";
 import { createSettlements } from "./books/settlements";
 import { type Cache, openCache } from "./cache/cache";
 import { type Auth, openAuth } from "./callers/auth";
+import { tellingOfChanges } from "./callers/key-changes";
 import { type Keys, openKeys } from "./callers/keys";
 import { AT_THE_START, refusalOf } from "./callers/opening";
 import { createRateLimits } from "./callers/rate-limits";
@@ -26,6 +28,7 @@ import { createDoor, type Door } from "./door/http";
 import { createSending } from "./door/sending";
 import { createUnderWay, type UnderWay } from "./door/under-way";
 import type { CallSeen } from "./execute/work";
+import { processFigures } from "./machine/process-figures";
 import { embed } from "./request/embed";
 import { announcing } from "./request/hold";
 import { measure } from "./request/measure";
@@ -81,11 +84,12 @@ export async function createGateway(
   aside: Aside = openAside(outside),
 ): Promise<Gateway> {
   const store = await openStore(config.database.path, outside, config.database.durability);
-  const keys = openKeys(store, outside);
+  const keys = tellingOfChanges(openKeys(store, outside), outside);
   const ledger = openLedger(store, place.process, (model) => configuredModel(current.config, model));
   const calling = {
     ...outside,
-    observe: ({ provider, outcome }: CallSeen) => metrics.upstreamCall(provider, outcome),
+    observe: ({ provider, outcome, latencyMs }: CallSeen) =>
+      metrics.upstreamCall(provider, outcome, latencyMs),
   };
   const measuring = {
     outside: calling,
@@ -120,6 +124,14 @@ export async function createGateway(
     process: place.process,
     words: place.region?.counts,
     inFlight: () => underWay.count(),
+    isCaching: () => current.config.cache !== false,
+    gauges: {
+      providers: () => current.providers(),
+      figures: processFigures,
+      startedAt: outside.now(),
+      monotonic: outside.monotonic,
+    },
+    versions: [packageJson.version, Bun.version],
     configuredModel: (model) => configuredModel(current.config, model),
     spaceNotices: () => current.spaces.notices(),
   });

@@ -8,10 +8,19 @@ import type { LedgerRow } from "../books/ledger-row";
 import type { ErrorKind } from "../domain/errors";
 import type { SpaceNotice } from "../spaces/notices";
 import { openCounts } from "./counts";
+import { createGauges, type GaugesParts } from "./gauges";
 
 type Counted = Pick<
   LedgerRow,
-  "model" | "status" | "latency_ms" | "inputs" | "cache_hits" | "tokens" | "tokens_upstream" | "tokens_billed"
+  | "model"
+  | "status"
+  | "error"
+  | "latency_ms"
+  | "inputs"
+  | "cache_hits"
+  | "tokens"
+  | "tokens_upstream"
+  | "tokens_billed"
 >;
 
 export interface Metrics {
@@ -19,8 +28,8 @@ export interface Metrics {
   request(row: Counted): void;
   /** A request that was refused before anybody knew whose it was. */
   refused(status: number, code: string): void;
-  /** One call to a provider and what came of it: "ok", or the error's kind. */
-  upstreamCall(provider: string, outcome: "ok" | ErrorKind): void;
+  /** One call to a provider, what came of it ("ok", or the error's kind) and how long it took. */
+  upstreamCall(provider: string, outcome: "ok" | ErrorKind, latencyMs: number): void;
   /** Inputs that no provider was asked for, and inputs that one was. */
   cache(hits: number, misses: number): void;
   /** A client that did not take its answer was cut off. */
@@ -29,6 +38,8 @@ export interface Metrics {
   descriptorsUsedUp(): void;
   /** Requests that a process has under way: of others, as they last said. */
   underWay(process: string, count: number): void;
+  /** Another process has ended. */
+  ended(process: string): void;
   readonly contentType: string;
   /** All of it, in Prometheus' text format. */
   text(): Promise<string>;
@@ -40,6 +51,11 @@ export interface MetricsParts {
   readonly process: string | null;
   /** The routing file's id or pattern that a model came in by; undefined for a name that nobody configured. */
   readonly configuredModel: (model: string) => string | undefined;
+  /** Whether vectors are kept at all. */
+  readonly isCaching: () => boolean;
+  readonly gauges: Omit<GaugesParts, "counts" | "process">;
+  /** Of the gateway and of what it runs on. */
+  readonly versions: readonly [version: string, runtime: string];
   readonly spaceNotices: () => readonly Pick<SpaceNotice, "provider" | "outOfService">[];
   /** Where the counts are; left out, in memory of its own. */
   readonly words?: BigInt64Array;
@@ -56,8 +72,8 @@ const FAMILIES = {
   requests: {
     name: "embedgate_requests_total",
     type: "counter",
-    help: "Embeddings requests answered.",
-    labels: ["model", "status"],
+    help: "Embeddings requests answered, by status and error code (none: an answer).",
+    labels: ["model", "status", "code"],
   },
   seconds: {
     name: "embedgate_request_duration_seconds",
@@ -78,6 +94,30 @@ const FAMILIES = {
     help: "Calls to providers by outcome: ok, or the kind of error.",
     labels: ["provider", "outcome"],
   },
+  upstreamSeconds: {
+    name: "embedgate_upstream_duration_seconds",
+    type: "histogram",
+    help: "Time from sending a call to a provider until its answer was checked, or it failed.",
+    labels: ["provider"],
+  },
+  breakersOpen: {
+    name: "embedgate_circuit_breakers_open",
+    type: "gauge",
+    help: "Models at the provider whose circuit breaker is open or half-open.",
+    labels: ["provider"],
+  },
+  callsInFlight: {
+    name: "embedgate_upstream_calls_in_flight",
+    type: "gauge",
+    help: "Calls to the provider in flight; at most its `concurrency`.",
+    labels: ["provider"],
+  },
+  callsWaiting: {
+    name: "embedgate_upstream_queue",
+    type: "gauge",
+    help: "Calls that wait for a place at the provider, by lane: interactive (up to 8 inputs) or bulk.",
+    labels: ["provider", "lane"],
+  },
   cacheHits: {
     name: "embedgate_cache_hits_total",
     type: "counter",
@@ -87,7 +127,7 @@ const FAMILIES = {
   cacheMisses: {
     name: "embedgate_cache_misses_total",
     type: "counter",
-    help: "Inputs sent to a provider.",
+    help: "Inputs that the cache did not have.",
     labels: [],
   },
   answersCutOff: {
@@ -115,6 +155,36 @@ const FAMILIES = {
     help: "Embeddings requests in flight, until their answers are sent.",
     labels: [],
   },
+  build: {
+    name: "embedgate_build_info",
+    type: "gauge",
+    help: "Always 1: the version of the gateway, and of Bun.",
+    labels: ["version", "bun"],
+  },
+  cpu: {
+    name: "process_cpu_seconds_total",
+    type: "counter",
+    help: "User and system CPU time of all processes of the gateway.",
+    labels: [],
+  },
+  memory: {
+    name: "process_resident_memory_bytes",
+    type: "gauge",
+    help: "Resident memory of all processes of the gateway.",
+    labels: [],
+  },
+  descriptors: {
+    name: "process_open_fds",
+    type: "gauge",
+    help: "Open file descriptors of all processes of the gateway.",
+    labels: [],
+  },
+  startTime: {
+    name: "process_start_time_seconds",
+    type: "gauge",
+    help: "When the gateway started, in seconds since 1970.",
+    labels: [],
+  },
 } as const satisfies Record<string, Family>;
 
 type FamilyName = keyof typeof FAMILIES;
@@ -123,6 +193,10 @@ type FamilyName = keyof typeof FAMILIES;
 const MILLISECONDS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000];
 const SLOWER = "+Inf";
 const UNKNOWN = "unknown";
+/** The code of an answer. */
+const NO_CODE = "none";
+/** What a second is, where seconds are told. */
+const UNITS: Readonly<Partial<Record<FamilyName, number>>> = { cpu: 1_000_000, startTime: 1_000 };
 /** What keeps the parts of a count's name apart. */
 const BETWEEN = "\n";
 /** A label that is longer is cut, so that a count's name fits its place. */
@@ -130,7 +204,8 @@ const LABEL_LENGTH_MAX = 80;
 
 export function createMetrics(parts: MetricsParts): Metrics {
   const counts = openCounts(parts.words);
-  const { process, inFlight, configuredModel, spaceNotices } = parts;
+  const { process, inFlight, configuredModel, spaceNotices, isCaching, versions } = parts;
+  const gauges = createGauges({ ...parts.gauges, counts, process });
   const add = (family: FamilyName, by: number, ...labels: string[]) =>
     counts.add([family, ...labels].join(BETWEEN), by);
 
@@ -138,7 +213,15 @@ export function createMetrics(parts: MetricsParts): Metrics {
     add("cacheHits", hits);
     add("cacheMisses", misses);
   };
-  const underWay: Metrics["underWay"] = (name, count) => counts.set(["underWay", name].join(BETWEEN), count);
+  function latency(family: FamilyName, ms: number, label: string): void {
+    const bound = MILLISECONDS.find((most) => ms <= most);
+    add(family, 1, label, bound === undefined ? SLOWER : String(bound));
+    add(family, Math.round(ms), label, "sum");
+  }
+  const underWay: Metrics["underWay"] = (name, count) => {
+    counts.set(["underWay", name].join(BETWEEN), count);
+    if (name === process) gauges.write(count === 0);
+  };
 
   /** One line's label values and its number, by family. */
   function samples(): Map<FamilyName, Sample[]> {
@@ -155,30 +238,39 @@ export function createMetrics(parts: MetricsParts): Metrics {
     for (const { provider, outOfService: isOut } of spaceNotices())
       outOfService.set(provider, (outOfService.get(provider) ?? 0) + (isOut ? 1 : 0));
     for (const [provider, count] of outOfService) put("outOfService", [provider], count);
+    for (const { name, values, value } of gauges.samples()) put(name, values, value / (UNITS[name] ?? 1));
+    put("build", versions, 1);
     return all;
   }
 
   return {
     request(row) {
       const model = cut(configuredModel(row.model) ?? UNKNOWN);
-      add("requests", 1, model, String(row.status));
-      const bound = MILLISECONDS.find((most) => row.latency_ms <= most);
-      add("seconds", 1, model, bound === undefined ? SLOWER : String(bound));
-      add("seconds", Math.round(row.latency_ms), model, "sum");
+      add("requests", 1, model, String(row.status), cut(row.error ?? NO_CODE));
+      latency("seconds", row.latency_ms, model);
       add("inputs", row.inputs, model);
       add("tokens", row.tokens, model, "shown");
       add("tokens", row.tokens_upstream, model, "upstream");
       add("tokens", row.tokens_billed, model, "billed");
-      if (row.status === 200) cache(row.cache_hits, row.inputs - row.cache_hits);
+      // Without a cache none was missed.
+      if (row.status === 200) cache(row.cache_hits, isCaching() ? row.inputs - row.cache_hits : 0);
     },
-    refused: (status) => add("requests", 1, UNKNOWN, String(status)),
-    upstreamCall: (provider, outcome) => add("calls", 1, cut(provider), outcome),
+    refused: (status, code) => add("requests", 1, UNKNOWN, String(status), cut(code)),
+    upstreamCall(provider, outcome, latencyMs) {
+      add("calls", 1, cut(provider), outcome);
+      latency("upstreamSeconds", latencyMs, cut(provider));
+    },
     cache,
     descriptorsUsedUp: () => add("descriptorsUsedUp", 1),
     answerCutOff: () => add("answersCutOff", 1),
     underWay,
+    ended(name) {
+      underWay(name, 0);
+      gauges.ended(name);
+    },
     contentType: "text/plain; version=0.0.4; charset=utf-8",
     async text() {
+      gauges.write(true);
       const all = samples();
       // Loaded for the first who asks.
       const { AggregatorRegistry } = await import("prom-client");
@@ -208,7 +300,7 @@ function cut(label: string): string {
 
 /** A family as prom-client takes it from each process of a cluster: here there is one count for all of them. */
 function familyOf({ name, type, help, labels }: Family, samples: readonly Sample[]): object {
-  const values = type === "histogram" ? histogram(name, samples) : plain(labels, samples);
+  const values = type === "histogram" ? histogram(name, labels, samples) : plain(labels, samples);
   return { name, type, help, values, aggregator: "sum" };
 }
 
@@ -222,17 +314,18 @@ function plain(labels: readonly string[], samples: readonly Sample[]): object[] 
 }
 
 /** Each time is counted in the one bucket that it falls into; Prometheus reads how many were up to each bound. */
-function histogram(name: string, samples: readonly Sample[]): object[] {
-  const byModel = new Map<string, Map<string, number>>();
+function histogram(name: string, [label = ""]: readonly string[], samples: readonly Sample[]): object[] {
+  const byLabel = new Map<string, Map<string, number>>();
   for (const { values, value } of samples) {
-    const [model = "", bound = ""] = values;
-    byModel.set(model, (byModel.get(model) ?? new Map()).set(bound, value));
+    const [of = "", bound = ""] = values;
+    byLabel.set(of, (byLabel.get(of) ?? new Map()).set(bound, value));
   }
-  return [...byModel].flatMap(([model, numbers]) => {
+  return [...byLabel].flatMap(([of, numbers]) => {
+    const labels = { [label]: of };
     let upTo = 0;
     const bucket = (le: string, value: number) => ({
       metricName: `${name}_bucket`,
-      labels: { le, model },
+      labels: { le, ...labels },
       value,
     });
     const buckets = MILLISECONDS.map((bound) => {
@@ -243,8 +336,8 @@ function histogram(name: string, samples: readonly Sample[]): object[] {
     return [
       ...buckets,
       bucket(SLOWER, count),
-      { metricName: `${name}_sum`, labels: { model }, value: (numbers.get("sum") ?? 0) / 1_000 },
-      { metricName: `${name}_count`, labels: { model }, value: count },
+      { metricName: `${name}_sum`, labels, value: (numbers.get("sum") ?? 0) / 1_000 },
+      { metricName: `${name}_count`, labels, value: count },
     ];
   });
 }

@@ -52,6 +52,7 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
     throw new GatewayError(
       "wrong_key",
       "Incorrect API key provided: it is unknown, revoked, or was rotated out.",
+      { logged: keys.endOf(secret) },
     );
   };
   /** A claim that is misspelt must not become a customer without a limit. */

@@ -51,6 +51,8 @@ export interface Keys {
   bootstrap(sha256: string): Promise<void>;
   /** The live key that this secret opens. Reads the database, so that a key made by another process is known at once. */
   find(secret: string): KnownKey | undefined;
+  /** Why a secret opens no live key, where it once opened one: in words, for the log. */
+  endOf(secret: string): string | undefined;
   /** Tokens of an outside issuer are taken: told once, it is known for ever. @throws GatewayError database_unavailable */
   tokensTaken(): Promise<void>;
   /** Whether a key was ever made, revoked ones included, or tokens were ever taken: from then on the gateway is never open by itself again. */
@@ -105,6 +107,12 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
   >(
     `SELECT s.key_id, k.workspace, k.admin, s.expires_at FROM key_secrets s JOIN keys k ON k.id = s.key_id
      WHERE s.hash = $hash AND k.revoked_at IS NULL`,
+  );
+  const selectEnded = database.query<
+    { key_id: string; workspace: string; revoked_at: bigint | null; expires_at: bigint | null },
+    { hash: Uint8Array }
+  >(
+    `SELECT s.key_id, k.workspace, k.revoked_at, s.expires_at FROM key_secrets s JOIN keys k ON k.id = s.key_id WHERE s.hash = $hash`,
   );
   const selectAll = database.query<KeyRow, { now: number }>(
     `SELECT k.*,
@@ -185,6 +193,15 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
     find(secret) {
       const known = keyOf(secret);
       return known !== undefined && outside.now() < known.until ? known.key : undefined;
+    },
+    endOf(secret) {
+      const row = read(() => selectEnded.get({ hash: sha256(secret) }));
+      if (!row) return undefined;
+      const { key_id, workspace, revoked_at, expires_at } = row;
+      const how = revoked_at === null ? "was rotated out" : "was revoked";
+      const at = revoked_at ?? expires_at;
+      const when = at === null ? "" : ` on ${new Date(Number(at)).toISOString()}`;
+      return `The key ${key_id} of the workspace "${workspace}" ${how}${when}.`;
     },
     async tokensTaken() {
       await write(() => insertTokensTaken.run({ now: outside.now() }));

@@ -233,8 +233,8 @@ export interface About {
   readonly headers?: Readonly<Record<string, string>>;
   /** The provider that failed, by its name in the routing file: its words are in the message. */
   readonly provider?: string;
-  /** For the log alone: what a provider says of our credentials there. */
-  readonly logged?: string;
+  /** For the log alone: what a provider says of our credentials there, or what became of a caller's key. */
+  readonly logged?: string | undefined;
   /** The message for callers who may not know what providers ask. */
   readonly withoutCost?: string;
   readonly cause?: unknown;
@@ -315,7 +315,11 @@ export class GatewayError extends Error {
 
   /** The message as the log has it: with a provider's words on our credentials there. */
   get inLog(): string {
-    return this.logged === undefined ? this.message : `${this.meaning.withoutProvider}: ${this.logged}`;
+    const { withoutProvider } = this.meaning;
+    if (this.logged === undefined) return this.message;
+    return withoutProvider === undefined
+      ? `${this.message} ${this.logged}`
+      : `${withoutProvider}: ${this.logged}`;
   }
 
   /** The same error, about another input or about none. */

@@ -107,6 +107,10 @@ export interface Gate {
   leave(lane: Lane): void;
   /** So many wait that a further request had better be refused. */
   isFull(lane: Lane): boolean;
+  /** Calls that wait for a place. */
+  waiting(lane: Lane): number;
+  /** Calls that have one. */
+  inside(): number;
 }
 
 /** What a model id leads to. */

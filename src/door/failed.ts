@@ -4,7 +4,7 @@
  */
 import { wordingOf } from "../dialects/wording";
 import type { GatewayError } from "../domain/errors";
-import type { LogLevel } from "../domain/outside";
+import type { LogLevel, Outside } from "../domain/outside";
 import type { Policies } from "../domain/policies";
 
 /** What is known of a request so far, for its line should it fail: told by each step that knows more. */
@@ -28,17 +28,12 @@ function levelOf(status: number): LogLevel {
   return status > 500 ? "warn" : "info";
 }
 
-/** @returns the arguments of the log's function */
-export function failedLine({
-  requestId,
-  request,
-  error,
-  policies,
-  latencyMs,
-  known,
-}: Failed): readonly [LogLevel, string, Readonly<Record<string, unknown>>] {
+export function logFailed(
+  { log }: Pick<Outside, "log">,
+  { requestId, request, error, policies, latencyMs, known }: Failed,
+): void {
   const { status, code } = wordingOf(error, policies);
-  const about = {
+  log(levelOf(status), "request failed", {
     request: requestId,
     method: request.method,
     // A query may hold a key, as Google's clients send it.
@@ -52,8 +47,7 @@ export function failedLine({
     latency_ms: Math.round(latencyMs),
     ...known,
     ...(error.kind === "internal" && { cause: causeOf(error) }),
-  };
-  return [levelOf(status), "request failed", about];
+  });
 }
 
 function causeOf({ cause, message }: GatewayError): string {

@@ -21,11 +21,12 @@ import { askedOf, questionOf, told } from "./asked";
 import { readJsonBody } from "./body";
 import { corsHeaders, preflightHeaders } from "./cors";
 import { endpointsOf } from "./endpoints";
-import { failedLine, type Tell } from "./failed";
+import { logFailed, type Tell } from "./failed";
 import { checkHead } from "./head";
 import { cacheUseOf, HEADERS_OF_ALL, setErrorHeaders } from "./headers";
 import { factsFor, type Listing, listModels, showModel } from "./models";
 import type { DoorParts, RequestTimer, Said, Served, Visit, Work } from "./parts";
+import { readiness } from "./ready";
 import type { Client, Sent } from "./sending";
 
 export type Door = ReturnType<typeof createDoor>;
@@ -83,7 +84,7 @@ export function createDoor(parts: DoorParts) {
       const error = asGatewayError(thrown);
       const latencyMs = outside.monotonic() - began;
       const { request } = visit;
-      outside.log(...failedLine({ requestId, request, error, policies, latencyMs, known }));
+      logFailed(outside, { requestId, request, error, policies, latencyMs, known });
       status = wordingOf(error, policies).status;
       body = wire.encodeError(error, policies);
       setErrorHeaders(headers, error, status, wire.errorHeaders?.(error, policies));
@@ -327,12 +328,7 @@ export function createDoor(parts: DoorParts) {
   function ready({ request }: Visit): Answer {
     auth.admitWithoutKey(request);
     parts.checkReady();
-    return plain({
-      status: "ready",
-      models: routes()
-        .list()
-        .filter(({ embeddings: embeds }) => embeds).length,
-    });
+    return plain(readiness(routes()));
   }
 }
 

@@ -141,7 +141,7 @@ function createCopy(channel: () => Channel) {
     async settle(body: unknown) {
       const { ledger, metrics } = opened().gateway;
       for (const ended of Value.Parse(Settle, body).processes) {
-        metrics.underWay(ended, 0);
+        metrics.ended(ended);
         const count = await ledger.settleInterrupted(ended);
         if (count > 0) outside.log("warn", "requests were in flight when a process died", { ended, count });
       }

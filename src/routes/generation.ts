@@ -5,6 +5,7 @@
 import type { GatewayConfig } from "../config/gateway-config";
 import type { Outside } from "../domain/outside";
 import { PROBES, type Probe } from "../domain/probes";
+import type { ProviderState } from "../domain/provider-state";
 import { withCarried } from "../spaces/carried";
 import { insideFingerprints } from "../spaces/inside";
 import type { Measure } from "../spaces/look";
@@ -17,6 +18,8 @@ export interface Generation {
   readonly config: GatewayConfig;
   readonly routes: Routes;
   readonly spaces: Spaces;
+  /** How each provider is doing just now. */
+  readonly providers: () => readonly ProviderState[];
   /** Runs one request in this generation, which stays open until it is done. */
   serve<T>(work: () => Promise<T>): Promise<T>;
   /** Takes no more requests; resolves when the last one has left and everything is closed. */
@@ -61,6 +64,7 @@ export function openGeneration(
     config,
     routes,
     spaces,
+    providers: providers.states,
     async serve(work) {
       underWay += 1;
       try {

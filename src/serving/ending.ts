@@ -90,4 +90,5 @@ export async function endGracefully(
       "error",
       "graceful shutdown: not done in time, ledger rows of requests in flight stay interrupted",
     );
+  outside.log("info", "gateway stopped");
 }

@@ -91,9 +91,17 @@ export async function listen(
   }
 
   const leaveListener = watchDescriptors(gateway.metrics, outside);
+  const url = server?.url ?? new URL(`http://${host}:${port}`);
+  outside.log("info", "gateway started", {
+    version: packageJson.version,
+    address: url.origin,
+    models: gateway.routes().list().length,
+    database: config.database.path,
+    keys: gateway.asks() ? "required" : "not required",
+  });
   return {
     gateway,
-    url: server?.url ?? new URL(`http://${host}:${port}`),
+    url,
     async stop(cutOff) {
       leaveListener();
       await Promise.all([...(retired ? [retired.stop(cutOff)] : []), server?.stop(cutOff)]);

@@ -15,10 +15,16 @@ const REST_MS_MAX = 300_000;
 /** For a 429 that does not say until when. */
 const REST_MS_DEFAULT = 1_000;
 
-/** @returns the health of a model by its name at the provider */
-export function createHealths(clock: Pick<Outside, "monotonic" | "random">): (model: string) => Health {
+export interface Healths {
+  /** Of a model, by its name at the provider. */
+  (model: string): Health;
+  /** Models whose circuit breaker is open, or half-open. */
+  breakersOpen(): number;
+}
+
+export function createHealths(clock: Pick<Outside, "monotonic" | "random">): Healths {
   const healths = new Map<string, Health>();
-  return (model) => {
+  const healthOf = (model: string) => {
     const health = healths.get(model) ?? {
       breaker: createBreaker(clock),
       inputsUnderWay: 0,
@@ -35,6 +41,8 @@ export function createHealths(clock: Pick<Outside, "monotonic" | "random">): (mo
     if (healths.size > REMEMBERED_MAX && oldest !== undefined) healths.delete(oldest);
     return health;
   };
+  const breakersOpen = () => [...healths.values()].filter(({ breaker }) => !breaker.isClosed()).length;
+  return Object.assign(healthOf, { breakersOpen });
 }
 
 /** What a failed call tells of the provider, beside what it tells of the request. */

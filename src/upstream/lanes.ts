@@ -75,6 +75,8 @@ export function createLanes(
   return {
     places,
     isFull: (lane) => queues[lane].length >= queueMax,
+    waiting: (lane) => queues[lane].length,
+    inside: () => places - free,
     enter(signal, lane) {
       if (signal.aborted) return Promise.reject(signal.reason);
       const queue = queues[lane];

@@ -7,12 +7,15 @@ import type { GatewayConfig } from "../config/gateway-config";
 import { ownNameWithin } from "../dialects/callers-own";
 import { expected } from "../dialects/explain";
 import type { Outside } from "../domain/outside";
+import type { ProviderState } from "../domain/provider-state";
 import type { ConfiguredUpstream, FieldCheck } from "../domain/request";
 import { createHealths } from "./health";
 import { createLanes } from "./lanes";
 
 export interface OpenedProviders {
   readonly byName: ReadonlyMap<string, ConfiguredUpstream>;
+  /** How each is doing just now. */
+  states(): readonly ProviderState[];
   close(): Promise<void>;
 }
 
@@ -21,6 +24,7 @@ export function openProviders(
   clock: Pick<Outside, "monotonic" | "random">,
 ): OpenedProviders {
   const byName = new Map<string, ConfiguredUpstream>();
+  const states: (() => ProviderState)[] = [];
   for (const configured of config.providers.values()) {
     if (configured.missing_variables.length > 0) continue;
     const { provider, options } = configured;
@@ -39,8 +43,17 @@ export function openProviders(
       }),
     );
     const upstream = provider.open(options);
-    byName.set(configured.name, {
-      name: configured.name,
+    const { name } = configured;
+    const gate = createLanes(configured.concurrency, configured.max_queue, clock);
+    const healthOf = createHealths(clock);
+    states.push(() => ({
+      provider: name,
+      breakersOpen: healthOf.breakersOpen(),
+      callsInFlight: gate.inside(),
+      waiting: { interactive: gate.waiting("interactive"), bulk: gate.waiting("bulk") },
+    }));
+    byName.set(name, {
+      name,
       pluginId: provider.id,
       upstream,
       accepts: (field) => checks.get(field),
@@ -52,7 +65,7 @@ export function openProviders(
       isBuiltIn: provider.isBuiltIn ?? false,
       isIndivisible: (request) => provider.isIndivisible?.(request) ?? false,
       countsTokens: provider.countsTokens ?? false,
-      gate: createLanes(configured.concurrency, configured.max_queue, clock),
+      gate,
       coalescing:
         configured.coalesce_ms === undefined
           ? undefined
@@ -60,7 +73,7 @@ export function openProviders(
               windowMs: configured.coalesce_ms,
               isSpread: provider.coalesce ?? false,
             },
-      healthOf: createHealths(clock),
+      healthOf,
       timeoutMs: configured.timeout_ms,
       warm: configured.warm,
       retries: configured.retries,
@@ -68,6 +81,7 @@ export function openProviders(
   }
   return {
     byName,
+    states: () => states.map((state) => state()),
     async close() {
       for (const { upstream } of [...byName.values()].reverse()) await upstream.close?.();
     },

@@ -45,12 +45,12 @@ describe("what is counted", () => {
     expect(
       Object.fromEntries([...all].filter(([name]) => name.startsWith("embedgate_requests_total"))),
     ).toEqual({
-      'embedgate_requests_total{model="fake",status="200"}': 2,
-      'embedgate_requests_total{model="docs",status="200"}': 1,
-      'embedgate_requests_total{model="team/*",status="200"}': 1,
-      'embedgate_requests_total{model="unknown",status="404"}': 1,
-      'embedgate_requests_total{model="fake-nan",status="502"}': 1,
-      'embedgate_requests_total{model="unknown",status="400"}': 1,
+      'embedgate_requests_total{model="fake",status="200",code="none"}': 2,
+      'embedgate_requests_total{model="docs",status="200",code="none"}': 1,
+      'embedgate_requests_total{model="team/*",status="200",code="none"}': 1,
+      'embedgate_requests_total{model="unknown",status="404",code="model_not_found"}': 1,
+      'embedgate_requests_total{model="fake-nan",status="502",code="upstream_malformed"}': 1,
+      'embedgate_requests_total{model="unknown",status="400",code="invalid"}': 1,
     });
     expect(all.get('embedgate_request_duration_seconds_count{model="fake"}')).toBe(2);
     expect(all.get('embedgate_inputs_total{model="fake"}')).toBe(3);
@@ -73,8 +73,15 @@ describe("what is counted", () => {
     expect(kind("upstream")).toBe(total("tokens_upstream"));
     expect(kind("billed")).toBe(total("tokens_billed"));
     expect(kind("upstream")).toBeGreaterThan(kind("shown"));
-    // An input that is twice in a request is asked for once.
-    expect([all.get("embedgate_cache_hits_total"), all.get("embedgate_cache_misses_total")]).toEqual([3, 6]);
+    // An input that is twice in a request is asked for once. Without a cache none was missed there.
+    expect([all.get("embedgate_cache_hits_total"), all.get("embedgate_cache_misses_total")]).toEqual([3, 0]);
+  });
+
+  test("has the inputs that a cache did not have", async () => {
+    await using open = await openGateway({ yaml: `${YAML}cache: {}\n` });
+    for (const input of [["a", "b"], ["a"]]) await open.post({ model: "fake", input });
+    const all = await samples(open);
+    expect([all.get("embedgate_cache_hits_total"), all.get("embedgate_cache_misses_total")]).toEqual([1, 2]);
   });
 
   test("has requests that were refused before anybody knew whose they were", async () => {
@@ -84,8 +91,8 @@ describe("what is counted", () => {
     await open.gateway.underWay.end();
     await open.post({ model: "fake", input: "a" });
     const all = await samples(open, { authorization: `Bearer ${key}` });
-    expect(all.get('embedgate_requests_total{model="unknown",status="401"}')).toBe(1);
-    expect(all.get('embedgate_requests_total{model="unknown",status="503"}')).toBe(1);
+    expect(all.get('embedgate_requests_total{model="unknown",status="401",code="invalid_api_key"}')).toBe(1);
+    expect(all.get('embedgate_requests_total{model="unknown",status="503",code="overloaded"}')).toBe(1);
   });
 
   test("has calls by provider and outcome, and requests under way", async () => {
@@ -98,6 +105,47 @@ describe("what is counted", () => {
     expect(inFlight.get('embedgate_upstream_calls_total{provider="fake",outcome="ok"}')).toBe(1);
     expect(inFlight.get('embedgate_upstream_calls_total{provider="fake",outcome="malformed"}')).toBe(3);
     expect((await samples(open)).get("embedgate_requests_in_flight")).toBe(0);
+  });
+
+  test("has how each provider is doing: latency, circuit breakers, calls in flight and waiting", async () => {
+    const answer = Promise.withResolvers<void>();
+    const fetch = async () => {
+      await answer.promise;
+      return new Response("down", { status: 500 });
+    };
+    const yaml = `
+providers:
+  dead: { plugin: openai, api_key: sk-1234567890, retries: 0, concurrency: 1 }
+  idle: { plugin: openai, api_key: sk-1234567890 }
+models: { m: { routes: [ { provider: dead, model: text-embedding-3-small } ] } }
+space_probe: false
+`;
+    await using open = await openGateway({ yaml, outside: { fetch } });
+    const of = (all: ReadonlyMap<string, number>, name: string, labels: string) =>
+      all.get(`embedgate_${name}{${labels}}`);
+    const sent = Array.from({ length: 6 }, (_, i) => open.post({ model: "m", input: `text ${i}` }));
+    while (of(await samples(open), "upstream_queue", 'provider="dead",lane="interactive"') !== 5)
+      await Bun.sleep(1);
+    expect(of(await samples(open), "upstream_calls_in_flight", 'provider="dead"')).toBe(1);
+    answer.resolve();
+    await Promise.all(sent);
+    const all = await samples(open);
+    expect(of(all, "upstream_queue", 'provider="dead",lane="interactive"')).toBe(0);
+    expect(of(all, "upstream_calls_in_flight", 'provider="dead"')).toBe(0);
+    expect(of(all, "circuit_breakers_open", 'provider="dead"')).toBe(1);
+    expect(of(all, "circuit_breakers_open", 'provider="idle"')).toBe(0);
+    const calls = sumOf(all, "embedgate_upstream_calls_total");
+    expect(calls).toBeGreaterThanOrEqual(5);
+    expect(of(all, "upstream_duration_seconds_count", 'provider="dead"')).toBe(calls);
+  });
+
+  test("has what processes take, and which build it is", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    const all = await samples(open);
+    expect(sumOf(all, "embedgate_build_info")).toBe(1);
+    for (const name of ["cpu_seconds_total", "resident_memory_bytes", "start_time_seconds"])
+      expect(all.get(`process_${name}`)).toBeGreaterThan(0);
+    expect(all.get("process_start_time_seconds")).toBeLessThanOrEqual(Date.now() / 1000);
   });
 
   test("has the routes that are out of service, by provider", async () => {

@@ -108,7 +108,7 @@ describe("refused requests", () => {
       { group: "one", requests: 8n, failed: 7n, inputs: 15n },
     ]);
     expect(await open.gateway.metrics.text()).toContain(
-      'embedgate_requests_total{model="one",status="400"} 7',
+      'embedgate_requests_total{model="one",status="400",code="invalid"} 7',
     );
   });
 

@@ -139,7 +139,9 @@ workspace_defaults: { credits: 10 }
       );
     };
     const total = (count: number) =>
-      new Set([`embedgate_requests_total{model="m",status="200"} ${count},embedgate_requests_in_flight 0`]);
+      new Set([
+        `embedgate_requests_total{model="m",status="200",code="none"} ${count},embedgate_requests_in_flight 0`,
+      ]);
     await ask();
     expect(await counted()).toEqual(total(32));
     process.kill(copiesOf(child.pid)[0] ?? 0, "SIGKILL");

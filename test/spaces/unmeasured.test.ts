@@ -79,7 +79,9 @@ describe("on an empty database, with the first way down", () => {
       await quiet();
       const sent = await gateway.post({ model: "m", input: "hello" });
       expect(sent.status).toBe(503);
-      expect(Object(sent.json).error.message).toMatch(/The model has 2 routes; its route '[^']+' is not used/);
+      expect(Object(sent.json).error.message).toMatch(
+        /The model has 2 routes; its route '[^']+' is not used/,
+      );
       expect(byHost.b.asked.every(isProbe)).toBe(true);
       const notices = gateway.gateway.spaces().notices();
       expect(notices.map(({ provider }) => provider)).toContain("a");

@@ -16,8 +16,17 @@ const Status = Type.Object(
     models: Type.Optional(
       Type.Integer({ minimum: 0, description: "Models that can be asked for embeddings." }),
     ),
+    routes: Type.Optional(Type.Integer({ minimum: 0, description: "Routes to these models." })),
+    routes_available: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description:
+          "Those that may serve and whose circuit breaker is closed. No provider is asked for this.",
+      }),
+    ),
+    message: Type.Optional(Type.String({ description: "What it means to be ready." })),
   },
-  { examples: [{ status: "ready", models: 1 }] },
+  { examples: [{ status: "ready", models: 1, routes: 2, routes_available: 2 }] },
 );
 
 const Notices = Type.Object(

@@ -1,0 +1,142 @@
+/**
+ * Numbers that are read when somebody asks, and not counted as things happen: how providers are doing, what processes take. Each process
+ * writes down its own, so that whoever answers /metrics tells of all; of others, as they last said.
+ * A new one is a line of `now`, and a row of FAMILIES in metrics.ts.
+ */
+import type { ProviderState } from "../domain/provider-state";
+import type { ProcessFigures } from "../machine/process-figures";
+import type { Counts } from "./counts";
+
+export type GaugeName =
+  | "breakersOpen"
+  | "callsInFlight"
+  | "callsWaiting"
+  | "cpu"
+  | "memory"
+  | "descriptors"
+  | "startTime";
+
+export interface GaugeSample {
+  readonly name: GaugeName;
+  /** Of the family's labels, in their order. */
+  readonly values: readonly string[];
+  readonly value: number;
+}
+
+export interface Gauges {
+  /** Writes this process's own down; at most once in a while, unless it must be now. */
+  write(isNow: boolean): void;
+  /** A process has ended: what it had is gone, but for the time that it took. */
+  ended(process: string): void;
+  /** Summed up over the processes. */
+  samples(): readonly GaugeSample[];
+}
+
+export interface GaugesParts {
+  readonly counts: Counts;
+  /** The process's own name among several. */
+  readonly process: string | null;
+  readonly providers: () => readonly ProviderState[];
+  readonly figures: () => ProcessFigures;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly monotonic: () => number;
+}
+
+/** A count's name begins with this, then the process, the gauge and its labels. */
+const PREFIX = "gauge";
+const BETWEEN = "\n";
+const WRITE_EVERY_MS = 1_000;
+/** So that a count's name fits its place. */
+const LABEL_LENGTH_MAX = 80;
+/** A process that has ended took its time all the same; the first one began when the gateway did. */
+const KEPT: readonly string[] = ["cpu"];
+
+export function createGauges({
+  counts,
+  process,
+  providers,
+  figures,
+  startedAt,
+  monotonic,
+}: GaugesParts): Gauges {
+  let writtenAt = Number.NEGATIVE_INFINITY;
+  /** Names take places that are never free again: what was 0 all along takes none. */
+  const written = new Set<string>();
+
+  function now(): readonly GaugeSample[] {
+    const { cpuMicroseconds, residentBytes, openDescriptors } = figures();
+    const ofProviders = providers().flatMap(({ provider: name, breakersOpen, callsInFlight, waiting }) => {
+      const provider = name.slice(0, LABEL_LENGTH_MAX);
+      return [
+        { name: "breakersOpen" as const, values: [provider], value: breakersOpen },
+        { name: "callsInFlight" as const, values: [provider], value: callsInFlight },
+        { name: "callsWaiting" as const, values: [provider, "interactive"], value: waiting.interactive },
+        { name: "callsWaiting" as const, values: [provider, "bulk"], value: waiting.bulk },
+      ];
+    });
+    return [
+      ...ofProviders,
+      { name: "cpu", values: [], value: cpuMicroseconds },
+      { name: "memory", values: [], value: residentBytes },
+      ...(openDescriptors === undefined
+        ? []
+        : [{ name: "descriptors" as const, values: [], value: openDescriptors }]),
+      { name: "startTime", values: [], value: startedAt },
+    ];
+  }
+
+  return {
+    write(isNow) {
+      const at = monotonic();
+      if (!isNow && at - writtenAt < WRITE_EVERY_MS) return;
+      writtenAt = at;
+      const gone = new Set(written);
+      for (const { name, values, value } of now()) {
+        const key = [PREFIX, process ?? "", name, ...values].join(BETWEEN);
+        gone.delete(key);
+        if (value === 0 && !written.has(key)) continue;
+        written.add(key);
+        counts.set(key, value);
+      }
+      // Of a provider that the routing file has no more.
+      for (const key of gone) counts.set(key, 0);
+    },
+    ended(name) {
+      for (const key of counts.all().keys()) {
+        const [prefix, of, gauge = ""] = key.split(BETWEEN);
+        if (prefix === PREFIX && of === name && !KEPT.includes(gauge)) counts.set(key, 0);
+      }
+    },
+    samples() {
+      // Every provider of the routing file is told of, whether anything is the matter with it or not.
+      const sums = new Map<string, number>();
+      for (const { name, values } of now()) sums.set([name, ...values].join(BETWEEN), 0);
+      for (const [key, value] of counts.all()) {
+        const [prefix, , name = "", ...values] = key.split(BETWEEN);
+        if (prefix !== PREFIX) continue;
+        const gauge = [name, ...values].join(BETWEEN);
+        const before = sums.get(gauge) ?? 0;
+        // All began together, but for those that took another's place.
+        if (name !== "startTime") sums.set(gauge, before + value);
+        else if (value > 0 && (before === 0 || value < before)) sums.set(gauge, value);
+      }
+      return [...sums].flatMap(([gauge, value]) => {
+        const [name = "", ...values] = gauge.split(BETWEEN);
+        return isGauge(name) ? [{ name, values, value }] : [];
+      });
+    },
+  };
+}
+
+const NAMES: Readonly<Record<GaugeName, true>> = {
+  breakersOpen: true,
+  callsInFlight: true,
+  callsWaiting: true,
+  cpu: true,
+  memory: true,
+  descriptors: true,
+  startTime: true,
+};
+
+const isGauge = (name: string): name is GaugeName => Object.hasOwn(NAMES, name);

@@ -1,0 +1,15 @@
+/**
+ * How a provider is doing just now, as whoever runs the gateway sees it in /metrics. Types only: src/upstream/open.ts tells it.
+ */
+import type { Lane } from "./request";
+
+export interface ProviderState {
+  /** Its name in the routing file. */
+  readonly provider: string;
+  /** Models there whose circuit breaker is open, or half-open. */
+  readonly breakersOpen: number;
+  /** Calls that were sent and are not answered yet. */
+  readonly callsInFlight: number;
+  /** Calls that wait for a place, by lane. */
+  readonly waiting: Readonly<Record<Lane, number>>;
+}

@@ -1,0 +1,19 @@
+/**
+ * What GET /readyz says beside its status: how much can be served just now. No provider is asked, and none is named: everybody may ask.
+ */
+import type { Routes } from "../routes/route";
+
+export function readiness(routes: Pick<Routes, "list" | "named">) {
+  const targets = routes.named().flatMap((route) => route.targets);
+  const available = targets.filter(
+    ({ provider, model, mayServe }) => mayServe() && provider.healthOf(model).breaker.isClosed(),
+  );
+  return {
+    status: "ready",
+    models: routes.list().filter(({ embeddings }) => embeddings).length,
+    routes: targets.length,
+    routes_available: available.length,
+    message:
+      "The routing file is loaded and the database answers. Providers are not asked: routes_available counts the routes that may serve and whose circuit breaker is closed.",
+  };
+}

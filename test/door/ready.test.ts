@@ -1,0 +1,23 @@
+/** What /readyz says: that requests are taken, and how much of the routing file could serve now, without asking or naming a provider. */
+import { expect, test } from "bun:test";
+import { openGateway } from "../gateway";
+
+const YAML = `
+providers:
+  dead: { plugin: openai, api_key: sk-1234567890, retries: 0 }
+  good: { plugin: fake }
+models:
+  m: { routes: [ { provider: dead, model: text-embedding-3-small } ] }
+  fake: { routes: [ { provider: good } ] }
+space_probe: false
+`;
+
+test("a route whose circuit breaker is open is not available; the gateway is ready all the same", async () => {
+  const fetch = async () => new Response("down", { status: 500 });
+  await using open = await openGateway({ yaml: YAML, outside: { fetch } });
+  const ready = async () => (await open.send("/readyz")).json;
+  expect(await ready()).toMatchObject({ status: "ready", models: 2, routes: 2, routes_available: 2 });
+  for (let i = 0; i < 5; i++) expect((await open.post({ model: "m", input: `${i}` })).status).toBe(503);
+  expect(await ready()).toMatchObject({ status: "ready", models: 2, routes: 2, routes_available: 1 });
+  expect(JSON.stringify(await ready())).not.toContain("dead");
+});
