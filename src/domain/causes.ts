@@ -34,7 +34,11 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
   head_too_large: "The headers are too large.",
   cancelled: "The client closed the connection before it was answered.",
   too_many_tokens: "The provider takes fewer tokens in a call: set `max_call_tokens` of the model.",
-  not_found: `The provider does not know the model, or the path: check \`base_url\` (is /v1 missing?) and the route's \`model\` in the routing file.`,
+  not_found: `The provider does not know the model: check the route's \`model\` in the routing file.`,
+  wrong_address: `The provider answered that it has no such path: check \`base_url\` in ${ROUTING_FILE} (is /v1 missing, or too much?).`,
+  cut_silently:
+    "A text is longer than the server takes, and it cuts without a word: set `long_input` and `max_input_tokens` of the model.",
+  no_vector: "The model makes nothing of a text (all zeros), such as blanks.",
   unauthorized: `The provider refused the gateway's credentials or account: check the key in ${ROUTING_FILE}, and the account's balance there.`,
   overloaded: "The provider's rate limit is reached: raise it there, add a route, or lower `concurrency`.",
   unavailable: `The provider is down or cannot be reached, or its circuit breaker is open: check \`base_url\` in ${ROUTING_FILE}, and the provider itself.`,

@@ -57,14 +57,15 @@ function noteRefusal(thrown: unknown, health: Health): void {
 
 async function tried(
   work: Work,
-  { provider, model }: Target,
+  target: Target,
   health: Health,
   ask: (texts: Part) => Promise<EmbedReply>,
 ): Promise<void> {
+  const { provider, model } = target;
   const vectorOf = async (text: string) => {
     const pieces: Piece[] = [{ input: text, place: 0, weight: 1 }];
     const reply = await ask({ pieces });
-    work.count(countOf({ ...reply, tokens: undefined }, [text]));
+    work.count(countOf({ ...reply, tokens: undefined }, [text]), target);
     return reply.vectors[0]?.values ?? new Float32Array();
   };
   const whole = await vectorOf(textOf(WORDS));
