@@ -30,6 +30,9 @@ export const renamed = (claimed: string, space: string, cosine: number, says: st
 export const provisional = (space: string) =>
   `What the embedding space '${space}' is, only this route has said so far: its answers are marked as unverified until another route of the model agrees.`;
 
+export const notUsedYet = (space: string) =>
+  `The route is not used yet (unmeasured: refuse): what the embedding space '${space}' is, only this route has said so far. It serves once the model's first route answers and agrees.`;
+
 export const heldBack = (reason: string) =>
   `The route is not used yet: its vectors could not be compared with those of the model's other routes (${reason})`;
 

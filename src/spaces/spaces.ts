@@ -14,7 +14,7 @@ import { isGiver } from "./assess";
 import { claimOf } from "./claims";
 import { createKnowledge } from "./knowledge";
 import { about, createLook, type LookParts, shown } from "./look";
-import { provisional, type SpaceNotice } from "./notices";
+import { notUsedYet, provisional, type SpaceNotice } from "./notices";
 import { isSame, isVerified, mayServe } from "./serving";
 import { isDue, type Named, remember } from "./standings";
 import type { Measured, Outcome, Together } from "./together";
@@ -294,7 +294,8 @@ export function openSpaces(parts: SpacesParts): Spaces {
     const fingerprint = fingerprintOf(space);
     if (fingerprint === undefined || isVerified(route, fingerprint)) return [];
     const { provider, model } = fingerprint;
-    return [{ space, provider, model, cosine: 1, outOfService: false, message: provisional(space) }];
+    const message = route.unmeasured === "refuse" ? notUsedYet(space) : provisional(space);
+    return [{ space, provider, model, cosine: 1, outOfService: false, message }];
   }
 }
 
