@@ -39,6 +39,13 @@ export function showUsage(options: UsageOptions): Promise<number> {
     else {
       console.log(`the last ${inUnits(since)}\n`);
       console.log(forPeople(lines, by));
+      const [probes] = openLedger(store).usage(realOutside.now() - since, "workspace", {
+        workspace: OWN_WORKSPACE,
+      });
+      if (workspace === undefined && metadata === undefined && probes)
+        console.error(
+          `\nUPSTREAM has ${probes.tokens_upstream} tokens of the gateway's own probes (workspace ${OWN_WORKSPACE}).`,
+        );
     }
     return 0;
   });

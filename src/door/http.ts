@@ -8,7 +8,6 @@ import { openaiWire } from "../dialects/openai";
 import type { EmbedPath, Question, Wire, WirePath } from "../dialects/wire";
 import { WIRES } from "../dialects/wires";
 import { wordingOf } from "../dialects/wording";
-import type { EndSignal } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import { sendable } from "../domain/header-values";
 import type { Outside } from "../domain/outside";
@@ -93,20 +92,19 @@ export function createDoor(parts: DoorParts) {
     // Whoever keeps a connection open would ask again here, of a gateway that ends, or go on with a body that nobody reads any more.
     if (underWay.isLeaving() || isUnread) headers.set("connection", "close");
     headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
-    return new Response(sent(body, visit, visit.request.signal), { status, headers });
+    return new Response(sent(body, visit, { gone: visit.request.signal, requestId }), { status, headers });
   }
 
   /** Only of what is not being sent already. */
   function sent(
     body: Said["body"],
     { request, server }: Pick<Visit, "request" | "server">,
-    gone: EndSignal,
-    keep?: Client["keep"],
+    client: Omit<Client, "reader">,
   ): Sent {
     if (body instanceof ReadableStream) return body;
     // Nobody takes the body of an answer to HEAD.
     if (request.method === "HEAD") return typeof body === "object" && "stream" in body ? "" : body;
-    return sending.begin(body, { gone, reader: server ? "server" : "other", keep });
+    return sending.begin(body, { ...client, reader: server ? "server" : "other" });
   }
 
   const failing = (error: GatewayError) => (visit: Visit) =>
@@ -164,7 +162,10 @@ export function createDoor(parts: DoorParts) {
               waitNoLonger();
             };
           };
-          return { ...answer, body: sent(answer.body, { request, server }, ending, kept) };
+          return {
+            ...answer,
+            body: sent(answer.body, { request, server }, { gone: ending, keep: kept, requestId }),
+          };
         });
       } catch (thrown) {
         // Of nobody's request there is no ledger row, only a count.

@@ -28,6 +28,8 @@ export interface Client {
   readonly reader: "server" | "other";
   /** Called where its answer is counted; what it returns is, once that was sent, or never will be. */
   readonly keep?: () => () => void;
+  /** Of the request, for the log. */
+  readonly requestId?: string;
 }
 
 export interface Limits {
@@ -46,6 +48,7 @@ const READS_WITHIN_MS = 1_000;
 
 interface Unsent {
   readonly bytes: number;
+  readonly requestId: string | undefined;
   takenAt: number;
   cut(): void;
 }
@@ -78,6 +81,7 @@ export function createSending(
   function cutOff(unsent: Unsent, reason: string): void {
     const waited_ms = Math.round(monotonic() - unsent.takenAt);
     log("warn", "slow client disconnected: it did not read its answer", {
+      request: unsent.requestId,
       reason,
       waited_ms,
       bytes: unsent.bytes,
@@ -86,7 +90,7 @@ export function createSending(
     unsent.cut();
   }
 
-  function watch(bytes: number, { gone, keep }: Client): Watch {
+  function watch(bytes: number, { gone, keep, requestId }: Client): Watch {
     const over = keep?.();
     const cutting = Promise.withResolvers<never>();
     cutting.promise.catch(() => undefined);
@@ -95,7 +99,7 @@ export function createSending(
       cutting.reject(undefined);
       leave();
     };
-    const unsent: Unsent = { bytes, takenAt: monotonic(), cut };
+    const unsent: Unsent = { bytes, requestId, takenAt: monotonic(), cut };
     const tooLate = () => cutOff(unsent, "it read nothing for server.send_timeout_ms");
     let callOff = alarm(limits().send_timeout_ms, tooLate);
     const leave = () => {
