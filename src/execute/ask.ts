@@ -80,8 +80,8 @@ async function sent(
       outside.log(
         change === "opened" ? "error" : "info",
         change === "opened"
-          ? "a provider only fails and is asked by one call at a time"
-          : "a provider works again",
+          ? "circuit breaker open: the provider failed several times in a row, one call at a time tests it"
+          : "circuit breaker closed: the provider answers again",
         { provider: provider.name, model },
       );
     }
@@ -167,11 +167,15 @@ function countLate(reply: Promise<EmbedReply>, { run, count, outside }: Work, ta
     .then((late) => {
       const counted = countOf(late, inputsOf(part));
       count(counted, target);
-      outside.log("info", "an answer came after its call was given up", {
-        request: run.requestId,
-        provider: target.provider.name,
-        tokens: counted.tokens,
-      });
+      outside.log(
+        "info",
+        "late upstream answer: its call had timed out or was cancelled, its tokens are counted",
+        {
+          request: run.requestId,
+          provider: target.provider.name,
+          tokens: counted.tokens,
+        },
+      );
     })
     // Given up for a failure, which was told already, or for an answer that cannot even be counted.
     .catch(() => undefined);
@@ -190,7 +194,7 @@ function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: P
   const before = health.countsCharacters;
   const read = believed(reply, inputsOf(part), health);
   if (health.countsCharacters && !before) {
-    outside.log("warn", "a provider's usage counts characters, not tokens: the gateway estimates instead", {
+    outside.log("warn", "provider reports characters instead of tokens: token counts are estimated", {
       provider: target.provider.name,
       model: target.model,
     });
@@ -227,9 +231,9 @@ function tellLength({ offLength }: Answered, { outside }: Work, target: Target):
     length: Number(offLength.toPrecision(4)),
   };
   if (target.facts.normalized) {
-    outside.log("warn", "a provider's vectors are not of unit length: the gateway normalises them", about);
+    outside.log("warn", "provider's vectors are not of unit length: the gateway normalises them", about);
   } else {
-    outside.log("warn", "a provider's vectors are not of unit length: they are left as they are", about);
+    outside.log("warn", "provider's vectors are not of unit length: they are passed on unchanged", about);
   }
 }
 
@@ -242,14 +246,14 @@ function asProviderError(thrown: unknown, work: Work, { provider }: Target): Gat
 }
 
 function brokenPlugin(thrown: unknown, { outside, run }: Work, provider: Target["provider"]): GatewayError {
-  outside.log("error", "a provider plugin threw what is no failure", {
+  outside.log("error", "plugin error: it threw something other than host.failure()", {
     request: run.requestId,
     provider: provider.name,
     thrown: String(thrown),
   });
   return new GatewayError(
     "malformed",
-    `The plugin of the provider "${provider.name}" failed. The log has its words.`,
+    `The plugin of the provider "${provider.name}" failed. Whoever runs the gateway finds its error in the log, by the request's id.`,
     { cause: thrown },
   );
 }

@@ -128,7 +128,7 @@ function logFailure(
   { calls }: History,
   error: GatewayError,
 ): void {
-  outside.log("warn", "a call to a provider failed", {
+  outside.log("warn", "upstream call failed: a retry or fallback follows", {
     request: run.requestId,
     model: route.id,
     provider: provider.name,

@@ -85,7 +85,7 @@ function lastResort(serving: readonly Target[], { run }: Work, callsLeft: number
     trial: Promise.race(trials.map(({ over }) => over)),
     error: new GatewayError(
       "unavailable",
-      "The provider has failed several times in a row, and another request is just trying it again. Come back later.",
+      "Circuit breaker open: the provider failed several times in a row, and another request is testing it. Retry later.",
       { retryAfterMs },
     ),
   };
@@ -152,7 +152,7 @@ function leastAsked(targets: readonly Target[], { asked }: History): Target[] {
 export const outOfService = (id: string) =>
   new GatewayError(
     "space_out_of_service",
-    `The model '${id}' is out of service: no way to it is known to lie in its embedding space. The gateway's operator knows.`,
+    `The model '${id}' is out of service: none of its routes is known to lie in its embedding space. Whoever runs the gateway finds more in GET /admin/notices.`,
   );
 
 /** A failure that another route might have spared: where the model has one that may not serve, the error names it. */

@@ -82,7 +82,7 @@ async function tried(
     else seen = middle;
   }
   health.cutsAt = unseen;
-  work.outside.log("warn", "a server cuts texts without a word: longer ones are not sent to it as they are", {
+  work.outside.log("warn", "provider truncates long texts silently: longer texts are no longer sent whole", {
     provider: provider.name,
     model,
     max_input_tokens: unseen,

@@ -105,7 +105,7 @@ function workersFor({ route, plan }: Work): number {
 /** Before the first call only: a request that has begun goes on. */
 function refuseWhenFull({ route, lane }: Work): void {
   if (!route.targets.every(({ provider }) => provider.gate.isFull(lane))) return;
-  throw new GatewayError("busy", "Too many requests wait for the provider. Come back later.", {
+  throw new GatewayError("busy", "The queue for the provider is full (max_queue). Retry later.", {
     retryAfterMs: BUSY_RETRY_AFTER_MS,
   });
 }

@@ -37,12 +37,16 @@ export async function fitAnew(
   const tokensMax = error.tokensMax ?? target.facts.max_input_tokens ?? 0;
   const slices = slicesOf(piece, error.tokens, tokensMax);
   if (slices.length < 2) throw error;
-  work.outside.log("info", "a provider's limit was learned from its words, and a text made to fit it", {
-    provider: target.provider.name,
-    model: target.model,
-    max_input_tokens: tokensMax,
-    long_input: plan.longInput,
-  });
+  work.outside.log(
+    "info",
+    "input limit learned from the provider's error: the text was cut or split to fit",
+    {
+      provider: target.provider.name,
+      model: target.model,
+      max_input_tokens: tokensMax,
+      long_input: plan.longInput,
+    },
+  );
   const isCut = plan.longInput === "truncate";
   const pieces = isCut ? slices.slice(0, 1) : slices;
   const collection = collect({ ...plan, pieces, truncated: isCut ? [piece.place] : [] });

@@ -128,7 +128,7 @@ export function beginJointCall(
     const isAskedAgain = isAboutContent(error) && error.retryAfterMs === undefined;
     isApart = isShared && (!error.meaning.fallBack || isAskedAgain);
     if (isShared) {
-      outside.log("warn", "a call for several requests failed", {
+      outside.log("warn", "upstream call for several requests failed (coalesce_ms)", {
         provider: at.provider.name,
         model: work.route.id,
         requests: sent.map((member) => member.work.run.requestId),

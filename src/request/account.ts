@@ -155,7 +155,7 @@ export async function settleFailure(
   const row = rowFailed(progress, error, latencyMs());
   if (!ledger.owe(row)) {
     const { user: _, metadata: __, ...about } = row;
-    outside.log("error", "a ledger row is lost: the database has been gone for too long", about);
+    outside.log("error", "ledger row lost: the database was unavailable for too long", about);
   }
   return error;
 }

@@ -104,12 +104,12 @@ function refusedTypes(
   const unknown = types.find((type) => !known.includes(type));
   const field = "embedding_types";
   if (unknown !== undefined) {
-    const message = `The model '${id}' makes no embeddings of the type ${unknown}: ${["float", ...known].join(", ")} is what it has.`;
+    const message = `The model '${id}' has no embeddings of the type ${unknown}. Supported: ${["float", ...known].join(", ")}.`;
     return new GatewayError("invalid", message, { field });
   }
   const own = dimensions === undefined || dimensions === facts.dimensions;
   if (types.length === 0 || own || dimensionsToAsk(dimensions, facts) !== undefined) return undefined;
-  const message = `The model '${id}' does not itself make ${dimensions} dimensions, which only float can be cut to.`;
+  const message = `The model '${id}' does not make ${dimensions} dimensions itself, and only float embeddings can be truncated: leave out '${field}' or 'dimensions'.`;
   return new GatewayError("invalid", message, { field });
 }
 

@@ -242,15 +242,22 @@ async function embedNow(
 /** A client that sends a byte a second holds its place for this long and no longer. */
 function late(deadlineMs: number, isRead: boolean): GatewayError {
   return isRead
-    ? new GatewayError("deadline", `The request was not done within ${deadlineMs} ms.`)
-    : new GatewayError("slow_body", `The body did not come to its end within ${deadlineMs} ms.`);
+    ? new GatewayError(
+        "deadline",
+        `The request took longer than its deadline of ${deadlineMs} ms (server.deadline_ms).`,
+      )
+    : new GatewayError("slow_body", `The request body did not arrive within ${deadlineMs} ms.`);
 }
 
 /** Vectors that were found by what the space was would stand beside vectors of what it is now. */
 const measuredAnew = (id: string) =>
-  new GatewayError("unavailable", `The embedding space of '${id}' was just measured anew: ask again.`, {
-    retryAfterMs: 1_000,
-  });
+  new GatewayError(
+    "unavailable",
+    `The embedding space of '${id}' was just measured again: retry the request.`,
+    {
+      retryAfterMs: 1_000,
+    },
+  );
 
 const NONE: ReadonlySet<string> = new Set();
 

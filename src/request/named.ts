@@ -55,7 +55,7 @@ function refusedEmpty(error: GatewayError, place: number, decoded: Decoded): Gat
   const field = inputField(place, decoded);
   return new GatewayError(
     "empty_input_refused",
-    `The provider refused the request, whose '${field}' is an empty string. Its words: ${error.message}`,
+    `The provider refused the request because '${field}' is an empty string: leave it out. The provider's error: ${error.message}`,
     { field, input: place, cause: error.cause, provider: error.provider },
   );
 }

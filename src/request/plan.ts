@@ -58,7 +58,7 @@ function refusePieces(pieces: readonly Piece[], what: string): void {
   if (place === undefined) return;
   throw new GatewayError(
     "input_too_long",
-    `It is longer than the model takes, and ${what} cannot be averaged from pieces. Send it in shorter inputs.`,
+    `The input is longer than the model takes, and ${what} cannot be averaged from pieces. Send shorter inputs.`,
     { input: place },
   );
 }

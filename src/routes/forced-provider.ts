@@ -40,14 +40,14 @@ export function refuseForced(
 ): void {
   if (forced === undefined) return;
   if (force_provider === "admins") {
-    const message = `The header ${forced.header} chooses a provider, which your workspace may not: leave it out. Whoever runs the gateway can allow it (policy force_provider).`;
+    const message = `Your workspace may not choose a provider: leave out the header ${forced.header}. Whoever runs the gateway can allow it (policy force_provider).`;
     throw new GatewayError("forbidden", message, { field: forced.header });
   }
   if (routes.knowsProvider(forced.name, models)) return;
   const name = forced.name.slice(0, 100);
   throw new GatewayError(
     "unknown_provider",
-    `There is no provider '${name}' here, as ${forced.header} asks.`,
+    `The provider '${name}' in the header ${forced.header} does not exist: leave the header out, or name another provider.`,
     {
       field: forced.header,
     },
@@ -66,7 +66,7 @@ export function boundTo(forced: ForcedProvider | undefined, route: Route): Route
   if (first) return { ...route, targets: [first, ...others] };
   throw new GatewayError(
     "provider_without_model",
-    `The provider '${forced.name}' does not serve the model '${route.id}' here, as ${forced.header} asks.`,
+    `The provider '${forced.name}' in the header ${forced.header} does not serve the model '${route.id}': leave the header out, or ask for another model.`,
     { field: forced.header },
   );
 }

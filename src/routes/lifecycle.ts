@@ -53,8 +53,8 @@ export function createLifecycle(outside: Pick<Outside, "now" | "log">): Lifecycl
         told.add(key);
         const message =
           stage === "ended"
-            ? "a model is past its end of life: its provider may refuse it any day, and vectors of another model cannot be compared with those you have"
-            : "a model nears its end of life: plan to embed anew what it has embedded";
+            ? "model is past its end of life: the provider may stop serving it any day, and vectors of another model are not comparable"
+            : "model is near its end of life: plan to embed stored texts with another model";
         outside.log("warn", message, {
           model: id,
           provider: provider.name,

@@ -147,7 +147,11 @@ function ownedOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** Our own fault, which another attempt may not meet: the provider's answer is lost, and it is not the provider that is broken. */
 function unread(cause: unknown): never {
-  throw new GatewayError("unavailable", "The provider's reply was lost before it was read.", { cause });
+  throw new GatewayError(
+    "unavailable",
+    "The provider's answer was lost before it was read. Retry the request.",
+    { cause },
+  );
 }
 
 function vectorOf(value: WireVector): Float32Array {

@@ -103,7 +103,7 @@ async function readAll(response: Fetched): Promise<Uint8Array> {
   return gathered.bytes();
 }
 
-const tooLarge = () => new GatewayError("malformed", "The provider's reply is too large to be one.");
+const tooLarge = () => new GatewayError("malformed", "The provider's answer is too large.");
 
 function refusal(call: SendCall, reply: Posted, now: number): GatewayError {
   const explanation: Explanation = call.explain?.(reply) ?? {};

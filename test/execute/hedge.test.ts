@@ -180,7 +180,7 @@ describe("an answer that nobody waits for any more", () => {
     expect(clock.logs).toEqual([
       {
         level: "info",
-        message: "an answer came after its call was given up",
+        message: "late upstream answer: its call had timed out or was cancelled, its tokens are counted",
         about: { request: "req_test", provider: "a", tokens: 2 },
       },
     ]);

@@ -120,7 +120,7 @@ describe("a server whose usage proves nothing", () => {
         "context_length_exceeded",
         "input",
       ]);
-      const told = open.logs.filter(({ message }) => message.includes("cuts texts without a word"));
+      const told = open.logs.filter(({ message }) => message.includes("truncates long texts silently"));
       expect(told.map(({ about }) => Object(about).max_input_tokens)).toEqual([limit]);
       const before = open.vendor.calls.length;
       expect((await open.post({ model: "m", input: ["a", LONG] })).status).toBe(400);

@@ -76,7 +76,7 @@ describe("through the gateway", () => {
     const near = await open.gateway.post({ model: "old", input: "a" });
     const far = await open.gateway.post({ model: "other", input: "a" });
     expect([near.headers.get(HEADER), far.headers.get(HEADER)]).toEqual(["2026-06-01", null]);
-    expect(open.told().map(({ message }) => message.includes("nears"))).toEqual([true]);
+    expect(open.told().map(({ message }) => message.includes("is near"))).toEqual([true]);
   });
 
   test("the list says each model's stage and day", async () => {

@@ -190,7 +190,7 @@ describe("a provider that is down, with another beside it", () => {
     isDown = false;
     await clock.advance(1_200);
     for (let caller = 0; caller < 20; caller++) await answerThrough(route, ["one"], clock.outside);
-    const told = clock.logs.filter(({ message }) => message.startsWith("a provider"));
+    const told = clock.logs.filter(({ message }) => message.startsWith("circuit breaker"));
     expect(told.map(({ level, about }) => [level, about])).toEqual([
       ["error", { provider: "a", model: "fake" }],
       ["info", { provider: "a", model: "fake" }],
