@@ -3,6 +3,7 @@
  * refused alike within a minute (src/books/refusals.ts). A further filter is a line of CONDITIONS.
  */
 import type { Store } from "../db/open";
+import { timeOf } from "../domain/request-id";
 
 /** Whole numbers are bigints, as SQLite has them. */
 export interface RecordedRequest {
@@ -93,14 +94,8 @@ export function openRequests({ database, read }: Pick<Store, "database" | "read"
     },
     show: (id) => read(() => byId.get(id) ?? undefined),
     refusedWith(id) {
-      const at = madeAt(id);
+      const at = timeOf(id);
       return at === undefined ? [] : read(() => refusals.all(at - (at % MINUTE_MS)));
     },
   };
-}
-
-/** An id begins with its time (src/door/http.ts). */
-function madeAt(id: string): number | undefined {
-  const [, digits] = /^req_([0-9a-f]{12})[0-9a-f]{20}$/.exec(id) ?? [];
-  return digits === undefined ? undefined : Number.parseInt(digits, 16);
 }

@@ -64,7 +64,10 @@ export function showHistory(name: string, options: StoreOptions): Promise<number
       { right: creditsOf(change) },
       { right: creditsOf(balance) },
     ]);
-    printTable([["FROM (UTC)", "WHAT", { right: "COST" }, { right: "CHANGE" }, { right: "BALANCE" }], ...rows]);
+    printTable([
+      ["FROM (UTC)", "WHAT", { right: "COST" }, { right: "CHANGE" }, { right: "BALANCE" }],
+      ...rows,
+    ]);
     if (workspace.micro_credits === null) console.log(`\n"${name}" has no limit now.`);
     return 0;
   });

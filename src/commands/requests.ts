@@ -75,7 +75,10 @@ const COLUMNS: readonly (readonly [heading: string, of: (row: RecordedRequest) =
 ];
 
 function inTable(rows: readonly RecordedRequest[]): string {
-  return table([COLUMNS.map(([heading]) => heading), ...rows.map((row) => COLUMNS.map(([, of]) => of(row)))], screen());
+  return table(
+    [COLUMNS.map(([heading]) => heading), ...rows.map((row) => COLUMNS.map(([, of]) => of(row)))],
+    screen(),
+  );
 }
 
 /** Amounts are text, because a program that reads them as floats would lose digits. */

@@ -24,8 +24,7 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
   rate_limited: "The workspace's rate limit is used up: see 'embedgate workspaces show'.",
   forbidden: "The caller may not do that: an admin's key, or a policy, is missing.",
   space_mismatch: "The caller insists on another embedding space than the model's (X-Embedgate-Space).",
-  unknown_model:
-    "The model is not in the routing file, is not the workspace's, or no provider of its routes is configured: see 'embedgate models' and 'embedgate check'.",
+  unknown_model: "The model is not in the routing file, or is not the workspace's: see 'embedgate models'.",
   unknown_path: "There is no such path.",
   wrong_method: "The path takes another method.",
   slow_body: "The client did not send its body in time.",
@@ -45,6 +44,8 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
   timeout: "The provider did not answer within `timeout_ms`.",
   deadline: "The request was not done within `server.deadline_ms`.",
   malformed: "The provider's answer could not be used: the log has what was wrong with it.",
+  provider_not_configured:
+    "No provider of the model's routes has what it needs, such as a key: a variable is unset. See 'embedgate check --strict'.",
   space_out_of_service:
     "No route of the model may serve: its vectors changed, or were never compared. See GET /admin/notices and 'embedgate spaces list'.",
   busy: "The gateway's queue was full: see `max_queue` and `concurrency` of the provider, and `server.max_concurrent_requests`.",

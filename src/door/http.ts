@@ -13,7 +13,10 @@ import { sendable } from "../domain/header-values";
 import type { Outside } from "../domain/outside";
 import type { Policies } from "../domain/policies";
 import type { Caller } from "../domain/request";
+
+import { newRequestId } from "../domain/request-id";
 import type { Answer } from "../request/embed";
+
 import { forcedProviderOf } from "../routes/forced-provider";
 import { routeStates } from "../routes/states";
 import { askedOf, questionOf, told } from "./asked";
@@ -331,14 +334,6 @@ export function createDoor(parts: DoorParts) {
     parts.checkReady();
     return plain(readiness(routes()));
   }
-}
-
-/**
- * Its time in front, so that ids grow: the ledger's index of them is written at its end, a few pages for many rows, rather than a page
- * for each row somewhere.
- */
-function newRequestId({ now, randomBytes }: Outside): string {
-  return `req_${now().toString(16).padStart(12, "0")}${randomBytes(10).toHex()}`;
 }
 
 /** Whose bodies those are that need no key: no workspace is called so. */
