@@ -34,7 +34,7 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
   cancelled: "The client closed the connection before it was answered.",
   too_many_tokens: "The provider takes fewer tokens in a call: set `max_call_tokens` of the model.",
   not_found: `The provider does not know the model: check the route's \`model\` in the routing file.`,
-  wrong_address: `The provider answered that it has no such path: check \`base_url\` in ${ROUTING_FILE} (is /v1 missing, or too much?).`,
+  wrong_address: `The provider has no such path, or its certificate is not trusted: check \`base_url\` (is /v1 missing, or too much?) and \`ca\` in ${ROUTING_FILE}.`,
   cut_silently:
     "A text is longer than the server takes, and it cuts without a word: set `long_input` and `max_input_tokens` of the model.",
   no_vector: "The model makes nothing of a text (all zeros), such as blanks.",

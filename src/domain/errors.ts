@@ -104,7 +104,7 @@ const KINDS = {
     fallBack: false,
   },
   not_found: { status: 404, type: request, code: "model_not_found", retry: false, fallBack: false },
-  // The provider is there, its API lies elsewhere: a slip in the routing file.
+  // The provider is there, its API lies elsewhere, or its certificate is not trusted: a slip in the routing file.
   wrong_address: {
     status: 503,
     type: server,

@@ -65,7 +65,7 @@ async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promis
     if (call.signal.aborted) throw call.signal.reason;
     const distrust = untrusted(call.url, cause, "of the provider in the routing file");
     // Another attempt would meet the same certificate.
-    if (distrust !== undefined) throw new GatewayError("unauthorized", distrust, { cause });
+    if (distrust !== undefined) throw new GatewayError("wrong_address", distrust, { cause });
     if (isFailedHandshake(cause))
       throw new GatewayError(
         "unavailable",
