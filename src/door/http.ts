@@ -10,7 +10,6 @@ import { WIRES } from "../dialects/wires";
 import { wordingOf } from "../dialects/wording";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import { sendable } from "../domain/header-values";
-import type { Outside } from "../domain/outside";
 import type { Policies } from "../domain/policies";
 import type { Caller } from "../domain/request";
 
