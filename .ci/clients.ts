@@ -77,7 +77,7 @@ for (const [name, command] of Object.entries(CLIENTS)) {
     console.log(`${name} failed`);
   }
 }
-gateway.kill("SIGTERM");
+gateway.kill("SIGINT");
 if ((await gateway.exited) !== 0) failed += 1;
 rmSync(scratch, { recursive: true });
 console.log(`${passed} passed, ${failed} failed`);

@@ -36,7 +36,7 @@ export async function start(
     pid: child.pid,
     port,
     async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
+      child.kill("SIGINT");
       await child.exited;
     },
   };

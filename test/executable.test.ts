@@ -63,7 +63,7 @@ interface Serving extends AsyncDisposable {
   readonly greeting: string;
   readonly errors: ReadableStreamDefaultReader<Uint8Array>;
   signal(name: NodeJS.Signals): void;
-  /** Sends SIGTERM and gives the exit code. */
+  /** Sends SIGINT, which does not drain, and gives the exit code. */
   stop(): Promise<number>;
 }
 
@@ -88,7 +88,7 @@ async function serving(
   if (url === undefined)
     throw new Error(`it did not start: ${greeting}${await new Response(child.stderr).text()}`);
   const stop = async () => {
-    child.kill("SIGTERM");
+    child.kill("SIGINT");
     return child.exited;
   };
   return {
@@ -309,10 +309,10 @@ describe("a changed routing file", () => {
     const status = async (model: string) => (await embed(gateway.url, { model, input: "a" })).status;
     expect([await status("one"), await status("two")]).toEqual([200, 404]);
     writeFileSync(join(folder, "gateway.yaml"), two);
-    await untilLogged(gateway.errors, "was reloaded");
+    await untilLogged(gateway.errors, "config reloaded");
     expect([await status("one"), await status("two")]).toEqual([404, 200]);
     writeFileSync(join(folder, "gateway.yaml"), "models: [");
-    await untilLogged(gateway.errors, "served on");
+    await untilLogged(gateway.errors, "keeping the previous configuration");
     expect([await status("one"), await status("two")]).toEqual([404, 200]);
   });
 
@@ -320,7 +320,7 @@ describe("a changed routing file", () => {
     const folder = emptyFolder({ "gateway.yaml": one });
     await using gateway = await serving(folder);
     gateway.signal("SIGHUP");
-    await untilLogged(gateway.errors, "was reloaded");
+    await untilLogged(gateway.errors, "config reloaded");
     expect((await embed(gateway.url, { model: "one", input: "a" })).status).toBe(200);
   });
 });

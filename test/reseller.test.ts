@@ -76,7 +76,7 @@ async function serving(): Promise<Serving> {
   return {
     url: /http:\/\/[\d.:]+/.exec(greeting)?.[0] ?? "",
     async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
+      child.kill("SIGINT");
       await child.exited;
     },
   };

@@ -142,7 +142,10 @@ function upstreamFailures(fails: Fails, { upstream_faults }: Policies) {
   const distinct = upstream_faults === "distinct";
   return failures(fails, [
     [distinct ? 502 : 503, "The provider's answer did not pass the checks, after retries."],
-    [503, "The provider or the database is not available now, or too many requests are under way."],
+    [
+      503,
+      "The provider or the database is not available now, too many requests are in flight, or the gateway is shutting down.",
+    ],
     [distinct ? 504 : 503, "The request's deadline passed."],
   ]);
 }
