@@ -56,7 +56,7 @@ function refuse(fields: object, where: string, isMeant: (found: NameWithin) => b
   const known = wire ?? (found.spelt === spelling(TOGETHER) ? `extra_body.${TOGETHER}` : undefined);
   const advice = known === undefined ? "leave it out" : `send '${known}' as a field of the request`;
   const path = `${where}${found.path}`.slice(0, 200);
-  throw refused(path, `is not the caller's to set: ${advice}.`);
+  throw refused(path, `cannot be set by the caller: ${advice}.`);
 }
 
 const refused = (field: string, what: string) => new GatewayError("invalid", `'${field}' ${what}`, { field });

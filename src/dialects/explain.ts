@@ -77,7 +77,7 @@ function sentence(error: ValueError): string {
     case ValueErrorType.ObjectRequiredProperty:
       return "is missing.";
     case ValueErrorType.ObjectAdditionalProperties:
-      return "is not taken here: leave it out.";
+      return "is not supported here: remove it.";
     case ValueErrorType.ArrayMinItems:
       return "is an empty array: give at least one entry.";
     case ValueErrorType.ArrayMaxItems:

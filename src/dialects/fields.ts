@@ -71,7 +71,7 @@ function refused(name: string, policies: Policies): GatewayError {
     [...WIRE_FIELDS].filter((known) => useOf(known, policies) === "honour"),
   );
   const hint = near === undefined ? "leave it out" : `did you mean '${near}'?`;
-  return new GatewayError("invalid", `The field '${field}' is not taken here: ${hint}`, { field });
+  return new GatewayError("invalid", `The field '${field}' is not supported here: ${hint}`, { field });
 }
 
 /** As many as a header should hold: a body may have thousands. */

@@ -86,15 +86,13 @@ const FIELDS = {
     Type.Integer({
       minimum: 1,
       maximum: 65536,
-      ...described(
-        "Numbers in each embedding, for models that can be asked for another size than their own.",
-      ),
+      ...described("Dimensions of each embedding, for models that support more than one size."),
     }),
   ),
   user: optional(
     Type.String({
       maxLength: 4096,
-      ...described("Your end user: handed on to the provider and recorded with the usage."),
+      ...described("Your end user: passed on to the provider and recorded with the usage."),
     }),
   ),
   metadata: optional(

@@ -31,7 +31,7 @@ export const EmbeddingsResponse = Type.Object(
         object: Type.Literal("embedding"),
         index: Type.Integer({
           minimum: 0,
-          ...described("The place of the input that this embedding belongs to."),
+          ...described("Index of the input that this embedding belongs to."),
         }),
         embedding: Type.Union([Type.Array(Type.Number()), Type.String({ contentEncoding: "base64" })], {
           ...described("Numbers, or base64 of little-endian float32, as `encoding_format` asked."),
@@ -87,20 +87,20 @@ export const Model = Type.Object(
     owned_by: Type.String(described("The provider, by its name in the routing file.")),
     embeddings: Type.Boolean(described("false: registered, but it cannot embed.")),
     embedding_space: Type.Union([Type.String(), Type.Null()], {
-      ...described("Where its vectors lie: those of one space can be compared with one another."),
+      ...described(
+        "The embedding space of its vectors: vectors of one space can be compared with each other.",
+      ),
     }),
     dimensions: Type.Union([Type.Integer(), Type.Null()]),
     dimensions_allowed: Type.Union([DimensionsAllowed, Type.Null()]),
     max_input_tokens: Type.Union([Type.Integer(), Type.Null()]),
     max_call_inputs: Type.Union([Type.Integer(), Type.Null()], {
-      ...described(
-        "What the provider takes in one call, here and below: a larger request is divided by the gateway.",
-      ),
+      ...described("The provider's limit per call, here and below: the gateway splits larger requests."),
     }),
     max_call_tokens: Type.Union([Type.Integer(), Type.Null()]),
     max_call_bytes: Type.Union([Type.Integer(), Type.Null()]),
     task_types: Type.Union([Type.Array(Type.String()), Type.Null()], {
-      ...described("Tasks that the model tells apart; null: as its provider has them."),
+      ...described("Tasks that the model distinguishes; null: those of its provider."),
     }),
     price_usd_per_million_tokens: Type.Union([Type.Number(), Type.Null()]),
     lifecycle: Type.Union([Type.Literal("active"), Type.Literal("ending"), Type.Literal("ended")], {
@@ -145,7 +145,7 @@ const FEATURES = {
   output_modality: Type.Object({ text: Type.Boolean(described("Whether its output is text.")) }),
   cost: Type.Object({
     prompt: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
-      ...described("Micro-credits a token of input; it may be fractional. null: not known."),
+      ...described("Micro-credits per input token; may be fractional. null: unknown."),
     }),
   }),
 };

@@ -46,7 +46,7 @@ export const openaiWire: Wire = {
         operationId: "createEmbeddings",
         summary: "Embed texts",
         description:
-          "One embedding for each input, in the order of the inputs: provably, or the request fails. Speaks OpenAI's API, so its SDKs work unchanged but for their base URL.",
+          "Returns one embedding per input, in input order; an answer of a provider that cannot be verified is an error. Compatible with OpenAI's API: its SDKs need only this base URL and a key.",
         request: "EmbeddingsRequest",
         response: "EmbeddingsResponse",
       },
@@ -152,7 +152,7 @@ function refuseLoneSurrogates(request: EmbeddingsRequest): void {
   const refuse = (field: string) => {
     throw new GatewayError(
       "invalid",
-      `'${field}' holds half of a UTF-16 surrogate pair, which is not a character.`,
+      `'${field}' contains an unpaired UTF-16 surrogate, which is not a valid character: remove it.`,
       { field },
     );
   };
@@ -172,7 +172,7 @@ function refuseControls({ model, user, metadata }: EmbeddingsRequest): void {
   const refuse = (field: string, text: string) => {
     const control = controlIn(text);
     if (control === undefined) return;
-    const message = `'${field}' holds the control character ${control}: leave it out.`;
+    const message = `'${field}' contains the control character ${control}: remove it.`;
     throw new GatewayError("invalid", message, { field });
   };
   refuse("model", model);

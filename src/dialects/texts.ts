@@ -22,7 +22,10 @@ export function checkTexts(
     if (text === "" && empty_input === "reject")
       throw invalid(nameOf(place), "is an empty string: it must have at least one character.");
     if (!text.isWellFormed())
-      throw invalid(nameOf(place), "holds half of a UTF-16 surrogate pair, which is not a character.");
+      throw invalid(
+        nameOf(place),
+        "contains an unpaired UTF-16 surrogate, which is not a valid character: remove it.",
+      );
   }
 }
 
@@ -35,7 +38,7 @@ export function refuseTokenIds(input: unknown, field: string): void {
   if (typeof first !== "number" && !Array.isArray(first)) return;
   throw invalid(
     field,
-    "holds token ids, which are not taken here: it must be a string or an array of strings.",
+    "contains token ids, which are not supported here: it must be a string or an array of strings.",
   );
 }
 

@@ -161,7 +161,14 @@ describe("/embed", () => {
     ["an empty text", "/embed", { inputs: "" }, 400, "empty", "'inputs' is an empty string"],
     ["an empty text in a list", "/embed", { inputs: ["a", ""] }, 400, "empty", "'inputs[1]'"],
     ["OpenAI's word", "/embed", { input: "a" }, 422, "validation", "'inputs' is missing"],
-    ["an unknown field", "/embed", { inputs: "a", nope: 1 }, 422, "validation", "'nope' is not taken here"],
+    [
+      "an unknown field",
+      "/embed",
+      { inputs: "a", nope: 1 },
+      422,
+      "validation",
+      "'nope' is not supported here",
+    ],
     [
       "other vectors than those there are",
       "/embed",

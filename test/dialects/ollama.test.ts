@@ -136,7 +136,7 @@ describe("/api/embed", () => {
     ["a number", { model: "fake-8", input: 7 }, 400, "'input' must be a string or an array of strings"],
     ["an empty text in a list", { model: "fake-8", input: ["a", ""] }, 400, "'input[1]' is an empty string"],
     ["half a character", { model: "fake-8", input: ["a", "\ud800"] }, 400, "'input[1]'"],
-    ["an unknown field", { model: "fake-8", input: "a", inputs: "b" }, 400, "'inputs' is not taken here"],
+    ["an unknown field", { model: "fake-8", input: "a", inputs: "b" }, 400, "'inputs' is not supported here"],
     ["an array", [], 400, "body"],
     ["no JSON", "{", 400, "not valid JSON"],
     ["too many", { model: "fake-8", input: new Array(2049).fill("a") }, 400, "at most 2048"],
