@@ -4,6 +4,7 @@
 import { openaiWire } from "./openai";
 import type { Wire } from "./wire";
 import { bedrockWire } from "./wires/bedrock";
+import { cohereCompatibilityWire, cohereWire } from "./wires/cohere";
 import { geminiWire } from "./wires/gemini";
 import { huggingFaceWire } from "./wires/hugging-face";
 import { lmStudioWire } from "./wires/lm-studio";
@@ -14,9 +15,10 @@ export const WIRES: readonly Wire[] = [
   openaiWire,
   geminiWire,
   bedrockWire,
-  // Before Ollama's, which answers for what else begins with /api.
   lmStudioWire,
   ollamaWire,
   huggingFaceWire,
   openrouterWire,
+  cohereWire,
+  cohereCompatibilityWire,
 ];

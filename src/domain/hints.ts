@@ -77,8 +77,8 @@ export function cutsForAll({ targets, facts }: Pick<Route, "targets" | "facts">)
 }
 
 /**
- * The facts of a model as this request has them: its `truncate` stands above the model's `long_input`. A plugin that takes `truncate`
- * leaves the counting and the cutting to its vendor, who knows the model's tokens.
+ * The facts of a model as this request has them: its `truncate` stands above the model's `long_input`, and its wire's custom below. A
+ * plugin that takes `truncate` leaves the counting and the cutting to its vendor, who knows the model's tokens.
  * @param isCutHere the gateway cuts, whatever the plugin takes
  */
 export function factsAsAsked(
@@ -89,11 +89,13 @@ export function factsAsAsked(
 ): ModelFacts {
   const { provider } = target;
   const facts = keepsLength(request, target) ? { ...known, normalized: false } : known;
-  if (request.fields[TRUNCATE] === undefined) return facts;
-  const cut = cutAsked(request);
+  const isSaid = request.fields[TRUNCATE] !== undefined;
+  const isCustom = !isSaid && request.longInput === "truncate" && facts.long_input === "reject";
+  if (!isSaid && !isCustom) return facts;
+  const cut = isCustom ? "end" : cutAsked(request);
   if (cut === "none") return { ...facts, long_input: "reject" };
   if (cut === "end" && (isCutHere || !provider.accepts(TRUNCATE)))
     return { ...facts, long_input: "truncate" };
   const { max_input_tokens: _, ...uncounted } = facts;
-  return uncounted;
+  return isCustom ? { ...uncounted, long_input: "truncate" } : uncounted;
 }

@@ -34,6 +34,8 @@ export interface EmbedRequest {
   readonly extraBody: Readonly<Record<string, unknown>>;
   /** What the embeddings are for, where the request says it. */
   readonly task?: AskedTask;
+  /** What becomes of a text that is too long where neither the request's `truncate` nor the routing file says: the wire's custom. */
+  readonly longInput?: "truncate";
   /** Fields that the dialect does not know; the route's plugin must have declared them. */
   readonly fields: Readonly<Record<string, unknown>>;
 }

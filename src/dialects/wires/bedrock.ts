@@ -3,19 +3,19 @@
  * /v1/embeddings does with further types beside the float. A model of any provider may be asked so, as far as it has what is asked.
  */
 
-import { GatewayError } from "../../domain/errors";
+import type { GatewayError } from "../../domain/errors";
 import type { Policies } from "../../domain/policies";
 import type { EmbedRequest, Result } from "../../domain/request";
-import type { TypedVector, VectorType } from "../../plugin";
-import type { Entries, Script } from "../../printing/script";
+import type { Script } from "../../printing/script";
 import { bare } from "../../printing/vectors";
-import { explainBreach } from "../explain";
 import { modelAsked } from "../model-path";
 import { decodeRequest, encodeError, encodeResult, usageOf } from "../openai";
+import { divided, invalid } from "../own-words";
 import { checkTexts } from "../texts";
 import type { Asked, Decoded, Wire } from "../wire";
 import { wordingOf } from "../wording";
 import { type AmazonsWords, amazonsWords, isAmazonsWord, schemasOf } from "./bedrock-schema";
+import { type AskedType, inTypes, VECTOR_TYPES } from "./typed";
 
 export const bedrockWire: Wire = {
   tag: { name: "Amazon Bedrock", description: "The calls of Amazon Bedrock's runtime." },
@@ -45,9 +45,7 @@ export const bedrockWire: Wire = {
 
 function decode(body: unknown, asked: Asked): Decoded {
   const { policies } = asked;
-  if (typeof body !== "object" || body === null || Array.isArray(body))
-    throw new GatewayError("invalid", "The body must be a JSON object with 'model' and what to embed.");
-  const { words, rest } = divided(body);
+  const { words, rest } = divided(body, isAmazonsWord, amazonsWords());
   rest.model = asked.params.model === undefined ? rest.model : modelAsked(rest.model, asked, "must agree");
   const { inputText, input_text, texts: list } = words;
   const text = said("input", { inputText, input_text });
@@ -91,8 +89,6 @@ function decode(body: unknown, asked: Asked): Decoded {
   };
 }
 
-const VECTOR_TYPES: readonly VectorType[] = ["int8", "uint8", "binary", "ubinary"];
-
 interface Said<Value> {
   readonly value: Value;
   /** As the caller wrote it. */
@@ -101,7 +97,6 @@ interface Said<Value> {
 }
 
 const isSaid = (value: unknown) => value !== undefined && value !== null;
-const invalid = (field: string, what: string) => new GatewayError("invalid", `'${field}' ${what}`, { field });
 
 /**
  * What is said of a setting, by whichever of its spellings.
@@ -135,16 +130,6 @@ function sizeOf(words: AmazonsWords, dimensions: number | undefined): Said<numbe
   });
 }
 
-/** Amazon's words, checked, and what is left of the body for the rules of OpenAI's wire. */
-function divided(body: object): { words: AmazonsWords; rest: Record<string, unknown> } {
-  const named = Object.entries(body);
-  const words: unknown = Object.fromEntries(named.filter(([name]) => isAmazonsWord(name)));
-  const rest = Object.fromEntries(named.filter(([name]) => !isAmazonsWord(name)));
-  if (amazonsWords().Check(words)) return { words, rest };
-  const { field, message } = explainBreach(amazonsWords(), words);
-  throw new GatewayError("invalid", message, { field });
-}
-
 /** @throws GatewayError invalid where nothing is to be embedded, or it is said twice */
 function textsOf(
   input: unknown,
@@ -167,7 +152,7 @@ function textsOf(
 interface Shape {
   readonly policies: Policies;
   /** As the caller asked, float among them or not; undefined where nothing was said. */
-  readonly asked: readonly (VectorType | "float")[] | undefined;
+  readonly asked: readonly AskedType[] | undefined;
 }
 
 /** "embedding … will always be type float"; `embeddingsByType` holds what was asked for, else float. */
@@ -205,20 +190,6 @@ function asCohere(
 }
 
 type Passages = Script["passages"];
-
-/** A member for each type that was asked for. @param open and close what stands around all vectors of a type */
-function inTypes(asked: NonNullable<Shape["asked"]>, result: Result, open = "", close = ""): Passages {
-  return [...new Set(asked)].flatMap((type, i) => [
-    `${i > 0 ? "," : ""}"${type}":${open}`,
-    type === "float" ? bare(result.vectors) : lists(type, result.typed),
-    close,
-  ]);
-}
-
-const lists = (type: VectorType, typed: readonly TypedVector[] = []): Entries => ({
-  count: typed.length,
-  before: (place) => `[${typed[place]?.[type]?.join() ?? ""}]`,
-});
 
 /** OpenAI's envelope, with what Amazon's SDKs look for beside it. */
 function withAmazonsWords(error: GatewayError, policies: Policies): string {

@@ -2,7 +2,7 @@
  * What a request in Google's words says: its texts, its model and its settings, each with the field that says it, as its caller wrote it.
  * What cannot be one request of the gateway's is refused: entries of several models or settings, several parts that Google would fuse.
  */
-import { GatewayError } from "../../domain/errors";
+import { invalid } from "../own-words";
 import {
   CONFIGS,
   type Content,
@@ -137,6 +137,3 @@ function configsOf(holder: GoogleWords | Entry, where: string) {
     return settings ? [{ settings, prefix: `${where}${name}.` }] : [];
   });
 }
-
-export const invalid = (field: string, what: string) =>
-  new GatewayError("invalid", `'${field}' ${what}`, { field });

@@ -3,17 +3,16 @@
  * /v1/embeddings does. Which of its calls Google is asked by is a plugin's choice. What the words say is read in gemini-words.ts.
  */
 
-import { GatewayError } from "../../domain/errors";
 import type { Policies } from "../../domain/policies";
 import type { Result } from "../../domain/request";
 import type { Script } from "../../printing/script";
 import { bare } from "../../printing/vectors";
-import { explainBreach } from "../explain";
 import { decodeRequest, encodeError, encodeResult, usageOf } from "../openai";
+import { divided, invalid } from "../own-words";
 import { checkTexts } from "../texts";
 import type { Asked, Decoded, Wire } from "../wire";
-import { type GoogleWords, googleWords, isGoogleWord, schemasOf } from "./gemini-schema";
-import { invalid, modelOf, type SaidTexts, settingsOf, textsOf } from "./gemini-words";
+import { googleWords, isGoogleWord, schemasOf } from "./gemini-schema";
+import { modelOf, type SaidTexts, settingsOf, textsOf } from "./gemini-words";
 
 export const geminiWire: Wire = {
   tag: { name: "Google", description: "The calls of Google's Gemini API." },
@@ -45,9 +44,7 @@ export const geminiWire: Wire = {
 };
 
 function decode(body: unknown, { policies, params }: Asked): Decoded {
-  if (typeof body !== "object" || body === null || Array.isArray(body))
-    throw new GatewayError("invalid", "The body must be a JSON object with 'model' and what to embed.");
-  const { words, rest } = divided(body);
+  const { words, rest } = divided(body, isGoogleWord, googleWords());
   const said = textsOf(words, rest.input);
   const nameOf = (place: number) => said?.texts[place]?.field ?? "input";
   if (said)
@@ -90,16 +87,6 @@ function decode(body: unknown, { policies, params }: Asked): Decoded {
       ...(settings.auto_truncate && { truncate: settings.auto_truncate.field }),
     },
   };
-}
-
-/** Google's words, checked, and what is left of the body for the rules of OpenAI's wire. */
-function divided(body: object): { words: GoogleWords; rest: Record<string, unknown> } {
-  const named = Object.entries(body);
-  const words: unknown = Object.fromEntries(named.filter(([name]) => isGoogleWord(name)));
-  const rest = Object.fromEntries(named.filter(([name]) => !isGoogleWord(name)));
-  if (googleWords().Check(words)) return { words, rest };
-  const { field, message } = explainBreach(googleWords(), words);
-  throw new GatewayError("invalid", message, { field });
 }
 
 function inGooglesShape({ isSingle }: SaidTexts, result: Result, policies: Policies): Script {

@@ -1,0 +1,37 @@
+/**
+ * Vectors in the types that Cohere's and Amazon's requests ask for by name: a member for each. What is no float is the provider's own, never
+ * made here: how a vendor scales int8 is nowhere published.
+ */
+import type { Result } from "../../domain/request";
+import type { TypedVector, VectorType } from "../../plugin";
+import type { Entries, Script } from "../../printing/script";
+import { bare } from "../../printing/vectors";
+
+export const VECTOR_TYPES: readonly VectorType[] = ["int8", "uint8", "binary", "ubinary"];
+
+export type AskedType = VectorType | "float" | "base64";
+
+type Passages = Script["passages"];
+
+/** A member for each type that was asked for. @param open and close what stands around all vectors of a type */
+export function inTypes(asked: readonly AskedType[], result: Result, open = "", close = ""): Passages {
+  return [...new Set(asked)].flatMap((type, i) => [
+    `${i > 0 ? "," : ""}"${type}":${open}`,
+    entriesOf(type, result),
+    close,
+  ]);
+}
+
+function entriesOf(type: AskedType, { vectors, typed = [] }: Result): Entries {
+  if (type === "float") return bare(vectors);
+  if (type === "base64") return { count: vectors.length, before: (place) => base64Of(vectors[place]) };
+  return { count: typed.length, before: (place) => listOf(typed[place]?.[type]) };
+}
+
+/** Of its float32 numbers, little-endian. */
+function base64Of(values: Float32Array | undefined): string {
+  const { buffer, byteOffset, byteLength } = values ?? new Float32Array();
+  return `"${Buffer.from(buffer, byteOffset, byteLength).toString("base64")}"`;
+}
+
+const listOf = (numbers: TypedVector[VectorType]) => `[${numbers?.join() ?? ""}]`;
