@@ -6,6 +6,7 @@ import type { Wire } from "./wire";
 import { bedrockWire } from "./wires/bedrock";
 import { cohereCompatibilityWire, cohereWire } from "./wires/cohere";
 import { geminiWire } from "./wires/gemini";
+import { googleWire } from "./wires/google";
 import { huggingFaceWire } from "./wires/hugging-face";
 import { lmStudioWire } from "./wires/lm-studio";
 import { ollamaWire } from "./wires/ollama";
@@ -14,6 +15,7 @@ import { openrouterWire } from "./wires/openrouter";
 export const WIRES: readonly Wire[] = [
   openaiWire,
   geminiWire,
+  googleWire,
   bedrockWire,
   lmStudioWire,
   ollamaWire,

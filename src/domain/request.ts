@@ -237,6 +237,8 @@ export interface Result {
   /** The same vectors in the further types that were asked for. */
   readonly typed?: readonly TypedVector[];
   readonly tokens: number;
+  /** Of each input; a share where only the count of a call is known. They add up to `tokens`. */
+  readonly tokensByInput: readonly number[];
   readonly tokensSource: TokensSource;
   /** Places in the request. */
   readonly truncated: readonly number[];

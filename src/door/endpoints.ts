@@ -70,8 +70,9 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
   }
 
   const answers = ({ endpoint }: Found<E>, request: Request) =>
-    (endpoint.method === request.method || (endpoint.method === "GET" && request.method === "HEAD")) &&
-    (endpoint.when?.(request) ?? true);
+    endpoint.method === request.method || (endpoint.method === "GET" && request.method === "HEAD");
+  const meantAt = (path: string, request: Request) =>
+    at(path).filter(({ endpoint }) => endpoint.when?.(request) ?? true);
 
   return {
     find(request) {
@@ -83,7 +84,7 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
         return { endpoint: first, params: {} };
       let near: readonly Found<E>[] = [];
       for (const path of [pathname, ...baseUrlsMeantBy(pathname)]) {
-        const there = at(path).filter(({ endpoint }) => path === pathname || endpoint.wire !== undefined);
+        const there = meantAt(path, request).filter(({ endpoint }) => path === pathname || endpoint.wire !== undefined);
         const meant = there.find((one) => answers(one, request));
         if (meant) return meant;
         near = there;

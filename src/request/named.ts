@@ -11,25 +11,21 @@ export function named(error: GatewayError, decoded: Decoded | undefined): Gatewa
   if (!decoded) return error;
   const empty = emptyAtFault(error, decoded.request);
   if (empty !== undefined) return refusedEmpty(error, empty, decoded);
-  const own = error.field === undefined ? undefined : decoded.fieldNames?.[error.field];
-  if (own !== undefined)
-    return new GatewayError(error.kind, error.message, { ...error, cause: error.cause, field: own });
-  const forwarded = forwardedName(error.field, decoded.request);
-  if (forwarded !== undefined) {
-    const message = error.message.replaceAll(`'${error.field}'`, `'${forwarded}'`);
-    return new GatewayError(error.kind, message, { ...error, cause: error.cause, field: forwarded });
-  }
+  const { kind, field, cause } = error;
+  const own = field === undefined ? undefined : decoded.fieldNames?.[field];
+  const written = own ?? forwardedName(field, decoded.request);
+  if (written !== undefined) return calling(error, written);
   // Of one text alone a provider need not say which it was.
-  const isOnly = error.kind === "input_too_long" && decoded.request.inputs.length === 1;
+  const isOnly = kind === "input_too_long" && decoded.request.inputs.length === 1;
   const input = error.input ?? (isOnly ? 0 : undefined);
-  if (input === undefined || error.field !== undefined) return error;
-  const field = inputField(input, decoded);
-  return new GatewayError(error.kind, `${field}: ${error.message}`, {
-    ...error,
-    field,
-    input,
-    cause: error.cause,
-  });
+  if (input === undefined || field !== undefined) return error;
+  const atFault = inputField(input, decoded);
+  return new GatewayError(kind, `${atFault}: ${error.message}`, { ...error, field: atFault, input, cause });
+}
+
+function calling(error: GatewayError, field: string): GatewayError {
+  const message = error.message.replaceAll(`'${error.field}'`, `'${field}'`);
+  return new GatewayError(error.kind, message, { ...error, cause: error.cause, field });
 }
 
 /** A field that was sent on as it is went the way of `extra_body` (src/request/forwarding.ts), where the caller did not write it. */

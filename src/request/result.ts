@@ -38,6 +38,7 @@ export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): 
     vectors: embedded.map(({ values }) => values),
     ...(request.types && { typed: embedded.map(typedOf) }),
     tokens,
+    tokensByInput: embedded.map((one) => one.tokens),
     tokensSource: weakest(sources),
     truncated,
     averaged,

@@ -122,14 +122,16 @@ function decode(version: 1 | 2, body: unknown, asked: Asked): Decoded {
   const { texts, holder, nameOf } = textsOf(words, rest);
   checkTexts(texts, holder, nameOf, policies);
   const { output_dimension, embedding_types, input_type, truncate } = words;
-  const known = { ...rest, model: modelAsked(rest.model, asked, "path wins"), input: texts };
   const { request: plain, ignored } = decodeRequest(
-    { ...known, ...(isSaid(output_dimension) && { dimensions: output_dimension }) },
+    { ...rest, model: modelAsked(rest.model, asked, "path wins"), input: texts },
     policies,
   );
+  if (isSaid(output_dimension) && (plain.dimensions ?? output_dimension) !== output_dimension)
+    throw invalid("output_dimension", "and 'dimensions' differ: say one of them.");
   const types = VECTOR_TYPES.filter((type) => embedding_types?.includes(type));
   const request: EmbedRequest = {
     ...plain,
+    dimensions: output_dimension ?? plain.dimensions,
     ...(types.length > 0 && { types }),
     longInput: "truncate",
     fields: {
@@ -138,8 +140,8 @@ function decode(version: 1 | 2, body: unknown, asked: Asked): Decoded {
       ...(isSaid(truncate) && { truncate }),
     },
   };
-  const types_asked = embedding_types ?? (version === 1 ? undefined : (["float"] as const));
-  const shape = { version, policies, texts, asked: types_asked };
+  const typesAsked = embedding_types ?? (version === 1 ? undefined : (["float"] as const));
+  const shape = { version, policies, texts, asked: typesAsked };
   return {
     request,
     ignored,

@@ -1,6 +1,6 @@
 /**
  * Google's own words beside OpenAI's: `content`, `contents` or `requests`, answered in Google's shape; or `input`, answered as
- * /v1/embeddings does. Which of its calls Google is asked by is a plugin's choice. What the words say is read in gemini-words.ts.
+ * /v1/embeddings does, whose errors it has. What the words say is read in gemini-words.ts; Google's own calls are in google.ts.
  */
 
 import type { Policies } from "../../domain/policies";
@@ -15,23 +15,18 @@ import { googleWords, isGoogleWord, schemasOf } from "./gemini-schema";
 import { modelOf, type SaidTexts, settingsOf, textsOf } from "./gemini-words";
 
 export const geminiWire: Wire = {
-  tag: { name: "Google", description: "The calls of Google's Gemini API." },
+  tag: { name: "Google", description: "The calls of Google's Gemini API and of Vertex AI." },
   paths: [
     {
       does: "embed",
       method: "POST",
       path: "/v1/gemini/embeddings",
-      // What Google's SDKs make of a base URL of /v1/gemini, or of /v1/gemini/embeddings.
-      aliases: ["/v1/gemini", "/v1/gemini/embeddings"].flatMap((base) => [
-        `${base}/{version}/models/{model}:embedContent`,
-        `${base}/{version}/models/{model}:batchEmbedContents`,
-      ]),
-      decode,
+      decode: decodeGemini,
       words: {
         operationId: "createGeminiEmbeddings",
         summary: "Embed texts, in Google's words",
         description:
-          "Takes `input`, or Google's own `content`, `contents` or `requests`, with `task_type`, `output_dimensionality` and `title`, in snake_case or camelCase, for any model. Google's SDKs work with this gateway's /v1/gemini as their base URL: …/models/MODEL:embedContent and :batchEmbedContents are answered too.",
+          "Takes `input`, or Google's own `content`, `contents` or `requests`, with `task_type`, `output_dimensionality` and `title`, in snake_case or camelCase, for any model. Google's SDKs work with this gateway's address, or its /v1/gemini, as their base URL.",
         request: "GeminiEmbeddingsRequest",
         response: "GeminiEmbeddingsResponse",
       },
@@ -43,7 +38,7 @@ export const geminiWire: Wire = {
   schemas: schemasOf,
 };
 
-function decode(body: unknown, { policies, params }: Asked): Decoded {
+export function decodeGemini(body: unknown, { policies, params }: Asked): Decoded {
   const { words, rest } = divided(body, isGoogleWord, googleWords());
   const said = textsOf(words, rest.input);
   const nameOf = (place: number) => said?.texts[place]?.field ?? "input";
