@@ -3,6 +3,7 @@
  */
 import { openaiWire } from "./openai";
 import type { Wire } from "./wire";
+import { azureWire } from "./wires/azure";
 import { bedrockWire } from "./wires/bedrock";
 import { cohereCompatibilityWire, cohereWire } from "./wires/cohere";
 import { geminiWire } from "./wires/gemini";
@@ -14,6 +15,7 @@ import { openrouterWire } from "./wires/openrouter";
 
 export const WIRES: readonly Wire[] = [
   openaiWire,
+  azureWire,
   geminiWire,
   googleWire,
   bedrockWire,

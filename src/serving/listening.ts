@@ -64,6 +64,8 @@ export async function listen(
       idleTimeout: secondsOf(idle_timeout_ms),
       reusePort: shared !== undefined,
       ...(by && { tls: { cert: by.cert, key: by.key } }),
+      // Amazon's SDKs for JavaScript and Java speak it without asking: by prior knowledge, or agreed upon in TLS.
+      http2: true,
     });
     keepAlive();
     return door.server;

@@ -1,5 +1,5 @@
 /**
- * The requests and answers of Amazon's Titan and of Cohere on Bedrock as TypeBox schemas: the check and the published document come from
+ * The requests and answers of Amazon's Titan and Nova, and of Cohere on Bedrock, as TypeBox schemas: the check and the published document come from
  * them. Field names may be camelCase or snake_case. Sources: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html,
  * …/model-parameters-embed-v3.html, …/model-parameters-embed-v4.html.
  */
@@ -50,7 +50,39 @@ const sizes = optional(
   ),
 );
 
+const novaText = Type.Object(
+  {
+    value: Type.String(),
+    truncationMode: optional(
+      Type.String({ minLength: 1, maxLength: 20, description: "As `truncate`: NONE, START or END." }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** docs.aws.amazon.com/nova/latest/userguide/embeddings-schema.html */
+const NOVA = {
+  schemaVersion: optional(Type.String({ maxLength: 100, description: "Of Nova's schema. Not read." })),
+  taskType: optional(
+    Type.Literal("SINGLE_EMBEDDING", { description: "Of Nova's tasks the only one that is answered here." }),
+  ),
+  singleEmbeddingParams: optional(
+    Type.Object(
+      {
+        embeddingPurpose: task,
+        embeddingDimension: dimension,
+        text: novaText,
+      },
+      {
+        additionalProperties: false,
+        description: "One text, as Nova takes it; images and films are refused.",
+      },
+    ),
+  ),
+};
+
 const WORDS = {
+  ...NOVA,
   inputText: text,
   input_text: text,
   texts: optional(
@@ -93,7 +125,7 @@ function requestOf(policies: Policies): TObject {
     {
       additionalProperties: policies.unknown_fields !== "reject",
       description:
-        "Either `input`, answered as /v1/embeddings does, further types under `embeddings_by_type`; or Titan's `inputText` or Cohere's `texts`, answered in that vendor's shape.",
+        "Either `input`, answered as /v1/embeddings does, further types under `embeddings_by_type`; or Titan's `inputText`, Cohere's `texts` or Nova's `singleEmbeddingParams`, answered in that model's shape.",
       examples: [
         {
           model: TITAN,
@@ -144,6 +176,14 @@ function responseOf(policies: Policies): TSchema {
     },
     { title: "of `texts`, as Cohere" },
   );
+  const novas = Type.Object(
+    {
+      embeddings: Type.Array(Type.Object({ embeddingType: Type.Literal("TEXT"), embedding: numbers })),
+      inputTokenCount: Type.Integer({ minimum: 0 }),
+      usage,
+    },
+    { title: "of `singleEmbeddingParams`, as Nova" },
+  );
   const { properties } = openaiResponseOf(policies);
   const entry = Type.Object({
     ...properties.data.items.properties,
@@ -153,7 +193,7 @@ function responseOf(policies: Policies): TSchema {
     { ...properties, data: Type.Array(entry) },
     { title: "of `input`, as /v1/embeddings" },
   );
-  return Type.Union([titans, coheres, openais], {
+  return Type.Union([titans, coheres, novas, openais], {
     examples: [
       {
         embedding: [0.0183, -0.0411],
@@ -172,7 +212,17 @@ function responseOf(policies: Policies): TSchema {
   });
 }
 
+/** The path names the model. */
+function invokeOf(policies: Policies): TObject {
+  const { properties, examples: _, ...about } = requestOf(policies);
+  const { model: __, ...others } = properties;
+  const { additionalProperties, description } = about;
+  const examples = [{ inputText: "one", dimensions: 512, normalize: true }];
+  return Type.Object(others, { additionalProperties, description, examples });
+}
+
 export const schemasOf = (policies: Policies) => ({
   BedrockEmbeddingsRequest: requestOf(policies),
+  BedrockInvokeRequest: invokeOf(policies),
   BedrockEmbeddingsResponse: responseOf(policies),
 });

@@ -1,9 +1,9 @@
 /**
- * Amazon's own words beside OpenAI's: Titan's `inputText` or Cohere's `texts`, answered in that vendor's shape; or `input`, answered as
+ * Amazon's own words beside OpenAI's: Titan's `inputText`, Cohere's `texts` or Nova's `singleEmbeddingParams`, answered in that shape; or `input`, answered as
  * /v1/embeddings does with further types beside the float. A model of any provider may be asked so, as far as it has what is asked.
  */
 
-import type { GatewayError } from "../../domain/errors";
+import { GatewayError } from "../../domain/errors";
 import type { Policies } from "../../domain/policies";
 import type { EmbedRequest, Result } from "../../domain/request";
 import type { Script } from "../../printing/script";
@@ -24,21 +24,38 @@ export const bedrockWire: Wire = {
       does: "embed",
       method: "POST",
       path: "/v1/aws-bedrock/embeddings",
-      // What Amazon's SDKs make of an endpoint of /v1/aws-bedrock, or of /v1/aws-bedrock/embeddings.
-      aliases: ["/v1/aws-bedrock/model/{model}/invoke", "/v1/aws-bedrock/embeddings/model/{model}/invoke"],
       decode,
       words: {
         operationId: "createBedrockEmbeddings",
         summary: "Embed texts, in the words of Amazon Bedrock",
         description:
-          "Takes `input`, or Titan's `inputText` (with `normalize`, `dimensions`, `embeddingTypes`) or Cohere's `texts` (with `input_type`, `truncate`, `embedding_types`, `output_dimension`), in snake_case or camelCase. Types other than float are proved beside their float vector, and never cached; a model that has them not is refused. Amazon's SDKs work with this gateway's /v1/aws-bedrock as their endpoint and a key of the gateway's as their token: …/model/MODEL/invoke is answered too.",
+          "Takes `input`, or Titan's `inputText` (with `normalize`, `dimensions`, `embeddingTypes`), Cohere's `texts` (with `input_type`, `truncate`, `embedding_types`, `output_dimension`) or Nova's `singleEmbeddingParams`, in snake_case or camelCase. Types other than float are proved beside their float vector, and never cached; a model that has them not is refused.",
         request: "BedrockEmbeddingsRequest",
         response: "BedrockEmbeddingsResponse",
       },
     },
+    {
+      does: "embed",
+      method: "POST",
+      path: "/model/{model}/invoke",
+      // What Amazon's SDKs make of an endpoint of /v1/aws-bedrock, or of /v1/aws-bedrock/embeddings.
+      aliases: ["/v1/aws-bedrock/model/{model}/invoke", "/v1/aws-bedrock/embeddings/model/{model}/invoke"],
+      // What @aws-sdk/client-bedrock-runtime sends where no contentType is said.
+      mediaTypes: ["application/octet-stream"],
+      decode,
+      words: {
+        operationId: "bedrockInvokeModel",
+        summary: "Embed texts, at the path of Amazon's SDKs",
+        description:
+          "As /v1/aws-bedrock/embeddings. Amazon's SDKs work with this gateway's address as their endpoint and a key of the gateway's as their bearer token (AWS_BEARER_TOKEN_BEDROCK), over HTTP/1.1 or HTTP/2. Signatures (SigV4) are not checked, and refused. The model may be an ARN or the id of an inference profile: without its region it is the model's id.",
+        request: "BedrockInvokeRequest",
+        response: "BedrockEmbeddingsResponse",
+      },
+    },
   ],
-  prefixes: ["/v1/aws-bedrock"],
-  encodeError: (error, policies) => withAmazonsWords(error, policies),
+  prefixes: ["/v1/aws-bedrock", "/model"],
+  encodeError: withAmazonsWords,
+  errorHeaders: (error, policies) => ({ "x-amzn-errortype": exceptionOf(error, policies) }),
   errorSchema: "ErrorResponse",
   schemas: schemasOf,
 };
@@ -47,10 +64,11 @@ function decode(body: unknown, asked: Asked): Decoded {
   const { policies } = asked;
   const { words, rest } = divided(body, isAmazonsWord, amazonsWords());
   rest.model = asked.params.model === undefined ? rest.model : modelAsked(rest.model, asked, "must agree");
-  const { inputText, input_text, texts: list } = words;
+  const { inputText, input_text, texts: list, singleEmbeddingParams: nova } = words;
   const text = said("input", { inputText, input_text });
   const texts = said("input", { texts: list });
-  const own = textsOf(rest.input, text, texts, policies);
+  const novas = said("input", { "singleEmbeddingParams.text.value": nova?.text.value });
+  const own = textsOf(rest.input, [text, novas], texts, policies);
   if (own) rest.input = own.texts;
   const { request: plain, ignored } = decodeRequest(rest, policies);
   if (own && plain.encoding !== "float")
@@ -58,7 +76,16 @@ function decode(body: unknown, asked: Asked): Decoded {
 
   const size = sizeOf(words, plain.dimensions);
   const { input_type, inputType, embedding_types, embeddingTypes } = words;
-  const task = said("input_type", { input_type, inputType });
+  const purpose = nova?.embeddingPurpose;
+  const task = said("input_type", {
+    input_type,
+    inputType,
+    "singleEmbeddingParams.embeddingPurpose": purpose,
+  });
+  const cut = said("truncate", {
+    truncate: words.truncate,
+    "singleEmbeddingParams.text.truncationMode": nova?.text.truncationMode,
+  });
   const typesAsked = said("embedding_types", { embedding_types, embeddingTypes });
   const types = VECTOR_TYPES.filter((type) => typesAsked?.value.includes(type));
   const request: EmbedRequest = {
@@ -68,7 +95,7 @@ function decode(body: unknown, asked: Asked): Decoded {
     fields: {
       ...plain.fields,
       ...(task && { input_type: task.value }),
-      ...(isSaid(words.truncate) && { truncate: words.truncate }),
+      ...(cut && { truncate: cut.value }),
       ...(isSaid(words.normalize) && { normalize: words.normalize }),
     },
   };
@@ -78,15 +105,28 @@ function decode(body: unknown, asked: Asked): Decoded {
     ignored,
     encode(result, requestId) {
       if (text) return asTitan(shape, result);
+      if (novas) return asNova(shape, result);
       return texts
         ? asCohere(shape, result, requestId, texts.value)
         : encodeResult(request, result, policies);
     },
+    headers: ({ tokens }, requestId) => ({
+      "x-amzn-requestid": requestId,
+      "x-amzn-bedrock-input-token-count": String(tokens),
+    }),
+    otherNames: namesMeantBy(request.model),
     ...(own && { inputName: own.nameOf }),
     fieldNames: Object.fromEntries(
-      [size, task, typesAsked].flatMap((one) => (one ? [[one.setting, one.field]] : [])),
+      [size, task, cut, typesAsked].flatMap((one) => (one ? [[one.setting, one.field]] : [])),
     ),
   };
+}
+
+/** Of an ARN or an inference profile's id: `us.cohere.embed-v4:0` is cohere.embed-v4:0, asked for in several regions. */
+function namesMeantBy(model: string): readonly string[] {
+  const named = /^arn:[^/]+\/(.+)$/.exec(model)?.[1] ?? model;
+  const everywhere = named.replace(/^(us-gov|us|eu|apac|ap|jp|au|ca|sa|me|af|il|mx|global)\./, "");
+  return [named, everywhere].filter((name) => name !== model);
 }
 
 interface Said<Value> {
@@ -119,10 +159,12 @@ function said<Value>(
 
 function sizeOf(words: AmazonsWords, dimensions: number | undefined): Said<number> | undefined {
   const { output_dimension, outputDimension, embeddingConfig, embedding_config } = words;
+  const { singleEmbeddingParams } = words;
   return said("dimensions", {
     dimensions,
     output_dimension,
     outputDimension,
+    "singleEmbeddingParams.embeddingDimension": singleEmbeddingParams?.embeddingDimension,
     "embeddingConfig.outputEmbeddingLength": embeddingConfig?.outputEmbeddingLength,
     "embeddingConfig.output_embedding_length": embeddingConfig?.output_embedding_length,
     "embedding_config.outputEmbeddingLength": embedding_config?.outputEmbeddingLength,
@@ -133,19 +175,20 @@ function sizeOf(words: AmazonsWords, dimensions: number | undefined): Said<numbe
 /** @throws GatewayError invalid where nothing is to be embedded, or it is said twice */
 function textsOf(
   input: unknown,
-  text: Said<string> | undefined,
+  single: readonly (Said<string> | undefined)[],
   texts: Said<readonly string[]> | undefined,
   policies: Policies,
 ): { readonly texts: readonly string[]; readonly nameOf: (place: number) => string } | undefined {
   const plain = (input ?? null) === null ? [] : ["input"];
-  const [first, second] = [...plain, ...[text, texts].flatMap((one) => (one ? [one.field] : []))];
-  if (first === undefined) throw invalid("input", "is missing: send it, or 'inputText', or 'texts'.");
+  const [first, second] = [...plain, ...[...single, texts].flatMap((one) => (one ? [one.field] : []))];
+  if (first === undefined)
+    throw invalid("input", "is missing: send it, or 'inputText', 'texts' or 'singleEmbeddingParams'.");
   if (second !== undefined)
     throw invalid(second, `says what to embed, and so does '${first}': send one of them.`);
-  if (!text && !texts) return undefined;
-  const nameOf = (place: number) => (texts ? `${texts.field}[${place}]` : (text?.field ?? "input"));
-  const all = texts?.value ?? [text?.value ?? ""];
-  checkTexts(all, texts?.field ?? "input", nameOf, policies);
+  if (plain.length > 0) return undefined;
+  const nameOf = (place: number) => (texts ? `${first}[${place}]` : first);
+  const all = texts?.value ?? single.flatMap((one) => (one ? [one.value] : []));
+  checkTexts(all, first, nameOf, policies);
   return { texts: all, nameOf };
 }
 
@@ -163,6 +206,15 @@ function asTitan({ policies, asked = ["float"] }: Shape, result: Result): Script
     ',"embeddingsByType":{',
     ...inTypes(asked, result),
     `},"inputTextTokenCount":${result.tokens},"usage":${usageOf(result, policies)}}`,
+  ];
+  return { encoding: "float", passages };
+}
+
+function asNova({ policies }: Shape, result: Result): Script {
+  const passages: Passages = [
+    '{"embeddings":[{"embeddingType":"TEXT","embedding":',
+    bare(result.vectors),
+    `}],"inputTokenCount":${result.tokens},"usage":${usageOf(result, policies)}}`,
   ];
   return { encoding: "float", passages };
 }
@@ -193,12 +245,22 @@ type Passages = Script["passages"];
 
 /** OpenAI's envelope, with what Amazon's SDKs look for beside it. */
 function withAmazonsWords(error: GatewayError, policies: Policies): string {
+  const told = error.kind === "no_key" ? withHint(error) : error;
+  const amazons = JSON.stringify({ message: told.message, __type: exceptionOf(error, policies) });
+  return `${encodeError(told, policies).slice(0, -1)},${amazons.slice(1)}`;
+}
+
+/** Where a signature came instead of a key. */
+const withHint = (error: GatewayError) =>
+  new GatewayError(
+    error.kind,
+    `${error.message} Amazon's SDKs send it where AWS_BEARER_TOKEN_BEDROCK holds it.`,
+    error,
+  );
+
+function exceptionOf(error: GatewayError, policies: Policies): string {
   const { status } = wordingOf(error, policies);
-  const amazons = JSON.stringify({
-    message: error.message,
-    __type: EXCEPTIONS[status] ?? (status < 500 ? "ValidationException" : "InternalServerException"),
-  });
-  return `${encodeError(error, policies).slice(0, -1)},${amazons.slice(1)}`;
+  return EXCEPTIONS[status] ?? (status < 500 ? "ValidationException" : "InternalServerException");
 }
 
 const EXCEPTIONS: Readonly<Record<number, string>> = {

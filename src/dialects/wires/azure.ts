@@ -1,0 +1,91 @@
+/**
+ * Azure OpenAI's paths: a deployment's name in the path is the model's id, whatever the body says; OpenAI's words and errors otherwise.
+ * `api-version` is accepted and not read. Source: learn.microsoft.com/azure/ai-foundry/openai/reference.
+ */
+import { type TObject, Type } from "@sinclair/typebox";
+import type { Policies } from "../../domain/policies";
+import { modelAsked } from "../model-path";
+import { decodeRequest, encodeError, encodeResult } from "../openai";
+import { embeddingsRequest } from "../openai-request";
+import type { Asked, Decoded, EmbedPath, KnownPath, ModelEntry, Wire } from "../wire";
+
+const apiVersion = {
+  name: "api-version",
+  in: "query",
+  description: "Accepted, and not read: what this gateway answers is of no version.",
+} as const;
+
+const embedding: Pick<EmbedPath, "does" | "method" | "decode"> = { does: "embed", method: "POST", decode };
+const listed = (models: readonly ModelEntry[]) => ({ object: "list", data: models });
+const list: Pick<KnownPath, "does" | "method" | "tell"> = {
+  does: "tell",
+  method: "GET",
+  tell: (_, gateway) => ({ body: listed(gateway.models()) }),
+};
+
+export const azureWire: Wire = {
+  tag: { name: "Azure OpenAI", description: "Azure OpenAI's paths, for its SDKs." },
+  paths: [
+    {
+      ...embedding,
+      path: "/openai/deployments/{model}/embeddings",
+      words: {
+        operationId: "azureEmbeddings",
+        summary: "Embed texts, at Azure OpenAI's path of a deployment",
+        description:
+          "As /v1/embeddings, but the path names the model: a model in the body is not read. The key may be in the header `api-key`.",
+        request: "AzureEmbeddingsRequest",
+        response: "EmbeddingsResponse",
+        parameters: [apiVersion],
+      },
+    },
+    {
+      ...embedding,
+      path: "/openai/v1/embeddings",
+      words: {
+        operationId: "azureV1Embeddings",
+        summary: "Embed texts, at the path of Azure OpenAI's v1 API: as /v1/embeddings",
+        request: "EmbeddingsRequest",
+        response: "EmbeddingsResponse",
+        parameters: [apiVersion],
+      },
+    },
+    {
+      ...list,
+      path: "/openai/models",
+      aliases: ["/openai/v1/models"],
+      words: {
+        operationId: "azureListModels",
+        summary: "List the models there are, as GET /v1/models does",
+        response: "ModelList",
+        parameters: [apiVersion],
+      },
+    },
+  ],
+  prefixes: ["/openai"],
+  encodeError,
+  errorSchema: "ErrorResponse",
+  schemas: (policies) => ({ AzureEmbeddingsRequest: requestOf(policies) }),
+};
+
+function requestOf(policies: Policies): TObject {
+  const { properties, ...request } = embeddingsRequest(policies);
+  const { model, ...others } = properties;
+  return Type.Object(
+    {
+      ...others,
+      ...(model && {
+        model: Type.Optional({ ...model, description: "Not read: the path names the model." }),
+      }),
+    },
+    { additionalProperties: request.additionalProperties, examples: [{ input: ["one", "two"] }] },
+  );
+}
+
+function decode(body: unknown, asked: Asked): Decoded {
+  const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
+  const named: unknown = isObject && "model" in body ? body.model : undefined;
+  const said = isObject ? { ...body, model: modelAsked(named, asked, "path wins") } : body;
+  const { request, ignored } = decodeRequest(said, asked.policies);
+  return { request, ignored, encode: (result) => encodeResult(request, result, asked.policies) };
+}
