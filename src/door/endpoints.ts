@@ -84,7 +84,9 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
         return { endpoint: first, params: {} };
       let near: readonly Found<E>[] = [];
       for (const path of [pathname, ...baseUrlsMeantBy(pathname)]) {
-        const there = meantAt(path, request).filter(({ endpoint }) => path === pathname || endpoint.wire !== undefined);
+        const there = meantAt(path, request).filter(
+          ({ endpoint }) => path === pathname || endpoint.wire !== undefined,
+        );
         const meant = there.find((one) => answers(one, request));
         if (meant) return meant;
         near = there;

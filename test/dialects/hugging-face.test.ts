@@ -65,7 +65,6 @@ describe("/embed", () => {
     ["/embed", "fake-8"],
     ["/", "fake-8"],
     ["/v1", "fake-8"],
-    ["/v1/embed", "fake-8"],
     ["/invocations", "fake-8"],
     ["/models/vendor/Fake/pipeline/feature-extraction", "vendor/Fake"],
     ["/hf-inference/models/vendor/Fake/pipeline/feature-extraction", "vendor/Fake"],

@@ -21,10 +21,20 @@ const WORDS = {
     }),
   ),
   inputs: optional(
-    Type.Array(Type.Object({ content: Type.Array(Part, { minItems: 1, maxItems: 1 }) }), {
-      minItems: 1,
-      description: "Texts to embed, as /v2/embed takes them beside `texts`: one part of the type text each.",
-    }),
+    Type.Array(
+      Type.Object(
+        { content: Type.Array(Part, { minItems: 1, maxItems: 1 }) },
+        {
+          expected:
+            "an object with 'content' (clients of text-embeddings-inference: leave /v1 out of the base URL)",
+        },
+      ),
+      {
+        minItems: 1,
+        description:
+          "Texts to embed, as /v2/embed takes them beside `texts`: one part of the type text each.",
+      },
+    ),
   ),
   images: optional(
     Type.Array(Type.Never({ expected: "left out: images are not embedded here" }), { maxItems: 0 }),
@@ -131,25 +141,37 @@ function responseOf(policies: Policies): TSchema {
   );
 }
 
-const CohereModel = Type.Object({
-  name: Type.String(),
-  is_deprecated: Type.Boolean({
-    description: "Whether it is within half a year of its end of life, or past it.",
-  }),
-  endpoints: Type.Array(Type.String(), { description: '"embed" where the model makes embeddings.' }),
-  finetuned: Type.Boolean(),
-  context_length: Type.Union([Type.Integer(), Type.Null()]),
-  tokenizer_url: Type.Null(),
-  default_endpoints: Type.Array(Type.String()),
-});
+const MODEL = {
+  name: "embed-v4.0",
+  is_deprecated: false,
+  endpoints: ["embed"],
+  finetuned: false,
+  context_length: 128_000,
+  tokenizer_url: null,
+  default_endpoints: [],
+};
+const CohereModel = Type.Object(
+  {
+    name: Type.String(),
+    is_deprecated: Type.Boolean({
+      description: "Whether it is within half a year of its end of life, or past it.",
+    }),
+    endpoints: Type.Array(Type.String(), { description: '"embed" where the model makes embeddings.' }),
+    finetuned: Type.Boolean(),
+    context_length: Type.Union([Type.Integer(), Type.Null()]),
+    tokenizer_url: Type.Null(),
+    default_endpoints: Type.Array(Type.String()),
+  },
+  { examples: [MODEL] },
+);
 export type CohereModel = Static<typeof CohereModel>;
 
 export const schemasOf = (policies: Policies) => ({
   CohereEmbedRequest: requestOf(policies),
   CohereEmbedResponse: responseOf(policies),
   CohereModel,
-  CohereModelList: Type.Object({ models: Type.Array(Type.Ref("#/components/schemas/CohereModel")) }),
-  CohereKeyCheck: Type.Object({ valid: Type.Literal(true) }),
+  CohereModelList: Type.Object({ models: Type.Array(CohereModel) }, { examples: [{ models: [MODEL] }] }),
+  CohereKeyCheck: Type.Object({ valid: Type.Literal(true) }, { examples: [{ valid: true }] }),
   CohereError: Type.Object(
     { message: Type.String({ description: "What was wrong and what to do." }) },
     { examples: [{ message: "'texts[1]' is an empty string: it must have at least one character." }] },

@@ -64,12 +64,34 @@ const Prediction = Type.Object({
   }),
 });
 
-const GoogleModel = Type.Object({
-  name: Type.String({ description: "`models/` and the id." }),
-  displayName: Type.String(),
-  inputTokenLimit: Type.Optional(Type.Integer()),
-  supportedGenerationMethods: Type.Array(Type.String()),
-});
+const VertexPredictResponse = Type.Object(
+  { predictions: Type.Array(Prediction) },
+  {
+    examples: [
+      {
+        predictions: [
+          { embeddings: { values: [0.0183, -0.0411], statistics: { token_count: 1, truncated: false } } },
+        ],
+      },
+    ],
+  },
+);
+
+const MODEL = {
+  name: "models/gemini-embedding-001",
+  displayName: "gemini-embedding-001",
+  inputTokenLimit: 2048,
+  supportedGenerationMethods: ["embedContent"],
+};
+const GoogleModel = Type.Object(
+  {
+    name: Type.String({ description: "`models/` and the id." }),
+    displayName: Type.String(),
+    inputTokenLimit: Type.Optional(Type.Integer()),
+    supportedGenerationMethods: Type.Array(Type.String()),
+  },
+  { examples: [MODEL] },
+);
 export type GoogleModel = Static<typeof GoogleModel>;
 
 const content = { parts: [{ text: "one" }] };
@@ -88,8 +110,8 @@ export function googleSchemas(policies: Policies): Readonly<Record<string, TSche
       examples: [{ requests: [{ model: "models/gemini-embedding-001", content }] }],
     }),
     VertexPredictRequest: Predict,
-    VertexPredictResponse: Type.Object({ predictions: Type.Array(Prediction) }),
+    VertexPredictResponse,
     GoogleModel,
-    GoogleModelList: Type.Object({ models: Type.Array(Type.Ref("#/components/schemas/GoogleModel")) }),
+    GoogleModelList: Type.Object({ models: Type.Array(GoogleModel) }, { examples: [{ models: [MODEL] }] }),
   };
 }

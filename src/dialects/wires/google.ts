@@ -10,6 +10,7 @@ import { predicting } from "./vertex";
 
 /** What stands before `models/`: a version, Vertex AI's project and place, this gateway's path for Google's words. */
 const BASES = [
+  "",
   "/{version}",
   "/v1/gemini",
   "/v1/gemini/{version}",

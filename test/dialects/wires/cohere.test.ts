@@ -66,6 +66,7 @@ test.each([
   [{ input: ["one"] }, 400, "'input' is OpenAI's name of it: send 'texts'"],
   [{ texts: ["one"], inputs: [{ content: [{ type: "text", text: "one" }] }] }, 400, "'inputs' says what"],
   [{ inputs: [{ content: [{ type: "image_url" }] }] }, 400, "images are not embedded here"],
+  [{ inputs: ["one"] }, 400, "clients of text-embeddings-inference: leave /v1 out"],
   [{ images: ["data:image/png;base64,AA=="], texts: ["one"] }, 400, "'images"],
   [{ texts: ["one"], embedding_types: ["int8"] }, 400, "no embeddings of the type int8"],
   [{ texts: ["one"], embedding_types: ["int4"] }, 400, "'embedding_types[0]' must be"],
