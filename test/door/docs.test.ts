@@ -108,6 +108,7 @@ test("the document has every path, each with its statuses", async () => {
     "/v1beta/models",
     "/v1beta/models/{model}",
     "/v1beta/models/{model}:batchEmbedContents",
+    "/v1beta/models/{model}:countTokens",
     "/v1beta/models/{model}:embedContent",
     "/v2/embed",
   ]);

@@ -1,9 +1,10 @@
 /**
  * Google's own calls, of the Gemini API and of Vertex AI, under every base URL that its SDKs are given: embedContent, batchEmbedContents and
- * the lists of models. What their words mean is gemini.ts's; Vertex AI's predict is in vertex.ts; errors are Google's.
+ * the lists of models; countTokens is in google-count.ts. What their words mean is gemini.ts's; Vertex AI's predict is in vertex.ts; errors are Google's.
  */
 import type { EmbedPath, KnownPath, ModelEntry, Wire } from "../wire";
 import { decodeGemini } from "./gemini";
+import { counting, countSchemas } from "./google-count";
 import { encodeGoogleError, GoogleError } from "./google-errors";
 import { type GoogleModel, googleSchemas } from "./google-schema";
 import { predicting } from "./vertex";
@@ -74,6 +75,7 @@ export const googleWire: Wire = {
     embedding("embedContent", "Embed one content, in Google's words", "GoogleEmbedContentRequest"),
     embedding("batchEmbedContents", "Embed several contents, in Google's words", "GoogleBatchEmbedRequest"),
     predicting(everywhere("predict")),
+    counting(everywhere("countTokens")),
     {
       ...list,
       path: "/v1beta/models",
@@ -93,7 +95,7 @@ export const googleWire: Wire = {
   prefixes: ["/v1beta"],
   encodeError: encodeGoogleError,
   errorSchema: "GoogleError",
-  schemas: (policies) => ({ ...googleSchemas(policies), GoogleError }),
+  schemas: (policies) => ({ ...googleSchemas(policies), ...countSchemas, GoogleError }),
 };
 
 function asGoogle({ id, embeddings, max_input_tokens }: ModelEntry): GoogleModel {

@@ -144,3 +144,26 @@ test("Google's SDK works with the gateway's address as its base URL, lists model
   const wrong = models.embedContent({ model: "none", contents: "one" });
   await expect(wrong).rejects.toMatchObject({ status: 404 });
 });
+
+test("tokens are counted where the model's vocabulary is known", async () => {
+  const yaml = `
+providers: { fake: { plugin: fake } }
+models:
+  known: { routes: [ { provider: fake, model: fake } ], tokenizer: cl100k_base }
+  unknown: { routes: [ { provider: fake, model: fake-8 } ] }
+`;
+  await using open = await openGateway({ yaml });
+  const contents = [{ role: "user", parts: [{ text: "hello world" }, { text: "hello" }] }];
+  for (const body of [{ contents }, { generateContentRequest: { contents } }]) {
+    const { json } = await open.send("/v1beta/models/known:countTokens", post(body));
+    expect(json).toEqual({ totalTokens: 3 });
+  }
+  expect(await open.send("/v1/models/unknown:countTokens", post({ contents }))).toMatchObject({
+    status: 400,
+    json: { error: { status: "INVALID_ARGUMENT", message: expect.stringContaining("vocabulary") } },
+  });
+  expect((await open.send("/v1/models/none:countTokens", post({ contents }))).status).toBe(404);
+  expect((await open.send("/v1/models/known:countTokens", post({}))).json).toMatchObject({
+    error: { message: "'contents' is missing." },
+  });
+});
