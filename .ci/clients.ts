@@ -19,6 +19,13 @@ const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> 
   "ollama for Node": (url, key) => ["node", client("ollama_node.mjs"), url, key],
   "huggingface_hub for Python": (url, key) => [python, client("hugging_face_python.py"), url, key],
   "@huggingface/inference for Node": (url, key) => ["node", client("hugging_face_node.mjs"), url, key],
+  "AzureOpenAI for Python": (url, key) => [python, client("azure_python.py"), url, key],
+  "AzureOpenAI for Node": (url, key) => ["node", client("azure_node.mjs"), url, key],
+  "cohere for Python": (url, key) => [python, client("cohere_python.py"), url, key],
+  "cohere-ai for Node": (url, key) => ["node", client("cohere_node.mjs"), url, key],
+  "google-genai for Python": (url, key) => [python, client("google_python.py"), url, key],
+  "@google/genai for Node": (url, key) => ["node", client("google_node.mjs"), url, key],
+  "@aws-sdk/client-bedrock-runtime for Node": (url, key) => ["node", client("aws_node.mjs"), url, key],
   // It starts gateways of its own, and stands where Amazon does.
   "botocore for Python": () => [python, client("bedrock_botocore.py"), executable],
   curl: (url, key) => ["bash", client("curl.sh"), url, key],
