@@ -173,11 +173,16 @@ export function usageSchema({ usage_credits }: Policies) {
 }
 
 export function responseOf(policies: Policies) {
-  if (!policies.usage_credits) return EmbeddingsResponse;
   const [example] = EmbeddingsResponse.examples;
-  const usage = usageSchema(policies);
-  const properties = { ...EmbeddingsResponse.properties, usage };
-  return Type.Object(properties, { examples: [{ ...example, usage: usage.examples[0] }] });
+  const usage = policies.usage_credits ? usageSchema(policies) : EmbeddingsResponse.properties.usage;
+  const properties = {
+    ...EmbeddingsResponse.properties,
+    ...(policies.reply_id && { id: Type.String(described("The request's id.")) }),
+    usage,
+  };
+  const said = policies.usage_credits ? usageSchema(policies).examples[0] : example.usage;
+  const examples = [{ ...example, ...(policies.reply_id && { id: "req_0123" }), usage: said }];
+  return Type.Object(properties, { examples });
 }
 
 /** With every code that there is in this dialect. */

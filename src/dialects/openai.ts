@@ -9,59 +9,17 @@ import { GatewayError } from "../domain/errors";
 import { FIELDS_BY_POLICY, type Policies } from "../domain/policies";
 import type { EmbedRequest, Result } from "../domain/request";
 import type { Input } from "../plugin";
-import type { Script } from "../printing/script";
+import type { Entries, Script } from "../printing/script";
 import { embeddingObjects } from "../printing/vectors";
 import { refuseOwnFields } from "./callers-own";
 import { DEPTH_MAX, isTooDeep } from "./depth";
 import { explainBreach } from "./explain";
 import { type SortedFields, sortFields } from "./fields";
-import { modelAsked } from "./model-path";
 import { type EmbeddingsRequest, embeddingsRequest } from "./openai-request";
-import { schemasOf } from "./openai-schema";
 import { refuseTokenIds } from "./texts";
 import { meansSize } from "./vector-fields";
-import type { Asked, Decoded, Wire } from "./wire";
+import type { Decoded } from "./wire";
 import { wordingOf } from "./wording";
-
-export const openaiWire: Wire = {
-  tag: { name: "embeddings", description: "Texts to vectors." },
-  paths: [
-    {
-      does: "embed",
-      method: "POST",
-      path: "/v1/embeddings",
-      // What OpenAI's first SDKs asked.
-      aliases: ["/v1/engines/{model}/embeddings"],
-      decode(body, asked) {
-        const { request, ignored } = decodeRequest(inEngine(body, asked), asked.policies);
-        const written = Object.keys(Object(body));
-        return {
-          request,
-          ignored,
-          written,
-          encode: (result) => encodeResult(request, result, asked.policies),
-        };
-      },
-      words: {
-        operationId: "createEmbeddings",
-        summary: "Embed texts",
-        description:
-          "Returns one embedding per input, in input order; an answer of a provider that cannot be verified is an error. Compatible with OpenAI's API: its SDKs need only this base URL and a key.",
-        request: "EmbeddingsRequest",
-        response: "EmbeddingsResponse",
-      },
-    },
-  ],
-  encodeError,
-  errorSchema: "ErrorResponse",
-  schemas: schemasOf,
-};
-
-function inEngine(body: unknown, asked: Asked): unknown {
-  if (asked.params.model === undefined || typeof body !== "object" || body === null) return body;
-  const named: unknown = "model" in body ? body.model : undefined;
-  return { ...body, model: modelAsked(named, asked, "must agree") };
-}
 
 type RequestCheck = TypeCheck<TUnsafe<EmbeddingsRequest>>;
 
@@ -212,9 +170,17 @@ function refuseDepth(fields: Readonly<Record<string, unknown>>): void {
   }
 }
 
-/** A result as the answer's body: vectors in the order of the inputs, `model` as it was asked for or as the wire calls it. */
-export function encodeResult(request: EmbedRequest, result: Result, policies: Policies): Script {
-  const { reply_models } = policies;
+/**
+ * A result as the answer's body: vectors in the order of the inputs, `model` as it was asked for or as the wire calls it.
+ * @param objects the entries of `data` @param id the answer's, where the policies have one
+ */
+export function encodeResult(
+  request: EmbedRequest,
+  result: Result,
+  policies: Policies,
+  { objects, id }: { readonly objects?: Entries; readonly id?: string } = {},
+): Script {
+  const { reply_models, reply_id } = policies;
   const { model, encoding } = request;
   // An id may be called like something that every object has.
   const called = Object.hasOwn(reply_models, model) ? reply_models[model] : model;
@@ -222,8 +188,8 @@ export function encodeResult(request: EmbedRequest, result: Result, policies: Po
     encoding,
     passages: [
       '{"object":"list","data":[',
-      embeddingObjects(result.vectors, result.typed),
-      `],"model":${JSON.stringify(called)},"usage":${usageOf(result, policies)}}`,
+      objects ?? embeddingObjects(result.vectors, result.typed),
+      `],"model":${JSON.stringify(called)},${reply_id && id !== undefined ? `"id":"${id}",` : ""}"usage":${usageOf(result, policies)}}`,
     ],
   };
 }

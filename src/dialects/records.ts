@@ -28,6 +28,7 @@ const openai: Policies = {
   rate_limit_code: "rate_limit_exceeded",
   upstream_faults: "distinct",
   usage_credits: false,
+  reply_id: true,
   reply_models: {},
   models_list: "prices",
   provider_names: "show",
@@ -40,12 +41,14 @@ export const DIALECTS: Readonly<Record<DialectName, Policies>> = {
   openai,
   opentoken: {
     ...openai,
+    reply_id: false,
     token_arrays: "reject",
     unknown_model_status: 400,
     auth_error_type: "authentication_error",
   },
   tokenfactory: {
     ...openai,
+    reply_id: false,
     unknown_fields: "ignore",
     dimensions: "ignore",
     user: "ignore",
@@ -71,6 +74,7 @@ export const DIALECTS: Readonly<Record<DialectName, Policies>> = {
     invalid_status: 422,
     upstream_faults: "unavailable",
     usage_credits: true,
+    reply_id: false,
     // The name that OpenAI's own answer has. Behind a router's prefix the id is echoed as it was sent.
     reply_models: { "text-embedding-ada-002": "text-embedding-ada-002-v2" },
     models_list: "features",

@@ -1,7 +1,7 @@
 /**
  * The only list of wires, a line each: src/door/ opens their paths and describes them.
  */
-import { openaiWire } from "./openai";
+import { openaiWire } from "./openai-wire";
 import type { Wire } from "./wire";
 import { azureWire } from "./wires/azure";
 import { bedrockWire } from "./wires/bedrock";
@@ -10,8 +10,10 @@ import { geminiWire } from "./wires/gemini";
 import { googleWire } from "./wires/google";
 import { huggingFaceWire } from "./wires/hugging-face";
 import { lmStudioWire } from "./wires/lm-studio";
+import { mistralWire } from "./wires/mistral";
 import { ollamaWire } from "./wires/ollama";
 import { openrouterWire } from "./wires/openrouter";
+import { voyageWire } from "./wires/voyage";
 
 export const WIRES: readonly Wire[] = [
   openaiWire,
@@ -25,4 +27,6 @@ export const WIRES: readonly Wire[] = [
   openrouterWire,
   cohereWire,
   cohereCompatibilityWire,
+  voyageWire,
+  mistralWire,
 ];

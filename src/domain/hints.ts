@@ -22,12 +22,11 @@ export function ignoredFields(request: Hinting, target: Target): readonly string
 }
 
 /** The fields that the target's plugin is handed. */
-export function fieldsFor(
-  { fields }: Pick<EmbedRequest, "fields">,
-  { provider }: Target,
-): EmbedRequest["fields"] {
+export function fieldsFor({ fields }: Pick<EmbedRequest, "fields">, target: Target): EmbedRequest["fields"] {
   const named = Object.entries(fields);
-  const own = named.filter(([name]) => !HINT_FIELDS.includes(name) || provider.accepts(name));
+  const isLeftOut = (name: string, value: unknown) =>
+    HINT_FIELDS.includes(name) || isSoAnyway(name, value, target);
+  const own = named.filter(([name, value]) => !isLeftOut(name, value) || target.provider.accepts(name));
   return own.length === named.length ? fields : Object.fromEntries(own);
 }
 
@@ -61,6 +60,11 @@ export function refusedCut(request: EmbedRequest, { provider }: Target): Gateway
 
 /** Whoever asks a vendor for vectors as the model made them gets them so: the vendors' words for that. */
 const NORMALIZE: readonly string[] = ["normalize", "normalized"];
+
+/** A field that asks for what is so anyway: vectors of unit length, of a model whose vectors leave here so. */
+export function isSoAnyway(name: string, value: unknown, { facts }: Pick<Target, "facts">): boolean {
+  return value === true && NORMALIZE.includes(name) && facts.normalized === true;
+}
 
 function keepsLength({ fields }: Pick<EmbedRequest, "fields">, { provider }: Target): boolean {
   return NORMALIZE.some((name) => fields[name] === false && provider.accepts(name) !== undefined);

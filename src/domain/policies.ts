@@ -75,6 +75,9 @@ export const Policies = Type.Object(
     usage_credits: Type.Boolean({
       description: "Whether `usage` has `credits_used` and `credits_remaining`, in micro-credits.",
     }),
+    reply_id: Type.Boolean({
+      description: "Whether answers of /v1/embeddings have `id`, the request's id, which some SDKs need.",
+    }),
     reply_models: Type.Record(Type.String({ minLength: 1 }), Type.String({ minLength: 1 }), {
       description: "Model ids that the answer's `model` replaces: { requested: answered }.",
     }),

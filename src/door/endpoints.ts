@@ -77,11 +77,11 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
   return {
     find(request) {
       const { pathname } = new URL(request.url);
-      const only = fixed.get(pathname);
-      const [first] = only ?? [];
       // The way of nearly all requests.
-      if (first && only?.length === 1 && first.method === request.method && !first.when)
-        return { endpoint: first, params: {} };
+      const exact = fixed
+        .get(pathname)
+        ?.find(({ method, when }) => method === request.method && (when?.(request) ?? true));
+      if (exact) return { endpoint: exact, params: {} };
       let near: readonly Found<E>[] = [];
       for (const path of [pathname, ...baseUrlsMeantBy(pathname)]) {
         const there = meantAt(path, request).filter(

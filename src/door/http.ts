@@ -4,7 +4,7 @@
  * src/door/docs/operations.ts.
  */
 import { Elysia } from "elysia";
-import { openaiWire } from "../dialects/openai";
+import { openaiWire } from "../dialects/openai-wire";
 import type { EmbedPath, Question, Wire, WirePath } from "../dialects/wire";
 import { WIRES } from "../dialects/wires";
 import { wordingOf } from "../dialects/wording";

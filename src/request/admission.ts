@@ -5,7 +5,14 @@
 
 import { canMake, dimensionsToAsk, sizesInWords } from "../domain/dimensions";
 import { GatewayError } from "../domain/errors";
-import { cutsForAll, factsAsAsked, HINT_FIELDS, ignoredFields, refusedCut } from "../domain/hints";
+import {
+  cutsForAll,
+  factsAsAsked,
+  HINT_FIELDS,
+  ignoredFields,
+  isSoAnyway,
+  refusedCut,
+} from "../domain/hints";
 import { nearestName } from "../domain/nearest";
 import type { EmbedRequest, Route, Target } from "../domain/request";
 import { refusedServerField } from "../domain/server-fields";
@@ -54,12 +61,13 @@ function refusal(
 }
 
 /** A field that nobody would read is refused: the caller believes that it has an effect. */
-function refusedField(request: EmbedRequest, { provider }: Target): GatewayError | undefined {
+function refusedField(request: EmbedRequest, target: Target): GatewayError | undefined {
+  const { provider } = target;
   for (const [name, value] of Object.entries(request.fields)) {
     const check = provider.accepts(name);
     const field = name.slice(0, 100);
     if (!check) {
-      if (HINT_FIELDS.includes(name)) continue;
+      if (HINT_FIELDS.includes(name) || isSoAnyway(name, value, target)) continue;
       const known = [...OPENAI_FIELDS, ...TASK_FIELDS, ...HINT_FIELDS, ...provider.fieldNames];
       const near = nearestName(name, known);
       const hint = near === undefined ? "leave it out" : `did you mean '${near}'?`;

@@ -161,6 +161,13 @@ const OVERRIDES: Readonly<Record<keyof Policies, Override>> = {
     before: false,
     after: true,
   },
+  reply_id: {
+    policy: "false",
+    over: "openai",
+    see: async (open) => "id" in Object((await open.ask({ model: "fake", input: "a" })).json),
+    before: true,
+    after: false,
+  },
   reply_models: {
     policy: "{ fake: genuine }",
     over: "openai",

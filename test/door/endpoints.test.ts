@@ -3,7 +3,7 @@
  * write them lead to the API that they mean.
  */
 import { describe, expect, test } from "bun:test";
-import { openaiWire } from "../../src/dialects/openai";
+import { openaiWire } from "../../src/dialects/openai-wire";
 import { type Endpoint, endpointsOf } from "../../src/door/endpoints";
 
 const at = (method: "GET" | "POST", path: string, more: Partial<Endpoint> = {}): Endpoint => ({

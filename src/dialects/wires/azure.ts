@@ -5,7 +5,8 @@
 import { type TObject, Type } from "@sinclair/typebox";
 import type { Policies } from "../../domain/policies";
 import { modelAsked } from "../model-path";
-import { decodeRequest, encodeError, encodeResult } from "../openai";
+import { encodeError } from "../openai";
+import { decodeEmbeddings } from "../openai-embeddings";
 import { embeddingsRequest } from "../openai-request";
 import type { Asked, Decoded, EmbedPath, KnownPath, ModelEntry, Wire } from "../wire";
 
@@ -86,6 +87,5 @@ function decode(body: unknown, asked: Asked): Decoded {
   const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
   const named: unknown = isObject && "model" in body ? body.model : undefined;
   const said = isObject ? { ...body, model: modelAsked(named, asked, "path wins") } : body;
-  const { request, ignored } = decodeRequest(said, asked.policies);
-  return { request, ignored, encode: (result) => encodeResult(request, result, asked.policies) };
+  return decodeEmbeddings(said, asked.policies);
 }

@@ -7,7 +7,8 @@ import type { EmbedRequest, Result } from "../../domain/request";
 import type { Script } from "../../printing/script";
 import { bare } from "../../printing/vectors";
 import { modelAsked } from "../model-path";
-import { decodeRequest, encodeError, encodeResult, usageOf } from "../openai";
+import { decodeRequest, encodeError, usageOf } from "../openai";
+import { decodeEmbeddings } from "../openai-embeddings";
 import { divided, invalid } from "../own-words";
 import { checkTexts } from "../texts";
 import type { Asked, Decoded, KnownPath, ModelEntry, Wire, WirePath } from "../wire";
@@ -100,8 +101,7 @@ export const cohereCompatibilityWire: Wire = {
       method: "POST",
       path: "/compatibility/v1/embeddings",
       decode(body, { policies }) {
-        const { request, ignored } = decodeRequest(body, policies);
-        return { request, ignored, encode: (result) => encodeResult(request, result, policies) };
+        return decodeEmbeddings(body, policies);
       },
       words: {
         operationId: "cohereCompatibilityEmbeddings",

@@ -1,0 +1,88 @@
+/**
+ * A request of OpenAI's shape with what other services of that shape have beside it: the type of the numbers (`output_dtype`,
+ * `embedding_type`), which then stand in `embedding`, and `truncation`. A further word of theirs is read in `furtherWords`.
+ * Sources: docs.voyageai.com/reference/embeddings-api, api.jina.ai/docs, docs.mistral.ai/api (embeddings).
+ */
+import type { Policies } from "../domain/policies";
+import type { EmbedRequest, Result } from "../domain/request";
+import type { VectorType } from "../plugin";
+import { embeddingObjects, typedObjects } from "../printing/vectors";
+import { decodeRequest, encodeResult } from "./openai";
+import { invalid } from "./own-words";
+import type { Decoded } from "./wire";
+
+const TYPE_WORDS = ["output_dtype", "embedding_type"] as const;
+const TYPES: readonly VectorType[] = ["int8", "uint8", "binary", "ubinary"];
+
+/** @throws GatewayError invalid, naming the field */
+export function decodeEmbeddings(body: unknown, policies: Policies): Decoded {
+  const { rest, type, truncation } = furtherWords(body, policies);
+  const { request: plain, ignored } = decodeRequest(rest, policies);
+  const { truncate } = plain.fields;
+  if (truncation !== undefined && truncate !== undefined && truncate !== truncation)
+    throw invalid("truncation", "and 'truncate' differ: say one of them.");
+  const request: EmbedRequest = {
+    ...plain,
+    ...(type && isNarrow(type.value) && { types: [type.value] }),
+    ...(truncation !== undefined && { fields: { ...plain.fields, truncate: truncation } }),
+  };
+  return {
+    request,
+    ignored,
+    written: Object.keys(Object(body)),
+    encode: (result, id) => encodeEmbeddings(request, result, policies, id),
+    fieldNames: {
+      ...(type && { embedding_types: type.field }),
+      ...(truncation !== undefined && { truncate: "truncation" }),
+    },
+  };
+}
+
+interface Further {
+  readonly rest: unknown;
+  readonly type?: { readonly field: string; readonly value: string } | undefined;
+  readonly truncation?: boolean | undefined;
+}
+
+/** Where no further field is taken, they are left in the body, to be refused there. */
+function furtherWords(body: unknown, { unknown_fields, base64 }: Policies): Further {
+  if (typeof body !== "object" || body === null || Array.isArray(body) || unknown_fields === "reject")
+    return { rest: body };
+  const rest: Record<string, unknown> = { ...body };
+  const take = (name: string): unknown => {
+    const value = rest[name] ?? undefined;
+    delete rest[name];
+    return value;
+  };
+  const truncation = take("truncation");
+  if (truncation !== undefined && typeof truncation !== "boolean")
+    throw invalid("truncation", "must be true or false.");
+  const said = TYPE_WORDS.flatMap((field) => typeSaid(field, take(field)));
+  const [type, other] = said;
+  if (type && other && other.value !== type.value)
+    throw invalid(other.field, `and '${type.field}' differ: say one of them.`);
+  if (type?.value === "base64") {
+    if (base64 === "reject" || (rest.encoding_format ?? "base64") !== "base64")
+      throw invalid(type.field, `is "base64", and 'encoding_format' is not: say one of them.`);
+    rest.encoding_format = "base64";
+  }
+  return { rest, type, truncation };
+}
+
+function typeSaid(field: string, said: unknown) {
+  const value: unknown = Array.isArray(said) && said.length === 1 ? said[0] : said;
+  if (value === undefined) return [];
+  if (typeof value === "string" && (isNarrow(value) || value === "float" || value === "base64"))
+    return [{ field, value }];
+  throw invalid(field, `must be "float", "base64", ${TYPES.map((type) => `"${type}"`).join(", ")}.`);
+}
+
+const isNarrow = (value: string): value is VectorType => TYPES.some((type) => type === value);
+
+function encodeEmbeddings(request: EmbedRequest, result: Result, policies: Policies, id: string) {
+  const [type] = request.types ?? [];
+  const objects = type
+    ? typedObjects(result.typed ?? [], type, result.vectors, request.encoding)
+    : embeddingObjects(result.vectors);
+  return encodeResult(request, result, policies, { objects, id });
+}

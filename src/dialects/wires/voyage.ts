@@ -1,0 +1,40 @@
+/**
+ * Voyage AI's SDKs, which ask OpenAI's path and read errors from `detail`. What they send is read as on /v1/embeddings; they are told by
+ * their own headers. Source: github.com/voyage-ai/voyageai-python, api_requestor.py.
+ */
+import { Type } from "@sinclair/typebox";
+import { encodeError } from "../openai";
+import { decodeEmbeddings } from "../openai-embeddings";
+import { ErrorResponse } from "../openai-schema";
+import type { Wire } from "../wire";
+
+const [example] = ErrorResponse.examples;
+
+export const voyageWire: Wire = {
+  tag: { name: "embeddings", description: "Texts to vectors." },
+  paths: [
+    {
+      does: "embed",
+      method: "POST",
+      path: "/v1/embeddings",
+      when: ({ headers }) =>
+        headers.has("x-voyage-client-user-agent") || headers.get("x-fern-sdk-name") === "voyageai",
+      decode: (body, { policies }) => decodeEmbeddings(body, policies),
+      words: {
+        operationId: "voyageEmbeddings",
+        summary: "Embed texts, for Voyage AI's SDKs",
+        request: "EmbeddingsRequest",
+        response: "EmbeddingsResponse",
+      },
+    },
+  ],
+  encodeError: (error, policies) =>
+    `{"detail":${JSON.stringify(error.message)},${encodeError(error, policies).slice(1)}`,
+  errorSchema: "VoyageError",
+  schemas: () => ({
+    VoyageError: Type.Object(
+      { detail: Type.String(), ...ErrorResponse.properties },
+      { examples: [{ detail: example?.error.message, ...example }] },
+    ),
+  }),
+};

@@ -1,0 +1,67 @@
+/**
+ * Voyage AI's and Mistral's SDKs, which ask OpenAI's paths and are told apart by their headers.
+ */
+import { expect, test } from "bun:test";
+import { Mistral } from "@mistralai/mistralai";
+import { HTTPClient } from "@mistralai/mistralai/lib/http.js";
+import { VoyageAIClient } from "voyageai";
+import { FAKE_YAML, openGateway } from "../../gateway";
+import { vector } from "./asking";
+
+test("Voyage AI's SDK embeds, and reads what was wrong", async () => {
+  await using open = await openGateway({ yaml: FAKE_YAML });
+  const client = new VoyageAIClient({
+    apiKey: "any",
+    environment: "http://localhost:8080/v1",
+    fetch: Object.assign(
+      async (input: RequestInfo | URL, init?: RequestInit) =>
+        open.gateway.door.handle(new Request(String(input), init)),
+      { preconnect: fetch.preconnect },
+    ),
+  });
+  const { data, usage } = await client.embed({
+    model: "fake",
+    input: ["one", "two words"],
+    truncation: true,
+    outputDimension: 4,
+    outputDtype: "float",
+    inputType: "query",
+  });
+  expect(data?.map(({ embedding }) => embedding)).toEqual([
+    vector("query: one", 4),
+    vector("query: two words", 4),
+  ]);
+  expect(usage).toMatchObject({ totalTokens: 3 });
+  // It is no Promise of the language, but a kind of its own.
+  const wrong = (async () => await client.embed({ model: "none", input: "one" }))();
+  await expect(wrong).rejects.toMatchObject({ statusCode: 404 });
+});
+
+test("errors have a detail for Voyage AI's SDKs alone", async () => {
+  await using open = await openGateway({ yaml: FAKE_YAML });
+  const wrong = { model: "fake", input: "" };
+  const message = expect.stringContaining("'input' is an empty string");
+  const own = await open.post(wrong, { "x-voyage-client-user-agent": "{}" });
+  expect(own.json).toMatchObject({ detail: message, error: { message } });
+  expect((await open.post(wrong)).json).toEqual({
+    error: { message, type: "invalid_request_error", param: "input", code: null },
+  });
+});
+
+test("Mistral's SDK embeds, lists models and reads errors", async () => {
+  await using open = await openGateway({ yaml: FAKE_YAML });
+  const httpClient = new HTTPClient({
+    fetcher: async (input, init) => open.gateway.door.handle(new Request(input, init)),
+  });
+  const client = new Mistral({ apiKey: "any", serverURL: "http://localhost:8080", httpClient });
+  const inputs = ["one", "two words"];
+  const { id, data } = await client.embeddings.create({ model: "fake", inputs, outputDimension: 4 });
+  expect(id).toMatch(/^req_/);
+  expect(data.map(({ embedding }) => embedding)).toEqual([vector("one", 4), vector("two words", 4)]);
+  const listed = await client.models.list();
+  expect(listed.data?.map((model) => Object(model).id)).toEqual(["fake", "fake-8", "docs", "chat"]);
+  expect(await client.models.retrieve({ modelId: "fake" })).toMatchObject({ id: "fake" });
+  await expect(client.embeddings.create({ model: "none", inputs })).rejects.toMatchObject({
+    statusCode: 404,
+  });
+});
