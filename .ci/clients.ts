@@ -26,6 +26,10 @@ const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> 
   "google-genai for Python": (url, key) => [python, client("google_python.py"), url, key],
   "@google/genai for Node": (url, key) => ["node", client("google_node.mjs"), url, key],
   "@aws-sdk/client-bedrock-runtime for Node": (url, key) => ["node", client("aws_node.mjs"), url, key],
+  "voyageai for Python": (url, key) => [python, client("voyage_python.py"), url, key],
+  "voyageai for Node": (url, key) => ["node", client("voyage_node.mjs"), url, key],
+  "mistralai for Python": (url, key) => [python, client("mistral_python.py"), url, key],
+  "@mistralai/mistralai for Node": (url, key) => ["node", client("mistral_node.mjs"), url, key],
   // It starts gateways of its own, and stands where Amazon does.
   "botocore for Python": () => [python, client("bedrock_botocore.py"), executable],
   curl: (url, key) => ["bash", client("curl.sh"), url, key],

@@ -1,12 +1,18 @@
 /**
- * Voyage AI's SDKs, which ask OpenAI's path and read errors from `detail`. What they send is read as on /v1/embeddings; they are told by
- * their own headers. Source: github.com/voyage-ai/voyageai-python, api_requestor.py.
+ * Voyage AI's SDKs, which ask OpenAI's path and read errors from `detail`, which stands beside OpenAI's envelope for them. What they send
+ * is read as on /v1/embeddings. Source: github.com/voyage-ai/voyageai-python, api_resources/api_requestor.py.
  */
 import { Type } from "@sinclair/typebox";
 import { encodeError } from "../openai";
 import { decodeEmbeddings } from "../openai-embeddings";
 import { ErrorResponse } from "../openai-schema";
 import type { Wire } from "../wire";
+
+/** The one for Python takes its own headers out again before it sends: it looks like any program that uses requests, or aiohttp. */
+function mayBeVoyages(headers: Headers): boolean {
+  if (headers.get("x-fern-sdk-name") === "voyageai") return true;
+  return /^python-requests\/|\baiohttp\//.test(headers.get("user-agent") ?? "");
+}
 
 const [example] = ErrorResponse.examples;
 
@@ -17,8 +23,7 @@ export const voyageWire: Wire = {
       does: "embed",
       method: "POST",
       path: "/v1/embeddings",
-      when: ({ headers }) =>
-        headers.has("x-voyage-client-user-agent") || headers.get("x-fern-sdk-name") === "voyageai",
+      when: ({ headers }) => mayBeVoyages(headers),
       decode: (body, { policies }) => decodeEmbeddings(body, policies),
       words: {
         operationId: "voyageEmbeddings",

@@ -37,12 +37,14 @@ test("Voyage AI's SDK embeds, and reads what was wrong", async () => {
   await expect(wrong).rejects.toMatchObject({ statusCode: 404 });
 });
 
-test("errors have a detail for Voyage AI's SDKs alone", async () => {
+test("errors have a detail for what may be Voyage AI's SDKs alone", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const wrong = { model: "fake", input: "" };
   const message = expect.stringContaining("'input' is an empty string");
-  const own = await open.post(wrong, { "x-voyage-client-user-agent": "{}" });
-  expect(own.json).toMatchObject({ detail: message, error: { message } });
+  for (const agent of ["python-requests/2.34.2", "Python/3.14 aiohttp/3.15.1"]) {
+    const { json } = await open.post(wrong, { "user-agent": agent });
+    expect(json).toMatchObject({ detail: message, error: { message, param: "input" } });
+  }
   expect((await open.post(wrong)).json).toEqual({
     error: { message, type: "invalid_request_error", param: "input", code: null },
   });
