@@ -44,29 +44,27 @@ interface Further {
   readonly truncation?: boolean | undefined;
 }
 
+const WORDS: ReadonlySet<string> = new Set([...TYPE_WORDS, "truncation"]);
+
 /** Where no further field is taken, they are left in the body, to be refused there. */
 function furtherWords(body: unknown, { unknown_fields, base64 }: Policies): Further {
   if (typeof body !== "object" || body === null || Array.isArray(body) || unknown_fields === "reject")
     return { rest: body };
-  const rest: Record<string, unknown> = { ...body };
-  const take = (name: string): unknown => {
-    const value = rest[name] ?? undefined;
-    delete rest[name];
-    return value;
-  };
-  const truncation = take("truncation");
+  const named = Object.entries(body);
+  const words = new Map<string, unknown>(named.filter(([name]) => WORDS.has(name)));
+  if (words.size === 0) return { rest: body };
+  const rest = named.filter(([name]) => !WORDS.has(name));
+  const truncation = words.get("truncation") ?? undefined;
   if (truncation !== undefined && typeof truncation !== "boolean")
     throw invalid("truncation", "must be true or false.");
-  const said = TYPE_WORDS.flatMap((field) => typeSaid(field, take(field)));
-  const [type, other] = said;
+  const [type, other] = TYPE_WORDS.flatMap((field) => typeSaid(field, words.get(field) ?? undefined));
   if (type && other && other.value !== type.value)
     throw invalid(other.field, `and '${type.field}' differ: say one of them.`);
-  if (type?.value === "base64") {
-    if (base64 === "reject" || (rest.encoding_format ?? "base64") !== "base64")
-      throw invalid(type.field, `is "base64", and 'encoding_format' is not: say one of them.`);
-    rest.encoding_format = "base64";
-  }
-  return { rest, type, truncation };
+  if (type?.value !== "base64") return { rest: Object.fromEntries(rest), type, truncation };
+  const format = rest.find(([name]) => name === "encoding_format")?.[1] ?? "base64";
+  if (base64 === "reject" || format !== "base64")
+    throw invalid(type.field, `is "base64", and 'encoding_format' is not: say one of them.`);
+  return { rest: Object.fromEntries([...rest, ["encoding_format", "base64"]]), type, truncation };
 }
 
 function typeSaid(field: string, said: unknown) {

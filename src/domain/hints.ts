@@ -63,7 +63,7 @@ const NORMALIZE: readonly string[] = ["normalize", "normalized"];
 
 /** A field that asks for what is so anyway: vectors of unit length, of a model whose vectors leave here so. */
 export function isSoAnyway(name: string, value: unknown, { facts }: Pick<Target, "facts">): boolean {
-  return value === true && NORMALIZE.includes(name) && facts.normalized === true;
+  return value === true && name === "normalized" && facts.normalized === true;
 }
 
 function keepsLength({ fields }: Pick<EmbedRequest, "fields">, { provider }: Target): boolean {

@@ -12,7 +12,9 @@ export function named(error: GatewayError, decoded: Decoded | undefined): Gatewa
   const empty = emptyAtFault(error, decoded.request);
   if (empty !== undefined) return refusedEmpty(error, empty, decoded);
   const { kind, field, cause } = error;
-  const own = field === undefined ? undefined : decoded.fieldNames?.[field];
+  const { fieldNames = {} } = decoded;
+  // A caller's field may be called like something that every object has.
+  const own = field !== undefined && Object.hasOwn(fieldNames, field) ? fieldNames[field] : undefined;
   const written = own ?? forwardedName(field, decoded.request);
   if (written !== undefined) return calling(error, written);
   // Of one text alone a provider need not say which it was.

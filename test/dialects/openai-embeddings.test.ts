@@ -22,7 +22,6 @@ describe("of any model", () => {
     ],
     [{ embedding_type: "float", truncation: false }],
     [{ embedding_type: ["float"], normalized: true }],
-    [{ normalize: true }],
   ])("%j has its effect, which is none", async (more) => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     const { json } = await open.post({ model: "fake", input: "one", ...more });

@@ -8,7 +8,8 @@ import type { Result } from "../../domain/request";
 import { bare } from "../../printing/vectors";
 import { checked } from "../checked";
 import { modelAsked } from "../model-path";
-import { decodeRequest, encodeResult } from "../openai";
+import { decodeRequest } from "../openai";
+import { decodeEmbeddings } from "../openai-embeddings";
 import { checkTexts, refuseTokenIds } from "../texts";
 import { atUnitLength } from "../unit-length";
 import type { Asked, Decoded, GatewayFacts, KnownPath, Question, Told, Wire } from "../wire";
@@ -220,11 +221,7 @@ function decodeOpenai(body: unknown, asked: Asked): Decoded {
   const { policies } = asked;
   if (typeof body !== "object" || body === null || Array.isArray(body))
     throw new GatewayError("invalid", "The body must be a JSON object with 'input'.");
-  const { request, ignored } = decodeRequest(
-    { ...body, model: modelAsked(null, asked, "path wins") },
-    policies,
-  );
-  return { request, ignored, encode: (result) => encodeResult(request, result, policies) };
+  return decodeEmbeddings({ ...body, model: modelAsked(null, asked, "path wins") }, policies);
 }
 
 async function tokenize(question: Question, gateway: GatewayFacts): Promise<Told> {

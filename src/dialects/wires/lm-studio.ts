@@ -3,7 +3,7 @@
  * Source: lmstudio.ai/docs/developer/rest/endpoints.
  */
 import { Type } from "@sinclair/typebox";
-import { decodeRequest, encodeResult } from "../openai";
+import { decodeEmbeddings } from "../openai-embeddings";
 import type { ModelEntry, Wire } from "../wire";
 
 const Listed = Type.Object(
@@ -66,10 +66,7 @@ export const lmStudioWire: Wire = {
       does: "embed",
       method: "POST",
       path: "/api/v0/embeddings",
-      decode(body, { policies }) {
-        const { request, ignored } = decodeRequest(body, policies);
-        return { request, ignored, encode: (result) => encodeResult(request, result, policies) };
-      },
+      decode: (body, { policies }) => decodeEmbeddings(body, policies),
       words: {
         operationId: "lmStudioEmbeddings",
         summary: "Embed texts, as /v1/embeddings does",
