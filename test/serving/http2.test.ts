@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { BedrockRuntimeClient, InvokeModelCommand } from "@aws-sdk/client-bedrock-runtime";
 import { exactVector } from "../../plugins/fake";
+import { makeAuthority } from "../certificates";
 import { printed } from "../printing/printed";
 import { type Child, postTo, startServing, temporaryFolder } from "../serving";
 
@@ -94,8 +95,28 @@ test("requests on one connection are answered each with its own vectors, large o
   }
 });
 
+test("behind TLS it is agreed upon by ALPN, and HTTP/1.1 with who knows no other", async () => {
+  using authority = makeAuthority();
+  const { ca } = authority;
+  const { cert, key } = authority.sign("gateway");
+  using own = temporaryFolder({
+    "gateway.yaml": `${YAML}server: { host: localhost, tls: { cert: ./server.pem, key: ./server.key } }\n`,
+    "server.pem": cert,
+    "server.key": key,
+  });
+  await using secure = await startServing(own.path);
+  const session = connect(secure.url, { ca });
+  try {
+    expect((await ask(session, { model: "fake", input: "one" })).status).toBe(200);
+    expect(session.alpnProtocol).toBe("h2");
+  } finally {
+    session.destroy();
+  }
+  expect((await fetch(`${secure.url}/healthz`, { tls: { ca } })).status).toBe(200);
+});
+
 test("a graceful shutdown ends an HTTP/2 connection", async () => {
-  using own = temporaryFolder({ "gateway.yaml": YAML });
+  using own = temporaryFolder({ "gateway.yaml": `${YAML}server: { drain_ms: 0 }\n` });
   await using leaving = await startServing(own.path);
   const session = connect(leaving.url);
   const closed = new Promise<void>((resolve) => session.on("close", () => resolve()));
