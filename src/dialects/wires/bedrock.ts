@@ -53,7 +53,7 @@ export const bedrockWire: Wire = {
       },
     },
   ],
-  prefixes: ["/v1/aws-bedrock", "/model"],
+  prefixes: ["/v1/aws-bedrock", "/model", "/guardrail", "/foundation-models"],
   encodeError: withAmazonsWords,
   errorHeaders: (error, policies) => ({ "x-amzn-errortype": exceptionOf(error, policies) }),
   errorSchema: "ErrorResponse",

@@ -86,6 +86,7 @@ export const cohereWire: Wire = {
       },
     },
   ],
+  prefixes: ["/v2"],
   policies: { invalid_status: 400, unknown_model_status: 404 },
   encodeError: (error) => JSON.stringify({ message: error.message }),
   errorSchema: "CohereError",

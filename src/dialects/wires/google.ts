@@ -92,7 +92,7 @@ export const googleWire: Wire = {
     { ...list, path: "/v1/models", when: isGoogles, words: listWords },
     { ...one, path: "/v1/models/{model}", when: isGoogles, words: oneWords },
   ],
-  prefixes: ["/v1beta"],
+  prefixes: ["/v1beta", "/v1beta1"],
   encodeError: encodeGoogleError,
   errorSchema: "GoogleError",
   schemas: (policies) => ({ ...googleSchemas(policies), ...countSchemas, GoogleError }),

@@ -87,6 +87,18 @@ test("statuses are Cohere's in every dialect", async () => {
   expect((await open.send("/v1/embed", post({ model: "none", texts: ["one"] }))).status).toBe(404);
 });
 
+test("what is not served of Cohere's API is told in its envelope", async () => {
+  await using open = await openGateway({ yaml: FAKE_YAML });
+  const { status, json } = await open.send(
+    "/v2/rerank",
+    post({ model: "fake", query: "a", documents: ["b"] }),
+  );
+  expect({ status, json }).toEqual({
+    status: 404,
+    json: { message: expect.stringContaining("no such path") },
+  });
+});
+
 test("a key is checked", async () => {
   await using open = await openGateway({ yaml: `${FAKE_YAML}\nauth: { mode: keys }` });
   const { json, status } = await open.send("/v1/check-api-key", post({}, { authorization: "Bearer none" }));
