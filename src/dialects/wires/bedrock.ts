@@ -108,7 +108,7 @@ function decode(body: unknown, asked: Asked): Decoded {
       if (novas) return asNova(shape, result);
       return texts
         ? asCohere(shape, result, requestId, texts.value)
-        : encodeResult(request, result, policies);
+        : encodeResult(request, result, policies, { id: requestId });
     },
     headers: ({ tokens }, requestId) => ({
       "x-amzn-requestid": requestId,

@@ -72,8 +72,8 @@ export function decodeGemini(body: unknown, { policies, params }: Asked): Decode
   return {
     request,
     ignored,
-    encode: (result) =>
-      said ? inGooglesShape(said, result, policies) : encodeResult(request, result, policies),
+    encode: (result, id) =>
+      said ? inGooglesShape(said, result, policies) : encodeResult(request, result, policies, { id }),
     ...(said && { inputName: nameOf }),
     fieldNames: {
       ...(size && { dimensions: size.field }),
