@@ -81,6 +81,31 @@ test.each([
   expect(sent.json).toEqual({ message: expect.stringContaining(words) });
 });
 
+const SHORT = (more = "") => `
+providers: { fake: { plugin: fake } }
+models: { short: { routes: [ { provider: fake, model: fake } ], tokenizer: cl100k_base, max_input_tokens: 2${more} } }
+`;
+const LONG = { model: "short", texts: ["one two three four"] };
+
+test("a text that is too long is cut at its end, as at Cohere, and told; with NONE it is refused", async () => {
+  await using open = await openGateway({ yaml: SHORT() });
+  const { json, headers } = await open.send("/v2/embed", post(LONG));
+  expect(json).toMatchObject({ embeddings: { float: [vector("one two")] } });
+  expect(headers.get("x-embedgate-truncated")).toBe("0");
+  expect(await open.send("/v2/embed", post({ ...LONG, truncate: "NONE" }))).toMatchObject({
+    status: 400,
+    json: { message: expect.stringContaining("texts[0]") },
+  });
+  // On other wires it is as it was.
+  expect((await open.post({ model: "short", input: LONG.texts })).status).toBe(400);
+});
+
+test("what the routing file says of long texts stands above Cohere's custom", async () => {
+  await using open = await openGateway({ yaml: SHORT(", long_input: average") });
+  const { headers } = await open.send("/v2/embed", post(LONG));
+  expect(headers.get("x-embedgate-averaged")).toBe("0");
+});
+
 test("statuses are Cohere's in every dialect", async () => {
   await using open = await openGateway({ yaml: `${FAKE_YAML}\nserver: { dialect: quantized }` });
   expect((await open.send("/v2/embed", post({ model: "fake", texts: [] }))).status).toBe(400);

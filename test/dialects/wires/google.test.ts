@@ -60,6 +60,20 @@ test("Vertex AI's predict answers with what each text costs", async () => {
   });
 });
 
+test("predict cuts a text that is too long unless autoTruncate is false, and tells", async () => {
+  const yaml = `
+providers: { fake: { plugin: fake } }
+models: { fake: { routes: [ { provider: fake } ], tokenizer: cl100k_base, max_input_tokens: 2 } }
+`;
+  await using open = await openGateway({ yaml });
+  const body = { instances: [{ content: "one two three four" }] };
+  expect((await open.send(PREDICT, post(body))).json).toMatchObject({
+    predictions: [{ embeddings: { values: vector("one two"), statistics: { truncated: true } } }],
+  });
+  const whole = { ...body, parameters: { autoTruncate: false } };
+  expect((await open.send(PREDICT, post(whole))).status).toBe(400);
+});
+
 test.each([
   [{ instances: [] }, "instances"],
   [{ instances: [{ content: "" }] }, "instances[0].content"],
