@@ -30,6 +30,9 @@ interface Found {
 const MADE: Readonly<Record<string, string>> = {
   "src/config/variables.ts": "one class of characters",
   "plugins/cutting.ts": "a few words, from start to end",
+  "src/domain/request-id.ts": "a word and counted digits, from start to end",
+  "src/door/endpoints.ts":
+    "a path of ours: names without a slash between its literal parts, and at most one with",
 };
 
 const isNode = (value: unknown): value is Node =>

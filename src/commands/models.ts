@@ -123,7 +123,7 @@ async function statesOf(
     return `no gateway is running on the database ${database.path}`;
   const host = server.host === "0.0.0.0" || server.host === "::" ? "127.0.0.1" : server.host;
   const base = options.url ?? `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`;
-  const url = `${base.replace(/\/+$/, "")}/admin/routes`;
+  const url = `${base.replace(/(?<!\/)\/+$/, "")}/admin/routes`;
   const key = options.key ?? realOutside.environment.EMBEDGATE_ADMIN_KEY;
   try {
     const answer = await realOutside.fetch(url, {

@@ -21,7 +21,8 @@ export async function initPlugin(file: string): Promise<number> {
     .replace(/\.[mc]?ts$/, "")
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
-    .replaceAll(/^[^a-z]+|-+$/g, "");
+    .replace(/^[^a-z]+/, "")
+    .replace(/-$/, "");
   mkdirSync(folder, { recursive: true });
   writeFileSync(file, start.replaceAll("NAME_ID", id || "my-plugin").replaceAll("NAME", file));
   // Always the executable's own: an older one would check against another contract.

@@ -100,7 +100,7 @@ function certificatesIn(
   pem: string,
 ): readonly X509Certificate[] {
   const found =
-    pem.match(/-----BEGIN (TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (TRUSTED )?CERTIFICATE-----/g) ?? [];
+    pem.match(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]*-----END (?:TRUSTED )?CERTIFICATE-----/g) ?? [];
   if (found.length === 0) {
     problems.push(tree.problem(pointer, "holds no certificate in PEM (-----BEGIN CERTIFICATE-----)"));
     return [];

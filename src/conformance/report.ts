@@ -81,5 +81,7 @@ function wordsOf(thrown: unknown): string {
   if (thrown.cause instanceof Breach) return thrown.cause.message;
   if ("kind" in thrown) return `${String(thrown.kind)}: ${thrown.message}`;
   // The engine quotes the whole call, source and all: "host.pots is not a function. (In 'host.pots({ … })', …)".
-  return thrown.message.replace(/\s*\(In '[\s\S]*/, "").replace(/\s*\(evaluating '[\s\S]*/, "");
+  const [withoutSource = ""] = thrown.message.split("(In '", 1);
+  const [words = ""] = withoutSource.split("(evaluating '", 1);
+  return words.trimEnd();
 }

@@ -182,7 +182,7 @@ describe("a provider's proxy", () => {
 describe("an issuer's keys", () => {
   const yaml = (url: string, settings: object) =>
     JSON.stringify({
-      auth: { jwt: { jwks_url: `${url}/jwks.json`, ...settings } },
+      auth: { jwt: { jwks_url: `${url}/jwks.json`, create_workspaces: true, ...settings } },
       providers: { fake: { plugin: "fake" } },
       models: { "fake-8": { routes: [{ provider: "fake" }] } },
     });

@@ -94,6 +94,9 @@ const listed = ({
 /** A decimal number without an exponent, as OpenRouter writes it. */
 function perToken(perMillion: number | null): string | null {
   if (perMillion === null) return null;
-  const written = (perMillion / 1e6).toFixed(15).replace(/\.?0+$/, "");
+  const written = (perMillion / 1e6)
+    .toFixed(15)
+    .replace(/(?<!0)0+$/, "")
+    .replace(/\.$/, "");
   return written === "" ? "0" : written;
 }
