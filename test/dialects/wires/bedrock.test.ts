@@ -105,6 +105,6 @@ test("a signature is refused with a hint at keys, and other calls are told in Am
   });
   expect(await open.send(`/model/${TITAN}/converse`, post({}))).toMatchObject({
     status: 404,
-    json: { __type: "ResourceNotFoundException", message: expect.stringContaining("no such path") },
+    json: { __type: "ResourceNotFoundException", message: expect.stringContaining("Unknown path") },
   });
 });

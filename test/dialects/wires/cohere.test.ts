@@ -120,7 +120,7 @@ test("what is not served of Cohere's API is told in its envelope", async () => {
   );
   expect({ status, json }).toEqual({
     status: 404,
-    json: { message: expect.stringContaining("no such path") },
+    json: { message: expect.stringContaining("Unknown path") },
   });
 });
 
