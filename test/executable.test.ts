@@ -116,6 +116,8 @@ async function embed(
   return { status: response.status, json: await response.json(), headers: response.headers };
 }
 
+const withoutId = (answer: unknown) => JSON.stringify(answer).replace(/"id":"req_\w+"/, '"id":""');
+
 describe("from an empty folder, with nothing configured", () => {
   test("it greets with what it serves, embeds with the model inside, shows its docs, and ends cleanly", async () => {
     const folder = emptyFolder();
@@ -153,7 +155,7 @@ describe("from an empty folder, with nothing configured", () => {
     });
     expect(ids.headers.get("x-embedgate-decoded")).toBe("cl100k_base");
     // But for its id, which is the request's own.
-    expect({ ...ids.json, id: "" }).toEqual({ ...text.json, id: "" });
+    expect(withoutId(ids.json)).toEqual(withoutId(text.json));
   });
 
   test("a large answer is printed by the worker inside", async () => {
