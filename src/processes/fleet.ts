@@ -204,17 +204,24 @@ export function createFleet(
     }
   }
 
-  /** They listen until nobody uses them any more; what comes new goes to the fresh ones, which came after all others to the port. */
-  async function takeLeave(old: readonly Copy[], fresh: readonly Copy[]): Promise<void> {
+  /** New connections go to the fresh ones from now on, which came after all others to the port. @returns the first one's place there */
+  async function turnTo(old: readonly Copy[], fresh: readonly Copy[]): Promise<number> {
     const from = those("serving", "leaving").length - fresh.length;
     for (const copy of old) copy.state = "leaving";
+    const [one] = fresh;
+    // Waited for: whoever is told that the others have taken over connects to one of them.
+    await one?.process.channel.ask("steer", { from, count: fresh.length }, Nothing).catch(() => undefined);
+    return from;
+  }
+
+  /** They listen until nobody uses them any more. */
+  async function takeLeave(old: readonly Copy[], fresh: readonly Copy[], from: number): Promise<void> {
     const tellOne = (kind: string, body?: unknown) =>
       fresh.find((copy) => copies.has(copy))?.process.channel.tell(kind, body);
     const askOld = (kind: string) =>
       Promise.all(
         old.map(({ process }) => process.channel.ask(kind, undefined, Nothing).catch(() => undefined)),
       );
-    tellOne("steer", { from, count: fresh.length });
     await askOld("leave");
     // With each listener that goes, the last one takes its place: those that are meant must all be there still when all but one have gone.
     tellOne("steer", { from, count: Math.max(1, fresh.length - old.length + 1) });
@@ -280,7 +287,7 @@ export function createFleet(
         );
         const old = serving().filter((copy) => !fresh.includes(copy));
         current = order;
-        void takeLeave(old, fresh);
+        void takeLeave(old, fresh, await turnTo(old, fresh));
         const [greeted] = opened;
         if (greeted === undefined) throw new Error("there are no processes to start");
         return { ...greeted, processes };
