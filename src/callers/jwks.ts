@@ -65,7 +65,7 @@ export function openJwks(
     }
     throw new GatewayError(
       "unavailable",
-      "The token cannot be checked now: its issuer's keys could not be fetched. Try again in a moment.",
+      "The token cannot be verified now: its issuer's key set could not be fetched. Retry in a few seconds.",
       { retryAfterMs: COOLDOWN_AFTER_FAILURE_MS },
     );
   };

@@ -106,7 +106,7 @@ async function payloadOf(
 
 function refusal(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
-  return new GatewayError("wrong_key", `${reasonOf(thrown)} Get a new one from its issuer.`, {
+  return new GatewayError("wrong_key", `${reasonOf(thrown)} Get a new token from its issuer.`, {
     cause: thrown,
   });
 }
@@ -115,33 +115,33 @@ function reasonOf(thrown: unknown): string {
   if (thrown instanceof errors.JWTExpired) return "The token has expired.";
   if (thrown instanceof errors.JWTClaimValidationFailed) {
     const told = CLAIMS[thrown.claim];
-    if (told === undefined) return "A claim of the token is not what it must be.";
+    if (told === undefined) return "A claim of the token is invalid.";
     return thrown.reason === "missing" ? told.missing : told.wrong;
   }
   if (thrown instanceof errors.JOSEAlgNotAllowed)
-    return "The token is signed by an algorithm that is not taken here.";
+    return "The token is signed with an algorithm that the gateway does not accept.";
   if (thrown instanceof errors.JWKSNoMatchingKey)
-    return "The token is signed by a key that its issuer does not publish.";
-  if (thrown instanceof errors.JWSSignatureVerificationFailed) return "The token's signature is wrong.";
-  return "The token cannot be read, or its signature cannot be checked.";
+    return "The token is signed with a key that is not in its issuer's key set.";
+  if (thrown instanceof errors.JWSSignatureVerificationFailed) return "The token's signature is invalid.";
+  return "The token cannot be read, or its signature cannot be verified.";
 }
 
 const CLAIMS: Readonly<Record<string, { readonly missing: string; readonly wrong: string }>> = {
   exp: {
-    missing: "The token says no time at which it ends (exp).",
-    wrong: "The token's time to end (exp) is no number.",
+    missing: "The token has no expiry time (exp).",
+    wrong: "The token's expiry time (exp) is not a number.",
   },
   nbf: {
-    missing: "The token says no time from which it is good (nbf).",
-    wrong: "The token is not good yet (nbf).",
+    missing: "The token has no start time (nbf).",
+    wrong: "The token is not valid yet (nbf).",
   },
   iss: {
-    missing: "The token names no issuer (iss).",
-    wrong: "The token is of another issuer (iss) than the one taken here.",
+    missing: "The token has no issuer (iss).",
+    wrong: "The token's issuer (iss) is not the one that the gateway accepts (auth.jwt.issuer).",
   },
   aud: {
-    missing: "The token names no audience (aud).",
-    wrong: "The token is for another audience (aud) than this gateway.",
+    missing: "The token has no audience (aud).",
+    wrong: "The token's audience (aud) is not this gateway's (auth.jwt.audience).",
   },
 };
 

@@ -35,7 +35,7 @@ export function refusalOf(
   if (!before.asks) return undefined;
   return new GatewayError(
     "forbidden",
-    "The gateway has asked for keys or tokens since it was started, and by this file it would ask nobody any more: a reload cannot end that. " +
+    "A reload cannot open the gateway: it has required keys or tokens since it started, and with this file it would require none. " +
       "Restart it to have it open, or put 'auth' back.",
   );
 }

@@ -180,7 +180,7 @@ describe("a token is refused, and told why, when", () => {
   test("its issuer is another, or unsaid", async () => {
     const jwt = { issuer: "https://issuer.example/" };
     expect(await refused(tokenBy(KEY, { claims: { iss: "https://issuer.example" } }), jwt)).toContain("iss");
-    expect(await refused(tokenBy(KEY), jwt)).toContain("names no issuer");
+    expect(await refused(tokenBy(KEY), jwt)).toContain("has no issuer");
     await using open = await opened(jwt);
     const good = tokenBy(KEY, { claims: { iss: "https://issuer.example/" } });
     expect((await open.post(body, bearer(good))).status).toBe(200);
@@ -189,7 +189,7 @@ describe("a token is refused, and told why, when", () => {
   test("it is for another audience, or for none in particular", async () => {
     const jwt = { audience: "embedgate-prod" };
     expect(await refused(tokenBy(KEY, { claims: { aud: ["billing", "mail"] } }), jwt)).toContain("aud");
-    expect(await refused(tokenBy(KEY), jwt)).toContain("names no audience");
+    expect(await refused(tokenBy(KEY), jwt)).toContain("has no audience");
     await using open = await opened(jwt);
     const good = tokenBy(KEY, { claims: { aud: ["mail", "embedgate-prod"] } });
     expect((await open.post(body, bearer(good))).status).toBe(200);
