@@ -10,15 +10,13 @@ import { readEnvelope } from "./envelope";
 import { withQuery } from "./options";
 import { refuseOwn, textsOf } from "./request-body";
 import { tooLongAmong } from "./too-long";
+import { countAt } from "./usage";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
-  const tokens = t.Optional(
-    t.Union([t.Object({ input_tokens: t.Optional(t.Union([t.Number(), t.Null()])) }), t.Null()]),
-  );
   const Reply = t.Object({
     embeddings: t.Object({ float: t.Array(host.wireVector) }),
-    meta: t.Optional(t.Union([t.Object({ billed_units: tokens, tokens }), t.Null()])),
+    meta: t.Optional(t.Unknown()),
   });
   return host.provider({
     id: "cohere",
@@ -66,7 +64,7 @@ const plugin: Plugin = (host) => {
           return {
             // "An array of embeddings, … the length of the embeddings array will be the same as the length of the original texts array."
             vectors: embeddings.float.map((values, index) => ({ index, values: host.vector(values) })),
-            tokens: meta?.billed_units?.input_tokens ?? meta?.tokens?.input_tokens ?? undefined,
+            tokens: countAt(meta, "billed_units", "input_tokens") ?? countAt(meta, "tokens", "input_tokens"),
             tokensSource: "provider",
           };
         },

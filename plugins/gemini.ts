@@ -17,12 +17,13 @@ import {
 import { headersOf } from "./headers";
 import { addressOption, headersOption, queryOption, withQuery } from "./options";
 import { refuseOwn } from "./request-body";
+import { countAt } from "./usage";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
   const Embedding = t.Object({ values: host.wireVector });
   // gemini-embedding-001 counts nothing; its successor says `promptTokenCount` (maximhq/bifrost#7295).
-  const usageMetadata = t.Optional(t.Object({ promptTokenCount: t.Optional(t.Integer()) }));
+  const usageMetadata = t.Optional(t.Unknown());
   const One = t.Object({ embedding: Embedding, usageMetadata });
   const Several = t.Object({ embeddings: t.Array(Embedding), usageMetadata });
 
@@ -116,11 +117,11 @@ function entriesOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown
 function replyOf(
   host: Host,
   embeddings: readonly { readonly values: WireVector }[],
-  usage: { readonly promptTokenCount?: number } | undefined,
+  usage: unknown,
 ): EmbedReply {
   return {
     vectors: embeddings.map(({ values }, index) => ({ index, values: host.vector(values) })),
-    tokens: usage?.promptTokenCount,
+    tokens: countAt(usage, "promptTokenCount"),
     tokensSource: "provider",
   };
 }

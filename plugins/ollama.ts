@@ -8,6 +8,7 @@ import { headersOf } from "./headers";
 import { LOADING_MS } from "./loading";
 import { addressOption, headersOption, queryOption, withQuery } from "./options";
 import { tooLongIn } from "./refusals";
+import { countAt } from "./usage";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
@@ -15,7 +16,7 @@ const plugin: Plugin = (host) => {
     model: t.Optional(t.String()),
     embeddings: t.Array(host.wireVector),
     // Left out where it is 0, as by servers of before July 2024.
-    prompt_eval_count: t.Optional(t.Integer()),
+    prompt_eval_count: t.Optional(t.Unknown()),
   });
   return host.provider({
     id: "ollama",
@@ -74,7 +75,8 @@ const plugin: Plugin = (host) => {
               ...(keep_alive === undefined ? {} : { keep_alive }),
             };
             const { bytes } = await host.post({ url, headers, body, signal: call.signal, explain });
-            const { embeddings, prompt_eval_count: tokens } = await host.readReply(Reply, bytes);
+            const { embeddings, prompt_eval_count } = await host.readReply(Reply, bytes);
+            const tokens = countAt(prompt_eval_count);
             refuseNone(host, call, embeddings.length);
             return {
               vectors: embeddings.map((values, index) => ({ index, values: host.vector(values) })),
@@ -133,8 +135,9 @@ function cutAllTheSame(
   call: EmbedCall,
   tokens: number | undefined,
 ): Pick<EmbedReply, "truncated"> {
-  if (tokens === undefined || tokens >= call.inputs.reduce((sum, input) => sum + tokensAtLeast(input), 0))
-    return {};
+  // What can be no count tells nothing of a text.
+  if (tokens === undefined || !(tokens >= call.inputs.length)) return {};
+  if (tokens >= call.inputs.reduce((sum, input) => sum + tokensAtLeast(input), 0)) return {};
   if (call.longInput !== "truncate") {
     throw host.failure(
       "input_too_long",

@@ -5,6 +5,7 @@
 import type { TSchema } from "@sinclair/typebox";
 import type { EmbedCall, EmbedReply, Explanation, Host, PostCall, Posted } from "../src/plugin";
 import { tooLongIn } from "./refusals";
+import { countAt } from "./usage";
 
 export interface Wire {
   /** One POST and its reply, read. `explain` is used where it is given, else the wire's own. */
@@ -21,7 +22,7 @@ export function openaiWire(host: Host): Wire {
   const Reply = t.Object({
     model: maybe(t.String()),
     data: t.Array(t.Object({ index: maybe(t.Integer()), embedding: host.wireVector })),
-    usage: maybe(t.Object({ prompt_tokens: maybe(t.Integer()), total_tokens: maybe(t.Integer()) })),
+    usage: t.Optional(t.Unknown()),
   });
   // OpenAI's envelope, and the flat one of Hugging Face's TEI (`{message, code, type}`).
   const Words = t.Object({ message: t.String(), code: t.Optional(t.Unknown()) });
@@ -49,7 +50,7 @@ export function openaiWire(host: Host): Wire {
           values: host.vector(embedding),
         })),
         model: model ?? undefined,
-        tokens: usage?.prompt_tokens ?? usage?.total_tokens ?? undefined,
+        tokens: countAt(usage, "prompt_tokens") ?? countAt(usage, "total_tokens"),
         tokensSource: "provider",
       };
     },

@@ -21,19 +21,20 @@ import { headersOf } from "./headers";
 import { headersOption, ownAddressOption, queryOption, withQuery } from "./options";
 import { refuseOwn, textsOf } from "./request-body";
 import { tooLongAmong } from "./too-long";
+import { countAt } from "./usage";
 
 const plugin: Plugin = (host) => {
   const { t } = host;
   const text = (description: string) => t.String({ minLength: 1, description });
   const statistics = t.Optional(
-    t.Object({ token_count: t.Optional(t.Number()), truncated: t.Optional(t.Boolean()) }),
+    t.Object({ token_count: t.Optional(t.Unknown()), truncated: t.Optional(t.Boolean()) }),
   );
   const Predicted = t.Object({
     predictions: t.Array(t.Object({ embeddings: t.Object({ values: host.wireVector, statistics }) })),
   });
   const Embedded = t.Object({
     embedding: t.Object({ values: host.wireVector }),
-    usageMetadata: t.Optional(t.Object({ promptTokenCount: t.Optional(t.Integer()) })),
+    usageMetadata: t.Optional(t.Unknown()),
     truncated: t.Optional(t.Boolean()),
   });
 
@@ -101,7 +102,7 @@ const plugin: Plugin = (host) => {
             const { embedding, usageMetadata, truncated = false } = await host.readReply(Embedded, bytes);
             return {
               vectors: [{ index: 0, values: host.vector(embedding.values) }],
-              tokens: usageMetadata?.promptTokenCount,
+              tokens: countAt(usageMetadata, "promptTokenCount"),
               tokensSource: "provider",
               truncated: truncated ? [0] : [],
             };
@@ -201,13 +202,13 @@ function contentOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown
 interface Prediction {
   readonly embeddings: {
     readonly values: WireVector;
-    readonly statistics?: { readonly token_count?: number; readonly truncated?: boolean };
+    readonly statistics?: { readonly token_count?: unknown; readonly truncated?: boolean };
   };
 }
 
 /** A prediction for each instance, in their order: there is no index. */
 function replyOf(host: Host, predictions: readonly Prediction[]): EmbedReply {
-  const counts = predictions.map(({ embeddings }) => embeddings.statistics?.token_count);
+  const counts = predictions.map(({ embeddings }) => countAt(embeddings.statistics, "token_count"));
   const known = counts.filter((count) => count !== undefined);
   return {
     vectors: predictions.map(({ embeddings }, index) => ({ index, values: host.vector(embeddings.values) })),

@@ -32,6 +32,7 @@ import { processFigures } from "./machine/process-figures";
 import { embed } from "./request/embed";
 import { announcing } from "./request/hold";
 import { measure } from "./request/measure";
+import { createUnpriced } from "./request/unpriced";
 import { type Generation, openGeneration } from "./routes/generation";
 import { createLifecycle } from "./routes/lifecycle";
 import type { Routes } from "./routes/route";
@@ -41,7 +42,7 @@ import { openFingerprints } from "./spaces/fingerprints";
 import type { Measure } from "./spaces/look";
 import { openRecords } from "./spaces/records";
 import type { Spaces } from "./spaces/spaces";
-import { createTokens } from "./tokens/tokens";
+import { createTokens, type Tokens } from "./tokens/tokens";
 
 /** Of the rate limits' places. */
 const SEED_BYTES = 32;
@@ -74,7 +75,7 @@ export interface Gateway {
 }
 
 /**
- * @param aside does what takes long, and is closed with the gateway
+ * @param aside does what takes long, and is closed with the gateway, as `tokens` is
  * @throws GatewayError database_unavailable, or forbidden where the address may not be opened without a key
  */
 export async function createGateway(
@@ -82,6 +83,7 @@ export async function createGateway(
   outside: Outside,
   place: Place = ALONE,
   aside: Aside = openAside(outside),
+  tokens: Tokens = createTokens(),
 ): Promise<Gateway> {
   const store = await openStore(config.database.path, outside, config.database.durability);
   const keys = tellingOfChanges(openKeys(store, outside), outside);
@@ -114,7 +116,6 @@ export async function createGateway(
   if (config.auth.jwt) await keys.tokensTaken();
   if (place.begins) await tellInterrupted(ledger, outside);
   const cache = openCache(config.cache, { path: cachePath(config), outside, memory: place.memory });
-  const tokens = createTokens();
   let current = openGeneration(config, { ...measuring, together: place.together() });
   const underWay = createUnderWay(
     () => current.config.server.max_concurrent_requests,
@@ -137,6 +138,7 @@ export async function createGateway(
   });
   const settlements = createSettlements(outside);
   const lifecycle = createLifecycle(outside);
+  const unpriced = createUnpriced(() => current.config.money.unpriced === "allow", outside);
   const counted = announcing(counting(ledger, metrics), settlements);
   const sending = createSending(() => current.config.server, metrics, outside);
   const rateLimits = createRateLimits(
@@ -185,7 +187,8 @@ export async function createGateway(
           caching: cachingOf(own),
           workspaces,
           rateLimits,
-          prices: { exchange: own.money, hitPrice: hitPriceOf(own) },
+          prices: { exchange: own.money, hitPrice: hitPriceOf(own), abandoned: own.money.abandoned },
+          unpriced,
           ledger: counted,
           settlements,
           lifecycle,

@@ -116,8 +116,8 @@ test("every command of a reseller's day does what is said of it, while the gatew
     }
   }
 
-  // 2.5 micro-credits a token, each request rounded up: 1 token is 3, four are 10.
-  const charged = 3 + 3 * 10 + 2 * 3;
+  // 2.5 micro-credits a token, rounded up over all of them: one, three times four, and two more.
+  const charged = Math.ceil((1 + 3 * 4 + 2) * 2.5);
   const left = `487.${String(500_000 - charged).padStart(6, "0")}`;
   expect(await asJson("embedgate credits show acme")).toEqual({
     workspace: "acme",
@@ -130,7 +130,7 @@ test("every command of a reseller's day does what is said of it, while the gatew
   ).toEqual([
     ["order 2026-117", 0, "500"],
     ["order 2026-117, corrected", 0, "-12.5"],
-    ["", 6, "-0.000039"],
+    ["", 6, "-0.000038"],
   ]);
   expect(history.at(-1).balance).toBe(left);
   expect(await asJson("embedgate usage --workspace acme --metadata feature=search --by model")).toMatchObject(
@@ -141,16 +141,16 @@ test("every command of a reseller's day does what is said of it, while the gatew
     requests: 6,
     tokens_billed: 15,
     cost_usd: "0.0000003",
-    micro_credits: "39",
-    credits: "0.000039",
+    micro_credits: "38",
+    credits: "0.000038",
   });
   const csv = (await shell(`embedgate invoice acme --month ${month} --by model --csv`)).out;
   expect(csv.trim().split("\n")).toEqual([
     "workspace,month,model,requests,tokens_billed,usd_per_million_tokens,cost_usd,micro_credits,credits",
-    `acme,${month},all-MiniLM-L6-v2,6,15,0.02,0.0000003,39,0.000039`,
+    `acme,${month},all-MiniLM-L6-v2,6,15,0.02,0.0000003,38,0.000038`,
   ]);
   const database = new Database(join(folder, "data/embedgate.db"), { readonly: true });
-  expect(database.query("SELECT sum(micro_credits) AS sum FROM ledger").get()).toEqual({ sum: 39 });
+  expect(database.query("SELECT sum(micro_credits) AS sum FROM ledger").get()).toEqual({ sum: 38 });
   database.close();
   expect(await asJson("embedgate workspaces show acme")).toMatchObject({
     live_keys: 1,

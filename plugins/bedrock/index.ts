@@ -106,13 +106,13 @@ const plugin: Plugin = (host) => {
           };
           const reply = await host.send({ ...request, headers, explain, signal: call.signal });
           const { vectors, tokens, truncated = [] } = await family.read(reply.bytes, asked);
-          const fromHeader = Number(reply.headers.get("x-amzn-bedrock-input-token-count") ?? Number.NaN);
+          const header = reply.headers.get("x-amzn-bedrock-input-token-count");
           const shortened = asked.texts.flatMap((text, place) =>
             text === call.inputs[place] ? [] : [place],
           );
           return {
             vectors,
-            tokens: tokens ?? (Number.isSafeInteger(fromHeader) ? fromHeader : undefined),
+            tokens: tokens ?? (header === null ? undefined : Number(header)),
             tokensSource: tokens === undefined ? "header" : "provider",
             truncated: [...new Set([...truncated, ...shortened])],
           };

@@ -2,7 +2,9 @@
  * Amazon's Nova: one text a call, its purpose named, cut by the model itself. Images, sounds and films are not for here.
  * Sources: docs.aws.amazon.com/nova/latest/userguide/embeddings-schema.html; vercel/ai, packages/amazon-bedrock, for the count of tokens.
  */
+
 import type { Host } from "../../src/plugin";
+import { countAt } from "../usage";
 import { ALL, type Family } from "./family";
 
 /** Amazon's words for Cohere's: there are texts only in what is searched here. */
@@ -19,7 +21,7 @@ export function nova(host: Host): Family {
     embeddings: t.Array(
       t.Object({ embedding: host.wireVector, truncatedCharLength: t.Optional(t.Integer()) }),
     ),
-    inputTokenCount: t.Optional(t.Integer()),
+    inputTokenCount: t.Optional(t.Unknown()),
   });
   return {
     ids: ["nova-2-multimodal-embeddings"],
@@ -42,10 +44,10 @@ export function nova(host: Host): Family {
       },
     }),
     async read(bytes) {
-      const { embeddings, inputTokenCount: tokens } = await host.readReply(Reply, bytes);
+      const { embeddings, inputTokenCount } = await host.readReply(Reply, bytes);
       const truncated = embeddings[0]?.truncatedCharLength === undefined ? [] : [0];
       const vectors = embeddings.map(({ embedding }, index) => ({ index, values: host.vector(embedding) }));
-      return { vectors, tokens, truncated };
+      return { vectors, tokens: countAt(inputTokenCount), truncated };
     },
   };
 }

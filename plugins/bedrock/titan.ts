@@ -2,7 +2,9 @@
  * Amazon's Titan: one text a call, the tokens in the body. A further Titan is a function here.
  * Sources: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html, …/model-parameters-titan-embed-mm.html
  */
+
 import type { Host } from "../../src/plugin";
+import { countAt } from "../usage";
 import { ALL, bytesOf, type Family } from "./family";
 
 export function titanText2(host: Host): Family {
@@ -78,7 +80,7 @@ function titanReply(host: Host): Family["read"] {
   const Reply = t.Object({
     // Missing where only binary was asked for (BerriAI/litellm#14680).
     embedding: maybe,
-    inputTextTokenCount: t.Optional(t.Integer()),
+    inputTextTokenCount: t.Optional(t.Unknown()),
     embeddingsByType: t.Optional(
       t.Object({ float: maybe, binary: t.Optional(t.Array(t.Integer({ minimum: 0, maximum: 1 }))) }),
     ),
@@ -89,7 +91,7 @@ function titanReply(host: Host): Family["read"] {
     const {
       embedding,
       embeddingsByType: byType,
-      inputTextTokenCount: tokens,
+      inputTextTokenCount,
       message,
     } = await host.readReply(Reply, bytes);
     const values = embedding ?? byType?.float;
@@ -97,6 +99,9 @@ function titanReply(host: Host): Family["read"] {
       throw host.failure("malformed", `Its reply has no embedding${message ? `: ${message}` : "."}`);
     // A number for each bit, not a byte for each eight.
     const typed = byType?.binary && { binary: Uint8Array.from(byType.binary) };
-    return { vectors: [{ index: 0, values: host.vector(values), ...(typed && { typed }) }], tokens };
+    return {
+      vectors: [{ index: 0, values: host.vector(values), ...(typed && { typed }) }],
+      tokens: countAt(inputTextTokenCount),
+    };
   };
 }

@@ -346,8 +346,8 @@ function histogram(name: string, [label = ""]: readonly string[], samples: reado
 export function counting(ledger: Ledger, metrics: Pick<Metrics, "request">): Ledger {
   return {
     ...ledger,
-    async settle(row) {
-      const charge = await ledger.settle(row);
+    async settle(row, until) {
+      const charge = await ledger.settle(row, until);
       metrics.request(row);
       return charge;
     },

@@ -7,10 +7,12 @@ import type { Database } from "bun:sqlite";
 import type { Store } from "../db/open";
 import type { Gathering } from "../db/writer";
 import { GatewayError } from "../domain/errors";
-import { creditsOf, usdOf } from "./money";
+import { ceilingOf, creditsOf, exactCreditsOf, FEMTO_CREDITS_PER_MICRO_CREDIT, usdOf } from "./money";
+import { dayOf, periodAt } from "./periods";
 
+/** Exactly: nothing of it is rounded. */
 export interface Amount {
-  readonly microCredits: bigint;
+  readonly femtoCredits: bigint;
   readonly picoUsd: bigint;
 }
 
@@ -24,6 +26,8 @@ export interface Estimate {
 export interface Caps {
   readonly day: bigint | undefined;
   readonly month: bigint | undefined;
+  /** In which days and months begin and end. Left out: UTC. */
+  readonly timeZone?: string | undefined;
 }
 
 /** What a workspace is given when it is first seen, and what it may spend. */
@@ -40,11 +44,15 @@ export interface Charge {
   readonly short: bigint;
   /** The balance afterwards; null without a limit. */
   readonly remaining: bigint | null;
+  /** By how much the whole number is more than the exact cost; below 0 where an earlier charge was more. */
+  readonly femtoCreditsRounded: bigint;
 }
 
 export interface Hold {
   readonly microCredits: bigint;
   readonly picoUsd: bigint;
+  /** That it will be spent on, as the workspace's caps have days. */
+  readonly day?: string;
 }
 
 /**
@@ -64,17 +72,6 @@ export interface Balances extends Gathering {
 }
 
 export const NOTHING: Hold = { microCredits: 0n, picoUsd: 0n };
-
-/** UTC. */
-export function dayOf(at: number): string {
-  const day = Math.floor(at / DAY_MS);
-  if (day !== lastDay.day) lastDay = { day, name: new Date(at).toISOString().slice(0, 10) };
-  return lastDay.name;
-}
-
-const DAY_MS = 86_400_000;
-/** It is the same one for very long. */
-let lastDay = { day: Number.NaN, name: "" };
 
 /** Makes a workspace on first sight, with what it has to begin with. @returns whether it was made */
 export type Ensure = (workspace: string, startingMicroCredits: bigint | null, at: number) => boolean;
@@ -97,6 +94,8 @@ export function openEnsure(database: Database): Ensure {
 /** Of one workspace, as the transaction has it so far. */
 interface Account {
   credits: bigint | null;
+  /** What its charges, which are whole micro-credits, have come to beyond their exact sum: less than one. */
+  femtoCreditsPrepaid: bigint;
   microCreditsHeld: bigint;
   picoUsdHeld: bigint;
   isChanged: boolean;
@@ -112,19 +111,20 @@ interface Spent {
 
 interface AccountRow {
   readonly micro_credits: bigint | null;
+  readonly femto_credits_prepaid: bigint;
   readonly micro_credits_held: bigint;
   readonly pico_usd_held: bigint;
 }
 
 export function openBalances({ database }: Pick<Store, "database">): Balances {
   const select = database.query<AccountRow, [string]>(
-    "SELECT micro_credits, micro_credits_held, pico_usd_held FROM workspaces WHERE name = ?1",
+    "SELECT micro_credits, femto_credits_prepaid, micro_credits_held, pico_usd_held FROM workspaces WHERE name = ?1",
   );
   const sumSince = database.query<{ readonly sum: bigint }, [string, string]>(
     "SELECT coalesce(sum(cost_pico_usd), 0) AS sum FROM spending WHERE workspace = ?1 AND day >= ?2",
   );
-  const update = database.query<unknown, [string, bigint | null, bigint, bigint]>(
-    "UPDATE workspaces SET micro_credits = ?2, micro_credits_held = ?3, pico_usd_held = ?4 WHERE name = ?1",
+  const update = database.query<unknown, [string, bigint | null, bigint, bigint, bigint]>(
+    "UPDATE workspaces SET micro_credits = ?2, micro_credits_held = ?3, pico_usd_held = ?4, femto_credits_prepaid = ?5 WHERE name = ?1",
   );
   const spend = database.query<unknown, [string, string, bigint]>(
     `INSERT INTO spending (workspace, day, cost_pico_usd) VALUES (?1, ?2, ?3)
@@ -141,6 +141,7 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
     if (!row) return undefined;
     const account: Account = {
       credits: row.micro_credits,
+      femtoCreditsPrepaid: row.femto_credits_prepaid,
       microCreditsHeld: row.micro_credits_held,
       picoUsdHeld: row.pico_usd_held,
       isChanged: false,
@@ -155,7 +156,7 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
     ensure(workspace, startingMicroCredits, at);
     const made = accountOf(workspace);
     if (made) return made;
-    throw new GatewayError("internal", "A workspace that was just made is not there.");
+    throw new GatewayError("internal", "A workspace that was just created cannot be found.");
   }
 
   function spentBy(workspace: string): Spent {
@@ -183,13 +184,21 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
   function capRooms(workspace: string, caps: Caps, at: number): CapRoom[] {
     const rooms: CapRoom[] = [];
     if (caps.day === undefined && caps.month === undefined) return rooms;
-    const day = dayOf(at);
+    const { day, dayEndsAt, monthBegins, monthEndsAt } = periodAt(at, caps.timeZone);
     if (caps.day !== undefined)
-      rooms.push({ period: "day", limit: caps.day, left: caps.day - spentSince(workspace, day) });
-    if (caps.month !== undefined) {
-      const sum = spentSince(workspace, `${day.slice(0, 8)}01`);
-      rooms.push({ period: "month", limit: caps.month, left: caps.month - sum });
-    }
+      rooms.push({
+        period: "day",
+        limit: caps.day,
+        left: caps.day - spentSince(workspace, day),
+        endsAt: () => dayEndsAt,
+      });
+    if (caps.month !== undefined)
+      rooms.push({
+        period: "month",
+        limit: caps.month,
+        left: caps.month - spentSince(workspace, monthBegins),
+        endsAt: monthEndsAt,
+      });
     return rooms;
   }
 
@@ -202,45 +211,55 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
     hold(workspace, { least, most }, { startingMicroCredits, caps }, at) {
       const account = accountMade(workspace, startingMicroCredits, at);
       const { credits } = account;
-      let microCredits = most.microCredits;
+      let microCredits = due(most, account);
       if (credits !== null) {
-        const fitting = fit(credits, account.microCreditsHeld, least.microCredits, most.microCredits);
+        const fitting = fitCredits(credits, account, least, most);
         if (fitting === "wait") return undefined;
-        if (fitting === "none") throw insufficient(credits, account.microCreditsHeld, least.microCredits);
+        if (fitting === "none") throw insufficient(credits, account.microCreditsHeld, least.femtoCredits);
         microCredits = fitting;
       }
-      for (const room of capRooms(workspace, caps, at)) {
-        const fitting = fit(room.left, account.picoUsdHeld, least.picoUsd, most.picoUsd);
-        if (fitting === "wait") return undefined;
-        if (fitting === "none") throw capExceeded(room, least.picoUsd, at);
-      }
+      const rooms = capRooms(workspace, caps, at);
+      const fits = rooms.map(({ left }) => fit(left, account.picoUsdHeld, least.picoUsd, most.picoUsd));
+      // Of two that are reached, the later end is when it passes: the month's.
+      const reached = rooms.findLast((_, i) => fits[i] === "none");
+      if (reached) throw capExceeded(reached, least.picoUsd, at);
+      if (fits.includes("wait")) return undefined;
       if (microCredits === 0n && most.picoUsd === 0n) return NOTHING;
       account.microCreditsHeld += microCredits;
       account.picoUsdHeld += most.picoUsd;
       account.isChanged = true;
-      return { microCredits, picoUsd: most.picoUsd };
+      return { microCredits, picoUsd: most.picoUsd, day: periodAt(at, caps.timeZone).day };
     },
     due(workspace, cost, held) {
-      const credits = accountOf(workspace)?.credits ?? null;
-      let taken = cost.microCredits;
-      // Less than is held may be left where a workspace without a limit was given one meanwhile.
-      if (credits !== null && taken > held.microCredits) taken = held.microCredits;
-      if (credits !== null && taken > credits) taken = credits;
+      const account = accountOf(workspace);
+      const credits = account?.credits ?? null;
+      const owed = due(cost, account);
+      let taken = owed;
+      if (account && credits !== null) {
+        // What calls came to that were sent again is not held: what nobody holds may pay for it.
+        const free = credits - account.microCreditsHeld;
+        const most = held.microCredits + (free > 0n ? free : 0n);
+        if (taken > most) taken = most;
+        // Less than is held may be left where a workspace without a limit was given one meanwhile.
+        if (taken > credits) taken = credits;
+      }
       return {
         microCredits: taken,
         taken: credits === null ? 0n : taken,
-        short: cost.microCredits - taken,
+        short: owed - taken,
         remaining: credits === null ? null : credits - taken,
+        femtoCreditsRounded: owed * FEMTO_CREDITS_PER_MICRO_CREDIT - cost.femtoCredits,
       };
     },
     take(workspace, cost, held, charge, at) {
       if (cost.picoUsd > 0n) {
         const { added } = spentBy(workspace);
-        const day = dayOf(at);
+        const day = held.day ?? dayOf(at);
         added.set(day, (added.get(day) ?? 0n) + cost.picoUsd);
       }
       const account = accountOf(workspace);
-      if (!account || (held === NOTHING && charge.taken === 0n)) return;
+      if (!account || (held === NOTHING && charge.taken === 0n && charge.femtoCreditsRounded === 0n)) return;
+      account.femtoCreditsPrepaid += charge.femtoCreditsRounded;
       account.microCreditsHeld -= held.microCredits;
       account.picoUsdHeld -= held.picoUsd;
       if (account.credits !== null) account.credits -= charge.taken;
@@ -249,7 +268,13 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
     flush() {
       for (const [workspace, account] of accounts) {
         if (account.isChanged)
-          update.run(workspace, account.credits, account.microCreditsHeld, account.picoUsdHeld);
+          update.run(
+            workspace,
+            account.credits,
+            account.microCreditsHeld,
+            account.picoUsdHeld,
+            account.femtoCreditsPrepaid,
+          );
       }
       for (const [workspace, { added }] of spending) {
         for (const [day, amount] of added) spend.run(workspace, day, amount);
@@ -258,6 +283,30 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
     },
     ended: forget,
   };
+}
+
+/** What earlier charges came to beyond their sum is one request's to use: others' under way have not said yet what they take of it. */
+function fitCredits(
+  credits: bigint,
+  account: Account,
+  least: Amount,
+  most: Amount,
+): bigint | "wait" | "none" {
+  const isAlone = account.picoUsdHeld === 0n;
+  const leastDue = due(least, account);
+  if (isAlone) {
+    const mostDue = due(most, account);
+    if (credits >= mostDue) return mostDue;
+    return credits < leastDue ? "none" : credits;
+  }
+  const fitting = fit(credits, account.microCreditsHeld, due(least, undefined), due(most, undefined));
+  return fitting === "none" && credits >= leastDue ? "wait" : fitting;
+}
+
+/** Whole micro-credits, rounded up over time and not for each request: what earlier charges came to beyond their sum is counted. */
+function due({ femtoCredits }: Amount, account: Account | undefined): bigint {
+  const owed = femtoCredits - (account?.femtoCreditsPrepaid ?? 0n);
+  return owed <= 0n ? 0n : ceilingOf(owed, FEMTO_CREDITS_PER_MICRO_CREDIT);
 }
 
 /**
@@ -275,32 +324,32 @@ interface CapRoom {
   /** In pico-USD, both. */
   readonly limit: bigint;
   readonly left: bigint;
+  readonly endsAt: () => number;
 }
 
+/** @param least in 10⁻¹⁵ credits */
 function insufficient(credits: bigint, held: bigint, least: bigint): GatewayError {
   const others = held === 0n ? "" : ` (${creditsOf(held)} of them held by requests under way)`;
   return new GatewayError(
     "insufficient_credit",
-    `The workspace has ${creditsOf(credits)} credits left${others}, and this request costs ${atLeast(least, creditsOf)} credits or more. Whoever runs the gateway can grant more.`,
+    `The workspace has ${creditsOf(credits)} credits left${others}, and this request costs ${exactCreditsOf(least)} credits or more. Whoever runs the gateway can grant more.`,
   );
 }
 
-function capExceeded({ period, limit, left }: CapRoom, least: bigint, at: number): GatewayError {
-  const until = `The next ${period} begins at ${beginOfNext(period, at)}.`;
+function capExceeded({ period, limit, left, endsAt }: CapRoom, least: bigint, at: number): GatewayError {
+  const end = endsAt();
+  const until = `The next ${period} begins at ${utc(end)}.`;
+  // Even what may be free is not, where nothing is left.
+  const cost = usdOf(least > 0n ? least : 1n);
   return new GatewayError(
     "cap_exceeded",
-    `The workspace may spend ${usdOf(limit)} USD a ${period} (cap_usd_per_${period}) and has spent ${usdOf(limit - left)}; this request costs ${atLeast(least, usdOf)} USD or more. ${until}`,
-    { withoutCost: `The workspace's spending cap of this ${period} is reached. ${until}` },
+    `The workspace may spend ${usdOf(limit)} USD a ${period} (cap_usd_per_${period}) and has spent ${usdOf(limit - left)}; this request costs ${cost} USD or more. ${until}`,
+    {
+      withoutCost: `The workspace's spending cap of this ${period} is reached. ${until}`,
+      retryAfterMs: end - at,
+    },
   );
 }
 
-/** Even what may be free is not, where nothing is left. */
-const atLeast = (least: bigint, asText: (amount: bigint) => string) => asText(least > 0n ? least : 1n);
-
-/** UTC, such as 2026-11-29T00:00:00Z. */
-function beginOfNext(period: CapRoom["period"], at: number): string {
-  const now = new Date(at);
-  const [year, month] = [now.getUTCFullYear(), now.getUTCMonth()];
-  const next = period === "day" ? Date.UTC(year, month, now.getUTCDate() + 1) : Date.UTC(year, month + 1);
-  return new Date(next).toISOString().replace(".000", "");
-}
+/** Such as 2026-11-29T00:00:00Z. */
+const utc = (at: number) => new Date(at).toISOString().replace(/\.\d+Z$/, "Z");

@@ -19,6 +19,8 @@ export interface LedgerRow {
   readonly tokens: number;
   /** What providers counted for it, failed and repeated calls included. */
   readonly tokens_upstream: number;
+  /** As part of these: an estimate of calls that were sent and not answered in time, or not waited for. */
+  readonly tokens_abandoned: number;
   /** What it is charged for. */
   readonly tokens_billed: number;
   readonly tokens_source: TokensSource | null;
@@ -32,8 +34,8 @@ export interface LedgerRow {
   readonly upstream_status?: number | null;
   readonly latency_ms: number;
   readonly cost_pico_usd: bigint;
-  /** What it costs in micro-credits; once it is settled, what was taken. */
-  readonly micro_credits: bigint;
+  /** What it costs in 10⁻¹⁵ credits, exactly: what is charged for it in whole micro-credits is decided with the row. */
+  readonly cost_femto_credits: bigint;
   /** What providers are owed for `tokens_upstream`; left out: nothing. */
   readonly upstream_pico_usd?: bigint;
   /** JSON, where others than `provider` counted some of `tokens_upstream`: [[name, tokens, pico-USD], ...]. */

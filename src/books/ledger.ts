@@ -5,7 +5,8 @@
  */
 
 import type { Store } from "../db/open";
-import type { Gathering } from "../db/writer";
+import { type Gathering, isLockedOut, LOCK_WAIT_MS } from "../db/writer";
+import { asGatewayError } from "../domain/errors";
 import { type Charge, type Estimate, type Hold, NOTHING, openBalances, type Terms } from "./balances";
 import type { LedgerRow } from "./ledger-row";
 import { openRefusals } from "./refusals";
@@ -32,15 +33,16 @@ export interface Ledger {
   /**
    * Commits that calls to providers are about to be made, so that a crash cannot lose them, and what they may cost is held.
    * @param row its tokens_upstream the most that they can come to
+   * @param until when a locked database is waited for no longer (src/db/writer.ts)
    * @returns false where nothing was done: it would fit once other requests of the workspace have settled
    * @throws GatewayError database_unavailable | insufficient_credit | cap_exceeded
    */
-  begin(row: LedgerRow, holding: Holding): Promise<boolean>;
+  begin(row: LedgerRow, holding: Holding, until?: number): Promise<boolean>;
   /**
    * Resolves once the row is committed; it replaces the one that was begun, and what it costs replaces what was held.
    * @throws GatewayError database_unavailable
    */
-  settle(row: LedgerRow): Promise<Charge>;
+  settle(row: LedgerRow, until?: number): Promise<Charge>;
   /** Takes a row that could not be committed now; it is, with the next one or at the end. @returns whether it was taken */
   owe(row: LedgerRow): boolean;
   /** Commits what is owed. @throws GatewayError database_unavailable */
@@ -66,6 +68,7 @@ const COLUMNS = [
   "cache_hits",
   "tokens",
   "tokens_upstream",
+  "tokens_abandoned",
   "tokens_billed",
   "tokens_source",
   "status",
@@ -74,7 +77,6 @@ const COLUMNS = [
   "upstream_status",
   "latency_ms",
   "cost_pico_usd",
-  "micro_credits",
   "upstream_pico_usd",
   "by_provider",
   "user",
@@ -87,11 +89,20 @@ const NOT_SAID = { kind: null, upstream_status: null, upstream_pico_usd: 0n, by_
 /** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
 const OWED_ROWS_MAX = 50_000;
 
+/** How long one try to write what is owed waits for a lock: for so long at most does it keep whoever has less time left. */
+const PAY_WAIT_MS = 5;
+
 /** Of a failed request, which costs nothing, more than so much of `user` and `metadata` together is not kept: it would fill the disk. */
 const FAILED_BYTES_MAX = 1_024;
 
 /** Columns that a row gets of its charge, and of who writes it. */
-const OWN_COLUMNS = ["process", "micro_credits_taken", "micro_credits_short"] as const;
+const OWN_COLUMNS = [
+  "process",
+  "micro_credits",
+  "micro_credits_taken",
+  "micro_credits_short",
+  "femto_credits_rounded",
+] as const;
 
 /** A row under way that this process began. */
 interface Begun {
@@ -118,9 +129,9 @@ export function openLedger(
   );
   // What a row was begun with stays as it is, so that its indexes need not be written again.
   const finish = database.query<unknown, Value[]>(
-    `UPDATE ledger SET provider = ?, cache_hits = ?, tokens = ?, tokens_upstream = ?, tokens_billed = ?, tokens_source = ?, status = ?,
-       error = ?, kind = ?, upstream_status = ?, latency_ms = ?, cost_pico_usd = ?, micro_credits = ?, micro_credits_taken = ?,
-       micro_credits_short = ?, upstream_pico_usd = ?, by_provider = ?,
+    `UPDATE ledger SET provider = ?, cache_hits = ?, tokens = ?, tokens_upstream = ?, tokens_abandoned = ?, tokens_billed = ?,
+       tokens_source = ?, status = ?, error = ?, kind = ?, upstream_status = ?, latency_ms = ?, cost_pico_usd = ?, micro_credits = ?,
+       micro_credits_taken = ?, micro_credits_short = ?, femto_credits_rounded = ?, upstream_pico_usd = ?, by_provider = ?,
        micro_credits_held = 0, pico_usd_held = 0
      WHERE rowid = ? AND request_id = ? AND status = ${UNDER_WAY} AND error IS NULL`,
   );
@@ -128,10 +139,12 @@ export function openLedger(
     `UPDATE ledger SET user = NULL, metadata = NULL
      WHERE rowid = ? AND length(CAST(coalesce(user, '') || coalesce(metadata, '') AS BLOB)) > ${FAILED_BYTES_MAX}`,
   );
-  const columns = [...COLUMNS, ...OWN_COLUMNS];
-  const changing = columns.filter((column) => !["request_id", "started_at", "workspace"].includes(column));
+  const columnNames = [...COLUMNS, ...OWN_COLUMNS];
+  const changing = columnNames.filter(
+    (column) => !["request_id", "started_at", "workspace"].includes(column),
+  );
   const put = database.query<unknown, [Record<string, Value>]>(
-    `INSERT INTO ledger (${columns.join(", ")}) VALUES (${columns.map((column) => `$${column}`).join(", ")})
+    `INSERT INTO ledger (${columnNames.join(", ")}) VALUES (${columnNames.map((column) => `$${column}`).join(", ")})
      ON CONFLICT (request_id) DO UPDATE SET ${changing.map((column) => `${column} = excluded.${column}`).join(", ")}`,
   );
   const release = database.query<unknown, [string | null]>(
@@ -189,7 +202,8 @@ export function openLedger(
     status !== ANSWERED && tokens_upstream === 0 && begunOf(request_id) === undefined;
 
   function putSettled(row: LedgerRow): Charge {
-    const cost = { microCredits: row.micro_credits, picoUsd: row.cost_pico_usd };
+    const { cost_femto_credits, ...columns } = row;
+    const cost = { femtoCredits: cost_femto_credits, picoUsd: row.cost_pico_usd };
     if (isRefusal(row)) {
       refusals.add(row, process);
       return balances.due(row.workspace, cost, NOTHING);
@@ -206,11 +220,12 @@ export function openLedger(
     const charge = balances.due(row.workspace, cost, NOTHING);
     put.run({
       ...NOT_SAID,
-      ...row,
+      ...columns,
       process,
       micro_credits: charge.microCredits,
       micro_credits_taken: charge.taken,
       micro_credits_short: charge.short,
+      femto_credits_rounded: charge.femtoCreditsRounded,
     });
     balances.take(row.workspace, cost, NOTHING, charge, row.started_at);
     return charge;
@@ -223,6 +238,7 @@ export function openLedger(
       row.cache_hits,
       row.tokens,
       row.tokens_upstream,
+      row.tokens_abandoned,
       row.tokens_billed,
       row.tokens_source,
       row.status,
@@ -234,6 +250,7 @@ export function openLedger(
       charge.microCredits,
       charge.taken,
       charge.short,
+      charge.femtoCreditsRounded,
       row.upstream_pico_usd ?? 0n,
       row.by_provider ?? null,
       rowId,
@@ -248,28 +265,36 @@ export function openLedger(
 
   async function pay(): Promise<void> {
     const debts = owed;
-    await store.write(() => {
+    const work = () => {
       for (const row of debts) putSettled(row);
-    }, gathering);
+    };
+    await store.write(work, gathering, store.monotonic() + PAY_WAIT_MS);
     for (const { request_id } of debts) underWay.delete(request_id);
     owed = owed.filter((row) => !debts.includes(row));
   }
 
   /** Does the work behind what is owed. */
-  async function write<T>(work: () => T): Promise<T> {
+  async function write<T>(work: () => T, until = Number.POSITIVE_INFINITY): Promise<T> {
+    const giveUpAt = Math.min(until, store.monotonic() + LOCK_WAIT_MS);
     while (owed.length > 0) {
       paying ??= pay().finally(() => {
         paying = undefined;
       });
-      await paying;
+      try {
+        await paying;
+      } catch (thrown) {
+        // Each of those who wait has a time of its own.
+        const error = asGatewayError(thrown);
+        if (!isLockedOut(error) || store.monotonic() >= giveUpAt) throw error;
+      }
     }
-    return store.write(work, gathering);
+    return store.write(work, gathering, giveUpAt);
   }
 
   return {
-    begin: (row, holding) => write(() => begin(row, holding)),
-    async settle(row) {
-      const charge = await write(() => putSettled(row));
+    begin: (row, holding, until) => write(() => begin(row, holding), until),
+    async settle(row, until) {
+      const charge = await write(() => putSettled(row), until);
       underWay.delete(row.request_id);
       return charge;
     },

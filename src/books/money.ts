@@ -1,6 +1,6 @@
 /**
  * Money without floating point: decimal numbers of the routing file as exact fractions, whole pico-USD, whole micro-credits.
- * A rate may be fractional; what a request costs is a whole number, rounded up once. A new unit is a function here.
+ * A rate may be fractional; what is charged is a whole number, rounded up over time (balances.ts). A new unit is a function here.
  */
 
 /** numerator / denominator, both whole, the denominator above 0. */
@@ -55,6 +55,9 @@ export function decimal(units: bigint, places: number): string {
 /** Micro-credits as credits. */
 export const creditsOf = (microCredits: bigint) => decimal(microCredits, 6);
 
+/** 10⁻¹⁵ credits as credits. */
+export const exactCreditsOf = (femtoCredits: bigint) => decimal(femtoCredits, 15);
+
 /** Pico-USD as USD: 20,000 → 0.00000002. */
 export const usdOf = (picoUsd: bigint) => decimal(picoUsd, 12);
 
@@ -64,9 +67,17 @@ export function times(a: Fraction, b: Fraction): Fraction {
 
 /** count × rate, rounded up to a whole number: 0.1 × 30 is 3, and 0.1 × 31 is 4. */
 export function ceilOf(count: bigint, { numerator, denominator }: Fraction): bigint {
-  const product = count * numerator;
-  return (product + denominator - 1n) / denominator;
+  return ceilingOf(count * numerator, denominator);
 }
+
+/** A quotient of numbers that are not below 0, rounded up. */
+export const ceilingOf = (dividend: bigint, divisor: bigint) => (dividend + divisor - 1n) / divisor;
+
+/**
+ * What a charge is exact to: 10⁻¹⁵ credits. Prices, rates and markups with nine decimals together are exact; the fraction that a
+ * workspace's charges have left over is carried on in this unit, so that they add up over time.
+ */
+export const FEMTO_CREDITS_PER_MICRO_CREDIT = 1_000_000_000n;
 
 /** What credits are worth to whoever runs the gateway: `money` in the routing file. */
 export interface Exchange {

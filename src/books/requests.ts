@@ -17,6 +17,8 @@ export interface RecordedRequest {
   readonly cache_hits: bigint;
   readonly tokens: bigint;
   readonly tokens_upstream: bigint;
+  /** As part of these: of calls that were sent and not waited for, an estimate. */
+  readonly tokens_abandoned: bigint;
   readonly tokens_billed: bigint;
   readonly tokens_source: string | null;
   /** 0: under way, or interrupted by a crash. */
@@ -35,8 +37,8 @@ export interface RecordedRequest {
   readonly refusals: bigint | null;
 }
 
-const COLUMNS = `request_id, started_at, workspace, key_id, model, provider, inputs, cache_hits, tokens, tokens_upstream, tokens_billed,
-  tokens_source, status, error, kind, upstream_status, latency_ms, cost_pico_usd, upstream_pico_usd, micro_credits, user, metadata, refusals`;
+const COLUMNS = `request_id, started_at, workspace, key_id, model, provider, inputs, cache_hits, tokens, tokens_upstream, tokens_abandoned,
+  tokens_billed, tokens_source, status, error, kind, upstream_status, latency_ms, cost_pico_usd, upstream_pico_usd, micro_credits, user, metadata, refusals`;
 
 /** From the first to the last, both included. */
 export interface Statuses {

@@ -5,7 +5,8 @@
 
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
-import { dayOf } from "./balances";
+import { ceilingOf, FEMTO_CREDITS_PER_MICRO_CREDIT } from "./money";
+import { periodAt } from "./periods";
 
 /** In pico-USD. */
 export interface Spent {
@@ -51,7 +52,8 @@ export interface Invoice {
 }
 
 export interface Statements {
-  spent(workspace: string, at: number): Spent;
+  /** @param timeZone of the workspace's caps; undefined: UTC */
+  spent(workspace: string, at: number, timeZone?: string): Spent;
   history(workspace: string): readonly HistoryLine[];
   /** @param month as in 2026-11 @throws GatewayError invalid for another text */
   invoice(workspace: string, month: string, by: readonly InvoiceGroup[]): Invoice;
@@ -80,14 +82,14 @@ export function openStatements({ database, read }: Store): Statements {
     [string, number, number]
   >(
     `SELECT min(started_at) AS at, count(*) AS requests, sum(micro_credits) AS cost, sum(micro_credits_taken) AS taken
-     FROM ledger WHERE workspace = ?1 AND started_at >= ?2 AND started_at < ?3 AND micro_credits > 0
+     FROM ledger WHERE workspace = ?1 AND started_at >= ?2 AND started_at < ?3 AND (micro_credits > 0 OR femto_credits_rounded <> 0)
      GROUP BY ${GROUP_EXPRESSIONS.day} ORDER BY at`,
   );
 
   return {
-    spent(workspace, at) {
-      const day = dayOf(at);
-      const sums = read(() => spending.get(workspace, day, `${day.slice(0, 8)}01`));
+    spent(workspace, at, timeZone) {
+      const { day, monthBegins } = periodAt(at, timeZone);
+      const sums = read(() => spending.get(workspace, day, monthBegins));
       return { today: sums?.today ?? 0n, thisMonth: sums?.month ?? 0n };
     },
     history(workspace) {
@@ -124,20 +126,20 @@ export function openStatements({ database, read }: Store): Statements {
       const part = (group: InvoiceGroup) =>
         `${by.includes(group) ? GROUP_EXPRESSIONS[group] : "NULL"} AS ${group}`;
       const query = database.query<
-        Omit<InvoiceLine, "day" | "model"> & { readonly day: string | null; readonly model: string | null },
+        Charged & { readonly day: string | null; readonly model: string | null },
         [string, number, number]
       >(
         `WITH rows AS (
-           SELECT ${part("day")}, ${part("model")}, status, tokens_billed, cost_pico_usd, micro_credits,
+           SELECT ${part("day")}, ${part("model")}, status, tokens_billed, cost_pico_usd, micro_credits, femto_credits_rounded,
              iif(tokens_billed > 0, iif(cost_pico_usd % tokens_billed = 0, cost_pico_usd / tokens_billed, -1), NULL) AS price
            FROM ledger WHERE workspace = ?1 AND started_at >= ?2 AND started_at < ?3)
          SELECT day, model, sum(status = 200) AS requests, sum(tokens_billed) AS tokens_billed,
            iif(min(price) >= 0 AND min(price) = max(price), min(price), NULL) AS price,
-           sum(cost_pico_usd) AS cost_pico_usd, sum(micro_credits) AS micro_credits
+           sum(cost_pico_usd) AS cost_pico_usd, sum(micro_credits) AS micro_credits, sum(femto_credits_rounded) AS femto_credits_rounded
          FROM rows GROUP BY day, model
          HAVING requests > 0 OR tokens_billed > 0 OR cost_pico_usd > 0 OR micro_credits > 0 ORDER BY day, model`,
       );
-      const lines = read(() => query.all(workspace, from, to)).map(({ day, model, ...sums }) => ({
+      const lines = inShares(read(() => query.all(workspace, from, to))).map(({ day, model, ...sums }) => ({
         day: day ?? undefined,
         model: model ?? undefined,
         ...sums,
@@ -145,6 +147,29 @@ export function openStatements({ database, read }: Store): Statements {
       return { lines, total: totalOf(lines) };
     },
   };
+}
+
+/** With what the charges of a line's requests differ from their exact cost. */
+type Charged = Omit<InvoiceLine, "day" | "model"> & { readonly femto_credits_rounded: bigint };
+
+/**
+ * Which request of a workspace pays the whole micro-credit that several came to is chance, so lines of models would be off by many.
+ * Each line gets what its own requests cost, to one micro-credit; together they are what was charged.
+ */
+function inShares<Line extends Charged>(lines: readonly Line[]): Omit<Line, "femto_credits_rounded">[] {
+  const charged = lines.reduce((sum, line) => sum + line.micro_credits, 0n);
+  let exact = 0n;
+  let shared = 0n;
+  return lines.map(({ femto_credits_rounded: rounded, ...line }, i) => {
+    exact += line.micro_credits * FEMTO_CREDITS_PER_MICRO_CREDIT - rounded;
+    const due = exact <= 0n ? 0n : ceilingOf(exact, FEMTO_CREDITS_PER_MICRO_CREDIT);
+    // What a balance could not pay was not taken: no line gets back what another was given too much.
+    const atLeastShared = due < shared ? shared : due;
+    const upTo = i === lines.length - 1 || atLeastShared > charged ? charged : atLeastShared;
+    const micro_credits = upTo - shared;
+    shared += micro_credits;
+    return { ...line, micro_credits };
+  });
 }
 
 /** In order of time, so that each balance is what was left then. A grant comes before what began in its millisecond. */

@@ -4,7 +4,8 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { ConfiguredJwt, GatewayConfig } from "../config/gateway-config";
-import { GatewayError } from "../domain/errors";
+import { isLockedOut } from "../db/writer";
+import { asGatewayError, GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import type { Caller } from "../domain/request";
 import { refuseOtherMachines, refuseWebPages } from "../domain/this-machine";
@@ -55,6 +56,14 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
       { logged: keys.endOf(secret) },
     );
   };
+  const ensured = async (workspace: string): Promise<void> => {
+    try {
+      await workspaces.ensure(workspace, outside.monotonic());
+    } catch (thrown) {
+      // The request's own first row creates it, too, and the time for that is the request's.
+      if (!isLockedOut(asGatewayError(thrown))) throw thrown;
+    }
+  };
   /** A claim that is misspelt must not become a customer without a limit. */
   const identifiedByToken = async (
     token: string,
@@ -62,7 +71,7 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
     { create_workspaces }: Pick<ConfiguredJwt, "create_workspaces">,
   ): Promise<Caller> => {
     const caller = await by.verify(token);
-    if (create_workspaces) await workspaces.ensure(caller.workspace);
+    if (create_workspaces) await ensured(caller.workspace);
     else if (!workspaces.exists(caller.workspace))
       throw new GatewayError(
         "forbidden",

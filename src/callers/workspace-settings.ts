@@ -6,8 +6,10 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { Value } from "@sinclair/typebox/value";
+import { isTimeZone } from "../books/periods";
 import type { DialectName } from "../config/schema-values";
 import { WorkspaceSection } from "../config/schema-workspaces";
+import { UNKNOWN_TIME_ZONE } from "../config/sections";
 import { explainBreach } from "../dialects/explain";
 import { GatewayError } from "../domain/errors";
 import { onFirstUse } from "../domain/first-use";
@@ -20,6 +22,7 @@ export interface Settings {
   readonly tokens_per_minute: number | null;
   readonly cap_usd_per_day: number | null;
   readonly cap_usd_per_month: number | null;
+  readonly cap_time_zone: string | null;
   readonly dialect: DialectName | null;
   readonly policies: PolicyOverrides | null;
 }
@@ -33,6 +36,7 @@ export const SETTINGS = [
   "tokens_per_minute",
   "cap_usd_per_day",
   "cap_usd_per_month",
+  "cap_time_zone",
   "dialect",
   "policies",
 ] as const satisfies readonly SettingName[];
@@ -43,6 +47,7 @@ export const NO_SETTINGS: Settings = {
   tokens_per_minute: null,
   cap_usd_per_day: null,
   cap_usd_per_month: null,
+  cap_time_zone: null,
   dialect: null,
   policies: null,
 };
@@ -62,10 +67,16 @@ export function columnsOf(settings: Partial<Settings>): [SettingName, string | n
     const { field, message } = explainBreach(given(), values);
     throw new GatewayError("invalid", message, { field });
   }
+  if (values.cap_time_zone !== undefined && !isTimeZone(values.cap_time_zone))
+    throw new GatewayError("invalid", `'cap_time_zone': ${UNKNOWN_TIME_ZONE}.`, { field: "cap_time_zone" });
   if (values.models?.length === 0)
-    throw new GatewayError("invalid", "'models' is empty, so that nothing could be used: name one or more.", {
-      field: "models",
-    });
+    throw new GatewayError(
+      "invalid",
+      "'models' is empty, so the workspace could use no model: name at least one.",
+      {
+        field: "models",
+      },
+    );
   return named.map((name) => {
     const value: Static<typeof Given>[SettingName] = values[name];
     if (value === undefined) return [name, null];
@@ -92,6 +103,7 @@ export interface SettingColumns {
   readonly tokens_per_minute: bigint | null;
   readonly cap_usd_per_day: number | null;
   readonly cap_usd_per_month: number | null;
+  readonly cap_time_zone: string | null;
   readonly dialect: string | null;
   readonly policies: string | null;
 }
@@ -105,6 +117,7 @@ export function settingsOf(row: SettingColumns): Settings {
     tokens_per_minute: row.tokens_per_minute === null ? null : Number(row.tokens_per_minute),
     cap_usd_per_day: row.cap_usd_per_day,
     cap_usd_per_month: row.cap_usd_per_month,
+    cap_time_zone: row.cap_time_zone,
     dialect: Value.Check(DialectColumn, row.dialect) ? row.dialect : null,
     policies: Value.Check(PolicyOverrides, policies) ? policies : null,
   };

@@ -33,6 +33,8 @@ export interface WorkspaceRules {
   /** The workspace's own. */
   readonly policies: Settings["policies"];
   readonly terms: Terms;
+  /** It has credits or a spending cap: what it uses must have a price. */
+  readonly pays: boolean;
 }
 
 export interface Grant {
@@ -48,8 +50,11 @@ export interface Workspaces {
   rules(name: string): WorkspaceRules;
   /** @throws GatewayError invalid where there is one already */
   create(name: string, settings: Partial<Settings>, credits: bigint | null | undefined): Promise<Workspace>;
-  /** Creates the workspace unless it exists. @returns whether it was created @throws GatewayError invalid for a name that is none */
-  ensure(name: string): Promise<boolean>;
+  /**
+   * Creates the workspace unless it exists. @returns whether it was created @throws GatewayError invalid for a name that is none
+   * @param until when a locked database is waited for no longer (src/db/writer.ts)
+   */
+  ensure(name: string, until?: number): Promise<boolean>;
   exists(name: string): boolean;
   /** @throws GatewayError invalid for an unknown one */
   set(name: string, settings: Partial<Settings>): Promise<Workspace>;
@@ -148,13 +153,18 @@ export function openWorkspaces(
   /** Undefined where it is not there: `once` does not keep that. */
   const isThere = once((name) => (read(() => select.get(name)) ? true : undefined));
 
-  const ownSettings = once((name) => {
+  const own = once((name) => {
     const row = read(() => select.get(name));
-    return row ? settingsOf(row) : NO_SETTINGS;
+    return row
+      ? { settings: settingsOf(row), hasCredits: row.micro_credits !== null }
+      : { settings: NO_SETTINGS, hasCredits: undefined };
   });
 
   return {
-    rules: (name) => rulesOf(name, ownSettings(name), defaults()),
+    rules(name) {
+      const { settings, hasCredits } = own(name);
+      return rulesOf(name, settings, hasCredits, defaults());
+    },
     async create(name, settings, credits) {
       checkNewWorkspace(name);
       const columns = columnsOf(settings);
@@ -163,16 +173,16 @@ export function openWorkspaces(
         if (!ensure(name, starting, now()))
           throw new GatewayError(
             "invalid",
-            `There is a workspace "${name}" already: 'embedgate workspaces set' changes it.`,
+            `The workspace "${name}" already exists: 'embedgate workspaces set' changes it.`,
           );
         put(name, columns);
       });
       return asWorkspace(existing(name));
     },
-    async ensure(name) {
+    async ensure(name, until) {
       if (isThere(name)) return false;
       checkNewWorkspace(name);
-      return write(() => ensure(name, startingMicroCredits(defaults()), now()));
+      return write(() => ensure(name, startingMicroCredits(defaults()), now()), undefined, until);
     },
     exists: (name) => isThere(name) === true,
     async set(name, settings) {
@@ -190,7 +200,7 @@ export function openWorkspaces(
         if (row.micro_credits === null)
           throw new GatewayError(
             "invalid",
-            `The workspace "${name}" has no limit, so there is nothing to add to: 'embedgate credits grant --limit' gives it one.`,
+            `The workspace "${name}" has no credit limit, so credits cannot be added or taken back: 'embedgate credits grant --limit' sets one.`,
           );
         change(row, amount, row.micro_credits + amount, note);
       });
@@ -234,13 +244,21 @@ function asWorkspace(row: Row): Workspace {
   };
 }
 
-function rulesOf(name: string, own: Settings, defaults: WorkspaceSection): WorkspaceRules {
+/** @param hasCredits undefined of one that was never seen */
+function rulesOf(
+  name: string,
+  own: Settings,
+  hasCredits: boolean | undefined,
+  defaults: WorkspaceSection,
+): WorkspaceRules {
   const day = own.cap_usd_per_day ?? defaults.cap_usd_per_day;
   const month = own.cap_usd_per_month ?? defaults.cap_usd_per_month;
   const caps: Caps = {
     day: day === undefined ? undefined : picoUsd(day),
     month: month === undefined ? undefined : picoUsd(month),
+    timeZone: own.cap_time_zone ?? defaults.cap_time_zone,
   };
+  const starting = startingMicroCredits(defaults);
   return {
     name,
     models: own.models ?? defaults.models ?? ["*"],
@@ -248,7 +266,8 @@ function rulesOf(name: string, own: Settings, defaults: WorkspaceSection): Works
     tokensPerMinute: own.tokens_per_minute ?? defaults.tokens_per_minute,
     dialect: own.dialect ?? defaults.dialect ?? null,
     policies: own.policies,
-    terms: { startingMicroCredits: startingMicroCredits(defaults), caps },
+    terms: { startingMicroCredits: starting, caps },
+    pays: (hasCredits ?? starting !== null) || day !== undefined || month !== undefined,
   };
 }
 

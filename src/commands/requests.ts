@@ -102,6 +102,7 @@ function asRecord(row: RecordedRequest) {
     cache_hits: Number(row.cache_hits),
     tokens: Number(row.tokens),
     tokens_upstream: Number(row.tokens_upstream),
+    tokens_abandoned: Number(row.tokens_abandoned),
     tokens_billed: Number(row.tokens_billed),
     tokens_source: row.tokens_source,
     cost_usd: usdOf(row.cost_pico_usd),

@@ -3,6 +3,7 @@
  * A new setting needs an option here (`SettingOptions`) beside what src/callers/workspace-settings.ts asks for.
  */
 import { creditsOf, usdOf } from "../books/money";
+import { UTC } from "../books/periods";
 import { openStatements } from "../books/statements";
 import { openKeys } from "../callers/keys";
 import { SETTINGS, type SettingName, type Settings } from "../callers/workspace-settings";
@@ -25,6 +26,7 @@ export interface SettingOptions extends StoreOptions {
   readonly tokensPerMinute?: number;
   readonly capUsdPerDay?: number;
   readonly capUsdPerMonth?: number;
+  readonly capTimeZone?: string;
   readonly dialect?: DialectName;
   readonly policy?: ReadonlyMap<string, string>;
   /** Micro-credits. */
@@ -108,6 +110,7 @@ function settingsOf(options: SettingOptions): Partial<Settings> {
     tokens_per_minute: options.tokensPerMinute,
     cap_usd_per_day: options.capUsdPerDay,
     cap_usd_per_month: options.capUsdPerMonth,
+    cap_time_zone: options.capTimeZone,
     dialect,
     policies: policy && Object.fromEntries([...policy].map(([name, value]) => [name, policyValue(value)])),
   };
@@ -150,7 +153,10 @@ function tell(workspace: Workspace, options: StoreOptions, recordOf: ReturnType<
     from ?? "",
   ]);
   console.log(`${record.name}: ${inWords(workspace)}`);
-  console.log(`spent ${record.spent_today_usd} USD today, ${record.spent_this_month_usd} this month (UTC)`);
+  const zone = record.settings.cap_time_zone?.value ?? UTC;
+  console.log(
+    `spent ${record.spent_today_usd} USD today, ${record.spent_this_month_usd} this month (${zone})`,
+  );
   console.log(`live keys: ${record.live_keys}; created ${record.created_at.slice(0, 10)}\n`);
   printTable([["SETTING", "VALUE", "FROM"], ...rows]);
 }
@@ -162,7 +168,8 @@ function recorder(store: Store, config: GatewayConfig) {
     .list()
     .filter((key) => key.revoked_at === null);
   return ({ name, created_at, micro_credits, micro_credits_held, settings }: Workspace) => {
-    const spent = statements.spent(name, realOutside.now());
+    const zone = settings.cap_time_zone ?? config.workspaceDefaults.cap_time_zone;
+    const spent = statements.spent(name, realOutside.now(), zone);
     return {
       name,
       created_at: new Date(created_at).toISOString(),
@@ -184,8 +191,10 @@ function shown(name: SettingName, own: Settings, { workspaceDefaults, server }: 
   return { value: null, from: null };
 }
 
+const WHERE_NOTHING_IS_SAID: Readonly<Record<string, string>> = { models: "all", cap_time_zone: UTC };
+
 function settingInWords(name: string, value: unknown): string {
-  if (value === null) return name === "models" ? "all" : "no limit";
+  if (value === null) return WHERE_NOTHING_IS_SAID[name] ?? "no limit";
   if (Array.isArray(value)) return value.join(", ");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

@@ -60,7 +60,10 @@ export interface GatewayConfig {
     readonly bootstrapKeySha256: string | undefined;
   };
   readonly cache: CacheSection | false;
-  readonly money: Exchange;
+  readonly money: Exchange & {
+    readonly unpriced: "refuse" | "allow";
+    readonly abandoned: "charge" | "waive";
+  };
   /** Undefined: spaces are not measured. */
   readonly spaceProbe: { readonly every_ms: number } | undefined;
   /** Carried with the routing file. */

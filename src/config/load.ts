@@ -13,13 +13,14 @@ import { DEFAULT_ROUTING_FILE } from "./default";
 import { fileSchemaOf } from "./file-schema";
 import type { Loaded } from "./gateway-config";
 import { checkDefaultModel, checkModels } from "./models";
+import { noteUnpriced } from "./prices";
 import { byPlace, MOST_PROBLEMS, type Problem, stepsOf } from "./problem";
 import { checkProviders, entriesOf, missingUnder, type PluginSources } from "./providers";
 import { takePublicKeyFile } from "./public-key-file";
 import { type ReadFile, readRoutingFile } from "./read";
 import { resolveConfig } from "./resolve";
 import { RoutingFile } from "./schema";
-import { checkAuth, checkDatabase, checkProcesses, type Machine } from "./sections";
+import { checkAuth, checkCapTimeZone, checkDatabase, checkProcesses, type Machine } from "./sections";
 import { checkFingerprints } from "./space-fingerprints";
 import { growTree, type Tree } from "./tree";
 import { type FileValue, pathsIn, readValueFiles } from "./value-files";
@@ -125,7 +126,8 @@ async function checkTree(
   if (keyFile) files.set(keyFile.path, keyFile.state);
   const reading = { tree, folder, problems, notes, files, now: sources.now };
   const providers = await checkProviders(tree, sections.providers, sources, reading);
-  checkModels(sections.models, { tree, providers, problems, notes });
+  const look = { tree, providers, problems, notes };
+  noteUnpriced(checkModels(sections.models, look), sections, look);
   const { default_model } = Object.fromEntries(entriesOf(sections.server));
   checkDefaultModel(default_model, sections.models, { tree, problems });
   if (entriesOf(document).length > 0 && entriesOf(sections.models).length === 0) {
@@ -143,6 +145,7 @@ async function checkTree(
   );
   const tls = readTls(reading, sections.server);
   const jwtConnection = readJwtConnection(reading, sections.auth);
+  checkCapTimeZone(tree, sections.workspace_defaults, problems);
 
   if (problems.length > 0) return refused(problems);
   const right = withoutMissing(tree, document);

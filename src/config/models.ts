@@ -15,14 +15,17 @@ import { ModelEntry, RouteEntry } from "./schema-models";
 
 const MOST_ALIASES_IN_A_ROW = 20;
 
-/** @param section what stands under `models`, whatever it is */
-export function checkModels(section: unknown, look: Look): void {
+/**
+ * @param section what stands under `models`, whatever it is
+ * @returns its entries, as far as they are sound
+ */
+export function checkModels(section: unknown, look: Look): readonly Entry[] {
   const ids = new Set(entriesOf(section).map(([id]) => id));
   const wrongKeys = look.problems.map((problem) => problem.path);
   const entries: Entry[] = [];
   for (const [id, written] of entriesOf(section)) {
     const pointer = below("/models", id);
-    if (look.problems.length > MOST_PROBLEMS) return;
+    if (look.problems.length > MOST_PROBLEMS) return entries;
     checkId(id, pointer, look);
     for (const [i, route] of routesOf(written).entries()) {
       if (Value.Check(RouteEntry, route)) checkRoute(id, below(below(pointer, "routes"), i), route, look);
@@ -33,7 +36,7 @@ export function checkModels(section: unknown, look: Look): void {
   const aliases = new Map<string, string>();
   for (const { id, model } of entries) if (model.alias_of !== undefined) aliases.set(id, model.alias_of);
   for (const entry of entries) {
-    if (look.problems.length > MOST_PROBLEMS) return;
+    if (look.problems.length > MOST_PROBLEMS) return entries;
     const path = readablePath(entry.pointer);
     checkPurpose(
       entry,
@@ -45,6 +48,7 @@ export function checkModels(section: unknown, look: Look): void {
     checkFactsTogether(entry, look);
     checkFacts(entry, look);
   }
+  return entries;
 }
 
 /** Routes are looked at one by one, so that a slip elsewhere in the model hides nothing in them. */

@@ -77,6 +77,8 @@ export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema
     money: {
       creditsPerUsd: document.money?.credits_per_usd ?? MoneySection.properties.credits_per_usd.default,
       markup: document.money?.markup ?? MoneySection.properties.markup.default,
+      unpriced: document.money?.unpriced ?? "refuse",
+      abandoned: document.money?.abandoned ?? "charge",
     },
     spaceProbe:
       document.space_probe === false

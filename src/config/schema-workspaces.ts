@@ -31,7 +31,7 @@ export const WorkspaceSection = Type.Object(
       Type.Number({
         minimum: 0,
         maximum: 1_000_000_000,
-        description: "USD a workspace may spend in a day (UTC).",
+        description: "USD a workspace may spend in a day.",
       }),
     ),
     cap_usd_per_month: Type.Optional(
@@ -39,6 +39,14 @@ export const WorkspaceSection = Type.Object(
         minimum: 0,
         maximum: 1_000_000_000,
         description: "USD a workspace may spend in a month.",
+      }),
+    ),
+    cap_time_zone: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        description:
+          "Time zone in which the days and months of spending caps begin and end, such as Europe/Berlin. Left out: UTC.",
       }),
     ),
     credits: Type.Optional(

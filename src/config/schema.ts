@@ -57,6 +57,20 @@ export const MoneySection = Type.Object(
         description: "Factor on the models' prices, for what workspaces pay in credits.",
       }),
     ),
+    unpriced: Type.Optional(
+      Type.Union([Type.Literal("refuse"), Type.Literal("allow")], {
+        default: "refuse",
+        description:
+          "A model without a price, asked for by a workspace that has credits or a spending cap. refuse: 402 price_unknown. allow: it costs nothing.",
+      }),
+    ),
+    abandoned: Type.Optional(
+      Type.Union([Type.Literal("charge"), Type.Literal("waive")], {
+        default: "charge",
+        description:
+          "Calls that were sent to a provider and not answered: the client disconnected, timeout_ms was over, a hedged call lost. charge: an estimate is taken from the workspace's credits. waive: it is not. Spending caps count it in both cases.",
+      }),
+    ),
   },
   { ...closed, description: "What credits are worth." },
 );

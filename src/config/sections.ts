@@ -3,12 +3,23 @@
  * A rule that looks at two keys at once belongs here; what one key may hold is the schema's.
  */
 import { resolve } from "node:path";
+import { isTimeZone } from "../books/periods";
 import { isLoopback } from "../domain/this-machine";
 import { PROCESSES_MAX } from "../machine/cores";
 import { below, type Problem } from "./problem";
 import { entriesOf } from "./providers";
 import { readPublicKey } from "./public-key";
 import type { Tree } from "./tree";
+
+/** Which zones there are, is the machine's to know. */
+export function checkCapTimeZone(tree: Tree, defaults: unknown, problems: Problem[]): void {
+  const { cap_time_zone: zone }: { readonly cap_time_zone?: unknown } = Object(defaults);
+  if (typeof zone !== "string" || isTimeZone(zone)) return;
+  problems.push(tree.problem("/workspace_defaults/cap_time_zone", UNKNOWN_TIME_ZONE));
+}
+
+export const UNKNOWN_TIME_ZONE =
+  "this time zone is not known; expected a name of the IANA database, such as Europe/Berlin or America/New_York";
 
 /** @returns the database's absolute path or ":memory:"; undefined where it was refused. */
 export function checkDatabase(

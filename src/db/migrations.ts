@@ -169,4 +169,16 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE ledger ADD COLUMN upstream_pico_usd INTEGER NOT NULL DEFAULT 0 CHECK (upstream_pico_usd >= 0);
   ALTER TABLE ledger ADD COLUMN by_provider TEXT;
   `,
+  `
+  -- Charges are whole micro-credits, costs are not. What a workspace's charges have come to beyond their exact sum, below one micro-credit,
+  -- in 10^-15 credits; and by how much each row's charge differs from its cost, so that any rows' exact sum can be had.
+  ALTER TABLE workspaces ADD COLUMN femto_credits_prepaid INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE ledger ADD COLUMN femto_credits_rounded INTEGER NOT NULL DEFAULT 0;
+
+  -- In which the days and months of a workspace's caps, and so its rows of spending, begin and end. NULL: as workspace_defaults has it.
+  ALTER TABLE workspaces ADD COLUMN cap_time_zone TEXT;
+
+  -- As part of tokens_upstream: of calls that were sent and not answered, an estimate.
+  ALTER TABLE ledger ADD COLUMN tokens_abandoned INTEGER NOT NULL DEFAULT 0 CHECK (tokens_abandoned >= 0);
+  `,
 ];

@@ -17,6 +17,8 @@ export interface Store {
    * throws, having done nothing
    */
   readonly write: Writer["write"];
+  /** The clock that `write` goes by. */
+  readonly monotonic: () => number;
   /** Runs a query that only reads. In WAL it never waits for a writer. @throws GatewayError database_unavailable */
   read<T>(query: () => T): T;
   /** For what every request asks: read anew when it may have changed (src/db/recent.ts). */
@@ -81,6 +83,7 @@ export async function openStore(
   return {
     database,
     write,
+    monotonic: outside.monotonic,
     read,
     once: recent.once,
     check() {

@@ -10,9 +10,10 @@ export interface Writer {
   /**
    * Resolves once `work` is committed. It may run more than once; only what it did last is kept.
    * @param gathering keeps some of what the work does in memory until the end of the transaction
+   * @param until on the monotonic clock: when a locked database is waited for no longer. It is tried once, however late
    * @throws GatewayError database_unavailable; what `work` throws, having done nothing
    */
-  write<T>(work: () => T, gathering?: Gathering): Promise<T>;
+  write<T>(work: () => T, gathering?: Gathering, until?: number): Promise<T>;
 }
 
 /** What several works change in memory, to be written once for all of them. Others' work always finds it written. */
@@ -25,7 +26,8 @@ export interface Gathering {
 
 type World = Pick<Outside, "sleep" | "monotonic" | "random" | "turn">;
 
-const LOCK_WAIT_MS = 5_000;
+/** How long a locked database is waited for at most. */
+export const LOCK_WAIT_MS = 5_000;
 
 interface Waiting {
   readonly giveUpAt: number;
@@ -128,15 +130,16 @@ export function createWriter(database: Database, outside: World, committed = () 
     for (const { failed } of group.filter(({ giveUpAt }) => giveUpAt <= now)) failed(lockedOut(cause));
     queue = [...group.filter(({ giveUpAt }) => giveUpAt > now), ...queue];
     failuresInARow += 1;
-    if (queue.length > 0) await pause(outside, failuresInARow);
+    const soonest = Math.min(...queue.map(({ giveUpAt }) => giveUpAt));
+    if (queue.length > 0) await pause(outside, failuresInARow, soonest - now);
   }
 
   return {
-    write: <T>(work: () => T, gathering?: Gathering) =>
+    write: <T>(work: () => T, gathering?: Gathering, until = Number.POSITIVE_INFINITY) =>
       new Promise<T>((resolve, failed) => {
         let value: T;
         queue.push({
-          giveUpAt: outside.monotonic() + LOCK_WAIT_MS,
+          giveUpAt: Math.min(until, outside.monotonic() + LOCK_WAIT_MS),
           work: () => {
             value = work();
           },
@@ -173,10 +176,11 @@ const PAUSE_MS_MAX = 8;
 async function pause(
   { sleep, random, turn = () => Promise.resolve() }: World,
   failures: number,
+  longestMs = PAUSE_MS_MAX,
 ): Promise<void> {
   if (failures <= TURNS_FIRST) return turn();
   const longest = Math.min(PAUSE_MS_MAX, 2 ** (failures - TURNS_FIRST - 1));
-  await sleep(longest * (0.5 + random()));
+  await sleep(Math.min(longestMs, longest * (0.5 + random())));
 }
 
 function isLocked(cause: unknown): boolean {
@@ -185,6 +189,10 @@ function isLocked(cause: unknown): boolean {
 
 const refusal = (cause: unknown) =>
   cause instanceof GatewayError ? cause : unavailable("The database refused a write", cause);
+
+/** Whether an error of `write` is that another process held the lock for all the time that was given. */
+export const isLockedOut = (error: GatewayError) =>
+  error.kind === "database_unavailable" && isLocked(error.cause);
 
 const lockedOut = (cause: unknown) => unavailable("The database is locked by another process", cause);
 

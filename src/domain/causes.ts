@@ -21,6 +21,8 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
   wrong_key: "The API key is unknown, revoked or rotated out: see 'embedgate keys list'.",
   insufficient_credit: "The workspace has too few credits left: see 'embedgate credits show'.",
   cap_exceeded: "The workspace's cap in USD is reached: see 'embedgate workspaces show'.",
+  price_unknown:
+    "The model has no price, and the workspace pays: set `price` of the model (0 where it costs nothing), or `money.unpriced: allow`.",
   rate_limited: "The workspace's rate limit is used up: see 'embedgate workspaces show'.",
   forbidden: "The caller may not do that: an admin's key, or a policy, is missing.",
   space_mismatch: "The caller insists on another embedding space than the model's (X-Embedgate-Space).",

@@ -71,6 +71,13 @@ const KINDS = {
     retry: false,
     fallBack: false,
   },
+  price_unknown: {
+    status: 402,
+    type: "insufficient_quota",
+    code: "price_unknown",
+    retry: false,
+    fallBack: false,
+  },
   rate_limited: {
     status: 429,
     type: "rate_limit_error",

@@ -223,8 +223,10 @@ export interface Run {
 
 /** What providers have done for a request so far. */
 export interface Tally {
-  /** Counted over every call that was answered, also those whose answer was of no use. */
+  /** Counted over every call that was answered, also those whose answer was of no use; of those that were given up, estimated. */
   tokens: number;
+  /** As part of these: of calls that were sent and not waited for. */
+  tokensAbandoned: number;
   /** By name in the routing file: those whose vectors were taken. */
   readonly providers: Set<string>;
   /** What each of them counted, whether its answer was of use or not, and what it is owed for that. */

@@ -33,7 +33,7 @@ export function setErrorHeaders(
   if (error.allowed !== undefined) headers.set("allow", error.allowed);
   for (const [name, value] of Object.entries({ ...error.headers, ...own }))
     headers.set(name, sendable(value));
-  if (error.retryAfterMs !== undefined && (status === 429 || status === 503)) {
+  if (error.retryAfterMs !== undefined && (status === 402 || status === 429 || status === 503)) {
     headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   }
 }

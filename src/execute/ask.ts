@@ -10,7 +10,7 @@ import type { Answered, Part, Target } from "../domain/request";
 import { unlessAborted } from "../domain/until";
 import type { EmbedReply } from "../plugin";
 import { believed, isCut } from "../tokens/belief";
-import { countOf } from "../tokens/count";
+import { type Count, countOf, estimateOf } from "../tokens/count";
 import { outcomeOf, restMs } from "../upstream/health";
 import { prove } from "./assemble";
 import { callFor } from "./call";
@@ -98,8 +98,15 @@ async function sent(
     // The provider has counted it, whether its answer is of use or not.
     work.count(countOf(reply, inputsOf(part)), target);
     await others(part, outside);
+    // What the gateway itself asks is nobody's to pay, also where its answer is not waited for.
+    const free: Work = {
+      ...work,
+      abandoned(estimate, of, before) {
+        if (before === undefined) work.count(estimate, of);
+      },
+    };
     const limit = await cutLimit(work, target, part, reply, (texts) =>
-      replyInTime(work, target, texts, signal),
+      replyInTime(free, target, texts, signal),
     );
     refuseLonger(part, limit, target);
     const answered = prove(cutTold(reply, part, work, target), part, plan, target);
@@ -142,14 +149,26 @@ async function replyInTime(work: Work, target: Target, part: Part, signal: EndSi
   const callOff = Number.isFinite(timeoutMs)
     ? outside.alarm(timeoutMs, () => attempt.abort(tooSlow(timeoutMs)))
     : () => undefined;
+  const estimate = estimateOf(inputsOf(part));
+  // In the turn in which it is given up: by the next, the request's row may be written.
+  let isAbandoned = false;
+  const abandon = () => {
+    isAbandoned = true;
+    work.abandoned(estimate, target);
+  };
+  attempt.addEventListener("abort", abandon);
   const reply = (async () => provider.upstream.embed(call))();
   try {
     // A plugin may overlook the signal: this keeps its word for it, so that nothing waits past its time.
-    return await unlessAborted(attempt, reply);
+    const inTime = await unlessAborted(attempt, reply);
+    // It had come in the very turn in which it was given up.
+    if (isAbandoned) work.abandoned({ ...estimate, tokens: 0 }, target, estimate);
+    return inTime;
   } catch (thrown) {
-    if (attempt.aborted) countLate(reply, work, target, part);
+    if (attempt.aborted) countLate(reply, work, target, part, { estimate, reason: attempt.reason });
     throw thrown;
   } finally {
+    attempt.removeEventListener("abort", abandon);
     callOff();
     unfollow();
   }
@@ -161,12 +180,19 @@ const tooSlow = (timeoutMs: number) =>
     `The provider did not answer within ${Math.round(timeoutMs)} ms (timeout_ms). Where it is slow and not down, raise timeout_ms, or lower max_inputs of the model, in the routing file.`,
   );
 
-/** An answer that nobody waits for any more was paid for all the same. */
-function countLate(reply: Promise<EmbedReply>, { run, count, outside }: Work, target: Target, part: Part) {
+/** An answer that nobody waits for any more has a count, which is better than the estimate. */
+function countLate(
+  reply: Promise<EmbedReply>,
+  work: Work,
+  target: Target,
+  part: Part,
+  { estimate, reason }: { readonly estimate: Count; readonly reason: unknown },
+) {
+  const { run, abandoned, outside } = work;
   reply
     .then((late) => {
-      const counted = countOf(late, inputsOf(part));
-      count(counted, target);
+      const counted = countOf(readCount(late, work, target, part), inputsOf(part));
+      abandoned(counted, target, estimate);
       outside.log(
         "info",
         "late upstream answer: its call had timed out or was cancelled, its tokens are counted",
@@ -177,8 +203,13 @@ function countLate(reply: Promise<EmbedReply>, { run, count, outside }: Work, ta
         },
       );
     })
-    // Given up for a failure, which was told already, or for an answer that cannot even be counted.
-    .catch(() => undefined);
+    .catch((failure: unknown) => {
+      // It was no answer, so nothing is owed; anything else may be the end of the call itself, which has the reason of that, or an answer
+      // that cannot be counted.
+      const isRefusal =
+        failure !== reason && failure instanceof GatewayError && failure.upstreamStatus !== undefined;
+      if (isRefusal) abandoned({ ...estimate, tokens: 0 }, target, estimate);
+    });
 }
 
 /** Reading, proving and handing on so many vectors takes some milliseconds each: others' turns come in between. */
@@ -188,11 +219,24 @@ async function others({ pieces }: Part, { turn }: Work["outside"]): Promise<void
   if (pieces.length >= MANY_PIECES) await turn?.();
 }
 
-/** The reply as far as its token count is one; that a provider counts characters is told once. */
+/** Providers whose counts were told to be none. */
+const toldOfCount = new WeakSet<Target["provider"]>();
+
+/** The reply as far as its token count is one; that a provider counts characters, or what can be no count, is told once. */
 function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: Part): EmbedReply {
   const health = healthOf(target);
   const before = health.countsCharacters;
   const read = believed(reply, inputsOf(part), health);
+  const isRefused = reply.tokens !== undefined && read.tokens === undefined;
+  if (isRefused && !health.countsCharacters && !toldOfCount.has(target.provider)) {
+    toldOfCount.add(target.provider);
+    outside.log("warn", "a provider's token count cannot be right: the gateway estimates instead", {
+      provider: target.provider.name,
+      model: target.model,
+      tokens: String(reply.tokens),
+      inputs: part.pieces.length,
+    });
+  }
   if (health.countsCharacters && !before) {
     outside.log("warn", "provider reports characters instead of tokens: token counts are estimated", {
       provider: target.provider.name,

@@ -6,7 +6,7 @@
 import { picoUsdPerToken } from "../books/money";
 import { Ending } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
-import type { Answered, EmbedRequest, Plan, Route, Run } from "../domain/request";
+import type { Answered, EmbedRequest, Plan, Route, Run, Tally, Target } from "../domain/request";
 import { allDone } from "../domain/until";
 import { answer } from "./answer";
 import { nextTarget } from "./attempts";
@@ -45,15 +45,11 @@ export async function execute(
     lane: plan.pieces.length <= INTERACTIVE_INPUTS_MAX ? "interactive" : "bulk",
     signal: failed,
     outside,
-    count({ tokens }, { provider, costPrice = 0 }) {
-      const { tally } = run;
-      tally.tokens += tokens;
-      const before = tally.byProvider.get(provider.name);
-      const picoUsd = BigInt(tokens) * picoUsdPerToken(costPrice);
-      tally.byProvider.set(provider.name, {
-        tokens: tokens + (before?.tokens ?? 0),
-        picoUsd: picoUsd + (before?.picoUsd ?? 0n),
-      });
+    count: ({ tokens }, target) => addTo(run.tally, tokens, target),
+    abandoned({ tokens }, target, before) {
+      const more = tokens - (before?.tokens ?? 0);
+      addTo(run.tally, more, target);
+      run.tally.tokensAbandoned += more;
     },
     take(answered, target) {
       run.tally.providers.add(answered.provider);
@@ -93,6 +89,17 @@ export async function execute(
   } finally {
     unfollow();
   }
+}
+
+/** @param tokens below 0 where an estimate was too high */
+function addTo(tally: Tally, tokens: number, { provider, costPrice = 0 }: Target): void {
+  tally.tokens += tokens;
+  const before = tally.byProvider.get(provider.name);
+  const picoUsd = BigInt(tokens) * picoUsdPerToken(costPrice);
+  tally.byProvider.set(provider.name, {
+    tokens: tokens + (before?.tokens ?? 0),
+    picoUsd: picoUsd + (before?.picoUsd ?? 0n),
+  });
 }
 
 /** Two at least: whether a part that is refused alone is at fault itself, only another part's answer can tell. */

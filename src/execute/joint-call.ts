@@ -8,7 +8,7 @@ import { sharesOf } from "../cache/apportion";
 import { Ending, type EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
 import type { Answered, Coalescing, Part, Piece, Target } from "../domain/request";
-import type { Count } from "../tokens/count";
+import { type Count, estimateOf } from "../tokens/count";
 import { carrying } from "./carve";
 import { type Chosen, healthOf } from "./choose";
 import { isAboutContent } from "./poison-signs";
@@ -81,6 +81,9 @@ export function beginJointCall(
   /** Whose inputs were sent, in the call's order: also those who have gone since. */
   let sent: readonly Member[] = [];
   let shares: readonly number[] = [];
+  /** Of those who did not wait for the answer, what their share was taken for. */
+  const estimates = new Map<Member, Count>();
+  let isEnded = false;
 
   function close(): void {
     if (!isOpen) return;
@@ -92,6 +95,7 @@ export function beginJointCall(
 
   function left(member: Member): void {
     members.delete(member);
+    if (!isEnded && sent.includes(member)) abandonedBy(member, estimateOf([member.piece.input]));
     if (members.size > 0) return;
     close();
     allGone.abort(member.signal.reason);
@@ -108,21 +112,39 @@ export function beginJointCall(
     };
   }
 
-  /** Also of an answer that comes when all have gone. */
-  function count(counted: Count): void {
-    const { tokensSource } = counted;
+  function shared(counted: Count): readonly { member: Member; share: Count }[] {
     shares = sharesOf(
       counted,
       sent.map(({ piece }) => piece),
     );
-    for (const [i, member] of sent.entries()) {
+    return sent.map((member, i) => {
       const tokens = shares[i] ?? 0;
-      member.work.count({ tokens, tokensSource, tokensByInput: [tokens] }, target);
+      return { member, share: { tokens, tokensSource: counted.tokensSource, tokensByInput: [tokens] } };
+    });
+  }
+
+  /** Also of an answer that comes when some have gone. */
+  function count(counted: Count): void {
+    isEnded = true;
+    for (const { member, share } of shared(counted)) {
+      if (estimates.has(member)) abandonedBy(member, share);
+      else member.work.count(share, target);
     }
+  }
+
+  function abandonedBy(member: Member, share: Count): void {
+    member.work.abandoned(share, target, estimates.get(member));
+    estimates.set(member, share);
+  }
+
+  function abandoned(counted: Count, _: Target, before?: Count): void {
+    for (const { member, share } of shared(counted))
+      if (before !== undefined || !estimates.has(member)) abandonedBy(member, share);
   }
 
   let isApart = false;
   function failed(at: Target, error: GatewayError): void {
+    isEnded = true;
     const isShared = sent.length > 1;
     // Who says when to come back is left alone until then.
     const isAskedAgain = isAboutContent(error) && error.retryAfterMs === undefined;
@@ -155,7 +177,7 @@ export function beginJointCall(
         callOff = outside.alarm(windowMs, endWindow);
         await windowOver;
       }
-      const jointly = { ...work, signal: allGone, count };
+      const jointly = { ...work, signal: allGone, count, abandoned };
       const answered = await inTurn(jointly, target, depart, allGone, failed);
       const unanswered = isApart ? "apart" : undefined;
       if (!answered) for (const member of members) member.tell(unanswered);

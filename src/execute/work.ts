@@ -36,6 +36,11 @@ export interface Work {
   readonly outside: Needs;
   /** Is told what each reply came to, whether it is of use or not: the provider has counted it. */
   readonly count: (count: Count, target: Target) => void;
+  /**
+   * Is told what a call is estimated to have come to that was sent and is not waited for any more: it is paid for all the same.
+   * @param before the estimate that this takes the place of, when its answer came after all
+   */
+  readonly abandoned: (count: Count, target: Target, before?: Count) => void;
   /** Takes what was proved. */
   readonly take: (answered: Answered, target: Target) => void;
   /** Ends the request's other calls: this error is its answer. */

@@ -5,7 +5,14 @@
 import type { Amount, Estimate } from "../books/balances";
 import { type Ledger, UNDER_WAY } from "../books/ledger";
 import type { LedgerRow } from "../books/ledger-row";
-import { ceilOf, type Exchange, fractionOf, microCreditsPerToken, picoUsdPerToken } from "../books/money";
+import {
+  ceilOf,
+  type Exchange,
+  FEMTO_CREDITS_PER_MICRO_CREDIT,
+  fractionOf,
+  microCreditsPerToken,
+  picoUsdPerToken,
+} from "../books/money";
 import { wordingOf } from "../dialects/wording";
 import { asGatewayError, type GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
@@ -30,6 +37,8 @@ export interface Prices {
   readonly exchange: Exchange;
   /** Share of the price that a cache hit costs. */
   readonly hitPrice: number;
+  /** Whether credits pay for calls that were sent and not waited for. Caps count them either way. */
+  readonly abandoned: "charge" | "waive";
 }
 
 /** Inputs that a provider will be asked for, and those that are likely to be hits. */
@@ -48,7 +57,10 @@ export function estimateOf({ fresh, hits }: Expected, route: Route, prices: Pric
 export function amountOf(tokens: number, route: Route | undefined, { exchange }: Prices): Amount {
   const price = route?.facts.price ?? 0;
   return {
-    microCredits: ceilOf(BigInt(tokens), microCreditsPerToken(price, exchange)),
+    femtoCredits: ceilOf(
+      BigInt(tokens) * FEMTO_CREDITS_PER_MICRO_CREDIT,
+      microCreditsPerToken(price, exchange),
+    ),
     picoUsd: BigInt(tokens) * picoUsdPerToken(price),
   };
 }
@@ -76,60 +88,75 @@ export function rowUnderWay(progress: Progress, inputs: readonly Input[]): Ledge
     cache_hits: 0,
     tokens: 0,
     ...upstreamUnderWay(progress, estimatedTokens(inputs)),
-    tokens_billed: 0,
     tokens_source: null,
     status: UNDER_WAY,
     error: null,
     latency_ms: 0,
-    cost_pico_usd: 0n,
-    micro_credits: 0n,
+    ...costOf(0, progress, undefined),
+  };
+}
+
+/**
+ * What a row says of money. What was sent and not waited for is the provider's to charge for, so it is the caller's to pay.
+ * @param prices undefined: nobody pays
+ */
+function costOf(tokens: number, { run, route }: Progress, prices: Prices | undefined) {
+  const { tokensAbandoned: tokens_abandoned } = run.tally;
+  if (prices === undefined)
+    return { tokens_abandoned, tokens_billed: 0, cost_pico_usd: 0n, cost_femto_credits: 0n };
+  const tokens_billed = tokens + (prices.abandoned === "charge" ? tokens_abandoned : 0);
+  return {
+    tokens_abandoned,
+    tokens_billed,
+    cost_pico_usd: amountOf(tokens + tokens_abandoned, route, prices).picoUsd,
+    cost_femto_credits: amountOf(tokens_billed, route, prices).femtoCredits,
   };
 }
 
 /** The tokens of an answer that are charged for. */
-export function billedTokens({ tokens, tokensOfHits, tokensOfEmpty }: Result, { hitPrice }: Prices): number {
+function billedTokens({ tokens, tokensOfHits, tokensOfEmpty }: Result, { hitPrice }: Prices): number {
   return tokens - tokensOfEmpty - tokensOfHits + shareOf(tokensOfHits, hitPrice);
 }
 
+/** @param prices undefined: nobody pays */
 export function rowAnswered(
   progress: Progress,
   result: Result,
-  prices: Prices,
+  prices: Prices | undefined,
   latencyMs: number,
 ): LedgerRow {
-  const billed = billedTokens(result, prices);
-  const cost = amountOf(billed, progress.route, prices);
   return {
     ...known(progress),
     cache_hits: result.cacheHits,
     tokens: result.tokens,
     ...upstreamOf(progress),
-    tokens_billed: billed,
     tokens_source: result.tokensSource,
     status: 200,
     error: null,
     latency_ms: Math.round(latencyMs),
-    cost_pico_usd: cost.picoUsd,
-    micro_credits: cost.microCredits,
+    ...costOf(prices ? billedTokens(result, prices) : 0, progress, prices),
   };
 }
 
-function rowFailed(progress: Progress, error: GatewayError, latencyMs: number): LedgerRow {
+function rowFailed(
+  progress: Progress,
+  error: GatewayError,
+  latencyMs: number,
+  prices: Prices | undefined,
+): LedgerRow {
   const { status, code } = progress.policies ? wordingOf(error, progress.policies) : error.meaning;
   return {
     ...known(progress, error),
     cache_hits: 0,
     tokens: 0,
     ...upstreamOf(progress),
-    tokens_billed: 0,
-    tokens_source: null,
+    tokens_source: progress.run.tally.tokensAbandoned > 0 ? "estimated" : null,
     status,
     error: code ?? error.kind,
     kind: error.kind,
     upstream_status: error.upstreamStatus ?? null,
     latency_ms: Math.round(latencyMs),
-    cost_pico_usd: 0n,
-    micro_credits: 0n,
+    ...costOf(0, progress, prices),
   };
 }
 
@@ -141,18 +168,22 @@ export async function settleFailure(
   progress: Progress,
   failure: GatewayError,
   latencyMs: () => number,
-  { ledger, outside }: { readonly ledger: Ledger; readonly outside: Pick<Outside, "log"> },
+  {
+    ledger,
+    outside,
+    prices,
+  }: { readonly ledger: Ledger; readonly outside: Pick<Outside, "log">; readonly prices?: Prices },
 ): Promise<GatewayError> {
   let error = failure;
   if (error.kind !== "database_unavailable") {
     try {
-      await ledger.settle(rowFailed(progress, error, latencyMs()));
+      await ledger.settle(rowFailed(progress, error, latencyMs(), prices), progress.run.endsAt);
       return error;
     } catch (thrown) {
       error = asGatewayError(thrown);
     }
   }
-  const row = rowFailed(progress, error, latencyMs());
+  const row = rowFailed(progress, error, latencyMs(), prices);
   if (!ledger.owe(row)) {
     const { user: _, metadata: __, ...about } = row;
     outside.log("error", "ledger row lost: the database was unavailable for too long", about);

@@ -39,6 +39,7 @@ import { type Body, printed } from "./printing";
 import { type CacheUse, recall } from "./recall";
 import { answerHeaders, bytesOf, cacheNote, ignoredHeader, resultOf } from "./result";
 import { startRun } from "./run";
+import type { Unpriced } from "./unpriced";
 
 export interface Arrival {
   readonly requestId: string;
@@ -81,6 +82,7 @@ export interface SpineParts {
   readonly rateLimits: RateLimits;
   readonly lifecycle: Lifecycle;
   readonly prices: Prices;
+  readonly unpriced: Unpriced;
   readonly ledger: Ledger;
   readonly settlements: Settlements;
   readonly outside: Outside & Pick<Needs, "observe">;
@@ -112,6 +114,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const request = policies.unknown_fields === "forward" ? forwardUnknown(said, found) : said;
     const bound = boundTo(forced, found);
     progress.route = bound;
+    parts.unpriced.refuse(bound, rules);
     const route = admit(request, bound, policies.unused_hints === "reject");
     parts.lifecycle.used(route);
     const count = rateLimits.takeTokens(rules, estimatedTokens(request.inputs));
@@ -170,9 +173,9 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     count(result.tokens);
     const row = rowAnswered(progress, result, prices, latencyMs());
     // Hits alone: nothing was held for them yet.
-    if (!planned && row.micro_credits > 0n)
-      await holdExactly(row, rules.terms, ledger, settlements, run.signal);
-    const charge = await ledger.settle(row);
+    if (!planned && row.cost_femto_credits > 0n)
+      await holdExactly(row, rules.terms, ledger, settlements, run);
+    const charge = await ledger.settle(row, run.endsAt);
     const note = cacheNote(caching && cacheUse, result);
     const providers = policies.provider_names === "hide" ? NONE : run.tally.providers;
     const headers = answerHeaders({ ...route, ...place }, request, result, providers, note);
@@ -212,7 +215,7 @@ function begin(
   const missing = new Set(pieces.map(({ place }) => place));
   const hits = request.inputs.filter((_, place) => !missing.has(place));
   const estimate = estimateOf({ fresh, hits }, route, prices);
-  return hold(rowUnderWay(progress, fresh), { estimate, terms }, ledger, settlements, progress.run.signal);
+  return hold(rowUnderWay(progress, fresh), { estimate, terms }, ledger, settlements, progress.run);
 }
 
 /** What of a plan is left for this request, where others fetch the rest. */

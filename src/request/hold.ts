@@ -7,7 +7,7 @@ import type { Terms } from "../books/balances";
 import { type Holding, type Ledger, UNDER_WAY } from "../books/ledger";
 import type { LedgerRow } from "../books/ledger-row";
 import type { Settlements } from "../books/settlements";
-import type { EndSignal } from "../domain/ending";
+import type { Run } from "../domain/request";
 
 /** @throws GatewayError insufficient_credit | cap_exceeded | database_unavailable; the signal's reason */
 export async function hold(
@@ -15,11 +15,11 @@ export async function hold(
   holding: Holding,
   ledger: Ledger,
   settlements: Settlements,
-  signal: EndSignal,
+  { signal, endsAt }: Pick<Run, "signal" | "endsAt">,
 ): Promise<void> {
   for (;;) {
     const seen = settlements.count(row.workspace);
-    if (await ledger.begin(row, holding)) return;
+    if (await ledger.begin(row, holding, endsAt)) return;
     await settlements.next(row.workspace, seen, signal);
   }
 }
@@ -30,20 +30,20 @@ export function holdExactly(
   terms: Terms,
   ledger: Ledger,
   settlements: Settlements,
-  signal: EndSignal,
+  run: Pick<Run, "signal" | "endsAt">,
 ): Promise<void> {
-  const amount = { microCredits: row.micro_credits, picoUsd: row.cost_pico_usd };
+  const amount = { femtoCredits: row.cost_femto_credits, picoUsd: row.cost_pico_usd };
   const estimate = { least: amount, most: amount };
-  return hold({ ...row, status: UNDER_WAY }, { estimate, terms }, ledger, settlements, signal);
+  return hold({ ...row, status: UNDER_WAY }, { estimate, terms }, ledger, settlements, run);
 }
 
 /** A ledger that tells those who wait of each row that it settles. */
 export function announcing(ledger: Ledger, settlements: Settlements): Ledger {
   return {
     ...ledger,
-    async settle(row) {
+    async settle(row, until) {
       try {
-        return await ledger.settle(row);
+        return await ledger.settle(row, until);
       } finally {
         settlements.happened(row.workspace);
       }

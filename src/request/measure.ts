@@ -15,13 +15,12 @@ import type { Needs } from "../execute/work";
 import { type Progress, rowAnswered, rowUnderWay, settleFailure } from "./account";
 import { resultOf } from "./result";
 
-const NOTHING = { microCredits: 0n, picoUsd: 0n };
+const NOTHING = { femtoCredits: 0n, picoUsd: 0n };
 /** Nobody's credits are asked for. */
 const FREE = {
   estimate: { least: NOTHING, most: NOTHING },
   terms: { startingMicroCredits: null, caps: { day: undefined, month: undefined } },
 };
-const UNPRICED = { exchange: { creditsPerUsd: 1, markup: 0 }, hitPrice: 0 };
 /** The ledger's `user` of a measurement. */
 const PURPOSE = "space_probe";
 
@@ -54,7 +53,7 @@ export async function measure(
     endsAt: Number.POSITIVE_INFINITY,
     signal,
     attemptsMax,
-    tally: { tokens: 0, providers: new Set(), byProvider: new Map() },
+    tally: { tokens: 0, tokensAbandoned: 0, providers: new Set(), byProvider: new Map() },
   };
   const probes = asked.filter((probe) => !isLong(probe) || takesLong(target));
   const textsOf = (some: readonly Probe[]) => some.map(({ text }) => text);
@@ -81,8 +80,7 @@ export async function measure(
     progress.result = result;
     progress.request = request;
     // Its tokens were counted upstream, but shown to nobody and nobody's to pay.
-    const nobodys = { tokens: 0, tokens_billed: 0, cost_pico_usd: 0n, micro_credits: 0n };
-    await ledger.settle({ ...rowAnswered(progress, result, UNPRICED, latencyMs()), ...nobodys });
+    await ledger.settle({ ...rowAnswered(progress, result, undefined, latencyMs()), tokens: 0 });
     return inOrder.map((one) => one?.values);
   } catch (thrown) {
     throw await settleFailure(progress, asGatewayError(thrown), latencyMs, { ledger, outside });

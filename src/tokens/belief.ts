@@ -17,9 +17,12 @@ const MARKS_MAX = 8;
  */
 export function believed(reply: EmbedReply, inputs: readonly Input[], seen: CountsSeen): EmbedReply {
   const { tokens, tokensSource } = reply;
-  if (tokens === undefined || tokensSource === "counted") return reply;
-  noteCharacters(tokens, inputs, seen);
-  const isBelieved = !seen.countsCharacters && tokens >= tokensLeast(inputs) && tokens <= tokensMost(inputs);
+  if (tokens === undefined) return reply;
+  // A plugin that counts has the model's own vocabulary, to which some texts are nothing.
+  const isCounted = tokensSource === "counted";
+  if (!isCounted) noteCharacters(tokens, inputs, seen);
+  const isTooFew = !isCounted && (seen.countsCharacters || tokens < tokensLeast(inputs));
+  const isBelieved = Number.isSafeInteger(tokens) && tokens >= 0 && !isTooFew && tokens <= tokensMost(inputs);
   return isBelieved ? reply : { ...reply, tokens: undefined, tokensByInput: undefined };
 }
 

@@ -15,11 +15,18 @@ export interface Count {
 export function countOf(reply: EmbedReply, inputs: readonly Input[]): Count {
   const { tokens, tokensSource, tokensByInput } = reply;
   if (!isCount(tokens)) {
-    return { tokens: estimatedTokens(inputs), tokensSource: "estimated", tokensByInput: undefined };
+    return estimateOf(inputs);
   }
   const exact = inputs.length === 1 ? [tokens] : tokensByInput;
   return { tokens, tokensSource, tokensByInput: exact && addsUp(exact, tokens, inputs) ? exact : undefined };
 }
+
+/** Where nobody says it. */
+export const estimateOf = (inputs: readonly Input[]): Count => ({
+  tokens: estimatedTokens(inputs),
+  tokensSource: "estimated",
+  tokensByInput: undefined,
+});
 
 /** Whether what a plugin says of each input can be what it says of all. */
 export function addsUp(

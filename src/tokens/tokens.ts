@@ -4,8 +4,8 @@
  */
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
+import type { Cancel, Done, Job } from "./jobs";
 import type { CountingName, Cut, Token, VocabularyName } from "./vocabulary";
-import type { Cancel, Done, Job } from "./worker";
 
 export type { Cut, Token } from "./vocabulary";
 
@@ -64,30 +64,47 @@ interface Waiting {
 const WORKER =
   Bun.embeddedFiles.length > 0 ? "./src/tokens/worker.ts" : new URL("./worker.ts", import.meta.url).href;
 
+/** Whoever does the jobs. */
+export interface Tokenizer {
+  post(message: Job | Cancel): void;
+  end(): void;
+}
+
+/** @param done is told of each job's end @param broken of the tokenizer's own, after which it does nothing any more */
+export type OpenTokenizer = (done: (done: Done) => void, broken: (why: string) => void) => Tokenizer;
+
+const inWorker: OpenTokenizer = (done, broken) => {
+  const worker = new Worker(WORKER);
+  worker.onmessage = ({ data }: MessageEvent<Done>) => done(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    worker.terminate();
+    broken(event.message);
+  };
+  return { post: (message) => worker.postMessage(message), end: () => worker.terminate() };
+};
+
 type WithoutId<J> = J extends Job ? Omit<J, "id"> : never;
 
-export function createTokens(): Tokens {
+export function createTokens(open: OpenTokenizer = inWorker): Tokens {
   const waiting = new Map<number, Waiting>();
-  let worker: Worker | undefined;
+  let tokenizer: Tokenizer | undefined;
   let lastId = 0;
 
-  function started(): Worker {
-    if (worker) return worker;
-    const made = new Worker(WORKER);
-    made.onmessage = ({ data }: MessageEvent<Done>) => {
-      waiting.get(data.id)?.done(data);
-      waiting.delete(data.id);
-    };
-    made.onerror = (event) => {
-      event.preventDefault();
-      made.terminate();
-      worker = undefined;
-      const error = new GatewayError("internal", "The tokenizer failed.", { cause: event.message });
-      for (const { failed } of waiting.values()) failed(error);
-      waiting.clear();
-    };
-    worker = made;
-    return made;
+  function started(): Tokenizer {
+    tokenizer ??= open(
+      (done) => {
+        waiting.get(done.id)?.done(done);
+        waiting.delete(done.id);
+      },
+      (why) => {
+        tokenizer = undefined;
+        const error = new GatewayError("internal", "The tokenizer failed.", { cause: why });
+        for (const { failed } of waiting.values()) failed(error);
+        waiting.clear();
+      },
+    );
+    return tokenizer;
   }
 
   function perform(job: WithoutId<Job>, signal: EndSignal | undefined): Promise<Done> {
@@ -97,7 +114,7 @@ export function createTokens(): Tokens {
       if (signal?.aborted) return failed(signal.reason);
       const giveUp = () => {
         waiting.delete(id);
-        worker?.postMessage({ id, kind: "cancel" } satisfies Cancel);
+        tokenizer?.post({ id, kind: "cancel" });
         failed(signal?.reason);
       };
       const settled = () => signal?.removeEventListener("abort", giveUp);
@@ -112,7 +129,7 @@ export function createTokens(): Tokens {
         },
       });
       signal?.addEventListener("abort", giveUp);
-      started().postMessage({ ...job, id });
+      started().post({ ...job, id });
     });
   }
 
@@ -152,8 +169,8 @@ export function createTokens(): Tokens {
       return done.encoded;
     },
     close() {
-      worker?.terminate();
-      worker = undefined;
+      tokenizer?.end();
+      tokenizer = undefined;
       const error = new GatewayError("unavailable", "The gateway is shutting down.");
       for (const { failed } of waiting.values()) failed(error);
       waiting.clear();

@@ -55,6 +55,7 @@ describe("a row", () => {
         cache_hits: 0,
         tokens: 5,
         tokens_upstream: 5,
+        tokens_abandoned: 0,
         tokens_billed: 5,
         tokens_source: "provider",
         status: 200,
@@ -69,6 +70,7 @@ describe("a row", () => {
         micro_credits_held: 0,
         micro_credits_taken: 0,
         micro_credits_short: 0,
+        femto_credits_rounded: 350_000_000,
         pico_usd_held: 0,
         user: "u-1",
         process: null,
@@ -190,7 +192,9 @@ describe("a row", () => {
     // It was alive after all: its own word is the last.
     gone.abort();
     await sent;
-    expect(rowsOf(open)).toMatchObject([{ status: 499, error: "client_closed_request", tokens_upstream: 0 }]);
+    expect(rowsOf(open)).toMatchObject([
+      { status: 499, error: "client_closed_request", tokens_upstream: 4, tokens_source: "estimated" },
+    ]);
   });
 });
 
@@ -281,7 +285,7 @@ describe("the database", () => {
       (await openStore(path, realOutside)).close();
       const again = await openStore(path, realOutside);
       expect(again.database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
-      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 9n });
+      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 10n });
       again.close();
     }));
 

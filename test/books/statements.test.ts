@@ -6,6 +6,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { openLedger } from "../../src/books/ledger";
 import type { LedgerRow } from "../../src/books/ledger-row";
+import { FEMTO_CREDITS_PER_MICRO_CREDIT } from "../../src/books/money";
 import { type Invoice, openStatements } from "../../src/books/statements";
 import { openWorkspaces } from "../../src/callers/workspaces";
 import { openStore, type Store } from "../../src/db/open";
@@ -69,13 +70,17 @@ const rowOf = (id: number, at: number, { model, tokens, price, microCredits, fai
   cache_hits: 0,
   tokens: fails ? 0 : tokens,
   tokens_upstream: tokens,
+  tokens_abandoned: 0,
   tokens_billed: fails ? 0 : tokens,
   tokens_source: "provider",
   status: fails ? 503 : 200,
   error: fails ? "upstream_unavailable" : null,
   latency_ms: 1,
   cost_pico_usd: fails ? 0n : BigInt(tokens) * BigInt(price),
-  micro_credits: fails ? 0n : BigInt(microCredits),
+  // Hardly ever a whole number of micro-credits.
+  cost_femto_credits: fails
+    ? 0n
+    : BigInt(microCredits) * FEMTO_CREDITS_PER_MICRO_CREDIT + BigInt(tokens) * 7_000_000n,
   user: null,
   metadata: null,
 });
@@ -93,10 +98,18 @@ async function happen(store: Store, steps: readonly Step[]): Promise<void> {
   };
 
   async function begin(row: LedgerRow, { microCredits, heldBeyond }: Asked): Promise<void> {
-    const nothing = { microCredits: 0n, picoUsd: 0n };
-    const most = { microCredits: BigInt(Math.max(0, microCredits + heldBeyond)), picoUsd: 0n };
+    const nothing = { femtoCredits: 0n, picoUsd: 0n };
+    const held = BigInt(Math.max(0, microCredits + heldBeyond));
+    const most = { femtoCredits: held * FEMTO_CREDITS_PER_MICRO_CREDIT, picoUsd: 0n };
     const terms = { startingMicroCredits: null, caps: { day: undefined, month: undefined } };
-    const begun = { ...row, status: 0, error: null, cost_pico_usd: 0n, micro_credits: 0n, tokens_billed: 0 };
+    const begun = {
+      ...row,
+      status: 0,
+      error: null,
+      cost_pico_usd: 0n,
+      cost_femto_credits: 0n,
+      tokens_billed: 0,
+    };
     if (await ledger.begin(begun, { estimate: { least: nothing, most }, terms })) underWay.push(row);
   }
 
@@ -174,14 +187,14 @@ test("a history is in order of time: a day's requests are divided at its grants,
   const workspaces = openWorkspaces(store, () => ({ credits: 0 }), { now: () => now });
   await workspaces.ensure("team");
   await workspaces.grant("team", 100n, "first");
-  const usual = { kind: "request", model: "m", tokens: 1, price: 0, heldBeyond: 0, fails: false } as const;
-  const nothing = { microCredits: 0n, picoUsd: 0n };
+  const usual = { kind: "request", model: "m", tokens: 0, price: 0, heldBeyond: 0, fails: false } as const;
+  const nothing = { femtoCredits: 0n, picoUsd: 0n };
   const terms = { startingMicroCredits: null, caps: { day: undefined, month: undefined } };
   const charge = async (id: number, microCredits: number) => {
     const row = rowOf(id, now, { ...usual, microCredits });
-    const most = { microCredits: BigInt(microCredits), picoUsd: 0n };
+    const most = { femtoCredits: row.cost_femto_credits, picoUsd: 0n };
     await ledger.begin(
-      { ...row, status: 0, micro_credits: 0n },
+      { ...row, status: 0, cost_femto_credits: 0n },
       { estimate: { least: nothing, most }, terms },
     );
     await ledger.settle(row);
@@ -212,6 +225,7 @@ describe("an invoice", () => {
   async function invoiceOf(asked: readonly (readonly [number, Partial<Asked>])[], by: "day" | "model") {
     const store = await openStore(":memory:", fakeOutside().outside);
     const ledger = openLedger(store);
+    await openWorkspaces(store, () => ({ credits: "unlimited" }), { now: () => START }).ensure("team");
     const usual = {
       kind: "request",
       model: "m",
@@ -264,6 +278,22 @@ describe("an invoice", () => {
       "model",
     );
     expect(changed).toMatchObject([{ price: null, tokens_billed: 20n, cost_pico_usd: 1_500_000n }]);
+  });
+
+  test("has no line below 0, where an earlier charge or a balance that was used up paid for some of it", async () => {
+    // 71 tokens are 0.497 micro-credits more: the one that October's charge was too much pays for all of November's.
+    const lines = await invoiceOf(
+      [
+        [Date.UTC(2026, 9, 30), { microCredits: 0, tokens: 71 }],
+        [Date.UTC(2026, 10, 3), { microCredits: 0, tokens: 71, model: "a" }],
+        [Date.UTC(2026, 10, 4), { microCredits: 0, tokens: 0, model: "b" }],
+      ],
+      "model",
+    );
+    expect(lines.map(({ model, micro_credits }) => [model, micro_credits])).toEqual([
+      ["a", 0n],
+      ["b", 0n],
+    ]);
   });
 
   test("leaves out what cost nothing because it failed", async () => {

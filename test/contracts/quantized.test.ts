@@ -138,7 +138,8 @@ describe("Q3 usage", () => {
     expect(next.usage).toMatchObject({ credits_used: 4, credits_remaining: 999_964 });
   });
   test("without a limit nothing is said to remain", async () => {
-    const { usage } = answerOf(await open.ask({ model: "fake", input: "a b" }));
+    await using free = await openSpeaking({ server });
+    const { usage } = answerOf(await free.ask({ model: "fake", input: "a b" }));
     expect(usage).toEqual({ prompt_tokens: 2, total_tokens: 2, credits_used: 7, credits_remaining: null });
   });
 });

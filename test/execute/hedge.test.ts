@@ -55,7 +55,8 @@ describe("a query that is not answered in time", () => {
     expect(tookMs).toBe(AFTER_MS + 40);
     expect(ways.all.map(({ calls }) => calls[0]?.signal.aborted)).toEqual([true, false]);
     expect([...run.tally.providers]).toEqual(["b"]);
-    expect([tokens, run.tally.tokens]).toEqual([2, 2]);
+    // Who made both calls pays for both: the other one was sent, too.
+    expect([tokens, run.tally.tokens, run.tally.tokensAbandoned]).toEqual([2, 4, 2]);
     await clock.advance(0);
     expect(clock.sleeping()).toEqual([]);
   });
@@ -169,19 +170,20 @@ describe("no second call is made", () => {
 });
 
 describe("an answer that nobody waits for any more", () => {
-  test("of the call that was second is counted as it comes, and told in the log", async () => {
+  test("of the call that was second is counted as it comes, in place of the estimate, and told in the log", async () => {
     const clock = fakeOutside();
     const ways = opened(clock, AFTER_MS, { takesMs: [5_000], isDeaf: true }, { takesMs: [40] });
-    const { run } = await answered(clock, ways);
-    expect(run.tally.tokens).toBe(2);
+    const { run } = await answered(clock, ways, ["a b c d e"]);
+    // A token is four bytes, where nobody has counted.
+    expect(run.tally).toMatchObject({ tokens: 5 + 3, tokensAbandoned: 3 });
     await clock.advance(5_000);
-    expect(run.tally.tokens).toBe(4);
+    expect(run.tally).toMatchObject({ tokens: 5 + 5, tokensAbandoned: 5 });
     expect([...run.tally.providers]).toEqual(["b"]);
     expect(clock.logs).toEqual([
       {
         level: "info",
         message: "late upstream answer: its call had timed out or was cancelled, its tokens are counted",
-        about: { request: "req_test", provider: "a", tokens: 2 },
+        about: { request: "req_test", provider: "a", tokens: 5 },
       },
     ]);
   });
@@ -194,10 +196,10 @@ describe("an answer that nobody waits for any more", () => {
       provider: { timeoutMs: 1_000, retries: 1 },
     });
     const { run, tokens } = await answered(clock, ways);
-    expect([tokens, run.tally.tokens]).toEqual([2, 4]);
+    expect([tokens, run.tally.tokens, run.tally.tokensAbandoned]).toEqual([2, 4, 2]);
   });
 
-  test("is nothing where it cannot be read, or is a failure", async () => {
+  test("leaves the estimate as it is where it cannot be read", async () => {
     for (const reply of [null, 42, {}]) {
       const clock = fakeOutside();
       const ways = opened(
@@ -208,19 +210,28 @@ describe("an answer that nobody waits for any more", () => {
       );
       const { run } = await answered(clock, ways);
       await clock.advance(5_000);
-      expect(run.tally.tokens).toBeGreaterThanOrEqual(2);
-      expect(run.tally.tokens).toBeLessThanOrEqual(4);
+      expect(run.tally).toMatchObject({ tokens: 4, tokensAbandoned: 2 });
     }
+  });
+
+  test("is nothing where the provider refused it after all", async () => {
     const clock = fakeOutside();
     const ways = opened(
       clock,
       AFTER_MS,
-      { model: "fake-down", takesMs: [5_000], isDeaf: true },
+      {
+        takesMs: [5_000],
+        isDeaf: true,
+        spoil: () => {
+          throw new GatewayError("unavailable", "The provider answered 500.", { upstreamStatus: 500 });
+        },
+      },
       { takesMs: [40] },
     );
     const { run } = await answered(clock, ways);
+    expect(run.tally).toMatchObject({ tokens: 4, tokensAbandoned: 2 });
     await clock.advance(5_000);
-    expect(run.tally.tokens).toBe(2);
+    expect(run.tally).toMatchObject({ tokens: 2, tokensAbandoned: 0 });
   });
 });
 

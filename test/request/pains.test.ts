@@ -107,10 +107,10 @@ describe("N inputs are N vectors", () => {
 });
 
 describe("counts", () => {
-  // Half a token is no number of this wire at all; the others are no count, so that there is an estimate.
+  // None of these is a count, so that there is an estimate.
   test.each([
     [{ prompt_tokens: -1, total_tokens: -1 }, [200, 3, "estimated"]],
-    [{ prompt_tokens: 0.5 }, [502, undefined, null]],
+    [{ prompt_tokens: 0.5 }, [200, 3, "estimated"]],
     [{}, [200, 3, "estimated"]],
     [undefined, [200, 3, "estimated"]],
   ])("pain 5, 25: a usage of %j is never what is shown and billed", async (usage, told) => {

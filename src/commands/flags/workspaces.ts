@@ -18,8 +18,12 @@ function withSettings(command: Command): Command {
     .option("--models <ids>", "models it may use, separated by commas; * matches any text", parseList)
     .option("--requests-per-minute <count>", "rate limit: requests per minute", parseCount)
     .option("--tokens-per-minute <count>", "rate limit: tokens per minute", parseCount)
-    .option("--cap-usd-per-day <usd>", "spending cap per day (UTC), in USD", parseUsd)
-    .option("--cap-usd-per-month <usd>", "spending cap per month (UTC), in USD", parseUsd)
+    .option("--cap-usd-per-day <usd>", "spending cap per day, in USD", parseUsd)
+    .option("--cap-usd-per-month <usd>", "spending cap per month, in USD", parseUsd)
+    .option(
+      "--cap-time-zone <zone>",
+      "time zone of these days and months, such as Europe/Berlin (default: UTC)",
+    )
     .option("--credits <credits>", "its balance, or unlimited", parseBalance)
     .addOption(new Option("--dialect <dialect>", "the dialect of its API").choices(Object.keys(DIALECTS)))
     .option(

@@ -48,7 +48,13 @@ export const ERROR_CODES: readonly (readonly [
     402,
     "cap_exceeded",
     "a spending cap of the workspace is reached",
-    "wait for the next day or month (UTC), or raise the cap",
+    "wait for `retry-after`, or raise the cap",
+  ],
+  [
+    402,
+    "price_unknown",
+    "the model has no price, and the workspace has credits or a spending cap",
+    "set `price` for the model, or `money.unpriced: allow`",
   ],
   [
     403,

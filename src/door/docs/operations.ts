@@ -217,7 +217,9 @@ const embeddingOf = (path: EmbedPath, fails: Fails, policies: Policies) => ({
       [404, "The provider has no such model."],
     ]),
     ...keyErrors(fails),
-    402: fails("The workspace's credits are used up, or its cap for the day or the month is."),
+    402: fails(
+      "The workspace's credits are used up, its spending cap is reached (`retry-after` says when it starts again), or the model has no price.",
+    ),
     405: fails("Another method than POST."),
     408: fails("The body did not arrive within the deadline."),
     409: fails("The embeddings would lie in another space than X-Embedgate-Space asks for."),

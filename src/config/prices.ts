@@ -1,0 +1,41 @@
+/**
+ * Models whose price nobody knows, where workspaces pay: they are refused to those, which `check` says before a request does.
+ * What a price is known from is src/routes/route.ts's; a further source of one is a line of `isPriced`.
+ */
+import { catalogueFacts } from "./catalogue";
+import type { Entry, Look } from "./model-facts";
+
+/** @param document the routing file's sections */
+export function noteUnpriced(
+  entries: readonly Entry[],
+  { money, workspace_defaults: defaults }: Readonly<Record<string, unknown>>,
+  look: Look,
+): void {
+  if (!isPaid(money, defaults)) return;
+  for (const entry of entries) {
+    if (entry.model.routes === undefined || isPriced(entry, look)) continue;
+    const what = entry.id.includes("*")
+      ? "ids that the catalogue has no price for are refused"
+      : "has no price, and the catalogue has none: it is refused";
+    const message = `${what} to workspaces that have credits or a spending cap (price_unknown); set price (USD per million tokens, 0 where it costs nothing), or money.unpriced: allow`;
+    look.notes.push(look.tree.problem(entry.pointer, message, "key"));
+  }
+}
+
+/** Whether the file itself says that workspaces pay. Those of the database may all the same: the log tells it then. */
+function isPaid(money: unknown, defaults: unknown): boolean {
+  const { unpriced }: { readonly unpriced?: unknown } = Object(money);
+  if (unpriced === "allow") return false;
+  const own: Readonly<Record<string, unknown>> = Object(defaults);
+  const hasCap = own.cap_usd_per_day !== undefined || own.cap_usd_per_month !== undefined;
+  return money !== undefined || typeof own.credits === "number" || hasCap;
+}
+
+function isPriced({ id, model }: Entry, { providers }: Look): boolean {
+  const [route] = model.routes ?? [];
+  if (model.price !== undefined || route === undefined) return true;
+  const plugin = providers.pluginIds.get(route.provider);
+  // What is not configured is not served; what is part of the gateway says itself what it costs.
+  if (plugin === undefined || providers.configured.get(route.provider)?.provider.isBuiltIn) return true;
+  return !id.includes("*") && catalogueFacts(plugin, route.model ?? id)?.price !== undefined;
+}

@@ -1,0 +1,41 @@
+/**
+ * No price is not the price 0: what nobody has said the price of is refused to workspaces that pay, since nothing could be charged for it.
+ * Who pays is src/callers/workspaces.ts's.
+ */
+import type { WorkspaceRules } from "../callers/workspaces";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Route } from "../domain/request";
+
+export interface Unpriced {
+  /** @throws GatewayError price_unknown */
+  refuse(route: Pick<Route, "id" | "facts">, rules: Pick<WorkspaceRules, "name" | "pays">): void;
+}
+
+/** Under a pattern callers choose the ids: past this, further models are not told of in the log. */
+const TOLD_MAX = 1_000;
+
+/** @param mayBeFree whether the routing file lets them be used for nothing (`money.unpriced: allow`) */
+export function createUnpriced(mayBeFree: () => boolean, { log }: Pick<Outside, "log">): Unpriced {
+  const told = new Set<string>();
+  return {
+    refuse({ id, facts }, { name, pays }) {
+      if (facts.price !== undefined || !pays || mayBeFree()) return;
+      const what =
+        "set price of the model in the routing file (0 where it costs nothing), or money.unpriced: allow";
+      if (!told.has(id) && told.size < TOLD_MAX) {
+        told.add(id);
+        log("warn", "a model without a price is refused to workspaces that have credits or a spending cap", {
+          model: id,
+          workspace: name,
+          remedy: what,
+        });
+      }
+      throw new GatewayError(
+        "price_unknown",
+        `The model '${id.slice(0, 200)}' has no price, so it cannot be charged to the workspace's credits or spending cap. Whoever runs the gateway can ${what}.`,
+        { field: "model" },
+      );
+    },
+  };
+}
