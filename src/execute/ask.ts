@@ -14,7 +14,7 @@ import { type Count, countOf, estimateOf } from "../tokens/count";
 import { outcomeOf, restMs } from "../upstream/health";
 import { prove } from "./assemble";
 import { callFor } from "./call";
-import { type Chosen, healthOf } from "./choose";
+import { type Chosen, healthOf, isToWait } from "./choose";
 import { coalesced } from "./coalesce";
 import { cutLimit, refuseLonger } from "./cut-test";
 import type { InTurn, Sending } from "./joint-call";
@@ -25,7 +25,7 @@ import type { Work } from "./work";
 /**
  * @param signal ends the call
  * @param failed is told of a failure before the place at the gate is free again
- * @returns undefined where the call failed, or was not sent after all since the breaker had opened meanwhile
+ * @returns undefined where the call failed, or was not sent after all: the breaker had opened meanwhile, or the target had asked to be left alone
  * @throws the signal's reason
  */
 export async function ask(
@@ -44,7 +44,8 @@ export async function ask(
     const told = joint ? await joint : "apart";
     if (told !== "apart") return told;
     const alone = joint ? { ...chosen, isAgain: true } : chosen;
-    return await inTurn(work, target, () => ({ chosen: alone, part }), signal, failed);
+    const depart = () => (isToWait(work, target) ? undefined : { chosen: alone, part });
+    return await inTurn(work, target, depart, signal, failed);
   } finally {
     health.inputsUnderWay -= part.pieces.length;
   }

@@ -108,6 +108,11 @@ export function chooseBeside(work: Work, first: Chosen): Chosen | undefined {
   return target && { target, waitMs: 0, isLast: false, isAgain: target === first.target, callsLeft };
 }
 
+/** Whether the target has told this request, by the call beside one that is not sent yet, to come back later. */
+export function isToWait({ comeBackAt, outside }: Work, target: Target): boolean {
+  return (comeBackAt.get(target) ?? 0) > outside.monotonic();
+}
+
 export function healthOf({ provider, model }: Target): Health {
   return provider.healthOf(model);
 }

@@ -61,6 +61,7 @@ export async function execute(
     isSearch: false,
     searches: { last: Promise.resolve() },
     patience: { endsAt: undefined },
+    comeBackAt: new Map(),
     joint: { isOver: false, callsInVain: 0 },
   };
   refuseWhenFull(work);

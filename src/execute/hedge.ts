@@ -26,10 +26,16 @@ export async function hedged(
 ): Promise<Answered | undefined> {
   const over = new Ending();
   const unfollow = over.follow(signal);
-  const one = ask(work, first, part, over, failed);
+  const heard = (target: Target, error: GatewayError) => {
+    // The call beside it may still be queued, or gathering others' inputs (coalesce_ms).
+    if (error.retryAfterMs !== undefined)
+      work.comeBackAt.set(target, work.outside.monotonic() + error.retryAfterMs);
+    failed(target, error);
+  };
+  const one = ask(work, first, part, over, heard);
   const second = (await isSlow(work, one)) ? chooseBeside(work, first) : undefined;
   if (!second) return one;
-  const two = ask(work, second, part, over, failed);
+  const two = ask(work, second, part, over, heard);
   try {
     return (await Promise.race([one, two])) ?? (await one) ?? (await two);
   } finally {

@@ -10,7 +10,7 @@ import { GatewayError } from "../domain/errors";
 import type { Answered, Coalescing, Part, Piece, Target } from "../domain/request";
 import { type Count, estimateOf } from "../tokens/count";
 import { carrying } from "./carve";
-import { type Chosen, healthOf } from "./choose";
+import { type Chosen, healthOf, isToWait } from "./choose";
 import { isAboutContent } from "./poison-signs";
 import type { Work } from "./work";
 
@@ -105,6 +105,12 @@ export function beginJointCall(
     close();
     // What tries a provider again is one request's call.
     if (!healthOf(target).breaker.isClosed()) return undefined;
+    for (const member of [...members]) {
+      if (!isToWait(member.work, target)) continue;
+      members.delete(member);
+      member.tell(undefined);
+    }
+    if (members.size === 0) return undefined;
     sent = [...members];
     return {
       chosen: { ...chosen, isAgain: sent.every((member) => member.chosen.isAgain) },

@@ -53,6 +53,8 @@ export interface Work {
   readonly searches: { last: Promise<void> };
   /** Until when it waits for other requests' calls to providers that were down; undefined: it had not to, so far. */
   readonly patience: { endsAt: number | undefined };
+  /** Of two calls beside each other (hedge.ts): until when a target wants to be left alone, by its answer to one; the other has not been sent. */
+  readonly comeBackAt: Map<Target, number>;
   /** Of a request of one input: whether it is past sharing calls, and those that were refused, perhaps over another's input. */
   readonly joint: { isOver: boolean; callsInVain: number };
 }

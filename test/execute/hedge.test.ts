@@ -16,18 +16,24 @@ interface Spec extends Watching {
   readonly model?: string;
   /** How long a call takes; each in turn, the last one for all that follow. */
   readonly takesMs?: readonly number[];
+  /** What the first call comes to instead. */
+  readonly failsWith?: GatewayError;
 }
 
 function opened(clock: FakeOutside, hedgeAfterMs: number | undefined, ...specs: readonly [Spec, ...Spec[]]) {
-  const all = specs.map(({ model = "fake", takesMs = [0], ...spec }, i) => {
+  const all = specs.map(({ model = "fake", takesMs = [0], failsWith, ...spec }, i) => {
     const ends: (number | undefined)[] = [...takesMs];
     let last = 0;
+    let failure = failsWith;
     return watched(model, {
       group: i,
       ...spec,
       clock,
       provider: { name: "ab"[i] ?? "c", retries: 1, timeoutMs: 10_000, ...spec.provider },
       before: (call, host) => {
+        const first = failure;
+        failure = undefined;
+        if (first) throw first;
         last = ends.shift() ?? last;
         return host.sleep(last, spec.isDeaf ? undefined : call.signal);
       },
@@ -92,6 +98,20 @@ describe("a query that is not answered in time", () => {
     );
     await answered(clock, ways);
     expect(ways.times()).toEqual([[0], [AFTER_MS]]);
+  });
+
+  test("sends no call that still gathers others' inputs to a target that asked the one beside it to come back later", async () => {
+    const clock = fakeOutside();
+    const limited = new GatewayError("overloaded", "Slow down.", { retryAfterMs: 5_000 });
+    const ways = opened(clock, AFTER_MS, {
+      failsWith: limited,
+      provider: { coalescing: { windowMs: 2 * AFTER_MS, isSpread: false } },
+    });
+    await answered(clock, ways);
+    // When it may come back, it gathers others' again.
+    expect(ways.times()).toEqual([[AFTER_MS, AFTER_MS + 5_000 + 2 * AFTER_MS]]);
+    await clock.advance(0);
+    expect(clock.sleeping()).toEqual([]);
   });
 
   test("is tried again as ever where both calls fail", async () => {
