@@ -4,6 +4,7 @@
  */
 import type { Random } from "./random";
 import { INPUT_TOKENS_MAX, nativeSizes } from "./routing";
+import { countedTokens } from "./tokenizer";
 import type { SimInput, SimModel } from "./truth";
 
 export interface Ask {
@@ -137,7 +138,7 @@ function drawRight(
 ): Ask {
   const model = random.pick(models);
   const inputs = model.takesTokenIds && random.chance(0.15) ? drawIds(random) : drawInputs(random, texts);
-  return asked({
+  const right = asked({
     id,
     user: id,
     model,
@@ -152,6 +153,18 @@ function drawRight(
     refusal: undefined,
     isSingle: inputs.length === 1 && random.chance(0.7),
   });
+  return { ...right, refusal: tooLong(right, model) };
+}
+
+/** What is counted and too long is refused before anything is sent. */
+function tooLong({ inputs }: Ask, { countedTokensMax }: SimModel): Refusal | undefined {
+  if (countedTokensMax === undefined) return undefined;
+  const place = inputs.findIndex(
+    (input) => (typeof input === "string" ? countedTokens(input) : input.length) > countedTokensMax,
+  );
+  if (place === -1) return undefined;
+  const param = inputs.length === 1 ? "input" : `input[${place}]`;
+  return { status: 400, code: "context_length_exceeded", param };
 }
 
 function drawInputs(random: Random, texts: readonly [string, ...string[]]): readonly string[] {

@@ -4,7 +4,7 @@
  */
 import type { Ask } from "./asks";
 import { Breach, byPart, type Call, isGood, PROBE } from "./calls";
-import type { Sent } from "./judge-answer";
+import { LOCK_WAIT_MS, type Sent } from "./judge-answer";
 import { ATTEMPTS_MAX } from "./judge-error";
 import type { Scenario } from "./scenario";
 import { nameOf, type SimInput } from "./truth";
@@ -13,7 +13,7 @@ import { nameOf, type SimInput } from "./truth";
 export function judgeCalls(
   sent: readonly Sent[],
   calls: readonly Call[],
-  { cache }: Scenario,
+  { cache, disk, models }: Scenario,
   upSinceMs: readonly number[],
 ): void {
   const open = calls.find(({ end }) => end === undefined);
@@ -25,6 +25,9 @@ export function judgeCalls(
       throw new Breach("no part is called for too often", `${attempts.length} times ${partKey.slice(0, 80)}`);
   for (const attempts of byPart(forClients).values()) judgePatience(attempts);
   for (const { ask } of sent) {
+    // Of two calls beside each other both may be answered in the same moment.
+    const isHedged = models.some(({ hedgeAfterMs }) => hedgeAfterMs !== undefined) && ask.inputs.length === 1;
+    if (isHedged) continue;
     const had = calls.filter((call) => call.ask === ask.id && isGood(call)).flatMap(({ inputs }) => inputs);
     const twice = repeated(had.map(nameOf));
     if (twice !== undefined)
@@ -32,7 +35,8 @@ export function judgeCalls(
   }
   // A cache without memory keeps nothing, or keeps it on disk only when it has been written there.
   judgeScopes(sent, calls);
-  judgeSharing(sent, calls, cache !== false && cache.memoryMb > 0, upSinceMs);
+  const isLocked = disk.some(({ fault }) => fault === "locked");
+  judgeSharing(sent, calls, cache !== false && cache.memoryMb > 0, upSinceMs, isLocked ? LOCK_WAIT_MS : 0);
 }
 
 /** Who says when to come back is left alone until then. */
@@ -46,6 +50,8 @@ function judgePatience(attempts: readonly Call[]): void {
       call.waitMs > 0 &&
       call.end === "answered" &&
       next.server === call.server &&
+      // One that was sent beside it has not heard of it.
+      next.startedMs >= (call.endedMs ?? 0) &&
       next.startedMs < backMs
     )
       throw new Breach(
@@ -81,14 +87,17 @@ function judgeSharing(
   calls: readonly Call[],
   isKept: boolean,
   upSinceMs: readonly number[],
+  writtenAfterMs: number,
 ): void {
   const byId = new Map(sent.map((way) => [way.ask.id, way]));
   const lifeOf = (call: Call) => upSinceMs.findLastIndex((sinceMs) => sinceMs <= call.startedMs);
   // With its first measurement a space gets a name of its own, and what was kept before is not found again.
   const probes = calls.filter(({ ask }) => ask === PROBE);
+  // It is measured once that is written down, which a lock puts off.
   const isMeasured = (model: Call["model"], fromMs: number, toMs: number) =>
     probes.some(
-      (probe) => probe.model === model && (probe.endedMs ?? 0) >= fromMs && (probe.endedMs ?? 0) <= toMs,
+      ({ model: measured, endedMs = 0 }) =>
+        measured === model && endedMs + writtenAfterMs >= fromMs && endedMs <= toMs,
     );
   const before = new Map<string, Call[]>();
   for (const call of calls) {

@@ -46,13 +46,16 @@ interface Account {
   readonly charged: bigint;
   readonly spent: bigint;
   readonly cost: bigint;
+  readonly femto_credits_prepaid: bigint;
+  readonly rounded: bigint;
 }
 
 /** Once everything is quiet. @throws Breach */
 export function judgeCredits(database: Database): void {
   const accounts = database
     .query<Account, []>(
-      `SELECT name, micro_credits, micro_credits_held, pico_usd_held,
+      `SELECT name, micro_credits, micro_credits_held, pico_usd_held, femto_credits_prepaid,
+         (SELECT coalesce(sum(femto_credits_rounded), 0) FROM ledger WHERE workspace = name) AS rounded,
          (SELECT coalesce(sum(micro_credits), 0) FROM credit_grants WHERE workspace = name) AS granted,
          (SELECT coalesce(sum(micro_credits), 0) FROM ledger WHERE workspace = name) AS charged,
          (SELECT coalesce(sum(cost_pico_usd), 0) FROM spending WHERE workspace = name) AS spent,
@@ -61,6 +64,11 @@ export function judgeCredits(database: Database): void {
     )
     .all();
   for (const { name, micro_credits, granted, charged, spent, cost, ...held } of accounts) {
+    const { femto_credits_prepaid: prepaid, rounded } = held;
+    if (prepaid !== rounded || prepaid < 0n || prepaid >= 1_000_000_000n)
+      throw wrong(
+        `${name}'s charges are ${prepaid} femto-credits from their exact sum, and its rows say ${rounded}`,
+      );
     if (held.micro_credits_held !== 0n || held.pico_usd_held !== 0n)
       throw wrong(
         `${name} still holds ${held.micro_credits_held} micro-credits, ${held.pico_usd_held} pico-USD`,

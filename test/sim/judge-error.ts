@@ -2,9 +2,10 @@
  * What an error at the door must be: in the envelope, with a status that something which happened excuses.
  * A new reason for an error is a line of `excuseFor`.
  */
-import { Breach, type Call, isGood, withLarger } from "./calls";
+import { Breach, type Call, isGood, PROBE, withLarger } from "./calls";
 import { SLACK_MS, type Surroundings, type Told } from "./judge-answer";
 import { mayCostMore } from "./judge-credits";
+import { isOverLimit } from "./judge-rates";
 import { nameOf } from "./truth";
 
 const CODES: Readonly<Record<number, readonly (string | null)[]>> = {
@@ -13,6 +14,7 @@ const CODES: Readonly<Record<number, readonly (string | null)[]>> = {
   404: ["model_not_found"],
   502: ["upstream_malformed"],
   503: ["upstream_unavailable"],
+  429: ["rate_limit_exceeded"],
   504: ["upstream_timeout"],
 };
 
@@ -25,6 +27,12 @@ export function judgeError(told: Told, body: unknown, surroundings: Surroundings
     new Breach("every error has its reason", `${ask.id}: ${status} ${JSON.stringify(error)}: ${what}`);
   if (error.code === "database_unavailable") {
     if (!surroundings.diskFailed || status !== 503) throw wrong("the database did not fail");
+    return error.code;
+  }
+  if (status === 429) {
+    if (error.code !== "rate_limit_exceeded" || !(Number(told.headers.get("retry-after")) >= 1))
+      throw wrong("it does not say when to come back");
+    if (!isOverLimit(told, surroundings)) throw wrong("nothing that was sent excuses it");
     return error.code;
   }
   if (ask.refusal) {
@@ -75,7 +83,7 @@ function excuseFor(told: Told, surroundings: Surroundings): boolean {
     // Of several servers' last words one is told.
     const words = Map.groupBy(attempts, ({ server }) => server)
       .values()
-      .map((own) => own.at(-1));
+      .map((own) => own.reduce((one, other) => ((other.endedMs ?? 0) >= (one.endedMs ?? 0) ? other : one)));
     if (!last || !words.some((word) => word?.excuses.includes(status))) continue;
     if (failsOnly(last, endedMs, surroundings)) return true;
     const retries = scenario.servers.find(({ name }) => name === last.server)?.retries ?? 0;
@@ -88,6 +96,7 @@ function excuseFor(told: Told, surroundings: Surroundings): boolean {
       last.isLasting ||
       isSpent ||
       isTooLate ||
+      isOutOfService(last, told, surroundings) ||
       last.waitMs > (isAnothers ? 0 : Math.min(leftMs, PATIENCE_MS))
     )
       return true;
@@ -95,12 +104,41 @@ function excuseFor(told: Told, surroundings: Surroundings): boolean {
   return false;
 }
 
-/** No further attempt is made at a server that only fails, for a model. */
-function failsOnly({ server, model }: Call, atMs: number, { calls }: Surroundings): boolean {
+/**
+ * No further attempt is made at a server that only fails, for a model. After a reload a request goes on as it began, and what is known of
+ * servers is known anew to the later ones: a good answer to those before it tells those after it nothing, nor the other way round.
+ */
+function failsOnly({ server, model, ask }: Call, atMs: number, surroundings: Surroundings): boolean {
+  const { calls, scenario, sent } = surroundings;
   const before = calls
     .filter((call) => call.server === server && call.model === model && (call.endedMs ?? Infinity) <= atMs)
     .sort((a, b) => (a.endedMs ?? 0) - (b.endedMs ?? 0));
-  return before.length - 1 - before.findLastIndex(isGood) >= BREAKER_FAILURES;
+  const onlyFails = (own: readonly Call[]) => own.length - 1 - own.findLastIndex(isGood) >= BREAKER_FAILURES;
+  if (onlyFails(before)) return true;
+  const [reloadMs] = scenario.reloadsMs;
+  if (reloadMs === undefined) return false;
+  const sentMs = new Map(sent.map((way) => [way.ask.id, way.sentMs]));
+  const isEarlier = (id: string) => (sentMs.get(id) ?? 0) < reloadMs;
+  // Which of the two the gateway's own calls belong to, nobody can tell.
+  const isNear = (call: Call) =>
+    call.ask === PROBE ? !isGood(call) : isEarlier(call.ask) === isEarlier(ask);
+  return onlyFails(before.filter(isNear));
+}
+
+/**
+ * Of routes that were not compared yet the first that could be measured serves: where that comes to be another one meanwhile, there is no
+ * further attempt at this one, and what its vectors were taken from already cannot go on elsewhere.
+ */
+function isOutOfService({ server, model }: Call, { sentMs, endedMs }: Told, { calls }: Surroundings) {
+  return calls.some(
+    (call) =>
+      call.ask === PROBE &&
+      call.model === model &&
+      call.server !== server &&
+      call.endedMs !== undefined &&
+      call.endedMs >= sentMs &&
+      call.endedMs <= endedMs,
+  );
 }
 
 /** While one request tries such a server, others are told so. */

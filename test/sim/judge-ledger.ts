@@ -4,10 +4,10 @@
  */
 import type { Database } from "bun:sqlite";
 import type { Ask } from "./asks";
-import { Breach, type Call, isGood, PROBE } from "./calls";
+import { Breach, byPart, type Call, isGood, PROBE } from "./calls";
 import type { Shown, Told } from "./judge-answer";
-import { judgeCredits, microCreditsOf, NO_KEYS_WORKSPACE } from "./judge-credits";
-import { sum, tokensGuessedMax } from "./truth";
+import { judgeCredits, NO_KEYS_WORKSPACE } from "./judge-credits";
+import { bytesOf, type SimInput, sum, tokensGuessedMax } from "./truth";
 
 interface Row {
   readonly request_id: string;
@@ -17,6 +17,8 @@ interface Row {
   readonly cache_hits: bigint;
   readonly tokens: bigint;
   readonly tokens_upstream: bigint;
+  /** As part of these: of calls that were sent and not waited for. */
+  readonly tokens_abandoned: bigint;
   readonly tokens_billed: bigint;
   readonly tokens_source: string | null;
   readonly status: bigint;
@@ -25,6 +27,8 @@ interface Row {
   readonly micro_credits: bigint;
   /** What the workspace no longer had. */
   readonly micro_credits_short: bigint;
+  /** By how much both together are more than the exact cost, in 10⁻¹⁵ credits. */
+  readonly femto_credits_rounded: bigint;
   readonly user: string | null;
   readonly metadata: string | null;
   /** How many alike were refused before anything was done for them; null: the row is of one that got further. */
@@ -47,6 +51,8 @@ export interface Books {
   readonly database: Database;
   /** Share of the price that an input costs which was not fetched, in tenths. */
   readonly hitPriceTenths: number;
+  /** Whether credits pay for calls that were sent and not waited for. */
+  readonly paysAbandoned: boolean;
 }
 
 /** Whose the gateway's own calls are. */
@@ -79,9 +85,15 @@ function refusalOf({ ask, status }: Told, { code }: Shown, database: Database): 
     )
     .all(workspaceOf(ask), status);
   return alike.find(
-    ({ error, model }) => (code === null || error === code) && (ask.refusal || model === ask.modelId),
+    ({ error, model }) =>
+      (code === null || error === code) &&
+      (ask.refusal || model === ask.modelId || (isBeforeBody(status, code) && model === "")),
   );
 }
+
+/** Who is over the rate limit is refused before the body is read, also where the database cannot be told so. */
+const isBeforeBody = (status: number, code: string | null) =>
+  status === 429 || code === "database_unavailable";
 
 /** Only its outcome is kept, with those that were refused alike. */
 function judgeRefusal(row: Row, { ask }: Told, { calls }: Books): void {
@@ -95,7 +107,7 @@ function judgeRefusal(row: Row, { ask }: Told, { calls }: Books): void {
 
 function judgeRow(row: Row, told: Told, shown: Shown, books: Books): void {
   const { ask, status, endedMs } = told;
-  const { calls, hitPriceTenths } = books;
+  const { calls, hitPriceTenths, paysAbandoned } = books;
   const is = (name: keyof Row, right: string | bigint | null) => {
     if (row[name] !== right) throw wrong(`${ask.id}: ${name} is ${row[name]}, not ${right}`);
   };
@@ -105,7 +117,7 @@ function judgeRow(row: Row, told: Told, shown: Shown, books: Books): void {
   if (status === 200) is("error", null);
   else if (row.error === null || (shown.code !== null && row.error !== shown.code))
     throw wrong(`${ask.id}: the error is ${row.error}`);
-  if (!ask.refusal) is("model", ask.modelId);
+  if (!ask.refusal && (!isBeforeBody(status, shown.code) || row.model !== "")) is("model", ask.modelId);
   if (row.refusals !== null) {
     judgeRefusal(row, told, books);
     return;
@@ -113,29 +125,46 @@ function judgeRow(row: Row, told: Told, shown: Shown, books: Books): void {
   if (!ask.refusal) {
     is("user", ask.user ?? null);
     is("inputs", BigInt(ask.inputs.length));
-    is("cost_pico_usd", row.tokens_billed * BigInt(ask.model?.price ?? 0));
-    const paid = row.micro_credits + row.micro_credits_short;
-    if (paid !== microCreditsOf(row.cost_pico_usd)) throw wrong(`${ask.id} paid ${paid} micro-credits`);
-    if (status !== 200) is("tokens_billed", 0n);
-    else judgeUsage(row, ask, calls, hitPriceTenths);
+    judgeMoney(row, ask, paysAbandoned);
+    const abandonedBilled = paysAbandoned ? row.tokens_abandoned : 0n;
+    if (status !== 200) is("tokens_billed", abandonedBilled);
+    else judgeUsage(row, ask, calls, hitPriceTenths, Number(row.tokens_billed - abandonedBilled));
   }
   judgeUpstream(row, ask, calls, endedMs);
+}
+
+/** Caps count all that was sent; credits pay for it or not, as the routing file says. */
+function judgeMoney(row: Row, ask: Ask, paysAbandoned: boolean): void {
+  const price = BigInt(ask.model?.price ?? 0);
+  const waived = paysAbandoned ? 0n : row.tokens_abandoned;
+  const cost = (row.tokens_billed + waived) * price;
+  if (row.cost_pico_usd !== cost) throw wrong(`${ask.id} costs ${row.cost_pico_usd} pico-USD, not ${cost}`);
+  // Whole micro-credits, and what they are rounded by: a pico-USD is a thousand femto-credits where a credit is a USD.
+  const paid = (row.micro_credits + row.micro_credits_short) * 1_000_000_000n - row.femto_credits_rounded;
+  if (paid !== row.tokens_billed * price * 1_000n) throw wrong(`${ask.id} paid ${paid} femto-credits`);
 }
 
 /**
  * What is shown and billed: each input's tokens once, those that were fetched for this ask at the full price. A server counts a call, not
  * an input, so nobody knows exactly what those came to that were not fetched now.
  */
-function judgeUsage(row: Row, ask: Ask, calls: readonly Call[], hitPriceTenths: number): void {
-  const fetched = calls.filter((call) => call.ask === ask.id && isGood(call));
-  const hits = ask.inputs.length - sum(fetched.map(({ inputs }) => inputs.length));
+function judgeUsage(
+  row: Row,
+  ask: Ask,
+  calls: readonly Call[],
+  hitPriceTenths: number,
+  billed: number,
+): void {
+  // Two calls for one input may be answered in the same moment: nobody can tell which of them was taken.
+  const fetched = [...byPart(calls.filter((call) => call.ask === ask.id && isGood(call))).values()];
+  const hits = ask.inputs.length - sum(fetched.map(([first]) => first?.inputs.length ?? 0));
   const refuse = (what: string) => {
     throw new Breach("usage is what was embedded", `${ask.id}: ${what}`);
   };
   if (row.cache_hits !== BigInt(hits)) refuse(`${row.cache_hits} hits, not ${hits}`);
-  const least = sum(fetched.map(({ tokensLeast }) => tokensLeast));
-  const most = sum(fetched.map(({ tokensMost }) => tokensMost));
-  const [shown, billed] = [Number(row.tokens), Number(row.tokens_billed)];
+  const least = sum(fetched.map((same) => Math.min(...same.map(({ tokensLeast }) => tokensLeast))));
+  const most = sum(fetched.map((same) => Math.max(...same.map(({ tokensMost }) => tokensMost))));
+  const shown = Number(row.tokens);
   if (hits === 0 && (shown !== billed || shown < least || shown > most))
     refuse(`${shown} tokens shown, ${billed} billed, not ${least} to ${most}`);
   if (hits === 0) return;
@@ -158,12 +187,28 @@ function judgeUpstream(row: Row, ask: Ask, calls: readonly Call[], endedMs?: num
   const least = isShared && endedMs === undefined ? 0 : sum(own.map(({ tokensLeast }) => tokensLeast));
   const most = sum(own.map(({ tokensMost }) => tokensMost));
   const upstream = Number(row.tokens_upstream);
-  if (upstream < least || upstream > most) {
-    throw new Breach(
-      "upstream tokens are in the ledger",
-      `${ask.id}: the row says ${upstream}, servers counted ${least} to ${most}`,
+  const breach = (what: string) => new Breach("upstream tokens are in the ledger", `${ask.id}: ${what}`);
+  const [givenUpLeast, givenUpMost] = givenUp(ask, calls);
+  if (upstream < least + givenUpLeast || upstream > most + givenUpMost)
+    throw breach(
+      `the row says ${upstream}, servers counted ${least} to ${most}, given up were ${givenUpLeast} to ${givenUpMost}`,
     );
-  }
+  const abandoned = Number(row.tokens_abandoned);
+  if (abandoned < givenUpLeast || abandoned > givenUpMost)
+    throw breach(`the row says that ${abandoned} were abandoned, not ${givenUpLeast} to ${givenUpMost}`);
+}
+
+/** What was sent and not waited for is estimated: four bytes a token. */
+const estimateOf = (input: SimInput) =>
+  typeof input === "string" ? Math.ceil(bytesOf(input) / 4) : input.length;
+
+/** Of a call that several asks share, each that leaves has its own estimate, and one that was not answered is divided among all. */
+function givenUp(ask: Ask, calls: readonly Call[]): readonly [number, number] {
+  const own = calls.filter((call) => call.ask === ask.id);
+  if (ask.user === undefined) return [0, sum(own.flatMap(({ inputs }) => inputs.map(tokensGuessedMax)))];
+  const aborted = own.filter(({ end }) => end === "aborted");
+  const estimated = sum(aborted.flatMap(({ inputs }) => inputs.map(estimateOf)));
+  return [estimated, estimated];
 }
 
 /** Once everything is quiet. @throws Breach */
@@ -229,8 +274,10 @@ function judgeProbes(rows: readonly Row[], calls: readonly Call[]): void {
   // What a crash cut off is estimated; which of the calls it was, nobody can tell.
   if (rows.some(({ status }) => status === 0n)) return;
   const own = calls.filter((call) => call.ask === PROBE && call.end === "answered");
-  const least = sum(own.map(({ tokensLeast }) => tokensLeast));
-  const most = sum(own.map(({ tokensMost }) => tokensMost));
+  const aborted = calls.filter((call) => call.ask === PROBE && call.end === "aborted");
+  const estimated = sum(aborted.flatMap(({ inputs }) => inputs.map(estimateOf)));
+  const least = estimated + sum(own.map(({ tokensLeast }) => tokensLeast));
+  const most = estimated + sum(own.map(({ tokensMost }) => tokensMost));
   const upstream = sum(rows.map(({ tokens_upstream }) => Number(tokens_upstream)));
   if (upstream < least || upstream > most)
     throw new Breach("upstream tokens are in the ledger", `probes: ${upstream}, not ${least} to ${most}`);

@@ -5,7 +5,10 @@
 import type { Database } from "bun:sqlite";
 import type { GatewayConfig } from "../../src/config/gateway-config";
 import { createGateway, type Gateway } from "../../src/gateway";
+import { ALONE } from "../../src/sharing/place";
+import { createTokens } from "../../src/tokens/tokens";
 import { abandon, begin, catchingConnections, type DiskFault } from "./disk";
+import { simulatedTokenizer } from "./tokenizer";
 import type { Process, World } from "./world";
 
 type Fetch = (url: string, init: RequestInit, process: Process) => Promise<Response>;
@@ -55,7 +58,13 @@ export function createLife(first: GatewayConfig, world: World, fetch: Fetch): Li
       newest = process;
       try {
         const { value: gateway, connections } = await catchingConnections(() =>
-          createGateway(config, process.outside),
+          createGateway(
+            config,
+            process.outside,
+            ALONE,
+            undefined,
+            createTokens(simulatedTokenizer(process.outside)),
+          ),
         );
         const [database] = connections;
         if (!database) throw new Error("the gateway opened no database");

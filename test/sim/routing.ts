@@ -44,7 +44,7 @@ export async function configOf(
 }
 
 function routingFile(scenario: Scenario, variant: Variant): unknown {
-  const { servers, models, deadlineMs, needsFile, cache, microCredits } = scenario;
+  const { servers, models, deadlineMs, needsFile, cache, microCredits, abandoned, perMinute } = scenario;
   return {
     server: { deadline_ms: deadlineMs },
     database: needsFile ? "sqlite:./gateway.db" : "sqlite::memory:",
@@ -52,9 +52,12 @@ function routingFile(scenario: Scenario, variant: Variant): unknown {
       cache === false
         ? false
         : { memory_mb: cache.memoryMb, disk_mb: cache.diskMb, hit_price: cache.hitPriceTenths / 10 },
-    ...(microCredits === undefined
-      ? {}
-      : { workspace_defaults: { credits: microCredits / MICRO_CREDITS_PER_CREDIT } }),
+    money: { abandoned },
+    workspace_defaults: {
+      ...(microCredits === undefined ? {} : { credits: microCredits / MICRO_CREDITS_PER_CREDIT }),
+      ...(perMinute.requests === undefined ? {} : { requests_per_minute: perMinute.requests }),
+      ...(perMinute.tokens === undefined ? {} : { tokens_per_minute: perMinute.tokens }),
+    },
     providers: Object.fromEntries(servers.map((server) => [server.name, providerOf(server, variant)])),
     models: {
       ...Object.fromEntries(models.map((model) => [model.id, entryOf(model, variant)])),
@@ -79,18 +82,24 @@ function providerOf(server: SimServer, variant: Variant): unknown {
 function entryOf(model: SimModel, variant: Variant): unknown {
   const { dimensions, sizes, inputsMax, callTokensMax, callBytesMax } = model;
   return {
-    routes: model.servers.map((provider) => ({ provider, model: model.vendorName })),
+    routes: model.servers.map((provider, i) => ({
+      provider,
+      model: model.vendorName,
+      ...(model.weights ? { weight: model.weights[i] } : {}),
+    })),
+    ...(model.hedgeAfterMs === undefined ? {} : { hedge_after_ms: model.hedgeAfterMs }),
     dimensions,
     ...(sizes === "native" ? { dimensions_allowed: nativeSizes(dimensions) } : {}),
     ...(sizes === "one" ? { dimensions_allowed: [dimensions] } : {}),
     ...(sizes === "truncate" ? { dimensions_policy: "truncate", dimensions_allowed: [dimensions] } : {}),
     max_inputs: variant === "first" ? inputsMax : Math.ceil(inputsMax / 2),
-    // No text is as long as that, so that none need be counted: that happens in a Worker, which has no simulated clock.
-    max_input_tokens: INPUT_TOKENS_MAX,
+    // Texts are counted where some may be longer than that.
+    max_input_tokens: model.countedTokensMax ?? INPUT_TOKENS_MAX,
+    ...(model.countedTokensMax === undefined ? {} : { tokenizer: "cl100k_base" }),
     ...(callTokensMax === undefined ? {} : { max_call_tokens: callTokensMax }),
     ...(callBytesMax === undefined ? {} : { max_call_bytes: callBytesMax }),
     normalized: true,
-    // Decoding ids to text happens in a Worker too: only models that take ids as they are, are asked with them.
+    // Only models that take ids as they are, are asked with them.
     token_ids: "native",
     wire_encoding: model.wireEncoding,
     // Nobody can tell a stranger while the first server is down: what is then served as unverified, its vectors or the model's own.

@@ -13,6 +13,7 @@ import { judgeAnswer, judgeSecrecy, LOCK_WAIT_MS, type Sent, SLACK_MS, type Told
 import { judgeCalls } from "./judge-calls";
 import { microCreditsLeft, NO_KEYS_WORKSPACE } from "./judge-credits";
 import { type Ended, judgeAcknowledged, judgeLedger } from "./judge-ledger";
+import { fullAfterMs, judgeRates } from "./judge-rates";
 import { createLife, type Life } from "./life";
 import { seededRandom } from "./random";
 import { configOf } from "./routing";
@@ -168,7 +169,7 @@ async function everything(stage: Stage): Promise<void> {
     ...troubles(stage, disk),
   ]);
   heal();
-  await world.sleep(QUIET_MS);
+  await world.sleep(Math.max(QUIET_MS, fullAfterMs(sent, scenario)));
   await payUp(stage);
   for (const [i, model] of scenario.models.entries()) {
     const recovery = await send(plainAsk(`recovery-${i}`, model, scenario.workspaces[0]));
@@ -178,13 +179,17 @@ async function everything(stage: Stage): Promise<void> {
   // Answers let spaces be measured.
   await world.sleep(QUIET_MS);
   const { database } = await life.up();
-  judgeLedger(ended, { calls, database, hitPriceTenths: hitPriceTenthsOf(scenario) });
+  judgeLedger(ended, { calls, database, ...pricesOf(scenario) });
   judgeCalls(sent, calls, scenario, life.upSinceMs());
+  judgeRates(sent, scenario, life.upSinceMs().length);
   judgeSecrecy(JSON.stringify(world.logs), scenario);
   await life.close();
 }
 
-const hitPriceTenthsOf = ({ cache }: Scenario) => (cache === false ? 0 : cache.hitPriceTenths);
+const pricesOf = ({ cache, abandoned }: Scenario) => ({
+  hitPriceTenths: cache === false ? 0 : cache.hitPriceTenths,
+  paysAbandoned: abandoned === "charge",
+});
 
 async function makeKeys({ life, scenario }: Stage): Promise<ReadonlyMap<string, string>> {
   const keys = new Map<string, string>();
@@ -308,6 +313,6 @@ async function sendAndJudge(
   });
   const all: Ended = { ...end, end: "told", told, shown };
   ended.push(all);
-  judgeAcknowledged(told, shown, { calls, database, hitPriceTenths: hitPriceTenthsOf(scenario) });
+  judgeAcknowledged(told, shown, { calls, database, ...pricesOf(scenario) });
   return all;
 }

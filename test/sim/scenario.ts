@@ -42,6 +42,10 @@ export interface Scenario {
   readonly cache:
     | { readonly memoryMb: number; readonly diskMb: number; readonly hitPriceTenths: number }
     | false;
+  /** Whether credits pay for calls that were sent and not waited for. */
+  readonly abandoned: "charge" | "waive";
+  /** Of each workspace. */
+  readonly perMinute: { readonly requests: number | undefined; readonly tokens: number | undefined };
   /** What each workspace begins with; undefined: no limit. */
   readonly microCredits: number | undefined;
   /** Neither a death nor another process's lock can be had without a file. */
@@ -58,6 +62,7 @@ export function drawScenario(seed: number, random: Random): Scenario {
     ? [drawDeath(troubles), ...(troubles.chance(0.3) ? [drawDeath(troubles)] : [])]
     : [];
   const disk = troubles.chance(0.15) ? [drawDiskFault(troubles)] : [];
+  const money = random.fork("money");
   const cache = troubles.chance(0.25)
     ? false
     : {
@@ -79,6 +84,11 @@ export function drawScenario(seed: number, random: Random): Scenario {
     deaths,
     reloadsMs: troubles.chance(0.2) ? [troubles.integer(10, 4_000)] : [],
     cache,
+    abandoned: money.pick(["charge", "charge", "waive"]),
+    perMinute: {
+      requests: money.chance(0.12) ? money.integer(4, 20) : undefined,
+      tokens: money.chance(0.12) ? money.integer(100, 800) : undefined,
+    },
     microCredits: troubles.chance(0.25) ? troubles.pick([0, 1, 5, 20, 100]) : undefined,
     needsFile:
       (cache !== false && cache.diskMb > 0) ||
@@ -129,6 +139,7 @@ function drawModels(
     const isKnown = place === 0 && random.chance(0.4);
     const [first = servers[0].name, ...others] = random.shuffled(names);
     const further = others.slice(0, random.integer(0, others.length));
+    const shares = random.fork(`shares ${place}`);
     const dimensions = random.pick([1, 2, 3, 8, 8, 17, 24, 64, 256]);
     return {
       id: `model-${place}`,
@@ -144,10 +155,13 @@ function drawModels(
       callBytesMax: random.pick([undefined, undefined, 700, 4_000]),
       hiddenCallTokensMax: random.pick([undefined, undefined, undefined, 70, 200]),
       hiddenInputTokensMax: random.pick([undefined, undefined, undefined, 45]),
+      countedTokensMax: shares.chance(0.25) ? shares.pick([70, 90, 120]) : undefined,
       wireEncoding: random.pick(["float", "base64"]),
       price: random.pick([0, 20_000, 130_000, 25_000]),
       servers: [first, ...further],
       // Vectors of a few numbers can be alike by chance.
+      weights: shares.chance(0.2) ? names.map(() => shares.integer(1, 5)) : undefined,
+      hedgeAfterMs: shares.chance(0.2) ? shares.pick([1, 20, 100, 400]) : undefined,
       strangers: dimensions >= 8 && random.chance(0.25) ? further.slice(-1) : [],
     };
   };

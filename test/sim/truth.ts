@@ -69,11 +69,17 @@ export interface SimModel {
   readonly hiddenCallTokensMax: number | undefined;
   /** Likewise for one input. */
   readonly hiddenInputTokensMax: number | undefined;
+  /** Tokens of cl100k_base in a text, which the gateway counts before it sends one; undefined: it knows no vocabulary, and no text is too long. */
+  readonly countedTokensMax: number | undefined;
   readonly wireEncoding: "float" | "base64";
   /** Whole pico-USD a token. */
   readonly price: number;
   /** Names of servers, as the routes have them. */
   readonly servers: readonly [string, ...string[]];
+  /** How much of it each gets, where requests are shared out; undefined: they are tried in order. */
+  readonly weights: readonly number[] | undefined;
+  /** When a request for one input is sent a second time; undefined: never. */
+  readonly hedgeAfterMs: number | undefined;
   /** Those of them that compute another model under its name, unknown to the routing file: never the first. */
   readonly strangers: readonly string[];
 }
