@@ -25,6 +25,8 @@ const DECIDING_FACTS = [
   "max_input_tokens",
   "tokenizer",
   "token_ids",
+  "prompts",
+  "default_task",
 ] as const satisfies readonly (keyof ModelFacts)[];
 type DecidingFact = (typeof DECIDING_FACTS)[number];
 

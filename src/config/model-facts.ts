@@ -3,7 +3,10 @@
  * A rule about routes or aliases belongs in models.ts.
  */
 import type { KnownFacts } from "../domain/facts";
+import { promptNamed } from "../domain/prompts";
+import { taskNamed } from "../domain/task-words";
 import { catalogueEntryNamed, catalogueFacts } from "./catalogue";
+import { shownName } from "./expected";
 import { below, type Problem } from "./problem";
 import type { CheckedProviders } from "./providers";
 import type { ModelEntry } from "./schema-models";
@@ -54,6 +57,35 @@ export function checkFacts({ id, pointer, model }: Entry, { tree, providers, pro
   if (route && long_input !== "reject" && limit === undefined)
     notes.push(tree.problem(below(pointer, "long_input"), LIMIT_UNKNOWN));
   checkDimensions(pointer, model, { ...known, ...model }, tree, problems);
+  const ofModel = catalogueEntryNamed(route?.model ?? id)?.facts;
+  checkPrompts(pointer, model, { ...ofModel, ...known, ...model }, tree, problems, notes);
+}
+
+/** What is put before texts though nobody asked for it must be told, and must be there. */
+function checkPrompts(
+  pointer: string,
+  own: KnownFacts,
+  { prompts, default_task }: KnownFacts,
+  tree: Tree,
+  problems: Problem[],
+  notes: Problem[],
+): void {
+  if (default_task === undefined || prompts === false) return;
+  const name = promptNamed(default_task, prompts ?? {});
+  if (own.default_task !== undefined) {
+    const place = below(pointer, "default_task");
+    // A provider may have a word for it where there are no prompts.
+    const isWord = prompts === undefined && taskNamed(default_task) !== undefined;
+    if (name !== undefined || isWord) return;
+    const known = prompts && Object.keys(prompts).join(", ");
+    const expected =
+      known === undefined ? "no task" : `none of the model's prompts; expected one of ${known}`;
+    const message = `${shownName(tree, place, default_task)} is ${expected}`;
+    problems.push(tree.problem(place, message));
+  } else if (name !== undefined) {
+    const message = `the model wants a prompt before every text: requests that say no task get that of the task ${name} (default_task); say prompts: false to send texts as they are`;
+    notes.push(tree.problem(pointer, message, "key"));
+  }
 }
 
 function checkDimensions(

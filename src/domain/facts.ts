@@ -74,6 +74,27 @@ export const KnownFacts = Type.Object(
     task_types: Type.Optional(
       Type.Array(Type.String(), { description: "Task words that the model tells apart." }),
     ),
+    prompts: Type.Optional(
+      Type.Union(
+        [
+          Type.Literal(false),
+          Type.Record(Type.String({ minLength: 1, maxLength: 100 }), Type.String({ maxLength: 4_000 }), {
+            description: "By task.",
+          }),
+        ],
+        {
+          description:
+            'What the model was trained to see before a text, by what the text is for: { query: "query: ", document: "passage: " }. Put before the texts of requests that say that task, where a provider has no word of its own for it; said here, always. false: never.',
+        },
+      ),
+    ),
+    default_task: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        description: "The task of requests that say none, for models that want a prompt before every text.",
+      }),
+    ),
     embedding_types: Type.Optional(
       Type.Array(
         Type.Union([

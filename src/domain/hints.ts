@@ -5,20 +5,21 @@
 
 import { GatewayError } from "./errors";
 import type { ModelFacts } from "./facts";
+import { honoursTask } from "./prompts";
 import type { EmbedRequest, Route, Target } from "./request";
-import { wordFor } from "./tasks";
 
 /** Taken by whoever declares it, without harm to the vector where nobody does. */
 const HINTS: readonly string[] = ["title"];
 const TRUNCATE = "truncate";
 export const HINT_FIELDS: readonly string[] = [...HINTS, TRUNCATE];
 
-type Hinting = Pick<EmbedRequest, "task" | "fields">;
+type Hinting = Pick<EmbedRequest, "task" | "fields" | "inputs">;
 
 /** The names, as the caller wrote them, of what the target has no use for. */
 export function ignoredFields(request: Hinting, target: Target): readonly string[] {
   const names = HINTS.filter((name) => name in request.fields && !target.provider.accepts(name));
-  return request.task && wordFor(request, target) === undefined ? [request.task.field, ...names] : names;
+  const { task } = request;
+  return task && !task.isDefault && !honoursTask(request, target) ? [task.field, ...names] : names;
 }
 
 /** The fields that the target's plugin is handed. */

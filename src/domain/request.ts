@@ -147,6 +147,8 @@ export interface Plan {
   readonly dimensions: number | undefined;
   /** Types that each vector is wanted in beside float. */
   readonly types?: readonly VectorType[] | undefined;
+  /** What the texts of the pieces begin with, put there by the gateway or by the caller. Left out: nothing. */
+  readonly prompt?: Prompt;
   /** The vocabulary that token arrays were decoded with, when they were. */
   readonly decodedWith: string | undefined;
   readonly longInput: LongInput;
@@ -156,6 +158,17 @@ export interface Plan {
   readonly indivisible: boolean;
   /** Places in the request of the inputs that were cut to the model's limit. */
   readonly truncated: readonly number[];
+}
+
+/** What is put before each text of a request. */
+export interface Prompt {
+  /** As the model's `prompts` name it. */
+  readonly name: string;
+  readonly text: string;
+  /** The request said no task: it is the model's `default_task`. */
+  readonly isDefault: boolean;
+  /** All prompts of the model: a text that came without a task may begin with any of them. */
+  readonly known: readonly string[];
 }
 
 /** An input, or a piece of one that is too long for the model. */

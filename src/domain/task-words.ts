@@ -39,6 +39,8 @@ export interface AskedTask {
   /** As the caller wrote them. */
   readonly word: string;
   readonly field: string;
+  /** The request says none: it is the model's `default_task`. */
+  readonly isDefault?: boolean;
 }
 
 export function isTask(name: string): name is Task {

@@ -4,6 +4,7 @@
  */
 
 import { GatewayError } from "./errors";
+import type { ModelFacts } from "./facts";
 import { nearestName } from "./nearest";
 import type { EmbedRequest, Target } from "./request";
 import { type AskedTask, TASK_FIELDS, TASK_WORDS, TASKS, taskNamed, written } from "./task-words";
@@ -47,12 +48,19 @@ export function wordFor({ task: asked }: Pick<EmbedRequest, "task">, target: Tar
   return tasks?.words[asked.task];
 }
 
-/** A word that nobody knows is a mistake, even where tasks are left out. */
+/** The request with the model's `default_task` where it says none. */
+export function withDefaultTask(request: EmbedRequest, { default_task: word }: ModelFacts): EmbedRequest {
+  if (request.task || word === undefined) return request;
+  return { ...request, task: { task: taskNamed(word), word, field: "default_task", isDefault: true } };
+}
+
+/** A word that nobody knows is a mistake, even where tasks are left out; a model's prompts may have names of their own. */
 export function refusedTask(
   { task: asked }: Pick<EmbedRequest, "task">,
-  { provider }: Target,
+  { provider, facts: { prompts } }: Target,
 ): GatewayError | undefined {
   if (!asked || asked.task !== undefined || provider.tasks?.others) return undefined;
+  if (prompts && Object.hasOwn(prompts, asked.word)) return undefined;
   const near = nearestName(written(asked.word), TASK_WORDS);
   const hint = near === undefined ? knownTasks() : `did you mean "${near}"?`;
   const message = `'${asked.field}' is "${asked.word}", which is no task: ${hint}`;

@@ -17,7 +17,8 @@ export function callFor({ request, plan }: Pick<Work, "request" | "plan">, targe
     model,
     dimensions: dimensionsToAsk(plan.requestedDimensions, facts),
     user: request.user,
-    task: wordFor(request, target),
+    // Told by the prompt already.
+    task: plan.prompt ? undefined : wordFor(request, target),
     fields: fieldsFor(request, target),
     extraBody: request.extraBody,
     longInput: plan.longInput,

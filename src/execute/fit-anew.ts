@@ -4,8 +4,8 @@
  */
 
 import type { GatewayError } from "../domain/errors";
-import type { Part, Piece, Target } from "../domain/request";
-import { byteSlices } from "../tokens/long-inputs";
+import type { Part, Piece, Prompt, Target } from "../domain/request";
+import { slicesWithin } from "../tokens/long-inputs";
 import { collect } from "./collect";
 import type { Work } from "./work";
 
@@ -35,7 +35,7 @@ export async function fitAnew(
 ): Promise<void> {
   const { plan } = work;
   const tokensMax = error.tokensMax ?? target.facts.max_input_tokens ?? 0;
-  const slices = slicesOf(piece, error.tokens, tokensMax);
+  const slices = slicesOf(piece, error.tokens, tokensMax, plan.prompt);
   if (slices.length < 2) throw error;
   work.outside.log(
     "info",
@@ -76,7 +76,12 @@ export async function fitAnew(
   collection.assertComplete();
 }
 
-function slicesOf({ input, place }: Piece, tokens: number | undefined, tokensMax: number): Piece[] {
+function slicesOf(
+  { input, place }: Piece,
+  tokens: number | undefined,
+  tokensMax: number,
+  prompt: Prompt | undefined,
+): Piece[] {
   const most = Math.max(1, tokensMax - MARKS_MAX);
   if (typeof input !== "string") {
     const slices: Piece[] = [];
@@ -87,7 +92,7 @@ function slicesOf({ input, place }: Piece, tokens: number | undefined, tokensMax
     return slices;
   }
   const bytesEach = tokens === undefined ? BYTES_A_TOKEN : (Buffer.byteLength(input) / tokens) * ROOM;
-  return byteSlices(input, Math.floor(most * bytesEach)).map((slice) => ({
+  return slicesWithin(input, Math.floor(most * bytesEach), prompt).map((slice) => ({
     input: slice.input,
     place,
     weight: slice.tokens,

@@ -1,12 +1,13 @@
 /**
- * Step 3: what exactly is to be embedded. Token arrays are decoded where the provider takes text, and inputs that are too long are found
- * before anything is sent: refused, cut, or taken to pieces (src/tokens/long-inputs.ts).
+ * Step 3: what exactly is to be embedded. Token arrays are decoded where the provider takes text, the model's prompt is put before texts, and
+ * inputs that are too long with it are found before anything is sent: refused, cut, or taken to pieces (src/tokens/long-inputs.ts).
  */
 
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
 import { type ModelFacts, TOKEN_ARRAYS } from "../domain/facts";
-import type { EmbedRequest, Piece, Plan, Route } from "../domain/request";
+import { prompted, promptFor } from "../domain/prompts";
+import type { EmbedRequest, Piece, Plan, Prompt, Route } from "../domain/request";
 import type { Input } from "../plugin";
 import { fitted } from "../tokens/long-inputs";
 import type { Tokens } from "../tokens/tokens";
@@ -30,7 +31,9 @@ export async function plan(
   }
   const vocabulary = decodedWith(request, facts);
   const texts = vocabulary === undefined ? asked : await decoded(asked, vocabulary, tokens, signal);
-  const { pieces, truncated } = await fitted(texts, route, tokens, signal);
+  const prompt = promptFor(request, route);
+  const ready = prompt ? texts.map((piece) => withPrompt(piece, prompt)) : texts;
+  const { pieces, truncated } = await fitted(ready, route, tokens, { signal, prompt });
   const indivisible = isIndivisible(request, route);
   // Pieces of a text would be embedded in view of one another too, and be more inputs than were admitted.
   if (indivisible) refusePieces(pieces, "inputs that are embedded together");
@@ -40,12 +43,17 @@ export async function plan(
     requestedDimensions: request.dimensions,
     dimensions: request.dimensions ?? facts.dimensions,
     ...(request.types && { types: request.types }),
+    ...(prompt && { prompt }),
     decodedWith: vocabulary,
     longInput: facts.long_input,
     ...(facts.normalized === false && { keepsLength: true }),
     indivisible,
     truncated,
   };
+}
+
+function withPrompt(piece: Piece, prompt: Prompt): Piece {
+  return typeof piece.input === "string" ? { ...piece, input: prompted(piece.input, prompt) } : piece;
 }
 
 /** Whether the inputs are embedded in view of one another: in one call, and none of them ever cached. */

@@ -6,6 +6,7 @@ import { namesInHeader } from "../dialects/fields";
 import { GatewayError } from "../domain/errors";
 import { inHeader } from "../domain/header-values";
 import { ignoredFields } from "../domain/hints";
+import { promptFor } from "../domain/prompts";
 import type { Embedded, EmbedRequest, Result, Route, TokensSource } from "../domain/request";
 import type { TypedVector } from "../plugin";
 import { UNVERIFIED } from "../spaces/pin";
@@ -87,6 +88,9 @@ export function answerHeaders(
   if (result.averaged.length > 0) headers["x-embedgate-averaged"] = placesInHeader(result.averaged);
   const vocabulary = decodedWith(request, route.facts);
   if (vocabulary !== undefined) headers["x-embedgate-decoded"] = vocabulary;
+  const prompt = promptFor(request, route);
+  if (prompt)
+    headers["x-embedgate-prompt"] = `${inHeader(prompt.name)}${prompt.isDefault ? "; default" : ""}`;
   if (result.tokensSource === "estimated") headers["x-embedgate-usage"] = "estimated";
   const ignored = ignoredFields(request, route.targets[0]);
   if (ignored.length > 0) headers["x-embedgate-ignored"] = ignored.join(", ");

@@ -263,7 +263,13 @@ function ofOneModel(targets: readonly Target[], written: KnownFacts): readonly T
   const limits = targets.flatMap(({ facts }) => facts.max_input_tokens ?? []);
   const tokenizer = targets.map(({ facts }) => facts.tokenizer).find((known) => known !== undefined);
   const long_input = written.long_input ?? targets[0]?.facts.long_input;
+  const prompts = targets.map(({ facts }) => facts.prompts).find((known) => known !== undefined);
+  const default_task = targets.map(({ facts }) => facts.default_task).find((known) => known !== undefined);
   const shared: KnownFacts = {
+    ...(prompts !== undefined && { prompts }),
+    ...(default_task !== undefined && { default_task }),
+    // Whoever writes prompts down wants those, and no server's.
+    ...(written.prompts && { task_types: [] }),
     ...(long_input && { long_input }),
     ...(limits.length > 0 && { max_input_tokens: Math.min(...limits) }),
     ...(tokenizer && { tokenizer }),
@@ -287,10 +293,13 @@ function spaceOf(model: string): string {
   return catalogueEntryNamed(model)?.model ?? model;
 }
 
-/** Whoever serves a model, its vectors' length and its vocabulary are the model's, and so is how much it takes, where that can be counted. */
+/** Whoever serves a model, its vectors' length, its vocabulary and its prompts are the model's, and so is how much it takes, where that can be counted. */
 function ofTheModelItself(model: string): KnownFacts {
-  const { tokenizer, max_input_tokens, normalized } = catalogueEntryNamed(model)?.facts ?? {};
+  const { tokenizer, max_input_tokens, normalized, prompts, default_task } =
+    catalogueEntryNamed(model)?.facts ?? {};
   return {
+    ...(prompts !== undefined && { prompts }),
+    ...(default_task !== undefined && { default_task }),
     ...(normalized !== undefined && { normalized }),
     ...(tokenizer && { tokenizer }),
     ...(tokenizer && max_input_tokens !== undefined && { max_input_tokens }),

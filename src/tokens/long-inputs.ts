@@ -5,7 +5,8 @@
 
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
-import type { Piece, Route } from "../domain/request";
+import { promptWithin } from "../domain/prompts";
+import type { Piece, Prompt, Route } from "../domain/request";
 import type { Input } from "../plugin";
 import type { Cut, Tokens } from "./tokens";
 import type { CountingName } from "./vocabulary";
@@ -15,6 +16,12 @@ const BYTES_A_TOKEN = 2;
 
 /** What a vocabulary counts beside a text's own tokens. */
 const MARKS: Readonly<Partial<Record<CountingName, number>>> = { bert_uncased: 2 };
+
+interface How {
+  readonly signal?: EndSignal | undefined;
+  /** What the texts begin with, and every piece of one is to. */
+  readonly prompt?: Prompt | undefined;
+}
 
 interface Fitted {
   readonly pieces: readonly Piece[];
@@ -27,14 +34,14 @@ export async function fitted(
   asked: readonly Piece[],
   route: Route,
   tokens: Tokens,
-  signal?: EndSignal,
+  how: How = {},
 ): Promise<Fitted> {
   const { facts, targets } = route;
   const limit = facts.max_input_tokens;
-  if (limit === undefined || targets.every(({ provider }) => provider.countsTokens)) {
-    return { pieces: asked, truncated: [] };
-  }
-  const cuts = await cutTooLong(asked, limit, route, tokens, signal);
+  // Those who count themselves know nothing of a prompt, which must stand before every piece.
+  const isTheirs = how.prompt === undefined && targets.every(({ provider }) => provider.countsTokens);
+  if (limit === undefined || isTheirs) return { pieces: asked, truncated: [] };
+  const cuts = await cutTooLong(asked, limit, route, tokens, how);
   const pieces: Piece[] = [];
   const truncated: number[] = [];
   for (const piece of asked) {
@@ -58,10 +65,12 @@ interface Slice {
 async function cutTooLong(
   asked: readonly Piece[],
   limit: number,
-  { facts }: Route,
+  route: Route,
   tokens: Tokens,
-  signal: EndSignal | undefined,
+  how: How,
 ): Promise<ReadonlyMap<number, readonly Slice[]>> {
+  const { facts } = route;
+  const { signal, prompt } = how;
   const cuts = new Map<number, readonly Slice[]>();
   const marks = facts.tokenizer === undefined ? 0 : (MARKS[facts.tokenizer] ?? 0);
   const doubtful: { place: number; text: string }[] = [];
@@ -76,12 +85,13 @@ async function cutTooLong(
       if (Buffer.byteLength(text) <= limit * BYTES_A_TOKEN) continue;
       // What is too long for it the provider says, and `long_input` goes by its words then (src/execute/fit-anew.ts).
       if (facts.uncounted === "send") continue;
-      cuts.set(place, byteSlices(text, limit * BYTES_A_TOKEN));
+      cuts.set(place, slicesWithin(text, limit * BYTES_A_TOKEN, prompt));
     }
     return cuts;
   }
   if (doubtful.length === 0) return cuts;
-  const most = facts.long_input === "average" ? "all" : "first";
+  const isWhole = facts.long_input === "average" && prompt === undefined;
+  const most = isWhole ? "all" : "first";
   const found = await tokens.cut(
     facts.tokenizer,
     doubtful.map(({ text }) => text),
@@ -91,9 +101,42 @@ async function cutTooLong(
   );
   for (const [i, { place }] of doubtful.entries()) {
     const cut = found[i];
-    if (cut !== undefined) cuts.set(place, cut.map(asSlice));
+    if (cut === undefined) continue;
+    const text = doubtful[i]?.text ?? "";
+    const isAveraged = facts.long_input === "average" && prompt !== undefined;
+    const slices = isAveraged
+      ? await prompted(text, prompt, limit - marks, facts.tokenizer, tokens, signal)
+      : cut.map(asSlice);
+    cuts.set(place, slices);
   }
   return cuts;
+}
+
+/** Consecutive pieces of a text, each with the prompt that the text begins with: what the model was trained to see before each. */
+async function prompted(
+  text: string,
+  prompt: Prompt,
+  room: number,
+  vocabulary: CountingName,
+  tokens: Tokens,
+  signal: EndSignal | undefined,
+): Promise<readonly Slice[]> {
+  const begin = promptWithin(text, prompt);
+  const marks = MARKS[vocabulary] ?? 0;
+  const [taken = 0] = await tokens.count(vocabulary, [begin], room + marks, signal);
+  const left = Math.max(1, room - (taken - marks)) + marks;
+  const rest = text.slice(begin.length);
+  const [cut] = await tokens.cut(vocabulary, [rest], left, "all", signal);
+  const slices = cut?.map(asSlice) ?? [{ input: rest, tokens: 1 }];
+  return slices.map((slice) => ({ ...slice, input: begin + slice.input }));
+}
+
+/** As `byteSlices`, each with the prompt that the text begins with. */
+export function slicesWithin(text: string, bytesMax: number, prompt: Prompt | undefined): Slice[] {
+  const begin = prompt === undefined ? "" : promptWithin(text, prompt);
+  const left = Math.max(1, bytesMax - Buffer.byteLength(begin));
+  const slices = byteSlices(text.slice(begin.length), left);
+  return begin === "" ? slices : slices.map((slice) => ({ ...slice, input: begin + slice.input }));
 }
 
 const asSlice = ({ text, tokens }: Cut): Slice => ({ input: text, tokens });
@@ -108,7 +151,7 @@ function idSlices(ids: Uint32Array, limit: number): Slice[] {
 }
 
 /** Consecutive pieces of at most so many bytes, none of which cuts a character in two. */
-export function byteSlices(text: string, bytesMax: number): Slice[] {
+function byteSlices(text: string, bytesMax: number): Slice[] {
   const bytes = Buffer.from(text, "utf8");
   const slices: Slice[] = [];
   for (let start = 0; start < bytes.length; ) {

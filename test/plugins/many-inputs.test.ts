@@ -35,7 +35,7 @@ describe.each(VENDORS)("%s", (plugin, options, model, vendor, inputsMax) => {
       yaml: `
 providers: { there: { plugin: ${plugin}${options} } }
 space_probe: false
-models: { ${JSON.stringify(model)}: { routes: [ { provider: there } ] } }
+models: { ${JSON.stringify(model)}: { routes: [ { provider: there } ], prompts: false } }
 `,
       outside: { fetch: network.fetch },
     });

@@ -116,7 +116,7 @@ providers:
   there: { plugin: ${id}${host.key === undefined ? "" : `, api_key: ${host.key}`} }
 space_probe: false
 models:
-  m: { routes: [ { provider: there, model: ${subject.model} } ], dimensions: ${host.dimensions} }
+  m: { routes: [ { provider: there, model: ${subject.model} } ], dimensions: ${host.dimensions}, prompts: false }
 `,
       outside: { fetch: network.fetch },
     });

@@ -4,6 +4,7 @@
  */
 import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
+import { PROMPTS } from "./open-prompts";
 
 /** Their vocab.txt is bert-base-uncased's, their tokenizer_config.json has do_lower_case. */
 const BERT = { tokenizer: "bert_uncased" } as const;
@@ -23,6 +24,9 @@ const MODELS: Readonly<
   // deepinfra.com/intfloat/e5-large-v2 and …/multilingual-e5-large: the cards' "embedding size is 1024", 512 tokens.
   "intfloat/e5-large-v2": { ...BERT, dimensions: 1024, max_input_tokens: 512 },
   "intfloat/multilingual-e5-large": { dimensions: 1024, max_input_tokens: 512 },
+  // Their cards: "12 layers and the embedding size is 384" and 768; "Long texts will be truncated to at most 512 tokens".
+  "intfloat/multilingual-e5-small": { dimensions: 384, max_input_tokens: 512 },
+  "intfloat/multilingual-e5-base": { dimensions: 768, max_input_tokens: 512 },
   // The table of thenlper/gte-large's card: gte-* and e5-*-v2 with their dimensions and sequence lengths, all-mpnet-base-v2's dimensions.
   "intfloat/e5-base-v2": { ...BERT, dimensions: 768, max_input_tokens: 512 },
   "thenlper/gte-base": { ...BERT, dimensions: 768, max_input_tokens: 512 },
@@ -70,6 +74,9 @@ const MODELS: Readonly<
   },
   // Its config.json: hidden_size 1024; 8194 positions, two of them not for tokens.
   "Snowflake/snowflake-arctic-embed-l-v2.0": { dimensions: 1024, max_input_tokens: 8192 },
+  // Their cards: "embedding vectors of size 384 based on context length of upto 8192 tokens", and 768.
+  "ibm-granite/granite-embedding-english-r2": { dimensions: 768, max_input_tokens: 8192 },
+  "ibm-granite/granite-embedding-small-english-r2": { dimensions: 384, max_input_tokens: 8192 },
   // "user-defined output dimensions ranging from 32 to 1024"
   "Qwen/Qwen3-Embedding-0.6B": {
     dimensions: 1024,
@@ -147,7 +154,7 @@ const TAKES_SIZES = ["tei", "vllm", "ollama", "infinity", "nim", "fireworks"];
 /** A server of one's own costs what its machine costs: nothing by the token, unless the routing file says otherwise. */
 const OWN = 0;
 
-/** These three are started with any of them, by this name. `task_types` is empty: the cards' prompts are the caller's to put before a text. */
+/** These three are started with any of them, by this name. `task_types` is empty where TEI has no prompts of the model: the gateway puts them. */
 const OWN_SERVERS: readonly Place[] = Object.keys(MODELS)
   .filter((model) => !model.startsWith("nvidia/"))
   .flatMap((model) => [
@@ -301,6 +308,7 @@ function entryOf(
         // Made to be compared by their cosine: at unit length they are the same model's, whichever server leaves that undone.
         normalized: true,
         ...(TAKES_SIZES.includes(plugin) ? known : ofOneSize),
+        ...PROMPTS[model],
         ...facts,
         price,
         reply_names: [...names],

@@ -59,6 +59,12 @@ export const WITH_EMBEDDINGS: readonly AnswerHeader[] = [
     when: "200",
     says: "The vocabulary with which token ids were turned into text.",
   },
+  {
+    name: "x-embedgate-prompt",
+    when: "200",
+    description:
+      "The model's prompt that was put before the texts, by its name. `; default` behind it: the request said no task.",
+  },
   { name: "x-embedgate-ignored", when: "200", says: "Fields of the request that had no effect." },
   {
     name: "x-embedgate-model-end-of-life",

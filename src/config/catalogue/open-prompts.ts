@@ -1,0 +1,106 @@
+/**
+ * What models of open weights were trained to see before a text, in the words of each one's card or of its config_sentence_transformers.json. An
+ * empty prompt is a task that the model knows and wants nothing said for. A further model is a row of PROMPTS.
+ */
+import type { KnownFacts } from "../../domain/facts";
+
+type Prompts = Pick<KnownFacts, "prompts" | "default_task">;
+
+/**
+ * huggingface.co/intfloat/e5-base-v2 and the other e5: "query: " and "passage: " for retrieval, "query: " for similarity and for embeddings as
+ * features (classification, clustering).
+ */
+const E5: Prompts = {
+  prompts: {
+    query: "query: ",
+    document: "passage: ",
+    similarity: "query: ",
+    classification: "query: ",
+    clustering: "query: ",
+  },
+};
+
+/** huggingface.co/intfloat/multilingual-e5-large-instruct: an instruction before each query, none before documents. */
+const E5_INSTRUCT: Prompts = {
+  prompts: {
+    query: "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery: ",
+    document: "",
+  },
+};
+
+/** For retrieval, before queries alone. */
+const SEARCHING: Prompts = {
+  prompts: { query: "Represent this sentence for searching relevant passages: ", document: "" },
+};
+
+/** huggingface.co/nomic-ai/nomic-embed-text-v1.5: "the text prompt must include a task instruction prefix"; the vendor's own API embeds documents where nothing is said. */
+const NOMIC: Prompts = {
+  prompts: {
+    query: "search_query: ",
+    document: "search_document: ",
+    classification: "classification: ",
+    clustering: "clustering: ",
+  },
+  default_task: "document",
+};
+
+/** config_sentence_transformers.json of huggingface.co/Qwen/Qwen3-Embedding-0.6B and the larger ones; other instructions are the caller's to write. */
+const QWEN: Prompts = {
+  prompts: {
+    query: "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:",
+    document: "",
+  },
+};
+
+/** The cards' examples put nothing before queries or documents. */
+const NOTHING: Prompts = { prompts: { query: "", document: "" } };
+
+export const PROMPTS: Readonly<Record<string, Prompts>> = {
+  // The table of huggingface.co/BAAI/bge-small-en-v1.5's card: an instruction for the queries of retrieval, none for passages; none at all for m3.
+  "BAAI/bge-small-en-v1.5": SEARCHING,
+  "BAAI/bge-base-en-v1.5": SEARCHING,
+  "BAAI/bge-large-en-v1.5": SEARCHING,
+  "BAAI/bge-large-zh-v1.5": { prompts: { query: "为这个句子生成表示以用于检索相关文章：", document: "" } },
+  "BAAI/bge-m3": NOTHING,
+  "intfloat/e5-small-v2": E5,
+  "intfloat/e5-base-v2": E5,
+  "intfloat/e5-large-v2": E5,
+  "intfloat/multilingual-e5-small": E5,
+  "intfloat/multilingual-e5-base": E5,
+  "intfloat/multilingual-e5-large": E5,
+  "intfloat/multilingual-e5-large-instruct": E5_INSTRUCT,
+  // huggingface.co/thenlper/gte-large: its example has neither instruction nor prefix.
+  "thenlper/gte-small": NOTHING,
+  "thenlper/gte-base": NOTHING,
+  "thenlper/gte-large": NOTHING,
+  // huggingface.co/Snowflake/snowflake-arctic-embed-m, its query_prefix; of version 2, prompt_name "query" is "query: ".
+  "Snowflake/snowflake-arctic-embed-xs": SEARCHING,
+  "Snowflake/snowflake-arctic-embed-s": SEARCHING,
+  "Snowflake/snowflake-arctic-embed-m": SEARCHING,
+  "Snowflake/snowflake-arctic-embed-m-v1.5": SEARCHING,
+  "Snowflake/snowflake-arctic-embed-l": SEARCHING,
+  "Snowflake/snowflake-arctic-embed-l-v2.0": { prompts: { query: "query: ", document: "" } },
+  // mixedbread.com/api-reference/integrations/unstructured and its card: before the queries of retrieval only.
+  "mixedbread-ai/mxbai-embed-large-v1": SEARCHING,
+  "nomic-ai/nomic-embed-text-v1": NOMIC,
+  "nomic-ai/nomic-embed-text-v1.5": NOMIC,
+  // huggingface.co/google/embeddinggemma-300m#prompt-instructions
+  "google/embeddinggemma-300m": {
+    prompts: {
+      query: "task: search result | query: ",
+      document: "title: none | text: ",
+      similarity: "task: sentence similarity | query: ",
+      classification: "task: classification | query: ",
+      clustering: "task: clustering | query: ",
+      question_answering: "task: question answering | query: ",
+      fact_verification: "task: fact checking | query: ",
+      code_query: "task: code retrieval | query: ",
+    },
+  },
+  "Qwen/Qwen3-Embedding-0.6B": QWEN,
+  "Qwen/Qwen3-Embedding-4B": QWEN,
+  "Qwen/Qwen3-Embedding-8B": QWEN,
+  // huggingface.co/ibm-granite/granite-embedding-english-r2, …-small-english-r2, …-30m-english: queries and passages as they are.
+  "ibm-granite/granite-embedding-english-r2": NOTHING,
+  "ibm-granite/granite-embedding-small-english-r2": NOTHING,
+};

@@ -1,0 +1,85 @@
+/**
+ * Prompts: the words that a model was trained to see before a text, told by what the text is for ("query: ", "search_document: "). The gateway
+ * puts them there where a provider has no word of its own for the task. What models have which is the catalogue's and the routing file's to say.
+ */
+import type { KnownFacts } from "./facts";
+import type { EmbedRequest, Prompt, Route, Target } from "./request";
+import { taskNamed } from "./task-words";
+import { wordFor } from "./tasks";
+
+/** @returns the prompt that a model has for the request's task, by its name there or by any vendor's word for it */
+export function promptOf(
+  { task: asked, inputs }: Pick<EmbedRequest, "task" | "inputs">,
+  { prompts, token_ids }: Pick<KnownFacts, "prompts" | "token_ids">,
+): Prompt | undefined {
+  if (!asked || !prompts) return undefined;
+  // Whose ids they are only the server knows: no words can be put before them.
+  if (token_ids === "native" && inputs.some((input) => typeof input !== "string")) return undefined;
+  const name = promptNamed(asked.word, prompts);
+  const text = name === undefined ? undefined : prompts[name];
+  if (name === undefined || text === undefined) return undefined;
+  return { name, text, isDefault: asked.isDefault ?? false, known: Object.values(prompts) };
+}
+
+export function promptNamed(word: string, prompts: Readonly<Record<string, string>>): string | undefined {
+  if (Object.hasOwn(prompts, word)) return word;
+  const task = taskNamed(word);
+  return task && Object.keys(prompts).find((name) => taskNamed(name) === task);
+}
+
+/**
+ * The prompt that the gateway puts before a request's texts, for every way to the model: were it put for one and left to the other's server,
+ * one text might have two vectors. Undefined where each provider has a word of its own for the task.
+ */
+export function promptFor(
+  request: Pick<EmbedRequest, "task" | "inputs">,
+  { targets, facts }: Pick<Route, "targets" | "facts">,
+): Prompt | undefined {
+  const prompt = promptOf(request, facts);
+  return prompt && targets.some((target) => wordFor(request, target) === undefined) ? prompt : undefined;
+}
+
+/** Whether a target does something about the request's task: by a word of its own, or by a prompt of the model's. */
+export function honoursTask(request: Pick<EmbedRequest, "task" | "inputs">, target: Target): boolean {
+  return wordFor(request, target) !== undefined || promptOf(request, target.facts) !== undefined;
+}
+
+/** The text with its prompt, which no text is given twice; an empty text stays what it is. */
+export function prompted(text: string, prompt: Prompt): string {
+  return text === "" || promptWithin(text, prompt) !== "" ? text : prompt.text + text;
+}
+
+/** What of a text is its prompt already; "" where it has none. */
+export function promptWithin(text: string, { text: own, isDefault, known }: Prompt): string {
+  for (const prompt of isDefault ? known : [own]) {
+    const begin = beginningLike(text, prompt);
+    if (begin !== "") return begin;
+  }
+  return "";
+}
+
+/**
+ * Prompts of several labels hold words that callers may choose: another instruction between `Instruct:` and `Query:`, a title between `title:` and
+ * `| text:`. Of the others the blank at the end may be missing.
+ */
+function beginningLike(text: string, prompt: string): string {
+  const bare = prompt.trimEnd();
+  if (bare === "") return "";
+  if (text.startsWith(prompt)) return prompt;
+  if (text.startsWith(bare)) return bare;
+  const form = formOf(bare);
+  if (form === undefined || !text.startsWith(form.first)) return "";
+  const place = text.slice(0, BEGINNING_MAX).indexOf(form.last);
+  return place === -1 ? "" : text.slice(0, place + form.last.length);
+}
+
+/** No instruction and no title is longer. */
+const BEGINNING_MAX = 1_000;
+
+function formOf(prompt: string): { readonly first: string; readonly last: string } | undefined {
+  const separator = [" | ", "\n"].find((between) => prompt.includes(between));
+  if (separator === undefined) return undefined;
+  const first = prompt.slice(0, prompt.indexOf(":") + 1);
+  const last = prompt.slice(prompt.lastIndexOf(separator));
+  return first === "" ? undefined : { first, last };
+}

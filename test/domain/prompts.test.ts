@@ -1,0 +1,64 @@
+/**
+ * A prompt before a text: put there once, and never before what already begins with one. A further form of prompt is a row here.
+ */
+import { expect, test } from "bun:test";
+import { PROMPTS } from "../../src/config/catalogue/open-prompts";
+import { prompted, promptNamed, promptWithin } from "../../src/domain/prompts";
+import type { Prompt } from "../../src/domain/request";
+
+function promptOf(model: string, name: string, isDefault = false): Prompt {
+  const { prompts } = PROMPTS[model] ?? {};
+  if (!prompts) throw new Error(`${model} has none`);
+  return { name, text: prompts[name] ?? "", isDefault, known: Object.values(prompts) };
+}
+
+const E5 = "intfloat/e5-base-v2";
+const NOMIC = "nomic-ai/nomic-embed-text-v1.5";
+const QWEN = "Qwen/Qwen3-Embedding-0.6B";
+const GEMMA = "google/embeddinggemma-300m";
+const WEB = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:";
+
+test.each([
+  [E5, "query", false, "how", "query: how"],
+  [E5, "document", false, "how", "passage: how"],
+  [E5, "query", false, "query: how", "query: how"],
+  [E5, "query", false, "query:how", "query:how"],
+  [E5, "query", false, "query how", "query: query how"],
+  // Another task's words in a text that came with its task are words of the text.
+  [E5, "query", false, "passage: how", "query: passage: how"],
+  [E5, "query", false, "", ""],
+  [NOMIC, "document", true, "how", "search_document: how"],
+  // A client that puts prompts itself says no task.
+  [NOMIC, "document", true, "search_query: how", "search_query: how"],
+  [NOMIC, "document", true, "clustering: how", "clustering: how"],
+  [QWEN, "query", false, "how", `${WEB}how`],
+  [QWEN, "document", false, "how", "how"],
+  [QWEN, "query", false, `${WEB} how`, `${WEB} how`],
+  [QWEN, "query", false, "Instruct: Find code\nQuery: how", "Instruct: Find code\nQuery: how"],
+  [QWEN, "query", false, "Instruct: me", `${WEB}Instruct: me`],
+  [GEMMA, "document", false, "how", "title: none | text: how"],
+  [GEMMA, "document", false, "title: A book | text: how", "title: A book | text: how"],
+  [GEMMA, "document", false, "title: A book", "title: none | text: title: A book"],
+])("%s %s (default: %p): %p becomes %p", (model, name, isDefault, text, expected) => {
+  const prompt = promptOf(model, name, isDefault);
+  expect(prompted(text, prompt)).toBe(expected);
+  expect(prompted(prompted(text, prompt), prompt)).toBe(expected);
+  expect(expected.startsWith(promptWithin(expected, prompt))).toBe(true);
+});
+
+test("any vendor's word names a prompt, and so does the model's own", () => {
+  const prompts = { query: "q: ", passage: "p: ", s2p_query: "s: " };
+  for (const [word, name] of [
+    ["RETRIEVAL_QUERY", "query"],
+    ["search_document", "passage"],
+    ["s2p_query", "s2p_query"],
+  ] as const)
+    expect(promptNamed(word, prompts)).toBe(name);
+  expect(promptNamed("clustering", prompts)).toBeUndefined();
+  expect(promptNamed("toString", prompts)).toBeUndefined();
+});
+
+test("every model's default task is one of its prompts", () => {
+  for (const { prompts, default_task } of Object.values(PROMPTS))
+    if (default_task !== undefined) expect(promptNamed(default_task, prompts || {})).toBeDefined();
+});
