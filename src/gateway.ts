@@ -39,6 +39,7 @@ import type { Routes } from "./routes/route";
 import { ALONE, type Place } from "./sharing/place";
 import { bytesOf } from "./sharing/region";
 import { openFingerprints } from "./spaces/fingerprints";
+import { openLimits } from "./spaces/limits";
 import type { Measure } from "./spaces/look";
 import { openRecords } from "./spaces/records";
 import type { Spaces } from "./spaces/spaces";
@@ -88,8 +89,11 @@ export async function createGateway(
   const store = await openStore(config.database.path, outside, config.database.durability);
   const keys = tellingOfChanges(openKeys(store, outside), outside);
   const ledger = openLedger(store, place.process, (model) => configuredModel(current.config, model));
+  const tokens = createTokens();
+  const limits = openLimits(store, outside);
   const calling = {
     ...outside,
+    tokens,
     observe: ({ provider, outcome, latencyMs }: CallSeen) =>
       metrics.upstreamCall(provider, outcome, latencyMs),
   };
@@ -98,6 +102,7 @@ export async function createGateway(
     fingerprints: openFingerprints(store),
     records: openRecords(store),
     warming: { warmed: new Set<string>(), asksServers: place.begins },
+    limits,
     measureWith:
       (attemptsMax: number, texts?: readonly Probe[]): Measure =>
       (route, target, signal) =>
@@ -159,7 +164,7 @@ export async function createGateway(
     corsOrigins: () => current.config.server.cors?.origins,
     defaultModel: () => current.config.server.default_model,
     allowedModels: ({ workspace }) => workspaces.rules(workspace).models,
-    notices: () => current.spaces.notices(),
+    notices: () => [...current.spaces.notices(), ...limits.notices(current.config)],
     outside,
     startedAt: outside.now(),
     tokens,

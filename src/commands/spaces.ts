@@ -8,6 +8,7 @@ import { PROBES } from "../domain/probes";
 import { withCarried } from "../spaces/carried";
 import { openFingerprints } from "../spaces/fingerprints";
 import { insideFingerprints } from "../spaces/inside";
+import { forgetLimits } from "../spaces/limits";
 import { openRecords, type RouteRecord } from "../spaces/records";
 import { printTable, screen } from "../terminal/screen";
 import { table } from "../terminal/table";
@@ -97,6 +98,7 @@ export function exportSpaces(options: StoreOptions): Promise<number> {
 export function forgetSpace(space: string, options: StoreOptions): Promise<number> {
   return withStore(options, async (store, config) => {
     const forgotten = await openFingerprints(store).forget(space);
+    await forgetLimits(store, space);
     if (config.spaceFingerprints.some((carried) => carried.space === space))
       console.error(
         `The file of space_fingerprints has reference vectors of ${space} too: remove them there.`,

@@ -181,4 +181,19 @@ export const MIGRATIONS: readonly string[] = [
   -- As part of tokens_upstream: of calls that were sent and not answered, an estimate.
   ALTER TABLE ledger ADD COLUMN tokens_abandoned INTEGER NOT NULL DEFAULT 0 CHECK (tokens_abandoned >= 0);
   `,
+  `
+  -- How much of a text a model at a provider was seen to look at. configuration: a hash of what the routing file said of it then; with
+  -- another one the row is not found. max_input_tokens: NULL where no limit was seen; whole_to: texts of so many tokens were looked at whole.
+  CREATE TABLE route_limits (
+    provider          TEXT NOT NULL,
+    model             TEXT NOT NULL,
+    configuration     TEXT NOT NULL,
+    space             TEXT NOT NULL,
+    max_input_tokens  INTEGER CHECK (max_input_tokens > 0),
+    learned_by        TEXT NOT NULL CHECK (learned_by IN ('words', 'usage', 'trial')),
+    whole_to          INTEGER NOT NULL,
+    learned_at        INTEGER NOT NULL,
+    PRIMARY KEY (provider, model)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

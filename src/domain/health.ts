@@ -29,6 +29,18 @@ export interface Breaker {
   openForMs(): number;
 }
 
+/** How much of a text a model at a provider looks at, as far as was seen; kept in the database by src/spaces/limits.ts. */
+export interface LimitSeen {
+  /** Tokens that it looks at, by the model's own count where its vocabulary is known. Undefined: no limit was seen. */
+  readonly tokens: number | undefined;
+  /** words: it refused a text and said so. It was seen to cut there without a word, usage: by its count; trial: by two texts with one vector. */
+  readonly learnedBy: "words" | "usage" | "trial";
+  /** Texts of so many tokens were seen to be looked at whole; no bound where it refuses what is too long. */
+  readonly wholeTo: number;
+}
+
+export const NO_LIMIT_SEEN: LimitSeen = { tokens: undefined, learnedBy: "words", wholeTo: 0 };
+
 export interface Health {
   readonly breaker: Breaker;
   /** Waiting at the provider's gate or sent. */
@@ -39,8 +51,7 @@ export interface Health {
   mayBeLoading: boolean;
   /** Inputs in a call that it does in one attempt's time; undefined as long as it was never too slow. */
   inputsInTime: number | undefined;
-  /** Tokens of a text that it looks at, where it was seen to cut there without a word; "nowhere" where it was tried and did not. */
-  cutsAt: number | "nowhere" | undefined;
+  limit: LimitSeen;
   /** It was told that its vectors come with another length than 1. */
   isToldOfLength: boolean;
   /** Its usage counts characters: infinity-emb 0.0.78 does, unless it is started with --lengths-via-tokenize. */

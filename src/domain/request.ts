@@ -82,6 +82,8 @@ export interface ConfiguredUpstream {
   readonly coalescing: Coalescing | undefined;
   /** How a model there is doing, by its name there; kept from request to request. */
   readonly healthOf: (model: string) => Health;
+  /** Writes down what was seen of a model's limit, for as long as the configuration stands. Left out: it is forgotten with the process. */
+  readonly keepLimit?: (model: string, space: string) => void;
   readonly timeoutMs: number;
   /** Its models are asked once when the gateway starts. */
   readonly warm?: boolean;

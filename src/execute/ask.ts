@@ -10,14 +10,16 @@ import type { Answered, Part, Target } from "../domain/request";
 import { unlessAborted } from "../domain/until";
 import type { EmbedReply } from "../plugin";
 import { believed, isCut } from "../tokens/belief";
-import { type Count, countOf, estimateOf } from "../tokens/count";
+import { type Count, type CountedReply, countOf, estimateOf } from "../tokens/count";
 import { outcomeOf, restMs } from "../upstream/health";
 import { prove } from "./assemble";
 import { callFor } from "./call";
 import { type Chosen, healthOf, isToWait } from "./choose";
 import { coalesced } from "./coalesce";
-import { cutLimit, refuseLonger } from "./cut-test";
+import { tryCut } from "./cut-test";
 import type { InTurn, Sending } from "./joint-call";
+import { learn, refuseLonger } from "./limits";
+import { cutByCount, limitByCount, ownCounts } from "./own-count";
 import { attemptMs, notePace, noteTooSlow } from "./pace";
 import { isAboutContent } from "./poison-signs";
 import type { Work } from "./work";
@@ -94,8 +96,8 @@ async function sent(
     });
   };
   try {
-    refuseLonger(part, healthOf(target).cutsAt, target);
-    const reply = readCount(await replyInTime(work, target, part, signal), work, target, part);
+    await refuseLonger(part, target, work);
+    const reply = await readCount(await replyInTime(work, target, part, signal), work, target, part);
     // The provider has counted it, whether its answer is of use or not.
     work.count(countOf(reply, inputsOf(part)), target);
     await others(part, outside);
@@ -106,11 +108,9 @@ async function sent(
         if (before === undefined) work.count(estimate, of);
       },
     };
-    const limit = await cutLimit(work, target, part, reply, (texts) =>
-      replyInTime(free, target, texts, signal),
-    );
-    refuseLonger(part, limit, target);
-    const answered = prove(cutTold(reply, part, work, target), part, plan, target);
+    await tryCut(work, target, part, reply, (texts) => replyInTime(free, target, texts, signal));
+    await refuseLonger(part, target, work);
+    const answered = prove(await cutTold(reply, part, work, target), part, plan, target);
     tellLength(answered, work, target);
     ended("good", "ok");
     healthOf(target).mayBeLoading = false;
@@ -132,6 +132,8 @@ async function sent(
       health.mayBeLoading = false;
     }
     health.lastError = { at: outside.now(), kind: error.kind, message: error.message };
+    if (error.kind === "input_too_long" && error.tokensMax !== undefined)
+      learn(work, target, error.tokensMax, "words");
     health.restsUntil = Math.max(health.restsUntil, outside.monotonic() + restMs(error));
     // One text that a provider cannot take says nothing new of the provider, however often it is sent.
     ended(isAgain && isAboutContent(error) ? "unknown" : outcomeOf(error), error.kind);
@@ -223,8 +225,12 @@ async function others({ pieces }: Part, { turn }: Work["outside"]): Promise<void
 /** Providers whose counts were told to be none. */
 const toldOfCount = new WeakSet<Target["provider"]>();
 
-/** The reply as far as its token count is one; that a provider counts characters, or what can be no count, is told once. */
-function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: Part): EmbedReply {
+/**
+ * The reply as far as its token count is one, else with our own count where the model's vocabulary is known; that a provider counts
+ * characters is told once.
+ */
+async function readCount(reply: EmbedReply, work: Work, target: Target, part: Part): Promise<CountedReply> {
+  const { outside } = work;
   const health = healthOf(target);
   const before = health.countsCharacters;
   const read = believed(reply, inputsOf(part), health);
@@ -244,20 +250,31 @@ function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: P
       model: target.model,
     });
   }
-  return read;
+  if (read.tokens !== undefined) return read;
+  const ownCount = await ownCounts(work, target, part);
+  return ownCount ? { ...read, ownCount } : read;
 }
 
 /**
  * A text that a provider cut without a word is refused, so that another may embed it whole; where the model's texts are to be cut, it is told.
  * @throws GatewayError cut_silently
  */
-function cutTold(reply: EmbedReply, part: Part, { plan, request }: Work, { provider }: Target): EmbedReply {
+async function cutTold(reply: CountedReply, part: Part, work: Work, target: Target): Promise<CountedReply> {
+  const { plan, request } = work;
+  const { provider } = target;
   const isTold = (reply.truncated?.length ?? 0) + (reply.averaged?.length ?? 0) > 0;
-  if (isTold || !isCut(reply, inputsOf(part))) return reply;
+  if (isTold) return reply;
+  const isPlain = isCut(reply, inputsOf(part));
+  const limit = isPlain ? undefined : await limitByCount(work, target, part, reply);
+  if (!isPlain && limit === undefined) return reply;
   const isAlone = part.pieces.length === 1;
-  if (isAlone && plan.longInput === "truncate") return { ...reply, truncated: [0] };
   // The request itself left it to the vendor, who does not say which of several it was.
-  if (request.fields.truncate !== undefined && provider.accepts("truncate")) return reply;
+  const isTheirs = request.fields.truncate !== undefined && provider.accepts("truncate");
+  if (isPlain && isAlone && reply.tokens !== undefined && !isTheirs)
+    learn(work, target, reply.tokens, "usage");
+  if (isAlone && plan.longInput === "truncate") return { ...reply, truncated: [0] };
+  if (isTheirs) return reply;
+  if (limit) throw cutByCount(limit, target);
   throw new GatewayError(
     "cut_silently",
     `The provider counted ${reply.tokens} tokens, fewer than there are words: it cut the text without a word. Send it in shorter pieces, or set long_input: truncate or average for the model in the routing file.`,

@@ -1,25 +1,37 @@
 /**
  * Whether a server cuts texts without a word, where its usage proves nothing (infinity-emb 0.0.78 counts characters, others say nothing): two long
- * texts that differ only at their end get one vector. Tried once for a model at a provider of whose limit nobody knows, with the first long text;
+ * texts that differ only at their end get one vector. Tried with the first text longer than any that was looked at whole, at about its length;
  * a server that cuts is asked some more, for where. Another sign of a cut, the count itself, is in src/tokens/belief.ts.
  */
 import { GatewayError } from "../domain/errors";
-import type { Health } from "../domain/health";
 import type { Part, Piece, Target } from "../domain/request";
 import type { EmbedReply } from "../plugin";
 import { countOf } from "../tokens/count";
+import { marksOf } from "../tokens/long-inputs";
 import { lengthOf } from "./assemble";
+import { healthOf } from "./choose";
+import { learn, noteWhole, sizeOf } from "./limits";
 import type { Work } from "./work";
 
-/** Of one token each in every vocabulary in use; all texts have so many. */
-const WORDS = 600;
-/** Beyond this a difference would not be one that is seen in the whole. */
-const CUT_MAX = 510;
+/** Of one token each in every vocabulary in use. */
 const BEGINNING = ["rain", "wind", "snow", "storm"];
 const END = ["gold", "price", "market", "bank"];
 
-const textOf = (differsFrom: number) =>
-  Array.from({ length: WORDS }, (_, i) => (i < differsFrom ? BEGINNING : END)[i % 4]).join(" ");
+/** Lengths that are tried, without a model's marks; where servers are started with a limit it is mostly one of these. */
+const LENGTHS = [
+  126, 254, 382, 510, 766, 1022, 1534, 2046, 3070, 4094, 6142, 8190, 12_286, 16_382, 24_574, 32_766,
+];
+const SHORTEST_TRIED = 510;
+/** A difference of fewer words, and of a smaller part of the whole, might not be seen in it. */
+const END_WORDS_MIN = 90;
+const END_SHARE = 8;
+
+function textOf(differsFrom: number, length: number): string {
+  return Array.from({ length }, (_, i) => (i < differsFrom ? BEGINNING : END)[i % 4]).join(" ");
+}
+
+const lengthFor = (differsFrom: number) =>
+  differsFrom + Math.max(END_WORDS_MIN, Math.ceil(differsFrom / END_SHARE));
 
 /** Texts of fewer bytes have no more tokens than most servers look at, by two bytes a token. */
 const LONG_BYTES = 512;
@@ -27,82 +39,97 @@ const LONG_BYTES = 512;
 const SAME_COSINE_MIN = 0.999_999;
 
 /** One test at a time for each model at a provider. */
-const underWay = new WeakMap<Health, Promise<void>>();
+const underWay = new WeakMap<object, Promise<void>>();
 
-/** @returns the tokens of a text that the target looks at; undefined where it is not known to cut, or need not be tried */
-export async function cutLimit(
+/** What comes of it is in the target's health: where it cuts, or to what length it was seen to look at a text whole. */
+export async function tryCut(
   work: Work,
   target: Target,
   { pieces }: Part,
   { tokens }: EmbedReply,
   ask: (texts: Part) => Promise<EmbedReply>,
-): Promise<number | undefined> {
-  const { facts, provider, model } = target;
-  const health = provider.healthOf(model);
-  const mayCut = tokens === undefined && facts.max_input_tokens === undefined && facts.uncounted === "refuse";
-  if (!mayCut || provider.countsTokens || !pieces.some(({ input }) => sizeOf(input) > LONG_BYTES))
-    return undefined;
-  if (health.cutsAt === undefined) {
-    const test = underWay.get(health) ?? tried(work, target, health, ask);
-    underWay.set(health, test);
-    await test.catch((thrown: unknown) => noteRefusal(thrown, health)).finally(() => underWay.delete(health));
-  }
-  return typeof health.cutsAt === "number" ? health.cutsAt : undefined;
+): Promise<void> {
+  const { facts, provider } = target;
+  const health = healthOf(target);
+  const mayCut = tokens === undefined && facts.uncounted === "refuse" && !provider.countsTokens;
+  if (!mayCut || health.limit.tokens !== undefined) return;
+  const length = lengthToTry(pieces, facts.max_input_tokens);
+  if (length === undefined || length <= health.limit.wholeTo) return;
+  const test = underWay.get(health) ?? tried(work, target, length, ask);
+  underWay.set(health, test);
+  await test
+    .catch((thrown: unknown) => noteRefusal(thrown, work, target))
+    .finally(() => underWay.delete(health));
+}
+
+/** @param limit a known one: longer texts are not sent */
+function lengthToTry(pieces: readonly Piece[], limit: number | undefined): number | undefined {
+  const long = pieces.filter(({ input }) => sizeOf(input) > LONG_BYTES);
+  if (long.length === 0) return undefined;
+  const most = Math.max(...long.map(({ input }) => likelyTokens(input)), SHORTEST_TRIED);
+  const length = LENGTHS.find((one) => one >= most) ?? LENGTHS.at(-1);
+  return limit === undefined || (length ?? 0) < limit ? length : LENGTHS.findLast((one) => one < limit);
+}
+
+/** Four letters of ASCII, or two bytes of others. */
+function likelyTokens(input: Piece["input"]): number {
+  if (typeof input !== "string") return input.length;
+  const bytes = Buffer.byteLength(input);
+  const others = Math.min(bytes, 2 * (bytes - input.length));
+  return Math.ceil((bytes - others) / 4 + others / 2);
 }
 
 /** A server that refuses what is too long cuts nothing; one that failed is tried again with the next long text. */
-function noteRefusal(thrown: unknown, health: Health): void {
-  if (thrown instanceof GatewayError && thrown.kind === "input_too_long") health.cutsAt = "nowhere";
+function noteRefusal(thrown: unknown, work: Work, target: Target): void {
+  if (!(thrown instanceof GatewayError) || thrown.kind !== "input_too_long") return;
+  noteWhole(work, target, Number.MAX_SAFE_INTEGER);
 }
 
 async function tried(
   work: Work,
   target: Target,
-  health: Health,
+  length: number,
   ask: (texts: Part) => Promise<EmbedReply>,
 ): Promise<void> {
-  const { provider, model } = target;
   const vectorOf = async (text: string) => {
     const pieces: Piece[] = [{ input: text, place: 0, weight: 1 }];
     const reply = await ask({ pieces });
     work.count(countOf({ ...reply, tokens: undefined }, [text]), target);
     return reply.vectors[0]?.values ?? new Float32Array();
   };
-  const whole = await vectorOf(textOf(WORDS));
-  const looksLike = async (differsFrom: number) =>
-    cosineOf(whole, await vectorOf(textOf(differsFrom))) >= SAME_COSINE_MIN;
-  if (!(await looksLike(CUT_MAX))) {
-    health.cutsAt = "nowhere";
+  const words = lengthFor(length);
+  const whole = await vectorOf(textOf(words, words));
+  // Of a text that is cut before its words differ, whatever its length, the vector is the whole one's.
+  const isCutBefore = async (differsFrom: number) =>
+    cosineOf(whole, await vectorOf(textOf(differsFrom, lengthFor(differsFrom)))) >= SAME_COSINE_MIN;
+  if (!(await isCutBefore(length))) {
+    noteWhole(work, target, length);
     return;
   }
-  let [seen, unseen] = [0, CUT_MAX];
-  while (unseen - seen > 1) {
-    const middle = (seen + unseen) >> 1;
-    if (await looksLike(middle)) unseen = middle;
-    else seen = middle;
-  }
-  health.cutsAt = unseen;
-  work.outside.log("warn", "provider truncates long texts silently: longer texts are no longer sent whole", {
-    provider: provider.name,
-    model,
-    max_input_tokens: unseen,
-    mend: "say max_input_tokens for the model in the routing file",
-  });
+  learn(work, target, (await placeOfCut(length, isCutBefore)) + marksOf(target.facts), "trial");
 }
 
-/** Where no vocabulary is known: no model in use needs more tokens than one for every two bytes of a text of many words. */
-const BYTES_A_TOKEN = 2;
-
-/** @throws GatewayError cut_silently for texts that may be longer than the target looks at */
-export function refuseLonger({ pieces }: Part, tokensMax: Health["cutsAt"], { model }: Target): void {
-  if (typeof tokensMax !== "number") return;
-  const index = pieces.findIndex(({ input }) => sizeOf(input) > tokensMax * BYTES_A_TOKEN);
-  if (index === -1) return;
-  throw new GatewayError(
-    "cut_silently",
-    `The provider looks at the first ${tokensMax} tokens of a text and says nothing of the rest, of which this one may have some. Send it in shorter pieces, or say tokenizer, where it is a known one, and long_input: truncate or average, for the model '${model}' in the routing file.`,
-    { tokensMax, input: index },
-  );
+/** The most words that are looked at: first among the usual limits, then between two of them. */
+async function placeOfCut(
+  length: number,
+  isCutBefore: (differsFrom: number) => Promise<boolean>,
+): Promise<number> {
+  const usual = LENGTHS.filter((one) => one <= length);
+  let [low, high] = [-1, usual.length - 1];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (await isCutBefore(usual[middle] ?? 0)) high = middle;
+    else low = middle;
+  }
+  let [seen, unseen] = [usual[low] ?? 0, usual[high] ?? length];
+  if (unseen - seen > 1 && !(await isCutBefore(unseen - 1))) return unseen;
+  if (unseen - seen > 1) unseen -= 1;
+  while (unseen - seen > 1) {
+    const middle = (seen + unseen) >> 1;
+    if (await isCutBefore(middle)) unseen = middle;
+    else seen = middle;
+  }
+  return unseen;
 }
 
 function cosineOf(one: Float32Array, other: Float32Array): number {
@@ -110,6 +137,3 @@ function cosineOf(one: Float32Array, other: Float32Array): number {
   for (const [i, value] of one.entries()) product += value * (other[i] ?? 0);
   return product / (lengthOf(one) * lengthOf(other));
 }
-
-const sizeOf = (input: Piece["input"]) =>
-  typeof input === "string" ? Buffer.byteLength(input) : input.length * BYTES_A_TOKEN;

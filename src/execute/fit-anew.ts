@@ -5,7 +5,7 @@
 
 import type { GatewayError } from "../domain/errors";
 import type { Part, Piece, Prompt, Target } from "../domain/request";
-import { slicesWithin } from "../tokens/long-inputs";
+import { fitted, slicesWithin } from "../tokens/long-inputs";
 import { collect } from "./collect";
 import type { Work } from "./work";
 
@@ -35,18 +35,16 @@ export async function fitAnew(
 ): Promise<void> {
   const { plan } = work;
   const tokensMax = error.tokensMax ?? target.facts.max_input_tokens ?? 0;
-  const slices = slicesOf(piece, error.tokens, tokensMax, plan.prompt);
-  if (slices.length < 2) throw error;
-  work.outside.log(
-    "info",
-    "input limit learned from the provider's error: the text was cut or split to fit",
-    {
-      provider: target.provider.name,
-      model: target.model,
-      max_input_tokens: tokensMax,
-      long_input: plan.longInput,
-    },
-  );
+  const slices =
+    (await slicesByVocabulary(work, piece, target, tokensMax)) ??
+    slicesOf(piece, error.tokens, tokensMax, plan.prompt);
+  if (slices.length === 0 || slices[0]?.input === piece.input) throw error;
+  work.outside.log("info", "text cut or split to fit the provider's learned input limit", {
+    provider: target.provider.name,
+    model: target.model,
+    max_input_tokens: tokensMax,
+    long_input: plan.longInput,
+  });
   const isCut = plan.longInput === "truncate";
   const pieces = isCut ? slices.slice(0, 1) : slices;
   const collection = collect({ ...plan, pieces, truncated: isCut ? [piece.place] : [] });
@@ -74,6 +72,23 @@ export async function fitAnew(
     { pieces },
   );
   collection.assertComplete();
+}
+
+/** As much as fits by the model's own count; undefined where its vocabulary is not known, or says that the text fits. */
+async function slicesByVocabulary(
+  { plan, outside, signal, route }: Work,
+  piece: Piece,
+  { facts }: Target,
+  tokensMax: number,
+): Promise<readonly Piece[] | undefined> {
+  if (facts.tokenizer === undefined || !outside.tokens || typeof piece.input !== "string") return undefined;
+  const long_input = plan.longInput;
+  const limited = { ...route, facts: { ...facts, long_input, max_input_tokens: tokensMax } };
+  const { pieces, truncated } = await fitted([piece], limited, outside.tokens, {
+    signal,
+    prompt: plan.prompt,
+  });
+  return pieces.length > 1 || truncated.length > 0 ? pieces : undefined;
 }
 
 function slicesOf(

@@ -8,11 +8,14 @@ import type { ErrorKind, GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import type { Answered, EmbedRequest, Lane, Plan, Route, Run, Target } from "../domain/request";
 import type { Count } from "../tokens/count";
+import type { Tokens } from "../tokens/tokens";
 import type { Evidence } from "./evidence";
 
 export type Needs = Pick<Outside, "sleep" | "alarm" | "turn" | "random" | "log" | "monotonic" | "now"> & {
   /** Is told of each call that was sent, at its end. */
   readonly observe?: (call: CallSeen) => void;
+  /** Counts and cuts by a model's own vocabulary. Left out: nothing is known of any. */
+  readonly tokens?: Pick<Tokens, "count" | "cut">;
 };
 
 export interface CallSeen {

@@ -33,6 +33,7 @@ import { admit } from "./admission";
 import { knownOf, toTell } from "./failing";
 import { forwardUnknown } from "./forwarding";
 import { hold, holdExactly } from "./hold";
+import { withLearnedLimit } from "./learned-limits";
 import { named } from "./named";
 import { isIndivisible, plan, withWholeCharacters } from "./plan";
 import { type Body, printed } from "./printing";
@@ -116,7 +117,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const bound = boundTo(forced, found);
     progress.route = bound;
     parts.unpriced.refuse(bound, rules);
-    const route = admit(request, bound, policies.unused_hints === "reject");
+    const route = withLearnedLimit(admit(request, bound, policies.unused_hints === "reject"));
     parts.lifecycle.used(route);
     const count = rateLimits.takeTokens(rules, estimatedTokens(request.inputs));
     const size = request.dimensions ?? route.facts.dimensions;

@@ -8,6 +8,7 @@ import { PROBES, type Probe } from "../domain/probes";
 import type { ProviderState } from "../domain/provider-state";
 import { withCarried } from "../spaces/carried";
 import { insideFingerprints } from "../spaces/inside";
+import type { Limits } from "../spaces/limits";
 import type { Measure } from "../spaces/look";
 import { openSpaces, type Spaces, type SpacesParts } from "../spaces/spaces";
 import { openProviders } from "../upstream/open";
@@ -29,15 +30,16 @@ export interface Generation {
 export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "records" | "together"> {
   readonly outside: Outside;
   readonly warming: Pick<WarmingParts, "warmed" | "asksServers">;
+  readonly limits?: Limits;
   /** Measures a space with as many calls as the routing file allows. */
   readonly measureWith: (attemptsMax: number, texts?: readonly Probe[]) => Measure;
 }
 
 export function openGeneration(
   config: GatewayConfig,
-  { outside, fingerprints, records, together, warming, measureWith }: GenerationParts,
+  { outside, fingerprints, records, limits, together, warming, measureWith }: GenerationParts,
 ): Generation {
-  const providers = openProviders(config, outside);
+  const providers = openProviders(config, outside, limits);
   const { max_attempts: attemptsMax } = config.server;
   const deadlineMs = config.server.deadline_ms;
   const spaces = openSpaces({

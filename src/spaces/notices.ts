@@ -33,6 +33,10 @@ export const provisional = (space: string) =>
 export const notUsedYet = (space: string) =>
   `The route is not used yet (unmeasured: refuse): what the embedding space '${space}' is, only this route has said so far. It serves once the model's first route answers and agrees.`;
 
+/** @param limit the tokens of a text that the server looks at */
+export const cutsTexts = (limit: number, space: string) =>
+  `The server looks at the first ${limit} tokens of a text and says nothing of the rest: longer texts are not sent to it as they are. Start it with a larger limit, or say max_input_tokens for the model in the routing file. After a change of the server, 'embedgate spaces forget ${space}' and a restart have it tried anew.`;
+
 export const heldBack = (reason: string) =>
   `The route is not used yet: its vectors could not be compared with those of the model's other routes (${reason})`;
 

@@ -12,8 +12,17 @@ export interface Count {
   readonly tokensByInput: readonly number[] | undefined;
 }
 
-export function countOf(reply: EmbedReply, inputs: readonly Input[]): Count {
-  const { tokens, tokensSource, tokensByInput } = reply;
+/** A reply, and what its inputs come to by our own count where the provider's is none and the model's vocabulary is known. */
+export interface CountedReply extends EmbedReply {
+  readonly ownCount?: readonly number[];
+}
+
+export function countOf(reply: CountedReply, inputs: readonly Input[]): Count {
+  const { tokens, tokensSource, tokensByInput, ownCount } = reply;
+  if (!isCount(tokens) && ownCount?.length === inputs.length) {
+    const own = ownCount.reduce((sum, one) => sum + one, 0);
+    return { tokens: own, tokensSource: "estimated", tokensByInput: ownCount };
+  }
   if (!isCount(tokens)) {
     return estimateOf(inputs);
   }

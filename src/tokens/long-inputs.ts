@@ -5,6 +5,7 @@
 
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
+import type { KnownFacts } from "../domain/facts";
 import { promptWithin } from "../domain/prompts";
 import type { Piece, Prompt, Route } from "../domain/request";
 import type { Input } from "../plugin";
@@ -16,6 +17,13 @@ const BYTES_A_TOKEN = 2;
 
 /** What a vocabulary counts beside a text's own tokens. */
 const MARKS: Readonly<Partial<Record<CountingName, number>>> = { bert_uncased: 2 };
+
+export function marksOf({ tokenizer }: Pick<KnownFacts, "tokenizer">): number {
+  return tokenizer === undefined ? 0 : (MARKS[tokenizer] ?? 0);
+}
+
+/** What counts and cuts. */
+type Counting = Pick<Tokens, "count" | "cut">;
 
 interface How {
   readonly signal?: EndSignal | undefined;
@@ -33,7 +41,7 @@ interface Fitted {
 export async function fitted(
   asked: readonly Piece[],
   route: Route,
-  tokens: Tokens,
+  tokens: Counting,
   how: How = {},
 ): Promise<Fitted> {
   const { facts, targets } = route;
@@ -66,13 +74,13 @@ async function cutTooLong(
   asked: readonly Piece[],
   limit: number,
   route: Route,
-  tokens: Tokens,
+  tokens: Counting,
   how: How,
 ): Promise<ReadonlyMap<number, readonly Slice[]>> {
   const { facts } = route;
   const { signal, prompt } = how;
   const cuts = new Map<number, readonly Slice[]>();
-  const marks = facts.tokenizer === undefined ? 0 : (MARKS[facts.tokenizer] ?? 0);
+  const marks = marksOf(facts);
   const doubtful: { place: number; text: string }[] = [];
   for (const { input, place } of asked) {
     if (typeof input !== "string") {
@@ -118,7 +126,7 @@ async function prompted(
   prompt: Prompt,
   room: number,
   vocabulary: CountingName,
-  tokens: Tokens,
+  tokens: Counting,
   signal: EndSignal | undefined,
 ): Promise<readonly Slice[]> {
   const begin = promptWithin(text, prompt);

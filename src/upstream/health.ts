@@ -3,7 +3,7 @@
  * A further thing to remember of a target is a member of `Health`.
  */
 import type { GatewayError } from "../domain/errors";
-import type { Health, Outcome } from "../domain/health";
+import { type Health, type LimitSeen, NO_LIMIT_SEEN, type Outcome } from "../domain/health";
 import type { Outside } from "../domain/outside";
 import { createBreaker } from "./breaker";
 
@@ -22,7 +22,11 @@ export interface Healths {
   breakersOpen(): number;
 }
 
-export function createHealths(clock: Pick<Outside, "monotonic" | "random">): Healths {
+/** @param limitOf what was seen of a model's limit in an earlier life */
+export function createHealths(
+  clock: Pick<Outside, "monotonic" | "random">,
+  limitOf: (model: string) => LimitSeen | undefined = () => undefined,
+): Healths {
   const healths = new Map<string, Health>();
   const healthOf = (model: string) => {
     const health = healths.get(model) ?? {
@@ -31,7 +35,7 @@ export function createHealths(clock: Pick<Outside, "monotonic" | "random">): Hea
       restsUntil: 0,
       mayBeLoading: true,
       inputsInTime: undefined,
-      cutsAt: undefined,
+      limit: limitOf(model) ?? NO_LIMIT_SEEN,
       isToldOfLength: false,
       countsCharacters: false,
     };

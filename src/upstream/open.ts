@@ -9,6 +9,7 @@ import { expected } from "../dialects/explain";
 import type { Outside } from "../domain/outside";
 import type { ProviderState } from "../domain/provider-state";
 import type { ConfiguredUpstream, FieldCheck } from "../domain/request";
+import { configurationOf, type Limits } from "../spaces/limits";
 import { createHealths } from "./health";
 import { createLanes } from "./lanes";
 
@@ -22,6 +23,7 @@ export interface OpenedProviders {
 export function openProviders(
   config: GatewayConfig,
   clock: Pick<Outside, "monotonic" | "random">,
+  limits?: Limits,
 ): OpenedProviders {
   const byName = new Map<string, ConfiguredUpstream>();
   const states: (() => ProviderState)[] = [];
@@ -45,7 +47,12 @@ export function openProviders(
     const upstream = provider.open(options);
     const { name } = configured;
     const gate = createLanes(configured.concurrency, configured.max_queue, clock);
-    const healthOf = createHealths(clock);
+    const keptOf = (model: string) => ({
+      provider: name,
+      model,
+      configuration: configurationOf(config, configured, model),
+    });
+    const healthOf = createHealths(clock, (model) => limits?.find(keptOf(model)));
     states.push(() => ({
       provider: name,
       breakersOpen: healthOf.breakersOpen(),
@@ -74,6 +81,7 @@ export function openProviders(
               isSpread: provider.coalesce ?? false,
             },
       healthOf,
+      keepLimit: (model, space) => limits?.keep({ ...keptOf(model), space }, healthOf(model).limit),
       timeoutMs: configured.timeout_ms,
       warm: configured.warm,
       retries: configured.retries,

@@ -1,0 +1,81 @@
+/**
+ * How much of a text each target was seen to look at: learned here, remembered in its health and in the database, and what follows for a part.
+ * How a cut is seen is cut-test.ts's (two texts, one vector) and src/tokens/belief.ts's (too small a count); a further sign calls `learn`.
+ */
+import { GatewayError } from "../domain/errors";
+import type { LimitSeen } from "../domain/health";
+import type { Part, Piece, Target } from "../domain/request";
+import { healthOf } from "./choose";
+import type { Work } from "./work";
+
+/** No server is known to take less. */
+const TOKENS_MIN = 16;
+
+/** @param tokens that the target looks at in one text */
+export function learn(
+  { route, outside }: Work,
+  target: Target,
+  tokens: number,
+  learnedBy: LimitSeen["learnedBy"],
+): void {
+  const health = healthOf(target);
+  const { tokens: known = Number.POSITIVE_INFINITY, wholeTo } = health.limit;
+  if (tokens >= known || tokens < TOKENS_MIN) return;
+  health.limit = { tokens, learnedBy, wholeTo: Math.min(wholeTo, tokens) };
+  target.provider.keepLimit?.(target.model, route.space);
+  const { provider, model } = target;
+  const about = { provider: provider.name, model, max_input_tokens: tokens };
+  if (learnedBy === "words") outside.log("info", "input limit learned from the provider's error", about);
+  else
+    outside.log("warn", "provider truncates long texts silently: longer texts are no longer sent whole", {
+      ...about,
+      mend: "say max_input_tokens for the model in the routing file",
+    });
+}
+
+/** Texts of so many tokens were seen to be looked at whole. */
+export function noteWhole({ route }: Work, target: Target, tokens: number, isLasting = true): void {
+  const health = healthOf(target);
+  if (tokens <= health.limit.wholeTo) return;
+  health.limit = { ...health.limit, wholeTo: tokens };
+  if (isLasting) target.provider.keepLimit?.(target.model, route.space);
+}
+
+/** Where no vocabulary is known: no model in use needs more tokens than one for every two bytes of a text of many words. */
+const BYTES_A_TOKEN = 2;
+/** A token is a byte at least, beside a few that mark a text's ends. */
+const MARKS_MAX = 8;
+
+/** @throws GatewayError cut_silently for texts that are longer than the target was seen to look at, or may be */
+export async function refuseLonger(
+  { pieces }: Part,
+  target: Target,
+  { outside, signal }: Work,
+): Promise<void> {
+  const { limit } = healthOf(target);
+  const { tokens: tokensMax, learnedBy } = limit;
+  if (tokensMax === undefined || learnedBy === "words") return;
+  const { tokenizer, max_input_tokens } = target.facts;
+  // By then the texts were made to fit.
+  if (tokenizer && max_input_tokens !== undefined && max_input_tokens <= tokensMax) return;
+  // Usage tells of each text whether it was cut; of a server whose usage proves nothing, every text that may be too long is.
+  let index =
+    learnedBy === "usage" ? -1 : pieces.findIndex(({ input }) => sizeOf(input) > tokensMax * BYTES_A_TOKEN);
+  if (tokenizer && outside.tokens) {
+    const texts = pieces.map(({ input }) => (typeof input === "string" ? input : ""));
+    const isShort = texts.every((text) => Buffer.byteLength(text) + MARKS_MAX <= tokensMax);
+    const counts = isShort ? [] : await outside.tokens.count(tokenizer, texts, tokensMax, signal);
+    index = counts.findIndex((count) => count > tokensMax);
+  }
+  if (index === -1) return;
+  const what = tokenizer ? "of which this one has some" : "of which this one may have some";
+  const tokenizerToo = tokenizer ? "" : "tokenizer, where it is a known one, and ";
+  throw new GatewayError(
+    "cut_silently",
+    `The provider looks at the first ${tokensMax} tokens of a text and says nothing of the rest, ${what}. Send it in shorter pieces, or say ${tokenizerToo}long_input: truncate or average for the model '${target.model}' in the routing file.`,
+    { tokensMax, input: index },
+  );
+}
+
+export const sizeOf = (input: Piece["input"]) =>
+  typeof input === "string" ? Buffer.byteLength(input) : input.length * BYTES_A_TOKEN;

@@ -1,0 +1,91 @@
+/**
+ * Our own count of a call's texts, where the model's vocabulary is known: it stands in for a provider's that is none, and held against the
+ * provider's it shows a cut of few tokens among many texts. What a count alone proves is src/tokens/belief.ts's.
+ */
+import { GatewayError } from "../domain/errors";
+import type { Part, Target } from "../domain/request";
+import type { EmbedReply } from "../plugin";
+import { marksOf } from "../tokens/long-inputs";
+import { healthOf } from "./choose";
+import { learn, noteWhole } from "./limits";
+import type { Work } from "./work";
+
+/** No text has more. */
+const TOKENS_MAX = 1e9;
+
+/** Of each text with its marks; undefined where the vocabulary is not known. */
+export async function ownCounts(
+  { outside, signal }: Work,
+  { facts: { tokenizer } }: Target,
+  { pieces }: Part,
+): Promise<readonly number[] | undefined> {
+  if (tokenizer === undefined || !outside.tokens) return undefined;
+  const texts = pieces.flatMap(({ input }) => (typeof input === "string" ? [input] : []));
+  return texts.length < pieces.length
+    ? undefined
+    : await outside.tokens.count(tokenizer, texts, TOKENS_MAX, signal);
+}
+
+/** Where servers are started with a limit it is one of these, with a model's marks or without them. */
+const USUAL = [128, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12_288, 16_384, 32_768];
+const USUAL_LEAST = 128;
+const MARKS = [0, 1, 2];
+
+export interface CutByCount {
+  readonly limit: number;
+  /** Places in the part of the texts that are longer. */
+  readonly longer: readonly number[];
+}
+
+/**
+ * The limit that a provider must have cut at, where its count is smaller than ours by exactly what lies beyond a usual limit. It is another
+ * vocabulary's where it is smaller by anything else.
+ */
+export async function limitByCount(
+  work: Work,
+  target: Target,
+  part: Part,
+  { tokens, tokensSource }: EmbedReply,
+): Promise<CutByCount | undefined> {
+  const { facts, provider } = target;
+  const { wholeTo } = healthOf(target).limit;
+  // Whoever takes ids of its vocabulary counts with it, and refuses what is too long.
+  const mayCut = tokensSource !== "counted" && facts.token_ids !== "native" && !provider.countsTokens;
+  if (tokens === undefined || !mayCut || wholeTo >= (facts.max_input_tokens ?? TOKENS_MAX)) return undefined;
+  const bytesLeast = Math.max(USUAL_LEAST, wholeTo);
+  if (!part.pieces.some(({ input }) => typeof input === "string" && Buffer.byteLength(input) > bytesLeast))
+    return undefined;
+  const counts = await ownCounts(work, target, part);
+  if (counts === undefined) return undefined;
+  const marks = marksOf(facts);
+  const longest = Math.max(...counts);
+  const sumWith = (counted: number) => counts.reduce((sum, count) => sum + count - marks + counted, 0);
+  const ways = MARKS.filter((counted) => counted <= marks);
+  if (ways.some((counted) => sumWith(counted) === tokens)) {
+    noteWhole(work, target, longest, false);
+    return undefined;
+  }
+  for (const counted of ways) {
+    const missing = sumWith(counted) - tokens;
+    const limit = missing > 0 ? limitFor(missing, counts, marks) : undefined;
+    if (limit === undefined) continue;
+    learn(work, target, limit, "usage");
+    const longer = [...counts.keys()].filter((place) => (counts[place] ?? 0) > limit);
+    return { limit, longer };
+  }
+  return undefined;
+}
+
+function limitFor(missing: number, counts: readonly number[], marks: number): number | undefined {
+  return USUAL.flatMap((limit) => [limit, limit + marks]).find(
+    (limit) => counts.reduce((sum, count) => sum + Math.max(0, count - limit), 0) === missing,
+  );
+}
+
+export function cutByCount({ limit, longer: [first] }: CutByCount, { model }: Target): GatewayError {
+  return new GatewayError(
+    "cut_silently",
+    `The provider counted fewer tokens than the text has: it looks at the first ${limit} and cut the rest without a word. Send it in shorter pieces, or set long_input: truncate or average for the model '${model}' in the routing file.`,
+    { tokensMax: limit, input: first },
+  );
+}

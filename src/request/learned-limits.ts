@@ -1,0 +1,39 @@
+/**
+ * Limits that were learned of a model's routes (src/execute/limits.ts), for requests that come later: texts are refused or made to fit before
+ * anything is sent, where the model's vocabulary is known. Without it only the provider can say how long a text is.
+ */
+import type { ModelFacts } from "../domain/facts";
+import type { Route } from "../domain/request";
+
+/** The route with the most that any of its targets was seen to take, where each was seen to take no more than something. */
+export function withLearnedLimit(route: Route): Route {
+  const { facts, targets } = route;
+  if (facts.tokenizer === undefined) return route;
+  let most = 0;
+  for (const { provider, model } of targets) {
+    const { tokens } = provider.healthOf(model).limit;
+    if (tokens === undefined) return route;
+    most = Math.max(most, tokens);
+  }
+  if ((facts.max_input_tokens ?? Number.POSITIVE_INFINITY) <= most) return route;
+  const [first, ...others] = targets;
+  return {
+    ...route,
+    facts: limited(facts, most),
+    targets: [
+      { ...first, facts: limited(first.facts, most) },
+      ...others.map((target) => ({ ...target, facts: limited(target.facts, most) })),
+    ],
+  };
+}
+
+/** What is known of facts is kept by the object that they are (src/cache/key.ts). */
+const known = new WeakMap<ModelFacts, ModelFacts>();
+
+function limited(facts: ModelFacts, most: number): ModelFacts {
+  const before = known.get(facts);
+  if (before?.max_input_tokens === most) return before;
+  const made = { ...facts, max_input_tokens: most };
+  known.set(facts, made);
+  return made;
+}

@@ -1,0 +1,141 @@
+/**
+ * What was seen of each route's limit of tokens, kept in the database beside the space's fingerprint: a limit in a provider's words, or the place
+ * where its server was seen to cut. It holds for as long as the routing file says the same of the route, and is forgotten with the space.
+ */
+import type { ConfiguredProvider, GatewayConfig } from "../config/gateway-config";
+import type { Store } from "../db/open";
+import type { LimitSeen } from "../domain/health";
+import type { Outside } from "../domain/outside";
+import { cutsTexts, type SpaceNotice } from "./notices";
+
+export interface LimitOf {
+  readonly provider: string;
+  /** The model's name there. */
+  readonly model: string;
+  /** As `configurationOf` gives it. */
+  readonly configuration: string;
+}
+
+export interface Limits {
+  /** Undefined also where the database cannot be read: then it is seen anew. */
+  find(of: LimitOf): LimitSeen | undefined;
+  /** Without waiting; where it cannot be written, the log has it. */
+  keep(of: LimitOf & { readonly space: string }, seen: LimitSeen): void;
+  /** Of servers that cut without a word. @throws GatewayError database_unavailable */
+  notices(config: GatewayConfig): readonly SpaceNotice[];
+}
+
+interface Row {
+  readonly provider: string;
+  readonly model: string;
+  readonly configuration: string;
+  readonly space: string;
+  readonly max_input_tokens: bigint | null;
+  readonly learned_by: LimitSeen["learnedBy"];
+  readonly whole_to: bigint;
+}
+
+/** Callers choose the names that come under a pattern: those that were seen longest ago go. */
+const KEPT_MAX = 2_000;
+
+export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "now">): Limits {
+  const { database } = store;
+  const columns = "provider, model, configuration, space, max_input_tokens, learned_by, whole_to";
+  const one = database.query<Row, { provider: string; model: string; configuration: string }>(
+    `SELECT ${columns} FROM route_limits
+     WHERE provider = $provider AND model = $model AND configuration = $configuration`,
+  );
+  const cuts = database.query<Row, []>(
+    `SELECT ${columns} FROM route_limits
+     WHERE learned_by <> 'words' AND max_input_tokens IS NOT NULL ORDER BY space, provider, model`,
+  );
+  const put = database.query<unknown, Record<string, string | number | null>>(
+    `INSERT OR REPLACE INTO route_limits (${columns}, learned_at)
+     VALUES ($provider, $model, $configuration, $space, $max_input_tokens, $learned_by, $whole_to, $learned_at)`,
+  );
+  const dropOldest = database.query<unknown, { most: number }>(
+    `DELETE FROM route_limits WHERE (provider, model) IN
+       (SELECT provider, model FROM route_limits ORDER BY learned_at DESC LIMIT -1 OFFSET $most)`,
+  );
+  return {
+    find({ provider, model, configuration }) {
+      try {
+        const row = store.read(() => one.get({ provider, model, configuration }));
+        return row ? seenOf(row) : undefined;
+      } catch (cause) {
+        log("warn", "learned input limits cannot be read from the database", { cause: String(cause) });
+        return undefined;
+      }
+    },
+    keep({ provider, model, configuration, space }, { tokens, learnedBy, wholeTo }) {
+      const row = {
+        provider,
+        model,
+        configuration,
+        space,
+        max_input_tokens: tokens ?? null,
+        learned_by: learnedBy,
+        whole_to: Math.min(wholeTo, Number.MAX_SAFE_INTEGER),
+        learned_at: now(),
+      };
+      store
+        .write(() => {
+          put.run(row);
+          dropOldest.run({ most: KEPT_MAX });
+        })
+        .catch((cause: unknown) =>
+          log("warn", "learned input limit cannot be written to the database", {
+            cause: String(cause),
+          }),
+        );
+    },
+    notices: (config) =>
+      store
+        .read(() => cuts.all())
+        .filter(({ provider, model, configuration }) => {
+          const configured = config.providers.get(provider);
+          return configured && configurationOf(config, configured, model) === configuration;
+        })
+        .map(({ space, provider, model, max_input_tokens }) => ({
+          space,
+          provider,
+          model,
+          cosine: 1,
+          outOfService: false,
+          message: cutsTexts(Number(max_input_tokens), space),
+        })),
+  };
+}
+
+const seenOf = ({ max_input_tokens, learned_by, whole_to }: Row): LimitSeen => ({
+  tokens: max_input_tokens === null ? undefined : Number(max_input_tokens),
+  learnedBy: learned_by,
+  wholeTo: Number(whole_to),
+});
+
+/** What was seen of the routes of a space. @throws GatewayError database_unavailable */
+export async function forgetLimits(store: Store, space: string): Promise<void> {
+  const drop = store.database.query<unknown, { space: string }>(
+    "DELETE FROM route_limits WHERE space = $space",
+  );
+  await store.write(() => drop.run({ space }));
+}
+
+/** Options that are secrets say nothing of a model, and no hash of them is kept. */
+const SECRET = /key|token|secret|password|headers/i;
+
+/** A hash of what the routing file says of a model at a provider. */
+export function configurationOf(
+  { models }: Pick<GatewayConfig, "models">,
+  { name, provider, options }: Pick<ConfiguredProvider, "name" | "provider" | "options">,
+  model: string,
+): string {
+  const routed = [...models.values()].flatMap(({ facts, routes }) =>
+    routes.some((route) => route.provider === name && (route.model === model || route.model.includes("*")))
+      ? [facts]
+      : [],
+  );
+  const own = Object.entries(Object(options)).filter(([key]) => !SECRET.test(key));
+  const text = JSON.stringify([provider.id, own, routed]);
+  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
+}

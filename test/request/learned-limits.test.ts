@@ -1,0 +1,191 @@
+/**
+ * Limits that were seen of a server: found at any length, told to whoever runs the gateway, remembered across restarts for as long as the
+ * configuration stands, and used by the model's own vocabulary where that is known. How cuts are refused and told is silent-cut.test.ts's.
+ */
+
+import { describe, expect, test } from "bun:test";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { countBert } from "../../src/tokens/bert";
+import { type Opened, openBefore, quiet, rightly, SIZE, tokensOf, vectorFor, vectorsOf } from "./vendor";
+
+const yaml = (plugin: string, model = "", more = "") => `
+database: "sqlite:./limits.db"
+providers: { a: { plugin: ${plugin}, base_url: "http://a/v1"${more} } }
+space_probe: false
+cache: false
+models: { m: { routes: [ { provider: a } ], dimensions: ${SIZE}, price: 1${model} } }
+`;
+const words = (count: number) => "where ".repeat(count).trim();
+const errorOf = ({ json }: { readonly json: unknown }) => Object(json).error;
+const callsOf = ({ vendor }: Opened) => vendor.calls.length;
+const sizesOf = ({ vendor }: Opened) => vendor.calls.flatMap(({ input }) => input.map(tokensOf));
+
+/** Looks at the first words of a text, and says nothing of the rest. */
+function cuts(open: Opened, limit: number, usage: "none" | "given" = "none"): void {
+  open.vendor.answer = ({ input }, { data }) => {
+    const seen = input.map((text) => String(text).split(" ").slice(0, limit).join(" "));
+    const cut = data.map((item, i) => ({
+      ...item,
+      embedding: [...vectorFor(seen[i] ?? "", [undefined, undefined])],
+    }));
+    // As BERT's vocabulary counts.
+    const tokens = seen.reduce((sum, text) => sum + countBert(text, 1e6), 0);
+    return usage === "given"
+      ? rightly({ data: cut, tokens })
+      : Response.json({ object: "list", data: cut.map((item) => ({ object: "embedding", ...item })) });
+  };
+}
+
+/** Refuses what is longer, and says its limit. */
+function refuses(open: Opened, limit: number): void {
+  open.vendor.answer = ({ input }, right) => {
+    const most = Math.max(...input.map((text) => countBert(String(text), 1e6)));
+    const message = `This model's maximum context length is ${limit} tokens. However, you requested ${most} tokens in the input for embedding generation.`;
+    return most > limit ? Response.json({ error: { message, code: 400 } }, { status: 400 }) : rightly(right);
+  };
+}
+
+async function noticesOf(open: Opened): Promise<readonly Record<string, unknown>[]> {
+  await quiet();
+  return Object((await open.send("/admin/notices")).json).notices;
+}
+
+/** The same gateway on the same database, by another routing file where one is given. */
+async function again(folder: string, text: string): Promise<Opened> {
+  return openBefore(text.replace("./limits.db", join(folder, "limits.db")));
+}
+
+async function withDatabaseOf<T>(open: Opened, use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "embedgate-limits-"));
+  try {
+    for (const ending of ["", "-wal"])
+      cpSync(join(open.folder, `limits.db${ending}`), join(folder, `limits.db${ending}`));
+    return await use(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+describe("a server whose usage proves nothing", () => {
+  test.each([126, 254, 510, 1022, 2046, 8190, 700])(
+    "that cuts at %d words is found out by the first text that is longer",
+    async (limit) => {
+      await using open = await openBefore(yaml("infinity"));
+      cuts(open, limit);
+      const sent = await open.post({ model: "m", input: words(Math.ceil(limit * 1.2) + 10) });
+      expect([sent.status, errorOf(sent).code]).toEqual([400, "context_length_exceeded"]);
+      expect(await noticesOf(open)).toMatchObject([
+        { space: "m", provider: "a", model: "m", outOfService: false },
+      ]);
+      expect((await noticesOf(open))[0]?.message).toContain(`the first ${limit} tokens`);
+      expect(callsOf(open)).toBeLessThan(20);
+    },
+  );
+
+  test("is tried again only with a text longer than any that was seen whole", async () => {
+    await using open = await openBefore(yaml("infinity"));
+    cuts(open, 2046);
+    expect((await open.post({ model: "m", input: words(500) })).status).toBe(200);
+    expect(callsOf(open)).toBe(3);
+    expect((await open.post({ model: "m", input: `${words(490)} more` })).status).toBe(200);
+    expect(callsOf(open)).toBe(4);
+    expect((await open.post({ model: "m", input: words(2_500) })).status).toBe(400);
+  });
+
+  test("is known after a restart, for as long as the configuration stands", async () => {
+    await using open = await openBefore(yaml("infinity"));
+    cuts(open, 254);
+    await open.post({ model: "m", input: words(400) });
+    await quiet();
+    await withDatabaseOf(open, async (folder) => {
+      await using after = await again(folder, yaml("infinity"));
+      cuts(after, 254);
+      expect((await after.post({ model: "m", input: words(400) })).status).toBe(400);
+      expect(callsOf(after)).toBe(0);
+      expect(await noticesOf(after)).toHaveLength(1);
+      await using changed = await again(folder, yaml("infinity", "", ", headers: { x-a: b }"));
+      expect(await noticesOf(changed)).toHaveLength(1);
+      await using other = await again(folder, yaml("infinity", ", max_inputs: 7"));
+      expect(await noticesOf(other)).toEqual([]);
+    });
+  });
+});
+
+describe("with the model's own vocabulary", () => {
+  const known = (more = "") => `, tokenizer: bert_uncased, uncounted: refuse${more}`;
+
+  test("a cut of few tokens among many texts is seen, and nothing of it leaves", async () => {
+    await using open = await openBefore(yaml("openai", known(", token_ids: decode")));
+    cuts(open, 510, "given");
+    const many = Array.from({ length: 40 }, (_, i) => `${words(100)} ${i}`);
+    expect((await open.post({ model: "m", input: many })).status).toBe(200);
+    const sent = await open.post({ model: "m", input: [...many, words(520), "last"] });
+    expect([sent.status, errorOf(sent).code, errorOf(sent).param]).toEqual([
+      400,
+      "context_length_exceeded",
+      "input[40]",
+    ]);
+    expect((await noticesOf(open))[0]?.message).toContain("the first 512 tokens");
+    // From then on before anything is sent.
+    const before = callsOf(open);
+    expect((await open.post({ model: "m", input: [words(511)] })).status).toBe(400);
+    expect(callsOf(open)).toBe(before);
+    expect((await open.post({ model: "m", input: [words(510)] })).status).toBe(200);
+  });
+
+  test("such a text is cut where long_input says so, at the limit and not before it", async () => {
+    await using open = await openBefore(yaml("openai", known(", long_input: truncate")));
+    cuts(open, 510, "given");
+    const sent = await open.post({ model: "m", input: ["a", words(520), "b"] });
+    expect([sent.status, sent.headers.get("x-embedgate-truncated")]).toEqual([200, "1"]);
+    expect(vectorsOf(sent)[1]).toEqual([...vectorFor(words(510), [undefined, undefined])]);
+  });
+
+  test("a count that is another vocabulary's is no cut", async () => {
+    await using open = await openBefore(yaml("openai", known()));
+    open.vendor.answer = ({ input }, { data }) => {
+      const own = input.reduce((sum: number, text) => sum + countBert(String(text), 1e6), 0);
+      return rightly({ data, tokens: Math.round(own * 0.97) });
+    };
+    // Two tokens a word.
+    for (const count of [100, 150, 300, 600]) {
+      const input = ["a b c", "tokenization ".repeat(count).trim()];
+      expect((await open.post({ model: "m", input })).status).toBe(200);
+    }
+    expect(await noticesOf(open)).toEqual([]);
+  });
+
+  test("a limit in a provider's words is kept: what fits it is cut by it at once, also after a restart", async () => {
+    const text = yaml("openai", known(", long_input: truncate"));
+    await using open = await openBefore(text);
+    refuses(open, 300);
+    for (let time = 0; time < 2; time++) {
+      const sent = await open.post({ model: "m", input: words(400 + time) });
+      expect([sent.status, sent.headers.get("x-embedgate-truncated")]).toEqual([200, "0"]);
+    }
+    expect(sizesOf(open)).toEqual([400, 298, 298]);
+    expect(await noticesOf(open)).toEqual([]);
+    await withDatabaseOf(open, async (folder) => {
+      await using after = await again(folder, text);
+      refuses(after, 300);
+      await after.post({ model: "m", input: words(400) });
+      expect(sizesOf(after)).toEqual([298]);
+      // The operator's own word is another configuration.
+      await using raised = await again(folder, text.replace("price: 1", "price: 1, max_input_tokens: 1000"));
+      await raised.post({ model: "m", input: words(400) });
+      expect(sizesOf(raised)).toEqual([400]);
+    });
+  });
+
+  test("usage that is no token count is estimated by our own count, of each text, and marked", async () => {
+    await using open = await openBefore(yaml("infinity", known()));
+    const fox = "The quick brown fox jumps over the lazy dog";
+    open.vendor.answer = ({ input }, { data }) =>
+      rightly({ data, tokens: input.reduce((sum: number, text) => sum + String(text).length, 0) });
+    const sent = await open.post({ model: "m", input: [fox, "embeddings"] });
+    expect(Object(sent.json).usage.prompt_tokens).toBe(countBert(fox, 100) + countBert("embeddings", 100));
+    expect(sent.headers.get("x-embedgate-usage")).toBe("estimated");
+  });
+});
