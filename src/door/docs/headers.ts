@@ -62,8 +62,7 @@ export const WITH_EMBEDDINGS: readonly AnswerHeader[] = [
   {
     name: "x-embedgate-prompt",
     when: "200",
-    says:
-      "The model's prompt that was put before the texts, by its name. `; default` behind it: the request said no task.",
+    says: "The model's prompt that was put before the texts, by its name. `; default` behind it: the request said no task.",
   },
   { name: "x-embedgate-ignored", when: "200", says: "Fields of the request that had no effect." },
   {
