@@ -89,7 +89,6 @@ export async function createGateway(
   const store = await openStore(config.database.path, outside, config.database.durability);
   const keys = tellingOfChanges(openKeys(store, outside), outside);
   const ledger = openLedger(store, place.process, (model) => configuredModel(current.config, model));
-  const tokens = createTokens();
   const limits = openLimits(store, outside);
   const calling = {
     ...outside,

@@ -18,7 +18,7 @@ import { type Chosen, healthOf, isToWait } from "./choose";
 import { coalesced } from "./coalesce";
 import { tryCut } from "./cut-test";
 import type { InTurn, Sending } from "./joint-call";
-import { learn, refuseLonger } from "./limits";
+import { isKnownToCut, learn, refuseLonger } from "./limits";
 import { cutByCount, limitByCount, ownCounts } from "./own-count";
 import { attemptMs, notePace, noteTooSlow } from "./pace";
 import { isAboutContent } from "./poison-signs";
@@ -96,10 +96,12 @@ async function sent(
     });
   };
   try {
-    await refuseLonger(part, target, work);
-    const reply = await readCount(await replyInTime(work, target, part, signal), work, target, part);
-    // The provider has counted it, whether its answer is of use or not.
-    work.count(countOf(reply, inputsOf(part)), target);
+    if (isKnownToCut(target)) await refuseLonger(part, target, work);
+    const believable = readCount(await replyInTime(work, target, part, signal), work, target, part);
+    // The provider has counted it, whether its answer is of use or not. At once: the request may end with the next turn.
+    const first = countOf(believable, inputsOf(part));
+    work.count(first, target);
+    const reply = await withOwnCount(believable, first, work, target, part);
     await others(part, outside);
     // What the gateway itself asks is nobody's to pay, also where its answer is not waited for.
     const free: Work = {
@@ -109,7 +111,7 @@ async function sent(
       },
     };
     await tryCut(work, target, part, reply, (texts) => replyInTime(free, target, texts, signal));
-    await refuseLonger(part, target, work);
+    if (isKnownToCut(target)) await refuseLonger(part, target, work);
     const answered = prove(await cutTold(reply, part, work, target), part, plan, target);
     tellLength(answered, work, target);
     ended("good", "ok");
@@ -225,12 +227,8 @@ async function others({ pieces }: Part, { turn }: Work["outside"]): Promise<void
 /** Providers whose counts were told to be none. */
 const toldOfCount = new WeakSet<Target["provider"]>();
 
-/**
- * The reply as far as its token count is one, else with our own count where the model's vocabulary is known; that a provider counts
- * characters is told once.
- */
-async function readCount(reply: EmbedReply, work: Work, target: Target, part: Part): Promise<CountedReply> {
-  const { outside } = work;
+/** The reply as far as its token count is one; that a provider counts characters is told once. */
+function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: Part): EmbedReply {
   const health = healthOf(target);
   const before = health.countsCharacters;
   const read = believed(reply, inputsOf(part), health);
@@ -250,9 +248,24 @@ async function readCount(reply: EmbedReply, work: Work, target: Target, part: Pa
       model: target.model,
     });
   }
-  if (read.tokens !== undefined) return read;
+  return read;
+}
+
+/** The reply with our own count, where the provider's is none and the model's vocabulary is known. */
+async function withOwnCount(
+  reply: EmbedReply,
+  first: Count,
+  work: Work,
+  target: Target,
+  part: Part,
+): Promise<CountedReply> {
+  if (reply.tokens !== undefined) return reply;
   const ownCount = await ownCounts(work, target, part);
-  return ownCount ? { ...read, ownCount } : read;
+  if (!ownCount) return reply;
+  const counted = { ...reply, ownCount };
+  const more = countOf(counted, inputsOf(part)).tokens - first.tokens;
+  if (more > 0) work.count({ tokens: more, tokensSource: "estimated", tokensByInput: undefined }, target);
+  return counted;
 }
 
 /**

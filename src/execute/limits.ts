@@ -41,6 +41,12 @@ export function noteWhole({ route }: Work, target: Target, tokens: number, isLas
   if (isLasting) target.provider.keepLimit?.(target.model, route.space);
 }
 
+/** Whether texts may be longer than the target looks at. */
+export function isKnownToCut(target: Target): boolean {
+  const { tokens, learnedBy } = healthOf(target).limit;
+  return tokens !== undefined && learnedBy !== "words";
+}
+
 /** Where no vocabulary is known: no model in use needs more tokens than one for every two bytes of a text of many words. */
 const BYTES_A_TOKEN = 2;
 /** A token is a byte at least, beside a few that mark a text's ends. */
