@@ -272,12 +272,13 @@ class Walk {
     if (filled.missing.length > 0) this.tree.missing.set(pointer, filled.missing);
     if (filled.fromVariables) this.tree.written.set(pointer, written);
     if (filled.whole) this.tree.whole.add(pointer);
-    return filled.text.trim();
+    return isPrompt(pointer) ? filled.text : filled.text.trim();
   }
 
   /** Text that no variable went into. */
   #literal(text: string, { type }: Scalar, pointer: string): string {
     const isBlock = type === "BLOCK_LITERAL" || type === "BLOCK_FOLDED";
+    if (isPrompt(pointer)) return text;
     const [section, provider] = stepsOf(pointer);
     // What a plugin file's own options mean is its own: a prefix of texts may well end in a blank.
     const plugin = section === "providers" ? this.document.getIn([section, provider, "plugin"]) : undefined;
@@ -305,4 +306,10 @@ class Walk {
       );
     }
   }
+}
+
+/** What a model wants before a text mostly ends in a blank, which is part of it. */
+function isPrompt(pointer: string): boolean {
+  const [section, , key] = stepsOf(pointer);
+  return section === "models" && key === "prompts";
 }
