@@ -30,7 +30,7 @@ describe("control characters", () => {
     expect(sent.status).toBe(400);
     expect(Object(sent.json).error).toMatchObject({ type: "invalid_request_error", param });
     expect(Object(sent.json).error.message).toMatch(
-      /^'[\x20-\x7e]+' holds the control character U\+[0-9A-F]{4}/,
+      /^'[\x20-\x7e]+' contains the control character U\+[0-9A-F]{4}/,
     );
     expect(byHost.a.asked).toEqual([]);
   });
