@@ -36,8 +36,7 @@ export function logFailed(
   log(levelOf(status), "request failed", {
     request: requestId,
     method: request.method,
-    // A query may hold a key, as Google's clients send it.
-    path: new URL(request.url).pathname.slice(0, TEXT_MAX),
+    path: pathIn(request.url),
     status,
     code: code ?? error.kind,
     kind: error.kind,
@@ -49,6 +48,9 @@ export function logFailed(
     ...(error.kind === "internal" && { cause: causeOf(error) }),
   });
 }
+
+/** A query may hold a key, as Google's clients send it. "" where the request's `Host` makes its address none. */
+const pathIn = (url: string) => (URL.parse(url)?.pathname ?? "").slice(0, TEXT_MAX);
 
 function causeOf({ cause, message }: GatewayError): string {
   if (cause instanceof Error) return cause.stack ?? cause.message;

@@ -319,12 +319,13 @@ export function createDoor(parts: DoorParts) {
   // Spelt out: for a handler that hands on all it is given, Elysia copies every answer through a stream.
   const visit = ({ request, server }: Pick<Visit, "request" | "server">) => visited(request, server);
   return new Elysia({ normalize: false, handler: { standardHostname: parts.isTls } })
-    .onError(({ error, code, request, server }) =>
+    .onError(({ error, code, request, server }) => {
+      // Bun makes the address of whatever `Host` says.
+      if (!URL.canParse(request.url)) return failing(noAddress)({ request, server, params: {} });
       // Elysia cuts the path out of an address by its length, which with TLS may be wrong: every address is read again.
-      code === "NOT_FOUND"
-        ? visited(request, server)
-        : failing(asGatewayError(error))({ request, server, params: {} }),
-    )
+      if (code === "NOT_FOUND") return visited(request, server);
+      return failing(asGatewayError(error))({ request, server, params: {} });
+    })
     .all("/", visit, { parse: "none" })
     .all("/*", visit, { parse: "none" });
 
@@ -337,6 +338,10 @@ export function createDoor(parts: DoorParts) {
 
 /** Whose bodies those are that need no key: no workspace is called so. */
 const NOBODY = "";
+
+const noAddress = new GatewayError("invalid", "The header 'Host' is not a host name with an optional port.", {
+  field: "Host",
+});
 
 const clientGone = () => new GatewayError("cancelled", "The client closed the connection.");
 

@@ -60,6 +60,8 @@ export async function listen(
     door.listen({
       hostname: host,
       port: at,
+      // Bun's page for developers would show a stack, and the folder, to whoever asks.
+      development: false,
       maxRequestBodySize: REQUEST_BYTES_MAX,
       idleTimeout: secondsOf(idle_timeout_ms),
       reusePort: shared !== undefined,

@@ -34,3 +34,25 @@ test("a path answers alike whatever Host the request has", async () => {
     }
   }
 });
+
+test.each(["[::1]evil", "[", "a:b:c", "%", "a:99999"])(
+  "a Host that is no host, %s, is told so, on every path",
+  async (host) => {
+    using upstream = startUpstream();
+    using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
+    await using child = await startServing(folder.path);
+    for (const path of [
+      "/healthz",
+      "/v1/models",
+      "/swagger",
+      "/v1/embeddings?key=eg-secret",
+      "/nowhere",
+      "/",
+    ]) {
+      const answer = await fetch(`${child.url}${path}`, { headers: { host } });
+      const text = await answer.text();
+      expect([path, answer.status, text]).toEqual([path, 400, expect.stringContaining("'Host'")]);
+      expect(text).not.toContain("/src/");
+    }
+  },
+);
