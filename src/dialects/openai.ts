@@ -4,7 +4,7 @@
  */
 import { type TUnsafe, Type } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
-import { controlIn, visible } from "../domain/control-characters";
+import { refuseControls, visible } from "../domain/control-characters";
 import { GatewayError } from "../domain/errors";
 import { FIELDS_BY_POLICY, type Policies } from "../domain/policies";
 import type { EmbedRequest, Result } from "../domain/request";
@@ -60,7 +60,7 @@ export function decodeRequest(body: unknown, policies: Policies): Pick<Decoded, 
   refuseLoneSurrogates(known);
   const extraBody = known.extra_body ?? {};
   refuseDepth({ ...unknown, extra_body: extraBody, metadata: known.metadata });
-  refuseControls(known);
+  refuseUnseen(known);
   refuseOwnFields(extraBody, "extra_body.");
   // What is sent on as it is must be as harmless as what extra_body may hold.
   if (policies.unknown_fields === "forward") refuseOwnFields(unknown, "");
@@ -126,19 +126,13 @@ function refuseLoneSurrogates(request: EmbeddingsRequest): void {
 }
 
 /** What is kept, printed and put into headers is one line of text, and shows what it is. */
-function refuseControls({ model, user, metadata }: EmbeddingsRequest): void {
-  const refuse = (field: string, text: string) => {
-    const control = controlIn(text);
-    if (control === undefined) return;
-    const message = `'${field}' contains the control character ${control}: remove it.`;
-    throw new GatewayError("invalid", message, { field });
-  };
-  refuse("model", model);
-  refuse("user", user ?? "");
+function refuseUnseen({ model, user, metadata }: EmbeddingsRequest): void {
+  refuseControls("model", model);
+  refuseControls("user", user ?? "");
   for (const [name, value] of Object.entries(metadata ?? {})) {
     const field = `metadata.${visible(name).slice(0, 100)}`;
-    refuse(field, name);
-    for (const text of textsWithin(value)) refuse(field, text);
+    refuseControls(field, name);
+    for (const text of textsWithin(value)) refuseControls(field, text);
   }
   if (JSON.stringify(metadata ?? {}).length > METADATA_CHARACTERS_MAX) {
     const message = `'metadata' is too large: ${METADATA_CHARACTERS_MAX} characters of JSON are allowed.`;

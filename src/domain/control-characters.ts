@@ -2,6 +2,7 @@
  * Characters that are not shown but change what is: those that end a line, move a terminal's cursor, or turn a text around. What callers
  * name is refused with them (src/dialects/openai.ts), and whatever is printed for people shows them escaped.
  */
+import { GatewayError } from "./errors";
 
 /**
  * Controls, line and paragraph separators, and what embeds or overrides a direction (unicode.org/reports/tr9, 2.1 to 2.4). The marks that
@@ -13,6 +14,15 @@ const CONTROL = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 export function controlIn(text: string): string | undefined {
   const [found] = CONTROL.exec(text) ?? [];
   return found && `U+${(found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
+/** @throws GatewayError invalid where the text holds one */
+export function refuseControls(field: string, text: string): void {
+  const control = controlIn(text);
+  if (control === undefined) return;
+  throw new GatewayError("invalid", `'${field}' contains the control character ${control}: remove it.`, {
+    field,
+  });
 }
 
 /** All that has no shape of its own, but for what joins letters and emoji. */

@@ -8,6 +8,7 @@ import { type Exchange, type Fraction, fractionOf, microCreditsPerToken, times }
 import { permission } from "../callers/permission";
 import type { Model, ModelWithFeatures } from "../dialects/openai-schema";
 import type { GatewayFacts } from "../dialects/wire";
+import { refuseControls } from "../domain/control-characters";
 import type { Policies } from "../domain/policies";
 import type { Answer } from "../request/embed";
 import { stageOf } from "../routes/lifecycle";
@@ -28,7 +29,7 @@ export function listModels(routes: Routes, listing: Listing): Answer {
   return { body: JSON.stringify({ object: "list", data: entries(routes, listing) }), headers: {} };
 }
 
-/** @throws GatewayError unknown_model | embeddings_unsupported, for an id of a pattern */
+/** @throws GatewayError unknown_model; invalid | embeddings_unsupported, for an id of a pattern */
 export function showModel(routes: Routes, id: string, listing: Listing): Answer {
   return { body: JSON.stringify(entryNamed(routes, id, listing)), headers: {} };
 }
@@ -39,7 +40,10 @@ export function factsFor(
   listing: Listing,
   tokens: Pick<Tokens, "count" | "encode">,
 ): GatewayFacts {
-  const vocabularyOf = (id: string) => routes.resolve(id, listing.allowed).facts.tokenizer;
+  const vocabularyOf = (id: string) => {
+    refuseControls("model", id);
+    return routes.resolve(id, listing.allowed).facts.tokenizer;
+  };
   return {
     version: packageJson.version,
     startedAt: listing.startedAt,
@@ -74,6 +78,7 @@ function entryNamed(routes: Routes, id: string, listing: Listing): Entry {
 
 /** An id that a pattern takes, or a name that answers use, is not listed, but can be asked for. */
 function behindPattern(routes: Routes, id: string, { allowed }: Listing): ListedModel {
+  refuseControls("model", id);
   const route = routes.resolve(id, allowed);
   const { facts, targets } = route;
   return {

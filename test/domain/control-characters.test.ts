@@ -48,6 +48,20 @@ describe("control characters", () => {
     expect(byHost.a.asked).toEqual([]);
   });
 
+  const ASKED: readonly (readonly [string, object | undefined, number])[] = [
+    ["/v1/models/m%0An", undefined, 400],
+    ["/api/v0/models/m%1B[2J", undefined, 400],
+    ["/api/show", { model: "m\u202e" }, 400],
+    ["/tei/m%0An/info", undefined, 422],
+    ["/tei/m%0An/tokenize", { inputs: "a" }, 422],
+  ];
+  test.each(ASKED)("nor are they told of by %s", async (path, body, status) => {
+    const { open } = vendors(PATTERN);
+    await using gateway = await open();
+    const sent = await gateway.send(path, body && { method: "POST", body: JSON.stringify(body) });
+    expect([sent.status, sent.text]).toEqual([status, expect.stringContaining("'model' contains")]);
+  });
+
   test("are none in words of any script: marks of right-to-left text, joiners and emoji are taken", async () => {
     const { open } = vendors(PATTERN);
     await using gateway = await open();
