@@ -74,12 +74,14 @@ export function* perform(job: Job): Steps<Done> {
         kind: "count",
         counts: yield* each(job.texts, (text) => countTokens(job.vocabulary, text, job.limit)),
       };
-    case "encode":
-      return {
-        id: job.id,
-        kind: "encode",
-        encoded: yield* each(job.texts, (text) => encodeText(job.vocabulary, text)),
-      };
+    case "encode": {
+      const encoded: (readonly Token[])[] = [];
+      for (const text of job.texts) {
+        encoded.push(yield* encodeText(job.vocabulary, text));
+        if (encoded.length % INPUTS_A_STEP === 0) yield;
+      }
+      return { id: job.id, kind: "encode", encoded };
+    }
     case "cut": {
       const cuts: (readonly Cut[] | undefined)[] = [];
       for (const text of job.texts)

@@ -136,10 +136,14 @@ export interface Token {
   readonly stop: number;
 }
 
+/** So many tokens are a step: some milliseconds. */
+const TOKENS_A_STEP = 4_096;
+
 /** All tokens of a text, in order; of very long words as `countTokens` counts them. */
-export function encodeText(vocabulary: VocabularyName, text: string): Token[] {
+export function* encodeText(vocabulary: VocabularyName, text: string): Steps<Token[]> {
   const words = WORDS[vocabulary];
   const found: Token[] = [];
+  let stepAt = TOKENS_A_STEP;
   let start = 0;
   let bytesLeft = 0;
   for (const piece of piecesOf(text)) {
@@ -159,6 +163,10 @@ export function encodeText(vocabulary: VocabularyName, text: string): Token[] {
       }
       found.push({ id, text: decoder.decode(bytes), start, stop });
       start = stop;
+    }
+    if (found.length >= stepAt) {
+      stepAt = found.length + TOKENS_A_STEP;
+      yield;
     }
   }
   return found;

@@ -222,9 +222,32 @@ describe("/tokenize", () => {
     expect([pieces.join(""), third]).toEqual(["naïve 😀!", []]);
   });
 
+  test("of as much text as is allowed, in many steps", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    const text = "a!?b".repeat(32_768);
+    const sent = await post(open, "/tei/short/tokenize", { inputs: text });
+    const [tokens = []] = Value.Parse(Tokens, sent.json);
+    expect(tokens.map(({ start, stop }) => text.slice(start, stop)).join("") === text).toBe(true);
+    expect(tokens.length).toBeGreaterThan(32_768);
+  });
+
   test.each([
     ["a vocabulary that is not known", "/tei/fake-8/tokenize", { inputs: "a" }, 422, "vocabulary"],
     ["no texts", "/tei/short/tokenize", { inputs: 7 }, 422, "'inputs'"],
+    [
+      "more text than is answered in one piece",
+      "/tei/short/tokenize",
+      { inputs: "a!".repeat(65_537) },
+      413,
+      "'inputs'",
+    ],
+    [
+      "more texts than are",
+      "/tei/short/tokenize",
+      { inputs: Array(3).fill("é".repeat(21_846)) },
+      413,
+      "'inputs'",
+    ],
     ["an unknown model", "/tei/nope/tokenize", { inputs: "a" }, 404, "nope"],
   ])("%s", async (_, path, body, status, says) => {
     expect(await asked(path, body)).toMatchObject({ status, json: { error: expect.stringContaining(says) } });

@@ -98,7 +98,7 @@ export const huggingFaceWire: Wire = {
       tell: tokenize,
       words: {
         operationId: "teiTokenize",
-        summary: "The tokens of texts, where the model's vocabulary is known",
+        summary: "The tokens of texts, where the model's vocabulary is known: 128 KB of text at most",
         request: "TeiTokenizeRequest",
         response: "TeiTokenizeResponse",
       },
@@ -224,11 +224,20 @@ function decodeOpenai(body: unknown, asked: Asked): Decoded {
   return decodeEmbeddings({ ...body, model: modelAsked(null, asked, "path wins") }, policies);
 }
 
+/** Of all texts. The answer is up to sixty times as long, and read and written in one turn of the event loop. */
+const TOKENIZED_BYTES_MAX = 128 * 1024;
+
 async function tokenize(question: Question, gateway: GatewayFacts): Promise<Told> {
   const { inputs, model } = checked(tokenizeRequest(), await question.body());
   const texts = typeof inputs === "string" ? [inputs] : inputs;
   const nameOf = (place: number) => (typeof inputs === "string" ? "inputs" : `inputs[${place}]`);
   checkTexts(texts, "inputs", nameOf, { ...question.policies, empty_input: "accept" });
+  if (texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0) > TOKENIZED_BYTES_MAX)
+    throw new GatewayError(
+      "too_large",
+      `'inputs' come to more than ${TOKENIZED_BYTES_MAX / 1024} KB: tokenize fewer or shorter texts in one request.`,
+      { field: "inputs" },
+    );
   const id = String(modelAsked(model, question, "path wins"));
   const found = await gateway.tokens(id, texts);
   if (found === undefined)
