@@ -22,8 +22,12 @@ export interface Auth {
    * @throws GatewayError no_key | wrong_key | forbidden | unavailable | database_unavailable
    */
   identify(request: Request): Caller | Promise<Caller>;
-  /** Who may do what is for those who run the gateway: an admin's key, or anybody in open mode. @throws GatewayError as identify does */
-  identifyAdmin(request: Request): Caller;
+  /**
+   * Who may do what is for those who run the gateway: an admin's key, or anybody in open mode.
+   * @param refused is told, before this throws, who is known and is no admin
+   * @throws GatewayError as identify does
+   */
+  identifyAdmin(request: Request, refused: (caller: Caller) => void): Caller;
   /** What needs no key is for this machine alone, too, while the gateway is open. @throws GatewayError forbidden | database_unavailable */
   admitWithoutKey(request: Request): void;
 }
@@ -93,9 +97,10 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
     admitWithoutKey(request) {
       if (isOpen()) refuseOtherMachines(request);
     },
-    identifyAdmin(request) {
+    identifyAdmin(request, refused) {
       const caller = identified(request);
       if (caller.isAdmin || isOpen()) return callerOf(caller);
+      refused(callerOf(caller));
       throw new GatewayError("forbidden", "This needs an admin key, and the one that was sent is none.");
     },
   };

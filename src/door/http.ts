@@ -183,23 +183,22 @@ export function createDoor(parts: DoorParts) {
       }
     });
 
-  const showMetrics = (visit: Visit) =>
-    respond(visit, async ({ request }) => {
-      auth.identifyAdmin(request);
-      return { body: await metrics.text(), headers: { "content-type": metrics.contentType } };
+  /** A path for those who run the gateway. A request of anybody else who is known counts against their limit, too. */
+  const forAdmins = (work: () => Answer | Promise<Answer>) => (at: Visit) =>
+    respond(at, ({ request }, _, speak) => {
+      auth.identifyAdmin(request, (caller) => {
+        speak(caller);
+        parts.takeRequest(caller);
+      });
+      return work();
     });
 
-  const showNotices = (visit: Visit) =>
-    respond(visit, ({ request }) => {
-      auth.identifyAdmin(request);
-      return plain({ notices: parts.notices() });
-    });
-
-  const showRoutes = (visit: Visit) =>
-    respond(visit, ({ request }) => {
-      auth.identifyAdmin(request);
-      return plain({ routes: routeStates(routes().named(), outside) });
-    });
+  const showMetrics = forAdmins(async () => ({
+    body: await metrics.text(),
+    headers: { "content-type": metrics.contentType },
+  }));
+  const showNotices = forAdmins(() => plain({ notices: parts.notices() }));
+  const showRoutes = forAdmins(() => plain({ routes: routeStates(routes().named(), outside) }));
 
   const listing = (policies: Policies, caller: Caller): Listing => ({
     policies,

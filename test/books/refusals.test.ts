@@ -163,6 +163,19 @@ describe("a request limit", () => {
     expect((await open.send("/v1/embeddings", { method: "POST", headers, body })).status).toBe(429);
   });
 
+  test.each(["/metrics", "/admin/notices", "/admin/routes"])(
+    "is used up by %s, which is not theirs, too",
+    async (path) => {
+      await using open = await openGateway({ yaml: YAML, outside: { monotonic: () => 0 } });
+      const { headers } = await pennilessKey(open, 1);
+      expect((await open.send(path, { headers })).status).toBe(403);
+      expect((await open.send(path, { headers })).status).toBe(429);
+      expect((await open.send("/v1/models", { headers })).status).toBe(429);
+      const { key } = await open.gateway.keys.create("ops", "team", true);
+      expect((await open.send(path, { headers: { authorization: `Bearer ${key}` } })).status).toBe(200);
+    },
+  );
+
   test("is taken before a token limit, which gives nothing of it back", async () => {
     await using open = await openGateway({ yaml: YAML, outside: { monotonic: () => 0 } });
     const settings = { requests_per_minute: 3, tokens_per_minute: 4 };
