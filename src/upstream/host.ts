@@ -24,7 +24,7 @@ import type {
 import { type Places, placesOf, wireVector } from "../replies/places";
 import { joined, readJson } from "../replies/read";
 import { post, send } from "./post";
-import { START_BYTES, startOf, withoutSecrets } from "./redact";
+import { START_BYTES, sentWith, startOf, withoutSecrets } from "./redact";
 
 /** From about here on a reply takes longer to read than anybody should wait for the event loop. */
 const LARGE_BYTES = 1_000_000;
@@ -36,22 +36,23 @@ const LARGE_BYTES = 1_000_000;
 export function createHost(world: Outside, aside = openAside(world), connection?: ConnectionOptions): Host {
   const outside = connection === undefined ? world : { ...world, fetch: connecting(world.fetch, connection) };
   const compiled = new WeakMap<TSchema, Compiled<TSchema>>();
-  /** What each reply was asked with: an error about a reply must not repeat the headers' secrets. */
-  const askedWith = new WeakMap<Uint8Array, PostCall["headers"]>();
+  /** What each reply was asked with: an error about a reply must not repeat its secrets. */
+  const askedWith = new WeakMap<Uint8Array, Asked>();
 
   /** As post and send do, remembering what each reply was asked with. */
   const remembering =
-    <Asked extends PostCall | SendCall>(ask: (call: Asked, outside: Outside) => Promise<Posted>) =>
-    async (call: Asked): Promise<Posted> => {
-      const { headers, explain } = call;
+    <Call extends PostCall | SendCall>(ask: (call: Call, outside: Outside) => Promise<Posted>) =>
+    async (call: Call): Promise<Posted> => {
+      const { url, headers, explain } = call;
+      const asked = { url, headers };
       const explained =
         explain &&
         ((refusal: Posted) => {
-          askedWith.set(refusal.bytes, headers);
+          askedWith.set(refusal.bytes, asked);
           return explain(refusal);
         });
       const reply = await ask({ ...call, explain: explained }, outside);
-      askedWith.set(reply.bytes, headers);
+      askedWith.set(reply.bytes, asked);
       return reply;
     };
 
@@ -64,12 +65,12 @@ export function createHost(world: Outside, aside = openAside(world), connection?
   }
 
   function read<Schema extends TSchema>(schema: Schema, bytes: Uint8Array): Static<Schema> {
-    const headers = askedWith.get(bytes) ?? {};
+    const asked = askedWith.get(bytes) ?? NOTHING;
     const { check, places } = compile(schema);
     return checked(
       check,
-      parsed(() => readJson(bytes, places), bytes, headers),
-      headers,
+      parsed(() => readJson(bytes, places), bytes, asked),
+      asked,
     );
   }
 
@@ -79,15 +80,15 @@ export function createHost(world: Outside, aside = openAside(world), connection?
   ): Promise<Static<Schema>> {
     const { check, places } = compile(schema);
     if (bytes.byteLength < LARGE_BYTES || places === undefined) return read(schema, bytes);
-    const headers = askedWith.get(bytes) ?? {};
+    const asked = askedWith.get(bytes) ?? NOTHING;
     const start = bytes.slice(0, START_BYTES);
     const handed = ownedOf(bytes);
     // Not ended by the call's signal: a reply that comes too late was paid for, and says how many tokens.
     const scanned = await aside.perform("scan", { bytes: handed, places }, [handed.buffer]).catch(unread);
     return checked(
       check,
-      parsed(() => joined(scanned, places), start, headers),
-      headers,
+      parsed(() => joined(scanned, places), start, asked),
+      asked,
     );
   }
 
@@ -113,6 +114,10 @@ export function createHost(world: Outside, aside = openAside(world), connection?
   };
 }
 
+/** What of a call may hold secrets. */
+type Asked = Pick<SendCall, "url" | "headers">;
+const NOTHING: Asked = { url: "", headers: {} };
+
 /** What is known of a schema. */
 interface Compiled<Schema extends TSchema> {
   readonly check: TypeCheck<Schema>;
@@ -120,21 +125,21 @@ interface Compiled<Schema extends TSchema> {
 }
 
 /** @param start of the reply, at the least, to be told where it is no JSON */
-function parsed(read: () => unknown, start: Uint8Array, headers: PostCall["headers"]): unknown {
+function parsed(read: () => unknown, start: Uint8Array, asked: Asked): unknown {
   try {
     return read();
   } catch (cause) {
-    throw malformed(`its reply is not JSON, it starts "${startOf(start, headers, 100)}"`, cause);
+    throw malformed(`its reply is not JSON, it starts "${startOf(start, sentWith(asked), 100)}"`, cause);
   }
 }
 
 function checked<Schema extends TSchema>(
   check: TypeCheck<Schema>,
   value: unknown,
-  headers: PostCall["headers"],
+  asked: Asked,
 ): Static<Schema> {
   if (check.Check(value)) return value;
-  const breach = withoutSecrets(explainBreach(check, value).message, headers).replace(/\.$/, "");
+  const breach = withoutSecrets(explainBreach(check, value).message, sentWith(asked)).replace(/\.$/, "");
   throw malformed(`its reply is not what its wire promises: ${breach}`);
 }
 

@@ -9,7 +9,7 @@ import { isFailedHandshake, untrusted } from "../network/connecting";
 import { Gathered } from "../network/gathered";
 import { REPLY_BYTES_MAX } from "../network/plain-http";
 import type { Explanation, FailureKind, PostCall, Posted, SendCall } from "../plugin";
-import { startOf, withoutSecrets } from "./redact";
+import { sentWith, startOf, withoutSecrets } from "./redact";
 import { isAboutPath, plainWords } from "./words";
 
 export async function send(call: SendCall, outside: Pick<Outside, "fetch" | "now">): Promise<Posted> {
@@ -107,10 +107,11 @@ const tooLarge = () => new GatewayError("malformed", "The provider's answer is t
 
 function refusal(call: SendCall, reply: Posted, now: number): GatewayError {
   const explanation: Explanation = call.explain?.(reply) ?? {};
+  const sent = sentWith(call);
   const words =
     explanation.message === undefined
-      ? startOf(reply.bytes, call.headers)
-      : plainWords(withoutSecrets(explanation.message, call.headers));
+      ? startOf(reply.bytes, sent)
+      : plainWords(withoutSecrets(explanation.message, sent));
   const isPath = explanation.kind === undefined && isAboutPath(reply.status, words);
   const kind = explanation.kind ?? (isPath ? "wrong_address" : kindOf(reply.status));
   const where = isPath

@@ -3,10 +3,11 @@
  * A new way of writing a key that was seen in a provider's words is a line of `formsOf` or of SHAPES. Whoever asks a provider can make it
  * say long things: everything here takes time in proportion to the text, and no more of it than its start.
  */
+import type { SendCall } from "../plugin";
 import { plainWords } from "./words";
 
-/** Headers that hold no secret, and whose values are everyday words. */
-const PLAIN_HEADERS = /^(content-type|accept|user-agent)$/i;
+/** Headers, and parameters of addresses, that hold no secret, and whose values are everyday words. */
+const PLAIN_HEADERS = /^(content-type|accept|user-agent|\?((api-)?version|model|region|task))$/i;
 const CREDENTIAL_HEADERS = /auth|key|token|secret|cookie/i;
 /** Words beside the secret in a credential header's value. */
 const SCHEME_WORDS =
@@ -24,6 +25,22 @@ const SHAPES: readonly (readonly [pattern: RegExp, isKey: (found: string) => boo
 export const START_BYTES = 16_384;
 
 const REDACTED = "[redacted]";
+
+/** All that a call says and that may be a secret: its headers, and what stands in its address, by `?name`. */
+export function sentWith({
+  url,
+  headers,
+}: Pick<SendCall, "url" | "headers">): Readonly<Record<string, string>> {
+  if (!url.includes("?")) return headers;
+  const parameters = [...new URL(url).searchParams].map(
+    ([name, value], i) => [`?${name}`, value, i] as const,
+  );
+  // One name may stand there several times.
+  return Object.fromEntries([
+    ...Object.entries(headers),
+    ...parameters.map(([name, value, i]) => [PLAIN_HEADERS.test(name) ? name : `${name}#${i}`, value]),
+  ]);
+}
 
 /** @returns the start of the text, as far as anybody is ever told it */
 export function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
@@ -101,7 +118,8 @@ function formsOf(secret: string): string[] {
   // Some escape more than JSON asks for.
   const slashed = json.replaceAll("/", "\\/");
   const coded = ["\\u002B", "\\u002b"].map((code) => json.replaceAll("+", code));
-  const forms = [secret, json, slashed, ...coded, encodeURIComponent(secret)];
+  const inQuery = new URLSearchParams([["", secret]]).toString().slice(1);
+  const forms = [secret, json, slashed, ...coded, encodeURIComponent(secret), inQuery];
   const basic = /^Basic ([A-Za-z0-9+/]+=*)$/i.exec(secret)?.[1];
   if (basic !== undefined) {
     const pair = Buffer.from(basic, "base64").toString();

@@ -19,6 +19,37 @@ const CALL: PostCall = {
 const postTo = (reply: () => Response | Promise<Response>, call: Partial<PostCall> = {}) =>
   post({ ...CALL, ...call }, fakeOutside({ fetch: async () => reply() }).outside);
 
+test.each([
+  ["?code=Zx81qLm4tT", "Zx81qLm4tT"],
+  ["?a=1&api-key=hunter22&api-version=2024-10-21", "hunter22"],
+  ["?token=a%2Fb%20c%2Bd%26e", "a/b c+d&e"],
+  ["?key=first-secret&key=second-secret", "first-secret"],
+])("what stands in the address, %s, is in no provider's words", async (query, secret) => {
+  const url = `${CALL.url}${query}`;
+  for (const said of [
+    `POST ${url} failed`,
+    `POST ${url}`,
+    `what is ${secret}?`,
+    JSON.stringify({ secret }),
+  ]) {
+    const { message } = await failureOf(postTo(() => new Response(said, { status: 400 }), { url }));
+    expect(message).toContain("[redacted]");
+    for (const part of [
+      secret,
+      new URLSearchParams({ "": secret }).toString().slice(1),
+      encodeURIComponent(secret),
+    ])
+      expect(message).not.toContain(part);
+  }
+});
+
+test("an API's version in the address is no secret", async () => {
+  const url = `${CALL.url}?api-version=2024-10-21`;
+  const said = "unknown version 2024-10-21";
+  const { message } = await failureOf(postTo(() => new Response(said, { status: 400 }), { url }));
+  expect(message).toBe(`The provider answered 400: ${said}`);
+});
+
 describe("status", () => {
   test.each([200, 201, 202])("%d is an answer, its bytes as they came", async (status) => {
     const posted = await postTo(() => new Response(Uint8Array.of(0, 255, 7), { status }));
