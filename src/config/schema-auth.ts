@@ -65,7 +65,7 @@ export const AuthSection = Type.Object(
         isSecret: true,
         expected: "64 hexadecimal digits, as sha256sum prints them",
         description:
-          "SHA-256 of a first key, for containers: printf %s KEY | sha256sum. That key is an admin's, in the workspace default. Another value replaces it. Left out: EMBEDGATE_BOOTSTRAP_KEY_SHA256.",
+          "SHA-256 of a first key, for containers: printf %s KEY | sha256sum. That key is an admin's, in the workspace default. Another value replaces it; to end it, revoke it. Left out: EMBEDGATE_BOOTSTRAP_KEY_SHA256.",
       }),
     ),
     jwt: Type.Optional(JwtSection),

@@ -88,7 +88,7 @@ export const Policies = Type.Object(
     // What callers learn of the providers behind a model. Callers with an admin's key are told everything.
     provider_names: oneOf(
       ["show", "hide"],
-      "Whether callers are told the provider. hide: no `x-embedgate-provider`, `owned_by` is `embedgate`, and errors leave out the provider's own words; the log has them.",
+      "Whether callers are told the provider. hide: no `x-embedgate-provider`, `owned_by` is `embedgate`, and errors leave out the provider's own words; the log has them. A model that does not lie in the space it claims is given one with the provider's name in it: give such a model a `space` of its own.",
     ),
     prices: oneOf(
       ["cost", "sold", "hide"],
