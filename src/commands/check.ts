@@ -61,7 +61,12 @@ function tell({ problems, notes, asked, config }: Told, { strict }: CheckOptions
   ).length;
   const name = config.file ?? "the built-in configuration";
   const what = `${counted(config.models.size, "model")}, ${ready} of ${counted(config.providers.size, "provider")} configured`;
+  const failed = asked.filter(({ error }) => error !== null).length;
   if (strict && notes.length > 0)
     console.error(`${name} fails with --strict, by ${counted(notes.length, "note")}: ${what}.`);
+  else if (failed > 0)
+    console.error(
+      `${name} fails with --online, by ${failed} of ${counted(asked.length, "request")}: ${what}.`,
+    );
   else console.log(`${name} is valid: ${what}.`);
 }

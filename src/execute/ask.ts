@@ -133,7 +133,7 @@ async function sent(
       noteTooSlow(health, part);
       health.mayBeLoading = false;
     }
-    health.lastError = { at: outside.now(), kind: error.kind, message: error.message };
+    health.lastError = { at: outside.now(), kind: error.kind, message: error.inLog };
     if (error.kind === "input_too_long" && error.tokensMax !== undefined)
       learn(work, target, error.tokensMax, "words");
     health.restsUntil = Math.max(health.restsUntil, outside.monotonic() + restMs(error));

@@ -57,6 +57,8 @@ models:
   expect(dead.errors).toContain("Patterns are not asked");
   expect(dead.out).toMatch(/m +a +m +\d+ +ok, 8 dimensions/);
   expect(dead.out).toContain("could not be reached");
+  expect(dead.errors).toContain("dead.yaml fails with --online, by 1 of 2 requests: 3 models");
+  expect(dead.out).not.toContain("is valid");
   const right = await runCommand(["check", "right.yaml", "--online", "--json"], { folder: folder.path });
   expect([right.code, JSON.parse(right.out)]).toMatchObject([
     0,
@@ -86,6 +88,28 @@ test("models has a row for each route, with what is not configured, aliases, wei
     { id: "m", provider: "b", upstream_model: "fake-8", weight: 1, state: "unknown", dimensions: 8 },
     { id: "n", provider: null, state: "alias", note: "of m" },
   ]);
+});
+
+test("models has a provider's own words on the gateway's key, not those that its callers are told", async () => {
+  const refusal = { error: { message: "no such key at all" } };
+  await using upstream = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: () => Response.json(refusal, { status: 401 }),
+  });
+  using folder = temporaryFolder({
+    "gateway.yaml": `
+space_probe: false
+providers: { a: { plugin: openai, base_url: "${upstream.url}v1", retries: 0 } }
+models: { m: { routes: [ { provider: a } ] } }
+`,
+  });
+  await using gateway = await startServing(folder.path);
+  const answer = await postTo(gateway.url, { model: "m", input: "a" });
+  expect(await answer.text()).not.toContain("no such key at all");
+  const { out } = await runCommand(["models", "--url", gateway.url], { folder: folder.path });
+  expect(out).toContain("no such key at all");
+  expect(out).not.toContain("your key");
 });
 
 test("models tells the state and the last error of each route of a running gateway, to whoever has an admin key", async () => {
