@@ -2,8 +2,10 @@
  * `embedgate requests list | show`: single requests from the ledger, so that a request's id, or a time, leads to what became of it.
  * A new column of the list goes to the end of COLUMNS; of one request everything is shown.
  */
+import { OWN_WORKSPACE } from "../books/ledger";
 import { creditsOf, usdOf } from "../books/money";
 import { openRequests, type RecordedRequest, type Statuses } from "../books/requests";
+import { openWorkspaces } from "../callers/workspaces";
 import { CAUSES } from "../domain/causes";
 import { isErrorKind } from "../domain/errors";
 import { realOutside } from "../network/real-outside";
@@ -29,8 +31,11 @@ interface ListOptions extends Common {
 }
 
 export function listRequests(options: ListOptions): Promise<number> {
-  return withStore(options, async (store) => {
+  return withStore(options, async (store, { workspaceDefaults }) => {
     const { since, status: statuses, workspace, model, provider, code, limit } = options;
+    // One that is misspelt would have no requests, which reads like an answer.
+    if (workspace !== undefined && workspace !== OWN_WORKSPACE)
+      openWorkspaces(store, () => workspaceDefaults, realOutside).show(workspace);
     const filter = { since: realOutside.now() - since, statuses, workspace, model, provider, code };
     // One more than is shown tells whether there are more.
     const found = openRequests(store).list(filter, limit + 1);

@@ -103,6 +103,9 @@ describe("on the command line", () => {
     const missing = await run(open, "show", ids[2] ?? "");
     expect(missing.code).toBe(1);
     expect(missing.errors).toContain(ids[3] ?? "");
+    const misspelt = await run(open, "list", "--workspace", "defalt", "--since", "9000d");
+    expect([misspelt.code, misspelt.out]).toEqual([1, ""]);
+    expect(misspelt.errors).toContain('There is no workspace "defalt" (did you mean "default"?)');
     expect((await run(open, "list", "--status", "6x")).errors).toContain("503, 4xx or 5xx, or failed");
   });
 });
