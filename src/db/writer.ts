@@ -194,7 +194,9 @@ const refusal = (cause: unknown) =>
 export const isLockedOut = (error: GatewayError) =>
   error.kind === "database_unavailable" && isLocked(error.cause);
 
-const lockedOut = (cause: unknown) => unavailable("The database is locked by another process", cause);
+/** SQLite's own words say the same. */
+const lockedOut = (cause: unknown) =>
+  new GatewayError("database_unavailable", "The database is locked by another process.", { cause });
 
 export function unavailable(what: string, cause: unknown): GatewayError {
   const reason = cause instanceof Error ? `: ${cause.message}` : "";

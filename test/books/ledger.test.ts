@@ -137,7 +137,9 @@ describe("a row", () => {
     other.run("BEGIN IMMEDIATE");
     const sent = await open.post({ model: "fake", input: "a" });
     expect(sent.status).toBe(503);
-    expect(sent.json).toMatchObject({ error: { code: "database_unavailable" } });
+    expect(sent.json).toMatchObject({
+      error: { code: "database_unavailable", message: "The database is locked by another process." },
+    });
     other.run("ROLLBACK");
     other.close();
     expect((await open.post({ model: "fake", input: "a" })).status).toBe(200);
