@@ -14,7 +14,9 @@ export function knownOf(
   error: GatewayError,
 ): Readonly<Record<string, unknown>> {
   const { providers } = run.tally;
-  const asked = providers.size > 0 ? [...providers].join(", ") : undefined;
+  // Where none was asked, because all queues are full: whose they are.
+  const full = error.kind === "busy" ? route?.targets.map(({ provider }) => provider.name) : undefined;
+  const asked = [...(providers.size > 0 ? providers : (full ?? []))].join(", ") || undefined;
   // Of a model with several routes: why nobody else was asked.
   const unused = route?.targets.filter(({ mayServe }) => !mayServe()).map(({ provider }) => provider.name);
   return {

@@ -84,6 +84,25 @@ describe("a failed request leaves one line with its id, model, workspace, provid
     expect(JSON.stringify(seen)).not.toMatch(/eg-wrong|secret/);
   });
 
+  test("a queue that is full, with the provider that it is of", async () => {
+    const released = Promise.withResolvers<void>();
+    const yaml = `
+providers: { slow: { plugin: openai, api_key: sk-1234567890, concurrency: 1, max_queue: 1 } }
+models: { m: { routes: [ { provider: slow, model: text-embedding-3-small } ] } }
+space_probe: false
+`;
+    const fetch = async () => {
+      await released.promise;
+      return Response.json({ error: { message: "over" } }, { status: 400 });
+    };
+    await using open = await openGateway({ yaml, outside: { fetch } });
+    const sent = ["a", "b", "c", "d", "e"].map((input) => open.post({ model: "m", input }));
+    expect((await Promise.race(sent)).status).toBe(503);
+    expect(failedLines(open)[0]?.about).toMatchObject({ code: "overloaded", kind: "busy", provider: "slow" });
+    released.resolve();
+    await Promise.all(sent);
+  });
+
   test("an answer leaves none", async () => {
     await using open = await openGateway({ yaml: YAML });
     expect((await open.post({ model: "fake", input: "a" })).status).toBe(200);
