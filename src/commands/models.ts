@@ -33,7 +33,7 @@ interface Row {
   /** `unknown` where no gateway said, `not_configured` where variables are not set. */
   readonly state: RouteState["state"] | "unknown" | "not_configured" | "alias" | "cannot_embed";
   readonly last_error: RouteState["last_error"];
-  /** What is to be known beside: the variables that are not set, or the model behind an alias. */
+  /** What is to be known beside: the variables that are not set, why it is held back, or the model behind an alias. */
   readonly note: string | null;
   readonly facts: ModelFacts | undefined;
 }
@@ -103,7 +103,7 @@ function rowsOf(
         weight: entry.weight ?? null,
         state: missing.length > 0 ? "not_configured" : (seen?.state ?? "unknown"),
         last_error: seen?.last_error ?? null,
-        note: missing.length > 0 ? `${missing.join(", ")} not set` : null,
+        note: missing.length > 0 ? `${missing.join(", ")} not set` : (seen?.held_back_because ?? null),
         facts: target?.facts,
       };
     });

@@ -27,6 +27,11 @@ export const RouteState = Type.Object({
   space: Type.String({ description: "The model's embedding space." }),
   weight: Type.Number(),
   state: STATES,
+  // A gateway of an older version does not say it.
+  held_back_because: Type.Union([Type.Null(), Type.String()], {
+    default: null,
+    description: "What its vectors were found to be, and what to do; null unless it is held back.",
+  }),
   last_error: Type.Union([
     Type.Null(),
     Type.Object({
@@ -38,21 +43,35 @@ export const RouteState = Type.Object({
 });
 export type RouteState = Static<typeof RouteState>;
 
+/** What is known of a route's vectors (src/spaces/notices.ts), by the names that it has in the routing file. */
+interface Notice {
+  readonly space: string;
+  readonly provider: string;
+  readonly model: string;
+  readonly message: string;
+}
+
 export const routeStates = (
   routes: readonly Route[],
+  notices: readonly Notice[],
   outside: Pick<Outside, "monotonic">,
 ): readonly RouteState[] =>
   routes.flatMap(({ id, space, targets }) =>
     targets.map((target): RouteState => {
       const { provider, model, weight } = target;
       const { lastError } = provider.healthOf(model);
+      const state = stateOf(target, outside.monotonic());
+      const notice = notices.find(
+        (one) => one.space === space && one.provider === provider.name && one.model === model,
+      );
       return {
         model: id,
         provider: provider.name,
         upstream_model: model,
         space,
         weight,
-        state: stateOf(target, outside.monotonic()),
+        state,
+        held_back_because: state === "held_back" ? (notice?.message ?? null) : null,
         last_error:
           lastError === undefined ? null : { ...lastError, at: new Date(lastError.at).toISOString() },
       };

@@ -111,7 +111,9 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
       measuredAt: outside.now(),
     });
     const unlike = claimed ? renamed(route.space, space, cosine, says) : says;
-    const message = agrees ? unlike : `${says}. What to do: ${adviceFor(seen)}.`;
+    const message = agrees
+      ? unlike
+      : `${says}. What to do: ${adviceFor(seen, standings.of(space, target).hasAgreed)}.`;
     const forMs = agrees ? (everyMs ?? 0) : AGAIN_AFTER_MS;
     return { cosine, failed: false, agrees, outOfService, space, message, forMs };
   }

@@ -7,15 +7,20 @@ export interface SpaceNotice {
   readonly space: string;
   readonly provider: string;
   readonly model: string;
-  /** The least cosine between a probe text's vector and the fingerprint's; -1 for another size; 1 where nothing differs. */
-  readonly cosine: number;
+  /** The least cosine between a probe text's vector and the fingerprint's; -1 for another size; null where nothing was compared. */
+  readonly cosine: number | null;
   /** False where it serves all the same. */
   readonly outOfService: boolean;
   readonly message: string;
 }
 
-/** What would mend a route that differs. */
-export function adviceFor({ space, differsFrom }: Assessed): string {
+/**
+ * What would mend a route that differs.
+ * @param hasAgreed it lay in the space before
+ */
+export function adviceFor({ space, differsFrom }: Assessed, hasAgreed: boolean): string {
+  if (differsFrom === "sibling" && hasAgreed)
+    return `the route's vectors agreed before, so the model behind its name was changed: put the one of before back, or make the route a model of its own. 'embedgate spaces show ${space}' shows what differs`;
   if (differsFrom === "sibling")
     return `make the route a model of its own; where only its numbers are coarser, a lower agreement_min of the model takes it. 'embedgate spaces show ${space}' shows what differs`;
   if (differsFrom === "carried")

@@ -100,7 +100,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     standing.failures = failed ? standing.failures + 1 : 0;
     if (failed || cosine === null) {
       if (claims.hasSeveralWays(what.claim) && standing.verdict === "unmeasured")
-        notices.set(key, { ...shown(what, space), cosine: 1, outOfService: false, message: outcome.message });
+        notices.set(key, { ...shown(what, space), cosine, outOfService: false, message: outcome.message });
       return;
     }
     if (outcome.agrees) claims.place(what.claim, space);
@@ -113,6 +113,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     const standing = standings.toChange(space, { provider: { name: provider }, model });
     const before = standing.verdict;
     standing.verdict = agrees ? "agrees" : "differs";
+    standing.hasAgreed ||= agrees;
     notices.delete(key);
     const told = { ...shown(what, space), cosine: cosine ?? -1, outOfService };
     if (!agrees) {
@@ -295,7 +296,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     if (fingerprint === undefined || isVerified(route, fingerprint)) return [];
     const { provider, model } = fingerprint;
     const message = route.unmeasured === "refuse" ? notUsedYet(space) : provisional(space);
-    return [{ space, provider, model, cosine: 1, outOfService: false, message }];
+    return [{ space, provider, model, cosine: null, outOfService: false, message }];
   }
 }
 

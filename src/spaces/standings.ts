@@ -6,6 +6,8 @@ export type Named = { readonly provider: { readonly name: string }; readonly mod
 
 export interface Standing {
   verdict: "unmeasured" | "agrees" | "differs";
+  /** Since the start: what differs now was changed. */
+  hasAgreed: boolean;
   /** Of the last attempt, successful or not; undefined before the first. */
   triedAt: number | undefined;
   failures: number;
@@ -22,6 +24,7 @@ export interface Standings {
 
 const UNMEASURED: Readonly<Standing> = {
   verdict: "unmeasured",
+  hasAgreed: false,
   triedAt: undefined,
   failures: 0,
   underWay: undefined,
@@ -50,6 +53,7 @@ export function createStandings(): Standings {
       for (const [key, standing] of standings) {
         if (!key.startsWith(`${space}\n`)) continue;
         standing.verdict = "unmeasured";
+        standing.hasAgreed = false;
         standing.triedAt = undefined;
       }
     },

@@ -92,6 +92,30 @@ describe("a model with several ways", () => {
     expect((await trusting.post({ model: "m", input: "hello" }, insisting)).status).toBe(200);
   });
 
+  test("tells whoever asks for the routes' states that the second was changed, and not that it never fitted", async () => {
+    const { open, byHost, quiet } = vendors(TWO);
+    let now = 0;
+    await using gateway = await open({ outside: { monotonic: () => now } });
+    await quiet();
+    byHost.b.vectorOf = otherModel;
+    now += 3_600_000;
+    await gateway.post({ model: "m", input: "hello" });
+    await quiet();
+    const told = await gateway.send("/admin/routes");
+    expect(told.json).toMatchObject({
+      routes: [
+        { provider: "a", state: "serving", held_back_because: null },
+        {
+          provider: "b",
+          state: "held_back",
+          held_back_because: expect.stringContaining(
+            "agreed before, so the model behind its name was changed",
+          ),
+        },
+      ],
+    });
+  });
+
   test("without measurements has its first way only", async () => {
     const { open, byHost, quiet } = vendors(`${TWO}\nspace_probe: false\n`);
     await using gateway = await open();

@@ -84,6 +84,7 @@ describe("on an empty database, with the first way down", () => {
       );
       expect(byHost.b.asked.every(isProbe)).toBe(true);
       const notices = gateway.gateway.spaces().notices();
+      expect(notices.map(({ cosine }) => cosine)).toEqual([null, null]);
       expect(notices.map(({ provider }) => provider)).toContain("a");
       expect(notices.find(({ provider }) => provider === "b")?.message).toContain(
         "The route is not used yet",

@@ -36,7 +36,10 @@ const Notices = Type.Object(
         space: Type.String(),
         provider: Type.String(),
         model: Type.String({ description: "Its name at the provider." }),
-        cosine: Type.Number({ description: "The least, between a probe text's vector and the space's own." }),
+        cosine: Type.Union([Type.Number(), Type.Null()], {
+          description:
+            "The least, between a probe text's vector and the space's own; null where nothing was compared.",
+        }),
         outOfService: Type.Boolean(),
         message: Type.String({ description: "What probably differs, and what to do." }),
       }),
@@ -73,6 +76,7 @@ const RouteStates = Type.Object(
             space: "text-embedding-3-small",
             weight: 1,
             state: "open",
+            held_back_because: null,
             last_error: {
               at: "2026-11-28T03:12:09.120Z",
               kind: "unavailable",
