@@ -2,7 +2,7 @@
  * A gateway that is one process: it serves until a signal ends it, and reloads its routing file when that changes.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { GatewayConfig } from "../config/gateway-config";
+import type { GatewayConfig, Loaded } from "../config/gateway-config";
 import { realOutside } from "../network/real-outside";
 import { type FreePort, findFreePort } from "../processes/port";
 import { announce } from "../processes/presence";
@@ -19,13 +19,10 @@ const WRONG =
   "config reload failed: keeping the previous configuration. The log says what is wrong in the routing file.";
 
 /**
- * @param load the routing file as it is now, or undefined where it is wrong (and said so)
+ * @param load the routing file as it is now
  * @returns the exit code, once a signal has ended the gateway
  */
-export async function serveAlone(
-  config: GatewayConfig,
-  load: () => Promise<GatewayConfig | undefined>,
-): Promise<number> {
+export async function serveAlone(config: GatewayConfig, load: () => Promise<Loaded>): Promise<number> {
   const listening = await open(config);
   const { gateway } = listening;
   let { tls } = config.server;

@@ -4,7 +4,7 @@
  */
 import { USUAL_FILE } from "../config/load";
 import { type ReadFile, readRoutingFile } from "../config/read";
-import { configured } from "../serving/configured";
+import { configured, reread } from "../serving/configured";
 import { makeRoomForFetches } from "../serving/fetch-limit";
 import { surviveOtherSignals } from "../serving/signals";
 
@@ -27,15 +27,18 @@ export async function serve(options: ServeOptions): Promise<number> {
       read,
       config,
       readAgain: () => readNow(options),
-      load: (found) => load(options, found),
+      load: (found) => loadAgain(options, found),
     });
   }
   makeRoomForFetches(config);
   const { serveAlone } = await import("./alone");
-  return serveAlone(config, async () => load(options, await readNow(options)));
+  return serveAlone(config, async () => loadAgain(options, await readNow(options)));
 }
 
 const readNow = ({ config = USUAL_FILE }: ServeOptions) => readRoutingFile(process.cwd(), config);
 
 const load = ({ config, host, port }: ServeOptions, read: ReadFile) =>
   configured(config, { read, address: { host, port } });
+
+const loadAgain = ({ config, host, port }: ServeOptions, read: ReadFile) =>
+  reread(config, { read, address: { host, port } });

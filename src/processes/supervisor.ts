@@ -4,7 +4,7 @@
  */
 
 import { isDeepStrictEqual } from "node:util";
-import type { GatewayConfig } from "../config/gateway-config";
+import type { GatewayConfig, Loaded } from "../config/gateway-config";
 import type { ReadFile } from "../config/read";
 import { CacheSection } from "../config/schema";
 import { realOutside } from "../network/real-outside";
@@ -23,8 +23,7 @@ export interface Supervision {
   readonly read: ReadFile;
   readonly config: GatewayConfig;
   readonly readAgain: () => Promise<ReadFile>;
-  /** Undefined where it is wrong, and said so. */
-  readonly load: (read: ReadFile) => Promise<GatewayConfig | undefined>;
+  readonly load: (read: ReadFile) => Promise<Loaded>;
 }
 
 /** Beside what the routing file gives: a copy bounds each of its own waits, and they come to less. */
@@ -60,19 +59,20 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
       doing(async () => {
         if (!isLatest()) return;
         const next = await readAgain();
-        const nextConfig = await load(next);
-        if (!nextConfig) return tellWrong();
+        const found = await load(next);
+        if (!found.ok) return tellWrong(found);
+        const { config: nextConfig, notes } = found;
         try {
           // A listener keeps its certificate: others take the place of those that there are.
           if (tls && nextConfig.server.tls && !isDeepStrictEqual(tls, nextConfig.server.tls)) {
             const { models } = await fleet.swap(next);
-            tellReloaded({ models, afterRestart: [] });
-          } else tellReloaded(await fleet.reload(next));
+            tellReloaded({ models, notes, afterRestart: [] });
+          } else tellReloaded({ ...(await fleet.reload(next)), notes });
           ({ tls } = nextConfig.server);
           ({ drain_ms, grace_ms } = nextConfig.server);
           files = nextConfig.files;
         } catch (cause) {
-          tellWrong(cause instanceof Error ? cause.message : String(cause));
+          tellWrong({ reason: cause instanceof Error ? cause.message : String(cause) });
         }
       }),
   );

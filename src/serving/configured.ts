@@ -48,9 +48,21 @@ export async function configured(
     return undefined;
   }
   if (notes) for (const note of found.notes) console.error(`note: ${formatProblem(note)}`);
-  const { server } = found.config;
-  const { host = server.host, port = server.port } = address;
-  return { ...found.config, server: { ...server, host, port } };
+  return at(found.config, address);
+}
+
+/** For a gateway that serves already: what is wrong, and what is worth a note, goes to its log with what came of it (reloading.ts). */
+export async function reread(
+  file: string | undefined,
+  { read, address = {} }: Pick<Telling, "read" | "address">,
+): Promise<Loaded> {
+  const found = await loaded(file, read);
+  return found.ok ? { ...found, config: at(found.config, address) } : found;
+}
+
+function at(config: GatewayConfig, address: NonNullable<Telling["address"]>): GatewayConfig {
+  const { host = config.server.host, port = config.server.port } = address;
+  return { ...config, server: { ...config.server, host, port } };
 }
 
 export const fileSchema = () => fileSchemaOf(PLUGINS, createHost(realOutside));

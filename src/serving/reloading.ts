@@ -1,7 +1,8 @@
 /**
  * Reloads a running gateway when its routing file changed or on SIGHUP. A file that is wrong changes nothing: the old one is kept.
  */
-import type { GatewayConfig } from "../config/gateway-config";
+import type { Loaded } from "../config/gateway-config";
+import { formatProblem, type Problem } from "../config/problem";
 import { GatewayError } from "../domain/errors";
 import type { Gateway } from "../gateway";
 import { realOutside } from "../network/real-outside";
@@ -9,6 +10,8 @@ import { follow } from "./following";
 
 interface Reloaded {
   readonly models: number;
+  /** What is worth a note in the file. */
+  readonly notes: readonly Problem[];
   /** Keys that take effect after a restart only. */
   readonly afterRestart: readonly string[];
 }
@@ -54,40 +57,49 @@ export function reloadOnChange(
 }
 
 /**
- * @param load the routing file as it is now, or undefined where it is wrong (and said so)
+ * @param load the routing file as it is now
  * @returns whether it is right; what a later change has made of no use is as good as that
  */
 export async function reloadGateway(
   gateway: Gateway,
-  load: () => Promise<GatewayConfig | undefined>,
+  load: () => Promise<Loaded>,
   isLatest: () => boolean,
 ): Promise<boolean> {
   const next = await load();
   if (!isLatest()) return true;
-  if (!next) {
-    tellWrong();
+  if (!next.ok) {
+    tellWrong(next);
     return false;
   }
   let afterRestart: readonly string[];
   try {
-    afterRestart = gateway.reload(next);
+    afterRestart = gateway.reload(next.config);
   } catch (thrown) {
     if (!(thrown instanceof GatewayError)) throw thrown;
-    tellWrong(thrown.message);
+    tellWrong({ reason: thrown.message });
     return false;
   }
-  tellReloaded({ models: gateway.routes().list().length, afterRestart });
+  tellReloaded({ models: gateway.routes().list().length, notes: next.notes, afterRestart });
   return true;
 }
 
-/** @param reason where it has not been told yet */
-export function tellWrong(reason?: string): void {
-  const about = reason === undefined ? {} : { reason };
-  realOutside.log("error", "config reload failed: keeping the previous configuration", about);
+interface Wrong {
+  /** What is wrong with the file. */
+  readonly problems?: readonly Problem[];
+  /** Why a file that is right was refused. */
+  readonly reason?: string;
 }
 
-export function tellReloaded({ models, afterRestart }: Reloaded): void {
-  realOutside.log("info", "config reloaded", { models });
+export function tellWrong({ problems, reason }: Wrong): void {
+  realOutside.log("error", "config reload failed: keeping the previous configuration", {
+    ...(problems && { problems: problems.map(formatProblem) }),
+    ...(reason !== undefined && { reason }),
+  });
+}
+
+export function tellReloaded({ models, notes, afterRestart }: Reloaded): void {
+  const noted = notes.length > 0 ? { notes: notes.map(formatProblem) } : {};
+  realOutside.log("info", "config reloaded", { models, ...noted });
   if (afterRestart.length === 0) return;
   realOutside.log("warn", "config reloaded, but some changes need a restart", { keys: afterRestart });
 }

@@ -75,11 +75,15 @@ test("a wrong one is told of, what was served is served on, and the next right o
   using mounted = await mount(text);
   await using child = await startServing(mounted.path);
   await mounted.put(`${text}wrong: 1\n`);
-  await child.logged("keeping the previous configuration");
+  await child.logged('keeping the previous configuration","problems":["gateway.yaml:');
   expect((await postTo(child.url, { model: "m", input: "a" })).status).toBe(200);
   await mounted.put(text.replace("models: {", "models: { added: { alias_of: m },"));
   await child.logged("config reloaded");
   expect((await postTo(child.url, { model: "added", input: "a" })).status).toBe(200);
+  await mounted.put(
+    text.replace("providers: {", 'providers: { unset: { plugin: openai, api_key: "${NO_SUCH}" },'),
+  );
+  await child.logged('"notes":["gateway.yaml:');
 });
 
 test("what is written beside the file wakes nobody", async () => {
