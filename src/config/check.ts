@@ -6,6 +6,7 @@ import type { TObject, TSchema } from "@sinclair/typebox";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { Value } from "@sinclair/typebox/value";
 import { nearestName } from "../domain/nearest";
+import { placeOfKey } from "./elsewhere";
 import { expected, shown } from "./expected";
 import { type Problem, parentOf, stepsOf } from "./problem";
 import type { Tree } from "./tree";
@@ -94,6 +95,8 @@ function unknownKey(breach: ValueError, known: readonly string[]): string {
   const key = stepsOf(breach.path).at(-1) ?? "";
   const near = nearestName(key, known);
   if (near !== undefined) return `there is no such key; did you mean "${near}"?`;
+  const elsewhere = placeOfKey(key);
+  if (elsewhere !== undefined) return `there is no such key here; it is a key of ${elsewhere}`;
   return known.length === 0
     ? "there is no such key"
     : `there is no such key; known here: ${known.join(", ")}`;

@@ -1,0 +1,32 @@
+/**
+ * Where in the routing file a key belongs that stands in a section which does not know it: `retries` on a model, `space_probe` in one.
+ * A further section is a line of SECTIONS; keys that only some plugins have are not looked for.
+ */
+import type { TSchema } from "@sinclair/typebox";
+import { CacheSection, MoneySection, RoutingFile } from "./schema";
+import { AuthSection, JwtSection } from "./schema-auth";
+import { ModelEntry, RouteEntry } from "./schema-models";
+import { ProviderCommon } from "./schema-provider";
+import { ServerSection } from "./schema-server";
+import { WorkspaceSection } from "./schema-workspaces";
+
+const SECTIONS: readonly (readonly [place: string, schema: TSchema])[] = [
+  ["the file's top level", RoutingFile],
+  ["server", ServerSection],
+  ["auth", AuthSection],
+  ["auth.jwt", JwtSection],
+  ["cache", CacheSection],
+  ["money", MoneySection],
+  ["workspace_defaults", WorkspaceSection],
+  ["providers.NAME", ProviderCommon],
+  ["models.NAME", ModelEntry],
+  ["models.NAME.routes[]", RouteEntry],
+];
+
+/** @returns the sections that have a key of that name, in words; undefined where none has */
+export function placeOfKey(key: string): string | undefined {
+  const places = SECTIONS.flatMap(([place, { properties }]) =>
+    properties !== undefined && Object.hasOwn(properties, key) ? [place] : [],
+  );
+  return places.length === 0 ? undefined : places.join(" and ");
+}
