@@ -43,7 +43,7 @@ export const ProviderCommon = Type.Object(
         maximum: 1_000_000,
         default: 10_000,
         description:
-          "Calls that may queue for one of those slots. While the queue is full, a further request is answered 503.",
+          "Calls that may queue for one of those slots, counted apart for requests with up to 8 inputs and for larger ones. While the queue is full, a further request is answered 503.",
       }),
     ),
     coalesce_ms: Type.Optional(
