@@ -21,13 +21,12 @@ interface CreateOptions extends StoreOptions {
 export function createKey(options: CreateOptions): Promise<number> {
   return withStore(
     options,
-    async (store, { workspaceDefaults }) => {
+    async (store, { workspaceDefaults, auth }) => {
       const workspaces = openWorkspaces(store, () => workspaceDefaults, realOutside);
       await provideWorkspace(workspaces, options);
       const keys = openKeys(store, realOutside);
-      const namesake = keys
-        .list()
-        .find(({ name, revoked_at }) => name === options.name && revoked_at === null);
+      const before = keys.list();
+      const namesake = before.find(({ name, revoked_at }) => name === options.name && revoked_at === null);
       if (namesake)
         console.error(
           `note: the key ${namesake.id} has the name "${namesake.name}" too; tell them apart by id`,
@@ -35,12 +34,13 @@ export function createKey(options: CreateOptions): Promise<number> {
       const made = await keys.create(options.name, options.workspace, options.admin);
       if (options.json) console.log(json(made));
       else {
-        console.log(`${made.key}\n`);
+        console.log(made.key);
         const role = made.admin ? ", admin" : "";
         console.error(
-          `Key ${made.id} ("${made.name}", workspace ${made.workspace}${role}). It is not shown again.`,
+          `\nKey ${made.id} ("${made.name}", workspace ${made.workspace}${role}). It is not shown again.`,
         );
-        console.error("From now on the gateway accepts only requests with a key.");
+        if (before.length === 0 && auth.mode === "auto")
+          console.error("From now on the gateway accepts only requests with a key.");
       }
       return 0;
     },
@@ -94,10 +94,10 @@ export function rotateKey(id: string, options: StoreOptions & { grace: number })
     const made = await openKeys(store, realOutside).rotate(id, options.grace);
     if (options.json) console.log(json(made));
     else {
-      console.log(`${made.key}\n`);
+      console.log(made.key);
       const until = iso(realOutside.now() + options.grace);
       console.error(
-        `The new secret of ${made.id} ("${made.name}"). It is not shown again; the old one works until ${until}.`,
+        `\nThe new secret of ${made.id} ("${made.name}"). It is not shown again; the old one works until ${until}.`,
       );
     }
     return 0;

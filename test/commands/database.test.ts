@@ -76,6 +76,15 @@ test("a misspelt --workspace is refused, with the nearest name; --create-workspa
   expect([usage.code, usage.errors]).toEqual([1, expect.stringContaining('no workspace "nosuch"')]);
 });
 
+test("keys create writes the secret alone to standard output, and says only of the first key what it ends", async () => {
+  using folder = temporaryFolder(FILE);
+  const create = () => runCommand(["keys", "create", "--name", "x"], { folder: folder.path });
+  const [first, second] = [await create(), await create()];
+  for (const { out } of [first, second]) expect(out).toMatch(/^eg-[\w-]+\n$/);
+  const ends = "From now on the gateway accepts only requests with a key.";
+  expect([first.errors.includes(ends), second.errors.includes(ends)]).toEqual([true, false]);
+});
+
 test("times are ISO 8601 in JSON, and a second key of one name is noted", async () => {
   using folder = temporaryFolder(FILE);
   const run = (...args: string[]) => runCommand(args, { folder: folder.path });
