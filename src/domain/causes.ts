@@ -49,7 +49,7 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
   provider_not_configured:
     "No provider of the model's routes has what it needs, such as a key: a variable is unset. See 'embedgate check --strict'.",
   space_out_of_service:
-    "No route of the model may serve: its vectors changed, or were never compared. See GET /admin/notices and 'embedgate spaces list'.",
+    "No route of the model may serve: its vectors changed, or were never compared. 'embedgate models' says which route and what to do; so does GET /admin/notices.",
   busy: "The gateway's queue was full: see `max_queue` and `concurrency` of the provider, and `server.max_concurrent_requests`.",
   database_unavailable: "The gateway's database was locked, full or gone: the log says which.",
   internal: "A fault of the gateway itself: the log has its cause.",
