@@ -2,8 +2,9 @@
  * A plugin's options as `plugin test` is given them: on the command line, where others on the machine may read them, from a variable or from
  * a file. A further place where an option may come from is a case of `textsOf`.
  */
+import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { Value } from "@sinclair/typebox/value";
-import { SECRET_WORD } from "../config/expected";
+import { expected, SECRET_WORD } from "../config/expected";
 import type { Outside } from "../domain/outside";
 import type { Provider } from "../plugin";
 
@@ -40,6 +41,16 @@ export async function readOptions(
   const secrets = secretsIn(options, false);
   const hidden = texts.filter(({ isHidden, text }) => isHidden && !isAddress(text)).map(({ text }) => text);
   return { options, secrets, unwritten: [...secrets, ...hidden.filter(isLong)] };
+}
+
+/** What is wrong with an option, without its value, which may be secret. */
+export function optionProblem({ type, path, schema }: ValueError): string {
+  const option = `--option ${path.slice(1)}=…`;
+  if (type === ValueErrorType.ObjectAdditionalProperties)
+    return `${option}: the plugin has no such option; known here: ${Object.keys(schema.properties ?? {}).join(", ")}`;
+  const about = schema.description === undefined ? "" : ` (${schema.description})`;
+  const isMissing = type === ValueErrorType.ObjectRequiredProperty;
+  return `${option}${isMissing ? " is missing;" : ":"} expected ${expected(schema)}${about}`;
 }
 
 interface Given {

@@ -5,7 +5,9 @@
 import { closeSync, fchmodSync, openSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Value } from "@sinclair/typebox/value";
+import { closedSchema } from "../config/check";
 import { loadPluginFile } from "../config/plugin-file";
+import { isObjectSchema } from "../config/provider-shape";
 import { type Recording, recorder, replayer } from "../conformance/recording";
 import { type Outcome, report } from "../conformance/report";
 import type { Subject } from "../conformance/subject";
@@ -17,7 +19,7 @@ import { WrongUsage } from "../terminal/wrong-usage";
 import { createHost } from "../upstream/host";
 import { withoutKnown } from "../upstream/redact";
 import { json } from "./json";
-import { type GivenOptions, readOptions } from "./plugin-options";
+import { type GivenOptions, optionProblem, readOptions } from "./plugin-options";
 
 export interface PluginTestOptions extends GivenOptions {
   readonly model?: string;
@@ -87,11 +89,13 @@ async function prepare(
   const read = await readOptions(given, provider, realOutside);
   if (typeof read === "string") throw new WrongUsage(read);
   const { options, secrets, unwritten } = read;
-  const problems = [...Value.Errors(provider.options, Value.Default(provider.options, { ...options }))];
+  // As the routing file's is: a misspelt option is refused.
+  const schema = isObjectSchema(provider.options) ? closedSchema(provider.options) : provider.options;
+  const problems = [...Value.Errors(schema, Value.Default(schema, { ...options }))];
   if (problems.length > 0) {
     // Of what is missing, its type is told too: the first word is enough.
-    const byOption = new Map(problems.reverse().map(({ path, message }) => [path.slice(1), message]));
-    throw new WrongUsage([...byOption].map(([name, message]) => `--option ${name}=…: ${message}`).join("\n"));
+    const byOption = new Map(problems.reverse().map((problem) => [problem.path.slice(1), problem]));
+    throw new WrongUsage([...byOption.values()].map(optionProblem).join("\n"));
   }
   let sent = 0;
   const counting: typeof realOutside.fetch = (url, init) => {

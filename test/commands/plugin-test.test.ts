@@ -75,7 +75,9 @@ test("a plugin that mixes up its vectors is told so in words, and ends in 1", as
 test("what is missing, mistyped or not there is told before anything is tried", async () => {
   using folder = temporaryFolder({ "in-house.ts": IN_HOUSE_PLUGIN, "broken.ts": "export const a = 1;\n" });
   const REFUSED: readonly (readonly [readonly string[], string])[] = [
-    [["in-house.ts"], "--option base_url=…: Expected required property"],
+    [["in-house.ts"], "--option base_url=… is missing; expected text"],
+    [["in-house.ts", "--option", "base_url=[1]"], "--option base_url=…: expected text"],
+    [["in-house.ts", "--option", "base_url=http://127.0.0.1:9", "--option", "tokn=a"], "no such option"],
     [["broken.ts"], "the plugin file broken.ts:1:1: it has no default export"],
     [["nowhere.ts"], "the plugin file nowhere.ts: there is no such file"],
     [["in-house.ts", "--option", "base_url"], "Expected key=value."],
