@@ -70,7 +70,7 @@ function refused(name: string, policies: Policies): GatewayError {
     name,
     [...WIRE_FIELDS].filter((known) => useOf(known, policies) === "honour"),
   );
-  const hint = near === undefined ? "leave it out" : `did you mean '${near}'?`;
+  const hint = near === undefined ? "leave it out." : `did you mean '${near}'?`;
   return new GatewayError("invalid", `The field '${field}' is not supported here: ${hint}`, { field });
 }
 

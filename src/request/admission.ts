@@ -70,7 +70,7 @@ function refusedField(request: EmbedRequest, target: Target): GatewayError | und
       if (HINT_FIELDS.includes(name) || isSoAnyway(name, value, target)) continue;
       const known = [...OPENAI_FIELDS, ...TASK_FIELDS, ...HINT_FIELDS, ...provider.fieldNames];
       const near = nearestName(name, known);
-      const hint = near === undefined ? "leave it out" : `did you mean '${near}'?`;
+      const hint = near === undefined ? "leave it out." : `did you mean '${near}'?`;
       const message = `Unrecognized field '${field}' for the model '${request.model}': ${hint}`;
       return new GatewayError("invalid", message, { field });
     }
