@@ -103,6 +103,10 @@ describe("on the command line", () => {
     const missing = await run(open, "show", ids[2] ?? "");
     expect(missing.code).toBe(1);
     expect(missing.errors).toContain(ids[3] ?? "");
+    const database = new Database(join(open.folder, "data/embedgate.db"));
+    database.query("UPDATE ledger SET status = 0, error = NULL WHERE request_id = ?").run(ids[0] ?? "");
+    database.close();
+    expect((await run(open, "list", "--since", "9000d")).out).toMatch(new RegExp(`${ids[0]} +under way  `));
     const misspelt = await run(open, "list", "--workspace", "defalt", "--since", "9000d");
     expect([misspelt.code, misspelt.out]).toEqual([1, ""]);
     expect(misspelt.errors).toContain('There is no workspace "defalt" (did you mean "default"?)');
