@@ -7,7 +7,7 @@ import { GatewayError } from "./errors";
 
 /** What proxies add: the address that they connect from is this machine's, and says nothing of who asks. */
 const FORWARDED =
-  /^(via|cdn-loop|(x-((original|vercel)-)?)?forwarded(-.*)?|(x-)?((true|cluster|azure|fly|fastly)-)?client-?ip|x-(real|proxyuser|appengine-user)-ip|[a-z]+-connecting-ip|x-envoy-external-address|x-original-(host|url))$/;
+  /^(via|cdn-loop|(x-)?([a-z]+-)?forwarded(-.*)?|(x-)?([a-z]+-)?client-?ip|x-(real|proxyuser|[a-z]+-user)-ip|[a-z]+-connecting-ip|x-envoy-external-address|x-original-(host|url))$/;
 
 /**
  * A name of its own in `Host` may be one that was rebound to this machine (DNS rebinding).
