@@ -198,7 +198,9 @@ export function createDoor(parts: DoorParts) {
     headers: { "content-type": metrics.contentType },
   }));
   const showNotices = forAdmins(() => plain({ notices: parts.notices() }));
-  const showRoutes = forAdmins(() => plain({ routes: routeStates(routes().named(), parts.notices(), outside) }));
+  const showRoutes = forAdmins(() =>
+    plain({ routes: routeStates(routes().named(), parts.notices(), outside) }),
+  );
 
   const listing = (policies: Policies, caller: Caller): Listing => ({
     policies,

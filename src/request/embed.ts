@@ -7,12 +7,11 @@ import type { Aside } from "../aside/aside";
 import type { Ledger } from "../books/ledger";
 import type { Settlements } from "../books/settlements";
 import type { Cache } from "../cache/cache";
-import { keysFor, ownKeys } from "../cache/request-keys";
 import type { RateLimits } from "../callers/rate-limits";
 import type { WorkspaceRules, Workspaces } from "../callers/workspaces";
 import type { Decoded } from "../dialects/wire";
 import type { Ending } from "../domain/ending";
-import { asGatewayError, GatewayError } from "../domain/errors";
+import { asGatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import type { Policies } from "../domain/policies";
 import type { Caller, Embedded, EmbedRequest, Plan, Route, Run } from "../domain/request";
@@ -24,7 +23,7 @@ import type { Needs } from "../execute/work";
 import { boundTo, type ForcedProvider, refuseForced } from "../routes/forced-provider";
 import { endOfLifeHeader, type Lifecycle } from "../routes/lifecycle";
 import type { Routes } from "../routes/route";
-import { refuseOtherSpace } from "../spaces/pin";
+import { measuredAnew, refuseOtherSpace } from "../spaces/pin";
 import type { Spaces } from "../spaces/spaces";
 import { estimatedTokens } from "../tokens/count";
 import type { Tokens } from "../tokens/tokens";
@@ -32,14 +31,16 @@ import { estimateOf, type Prices, type Progress, rowAnswered, rowUnderWay, settl
 import { admit } from "./admission";
 import { knownOf, toTell } from "./failing";
 import { forwardUnknown } from "./forwarding";
+import { headersOf } from "./headers";
 import { hold, holdExactly } from "./hold";
 import { withLearnedLimit } from "./learned-limits";
 import { named } from "./named";
-import { isIndivisible, plan, withWholeCharacters } from "./plan";
+import { isIndivisible, partOf, plan, withWholeCharacters } from "./plan";
 import { type Body, printed } from "./printing";
 import { type CacheUse, recall } from "./recall";
-import { answerHeaders, bytesOf, cacheNote, ignoredHeader, resultOf } from "./result";
-import { startRun } from "./run";
+import { rememberedBy } from "./remembered";
+import { bytesOf, resultOf } from "./result";
+import { late, startRun } from "./run";
 import type { Unpriced } from "./unpriced";
 
 export interface Arrival {
@@ -125,27 +126,23 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     refuseOtherSpace(arrival.pinnedSpace, place.space, size);
     const together = isIndivisible(request, route);
     const whole = await withWholeCharacters(request, route.facts, parts.tokens, run.signal);
-    // What is kept of an input is its float vector alone.
-    const cacheUse = { ...(together || request.types ? NOT_CACHED : arrival.cacheUse) };
-    const scope = caching?.isShared ? null : arrival.caller.workspace;
     const mayServe = () => route.targets.some((target) => target.mayServe());
     const mayMeasure = () => rateLimits.mayMeasure(rules.name);
     let planned: Plan | undefined;
     const revision = spaces.revision(place.space);
-    const keys = together
-      ? ownKeys(request)
-      : await keysFor(
-          whole,
-          route,
-          `${place.space}#${revision}`,
-          forced?.name,
-          scope,
-          caching !== undefined,
-          outside,
-        );
+    const remembered = await rememberedBy(whole, {
+      route,
+      measured: `${place.space}#${revision}`,
+      forced: forced?.name,
+      workspace: rules.name,
+      use: arrival.cacheUse,
+      isWhole: !together,
+      caching,
+      outside,
+    });
     const recalled = await recall(
-      keys,
-      cacheUse,
+      remembered.keys,
+      remembered.use,
       caching ? cache : cache.uncached,
       arrival.caller.workspace,
       run.signal,
@@ -161,7 +158,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
         const isElsewhere = measured.space !== place.space;
         if (isAnew || (isElsewhere && places.length < request.inputs.length)) throw measuredAnew(route.id);
         // By its first look the model has come to a space of its own: nothing of this answer is kept under the other's name.
-        if (isElsewhere) cacheUse.keep = false;
+        if (isElsewhere) remembered.use.keep = false;
         place = measured;
         refuseOtherSpace(arrival.pinnedSpace, place.space, size);
       },
@@ -178,9 +175,6 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     if (!planned && row.cost_femto_credits > 0n)
       await holdExactly(row, rules.terms, ledger, settlements, run);
     const charge = await ledger.settle(row, run.endsAt);
-    const note = cacheNote(caching && cacheUse, result);
-    const providers = policies.provider_names === "hide" ? NONE : run.tally.providers;
-    const headers = answerHeaders({ ...route, ...place }, request, result, providers, note);
     spaces.answered(found, run.tally.providers, mayMeasure);
     const credits = { used: charge.microCredits, remaining: charge.remaining };
     const tookMs = latencyMs();
@@ -188,9 +182,11 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     return {
       body: printed(script, parts.aside, bytesOf(result)),
       headers: {
-        ...headers,
+        ...headersOf(decoded, { ...route, ...place }, request, result, {
+          providers: policies.provider_names === "hide" ? undefined : run.tally.providers,
+          cacheUse: caching && remembered.use,
+        }),
         ...decoded.headers?.(result, run.requestId, tookMs),
-        ...ignoredHeader(decoded.ignored, headers, decoded.written ?? []),
         ...endOfLifeHeader(route.facts, outside.now()),
         ...rateLimits.headers(rules),
       },
@@ -220,12 +216,6 @@ function begin(
   return hold(rowUnderWay(progress, fresh), { estimate, terms }, ledger, settlements, progress.run);
 }
 
-/** What of a plan is left for this request, where others fetch the rest. */
-function partOf(planned: Plan, places: readonly number[]): Plan {
-  const own = new Set(places);
-  return { ...planned, pieces: planned.pieces.filter(({ place }) => own.has(place)) };
-}
-
 /** The way of those inputs that a provider must be asked for. */
 async function embedNow(
   request: EmbedRequest,
@@ -243,27 +233,3 @@ async function embedNow(
   }
   collection.assertComplete();
 }
-
-/** A client that sends a byte a second holds its place for this long and no longer. */
-function late(deadlineMs: number, isRead: boolean): GatewayError {
-  return isRead
-    ? new GatewayError(
-        "deadline",
-        `The request took longer than its deadline of ${deadlineMs} ms (server.deadline_ms).`,
-      )
-    : new GatewayError("slow_body", `The request body did not arrive within ${deadlineMs} ms.`);
-}
-
-/** Vectors that were found by what the space was would stand beside vectors of what it is now. */
-const measuredAnew = (id: string) =>
-  new GatewayError(
-    "unavailable",
-    `The embedding space of '${id}' was just measured again: retry the request.`,
-    {
-      retryAfterMs: 1_000,
-    },
-  );
-
-const NONE: ReadonlySet<string> = new Set();
-
-const NOT_CACHED: CacheUse = { find: false, keep: false };

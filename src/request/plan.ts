@@ -121,3 +121,9 @@ async function decoded(
     throw new GatewayError(thrown.kind, thrown.message, { input: ofIds[thrown.input]?.place });
   }
 }
+
+/** What of a plan is left for this request, where others fetch the rest. */
+export function partOf(planned: Plan, places: readonly number[]): Plan {
+  const own = new Set(places);
+  return { ...planned, pieces: planned.pieces.filter(({ place }) => own.has(place)) };
+}

@@ -1,17 +1,11 @@
 /**
- * Step 7: from what came of each input to what the request is answered: its vectors in order, its tokens, and what to tell beside them.
- * A new thing to tell of an answer is a line of `answerHeaders`.
+ * Step 7: from what came of each input to what the request is answered: its vectors in order, and its tokens.
+ * What an answer tells beside them is headers.ts's.
  */
-import { namesInHeader } from "../dialects/fields";
 import { GatewayError } from "../domain/errors";
-import { inHeader } from "../domain/header-values";
-import { ignoredFields } from "../domain/hints";
-import { promptFor } from "../domain/prompts";
-import type { Embedded, EmbedRequest, Result, Route, TokensSource } from "../domain/request";
+import type { Embedded, EmbedRequest, Result, TokensSource } from "../domain/request";
 import type { TypedVector } from "../plugin";
-import { UNVERIFIED } from "../spaces/pin";
-import { decodedWith } from "./plan";
-import type { CacheUse, Recalled } from "./recall";
+import type { Recalled } from "./recall";
 
 /** @throws GatewayError internal when an input has no vector of its own: a fault of ours that must not become a wrong vector */
 export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): Result {
@@ -66,65 +60,4 @@ function typedOf({ typed }: Embedded): TypedVector {
 function weakest(sources: readonly TokensSource[]): TokensSource {
   const order: readonly TokensSource[] = ["estimated", "counted", "header", "provider"];
   return order.find((source) => sources.includes(source)) ?? "estimated";
-}
-
-/**
- * @param route in the space where the vectors lie; verified: the model's first route, or more than one, was measured to lie there
- * @param providers those that were asked, as far as the caller may know; what is told of a vector is told of a cached one too
- */
-export function answerHeaders(
-  route: Route & { readonly isVerified: boolean },
-  request: EmbedRequest,
-  result: Result,
-  providers: ReadonlySet<string>,
-  cacheNote: string | undefined,
-): Record<string, string> {
-  const headers: Record<string, string> = {
-    "x-embedding-space": `${route.isVerified ? "" : UNVERIFIED}${inHeader(route.space)}@${result.vectors[0]?.length ?? 0}`,
-  };
-  if (providers.size > 0) headers["x-embedgate-provider"] = [...providers].join(", ");
-  if (cacheNote !== undefined) headers["x-embedgate-cache"] = cacheNote;
-  if (result.truncated.length > 0) headers["x-embedgate-truncated"] = placesInHeader(result.truncated);
-  if (result.averaged.length > 0) headers["x-embedgate-averaged"] = placesInHeader(result.averaged);
-  const vocabulary = decodedWith(request, route.facts);
-  if (vocabulary !== undefined) headers["x-embedgate-decoded"] = vocabulary;
-  const prompt = promptFor(request, route);
-  if (prompt)
-    headers["x-embedgate-prompt"] = `${inHeader(prompt.name)}${prompt.isDefault ? "; default" : ""}`;
-  if (result.tokensSource === "estimated") headers["x-embedgate-usage"] = "estimated";
-  const ignored = ignoredFields(request, route.targets[0]);
-  if (ignored.length > 0) headers["x-embedgate-ignored"] = ignored.join(", ");
-  return headers;
-}
-
-/** @param cacheUse undefined where nothing is ever kept */
-export function cacheNote(
-  cacheUse: CacheUse | undefined,
-  { cacheHits, vectors }: Result,
-): string | undefined {
-  if (!cacheUse) return undefined;
-  return cacheUse.find ? `hit=${cacheHits}, miss=${vectors.length - cacheHits}` : "bypass";
-}
-
-/** What the wire leaves without effect, beside what the provider does. */
-export function ignoredHeader(
-  ignored: readonly string[],
-  headers: Readonly<Record<string, string>>,
-  written: readonly string[],
-): Record<string, string> {
-  if (ignored.length === 0) return {};
-  const before = headers["x-embedgate-ignored"];
-  const names = namesInHeader(ignored);
-  if (before === undefined) return { "x-embedgate-ignored": names };
-  const place = (name: string) => written.indexOf(name);
-  const all = [...ignored, ...before.split(", ")].sort((one, other) => place(one) - place(other));
-  return { "x-embedgate-ignored": namesInHeader(all) };
-}
-
-/** As many as OpenAI takes in a request: a workspace may be allowed more, and clients read no header of any length. */
-const PLACES_MAX = 2048;
-
-function placesInHeader(places: readonly number[]): string {
-  const more = places.length - PLACES_MAX;
-  return `${places.slice(0, PLACES_MAX).join(",")}${more > 0 ? `,and ${more} more` : ""}`;
 }

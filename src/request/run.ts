@@ -4,7 +4,7 @@
  */
 
 import type { Ending } from "../domain/ending";
-import type { GatewayError } from "../domain/errors";
+import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import type { Run } from "../domain/request";
 
@@ -39,4 +39,14 @@ export function startRun(
     },
     finish: outside.alarm(deadlineMs, () => ending.abort(late())),
   };
+}
+
+/** A client that sends a byte a second holds its place for this long and no longer. */
+export function late(deadlineMs: number, isRead: boolean): GatewayError {
+  return isRead
+    ? new GatewayError(
+        "deadline",
+        `The request took longer than its deadline of ${deadlineMs} ms (server.deadline_ms).`,
+      )
+    : new GatewayError("slow_body", `The request body did not arrive within ${deadlineMs} ms.`);
 }

@@ -28,3 +28,13 @@ export function refuseOtherSpace(
     { field: "X-Embedgate-Space" },
   );
 }
+
+/** Vectors that were found by what the space was would stand beside vectors of what it is now. */
+export const measuredAnew = (id: string) =>
+  new GatewayError(
+    "unavailable",
+    `The embedding space of '${id}' was just measured again: retry the request.`,
+    {
+      retryAfterMs: 1_000,
+    },
+  );

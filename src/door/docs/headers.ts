@@ -1,6 +1,6 @@
 /**
  * The headers of answers: when each comes and what it says, for the published document and docs/reference.md. A new header of
- * src/request/result.ts is a row here: a test says when one is missing.
+ * src/request/headers.ts is a row here: a test says when one is missing.
  */
 
 export interface AnswerHeader {

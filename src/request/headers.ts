@@ -1,0 +1,92 @@
+/**
+ * What an answer's headers tell of it beside its vectors: space, providers, cache, what was cut, put before it, or had no effect.
+ * A new thing to tell is a line of `answerHeaders`, and a row of src/door/docs/headers.ts.
+ */
+import { namesInHeader } from "../dialects/fields";
+import type { Decoded } from "../dialects/wire";
+import { inHeader } from "../domain/header-values";
+import { ignoredFields } from "../domain/hints";
+import { promptFor } from "../domain/prompts";
+import type { EmbedRequest, Result, Route } from "../domain/request";
+import { UNVERIFIED } from "../spaces/pin";
+import { decodedWith } from "./plan";
+import type { CacheUse } from "./recall";
+
+export interface Told {
+  /** Those that were asked; undefined where the caller may not know them. */
+  readonly providers: ReadonlySet<string> | undefined;
+  /** undefined where nothing is ever kept. */
+  readonly cacheUse: CacheUse | undefined;
+}
+
+/** @param route in the space where the vectors lie */
+export function headersOf(
+  { ignored, written = [] }: Pick<Decoded, "ignored" | "written">,
+  route: Route & { readonly isVerified: boolean },
+  request: EmbedRequest,
+  result: Result,
+  { providers = NONE, cacheUse }: Told,
+): Record<string, string> {
+  const headers = answerHeaders(route, request, result, providers, cacheNote(cacheUse, result));
+  return { ...headers, ...ignoredHeader(ignored, headers, written) };
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * @param route in the space where the vectors lie; verified: the model's first route, or more than one, was measured to lie there
+ * @param providers those that were asked, as far as the caller may know; what is told of a vector is told of a cached one too
+ */
+function answerHeaders(
+  route: Route & { readonly isVerified: boolean },
+  request: EmbedRequest,
+  result: Result,
+  providers: ReadonlySet<string>,
+  cacheNote: string | undefined,
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    "x-embedding-space": `${route.isVerified ? "" : UNVERIFIED}${inHeader(route.space)}@${result.vectors[0]?.length ?? 0}`,
+  };
+  if (providers.size > 0) headers["x-embedgate-provider"] = [...providers].join(", ");
+  if (cacheNote !== undefined) headers["x-embedgate-cache"] = cacheNote;
+  if (result.truncated.length > 0) headers["x-embedgate-truncated"] = placesInHeader(result.truncated);
+  if (result.averaged.length > 0) headers["x-embedgate-averaged"] = placesInHeader(result.averaged);
+  const vocabulary = decodedWith(request, route.facts);
+  if (vocabulary !== undefined) headers["x-embedgate-decoded"] = vocabulary;
+  const prompt = promptFor(request, route);
+  if (prompt)
+    headers["x-embedgate-prompt"] = `${inHeader(prompt.name)}${prompt.isDefault ? "; default" : ""}`;
+  if (result.tokensSource === "estimated") headers["x-embedgate-usage"] = "estimated";
+  const ignored = ignoredFields(request, route.targets[0]);
+  if (ignored.length > 0) headers["x-embedgate-ignored"] = ignored.join(", ");
+  return headers;
+}
+
+/** @param cacheUse undefined where nothing is ever kept */
+function cacheNote(cacheUse: CacheUse | undefined, { cacheHits, vectors }: Result): string | undefined {
+  if (!cacheUse) return undefined;
+  return cacheUse.find ? `hit=${cacheHits}, miss=${vectors.length - cacheHits}` : "bypass";
+}
+
+/** What the wire leaves without effect, beside what the provider does. */
+function ignoredHeader(
+  ignored: readonly string[],
+  headers: Readonly<Record<string, string>>,
+  written: readonly string[],
+): Record<string, string> {
+  if (ignored.length === 0) return {};
+  const before = headers["x-embedgate-ignored"];
+  const names = namesInHeader(ignored);
+  if (before === undefined) return { "x-embedgate-ignored": names };
+  const place = (name: string) => written.indexOf(name);
+  const all = [...ignored, ...before.split(", ")].sort((one, other) => place(one) - place(other));
+  return { "x-embedgate-ignored": namesInHeader(all) };
+}
+
+/** As many as OpenAI takes in a request: a workspace may be allowed more, and clients read no header of any length. */
+const PLACES_MAX = 2048;
+
+function placesInHeader(places: readonly number[]): string {
+  const more = places.length - PLACES_MAX;
+  return `${places.slice(0, PLACES_MAX).join(",")}${more > 0 ? `,and ${more} more` : ""}`;
+}
