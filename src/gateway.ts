@@ -29,7 +29,7 @@ import { createSending } from "./door/sending";
 import { createUnderWay, type UnderWay } from "./door/under-way";
 import type { CallSeen } from "./execute/work";
 import { processFigures } from "./machine/process-figures";
-import { embed } from "./request/embed";
+import { type Answer, type Arrival, embed } from "./request/embed";
 import { announcing } from "./request/hold";
 import { measure } from "./request/measure";
 import { createUnpriced } from "./request/unpriced";
@@ -52,6 +52,8 @@ export interface Gateway {
   /** The configuration in service. */
   config(): GatewayConfig;
   readonly door: Door;
+  /** The way of a request, for those that do not come by the door. @throws GatewayError of any kind */
+  embed(arrival: Arrival): Promise<Answer>;
   readonly auth: Auth;
   routes(): Routes;
   readonly keys: Keys;
@@ -150,6 +152,31 @@ export async function createGateway(
     place.region ? bytesOf(place.region.seed) : outside.randomBytes(SEED_BYTES),
     place.region?.limits,
   );
+
+  function embedNow(arrival: Arrival): Promise<Answer> {
+    const { routes, spaces, config: own, serve } = current;
+    return serve(() =>
+      embed(arrival, {
+        routes,
+        spaces,
+        tokens,
+        aside,
+        cache,
+        caching: cachingOf(own),
+        workspaces,
+        rateLimits,
+        prices: { exchange: own.money, hitPrice: hitPriceOf(own), abandoned: own.money.abandoned },
+        unpriced,
+        ledger: counted,
+        settlements,
+        lifecycle,
+        outside: calling,
+        deadlineMs: own.server.deadline_ms,
+        attemptsMax: own.server.max_attempts,
+      }),
+    );
+  }
+
   const door = createDoor({
     auth,
     routes: () => current.routes,
@@ -179,29 +206,7 @@ export async function createGateway(
     idleSeconds: secondsOf(config.server.idle_timeout_ms),
     isTls: config.server.tls !== undefined,
     takeRequest: ({ workspace }) => rateLimits.takeRequest(workspaces.rules(workspace)),
-    embed: (arrival) => {
-      const { routes, spaces, config: own, serve } = current;
-      return serve(() =>
-        embed(arrival, {
-          routes,
-          spaces,
-          tokens,
-          aside,
-          cache,
-          caching: cachingOf(own),
-          workspaces,
-          rateLimits,
-          prices: { exchange: own.money, hitPrice: hitPriceOf(own), abandoned: own.money.abandoned },
-          unpriced,
-          ledger: counted,
-          settlements,
-          lifecycle,
-          outside: calling,
-          deadlineMs: own.server.deadline_ms,
-          attemptsMax: own.server.max_attempts,
-        }),
-      );
-    },
+    embed: embedNow,
   });
 
   const refusalNow = (next: GatewayConfig) =>
@@ -220,6 +225,7 @@ export async function createGateway(
   return {
     config: () => current.config,
     door,
+    embed: embedNow,
     auth,
     routes: () => current.routes,
     keys,

@@ -207,6 +207,7 @@ const WINGS: readonly (readonly [wings: string, whatFor: string])[] = [
   ["sharing", "what the copies of one gateway have in common: memory, and each one's part of the limits"],
   ["door", "paths, and what stands at them: head, body, models, what is under way, the published document"],
   ["admin", "what whoever runs it sees: metrics"],
+  ["jobs", "bulk jobs: files to a file of vectors, with a journal"],
   ["conformance bench", "judges of somebody else's plugin, of somebody else's endpoint"],
   ["terminal", "what a person types and reads: durations, amounts, tables, CSV"],
   ["request", "the way of a request: embed knows the order, each other file is a step"],

@@ -5,13 +5,13 @@
 import { PROBE_COST } from "../bench/checks";
 import { urlOf } from "../bench/endpoint";
 import { measure, REQUESTS_MIN } from "../bench/measure";
-import { openProgress } from "../bench/progress";
 import { asJson, forPeople } from "../bench/report";
 import type { Encoding } from "../bench/request";
 import type { Settings } from "../bench/settings";
 import { TOKENS_MIN } from "../bench/texts";
 import type { Outside } from "../domain/outside";
 import { realOutside } from "../network/real-outside";
+import { openProgress } from "../terminal/progress";
 import { WrongUsage } from "../terminal/wrong-usage";
 import { json } from "./json";
 

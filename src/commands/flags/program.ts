@@ -6,6 +6,7 @@ import packageJson from "../../../package.json";
 import { nearestName } from "../../domain/nearest";
 import { WrongUsage } from "../../terminal/wrong-usage";
 import { benchCommands } from "./bench";
+import { embedCommands } from "./embed";
 import { keyCommands } from "./keys";
 import { examples } from "./line";
 import { requestsCommands } from "./requests";
@@ -30,6 +31,7 @@ export function commandLine(): Command {
   workspaceCommands(program);
   usageCommands(program);
   requestsCommands(program);
+  embedCommands(program);
   benchCommands(program);
   return program;
 }

@@ -1,0 +1,99 @@
+/** Whom `embedgate embed` asks: a gateway at --url, else the one of the routing file, opened in this process beside whichever serves. */
+import { existsSync } from "node:fs";
+import { DEFAULT_WORKSPACE } from "../callers/keys";
+import type { GatewayConfig } from "../config/gateway-config";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import { createGateway } from "../gateway";
+import { openInside } from "../jobs/inside";
+import type { Asked, Sender } from "../jobs/sender";
+import { openThrough } from "../jobs/through";
+import { ASIDE, configured } from "../serving/configured";
+import { makeRoomForFetches } from "../serving/fetch-limit";
+import { ALONE } from "../sharing/place";
+import { WrongUsage } from "../terminal/wrong-usage";
+
+export interface Where {
+  readonly url?: string;
+  readonly key?: string;
+  readonly config?: string;
+  readonly workspace?: string;
+}
+
+export interface Opened {
+  readonly sender: Sender;
+  /** The run's name in the ledger. */
+  readonly run: string;
+}
+
+/**
+ * @param before names of runs that a kill may have ended: what they held of credits is free again
+ * @returns undefined where the routing file is wrong, and said so
+ */
+export async function openSender(
+  where: Where,
+  asked: Asked,
+  before: readonly string[],
+  outside: Outside,
+): Promise<Opened | undefined> {
+  const run = `embed-${process.pid}-${outside.randomBytes(4).toHex()}`;
+  if (where.url !== undefined) {
+    const base = baseOf(where.url);
+    if (where.config !== undefined || where.workspace !== undefined)
+      throw new WrongUsage("--url: the gateway there has its own routing file and workspaces.");
+    return {
+      sender: await openThrough(base, where.key ?? outside.environment.EMBEDGATE_KEY, asked, outside),
+      run,
+    };
+  }
+  const config = await configured(where.config, { notes: false });
+  if (!config) return undefined;
+  makeRoomForFetches(config);
+  const { path } = config.database;
+  console.error(`database: ${path}${existsSync(path) ? "" : " (new)"}`);
+  const gateway = await createGateway(
+    forJob(config),
+    outside,
+    { ...ALONE, process: run, begins: false },
+    ASIDE,
+  );
+  try {
+    const workspace = where.workspace ?? DEFAULT_WORKSPACE;
+    if (workspace !== DEFAULT_WORKSPACE && !gateway.workspaces.exists(workspace))
+      throw new GatewayError("invalid", `There is no workspace "${workspace}".`);
+    for (const name of before) await gateway.ledger.settleInterrupted(name);
+    const inside = {
+      embed: gateway.embed,
+      routes: gateway.routes,
+      policies: config,
+      caller: { workspace, keyId: null },
+      close: () => gateway.close(),
+    };
+    return { sender: openInside(inside, asked, outside), run };
+  } catch (thrown) {
+    await gateway.close();
+    throw thrown;
+  }
+}
+
+/** As OpenAI's SDKs take it, with /v1; a bare host has the usual path. @throws WrongUsage */
+function baseOf(text: string): URL {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new WrongUsage(`--url: "${text}" is no http or https URL.`);
+  if (url.username !== "" || url.password !== "")
+    throw new WrongUsage("--url: it holds a name or password; the key goes to --key.");
+  if (/^\/*$/.test(url.pathname)) url.pathname = "/v1";
+  url.pathname = url.pathname.replace(/\/embeddings\/*$/, "");
+  return url;
+}
+
+/** A job opens no address, and each of its texts comes once: memory for a cache would be wasted on it. */
+function forJob(config: GatewayConfig): GatewayConfig {
+  const { server, cache } = config;
+  return {
+    ...config,
+    server: { ...server, host: "127.0.0.1" },
+    cache: cache === false ? false : { ...cache, memory_mb: 1 },
+  };
+}

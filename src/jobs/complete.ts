@@ -1,0 +1,42 @@
+/**
+ * The end of a job: equal texts get their vector, rows without one are marked and told in OUT.errors.jsonl. It may be done twice:
+ * a crash in the middle leaves it to the next run.
+ */
+import type { Errors } from "./errors-file";
+import { createRowSet, type RowSet } from "./row-set";
+import type { Survey } from "./survey";
+import type { VectorFile } from "./vector-file";
+
+/** Rows between two turns of the event loop, so that Ctrl-C is heard. */
+const ROWS_AT_ONCE = 4_096;
+
+/**
+ * @param unusable rows that hold no text, which are in `errors` already
+ * @param refused rows that the provider has refused, with why
+ * @returns the rows that have no vector
+ */
+export async function complete(
+  file: VectorFile,
+  { firstOf, placeOf }: Pick<Survey, "firstOf" | "placeOf">,
+  unusable: RowSet,
+  refused: ReadonlyMap<number, string>,
+  errors: Errors,
+  turn: () => Promise<void>,
+): Promise<RowSet> {
+  const without = createRowSet();
+  for (let row = 0; row < file.rows; row++) {
+    const first = firstOf?.[row] ?? row;
+    const reason = refused.get(first);
+    if (reason !== undefined) {
+      const words = first === row ? reason : `its text is that of row ${first}: ${reason}`;
+      errors.add(row, placeOf(row), words);
+    }
+    if (reason !== undefined || unusable.has(row)) {
+      without.add(row);
+      file.clear(row);
+    } else if (first !== row) file.copy(first, row);
+    if (row % ROWS_AT_ONCE === 0) await turn();
+  }
+  await file.sync();
+  return without;
+}

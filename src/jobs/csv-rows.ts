@@ -1,0 +1,121 @@
+/**
+ * CSV and TSV as RFC 4180 has them: a header, fields that may be quoted, quotes doubled in them, and line ends within quotes.
+ * Blank lines are no rows.
+ */
+import { blocksOf } from "./line-rows";
+import { NOT_UTF_8, type Row, type Rows, usable } from "./rows";
+
+const QUOTE = 0x22;
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+
+/** @throws Error where the header has no such column */
+export async function* csvRows(path: string, field: string, separator: "," | "\t"): Rows {
+  let column: number | undefined;
+  const records = createRecords(separator.charCodeAt(0));
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let isBroken = false;
+  const rowsOf = (found: readonly (readonly string[])[]): Row[] =>
+    found.flatMap((record) => {
+      if (column === undefined) {
+        column = columnOf(record, field, path);
+        return [];
+      }
+      const text = record[column];
+      return [text === undefined ? { reason: `the record has no column '${field}'` } : usable(text)];
+    });
+  for await (const block of blocksOf(path)) {
+    let text: string;
+    try {
+      text = decoder.decode(block, { stream: true });
+    } catch {
+      isBroken = true;
+      break;
+    }
+    yield rowsOf(records.take(text));
+  }
+  // Where its records end is not known any more.
+  if (isBroken) throw new Error(`${path} is not UTF-8: ${NOT_UTF_8.reason}`);
+  yield rowsOf(records.end());
+  if (column === undefined) throw new Error(`${path} is empty: a CSV file begins with its columns' names`);
+}
+
+function columnOf(header: readonly string[], field: string, path: string): number {
+  const column = header.indexOf(field);
+  if (column !== -1) return column;
+  if (header.length === 1) return 0;
+  throw new Error(`${path} has no column '${field}' (--field): its columns are ${header.join(", ")}`);
+}
+
+interface Records {
+  /** The records that are whole with this much more. */
+  take(text: string): string[][];
+  /** The last one, where no line end follows it. */
+  end(): string[][];
+}
+
+function createRecords(separator: number): Records {
+  let record: string[] = [];
+  let field = "";
+  let isQuoted = false;
+  /** The last character was a quote within a quoted field: the field's end, or the first of two. */
+  let isAfterQuote = false;
+
+  function endRecord(into: string[][]): void {
+    record.push(field.endsWith("\r") && !isAfterQuote ? field.slice(0, -1) : field);
+    const isBlank = record.length === 1 && record[0] === "" && !isAfterQuote;
+    if (!isBlank) into.push(record);
+    record = [];
+    field = "";
+    isAfterQuote = false;
+  }
+
+  function take(text: string): string[][] {
+    const found: string[][] = [];
+    let from = 0;
+    for (let at = 0; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (isQuoted) {
+        if (code !== QUOTE) continue;
+        field += text.slice(from, at);
+        from = at + 1;
+        isQuoted = false;
+        isAfterQuote = true;
+      } else if (code === QUOTE && isAfterQuote) {
+        // Two in a row stand for one, and the field goes on.
+        field += '"';
+        from = at + 1;
+        isQuoted = true;
+        isAfterQuote = false;
+      } else if (code === QUOTE && field === "" && from === at) {
+        from = at + 1;
+        isQuoted = true;
+      } else if (code === separator) {
+        if (!isAfterQuote) field += text.slice(from, at);
+        record.push(field);
+        field = "";
+        from = at + 1;
+        isAfterQuote = false;
+      } else if (code === NEWLINE) {
+        if (!isAfterQuote) field += text.slice(from, at);
+        endRecord(found);
+        from = at + 1;
+      } else if (isAfterQuote && code !== RETURN) {
+        // Text behind a closing quote is no CSV: kept, as most readers do.
+        isAfterQuote = false;
+        from = at;
+      }
+    }
+    if (isQuoted || !isAfterQuote) field += text.slice(from);
+    return found;
+  }
+
+  return {
+    take,
+    end() {
+      const found: string[][] = [];
+      if (field !== "" || record.length > 0) endRecord(found);
+      return found;
+    },
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * Which rows have the text of an earlier row, at any number of rows in bounded memory: hashes go to a scratch file in parts by their
+ * first bits, and each part is then looked through alone. A text is known by 128 bits of its SHA-256.
+ */
+import { type FileHandle, open, rm } from "node:fs/promises";
+
+const PARTS = 64;
+const HASH_BYTES = 16;
+/** The hash, then the row's number. */
+const RECORD_BYTES = HASH_BYTES + 4;
+/** Records of a part that are kept before they are written. */
+const KEPT = 2_048;
+
+export interface Duplicates {
+  /** @param hash of the row's text, 16 bytes; it is copied */
+  add(hash: Uint8Array, row: number): Promise<void> | undefined;
+  /**
+   * The first row of the same text, by row; undefined where no two rows are equal.
+   * @param rows how many there are in all
+   */
+  find(rows: number): Promise<Uint32Array | undefined>;
+  close(): Promise<void>;
+}
+
+interface Part {
+  readonly kept: Uint8Array;
+  count: number;
+  /** Of what is in the file. */
+  readonly runs: { readonly at: number; readonly count: number }[];
+}
+
+/** @param path of the scratch file, removed by `close` */
+export async function openDuplicates(path: string): Promise<Duplicates> {
+  let file: FileHandle | undefined;
+  let end = 0;
+  const parts: Part[] = Array.from({ length: PARTS }, () => ({
+    kept: new Uint8Array(KEPT * RECORD_BYTES),
+    count: 0,
+    runs: [],
+  }));
+
+  async function spill(part: Part): Promise<void> {
+    file ??= await open(path, "w+", 0o600);
+    const bytes = part.count * RECORD_BYTES;
+    await file.write(part.kept, 0, bytes, end);
+    part.runs.push({ at: end, count: part.count });
+    part.count = 0;
+    end += bytes;
+  }
+
+  async function recordsOf(part: Part): Promise<Uint8Array> {
+    const inFile = part.runs.reduce((sum, { count }) => sum + count, 0);
+    const records = new Uint8Array((inFile + part.count) * RECORD_BYTES);
+    let at = 0;
+    for (const run of part.runs) {
+      await file?.read(records, at, run.count * RECORD_BYTES, run.at);
+      at += run.count * RECORD_BYTES;
+    }
+    records.set(part.kept.subarray(0, part.count * RECORD_BYTES), at);
+    return records;
+  }
+
+  return {
+    add(hash, row) {
+      const part = parts[(hash[0] ?? 0) % PARTS];
+      if (part === undefined) return undefined;
+      const at = part.count * RECORD_BYTES;
+      part.kept.set(hash.subarray(0, HASH_BYTES), at);
+      new DataView(part.kept.buffer).setUint32(at + HASH_BYTES, row, true);
+      part.count += 1;
+      return part.count === KEPT ? spill(part) : undefined;
+    },
+    async find(rows) {
+      let firstOf: Uint32Array | undefined;
+      for (const part of parts) {
+        for (const [row, first] of pairsOf(await recordsOf(part))) {
+          firstOf ??= Uint32Array.from({ length: rows }, (_, own) => own);
+          firstOf[row] = first;
+        }
+      }
+      return firstOf;
+    },
+    async close() {
+      await file?.close();
+      await rm(path, { force: true });
+    },
+  };
+}
+
+/** Records are in the order of their rows, so that what stands in the table is the first. */
+function* pairsOf(records: Uint8Array): Generator<readonly [row: number, first: number]> {
+  const count = records.length / RECORD_BYTES;
+  const view = new DataView(records.buffer);
+  const size = 2 ** Math.ceil(Math.log2(Math.max(2, count * 2)));
+  /** The record in each place, plus one. */
+  const table = new Uint32Array(size);
+  for (let record = 0; record < count; record++) {
+    const at = record * RECORD_BYTES;
+    let place = view.getUint32(at + 4, true) & (size - 1);
+    for (;;) {
+      const other = table[place] ?? 0;
+      if (other === 0) {
+        table[place] = record + 1;
+        break;
+      }
+      const otherAt = (other - 1) * RECORD_BYTES;
+      if (isSame(view, at, otherAt)) {
+        yield [view.getUint32(at + HASH_BYTES, true), view.getUint32(otherAt + HASH_BYTES, true)];
+        break;
+      }
+      place = (place + 1) & (size - 1);
+    }
+  }
+}
+
+function isSame(view: DataView, one: number, other: number): boolean {
+  return (
+    view.getBigUint64(one, true) === view.getBigUint64(other, true) &&
+    view.getBigUint64(one + 8, true) === view.getBigUint64(other + 8, true)
+  );
+}

@@ -1,0 +1,106 @@
+/**
+ * Embeds by the gateway in this process: the way that a request takes, with its ledger row, but without HTTP and JSON.
+ */
+import { gatewayPolicies } from "../dialects/records";
+import { Ending } from "../domain/ending";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Caller, Result } from "../domain/request";
+import { newRequestId } from "../domain/request-id";
+import type { Answer, Arrival } from "../request/embed";
+import type { Routes } from "../routes/route";
+import { UNVERIFIED } from "../spaces/pin";
+import { estimatedTokens } from "../tokens/count";
+import { createTokens } from "../tokens/tokens";
+import type { Asked, Sender } from "./sender";
+
+/** What of a gateway is needed. */
+export interface Inside {
+  readonly embed: (arrival: Arrival) => Promise<Answer>;
+  readonly routes: () => Routes;
+  readonly policies: Parameters<typeof gatewayPolicies>[0];
+  readonly caller: Caller;
+  readonly close: () => Promise<void>;
+}
+
+const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+
+/** @throws GatewayError where the model cannot be asked for */
+export function openInside(
+  inside: Inside,
+  asked: Asked,
+  outside: Pick<Outside, "now" | "randomBytes">,
+): Sender {
+  const { facts } = inside.routes().resolve(asked.model);
+  const policies = gatewayPolicies(inside.policies);
+  const { tokenizer } = facts;
+  return {
+    through: "routing file",
+    facts: {
+      price: facts.price,
+      dimensions: asked.dimensions ?? facts.dimensions,
+      max_inputs: facts.max_inputs,
+      max_call_tokens: facts.max_call_tokens,
+      max_call_bytes: facts.max_call_bytes,
+    },
+    async count(texts) {
+      if (tokenizer === undefined) return { tokens: estimatedTokens(texts), isExact: false };
+      const tokens = createTokens();
+      try {
+        const counts = await tokens.count(tokenizer, texts, NO_LIMIT);
+        return { tokens: counts.reduce((sum, one) => sum + one, 0), isExact: true };
+      } finally {
+        tokens.close();
+      }
+    },
+    async embed(texts, space) {
+      let result: Result | undefined;
+      const { headers } = await inside.embed({
+        requestId: newRequestId(outside),
+        caller: inside.caller,
+        speech: () => ({ policies, forced: undefined }),
+        decode: () => ({
+          request: {
+            model: asked.model,
+            inputs: texts,
+            encoding: "base64",
+            dimensions: asked.dimensions,
+            user: undefined,
+            metadata: undefined,
+            extraBody: {},
+            fields: asked.fields,
+          },
+          ignored: [],
+          // The vectors themselves are wanted, not their print.
+          encode(found) {
+            result = found;
+            return { encoding: "base64", passages: [] };
+          },
+        }),
+        body: async () => undefined,
+        cacheUse: { find: true, keep: true },
+        pinnedSpace: space || undefined,
+        ending: new Ending(),
+        // The job's own report says it.
+        failing: () => undefined,
+      });
+      if (result === undefined) throw new GatewayError("internal", "The gateway answered without a result.");
+      const { vectors, tokens, tokensOfHits, tokensOfEmpty, truncated } = result;
+      return {
+        vectors,
+        tokens,
+        tokensBilled: tokens - tokensOfHits - tokensOfEmpty,
+        truncated: truncated.length,
+        space: spaceIn(headers["x-embedding-space"]),
+        ignored: headers["x-embedgate-ignored"],
+      };
+    },
+    close: inside.close,
+  };
+}
+
+/** The header without the size, and without the mark of one that was not verified yet: that may change while a job runs. */
+export function spaceIn(header: string | null | undefined): string {
+  const named = header?.startsWith(UNVERIFIED) ? header.slice(UNVERIFIED.length) : (header ?? "");
+  return named.slice(0, named.lastIndexOf("@") === -1 ? undefined : named.lastIndexOf("@"));
+}

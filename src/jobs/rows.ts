@@ -1,0 +1,44 @@
+/**
+ * What an input file comes to, row by row: a text, or why there is none. Row i of the input is row i of the output.
+ * A new format is a line of FORMATS in sources.ts and a reader that yields these.
+ */
+
+/** A row that has no text to embed. */
+export interface Unusable {
+  readonly reason: string;
+}
+
+export type Row = string | Unusable;
+
+/** Rows come in batches: an await for each would take longer than reading them. */
+export type Rows = AsyncGenerator<readonly Row[], void>;
+
+/** A text as it may be sent, or why not. */
+export function usable(text: string): Row {
+  if (text === "") return EMPTY;
+  // It would be sent as U+FFFD, which is another text.
+  return text.isWellFormed() ? text : HALF_CHARACTER;
+}
+
+export const EMPTY: Unusable = { reason: "the text is empty" };
+const HALF_CHARACTER: Unusable = { reason: "the text holds half of a character (a lone surrogate)" };
+export const NOT_UTF_8: Unusable = { reason: "it is not UTF-8" };
+
+/** A value at a dotted path, such as `a.b` or `texts.0`, as a row. */
+export function rowAt(value: unknown, path: readonly string[]): Row {
+  let found = value;
+  for (const name of path) {
+    found =
+      typeof found === "object" && found !== null && Object.hasOwn(found, name)
+        ? Reflect.get(found, name)
+        : undefined;
+  }
+  if (typeof found === "string") return usable(found);
+  const field = path.join(".");
+  return {
+    reason:
+      found === undefined
+        ? `there is no '${field}'`
+        : `'${field}' is ${found === null ? "null" : `of type ${Array.isArray(found) ? "array" : typeof found}`}, not a string`,
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * Which files a job reads, and how: paths, globs and `-` for standard input, each by its ending or as --input-format says.
+ * A new format is a line of READERS, and its name one of formats.ts.
+ */
+import { createWriteStream, existsSync } from "node:fs";
+import { extname } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { WrongUsage } from "../terminal/wrong-usage";
+import { csvRows } from "./csv-rows";
+import { INPUT_FORMATS, type InputFormat } from "./formats";
+import { jsonRows, plainRows } from "./line-rows";
+import { parquetRows } from "./parquet-rows";
+import type { Rows } from "./rows";
+
+interface Reader {
+  /** Of file names. */
+  readonly endings: readonly string[];
+  readonly read: (path: string, field: string) => Rows;
+  /** What a row of it is called, in a report of one that is wrong. */
+  readonly unit: "line" | "record";
+}
+
+const READERS: Readonly<Record<InputFormat, Reader>> = {
+  lines: { endings: [".txt", ".text"], read: (path) => plainRows(path), unit: "line" },
+  jsonl: { endings: [".jsonl", ".ndjson", ".json"], read: jsonRows, unit: "line" },
+  csv: { endings: [".csv"], read: (path, field) => csvRows(path, field, ","), unit: "record" },
+  tsv: { endings: [".tsv", ".tab"], read: (path, field) => csvRows(path, field, "\t"), unit: "record" },
+  parquet: { endings: [".parquet", ".pq"], read: parquetRows, unit: "record" },
+};
+
+export interface Source {
+  /** As the command line has it, for reports. */
+  readonly name: string;
+  readonly path: string;
+  readonly format: InputFormat;
+}
+
+export const STANDARD_INPUT = "-";
+
+/**
+ * @param names in their order; what a glob finds is in the order of its names
+ * @param spool where standard input is kept, since it is read more than once
+ * @throws WrongUsage where there is no such file
+ */
+export async function sourcesOf(
+  names: readonly string[],
+  format: InputFormat | undefined,
+  spool: string,
+): Promise<Source[]> {
+  const sources: Source[] = [];
+  for (const name of names) {
+    if (name === STANDARD_INPUT) {
+      sources.push({ name, path: spool, format: format ?? "lines" });
+      continue;
+    }
+    const paths = existsSync(name) ? [name] : await found(name);
+    if (paths.length === 0) throw new WrongUsage(`There is no file ${name}.`);
+    for (const path of paths) sources.push({ name: path, path, format: format ?? formatOf(path) });
+  }
+  if (sources.filter(({ path }) => path === spool).length > 1)
+    throw new WrongUsage("Give - (standard input) once.");
+  return sources;
+}
+
+async function found(pattern: string): Promise<string[]> {
+  if (!/[*?[{]/.test(pattern)) return [];
+  return (await Array.fromAsync(new Bun.Glob(pattern).scan({ cwd: ".", onlyFiles: true }))).sort();
+}
+
+function formatOf(path: string): InputFormat {
+  const ending = extname(path).toLowerCase();
+  return INPUT_FORMATS.find((name) => READERS[name].endings.includes(ending)) ?? "lines";
+}
+
+export const rowsOf = ({ path, format }: Source, field: string): Rows => READERS[format].read(path, field);
+
+export const unitOf = ({ format }: Source): "line" | "record" => READERS[format].unit;
+
+/** Keeps standard input in a file. */
+export async function keepStandardInput(spool: string): Promise<void> {
+  await pipeline(process.stdin, createWriteStream(spool, { mode: 0o600 }));
+}

@@ -1,0 +1,130 @@
+/**
+ * The first reading of a job's input, before anything is sent: how many rows, which are equal, which hold no text, how much text, and a
+ * digest of it all, by which a later run knows that it is the same input.
+ */
+import { openDuplicates } from "./duplicates";
+import type { Unusable } from "./rows";
+import { rowsOf, type Source, unitOf } from "./sources";
+
+export interface Survey {
+  readonly rows: number;
+  /** Rows with a text of their own: what will be sent. */
+  readonly texts: number;
+  readonly duplicates: number;
+  readonly unusable: number;
+  /** Of the texts that will be sent, in UTF-8; duplicates are not counted twice. */
+  readonly bytes: number;
+  /** The first row of the same text, by row; undefined where no two are equal. */
+  readonly firstOf: Uint32Array | undefined;
+  /** SHA-256 over all rows, in hexadecimal. */
+  readonly digest: string;
+  /** Some of the texts, from all over the input. */
+  readonly sample: readonly string[];
+  /** Where each row comes from. */
+  placeOf(row: number): Place;
+}
+
+/** Where a row stands in the files that were given. */
+export interface Place {
+  readonly file: string;
+  /** Counted from 1. */
+  readonly line?: number;
+  readonly record?: number;
+}
+
+const SAMPLE_MAX = 2_048;
+const ROWS_MAX = 2 ** 32 - 1;
+
+/** @param tell is given each row without a text */
+export async function survey(
+  sources: readonly Source[],
+  field: string,
+  scratch: string,
+  tell: (row: number, fault: Unusable) => void,
+): Promise<Survey> {
+  const duplicates = await openDuplicates(scratch);
+  const digest = new Bun.CryptoHasher("sha256");
+  const hash = new Uint8Array(32);
+  const hashes = new Uint8Array(32 * 1_024);
+  let hashed = 0;
+  const starts: number[] = [];
+  const sampling = createSampling();
+  let row = 0;
+  let unusable = 0;
+  let bytes = 0;
+  const addToDigest = () => {
+    hashes.set(hash, hashed);
+    hashed += hash.length;
+    if (hashed < hashes.length) return;
+    digest.update(hashes);
+    hashed = 0;
+  };
+  try {
+    for (const source of sources) {
+      starts.push(row);
+      for await (const batch of rowsOf(source, field)) {
+        for (const one of batch) {
+          if (typeof one === "string") {
+            Bun.SHA256.hash(one, hash);
+            const written = duplicates.add(hash, row);
+            if (written) await written;
+            bytes += Buffer.byteLength(one);
+            sampling.see(one);
+          } else {
+            Bun.SHA256.hash(`\0${one.reason}`, hash);
+            unusable += 1;
+            tell(row, one);
+          }
+          addToDigest();
+          row += 1;
+        }
+      }
+      if (row > ROWS_MAX) throw new Error(`more than ${ROWS_MAX} rows are not for one job`);
+    }
+    digest.update(hashes.subarray(0, hashed));
+    const firstOf = await duplicates.find(row);
+    const again = firstOf === undefined ? 0 : countOf(firstOf);
+    const usable = row - unusable;
+    return {
+      rows: row,
+      texts: usable - again,
+      duplicates: again,
+      unusable,
+      bytes: usable === 0 ? 0 : Math.round((bytes * (usable - again)) / usable),
+      firstOf,
+      digest: digest.digest("hex"),
+      sample: sampling.taken(),
+      placeOf(wanted) {
+        const at = starts.findLastIndex((start) => start <= wanted);
+        const source = sources[at];
+        if (source === undefined) return { file: "" };
+        return { file: source.name, [unitOf(source)]: wanted - (starts[at] ?? 0) + 1 };
+      },
+    };
+  } finally {
+    await duplicates.close();
+  }
+}
+
+function countOf(firstOf: Uint32Array): number {
+  let count = 0;
+  for (let row = 0; row < firstOf.length; row++) if (firstOf[row] !== row) count += 1;
+  return count;
+}
+
+/** Every so many texts, so that what is taken is from all over, and the same for the same input. */
+function createSampling(): { see(text: string): void; taken(): readonly string[] } {
+  let taken: string[] = [];
+  let every = 1;
+  let seen = 0;
+  return {
+    see(text) {
+      if (seen % every === 0) taken.push(text);
+      seen += 1;
+      if (taken.length < SAMPLE_MAX) return;
+      taken = taken.filter((_, place) => place % 2 === 0);
+      every *= 2;
+    },
+    taken: () => taken,
+  };
+}
