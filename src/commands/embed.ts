@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { picoUsd } from "../books/money";
+import { GatewayError } from "../domain/errors";
 import { openCommitting } from "../jobs/committing";
 import { complete } from "../jobs/complete";
 import { openErrors } from "../jobs/errors-file";
@@ -60,6 +61,15 @@ const INPUTS_MAX = 256;
 const NUMBERS_MAX = 256 * 1024;
 const BYTES_MAX = 1024 * 1024;
 
+/** A log line takes the place of the bar, which is drawn again. */
+const outside = {
+  ...realOutside,
+  log(...line: Parameters<typeof realOutside.log>) {
+    if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
+    realOutside.log(...line);
+  },
+};
+
 const say = (words: string) => console.error(words);
 
 /** @returns the exit code */
@@ -76,16 +86,26 @@ export async function embed(names: readonly string[], options: EmbedOptions): Pr
     // What a run before has kept is the whole of it: the journal was begun afterwards.
     if (names.includes(STANDARD_INPUT) && !(kept.plan && existsSync(paths.spool)))
       await keepStandardInput(paths.spool);
-    const sender = await openSender(options, askedOf(options), kept.runs, realOutside);
+    const sender = await openSender(options, askedOf(options), kept.runs, outside);
     if (sender === undefined) return 1;
     try {
       return await work(options, { output, paths, kept, sources, ...sender });
+    } catch (thrown) {
+      throw ofSystem(thrown);
     } finally {
       await sender.sender.close();
     }
   } finally {
     free();
   }
+}
+
+/** A full disk, or a file that may not be written, is no fault of ours. */
+function ofSystem(thrown: unknown): unknown {
+  const isOfSystem = thrown instanceof Error && "syscall" in thrown;
+  return isOfSystem
+    ? new GatewayError("internal", `${thrown.message}. What is done is kept: --resume.`)
+    : thrown;
 }
 
 const askedOf = ({ model, dimensions, inputType, prompt }: EmbedOptions): Asked => ({
@@ -221,8 +241,9 @@ async function work(options: EmbedOptions, prepared: Prepared): Promise<number> 
       return ended.why === "stopped" ? INTERRUPTED : 1;
     }
     if (file === undefined || made === undefined) {
+      for (const [row, reason] of ended.refused) errors.add(row, seen.placeOf(row), reason);
       await errors.close();
-      say("No row has a vector.");
+      say(`No row has a vector: ${paths.errors} says why.`);
       return 1;
     }
     const turn = () => realOutside.sleep(0);

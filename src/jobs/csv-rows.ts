@@ -2,19 +2,19 @@
  * CSV and TSV as RFC 4180 has them: a header, fields that may be quoted, quotes doubled in them, and line ends within quotes.
  * Blank lines are no rows.
  */
+import { WrongUsage } from "../terminal/wrong-usage";
 import { blocksOf } from "./line-rows";
-import { NOT_UTF_8, type Row, type Rows, usable } from "./rows";
+import { type Row, type Rows, usable } from "./rows";
 
 const QUOTE = 0x22;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
-/** @throws Error where the header has no such column */
+/** @throws WrongUsage where the header has no such column, or the file is not UTF-8 */
 export async function* csvRows(path: string, field: string, separator: "," | "\t"): Rows {
   let column: number | undefined;
   const records = createRecords(separator.charCodeAt(0));
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  let isBroken = false;
   const rowsOf = (found: readonly (readonly string[])[]): Row[] =>
     found.flatMap((record) => {
       if (column === undefined) {
@@ -25,26 +25,27 @@ export async function* csvRows(path: string, field: string, separator: "," | "\t
       return [text === undefined ? { reason: `the record has no column '${field}'` } : usable(text)];
     });
   for await (const block of blocksOf(path)) {
-    let text: string;
-    try {
-      text = decoder.decode(block, { stream: true });
-    } catch {
-      isBroken = true;
-      break;
-    }
-    yield rowsOf(records.take(text));
+    yield rowsOf(records.take(decoded(decoder, block, path)));
   }
-  // Where its records end is not known any more.
-  if (isBroken) throw new Error(`${path} is not UTF-8: ${NOT_UTF_8.reason}`);
   yield rowsOf(records.end());
-  if (column === undefined) throw new Error(`${path} is empty: a CSV file begins with its columns' names`);
+  if (column === undefined)
+    throw new WrongUsage(`${path} is empty: a CSV file begins with its columns' names`);
+}
+
+/** Past what is not UTF-8, nobody knows where records end. */
+function decoded(decoder: TextDecoder, block: Uint8Array, path: string): string {
+  try {
+    return decoder.decode(block, { stream: true });
+  } catch {
+    throw new WrongUsage(`${path} is not UTF-8.`);
+  }
 }
 
 function columnOf(header: readonly string[], field: string, path: string): number {
   const column = header.indexOf(field);
   if (column !== -1) return column;
   if (header.length === 1) return 0;
-  throw new Error(`${path} has no column '${field}' (--field): its columns are ${header.join(", ")}`);
+  throw new WrongUsage(`${path} has no column '${field}' (--field): its columns are ${header.join(", ")}`);
 }
 
 interface Records {

@@ -5,6 +5,7 @@
 import { type FileHandle, open, readFile, truncate } from "node:fs/promises";
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { WrongUsage } from "../terminal/wrong-usage";
 import { Plan } from "./plan";
 
 /** A row that the provider has refused, with why. */
@@ -44,7 +45,7 @@ const NOTHING: Kept = { plan: undefined, runs: [], made: undefined, chunks: [] }
 
 /**
  * What the journal holds; a last line that a crash cut is cut off.
- * @throws Error where a line is none of a journal's
+ * @throws WrongUsage where a line is none of a journal's
  */
 export async function readJournal(path: string): Promise<Kept> {
   let bytes: Buffer;
@@ -69,8 +70,8 @@ const lineOf =
   (text: string, place: number): Line => {
     try {
       return Value.Parse(Line, JSON.parse(text));
-    } catch (cause) {
-      throw new Error(`${path}, line ${place + 1}: this is no journal of embedgate embed`, { cause });
+    } catch {
+      throw new WrongUsage(`${path}, line ${place + 1}: this is no journal of embedgate embed.`);
     }
   };
 

@@ -23,7 +23,6 @@ export async function writeJsonLines(path: string, { file, without, turn }: Fini
       await out.appendFile(lines.join(""));
       await turn();
     }
-    await out.datasync();
   } finally {
     await out.close();
   }

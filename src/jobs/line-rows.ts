@@ -2,6 +2,7 @@
  * Files of lines: plain text, a text a line, and JSON Lines. A line is a row, also one that is empty or broken, so that row i is line i.
  */
 import { open } from "node:fs/promises";
+import { WrongUsage } from "../terminal/wrong-usage";
 import { EMPTY, NOT_UTF_8, type Row, type Rows, rowAt, usable } from "./rows";
 
 const BLOCK_BYTES = 256 * 1024;
@@ -9,7 +10,7 @@ const BLOCK_BYTES = 256 * 1024;
 const LINE_BYTES_MAX = 64 * 2 ** 20;
 const NEWLINE = 0x0a;
 
-/** Blocks of whole lines; the last one may lack its line end. @throws Error for a line over 64 MB */
+/** Blocks of whole lines; the last one may lack its line end. @throws WrongUsage for a line over 64 MB */
 export async function* blocksOf(path: string): AsyncGenerator<Uint8Array, void> {
   const handle = await open(path, "r");
   try {
@@ -26,7 +27,7 @@ export async function* blocksOf(path: string): AsyncGenerator<Uint8Array, void> 
       const end = read.lastIndexOf(NEWLINE) + 1;
       if (end > 0) yield read.subarray(0, end);
       rest = read.slice(end);
-      if (rest.length > LINE_BYTES_MAX) throw new Error(`${path} has a line of more than 64 MB`);
+      if (rest.length > LINE_BYTES_MAX) throw new WrongUsage(`${path} has a line of more than 64 MB.`);
     }
   } finally {
     await handle.close();

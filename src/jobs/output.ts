@@ -3,11 +3,12 @@
  * A new format is a row of OUTPUTS.
  */
 import { existsSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { extname } from "node:path";
 import { WrongUsage } from "../terminal/wrong-usage";
 import type { Finished } from "./finished";
 import { writeJsonLines } from "./jsonl-output";
+import { writeParquet } from "./parquet-output";
 import type { Layout } from "./vector-file";
 
 export interface Output {
@@ -23,6 +24,7 @@ export type Dtype = "f32" | "f16";
 const OUTPUTS: Readonly<Record<string, (dtype: Dtype) => Output>> = {
   ".npy": (dtype) => ({ name: `npy ${dtype}`, layout: `npy-${dtype}`, write: undefined }),
   ".f32": () => ({ name: "f32", layout: "f32", write: undefined }),
+  ".parquet": () => ({ name: "parquet", layout: "f32", write: writeParquet }),
   ".jsonl": () => ({ name: "jsonl", layout: "f32", write: writeJsonLines }),
 };
 
@@ -66,10 +68,20 @@ export async function finish({ write }: Output, paths: Paths, finished: Finished
     await rename(paths.vectors, paths.out);
   } else {
     await write(paths.writing, finished);
+    await onDisk(paths.writing);
     await finished.file.close();
     await rename(paths.writing, paths.out);
   }
   await forget(paths);
+}
+
+async function onDisk(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** All that runs before have left, but for OUT itself and its errors. */

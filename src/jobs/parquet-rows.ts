@@ -11,6 +11,7 @@ import {
   parquetReadObjects,
   parquetSchema,
 } from "hyparquet";
+import { WrongUsage } from "../terminal/wrong-usage";
 import { type Rows, rowAt } from "./rows";
 
 /** Beside Snappy, which the library has itself. */
@@ -22,16 +23,20 @@ const COMPRESSORS: Compressors = {
 
 const ROWS_AT_ONCE = 4_096;
 
-/** @param field a column, or the dotted path of one within it. @throws Error where there is no such column */
+/** @param field a column, or the dotted path of one within it. @throws WrongUsage where there is no such column */
 export async function* parquetRows(path: string, field: string): Rows {
   const file: AsyncBuffer = await asyncBufferFromFile(path);
-  const metadata = await parquetMetadataAsync(file);
+  const metadata = await parquetMetadataAsync(file).catch((cause: unknown) => {
+    throw new WrongUsage(`${path} is not a Parquet file: ${cause instanceof Error ? cause.message : cause}`);
+  });
   const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
   // A column's own name may hold a dot.
   const names = columns.includes(field) ? [field] : field.split(".");
   const [column = ""] = names;
   if (!columns.includes(column))
-    throw new Error(`${path} has no column '${column}' (--field): its columns are ${columns.join(", ")}`);
+    throw new WrongUsage(
+      `${path} has no column '${column}' (--field): its columns are ${columns.join(", ")}`,
+    );
   let start = 0;
   for (const { num_rows } of metadata.row_groups) {
     const end = start + Number(num_rows);

@@ -4,6 +4,7 @@
  */
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
+import { createCollecting } from "../machine/collecting";
 import { type Chunk, chunksOf } from "./chunks";
 import type { Committing } from "./committing";
 import { type Embedded, isolate } from "./isolate";
@@ -63,6 +64,7 @@ export async function runJob(job: Job): Promise<Ended> {
   const over = AbortSignal.any([stop, failed.signal]);
   const inFlight = new Set<Promise<void>>();
   const told = new Set<string>();
+  const collect = createCollecting();
 
   const patience = {
     outside: job.outside,
@@ -87,6 +89,7 @@ export async function runJob(job: Job): Promise<Ended> {
         told.add(embedded.ignored);
         job.note(`the provider has no use for ${embedded.ignored}: it changes nothing`);
       }
+      collect(bytesOf(embedded));
       job.progress({ texts, textsNow });
     } catch (thrown) {
       if (stop.aborted && thrown === stop.reason) return;
@@ -136,4 +139,10 @@ function refuseAJobAllWrong({ outcomes }: Embedded, { texts }: Chunk, { made }: 
     "invalid",
     `None of the first ${texts.length} texts was taken. Of the first: ${first}`,
   );
+}
+
+/** About what a chunk's vectors and the reply that they came in took. */
+function bytesOf({ outcomes }: Embedded): number {
+  const [first] = outcomes;
+  return typeof first === "string" || first === undefined ? 0 : 3 * outcomes.length * first.byteLength;
 }

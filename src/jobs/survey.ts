@@ -2,6 +2,7 @@
  * The first reading of a job's input, before anything is sent: how many rows, which are equal, which hold no text, how much text, and a
  * digest of it all, by which a later run knows that it is the same input.
  */
+import { WrongUsage } from "../terminal/wrong-usage";
 import { openDuplicates } from "./duplicates";
 import type { Unusable } from "./rows";
 import { rowsOf, type Source, unitOf } from "./sources";
@@ -79,7 +80,7 @@ export async function survey(
           row += 1;
         }
       }
-      if (row > ROWS_MAX) throw new Error(`more than ${ROWS_MAX} rows are not for one job`);
+      if (row > ROWS_MAX) throw new WrongUsage(`More than ${ROWS_MAX} rows are too many for one job.`);
     }
     digest.update(hashes.subarray(0, hashed));
     const firstOf = await duplicates.find(row);

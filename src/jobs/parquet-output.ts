@@ -1,0 +1,74 @@
+/**
+ * OUT.parquet: one column `embedding`, a list of float32 for each row, null where a row has none. Arrow's schema beside it says that all
+ * lists are of one size, so that readers that know Arrow give back vectors (FixedSizeList).
+ */
+import { fileWriter, ParquetWriter } from "hyparquet-writer";
+import type { Finished } from "./finished";
+
+const COLUMN = "embedding";
+
+/** Numbers in a row group: the library holds each of them several times while it writes one. */
+const NUMBERS_IN_GROUP = 1024 * 1024;
+
+/** Lists as the format has them: https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists. */
+const SCHEMA: ConstructorParameters<typeof ParquetWriter>[0]["schema"] = [
+  { name: "schema", num_children: 1 },
+  {
+    name: COLUMN,
+    repetition_type: "OPTIONAL",
+    num_children: 1,
+    converted_type: "LIST",
+    logical_type: { type: "LIST" },
+  },
+  { name: "list", repetition_type: "REPEATED", num_children: 1 },
+  { name: "element", type: "FLOAT", repetition_type: "REQUIRED" },
+];
+
+export async function writeParquet(path: string, finished: Finished): Promise<void> {
+  const { file, without, made, model, turn } = finished;
+  const { rows, dimensions } = file;
+  const writer = fileWriter(path);
+  const parquet = new ParquetWriter({
+    writer,
+    schema: SCHEMA,
+    // Vectors do not get smaller, only slower.
+    codec: "UNCOMPRESSED",
+    statistics: false,
+    kvMetadata: [
+      { key: "ARROW:schema", value: arrowSchema(dimensions) },
+      { key: "embedgate.model", value: model },
+      { key: "embedgate.space", value: made.space },
+    ],
+    createdBy: "embedgate",
+  });
+  const step = Math.max(1, Math.floor(NUMBERS_IN_GROUP / dimensions));
+  for (let from = 0; from < rows; from += step) {
+    const count = Math.min(step, rows - from);
+    const values = await file.read(from, count);
+    const data: (number[] | null)[] = [];
+    for (let place = 0; place < count; place++) {
+      const vector = values.subarray(place * dimensions, (place + 1) * dimensions);
+      data.push(without.has(from + place) ? null : Array.from(vector));
+    }
+    // A dictionary of numbers that are all different is sought in vain.
+    await parquet.write({ columnData: [{ name: COLUMN, data, encoding: "PLAIN" }], rowGroupSize: step });
+    await turn();
+  }
+  await parquet.finish();
+}
+
+/**
+ * Arrow's schema of a fixed-size list of float32 named `embedding`, as `pyarrow.Schema.serialize` writes it, for lists of SIZE: the one
+ * number in it that depends on the vectors (pyarrow, `pa.list_(pa.field("element", pa.float32(), nullable=False), 0x12345678)`).
+ */
+const ARROW_SCHEMA =
+  "/////8AAAAAQAAAAAAAKAAwABgAFAAgACgAAAAABBAAMAAAACAAIAAAABAAIAAAABAAAAAEAAAAUAAAAEAAUAAgABgAHAAwAAAAQABAAAAAAAAEQFAAAACQAAAAEAAAAAQAAADAAAAAJAAAAZW1iZWRkaW5nAAYACAAEAAYAAAB4VjQSEAAUAAgAAAAHAAwAAAAQABAAAAAAAAADEAAAACAAAAAEAAAAAAAAAAcAAABlbGVtZW50AAAABgAIAAYABgAAAAAAAQA=";
+const SIZE = 0x12345678;
+
+function arrowSchema(dimensions: number): string {
+  const bytes = Buffer.from(ARROW_SCHEMA, "base64");
+  const size = Buffer.alloc(4);
+  size.writeInt32LE(SIZE);
+  bytes.writeInt32LE(dimensions, bytes.indexOf(size));
+  return bytes.toString("base64");
+}
