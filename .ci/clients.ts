@@ -32,6 +32,8 @@ const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> 
   "@mistralai/mistralai for Node": (url, key) => ["node", client("mistral_node.mjs"), url, key],
   // It starts gateways of its own, and stands where Amazon does.
   "botocore for Python": () => [python, client("bedrock_botocore.py"), executable],
+  // It runs a bulk job of its own.
+  "readers of vectors in Python": () => [python, client("embed_readers.py"), executable],
   curl: (url, key) => ["bash", client("curl.sh"), url, key],
   // Elsewhere they are left out, where Python has no `openai`.
   "Python of the docs": () => [

@@ -11,7 +11,8 @@ export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] =
   [0, "the command did what it says"],
   [1, "it failed, or found something wrong: standard error says what"],
   [2, "wrong usage: an unknown command, option or argument, or one that is missing"],
-  [130, "interrupted with Ctrl-C; `bench` still prints its report"],
+  [3, "`embed` is done, but some rows have no vector: OUT.errors.jsonl says which"],
+  [130, "interrupted with Ctrl-C; `bench` still prints its report, and `embed --resume` goes on"],
 ];
 
 export const WRONG_USAGE = 2;
