@@ -6,9 +6,10 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { picoUsd } from "../books/money";
 import { GatewayError } from "../domain/errors";
-import { openCommitting } from "../jobs/committing";
+import { chunkLimits } from "../jobs/chunk-limits";
+import { type Committing, openCommitting } from "../jobs/committing";
 import { complete } from "../jobs/complete";
-import { openErrors } from "../jobs/errors-file";
+import { type Errors, NO_ERRORS, openErrors } from "../jobs/errors-file";
 import { dollars, estimate, inWords } from "../jobs/estimate";
 import type { InputFormat } from "../jobs/formats";
 import { type Kept, openJournal, readJournal } from "../jobs/journal";
@@ -24,12 +25,13 @@ import {
   pathsOf,
 } from "../jobs/output";
 import { differenceOf, type Plan } from "../jobs/plan";
-import { createRowSet } from "../jobs/row-set";
-import { runJob } from "../jobs/run";
+import { createRowSet, type RowSet } from "../jobs/row-set";
+import { type Ended, runJob } from "../jobs/run";
 import type { Asked, Sender } from "../jobs/sender";
 import { keepStandardInput, type Source, STANDARD_INPUT, sourcesOf } from "../jobs/sources";
-import { createSpending } from "../jobs/spending";
-import { survey } from "../jobs/survey";
+import { createSpending, type Spending } from "../jobs/spending";
+import { INTERRUPTED, stopping } from "../jobs/stopping";
+import { type Survey, survey } from "../jobs/survey";
 import { openTelling } from "../jobs/telling";
 import { realOutside } from "../network/real-outside";
 import { WrongUsage } from "../terminal/wrong-usage";
@@ -53,13 +55,6 @@ export interface EmbedOptions extends Where {
 
 /** Some rows have no vector: OUT.errors.jsonl says which. */
 const ROWS_LEFT_OUT = 3;
-const INTERRUPTED = 130;
-
-/** Texts in a call, at most: what a kill may make to be paid again is this times --concurrency. */
-const INPUTS_MAX = 256;
-/** Numbers in a call's vectors, so that large vectors do not fill the memory. */
-const NUMBERS_MAX = 256 * 1024;
-const BYTES_MAX = 1024 * 1024;
 
 /** A log line takes the place of the bar, which is drawn again. */
 const outside = {
@@ -103,9 +98,7 @@ export async function embed(names: readonly string[], options: EmbedOptions): Pr
 /** A full disk, or a file that may not be written, is no fault of ours. */
 function ofSystem(thrown: unknown): unknown {
   const isOfSystem = thrown instanceof Error && "syscall" in thrown;
-  return isOfSystem
-    ? new GatewayError("internal", `${thrown.message}. What is done is kept: --resume.`)
-    : thrown;
+  return isOfSystem ? new GatewayError("internal", thrown.message) : thrown;
 }
 
 const askedOf = ({ model, dimensions, inputType, prompt }: EmbedOptions): Asked => ({
@@ -123,11 +116,13 @@ async function keptOf(
   paths: Paths,
   output: Output,
 ): Promise<Kept | undefined> {
+  const kept = await readJournal(paths.journal);
   if (overwrite && !dryRun) {
     await forget(paths);
     await rm(out, { force: true });
+    // What they held of credits is free again.
+    return { plan: undefined, runs: kept.runs, made: undefined, chunks: [] };
   }
-  const kept = await readJournal(paths.journal);
   const hasBegun = kept.plan !== undefined;
   if (hasBegun && !resume && !dryRun)
     throw new WrongUsage(
@@ -153,8 +148,9 @@ interface Prepared {
   readonly run: string;
 }
 
+/** Reads the input, says what it comes to, and refuses what is another job than the journal's. */
 async function work(options: EmbedOptions, prepared: Prepared): Promise<number> {
-  const { output, paths, kept, sources, sender, run } = prepared;
+  const { output, paths, kept, sources, sender } = prepared;
   const { model, field, concurrency, dryRun = false, maxUsd } = options;
   const { facts } = sender;
   if (maxUsd !== undefined && facts.price === undefined)
@@ -162,49 +158,74 @@ async function work(options: EmbedOptions, prepared: Prepared): Promise<number> 
       `--max-usd: the price of ${model} is not known. The routing file's models.${model}.price says it.`,
     );
   const unusable = createRowSet();
-  const errors = await openErrors(dryRun ? `${paths.scratch}.errors` : paths.errors);
-  const found: { readonly row: number; readonly reason: string }[] = [];
-  const seen = await survey(sources, field, paths.scratch, (row, { reason }) => {
-    unusable.add(row);
-    if (!dryRun) found.push({ row, reason });
-  });
-  for (const { row, reason } of found) errors.add(row, seen.placeOf(row), reason);
-  const chunk = kept.plan?.chunk ?? chunkOf(facts);
-  const expected = await estimate(seen, sender, chunk.inputs, concurrency);
-  for (const line of inWords(seen, expected, facts.price, concurrency)) say(line);
-  if (dryRun) {
-    if (kept.plan === undefined) await rm(paths.spool, { force: true });
-    return 0;
+  const errors = dryRun ? NO_ERRORS : openErrors(paths.errors);
+  try {
+    const seen = await survey(sources, field, paths.scratch, (row, place, { reason }) => {
+      unusable.add(row);
+      errors.add(row, place, reason);
+    });
+    const chunk = kept.plan?.chunk ?? chunkLimits(facts);
+    const expected = await estimate(seen, sender, chunk.inputs, concurrency);
+    for (const line of inWords(seen, expected, facts.price, concurrency)) say(line);
+    if (dryRun) {
+      if (kept.plan === undefined) await rm(paths.spool, { force: true });
+      return 0;
+    }
+    if (seen.texts === 0) {
+      await forget(paths);
+      say("There is no text to embed.");
+      return seen.unusable > 0 ? ROWS_LEFT_OUT : 1;
+    }
+    const plan = planOf(options, sender, output, seen, chunk);
+    refuseAnother(kept, plan, paths);
+    return await run(options, { ...prepared, plan, seen, unusable, errors });
+  } finally {
+    errors.close();
   }
-  const plan: Plan = {
-    version: 1,
-    model,
-    through: sender.through,
-    dimensions: options.dimensions ?? null,
-    input_type: options.inputType ?? null,
-    prompt: options.prompt ?? null,
-    field,
-    rows: seen.rows,
-    digest: seen.digest,
-    output: output.name,
-    chunk,
-  };
+}
+
+const planOf = (
+  { model, dimensions, inputType, prompt, field }: EmbedOptions,
+  { through }: Sender,
+  { name }: Output,
+  { rows, digest }: Survey,
+  chunk: Plan["chunk"],
+): Plan => ({
+  version: 1,
+  model,
+  through,
+  dimensions: dimensions ?? null,
+  input_type: inputType ?? null,
+  prompt: prompt ?? null,
+  field,
+  rows,
+  digest,
+  output: name,
+  chunk,
+});
+
+/** @throws WrongUsage */
+function refuseAnother(kept: Kept, plan: Plan, { journal, vectors }: Paths): void {
+  const anew = "--overwrite begins anew.";
   const difference = kept.plan && differenceOf(kept.plan, plan);
   if (difference !== undefined)
-    throw new WrongUsage(
-      `--resume: this is not the job of ${paths.journal}. ${difference}. --overwrite begins anew.`,
-    );
-  if (kept.made && !existsSync(paths.vectors))
-    throw new WrongUsage(
-      `--resume: ${paths.vectors} is gone, and with it what was paid for. --overwrite begins anew.`,
-    );
-  if (seen.texts === 0) {
-    await errors.close();
-    say("There is no text to embed.");
-    return seen.unusable > 0 ? ROWS_LEFT_OUT : 1;
-  }
+    throw new WrongUsage(`--resume: this is not the job of ${journal}. ${difference}. ${anew}`);
+  if (kept.made && !existsSync(vectors))
+    throw new WrongUsage(`--resume: ${vectors} is gone, and with it what was paid for. ${anew}`);
+}
+
+interface Planned extends Prepared {
+  readonly plan: Plan;
+  readonly seen: Survey;
+  readonly unusable: RowSet;
+  readonly errors: Errors;
+}
+
+async function run(options: EmbedOptions, planned: Planned): Promise<number> {
+  const { output, paths, kept, plan, seen, sender, sources } = planned;
+  const { maxUsd, concurrency } = options;
   const journal = await openJournal(paths.journal);
-  await journal.write([...(kept.plan ? [] : [{ plan }]), { run }]);
+  await journal.write([...(kept.plan ? [] : [{ plan }]), { run: planned.run }]);
   const committing = await openCommitting({
     path: paths.vectors,
     layout: output.layout,
@@ -212,8 +233,9 @@ async function work(options: EmbedOptions, prepared: Prepared): Promise<number> 
     journal,
     made: kept.made,
   });
-  const spending = createSpending(facts.price, maxUsd === undefined ? undefined : picoUsd(maxUsd));
-  const telling = openTelling(process.stderr, seen.texts, spending, realOutside);
+  const most = maxUsd === undefined ? undefined : picoUsd(maxUsd);
+  const spending = createSpending(sender.facts.price, most);
+  const telling = openTelling(process.stderr, seen.texts, spending, outside);
   const stop = stopping(telling.note);
   try {
     const ended = await runJob({
@@ -226,37 +248,15 @@ async function work(options: EmbedOptions, prepared: Prepared): Promise<number> 
       before: kept.chunks,
       concurrency,
       stop,
-      outside: realOutside,
+      outside,
       progress: telling.at,
       note: telling.note,
     });
     telling.end();
-    const cost = spending.cost === undefined ? "" : `, ${dollars(spending.cost)}`;
-    const used = `${spending.tokens.toLocaleString("en-US")} tokens${cost}`;
-    const { file, made } = committing;
-    if (ended.why !== "done") {
-      await errors.close();
-      const why = ended.why === "stopped" ? "Stopped" : `Stopped before $${maxUsd} (--max-usd)`;
-      say(`${why}: ${used} so far. --resume goes on from here.`);
-      return ended.why === "stopped" ? INTERRUPTED : 1;
-    }
-    if (file === undefined || made === undefined) {
-      for (const [row, reason] of ended.refused) errors.add(row, seen.placeOf(row), reason);
-      await errors.close();
-      say(`No row has a vector: ${paths.errors} says why.`);
-      return 1;
-    }
-    const turn = () => realOutside.sleep(0);
-    const without = await complete(file, seen, unusable, ended.refused, errors, turn);
-    await errors.close();
-    await finish(output, paths, { file, without, made, model, turn });
-    say(
-      `${options.out}: ${seen.rows.toLocaleString("en-US")} rows of ${made.dimensions} dimensions${made.space && ` in the space ${made.space}`}, ${used}.`,
-    );
-    if (ended.truncated > 0) say(`${ended.truncated} texts were cut to the model's limit.`);
-    if (without.size === 0) return 0;
-    say(`${without.size} rows have no vector: ${paths.errors} says why.`);
-    return ROWS_LEFT_OUT;
+    return await end(options, planned, committing, spending, ended);
+  } catch (thrown) {
+    telling.note("The job ended early; what was done is kept. --resume goes on from here.");
+    throw thrown;
   } finally {
     telling.end();
     await committing.close();
@@ -264,32 +264,32 @@ async function work(options: EmbedOptions, prepared: Prepared): Promise<number> 
   }
 }
 
-function chunkOf({
-  max_inputs,
-  max_call_tokens,
-  max_call_bytes,
-  dimensions,
-}: Sender["facts"]): Plan["chunk"] {
-  return {
-    inputs: Math.min(
-      max_inputs ?? INPUTS_MAX,
-      INPUTS_MAX,
-      Math.max(1, Math.floor(NUMBERS_MAX / (dimensions ?? 1_536))),
-    ),
-    tokens: max_call_tokens ?? Number.MAX_SAFE_INTEGER,
-    bytes: Math.min(max_call_bytes ?? BYTES_MAX, BYTES_MAX),
-  };
-}
-
-/** The first Ctrl-C lets the calls in flight finish; the second does not. */
-function stopping(note: (words: string) => void): AbortSignal {
-  const stop = new AbortController();
-  const heard = () => {
-    if (stop.signal.aborted) process.exit(INTERRUPTED);
-    note("Stopping once the calls in flight are done. Ctrl-C again ends at once.");
-    stop.abort(new Error("interrupted"));
-  };
-  process.on("SIGINT", heard);
-  process.on("SIGTERM", heard);
-  return stop.signal;
+/** What a run comes to: OUT, or what is left to do. */
+async function end(
+  { out, maxUsd }: EmbedOptions,
+  { output, paths, plan, seen, unusable, errors }: Planned,
+  { file, made }: Committing,
+  { tokens, cost }: Spending,
+  { why, refused, truncated }: Ended,
+): Promise<number> {
+  const used = `${tokens.toLocaleString("en-US")} tokens${cost === undefined ? "" : `, ${dollars(cost)}`}`;
+  if (why !== "done") {
+    const words = why === "stopped" ? "Stopped" : `Stopped before $${maxUsd} (--max-usd)`;
+    say(`${words}: ${used} so far. --resume goes on from here.`);
+    return why === "stopped" ? INTERRUPTED : 1;
+  }
+  if (file === undefined || made === undefined) {
+    for (const [row, reason] of refused) errors.add(row, seen.placeOf(row), reason);
+    say(`No row has a vector: ${paths.errors} says why.`);
+    return 1;
+  }
+  const turn = () => outside.sleep(0);
+  const without = await complete(file, seen, unusable, refused, errors, turn);
+  await finish(output, paths, { file, without, made, model: plan.model, turn });
+  const space = made.space === "" ? "" : ` in the space ${made.space}`;
+  say(`${out}: ${seen.rows.toLocaleString("en-US")} rows of ${made.dimensions} dimensions${space}, ${used}.`);
+  if (truncated > 0) say(`${truncated} texts were cut to the model's limit.`);
+  if (without.size === 0) return 0;
+  say(`${without.size} rows have no vector: ${paths.errors} says why.`);
+  return ROWS_LEFT_OUT;
 }

@@ -3,7 +3,9 @@
  * chunks, so that a chunk's number is all that the journal needs.
  */
 import { type Carrying, carrying } from "../execute/carve";
+import { createCollecting } from "../machine/collecting";
 import type { Plan } from "./plan";
+import { bytesIn } from "./rows";
 import { rowsOf, type Source } from "./sources";
 
 export interface Chunk {
@@ -25,6 +27,7 @@ export async function* chunksOf(
   let texts: string[] = [];
   let number = 0;
   let row = -1;
+  const collect = createCollecting();
   const done = (): Chunk => {
     const chunk = { number, rows, texts };
     number += 1;
@@ -48,6 +51,7 @@ export async function* chunksOf(
         texts.push(text);
         if (call.isFull()) yield done();
       }
+      collect(bytesIn(batch));
     }
   }
   if (texts.length > 0) yield done();

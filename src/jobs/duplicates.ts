@@ -3,6 +3,7 @@
  * first bits, and each part is then looked through alone. A text is known by 128 bits of its SHA-256.
  */
 import { type FileHandle, open, rm } from "node:fs/promises";
+import { createCollecting } from "../machine/collecting";
 
 const PARTS = 64;
 const HASH_BYTES = 16;
@@ -72,11 +73,14 @@ export async function openDuplicates(path: string): Promise<Duplicates> {
     },
     async find(rows) {
       let firstOf: Uint32Array | undefined;
+      const collect = createCollecting();
       for (const part of parts) {
-        for (const [row, first] of pairsOf(await recordsOf(part))) {
-          firstOf ??= Uint32Array.from({ length: rows }, (_, own) => own);
+        const records = await recordsOf(part);
+        for (const [row, first] of pairsOf(records)) {
+          firstOf ??= new Uint32Array(rows).map((_, own) => own);
           firstOf[row] = first;
         }
+        collect(2 * records.length);
       }
       return firstOf;
     },

@@ -1,32 +1,37 @@
 /** OUT.errors.jsonl: a line for each row that has no vector. There is no such file where every row has one. */
-import { createWriteStream } from "node:fs";
-import { rm } from "node:fs/promises";
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import type { Place } from "./survey";
 
+/** Characters that are written at once. */
+const GATHERED = 64 * 1024;
+
 export interface Errors {
-  readonly count: number;
   add(row: number, place: Place, reason: string): void;
-  close(): Promise<void>;
+  close(): void;
 }
 
-export async function openErrors(path: string): Promise<Errors> {
-  await rm(path, { force: true });
-  let stream: ReturnType<typeof createWriteStream> | undefined;
-  let count = 0;
+export function openErrors(path: string): Errors {
+  rmSync(path, { force: true });
+  let file: number | undefined;
+  let gathered = "";
+  const write = () => {
+    if (gathered === "") return;
+    file ??= openSync(path, "w");
+    writeSync(file, gathered);
+    gathered = "";
+  };
   return {
-    get count() {
-      return count;
-    },
     add(row, place, reason) {
-      stream ??= createWriteStream(path);
-      stream.write(`${JSON.stringify({ row, ...place, reason })}\n`);
-      count += 1;
+      gathered += `${JSON.stringify({ row, ...place, reason })}\n`;
+      if (gathered.length >= GATHERED) write();
     },
-    close: () =>
-      new Promise((resolve, reject) => {
-        if (stream === undefined) return resolve();
-        stream.on("error", reject);
-        stream.end(() => resolve());
-      }),
+    close() {
+      write();
+      if (file !== undefined) closeSync(file);
+      file = undefined;
+    },
   };
 }
+
+/** Of a job that is only looked at. */
+export const NO_ERRORS: Errors = { add: () => undefined, close: () => undefined };

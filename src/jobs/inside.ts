@@ -78,7 +78,8 @@ export function openInside(
           },
         }),
         body: async () => undefined,
-        cacheUse: { find: true, keep: true },
+        // Millions of texts that come once would drive out what others ask for again.
+        cacheUse: { find: true, keep: false },
         pinnedSpace: space || undefined,
         ending: new Ending(),
         // The job's own report says it.

@@ -22,7 +22,8 @@ export function lock(path: string): (() => void) | string {
 function holderOf(path: string): number | undefined {
   try {
     const pid = Number(readFileSync(path, "utf8"));
-    if (!Number.isInteger(pid) || pid <= 0) return undefined;
+    // In a container that was started again, the killed process had this one's id.
+    if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return undefined;
     process.kill(pid, 0);
     return pid;
   } catch {

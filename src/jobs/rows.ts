@@ -24,6 +24,10 @@ export const EMPTY: Unusable = { reason: "the text is empty" };
 const HALF_CHARACTER: Unusable = { reason: "the text holds half of a character (a lone surrogate)" };
 export const NOT_UTF_8: Unusable = { reason: "it is not UTF-8" };
 
+/** What a batch takes of the memory, about: each row is an object beside its text and the line that it came from. */
+export const bytesIn = (batch: readonly Row[]): number =>
+  batch.reduce((sum, row) => sum + 64 + (typeof row === "string" ? 2 * row.length : 0), 0);
+
 /** A value at a dotted path, such as `a.b` or `texts.0`, as a row. */
 export function rowAt(value: unknown, path: readonly string[]): Row {
   let found = value;

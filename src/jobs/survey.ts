@@ -2,9 +2,10 @@
  * The first reading of a job's input, before anything is sent: how many rows, which are equal, which hold no text, how much text, and a
  * digest of it all, by which a later run knows that it is the same input.
  */
+import { createCollecting } from "../machine/collecting";
 import { WrongUsage } from "../terminal/wrong-usage";
 import { openDuplicates } from "./duplicates";
-import type { Unusable } from "./rows";
+import { bytesIn, type Unusable } from "./rows";
 import { rowsOf, type Source, unitOf } from "./sources";
 
 export interface Survey {
@@ -41,7 +42,7 @@ export async function survey(
   sources: readonly Source[],
   field: string,
   scratch: string,
-  tell: (row: number, fault: Unusable) => void,
+  tell: (row: number, place: Place, fault: Unusable) => void,
 ): Promise<Survey> {
   const duplicates = await openDuplicates(scratch);
   const digest = new Bun.CryptoHasher("sha256");
@@ -53,6 +54,7 @@ export async function survey(
   let row = 0;
   let unusable = 0;
   let bytes = 0;
+  const collect = createCollecting();
   const addToDigest = () => {
     hashes.set(hash, hashed);
     hashed += hash.length;
@@ -60,6 +62,12 @@ export async function survey(
     digest.update(hashes);
     hashed = 0;
   };
+  function placeOf(wanted: number): Place {
+    const at = starts.findLastIndex((start) => start <= wanted);
+    const source = sources[at];
+    if (source === undefined) return { file: "" };
+    return { file: source.name, [unitOf(source)]: wanted - (starts[at] ?? 0) + 1 };
+  }
   try {
     for (const source of sources) {
       starts.push(row);
@@ -74,11 +82,12 @@ export async function survey(
           } else {
             Bun.SHA256.hash(`\0${one.reason}`, hash);
             unusable += 1;
-            tell(row, one);
+            tell(row, placeOf(row), one);
           }
           addToDigest();
           row += 1;
         }
+        collect(bytesIn(batch));
       }
       if (row > ROWS_MAX) throw new WrongUsage(`More than ${ROWS_MAX} rows are too many for one job.`);
     }
@@ -95,12 +104,7 @@ export async function survey(
       firstOf,
       digest: digest.digest("hex"),
       sample: sampling.taken(),
-      placeOf(wanted) {
-        const at = starts.findLastIndex((start) => start <= wanted);
-        const source = sources[at];
-        if (source === undefined) return { file: "" };
-        return { file: source.name, [unitOf(source)]: wanted - (starts[at] ?? 0) + 1 };
-      },
+      placeOf,
     };
   } finally {
     await duplicates.close();
@@ -120,7 +124,8 @@ function createSampling(): { see(text: string): void; taken(): readonly string[]
   let seen = 0;
   return {
     see(text) {
-      if (seen % every === 0) taken.push(text);
+      // A copy: a line is a part of the block that it was read in, which would stay with it.
+      if (seen % every === 0) taken.push(Buffer.from(text).toString());
       seen += 1;
       if (taken.length < SAMPLE_MAX) return;
       taken = taken.filter((_, place) => place % 2 === 0);

@@ -4,7 +4,7 @@
  */
 
 /** Garbage that is let stand, at most. */
-const BYTES_BETWEEN = 24 * 2 ** 20;
+const BYTES_BETWEEN = 40 * 2 ** 20;
 
 /** @returns to be told of bytes that were in use, and are not any more */
 export function createCollecting(): (bytes: number) => void {

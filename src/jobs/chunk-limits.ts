@@ -1,0 +1,20 @@
+/** How many texts go together: a call's worth by what the model takes, and no more than may be paid again after a kill. */
+import type { Plan } from "./plan";
+import type { ModelFacts } from "./sender";
+
+const INPUTS_MAX = 256;
+/** Numbers in a call's vectors, so that large vectors do not fill the memory. */
+const NUMBERS_MAX = 256 * 1024;
+const BYTES_MAX = 1024 * 1024;
+/** Where nobody tells. */
+const DIMENSIONS = 1_536;
+
+export function chunkLimits(facts: ModelFacts): Plan["chunk"] {
+  const { max_inputs = INPUTS_MAX, max_call_tokens, max_call_bytes = BYTES_MAX, dimensions } = facts;
+  const byMemory = Math.max(1, Math.floor(NUMBERS_MAX / (dimensions ?? DIMENSIONS)));
+  return {
+    inputs: Math.min(max_inputs, INPUTS_MAX, byMemory),
+    tokens: max_call_tokens ?? Number.MAX_SAFE_INTEGER,
+    bytes: Math.min(max_call_bytes, BYTES_MAX),
+  };
+}
