@@ -1,6 +1,6 @@
 /**
  * `embedgate embed`: a bulk job from files to a file of vectors. Its steps are in src/jobs/; here is their order, and what is said.
- * A new option is a member of `EmbedOptions`, and of `Plan` (src/jobs/plan.ts) where it changes a vector or its place.
+ * What the options come to is in embed-plan.ts, and whom it asks in embed-sender.ts.
  */
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -11,23 +11,13 @@ import { type Committing, openCommitting } from "../jobs/committing";
 import { complete } from "../jobs/complete";
 import { type Errors, NO_ERRORS, openErrors } from "../jobs/errors-file";
 import { dollars, estimate, inWords } from "../jobs/estimate";
-import type { InputFormat } from "../jobs/formats";
-import { type Kept, openJournal, readJournal } from "../jobs/journal";
+import { type Kept, openJournal } from "../jobs/journal";
 import { lock } from "../jobs/lock";
-import {
-  type Dtype,
-  finish,
-  forget,
-  isFinished,
-  type Output,
-  outputOf,
-  type Paths,
-  pathsOf,
-} from "../jobs/output";
-import { differenceOf, type Plan } from "../jobs/plan";
+import { finish, forget, type Output, outputOf, type Paths, pathsOf } from "../jobs/output";
+import type { Plan } from "../jobs/plan";
 import { createRowSet, type RowSet } from "../jobs/row-set";
 import { type Ended, runJob } from "../jobs/run";
-import type { Asked, Sender } from "../jobs/sender";
+import type { Sender } from "../jobs/sender";
 import { keepStandardInput, type Source, STANDARD_INPUT, sourcesOf } from "../jobs/sources";
 import { createSpending, type Spending } from "../jobs/spending";
 import { INTERRUPTED, stopping } from "../jobs/stopping";
@@ -35,23 +25,8 @@ import { type Survey, survey } from "../jobs/survey";
 import { openTelling } from "../jobs/telling";
 import { realOutside } from "../network/real-outside";
 import { WrongUsage } from "../terminal/wrong-usage";
-import { openSender, type Where } from "./embed-sender";
-
-export interface EmbedOptions extends Where {
-  readonly model: string;
-  readonly out: string;
-  readonly field: string;
-  readonly inputFormat?: InputFormat;
-  readonly dtype?: Dtype;
-  readonly dimensions?: number;
-  readonly inputType?: string;
-  readonly prompt?: "query" | "document";
-  readonly concurrency: number;
-  readonly maxUsd?: number;
-  readonly dryRun?: boolean;
-  readonly resume?: boolean;
-  readonly overwrite?: boolean;
-}
+import { askedOf, type EmbedOptions, keptOf, planOf, refuseAnother } from "./embed-plan";
+import { openSender } from "./embed-sender";
 
 /** Some rows have no vector: OUT.errors.jsonl says which. */
 const ROWS_LEFT_OUT = 3;
@@ -72,26 +47,38 @@ export async function embed(names: readonly string[], options: EmbedOptions): Pr
   const output = outputOf(options.out, options.dtype);
   const paths = pathsOf(options.out);
   if (options.concurrency < 1) throw new WrongUsage("--concurrency: expected 1 or more.");
-  const free = lock(paths.lock);
-  if (typeof free === "string") throw new WrongUsage(`--out: ${free}`);
   try {
-    const kept = await keptOf(options, paths, output);
-    if (kept === undefined) return existsSync(paths.errors) ? ROWS_LEFT_OUT : 0;
-    const sources = await sourcesOf(names, options.inputFormat, paths.spool);
+    const free = lock(paths.lock);
+    if (typeof free === "string") throw new WrongUsage(`--out: ${free}`);
+    try {
+      return await locked(names, options, output, paths);
+    } finally {
+      free();
+    }
+  } catch (thrown) {
+    throw ofSystem(thrown);
+  }
+}
+
+async function locked(
+  names: readonly string[],
+  options: EmbedOptions,
+  output: Output,
+  paths: Paths,
+): Promise<number> {
+  const kept = await keptOf(options, paths, output);
+  if (kept === undefined) return existsSync(paths.errors) ? ROWS_LEFT_OUT : 0;
+  const sources = await sourcesOf(names, options.inputFormat, paths.spool);
+  // Before standard input is read: it may start this process over (src/serving/fetch-limit.ts).
+  const opened = await openSender(options, askedOf(options), kept.runs, outside);
+  if (opened === undefined) return 1;
+  try {
     // What a run before has kept is the whole of it: the journal was begun afterwards.
     if (names.includes(STANDARD_INPUT) && !(kept.plan && existsSync(paths.spool)))
       await keepStandardInput(paths.spool);
-    const sender = await openSender(options, askedOf(options), kept.runs, outside);
-    if (sender === undefined) return 1;
-    try {
-      return await work(options, { output, paths, kept, sources, ...sender });
-    } catch (thrown) {
-      throw ofSystem(thrown);
-    } finally {
-      await sender.sender.close();
-    }
+    return await work(options, { output, paths, kept, sources, ...opened });
   } finally {
-    free();
+    await opened.sender.close();
   }
 }
 
@@ -99,43 +86,6 @@ export async function embed(names: readonly string[], options: EmbedOptions): Pr
 function ofSystem(thrown: unknown): unknown {
   const isOfSystem = thrown instanceof Error && "syscall" in thrown;
   return isOfSystem ? new GatewayError("internal", thrown.message) : thrown;
-}
-
-const askedOf = ({ model, dimensions, inputType, prompt }: EmbedOptions): Asked => ({
-  model,
-  dimensions,
-  fields: {
-    ...(inputType !== undefined && { input_type: inputType }),
-    ...(prompt !== undefined && { prompt_name: prompt }),
-  },
-});
-
-/** @returns undefined where there is nothing left to do */
-async function keptOf(
-  { resume, overwrite, dryRun, out }: EmbedOptions,
-  paths: Paths,
-  output: Output,
-): Promise<Kept | undefined> {
-  const kept = await readJournal(paths.journal);
-  if (overwrite && !dryRun) {
-    await forget(paths);
-    await rm(out, { force: true });
-    // What they held of credits is free again.
-    return { plan: undefined, runs: kept.runs, made: undefined, chunks: [] };
-  }
-  const hasBegun = kept.plan !== undefined;
-  if (hasBegun && !resume && !dryRun)
-    throw new WrongUsage(
-      `--out: a run on ${out} was not finished: --resume goes on with it, --overwrite begins anew.`,
-    );
-  if (hasBegun && isFinished(paths, output)) {
-    await forget(paths);
-    say(`${out} is finished.`);
-    return undefined;
-  }
-  if (!hasBegun && existsSync(out) && !dryRun)
-    throw new WrongUsage(`--out: ${out} exists: --overwrite replaces it.`);
-  return kept;
 }
 
 interface Prepared {
@@ -182,36 +132,6 @@ async function work(options: EmbedOptions, prepared: Prepared): Promise<number> 
   } finally {
     errors.close();
   }
-}
-
-const planOf = (
-  { model, dimensions, inputType, prompt, field }: EmbedOptions,
-  { through }: Sender,
-  { name }: Output,
-  { rows, digest }: Survey,
-  chunk: Plan["chunk"],
-): Plan => ({
-  version: 1,
-  model,
-  through,
-  dimensions: dimensions ?? null,
-  input_type: inputType ?? null,
-  prompt: prompt ?? null,
-  field,
-  rows,
-  digest,
-  output: name,
-  chunk,
-});
-
-/** @throws WrongUsage */
-function refuseAnother(kept: Kept, plan: Plan, { journal, vectors }: Paths): void {
-  const anew = "--overwrite begins anew.";
-  const difference = kept.plan && differenceOf(kept.plan, plan);
-  if (difference !== undefined)
-    throw new WrongUsage(`--resume: this is not the job of ${journal}. ${difference}. ${anew}`);
-  if (kept.made && !existsSync(vectors))
-    throw new WrongUsage(`--resume: ${vectors} is gone, and with it what was paid for. ${anew}`);
 }
 
 interface Planned extends Prepared {
