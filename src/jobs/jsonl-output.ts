@@ -1,5 +1,6 @@
 /** OUT.jsonl: `{"row":0,"embedding":[…]}` a line, in the rows' order; the embedding is null where a row has none. */
 import { open } from "node:fs/promises";
+import { createCollecting } from "../machine/collecting";
 import { printFloats } from "../printing/float-digits";
 import type { Finished } from "./finished";
 
@@ -8,6 +9,7 @@ const NUMBERS_AT_ONCE = 256 * 1024;
 
 export async function writeJsonLines(path: string, { file, without, turn }: Finished): Promise<void> {
   const out = await open(path, "w");
+  const collect = createCollecting();
   const step = Math.max(1, Math.floor(NUMBERS_AT_ONCE / file.dimensions));
   try {
     for (let from = 0; from < file.rows; from += step) {
@@ -20,7 +22,9 @@ export async function writeJsonLines(path: string, { file, without, turn }: Fini
         const printed = without.has(row) ? "null" : `[${numbersOf(vector)}]`;
         lines.push(`{"row":${row},"embedding":${printed}}\n`);
       }
-      await out.appendFile(lines.join(""));
+      const text = lines.join("");
+      await out.appendFile(text);
+      collect(8 * text.length);
       await turn();
     }
   } finally {

@@ -3,12 +3,15 @@
  * lists are of one size, so that readers that know Arrow give back vectors (FixedSizeList).
  */
 import { fileWriter, ParquetWriter } from "hyparquet-writer";
+import { createCollecting } from "../machine/collecting";
 import type { Finished } from "./finished";
 
 const COLUMN = "embedding";
 
 /** Numbers in a row group: the library holds each of them several times while it writes one. */
-const NUMBERS_IN_GROUP = 1024 * 1024;
+const NUMBERS_IN_GROUP = 512 * 1024;
+/** What it leaves behind of each. */
+const BYTES_A_NUMBER = 64;
 
 /** Lists as the format has them: https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists. */
 const SCHEMA: ConstructorParameters<typeof ParquetWriter>[0]["schema"] = [
@@ -41,6 +44,7 @@ export async function writeParquet(path: string, finished: Finished): Promise<vo
     ],
     createdBy: "embedgate",
   });
+  const collect = createCollecting();
   const step = Math.max(1, Math.floor(NUMBERS_IN_GROUP / dimensions));
   for (let from = 0; from < rows; from += step) {
     const count = Math.min(step, rows - from);
@@ -52,6 +56,7 @@ export async function writeParquet(path: string, finished: Finished): Promise<vo
     }
     // A dictionary of numbers that are all different is sought in vain.
     await parquet.write({ columnData: [{ name: COLUMN, data, encoding: "PLAIN" }], rowGroupSize: step });
+    collect(count * dimensions * BYTES_A_NUMBER);
     await turn();
   }
   await parquet.finish();
