@@ -269,6 +269,52 @@ describe("a job", () => {
     expect(existsSync(join(own.path, "out.npy"))).toBe(false);
   });
 
+  test("that was finished but for its journal is finished, with --resume", async () => {
+    const out = newOutput();
+    const args = ["plain.txt", "--model", "m", "--out", out, "--resume"];
+    expect((await runJob(folder, [...args, "--max-usd", "0"])).code).toBe(1);
+    const journal = readFileSync(join(folder, `${out}.journal`), "utf8");
+    expect((await runJob(folder, args)).code).toBe(0);
+    await put(`${out}.journal`, journal);
+    const { calls } = provider;
+    const { code, errors } = await runJob(folder, args);
+    expect([code, errors, provider.calls]).toEqual([0, `${out} is finished.\n`, calls]);
+    expect(besides(out)).toEqual([]);
+  });
+
+  test("says what the embeddings are for, as a request does, and what the provider has no use for", async () => {
+    const bodies: { input: string[]; input_type?: string }[] = [];
+    using server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(request) {
+        const body: { input: string[]; input_type?: string } = await request.json();
+        bodies.push(body);
+        const data = body.input.map((text, index) => ({ index, embedding: vectorOf(text) }));
+        return Response.json({ data, usage: { total_tokens: 1, prompt_tokens: 1 } });
+      },
+    });
+    using own = temporaryFolder({
+      "in.txt": "one\n",
+      "gateway.yaml": `
+space_probe: false
+providers:
+  tasks: { plugin: voyage, api_key: k, base_url: "http://127.0.0.1:${server.port}/v1" }
+  plain: { plugin: openai, base_url: "http://127.0.0.1:${server.port}/v1" }
+models: { t: { routes: [ { provider: tasks } ] }, p: { routes: [ { provider: plain } ] } }
+`,
+    });
+    const run = (model: string, ...args: string[]) =>
+      runJob(own.path, ["in.txt", "--model", model, "--out", "out.npy", "--overwrite", ...args]);
+    expect(await run("t", "--prompt", "query")).toEqual({ code: 0, errors: expect.any(String) });
+    expect((await run("t", "--input-type", "search_document")).code).toBe(0);
+    expect(bodies.map(({ input_type }) => input_type)).toEqual(["query", "document"]);
+    const ignored = await run("p", "--prompt", "document");
+    expect([ignored.code, ignored.errors]).toEqual([0, expect.stringContaining("no use for prompt_name")]);
+    const unknown = await run("t", "--input-type", "qury");
+    expect([unknown.code, unknown.errors]).toEqual([1, expect.stringContaining("'input_type' is \"qury\"")]);
+  });
+
   test("goes through a running gateway with --url and --key", async () => {
     const key: { key: string } = JSON.parse(
       (await runCommand(["keys", "create", "--name", "job", "--json"], { folder })).out,
