@@ -3,8 +3,10 @@
  * hundreds of megabytes of them stand. For whoever moves many bytes for a long time, as a bulk job does.
  */
 
-/** Garbage that is let stand, at most. */
-const BYTES_BETWEEN = 40 * 2 ** 20;
+/** How often the memory is looked at. */
+const BYTES_BETWEEN = 24 * 2 ** 20;
+/** Of the whole process: below, the runtime is left to itself. */
+const RESIDENT_BYTES = 230 * 2 ** 20;
 
 /** @returns to be told of bytes that were in use, and are not any more */
 export function createCollecting(): (bytes: number) => void {
@@ -13,6 +15,6 @@ export function createCollecting(): (bytes: number) => void {
     bytesSince += bytes;
     if (bytesSince < BYTES_BETWEEN) return;
     bytesSince = 0;
-    Bun.gc(true);
+    if (process.memoryUsage.rss() > RESIDENT_BYTES) Bun.gc(true);
   };
 }
