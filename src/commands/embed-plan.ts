@@ -68,7 +68,7 @@ export async function keptOf(
 
 export const planOf = (
   { model, dimensions, inputType, prompt, field }: EmbedOptions,
-  { through }: Sender,
+  { through, treatment }: Sender,
   { name }: Output,
   { rows, digest }: Survey,
   chunk: Plan["chunk"],
@@ -79,6 +79,7 @@ export const planOf = (
   dimensions: dimensions ?? null,
   input_type: inputType ?? null,
   prompt: prompt ?? null,
+  treatment,
   field,
   rows,
   digest,

@@ -154,7 +154,7 @@ async function run(options: EmbedOptions, planned: Planned): Promise<number> {
     made: kept.made,
   });
   const most = maxUsd === undefined ? undefined : picoUsd(maxUsd);
-  const spending = createSpending(sender.facts.price, most);
+  const spending = createSpending(sender.facts, most);
   const telling = openTelling(process.stderr, seen.texts, spending, outside);
   const stop = stopping(telling.note);
   try {

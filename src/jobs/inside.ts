@@ -36,12 +36,18 @@ export function openInside(
   const { tokenizer } = facts;
   return {
     through: "routing file",
+    treatment: JSON.stringify({
+      prompts: facts.prompts,
+      default_task: facts.default_task,
+      long_input: facts.long_input,
+    }),
     facts: {
       price: facts.price,
       dimensions: asked.dimensions ?? facts.dimensions,
       max_inputs: facts.max_inputs,
       max_call_tokens: facts.max_call_tokens,
       max_call_bytes: facts.max_call_bytes,
+      prompt_bytes: Math.max(0, ...Object.values(facts.prompts ?? {}).map((text) => Buffer.byteLength(text))),
     },
     async count(texts) {
       if (tokenizer === undefined) return { tokens: estimatedTokens(texts), isExact: false };

@@ -10,6 +10,8 @@ export interface ModelFacts {
   readonly max_inputs: number | undefined;
   readonly max_call_tokens: number | undefined;
   readonly max_call_bytes: number | undefined;
+  /** What a prompt may add to a text, in bytes. */
+  readonly prompt_bytes: number;
 }
 
 export interface Sent {
@@ -30,6 +32,8 @@ export interface Sender {
   /** Where the requests go, in a word that a later run must agree with. */
   readonly through: string;
   readonly facts: ModelFacts;
+  /** What the routing file makes of a text before it is sent, as far as it is known: a later run must make the same of it. */
+  readonly treatment: string;
   /**
    * Tokens of some texts by the model's own vocabulary; estimated where that is not known.
    * @returns exact only where each text was counted

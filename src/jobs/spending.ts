@@ -1,5 +1,6 @@
 /** What a job has cost and what its calls under way may come to, in whole pico-USD, against the most that it may cost. */
 import { picoUsdPerToken } from "../books/money";
+import type { ModelFacts } from "./sender";
 
 /** Marks that a model puts around each text: [CLS], [SEP] and the like. */
 const TOKENS_AROUND = 8;
@@ -18,17 +19,20 @@ export interface Spending {
 }
 
 /**
- * @param price USD per million tokens
  * @param most pico-USD
  */
-export function createSpending(price: number | undefined, most: bigint | undefined): Spending {
+export function createSpending(
+  { price, prompt_bytes }: Pick<ModelFacts, "price" | "prompt_bytes">,
+  most: bigint | undefined,
+): Spending {
   const perToken = price === undefined ? undefined : picoUsdPerToken(price);
   let tokens = 0;
   let cost = 0n;
   let held = 0n;
   // A token is a byte of text or more.
   const boundOf = (texts: readonly string[]) =>
-    BigInt(texts.reduce((sum, text) => sum + Buffer.byteLength(text) + TOKENS_AROUND, 0)) * (perToken ?? 0n);
+    BigInt(texts.reduce((sum, text) => sum + Buffer.byteLength(text) + prompt_bytes + TOKENS_AROUND, 0)) *
+    (perToken ?? 0n);
   return {
     mayHold(texts) {
       if (most === undefined) return "now";

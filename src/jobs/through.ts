@@ -38,6 +38,9 @@ const Failure = Type.Object({
   }),
 });
 
+/** The gateway there may put a prompt before each text: an instruction is a line or two. */
+const PROMPT_BYTES = 256;
+
 /** Longer than a gateway's own deadline, so that it is the gateway that says why. */
 const TIMEOUT_MS = 300_000;
 
@@ -93,11 +96,13 @@ export async function openThrough(
       max_inputs: model.max_call_inputs ?? undefined,
       max_call_tokens: model.max_call_tokens ?? undefined,
       max_call_bytes: model.max_call_bytes ?? undefined,
+      prompt_bytes: PROMPT_BYTES,
     };
   }
 
   return {
     through: base.href,
+    treatment: "",
     facts: await factsOf(),
     count: async (texts) => ({ tokens: estimatedTokens(texts), isExact: false }),
     async embed(texts, space) {

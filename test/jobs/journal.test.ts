@@ -13,6 +13,7 @@ const PLAN: Plan = {
   dimensions: null,
   input_type: null,
   prompt: null,
+  treatment: "",
   field: "text",
   rows: 10,
   digest: "00",
