@@ -174,4 +174,4 @@ function createCopy(channel: () => Channel) {
 const logOf =
   (name: string): Outside["log"] =>
   (level, message, about) =>
-    realOutside.log(level, message, { process: name, ...about });
+    realOutside.log(level, message, { process: name, pid: process.pid, ...about });
