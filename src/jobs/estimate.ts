@@ -55,7 +55,7 @@ export function inWords(
 /** Pico-USD to the cent, or to the first digits of less. */
 export function dollars(cost: bigint): string {
   const usd = Number(usdOf(cost));
-  return `$${usd >= 1 ? usd.toFixed(2) : usd.toPrecision(2).replace(/\.?0+$/, "")}`;
+  return `$${usd >= 1 ? usd.toFixed(2) : Number(usd.toPrecision(2))}`;
 }
 
 export function roughly(ms: number): string {

@@ -54,7 +54,7 @@ export async function openThrough(
     "content-type": "application/json",
     ...(key !== undefined && { authorization: `Bearer ${key}` }),
   };
-  const at = (path: string) => `${base.href.replace(/\/+$/, "")}${path}`;
+  const at = (path: string) => `${base.href.replace(/(?<!\/)\/+$/, "")}${path}`;
 
   async function send(path: string, init: RequestInit): Promise<Fetched> {
     try {
