@@ -59,14 +59,14 @@ export function createDoor(parts: DoorParts) {
       "x-request-id": requestId,
       ...corsHeaders(visit.request, parts.corsOrigins()),
     });
-    const theirs = visit.request.headers.get("x-request-id");
-    if (theirs !== null && /^[\x21-\x7e]{1,200}$/.test(theirs)) headers.set("x-client-request-id", theirs);
+    const theirs = clientRequestId(visit.request);
+    if (theirs !== undefined) headers.set("x-client-request-id", theirs);
     let status = 200;
     let isUnread = false;
     let body: Said["body"];
     const { wire = openaiWire } = visit;
     let policies = policiesAt(wire);
-    let known: Readonly<Record<string, unknown>> = {};
+    let known: Readonly<Record<string, unknown>> = theirs === undefined ? {} : { client_request: theirs };
     const tell: Tell = (more) => {
       known = { ...known, ...more };
     };
@@ -335,6 +335,12 @@ export function createDoor(parts: DoorParts) {
     parts.checkReady();
     return plain(readiness(routes()));
   }
+}
+
+/** The id that the caller itself gave the request, where it is one: kept beside ours, in the answer and in the log. */
+function clientRequestId({ headers }: Pick<Request, "headers">): string | undefined {
+  const theirs = headers.get("x-request-id");
+  return theirs !== null && /^[\x21-\x7e]{1,200}$/.test(theirs) ? theirs : undefined;
 }
 
 /** Whose bodies those are that need no key: no workspace is called so. */

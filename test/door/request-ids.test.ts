@@ -20,3 +20,10 @@ test.each([
   expect(sent.headers.get("x-client-request-id")).toBe(back);
   expect(sent.headers.get("x-request-id")).toMatch(/^req_/);
 });
+
+test("the line of a failed request has the caller's id, too", async () => {
+  await using open = await openGateway({ yaml: FAKE_YAML });
+  await open.post({ model: "fake", input: 7 }, { "x-request-id": "trace-7" });
+  const [line] = open.logs.filter(({ message }) => message === "request failed");
+  expect(line?.about).toMatchObject({ client_request: "trace-7" });
+});
