@@ -61,7 +61,7 @@ async function catchOne(name: string, seeds: number): Promise<Caught> {
     );
     const [, seed, what = ""] = /^seed (\d+) BROKE: (.*)$/m.exec(simulated.output) ?? [];
     if (seed !== undefined) return { name, seed: Number(seed), what };
-    // A request that nothing ends any more: as plain a failure as any.
+    // A request that nothing ends: it is a failure, too.
     if (simulated.isEndless) return { name, seed: Number(from), what: "it does not come to its end" };
     return { name, seed: undefined, what: `no seed caught it: ${simulated.output.slice(-500).trim()}` };
   } finally {

@@ -2,13 +2,13 @@
  * The words of the published document: what each path does, takes and answers, as the dialect's policies have it.
  * A wire's paths bring their own words (src/dialects/wire.ts); those of any other path are an entry here, and a line of `pathsOf`.
  */
-
 import { type TSchema, Type } from "@sinclair/typebox";
 import type { EmbedPath, KnownPath, PublicPath, Wire, WirePath } from "../../dialects/wire";
 import { WIRES } from "../../dialects/wires";
 import type { Policies } from "../../domain/policies";
 import { RouteState } from "../../routes/states";
 import { ALWAYS, type AnswerHeader, RETRY_AFTER, WITH_EMBEDDINGS, WITH_RATE_LIMIT } from "./headers";
+import { noModel } from "./no-model";
 
 const Status = Type.Object(
   {
@@ -258,7 +258,7 @@ const tellingOf = (path: KnownPath | PublicPath, fails: Fails, policies: Policie
       ])),
     ...(path.does === "tell" && {
       ...keyErrors(fails),
-      ...failures(fails, [[policies.unknown_model_status, "No such model."]]),
+      ...failures(fails, path.method === "GET" ? noModel(policies) : noModel(policies).slice(0, 1)),
       429: limited(fails),
     }),
     405: fails("Another method."),
@@ -327,7 +327,7 @@ const operationsOf = (policies: Policies) => ({
     ],
     responses: {
       200: { description: "The model.", headers: REQUEST_HEADERS, content: json("Model") },
-      ...failures(fails, [[policies.unknown_model_status, "No such model."]]),
+      ...failures(fails, noModel(policies)),
       ...KEY_ERRORS,
       405: fails("Another method than GET."),
     },
