@@ -87,7 +87,7 @@ for (const [name, command] of Object.entries(CLIENTS)) {
   if ((await running.exited) === 0) passed += 1;
   else {
     failed += 1;
-    console.log(`${name} failed`);
+    console.log(`failed: ${name}`);
   }
 }
 gateway.kill("SIGINT");
