@@ -5,19 +5,18 @@
 import packageJson from "../package.json";
 import { counting, createMetrics, type Metrics } from "./admin/metrics";
 import { type Aside, openAside } from "./aside/aside";
-import { type Ledger, openLedger } from "./books/ledger";
+import type { Ledger } from "./books/ledger";
 import { createSettlements } from "./books/settlements";
 import { type Cache, openCache } from "./cache/cache";
 import { type Auth, openAuth } from "./callers/auth";
 import { tellingOfChanges } from "./callers/key-changes";
-import { type Keys, openKeys } from "./callers/keys";
+import type { Keys } from "./callers/keys";
 import { AT_THE_START, refusalOf } from "./callers/opening";
 import { createRateLimits } from "./callers/rate-limits";
-import { openWorkspaces, type Workspaces } from "./callers/workspaces";
+import type { Workspaces } from "./callers/workspaces";
 import type { GatewayConfig } from "./config/gateway-config";
 import { matches, patternsAmong } from "./config/models";
 import { CacheSection } from "./config/schema";
-import { openStore } from "./db/open";
 import { asAdmin, gatewayPolicies, policiesOf } from "./dialects/records";
 import type { GatewayError } from "./domain/errors";
 import { secondsOf } from "./domain/idle";
@@ -38,11 +37,9 @@ import { createLifecycle } from "./routes/lifecycle";
 import type { Routes } from "./routes/route";
 import { ALONE, type Place } from "./sharing/place";
 import { bytesOf } from "./sharing/region";
-import { openFingerprints } from "./spaces/fingerprints";
-import { openLimits } from "./spaces/limits";
 import type { Measure } from "./spaces/look";
-import { openRecords } from "./spaces/records";
 import type { Spaces } from "./spaces/spaces";
+import { openStores } from "./stores/open";
 import { createTokens, type Tokens } from "./tokens/tokens";
 
 /** Of the rate limits' places. */
@@ -88,10 +85,10 @@ export async function createGateway(
   aside: Aside = openAside(outside),
   tokens: Tokens = createTokens(),
 ): Promise<Gateway> {
-  const store = await openStore(config.database.path, outside, config.database.durability);
-  const keys = tellingOfChanges(openKeys(store, outside), outside);
-  const ledger = openLedger(store, place.process, (model) => configuredModel(current.config, model));
-  const limits = openLimits(store, outside);
+  const stores = await openStores(config.database, outside);
+  const keys = tellingOfChanges(stores.openKeys(), outside);
+  const ledger = stores.openLedger(place.process, (model) => configuredModel(current.config, model));
+  const limits = stores.openLimits();
   const calling = {
     ...outside,
     tokens,
@@ -100,8 +97,8 @@ export async function createGateway(
   };
   const measuring = {
     outside: calling,
-    fingerprints: openFingerprints(store),
-    records: openRecords(store),
+    fingerprints: stores.openFingerprints(),
+    records: stores.openRecords(),
     warming: { warmed: new Set<string>(), asksServers: place.begins },
     limits,
     measureWith:
@@ -111,12 +108,12 @@ export async function createGateway(
   };
   const retiring = new Set<Promise<void>>();
   let authSection = config.auth;
-  const workspaces = openWorkspaces(store, () => current.config.workspaceDefaults, outside);
+  const workspaces = stores.openWorkspaces(() => current.config.workspaceDefaults);
   if (config.auth.bootstrapKeySha256 !== undefined) await keys.bootstrap(config.auth.bootstrapKeySha256);
   const auth = openAuth({ settings: () => authSection, keys, workspaces, outside });
   const refusal = refusalOf(config, auth, { ...AT_THE_START, asks: place.asks });
   if (refusal) {
-    store.close();
+    await stores.close();
     throw refusal;
   }
   if (config.auth.jwt) await keys.tokensTaken();
@@ -201,7 +198,7 @@ export async function createGateway(
     sending,
     checkReady() {
       underWay.checkStays();
-      store.check();
+      stores.check();
     },
     idleSeconds: secondsOf(config.server.idle_timeout_ms),
     isTls: config.server.tls !== undefined,
@@ -271,7 +268,7 @@ export async function createGateway(
       try {
         await ledger.close();
       } finally {
-        store.close();
+        await stores.close();
       }
     },
   };

@@ -214,6 +214,7 @@ const WINGS: readonly (readonly [wings: string, whatFor: string])[] = [
   ["routes", "from a model id to its targets"],
   ["execute", "calls: which target, again, in halves, twice, together; and the gate that every reply passes"],
   ["upstream", "one provider: its places, its circuit breaker, posting, what it may say"],
+  ["stores", "everything that is kept, in one database or another"],
   ["callers", "who asks, and what they may"],
   ["spaces", "what is known of an embedding space, and who may serve in it"],
   ["cache", "vectors that are kept, and those being fetched"],

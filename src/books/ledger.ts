@@ -54,7 +54,11 @@ export interface Ledger {
    */
   settleInterrupted(process?: string): Promise<number>;
   /** @param by one or several: a line for each that goes together */
-  usage(since: number, by: UsageGroup | readonly UsageGroup[], filter?: UsageFilter): readonly UsageLine[];
+  usage(
+    since: number,
+    by: UsageGroup | readonly UsageGroup[],
+    filter?: UsageFilter,
+  ): Promise<readonly UsageLine[]>;
 }
 
 const COLUMNS = [
@@ -311,7 +315,7 @@ export function openLedger(
         release.run(ended ?? null);
         return Number(interrupt.run(ended ?? null).changes);
       }),
-    usage: (since, by, filter) =>
+    usage: async (since, by, filter) =>
       sumUsage(store, {
         since,
         by: typeof by === "string" ? [by] : by,

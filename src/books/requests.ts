@@ -58,10 +58,10 @@ export interface RequestFilter {
 
 export interface Requests {
   /** @param most so many of the latest, the latest first */
-  list(filter: RequestFilter, most: number): readonly RecordedRequest[];
-  show(id: string): RecordedRequest | undefined;
+  list(filter: RequestFilter, most: number): Promise<readonly RecordedRequest[]>;
+  show(id: string): Promise<RecordedRequest | undefined>;
   /** What was refused in the minute that an id was made in: a refused request may be one of theirs. */
-  refusedWith(id: string): readonly RecordedRequest[];
+  refusedWith(id: string): Promise<readonly RecordedRequest[]>;
 }
 
 const MINUTE_MS = 60_000;
@@ -74,7 +74,7 @@ export function openRequests({ database, read }: Pick<Store, "database" | "read"
     `SELECT ${COLUMNS} FROM ledger WHERE refusals IS NOT NULL AND started_at >= ?1 AND started_at < ?1 + ${MINUTE_MS} ORDER BY started_at`,
   );
   return {
-    list({ since, statuses, workspace, model, provider, code }, most) {
+    async list({ since, statuses, workspace, model, provider, code }, most) {
       const conditions = ["started_at >= ?"];
       const values: (string | number)[] = [since];
       const only = (condition: string, ...wanted: readonly (string | number | undefined)[]) => {
@@ -94,8 +94,8 @@ export function openRequests({ database, read }: Pick<Store, "database" | "read"
       );
       return read(() => query.all(...values, most));
     },
-    show: (id) => read(() => byId.get(id) ?? undefined),
-    refusedWith(id) {
+    show: async (id) => read(() => byId.get(id) ?? undefined),
+    async refusedWith(id) {
       const at = timeOf(id);
       return at === undefined ? [] : read(() => refusals.all(at - (at % MINUTE_MS)));
     },

@@ -53,10 +53,10 @@ export interface Invoice {
 
 export interface Statements {
   /** @param timeZone of the workspace's caps; undefined: UTC */
-  spent(workspace: string, at: number, timeZone?: string): Spent;
-  history(workspace: string): readonly HistoryLine[];
+  spent(workspace: string, at: number, timeZone?: string): Promise<Spent>;
+  history(workspace: string): Promise<readonly HistoryLine[]>;
   /** @param month as in 2026-11 @throws GatewayError invalid for another text */
-  invoice(workspace: string, month: string, by: readonly InvoiceGroup[]): Invoice;
+  invoice(workspace: string, month: string, by: readonly InvoiceGroup[]): Promise<Invoice>;
 }
 
 type Change = Omit<HistoryLine, "balance">;
@@ -87,12 +87,12 @@ export function openStatements({ database, read }: Store): Statements {
   );
 
   return {
-    spent(workspace, at, timeZone) {
+    async spent(workspace, at, timeZone) {
       const { day, monthBegins } = periodAt(at, timeZone);
       const sums = read(() => spending.get(workspace, day, monthBegins));
       return { today: sums?.today ?? 0n, thisMonth: sums?.month ?? 0n };
     },
-    history(workspace) {
+    async history(workspace) {
       // In one transaction, so that no request settles between the two.
       const both = database.transaction((): Change[] => {
         const given = grants.all(workspace).map(({ at, note, change }) => ({
@@ -121,7 +121,7 @@ export function openStatements({ database, read }: Store): Statements {
       });
       return running(read(() => both()));
     },
-    invoice(workspace, month, by) {
+    async invoice(workspace, month, by) {
       const [from, to] = boundsOf(month);
       const part = (group: InvoiceGroup) =>
         `${by.includes(group) ? GROUP_EXPRESSIONS[group] : "NULL"} AS ${group}`;

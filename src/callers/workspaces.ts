@@ -58,9 +58,9 @@ export interface Workspaces {
   exists(name: string): boolean;
   /** @throws GatewayError invalid for an unknown one */
   set(name: string, settings: Partial<Settings>): Promise<Workspace>;
-  list(): readonly Workspace[];
+  list(): Promise<readonly Workspace[]>;
   /** @throws GatewayError invalid for an unknown one */
-  show(name: string): Workspace;
+  show(name: string): Promise<Workspace>;
   /**
    * Adds micro-credits; a negative amount takes them back, as far as they are neither spent nor held.
    * @throws GatewayError invalid where more would be taken than is free, or the workspace has no limit
@@ -71,7 +71,7 @@ export interface Workspaces {
    * @throws GatewayError invalid where less would be left than requests under way hold
    */
   setCredits(name: string, balance: bigint | null, note: string): Promise<Workspace>;
-  grants(name: string): readonly Grant[];
+  grants(name: string): Promise<readonly Grant[]>;
 }
 
 interface Row extends SettingColumns {
@@ -191,8 +191,8 @@ export function openWorkspaces(
       await write(() => put(name, columns));
       return asWorkspace(existing(name));
     },
-    list: () => read(() => selectAll.all()).map(asWorkspace),
-    show: (name) => asWorkspace(existing(name)),
+    list: async () => read(() => selectAll.all()).map(asWorkspace),
+    show: async (name) => asWorkspace(existing(name)),
     async grant(name, amount, note) {
       checkNote(note);
       await write(() => {
@@ -216,7 +216,7 @@ export function openWorkspaces(
       });
       return asWorkspace(existing(name));
     },
-    grants(name) {
+    async grants(name) {
       return read(() => selectGrants.all(name)).map((grant) => ({
         ...grant,
         granted_at: Number(grant.granted_at),

@@ -2,9 +2,7 @@
  * `embedgate credits grant | show | history`: what a workspace may still spend, and every change of it, to the last micro-credit.
  */
 import { creditsOf } from "../books/money";
-import { openStatements } from "../books/statements";
-import { openWorkspaces, type Workspace } from "../callers/workspaces";
-import { realOutside } from "../network/real-outside";
+import type { Workspace } from "../callers/workspaces";
 import { printTable } from "../terminal/screen";
 import { json } from "./json";
 import { type StoreOptions, withStore } from "./with-store";
@@ -14,10 +12,10 @@ export function grantCredits(
   amount: bigint,
   options: StoreOptions & { note: string; limit?: boolean },
 ): Promise<number> {
-  return withStore(options, async (store, { workspaceDefaults }) => {
-    const workspaces = openWorkspaces(store, () => workspaceDefaults, realOutside);
+  return withStore(options, async (stores, { workspaceDefaults }) => {
+    const workspaces = stores.openWorkspaces(() => workspaceDefaults);
     // Without a limit any amount is a step down, which must not come by mistake.
-    const starts = options.limit && workspaces.show(name).micro_credits === null;
+    const starts = options.limit && (await workspaces.show(name)).micro_credits === null;
     const workspace = starts
       ? await workspaces.setCredits(name, amount, options.note)
       : await workspaces.grant(name, amount, options.note);
@@ -32,8 +30,8 @@ export function grantCredits(
 }
 
 export function showCredits(name: string, options: StoreOptions): Promise<number> {
-  return withStore(options, async (store, { workspaceDefaults }) => {
-    const workspace = openWorkspaces(store, () => workspaceDefaults, realOutside).show(name);
+  return withStore(options, async (stores, { workspaceDefaults }) => {
+    const workspace = await stores.openWorkspaces(() => workspaceDefaults).show(name);
     if (options.json) console.log(json(balanceOf(workspace)));
     else console.log(`"${name}": ${inWords(workspace)}.`);
     return 0;
@@ -41,9 +39,9 @@ export function showCredits(name: string, options: StoreOptions): Promise<number
 }
 
 export function showHistory(name: string, options: StoreOptions): Promise<number> {
-  return withStore(options, async (store, { workspaceDefaults }) => {
-    const workspace = openWorkspaces(store, () => workspaceDefaults, realOutside).show(name);
-    const lines = openStatements(store).history(name);
+  return withStore(options, async (stores, { workspaceDefaults }) => {
+    const workspace = await stores.openWorkspaces(() => workspaceDefaults).show(name);
+    const lines = await stores.openStatements().history(name);
     if (options.json) {
       const told = lines.map(({ at, kind, note, requests, cost, change, balance }) => ({
         at: new Date(at).toISOString(),

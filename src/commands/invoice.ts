@@ -2,8 +2,7 @@
  * `embedgate invoice`: a workspace's month, line by line, with sums that are the ledger's own to the last micro-credit.
  */
 import { creditsOf, decimal, usdOf } from "../books/money";
-import { type InvoiceGroup, type InvoiceLine, openStatements } from "../books/statements";
-import { openWorkspaces } from "../callers/workspaces";
+import type { InvoiceGroup, InvoiceLine } from "../books/statements";
 import { realOutside } from "../network/real-outside";
 import { csv } from "../terminal/csv";
 import { screen } from "../terminal/screen";
@@ -21,10 +20,10 @@ interface InvoiceOptions {
 }
 
 export function showInvoice(name: string, options: InvoiceOptions): Promise<number> {
-  return withStore(options, async (store, { workspaceDefaults }) => {
-    openWorkspaces(store, () => workspaceDefaults, realOutside).show(name);
+  return withStore(options, async (stores, { workspaceDefaults }) => {
+    await stores.openWorkspaces(() => workspaceDefaults).show(name);
     const { month = new Date(realOutside.now()).toISOString().slice(0, 7), by } = options;
-    const { lines, total } = openStatements(store).invoice(name, month, by);
+    const { lines, total } = await stores.openStatements().invoice(name, month, by);
     const records = lines.map((line) => ({ workspace: name, month, ...groupsOf(line, by), ...sumsOf(line) }));
     if (options.json) {
       const { usd_per_million_tokens: _, ...sums } = sumsOf({ ...total, price: null });

@@ -1,8 +1,8 @@
 /**
  * `embedgate keys create | list | rotate | revoke`: the functions of src/callers/keys.ts, with words for people and JSON for programs.
  */
-import { DEFAULT_WORKSPACE, type ListedKey, openKeys } from "../callers/keys";
-import { openWorkspaces, type Workspaces } from "../callers/workspaces";
+import { DEFAULT_WORKSPACE, type ListedKey } from "../callers/keys";
+import type { Workspaces } from "../callers/workspaces";
 import { GatewayError } from "../domain/errors";
 import { nearestName } from "../domain/nearest";
 import { realOutside } from "../network/real-outside";
@@ -21,10 +21,10 @@ interface CreateOptions extends StoreOptions {
 export function createKey(options: CreateOptions): Promise<number> {
   return withStore(
     options,
-    async (store, { workspaceDefaults, auth }) => {
-      const workspaces = openWorkspaces(store, () => workspaceDefaults, realOutside);
+    async (stores, { workspaceDefaults, auth }) => {
+      const workspaces = stores.openWorkspaces(() => workspaceDefaults);
       await provideWorkspace(workspaces, options);
-      const keys = openKeys(store, realOutside);
+      const keys = stores.openKeys();
       const before = keys.list();
       const namesake = before.find(({ name, revoked_at }) => name === options.name && revoked_at === null);
       if (namesake)
@@ -56,7 +56,7 @@ async function provideWorkspace(
   if (workspace !== DEFAULT_WORKSPACE && !createWorkspace && !workspaces.exists(workspace)) {
     const near = nearestName(
       workspace,
-      workspaces.list().map(({ name }) => name),
+      (await workspaces.list()).map(({ name }) => name),
     );
     throw new GatewayError(
       "invalid",
@@ -65,12 +65,12 @@ async function provideWorkspace(
     );
   }
   if ((await workspaces.ensure(workspace)) && workspace !== DEFAULT_WORKSPACE)
-    console.error(`The workspace ${workspace} was created: ${inWords(workspaces.show(workspace))}.`);
+    console.error(`The workspace ${workspace} was created: ${inWords(await workspaces.show(workspace))}.`);
 }
 
 export function listKeys(options: StoreOptions): Promise<number> {
-  return withStore(options, async (store) => {
-    const keys = openKeys(store, realOutside).list();
+  return withStore(options, async (stores) => {
+    const keys = stores.openKeys().list();
     if (options.json) console.log(json(keys.map(withTimes)));
     else {
       const rows = keys.map((key) => [
@@ -90,8 +90,8 @@ export function listKeys(options: StoreOptions): Promise<number> {
 }
 
 export function rotateKey(id: string, options: StoreOptions & { grace: number }): Promise<number> {
-  return withStore(options, async (store) => {
-    const made = await openKeys(store, realOutside).rotate(id, options.grace);
+  return withStore(options, async (stores) => {
+    const made = await stores.openKeys().rotate(id, options.grace);
     if (options.json) console.log(json(made));
     else {
       console.log(made.key);
@@ -105,8 +105,8 @@ export function rotateKey(id: string, options: StoreOptions & { grace: number })
 }
 
 export function revokeKey(id: string, options: StoreOptions): Promise<number> {
-  return withStore(options, async (store) => {
-    await openKeys(store, realOutside).revoke(id);
+  return withStore(options, async (stores) => {
+    await stores.openKeys().revoke(id);
     if (options.json) console.log(json({ id, revoked: true }));
     else console.error(`Key ${id} is revoked; a running gateway refuses it at once.`);
     return 0;

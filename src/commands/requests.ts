@@ -4,8 +4,7 @@
  */
 import { OWN_WORKSPACE } from "../books/ledger";
 import { creditsOf, usdOf } from "../books/money";
-import { openRequests, type RecordedRequest, type Statuses } from "../books/requests";
-import { openWorkspaces } from "../callers/workspaces";
+import type { RecordedRequest, Statuses } from "../books/requests";
 import { CAUSES } from "../domain/causes";
 import { isErrorKind } from "../domain/errors";
 import { realOutside } from "../network/real-outside";
@@ -31,14 +30,14 @@ interface ListOptions extends Common {
 }
 
 export function listRequests(options: ListOptions): Promise<number> {
-  return withStore(options, async (store, { workspaceDefaults }) => {
+  return withStore(options, async (stores, { workspaceDefaults }) => {
     const { since, status: statuses, workspace, model, provider, code, limit } = options;
     // One that is misspelt would have no requests, which reads like an answer.
     if (workspace !== undefined && workspace !== OWN_WORKSPACE)
-      openWorkspaces(store, () => workspaceDefaults, realOutside).show(workspace);
+      await stores.openWorkspaces(() => workspaceDefaults).show(workspace);
     const filter = { since: realOutside.now() - since, statuses, workspace, model, provider, code };
     // One more than is shown tells whether there are more.
-    const found = openRequests(store).list(filter, limit + 1);
+    const found = await stores.openRequests().list(filter, limit + 1);
     const shown = found.slice(0, limit);
     if (options.json) console.log(json(shown.map(asRecord)));
     else {
@@ -51,14 +50,14 @@ export function listRequests(options: ListOptions): Promise<number> {
 }
 
 export function showRequest(id: string, options: Common): Promise<number> {
-  return withStore(options, async (store) => {
-    const requests = openRequests(store);
-    const found = requests.show(id);
+  return withStore(options, async (stores) => {
+    const requests = stores.openRequests();
+    const found = await requests.show(id);
     if (found) {
       console.log(options.json ? json(asRecord(found)) : inLines(found));
       return 0;
     }
-    const near = requests.refusedWith(id);
+    const near = await requests.refusedWith(id);
     const refused = near.length === 0 ? "" : `\n\nRefused in that request's minute:\n\n${inTable(near)}`;
     console.error(
       `The ledger has no request '${id}'. Requests without a valid key have no row, and of those refused alike within a minute only the last has one: look for the id in the gateway's log ('request failed').${refused}`,

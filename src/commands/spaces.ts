@@ -6,18 +6,17 @@
 import { writeCarried } from "../config/carried-fingerprints";
 import { PROBES } from "../domain/probes";
 import { withCarried } from "../spaces/carried";
-import { openFingerprints } from "../spaces/fingerprints";
 import { insideFingerprints } from "../spaces/inside";
-import { forgetLimits } from "../spaces/limits";
-import { openRecords, type RouteRecord } from "../spaces/records";
+import type { RouteRecord } from "../spaces/records";
 import { printTable, screen } from "../terminal/screen";
 import { table } from "../terminal/table";
 import { json } from "./json";
 import { type StoreOptions, withStore } from "./with-store";
 
 export function listSpaces(options: StoreOptions): Promise<number> {
-  return withStore(options, async (store) => {
-    const spaces = openFingerprints(store)
+  return withStore(options, async (stores) => {
+    const spaces = stores
+      .openFingerprints()
       .list()
       .map(({ space, dimensions, provider, model, measuredAt, confirmed }) => ({
         space,
@@ -45,10 +44,10 @@ export function listSpaces(options: StoreOptions): Promise<number> {
 
 /** Each route's cosine by kind of probe text, as it was last measured, and in words what probably differs. */
 export function showSpace(space: string, options: StoreOptions): Promise<number> {
-  return withStore(options, async (store, config) => {
+  return withStore(options, async (stores, config) => {
     const carried = [...insideFingerprints(), ...config.spaceFingerprints];
-    const fingerprint = withCarried(openFingerprints(store), carried).find(space);
-    const records = openRecords(store).of(space);
+    const fingerprint = withCarried(stores.openFingerprints(), carried).find(space);
+    const records = await stores.openRecords().of(space);
     if (options.json) {
       const routes = records.map(({ measuredAt, claim: _, ...record }) => ({
         ...record,
@@ -88,17 +87,17 @@ function cosines(records: readonly RouteRecord[]): string[][] {
 
 /** What `space_fingerprints` takes. */
 export function exportSpaces(options: StoreOptions): Promise<number> {
-  return withStore(options, async (store, config) => {
-    const all = withCarried(openFingerprints(store), config.spaceFingerprints).list();
+  return withStore(options, async (stores, config) => {
+    const all = withCarried(stores.openFingerprints(), config.spaceFingerprints).list();
     console.log(writeCarried(all));
     return 0;
   });
 }
 
 export function forgetSpace(space: string, options: StoreOptions): Promise<number> {
-  return withStore(options, async (store, config) => {
-    const forgotten = await openFingerprints(store).forget(space);
-    await forgetLimits(store, space);
+  return withStore(options, async (stores, config) => {
+    const forgotten = await stores.openFingerprints().forget(space);
+    await stores.openLimits().forget(space);
     if (config.spaceFingerprints.some((carried) => carried.space === space))
       console.error(
         `The file of space_fingerprints has reference vectors of ${space} too: remove them there.`,

@@ -2,10 +2,9 @@
  * `embedgate usage`: the ledger, summed. Costs are printed exactly, since they are whole pico-USD and micro-credits in the ledger.
  * A new column goes to the end, so that what reads them by place goes on working.
  */
-import { OWN_WORKSPACE, openLedger } from "../books/ledger";
+import { OWN_WORKSPACE } from "../books/ledger";
 import { creditsOf, usdOf } from "../books/money";
 import type { UsageGroup, UsageLine } from "../books/usage";
-import { openWorkspaces } from "../callers/workspaces";
 import { realOutside } from "../network/real-outside";
 import { csv } from "../terminal/csv";
 import { inUnits } from "../terminal/duration";
@@ -26,12 +25,13 @@ interface UsageOptions {
 }
 
 export function showUsage(options: UsageOptions): Promise<number> {
-  return withStore(options, async (store, { workspaceDefaults }) => {
+  return withStore(options, async (stores, { workspaceDefaults }) => {
     const { since, by, workspace, metadata } = options;
     // One that is misspelt would have no usage, which reads like an answer.
     if (workspace !== undefined && workspace !== OWN_WORKSPACE)
-      openWorkspaces(store, () => workspaceDefaults, realOutside).show(workspace);
-    const lines = openLedger(store).usage(realOutside.now() - since, by, { workspace, metadata });
+      await stores.openWorkspaces(() => workspaceDefaults).show(workspace);
+    const ledger = stores.openLedger();
+    const lines = await ledger.usage(realOutside.now() - since, by, { workspace, metadata });
     const records = lines.map((line) => asRecord(line, by));
     const columns = [...by, ...SUMS.map(({ name }) => name)];
     if (options.json) console.log(json(records));
@@ -39,7 +39,7 @@ export function showUsage(options: UsageOptions): Promise<number> {
     else {
       console.log(`the last ${inUnits(since)}\n`);
       console.log(forPeople(lines, by));
-      const [probes] = openLedger(store).usage(realOutside.now() - since, "workspace", {
+      const [probes] = await ledger.usage(realOutside.now() - since, "workspace", {
         workspace: OWN_WORKSPACE,
       });
       if (workspace === undefined && metadata === undefined && probes)

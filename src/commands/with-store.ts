@@ -5,11 +5,12 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { GatewayConfig } from "../config/gateway-config";
-import { openStore, type Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
 import { realOutside } from "../network/real-outside";
 import { canFindGateways, presentAt } from "../processes/presence";
 import { configured } from "../serving/configured";
+import { openStores } from "../stores/open";
+import type { Stores } from "../stores/stores";
 
 export interface StoreOptions {
   readonly config?: string;
@@ -26,7 +27,7 @@ export interface StoreOptions {
  */
 export async function withStore(
   options: StoreOptions,
-  work: (store: Store, config: GatewayConfig) => Promise<number>,
+  work: (stores: Stores, config: GatewayConfig) => Promise<number>,
   creates = false,
 ): Promise<number> {
   const config = await configured(options.config, { notes: false });
@@ -37,11 +38,11 @@ export async function withStore(
     throw missing(config, creates);
   if (!options.json && !options.csv)
     console.error(`database: ${path} (${isThere ? runningOn(path) : "new"})`);
-  const store = await openStore(path, realOutside, config.database.durability);
+  const stores = await openStores(config.database, realOutside);
   try {
-    return await work(store, config);
+    return await work(stores, config);
   } finally {
-    store.close();
+    await stores.close();
   }
 }
 

@@ -4,16 +4,14 @@
  */
 import { creditsOf, usdOf } from "../books/money";
 import { UTC } from "../books/periods";
-import { openStatements } from "../books/statements";
-import { openKeys } from "../callers/keys";
 import { SETTINGS, type SettingName, type Settings } from "../callers/workspace-settings";
-import { openWorkspaces, type Workspace, type Workspaces } from "../callers/workspaces";
+import type { Workspace, Workspaces } from "../callers/workspaces";
 import type { GatewayConfig } from "../config/gateway-config";
 import { matches } from "../config/models";
 import type { DialectName } from "../config/schema-values";
 import type { WorkspaceSection } from "../config/schema-workspaces";
-import type { Store } from "../db/open";
 import { realOutside } from "../network/real-outside";
+import type { Stores } from "../stores/stores";
 import { printTable } from "../terminal/screen";
 import { inWords } from "./credits";
 import { json } from "./json";
@@ -36,11 +34,11 @@ export interface SettingOptions extends StoreOptions {
 export function createWorkspace(name: string, options: SettingOptions): Promise<number> {
   return withStore(
     options,
-    async (store, config) => {
-      const workspaces = open(store, config);
+    async (stores, config) => {
+      const workspaces = open(stores, config);
       tellUnknownModels(options.models ?? [], config);
       const made = await workspaces.create(name, settingsOf(options), balanceOf(options));
-      tell(made, options, recorder(store, config));
+      await tell(made, options, await recorder(stores, config));
       return 0;
     },
     true,
@@ -51,8 +49,8 @@ export function setWorkspace(
   name: string,
   options: SettingOptions & { readonly unset?: readonly SettingName[] },
 ): Promise<number> {
-  return withStore(options, async (store, config) => {
-    const workspaces = open(store, config);
+  return withStore(options, async (stores, config) => {
+    const workspaces = open(stores, config);
     tellUnknownModels(options.models ?? [], config);
     const unset = Object.fromEntries((options.unset ?? []).map((setting) => [setting, null]));
     let workspace = await workspaces.set(name, { ...unset, ...settingsOf(options) });
@@ -63,14 +61,15 @@ export function setWorkspace(
         balance,
         balance === null ? "no limit from now on" : "set",
       );
-    tell(workspace, options, recorder(store, config));
+    await tell(workspace, options, await recorder(stores, config));
     return 0;
   });
 }
 
 export function listWorkspaces(options: StoreOptions): Promise<number> {
-  return withStore(options, async (store, config) => {
-    const told = open(store, config).list().map(recorder(store, config));
+  return withStore(options, async (stores, config) => {
+    const recordOf = await recorder(stores, config);
+    const told = await Promise.all((await open(stores, config).list()).map(recordOf));
     if (options.json) console.log(json(told));
     else {
       const rows = told.map((one) => [
@@ -90,14 +89,14 @@ export function listWorkspaces(options: StoreOptions): Promise<number> {
 }
 
 export function showWorkspace(name: string, options: StoreOptions): Promise<number> {
-  return withStore(options, async (store, config) => {
-    tell(open(store, config).show(name), options, recorder(store, config));
+  return withStore(options, async (stores, config) => {
+    await tell(await open(stores, config).show(name), options, await recorder(stores, config));
     return 0;
   });
 }
 
-const open = (store: Store, { workspaceDefaults }: GatewayConfig): Workspaces =>
-  openWorkspaces(store, () => workspaceDefaults, realOutside);
+const open = (stores: Stores, { workspaceDefaults }: GatewayConfig): Workspaces =>
+  stores.openWorkspaces(() => workspaceDefaults);
 
 /** Null: no limit. */
 const balanceOf = ({ credits }: SettingOptions) => (credits === "unlimited" ? null : credits);
@@ -141,8 +140,12 @@ interface Shown {
   readonly from: "own" | "workspace_defaults" | "server" | null;
 }
 
-function tell(workspace: Workspace, options: StoreOptions, recordOf: ReturnType<typeof recorder>): void {
-  const record = recordOf(workspace);
+async function tell(
+  workspace: Workspace,
+  options: StoreOptions,
+  recordOf: Awaited<ReturnType<typeof recorder>>,
+): Promise<void> {
+  const record = await recordOf(workspace);
   if (options.json) {
     console.log(json(record));
     return;
@@ -162,14 +165,15 @@ function tell(workspace: Workspace, options: StoreOptions, recordOf: ReturnType<
 }
 
 /** Amounts are text, because a program that reads them as floats would lose digits. */
-function recorder(store: Store, config: GatewayConfig) {
-  const statements = openStatements(store);
-  const keys = openKeys(store, realOutside)
+async function recorder(stores: Stores, config: GatewayConfig) {
+  const statements = stores.openStatements();
+  const keys = stores
+    .openKeys()
     .list()
     .filter((key) => key.revoked_at === null);
-  return ({ name, created_at, micro_credits, micro_credits_held, settings }: Workspace) => {
+  return async ({ name, created_at, micro_credits, micro_credits_held, settings }: Workspace) => {
     const zone = settings.cap_time_zone ?? config.workspaceDefaults.cap_time_zone;
-    const spent = statements.spent(name, realOutside.now(), zone);
+    const spent = await statements.spent(name, realOutside.now(), zone);
     return {
       name,
       created_at: new Date(created_at).toISOString(),

@@ -23,6 +23,8 @@ export interface Limits {
   keep(of: LimitOf & { readonly space: string }, seen: LimitSeen): void;
   /** Of servers that cut without a word. @throws GatewayError database_unavailable */
   notices(config: GatewayConfig): readonly SpaceNotice[];
+  /** What was seen of the routes of a space. @throws GatewayError database_unavailable */
+  forget(space: string): Promise<void>;
 }
 
 interface Row {
@@ -57,6 +59,7 @@ export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "no
     `DELETE FROM route_limits WHERE (provider, model) IN
        (SELECT provider, model FROM route_limits ORDER BY learned_at DESC LIMIT -1 OFFSET $most)`,
   );
+  const drop = database.query<unknown, { space: string }>("DELETE FROM route_limits WHERE space = $space");
   return {
     find({ provider, model, configuration }) {
       try {
@@ -104,6 +107,9 @@ export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "no
           outOfService: false,
           message: cutsTexts(Number(max_input_tokens), space),
         })),
+    async forget(space) {
+      await store.write(() => drop.run({ space }));
+    },
   };
 }
 
@@ -112,14 +118,6 @@ const seenOf = ({ max_input_tokens, learned_by, whole_to }: Row): LimitSeen => (
   learnedBy: learned_by,
   wholeTo: Number(whole_to),
 });
-
-/** What was seen of the routes of a space. @throws GatewayError database_unavailable */
-export async function forgetLimits(store: Store, space: string): Promise<void> {
-  const drop = store.database.query<unknown, { space: string }>(
-    "DELETE FROM route_limits WHERE space = $space",
-  );
-  await store.write(() => drop.run({ space }));
-}
 
 /** Options that are secrets say nothing of a model, and no hash of them is kept. */
 const SECRET = /key|token|secret|password|headers/i;

@@ -30,7 +30,7 @@ export interface RouteRecords {
   /** @throws GatewayError database_unavailable */
   put(record: RouteRecord): Promise<void>;
   /** Of the routes that claim the space or were compared with it. @throws GatewayError database_unavailable */
-  of(space: string): readonly RouteRecord[];
+  of(space: string): Promise<readonly RouteRecord[]>;
 }
 
 interface Row {
@@ -77,7 +77,7 @@ export function openRecords(store: Store): RouteRecords {
         }),
       );
     },
-    of: (space) => store.read(() => select.all({ space, probes: PROBES_VERSION })).map(fromRow),
+    of: async (space) => store.read(() => select.all({ space, probes: PROBES_VERSION })).map(fromRow),
   };
 }
 

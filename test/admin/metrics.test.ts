@@ -63,7 +63,7 @@ describe("what is counted", () => {
     for (const model of ["fake", "docs", "fake-nan", "team/a"])
       await open.post({ model, input: ["some words", "some words", "more"] });
     const all = await samples(open);
-    const usage = open.gateway.ledger.usage(0, "model");
+    const usage = await open.gateway.ledger.usage(0, "model");
     const total = (column: "requests" | "tokens" | "tokens_upstream" | "tokens_billed") =>
       Number(usage.reduce((sum, line) => sum + line[column], 0n));
     const kind = (word: string) =>

@@ -232,7 +232,7 @@ models: { m: { routes: [ { provider: wire, price: 3 } ], price: 1, dimensions: 2
   await loaded(opened, key);
   expect(await hangUp(opened, key, vendor, TEXT)).toBe(499);
   expect((await ask(opened, key, TEXT)).status).toBe(200);
-  expect(opened.gateway.ledger.usage(0, "provider", { workspace: "team" })).toMatchObject([
+  expect(await opened.gateway.ledger.usage(0, "provider", { workspace: "team" })).toMatchObject([
     {
       group: "wire",
       requests: 3n,

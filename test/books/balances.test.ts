@@ -23,7 +23,10 @@ describe("credits", () => {
       sent.filter(({ status }) => status !== 200).every((one) => codeOf(one) === "insufficient_credit"),
     ).toBe(true);
     expect(sent.filter(({ status }) => status === 402)).toHaveLength(490);
-    expect(open.gateway.workspaces.show("team")).toMatchObject({ micro_credits: 0n, micro_credits_held: 0n });
+    expect(await open.gateway.workspaces.show("team")).toMatchObject({
+      micro_credits: 0n,
+      micro_credits_held: 0n,
+    });
     expect(sums(open)).toEqual({ taken: 20n, granted: 20n, held: 0n, short: 0n });
   });
 
@@ -33,7 +36,7 @@ describe("credits", () => {
     await using _open = open;
     expect((await open.post({ model: "fake-down", input: "two words" }, headers)).status).toBe(503);
     expect((await open.post({ model: "one", input: "two words" }, headers)).status).toBe(200);
-    expect(open.gateway.workspaces.show("team").micro_credits).toBe(0n);
+    expect((await open.gateway.workspaces.show("team")).micro_credits).toBe(0n);
     expect(sums(open)).toMatchObject({ taken: 2n, held: 0n });
   });
 
@@ -43,12 +46,12 @@ describe("credits", () => {
     await using _open = open;
     const ask = (input: readonly string[]) => open.post({ model: "one", input }, headers);
     await ask(["three words here"]);
-    expect(open.gateway.workspaces.show("team").micro_credits).toBe(7n);
+    expect((await open.gateway.workspaces.show("team")).micro_credits).toBe(7n);
     // Three tokens at half the price, rounded up.
     await ask(["three words here"]);
-    expect(open.gateway.workspaces.show("team").micro_credits).toBe(5n);
+    expect((await open.gateway.workspaces.show("team")).micro_credits).toBe(5n);
     await ask(["two words", "two words"]);
-    expect(open.gateway.workspaces.show("team").micro_credits).toBe(2n);
+    expect((await open.gateway.workspaces.show("team")).micro_credits).toBe(2n);
     await ask(["three words here"]);
     const refused = await ask(["four words, ".repeat(10)]);
     expect(codeOf(refused)).toBe("insufficient_credit");
@@ -80,7 +83,7 @@ describe("credits", () => {
     held.resolve();
     const sent = await Promise.all([first, second, third]);
     expect(sent.map(({ status }) => status)).toEqual([200, 200, 200]);
-    expect(open.gateway.workspaces.show("team").micro_credits).toBe(50n - 1n - 2n - 2n);
+    expect((await open.gateway.workspaces.show("team")).micro_credits).toBe(50n - 1n - 2n - 2n);
   });
 
   test("a model whose price is 0 is served at a balance of zero", async () => {
@@ -97,8 +100,8 @@ describe("credits", () => {
     const headers = { authorization: `Bearer ${key}` };
     const ask = () => open.post({ model: "one", input: "two words" }, headers);
     expect([(await ask()).status, (await ask()).status, (await ask()).status]).toEqual([200, 200, 402]);
-    expect(open.gateway.workspaces.show("new").micro_credits).toBe(0n);
-    expect(open.gateway.workspaces.grants("new")).toMatchObject([{ micro_credits: 4n, balance: 4n }]);
+    expect((await open.gateway.workspaces.show("new")).micro_credits).toBe(0n);
+    expect(await open.gateway.workspaces.grants("new")).toMatchObject([{ micro_credits: 4n, balance: 4n }]);
   });
 
   test("what is granted is served", async () => {
@@ -106,7 +109,7 @@ describe("credits", () => {
     await using _open = open;
     await open.gateway.workspaces.grant("team", 3n, "invoice 7");
     expect((await open.post({ model: "one", input: "two words" }, headers)).status).toBe(200);
-    expect(open.gateway.workspaces.show("team").micro_credits).toBe(1n);
+    expect((await open.gateway.workspaces.show("team")).micro_credits).toBe(1n);
     expect(open.gateway.workspaces.grant("team", -2n, "too much")).rejects.toThrow("cannot be taken back");
     expect(sums(open)).toMatchObject({ taken: 2n, granted: 3n });
   });
@@ -140,14 +143,14 @@ models: { m: { routes: [ { provider: wire } ], price: 1, dimensions: 2 } }
 
   test("what requests under way hold cannot be taken back, and the rest can", async () => {
     await using open = await whileUnderWay(100n, async (workspaces) => {
-      const { micro_credits_held: held } = workspaces.show("team");
+      const { micro_credits_held: held } = await workspaces.show("team");
       expect(held).toBeGreaterThan(2n);
       await expect(workspaces.grant("team", held - 101n, "")).rejects.toThrow("hold");
       await expect(workspaces.setCredits("team", held - 1n, "")).rejects.toThrow("hold");
       await workspaces.grant("team", held - 100n, "");
     });
-    const { micro_credits_held, micro_credits } = open.gateway.workspaces.show("team");
-    const [, taken] = open.gateway.workspaces.grants("team");
+    const { micro_credits_held, micro_credits } = await open.gateway.workspaces.show("team");
+    const [, taken] = await open.gateway.workspaces.grants("team");
     expect([micro_credits_held, micro_credits]).toEqual([0n, 100n + (taken?.micro_credits ?? 0n) - 2n]);
   });
 
@@ -155,7 +158,10 @@ models: { m: { routes: [ { provider: wire } ], price: 1, dimensions: 2 } }
     await using open = await whileUnderWay(null, async (workspaces) => {
       await workspaces.setCredits("team", 1n, "a limit");
     });
-    expect(open.gateway.workspaces.show("team")).toMatchObject({ micro_credits: 0n, micro_credits_held: 0n });
+    expect(await open.gateway.workspaces.show("team")).toMatchObject({
+      micro_credits: 0n,
+      micro_credits_held: 0n,
+    });
     expect(sums(open)).toEqual({ taken: 1n, granted: 1n, held: 0n, short: 1n });
   });
 
@@ -164,7 +170,7 @@ models: { m: { routes: [ { provider: wire } ], price: 1, dimensions: 2 } }
       await workspaces.setCredits("team", null, "no limit");
       await expect(workspaces.grant("team", 5n, "")).rejects.toThrow("no credit limit");
     });
-    expect(open.gateway.workspaces.show("team")).toMatchObject({
+    expect(await open.gateway.workspaces.show("team")).toMatchObject({
       micro_credits: null,
       micro_credits_held: 0n,
     });
@@ -182,7 +188,7 @@ models: { m: { routes: [ { provider: wire } ], price: 1, dimensions: 2 } }
     database.run("UPDATE workspaces SET micro_credits_held = 17, pico_usd_held = 5");
     database.close();
     expect(await open.gateway.ledger.settleInterrupted()).toBe(1);
-    expect(open.gateway.workspaces.show("team")).toMatchObject({
+    expect(await open.gateway.workspaces.show("team")).toMatchObject({
       micro_credits: 98n,
       micro_credits_held: 0n,
     });
@@ -211,11 +217,11 @@ describe("a workspace's settings", () => {
     const { workspaces } = open.gateway;
     await expect(workspaces.set("team", { tokens_per_minute: 9, ...settings })).rejects.toThrow(words);
     await expect(workspaces.create("other", settings, null)).rejects.toThrow(words);
-    expect(workspaces.show("team").settings).toMatchObject({
+    expect((await workspaces.show("team")).settings).toMatchObject({
       requests_per_minute: 7,
       tokens_per_minute: null,
     });
-    expect(workspaces.list()).toHaveLength(1);
+    expect(await workspaces.list()).toHaveLength(1);
   });
 
   test("of its wire hold for its own requests alone, until they are unset", async () => {

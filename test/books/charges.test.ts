@@ -44,7 +44,7 @@ models: { m: { routes: [ { provider: wire } ], price: ${price}, dimensions: 2 } 
           tokens += BigInt(count);
           expect(sums(open).taken).toBe(ceilOf(tokens, exact));
         }
-        const { micro_credits } = open.gateway.workspaces.show("team");
+        const { micro_credits } = await open.gateway.workspaces.show("team");
         expect(micro_credits).toBe(credits === null ? null : credits - ceilOf(tokens, exact));
         expect(sums(open)).toMatchObject({ held: 0n, short: 0n });
       }
@@ -76,7 +76,7 @@ models: { m: { routes: [ { provider: wire } ], price: ${price}, dimensions: 2 } 
       await open.post({ model: i % 2 === 0 ? "a" : "b", input: "a" }, { authorization: `Bearer ${key}` });
     const store = await openStore(join(open.folder, "data/embedgate.db"), realOutside);
     const month = new Date().toISOString().slice(0, 7);
-    const { lines, total } = openStatements(store).invoice("team", month, ["model"]);
+    const { lines, total } = await openStatements(store).invoice("team", month, ["model"]);
     store.close();
     expect(lines.map(({ model, micro_credits }) => [model, micro_credits])).toEqual([
       ["a", 10n],

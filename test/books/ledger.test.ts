@@ -224,20 +224,24 @@ describe("usage", () => {
     await open.post({ model: "docs", input: "five six" }, headers);
     const { ledger } = open.gateway;
     expect(
-      ledger.usage(0, "model").map(({ group, tokens, cost_pico_usd }) => [group, tokens, cost_pico_usd]),
+      (await ledger.usage(0, "model")).map(({ group, tokens, cost_pico_usd }) => [
+        group,
+        tokens,
+        cost_pico_usd,
+      ]),
     ).toEqual([
       ["dear", 4n, 520_000n],
       ["docs", 2n, 40_000n],
     ]);
-    expect(ledger.usage(0, "day").map(({ group, requests }) => [group, requests])).toEqual([
+    expect((await ledger.usage(0, "day")).map(({ group, requests }) => [group, requests])).toEqual([
       ["2026-01-01", 1n],
       ["2026-01-02", 2n],
     ]);
-    expect(ledger.usage(0, "workspace")).toMatchObject([
+    expect(await ledger.usage(0, "workspace")).toMatchObject([
       { group: "team-a", requests: 3n, failed: 0n, inputs: 3n },
     ]);
-    expect(ledger.usage(0, "key")).toMatchObject([{ group: id, requests: 3n }]);
-    expect(ledger.usage(now, "key")).toMatchObject([{ requests: 2n }]);
+    expect(await ledger.usage(0, "key")).toMatchObject([{ group: id, requests: 3n }]);
+    expect(await ledger.usage(now, "key")).toMatchObject([{ requests: 2n }]);
   });
 });
 

@@ -104,7 +104,7 @@ describe("refused requests", () => {
     await using open = await openGateway({ yaml: YAML });
     for (let i = 0; i < 7; i++) await open.post({ model: "one", input: ["a", "b"], unheard_of: 1 });
     await open.post({ model: "one", input: "a" });
-    expect(open.gateway.ledger.usage(0, "model")).toMatchObject([
+    expect(await open.gateway.ledger.usage(0, "model")).toMatchObject([
       { group: "one", requests: 8n, failed: 7n, inputs: 15n },
     ]);
     expect(await open.gateway.metrics.text()).toContain(
@@ -193,7 +193,9 @@ test("a ledger that is only read counts what others refused", async () => {
   await using open = await openGateway({ yaml: YAML });
   for (let i = 0; i < 3; i++) await open.post("{");
   const store = await openStore(join(open.folder, "data/embedgate.db"), realOutside);
-  expect(openLedger(store).usage(0, "workspace")).toMatchObject([{ requests: 3n, failed: 3n, inputs: 0n }]);
+  expect(await openLedger(store).usage(0, "workspace")).toMatchObject([
+    { requests: 3n, failed: 3n, inputs: 0n },
+  ]);
   store.close();
 });
 

@@ -147,10 +147,10 @@ test("whatever happens, the history ends at the balance and each month's invoice
           .get();
         const statements = openStatements(store);
         expect(account?.held).toBe(0n);
-        expect(statements.history("team").at(-1)?.balance ?? 0n).toBe(account?.micro_credits ?? 0n);
+        expect((await statements.history("team")).at(-1)?.balance ?? 0n).toBe(account?.micro_credits ?? 0n);
         for (const [month, from, to] of MONTHS) {
           for (const by of [["day", "model"], ["model"], ["day"]] as const) {
-            const { lines, total } = statements.invoice("team", month, by);
+            const { lines, total } = await statements.invoice("team", month, by);
             expect(ledgerSums(store, from, to)).toEqual(total);
             // As whoever has only the CSV adds it up.
             const column = csv(
@@ -208,9 +208,9 @@ test("a history is in order of time: a day's requests are divided at its grants,
   await charge(3, 50);
   now += 24 * hour;
   await charge(4, 7);
-  const told = openStatements(store)
-    .history("team")
-    .map(({ at, kind, requests, change, balance }) => [(at - START) / hour, kind, requests, change, balance]);
+  const told = (await openStatements(store).history("team")).map(
+    ({ at, kind, requests, change, balance }) => [(at - START) / hour, kind, requests, change, balance],
+  );
   expect(told).toEqual([
     [0, "grant", 0n, 100n, 100n],
     [1, "requests", 2n, -60n, 40n],
@@ -236,7 +236,7 @@ describe("an invoice", () => {
       fails: false,
     } as const;
     for (const [id, [at, own]] of asked.entries()) await ledger.settle(rowOf(id, at, { ...usual, ...own }));
-    const { lines } = openStatements(store).invoice("team", "2026-11", [by]);
+    const { lines } = await openStatements(store).invoice("team", "2026-11", [by]);
     store.close();
     return lines;
   }

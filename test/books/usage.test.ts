@@ -35,23 +35,26 @@ async function withRequests(): Promise<OpenGateway> {
   return open;
 }
 
-function groups(open: OpenGateway, by: readonly UsageGroup[], filter: UsageFilter = {}) {
-  return open.gateway.ledger.usage(0, by, filter).map((line) => [...line.groups, Number(line.requests)]);
+async function groups(open: OpenGateway, by: readonly UsageGroup[], filter: UsageFilter = {}) {
+  return (await open.gateway.ledger.usage(0, by, filter)).map((line) => [
+    ...line.groups,
+    Number(line.requests),
+  ]);
 }
 
 test("several groups make a line for each that goes together, in the order asked for", async () => {
   await using open = await withRequests();
-  expect(groups(open, ["model", "day"])).toEqual([
+  expect(await groups(open, ["model", "day"])).toEqual([
     ["dear", "2027-01-01", 1],
     ["dear", "2027-01-02", 2],
     ["fake", "2027-01-01", 1],
   ]);
-  expect(groups(open, ["workspace", "model"])).toEqual([
+  expect(await groups(open, ["workspace", "model"])).toEqual([
     ["acme", "dear", 2],
     ["acme", "fake", 1],
     ["beta", "dear", 1],
   ]);
-  expect(open.gateway.ledger.usage(0, "day")).toMatchObject([
+  expect(await open.gateway.ledger.usage(0, "day")).toMatchObject([
     { group: "2027-01-01" },
     { group: "2027-01-02" },
   ]);
@@ -81,7 +84,7 @@ describe("of all requests, only those are summed", () => {
   ];
   test.each(CASES)("%s", async (_, filter, count) => {
     await using open = await withRequests();
-    const requests = groups(open, ["model"], filter).reduce((sum, line) => sum + Number(line[1]), 0);
+    const requests = (await groups(open, ["model"], filter)).reduce((sum, line) => sum + Number(line[1]), 0);
     expect(requests).toBe(count);
   });
 });
@@ -103,12 +106,12 @@ models:
     }
     await open.post({ model: "m-down", input: "two words" });
     const { ledger } = open.gateway;
-    expect(groups(open, ["provider", "status", "code"], { workspace: "default" })).toEqual([
+    expect(await groups(open, ["provider", "status", "code"], { workspace: "default" })).toEqual([
       ["one", "200", "", 1],
       ["one", "503", "upstream_unavailable", 1],
       ["other", "200", "", 2],
     ]);
-    const [one, other] = ledger.usage(0, "provider", { workspace: "default" });
+    const [one, other] = await ledger.usage(0, "provider", { workspace: "default" });
     expect(one).toMatchObject({
       tokens_upstream: 2n,
       upstream_pico_usd: 2_000_000n,
@@ -148,7 +151,7 @@ models:
       metadata: null,
     });
     const { ledger } = open.gateway;
-    const [one, other] = ledger.usage(0, "provider", { workspace: "default" });
+    const [one, other] = await ledger.usage(0, "provider", { workspace: "default" });
     expect(one).toMatchObject({
       group: "one",
       requests: 0n,
@@ -163,7 +166,7 @@ models:
       tokens_upstream: 20n,
       upstream_pico_usd: 40n,
     });
-    const [{ groups: _, group: __, ...whole } = { groups: [], group: "" }] = ledger.usage(0, "model", {
+    const [{ groups: _, group: __, ...whole } = { groups: [], group: "" }] = await ledger.usage(0, "model", {
       workspace: "default",
     });
     for (const [name, value] of Object.entries(whole)) {

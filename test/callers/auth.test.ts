@@ -193,7 +193,7 @@ describe("once a key exists", () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     await open.gateway.keys.create("first", "default");
     await open.post(body);
-    expect(open.gateway.ledger.usage(0, "day")).toEqual([]);
+    expect(await open.gateway.ledger.usage(0, "day")).toEqual([]);
   });
 });
 

@@ -51,8 +51,8 @@ describe("a good token", () => {
     const headers = bearer(tokenBy(KEY));
     expect((await open.send("/v1/models", { headers })).status).toBe(200);
     expect((await open.send("/v1/models", { headers })).status).toBe(200);
-    expect(open.gateway.workspaces.list()).toMatchObject([{ name: "team", micro_credits: 2_500_000n }]);
-    expect(open.gateway.workspaces.grants("team")).toHaveLength(1);
+    expect(await open.gateway.workspaces.list()).toMatchObject([{ name: "team", micro_credits: 2_500_000n }]);
+    expect(await open.gateway.workspaces.grants("team")).toHaveLength(1);
   });
 
   test("of a workspace that does not exist is refused unless the routing file has it created", async () => {
@@ -60,7 +60,7 @@ describe("a good token", () => {
     const refused = await open.post(body, bearer(tokenBy(KEY)));
     expect(refused.status).toBe(403);
     expect(refused.text).toContain("which does not exist here");
-    expect(open.gateway.workspaces.list()).toEqual([]);
+    expect(await open.gateway.workspaces.list()).toEqual([]);
     await open.gateway.workspaces.create("team", {}, undefined);
     expect((await open.post(body, bearer(tokenBy(KEY)))).status).toBe(200);
   });
@@ -69,7 +69,7 @@ describe("a good token", () => {
     await using open = await opened();
     const odd = tokenBy(KEY, { claims: { workspace: "a/b c" } });
     expect((await open.post(body, bearer(odd))).status).toBe(400);
-    expect(open.gateway.workspaces.list()).toEqual([]);
+    expect(await open.gateway.workspaces.list()).toEqual([]);
   });
 
   test("may come in the header that Azure's SDK sends", async () => {
@@ -147,7 +147,7 @@ async function refused(
   for (const part of token.split(".").filter((text) => text.length > 0))
     expect(sent.text).not.toContain(part);
   expect(rowsOf(open)).toEqual([]);
-  expect(open.gateway.workspaces.list()).toEqual([]);
+  expect(await open.gateway.workspaces.list()).toEqual([]);
   return String(Object(sent.json).error?.message);
 }
 

@@ -45,7 +45,7 @@ test("renamed, its keys, credits, spending and ledger have the new name, and not
   expect(named(store, "acme")).toEqual([0, 0, 0, 0]);
   expect(named(store, "acme-eu")).toEqual(before);
   expect(keys.find(key)).toMatchObject({ workspace: "acme-eu" });
-  expect(workspaces.show("acme-eu")).toMatchObject({ micro_credits: 6_000_000n });
+  expect(await workspaces.show("acme-eu")).toMatchObject({ micro_credits: 6_000_000n });
   store.close();
 });
 
@@ -57,7 +57,9 @@ test("deleted, its keys are refused, and its grants add up to nothing; the ledge
   expect(await names.remove("acme")).toBe(1);
   expect(keys.find(key)).toBeUndefined();
   expect(workspaces.exists("acme")).toBe(false);
-  expect(workspaces.grants("acme").reduce((sum, { micro_credits }) => sum + micro_credits, 0n)).toBe(0n);
+  expect((await workspaces.grants("acme")).reduce((sum, { micro_credits }) => sum + micro_credits, 0n)).toBe(
+    0n,
+  );
   expect(named(store, "acme")[1]).toBe(1);
   store.close();
 });

@@ -24,7 +24,7 @@ describe("F1 keys and inputs", () => {
       open.post({ model: MODEL, input: "a" }, { authorization: `Bearer ${secret}` });
     expect((await ask(next)).status).toBe(200);
     expect(refusalOf(await ask(key))).toMatchObject({ status: 401, code: "invalid_api_key" });
-    expect(open.gateway.ledger.usage(0, "workspace").map(({ group }) => group)).toContain("shop");
+    expect((await open.gateway.ledger.usage(0, "workspace")).map(({ group }) => group)).toContain("shop");
   });
   test("a string and an array of strings are taken, token ids are not", async () => {
     expect(sizesOf(await open.ask({ model: MODEL, input: "one" }))).toHaveLength(1);

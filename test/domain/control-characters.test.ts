@@ -88,7 +88,9 @@ describe("a model id of other letters, under a pattern", () => {
       const other = await gateway.post({ model: "m", input: "a" }, { "x-embedgate-space": space });
       expect(other.status).toBe(409);
       expect(byHost.a.asked).toHaveLength(2);
-      expect(gateway.gateway.ledger.usage(0, "workspace")).toMatchObject([{ requests: 3n, failed: 1n }]);
+      expect(await gateway.gateway.ledger.usage(0, "workspace")).toMatchObject([
+        { requests: 3n, failed: 1n },
+      ]);
     },
   );
 });

@@ -384,8 +384,8 @@ describe("a wrong body is refused by name", () => {
     expect(headers.get("x-request-id")).toMatch(/^req_[0-9a-f]{32}$/);
   });
 
-  test("each left one row in the ledger, with no tokens", () => {
-    const [line] = open.gateway.ledger.usage(0, "workspace");
+  test("each left one row in the ledger, with no tokens", async () => {
+    const [line] = await open.gateway.ledger.usage(0, "workspace");
     expect(Number(line?.requests)).toBe(BAD.length);
     expect(line?.failed).toBe(line?.requests ?? -1n);
     expect(line?.tokens).toBe(0n);

@@ -111,7 +111,9 @@ describe("a body that drips", () => {
     expectRefusal(await sent, 408, "request_timeout");
     expect(clock.sleeping()).toEqual([]);
     expect(open.gateway.underWay.count()).toBe(0);
-    expect(open.gateway.ledger.usage(0, "model")).toMatchObject([{ group: "", requests: 1n, failed: 1n }]);
+    expect(await open.gateway.ledger.usage(0, "model")).toMatchObject([
+      { group: "", requests: 1n, failed: 1n },
+    ]);
   });
 
   test("is given up when its client has gone", async () => {

@@ -191,7 +191,7 @@ models:
     const sent = await gateway.post({ model: MODEL, input: ["one", "two"], dimensions: 8 });
     expect(sent.json).toMatchObject({ model: MODEL, data: [{ index: 0 }, { index: 1 }] });
     expect(sent.headers.get("x-embedding-space")).toBe("text-embedding-3-small@8");
-    const [line] = gateway.gateway.ledger.usage(0, "model");
+    const [line] = await gateway.gateway.ledger.usage(0, "model");
     expect(line?.cost_pico_usd).toBe(44_000n);
     const ours = await gateway.post({ model: "ours", input: "one" });
     expect(ours.status).toBe(200);

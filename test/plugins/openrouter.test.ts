@@ -209,7 +209,7 @@ models:
       usage: { prompt_tokens: 2, total_tokens: 2 },
     });
     expect(sent.headers.get("x-embedding-space")).toBe("text-embedding-3-small@8");
-    const [line] = gateway.gateway.ledger.usage(0, "model");
+    const [line] = await gateway.gateway.ledger.usage(0, "model");
     expect(line?.cost_pico_usd).toBe(40_000n);
     expect(catalogueFacts("openrouter", MODEL)?.price).toBe(0.02);
   });

@@ -111,6 +111,6 @@ test("what a provider counted of calls whose batch failed is in the ledger, once
   };
   await open.post({ model: "m", input: [...texts, "poison"] });
   await open.post({ model: "m", input: texts });
-  const [all] = open.gateway.ledger.usage(0, "model");
+  const [all] = await open.gateway.ledger.usage(0, "model");
   expect([counted, all?.tokens_upstream, all?.tokens_billed]).toEqual([4, 4n, 0n]);
 });

@@ -80,7 +80,7 @@ describe("a workspace that pays", () => {
     const headers = await workspace(open, "team", { cap_usd_per_day: 1 }, 5n);
     for (const model of ["unpriced", "second-name", "any/thing"])
       expect(await asked(open, model, headers)).toBe(200);
-    expect(open.gateway.workspaces.show("team").micro_credits).toBe(5n);
+    expect((await open.gateway.workspaces.show("team")).micro_credits).toBe(5n);
   });
 
   test("pays from the moment on at which it gets a limit, until it is lifted", async () => {

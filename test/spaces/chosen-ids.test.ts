@@ -49,7 +49,7 @@ describe("an id under a pattern of two routes", () => {
     expect(sent.every(({ status }) => status === 402)).toBe(true);
     expect([byHost.a.asked, byHost.b.asked]).toEqual([[], []]);
     expect(namesOf(gateway)).toEqual([]);
-    expect(gateway.gateway.ledger.usage(0, "workspace")).toMatchObject([
+    expect(await gateway.gateway.ledger.usage(0, "workspace")).toMatchObject([
       { group: "penniless", requests: 50n, failed: 50n },
     ]);
   });
