@@ -37,7 +37,7 @@ export function addressOf(
         try {
           const reply = await ask(urlOf(base));
           if (base !== candidates[0] && !isFound) {
-            host.tell("a server's API does not lie where it usually does: say where in base_url", {
+            host.tell("a server's API has a path of its own: put it in base_url", {
               usually: candidates[0],
               here: base,
             });

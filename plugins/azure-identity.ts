@@ -49,19 +49,19 @@ export function identityOptions({ t }: Pick<Host, "t">) {
     identity: t.Optional(
       t.Union([t.Literal("managed_identity"), t.Literal("workload_identity"), t.Literal("client_secret")], {
         description:
-          "Which identity of Entra ID asks, with tokens that are renewed. Left out, and without api_key and ad_token: what AZURE_CLIENT_SECRET, AZURE_FEDERATED_TOKEN_FILE or IDENTITY_ENDPOINT say.",
+          "The Entra ID identity whose tokens are sent and renewed. Default, without api_key and ad_token: from AZURE_CLIENT_SECRET, AZURE_FEDERATED_TOKEN_FILE or IDENTITY_ENDPOINT.",
       }),
     ),
-    tenant_id: optional("For client_secret and workload_identity. Left out: AZURE_TENANT_ID."),
+    tenant_id: optional("For client_secret and workload_identity. Default: AZURE_TENANT_ID."),
     client_id: optional(
-      "The application's, or a user-assigned managed identity's. Left out: AZURE_CLIENT_ID, else the machine's own identity.",
+      "Client id of the application or of a user-assigned managed identity. Default: AZURE_CLIENT_ID, else the machine's own identity.",
     ),
-    client_secret: optional("The application's. Left out: AZURE_CLIENT_SECRET."),
+    client_secret: optional("Client secret of the application. Default: AZURE_CLIENT_SECRET."),
     federated_token_file: optional(
-      "The file with the workload's token, read again for each renewal. Left out: AZURE_FEDERATED_TOKEN_FILE.",
+      "File with the workload's token, read again at each renewal. Default: AZURE_FEDERATED_TOKEN_FILE.",
     ),
-    authority: optional(`Left out: AZURE_AUTHORITY_HOST, else ${AUTHORITY}; national clouds have their own.`),
-    scope: optional(`What tokens are for. Left out: ${SCOPE}.`),
+    authority: optional(`Default: AZURE_AUTHORITY_HOST, else ${AUTHORITY}; national clouds have their own.`),
+    scope: optional(`Scope of the tokens. Default: ${SCOPE}.`),
   };
 }
 
@@ -105,7 +105,7 @@ const WAYS: Readonly<Record<Way, (host: Host, given: GivenIdentity) => Promise<F
 };
 
 const none = (host: Host, what: string, cause?: unknown) =>
-  host.failure("unauthorized", `There is no token of Entra ID: ${what}.`, { cause });
+  host.failure("unauthorized", `No Entra ID token: ${what}.`, { cause });
 
 async function byApplication(
   host: Host,
@@ -122,7 +122,7 @@ async function byApplication(
   const headers = { "content-type": "application/x-www-form-urlencoded" };
   const body = new URLSearchParams(form).toString();
   const explain = (refusal: Posted) => refused(host, refusal);
-  const late = "Entra ID did not answer with a token in time.";
+  const late = "Entra ID did not send a token in time.";
   return within(host, TIMEOUT_MS, late, async (signal) =>
     tokenIn(host, await host.send({ method: "POST", url, headers, body, signal, explain })),
   );
@@ -145,16 +145,21 @@ async function byMachine(host: Host, given: GivenIdentity): Promise<Found> {
   const explain = (refusal: Posted) => refused(host, refusal);
   let hasAnswered = false;
   try {
-    return await within(host, METADATA_TIMEOUT_MS, "No managed identity answers here.", async (signal) => {
-      const noted = (refusal: Posted) => {
-        hasAnswered = true;
-        return explain(refusal);
-      };
-      return tokenIn(host, await host.send({ method: "GET", url, headers, signal, explain: noted }));
-    });
+    return await within(
+      host,
+      METADATA_TIMEOUT_MS,
+      "No managed identity endpoint answers on this machine.",
+      async (signal) => {
+        const noted = (refusal: Posted) => {
+          hasAnswered = true;
+          return explain(refusal);
+        };
+        return tokenIn(host, await host.send({ method: "GET", url, headers, signal, explain: noted }));
+      },
+    );
   } catch (cause) {
     if (hasAnswered) throw cause;
-    throw none(host, "no managed identity answers here", cause);
+    throw none(host, "no managed identity endpoint answers on this machine", cause);
   }
 }
 
@@ -178,7 +183,7 @@ function refused(host: Host, { status, bytes }: Posted): Explanation {
   }
   return {
     kind: isPassing ? "unavailable" : "unauthorized",
-    message: `no token of Entra ID for Azure OpenAI (${code})`,
+    message: `no Entra ID token for Azure OpenAI (${code})`,
   };
 }
 
@@ -196,7 +201,7 @@ function tokenIn(host: Host, { bytes }: Posted): Found {
     said = host.read(Token, bytes);
   } catch {
     // Never in the words of the check, which repeat what they do not like.
-    throw host.failure("malformed", "The answer of Entra ID holds no access token.");
+    throw host.failure("malformed", "Entra ID's answer has no access token.");
   }
   const now = host.now();
   const seconds = Number(said.expires_in ?? Number.NaN);

@@ -18,15 +18,15 @@ const plugin: Plugin = (host) => {
       {
         base_url: ownAddressOption(
           host,
-          "The resource: https://NAME.openai.azure.com, with /openai/v1 or without.",
+          "URL of the resource: https://NAME.openai.azure.com, with or without /openai/v1.",
         ),
         query: queryOption(host),
-        api_key: t.Optional(t.String({ minLength: 1, description: "Sent in the header api-key." })),
+        api_key: t.Optional(t.String({ minLength: 1, description: "Sent in the api-key header." })),
         ad_token: t.Optional(
           t.String({
             minLength: 1,
             description:
-              "A token of Entra ID instead of a key, sent as Bearer. It ends; an identity's are renewed.",
+              "An Entra ID token instead of a key, sent as a bearer token. It expires; an identity's tokens are renewed.",
           }),
         ),
         ...identityOptions(host),
@@ -34,13 +34,13 @@ const plugin: Plugin = (host) => {
           t.String({
             pattern: "^(v1|preview|latest|\\d{4}-\\d{2}-\\d{2}(-preview)?)$",
             description:
-              "A date, such as 2024-10-21, means the classic path of deployments; without, /openai/v1.",
+              "A date such as 2024-10-21 selects the classic deployments path. Default: /openai/v1.",
           }),
         ),
         deployments: t.Optional(
           t.Record(t.String(), t.String({ minLength: 1 }), {
             description:
-              "Deployments by model, where they are called otherwise: { text-embedding-3-small: our-name }.",
+              "Deployment names by model, where they differ: { text-embedding-3-small: our-name }.",
           }),
         ),
         headers: headersOption(host),

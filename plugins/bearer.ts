@@ -19,7 +19,7 @@ export function bearerOptions(host: Pick<Host, "t">, base_url: string) {
   const { t } = host;
   return {
     api_key: t.String({ minLength: 1, description: "Sent as a Bearer token." }),
-    base_url: addressOption(host, base_url, "With its version or without."),
+    base_url: addressOption(host, base_url, "Base URL, with or without its version."),
     query: queryOption(host),
     headers: headersOption(host),
   };

@@ -30,7 +30,7 @@ const plugin: Plugin = (host) => {
             t.Literal(COHERE_WORDS.classification),
             t.Literal(COHERE_WORDS.clustering),
           ],
-          { default: COHERE_WORDS.document, description: "What texts are for where a request does not say." },
+          { default: COHERE_WORDS.document, description: "The task of requests that name none." },
         ),
       },
       { additionalProperties: false },
@@ -47,8 +47,12 @@ const plugin: Plugin = (host) => {
     },
     fields: {
       truncate: truncateField(host, ["end", "start"]),
-      max_tokens: t.Integer({ minimum: 1, description: "Tokens of each text that are embedded, at most." }),
-      priority: t.Integer({ minimum: 0, maximum: 999, description: "0, the default, is served first." }),
+      max_tokens: t.Integer({ minimum: 1, description: "Maximum tokens of each text that are embedded." }),
+      priority: t.Integer({
+        minimum: 0,
+        maximum: 999,
+        description: "Priority; 0, the default, is served first.",
+      }),
     },
     concurrency: 32,
     open({ api_key, base_url, query, input_type, headers: further }) {

@@ -13,7 +13,7 @@ export function truncateField({ t }: Pick<Host, "t">, ends: readonly Exclude<Cut
   const either = [...words, ...words.map((word) => word.toLowerCase())];
   return t.Union([t.Boolean(), t.String({ pattern: `^(?:${either.join("|")})$` })], {
     expected: `true, false, ${words.map((word) => `"${word}"`).join(", ")}`,
-    description: "Whether, and where, the provider cuts a text that is too long.",
+    description: "Whether, and at which end, the provider truncates a text that is too long.",
   });
 }
 

@@ -47,7 +47,7 @@ function faults(host: Host, attemptsOf: (call: EmbedCall) => number): Record<str
     down: failing(() => host.failure("unavailable", "The service is down.")),
     unauthorized: failing(() => host.failure("unauthorized", "The API key is wrong.")),
     missing: failing((call) => host.failure("not_found", `There is no model ${call.model}.`)),
-    invalid: failing(() => host.failure("invalid", "The first input is not to its liking.", { input: 0 })),
+    invalid: failing(() => host.failure("invalid", "The first input is not valid.", { input: 0 })),
     buggy: failing(() => new TypeError("undefined is not a vector")),
   };
 }

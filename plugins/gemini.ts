@@ -35,7 +35,7 @@ const plugin: Plugin = (host) => {
         base_url: addressOption(
           host,
           "https://generativelanguage.googleapis.com/v1beta",
-          "With its version or without: /v1beta is added then.",
+          "Base URL, with or without its version: /v1beta is added then.",
         ),
         query: queryOption(host),
         headers: headersOption(host),

@@ -62,7 +62,7 @@ async function find(host: Host, { access_token, credentials }: Given): Promise<F
   if (named !== undefined) {
     if (named.trimStart().startsWith("{")) return byKeyFile(host, named);
     const text = await host.readFile(named);
-    if (text === undefined) throw none(host, "the file that is named for them cannot be read");
+    if (text === undefined) throw none(host, "the credentials file cannot be read");
     return byKeyFile(host, text);
   }
   const folder = host.variable("APPDATA") ?? `${host.variable("HOME") ?? ""}/.config`;
@@ -73,7 +73,7 @@ async function find(host: Host, { access_token, credentials }: Given): Promise<F
 const none = (host: Host, what: string) =>
   host.failure(
     "unauthorized",
-    `There are no Google credentials: ${what}. Give access_token or credentials, or the variable GOOGLE_APPLICATION_CREDENTIALS.`,
+    `No Google credentials: ${what}. Set access_token or credentials, or the variable GOOGLE_APPLICATION_CREDENTIALS.`,
   );
 
 async function byKeyFile(host: Host, text: string): Promise<Found> {
@@ -112,7 +112,7 @@ function keyOf<Schema extends Parameters<Host["read"]>[0]>(host: Host, schema: S
   try {
     return host.read(schema, new TextEncoder().encode(text));
   } catch {
-    throw none(host, "what is given for them is neither a service account's JSON nor a person's");
+    throw none(host, "they are neither a service account's JSON nor a user's");
   }
 }
 
@@ -134,7 +134,7 @@ async function signed(host: Host, key: ServiceAccountKey, audience: string): Pro
       .setExpirationTime(now + ASSERTION_SECONDS)
       .sign(await importPKCS8(key.private_key, "RS256"));
   } catch {
-    throw none(host, "the service account's private_key is none in PKCS #8");
+    throw none(host, "the service account's private_key is not PKCS #8");
   }
 }
 
@@ -172,7 +172,7 @@ async function byMetadata(host: Host): Promise<Found> {
       return { ...found, project };
     });
   } catch {
-    throw none(host, "none are set, and no metadata server of Google's answers here");
+    throw none(host, "none are set, and no Google metadata server answers here");
   }
 }
 
@@ -183,7 +183,7 @@ function tokenIn(host: Host, { bytes }: Posted): Found {
   try {
     token = host.read(Token, bytes);
   } catch {
-    throw host.failure("malformed", "Google's answer holds no access token.");
+    throw host.failure("malformed", "Google's answer has no access token.");
   }
   const expiresAt = host.now() + token.expires_in * 1000;
   return { token: token.access_token, freshUntil: expiresAt - EARLY_MS, expiresAt };

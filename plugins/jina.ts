@@ -31,9 +31,10 @@ const plugin: Plugin = (host) => {
     fields: {
       truncate: truncateField(host, ["end"]),
       late_chunking: t.Boolean({
-        description: "Embeds the inputs as one text, so that each vector knows the others.",
+        description:
+          "Late chunking: embeds the inputs as one text, so that each vector has the context of the others.",
       }),
-      normalized: t.Boolean({ description: "Whether vectors are scaled to unit length; true unless said." }),
+      normalized: t.Boolean({ description: "Whether vectors are scaled to unit length; default true." }),
     },
     // "concatenates all inputs and processes as one sequence before splitting"
     isIndivisible: ({ fields, extraBody }) => (fields.late_chunking ?? extraBody.late_chunking) === true,

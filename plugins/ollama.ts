@@ -22,14 +22,10 @@ const plugin: Plugin = (host) => {
     id: "ollama",
     options: t.Object(
       {
-        base_url: addressOption(
-          host,
-          "http://localhost:11434",
-          "The server's address, with /api or without.",
-        ),
+        base_url: addressOption(host, "http://localhost:11434", "URL of the server, with or without /api."),
         query: queryOption(host),
         api_key: t.Optional(
-          t.String({ minLength: 1, description: "Sent as a Bearer token; a server of your own needs none." }),
+          t.String({ minLength: 1, description: "Sent as a Bearer token; your own server needs none." }),
         ),
         keep_alive: t.Optional(
           t.Union([t.String({ minLength: 1 }), t.Integer()], {
@@ -37,7 +33,7 @@ const plugin: Plugin = (host) => {
           }),
         ),
         num_ctx: t.Optional(
-          t.Integer({ minimum: 1, description: "The window that models are loaded with, in tokens." }),
+          t.Integer({ minimum: 1, description: "Context window that models are loaded with, in tokens." }),
         ),
         headers: headersOption(host),
       },
@@ -141,10 +137,10 @@ function cutAllTheSame(
   if (call.longInput !== "truncate") {
     throw host.failure(
       "input_too_long",
-      `Ollama counted ${tokens} tokens, fewer than there are words: it cut the text without a word. A larger num_ctx may help`,
+      `Ollama counted ${tokens} tokens, fewer than the text has words: it truncated the text silently. A larger num_ctx may help`,
     );
   }
-  if (call.inputs.length > 1) throw host.failure("too_many_tokens", "Ollama cut one of several texts.");
+  if (call.inputs.length > 1) throw host.failure("too_many_tokens", "Ollama truncated one of several texts.");
   return { truncated: [0] };
 }
 

@@ -120,7 +120,7 @@ const pluginOf =
       options: t.Object(
         {
           api_key: row.needsKey ? key : t.Optional(key),
-          base_url: addressOption(host, row.base_url, "With its version or without."),
+          base_url: addressOption(host, row.base_url, "Base URL, with or without its version."),
           query: queryOption(host),
           headers: headersOption(host),
           ...taskOptions(host),
@@ -148,7 +148,7 @@ const pluginOf =
           async embed(call) {
             const said = taskInRow(row, task, call);
             if (said === null) {
-              const message = `The model "${call.model}" is for another task than "${call.task}".`;
+              const message = `The model "${call.model}" does not support the task "${call.task}".`;
               throw host.failure("invalid", message, { field: task?.field ?? "task" });
             }
             const ask = (mayCut: boolean, explain: Explain) =>

@@ -22,7 +22,7 @@ const plugin: Plugin = (host) => {
         base_url: addressOption(
           host,
           "https://api.openai.com/v1",
-          "As OpenAI's own SDKs take it, with its version: /v1. Without a path, /v1 is tried and then the address itself.",
+          "Base URL as in OpenAI's SDKs, with its version: /v1. Without a path, /v1 is tried first, then the URL itself.",
         ),
         query: queryOption(host),
         organization: t.Optional(t.String({ minLength: 1, description: "The header OpenAI-Organization." })),

@@ -18,14 +18,14 @@ const plugin: Plugin = (host) => {
       {
         api_key: t.String({ minLength: 1, description: "Sent as a Bearer token." }),
         base_url: {
-          ...addressOption(host, "https://openrouter.ai/api/v1", "With its version: /api/v1."),
+          ...addressOption(host, "https://openrouter.ai/api/v1", "Base URL, with its version: /api/v1."),
           needsPath: true,
         },
         query: queryOption(host),
         referer: t.Optional(
           t.String({
             minLength: 1,
-            description: "The header HTTP-Referer: your app's address, for rankings.",
+            description: "The header HTTP-Referer: your app's URL, for rankings.",
           }),
         ),
         title: t.Optional(

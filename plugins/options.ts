@@ -16,19 +16,20 @@ export const ownAddressOption = ({ t }: Pick<Host, "t">, description: string) =>
 
 const addressOf = (description: string) => ({
   pattern: ADDRESS,
-  expected: "an address that starts with http:// or https://, without user and #",
+  expected: "a URL that starts with http:// or https://, without user and #",
   description,
 });
 
 /** `headers`, which headersOf puts under the plugin's own. */
-export const headersOption = ({ t }: Pick<Host, "t">, about = "Further headers, such as a proxy's.") =>
+export const headersOption = ({ t }: Pick<Host, "t">, about = "Additional headers, such as a proxy's.") =>
   t.Optional(t.Record(t.String(), t.String(), { description: about }));
 
 /** `query`, for what withQuery adds to each call's URL. */
 export const queryOption = ({ t }: Pick<Host, "t">) =>
   t.Optional(
     t.Record(t.String(), t.String(), {
-      description: "Further query parameters of every call, such as a proxy's; base_url may hold them too.",
+      description:
+        "Additional query parameters of every call, such as a proxy's; base_url may contain them too.",
     }),
   );
 

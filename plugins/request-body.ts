@@ -41,7 +41,7 @@ function refuseWithin(
     if (!Array.isArray(value) && fields.has(known)) {
       const instead = fields.get(known);
       const advice = instead === undefined ? "leave it out" : `send '${instead}' as a field of the request`;
-      throw host.failure("invalid", `'${field.slice(0, 200)}' is not taken: ${advice}.`, {
+      throw host.failure("invalid", `'${field.slice(0, 200)}' is not accepted: ${advice}.`, {
         field: field.slice(0, 200),
       });
     }

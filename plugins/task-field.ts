@@ -35,14 +35,14 @@ export function taskOptions({ t }: Pick<Host, "t">) {
         pattern: "^[A-Za-z_][A-Za-z0-9_.-]{0,63}$",
         expected: "a field's name",
         description:
-          "The field in which the server takes what embeddings are for, such as input_type or prompt_name.",
+          "The request field in which the server expects the task, such as input_type or prompt_name.",
       }),
     ),
     task_words: t.Optional(
       t.Object(Object.fromEntries(words), {
         additionalProperties: false,
         expected: `the server's words for ${Object.keys(OWN_WORDS).join(", ")}`,
-        description: "What the server calls each task there: { query: query, document: passage }.",
+        description: "The server's word for each task: { query: query, document: passage }.",
       }),
     ),
   };

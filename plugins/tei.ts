@@ -20,15 +20,13 @@ const plugin: Plugin = (host) => {
         base_url: addressOption(
           host,
           "http://localhost:8080",
-          "The server's address, with /embed or /v1 or without.",
+          "URL of the server, with or without /embed or /v1.",
         ),
         query: queryOption(host),
-        api_key: t.Optional(
-          t.String({ minLength: 1, description: "What the server was started with as --api-key." }),
-        ),
+        api_key: t.Optional(t.String({ minLength: 1, description: "The server's --api-key." })),
         prompts: t.Optional(
           t.Record(t.String(), t.String({ minLength: 1 }), {
-            description: "The model's own names of prompts, where they differ: { document: passage }.",
+            description: "The model's prompt names, where they differ: { document: passage }.",
           }),
         ),
         headers: headersOption(host),

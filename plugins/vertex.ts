@@ -42,23 +42,23 @@ const plugin: Plugin = (host) => {
     id: "vertex",
     options: t.Object(
       {
-        project: t.Optional(text("The project's id; left out, the one that the credentials are of.")),
+        project: t.Optional(text("Project id. Default: the credentials' project.")),
         location: t.String({
           default: "us-central1",
           pattern: "^[a-z0-9-]+$",
-          description: "A region, a group of them (us, eu) or global.",
+          description: "A region, a multi-region (us, eu) or global.",
         }),
         credentials: t.Optional(
           t.String({
             minLength: 1,
             maybePath: true,
             description:
-              "A service account's JSON, or the path to it. Left out, GOOGLE_APPLICATION_CREDENTIALS, gcloud's own or the metadata server's.",
+              "A service account's JSON, or the path to it. Default: GOOGLE_APPLICATION_CREDENTIALS, gcloud's own or the metadata server's.",
           }),
         ),
-        access_token: t.Optional(text("Sent as it is, instead: it is not renewed.")),
+        access_token: t.Optional(text("An access token instead of credentials; it is not renewed.")),
         base_url: t.Optional(
-          ownAddressOption(host, "With its version or without; left out, the location's."),
+          ownAddressOption(host, "Base URL, with or without its version. Default: the location's."),
         ),
         query: queryOption(host),
         headers: headersOption(host),
@@ -141,7 +141,7 @@ function projectOf(host: Host, project: string | undefined, access: Access): str
   if (found !== undefined) return encodeURIComponent(found);
   throw host.failure(
     "unauthorized",
-    "The Google credentials name no project: give one, or the variable GOOGLE_CLOUD_PROJECT.",
+    "The Google credentials name no project: set project, or the variable GOOGLE_CLOUD_PROJECT.",
   );
 }
 
@@ -184,7 +184,7 @@ function contentOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown
   refuseOwn(host, call, OWN_PARAMETERS);
   const title = titleOf(host, call);
   const [text = "", another] = textsOf(host, call);
-  if (another !== undefined) throw host.failure("too_many_tokens", "This model takes one text a call.");
+  if (another !== undefined) throw host.failure("too_many_tokens", "This model takes one text per call.");
   const tellsInText = isPrompted(bareName(call.model));
   return {
     ...extraBody,

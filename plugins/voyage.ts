@@ -25,7 +25,7 @@ const plugin: Plugin = (host) => {
         base_url: t.Optional(
           ownAddressOption(
             host,
-            `With its version or without. Left out: ${VOYAGE}, or ${MONGODB} for a key that starts with al-.`,
+            `Base URL, with or without its version. Default: ${VOYAGE}, or ${MONGODB} for a key that starts with al-.`,
           ),
         ),
       },

@@ -241,13 +241,13 @@ export async function createGateway(
         keys
           .tokensTaken()
           .catch((cause: unknown) =>
-            outside.log("error", "that tokens are taken could not be written down", { cause: String(cause) }),
+            outside.log("error", "that JWTs are accepted could not be stored", { cause: String(cause) }),
           );
       }
       const { bootstrapKeySha256 } = next.auth;
       if (bootstrapKeySha256 !== undefined && bootstrapKeySha256 !== authSection.bootstrapKeySha256) {
         keys.bootstrap(bootstrapKeySha256).catch((cause: unknown) =>
-          outside.log("error", "the key of auth.bootstrap_key_sha256 could not be written down", {
+          outside.log("error", "the key of auth.bootstrap_key_sha256 could not be stored", {
             cause: String(cause),
           }),
         );
@@ -276,7 +276,7 @@ export async function createGateway(
 
 async function tellInterrupted(ledger: Ledger, { log }: Pick<Outside, "log">): Promise<void> {
   const count = await ledger.settleInterrupted();
-  if (count > 0) log("warn", "requests were under way when the gateway last ended", { count });
+  if (count > 0) log("warn", "requests were in flight when the gateway last stopped", { count });
 }
 
 /** The disk cache is a file of its own beside the database; a database in memory has no folder for one. */

@@ -372,7 +372,7 @@ describe("an outside plugin", () => {
 
   const BROKEN: readonly (readonly [string, string, RegExp])[] = [
     [
-      "does not parse",
+      "cannot be parsed",
       "export default ((host) => {\n  return host.provider({ id: 'x', \n",
       /in-house\.ts:\d+:\d+/,
     ],

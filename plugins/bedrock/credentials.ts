@@ -119,7 +119,7 @@ async function ofProfile(
   if (file !== undefined && arn !== undefined) return byTokenFile(host, file, role);
   if (isOfSso(profile)) return looking.sso(host, profile, profiles);
   if (profile.has("credential_process"))
-    throw none(host, `the profile "${name}" has them made by a program, which the gateway does not run`);
+    throw none(host, `the profile "${name}" uses credential_process, which the gateway does not run`);
   return undefined;
 }
 
@@ -131,10 +131,10 @@ async function sourceOf(
 ): Promise<Found> {
   const { host } = looking;
   if (profile.has("mfa_serial"))
-    throw none(host, `the role of the profile "${name}" asks for a code of a person's device (mfa_serial)`);
+    throw none(host, `the role of the profile "${name}" needs an MFA code (mfa_serial)`);
   const source = profile.get("source_profile");
   if (source !== undefined) {
-    if (passed.has(source)) throw none(host, `the profile "${name}" is its own source_profile in a circle`);
+    if (passed.has(source)) throw none(host, `the profile "${name}" has a circular source_profile`);
     const found = await ofProfile(looking, profiles, source, new Set([...passed, name]));
     if (!found) throw none(host, `"${source}", the source_profile of "${name}", has no keys`);
     return found;
@@ -147,7 +147,8 @@ async function sourceOf(
     }
     case "EcsContainer": {
       const found = await fromContainer(host);
-      if (!found) throw none(host, `the profile "${name}" takes them from the container, which names none`);
+      if (!found)
+        throw none(host, `the profile "${name}" takes them from the container, which provides none`);
       return found;
     }
     case "Ec2InstanceMetadata":
@@ -155,7 +156,7 @@ async function sourceOf(
     default:
       throw none(
         host,
-        `the credential_source of the profile "${name}" is none of Environment, EcsContainer and Ec2InstanceMetadata`,
+        `the credential_source of the profile "${name}" is not Environment, EcsContainer or Ec2InstanceMetadata`,
       );
   }
 }

@@ -33,25 +33,28 @@ const plugin: Plugin = (host) => {
           t.String({
             pattern: "^[a-z]{2}(-[a-z]+)+-[0-9]+$",
             expected: "a region, such as us-east-1",
-            description: "Left out: base_url's, else AWS_REGION or AWS_DEFAULT_REGION.",
+            description: "Default: base_url's, else AWS_REGION or AWS_DEFAULT_REGION.",
           }),
         ),
         base_url: t.Optional(
-          ownAddressOption(host, "Another address than the region's: a proxy's, FIPS', a VPC endpoint's."),
+          ownAddressOption(
+            host,
+            "Another URL than the region's, such as a proxy's, a FIPS or a VPC endpoint.",
+          ),
         ),
         query: queryOption(host),
-        api_key: optional("A Bedrock API key, sent as a Bearer token. Left out: AWS_BEARER_TOKEN_BEDROCK."),
+        api_key: optional("A Bedrock API key, sent as a Bearer token. Default: AWS_BEARER_TOKEN_BEDROCK."),
         access_key_id: optional(
-          "With secret_access_key. Left out: AWS_ACCESS_KEY_ID, a profile, a web identity, the container's or the machine's role.",
+          "Access key id, with secret_access_key. Default: AWS_ACCESS_KEY_ID, a profile, a web identity, the container's or the machine's role.",
         ),
-        secret_access_key: optional("Signs; it is never sent."),
-        session_token: optional("Of temporary credentials."),
+        secret_access_key: optional("Signs requests; it is never sent."),
+        session_token: optional("Session token of temporary credentials."),
         profile: optional(
-          "In ~/.aws/config or ~/.aws/credentials: keys, a role, a web identity or IAM Identity Center. Left out: AWS_PROFILE, else default.",
+          "A profile in ~/.aws/config or ~/.aws/credentials: keys, a role, a web identity or IAM Identity Center. Default: AWS_PROFILE, else default.",
         ),
         role_arn: optional("A role to assume with these credentials, such as one of another account."),
-        external_id: optional("What the role's owner asks for when it is assumed."),
-        headers: headersOption(host, "Further headers, such as a proxy's; they are signed too."),
+        external_id: optional("The external id that the role requires."),
+        headers: headersOption(host, "Additional headers, such as a proxy's; they are signed too."),
       },
       { additionalProperties: false },
     ),
@@ -125,13 +128,10 @@ const plugin: Plugin = (host) => {
 export default plugin;
 
 const noRegion = (host: Host) =>
-  host.failure(
-    "unauthorized",
-    "No AWS region is known: give the provider a region, or set the variable AWS_REGION.",
-  );
+  host.failure("unauthorized", "No AWS region: set region of the provider, or the variable AWS_REGION.");
 
 const unknownFamily = (model: string, known: readonly Family[]) =>
-  `"${model.slice(0, 200)}" is of no family of embedding models that is known here: ${known.flatMap(({ ids }) => ids).join(", ")}.`;
+  `"${model.slice(0, 200)}" is not an embedding model that this plugin knows: ${known.flatMap(({ ids }) => ids).join(", ")}.`;
 
 function addressOf(host: Host, region: string | undefined): string {
   if (region === undefined) throw noRegion(host);
@@ -176,7 +176,7 @@ function askedOf(
 ): Asked {
   const { facts, mostOfText, normalizes = false } = family;
   if (inputs.length > (facts.max_inputs ?? 1))
-    throw host.failure("too_many_tokens", `A call to this model takes ${facts.max_inputs} texts at most.`);
+    throw host.failure("too_many_tokens", `A call to this model takes at most ${facts.max_inputs} texts.`);
   const normalize = typeof fields.normalize === "boolean" ? fields.normalize : undefined;
   if (normalize !== undefined && !normalizes)
     throw host.failure("invalid", "'normalize' is for Titan Text Embeddings V2 only.", {

@@ -37,7 +37,7 @@ export const ending = (credentials: Credentials, until: number): Found => ({
 export const none = (host: Pick<Host, "failure">, what: string, cause?: unknown) =>
   host.failure(
     "unauthorized",
-    `There are no AWS credentials: ${what}. Give access_key_id and secret_access_key, a profile, api_key, or the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`,
+    `No AWS credentials: ${what}. Set access_key_id and secret_access_key, a profile, api_key, or the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`,
     { cause },
   );
 

@@ -45,13 +45,13 @@ export async function fromContainer(host: Host): Promise<Found | undefined> {
   if (file && !token) throw none(host, "the file AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE cannot be read");
   const headers: Record<string, string> = token ? { authorization: token } : {};
   try {
-    const late = "The container's credentials did not come in time.";
+    const late = "The container's credentials endpoint did not answer in time.";
     return await within(host, CONTAINER_TIMEOUT_MS, late, async (signal) =>
       keysIn(host, (await host.send({ method: "GET", url, headers, signal })).bytes),
     );
   } catch (cause) {
     // In its own words: what a broken reply holds are the keys themselves.
-    throw none(host, "the container's address for them gives none", cause);
+    throw none(host, "the container's credentials endpoint returned none", cause);
   }
 }
 
@@ -69,12 +69,12 @@ export async function fromInstance(host: Host): Promise<Found> {
   const elsewhere = host.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
   const base = `${withoutSlash(elsewhere ?? "http://169.254.169.254")}/latest`;
   if (host.variable("AWS_EC2_METADATA_DISABLED")?.toLowerCase() === "true")
-    throw none(host, "none are set, and the machine's metadata are not to be asked");
+    throw none(host, "none are set, and the instance metadata service is disabled");
   try {
     return await within(
       host,
       METADATA_TIMEOUT_MS,
-      "The machine's metadata did not answer.",
+      "The instance metadata service did not answer.",
       async (signal) => {
         const lifetime = { "x-aws-ec2-metadata-token-ttl-seconds": "21600" };
         const asked = await host.send({ method: "PUT", url: `${base}/api/token`, headers: lifetime, signal });
@@ -87,7 +87,7 @@ export async function fromInstance(host: Host): Promise<Found> {
     );
   } catch (cause) {
     // In its own words: what a broken reply holds are the keys themselves.
-    throw none(host, "none are set, and the machine has no role that would give any", cause);
+    throw none(host, "none are set, and the instance has no role", cause);
   }
 }
 

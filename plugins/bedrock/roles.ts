@@ -73,7 +73,7 @@ async function asked(
   const sessionToken = elementOf(xml, "SessionToken");
   // Never in its own words: what a broken reply holds are the keys themselves.
   if (!accessKeyId || !secretAccessKey || !sessionToken)
-    throw none(host, `the Security Token Service's answer holds none for the role ${arn}`);
+    throw none(host, `the Security Token Service's answer has none for the role ${arn}`);
   return ending(
     { accessKeyId, secretAccessKey, sessionToken },
     Date.parse(elementOf(xml, "Expiration") ?? ""),

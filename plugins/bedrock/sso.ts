@@ -50,9 +50,9 @@ async function tokenOf(host: Host, id: string, region: string, renewed: Map<stri
   });
   const text = await host.readFile(`${homeOf(host)}/.aws/sso/cache/${await sha1(id)}.json`);
   const login = (what: string) => none(host, `${what}; run 'aws sso login' for the profile`);
-  if (text === undefined) throw login("nobody has logged in to its IAM Identity Center");
+  if (text === undefined) throw login("not logged in to IAM Identity Center");
   const cached = readSecret(host, Cached, new TextEncoder().encode(text));
-  if (cached === undefined) throw login("the token of its IAM Identity Center cannot be read");
+  if (cached === undefined) throw login("the IAM Identity Center token cannot be read");
   const kept = { accessToken: cached.accessToken, expiresAt: Date.parse(cached.expiresAt) || 0 };
   const own = renewed.get(id);
   const latest = own && own.expiresAt > kept.expiresAt ? own : kept;
@@ -66,7 +66,7 @@ async function tokenOf(host: Host, id: string, region: string, renewed: Map<stri
     }
   }
   if (latest.expiresAt > host.now()) return latest.accessToken;
-  throw login("the login to its IAM Identity Center has expired");
+  throw login("the IAM Identity Center login has expired");
 }
 
 async function renew(host: Host, region: string, by: Readonly<Record<string, string>>): Promise<Token> {
@@ -99,7 +99,7 @@ async function roleKeys(
   const query = new URLSearchParams({ role_name: role, account_id: account });
   const url = `${endpointOf(host, "portal.sso", "SSO", region)}/federation/credentials?${query}`;
   const headers = { "x-amz-sso_bearer_token": token };
-  const refused = `IAM Identity Center gives none for the role ${role} of the account ${account}`;
+  const refused = `IAM Identity Center returned none for the role ${role} of the account ${account}`;
   const explain = ({ status }: { readonly status: number }) =>
     status >= 500 || status === 429
       ? { message: refused }

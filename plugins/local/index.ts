@@ -31,7 +31,7 @@ const plugin: Plugin = (host) =>
             minimum: 1,
             maximum: 64,
             description:
-              "Threads that embed at once, 13 MB each once used; without it, one for each core; where several processes serve, for each of a process's part.",
+              "Threads that embed in parallel, 13 MB each once used. Default: one per core, divided among the gateway's processes.",
           }),
         ),
         kernel: host.t.Optional(
@@ -39,7 +39,7 @@ const plugin: Plugin = (host) =>
             KERNELS.map((kernel) => host.t.Literal(kernel)),
             {
               description:
-                "What computes: wasm everywhere that has SIMD, sse2, avx2 or avx512 on x86-64 Linux, with the same bits. Without it, the fastest that works; one that is named and does not work says why.",
+                "The code that computes: wasm on any CPU with SIMD; sse2, avx2 or avx512 on x86-64 Linux. All give the same bits. Default: the fastest that works; a kernel set here that does not work is an error.",
             },
           ),
         ),
@@ -68,7 +68,7 @@ export default plugin;
 
 function refuseWhatItIsNot({ model, dimensions }: EmbedCall, host: Host): void {
   if (model !== MODEL) {
-    throw host.failure("not_found", `The local model is ${MODEL}; there is no ${model} here.`, {
+    throw host.failure("not_found", `This plugin serves ${MODEL} only; it has no model ${model}.`, {
       field: "model",
     });
   }

@@ -53,7 +53,7 @@ export async function loadNative(kernel: NativeKernel, { platform, arch }: Machi
   const { library, parametersAt } = await loading;
   const place = NATIVE_KERNELS.indexOf(kernel);
   const embedAt = library.symbols.kernel_at(place);
-  if (embedAt === null) throw new Error("this processor does not have its instructions");
+  if (embedAt === null) throw new Error("this CPU does not have its instructions");
   const scratchBytes = library.symbols.kernel_scratch_bytes(place, BATCH_TOKENS);
   return { kernel, embedAt, parametersAt, scratchBytes };
 }
@@ -80,7 +80,7 @@ function openLibrary() {
 function createMemoryFile(): number {
   const CLOSE_ON_EXEC = 1;
   const file = openC().symbols.memfd_create(Buffer.from("embedgate-kernel\0"), CLOSE_ON_EXEC);
-  if (file < 0) throw new Error("the system gives no file in memory");
+  if (file < 0) throw new Error("the operating system provides no file in memory");
   return file;
 }
 

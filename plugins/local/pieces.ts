@@ -72,7 +72,7 @@ function tooLong(length: number, place: number): Refused {
     failure: "input_too_long",
     message:
       `The input has ${length} tokens, and this model takes ${PIECE_TOKENS} (${MAX_INPUT_TOKENS} with its two special tokens). ` +
-      "Shorten or split it, or let the route's long_input be truncate or average.",
+      "Shorten or split it, or set the model's long_input to truncate or average.",
     about: { input: place },
   };
 }

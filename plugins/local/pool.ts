@@ -61,7 +61,7 @@ export class Pool {
       this.setup = await this.choosing;
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw this.failure("unavailable", `The kernel that the options name cannot be used here: ${reason}.`, {
+      throw this.failure("unavailable", `The kernel set in the options cannot be used here: ${reason}.`, {
         cause,
       });
     }
@@ -84,7 +84,7 @@ export class Pool {
     const abandon = () => {
       Atomics.store(abandoned, 0, 1);
       this.calls.delete(call);
-      const failure = this.failure("timeout", "The call was given up before the local model had answered.", {
+      const failure = this.failure("timeout", "The call was cancelled before the local model answered.", {
         cause: signal.reason,
       });
       for (const task of tasks) task.reject(failure);
@@ -146,7 +146,7 @@ export class Pool {
     worker.postMessage(this.setup);
     worker.onmessage = ({ data }: MessageEvent<Answer>) => this.finish(worker, data);
     worker.onerror = ({ message }) => this.bury(worker, message);
-    worker.addEventListener("close", () => this.bury(worker, "it ended by itself"));
+    worker.addEventListener("close", () => this.bury(worker, "it exited unexpectedly"));
     return worker;
   }
 
@@ -173,7 +173,7 @@ export class Pool {
     const place = this.idle.indexOf(worker);
     if (place !== -1) this.idle.splice(place, 1);
     worker.terminate();
-    task?.reject(this.failure("unavailable", `The local model's thread broke down: ${why}`));
+    task?.reject(this.failure("unavailable", `The local model's thread failed: ${why}`));
     if (!this.closed) this.dispatch();
   }
 }

@@ -56,7 +56,7 @@ export interface MetricsParts {
   readonly gauges: Omit<GaugesParts, "counts" | "process">;
   /** Of the gateway and of what it runs on. */
   readonly versions: readonly [version: string, runtime: string];
-  readonly spaceNotices: () => readonly Pick<SpaceNotice, "provider" | "outOfService">[];
+  readonly spaceNotices: () => readonly Pick<SpaceNotice, "provider" | "out_of_service">[];
   /** Where the counts are; left out, in memory of its own. */
   readonly words?: BigInt64Array;
 }
@@ -115,7 +115,7 @@ const FAMILIES = {
   callsWaiting: {
     name: "embedgate_upstream_queue",
     type: "gauge",
-    help: "Calls that wait for a place at the provider, by lane: interactive (up to 8 inputs) or bulk.",
+    help: "Calls queued for a slot at the provider, by lane: interactive (up to 8 inputs) or bulk.",
     labels: ["provider", "lane"],
   },
   cacheHits: {
@@ -235,7 +235,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
     }
     if (process === null) put("underWay", [], inFlight());
     const outOfService = new Map<string, number>();
-    for (const { provider, outOfService: isOut } of spaceNotices())
+    for (const { provider, out_of_service: isOut } of spaceNotices())
       outOfService.set(provider, (outOfService.get(provider) ?? 0) + (isOut ? 1 : 0));
     for (const [provider, count] of outOfService) put("outOfService", [provider], count);
     for (const { name, values, value } of gauges.samples()) put(name, values, value / (UNITS[name] ?? 1));

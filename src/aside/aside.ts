@@ -70,7 +70,7 @@ export function openAside(outside: Pick<Outside, "threads" | "turn" | "log">, ad
       event.preventDefault();
       bury(worker, event.message);
     };
-    worker.addEventListener("close", () => bury(worker, "it ended by itself"));
+    worker.addEventListener("close", () => bury(worker, "it exited unexpectedly"));
     return worker;
   }
 
@@ -79,7 +79,7 @@ export function openAside(outside: Pick<Outside, "threads" | "turn" | "log">, ad
     const tasks = workers.get(worker);
     if (!workers.delete(worker)) return;
     worker.terminate();
-    outside.log("error", "a thread of the gateway broke down", { cause: why, jobs: tasks?.size });
+    outside.log("error", "a thread of the gateway failed", { cause: why, jobs: tasks?.size });
     for (const { failed } of tasks?.values() ?? []) failed(broken(why));
     dispatch();
   }
@@ -128,7 +128,7 @@ export function openAside(outside: Pick<Outside, "threads" | "turn" | "log">, ad
           settled();
           if ("fault" in reply) reject(broken(reply.fault));
           else if (WORK[name].isAnswer(reply.answer)) resolve(reply.answer);
-          else reject(broken(`it answered another question than "${name}"`));
+          else reject(broken(`it answered another request than "${name}"`));
         },
         failed(error) {
           settled();
@@ -165,6 +165,5 @@ export function openAside(outside: Pick<Outside, "threads" | "turn" | "log">, ad
   };
 }
 
-const broken = (cause: string) =>
-  new GatewayError("internal", "A thread of the gateway broke down.", { cause });
+const broken = (cause: string) => new GatewayError("internal", "A thread of the gateway failed.", { cause });
 const closed = () => new GatewayError("unavailable", "The gateway is shutting down.");

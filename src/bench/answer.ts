@@ -35,7 +35,7 @@ export function readAnswer(body: Uint8Array, inputs: number): Answer {
   };
   const parsed = parsedJson(body);
   const data = memberOf(parsed, "data");
-  if (parsed === undefined) fault("form", `no JSON: ${startOf(body)}`);
+  if (parsed === undefined) fault("form", `not JSON: ${startOf(body)}`);
   else if (!Array.isArray(data)) fault("form", `no list "data": ${startOf(body)}`);
   const entries: readonly unknown[] = Array.isArray(data) ? data : [];
   if (Array.isArray(data) && entries.length !== inputs)
@@ -93,9 +93,9 @@ function decoded(text: string): Float32Array | string {
     const bytes = Uint8Array.fromBase64(text);
     return bytes.byteLength % 4 === 0
       ? new Float32Array(bytes.buffer)
-      : `base64 of ${bytes.byteLength} bytes, which no floats of four bytes make up`;
+      : `base64 of ${bytes.byteLength} bytes, which is not a multiple of 4 (float32)`;
   } catch {
-    return "text that is no base64";
+    return "text that is not base64";
   }
 }
 

@@ -95,7 +95,7 @@ export async function recheck(
   outside: Pick<Outside, "sleep">,
 ): Promise<Check> {
   const says = "vectors under load equal those of the same texts sent alone";
-  if (given.length === 0) return skipped(says, "the load had no right answer");
+  if (given.length === 0) return skipped(says, "no request under load got a valid answer");
   const alone = await inTurn(given, async ({ text }) =>
     vectorOf((await askPatiently(endpoint, Buffer.from(bodyOf(text, wanted)), 1, outside)).result),
   );
@@ -146,7 +146,10 @@ function twiceCheck(first: Float32Array | undefined, again: Asked["result"]): Ch
     return skipped(says, isFailure(again) ? `${again.kind}: ${again.message}` : UNUSABLE);
   const cosine = cosineOf(first, second);
   if (!(cosine >= SAME_COSINE_MIN)) return wrong(says, `their cosine is ${written(cosine)}`);
-  return right(says, isBitEqual(first, second) ? "to the bit" : `cosine ${written(cosine)}, not to the bit`);
+  return right(
+    says,
+    isBitEqual(first, second) ? "bit for bit" : `cosine ${written(cosine)}, not bit for bit`,
+  );
 }
 
 function batchCheck(alone: readonly (Float32Array | undefined)[], batch: Asked["result"]): Check {
@@ -180,21 +183,15 @@ function comparison(
 function encodingCheck(asked: Encoding, first: Answer, other: Encoding, second: Asked["result"]): Check {
   const says = "base64 and float encodings agree";
   if (first.encoding !== asked)
-    return wrong(
-      says,
-      `asked for ${asked} it answers ${first.encoding}, which some SDKs read as something else`,
-    );
+    return wrong(says, `asked for ${asked} it answers ${first.encoding}, which some SDKs misread`);
   if (isFailure(second)) return skipped(says, `it has no ${other}: ${second.kind}: ${second.message}`);
   if (second.encoding !== other)
-    return wrong(
-      says,
-      `asked for ${other} it answers ${second.encoding}, which some SDKs read as something else`,
-    );
+    return wrong(says, `asked for ${other} it answers ${second.encoding}, which some SDKs misread`);
   const [one, two] = [vectorOf(first), vectorOf(second)];
   if (!one || !two) return skipped(says, UNUSABLE);
   const cosine = cosineOf(one, two);
   if (!(cosine >= SAME_COSINE_MIN)) return wrong(says, `their cosine is ${written(cosine)}`);
-  return right(says, isBitEqual(one, two) ? "to the bit" : `cosine ${written(cosine)}, not to the bit`);
+  return right(says, isBitEqual(one, two) ? "bit for bit" : `cosine ${written(cosine)}, not bit for bit`);
 }
 
 /** Of texts of words no vocabulary has as many tokens as there are characters; infinity-emb 0.0.78 counts those, unless told otherwise. */
@@ -231,7 +228,7 @@ async function dimensionsCheck(
   const length = vectorOf(result)?.length;
   if (length === undefined) return skipped(says, UNUSABLE);
   if (length === half) return right(says, `${half} as well as ${first.length}`);
-  return skipped(says, `none were asked for; of ${half} it would answer ${length} without a word`);
+  return skipped(says, `none were asked for; for ${half} it silently answers ${length}`);
 }
 
 /** Enough digits to see how far it is from 1. */

@@ -31,9 +31,9 @@ const LIMITED_REST_MS = 1000;
 /** As OpenAI's SDKs take it (with /v1), or in full; a bare host has the usual path. @returns words where it is none */
 export function urlOf(text: string): URL | string {
   const url = URL.parse(text);
-  if (!url || !/^https?:$/.test(url.protocol)) return `--url: "${text}" is no http or https URL.`;
+  if (!url || !/^https?:$/.test(url.protocol)) return `--url: "${text}" is not an http or https URL.`;
   if (url.username !== "" || url.password !== "")
-    return "--url: it holds a name or password; the key goes to --key.";
+    return "--url: it contains a user name or password; pass the key with --key.";
   const path = url.pathname.replace(/(?<!\/)\/+$/, "");
   if (!path.endsWith("/embeddings")) url.pathname = `${path === "" ? "/v1" : path}/embeddings`;
   return url;

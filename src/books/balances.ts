@@ -329,10 +329,10 @@ interface CapRoom {
 
 /** @param least in 10⁻¹⁵ credits */
 function insufficient(credits: bigint, held: bigint, least: bigint): GatewayError {
-  const others = held === 0n ? "" : ` (${creditsOf(held)} of them held by requests under way)`;
+  const others = held === 0n ? "" : ` (${creditsOf(held)} of them held by requests in flight)`;
   return new GatewayError(
     "insufficient_credit",
-    `The workspace has ${creditsOf(credits)} credits left${others}, and this request costs ${exactCreditsOf(least)} credits or more. Whoever runs the gateway can grant more.`,
+    `The workspace has ${creditsOf(credits)} credits left${others}, and this request costs ${exactCreditsOf(least)} credits or more. The gateway's operator can grant more.`,
   );
 }
 

@@ -90,7 +90,7 @@ export function openDisk(path: string, bytesMax: number, outside: Needs): Disk {
     closeFile();
     try {
       deleteFile(path);
-      outside.log("warn", "the disk cache starts over", { path, reason: reasonOf(cause) });
+      outside.log("warn", "the disk cache starts empty", { path, reason: reasonOf(cause) });
     } catch (failure) {
       turnOff(failure);
     }

@@ -98,7 +98,7 @@ export function openRing(
       else {
         isFull = true;
         units = Math.min(units, extent);
-        log("warn", "the cache in memory stays smaller than it may be: its file system is full", {
+        log("warn", "the cache in memory stays below its limit: its file system is full", {
           bytes: extent * UNIT_BYTES,
         });
       }
@@ -198,7 +198,7 @@ export function openRing(
     },
     resize(bytesMax) {
       if (bytesMax > bytes)
-        log("warn", "the cache in memory grows past what it was at the start after a restart only", {
+        log("warn", "the cache in memory can grow beyond its size at the start only after a restart", {
           bytes,
         });
       units = Math.floor(Math.min(bytesMax, bytes) / UNIT_BYTES);

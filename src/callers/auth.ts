@@ -101,7 +101,7 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
       const caller = identified(request);
       if (caller.isAdmin || isOpen()) return callerOf(caller);
       refused(callerOf(caller));
-      throw new GatewayError("forbidden", "This needs an admin key, and the one that was sent is none.");
+      throw new GatewayError("forbidden", "This needs an admin key; the key that was sent is not one.");
     },
   };
 }

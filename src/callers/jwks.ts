@@ -108,6 +108,6 @@ async function read(url: string, signal: AbortSignal, outside: Pick<Outside, "fe
 function keySetOf(value: unknown): JSONWebKeySet {
   const keys: unknown =
     typeof value === "object" && value !== null && "keys" in value ? value.keys : undefined;
-  if (!Array.isArray(keys)) throw new Error("it answered no key set: an object with the list 'keys'");
+  if (!Array.isArray(keys)) throw new Error("it did not answer a key set: an object with the list 'keys'");
   return { keys };
 }

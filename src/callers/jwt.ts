@@ -158,7 +158,7 @@ function workspaceOf(payload: JWTPayload, claim: string | readonly string[]): st
   } catch (cause) {
     throw new GatewayError(
       "wrong_key",
-      `The token's claim '${called}' is no workspace's name: 1 to 200 printable characters, no space at the ends, and not the gateway's own.`,
+      `The token's claim '${called}' is not a valid workspace name: 1 to 200 printable characters, no space at the ends, and not the gateway's own.`,
       { cause },
     );
   }

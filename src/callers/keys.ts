@@ -231,7 +231,7 @@ export function checkNewWorkspace(name: string): void {
 /** @throws GatewayError invalid */
 export function checkName(what: "name" | "workspace", value: string): void {
   if (what === "workspace" && value === OWN_WORKSPACE)
-    throw new GatewayError("invalid", `"${OWN_WORKSPACE}" is the gateway's own; take another name.`, {
+    throw new GatewayError("invalid", `"${OWN_WORKSPACE}" is reserved for the gateway; use another name.`, {
       field: what,
     });
   if (/^[^\p{C}]{1,200}$/u.test(value) && value.trim() === value) return;

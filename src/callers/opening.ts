@@ -29,7 +29,7 @@ export function refusalOf(
     return new GatewayError(
       "forbidden",
       `${reached} can be reached from other machines, and no key exists: anybody could use your providers. ` +
-        "Make a key first ('embedgate keys create --name me'), or serve on 127.0.0.1.",
+        "Create a key first ('embedgate keys create --name me'), or serve on 127.0.0.1.",
     );
   }
   if (!before.asks) return undefined;

@@ -71,7 +71,7 @@ export function openWorkspaceNames(
         if (used)
           throw new GatewayError(
             "invalid",
-            `The name "${newName}" is or was another workspace's: take one that was never used.`,
+            `The name "${newName}" is or was another workspace's: use a new one.`,
           );
         database.query("UPDATE workspaces SET name = ?2 WHERE name = ?1").run(name, newName);
         for (const table of TABLES)

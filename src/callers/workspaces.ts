@@ -123,7 +123,7 @@ export function openWorkspaces(
     if (balance !== null && balance > MICRO_CREDITS_MAX)
       throw new GatewayError("invalid", `A balance is at most ${creditsOf(MICRO_CREDITS_MAX)} credits.`);
     if (balance !== null && amount < 0n && balance < held) {
-      const hold = held === 0n ? "" : `, of which requests under way hold ${creditsOf(held)}`;
+      const hold = held === 0n ? "" : `, of which requests in flight hold ${creditsOf(held)}`;
       throw new GatewayError(
         "invalid",
         `The workspace "${name}" has ${creditsOf(balance - amount)} credits${hold}: ${creditsOf(-amount)} cannot be taken back.`,

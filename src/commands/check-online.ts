@@ -43,7 +43,7 @@ export async function askProviders(
     say(`Sends ${counted(targets.size, "request")} with one short text each.`);
     const patterns = [...config.models.keys()].filter((id) => id.includes("*"));
     if (patterns.length > 0)
-      say(`Patterns are not asked, as they stand for names that nobody knows yet: ${patterns.join(", ")}.`);
+      say(`Patterns are skipped, because their models' names are not known: ${patterns.join(", ")}.`);
     return await Promise.all([...targets.values()].map(({ id, target }) => ask(id, target)));
   } finally {
     await providers.close();
@@ -86,7 +86,5 @@ function wrongSize(dimensions: number, expected: number | undefined): string | n
 function wordsOf(thrown: unknown): string {
   const { message, kind } = asGatewayError(thrown);
   if (kind === "internal") return String(thrown);
-  return kind === "not_found"
-    ? `${message} Look at base_url (does it lack /v1?) and the model's name.`
-    : message;
+  return kind === "not_found" ? `${message} Check base_url (is /v1 missing?) and the model's name.` : message;
 }

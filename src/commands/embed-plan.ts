@@ -54,7 +54,7 @@ export async function keptOf(
   const hasBegun = kept.plan !== undefined;
   if (hasBegun && !resume && !dryRun)
     throw new WrongUsage(
-      `--out: a run on ${out} was not finished: --resume goes on with it, --overwrite begins anew.`,
+      `--out: a run on ${out} was not finished: --resume goes on with it, --overwrite starts over.`,
     );
   if (hasBegun && isFinished(paths, output)) {
     await forget(paths);
@@ -89,7 +89,7 @@ export const planOf = (
 
 /** @throws WrongUsage */
 export function refuseAnother(kept: Kept, plan: Plan, { journal, vectors }: Paths): void {
-  const anew = "--overwrite begins anew.";
+  const anew = "--overwrite starts over.";
   const difference = kept.plan && differenceOf(kept.plan, plan);
   if (difference !== undefined)
     throw new WrongUsage(`--resume: this is not the job of ${journal}. ${difference}. ${anew}`);

@@ -80,9 +80,9 @@ export async function openSender(
 function baseOf(text: string): URL {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol))
-    throw new WrongUsage(`--url: "${text}" is no http or https URL.`);
+    throw new WrongUsage(`--url: "${text}" is not an http or https URL.`);
   if (url.username !== "" || url.password !== "")
-    throw new WrongUsage("--url: it holds a name or password; the key goes to --key.");
+    throw new WrongUsage("--url: it contains a user name or password; pass the key with --key.");
   if (/^\/*$/.test(url.pathname)) url.pathname = "/v1";
   url.pathname = url.pathname.replace(/\/embeddings\/*$/, "");
   return url;

@@ -136,6 +136,6 @@ async function statesOf(
     const body: unknown = JSON.parse(new TextDecoder().decode(await answer.arrayBuffer()));
     return Value.Parse(Answer, body).routes;
   } catch (cause) {
-    return `${url}: ${cause instanceof Error ? cause.message : String(cause)} (--url says another address)`;
+    return `${url}: ${cause instanceof Error ? cause.message : String(cause)} (--url sets another address)`;
   }
 }

@@ -127,7 +127,7 @@ function inLines(row: RecordedRequest): string {
   const more =
     row.status === 200n
       ? ""
-      : `\n\nThe gateway's log has its words: look for ${row.request_id} ('request failed').`;
+      : `\n\nThe gateway's log has its message: search for ${row.request_id} ('request failed').`;
   return `${table(lines)}${more}`;
 }
 
@@ -136,8 +136,8 @@ function causeOf({ status, error, kind }: RecordedRequest): string | null {
   if (kind !== null && isErrorKind(kind)) return CAUSES[kind];
   if (status === 0n)
     return error === null
-      ? "It is under way."
-      : "The gateway ended, or was killed, while the request was under way.";
+      ? "It is in flight."
+      : "The gateway ended, or was killed, while the request was in flight.";
   return null;
 }
 

@@ -48,11 +48,11 @@ export function readCarried(text: string, source: NonNullable<Fingerprint["sourc
   }
   if (!Value.Check(CarriedFile, value)) {
     const first = Value.Errors(CarriedFile, value).First();
-    return refused(`${first?.path || "/"}: ${first?.message ?? "is not what it may be"}`);
+    return refused(`${first?.path || "/"}: ${first?.message ?? "is not valid"}`);
   }
   if (value.probes !== PROBES_VERSION) {
     return refused(
-      `was measured with other probe texts (version ${value.probes}, this gateway has ${PROBES_VERSION})`,
+      `was measured with other probe texts (version ${value.probes}, this gateway uses ${PROBES_VERSION})`,
     );
   }
   const fingerprints: Fingerprint[] = [];
@@ -62,9 +62,9 @@ export function readCarried(text: string, source: NonNullable<Fingerprint["sourc
     if (vectors.length !== PROBES.length || !sizes || vectors.every((vector) => vector === undefined))
       return refused(`/spaces/${i}/vectors: expected ${PROBES.length} vectors of ${one.dimensions} numbers`);
     const measuredAt = Date.parse(one.measured_at);
-    if (Number.isNaN(measuredAt)) return refused(`/spaces/${i}/measured_at: expected a time, as in ISO 8601`);
+    if (Number.isNaN(measuredAt)) return refused(`/spaces/${i}/measured_at: expected an ISO 8601 time`);
     if (fingerprints.some(({ space }) => space === one.space))
-      return refused(`/spaces/${i}/space: '${one.space}' is there twice`);
+      return refused(`/spaces/${i}/space: '${one.space}' is listed twice`);
     const { space, dimensions, provider, model, confirmed } = one;
     fingerprints.push({
       space,

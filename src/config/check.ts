@@ -94,12 +94,10 @@ function waitsForVariable(tree: Tree, place: string, breach: ValueError): boolea
 function unknownKey(breach: ValueError, known: readonly string[]): string {
   const key = stepsOf(breach.path).at(-1) ?? "";
   const near = nearestName(key, known);
-  if (near !== undefined) return `there is no such key; did you mean "${near}"?`;
+  if (near !== undefined) return `unknown key; did you mean "${near}"?`;
   const elsewhere = placeOfKey(key);
-  if (elsewhere !== undefined) return `there is no such key here; it is a key of ${elsewhere}`;
-  return known.length === 0
-    ? "there is no such key"
-    : `there is no such key; known here: ${known.join(", ")}`;
+  if (elsewhere !== undefined) return `unknown key here; it belongs to ${elsewhere}`;
+  return known.length === 0 ? "unknown key" : `unknown key; known keys: ${known.join(", ")}`;
 }
 
 function keysOf(schema: TSchema): string[] {

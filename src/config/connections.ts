@@ -47,7 +47,7 @@ export function readPair(
   const named = [certName, keyName].filter((name) => Object.hasOwn(section, name));
   if (named.length === 1) {
     const [there, missing] = named[0] === certName ? [certName, keyName] : [keyName, certName];
-    problems.push(tree.problem(below(pointer, there), `needs ${missing} beside it`, "key"));
+    problems.push(tree.problem(below(pointer, there), `needs ${missing} too`, "key"));
   }
   const cert = pemAt(reading, pointer, section, certName);
   const key = pemAt(reading, pointer, section, keyName);
@@ -89,7 +89,7 @@ function pemAt(reading: Reading, pointer: string, section: object, name: string)
 const READING_REASONS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
   ENAMETOOLONG: "there is no such file",
-  EACCES: "it may not be read by this user: look at the file's permissions",
+  EACCES: "it cannot be read (permission denied): check the file's permissions",
   EISDIR: "it is a folder; name the file in it",
 };
 
@@ -102,7 +102,7 @@ function certificatesIn(
   const found =
     pem.match(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]*-----END (?:TRUSTED )?CERTIFICATE-----/g) ?? [];
   if (found.length === 0) {
-    problems.push(tree.problem(pointer, "holds no certificate in PEM (-----BEGIN CERTIFICATE-----)"));
+    problems.push(tree.problem(pointer, "contains no PEM certificate (-----BEGIN CERTIFICATE-----)"));
     return [];
   }
   try {
@@ -116,7 +116,7 @@ function certificatesIn(
     }
     return certificates;
   } catch {
-    problems.push(tree.problem(pointer, "holds a certificate that cannot be read; is the file whole?"));
+    problems.push(tree.problem(pointer, "contains a certificate that cannot be read; is the file complete?"));
     return [];
   }
 }
@@ -124,15 +124,15 @@ function certificatesIn(
 /** In words that do not show it. */
 function wrongWithKey(pem: string, certificate: X509Certificate, certName: string): string | undefined {
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem))
-    return "holds no private key in PEM (-----BEGIN PRIVATE KEY-----)";
+    return "contains no PEM private key (-----BEGIN PRIVATE KEY-----)";
   if (/ENCRYPTED/.test(pem))
-    return "is encrypted with a passphrase; write it without one: openssl pkey -in KEY -out PLAIN_KEY";
+    return "is encrypted with a passphrase; decrypt it: openssl pkey -in KEY -out PLAIN_KEY";
   try {
     return certificate.checkPrivateKey(createPrivateKey(pem))
       ? undefined
-      : `is not the private key of ${certName}: both belong to different certificates`;
+      : `is not the private key of ${certName}: use the key of that certificate`;
   } catch {
-    return "holds a private key that cannot be read; is the file whole?";
+    return "contains a private key that cannot be read; is the file complete?";
   }
 }
 
@@ -143,6 +143,6 @@ function proxyAt(reading: Reading, pointer: string, section: object): string | u
   const url = URL.canParse(proxy) ? new URL(proxy) : undefined;
   if (url !== undefined && ["http:", "https:"].includes(url.protocol) && url.hostname !== "") return proxy;
   const { tree, problems } = reading;
-  problems.push(tree.problem(below(pointer, "proxy"), "expected the address of a proxy: http://HOST:PORT"));
+  problems.push(tree.problem(below(pointer, "proxy"), "expected a proxy URL: http://HOST:PORT"));
   return undefined;
 }

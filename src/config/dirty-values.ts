@@ -40,9 +40,8 @@ export function doubtsOfText(
   const doubts: Doubt[] = [];
   const note = (message: string) => doubts.push({ message, isProblem: false });
   const refuse = (message: string) => [...doubts, { message, isProblem: true }];
-  if (bare !== text && !isBlock) note("has blanks or line breaks at its ends; they were left out");
-  if (isQuoted(bare))
-    note("has quotes inside the quotes, which are sent as a part of it; take one pair away");
+  if (bare !== text && !isBlock) note("starts or ends with whitespace, which was removed");
+  if (isQuoted(bare)) note("has quotes inside the quotes, which become part of the value; remove one pair");
   const shell = SHELL.exec(bare)?.[1];
   const isShell = shell !== undefined && (shell === shell.toUpperCase() || environment[shell] !== undefined);
   const name = isShell ? shell : nameOf(bare);
@@ -51,7 +50,7 @@ export function doubtsOfText(
   if (file !== undefined) return refuse(`a value from a file is written \${file:${file}} here`);
   const within = firstIn(bare, WITHIN) ?? templateIn(bare)?.name;
   if (within !== undefined)
-    note(`is taken as it is written; if the variable ${within} is meant, write \${${within}}`);
+    note(`is used literally; if you mean the variable ${within}, write \${${within}}`);
   return doubts;
 }
 
@@ -63,13 +62,13 @@ export function doubtsOfValue({ name, found }: FilledIn): string[] {
   const doubts: string[] = [];
   // Whatever writes a file ends it with line breaks.
   if (isFile ? bare.length < withoutLineBreaks(found).length : bare !== found)
-    doubts.push(`${what} has blanks or line breaks around its value; they were left out`);
+    doubts.push(`${what} starts or ends with whitespace, which was removed`);
   if (isQuoted(bare))
-    doubts.push(`${what} has quotes around its value, which are sent as a part of it; take them away`);
+    doubts.push(`${what} has quotes around its value, which become part of it; remove them`);
   else if (nameOf(bare) !== undefined || /^\$(?:[A-Z_][A-Z0-9_]{0,99}|\{\w{1,100}\})$/.test(bare))
-    doubts.push(`${what} holds the name of another variable or a template that nobody filled in`);
+    doubts.push(`${what} contains the name of another variable or an unfilled template`);
   else if (/[\r\n\t\0]/.test(bare) && !/^(?:-----BEGIN|\{|\[)/.test(bare))
-    doubts.push(`${what} holds a line break or a tab inside its value`);
+    doubts.push(`${what} contains a line break or a tab`);
   return doubts;
 }
 

@@ -33,7 +33,7 @@ export function expected(schema: TSchema): string {
       const { minLength, maxLength, pattern, format } = schema;
       if (typeof schema.expected === "string") return schema.expected;
       if (typeof pattern === "string" && pattern.startsWith("^https?://"))
-        return "an address that starts with http:// or https://, without user, ? and #";
+        return "a URL that starts with http:// or https://, without user, ? and #";
       if (pattern !== undefined || format !== undefined)
         return `text as described: ${schema.description ?? pattern ?? format}`;
       if (maxLength !== undefined) return `text of ${minLength ?? 0} to ${maxLength} characters`;

@@ -109,7 +109,7 @@ async function checkTree(
     return refused([
       tree.problem(
         "",
-        "is empty; expected providers and models (without any file the model inside is served)",
+        "is empty; expected providers and models (without a file the gateway serves its built-in model)",
       ),
     ]);
   }
@@ -131,7 +131,7 @@ async function checkTree(
   const { default_model } = Object.fromEntries(entriesOf(sections.server));
   checkDefaultModel(default_model, sections.models, { tree, problems });
   if (entriesOf(document).length > 0 && entriesOf(sections.models).length === 0) {
-    notes.push(tree.problem("/models", "no model is served: none is named under models"));
+    notes.push(tree.problem("/models", "no model is served: add one under models"));
   }
   const database = sections.database ?? RoutingFile.properties.database.default;
   const databasePath = checkDatabase(tree, database, sources.folder, problems);
@@ -151,7 +151,7 @@ async function checkTree(
   const right = withoutMissing(tree, document);
   if (databasePath === undefined || !Value.Check(RoutingFile, right)) {
     // Every breach is told above; should one ever not be, the file is still refused.
-    return refused([tree.problem("", "is not what a routing file may be")]);
+    return refused([tree.problem("", "is not a valid routing file")]);
   }
   const resolved = resolveConfig({
     tls,

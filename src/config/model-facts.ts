@@ -31,7 +31,7 @@ const PRICE_UNUSUAL =
   "more than 5 USD per million tokens is far more than embeddings cost; is it a price per billion tokens?";
 
 const LIMIT_UNKNOWN =
-  "takes effect only where the provider refuses a text and says its limit, or is seen to cut: nobody knows the limit here; say it with max_input_tokens";
+  "has no effect until the provider's error or a measurement shows the model's input limit, which is unknown here; set max_input_tokens";
 
 /** Whoever serves it. */
 const ofTheModel = (model: string) => {
@@ -79,11 +79,11 @@ function checkPrompts(
     if (name !== undefined || isWord) return;
     const known = prompts && Object.keys(prompts).join(", ");
     const expected =
-      known === undefined ? "no task" : `none of the model's prompts; expected one of ${known}`;
+      known === undefined ? "no task" : `not one of the model's prompts; expected one of ${known}`;
     const message = `${shownName(tree, place, default_task)} is ${expected}`;
     problems.push(tree.problem(place, message));
   } else if (name !== undefined) {
-    const message = `the model wants a prompt before every text: requests that say no task get that of the task ${name} (default_task); say prompts: false to send texts as they are`;
+    const message = `the model needs a prompt before every text: requests without a task get the prompt of ${name} (default_task); set prompts: false to send texts unchanged`;
     notes.push(tree.problem(pointer, message, "key"));
   }
 }
@@ -108,7 +108,7 @@ function checkDimensions(
   const source = own.dimensions_allowed === undefined ? "the catalogue's sizes" : "dimensions_allowed";
   const hidden = [...tree.written.keys()].some((place) => place.startsWith(`${pointer}/dimensions`));
   const message = hidden
-    ? "the size of the model's vectors is not one of dimensions_allowed"
-    : `the model's vectors have ${dimensions} numbers, which is not one of ${source} (${sizes})`;
+    ? "the model's dimensions are not one of dimensions_allowed"
+    : `the model has ${dimensions} dimensions, which is not one of ${source} (${sizes})`;
   problems.push(tree.problem(below(pointer, key), message));
 }

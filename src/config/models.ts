@@ -75,7 +75,7 @@ function checkId(id: string, pointer: string, { tree, problems }: Look): void {
     problems.push(tree.problem(pointer, "a model's id is 1 to 256 characters without spaces", "key"));
   }
   if (id.split("*").length > 2) {
-    problems.push(tree.problem(pointer, "a pattern has one *, which stands for any text", "key"));
+    problems.push(tree.problem(pointer, "a pattern has one *, which matches any text", "key"));
   }
 }
 
@@ -91,13 +91,13 @@ function checkRoute(
     const near = nearestName(route.provider, known);
     const meant = near === undefined ? listed("configured", known) : `did you mean "${near}"?`;
     problems.push(
-      tree.problem(place, `no provider is called ${shownName(tree, place, route.provider)}; ${meant}`),
+      tree.problem(place, `unknown provider ${shownName(tree, place, route.provider)}; ${meant}`),
     );
   }
   const stars = (route.model ?? "").split("*").length - 1;
   if (stars > 1 || (stars === 1 && !id.includes("*"))) {
     const message =
-      "a * in a route's model stands once, and only under a pattern: it is what the pattern's * stood for";
+      "a route's model has at most one *, and only under a pattern: it is replaced by what the pattern's * matched";
     problems.push(tree.problem(below(pointer, "model"), message));
   }
 }
@@ -114,16 +114,16 @@ function checkPurpose({ pointer, model }: Entry, hasWrongKeys: boolean, { tree, 
     // What an alias says of its own would never be looked at; with a price that would be money.
     const others = Object.keys(model).filter((key) => key !== "alias_of");
     for (const key of others) {
-      const message = `an alias is only a second name and takes everything from ${shownName(tree, below(pointer, "alias_of"), alias_of)}; take this out, or alias_of`;
+      const message = `an alias takes all settings from ${shownName(tree, below(pointer, "alias_of"), alias_of)}; remove this key, or alias_of`;
       problems.push(tree.problem(below(pointer, key), message, "key"));
     }
   } else if (embeddings === false && routes !== undefined) {
-    const message = "a model that cannot embed (embeddings: false) has no routes; take one of the two out";
+    const message = "a model that cannot embed (embeddings: false) has no routes; remove one of the two";
     problems.push(tree.problem(below(pointer, "routes"), message, "key"));
   } else if (embeddings !== false && routes === undefined && !hasWrongKeys) {
     // A key that was wrong may be the very one that is missed here.
     const message =
-      "says neither routes nor alias_of nor embeddings: false; expected one of them, such as routes: [ { provider: … } ]";
+      "has neither routes nor alias_of nor embeddings: false; add one of them, such as routes: [ { provider: … } ]";
     problems.push(tree.problem(pointer, message, "key"));
   }
 }
@@ -140,7 +140,7 @@ export function checkDefaultModel(
   const place = "/server/default_model";
   const near = nearestName(named, ids);
   const meant = near === undefined ? "expected an id under models" : `did you mean "${near}"?`;
-  problems.push(tree.problem(place, `no model is called ${shownName(tree, place, named)}; ${meant}`));
+  problems.push(tree.problem(place, `unknown model ${shownName(tree, place, named)}; ${meant}`));
 }
 
 function checkAlias(
@@ -164,7 +164,7 @@ function checkAlias(
     const known = [...ids].filter((other) => other !== id);
     const near = nearestName(target, known);
     const meant = near === undefined ? "expected another id under models" : `did you mean "${near}"?`;
-    problems.push(tree.problem(place, `no model is called ${shownName(tree, place, target)}; ${meant}`));
+    problems.push(tree.problem(place, `unknown model ${shownName(tree, place, target)}; ${meant}`));
   } else {
     checkChain(id, place, aliases, look);
   }
@@ -178,9 +178,7 @@ function checkChain(id: string, place: string, aliases: ReadonlyMap<string, stri
       const [first] = [...aliases.keys()].filter((alias) => chain.has(alias));
       if (first !== id) return;
       const circle = [...chain, id].map((name) => quoted(name)).join(" → ");
-      look.problems.push(
-        look.tree.problem(place, `aliases go in a circle: ${circle}; one of them needs routes`),
-      );
+      look.problems.push(look.tree.problem(place, `circular aliases: ${circle}; one of them needs routes`));
       return;
     }
     // A circle further on is told where it lies.
@@ -213,13 +211,13 @@ function checkRoutesTogether({ id, pointer, model }: Entry, look: Look): void {
     const upstream = route.model ?? id;
     const same = seen.get(JSON.stringify([route.provider, upstream]));
     if (same !== undefined) {
-      const message = `the same provider and model as routes[${same}]; take one of the two out`;
+      const message = `the same provider and model as routes[${same}]; remove one of the two`;
       problems.push(tree.problem(place, message));
       continue;
     }
     seen.set(JSON.stringify([route.provider, upstream]), i);
     if (route.space !== undefined && model.space !== undefined && route.space !== model.space) {
-      const message = `the model lies in the space ${shownName(tree, below(pointer, "space"), model.space)}, this route in another; a model's routes share one space`;
+      const message = `the model is in the space ${shownName(tree, below(pointer, "space"), model.space)}, this route in another; all routes of a model share one space`;
       problems.push(tree.problem(below(place, "space"), message));
       continue;
     }
@@ -227,7 +225,7 @@ function checkRoutesTogether({ id, pointer, model }: Entry, look: Look): void {
     first ??= space;
     if (space !== first) {
       const message =
-        "its vectors would lie in another space than those of routes[0], and could not be compared with them; make it a model of its own, or, if they are the same, give the model a `space`";
+        "its vectors would be in another embedding space than those of routes[0] and could not be compared with them; make it a separate model, or, if they are the same, set the model's `space`";
       problems.push(tree.problem(place, message));
     }
   }
@@ -248,11 +246,11 @@ function checkFactsTogether({ id, pointer, model }: Entry, { tree, providers, pr
     // One that is told to lie in another space needs no second reason.
     if (problems.some(({ path }) => path === readablePath(place))) continue;
     if (model.dimensions === undefined && dimensions !== first?.dimensions && dimensions !== undefined) {
-      const message = `makes vectors of ${dimensions} numbers, another route of the model of ${first?.dimensions}; make it a model of its own`;
+      const message = `makes ${dimensions} dimensions, another route of the model ${first?.dimensions}; make it a separate model`;
       problems.push(tree.problem(place, message));
     } else if (limit !== undefined && limit === least && Math.max(...limits) > least) {
       if (model.max_input_tokens !== undefined) continue;
-      const message = `takes ${limit} tokens in one input, another route of the model ${Math.max(...limits)}: the model takes ${limit}, whichever route serves`;
+      const message = `accepts ${limit} tokens per input, another route of the model ${Math.max(...limits)}: the model's limit is ${limit} on all routes`;
       notes.push(tree.problem(place, message));
     }
   }

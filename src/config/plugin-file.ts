@@ -100,7 +100,7 @@ export async function loadPluginFile(path: string, shown: string, host: Host): P
   const checked = checkProvider(provider);
   return checked.ok
     ? { ...checked, plugin }
-    : atDefaultExport(`its provider cannot be used: ${checked.reasons.join("; ")}`);
+    : atDefaultExport(`its provider is not valid: ${checked.reasons.join("; ")}`);
 }
 
 const NEVER = Symbol("never loaded");
@@ -172,7 +172,11 @@ function explain(error: unknown, path: string, source: string): Failure {
     const referrer = first.referrer.replace(/\?load=\d+$/, "");
     // Bun leaves `position` empty here, so the import is looked for in the text.
     const place = positionOf(referrer === path ? source : readOrEmpty(referrer), first.specifier);
-    return { file: referrer, ...place, reason: `what it imports is not there: "${first.specifier}"` };
+    return {
+      file: referrer,
+      ...place,
+      reason: `it imports a file or package that does not exist: "${first.specifier}"`,
+    };
   }
   if (first instanceof Error) {
     const missingName =

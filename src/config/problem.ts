@@ -18,7 +18,7 @@ export interface Problem {
 /** A file with more is no routing file, or has one slip made a thousand times: nobody reads on. */
 export const MOST_PROBLEMS = 1000;
 
-/** `gateway.yaml:12:5: models.docs.routes[0].provider: no provider is called "loacl"; did you mean "local"?` */
+/** `gateway.yaml:12:5: models.docs.routes[0].provider: unknown provider "loacl"; did you mean "local"?` */
 export function formatProblem(problem: Problem): string {
   const place = problem.line === 0 ? problem.file : `${problem.file}:${problem.line}:${problem.column}`;
   return problem.path === ""

@@ -21,12 +21,7 @@ export async function doubtsAbout(
     const place = below(pointer, name);
     if (typeof value !== "string" || tree.missing.has(place)) continue;
     if (schema.needsPath === true && URL.canParse(value) && new URL(value).pathname === "/")
-      doubts.push(
-        tree.problem(
-          place,
-          "the address has no path; most servers of this API expect one, such as /v1, at its end",
-        ),
-      );
+      doubts.push(tree.problem(place, "the URL has no path; most servers of this API need one, such as /v1"));
     if (
       schema.maybePath === true &&
       !value.trimStart().startsWith("{") &&

@@ -30,29 +30,29 @@ export function checkProvider(value: unknown): CheckedProvider {
   else if (!isObjectSchema(options))
     reasons.push("`options` is not an object schema; expected host.t.Object({…})");
   if (typeof member("open") !== "function")
-    reasons.push("`open` is missing or no function; expected open(options) that returns an upstream");
+    reasons.push("`open` is missing or not a function; expected open(options) that returns an upstream");
   const fields = member("fields");
   if (fields !== undefined) {
     if (typeof fields !== "object" || fields === null)
-      reasons.push("`fields` is no object; expected a schema for each field");
+      reasons.push("`fields` is not an object; expected a schema for each field");
     else {
       for (const [name, schema] of Object.entries(fields)) {
         if (!isUsableSchema(schema))
-          reasons.push(`\`fields.${name}\` is no schema; expected one made with host.t`);
+          reasons.push(`\`fields.${name}\` is not a schema; expected one made with host.t`);
       }
     }
   }
   const serverFields = member("serverFields");
   if (serverFields !== undefined && !isListOfNames(serverFields))
-    reasons.push("`serverFields` is no list of names");
+    reasons.push("`serverFields` is not a list of names");
   reasons.push(...wrongTasks(member("tasks"), fields));
   const concurrency = member("concurrency");
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && Number(concurrency) >= 1)) {
-    reasons.push("`concurrency` is no integer of 1 or more");
+    reasons.push("`concurrency` is not an integer of 1 or more");
   }
   const timeoutMs = member("timeoutMs");
   if (timeoutMs !== undefined && !(Number.isInteger(timeoutMs) && Number(timeoutMs) >= 1))
-    reasons.push("`timeoutMs` is no integer of 1 or more");
+    reasons.push("`timeoutMs` is not an integer of 1 or more");
   const countsTokens = member("countsTokens");
   if (countsTokens !== undefined && typeof countsTokens !== "boolean")
     reasons.push("`countsTokens` is not true or false");
@@ -68,15 +68,16 @@ const isListOfNames = (value: unknown) =>
 function wrongTasks(tasks: unknown, fields: unknown): string[] {
   const field = TASK_FIELDS.find((name) => typeof fields === "object" && fields !== null && name in fields);
   const reasons =
-    field === undefined ? [] : [`\`fields.${field}\` says a task; expected its words in \`tasks\``];
+    field === undefined ? [] : [`\`fields.${field}\` is a task; expected its words in \`tasks\``];
   if (tasks === undefined) return reasons;
   const words: unknown =
     typeof tasks === "object" && tasks !== null ? Reflect.get(tasks, "words") : undefined;
   if (typeof words !== "object" || words === null)
-    return [...reasons, "`tasks.words` is no object; expected this vendor's word for each task"];
+    return [...reasons, "`tasks.words` is not an object; expected this vendor's word for each task"];
   for (const [task, word] of Object.entries(words)) {
-    if (!isTask(task)) reasons.push(`\`tasks.words.${task}\` is no task; there are ${TASKS.join(", ")}`);
-    else if (typeof word !== "string" || word === "") reasons.push(`\`tasks.words.${task}\` is no word`);
+    if (!isTask(task))
+      reasons.push(`\`tasks.words.${task}\` is not a task; known tasks: ${TASKS.join(", ")}`);
+    else if (typeof word !== "string" || word === "") reasons.push(`\`tasks.words.${task}\` is not a word`);
   }
   return reasons;
 }

@@ -55,7 +55,7 @@ export async function checkProviders(
     names.add(name);
     // The name is also the value of a request's header.
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
-      const message = "a provider's name is of letters, digits, dots, dashes and underscores, 100 at most";
+      const message = "a provider's name has 1 to 100 letters, digits, dots, dashes and underscores";
       problems.push(tree.problem(pointer, message, "key"));
     }
     if (typeof entry !== "object" || entry === null || !("plugin" in entry)) continue;
@@ -63,7 +63,7 @@ export async function checkProviders(
     const pluginPointer = below(pointer, "plugin");
     const missingName = tree.missing.get(pluginPointer)?.[0];
     if (missingName !== undefined) {
-      const message = `the variable ${missingName} is not set, so nobody knows which plugin is meant; set it, or give a default: \${${missingName}:-local}`;
+      const message = `the variable ${missingName} is not set, so the plugin is unknown; set it, or give a default: \${${missingName}:-local}`;
       problems.push(tree.problem(pluginPointer, message));
       continue;
     }
@@ -130,11 +130,11 @@ async function findPlugin(
 
 function unknownPlugin(name: string, plugin: string, known: readonly string[]): string {
   if (/[\\/]|\.[cm]?[jt]sx?$/.test(plugin)) {
-    return `no plugin is called ${name}; the path of a plugin file starts with ./ or /, from this file's folder`;
+    return `unknown plugin ${name}; the path of a plugin file starts with ./ or /, relative to this file's folder`;
   }
   const near = nearestName(plugin, known);
   const meant = near === undefined ? "" : `did you mean "${near}"? `;
-  return `no plugin is called ${name}; ${meant}bundled are ${known.join(", ")}, and a path starting with ./ names a plugin file`;
+  return `unknown plugin ${name}; ${meant}bundled are ${known.join(", ")}, and a path starting with ./ names a plugin file`;
 }
 
 const COMMON_KEYS = Object.keys(ProviderCommon.properties);
@@ -175,11 +175,11 @@ function checkAllowed(
     const meant =
       near === undefined
         ? known.length === 0
-          ? "it guards none"
+          ? "it restricts none"
           : `there are ${known.join(", ")}`
         : `did you mean "${near}"?`;
     problems.push(
-      tree.problem(at, `the plugin ${id} guards no field called ${shownName(tree, at, name)}; ${meant}`),
+      tree.problem(at, `the plugin ${id} restricts no field ${shownName(tree, at, name)}; ${meant}`),
     );
   }
 }

@@ -34,7 +34,7 @@ export async function readRoutingFile(folder: string, file: string): Promise<Rea
     };
   }
   if (bytes.byteLength > MOST_BYTES) {
-    return refused(0, "is larger than 1 MB, which no routing file is; is another file meant?");
+    return refused(0, "is larger than 1 MB, the limit of a routing file; is it the right file?");
   }
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
     return refused(1, "is UTF-16; save it as UTF-8");
@@ -50,8 +50,8 @@ export async function readRoutingFile(folder: string, file: string): Promise<Rea
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "does not exist; name another with --config, or leave --config out",
-  EACCES: "may not be read by this user: look at the file's permissions",
-  EPERM: "may not be read by this user: look at the file's permissions",
+  EACCES: "cannot be read (permission denied): check the file's permissions",
+  EPERM: "cannot be read (permission denied): check the file's permissions",
   EISDIR: "is a folder, not a file; name the file in it",
   ENOTDIR: "does not exist: a part of its path is a file, not a folder",
 };

@@ -16,7 +16,7 @@ export const JwtSection = Type.Object(
       Type.String({
         minLength: 1,
         description:
-          "Path of a PEM file with the issuer's public key, from this file's folder; read again when it changes.",
+          "Path of a PEM file with the issuer's public key, relative to this file's folder; read again when it changes.",
       }),
     ),
     issuer: Type.Optional(Type.String({ minLength: 1, description: "The `iss` that a token must have." })),
@@ -30,7 +30,7 @@ export const JwtSection = Type.Object(
         {
           default: "workspace",
           description:
-            "The claim that names the workspace: its name, a path (org.workspace, or the list [org, workspace]), as text or as a list of one text.",
+            "The claim with the workspace's name: the claim's name, or the path to it (org.workspace, or the list [org, workspace]). Its value is a string, or a list of one string.",
         },
       ),
     ),
@@ -45,7 +45,7 @@ export const JwtSection = Type.Object(
   {
     ...closed,
     description:
-      "Tokens (JWT) of your own issuer, accepted beside keys. Give jwks_url, public_key or public_key_file.",
+      "JWTs of your own issuer, accepted in addition to API keys. Give jwks_url, public_key or public_key_file.",
   },
 );
 
@@ -65,7 +65,7 @@ export const AuthSection = Type.Object(
         isSecret: true,
         expected: "64 hexadecimal digits, as sha256sum prints them",
         description:
-          "SHA-256 of a first key, for containers: printf %s KEY | sha256sum. That key is an admin's, in the workspace default. Another value replaces it; to end it, revoke it. Left out: EMBEDGATE_BOOTSTRAP_KEY_SHA256.",
+          "SHA-256 of a first API key, for containers: printf %s KEY | sha256sum. It is an admin key in the workspace default. Another value replaces it; to end it, revoke it. Default: EMBEDGATE_BOOTSTRAP_KEY_SHA256.",
       }),
     ),
     jwt: Type.Optional(JwtSection),

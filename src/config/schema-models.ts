@@ -30,7 +30,7 @@ export const RouteEntry = Type.Object(
         minimum: 0,
         maximum: 1_000_000,
         description:
-          "Share of the requests among consecutive routes with weights. 0: only as a fallback. Left out: routes are tried in order.",
+          "Share of the requests among consecutive routes with weights. 0: only as a fallback. Default: routes are tried in order.",
       }),
     ),
     price: Type.Optional(
@@ -38,7 +38,7 @@ export const RouteEntry = Type.Object(
         minimum: 0,
         maximum: 1000,
         description:
-          "USD per million input tokens that this provider asks, for 'usage --by provider'. Left out: the model's price. Workspaces pay the model's `price`; where it has none, the first route's.",
+          "USD per million input tokens that this provider charges, for 'usage --by provider'. Default: the model's price. Workspaces pay the model's `price`; where it has none, the first route's.",
       }),
     ),
   },
@@ -73,7 +73,7 @@ export const ModelEntry = Type.Composite(
         Type.Boolean({
           default: false,
           description:
-            "true: the model is asked once at each of its providers when the gateway starts, so that it is loaded.",
+            "true: warm-up. When the gateway starts, it sends one request to each of the model's providers, so that the model is loaded.",
         }),
       ),
       agreement_min: Type.Optional(AgreementMin),
@@ -83,18 +83,18 @@ export const ModelEntry = Type.Composite(
           minimum: 1,
           maximum: 3_600_000,
           description:
-            "Hedging: a request with one input that is not answered by then is also sent to another route (to the same, where there is no other). The first good answer wins; the provider may charge for both. Left out: never.",
+            "Hedging: a request with one input that has no answer by then is also sent to another route (or to the same, if there is no other). The first valid answer wins; the provider may charge for both. Default: never.",
         }),
       ),
       embeddings: Type.Optional(
-        Type.Boolean({ default: true, description: "false: a model that is known, but cannot embed." }),
+        Type.Boolean({ default: true, description: "false: the model is known, but cannot embed." }),
       ),
     }),
     KnownFacts,
   ],
   {
     ...closed,
-    description: "A model that clients may ask for. What it does not say comes from the catalogue.",
+    description: "A model that clients may request. Settings left out come from the catalogue.",
   },
 );
 

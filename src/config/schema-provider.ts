@@ -11,7 +11,7 @@ export const ProviderCommon = Type.Object(
     plugin: Type.String({
       minLength: 1,
       description:
-        "A bundled plugin's id, or the path of a plugin file, starting with . or /, from this file's folder.",
+        "A bundled plugin's id, or the path of a plugin file, starting with . or /, relative to this file's folder.",
     }),
     timeout_ms: Type.Optional(
       Type.Integer({
@@ -19,7 +19,7 @@ export const ProviderCommon = Type.Object(
         maximum: 3_600_000,
         default: 30_000,
         description:
-          "Time limit of one attempt. Plugins for servers that load models when they are asked have 120000. The first call to a model that nobody else serves is waited for up to the deadline.",
+          "Timeout of one attempt. Default 120000 for servers that load models on demand. The first call to a model without another route may take until the deadline.",
       }),
     ),
     retries: Type.Optional(
@@ -34,7 +34,7 @@ export const ProviderCommon = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: 100_000,
-        description: "Calls in flight at this provider. Left out: the plugin's own number.",
+        description: "Maximum calls in flight at this provider. Default: the plugin's.",
       }),
     ),
     max_queue: Type.Optional(
@@ -43,7 +43,7 @@ export const ProviderCommon = Type.Object(
         maximum: 1_000_000,
         default: 10_000,
         description:
-          "Calls that may queue for one of those slots, counted apart for requests with up to 8 inputs and for larger ones. While the queue is full, a further request is answered 503.",
+          "Maximum calls that queue for one of those slots, counted separately for requests with up to 8 inputs and for larger ones. While the queue is full, further requests get 503.",
       }),
     ),
     coalesce_ms: Type.Optional(
@@ -51,14 +51,14 @@ export const ProviderCommon = Type.Object(
         minimum: 0,
         maximum: 1000,
         description:
-          "Requests with one input wait up to this long to share a call with others. 0: only requests that arrive together, or queue for a slot, share one. Left out: each goes alone.",
+          "Batching: requests with one input wait up to this long to share a call with others. 0: only requests that arrive together, or queue for a slot, share one. Default: each is sent alone.",
       }),
     ),
     warm: Type.Optional(
       Type.Boolean({
         default: false,
         description:
-          "true: each model of this provider is asked once when the gateway starts, so that it is loaded.",
+          "true: warm-up. When the gateway starts, it sends one request for each model of this provider, so that it is loaded.",
       }),
     ),
     ...CONNECTION_KEYS,
@@ -66,7 +66,7 @@ export const ProviderCommon = Type.Object(
       Type.Array(Type.String({ minLength: 1, maxLength: 100 }), {
         maxItems: 100,
         description:
-          "Fields that callers may send although they change the server for everybody, such as keep_alive; each plugin has its own.",
+          "Request fields that callers may send although they change the server for all callers, such as keep_alive; each plugin has its own list.",
       }),
     ),
   },

@@ -26,7 +26,7 @@ export const ServerSection = Type.Object(
       Type.String({
         minLength: 1,
         maxLength: 512,
-        description: "Model of a request that names none, for APIs whose requests may.",
+        description: "Model of requests that name none, for APIs that allow this.",
       }),
     ),
     cors: Type.Optional(
@@ -40,7 +40,7 @@ export const ServerSection = Type.Object(
             {
               minItems: 1,
               description:
-                'Origins of the pages, such as https://app.example.com; "*" for all. While the gateway is open to callers without a key, no page of another site is answered.',
+                'Allowed origins, such as https://app.example.com; "*" for all. While no API key is required, the gateway answers no pages of other sites.',
             },
           ),
         },
@@ -51,7 +51,7 @@ export const ServerSection = Type.Object(
       ),
     ),
     deadline_ms: Type.Optional(
-      milliseconds("Time limit of a request, all attempts included.", 1, 3_600_000, 60_000),
+      milliseconds("Deadline of a request, including all attempts.", 1, 3_600_000, 60_000),
     ),
     max_attempts: Type.Optional(
       Type.Integer({
@@ -67,7 +67,7 @@ export const ServerSection = Type.Object(
         maximum: 1_000_000,
         default: 10_000,
         description:
-          "Requests in flight; one more is answered 503 at once. Ten thousand with a few texts each take some 200 MB.",
+          "Maximum requests in flight; further ones get 503 at once. Ten thousand with a few texts each use about 200 MB.",
       }),
     ),
     drain_ms: Type.Optional(
@@ -97,7 +97,7 @@ export const ServerSection = Type.Object(
     ),
     send_timeout_ms: Type.Optional(
       milliseconds(
-        "Longest time that a client may leave the next part of its answer, up to a megabyte, untaken; then it is cut off.",
+        "Send timeout: a client that does not read the next part of its answer, up to a megabyte, for this long is disconnected.",
         1_000,
         3_600_000,
         60_000,
@@ -108,7 +108,7 @@ export const ServerSection = Type.Object(
         minimum: 1,
         maximum: 1_048_576,
         description:
-          "Memory for answers that are being sent, in MB; above it, clients that have taken nothing for a second are cut off, those that wait longest first. Left out: an eighth of the memory that the container or machine has, 256 at most.",
+          "Memory for answers being sent, in MB; above it, clients that read nothing for a second are disconnected, the slowest first. Default: an eighth of the memory of the container or machine, at most 256.",
       }),
     ),
     max_body_memory_mb: Type.Optional(
@@ -116,7 +116,7 @@ export const ServerSection = Type.Object(
         minimum: 1,
         maximum: 1_048_576,
         description:
-          "Memory for the bodies of requests in flight, in MB: the next one waits up to 10 s, then it is answered 503. One workspace may hold three quarters; no body may be larger. Left out: a sixteenth of the memory that the container or machine has, 1024 at most.",
+          "Memory for the bodies of requests in flight, in MB: once it is used up, the next request waits up to 10 s and then gets 503. One workspace may use three quarters; a larger body is refused. Default: a sixteenth of the memory of the container or machine, at most 1024.",
       }),
     ),
     tls: Type.Optional(TlsSection),

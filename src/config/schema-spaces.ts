@@ -13,17 +13,17 @@ export const AGREEMENT_MIN = 0.99;
 export const OnDrift = Type.Union([Type.Literal("stop"), Type.Literal("warn")], {
   default: "stop",
   description:
-    "When the vectors of the first route differ from the first measurement. stop: the route is taken out of service. warn: it stays, and the log warns.",
+    "When the vectors of the first route change (drift). stop: the route is taken out of service. warn: it stays in service, and the log warns.",
 });
 
 export const Unmeasured = Type.Union([Type.Literal("serve"), Type.Literal("refuse")], {
   default: "serve",
   description:
-    "Before two routes of a model were measured to agree. serve: one route serves, the first that could be measured, marked as unverified. refuse: only the first route does.",
+    "Until two routes of a model are measured to agree. serve: one route serves, the first that could be measured, and its answers are marked as unverified. refuse: only the first route serves.",
 });
 
 export const UnmeasuredOfModel = Type.Union([Type.Literal("serve"), Type.Literal("refuse")], {
-  description: "As the file's own `unmeasured`, for this model.",
+  description: "Overrides the file's `spaces.unmeasured` for this model.",
 });
 
 export const AgreementMin = Type.Number({
@@ -31,13 +31,13 @@ export const AgreementMin = Type.Number({
   maximum: 1,
   default: AGREEMENT_MIN,
   description:
-    "The least cosine between a route's vector of a probe text and the space's own with which the route serves. 8-bit weights reach 0.99, 4-bit weights some 0.85.",
+    "Minimum cosine between a route's vectors of the probe texts and the reference vectors of the space; below it the route is out of service. 8-bit weights reach 0.99, 4-bit weights about 0.85.",
 });
 
 export const SpaceFingerprints = Type.String({
   minLength: 1,
   description:
-    "A file that 'embedgate spaces export' printed, from this file's folder: what the spaces are, known before anything is measured.",
+    "A file that 'embedgate spaces export' printed, relative to this file's folder: reference vectors, known before the first measurement.",
 });
 
 export const SpaceProbeSection = Type.Object(
@@ -54,6 +54,6 @@ export const SpaceProbeSection = Type.Object(
   {
     ...closed,
     description:
-      "Fixed texts sent to each route regularly, to check that its vectors still lie in its embedding space.",
+      "Fixed texts sent to each route regularly, to check that its vectors are still in its embedding space.",
   },
 );

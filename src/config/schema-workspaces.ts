@@ -10,35 +10,35 @@ export const WorkspaceSection = Type.Object(
   {
     models: Type.Optional(
       Type.Array(Type.String({ minLength: 1 }), {
-        description: "Models a workspace may use; * stands for any text.",
+        description: "Models a workspace may use; * matches any text.",
       }),
     ),
     requests_per_minute: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 1_000_000_000,
-        description: "Requests a workspace may send in a minute.",
+        description: "Rate limit: requests per minute of a workspace.",
       }),
     ),
     tokens_per_minute: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 1_000_000_000_000,
-        description: "Tokens a workspace may send in a minute.",
+        description: "Rate limit: tokens per minute of a workspace.",
       }),
     ),
     cap_usd_per_day: Type.Optional(
       Type.Number({
         minimum: 0,
         maximum: 1_000_000_000,
-        description: "USD a workspace may spend in a day.",
+        description: "Spending cap: USD per day of a workspace.",
       }),
     ),
     cap_usd_per_month: Type.Optional(
       Type.Number({
         minimum: 0,
         maximum: 1_000_000_000,
-        description: "USD a workspace may spend in a month.",
+        description: "Spending cap: USD per month of a workspace.",
       }),
     ),
     cap_time_zone: Type.Optional(
@@ -46,7 +46,7 @@ export const WorkspaceSection = Type.Object(
         minLength: 1,
         maxLength: 100,
         description:
-          "Time zone in which the days and months of spending caps begin and end, such as Europe/Berlin. Left out: UTC.",
+          "Time zone in which the days and months of spending caps begin and end, such as Europe/Berlin. Default: UTC.",
       }),
     ),
     credits: Type.Optional(
@@ -59,8 +59,7 @@ export const WorkspaceSection = Type.Object(
   },
   {
     ...closed,
-    description:
-      "Settings of workspaces that have none of their own. A workspace's own settings are in the database.",
+    description: "Default settings of workspaces. A workspace's own settings are in the database.",
   },
 );
 

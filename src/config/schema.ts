@@ -54,25 +54,25 @@ export const MoneySection = Type.Object(
         minimum: 0,
         maximum: 1000,
         default: 1,
-        description: "Factor on the models' prices, for what workspaces pay in credits.",
+        description: "Factor on the models' prices: what workspaces pay in credits.",
       }),
     ),
     unpriced: Type.Optional(
       Type.Union([Type.Literal("refuse"), Type.Literal("allow")], {
         default: "refuse",
         description:
-          "A model without a price, asked for by a workspace that has credits or a spending cap. refuse: 402 price_unknown. allow: it costs nothing.",
+          "A model without a price, requested by a workspace that has credits or a spending cap. refuse: 402 price_unknown. allow: it costs nothing.",
       }),
     ),
     abandoned: Type.Optional(
       Type.Union([Type.Literal("charge"), Type.Literal("waive")], {
         default: "charge",
         description:
-          "Calls that were sent to a provider and not answered: the client disconnected, timeout_ms was over, a hedged call lost. charge: an estimate is taken from the workspace's credits. waive: it is not. Spending caps count it in both cases.",
+          "Calls that were sent to a provider and not answered: the client disconnected, timeout_ms passed, or the other hedged call won. charge: the workspace pays an estimate. waive: it does not. Spending caps count the estimate in both cases.",
       }),
     ),
   },
-  { ...closed, description: "What credits are worth." },
+  { ...closed, description: "Credits and prices." },
 );
 
 export const RoutingFile = Type.Object(
@@ -82,26 +82,26 @@ export const RoutingFile = Type.Object(
       Type.String({
         minLength: 1,
         default: "sqlite:./data/embedgate.db",
-        description: "sqlite:PATH from this file's folder, or sqlite::memory:.",
+        description: "sqlite:PATH relative to this file's folder, or sqlite::memory:.",
       }),
     ),
     durability: Type.Optional(
       Type.Union([Type.Literal("process"), Type.Literal("power")], {
         default: "process",
         description:
-          "What a committed ledger row survives. process: the end of the gateway, however it comes. power: a power cut too; every commit waits for the disk.",
+          "What a committed ledger row survives. process: a crash of the gateway. power: a power failure too; every commit waits for the disk.",
       }),
     ),
     auth: Type.Optional(AuthSection),
     cache: Type.Optional(
       Type.Union([CacheSection, Type.Literal(false)], {
-        description: "The cache of vectors. false, or left out: none.",
+        description: "The cache of vectors. false (default): none.",
       }),
     ),
     money: Type.Optional(MoneySection),
     space_probe: Type.Optional(
       Type.Union([SpaceProbeSection, Type.Literal(false)], {
-        description: "How embedding spaces are measured. false: not at all; then only first routes serve.",
+        description: "How embedding spaces are measured. false: never; then only first routes serve.",
       }),
     ),
     space_fingerprints: Type.Optional(SpaceFingerprints),
@@ -114,7 +114,7 @@ export const RoutingFile = Type.Object(
     ),
     models: Type.Optional(
       Type.Record(Type.String(), ModelEntry, {
-        description: "Models by the id that clients ask for; * stands for any text.",
+        description: "Models by the id that clients send; * matches any text.",
       }),
     ),
   },

@@ -19,7 +19,7 @@ export function checkCapTimeZone(tree: Tree, defaults: unknown, problems: Proble
 }
 
 export const UNKNOWN_TIME_ZONE =
-  "this time zone is not known; expected a name of the IANA database, such as Europe/Berlin or America/New_York";
+  "unknown time zone; expected an IANA name, such as Europe/Berlin or America/New_York";
 
 /** @returns the database's absolute path or ":memory:"; undefined where it was refused. */
 export function checkDatabase(
@@ -69,7 +69,7 @@ export function checkProcesses(
   const { server } = Object.fromEntries(entriesOf(document));
   const { processes } = Object.fromEntries(entriesOf(server));
   const reason = !sharesPorts
-    ? "this system does not share a port among processes; Linux does"
+    ? "this operating system cannot share a port among processes; Linux can"
     : databasePath === ":memory:"
       ? "a database in memory belongs to one process; name a file, such as sqlite:./data/embedgate.db"
       : undefined;
@@ -87,7 +87,7 @@ export function checkAuth(tree: Tree, document: unknown, problems: Problem[], no
   const host = server.host;
   if (auth.mode === "open" && typeof host === "string" && !isLoopback(host)) {
     const message =
-      "open, on an address that other machines reach: each of them may use it, and the bill is yours";
+      "open, on an address that other machines can reach: anyone there can use the gateway at your cost";
     notes.push(tree.problem("/auth/mode", message));
   }
   if (typeof auth.jwt !== "object" || auth.jwt === null) return;
@@ -101,7 +101,10 @@ export function checkAuth(tree: Tree, document: unknown, problems: Problem[], no
   } else checkSource(tree, place, auth.jwt, problems, notes);
   if (auth.mode === "open") {
     problems.push(
-      tree.problem("/auth/mode", "open asks nobody for the token that jwt describes; expected keys or auto"),
+      tree.problem(
+        "/auth/mode",
+        "open accepts requests without a token, so jwt has no effect; expected keys or auto",
+      ),
     );
   }
 }
@@ -117,7 +120,7 @@ function checkSource(tree: Tree, place: string, jwt: object, problems: Problem[]
   const at = below(place, "jwks_url");
   const url = URL.canParse(jwks_url) ? new URL(jwks_url) : undefined;
   if (url === undefined || !["http:", "https:"].includes(url.protocol))
-    problems.push(tree.problem(at, "expected an address that starts with https://"));
+    problems.push(tree.problem(at, "expected a URL that starts with https://"));
   else if (url.protocol === "http:" && !isLoopback(url.hostname))
-    notes.push(tree.problem(at, "http, which whoever sits on the way can change: they could sign tokens"));
+    notes.push(tree.problem(at, "http can be changed in transit: others could sign tokens; use https"));
 }

@@ -88,7 +88,7 @@ export function growTree(text: string, file: string, sources: ValueSources): Tre
   const foreign = privateSignIn(text);
   if (foreign !== -1) {
     for (let i = text.indexOf("\n"); i !== -1; i = text.indexOf("\n", i + 1)) lines.addNewLine(i + 1);
-    tree.problems.push(tree.problemAt(foreign, "holds a character of Unicode's private area; take it out"));
+    tree.problems.push(tree.problemAt(foreign, "contains a Unicode private-use character; remove it"));
     return tree;
   }
   lines.lineStarts.length = 0;
@@ -208,7 +208,7 @@ class Walk {
         const { line } = this.tree.lines.linePos(first);
         this.tree.keys.set(place, offset);
         this.tree.problems.push(
-          this.tree.problem(place, `this key stands here twice (first on line ${line}); keep one`, "key"),
+          this.tree.problem(place, `duplicate key (first on line ${line}); keep one`, "key"),
         );
         this.tree.keys.set(place, first);
         continue;
@@ -217,10 +217,10 @@ class Walk {
       if (Object.hasOwn(into, name)) continue;
       this.tree.keys.set(place, offset);
       if (name === "__proto__") {
-        this.tree.problems.push(this.tree.problem(place, "this word is no usable name; take another", "key"));
+        this.tree.problems.push(this.tree.problem(place, "this name is reserved; use another", "key"));
       } else if (name.includes("${")) {
         this.tree.problems.push(
-          this.tree.problem(place, "variables are filled into values only, not into keys", "key"),
+          this.tree.problem(place, "variables are replaced in values only, not in keys", "key"),
         );
       } else into[name] = this.convert(value, place, depth + 1);
     }
@@ -249,8 +249,7 @@ class Walk {
     if (target === undefined || this.#open.has(target)) {
       this.tree.values.set(pointer, offset);
       this.tree.broken.add(pointer);
-      const why =
-        target === undefined ? "names no anchor (&) above it" : "stands inside the very thing it names";
+      const why = target === undefined ? "has no anchor (&) above it" : "is inside its own anchor";
       this.tree.problems.push(this.tree.problem(pointer, `the alias *${alias.source.slice(0, 60)} ${why}`));
       return null;
     }

@@ -21,8 +21,8 @@ const BYTES_MAX = 256 * 1024;
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "does not exist",
   ENOTDIR: "does not exist",
-  EACCES: "may not be read by this user: look at the file's permissions",
-  EPERM: "may not be read by this user: look at the file's permissions",
+  EACCES: "cannot be read (permission denied): check the file's permissions",
+  EPERM: "cannot be read (permission denied): check the file's permissions",
   EISDIR: "is a folder, not a file",
 };
 
@@ -71,7 +71,7 @@ export async function readValue(path: string): Promise<FileValue> {
         length += bytesRead;
       }
       if (length > BYTES_MAX)
-        return { ok: false, state, reason: "is larger than 256 KB, which no single value is" };
+        return { ok: false, state, reason: "is larger than 256 KB, the limit of one value" };
       return { ok: true, state, text: decoder().decode(bytes.subarray(0, length)) };
     } finally {
       await handle.close();

@@ -15,7 +15,7 @@ const PRIVATE_SIGNS = new RegExp(
   "g",
 );
 
-const UNCLOSED = "a ${ is never closed with }; for the two signs themselves write $${";
+const UNCLOSED = "a ${ without its closing }; for a literal ${ write $${";
 
 /** Where a `${` stands that has no `}` after it in its line. */
 export function unclosedVariables(text: string): { readonly offset: number; readonly message: string }[] {
@@ -96,7 +96,7 @@ export function fillVariables(text: string, { environment, files }: ValueSources
       const match = NAMED.exec(text.slice(at));
       if (!match) {
         malformed ??= text.includes("}", at)
-          ? "${…} takes a name of letters, digits and _, or file:PATH, and perhaps a default: ${NAME:-default}; for the two signs themselves write $${"
+          ? "${…} takes a name of letters, digits and _, or file:PATH, with or without a default: ${NAME:-default}; for a literal ${ write $${"
           : UNCLOSED;
         filled += "${";
         at += 2;

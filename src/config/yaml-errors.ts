@@ -7,28 +7,29 @@ import type { YAMLError } from "yaml";
 const WORDS: Readonly<Partial<Record<YAMLError["code"], string>>> = {
   ALIAS_PROPS: "an alias (*) takes no anchor or tag of its own",
   BAD_ALIAS: "an anchor (&) or alias (*) without a proper name; text that starts with & or * needs quotes",
-  BAD_DIRECTIVE: "a directive (%) that is not understood; take it out",
+  BAD_DIRECTIVE: "an unknown directive (%); remove it",
   BAD_DQ_ESCAPE: 'an escape that does not exist; in "…" write a backslash as \\\\, or use single quotes',
   BAD_INDENT:
     "wrong indentation, or a bracket } or ] that is missing: keys of one mapping start in one column",
   BAD_PROP_ORDER: "an anchor or tag stands in the wrong place: it goes before its value",
   BAD_SCALAR_START:
-    "a value starts with a sign that YAML keeps for itself (such as @, `, |, > or %); put it in quotes",
+    "a value starts with a character that YAML reserves (such as @, `, |, > or %); put it in quotes",
   BLOCK_AS_IMPLICIT_KEY: "two keys in one line; put the second in a line of its own, or the value in quotes",
-  BLOCK_IN_FLOW: "an indented block inside {…} or […]; write it all in one way",
-  DUPLICATE_KEY: "this key stands here twice; keep one",
+  BLOCK_IN_FLOW: "an indented block inside {…} or […]; use one of the two styles",
+  DUPLICATE_KEY: "duplicate key; keep one",
   KEY_OVER_1024_CHARS: "a key of more than 1024 characters; is a quote or a colon missing?",
   MISSING_CHAR: "something is missing here: a closing quote, a comma, a colon, or the space after it",
   MULTILINE_IMPLICIT_KEY: "a line without a colon; expected `key: value`",
   MULTIPLE_ANCHORS: "two anchors (&) on one value",
-  MULTIPLE_DOCS: "a second document starts here (---); a routing file is one",
+  MULTIPLE_DOCS: "a second document starts here (---); a routing file has one",
   MULTIPLE_TAGS: "two tags (!) on one value",
   NON_STRING_KEY: "a key is plain text, not a collection",
   RESOURCE_EXHAUSTION: "nested too deep to be read",
   TAB_AS_INDENT: "a tab; YAML indents with spaces only",
-  TAG_RESOLVE_FAILED: "a tag (!) that a routing file does not take; text that starts with ! needs quotes",
-  UNEXPECTED_TOKEN: "not expected here: look at the indent, and for a missing quote, colon or bracket",
-  BAD_COLLECTION_TYPE: "a tag (!) that a routing file does not take",
+  TAG_RESOLVE_FAILED:
+    "a tag (!), which a routing file does not support; text that starts with ! needs quotes",
+  UNEXPECTED_TOKEN: "unexpected here: check the indentation, and look for a missing quote, colon or bracket",
+  BAD_COLLECTION_TYPE: "a tag (!), which a routing file does not support",
 };
 
 export function describeSyntaxError(error: YAMLError): string {

@@ -33,7 +33,7 @@ type RetryAfter = readonly [of: string, headers: (now: number) => Record<string,
 const RETRY_AFTER: readonly RetryAfter[] = [
   ["seconds", () => ({ "retry-after": "7" }), 7_000],
   ["a date", (now) => ({ "retry-after": new Date(now + 30_000).toUTCString() }), 30_000],
-  ["a date gone by", (now) => ({ "retry-after": new Date(now - 30_000).toUTCString() }), 0],
+  ["a date in the past", (now) => ({ "retry-after": new Date(now - 30_000).toUTCString() }), 0],
   ["milliseconds", () => ({ "retry-after-ms": "250", "retry-after": "1" }), 250],
 ];
 /** A date has whole seconds, and a live clock goes on while a check runs. */
@@ -198,7 +198,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
         const body = reversed(await sound().text(), texts().length);
         if (body === undefined) {
           demand(!vendor.indexed || texts().length < 2, "The reply has no index, though this API has one.");
-          return "no member of its reply counts the places: nothing to do where the API has no index";
+          return "no member of its reply is an index: right if the API has none";
         }
         network.answer(sound);
         const right = proveReply(subject, await upstream.embed(callFor(subject, texts())), texts(), upstream);

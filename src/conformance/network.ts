@@ -43,7 +43,7 @@ export function createNetwork(vendor?: Fetch): Network {
     };
     requests.push(sent);
     const reply = answer ?? (vendor && (() => kept(vendor(url, { ...init, body: sent.body }))));
-    if (reply === undefined) throw new Error(`This plugin was to use no network, but asked ${url}`);
+    if (reply === undefined) throw new Error(`This plugin must not use the network, but called ${url}`);
     const response = await reply(sent);
     const location = response.headers.get("location");
     if (response.status < 300 || response.status >= 400 || location === null) return response;

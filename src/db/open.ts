@@ -94,7 +94,7 @@ export async function openStore(
 }
 
 const NO_SHARED_MEMORY =
-  "It lies on a file system without shared memory maps, such as NFS, SMB or some container volumes: put it on a local disk (database in the routing file)";
+  "It is on a file system without shared memory maps, such as NFS, SMB or some container volumes: put it on a local disk (database in the routing file)";
 
 /** What SQLite's code tells of the place: sqlite.org/rescode.html, IOERR_SHMOPEN and its like; PROTOCOL where locks do not work. */
 export function placeOf(cause: unknown): string {
@@ -109,7 +109,7 @@ function migrate(database: Database): void {
   if (version > MIGRATIONS.length) {
     throw new GatewayError(
       "database_unavailable",
-      `The database is of a newer embedgate (version ${version}, this one knows ${MIGRATIONS.length}): use that one, or another database.`,
+      `The database was written by a newer embedgate (schema version ${version}, this one supports ${MIGRATIONS.length}): use that version, or another database.`,
     );
   }
   for (const step of MIGRATIONS.slice(version)) database.run(step);

@@ -15,7 +15,7 @@ export interface Breach {
 /** The first breach, told where it lies deepest: in a union, the alternative that the value follows furthest is meant. */
 export function explainBreach(check: TypeCheck<TSchema>, value: unknown): Breach {
   const first = check.Errors(value).First();
-  if (!first) return { field: "", message: "The value is not what the schema says." };
+  if (!first) return { field: "", message: "The value is not valid." };
   const error = furthest(first);
   const field = fieldOf(error.path);
   return { field, message: `${field === "" ? "The body" : `'${field}'`} ${sentence(error)}` };
@@ -90,10 +90,10 @@ function sentence(error: ValueError): string {
       return `has ${lengthOf(value)} characters; at most ${schema.maxLength} are allowed.`;
     case ValueErrorType.IntegerMinimum:
     case ValueErrorType.NumberMinimum:
-      return `is ${show(value)}, less than the least allowed, ${schema.minimum}.`;
+      return `is ${show(value)}: the minimum is ${schema.minimum}.`;
     case ValueErrorType.IntegerMaximum:
     case ValueErrorType.NumberMaximum:
-      return `is ${show(value)}, more than the most allowed, ${schema.maximum}.`;
+      return `is ${show(value)}: the maximum is ${schema.maximum}.`;
     default:
       return `must be ${expected(schema)}, not ${show(value)}.`;
   }

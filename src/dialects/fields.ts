@@ -60,7 +60,7 @@ function refuseVectorFields(extraBody: unknown): void {
   const name = Object.keys(Object(extraBody)).find(changesShape);
   if (name === undefined) return;
   const field = `extra_body.${name}`.slice(0, 100);
-  const message = `'${field}' would change what the vectors are, and 'extra_body' is not sent on here: leave it out.`;
+  const message = `'${field}' would change the vectors, and 'extra_body' is not forwarded here: leave it out.`;
   throw new GatewayError("invalid", message, { field });
 }
 

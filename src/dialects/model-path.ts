@@ -27,7 +27,7 @@ export function modelAsked(
   if (both === "must agree" && inBody !== undefined && inBody !== inPath) {
     throw new GatewayError(
       "invalid",
-      `'model' names another model than the path, which is for '${inPath.slice(0, 200)}'.`,
+      `'model' names another model than the path, which names '${inPath.slice(0, 200)}': send the same in both.`,
       { field: "model" },
     );
   }

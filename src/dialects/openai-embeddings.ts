@@ -20,7 +20,7 @@ export function decodeEmbeddings(body: unknown, policies: Policies): Decoded {
   const { request: plain, ignored } = decodeRequest(rest, policies);
   const { truncate } = plain.fields;
   if (truncation !== undefined && truncate !== undefined && truncate !== truncation)
-    throw invalid("truncation", "and 'truncate' differ: say one of them.");
+    throw invalid("truncation", "and 'truncate' differ: send one of them.");
   const request: EmbedRequest = {
     ...plain,
     ...(type && isNarrow(type.value) && { types: [type.value] }),
@@ -59,11 +59,11 @@ function furtherWords(body: unknown, { unknown_fields, base64 }: Policies): Furt
     throw invalid("truncation", "must be true or false.");
   const [type, other] = TYPE_WORDS.flatMap((field) => typeSaid(field, words.get(field) ?? undefined));
   if (type && other && other.value !== type.value)
-    throw invalid(other.field, `and '${type.field}' differ: say one of them.`);
+    throw invalid(other.field, `and '${type.field}' differ: send one of them.`);
   if (type?.value !== "base64") return { rest: Object.fromEntries(rest), type, truncation };
   const format = rest.find(([name]) => name === "encoding_format")?.[1] ?? "base64";
   if (base64 === "reject" || format !== "base64")
-    throw invalid(type.field, `is "base64", and 'encoding_format' is not: say one of them.`);
+    throw invalid(type.field, `is "base64", and 'encoding_format' is not: send one of them.`);
   return { rest: Object.fromEntries([...rest, ["encoding_format", "base64"]]), type, truncation };
 }
 

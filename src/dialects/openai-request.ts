@@ -131,10 +131,10 @@ const FIELDS = {
 
 const UNKNOWN_FIELDS: Readonly<Record<Policies["unknown_fields"], string>> = {
   declared:
-    "Fields beyond these are taken where the model's provider plugin declares them (`input_type`, `truncate` …), and refused otherwise.",
-  reject: "Fields beyond these are refused.",
-  ignore: "Fields beyond these are ignored; the header x-embedgate-ignored names them.",
-  forward: "Fields beyond these are sent on to the provider.",
+    "Other fields are accepted where the model's provider plugin declares them (`input_type`, `truncate` …), and refused otherwise.",
+  reject: "Other fields are refused.",
+  ignore: "Other fields are ignored; the header x-embedgate-ignored names them.",
+  forward: "Other fields are forwarded to the provider.",
 };
 
 const allFields = (policies: RequestPolicies) => ({

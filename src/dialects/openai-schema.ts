@@ -19,7 +19,7 @@ const TOKENS = {
 const CREDITS = {
   credits_used: Type.Integer({ minimum: 0, ...described("What the request cost, in micro-credits.") }),
   credits_remaining: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
-    ...described("What is left, in micro-credits; null without a limit."),
+    ...described("Credits left, in micro-credits; null without a limit."),
   }),
 };
 

@@ -22,7 +22,7 @@ export const openaiWire: Wire = {
         operationId: "createEmbeddings",
         summary: "Embed texts",
         description:
-          "Returns one embedding per input, in input order; an answer of a provider that cannot be verified is an error. Compatible with OpenAI's API: its SDKs need only this base URL and a key.",
+          "Returns one embedding per input, in input order; a provider's answer that cannot be verified is an error. Compatible with OpenAI's API: its SDKs need only this base URL and a key.",
         request: "EmbeddingsRequest",
         response: "EmbeddingsResponse",
       },

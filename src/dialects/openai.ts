@@ -85,8 +85,9 @@ function withSize(sorted: SortedFields, { dimensions }: Policies): SortedFields 
   const [field, asked] = size;
   const said = [sorted.known.dimensions ?? asked, ...sizes.map(([, value]) => value)];
   if (dimensions !== "honour" || said.some((value) => value !== asked)) {
-    const why = dimensions === "honour" ? "another field says another size" : "no other size is made here";
-    throw new GatewayError("invalid", `'${field}' is not taken: ${why}.`, { field });
+    const why =
+      dimensions === "honour" ? "another field asks for another size" : "the model has no other size";
+    throw new GatewayError("invalid", `'${field}' is not accepted: ${why}.`, { field });
   }
   const others = Object.entries(sorted.unknown).filter(([name]) => !meansSize(name));
   return { ...sorted, known: { ...sorted.known, dimensions: asked }, unknown: Object.fromEntries(others) };
@@ -135,7 +136,7 @@ function refuseUnseen({ model, user, metadata }: EmbeddingsRequest): void {
     for (const text of textsWithin(value)) refuseControls(field, text);
   }
   if (JSON.stringify(metadata ?? {}).length > METADATA_CHARACTERS_MAX) {
-    const message = `'metadata' is too large: ${METADATA_CHARACTERS_MAX} characters of JSON are allowed.`;
+    const message = `'metadata' is too large: at most ${METADATA_CHARACTERS_MAX} characters of JSON are allowed.`;
     throw new GatewayError("invalid", message, { field: "metadata" });
   }
 }
@@ -158,9 +159,13 @@ function refuseDepth(fields: Readonly<Record<string, unknown>>): void {
   for (const [field, value] of Object.entries(fields)) {
     if (!isTooDeep(value)) continue;
     const name = field.slice(0, 100);
-    throw new GatewayError("invalid", `'${name}' is nested too deeply: ${DEPTH_MAX} levels are allowed.`, {
-      field: name,
-    });
+    throw new GatewayError(
+      "invalid",
+      `'${name}' is nested too deeply: at most ${DEPTH_MAX} levels are allowed.`,
+      {
+        field: name,
+      },
+    );
   }
 }
 

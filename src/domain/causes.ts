@@ -25,8 +25,9 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
     "The model has no price, and the workspace pays: set `price` of the model (0 where it costs nothing), or `money.unpriced: allow`.",
   rate_limited: "The workspace's rate limit is used up: see 'embedgate workspaces show'.",
   forbidden: "The caller may not do that: an admin's key, or a policy, is missing.",
-  space_mismatch: "The caller insists on another embedding space than the model's (X-Embedgate-Space).",
-  unknown_model: "The model is not in the routing file, or is not the workspace's: see 'embedgate models'.",
+  space_mismatch: "The caller requires another embedding space than the model's (X-Embedgate-Space).",
+  unknown_model:
+    "The model is not in the routing file, or the workspace may not use it: see 'embedgate models'.",
   unknown_path: "There is no such path.",
   wrong_method: "The path takes another method.",
   slow_body: "The client did not send its body in time.",
@@ -36,10 +37,10 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
   cancelled: "The client closed the connection before it was answered.",
   too_many_tokens: "The provider takes fewer tokens in a call: set `max_call_tokens` of the model.",
   not_found: `The provider does not know the model: check the route's \`model\` in the routing file.`,
-  wrong_address: `The provider has no such path, or its certificate is not trusted: check \`base_url\` (is /v1 missing, or too much?) and \`ca\` in ${ROUTING_FILE}.`,
+  wrong_address: `The provider has no such path, or its certificate is not trusted: check \`base_url\` (is /v1 missing, or there twice?) and \`ca\` in ${ROUTING_FILE}.`,
   cut_silently:
-    "A text is longer than the server takes, and it cuts without a word: set `long_input` and `max_input_tokens` of the model.",
-  no_vector: "The model makes nothing of a text (all zeros), such as blanks.",
+    "A text is longer than the server's limit, and it truncates silently: set `long_input` and `max_input_tokens` of the model.",
+  no_vector: "The model returns only zeros for a text, such as whitespace.",
   unauthorized: `The provider refused the gateway's credentials or account: check the key in ${ROUTING_FILE}, and the account's balance there.`,
   overloaded: "The provider's rate limit is reached: raise it there, add a route, or lower `concurrency`.",
   unavailable: `The provider is down or cannot be reached, or its circuit breaker is open: check \`base_url\` in ${ROUTING_FILE}, and the provider itself.`,
@@ -47,10 +48,10 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
   deadline: "The request was not done within `server.deadline_ms`.",
   malformed: "The provider's answer could not be used: the log has what was wrong with it.",
   provider_not_configured:
-    "No provider of the model's routes has what it needs, such as a key: a variable is unset. See 'embedgate check --strict'.",
+    "None of the model's providers is configured: an environment variable, such as one for a key, is not set. See 'embedgate check --strict'.",
   space_out_of_service:
     "No route of the model may serve: its vectors changed, or were never compared. 'embedgate models' says which route and what to do; so does GET /admin/notices.",
   busy: "The gateway's queue was full: see `max_queue` and `concurrency` of the provider, and `server.max_concurrent_requests`.",
   database_unavailable: "The gateway's database was locked, full or gone: the log says which.",
-  internal: "A fault of the gateway itself: the log has its cause.",
+  internal: "A bug in the gateway: the log has the cause.",
 };

@@ -294,7 +294,7 @@ export class GatewayError extends Error {
     const what = upstreamStatus === undefined ? "failed" : `was answered ${upstreamStatus}`;
     return new GatewayError(
       kind,
-      `A call to the provider that was made for several requests together ${what} (${kind}). The log has more.`,
+      `A call to the provider, shared by several requests, ${what} (${kind}). The log has more.`,
       { retryAfterMs, upstreamStatus, provider, logged },
     );
   }
@@ -306,7 +306,7 @@ export class GatewayError extends Error {
     const status = this.upstreamStatus === undefined ? "" : ` (${this.upstreamStatus})`;
     return new GatewayError(
       this.kind,
-      `The provider refused the gateway's own credentials or account${status}: nothing is wrong with your key. Whoever runs the gateway finds the provider's words in its log, by the request's id.`,
+      `The provider refused the gateway's own credentials or account${status}: nothing is wrong with your key. The gateway's log has the provider's message, by the request's id.`,
       { ...this, cause: this.cause, provider, logged: this.logged ?? this.message },
     );
   }

@@ -23,7 +23,7 @@ export const DimensionsAllowed = Type.Union(
       { additionalProperties: false },
     ),
   ],
-  { description: "Sizes the model can be asked for: a list, or { min, max }." },
+  { description: "Dimensions that requests may ask for: a list, or { min, max }." },
 );
 export type DimensionsAllowed = Static<typeof DimensionsAllowed>;
 
@@ -40,30 +40,30 @@ export const KnownFacts = Type.Object(
           "native: only sizes the model makes itself. truncate: cut and renormalise; right only for models trained for it (Matryoshka).",
       }),
     ),
-    max_inputs: Type.Optional(count("Inputs in one call to the provider.")),
-    max_input_tokens: Type.Optional(count("Tokens in one input.")),
-    max_call_tokens: Type.Optional(count("Tokens in one call to the provider.")),
-    max_call_bytes: Type.Optional(count("Bytes of input text in one call to the provider.")),
+    max_inputs: Type.Optional(count("Maximum inputs in one call to the provider.")),
+    max_input_tokens: Type.Optional(count("Maximum tokens in one input.")),
+    max_call_tokens: Type.Optional(count("Maximum tokens in one call to the provider.")),
+    max_call_bytes: Type.Optional(count("Maximum bytes of input text in one call to the provider.")),
     price: Type.Optional(
       Type.Number({ minimum: 0, maximum: 1000, description: "USD per million input tokens." }),
     ),
     normalized: Type.Optional(
       Type.Boolean({
         description:
-          "true: the model's vectors are of unit length, and the gateway makes them so where a server does not. false: their length means something and is kept. Left out, and in no catalogue: they are left as they come.",
+          "true: the model's vectors have unit length; the gateway normalises those of a server that does not. false: their length is kept. Default: as in the catalogue, else they stay as they come.",
       }),
     ),
     long_input: Type.Optional(LongInput),
     tokenizer: Type.Optional(
       Type.Union([Type.Literal("cl100k_base"), Type.Literal("bert_uncased")], {
         description:
-          "The model's own vocabulary, for counting and cutting texts: bert_uncased is that of bge-*-en, e5-*-v2, gte-*, mxbai, nomic and arctic.",
+          "The model's tokenizer, for counting and truncating texts: bert_uncased is that of bge-*-en, e5-*-v2, gte-*, mxbai, nomic and arctic.",
       }),
     ),
     uncounted: Type.Optional(
       Type.Union([Type.Literal("refuse"), Type.Literal("send")], {
         description:
-          "Where no vocabulary is known, a text may hold a token every 2 bytes. refuse: one that could be too long is. send: the provider decides.",
+          "For models without a known tokenizer, whose texts may have a token every 2 bytes. refuse: texts that could be too long are refused. send: the provider decides.",
       }),
     ),
     token_ids: Type.Optional(
@@ -72,7 +72,7 @@ export const KnownFacts = Type.Object(
       }),
     ),
     task_types: Type.Optional(
-      Type.Array(Type.String(), { description: "Task words that the model tells apart." }),
+      Type.Array(Type.String(), { description: "Tasks that the model distinguishes." }),
     ),
     prompts: Type.Optional(
       Type.Union(
@@ -84,7 +84,7 @@ export const KnownFacts = Type.Object(
         ],
         {
           description:
-            'What the model was trained to see before a text, by what the text is for: { query: "query: ", document: "passage: " }. Put before the texts of requests that say that task, where a provider has no word of its own for it; said here, always. false: never.',
+            'Prompts that the model was trained to see before a text, by task: { query: "query: ", document: "passage: " }. Put before the texts of requests with that task, if the provider has no parameter for it; prompts set here always are. false: never.',
         },
       ),
     ),
@@ -92,7 +92,7 @@ export const KnownFacts = Type.Object(
       Type.String({
         minLength: 1,
         maxLength: 100,
-        description: "The task of requests that say none, for models that want a prompt before every text.",
+        description: "The task of requests without one, for models that need a prompt before every text.",
       }),
     ),
     embedding_types: Type.Optional(
@@ -123,7 +123,7 @@ export const KnownFacts = Type.Object(
     ),
     reply_names: Type.Optional(
       Type.Array(Type.String(), {
-        description: "Names under which the provider's reply may speak of this model.",
+        description: "Other names of this model in the provider's replies.",
       }),
     ),
   },

@@ -16,7 +16,7 @@ const oneOf = <Words extends readonly [string, ...string[]]>(
 const fieldUse = (field: string, ignored: string) =>
   oneOf(
     ["honour", "ignore", "reject"],
-    `What becomes of \`${field}\`. honour: it has its effect. ignore: ${ignored}, as x-embedgate-ignored tells. reject: it is refused.`,
+    `What happens to \`${field}\`. honour: it takes effect. ignore: ${ignored}, and x-embedgate-ignored names it. reject: it is refused.`,
   );
 
 const choice = (description: string) => oneOf(["accept", "reject"], description);
@@ -37,16 +37,16 @@ export const Policies = Type.Object(
     // What a request may hold.
     unknown_fields: oneOf(
       ["declared", "reject", "ignore", "forward"],
-      "A request field that this API does not have. declared: taken where the model's plugin declares it, else refused. reject: refused. ignore: left out, as x-embedgate-ignored tells. forward: taken where the plugin declares it, else sent on as it is.",
+      "A request field that this API does not have. declared: accepted if the model's plugin declares it, else refused. reject: refused. ignore: dropped, and named in x-embedgate-ignored. forward: accepted if the plugin declares it, else forwarded unchanged.",
     ),
     dimensions: fieldUse("dimensions", "the answer has the model's own size"),
-    user: fieldUse("user", "it is neither sent on nor recorded"),
+    user: fieldUse("user", "it is neither forwarded nor recorded"),
     metadata: fieldUse("metadata", "it is not recorded"),
-    extra_body: fieldUse("extra_body", "nothing of it is sent on"),
-    stream: fieldUse("stream", "the answer comes in one piece, whatever it says"),
+    extra_body: fieldUse("extra_body", "nothing of it is forwarded"),
+    stream: fieldUse("stream", "the answer is not streamed"),
     unused_hints: oneOf(
       ["tell", "reject"],
-      "A task or a title that no provider of the model has a use for. tell: left out, as x-embedgate-ignored tells. reject: refused.",
+      "A task or a title that no provider of the model uses. tell: dropped, and named in x-embedgate-ignored. reject: refused.",
     ),
     token_arrays: choice("Token ids as `input`."),
     base64: choice("`encoding_format: base64`."),
@@ -60,7 +60,7 @@ export const Policies = Type.Object(
     invalid_status: status(400, 422, "Status of an invalid request."),
     invalid_code: nullable(
       code("A word."),
-      "`code` of a request whose body is wrong, where no other code says more.",
+      "`code` of a request with an invalid body, unless another code says more.",
     ),
     unknown_model_status: status(404, 400, "Status of a model id that is not registered."),
     no_key_code: code("`code` of a request without a key."),
@@ -69,7 +69,7 @@ export const Policies = Type.Object(
     rate_limit_code: code("`code` of a request over the workspace's rate limit."),
     upstream_faults: oneOf(
       ["distinct", "unavailable"],
-      "A provider that answers nonsense or too late. distinct: 502 and 504. unavailable: 503, as for a provider that is down.",
+      "A provider whose answer is invalid or too late. distinct: 502 and 504. unavailable: 503, as for a provider that is down.",
     ),
     // What answers hold.
     usage_credits: Type.Boolean({
@@ -88,7 +88,7 @@ export const Policies = Type.Object(
     // What callers learn of the providers behind a model. Callers with an admin's key are told everything.
     provider_names: oneOf(
       ["show", "hide"],
-      "Whether callers are told the provider. hide: no `x-embedgate-provider`, `owned_by` is `embedgate`, and errors leave out the provider's own words; the log has them. A model that does not lie in the space it claims is given one with the provider's name in it: give such a model a `space` of its own.",
+      "Whether callers are told the provider. hide: no `x-embedgate-provider`, `owned_by` is `embedgate`, and errors leave out the provider's own words; the log has them. A model whose vectors are not in the space it claims gets a space with the provider's name in it: set such a model's `space`.",
     ),
     prices: oneOf(
       ["cost", "sold", "hide"],
@@ -96,7 +96,7 @@ export const Policies = Type.Object(
     ),
     force_provider: oneOf(
       ["everyone", "admins"],
-      "Who may force a provider by a header. admins: callers with an admin's key only; others are answered 403. A workspace that may all the same is given `everyone`.",
+      "Who may force a provider by a header. admins: callers with an admin's key only; others are answered 403. Set `everyone` for a workspace that may.",
     ),
     // Headers.
     provider_header: nullable(
@@ -117,6 +117,6 @@ export type FieldByPolicy = (typeof FIELDS_BY_POLICY)[number];
 
 export const PolicyOverrides = Type.Partial(Policies, {
   additionalProperties: false,
-  description: "Single policies that differ from the dialect's own.",
+  description: "Policies that override the dialect's.",
 });
 export type PolicyOverrides = Readonly<Static<typeof PolicyOverrides>>;

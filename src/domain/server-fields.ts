@@ -20,7 +20,7 @@ export function refusedServerField(
     const found = findName(given, ({ spelt }) => guarded.has(spelt));
     if (!found) continue;
     const field = `${where}${found.path}`.slice(0, 200);
-    const message = `'${field}' would change the provider's server for everybody: whoever runs the gateway can allow it (allow_fields in the routing file).`;
+    const message = `'${field}' would change the provider's server for everybody: the gateway's operator can allow it (allow_fields in the routing file).`;
     return new GatewayError("invalid", message, { field });
   }
   return undefined;

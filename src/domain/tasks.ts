@@ -23,7 +23,7 @@ export function withTask(request: EmbedRequest): EmbedRequest {
     }
     const said = { task: taskNamed(word), word, field };
     if (asked && sameness(asked) !== sameness(said)) {
-      const message = `'${field}' is "${word}", but '${asked.field}' is "${asked.word}": say one of them.`;
+      const message = `'${field}' is "${word}", but '${asked.field}' is "${asked.word}": send one of them.`;
       throw new GatewayError("invalid", message, { field });
     }
     asked ??= said;
@@ -63,7 +63,7 @@ export function refusedTask(
   if (prompts && Object.hasOwn(prompts, asked.word)) return undefined;
   const near = nearestName(written(asked.word), TASK_WORDS);
   const hint = near === undefined ? knownTasks() : `did you mean "${near}"?`;
-  const message = `'${asked.field}' is "${asked.word}", which is no task: ${hint}`;
+  const message = `'${asked.field}' is "${asked.word}", which is not a task: ${hint}`;
   return new GatewayError("invalid", message, { field: asked.field });
 }
 

@@ -20,7 +20,7 @@ export function refuseOtherMachines(request: Request): void {
   }
   for (const name of request.headers.keys()) {
     if (FORWARDED.test(name.toLowerCase()))
-      throw refused(`Without keys the gateway answers nobody behind a proxy, which sent "${name}".`);
+      throw refused(`Without keys the gateway does not answer through a proxy, which sent "${name}".`);
   }
 }
 
@@ -42,7 +42,7 @@ export function refuseWebPages(request: Request): void {
 const hostOf = (request: Request) => request.headers.get("host") ?? new URL(request.url).host;
 
 const refused = (why: string) =>
-  new GatewayError("forbidden", `${why} Make a key with 'embedgate keys create'.`);
+  new GatewayError("forbidden", `${why} Create a key with 'embedgate keys create'.`);
 
 /** Nothing may stand behind the name but a port. @returns "" for what is no name */
 function hostnameOf(host: string): string {

@@ -34,7 +34,7 @@ export function questionOf(
     ...asked,
     async body() {
       const over = new Ending();
-      const late = new GatewayError("slow_body", "The body did not come to its end within a minute.");
+      const late = new GatewayError("slow_body", "The body was not complete within a minute.");
       const callOff = alarm(SMALL_BODY_MS, () => over.abort(late));
       try {
         return await readJsonBody(request, { over, bytesMax: SMALL_BYTES_MAX, place, mediaTypes });

@@ -134,7 +134,7 @@ function parseJson(text: string): unknown {
     return JSON.parse(text);
   } catch (cause) {
     // 100,000 nested arrays end the parser with a RangeError: the caller's fault too.
-    const reason = cause instanceof RangeError ? "it is nested too deeply" : "it does not parse";
+    const reason = cause instanceof RangeError ? "it is nested too deeply" : "it cannot be parsed";
     throw new GatewayError("invalid", `The body is not valid JSON: ${reason}.`, { cause });
   }
 }

@@ -14,6 +14,6 @@ export function checkHead(request: Request): void {
   if (size <= HEAD_BYTES_MAX) return;
   throw new GatewayError(
     "head_too_large",
-    `The address and headers come to more than ${HEAD_BYTES_MAX / 1024} KB: send fewer, or shorter ones.`,
+    `URL and headers have more than ${HEAD_BYTES_MAX / 1024} KB: send fewer, or shorter ones.`,
   );
 }

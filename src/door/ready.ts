@@ -14,6 +14,6 @@ export function readiness(routes: Pick<Routes, "list" | "named">) {
     routes: targets.length,
     routes_available: available.length,
     message:
-      "The routing file is loaded and the database answers. Providers are not asked: routes_available counts the routes that may serve and whose circuit breaker is closed.",
+      "The routing file is loaded and the database answers. Providers are not called: routes_available counts the routes that may serve and whose circuit breaker is closed.",
   };
 }

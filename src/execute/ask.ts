@@ -182,7 +182,7 @@ async function replyInTime(work: Work, target: Target, part: Part, signal: EndSi
 const tooSlow = (timeoutMs: number) =>
   new GatewayError(
     "timeout",
-    `The provider did not answer within ${Math.round(timeoutMs)} ms (timeout_ms). Where it is slow and not down, raise timeout_ms, or lower max_inputs of the model, in the routing file.`,
+    `The provider did not answer within ${Math.round(timeoutMs)} ms (timeout_ms). If it is slow but not down, raise timeout_ms, or lower max_inputs of the model, in the routing file.`,
   );
 
 /** An answer that nobody waits for any more has a count, which is better than the estimate. */
@@ -290,7 +290,7 @@ async function cutTold(reply: CountedReply, part: Part, work: Work, target: Targ
   if (limit) throw cutByCount(limit, target);
   throw new GatewayError(
     "cut_silently",
-    `The provider counted ${reply.tokens} tokens, fewer than there are words: it cut the text without a word. Send it in shorter pieces, or set long_input: truncate or average for the model in the routing file.`,
+    `The provider counted ${reply.tokens} tokens, fewer than the text has words: it truncated the text silently. Send it in shorter pieces, or set long_input: truncate or average for the model in the routing file.`,
     isAlone ? { tokensMax: reply.tokens, input: 0 } : { tokensMax: reply.tokens },
   );
 }
@@ -328,7 +328,7 @@ function brokenPlugin(thrown: unknown, { outside, run }: Work, provider: Target[
   });
   return new GatewayError(
     "malformed",
-    `The plugin of the provider "${provider.name}" failed. Whoever runs the gateway finds its error in the log, by the request's id.`,
+    `The plugin of the provider "${provider.name}" failed. The gateway's log has its error, by the request's id.`,
     { cause: thrown },
   );
 }

@@ -23,9 +23,7 @@ export function prove(
 ): Answered {
   const { pieces } = part;
   if (reply.model !== undefined && isForeign(reply.model, target)) {
-    throw malformed(
-      `it speaks of the model "${reply.model.slice(0, 100)}", but "${target.model}" was asked for`,
-    );
+    throw malformed(`it names the model "${reply.model.slice(0, 100)}", but "${target.model}" was requested`);
   }
   if (reply.vectors.length !== pieces.length) {
     throw malformed(`${reply.vectors.length} vectors came back for ${pieces.length} inputs`);
@@ -97,7 +95,7 @@ function refuseOtherSize(
 ): void {
   if (asked === undefined || asked === size || facts.dimensions !== undefined) return;
   if (facts.dimensions_allowed !== undefined || facts.dimensions_policy === "truncate") return;
-  const message = `The model '${model}' does not make embeddings of ${asked} dimensions: ${size} is the size that its answers have.`;
+  const message = `The model '${model}' does not make embeddings of ${asked} dimensions: its answers have ${size}.`;
   throw new GatewayError("unsupported_dimensions", message, { field: "dimensions" });
 }
 
@@ -163,8 +161,7 @@ function refuseUnsound(norms: Float64Array, pieces: Part["pieces"]): void {
   const others = norms.some(isSound);
   const isZero = norms[index] === 0;
   if (isZero && (others || pieces.length === 1 || !saysSomething(pieces[index]?.input))) {
-    const message =
-      "The model makes no vector of it (all zeros came back): it is blank, or holds nothing that the model knows.";
+    const message = "The model returned only zeros for it: it is blank, or has no word that the model knows.";
     throw new GatewayError("no_vector", message, { input: index });
   }
   const what = isZero ? "a vector is all zeros" : "a vector holds a number that is not finite";

@@ -157,7 +157,7 @@ function leastAsked(targets: readonly Target[], { asked }: History): Target[] {
 export const outOfService = (id: string) =>
   new GatewayError(
     "space_out_of_service",
-    `The model '${id}' is out of service: none of its routes is known to lie in its embedding space. Whoever runs the gateway finds more in GET /admin/notices.`,
+    `The model '${id}' is out of service: none of its routes is measured to be in its embedding space. The gateway's operator finds details in GET /admin/notices.`,
   );
 
 /** A failure that another route might have spared: where the model has one that may not serve, the error names it. */
@@ -165,7 +165,7 @@ export function withUnused(error: GatewayError, { targets }: Pick<Route, "target
   const unused = targets.filter(({ mayServe }) => !mayServe()).map(({ provider }) => `'${provider.name}'`);
   if (!error.meaning.fallBack || unused.length === 0) return error;
   const which = unused.length === 1 ? `its route ${unused[0]} is` : `its routes ${unused.join(", ")} are`;
-  const message = `${error.message} (The model has ${targets.length} routes; ${which} not used: not measured to lie in its embedding space.)`;
+  const message = `${error.message} (The model has ${targets.length} routes; ${which} not used: not measured to be in its embedding space.)`;
   // Who may not know the providers is told nothing of this.
   const provider = error.provider ?? targets[0].provider.name;
   return new GatewayError(error.kind, message, { ...error, provider, cause: error.cause });

@@ -29,7 +29,7 @@ export function learn(
   else
     outside.log("warn", "provider truncates long texts silently: longer texts are no longer sent whole", {
       ...about,
-      mend: "say max_input_tokens for the model in the routing file",
+      mend: "set max_input_tokens of the model in the routing file",
     });
 }
 
@@ -74,11 +74,11 @@ export async function refuseLonger(
     index = counts.findIndex((count) => count > tokensMax);
   }
   if (index === -1) return;
-  const what = tokenizer ? "of which this one has some" : "of which this one may have some";
+  const what = tokenizer ? "and this one has more" : "and this one may have more";
   const tokenizerToo = tokenizer ? "" : "tokenizer, where it is a known one, and ";
   throw new GatewayError(
     "cut_silently",
-    `The provider looks at the first ${tokensMax} tokens of a text and says nothing of the rest, ${what}. Send it in shorter pieces, or say ${tokenizerToo}long_input: truncate or average for the model '${target.model}' in the routing file.`,
+    `The provider silently truncates texts to ${tokensMax} tokens, ${what}. Send it in shorter pieces, or set ${tokenizerToo}long_input: truncate or average for the model '${target.model}' in the routing file.`,
     { tokensMax, input: index },
   );
 }

@@ -85,7 +85,7 @@ function limitFor(missing: number, counts: readonly number[], marks: number): nu
 export function cutByCount({ limit, longer: [first] }: CutByCount, { model }: Target): GatewayError {
   return new GatewayError(
     "cut_silently",
-    `The provider counted fewer tokens than the text has: it looks at the first ${limit} and cut the rest without a word. Send it in shorter pieces, or set long_input: truncate or average for the model '${model}' in the routing file.`,
+    `The provider counted fewer tokens than the text has: it silently truncates texts to ${limit} tokens. Send it in shorter pieces, or set long_input: truncate or average for the model '${model}' in the routing file.`,
     { tokensMax: limit, input: first },
   );
 }

@@ -60,7 +60,7 @@ export async function openCommitting({
     if (here.dimensions !== made.dimensions || here.space !== made.space)
       throw new GatewayError(
         "space_mismatch",
-        `The vectors would lie in the space '${here.space}@${here.dimensions}', and those before lie in '${made.space}@${made.dimensions}'.`,
+        `The vectors would be in the space '${here.space}@${here.dimensions}', but those before are in '${made.space}@${made.dimensions}'.`,
       );
     if (file === undefined) {
       file = await openVectorFile(path, layout, { rows, dimensions: made.dimensions });

@@ -87,7 +87,7 @@ export async function runJob(job: Job): Promise<Ended> {
       textsNow += chunk.texts.length;
       if (embedded.ignored !== undefined && !told.has(embedded.ignored)) {
         told.add(embedded.ignored);
-        job.note(`the provider has no use for ${embedded.ignored}: it changes nothing`);
+        job.note(`the provider ignores ${embedded.ignored}`);
       }
       collect(bytesOf(embedded));
       job.progress({ texts, textsNow });
@@ -137,7 +137,7 @@ function refuseAJobAllWrong({ outcomes }: Embedded, { texts }: Chunk, { made }: 
   if (outcomes.some((outcome) => typeof outcome !== "string")) return;
   throw new GatewayError(
     "invalid",
-    `None of the first ${texts.length} texts was taken. Of the first: ${first}`,
+    `None of the first ${texts.length} texts was accepted. Of the first: ${first}`,
   );
 }
 

@@ -50,7 +50,7 @@ export function untrusted(url: string, cause: unknown, whose: string): string | 
     unknown: `If you trust the authority that signed it, set 'ca' ${whose} to its certificate.`,
     expired: "It has expired or is not valid yet: renew it there, and check the clocks.",
     "other name": `It is for another name than ${hostname}: use a name that it is for.`,
-    other: "The server has to show another one.",
+    other: "Install another one on the server.",
   }[reason];
   return `Certificate not trusted: ${host} (${code}). ${help}`;
 }

@@ -209,6 +209,6 @@ function unpacked(bytes: Uint8Array<ArrayBuffer>, encoding: string | undefined):
     case "deflate":
       return new Uint8Array(inflateSync(bytes, limit));
     default:
-      throw new Error(`the reply is packed in an unknown way (${encoding})`);
+      throw new Error(`the reply has an unknown content encoding (${encoding})`);
   }
 }

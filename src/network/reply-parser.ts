@@ -155,7 +155,7 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
 function headOf(text: string): Head {
   const lines = text.split("\r\n");
   const [, version, digits] = /^HTTP\/1\.([01]) (\d{3})(?: |$)/.exec(lines[0] ?? "") ?? [];
-  if (digits === undefined) throw new Error("the reply is no HTTP/1.1");
+  if (digits === undefined) throw new Error("the reply is not HTTP/1.1");
   const fields = new Map<string, string>();
   for (let i = 1; i < lines.length; i++) {
     const line = lines[i] ?? "";
@@ -163,9 +163,9 @@ function headOf(text: string): Head {
     const name = line.slice(0, colon).toLowerCase();
     // Also a line that goes on with the one before it, obsolete since 2014: two may read it in two ways.
     if (colon <= 0 || !/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name))
-      throw new Error("a header of the reply is none");
+      throw new Error("a header of the reply is not valid");
     const value = line.slice(colon + 1).trim();
-    if (/[\0\r\n]/.test(value)) throw new Error("a header of the reply is none");
+    if (/[\0\r\n]/.test(value)) throw new Error("a header of the reply is not valid");
     const before = fields.get(name);
     fields.set(name, before === undefined ? value : `${before}, ${value}`);
   }
@@ -193,6 +193,7 @@ function framingOf(status: number, fields: Fields): Framing {
   // Said twice, a list: alike or the reply cannot be trusted.
   const lengths = new Set(said.split(",").map((length) => length.trim()));
   const [length = ""] = lengths;
-  if (lengths.size !== 1 || !/^\d{1,15}$/.test(length)) throw new Error("the reply's length is none");
+  if (lengths.size !== 1 || !/^\d{1,15}$/.test(length))
+    throw new Error("the reply's content-length is not valid");
   return Number(length);
 }

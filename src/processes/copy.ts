@@ -27,9 +27,7 @@ const SHUTTING_MS = 5;
 export async function serveAsCopy(): Promise<number> {
   const send = process.send?.bind(process);
   if (send === undefined) {
-    console.error(
-      "This command is the gateway's own: 'embedgate serve' starts as many copies as it is to have.",
-    );
+    console.error("This command is internal: 'embedgate serve' starts the processes.");
     return 1;
   }
   surviveOtherSignals();

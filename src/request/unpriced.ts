@@ -33,7 +33,7 @@ export function createUnpriced(mayBeFree: () => boolean, { log }: Pick<Outside, 
       }
       throw new GatewayError(
         "price_unknown",
-        `The model '${id.slice(0, 200)}' has no price, so it cannot be charged to the workspace's credits or spending cap. Whoever runs the gateway can ${what}.`,
+        `The model '${id.slice(0, 200)}' has no price, so it cannot be charged to the workspace's credits or spending cap. The gateway's operator can ${what}.`,
         { field: "model" },
       );
     },

@@ -40,7 +40,7 @@ export function refuseForced(
 ): void {
   if (forced === undefined) return;
   if (force_provider === "admins") {
-    const message = `Your workspace may not choose a provider: leave out the header ${forced.header}. Whoever runs the gateway can allow it (policy force_provider).`;
+    const message = `Your workspace may not choose a provider: leave out the header ${forced.header}. The gateway's operator can allow it (policy force_provider).`;
     throw new GatewayError("forbidden", message, { field: forced.header });
   }
   if (routes.knowsProvider(forced.name, models)) return;

@@ -126,8 +126,7 @@ export function buildRoutes(
   function unknown(model: string, models: readonly string[]): GatewayError {
     const alike = [...usable(nameable(), models)].find((id) => asWritten(id) === asWritten(model));
     const near = alike ?? nearestName(model, usable(nameable(), models));
-    const hint =
-      near === undefined ? "GET /v1/models lists the models there are." : `Did you mean \`${near}\`?`;
+    const hint = near === undefined ? "GET /v1/models lists all models." : `Did you mean \`${near}\`?`;
     return new GatewayError(
       "unknown_model",
       `The model \`${model.slice(0, 200)}\` does not exist or you do not have access to it. ${hint}`,

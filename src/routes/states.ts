@@ -16,7 +16,7 @@ const STATES = Type.Union(
   ],
   {
     description:
-      "serving: it takes requests. open, half_open: its circuit breaker. rate_limited: the provider asked to wait. held_back: its vectors are not known to lie in the model's embedding space.",
+      "serving: it takes requests. open, half_open: its circuit breaker. rate_limited: the provider asked to wait. held_back: its vectors are not measured to be in the model's embedding space.",
   },
 );
 
@@ -30,7 +30,7 @@ export const RouteState = Type.Object({
   // A gateway of an older version does not say it.
   held_back_because: Type.Union([Type.Null(), Type.String()], {
     default: null,
-    description: "What its vectors were found to be, and what to do; null unless it is held back.",
+    description: "How its vectors differ, and what to do; null unless it is held back.",
   }),
   last_error: Type.Union([
     Type.Null(),

@@ -38,11 +38,11 @@ export function warm(routes: readonly Route[], parts: WarmingParts): Warming {
     try {
       await ask(route, target, over);
       const latency_ms = Math.round(outside.monotonic() - startedAt);
-      outside.log("info", "a model was asked once, so that it is loaded", { ...about, latency_ms });
+      outside.log("info", "a model was warmed up", { ...about, latency_ms });
     } catch (thrown) {
       if (closed.aborted) return;
       const { kind, message: reason } = asGatewayError(thrown);
-      outside.log("warn", "a model could not be asked at the start", { ...about, kind, reason });
+      outside.log("warn", "a model could not be warmed up", { ...about, kind, reason });
     } finally {
       callOff();
       unfollow();

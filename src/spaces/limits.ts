@@ -104,7 +104,7 @@ export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "no
           provider,
           model,
           cosine: 1,
-          outOfService: false,
+          out_of_service: false,
           message: cutsTexts(Number(max_input_tokens), space),
         })),
     async forget(space) {

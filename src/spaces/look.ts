@@ -89,7 +89,7 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
     if (act !== "keep" || by === undefined || isSame(by, target)) return;
     throw new GatewayError(
       "unavailable",
-      `The route ${by.provider.name} has answered already, and could not be measured so far.`,
+      `The route ${by.provider.name} has served requests but could not be measured yet.`,
     );
   }
 

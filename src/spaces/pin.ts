@@ -24,7 +24,7 @@ export function refuseOtherSpace(
   const actual = dimensions === undefined ? said : `${said}@${dimensions}`;
   throw new GatewayError(
     "space_mismatch",
-    `The vectors would lie in the space '${actual}', not in '${pinned.slice(0, 300)}' as X-Embedgate-Space asks. They could not be compared with those.`,
+    `The vectors would be in the space '${actual}', not in '${pinned.slice(0, 300)}' as X-Embedgate-Space requires, and could not be compared with those.`,
     { field: "X-Embedgate-Space" },
   );
 }

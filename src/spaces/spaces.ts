@@ -100,7 +100,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     standing.failures = failed ? standing.failures + 1 : 0;
     if (failed || cosine === null) {
       if (claims.hasSeveralWays(what.claim) && standing.verdict === "unmeasured")
-        notices.set(key, { ...shown(what, space), cosine, outOfService: false, message: outcome.message });
+        notices.set(key, { ...shown(what, space), cosine, out_of_service: false, message: outcome.message });
       return;
     }
     if (outcome.agrees) claims.place(what.claim, space);
@@ -115,10 +115,10 @@ export function openSpaces(parts: SpacesParts): Spaces {
     standing.verdict = agrees ? "agrees" : "differs";
     standing.hasAgreed ||= agrees;
     notices.delete(key);
-    const told = { ...shown(what, space), cosine: cosine ?? -1, outOfService };
+    const told = { ...shown(what, space), cosine: cosine ?? -1, out_of_service: outOfService };
     if (!agrees) {
       notices.set(key, { ...told, message });
-      outside.log("error", "a route's vectors do not lie in its embedding space", {
+      outside.log("error", "a route's vectors differ from its embedding space", {
         ...shown(what, space),
         cosine,
         out_of_service: outOfService,
@@ -130,7 +130,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     if (space === what.space) return;
     notices.set(key, { ...told, message });
     if (before !== "agrees")
-      outside.log("warn", "a model does not lie in the embedding space that it claims", {
+      outside.log("warn", "a model's vectors differ from the embedding space that it claims", {
         ...told,
         says: message,
       });
@@ -179,7 +179,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     const noted = parts.fingerprints
       .paid(space, next)
       .catch((cause: unknown) =>
-        outside.log("warn", "an embedding space could not be noted as paid for", {
+        outside.log("warn", "the last use of an embedding space could not be stored", {
           space,
           cause: String(cause),
         }),
@@ -296,7 +296,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     if (fingerprint === undefined || isVerified(route, fingerprint)) return [];
     const { provider, model } = fingerprint;
     const message = route.unmeasured === "refuse" ? notUsedYet(space) : provisional(space);
-    return [{ space, provider, model, cosine: null, outOfService: false, message }];
+    return [{ space, provider, model, cosine: null, out_of_service: false, message }];
   }
 }
 
@@ -306,7 +306,7 @@ const MEASURE_AGAIN_MS = 10_000;
 const notMeasuredYet = ({ id }: Route) =>
   new GatewayError(
     "rate_limited",
-    `It is not known yet whether that provider's '${id.slice(0, 200)}' is the same model, and too many new model ids were asked for in a minute. Try again in a while, or leave the provider to the gateway.`,
+    `That provider's '${id.slice(0, 200)}' has not been measured yet, and too many new model ids were requested in a minute. Retry in a minute, or do not force a provider.`,
     { retryAfterMs: MEASURE_AGAIN_MS },
   );
 

@@ -47,27 +47,27 @@ const COARSE = 0.85;
 const RELATED = 0.45;
 
 function inWords(least: number, byKind: CosineByKind, size: number, otherSize: number): string {
-  if (size !== otherSize) return `another model: vectors of ${size} numbers, not of ${otherSize}`;
-  if (least >= SAME_NUMBERS) return "the same numbers";
-  if (least >= SAME_MODEL) return "the same model in coarser numbers (quantisation)";
+  if (size !== otherSize) return `another model: ${size} dimensions, not ${otherSize}`;
+  if (least >= SAME_NUMBERS) return "identical vectors";
+  if (least >= SAME_MODEL) return "the same model, quantised";
   const plain = byKind["plain English"] ?? least;
   if (plain >= SAME_MODEL) return otherTokenizer(byKind);
   // Both at once: nearly all kinds are coarse, a few are far off.
   const isFew = kindsBelow(COARSE, byKind).length <= FEW;
   if (plain >= 0.95 && least < COARSE && isFew)
-    return `much coarser numbers (quantisation), and ${otherTokenizer(byKind, COARSE)}`;
+    return `strong quantisation, and ${otherTokenizer(byKind, COARSE)}`;
   if (plain >= 0.9 && least >= COARSE)
-    return "much coarser numbers (quantisation to some 4 bits), or another instruction before each text";
-  if (plain >= RELATED) return "another pooling, or another prefix before each text";
+    return "strong quantisation (about 4 bits), or another prompt before each text";
+  if (plain >= RELATED) return "another pooling, or another prompt before each text";
   return "another model";
 }
 
 const TREATED: Readonly<Partial<Record<ProbeKind, string>>> = {
-  case: "capital letters are treated otherwise",
-  accents: "accents are lost or kept otherwise",
-  "decomposed accents": "accents are lost or kept otherwise",
-  "a very long word": "very long words are cut otherwise",
-  blanks: "blanks are treated otherwise",
+  case: "capital letters are handled differently",
+  accents: "accents are handled differently",
+  "decomposed accents": "accents are handled differently",
+  "a very long word": "very long words are split differently",
+  blanks: "whitespace is handled differently",
 };
 
 /** Of the 22 kinds, so many are another tokenizer's; another pooling bends more of them. */
@@ -80,11 +80,11 @@ function kindsBelow(limit: number, byKind: CosineByKind): readonly ProbeKind[] {
 
 function otherTokenizer(byKind: CosineByKind, limit = SAME_MODEL): string {
   const ofTexts = kindsBelow(limit, byKind).filter((kind) => kind !== "a long text");
-  if (ofTexts.length === 0) return "a long text is cut elsewhere: another limit of tokens";
+  if (ofTexts.length === 0) return "long texts are truncated elsewhere: another token limit";
   const plainly = ofTexts.filter((kind) => TREATED[kind] === undefined);
   const told = new Set(ofTexts.map((kind) => TREATED[kind]).filter((words) => words !== undefined));
   if (plainly.length > 0)
-    told.add(`${plainly.join(", ")} ${plainly.length === 1 ? "is" : "are"} read otherwise`);
+    told.add(`${plainly.join(", ")} ${plainly.length === 1 ? "is" : "are"} tokenized differently`);
   return `${[...told].join("; ")}: another tokenizer`;
 }
 

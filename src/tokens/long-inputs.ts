@@ -179,7 +179,7 @@ function tooLong({ input, place }: Piece, limit: number, route: Route): GatewayE
   const uncounted = typeof input === "string" && facts.tokenizer === undefined;
   const count = typeof input === "string" ? `more than ${limit} tokens` : `${input.length} tokens`;
   const size = uncounted
-    ? `${Buffer.byteLength(input)} bytes can be more than ${limit} tokens (nobody knows this model's vocabulary here), and the model '${route.id}' takes no more`
+    ? `${Buffer.byteLength(input)} bytes can be more than ${limit} tokens (this model's tokenizer is not known), and the model '${route.id}' takes no more`
     : `${count}, but the model '${route.id}' takes at most ${limit} in one input`;
   return new GatewayError("input_too_long", `${size}. ${advice}`, { input: place });
 }

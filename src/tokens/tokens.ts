@@ -144,7 +144,7 @@ export function createTokens(open: OpenTokenizer = inWorker): Tokens {
         const what =
           text.fault === "unknown id"
             ? `A token id is not in the vocabulary ${vocabulary}.`
-            : "Its token ids begin or end inside a character, so that they are no text. Send the text itself (in LangChain's OpenAIEmbeddings: check_embedding_ctx_length=False).";
+            : "Its token ids begin or end inside a character, so they are not text. Send the text itself (in LangChain's OpenAIEmbeddings: check_embedding_ctx_length=False).";
         throw new GatewayError("invalid", what, { input });
       });
     },

@@ -140,7 +140,7 @@ function checked<Schema extends TSchema>(
 ): Static<Schema> {
   if (check.Check(value)) return value;
   const breach = withoutSecrets(explainBreach(check, value).message, sentWith(asked)).replace(/\.$/, "");
-  throw malformed(`its reply is not what its wire promises: ${breach}`);
+  throw malformed(`its reply does not have its API's format: ${breach}`);
 }
 
 /** The same bytes in a buffer that is all theirs. */

@@ -39,7 +39,7 @@ export function openProviders(
           (value) => {
             if (!check.Check(value)) return expected(schema);
             const own = isOpen ? ownNameWithin(value) : undefined;
-            return own === undefined ? null : `without '${own}', which is not the caller's to set`;
+            return own === undefined ? null : `without '${own}', which callers cannot set`;
           },
         ];
       }),

@@ -114,9 +114,7 @@ function refusal(call: SendCall, reply: Posted, now: number): GatewayError {
       : plainWords(withoutSecrets(explanation.message, sent));
   const isPath = explanation.kind === undefined && isAboutPath(reply.status, words);
   const kind = explanation.kind ?? (isPath ? "wrong_address" : kindOf(reply.status));
-  const where = isPath
-    ? ` at ${addressOf(call)}, where its API does not lie (see the provider's base_url)`
-    : "";
+  const where = isPath ? ` at ${addressOf(call)} (check the provider's base_url)` : "";
   const message = `The provider answered ${reply.status}${where}${words === "" ? "" : `: ${words}`}`;
   return new GatewayError(kind, message, {
     ...explanation,

@@ -68,7 +68,7 @@ test.each(["exit", "throw"])(
     expect((await fatal).kind).toBe("internal");
     expect(["failed", "beside []"]).toContain(await beside);
     expect(await Promise.all(later)).toEqual(["0 []", "1 []", "2 []", "3 []", "4 []"]);
-    expect(logs).toContain("a thread of the gateway broke down");
+    expect(logs).toContain("a thread of the gateway failed");
   },
 );
 

@@ -137,7 +137,7 @@ const WRONG: readonly (readonly [string, Twist, string | RegExp])[] = [
   [
     "one that answers a page",
     () => new Response("<html><body>Welcome!"),
-    /^replies have OpenAI's format: no JSON: <html>/,
+    /^replies have OpenAI's format: not JSON: <html>/,
   ],
   [
     "one that answers other JSON",
@@ -184,7 +184,7 @@ test("dimensions that were asked for and passed over are wrong; where nobody ask
     seenOf(await measured({ requests: 1 }, ignoringDimensions), "dimensions are as requested"),
   ).toMatchObject({
     outcome: "skipped",
-    why: "none were asked for; of 4 it would answer 8 without a word",
+    why: "none were asked for; for 4 it silently answers 8",
   });
 });
 

@@ -135,9 +135,9 @@ describe("a URL", () => {
     expect(String(urlOf(text))).toBe(url);
   });
   test.each([
-    ["api.test/v1", "is no http or https URL"],
-    ["ftp://api.test/v1", "is no http or https URL"],
-    ["https://me:secret@api.test/v1", "the key goes to --key"],
+    ["api.test/v1", "is not an http or https URL"],
+    ["ftp://api.test/v1", "is not an http or https URL"],
+    ["https://me:secret@api.test/v1", "pass the key with --key"],
   ])("%s is refused", (text, words) => {
     expect(urlOf(text)).toContain(words);
   });

@@ -57,7 +57,7 @@ describe("credits", () => {
     expect(codeOf(refused)).toBe("insufficient_credit");
     // As credits are bought, not in millionths of one.
     expect(Object(refused.json).error.message).toBe(
-      "The workspace has 0 credits left, and this request costs 0.000015 credits or more. Whoever runs the gateway can grant more.",
+      "The workspace has 0 credits left, and this request costs 0.000015 credits or more. The gateway's operator can grant more.",
     );
     expect(sums(open)).toMatchObject({ taken: 10n, held: 0n });
   });

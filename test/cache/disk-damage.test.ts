@@ -84,7 +84,7 @@ describe("a damaged row", () => {
 });
 
 describe("a damaged file", () => {
-  const SAYS = ["the disk cache starts over"];
+  const SAYS = ["the disk cache starts empty"];
 
   test.each<[string, (path: string) => void]>([
     [

@@ -54,7 +54,7 @@ models:
   const dead = await runCommand(["check", "dead.yaml", "--online"], { folder: folder.path });
   expect([dead.code, calls]).toEqual([1, 1]);
   expect(dead.errors).toContain("Sends 2 requests with one short text each.");
-  expect(dead.errors).toContain("Patterns are not asked");
+  expect(dead.errors).toContain("Patterns are skipped");
   expect(dead.out).toMatch(/m +a +m +\d+ +ok, 8 dimensions/);
   expect(dead.out).toContain("could not be reached");
   expect(dead.errors).toContain("dead.yaml fails with --online, by 1 of 2 requests: 3 models");

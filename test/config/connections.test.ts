@@ -86,25 +86,22 @@ describe("what is wrong", () => {
       "server.tls.cert: the file none.pem: there is no such file",
     ],
     [serverTls({ cert: ".", key: "one.key" }), "it is a folder; name the file in it"],
-    [serverTls({ cert: "notes.txt", key: "one.key" }), "server.tls.cert: holds no certificate in PEM"],
+    [serverTls({ cert: "notes.txt", key: "one.key" }), "server.tls.cert: contains no PEM certificate"],
     [
       serverTls({ cert: "cut.pem", key: "one.key" }),
-      "server.tls.cert: holds a certificate that cannot be read",
+      "server.tls.cert: contains a certificate that cannot be read",
     ],
-    [serverTls({ cert: "one.pem", key: "one.pem" }), "server.tls.key: holds no private key in PEM"],
+    [serverTls({ cert: "one.pem", key: "one.pem" }), "server.tls.key: contains no PEM private key"],
     [serverTls({ cert: "one.pem", key: "other.key" }), "server.tls.key: is not the private key of cert"],
     [serverTls({ cert: "one.pem", key: "encrypted.key" }), "server.tls.key: is encrypted with a passphrase"],
-    [providerWith({ client_cert: "one.pem" }), "providers.local.client_cert: needs client_key beside it"],
-    [providerWith({ client_key: "one.key" }), "providers.local.client_key: needs client_cert beside it"],
-    [providerWith({ ca: "notes.txt" }), "providers.local.ca: holds no certificate in PEM"],
+    [providerWith({ client_cert: "one.pem" }), "providers.local.client_cert: needs client_key too"],
+    [providerWith({ client_key: "one.key" }), "providers.local.client_key: needs client_cert too"],
+    [providerWith({ ca: "notes.txt" }), "providers.local.ca: contains no PEM certificate"],
     [
       providerWith({ proxy: "localhost:3128" }),
-      "providers.local.proxy: expected the address of a proxy: http://HOST:PORT",
+      "providers.local.proxy: expected a proxy URL: http://HOST:PORT",
     ],
-    [
-      providerWith({ proxy: "socks5://me:secret@p:1" }),
-      "providers.local.proxy: expected the address of a proxy",
-    ],
+    [providerWith({ proxy: "socks5://me:secret@p:1" }), "providers.local.proxy: expected a proxy URL"],
     [{ auth: { jwt: { jwks_url: "https://i/", ca: "none.pem" } } }, "auth.jwt.ca: the file"],
   ])("%j: %s", async (yaml, words) => {
     const { words: said } = await load(yaml);

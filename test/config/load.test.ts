@@ -51,7 +51,7 @@ describe("without --config", () => {
     const loaded = await folder.load({ machine });
     expect(loaded.ok && loaded.config.server.processes).toBe(1);
     folder.write("gateway.yaml", `server: { processes: 2 }\n${RIGHT_FILE}`);
-    expect(told(await folder.load({ machine }))).toContain("this system does not share a port");
+    expect(told(await folder.load({ machine }))).toContain("this operating system cannot share a port");
   });
 
   test("gateway.yaml of the current folder is taken where it is", async () => {
@@ -137,7 +137,7 @@ describe("bytes that are no routing file", () => {
     using folder = makeFolder();
     folder.write("gateway.yaml", `${RIGHT_FILE}# ${"x".repeat(1024 * 1024)}`);
     expect(told(await folder.load())).toBe(
-      "gateway.yaml: is larger than 1 MB, which no routing file is; is another file meant?",
+      "gateway.yaml: is larger than 1 MB, the limit of a routing file; is it the right file?",
     );
   });
 
@@ -166,7 +166,7 @@ test("problems come by line, each with file, line, column, path and message", as
   expect(loaded.ok ? [] : loaded.problems.map((problem) => problem.line)).toEqual([6, 7]);
   const [first] = loaded.ok ? [] : loaded.problems;
   expect(first && formatProblem(first)).toBe(
-    'gateway.yaml:6:19: models.docs.routes[0].provider: no provider is called "opnai"; did you mean "openai"?',
+    'gateway.yaml:6:19: models.docs.routes[0].provider: unknown provider "opnai"; did you mean "openai"?',
   );
 });
 

@@ -35,7 +35,7 @@ test("a plugin file is used as a bundled one is, and its keys are checked with i
   expect(loaded.config.providers.get("ours")?.options).toEqual({ base_url: "http://10.0.0.5:8000" });
   folder.write("gateway.yaml", ROUTING.replace("base_url", "base_ulr"));
   expect(told(await folder.load())).toContain(
-    'providers.ours.base_ulr: there is no such key; did you mean "base_url"?',
+    'providers.ours.base_ulr: unknown key; did you mean "base_url"?',
   );
 });
 
@@ -72,11 +72,11 @@ const BROKEN: Readonly<Record<string, readonly [string, string]>> = {
   ],
   "imports a file that is not there": [
     `import type { X } from "./types";\n  import { other } from "./nope.ts";\n${RIGHT}console.log(other);`,
-    './plugins/in-house.ts:2:26: what it imports is not there: "./nope.ts"',
+    './plugins/in-house.ts:2:26: it imports a file or package that does not exist: "./nope.ts"',
   ],
   "imports a package that is not there": [
     `import { x } from "no-such-package-here";\n${RIGHT}console.log(x);`,
-    './plugins/in-house.ts:1:20: what it imports is not there: "no-such-package-here"',
+    './plugins/in-house.ts:1:20: it imports a file or package that does not exist: "no-such-package-here"',
   ],
   "imports a name that its sibling lacks": [
     `import { lacking } from "./sibling.ts";\n${RIGHT}console.log(lacking);`,
@@ -113,7 +113,7 @@ const BROKEN: Readonly<Record<string, readonly [string, string]>> = {
   "is empty": ["", "./plugins/in-house.ts:1:1: it has no default export"],
   "returns nothing": [
     "export default () => undefined;",
-    "./plugins/in-house.ts:1:1: its provider cannot be used: expected an object with id, options and open",
+    "./plugins/in-house.ts:1:1: its provider is not valid: expected an object with id, options and open",
   ],
   "returns a promise": [
     "export default async () => ({});",
@@ -121,7 +121,7 @@ const BROKEN: Readonly<Record<string, readonly [string, string]>> = {
   ],
   "lacks id, options and open": [
     "export default () => ({});",
-    "its provider cannot be used: `id` is missing; expected a word; `options` is missing; expected host.t.Object({…}); `open` is missing or no function",
+    "its provider is not valid: `id` is missing; expected a word; `options` is missing; expected host.t.Object({…}); `open` is missing or not a function",
   ],
   "has an id of another shape": [
     `${object} id: "In House" });`,
@@ -139,14 +139,14 @@ const BROKEN: Readonly<Record<string, readonly [string, string]>> = {
     `${object} options: t.Object({ a: { type: "string" } }) });`,
     "`options` is not an object schema",
   ],
-  "has no function to open": [`${object} open: "yes" });`, "`open` is missing or no function"],
+  "has no function to open": [`${object} open: "yes" });`, "`open` is missing or not a function"],
   "declares fields that are no schemas": [
     `${object} fields: { a: 1 } });`,
-    "`fields.a` is no schema; expected one made with host.t",
+    "`fields.a` is not a schema; expected one made with host.t",
   ],
   "declares a concurrency of nought": [
     `${object} concurrency: 0 });`,
-    "`concurrency` is no integer of 1 or more",
+    "`concurrency` is not an integer of 1 or more",
   ],
   "says by a word whether calls are shared": [
     `${object} coalesce: "yes" });`,

@@ -32,12 +32,12 @@ async function told(provider: string, model = "m"): Promise<string> {
 describe("an address", () => {
   test("without http:// is refused by saying so", async () => {
     expect(await told('{ plugin: openai, base_url: "127.0.0.1:9101/v1" }')).toBe(
-      'gateway.yaml:2:34: providers.a.base_url: expected an address that starts with http:// or https://, without user and #, got "127.0.0.1:9101/v1"',
+      'gateway.yaml:2:34: providers.a.base_url: expected a URL that starts with http:// or https://, without user and #, got "127.0.0.1:9101/v1"',
     );
   });
 
   test("without a path is doubted where the plugin adds none", async () => {
-    const doubt = "the address has no path; most servers of this API expect one, such as /v1, at its end";
+    const doubt = "the URL has no path; most servers of this API need one, such as /v1";
     for (const url of ["https://proxy.test", "https://proxy.test/"])
       expect(await told(`{ plugin: openrouter, api_key: k, base_url: "${url}" }`)).toContain(doubt);
     for (const plugin of ["openai", "vllm"])

@@ -121,6 +121,6 @@ describe("an issuer's key by its file", () => {
     folder.write("keys/jwt.pem", key.pem);
     chmodSync(join(folder.path, "keys/jwt.pem"), 0);
     folder.write("gateway.yaml", yaml);
-    expect(told(await folder.load())).toContain("may not be read by this user");
+    expect(told(await folder.load())).toContain("cannot be read (permission denied)");
   });
 });

@@ -232,7 +232,7 @@ describe("/tokenize", () => {
   });
 
   test.each([
-    ["a vocabulary that is not known", "/tei/fake-8/tokenize", { inputs: "a" }, 422, "vocabulary"],
+    ["a vocabulary that is not known", "/tei/fake-8/tokenize", { inputs: "a" }, 422, "tokenizer"],
     ["no texts", "/tei/short/tokenize", { inputs: 7 }, 422, "'inputs'"],
     [
       "more text than is answered in one piece",

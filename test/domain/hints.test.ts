@@ -67,7 +67,7 @@ describe("a task", () => {
 
   test.each([
     [{ input_type: "RETREIVAL_QUERY" }, "input_type", "retrieval_query"],
-    [{ input_type: "query", task_type: "RETRIEVAL_DOCUMENT" }, "input_type", "say one of them"],
+    [{ input_type: "query", task_type: "RETRIEVAL_DOCUMENT" }, "input_type", "send one of them"],
     [{ prompt_name: 5 }, "prompt_name", "must be a string"],
   ])("%j is a 400 that names the field, for every model", async (asked, param, says) => {
     for (const model of ["fake", "small"]) {

@@ -120,10 +120,10 @@ describe("the word that a target is sent", () => {
 describe("a plugin's words are refused by name where", () => {
   const provider = { id: "own", options: Type.Object({}), open: () => ({}) };
   test.each<[string, object, string]>([
-    ["a task is none of ours", { tasks: { words: { search: "s" } } }, "`tasks.words.search` is no task"],
-    ["a word is no text", { tasks: { words: { query: 5 } } }, "`tasks.words.query` is no word"],
-    ["there are none", { tasks: {} }, "`tasks.words` is no object"],
-    ["a field says a task", { fields: { input_type: Type.String() } }, "`fields.input_type` says a task"],
+    ["a task is none of ours", { tasks: { words: { search: "s" } } }, "`tasks.words.search` is not a task"],
+    ["a word is no text", { tasks: { words: { query: 5 } } }, "`tasks.words.query` is not a word"],
+    ["there are none", { tasks: {} }, "`tasks.words` is not an object"],
+    ["a field says a task", { fields: { input_type: Type.String() } }, "`fields.input_type` is a task"],
   ])("%s", (_, changed, reason) => {
     expect(checkProvider({ ...provider, ...changed })).toEqual({
       ok: false,

@@ -212,7 +212,7 @@ const BAD: readonly Bad[] = [
     what: "a token id past 32 bits",
     body: { model: "fake", input: [1, 1e21] },
     param: "input[1]",
-    says: "most allowed",
+    says: "the maximum is",
   },
   {
     what: "an empty token array among others",
@@ -263,7 +263,7 @@ const BAD: readonly Bad[] = [
     param: "encoding_format",
     says: "an array",
   },
-  { what: "0 dimensions", body: { ...good, dimensions: 0 }, param: "dimensions", says: "least allowed, 1" },
+  { what: "0 dimensions", body: { ...good, dimensions: 0 }, param: "dimensions", says: "the minimum is 1" },
   { what: "negative dimensions", body: { ...good, dimensions: -1 }, param: "dimensions", says: "-1" },
   {
     what: "fractional dimensions",
@@ -277,7 +277,7 @@ const BAD: readonly Bad[] = [
     param: "dimensions",
     says: "an integer",
   },
-  { what: "1e21 dimensions", body: { ...good, dimensions: 1e21 }, param: "dimensions", says: "most allowed" },
+  { what: "1e21 dimensions", body: { ...good, dimensions: 1e21 }, param: "dimensions", says: "the maximum is" },
   {
     what: "a size that the model does not make",
     body: { ...good, dimensions: 5000 },

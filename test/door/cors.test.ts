@@ -101,7 +101,7 @@ describe("nobody else", () => {
     await using open = await openGateway({ yaml });
     const sent = await open.post({ model: "fake", input: "a" }, { origin: PAGE });
     expect([sent.status, allowed(sent)]).toEqual([403, PAGE]);
-    expect(sent.text).toContain("Make a key");
+    expect(sent.text).toContain("Create a key");
   });
 
   test.each(["https://app.example.com/", "https://app.example.com/page", "app.example.com", ""])(

@@ -111,9 +111,7 @@ describe("warm: true", () => {
     const began = clock.outside.now();
     expect((await clock.until(open.post(body))).status).toBe(200);
     expect(clock.outside.now() - began).toBe(0);
-    expect(clock.logs.map(({ message }) => message)).toContain(
-      "a model was asked once, so that it is loaded",
-    );
+    expect(clock.logs.map(({ message }) => message)).toContain("a model was warmed up");
     open.gateway.reload(open.gateway.config());
     await clock.advance(1_000);
     expect(calls).toHaveLength(2);
@@ -125,7 +123,7 @@ describe("warm: true", () => {
     await clock.advance(60_000);
     // Its row in the ledger is settled first.
     await open.gateway.close();
-    expect(clock.logs.map(({ message }) => message)).toContain("a model could not be asked at the start");
+    expect(clock.logs.map(({ message }) => message)).toContain("a model could not be warmed up");
   });
 
   test("left out, nobody is asked before a caller comes", async () => {

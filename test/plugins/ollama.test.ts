@@ -142,7 +142,7 @@ describe("Ollama's rules", () => {
     for (const inputs of [[words(2500)], ["short", words(2500)], [chinese]]) {
       const failure = await failureOf(upstream.embed(callFor(silent, inputs)));
       expect(failure.kind).toBe("input_too_long");
-      expect(failure.message).toContain("cut the text without a word");
+      expect(failure.message).toContain("truncated the text silently");
     }
     const told = await upstream.embed(callFor(silent, [words(2500)], { longInput: "truncate" }));
     expect(told.truncated).toEqual([0]);

@@ -97,7 +97,7 @@ describe.each(Object.entries(NEEDED))("%s", (id, [options, model]) => {
       read,
     });
     expect(loaded.ok ? [] : loaded.problems.map(({ message }) => message)).toEqual([
-      'expected an address that starts with http:// or https://, without user and #, got "127.0.0.1:9101/v1"',
+      'expected a URL that starts with http:// or https://, without user and #, got "127.0.0.1:9101/v1"',
     ]);
   });
 });

@@ -191,7 +191,7 @@ describe("without a token", () => {
       { options: { credentials: JSON.stringify(stranger) } },
       "(invalid_grant)",
     ],
-    ["nothing at all, elsewhere than on Google's machines", { fetch: nobody }, "no metadata server"],
+    ["nothing at all, elsewhere than on Google's machines", { fetch: nobody }, "no Google metadata server"],
     ["a project", { options: { access_token: VERTEX_TOKEN } }, "name no project"],
   ];
   test.each(WITHOUT)("%s: it is our fault, told without a secret", async (_, world, words) => {

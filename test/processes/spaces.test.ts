@@ -69,7 +69,7 @@ models: { m: { routes: [ { provider: p } ] } }
         (await fetch(`${child.url}/admin/notices`, { keepalive: false })).json(),
       ),
     );
-    const notice = { space: "m", provider: "p", model: "m", outOfService: true };
+    const notice = { space: "m", provider: "p", model: "m", out_of_service: true };
     for (const told of notices) expect(told).toMatchObject({ notices: [notice] });
   });
 });

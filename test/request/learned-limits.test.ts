@@ -77,7 +77,7 @@ describe("a server whose usage proves nothing", () => {
       const sent = await open.post({ model: "m", input: words(Math.ceil(limit * 1.2) + 10) });
       expect([sent.status, errorOf(sent).code]).toEqual([400, "context_length_exceeded"]);
       expect(await noticesOf(open)).toMatchObject([
-        { space: "m", provider: "a", model: "m", outOfService: false },
+        { space: "m", provider: "a", model: "m", out_of_service: false },
       ]);
       expect((await noticesOf(open))[0]?.message).toContain(`the first ${limit} tokens`);
       expect(callsOf(open)).toBeLessThan(20);

@@ -86,7 +86,7 @@ describe("where a server's API lies", () => {
       "http://a:7997/embeddings",
       "http://a:7997/embeddings",
     ]);
-    expect(open.logs.filter(({ message }) => message.includes("does not lie where"))).toHaveLength(1);
+    expect(open.logs.filter(({ message }) => message.includes("has a path of its own"))).toHaveLength(1);
   });
 
   test("a server that usually has no path is found where it was given one", async () => {

@@ -46,7 +46,7 @@ test("the later has a name of its own from its first answer on, in this life and
     expect((await pinned("m@b")).status).toBe(200);
     await quiet();
     expect(gateway.gateway.spaces().notices()).toMatchObject([
-      { space: "m@b", provider: "b", outOfService: false, message: expect.stringContaining("claims") },
+      { space: "m@b", provider: "b", out_of_service: false, message: expect.stringContaining("claims") },
     ]);
     const { json } = await gateway.send("/v1/models");
     expect(Object(json).data).toMatchObject([
@@ -72,7 +72,7 @@ test("a model that drifts is stopped, not named anew: the space is its own", asy
   expect((await gateway.post({ model: "two", input: "hello" })).status).toBe(200);
   await quiet();
   expect(gateway.gateway.spaces().notices()).toMatchObject([
-    { space: "m", provider: "a", outOfService: true, message: expect.stringContaining("spaces forget m") },
+    { space: "m", provider: "a", out_of_service: true, message: expect.stringContaining("spaces forget m") },
   ]);
 });
 
@@ -94,7 +94,7 @@ test("a route that carries the name of the model inside is measured against it b
   await using gateway = await open();
   expect(spaceOf(await gateway.post({ model: "mine", input: "hello" }))).toBe("all-MiniLM-L6-v2@a@384");
   expect(gateway.gateway.spaces().notices()).toMatchObject([
-    { provider: "a", outOfService: false, message: expect.stringContaining("another model") },
+    { provider: "a", out_of_service: false, message: expect.stringContaining("another model") },
   ]);
 });
 

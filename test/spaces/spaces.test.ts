@@ -64,14 +64,14 @@ describe("a model with several ways", () => {
     expect(sent.status).toBe(503);
     expect(byHost.b.asked.every(isProbe)).toBe(true);
     expect(gateway.gateway.spaces().notices()).toMatchObject([
-      { space: "m", provider: "b", model: "m", outOfService: true },
+      { space: "m", provider: "b", model: "m", out_of_service: true },
     ]);
     const told = await gateway.send("/admin/notices");
-    expect(told.json).toMatchObject({ notices: [{ space: "m", provider: "b", outOfService: true }] });
+    expect(told.json).toMatchObject({ notices: [{ space: "m", provider: "b", out_of_service: true }] });
     expect(gateway.logs).toContainEqual(
       expect.objectContaining({
         level: "error",
-        message: "a route's vectors do not lie in its embedding space",
+        message: "a route's vectors differ from its embedding space",
       }),
     );
   });
@@ -109,7 +109,7 @@ describe("a model with several ways", () => {
           provider: "b",
           state: "held_back",
           held_back_because: expect.stringContaining(
-            "agreed before, so the model behind its name was changed",
+            "agreed before, so the provider changed the model behind the name",
           ),
         },
       ],
@@ -163,7 +163,7 @@ describe("a model with one way", () => {
     // All of them wait for the first look: not one is answered by the changed model unseen.
     const sent = await Promise.all(["one", "two", "three"].map((input) => again.post({ model: "m", input })));
     expect(sent.map((one) => one.status)).toEqual([status, status, status]);
-    expect(again.gateway.spaces().notices()).toMatchObject([{ outOfService: policy === "stop" }]);
+    expect(again.gateway.spaces().notices()).toMatchObject([{ out_of_service: policy === "stop" }]);
     if (policy === "stop") {
       expect(Object(sent[0]?.json).error.code).toBe("space_out_of_service");
       expect(byHost.a.asked.slice(2).every(isProbe)).toBe(true);

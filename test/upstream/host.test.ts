@@ -37,7 +37,7 @@ describe("read", () => {
   test("names the place that is not what was promised", () => {
     const message = malformedBy(() => host.read(Reply, bytes('{"data":[{"embedding":[1,null]}]}')));
     expect(message).toBe(
-      "The provider's answer cannot be used: its reply is not what its wire promises: 'data[0].embedding[1]' must be a number, not null.",
+      "The provider's answer cannot be used: its reply does not have its API's format: 'data[0].embedding[1]' must be a number, not null.",
     );
   });
 

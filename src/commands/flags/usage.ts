@@ -29,7 +29,7 @@ export function usageCommands(program: Command): void {
       .command("usage")
       .description("sum up the ledger: requests, tokens and cost")
       .addOption(duration("--since <duration>", "how far back to look", "7d"))
-      .addOption(by("what to sum by", USAGE_GROUPS, ["model"]))
+      .addOption(by("what to group by", USAGE_GROUPS, ["model"]))
       .option("--workspace <workspace>", "only of this workspace")
       .option("--metadata <key=value>", "only requests with this metadata; repeat it for several", parsePair)
       .addOption(json())
@@ -45,7 +45,7 @@ export function usageCommands(program: Command): void {
       .command("invoice <workspace>")
       .description("what a workspace's month cost (UTC)")
       .option("--month <month>", "such as 2026-11 (default: this month)", parseMonth)
-      .addOption(by("what to sum by", INVOICE_GROUPS, ["day", "model"]))
+      .addOption(by("what to group by", INVOICE_GROUPS, ["day", "model"]))
       .addOption(json())
       .addOption(csv())
       .addOption(config())
@@ -73,7 +73,7 @@ export function usageCommands(program: Command): void {
     spaces
       .command("show <space>")
       .description(
-        "show how alike each route is to its embedding space, by kind of text, and what probably differs",
+        "compare each route with its embedding space, by kind of text, and say what probably differs",
       )
       .addOption(json())
       .addOption(config())

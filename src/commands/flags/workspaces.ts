@@ -127,7 +127,7 @@ export function workspaceCommands(program: Command): void {
       .argument("<workspace>")
       .argument("<amount>", "credits; a negative amount takes them back", parseCredits)
       .description("add credits to a balance, or take them back")
-      .option("--note <text>", "what for", "")
+      .option("--note <text>", "the reason, such as an invoice number", "")
       .option("--limit", "make an unlimited workspace limited, starting with this balance")
       .addOption(json())
       .addOption(config())

@@ -13,7 +13,7 @@ import type { Asked, Decoded, EmbedPath, KnownPath, ModelEntry, Wire } from "../
 const apiVersion = {
   name: "api-version",
   in: "query",
-  description: "Accepted, and not read: what this gateway answers is of no version.",
+  description: "Accepted and ignored: the gateway's API has no versions.",
 } as const;
 
 const embedding: Pick<EmbedPath, "does" | "method" | "decode"> = { does: "embed", method: "POST", decode };
@@ -34,7 +34,7 @@ export const azureWire: Wire = {
         operationId: "azureEmbeddings",
         summary: "Embed texts, at Azure OpenAI's path of a deployment",
         description:
-          "As /v1/embeddings, but the path names the model: a model in the body is not read. The key may be in the header `api-key`.",
+          "As /v1/embeddings, but the path names the model: a model in the body is ignored. The key may be in the header `api-key`.",
         request: "AzureEmbeddingsRequest",
         response: "EmbeddingsResponse",
         parameters: [apiVersion],
@@ -57,7 +57,7 @@ export const azureWire: Wire = {
       aliases: ["/openai/v1/models"],
       words: {
         operationId: "azureListModels",
-        summary: "List the models there are, as GET /v1/models does",
+        summary: "List the models, as GET /v1/models does",
         response: "ModelList",
         parameters: [apiVersion],
       },
@@ -76,7 +76,7 @@ function requestOf(policies: Policies): TObject {
     {
       ...others,
       ...(model && {
-        model: Type.Optional({ ...model, description: "Not read: the path names the model." }),
+        model: Type.Optional({ ...model, description: "Ignored: the path names the model." }),
       }),
     },
     { additionalProperties: request.additionalProperties, examples: [{ input: ["one", "two"] }] },

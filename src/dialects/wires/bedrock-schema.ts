@@ -39,7 +39,7 @@ const types = optional(
     {
       minItems: 1,
       maxItems: 5,
-      description: "Types that each embedding is wanted in; float, unless it says others.",
+      description: "Vector types to return; default float.",
     },
   ),
 );
@@ -62,9 +62,9 @@ const novaText = Type.Object(
 
 /** docs.aws.amazon.com/nova/latest/userguide/embeddings-schema.html */
 const NOVA = {
-  schemaVersion: optional(Type.String({ maxLength: 100, description: "Of Nova's schema. Not read." })),
+  schemaVersion: optional(Type.String({ maxLength: 100, description: "Part of Nova's schema; ignored." })),
   taskType: optional(
-    Type.Literal("SINGLE_EMBEDDING", { description: "Of Nova's tasks the only one that is answered here." }),
+    Type.Literal("SINGLE_EMBEDDING", { description: "The only one of Nova's tasks that is supported here." }),
   ),
   singleEmbeddingParams: optional(
     Type.Object(
@@ -75,7 +75,7 @@ const NOVA = {
       },
       {
         additionalProperties: false,
-        description: "One text, as Nova takes it; images and films are refused.",
+        description: "One text, as Nova takes it; images and videos are refused.",
       },
     ),
   ),
@@ -88,7 +88,7 @@ const WORDS = {
   texts: optional(
     Type.Array(Type.String({ expected: "a string" }), {
       minItems: 1,
-      description: "Texts, as Cohere takes them; more than one of its calls holds are sent in several.",
+      description: "Texts, as in Cohere's API; more than fit into one call are sent in several.",
     }),
   ),
   normalize: optional(Type.Boolean({ description: "Titan V2: false leaves vectors at their own length." })),
@@ -98,7 +98,7 @@ const WORDS = {
     Type.String({
       minLength: 1,
       maxLength: 20,
-      description: "What becomes of a text that is too long: NONE, START (LEFT) or END (RIGHT).",
+      description: "How to truncate a text that is too long: NONE (refuse it), START (LEFT) or END (RIGHT).",
     }),
   ),
   embedding_types: types,
@@ -154,10 +154,7 @@ function responseOf(policies: Policies): TSchema {
   const titans = Type.Object(
     {
       embedding: numbers,
-      embeddingsByType: partly(
-        { float: numbers, binary: integers },
-        "Of the types that were asked for each.",
-      ),
+      embeddingsByType: partly({ float: numbers, binary: integers }, "Each of the requested types."),
       inputTextTokenCount: Type.Integer({ minimum: 0 }),
       usage,
     },
@@ -168,8 +165,8 @@ function responseOf(policies: Policies): TSchema {
       id: Type.String(),
       texts: Type.Array(Type.String()),
       embeddings: Type.Union([
-        Type.Array(numbers, { description: "Where no types were asked for." }),
-        partly({ float: Type.Array(numbers), ...lists }, "Of the types that were asked for each."),
+        Type.Array(numbers, { description: "If no types were requested." }),
+        partly({ float: Type.Array(numbers), ...lists }, "Each of the requested types."),
       ]),
       response_type: Type.Union([Type.Literal("embeddings_floats"), Type.Literal("embeddings_by_type")]),
       usage,
@@ -187,7 +184,7 @@ function responseOf(policies: Policies): TSchema {
   const { properties } = openaiResponseOf(policies);
   const entry = Type.Object({
     ...properties.data.items.properties,
-    embeddings_by_type: Type.Optional(partly(each, "Of the types that were asked for, each but float.")),
+    embeddings_by_type: Type.Optional(partly(each, "Each of the requested types except float.")),
   });
   const openais = Type.Object(
     { ...properties, data: Type.Array(entry) },

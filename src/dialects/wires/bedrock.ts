@@ -18,7 +18,7 @@ import { type AmazonsWords, amazonsWords, isAmazonsWord, schemasOf } from "./bed
 import { type AskedType, inTypes, VECTOR_TYPES } from "./typed";
 
 export const bedrockWire: Wire = {
-  tag: { name: "Amazon Bedrock", description: "The calls of Amazon Bedrock's runtime." },
+  tag: { name: "Amazon Bedrock", description: "The API of Amazon Bedrock's runtime." },
   paths: [
     {
       does: "embed",
@@ -27,9 +27,9 @@ export const bedrockWire: Wire = {
       decode,
       words: {
         operationId: "createBedrockEmbeddings",
-        summary: "Embed texts, in the words of Amazon Bedrock",
+        summary: "Embed texts with Amazon Bedrock's API",
         description:
-          "Takes `input`, or Titan's `inputText` (with `normalize`, `dimensions`, `embeddingTypes`), Cohere's `texts` (with `input_type`, `truncate`, `embedding_types`, `output_dimension`) or Nova's `singleEmbeddingParams`, in snake_case or camelCase. Types other than float are proved beside their float vector, and never cached; a model that has them not is refused.",
+          "Takes `input`, or Titan's `inputText` (with `normalize`, `dimensions`, `embeddingTypes`), Cohere's `texts` (with `input_type`, `truncate`, `embedding_types`, `output_dimension`) or Nova's `singleEmbeddingParams`, in snake_case or camelCase. Types other than float are checked against their float vector and never cached; a model without them is refused.",
         request: "BedrockEmbeddingsRequest",
         response: "BedrockEmbeddingsResponse",
       },
@@ -47,7 +47,7 @@ export const bedrockWire: Wire = {
         operationId: "bedrockInvokeModel",
         summary: "Embed texts, at the path of Amazon's SDKs",
         description:
-          "As /v1/aws-bedrock/embeddings. Amazon's SDKs work with this gateway's address as their endpoint and a key of the gateway's as their bearer token (AWS_BEARER_TOKEN_BEDROCK), over HTTP/1.1 or HTTP/2. Signatures (SigV4) are not checked, and refused. The model may be an ARN or the id of an inference profile: without its region it is the model's id.",
+          "As /v1/aws-bedrock/embeddings. Amazon's SDKs work with this gateway's address as their endpoint and a key of the gateway's as their bearer token (AWS_BEARER_TOKEN_BEDROCK), over HTTP/1.1 or HTTP/2. Requests signed with SigV4 are refused. The model may be an ARN or the id of an inference profile: without its region it is the model's id.",
         request: "BedrockInvokeRequest",
         response: "BedrockEmbeddingsResponse",
       },
@@ -151,7 +151,7 @@ function said<Value>(
   for (const [field, value] of Object.entries(spellings)) {
     if (value === undefined || value === null) continue;
     if (first && !Bun.deepEquals(first.value, value))
-      throw invalid(field, `and '${first.field}' differ: say one of them.`);
+      throw invalid(field, `and '${first.field}' differ: send one of them.`);
     first ??= { value, field, setting };
   }
   return first;
@@ -183,8 +183,7 @@ function textsOf(
   const [first, second] = [...plain, ...[...single, texts].flatMap((one) => (one ? [one.field] : []))];
   if (first === undefined)
     throw invalid("input", "is missing: send it, or 'inputText', 'texts' or 'singleEmbeddingParams'.");
-  if (second !== undefined)
-    throw invalid(second, `says what to embed, and so does '${first}': send one of them.`);
+  if (second !== undefined) throw invalid(second, `has inputs, and so has '${first}': send one of them.`);
   if (plain.length > 0) return undefined;
   const nameOf = (place: number) => (texts ? `${first}[${place}]` : first);
   const all = texts?.value ?? single.flatMap((one) => (one ? [one.value] : []));

@@ -17,7 +17,7 @@ const WORDS = {
   texts: optional(
     Type.Array(Type.String({ expected: "a string" }), {
       minItems: 1,
-      description: "Texts to embed; more than one call to the provider holds are sent in several.",
+      description: "Texts to embed; more than fit into one call to the provider are sent in several.",
     }),
   ),
   inputs: optional(
@@ -58,7 +58,7 @@ const WORDS = {
         minItems: 1,
         maxItems: 6,
         description:
-          "Types that each embedding is wanted in. float and base64 (of float32, little-endian) any model has; others only one whose provider makes them.",
+          "Vector types to return. Every model has float and base64 (of float32, little-endian); others need a provider that makes them.",
       },
     ),
   ),
@@ -70,7 +70,7 @@ const WORDS = {
       minLength: 1,
       maxLength: 20,
       description:
-        "What becomes of a text that is too long: NONE, START or END. Left out: END, as at Cohere, unless the routing file says otherwise for the model.",
+        "How to truncate a text that is too long: NONE (refuse it), START or END. Default: END, as in Cohere's API, unless the routing file sets the model's `long_input`.",
     }),
   ),
 };
@@ -106,7 +106,7 @@ const byType = Type.Partial(
     ubinary: lists,
     base64: Type.Array(Type.String({ contentEncoding: "base64" })),
   }),
-  { description: "Of each type that was asked for, in the order of the texts." },
+  { description: "Each of the requested types, in the order of the texts." },
 );
 
 function responseOf(policies: Policies): TSchema {
@@ -117,7 +117,7 @@ function responseOf(policies: Policies): TSchema {
       texts: Type.Array(Type.String()),
       embeddings: Type.Union([
         byType,
-        { ...lists, description: "At /v1/embed where no types were asked for." },
+        { ...lists, description: "At /v1/embed, if no types were requested." },
       ]),
       meta: Type.Object({
         api_version: Type.Object({ version: Type.String() }),

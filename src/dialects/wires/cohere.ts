@@ -26,7 +26,7 @@ const embedAt = (version: 1 | 2, description: string): WirePath => ({
   decode: (body, asked) => decode(version, body, asked),
   words: {
     operationId: `cohereEmbedV${version}`,
-    summary: `Embed texts, in the words of Cohere's API version ${version}`,
+    summary: `Embed texts with Cohere's API version ${version}`,
     description,
     request: "CohereEmbedRequest",
     response: "CohereEmbedResponse",
@@ -45,7 +45,7 @@ const listing: KnownPath = {
   },
   words: {
     operationId: "cohereListModels",
-    summary: "List the models there are, as Cohere does where `endpoint` is asked for",
+    summary: "List the models, as Cohere does where `endpoint` is given",
     response: "CohereModelList",
   },
 };
@@ -128,7 +128,7 @@ function decode(version: 1 | 2, body: unknown, asked: Asked): Decoded {
     policies,
   );
   if (isSaid(output_dimension) && (plain.dimensions ?? output_dimension) !== output_dimension)
-    throw invalid("output_dimension", "and 'dimensions' differ: say one of them.");
+    throw invalid("output_dimension", "and 'dimensions' differ: send one of them.");
   const types = VECTOR_TYPES.filter((type) => embedding_types?.includes(type));
   const request: EmbedRequest = {
     ...plain,
@@ -161,8 +161,8 @@ interface Texts {
 }
 
 function textsOf({ texts, inputs }: CohereWords, rest: Readonly<Record<string, unknown>>): Texts {
-  if (isSaid(rest.input)) throw invalid("input", "is OpenAI's name of it: send 'texts'.");
-  if (texts && inputs) throw invalid("inputs", "says what to embed, and so does 'texts': send one of them.");
+  if (isSaid(rest.input)) throw invalid("input", "is OpenAI's name: send 'texts'.");
+  if (texts && inputs) throw invalid("inputs", "has inputs, and so has 'texts': send one of them.");
   if (texts) return { texts, holder: "texts", nameOf: (place) => `texts[${place}]` };
   if (!inputs) throw invalid("texts", "is missing: send the texts to embed.");
   const nameOf = (place: number) => `inputs[${place}].content[0].text`;

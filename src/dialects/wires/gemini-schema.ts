@@ -23,7 +23,7 @@ const outputDimensionality = optional(
   Type.Integer({ minimum: 1, maximum: 65536, description: "Numbers in each embedding." }),
 );
 const autoTruncate = optional(
-  Type.Boolean({ description: "Whether a text that is too long is cut, or refused." }),
+  Type.Boolean({ description: "Whether a text that is too long is truncated, or refused." }),
 );
 
 const SETTINGS = {
@@ -53,7 +53,7 @@ export type Setting = keyof typeof SPELLINGS;
 
 const closed = { additionalProperties: false } as const;
 const config = optional(
-  Type.Object(SETTINGS, { ...closed, description: "The settings, where Google's newer requests have them." }),
+  Type.Object(SETTINGS, { ...closed, description: "The settings, where Google's newer requests put them." }),
 );
 /** Where settings may stand beside where they did at first. */
 export const CONFIGS = ["embed_content_config", "embedContentConfig", "config"] as const;
@@ -69,7 +69,7 @@ const Content = Type.Object(
   {
     parts: Type.Array(Part, {
       minItems: 1,
-      description: "One part: of several Google makes one fused embedding, which is refused here.",
+      description: "One part: Google would fuse several into one embedding, which is refused here.",
     }),
     role: optional(Type.String()),
   },
@@ -88,13 +88,13 @@ const WORDS = {
   content: optional(Content),
   contents: optional(
     Type.Union([contents, Type.Array(contents, { minItems: 1 })], {
-      description: "As Google's SDKs take them: each text or content has its own embedding.",
+      description: "As in Google's SDKs: each text or content has its own embedding.",
     }),
   ),
   requests: optional(
     Type.Array(Entry, {
       minItems: 1,
-      description: "An embedding for each. All must have one model and the same settings.",
+      description: "One embedding for each. All must have one model and the same settings.",
     }),
   ),
   ...ALL_SETTINGS,

@@ -38,8 +38,7 @@ export function textsOf(words: GoogleWords, input: unknown): SaidTexts | undefin
   const [first, second] = (input ?? null) === null ? said : ["input", ...said];
   if (first === undefined)
     throw invalid("input", "is missing: send it, or Google's 'content', 'contents' or 'requests'.");
-  if (second !== undefined)
-    throw invalid(second, `says what to embed, and so does '${first}': send one of them.`);
+  if (second !== undefined) throw invalid(second, `has inputs, and so has '${first}': send one of them.`);
   const { content, contents, requests } = words;
   if (content) return { texts: [textOf(content, "content")], holder: "content", isSingle: true };
   if (requests)
@@ -62,7 +61,7 @@ function textOf(content: string | { readonly text: string } | Content, where: st
   if (another !== undefined) {
     throw invalid(
       `${where}.parts[1]`,
-      "is a second part: Google makes one fused embedding of them, which is not made here. Give each text a content of its own.",
+      "is a second part: Google would fuse both into one embedding, which is not supported here. Send each text as a content of its own.",
     );
   }
   return { text: part?.text ?? "", field: `${where}.parts[0].text` };
@@ -85,7 +84,7 @@ export function modelOf(named: unknown, inPath: string | undefined, { requests }
   if (other !== undefined && typeof model === "string") {
     throw invalid(
       other.field,
-      `names another model than the request, which is for '${model.slice(0, 200)}'.`,
+      `names another model than the request, which names '${model.slice(0, 200)}': send the same in both.`,
     );
   }
   return model;
@@ -106,7 +105,7 @@ export function settingsOf(words: GoogleWords): Settings {
     const other = each.findIndex((one) => one?.value !== each[0]?.value);
     if (other !== -1) {
       const field = each[other]?.field ?? `requests[${other}].${setting}`;
-      throw invalid(field, "is not what requests[0] says: all entries of a request must have the same.");
+      throw invalid(field, "differs from requests[0]: all entries of a request must have the same value.");
     }
     return [setting, each[0]];
   });
@@ -124,7 +123,7 @@ function saidAt(holder: GoogleWords | Entry, where: string, setting: Setting): S
       // Protobuf's way to say nothing.
       if (value === undefined || value === "TASK_TYPE_UNSPECIFIED") continue;
       const field = `${prefix}${name}`;
-      if (said && said.value !== value) throw invalid(field, `and '${said.field}' differ: say one of them.`);
+      if (said && said.value !== value) throw invalid(field, `and '${said.field}' differ: send one of them.`);
       said ??= { value, field };
     }
   }

@@ -15,7 +15,7 @@ import { googleWords, isGoogleWord, schemasOf } from "./gemini-schema";
 import { modelOf, type SaidTexts, settingsOf, textsOf } from "./gemini-words";
 
 export const geminiWire: Wire = {
-  tag: { name: "Google", description: "The calls of Google's Gemini API and of Vertex AI." },
+  tag: { name: "Google", description: "The APIs of Google's Gemini and of Vertex AI." },
   paths: [
     {
       does: "embed",
@@ -24,7 +24,7 @@ export const geminiWire: Wire = {
       decode: decodeGemini,
       words: {
         operationId: "createGeminiEmbeddings",
-        summary: "Embed texts, in Google's words",
+        summary: "Embed texts with Google's API",
         description:
           "Takes `input`, or Google's own `content`, `contents` or `requests`, with `task_type`, `output_dimensionality` and `title`, in snake_case or camelCase, for any model. Google's SDKs work with this gateway's address, or its /v1/gemini, as their base URL.",
         request: "GeminiEmbeddingsRequest",
@@ -58,7 +58,7 @@ export function decodeGemini(body: unknown, { policies, params }: Asked): Decode
   const settings = settingsOf(words);
   const size = settings.output_dimensionality;
   if (size && plain.dimensions !== undefined && plain.dimensions !== size.value)
-    throw invalid(size.field, "and 'dimensions' differ: say one of them.");
+    throw invalid(size.field, "and 'dimensions' differ: send one of them.");
   const request = {
     ...plain,
     dimensions: typeof size?.value === "number" ? size.value : plain.dimensions,

@@ -47,14 +47,14 @@ export const counting = (aliases: readonly string[]): KnownPath => ({
     if (counts) return { body: { totalTokens: counts.reduce((sum, count) => sum + count, 0) } };
     throw new GatewayError(
       "invalid",
-      `Tokens cannot be counted for the model '${model}': its vocabulary is not known here. Embedding it tells how many there were.`,
+      `Tokens cannot be counted for the model '${model}': its tokenizer is not known here. The answer to an embeddings request has their number.`,
       { field: "model" },
     );
   },
   words: {
     operationId: "googleCountTokens",
-    summary: "Count the tokens of texts, in Google's words",
-    description: "For models whose vocabulary is known. Nothing is embedded, and nothing is charged.",
+    summary: "Count the tokens of texts with Google's API",
+    description: "For models whose tokenizer is known. Nothing is embedded or charged.",
     request: "GoogleCountTokensRequest",
     response: "GoogleCountTokensResponse",
   },

@@ -65,7 +65,7 @@ export const GoogleError = Type.Object(
       {
         error: {
           code: 404,
-          message: "The model `embedding` does not exist. GET /v1/models lists the models there are.",
+          message: "The model `embedding` does not exist. GET /v1/models lists all models.",
           status: "NOT_FOUND",
           details: [
             {

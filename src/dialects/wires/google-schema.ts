@@ -26,14 +26,14 @@ const Predict = Type.Object(
         },
         closed,
       ),
-      { minItems: 1, description: "A text each. All must have the same task and title." },
+      { minItems: 1, description: "One text each. All must have the same task and title." },
     ),
     parameters: optional(
       Type.Object(
         {
           autoTruncate: optional(
             Type.Boolean({
-              description: "Whether a text that is too long is cut. Left out: it is, as at Google.",
+              description: "Whether a text that is too long is truncated. Default: true, as in Google's API.",
             }),
           ),
           outputDimensionality: optional(size),
@@ -57,7 +57,7 @@ const Prediction = Type.Object({
     statistics: Type.Object({
       token_count: Type.Integer({
         minimum: 0,
-        description: "Of a call of several texts its share where only their sum is known; they add up to it.",
+        description: "In a call with several texts, its share of their total if only that is known.",
       }),
       truncated: Type.Boolean(),
     }),

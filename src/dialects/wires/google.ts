@@ -60,7 +60,7 @@ const one: Pick<KnownPath, "does" | "method" | "tell"> = {
 };
 const listWords = {
   operationId: "googleListModels",
-  summary: "List the models there are, as Google does",
+  summary: "List the models, as Google does",
   response: "GoogleModelList",
 };
 const oneWords = {
@@ -70,10 +70,10 @@ const oneWords = {
 };
 
 export const googleWire: Wire = {
-  tag: { name: "Google", description: "The calls of Google's Gemini API and of Vertex AI." },
+  tag: { name: "Google", description: "The APIs of Google's Gemini and of Vertex AI." },
   paths: [
-    embedding("embedContent", "Embed one content, in Google's words", "GoogleEmbedContentRequest"),
-    embedding("batchEmbedContents", "Embed several contents, in Google's words", "GoogleBatchEmbedRequest"),
+    embedding("embedContent", "Embed one content with Google's API", "GoogleEmbedContentRequest"),
+    embedding("batchEmbedContents", "Embed several contents with Google's API", "GoogleBatchEmbedRequest"),
     predicting(everywhere("predict")),
     counting(everywhere("countTokens")),
     {

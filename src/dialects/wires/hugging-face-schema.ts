@@ -15,20 +15,20 @@ const model = optional(
   Type.String({
     minLength: 1,
     maxLength: 512,
-    description: "A model id, where the path names none. Left out: the gateway's default_model.",
+    description: "A model id, where the path names none. Default: the gateway's default_model.",
   }),
 );
 
 const SETTINGS = {
   truncate: optional(
     Type.Boolean({
-      description: "Whether a text that is too long is cut. Left out: as the model's `long_input` says.",
+      description: "Whether a text that is too long is truncated. Default: the model's `long_input`.",
     }),
   ),
   truncation_direction: optional(
     Type.Union(
       ["Left", "Right", "left", "right"].map((word) => Type.Literal(word)),
-      { expected: '"Left" or "Right"', description: "The end that is cut off; Right unless said." },
+      { expected: '"Left" or "Right"', description: "The end that is cut off; default Right." },
     ),
   ),
   prompt_name: optional(
@@ -40,8 +40,7 @@ const SETTINGS = {
   ),
   normalize: optional(
     Type.Boolean({
-      description:
-        "true, also when left out: vectors of unit length. false is refused unless the provider takes it.",
+      description: "true (default): vectors of unit length. false is refused unless the provider accepts it.",
     }),
   ),
   dimensions: optional(
@@ -71,7 +70,7 @@ const TeiRequest = Type.Object(
         {},
         {
           additionalProperties: true,
-          description: "What Hugging Face's older clients asked of its queue: no effect.",
+          description: "Queue settings of older Hugging Face clients: no effect.",
         },
       ),
     ),
@@ -84,10 +83,10 @@ const TokenizeRequest = Type.Object(
   {
     inputs: Type.Union([Type.String(), Type.Array(Type.String({ expected: "a string" }), { minItems: 1 })], {
       expected: "a string or an array of strings",
-      description: "Texts to take to tokens.",
+      description: "Texts to tokenize.",
     }),
     add_special_tokens: optional(
-      Type.Boolean({ description: "No effect: the vocabularies known here put no marks around a text." }),
+      Type.Boolean({ description: "No effect: the tokenizers known here add no special tokens." }),
     ),
     model,
   },

@@ -18,7 +18,7 @@ import { schemasOf, type TeiInfo, teiRequest, tokenizeRequest } from "./hugging-
 export const huggingFaceWire: Wire = {
   tag: {
     name: "Hugging Face",
-    description: "The calls of text-embeddings-inference and of Hugging Face's feature extraction.",
+    description: "The APIs of text-embeddings-inference and of Hugging Face's feature extraction.",
   },
   paths: [
     {
@@ -29,7 +29,7 @@ export const huggingFaceWire: Wire = {
       decode,
       words: {
         operationId: "teiEmbed",
-        summary: "Embed texts, as clients of text-embeddings-inference ask",
+        summary: "Embed texts with text-embeddings-inference's API",
         description:
           "For any model of the gateway, with /tei/MODEL as the client's base URL. /embed, /invocations and / itself do the same for the routing file's `server.default_model`.",
         request: "TeiEmbedRequest",
@@ -44,7 +44,7 @@ export const huggingFaceWire: Wire = {
       decode,
       words: {
         operationId: "teiEmbedByDefaultModel",
-        summary: "Embed texts by the default model, as clients of text-embeddings-inference ask",
+        summary: "Embed texts with the default model, at text-embeddings-inference's paths",
         request: "TeiEmbedRequest",
         response: "TeiEmbedResponse",
       },
@@ -56,7 +56,7 @@ export const huggingFaceWire: Wire = {
       decode,
       words: {
         operationId: "teiEmbedAtRoot",
-        summary: "Embed texts by the default model, as clients ask whose URL is the model's",
+        summary: "Embed texts with the default model, for clients whose URL is the model's",
         request: "TeiEmbedRequest",
         response: "TeiEmbedResponse",
       },
@@ -72,7 +72,7 @@ export const huggingFaceWire: Wire = {
       decode,
       words: {
         operationId: "featureExtraction",
-        summary: "Embed texts, as clients of Hugging Face's feature extraction ask",
+        summary: "Embed texts with the API of Hugging Face's feature extraction",
         request: "TeiEmbedRequest",
         response: "TeiEmbedResponse",
       },
@@ -98,7 +98,7 @@ export const huggingFaceWire: Wire = {
       tell: tokenize,
       words: {
         operationId: "teiTokenize",
-        summary: "The tokens of texts, where the model's vocabulary is known: 128 KB of text at most",
+        summary: "The tokens of texts, if the model's tokenizer is known: 128 KB of text at most",
         request: "TeiTokenizeRequest",
         response: "TeiTokenizeResponse",
       },
@@ -111,7 +111,7 @@ export const huggingFaceWire: Wire = {
       tell: info,
       words: {
         operationId: "teiInfo",
-        summary: "What the model takes, as TEI tells it",
+        summary: "The model's limits, as TEI reports them",
         response: "TeiInfo",
       },
     },
@@ -121,10 +121,10 @@ export const huggingFaceWire: Wire = {
       path: "/tei/{model}/health",
       aliases: ["/tei/{model}/ping", "/health", "/ping"],
       tell: () => ({ body: "", headers: { "content-type": "text/plain; charset=utf-8" } }),
-      words: { operationId: "teiHealth", summary: "Whether the gateway is alive, as TEI's clients ask" },
+      words: { operationId: "teiHealth", summary: "Health check of TEI's clients" },
     },
-    refused("embed_all", "makes an embedding of each token, which no provider here gives: ask …/embed."),
-    refused("embed_sparse", "makes sparse embeddings, which are not made here: ask …/embed."),
+    refused("embed_all", "returns an embedding of each token, which is not supported here: use …/embed."),
+    refused("embed_sparse", "returns sparse embeddings, which are not supported here: use …/embed."),
   ],
   prefixes: ["/tei", "/models", "/hf-inference", "/pipeline"],
   // Its ids are of the model's own vocabulary, which the gateway may not know.
@@ -235,13 +235,13 @@ async function tokenize(question: Question, gateway: GatewayFacts): Promise<Told
   if (texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0) > TOKENIZED_BYTES_MAX)
     throw new GatewayError(
       "too_large",
-      `'inputs' come to more than ${TOKENIZED_BYTES_MAX / 1024} KB: tokenize fewer or shorter texts in one request.`,
+      `'inputs' have more than ${TOKENIZED_BYTES_MAX / 1024} KB: tokenize fewer or shorter texts in one request.`,
       { field: "inputs" },
     );
   const id = String(modelAsked(model, question, "path wins"));
   const found = await gateway.tokens(id, texts);
   if (found === undefined)
-    throw new GatewayError("invalid", `The vocabulary of the model '${id.slice(0, 200)}' is not known here.`);
+    throw new GatewayError("invalid", `The tokenizer of the model '${id.slice(0, 200)}' is not known here.`);
   return { body: found.map((tokens) => tokens.map((token) => ({ ...token, special: false }))) };
 }
 

@@ -35,7 +35,7 @@ const asked: Pick<KnownPath, "does" | "method" | "when"> = {
 };
 
 export const mistralWire: Wire = {
-  tag: { name: "models", description: "What can be asked for." },
+  tag: { name: "models", description: "Models that clients can request." },
   paths: [
     {
       ...asked,
@@ -43,7 +43,7 @@ export const mistralWire: Wire = {
       tell: (_, gateway) => ({ body: { object: "list", data: gateway.models().map(asMistral) } }),
       words: {
         operationId: "mistralListModels",
-        summary: "List the models there are, for Mistral's SDKs",
+        summary: "List the models, for Mistral's SDKs",
         response: "MistralModelList",
       },
     },

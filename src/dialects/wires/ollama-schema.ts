@@ -12,7 +12,7 @@ const model = optional(
   Type.String({
     minLength: 1,
     maxLength: 512,
-    description: "A model id, with or without `:latest`. Left out: the gateway's default_model.",
+    description: "A model id, with or without `:latest`. Default: the gateway's default_model.",
   }),
 );
 /** Taken, since every client sends them; told in x-embedgate-ignored. */
@@ -42,7 +42,7 @@ const EmbedBody = Type.Object(
     ),
     truncate: optional(
       Type.Boolean({
-        description: "Whether a text that is too long is cut at its end, or refused. True unless said.",
+        description: "Whether a text that is too long is truncated at its end, or refused. Default true.",
       }),
     ),
     dimensions: optional(
@@ -69,9 +69,7 @@ export const embeddingsBody = onFirstUse(() => TypeCompiler.Compile(EmbeddingsBo
 const ShowBody = Type.Object(
   {
     model,
-    name: optional(
-      Type.String({ minLength: 1, maxLength: 512, description: "What `model` was called once." }),
-    ),
+    name: optional(Type.String({ minLength: 1, maxLength: 512, description: "The older name of `model`." })),
     verbose: optional(Type.Boolean()),
     system: optional(Type.String()),
     template: optional(Type.String()),
@@ -105,7 +103,7 @@ const Listed = Type.Object({
   name: Type.String({ description: "The model's id, with `:latest` where it has no tag of its own." }),
   model: Type.String(),
   modified_at: Type.String({ description: "The gateway's start." }),
-  size: Type.Integer({ minimum: 0, description: "Always 0: the gateway holds no file of it." }),
+  size: Type.Integer({ minimum: 0, description: "Always 0: the gateway has no file of it." }),
   digest: Type.String({ description: "The id's, not the model's." }),
   details: Details,
 });

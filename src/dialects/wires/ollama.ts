@@ -21,7 +21,7 @@ const RELEASE = "0.17.4";
 const AS_CURL_SENDS = ["application/x-www-form-urlencoded"];
 
 export const ollamaWire: Wire = {
-  tag: { name: "Ollama", description: "The calls of Ollama that embedding clients make." },
+  tag: { name: "Ollama", description: "The part of Ollama's API that embedding clients use." },
   paths: [
     {
       does: "embed",
@@ -31,7 +31,7 @@ export const ollamaWire: Wire = {
       decode: decodeEmbed,
       words: {
         operationId: "ollamaEmbed",
-        summary: "Embed texts, as Ollama's clients ask",
+        summary: "Embed texts with Ollama's API",
         description:
           "For any model of the gateway. Texts that are too long are cut, unless `truncate` is false. `options` and `keep_alive` have no effect.",
         request: "OllamaEmbedRequest",
@@ -46,8 +46,8 @@ export const ollamaWire: Wire = {
       decode: decodeEmbeddings,
       words: {
         operationId: "ollamaEmbeddings",
-        summary: "Embed one text, as Ollama's older clients ask",
-        description: "The vectors as the model makes them, where /api/embed gives unit length.",
+        summary: "Embed one text with Ollama's older API",
+        description: "Vectors are as the model makes them; those of /api/embed have unit length.",
         request: "OllamaEmbeddingsRequest",
         response: "OllamaEmbeddingsResponse",
       },
@@ -60,7 +60,7 @@ export const ollamaWire: Wire = {
       tell: show,
       words: {
         operationId: "ollamaShow",
-        summary: "Show one model, as Ollama's clients ask",
+        summary: "Show one model, as Ollama does",
         request: "OllamaShowRequest",
         response: "OllamaShowResponse",
       },
@@ -72,7 +72,7 @@ export const ollamaWire: Wire = {
       tell: (_, gateway) => ({ body: { models: embedding(gateway).map((model) => listed(model, gateway)) } }),
       words: {
         operationId: "ollamaTags",
-        summary: "List the models, as Ollama's clients ask",
+        summary: "List the models, as Ollama does",
         response: "OllamaModels",
       },
     },
@@ -83,7 +83,7 @@ export const ollamaWire: Wire = {
       tell: () => ({ body: { models: [] } }),
       words: {
         operationId: "ollamaRunning",
-        summary: "List the models in memory, as Ollama's clients ask: none, since all answer at once",
+        summary: "List the models in memory, as Ollama does: none, since all answer at once",
         response: "OllamaModels",
       },
     },
@@ -105,7 +105,7 @@ export const ollamaWire: Wire = {
       // A browser is shown the document instead (src/door/http.ts).
       when: ({ headers }) => !headers.get("accept")?.includes("text/html"),
       tell: () => ({ body: "Ollama is running", headers: { "content-type": "text/plain; charset=utf-8" } }),
-      words: { operationId: "ollamaIsThere", summary: "Whether somebody is there, as Ollama's clients ask" },
+      words: { operationId: "ollamaIsThere", summary: "Health check of Ollama's clients" },
     },
   ],
   prefixes: ["/api"],

@@ -25,7 +25,7 @@ const Listed = Type.Object({
 });
 
 export const openrouterWire: Wire = {
-  tag: { name: "models", description: "What can be asked for." },
+  tag: { name: "models", description: "Models that clients can request." },
   paths: [
     {
       does: "tell",

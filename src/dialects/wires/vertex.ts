@@ -21,13 +21,13 @@ export const predicting = (aliases: readonly string[]): EmbedPath => ({
   decode,
   words: {
     operationId: "vertexPredict",
-    summary: "Embed texts, in the words of Vertex AI",
+    summary: "Embed texts with Vertex AI's API",
     description: "For any model, whatever the project and the location are.",
     request: "VertexPredictRequest",
     response: "VertexPredictResponse",
     parameters: [
-      { name: "project", in: "path", description: "Not read." },
-      { name: "location", in: "path", description: "Not read." },
+      { name: "project", in: "path", description: "Ignored." },
+      { name: "location", in: "path", description: "Ignored." },
     ],
   },
 });
@@ -80,7 +80,7 @@ function sameOfAll(
   if (place !== -1)
     throw invalid(
       `instances[${place + 1}].${name}`,
-      "is not what instances[0] says: all instances of a request must have the same.",
+      "differs from instances[0]: all instances of a request must have the same value.",
     );
   // Protobuf's way to say nothing.
   return first === "TASK_TYPE_UNSPECIFIED" ? undefined : first;

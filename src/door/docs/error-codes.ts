@@ -20,7 +20,7 @@ export const ERROR_CODES: readonly (readonly [
   [
     400,
     "unsupported_dimensions",
-    "the model cannot be had in that size",
+    "the model does not have that size",
     "ask for one of the sizes in the message",
   ],
   [400, "unknown_provider", "the forced provider is not in the routing file", "check `X-Embedgate-Provider`"],
@@ -34,7 +34,7 @@ export const ERROR_CODES: readonly (readonly [
   [
     400,
     "max_tokens_per_request",
-    "the call is over the provider's limit, even in parts",
+    "the call exceeds the provider's limit, even when split",
     "send fewer or shorter inputs",
   ],
   [
@@ -96,7 +96,7 @@ export const ERROR_CODES: readonly (readonly [
   [
     502,
     "upstream_malformed",
-    "the provider's answer could not be proved right",
+    "the provider's answer did not pass the checks",
     "a second route helps; report it to the provider",
   ],
   [
@@ -114,7 +114,7 @@ export const ERROR_CODES: readonly (readonly [
   [
     503,
     "space_out_of_service",
-    "no route is known to lie in the model's embedding space",
+    "no route is measured to be in the model's embedding space",
     "`GET /admin/notices`",
   ],
   [

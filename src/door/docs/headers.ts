@@ -31,12 +31,12 @@ export const WITH_EMBEDDINGS: readonly AnswerHeader[] = [
   {
     name: "x-embedding-space",
     when: "200",
-    says: "Embedding space and size of the vectors, such as `text-embedding-3-small@1536`. `unverified:` before it: a later route of the model alone said so.",
+    says: "Embedding space and size of the vectors, such as `text-embedding-3-small@1536`. `unverified:` before it: measured at a later route of the model only.",
   },
   {
     name: "x-embedgate-provider",
     when: "200",
-    says: "The providers that were asked for this request, by their names in the routing file.",
+    says: "The providers that were called for this request, by their names in the routing file.",
   },
   { name: "x-embedgate-cache", when: "200, with a cache", says: "`hit=31, miss=1`, or `bypass`." },
   {
@@ -62,7 +62,7 @@ export const WITH_EMBEDDINGS: readonly AnswerHeader[] = [
   {
     name: "x-embedgate-prompt",
     when: "200",
-    says: "The model's prompt that was put before the texts, by its name. `; default` behind it: the request said no task.",
+    says: "The model's prompt that was put before the texts, by its name. `; default` after it: the request named no task.",
   },
   { name: "x-embedgate-ignored", when: "200", says: "Fields of the request that had no effect." },
   {
@@ -89,7 +89,7 @@ export const WITH_RATE_LIMIT: readonly AnswerHeader[] = ["requests", "tokens"].f
   {
     name: `x-ratelimit-reset-${what}`,
     when: "200 and 429, with a rate limit",
-    says: "Time until all of it is there again, such as `1m2s`.",
+    says: "Time until the limit is fully restored, such as `1m2s`.",
   },
 ]);
 

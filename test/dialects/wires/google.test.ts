@@ -174,7 +174,7 @@ models:
   }
   expect(await open.send("/v1/models/unknown:countTokens", post({ contents }))).toMatchObject({
     status: 400,
-    json: { error: { status: "INVALID_ARGUMENT", message: expect.stringContaining("vocabulary") } },
+    json: { error: { status: "INVALID_ARGUMENT", message: expect.stringContaining("tokenizer") } },
   });
   expect((await open.send("/v1/models/none:countTokens", post({ contents }))).status).toBe(404);
   expect((await open.send("/v1/models/known:countTokens", post({}))).json).toMatchObject({

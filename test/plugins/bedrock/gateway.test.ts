@@ -120,7 +120,7 @@ describe("through the gateway", () => {
     expect(sent.status).toBe(503);
     expect(sent.json).toMatchObject({ error: { code: "upstream_unavailable" } });
     // For whoever runs the gateway alone.
-    expect(JSON.stringify(open.logs)).toContain("There are no AWS credentials");
+    expect(JSON.stringify(open.logs)).toContain("No AWS credentials");
   });
 });
 

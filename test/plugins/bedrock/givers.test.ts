@@ -209,7 +209,7 @@ describe("where there are none, the failure says why and shows no secret:", () =
       "container",
     ],
     ["a container's token is gone", { environment: pods }, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"],
-    ["nobody has logged in", { options: { profile: "work" }, files: config(SESSION) }, "aws sso login"],
+    ["not logged in", { options: { profile: "work" }, files: config(SESSION) }, "aws sso login"],
     [
       "the login has expired",
       {
@@ -237,12 +237,12 @@ describe("where there are none, the failure says why and shows no secret:", () =
         options: { profile: "a" },
         files: config(`[profile a]\n${role}source_profile = b\n[profile b]\n${role}source_profile = a\n`),
       },
-      "circle",
+      "circular source_profile",
     ],
     [
       "a program would make them",
       { options: { profile: "a" }, files: config("[profile a]\ncredential_process = /bin/keys\n") },
-      "program",
+      "credential_process",
     ],
     [
       "a source that is none",
