@@ -253,7 +253,7 @@ export async function createGateway(
         );
       }
       const replaced = current;
-      current = openGeneration(next, { ...measuring, together: place.together() });
+      current = openGeneration(next, { ...measuring, together: place.together() }, replaced);
       authSection = next.auth;
       cache.apply(next.cache);
       retire(replaced);

@@ -23,7 +23,7 @@ export interface Store {
   read<T>(query: () => T): T;
   /** For what every request asks: read anew when it may have changed (src/db/recent.ts). */
   readonly once: Recent["once"];
-  /** @throws GatewayError database_unavailable when the file cannot be read */
+  /** @throws GatewayError database_unavailable when the file cannot be read, or another process has locked it for long */
   check(): void;
   close(): void;
 }
@@ -61,7 +61,7 @@ export async function openStore(
   };
   const version = database.query<{ readonly data_version: bigint }, []>("PRAGMA data_version");
   const recent = createRecent(outside, () => read(() => version.get()?.data_version));
-  const { write } = createWriter(database, outside, recent.forget);
+  const { write, checkLock } = createWriter(database, outside, recent.forget);
   try {
     // WAL: readers (`embedgate usage`) never wait for the gateway. It stays set in the file.
     await patiently(() => database.run("PRAGMA journal_mode = WAL"), outside);
@@ -88,6 +88,7 @@ export async function openStore(
     once: recent.once,
     check() {
       read(() => countSteps.get());
+      checkLock();
     },
     close: () => database.close(),
   };

@@ -14,6 +14,11 @@ export interface Writer {
    * @throws GatewayError database_unavailable; what `work` throws, having done nothing
    */
   write<T>(work: () => T, gathering?: Gathering, until?: number): Promise<T>;
+  /**
+   * Whether a write can be expected to succeed: none was kept out by another process for as long as one waits. It begins to try.
+   * @throws GatewayError database_unavailable
+   */
+  checkLock(): void;
 }
 
 /** What several works change in memory, to be written once for all of them. Others' work always finds it written. */
@@ -25,6 +30,9 @@ export interface Gathering {
 }
 
 type World = Pick<Outside, "sleep" | "monotonic" | "random" | "turn">;
+
+/** So that nobody is told of a commit that changed nothing. */
+const NOTHING_GATHERED: Gathering = { flush() {}, ended() {} };
 
 /** How long a locked database is waited for at most. */
 export const LOCK_WAIT_MS = 5_000;
@@ -44,6 +52,9 @@ export function createWriter(database: Database, outside: World, committed = () 
   let queue: Waiting[] = [];
   let isWriting = false;
   let failuresInARow = 0;
+  /** On the monotonic clock: the first failure of those in a row. */
+  let lockedSince: number | undefined;
+  let isTrying = false;
   const { turn = () => Promise.resolve() } = outside;
 
   const together = database.transaction((group: readonly Waiting[]): Outcome[] => {
@@ -113,6 +124,7 @@ export function createWriter(database: Database, outside: World, committed = () 
       try {
         const outcomes = commit(group);
         failuresInARow = 0;
+        lockedSince = undefined;
         if (group.some(({ gathering }) => gathering === undefined)) committed();
         settle(group, outcomes);
       } catch (cause) {
@@ -130,27 +142,57 @@ export function createWriter(database: Database, outside: World, committed = () 
     for (const { failed } of group.filter(({ giveUpAt }) => giveUpAt <= now)) failed(lockedOut(cause));
     queue = [...group.filter(({ giveUpAt }) => giveUpAt > now), ...queue];
     failuresInARow += 1;
+    lockedSince ??= now;
     const soonest = Math.min(...queue.map(({ giveUpAt }) => giveUpAt));
     if (queue.length > 0) await pause(outside, failuresInARow, soonest - now);
   }
 
+  const write: Writer["write"] = <T>(
+    work: () => T,
+    gathering?: Gathering,
+    until = Number.POSITIVE_INFINITY,
+  ) =>
+    new Promise<T>((resolve, failed) => {
+      let value: T;
+      queue.push({
+        giveUpAt: Math.min(until, outside.monotonic() + LOCK_WAIT_MS),
+        work: () => {
+          value = work();
+        },
+        gathering,
+        done: () => resolve(value),
+        failed,
+      });
+      if (isWriting) return;
+      isWriting = true;
+      void writeAll();
+    });
+
+  function isLockedStill(): boolean {
+    if (lockedSince === undefined) return false;
+    try {
+      together.immediate([]);
+      lockedSince = undefined;
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
   return {
-    write: <T>(work: () => T, gathering?: Gathering, until = Number.POSITIVE_INFINITY) =>
-      new Promise<T>((resolve, failed) => {
-        let value: T;
-        queue.push({
-          giveUpAt: Math.min(until, outside.monotonic() + LOCK_WAIT_MS),
-          work: () => {
-            value = work();
-          },
-          gathering,
-          done: () => resolve(value),
-          failed,
-        });
-        if (isWriting) return;
-        isWriting = true;
-        void writeAll();
-      }),
+    write,
+    checkLock() {
+      const isLockedOut = isLockedStill() && outside.monotonic() - (lockedSince ?? 0) >= LOCK_WAIT_MS;
+      // An empty transaction: it takes the lock and writes nothing. Its outcome is in `lockedSince`, for the next check.
+      if (!isTrying) {
+        isTrying = true;
+        const over = () => {
+          isTrying = false;
+        };
+        write(() => {}, NOTHING_GATHERED).then(over, over);
+      }
+      if (isLockedOut) throw lockedOut(undefined);
+    },
   };
 }
 

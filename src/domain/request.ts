@@ -82,6 +82,8 @@ export interface ConfiguredUpstream {
   readonly coalescing: Coalescing | undefined;
   /** How a model there is doing, by its name there; kept from request to request. */
   readonly healthOf: (model: string) => Health;
+  /** A hash of what the routing file says of a model there. Left out: not known. */
+  readonly configuration?: (model: string) => string;
   /** Writes down what was seen of a model's limit, for as long as the configuration stands. Left out: it is forgotten with the process. */
   readonly keepLimit?: (model: string, space: string) => void;
   readonly timeoutMs: number;

@@ -35,9 +35,11 @@ export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "rec
   readonly measureWith: (attemptsMax: number, texts?: readonly Probe[]) => Measure;
 }
 
+/** @param before the one that it takes the place of */
 export function openGeneration(
   config: GatewayConfig,
   { outside, fingerprints, records, limits, together, warming, measureWith }: GenerationParts,
+  before?: Pick<Generation, "spaces">,
 ): Generation {
   const providers = openProviders(config, outside, limits);
   const { max_attempts: attemptsMax } = config.server;
@@ -52,7 +54,7 @@ export function openGeneration(
     everyMs: config.spaceProbe?.every_ms,
   });
   const routes = buildRoutes(config, providers.byName, spaces);
-  spaces.start(routes.named());
+  spaces.start(routes.named(), before?.spaces);
   const ask = measureWith(attemptsMax, PROBES.slice(0, 1));
   const warmed = warm(routes.named(), { ...warming, ask, outside, deadlineMs });
   const empty = Promise.withResolvers<void>();

@@ -132,8 +132,9 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
       let vectors = await measure(route, target, over);
       await unlessAborted(over, turn);
       let seen = assessed(route, target, vectors);
-      // Once more before anything is stopped or named anew: one answer may have been a slip.
-      if (!seen.agrees || seen.act === "replace" || seen.space !== claims.spaceOf(route)) {
+      // Once more before anything is stopped or named anew: one answer may have been a slip. What is stopped already needs no second one.
+      const stops = !seen.agrees && standings.of(claims.spaceOf(route), target).verdict !== "differs";
+      if (stops || seen.act === "replace" || seen.space !== claims.spaceOf(route)) {
         vectors = await measure(route, target, over);
         seen = assessed(route, target, vectors);
       }

@@ -40,8 +40,13 @@ export interface Spaces {
   lookAgain(route: Route): boolean;
   /** An answer has left: a space that was never measured is, now that its provider is known to work, and its id to be paid for. */
   answered(route: Route, providers: ReadonlySet<string>, budget: Budget): void;
-  /** Begins to measure the models that have several ways, or share a space's name. */
-  start(routes: readonly Route[]): void;
+  /**
+   * Begins to measure the models that have several ways, or share a space's name.
+   * @param before those of the routing file that this one replaces: what agreed there, and is configured alike, is not measured again
+   */
+  start(routes: readonly Route[], before?: Pick<Spaces, "agreedOn">): void;
+  /** Of the route and target of that name here: undefined where it was not found to agree; else what that was measured by, and when. */
+  agreedOn(next: Route, named: Named): Agreement | undefined;
   /** Changes when a space gets another fingerprint: vectors kept of the one before must not be found again. */
   revision(space: string): string;
   notices(): readonly SpaceNotice[];
@@ -51,6 +56,13 @@ export interface Spaces {
 
 /** Whether one more id of the caller's own choice may be measured for it now; takes it, if so. */
 export type Budget = () => boolean;
+
+export interface Agreement {
+  /** Alike where the fingerprint is the same, and the routing file says the same of the route. */
+  readonly by: string;
+  /** On the monotonic clock. */
+  readonly triedAt: number;
+}
 
 export interface SpacesParts extends LookParts {
   readonly together: Together;
@@ -274,12 +286,23 @@ export function openSpaces(parts: SpacesParts): Spaces {
       }
       if (standingOf(route, first).triedAt === undefined) begin([{ route, target: first }]);
     },
-    start(routes) {
+    start(routes, before) {
       if (everyMs === undefined) return;
       for (const route of routes) introduce(route);
       const contested = routes.filter((route) => isContested(route) && !isOwn(route));
       const one = new Map(contested.map((route) => [claimOf(route), route]));
-      begin([...one.values()].flatMap((route) => route.targets.map((target) => ({ route, target }))));
+      const all = [...one.values()].flatMap((route) => route.targets.map((target) => ({ route, target })));
+      begin(all.filter(({ route, target }) => !isKept(route, target, before?.agreedOn(route, target))));
+    },
+    agreedOn(next, named) {
+      const route = claims.all().find((one) => claimOf(one) === claimOf(next));
+      const target = route?.targets.find((one) => isSame(one, named));
+      if (!route || !target) return undefined;
+      const { verdict, failures, triedAt } = standingOf(route, target);
+      const isPlain = verdict === "agrees" && failures === 0 && claims.spaceOf(route) === route.space;
+      const fingerprint = fingerprintOf(route.space);
+      if (!isPlain || triedAt === undefined || fingerprint === undefined) return undefined;
+      return { by: agreementOf(route, target, fingerprint), triedAt };
     },
     revision: (space) => String(fingerprintOf(space)?.measuredAt ?? ""),
     notices: () => [...notices.values(), ...claims.all().flatMap(notYetConfirmed)],
@@ -290,6 +313,16 @@ export function openSpaces(parts: SpacesParts): Spaces {
     },
   };
 
+  /** Takes over what was found before a reload, where it still holds. */
+  function isKept(route: Route, target: Target, agreement: Agreement | undefined): boolean {
+    const { space } = route;
+    const fingerprint = agreement && claims.spaceOf(route) === space ? fingerprintOf(space) : undefined;
+    if (!agreement || !fingerprint || agreementOf(route, target, fingerprint) !== agreement.by) return false;
+    const { triedAt } = agreement;
+    Object.assign(standings.toChange(space, target), { verdict: "agrees", hasAgreed: true, triedAt });
+    return true;
+  }
+
   function notYetConfirmed(route: Route): readonly SpaceNotice[] {
     const space = claims.spaceOf(route);
     const fingerprint = fingerprintOf(space);
@@ -298,6 +331,11 @@ export function openSpaces(parts: SpacesParts): Spaces {
     const message = route.unmeasured === "refuse" ? notUsedYet(space) : provisional(space);
     return [{ space, provider, model, cosine: null, out_of_service: false, message }];
   }
+}
+
+function agreementOf(route: Route, { provider, model, facts }: Target, { measuredAt }: Fingerprint): string {
+  const { space, agreementMin } = route;
+  return JSON.stringify([space, agreementMin, measuredAt, provider.configuration?.(model), facts]);
 }
 
 /** For clients that obey `Retry-After`. */

@@ -47,11 +47,8 @@ export function openProviders(
     const upstream = provider.open(options);
     const { name } = configured;
     const gate = createLanes(configured.concurrency, configured.max_queue, clock);
-    const keptOf = (model: string) => ({
-      provider: name,
-      model,
-      configuration: configurationOf(config, configured, model),
-    });
+    const configuration = (model: string) => configurationOf(config, configured, model);
+    const keptOf = (model: string) => ({ provider: name, model, configuration: configuration(model) });
     const healthOf = createHealths(clock, (model) => limits?.find(keptOf(model)));
     states.push(() => ({
       provider: name,
@@ -81,6 +78,7 @@ export function openProviders(
               isSpread: provider.coalesce ?? false,
             },
       healthOf,
+      configuration,
       keepLimit: (model, space) => limits?.keep({ ...keptOf(model), space }, healthOf(model).limit),
       timeoutMs: configured.timeout_ms,
       warm: configured.warm,

@@ -13,7 +13,7 @@ function open(path = ":memory:") {
   database.run("CREATE TABLE seen (word TEXT PRIMARY KEY)");
   const insert = database.query<unknown, [string]>("INSERT INTO seen VALUES (?1)");
   let now = 0;
-  const { write } = createWriter(database, {
+  const { write, checkLock } = createWriter(database, {
     sleep: async (ms) => {
       now += ms;
     },
@@ -23,7 +23,7 @@ function open(path = ":memory:") {
   });
   const words = () => database.query<{ word: string }, []>("SELECT word FROM seen ORDER BY word").all();
   const put = (word: string) => write(() => insert.run(word).changes);
-  return { database, write, put, words: () => words().map(({ word }) => word) };
+  return { database, write, checkLock, put, words: () => words().map(({ word }) => word) };
 }
 
 test("writes of one turn are one transaction, and each has its own answer", async () => {
@@ -92,4 +92,19 @@ test("a lock that another holds for too long refuses each, and those after it ar
   other.close();
   await put("c");
   expect(words()).toEqual(["c"]);
+});
+
+test("is not ready once another process has held the lock for long, and is again when it is free", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/shared.db`;
+  const { checkLock, put, words } = open(path);
+  using other = new Database(path, { strict: true });
+  other.run("BEGIN IMMEDIATE");
+  checkLock();
+  await expect(put("a")).rejects.toMatchObject({ kind: "database_unavailable" });
+  expect(checkLock).toThrow("The database is locked by another process.");
+  other.run("COMMIT");
+  checkLock();
+  await put("b");
+  expect(words()).toEqual(["b"]);
 });

@@ -54,6 +54,29 @@ describe("a model with several ways", () => {
     expect([sent.status, sent.headers.get("x-embedgate-provider")]).toEqual([200, "b"]);
   });
 
+  test("is not measured again by a reload that changes nothing about it, and is by one that does", async () => {
+    const { open, byHost, quiet } = vendors(TWO);
+    await using gateway = await open();
+    await quiet();
+    const counts = () => [byHost.a.asked.length, byHost.b.asked.length];
+    const measured = counts();
+    const { gateway: running } = gateway;
+    running.reload(running.config());
+    await quiet();
+    expect(counts()).toEqual(measured);
+    byHost.a.vectorOf = undefined;
+    expect((await gateway.post({ model: "m", input: "hello" })).headers.get("x-embedgate-provider")).toBe(
+      "b",
+    );
+    byHost.a.vectorOf = rightModel;
+    const before = counts();
+    const config = running.config();
+    const models = new Map([...config.models].map(([id, model]) => [id, { ...model, agreement_min: 0.5 }]));
+    running.reload({ ...config, models });
+    await quiet();
+    expect(counts()).toEqual(before.map((count) => count + 2));
+  });
+
   test("never gives the second's vectors where they differ, and says so loudly", async () => {
     const { open, byHost, quiet } = vendors(TWO);
     byHost.b.vectorOf = otherModel;
@@ -217,6 +240,26 @@ describe("a model with one way", () => {
     await using again = await open();
     expect((await again.post({ model: "m", input: "hello" })).status).toBe(200);
     expect(again.gateway.spaces().notices()).toEqual([]);
+  });
+
+  test("what is out of service is measured once each time, until it agrees", async () => {
+    const { open, byHost, quiet } = vendors(TWO);
+    byHost.b.vectorOf = otherModel;
+    let now = 0;
+    await using gateway = await open({ outside: { monotonic: () => now } });
+    await quiet();
+    const measuredIn = async () => {
+      now += 31_000;
+      const before = byHost.b.asked.filter(isProbe).length;
+      await gateway.post({ model: "m", input: `at ${now}` });
+      await quiet();
+      return byHost.b.asked.filter(isProbe).length - before;
+    };
+    // Two calls a measurement: the short texts and the long one.
+    expect([await measuredIn(), await measuredIn()]).toEqual([2, 2]);
+    byHost.b.vectorOf = rightModel;
+    await measuredIn();
+    expect(gateway.gateway.spaces().notices()).toEqual([]);
   });
 
   test("that cannot be measured is served, told in the log and measured later", async () => {
