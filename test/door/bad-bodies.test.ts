@@ -277,12 +277,7 @@ const BAD: readonly Bad[] = [
     param: "dimensions",
     says: "an integer",
   },
-  {
-    what: "1e21 dimensions",
-    body: { ...good, dimensions: 1e21 },
-    param: "dimensions",
-    says: "the maximum is",
-  },
+  { what: "1e21 dimensions", body: { ...good, dimensions: 1e21 }, param: "dimensions", says: "the maximum" },
   {
     what: "a size that the model does not make",
     body: { ...good, dimensions: 5000 },
