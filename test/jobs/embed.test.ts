@@ -310,7 +310,10 @@ models: { t: { routes: [ { provider: tasks } ] }, p: { routes: [ { provider: pla
     expect((await run("t", "--input-type", "search_document")).code).toBe(0);
     expect(bodies.map(({ input_type }) => input_type)).toEqual(["query", "document"]);
     const ignored = await run("p", "--prompt", "document");
-    expect([ignored.code, ignored.errors]).toEqual([0, expect.stringContaining("the provider ignores prompt_name")]);
+    expect([ignored.code, ignored.errors]).toEqual([
+      0,
+      expect.stringContaining("the provider ignores prompt_name"),
+    ]);
     const unknown = await run("t", "--input-type", "qury");
     expect([unknown.code, unknown.errors]).toEqual([1, expect.stringContaining("'input_type' is \"qury\"")]);
   });
