@@ -3,6 +3,7 @@
  * the other one after it (the bare address, or /v1): infinity-emb 0.0.78 has its API at /embeddings, unless it was started with --url-prefix /v1.
  */
 import type { Host } from "../src/plugin";
+import { withoutSlash } from "./base-url";
 import { type Query, withQuery } from "./options";
 
 export interface Address {
@@ -21,7 +22,7 @@ export function addressOf(
   call: string,
 ): Address {
   const [address = ""] = base_url.split("?", 1);
-  const trimmed = address.replace(/(?<!\/)\/+$/, "");
+  const trimmed = withoutSlash(address);
   const urlOf = (base: string) => withQuery(base_url, query, () => base + call);
   const hasPath = new URL(trimmed).pathname !== "/";
   const candidates = hasPath

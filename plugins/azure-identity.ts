@@ -5,6 +5,7 @@
  * learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow.
  */
 import type { Explanation, Host, Posted } from "../src/plugin";
+import { withoutSlash } from "./base-url";
 import { renewed } from "./renewed";
 import { unlessOver, within } from "./within";
 
@@ -117,7 +118,7 @@ async function byApplication(
   if (tenant === undefined || client === undefined)
     throw none(host, "tenant_id and client_id are needed (or AZURE_TENANT_ID and AZURE_CLIENT_ID)");
   const authority = given.authority ?? host.variable("AZURE_AUTHORITY_HOST") ?? AUTHORITY;
-  const url = `${authority.replace(/(?<!\/)\/+$/, "")}/${encodeURIComponent(tenant)}/oauth2/v2.0/token`;
+  const url = `${withoutSlash(authority)}/${encodeURIComponent(tenant)}/oauth2/v2.0/token`;
   const form = { client_id: client, scope: given.scope ?? SCOPE, grant_type: "client_credentials", ...proof };
   const headers = { "content-type": "application/x-www-form-urlencoded" };
   const body = new URLSearchParams(form).toString();

@@ -5,6 +5,7 @@
  */
 import type { Plugin, Posted } from "../src/plugin";
 import { identityOptions, tokenSource } from "./azure-identity";
+import { withoutSlash } from "./base-url";
 import { headersOf } from "./headers";
 import { bodyOf, openaiWire } from "./openai-wire";
 import { headersOption, ownAddressOption, queryOption, withQuery } from "./options";
@@ -100,7 +101,7 @@ const LIMITS = {
 } as const;
 
 function addressOf(base_url: string, version: string | undefined, deployment: string): string {
-  const resource = base_url.replace(/(?<!\/)\/+$/, "").replace(/\/openai(?:\/v1)?$/, "");
+  const resource = withoutSlash(base_url).replace(/\/openai(?:\/v1)?$/, "");
   const query = version === undefined ? "" : `?api-version=${version}`;
   const isClassic = version !== undefined && /^\d/.test(version);
   const path = isClassic ? `deployments/${encodeURIComponent(deployment)}` : "v1";

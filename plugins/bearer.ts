@@ -28,9 +28,3 @@ export function bearerOptions(host: Pick<Host, "t">, base_url: string) {
 export function bearerHeaders(api_key: string, further: Readonly<Record<string, string>> | undefined) {
   return headersOf(further, { authorization: `Bearer ${api_key}` });
 }
-
-/** `https://host`, `https://host/` and `https://host/v1` are the same address where the version is v1. */
-export function withVersion(base_url: string, version: string): string {
-  const trimmed = base_url.replace(/(?<!\/)\/+$/, "");
-  return /\/v\d+(?:[a-z]+\d*)?$/.test(trimmed) ? trimmed : `${trimmed}/${version}`;
-}

@@ -3,7 +3,8 @@
  * Sources: cohere-ai/cohere-developer-experience (cohere-openapi.yaml), cohere-ai 8.1.0, docs.cohere.com/reference/errors.
  */
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
-import { bearerHeaders, bearerOptions, withVersion } from "./bearer";
+import { withVersion } from "./base-url";
+import { bearerHeaders, bearerOptions } from "./bearer";
 import { COHERE_WORDS } from "./cohere-words";
 import { cutOf, truncateField } from "./cutting";
 import { readEnvelope } from "./envelope";

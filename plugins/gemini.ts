@@ -3,7 +3,7 @@
  * content make one fused vector. Sources: ai.google.dev/api/embeddings, @google/genai 3.1.0; what was only seen stands where it is read.
  */
 import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted, WireVector } from "../src/plugin";
-import { withVersion } from "./bearer";
+import { withVersion } from "./base-url";
 import {
   isPrompted,
   prompted,

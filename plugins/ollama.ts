@@ -3,6 +3,7 @@
  * Source: ollama/ollama, server/routes.go (EmbedHandler) and api/types.go (EmbedRequest); what was only seen stands where it is read.
  */
 import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted } from "../src/plugin";
+import { withoutSlash } from "./base-url";
 import { cutWhereRefused } from "./cut";
 import { headersOf } from "./headers";
 import { LOADING_MS } from "./loading";
@@ -99,7 +100,7 @@ const LIMITS = {
   wire_encoding: "float",
 } as const;
 
-const withoutPath = (base_url: string) => base_url.replace(/(?<!\/)\/+$/, "").replace(/\/(?:api|v1)$/, "");
+const withoutPath = (base_url: string) => withoutSlash(base_url).replace(/\/(?:api|v1)$/, "");
 
 function bodyOf(host: Host, call: EmbedCall, num_ctx: number | undefined): Readonly<Record<string, unknown>> {
   const options = { ...(num_ctx === undefined ? {} : { num_ctx }), ...Object(call.fields.options) };

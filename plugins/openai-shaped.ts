@@ -3,7 +3,8 @@
  * one is opened. What it is sent and what its refusals mean is each plugin's to say, beside its traps.
  */
 import type { EmbedCall, Explanation, Host, KnownFacts, Posted, Upstream } from "../src/plugin";
-import { type BearerOptions, bearerHeaders, withVersion } from "./bearer";
+import { withVersion } from "./base-url";
+import { type BearerOptions, bearerHeaders } from "./bearer";
 import { openaiWire } from "./openai-wire";
 import { withQuery } from "./options";
 

@@ -70,12 +70,6 @@ export function bodyOf(call: EmbedCall): Record<string, unknown> {
   };
 }
 
-/** `https://host` alone means the usual path there, `https://host/v1` as most servers that speak this wire have it. */
-export function withPath(base_url: string, usual: string): string {
-  const trimmed = base_url.replace(/(?<!\/)\/+$/, "");
-  return new URL(trimmed).pathname === "/" ? trimmed + usual : trimmed;
-}
-
 /** The few refusals that the status alone does not tell apart. */
 function meaningOf(status: number, message: string, code: unknown): Omit<Explanation, "message"> {
   // "Requested 453357 tokens, max 300000 tokens per request" (OpenDataBox/CrackSQL#27)

@@ -4,9 +4,10 @@
  * of it, since it is often answered with floats or with no vectors at all (plastic-labs/honcho#932).
  */
 import type { Explanation, Host, Plugin, Posted } from "../src/plugin";
+import { withPath } from "./base-url";
 import { COHERE_WORDS } from "./cohere-words";
 import { headersOf } from "./headers";
-import { bodyOf, openaiWire, type Wire, withPath } from "./openai-wire";
+import { bodyOf, openaiWire, type Wire } from "./openai-wire";
 import { addressOption, headersOption, queryOption, withQuery } from "./options";
 
 const plugin: Plugin = (host) => {

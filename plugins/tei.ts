@@ -4,6 +4,7 @@
  * Source: huggingface/text-embeddings-inference, router/src/http (server.rs, types.rs), core/src/tokenization.rs.
  */
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
+import { withoutSlash } from "./base-url";
 import { cutWhereRefused } from "./cut";
 import { headersOf } from "./headers";
 import { LOADING_MS } from "./loading";
@@ -86,7 +87,7 @@ const LIMITS = {
 } as const;
 
 const withoutPath = (base_url: string) =>
-  base_url.replace(/(?<!\/)\/+$/, "").replace(/\/(?:embed|v1(?:\/embeddings)?)$/, "");
+  withoutSlash(base_url).replace(/\/(?:embed|v1(?:\/embeddings)?)$/, "");
 
 /** The model is the one that the server was started with: there is no field for it. */
 function bodyOf(

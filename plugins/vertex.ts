@@ -13,7 +13,7 @@ import type {
   Posted,
   WireVector,
 } from "../src/plugin";
-import { withVersion } from "./bearer";
+import { withVersion } from "./base-url";
 import { cutOf, truncateField } from "./cutting";
 import { isPrompted, prompted, refusalOf, retryAfter, TASKS, titleField, titleOf } from "./google";
 import { type Access, accessSource } from "./google-credentials";

@@ -5,6 +5,7 @@
  */
 import { AwsV4Signer } from "aws4fetch";
 import type { EmbedCall, Host, Plugin, Posted } from "../../src/plugin";
+import { withoutSlash } from "../base-url";
 import { COHERE_WORDS } from "../cohere-words";
 import { cutOf, truncateField } from "../cutting";
 import { headersOf } from "../headers";
@@ -88,7 +89,7 @@ const plugin: Plugin = (host) => {
           const url = withQuery(
             base ?? addressOf(host, region),
             options.query,
-            (address) => `${address.replace(/(?<!\/)\/+$/, "")}/${path}`,
+            (address) => `${withoutSlash(address)}/${path}`,
           );
           // Written once: what is signed are these bytes.
           const own = family.body(asked);

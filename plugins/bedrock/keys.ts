@@ -2,6 +2,7 @@
  * AWS credentials as every source of them gives them, and what is said where there are none. The sources are credentials.ts' to order.
  */
 import type { Host } from "../../src/plugin";
+import { withoutSlash } from "../base-url";
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -40,8 +41,6 @@ export const none = (host: Pick<Host, "failure">, what: string, cause?: unknown)
     `No AWS credentials: ${what}. Set access_key_id and secret_access_key, a profile, api_key, or the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`,
     { cause },
   );
-
-export const withoutSlash = (address: string) => address.replace(/(?<!\/)\/+$/, "");
 
 /** Where a service of AWS's is in a region, unless its own variable says otherwise (AWS_ENDPOINT_URL_STS and its like). */
 export function endpointOf(

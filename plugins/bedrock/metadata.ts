@@ -3,8 +3,9 @@
  * Sources: docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html and …/feature-imds-credentials.html
  */
 import type { Host } from "../../src/plugin";
+import { withoutSlash } from "../base-url";
 import { within } from "../within";
-import { ending, type Found, none, withoutSlash } from "./keys";
+import { ending, type Found, none } from "./keys";
 
 /** Nobody answers there outside AWS, not even with a refusal. */
 const METADATA_TIMEOUT_MS = 2_000;

@@ -2,6 +2,7 @@
  * Any endpoint of OpenAI's embeddings API, by its base URL and key: one request, one answer, or in words why there is none.
  * A further way to say where it is goes to `urlOf`.
  */
+import { withoutSlash } from "../domain/base-url";
 import type { Fetched, Outside } from "../domain/outside";
 import { retryAfterMs } from "../upstream/post";
 import { withoutSecrets } from "../upstream/redact";
@@ -34,7 +35,7 @@ export function urlOf(text: string): URL | string {
   if (!url || !/^https?:$/.test(url.protocol)) return `--url: "${text}" is not an http or https URL.`;
   if (url.username !== "" || url.password !== "")
     return "--url: it contains a user name or password; pass the key with --key.";
-  const path = url.pathname.replace(/(?<!\/)\/+$/, "");
+  const path = withoutSlash(url.pathname);
   if (!path.endsWith("/embeddings")) url.pathname = `${path === "" ? "/v1" : path}/embeddings`;
   return url;
 }

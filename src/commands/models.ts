@@ -5,6 +5,7 @@
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { ConfiguredModel, GatewayConfig } from "../config/gateway-config";
+import { withoutSlash } from "../domain/base-url";
 import type { ModelFacts } from "../domain/facts";
 import { realOutside } from "../network/real-outside";
 import { canFindGateways, presentAt } from "../processes/presence";
@@ -123,7 +124,7 @@ async function statesOf(
     return `no gateway is running on the database ${database.path}`;
   const host = server.host === "0.0.0.0" || server.host === "::" ? "127.0.0.1" : server.host;
   const base = options.url ?? `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`;
-  const url = `${base.replace(/(?<!\/)\/+$/, "")}/admin/routes`;
+  const url = `${withoutSlash(base)}/admin/routes`;
   const key = options.key ?? realOutside.environment.EMBEDGATE_ADMIN_KEY;
   try {
     const answer = await realOutside.fetch(url, {

@@ -3,7 +3,7 @@
  * to accept a model that was changed.
  */
 
-import { writeCarried } from "../config/carried-fingerprints";
+import { headOf, writeCarried } from "../config/carried-fingerprints";
 import { PROBES } from "../domain/probes";
 import { withCarried } from "../spaces/carried";
 import { insideFingerprints } from "../spaces/inside";
@@ -15,17 +15,7 @@ import { type StoreOptions, withStore } from "./with-store";
 
 export function listSpaces(options: StoreOptions): Promise<number> {
   return withStore(options, async (stores) => {
-    const spaces = stores
-      .openFingerprints()
-      .list()
-      .map(({ space, dimensions, provider, model, measuredAt, confirmed }) => ({
-        space,
-        dimensions,
-        provider,
-        model,
-        measured_at: new Date(measuredAt).toISOString(),
-        confirmed,
-      }));
+    const spaces = stores.openFingerprints().list().map(headOf);
     if (options.json) console.log(json(spaces));
     else {
       const rows = spaces.map((one) => [
@@ -73,7 +63,7 @@ export function showSpace(space: string, options: StoreOptions): Promise<number>
 
 function inWords({ provider, model, space, serves, cosine, says }: RouteRecord, asked: string): string {
   const where = space === asked ? "" : `, in the space ${space}`;
-  const least = `least cosine ${cosine.toFixed(5)}`;
+  const least = `lowest cosine ${cosine.toFixed(5)}`;
   return `${provider} (${model})${where}: ${serves ? "serves" : "out of service"}; ${least}: ${says}`;
 }
 

@@ -92,17 +92,22 @@ function vectorOf(written: string): Float32Array {
   return bytes.length % 4 === 0 ? new Float32Array(bytes.buffer) : new Float32Array();
 }
 
+/** All of a fingerprint but its vectors, as JSON has it. */
+export const headOf = ({ space, dimensions, provider, model, measuredAt, confirmed }: Fingerprint) => ({
+  space,
+  dimensions,
+  provider,
+  model,
+  measured_at: new Date(measuredAt).toISOString(),
+  confirmed,
+});
+
 export function writeCarried(fingerprints: readonly Fingerprint[]): string {
   const file: CarriedFile = {
     probes: PROBES_VERSION,
-    spaces: fingerprints.map(({ space, dimensions, provider, model, measuredAt, confirmed, vectors }) => ({
-      space,
-      dimensions,
-      provider,
-      model,
-      measured_at: new Date(measuredAt).toISOString(),
-      confirmed,
-      vectors: vectors.map((vector) => (vector ? base64Of(vector) : null)),
+    spaces: fingerprints.map((fingerprint) => ({
+      ...headOf(fingerprint),
+      vectors: fingerprint.vectors.map((vector) => (vector ? base64Of(vector) : null)),
     })),
   };
   return JSON.stringify(file, null, 1);

@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { withoutSlash } from "../domain/base-url";
 import { type ErrorKind, GatewayError } from "../domain/errors";
 import type { Fetched, Outside } from "../domain/outside";
 import { estimatedTokens } from "../tokens/count";
@@ -54,7 +55,7 @@ export async function openThrough(
     "content-type": "application/json",
     ...(key !== undefined && { authorization: `Bearer ${key}` }),
   };
-  const at = (path: string) => `${base.href.replace(/(?<!\/)\/+$/, "")}${path}`;
+  const at = (path: string) => `${withoutSlash(base.href)}${path}`;
 
   async function send(path: string, init: RequestInit): Promise<Fetched> {
     try {

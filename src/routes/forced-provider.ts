@@ -30,20 +30,21 @@ export function forcedProviderOf(
 /**
  * @param models ids and patterns that the caller may use
  * @throws GatewayError forbidden where the caller may force none; unknown_provider for a name that the routing file does not have, or not
- *   for the caller's models
+ *   for the caller's models, unless names are hidden
  */
 export function refuseForced(
   forced: ForcedProvider | undefined,
   routes: Pick<Routes, "knowsProvider">,
   models: readonly string[],
-  { force_provider }: Pick<Policies, "force_provider">,
+  { force_provider, provider_names }: Pick<Policies, "force_provider" | "provider_names">,
 ): void {
   if (forced === undefined) return;
   if (force_provider === "admins") {
     const message = `Your workspace may not choose a provider: leave out the header ${forced.header}. The gateway's operator can allow it (policy force_provider).`;
     throw new GatewayError("forbidden", message, { field: forced.header });
   }
-  if (routes.knowsProvider(forced.name, models)) return;
+  // Where names are hidden they cannot be guessed one by one: `boundTo` answers alike whether there is one of that name or not.
+  if (provider_names === "hide" || routes.knowsProvider(forced.name, models)) return;
   const name = forced.name.slice(0, 100);
   throw new GatewayError(
     "unknown_provider",
@@ -66,7 +67,7 @@ export function boundTo(forced: ForcedProvider | undefined, route: Route): Route
   if (first) return { ...route, targets: [first, ...others] };
   throw new GatewayError(
     "provider_without_model",
-    `The provider '${forced.name}' in the header ${forced.header} does not serve the model '${route.id}': leave the header out, or ask for another model.`,
+    `The provider '${forced.name.slice(0, 100)}' in the header ${forced.header} does not serve the model '${route.id}': leave the header out, or ask for another model.`,
     { field: forced.header },
   );
 }

@@ -131,6 +131,24 @@ describe("a provider in a header", () => {
   });
 });
 
+test("where providers' names are hidden, a name cannot be guessed: one that there is is answered as one that there is not", async () => {
+  await using hiding = await openGateway({ yaml: `${YAML}server: { policies: { provider_names: hide } }\n` });
+  const { key } = await hiding.gateway.keys.create("k", "default");
+  const by = (provider: string) =>
+    hiding.send("/v1/embeddings", {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${key}`,
+        "content-type": "application/json",
+        "x-embedgate-provider": provider,
+      },
+      body: JSON.stringify({ model: "docs", input: "a" }),
+    });
+  const answer = seen(await by("secret-vendor"), "secret-vendor");
+  expect(answer).toEqual(seen(await by("nobody"), "nobody"));
+  expect(answer).toMatchObject({ status: 400 });
+});
+
 describe("who may use it", () => {
   test("is told that a model does not support embeddings, by its own name or another", async () => {
     const { keys, workspaces } = open.gateway;

@@ -1,0 +1,18 @@
+/**
+ * `base_url` as the reader of a vendor's documentation writes it: with or without a slash at its end, a path, or a version.
+ */
+
+// Linear, where the plain `\/+$` is not: https://example.com///…///x would take quadratic time.
+export const withoutSlash = (address: string): string => address.replace(/(?<!\/)\/+$/, "");
+
+/** `https://host`, `https://host/` and `https://host/v1` are the same address where the version is v1. */
+export function withVersion(base_url: string, version: string): string {
+  const trimmed = withoutSlash(base_url);
+  return /\/v\d+(?:[a-z]+\d*)?$/.test(trimmed) ? trimmed : `${trimmed}/${version}`;
+}
+
+/** `https://host` alone means the usual path there, `https://host/v1` as most servers that speak OpenAI's wire have it. */
+export function withPath(base_url: string, usual: string): string {
+  const trimmed = withoutSlash(base_url);
+  return new URL(trimmed).pathname === "/" ? trimmed + usual : trimmed;
+}
