@@ -1,6 +1,6 @@
 /**
- * Access tokens of Microsoft Entra ID for Azure OpenAI, renewed before they end: a managed identity (App Service, Container Apps, machines),
- * a workload identity (AKS, or another issuer's token in a file), or an application's client secret. A further way is a row of WAYS.
+ * Access tokens of Microsoft Entra ID for Azure OpenAI, renewed before they expire: a managed identity (App Service, Container Apps, machines),
+ * a workload identity (AKS, or another issuer's token in a file), or an application's client secret. A new way is a row of WAYS.
  * Sources: @azure/msal-node 5.6.0 (ManagedIdentitySources), @azure/identity's WorkloadIdentityCredential,
  * learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow.
  */
@@ -24,7 +24,7 @@ export type Way = "managed_identity" | "workload_identity" | "client_secret";
 export interface TokenSource {
   /** @throws failure unauthorized where there is none, unavailable where nobody answers */
   current(signal: AbortSignal): Promise<string>;
-  /** Azure refused it: the next is asked for anew. */
+  /** Azure refused it: the next is asked for again. */
   forget(): void;
 }
 

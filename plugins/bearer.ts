@@ -1,6 +1,6 @@
 /**
  * What vendors with one key and one address have alike: their options in the routing file, and what becomes of them in a call.
- * An option that only one vendor has stands in that plugin, beside these.
+ * An option that only one vendor has is in that plugin, beside these.
  */
 import type { Host } from "../src/plugin";
 import { headersOf } from "./headers";

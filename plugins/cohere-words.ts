@@ -1,6 +1,6 @@
 /**
- * Cohere's words for tasks (`input_type`), which others hand on: Bedrock, that has Cohere's models, and OpenRouter, whoever answers there.
- * A word that only Cohere itself takes stands in cohere.ts.
+ * Cohere's words for tasks (`input_type`), which others hand on: Bedrock, that has Cohere's models, and OpenRouter, for all of its providers.
+ * A word that only Cohere itself takes is in cohere.ts.
  */
 export const COHERE_WORDS = {
   query: "search_query",

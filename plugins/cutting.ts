@@ -1,6 +1,6 @@
 /**
  * `truncate` for vendors who cut texts themselves, by their own count of tokens: in every vendor's word, and as the model's `long_input`
- * where a request says nothing. Unasked, a text that is too long is to be refused, also by a vendor that would cut it without a word.
+ * where a request says nothing. Unasked, a text that is too long is to be refused, also by a vendor that would truncate it silently.
  */
 import type { EmbedCall, Host } from "../src/plugin";
 

@@ -1,5 +1,5 @@
 /**
- * Reading a refusal in a vendor's own envelope. What an envelope holds, and what its words mean, is each plugin's to say.
+ * Reading a refusal in a vendor's own envelope. What an envelope holds, and what its words mean, is in each plugin.
  */
 import type { Static, TSchema } from "@sinclair/typebox";
 import type { Host, Posted } from "../src/plugin";

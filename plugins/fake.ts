@@ -127,7 +127,7 @@ const wordsOf = (input: Input) =>
   typeof input === "string" ? input.split(/\s+/).filter(Boolean).length : input.length;
 
 /**
- * A unit vector that is a function of the text alone: whoever checks an answer can compute it again.
+ * A unit vector that is a function of the text alone: a test can compute it again.
  * Numbers from a 32-bit xorshift seeded by FNV-1a of the UTF-8 bytes, in [-1, 1), then normalised.
  */
 export function exactVector(text: string, dimensions: number): Float32Array {

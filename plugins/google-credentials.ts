@@ -1,6 +1,6 @@
 /**
  * Access tokens for Google's cloud, from where its own tools find them, in their order: the routing file, GOOGLE_APPLICATION_CREDENTIALS,
- * what `gcloud auth application-default login` wrote, the machine's metadata server. A further source is a line of `find`.
+ * what `gcloud auth application-default login` wrote, the machine's metadata server. A new source is a line of `find`.
  * Sources: cloud.google.com/docs/authentication/application-default-credentials, google-auth-library 10.9.1.
  */
 import { importPKCS8, SignJWT } from "jose";
@@ -25,7 +25,7 @@ export interface Access {
 export interface AccessSource {
   /** @throws failure unauthorized where there are no credentials, unavailable where nobody answers */
   current(signal: AbortSignal): Promise<Access>;
-  /** Google refused the token: it is asked for anew. */
+  /** Google refused the token: it is asked for again. */
   forget(): void;
 }
 

@@ -1,6 +1,6 @@
 /**
  * What Google's two APIs for the same models have alike: words for tasks, titles, the prompts of models that read no task, errors.
- * What only one of them has stands in gemini.ts or vertex.ts.
+ * What only one of them has is in gemini.ts or vertex.ts.
  */
 import type { EmbedCall, Explanation, Host, Posted, TaskWords } from "../src/plugin";
 import { readEnvelope } from "./envelope";
@@ -38,7 +38,7 @@ export function titleOf(host: Host, { task, fields }: Pick<EmbedCall, "task" | "
 }
 
 /**
- * gemini-embedding-2 passes over `taskType` without a word (embeddings-benchmark/mteb#4851): its tasks are said in the text, in these words
+ * gemini-embedding-2 silently ignores `taskType` (embeddings-benchmark/mteb#4851): its tasks are said in the text, in these words
  * of ai.google.dev/gemini-api/docs/embeddings.
  */
 const PROMPTS: Readonly<Record<string, string>> = {

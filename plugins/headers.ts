@@ -1,5 +1,5 @@
 /**
- * The headers of every call to a vendor. What a plugin sends of its own stands above whatever the routing file adds.
+ * The headers of every call to a vendor. What a plugin sends of its own overrides what the routing file adds.
  * Nothing here knows a vendor; a header that only one has is that plugin's.
  */
 

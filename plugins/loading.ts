@@ -1,5 +1,5 @@
 /**
- * Servers of one's own load a model when it is first asked for, and again after they have let it go (Ollama after 5 minutes, `keep_alive`):
+ * Self-hosted servers load a model at its first request, and again after they have unloaded it (Ollama after 5 minutes, `keep_alive`):
  * from a slow disk, or onto a processor, that takes 40 s and more.
  */
 

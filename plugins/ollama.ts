@@ -16,7 +16,7 @@ const plugin: Plugin = (host) => {
   const Reply = t.Object({
     model: t.Optional(t.String()),
     embeddings: t.Array(host.wireVector),
-    // Left out where it is 0, as by servers of before July 2024.
+    // Left out where it is 0, as by servers before July 2024.
     prompt_eval_count: t.Optional(t.Unknown()),
   });
   return host.provider({
@@ -50,7 +50,7 @@ const plugin: Plugin = (host) => {
         },
       ),
     },
-    // How long a model stays in memory, and options by which it is loaded anew (api/types.go, Runner), evicting others.
+    // How long a model stays in memory, and options by which it is loaded again (api/types.go, Runner), evicting others.
     serverFields: ["keep_alive", "options"],
     // It computes OLLAMA_NUM_PARALLEL inputs at once and queues the rest.
     concurrency: 4,
@@ -64,7 +64,7 @@ const plugin: Plugin = (host) => {
           const asked = bodyOf(host, call, num_ctx);
           const explain = (refusal: Posted) => explained(host, refusal);
           return cutWhereRefused(host, call, explain, async (mayCut, explain) => {
-            // Its own default cuts what is too long without a word.
+            // Its own default truncates what is too long silently.
             const body = {
               ...call.extraBody,
               ...asked,

@@ -1,6 +1,6 @@
 /**
  * Vendors and servers that speak OpenAI's wire, a row each: where they are, which of its fields they take, what they limit, what they word
- * otherwise. A further one is a row here, and the facts of its models in src/config/catalogue/. Each row is a plugin by its own name.
+ * otherwise. A new one is a row here, and the facts of its models in src/config/catalogue/. Each row is a plugin by its own name.
  */
 import type { EmbedCall, KnownFacts, Plugin, Provider } from "../src/plugin";
 import { addressOf } from "./address";
@@ -12,9 +12,9 @@ import { addressOption, headersOption, queryOption } from "./options";
 import { type TaskField, taskFieldOf, taskOptions, taskSaid } from "./task-field";
 
 interface OpenaiHost {
-  /** Where it is, with the path before /embeddings; of a server of one's own, its usual port. */
+  /** Where it is, with the path before /embeddings; of a self-hosted server, its usual port. */
   readonly base_url: string;
-  /** Left out: a server of one's own may need none. */
+  /** Left out: a self-hosted server may need none. */
   readonly needsKey?: boolean;
   /** True of every model there. */
   readonly facts: KnownFacts;

@@ -1,6 +1,6 @@
 /**
  * Vendors with one key and one address whose replies have OpenAI's shape, but who are asked, and refuse, in words of their own: how such a
- * one is opened. What it is sent and what its refusals mean is each plugin's to say, beside its traps.
+ * one is opened. What it is sent and what its refusals mean is in each plugin, beside its traps.
  */
 import type { EmbedCall, Explanation, Host, KnownFacts, Posted, Upstream } from "../src/plugin";
 import { withVersion } from "./base-url";

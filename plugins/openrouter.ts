@@ -36,7 +36,7 @@ const plugin: Plugin = (host) => {
       },
       { additionalProperties: false },
     ),
-    // "The type of input (e.g. search_query, search_document)": Cohere's words, handed on to whoever answers.
+    // "The type of input (e.g. search_query, search_document)": Cohere's words, handed on to any provider.
     tasks: {
       words: COHERE_WORDS,
       others: true,

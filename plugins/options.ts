@@ -1,5 +1,5 @@
 /**
- * Options of the routing file that every provider with an address has, whatever its wire. An option of one vendor's stands in its plugin.
+ * Options of the routing file that every provider with an address has, whatever its wire. An option of one vendor's is in its plugin.
  */
 import type { Host } from "../src/plugin";
 

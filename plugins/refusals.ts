@@ -1,6 +1,6 @@
 /**
  * What servers say of a text that is too long, whichever plugin reaches them: a row for each way of saying it, with the server and the version
- * that was heard to say it. What only one vendor says, in a wire of its own, stands in that vendor's plugin.
+ * that was heard to say it. What only one vendor says, in a wire of its own, is in that vendor's plugin.
  */
 import type { Explanation } from "../src/plugin";
 

@@ -1,5 +1,5 @@
 /**
- * Credentials that end: held while they are fresh, fetched once for all who wait, and used to their end where no new ones are to be had.
+ * Credentials that expire: held while they are fresh, fetched once for all who wait, and used to their end where no new ones are to be had.
  * Where they come from is the vendor's own (bedrock/credentials.ts, google-credentials.ts).
  */
 import type { Host } from "../src/plugin";
@@ -14,7 +14,7 @@ export interface Ending {
 export interface Renewed<Held extends Ending> {
   /** @throws what `find` throws, where none are held that still work */
   current(): Promise<Held>;
-  /** The vendor refused them: the next are found anew. */
+  /** The vendor refused them: the next are found again. */
   forget(): void;
 }
 

@@ -1,6 +1,6 @@
 /**
  * What is looked at before a call's body is written, for vendors who take texts only and name sizes and tasks in their own way.
- * Which names those are is each plugin's to say.
+ * Which names those are is in each plugin.
  */
 import type { EmbedCall, Host } from "../src/plugin";
 

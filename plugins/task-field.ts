@@ -1,6 +1,6 @@
 /**
  * `task_field` and `task_words` of the routing file, for servers that take a task in a field of their own beside OpenAI's: which field it is and
- * what they call a task there. A row of openai-hosts.ts may know it already; what the routing file says stands above.
+ * what they call a task there. A row of openai-hosts.ts may know it already; the routing file's wins.
  */
 import type { EmbedCall, Host, Task, TaskWords } from "../src/plugin";
 

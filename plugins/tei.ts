@@ -1,6 +1,6 @@
 /**
- * Hugging Face's Text Embeddings Inference, by its own route: POST /embed. Its OpenAI route takes neither `truncate`, whose default cuts
- * what is too long without a word, nor `prompt_name`; here tokens come in a header. The vectors come in the order of the inputs.
+ * Hugging Face's Text Embeddings Inference, by its own route: POST /embed. Its OpenAI route takes neither `truncate`, whose default truncates
+ * what is too long silently, nor `prompt_name`; here tokens come in a header. The vectors come in the order of the inputs.
  * Source: huggingface/text-embeddings-inference, router/src/http (server.rs, types.rs), core/src/tokenization.rs.
  */
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
@@ -34,7 +34,7 @@ const plugin: Plugin = (host) => {
       },
       { additionalProperties: false },
     ),
-    // sentence-transformers' names for prompts; what a model has stands in its config_sentence_transformers.json.
+    // sentence-transformers' names for prompts; what a model has is in its config_sentence_transformers.json.
     tasks: {
       words: {
         query: "query",
@@ -72,7 +72,7 @@ const plugin: Plugin = (host) => {
 
 export default plugin;
 
-/** As the server is started without a word: what it was told else stands in the routing file. */
+/** As the server starts by default: other settings are in the routing file. */
 const LIMITS = {
   // --max-client-batch-size
   max_inputs: 32,

@@ -1,6 +1,6 @@
 /**
  * What a refusal means that says a text is too long, but neither which one nor whether it is all of them together.
- * How a vendor words it stands in that vendor's plugin.
+ * How a vendor words it is in that vendor's plugin.
  */
 import type { Explanation } from "../src/plugin";
 

@@ -1,5 +1,5 @@
 /**
- * Work that must not wait for ever, such as a question to an address where nobody may be: its signal fires when its time is over.
+ * Work that must not wait for ever, such as a request to an address that may not answer: its signal fires when its time is over.
  */
 import type { Host } from "../src/plugin";
 

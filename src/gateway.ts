@@ -65,12 +65,12 @@ export interface Gateway {
   /** Whether callers need a key or a token. */
   asks(): boolean;
   /**
-   * Serves by another configuration from now on; requests under way end in the one they began in.
+   * Serves by another configuration from now on; requests in flight end in the one they began in.
    * @returns what of it takes effect only after a restart, by the keys' paths
    * @throws GatewayError as `refusalOf` says; then nothing has changed
    */
   reload(config: GatewayConfig): readonly string[];
-  /** Ends what is open, once the requests under way have left. */
+  /** Ends what is open, once the requests in flight have left. */
   close(): Promise<void>;
 }
 

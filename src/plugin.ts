@@ -150,7 +150,7 @@ export interface TypedVector {
   readonly ubinary?: Uint8Array;
 }
 
-/** What stands in a reply for a vector; where the schema says `host.wireVector` it mostly is one already. */
+/** What is in a reply for a vector; where the schema says `host.wireVector` it mostly is one already. */
 export type WireVector = Float32Array | readonly number[] | string;
 
 /** What the gateway gives a plugin. */
@@ -185,7 +185,7 @@ export interface Host {
   failure(kind: FailureKind, message: string, about?: FailureAbout): Error;
   /** Resolves after `ms`, or rejects when `signal` fires. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** A line in the log, for whoever runs the gateway: a choice that the plugin made and the routing file had better say. */
+  /** A line in the log, for the operator: a choice that the plugin made and the routing file had better say. */
   tell(message: string, about?: Readonly<Record<string, unknown>>): void;
   /** Milliseconds since 1970. */
   now(): number;

@@ -1,5 +1,5 @@
 /**
- * Cohere's Embed on Bedrock: many texts a call, several types a vector, the tokens in a header at best. A further version is a function here.
+ * Cohere's Embed on Bedrock: many texts a call, several types a vector, the tokens in a header at best. A new version is a function here.
  * Sources: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed-v3.html, …/model-parameters-embed-v4.html
  */
 import type { Host, IndexedVector, KnownFacts } from "../../src/plugin";

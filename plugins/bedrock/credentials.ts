@@ -1,6 +1,6 @@
 /**
  * Where AWS's credentials come from, in the order of its own tools: the routing file, the environment, a profile of the shared files (keys,
- * an assumed role, a web identity, IAM Identity Center), a token of the environment, the container, the machine. A further source is a line
+ * an assumed role, a web identity, IAM Identity Center), a token of the environment, the container, the machine. A new source is a line
  * of `find` or `ofProfile`. Source: docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
  */
 import type { Host } from "../../src/plugin";
@@ -21,9 +21,9 @@ export interface GivenCredentials {
 }
 
 export interface CredentialSource {
-  /** @throws failure unauthorized where there are none, unavailable where whoever gives them does not answer */
+  /** @throws failure unauthorized where there are none, unavailable where their source does not answer */
   current(): Promise<Credentials>;
-  /** AWS refused them: they are looked for anew. */
+  /** AWS refused them: they are looked for again. */
   forget(): void;
 }
 
@@ -168,7 +168,7 @@ function keysOf(profile: Section): Credentials | undefined {
   return { accessKeyId, secretAccessKey, sessionToken: profile.get("aws_session_token") };
 }
 
-/** The file is read each time: whoever issues its token writes a new one before the old one ends. */
+/** The file is read each time: the issuer writes a new one before the old one expires. */
 async function byTokenFile(
   host: Host,
   file: string,

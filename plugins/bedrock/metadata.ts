@@ -1,5 +1,5 @@
 /**
- * Credentials that the place gives where the gateway runs: a container's (ECS, EKS Pod Identity) or a machine's (EC2, version 2).
+ * Credentials from where the gateway runs: a container's (ECS, EKS Pod Identity) or a machine's (EC2, version 2).
  * Sources: docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html and …/feature-imds-credentials.html
  */
 import type { Host } from "../../src/plugin";

@@ -1,5 +1,5 @@
 /**
- * Amazon's Nova: one text a call, its purpose named, cut by the model itself. Images, sounds and films are not for here.
+ * Amazon's Nova: one text a call, its purpose named, cut by the model itself. Images, audio and video are not supported.
  * Sources: docs.aws.amazon.com/nova/latest/userguide/embeddings-schema.html; vercel/ai, packages/amazon-bedrock, for the count of tokens.
  */
 

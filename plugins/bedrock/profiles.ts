@@ -1,5 +1,5 @@
 /**
- * The profiles in the two files that AWS's own tools share: `~/.aws/config` and `~/.aws/credentials`, which stands above the other.
+ * The profiles in the two files that AWS's own tools share: `~/.aws/config` and `~/.aws/credentials`, which overrides the other.
  * Source: docs.aws.amazon.com/sdkref/latest/guide/file-format.html
  */
 import type { Host } from "../../src/plugin";

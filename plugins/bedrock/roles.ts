@@ -35,7 +35,7 @@ export function assumeRole(host: Host, role: Role, by: Credentials): Promise<Fou
   return asked(host, role, form, by);
 }
 
-/** @param token the text of the token's file, which whoever issues it writes anew */
+/** @param token the text of the token's file, which the issuer replaces */
 export function assumeRoleByToken(host: Host, role: Role, token: string): Promise<Found> {
   const { arn, sessionName = SESSION_NAME, seconds = SECONDS } = role;
   const form = {

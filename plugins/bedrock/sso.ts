@@ -1,5 +1,5 @@
 /**
- * Credentials of IAM Identity Center, by the token that `aws sso login` keeps in ~/.aws/sso/cache. One that is near its end is renewed by
+ * Credentials of IAM Identity Center, by the token that `aws sso login` keeps in ~/.aws/sso/cache. One that is near its expiry is renewed by
  * its refresh token where it has one; the file itself stays the login's. Sources: @aws-sdk/credential-provider-sso, @aws-sdk/token-providers.
  */
 import type { Host } from "../../src/plugin";

@@ -82,7 +82,7 @@ function refuseWhatItIsNot({ model, dimensions }: EmbedCall, host: Host): void {
 function reply({ vectors, tokensByInput, truncated, averaged }: Embedded): EmbedReply {
   const count = vectors.length / DIMENSIONS;
   return {
-    // `slice`, not `subarray`: whoever keeps one vector does not keep its whole batch in memory.
+    // `slice`, not `subarray`: keeping one vector does not keep its whole batch in memory.
     vectors: Array.from({ length: count }, (_, index) => ({
       index,
       values: vectors.slice(index * DIMENSIONS, (index + 1) * DIMENSIONS),

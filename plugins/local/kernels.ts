@@ -1,6 +1,6 @@
 /**
  * The kernels, as a Worker uses them: token ids in, vectors out, by the native code or by kernel.wasm. All give the same bits.
- * What the numbers mean is kernel/portable/kernel.ts's; this file only knows where they go.
+ * What the numbers mean is in kernel/portable/kernel.ts; this file only knows where they go.
  */
 import { CFunction } from "bun:ffi";
 import { readFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
  * What the main thread and a Worker say to each other: one job, one answer. Types only.
- * Whatever is added must survive a structured clone.
+ * Every message must survive a structured clone.
  */
 import type { FailureAbout, FailureKind, Input, LongInput } from "../../src/plugin";
 import type { Native } from "./native";

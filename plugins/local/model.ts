@@ -1,6 +1,6 @@
 /**
  * The model in one thread: packs pieces of texts into batches for the kernel.
- * How a batch is computed is kernels.ts's matter; a batch's size is in messages.ts.
+ * How a batch is computed is in kernels.ts; a batch's size is in messages.ts.
  */
 import type { Kernel } from "./kernels";
 import type { Piece } from "./pieces";

@@ -37,7 +37,7 @@ const SAMPLE = 4096;
 const SEARCHED_BYTES = 64 * 1024 * 1024;
 
 let loading: Promise<{ readonly library: Library; readonly parametersAt: number }> | undefined;
-/** Weights that had to be copied: the Workers know their address only, so somebody must hold them. */
+/** Weights that had to be copied: the Workers know their address only, so something must hold a reference to them. */
 let copied: Buffer | undefined;
 
 /** What it runs on, in `process`'s words. */

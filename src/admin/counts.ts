@@ -1,6 +1,6 @@
 /**
  * Named counts in memory that several processes may share: what one adds, each of them reads, and none is lost with a process that dies.
- * What is counted, and how it is written for Prometheus, is metrics.ts's.
+ * What is counted, and how it is written for Prometheus, is in metrics.ts.
  */
 import { openClaims, wordsFor } from "../machine/claims";
 
@@ -31,7 +31,7 @@ export function openCounts(words: BigInt64Array = new BigInt64Array(COUNT_WORDS)
 
   function placeNamed(name: string): number | undefined {
     const place = placeOf(name);
-    // Whoever claimed it may have been killed before it wrote the name: all would write the same.
+    // The process that claimed it may have been killed before it wrote the name: all would write the same.
     if (place !== undefined && Atomics.load(lengths, lengthAt(place)) === 0) write(place, name);
     return place;
   }

@@ -1,6 +1,6 @@
 /**
- * Numbers that are read when somebody asks, and not counted as things happen: how providers are doing, what processes take. Each process
- * writes down its own, so that whoever answers /metrics tells of all; of others, as they last said.
+ * Gauges: numbers that are read when they are asked for, not counted as things happen: the state of providers, what processes use. Each process
+ * writes down its own, so that the process that answers /metrics shows all; of others, their last figures.
  * A new one is a line of `now`, and a row of FAMILIES in metrics.ts.
  */
 import type { ProviderState } from "../domain/provider-state";
@@ -49,7 +49,7 @@ const BETWEEN = "\n";
 const WRITE_EVERY_MS = 1_000;
 /** So that a count's name fits its place. */
 const LABEL_LENGTH_MAX = 80;
-/** A process that has ended took its time all the same; the first one began when the gateway did. */
+/** A process that has ended took its time anyway; the first one began when the gateway did. */
 const KEPT: readonly string[] = ["cpu"];
 
 export function createGauges({
@@ -109,7 +109,7 @@ export function createGauges({
       }
     },
     samples() {
-      // Every provider of the routing file is told of, whether anything is the matter with it or not.
+      // Every provider of the routing file is listed, also when nothing is wrong with it.
       const sums = new Map<string, number>();
       for (const { name, values } of now()) sums.set([name, ...values].join(BETWEEN), 0);
       for (const [key, value] of counts.all()) {

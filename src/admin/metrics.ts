@@ -1,5 +1,5 @@
 /**
- * What the gateway counts about itself, for all its processes, and how Prometheus reads it. Whoever has something to tell calls its function.
+ * The gateway's metrics, for all its processes, and how Prometheus reads it. A step that has something to count calls its function.
  * A new number is a row of FAMILIES with its help. Labels are words of the routing file and of our own: no key, no text, nothing a caller made up.
  */
 

@@ -9,7 +9,7 @@ import { type Answer, type Job, type Order, type Reply, WORK, type WorkName } fr
 
 export interface Aside {
   /**
-   * Jobs that are done at the same time. Whoever has a long list of jobs orders a few more than this, and the next ones as these are
+   * Jobs that are done at the same time. A caller with a long list of jobs orders a few more than this, and the next ones as these are
    * done: what waits in line is held in memory.
    */
   readonly threads: number;

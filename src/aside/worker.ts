@@ -7,7 +7,7 @@ import { type Order, type Reply, WORK, type WorkName } from "./work";
 
 declare const self: Worker;
 
-/** What is done here is large, and can wait for whoever asks for little. On Linux alone it is the thread's priority, elsewhere the process's. */
+/** What is done here is large, and can wait for small jobs. On Linux alone it is the thread's priority, elsewhere the process's. */
 const NICENESS = 10;
 if (process.platform === "linux") {
   try {

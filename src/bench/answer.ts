@@ -1,6 +1,6 @@
 /**
  * Reads an answer of OpenAI's wire and says all that is wrong with it. Deliberately not with the gateway's own readers: what checks them
- * must not share their mistakes. A further thing that an answer can get wrong is a member of FAULTS.
+ * must not share their mistakes. A new thing that an answer can get wrong is a member of FAULTS.
  */
 import type { Encoding } from "./request";
 

@@ -23,7 +23,7 @@ const PROBES = [
   "Granite forms deep below the ground, where magma cools slowly.",
 ] as const;
 
-/** What `probe` sends at most, for whoever pays for it. */
+/** What `probe` sends at most, so that the user knows the cost. */
 export const PROBE_COST = { requests: PROBES.length + 4, tokens: (2 * PROBES.length + 3) * 18 } as const;
 
 export interface Probed {

@@ -1,6 +1,6 @@
 /**
  * Any endpoint of OpenAI's embeddings API, by its base URL and key: one request, one answer, or in words why there is none.
- * A further way to say where it is goes to `urlOf`.
+ * A new way to say where it is goes to `urlOf`.
  */
 import { withoutSlash } from "../domain/base-url";
 import type { Fetched, Outside } from "../domain/outside";
@@ -68,7 +68,7 @@ export function openEndpoint(
         method: "POST",
         headers,
         body,
-        // Whoever is sent elsewhere should measure there; and the key is for this address.
+        // After a redirect, measure the new address; and the key is for this address.
         redirect: "manual",
         signal: AbortSignal.any([late.signal, stop]),
       });

@@ -1,6 +1,6 @@
 /**
- * A request of OpenAI's wire as bytes that are sent again and again: only its texts are written anew.
- * A further member of the body is one of `Wanted`.
+ * A request of OpenAI's wire as bytes that are sent again and again: only its texts are written again.
+ * A new member of the body is one of `Wanted`.
  */
 import { textOf } from "./texts";
 
@@ -28,7 +28,7 @@ export const bodyOf = (
 ): Buffer<ArrayBuffer> =>
   Buffer.from(JSON.stringify({ model, input, encoding_format: encoding, dimensions }));
 
-/** @param headOf what goes before a body of so many bytes, for whoever writes straight to a socket */
+/** @param headOf what goes before a body of so many bytes, for callers that write straight to a socket */
 export function requestOf(wanted: Wanted, headOf = (_bytes: number) => ""): Request {
   const { inputs, tokens } = wanted;
   const texts = Array.from({ length: inputs }, () => textOf(0, tokens));

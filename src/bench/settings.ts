@@ -1,6 +1,6 @@
 /**
  * What an endpoint is measured with, as the command line says it, and who is told meanwhile.
- * A further option of `embedgate bench` is a member of `Settings`.
+ * A new option of `embedgate bench` is a member of `Settings`.
  */
 import type { Wanted } from "./request";
 

@@ -1,7 +1,7 @@
 /**
  * Credits and caps inside the ledger's transactions: what a request may come to is held before its first call, and its hold is
  * replaced by what it did cost in the transaction of its row. A balance never goes below zero.
- * A further thing that can run out is a further `room` in `hold`.
+ * A new thing that can run out is a further `room` in `hold`.
  */
 import type { Database } from "bun:sqlite";
 import type { Store } from "../db/open";
@@ -180,7 +180,7 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
     return sum;
   }
 
-  /** Day and month, each with what is left of its cap before other requests under way are counted. */
+  /** Day and month, each with what is left of its cap before other requests in flight are counted. */
   function capRooms(workspace: string, caps: Caps, at: number): CapRoom[] {
     const rooms: CapRoom[] = [];
     if (caps.day === undefined && caps.month === undefined) return rooms;

@@ -93,7 +93,7 @@ const NOT_SAID = { kind: null, upstream_status: null, upstream_pico_usd: 0n, by_
 /** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
 const OWED_ROWS_MAX = 50_000;
 
-/** How long one try to write what is owed waits for a lock: for so long at most does it keep whoever has less time left. */
+/** How long one try to write what is owed waits for a lock: it delays a request with less time left by at most this. */
 const PAY_WAIT_MS = 5;
 
 /** Of a failed request, which costs nothing, more than so much of `user` and `metadata` together is not kept: it would fill the disk. */

@@ -79,7 +79,7 @@ export const ceilingOf = (dividend: bigint, divisor: bigint) => (dividend + divi
  */
 export const FEMTO_CREDITS_PER_MICRO_CREDIT = 1_000_000_000n;
 
-/** What credits are worth to whoever runs the gateway: `money` in the routing file. */
+/** What credits are worth to the operator: `money` in the routing file. */
 export interface Exchange {
   readonly creditsPerUsd: number;
   /** A factor on the price. */

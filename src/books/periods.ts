@@ -1,9 +1,9 @@
 /**
- * Days and months of spending caps, in UTC or in a time zone of the workspace's own: which day a moment lies in, and when it ends.
- * A further length of a cap is a further member of `Period`.
+ * Days and months of spending caps, in UTC or in a time zone of the workspace's own: which day a moment is in, and when it ends.
+ * A new length of a cap is a further member of `Period`.
  */
 
-/** The day that a moment lies in. */
+/** The day that a moment is in. */
 export interface Period {
   /** Such as 2026-11-28. */
   readonly day: string;

@@ -1,7 +1,7 @@
 /**
  * What the ledger keeps of a request that was refused before anything was held or sent for it: its outcome. Nothing in it is of the
  * caller's own making, and all that a key was refused alike within a minute is one row, so that refusals do not fill the disk.
- * A further column that a refusal keeps must be one of few values: else it goes into `put`'s sums, or stays out.
+ * A new column that a refusal keeps must be one of few values: else it goes into `put`'s sums, or stays out.
  */
 import type { Database } from "bun:sqlite";
 import type { LedgerRow } from "./ledger-row";

@@ -1,6 +1,6 @@
 /**
  * Single requests, read from the ledger: one by its id, or the latest of some kind. Of refused ones the ledger has a row for all that were
- * refused alike within a minute (src/books/refusals.ts). A further filter is a line of CONDITIONS.
+ * refused alike within a minute (src/books/refusals.ts). A new filter is a line of CONDITIONS.
  */
 import type { Store } from "../db/open";
 import { timeOf } from "../domain/request-id";

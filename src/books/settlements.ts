@@ -49,7 +49,7 @@ export function createSettlements({ sleep, random }: Pick<Outside, "sleep" | "ra
       const queue = queues.get(workspace);
       if (queue === undefined) return;
       queue.count += 1;
-      // Nobody waits: whoever read its count finds no queue any more, and asks again.
+      // Nobody waits: a process that read its count finds no queue any more, and asks again.
       if (queue.waiting.length === 0) queues.delete(workspace);
       else queue.waiting.shift()?.();
     },

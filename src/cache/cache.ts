@@ -1,6 +1,6 @@
 /**
  * The cache as the spine sees it: memory, disk behind it, and what is being fetched right now. Only proved vectors come here.
- * A further place to keep vectors is asked in `find` after the faster ones, and told in `keep`.
+ * A new place to keep vectors is asked in `find` after the faster ones, and told in `keep`.
  */
 import { CacheSection } from "../config/schema";
 import type { Outside } from "../domain/outside";
@@ -30,7 +30,7 @@ export interface Cache {
   keep(entries: ReadonlyMap<CacheKey, CacheEntry>): void;
   /** Works with `cache: false` too: equal inputs under way are one fetch, whether or not its result is kept. */
   readonly flights: Flights;
-  /** For whoever keeps nothing: what is under way is shared all the same. */
+  /** Without a cache: calls in flight are shared anyway. */
   readonly uncached: Recallable;
   /** Takes the sizes of another configuration, keeping what still fits. */
   apply(config: CacheSection | false): void;

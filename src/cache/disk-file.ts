@@ -1,6 +1,6 @@
 /**
  * The SQLite file of the disk cache: making it, telling ours from others', reading, writing and keeping it within its bound.
- * Every call here is one short piece of blocking work; when to call, and what to do when it fails, is disk.ts's. A change of the
+ * Every call here is one short piece of blocking work; when to call, and what to do when it fails, is in disk.ts. A change of the
  * tables raises FILE_FORMAT: files of another format start over.
  */
 import { Database } from "bun:sqlite";

@@ -18,7 +18,7 @@ export interface CacheEntry {
   readonly averaged: boolean;
 }
 
-/** Nothing doubtful is kept, whoever asks for it: a wrong vector in the cache is a wrong vector for ever. @throws GatewayError internal */
+/** Nothing doubtful is kept: a wrong vector in the cache is a wrong vector for ever. @throws GatewayError internal */
 export function refuseUnsound({ values, tokens }: CacheEntry): void {
   if (values.length === 0) throw unsound("a vector without numbers");
   let sum = 0;

@@ -14,7 +14,7 @@ const FORMAT = "embedgate cache key 3";
 
 /**
  * The facts of a model that decide how its vectors come about: whether it makes a size itself or the gateway cuts, who normalises, where
- * a long text is cut, what token ids are ids of. When one of them changes, the vectors of before are not found any more.
+ * a long text is cut, what token ids are ids of. When one of them changes, earlier vectors are not found any more.
  */
 const DECIDING_FACTS = [
   "dimensions",

@@ -1,6 +1,6 @@
 /**
  * What the keys of one request's inputs are: by content, workspace and space; or each its own, where inputs are equal to nothing.
- * A further thing that makes equal inputs unequal for a request is put into the space's name here.
+ * A new thing that makes equal inputs unequal for a request is put into the space's name here.
  */
 
 import type { Outside } from "../domain/outside";

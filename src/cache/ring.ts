@@ -23,7 +23,7 @@ const BYTES_A_PLACE = 1_024;
 const PLACES_TOGETHER = 8;
 /** Of a row: its length, and two words of its key. */
 const ROW_HEAD_BYTES = 16;
-/** Mapped one by one, as they come into use: one mapping may not be of any size. No row lies in two. */
+/** Mapped one by one, as they come into use: one mapping may not be of any size. No row is in two. */
 const SEGMENT_BYTES = 256 * 2 ** 20;
 const SEGMENT_UNITS = SEGMENT_BYTES / UNIT_BYTES;
 /** What is not memory yet is made so in pieces, by writing: touched without it, a full file system would end the process. */

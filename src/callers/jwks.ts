@@ -89,7 +89,7 @@ async function fetched(url: string, outside: Pick<Outside, "fetch" | "sleep">): 
 
 async function read(url: string, signal: AbortSignal, outside: Pick<Outside, "fetch">): Promise<unknown> {
   const headers = { accept: "application/jwk-set+json, application/json" };
-  // A redirect would make whoever the address points to the issuer.
+  // A redirect would let another server act as the issuer.
   const response = await outside.fetch(url, { headers, signal, redirect: "manual" });
   if (response.status !== 200) {
     await response.body?.cancel();

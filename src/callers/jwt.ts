@@ -1,6 +1,6 @@
 /**
  * Tokens of an outside issuer (`auth.jwt`): signature, algorithm, issuer, audience and times are checked, and a claim names the workspace.
- * What is wrong with a token is told by name; the token itself never is. A further check is a line in `verify`.
+ * What is wrong with a token is told by name; the token itself never is. A new check is a line in `verify`.
  */
 import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from "jose";
 import type { ConfiguredJwt } from "../config/gateway-config";

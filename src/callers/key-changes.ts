@@ -7,7 +7,7 @@ import type { Keys, ListedKey } from "./keys";
 
 const LOOK_EVERY_MS = 1_000;
 
-/** @returns keys that are looked at when somebody comes with one */
+/** @returns keys that are looked at when a request has one */
 export function tellingOfChanges(keys: Keys, { monotonic, log }: Pick<Outside, "monotonic" | "log">): Keys {
   let known = new Map(keys.list().map((key) => [key.id, key]));
   let lookedAt = monotonic();

@@ -215,7 +215,7 @@ function sha256(text: string): Uint8Array {
 }
 
 /**
- * What a workspace that is created may be called: it stands in commands, in addresses and in CSV. Older ones keep the names they have.
+ * What a workspace that is created may be called: it is in commands, in addresses and in CSV. Older ones keep the names they have.
  * @throws GatewayError invalid
  */
 export function checkNewWorkspace(name: string): void {

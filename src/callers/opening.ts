@@ -1,6 +1,6 @@
 /**
- * Whether a gateway may be open to whoever asks: what `serve` refuses when it starts, a reload refuses too, in the same words.
- * A further check of a configuration that only a gateway can make (not the file alone, src/config/) is a line of `refusalOf`.
+ * Whether a gateway may be open (serve without keys): what `serve` refuses when it starts, a reload refuses too, in the same words.
+ * A new check of a configuration that only a gateway can make (not the file alone, src/config/) is a line of `refusalOf`.
  */
 
 import type { GatewayConfig } from "../config/gateway-config";

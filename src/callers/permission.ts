@@ -7,7 +7,7 @@ import { matches } from "../config/models";
 /** @param ids the id that was asked for, and the one behind its alias: one of them is enough */
 export type MayUse = (ids: readonly string[]) => boolean;
 
-/** Ids and patterns of somebody who may use everything. */
+/** Ids and patterns of a workspace that may use everything. */
 export const ALL_MODELS: readonly string[] = ["*"];
 
 /** For one question. */

@@ -1,6 +1,6 @@
 /**
  * Requests and tokens a minute, a workspace: buckets that fill up continuously, so that a minute's worth may come at once but never two.
- * A further limit is a further kind of bucket, with a function that takes from it.
+ * A new limit is a further kind of bucket, with a function that takes from it.
  */
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
@@ -36,7 +36,7 @@ export const SHARED_BUCKETS = 512;
 /** The places, the shared buckets, and for each place the limit that its bucket was last filled by. */
 export const limitWordsFor = (places: number): number => wordsFor(places) + SHARED_BUCKETS + places;
 export const LIMIT_WORDS = limitWordsFor(BUCKETS_MAX);
-/** Of ids that callers choose under a pattern, a workspace: what is measured is paid for by whoever runs the gateway. */
+/** Of ids that callers choose under a pattern, a workspace: what is measured is paid for by the operator. */
 export const MEASUREMENTS_PER_MINUTE = 6;
 
 /**

@@ -1,6 +1,6 @@
 /**
  * Where a request carries its key: SDKs of one vendor put it into one header, of another into another, and Google's older ones into the
- * address. A further place is a line of PLACES. The key is never logged, nor is an address.
+ * address. A new place is a line of PLACES. The key is never logged, nor is an address.
  */
 import { GatewayError } from "../domain/errors";
 

@@ -68,7 +68,7 @@ export interface Workspaces {
   grant(name: string, amount: bigint, note: string): Promise<Workspace>;
   /**
    * Makes the balance what is said, as a grant of the difference; null: no limit from now on.
-   * @throws GatewayError invalid where less would be left than requests under way hold
+   * @throws GatewayError invalid where less would be left than requests in flight hold
    */
   setCredits(name: string, balance: bigint | null, note: string): Promise<Workspace>;
   grants(name: string): Promise<readonly Grant[]>;

@@ -26,7 +26,7 @@ export async function serveAlone(config: GatewayConfig, load: () => Promise<Load
   const listening = await open(config);
   const { gateway } = listening;
   let { tls } = config.server;
-  // Before the greeting: whoever reads it may send a signal at once.
+  // Before the greeting: a script that reads it may send a signal at once.
   const stopWatching = reloadOnChange(
     () => gateway.config().files,
     async (isLatest) => {

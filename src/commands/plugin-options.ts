@@ -1,6 +1,6 @@
 /**
  * A plugin's options as `plugin test` is given them: on the command line, where others on the machine may read them, from a variable or from
- * a file. A further place where an option may come from is a case of `textsOf`.
+ * a file. A new place where an option may come from is a case of `textsOf`.
  */
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { Value } from "@sinclair/typebox/value";

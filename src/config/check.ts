@@ -15,7 +15,7 @@ export interface CheckAgainst {
   readonly schema: TSchema;
   /** Changed in place: text that was one variable becomes the number or truth value it stands for. */
   readonly value: unknown;
-  /** Where the value stands in the file. */
+  /** Where the value is in the file. */
   readonly pointer: string;
   /** Further keys that may stand beside the schema's own at `pointer`: for "did you mean" only. */
   readonly knownBeside?: readonly string[];

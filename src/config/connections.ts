@@ -1,6 +1,6 @@
 /**
  * Certificates and proxies of the routing file: read, checked, and handed on as PEM. The files are followed as the routing file is.
- * A further key stands in schema-connection.ts.
+ * A new key is in schema-connection.ts.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
  * Values that most likely are not what was meant: quotes or blanks around a secret, and a variable written as another tool has it.
- * Told by the variable's name or the key's place, never by the value. A further tool's way of writing is a row of NOTATIONS.
+ * Told by the variable's name or the key's place, never by the value. A new tool's way of writing is a row of NOTATIONS.
  */
 import type { FilledIn } from "./variables";
 
@@ -30,7 +30,7 @@ export interface Doubt {
   readonly isProblem: boolean;
 }
 
-/** What is doubtful about a value that stands in the file itself. @param isBlock a YAML block, which ends in a line break by itself */
+/** What is doubtful about a value that is in the file itself. @param isBlock a YAML block, which ends in a line break by itself */
 export function doubtsOfText(
   text: string,
   environment: Readonly<Record<string, string | undefined>>,

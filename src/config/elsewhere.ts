@@ -1,6 +1,6 @@
 /**
- * Where in the routing file a key belongs that stands in a section which does not know it: `retries` on a model, `space_probe` in one.
- * A further section is a line of SECTIONS; keys that only some plugins have are not looked for.
+ * Where in the routing file a key belongs that is in a section which does not know it: `retries` on a model, `space_probe` in one.
+ * A new section is a line of SECTIONS; keys that only some plugins have are not looked for.
  */
 import type { TSchema } from "@sinclair/typebox";
 import { CacheSection, MoneySection, RoutingFile } from "./schema";

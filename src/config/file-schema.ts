@@ -1,5 +1,5 @@
 /**
- * The routing file's schema as JSON Schema 2020-12, for editors and whoever checks files elsewhere: src/config/schema.ts, with the options
+ * The routing file's schema as JSON Schema 2020-12, for editors and other checkers: src/config/schema.ts, with the options
  * of each bundled plugin, and with variables wherever a value may be one.
  */
 import type { TSchema } from "@sinclair/typebox";

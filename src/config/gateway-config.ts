@@ -1,5 +1,5 @@
 /**
- * What a routing file comes to once it is checked: the words that the rest of the gateway is built from. Types only.
+ * What a checked routing file becomes: the words that the rest of the gateway is built from. Types only.
  * A new key of schema.ts that something acts on gets its resolved form here, and is filled in by resolve.ts.
  */
 

@@ -243,7 +243,7 @@ function checkFactsTogether({ id, pointer, model }: Entry, { tree, providers, pr
   for (const [i, facts] of known.entries()) {
     const place = below(below(pointer, "routes"), i);
     const { dimensions, max_input_tokens: limit } = facts ?? {};
-    // One that is told to lie in another space needs no second reason.
+    // One that is told to be in another space needs no second reason.
     if (problems.some(({ path }) => path === readablePath(place))) continue;
     if (model.dimensions === undefined && dimensions !== first?.dimensions && dimensions !== undefined) {
       const message = `makes ${dimensions} dimensions, another route of the model ${first?.dimensions}; make it a separate model`;

@@ -1,6 +1,6 @@
 /**
  * Loads a plugin file that the routing file names by its path, and says where and why it cannot be used.
- * Works from source and inside the executable alike; a file loaded before is read anew, with the files it imports.
+ * Works from source and inside the executable alike; a file loaded before is read again, with the files it imports.
  */
 import { readFileSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
@@ -190,7 +190,7 @@ function explain(error: unknown, path: string, source: string): Failure {
   return { line: 0, column: 0, reason: `it throws ${kindOf(first)} instead of an Error` };
 }
 
-/** The topmost line of the stack that lies in the plugin's own file, else in a file beside it. */
+/** The topmost line of the stack that is in the plugin's own file, else in a file beside it. */
 function positionInStack(stack: string, path: string): { line: number; column: number; file?: string } {
   let beside: { line: number; column: number; file: string } | undefined;
   for (const word of stack.split(/[\s()]+/)) {
@@ -211,7 +211,7 @@ const inOneLine = (text: string) =>
     .join(" ");
 
 /**
- * Where a text first stands in the source, counted from 1; 0 where it does not.
+ * Where a text first occurs in the source, counted from 1; 0 where it does not.
  * @param text or a pattern of all that stands before it in its line
  */
 function positionOf(source: string, text: string | RegExp): { line: number; column: number } {

@@ -1,6 +1,6 @@
 /**
  * Models whose price nobody knows, where workspaces pay: they are refused to those, which `check` says before a request does.
- * What a price is known from is src/routes/route.ts's; a further source of one is a line of `isPriced`.
+ * What a price is known from is in src/routes/route.ts; a further source of one is a line of `isPriced`.
  */
 import { catalogueFacts } from "./catalogue";
 import type { Entry, Look } from "./model-facts";
@@ -22,7 +22,7 @@ export function noteUnpriced(
   }
 }
 
-/** Whether the file itself says that workspaces pay. Those of the database may all the same: the log tells it then. */
+/** Whether the file itself says that workspaces pay. Those of the database may anyway: the log tells it then. */
 function isPaid(money: unknown, defaults: unknown): boolean {
   const { unpriced }: { readonly unpriced?: unknown } = Object(money);
   if (unpriced === "allow") return false;

@@ -1,5 +1,5 @@
 /**
- * Whether what a plugin returned is a provider by the contract of src/plugin.ts. An outside plugin is run unchecked by TypeScript.
+ * Whether what a plugin returned is a provider by the contract of src/plugin.ts. TypeScript does not check an outside plugin.
  * A new member of `Provider` that can be wrong gets its line in `checkProvider`.
  */
 import { KindGuard, type TObject, type TSchema } from "@sinclair/typebox";

@@ -1,6 +1,6 @@
 /**
  * Checks the providers of a routing file: finds or loads each one's plugin and checks the plugin's own keys.
- * The gateway's keys of a provider stand in schema-provider.ts (`ProviderCommon`); nothing here knows a vendor.
+ * The gateway's keys of a provider are in schema-provider.ts (`ProviderCommon`); nothing here knows a vendor.
  */
 import { isAbsolute, resolve } from "node:path";
 import { Value } from "@sinclair/typebox/value";

@@ -1,6 +1,6 @@
 /**
  * The one public key that `auth.jwt` may name instead of an address: read from PEM, with the algorithms that such a key can check.
- * A further kind of key is a line in `algorithmsOf`. Secret kinds (HS256 and its like) never are: a public key is no secret.
+ * A new kind of key is a line in `algorithmsOf`. Secret kinds (HS256 and its like) never are: a public key is no secret.
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
 

@@ -13,7 +13,7 @@ export type ReadFile =
   | {
       readonly ok: true;
       readonly text: string;
-      /** Of the file when it was read; left out by whoever does not follow it. */
+      /** Of the file when it was read; left out by callers that do not follow it. */
       readonly state?: string;
     }
   | { readonly ok: false; readonly absent: boolean; readonly line: number; readonly message: string };

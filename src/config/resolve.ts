@@ -1,6 +1,6 @@
 /**
  * Last step: a routing file in which nothing is wrong becomes the gateway's configuration, with every default in place.
- * The defaults themselves stand in the schema.
+ * The defaults themselves are in the schema.
  */
 import type { CertificateAndKey, ConnectionOptions } from "../domain/connection-options";
 import { KnownFacts } from "../domain/facts";

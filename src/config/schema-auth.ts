@@ -61,7 +61,7 @@ export const AuthSection = Type.Object(
     bootstrap_key_sha256: Type.Optional(
       Type.String({
         pattern: "^[0-9a-fA-F]{64}$",
-        // Whoever gives the key itself must not find it in the log.
+        // If the key itself is given, it must not get into the log.
         isSecret: true,
         expected: "64 hexadecimal digits, as sha256sum prints them",
         description:

@@ -1,5 +1,5 @@
 /**
- * What the routing file says of embedding spaces: how they are measured, and who may serve on that. What a key does is src/spaces/'s.
+ * What the routing file says of embedding spaces: how they are measured, and who may serve on that. What a key does is in src/spaces/.
  */
 import { Type } from "@sinclair/typebox";
 import { closed, milliseconds } from "./schema-values";

@@ -8,7 +8,7 @@ export const closed = { additionalProperties: false } as const;
 export const milliseconds = (about: string, least: number, most: number, value: number) =>
   Type.Integer({ minimum: least, maximum: most, default: value, description: about });
 
-/** The dialects of one shape; what each of them is stands in src/dialects/records.ts. */
+/** The dialects of one shape; what each of them is is in src/dialects/records.ts. */
 export const DialectName = Type.Union(
   [
     Type.Literal("openai"),

@@ -37,7 +37,7 @@ const MOST_SYNTAX_PROBLEMS = 20;
 export class Tree {
   value: unknown = undefined;
   readonly problems: Problem[] = [];
-  /** What is doubtful, and served all the same. */
+  /** What is doubtful, and served anyway. */
   readonly notes: Problem[] = [];
   /** The text as written of each scalar that a variable went into: what messages show in its place. */
   readonly written = new Map<string, string>();

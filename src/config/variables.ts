@@ -1,6 +1,6 @@
 /**
  * `${VAR}`, `${file:PATH}`, each with `:-default`, and the escape `$${` inside scalars.
- * A further form is a further case of `fillVariables`; what YAML would stumble over in it goes into `MASKED`.
+ * A new form is a further case of `fillVariables`; what YAML would stumble over in it goes into `MASKED`.
  */
 import { type FileValue, pathOf } from "./value-files";
 

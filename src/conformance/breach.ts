@@ -1,5 +1,5 @@
 /**
- * A promise of the plugin contract that is not kept, in words for whoever writes the plugin.
+ * A promise of the plugin contract that is not kept, in words for the plugin's author.
  * What a check demands it says here, as what was seen and what must be.
  */
 export class Breach extends Error {

@@ -1,6 +1,6 @@
 /**
  * Every way in which an upstream or the network can fail, and the kind of failure that the gateway must be told.
- * A new way is a row of REFUSALS or of `broken`; what only one vendor says stands in that plugin's own test.
+ * A new way is a row of REFUSALS or of `broken`; what only one vendor says is in that plugin's own test.
  */
 import type { FailureKind } from "../plugin";
 import { proveReply } from "./answers";

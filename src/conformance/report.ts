@@ -1,5 +1,5 @@
 /**
- * Runs the suite for somebody who reads: each check's outcome in words, and nothing of it thrown.
+ * Runs the suite for a person who reads the report: each check's outcome in words, and nothing of it thrown.
  * What an outcome is worth to a process (its exit code, its lines) is the command's.
  */
 import type { Outside } from "../domain/outside";

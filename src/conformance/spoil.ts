@@ -1,5 +1,5 @@
 /**
- * A sound reply made wrong, without a word of whose wire it is: the vectors are found in its JSON by their shape.
+ * A valid reply made wrong, without knowing its wire: the vectors are found in its JSON by their shape.
  * A new way to be wrong is a row of SPOILINGS; a reply in which no vectors are found is spoiled in none of them.
  */
 

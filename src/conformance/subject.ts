@@ -1,5 +1,5 @@
 /**
- * What the conformance suite is told of a plugin, and of what answers it: a fake that stands where the network stands, or the live upstream.
+ * What the conformance suite knows of a plugin and of its upstream: a fake that stands where the network stands, or the live upstream.
  * A new question that only the upstream's wire can answer is a member of `Vendor`; a check that needs it must do without it, or be skipped.
  */
 import { Value } from "@sinclair/typebox/value";

@@ -1,6 +1,6 @@
 /**
  * What a plugin sends: one request a call, to the right address, with the caller's `extra_body` under its own words.
- * What only one vendor's wire asks for stands in that plugin's own test.
+ * What only one vendor's wire asks for is in that plugin's own test.
  */
 import { catalogueFacts } from "../config/catalogue";
 import { taskNamed } from "../domain/task-words";

@@ -21,7 +21,7 @@ export interface Store {
   readonly monotonic: () => number;
   /** Runs a query that only reads. In WAL it never waits for a writer. @throws GatewayError database_unavailable */
   read<T>(query: () => T): T;
-  /** For what every request asks: read anew when it may have changed (src/db/recent.ts). */
+  /** For what every request asks: read again when it may have changed (src/db/recent.ts). */
   readonly once: Recent["once"];
   /** @throws GatewayError database_unavailable when the file cannot be read, or another process has locked it for long */
   check(): void;
@@ -76,7 +76,7 @@ export async function openStore(
     await write(() => migrate(database));
   } catch (cause) {
     database.close();
-    // The path is told here, to whoever starts the gateway; a caller's 503 never has it.
+    // The path is told here, to the operator; a caller's 503 never has it.
     throw unavailable(`The database ${path} cannot be used${placeOf(cause)}`, cause);
   }
   const countSteps = database.query("SELECT count(*) FROM sqlite_schema");

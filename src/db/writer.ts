@@ -47,7 +47,7 @@ interface Waiting {
 
 type Outcome = { readonly value: unknown } | { readonly cause: unknown };
 
-/** @param committed is told of each commit of more than gatherings before those who wait for it are */
+/** @param committed called after each commit of more than gatherings, before its writes resolve */
 export function createWriter(database: Database, outside: World, committed = () => {}): Writer {
   let queue: Waiting[] = [];
   let isWriting = false;
@@ -132,7 +132,7 @@ export function createWriter(database: Database, outside: World, committed = () 
         else for (const { failed } of group) failed(refusal(cause));
       }
     }
-    // In the same turn as the last look at the queue: who comes now begins anew.
+    // In the same turn as the last look at the queue: a write that comes now starts the loop again.
     isWriting = false;
   }
 
@@ -210,7 +210,7 @@ export async function patiently<T>(work: () => T, outside: World): Promise<T> {
   }
 }
 
-/** Another process's commit takes a fraction of a millisecond: whoever looks again after its next turn mostly finds it done. */
+/** Another process's commit takes a fraction of a millisecond: a retry in the next turn mostly finds it done. */
 const TURNS_FIRST = 3;
 const PAUSE_MS_MAX = 8;
 

@@ -1,6 +1,6 @@
 /**
  * What a caller may never have sent on in `extra_body`, or in fields that are sent on as they are: what the gateway itself answers for, and
- * anything that smells of a credential or an address. However it is spelt, and however deep it stands.
+ * anything that looks like a credential or an address. However it is spelt, and however deep it stands.
  */
 import { GatewayError } from "../domain/errors";
 import { findName, type NameWithin, spelling } from "../domain/spelling";
@@ -39,7 +39,7 @@ export function refuseOwnFields(fields: object, where: string): void {
   refuse(fields, where, (found) => isOwn(found) || (found.depth === 0 && WIRE.has(found.spelt)));
 }
 
-/** What stands in a field that a plugin declares and leaves open: the path of a name that is not the caller's to set. */
+/** What is in a field that a plugin declares and leaves open: the path of a name that is not the caller's to set. */
 export function ownNameWithin(field: unknown): string | undefined {
   return findName(field, isOwn)?.path.slice(0, 200);
 }

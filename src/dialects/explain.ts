@@ -117,7 +117,7 @@ export function expected(schema: TSchema): string {
   return typeof type === "string" ? `${/^[aio]/.test(type) ? "an" : "a"} ${type}` : "another value";
 }
 
-/** A value as it may stand in a message: short, and never a whole document. */
+/** A value as it may are in a message: short, and never a whole document. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";

@@ -1,6 +1,6 @@
 /**
  * A request of OpenAI's shape with what other services of that shape have beside it: the type of the numbers (`output_dtype`,
- * `embedding_type`), which then stand in `embedding`, and `truncation`. A further word of theirs is read in `furtherWords`.
+ * `embedding_type`), which then are in `embedding`, and `truncation`. A new word of theirs is read in `furtherWords`.
  * Sources: docs.voyageai.com/reference/embeddings-api, api.jina.ai/docs, docs.mistral.ai/api (embeddings).
  */
 import type { Policies } from "../domain/policies";

@@ -1,5 +1,5 @@
 /**
- * The dialects: each a full set of policies, as data. The only place where they are told apart by name; whoever acts on a wire asks its
+ * The dialects: each a full set of policies, as data. The only place where they are told apart by name; code that acts on a wire asks its
  * policies. A new dialect of this shape is a record here and a name in src/config/schema.ts.
  */
 import type { GatewayConfig } from "../config/gateway-config";
@@ -82,13 +82,13 @@ export const DIALECTS: Readonly<Record<DialectName, Policies>> = {
   },
 };
 
-/** What somebody says of the wire: the whole gateway, the defaults of workspaces, or one workspace. What is null is left to others. */
+/** The settings of the wire: the whole gateway, the defaults of workspaces, or one workspace. What is null is left to others. */
 export interface DialectChoice {
   readonly dialect?: DialectName | null | undefined;
   readonly policies?: PolicyOverrides | null | undefined;
 }
 
-/** The gateway's own: for whoever is not known yet, and for the document. */
+/** The gateway's own: for unknown callers, and for the document. */
 export function gatewayPolicies({ server }: Pick<GatewayConfig, "server">): Policies {
   return policiesFrom(server);
 }
@@ -101,7 +101,7 @@ export function policiesOf(
   return policiesFrom(server, workspaceDefaults, workspace);
 }
 
-/** Whoever runs the gateway sees who answered at what price, and may force a provider, whatever its customers may. */
+/** The operator sees who answered at what price, and may force a provider, whatever its customers may. */
 export function asAdmin(policies: Policies): Policies {
   return { ...policies, provider_names: "show", prices: "cost", force_provider: "everyone" };
 }

@@ -30,7 +30,7 @@ export function checkTexts(
 }
 
 /**
- * Told in so many words: "must be a string" would leave whoever sends ids wondering.
+ * Told in so many words: "must be a string" would not help a client that sends ids.
  * @throws GatewayError invalid
  */
 export function refuseTokenIds(input: unknown, field: string): void {

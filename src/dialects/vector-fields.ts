@@ -1,7 +1,7 @@
 /**
  * Fields that change what a vector is, in the words of vendors and of servers: its size, type, pooling and length, what it is for, what becomes of
  * a text too long. No policy can have them ignored or sent on unread: a client that asked for int8 and gets floats misreads them.
- * A further word is a line of SHAPE_WORDS or WORDS.
+ * A new word is a line of SHAPE_WORDS or WORDS.
  */
 import { spelling } from "../domain/spelling";
 import { TASK_FIELDS } from "../domain/task-words";
@@ -15,7 +15,7 @@ const SIZE_WORDS = [
   "output_embedding_length",
 ];
 
-/** Whoever has one of these ignored misreads what comes: numbers of another type, another size, another length. */
+/** A client whose field is ignored misreads the answer: numbers of another type, another size, another length. */
 const SHAPE_WORDS: readonly string[] = [
   ...SIZE_WORDS,
   "truncate_dim",

@@ -19,7 +19,7 @@ export interface Wire {
   readonly policies?: PolicyOverrides;
   /** The body of any error, also of one that came before the body was read. */
   encodeError(error: GatewayError, policies: Policies): string;
-  /** What stands in the head beside it. */
+  /** What is in the head beside it. */
   errorHeaders?(error: GatewayError, policies: Policies): Readonly<Record<string, string>>;
   /** The name in `schemas`, of this wire or another, that an error's body has. */
   readonly errorSchema: string;
@@ -35,9 +35,9 @@ interface Place {
    * As the document has it. `{model}` takes what may hold slashes and colons, any other `{name}` one step. What they took is unescaped once.
    */
   readonly path: string;
-  /** Further paths that do the same; they stand in no document. */
+  /** Further paths that do the same; they are in no document. */
   readonly aliases?: readonly string[];
-  /** It stands in no document: all it does is to say why it does nothing. */
+  /** It is in no document: all it does is to say why it does nothing. */
   readonly isHidden?: true;
   /** Where another wire has the path too: which requests are this one's. Those who say so are asked first. */
   readonly when?: (request: Pick<Request, "headers" | "url">) => boolean;

@@ -1,6 +1,6 @@
 /**
  * What an error is called on a wire: the kind's own words (src/domain/errors.ts), but for those that the dialect's policies say otherwise.
- * A further policy about errors is a case here.
+ * A new policy about errors is a case here.
  */
 import type { GatewayError } from "../domain/errors";
 import type { Policies } from "../domain/policies";

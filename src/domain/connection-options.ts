@@ -1,6 +1,6 @@
 /**
  * How the gateway connects to one server, beside its address: which certificates it trusts, which one it shows, and by which proxy.
- * A further option is a member here, a key in src/config/schema-connection.ts, and what src/network/connecting.ts makes of it.
+ * A new option is a member here, a key in src/config/schema-connection.ts, and what src/network/connecting.ts makes of it.
  */
 export interface ConnectionOptions {
   /** Certificates in PEM, trusted instead of the usual authorities'. */

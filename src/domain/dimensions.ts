@@ -1,6 +1,6 @@
 /**
  * The sizes that a model makes, the sizes that may be asked of it, and who makes another: the provider, or the gateway by cutting.
- * A further way to come to a size is a case of `dimensions_policy` (src/domain/facts.ts) and of both functions here.
+ * A new way to come to a size is a case of `dimensions_policy` (src/domain/facts.ts) and of both functions here.
  */
 import type { DimensionsAllowed, KnownFacts } from "./facts";
 

@@ -1,6 +1,6 @@
 /**
  * How work is told that it is over: an AbortController and its signal in one, at a tenth of the cost, as every request has several.
- * Whoever only listens takes an `EndSignal`, which an AbortSignal is too. A plugin and `fetch` get the real thing (`abortSignalOf`).
+ * Code that only listens takes an `EndSignal`, which an AbortSignal is too. A plugin and `fetch` get the real thing (`abortSignalOf`).
  */
 
 /** As much of an AbortSignal as is used here. */
@@ -48,7 +48,7 @@ export class Ending implements EndSignal {
   }
 }
 
-/** For whoever must have an AbortSignal. */
+/** For code that needs an AbortSignal. */
 export function abortSignalOf(ending: EndSignal): AbortSignal {
   const controller = new AbortController();
   const abort = () => controller.abort(ending.reason);

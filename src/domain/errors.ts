@@ -188,7 +188,7 @@ const KINDS = {
     retry: false,
     fallBack: false,
   },
-  // No way to the model is known to lie in its space.
+  // No way to the model is known to be in its space.
   space_out_of_service: {
     status: 503,
     type: server,
@@ -210,7 +210,7 @@ const KINDS = {
 
 export type ErrorKind = keyof typeof KINDS;
 
-/** Every kind with what it means, for whoever lists them. */
+/** Every kind with what it means, for lists of them. */
 export const ERROR_KINDS: readonly (readonly [ErrorKind, Meaning])[] = Object.entries(KINDS).flatMap(
   ([kind, meaning]) => (isErrorKind(kind) ? [[kind, meaning] as const] : []),
 );

@@ -1,5 +1,5 @@
 /**
- * What an embedding space is known by: its vectors of the probe texts, and who gave them. A further thing to know of one is a member here,
+ * What an embedding space is known by: its vectors of the probe texts, and who gave them. A new thing to know of one is a member here,
  * a column of src/spaces/fingerprints.ts, and a key of src/config/carried-fingerprints.ts where it is to be carried.
  */
 import type { Measurement } from "./probes";

@@ -1,11 +1,11 @@
 /**
  * What is known of how a model at a provider is doing: its circuit breaker, its load, its rest. Types only: src/upstream/ keeps them.
- * A further thing to remember of a target is a member of `Health`.
+ * A new thing to remember of a target is a member of `Health`.
  */
 
 /** The one call that may be under way while the breaker is not closed. */
 export interface Trial {
-  /** Whoever makes it: its other calls may wait for the outcome. */
+  /** Who makes it: its other calls may wait for the outcome. */
   readonly owner: object;
   readonly over: Promise<void>;
 }
@@ -33,7 +33,7 @@ export interface Breaker {
 export interface LimitSeen {
   /** Tokens that it looks at, by the model's own count where its vocabulary is known. Undefined: no limit was seen. */
   readonly tokens: number | undefined;
-  /** words: it refused a text and said so. It was seen to cut there without a word, usage: by its count; trial: by two texts with one vector. */
+  /** words: it refused a text and said so. It was seen to truncate there silently, usage: by its count; trial: by two texts with one vector. */
   readonly learnedBy: "words" | "usage" | "trial";
   /** Texts of so many tokens were seen to be looked at whole; no bound where it refuses what is too long. */
   readonly wholeTo: number;
@@ -56,6 +56,6 @@ export interface Health {
   isToldOfLength: boolean;
   /** Its usage counts characters: infinity-emb 0.0.78 does, unless it is started with --lengths-via-tokenize. */
   countsCharacters: boolean;
-  /** The last call that failed, whatever came after it: for whoever runs the gateway. `at` is in milliseconds since 1970. */
+  /** The last call that failed, whatever came after it: for the operator. `at` is in milliseconds since 1970. */
   lastError?: { readonly at: number; readonly kind: string; readonly message: string };
 }

@@ -1,6 +1,6 @@
 /**
  * Fields that vendors mean alike, but not all of them take: what a request's embeddings are for, `title` and `truncate`. What a target has
- * no use for is left out and told; `truncate` is done by the gateway. A further such field is a row of HINTS.
+ * no use for is left out and told; `truncate` is done by the gateway. A new such field is a row of HINTS.
  */
 
 import { GatewayError } from "./errors";
@@ -8,7 +8,7 @@ import type { ModelFacts } from "./facts";
 import { honoursTask } from "./prompts";
 import type { EmbedRequest, Route, Target } from "./request";
 
-/** Taken by whoever declares it, without harm to the vector where nobody does. */
+/** Sent to plugins that declare it; dropping it elsewhere does not change the vector. */
 const HINTS: readonly string[] = ["title"];
 const TRUNCATE = "truncate";
 export const HINT_FIELDS: readonly string[] = [...HINTS, TRUNCATE];
@@ -59,7 +59,7 @@ export function refusedCut(request: EmbedRequest, { provider }: Target): Gateway
   return new GatewayError("invalid", message, { field });
 }
 
-/** Whoever asks a vendor for vectors as the model made them gets them so: the vendors' words for that. */
+/** A request for vectors as the model made them gets them so: the vendors' words for that. */
 const NORMALIZE: readonly string[] = ["normalize", "normalized"];
 
 /** A field that asks for what is so anyway: vectors of unit length, of a model whose vectors leave here so. */

@@ -1,9 +1,9 @@
 /**
- * The known name that somebody probably meant: for "did you mean".
+ * The known name that was probably meant: for "did you mean".
  * Works on any list of names: keys, providers, plugins, models.
  */
 
-/** Letters compared at most in one search, a millisecond or two: whoever asks by a wrong name is not to hold up those who ask by a right one. */
+/** Letters compared at most in one search, a millisecond or two: requests with a wrong name must not delay others. */
 const STEPS_MAX = 400_000;
 
 /** @returns the nearest of `candidates`, as far as they were looked at, or undefined where none is near enough to be meant. */

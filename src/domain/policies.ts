@@ -1,6 +1,6 @@
 /**
  * What wires of OpenAI's shape disagree about, each as a policy with a name of its own: a dialect is a full set of them (records.ts), and
- * the routing file can override each one. A new disagreement is a member here, a value in every record, and whoever acts on it.
+ * the routing file can override each one. A new disagreement is a member here, a value in every record, and the code that acts on it.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 

@@ -1,6 +1,6 @@
 /**
  * The fixed texts that an embedding space is known by, each of a kind: what servers of one model are seen to treat differently.
- * A change of the texts raises PROBES_VERSION (fingerprints of other texts are measured anew) and is measured on real servers first:
+ * A change of the texts raises PROBES_VERSION (fingerprints of other texts are measured again) and is measured on real servers first:
  * docs/spaces-measured.md. They are paid for with every measurement: 583 tokens in BERT's vocabulary, 512 of them the long text's.
  */
 export const PROBES_VERSION = 2;

@@ -1,6 +1,6 @@
 /**
  * Prompts: the words that a model was trained to see before a text, told by what the text is for ("query: ", "search_document: "). The gateway
- * puts them there where a provider has no word of its own for the task. What models have which is the catalogue's and the routing file's to say.
+ * puts them there where a provider has no parameter for the task. Which models have which is in the catalogue and the routing file.
  */
 import type { KnownFacts } from "./facts";
 import type { EmbedRequest, Prompt, Route, Target } from "./request";

@@ -1,5 +1,5 @@
 /**
- * How a provider is doing just now, as whoever runs the gateway sees it in /metrics. Types only: src/upstream/open.ts tells it.
+ * A provider's current state, as the operator sees it in /metrics. Types only: src/upstream/open.ts tells it.
  */
 import type { Lane } from "./request";
 

@@ -1,5 +1,5 @@
 /**
- * The id of a request: clients get it as x-request-id, the log and the ledger have it. Its time stands in front, so that ids grow: the
+ * The id of a request: clients get it as x-request-id, the log and the ledger have it. Its time is in front, so that ids grow: the
  * ledger's index of them is written at its end, a few pages for many rows, rather than a page for each row somewhere.
  */
 import type { Outside } from "./outside";

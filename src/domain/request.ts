@@ -51,7 +51,7 @@ export interface Target {
   /** What the provider asks for a million tokens there, in USD; left out: not known. */
   readonly costPrice?: number | undefined;
   /**
-   * Whether its vectors are known to lie in the route's space, as far as was measured. One that may not is never asked. Where a caller
+   * Whether its vectors are known to be in the route's space, as far as was measured. One that may not is never asked. Where a caller
    * insists on it, it is enough that they are not known to lie elsewhere.
    */
   readonly mayServe: (isForced?: boolean) => boolean;
@@ -76,7 +76,7 @@ export interface ConfiguredUpstream {
   readonly isIndivisible: (request: Pick<EmbedRequest, "fields" | "extraBody">) => boolean;
   /** The plugin counts tokens and applies `long_input` itself. */
   readonly countsTokens: boolean;
-  /** Bounds the calls under way at this provider, whoever asked. */
+  /** Bounds the calls in flight at this provider, for all callers. */
   readonly gate: Gate;
   /** How requests of one input share calls to it; undefined: not at all. */
   readonly coalescing: Coalescing | undefined;
@@ -102,7 +102,7 @@ export interface Coalescing {
 /** Null when the value is right, else what was expected. */
 export type FieldCheck = (value: unknown) => string | null;
 
-/** Whether somebody waits for this one answer, or for the whole of a large piece of work. */
+/** Whether a client waits for this one answer, or for the whole of a large piece of work. */
 export type Lane = "interactive" | "bulk";
 
 /** The places at a provider, shared by the lanes. */
@@ -128,17 +128,17 @@ export interface Route {
   readonly space: string;
   /** What is promised of the model: its first target's facts. */
   readonly facts: ModelFacts;
-  /** What becomes of the first way once its vectors are no more what they were. */
+  /** What happens to the first route when its vectors change (drift). */
   readonly onDrift: "stop" | "warn";
   /** The least cosine between a probe text's vector and the space's own with which a target serves. */
   readonly agreementMin: number;
-  /** Whether another way than the first may serve before two were measured to agree. */
+  /** Whether another route than the first may serve before two were measured to agree. */
   readonly unmeasured: "serve" | "refuse";
   /** Asked once when the gateway starts, so that the first caller finds it loaded. */
   readonly warm?: boolean;
   /** A request for one input that is not answered by then is sent a second time; undefined: never. */
   readonly hedgeAfterMs: number | undefined;
-  /** All ways to it, in the routing file's order: all of one space. */
+  /** All routes to it, in the routing file's order: all in one space. */
   readonly targets: readonly [Target, ...Target[]];
 }
 
@@ -178,7 +178,7 @@ export interface Prompt {
 /** An input, or a piece of one that is too long for the model. */
 export interface Piece {
   readonly input: Input;
-  /** Where its input stands in the request. */
+  /** Where its input is in the request. */
   readonly place: number;
   /** Its share in its input's vector: its tokens. 1 for a whole input. */
   readonly weight: number;
@@ -224,7 +224,7 @@ export interface Embedded {
   readonly averaged: boolean;
 }
 
-/** One request under way. */
+/** One request in flight. */
 export interface Run {
   readonly requestId: string;
   readonly startedAt: number;

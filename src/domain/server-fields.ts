@@ -1,5 +1,5 @@
 /**
- * Fields that change a provider's server for everybody (how long a model stays loaded, who is served first): no caller's to send, unless
+ * Fields that change a provider's server for everybody (how long a model stays loaded, who is served first): callers may not send them, unless
  * the routing file says so. Which they are is the plugin's `serverFields`; which of them are allowed is the provider's `allow_fields`.
  */
 

@@ -55,7 +55,7 @@ export function findName(
 }
 
 /**
- * Two names of one object, here or in an object within, that are one name to whoever reads without case; lists are not looked into.
+ * Two names of one object, here or in an object within, that are one name to a case-insensitive reader; lists are not looked into.
  * @returns the path of the first of them, and the other one's name
  */
 export function twinsIn(value: unknown, path = ""): readonly [first: string, other: string] | undefined {

@@ -22,7 +22,7 @@ const WORDS = {
 export type Task = keyof typeof WORDS;
 export const TASKS: readonly string[] = Object.keys(WORDS);
 
-/** The fields that say it, by whoever has them: Google, Cohere and Voyage, Jina, sentence-transformers' servers. */
+/** The fields for it: Google, Cohere and Voyage, Jina, sentence-transformers' servers. */
 export const TASK_FIELDS: readonly string[] = ["task_type", "input_type", "task", "prompt_name"];
 
 const byWord = new Map<string, Task>();

@@ -1,6 +1,6 @@
 /**
- * In open mode, who asks from this machine itself: neither a web page that its user happens to visit, nor whoever stands behind a proxy.
- * A further sign of somebody else is a line of `refuseOtherMachines`, which every path but /healthz asks, or of `refuseWebPages`.
+ * In open mode, who asks from this machine itself: neither a web page that its user happens to visit, nor a client behind a proxy.
+ * A new sign of another machine is a line of `refuseOtherMachines`, which every path but /healthz asks, or of `refuseWebPages`.
  */
 import { isIPv4 } from "node:net";
 import { GatewayError } from "./errors";

@@ -1,6 +1,6 @@
 /**
  * Waiting that the end of a request cuts short.
- * Whatever waits for another's work takes one of these, so that nobody is kept past the own deadline.
+ * Code that waits for another's work uses one of these, so that no request waits past its own deadline.
  */
 import type { EndSignal } from "./ending";
 

@@ -1,5 +1,5 @@
 /**
- * What a wire is told of a request whose path is its own, and what it says where no embeddings are made.
+ * What a wire learns of a request at its own path, and what it says where no embeddings are made.
  * What a new wire needs to know is a member of `Asked` (src/dialects/wire.ts), filled in here.
  */
 import type { Asked, KnownPath, PublicPath, Question, Told } from "../dialects/wire";
@@ -14,7 +14,7 @@ import type { BodyPlace } from "./body-memory";
 const SMALL_BYTES_MAX = 1024 * 1024;
 const SMALL_BODY_MS = 60_000;
 
-/** @param more what does not stand in the address */
+/** @param more what is not in the address */
 export function askedOf(
   { url }: Request,
   more: Pick<Asked, "pattern" | "params" | "policies" | "defaultModel">,

@@ -36,7 +36,7 @@ interface Waiting {
 /** @param bytesMax as it is now: a reload may change it. A larger body is let in once no other is held. */
 export function createBodyMemory(bytesMax: () => number, { alarm }: Pick<Outside, "alarm">): BodyMemory {
   const heldBy = new Map<string, number>();
-  /** Whoever has waited longest first, except for those whose own workspace has its part. */
+  /** Longest wait first, except for workspaces that have their share. */
   const waiting = new Set<Waiting>();
   let heldByAll = 0;
 

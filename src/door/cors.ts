@@ -1,6 +1,6 @@
 /**
  * Which web pages may call the gateway from a browser (CORS, fetch.spec.whatwg.org): those of `server.cors.origins`; none without it.
- * Without keys the gateway answers no other site's page all the same (src/domain/this-machine.ts): it is only told so readably.
+ * Without keys the gateway answers no other site's page anyway (src/domain/this-machine.ts): it is only told so readably.
  */
 
 /** Of answers, errors among them. @param origins undefined: no page may */

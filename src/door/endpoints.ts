@@ -1,6 +1,6 @@
 /**
  * Which endpoint an address means: exact paths first, then patterns, those that say most first; and, for APIs that clients call, what people
- * make of a base URL (src/door/base-urls.ts). What stands at an endpoint is src/door/http.ts's.
+ * make of a base URL (src/door/base-urls.ts). What stands at an endpoint is in src/door/http.ts.
  */
 import type { Wire } from "../dialects/wire";
 import { baseUrlsMeantBy } from "./base-urls";
@@ -21,8 +21,8 @@ export interface Found<E> {
 
 export interface Endpoints<E> {
   /**
-   * @returns whoever answers; or the methods that the path does answer, with one who answers them; undefined where there is no such path.
-   * HEAD is answered by whoever answers GET.
+   * @returns the endpoint; or the methods that the path does answer, with one who answers them; undefined where there is no such path.
+   * HEAD is answered as GET.
    */
   find(
     request: Request,

@@ -13,7 +13,7 @@ export const HEADERS_OF_ALL = {
   "referrer-policy": "no-referrer",
 };
 
-/** As RFC 9111 (5.2.1) means a request's directives: no-cache asks anew, no-store leaves nothing behind either. */
+/** As RFC 9111 (5.2.1) means a request's directives: no-cache asks again, no-store leaves nothing behind either. */
 export function cacheUseOf(headers: Headers): CacheUse {
   const said = headers.get("cache-control");
   if (said === null) return { find: true, keep: true };

@@ -91,7 +91,7 @@ export function createDoor(parts: DoorParts) {
       setErrorHeaders(headers, error, status, wire.errorHeaders?.(error, policies));
       isUnread = error.kind === "slow_body";
     }
-    // Whoever keeps a connection open would ask again here, of a gateway that ends, or go on with a body that nobody reads any more.
+    // On a kept connection the client would send its next request to a gateway that ends, or go on with a body that is not read.
     if (underWay.isLeaving() || isUnread) headers.set("connection", "close");
     headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
     return new Response(sent(body, visit, { gone: visit.request.signal, requestId }), { status, headers });

@@ -35,7 +35,7 @@ export interface DoorParts {
   readonly corsOrigins: () => readonly string[] | undefined;
   /** The model of requests on wires that may name none. */
   readonly defaultModel: () => string | undefined;
-  /** What whoever runs the gateway should know now. */
+  /** What the operator should know now. */
   readonly notices: () => readonly SpaceNotice[];
   /** Ids and patterns that the caller's workspace may use. */
   readonly allowedModels: (caller: Caller) => readonly string[];

@@ -12,7 +12,7 @@ import type { Body } from "../request/printing";
 export interface Sending {
   /**
    * The body as the server takes it, whose memory is counted from now on.
-   * @param client whoever takes it
+   * @param client the client that receives it
    */
   begin(body: string | Body, client: Client): Sent;
   /** Of all answers that are being sent, in bytes. */
@@ -22,7 +22,7 @@ export interface Sending {
 export type Sent = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
 
 export interface Client {
-  /** Fires once the client has gone, or is to be cut off for a reason of somebody else's. */
+  /** Fires once the client has gone, or is to be cut off for another reason. */
   readonly gone: EndSignal;
   /** Whether it reads from a server, which takes copies of what it cannot send at once. */
   readonly reader: "server" | "other";
@@ -58,7 +58,7 @@ export function createSending(
   metrics: Pick<Metrics, "answerCutOff">,
   { monotonic, alarm, log }: Pick<Outside, "monotonic" | "alarm" | "log">,
 ): Sending {
-  /** Whoever has taken nothing for the longest comes first. */
+  /** The client that has read nothing for the longest comes first. */
   const all = new Set<Unsent>();
   let bytesOfAll = 0;
   let isLooking = false;

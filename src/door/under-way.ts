@@ -1,5 +1,5 @@
 /**
- * The requests under way: how many at once, waiting for the last one, cutting off what is left.
+ * The requests in flight: how many at once, waiting for the last one, cutting off what is left.
  * It knows no clock: who ends the gateway says how long to wait (src/serving/ending.ts).
  */
 import { Ending } from "../domain/ending";
@@ -7,13 +7,13 @@ import { GatewayError } from "../domain/errors";
 
 export interface UnderWay {
   /**
-   * Does one request's work; its controller ends it, whoever has a reason to.
-   * @param work may keep the request under way when it is done itself, until what `keep` returned is called
+   * Does one request's work; its controller ends it.
+   * @param work may keep the request in flight when it is done itself, until what `keep` returned is called
    * @throws GatewayError busy, also where `cut` ended it
    */
   run<T>(work: (ending: Ending, keep: () => () => void) => Promise<T>): Promise<T>;
   count(): number;
-  /** From now on, whoever keeps a connection open is to ask elsewhere; all are answered still. @returns ends that */
+  /** From now on, kept connections are told to close; all are answered still. @returns ends that */
   leave(): () => void;
   /** Since `leave`, `drain` or `end`. */
   isLeaving(): boolean;

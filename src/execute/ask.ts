@@ -26,8 +26,8 @@ import type { Work } from "./work";
 
 /**
  * @param signal ends the call
- * @param failed is told of a failure before the place at the gate is free again
- * @returns undefined where the call failed, or was not sent after all: the breaker had opened meanwhile, or the target had asked to be left alone
+ * @param failed called with a failure before the place at the gate is free again
+ * @returns undefined where the call failed, or was not sent after all: the breaker had opened meanwhile, or the target had asked for a pause
  * @throws the signal's reason
  */
 export async function ask(
@@ -269,7 +269,7 @@ async function withOwnCount(
 }
 
 /**
- * A text that a provider cut without a word is refused, so that another may embed it whole; where the model's texts are to be cut, it is told.
+ * A text that a provider truncated silently is refused, so that another may embed it whole; where the model's texts are to be cut, it is told.
  * @throws GatewayError cut_silently
  */
 async function cutTold(reply: CountedReply, part: Part, work: Work, target: Target): Promise<CountedReply> {
@@ -295,7 +295,7 @@ async function cutTold(reply: CountedReply, part: Part, work: Work, target: Targ
   );
 }
 
-/** Once for each model at a provider: nothing is wrong for the caller, but whoever runs it may have meant something else. */
+/** Once for each model at a provider: nothing is wrong for the caller, but it may not be what the operator meant. */
 function tellLength({ offLength }: Answered, { outside }: Work, target: Target): void {
   const health = healthOf(target);
   if (offLength === undefined || health.isToldOfLength) return;

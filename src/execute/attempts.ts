@@ -107,7 +107,7 @@ export async function nextTarget(
   }
 }
 
-/** A provider that is back answers soon: whoever comes just then is not sent away. Asked in vain, each request waits but once. */
+/** A provider that is back answers soon: a request that comes just then is not refused. If it is still down, each request waits only once. */
 async function isOverSoon({ outside, signal, patience }: Work, trial: Promise<void>): Promise<boolean> {
   const now = outside.monotonic();
   patience.endsAt ??= now + PATIENCE_MS;

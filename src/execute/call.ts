@@ -1,6 +1,6 @@
 /**
  * What a call says to its provider beside its inputs. Calls of different requests that say the same may go together (coalesce.ts),
- * so whatever a plugin is told of a request must be a line here.
+ * so all that a plugin learns of a request must be a line here.
  */
 import { dimensionsToAsk } from "../domain/dimensions";
 import { fieldsFor } from "../domain/hints";

@@ -1,6 +1,6 @@
 /**
  * Which target a call goes to: the first group that can, in it by weight and load; one that failed only after all others were asked.
- * A further reason to pass a target over is a filter here.
+ * A new reason to pass a target over is a filter here.
  */
 
 import { GatewayError } from "../domain/errors";
@@ -26,14 +26,14 @@ export interface Chosen {
   readonly callsLeft: number;
 }
 
-/** The call that tries a provider again, before choosing anew. */
+/** The call that tries a provider again, before choosing again. */
 interface TrialToAwait {
   readonly trial: Promise<void>;
   /** undefined: the request's own, whose outcome it needs. Else what stands if there is no good outcome soon. */
   readonly error: GatewayError | undefined;
 }
 
-/** A target, a call under way whose outcome decides, or the error that stands. */
+/** A target, a call in flight whose outcome decides, or the error that stands. */
 export type Choice = Chosen | TrialToAwait | { readonly error: GatewayError };
 
 export function choose(work: Work, history: History): Choice {

@@ -1,6 +1,6 @@
 /**
- * Requests of one input that ask the same provider for the same share a call, whoever they are from. Off unless the provider's entry says
- * `coalesce_ms`, or its plugin `coalesce`. A further reason for a request to go alone is a line of `mayJoin`.
+ * Requests of one input that ask the same provider for the same share a call, also across workspaces. Off unless the provider's entry says
+ * `coalesce_ms`, or its plugin `coalesce`. A new reason for a request to go alone is a line of `mayJoin`.
  */
 import type { Coalescing, Target } from "../domain/request";
 import { callFor } from "./call";

@@ -1,5 +1,5 @@
 /**
- * Whether a server cuts texts without a word, where its usage proves nothing (infinity-emb 0.0.78 counts characters, others say nothing): two long
+ * Whether a server truncates texts silently, where its usage proves nothing (infinity-emb 0.0.78 counts characters, others say nothing): two long
  * texts that differ only at their end get one vector. Tried with the first text longer than any that was looked at whole, at about its length;
  * a server that cuts is asked some more, for where. Another sign of a cut, the count itself, is in src/tokens/belief.ts.
  */

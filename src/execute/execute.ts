@@ -1,6 +1,6 @@
 /**
  * Step 4: the calls. What is to be embedded goes upstream in parts, as many at once as the providers have places for; what is proved is
- * handed on at once, so that the failure of one part loses nothing of the others. One part that fails for good ends the others.
+ * handed on at once, so that the failure of one part loses nothing of the others. One part that fails permanently ends the others.
  */
 
 import { picoUsdPerToken } from "../books/money";
@@ -17,14 +17,14 @@ import { UNASKED } from "./history";
 import { limitsOf } from "./pace";
 import type { Needs, Work } from "./work";
 
-/** A request for so few inputs is one that somebody waits for. */
+/** A request for so few inputs is one that someone waits for. */
 const INTERACTIVE_INPUTS_MAX = 8;
 /** When a provider with a full queue may be asked again. */
 const BUSY_RETRY_AFTER_MS = 1_000;
 
 /**
  * @param take is given what was proved, in no particular order; every piece of the plan is in exactly one
- * @throws GatewayError of the first part that failed for good, `input` being the place in the request
+ * @throws GatewayError of the first part that failed permanently, `input` being the place in the request
  */
 export async function execute(
   request: EmbedRequest,
@@ -70,7 +70,7 @@ export async function execute(
   async function workThrough(): Promise<void> {
     while (next < plan.pieces.length) {
       const choice = choose(work, UNASKED);
-      // Without a pause where it can be: whoever chooses next must see what this part adds to the target's load.
+      // Without a pause where it can be: the next choice must see what this part adds to the target's load.
       const chosen = "trial" in choice ? await nextTarget(work, UNASKED) : choice;
       if ("error" in chosen) {
         work.fail(chosen.error);

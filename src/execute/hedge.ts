@@ -16,7 +16,7 @@ export function isHedged({ route, plan, run }: Work, { calls }: History): boolea
   return route.hedgeAfterMs !== undefined && plan.pieces.length === 1 && calls === 0 && run.attemptsMax > 1;
 }
 
-/** As `ask`, by one call or two. The one that comes later is given up, and counted should it be answered all the same. */
+/** As `ask`, by one call or two. The one that comes later is given up, and counted should it be answered anyway. */
 export async function hedged(
   work: Work,
   first: Chosen,

@@ -1,7 +1,7 @@
 /**
  * One call that carries the single inputs of several requests. It may be joined until there is a place for it at the gate; then each
  * request is told its own: its vector, its share of the tokens, a failure without words about another's input.
- * Who may join is coalesce.ts's; what else an answer tells of one input is divided in `shareOf`.
+ * Who may join is in coalesce.ts; what else an answer tells of one input is divided in `shareOf`.
  */
 
 import { sharesOf } from "../cache/apportion";
@@ -21,7 +21,7 @@ export interface Single {
   readonly piece: Piece;
   /** Ends this request's wait; the call goes on for the others. */
   readonly signal: EndSignal;
-  /** Is told of a failure of the call, at the target as this request has it. */
+  /** Called with a failure of the call, at the target as this request has it. */
   readonly failed: (target: Target, error: GatewayError) => void;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Our own count of a call's texts, where the model's vocabulary is known: it stands in for a provider's that is none, and held against the
- * provider's it shows a cut of few tokens among many texts. What a count alone proves is src/tokens/belief.ts's.
+ * provider's it shows a cut of few tokens among many texts. What a count alone proves is in src/tokens/belief.ts.
  */
 import { GatewayError } from "../domain/errors";
 import type { Part, Target } from "../domain/request";
@@ -49,7 +49,7 @@ export async function limitByCount(
 ): Promise<CutByCount | undefined> {
   const { facts, provider } = target;
   const { wholeTo } = healthOf(target).limit;
-  // Whoever takes ids of its vocabulary counts with it, and refuses what is too long.
+  // A provider that takes ids of its vocabulary counts with it, and refuses what is too long.
   const mayCut = tokensSource !== "counted" && facts.token_ids !== "native" && !provider.countsTokens;
   if (tokens === undefined || !mayCut || wholeTo >= (facts.max_input_tokens ?? TOKENS_MAX)) return undefined;
   const bytesLeast = Math.max(USUAL_LEAST, wholeTo);

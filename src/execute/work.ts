@@ -12,7 +12,7 @@ import type { Tokens } from "../tokens/tokens";
 import type { Evidence } from "./evidence";
 
 export type Needs = Pick<Outside, "sleep" | "alarm" | "turn" | "random" | "log" | "monotonic" | "now"> & {
-  /** Is told of each call that was sent, at its end. */
+  /** Called at the end of each call that was sent. */
   readonly observe?: (call: CallSeen) => void;
   /** Counts and cuts by a model's own vocabulary. Left out: nothing is known of any. */
   readonly tokens?: Pick<Tokens, "count" | "cut">;
@@ -23,7 +23,7 @@ export interface CallSeen {
   readonly provider: string;
   /** The model's name there. */
   readonly model: string;
-  /** `cancelled` and `deadline` are calls that were given up, whoever did it. */
+  /** `cancelled` and `deadline` are calls that were cancelled. */
   readonly outcome: ErrorKind | "ok";
   readonly latencyMs: number;
 }
@@ -40,7 +40,7 @@ export interface Work {
   /** Is told what each reply came to, whether it is of use or not: the provider has counted it. */
   readonly count: (count: Count, target: Target) => void;
   /**
-   * Is told what a call is estimated to have come to that was sent and is not waited for any more: it is paid for all the same.
+   * Is told what a call is estimated to have come to that was sent and is not waited for any more: it is paid for anyway.
    * @param before the estimate that this takes the place of, when its answer came after all
    */
   readonly abandoned: (count: Count, target: Target, before?: Count) => void;

@@ -19,7 +19,7 @@ export interface Committing {
   commit(finished: Finished): Promise<void>;
   /** undefined as long as no vector has come. */
   readonly made: Made | undefined;
-  /** The file, for whoever completes it. */
+  /** The file, for complete.ts. */
   readonly file: VectorFile | undefined;
   close(): Promise<void>;
 }

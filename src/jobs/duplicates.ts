@@ -91,7 +91,7 @@ export async function openDuplicates(path: string): Promise<Duplicates> {
   };
 }
 
-/** Records are in the order of their rows, so that what stands in the table is the first. */
+/** Records are in the order of their rows, so that what is in the table is the first. */
 function* pairsOf(records: Uint8Array): Generator<readonly [row: number, first: number]> {
   const count = records.length / RECORD_BYTES;
   const view = new DataView(records.buffer);

@@ -48,7 +48,7 @@ export interface Patience {
   readonly outside: Pick<Outside, "sleep" | "random">;
   /** Fires when no further call may begin. */
   readonly stop: AbortSignal;
-  /** Is told of each pause. */
+  /** Called with each pause. */
   readonly pausing: (error: GatewayError, ms: number) => void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a job needs of whoever embeds: the gateway in this process (inside.ts) or one that is asked over HTTP (through.ts). Types only.
+ * What a job needs to embed: the gateway in this process (inside.ts) or one that is asked over HTTP (through.ts). Types only.
  */
 
 /** What a job plans by, as far as it is known. */

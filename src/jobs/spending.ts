@@ -1,4 +1,4 @@
-/** What a job has cost and what its calls under way may come to, in whole pico-USD, against the most that it may cost. */
+/** What a job has cost and what its calls in flight may come to, in whole pico-USD, against the most that it may cost. */
 import { picoUsdPerToken } from "../books/money";
 import type { ModelFacts } from "./sender";
 
@@ -6,7 +6,7 @@ import type { ModelFacts } from "./sender";
 const TOKENS_AROUND = 8;
 
 export interface Spending {
-  /** Whether the chunk may be sent: `wait` until calls under way have said what they cost, `never` where it would cross the line. */
+  /** Whether the chunk may be sent: `wait` until calls in flight have said what they cost, `never` where it would cross the line. */
   mayHold(texts: readonly string[]): "now" | "wait" | "never";
   /** @returns ends the hold */
   hold(texts: readonly string[]): () => void;

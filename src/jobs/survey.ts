@@ -26,7 +26,7 @@ export interface Survey {
   placeOf(row: number): Place;
 }
 
-/** Where a row stands in the files that were given. */
+/** Where a row is in the files that were given. */
 export interface Place {
   readonly file: string;
   /** Counted from 1. */

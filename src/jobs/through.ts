@@ -196,7 +196,7 @@ function kindOf(status: number, code: string | number | null | undefined): Error
   if (code === "unsupported_dimensions") return "unsupported_dimensions";
   // Out of money, which waiting does not mend.
   if (status === 429 && code === "insufficient_quota") return "insufficient_credit";
-  // Only whoever runs the gateway can mend these.
+  // Only the operator can mend these.
   if (code === "provider_not_configured") return "provider_not_configured";
   if (code === "space_out_of_service") return "space_out_of_service";
   return KINDS[status] ?? (status >= 500 ? "unavailable" : "forbidden");

@@ -1,6 +1,6 @@
 /**
- * A table of 64-bit words in memory that several processes may share: each name has a place, found by its hash and claimed by whoever
- * comes first. No lock, so that a process that is killed at any point leaves nothing behind that others would wait for.
+ * A table of 64-bit words in memory that several processes may share: each name has a place, found by its hash and claimed by the first
+ * to come. No lock, so that a process that is killed at any point leaves nothing behind that others would wait for.
  */
 
 export interface Claims {
@@ -29,12 +29,12 @@ export const wordsFor = (places: number): number => 2 * places;
 
 export interface Claiming {
   /**
-   * Of a table whose names callers choose: random bytes, the same for all that share the words. Whoever does not know them cannot choose
-   * names that crowd one another out. Left out: names are the gateway's own.
+   * Of a table whose names callers choose: random bytes, the same for all that share the words. Without knowing them nobody can
+   * choose names that collide. Left out: names are the gateway's own.
    */
   readonly seed?: Uint8Array;
   /**
-   * Whether the value of another name may be forgotten for this one, where there is no place left. Whoever uses that one at this very
+   * Whether the value of another name may be forgotten for this one, where there is no place left. A process that uses that one at this very
    * moment changes the new one's instead. Left out: none may.
    */
   readonly mayGo?: (value: bigint) => boolean;

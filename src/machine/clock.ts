@@ -1,5 +1,5 @@
 /**
- * A clock that all processes of a machine read alike and that never goes back: Bun's own begins anew with each process.
+ * A clock that all processes of a machine read alike and that never goes back: Bun's own starts at zero in each process.
  */
 import { ptr } from "bun:ffi";
 import type { Outside } from "../domain/outside";

@@ -1,6 +1,6 @@
 /**
  * Garbage collected before the runtime would: it counts little of what lies outside its heap (buffers of replies and vectors), and lets
- * hundreds of megabytes of them stand. For whoever moves many bytes for a long time, as a bulk job does.
+ * hundreds of megabytes of them stand. For work that moves many bytes for a long time, such as a bulk job.
  */
 
 /** How often the memory is looked at. */

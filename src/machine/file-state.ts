@@ -14,7 +14,7 @@ export async function fileState(path: string): Promise<string> {
   }
 }
 
-/** As fileState, for whoever reads the file right after. */
+/** As fileState, for code that reads the file right after. */
 export function fileStateNow(path: string): string {
   try {
     const real = realpathSync(path);

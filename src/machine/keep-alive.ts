@@ -1,5 +1,5 @@
 /**
- * TCP keep-alive on the connections that come: a client that vanished without a word (its machine lost power, a NAT forgot it) is noticed
+ * TCP keep-alive on the connections that come: a client that vanished silently (its machine lost power, a NAT forgot it) is noticed
  * while its request is in flight. Connections without a request are closed by the idle timeout before.
  */
 import { SOL_SOCKET, toListeners } from "./listeners";

@@ -1,5 +1,5 @@
 /**
- * A file without a name, for memory that processes share: whoever inherits its descriptor maps it, and it goes with the last of them.
+ * A file without a name, for memory that processes share: a process that inherits its descriptor maps it, and it goes with the last of them.
  * What is in it is region.ts's and src/cache/ring.ts's.
  */
 import { closeSync, ftruncateSync, openSync, statfsSync, unlinkSync, writeSync } from "node:fs";

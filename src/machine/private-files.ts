@@ -1,5 +1,5 @@
 /**
- * Files that only the user whom the gateway runs as may read: they hold texts, usage and hashes of keys. Whoever makes a file beside the
+ * Files that only the user whom the gateway runs as may read: they hold texts, usage and hashes of keys. Code that makes a file beside the
  * database asks here first, since SQLite makes files by the umask, and their logs by the mode that they have.
  */
 import {
@@ -18,7 +18,7 @@ export const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 
 /**
- * The file, made if absent, and what lies beside it by its name: SQLite's log and index, caches, presences, copies that somebody made. The
+ * The file, made if absent, and what lies beside it by its name: SQLite's log and index, caches, presences, copies that someone made. The
  * folder too, where it is made here or nothing else is in it; a home folder or /tmp stays as it is.
  * @throws Error where the file can be neither made nor looked at
  */
@@ -26,7 +26,7 @@ export function makePrivate(path: string): void {
   const folder = dirname(path);
   mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
   make(path);
-  // What a link leads to is the database all the same; beside it, a link may lead anywhere.
+  // What a link leads to is the database anyway; beside it, a link may lead anywhere.
   narrow(path, PRIVATE_FILE, statSync(path));
   const name = basename(path);
   const isOurs = (other: string) =>
@@ -48,7 +48,7 @@ function make(path: string): void {
   }
 }
 
-/** It went with another process of the gateway that ended; or on this file system whoever mounts it says who may read. */
+/** It went with another process of the gateway that ended; or on this file system the mount decides who may read. */
 const PASSED_OVER = ["ENOENT", "EPERM", "ENOTSUP", "EOPNOTSUPP", "EROFS"];
 
 /** Takes others' rights away. What is another user's stays as that one has it: it is not ours to change, and may be ours to use. */

@@ -1,6 +1,6 @@
 /**
  * What this process takes of the machine, as Prometheus' clients tell it of every process.
- * A further figure is a member here and a row of FAMILIES in src/admin/metrics.ts.
+ * A new figure is a member here and a row of FAMILIES in src/admin/metrics.ts.
  */
 import { readdirSync } from "node:fs";
 

@@ -49,8 +49,8 @@ export function steerNoMore(): void {
 }
 
 /**
- * Whoever would connect to this process's listener is not answered from now on, and asks again after a second: by then another listener
- * is there for it. Whoever is connecting already still is.
+ * New connections to this process's listener are not accepted from now on, and are retried after a second: by then another listener
+ * is there for it. Those that are being made already are accepted.
  */
 export function ignoreNewConnections(): void {
   attach(SO_ATTACH_FILTER, [
@@ -62,7 +62,7 @@ export function ignoreNewConnections(): void {
   ]);
 }
 
-/** Whoever would connect to this process's listener is answered again. */
+/** New connections to this process's listener are accepted again. */
 export function takeNewConnections(): void {
   toListeners((set, descriptor) => set(descriptor, SOL_SOCKET, SO_DETACH_FILTER, new Uint8Array(4)));
 }

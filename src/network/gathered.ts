@@ -1,6 +1,6 @@
 /**
  * Bytes that come in pieces, put together. Small pieces are copied at once: kept as they come, each would take an object of some hundred
- * bytes, and hold on to whatever memory it lies in.
+ * bytes, and hold on to whatever memory it is in.
  */
 
 /** From here on a piece is worth an object of its own. */

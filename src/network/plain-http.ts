@@ -143,7 +143,7 @@ function fetched({ status, fields, bytes }: Reply): Fetched {
   };
 }
 
-/** A connection that comes too late is closed, whoever waited for it. */
+/** A connection that comes too late is closed. */
 function connectUnlessAborted(
   { hostname, port }: Place,
   signal: AbortSignal | undefined,
@@ -196,7 +196,7 @@ function headerLines(headers: NonNullable<RequestInit["headers"]>): string {
 /** Said here, or of no use on a connection that is kept. */
 const OWN_HEADERS = new Set(["host", "content-length", "connection", "transfer-encoding", "keep-alive"]);
 
-/** Nothing packed is asked for; some send it all the same. @throws Error for what cannot be unpacked */
+/** Nothing packed is asked for; some send it anyway. @throws Error for what cannot be unpacked */
 function unpacked(bytes: Uint8Array<ArrayBuffer>, encoding: string | undefined): Uint8Array<ArrayBuffer> {
   const limit = { maxOutputLength: REPLY_BYTES_MAX };
   switch ((encoding ?? "identity").trim().toLowerCase()) {

@@ -1,6 +1,6 @@
 /**
  * HTTP/1.1 replies out of the bytes of a connection (RFC 9112): fed piece by piece, one reply after another.
- * It knows no socket; connection.ts feeds it. A further way to frame a body is a case of `framingOf`.
+ * It knows no socket; connection.ts feeds it. A new way to frame a body is a case of `framingOf`.
  */
 
 import { Gathered } from "./gathered";

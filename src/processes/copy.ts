@@ -1,6 +1,6 @@
 /**
  * One of several processes that serve together: it does what its supervisor says, and ends when that is gone.
- * A further thing that the supervisor may say is a handler here, with its words in messages.ts.
+ * A new thing that the supervisor may say is a handler here, with its words in messages.ts.
  */
 import { Value } from "@sinclair/typebox/value";
 import type { Memory } from "../cache/memory";
@@ -77,7 +77,7 @@ function createCopy(channel: () => Channel) {
 
   let ended: Promise<void> | undefined;
 
-  /** Whoever stops all processes at once reaches this one too, beside its supervisor. */
+  /** A signal to all processes reaches this one too, beside its supervisor. */
   function end(drains: boolean): Promise<void> {
     ended ??= endOnce(drains);
     return ended;

@@ -1,6 +1,6 @@
 /**
  * The copies: started together, each replaced when it dies, all told the same. The rows that a dead copy left under way are settled by
- * one that lives. What a copy does is copy.ts's.
+ * one that lives. What a copy does is in copy.ts.
  */
 import type { Static } from "@sinclair/typebox";
 import { createRingFile } from "../cache/ring";
@@ -21,7 +21,7 @@ export interface Fleet {
    * @returns what the first of them said. @throws Error in words, where they could not; then nothing has changed
    */
   swap(read: ReadFile): Promise<Static<typeof Opened> & { readonly processes: number }>;
-  /** Each finishes what is under way. Whoever has not ended within the time is killed. */
+  /** Each finishes what is under way. A process that has not ended within the time is killed. */
   end(withinMs: number, drains: boolean): Promise<void>;
   /** At once. */
   kill(): void;
@@ -209,7 +209,7 @@ export function createFleet(
     const from = those("serving", "leaving").length - fresh.length;
     for (const copy of old) copy.state = "leaving";
     const [one] = fresh;
-    // Waited for: whoever is told that the others have taken over connects to one of them.
+    // Waited for: a client that is told that the others have taken over connects to one of them.
     await one?.process.channel.ask("steer", { from, count: fresh.length }, Nothing).catch(() => undefined);
     return from;
   }

@@ -8,7 +8,7 @@ import type { Outside } from "../domain/outside";
 import { Measured, MeasuredOnce, type WhoMeasures } from "./messages";
 
 export interface Measurements {
-  /** @returns the outcome, or null to whoever is to find it out */
+  /** @returns the outcome, or null: the caller measures it */
   ask(copy: string, body: unknown): Promise<Static<typeof WhoMeasures>>;
   /** @returns whether there is something that the other copies should hear */
   measured(copy: string, body: unknown): boolean;

@@ -36,7 +36,7 @@ export const Load = Type.Object({
 export const Loaded = Type.Object({
   ok: Type.Boolean(),
   processes: Type.Integer(),
-  /** Why a file in which nothing is wrong cannot be served by all the same. */
+  /** Why a file in which nothing is wrong cannot be served by anyway. */
   reason: Type.Optional(Type.String()),
 });
 
@@ -59,7 +59,7 @@ export const Open = Type.Object({
 
 export const Opened = Type.Object({
   port: Type.Integer(),
-  /** What the first one says to whoever started the gateway. */
+  /** What the first one prints at the start. */
   greeting: Type.String(),
   models: Type.Integer(),
 });

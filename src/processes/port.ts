@@ -1,5 +1,5 @@
 /**
- * Whether an address is free, before several processes share it: a port that somebody else serves on must be told of, not shared with them.
+ * Whether an address is free, before several processes share it: a port in use must be reported, not shared.
  * Everybody on the machine can take the name that two beginning gateways meet by, so that it may delay one, and never keep it from beginning.
  */
 import type { Socket } from "bun";
@@ -26,7 +26,7 @@ export async function findFreePort(
   const until = monotonic() + BEGINS_MS_MAX;
   for (let name = takeName(host, port); ; name = takeName(host, port)) {
     try {
-      // With the name, so that whoever had it before is seen if it serves now.
+      // With the name, so that its previous owner is seen if it serves now.
       freePort(host, port);
     } catch (cause) {
       if (name !== "taken") name.release();

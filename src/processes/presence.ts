@@ -44,7 +44,7 @@ export function announce(
   function write(presence: Omit<Presence, "pid" | "started" | "signal" | "reloads">): void {
     if (!isPossible) return;
     try {
-      // Whoever reads it finds the one or the other, and never half of it. One that was left behind keeps its mode, so it goes first.
+      // A reader finds the one or the other, never half of it. One that was left behind keeps its mode, so it goes first.
       rmSync(`${path}.next`, { force: true });
       writeFileSync(
         `${path}.next`,

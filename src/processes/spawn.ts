@@ -1,6 +1,6 @@
 /**
  * Starts one copy of this program as a child, with the channel that it is spoken to by. A copy ends by itself when that channel closes.
- * What it is told is messages.ts's; when to start and end one is supervisor.ts's.
+ * What it is told is in messages.ts; when to start and end one is in supervisor.ts.
  */
 
 import type { Outside } from "../domain/outside";

@@ -42,7 +42,7 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
   } catch (cause) {
     throw cannotServe(host, wanted, cause);
   }
-  // From the first copy on: a signal must find somebody who hears it.
+  // From the first copy on: a signal must find a listener.
   const ended = endingSignal(() => fleet.kill());
   const started = fleet.start({ host, port: free.port, processes, read });
   const outcome = await Promise.race([ended.then(() => undefined), started.catch((cause: Error) => cause)]);

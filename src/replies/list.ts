@@ -1,5 +1,5 @@
 /**
- * What comes of a list of numbers in a reply, whoever reads it: lists.ts with its kernel, or plain-lists.ts without.
+ * What comes of a list of numbers in a reply, by either reader: lists.ts with its kernel, or plain-lists.ts without.
  */
 
 /** Gives room for so many numbers, which its caller fills at once. */

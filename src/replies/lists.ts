@@ -60,7 +60,7 @@ function load(): Loaded | "without" {
 /** The lists of one reply, read in the order in which they stand there. Those of two replies must not be read in turns. */
 export class Lists {
   private readonly loaded: Loaded | undefined;
-  /** The bytes that lie in the kernel's memory, from here … */
+  /** The bytes that are in the kernel's memory, from here … */
   private from = 0;
   /** … to here. */
   private to = 0;
@@ -102,7 +102,7 @@ export class Lists {
 
   /**
    * Little-endian float32, as all vendors send it and as every processor that Bun runs on keeps it. Undefined for anything but plain
-   * base64 of some: escapes, white space and faults are for whoever reads the string as a string.
+   * base64 of some: escapes, white space and faults are left to the reader of plain strings.
    */
   readBase64(from: number, to: number, room: Room): Float32Array | undefined {
     if (this.loaded === undefined) return readPlainBase64(this.bytes, from, to, room);

@@ -28,7 +28,7 @@ export interface Places {
 
 export interface Member {
   readonly name: string;
-  /** The name as it mostly stands in a reply's bytes. */
+  /** The name as it mostly is in a reply's bytes. */
   readonly bytes: Uint8Array;
   readonly places: Places;
 }

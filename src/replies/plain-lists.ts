@@ -43,7 +43,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Not a list of numbers: whoever reads the reply as a whole says what is wrong with it.
+    // Not a list of numbers: the reader of the whole reply says what is wrong.
     return undefined;
   }
 }

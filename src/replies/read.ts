@@ -16,7 +16,7 @@ export function joined({ rest, found }: Scanned, places: Places): unknown {
   return restored(parse(rest), places, found);
 }
 
-/** Each has memory of its own: whoever keeps one vector does not keep the others. */
+/** Each has memory of its own: keeping one vector does not keep the others in memory. */
 const apart: Room = (count) => new Float32Array(count);
 
 const decoder = new TextDecoder("utf-8", { fatal: true });

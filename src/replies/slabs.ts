@@ -11,7 +11,7 @@ export interface LargeReply {
   readonly places: Places;
 }
 
-/** Whoever keeps one vector keeps its slab; smaller, there are too many to hand over. */
+/** Keeping one vector keeps its slab; smaller, there are too many to hand over. */
 const SLAB_FLOATS = 256 * 1024;
 
 export function scanLarge({ bytes, places }: LargeReply): Scanned {
@@ -44,7 +44,7 @@ export function isScanned(value: unknown): value is Scanned {
   );
 }
 
-/** All that it lies in, each once. */
+/** All that it is in, each once. */
 export function buffersOf({ rest, found }: Scanned): ArrayBuffer[] {
   const buffers = new Set([rest.buffer]);
   for (const one of found) if (typeof one !== "number") buffers.add(one.buffer);

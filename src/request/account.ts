@@ -1,5 +1,5 @@
 /**
- * What the ledger is told of a request, before its first call and at its end. The columns are src/books/ledger.ts's.
+ * What the ledger records of a request, before its first call and at its end. The columns are in src/books/ledger.ts.
  * A new column is filled in here, from what the spine knows by then.
  */
 import type { Amount, Estimate } from "../books/balances";
@@ -205,7 +205,7 @@ function upstreamOf({ run: { tally } }: Pick<Progress, "run">): Upstream {
   const picoUsd = all.reduce((sum, [, one]) => sum + one.picoUsd, 0n);
   const [only] = providers;
   const isOnly = providers.size === 1 && all.every(([name]) => name === only);
-  // By hand: JSON.stringify takes no bigint. Whoever answered comes first: the request counts as its.
+  // By hand: JSON.stringify takes no bigint. The provider that answered comes first: the request counts as its.
   const shares = all
     .sort(([a], [b]) => Number(providers.has(b)) - Number(providers.has(a)))
     .map(([name, one]) => `[${JSON.stringify(name)},${one.tokens},${one.picoUsd}]`);

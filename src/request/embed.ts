@@ -53,7 +53,7 @@ export interface Arrival {
   /** Reads and parses the body. @throws GatewayError */
   readonly body: () => Promise<unknown>;
   readonly cacheUse: CacheUse;
-  /** The space that the caller's other vectors lie in (`X-Embedgate-Space`). */
+  /** The space that the caller's other vectors are in (`X-Embedgate-Space`). */
   readonly pinnedSpace: string | undefined;
   /** Ends the request: its client has gone, the gateway ends, or its time is up. */
   readonly ending: Ending;

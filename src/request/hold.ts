@@ -1,6 +1,6 @@
 /**
  * The step before a request's first call: its row is begun and what it may cost is held, if need be after others have settled.
- * What is held and when it does not fit is src/books/balances.ts's.
+ * What is held and when it does not fit is in src/books/balances.ts.
  */
 
 import type { Terms } from "../books/balances";

@@ -33,7 +33,7 @@ export interface Measuring {
 }
 
 /**
- * The long text goes by itself: a server that refuses it has been measured all the same. Where the routing file or the catalogue says
+ * The long text goes by itself: a server that refuses it has been measured anyway. Where the routing file or the catalogue says
  * that it is too long for the model, it is not sent at all.
  * @returns a vector for each of the texts, at the model's own size; undefined for what was refused
  * @throws GatewayError as a request's calls do; the signal's reason

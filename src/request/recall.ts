@@ -56,7 +56,7 @@ export async function recall(
   }
   const known = new Map<CacheKey, Embedded>();
   const fresh = new Set<number>();
-  // Whoever wants nothing of the cache neither waits for others nor lets others have what it fetches.
+  // Without the cache a request neither waits for others nor shares what it fetches.
   const shares = use.find && use.keep;
   const stillMissing = (wanted: readonly CacheKey[]) => {
     if (use.find) {
@@ -107,7 +107,7 @@ export async function recall(
   return { embedded: putTogether(answers, unique), fresh };
 }
 
-/** A share of a call's tokens is no count of this one input: whoever finds it is told that it is an estimate. */
+/** A share of a call's tokens is no count of this one input: a later hit says that it is an estimate. */
 function entryOf({ tokensShared, ...entry }: Embedded): CacheEntry {
   return tokensShared ? { ...entry, tokensSource: "estimated" } : entry;
 }

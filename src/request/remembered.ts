@@ -1,6 +1,6 @@
 /**
  * What of a request may be found in the cache and kept there, and by what keys. A request whose inputs are embedded in view of one another,
- * or are wanted in further types, takes no part. What makes two inputs equal is src/cache/key.ts's.
+ * or are wanted in further types, takes no part. What makes two inputs equal is in src/cache/key.ts.
  */
 import type { CacheKey } from "../cache/entry";
 import { keysFor, ownKeys } from "../cache/request-keys";

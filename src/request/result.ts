@@ -1,6 +1,6 @@
 /**
  * Step 7: from what came of each input to what the request is answered: its vectors in order, and its tokens.
- * What an answer tells beside them is headers.ts's.
+ * What an answer tells beside them is in headers.ts.
  */
 import { GatewayError } from "../domain/errors";
 import type { Embedded, EmbedRequest, Result, TokensSource } from "../domain/request";

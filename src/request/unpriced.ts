@@ -1,6 +1,6 @@
 /**
  * No price is not the price 0: what nobody has said the price of is refused to workspaces that pay, since nothing could be charged for it.
- * Who pays is src/callers/workspaces.ts's.
+ * Who pays is in src/callers/workspaces.ts.
  */
 import type { WorkspaceRules } from "../callers/workspaces";
 import { GatewayError } from "../domain/errors";

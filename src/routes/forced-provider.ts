@@ -1,5 +1,5 @@
 /**
- * A request that insists on one provider of the routing file, by a header: only that one is asked, and nobody in its stead.
+ * A request that forces one provider of the routing file by a header: only that one is called, without fallback.
  * Which headers say it is told by the dialect's policies (src/domain/policies.ts).
  */
 

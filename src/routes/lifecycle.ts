@@ -8,7 +8,7 @@ import type { Outside } from "../domain/outside";
 import type { Route } from "../domain/request";
 
 const DAY_MS = 86_400_000;
-/** Time enough to embed everything anew. */
+/** Time enough to embed everything again. */
 const NEAR_MS = 180 * DAY_MS;
 /** Under a pattern callers choose the ids: past this, a day's further models are not told of in the log. */
 const TOLD_MAX = 1_000;

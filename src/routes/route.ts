@@ -133,7 +133,7 @@ export function buildRoutes(
     );
   }
 
-  /** Whoever runs the gateway sees the variable's name in its log and by 'embedgate check'; it is nothing for callers. */
+  /** The operator sees the variable's name in its log and by 'embedgate check'; callers do not see it. */
   const notConfigured = (model: string) =>
     new GatewayError(
       "provider_not_configured",
@@ -255,7 +255,7 @@ function routeOf(
 }
 
 /**
- * What becomes of a long text is the model's to say, by one limit and one vocabulary, whoever serves it: else one text had two vectors.
+ * What becomes of a long text is the model's to say, by one limit and one vocabulary at all providers: else one text would have two vectors.
  * @param written what the routing file says of the model
  */
 function ofOneModel(targets: readonly Target[], written: KnownFacts): readonly Target[] {
@@ -267,7 +267,7 @@ function ofOneModel(targets: readonly Target[], written: KnownFacts): readonly T
   const shared: KnownFacts = {
     ...(prompts !== undefined && { prompts }),
     ...(default_task !== undefined && { default_task }),
-    // Whoever writes prompts down wants those, and no server's.
+    // Prompts in the routing file are meant, not a server's.
     ...(written.prompts && { task_types: [] }),
     ...(long_input && { long_input }),
     ...(limits.length > 0 && { max_input_tokens: Math.min(...limits) }),
@@ -287,12 +287,12 @@ function starIn(pattern: string, id: string): string {
   return star === -1 ? "" : id.slice(star, id.length - (pattern.length - star - 1));
 }
 
-/** The name of the space that a model's vectors lie in, where the routing file gives none: several names may be one model's. */
+/** The name of the space that a model's vectors are in, where the routing file gives none: several names may be one model's. */
 function spaceOf(model: string): string {
   return catalogueEntryNamed(model)?.model ?? model;
 }
 
-/** Whoever serves a model, its vectors' length, its vocabulary and its prompts are the model's, and so is how much it takes, where that can be counted. */
+/** At all providers, a model's vectors' length, its vocabulary and its prompts are the model's, and so is how much it takes, where that can be counted. */
 function ofTheModelItself(model: string): KnownFacts {
   const { tokenizer, max_input_tokens, normalized, prompts, default_task } =
     catalogueEntryNamed(model)?.facts ?? {};

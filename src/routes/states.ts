@@ -1,6 +1,6 @@
 /**
- * How each route of each model is doing now, for whoever runs the gateway: its circuit breaker, its rate limit at the provider, whether its
- * vectors are known to lie in the model's embedding space. Of one process: others have breakers of their own. A new state is one of STATES.
+ * The state of each route of each model, for the operator: its circuit breaker, its rate limit at the provider, whether its
+ * vectors are known to be in the model's embedding space. Of one process: others have breakers of their own. A new state is one of STATES.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import type { Outside } from "../domain/outside";

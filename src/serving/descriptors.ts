@@ -1,7 +1,7 @@
 /**
  * What becomes of new connections when the process has no file descriptor left for them: the log and the metrics say so, and they are kept
  * away until some are free. Without that the event loop would be told of them again and again, which takes a whole core.
- * How a listener is kept from connections is src/machine/steering.ts's.
+ * How a listener is kept from connections is in src/machine/steering.ts.
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
 import type { Metrics } from "../admin/metrics";

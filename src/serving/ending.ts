@@ -26,7 +26,7 @@ export interface Listening {
 
 /**
  * Ends the gateway; whatever could not be ended in time is told in the log.
- * @param drains whether load balancers are given `server.drain_ms` to notice; false where somebody sits at a terminal, or another
+ * @param drains whether load balancers are given `server.drain_ms` to notice; false at a terminal, or another
  * process has taken the place of this one already
  */
 export async function endGracefully(

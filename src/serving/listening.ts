@@ -1,5 +1,5 @@
 /**
- * A gateway on its address: opened, listening, and what it says of itself to whoever started it.
+ * A gateway on its address: opened, listening, and what it prints at the start.
  * Used by the one process that serves alone (alone.ts) and by each of several (src/processes/copy.ts).
  */
 import http from "node:http";
@@ -33,7 +33,7 @@ export interface ListeningGateway {
   stop(cutOff?: boolean): Promise<void>;
   /** New connections are served with another certificate from now on; those that are open finish with the one that they have. */
   renew(tls: CertificateAndKey): Promise<void>;
-  /** From now on it is somebody else's business whether the listener takes connections. */
+  /** From now on another part decides whether the listener takes connections. */
   leaveListener(): void;
 }
 
@@ -60,7 +60,7 @@ export async function listen(
     door.listen({
       hostname: host,
       port: at,
-      // Bun's page for developers would show a stack, and the folder, to whoever asks.
+      // Bun's page for developers would show a stack and the folder to any client.
       development: false,
       maxRequestBodySize: REQUEST_BYTES_MAX,
       idleTimeout: secondsOf(idle_timeout_ms),
@@ -83,7 +83,7 @@ export async function listen(
   let retired: ReturnType<typeof serve> = null;
   let retiring = Promise.resolve();
 
-  /** As a process that another one has taken the place of: it closes once those who use it have been told to connect anew. */
+  /** As a process that another one has taken the place of: it closes once those who use it have been told to reconnect. */
   async function retire(old: NonNullable<typeof retired>): Promise<void> {
     retired = old;
     const stay = gateway.underWay.leave();

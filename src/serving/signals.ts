@@ -1,6 +1,6 @@
 /**
  * What signals do to a process that serves: of SIGTERM and SIGINT the first asks it to end, the second ends it where it stands; SIGHUP,
- * SIGUSR1 and SIGUSR2 never do. What SIGHUP and SIGUSR2 ask for is heard by whoever does it (reloading.ts, src/processes/supervisor.ts).
+ * SIGUSR1 and SIGUSR2 never do. What SIGHUP and SIGUSR2 ask for is handled where it is done (reloading.ts, src/processes/supervisor.ts).
  */
 
 /** What a shell makes of a process that a signal ended. */

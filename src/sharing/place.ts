@@ -1,6 +1,6 @@
 /**
  * What a gateway has in common with the others of its supervisor, as it is handed in. Tests, and a gateway that is one process, are alone.
- * A further thing that the copies share is a member here, with what it is for one alone.
+ * A new thing that the copies share is a member here, with what it is for one alone.
  */
 
 import type { Memory } from "../cache/memory";

@@ -1,6 +1,6 @@
 /**
  * Memory that all copies of a gateway share: a file without a name, mapped by each. It goes with the last process that has it.
- * A further part is a row of PARTS; a change of one raises LAYOUT, so that copies of two versions never take it two ways.
+ * A new part is a row of PARTS; a change of one raises LAYOUT, so that copies of two versions never take it two ways.
  */
 import { COUNT_WORDS } from "../admin/counts";
 import { LIMIT_WORDS } from "../callers/rate-limits";

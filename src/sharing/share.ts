@@ -1,6 +1,6 @@
 /**
  * One copy's part of what the routing file allows the whole gateway: parts that add up to no more than what was configured.
- * A further limit that is kept by each process for itself is a further line here.
+ * A new limit that is kept by each process for itself is a further line here.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import { CacheSection } from "../config/schema";

@@ -21,15 +21,15 @@ export interface Assessed {
   readonly act: "none" | "keep" | "confirm" | "replace";
   /** Where the model has a space of its own: how it compares with the one that it claims. */
   readonly claimed?: Comparison;
-  /** Whose fingerprint it differs from: its own of before, that of another route of the model, or of somebody that the model no longer has. */
+  /** Whose fingerprint it differs from: its own earlier one, that of another route of the model, or of a route that the model no longer has. */
   readonly differsFrom?: "itself" | "sibling" | "former" | "carried";
 }
 
 export interface Known {
   readonly find: Fingerprints["find"];
-  /** The space that the model is taken to lie in so far. */
+  /** The space that the model is taken to be in so far. */
   readonly current: string;
-  /** No earlier route of the model is known to lie in its space: this one says which space it is. */
+  /** No earlier route of the model is known to be in its space: this one says which space it is. */
   readonly decides: boolean;
   /** The fingerprint is another model's that claims the same space. */
   readonly isRivals: (fingerprint: Fingerprint) => boolean;

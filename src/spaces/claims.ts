@@ -20,7 +20,7 @@ export interface Claims {
   isRivals(fingerprint: Fingerprint, route: Route): boolean;
 }
 
-/** Several ids may be one model: what they claim and their first way are the same. */
+/** Several ids may be one model: what they claim and their first route are the same. */
 export function claimOf({ space, targets: [first] }: Route): string {
   return `${space}\n${first.provider.name}\n${first.model}`;
 }
@@ -30,7 +30,7 @@ export function createClaims(): Claims {
   const places = new Map<string, string>();
   return {
     add(route) {
-      // Whoever has more ways stands for all.
+      // The one with most routes stands for all.
       const before = routes.get(claimOf(route));
       if (!before || before.targets.length < route.targets.length) remember(routes, claimOf(route), route);
     },

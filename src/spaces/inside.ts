@@ -1,6 +1,6 @@
 /**
  * The fingerprint of the model inside, which every gateway has: a route that carries its name is measured against it before it serves.
- * It was measured at infinity-emb 0.0.78 in float32; with other PROBES it is measured anew (docs/spaces-measured.md says how).
+ * It was measured at infinity-emb 0.0.78 in float32; with other PROBES it is measured again (docs/spaces-measured.md says how).
  */
 import { readCarried } from "../config/carried-fingerprints";
 import type { Fingerprint } from "../domain/fingerprint";

@@ -21,7 +21,7 @@ export interface Knowledge {
   note(fingerprint: Fingerprint): void;
   /** As it was last looked up. @throws GatewayError database_unavailable */
   fingerprintOf(space: string): Fingerprint | undefined;
-  /** What the database has now: somebody may have had it forgotten, or another process kept one. @throws GatewayError database_unavailable */
+  /** What the database has now: someone may have had it forgotten, or another process kept one. @throws GatewayError database_unavailable */
   lookUp(space: string): Fingerprint | undefined;
   /** Before a model's first look: what an earlier life measured is taken to be so still. @throws GatewayError database_unavailable */
   introduce(route: Route): void;

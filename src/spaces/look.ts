@@ -1,6 +1,6 @@
 /**
  * One look at one route: it is measured, the measurement is judged, and what follows for the space's fingerprint is done.
- * When a look is due, and what its outcome means for who serves, is spaces.ts's.
+ * When a look is due, and what its outcome means for who serves, is in spaces.ts.
  */
 
 import { Ending, type EndSignal } from "../domain/ending";

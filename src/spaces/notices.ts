@@ -1,5 +1,5 @@
 /**
- * What operators are told of spaces, in words: what was seen, and what mends it. A further case is a function here.
+ * What operators are told of spaces, in words: what was seen, and what mends it. A new case is a function here.
  */
 import type { Assessed } from "./assess";
 
@@ -9,7 +9,7 @@ export interface SpaceNotice {
   readonly model: string;
   /** The least cosine between a probe text's vector and the fingerprint's; -1 for another size; null where nothing was compared. */
   readonly cosine: number | null;
-  /** False where it serves all the same. */
+  /** False where it serves anyway. */
   readonly out_of_service: boolean;
   readonly message: string;
 }

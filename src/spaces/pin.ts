@@ -1,5 +1,5 @@
 /**
- * `X-Embedgate-Space`: a caller names the space that its stored vectors lie in, and gets none of another.
+ * `X-Embedgate-Space`: a caller names the space that its stored vectors are in, and gets none of another.
  */
 import { GatewayError } from "../domain/errors";
 import { inHeader } from "../domain/header-values";

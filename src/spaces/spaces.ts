@@ -1,7 +1,7 @@
 /**
- * Which targets may serve a route: those whose vectors were measured to lie in its space. No timer runs here: measurements are begun at
- * the start, where a model has several ways, and by the requests that come; what nobody asks for costs nothing.
- * The first measurement of a space is its fingerprint, in the database; who differs from it is out of service, loudly. What a measurement
+ * Which targets may serve a route: those whose vectors were measured to be in its space. No timer runs here: measurements are begun at
+ * the start, where a model has several routes, and by the requests that come; what nobody asks for costs nothing.
+ * The first measurement of a space is its fingerprint, in the database; a route that differs from it is taken out of service, with an error in the log. What a measurement
  * means is look.ts's and assess.ts's, who may serve on it serving.ts's.
  */
 
@@ -41,7 +41,7 @@ export interface Spaces {
   /** An answer has left: a space that was never measured is, now that its provider is known to work, and its id to be paid for. */
   answered(route: Route, providers: ReadonlySet<string>, budget: Budget): void;
   /**
-   * Begins to measure the models that have several ways, or share a space's name.
+   * Begins to measure the models that have several routes, or share a space's name.
    * @param before those of the routing file that this one replaces: what agreed there, and is configured alike, is not measured again
    */
   start(routes: readonly Route[], before?: Pick<Spaces, "agreedOn">): void;
@@ -181,7 +181,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     return due.map((target) => ({ route, target }));
   }
 
-  /** So that it is not forgotten. What the routing file has come to name is kept for good. */
+  /** So that it is not forgotten. What the routing file has come to name is kept for ever. */
   function notePaid({ isNamed }: Route, fingerprint: Fingerprint): void {
     const now = outside.now();
     const { space, paidAt } = fingerprint;
@@ -207,7 +207,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     return fingerprint ? !isGiver(fingerprint, first) : isContested(route);
   }
 
-  /** Where nothing is known of a space, whoever of the model's ways is measured first may serve. */
+  /** Where nothing is known of a space, the first of the model's routes to be measured may serve. */
   async function untilAnyIsKnown(route: Route, signal: EndSignal): Promise<void> {
     const looks = route.targets.flatMap((target) => standingOf(route, target).underWay ?? []);
     const known = looks.map(async (one) => {
@@ -244,10 +244,10 @@ export function openSpaces(parts: SpacesParts): Spaces {
       introduce(route);
       const [first] = route.targets;
       const fingerprint = fingerprintOf(claims.spaceOf(route));
-      // Never measured, and one way only: nothing to compare with. Its first answer comes before its first measurement.
+      // Never measured, and one route only: nothing to compare with. Its first answer comes before its first measurement.
       const mayWait = fingerprint === undefined && !isContested(route);
       const due = mayWait && standingOf(route, first).triedAt === undefined ? [] : dueOf(route);
-      // An id that a caller made up comes to be measured with its first answer; only who insists on another way needs it before.
+      // An id that a caller made up comes to be measured with its first answer; only a request that forces another route needs it before.
       const isMadeUp = !route.isNamed && fingerprint === undefined;
       const waitsFor = forced && !isSame(forced, first) ? standingOf(route, forced) : undefined;
       const isNeeded = waitsFor?.verdict === "unmeasured" && waitsFor.underWay === undefined;

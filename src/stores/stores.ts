@@ -1,6 +1,6 @@
 /**
  * What a gateway keeps, whatever database keeps it: each part's interface is its own file's, and this is how all of them are had.
- * A further database is a further file here that makes a `Stores`; test/stores/ judges it. A further part is a member, and one in each.
+ * A new database is a further file here that makes a `Stores`; test/stores/ judges it. A new part is a member, and one in each.
  *
  * What a request asks for on its way (`Keys.find`, `Workspaces.rules`, `Fingerprints.find`, `Limits.find`) is answered at once: a database
  * that is elsewhere answers it from memory. All else may take its time.

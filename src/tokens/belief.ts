@@ -1,6 +1,6 @@
 /**
  * What a provider's token count proves. A count that can be none is not believed, and the gateway estimates instead; one that is too small for a
- * long text tells that the text was cut without a word. A further way for a count to be wrong is a case of `believed`.
+ * long text tells that the text was cut without a word. A new way for a count to be wrong is a case of `believed`.
  */
 import type { Health } from "../domain/health";
 import type { EmbedReply, Input } from "../plugin";

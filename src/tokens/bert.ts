@@ -1,5 +1,5 @@
 /**
- * Counting and cutting by BERT's uncased vocabulary, which lies in the executable with the model inside and is that of most English models of open
+ * Counting and cutting by BERT's uncased vocabulary, which is in the executable with the model inside and is that of most English models of open
  * weights. A text's two marks, [CLS] and [SEP], count as tokens, as they do for the servers' limits. Another vocabulary is another file beside this.
  */
 import { readFileSync } from "node:fs";

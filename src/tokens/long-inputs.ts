@@ -1,6 +1,6 @@
 /**
  * Inputs that are longer than the model takes, found before anything is sent and treated as `long_input` says: refused, cut to the
- * limit, or taken to pieces that are averaged afterwards. What is done is always told. A further policy is a case of `treated`.
+ * limit, or taken to pieces that are averaged afterwards. What is done is always told. A new policy is a case of `treated`.
  */
 
 import type { EndSignal } from "../domain/ending";

@@ -127,7 +127,7 @@ export function countTokens(vocabulary: CountingName, text: string, limit: numbe
   return count;
 }
 
-/** A token of a text, and where it stands in it, in characters. */
+/** A token of a text, and where it is in it, in characters. */
 export interface Token {
   readonly id: number;
   /** U+FFFD for what is no whole character. */

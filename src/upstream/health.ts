@@ -1,6 +1,6 @@
 /**
  * How each model at a provider is doing, from request to request: how much is under way, whether it asked to be left alone, its breaker.
- * A further thing to remember of a target is a member of `Health`.
+ * A new thing to remember of a target is a member of `Health`.
  */
 import type { GatewayError } from "../domain/errors";
 import { type Health, type LimitSeen, NO_LIMIT_SEEN, type Outcome } from "../domain/health";
@@ -10,7 +10,7 @@ import { createBreaker } from "./breaker";
 /** Callers choose the names that come under a pattern: those that were asked for least lately are forgotten. */
 const REMEMBERED_MAX = 1_000;
 
-/** A provider may say "tomorrow"; it is looked at again before, in case somebody raised its limit. */
+/** A provider may say "tomorrow"; it is looked at again before, in case someone raised its limit. */
 const REST_MS_MAX = 300_000;
 /** For a 429 that does not say until when. */
 const REST_MS_DEFAULT = 1_000;
@@ -62,7 +62,7 @@ export function outcomeOf({ kind, meaning, input, isUnsound }: GatewayError): Ou
   return kind === "timeout" ? "timed out" : "failed";
 }
 
-/** Until when the provider wants to be left alone; asked all the same where no other target can serve. */
+/** Until when the provider wants to be left alone; asked anyway where no other target can serve. */
 export function restMs({ kind, retryAfterMs }: GatewayError): number {
   if (kind !== "overloaded" && (kind !== "unavailable" || retryAfterMs === undefined)) return 0;
   return Math.min(REST_MS_MAX, retryAfterMs ?? REST_MS_DEFAULT);

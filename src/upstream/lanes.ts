@@ -1,6 +1,6 @@
 /**
  * Bounds how many calls are under way at one provider, and shares its places among interactive and bulk work, so that neither starves
- * the other. A further lane is a member of `Lane` and a row of WEIGHTS.
+ * the other. A new lane is a member of `Lane` and a row of WEIGHTS.
  */
 
 import type { Outside } from "../domain/outside";

@@ -26,7 +26,7 @@ export const START_BYTES = 16_384;
 
 const REDACTED = "[redacted]";
 
-/** All that a call says and that may be a secret: its headers, and what stands in its address, by `?name`. */
+/** All that a call says and that may be a secret: its headers, and what is in its address, by `?name`. */
 export function sentWith({
   url,
   headers,
@@ -112,7 +112,7 @@ export function credentialsOf(headers: Readonly<Record<string, string>>): string
 const longestFirst = (secrets: readonly string[]) =>
   [...new Set(secrets)].sort((a, b) => b.length - a.length);
 
-/** A secret as it may stand in JSON, in an address, and unwrapped from HTTP's Basic scheme. */
+/** A secret as it may are in JSON, in an address, and unwrapped from HTTP's Basic scheme. */
 function formsOf(secret: string): string[] {
   const json = JSON.stringify(secret).slice(1, -1);
   // Some escape more than JSON asks for.

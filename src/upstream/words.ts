@@ -36,7 +36,7 @@ function titleOf(page: string): string {
     .replace(/&(#?\w+);/g, (entity, name: string) => ENTITIES[name] ?? entity);
 }
 
-/** The first one of a name: where it stands, and what stands in it. */
+/** The first one of a name: where it stands, and what is in it. */
 function elementOf(page: string, name: string) {
   const lower = page.toLowerCase();
   const from = lower.indexOf(`<${name}`);

@@ -1,4 +1,4 @@
-/** Flags of `bench`, `plugin test` and `plugin init`: what judges, or begins, somebody else's work. */
+/** Flags of `bench`, `plugin test` and `plugin init`: testing and starting others' code. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseCount } from "../../terminal/amount";
 import { examples, json, later } from "./line";

@@ -1,6 +1,6 @@
 /**
  * OpenAI's models as Azure serves them: the same vectors, at Azure's own prices and with an end that Azure has announced.
- * A further model is one of OpenAI's entries; a deployment called otherwise is named in the provider's `deployments`.
+ * A new model is one of OpenAI's entries; a deployment called otherwise is named in the provider's `deployments`.
  */
 import type { CatalogueEntry } from "./entry";
 

@@ -1,6 +1,6 @@
 /**
  * Models whose weights are open, and who serves them: the facts of a model once, and a row for each place where it is served.
- * A further model is a row of MODELS, a further place a row of PLACES; whoever serves it, its vectors lie in one space.
+ * A new model is a row of MODELS, a further place a row of PLACES; at all places its vectors are in one space.
  */
 import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
@@ -151,7 +151,7 @@ interface Place {
 /** Who takes `dimensions`; the others would pass over it, or refuse it. */
 const TAKES_SIZES = ["tei", "vllm", "ollama", "infinity", "nim", "fireworks"];
 
-/** A server of one's own costs what its machine costs: nothing by the token, unless the routing file says otherwise. */
+/** A self-hosted server costs what its machine costs: nothing by the token, unless the routing file says otherwise. */
 const OWN = 0;
 
 /** These three are started with any of them, by this name. `task_types` is empty where TEI has no prompts of the model: the gateway puts them. */
@@ -282,7 +282,7 @@ const PLACES: readonly Place[] = [
   { plugin: "deepinfra", model: "Qwen/Qwen3-Embedding-4B", price: 0.02 },
 ];
 
-/** Of these the entry that is the model stands in catalogue.ts, by the name that it has there; their servers take either name. */
+/** Of these the entry that is the model is in catalogue.ts, by the name that it has there; their servers take either name. */
 const KNOWN_ELSEWHERE: Readonly<Record<string, string>> = {
   "sentence-transformers/all-MiniLM-L6-v2": "all-MiniLM-L6-v2",
 };

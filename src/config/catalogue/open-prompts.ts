@@ -1,6 +1,6 @@
 /**
  * What models of open weights were trained to see before a text, in the words of each one's card or of its config_sentence_transformers.json. An
- * empty prompt is a task that the model knows and wants nothing said for. A further model is a row of PROMPTS.
+ * empty prompt is a task that the model knows and wants nothing said for. A new model is a row of PROMPTS.
  */
 import type { KnownFacts } from "../../domain/facts";
 

@@ -1,6 +1,6 @@
 /**
  * Cohere's API, versions 1 and 2: embed, its list of models, its check of a key, and the path where Cohere speaks OpenAI's API.
- * A model of any provider may be asked so. A further field is in cohere-schema.ts; one that the provider must honour goes into `fields`.
+ * A model of any provider may be asked so. A new field is in cohere-schema.ts; one that the provider must honour goes into `fields`.
  */
 import type { Policies } from "../../domain/policies";
 import type { EmbedRequest, Result } from "../../domain/request";
@@ -15,7 +15,7 @@ import type { Asked, Decoded, KnownPath, ModelEntry, Wire, WirePath } from "../w
 import { type CohereModel, type CohereWords, coheresWords, isCoheresWord, schemasOf } from "./cohere-schema";
 import { type AskedType, inTypes, VECTOR_TYPES } from "./typed";
 
-/** Its SDKs say so; they ask for models without a word that would tell. */
+/** Its SDKs say so; their request for models does not. */
 const isCohereSdk = ({ headers }: Pick<Request, "headers">) =>
   /^cohere/i.test(headers.get("x-fern-sdk-name") ?? headers.get("user-agent") ?? "");
 

@@ -69,7 +69,7 @@ function textOf(content: string | { readonly text: string } | Content, where: st
 
 /**
  * The model's id, without Google's `models/` before it.
- * @param named what stands in `model`
+ * @param named what is in `model`
  * @param inPath the model that the path names
  * @throws GatewayError invalid where entries name others
  */

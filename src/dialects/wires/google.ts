@@ -1,6 +1,6 @@
 /**
  * Google's own calls, of the Gemini API and of Vertex AI, under every base URL that its SDKs are given: embedContent, batchEmbedContents and
- * the lists of models; countTokens is in google-count.ts. What their words mean is gemini.ts's; Vertex AI's predict is in vertex.ts; errors are Google's.
+ * the lists of models; countTokens is in google-count.ts. What their words mean is in gemini.ts; Vertex AI's predict is in vertex.ts; errors are Google's.
  */
 import type { EmbedPath, KnownPath, ModelEntry, Wire } from "../wire";
 import { decodeGemini } from "./gemini";

@@ -1,6 +1,6 @@
 /**
  * The wire of text-embeddings-inference (TEI) and of Hugging Face's feature extraction: `inputs` to a list of lists. Its requests name no
- * model: it stands in the path, or is the gateway's default_model. Schemas are in hugging-face-schema.ts.
+ * model: it is in the path, or is the gateway's default_model. Schemas are in hugging-face-schema.ts.
  */
 import { type ErrorKind, GatewayError } from "../../domain/errors";
 import type { Policies } from "../../domain/policies";

@@ -1,6 +1,6 @@
 /**
  * Ollama's wire: /api/embed and the older /api/embeddings, and what its clients ask first (is it there, which version, which models).
- * Schemas are in ollama-schema.ts. A further call of Ollama's is a row of `paths`.
+ * Schemas are in ollama-schema.ts. A new call of Ollama's is a row of `paths`.
  */
 import { GatewayError } from "../../domain/errors";
 import type { Result } from "../../domain/request";
@@ -156,7 +156,7 @@ function decode(
   const nameOf = (place: number) => (isList ? `input[${place}]` : "input");
   checkTexts(texts, "input", nameOf, policies);
   const model = modelAsked(said.model, asked, "must agree");
-  // Nothing to embed is no request elsewhere: its model and its caller are looked at all the same.
+  // Nothing to embed is no request elsewhere: its model and its caller are looked at anyway.
   const input = texts.length > 0 ? texts : ["nothing"];
   const { request, ignored } = decodeRequest({ model, input, dimensions }, policies);
   const unused = UNUSED_FIELDS.filter((name) => (others[name] ?? null) !== null);

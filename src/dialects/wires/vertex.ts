@@ -1,6 +1,6 @@
 /**
  * Vertex AI's predict for its embedding models: `instances` of a text each, answered with `predictions` in their order.
- * A further parameter is a line of google-schema.ts and what it becomes in `decode`.
+ * A new parameter is a line of google-schema.ts and what it becomes in `decode`.
  */
 import type { EmbedRequest, Result } from "../../domain/request";
 import type { Script } from "../../printing/script";

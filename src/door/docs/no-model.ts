@@ -1,5 +1,5 @@
 /**
- * What a path is answered whose model does not exist. A further reason is a row here.
+ * What a path is answered whose model does not exist. A new reason is a row here.
  */
 import type { Policies } from "../../domain/policies";
 

@@ -1,6 +1,6 @@
 /**
  * Serves the document at /swagger/json and its page at /swagger. Everything the page loads is in the executable: it works
- * with no network at all. What the document says stands in src/door/docs/operations.ts.
+ * with no network at all. What the document says is in src/door/docs/operations.ts.
  */
 import { swagger } from "@elysiajs/swagger";
 import { Elysia } from "elysia";
@@ -31,7 +31,7 @@ const documentationOf = (policies: () => Policies) => ({
   },
   servers: [{ url: "/" }],
   tags: TAGS,
-  /** Read for each reader anew: a reload may bring another dialect. */
+  /** Read for each reader: a reload may bring another dialect. */
   get paths() {
     return pathsOf(policies());
   },

@@ -1,6 +1,6 @@
 /**
  * What is where in a thread's part of the memory: one region for each stage; and the model's sizes.
- * A further region is a `let` and a line of `layOut`. ../native/memory.h is its twin in C.
+ * A new region is a `let` and a line of `layOut`. ../native/memory.h is its twin in C.
  */
 
 export const HIDDEN: i32 = 384, INTERMEDIATE: i32 = 1536, LAYERS: i32 = 6, HEADS: i32 = 12, HEAD_SIZE: i32 = 32;
