@@ -1,6 +1,6 @@
 /**
  * The command line: argv → one command of src/commands/, its exit code, and any error in one line.
- * Flags are in src/commands/flags/, a file for each group of commands.
+ * Flags are in src/commands/flags/, a file for each command.
  */
 import { CommanderError } from "commander";
 import { WRONG_USAGE } from "./commands/flags/line";

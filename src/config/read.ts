@@ -2,8 +2,8 @@
  * First step: the routing file's bytes as text, or the reason why there is none.
  * Nothing here knows YAML.
  */
-import { open } from "node:fs/promises";
 import { resolve } from "node:path";
+import { readAtMost } from "../machine/bounded-read";
 import { fileStateNow } from "../machine/file-state";
 
 /** A routing file is written by hand: more is a mistake, such as a database given for it. */
@@ -23,7 +23,7 @@ export async function readRoutingFile(folder: string, file: string): Promise<Rea
   let bytes: Uint8Array;
   const state = fileStateNow(resolve(folder, file));
   try {
-    bytes = await readBytes(resolve(folder, file));
+    bytes = await readAtMost(resolve(folder, file), MOST_BYTES);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     return {
@@ -58,23 +58,6 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function refused(line: number, message: string): ReadFile {
   return { ok: false, absent: false, line, message };
-}
-
-/** Reads at most one byte more than allowed, so that neither a huge file nor an endless device fills the memory. */
-async function readBytes(path: string): Promise<Uint8Array> {
-  const handle = await open(path, "r");
-  try {
-    const bytes = new Uint8Array(MOST_BYTES + 1);
-    let length = 0;
-    while (length < bytes.byteLength) {
-      const { bytesRead } = await handle.read(bytes, length, bytes.byteLength - length, null);
-      if (bytesRead === 0) break;
-      length += bytesRead;
-    }
-    return bytes.subarray(0, length);
-  } finally {
-    await handle.close();
-  }
 }
 
 function firstBadLine(bytes: Uint8Array): number {

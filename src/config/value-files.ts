@@ -2,8 +2,8 @@
  * Files that a routing file takes single values from, `${file:/run/secrets/key}`: found in its text and read before it is parsed.
  * Which of them changed since is for src/serving/following.ts; a further reason why one cannot be read is a line of REASONS.
  */
-import { open } from "node:fs/promises";
 import { resolve } from "node:path";
+import { readAtMost } from "../machine/bounded-read";
 import { fileState } from "../machine/file-state";
 
 export type FileValue = (
@@ -61,21 +61,10 @@ export async function readValue(path: string): Promise<FileValue> {
   // Before it is read: a change meanwhile must not be missed.
   const state = await fileState(path);
   try {
-    const handle = await open(path, "r");
-    try {
-      const bytes = new Uint8Array(BYTES_MAX + 1);
-      let length = 0;
-      while (length < bytes.byteLength) {
-        const { bytesRead } = await handle.read(bytes, length, bytes.byteLength - length, null);
-        if (bytesRead === 0) break;
-        length += bytesRead;
-      }
-      if (length > BYTES_MAX)
-        return { ok: false, state, reason: "is larger than 256 KB, the limit of one value" };
-      return { ok: true, state, text: decoder().decode(bytes.subarray(0, length)) };
-    } finally {
-      await handle.close();
-    }
+    const bytes = await readAtMost(path, BYTES_MAX);
+    if (bytes.byteLength > BYTES_MAX)
+      return { ok: false, state, reason: "is larger than 256 KB, the limit of one value" };
+    return { ok: true, state, text: decoder().decode(bytes) };
   } catch (error) {
     if (error instanceof TypeError) return { ok: false, state, reason: "is not UTF-8 text" };
     const code = error instanceof Error && "code" in error ? String(error.code) : String(error);

@@ -1,6 +1,6 @@
 /**
  * The headers of answers that the door itself writes, and what it reads of a request's.
- * What a step of the request's way has to tell is in that step's own answer.
+ * The headers of embeddings are in src/request/headers.ts.
  */
 import type { GatewayError } from "../domain/errors";
 import { sendable } from "../domain/header-values";

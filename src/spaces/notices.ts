@@ -1,5 +1,6 @@
 /**
- * What operators are told of spaces, in words: what was seen, and what mends it. A new case is a function here.
+ * Notices of GET /admin/notices, `embedgate models` and the log: what was seen of a route, and what to do. A new one is a function here;
+ * one that is not about a route's vectors joins `notices` in src/gateway.ts.
  */
 import type { Assessed } from "./assess";
 

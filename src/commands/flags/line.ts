@@ -1,8 +1,9 @@
 /**
  * What the flags of all commands have in common: options that many take, examples in --help, exit codes, and that a command's work is
- * loaded only when it is given. A new command group is a file beside this one, and a line of program.ts.
+ * loaded only when it is given. A new command is a file beside this one, and a line of program.ts.
  */
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseList } from "../../terminal/amount";
 import { parseDuration } from "../../terminal/duration";
 import { WrongUsage } from "../../terminal/wrong-usage";
 
@@ -80,3 +81,15 @@ export function commandsOf(program: Command): readonly Listed[] {
 export function examples(command: Command, ...lines: readonly [string, string, ...string[]]): Command {
   return command.addHelpText("after", `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`);
 }
+
+/** One group or several: model, or model,day. */
+export const by = <Group extends string>(what: string, known: readonly Group[], usual: readonly Group[]) =>
+  new Option("--by <groups>", `${what}, separated by commas: ${known.join(", ")}`)
+    .argParser((text) =>
+      parseList(text).map((word) => {
+        const group = known.find((one) => one === word);
+        if (group === undefined) throw new InvalidArgumentError(`Expected some of ${known.join(", ")}.`);
+        return group;
+      }),
+    )
+    .default(usual, usual.join(","));

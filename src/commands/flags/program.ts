@@ -1,17 +1,24 @@
 /**
- * All commands, by name, and what is said of a line that is none of them. A new command group is a line of `commandLine`.
+ * All commands, by name, and what is said of a line that is none of them. A new command is a line of `commandLine`.
  */
 import { Command } from "commander";
 import packageJson from "../../../package.json";
 import { nearestName } from "../../domain/nearest";
 import { WrongUsage } from "../../terminal/wrong-usage";
 import { benchCommands } from "./bench";
+import { checkCommand } from "./check";
+import { configCommands } from "./config";
+import { creditsCommands } from "./credits";
 import { embedCommands } from "./embed";
+import { invoiceCommand } from "./invoice";
 import { keyCommands } from "./keys";
 import { examples } from "./line";
+import { modelsCommand } from "./models";
+import { pluginCommands } from "./plugin";
 import { requestsCommands } from "./requests";
 import { serveCommands } from "./serve";
-import { usageCommands } from "./usage";
+import { spacesCommands } from "./spaces";
+import { usageCommand } from "./usage";
 import { workspaceCommands } from "./workspaces";
 
 export function commandLine(): Command {
@@ -27,12 +34,19 @@ export function commandLine(): Command {
     "embedgate keys create --name laptop",
   );
   serveCommands(program);
+  checkCommand(program);
+  modelsCommand(program);
+  configCommands(program);
   keyCommands(program);
   workspaceCommands(program);
-  usageCommands(program);
+  creditsCommands(program);
+  usageCommand(program);
+  invoiceCommand(program);
+  spacesCommands(program);
   requestsCommands(program);
   embedCommands(program);
   benchCommands(program);
+  pluginCommands(program);
   return program;
 }
 

@@ -1,15 +1,8 @@
-/** Flags of `workspaces …` and `credits …`. A new setting of a workspace is an option of `withSettings`. */
+/** Flags of `workspaces …`. A new setting of a workspace is an option of `withSettings`. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { SETTINGS, type SettingName } from "../../callers/workspace-settings";
 import { DIALECTS } from "../../dialects/records";
-import {
-  parseBalance,
-  parseCount,
-  parseCredits,
-  parseList,
-  parsePair,
-  parseUsd,
-} from "../../terminal/amount";
+import { parseBalance, parseCount, parseList, parsePair, parseUsd } from "../../terminal/amount";
 import { config, createDatabase, examples, json, later } from "./line";
 
 /** What `workspaces create` and `set` have in common. */
@@ -114,45 +107,5 @@ export function workspaceCommands(program: Command): void {
       .action(later(async () => (await import("../workspace-names")).deleteWorkspace)),
     "embedgate workspaces delete acme-typo",
     "embedgate workspaces delete acme --yes",
-  );
-
-  const credits = examples(
-    program.command("credits").description("grant and show credits"),
-    "embedgate credits grant acme 50",
-    "embedgate credits show acme",
-  );
-  examples(
-    credits
-      .command("grant")
-      .argument("<workspace>")
-      .argument("<amount>", "credits; a negative amount takes them back", parseCredits)
-      .description("add credits to a balance, or take them back")
-      .option("--note <text>", "the reason, such as an invoice number", "")
-      .option("--limit", "make an unlimited workspace limited, starting with this balance")
-      .addOption(json())
-      .addOption(config())
-      .action(later(async () => (await import("../credits")).grantCredits)),
-    "embedgate credits grant acme 50 --note 'invoice 17'",
-    "embedgate credits grant acme 12.5 --limit",
-  );
-  examples(
-    credits
-      .command("show <workspace>")
-      .description("show a balance")
-      .addOption(json())
-      .addOption(config())
-      .action(later(async () => (await import("../credits")).showCredits)),
-    "embedgate credits show acme",
-    "embedgate credits show acme --json",
-  );
-  examples(
-    credits
-      .command("history <workspace>")
-      .description("list every grant, and what requests cost day by day")
-      .addOption(json())
-      .addOption(config())
-      .action(later(async () => (await import("../credits")).showHistory)),
-    "embedgate credits history acme",
-    "embedgate credits history acme --json",
   );
 }
