@@ -201,7 +201,7 @@ function tokenIn(host: Host, { bytes }: Posted): Found {
   try {
     said = host.read(Token, bytes);
   } catch {
-    // Never in the words of the check, which repeat what they do not like.
+    // Never in the words of the check, which quote the value.
     throw host.failure("malformed", "Entra ID's answer has no access token.");
   }
   const now = host.now();

@@ -1,5 +1,5 @@
 /**
- * What vendors with one key and one address have alike: their options in the routing file, and what becomes of them in a call.
+ * What vendors with one key and one URL have in common: their options in the routing file, and how a call uses them.
  * An option that only one vendor has is in that plugin, beside these.
  */
 import type { Host } from "../src/plugin";

@@ -39,7 +39,7 @@ const plugin: Plugin = (host) => {
     tasks: {
       words: {
         ...COHERE_WORDS,
-        // Of retrieval there is but one kind: whatever is asked is a query, and what is found a document.
+        // There is one kind of retrieval: all searches are queries, and all that is found is a document.
         question_answering: COHERE_WORDS.query,
         fact_verification: COHERE_WORDS.query,
         code_query: COHERE_WORDS.query,

@@ -107,7 +107,7 @@ async function byKeyFile(host: Host, text: string): Promise<Found> {
   return { ...(await exchanged(host, url, form)), project: key.project_id };
 }
 
-/** Never in the words of the check, which repeat what they do not like. */
+/** Never in the words of the check, which quote the value. */
 function keyOf<Schema extends Parameters<Host["read"]>[0]>(host: Host, schema: Schema, text: string) {
   try {
     return host.read(schema, new TextEncoder().encode(text));

@@ -124,8 +124,8 @@ function refuseNone(host: Host, { inputs }: EmbedCall, vectors: number): void {
 }
 
 /**
- * Some versions and models cut whatever they are told (ollama/ollama#14259: 2048 tokens of a window of 8192); the count tells, for it is
- * of what was left. Which of several texts it was, only a call of fewer tells.
+ * Some versions and models truncate in spite of `truncate: false` (ollama/ollama#14259: 2048 tokens of a window of 8192); the token count shows it, since
+ * it counts what was left. Only calls of fewer texts show which text it was.
  */
 function cutAllTheSame(
   host: Host,

@@ -36,7 +36,7 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
   // docs.vllm.ai/en/latest/serving/openai_compatible_server: vectors are normalised, base64 is taken, a call holds any number of inputs.
   vllm: {
     base_url: "http://localhost:8000/v1",
-    // It refuses by its own count what is too long, as llama.cpp does.
+    // It refuses texts that are too long by its own count, as llama.cpp does.
     facts: { normalized: true, uncounted: "send", wire_encoding: "base64" },
     concurrency: 64,
     timeoutMs: LOADING_MS,

@@ -81,7 +81,7 @@ const LIMITS = {
   // `normalize` is true unless a request says otherwise.
   normalized: true,
   token_ids: "decode",
-  // It refuses by its own count what is too long.
+  // It refuses texts that are too long by its own count.
   uncounted: "send",
   wire_encoding: "float",
 } as const;

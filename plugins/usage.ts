@@ -1,6 +1,6 @@
 /**
- * What a reply says of tokens, whatever it is: vectors are not refused for a count that is none. What can be no count is handed on, for the
- * gateway to see; it estimates instead.
+ * The token count of a reply, even an invalid one: vectors are not refused for that. The gateway sees that it is
+ * not valid, and estimates.
  */
 
 /** @returns undefined where nothing is said; no number where what is said is no number */

@@ -35,7 +35,7 @@ const plugin: Plugin = (host) => {
       words: {
         query: "query",
         document: "document",
-        // Of retrieval there is but one kind: whatever is asked is a query, and what is found a document.
+        // There is one kind of retrieval: all searches are queries, and all that is found is a document.
         question_answering: "query",
         fact_verification: "query",
         code_query: "query",

@@ -123,7 +123,7 @@ async function ofProfile(
   return undefined;
 }
 
-/** Whose credentials a profile's role is assumed by. */
+/** The credentials with which a profile's role is assumed. */
 async function sourceOf(
   looking: Looking,
   profiles: Profiles,

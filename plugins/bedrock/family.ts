@@ -37,7 +37,7 @@ export const ALL: KnownFacts = {
   // Its wire takes texts only, and none of the vocabularies is published.
   token_ids: "decode",
   wire_encoding: "float",
-  // Each of them refuses by itself what is too long, as long as it is not asked to cut.
+  // Each of them refuses a text that is too long, unless it is asked to truncate.
   uncounted: "send",
   // A body may have 25,000,000 bytes (InvokeModel); JSON's escapes take room too.
   max_call_bytes: 10_000_000,

@@ -208,7 +208,7 @@ function shortened(
   return (cut === "start" ? kept.reverse() : kept).join("");
 }
 
-/** What the caller may not say past the request's own fields, the gateway must know of it: and which field says it, where one does. */
+/** Fields that a caller may not set in extra_body, and the request field that sets each, if there is one. */
 const OWN_FIELDS: Readonly<Record<string, string | undefined>> = {
   dimensions: "dimensions",
   output_dimension: "dimensions",

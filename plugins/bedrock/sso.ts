@@ -113,7 +113,7 @@ async function roleKeys(
   return ending(credentials, expiration);
 }
 
-/** Never in the words of the check, which repeat what they do not like. */
+/** Never in the words of the check, which quote the value. */
 function readSecret<Schema extends Parameters<Host["read"]>[0]>(
   host: Host,
   schema: Schema,

@@ -9,7 +9,7 @@ export const KERNELS = ["wasm", ...NATIVE_KERNELS] as const;
 export type KernelName = (typeof KERNELS)[number];
 
 /**
- * @param wanted undefined: the fastest. What is in a faster one's way is told only to who asks for it by name: the answers are
+ * @param wanted undefined: the fastest. Why a faster one cannot be used is said only if it is named: the answers are
  *   the same without it. Throws the reason when the wanted one cannot be had.
  */
 export async function chooseKernel(

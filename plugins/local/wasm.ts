@@ -1,6 +1,6 @@
 /**
  * The memory that kernel.wasm works in, one for all Workers of a pool: the weights are in it once, and each Worker takes its own part.
- * What is where inside a part is in kernel/portable/memory.ts.
+ * The layout of a part is in kernel/portable/memory.ts.
  */
 import weightsPath from "./weights/weights.bin" with { type: "file" };
 

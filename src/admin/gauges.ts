@@ -99,7 +99,7 @@ export function createGauges({
         written.add(key);
         counts.set(key, value);
       }
-      // Of a provider that the routing file has no more.
+      // Of a provider that is no longer in the routing file.
       for (const key of gone) counts.set(key, 0);
     },
     ended(name) {

@@ -342,7 +342,7 @@ function histogram(name: string, [label = ""]: readonly string[], samples: reado
   });
 }
 
-/** A ledger that tells of each row that it takes: what Prometheus adds up is what the ledger does. */
+/** A ledger that counts each row that it writes, so that Prometheus and the ledger have the same sums. */
 export function counting(ledger: Ledger, metrics: Pick<Metrics, "request">): Ledger {
   return {
     ...ledger,

@@ -28,7 +28,7 @@ export const PROBE_COST = { requests: PROBES.length + 4, tokens: (2 * PROBES.len
 
 export interface Probed {
   readonly checks: readonly Check[];
-  /** Of the requests for one text, the median: what a load will come to. */
+  /** Of the requests for one text, the median: an estimate of the load. */
   readonly took_ms: number;
   /** False where not even one text was answered. */
   readonly answers: boolean;
@@ -209,7 +209,7 @@ function charactersCheck(
   return [wrong("usage counts tokens", words)];
 }
 
-/** @param ask tries a size that nobody needs: what comes of it is told, and not held against the endpoint */
+/** @param ask tries a size that nobody needs: the outcome is reported, but not as a fault */
 async function dimensionsCheck(
   asked: number | undefined,
   first: Float32Array | undefined,

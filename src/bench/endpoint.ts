@@ -40,7 +40,7 @@ export function urlOf(text: string): URL | string {
   return url;
 }
 
-/** @param stop cuts off what is under way */
+/** @param stop cancels requests in flight */
 export function openEndpoint(
   url: URL,
   key: string | undefined,

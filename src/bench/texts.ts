@@ -3,7 +3,7 @@
  * request is written once and patched in place. Longer or shorter ones are a matter of `tokens`.
  */
 export const NUMBER_DIGITS = 12;
-/** What a text's number comes to in most vocabularies, `#` and all. */
+/** Tokens of a text's number in most vocabularies, `#` and all. */
 const NUMBER_TOKENS = 6;
 export const TOKENS_MIN = NUMBER_TOKENS + 1;
 

@@ -30,7 +30,7 @@ export interface Caps {
   readonly timeZone?: string | undefined;
 }
 
-/** What a workspace is given when it is first seen, and what it may spend. */
+/** A workspace's credits when it is first seen, and its caps. */
 export interface Terms {
   readonly startingMicroCredits: bigint | null;
   readonly caps: Caps;
@@ -73,7 +73,7 @@ export interface Balances extends Gathering {
 
 export const NOTHING: Hold = { microCredits: 0n, picoUsd: 0n };
 
-/** Makes a workspace on first sight, with what it has to begin with. @returns whether it was made */
+/** Creates a workspace when it is first seen, with its initial credits. @returns whether it was made */
 export type Ensure = (workspace: string, startingMicroCredits: bigint | null, at: number) => boolean;
 
 /** For inside a transaction of the caller's. */
@@ -285,7 +285,7 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
   };
 }
 
-/** What earlier charges came to beyond their sum is one request's to use: others' under way have not said yet what they take of it. */
+/** Only one request may use what earlier charges were rounded up by: the others in flight have not settled yet. */
 function fitCredits(
   credits: bigint,
   account: Account,

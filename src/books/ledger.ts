@@ -165,7 +165,7 @@ export function openLedger(
   const refusals = openRefusals(database, configuredModel);
   /** By the request's id. */
   const underWay = new Map<string, Begun>();
-  /** What the transaction that is open has begun. */
+  /** Rows begun in the open transaction. */
   const begunNow = new Map<string, Begun>();
   const gathering: Gathering = {
     flush: balances.flush,
@@ -287,7 +287,7 @@ export function openLedger(
       try {
         await paying;
       } catch (thrown) {
-        // Each of those who wait has a time of its own.
+        // Each waiting write has its own deadline.
         const error = asGatewayError(thrown);
         if (!isLockedOut(error) || store.monotonic() >= giveUpAt) throw error;
       }

@@ -1,5 +1,5 @@
 /**
- * Who waits for whom near the end of a workspace's credits: a request that would fit once others have settled waits for the next of
+ * Queue near the end of a workspace's credits: a request that would fit once others have settled waits for the next of
  * them here, first come first served. Other processes' settling is not heard, so nobody waits long without asking again.
  */
 import { Ending, type EndSignal } from "../domain/ending";

@@ -50,7 +50,7 @@ interface Asked {
   readonly since: number;
   readonly by: readonly UsageGroup[];
   readonly filter: UsageFilter | undefined;
-  /** Whose rows are no clients' requests: they count by their tokens only. */
+  /** Its rows are not clients' requests: only their tokens count. */
   readonly ownWorkspace: string;
 }
 

@@ -6,7 +6,7 @@ import { GatewayError } from "../domain/errors";
 import type { Input } from "../plugin";
 import type { Count } from "../tokens/count";
 
-/** What each input of a call came to: where nobody has told it, the call's count is divided by the inputs' bytes. */
+/** The tokens of each input of a call: where they are not known, the call's count is divided by the inputs' bytes. */
 export function sharesOf(
   { tokens, tokensByInput }: Pick<Count, "tokens"> & Partial<Count>,
   pieces: readonly { readonly input: Input }[],

@@ -9,7 +9,7 @@ import type { CacheEntry, CacheKey } from "./entry";
 import { fromRow, toRow } from "./row";
 
 export interface Disk {
-  /** What is there of the keys; each entry's numbers are the caller's own. Counts as a use. */
+  /** The entries found for the keys; each entry's numbers are the caller's own. Counts as a use. */
   find(keys: readonly CacheKey[]): ReadonlyMap<CacheKey, CacheEntry>;
   /** Counts as a use of what another cache answered, so that the hottest are not the first to go here. */
   use(keys: readonly CacheKey[]): void;

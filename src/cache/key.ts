@@ -1,6 +1,6 @@
 /**
- * Under what an input is cached: a hash over everything that decides its vector, and over nothing else.
- * Whatever else comes to decide a vector is a member of `KeyedBy`; a change of what is hashed raises FORMAT.
+ * The cache key of an input: a hash over everything that decides its vector, and over nothing else.
+ * A new thing that decides a vector is a member of `KeyedBy`; a change of what is hashed raises FORMAT.
  */
 
 import { GatewayError } from "../domain/errors";

@@ -23,7 +23,7 @@ export interface Auth {
    */
   identify(request: Request): Caller | Promise<Caller>;
   /**
-   * Who may do what is for those who run the gateway: an admin's key, or anybody in open mode.
+   * Who may do what is for the operator: an admin's key, or anybody in open mode.
    * @param refused is told, before this throws, who is known and is no admin
    * @throws GatewayError as identify does
    */

@@ -37,7 +37,7 @@ export interface KnownKey {
 }
 
 export interface Keys {
-  /** @param admin whether it may also do what is for those who run the gateway */
+  /** @param admin whether it may also do what is for the operator */
   create(name: string, workspace: string, admin?: boolean): Promise<NewKey>;
   list(): readonly ListedKey[];
   /** A new secret for the same key; older ones work for `graceMs` more. @throws GatewayError invalid */

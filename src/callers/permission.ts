@@ -1,6 +1,6 @@
 /**
- * Which models a workspace may use: ids and patterns of its settings. A model it may not use is to it as one that does not exist, and so
- * is a provider that serves no other: who answers a name by what there is asks here first.
+ * Which models a workspace may use: ids and patterns of its settings. To a workspace, a model that it may not use does not exist, nor does
+ * a provider that serves only such models: code that looks up a name asks here first.
  */
 import { matches } from "../config/models";
 

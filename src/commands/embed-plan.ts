@@ -1,5 +1,5 @@
 /**
- * What the options of `embedgate embed` come to: the job, and whether it is the one that a run before has begun.
+ * What the options of `embedgate embed` mean: the job, and whether it is the one that a run before has begun.
  * A new option is a member of `EmbedOptions`, and of `Plan` (src/jobs/plan.ts) where it changes a vector or its place.
  */
 import { existsSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
  * `embedgate embed`: a bulk job from files to a file of vectors. Its steps are in src/jobs/; here is their order, and what is said.
- * What the options come to is in embed-plan.ts, and whom it asks in embed-sender.ts.
+ * What the options mean is in embed-plan.ts, and which gateway it calls in embed-sender.ts.
  */
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
  * `embedgate serve`: reads the routing file, and serves by it in this process, or in as many as it says.
- * What is loaded only then is what that needs: a supervisor holds no gateway.
+ * It loads only what is needed: a supervisor has no gateway.
  */
 import { USUAL_FILE } from "../config/load";
 import { type ReadFile, readRoutingFile } from "../config/read";

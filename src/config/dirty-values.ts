@@ -1,5 +1,5 @@
 /**
- * Values that most likely are not what was meant: quotes or blanks around a secret, and a variable written as another tool has it.
+ * Values that are probably not what was meant: quotes or blanks around a secret, and a variable written as another tool has it.
  * Told by the variable's name or the key's place, never by the value. A new tool's way of writing is a row of NOTATIONS.
  */
 import type { FilledIn } from "./variables";

@@ -150,7 +150,7 @@ async function checkTree(
   if (problems.length > 0) return refused(problems);
   const right = withoutMissing(tree, document);
   if (databasePath === undefined || !Value.Check(RoutingFile, right)) {
-    // Every breach is told above; should one ever not be, the file is still refused.
+    // Every breach is reported above; if one is not, the file is still refused.
     return refused([tree.problem("", "is not a valid routing file")]);
   }
   const resolved = resolveConfig({

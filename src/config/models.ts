@@ -181,7 +181,7 @@ function checkChain(id: string, place: string, aliases: ReadonlyMap<string, stri
       look.problems.push(look.tree.problem(place, `circular aliases: ${circle}; one of them needs routes`));
       return;
     }
-    // A circle further on is told where it lies.
+    // A circle further on is reported at its own place.
     if (chain.has(next)) return;
     chain.add(next);
     if (chain.size > MOST_ALIASES_IN_A_ROW) {

@@ -1,5 +1,5 @@
 /**
- * Models whose price nobody knows, where workspaces pay: they are refused to those, which `check` says before a request does.
+ * Models without a known price, where workspaces pay: they are refused, and `check` says so before a request does.
  * What a price is known from is in src/routes/route.ts; a further source of one is a line of `isPriced`.
  */
 import { catalogueFacts } from "./catalogue";

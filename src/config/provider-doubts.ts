@@ -1,5 +1,5 @@
 /**
- * What of a provider's options may be right, and most likely is not: a base_url without a path, a file that is not there. A plugin's schema
+ * Options of a provider that are possible but probably wrong: a base_url without a path, a file that is not there. A plugin's schema
  * says by a keyword which option is one: `needsPath`, `maybePath`. A new doubt is a keyword here, and in docs/plugins.md.
  */
 import type { Host, Provider } from "../plugin";

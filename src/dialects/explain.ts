@@ -1,5 +1,5 @@
 /**
- * From a breach of a TypeBox schema to one sentence for the caller: which field, what was wrong, what would be right.
+ * Turns a breach of a TypeBox schema into one sentence for the caller: which field, what was wrong, what would be right.
  * It knows JSON schema only, no dialect; a schema that wants its own words carries them as `expected`.
  */
 import type { TSchema } from "@sinclair/typebox";

@@ -1,5 +1,5 @@
 /**
- * The fields of a request by what becomes of them: those that the wire knows and honours, those left for a plugin, and those ignored.
+ * The fields of a request, by how they are handled: those that the wire knows and honours, those left for a plugin, and those ignored.
  * A field is refused here by its name alone; what is in it is checked against the schema afterwards.
  */
 

@@ -1,6 +1,6 @@
 /**
- * Fields that change what a vector is, in the words of vendors and of servers: its size, type, pooling and length, what it is for, what becomes of
- * a text too long. No policy can have them ignored or sent on unread: a client that asked for int8 and gets floats misreads them.
+ * Fields that change what a vector is, in the words of vendors and of servers: its size, type, pooling and length, what it is for, what happens to a
+ * text that is too long. No policy lets them be ignored or forwarded unchecked: a client that asked for int8 and gets floats misreads them.
  * A new word is a line of SHAPE_WORDS or WORDS.
  */
 import { spelling } from "../domain/spelling";

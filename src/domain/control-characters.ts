@@ -1,5 +1,5 @@
 /**
- * Characters that are not shown but change what is: those that end a line, move a terminal's cursor, or turn a text around. What callers
+ * Invisible characters that change what is shown: those that end a line, move a terminal's cursor, or turn a text around. What callers
  * name is refused with them (src/dialects/openai.ts), and whatever is printed for people shows them escaped.
  */
 import { GatewayError } from "./errors";

@@ -1,5 +1,5 @@
 /**
- * How work is told that it is over: an AbortController and its signal in one, at a tenth of the cost, as every request has several.
+ * How work is cancelled: an AbortController and its signal in one, at a tenth of the cost, as every request has several.
  * Code that only listens takes an `EndSignal`, which an AbortSignal is too. A plugin and `fetch` get the real thing (`abortSignalOf`).
  */
 

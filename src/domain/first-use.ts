@@ -1,5 +1,5 @@
 /**
- * What is costly to make and not always needed, made for the first who asks: a gateway starts without what no request has asked for yet.
+ * Lazy initialisation: what is costly and not always needed is made at its first use, so that a gateway starts fast.
  */
 export function onFirstUse<Value>(make: () => Value): () => Value {
   let made: { readonly value: Value } | undefined;

@@ -1,5 +1,5 @@
 /**
- * How long a connection is kept on which nothing moves, as the server counts it.
+ * The idle timeout of connections, as the server counts it.
  */
 
 /** Whole seconds, no less than were asked for. */

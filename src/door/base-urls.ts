@@ -1,6 +1,6 @@
 /**
- * What people make of a base URL: with the version or without, twice, with the whole path of the call, with a slash too many. A client puts
- * its own path behind it, and the gateway finds what was meant. A new form is a row of FORMS.
+ * Base URLs as people write them: with the version or without, twice, with the whole path of the call, with a slash too many. A client puts
+ * its own path behind it, and the gateway finds the path that was meant. A new form is a row of FORMS.
  */
 
 interface Form {

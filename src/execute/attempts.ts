@@ -1,5 +1,5 @@
 /**
- * A part's calls, until one is answered or no further one would help: elsewhere at once, at the same target after a pause.
+ * A part's calls, until one succeeds or none can help: fallback at once, retry at the same target after a pause.
  * What a failure means is in src/domain/errors.ts; which target is next is choose.ts.
  */
 

@@ -1,5 +1,5 @@
 /**
- * How what is to be embedded becomes calls: by the target's limits in inputs, tokens and bytes.
+ * How inputs are divided into calls: by the target's limits in inputs, tokens and bytes.
  * A new limit on a call is a sum here, and a fact of the model (src/domain/facts.ts).
  */
 

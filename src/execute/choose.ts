@@ -1,5 +1,5 @@
 /**
- * Which target a call goes to: the first group that can, in it by weight and load; one that failed only after all others were asked.
+ * Which target a call goes to: the first group with a usable one, within it by weight and load; one that failed only after all others.
  * A new reason to pass a target over is a filter here.
  */
 

@@ -1,5 +1,5 @@
 /**
- * A text that turned out to be too long only when a provider said so: it is cut, or taken to pieces that are averaged, by the limit that the
+ * A text that only the provider knew to be too long: it is cut, or taken to pieces that are averaged, by the limit that the
  * provider gave, where the model's `long_input` has it so. Texts that are known beforehand to be too long never come here (src/tokens/long-inputs.ts).
  */
 

@@ -1,6 +1,6 @@
 /**
- * What was tried already for some pieces: where, how often, with what error, and when it may be tried there again.
- * It goes along when the pieces are carved again for another target, so that no piece is sent more often than is allowed.
+ * The attempts made for some pieces: where, how often, with what error, and when it may be tried there again.
+ * It is kept when the pieces are divided again for another target, so that no piece is sent more often than is allowed.
  */
 
 import type { GatewayError } from "../domain/errors";

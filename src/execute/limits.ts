@@ -1,5 +1,5 @@
 /**
- * How much of a text each target was seen to look at: learned here, remembered in its health and in the database, and what follows for a part.
+ * Learned input limits: how much of a text each target was seen to read. Learned here, remembered in its health and in the database, and what follows for a part.
  * How a cut is seen is cut-test.ts's (two texts, one vector) and src/tokens/belief.ts's (too small a count); a further sign calls `learn`.
  */
 import { GatewayError } from "../domain/errors";

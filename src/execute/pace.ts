@@ -1,5 +1,5 @@
 /**
- * How many inputs a slow server does in one attempt's time: a call that was not answered in it is not sent again whole, and the next ones hold
+ * How many inputs a slow server manages in one attempt's time: a call that was not answered in it is not sent again whole, and the next ones hold
  * no more than half of it, until it is seen to be faster. What the routing file allows in a call stays the most (`max_inputs`).
  */
 

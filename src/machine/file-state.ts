@@ -1,5 +1,5 @@
 /**
- * What tells one version of a file from another, as a text: where its path leads, which file that is, and when it was written last.
+ * The version of a file, as a text: where its path leads, which file that is, and when it was written last.
  */
 import { type BigIntStats, realpathSync, statSync } from "node:fs";
 import { realpath, stat } from "node:fs/promises";

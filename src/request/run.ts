@@ -1,5 +1,5 @@
 /**
- * A request's own time: from its arrival to its deadline, or until it is ended early.
+ * The time of a request: from its arrival to its deadline, or until it is ended early.
  * What else every step of one request shares is a member of `Run` (src/domain/request.ts), made here.
  */
 

@@ -27,7 +27,7 @@ export function commandLine(): Command {
       .description("An embeddings gateway in one executable, with a real model inside.")
       .usage("[command] [options]\n\nWithout a command it serves: 'embedgate' is 'embedgate serve'.")
       .version(packageJson.version)
-      // It exits by itself otherwise, with 1 for everything.
+      // Otherwise commander exits, with 1 for everything.
       .exitOverride(),
     "embedgate",
     "embedgate check gateway.yaml",

@@ -11,7 +11,7 @@ export interface CatalogueEntry {
   readonly model: string;
   /** Other ways of writing that name, which the plugin understands. */
   readonly written_as?: readonly string[];
-  /** The entry whose very model this is, reached through another vendor: its vectors are in the same space. */
+  /** The entry of the same model at another vendor: its vectors are in the same space. */
   readonly same_as?: string;
   readonly facts: KnownFacts & { readonly reply_names: string[] };
 }

@@ -42,7 +42,7 @@ const MODELS: readonly Model[] = [
     tasks: [...TEXT_TASKS, "clustering"],
   },
   {
-    // Its own length is 32,768 (jina.ai/news), but 8K as it is served.
+    // The model takes 32,768 (jina.ai/news), but is served with 8K.
     model: "jina-embeddings-v5-text-nano",
     dimensions: 768,
     shortens: true,

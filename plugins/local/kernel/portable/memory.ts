@@ -1,5 +1,5 @@
 /**
- * What is where in a thread's part of the memory: one region for each stage; and the model's sizes.
+ * The layout of a thread's part of the memory: one region for each stage; and the model's sizes.
  * A new region is a `let` and a line of `layOut`. ../native/memory.h is its twin in C.
  */
 
