@@ -240,7 +240,7 @@ describe("size and norm", () => {
   test("a beginning of zeros cannot be made of unit length, and is refused", () => {
     const values = Float32Array.of(0, 0, 0, 0, 1, 0, 0, 0);
     const changed = { plan: { dimensions: 4 } };
-    expect(refused(partOf(1), [{ index: 0, values }], changed, "no_vector")).toContain("all zeros");
+    expect(refused(partOf(1), [{ index: 0, values }], changed, "no_vector")).toContain("only zeros");
   });
 });
 

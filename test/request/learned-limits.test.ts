@@ -79,7 +79,7 @@ describe("a server whose usage proves nothing", () => {
       expect(await noticesOf(open)).toMatchObject([
         { space: "m", provider: "a", model: "m", out_of_service: false },
       ]);
-      expect((await noticesOf(open))[0]?.message).toContain(`the first ${limit} tokens`);
+      expect((await noticesOf(open))[0]?.message).toContain(`truncates texts to ${limit} tokens`);
       expect(callsOf(open)).toBeLessThan(20);
     },
   );
@@ -127,7 +127,7 @@ describe("with the model's own vocabulary", () => {
       "context_length_exceeded",
       "input[40]",
     ]);
-    expect((await noticesOf(open))[0]?.message).toContain("the first 512 tokens");
+    expect((await noticesOf(open))[0]?.message).toContain("truncates texts to 512 tokens");
     // From then on before anything is sent.
     const before = callsOf(open);
     expect((await open.post({ model: "m", input: [words(511)] })).status).toBe(400);
