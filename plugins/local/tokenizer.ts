@@ -126,7 +126,7 @@ function* slabs(text: string): Generator<string> {
 }
 
 /** Normalised words; every punctuation character and every ideograph is a word of its own. */
-function words(text: string): readonly string[] {
+export function words(text: string): readonly string[] {
   if (PLAIN_ASCII.test(text)) return text.toLowerCase().match(ASCII_WORD_OR_PUNCTUATION) ?? [];
   const cleaned = text
     // Half a surrogate pair becomes U+FFFD, which goes as CONTROL; left as it is, two halves could meet when others go.

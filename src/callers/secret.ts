@@ -18,11 +18,14 @@ export function secretOf({ headers, url }: Pick<Request, "headers" | "url">): st
   return (url.includes("?") && new URL(url).searchParams.get("key")) || undefined;
 }
 
-/** `Bearer KEY`; or `KEY` alone, as a client of Hugging Face's text-embeddings-inference sends it. */
+/**
+ * `Bearer KEY`; or `KEY` alone, as a client of Hugging Face's text-embeddings-inference sends it, which today puts its own `Bearer` before the one
+ * that its users had to write: run-llama/llama_index, llama-index-embeddings-text-embeddings-inference.
+ */
 function bearerIn(authorization: string | null): string | undefined {
   const said = authorization?.trim();
   if (!said) return undefined;
-  const bearer = /^Bearer +(\S+)$/i.exec(said)?.[1];
+  const bearer = /^(?:Bearer +)+(\S+)$/i.exec(said)?.[1];
   if (bearer !== undefined) return bearer;
   return /^\S+$/.test(said) && !/^(bearer|basic)$/i.test(said) ? said : undefined;
 }

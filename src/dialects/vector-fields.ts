@@ -25,6 +25,7 @@ const SHAPE_WORDS: readonly string[] = [
   "dtype",
   "embedding_type",
   "embedding_types",
+  "encoding_type",
   "output_type",
   "quantization",
   "precision",
@@ -74,6 +75,8 @@ const types = new Set([
   "dtype",
   "embeddingtype",
   "embeddingtypes",
+  // LlamaIndex's word at Jina.
+  "encodingtype",
   "outputtype",
 ]);
 

@@ -101,7 +101,7 @@ export interface GatewayFacts {
   /** @param others names that mean the same to the wire's clients @throws GatewayError unknown_model | embeddings_unsupported */
   model(id: string, others?: readonly string[]): ModelEntry;
   /**
-   * The tokens of each text, in order, without the marks that a model puts around a text; undefined where the model's vocabulary is not known.
+   * The tokens of each text, in order, the marks that the model puts around it among them; undefined where the model's vocabulary is not known.
    * @throws GatewayError unknown_model | embeddings_unsupported
    */
   tokens(id: string, texts: readonly string[]): Promise<readonly (readonly TextToken[])[] | undefined>;
@@ -113,8 +113,11 @@ export interface GatewayFacts {
 export interface TextToken {
   readonly id: number;
   readonly text: string;
-  readonly start: number;
-  readonly stop: number;
+  /** In UTF-16 units; null where it stands nowhere in the text. */
+  readonly start: number | null;
+  readonly stop: number | null;
+  /** A mark that the model puts around every text. */
+  readonly special: boolean;
 }
 
 /** @property body to be written as JSON, or a text, which is sent as it is */

@@ -13,20 +13,26 @@ const HINTS: readonly string[] = ["title"];
 const TRUNCATE = "truncate";
 export const HINT_FIELDS: readonly string[] = [...HINTS, TRUNCATE];
 
-type Hinting = Pick<EmbedRequest, "task" | "fields" | "inputs">;
+type Hinting = Pick<EmbedRequest, "task" | "fields" | "inputs" | "unasked">;
 
 /** The names, as the caller wrote them, of what the target has no use for. */
 export function ignoredFields(request: Hinting, target: Target): readonly string[] {
-  const names = HINTS.filter((name) => name in request.fields && !target.provider.accepts(name));
+  const hints = [...HINTS, ...(request.unasked ?? [])];
+  const names = hints.filter((name) => name in request.fields && !target.provider.accepts(name));
   const { task } = request;
   return task && !task.isDefault && !honoursTask(request, target) ? [task.field, ...names] : names;
 }
 
+/** Whether a target that does not declare the field does without it. */
+export const isHint = (name: string, { unasked }: Pick<EmbedRequest, "unasked">) =>
+  HINT_FIELDS.includes(name) || unasked?.includes(name) === true;
+
 /** The fields that the target's plugin is handed. */
-export function fieldsFor({ fields }: Pick<EmbedRequest, "fields">, target: Target): EmbedRequest["fields"] {
+export function fieldsFor(request: Pick<EmbedRequest, "fields" | "unasked">, target: Target) {
+  const { fields } = request;
   const named = Object.entries(fields);
   const isLeftOut = (name: string, value: unknown) =>
-    HINT_FIELDS.includes(name) || isSoAnyway(name, value, target);
+    isHint(name, request) || isSoAnyway(name, value, target);
   const own = named.filter(([name, value]) => !isLeftOut(name, value) || target.provider.accepts(name));
   return own.length === named.length ? fields : Object.fromEntries(own);
 }
@@ -62,8 +68,12 @@ export function refusedCut(request: EmbedRequest, { provider }: Target): Gateway
 /** A request for vectors as the model made them gets them so: the vendors' words for that. */
 const NORMALIZE: readonly string[] = ["normalize", "normalized"];
 
-/** A field that asks for what is so anyway: vectors of unit length, of a model whose vectors leave here so. */
+/**
+ * A field that asks for what is so anyway: vectors of unit length, of a model whose vectors leave here so; each text by itself, which LangChain4j
+ * always says (langchain4j-jina, JinaEmbeddingRequest).
+ */
 export function isSoAnyway(name: string, value: unknown, { facts }: Pick<Target, "facts">): boolean {
+  if (name === "late_chunking") return value === false;
   return value === true && name === "normalized" && facts.normalized === true;
 }
 

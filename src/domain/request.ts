@@ -38,6 +38,8 @@ export interface EmbedRequest {
   readonly longInput?: "truncate";
   /** Fields that the dialect does not know; the route's plugin must have declared them. */
   readonly fields: Readonly<Record<string, unknown>>;
+  /** Names of fields that the wire's clients send unasked: a target without a use for one does without it, and the answer tells. */
+  readonly unasked?: readonly string[];
 }
 
 /** One provider with the model's name there, and what is known of the model at that provider. */

@@ -52,8 +52,7 @@ export function factsFor(
     model: (id, others) => entryNamed(routes, routes.meant(id, others, listing.allowed), listing),
     async tokens(id, texts) {
       const vocabulary = vocabularyOf(id);
-      // Of the other vocabulary only counts are known (src/tokens/bert.ts).
-      return vocabulary === "bert_uncased" ? undefined : vocabulary && tokens.encode(vocabulary, texts);
+      return vocabulary && tokens.encode(vocabulary, texts);
     },
     async countTokens(id, texts) {
       const vocabulary = vocabularyOf(id);

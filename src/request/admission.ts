@@ -10,6 +10,7 @@ import {
   factsAsAsked,
   HINT_FIELDS,
   ignoredFields,
+  isHint,
   isSoAnyway,
   refusedCut,
 } from "../domain/hints";
@@ -67,7 +68,7 @@ function refusedField(request: EmbedRequest, target: Target): GatewayError | und
     const check = provider.accepts(name);
     const field = name.slice(0, 100);
     if (!check) {
-      if (HINT_FIELDS.includes(name) || isSoAnyway(name, value, target)) continue;
+      if (isHint(name, request) || isSoAnyway(name, value, target)) continue;
       const known = [...OPENAI_FIELDS, ...TASK_FIELDS, ...HINT_FIELDS, ...provider.fieldNames];
       const near = nearestName(name, known);
       const hint = near === undefined ? "leave it out." : `did you mean '${near}'?`;

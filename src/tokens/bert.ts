@@ -3,17 +3,27 @@
  * weights. A text's two marks, [CLS] and [SEP], count as tokens, as they do for the servers' limits. Another vocabulary is another file beside this.
  */
 import { readFileSync } from "node:fs";
-import { Tokenizer } from "../../plugins/local/tokenizer";
+import { Tokenizer, words } from "../../plugins/local/tokenizer";
 import vocabularyPath from "../../plugins/local/weights/vocab.txt" with { type: "file" };
 
 const MARKS = 2;
 
 let opened: Tokenizer | undefined;
 /** Reading it takes some 20 ms, which only those wait for who need it. */
-function tokenizer(): Tokenizer {
+export function tokenizer(): Tokenizer {
   opened ??= new Tokenizer(readFileSync(vocabularyPath, "utf8"));
   return opened;
 }
+
+let pieces: readonly string[] | undefined;
+/** By id: as it is written, `##` before what continues a word. Read for those who ask for tokens, not for their count. */
+export function pieceOf(id: number | undefined): string | undefined {
+  pieces ??= readFileSync(vocabularyPath, "utf8").trimEnd().split(/\r?\n/);
+  return pieces[id ?? -1];
+}
+
+/** A text's words as the vocabulary has them, before they are taken to pieces. */
+export const wordsOf = words;
 
 /** @returns limit + 1 for every text of more */
 export function countBert(text: string, limit: number): number {

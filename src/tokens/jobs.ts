@@ -2,6 +2,7 @@
  * What the tokenizer's Worker can do, step by step: a text of millions of characters does not keep a short one waiting.
  * A new kind of job is a member of `Job` and a case of `perform`.
  */
+import type { Steps, Token } from "./token";
 import {
   type CountingName,
   type Cut,
@@ -11,8 +12,6 @@ import {
   decodeTokens,
   encodeText,
   mendCuts,
-  type Steps,
-  type Token,
   type VocabularyName,
 } from "./vocabulary";
 
@@ -41,7 +40,7 @@ export type Job =
   | {
       readonly id: number;
       readonly kind: "encode";
-      readonly vocabulary: VocabularyName;
+      readonly vocabulary: CountingName;
       readonly texts: readonly string[];
     };
 

@@ -5,9 +5,10 @@
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
 import type { Cancel, Done, Job } from "./jobs";
-import type { CountingName, Cut, Token, VocabularyName } from "./vocabulary";
+import type { Token } from "./token";
+import type { CountingName, Cut, VocabularyName } from "./vocabulary";
 
-export type { Cut, Token } from "./vocabulary";
+export type { Cut } from "./vocabulary";
 
 export interface Tokens {
   /**
@@ -43,9 +44,9 @@ export interface Tokens {
     pieces: "first" | "all",
     signal?: EndSignal,
   ): Promise<readonly (readonly Cut[] | undefined)[]>;
-  /** All tokens of each text. */
+  /** All tokens of each text, the model's own marks around it among them. */
   encode(
-    vocabulary: VocabularyName,
+    vocabulary: CountingName,
     texts: readonly string[],
     signal?: EndSignal,
   ): Promise<readonly (readonly Token[])[]>;

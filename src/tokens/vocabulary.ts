@@ -6,6 +6,8 @@
 import cl100kWords from "gpt-tokenizer/bpeRanks/cl100k_base";
 import * as cl100k from "gpt-tokenizer/encoding/cl100k_base";
 import { countBert, headBert } from "./bert";
+import { encodeBert } from "./bert-places";
+import type { Steps, Token } from "./token";
 
 const VOCABULARIES = { cl100k_base: cl100k } as const;
 /** Those whose ids are known to stand for text. */
@@ -127,20 +129,12 @@ export function countTokens(vocabulary: CountingName, text: string, limit: numbe
   return count;
 }
 
-/** A token of a text, and where it is in it, in characters. */
-export interface Token {
-  readonly id: number;
-  /** U+FFFD for what is no whole character. */
-  readonly text: string;
-  readonly start: number;
-  readonly stop: number;
-}
-
 /** So many tokens are a step: some milliseconds. */
 const TOKENS_A_STEP = 4_096;
 
 /** All tokens of a text, in order; of very long words as `countTokens` counts them. */
-export function* encodeText(vocabulary: VocabularyName, text: string): Steps<Token[]> {
+export function* encodeText(vocabulary: CountingName, text: string): Steps<Token[]> {
+  if (vocabulary === "bert_uncased") return yield* encodeBert(text);
   const words = WORDS[vocabulary];
   const found: Token[] = [];
   let stepAt = TOKENS_A_STEP;
@@ -161,7 +155,7 @@ export function* encodeText(vocabulary: VocabularyName, text: string): Steps<Tok
         bytesLeft -= size;
         stop += character > 0xffff ? 2 : 1;
       }
-      found.push({ id, text: decoder.decode(bytes), start, stop });
+      found.push({ id, text: decoder.decode(bytes), start, stop, special: false });
       start = stop;
     }
     if (found.length >= stepAt) {
@@ -246,9 +240,6 @@ export function* cutByTokens(
   }
   return cuts;
 }
-
-/** Long work in short steps: whoever takes them may do other work between two of them. */
-export type Steps<Result> = Generator<undefined, Result, undefined>;
 
 /** Characters looked at for one piece: enough for everyday text, more where that was not enough. */
 const CHARACTERS_A_TOKEN = 8;

@@ -3,7 +3,7 @@
  * waits for any more ends. What it can do is in jobs.ts.
  */
 import { type Cancel, type Done, type Job, perform } from "./jobs";
-import type { Steps } from "./vocabulary";
+import type { Steps } from "./token";
 
 declare const self: Worker;
 

@@ -121,6 +121,10 @@ describe("once a key exists", () => {
 
   const places: readonly (readonly [string, (key: string) => Record<string, string>])[] = [
     ["Authorization alone", (key) => ({ authorization: key })],
+    [
+      "Bearer twice, as from a client that puts its own before its user's",
+      (key) => ({ authorization: `Bearer Bearer ${key}` }),
+    ],
     ["x-api-key", (key) => ({ "x-api-key": key })],
     ["api-key", (key) => ({ "api-key": key })],
     ["x-goog-api-key", (key) => ({ "x-goog-api-key": key })],

@@ -3,7 +3,7 @@
  * with their type, the same vectors as /v1/embeddings.
  */
 import { describe, expect, test } from "bun:test";
-import { Type } from "@sinclair/typebox";
+import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { type OpenGateway, openGateway } from "../gateway";
 
@@ -15,6 +15,7 @@ models:
   fake-8: { routes: [ { provider: fake } ] }
   "vendor/Fake": { routes: [ { provider: fake, model: fake } ] }
   short: { routes: [ { provider: fake, model: fake } ], max_input_tokens: 16, tokenizer: cl100k_base }
+  bert: { routes: [ { provider: fake, model: fake } ], tokenizer: bert_uncased }
   chat: { embeddings: false }
   fake-nan: { routes: [ { provider: fake } ] }
 `;
@@ -26,11 +27,17 @@ const Tokens = Type.Array(
       id: Type.Integer(),
       text: Type.String(),
       special: Type.Boolean(),
-      start: Type.Integer(),
-      stop: Type.Integer(),
+      start: Type.Union([Type.Integer(), Type.Null()]),
+      stop: Type.Union([Type.Integer(), Type.Null()]),
     }),
   ),
 );
+/** What stands at the tokens' places. */
+function within(text: string, tokens: Static<typeof Tokens>[number] = []): string[] {
+  const bytes = Buffer.from(text);
+  return tokens.map(({ start, stop }) => bytes.subarray(start ?? 0, stop ?? 0).toString());
+}
+
 const ByOpenai = Type.Object({
   data: Type.Array(Type.Object({ embedding: Type.Array(Type.Number()) })),
   usage: Type.Object({ total_tokens: Type.Integer() }),
@@ -69,6 +76,7 @@ describe("/embed", () => {
     ["/models/vendor/Fake/pipeline/feature-extraction", "vendor/Fake"],
     ["/hf-inference/models/vendor/Fake/pipeline/feature-extraction", "vendor/Fake"],
     ["/pipeline/feature-extraction/vendor/Fake", "vendor/Fake"],
+    ["/models/vendor/Fake", "vendor/Fake"],
   ])("%s: the vectors of %s, in order", async (path, model) => {
     await using open = await openGateway({ yaml: YAML });
     const inputs = ["hello", "world", "hello"];
@@ -102,6 +110,26 @@ describe("/embed", () => {
     const sent = await post(open, "/tei/vendor/Fake", body);
     expect([sent.status, sent.headers.get("x-embedgate-ignored")]).toEqual([200, "options"]);
     expect(Value.Parse(Vectors, sent.json)[0]).toHaveLength(8);
+    // LangChain for Go.
+    const older = { inputs: ["hello"], use_gpu: false, wait_for_model: true };
+    const again = await post(open, "/models/vendor/Fake", older);
+    expect([again.status, again.headers.get("x-embedgate-ignored")]).toEqual([
+      200,
+      "use_gpu, wait_for_model",
+    ]);
+  });
+
+  // Haystack's embedders send it unless told otherwise.
+  test("normalize: false gets the vectors as the provider makes them, told where it was not asked for them", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    const sent = await post(open, "/embed", { inputs: ["hello"], normalize: false, truncate: true });
+    expect([sent.status, sent.headers.get("x-embedgate-ignored")]).toEqual([200, "normalize"]);
+    expect(sent.json).toEqual((await oracle(open, "fake-8", ["hello"])).vectors);
+    const strict = YAML.replace("server: {", "server: { policies: { unused_hints: reject },");
+    expect(await asked("/embed", { inputs: "a", normalize: false }, strict)).toMatchObject({
+      status: 422,
+      json: { error: expect.stringContaining("'normalize' has no effect") },
+    });
   });
 
   test("a text that is too long is refused, or cut at the end that is asked for", async () => {
@@ -159,7 +187,9 @@ describe("/embed", () => {
     ["an empty list", "/embed", { inputs: [] }, 422, "validation", "'inputs'"],
     ["an empty text", "/embed", { inputs: "" }, 400, "empty", "'inputs' is an empty string"],
     ["an empty text in a list", "/embed", { inputs: ["a", ""] }, 400, "empty", "'inputs[1]'"],
-    ["OpenAI's word", "/embed", { input: "a" }, 422, "validation", "'inputs' is missing"],
+    ["OpenAI's word", "/embed", { input: "a" }, 422, "validation", "'input' is taken at /v1/embeddings"],
+    ["Cohere's word", "/", { texts: ["a"] }, 422, "validation", "'texts' is taken at /v1/embed"],
+    ["no word", "/", {}, 422, "validation", "'inputs' is missing"],
     [
       "an unknown field",
       "/embed",
@@ -167,14 +197,6 @@ describe("/embed", () => {
       422,
       "validation",
       "'nope' is not supported here",
-    ],
-    [
-      "other vectors than those there are",
-      "/embed",
-      { inputs: "a", normalize: false },
-      422,
-      "validation",
-      "normalize",
     ],
     ["embed_all", "/tei/fake-8/embed_all", { inputs: "a" }, 404, "validation", "each token"],
     ["embed_sparse", "/embed_sparse", { inputs: "a" }, 404, "validation", "sparse"],
@@ -218,8 +240,23 @@ describe("/tokenize", () => {
       { id: 15339, text: "hello", special: false, start: 0, stop: 5 },
       { id: 1917, text: " world", special: false, start: 5, stop: 11 },
     ]);
-    const pieces = (second ?? []).map(({ start, stop }) => "naïve 😀!".slice(start, stop));
-    expect([pieces.join(""), third]).toEqual(["naïve 😀!", []]);
+    expect([within("naïve 😀!", second).join(""), third]).toEqual(["naïve 😀!", []]);
+  });
+
+  test("BERT's: its marks around the text unless they are not wanted, places in bytes as TEI has them", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    const [start, end] = [
+      { id: 101, text: "[CLS]", special: true, start: null, stop: null },
+      { id: 102, text: "[SEP]", special: true, start: null, stop: null },
+    ];
+    const own = [
+      { id: 15743, text: "Naïve", special: false, start: 0, stop: 6 },
+      { id: 1755, text: "京", special: false, start: 7, stop: 10 },
+    ];
+    const sent = await post(open, "/tei/bert/tokenize", { inputs: "Naïve 京" });
+    expect([sent.status, sent.json]).toEqual([200, [[start, ...own, end]]]);
+    const bare = { inputs: ["Naïve 京", ""], add_special_tokens: false };
+    expect((await post(open, "/tei/bert/tokenize", bare)).json).toEqual([own, []]);
   });
 
   test("of as much text as is allowed, in many steps", async () => {
@@ -227,7 +264,7 @@ describe("/tokenize", () => {
     const text = "a!?b".repeat(32_768);
     const sent = await post(open, "/tei/short/tokenize", { inputs: text });
     const [tokens = []] = Value.Parse(Tokens, sent.json);
-    expect(tokens.map(({ start, stop }) => text.slice(start, stop)).join("") === text).toBe(true);
+    expect(within(text, tokens).join("") === text).toBe(true);
     expect(tokens.length).toBeGreaterThan(32_768);
   });
 

@@ -238,6 +238,10 @@ describe("what clients ask first", () => {
         "embedgate.embedding_length": 8,
       },
     });
+    // As Ollama's client for Go writes it.
+    const unsaid = { system: "", template: "", verbose: false, options: null, name: "" };
+    const asGo = await asked("/api/show", { model: "fake-8", ...unsaid });
+    expect(asGo).toMatchObject({ status: 200, json: { capabilities: ["embedding"] } });
     const unknown = await asked("/api/show", { model: "nope" });
     expect(unknown).toMatchObject({ status: 404, json: { error: expect.stringContaining("nope") } });
   });

@@ -22,6 +22,7 @@ describe("of any model", () => {
     ],
     [{ embedding_type: "float", truncation: false }],
     [{ embedding_type: ["float"], normalized: true }],
+    [{ encoding_type: "float", late_chunking: false }],
   ])("%j has its effect, which is none", async (more) => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     const { json } = await open.post({ model: "fake", input: "one", ...more });
@@ -58,6 +59,8 @@ describe("of any model", () => {
     [{ truncation: true, truncate: false }, "truncation", "differ"],
     [{ normalized: false }, "normalized", "normalized"],
     [{ normalized: "yes" }, "normalized", "normalized"],
+    [{ late_chunking: true }, "late_chunking", "late_chunking"],
+    [{ encoding_type: "ubinary" }, "encoding_type", "encoding_type"],
   ])("%j is refused", async (more, param, words) => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     expect(await open.post({ model: "fake", input: "one", ...more })).toMatchObject({

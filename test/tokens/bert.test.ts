@@ -7,7 +7,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { Tokenizer } from "../../plugins/local/tokenizer";
-import { countTokens, cutByTokens, type Steps } from "../../src/tokens/vocabulary";
+import type { Steps } from "../../src/tokens/token";
+import { countTokens, cutByTokens } from "../../src/tokens/vocabulary";
 
 const vocabulary = join(import.meta.dir, "../../plugins/local/weights/vocab.txt");
 const tokenizer = new Tokenizer(readFileSync(vocabulary, "utf8"));

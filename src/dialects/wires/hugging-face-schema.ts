@@ -40,12 +40,20 @@ const SETTINGS = {
   ),
   normalize: optional(
     Type.Boolean({
-      description: "true (default): vectors of unit length. false is refused unless the provider accepts it.",
+      description:
+        "true (default): vectors of unit length. false: as the provider returns them; in x-embedgate-ignored unless the provider accepts it.",
     }),
   ),
   dimensions: optional(
     Type.Integer({ minimum: 1, maximum: 65536, description: "Numbers in each embedding." }),
   ),
+};
+
+/** What Hugging Face's older clients asked of its queue, in `options` or beside `inputs`. */
+const QUEUE = {
+  use_cache: optional(Type.Boolean({ description: "No effect." })),
+  use_gpu: optional(Type.Boolean({ description: "No effect." })),
+  wait_for_model: optional(Type.Boolean({ description: "No effect." })),
 };
 
 const shut = { additionalProperties: false } as const;
@@ -57,6 +65,7 @@ const TeiRequest = Type.Object(
       description: "What to embed.",
     }),
     ...SETTINGS,
+    ...QUEUE,
     model,
     encoding_format: optional(Type.Literal("float")),
     parameters: optional(
@@ -86,7 +95,7 @@ const TokenizeRequest = Type.Object(
       description: "Texts to tokenize.",
     }),
     add_special_tokens: optional(
-      Type.Boolean({ description: "No effect: the tokenizers known here add no special tokens." }),
+      Type.Boolean({ description: "false: without the special tokens that the model adds around a text." }),
     ),
     model,
   },
@@ -99,9 +108,11 @@ const TokenizeResponse = Type.Array(
     Type.Object({
       id: Type.Integer(),
       text: Type.String(),
-      special: Type.Boolean(),
-      start: Type.Integer({ description: "Its place in the text, in UTF-16 code units." }),
-      stop: Type.Integer(),
+      special: Type.Boolean({ description: "A mark that the model puts around every text." }),
+      start: Type.Union([Type.Integer(), Type.Null()], {
+        description: "Its place in the text, in bytes of UTF-8; null for a mark, which has none.",
+      }),
+      stop: Type.Union([Type.Integer(), Type.Null()]),
     }),
   ),
   { examples: [[[{ id: 606, text: "one", special: false, start: 0, stop: 3 }]]] },

@@ -12,7 +12,7 @@ import { decodeRequest } from "../openai";
 import { decodeEmbeddings } from "../openai-embeddings";
 import { checkTexts, refuseTokenIds } from "../texts";
 import { atUnitLength } from "../unit-length";
-import type { Asked, Decoded, GatewayFacts, KnownPath, Question, Told, Wire } from "../wire";
+import type { Asked, Decoded, GatewayFacts, KnownPath, Question, TextToken, Told, Wire } from "../wire";
 import { schemasOf, type TeiInfo, teiRequest, tokenizeRequest } from "./hugging-face-schema";
 
 export const huggingFaceWire: Wire = {
@@ -68,6 +68,8 @@ export const huggingFaceWire: Wire = {
       aliases: [
         "/hf-inference/models/{model}/pipeline/feature-extraction",
         "/pipeline/feature-extraction/{model}",
+        // The older Inference API's, which LangChain for Go asks.
+        "/models/{model}",
       ],
       decode,
       words: {
@@ -163,7 +165,11 @@ function refused(call: string, why: string): KnownPath {
 function decode(body: unknown, asked: Asked): Decoded {
   const { policies } = asked;
   if (typeof body === "object" && body !== null && "inputs" in body) refuseTokenIds(body.inputs, "inputs");
-  const { inputs, model, parameters, options, ...own } = checked(teiRequest(), body);
+  refuseOthers(body);
+  const { inputs, model, parameters, options, use_cache, use_gpu, wait_for_model, ...own } = checked(
+    teiRequest(),
+    body,
+  );
   const { truncate, truncation_direction, prompt_name, normalize, dimensions } = { ...parameters, ...own };
   const texts = typeof inputs === "string" ? [inputs] : inputs;
   const nameOf = (place: number) => (typeof inputs === "string" ? "inputs" : `inputs[${place}]`);
@@ -181,8 +187,10 @@ function decode(body: unknown, asked: Asked): Decoded {
         // true is done here; only a provider can do without.
         ...(normalize === false && { normalize }),
       },
+      // Haystack's embedders always say it: deepset-ai/haystack-core-integrations, huggingface_api.
+      ...(normalize === false && { unasked: ["normalize"] }),
     },
-    ignored: options ? [...ignored, "options"] : ignored,
+    ignored: [...ignored, ...saidOf({ options, use_cache, use_gpu, wait_for_model })],
     encode: ({ vectors }) => ({
       encoding: "float",
       passages: ["[", bare(normalize === false ? vectors : atUnitLength(vectors)), "]"],
@@ -191,6 +199,23 @@ function decode(body: unknown, asked: Asked): Decoded {
     inputName: nameOf,
   };
 }
+
+/** What clients of other wires send here whose base URL lacks its version, and where they mean to send it. */
+const OTHERS: Readonly<Record<string, string>> = { texts: "/v1/embed or /v2/embed", input: "/v1/embeddings" };
+
+function refuseOthers(body: unknown): void {
+  const fields = Object(body);
+  const name = "inputs" in fields ? undefined : Object.keys(OTHERS).find((other) => other in fields);
+  if (name === undefined) return;
+  throw new GatewayError(
+    "invalid",
+    `'inputs' is missing. '${name}' is taken at ${OTHERS[name]}: put that path, or its beginning, into the client's base URL.`,
+    { field: "inputs" },
+  );
+}
+
+const saidOf = (fields: Readonly<Record<string, unknown>>) =>
+  Object.keys(fields).filter((name) => (fields[name] ?? null) !== null);
 
 /** TEI's own answer to it has a type and a status of its own. */
 function refuseEmpty(
@@ -228,7 +253,7 @@ function decodeOpenai(body: unknown, asked: Asked): Decoded {
 const TOKENIZED_BYTES_MAX = 128 * 1024;
 
 async function tokenize(question: Question, gateway: GatewayFacts): Promise<Told> {
-  const { inputs, model } = checked(tokenizeRequest(), await question.body());
+  const { inputs, model, add_special_tokens } = checked(tokenizeRequest(), await question.body());
   const texts = typeof inputs === "string" ? [inputs] : inputs;
   const nameOf = (place: number) => (typeof inputs === "string" ? "inputs" : `inputs[${place}]`);
   checkTexts(texts, "inputs", nameOf, { ...question.policies, empty_input: "accept" });
@@ -242,7 +267,23 @@ async function tokenize(question: Question, gateway: GatewayFacts): Promise<Told
   const found = await gateway.tokens(id, texts);
   if (found === undefined)
     throw new GatewayError("invalid", `The tokenizer of the model '${id.slice(0, 200)}' is not known here.`);
-  return { body: found.map((tokens) => tokens.map((token) => ({ ...token, special: false }))) };
+  const wanted = found.map((tokens) =>
+    add_special_tokens === false ? tokens.filter(({ special }) => !special) : tokens,
+  );
+  return { body: wanted.map((tokens, i) => placedInBytes(tokens, texts[i] ?? "")) };
+}
+
+/** TEI's places are bytes, as those of its tokenizer: huggingface/text-embeddings-inference, core/src/tokenization.rs, and its issue #494. */
+function placedInBytes(tokens: readonly TextToken[], text: string): TextToken[] {
+  let units = 0;
+  let bytes = 0;
+  return tokens.map((token) => {
+    const { start, stop } = token;
+    if (start === null || stop === null) return token;
+    bytes += Buffer.byteLength(text.slice(units, start));
+    units = start;
+    return { ...token, start: bytes, stop: bytes + Buffer.byteLength(text.slice(start, stop)) };
+  });
 }
 
 /** Clients plan their calls by it. What the gateway does not know of a model is said as TEI's own defaults have it. */

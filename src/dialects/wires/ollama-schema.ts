@@ -69,7 +69,10 @@ export const embeddingsBody = onFirstUse(() => TypeCompiler.Compile(EmbeddingsBo
 const ShowBody = Type.Object(
   {
     model,
-    name: optional(Type.String({ minLength: 1, maxLength: 512, description: "The older name of `model`." })),
+    name: optional(
+      // Ollama's own client for Go writes what it was not given: ollama/ollama, api/types.go, ShowRequest.
+      Type.String({ maxLength: 512, description: "The older name of `model`; an empty string counts as none." }),
+    ),
     verbose: optional(Type.Boolean()),
     system: optional(Type.String()),
     template: optional(Type.String()),

@@ -210,7 +210,7 @@ const detailsOf = ({ owned_by }: ModelEntry) => ({
 
 async function show(question: Question, gateway: GatewayFacts): Promise<Told> {
   const { model, name } = checked(showBody(), await question.body());
-  const asked = modelAsked(model ?? name, question, "must agree");
+  const asked = modelAsked(model ?? (name || undefined), question, "must agree");
   if (typeof asked !== "string")
     throw new GatewayError("invalid", "'model' must be a string.", { field: "model" });
   const entry = gateway.model(asked, namesAlike(asked));
