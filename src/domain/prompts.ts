@@ -29,14 +29,16 @@ export function promptNamed(word: string, prompts: Readonly<Record<string, strin
 
 /**
  * The prompt that the gateway puts before a request's texts, for every way to the model: were it put for one and left to the other's server,
- * one text might have two vectors. Undefined where each provider has a word of its own for the task.
+ * one text might have two vectors. So might it where each server put its own: no space is measured with them, only with texts as they are sent.
+ * Undefined where one server alone serves the model, and has a word of its own for the task.
  */
 export function promptFor(
   request: Pick<EmbedRequest, "task" | "inputs">,
   { targets, facts }: Pick<Route, "targets" | "facts">,
 ): Prompt | undefined {
   const prompt = promptOf(request, facts);
-  return prompt && targets.some((target) => wordFor(request, target) === undefined) ? prompt : undefined;
+  const isOnesOwn = targets.length === 1 && targets.every((target) => wordFor(request, target) !== undefined);
+  return isOnesOwn ? undefined : prompt;
 }
 
 /** Whether a target does something about the request's task: by a word of its own, or by a prompt of the model's. */

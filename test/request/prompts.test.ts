@@ -159,11 +159,15 @@ describe("prompts of the catalogue", () => {
   });
 });
 
-test("with several routes one way alone puts it: the gateway, where one of the servers has no word for the task", async () => {
+test.each([
+  ["one of the servers has no word for the task", ""],
+  // Each might put another: spaces are measured without any.
+  ["each has", ", task_field: input_type"],
+])("with several routes one way alone puts it: the gateway, also where %s", async (_, more) => {
   await using open = await openBefore(`
 providers:
   a: { plugin: openai, base_url: "http://a/v1", retries: 0, task_field: input_type }
-  b: { plugin: openai, base_url: "http://b/v1", retries: 0 }
+  b: { plugin: openai, base_url: "http://b/v1", retries: 0${more} }
 space_probe: false
 models:
   m: { routes: [ { provider: a, model: intfloat/e5-base-v2 }, { provider: b, model: intfloat/e5-base-v2 } ], dimensions: ${SIZE} }

@@ -43,6 +43,8 @@ export const azureWire: Wire = {
     {
       ...embedding,
       path: "/openai/v1/embeddings",
+      // @ai-sdk/azure's, whose base URL ends in /openai.
+      aliases: ["/openai/embeddings"],
       words: {
         operationId: "azureV1Embeddings",
         summary: "Embed texts, at the path of Azure OpenAI's v1 API: as /v1/embeddings",

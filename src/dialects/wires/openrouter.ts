@@ -4,7 +4,7 @@
  */
 import { Type } from "@sinclair/typebox";
 import { encodeError } from "../openai";
-import type { GatewayFacts, ModelEntry, Wire } from "../wire";
+import type { GatewayFacts, ModelEntry, Question, Told, Wire } from "../wire";
 
 const Listed = Type.Object({
   id: Type.String(),
@@ -18,11 +18,24 @@ const Listed = Type.Object({
     output_modalities: Type.Array(Type.String()),
   }),
   pricing: Type.Object({
-    prompt: Type.Union([Type.String(), Type.Null()], { description: "USD per token; null: not known." }),
+    prompt: Type.String({ description: "USD per token; -1: not known, as OpenRouter writes it." }),
     completion: Type.String(),
   }),
   supported_parameters: Type.Array(Type.String()),
+  // What its SDKs cannot read the list without.
+  top_provider: Type.Object({
+    context_length: Type.Union([Type.Integer(), Type.Null()]),
+    max_completion_tokens: Type.Null(),
+    is_moderated: Type.Boolean(),
+  }),
+  links: Type.Object({ details: Type.String({ description: "The model's own path here." }) }),
+  per_request_limits: Type.Null(),
+  default_parameters: Type.Null(),
+  supported_voices: Type.Null(),
 });
+
+const isOpenrouterSdk = ({ headers }: Pick<Request, "headers">) =>
+  /@openrouter\/sdk|\bopenrouter\b/i.test(headers.get("user-agent") ?? "");
 
 export const openrouterWire: Wire = {
   tag: { name: "models", description: "Models that clients can request." },
@@ -31,10 +44,22 @@ export const openrouterWire: Wire = {
       does: "tell",
       method: "GET",
       path: "/v1/embeddings/models",
-      tell: (_, gateway) => ({ body: { data: embedding(gateway).map(listed) } }),
+      tell: list,
       words: {
         operationId: "listEmbeddingModels",
         summary: "List the models that embed, as OpenRouter does",
+        response: "EmbeddingModels",
+      },
+    },
+    {
+      does: "tell",
+      method: "GET",
+      path: "/v1/models",
+      when: isOpenrouterSdk,
+      tell: list,
+      words: {
+        operationId: "openrouterListModels",
+        summary: "List the models that embed, for OpenRouter's SDKs",
         response: "EmbeddingModels",
       },
     },
@@ -43,22 +68,25 @@ export const openrouterWire: Wire = {
   errorSchema: "ErrorResponse",
   schemas: () => ({
     EmbeddingModels: Type.Object(
-      { data: Type.Array(Listed) },
+      {
+        data: Type.Array(Listed),
+        total_count: Type.Integer(),
+        links: Type.Object({ next: Type.Null() }),
+      },
       {
         examples: [
           {
             data: [
-              {
+              listed({
                 id: "text-embedding-3-small",
-                canonical_slug: "text-embedding-3-small",
-                name: "text-embedding-3-small",
                 created: 1780000000,
-                context_length: 8192,
-                architecture: ARCHITECTURE,
-                pricing: { prompt: "0.00000002", completion: "0" },
-                supported_parameters: ["dimensions"],
-              },
+                max_input_tokens: 8192,
+                price_usd_per_million_tokens: 0.02,
+                dimensions_allowed: null,
+              }),
             ],
+            total_count: 1,
+            links: { next: null },
           },
         ],
       },
@@ -72,7 +100,22 @@ const ARCHITECTURE = {
   output_modalities: ["embeddings"],
 };
 
-const embedding = (gateway: GatewayFacts) => gateway.models().filter(({ embeddings }) => embeddings);
+/** As its SDKs leaf through it: they ask on while a page is full. */
+function list({ search }: Question, gateway: GatewayFacts): Told {
+  const all = gateway.models().filter(({ embeddings }) => embeddings);
+  const from = wholeNumber(search.get("offset")) ?? 0;
+  const page = all.slice(from, from + (wholeNumber(search.get("limit")) ?? all.length));
+  return { body: { data: page.map(listed), total_count: all.length, links: { next: null } } };
+}
+
+/** What is none is not read. */
+const wholeNumber = (said: string | null) =>
+  said !== null && /^\d{1,6}$/.test(said) ? Number(said) : undefined;
+
+type Facts = Pick<
+  ModelEntry,
+  "id" | "created" | "max_input_tokens" | "price_usd_per_million_tokens" | "dimensions_allowed"
+>;
 
 const listed = ({
   id,
@@ -80,7 +123,7 @@ const listed = ({
   max_input_tokens,
   price_usd_per_million_tokens,
   dimensions_allowed,
-}: ModelEntry) => ({
+}: Facts) => ({
   id,
   canonical_slug: id,
   name: id,
@@ -89,11 +132,16 @@ const listed = ({
   architecture: ARCHITECTURE,
   pricing: { prompt: perToken(price_usd_per_million_tokens), completion: "0" },
   supported_parameters: dimensions_allowed === null ? [] : ["dimensions"],
+  top_provider: { context_length: max_input_tokens, max_completion_tokens: null, is_moderated: false },
+  links: { details: `/v1/models/${id}` },
+  per_request_limits: null,
+  default_parameters: null,
+  supported_voices: null,
 });
 
 /** A decimal number without an exponent, as OpenRouter writes it. */
-function perToken(perMillion: number | null): string | null {
-  if (perMillion === null) return null;
+function perToken(perMillion: number | null): string {
+  if (perMillion === null) return "-1";
   const written = (perMillion / 1e6)
     .toFixed(15)
     .replace(/(?<!0)0+$/, "")

@@ -25,6 +25,7 @@ test("the v1 API takes the model of the body, under either base URL", async () =
   await using open = await openGateway({ yaml: FAKE_YAML });
   for (const path of [
     "/openai/v1/embeddings",
+    "/openai/embeddings",
     "/v1/openai/v1/embeddings",
     `/openai/v1/embeddings${VERSION}`,
   ]) {

@@ -4,6 +4,7 @@
 import { expect, test } from "bun:test";
 import { Mistral } from "@mistralai/mistralai";
 import { HTTPClient } from "@mistralai/mistralai/lib/http.js";
+import { OpenRouter, HTTPClient as OpenRouterHttp } from "@openrouter/sdk";
 import { VoyageAIClient } from "voyageai";
 import { FAKE_YAML, openGateway } from "../../gateway";
 import { vector } from "./asking";
@@ -66,4 +67,22 @@ test("Mistral's SDK embeds, lists models and reads errors", async () => {
   await expect(client.embeddings.create({ model: "none", inputs })).rejects.toMatchObject({
     statusCode: 404,
   });
+});
+
+test("OpenRouter's SDK lists models, also of unknown prices, and page by page", async () => {
+  const more = Array.from({ length: 600 }, (_, i) => `  m${i}: { routes: [ { provider: o } ] }`);
+  await using open = await openGateway({
+    yaml: `providers: { o: { plugin: openai, api_key: any } }\nmodels:\n${more.join("\n")}`,
+  });
+  const httpClient = new OpenRouterHttp({
+    fetcher: async (input, init) => open.gateway.door.handle(new Request(input, init)),
+  });
+  const client = new OpenRouter({ apiKey: "any", serverURL: "http://localhost:8080/v1", httpClient });
+  for (const asked of [() => client.embeddings.listModels(), () => client.models.list()]) {
+    const ids: string[] = [];
+    for await (const { result } of await asked()) ids.push(...result.data.map(({ id }) => id));
+    expect(ids).toEqual(more.map((_, i) => `m${i}`));
+  }
+  const [first] = (await client.embeddings.listModels({ offset: 599, limit: 10 })).result.data;
+  expect(first).toMatchObject({ id: "m599", pricing: { prompt: "-1" } });
 });
