@@ -14,6 +14,7 @@ import type { Policies } from "../domain/policies";
 import type { Caller } from "../domain/request";
 
 import { newRequestId } from "../domain/request-id";
+import { unlessAborted } from "../domain/until";
 import type { Answer } from "../request/embed";
 
 import { forcedProviderOf } from "../routes/forced-provider";
@@ -225,7 +226,10 @@ export function createDoor(parts: DoorParts) {
       const place = parts.bodyMemory.enter(workspace);
       const asked = askedOf(request, { pattern, params, policies, defaultModel: parts.defaultModel() });
       try {
-        return await work(questionOf(request, asked, path, place, outside));
+        const question = questionOf(request, asked, path, place, outside);
+        if (path.method === "GET") return await work(question);
+        // Its body and its texts take memory and time, as those of an embedding do.
+        return await underWay.run((ending) => unlessAborted(ending, Promise.resolve(work(question))));
       } finally {
         place.leave();
       }

@@ -22,7 +22,7 @@ const Document = Type.Object({
       Type.Object({
         summary: Type.String(),
         responses: Type.Record(Type.String(), Type.Unknown()),
-        security: Type.Unknown(),
+        security: Type.Optional(Type.Array(Type.Unknown())),
       }),
     ),
   ),
@@ -134,6 +134,16 @@ test("the document has every path, each with its statuses", async () => {
   ]);
   const methods = new Set(Object.values(paths).map((path) => Object.keys(path).join()));
   expect([...methods].sort()).toEqual(["get", "post", "post,get"]);
+});
+
+test("every call that needs a key says that it counts against the rate limit", async () => {
+  const { paths } = await document();
+  const silent = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(([, { security, responses }]) => security?.length !== 0 && !("429" in responses))
+      .map(([method]) => `${method} ${path}`),
+  );
+  expect(silent).toEqual([]);
 });
 
 test("the document's schemas are the ones that requests are checked with", async () => {

@@ -150,7 +150,16 @@ models: { m: { routes: [ { provider: wire } ] } }
     const third = await ask("c");
     expectRefusal(third, 503, "overloaded");
     expect(third.headers.get("retry-after")).toBe("1");
-    // What is not embedding is not counted.
+    // Nor is there a place for other work that comes with a body; what is only looked up is not counted.
+    const tokenized = {
+      method: "POST",
+      body: '{"inputs": "a"}',
+      headers: { "content-type": "application/json" },
+    };
+    expect(await open.send("/tei/m/tokenize", tokenized)).toMatchObject({
+      status: 503,
+      json: { error_type: "overloaded" },
+    });
     expect((await open.send("/v1/models")).status).toBe(200);
     for (const answer of calls) answer();
     expect([(await first).status, (await second).status]).toEqual([200, 200]);

@@ -7,7 +7,16 @@ import { WIRES } from "../../dialects/wires";
 import type { Policies } from "../../domain/policies";
 import { RouteState } from "../../routes/states";
 import { noModelInPath } from "./no-model";
-import { fails, failures, json, KEY_ERRORS, NEEDS_KEY, REQUEST_HEADERS, TEXT } from "./responses";
+import {
+  ADMIN_ERRORS,
+  fails,
+  failures,
+  json,
+  KNOWN_ERRORS,
+  NEEDS_KEY,
+  REQUEST_HEADERS,
+  TEXT,
+} from "./responses";
 import { wireOperation } from "./wire-operations";
 
 const Status = Type.Object(
@@ -135,7 +144,7 @@ const operationsOf = (policies: Policies) => ({
     security: NEEDS_KEY,
     responses: {
       200: { description: "The models.", headers: REQUEST_HEADERS, content: json("ModelList") },
-      ...KEY_ERRORS,
+      ...KNOWN_ERRORS,
       405: fails("Wrong method: use GET."),
     },
   },
@@ -156,7 +165,7 @@ const operationsOf = (policies: Policies) => ({
     responses: {
       200: { description: "The model.", headers: REQUEST_HEADERS, content: json("Model") },
       ...failures(fails, noModelInPath(policies)),
-      ...KEY_ERRORS,
+      ...KNOWN_ERRORS,
       405: fails("Wrong method: use GET."),
     },
   },
@@ -168,10 +177,7 @@ const operationsOf = (policies: Policies) => ({
     security: NEEDS_KEY,
     responses: {
       200: { description: "The metrics.", headers: REQUEST_HEADERS, content: TEXT },
-      ...KEY_ERRORS,
-      403: fails(
-        "The key is not an admin key; or, without keys, the request came from a web page or with a foreign Host.",
-      ),
+      ...ADMIN_ERRORS,
       405: fails("Wrong method: use GET."),
     },
   },
@@ -187,10 +193,7 @@ const operationsOf = (policies: Policies) => ({
         headers: REQUEST_HEADERS,
         content: json("Notices"),
       },
-      ...KEY_ERRORS,
-      403: fails(
-        "The key is not an admin key; or, without keys, the request came from a web page or with a foreign Host.",
-      ),
+      ...ADMIN_ERRORS,
       405: fails("Wrong method: use GET."),
     },
   },
@@ -202,10 +205,7 @@ const operationsOf = (policies: Policies) => ({
     security: NEEDS_KEY,
     responses: {
       200: { description: "The routes.", headers: REQUEST_HEADERS, content: json("RouteStates") },
-      ...KEY_ERRORS,
-      403: fails(
-        "The key is not an admin key; or, without keys, the request came from a web page or with a foreign Host.",
-      ),
+      ...ADMIN_ERRORS,
       405: fails("Wrong method: use GET."),
     },
   },

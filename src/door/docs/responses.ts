@@ -32,7 +32,6 @@ export const keyErrors = (fails: Fails) => ({
   401: fails("No key, or one that is unknown, revoked or rotated out."),
   403: fails("Without keys: the request came from a web page or by a name that is not this machine's."),
 });
-export const KEY_ERRORS = keyErrors(fails);
 
 /** Several reasons may have one status on one wire and two on another. */
 export function failures(fails: Fails, reasons: readonly (readonly [status: number, description: string])[]) {
@@ -49,6 +48,15 @@ export const limited = (fails: Fails) => ({
   ...fails("The workspace's requests or tokens a minute are used up."),
   headers: { ...REQUEST_HEADERS, ...declared([RETRY_AFTER, ...WITH_RATE_LIMIT]) },
 });
+
+/** Every caller counts against the rate limit, except admins on the paths that only they may use. */
+export const KNOWN_ERRORS = { ...keyErrors(fails), 429: limited(fails) };
+export const ADMIN_ERRORS = {
+  ...KNOWN_ERRORS,
+  403: fails(
+    "The key is not an admin key; or, without keys, the request came from a web page or with a foreign Host.",
+  ),
+};
 
 /** What errors on the way to a provider come to. */
 export function upstreamFailures(fails: Fails, { upstream_faults }: Policies) {

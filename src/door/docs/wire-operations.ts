@@ -115,6 +115,6 @@ const tellingOf = (path: KnownPath | PublicPath, fails: Fails, policies: Policie
     }),
     405: fails("Wrong method."),
     431: fails("URL and headers of more than 16 KB."),
-    503: fails("The database is not available now."),
+    503: fails("The database is not available now; of a POST also: too many requests are in flight."),
   },
 });
