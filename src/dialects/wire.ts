@@ -105,7 +105,7 @@ export interface GatewayFacts {
    * @throws GatewayError unknown_model | embeddings_unsupported
    */
   tokens(id: string, texts: readonly string[]): Promise<readonly (readonly TextToken[])[] | undefined>;
-  /** How many those are. */
+  /** How many an embedding of each would be billed, with the prompt that the model wants where no task is said. */
   countTokens(id: string, texts: readonly string[]): Promise<readonly number[] | undefined>;
 }
 

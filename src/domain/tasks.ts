@@ -49,7 +49,10 @@ export function wordFor({ task: asked }: Pick<EmbedRequest, "task">, target: Tar
 }
 
 /** The request with the model's `default_task` where it says none. */
-export function withDefaultTask(request: EmbedRequest, { default_task: word }: ModelFacts): EmbedRequest {
+export function withDefaultTask<Request extends Pick<EmbedRequest, "task">>(
+  request: Request,
+  { default_task: word }: ModelFacts,
+): Request {
   if (request.task || word === undefined) return request;
   return { ...request, task: { task: taskNamed(word), word, field: "default_task", isDefault: true } };
 }

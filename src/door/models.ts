@@ -10,6 +10,8 @@ import type { Model, ModelWithFeatures } from "../dialects/openai-schema";
 import type { GatewayFacts } from "../dialects/wire";
 import { refuseControls } from "../domain/control-characters";
 import type { Policies } from "../domain/policies";
+import { prompted, promptFor } from "../domain/prompts";
+import { withDefaultTask } from "../domain/tasks";
 import type { Answer } from "../request/embed";
 import { stageOf } from "../routes/lifecycle";
 import type { ListedModel, Routes } from "../routes/route";
@@ -54,9 +56,18 @@ export function factsFor(
       const vocabulary = vocabularyOf(id);
       return vocabulary && tokens.encode(vocabulary, texts);
     },
-    async countTokens(id, texts) {
-      const vocabulary = vocabularyOf(id);
-      return vocabulary && tokens.count(vocabulary, texts, Number.MAX_SAFE_INTEGER);
+    async countTokens(id, inputs) {
+      refuseControls("model", id);
+      const route = routes.resolve(id, listing.allowed);
+      const vocabulary = route.facts.tokenizer;
+      if (vocabulary === undefined) return undefined;
+      const prompt = promptFor(withDefaultTask({ inputs, task: undefined }, route.facts), route);
+      const texts = prompt ? inputs.map((text) => prompted(text, prompt)) : inputs;
+      // Whoever counts for itself bills the text's own tokens; servers bill a model's marks, too.
+      if (!route.targets[0].provider.countsTokens)
+        return tokens.count(vocabulary, texts, Number.MAX_SAFE_INTEGER);
+      const found = await tokens.encode(vocabulary, texts);
+      return found.map((each) => each.filter(({ special }) => !special).length);
     },
   };
 }

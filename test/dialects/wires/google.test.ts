@@ -159,6 +159,29 @@ test("Google's SDK works with the gateway's address as its base URL, lists model
   await expect(wrong).rejects.toMatchObject({ status: 404 });
 });
 
+test("the tokens counted are those that an embedding is billed", async () => {
+  const yaml = `
+providers:
+  local: { plugin: local }
+  fake: { plugin: fake }
+models:
+  all-MiniLM-L6-v2: { routes: [ { provider: local } ] }
+  marked: { routes: [ { provider: fake, model: fake } ], tokenizer: bert_uncased }
+  wanting: { routes: [ { provider: fake, model: fake } ], tokenizer: bert_uncased, prompts: { document: "passage: " }, default_task: document }
+`;
+  await using open = await openGateway({ yaml });
+  const texts = ["hello world", "naïve [SEP]"];
+  const contents = texts.map((text) => ({ parts: [{ text }] }));
+  const counted = async (model: string) =>
+    (await open.send(`/v1beta/models/${model}:countTokens`, post({ contents }))).json;
+  const billed = (await open.post({ model: "all-MiniLM-L6-v2", input: texts })).json;
+  expect(billed).toMatchObject({ usage: { total_tokens: 4 } });
+  expect(await counted("all-MiniLM-L6-v2")).toEqual({ totalTokens: 4 });
+  // Servers count the two marks of each, and the prompt.
+  expect(await counted("marked")).toEqual({ totalTokens: 8 });
+  expect(await counted("wanting")).toEqual({ totalTokens: 12 });
+});
+
 test("tokens are counted where the model's vocabulary is known", async () => {
   const yaml = `
 providers: { fake: { plugin: fake } }

@@ -72,7 +72,7 @@ test("Mistral's SDK embeds, lists models and reads errors", async () => {
 test("OpenRouter's SDK lists models, also of unknown prices, and page by page", async () => {
   const more = Array.from({ length: 600 }, (_, i) => `  m${i}: { routes: [ { provider: o } ] }`);
   await using open = await openGateway({
-    yaml: `providers: { o: { plugin: openai, api_key: any } }\nmodels:\n${more.join("\n")}`,
+    yaml: `providers: { o: { plugin: openai, api_key: key } }\nmodels:\n${more.join("\n")}`,
   });
   const httpClient = new OpenRouterHttp({
     fetcher: async (input, init) => open.gateway.door.handle(new Request(input, init)),
