@@ -21,7 +21,7 @@ export function* encodeBert(text: string): Steps<Token[]> {
     const places = isMark ? [{ start, stop }] : placesOf(ids, text, start, stop);
     for (const [i, id] of ids.entries()) {
       const place = places?.[i] ?? { start, stop };
-      found.push({ id, text: text.slice(place.start, place.stop), ...place, special: false });
+      found.push({ id, text: text.slice(place.start, place.stop), special: false, ...place });
     }
     if (found.length < stepAt) continue;
     stepAt = found.length + TOKENS_A_STEP;
@@ -34,9 +34,9 @@ export function* encodeBert(text: string): Steps<Token[]> {
 const markOf = (id: number): Token => ({
   id,
   text: pieceOf(id) ?? "",
+  special: true,
   start: null,
   stop: null,
-  special: true,
 });
 
 interface Place {

@@ -7,11 +7,11 @@ export interface Token {
   readonly id: number;
   /** U+FFFD for what is no whole character. */
   readonly text: string;
+  /** A mark that the model puts around every text. */
+  readonly special: boolean;
   /** null: it stands nowhere in the text. */
   readonly start: number | null;
   readonly stop: number | null;
-  /** A mark that the model puts around every text. */
-  readonly special: boolean;
 }
 
 /** Long work in short steps: whoever takes them may do other work between two of them. */

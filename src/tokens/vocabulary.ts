@@ -155,7 +155,7 @@ export function* encodeText(vocabulary: CountingName, text: string): Steps<Token
         bytesLeft -= size;
         stop += character > 0xffff ? 2 : 1;
       }
-      found.push({ id, text: decoder.decode(bytes), start, stop, special: false });
+      found.push({ id, text: decoder.decode(bytes), special: false, start, stop });
       start = stop;
     }
     if (found.length >= stepAt) {

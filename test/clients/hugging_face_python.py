@@ -32,6 +32,8 @@ for url in (
     for client in (InferenceClient(base_url=url, api_key=key), InferenceClient(model=url, token=key)):
         assert numpy.array_equal(client.feature_extraction(TEXTS), vectors), url
         assert numpy.array_equal(client.feature_extraction(TEXTS[0], normalize=True, truncate=True), vectors[:1])
+        # As Haystack's embedders ask unless told otherwise.
+        assert numpy.array_equal(client.feature_extraction(TEXTS, normalize=False, truncate=True), vectors)
 
 for url, token, status, word in (
     (f"{root}/tei/nope", key, 404, "nope"),

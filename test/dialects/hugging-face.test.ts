@@ -77,6 +77,7 @@ describe("/embed", () => {
     ["/hf-inference/models/vendor/Fake/pipeline/feature-extraction", "vendor/Fake"],
     ["/pipeline/feature-extraction/vendor/Fake", "vendor/Fake"],
     ["/models/vendor/Fake", "vendor/Fake"],
+    ["/hf-inference/models/vendor/Fake", "vendor/Fake"],
   ])("%s: the vectors of %s, in order", async (path, model) => {
     await using open = await openGateway({ yaml: YAML });
     const inputs = ["hello", "world", "hello"];

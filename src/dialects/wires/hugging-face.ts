@@ -70,6 +70,7 @@ export const huggingFaceWire: Wire = {
         "/pipeline/feature-extraction/{model}",
         // The older Inference API's, which LangChain for Go asks.
         "/models/{model}",
+        "/hf-inference/models/{model}",
       ],
       decode,
       words: {

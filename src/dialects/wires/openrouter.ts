@@ -35,7 +35,7 @@ const Listed = Type.Object({
 });
 
 const isOpenrouterSdk = ({ headers }: Pick<Request, "headers">) =>
-  /@openrouter\/sdk|\bopenrouter\b/i.test(headers.get("user-agent") ?? "");
+  /^speakeasy-sdk\/.*openrouter/i.test(headers.get("user-agent") ?? "");
 
 export const openrouterWire: Wire = {
   tag: { name: "models", description: "Models that clients can request." },
