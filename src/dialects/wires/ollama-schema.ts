@@ -71,7 +71,10 @@ const ShowBody = Type.Object(
     model,
     name: optional(
       // Ollama's own client for Go writes what it was not given: ollama/ollama, api/types.go, ShowRequest.
-      Type.String({ maxLength: 512, description: "The older name of `model`; an empty string counts as none." }),
+      Type.String({
+        maxLength: 512,
+        description: "The older name of `model`; an empty string counts as none.",
+      }),
     ),
     verbose: optional(Type.Boolean()),
     system: optional(Type.String()),
