@@ -133,16 +133,13 @@ const pluginOf =
       ...(row.timeoutMs !== undefined && { timeoutMs: row.timeoutMs }),
       open({ api_key, base_url, query, headers: further, ...tasks }) {
         const task = taskFieldOf(tasks, row.task);
-        const address = addressOf(
-          host,
-          { base_url, query },
-          new URL(row.base_url).pathname.replace(/\/$/, ""),
-          "/embeddings",
-        );
         const headers = headersOf(further, {
           authorization: api_key === undefined ? undefined : `Bearer ${api_key}`,
         });
+        const usual = new URL(row.base_url).pathname.replace(/\/$/, "");
+        const address = addressOf(host, { base_url, query }, usual, "/embeddings", headers);
         return {
+          ...address.toFind,
           ...(task && { tasks: task }),
           describe: () => row.facts,
           async embed(call) {

@@ -38,14 +38,15 @@ const plugin: Plugin = (host) => {
     // Vendors who speak this wire and embed a document's pieces in view of one another ask for it by this name.
     isIndivisible: ({ extraBody }) => extraBody.late_chunking === true,
     open({ api_key, base_url, query, organization, project, headers: further, ...tasks }) {
-      const address = addressOf(host, { base_url, query }, "/v1", "/embeddings");
       const headers = headersOf(further, {
         authorization: api_key && `Bearer ${api_key}`,
         "openai-organization": organization,
         "openai-project": project,
       });
+      const address = addressOf(host, { base_url, query }, "/v1", "/embeddings", headers);
       const task = taskFieldOf(tasks);
       return {
+        ...address.toFind,
         ...(task && { tasks: task }),
         embed(call) {
           const body = { ...bodyOf(call), ...taskSaid(task, call) };

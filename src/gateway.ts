@@ -101,6 +101,7 @@ export async function createGateway(
     records: stores.openRecords(),
     warming: { warmed: new Set<string>(), asksServers: place.begins },
     limits,
+    addressesTold: new Map<string, string>(),
     measureWith:
       (attemptsMax: number, texts?: readonly Probe[]): Measure =>
       (route, target, signal) =>
@@ -187,7 +188,11 @@ export async function createGateway(
     corsOrigins: () => current.config.server.cors?.origins,
     defaultModel: () => current.config.server.default_model,
     allowedModels: ({ workspace }) => workspaces.rules(workspace).models,
-    notices: () => [...current.spaces.notices(), ...limits.notices(current.config)],
+    notices: () => [
+      ...current.spaces.notices(),
+      ...limits.notices(current.config),
+      ...current.addresses.notices(),
+    ],
     outside,
     startedAt: outside.now(),
     tokens,

@@ -81,8 +81,19 @@ export interface Upstream {
    * Anything else is thrown as `host.failure(kind, message)`; any other throw is a fault of the plugin.
    */
   embed(call: EmbedCall): Promise<EmbedReply>;
+  /** Where the options leave open where the server's API lies: the gateway has it found at the start, before anybody waits for it. */
+  readonly address?: ApiAddress;
   /** Frees what `embed` took: connections, workers. No call is under way when it is called. */
   close?(): Promise<void>;
+}
+
+export interface ApiAddress {
+  /** The URLs that are tried, in this order. */
+  readonly tried: readonly string[];
+  /** Resolves with the one that calls go to, once `find` or a call has found it. */
+  readonly found: Promise<string>;
+  /** Tries them by a request without a text, which costs nothing. Throws `wrong_address` where it lies at none; where nothing was found out, why. */
+  find(signal: AbortSignal): Promise<void>;
 }
 
 /** One text, or the ids of one text's tokens. Ids come only where the model's `token_ids` is `native`. */

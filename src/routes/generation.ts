@@ -12,6 +12,7 @@ import type { Limits } from "../spaces/limits";
 import type { Measure } from "../spaces/look";
 import { openSpaces, type Spaces, type SpacesParts } from "../spaces/spaces";
 import { openProviders } from "../upstream/open";
+import { type Addresses, findAddresses } from "./addresses";
 import { buildRoutes, type Routes } from "./route";
 import { type WarmingParts, warm } from "./warming";
 
@@ -19,6 +20,7 @@ export interface Generation {
   readonly config: GatewayConfig;
   readonly routes: Routes;
   readonly spaces: Spaces;
+  readonly addresses: Pick<Addresses, "notices">;
   /** How each provider is doing just now. */
   readonly providers: () => readonly ProviderState[];
   /** Runs one request in this generation, which stays open until it is done. */
@@ -31,6 +33,8 @@ export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "rec
   readonly outside: Outside;
   readonly warming: Pick<WarmingParts, "warmed" | "asksServers">;
   readonly limits?: Limits;
+  /** Where providers' APIs were found so far, as it was told. */
+  readonly addressesTold: Map<string, string>;
   /** Measures a space with as many calls as the routing file allows. */
   readonly measureWith: (attemptsMax: number, texts?: readonly Probe[]) => Measure;
 }
@@ -38,10 +42,12 @@ export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "rec
 /** @param before the one that it takes the place of */
 export function openGeneration(
   config: GatewayConfig,
-  { outside, fingerprints, records, limits, together, warming, measureWith }: GenerationParts,
+  { outside, fingerprints, records, limits, addressesTold, together, warming, measureWith }: GenerationParts,
   before?: Pick<Generation, "spaces">,
 ): Generation {
   const providers = openProviders(config, outside, limits);
+  // First of all that asks a provider.
+  const addresses = findAddresses(providers.byName.values(), outside, addressesTold);
   const { max_attempts: attemptsMax } = config.server;
   const deadlineMs = config.server.deadline_ms;
   const spaces = openSpaces({
@@ -68,6 +74,7 @@ export function openGeneration(
     config,
     routes,
     spaces,
+    addresses,
     providers: providers.states,
     async serve(work) {
       underWay += 1;
@@ -80,6 +87,7 @@ export function openGeneration(
     async retire() {
       retired = true;
       if (underWay > 0) await empty.promise;
+      await addresses.close();
       await warmed.close();
       await spaces.close();
       await providers.close();

@@ -48,3 +48,9 @@ export const heldBack = (reason: string) =>
 
 export const notMeasured = (reason: string) =>
   `The route's vectors could not be compared with those of the model's other routes (${reason})`;
+
+export const addressFound = (url: string) =>
+  `base_url has no path, so several URLs were tried: the provider's API was found at ${url}, and all calls go there. Set base_url with its path to have it taken as it is.`;
+
+export const addressMissed = (tried: readonly string[], reason: string) =>
+  `base_url has no path, and the provider's API is at none of the URLs tried (${tried.join(", ")}): set base_url with its path. They are tried again with each call. The first one's refusal: ${reason}`;

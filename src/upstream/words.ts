@@ -53,13 +53,27 @@ function without(page: string, name: string): string {
 /**
  * Whether a 404 or a 405 is about the path that was asked for, not about the model: the words of web servers and of embedding servers.
  * FastAPI (infinity-emb 0.0.78, vLLM) "Not Found" in `detail`; Go's net/http (Ollama 0.17.4) "404 page not found"; llama.cpp b11549 "File Not Found";
- * Express "Cannot POST /v1/embeddings"; OpenAI "Invalid URL (POST /v1/x)"; Kong "no Route matched with those values"; LM Studio
- * "Unexpected endpoint or method"; a web server's page.
+ * Express "Cannot POST /v1/embeddings"; Fastify "Route POST:/v1/embeddings not found"; OpenAI "Invalid URL (POST /v1/x)"; Kong "no Route
+ * matched with those values"; LM Studio "Unexpected endpoint or method"; Flask "The requested URL was not found on the server"; Spring
+ * "Not Found" in `error`; axum (TEI), Envoy and ASP.NET nothing at all; a web server's page.
  */
 export function isAboutPath(status: number, words: string): boolean {
   if (status === 405) return true;
-  return status === 404 && !/model/i.test(words) && ABOUT_PATH.test(words);
+  if (status !== 404) return false;
+  const said = [words, ...membersOf(words)].map((text) => text.trim());
+  return !/model|deployment/i.test(words) && said.some((text) => ABOUT_PATH.test(text));
 }
 
 const ABOUT_PATH =
-  /^(?:\{"detail": ?")?(?:(?:error )?404:? ?)?-? ?(?:(?:page|file|path|route|url|endpoint) )?not found\.?(?:"\})?$|^cannot (?:post|get) \/|invalid url \(|no route matched|unexpected endpoint|unknown (?:endpoint|path|route|url)/i;
+  /^$|^(?:error )?(?:404:? ?)?-? ?(?:the )?(?:requested )?(?:(?:page|file|path|route|url|endpoint|resource) )?(?:was )?(?:not[ _]found|could not be found|does not exist)(?: on th(?:e|is) server)?\.?$|^the requested url .{0,200}not found|^not found: ?\/|^route .{0,200}not found$|^cannot (?:post|get) \/|invalid url \(|no route matched|unexpected endpoint|(?:unknown|no such) (?:endpoint|path|route|url)/i;
+
+/** Of words that are JSON, in an envelope that nobody reads: what its members say. A long one was cut, and is none any more. */
+function membersOf(words: string): readonly string[] {
+  if (!words.startsWith("{")) return [];
+  try {
+    const members: readonly unknown[] = Object.values(Object(JSON.parse(words)));
+    return members.flatMap((value) => (typeof value === "string" && value !== "" ? [value] : []));
+  } catch {
+    return [];
+  }
+}

@@ -236,7 +236,7 @@ describe("the rest of the host", () => {
       [url, "PUT", { "content-type": "text/plain" }, '{ "a":1}'],
     ]);
     await expect(send({ method: "GET", url, headers: {}, signal })).rejects.toMatchObject({
-      kind: "not_found",
+      kind: "wrong_address",
     });
   });
 

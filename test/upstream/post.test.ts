@@ -65,11 +65,10 @@ describe("status", () => {
     }
     expect(kinds.get("malformed")).toEqual(range(300, 400));
     expect(kinds.get("unauthorized")).toEqual([401, 402, 403]);
-    expect(kinds.get("not_found")).toEqual([404]);
+    expect(kinds.get("wrong_address")).toEqual([404, 405]);
     expect(kinds.get("overloaded")).toEqual([429]);
     expect(kinds.get("unavailable")).toEqual([408, 409, 425, ...range(500, 600)]);
     expect(kinds.get("invalid")).toHaveLength(100 - 3 - 1 - 1 - 3 - 1);
-    expect(kinds.get("wrong_address")).toEqual([405]);
   });
 
   test("the plugin's explanation wins over the status, and what it leaves out the status says", async () => {

@@ -41,6 +41,20 @@ describe("a 404", () => {
     ["OpenAI", "Invalid URL (POST /v1/embed)"],
     ["a gateway before it", "no Route matched with those values"],
     ["a web server's page", "404 Not Found"],
+    ["Fastify", '{"message":"Route POST:/v1/embeddings not found","error":"Not Found","statusCode":404}'],
+    ["Fastify, by its message", "Route POST:/v1/embeddings not found"],
+    [
+      "Spring",
+      '{"timestamp":"2026-11-28T10:00:00Z","status":404,"error":"Not Found","path":"/v1/embeddings"}',
+    ],
+    ["Elysia", "NOT_FOUND"],
+    [
+      "Flask",
+      "The requested URL was not found on the server. If you entered the URL manually please check it.",
+    ],
+    ["Apache", "The requested URL /v1/embeddings was not found on this server."],
+    ["Azure's front door", "Resource not found"],
+    ["axum (TEI), Envoy, ASP.NET", ""],
     ["LM Studio", "Unexpected endpoint or method. (POST /embeddings)"],
   ])("of %s is about the path", (_, words) => {
     expect(isAboutPath(404, words)).toBe(true);
@@ -53,7 +67,9 @@ describe("a 404", () => {
     "Requested entity was not found.",
     "The API deployment for this resource does not exist.",
     "models/x is not found for API version v1beta",
-    "",
+    '{"error":"model x not found"}',
+    "Function 'f-1': Not found for account 'a'",
+    '{"code":"DeploymentNotFound","message":"Not found"}',
   ])("%j may be about the model", (words) => {
     expect(isAboutPath(404, words)).toBe(false);
   });

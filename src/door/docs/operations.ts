@@ -42,9 +42,9 @@ const Notices = Type.Object(
   {
     notices: Type.Array(
       Type.Object({
-        space: Type.String(),
+        space: Type.String({ description: "Empty where the notice is about no embedding space." }),
         provider: Type.String(),
-        model: Type.String({ description: "Its name at the provider." }),
+        model: Type.String({ description: "Its name at the provider; may be empty, as the space." }),
         cosine: Type.Union([Type.Number(), Type.Null()], {
           description:
             "The lowest, between a probe text's vector and the reference vector of the space; null if nothing was compared.",
@@ -184,7 +184,7 @@ const operationsOf = (policies: Policies) => ({
   notices: {
     operationId: "notices",
     tags: ["operation"],
-    summary: "Current warnings for the operator: routes whose vectors differ from their embedding space",
+    summary: "Current warnings for the operator: routes that differ from their space, APIs found",
     description: "Needs a key of 'embedgate keys create --admin' once a key exists.",
     security: NEEDS_KEY,
     responses: {

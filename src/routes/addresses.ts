@@ -1,0 +1,80 @@
+/**
+ * Servers whose API may lie at one of several URLs (a `base_url` without a path): each is looked for once, when the gateway starts or its
+ * routing file is read anew, without keeping anybody waiting; where that fails, the first call finds it. The one taken is told.
+ */
+import { abortSignalOf, Ending } from "../domain/ending";
+import { asGatewayError, GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { ConfiguredUpstream } from "../domain/request";
+import { addressFound, addressMissed, type SpaceNotice } from "../spaces/notices";
+
+export interface Addresses {
+  notices(): readonly SpaceNotice[];
+  /** Ends what is under way. */
+  close(): Promise<void>;
+}
+
+/** @param told URLs that were told of before, by provider: a reload says nothing anew of those */
+export function findAddresses(
+  providers: Iterable<Pick<ConfiguredUpstream, "name" | "upstream">>,
+  outside: Pick<Outside, "alarm" | "log">,
+  told: Map<string, string>,
+): Addresses {
+  const closed = new Ending();
+  const messages = new Map<string, string>();
+
+  async function find(provider: string, address: NonNullable<ConfiguredUpstream["upstream"]["address"]>) {
+    const { tried } = address;
+    void address.found.then((url) => {
+      messages.set(provider, addressFound(url));
+      if (told.get(provider) === url) return;
+      told.set(provider, url);
+      outside.log("info", "provider's API found: base_url has no path", { provider, url, tried });
+    });
+    const over = new Ending();
+    const unfollow = over.follow(closed);
+    const callOff = outside.alarm(FIND_MS, () =>
+      over.abort(new GatewayError("timeout", `It did not answer within ${FIND_MS} ms.`)),
+    );
+    try {
+      await address.find(abortSignalOf(over));
+    } catch (thrown) {
+      if (closed.aborted) return;
+      const { kind, inLog: reason } = asGatewayError(thrown);
+      const isMissed = kind === "wrong_address";
+      if (isMissed && !messages.has(provider)) messages.set(provider, addressMissed(tried, reason));
+      outside.log(
+        isMissed ? "error" : "warn",
+        isMissed
+          ? "provider's API not found at any of the URLs tried: set base_url with its path"
+          : "provider's API could not be looked for at the start: the first call finds it",
+        { provider, tried, kind, reason },
+      );
+    } finally {
+      callOff();
+      unfollow();
+    }
+  }
+
+  const finding = [...providers].flatMap(({ name, upstream: { address } }) =>
+    address ? [find(name, address)] : [],
+  );
+  return {
+    notices: () =>
+      [...messages].map(([provider, message]) => ({
+        space: "",
+        provider,
+        model: "",
+        cosine: null,
+        outOfService: false,
+        message,
+      })),
+    async close() {
+      closed.abort(new GatewayError("cancelled", "The gateway is shutting down."));
+      await Promise.all(finding);
+    },
+  };
+}
+
+/** A server that is slower than that to refuse an empty call is found by the first call. */
+const FIND_MS = 5_000;
