@@ -1,5 +1,5 @@
 /**
- * What is known of how a model at a provider is doing: its circuit breaker, its load, its rest. Types only: src/upstream/ keeps them.
+ * What is known of how a model at a provider is doing: its circuit breaker, its load, its rest. src/upstream/ keeps it.
  * A new thing to remember of a target is a member of `Health`.
  */
 
@@ -41,6 +41,20 @@ export interface LimitSeen {
 
 export const NO_LIMIT_SEEN: LimitSeen = { tokens: undefined, learnedBy: "words", wholeTo: 0 };
 
+/** What two have seen of one target: the smaller limit, and the longest text that was looked at whole. */
+export function limitOfBoth(one: LimitSeen, other: LimitSeen): LimitSeen {
+  if (other === NO_LIMIT_SEEN) return one;
+  if (one === NO_LIMIT_SEEN) return other;
+  const [first, second] =
+    (one.tokens ?? Number.POSITIVE_INFINITY) <= (other.tokens ?? Number.POSITIVE_INFINITY)
+      ? [one, other]
+      : [other, one];
+  const { tokens, learnedBy } = first;
+  const wholeTo = Math.max(first.wholeTo, second.wholeTo);
+  const isBounded = tokens !== undefined && learnedBy !== "words";
+  return { tokens, learnedBy, wholeTo: isBounded ? Math.min(wholeTo, tokens) : wholeTo };
+}
+
 export interface Health {
   readonly breaker: Breaker;
   /** Waiting at the provider's gate or sent. */
@@ -51,6 +65,7 @@ export interface Health {
   mayBeLoading: boolean;
   /** Inputs in a call that it does in one attempt's time; undefined as long as it was never too slow. */
   inputsInTime: number | undefined;
+  /** By this process and, where the database has it, by any other. */
   limit: LimitSeen;
   /** It was told that its vectors come with another length than 1. */
   isToldOfLength: boolean;

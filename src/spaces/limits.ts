@@ -4,7 +4,7 @@
  */
 import type { ConfiguredProvider, GatewayConfig } from "../config/gateway-config";
 import type { Store } from "../db/open";
-import type { LimitSeen } from "../domain/health";
+import { type LimitSeen, limitOfBoth, NO_LIMIT_SEEN } from "../domain/health";
 import type { Outside } from "../domain/outside";
 import { cutsTexts, type SpaceNotice } from "./notices";
 
@@ -17,8 +17,8 @@ export interface LimitOf {
 }
 
 export interface Limits {
-  /** Undefined also where the database cannot be read: then it is seen anew. */
-  find(of: LimitOf): LimitSeen | undefined;
+  /** As every process on this database has seen it by now. NO_LIMIT_SEEN also where the database cannot be read: then it is seen anew. */
+  find(of: LimitOf): LimitSeen;
   /** Without waiting; where it cannot be written, the log has it. */
   keep(of: LimitOf & { readonly space: string }, seen: LimitSeen): void;
   /** Of servers that cut without a word. @throws GatewayError database_unavailable */
@@ -60,30 +60,48 @@ export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "no
        (SELECT provider, model FROM route_limits ORDER BY learned_at DESC LIMIT -1 OFFSET $most)`,
   );
   const drop = database.query<unknown, { space: string }>("DELETE FROM route_limits WHERE space = $space");
+  const read = ({ provider, model, configuration }: LimitOf): LimitSeen => {
+    const row = one.get({ provider, model, configuration });
+    return row ? seenOf(row) : NO_LIMIT_SEEN;
+  };
+  const keys = new WeakMap<LimitOf, string>();
+  /** Every request asks, and another process's word counts from the next turn of the event loop on. */
+  const latest = store.once((key) => {
+    const [provider = "", model = "", configuration = ""]: string[] = JSON.parse(key);
+    return store.read(() => read({ provider, model, configuration }));
+  });
+  let isReadable = true;
   return {
-    find({ provider, model, configuration }) {
+    find(of) {
+      const key = keys.get(of) ?? JSON.stringify([of.provider, of.model, of.configuration]);
+      keys.set(of, key);
       try {
-        const row = store.read(() => one.get({ provider, model, configuration }));
-        return row ? seenOf(row) : undefined;
+        const seen = latest(key);
+        isReadable = true;
+        return seen;
       } catch (cause) {
-        log("warn", "learned input limits cannot be read from the database", { cause: String(cause) });
-        return undefined;
+        if (isReadable)
+          log("warn", "learned input limits cannot be read from the database", { cause: String(cause) });
+        isReadable = false;
+        return NO_LIMIT_SEEN;
       }
     },
-    keep({ provider, model, configuration, space }, { tokens, learnedBy, wholeTo }) {
-      const row = {
-        provider,
-        model,
-        configuration,
-        space,
-        max_input_tokens: tokens ?? null,
-        learned_by: learnedBy,
-        whole_to: Math.min(wholeTo, Number.MAX_SAFE_INTEGER),
-        learned_at: now(),
-      };
+    keep({ provider, model, configuration, space }, seen) {
+      const learned_at = now();
       store
         .write(() => {
-          put.run(row);
+          // What another process has found out meanwhile stands.
+          const { tokens, learnedBy, wholeTo } = limitOfBoth(seen, read({ provider, model, configuration }));
+          put.run({
+            provider,
+            model,
+            configuration,
+            space,
+            max_input_tokens: tokens ?? null,
+            learned_by: learnedBy,
+            whole_to: Math.min(wholeTo, Number.MAX_SAFE_INTEGER),
+            learned_at,
+          });
           dropOldest.run({ most: KEPT_MAX });
         })
         .catch((cause: unknown) =>

@@ -3,7 +3,7 @@
  * A new thing to remember of a target is a member of `Health`.
  */
 import type { GatewayError } from "../domain/errors";
-import { type Health, type LimitSeen, NO_LIMIT_SEEN, type Outcome } from "../domain/health";
+import { type Health, type LimitSeen, limitOfBoth, NO_LIMIT_SEEN, type Outcome } from "../domain/health";
 import type { Outside } from "../domain/outside";
 import { createBreaker } from "./breaker";
 
@@ -22,23 +22,14 @@ export interface Healths {
   breakersOpen(): number;
 }
 
-/** @param limitOf what was seen of a model's limit in an earlier life */
+/** @param limitsOf asks what is known by now of a model's limit, in an earlier life or by another process */
 export function createHealths(
   clock: Pick<Outside, "monotonic" | "random">,
-  limitOf: (model: string) => LimitSeen | undefined = () => undefined,
+  limitsOf: (model: string) => () => LimitSeen = () => () => NO_LIMIT_SEEN,
 ): Healths {
   const healths = new Map<string, Health>();
   const healthOf = (model: string) => {
-    const health = healths.get(model) ?? {
-      breaker: createBreaker(clock),
-      inputsUnderWay: 0,
-      restsUntil: 0,
-      mayBeLoading: true,
-      inputsInTime: undefined,
-      limit: limitOf(model) ?? NO_LIMIT_SEEN,
-      isToldOfLength: false,
-      countsCharacters: false,
-    };
+    const health = healths.get(model) ?? newHealth(clock, limitsOf(model));
     healths.delete(model);
     healths.set(model, health);
     const [oldest] = healths.keys();
@@ -47,6 +38,25 @@ export function createHealths(
   };
   const breakersOpen = () => [...healths.values()].filter(({ breaker }) => !breaker.isClosed()).length;
   return Object.assign(healthOf, { breakersOpen });
+}
+
+function newHealth(clock: Pick<Outside, "monotonic" | "random">, known: () => LimitSeen): Health {
+  let own = NO_LIMIT_SEEN;
+  return {
+    breaker: createBreaker(clock),
+    inputsUnderWay: 0,
+    restsUntil: 0,
+    mayBeLoading: true,
+    inputsInTime: undefined,
+    get limit() {
+      return limitOfBoth(own, known());
+    },
+    set limit(seen) {
+      own = seen;
+    },
+    isToldOfLength: false,
+    countsCharacters: false,
+  };
 }
 
 /** What a failed call tells of the provider, beside what it tells of the request. */

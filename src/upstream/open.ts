@@ -6,6 +6,7 @@ import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { GatewayConfig } from "../config/gateway-config";
 import { ownNameWithin } from "../dialects/callers-own";
 import { expected } from "../dialects/explain";
+import { NO_LIMIT_SEEN } from "../domain/health";
 import type { Outside } from "../domain/outside";
 import type { ProviderState } from "../domain/provider-state";
 import type { ConfiguredUpstream, FieldCheck } from "../domain/request";
@@ -49,7 +50,12 @@ export function openProviders(
     const gate = createLanes(configured.concurrency, configured.max_queue, clock);
     const configuration = (model: string) => configurationOf(config, configured, model);
     const keptOf = (model: string) => ({ provider: name, model, configuration: configuration(model) });
-    const healthOf = createHealths(clock, (model) => limits?.find(keptOf(model)));
+    const healthOf = createHealths(clock, (model) => {
+      // Part of the gateway, a model has no limit that it does not say itself.
+      if (limits === undefined || provider.isBuiltIn) return () => NO_LIMIT_SEEN;
+      const kept = keptOf(model);
+      return () => limits.find(kept);
+    });
     states.push(() => ({
       provider: name,
       breakersOpen: healthOf.breakersOpen(),

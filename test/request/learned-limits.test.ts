@@ -113,6 +113,47 @@ describe("a server whose usage proves nothing", () => {
   });
 });
 
+describe("several processes on one database", () => {
+  const both = async (text: string) => {
+    const one = await openBefore(text);
+    return { one, other: await again(one.folder, text) };
+  };
+
+  test.each([
+    ["a cut that a trial has shown", "infinity", "", 400],
+    ["a cut that a count has shown", "openai", ", tokenizer: bert_uncased, token_ids: decode", 600],
+  ])("what one has learned of %s the others know at once", async (_, plugin, model, length) => {
+    const { one, other } = await both(yaml(plugin, model));
+    await using _one = one;
+    await using _other = other;
+    const usage = plugin === "openai" ? "given" : "none";
+    for (const each of [one, other]) cuts(each, 254, usage);
+    expect((await other.post({ model: "m", input: "short" })).status).toBe(200);
+    const before = callsOf(other);
+    expect((await one.post({ model: "m", input: words(length) })).status).toBe(400);
+    await quiet();
+    expect((await other.post({ model: "m", input: words(length) })).status).toBe(400);
+    expect(callsOf(other)).toBe(before);
+    expect(await noticesOf(other)).toHaveLength(1);
+  });
+
+  test("what both learn at the same time is not lost: the smaller limit stands", async () => {
+    const { one, other } = await both(yaml("infinity"));
+    await using _one = one;
+    await using _other = other;
+    cuts(one, 510);
+    cuts(other, 254);
+    await Promise.all([one, other].map((each) => each.post({ model: "m", input: words(700) })));
+    await quiet();
+    for (const each of [one, other]) {
+      const before = callsOf(each);
+      expect((await each.post({ model: "m", input: words(600) })).status).toBe(400);
+      expect(callsOf(each)).toBe(before);
+      expect((await noticesOf(each))[0]?.message).toContain("the first 254 tokens");
+    }
+  });
+});
+
 describe("with the model's own vocabulary", () => {
   const known = (more = "") => `, tokenizer: bert_uncased, uncounted: refuse${more}`;
 
