@@ -18,8 +18,8 @@ import { type Chosen, healthOf, isToWait } from "./choose";
 import { coalesced } from "./coalesce";
 import { tryCut } from "./cut-test";
 import type { InTurn, Sending } from "./joint-call";
-import { isKnownToCut, learn, refuseLonger } from "./limits";
-import { cutByCount, limitByCount, ownCounts } from "./own-count";
+import { fillsLimit, isKnownToCut, learn, refuseLonger, refuseUndecided } from "./limits";
+import { type CutByCount, cutByCount, limitByCount, ownCounts } from "./own-count";
 import { attemptMs, notePace, noteTooSlow } from "./pace";
 import { isAboutContent } from "./poison-signs";
 import type { Work } from "./work";
@@ -110,9 +110,14 @@ async function sent(
         if (before === undefined) work.count(estimate, of);
       },
     };
-    await tryCut(work, target, part, reply, (texts) => replyInTime(free, target, texts, signal));
+    const isPlain = isCut(reply, inputsOf(part));
+    const byCount = isPlain ? undefined : await limitByCount(work, target, part, reply);
+    if (byCount === "in doubt" || (!isPlain && reply.tokens === undefined))
+      await tryCut(work, target, part, (texts) => replyInTime(free, target, texts, signal));
     if (isKnownToCut(target)) await refuseLonger(part, target, work);
-    const answered = prove(await cutTold(reply, part, work, target), part, plan, target);
+    refuseUndecided(part, target, plan);
+    const seen = { isPlain, byCount: byCount === "in doubt" ? undefined : byCount };
+    const answered = prove(cutTold(reply, part, work, target, seen), part, plan, target);
     tellLength(answered, work, target);
     ended("good", "ok");
     healthOf(target).mayBeLoading = false;
@@ -272,14 +277,21 @@ async function withOwnCount(
  * A text that a provider truncated silently is refused, so that another may embed it whole; where the model's texts are to be cut, it is told.
  * @throws GatewayError cut_silently
  */
-async function cutTold(reply: CountedReply, part: Part, work: Work, target: Target): Promise<CountedReply> {
+function cutTold(
+  reply: CountedReply,
+  part: Part,
+  work: Work,
+  target: Target,
+  seen: { readonly isPlain: boolean; readonly byCount: CutByCount | undefined },
+): CountedReply {
   const { plan, request } = work;
   const { provider } = target;
+  const { byCount } = seen;
   const isTold = (reply.truncated?.length ?? 0) + (reply.averaged?.length ?? 0) > 0;
   if (isTold) return reply;
-  const isPlain = isCut(reply, inputsOf(part));
-  const limit = isPlain ? undefined : await limitByCount(work, target, part, reply);
-  if (!isPlain && limit === undefined) return reply;
+  const isFull = fillsLimit(part, target, reply.tokens);
+  const isPlain = seen.isPlain || isFull;
+  if (!isPlain && byCount === undefined) return reply;
   const isAlone = part.pieces.length === 1;
   // The request itself left it to the vendor, who does not say which of several it was.
   const isTheirs = request.fields.truncate !== undefined && provider.accepts("truncate");
@@ -287,10 +299,13 @@ async function cutTold(reply: CountedReply, part: Part, work: Work, target: Targ
     learn(work, target, reply.tokens, "usage");
   if (isAlone && plan.longInput === "truncate") return { ...reply, truncated: [0] };
   if (isTheirs) return reply;
-  if (limit) throw cutByCount(limit, target);
+  if (byCount) throw cutByCount(byCount, target);
+  const words = isFull
+    ? `${reply.tokens} tokens, as many as it looks at`
+    : `${reply.tokens} tokens, fewer than the text has words`;
   throw new GatewayError(
     "cut_silently",
-    `The provider counted ${reply.tokens} tokens, fewer than the text has words: it truncated the text silently. Send it in shorter pieces, or set long_input: truncate or average for the model in the routing file.`,
+    `The provider counted ${words}: it truncated the text silently. Send it in shorter pieces, or set long_input: truncate or average for the model in the routing file.`,
     isAlone ? { tokensMax: reply.tokens, input: 0 } : { tokensMax: reply.tokens },
   );
 }

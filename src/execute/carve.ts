@@ -6,7 +6,10 @@
 import type { ModelFacts } from "../domain/facts";
 import type { Part, Piece } from "../domain/request";
 
-type Limits = Pick<ModelFacts, "max_inputs" | "max_call_tokens" | "max_call_bytes">;
+export type Limits = Pick<ModelFacts, "max_inputs" | "max_call_tokens" | "max_call_bytes"> & {
+  /** A longer text goes alone. */
+  readonly max_shared_bytes?: number | undefined;
+};
 
 /** Consecutive pieces, as many a part as every limit allows. One that alone is over a limit goes alone: the provider decides. */
 export function carve(pieces: readonly Piece[], limits: Limits): Part[] {
@@ -39,24 +42,28 @@ export function carrying({
   max_inputs,
   max_call_tokens = Number.POSITIVE_INFINITY,
   max_call_bytes = Number.POSITIVE_INFINITY,
+  max_shared_bytes = Number.POSITIVE_INFINITY,
 }: Limits): Carrying {
+  let isTaken = false;
   let count = 0;
   let tokenSum = 0;
   let byteSum = 0;
   return {
     take({ input }) {
-      if (count >= max_inputs) return false;
+      if (count >= max_inputs || isTaken) return false;
       const bytes = typeof input === "string" ? Buffer.byteLength(input) : 0;
       // A text's bytes bound its tokens from above: a few calls more, but never one over the limit.
       const tokens = typeof input === "string" ? bytes : input.length;
       if (count > 0 && (tokenSum + tokens > max_call_tokens || byteSum + bytes > max_call_bytes))
         return false;
+      isTaken = bytes > max_shared_bytes;
+      if (isTaken && count > 0) return false;
       count += 1;
       tokenSum += tokens;
       byteSum += bytes;
       return true;
     },
-    isFull: () => count >= max_inputs || tokenSum >= max_call_tokens || byteSum >= max_call_bytes,
+    isFull: () => isTaken || count >= max_inputs || tokenSum >= max_call_tokens || byteSum >= max_call_bytes,
   };
 }
 

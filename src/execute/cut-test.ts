@@ -1,11 +1,13 @@
 /**
- * Whether a server truncates texts silently, where its usage proves nothing (infinity-emb 0.0.78 counts characters, others say nothing): two long
- * texts that differ only at their end get one vector. Tried with the first text longer than any that was looked at whole, at about its length;
+ * Whether a server truncates texts silently, where its usage proves nothing (infinity-emb 0.0.78 counts characters, others say nothing; among
+ * many texts, and of an unknown vocabulary, no sum shows that one was cut): two long texts that differ only at their end get one vector.
+ * Tried with the first text longer than any that was looked at whole, at about its length;
  * a server that cuts is asked some more, for where. Another sign of a cut, the count itself, is in src/tokens/belief.ts.
  */
 import { GatewayError } from "../domain/errors";
 import type { Part, Piece, Target } from "../domain/request";
 import type { EmbedReply } from "../plugin";
+import { believed } from "../tokens/belief";
 import { countOf } from "../tokens/count";
 import { marksOf } from "../tokens/long-inputs";
 import { lengthOf } from "./assemble";
@@ -41,17 +43,19 @@ const SAME_COSINE_MIN = 0.999_999;
 /** One test at a time for each model at a provider. */
 const underWay = new WeakMap<object, Promise<void>>();
 
-/** What comes of it is in the target's health: where it cuts, or to what length it was seen to look at a text whole. */
+/**
+ * What comes of it is in the target's health: where it cuts, or to what length it was seen to look at a text whole. A server that is said to
+ * refuse by itself (`uncounted: send`) is tried only where that costs nothing.
+ */
 export async function tryCut(
   work: Work,
   target: Target,
   { pieces }: Part,
-  { tokens }: EmbedReply,
   ask: (texts: Part) => Promise<EmbedReply>,
 ): Promise<void> {
-  const { facts, provider } = target;
+  const { facts, provider, costPrice } = target;
   const health = healthOf(target);
-  const mayCut = tokens === undefined && facts.uncounted === "refuse" && !provider.countsTokens;
+  const mayCut = (facts.uncounted === "refuse" || costPrice === 0) && !provider.countsTokens;
   if (!mayCut || health.limit.tokens !== undefined) return;
   const length = lengthToTry(pieces, facts.max_input_tokens);
   if (length === undefined || length <= health.limit.wholeTo) return;
@@ -91,10 +95,14 @@ async function tried(
   length: number,
   ask: (texts: Part) => Promise<EmbedReply>,
 ): Promise<void> {
+  // What the server counts, where it counts tokens, tells later what became of each text.
+  let isCounted = true;
+  const health = healthOf(target);
   const vectorOf = async (text: string) => {
     const pieces: Piece[] = [{ input: text, place: 0, weight: 1 }];
-    const reply = await ask({ pieces });
-    work.count(countOf({ ...reply, tokens: undefined }, [text]), target);
+    const reply = believed(await ask({ pieces }), [text], health);
+    isCounted &&= reply.tokens !== undefined;
+    work.count(countOf(reply, [text]), target);
     return reply.vectors[0]?.values ?? new Float32Array();
   };
   const words = lengthFor(length);
@@ -106,7 +114,8 @@ async function tried(
     noteWhole(work, target, length);
     return;
   }
-  learn(work, target, (await placeOfCut(length, isCutBefore)) + marksOf(target.facts), "trial");
+  const limit = (await placeOfCut(length, isCutBefore)) + marksOf(target.facts);
+  learn(work, target, limit, isCounted ? "usage" : "trial");
 }
 
 /** The most words that are looked at: first among the usual limits, then between two of them. */

@@ -11,6 +11,7 @@ import type { Answered, Coalescing, Part, Piece, Target } from "../domain/reques
 import { type Count, estimateOf } from "../tokens/count";
 import { carrying } from "./carve";
 import { type Chosen, healthOf, isToWait } from "./choose";
+import { limitsOf } from "./pace";
 import { isAboutContent } from "./poison-signs";
 import type { Work } from "./work";
 
@@ -73,7 +74,7 @@ export function beginJointCall(
   /** Those who still wait for it. */
   const members = new Set<Member>();
   const requests = new Set<object>();
-  const fits = carrying(target.facts);
+  const fits = carrying(limitsOf(target));
   const { promise: windowOver, resolve: endWindow } = Promise.withResolvers<void>();
   let callOff = () => {};
   const allGone = new Ending();

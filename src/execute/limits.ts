@@ -4,7 +4,7 @@
  */
 import { GatewayError } from "../domain/errors";
 import type { LimitSeen } from "../domain/health";
-import type { Part, Piece, Target } from "../domain/request";
+import type { Part, Piece, Plan, Target } from "../domain/request";
 import { healthOf } from "./choose";
 import type { Work } from "./work";
 
@@ -81,6 +81,46 @@ export async function refuseLonger(
     `The provider silently truncates texts to ${tokensMax} tokens, ${what}. Send it in shorter pieces, or set ${tokenizerToo}long_input: truncate or average for the model '${target.model}' in the routing file.`,
     { tokensMax, input: index },
   );
+}
+
+/**
+ * Of a server that was seen to cut, by its count, where no vocabulary says how long a text is: what may be longer goes alone, so that the
+ * count is its own. Undefined: no text need go alone.
+ */
+export function sharedBytesMax(target: Target): number | undefined {
+  const { tokens, learnedBy } = healthOf(target).limit;
+  const isDecided = tokens === undefined || learnedBy !== "usage" || target.facts.tokenizer !== undefined;
+  return isDecided ? undefined : Math.max(0, tokens - MARKS_MAX);
+}
+
+/** @throws GatewayError of a call in which no count tells what became of a text; it is made anew in parts that limitsOf allows */
+export function refuseUndecided(
+  { pieces }: Part,
+  target: Target,
+  { indivisible }: Pick<Plan, "indivisible">,
+): void {
+  const bytesMax = sharedBytesMax(target);
+  if (bytesMax === undefined || pieces.length === 1 || !pieces.some(({ input }) => sizeOf(input) > bytesMax))
+    return;
+  throw new GatewayError(
+    indivisible ? "cut_silently" : "too_many_tokens",
+    `The provider looks at the first ${healthOf(target).limit.tokens} tokens of a text and says nothing of the rest, and its count for several texts does not tell whether one is longer. Send them one by one.`,
+  );
+}
+
+/**
+ * Whether a text that went alone was cut, or may have been: its count is all that the server looks at. One of just so many tokens is taken
+ * for a longer one.
+ */
+export function fillsLimit(
+  { pieces: [only, ...others] }: Part,
+  target: Target,
+  counted: number | undefined,
+): boolean {
+  const bytesMax = sharedBytesMax(target);
+  if (bytesMax === undefined || only === undefined || others.length > 0 || counted === undefined)
+    return false;
+  return sizeOf(only.input) > bytesMax && counted >= (healthOf(target).limit.tokens ?? counted + 1);
 }
 
 export const sizeOf = (input: Piece["input"]) =>

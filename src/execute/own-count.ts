@@ -38,15 +38,15 @@ export interface CutByCount {
 }
 
 /**
- * The limit that a provider must have cut at, where its count is smaller than ours by exactly what lies beyond a usual limit. It is another
- * vocabulary's where it is smaller by anything else.
+ * The limit that a provider must have cut at, where its count is smaller than ours by exactly what lies beyond a usual limit.
+ * @returns "in doubt" where it is smaller by anything else: by another vocabulary, or by a limit that nobody else has; undefined where it is ours
  */
 export async function limitByCount(
   work: Work,
   target: Target,
   part: Part,
   { tokens, tokensSource }: EmbedReply,
-): Promise<CutByCount | undefined> {
+): Promise<CutByCount | "in doubt" | undefined> {
   const { facts, provider } = target;
   const { wholeTo } = healthOf(target).limit;
   // A provider that takes ids of its vocabulary counts with it, and refuses what is too long.
@@ -56,7 +56,7 @@ export async function limitByCount(
   if (!part.pieces.some(({ input }) => typeof input === "string" && Buffer.byteLength(input) > bytesLeast))
     return undefined;
   const counts = await ownCounts(work, target, part);
-  if (counts === undefined) return undefined;
+  if (counts === undefined) return "in doubt";
   const marks = marksOf(facts);
   const longest = Math.max(...counts);
   const sumWith = (counted: number) => counts.reduce((sum, count) => sum + count - marks + counted, 0);
@@ -73,7 +73,7 @@ export async function limitByCount(
     const longer = [...counts.keys()].filter((place) => (counts[place] ?? 0) > limit);
     return { limit, longer };
   }
-  return undefined;
+  return longest > bytesLeast ? "in doubt" : undefined;
 }
 
 function limitFor(missing: number, counts: readonly number[], marks: number): number | undefined {

@@ -3,20 +3,28 @@
  * no more than half of it, until it is seen to be faster. What the routing file allows in a call stays the most (`max_inputs`).
  */
 
-import type { ModelFacts } from "../domain/facts";
 import type { Health } from "../domain/health";
 import type { Part, Target } from "../domain/request";
+import type { Limits } from "./carve";
+import { sharedBytesMax } from "./limits";
 import type { Work } from "./work";
 
 /** Some texts of a query's size are done in no time, once the model is loaded; a batch may be slow for its own sake. */
 const FEW_PIECES = 8;
 
-/** What goes to the target in one call: its limits, and its pace. */
-export function limitsOf({ facts, provider, model }: Target): ModelFacts {
-  const { inputsInTime } = provider.healthOf(model);
-  return inputsInTime === undefined || inputsInTime >= facts.max_inputs
-    ? facts
-    : { ...facts, max_inputs: inputsInTime };
+/** What goes to the target in one call: its limits, its pace, and what must go alone. */
+export function limitsOf(target: Target): Limits {
+  const { facts, provider, model } = target;
+  const { inputsInTime = Number.POSITIVE_INFINITY } = provider.healthOf(model);
+  const max_shared_bytes = sharedBytesMax(target);
+  if (inputsInTime >= facts.max_inputs && max_shared_bytes === undefined) return facts;
+  const { max_inputs, max_call_tokens, max_call_bytes } = facts;
+  return {
+    max_inputs: Math.min(max_inputs, inputsInTime),
+    ...(max_call_tokens !== undefined && { max_call_tokens }),
+    ...(max_call_bytes !== undefined && { max_call_bytes }),
+    max_shared_bytes,
+  };
 }
 
 export function noteTooSlow(health: Health, { pieces }: Part): void {

@@ -64,9 +64,14 @@ function areWords(text: string): boolean {
 /** No server is known to cut at fewer; a smaller count is some other slip. */
 const CUT_TOKENS_MIN = 100;
 
-/** Whether a believed count proves that at least one of the inputs was cut: there are more words than tokens. */
-export function isCut({ tokens, tokensSource }: EmbedReply, inputs: readonly Input[]): boolean {
+/** Whether a believed count proves that at least one of the inputs was cut: there are more words than tokens, in all or in one that has its own. */
+export function isCut(
+  { tokens, tokensSource, tokensByInput }: EmbedReply,
+  inputs: readonly Input[],
+): boolean {
   if (tokens === undefined || tokensSource === "counted" || tokens < CUT_TOKENS_MIN) return false;
+  if (tokensByInput && inputs.length > 1)
+    return inputs.some((input, i) => isCut({ vectors: [], tokens: tokensByInput[i], tokensSource }, [input]));
   let units = 0;
   for (const { length } of inputs) units += length;
   // A word and the blank behind it are two characters at least, four ideographs one token.

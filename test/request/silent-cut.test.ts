@@ -93,6 +93,83 @@ test("a cut goes to the next route, which embeds it whole", async () => {
   expect(vectorsOf(sent)).toEqual([[...vectorFor(LONG, [undefined, undefined])]]);
 });
 
+describe("a model whose vocabulary nobody knows", () => {
+  /** Two tokens a word but for those of the trial, and 2 marks: a text has more tokens than words, and no sum shows a cut of a few. */
+  const TRIAL = /^(?:rain|wind|snow|storm|gold|price|market|bank)$/;
+  const tokensIn = (text: unknown) =>
+    String(text)
+      .split(" ")
+      .flatMap((word) => (TRIAL.test(word) ? [word] : [word, word]));
+  function cutsInPieces(open: Opened, limit: number, failing = (_: string) => false): void {
+    open.vendor.answer = ({ input }, { data }) => {
+      if (input.some((text) => failing(String(text)))) return new Response("", { status: 500 });
+      const seen = input.map((text) => tokensIn(text).slice(0, limit - 2));
+      return rightly({
+        data: data.map((item, i) => ({
+          ...item,
+          embedding: [...vectorFor(seen[i]?.join(" ") ?? "", [undefined, undefined])],
+        })),
+        tokens: seen.reduce((sum, { length }) => sum + length + 2, 0),
+      });
+    };
+  }
+  const text = (words: number, name = 0) => `${name} ${"where ".repeat(words - 1)}`.trim();
+  const many = Array.from({ length: 40 }, (_, i) => text(40, i));
+
+  test.each([512, 256, 300, 2048])("a cut at %d of few tokens among many texts is seen", async (limit) => {
+    await using open = await openBefore(yaml("openai"));
+    cutsInPieces(open, limit);
+    const long = text(limit / 2 + 10);
+    const sent = await open.post({ model: "m", input: [...many, long, "last"] });
+    expect([sent.status, errorOf(sent).code, errorOf(sent).param]).toEqual([
+      400,
+      "context_length_exceeded",
+      "input[40]",
+    ]);
+    // Just what the server looks at is not known to be all of the text.
+    for (const words of [limit / 2 - 1, limit / 2, limit / 2 + 1]) {
+      const one = await open.post({ model: "m", input: [...many, text(words)] });
+      expect([words, one.status]).toEqual([words, 400]);
+    }
+    const fits = await open.post({ model: "m", input: [...many, text(limit / 2 - 3)] });
+    expect(fits.status).toBe(200);
+  });
+
+  test("what it looks at whole is not refused, however many bytes it has", async () => {
+    await using open = await openBefore(yaml("openai"));
+    cutsInPieces(open, 512);
+    expect((await open.post({ model: "m", input: [...many, text(300)] })).status).toBe(400);
+    const letters = Array.from({ length: 5 }, (_, i) => `${i} ${"x".repeat(2_000)}`);
+    const sent = await open.post({ model: "m", input: [...letters, ...many] });
+    expect(sent.status).toBe(200);
+    expect(sent.headers.get("x-embedgate-truncated")).toBeNull();
+  });
+
+  test("long_input: truncate and average do with it as with any", async () => {
+    for (const longInput of ["truncate", "average"]) {
+      await using open = await openBefore(yaml("openai", `long_input: ${longInput}`));
+      cutsInPieces(open, 512);
+      const sent = await open.post({ model: "m", input: [...many, text(300), "last"] });
+      expect([longInput, sent.status]).toEqual([longInput, 200]);
+      const header = longInput === "truncate" ? "x-embedgate-truncated" : "x-embedgate-averaged";
+      expect(sent.headers.get(header)).toBe("40");
+    }
+  });
+
+  test("a server that refuses by itself is tried only where that costs nothing", async () => {
+    for (const [price, calls] of [
+      [1, 1],
+      [0, 3],
+    ]) {
+      const own = yaml("vllm").replace("price: 1", `price: ${price}`);
+      await using open = await openBefore(own);
+      cutsInPieces(open, 100_000);
+      expect((await open.post({ model: "m", input: text(200) })).status).toBe(200);
+      expect(open.vendor.calls).toHaveLength(calls ?? 0);
+    }
+  });
+});
+
 describe("a server whose usage proves nothing", () => {
   /** infinity-emb 0.0.78: 254 of a text's own tokens are looked at, and characters are counted. */
   function counting(open: Opened, limit: number, usage = true): void {
