@@ -237,6 +237,8 @@ export interface Run {
   readonly signal: EndSignal;
   /** Most calls to providers for one part of it, over all its targets together. */
   readonly attemptsMax: number;
+  /** The gateway's own, of an embedding space: what it sends is fixed, and leads to no trials. */
+  readonly isMeasurement?: boolean;
   readonly tally: Tally;
 }
 

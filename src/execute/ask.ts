@@ -112,7 +112,8 @@ async function sent(
     };
     const isPlain = isCut(reply, inputsOf(part));
     const byCount = isPlain ? undefined : await limitByCount(work, target, part, reply);
-    if (byCount === "in doubt" || (!isPlain && reply.tokens === undefined))
+    const isUnknown = !isPlain && reply.tokens === undefined;
+    if (isUnknown || (byCount === "in doubt" && !work.run.isMeasurement))
       await tryCut(work, target, part, (texts) => replyInTime(free, target, texts, signal));
     if (isKnownToCut(target)) await refuseLonger(part, target, work);
     refuseUndecided(part, target, plan);

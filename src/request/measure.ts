@@ -53,6 +53,7 @@ export async function measure(
     endsAt: Number.POSITIVE_INFINITY,
     signal,
     attemptsMax,
+    isMeasurement: true,
     tally: { tokens: 0, tokensAbandoned: 0, providers: new Set(), byProvider: new Map() },
   };
   const probes = asked.filter((probe) => !isLong(probe) || takesLong(target));
