@@ -5,6 +5,7 @@
 import { GatewayError } from "../domain/errors";
 import { findName, type NameWithin, spelling } from "../domain/spelling";
 import { WIRE_FIELDS } from "./fields";
+import { changesNumbers } from "./vector-fields";
 
 /** The wire's own fields by their spelling. */
 const WIRE = new Map([...WIRE_FIELDS].map((name) => [spelling(name), name]));
@@ -36,7 +37,13 @@ export function refuseOwnFields(fields: object, where: string): void {
   const together = Object.entries(fields).find(([name]) => name === TOGETHER);
   if (together && typeof together[1] !== "boolean" && together[1] !== null)
     throw refused(`${where}${TOGETHER}`, "must be true or false.");
-  refuse(fields, where, (found) => isOwn(found) || (found.depth === 0 && WIRE.has(found.spelt)));
+  refuse(
+    fields,
+    where,
+    (found) =>
+      isOwn(found) ||
+      (found.depth === 0 && (WIRE.has(found.spelt) || (where !== "" && changesNumbers(found.name)))),
+  );
 }
 
 /** What is in a field that a plugin declares and leaves open: the path of a name that is not the caller's to set. */
@@ -53,7 +60,10 @@ function refuse(fields: object, where: string, isMeant: (found: NameWithin) => b
   const found = findName(fields, isMeant);
   if (!found) return;
   const wire = WIRE.get(found.spelt);
-  const known = wire ?? (found.spelt === spelling(TOGETHER) ? `extra_body.${TOGETHER}` : undefined);
+  const together = found.spelt === spelling(TOGETHER) ? `extra_body.${TOGETHER}` : undefined;
+  // As a field it is read: what the model has is honoured, and what it has not is refused.
+  const read = found.depth === 0 && changesNumbers(found.name) ? found.name : undefined;
+  const known = wire ?? together ?? read;
   const advice = known === undefined ? "leave it out" : `send '${known}' as a field of the request`;
   const path = `${where}${found.path}`.slice(0, 200);
   throw refused(path, `cannot be set by the caller: ${advice}.`);

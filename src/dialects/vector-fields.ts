@@ -67,6 +67,9 @@ const sizes = new Set(SIZE_WORDS.map(spelling));
 
 export const changesVector = (name: string) => known.has(spelling(name));
 export const changesShape = (name: string) => shapes.has(spelling(name));
+/** Whoever sends it on unread takes what comes for other numbers than they are: of another type, size or length. */
+export const changesNumbers = (name: string) =>
+  changesShape(name) && !/pooling|latechunking/.test(spelling(name));
 export const meansSize = (name: string) => sizes.has(spelling(name));
 
 const types = new Set([

@@ -81,3 +81,23 @@ test("`dimensions` equal to the size that a model's answers have is accepted, an
   // One call each: asking again would change nothing.
   expect(open.vendor.calls).toHaveLength(4);
 });
+
+test.each([
+  ["output_dtype", "int8"],
+  ["outputDtype", "int8"],
+  ["output-dtype", "binary"],
+  ["embedding_types", ["int8"]],
+  ["truncate_dim", 4],
+  ["output_dimension", 4],
+  ["normalize", false],
+  ["embd_normalize", -1],
+  ["precision", "binary"],
+])(
+  "extra_body cannot have %s sent on unread: what comes would be taken for other numbers",
+  async (name, value) => {
+    await using open = await openBefore();
+    const sent = await open.post({ model: "m", input: "a", extra_body: { [name]: value } });
+    expect([sent.status, errorOf(sent).param]).toEqual([400, `extra_body.${name}`]);
+    expect(open.vendor.calls).toEqual([]);
+  },
+);
