@@ -80,7 +80,9 @@ function against(
   const index = route.targets.indexOf(target);
   const giver = route.targets.findIndex((one) => isGiver(fingerprint, one));
   const isOpen = !fingerprint.confirmed && giver !== index;
-  if (comparison.least >= route.agreementMin)
+  // Where the gateway normalises, the lengths of before mean nothing.
+  const isOtherLength = comparison.isOtherLength && target.facts.normalized !== true;
+  if (comparison.least >= route.agreementMin && !isOtherLength)
     return { space, comparison, agrees: true, act: isOpen ? "confirm" : "none" };
   if (isOpen && giver > index && fingerprint.source === undefined) return { ...itself, act: "replace" };
   return {

@@ -11,6 +11,8 @@ export interface Comparison {
   readonly least: number;
   /** The least of each kind of text that both have a vector of. */
   readonly byKind: CosineByKind;
+  /** The vectors point where the other's do, and are longer or shorter: one of the two is not normalised. */
+  readonly isOtherLength: boolean;
   /** What probably differs. */
   readonly says: string;
 }
@@ -28,14 +30,31 @@ export function agreement(one: Measurement, other: Measurement): number {
 /** @param one the route's @param other the space's own; both of PROBES */
 export function compare(one: Measurement, other: Measurement): Comparison {
   const byKind: Partial<Record<ProbeKind, number>> = {};
+  const ratios: number[] = [];
   for (const [i, { kind }] of PROBES.entries()) {
     const vector = one[i];
     const against = other[i];
-    if (vector && against) byKind[kind] = Math.min(byKind[kind] ?? 1, cosine(vector, against));
+    if (!vector || !against) continue;
+    byKind[kind] = Math.min(byKind[kind] ?? 1, cosine(vector, against));
+    ratios.push(Math.hypot(...vector) / Math.hypot(...against));
   }
   const least = agreement(one, other);
-  return { least, byKind, says: inWords(least, byKind, sizeOf(one), sizeOf(other)) };
+  const ratio = ratios.toSorted((a, b) => a - b)[ratios.length >> 1] ?? 1;
+  const isOtherLength = ratio > LENGTH_RATIO_MAX || ratio < 1 / LENGTH_RATIO_MAX;
+  const says = inWords(least, byKind, sizeOf(one), sizeOf(other));
+  return {
+    least,
+    byKind,
+    isOtherLength,
+    says: isOtherLength && least >= COARSE ? `${says}, ${otherLength(ratio)}` : says,
+  };
 }
+
+/** Quantisation leaves less; of llama-cpp-python 0.3.36, which does not normalise, MiniLM's vectors are 2.4 to 7.4 long. */
+const LENGTH_RATIO_MAX = 1.25;
+
+const otherLength = (ratio: number) =>
+  `but vectors ${ratio.toPrecision(3)} times as long: one of the two does not normalise (with normalized: true of the model the gateway does it for both)`;
 
 /** Float32 against float16 and bfloat16 stays above this. */
 const SAME_NUMBERS = 0.9999;

@@ -99,6 +99,31 @@ describe("a model with several ways", () => {
     );
   });
 
+  test.each([
+    ["the second does not normalise", [1, 5.49]],
+    ["the first does not", [5.49, 1]],
+  ])("never gives vectors of two lengths as one space: %s", async (_, [first = 1, second = 1]) => {
+    const times = (factor: number) => (text: string) => rightModel(text).map((value) => value * factor);
+    for (const more of ["", ", normalized: false", ", normalized: true"]) {
+      const { open, byHost, quiet } = vendors(TWO.replace("price: 1", `price: 1${more}`));
+      byHost.a.vectorOf = times(first);
+      byHost.b.vectorOf = times(second);
+      await using gateway = await open();
+      await quiet();
+      byHost.a.vectorOf = undefined;
+      const sent = await gateway.post({ model: "m", input: "hello" });
+      // Where the gateway makes them unit, they are one.
+      const isMended = more.includes("true");
+      expect([more, sent.status]).toEqual([more, isMended ? 200 : 503]);
+      const notices = gateway.gateway.spaces().notices();
+      if (isMended) expect(notices).toEqual([]);
+      else {
+        expect(notices).toMatchObject([{ space: "m", provider: "b", outOfService: true }]);
+        expect(notices[0]?.message).toContain("normalized: true");
+      }
+    }
+  });
+
   test("has the second asked for who insists on it, even at once: it waits for the measurement, and a stranger serves nobody", async () => {
     const insisting = { "x-embedgate-provider": "b" };
     const { open, quiet } = vendors(TWO);
