@@ -65,6 +65,8 @@ export interface Health {
   mayBeLoading: boolean;
   /** Inputs in a call that it does in one attempt's time; undefined as long as it was never too slow. */
   inputsInTime: number | undefined;
+  /** It has given vectors that were proved. */
+  hasAnswered: boolean;
   /** By this process and, where the database has it, by any other. */
   limit: LimitSeen;
   /** It was told that its vectors come with another length than 1. */

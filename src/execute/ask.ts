@@ -118,10 +118,12 @@ async function sent(
     if (isKnownToCut(target)) await refuseLonger(part, target, work);
     refuseUndecided(part, target, plan);
     const seen = { isPlain, byCount: byCount === "in doubt" ? undefined : byCount };
-    const answered = prove(cutTold(reply, part, work, target, seen), part, plan, target);
+    const whole = cutTold(reply, part, work, target, seen);
+    const answered = prove(whole, part, plan, target, healthOf(target).hasAnswered);
     tellLength(answered, work, target);
     ended("good", "ok");
     healthOf(target).mayBeLoading = false;
+    healthOf(target).hasAnswered = true;
     notePace(healthOf(target), part, outside.monotonic() - startedAt, provider.timeoutMs);
     await others(part, outside);
     return answered;

@@ -13,6 +13,7 @@ import { addsUp, countOf } from "../tokens/count";
  * Proves that a reply answers its part: as many vectors as inputs, their indices a permutation, one size, finite, not zero, and of
  * the model that was asked. Returns them in the part's order, finished to the size that was asked for and, where the model's are
  * (`normalized`), of unit length whatever the server made of them; further types, proved as well, as they came.
+ * @param hasAnswered the target has given right vectors before: where all are zeros, it is the texts of which it makes nothing
  * @throws GatewayError malformed; its `input` is the place in the part of a vector that is at fault by itself
  */
 export function prove(
@@ -20,6 +21,7 @@ export function prove(
   part: Part,
   plan: Pick<Plan, "requestedDimensions" | "dimensions" | "types">,
   target: Pick<Target, "model" | "facts"> & { readonly provider: { readonly name: string } },
+  hasAnswered = false,
 ): Answered {
   const { pieces } = part;
   if (reply.model !== undefined && isForeign(reply.model, target)) {
@@ -55,8 +57,8 @@ export function prove(
     if (cut < size) norms[i] = lengthOf(values, cut);
     return values;
   });
-  refuseUnsound(wholes, pieces);
-  refuseUnsound(norms, pieces);
+  refuseUnsound(wholes, pieces, hasAnswered);
+  refuseUnsound(norms, pieces, hasAnswered);
   const offLength = target.facts.normalized === false ? undefined : wholes.find(isOffUnit);
   const vectors = replied.map((values, i) => {
     const norm = norms[i] ?? 1;
@@ -152,15 +154,15 @@ function unitOf(values: Float32Array, size: number, norm: number): Float32Array 
 /**
  * Where some vectors are sound and one is not, its input is named: it may be the text that the model cannot take. All zeros is what a model
  * makes of a text in which it knows nothing (model2vec 0.10.0: "", blanks, unknown words); of several texts that say something, and all of
- * whose vectors are zeros, it is the provider that is broken.
+ * whose vectors are zeros, it is the provider that is broken, unless it has answered before.
  */
-function refuseUnsound(norms: Float64Array, pieces: Part["pieces"]): void {
+function refuseUnsound(norms: Float64Array, pieces: Part["pieces"], hasAnswered: boolean): void {
   const isSound = (norm: number) => Number.isFinite(norm) && norm !== 0;
   const index = norms.findIndex((norm) => !isSound(norm));
   if (index === -1) return;
   const others = norms.some(isSound);
   const isZero = norms[index] === 0;
-  if (isZero && (others || pieces.length === 1 || !saysSomething(pieces[index]?.input))) {
+  if (isZero && (others || hasAnswered || pieces.length === 1 || !saysSomething(pieces[index]?.input))) {
     const message = "The model returned only zeros for it: it is blank, or has no word that the model knows.";
     throw new GatewayError("no_vector", message, { input: index });
   }

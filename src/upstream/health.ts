@@ -48,6 +48,7 @@ function newHealth(clock: Pick<Outside, "monotonic" | "random">, known: () => Li
     restsUntil: 0,
     mayBeLoading: true,
     inputsInTime: undefined,
+    hasAnswered: false,
     get limit() {
       return limitOfBoth(own, known());
     },

@@ -69,6 +69,27 @@ describe("a text too long, in a server's own words", () => {
   );
 });
 
+describe("a static model, which makes zeros of what it does not know", () => {
+  test("all texts of a request unknown to it: 400 after one call, once it has answered; it stays in service", async () => {
+    await using open = await openBefore(yaml('plugin: openai, base_url: "http://a/v1"'));
+    open.vendor.answer = ({ input }, { data, tokens }) => {
+      const isKnown = (text: unknown) => /[a-z]/.test(String(text));
+      const zeros = new Array(SIZE).fill(0);
+      return rightly({
+        data: data.map((one, i) => (isKnown(input[i]) ? one : { ...one, embedding: zeros })),
+        tokens,
+      });
+    };
+    expect((await open.post({ model: "m", input: ["a", "b"] })).status).toBe(200);
+    for (let time = 0; time < 6; time++) {
+      const sent = await open.post({ model: "m", input: ["漢", "字"] });
+      expect([sent.status, errorOf(sent).param]).toEqual([400, "input[0]"]);
+    }
+    expect(open.vendor.calls).toHaveLength(7);
+    expect((await open.post({ model: "m", input: "a" })).status).toBe(200);
+  });
+});
+
 describe("where a server's API lies", () => {
   const infinity = (open: Opened) => {
     open.vendor.answer = ({ url }, right) =>
