@@ -66,7 +66,7 @@ export function findAddresses(
         provider,
         model: "",
         cosine: null,
-        outOfService: false,
+        out_of_service: false,
         message,
       })),
     async close() {

@@ -149,7 +149,7 @@ describe("several processes on one database", () => {
       const before = callsOf(each);
       expect((await each.post({ model: "m", input: words(600) })).status).toBe(400);
       expect(callsOf(each)).toBe(before);
-      expect((await noticesOf(each))[0]?.message).toContain("the first 254 tokens");
+      expect((await noticesOf(each))[0]?.message).toContain("to 254 tokens");
     }
   });
 });

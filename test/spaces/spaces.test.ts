@@ -118,7 +118,7 @@ describe("a model with several ways", () => {
       const notices = gateway.gateway.spaces().notices();
       if (isMended) expect(notices).toEqual([]);
       else {
-        expect(notices).toMatchObject([{ space: "m", provider: "b", outOfService: true }]);
+        expect(notices).toMatchObject([{ space: "m", provider: "b", out_of_service: true }]);
         expect(notices[0]?.message).toContain("normalized: true");
       }
     }
