@@ -5,7 +5,8 @@ import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildKernel, buildNative, compiler } from "../../../plugins/local/kernel/build";
+import { compiler } from "../../../.ci/gcc";
+import { buildKernel, buildNative } from "../../../plugins/local/kernel/build";
 
 const FOLDER = join(import.meta.dir, "../../../plugins/local");
 
