@@ -103,8 +103,14 @@ async function testOnce(
 const attribute = (attributes: string, name: string) =>
   new RegExp(` ${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
 
-/** What reads replies, and the model inside. */
-const WITHOUT_SIMD = ["test/replies", "test/upstream", "test/plugins/local", "test/plugins/openai.test.ts"];
+/** What reads replies, and the model inside; nor is there machine code of ours then (src/native/). */
+const WITHOUT_SIMD = [
+  "test/native",
+  "test/replies",
+  "test/upstream",
+  "test/plugins/local",
+  "test/plugins/openai.test.ts",
+];
 
 const STEPS: readonly (() => Promise<Tally>)[] = [
   () => asOneTest("types", [process.execPath, "x", "tsc", "--noEmit", "-p", "."]),

@@ -227,6 +227,7 @@ const WINGS: readonly (readonly [wings: string, whatFor: string])[] = [
   ["db", "the database"],
   ["tokens aside", "counting and cutting; work off the event loop"],
   ["replies network printing", "bytes: of replies, on sockets, of answers"],
+  ["native", "numbers and base64 by machine code, where there is some"],
   ["machine", "what the operating system gives: cores, libc, nameless files, shared words, one clock"],
   ["domain plugin.ts", "the words that all share, and the contract of plugins"],
 ];

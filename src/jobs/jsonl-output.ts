@@ -1,7 +1,8 @@
 /** OUT.jsonl: `{"row":0,"embedding":[…]}` a line, in the rows' order; the embedding is null where a row has none. */
 import { open } from "node:fs/promises";
 import { createCollecting } from "../machine/collecting";
-import { printFloats } from "../printing/float-digits";
+import { printPage } from "../printing/print";
+import type { Page } from "../printing/script";
 import type { Finished } from "./finished";
 
 /** Numbers that are read and printed at once. */
@@ -15,16 +16,9 @@ export async function writeJsonLines(path: string, { file, without, turn }: Fini
     for (let from = 0; from < file.rows; from += step) {
       const count = Math.min(step, file.rows - from);
       const values = await file.read(from, count);
-      const lines: string[] = [];
-      for (let place = 0; place < count; place++) {
-        const row = from + place;
-        const vector = values.subarray(place * file.dimensions, (place + 1) * file.dimensions);
-        const printed = without.has(row) ? "null" : `[${numbersOf(vector)}]`;
-        lines.push(`{"row":${row},"embedding":${printed}}\n`);
-      }
-      const text = lines.join("");
-      await out.appendFile(text);
-      collect(8 * text.length);
+      const lines = printPage(pageOf(from, values, file.dimensions, without));
+      await out.appendFile(lines);
+      collect(lines.buffer.byteLength);
       await turn();
     }
   } finally {
@@ -32,12 +26,20 @@ export async function writeJsonLines(path: string, { file, without, turn }: Fini
   }
 }
 
-const decoder = new TextDecoder();
-
-function numbersOf(vector: Float32Array): string {
-  let text = "";
-  printFloats(vector, (bytes) => {
-    text += decoder.decode(bytes);
-  });
-  return text.slice(0, -1);
+/** The lines of rows that follow one another: all but their vectors is words. */
+function pageOf(first: number, values: Float32Array, dimensions: number, without: Finished["without"]): Page {
+  const vectors: Float32Array[] = [];
+  const words: string[] = [];
+  let said = "";
+  for (let at = 0, row = first; at < values.length; at += dimensions, row++) {
+    said += `{"row":${row},"embedding":`;
+    if (without.has(row)) said += "null";
+    else {
+      vectors.push(values.subarray(at, at + dimensions));
+      words.push(said);
+      said = "";
+    }
+    said += "}\n";
+  }
+  return { encoding: "float", vectors, words: [...words, said] };
 }

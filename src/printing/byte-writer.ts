@@ -26,6 +26,22 @@ export class ByteWriter {
     this.end += bytes.length;
   }
 
+  /** All its memory, with room for so many bytes more at the least: for whoever writes from `place` on, and tells by `advance`. */
+  reserve(count: number): Buffer<ArrayBuffer> {
+    this.room(count);
+    return this.bytes;
+  }
+
+  /** Where the next byte goes. */
+  get place(): number {
+    return this.end;
+  }
+
+  /** @param end of what was written into reserved memory */
+  advance(end: number): void {
+    this.end = end;
+  }
+
   /** As UTF-8. */
   write(text: string): void {
     if (text.length * 3 > this.bytes.length - this.end) this.room(Buffer.byteLength(text));

@@ -1,8 +1,11 @@
 /**
  * Prints float32 values as short decimals: the digits that a float32 needs, not those of the double that equals it.
- * Reading them back gives the same bits. digits/kernel.ts prints what vectors hold; what is out of its range is printed here.
+ * Reading them back gives the same bits. src/native/ prints what vectors hold, and where there is no such code, digits/kernel.ts;
+ * what is out of their range is printed here.
  */
 import { readFileSync } from "node:fs";
+import { ALL_PRINTED, native, OTHER_VALUE } from "../native/native";
+import type { ByteWriter } from "./byte-writer";
 import kernelPath from "./digits/kernel.wasm" with { type: "file" };
 
 /** Most bytes that one value takes: JavaScript writes an exponent from 10^21 on, so 21 digits and a sign. */
@@ -52,28 +55,55 @@ function openPrinter(): Printer {
   return printer;
 }
 
+/** Where the printing stands: values printed, and the place after the text. */
+const progress = new Uint32Array(2);
+/** Room that src/native/ needs for a value or more. */
+const ROOM_BYTES = 64;
+
 /**
  * Prints finite values with a comma after each.
- * @param take is given the text piece by piece; it is valid until `take` returns
+ * @param by what prints; left out, what is fastest
  */
-export function printFloats(values: Float32Array, take: (text: Uint8Array) => void): void {
+export function printFloats(values: Float32Array, writer: ByteWriter, by = native()): void {
+  if (by === "without") {
+    printPortably(values, writer);
+    return;
+  }
+  progress[0] = 0;
+  while (true) {
+    const bytes = writer.reserve(ROOM_BYTES);
+    progress[1] = writer.place;
+    const how = by.print(values, bytes, progress);
+    writer.advance(progress[1]);
+    if (how === ALL_PRINTED) return;
+    if (how === OTHER_VALUE) {
+      const value = values[progress[0]] ?? 0;
+      writer.writeAscii(`${value < 0 ? "-" : ""}${textOf(Math.abs(value))},`);
+      progress[0] += 1;
+    }
+  }
+}
+
+function printPortably(values: Float32Array, writer: ByteWriter): void {
   const { kernel, memory, values: block, textAt } = printer ?? openPrinter();
   for (let from = 0; from < values.length; from += BLOCK) {
     const some = values.length <= BLOCK ? values : values.subarray(from, from + BLOCK);
     block.set(some);
-    take(memory.subarray(textAt, kernel.print(some.length)));
+    writer.put(memory.subarray(textAt, kernel.print(some.length)));
   }
 }
 
-/** Subnormals, large numbers, and whatever else JavaScript writes with an exponent or without a fraction. */
 function writeOther(size: number, target: Uint8Array, at: number): number {
-  let text = String(size);
-  for (let digits = 1; digits <= 9; digits++) {
-    const short = Number(size.toPrecision(digits));
-    if (Math.fround(short) !== size) continue;
-    text = String(short);
-    break;
-  }
+  const text = textOf(size);
   for (let i = 0; i < text.length; i++) target[at + i] = text.charCodeAt(i);
   return at + text.length;
+}
+
+/** Subnormals, large numbers, and whatever else JavaScript writes with an exponent or without a fraction. */
+function textOf(size: number): string {
+  for (let digits = 1; digits <= 9; digits++) {
+    const short = Number(size.toPrecision(digits));
+    if (Math.fround(short) === size) return String(short);
+  }
+  return String(size);
 }

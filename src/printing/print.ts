@@ -2,6 +2,7 @@
  * Prints pages of an answer as bytes. `float` and `base64` carry the same values bit for bit. It runs in Workers too (src/aside/).
  * A new encoding is a case of `write`, and a word in the schema.
  */
+import { printBase64 } from "./base64";
 import { ByteWriter } from "./byte-writer";
 import { printFloats } from "./float-digits";
 import { NUMBER_BYTES, type Page } from "./script";
@@ -26,14 +27,14 @@ const write = {
   /** A list in JSON; reading it back gives the same bits, the sign of zero included. */
   float(values: Float32Array, writer: ByteWriter): void {
     writer.byte(OPEN);
-    printFloats(values, (text) => writer.put(text));
+    printFloats(values, writer);
     // In the place of the comma after the last number.
     if (values.length > 0) writer.back();
     writer.byte(CLOSE);
   },
   base64(values: Float32Array, writer: ByteWriter): void {
     writer.byte(QUOTE);
-    writer.writeAscii(new Uint8Array(values.buffer, values.byteOffset, values.byteLength).toBase64());
+    printBase64(values, writer);
     writer.byte(QUOTE);
   },
 };

@@ -5,18 +5,25 @@ import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ByteWriter } from "../../src/printing/byte-writer";
 import { buildKernel } from "../../src/printing/digits/build";
 import { printFloats } from "../../src/printing/float-digits";
+import { NATIVES } from "../native/natives";
 
 const FOLDER = join(import.meta.dir, "../../src/printing/digits");
 
 const fromBits = (bits: readonly number[]) => new Float32Array(Uint32Array.from(bits).buffer);
 
+/** Fails where what this machine has prints other bytes than what every machine has. */
 function textOf(values: Float32Array): string {
-  let text = "";
-  printFloats(values, (piece) => {
-    text += Buffer.from(piece).toString("latin1");
+  const texts = (["without", ...NATIVES] as const).map((by) => {
+    // Too small: the kernels have to ask for more.
+    const writer = new ByteWriter(values.length);
+    printFloats(values, writer, by);
+    return Buffer.from(writer.written()).toString("latin1");
   });
+  const [text = ""] = texts;
+  for (const other of texts) if (other !== text) throw new Error("The kernels print different texts.");
   return text.replace(/,$/, "");
 }
 
@@ -72,7 +79,7 @@ test("reads back bit-equal around every power of ten and of two that the printin
 });
 
 test("prints any number of values", () => {
-  for (const count of [0, 1, 4095, 4096, 4097, 10_000]) {
+  for (const count of [0, ...Array.from({ length: 40 }, (_, i) => i + 1), 4095, 4096, 4097, 10_000]) {
     const values = Float32Array.from({ length: count }, (_, i) => Math.sin(i));
     expect(Float32Array.from(JSON.parse(`[${textOf(values)}]`))).toEqual(values);
   }
@@ -81,6 +88,19 @@ test("prints any number of values", () => {
 test("the longest texts of a whole block have room", () => {
   const values = new Float32Array(4096).fill(-9.99999e20);
   expect(Float32Array.from(JSON.parse(`[${textOf(values)}]`))).toEqual(values);
+});
+
+test("values of all kinds side by side", () => {
+  const kinds = [0.0123, -0.0123, 0, -0, 1e-7, -1e-7, 12.5, -8388607.5, 3e38, 0.5, -1e-45, 16777216, 0.1];
+  for (let seed = 1; seed <= 200; seed++) {
+    let state = seed;
+    const values = Float32Array.from({ length: 100 }, () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      // Mostly of the kind that vectors have, so that there are whole groups of it.
+      return kinds[(state >>> 8) % (10 * kinds.length)] ?? 0.0123;
+    });
+    expect(Float32Array.from(JSON.parse(`[${textOf(values)}]`))).toEqual(values);
+  }
 });
 
 test("kernel.ts compiles to the bytes of kernel.wasm, which SHA256SUMS lists", async () => {

@@ -2,12 +2,17 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Lists } from "../../src/replies/lists";
+import { NATIVES } from "../native/natives";
 
-/** A quote before and after, as in a reply. */
+/** A quote before and after, as in a reply. Fails where what this machine has reads it otherwise than what every machine has. */
 function read(text: string): Uint8Array | undefined {
   const bytes = Buffer.from(`"${text}"`, "latin1");
-  const values = new Lists(bytes).readBase64(1, bytes.length - 1, (count) => new Float32Array(count));
-  return values && new Uint8Array(values.buffer);
+  const [values, ...others] = (["without", ...NATIVES] as const).map((by) =>
+    new Lists(bytes, by).readBase64(1, bytes.length - 1, (count) => new Float32Array(count)),
+  );
+  const [read, ...same] = [values, ...others].map((one) => one && new Uint8Array(one.buffer));
+  for (const other of same) expect(other).toEqual(read);
+  return read;
 }
 
 test("whatever float32 there are, of any number", () => {
