@@ -2,6 +2,9 @@
  * Bytes that are written from the front, into one buffer that grows where it must.
  * Another kind of thing to write is a method that makes room first.
  */
+/** What makes room for numbers in groups (src/native/) asks for some more than they take. */
+const SPARE_BYTES = 192;
+
 export class ByteWriter {
   private bytes: Buffer<ArrayBuffer>;
   private end = 0;
@@ -12,7 +15,8 @@ export class ByteWriter {
    */
   constructor(size: number, memory?: ArrayBuffer) {
     const isEnough = memory !== undefined && memory.byteLength >= size;
-    this.bytes = Buffer.from(isEnough ? memory : new ArrayBuffer(Math.ceil(size) + 16));
+    // Not filled with zeros, which takes as long as base64 does: nobody is shown more of it than was written.
+    this.bytes = isEnough ? Buffer.from(memory) : Buffer.allocUnsafeSlow(Math.ceil(size) + SPARE_BYTES);
   }
 
   byte(value: number): void {

@@ -88,7 +88,10 @@ export class Lists {
       const numbers = output.subarray(0, kernel.count());
       const end = kernel.readTo() - origin;
       if (how === CLOSED) {
-        const values = room(before.reduce((sum, { length }) => sum + length, numbers.length));
+        const values = room(
+          before.reduce((sum, { length }) => sum + length, numbers.length),
+          end - open,
+        );
         let filled = 0;
         for (const part of before) {
           values.set(part, filled);
@@ -119,7 +122,7 @@ export class Lists {
     const origin = kernel.inputAt() - this.from;
     const byteCount = kernel.readBase64(origin + from, origin + to);
     if (byteCount <= 0 || byteCount % 4 !== 0) return undefined;
-    const values = room(byteCount / 4);
+    const values = room(byteCount / 4, length);
     values.set(output.subarray(0, byteCount / 4));
     return values;
   }
@@ -146,6 +149,6 @@ function decoded(
   const padding = bytes[to - 1] === EQUALS ? (bytes[to - 2] === EQUALS ? 2 : 1) : 0;
   const byteCount = (length / 4) * 3 - padding;
   if (byteCount % 4 !== 0) return undefined;
-  const values = room(byteCount / 4);
+  const values = room(byteCount / 4, length);
   return by.decode(bytes, from, to, values) === byteCount ? values : undefined;
 }

@@ -15,7 +15,7 @@ export function readPlainList(bytes: Uint8Array, open: number, room: Room): List
   const numbers = parsed(latin(bytes, open, close + 1));
   if (!Array.isArray(numbers) || numbers.length === 0) return undefined;
   if (!numbers.every((one) => typeof one === "number")) return undefined;
-  const values = room(numbers.length);
+  const values = room(numbers.length, close + 1 - open);
   values.set(numbers);
   return { values, end: close + 1 };
 }
@@ -31,7 +31,7 @@ export function readPlainBase64(
   if (text.length % 4 !== 0 || !PLAIN_BASE64.test(text)) return undefined;
   const decoded = Buffer.from(text, "base64");
   if (decoded.length === 0 || decoded.length % 4 !== 0) return undefined;
-  const values = room(decoded.length / 4);
+  const values = room(decoded.length / 4, text.length);
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength).set(decoded);
   return values;
 }

@@ -2,22 +2,19 @@
  * A reply as its schema reads it: JSON, in which vectors are float32 already.
  * Whether it is what the schema says, its caller checks.
  */
-import type { Room } from "./list";
 import type { Places } from "./places";
 import { type Found, type Scanned, scan } from "./scan";
+import { slabs } from "./slabs";
 
 /** @throws SyntaxError or TypeError for what is no JSON in UTF-8 */
 export function readJson(bytes: Uint8Array, places: Places | undefined): unknown {
-  return places === undefined ? parse(bytes) : joined(scan(bytes, places, apart), places);
+  return places === undefined ? parse(bytes) : joined(scan(bytes, places, slabs(bytes.byteLength)), places);
 }
 
 /** What was scanned, put together again. */
 export function joined({ rest, found }: Scanned, places: Places): unknown {
   return restored(parse(rest), places, found);
 }
-
-/** Each has memory of its own: keeping one vector does not keep the others in memory. */
-const apart: Room = (count) => new Float32Array(count);
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const parse = (bytes: Uint8Array): unknown => JSON.parse(decoder.decode(bytes));

@@ -1,7 +1,9 @@
 /**
- * A large reply scanned on another thread: its vectors lie side by side in a few slabs of memory, which go over to the event loop's
- * thread as they are. It is work of src/aside/work.ts, which says what goes there and what comes back.
+ * The vectors of one reply lie side by side in a few slabs of memory: each for itself takes half as long again to make, and to collect.
+ * A large reply is scanned on another thread, and its slabs go over to the event loop's as they are. That is work of src/aside/work.ts,
+ * which says what goes there and what comes back.
  */
+import type { Room } from "./list";
 import type { Places } from "./places";
 import { type Scanned, scan } from "./scan";
 
@@ -11,21 +13,28 @@ export interface LargeReply {
   readonly places: Places;
 }
 
-/** Keeping one vector keeps its slab; smaller, there are too many to hand over. */
+/** The most that a slab is made of. Keeping one vector keeps its slab; smaller, there are too many to hand over. */
 const SLAB_FLOATS = 256 * 1024;
 
-export function scanLarge({ bytes, places }: LargeReply): Scanned {
+/** @param bytes of the whole reply, which may be vectors like the first one to its end */
+export function slabs(bytes: number): Room {
   let slab = new Float32Array(0);
   let used = 0;
-  const room = (count: number): Float32Array => {
+  let bytesLeft = bytes;
+  return (count, bytesOfOne) => {
     if (used + count > slab.length) {
-      slab = new Float32Array(Math.max(count, SLAB_FLOATS));
+      const vectors = Math.max(1, Math.floor(Math.min(bytesLeft / bytesOfOne, SLAB_FLOATS / count)));
+      slab = new Float32Array(vectors * count);
       used = 0;
     }
+    bytesLeft -= bytesOfOne;
     used += count;
-    return slab.subarray(used - count, used);
+    return used === slab.length && used === count ? slab : slab.subarray(used - count, used);
   };
-  const { rest, found } = scan(bytes, places, room);
+}
+
+export function scanLarge({ bytes, places }: LargeReply): Scanned {
+  const { rest, found } = scan(bytes, places, slabs(bytes.byteLength));
   // A copy, for it may be a part of memory that others use.
   const scanned = { rest: new Uint8Array(rest), found };
   // Tens of megabytes, which no collection need look for.

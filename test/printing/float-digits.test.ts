@@ -74,6 +74,11 @@ test("reads back bit-equal around every power of ten and of two that the printin
     const [middle = 0] = new Uint32Array(Float32Array.of(10 ** power).buffer);
     printed(Array.from({ length: 1001 }, (_, off) => Math.max(0, middle + off - 500)));
   }
+  // 2²⁷ of a last place: in 2⁻³⁶ units, from there on they are negative where they are taken for signed.
+  for (let places = 0; places <= 13; places++) {
+    const [middle = 0] = new Uint32Array(Float32Array.of(2 ** 27 / 10 ** places).buffer);
+    printed(Array.from({ length: 1001 }, (_, off) => middle + off - 500));
+  }
   for (let exponent = 1; exponent < 255; exponent++)
     printed(Array.from({ length: 1001 }, (_, off) => (exponent << 23) + off - 500));
 });

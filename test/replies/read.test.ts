@@ -183,11 +183,30 @@ describe("a reply by its places", () => {
     });
   });
 
-  test("each vector has memory of its own", () => {
-    const read = readJson(new TextEncoder().encode("[[1,2],[3],[4,5,6]]"), placesOf(Lists));
-    const sizes =
-      Array.isArray(read) && read.map((one) => one instanceof Float32Array && one.buffer.byteLength);
-    expect(sizes).toEqual([8, 4, 12]);
+  const vectorsIn = (text: string): Float32Array[] => {
+    const read = readJson(new TextEncoder().encode(text), placesOf(Lists));
+    if (!Array.isArray(read)) throw new Error("it is a list");
+    return read.map((one) => (one instanceof Float32Array ? one : new Float32Array()));
+  };
+
+  test("vectors lie side by side, each in a place of its own", () => {
+    const vectors = vectorsIn("[[1,2],[3],[4,5,6],[7,8,9,10,11,12,13],[14]]");
+    for (const [i, vector] of vectors.entries()) vector.fill(i);
+    expect(vectors.map((vector) => [...vector])).toEqual([
+      [0, 0],
+      [1],
+      [2, 2, 2],
+      [3, 3, 3, 3, 3, 3, 3],
+      [4],
+    ]);
+    const alike = vectorsIn(`[${Array(64).fill("[0.5,0.25,0.125]").join()}]`);
+    expect(new Set(alike.map(({ buffer }) => buffer)).size).toBe(1);
+    // What is left over is small: the words around the vectors.
+    expect(alike[0]?.buffer.byteLength).toBeLessThan(1.1 * 64 * 12);
+  });
+
+  test("a lone vector holds no more memory than it needs", () => {
+    expect(vectorsIn("[[1,2,3,4]]").map(({ buffer }) => buffer.byteLength)).toEqual([16]);
   });
 
   test("bytes that are no UTF-8 are refused, before a vector and behind it", () => {

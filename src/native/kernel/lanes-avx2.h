@@ -33,7 +33,7 @@ INLINE lanes multiply_shorts_high(lanes a, lanes b) { return _mm256_mulhi_epu16(
 INLINE lanes multiply_shorts(lanes a, lanes b) { return _mm256_mullo_epi16(a, b); }
 #define down_shorts(a, bits) _mm256_srli_epi16(a, bits)
 
-/* a where x is zero, else b; a where x > y, else b: x and y are below 2^63. */
+/* a where x is zero, else b; a where x > y as signed numbers, else b. */
 INLINE lanes where_zero(lanes x, lanes a, lanes b) {
   return _mm256_blendv_epi8(b, a, _mm256_cmpeq_epi64(x, _mm256_setzero_si256()));
 }

@@ -31,7 +31,7 @@ INLINE lanes multiply_shorts_high(lanes a, lanes b) { return _mm512_mulhi_epu16(
 INLINE lanes multiply_shorts(lanes a, lanes b) { return _mm512_mullo_epi16(a, b); }
 #define down_shorts(a, bits) _mm512_srli_epi16(a, bits)
 
-/* a where x is zero, else b; a where x > y, else b: x and y are below 2^63. */
+/* a where x is zero, else b; a where x > y as signed numbers, else b. */
 INLINE lanes where_zero(lanes x, lanes a, lanes b) { return _mm512_mask_blend_epi64(_mm512_testn_epi64_mask(x, x), b, a); }
 INLINE lanes where_greater(lanes x, lanes y, lanes a, lanes b) {
   return _mm512_mask_blend_epi64(_mm512_cmpgt_epi64_mask(x, y), b, a);

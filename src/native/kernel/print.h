@@ -110,7 +110,9 @@ INLINE uint8_t *write_lanes(lanes bits, lanes size, uint8_t *to) {
   const lanes ten = down(multiply(down(add(exact, above), 36), fill(0xcccccccd)), 35);
   const lanes tens = multiply(ten, fill(10));
   const lanes nearest = down(add(exact, fill(1ull << 35)), 36);
-  lanes units = where_greater(add(up(tens, 36), below), exact, tens, nearest);
+  /* Either may have its highest bit set, their difference is small. */
+  const lanes over = subtract(add(up(tens, 36), below), exact);
+  lanes units = where_greater(over, fill(0), tens, nearest);
   const lanes first = where_greater(units, fill(99999999), fill(1), fill(0));
   const lanes minus = down(bits, 31), tail = subtract(add(places, minus), fill(6));
   const lanes head = add(where_zero(minus, fill(POSITIVE), fill(NEGATIVE)), up_each(first, up(subtract(tail, fill(1)), 3)));
