@@ -14,6 +14,17 @@ export type Variant = (typeof VARIANTS)[number];
 export const ALL_PRINTED = 0;
 export const OTHER_VALUE = 1;
 
+/** What came of reading a list, as kernel/numbers.h says it. */
+export const CLOSED = 0;
+export const SHORT = 1;
+export const NO_LIST = 2;
+export const LONG = 3;
+export const FULL = 4;
+export const DOUBT = 5;
+export const LAST_DOUBT = 6;
+/** Bytes that a list must have left, for its next number to be read. */
+export const AHEAD_BYTES = 64;
+
 export interface NativeBytes {
   /**
    * Prints values of 10⁻⁶ to 2²³ and zeros with a comma after each, into the room that there is.
@@ -29,6 +40,14 @@ export interface NativeBytes {
   decode(bytes: Uint8Array, from: number, to: number, values: Float32Array): number;
   /** Writes padded base64 at a place, where there is room for it. @returns the characters written */
   encode(values: Float32Array, bytes: Uint8Array, at: number): number;
+  /**
+   * Reads a JSON list's numbers, up to its bracket.
+   * @param progress the place of the next number, and how many are read; where the last one is in doubt, from where to where it is
+   * @returns CLOSED at the list's end; SHORT where fewer than AHEAD_BYTES are left; NO_LIST; LONG before a number that is too long
+   *   for it; FULL where there is no room for a value; DOUBT, or LAST_DOUBT at the list's end, where the last value read is the caller's to
+   *   read in full
+   */
+  read(bytes: Uint8Array, values: Float32Array, progress: Uint32Array): number;
 }
 
 const FUNCTIONS = {
@@ -36,6 +55,7 @@ const FUNCTIONS = {
   print_floats: { args: ["i32", "ptr", "u32", "ptr", "u32", "ptr"], returns: "i32" },
   decode_base64: { args: ["i32", "ptr", "u32", "u32", "ptr"], returns: "i32" },
   encode_base64: { args: ["i32", "ptr", "u32", "ptr", "u32"], returns: "i32" },
+  read_numbers: { args: ["i32", "ptr", "u32", "ptr", "u32", "ptr"], returns: "i32" },
 } as const;
 
 /** A function that gives a vector of WebAssembly's SIMD. */
@@ -59,7 +79,7 @@ let library: ReturnType<typeof openLibrary> | undefined;
 /** @throws Error with the reason where this machine cannot have it */
 export function openNative(variant: Variant): NativeBytes {
   library ??= openLibrary();
-  const { can_run, print_floats, decode_base64, encode_base64 } = library;
+  const { can_run, print_floats, decode_base64, encode_base64, read_numbers } = library;
   const place = VARIANTS.indexOf(variant);
   if (can_run(place) === 0) throw new Error("this processor does not have its instructions");
   return {
@@ -67,6 +87,8 @@ export function openNative(variant: Variant): NativeBytes {
       print_floats(place, values, values.length, bytes, bytes.length, progress),
     decode: (bytes, from, to, values) => decode_base64(place, bytes, from, to - from, values),
     encode: (values, bytes, at) => encode_base64(place, values, values.byteLength, bytes, at),
+    read: (bytes, values, progress) =>
+      read_numbers(place, bytes, bytes.length, values, values.length, progress),
   };
 }
 

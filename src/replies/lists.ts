@@ -1,12 +1,13 @@
 /**
- * Lists of numbers and base64 in a reply's bytes as float32, read by kernel/numbers.wasm: no list of doubles and no string is made on the way.
- * What the bytes mean is the kernel's; this file brings them to it piece by piece and takes its numbers away. Where
- * WebAssembly has no SIMD, plain-lists.ts reads the same, with more time and memory.
+ * Lists of numbers and base64 in a reply's bytes as float32: no list of doubles and no string is made on the way. native-lists.ts reads them
+ * where it can; else kernel/numbers.wasm. What the bytes mean is the kernel's; this file brings them to it piece by piece and takes its
+ * numbers away. Where WebAssembly has no SIMD, plain-lists.ts reads the same, with more time and memory.
  */
 import { readFileSync } from "node:fs";
-import { type NativeBytes, native } from "../native/native";
+import { native } from "../native/native";
 import kernelPath from "./kernel/numbers.wasm" with { type: "file" };
 import type { List, Room } from "./list";
+import { readNativeBase64, readNativeList } from "./native-lists";
 import { readPlainBase64, readPlainList } from "./plain-lists";
 
 interface Kernel {
@@ -60,25 +61,26 @@ function load(): Loaded | "without" {
 
 /** The lists of one reply, read in the order in which they stand there. Those of two replies must not be read in turns. */
 export class Lists {
-  private readonly loaded: Loaded | undefined;
   /** The bytes that are in the kernel's memory, from here … */
   private from = 0;
   /** … to here. */
   private to = 0;
 
-  /** @param by what reads base64; left out, what is fastest */
+  /** @param by what reads them; left out, what is fastest */
   constructor(
     private readonly bytes: Uint8Array,
     private readonly by = native(),
-  ) {
-    loaded ??= load();
-    this.loaded = loaded === "without" ? undefined : loaded;
-  }
+  ) {}
 
   /** The list that opens at a place; undefined for what is no list of one or more numbers and nothing else. */
   read(open: number, room: Room): List | undefined {
-    if (this.loaded === undefined) return readPlainList(this.bytes, open, room);
-    const { kernel, output, input } = this.loaded;
+    if (this.by !== "without") {
+      const list = readNativeList(this.bytes, open, room, this.by);
+      if (list !== "long") return list;
+    }
+    loaded ??= load();
+    if (loaded === "without") return readPlainList(this.bytes, open, room);
+    const { kernel, output, input } = loaded;
     const before: Float32Array[] = [];
     let at = open + 1;
     if (at < this.from || at >= this.to) this.bring(at, input);
@@ -113,9 +115,10 @@ export class Lists {
    * base64 of some: escapes, white space and faults are left to the reader of plain strings.
    */
   readBase64(from: number, to: number, room: Room): Float32Array | undefined {
-    if (this.by !== "without") return decoded(this.bytes, from, to, room, this.by);
-    if (this.loaded === undefined) return readPlainBase64(this.bytes, from, to, room);
-    const { kernel, output, input } = this.loaded;
+    if (this.by !== "without") return readNativeBase64(this.bytes, from, to, room, this.by);
+    loaded ??= load();
+    if (loaded === "without") return readPlainBase64(this.bytes, from, to, room);
+    const { kernel, output, input } = loaded;
     const length = to - from;
     if (length === 0 || length % 4 !== 0 || length > input.length) return undefined;
     if (from < this.from || to > this.to) this.bring(from, input);
@@ -132,23 +135,4 @@ export class Lists {
     this.to = Math.min(this.bytes.length, from + input.length);
     input.set(this.bytes.subarray(from, this.to));
   }
-}
-
-const EQUALS = 61;
-
-/** Straight to its place. */
-function decoded(
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  room: Room,
-  by: NativeBytes,
-): Float32Array | undefined {
-  const length = to - from;
-  if (length === 0 || length % 4 !== 0) return undefined;
-  const padding = bytes[to - 1] === EQUALS ? (bytes[to - 2] === EQUALS ? 2 : 1) : 0;
-  const byteCount = (length / 4) * 3 - padding;
-  if (byteCount % 4 !== 0) return undefined;
-  const values = room(byteCount / 4, length);
-  return by.decode(bytes, from, to, values) === byteCount ? values : undefined;
 }

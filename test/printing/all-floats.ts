@@ -1,5 +1,5 @@
 /**
- * All 2³² float32 printed by everything that prints: `bun test/printing/all-floats.ts`, some minutes of one core. Not among the tests.
+ * All 2³² float32 printed by everything that prints, and read by everything that reads: `bun test/printing/all-floats.ts`, some minutes of one core. Not among the tests.
  * Whatever the kernels print is compared byte for byte and read back to its bits. What is out of their range each has to leave to its
  * caller, who prints it by one function for all (float-digits.ts).
  */
@@ -35,9 +35,11 @@ function printed(from: number, to: number): void {
   const [text = Buffer.alloc(0), ...others] = texts;
   if (!others.every((other) => other.equals(text)))
     throw new Error(`other bytes from ${from.toString(16)} on`);
-  const read = new Lists(text).read(0, (count) => new Float32Array(count))?.values;
-  const isSame = read && Buffer.from(read.buffer).equals(Buffer.from(bits.buffer, 0, some.byteLength));
-  if (!isSame) throw new Error(`other values from ${from.toString(16)} on`);
+  for (const by of ["without", ...natives] as const) {
+    const read = new Lists(text, by).read(0, (count) => new Float32Array(count))?.values;
+    const isSame = read && Buffer.from(read.buffer).equals(Buffer.from(bits.buffer, 0, some.byteLength));
+    if (!isSame) throw new Error(`other values from ${from.toString(16)} on`);
+  }
   figures.printed += some.length;
 }
 

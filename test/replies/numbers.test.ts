@@ -8,6 +8,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { buildKernel } from "../../src/replies/kernel/build";
 import { Lists } from "../../src/replies/lists";
+import { NATIVES } from "../native/natives";
 
 /** Without it the lists are read by plain-lists.ts, which has no bound of its own. */
 const HAS_SIMD = WebAssembly.validate(
@@ -19,14 +20,22 @@ test("numbers.ts compiles to the bytes of numbers.wasm", async () => {
   expect(Buffer.compare(await buildKernel(), committed)).toBe(0);
 }, 30_000);
 
-/** Undefined where it is taken for no list of numbers. */
+/** At the very end of a reply a list is read otherwise than where more follows. */
+const BEHIND = ["", " ".repeat(100)];
+
+/** Undefined where it is taken for no list of numbers. Fails where what this machine has reads it otherwise than what every machine has. */
 function listIn(text: string): Float32Array | undefined {
-  const list = new Lists(new TextEncoder().encode(text)).read(
-    text.indexOf("["),
-    (count) => new Float32Array(count),
-  );
-  if (list) expect(list.end).toBe(text.lastIndexOf("]") + 1);
-  return list?.values;
+  const lists = BEHIND.flatMap((behind) => {
+    const bytes = new TextEncoder().encode(text + behind);
+    return (["without", ...NATIVES] as const).map((by) => {
+      const list = new Lists(bytes, by).read(text.indexOf("["), (count) => new Float32Array(count));
+      if (list) expect(list.end).toBe(text.lastIndexOf("]") + 1);
+      return list?.values;
+    });
+  });
+  const [values, ...others] = lists;
+  for (const other of others) expect(bitsOf(other)).toEqual(bitsOf(values));
+  return values;
 }
 
 const bitsOf = (values: Float32Array | undefined) =>
@@ -177,6 +186,25 @@ describe("a list", () => {
     );
   });
 
+  test("of numbers as most are, with others anywhere between them", () => {
+    const usual = fc
+      .tuple(
+        sign,
+        fc.nat(9),
+        fc.integer({ min: 1, max: 34 }).chain((size) => digits(size, size)),
+      )
+      .map(([before, whole, part]) => `${before}${whole}.${part}`);
+    const number = fc.oneof({ weight: 12, arbitrary: usual }, { weight: 1, arbitrary: written });
+    fc.assert(
+      fc.property(
+        fc.array(number, { minLength: 1, maxLength: 80 }),
+        fc.constantFrom(",", ", "),
+        (numbers, between) => expectExact(numbers, between),
+      ),
+      runs,
+    );
+  });
+
   test("longer than what is read at once is read in pieces, wherever it is cut", () => {
     for (const [count, number] of [
       [70_000, "1"],
@@ -235,6 +263,8 @@ describe("a list", () => {
     ]),
   )("of %j is none of numbers", (inside) => {
     expect(listIn(`[${inside}]`)).toBeUndefined();
+    expect(listIn(`[${"0.5,".repeat(40)}${inside}]`)).toBeUndefined();
+    expect(listIn(`[${"0.5,".repeat(40)}${inside},${Array(40).fill("0.25").join()}]`)).toBeUndefined();
   });
 
   test("that never ends is none", () => {

@@ -10,3 +10,4 @@
 #include LANES_OF
 #include "print.h"
 #include "base64.h"
+#include "numbers.h"

@@ -8,12 +8,14 @@
 
 typedef int print(const uint32_t *, uint32_t, uint8_t *, uint32_t, uint32_t *);
 typedef int recode(const uint8_t *, uint32_t, uint8_t *);
+typedef int read(const uint8_t *, uint32_t, float *, uint32_t, uint32_t *);
 print print_avx2, print_avx512;
 recode decode_avx2, decode_avx512, encode_avx2, encode_avx512;
+read read_avx2, read_avx512;
 
-static const struct { print *print; recode *decode, *encode; } kernels[] = {
-  {print_avx2, decode_avx2, encode_avx2},
-  {print_avx512, decode_avx512, encode_avx512},
+static const struct { print *print; recode *decode, *encode; read *read; } kernels[] = {
+  {print_avx2, decode_avx2, encode_avx2, read_avx2},
+  {print_avx512, decode_avx512, encode_avx512, read_avx512},
 };
 
 /* Whether this processor has a variant's instructions, and the operating system saves their registers. */
@@ -35,4 +37,8 @@ EXPORT int decode_base64(int kernel, const uint8_t *bytes, uint32_t from, uint32
 
 EXPORT int encode_base64(int kernel, const uint8_t *from, uint32_t count, uint8_t *bytes, uint32_t at) {
   return kernels[kernel].encode(from, count, bytes + at);
+}
+
+EXPORT int read_numbers(int kernel, const uint8_t *bytes, uint32_t end, float *values, uint32_t room, uint32_t *progress) {
+  return kernels[kernel].read(bytes, end, values, room, progress);
 }
