@@ -24,6 +24,8 @@ export interface Aside {
     handed?: readonly ArrayBuffer[],
     signal?: EndSignal,
   ): Promise<Answer<Name>>;
+  /** Resolves in the next turn of the event loop: between slices of what is done on this thread after all. */
+  turn(): Promise<void>;
   /** Ends the Workers. What was still under way is rejected. */
   close(): void;
 }
@@ -154,6 +156,7 @@ export function openAside(outside: Pick<Outside, "threads" | "turn" | "log">, ad
         throw broken(String(thrown));
       }
     },
+    turn: async () => outside.turn?.(),
     close() {
       isClosed = true;
       const tasks = [...line, ...[...workers.values()].flatMap((own) => [...own.values()])];

@@ -40,6 +40,8 @@ interface Loaded {
 }
 
 let loaded: Loaded | "without" | undefined;
+/** Whose bytes lie in the kernel's memory. */
+let holder: Lists | undefined;
 
 /** Once, when the first list is read: half a millisecond that no start waits for. */
 function load(): Loaded | "without" {
@@ -59,7 +61,7 @@ function load(): Loaded | "without" {
   };
 }
 
-/** The lists of one reply, read in the order in which they stand there. Those of two replies must not be read in turns. */
+/** The lists of one reply, read in the order in which they stand there. */
 export class Lists {
   /** The bytes that are in the kernel's memory, from here … */
   private from = 0;
@@ -83,7 +85,7 @@ export class Lists {
     const { kernel, output, input } = loaded;
     const before: Float32Array[] = [];
     let at = open + 1;
-    if (at < this.from || at >= this.to) this.bring(at, input);
+    if (!this.holds(at, at + 1)) this.bring(at, input);
     while (true) {
       const origin = kernel.inputAt() - this.from;
       const how = kernel.read(origin + at, origin + this.to);
@@ -121,7 +123,7 @@ export class Lists {
     const { kernel, output, input } = loaded;
     const length = to - from;
     if (length === 0 || length % 4 !== 0 || length > input.length) return undefined;
-    if (from < this.from || to > this.to) this.bring(from, input);
+    if (!this.holds(from, to)) this.bring(from, input);
     const origin = kernel.inputAt() - this.from;
     const byteCount = kernel.readBase64(origin + from, origin + to);
     if (byteCount <= 0 || byteCount % 4 !== 0) return undefined;
@@ -130,7 +132,12 @@ export class Lists {
     return values;
   }
 
+  private holds(from: number, to: number): boolean {
+    return holder === this && from >= this.from && to <= this.to;
+  }
+
   private bring(from: number, input: Uint8Array): void {
+    holder = this;
     this.from = from;
     this.to = Math.min(this.bytes.length, from + input.length);
     input.set(this.bytes.subarray(from, this.to));

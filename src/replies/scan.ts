@@ -40,8 +40,20 @@ interface Container {
   readonly places: Places | undefined;
 }
 
+/** How far a scan is: the place after a vector, and whether that was written in base64. */
+export interface Progress {
+  readonly at: number;
+  readonly isBase64: boolean;
+}
+
 /** @param room is asked for the room of each vector; it is not given back where the text turns out to be none */
 export function scan(bytes: Uint8Array, places: Places, room: Room): Scanned {
+  const steps = scanning(bytes, places, room);
+  for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
+}
+
+/** The same step by step, one for each vector: others may be scanned between two. */
+export function* scanning(bytes: Uint8Array, places: Places, room: Room): Generator<Progress, Scanned> {
   const lists = new Lists(bytes);
   const rest = new Rest(bytes);
   const found: Found[] = [];
@@ -89,6 +101,7 @@ export function scan(bytes: Uint8Array, places: Places, room: Room): Scanned {
     if (one !== undefined) {
       rest.replace(at, end, found.length);
       found.push(one);
+      yield { at: end, isBase64: character === QUOTE };
     }
     at = end;
   }

@@ -1,11 +1,12 @@
 /**
  * The vectors of one reply lie side by side in a few slabs of memory: each for itself takes half as long again to make, and to collect.
- * A large reply is scanned on another thread, and its slabs go over to the event loop's as they are. That is work of src/aside/work.ts,
- * which says what goes there and what comes back.
+ * A large reply is scanned in slices, or on another thread, and its slabs go over to the event loop's as they are. That is work of
+ * src/aside/work.ts, which says what goes there and what comes back.
  */
+import { native } from "../native/native";
 import type { Room } from "./list";
 import type { Places } from "./places";
-import { type Scanned, scan } from "./scan";
+import { type Scanned, scan, scanning } from "./scan";
 
 export interface LargeReply {
   /** Handed over with their buffer, which is given up as soon as it is read. */
@@ -34,10 +35,38 @@ export function slabs(bytes: number): Room {
 }
 
 export function scanLarge({ bytes, places }: LargeReply): Scanned {
-  const { rest, found } = scan(bytes, places, slabs(bytes.byteLength));
+  return gaveUp(bytes, scan(bytes, places, slabs(bytes.byteLength)));
+}
+
+/** Less than a millisecond, even of numbers. */
+const SLICE_BYTES = 1_000_000;
+
+/**
+ * Scans it here, slice by slice, where that takes less than to hand it over: base64, by machine code. Reads nothing of any other, and
+ * leaves its bytes as they are.
+ * @param turn resolves in the next turn of the event loop
+ */
+export async function scanInSlices(
+  { bytes, places }: LargeReply,
+  turn: () => Promise<void>,
+): Promise<Scanned | undefined> {
+  if (native() === "without") return undefined;
+  const steps = scanning(bytes, places, slabs(bytes.byteLength));
+  let sliceEnd = SLICE_BYTES;
+  for (let step = steps.next(), isFirst = true; ; step = steps.next(), isFirst = false) {
+    if (step.done) return gaveUp(bytes, step.value);
+    const { at, isBase64 } = step.value;
+    if (isFirst && !isBase64) return undefined;
+    if (at < sliceEnd) continue;
+    sliceEnd = at + SLICE_BYTES;
+    await turn();
+  }
+}
+
+/** The reply's bytes are given up: tens of megabytes, which no collection need look for. */
+function gaveUp(bytes: Uint8Array<ArrayBuffer>, { rest, found }: Scanned): Scanned {
   // A copy, for it may be a part of memory that others use.
   const scanned = { rest: new Uint8Array(rest), found };
-  // Tens of megabytes, which no collection need look for.
   bytes.buffer.transfer(0);
   return scanned;
 }

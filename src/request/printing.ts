@@ -1,11 +1,12 @@
 /**
  * Step 9: from what an answer says to its bytes. A small one is printed at once, a larger one page by page as the client takes it, so that
- * it is never held as a whole; the pages of a large one are printed aside, so that nobody else's request waits for them.
+ * it is never held as a whole. Nobody else's request waits for the pages of a large one: others have their turn between each two, or, where
+ * there is no machine code for it, they are printed aside.
  */
 import type { Aside } from "../aside/aside";
 import { packed } from "../aside/packed-page";
 import { directStream, UNWATCHED, type Watch } from "../printing/direct-stream";
-import { printPage } from "../printing/print";
+import { isQuick, printPage } from "../printing/print";
 import { PAGE_BYTES, type Page, pagesOf, type Script } from "../printing/script";
 
 /** A small answer, or a large one that is still to be printed. */
@@ -21,8 +22,19 @@ export interface Printing {
 /** So many pages take two or three milliseconds in all, with others' turns between them: less than it costs to hand them over. */
 const PAGES_HERE_MAX = 2;
 
-/** @param vectorBytes of all that the script says */
-export function printed(script: Script, aside: Aside, vectorBytes = 0): Body {
+/** Who prints the pages of a larger answer. */
+interface Way {
+  /** Pages that are printed while one is being sent. */
+  readonly ahead: number;
+  /** Never fails: the status has been sent. */
+  print(page: Page, memory: Memory): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/**
+ * @param vectorBytes of all that the script says
+ * @param quick whether a page takes less than to hand it over
+ */
+export function printed(script: Script, aside: Aside, vectorBytes = 0, quick = isQuick()): Body {
   const pages = pagesOf(script);
   const begun: Page[] = [];
   for (let next = pages.next(); !next.done; next = pages.next()) {
@@ -33,29 +45,28 @@ export function printed(script: Script, aside: Aside, vectorBytes = 0): Body {
   if (first === undefined) return new Uint8Array();
   if (begun.length === 1) return printPage(first);
   const isSmall = begun.length <= PAGES_HERE_MAX;
+  const way = isSmall ? here() : quick ? here(aside.turn) : byOthers(aside);
   return {
-    heldBytes: vectorBytes + (isSmall ? begun.length : 2 + aside.threads) * PAGE_BYTES,
-    stream: (reader, watch = UNWATCHED) =>
-      inPages(begun, pages, isSmall ? undefined : aside, reader === "server", watch),
+    heldBytes: vectorBytes + (isSmall ? begun.length : 2 + way.ahead) * PAGE_BYTES,
+    stream: (reader, watch = UNWATCHED) => inPages(begun, pages, way, reader === "server", watch),
   };
 }
 
 function inPages(
   begun: Page[],
   pages: Iterator<Page>,
-  aside: Aside | undefined,
+  way: Way,
   isCopied: boolean,
   watch: Watch,
 ): ReadableStream<Uint8Array> {
-  const ahead = aside?.threads ?? 0;
   const memory: Memory = { values: [], rooms: [] };
   // In order, whichever is done first.
   const underWay: Promise<Uint8Array<ArrayBuffer>>[] = [];
   const printAhead = () => {
-    while (underWay.length <= ahead) {
+    while (underWay.length <= way.ahead) {
       const page = begun.shift() ?? pages.next().value;
       if (!page) return;
-      underWay.push(bytesOf(page, aside, memory));
+      underWay.push(way.print(page, memory));
     }
   };
   let isGone = false;
@@ -65,12 +76,12 @@ function inPages(
       try {
         for (let next = underWay.shift(); next && !isGone; next = underWay.shift()) {
           const bytes = await next;
-          if (aside) printAhead();
+          if (way.ahead > 0) printAhead();
           // Waits until it is sent. Nothing is written to a client that has gone.
           if ((await Promise.race([stream.write(bytes), watch.cut])) === 0) isGone = true;
           else watch.taken();
           if (isCopied) memory.rooms.push(bytes.buffer);
-          if (!aside) printAhead();
+          if (way.ahead === 0) printAhead();
         }
         watch.over();
         stream.close();
@@ -106,21 +117,27 @@ function free({ values, rooms }: Memory): void {
   for (const buffer of [...values, ...rooms]) buffer.transfer(0);
 }
 
-/** Never fails: the status has been sent, and what cannot be printed aside is printed here. */
-async function bytesOf(
-  page: Page,
-  aside: Aside | undefined,
-  memory: Memory,
-): Promise<Uint8Array<ArrayBuffer>> {
-  if (!aside) return printPage(page, memory.rooms.pop() ?? spare.pop());
-  const job = { page: packed(page, memory.values.pop()), room: memory.rooms.pop() ?? spare.pop() };
-  const handed = [job.page.values.buffer, ...(job.room ? [job.room] : [])];
-  try {
-    const { bytes, values } = await aside.perform("print", job, handed);
-    memory.values.push(values);
-    return bytes;
-  } catch {
-    // It was told in the log.
-    return printPage(page);
-  }
-}
+/** @param turn of the event loop, that others have before each page; left out: none */
+const here = (turn?: () => Promise<void>): Way => ({
+  ahead: 0,
+  async print(page, memory) {
+    await turn?.();
+    return printPage(page, memory.rooms.pop() ?? spare.pop());
+  },
+});
+
+const byOthers = (aside: Aside): Way => ({
+  ahead: aside.threads,
+  async print(page, memory) {
+    const job = { page: packed(page, memory.values.pop()), room: memory.rooms.pop() ?? spare.pop() };
+    const handed = [job.page.values.buffer, ...(job.room ? [job.room] : [])];
+    try {
+      const { bytes, values } = await aside.perform("print", job, handed);
+      memory.values.push(values);
+      return bytes;
+    } catch {
+      // It was told in the log, and what cannot be printed aside is printed here.
+      return printPage(page);
+    }
+  },
+});

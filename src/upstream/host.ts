@@ -23,6 +23,7 @@ import type {
 } from "../plugin";
 import { type Places, placesOf, wireVector } from "../replies/places";
 import { joined, readJson } from "../replies/read";
+import { scanInSlices } from "../replies/slabs";
 import { post, send } from "./post";
 import { START_BYTES, sentWith, startOf, withoutSecrets } from "./redact";
 
@@ -30,7 +31,7 @@ import { START_BYTES, sentWith, startOf, withoutSecrets } from "./redact";
 const LARGE_BYTES = 1_000_000;
 
 /**
- * @param aside reads what is large
+ * @param aside reads what is large, and takes long
  * @param connection how all that goes out by it is connected; left out: as to everybody
  */
 export function createHost(world: Outside, aside = openAside(world), connection?: ConnectionOptions): Host {
@@ -83,8 +84,11 @@ export function createHost(world: Outside, aside = openAside(world), connection?
     const asked = askedWith.get(bytes) ?? NOTHING;
     const start = bytes.slice(0, START_BYTES);
     const handed = ownedOf(bytes);
+    const large = { bytes: handed, places };
     // Not ended by the call's signal: a reply that comes too late was paid for, and says how many tokens.
-    const scanned = await aside.perform("scan", { bytes: handed, places }, [handed.buffer]).catch(unread);
+    const scanned =
+      (await scanInSlices(large, aside.turn)) ??
+      (await aside.perform("scan", large, [handed.buffer]).catch(unread));
     return checked(
       check,
       parsed(() => joined(scanned, places), start, asked),

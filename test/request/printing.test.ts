@@ -48,14 +48,19 @@ test("a small answer is printed at once", () => {
   expect(printed(script("float", 3), open(0))).toBeInstanceOf(Uint8Array);
 });
 
-describe.each([0, 1, 3])("with %p threads", (threads) => {
+describe.each([
+  [0, "aside"],
+  [1, "aside"],
+  [3, "aside"],
+  [3, "here"],
+])("with %p threads, printed %s", (threads, where) => {
   test.each(["float", "base64"] as const)(
     "a large answer in %p comes in order, each vector its own",
     async (encoding) => {
-      const body = printed(script(encoding), open(threads));
-      const text = await new Response(streamOf(body)).text();
+      const answer = () => printed(script(encoding), open(threads), 0, where === "here");
+      const text = await new Response(streamOf(answer())).text();
       expect(text === due(encoding)).toBe(true);
-      expect((await copied(printed(script(encoding), open(threads)))) === text).toBe(true);
+      expect((await copied(answer())) === text).toBe(true);
       const { data }: { data: { index: number; embedding: number[] | string }[] } = JSON.parse(text);
       for (const [place, { index, embedding }] of data.entries()) {
         expect(index).toBe(place);
@@ -83,7 +88,7 @@ test.each(["closed before", "closed meanwhile"])(
   async (when) => {
     const aside = open(2);
     if (when === "closed before") aside.close();
-    const body = streamOf(printed(script("float"), aside));
+    const body = streamOf(printed(script("float"), aside, 0, false));
     const pieces: Uint8Array[] = [];
     for await (const piece of body) {
       pieces.push(piece);
@@ -92,6 +97,18 @@ test.each(["closed before", "closed meanwhile"])(
     expect(Buffer.concat(pieces).toString() === due("float")).toBe(true);
   },
 );
+
+test("others have their turn between the pages that are printed here", async () => {
+  let turns = 0;
+  const turn = async () => {
+    turns += 1;
+  };
+  const aside = openAside({ threads: 2, turn, log: () => undefined });
+  const text = await copied(printed(script("float"), aside, 0, true));
+  aside.close();
+  expect(text === due("float")).toBe(true);
+  expect(turns).toBe([...pagesOf(script("float"))].length);
+});
 
 test("nothing is printed further than it is read", async () => {
   let asked = 0;

@@ -1,5 +1,6 @@
 /**
- * Replies that are read on another thread: what comes of them is what comes of reading them here, and what they may fail in too.
+ * Replies that are read slice by slice, or on another thread: what comes of them is what comes of reading them at once, and what they may
+ * fail in too.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { type Aside, openAside } from "../../src/aside/aside";
@@ -110,7 +111,41 @@ describe.each([0, 1])("with %p threads, a reply of more than a megabyte", (threa
 
 test("a reply that is lost on the way may be asked for again", async () => {
   const { host, aside } = open(1);
-  const work = host.readReply(Reply, REPLIES.base64.slice());
+  const work = host.readReply(Reply, REPLIES.numbers.slice());
   aside.close();
   expect((await refusalOf(work)).kind).toBe("unavailable");
+});
+
+test("two replies that are read in turns do not get into one another", async () => {
+  let turns = 0;
+  const turn = () => {
+    turns += 1;
+    return new Promise<void>((resolve) => setImmediate(resolve));
+  };
+  const aside = openAside({ threads: 0, turn, log: () => undefined });
+  opened.push(aside);
+  const host = createHost(fakeOutside().outside, aside);
+  // Most in numbers of which one is longer than machine code looks at, so that what is shared between replies is used by both.
+  const long = (value: number) => `${value.toFixed(4)}${"0".repeat(100)}1`;
+  const numbersOf = (seed: number, row: number) =>
+    Array.from(
+      { length: 500 },
+      (_, column) => Math.round(Math.sin(seed + row * 500 + column) * 10_000) / 10_000,
+    );
+  const written = (seed: number) =>
+    new TextEncoder().encode(
+      `{"model":"m","data":[${Array.from({ length: 1000 }, (_, row) => {
+        const numbers = numbersOf(seed, row);
+        const base64 = new Uint8Array(Float32Array.from(numbers).buffer).toBase64();
+        const vector =
+          row % 10 === 0 ? `"${base64}"` : `[${long(numbers[0] ?? 0)},${numbers.slice(1).join()}]`;
+        return `{"index":${row},"embedding":${vector}}`;
+      }).join()}]}`,
+    );
+  const seeds = [1, 1_000_000];
+  const all = await Promise.all(seeds.map((seed) => host.readReply(Reply, written(seed))));
+  for (const [i, { data }] of all.entries())
+    for (const { index, embedding } of data)
+      expect(host.vector(embedding)).toEqual(Float32Array.from(numbersOf(seeds[i] ?? 0, index)));
+  expect(turns).toBeGreaterThan(1);
 });
