@@ -136,7 +136,7 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
         return undefined;
       }
       if (framing > bodyBytesMax) throw new Error("the reply is too large");
-      whole ??= new Uint8Array(framing);
+      whole ??= unfilled(framing);
       takeUpTo(framing - size);
       return size === framing ? finished(head) : undefined;
     }
@@ -149,6 +149,12 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
     },
     end: () => (head?.framing === "until closed" ? finished({ ...head, isKept: false }) : undefined),
   };
+}
+
+/** Memory that is shown to nobody before all of it is written. */
+function unfilled(size: number): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = Buffer.allocUnsafeSlow(size);
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** @throws Error */
