@@ -52,6 +52,15 @@ const rate = (value: number): RowGoal => ({
   unit: "×",
 });
 
+const memory = (value: number): RowGoal => ({
+  of: "peak memory",
+  figure: "peak_mb",
+  over: "nothing",
+  bound: "at most",
+  value,
+  unit: "MB",
+});
+
 export const ROWS: readonly Row[] = [
   {
     name: "A1",
@@ -59,7 +68,12 @@ export const ROWS: readonly Row[] = [
     groups: [{ ...floats, connections: 1 }],
     goals: [cpu(0.95, 0.75)],
   },
-  { name: "A", says: "one text, floats, 32 connections", groups: [floats], goals: [cpu(0.95, 0.75)] },
+  {
+    name: "A",
+    says: "one text, floats, 32 connections",
+    groups: [floats],
+    goals: [cpu(0.95, 0.75), memory(120)],
+  },
   {
     name: "B",
     says: "one text, base64, 32 connections",
@@ -70,7 +84,7 @@ export const ROWS: readonly Row[] = [
     name: "C",
     says: "64 texts, floats, 8 connections",
     groups: [{ ...floats, connections: 8, inputs: 64 }],
-    goals: [cpu(0.7)],
+    goals: [cpu(0.7), memory(160)],
   },
   {
     name: "F",
@@ -84,7 +98,7 @@ export const ROWS: readonly Row[] = [
     groups: [{ ...batches, connections: 1 }],
     goals: [
       { of: "time over the proxy's", figure: "p50_ms", over: "proxy", bound: "at most", value: 1, unit: "×" },
-      { of: "peak memory", figure: "peak_mb", over: "nothing", bound: "at most", value: 250, unit: "MB" },
+      memory(250),
     ],
   },
   {
@@ -130,6 +144,7 @@ export const ROWS: readonly Row[] = [
         value: 4500,
         unit: "/s",
       },
+      memory(160),
     ],
   },
 ];
