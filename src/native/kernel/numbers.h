@@ -117,10 +117,10 @@ end:
  * both how far it came. Where it is in doubt, the number that it read last lies between progress[2] and progress[3].
  */
 int OF_VARIANT(read)(const uint8_t *bytes, uint32_t end, float *values, uint32_t room, uint32_t *progress) {
+  if (end < AHEAD) return SHORT;
   const uint8_t *at = bytes + progress[0], *const last = bytes + end - AHEAD;
   uint32_t count = progress[1];
   int how = SHORT;
-  if (end < AHEAD) return SHORT;
   while (at <= last) {
     float *to = values + count;
     at = read_usual(at, last, &to, values + room);
