@@ -2,17 +2,20 @@
  * Builds every part once from a checked configuration, and closes them in reverse. Tests and the simulator build the same.
  * A new part is made here, after what it needs, and closed before it.
  */
+import { isDeepStrictEqual } from "node:util";
 import packageJson from "../package.json";
 import { counting, createMetrics, type Metrics } from "./admin/metrics";
 import { type Aside, openAside } from "./aside/aside";
 import type { Ledger } from "./books/ledger";
 import { createSettlements } from "./books/settlements";
 import { type Cache, openCache } from "./cache/cache";
+import { openSharedVectors } from "./cache/shared-vectors";
 import { type Auth, openAuth } from "./callers/auth";
 import { tellingOfChanges } from "./callers/key-changes";
 import type { Keys } from "./callers/keys";
 import { AT_THE_START, refusalOf } from "./callers/opening";
 import { createRateLimits } from "./callers/rate-limits";
+import { createSharedLimits } from "./callers/shared-limits";
 import type { Workspaces } from "./callers/workspaces";
 import type { GatewayConfig } from "./config/gateway-config";
 import { matches, patternsAmong } from "./config/models";
@@ -41,6 +44,7 @@ import type { Measure } from "./spaces/look";
 import type { Spaces } from "./spaces/spaces";
 import { openStores } from "./stores/open";
 import { createTokens, type Tokens } from "./tokens/tokens";
+import { openShared } from "./valkey/open";
 
 /** Of the rate limits' places. */
 const SEED_BYTES = 32;
@@ -119,8 +123,6 @@ export async function createGateway(
   }
   if (config.auth.jwt) await keys.tokensTaken();
   if (place.begins) await tellInterrupted(ledger, outside);
-  const cache = openCache(config.cache, { path: cachePath(config), outside, memory: place.memory });
-  let current = openGeneration(config, { ...measuring, together: place.together() });
   const underWay = createUnderWay(
     () => current.config.server.max_concurrent_requests,
     place.process === null ? undefined : (count) => metrics.underWay(place.process ?? "", count),
@@ -132,6 +134,7 @@ export async function createGateway(
     isCaching: () => current.config.cache !== false,
     gauges: {
       providers: () => current.providers(),
+      shared: () => shared?.states() ?? [],
       figures: processFigures,
       startedAt: outside.now(),
       monotonic: outside.monotonic,
@@ -140,16 +143,44 @@ export async function createGateway(
     configuredModel: (model) => configuredModel(current.config, model),
     spaceNotices: () => current.spaces.notices(),
   });
+  const seed = place.region ? bytesOf(place.region.seed) : outside.randomBytes(SEED_BYTES);
+  const shared =
+    config.shared &&
+    (await openShared(config.shared, machineOf(seed), outside, (use, reason) =>
+      metrics.sharedFailure(use, reason),
+    ));
+  const cache = openCache(config.cache, {
+    path: cachePath(config),
+    outside,
+    memory: place.memory,
+    shared:
+      shared?.cache &&
+      openSharedVectors({
+        ...shared.cache,
+        outside,
+        foundWrong: () => metrics.sharedFailure("cache", "wrong"),
+      }),
+  });
+  const rests = shared?.limits?.pulse;
+  let current = openGeneration(config, { ...measuring, rests, together: place.together() });
   const settlements = createSettlements(outside);
   const lifecycle = createLifecycle(outside);
   const unpriced = createUnpriced(() => current.config.money.unpriced === "allow", outside);
   const counted = announcing(counting(ledger, metrics), settlements);
   const sending = createSending(() => current.config.server, metrics, outside);
-  const rateLimits = createRateLimits(
+  const ownLimits = createRateLimits(
     { monotonic: place.clock ?? outside.monotonic },
-    place.region ? bytesOf(place.region.seed) : outside.randomBytes(SEED_BYTES),
+    seed,
     place.region?.limits,
   );
+  const rateLimits = shared?.limits
+    ? createSharedLimits(ownLimits, {
+        ...shared.limits,
+        machines: () => rests?.machines() ?? config.shared?.machines ?? 1,
+        outside,
+        degraded: () => metrics.limitsDegraded(),
+      })
+    : ownLimits;
 
   function embedNow(arrival: Arrival): Promise<Answer> {
     const { routes, spaces, config: own, serve } = current;
@@ -258,7 +289,7 @@ export async function createGateway(
         );
       }
       const replaced = current;
-      current = openGeneration(next, { ...measuring, together: place.together() }, replaced);
+      current = openGeneration(next, { ...measuring, rests, together: place.together() }, replaced);
       authSection = next.auth;
       cache.apply(next.cache);
       retire(replaced);
@@ -270,6 +301,7 @@ export async function createGateway(
       tokens.close();
       aside.close();
       await cache.close();
+      await shared?.close();
       try {
         await ledger.close();
       } finally {
@@ -278,6 +310,10 @@ export async function createGateway(
     },
   };
 }
+
+/** The same for all processes of this machine, which have the seed in common, and told to others without telling the seed. */
+const machineOf = (seed: Uint8Array) =>
+  new Bun.CryptoHasher("sha256").update(seed).digest("hex").slice(0, 16);
 
 async function tellInterrupted(ledger: Ledger, { log }: Pick<Outside, "log">): Promise<void> {
   const count = await ledger.settleInterrupted();
@@ -305,6 +341,7 @@ function needingRestart(started: GatewayConfig, next: GatewayConfig): string[] {
   if ((next.server.tls === undefined) !== (started.server.tls === undefined)) paths.push("server.tls");
   if (next.server.idle_timeout_ms !== started.server.idle_timeout_ms) paths.push("server.idle_timeout_ms");
   if (next.database.path !== started.database.path) paths.push("database");
+  if (!isDeepStrictEqual(next.shared, started.shared)) paths.push("shared");
   if (next.database.durability !== started.database.durability) paths.push("durability");
   return paths;
 }

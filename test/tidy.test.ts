@@ -221,6 +221,10 @@ const WINGS: readonly (readonly [wings: string, whatFor: string])[] = [
   ["callers", "who asks, and what they may"],
   ["spaces", "embedding spaces: references, verdicts, which route may serve"],
   ["cache", "cached vectors, and those in flight"],
+  [
+    "valkey",
+    "a server that machines share: what it may cost, its circuit breaker, and what its keys are called",
+  ],
   ["dialects", "the wires that clients speak"],
   ["config", "the routing file and the catalogue"],
   ["books", "ledger, balances, statements: every token and what it costs"],

@@ -11,6 +11,7 @@ export type GaugeName =
   | "breakersOpen"
   | "callsInFlight"
   | "callsWaiting"
+  | "sharedOpen"
   | "cpu"
   | "memory"
   | "descriptors"
@@ -37,6 +38,8 @@ export interface GaugesParts {
   /** The process's own name among several. */
   readonly process: string | null;
   readonly providers: () => readonly ProviderState[];
+  /** The shared servers, by what they are for. Left out: there are none. */
+  readonly shared?: () => readonly { readonly use: string; readonly isOpen: boolean }[];
   readonly figures: () => ProcessFigures;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
@@ -56,6 +59,7 @@ export function createGauges({
   counts,
   process,
   providers,
+  shared,
   figures,
   startedAt,
   monotonic,
@@ -75,8 +79,14 @@ export function createGauges({
         { name: "callsWaiting" as const, values: [provider, "bulk"], value: waiting.bulk },
       ];
     });
+    const ofShared = (shared?.() ?? []).map(({ use, isOpen }) => ({
+      name: "sharedOpen" as const,
+      values: [use],
+      value: isOpen ? 1 : 0,
+    }));
     return [
       ...ofProviders,
+      ...ofShared,
       { name: "cpu", values: [], value: cpuMicroseconds },
       { name: "memory", values: [], value: residentBytes },
       ...(openDescriptors === undefined
@@ -133,6 +143,7 @@ const NAMES: Readonly<Record<GaugeName, true>> = {
   breakersOpen: true,
   callsInFlight: true,
   callsWaiting: true,
+  sharedOpen: true,
   cpu: true,
   memory: true,
   descriptors: true,

@@ -32,6 +32,10 @@ export interface Metrics {
   upstreamCall(provider: string, outcome: "ok" | ErrorKind, latencyMs: number): void;
   /** Inputs that no provider was asked for, and inputs that one was. */
   cache(hits: number, misses: number): void;
+  /** A shared server gave no answer, or none that can be right. */
+  sharedFailure(use: string, reason: string): void;
+  /** A request whose rate limit was this machine's share. */
+  limitsDegraded(): void;
   /** A client that did not take its answer was cut off. */
   answerCutOff(): void;
   /** No file descriptor was left for new connections. */
@@ -128,6 +132,24 @@ const FAMILIES = {
     name: "embedgate_cache_misses_total",
     type: "counter",
     help: "Inputs that the cache did not have.",
+    labels: [],
+  },
+  sharedFailures: {
+    name: "embedgate_shared_failures_total",
+    type: "counter",
+    help: "Commands to a shared server without a usable answer, by use (limits, cache) and reason: timeout, lost, refused or wrong.",
+    labels: ["use", "reason"],
+  },
+  sharedOpen: {
+    name: "embedgate_shared_circuit_breakers_open",
+    type: "gauge",
+    help: "Processes that go on without the shared server, by its use: limits or cache.",
+    labels: ["use"],
+  },
+  limitsDegraded: {
+    name: "embedgate_rate_limits_degraded_total",
+    type: "counter",
+    help: "Requests whose rate limit was this machine's share, as the shared server did not answer.",
     labels: [],
   },
   answersCutOff: {
@@ -261,6 +283,8 @@ export function createMetrics(parts: MetricsParts): Metrics {
       latency("upstreamSeconds", latencyMs, cut(provider));
     },
     cache,
+    sharedFailure: (use, reason) => add("sharedFailures", 1, use, reason),
+    limitsDegraded: () => add("limitsDegraded", 1),
     descriptorsUsedUp: () => add("descriptorsUsedUp", 1),
     answerCutOff: () => add("answersCutOff", 1),
     underWay,

@@ -8,6 +8,7 @@ import { type Disk, openDisk } from "./disk";
 import { type CacheEntry, type CacheKey, copyOf, refuseUnsound } from "./entry";
 import { type Flights, openFlights } from "./flights";
 import { type Memory, openMemory } from "./memory";
+import type { SharedVectors } from "./shared-vectors";
 
 export interface CacheStats {
   /** Keys found and not found since the start. */
@@ -21,7 +22,7 @@ export interface CacheStats {
 }
 
 /** What a request needs of it. */
-export type Recallable = Pick<Cache, "find" | "keep" | "flights">;
+export type Recallable = Pick<Cache, "find" | "keep" | "flights" | "shared">;
 
 export interface Cache {
   /** For each key its entry, or undefined. The entries' numbers are the caller's own. Never fails. */
@@ -30,6 +31,8 @@ export interface Cache {
   keep(entries: ReadonlyMap<CacheKey, CacheEntry>): void;
   /** Works with `cache: false` too: equal inputs under way are one fetch, whether or not its result is kept. */
   readonly flights: Flights;
+  /** What other machines have, asked for what is not found here. Undefined: there are none. `keep` tells it by itself. */
+  readonly shared: Omit<SharedVectors, "keep" | "close"> | undefined;
   /** Without a cache: calls in flight are shared anyway. */
   readonly uncached: Recallable;
   /** Takes the sizes of another configuration, keeping what still fits. */
@@ -46,6 +49,8 @@ export interface CachePlace {
   readonly outside: Pick<Outside, "sleep" | "now" | "monotonic" | "random" | "log">;
   /** Memory that other processes have too; left out, its own. */
   readonly memory?: Memory;
+  /** Closed with the cache. */
+  readonly shared?: SharedVectors;
 }
 
 /** As the file sizes of the routing file are meant: 64 MB of body is 64 × 2²⁰ bytes. */
@@ -53,7 +58,7 @@ const MEGABYTE = 2 ** 20;
 
 export function openCache(
   config: CacheSection | false,
-  { path, outside, memory = openMemory(0) }: CachePlace,
+  { path, outside, memory = openMemory(0), shared }: CachePlace,
 ): Cache {
   const flights = openFlights();
   let disk: Disk | undefined;
@@ -87,10 +92,32 @@ export function openCache(
     return undefined;
   }
 
+  /** What another machine had made is kept here, too: a hit, though it was none at first. */
+  async function nearer(
+    asked: Promise<ReadonlyMap<CacheKey, CacheEntry>>,
+  ): Promise<ReadonlyMap<CacheKey, CacheEntry>> {
+    const entries = await asked;
+    for (const [key, entry] of entries) memory.keep(key, entry);
+    hits += entries.size;
+    misses -= entries.size;
+    return entries;
+  }
+
   apply(config);
   return {
     flights,
-    uncached: { flights, find: (keys) => keys.map(() => undefined), keep: () => undefined },
+    shared: shared && {
+      find: (keys, signal) => nearer(shared.find(keys, signal)),
+      arrivals: (keys, signal) => nearer(shared.arrivals(keys, signal)),
+      claim: shared.claim,
+      release: shared.release,
+    },
+    uncached: {
+      flights,
+      shared: undefined,
+      find: (keys) => keys.map(() => undefined),
+      keep: () => undefined,
+    },
     apply,
     find(keys) {
       if (!on) return keys.map(() => undefined);
@@ -117,6 +144,7 @@ export function openCache(
         memory.keep(key, entry);
         disk?.keep(key, entry);
       }
+      shared?.keep(entries);
     },
     stats() {
       const { bytes, on: diskOn } = disk?.state() ?? { bytes: 0, on: false };
@@ -130,7 +158,7 @@ export function openCache(
       };
     },
     async close() {
-      await Promise.all([...retiring, disk?.close()]);
+      await Promise.all([...retiring, disk?.close(), shared?.close()]);
     },
   };
 }

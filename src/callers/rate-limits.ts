@@ -2,27 +2,37 @@
  * Requests and tokens a minute, a workspace: buckets that fill up continuously, so that a minute's worth may come at once but never two.
  * A new limit is a further kind of bucket, with a function that takes from it.
  */
-import { GatewayError } from "../domain/errors";
+import type { EndSignal } from "../domain/ending";
 import type { Outside } from "../domain/outside";
 import { openClaims, wordsFor } from "../machine/claims";
+import { headersFor, limited } from "./limit-words";
 import type { WorkspaceRules } from "./workspaces";
 
 export interface RateLimits {
   /**
    * Takes one request: before anything is done for it, and whatever becomes of it.
-   * @throws GatewayError rate_limited, with the time after which it would pass
+   * @returns what to wait for, where the limits are kept elsewhere (shared-limits.ts); else nothing, and nobody waits
+   * @throws GatewayError rate_limited, with the time after which it would pass; the signal's reason
    */
-  takeRequest(rules: Limited): void;
+  takeRequest(rules: Limited, signal?: EndSignal): undefined | Promise<undefined>;
   /**
    * Takes a request's tokens, as estimated: nobody has counted them yet.
    * @returns what to call with the real count, once it is known
    * @throws GatewayError rate_limited, likewise
    */
-  takeTokens(rules: Limited, tokens: number): (actual: number) => void;
+  takeTokens(rules: Limited, tokens: number, signal?: EndSignal): Correct | Promise<Correct>;
   /** Whether the gateway may measure one more id of the workspace's own choice now; takes it, if so. */
   mayMeasure(workspace: string): boolean;
   /** The six headers that OpenAI's clients read; none for a workspace without limits. */
   headers(rules: Limited): Record<string, string>;
+}
+
+export type Correct = (actual: number) => void;
+
+/** Those of this machine alone: known at once. */
+export interface OwnRateLimits extends RateLimits {
+  takeRequest(rules: Limited): undefined;
+  takeTokens(rules: Limited, tokens: number): Correct;
 }
 
 export type Limited = Pick<WorkspaceRules, "name" | "requestsPerMinute" | "tokensPerMinute">;
@@ -49,7 +59,7 @@ export function createRateLimits(
   { monotonic }: Pick<Outside, "monotonic">,
   seed: Uint8Array,
   words: BigInt64Array = new BigInt64Array(LIMIT_WORDS),
-): RateLimits {
+): OwnRateLimits {
   const now = () => BigInt(Math.round(monotonic() * NS_PER_MS));
   const places = (words.length - SHARED_BUCKETS) / 3;
   const claims = openClaims(words.subarray(0, wordsFor(places)), {
@@ -132,28 +142,22 @@ export function createRateLimits(
     // One request of more than a minute's worth passes when the bucket is full: else it never would.
     const neededNs = Math.min(amountNs, MINUTE_NS);
     if (takeFrom(place, amountNs, neededNs)) return;
-    const waitMs = Math.max(0, missingNs(place) + neededNs - MINUTE_NS) / NS_PER_MS;
-    throw limited({ what, limit, remaining: remaining(place, unitNs) }, waitMs, headersOf(both(rules)));
-  }
-
-  function remaining(place: number, unitNs: number): number {
-    // What is missing is a whole number of units, each cut to whole nanoseconds.
-    return Math.max(0, Math.floor((MINUTE_NS - missingNs(place)) / unitNs + 1e-6));
+    const missing = missingNs(place);
+    const waitMs = Math.max(0, missing + neededNs - MINUTE_NS) / NS_PER_MS;
+    throw limited({ what, limit, missingMs: missing / NS_PER_MS }, waitMs, headersOf(both(rules)));
   }
 
   function headersOf(buckets: readonly Bucket[]): Record<string, string> {
     const named: Record<string, string> = {};
-    for (const { what, limit, place, unitNs } of buckets) {
-      named[`x-ratelimit-limit-${what}`] = String(limit);
-      named[`x-ratelimit-remaining-${what}`] = String(remaining(place, unitNs));
-      named[`x-ratelimit-reset-${what}`] = duration(missingNs(place) / NS_PER_MS);
-    }
+    for (const { what, limit, place } of buckets)
+      Object.assign(named, headersFor({ what, limit, missingMs: missingNs(place) / NS_PER_MS }));
     return named;
   }
 
   return {
     takeRequest(rules) {
       for (const bucket of requestsOf(rules)) take(bucket, 1, rules);
+      return undefined;
     },
     takeTokens(rules, tokens) {
       const buckets = tokensOf(rules);
@@ -181,26 +185,4 @@ interface Bucket {
   readonly place: number;
   /** The time in which one more comes. */
   readonly unitNs: number;
-}
-
-function limited(
-  { what, limit, remaining }: { readonly what: string; readonly limit: number; readonly remaining: number },
-  waitMs: number,
-  headers: Record<string, string>,
-): GatewayError {
-  const retryAfterMs = Math.ceil(waitMs);
-  return new GatewayError(
-    "rate_limited",
-    `Rate limit reached: the workspace may send ${limit} ${what} per minute (${remaining} of ${limit} left). Try again in ${duration(retryAfterMs)}.`,
-    { retryAfterMs, headers },
-  );
-}
-
-/** As Go writes it, and OpenAI's headers: 20ms, 1.5s, 6m0s. */
-export function duration(milliseconds: number): string {
-  const ms = Math.max(0, Math.ceil(milliseconds));
-  if (ms < 1_000) return `${ms}ms`;
-  const seconds = ms / 1_000;
-  if (seconds < 60) return `${Number(seconds.toFixed(3))}s`;
-  return `${Math.floor(seconds / 60)}m${Number((seconds % 60).toFixed(3))}s`;
 }

@@ -1,6 +1,6 @@
 /**
  * `embedgate check`: all that is wrong with a routing file at once, and what it comes to where nothing is. With --online each provider is
- * asked for one short text, too. What is worth a note fails only with --strict.
+ * asked for one short text, too. Servers of `shared` are asked what they do when memory is full. What is worth a note fails only with --strict.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import { formatProblem, type Problem } from "../config/problem";
@@ -8,6 +8,7 @@ import { counted } from "../domain/counted";
 import { loaded } from "../serving/configured";
 import { printTable } from "../terminal/screen";
 import { type Asked, askProviders } from "./check-online";
+import { sharedNotes } from "./check-shared";
 import { json } from "./json";
 
 interface CheckOptions {
@@ -20,7 +21,7 @@ interface CheckOptions {
 export async function check(options: CheckOptions): Promise<number> {
   const found = await loaded(options.config);
   const problems = found.ok ? [] : found.problems;
-  const notes = found.ok ? found.notes : [];
+  const notes = found.ok ? [...found.notes, ...(await sharedNotes(found.config))] : [];
   const asked =
     found.ok && options.online
       ? await askProviders(found.config, (words) => {

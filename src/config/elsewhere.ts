@@ -8,6 +8,7 @@ import { AuthSection, JwtSection } from "./schema-auth";
 import { ModelEntry, RouteEntry } from "./schema-models";
 import { ProviderCommon } from "./schema-provider";
 import { ServerSection } from "./schema-server";
+import { SharedServers } from "./schema-shared";
 import { WorkspaceSection } from "./schema-workspaces";
 
 const SECTIONS: readonly (readonly [place: string, schema: TSchema])[] = [
@@ -16,6 +17,7 @@ const SECTIONS: readonly (readonly [place: string, schema: TSchema])[] = [
   ["auth", AuthSection],
   ["auth.jwt", JwtSection],
   ["cache", CacheSection],
+  ["shared", SharedServers],
   ["money", MoneySection],
   ["workspace_defaults", WorkspaceSection],
   ["providers.NAME", ProviderCommon],

@@ -115,5 +115,7 @@ function isSecretPlace(pointer: string): boolean {
   const named = steps[0] === "providers" || steps[0] === "models" ? steps.slice(2) : steps;
   if (named.some((step) => SECRET_WORD.test(step) && !OWN_KEYS.has(step))) return true;
   // `name: sk-…` where a mapping was meant.
-  return steps[0] === "providers" && steps.length <= 2;
+  if (steps[0] === "providers" && steps.length <= 2) return true;
+  // Addresses of servers that no provider has, with passwords in them.
+  return steps[0] === "shared" && steps[1] !== "machines";
 }

@@ -60,6 +60,8 @@ export interface GatewayConfig {
     readonly bootstrapKeySha256: string | undefined;
   };
   readonly cache: CacheSection | false;
+  /** Undefined: this machine has nothing in common with others. */
+  readonly shared: SharedConfig | undefined;
   readonly money: Exchange & {
     readonly unpriced: "refuse" | "allow";
     readonly abandoned: "charge" | "waive";
@@ -74,6 +76,16 @@ export interface GatewayConfig {
   readonly fileSchema: () => Readonly<Record<string, unknown>>;
   /** By id or pattern, in the file's order. */
   readonly models: ReadonlyMap<string, ConfiguredModel>;
+}
+
+/** Addresses of Valkey or Redis servers, with what is secret in them. */
+export interface SharedConfig {
+  readonly limits: string | undefined;
+  readonly cache: string | undefined;
+  readonly name: string;
+  /** Undefined: the password of the server that the vectors lie on. */
+  readonly secret: string | undefined;
+  readonly machines: number;
 }
 
 /** `connection`: how the issuer's keys are fetched. */

@@ -5,11 +5,12 @@
 import type { CertificateAndKey, ConnectionOptions } from "../domain/connection-options";
 import { KnownFacts } from "../domain/facts";
 import type { Fingerprint } from "../domain/fingerprint";
-import type { ConfiguredModel, ConfiguredProvider, GatewayConfig } from "./gateway-config";
+import type { ConfiguredModel, ConfiguredProvider, GatewayConfig, SharedConfig } from "./gateway-config";
 import { MoneySection, type RoutingFile } from "./schema";
 import { AuthSection } from "./schema-auth";
 import type { ModelEntry } from "./schema-models";
 import { ServerSection } from "./schema-server";
+import { type SharedSection, SharedServers } from "./schema-shared";
 import { AgreementMin, OnDrift, SpaceProbeSection, Unmeasured } from "./schema-spaces";
 import { DialectName } from "./schema-values";
 
@@ -74,6 +75,7 @@ export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema
     },
     // What callers send is kept only where the file says so.
     cache: document.cache ?? false,
+    shared: resolveShared(document.shared),
     money: {
       creditsPerUsd: document.money?.credits_per_usd ?? MoneySection.properties.credits_per_usd.default,
       markup: document.money?.markup ?? MoneySection.properties.markup.default,
@@ -93,6 +95,19 @@ export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema
         resolveModel(id, model, document.unmeasured ?? Unmeasured.default),
       ]),
     ),
+  };
+}
+
+function resolveShared(section: SharedSection | undefined): SharedConfig | undefined {
+  if (section === undefined) return undefined;
+  const servers = typeof section === "string" ? { limits: section, cache: section } : section;
+  const { name, machines } = SharedServers.properties;
+  return {
+    limits: servers.limits,
+    cache: servers.cache,
+    name: servers.name ?? name.default,
+    secret: servers.secret,
+    machines: servers.machines ?? machines.default,
   };
 }
 

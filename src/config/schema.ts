@@ -7,6 +7,7 @@ import { AuthSection } from "./schema-auth";
 import { ModelEntry } from "./schema-models";
 import { ProviderCommon } from "./schema-provider";
 import { ServerSection } from "./schema-server";
+import { SharedSection } from "./schema-shared";
 import { SpaceFingerprints, SpaceProbeSection, Unmeasured } from "./schema-spaces";
 import { closed } from "./schema-values";
 import { WorkspaceSection } from "./schema-workspaces";
@@ -98,6 +99,7 @@ export const RoutingFile = Type.Object(
         description: "The cache of vectors. false (default): none.",
       }),
     ),
+    shared: Type.Optional(SharedSection),
     money: Type.Optional(MoneySection),
     space_probe: Type.Optional(
       Type.Union([SpaceProbeSection, Type.Literal(false)], {

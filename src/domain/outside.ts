@@ -3,6 +3,7 @@
  * Nothing in src/ or plugins/ but network/real-outside.ts may ask for the time, a timer, a random number or a connection.
  */
 import type { EndSignal } from "./ending";
+import type { ValkeyClient } from "./valkey";
 
 export interface Outside {
   /** Milliseconds since 1970. */
@@ -19,6 +20,8 @@ export interface Outside {
   readonly threads?: number;
   /** That this process may count on. Left out: one. */
   readonly cores?: number;
+  /** Connects to a Valkey or Redis server, without waiting for it. Left out: there is none to be had. */
+  readonly valkey?: (url: string) => Promise<ValkeyClient>;
   readonly fetch: (url: string, init: RequestInit) => Promise<Fetched>;
   /** A number in [0, 1). */
   readonly random: () => number;

@@ -42,7 +42,7 @@ export function createDoor(parts: DoorParts) {
       respond(at, async (visit, _, speak) => {
         const caller = await auth.identify(visit.request);
         const policies = speak(caller);
-        parts.takeRequest(caller);
+        await parts.takeRequest(caller);
         return work(visit, policies, caller);
       });
 
@@ -186,11 +186,17 @@ export function createDoor(parts: DoorParts) {
 
   /** A path for those who run the gateway. A request of anybody else who is known counts against their limit, too. */
   const forAdmins = (work: () => Answer | Promise<Answer>) => (at: Visit) =>
-    respond(at, ({ request }, _, speak) => {
-      auth.identifyAdmin(request, (caller) => {
-        speak(caller);
-        parts.takeRequest(caller);
-      });
+    respond(at, async ({ request }, _, speak) => {
+      let counted: Promise<undefined> | undefined;
+      try {
+        auth.identifyAdmin(request, (caller) => {
+          speak(caller);
+          counted = parts.takeRequest(caller);
+        });
+      } catch (refusal) {
+        await counted;
+        throw refusal;
+      }
       return work();
     });
 

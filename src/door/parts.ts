@@ -47,8 +47,8 @@ export interface DoorParts {
   readonly idleSeconds: number;
   /** Whether it is asked over https. */
   readonly isTls: boolean;
-  /** Counts one request against the workspace's limit. @throws GatewayError rate_limited | database_unavailable */
-  readonly takeRequest: (caller: Caller) => void;
+  /** Counts one request against the workspace's limit; with what to wait for, if anything. @throws GatewayError rate_limited | database_unavailable */
+  readonly takeRequest: (caller: Caller) => undefined | Promise<undefined>;
   readonly embed: (arrival: Arrival) => Promise<Answer>;
   readonly tokens: Tokens;
   readonly underWay: UnderWay;

@@ -64,6 +64,8 @@ export const realOutside: Outside = {
   turn,
   threads,
   cores: coresHere(),
+  // Loaded by those who need it: all others start sooner.
+  valkey: async (url) => (await import("./valkey-client")).connectValkey(url),
   fetch: plainHttp.send,
   random: () => Math.random(),
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),

@@ -106,7 +106,8 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     const { policies, forced } = arrival.speech();
     progress.policies = policies;
     const rules = parts.workspaces.rules(arrival.caller.workspace);
-    rateLimits.takeRequest(rules);
+    const admitted = rateLimits.takeRequest(rules, run.signal);
+    if (admitted) await admitted;
     decoded = arrival.decode(await arrival.body(), policies);
     const meant = routes.meant(decoded.request.model, decoded.otherNames, rules.models);
     progress.request = { ...decoded.request, model: meant };
@@ -120,7 +121,8 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     parts.unpriced.refuse(bound, rules);
     const route = withLearnedLimit(admit(request, bound, policies.unused_hints === "reject"));
     parts.lifecycle.used(route);
-    const count = rateLimits.takeTokens(rules, estimatedTokens(request.inputs));
+    const taken = rateLimits.takeTokens(rules, estimatedTokens(request.inputs), run.signal);
+    const count = taken instanceof Promise ? await taken : taken;
     const size = request.dimensions ?? route.facts.dimensions;
     let place = spaces.placeOf(found);
     refuseOtherSpace(arrival.pinnedSpace, place.space, size);

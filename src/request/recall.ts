@@ -68,7 +68,10 @@ export async function recall(
     return wanted.filter((key) => !known.has(key));
   };
   let missing = stillMissing([...placeOf.keys()]);
+  const { shared } = cache;
+  if (shared && use.find && missing.length > 0) missing = await notFoundIn(shared, missing, known, signal);
   if (missing.length > 0) await before(missing.map((key) => placeOf.get(key) ?? 0));
+  let hasWaited = false;
   while (missing.length > 0) {
     // Again, in the turn in which it boards: what landed meanwhile would be fetched twice.
     missing = stillMissing(missing);
@@ -76,6 +79,8 @@ export async function recall(
     const leads = boarding?.leads ?? missing;
     const keyAt = new Map<number, CacheKey>();
     for (const key of leads) keyAt.set(placeOf.get(key) ?? 0, key);
+    /** What others may be waiting for, and what they would wait for in vain. */
+    const marked = shared && new Set(leads);
     const take = (embedded: ReadonlyMap<number, Embedded>) => {
       const entries = new Map<CacheKey, CacheEntry>();
       for (const [place, one] of embedded) {
@@ -85,11 +90,27 @@ export async function recall(
         fresh.add(place);
         entries.set(key, entryOf(one));
       }
-      if (use.keep) cache.keep(entries);
+      if (use.keep) {
+        cache.keep(entries);
+        for (const key of marked ? entries.keys() : NOBODY) marked?.delete(key);
+      }
       for (const [key, entry] of entries) boarding?.land(key, entry);
     };
     try {
-      if (leads.length > 0) await embedNow([...keyAt.keys()], take);
+      // Once: of machines that saw another one fail, each asks for itself, and not one after the other.
+      const mayWait: boolean = boarding !== undefined && !hasWaited && leads.length > 0;
+      const others: ReadonlySet<CacheKey> = shared && mayWait ? await shared.claim(leads, signal) : NOBODY;
+      hasWaited ||= others.size > 0;
+      for (const key of others) keyAt.delete(placeOf.get(key) ?? 0);
+      if (keyAt.size > 0) await embedNow([...keyAt.keys()], take);
+      // Its own are done first: two machines that waited for each other would do so for ever.
+      if (shared && others.size > 0) {
+        for (const [key, entry] of await shared.arrivals(others, signal)) {
+          known.set(key, { ...entry, tokensShared: false });
+          boarding?.land(key, entry);
+        }
+        boarding?.leave();
+      }
       // Their failure is this request's too, unless the provider has just answered it: then it asks again by itself.
       const failures = leads.length > 0 ? "left" : "shared";
       for (const [key, entry] of (await boarding?.arrivals(signal, failures)) ?? []) {
@@ -98,6 +119,8 @@ export async function recall(
     } catch (thrown) {
       boarding?.leave(asGatewayError(thrown));
       throw thrown;
+    } finally {
+      if (shared && marked && marked.size > 0) shared.release(marked);
     }
     boarding?.leave();
     // Those whose flight ended without an answer are asked for again.
@@ -105,6 +128,20 @@ export async function recall(
   }
   const answers = unique.places.map((place) => known.get(keys[place] ?? ""));
   return { embedded: putTogether(answers, unique), fresh };
+}
+
+const NOBODY: ReadonlySet<CacheKey> = new Set();
+
+/** Of other machines' vectors, those that are known from now on. @returns the rest */
+async function notFoundIn(
+  shared: NonNullable<Recallable["shared"]>,
+  missing: readonly CacheKey[],
+  known: Map<CacheKey, Embedded>,
+  signal: EndSignal,
+): Promise<CacheKey[]> {
+  for (const [key, entry] of await shared.find(missing, signal))
+    known.set(key, { ...entry, tokensShared: false });
+  return missing.filter((key) => !known.has(key));
 }
 
 /** A share of a call's tokens is no count of this one input: a later hit says that it is an estimate. */

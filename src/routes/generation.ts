@@ -12,6 +12,7 @@ import type { Limits } from "../spaces/limits";
 import type { Measure } from "../spaces/look";
 import { openSpaces, type Spaces, type SpacesParts } from "../spaces/spaces";
 import { openProviders } from "../upstream/open";
+import type { Rests } from "../upstream/rests";
 import { type Addresses, findAddresses } from "./addresses";
 import { buildRoutes, type Routes } from "./route";
 import { type WarmingParts, warm } from "./warming";
@@ -35,6 +36,8 @@ export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "rec
   readonly limits?: Limits;
   /** Where providers' APIs were found so far, as it was told. */
   readonly addressesTold: Map<string, string>;
+  /** Of other machines. */
+  readonly rests?: Rests;
   /** Measures a space with as many calls as the routing file allows. */
   readonly measureWith: (attemptsMax: number, texts?: readonly Probe[]) => Measure;
 }
@@ -42,10 +45,10 @@ export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "rec
 /** @param before the one that it takes the place of */
 export function openGeneration(
   config: GatewayConfig,
-  { outside, fingerprints, records, limits, addressesTold, together, warming, measureWith }: GenerationParts,
+  { outside, fingerprints, records, limits, rests, addressesTold, together, warming, measureWith }: GenerationParts,
   before?: Pick<Generation, "spaces">,
 ): Generation {
-  const providers = openProviders(config, outside, limits);
+  const providers = openProviders(config, outside, limits, rests);
   // First of all that asks a provider.
   const addresses = findAddresses(providers.byName.values(), outside, addressesTold);
   const { max_attempts: attemptsMax } = config.server;

@@ -6,6 +6,7 @@ import type { GatewayError } from "../domain/errors";
 import { type Health, type LimitSeen, limitOfBoth, NO_LIMIT_SEEN, type Outcome } from "../domain/health";
 import type { Outside } from "../domain/outside";
 import { createBreaker } from "./breaker";
+import { type Rests, restingWithOthers } from "./rests";
 
 /** Callers choose the names that come under a pattern: those that were asked for least lately are forgotten. */
 const REMEMBERED_MAX = 1_000;
@@ -22,14 +23,25 @@ export interface Healths {
   breakersOpen(): number;
 }
 
+/** Where other machines' rests are known, and by what name a model's is. */
+export interface RestsOf {
+  readonly rests: Rests;
+  readonly accountOf: (model: string) => string;
+}
+
 /** @param limitsOf asks what is known by now of a model's limit, in an earlier life or by another process */
 export function createHealths(
   clock: Pick<Outside, "monotonic" | "random">,
   limitsOf: (model: string) => () => LimitSeen = () => () => NO_LIMIT_SEEN,
+  others?: RestsOf,
 ): Healths {
   const healths = new Map<string, Health>();
+  function created(model: string): Health {
+    const health = newHealth(clock, limitsOf(model));
+    return others ? restingWithOthers(health, others.rests, others.accountOf(model)) : health;
+  }
   const healthOf = (model: string) => {
-    const health = healths.get(model) ?? newHealth(clock, limitsOf(model));
+    const health = healths.get(model) ?? created(model);
     healths.delete(model);
     healths.set(model, health);
     const [oldest] = healths.keys();

@@ -13,6 +13,7 @@ import type { ConfiguredUpstream, FieldCheck } from "../domain/request";
 import { configurationOf, type Limits } from "../spaces/limits";
 import { createHealths } from "./health";
 import { createLanes } from "./lanes";
+import { accountOf, type Rests } from "./rests";
 
 export interface OpenedProviders {
   readonly byName: ReadonlyMap<string, ConfiguredUpstream>;
@@ -25,6 +26,7 @@ export function openProviders(
   config: GatewayConfig,
   clock: Pick<Outside, "monotonic" | "random">,
   limits?: Limits,
+  rests?: Rests,
 ): OpenedProviders {
   const byName = new Map<string, ConfiguredUpstream>();
   const states: (() => ProviderState)[] = [];
@@ -50,12 +52,17 @@ export function openProviders(
     const gate = createLanes(configured.concurrency, configured.max_queue, clock);
     const configuration = (model: string) => configurationOf(config, configured, model);
     const keptOf = (model: string) => ({ provider: name, model, configuration: configuration(model) });
-    const healthOf = createHealths(clock, (model) => {
+    const limitsOf = (model: string) => {
       // Part of the gateway, a model has no limit that it does not say itself.
       if (limits === undefined || provider.isBuiltIn) return () => NO_LIMIT_SEEN;
       const kept = keptOf(model);
       return () => limits.find(kept);
-    });
+    };
+    const healthOf = createHealths(
+      clock,
+      limitsOf,
+      rests && { rests, accountOf: (model) => accountOf(configured, model) },
+    );
     states.push(() => ({
       provider: name,
       breakersOpen: healthOf.breakersOpen(),

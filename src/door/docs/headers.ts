@@ -93,6 +93,13 @@ export const WITH_RATE_LIMIT: readonly AnswerHeader[] = ["requests", "tokens"].f
   },
 ]);
 
+/** Of limits that machines keep together. */
+const LIMITS_STATE: AnswerHeader = {
+  name: "x-embedgate-limits",
+  when: "200 and 429, with a rate limit and `shared`",
+  says: "`degraded`: the server that keeps all machines' limits does not answer, and this machine's share decided.",
+};
+
 export const RETRY_AFTER: AnswerHeader = {
   name: "retry-after",
   when: "429 and 503",
@@ -107,4 +114,10 @@ export const WITH_ERRORS: readonly AnswerHeader[] = [
   { name: "www-authenticate", when: "401", says: "`Bearer`." },
 ];
 
-export const ANSWER_HEADERS = [...ALWAYS, ...WITH_EMBEDDINGS, ...WITH_RATE_LIMIT, ...WITH_ERRORS];
+export const ANSWER_HEADERS = [
+  ...ALWAYS,
+  ...WITH_EMBEDDINGS,
+  ...WITH_RATE_LIMIT,
+  LIMITS_STATE,
+  ...WITH_ERRORS,
+];

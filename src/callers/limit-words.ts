@@ -1,0 +1,50 @@
+/**
+ * How a rate limit is told: in the six headers that OpenAI's clients read, and in the error of a request that is over it.
+ * Where a bucket is kept does not matter here; a further thing to tell of one is a line of `headersFor`.
+ */
+import { GatewayError } from "../domain/errors";
+
+export const MINUTE_MS = 60_000;
+
+/** A bucket as it is now. */
+export interface Told {
+  readonly what: "requests" | "tokens" | "measurements";
+  /** A minute. */
+  readonly limit: number;
+  /** Time until it is full again. */
+  readonly missingMs: number;
+}
+
+export function headersFor(told: Told): Record<string, string> {
+  const { what, limit, missingMs } = told;
+  return {
+    [`x-ratelimit-limit-${what}`]: String(limit),
+    [`x-ratelimit-remaining-${what}`]: String(remaining(told)),
+    [`x-ratelimit-reset-${what}`]: duration(missingMs),
+  };
+}
+
+function remaining({ limit, missingMs }: Told): number {
+  // What is missing is a whole number of units, each cut to whole nanoseconds.
+  return Math.max(0, Math.floor(((MINUTE_MS - missingMs) * limit) / MINUTE_MS + 1e-6));
+}
+
+/** @param waitMs after which it would pass */
+export function limited(told: Told, waitMs: number, headers: Record<string, string>): GatewayError {
+  const { what, limit } = told;
+  const retryAfterMs = Math.ceil(waitMs);
+  return new GatewayError(
+    "rate_limited",
+    `Rate limit reached: the workspace may send ${limit} ${what} per minute (${remaining(told)} of ${limit} left). Try again in ${duration(retryAfterMs)}.`,
+    { retryAfterMs, headers },
+  );
+}
+
+/** As Go writes it, and OpenAI's headers: 20ms, 1.5s, 6m0s. */
+export function duration(milliseconds: number): string {
+  const ms = Math.max(0, Math.ceil(milliseconds));
+  if (ms < 1_000) return `${ms}ms`;
+  const seconds = ms / 1_000;
+  if (seconds < 60) return `${Number(seconds.toFixed(3))}s`;
+  return `${Math.floor(seconds / 60)}m${Number((seconds % 60).toFixed(3))}s`;
+}

@@ -1,0 +1,74 @@
+/**
+ * The routing file's `shared`: what several machines have in common by Valkey or Redis servers. Only what may be lost is there; money never is.
+ * A new key is a line here with its description, and a member of `SharedConfig` (gateway-config.ts).
+ */
+import { type Static, Type } from "@sinclair/typebox";
+import { closed } from "./schema-values";
+
+const SERVER = "^(valkeys?|rediss?)://(?:[^@/?#]*@)?[^@/?#]+(?:/[0-9]*)?$";
+const address = (description: string) =>
+  Type.String({
+    pattern: SERVER,
+    description,
+    expected:
+      "an address such as valkey://HOST:6379, or valkeys://USER:PASSWORD@HOST:6379/0 with TLS (percent-encoded)",
+  });
+
+/** Used in keys on the server, where braces mean something. */
+const NAME = "^[A-Za-z0-9_.-]{1,64}$";
+
+export const SharedServers = Type.Object(
+  {
+    limits: Type.Optional(
+      address(
+        "Server that keeps rate limits, and which routes are resting after a 429, such as valkey://valkey:6379. Its maxmemory-policy should be noeviction. Left out: each machine keeps its own.",
+      ),
+    ),
+    cache: Type.Optional(
+      address(
+        "Server that keeps cached vectors, such as valkey://:PASSWORD@cache:6379. Its maxmemory-policy should be allkeys-lru. Left out: each machine keeps its own.",
+      ),
+    ),
+    name: Type.Optional(
+      Type.String({
+        pattern: NAME,
+        default: "embedgate",
+        description:
+          "What the keys on the servers begin with: gateways of one name share, those of different names never meet.",
+      }),
+    ),
+    secret: Type.Optional(
+      Type.String({
+        minLength: 1,
+        isSecret: true,
+        description:
+          "What cached vectors are sealed with, the same for all gateways of the name. Left out: the password in the server's address.",
+      }),
+    ),
+    machines: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 10_000,
+        default: 1,
+        description:
+          "Among how many machines limits are divided while their server has not answered since the start. After that they count one another.",
+      }),
+    ),
+  },
+  { ...closed, description: "The servers by what they are for; limits and cache may be one." },
+);
+
+export const SharedSection = Type.Union(
+  [
+    address(
+      "One server for rate limits and cached vectors: valkey://HOST:PORT; valkeys:// with TLS. redis:// and rediss:// are the same.",
+    ),
+    SharedServers,
+  ],
+  {
+    description:
+      "What several machines share by Valkey or Redis: rate limits, cached vectors, resting routes. Without an answer each machine goes on by itself.",
+  },
+);
+
+export type SharedSection = Static<typeof SharedSection>;
