@@ -36,9 +36,13 @@ export interface Link {
 
 /** A limit or a cached vector that takes longer costs more than it saves. */
 const COMMAND_MS = 50;
-/** An alarm that rings so late tells of the own process, not of the server: it rings again. */
-const BUSY_MS = 10;
-const ROUNDS_WHILE_BUSY = 4;
+/**
+ * Time in which the process itself was busy tells nothing of the server: whether the command was sent, or its answer lies there unread. So it is
+ * looked in steps, and a step that ends late does not count; at most so long in all.
+ */
+const LOOK_MS = 10;
+const BUSY_MS = 5;
+const COMMAND_MS_WHILE_BUSY = 250;
 const BEGIN_MS = 1_000;
 const PROBE_KEPT_MS = 10_000;
 
@@ -104,17 +108,21 @@ export function openLink({ use, client, address, probeKey, outside, failed }: Li
     const { promise, resolve } = Promise.withResolvers<{ readonly reply: Reply } | Failure>();
     let callOff = () => {};
     let isOver = false;
-    const wait = (rounds: number) => {
-      const dueAt = outside.monotonic() + COMMAND_MS;
-      callOff = outside.alarm(COMMAND_MS, async () => {
-        // The process itself may have been busy all the time: what has come meanwhile is read first, and is no fault of the server's.
+    const startedAt = outside.monotonic();
+    let waitedMs = 0;
+    const wait = () => {
+      const dueAt = outside.monotonic() + LOOK_MS;
+      callOff = outside.alarm(LOOK_MS, async () => {
+        const at = outside.monotonic();
+        if (at - dueAt <= BUSY_MS) waitedMs += LOOK_MS;
+        if (waitedMs < COMMAND_MS && at - startedAt < COMMAND_MS_WHILE_BUSY) return wait();
+        // What has come in the very last moment is read first.
         await outside.turn?.();
-        if (isOver) return;
-        if (outside.monotonic() - dueAt > BUSY_MS && rounds > 1) return wait(rounds - 1);
-        resolve({ reason: "timeout", words: `no answer within ${COMMAND_MS} ms` });
+        await outside.turn?.();
+        if (!isOver) resolve({ reason: "timeout", words: `no answer within ${COMMAND_MS} ms` });
       });
     };
-    wait(ROUNDS_WHILE_BUSY);
+    wait();
     work()
       .then(
         (reply) => resolve({ reply }),

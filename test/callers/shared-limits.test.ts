@@ -58,6 +58,8 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
       count: 3,
       // One more would come in 12 s.
       more: `shared: ${server.url}\nworkspace_defaults: { requests_per_minute: 5 }`,
+      // On a machine that is busy with other things no answer is too late: this is about what is let through.
+      outside: { alarm: () => () => undefined },
     });
     const sent = await Promise.all(Array.from({ length: 500 }, (_, i) => machines.ask(i % 3, `${i}`)));
     expect(statusesOf(sent)).toEqual({ answered: 5, limited: 495 });

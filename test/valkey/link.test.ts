@@ -77,8 +77,9 @@ describe("a link", () => {
     at.server.fault = "silent";
     for (let i = 0; i < 5; i++) {
       const asked = at.ask();
-      expect(at.world.sleeping()).toEqual([50]);
-      await at.world.advance(50);
+      await at.world.advance(49);
+      expect(at.failures).toHaveLength(i);
+      await at.world.advance(1);
       expect(await asked).toBeUndefined();
     }
     expect(at.failures).toEqual(Array.from({ length: 5 }, () => "timeout"));
@@ -86,6 +87,48 @@ describe("a link", () => {
     expect(at.failures).toHaveLength(5);
     // The connection that went silent is given up: what came over it later would answer other questions.
     await eventually(() => at.server.connections() > 1);
+  });
+
+  test("does not count time in which the process itself was busy, up to a quarter of a second", async () => {
+    using at = await opened();
+    at.server.fault = "silent";
+    let now = 0;
+    let ring = () => {};
+    const failures: FailureReason[] = [];
+    const client = connectValkey(at.server.url);
+    const link = openLink({
+      use: "limits",
+      client,
+      address: "redis://there",
+      probeKey: "probe",
+      outside: {
+        ...at.world.outside,
+        monotonic: () => now,
+        alarm(_, wake) {
+          ring = wake;
+          return () => undefined;
+        },
+      },
+      failed: (_, reason) => failures.push(reason),
+    });
+    at.server.fault = "none";
+    await link.begun;
+    at.server.fault = "silent";
+    const asked = link.call("GET", ["key"], () => true as const);
+    /** The event loop hung for so long. */
+    const hang = async (ms: number) => {
+      now += ms;
+      ring();
+      await Bun.sleep(0);
+    };
+    await hang(80);
+    await hang(80);
+    for (let i = 0; i < 4; i++) await hang(10);
+    expect(failures).toEqual([]);
+    await hang(60);
+    expect(await asked).toBeUndefined();
+    expect(failures).toEqual(["timeout"]);
+    link.close();
   });
 
   test("asks by itself each second, and is back with the first answer", async () => {

@@ -2,7 +2,7 @@
  * Several gateways, each as on a machine of its own with a database of its own, that have nothing in common but a server and a provider.
  * What a test's routing file says besides is its `more`.
  */
-import { type OpenGateway, openGateway, type Sent } from "../gateway";
+import { type OpenGateway, type Opening, openGateway, type Sent } from "../gateway";
 import { startUpstream, type Upstream } from "../serving";
 
 export interface Machines extends AsyncDisposable {
@@ -19,9 +19,15 @@ export interface MachinesParts {
   /** Of the routing file; `shared` among it. */
   readonly more: string;
   readonly holds?: boolean;
+  readonly outside?: Opening["outside"];
 }
 
-export async function openMachines({ count, more, holds = false }: MachinesParts): Promise<Machines> {
+export async function openMachines({
+  count,
+  more,
+  holds = false,
+  outside,
+}: MachinesParts): Promise<Machines> {
   let calls = 0;
   const onCall = () => {
     calls += 1;
@@ -36,7 +42,7 @@ models:
 space_probe: false
 ${more}
 `;
-  const gateways = await Promise.all(Array.from({ length: count }, () => openGateway({ yaml })));
+  const gateways = await Promise.all(Array.from({ length: count }, () => openGateway({ yaml, outside })));
   return {
     gateways,
     upstream,
