@@ -6,13 +6,16 @@
  * are no RESP): Bun's own client costs a fifth of the time, but gives binary values as text in `MGET` and scripts, which spoils vectors, and
  * follows no cluster. `redis` 6 bounds the time until a command is sent, and not until it is answered: with a stopped server it hung for
  * ever; after a lost master it needed 5.2 s where ioredis needed 3.0. `@valkey/valkey-glide` is 17 MB of native code for each system. ioredis
- * failed each command at once without a connection, was back 0.3 s after a restart, and goes into the executable as 200 KB of JavaScript.
+ * failed each command at once without a connection, was back 0.3 s after a restart, and goes into the executable as 200 KB of JavaScript. Its two
+ * traps are in a cluster, and are told where they are gone round: nodes that are not connected yet, and slots that nobody answers for any more.
  */
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { type Argument, RefusedByServer, type Reply, type ValkeyClient } from "../domain/valkey";
 
 const CONNECT_TIMEOUT_MS = 1_000;
 const RECONNECT_EVERY_MS = 250;
+/** After a failover nobody answers for the slots of a node that is gone, not even to say who has them now. */
+const SLOTS_REFRESH_EVERY_MS = 2_000;
 const PORT = 6379;
 
 /** Each command has one try on one connection, and is forgotten with it: whoever asked has gone on long since. */
@@ -49,6 +52,8 @@ export function connectValkey(url: string): ValkeyClient {
     own.on("close", () => {
       if (own === current) isReady = false;
     });
+    // As one comes to a cluster.
+    own.on("+node", connected);
     own.on("ready", () => void ready(own));
     own.connect().catch((error: Error) => {
       lastWords = wordsOf(error);
@@ -66,9 +71,18 @@ export function connectValkey(url: string): ValkeyClient {
         return begin();
       }
     }
+    if (own instanceof Cluster) await Promise.all(own.nodes("master").map(connected));
     if (own !== current) return;
     isReady = true;
     first.resolve();
+  }
+
+  /** Of a cluster's node, which ioredis would connect to with its first command: too late for that one. */
+  async function connected(node: Redis): Promise<void> {
+    const { promise: settled, resolve } = Promise.withResolvers<void>();
+    node.once("ready", resolve).once("close", resolve);
+    if (node.status === "wait") node.connect().catch(() => undefined);
+    if (node.status !== "ready") await settled;
   }
 
   function cluster(): Cluster {
@@ -77,7 +91,10 @@ export function connectValkey(url: string): ValkeyClient {
       lazyConnect: true,
       enableOfflineQueue: false,
       clusterRetryStrategy: retryStrategy,
+      // Else a node that was lost would be connected to with the next command, which would be lost with it.
+      clusterNodeRetryStrategy: retryStrategy,
       slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+      slotsRefreshInterval: SLOTS_REFRESH_EVERY_MS,
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 0,
       // Certificates are for names, and an address would not match them.
