@@ -2,12 +2,15 @@
  * A connection to a Valkey or Redis server, alone or a cluster, by `ioredis`. Only this file knows the package: another one is a further
  * function of this shape.
  *
- * Why ioredis 6 (all four were played on Bun 1.4.5 against redis-server 7.0: killed, stopped, restarted, a master of a cluster lost, bytes that
- * are no RESP): Bun's own client costs a fifth of the time, but gives binary values as text in `MGET` and scripts, which spoils vectors, and
- * follows no cluster. `redis` 6 bounds the time until a command is sent, and not until it is answered: with a stopped server it hung for
- * ever; after a lost master it needed 5.2 s where ioredis needed 3.0. `@valkey/valkey-glide` is 17 MB of native code for each system. ioredis
- * failed each command at once without a connection, was back 0.3 s after a restart, and goes into the executable as 200 KB of JavaScript. Its two
- * traps are in a cluster, and are told where they are gone round: nodes that are not connected yet, and slots that nobody answers for any more.
+ * Why ioredis 6 (all four were played on Bun 1.4.5 against redis-server 7.0: killed, stopped, restarted, bytes that are no RESP; the two that follow
+ * clusters by themselves also with a primary lost): it failed each command at once without a connection, was back 0.3 s after a restart, and goes
+ * into the executable as 200 KB of JavaScript.
+ * - Bun's own client takes a fifth of the time, but gives binary values as text in `MGET` and scripts, which spoils vectors, and follows no cluster.
+ * - `redis` 6 bounds the time until a command is sent, not until it is answered: with a stopped server it hung for ever. After a lost primary it
+ *   needed 5.2 s, ioredis 3.0.
+ * - `@valkey/valkey-glide` is 17 MB of native code for each system, is not to be had without a server at the start, waits out its timeout where there
+ *   is no connection, and writes a log of its own.
+ * ioredis has two traps, both in a cluster, told where they are gone round: nodes that are not connected yet, and slots that nobody answers for.
  */
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { type Argument, RefusedByServer, type Reply, type ValkeyClient } from "../domain/valkey";
