@@ -45,7 +45,17 @@ export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "rec
 /** @param before the one that it takes the place of */
 export function openGeneration(
   config: GatewayConfig,
-  { outside, fingerprints, records, limits, rests, addressesTold, together, warming, measureWith }: GenerationParts,
+  {
+    outside,
+    fingerprints,
+    records,
+    limits,
+    rests,
+    addressesTold,
+    together,
+    warming,
+    measureWith,
+  }: GenerationParts,
   before?: Pick<Generation, "spaces">,
 ): Generation {
   const providers = openProviders(config, outside, limits, rests);
