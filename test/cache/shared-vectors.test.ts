@@ -114,7 +114,12 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
     await machines.upstream.reached(1);
     const others = Array.from({ length: 30 }, (_, i) => machines.ask(i % 3, "popular"));
     // Longer than a mark lives by itself: it is renewed.
-    await Bun.sleep(2_300);
+    const [mark = ""] = await keysAt(server, "mark");
+    const lives = async () => Number(await server.ask("PTTL", mark));
+    for (let renewed = 0; renewed < 2; renewed++) {
+      await eventually(async () => (await lives()) < 1_600);
+      await eventually(async () => (await lives()) > 1_700);
+    }
     machines.upstream.release();
     const sent = await Promise.all([first, ...others]);
     expect(new Set(sent.map(({ status }) => status))).toEqual(new Set([200]));
@@ -154,7 +159,8 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
     const first = machines.ask(0, "text");
     await machines.upstream.reached(1);
     const second = machines.ask(1, "text");
-    await Bun.sleep(100);
+    // Both have looked once, and the second is looking whether it has come.
+    await eventually(async () => (await server.calls("mget")) >= 4);
     await server.kill();
     // It fetches for itself as soon as it notices.
     await machines.upstream.reached(2);

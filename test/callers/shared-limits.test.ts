@@ -139,8 +139,9 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
       more: `shared: ${server.url}\nworkspace_defaults: { requests_per_minute: 6 }`,
     });
     await eventually(async () => (await server.ask("ZCARD", "embedgate:{embedgate}:machines")) === "3");
-    // Each has heard of all of them with its next pulse, a quarter of a second later.
-    await Bun.sleep(600);
+    // Each hears of all of them with its next pulse.
+    const pulses = await server.calls("evalsha");
+    await eventually(async () => (await server.calls("evalsha")) >= pulses + 9);
     await server.kill();
     const sent = await Promise.all(Array.from({ length: 60 }, (_, i) => machines.ask(i % 3, `${i}`)));
     expect(statusesOf(sent)).toEqual({ answered: 6, limited: 54 });

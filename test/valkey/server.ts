@@ -14,6 +14,8 @@ export interface Server extends AsyncDisposable {
   readonly url: string;
   /** As a person would ask it, past everything of ours. */
   ask(...command: string[]): Promise<string>;
+  /** How often a command came. */
+  calls(command: string): Promise<number>;
   /** SIGKILL: nothing that it held is there any more. */
   kill(): Promise<void>;
   /** On the same port. */
@@ -64,6 +66,11 @@ export async function startServer(...settings: readonly string[]): Promise<Serve
     port,
     url: `redis://127.0.0.1:${port}`,
     ask,
+    async calls(command) {
+      const stats = await ask("INFO", "commandstats");
+      const line = stats.split("\n").find((one) => one.startsWith(`cmdstat_${command}:`)) ?? "";
+      return Number.parseInt(line.split("calls=")[1] ?? "0", 10);
+    },
     kill,
     start,
     freeze: () => child?.kill("SIGSTOP"),
