@@ -24,7 +24,7 @@ const written = (server: Server, count: number) =>
 describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
   test("what one has had embedded the others find, and then have themselves", async () => {
     await using server = await startServer();
-    await using machines = await openMachines({ count: 2, more: caching(server) });
+    await using machines = await openMachines({ count: 2, more: caching(server), isPatient: true });
     const first = await machines.ask(0, ["one", "two", "three"]);
     expect(cacheOf(first)).toBe("hit=0, miss=3");
     await written(server, 3);
@@ -39,7 +39,7 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
 
   test("neither a text nor a workspace can be read out of what lies there", async () => {
     await using server = await startServer();
-    await using machines = await openMachines({ count: 1, more: caching(server) });
+    await using machines = await openMachines({ count: 1, more: caching(server), isPatient: true });
     await machines.ask(0, "a text that is nobody's business");
     await written(server, 1);
     const [key = ""] = await keysAt(server, "vector");
@@ -70,7 +70,7 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
     "$what in place of a vector is a miss, and is put right",
     async ({ lua, isTold = true }) => {
       await using server = await startServer();
-      await using machines = await openMachines({ count: 3, more: caching(server) });
+      await using machines = await openMachines({ count: 3, more: caching(server), isPatient: true });
       const [right] = vectorsOf(await machines.ask(0, "mine"));
       await written(server, 1);
       const [key = ""] = await keysAt(server, "vector");
@@ -95,11 +95,20 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
 
   test("gateways with another secret, or another name, find nothing of one another's", async () => {
     await using server = await startServer();
-    await using one = await openMachines({ count: 1, more: caching(server, ", secret: one") });
-    await using other = await openMachines({ count: 1, more: caching(server, ", secret: other") });
+    await using one = await openMachines({
+      count: 1,
+      more: caching(server, ", secret: one"),
+      isPatient: true,
+    });
+    await using other = await openMachines({
+      count: 1,
+      more: caching(server, ", secret: other"),
+      isPatient: true,
+    });
     await using named = await openMachines({
       count: 1,
       more: caching(server, ", secret: one, name: staging"),
+      isPatient: true,
     });
     await one.ask(0, "text");
     await written(server, 1);
@@ -205,7 +214,7 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
 
   test("a batch is asked for in pieces, and found whole", async () => {
     await using server = await startServer();
-    await using machines = await openMachines({ count: 2, more: caching(server) });
+    await using machines = await openMachines({ count: 2, more: caching(server), isPatient: true });
     const texts = Array.from({ length: 1_000 }, (_, i) => `text${i}`);
     await machines.ask(0, texts);
     await written(server, 1_000);

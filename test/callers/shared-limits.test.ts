@@ -13,7 +13,7 @@ import { connectValkey } from "../../src/network/valkey-client";
 import { openLink } from "../../src/valkey/link";
 import { namesOf } from "../../src/valkey/names";
 import type { Sent } from "../gateway";
-import { openMachines } from "../valkey/machines";
+import { NEVER, openMachines } from "../valkey/machines";
 import { eventually, HAS_SERVER, type Server, startServer } from "../valkey/server";
 
 const statusesOf = (sent: readonly Sent[]) => ({
@@ -30,7 +30,7 @@ async function limitsAt(server: Server, machines = 1): Promise<RateLimits & Disp
     client: connectValkey(server.url),
     address: server.url,
     probeKey: names.probe,
-    outside: { ...realOutside, log: () => undefined },
+    outside: { ...realOutside, alarm: NEVER, log: () => undefined },
     failed: () => undefined,
   });
   await link.begun;
@@ -58,8 +58,7 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
       count: 3,
       // One more would come in 12 s.
       more: `shared: ${server.url}\nworkspace_defaults: { requests_per_minute: 5 }`,
-      // On a machine that is busy with other things no answer is too late: this is about what is let through.
-      outside: { alarm: () => () => undefined },
+      isPatient: true,
     });
     const sent = await Promise.all(Array.from({ length: 500 }, (_, i) => machines.ask(i % 3, `${i}`)));
     expect(statusesOf(sent)).toEqual({ answered: 5, limited: 495 });
@@ -168,6 +167,35 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
       "shared server does not answer: this machine goes on without it",
       "shared server answers again",
     ]);
+  });
+
+  test.each(["/v1/models", "/metrics", "/admin/notices"])("%s counts on all machines, too", async (path) => {
+    await using server = await startServer();
+    await using machines = await openMachines({ count: 2, more: `shared: ${server.url}`, isPatient: true });
+    const keys: string[] = [];
+    for (const { gateway } of machines.gateways) {
+      await gateway.workspaces.create("team", { requests_per_minute: 1 }, null);
+      keys.push((await gateway.keys.create("ci", "team")).key);
+    }
+    const sent = async (machine: number) =>
+      machines.gateways[machine]?.send(path, { headers: { authorization: `Bearer ${keys[machine]}` } });
+    expect((await sent(0))?.status).toBe(path === "/v1/models" ? 200 : 403);
+    expect((await sent(1))?.status).toBe(429);
+  });
+
+  test("a server that is full of other things is as good as none", async () => {
+    await using server = await startServer("--maxmemory", "1mb");
+    await using machines = await openMachines({
+      count: 1,
+      more: `shared: ${server.url}\ncache: {}\nworkspace_defaults: { requests_per_minute: 2 }`,
+    });
+    const sent = await Promise.all(Array.from({ length: 5 }, (_, i) => machines.ask(0, `${i}`)));
+    expect(statusesOf(sent)).toEqual({ answered: 2, limited: 3 });
+    expect(new Set(sent.map(stateOf))).toEqual(new Set(["degraded"]));
+    const told = machines.gateways[0]?.logs.find(({ message }) =>
+      message.startsWith("shared server does not"),
+    );
+    expect(JSON.stringify(told?.about)).toContain("OOM");
   });
 
   test("a gateway starts without it, and divides by the routing file's word", async () => {

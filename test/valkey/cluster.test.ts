@@ -41,8 +41,7 @@ describe.skipIf(!HAS_SERVER)("a cluster", () => {
     await using machines = await openMachines({
       count: 2,
       more: `shared: ${cluster.first.url}\ncache: {}\nworkspace_defaults: { requests_per_minute: 5 }`,
-      // No answer is too late: this is about where things lie.
-      outside: { alarm: () => () => undefined },
+      isPatient: true,
     });
     const texts = Array.from({ length: 64 }, (_, i) => `text${i}`);
     expect((await machines.ask(0, texts)).status).toBe(200);

@@ -2,8 +2,11 @@
  * Several gateways, each as on a machine of its own with a database of its own, that have nothing in common but a server and a provider.
  * What a test's routing file says besides is its `more`.
  */
-import { type OpenGateway, type Opening, openGateway, type Sent } from "../gateway";
+import { type OpenGateway, openGateway, type Sent } from "../gateway";
 import { startUpstream, type Upstream } from "../serving";
+
+/** An alarm that never rings. */
+export const NEVER = () => () => undefined;
 
 export interface Machines extends AsyncDisposable {
   readonly gateways: readonly OpenGateway[];
@@ -19,14 +22,15 @@ export interface MachinesParts {
   /** Of the routing file; `shared` among it. */
   readonly more: string;
   readonly holds?: boolean;
-  readonly outside?: Opening["outside"];
+  /** No answer of the server is too late, on a machine that is busy with other things; nothing is renewed, and nothing asked again by itself. */
+  readonly isPatient?: boolean;
 }
 
 export async function openMachines({
   count,
   more,
   holds = false,
-  outside,
+  isPatient = false,
 }: MachinesParts): Promise<Machines> {
   let calls = 0;
   const onCall = () => {
@@ -42,7 +46,9 @@ models:
 space_probe: false
 ${more}
 `;
-  const gateways = await Promise.all(Array.from({ length: count }, () => openGateway({ yaml, outside })));
+  const gateways = await Promise.all(
+    Array.from({ length: count }, () => openGateway({ yaml, outside: isPatient ? { alarm: NEVER } : {} })),
+  );
   return {
     gateways,
     upstream,
