@@ -8,6 +8,7 @@ import { counting, createMetrics, type Metrics } from "./admin/metrics";
 import { type Aside, openAside } from "./aside/aside";
 import type { Ledger } from "./books/ledger";
 import { createSettlements } from "./books/settlements";
+import type { Trimming } from "./books/trimming";
 import { type Cache, openCache } from "./cache/cache";
 import { openSharedVectors } from "./cache/shared-vectors";
 import { type Auth, openAuth } from "./callers/auth";
@@ -40,6 +41,8 @@ import { createLifecycle } from "./routes/lifecycle";
 import type { Routes } from "./routes/route";
 import { ALONE, type Place } from "./sharing/place";
 import { bytesOf } from "./sharing/region";
+import { withCarried } from "./spaces/carried";
+import { insideFingerprints } from "./spaces/inside";
 import type { Measure } from "./spaces/look";
 import type { Spaces } from "./spaces/spaces";
 import { openStores } from "./stores/open";
@@ -63,6 +66,7 @@ export interface Gateway {
   readonly metrics: Metrics;
   readonly cache: Cache;
   readonly workspaces: Workspaces;
+  readonly trimming: Trimming;
   spaces(): Pick<Spaces, "notices">;
   /** Why `reload` would not take it; undefined where it would. @throws GatewayError database_unavailable */
   refusalOf(config: GatewayConfig): GatewayError | undefined;
@@ -99,10 +103,12 @@ export async function createGateway(
     observe: ({ provider, outcome, latencyMs }: CallSeen) =>
       metrics.upstreamCall(provider, outcome, latencyMs),
   };
+  const fingerprints = stores.openFingerprints();
+  const records = stores.openRecords();
   const measuring = {
     outside: calling,
-    fingerprints: stores.openFingerprints(),
-    records: stores.openRecords(),
+    fingerprints,
+    records,
     warming: { warmed: new Set<string>(), asksServers: place.begins },
     limits,
     addressesTold: new Map<string, string>(),
@@ -115,7 +121,8 @@ export async function createGateway(
   let authSection = config.auth;
   const workspaces = stores.openWorkspaces(() => current.config.workspaceDefaults);
   if (config.auth.bootstrapKeySha256 !== undefined) await keys.bootstrap(config.auth.bootstrapKeySha256);
-  const auth = openAuth({ settings: () => authSection, keys, workspaces, outside });
+  const sessions = stores.openSessions();
+  const auth = openAuth({ settings: () => authSection, keys, workspaces, sessions, outside });
   const refusal = refusalOf(config, auth, { ...AT_THE_START, asks: place.asks });
   if (refusal) {
     await stores.close();
@@ -206,6 +213,11 @@ export async function createGateway(
     );
   }
 
+  const noticesNow = () => [
+    ...current.spaces.notices(),
+    ...limits.notices(current.config),
+    ...current.addresses.notices(),
+  ];
   const door = createDoor({
     auth,
     routes: () => current.routes,
@@ -219,11 +231,7 @@ export async function createGateway(
     corsOrigins: () => current.config.server.cors?.origins,
     defaultModel: () => current.config.server.default_model,
     allowedModels: ({ workspace }) => workspaces.rules(workspace).models,
-    notices: () => [
-      ...current.spaces.notices(),
-      ...limits.notices(current.config),
-      ...current.addresses.notices(),
-    ],
+    notices: noticesNow,
     outside,
     startedAt: outside.now(),
     tokens,
@@ -231,6 +239,31 @@ export async function createGateway(
     bodyMemory: createBodyMemory(() => current.config.server.max_body_memory_mb * 2 ** 20, outside),
     bodyBytesMax: () => current.config.server.max_body_mb * 2 ** 20,
     metrics,
+    admin: {
+      keys,
+      workspaces,
+      workspaceNames: stores.openWorkspaceNames(),
+      statements: stores.openStatements(),
+      requests: stores.openRequestPages(),
+      series: stores.openSeries(),
+      audit: stores.openAudit(),
+      sessions,
+      records,
+      outside,
+      versions: [packageJson.version, Bun.version],
+      startedAt: outside.now(),
+      isTls: config.server.tls !== undefined,
+      config: () => current.config,
+      routes: () => current.routes,
+      spaceOf: (route) => current.spaces.placeOf(route),
+      notices: noticesNow,
+      fingerprints: () =>
+        withCarried(fingerprints, [...insideFingerprints(), ...current.config.spaceFingerprints]),
+      isOpen: () => auth.isOpen(),
+      requestsInFlight: () => underWay.count(),
+      databaseBytes: stores.size,
+      forgetSpace: stores.forgetSpace,
+    },
     sending,
     checkReady() {
       underWay.checkStays();
@@ -267,6 +300,7 @@ export async function createGateway(
     metrics,
     cache,
     workspaces,
+    trimming: stores.openTrimming(() => current.config.keep),
     spaces: () => current.spaces,
     refusalOf: refusalNow,
     asks: () => !auth.isOpen(),

@@ -21,6 +21,8 @@ export interface LedgerRow {
   readonly tokens_upstream: number;
   /** As part of these: an estimate of calls that were sent and not answered in time, or not waited for. */
   readonly tokens_abandoned: number;
+  /** As part of `tokens`: of inputs that no provider was asked for. Left out: none. */
+  readonly tokens_cached?: number;
   /** What it is charged for. */
   readonly tokens_billed: number;
   readonly tokens_source: TokensSource | null;
@@ -38,6 +40,12 @@ export interface LedgerRow {
   readonly cost_femto_credits: bigint;
   /** What providers are owed for `tokens_upstream`; left out: nothing. */
   readonly upstream_pico_usd?: bigint;
+  /** What the provider would have been owed for `tokens_cached`; left out: nothing. */
+  readonly saved_pico_usd?: bigint;
+  /** How many calls to providers were made for it. Left out: that is not known. */
+  readonly calls_made?: number | null;
+  /** What each of them was (src/books/calls.ts); null where it was one, and answered. */
+  readonly calls?: string | null;
   /** JSON, where others than `provider` counted some of `tokens_upstream`: [[name, tokens, pico-USD], ...]. */
   readonly by_provider?: string | null;
   readonly user: string | null;

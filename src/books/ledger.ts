@@ -10,6 +10,8 @@ import { asGatewayError } from "../domain/errors";
 import { type Charge, type Estimate, type Hold, NOTHING, openBalances, type Terms } from "./balances";
 import type { LedgerRow } from "./ledger-row";
 import { openRefusals } from "./refusals";
+import { openRollups } from "./rollups";
+import { openRowsBefore } from "./rows-before";
 import { sumUsage, type UsageFilter, type UsageGroup, type UsageLine } from "./usage";
 
 /** What a row holds of its workspace's credits and caps until it is settled. */
@@ -73,6 +75,7 @@ const COLUMNS = [
   "tokens",
   "tokens_upstream",
   "tokens_abandoned",
+  "tokens_cached",
   "tokens_billed",
   "tokens_source",
   "status",
@@ -82,13 +85,25 @@ const COLUMNS = [
   "latency_ms",
   "cost_pico_usd",
   "upstream_pico_usd",
+  "saved_pico_usd",
+  "calls_made",
+  "calls",
   "by_provider",
   "user",
   "metadata",
 ] as const satisfies readonly (keyof LedgerRow)[];
 
 /** Columns that a row may leave out. */
-const NOT_SAID = { kind: null, upstream_status: null, upstream_pico_usd: 0n, by_provider: null };
+const NOT_SAID = {
+  kind: null,
+  upstream_status: null,
+  upstream_pico_usd: 0n,
+  by_provider: null,
+  tokens_cached: 0,
+  saved_pico_usd: 0n,
+  calls_made: null,
+  calls: null,
+};
 
 /** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
 const OWED_ROWS_MAX = 50_000;
@@ -136,7 +151,7 @@ export function openLedger(
     `UPDATE ledger SET provider = ?, cache_hits = ?, tokens = ?, tokens_upstream = ?, tokens_abandoned = ?, tokens_billed = ?,
        tokens_source = ?, status = ?, error = ?, kind = ?, upstream_status = ?, latency_ms = ?, cost_pico_usd = ?, micro_credits = ?,
        micro_credits_taken = ?, micro_credits_short = ?, femto_credits_rounded = ?, upstream_pico_usd = ?, by_provider = ?,
-       micro_credits_held = 0, pico_usd_held = 0
+       tokens_cached = ?, saved_pico_usd = ?, calls_made = ?, calls = ?, micro_credits_held = 0, pico_usd_held = 0
      WHERE rowid = ? AND request_id = ? AND status = ${UNDER_WAY} AND error IS NULL`,
   );
   const shed = database.query<unknown, Value[]>(
@@ -147,9 +162,12 @@ export function openLedger(
   const changing = columnNames.filter(
     (column) => !["request_id", "started_at", "workspace"].includes(column),
   );
+  const whole = `INSERT INTO ledger (${columnNames.join(", ")}) VALUES (${columnNames.map((column) => `$${column}`).join(", ")})`;
+  const putNew = database.query<unknown, [Record<string, Value>]>(
+    `${whole} ON CONFLICT (request_id) DO NOTHING`,
+  );
   const put = database.query<unknown, [Record<string, Value>]>(
-    `INSERT INTO ledger (${columnNames.join(", ")}) VALUES (${columnNames.map((column) => `$${column}`).join(", ")})
-     ON CONFLICT (request_id) DO UPDATE SET ${changing.map((column) => `${column} = excluded.${column}`).join(", ")}`,
+    `${whole} ON CONFLICT (request_id) DO UPDATE SET ${changing.map((column) => `${column} = excluded.${column}`).join(", ")}`,
   );
   const release = database.query<unknown, [string | null]>(
     `UPDATE workspaces SET
@@ -163,14 +181,20 @@ export function openLedger(
   );
   const balances = openBalances(store);
   const refusals = openRefusals(database, configuredModel);
+  const rollups = openRollups(database, OWN_WORKSPACE);
+  const before = openRowsBefore(database, IS_UNDER_WAY);
   /** By the request's id. */
   const underWay = new Map<string, Begun>();
   /** Rows begun in the open transaction. */
   const begunNow = new Map<string, Begun>();
   const gathering: Gathering = {
-    flush: balances.flush,
+    flush() {
+      balances.flush();
+      rollups.flush();
+    },
     ended(isCommitted) {
       balances.ended(isCommitted);
+      rollups.ended(isCommitted);
       if (isCommitted) for (const [id, begun] of begunNow) underWay.set(id, begun);
       begunNow.clear();
     },
@@ -209,20 +233,21 @@ export function openLedger(
     const { cost_femto_credits, ...columns } = row;
     const cost = { femtoCredits: cost_femto_credits, picoUsd: row.cost_pico_usd };
     if (isRefusal(row)) {
-      refusals.add(row, process);
+      rollups.add(refusals.add(row, process), 0n);
       return balances.due(row.workspace, cost, NOTHING);
     }
     const begun = begunOf(row.request_id);
     if (begun !== undefined) {
       const charge = balances.due(row.workspace, cost, begun.held);
       if (finished(row, begun, charge)) {
+        rollups.add(row, charge.microCredits);
         balances.take(row.workspace, cost, begun.held, charge, row.started_at);
         return charge;
       }
     }
     // Never begun, or taken for a crash's by another gateway, which has ended its hold.
     const charge = balances.due(row.workspace, cost, NOTHING);
-    put.run({
+    const values = {
       ...NOT_SAID,
       ...columns,
       process,
@@ -230,7 +255,13 @@ export function openLedger(
       micro_credits_taken: charge.taken,
       micro_credits_short: charge.short,
       femto_credits_rounded: charge.femtoCreditsRounded,
-    });
+    };
+    if (Number(putNew.run(values).changes) === 0) {
+      const old = before.settled(row.request_id);
+      if (old) rollups.add(old.row, old.microCredits, -1);
+      put.run(values);
+    }
+    rollups.add(row, charge.microCredits);
     balances.take(row.workspace, cost, NOTHING, charge, row.started_at);
     return charge;
   }
@@ -257,6 +288,10 @@ export function openLedger(
       charge.femtoCreditsRounded,
       row.upstream_pico_usd ?? 0n,
       row.by_provider ?? null,
+      row.tokens_cached ?? 0,
+      row.saved_pico_usd ?? 0n,
+      row.calls_made ?? null,
+      row.calls ?? null,
       rowId,
       row.request_id,
     );
@@ -312,7 +347,14 @@ export function openLedger(
     },
     settleInterrupted: (ended) =>
       store.write(() => {
+        const rows = before.underWay(ended ?? null);
         release.run(ended ?? null);
+        try {
+          for (const row of rows) rollups.add({ ...row, error: INTERRUPTED, tokens_source: "estimated" }, 0n);
+          rollups.flush();
+        } finally {
+          rollups.ended(false);
+        }
         return Number(interrupt.run(ended ?? null).changes);
       }),
     usage: async (since, by, filter) =>

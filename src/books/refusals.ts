@@ -7,8 +7,8 @@ import type { Database } from "bun:sqlite";
 import type { LedgerRow } from "./ledger-row";
 
 export interface Refusals {
-  /** For inside a transaction of the caller's. */
-  add(row: LedgerRow, process: string | null): void;
+  /** For inside a transaction of the caller's. @returns the row as it counts */
+  add(row: LedgerRow, process: string | null): LedgerRow;
 }
 
 /** All of a minute, a key and an outcome: src/db/migrations.ts has an index of the same. */
@@ -62,6 +62,7 @@ export function openRefusals(
         inputs: BigInt(inputs) + (before?.inputs ?? 0n),
         refusals: 1n + (before?.refusals ?? 0n),
       });
+      return { ...row, model, provider: null };
     },
   };
 }

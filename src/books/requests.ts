@@ -35,10 +35,21 @@ export interface RecordedRequest {
   readonly metadata: string | null;
   /** How many were refused alike within the minute; null: the row is of one request, which got further. */
   readonly refusals: bigint | null;
+  /** Of `tokens`: those of inputs that no provider was asked for; and what the provider would have been owed for them. */
+  readonly tokens_cached: bigint;
+  readonly saved_pico_usd: bigint;
+  /** What its hold did not cover. */
+  readonly micro_credits_short: bigint;
+  /** As src/books/shares.ts reads it. */
+  readonly by_provider: string | null;
+  readonly calls_made: bigint | null;
+  /** As src/books/calls.ts reads it. */
+  readonly calls: string | null;
 }
 
-const COLUMNS = `request_id, started_at, workspace, key_id, model, provider, inputs, cache_hits, tokens, tokens_upstream, tokens_abandoned,
-  tokens_billed, tokens_source, status, error, kind, upstream_status, latency_ms, cost_pico_usd, upstream_pico_usd, micro_credits, user, metadata, refusals`;
+export const REQUEST_COLUMNS = `request_id, started_at, workspace, key_id, model, provider, inputs, cache_hits, tokens, tokens_upstream, tokens_abandoned,
+  tokens_billed, tokens_source, status, error, kind, upstream_status, latency_ms, cost_pico_usd, upstream_pico_usd, micro_credits, user, metadata, refusals,
+  tokens_cached, saved_pico_usd, micro_credits_short, by_provider, calls_made, calls`;
 
 /** From the first to the last, both included. */
 export interface Statuses {
@@ -68,10 +79,10 @@ const MINUTE_MS = 60_000;
 
 export function openRequests({ database, read }: Pick<Store, "database" | "read">): Requests {
   const byId = database.query<RecordedRequest, [string]>(
-    `SELECT ${COLUMNS} FROM ledger WHERE request_id = ?1`,
+    `SELECT ${REQUEST_COLUMNS} FROM ledger WHERE request_id = ?1`,
   );
   const refusals = database.query<RecordedRequest, [number]>(
-    `SELECT ${COLUMNS} FROM ledger WHERE refusals IS NOT NULL AND started_at >= ?1 AND started_at < ?1 + ${MINUTE_MS} ORDER BY started_at`,
+    `SELECT ${REQUEST_COLUMNS} FROM ledger WHERE refusals IS NOT NULL AND started_at >= ?1 AND started_at < ?1 + ${MINUTE_MS} ORDER BY started_at`,
   );
   return {
     async list({ since, statuses, workspace, model, provider, code }, most) {
@@ -90,7 +101,7 @@ export function openRequests({ database, read }: Pick<Store, "database" | "read"
       only("instr(', ' || provider || ', ', ', ' || ? || ', ') > 0", provider);
       only("coalesce(error, '') = ?", code);
       const query = database.query<RecordedRequest, (string | number)[]>(
-        `SELECT ${COLUMNS} FROM ledger WHERE ${conditions.join(" AND ")} ORDER BY started_at DESC, request_id DESC LIMIT ?`,
+        `SELECT ${REQUEST_COLUMNS} FROM ledger WHERE ${conditions.join(" AND ")} ORDER BY started_at DESC, request_id DESC LIMIT ?`,
       );
       return read(() => query.all(...values, most));
     },

@@ -5,6 +5,7 @@
 
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
+import { ALL_ROWS } from "./all-rows";
 import { ceilingOf, FEMTO_CREDITS_PER_MICRO_CREDIT } from "./money";
 import { periodAt } from "./periods";
 
@@ -81,8 +82,8 @@ export function openStatements({ database, read }: Store): Statements {
     { at: bigint; requests: bigint; cost: bigint; taken: bigint },
     [string, number, number]
   >(
-    `SELECT min(started_at) AS at, count(*) AS requests, sum(micro_credits) AS cost, sum(micro_credits_taken) AS taken
-     FROM ledger WHERE workspace = ?1 AND started_at >= ?2 AND started_at < ?3 AND (micro_credits > 0 OR femto_credits_rounded <> 0)
+    `SELECT min(started_at) AS at, sum(row_count) AS requests, sum(micro_credits) AS cost, sum(micro_credits_taken) AS taken
+     FROM ${ALL_ROWS} WHERE workspace = ?1 AND started_at >= ?2 AND started_at < ?3 AND charged
      GROUP BY ${GROUP_EXPRESSIONS.day} ORDER BY at`,
   );
 
@@ -130,10 +131,9 @@ export function openStatements({ database, read }: Store): Statements {
         [string, number, number]
       >(
         `WITH rows AS (
-           SELECT ${part("day")}, ${part("model")}, status, tokens_billed, cost_pico_usd, micro_credits, femto_credits_rounded,
-             iif(tokens_billed > 0, iif(cost_pico_usd % tokens_billed = 0, cost_pico_usd / tokens_billed, -1), NULL) AS price
-           FROM ledger WHERE workspace = ?1 AND started_at >= ?2 AND started_at < ?3)
-         SELECT day, model, sum(status = 200) AS requests, sum(tokens_billed) AS tokens_billed,
+           SELECT ${part("day")}, ${part("model")}, status, tokens_billed, cost_pico_usd, micro_credits, femto_credits_rounded, price, row_count
+           FROM ${ALL_ROWS} WHERE workspace = ?1 AND started_at >= ?2 AND started_at < ?3)
+         SELECT day, model, sum(iif(status = 200, row_count, 0)) AS requests, sum(tokens_billed) AS tokens_billed,
            iif(min(price) >= 0 AND min(price) = max(price), min(price), NULL) AS price,
            sum(cost_pico_usd) AS cost_pico_usd, sum(micro_credits) AS micro_credits, sum(femto_credits_rounded) AS femto_credits_rounded
          FROM rows GROUP BY day, model

@@ -3,6 +3,7 @@
  * A new group is a line in `GROUP_EXPRESSIONS`, a new filter a member of `UsageFilter` with its condition.
  */
 import type { Store } from "../db/open";
+import { ALL_ROWS } from "./all-rows";
 
 export const USAGE_GROUPS = ["model", "workspace", "key", "day", "provider", "status", "code"] as const;
 export type UsageGroup = (typeof USAGE_GROUPS)[number];
@@ -48,6 +49,8 @@ const GROUP_EXPRESSIONS: Record<UsageGroup, string> = {
 
 interface Asked {
   readonly since: number;
+  /** Before it; undefined: to the last. */
+  readonly until?: number | undefined;
   readonly by: readonly UsageGroup[];
   readonly filter: UsageFilter | undefined;
   /** Its rows are not clients' requests: only their tokens count. */
@@ -63,7 +66,7 @@ const BY_PROVIDER = `(SELECT started_at, workspace, key_id, model, status, error
     iif(coalesce(share.key, 0) = 0, asked, 0) AS asked, iif(coalesce(share.key, 0) = 0, inputs, 0) AS inputs,
     iif(coalesce(share.key, 0) = 0, cache_hits, 0) AS cache_hits, iif(coalesce(share.key, 0) = 0, tokens, 0) AS tokens,
     iif(by_provider IS NULL, tokens_upstream, share.value ->> 1) AS tokens_upstream,
-    iif(coalesce(share.key, 0) = 0, tokens_billed, 0) AS tokens_billed, tokens_source,
+    iif(coalesce(share.key, 0) = 0, tokens_billed, 0) AS tokens_billed, iif(coalesce(share.key, 0) = 0, estimated, 0) AS estimated,
     iif(coalesce(share.key, 0) = 0, cost_pico_usd, 0) AS cost_pico_usd,
     iif(coalesce(share.key, 0) = 0, micro_credits, 0) AS micro_credits,
     iif(by_provider IS NULL, upstream_pico_usd, share.value ->> 2) AS upstream_pico_usd
@@ -75,8 +78,23 @@ const HAS_PAIR = `EXISTS (SELECT 1 FROM json_each(metadata) AS pair WHERE pair.k
 /** At a path: the value that stands there, or one of the list that does. */
 const HAS_WITHIN = `EXISTS (SELECT 1 FROM json_each(metadata, ?) AS pair WHERE json_type(metadata, ?) <> 'object' AND ${SAYS})`;
 
+/** For each pair a condition on `metadata`, with its values. */
+export const pairsIn = (
+  metadata: ReadonlyMap<string, string>,
+): readonly (readonly [condition: string, values: readonly string[]])[] =>
+  [...metadata].map(([key, value]) => {
+    const path = pathOf(key);
+    const [condition, values] =
+      path === undefined
+        ? [HAS_PAIR, [key, value]]
+        : [`(${HAS_PAIR} OR ${HAS_WITHIN})`, [key, value, path, path, value]];
+    // Most rows are told by their text that they do not have it. SQLite writes large numbers otherwise than JSON.
+    if (/^-?[\d.]+e/i.test(value)) return [condition, values];
+    return [`instr(metadata, ?) > 0 AND ${condition}`, [JSON.stringify(value).slice(1, -1), ...values]];
+  });
+
 /** `project.team` and `tags[0]` as SQLite writes a path; undefined for what can be no more than a key. */
-function pathOf(key: string): string | undefined {
+export function pathOf(key: string): string | undefined {
   if (/["\\\0]/.test(key)) return undefined;
   let path = "$";
   for (const step of key.split(".")) {
@@ -91,28 +109,31 @@ function pathOf(key: string): string | undefined {
 
 export function sumUsage(
   { database, read }: Pick<Store, "database" | "read">,
-  { since, by, filter: { workspace, metadata = new Map() } = {}, ownWorkspace }: Asked,
+  { since, until, by, filter: { workspace, metadata = new Map() } = {}, ownWorkspace }: Asked,
 ): readonly UsageLine[] {
   const groups = by.map((group) => GROUP_EXPRESSIONS[group]).join(", ");
   const conditions = ["started_at >= ?"];
   const values: (string | number)[] = [ownWorkspace, since];
+  if (until !== undefined) {
+    conditions.push("started_at < ?");
+    values.push(until);
+  }
   if (workspace !== undefined) {
     conditions.push("workspace = ?");
     values.push(workspace);
   }
-  for (const [key, value] of metadata) {
-    const path = pathOf(key);
-    conditions.push(path === undefined ? HAS_PAIR : `(${HAS_PAIR} OR ${HAS_WITHIN})`);
-    values.push(key, value, ...(path === undefined ? [] : [path, path, value]));
+  for (const [condition, more] of pairsIn(metadata)) {
+    conditions.push(condition);
+    values.push(...more);
   }
   const query = database.query<
     Omit<UsageLine, "group" | "groups"> & { readonly groups: string },
     (string | number)[]
   >(
-    `WITH rows AS (SELECT *, iif(workspace <> ?, coalesce(refusals, 1), 0) AS asked FROM ledger)
+    `WITH rows AS (SELECT *, iif(workspace <> ?, requests, 0) AS asked FROM ${ALL_ROWS})
      SELECT json_array(${groups}) AS groups, sum(asked) AS requests, sum(iif(status <> 200, asked, 0)) AS failed,
        sum(iif(asked > 0, inputs, 0)) AS inputs, sum(cache_hits) AS cache_hits, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
-       sum(tokens_billed) AS tokens_billed, coalesce(sum(asked > 0 AND tokens_source = 'estimated'), 0) AS estimated,
+       sum(tokens_billed) AS tokens_billed, coalesce(sum(iif(asked > 0, estimated, 0)), 0) AS estimated,
        sum(cost_pico_usd) AS cost_pico_usd, sum(micro_credits) AS micro_credits, sum(upstream_pico_usd) AS upstream_pico_usd
      FROM ${by.includes("provider") ? BY_PROVIDER : "rows"} WHERE ${conditions.join(" AND ")} GROUP BY ${groups} ORDER BY ${groups}`,
   );

@@ -11,7 +11,8 @@ import type { Caller } from "../domain/request";
 import { refuseOtherMachines, refuseWebPages } from "../domain/this-machine";
 import { looksLikeToken, openTokens, type Tokens } from "./jwt";
 import { DEFAULT_WORKSPACE, type Keys } from "./keys";
-import { noKey, secretOf } from "./secret";
+import { bearerOf, noKey, secretOf } from "./secret";
+import type { Sessions } from "./sessions";
 import type { Workspaces } from "./workspaces";
 
 export interface Auth {
@@ -28,8 +29,18 @@ export interface Auth {
    * @throws GatewayError as identify does
    */
   identifyAdmin(request: Request, refused: (caller: Caller) => void): Caller;
+  /**
+   * As `identifyAdmin`, and by the cookie of a session (sessions.ts) where there is no key.
+   * @throws GatewayError as identify does; forbidden for another origin's page, and a change without the session's token
+   */
+  identifyOperator(request: Request, refused: (caller: Caller) => void): Promise<Operator>;
   /** What needs no key is for this machine alone, too, while the gateway is open. @throws GatewayError forbidden | database_unavailable */
   admitWithoutKey(request: Request): void;
+}
+
+export interface Operator {
+  readonly caller: Caller;
+  readonly by: "open" | "key" | "session";
 }
 
 interface Parts {
@@ -37,10 +48,11 @@ interface Parts {
   readonly settings: () => GatewayConfig["auth"];
   readonly keys: Keys;
   readonly workspaces: Pick<Workspaces, "ensure" | "exists">;
+  readonly sessions: Pick<Sessions, "admit">;
   readonly outside: Pick<Outside, "now" | "fetch" | "monotonic" | "sleep" | "log">;
 }
 
-export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
+export function openAuth({ settings, keys, workspaces, sessions, outside }: Parts): Auth {
   const tokens = tokensBy(outside);
   const isOpen = ({ mode, jwt } = settings()) =>
     mode === "open" || (mode === "auto" && jwt === undefined && !keys.everNeeded());
@@ -85,6 +97,12 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
   };
   const callerOf = ({ workspace, keyId, isAdmin }: Caller): Caller =>
     isAdmin === true ? { workspace, keyId, isAdmin } : { workspace, keyId };
+  const identifyAdmin: Auth["identifyAdmin"] = (request, refused) => {
+    const caller = identified(request);
+    if (caller.isAdmin || isOpen()) return callerOf(caller);
+    refused(callerOf(caller));
+    throw new GatewayError("forbidden", "This needs an admin key; the key that was sent is not one.");
+  };
   return {
     isOpen,
     identify(request) {
@@ -97,11 +115,15 @@ export function openAuth({ settings, keys, workspaces, outside }: Parts): Auth {
     admitWithoutKey(request) {
       if (isOpen()) refuseOtherMachines(request);
     },
-    identifyAdmin(request, refused) {
-      const caller = identified(request);
-      if (caller.isAdmin || isOpen()) return callerOf(caller);
-      refused(callerOf(caller));
-      throw new GatewayError("forbidden", "This needs an admin key; the key that was sent is not one.");
+    identifyAdmin,
+    async identifyOperator(request, refused) {
+      const session = bearerOf(request) === undefined ? await sessions.admit(request) : undefined;
+      if (session) {
+        const { workspace, keyId } = session;
+        return { caller: { workspace, keyId, isAdmin: true }, by: "session" };
+      }
+      const caller = identifyAdmin(request, refused);
+      return { caller, by: caller.keyId === null ? "open" : "key" };
     },
   };
 }

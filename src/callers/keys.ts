@@ -3,6 +3,7 @@
  * The command line and the admin API call these same functions.
  */
 
+import { ACTORS, openAudit } from "../books/audit";
 import { OWN_WORKSPACE } from "../books/ledger";
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
@@ -36,14 +37,15 @@ export interface KnownKey {
   readonly isAdmin: boolean;
 }
 
+/** Whoever changes something is named in the audit trail (src/books/audit.ts): left out, it is the command line. */
 export interface Keys {
   /** @param admin whether it may also do what is for the operator */
-  create(name: string, workspace: string, admin?: boolean): Promise<NewKey>;
+  create(name: string, workspace: string, admin?: boolean, actor?: string): Promise<NewKey>;
   list(): readonly ListedKey[];
   /** A new secret for the same key; older ones work for `graceMs` more. @throws GatewayError invalid */
-  rotate(id: string, graceMs: number): Promise<NewKey>;
+  rotate(id: string, graceMs: number, actor?: string): Promise<NewKey>;
   /** @throws GatewayError invalid */
-  revoke(id: string): Promise<void>;
+  revoke(id: string, actor?: string): Promise<void>;
   /**
    * The key whose secret has this hash is an admin's in the default workspace, unless it was revoked; one that came so before ends.
    * @param sha256 in hexadecimal digits @throws GatewayError database_unavailable
@@ -77,6 +79,7 @@ interface KeyRow {
 
 export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomBytes">): Keys {
   const { database, write, read, once } = store;
+  const audit = openAudit(store, outside);
   const insertKey = database.query(
     "INSERT INTO keys (id, name, workspace, admin, created_at) VALUES ($id, $name, $workspace, $admin, $now)",
   );
@@ -88,6 +91,9 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
   );
   const selectLive = database.query<{ name: string; workspace: string; admin: bigint }, { id: string }>(
     "SELECT name, workspace, admin FROM keys WHERE id = $id AND revoked_at IS NULL",
+  );
+  const selectHint = database.query<{ hint: string }, { id: string }>(
+    "SELECT hint FROM key_secrets WHERE key_id = $id ORDER BY created_at DESC, expires_at IS NOT NULL LIMIT 1",
   );
   const expireOtherBootstraps = database.query(
     "UPDATE key_secrets SET expires_at = $now WHERE substr(key_id, 1, length($prefix)) = $prefix AND hash <> $hash AND expires_at IS NULL",
@@ -138,7 +144,7 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
     new GatewayError("invalid", `There is no live key "${id}": 'embedgate keys list' shows them.`);
 
   return {
-    async create(name, workspace, admin = false) {
+    async create(name, workspace, admin = false, actor = ACTORS.commandLine) {
       checkName("name", name);
       checkName("workspace", workspace);
       const id = `key_${outside.randomBytes(9).toBase64({ alphabet: "base64url" })}`;
@@ -147,6 +153,8 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
       await write(() => {
         insertKey.run({ id, name, workspace, admin: admin ? 1 : 0, now });
         insertSecret.run({ hash, id, hint, now });
+        const after = { name, workspace, admin, hint };
+        audit.note({ actor, action: "keys.create", target: id, before: null, after });
       });
       return { id, key, name, workspace, admin };
     },
@@ -162,20 +170,26 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
         old_secret_until: row.old_secret_until === null ? null : Number(row.old_secret_until),
       }));
     },
-    async rotate(id, graceMs) {
+    async rotate(id, graceMs, actor = ACTORS.commandLine) {
       const { key, hash, hint } = newSecret();
       const now = outside.now();
       return write(() => {
         const live = selectLive.get({ id });
         if (!live) throw unknown(id);
+        const before = { hint: selectHint.get({ id })?.hint ?? null };
         expireSecrets.run({ id, until: now + graceMs });
         insertSecret.run({ hash, id, hint, now });
+        const after = { hint, old_secret_until: new Date(now + graceMs).toISOString() };
+        audit.note({ actor, action: "keys.rotate", target: id, before, after });
         return { id, key, name: live.name, workspace: live.workspace, admin: live.admin === 1n };
       });
     },
-    async revoke(id) {
+    async revoke(id, actor = ACTORS.commandLine) {
       await write(() => {
+        const live = selectLive.get({ id });
         if (markRevoked.run({ id, now: outside.now() }).changes === 0) throw unknown(id);
+        const before = { name: live?.name, workspace: live?.workspace, admin: live?.admin === 1n };
+        audit.note({ actor, action: "keys.revoke", target: id, before, after: null });
       });
     },
     async bootstrap(hex) {
@@ -188,6 +202,8 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
         if (selectSecret.get({ hash })) return void reviveSecret.run({ hash, id });
         insertKey.run({ id, name: "bootstrap", workspace: DEFAULT_WORKSPACE, admin: 1, now });
         insertSecret.run({ hash, id, hint: `sha256 ${hex.slice(0, 8)}…`, now });
+        const after = { name: "bootstrap", workspace: DEFAULT_WORKSPACE, admin: true };
+        audit.note({ actor: ACTORS.routingFile, action: "keys.create", target: id, before: null, after });
       });
     },
     find(secret) {

@@ -9,13 +9,18 @@ const PLACES = ["x-api-key", "api-key", "x-goog-api-key"];
 
 /** @returns the key or token; undefined where there is none */
 export function secretOf({ headers, url }: Pick<Request, "headers" | "url">): string | undefined {
+  return bearerOf({ headers }) ?? ((url.includes("?") && new URL(url).searchParams.get("key")) || undefined);
+}
+
+/** As `secretOf`, but that an address is no place for it. */
+export function bearerOf({ headers }: Pick<Request, "headers">): string | undefined {
   const inAuthorization = bearerIn(headers.get("authorization"));
   if (inAuthorization !== undefined) return inAuthorization;
   for (const name of PLACES) {
     const said = headers.get(name)?.trim();
     if (said) return said;
   }
-  return (url.includes("?") && new URL(url).searchParams.get("key")) || undefined;
+  return undefined;
 }
 
 /**

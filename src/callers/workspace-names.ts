@@ -2,23 +2,25 @@
  * A workspace gets another name, or ends. Both are one transaction over all tables that name it, and wait for nobody: while requests of the
  * workspace are under way, which hold a part of its balance, they are refused. A new table that names workspaces is a line of TABLES.
  */
+import { ACTORS, openAudit } from "../books/audit";
+import { creditsOf } from "../books/money";
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import { checkNewWorkspace, DEFAULT_WORKSPACE } from "./keys";
 
 /** The column that names the workspace is called so in each but `workspaces`. */
-const TABLES = ["keys", "ledger", "credit_grants", "spending"] as const;
+const TABLES = ["keys", "ledger", "ledger_days", "rollups", "credit_grants", "spending"] as const;
 
 export interface WorkspaceNames {
   /** @throws GatewayError invalid where there is no such workspace, the new name is or was another's, or requests are under way */
-  rename(name: string, newName: string): Promise<void>;
+  rename(name: string, newName: string, actor?: string): Promise<void>;
   /**
    * Revokes its keys and ends its balance. Its rows in the ledger stay, and so do its grants, which add up to nothing.
    * @returns the keys that were revoked
    * @throws GatewayError invalid as `rename` does
    */
-  remove(name: string): Promise<number>;
+  remove(name: string, actor?: string): Promise<number>;
 }
 
 interface Row {
@@ -28,10 +30,9 @@ interface Row {
   readonly under_way: bigint;
 }
 
-export function openWorkspaceNames(
-  { database, write }: Store,
-  { now }: Pick<Outside, "now">,
-): WorkspaceNames {
+export function openWorkspaceNames(store: Store, { now }: Pick<Outside, "now">): WorkspaceNames {
+  const { database, write } = store;
+  const audit = openAudit(store, { now });
   const select = database.query<Row, [string]>(
     `SELECT micro_credits, micro_credits_held, pico_usd_held,
        (SELECT count(*) FROM ledger WHERE status = 0 AND ledger.workspace = workspaces.name) AS under_way
@@ -60,7 +61,7 @@ export function openWorkspaceNames(
   }
 
   return {
-    async rename(name, newName) {
+    async rename(name, newName, actor = ACTORS.commandLine) {
       checkNewWorkspace(newName);
       await write(() => {
         resting(name);
@@ -76,9 +77,11 @@ export function openWorkspaceNames(
         database.query("UPDATE workspaces SET name = ?2 WHERE name = ?1").run(name, newName);
         for (const table of TABLES)
           database.query(`UPDATE ${table} SET workspace = ?2 WHERE workspace = ?1`).run(name, newName);
+        const after = { name: newName };
+        audit.note({ actor, action: "workspaces.rename", target: name, before: { name }, after });
       });
     },
-    remove: (name) =>
+    remove: (name, actor = ACTORS.commandLine) =>
       write(() => {
         const { micro_credits } = resting(name);
         if (micro_credits !== null && micro_credits > 0n)
@@ -91,6 +94,8 @@ export function openWorkspaceNames(
           .query("UPDATE keys SET revoked_at = ?2 WHERE workspace = ?1 AND revoked_at IS NULL")
           .run(name, now());
         database.query("DELETE FROM workspaces WHERE name = ?1").run(name);
+        const before = { credits: micro_credits === null ? null : creditsOf(micro_credits) };
+        audit.note({ actor, action: "workspaces.delete", target: name, before, after: null });
         return Number(changes);
       }),
   };

@@ -3,6 +3,7 @@
  * as the routing file's `workspace_defaults` has it now. The command line and the admin API call these same functions.
  * What a workspace may say for itself is in src/callers/workspace-settings.ts.
  */
+import { ACTORS, openAudit } from "../books/audit";
 import { type Caps, openEnsure, type Terms } from "../books/balances";
 import { creditsOf, microCredits, picoUsd } from "../books/money";
 import type { WorkspaceSection } from "../config/schema-workspaces";
@@ -45,11 +46,17 @@ export interface Grant {
   readonly note: string;
 }
 
+/** Whoever changes something is named in the audit trail (src/books/audit.ts): left out, it is the command line. */
 export interface Workspaces {
   /** Also of one that does not exist yet: a request by `auth.jwt.create_workspaces` may be its first. @throws GatewayError database_unavailable */
   rules(name: string): WorkspaceRules;
   /** @throws GatewayError invalid where there is one already */
-  create(name: string, settings: Partial<Settings>, credits: bigint | null | undefined): Promise<Workspace>;
+  create(
+    name: string,
+    settings: Partial<Settings>,
+    credits: bigint | null | undefined,
+    actor?: string,
+  ): Promise<Workspace>;
   /**
    * Creates the workspace unless it exists. @returns whether it was created @throws GatewayError invalid for a name that is none
    * @param until when a locked database is waited for no longer (src/db/writer.ts)
@@ -57,7 +64,7 @@ export interface Workspaces {
   ensure(name: string, until?: number): Promise<boolean>;
   exists(name: string): boolean;
   /** @throws GatewayError invalid for an unknown one */
-  set(name: string, settings: Partial<Settings>): Promise<Workspace>;
+  set(name: string, settings: Partial<Settings>, actor?: string): Promise<Workspace>;
   list(): Promise<readonly Workspace[]>;
   /** @throws GatewayError invalid for an unknown one */
   show(name: string): Promise<Workspace>;
@@ -65,12 +72,12 @@ export interface Workspaces {
    * Adds micro-credits; a negative amount takes them back, as far as they are neither spent nor held.
    * @throws GatewayError invalid where more would be taken than is free, or the workspace has no limit
    */
-  grant(name: string, amount: bigint, note: string): Promise<Workspace>;
+  grant(name: string, amount: bigint, note: string, actor?: string): Promise<Workspace>;
   /**
    * Makes the balance what is said, as a grant of the difference; null: no limit from now on.
    * @throws GatewayError invalid where less would be left than requests in flight hold
    */
-  setCredits(name: string, balance: bigint | null, note: string): Promise<Workspace>;
+  setCredits(name: string, balance: bigint | null, note: string, actor?: string): Promise<Workspace>;
   grants(name: string): Promise<readonly Grant[]>;
 }
 
@@ -91,6 +98,7 @@ export function openWorkspaces(
   { now }: Pick<Outside, "now">,
 ): Workspaces {
   const { database, read, write, once } = store;
+  const audit = openAudit(store, { now });
   const select = database.query<Row, [string]>("SELECT * FROM workspaces WHERE name = ?1");
   const selectAll = database.query<Row, []>("SELECT * FROM workspaces ORDER BY name");
   const ensure = openEnsure(database);
@@ -115,10 +123,10 @@ export function openWorkspaces(
 
   /** In a transaction of the caller's. */
   function change(
-    { name, micro_credits_held: held }: Row,
+    { name, micro_credits, micro_credits_held: held }: Row,
     amount: bigint,
     balance: bigint | null,
-    note: string,
+    { note, actor }: { readonly note: string; readonly actor: string },
   ): void {
     if (balance !== null && balance > MICRO_CREDITS_MAX)
       throw new GatewayError("invalid", `A balance is at most ${creditsOf(MICRO_CREDITS_MAX)} credits.`);
@@ -131,6 +139,13 @@ export function openWorkspaces(
     }
     putCredits.run(name, balance);
     insertGrant.run(name, now(), amount, balance ?? 0n, note);
+    audit.note({
+      actor,
+      action: "credits.change",
+      target: name,
+      before: { credits: micro_credits === null ? null : creditsOf(micro_credits) },
+      after: { credits: balance === null ? null : creditsOf(balance), note },
+    });
   }
 
   function meant(name: string): string {
@@ -165,7 +180,7 @@ export function openWorkspaces(
       const { settings, hasCredits } = own(name);
       return rulesOf(name, settings, hasCredits, defaults());
     },
-    async create(name, settings, credits) {
+    async create(name, settings, credits, actor = ACTORS.commandLine) {
       checkNewWorkspace(name);
       const columns = columnsOf(settings);
       await write(() => {
@@ -176,6 +191,11 @@ export function openWorkspaces(
             `The workspace "${name}" already exists: 'embedgate workspaces set' changes it.`,
           );
         put(name, columns);
+        const after = {
+          credits: starting === null ? null : creditsOf(starting),
+          ...settings,
+        };
+        audit.note({ actor, action: "workspaces.create", target: name, before: null, after });
       });
       return asWorkspace(existing(name));
     },
@@ -185,15 +205,21 @@ export function openWorkspaces(
       return write(() => ensure(name, startingMicroCredits(defaults()), now()), undefined, until);
     },
     exists: (name) => isThere(name) === true,
-    async set(name, settings) {
+    async set(name, settings, actor = ACTORS.commandLine) {
       existing(name);
       const columns = columnsOf(settings);
-      await write(() => put(name, columns));
+      await write(() => {
+        const all = settingsOf(existing(name));
+        put(name, columns);
+        const before = Object.fromEntries(columns.map(([setting]) => [setting, all[setting]]));
+        const after = Object.fromEntries(columns.map(([setting]) => [setting, settings[setting] ?? null]));
+        audit.note({ actor, action: "workspaces.set", target: name, before, after });
+      });
       return asWorkspace(existing(name));
     },
     list: async () => read(() => selectAll.all()).map(asWorkspace),
     show: async (name) => asWorkspace(existing(name)),
-    async grant(name, amount, note) {
+    async grant(name, amount, note, actor = ACTORS.commandLine) {
       checkNote(note);
       await write(() => {
         const row = existing(name);
@@ -202,17 +228,17 @@ export function openWorkspaces(
             "invalid",
             `The workspace "${name}" has no credit limit, so credits cannot be added or taken back: 'embedgate credits grant --limit' sets one.`,
           );
-        change(row, amount, row.micro_credits + amount, note);
+        change(row, amount, row.micro_credits + amount, { note, actor });
       });
       return asWorkspace(existing(name));
     },
-    async setCredits(name, balance, note) {
+    async setCredits(name, balance, note, actor = ACTORS.commandLine) {
       checkNote(note);
       await write(() => {
         const row = existing(name);
         // From no limit to none there is nothing to write down.
         if (row.micro_credits === balance) return;
-        change(row, (balance ?? 0n) - (row.micro_credits ?? 0n), balance, note);
+        change(row, (balance ?? 0n) - (row.micro_credits ?? 0n), balance, { note, actor });
       });
       return asWorkspace(existing(name));
     },

@@ -86,8 +86,7 @@ export function exportSpaces(options: StoreOptions): Promise<number> {
 
 export function forgetSpace(space: string, options: StoreOptions): Promise<number> {
   return withStore(options, async (stores, config) => {
-    const forgotten = await stores.openFingerprints().forget(space);
-    await stores.openLimits().forget(space);
+    const forgotten = await stores.forgetSpace(space);
     if (config.spaceFingerprints.some((carried) => carried.space === space))
       console.error(
         `The file of space_fingerprints has reference vectors of ${space} too: remove them there.`,

@@ -4,6 +4,7 @@
  */
 
 import type { Exchange } from "../books/money";
+import type { Keep } from "../books/trimming";
 import type { CertificateAndKey, ConnectionOptions } from "../domain/connection-options";
 import type { KnownFacts } from "../domain/facts";
 import type { Fingerprint } from "../domain/fingerprint";
@@ -52,6 +53,7 @@ export interface GatewayConfig {
   };
   /** An absolute path, or ":memory:". */
   readonly database: { readonly path: string; readonly durability: "process" | "power" };
+  readonly keep: Keep;
   /** With a `jwt` the mode is never "auto": the door is never open where tokens are asked for. */
   readonly auth: {
     readonly mode: "auto" | "keys" | "open";

@@ -8,6 +8,7 @@ import type { Fingerprint } from "../domain/fingerprint";
 import type { ConfiguredModel, ConfiguredProvider, GatewayConfig, SharedConfig } from "./gateway-config";
 import { MoneySection, type RoutingFile } from "./schema";
 import { AuthSection } from "./schema-auth";
+import { keepOf } from "./schema-keep";
 import type { ModelEntry } from "./schema-models";
 import { ServerSection } from "./schema-server";
 import { type SharedSection, SharedServers } from "./schema-shared";
@@ -67,6 +68,7 @@ export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema
       path: databasePath,
       durability: document.durability ?? "process",
     },
+    keep: keepOf(document.keep),
     // `auto` would leave the door open until the first key, though the file asks for tokens.
     auth: {
       mode: jwt !== undefined && mode === "auto" ? "keys" : mode,

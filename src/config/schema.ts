@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { AuthSection } from "./schema-auth";
+import { KeepSection } from "./schema-keep";
 import { ModelEntry } from "./schema-models";
 import { ProviderCommon } from "./schema-provider";
 import { ServerSection } from "./schema-server";
@@ -93,6 +94,7 @@ export const RoutingFile = Type.Object(
           "What a committed ledger row survives. process: a crash of the gateway. power: a power failure too; every commit waits for the disk.",
       }),
     ),
+    keep: Type.Optional(KeepSection),
     auth: Type.Optional(AuthSection),
     cache: Type.Optional(
       Type.Union([CacheSection, Type.Literal(false)], {

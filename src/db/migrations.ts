@@ -196,4 +196,170 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (provider, model)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Who changed what: a key's id, 'command line', 'open mode' or 'routing file'. before and after are JSON, without secrets.
+  CREATE TABLE audit (
+    id      INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    actor   TEXT NOT NULL,
+    action  TEXT NOT NULL,
+    target  TEXT NOT NULL,
+    before  TEXT,
+    after   TEXT
+  ) STRICT;
+  CREATE INDEX audit_by_target ON audit (target, id);
+
+  -- Sessions of the dashboard: the cookie's SHA-256, and that of the key's secret they were begun with, whose end is theirs.
+  CREATE TABLE admin_sessions (
+    hash        BLOB PRIMARY KEY,
+    secret      BLOB NOT NULL,
+    created_at  INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- Of tokens: those of inputs that no provider was asked for, and what the provider would have been owed for them.
+  ALTER TABLE ledger ADD COLUMN tokens_cached INTEGER NOT NULL DEFAULT 0 CHECK (tokens_cached >= 0);
+  ALTER TABLE ledger ADD COLUMN saved_pico_usd INTEGER NOT NULL DEFAULT 0 CHECK (saved_pico_usd >= 0);
+
+  -- The calls that were made for a request: how many, and where that is not one that was answered, what each was (src/books/calls.ts).
+  ALTER TABLE ledger ADD COLUMN calls_made INTEGER;
+  ALTER TABLE ledger ADD COLUMN calls TEXT;
+  `,
+  `
+  -- Sums of the ledger by minute and hour, written with its rows, and by day, which are made of old hours. Empty where the ledger has null.
+  CREATE TABLE rollups (
+    unit_ms             INTEGER NOT NULL,
+    started_at          INTEGER NOT NULL,
+    workspace           TEXT NOT NULL,
+    key_id              TEXT NOT NULL,
+    model               TEXT NOT NULL,
+    provider            TEXT NOT NULL,
+    status              INTEGER NOT NULL,
+    code                TEXT NOT NULL,
+    kind                TEXT NOT NULL,
+    requests           INTEGER NOT NULL,
+    inputs             INTEGER NOT NULL,
+    cache_hits         INTEGER NOT NULL,
+    tokens             INTEGER NOT NULL,
+    tokens_upstream    INTEGER NOT NULL,
+    tokens_billed      INTEGER NOT NULL,
+    tokens_cached      INTEGER NOT NULL,
+    estimated          INTEGER NOT NULL,
+    cost_pico_usd      INTEGER NOT NULL,
+    micro_credits      INTEGER NOT NULL,
+    upstream_pico_usd  INTEGER NOT NULL,
+    saved_pico_usd     INTEGER NOT NULL,
+    -- How many took so long: a small histogram.
+    up_to_1_ms      INTEGER NOT NULL DEFAULT 0,
+    up_to_2_ms      INTEGER NOT NULL DEFAULT 0,
+    up_to_3_ms      INTEGER NOT NULL DEFAULT 0,
+    up_to_5_ms      INTEGER NOT NULL DEFAULT 0,
+    up_to_7_ms      INTEGER NOT NULL DEFAULT 0,
+    up_to_10_ms     INTEGER NOT NULL DEFAULT 0,
+    up_to_15_ms     INTEGER NOT NULL DEFAULT 0,
+    up_to_20_ms     INTEGER NOT NULL DEFAULT 0,
+    up_to_30_ms     INTEGER NOT NULL DEFAULT 0,
+    up_to_50_ms     INTEGER NOT NULL DEFAULT 0,
+    up_to_70_ms     INTEGER NOT NULL DEFAULT 0,
+    up_to_100_ms    INTEGER NOT NULL DEFAULT 0,
+    up_to_150_ms    INTEGER NOT NULL DEFAULT 0,
+    up_to_200_ms    INTEGER NOT NULL DEFAULT 0,
+    up_to_300_ms    INTEGER NOT NULL DEFAULT 0,
+    up_to_500_ms    INTEGER NOT NULL DEFAULT 0,
+    up_to_700_ms    INTEGER NOT NULL DEFAULT 0,
+    up_to_1000_ms   INTEGER NOT NULL DEFAULT 0,
+    up_to_1500_ms   INTEGER NOT NULL DEFAULT 0,
+    up_to_2000_ms   INTEGER NOT NULL DEFAULT 0,
+    up_to_3000_ms   INTEGER NOT NULL DEFAULT 0,
+    up_to_5000_ms   INTEGER NOT NULL DEFAULT 0,
+    up_to_7000_ms   INTEGER NOT NULL DEFAULT 0,
+    up_to_10000_ms  INTEGER NOT NULL DEFAULT 0,
+    up_to_15000_ms  INTEGER NOT NULL DEFAULT 0,
+    up_to_20000_ms  INTEGER NOT NULL DEFAULT 0,
+    up_to_30000_ms  INTEGER NOT NULL DEFAULT 0,
+    up_to_60000_ms  INTEGER NOT NULL DEFAULT 0,
+    slower          INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (unit_ms, started_at, workspace, key_id, model, provider, status, code, kind)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- What is kept of a day's requests once they are trimmed from the ledger: sums of all that agree in what statements and usage tell apart.
+  -- first_at: when the first of them came. grants: how many changes of the workspace's balance came before them, so that its history stays.
+  -- price: pico-USD a token; -1 where it is no whole number, -2 where nothing was billed.
+  CREATE TABLE ledger_days (
+    day                    TEXT NOT NULL,
+    workspace              TEXT NOT NULL,
+    key_id                 TEXT NOT NULL,
+    model                  TEXT NOT NULL,
+    provider               TEXT NOT NULL,
+    status                 INTEGER NOT NULL,
+    error                  TEXT NOT NULL,
+    metadata               TEXT NOT NULL,
+    grants                 INTEGER NOT NULL,
+    price                  INTEGER NOT NULL,
+    charged                INTEGER NOT NULL,
+    first_at               INTEGER NOT NULL,
+    row_count              INTEGER NOT NULL,
+    requests               INTEGER NOT NULL,
+    inputs                 INTEGER NOT NULL,
+    cache_hits             INTEGER NOT NULL,
+    tokens                 INTEGER NOT NULL,
+    tokens_upstream        INTEGER NOT NULL,
+    tokens_billed          INTEGER NOT NULL,
+    estimated              INTEGER NOT NULL,
+    cost_pico_usd          INTEGER NOT NULL,
+    upstream_pico_usd      INTEGER NOT NULL,
+    micro_credits          INTEGER NOT NULL,
+    micro_credits_taken    INTEGER NOT NULL,
+    femto_credits_rounded  INTEGER NOT NULL,
+    PRIMARY KEY (day, workspace, key_id, model, provider, status, error, metadata, grants, price, charged)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX ledger_days_by_workspace ON ledger_days (workspace, first_at);
+  `,
+  `
+  -- The sums by hour of the rows that there are already. Those by minute begin now.
+  INSERT INTO rollups
+  WITH rows AS (SELECT *, iif(workspace <> 'embedgate', coalesce(refusals, 1), 0) AS asked FROM ledger WHERE status <> 0 OR error IS NOT NULL),
+  shares AS (
+    SELECT rows.*, coalesce(share.key, 0) = 0 AS is_first, iif(by_provider IS NULL, provider, share.value ->> 0) AS of_provider,
+      iif(by_provider IS NULL, rows.tokens_upstream, share.value ->> 1) AS of_tokens,
+      iif(by_provider IS NULL, rows.upstream_pico_usd, share.value ->> 2) AS of_pico_usd
+    FROM rows LEFT JOIN json_each(by_provider) AS share)
+  SELECT 3600000, started_at - started_at % 3600000, workspace, coalesce(key_id, ''), model, coalesce(of_provider, ''), status,
+    coalesce(error, ''), coalesce(kind, ''),
+    sum(iif(is_first, asked, 0)), sum(iif(is_first AND asked > 0, inputs, 0)), sum(iif(is_first, cache_hits, 0)), sum(iif(is_first, tokens, 0)),
+    sum(of_tokens), sum(iif(is_first, tokens_billed, 0)), 0, sum(iif(is_first AND asked > 0 AND tokens_source IS 'estimated', 1, 0)),
+    sum(iif(is_first, cost_pico_usd, 0)), sum(iif(is_first, micro_credits, 0)), sum(of_pico_usd), 0,
+    sum(iif(is_first AND latency_ms > -1 AND latency_ms <= 1, asked, 0)),
+    sum(iif(is_first AND latency_ms > 1 AND latency_ms <= 2, asked, 0)),
+    sum(iif(is_first AND latency_ms > 2 AND latency_ms <= 3, asked, 0)),
+    sum(iif(is_first AND latency_ms > 3 AND latency_ms <= 5, asked, 0)),
+    sum(iif(is_first AND latency_ms > 5 AND latency_ms <= 7, asked, 0)),
+    sum(iif(is_first AND latency_ms > 7 AND latency_ms <= 10, asked, 0)),
+    sum(iif(is_first AND latency_ms > 10 AND latency_ms <= 15, asked, 0)),
+    sum(iif(is_first AND latency_ms > 15 AND latency_ms <= 20, asked, 0)),
+    sum(iif(is_first AND latency_ms > 20 AND latency_ms <= 30, asked, 0)),
+    sum(iif(is_first AND latency_ms > 30 AND latency_ms <= 50, asked, 0)),
+    sum(iif(is_first AND latency_ms > 50 AND latency_ms <= 70, asked, 0)),
+    sum(iif(is_first AND latency_ms > 70 AND latency_ms <= 100, asked, 0)),
+    sum(iif(is_first AND latency_ms > 100 AND latency_ms <= 150, asked, 0)),
+    sum(iif(is_first AND latency_ms > 150 AND latency_ms <= 200, asked, 0)),
+    sum(iif(is_first AND latency_ms > 200 AND latency_ms <= 300, asked, 0)),
+    sum(iif(is_first AND latency_ms > 300 AND latency_ms <= 500, asked, 0)),
+    sum(iif(is_first AND latency_ms > 500 AND latency_ms <= 700, asked, 0)),
+    sum(iif(is_first AND latency_ms > 700 AND latency_ms <= 1000, asked, 0)),
+    sum(iif(is_first AND latency_ms > 1000 AND latency_ms <= 1500, asked, 0)),
+    sum(iif(is_first AND latency_ms > 1500 AND latency_ms <= 2000, asked, 0)),
+    sum(iif(is_first AND latency_ms > 2000 AND latency_ms <= 3000, asked, 0)),
+    sum(iif(is_first AND latency_ms > 3000 AND latency_ms <= 5000, asked, 0)),
+    sum(iif(is_first AND latency_ms > 5000 AND latency_ms <= 7000, asked, 0)),
+    sum(iif(is_first AND latency_ms > 7000 AND latency_ms <= 10000, asked, 0)),
+    sum(iif(is_first AND latency_ms > 10000 AND latency_ms <= 15000, asked, 0)),
+    sum(iif(is_first AND latency_ms > 15000 AND latency_ms <= 20000, asked, 0)),
+    sum(iif(is_first AND latency_ms > 20000 AND latency_ms <= 30000, asked, 0)),
+    sum(iif(is_first AND latency_ms > 30000 AND latency_ms <= 60000, asked, 0)),
+    sum(iif(is_first AND latency_ms > 60000, asked, 0))
+  FROM shares GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
+  `,
 ];

@@ -63,6 +63,8 @@ export async function openStore(
   const recent = createRecent(outside, () => read(() => version.get()?.data_version));
   const { write, checkLock } = createWriter(database, outside, recent.forget);
   try {
+    // Of a database that is new: trimmed pages can be given back to the file system (src/books/trimming.ts).
+    database.run("PRAGMA auto_vacuum = INCREMENTAL");
     // WAL: readers (`embedgate usage`) never wait for the gateway. It stays set in the file.
     await patiently(() => database.run("PRAGMA journal_mode = WAL"), outside);
     const mode = database.query<{ journal_mode: string }, []>("PRAGMA journal_mode").get()?.journal_mode;

@@ -28,6 +28,7 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
   space_mismatch: "The caller requires another embedding space than the model's (X-Embedgate-Space).",
   unknown_model:
     "The model is not in the routing file, or the workspace may not use it: see 'embedgate models'.",
+  unknown_resource: "The Admin API has no key, workspace, request, model or space of that name.",
   unknown_path: "There is no such path.",
   wrong_method: "The path takes another method.",
   slow_body: "The client did not send its body in time.",

@@ -252,6 +252,25 @@ export interface Tally {
   readonly providers: Set<string>;
   /** What each of them counted, whether its answer was of use or not, and what it is owed for that. */
   readonly byProvider: Map<string, { readonly tokens: number; readonly picoUsd: bigint }>;
+  /** In the order in which they ended. */
+  readonly calls: CallMade[];
+}
+
+/** A call to a provider, once it has ended. */
+export interface CallMade {
+  /** Its name in the routing file. */
+  readonly provider: string;
+  /** The model's name there. */
+  readonly model: string;
+  readonly inputs: number;
+  /** ok, or the error's kind. */
+  readonly outcome: string;
+  /** After the request's arrival. */
+  readonly beganMs: number;
+  readonly latencyMs: number;
+  /** What was counted for it. */
+  readonly tokens: number | undefined;
+  readonly tokensSource: TokensSource | undefined;
 }
 
 /** What came of it: one vector for each input, in the request's order. */

@@ -29,14 +29,18 @@ export function refuseOtherMachines(request: Request): void {
  * @throws GatewayError forbidden
  */
 export function refuseWebPages(request: Request): void {
+  if (!isOfOwnOrigin(request))
+    throw refused("Without keys the gateway does not answer other sites' web pages.");
+}
+
+/** Whether no other origin's web page made the request, as far as its browser tells. */
+export function isOfOwnOrigin(request: Request): boolean {
   const { headers } = request;
   const host = hostOf(request);
   const origin = headers.get("origin");
   const site = headers.get("sec-fetch-site");
   const isOwnOrigin = origin === null || origin === `http://${host}` || origin === `https://${host}`;
-  const isOwnSite = site === null || site === "same-origin" || site === "none";
-  if (!isOwnOrigin || !isOwnSite)
-    throw refused("Without keys the gateway does not answer other sites' web pages.");
+  return isOwnOrigin && (site === null || site === "same-origin" || site === "none");
 }
 
 const hostOf = (request: Request) => request.headers.get("host") ?? new URL(request.url).host;

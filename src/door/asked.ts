@@ -28,21 +28,26 @@ export function questionOf(
   asked: Asked,
   { mediaTypes }: KnownPath | PublicPath,
   place: BodyPlace,
-  { alarm }: Pick<Outside, "alarm">,
+  outside: Pick<Outside, "alarm">,
 ): Question {
-  return {
-    ...asked,
-    async body() {
-      const over = new Ending();
-      const late = new GatewayError("slow_body", "The body was not complete within a minute.");
-      const callOff = alarm(SMALL_BODY_MS, () => over.abort(late));
-      try {
-        return await readJsonBody(request, { over, bytesMax: SMALL_BYTES_MAX, place, mediaTypes });
-      } finally {
-        callOff();
-      }
-    },
-  };
+  return { ...asked, body: () => smallBodyOf(request, place, outside, mediaTypes) };
+}
+
+/** @throws GatewayError slow_body, and as readJsonBody does */
+export async function smallBodyOf(
+  request: Request,
+  place: BodyPlace,
+  { alarm }: Pick<Outside, "alarm">,
+  mediaTypes?: readonly string[],
+): Promise<unknown> {
+  const over = new Ending();
+  const late = new GatewayError("slow_body", "The body was not complete within a minute.");
+  const callOff = alarm(SMALL_BODY_MS, () => over.abort(late));
+  try {
+    return await readJsonBody(request, { over, bytesMax: SMALL_BYTES_MAX, place, mediaTypes });
+  } finally {
+    callOff();
+  }
 }
 
 export function told({ body, headers = {}, status = 200 }: Told): Answer & { readonly status: number } {

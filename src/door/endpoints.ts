@@ -6,7 +6,7 @@ import type { Wire } from "../dialects/wire";
 import { baseUrlsMeantBy } from "./base-urls";
 
 export interface Endpoint {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** `{model}` takes what may hold slashes, any other `{name}` one step. */
   readonly path: string;
   /** Of an API that clients call: it is found behind base URLs of other forms, too. */

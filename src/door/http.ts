@@ -19,7 +19,8 @@ import type { Answer } from "../request/embed";
 
 import { forcedProviderOf } from "../routes/forced-provider";
 import { routeStates } from "../routes/states";
-import { askedOf, questionOf, told } from "./asked";
+import { adminPaths, isOfAdmin } from "./admin";
+import { askedOf, questionOf, smallBodyOf, told } from "./asked";
 import { readJsonBody } from "./body";
 import { corsHeaders, preflightHeaders } from "./cors";
 import { endpointsOf } from "./endpoints";
@@ -27,7 +28,7 @@ import { logFailed, type Tell } from "./failed";
 import { checkHead } from "./head";
 import { cacheUseOf, HEADERS_OF_ALL, setErrorHeaders } from "./headers";
 import { factsFor, type Listing, listModels, showModel } from "./models";
-import type { DoorParts, RequestTimer, Said, Served, Visit, Work } from "./parts";
+import type { DoorParts, RequestTimer, Said, Served, Speak, Visit, Work } from "./parts";
 import { readiness } from "./ready";
 import type { Client, Sent } from "./sending";
 
@@ -46,6 +47,10 @@ export function createDoor(parts: DoorParts) {
         return work(visit, policies, caller);
       });
 
+  /** Of web pages that may call: none may where the gateway is run from. */
+  const originsFor = ({ url }: Pick<Request, "url">) =>
+    isOfAdmin(URL.parse(url)?.pathname ?? "") ? undefined : parts.corsOrigins();
+
   const policiesAt = ({ policies }: Wire, caller?: Caller): Policies => ({
     ...parts.policies(caller),
     ...policies,
@@ -58,7 +63,7 @@ export function createDoor(parts: DoorParts) {
       ...HEADERS_OF_ALL,
       "content-type": "application/json",
       "x-request-id": requestId,
-      ...corsHeaders(visit.request, parts.corsOrigins()),
+      ...corsHeaders(visit.request, originsFor(visit.request)),
     });
     const theirs = clientRequestId(visit.request);
     if (theirs !== undefined) headers.set("x-client-request-id", theirs);
@@ -184,21 +189,39 @@ export function createDoor(parts: DoorParts) {
       }
     });
 
-  /** A path for those who run the gateway. A request of anybody else who is known counts against their limit, too. */
+  /** Who runs the gateway. A request of anybody else who is known counts against their limit, too. */
+  const operatorOf = async (request: Request, speak: Speak) => {
+    let counted: Promise<undefined> | undefined;
+    try {
+      return await auth.identifyOperator(request, (caller) => {
+        speak(caller);
+        counted = parts.takeRequest(caller);
+      });
+    } catch (refusal) {
+      await counted;
+      throw refusal;
+    }
+  };
   const forAdmins = (work: () => Answer | Promise<Answer>) => (at: Visit) =>
     respond(at, async ({ request }, _, speak) => {
-      let counted: Promise<undefined> | undefined;
-      try {
-        auth.identifyAdmin(request, (caller) => {
-          speak(caller);
-          counted = parts.takeRequest(caller);
-        });
-      } catch (refusal) {
-        await counted;
-        throw refusal;
-      }
+      await operatorOf(request, speak);
       return work();
     });
+  const smallBody = async (request: Request) => {
+    const place = parts.bodyMemory.enter(NOBODY);
+    try {
+      return await smallBodyOf(request, place, outside);
+    } finally {
+      place.leave();
+    }
+  };
+  const adminApi = adminPaths(parts.admin, operatorOf, smallBody).map(
+    ({ method, path, work }): Served => ({
+      method,
+      path,
+      handle: (at) => respond(at, (visit, _, speak) => work(visit, speak)),
+    }),
+  );
 
   const showMetrics = forAdmins(async () => ({
     body: await metrics.text(),
@@ -283,6 +306,7 @@ export function createDoor(parts: DoorParts) {
     get("/metrics", showMetrics),
     get("/admin/notices", showNotices),
     get("/admin/routes", showRoutes),
+    ...adminApi,
     get("/swagger", showDocs),
     get("/swagger/{model}", showDocs),
     get("/", toDocs),
@@ -290,7 +314,7 @@ export function createDoor(parts: DoorParts) {
   const endpoints = endpointsOf([...WIRES.flatMap(ofWire), ...own]);
 
   function visited(request: Request, server: RequestTimer | null): Promise<Response> {
-    const headers = preflightHeaders(request, parts.corsOrigins());
+    const headers = preflightHeaders(request, originsFor(request));
     if (headers) return respond({ request, server, params: {} }, () => ({ status: 204, body: "", headers }));
     const found = endpoints.find(request);
     if (found === undefined) {

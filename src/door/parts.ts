@@ -2,6 +2,7 @@
  * What the door is given by gateway.ts, and the words that its files have for one visit. Types only.
  * A new thing that a path's work needs from the gateway is a member of `DoorParts`.
  */
+import type { AdminParts } from "../admin/api/parts";
 import type { Metrics } from "../admin/metrics";
 import type { Exchange } from "../books/money";
 import type { Auth } from "../callers/auth";
@@ -56,6 +57,7 @@ export interface DoorParts {
   /** Of one body, as it is now. */
   readonly bodyBytesMax: () => number;
   readonly metrics: Metrics;
+  readonly admin: AdminParts;
   readonly sending: Sending;
 }
 

@@ -77,6 +77,7 @@ async function sent(
   const { outside, plan } = work;
   const { provider, model } = target;
   const startedAt = outside.monotonic();
+  let counted: Count | undefined;
   const ended = (outcome: Outcome, seenAs: GatewayError["kind"] | "ok") => {
     const change = call.ended(outcome);
     if (change !== "unchanged") {
@@ -88,11 +89,19 @@ async function sent(
         { provider: provider.name, model },
       );
     }
-    outside.observe?.({
+    const seen = {
       provider: provider.name,
       model,
       outcome: seenAs,
       latencyMs: outside.monotonic() - startedAt,
+    };
+    outside.observe?.(seen);
+    work.called({
+      ...seen,
+      inputs: part.pieces.length,
+      beganAt: startedAt,
+      tokens: counted?.tokens,
+      tokensSource: counted?.tokensSource,
     });
   };
   try {
@@ -102,6 +111,7 @@ async function sent(
     const first = countOf(believable, inputsOf(part));
     work.count(first, target);
     const reply = await withOwnCount(believable, first, work, target, part);
+    counted = first;
     await others(part, outside);
     // What the gateway itself asks is nobody's to pay, also where its answer is not waited for.
     const free: Work = {

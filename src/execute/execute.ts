@@ -51,6 +51,8 @@ export async function execute(
       addTo(run.tally, more, target);
       run.tally.tokensAbandoned += more;
     },
+    called: ({ beganAt, ...call }) =>
+      run.tally.calls.push({ ...call, beganMs: Math.max(0, beganAt - run.startedMonotonic) }),
     take(answered, target) {
       run.tally.providers.add(answered.provider);
       evidence.answered(target);

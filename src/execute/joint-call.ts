@@ -149,6 +149,12 @@ export function beginJointCall(
       if (before !== undefined || !estimates.has(member)) abandonedBy(member, share);
   }
 
+  /** Each request tells of the whole call, and of its own tokens. */
+  function called(call: Parameters<Work["called"]>[0]): void {
+    for (const [i, member] of sent.entries())
+      member.work.called({ ...call, tokens: call.tokens === undefined ? undefined : shares[i] });
+  }
+
   let isApart = false;
   function failed(at: Target, error: GatewayError): void {
     isEnded = true;
@@ -184,7 +190,7 @@ export function beginJointCall(
         callOff = outside.alarm(windowMs, endWindow);
         await windowOver;
       }
-      const jointly = { ...work, signal: allGone, count, abandoned };
+      const jointly: Work = { ...work, signal: allGone, count, abandoned, called };
       const answered = await inTurn(jointly, target, depart, allGone, failed);
       const unanswered = isApart ? "apart" : undefined;
       if (!answered) for (const member of members) member.tell(unanswered);

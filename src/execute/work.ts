@@ -6,7 +6,7 @@
 import type { EndSignal } from "../domain/ending";
 import type { ErrorKind, GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
-import type { Answered, EmbedRequest, Lane, Plan, Route, Run, Target } from "../domain/request";
+import type { Answered, CallMade, EmbedRequest, Lane, Plan, Route, Run, Target } from "../domain/request";
 import type { Count } from "../tokens/count";
 import type { Tokens } from "../tokens/tokens";
 import type { Evidence } from "./evidence";
@@ -44,6 +44,8 @@ export interface Work {
    * @param before the estimate that this takes the place of, when its answer came after all
    */
   readonly abandoned: (count: Count, target: Target, before?: Count) => void;
+  /** Is told of each call, at its end. */
+  readonly called: (call: Omit<CallMade, "beganMs"> & { readonly beganAt: number }) => void;
   /** Takes what was proved. */
   readonly take: (answered: Answered, target: Target) => void;
   /** Ends the request's other calls: this error is its answer. */

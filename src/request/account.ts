@@ -3,6 +3,7 @@
  * A new column is filled in here, from what the spine knows by then.
  */
 import type { Amount, Estimate } from "../books/balances";
+import { writtenCalls } from "../books/calls";
 import { type Ledger, UNDER_WAY } from "../books/ledger";
 import type { LedgerRow } from "../books/ledger-row";
 import {
@@ -129,6 +130,8 @@ export function rowAnswered(
     ...known(progress),
     cache_hits: result.cacheHits,
     tokens: result.tokens,
+    tokens_cached: result.tokensOfHits,
+    saved_pico_usd: BigInt(result.tokensOfHits) * picoUsdPerToken(progress.route?.targets[0].costPrice ?? 0),
     ...upstreamOf(progress),
     tokens_source: result.tokensSource,
     status: 200,
@@ -237,6 +240,8 @@ function known({ caller, run, request, route, result }: Progress, error?: Gatewa
     model: request?.model ?? "",
     provider: providers.size > 0 ? [...providers].join(", ") : (planned ?? null),
     inputs: request?.inputs.length ?? 0,
+    calls_made: run.tally.calls.length,
+    calls: writtenCalls(run.tally.calls),
     user: request?.user ?? null,
     metadata: request?.metadata ? JSON.stringify(request.metadata) : null,
   };

@@ -54,7 +54,7 @@ export async function measure(
     signal,
     attemptsMax,
     isMeasurement: true,
-    tally: { tokens: 0, tokensAbandoned: 0, providers: new Set(), byProvider: new Map() },
+    tally: { tokens: 0, tokensAbandoned: 0, providers: new Set(), byProvider: new Map(), calls: [] },
   };
   const probes = asked.filter((probe) => !isLong(probe) || takesLong(target));
   const textsOf = (some: readonly Probe[]) => some.map(({ text }) => text);

@@ -35,7 +35,7 @@ export function startRun(
       endsAt: startedMonotonic + deadlineMs,
       signal: ending,
       attemptsMax,
-      tally: { tokens: 0, tokensAbandoned: 0, providers: new Set(), byProvider: new Map() },
+      tally: { tokens: 0, tokensAbandoned: 0, providers: new Set(), byProvider: new Map(), calls: [] },
     },
     finish: outside.alarm(deadlineMs, () => ending.abort(late())),
   };

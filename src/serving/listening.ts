@@ -17,6 +17,7 @@ import type { Place } from "../sharing/place";
 import { cannotServe } from "./cannot-serve";
 import { ASIDE } from "./configured";
 import { watchDescriptors } from "./descriptors";
+import { keepTrimmed } from "./trimming";
 
 /** Bun would answer a larger body with a bare 413; the door's own check (src/door/body.ts) says it in the envelope. */
 const REQUEST_BYTES_MAX = 2 ** 40;
@@ -95,6 +96,7 @@ export async function listen(
   }
 
   const leaveListener = watchDescriptors(gateway.metrics, outside);
+  const trimNoMore = keepTrimmed(gateway, outside);
   const url = server?.url ?? new URL(`http://${host}:${port}`);
   outside.log("info", "gateway started", {
     version: packageJson.version,
@@ -108,6 +110,7 @@ export async function listen(
     url,
     async stop(cutOff) {
       leaveListener();
+      trimNoMore();
       await Promise.all([...(retired ? [retired.stop(cutOff)] : []), server?.stop(cutOff)]);
     },
     async renew(by) {

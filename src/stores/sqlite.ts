@@ -1,15 +1,21 @@
 /**
  * Everything in one SQLite file, for the processes of one machine. What the tables hold belongs to the parts' own files.
  */
-import { openLedger } from "../books/ledger";
+import { ACTORS, openAudit } from "../books/audit";
+import { OWN_WORKSPACE, openLedger } from "../books/ledger";
+import { openSeries } from "../books/open-series";
+import { openRequestPages } from "../books/request-pages";
 import { openRequests } from "../books/requests";
 import { openStatements } from "../books/statements";
+import { openTrimming } from "../books/trimming";
 import { openKeys } from "../callers/keys";
+import { openSessions } from "../callers/sessions";
 import { openWorkspaceNames } from "../callers/workspace-names";
 import { openWorkspaces } from "../callers/workspaces";
 import { type Durability, openStore, type Store } from "../db/open";
 import type { Outside } from "../domain/outside";
 import { openFingerprints } from "../spaces/fingerprints";
+import { forgetSpace } from "../spaces/forget";
 import { openLimits } from "../spaces/limits";
 import { openRecords } from "../spaces/records";
 import type { Stores } from "./stores";
@@ -30,12 +36,28 @@ export function sqliteStores(store: Store, outside: Outside): Stores {
     openLedger: (process, configuredModel) => openLedger(store, process, configuredModel),
     openStatements: () => openStatements(store),
     openRequests: () => openRequests(store),
+    openRequestPages: () => openRequestPages(store, outside),
+    openSeries: () => openSeries(store, outside, OWN_WORKSPACE),
+    openTrimming: (keep) => openTrimming(store, outside, keep),
+    openAudit: () => openAudit(store, outside),
+    openSessions: () => openSessions(store, openAudit(store, outside), outside),
     openFingerprints: () => openFingerprints(store),
     openRecords: () => openRecords(store),
     openLimits: () => openLimits(store, outside),
+    forgetSpace: (space, actor = ACTORS.commandLine) =>
+      forgetSpace(store, openAudit(store, outside), space, actor),
+    size: async () => sizeOf(store),
     check: store.check,
     async close() {
       store.close();
     },
   };
+}
+
+/** Of the file: what is in the log beside it comes to it later. */
+function sizeOf({ database, read }: Store): number {
+  const query = database.query<{ readonly bytes: bigint }, []>(
+    "SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()",
+  );
+  return Number(read(() => query.get())?.bytes ?? 0n);
 }

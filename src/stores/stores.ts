@@ -5,10 +5,15 @@
  * What a request asks for on its way (`Keys.find`, `Workspaces.rules`, `Fingerprints.find`, `Limits.find`) is answered at once: a database
  * that is elsewhere answers it from memory. All else may take its time.
  */
+import type { Audit } from "../books/audit";
 import type { Ledger } from "../books/ledger";
+import type { RequestPages } from "../books/request-pages";
 import type { Requests } from "../books/requests";
+import type { Series } from "../books/series";
 import type { Statements } from "../books/statements";
+import type { Keep, Trimming } from "../books/trimming";
 import type { Keys } from "../callers/keys";
+import type { Sessions } from "../callers/sessions";
 import type { WorkspaceNames } from "../callers/workspace-names";
 import type { Workspaces } from "../callers/workspaces";
 import type { WorkspaceSection } from "../config/schema-workspaces";
@@ -28,9 +33,23 @@ export interface Stores {
   openLedger(process?: string | null, configuredModel?: (model: string) => string | undefined): Ledger;
   openStatements(): Statements;
   openRequests(): Requests;
+  openRequestPages(): RequestPages;
+  /** Sums over time, as the ledger keeps them. */
+  openSeries(): Series;
+  /** @param keep as it is now: a reload may change it */
+  openTrimming(keep: () => Keep): Trimming;
+  openAudit(): Pick<Audit, "list">;
+  openSessions(): Sessions;
   openFingerprints(): Fingerprints;
   openRecords(): RouteRecords;
   openLimits(): Limits;
+  /**
+   * Forgets what was measured of a space, and the limits that were learnt in it.
+   * @param actor as the audit trail names it; left out: the command line @returns whether there was one
+   */
+  forgetSpace(space: string, actor?: string): Promise<boolean>;
+  /** What it takes, in bytes. */
+  size(): Promise<number>;
   /** @throws GatewayError database_unavailable when nothing can be read */
   check(): void;
   close(): Promise<void>;

@@ -63,6 +63,10 @@ describe("a row", () => {
         kind: null,
         upstream_status: null,
         upstream_pico_usd: 650_000,
+        tokens_cached: 0,
+        saved_pico_usd: 0,
+        calls_made: 1,
+        calls: expect.stringMatching(/^\[\["fake","fake",2,"ok",\d+,\d+,5,"provider"\]\]$/),
         by_provider: null,
         latency_ms: expect.any(Number),
         cost_pico_usd: 650_000,
@@ -291,7 +295,7 @@ describe("the database", () => {
       (await openStore(path, realOutside)).close();
       const again = await openStore(path, realOutside);
       expect(again.database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
-      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 11n });
+      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 16n });
       again.close();
     }));
 

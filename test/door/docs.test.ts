@@ -72,6 +72,27 @@ test("the document has every path, each with its statuses", async () => {
     "/",
     "/admin/notices",
     "/admin/routes",
+    "/admin/v1/audit",
+    "/admin/v1/gateway",
+    "/admin/v1/keys",
+    "/admin/v1/keys/{key}",
+    "/admin/v1/keys/{key}/rotate",
+    "/admin/v1/models",
+    "/admin/v1/models/{model}",
+    "/admin/v1/notices",
+    "/admin/v1/requests",
+    "/admin/v1/requests/{request}",
+    "/admin/v1/routes",
+    "/admin/v1/series",
+    "/admin/v1/session",
+    "/admin/v1/spaces",
+    "/admin/v1/spaces/{space}",
+    "/admin/v1/usage",
+    "/admin/v1/workspaces",
+    "/admin/v1/workspaces/{workspace}",
+    "/admin/v1/workspaces/{workspace}/credits",
+    "/admin/v1/workspaces/{workspace}/invoices/{month}",
+    "/admin/v1/workspaces/{workspace}/rename",
     "/api/embed",
     "/api/embeddings",
     "/api/ps",
@@ -133,7 +154,16 @@ test("the document has every path, each with its statuses", async () => {
     "504",
   ]);
   const methods = new Set(Object.values(paths).map((path) => Object.keys(path).join()));
-  expect([...methods].sort()).toEqual(["get", "post", "post,get"]);
+  expect([...methods].sort()).toEqual([
+    "get",
+    "get,delete",
+    "get,patch,delete",
+    "get,post",
+    "get,post,put",
+    "post",
+    "post,get",
+    "post,get,delete",
+  ]);
 });
 
 test("every call that needs a key says that it counts against the rate limit", async () => {
@@ -246,6 +276,7 @@ test.each([
   ["/metrics"],
   ["/admin/notices"],
   ["/admin/routes"],
+  ["/admin/v1/keys"],
   ["/swagger/routing-file.json"],
   ["/v1/models"],
   ["/v1/embeddings"],

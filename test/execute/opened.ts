@@ -138,7 +138,7 @@ export function runUnder(signal: AbortSignal = new AbortController().signal): Ru
     endsAt: Number.POSITIVE_INFINITY,
     signal,
     attemptsMax: 4,
-    tally: { tokens: 0, tokensAbandoned: 0, providers: new Set(), byProvider: new Map() },
+    tally: { tokens: 0, tokensAbandoned: 0, providers: new Set(), byProvider: new Map(), calls: [] },
   };
 }
 

@@ -5,6 +5,7 @@ import { Command } from "commander";
 import packageJson from "../../../package.json";
 import { nearestName } from "../../domain/nearest";
 import { WrongUsage } from "../../terminal/wrong-usage";
+import { auditCommands } from "./audit";
 import { benchCommands } from "./bench";
 import { checkCommand } from "./check";
 import { configCommands } from "./config";
@@ -43,6 +44,7 @@ export function commandLine(): Command {
   usageCommand(program);
   invoiceCommand(program);
   spacesCommands(program);
+  auditCommands(program);
   requestsCommands(program);
   embedCommands(program);
   benchCommands(program);

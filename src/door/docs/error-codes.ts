@@ -68,6 +68,12 @@ export const ERROR_CODES: readonly (readonly [
     "no such model here, or at the provider, or the workspace may not use it",
     "`embedgate models`, `embedgate check`",
   ],
+  [
+    404,
+    "not_found",
+    "the Admin API has no key, workspace, request, model or space of that name",
+    "list them at the path above it",
+  ],
   [404, "unknown_url", "no such path", "`/swagger` lists them"],
   [405, "method_not_allowed", "the path answers another method", "see the header `allow`"],
   [

@@ -3,9 +3,11 @@
  * `pathsOf`.
  */
 import { type TSchema, Type } from "@sinclair/typebox";
+import { ADMIN_SCHEMAS, ADMIN_TAG } from "../../admin/api/paths";
 import { WIRES } from "../../dialects/wires";
 import type { Policies } from "../../domain/policies";
 import { RouteState } from "../../routes/states";
+import { adminOperations } from "./admin-operations";
 import { noModelInPath } from "./no-model";
 import {
   ADMIN_ERRORS,
@@ -101,7 +103,7 @@ const RouteStates = Type.Object(
 /** By the names that `$ref` uses. */
 export function documentSchemas(policies: Policies): Readonly<Record<string, TSchema>> {
   const ofWires = WIRES.map(({ schemas }) => schemas(policies));
-  return Object.assign({}, ...ofWires, { Status, Notices, RouteStates });
+  return Object.assign({}, ...ofWires, { Status, Notices, RouteStates }, ADMIN_SCHEMAS);
 }
 
 /** Of all paths, by the gateway's policies. */
@@ -124,6 +126,7 @@ export function pathsOf(policies: Policies): Readonly<Record<string, object>> {
     "/metrics": { get: metrics },
     "/admin/notices": { get: notices },
     "/admin/routes": { get: routes },
+    ...adminOperations({ headers: REQUEST_HEADERS, fails, json }),
   };
 }
 
@@ -131,6 +134,7 @@ export function pathsOf(policies: Policies): Readonly<Record<string, object>> {
 const own = [
   { name: "models", description: "Models that clients can request." },
   { name: "operation", description: "For the gateway's operator." },
+  ADMIN_TAG,
 ];
 export const TAGS = [
   ...new Map([...WIRES.map(({ tag }) => tag), ...own].map((tag) => [tag.name, tag])).values(),

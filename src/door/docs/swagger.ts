@@ -7,6 +7,7 @@ import { Elysia } from "elysia";
 import stylePath from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
 import scriptPath from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
 import packageJson from "../../../package.json";
+import { CSRF_HEADER, SESSION_COOKIE } from "../../callers/sessions";
 import type { Policies } from "../../domain/policies";
 import { documentSchemas, pathsOf, TAGS } from "./operations";
 
@@ -41,6 +42,12 @@ const documentationOf = (policies: () => Policies) => ({
 });
 
 const securitySchemes = {
+  session: {
+    type: "apiKey" as const,
+    in: "cookie",
+    name: SESSION_COOKIE,
+    description: `Of POST /admin/v1/session, for the dashboard. Changes send the session's token in the header ${CSRF_HEADER}, too.`,
+  },
   bearer: {
     type: "http" as const,
     scheme: "bearer",

@@ -1,0 +1,45 @@
+/** Which measured embedding spaces lie near one: by the cosines between the two spaces' vectors of the same probe texts. */
+import type { Fingerprint } from "../../domain/fingerprint";
+
+export interface Neighbour {
+  readonly space: string;
+  readonly cosine: number;
+  readonly cosine_min: number;
+}
+
+const NEAREST = 5;
+/** Under a pattern callers choose the ids: of so many spaces only the first are compared. */
+const COMPARED_MAX = 200;
+
+/** Of the same size, the nearest first. */
+export function neighboursOf(own: Fingerprint, all: readonly Fingerprint[]): Neighbour[] {
+  return all
+    .filter(({ space, dimensions }) => space !== own.space && dimensions === own.dimensions)
+    .slice(0, COMPARED_MAX)
+    .flatMap((other) => {
+      const cosines = own.vectors.flatMap((vector, i) => {
+        const theirs = other.vectors[i];
+        return vector && theirs ? [cosineOf(vector, theirs)] : [];
+      });
+      if (cosines.length === 0) return [];
+      const mean = cosines.reduce((sum, one) => sum + one, 0) / cosines.length;
+      return [{ space: other.space, cosine: rounded(mean), cosine_min: rounded(Math.min(...cosines)) }];
+    })
+    .sort((a, b) => b.cosine - a.cosine)
+    .slice(0, NEAREST);
+}
+
+const rounded = (value: number) => Math.round(value * 100_000) / 100_000;
+
+function cosineOf(one: Float32Array, other: Float32Array): number {
+  let product = 0;
+  let ones = 0;
+  let others = 0;
+  for (const [i, value] of one.entries()) {
+    const theirs = other[i] ?? 0;
+    product += value * theirs;
+    ones += value * value;
+    others += theirs * theirs;
+  }
+  return ones === 0 || others === 0 ? 0 : product / Math.sqrt(ones * others);
+}

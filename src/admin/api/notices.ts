@@ -1,0 +1,132 @@
+/**
+ * /admin/v1/notices: what needs a human now, each with the command that mends it. A further kind of notice is a function of `all`.
+ */
+import { type Static, Type } from "@sinclair/typebox";
+import { stageOf } from "../../routes/lifecycle";
+import { type AdminPath, adminPath, type Named, NO_BODY } from "./admin-path";
+import type { AdminParts } from "./parts";
+import { OrNull } from "./values";
+
+const Notice = Type.Object({
+  kind: Type.Union(
+    [
+      Type.Literal("space"),
+      Type.Literal("circuit_open"),
+      Type.Literal("not_configured"),
+      Type.Literal("end_of_life"),
+    ],
+    {
+      description:
+        "space: a route's vectors, or what is known of them. circuit_open: a provider failed several times in a row. not_configured: a provider's variables are not set. end_of_life: a model's provider ends it.",
+    },
+  ),
+  severity: Type.Union([Type.Literal("error"), Type.Literal("warning")], {
+    description: "error: requests are not served, or not as the routing file says.",
+  }),
+  model: OrNull(Type.String({ description: "The id in the routing file, where it is about one." })),
+  provider: OrNull(Type.String()),
+  space: OrNull(Type.String()),
+  message: Type.String({ description: "What happened, and what to do." }),
+  command: OrNull(Type.String({ description: "What to type to see more, or to mend it." })),
+});
+type Notice = Static<typeof Notice>;
+
+const NoticeList = {
+  name: "AdminNotices",
+  schema: Type.Object(
+    { notices: Type.Array(Notice, { description: "Empty: all is well." }) },
+    {
+      examples: [
+        {
+          notices: [
+            {
+              kind: "not_configured",
+              severity: "warning",
+              model: null,
+              provider: "openai",
+              space: null,
+              message: "The provider 'openai' is not configured: OPENAI_API_KEY is not set.",
+              command: "embedgate check",
+            },
+          ],
+        },
+      ],
+    },
+  ),
+} satisfies Named;
+
+function ofSpaces({ notices }: AdminParts): Notice[] {
+  return notices().map(({ space, provider, model, out_of_service, message }) => ({
+    kind: "space",
+    severity: out_of_service ? "error" : "warning",
+    model,
+    provider,
+    space,
+    message,
+    command: `embedgate spaces show ${space}`,
+  }));
+}
+
+function ofRoutes({ routes, outside }: AdminParts): Notice[] {
+  const now = outside.now();
+  return routes()
+    .named()
+    .flatMap(({ id, space, targets }) =>
+      targets.flatMap((target): Notice[] => {
+        const about = { model: id, provider: target.provider.name, space };
+        const { breaker, lastError } = target.provider.healthOf(target.model);
+        const found: Notice[] = [];
+        if (!breaker.isClosed())
+          found.push({
+            ...about,
+            kind: "circuit_open",
+            severity: "error",
+            message: `The circuit breaker of '${about.provider}' is open for ${target.model}: ${lastError?.message ?? "it failed several times in a row"} One call at a time tests whether it is back.`,
+            command: "embedgate models",
+          });
+        const stage = stageOf(target.facts, now);
+        if (stage !== "active")
+          found.push({
+            ...about,
+            kind: "end_of_life",
+            severity: stage === "ended" ? "error" : "warning",
+            message: `The provider ${stage === "ended" ? "may stop" : "stops"} serving ${target.model} on ${target.facts.end_of_life}: embed stored texts with another model, whose vectors are not comparable with these.`,
+            command: null,
+          });
+        return found;
+      }),
+    );
+}
+
+function ofProviders({ config }: AdminParts): Notice[] {
+  return [...config().providers.values()]
+    .filter(({ missing_variables }) => missing_variables.length > 0)
+    .map(({ name, missing_variables }) => ({
+      kind: "not_configured",
+      severity: "warning",
+      model: null,
+      provider: name,
+      space: null,
+      message: `The provider '${name}' is not configured: ${missing_variables.join(", ")} ${missing_variables.length === 1 ? "is" : "are"} not set. Its models are not listed.`,
+      command: "embedgate check",
+    }));
+}
+
+export const NOTICE_PATHS: readonly AdminPath[] = [
+  adminPath({
+    method: "GET",
+    path: "/notices",
+    operationId: "adminListNotices",
+    summary: "What needs a human now",
+    query: {},
+    request: NO_BODY,
+    answer: NoticeList,
+    work: (_, parts) => ({
+      notices: [...ofSpaces(parts), ...ofRoutes(parts), ...ofProviders(parts)].sort((a, b) =>
+        a.severity.localeCompare(b.severity),
+      ),
+    }),
+  }),
+];
+
+export const NOTICE_SCHEMAS: readonly Named[] = [NoticeList];

@@ -1,0 +1,89 @@
+/**
+ * The audit trail: who changed what, when, and how it was before and after, written in the change's own transaction. No secret is in it.
+ * Whoever changes keys, workspaces, credits, spaces or sessions calls `note` there; nothing takes an entry out again.
+ */
+import { Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import type { Store } from "../db/open";
+import type { Outside } from "../domain/outside";
+
+export interface Change {
+  /** A key's id, or a word of ACTORS. */
+  readonly actor: string;
+  /** What is changed, and how: keys.create, credits.grant. */
+  readonly action: string;
+  /** A key's id, or a workspace's or a space's name. */
+  readonly target: string;
+  readonly before: object | null;
+  readonly after: object | null;
+}
+
+export interface AuditEntry {
+  readonly id: number;
+  readonly at: number;
+  readonly actor: string;
+  readonly action: string;
+  readonly target: string;
+  readonly before: Record<string, unknown> | null;
+  readonly after: Record<string, unknown> | null;
+}
+
+export interface Audit {
+  /** For inside a transaction of the caller's. */
+  note(change: Change): void;
+  /** The latest first. @param asked.before only entries with a smaller id */
+  list(asked: {
+    readonly most: number;
+    readonly before?: number | undefined;
+    readonly target?: string | undefined;
+  }): Promise<readonly AuditEntry[]>;
+}
+
+/** Who is no key. */
+export const ACTORS = {
+  commandLine: "command line",
+  open: "open mode",
+  routingFile: "routing file",
+} as const;
+
+interface Row {
+  readonly id: bigint;
+  readonly at: bigint;
+  readonly actor: string;
+  readonly action: string;
+  readonly target: string;
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+const State = Type.Union([Type.Null(), Type.Record(Type.String(), Type.Unknown())]);
+
+export function openAudit(
+  { database, read }: Pick<Store, "database" | "read">,
+  { now }: Pick<Outside, "now">,
+): Audit {
+  const insert = database.query<unknown, [number, string, string, string, string | null, string | null]>(
+    "INSERT INTO audit (at, actor, action, target, before, after) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+  );
+  const select = database.query<Row, [number, number, string | null]>(
+    `SELECT id, at, actor, action, target, before, after FROM audit
+     WHERE id < ?1 AND (?3 IS NULL OR target = ?3) ORDER BY id DESC LIMIT ?2`,
+  );
+  return {
+    note: ({ actor, action, target, before, after }) => {
+      insert.run(now(), actor, action, target, written(before), written(after));
+    },
+    async list({ most, before, target }) {
+      return read(() => select.all(before ?? Number.MAX_SAFE_INTEGER, most, target ?? null)).map((row) => ({
+        ...row,
+        id: Number(row.id),
+        at: Number(row.at),
+        before: state(row.before),
+        after: state(row.after),
+      }));
+    },
+  };
+}
+
+const written = (state: object | null) => (state === null ? null : JSON.stringify(state));
+const state = (text: string | null) => Value.Parse(State, text === null ? null : JSON.parse(text));

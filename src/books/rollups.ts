@@ -1,0 +1,204 @@
+/**
+ * Sums of the ledger by minute and by hour, written in the commit of its rows: one upsert for each sum that a transaction changes, not for
+ * each request. Their sums are the ledger's own. src/books/series.ts reads them, src/books/trimming.ts makes days of old hours.
+ * A new sum is a line of SUMS and of `amountsOf`, and a column (src/db/migrations.ts).
+ */
+import type { Database } from "bun:sqlite";
+import type { Gathering } from "../db/writer";
+import { bucketOf, LATENCY_COLUMNS } from "./latency-bounds";
+import type { LedgerRow } from "./ledger-row";
+import { sharesIn } from "./shares";
+
+export const UNIT_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
+export type RollupUnit = keyof typeof UNIT_MS;
+
+/** What a sum is of; all of it together is its key. Empty where the ledger has null. */
+export const DIMENSIONS = ["workspace", "key_id", "model", "provider", "status", "code", "kind"] as const;
+
+export const SUMS = [
+  "requests",
+  "inputs",
+  "cache_hits",
+  "tokens",
+  "tokens_upstream",
+  "tokens_billed",
+  "tokens_cached",
+  "estimated",
+  "cost_pico_usd",
+  "micro_credits",
+  "upstream_pico_usd",
+  "saved_pico_usd",
+] as const;
+export type SumName = (typeof SUMS)[number];
+
+/** Of a row of the ledger, what its sums need: as it is written, or as it was before. */
+export type Summed = Pick<
+  LedgerRow,
+  | "started_at"
+  | "workspace"
+  | "key_id"
+  | "model"
+  | "provider"
+  | "status"
+  | "error"
+  | "kind"
+  | "inputs"
+  | "cache_hits"
+  | "tokens"
+  | "tokens_upstream"
+  | "tokens_billed"
+  | "tokens_cached"
+  | "tokens_source"
+  | "latency_ms"
+  | "cost_pico_usd"
+  | "upstream_pico_usd"
+  | "saved_pico_usd"
+  | "by_provider"
+>;
+
+/** Every method runs inside a transaction of the caller's; what they add is in the database once `flush` has run. */
+export interface Rollups extends Gathering {
+  /** @param sign -1 takes away what was added for the row before */
+  add(row: Summed, microCredits: bigint, sign?: 1 | -1): void;
+}
+
+interface Gathered {
+  readonly startedAt: number;
+  readonly dimensions: readonly (string | number)[];
+  /** In the order of SUMS: what is no money comes first. */
+  readonly counts: number[];
+  readonly money: bigint[];
+  /** Undefined: more than one. */
+  bucket: number | undefined;
+  readonly latencies: number[];
+}
+
+type Value = string | number | bigint;
+
+const COUNTS = SUMS.indexOf("cost_pico_usd");
+const NONE = -1;
+
+/** @param ownWorkspace whose rows are the gateway's own calls: no client's requests, so they count by their tokens only */
+export function openRollups(database: Database, ownWorkspace: string): Rollups {
+  const upsertOf = (latencies: readonly string[]) => {
+    const columns = ["unit_ms", "started_at", ...DIMENSIONS, ...SUMS, ...latencies];
+    const summed = [...SUMS, ...latencies].map((name) => `${name} = rollups.${name} + excluded.${name}`);
+    return database.query<unknown, Value[]>(
+      `INSERT INTO rollups (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})
+       ON CONFLICT (unit_ms, started_at, ${DIMENSIONS.join(", ")}) DO UPDATE SET ${summed.join(", ")}`,
+    );
+  };
+  const whole = upsertOf(LATENCY_COLUMNS);
+  /** Most transactions have one request: one bucket changes, and half of the work is to say so of the others. */
+  const withBucket = new Map<number, ReturnType<typeof upsertOf>>();
+  /** By minute. */
+  const gathered = new Map<string, Gathered>();
+
+  function sumOf(row: Summed, provider: string): Gathered {
+    const startedAt = row.started_at - (row.started_at % UNIT_MS.minute);
+    const { workspace, key_id, model, status, error, kind } = row;
+    const key = `${startedAt}\n${workspace}\n${key_id}\n${model}\n${provider}\n${status}\n${error}\n${kind}`;
+    const known = gathered.get(key);
+    if (known) return known;
+    const made: Gathered = {
+      startedAt,
+      dimensions: [workspace, key_id ?? "", model, provider, status, error ?? "", kind ?? ""],
+      counts: Array.from({ length: COUNTS }, () => 0),
+      money: Array.from({ length: SUMS.length - COUNTS }, () => 0n),
+      bucket: NONE,
+      latencies: LATENCY_COLUMNS.map(() => 0),
+    };
+    gathered.set(key, made);
+    return made;
+  }
+
+  function write(unitMs: number, startedAt: number, sum: Gathered): void {
+    const { dimensions, counts, money, bucket, latencies } = sum;
+    if (bucket === undefined || bucket === NONE) {
+      whole.run(unitMs, startedAt, ...dimensions, ...counts, ...money, ...latencies);
+      return;
+    }
+    let upsert = withBucket.get(bucket);
+    if (!upsert) {
+      upsert = upsertOf(LATENCY_COLUMNS.slice(bucket, bucket + 1));
+      withBucket.set(bucket, upsert);
+    }
+    upsert.run(unitMs, startedAt, ...dimensions, ...counts, ...money, latencies[bucket] ?? 0);
+  }
+
+  return {
+    add(row, microCredits, sign = 1) {
+      const isClients = row.workspace !== ownWorkspace;
+      const shares = (row.by_provider ?? null) === null ? undefined : sharesIn(row.by_provider);
+      const [first, ...others] = shares ?? [];
+      const sum = sumOf(row, first?.provider ?? row.provider ?? "");
+      addCounts(sum.counts, row, isClients, sign, first?.tokens ?? row.tokens_upstream);
+      addMoney(sum.money, row, microCredits, BigInt(sign), first?.picoUsd ?? row.upstream_pico_usd ?? 0n);
+      if (isClients) addLatency(sum, bucketOf(row.latency_ms), sign);
+      // Whoever answered has all but the others' shares of what was counted upstream.
+      for (const { provider, tokens, picoUsd } of others) {
+        const share = sumOf(row, provider);
+        share.counts[UPSTREAM] = (share.counts[UPSTREAM] ?? 0) + sign * tokens;
+        share.money[OWED] = (share.money[OWED] ?? 0n) + BigInt(sign) * picoUsd;
+      }
+    },
+    flush() {
+      if (gathered.size === 1) {
+        for (const minute of gathered.values()) {
+          write(UNIT_MS.minute, minute.startedAt, minute);
+          write(UNIT_MS.hour, minute.startedAt - (minute.startedAt % UNIT_MS.hour), minute);
+        }
+      } else flushSeveral();
+      gathered.clear();
+    },
+    ended: () => gathered.clear(),
+  };
+
+  function flushSeveral(): void {
+    const hours = new Map<string, Gathered>();
+    for (const minute of gathered.values()) {
+      write(UNIT_MS.minute, minute.startedAt, minute);
+      const startedAt = minute.startedAt - (minute.startedAt % UNIT_MS.hour);
+      const key = `${startedAt}\n${minute.dimensions.join("\n")}`;
+      const hour = hours.get(key);
+      hours.set(key, hour ? together(hour, minute) : { ...minute, startedAt });
+    }
+    for (const hour of hours.values()) write(UNIT_MS.hour, hour.startedAt, hour);
+  }
+}
+
+const UPSTREAM = SUMS.indexOf("tokens_upstream");
+const OWED = SUMS.indexOf("upstream_pico_usd") - COUNTS;
+
+function addLatency(sum: Gathered, bucket: number, sign: number): void {
+  sum.latencies[bucket] = (sum.latencies[bucket] ?? 0) + sign;
+  sum.bucket = sum.bucket === NONE || sum.bucket === bucket ? bucket : undefined;
+}
+
+const together = (one: Gathered, other: Gathered): Gathered => ({
+  ...one,
+  counts: one.counts.map((count, i) => count + (other.counts[i] ?? 0)),
+  money: one.money.map((amount, i) => amount + (other.money[i] ?? 0n)),
+  bucket: one.bucket === other.bucket ? one.bucket : undefined,
+  latencies: one.latencies.map((count, i) => count + (other.latencies[i] ?? 0)),
+});
+
+/** In the order of SUMS. */
+function addCounts(to: number[], row: Summed, isClients: boolean, sign: 1 | -1, upstream: number): void {
+  const counts = [
+    isClients ? 1 : 0,
+    isClients ? row.inputs : 0,
+    row.cache_hits,
+    row.tokens,
+    upstream,
+    row.tokens_billed,
+    row.tokens_cached ?? 0,
+    isClients && row.tokens_source === "estimated" ? 1 : 0,
+  ];
+  for (const [i, count] of counts.entries()) to[i] = (to[i] ?? 0) + sign * count;
+}
+
+function addMoney(to: bigint[], row: Summed, microCredits: bigint, sign: bigint, owed: bigint): void {
+  const amounts = [row.cost_pico_usd, microCredits, owed, row.saved_pico_usd ?? 0n];
+  for (const [i, amount] of amounts.entries()) if (amount !== 0n) to[i] = (to[i] ?? 0n) + sign * amount;
+}

@@ -1,0 +1,69 @@
+/**
+ * Rows as the ledger has them before it changes them otherwise than by settling: what the sums by minute and hour (rollups.ts) must lose, or
+ * get, for it.
+ */
+import type { Database } from "bun:sqlite";
+import type { TokensSource } from "../domain/request";
+import type { Summed } from "./rollups";
+
+export interface RowsBefore {
+  /** A row that is settled or interrupted; undefined where it is under way, or there is none. */
+  settled(id: string): { readonly row: Summed; readonly microCredits: bigint } | undefined;
+  /** Rows under way: those that the named process began, or all. */
+  underWay(process: string | null): readonly Summed[];
+}
+
+interface Row {
+  readonly started_at: bigint;
+  readonly workspace: string;
+  readonly key_id: string | null;
+  readonly model: string;
+  readonly provider: string | null;
+  readonly status: bigint;
+  readonly error: string | null;
+  readonly kind: string | null;
+  readonly inputs: bigint;
+  readonly cache_hits: bigint;
+  readonly tokens: bigint;
+  readonly tokens_upstream: bigint;
+  readonly tokens_billed: bigint;
+  readonly tokens_cached: bigint;
+  readonly tokens_source: TokensSource | null;
+  readonly latency_ms: bigint;
+  readonly cost_pico_usd: bigint;
+  readonly upstream_pico_usd: bigint;
+  readonly saved_pico_usd: bigint;
+  readonly by_provider: string | null;
+  readonly micro_credits: bigint;
+}
+
+const COLUMNS = `started_at, workspace, key_id, model, provider, status, error, kind, inputs, cache_hits, tokens, tokens_upstream, tokens_billed,
+  tokens_cached, tokens_source, latency_ms, cost_pico_usd, upstream_pico_usd, saved_pico_usd, by_provider, micro_credits`;
+
+/** @param isUnderWay a condition; ?1 is the process that began the row, or null for every one */
+export function openRowsBefore(database: Database, isUnderWay: string): RowsBefore {
+  const one = database.query<Row, [string]>(
+    `SELECT ${COLUMNS} FROM ledger WHERE request_id = ?1 AND (status <> 0 OR error IS NOT NULL)`,
+  );
+  const many = database.query<Row, [string | null]>(`SELECT ${COLUMNS} FROM ledger WHERE ${isUnderWay}`);
+  return {
+    settled(id) {
+      const row = one.get(id);
+      return row ? { row: summed(row), microCredits: row.micro_credits } : undefined;
+    },
+    underWay: (process) => many.all(process).map(summed),
+  };
+}
+
+const summed = ({ micro_credits: _, ...row }: Row): Summed => ({
+  ...row,
+  started_at: Number(row.started_at),
+  status: Number(row.status),
+  inputs: Number(row.inputs),
+  cache_hits: Number(row.cache_hits),
+  tokens: Number(row.tokens),
+  tokens_upstream: Number(row.tokens_upstream),
+  tokens_billed: Number(row.tokens_billed),
+  tokens_cached: Number(row.tokens_cached),
+  latency_ms: Number(row.latency_ms),
+});

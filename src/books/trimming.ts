@@ -1,0 +1,167 @@
+/**
+ * Makes the database forget what `keep` says: single requests become sums by day, sums by hour become sums by day, those by minute go. In
+ * bites of a transaction each, so that no request waits long for one. What is summed from all of it (all-rows.ts) stays the same.
+ */
+import type { Store } from "../db/open";
+import type { Outside } from "../domain/outside";
+import { DAY_OF_ROW, KEPT_CHARGED, KEPT_PRICE } from "./all-rows";
+import { LATENCY_COLUMNS } from "./latency-bounds";
+import { DIMENSIONS, SUMS, UNIT_MS } from "./rollups";
+
+/** For how many days what is kept. */
+export interface Keep {
+  /** Undefined: for ever. */
+  readonly requestsDays: number | undefined;
+  readonly minutesDays: number;
+  readonly hoursDays: number;
+}
+
+export interface Trimming {
+  /** Takes a bite. @returns whether there was one: there may be another @throws GatewayError database_unavailable */
+  bite(): Promise<boolean>;
+}
+
+/** Rows of a bite: some milliseconds. */
+const BITE_ROWS = 500;
+/** Pages that are given back to the file system after a bite that deleted something. */
+const BITE_PAGES = 200;
+
+const IS_OVER = "(status <> 0 OR error IS NOT NULL)";
+const KEY = "day, workspace, key_id, model, provider, status, error, metadata, grants, price, charged";
+const SUMMED = [
+  "row_count",
+  "requests",
+  "inputs",
+  "cache_hits",
+  "tokens",
+  "tokens_upstream",
+  "tokens_billed",
+  "estimated",
+  "cost_pico_usd",
+  "upstream_pico_usd",
+  "micro_credits",
+  "micro_credits_taken",
+  "femto_credits_rounded",
+] as const;
+
+/** A row that several providers counted for is one of each, of which the first has all but the others' shares. */
+const ROWS_APART = `SELECT ledger.*, coalesce(share.key, 0) = 0 AS is_first,
+    iif(by_provider IS NULL, provider, share.value ->> 0) AS of_provider,
+    iif(by_provider IS NULL, tokens_upstream, share.value ->> 1) AS of_tokens,
+    iif(by_provider IS NULL, upstream_pico_usd, share.value ->> 2) AS of_pico_usd,
+    (SELECT count(*) FROM credit_grants AS given WHERE given.workspace = ledger.workspace AND given.granted_at <= ledger.started_at) AS grants
+  FROM ledger LEFT JOIN json_each(by_provider) AS share WHERE started_at <= ?1 AND ${IS_OVER}`;
+
+/** In the order of SUMMED. */
+const OF_FIRST = [
+  "1",
+  "coalesce(refusals, 1)",
+  "inputs",
+  "cache_hits",
+  "tokens",
+  undefined,
+  "tokens_billed",
+  "iif(tokens_source = 'estimated', 1, 0)",
+  "cost_pico_usd",
+  undefined,
+  "micro_credits",
+  "micro_credits_taken",
+  "femto_credits_rounded",
+];
+const AMOUNTS = SUMMED.map((name, i) => {
+  if (name === "tokens_upstream") return "sum(of_tokens)";
+  if (name === "upstream_pico_usd") return "sum(of_pico_usd)";
+  return `sum(iif(is_first, ${OF_FIRST[i]}, 0))`;
+});
+
+type At = { readonly at: bigint };
+
+export function openTrimming(
+  { database, read, write }: Store,
+  { now }: Pick<Outside, "now">,
+  keep: () => Keep,
+): Trimming {
+  const lastOfBite = database.query<At, [number]>(
+    `SELECT max(started_at) AS at FROM
+       (SELECT started_at FROM ledger WHERE started_at < ?1 AND ${IS_OVER} ORDER BY started_at LIMIT ${BITE_ROWS})`,
+  );
+  const keepDays = database.query<unknown, [number]>(
+    `INSERT INTO ledger_days (${KEY}, first_at, ${SUMMED.join(", ")})
+     SELECT ${DAY_OF_ROW} AS day, workspace, coalesce(key_id, '') AS of_key, model, coalesce(of_provider, '') AS provider_name, status,
+       coalesce(error, '') AS code, coalesce(metadata, '') AS said, grants, ${KEPT_PRICE} AS price, ${KEPT_CHARGED} AS charged,
+       min(started_at), ${AMOUNTS.join(", ")}
+     FROM (${ROWS_APART}) WHERE true GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+     ON CONFLICT (${KEY}) DO UPDATE SET first_at = min(first_at, excluded.first_at),
+       ${SUMMED.map((name) => `${name} = ledger_days.${name} + excluded.${name}`).join(", ")}`,
+  );
+  const dropRows = database.query<unknown, [number]>(
+    `DELETE FROM ledger WHERE started_at <= ?1 AND ${IS_OVER}`,
+  );
+  const lastOfUnit = database.query<At, [number, number]>(
+    `SELECT max(started_at) AS at FROM
+       (SELECT started_at FROM rollups WHERE unit_ms = ?1 AND started_at < ?2 ORDER BY started_at LIMIT ${BITE_ROWS})`,
+  );
+  const dropUnit = database.query<unknown, [number, number]>(
+    "DELETE FROM rollups WHERE unit_ms = ?1 AND started_at <= ?2",
+  );
+  const rollup = [...SUMS, ...LATENCY_COLUMNS];
+  const makeDays = database.query<unknown, [number]>(
+    `INSERT INTO rollups (unit_ms, started_at, ${[...DIMENSIONS, ...rollup].join(", ")})
+     SELECT ${UNIT_MS.day}, started_at - started_at % ${UNIT_MS.day} AS day, ${DIMENSIONS.join(", ")}, ${rollup.map((name) => `sum(${name})`).join(", ")}
+     FROM rollups WHERE unit_ms = ${UNIT_MS.hour} AND started_at <= ?1 GROUP BY day, ${DIMENSIONS.join(", ")}
+     ON CONFLICT (unit_ms, started_at, ${DIMENSIONS.join(", ")}) DO UPDATE SET
+       ${rollup.map((name) => `${name} = rollups.${name} + excluded.${name}`).join(", ")}`,
+  );
+  const shrink = database.query(`PRAGMA incremental_vacuum(${BITE_PAGES})`);
+  const free = database.query<{ readonly freelist_count: bigint }, []>("PRAGMA freelist_count");
+  const vacuums = database.query<{ readonly auto_vacuum: bigint }, []>("PRAGMA auto_vacuum");
+
+  /** The beginning of the first day that is kept whole. */
+  const keptFrom = (days: number) => {
+    const at = now() - days * UNIT_MS.day;
+    return at - (at % UNIT_MS.day);
+  };
+
+  function requests(days: number): boolean {
+    const last = lastOfBite.get(keptFrom(days))?.at ?? null;
+    if (last === null) return false;
+    keepDays.run(Number(last));
+    dropRows.run(Number(last));
+    return true;
+  }
+
+  function rollups(unitMs: number, days: number, before: (last: number) => void = () => {}): boolean {
+    const last = lastOfUnit.get(unitMs, keptFrom(days))?.at ?? null;
+    if (last === null) return false;
+    before(Number(last));
+    dropUnit.run(unitMs, Number(last));
+    return true;
+  }
+
+  return {
+    async bite() {
+      const { requestsDays, minutesDays, hoursDays } = keep();
+      const isThere = read(
+        () =>
+          (requestsDays !== undefined && (lastOfBite.get(keptFrom(requestsDays))?.at ?? null) !== null) ||
+          (lastOfUnit.get(UNIT_MS.minute, keptFrom(minutesDays))?.at ?? null) !== null ||
+          (lastOfUnit.get(UNIT_MS.hour, keptFrom(hoursDays))?.at ?? null) !== null,
+      );
+      // Without anything to do, nobody's write waits for this one.
+      if (isThere)
+        return write(
+          () =>
+            (requestsDays !== undefined && requests(requestsDays)) ||
+            rollups(UNIT_MS.minute, minutesDays) ||
+            rollups(UNIT_MS.hour, hoursDays, (last) => makeDays.run(last)),
+        );
+      // 2: incremental. A database that was made without it keeps its size, and uses what is free again.
+      const mayShrink = read(
+        () => vacuums.get()?.auto_vacuum === 2n && (free.get()?.freelist_count ?? 0n) > BITE_PAGES,
+      );
+      if (!mayShrink) return false;
+      await write(() => shrink.all());
+      return true;
+    },
+  };
+}

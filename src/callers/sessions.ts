@@ -1,0 +1,132 @@
+/**
+ * Sessions of the dashboard: an admin key once, then a cookie that no script can read. A session is as good as the secret it was begun with:
+ * it ends when that is rotated out or its key revoked. Several processes share them, so they are in the database.
+ *
+ * Against other sites' pages three things stand, of which each would do: the cookie is SameSite=Strict; a request by cookie is refused
+ * where the browser says that another origin made it (also another port of this machine, which to SameSite is the same site); and changes
+ * carry a token in a header, which another origin's page can neither read nor send.
+ */
+import type { Audit } from "../books/audit";
+import type { Store } from "../db/open";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import { isOfOwnOrigin } from "../domain/this-machine";
+import { bearerOf } from "./secret";
+
+export const SESSION_COOKIE = "embedgate_session";
+export const CSRF_HEADER = "x-embedgate-csrf";
+
+export interface Session {
+  readonly keyId: string;
+  readonly workspace: string;
+  readonly csrfToken: string;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+export interface Sessions {
+  /** @param request has the admin key @returns the cookie's value @throws GatewayError */
+  begin(
+    request: Request,
+    actor: string,
+  ): Promise<{ readonly secret: string; readonly csrfToken: string; readonly expiresAt: number }>;
+  /** Of the request's cookie; undefined where it has none that is good. */
+  of(request: Request): Promise<Session | undefined>;
+  /** As `of`, for whoever is to be let in by it. @throws GatewayError forbidden for another origin's page, and a change without the token */
+  admit(request: Request): Promise<Session | undefined>;
+  /** @returns whether there was one */
+  end(request: Request, actor: string): Promise<boolean>;
+}
+
+const LIFE_MS = 12 * 3_600_000;
+
+export function openSessions(
+  { database, read, write }: Store,
+  audit: Audit,
+  { now, randomBytes }: Pick<Outside, "now" | "randomBytes">,
+): Sessions {
+  const insert = database.query<unknown, [Uint8Array, Uint8Array, number, number]>(
+    "INSERT INTO admin_sessions (hash, secret, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+  );
+  const select = database.query<
+    { readonly key_id: string; readonly workspace: string; readonly expires_at: bigint },
+    [Uint8Array, number]
+  >(
+    `SELECT k.id AS key_id, k.workspace, a.expires_at FROM admin_sessions a JOIN key_secrets s ON s.hash = a.secret JOIN keys k ON k.id = s.key_id
+     WHERE a.hash = ?1 AND a.expires_at > ?2 AND k.revoked_at IS NULL AND k.admin = 1 AND (s.expires_at IS NULL OR s.expires_at > ?2)`,
+  );
+  const drop = database.query<unknown, [Uint8Array]>("DELETE FROM admin_sessions WHERE hash = ?1");
+  const dropOver = database.query<unknown, [number]>("DELETE FROM admin_sessions WHERE expires_at <= ?1");
+
+  async function of(request: Request): Promise<Session | undefined> {
+    const secret = cookieOf(request);
+    if (secret === undefined) return undefined;
+    const row = read(() => select.get(sha256(secret), now()));
+    if (!row) return undefined;
+    return {
+      keyId: row.key_id,
+      workspace: row.workspace,
+      csrfToken: csrfTokenOf(secret),
+      expiresAt: Number(row.expires_at),
+    };
+  }
+
+  return {
+    async begin(request, actor) {
+      const key = bearerOf(request);
+      if (key === undefined)
+        throw new GatewayError(
+          "no_key",
+          "A session is begun with an admin key in the header 'Authorization: Bearer KEY'.",
+        );
+      const secret = randomBytes(32).toBase64({ alphabet: "base64url", omitPadding: true });
+      const at = now();
+      await write(() => {
+        dropOver.run(at);
+        insert.run(sha256(secret), sha256(key), at, at + LIFE_MS);
+        audit.note({ actor, action: "sessions.begin", target: actor, before: null, after: null });
+      });
+      return { secret, csrfToken: csrfTokenOf(secret), expiresAt: at + LIFE_MS };
+    },
+    of,
+    async admit(request) {
+      const session = await of(request);
+      if (session === undefined) return undefined;
+      if (!isOfOwnOrigin(request))
+        throw new GatewayError(
+          "forbidden",
+          "A session's cookie is not taken from another origin's web page.",
+        );
+      const isChange = request.method !== "GET" && request.method !== "HEAD";
+      if (isChange && request.headers.get(CSRF_HEADER) !== session.csrfToken)
+        throw new GatewayError(
+          "forbidden",
+          `A change by a session's cookie needs its token in the header '${CSRF_HEADER}': GET /admin/v1/session tells it.`,
+        );
+      return session;
+    },
+    async end(request, actor) {
+      const secret = cookieOf(request);
+      if (secret === undefined) return false;
+      return write(() => {
+        if (drop.run(sha256(secret)).changes === 0) return false;
+        audit.note({ actor, action: "sessions.end", target: actor, before: null, after: null });
+        return true;
+      });
+    },
+  };
+}
+
+/** It says nothing of the cookie, and needs no column of its own. */
+const csrfTokenOf = (secret: string) =>
+  sha256(`csrf ${secret}`).toBase64({ alphabet: "base64url", omitPadding: true });
+
+const sha256 = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest();
+
+function cookieOf({ headers }: Pick<Request, "headers">): string | undefined {
+  for (const pair of (headers.get("cookie") ?? "").split(";")) {
+    const at = pair.indexOf("=");
+    if (pair.slice(0, at).trim() === SESSION_COOKIE) return pair.slice(at + 1).trim() || undefined;
+  }
+  return undefined;
+}

@@ -1,0 +1,44 @@
+/**
+ * Looks now and then whether the database holds more than `keep` says, and trims it bite by bite (src/books/trimming.ts), with pauses in which
+ * requests write. Every process does; a bite that another one has taken is not there any more.
+ */
+import { Ending } from "../domain/ending";
+import { asGatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Gateway } from "../gateway";
+
+const LOOK_EVERY_MS = 600_000;
+const PAUSE_MS = 50;
+
+/** @returns ends it */
+export function keepTrimmed(
+  { trimming }: Pick<Gateway, "trimming">,
+  { sleep, random, log }: Pick<Outside, "sleep" | "random" | "log">,
+): () => void {
+  const over = new Ending();
+
+  async function trim(): Promise<void> {
+    let bites = 0;
+    try {
+      while (await trimming.bite()) {
+        bites += 1;
+        await sleep(PAUSE_MS, over);
+      }
+    } catch (thrown) {
+      if (over.aborted) return;
+      log("warn", "the database could not be trimmed now", { reason: asGatewayError(thrown).message });
+    }
+    if (bites > 0) log("info", "the database was trimmed", { bites });
+  }
+
+  async function forEver(): Promise<void> {
+    for (;;) {
+      await sleep(LOOK_EVERY_MS * (0.5 + random()), over);
+      await trim();
+    }
+  }
+
+  // Its only way out is its end.
+  forEver().catch(() => undefined);
+  return () => over.abort("over");
+}

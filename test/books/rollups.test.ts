@@ -1,0 +1,324 @@
+/**
+ * Sums by minute and hour are the ledger's own, whatever came: over random answers, failures, refusals, answers of several providers, crashes
+ * and settlings that come after them. And trimmed, all that is told of money stays as it was, to the last pico-USD.
+ */
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { OWN_WORKSPACE, openLedger } from "../../src/books/ledger";
+import type { LedgerRow } from "../../src/books/ledger-row";
+import { openSeries } from "../../src/books/open-series";
+import { openStatements } from "../../src/books/statements";
+import { openTrimming } from "../../src/books/trimming";
+import { USAGE_GROUPS, type UsageLine } from "../../src/books/usage";
+import { openWorkspaces } from "../../src/callers/workspaces";
+import { openStore, type Store } from "../../src/db/open";
+import { fakeOutside } from "../fake-outside";
+
+const DAY_MS = 86_400_000;
+const START = Date.UTC(2026, 9, 27, 22);
+
+interface Request {
+  readonly kind: "request";
+  readonly workspace: string;
+  readonly model: string;
+  readonly end: "answer" | "hit" | "failure" | "refusal" | "crash" | "late";
+  readonly tokens: number;
+  readonly others: number;
+  readonly latency: number;
+  readonly code: string;
+  readonly metadata: string | null;
+  readonly estimated: boolean;
+}
+type Step =
+  | Request
+  | { readonly kind: "later"; readonly minutes: number }
+  | { readonly kind: "grant"; readonly amount: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant("request" as const),
+      workspace: fc.constantFrom("acme", "beta", OWN_WORKSPACE),
+      model: fc.constantFrom("small", "large"),
+      end: fc.constantFrom(
+        "answer" as const,
+        "hit" as const,
+        "failure" as const,
+        "refusal" as const,
+        "crash" as const,
+        "late" as const,
+      ),
+      tokens: fc.nat(5_000),
+      others: fc.nat(300),
+      latency: fc.nat(90_000),
+      code: fc.constantFrom("upstream_timeout", "rate_limit_exceeded"),
+      metadata: fc.constantFrom(null, '{"team":"search"}', '{"team":"chat","run":7}'),
+      estimated: fc.boolean(),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("later" as const), minutes: fc.nat(2_000) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("grant" as const), amount: fc.nat(4_000) }) },
+);
+
+const PRICES: Readonly<Record<string, bigint>> = { small: 20_000n, large: 130_001n };
+
+function rowOf(request: Request, id: string, startedAt: number): LedgerRow {
+  const { workspace, model, end, tokens, others, latency, code, metadata, estimated } = request;
+  const isAnswer = end === "answer" || end === "hit" || end === "late";
+  const upstream = end === "hit" || end === "refusal" ? 0 : tokens + others;
+  const price = PRICES[model] ?? 0n;
+  const billed = isAnswer && end !== "hit" ? tokens : 0;
+  return {
+    request_id: id,
+    started_at: startedAt,
+    workspace,
+    key_id: workspace === "acme" ? "key_1" : null,
+    model,
+    provider: end === "refusal" ? null : others > 0 && upstream > 0 ? "one, other" : "one",
+    inputs: 2,
+    cache_hits: end === "hit" ? 2 : 0,
+    tokens: isAnswer ? tokens : 0,
+    tokens_upstream: upstream,
+    tokens_abandoned: 0,
+    tokens_cached: end === "hit" ? tokens : 0,
+    tokens_billed: billed,
+    tokens_source: isAnswer ? (estimated ? "estimated" : "provider") : null,
+    status: isAnswer ? 200 : 429,
+    error: isAnswer ? null : end === "refusal" ? "refused" : code,
+    kind: isAnswer ? null : "rate_limited",
+    latency_ms: latency,
+    cost_pico_usd: BigInt(billed) * price,
+    cost_femto_credits: BigInt(billed) * price * 1_000n,
+    upstream_pico_usd: BigInt(upstream) * price,
+    saved_pico_usd: end === "hit" ? BigInt(tokens) * price : 0n,
+    by_provider:
+      others > 0 && upstream > 0
+        ? `[["one",${tokens},${BigInt(tokens) * price}],["other",${others},${BigInt(others) * price}]]`
+        : null,
+    user: null,
+    metadata: end === "refusal" ? null : metadata,
+  };
+}
+
+interface Books {
+  readonly store: Store;
+  readonly now: () => number;
+  readonly turn: (ms: number) => void;
+}
+
+const amount = { femtoCredits: 10n ** 15n, picoUsd: 10n ** 12n };
+const HOLDING = {
+  estimate: { least: { femtoCredits: 0n, picoUsd: 0n }, most: amount },
+  terms: { startingMicroCredits: null, caps: { day: undefined, month: undefined } },
+};
+
+async function lived(steps: readonly Step[], books: Books): Promise<void> {
+  const { store, now, turn } = books;
+  const ledger = openLedger(store, null, (model) => model);
+  const workspaces = openWorkspaces(store, () => ({}), { now });
+  await workspaces.create("acme", {}, 10n ** 12n);
+  let count = 0;
+  for (const one of steps) {
+    if (one.kind === "later") turn(one.minutes * 60_000);
+    else if (one.kind === "grant") await workspaces.grant("acme", BigInt(one.amount), "");
+    else {
+      const row = rowOf(one, `req_${count++}`, now());
+      if (one.end !== "hit" && one.end !== "refusal") await ledger.begin({ ...row, status: 0 }, HOLDING);
+      if (one.end === "crash" || one.end === "late") await ledger.settleInterrupted();
+      if (one.end !== "crash") await ledger.settle(row);
+    }
+    turn(1);
+  }
+}
+
+const SUMS = `sum(inputs) AS inputs, sum(cache_hits) AS cache_hits, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
+  sum(tokens_billed) AS tokens_billed, sum(tokens_cached) AS tokens_cached, sum(cost_pico_usd) AS cost, sum(micro_credits) AS micro_credits,
+  sum(upstream_pico_usd) AS upstream, sum(saved_pico_usd) AS saved`;
+
+interface Line {
+  readonly [column: string]: string | bigint | null;
+}
+const NAMES = ["at", "workspace", "key_id", "model", "status", "code"];
+/** A sum of nothing stays where a crash's row was put right. */
+const isSomething = (line: Line) =>
+  Object.entries(line).some(([name, value]) => !NAMES.includes(name) && value !== 0n);
+
+/** Of minutes or hours, each with what tells requests apart. */
+function sumsOf({ database }: Store, unitMs: number): { readonly ledger: Line[]; readonly rollups: Line[] } {
+  const ledger = database
+    .query<Line, []>(
+      `WITH rows AS (SELECT *, workspace <> '${OWN_WORKSPACE}' AS asks FROM ledger WHERE status <> 0 OR error IS NOT NULL)
+       SELECT started_at - started_at % ${unitMs} AS at, workspace, coalesce(key_id, '') AS key_id, model, status, coalesce(error, '') AS code,
+         sum(iif(asks, coalesce(refusals, 1), 0)) AS requests, sum(iif(asks AND tokens_source = 'estimated', 1, 0)) AS estimated,
+         ${SUMS.replace("sum(inputs)", "sum(iif(asks, inputs, 0))")}, sum(iif(asks AND latency_ms > 50 AND latency_ms <= 70 AND refusals IS NULL, 1, 0)) AS slow
+       FROM rows GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6`,
+    )
+    .all();
+  const rollups = database
+    .query<Line, []>(
+      `SELECT started_at AS at, workspace, key_id, model, status, code, sum(requests) AS requests, sum(estimated) AS estimated, ${SUMS},
+         sum(iif(code = 'refused', 0, up_to_70_ms)) AS slow
+       FROM rollups WHERE unit_ms = ${unitMs} GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6`,
+    )
+    .all();
+  return { ledger: ledger.filter(isSomething), rollups: rollups.filter(isSomething) };
+}
+
+async function opened(path = ":memory:"): Promise<Books> {
+  let now = START;
+  const { outside } = fakeOutside();
+  return {
+    store: await openStore(path, outside),
+    now: () => now,
+    turn(ms) {
+      now += ms;
+    },
+  };
+}
+
+test("the sums by minute and hour are the ledger's own after whatever came", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async (steps) => {
+      const books = await opened();
+      await lived(steps, books);
+      for (const unit of [60_000, 3_600_000]) {
+        const { ledger, rollups } = sumsOf(books.store, unit);
+        expect(rollups).toEqual(ledger);
+      }
+      books.store.close();
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("their usage is the ledger's, by any groups", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
+      const books = await opened();
+      await lived(steps, books);
+      const { store } = books;
+      const series = openSeries(store, {}, OWN_WORKSPACE);
+      for (const by of [...USAGE_GROUPS.map((group) => [group]), ["workspace", "day"] as const]) {
+        const range = { since: START - DAY_MS, until: books.now() + DAY_MS };
+        const { lines } = await series.usage({ ...range, by, workspace: undefined, metadata: new Map() });
+        expect(lines.filter(counts)).toEqual((await openLedger(store).usage(0, by)).filter(counts));
+      }
+      store.close();
+    }),
+    { numRuns: 30 },
+  );
+});
+
+const counts = (line: UsageLine) => line.requests > 0n || line.tokens_upstream > 0n || line.tokens > 0n;
+
+/** All that is told of usage and money, whole days of it. */
+async function told(store: Store) {
+  const statements = openStatements(store);
+  const ledger = openLedger(store);
+  const pair = new Map([["team", "search"]]);
+  const groups = [
+    ...USAGE_GROUPS.map((group) => [group] as const),
+    ["workspace", "model", "day", "provider"] as const,
+  ];
+  const months = ["2026-10", "2026-11", "2026-12"];
+  const workspaces = ["acme", "beta"];
+  return Promise.all([
+    ...groups.flatMap((by) => [
+      ledger.usage(0, by),
+      ledger.usage(0, by, { workspace: "acme" }),
+      ledger.usage(0, by, { metadata: pair }),
+    ]),
+    ...workspaces.flatMap((workspace) =>
+      months.flatMap((month) =>
+        ([["day", "model"], ["model"], ["day"]] as const).map((by) =>
+          statements.invoice(workspace, month, by),
+        ),
+      ),
+    ),
+    ...workspaces.map((workspace) => statements.history(workspace)),
+  ]);
+}
+
+const rowsIn = (store: Store, table: string) =>
+  store.database.query<{ readonly rows: bigint }, []>(`SELECT count(*) AS rows FROM ${table}`).get()?.rows;
+
+test("usage, invoices and histories are the same before and after requests are trimmed", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), fc.nat(20), async (steps, days) => {
+      const books = await opened();
+      await lived(steps, books);
+      const { store } = books;
+      const before = await told(store);
+      const keep = { requestsDays: 1, minutesDays: 1, hoursDays: 1 };
+      const trimming = openTrimming(store, { now: () => books.now() + days * DAY_MS }, () => keep);
+      const series = openSeries(store, {}, OWN_WORKSPACE);
+      const range = { since: START - DAY_MS, until: books.now() + DAY_MS };
+      const asked = { ...range, unit: "day", by: ["model", "provider"], top: 100 } as const;
+      const byDay = await series.over(asked);
+      while (await trimming.bite()) expect(await told(store)).toEqual(before);
+      expect(await told(store)).toEqual(before);
+      expect(await series.over(asked)).toEqual(byDay);
+      if (days > 2)
+        expect([rowsIn(store, "ledger"), rowsIn(store, "rollups WHERE unit_ms < 86400000")]).toEqual([
+          0n,
+          0n,
+        ]);
+      store.close();
+    }),
+    { numRuns: 20 },
+  );
+}, 60_000);
+
+test("what is trimmed makes the file smaller, and rows under way stay", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "embedgate-trim-"));
+  try {
+    const path = join(folder, "books.db");
+    const books = await opened(path);
+    const { store } = books;
+    const request = {
+      workspace: "beta",
+      model: "small",
+      tokens: 7,
+      others: 0,
+      latency: 9,
+      code: "",
+    } as const;
+    const one = {
+      ...request,
+      kind: "request",
+      end: "hit",
+      metadata: "x".repeat(900),
+      estimated: false,
+    } as const;
+    const ledger = openLedger(store);
+    await Promise.all(
+      Array.from({ length: 4_000 }, (_, i) =>
+        ledger.settle(
+          rowOf(
+            { ...one, metadata: JSON.stringify({ id: i % 3, text: one.metadata }) },
+            `req_${i}`,
+            START + i,
+          ),
+        ),
+      ),
+    );
+    await ledger.begin({ ...rowOf({ ...one, end: "answer" }, "under way", START), status: 0 }, HOLDING);
+    store.database.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    const size = statSync(path).size;
+    const keep = { requestsDays: 1, minutesDays: 1, hoursDays: 1 };
+    const trimming = openTrimming(store, { now: () => START + 5 * DAY_MS }, () => keep);
+    let bites = 0;
+    while (await trimming.bite()) bites += 1;
+    store.database.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    expect(bites).toBeGreaterThan(8);
+    expect(statSync(path).size).toBeLessThan(size / 4);
+    expect([rowsIn(store, "ledger"), rowsIn(store, "ledger_days")]).toEqual([1n, 3n]);
+    store.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
