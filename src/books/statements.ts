@@ -5,6 +5,7 @@
 
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
 import { ALL_ROWS } from "./all-rows";
 import { ceilingOf, FEMTO_CREDITS_PER_MICRO_CREDIT } from "./money";
 import { periodAt } from "./periods";
@@ -67,7 +68,10 @@ const GROUP_EXPRESSIONS: Readonly<Record<InvoiceGroup, string>> = {
   model: "model",
 };
 
-export function openStatements({ database, read }: Store): Statements {
+export function openStatements(
+  { database, read }: Pick<Store, "database" | "read">,
+  { turn = () => Promise.resolve() }: Pick<Outside, "turn"> = {},
+): Statements {
   const spending = database.query<
     { readonly today: bigint; readonly month: bigint },
     [string, string, string]
@@ -87,6 +91,12 @@ export function openStatements({ database, read }: Store): Statements {
      GROUP BY ${GROUP_EXPRESSIONS.day} ORDER BY at`,
   );
 
+  const span = database.query<{ first: bigint | null; last: bigint | null }, [string]>(
+    `SELECT min(first) AS first, max(last) AS last FROM (
+       SELECT min(started_at) AS first, max(started_at) AS last FROM ledger WHERE workspace = ?1
+       UNION ALL SELECT min(first_at), max(first_at) FROM ledger_days WHERE workspace = ?1)`,
+  );
+
   return {
     async spent(workspace, at, timeZone) {
       const { day, monthBegins } = periodAt(at, timeZone);
@@ -94,9 +104,8 @@ export function openStatements({ database, read }: Store): Statements {
       return { today: sums?.today ?? 0n, thisMonth: sums?.month ?? 0n };
     },
     async history(workspace) {
-      // In one transaction, so that no request settles between the two.
-      const both = database.transaction((): Change[] => {
-        const given = grants.all(workspace).map(({ at, note, change }) => ({
+      for (let again = 0; ; again++) {
+        const given = read(() => grants.all(workspace)).map(({ at, note, change }) => ({
           at: Number(at),
           kind: "grant" as const,
           note,
@@ -104,53 +113,128 @@ export function openStatements({ database, read }: Store): Statements {
           cost: 0n,
           change,
         }));
+        const requests: Change[] = [];
         // A day's requests before a grant and those after it are two lines.
-        const bounds = [0, ...given.map(({ at }) => at), Number.MAX_SAFE_INTEGER].sort((a, b) => a - b);
-        const taken = bounds.flatMap((from, i) => {
-          const to = bounds[i + 1] ?? from;
-          return to === from ? [] : charges.all(workspace, from, to);
-        });
-        const requests = taken.map((sums) => ({
-          at: Number(sums.at),
-          kind: "requests" as const,
-          note: "",
-          requests: sums.requests,
-          cost: sums.cost,
-          change: -sums.taken,
-        }));
-        return [...given, ...requests];
-      });
-      return running(read(() => both()));
+        for (const [from, to] of daysBetween(
+          spanOf(workspace),
+          given.map(({ at }) => at),
+        )) {
+          for (const sums of read(() => charges.all(workspace, from, to)))
+            requests.push({
+              at: Number(sums.at),
+              kind: "requests",
+              note: "",
+              requests: sums.requests,
+              cost: sums.cost,
+              change: -sums.taken,
+            });
+          await turn();
+        }
+        // One that was made meanwhile would be missing among what was charged after it.
+        const isWhole = read(() => grants.all(workspace)).length === given.length;
+        if (isWhole || again >= HISTORY_READS_MAX) return running([...given, ...requests]);
+      }
     },
     async invoice(workspace, month, by) {
       const [from, to] = boundsOf(month);
       const part = (group: InvoiceGroup) =>
         `${by.includes(group) ? GROUP_EXPRESSIONS[group] : "NULL"} AS ${group}`;
-      const query = database.query<
-        Charged & { readonly day: string | null; readonly model: string | null },
-        [string, number, number]
-      >(
+      const query = database.query<Charged & Ends, [string, number, number]>(
         `WITH rows AS (
            SELECT ${part("day")}, ${part("model")}, status, tokens_billed, cost_pico_usd, micro_credits, femto_credits_rounded, price, row_count
            FROM ${ALL_ROWS} WHERE workspace = ?1 AND started_at >= ?2 AND started_at < ?3)
          SELECT day, model, sum(iif(status = 200, row_count, 0)) AS requests, sum(tokens_billed) AS tokens_billed,
-           iif(min(price) >= 0 AND min(price) = max(price), min(price), NULL) AS price,
+           min(price) AS least_price, max(price) AS most_price,
            sum(cost_pico_usd) AS cost_pico_usd, sum(micro_credits) AS micro_credits, sum(femto_credits_rounded) AS femto_credits_rounded
-         FROM rows GROUP BY day, model
-         HAVING requests > 0 OR tokens_billed > 0 OR cost_pico_usd > 0 OR micro_credits > 0 ORDER BY day, model`,
+         FROM rows GROUP BY day, model`,
       );
-      const lines = inShares(read(() => query.all(workspace, from, to))).map(({ day, model, ...sums }) => ({
+      const lines = new Map<string, Charged & Ends>();
+      const there = spanOf(workspace);
+      const days = { from: Math.max(from, there.from), to: Math.min(to, there.to) };
+      for (const [since, until] of daysBetween(days, [])) {
+        for (const line of read(() => query.all(workspace, since, until))) {
+          const key = JSON.stringify([line.day, line.model]);
+          const before = lines.get(key);
+          lines.set(key, before ? together(before, line) : line);
+        }
+        await turn();
+      }
+      const charged = [...lines.values()].filter(isSomething).sort(byGroups);
+      const told = inShares(charged.map(priced)).map(({ day, model, ...sums }) => ({
         day: day ?? undefined,
         model: model ?? undefined,
         ...sums,
       }));
-      return { lines, total: totalOf(lines) };
+      return { lines: told, total: totalOf(told) };
     },
   };
+
+  /** When the first and the last of a workspace's requests came. */
+  function spanOf(workspace: string): Span {
+    const row = read(() => span.get(workspace));
+    return { from: Number(row?.first ?? 0n), to: Number(row?.last ?? -1n) + 1 };
+  }
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+const DAY_MS = 86_400_000;
+const HISTORY_READS_MAX = 3;
+
+/** Days of a span (UTC), cut at `cuts` too: each is read in a turn of the event loop of its own. */
+function* daysBetween({ from, to }: Span, cuts: readonly number[]): Generator<readonly [number, number]> {
+  const rest = [...new Set(cuts)].filter((cut) => cut > from && cut < to).sort((a, b) => a - b);
+  for (let at = from; at < to; ) {
+    const nextDay = at - (at % DAY_MS) + DAY_MS;
+    const cut = rest[0] ?? to;
+    const end = Math.min(to, nextDay, cut);
+    if (end === cut) rest.shift();
+    yield [at, end];
+    at = end;
+  }
+}
+
+/** A line as it is read, with the ends of its prices: null where nothing was billed, -1 where one was no whole number. */
+interface Ends {
+  readonly day: string | null;
+  readonly model: string | null;
+  readonly least_price: bigint | null;
+  readonly most_price: bigint | null;
+}
+
+const least = (a: bigint | null, b: bigint | null) => (a === null ? b : b === null || a < b ? a : b);
+const most = (a: bigint | null, b: bigint | null) => (a === null ? b : b === null || a > b ? a : b);
+
+const together = (one: Charged & Ends, other: Charged & Ends): Charged & Ends => ({
+  ...one,
+  requests: one.requests + other.requests,
+  tokens_billed: one.tokens_billed + other.tokens_billed,
+  least_price: least(one.least_price, other.least_price),
+  most_price: most(one.most_price, other.most_price),
+  cost_pico_usd: one.cost_pico_usd + other.cost_pico_usd,
+  micro_credits: one.micro_credits + other.micro_credits,
+  femto_credits_rounded: one.femto_credits_rounded + other.femto_credits_rounded,
+});
+
+const isSomething = (line: Charged) =>
+  line.requests > 0n || line.tokens_billed > 0n || line.cost_pico_usd > 0n || line.micro_credits > 0n;
+
+function priced({ least_price, most_price, ...line }: Charged & Ends) {
+  const isOne = least_price !== null && least_price >= 0n && least_price === most_price;
+  return { ...line, price: isOne ? least_price : null };
+}
+
+/** As the database has texts in order: by their code points. */
+function byGroups(one: Ends, other: Ends): number {
+  const [a, b] = [one, other].map(({ day, model }) => Buffer.from(`${day ?? ""}\0${model ?? ""}`));
+  return a && b ? Buffer.compare(a, b) : 0;
 }
 
 /** With what the charges of a line's requests differ from their exact cost. */
-type Charged = Omit<InvoiceLine, "day" | "model"> & { readonly femto_credits_rounded: bigint };
+type Charged = Omit<InvoiceLine, "day" | "model" | "price"> & { readonly femto_credits_rounded: bigint };
 
 /**
  * Which request of a workspace pays the whole micro-credit that several came to is chance, so lines of models would be off by many.

@@ -34,7 +34,7 @@ export function sqliteStores(store: Store, outside: Outside): Stores {
     openWorkspaces: (defaults) => openWorkspaces(store, defaults, outside),
     openWorkspaceNames: () => openWorkspaceNames(store, outside),
     openLedger: (process, configuredModel) => openLedger(store, process, configuredModel),
-    openStatements: () => openStatements(store),
+    openStatements: () => openStatements(store, outside),
     openRequests: () => openRequests(store),
     openRequestPages: () => openRequestPages(store, outside),
     openSeries: () => openSeries(store, outside, OWN_WORKSPACE),

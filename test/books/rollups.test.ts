@@ -269,7 +269,7 @@ test("usage, invoices and histories are the same before and after requests are t
         ]);
       store.close();
     }),
-    { numRuns: 20 },
+    { numRuns: 10 },
   );
 }, 60_000);
 
