@@ -92,9 +92,10 @@ export function openStatements(
   );
 
   const span = database.query<{ first: bigint | null; last: bigint | null }, [string]>(
-    `SELECT min(first) AS first, max(last) AS last FROM (
-       SELECT min(started_at) AS first, max(started_at) AS last FROM ledger WHERE workspace = ?1
-       UNION ALL SELECT min(first_at), max(first_at) FROM ledger_days WHERE workspace = ?1)`,
+    // One by one: only then the index is asked for its end alone.
+    `SELECT min(at) AS first, max(at) AS last FROM (
+       SELECT min(started_at) AS at FROM ledger WHERE workspace = ?1 UNION ALL SELECT max(started_at) FROM ledger WHERE workspace = ?1
+       UNION ALL SELECT min(first_at) FROM ledger_days WHERE workspace = ?1 UNION ALL SELECT max(first_at) FROM ledger_days WHERE workspace = ?1)`,
   );
 
   return {
