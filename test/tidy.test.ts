@@ -206,7 +206,7 @@ const WINGS: readonly (readonly [wings: string, whatFor: string])[] = [
   ["gateway.ts", "builds every part once"],
   ["sharing", "what the copies of one gateway have in common: memory, and each one's part of the limits"],
   ["door", "paths, and what is behind them: head, body, models, requests in flight, the OpenAPI document"],
-  ["admin", "what the operator sees: metrics"],
+  ["admin", "what the operator sees and changes: metrics, the Admin API"],
   ["jobs", "bulk jobs: files to a file of vectors, with a journal"],
   ["conformance bench", "tests of others' plugins and endpoints"],
   ["terminal", "what a person types and reads: durations, amounts, tables, CSV"],

@@ -63,8 +63,7 @@ export async function openStore(
   const recent = createRecent(outside, () => read(() => version.get()?.data_version));
   const { write, checkLock } = createWriter(database, outside, recent.forget);
   try {
-    // Of a database that is new: trimmed pages can be given back to the file system (src/books/trimming.ts).
-    database.run("PRAGMA auto_vacuum = INCREMENTAL");
+    await patiently(() => mayShrink(database), outside);
     // WAL: readers (`embedgate usage`) never wait for the gateway. It stays set in the file.
     await patiently(() => database.run("PRAGMA journal_mode = WAL"), outside);
     const mode = database.query<{ journal_mode: string }, []>("PRAGMA journal_mode").get()?.journal_mode;
@@ -104,6 +103,12 @@ export function placeOf(cause: unknown): string {
   if (cause instanceof GatewayError && cause.message === NO_SHARED_MEMORY) return `. ${NO_SHARED_MEMORY}`;
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   return /^SQLITE_(?:IOERR_SHM|IOERR_LOCK|PROTOCOL)/.test(code) ? `. ${NO_SHARED_MEMORY}` : "";
+}
+
+/** Only a database that is new can be told that trimmed pages are to be given back to the file system (src/books/trimming.ts). */
+function mayShrink(database: Database): void {
+  const pages = database.query<{ page_count: bigint }, []>("PRAGMA page_count").get()?.page_count;
+  if (pages === 0n) database.run("PRAGMA auto_vacuum = INCREMENTAL");
 }
 
 function migrate(database: Database): void {

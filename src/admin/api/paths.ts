@@ -55,5 +55,5 @@ export const ADMIN_SCHEMAS: Readonly<Record<string, TSchema>> = Object.fromEntri
 /** Its section in the published document. */
 export const ADMIN_TAG = {
   name: "admin",
-  description: "For whoever runs the gateway: an admin key, or open mode. docs/admin-api.md tells more.",
+  description: "For the gateway's operator: with an admin key, or in open mode. See docs/admin-api.md.",
 };
