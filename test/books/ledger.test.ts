@@ -304,7 +304,7 @@ describe("the database", () => {
       const store = await openStore(path, realOutside);
       store.database.run("PRAGMA user_version = 99");
       store.close();
-      await expect(openStore(path, realOutside)).rejects.toThrow("newer embedgate (version 99");
+      await expect(openStore(path, realOutside)).rejects.toThrow("newer embedgate (schema version 99");
     }));
 
   test("that is no database is refused with its path", () =>
