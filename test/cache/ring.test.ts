@@ -76,7 +76,7 @@ describe.skipIf(process.platform !== "linux")("a ring", () => {
     ring.keep(keyOf("b"), entry(2));
     ring.resize(2 * BYTES);
     expect(ring.find(keyOf("b"))).toBeUndefined();
-    expect(logs).toMatchObject([{ level: "warn", message: expect.stringContaining("after a restart only") }]);
+    expect(logs).toMatchObject([{ level: "warn", message: expect.stringContaining("only after a restart") }]);
   });
 
   test("that three processes hammer never gives a vector that is not the key's", async () => {
