@@ -15,6 +15,8 @@ const client = (name: string) => join(folder, "test/clients", name);
 const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> = {
   "openai for Python": (url, key) => [python, client("openai_python.py"), url, key, reference],
   "openai for Node": (url, key) => ["node", client("openai_node.mjs"), url, key, reference],
+  "openai for Python, batches": (url, key) => [python, client("openai_batch_python.py"), url, key],
+  "openai for Node, batches": (url, key) => ["node", client("openai_batch_node.mjs"), url, key],
   "ollama for Python": (url, key) => [python, client("ollama_python.py"), url, key],
   "ollama for Node": (url, key) => ["node", client("ollama_node.mjs"), url, key],
   "huggingface_hub for Python": (url, key) => [python, client("hugging_face_python.py"), url, key],

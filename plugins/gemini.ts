@@ -4,6 +4,7 @@
  */
 import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted, WireVector } from "../src/plugin";
 import { withVersion } from "./base-url";
+import { geminiBatches } from "./gemini-batches";
 import {
   isPrompted,
   prompted,
@@ -49,6 +50,13 @@ const plugin: Plugin = (host) => {
       const headers = headersOf(further, { "x-goog-api-key": api_key });
       return {
         describe: () => LIMITS,
+        batches: geminiBatches(host, {
+          urlOf: (path) => withQuery(base_url, query, (base) => `${withVersion(base, "v1beta")}${path}`),
+          headers,
+          explain: (refusal) => explained(host, refusal),
+          bareName,
+          entryOf: (call) => entriesOf(host, call)[0] ?? {},
+        }),
         async embed(call) {
           const entries = entriesOf(host, call);
           const [only] = entries;

@@ -5,6 +5,7 @@
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { bearerOptions } from "./bearer";
 import { readEnvelope } from "./envelope";
+import { mistralBatches } from "./mistral-batches";
 import { openaiShaped } from "./openai-shaped";
 import { refuseOwn, textsOf } from "./request-body";
 import { tooLongAmong } from "./too-long";
@@ -20,6 +21,12 @@ const plugin: Plugin = (host) => {
         facts: LIMITS,
         bodyOf: (call) => bodyOf(host, call),
         explain: (refusal, { inputs }) => explained(host, refusal, inputs.length),
+        batches: (at) =>
+          mistralBatches(host, {
+            ...at,
+            explain: (refusal) => explained(host, refusal, 1),
+            bodyOf: (call) => bodyOf(host, call),
+          }),
       }),
   });
 };

@@ -2,7 +2,7 @@
  * OpenAI's embeddings wire, which many vendors speak: what a call's body is, what a reply says, what a refusal means.
  * A plugin that speaks it adds its address, its headers and its own words; a way of answering seen in the wild is read here.
  */
-import type { TSchema } from "@sinclair/typebox";
+import type { Static, TSchema } from "@sinclair/typebox";
 import type { EmbedCall, EmbedReply, Explanation, Host, PostCall, Posted } from "../src/plugin";
 import { tooLongIn } from "./refusals";
 import { countAt } from "./usage";
@@ -14,7 +14,8 @@ export interface Wire {
   explain(refusal: Posted): Explanation | undefined;
 }
 
-export function openaiWire(host: Host): Wire {
+/** A reply's body, and what it says. */
+export function openaiReply(host: Host) {
   const { t } = host;
   // Only what is read, so that a new key in the reply breaks nothing. OpenRouter may leave `index` out, Together `usage`;
   // what a server does not know may as well be null.
@@ -24,6 +25,23 @@ export function openaiWire(host: Host): Wire {
     data: t.Array(t.Object({ index: maybe(t.Integer()), embedding: host.wireVector })),
     usage: t.Optional(t.Unknown()),
   });
+  return {
+    schema: Reply,
+    replyOf: ({ data, model, usage }: Static<typeof Reply>): EmbedReply => ({
+      vectors: data.map(({ index, embedding }, place) => ({
+        index: index ?? place,
+        values: host.vector(embedding),
+      })),
+      model: model ?? undefined,
+      tokens: countAt(usage, "prompt_tokens") ?? countAt(usage, "total_tokens"),
+      tokensSource: "provider",
+    }),
+  };
+}
+
+export function openaiWire(host: Host): Wire {
+  const { t } = host;
+  const reply = openaiReply(host);
   // OpenAI's envelope, and the flat one of Hugging Face's TEI (`{message, code, type}`).
   const Words = t.Object({ message: t.String(), code: t.Optional(t.Unknown()) });
   const Refusal = t.Union([t.Object({ error: Words }), Words]);
@@ -43,16 +61,7 @@ export function openaiWire(host: Host): Wire {
     explain,
     async embed(call) {
       const posted = await host.post({ explain, ...call });
-      const { data, model, usage } = await host.readReply(Reply, posted.bytes);
-      return {
-        vectors: data.map(({ index, embedding }, place) => ({
-          index: index ?? place,
-          values: host.vector(embedding),
-        })),
-        model: model ?? undefined,
-        tokens: countAt(usage, "prompt_tokens") ?? countAt(usage, "total_tokens"),
-        tokensSource: "provider",
-      };
+      return reply.replyOf(await host.readReply(reply.schema, posted.bytes));
     },
   };
 }

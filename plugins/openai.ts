@@ -2,11 +2,13 @@
  * OpenAI's embeddings wire, for OpenAI and whatever else speaks it, by `base_url`: POST {base_url}/embeddings.
  * Source: openai/openai-openapi (CreateEmbeddingRequest); how the wire is written and read is in openai-wire.ts.
  */
-import type { Plugin } from "../src/plugin";
+import type { EmbedCall, Plugin } from "../src/plugin";
 import { addressOf } from "./address";
+import { withPath } from "./base-url";
 import { headersOf } from "./headers";
+import { openaiBatches } from "./openai-batches";
 import { bodyOf, openaiWire } from "./openai-wire";
-import { addressOption, headersOption, queryOption } from "./options";
+import { addressOption, headersOption, queryOption, withQuery } from "./options";
 import { taskFieldOf, taskOptions, taskSaid } from "./task-field";
 
 const plugin: Plugin = (host) => {
@@ -45,11 +47,28 @@ const plugin: Plugin = (host) => {
       });
       const address = addressOf(host, { base_url, query }, "/v1", "/embeddings", headers);
       const task = taskFieldOf(tasks);
+      const said = (call: EmbedCall) => ({ ...bodyOf(call), ...taskSaid(task, call) });
       return {
         ...address.toFind,
+        batches: openaiBatches(host, {
+          urlOf: (path) => withQuery(base_url, query, (base) => `${withPath(base, "/v1")}${path}`),
+          headers,
+          explain: wire.explain,
+          // "up to 50,000 requests", "up to 200 MB in size"
+          maxCalls: 50_000,
+          maxBytes: 200_000_000,
+          check: undefined,
+          line: ({ id, call }) => ({
+            custom_id: id,
+            method: "POST",
+            url: "/v1/embeddings",
+            body: said(call),
+          }),
+          batch: () => ({ completion_window: "24h" }),
+        }),
         ...(task && { tasks: task }),
         embed(call) {
-          const body = { ...bodyOf(call), ...taskSaid(task, call) };
+          const body = said(call);
           return address.reached((url) => wire.embed({ url, headers, body, signal: call.signal }));
         },
       };

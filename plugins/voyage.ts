@@ -6,6 +6,7 @@ import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin
 import { bearerOptions } from "./bearer";
 import { cutOf, truncateField } from "./cutting";
 import { readEnvelope } from "./envelope";
+import { openaiBatches } from "./openai-batches";
 import { openaiShaped } from "./openai-shaped";
 import { ownAddressOption } from "./options";
 import { refuseOwn, textsOf } from "./request-body";
@@ -53,6 +54,20 @@ const plugin: Plugin = (host) => {
           facts: { max_inputs: 1000, max_call_tokens: 120_000 },
           bodyOf: (call) => bodyOf(host, call),
           explain: (refusal) => explained(host, refusal),
+          batches: (at) =>
+            openaiBatches(host, {
+              ...at,
+              explain: (refusal) => explained(host, refusal),
+              // docs.voyageai.com/docs/batch-inference: a file of inputs alone, and beside it what holds for all of them.
+              maxCalls: 100_000,
+              maxBytes: 200_000_000,
+              check: (call) => void bodyOf(host, call),
+              line: ({ id, call }) => ({ custom_id: id, body: { input: bodyOf(host, call).input } }),
+              batch([first]) {
+                const { input: _, ...params } = first ? bodyOf(host, first.call) : {};
+                return { completion_window: "12h", request_params: params };
+              },
+            }),
         },
       );
     },

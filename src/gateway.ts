@@ -2,10 +2,10 @@
  * Builds every part once from a checked configuration, and closes them in reverse. Tests and the simulator build the same.
  * A new part is made here, after what it needs, and closed before it.
  */
-import { isDeepStrictEqual } from "node:util";
 import packageJson from "../package.json";
 import { counting, createMetrics, type Metrics } from "./admin/metrics";
 import { type Aside, openAside } from "./aside/aside";
+import { type Batches, openBatches } from "./batches/batches";
 import type { Ledger } from "./books/ledger";
 import { createSettlements } from "./books/settlements";
 import type { Trimming } from "./books/trimming";
@@ -15,17 +15,19 @@ import { type Auth, openAuth } from "./callers/auth";
 import { tellingOfChanges } from "./callers/key-changes";
 import type { Keys } from "./callers/keys";
 import { AT_THE_START, refusalOf } from "./callers/opening";
-import { createRateLimits } from "./callers/rate-limits";
+import { createRateLimits, unlimited } from "./callers/rate-limits";
 import { createSharedLimits } from "./callers/shared-limits";
 import type { Workspaces } from "./callers/workspaces";
 import type { GatewayConfig } from "./config/gateway-config";
 import { matches, patternsAmong } from "./config/models";
-import { CacheSection } from "./config/schema";
+import { needingRestart } from "./config/needing-restart";
 import { asAdmin, gatewayPolicies, policiesOf } from "./dialects/records";
 import type { GatewayError } from "./domain/errors";
 import { secondsOf } from "./domain/idle";
 import type { Outside } from "./domain/outside";
+import type { Policies } from "./domain/policies";
 import type { Probe } from "./domain/probes";
+import type { Caller } from "./domain/request";
 import { createBodyMemory } from "./door/body-memory";
 import { createDoor, type Door } from "./door/http";
 import { createSending } from "./door/sending";
@@ -35,6 +37,7 @@ import { processFigures } from "./machine/process-figures";
 import { type Answer, type Arrival, embed } from "./request/embed";
 import { announcing } from "./request/hold";
 import { measure } from "./request/measure";
+import { cachingOf, pricesOf } from "./request/settings";
 import { createUnpriced } from "./request/unpriced";
 import { type Generation, openGeneration } from "./routes/generation";
 import { createLifecycle } from "./routes/lifecycle";
@@ -67,6 +70,8 @@ export interface Gateway {
   readonly cache: Cache;
   readonly workspaces: Workspaces;
   readonly trimming: Trimming;
+  /** Undefined where the routing file has none. */
+  readonly batches: Batches | undefined;
   spaces(): Pick<Spaces, "notices">;
   /** Why `reload` would not take it; undefined where it would. @throws GatewayError database_unavailable */
   refusalOf(config: GatewayConfig): GatewayError | undefined;
@@ -189,19 +194,20 @@ export async function createGateway(
       })
     : ownLimits;
 
-  function embedNow(arrival: Arrival): Promise<Answer> {
+  function embedNow(arrival: Arrival, through = (routes: Routes) => routes): Promise<Answer> {
     const { routes, spaces, config: own, serve } = current;
     return serve(() =>
       embed(arrival, {
-        routes,
+        routes: through(routes),
         spaces,
         tokens,
         aside,
         cache,
         caching: cachingOf(own),
         workspaces,
-        rateLimits,
-        prices: { exchange: own.money, hitPrice: hitPriceOf(own), abandoned: own.money.abandoned },
+        // What a batch may send at once is bounded by the lanes: its lines are no requests a minute.
+        rateLimits: arrival.line === undefined ? rateLimits : unlimited(rateLimits),
+        prices: pricesOf(own),
         unpriced,
         ledger: counted,
         settlements,
@@ -218,14 +224,39 @@ export async function createGateway(
     ...limits.notices(current.config),
     ...current.addresses.notices(),
   ];
+  const policies = (caller?: Caller): Policies => {
+    if (caller === undefined) return gatewayPolicies(current.config);
+    const policies = policiesOf(current.config, workspaces.rules(caller.workspace));
+    return caller.isAdmin === true ? asAdmin(policies) : policies;
+  };
+  const { batchFiles } = config;
+  const batches =
+    batchFiles &&
+    openBatches({
+      records: stores.openBatchRecords(),
+      upstreams: stores.openUpstreamRecords(),
+      ledger: counted,
+      outside,
+      routes: () => current.routes,
+      prices: () => pricesOf(current.config),
+      unpriced,
+      rules: workspaces.rules,
+      // What a line costs is in the ledger: its answer is written before anybody knows.
+      policies: (caller) => ({ ...policies(caller), usage_credits: false }),
+      // The folder is taken once, at the start.
+      limits: () => ({ ...batchFiles, ...current.config.batchFiles, folder: batchFiles.folder }),
+      process: place.process,
+      checkStays: () => underWay.checkStays(),
+      survivesPower: config.database.durability === "power",
+      preparing: { routes: () => current.routes, tokens, rules: workspaces.rules },
+      embed: (arrival, through) => underWay.run((ending) => embedNow({ ...arrival, ending }, through)),
+    });
+
   const door = createDoor({
     auth,
     routes: () => current.routes,
-    policies(caller) {
-      if (caller === undefined) return gatewayPolicies(current.config);
-      const policies = policiesOf(current.config, workspaces.rules(caller.workspace));
-      return caller.isAdmin === true ? asAdmin(policies) : policies;
-    },
+    policies,
+    batches: () => batches,
     exchange: () => current.config.money,
     fileSchema: () => current.config.fileSchema(),
     corsOrigins: () => current.config.server.cors?.origins,
@@ -272,7 +303,7 @@ export async function createGateway(
     idleSeconds: secondsOf(config.server.idle_timeout_ms),
     isTls: config.server.tls !== undefined,
     takeRequest: ({ workspace }) => rateLimits.takeRequest(workspaces.rules(workspace)),
-    embed: embedNow,
+    embed: (arrival) => embedNow(arrival),
   });
 
   const refusalNow = (next: GatewayConfig) =>
@@ -291,7 +322,7 @@ export async function createGateway(
   return {
     config: () => current.config,
     door,
-    embed: embedNow,
+    embed: (arrival) => embedNow(arrival),
     auth,
     routes: () => current.routes,
     keys,
@@ -301,6 +332,7 @@ export async function createGateway(
     cache,
     workspaces,
     trimming: stores.openTrimming(() => current.config.keep),
+    batches,
     spaces: () => current.spaces,
     refusalOf: refusalNow,
     asks: () => !auth.isOpen(),
@@ -330,6 +362,7 @@ export async function createGateway(
       return needingRestart(config, next);
     },
     async close() {
+      await batches?.runner.stop();
       retire(current);
       await Promise.all(retiring);
       tokens.close();
@@ -363,30 +396,4 @@ function cachePath({ database }: GatewayConfig): string | undefined {
 function configuredModel({ models }: GatewayConfig, model: string): string | undefined {
   if (models.has(model)) return model;
   return patternsAmong(models.keys()).find((pattern) => matches(pattern, model));
-}
-
-/** What was taken once, at the start: the address, what the server was made with, and the database. */
-function needingRestart(started: GatewayConfig, next: GatewayConfig): string[] {
-  const paths: string[] = [];
-  if (next.server.host !== started.server.host) paths.push("server.host");
-  if (next.server.port !== started.server.port) paths.push("server.port");
-  if (next.server.processes !== started.server.processes) paths.push("server.processes");
-  // Another certificate is taken at once; to serve https and http on one port at a time, nobody can.
-  if ((next.server.tls === undefined) !== (started.server.tls === undefined)) paths.push("server.tls");
-  if (next.server.idle_timeout_ms !== started.server.idle_timeout_ms) paths.push("server.idle_timeout_ms");
-  if (next.database.path !== started.database.path) paths.push("database");
-  if (!isDeepStrictEqual(next.shared, started.shared)) paths.push("shared");
-  if (next.database.durability !== started.database.durability) paths.push("durability");
-  return paths;
-}
-
-function cachingOf({ cache }: GatewayConfig): { isShared: boolean } | undefined {
-  if (cache === false) return undefined;
-  return { isShared: cache.shared ?? CacheSection.properties.shared.default };
-}
-
-/** Of a duplicate within a request too, which needs no cache. */
-function hitPriceOf({ cache }: GatewayConfig): number {
-  const { default: usual } = CacheSection.properties.hit_price;
-  return cache === false ? usual : (cache.hit_price ?? usual);
 }

@@ -83,6 +83,8 @@ export interface Upstream {
   embed(call: EmbedCall): Promise<EmbedReply>;
   /** Where the options leave open where the server's API lies: the gateway has it found at the start, before anybody waits for it. */
   readonly address?: ApiAddress;
+  /** The vendor's own batch service, for routes that say `batch: upstream`. Left out: it has none. */
+  readonly batches?: BatchService;
   /** Frees what `embed` took: connections, workers. No call is under way when it is called. */
   close?(): Promise<void>;
 }
@@ -95,6 +97,53 @@ export interface ApiAddress {
   /** Tries them by a request without a text, which costs nothing. Throws `wrong_address` where it lies at none; where nothing was found out, why. */
   find(signal: AbortSignal): Promise<void>;
 }
+
+/**
+ * A vendor's service for many calls that may take hours. The gateway decides what goes into a batch, asks for it until it has ended, and proves
+ * each reply as it proves those of `embed`; failures are thrown as there.
+ */
+export interface BatchService {
+  /** Calls in one batch, and bytes of all of them together. */
+  readonly maxCalls: number;
+  readonly maxBytes: number;
+  /** Throws what is wrong with a call, as `host.failure` makes it, before anything is submitted. Left out: nothing is. */
+  readonly check?: ((call: EmbedCall) => void) | undefined;
+  /** Inputs of one of its calls, where that is another number than the model's `max_inputs`. */
+  readonly maxInputs?: number;
+  /** @returns the vendor's id of it. The tag must be kept there with it, so that `find` finds it: a batch is paid for, and never submitted twice. */
+  submit(batch: BatchSubmission): Promise<string>;
+  /** The vendor's id of the batch with that tag; undefined where there is none. */
+  find(tag: string, signal: AbortSignal): Promise<string | undefined>;
+  /** ended: no further result will come, for whatever reason; `why` says it where that is not that all was done. */
+  look(
+    id: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly state: "running" | "ended"; readonly why?: string }>;
+  /** Of one that has ended: each of its calls at most once, in any order. What is not among them was not done. */
+  results(id: string, signal: AbortSignal): Promise<readonly BatchResult[]>;
+  /** Asks for its end; what is done by then is kept. */
+  cancel(id: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface BatchSubmission {
+  readonly tag: string;
+  /** All of one model, by its name at the vendor, and alike in all but their inputs. */
+  readonly model: string;
+  readonly calls: readonly BatchCall[];
+  readonly signal: AbortSignal;
+}
+
+export interface BatchCall {
+  /** By which its result is told apart. */
+  readonly id: string;
+  /** Its signal never fires. */
+  readonly call: EmbedCall;
+}
+
+export type BatchResult =
+  | { readonly id: string; readonly reply: EmbedReply }
+  /** As `host.failure` makes it. */
+  | { readonly id: string; readonly failure: Error };
 
 /** One text, or the ids of one text's tokens. Ids come only where the model's `token_ids` is `native`. */
 export type Input = string | Uint32Array;

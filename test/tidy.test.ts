@@ -8,7 +8,6 @@ import { dirname, join, normalize } from "node:path";
 import { Glob } from "bun";
 
 const ROOT = join(import.meta.dir, "..");
-
 interface Source {
   readonly path: string;
   readonly text: string;
@@ -207,6 +206,7 @@ const WINGS: readonly (readonly [wings: string, whatFor: string])[] = [
   ["sharing", "what the copies of one gateway have in common: memory, and each one's part of the limits"],
   ["door", "paths, and what is behind them: head, body, models, requests in flight, the OpenAPI document"],
   ["admin", "what the operator sees and changes: metrics, the Admin API"],
+  ["batches", "OpenAI's Batch API: files, and requests that are run by and by"],
   ["jobs", "bulk jobs: files to a file of vectors, with a journal"],
   ["conformance bench", "tests of others' plugins and endpoints"],
   ["terminal", "what a person types and reads: durations, amounts, tables, CSV"],
@@ -236,7 +236,7 @@ const WINGS: readonly (readonly [wings: string, whatFor: string])[] = [
   ["domain plugin.ts", "the words that all share, and the contract of plugins"],
 ];
 
-/** Rows of two wings that may not know one another, but for this: the contract is made of the domain's words, and they of it. */
+/** One row whose wings know one another: the contract is made of the domain's words, and they of it. */
 const ONE_FLOOR = new Set(["domain", "plugin.ts"]);
 
 describe("style", () => {

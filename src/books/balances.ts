@@ -36,6 +36,14 @@ export interface Terms {
   readonly caps: Caps;
 }
 
+/** What a row holds of its workspace's credits and caps until it is settled. */
+export interface Holding {
+  readonly estimate: Estimate;
+  readonly terms: Terms;
+  /** The batch whose reserve it is taken from. Left out: it is held anew. */
+  readonly reserve?: string | undefined;
+}
+
 export interface Charge {
   readonly microCredits: bigint;
   /** What of it was taken from a balance: nothing without a limit. */

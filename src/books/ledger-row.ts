@@ -51,4 +51,6 @@ export interface LedgerRow {
   readonly user: string | null;
   /** JSON. */
   readonly metadata: string | null;
+  /** The batch that it is a line of; left out: of none. */
+  readonly batch?: string | null;
 }

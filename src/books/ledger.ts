@@ -7,18 +7,14 @@
 import type { Store } from "../db/open";
 import { type Gathering, isLockedOut, LOCK_WAIT_MS } from "../db/writer";
 import { asGatewayError } from "../domain/errors";
-import { type Charge, type Estimate, type Hold, NOTHING, openBalances, type Terms } from "./balances";
+import { type Charge, type Hold, type Holding, NOTHING, openBalances } from "./balances";
 import type { LedgerRow } from "./ledger-row";
+import { type LedgerLines, openLines } from "./lines";
 import { openRefusals } from "./refusals";
+import { openReserves } from "./reserves";
 import { openRollups } from "./rollups";
 import { openRowsBefore } from "./rows-before";
 import { sumUsage, type UsageFilter, type UsageGroup, type UsageLine } from "./usage";
-
-/** What a row holds of its workspace's credits and caps until it is settled. */
-export interface Holding {
-  readonly estimate: Estimate;
-  readonly terms: Terms;
-}
 
 /** Whose rows are the gateway's own calls (src/spaces): counted upstream, but no client's requests. Nobody's key belongs to it. */
 export const OWN_WORKSPACE = "embedgate";
@@ -29,7 +25,9 @@ export const INTERRUPTED = "interrupted";
 
 /** ?1 is the process that began them, or null for every one. */
 const IS_UNDER_WAY = `status = ${UNDER_WAY} AND error IS NULL AND (?1 IS NULL OR process = ?1)`;
-const ROWS_UNDER_WAY = `FROM ledger WHERE ${IS_UNDER_WAY}`;
+const ROWS_UNDER_WAY = `FROM ledger WHERE ${IS_UNDER_WAY} AND (batch IS NULL OR batch NOT IN (SELECT id FROM reserves))`;
+/** Lines of batches: what they hold goes back to the batch. ?2 is one batch, or null for every one. */
+const LINES_UNDER_WAY = `FROM ledger WHERE ${IS_UNDER_WAY} AND batch IS NOT NULL AND (?2 IS NULL OR batch = ?2)`;
 
 export interface Ledger {
   /**
@@ -55,6 +53,7 @@ export interface Ledger {
    * @returns how many there were
    */
   settleInterrupted(process?: string): Promise<number>;
+  readonly lines: LedgerLines;
   /** @param by one or several: a line for each that goes together */
   usage(
     since: number,
@@ -91,6 +90,7 @@ const COLUMNS = [
   "by_provider",
   "user",
   "metadata",
+  "batch",
 ] as const satisfies readonly (keyof LedgerRow)[];
 
 /** Columns that a row may leave out. */
@@ -103,6 +103,7 @@ const NOT_SAID = {
   saved_pico_usd: 0n,
   calls_made: null,
   calls: null,
+  batch: null,
 };
 
 /** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
@@ -142,9 +143,9 @@ export function openLedger(
 ): Ledger {
   const { database } = store;
   const insert = database.query<unknown, Value[]>(
-    `INSERT INTO ledger (request_id, started_at, workspace, key_id, model, provider, inputs, tokens_upstream, upstream_pico_usd, user, metadata,
+    `INSERT INTO ledger (request_id, started_at, workspace, key_id, model, provider, inputs, tokens_upstream, upstream_pico_usd, user, metadata, batch,
        process, micro_credits_held, pico_usd_held, tokens, tokens_billed, status, latency_ms, cost_pico_usd)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ${UNDER_WAY}, 0, 0)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ${UNDER_WAY}, 0, 0)`,
   );
   // What a row was begun with stays as it is, so that its indexes need not be written again.
   const finish = database.query<unknown, Value[]>(
@@ -175,11 +176,18 @@ export function openLedger(
        pico_usd_held = pico_usd_held - (SELECT coalesce(sum(pico_usd_held), 0) ${ROWS_UNDER_WAY} AND workspace = name)
      WHERE name IN (SELECT workspace ${ROWS_UNDER_WAY})`,
   );
-  const interrupt = database.query<unknown, [string | null]>(
+  const restore = database.query<unknown, [string | null, string | null]>(
+    `UPDATE reserves SET
+       micro_credits = micro_credits + (SELECT coalesce(sum(micro_credits_held), 0) ${LINES_UNDER_WAY} AND batch = id),
+       pico_usd = pico_usd + (SELECT coalesce(sum(pico_usd_held), 0) ${LINES_UNDER_WAY} AND batch = id)
+     WHERE id IN (SELECT batch ${LINES_UNDER_WAY})`,
+  );
+  const interrupt = database.query<unknown, [string | null, string | null]>(
     `UPDATE ledger SET error = '${INTERRUPTED}', tokens_source = 'estimated', micro_credits_held = 0, pico_usd_held = 0
-     WHERE ${IS_UNDER_WAY}`,
+     WHERE ${IS_UNDER_WAY} AND (?2 IS NULL OR batch = ?2)`,
   );
   const balances = openBalances(store);
+  const reserves = openReserves(database);
   const refusals = openRefusals(database, configuredModel);
   const rollups = openRollups(database, OWN_WORKSPACE);
   const before = openRowsBefore(database, IS_UNDER_WAY);
@@ -201,8 +209,11 @@ export function openLedger(
   };
   let owed: readonly LedgerRow[] = [];
 
-  function begin(row: LedgerRow, { estimate, terms }: Holding): boolean {
-    const held = balances.hold(row.workspace, estimate, terms, row.started_at);
+  function begin(row: LedgerRow, { estimate, terms, reserve }: Holding): boolean {
+    const held =
+      reserve === undefined
+        ? balances.hold(row.workspace, estimate, terms, row.started_at)
+        : reserves.take(reserve, estimate, terms, row.started_at);
     if (held === undefined) return false;
     const { lastInsertRowid: rowId } = insert.run(
       row.request_id,
@@ -216,6 +227,7 @@ export function openLedger(
       row.upstream_pico_usd ?? 0n,
       row.user,
       row.metadata,
+      row.batch ?? null,
       process,
       held.microCredits,
       held.picoUsd,
@@ -244,6 +256,8 @@ export function openLedger(
         balances.take(row.workspace, cost, begun.held, charge, row.started_at);
         return charge;
       }
+      // Another process works on the batch by now, and has its own row of the line.
+      if (row.batch != null && row.status !== ANSWERED) return charge;
     }
     // Never begun, or taken for a crash's by another gateway, which has ended its hold.
     const charge = balances.due(row.workspace, cost, NOTHING);
@@ -257,8 +271,7 @@ export function openLedger(
       femto_credits_rounded: charge.femtoCreditsRounded,
     };
     if (Number(putNew.run(values).changes) === 0) {
-      const old = before.settled(row.request_id);
-      if (old) rollups.add(old.row, old.microCredits, -1);
+      uncountSettled(row.request_id);
       put.run(values);
     }
     rollups.add(row, charge.microCredits);
@@ -297,6 +310,24 @@ export function openLedger(
     );
     if (row.status !== ANSWERED) shed.run(rowId);
     return Number(changes) === 1;
+  }
+
+  function uncountSettled(requestId: string): void {
+    const old = before.settled(requestId);
+    if (old) rollups.add(old.row, old.microCredits, -1);
+  }
+
+  function interrupted(ended: string | null, batch: string | null): number {
+    const rows = before.underWay(ended, batch);
+    restore.run(ended, batch);
+    if (batch === null) release.run(ended);
+    try {
+      for (const row of rows) rollups.add({ ...row, error: INTERRUPTED, tokens_source: "estimated" }, 0n);
+      rollups.flush();
+    } finally {
+      rollups.ended(false);
+    }
+    return Number(interrupt.run(ended, batch).changes);
   }
 
   /** One at a time: what is owed is paid once. */
@@ -342,21 +373,21 @@ export function openLedger(
       owed = [...owed, isRefusal(row) ? { ...row, user: null, metadata: null } : row];
       return true;
     },
-    async close() {
+    close: async () => {
       if (owed.length > 0) await write(() => undefined);
     },
-    settleInterrupted: (ended) =>
-      store.write(() => {
-        const rows = before.underWay(ended ?? null);
-        release.run(ended ?? null);
-        try {
-          for (const row of rows) rollups.add({ ...row, error: INTERRUPTED, tokens_source: "estimated" }, 0n);
-          rollups.flush();
-        } finally {
-          rollups.ended(false);
-        }
-        return Number(interrupt.run(ended ?? null).changes);
-      }),
+    settleInterrupted: (ended) => store.write(() => interrupted(ended ?? null, null)),
+    lines: openLines({
+      store,
+      balances,
+      reserves,
+      write,
+      begin,
+      put: putSettled,
+      settled: (id) => underWay.delete(id),
+      interrupt: (batch) => void interrupted(null, batch),
+      uncount: uncountSettled,
+    }),
     usage: async (since, by, filter) =>
       sumUsage(store, {
         since,

@@ -9,8 +9,8 @@ import type { Summed } from "./rollups";
 export interface RowsBefore {
   /** A row that is settled or interrupted; undefined where it is under way, or there is none. */
   settled(id: string): { readonly row: Summed; readonly microCredits: bigint } | undefined;
-  /** Rows under way: those that the named process began, or all. */
-  underWay(process: string | null): readonly Summed[];
+  /** Rows under way: those that the named process began, or all; of one batch, or of all. */
+  underWay(process: string | null, batch: string | null): readonly Summed[];
 }
 
 interface Row {
@@ -45,13 +45,15 @@ export function openRowsBefore(database: Database, isUnderWay: string): RowsBefo
   const one = database.query<Row, [string]>(
     `SELECT ${COLUMNS} FROM ledger WHERE request_id = ?1 AND (status <> 0 OR error IS NOT NULL)`,
   );
-  const many = database.query<Row, [string | null]>(`SELECT ${COLUMNS} FROM ledger WHERE ${isUnderWay}`);
+  const many = database.query<Row, [string | null, string | null]>(
+    `SELECT ${COLUMNS} FROM ledger WHERE ${isUnderWay} AND (?2 IS NULL OR batch = ?2)`,
+  );
   return {
     settled(id) {
       const row = one.get(id);
       return row ? { row: summed(row), microCredits: row.micro_credits } : undefined;
     },
-    underWay: (process) => many.all(process).map(summed),
+    underWay: (process, batch) => many.all(process, batch).map(summed),
   };
 }
 

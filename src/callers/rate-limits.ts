@@ -186,3 +186,11 @@ interface Bucket {
   /** The time in which one more comes. */
   readonly unitNs: number;
 }
+
+/** For requests that are not counted. */
+export const unlimited = (limits: RateLimits): RateLimits => ({
+  ...limits,
+  takeRequest: () => undefined,
+  takeTokens: () => () => undefined,
+  headers: () => ({}),
+});

@@ -5,9 +5,10 @@ import type { GatewayConfig } from "../config/gateway-config";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import { createGateway } from "../gateway";
+import { openBatched } from "../jobs/batched";
 import { openInside } from "../jobs/inside";
 import type { Asked, Sender } from "../jobs/sender";
-import { openThrough } from "../jobs/through";
+import { clientOf, openThrough } from "../jobs/through";
 import { ASIDE, configured } from "../serving/configured";
 import { makeRoomForFetches } from "../serving/fetch-limit";
 import { ALONE } from "../sharing/place";
@@ -18,6 +19,7 @@ export interface Where {
   readonly key?: string;
   readonly config?: string;
   readonly workspace?: string;
+  readonly via?: "live" | "batch";
 }
 
 export interface Opened {
@@ -41,11 +43,16 @@ export async function openSender(
     const base = baseOf(where.url);
     if (where.config !== undefined || where.workspace !== undefined)
       throw new WrongUsage("--url: the gateway there has its own routing file and workspaces.");
+    const key = where.key ?? outside.environment.EMBEDGATE_KEY;
+    const sender = await openThrough(base, key, asked, outside);
     return {
-      sender: await openThrough(base, where.key ?? outside.environment.EMBEDGATE_KEY, asked, outside),
+      sender:
+        where.via === "batch" ? openBatched(sender, clientOf(base, key, outside), asked, outside) : sender,
       run,
     };
   }
+  if (where.via === "batch")
+    throw new WrongUsage("--via batch: requires --url, a gateway that runs batches.");
   const config = await configured(where.config, { notes: false });
   if (!config) return undefined;
   makeRoomForFetches(config);

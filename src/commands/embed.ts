@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { picoUsd } from "../books/money";
 import { GatewayError } from "../domain/errors";
-import { chunkLimits } from "../jobs/chunk-limits";
+import { batchLimits, chunkLimits } from "../jobs/chunk-limits";
 import { type Committing, openCommitting } from "../jobs/committing";
 import { complete } from "../jobs/complete";
 import { type Errors, NO_ERRORS, openErrors } from "../jobs/errors-file";
@@ -114,7 +114,7 @@ async function work(options: EmbedOptions, prepared: Prepared): Promise<number> 
       unusable.add(row);
       errors.add(row, place, reason);
     });
-    const chunk = kept.plan?.chunk ?? chunkLimits(facts);
+    const chunk = kept.plan?.chunk ?? (options.via === "batch" ? batchLimits(facts) : chunkLimits(facts));
     const expected = await estimate(seen, sender, chunk.inputs, concurrency);
     for (const line of inWords(seen, expected, facts.price, concurrency)) say(line);
     if (dryRun) {

@@ -5,6 +5,7 @@
 import type { TSchema } from "@sinclair/typebox";
 import { CacheSection, MoneySection, RoutingFile } from "./schema";
 import { AuthSection, JwtSection } from "./schema-auth";
+import { FilesSection } from "./schema-files";
 import { ModelEntry, RouteEntry } from "./schema-models";
 import { ProviderCommon } from "./schema-provider";
 import { ServerSection } from "./schema-server";
@@ -18,6 +19,7 @@ const SECTIONS: readonly (readonly [place: string, schema: TSchema])[] = [
   ["auth.jwt", JwtSection],
   ["cache", CacheSection],
   ["shared", SharedServers],
+  ["files", FilesSection],
   ["money", MoneySection],
   ["workspace_defaults", WorkspaceSection],
   ["providers.NAME", ProviderCommon],

@@ -64,6 +64,8 @@ export interface GatewayConfig {
   readonly cache: CacheSection | false;
   /** Undefined: this machine has nothing in common with others. */
   readonly shared: SharedConfig | undefined;
+  /** Undefined: there are no batches. */
+  readonly batchFiles: ConfiguredFiles | undefined;
   readonly money: Exchange & {
     readonly unpriced: "refuse" | "allow";
     readonly abandoned: "charge" | "waive";
@@ -88,6 +90,15 @@ export interface SharedConfig {
   /** Undefined: the password of the server that the vectors lie on. */
   readonly secret: string | undefined;
   readonly machines: number;
+}
+
+export interface ConfiguredFiles {
+  /** Absolute. */
+  readonly folder: string;
+  /** In bytes. */
+  readonly fileMax: number;
+  readonly workspaceMax: number;
+  readonly expireAfterMs: number;
 }
 
 /** `connection`: how the issuer's keys are fetched. */
@@ -142,6 +153,10 @@ export interface ConfiguredRoute {
   readonly weight: number | undefined;
   /** USD per million input tokens that the provider asks; undefined: the model's price. */
   readonly price: number | undefined;
+  /** Lines of batches go by the provider's own batch service. */
+  readonly isBatchUpstream: boolean;
+  /** USD per million input tokens of lines that do; undefined: as without a batch. */
+  readonly batchPrice: number | undefined;
 }
 
 export type Loaded =

@@ -2,12 +2,14 @@
  * Last step: a routing file in which nothing is wrong becomes the gateway's configuration, with every default in place.
  * The defaults themselves are in the schema.
  */
+import { resolve } from "node:path";
 import type { CertificateAndKey, ConnectionOptions } from "../domain/connection-options";
 import { KnownFacts } from "../domain/facts";
 import type { Fingerprint } from "../domain/fingerprint";
 import type { ConfiguredModel, ConfiguredProvider, GatewayConfig, SharedConfig } from "./gateway-config";
 import { MoneySection, type RoutingFile } from "./schema";
 import { AuthSection } from "./schema-auth";
+import { FilesSection } from "./schema-files";
 import { keepOf } from "./schema-keep";
 import type { ModelEntry } from "./schema-models";
 import { ServerSection } from "./schema-server";
@@ -78,6 +80,7 @@ export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema
     // What callers send is kept only where the file says so.
     cache: document.cache ?? false,
     shared: resolveShared(document.shared),
+    batchFiles: filesOf(document.files, databasePath, folder),
     money: {
       creditsPerUsd: document.money?.credits_per_usd ?? MoneySection.properties.credits_per_usd.default,
       markup: document.money?.markup ?? MoneySection.properties.markup.default,
@@ -110,6 +113,32 @@ function resolveShared(section: SharedSection | undefined): SharedConfig | undef
     name: servers.name ?? name.default,
     secret: servers.secret,
     machines: servers.machines ?? machines.default,
+  };
+}
+
+const MB = 2 ** 20;
+const DAY_MS = 86_400_000;
+
+/** A database in memory has nothing beside it: then the folder must be said. */
+function filesOf(
+  files: RoutingFile["files"] = {},
+  databasePath: string,
+  folder: string,
+): GatewayConfig["batchFiles"] {
+  if (files === false) return undefined;
+  const { max_file_mb, max_workspace_mb, expire_after_days } = FilesSection.properties;
+  const path =
+    files.folder === undefined
+      ? databasePath === ":memory:"
+        ? undefined
+        : `${databasePath}-files`
+      : resolve(folder, files.folder);
+  if (path === undefined) return undefined;
+  return {
+    folder: path,
+    fileMax: (files.max_file_mb ?? max_file_mb.default) * MB,
+    workspaceMax: (files.max_workspace_mb ?? max_workspace_mb.default) * MB,
+    expireAfterMs: (files.expire_after_days ?? expire_after_days.default) * DAY_MS,
   };
 }
 
@@ -151,6 +180,8 @@ function resolveModel(
       space: route.space,
       weight: route.weight,
       price: route.price,
+      isBatchUpstream: route.batch === "upstream",
+      batchPrice: route.batch_price,
     })),
   };
 }

@@ -41,6 +41,21 @@ export const RouteEntry = Type.Object(
           "USD per million input tokens that this provider charges, for 'usage --by provider'. Default: the model's price. Workspaces pay the model's `price`; where it has none, the first route's.",
       }),
     ),
+    batch: Type.Optional(
+      Type.Union([Type.Literal("gateway"), Type.Literal("upstream")], {
+        default: "gateway",
+        description:
+          "How requests of batches (/v1/batches) are sent to this provider. gateway: as calls in the bulk lane. upstream: through the provider's own batch service, which is cheaper and takes up to a day; only on a model's first route.",
+      }),
+    ),
+    batch_price: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1000,
+        description:
+          "With `batch: upstream`: USD per million input tokens that the provider charges and workspaces pay for requests of batches. Default: the usual price.",
+      }),
+    ),
   },
   { ...closed, description: "A provider that serves the model." },
 );

@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { AuthSection } from "./schema-auth";
+import { FilesSection } from "./schema-files";
 import { KeepSection } from "./schema-keep";
 import { ModelEntry } from "./schema-models";
 import { ProviderCommon } from "./schema-provider";
@@ -102,6 +103,11 @@ export const RoutingFile = Type.Object(
       }),
     ),
     shared: Type.Optional(SharedSection),
+    files: Type.Optional(
+      Type.Union([FilesSection, Type.Literal(false)], {
+        description: "Files of batches. false: batches are disabled.",
+      }),
+    ),
     money: Type.Optional(MoneySection),
     space_probe: Type.Optional(
       Type.Union([SpaceProbeSection, Type.Literal(false)], {

@@ -2,6 +2,8 @@
  * The database's shape, one step a version. Append only: a step that was released is never edited, because databases have run it.
  * Money is whole pico-USD (10⁻¹² USD) so that no price is rounded: 0.02 USD per million tokens is 20,000 a token.
  */
+import { BATCH_MIGRATIONS } from "./migrations-batches";
+
 export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE keys (
@@ -362,4 +364,5 @@ export const MIGRATIONS: readonly string[] = [
     sum(iif(is_first AND latency_ms > 60000, asked, 0))
   FROM shares GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
   `,
+  ...BATCH_MIGRATIONS,
 ];

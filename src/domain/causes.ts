@@ -29,6 +29,9 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
   unknown_model:
     "The model is not in the routing file, or the workspace may not use it: see 'embedgate models'.",
   unknown_resource: "The Admin API has no key, workspace, request, model or space of that name.",
+  no_such_object: "There is no such file or batch in this workspace, or it has expired.",
+  conflict:
+    "The batch has already ended, a batch still uses the file, or the Idempotency-Key was used for a different request.",
   unknown_path: "There is no such path.",
   wrong_method: "The path takes another method.",
   slow_body: "The client did not send its body in time.",

@@ -90,6 +90,8 @@ const KINDS = {
   unknown_model: { status: 404, type: request, code: "model_not_found", retry: false, fallBack: false },
   // Of the Admin API: a key, a workspace, a request, a space.
   unknown_resource: { status: 404, type: request, code: "not_found", retry: false, fallBack: false },
+  no_such_object: { status: 404, type: request, code: null, retry: false, fallBack: false },
+  conflict: { status: 409, type: request, code: "conflict", retry: false, fallBack: false },
   unknown_path: { status: 404, type: request, code: "unknown_url", retry: false, fallBack: false },
   wrong_method: { status: 405, type: request, code: "method_not_allowed", retry: false, fallBack: false },
   slow_body: { status: 408, type: request, code: "request_timeout", retry: false, fallBack: false },

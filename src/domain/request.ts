@@ -52,6 +52,8 @@ export interface Target {
   readonly weight: number;
   /** What the provider asks for a million tokens there, in USD; left out: not known. */
   readonly costPrice?: number | undefined;
+  /** Lines of batches go by the provider's own batch service, at this price where it is said. Left out: they are calls like others. */
+  readonly batch?: { readonly price: number | undefined } | undefined;
   /**
    * Whether its vectors are known to be in the route's space, as far as was measured. One that may not is never asked. Where a caller
    * insists on it, it is enough that they are not known to lie elsewhere.
@@ -240,6 +242,8 @@ export interface Run {
   /** The gateway's own, of an embedding space: what it sends is fixed, and leads to no trials. */
   readonly isMeasurement?: boolean;
   readonly tally: Tally;
+  /** The batch that it is a line of: it goes in the bulk lane, and what it may cost is held already. Left out: of none. */
+  readonly batch?: string | undefined;
 }
 
 /** What providers have done for a request so far. */

@@ -32,7 +32,7 @@ export function preflightHeaders(
   return {
     vary: "origin, access-control-request-headers",
     "access-control-allow-origin": origin,
-    "access-control-allow-methods": "GET, HEAD, POST",
+    "access-control-allow-methods": "GET, HEAD, POST, DELETE",
     "access-control-max-age": "86400",
     // As asked: SDKs have some of their own (`x-stainless-*`).
     ...(asked !== null && { "access-control-allow-headers": asked }),

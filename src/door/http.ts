@@ -21,6 +21,7 @@ import { forcedProviderOf } from "../routes/forced-provider";
 import { routeStates } from "../routes/states";
 import { adminPaths, isOfAdmin } from "./admin";
 import { askedOf, questionOf, smallBodyOf, told } from "./asked";
+import { batchPaths } from "./batches";
 import { readJsonBody } from "./body";
 import { corsHeaders, preflightHeaders } from "./cors";
 import { endpointsOf } from "./endpoints";
@@ -310,6 +311,7 @@ export function createDoor(parts: DoorParts) {
     get("/swagger", showDocs),
     get("/swagger/{model}", showDocs),
     get("/", toDocs),
+    ...batchPaths(respond, parts),
   ];
   const endpoints = endpointsOf([...WIRES.flatMap(ofWire), ...own]);
 

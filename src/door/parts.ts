@@ -4,6 +4,7 @@
  */
 import type { AdminParts } from "../admin/api/parts";
 import type { Metrics } from "../admin/metrics";
+import type { Batches } from "../batches/batches";
 import type { Exchange } from "../books/money";
 import type { Auth } from "../callers/auth";
 import type { Wire } from "../dialects/wire";
@@ -59,6 +60,8 @@ export interface DoorParts {
   readonly metrics: Metrics;
   readonly admin: AdminParts;
   readonly sending: Sending;
+  /** Undefined: there are none. */
+  readonly batches: () => Batches | undefined;
 }
 
 /** The part of Bun's server that a handler needs. */

@@ -1,6 +1,6 @@
 /**
  * Requests of one input that ask the same provider for the same share a call, also across workspaces. Off unless the provider's entry says
- * `coalesce_ms`, or its plugin `coalesce`. A new reason for a request to go alone is a line of `mayJoin`.
+ * `coalesce_ms`, or its plugin `coalesce`; lines of batches always do. A new reason for a request to go alone is a line of `mayJoin`.
  */
 import type { Coalescing, Target } from "../domain/request";
 import { callFor } from "./call";
@@ -23,7 +23,7 @@ export function joinableCalls(coalescing: Coalescing): Map<string, JointCall> {
 /** @returns undefined where the input is to be sent alone */
 export function coalesced(single: Single, inTurn: InTurn): Promise<Told> | undefined {
   const { work, chosen, piece } = single;
-  const { coalescing } = chosen.target.provider;
+  const coalescing = coalescingFor(work, chosen.target);
   if (coalescing === undefined || !mayJoin(single)) return undefined;
   const joinable = joinableCalls(coalescing);
   const key = keyOf(work, chosen.target, piece.input);
@@ -34,6 +34,19 @@ export function coalesced(single: Single, inTurn: InTurn): Promise<Told> | undef
   });
   joinable.set(key, call);
   return call.join(single);
+}
+
+/** Lines of batches always: nobody waits for one of them alone. */
+const BULK_WINDOW_MS = 5;
+const bulkOf = new WeakMap<Target["provider"], Coalescing>();
+
+function coalescingFor({ run }: Work, { provider }: Target): Coalescing | undefined {
+  if (run.batch === undefined) return provider.coalescing;
+  const known = bulkOf.get(provider);
+  if (known) return known;
+  const bulk = { windowMs: BULK_WINDOW_MS, isSpread: provider.coalescing?.isSpread ?? false };
+  bulkOf.set(provider, bulk);
+  return bulk;
 }
 
 function mayJoin({ work, chosen, piece, signal }: Single): boolean {

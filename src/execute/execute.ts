@@ -42,7 +42,7 @@ export async function execute(
     route,
     plan,
     run,
-    lane: plan.pieces.length <= INTERACTIVE_INPUTS_MAX ? "interactive" : "bulk",
+    lane: run.batch === undefined && plan.pieces.length <= INTERACTIVE_INPUTS_MAX ? "interactive" : "bulk",
     signal: failed,
     outside,
     count: ({ tokens }, target) => addTo(run.tally, tokens, target),

@@ -9,6 +9,15 @@ const BYTES_MAX = 1024 * 1024;
 /** Where nobody tells. */
 const DIMENSIONS = 1_536;
 
+/** Of a batch, whose results come at once. */
+const BATCH = { inputs: 10_000, numbers: 4 * 1024 * 1024, bytes: 8 * 1024 * 1024 } as const;
+
+/** How many go in one batch (src/jobs/batched.ts). */
+export function batchLimits({ dimensions }: ModelFacts): Plan["chunk"] {
+  const byMemory = Math.max(1, Math.floor(BATCH.numbers / (dimensions ?? DIMENSIONS)));
+  return { inputs: Math.min(BATCH.inputs, byMemory), tokens: Number.MAX_SAFE_INTEGER, bytes: BATCH.bytes };
+}
+
 export function chunkLimits(facts: ModelFacts): Plan["chunk"] {
   const { max_inputs = INPUTS_MAX, max_call_tokens, max_call_bytes = BYTES_MAX, dimensions } = facts;
   const byMemory = Math.max(1, Math.floor(NUMBERS_MAX / (dimensions ?? DIMENSIONS)));

@@ -7,7 +7,7 @@ import type { Outside } from "../domain/outside";
 import type { Sender, Sent } from "./sender";
 
 /** Worth another attempt, now or later. */
-const TRANSIENT: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
+export const TRANSIENT: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
   "rate_limited",
   "overloaded",
   "unavailable",

@@ -48,7 +48,7 @@ function decoded(bytes: Uint8Array): string | undefined {
 const BYTE_ORDER_MARK = "\ufeff";
 
 /** Lines without their ends; undefined for one that is not UTF-8. */
-async function* linesOf(path: string): AsyncGenerator<readonly (string | undefined)[], void> {
+export async function* linesOf(path: string): AsyncGenerator<readonly (string | undefined)[], void> {
   let isFirst = true;
   for await (const block of blocksOf(path)) {
     const text = decoded(block);

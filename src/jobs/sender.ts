@@ -15,8 +15,8 @@ export interface ModelFacts {
 }
 
 export interface Sent {
-  /** One for each text, in order. */
-  readonly vectors: readonly Float32Array[];
+  /** One for each text, in order; in its place, why there is none, where others were embedded all the same. */
+  readonly vectors: readonly (Float32Array | string)[];
   readonly tokens: number;
   /** Those that cost something. */
   readonly tokensBilled: number;

@@ -45,12 +45,18 @@ const PROMPT_BYTES = 256;
 /** Longer than a gateway's own deadline, so that it is the gateway that says why. */
 const TIMEOUT_MS = 300_000;
 
-export async function openThrough(
+export interface Client {
+  readonly send: (path: string, init: RequestInit) => Promise<Fetched>;
+  readonly headers: Readonly<Record<string, string>>;
+  /** What an answer other than 200 means. */
+  readonly failureOf: (response: Fetched) => Promise<GatewayError>;
+}
+
+export function clientOf(
   base: URL,
   key: string | undefined,
-  asked: Asked,
   outside: Pick<Outside, "fetch" | "now">,
-): Promise<Sender> {
+): Client {
   const headers: Record<string, string> = {
     "content-type": "application/json",
     ...(key !== undefined && { authorization: `Bearer ${key}` }),
@@ -85,6 +91,17 @@ export async function openThrough(
       },
     );
   }
+
+  return { send, headers, failureOf };
+}
+
+export async function openThrough(
+  base: URL,
+  key: string | undefined,
+  asked: Asked,
+  outside: Pick<Outside, "fetch" | "now">,
+): Promise<Sender> {
+  const { send, headers, failureOf } = clientOf(base, key, outside);
 
   async function factsOf(): Promise<ModelFacts> {
     const response = await send(`/models/${encodeURIComponent(asked.model)}`, { method: "GET", headers });
@@ -140,11 +157,11 @@ export async function openThrough(
 }
 
 const decoder = new TextDecoder();
-const textOf = async (response: Fetched) => decoder.decode(await response.arrayBuffer());
+export const textOf = async (response: Fetched) => decoder.decode(await response.arrayBuffer());
 
 const definedRetry = (ms: number | undefined) => (ms === undefined ? {} : { retryAfterMs: ms });
 
-function parsed(text: string): unknown {
+export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

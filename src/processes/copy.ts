@@ -137,11 +137,12 @@ function createCopy(channel: () => Channel) {
       return { afterRestart, models: gateway.routes().list().length };
     },
     async settle(body: unknown) {
-      const { ledger, metrics } = opened().gateway;
+      const { ledger, metrics, batches } = opened().gateway;
       for (const ended of Value.Parse(Settle, body).processes) {
         metrics.ended(ended);
         const count = await ledger.settleInterrupted(ended);
         if (count > 0) outside.log("warn", "requests were in flight when a process died", { ended, count });
+        await batches?.runner.ended(ended);
       }
     },
     steer(body: unknown) {

@@ -66,6 +66,11 @@ export function amountOf(tokens: number, route: Route | undefined, { exchange }:
   };
 }
 
+/** The most that inputs can come to, each with so many bytes of a prompt before it. */
+export function mostOf(inputs: readonly Input[], promptBytes: number, route: Route, prices: Prices): Amount {
+  return amountOf(sumOf(inputs, mostTokens) + inputs.length * promptBytes, route, prices);
+}
+
 /** Marks that a model puts around each text: [CLS], [SEP] and the like. */
 const TOKENS_AROUND = 8;
 
@@ -244,5 +249,6 @@ function known({ caller, run, request, route, result }: Progress, error?: Gatewa
     calls: writtenCalls(run.tally.calls),
     user: request?.user ?? null,
     metadata: request?.metadata ? JSON.stringify(request.metadata) : null,
+    ...(run.batch !== undefined && { batch: run.batch }),
   };
 }

@@ -5,6 +5,7 @@
 
 import type { Aside } from "../aside/aside";
 import type { Ledger } from "../books/ledger";
+import type { LedgerRow } from "../books/ledger-row";
 import type { Settlements } from "../books/settlements";
 import type { Cache } from "../cache/cache";
 import type { RateLimits } from "../callers/rate-limits";
@@ -14,7 +15,7 @@ import type { Ending } from "../domain/ending";
 import { asGatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import type { Policies } from "../domain/policies";
-import type { Caller, Embedded, EmbedRequest, Plan, Route, Run } from "../domain/request";
+import type { Caller, Embedded, EmbedRequest, Plan, Result, Route, Run } from "../domain/request";
 import { withDefaultTask, withTask } from "../domain/tasks";
 import { outOfService, withUnused } from "../execute/choose";
 import { collect } from "../execute/collect";
@@ -59,6 +60,15 @@ export interface Arrival {
   readonly ending: Ending;
   /** Is told, before this fails, what is known of the request: for its line in the log. */
   readonly failing: (known: Readonly<Record<string, unknown>>) => void;
+  /** Where it is a line of a batch. */
+  readonly line?: BatchLine | undefined;
+}
+
+export interface BatchLine {
+  /** Whose reserve holds what it may cost. */
+  readonly batch: string;
+  /** Keeps the answer where it survives the process, before its row is settled: what is paid for is not lost then, whatever comes. */
+  readonly keep: (result: Result, row: LedgerRow) => Promise<void>;
 }
 
 /** How the caller's workspace speaks, and what this request insists on. */
@@ -176,6 +186,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     // Hits alone: nothing was held for them yet.
     if (!planned && row.cost_femto_credits > 0n)
       await holdExactly(row, rules.terms, ledger, settlements, run);
+    await arrival.line?.keep(result, row);
     const charge = await ledger.settle(row, run.endsAt);
     spaces.answered(found, run.tally.providers, mayMeasure);
     const credits = { used: charge.microCredits, remaining: charge.remaining };
@@ -215,7 +226,14 @@ function begin(
   const missing = new Set(pieces.map(({ place }) => place));
   const hits = request.inputs.filter((_, place) => !missing.has(place));
   const estimate = estimateOf({ fresh, hits }, route, prices);
-  return hold(rowUnderWay(progress, fresh), { estimate, terms }, ledger, settlements, progress.run);
+  const { run } = progress;
+  return hold(
+    rowUnderWay(progress, fresh),
+    { estimate, terms, reserve: run.batch },
+    ledger,
+    settlements,
+    run,
+  );
 }
 
 /** The way of those inputs that a provider must be asked for. */

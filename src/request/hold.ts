@@ -3,8 +3,8 @@
  * What is held and when it does not fit is in src/books/balances.ts.
  */
 
-import type { Terms } from "../books/balances";
-import { type Holding, type Ledger, UNDER_WAY } from "../books/ledger";
+import type { Holding, Terms } from "../books/balances";
+import { type Ledger, UNDER_WAY } from "../books/ledger";
 import type { LedgerRow } from "../books/ledger-row";
 import type { Settlements } from "../books/settlements";
 import type { Run } from "../domain/request";
@@ -30,11 +30,17 @@ export function holdExactly(
   terms: Terms,
   ledger: Ledger,
   settlements: Settlements,
-  run: Pick<Run, "signal" | "endsAt">,
+  run: Pick<Run, "signal" | "endsAt" | "batch">,
 ): Promise<void> {
   const amount = { femtoCredits: row.cost_femto_credits, picoUsd: row.cost_pico_usd };
   const estimate = { least: amount, most: amount };
-  return hold({ ...row, status: UNDER_WAY }, { estimate, terms }, ledger, settlements, run);
+  return hold(
+    { ...row, status: UNDER_WAY },
+    { estimate, terms, reserve: run.batch },
+    ledger,
+    settlements,
+    run,
+  );
 }
 
 /** A ledger that tells those who wait of each row that it settles. */

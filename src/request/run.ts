@@ -22,7 +22,15 @@ export interface Limits {
 
 /** @param late what the request is told when its time is up */
 export function startRun(
-  { requestId, ending }: { readonly requestId: string; readonly ending: Ending },
+  {
+    requestId,
+    ending,
+    line,
+  }: {
+    readonly requestId: string;
+    readonly ending: Ending;
+    readonly line?: { readonly batch: string } | undefined;
+  },
   { outside, deadlineMs, attemptsMax }: Limits,
   late: () => GatewayError,
 ): Begun {
@@ -36,6 +44,7 @@ export function startRun(
       signal: ending,
       attemptsMax,
       tally: { tokens: 0, tokensAbandoned: 0, providers: new Set(), byProvider: new Map(), calls: [] },
+      ...(line && { batch: line.batch }),
     },
     finish: outside.alarm(deadlineMs, () => ending.abort(late())),
   };

@@ -74,6 +74,7 @@ export function openGeneration(
   });
   const routes = buildRoutes(config, providers.byName, spaces);
   spaces.start(routes.named(), before?.spaces);
+  tellMissingBatchServices(routes, outside);
   const ask = measureWith(attemptsMax, PROBES.slice(0, 1));
   const warmed = warm(routes.named(), { ...warming, ask, outside, deadlineMs });
   const empty = Promise.withResolvers<void>();
@@ -106,4 +107,16 @@ export function openGeneration(
       await providers.close();
     },
   };
+}
+
+/** What the routing file wants of a provider that cannot: its lines cost what calls cost. */
+function tellMissingBatchServices(routes: Routes, { log }: Pick<Outside, "log">): void {
+  for (const { id, targets } of routes.named()) {
+    const [{ batch, provider }] = targets;
+    if (batch === undefined || provider.upstream.batches !== undefined) continue;
+    log("warn", "batch: upstream has no effect: the provider has no batch service", {
+      model: id,
+      provider: provider.name,
+    });
+  }
 }

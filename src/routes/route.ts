@@ -217,7 +217,7 @@ function routeOf(
   const { on_drift: onDrift, hedge_after_ms: hedgeAfterMs } = entry;
   const targets: Target[] = [];
   let group = 0;
-  for (const [i, { weight, ...way }] of entry.routes.entries()) {
+  for (const [i, { weight, isBatchUpstream, batchPrice, ...way }] of entry.routes.entries()) {
     const shared = weight !== undefined && entry.routes[i - 1]?.weight !== undefined;
     if (i > 0 && !shared) group += 1;
     const provider = providers.get(way.provider);
@@ -234,7 +234,16 @@ function routeOf(
     );
     const costPrice = way.price ?? facts.price;
     const mayServe = (isForced = false) => spaces.mayServe(route, { provider, model }, isForced);
-    targets.push({ provider, model, facts, group, weight: weight ?? 1, costPrice, mayServe });
+    targets.push({
+      provider,
+      model,
+      facts,
+      group,
+      weight: weight ?? 1,
+      costPrice,
+      mayServe,
+      ...(isBatchUpstream && { batch: { price: batchPrice } }),
+    });
   }
   const [first, ...others] = ofOneModel(targets, entry.facts);
   if (!first) return undefined;

@@ -95,6 +95,7 @@ export async function listen(
     steerNoMore();
   }
 
+  await gateway.batches?.runner.start(place.begins);
   const leaveListener = watchDescriptors(gateway.metrics, outside);
   const trimNoMore = keepTrimmed(gateway, outside);
   const url = server?.url ?? new URL(`http://${host}:${port}`);

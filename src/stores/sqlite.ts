@@ -2,12 +2,14 @@
  * Everything in one SQLite file, for the processes of one machine. What the tables hold belongs to the parts' own files.
  */
 import { ACTORS, openAudit } from "../books/audit";
+import { openBatchRecords } from "../books/batch-records";
 import { OWN_WORKSPACE, openLedger } from "../books/ledger";
 import { openSeries } from "../books/open-series";
 import { openRequestPages } from "../books/request-pages";
 import { openRequests } from "../books/requests";
 import { openStatements } from "../books/statements";
 import { openTrimming } from "../books/trimming";
+import { openUpstreamRecords } from "../books/upstream-batches";
 import { openKeys } from "../callers/keys";
 import { openSessions } from "../callers/sessions";
 import { openWorkspaceNames } from "../callers/workspace-names";
@@ -47,6 +49,8 @@ export function sqliteStores(store: Store, outside: Outside): Stores {
     forgetSpace: (space, actor = ACTORS.commandLine) =>
       forgetSpace(store, openAudit(store, outside), space, actor),
     size: async () => sizeOf(store),
+    openBatchRecords: () => openBatchRecords(store),
+    openUpstreamRecords: () => openUpstreamRecords(store),
     check: store.check,
     async close() {
       store.close();

@@ -6,12 +6,14 @@
  * that is elsewhere answers it from memory. All else may take its time.
  */
 import type { Audit } from "../books/audit";
+import type { BatchRecords } from "../books/batch-records";
 import type { Ledger } from "../books/ledger";
 import type { RequestPages } from "../books/request-pages";
 import type { Requests } from "../books/requests";
 import type { Series } from "../books/series";
 import type { Statements } from "../books/statements";
 import type { Keep, Trimming } from "../books/trimming";
+import type { UpstreamRecords } from "../books/upstream-batches";
 import type { Keys } from "../callers/keys";
 import type { Sessions } from "../callers/sessions";
 import type { WorkspaceNames } from "../callers/workspace-names";
@@ -50,6 +52,8 @@ export interface Stores {
   forgetSpace(space: string, actor?: string): Promise<boolean>;
   /** What it takes, in bytes. */
   size(): Promise<number>;
+  openBatchRecords(): BatchRecords;
+  openUpstreamRecords(): UpstreamRecords;
   /** @throws GatewayError database_unavailable when nothing can be read */
   check(): void;
   close(): Promise<void>;

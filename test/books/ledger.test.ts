@@ -68,6 +68,7 @@ describe("a row", () => {
         calls_made: 1,
         calls: expect.stringMatching(/^\[\["fake","fake",2,"ok",\d+,\d+,5,"provider"\]\]$/),
         by_provider: null,
+        batch: null,
         latency_ms: expect.any(Number),
         cost_pico_usd: 650_000,
         micro_credits: 1,
@@ -295,7 +296,7 @@ describe("the database", () => {
       (await openStore(path, realOutside)).close();
       const again = await openStore(path, realOutside);
       expect(again.database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
-      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 16n });
+      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 19n });
       again.close();
     }));
 

@@ -39,6 +39,11 @@ export function embedCommands(program: Command): void {
       .option("--workspace <workspace>", "the workspace that its usage belongs to (default: default)")
       .option("--url <url>", "ask this gateway instead, such as http://127.0.0.1:8080/v1")
       .option("--key <key>", "its API key (default: EMBEDGATE_KEY in the environment)")
+      .addOption(
+        new Option("--via <way>", "with --url: live requests, or the Batch API there, which may be cheaper")
+          .choices(["live", "batch"])
+          .default("live"),
+      )
       .addOption(config())
       .action(later(async () => (await import("../embed")).embed)),
     "embedgate embed texts.jsonl --model all-MiniLM-L6-v2 --out vectors.npy --dry-run",

@@ -75,12 +75,19 @@ export const ERROR_CODES: readonly (readonly [
     "list them at the path above it",
   ],
   [404, "unknown_url", "no such path", "`/swagger` lists them"],
+  [404, null, "no such file or batch in this workspace, or it has expired", "list them"],
   [405, "method_not_allowed", "the path answers another method", "see the header `allow`"],
   [
     408,
     "request_timeout",
     "the body did not arrive within the deadline",
     "send it faster, or raise `server.deadline_ms`",
+  ],
+  [
+    409,
+    "conflict",
+    "the batch has ended, a batch still reads the file, or the `Idempotency-Key` was used for another request",
+    "read `message`",
   ],
   [
     409,

@@ -8,6 +8,7 @@ import { WIRES } from "../../dialects/wires";
 import type { Policies } from "../../domain/policies";
 import { RouteState } from "../../routes/states";
 import { adminOperations } from "./admin-operations";
+import { BATCH_SCHEMAS, BATCH_TAG, batchOperations } from "./batches";
 import { noModelInPath } from "./no-model";
 import {
   ADMIN_ERRORS,
@@ -103,7 +104,7 @@ const RouteStates = Type.Object(
 /** By the names that `$ref` uses. */
 export function documentSchemas(policies: Policies): Readonly<Record<string, TSchema>> {
   const ofWires = WIRES.map(({ schemas }) => schemas(policies));
-  return Object.assign({}, ...ofWires, { Status, Notices, RouteStates }, ADMIN_SCHEMAS);
+  return Object.assign({}, ...ofWires, { Status, Notices, RouteStates, ...BATCH_SCHEMAS }, ADMIN_SCHEMAS);
 }
 
 /** Of all paths, by the gateway's policies. */
@@ -127,11 +128,13 @@ export function pathsOf(policies: Policies): Readonly<Record<string, object>> {
     "/admin/notices": { get: notices },
     "/admin/routes": { get: routes },
     ...adminOperations({ headers: REQUEST_HEADERS, fails, json }),
+    ...batchOperations(policies),
   };
 }
 
 /** Each once, in the order of the wires. */
 const own = [
+  BATCH_TAG,
   { name: "models", description: "Models that clients can request." },
   { name: "operation", description: "For the gateway's operator." },
   ADMIN_TAG,

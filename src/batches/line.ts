@@ -1,0 +1,157 @@
+/**
+ * One line of a batch, run: it goes the way of any request, and what comes of it is kept. What failed for a while is tried again with
+ * exponential backoff, under the same id: whatever happens, the line is answered and charged once.
+ */
+
+import type { BatchRecord } from "../books/batch-records";
+import type { Ledger } from "../books/ledger";
+import { encodeError } from "../dialects/openai";
+import { decodeEmbeddings } from "../dialects/openai-embeddings";
+import type { Decoded } from "../dialects/wire";
+import { wordingOf } from "../dialects/wording";
+import type { Ending } from "../domain/ending";
+import { asGatewayError, type ErrorKind, type GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import type { Policies } from "../domain/policies";
+import type { Caller } from "../domain/request";
+import { TRANSIENT } from "../jobs/isolate";
+import { printPage } from "../printing/print";
+import { pagesOf } from "../printing/script";
+import type { Answer, Arrival } from "../request/embed";
+import type { Routes } from "../routes/route";
+import type { RequestLine } from "./input";
+import { answeredLine } from "./objects";
+import type { WorkFile } from "./work-file";
+
+export interface LineParts {
+  readonly batch: Pick<BatchRecord, "id" | "metadata">;
+  readonly caller: Caller;
+  readonly policies: Policies;
+  /** @param through the routes that it goes by, where those are others */
+  readonly embed: (arrival: Omit<Arrival, "ending">, through?: (routes: Routes) => Routes) => Promise<Answer>;
+  readonly ledger: Pick<Ledger, "lines">;
+  readonly work: WorkFile;
+  readonly outside: Pick<Outside, "sleep" | "random" | "turn" | "log">;
+  /** Fires when no further call may begin. */
+  readonly halt: Ending;
+  /** Fires when the batch is to be left to others at once. */
+  readonly leave: Ending;
+  /** Whether another process may be at work on the batch by now. */
+  readonly isLost: () => boolean;
+}
+
+/** These may be about the line itself: it is not tried for ever. */
+const PERHAPS_ITS_OWN: ReadonlySet<ErrorKind> = new Set<ErrorKind>(["timeout", "deadline", "malformed"]);
+const OWN_ATTEMPTS_MAX = 5;
+const BACKOFF_FIRST_MS = 1_000;
+const BACKOFF_MAX_MS = 60_000;
+
+/** Of a line's row in the ledger, and in the output file. */
+export const lineId = (batchId: string, line: number) =>
+  `batch_req_${batchId.slice("batch_".length)}${line.toString(16).padStart(5, "0")}`;
+
+/** Resolves once the line is kept, or not to be tried again now. */
+export async function runLine(one: RequestLine, parts: LineParts): Promise<void> {
+  const { batch, work, ledger, outside, halt } = parts;
+  const id = lineId(batch.id, one.line);
+  for (let attempt = 1; !halt.aborted; attempt++) {
+    try {
+      await ledger.lines.setAside(id);
+      await attemptLine(one, id, parts);
+      return;
+    } catch (thrown) {
+      const error = asGatewayError(thrown);
+      // It was answered, and the database gone before its row was settled: that is made up for (running.ts), nobody is asked again.
+      if (work.kept.has(one.line)) return;
+      if (error.kind === "cancelled" || parts.isLost()) return;
+      const isFinal =
+        !TRANSIENT.has(error.kind) || (PERHAPS_ITS_OWN.has(error.kind) && attempt >= OWN_ATTEMPTS_MAX);
+      if (error.kind === "internal")
+        outside.log("error", "request of a batch failed with an internal error", {
+          request: id,
+          cause: error.cause instanceof Error ? error.cause.stack : String(error.cause ?? error.message),
+        });
+      if (isFinal) return keepFailure(one, error, parts);
+      const backoff = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (attempt - 1));
+      const ms = error.retryAfterMs ?? Math.round(backoff * (0.5 + outside.random() / 2));
+      await outside.sleep(ms, halt).catch(() => undefined);
+    }
+  }
+}
+
+/**
+ * Runs it once.
+ * @param through the routes that it goes by, where those are others
+ * @throws GatewayError
+ */
+export async function attemptLine(
+  { line, customId, body }: RequestLine,
+  id: string,
+  { batch, caller, policies, embed, work, outside, isLost }: LineParts,
+  through?: (routes: Routes) => Routes,
+): Promise<void> {
+  let decoded: Decoded | undefined;
+  await embed(
+    {
+      requestId: id,
+      caller,
+      speech: () => ({ policies, forced: undefined }),
+      decode() {
+        decoded = decodeEmbeddings(
+          policies.metadata === "honour" ? withMetadata(body, batch) : body,
+          policies,
+        );
+        // It is printed before its row is settled, and nobody waits for it.
+        return { ...decoded, encode: () => ({ encoding: "base64", passages: [] }) };
+      },
+      body: async () => undefined,
+      // Texts that come once would drive out what others ask for again.
+      cacheUse: { find: through === undefined, keep: false },
+      pinnedSpace: undefined,
+      failing: () => undefined,
+      line: {
+        batch: batch.id,
+        async keep(result, row) {
+          if (isLost() || !decoded) throw LOST;
+          const text = await printed(decoded.encode(result, id, 0), answeredLine(id, customId, 200), outside);
+          await work.keep({ line, isError: false, tokens: result.tokens, row }, text);
+        },
+      },
+    },
+    through,
+  );
+}
+
+const LOST = asGatewayError(new Error("another process works on the batch"));
+
+/** The batch's own stands in the ledger where a line has none. */
+function withMetadata(body: RequestLine["body"], { metadata }: LineParts["batch"]): object {
+  if (metadata === null || (body.metadata !== undefined && body.metadata !== null)) return body;
+  return { ...body, metadata: JSON.parse(metadata) };
+}
+
+export async function keepFailure(
+  { line, customId }: RequestLine,
+  error: GatewayError,
+  { batch, policies, work }: Pick<LineParts, "batch" | "policies" | "work">,
+): Promise<void> {
+  const id = lineId(batch.id, line);
+  const [before, after] = answeredLine(id, customId, wordingOf(error, policies).status);
+  const told = policies.provider_names === "hide" ? error.withoutProvider() : error;
+  const text = Buffer.from(`${before}${encodeError(told, policies)}${after}`);
+  await work.keep({ line, isError: true, tokens: 0, row: undefined }, [text]);
+}
+
+async function printed(
+  script: Parameters<typeof pagesOf>[0],
+  [before, after]: readonly [string, string],
+  { turn }: Pick<Outside, "turn">,
+): Promise<Uint8Array[]> {
+  const text: Uint8Array[] = [Buffer.from(before)];
+  for (const page of pagesOf(script)) {
+    text.push(printPage(page));
+    await turn?.();
+  }
+  text.push(Buffer.from(after));
+  return text;
+}

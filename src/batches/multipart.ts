@@ -1,0 +1,152 @@
+/**
+ * A multipart/form-data body, read as it comes: small fields are kept, the one file goes on to whoever writes it, block by block.
+ * Source: RFC 7578 and RFC 2046 (5.1.1). What may stand in a part's head is read in `headOf`.
+ */
+import { GatewayError } from "../domain/errors";
+
+export interface FormSink {
+  /** A field, as text. */
+  field(name: string, value: string): void;
+  /** The file begins. */
+  file(name: string, filename: string): Promise<void>;
+  /** A block of it. */
+  block(bytes: Uint8Array): Promise<void>;
+}
+
+const BOUNDARY_MAX = 200;
+const FIELD_BYTES_MAX = 64 * 1024;
+const HEAD_BYTES_MAX = 16 * 1024;
+const FIELDS_MAX = 100;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const HEAD_END = encoder.encode("\r\n\r\n");
+
+/** @throws GatewayError wrong_media_type where there is no boundary */
+export function boundaryOf(contentType: string | null): string {
+  const [type = ""] = (contentType ?? "").split(";", 1);
+  const isForm = type.trim().toLowerCase() === "multipart/form-data";
+  const boundary = isForm ? parametersOf(contentType ?? "").get("boundary") : undefined;
+  if (boundary && boundary.length <= BOUNDARY_MAX) return boundary;
+  throw new GatewayError("wrong_media_type", "Upload a file as multipart/form-data with a boundary.");
+}
+
+/**
+ * Reads the form to its end.
+ * @param pieces the body as it comes
+ * @throws GatewayError invalid where it is no such form; whatever the sink throws
+ */
+export async function readForm(
+  pieces: AsyncIterable<Uint8Array>,
+  boundary: string,
+  sink: FormSink,
+): Promise<void> {
+  const delimiter = encoder.encode(`\r\n--${boundary}`);
+  // As if a line end stood before the first delimiter, too.
+  let rest: Uint8Array = encoder.encode("\r\n");
+  let isEnded = false;
+  const source = pieces[Symbol.asyncIterator]();
+  async function more(): Promise<boolean> {
+    if (isEnded) return false;
+    const { done, value } = await source.next();
+    if (done) isEnded = true;
+    else rest = joined(rest, value);
+    return !isEnded;
+  }
+  /** Hands on what comes before the mark, which is taken away. */
+  async function until(mark: Uint8Array, take: (bytes: Uint8Array) => Promise<void> | void): Promise<void> {
+    for (;;) {
+      const at = Buffer.from(rest.buffer, rest.byteOffset, rest.byteLength).indexOf(mark);
+      if (at !== -1) {
+        if (at > 0) await take(rest.subarray(0, at));
+        rest = rest.subarray(at + mark.length);
+        return;
+      }
+      // The mark may have begun.
+      const sure = rest.length - mark.length + 1;
+      if (sure > 0) {
+        await take(rest.subarray(0, sure));
+        rest = rest.subarray(sure);
+      }
+      if (!(await more())) throw broken("it ends before its last boundary");
+    }
+  }
+  async function gathered(mark: Uint8Array, bytesMax: number, what: string): Promise<string> {
+    let bytes: Uint8Array = new Uint8Array();
+    await until(mark, (block) => {
+      bytes = joined(bytes, block);
+      if (bytes.length > bytesMax) throw broken(`${what} is too long`);
+    });
+    try {
+      return decoder.decode(bytes);
+    } catch {
+      throw broken(`${what} is not UTF-8`);
+    }
+  }
+
+  await until(delimiter, () => undefined);
+  let hasFile = false;
+  for (let parts = 0; ; parts++) {
+    while (rest.length < 2) if (!(await more())) throw broken("it ends before its last boundary");
+    if (rest[0] === 0x2d && rest[1] === 0x2d) break;
+    if (parts >= FIELDS_MAX) throw broken("it has too many fields");
+    const { name, filename } = headOf(await gathered(HEAD_END, HEAD_BYTES_MAX, "the head of a part"));
+    if (filename === undefined)
+      sink.field(name, await gathered(delimiter, FIELD_BYTES_MAX, `'${name.slice(0, 100)}'`));
+    else {
+      if (hasFile) throw broken("it has two files");
+      hasFile = true;
+      await sink.file(name, filename);
+      await until(delimiter, sink.block);
+    }
+  }
+  // What follows the last boundary is nothing; it is read, so that the connection can go on.
+  while (await more()) rest = new Uint8Array();
+}
+
+function headOf(head: string): { readonly name: string; readonly filename: string | undefined } {
+  const line = head.split("\r\n").find((one) => /^content-disposition:/i.test(one)) ?? "";
+  const said = parametersOf(line);
+  const name = said.get("name");
+  if (name === undefined) throw broken("a part has no name");
+  // As browsers and SDKs escape what would end the name.
+  return { name: name.replaceAll("%22", '"'), filename: said.get("filename") };
+}
+
+/** What stands behind a header's value: `; name=value; name="quoted"`. By hand: a pattern would take steps in proportion to the square of the text. */
+function parametersOf(header: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  let at = header.indexOf(";");
+  while (at !== -1) {
+    const equals = header.indexOf("=", at);
+    if (equals === -1) break;
+    const name = header
+      .slice(at + 1, equals)
+      .trim()
+      .toLowerCase();
+    let value = "";
+    let end = equals + 1;
+    if (header[end] === '"') {
+      for (end += 1; end < header.length && header[end] !== '"'; end++) {
+        if (header[end] === "\\") end += 1;
+        value += header[end] ?? "";
+      }
+      at = header.indexOf(";", end);
+    } else {
+      at = header.indexOf(";", end);
+      value = header.slice(end, at === -1 ? undefined : at).trim();
+    }
+    if (!found.has(name)) found.set(name, value);
+  }
+  return found;
+}
+
+function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
+  if (one.length === 0) return other;
+  const both = new Uint8Array(one.length + other.length);
+  both.set(one);
+  both.set(other, one.length);
+  return both;
+}
+
+const broken = (why: string) =>
+  new GatewayError("invalid", `The body is not valid multipart/form-data: ${why}.`);

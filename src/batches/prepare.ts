@@ -1,0 +1,115 @@
+/**
+ * What a line asks its provider's batch service for: the calls that it would make by itself, by the same steps as src/request/embed.ts takes
+ * them. When their replies are there the line goes that very way, with the replies in the place of its calls (`replayed` in way.ts); should the
+ * routing file have changed meanwhile, the calls' ids differ, and no reply is taken for another's.
+ */
+import type { WorkspaceRules } from "../callers/workspaces";
+import { decodeEmbeddings } from "../dialects/openai-embeddings";
+import type { Policies } from "../domain/policies";
+import { withDefaultTask, withTask } from "../domain/tasks";
+import { callFor } from "../execute/call";
+import { carve } from "../execute/carve";
+import type { BatchCall, Input } from "../plugin";
+import { admit } from "../request/admission";
+import { forwardUnknown } from "../request/forwarding";
+import { isIndivisible, plan, withWholeCharacters } from "../request/plan";
+import type { Routes } from "../routes/route";
+import type { Tokens } from "../tokens/tokens";
+import type { RequestLine } from "./input";
+import { replayed, type UpstreamWay, upstreamWay } from "./way";
+
+export interface Preparing {
+  readonly routes: () => Routes;
+  readonly tokens: Tokens;
+  readonly rules: (workspace: string) => WorkspaceRules;
+}
+
+/** The batch service that a line goes to; undefined: to none, or nobody knows its model. */
+export function wayOf(
+  { body: { model } }: RequestLine,
+  routes: Routes,
+  { models }: WorkspaceRules,
+): UpstreamWay | undefined {
+  if (typeof model !== "string") return undefined;
+  try {
+    return upstreamWay(routes.resolve(routes.meant(model, [], models), models));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The batch service that a line was handed to, whatever the routing file says of batches now; undefined where it was another line. */
+export function wayTo(
+  { provider, model: named }: { readonly provider: string; readonly model: string },
+  { body: { model } }: RequestLine,
+  routes: Routes,
+  { models }: WorkspaceRules,
+): UpstreamWay | undefined {
+  if (typeof model !== "string") return undefined;
+  try {
+    const { targets } = routes.resolve(routes.meant(model, [], models), models);
+    const target = targets.find((one) => one.provider.name === provider && one.model === named);
+    const service = target?.provider.upstream.batches;
+    return target && service && { target, service };
+  } catch {
+    return undefined;
+  }
+}
+
+export interface Prepared {
+  readonly calls: readonly BatchCall[];
+  /** A hash of what they say beside their inputs. */
+  readonly words: string;
+}
+
+/** @throws GatewayError that is the line's answer */
+export async function prepare(
+  one: RequestLine,
+  way: UpstreamWay,
+  policies: Policies,
+  rules: WorkspaceRules,
+  { routes: current, tokens }: Preparing,
+): Promise<Prepared> {
+  const routes = current();
+  const { request: decoded } = decodeEmbeddings(one.body, policies);
+  const asked = withTask({ ...decoded, model: routes.meant(decoded.model, [], rules.models) });
+  const found = replayed(routes.resolve(asked.model, rules.models), way, way.target.provider.upstream.embed);
+  const said = withDefaultTask(asked, found.facts);
+  const request = policies.unknown_fields === "forward" ? forwardUnknown(said, found) : said;
+  const route = admit(request, found, policies.unused_hints === "reject");
+  const [target] = route.targets;
+  const whole = await withWholeCharacters(request, route.facts, tokens);
+  const planned = await plan(whole, firstPlaces(whole.inputs), route, tokens);
+  const parts = isIndivisible(request, route)
+    ? [{ pieces: planned.pieces }]
+    : carve(planned.pieces, target.facts);
+  const words = callFor({ request, plan: planned }, target);
+  const hash = hashOf(JSON.stringify(words));
+  const calls = parts.map(({ pieces }, part): BatchCall => {
+    const call = { ...words, inputs: pieces.map(({ input }) => input), signal: NEVER };
+    way.service.check?.(call);
+    const said = JSON.stringify(call.inputs.map((input) => (typeof input === "string" ? input : [...input])));
+    return { id: `${one.line}.${part}.${hashOf(hash + said)}`, call };
+  });
+  return { calls, words: hash };
+}
+
+const NEVER = new AbortController().signal;
+
+/** Of inputs that are equal, the first: a line asks for each once. */
+function firstPlaces(inputs: readonly Input[]): readonly number[] {
+  const seen = new Set<string>();
+  const places: number[] = [];
+  for (const [place, input] of inputs.entries()) {
+    const key = typeof input === "string" ? `t${input}` : `i${input.join()}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    places.push(place);
+  }
+  return places;
+}
+
+const HASH_DIGITS = 16;
+
+const hashOf = (text: string) =>
+  new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, HASH_DIGITS);

@@ -1,0 +1,213 @@
+/**
+ * A batch from its first line to its files, by whoever has its lease. It can be left at any moment and gone on with by anybody: what is done
+ * is in the work file and in the ledger. The order is: what a crash left → the lines → what was held is given back → the files → its end.
+ */
+
+import type { BatchRecord, BatchRecords } from "../books/batch-records";
+import type { UpstreamRecords } from "../books/upstream-batches";
+import type { WorkspaceRules } from "../callers/workspaces";
+import { Ending } from "../domain/ending";
+import type { Outside } from "../domain/outside";
+import type { Caller } from "../domain/request";
+import { allDone } from "../domain/until";
+import type { Routes } from "../routes/route";
+import type { Files } from "./files";
+import { makeFiles } from "./finishing";
+import type { Folder } from "./folder";
+import { isWrong, type RequestLine, requestLines } from "./input";
+import { type LineParts, runLine } from "./line";
+import { runUpstream } from "./upstream";
+import { openWorkFile, type WorkFile } from "./work-file";
+
+export interface RunningParts extends Pick<LineParts, "embed" | "ledger"> {
+  readonly records: BatchRecords;
+  readonly upstreams: UpstreamRecords;
+  readonly files: Files;
+  readonly folder: Folder;
+  readonly policies: (caller: Caller) => LineParts["policies"];
+  readonly rules: (workspace: string) => WorkspaceRules;
+  readonly routes: () => Routes;
+  /** Keeps what it is given open for as long as the work takes, whatever is reloaded. */
+  readonly preparing: Parameters<typeof runUpstream>[1]["preparing"];
+  readonly survivesPower: boolean;
+  readonly outside: Pick<
+    Outside,
+    "now" | "sleep" | "alarm" | "random" | "randomBytes" | "turn" | "log" | "monotonic"
+  >;
+}
+
+/** Why no further line is begun. */
+export type Halt = "cancelled" | "expired" | "left";
+
+export interface Held {
+  readonly batch: BatchRecord;
+  /** Fires with a `Halt`. */
+  readonly halt: Ending;
+  /** Fires when it is to be left to others, also after it was halted for another reason. */
+  readonly leave: Ending;
+  readonly isLost: () => boolean;
+}
+
+/** Lines under way at once, and bytes of them: their texts and vectors are in memory until they are kept. */
+const LINES_UNDER_WAY_MAX = 128;
+const BYTES_UNDER_WAY_MAX = 32_000_000;
+const VECTOR_BYTES = 12_000;
+const PASSES_MAX = 3;
+
+const bytesOf = ({ length, body: { input } }: RequestLine) =>
+  length + VECTOR_BYTES * (Array.isArray(input) ? input.length : 1);
+
+/** Resolves once the batch has ended, or is left to others. */
+export async function runBatch({ batch, halt, leave, isLost }: Held, parts: RunningParts): Promise<void> {
+  const { records, files, folder, ledger, outside } = parts;
+  const { id } = batch;
+  await ledger.lines.interrupt(id);
+  await records.begin(id, outside.now());
+  const path = folder.pathOf(`${id}.work`);
+  const work = await openWorkFile(path, parts.survivesPower);
+  const tell = async (change: Parameters<BatchRecords["change"]>[1] = {}) => {
+    if (!isLost()) await records.change(id, { ...countsOf(work), ...change });
+  };
+  const isLeft = () => work.kept.size < batch.lines && !halt.aborted && !isLost();
+  try {
+    await settleKept(batch, work, parts);
+    const stopTelling = tellingOften(tell, outside);
+    try {
+      // Also of one that was cancelled: what was handed over may have been done. A reload while it ran may have left lines between two
+      // ways: they go by the one that there is now.
+      for (let pass = 0; pass === 0 || (pass < PASSES_MAX && isLeft()); pass++)
+        await runLines({ batch, halt, leave, isLost }, work, parts);
+      if (isLeft()) throw new Error(`${batch.lines - work.kept.size} lines were not run`);
+    } finally {
+      await stopTelling();
+    }
+    // Answers whose rows could not be settled then.
+    await settleKept(batch, work, parts);
+    const halted: Halt | undefined = halt.aborted ? haltOf(halt) : undefined;
+    if (leave.aborted || isLost()) return await tell();
+    await ledger.lines.release(id, outside.now());
+    const isDone = halted === undefined && (await records.finalize(id, outside.now()));
+    const status = isDone ? "completed" : halted === "expired" ? "expired" : "cancelled";
+    const made = await makeFiles(batch, status === "expired", { files, folder, work, outside });
+    if (isLost()) return;
+    await tell({ ...made, status, [`${status}_at`]: outside.now() });
+    const { lines_completed, lines_failed, tokens } = countsOf(work);
+    outside.log("info", "batch ended", {
+      batch: id,
+      workspace: batch.workspace,
+      status,
+      lines: batch.lines,
+      lines_completed,
+      lines_failed,
+      tokens,
+    });
+  } finally {
+    await work.close();
+  }
+  await folder.remove(`${id}.work`);
+}
+
+export const haltOf = ({ reason }: Ending): Halt =>
+  reason === "cancelled" || reason === "expired" ? reason : "left";
+
+function countsOf({ kept }: WorkFile) {
+  let lines_completed = 0;
+  let lines_failed = 0;
+  let tokens = 0;
+  for (const one of kept.values()) {
+    if (one.isError) lines_failed += 1;
+    else lines_completed += 1;
+    tokens += one.tokens;
+  }
+  return { lines_completed, lines_failed, tokens };
+}
+
+/** A crash between an answer's record and its row: the row is made up for, and nobody is asked again. */
+async function settleKept(
+  { id, workspace }: BatchRecord,
+  work: WorkFile,
+  { ledger, rules }: RunningParts,
+): Promise<void> {
+  const settled = await ledger.lines.answered(id);
+  const { terms } = rules(workspace);
+  for (const { row } of work.kept.values())
+    if (row && !settled.has(row.request_id)) await ledger.lines.settleOnce(row, terms);
+}
+
+const TOLD_EVERY_MS = 1_000;
+
+/** @returns ends it */
+function tellingOften(tell: () => Promise<void>, { sleep }: Pick<Outside, "sleep">): () => Promise<void> {
+  const over = new Ending();
+  const telling = (async () => {
+    while (!over.aborted) {
+      await sleep(TOLD_EVERY_MS, over).catch(() => undefined);
+      // A locked database: the next time will do.
+      if (!over.aborted) await tell().catch(() => undefined);
+    }
+  })();
+  return () => {
+    over.abort("over");
+    return telling;
+  };
+}
+
+async function runLines(
+  { batch, halt, leave, isLost }: Held,
+  work: WorkFile,
+  parts: RunningParts,
+): Promise<void> {
+  const { embed, ledger, outside, folder } = parts;
+  const caller: Caller = { workspace: batch.workspace, keyId: batch.key_id };
+  const policies = parts.policies(caller);
+  const lineParts: LineParts = { batch, caller, policies, embed, ledger, work, outside, halt, leave, isLost };
+  const upstream = await runUpstream(lineParts, {
+    ...parts,
+    batch,
+    path: folder.pathOf(batch.input_file_id),
+  });
+  const room = createRoom();
+  const failed = new Ending();
+  const underWay = new Set<Promise<void>>();
+  const live = (async () => {
+    for await (const one of requestLines(folder.pathOf(batch.input_file_id))) {
+      if (isWrong(one) || work.kept.has(one.line) || upstream.isOurs(one)) continue;
+      await room.enter(one);
+      if (halt.aborted || isLost() || failed.aborted) break;
+      const running = runLine(one, lineParts)
+        .catch((thrown: unknown) => failed.abort(thrown))
+        .finally(() => {
+          room.leave(one);
+          underWay.delete(running);
+        });
+      underWay.add(running);
+    }
+    await Promise.all(underWay);
+    failed.throwIfAborted();
+  })();
+  await allDone([live, upstream.done]);
+}
+
+/** Lines wait until others have left. */
+function createRoom() {
+  let lines = 0;
+  let bytes = 0;
+  let wake = () => {};
+  const fits = (one: RequestLine) =>
+    lines === 0 || (lines < LINES_UNDER_WAY_MAX && bytes + bytesOf(one) <= BYTES_UNDER_WAY_MAX);
+  return {
+    async enter(one: RequestLine): Promise<void> {
+      while (!fits(one))
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      lines += 1;
+      bytes += bytesOf(one);
+    },
+    leave(one: RequestLine): void {
+      lines -= 1;
+      bytes -= bytesOf(one);
+      wake();
+    },
+  };
+}

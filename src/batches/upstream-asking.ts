@@ -1,0 +1,152 @@
+/**
+ * What a provider's batch service is asked, until it answers: to take a batch, once; how it is doing; for its results. What was submitted is paid
+ * for, so that a failure on the way to its results is no reason to give it up.
+ */
+
+import type { UpstreamRecord } from "../books/upstream-batches";
+import { abortSignalOf, Ending } from "../domain/ending";
+import { asGatewayError, type ErrorKind, GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import { unlessAborted } from "../domain/until";
+import { TRANSIENT } from "../jobs/isolate";
+import type { BatchCall, BatchService } from "../plugin";
+
+/** When no further line is begun, and when the batch is to be left to others at once. */
+export interface Stops {
+  readonly halt: Ending;
+  readonly leave: Ending;
+}
+
+export interface AskingParts {
+  readonly outside: Pick<Outside, "sleep" | "random" | "alarm" | "log" | "monotonic">;
+}
+
+const POLL_MS_MIN = 2_000;
+const POLL_MS_MAX = 60_000;
+/** One that is cancelled has this long to say what it has done. */
+const ENDING_MS = 15 * 60_000;
+const CALL_MS = 10 * 60_000;
+const ASKED_AGAIN_MS_MAX = 60_000;
+
+/** @returns its id at the provider; undefined where it is left for now @throws GatewayError that ends its lines */
+export async function submitOnce(
+  { tag, model }: UpstreamRecord,
+  service: BatchService,
+  calls: readonly BatchCall[],
+  mayBeThere: boolean,
+  stops: Stops,
+  parts: AskingParts,
+): Promise<string | undefined> {
+  let isSent = mayBeThere;
+  return patiently(
+    async () => {
+      // Whether an attempt that failed was heard, only the provider knows.
+      const known = isSent ? await timed(parts, stops, (signal) => service.find(tag, signal)) : undefined;
+      if (known !== undefined || stops.halt.aborted) return known;
+      isSent = true;
+      return timed(parts, stops, (signal) => service.submit({ tag, model, calls, signal }));
+    },
+    stops,
+    parts,
+    UNPAID,
+  );
+}
+
+export async function untilEnded(
+  id: string,
+  service: BatchService,
+  stops: Stops,
+  parts: AskingParts,
+): Promise<{ readonly why: string | undefined } | undefined> {
+  const { outside } = parts;
+  const { halt, leave } = stops;
+  let pause = POLL_MS_MIN;
+  let endsAt: number | undefined;
+  for (;;) {
+    const looked = await patiently(
+      () => timed(parts, stops, (signal) => service.look(id, signal)),
+      stops,
+      parts,
+      PAID,
+    );
+    if (looked === undefined) return undefined;
+    if (looked.state === "ended") return { why: looked.why };
+    if (leave.aborted) return undefined;
+    if (halt.aborted) {
+      if (endsAt === undefined) {
+        endsAt = outside.monotonic() + ENDING_MS;
+        pause = POLL_MS_MIN;
+        // One that has just ended cannot be cancelled: the next look says so.
+        await timed(parts, stops, (signal) => service.cancel(id, signal)).catch((thrown: unknown) =>
+          outside.log("warn", "a provider's batch could not be cancelled: waiting until it ends", {
+            upstream_batch: id,
+            reason: asGatewayError(thrown).inLog,
+          }),
+        );
+      }
+      if (outside.monotonic() >= endsAt) return undefined;
+      await outside.sleep(pause, leave).catch(() => undefined);
+    } else await outside.sleep(pause, halt).catch(() => undefined);
+    pause = Math.min(POLL_MS_MAX, pause * 1.5);
+  }
+}
+
+interface Patience {
+  readonly waitsFor: ReadonlySet<ErrorKind>;
+  /** Also once no line is begun any more, unless it is left to others. */
+  readonly goesOn: boolean;
+}
+
+/** Goes on: an attempt that failed may have been heard, and then it must be ended there. */
+const UNPAID: Patience = { waitsFor: TRANSIENT, goesOn: true };
+/** It was submitted, and is paid for: also a key that is refused may be right again soon. */
+export const PAID: Patience = {
+  waitsFor: new Set<ErrorKind>([...TRANSIENT, "unauthorized", "wrong_address", "invalid"]),
+  goesOn: true,
+};
+const LAST_ATTEMPTS_MAX = 5;
+
+/** Again with exponential backoff where it failed for a while. @returns undefined where it is given up */
+export async function patiently<T>(
+  work: () => Promise<T>,
+  stops: Stops,
+  { outside }: AskingParts,
+  { waitsFor, goesOn }: Patience,
+): Promise<T | undefined> {
+  const { halt, leave } = stops;
+  let last = 0;
+  for (let attempt = 1; ; attempt++) {
+    if (halt.aborted) last += 1;
+    if (leave.aborted || (halt.aborted && (!goesOn || last > LAST_ATTEMPTS_MAX))) return undefined;
+    try {
+      return await work();
+    } catch (thrown) {
+      const error = asGatewayError(thrown);
+      if (!waitsFor.has(error.kind)) throw error;
+      const backoff = Math.min(ASKED_AGAIN_MS_MAX, 1_000 * 2 ** (attempt - 1));
+      const ms = error.retryAfterMs ?? backoff * (0.5 + outside.random() / 2);
+      await outside.sleep(ms, halt.aborted ? leave : halt).catch(() => undefined);
+    }
+  }
+}
+
+/** Whoever leaves waits for no answer: what was submitted is found again. */
+export async function timed<T>(
+  { outside }: AskingParts,
+  { leave }: Stops,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = new GatewayError("timeout", "The provider's batch service did not answer in time.");
+  const over = new Ending();
+  const unfollow = over.follow(leave);
+  const callOff = outside.alarm(CALL_MS, () => over.abort(late));
+  try {
+    return await unlessAborted(over, work(abortSignalOf(over)));
+  } catch (thrown) {
+    if (leave.aborted) throw new GatewayError("timeout", "The batch is left to another process.");
+    throw thrown;
+  } finally {
+    callOff();
+    unfollow();
+  }
+}

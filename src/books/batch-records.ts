@@ -1,0 +1,313 @@
+/**
+ * Files and batches in the database: all SQL of them, but for what is held and charged, which is the ledger's. What a file holds lies in a
+ * folder (folder.ts). A further member of a batch is a column here, and a migration (src/db/migrations.ts).
+ */
+import type { Store } from "../db/open";
+
+export interface FileRecord {
+  readonly id: string;
+  readonly workspace: string;
+  readonly filename: string;
+  readonly purpose: "batch" | "batch_output";
+  readonly bytes: number;
+  readonly created_at: number;
+  readonly expires_at: number | null;
+}
+
+export type Status =
+  | "validating"
+  | "failed"
+  | "in_progress"
+  | "finalizing"
+  | "completed"
+  | "expired"
+  | "cancelling"
+  | "cancelled";
+
+/** Work is left to be done on them. */
+const OPEN = "status IN ('validating', 'in_progress', 'finalizing', 'cancelling')";
+
+/** Times in milliseconds since 1970. */
+export interface BatchRecord {
+  readonly id: string;
+  readonly workspace: string;
+  readonly key_id: string | null;
+  readonly input_file_id: string;
+  /** JSON. */
+  readonly metadata: string | null;
+  readonly status: Status;
+  /** JSON: a list of what is wrong in the input file. */
+  readonly errors: string | null;
+  /** Where all lines ask for one. */
+  readonly model: string | null;
+  readonly created_at: number;
+  readonly expires_at: number;
+  readonly in_progress_at: number | null;
+  readonly finalizing_at: number | null;
+  readonly completed_at: number | null;
+  readonly failed_at: number | null;
+  readonly expired_at: number | null;
+  readonly cancelling_at: number | null;
+  readonly cancelled_at: number | null;
+  readonly lines: number;
+  readonly lines_completed: number;
+  readonly lines_failed: number;
+  readonly tokens: number;
+  readonly output_file_id: string | null;
+  readonly error_file_id: string | null;
+  /** Milliseconds after the file is made. */
+  readonly output_expires_after: number | null;
+  readonly idempotency_key: string | null;
+  readonly request_hash: string | null;
+}
+
+/** What changes while it is worked on. */
+export type BatchChange = Partial<Omit<BatchRecord, "id" | "workspace" | "created_at">>;
+
+export interface PageOf {
+  readonly after: string | undefined;
+  readonly limit: number;
+  readonly order: "asc" | "desc";
+}
+
+export interface BatchRecords {
+  putFile(file: FileRecord): Promise<void>;
+  /** Of one workspace; one that has expired is none. */
+  file(id: string, workspace: string, now: number): Promise<FileRecord | undefined>;
+  files(
+    workspace: string,
+    purpose: string | undefined,
+    now: number,
+    page: PageOf,
+  ): Promise<readonly FileRecord[]>;
+  /** Of all files of the workspace. */
+  bytesOf(workspace: string): Promise<number>;
+  /** @returns the open batch that reads it: then it is not removed */
+  removeFile(id: string): Promise<string | undefined>;
+  /** Removes those that have expired and that no open batch reads. @returns their ids */
+  takeExpired(now: number): Promise<readonly string[]>;
+  /** Whether anything is called so: a file, or an open batch. */
+  isKnown(id: string): Promise<boolean>;
+
+  /** @returns false where there is one with its Idempotency-Key: then nothing was done */
+  putBatch(batch: BatchRecord): Promise<boolean>;
+  batch(id: string, workspace?: string): Promise<BatchRecord | undefined>;
+  batches(workspace: string, page: PageOf): Promise<readonly BatchRecord[]>;
+  byIdempotencyKey(workspace: string, key: string): Promise<BatchRecord | undefined>;
+  change(id: string, change: BatchChange): Promise<void>;
+  /** Its lines are begun. */
+  begin(id: string, at: number): Promise<void>;
+  /** Its lines are done. @returns false where it is being cancelled: then nothing was changed */
+  finalize(id: string, at: number): Promise<boolean>;
+  /** Has it cancelled by whoever works on it. @returns whether it was open and not being cancelled */
+  cancel(id: string, at: number): Promise<boolean>;
+
+  /** Takes the next batch that nobody works on; whoever has the fewest under way comes first. */
+  claim(owner: string, now: number, leaseEndsAt: number): Promise<BatchRecord | undefined>;
+  /** @returns false where another works on it now */
+  renew(id: string, owner: string, leaseEndsAt: number): Promise<boolean>;
+  /** Others may go on with it at once. @param owner undefined: whoever it was */
+  leave(owner: string | undefined, id?: string): Promise<void>;
+  /** How many are open, whoever works on them. */
+  countOpen(): Promise<number>;
+}
+
+type Value = string | number | bigint | null;
+type Row<Of> = { readonly [Name in keyof Of]: Of[Name] extends number ? bigint : Of[Name] | bigint };
+
+const FILE_COLUMNS = ["id", "workspace", "filename", "purpose", "bytes", "created_at", "expires_at"] as const;
+const BATCH_COLUMNS = [
+  "id",
+  "workspace",
+  "key_id",
+  "input_file_id",
+  "metadata",
+  "status",
+  "errors",
+  "model",
+  "created_at",
+  "expires_at",
+  "in_progress_at",
+  "finalizing_at",
+  "completed_at",
+  "failed_at",
+  "expired_at",
+  "cancelling_at",
+  "cancelled_at",
+  "lines",
+  "lines_completed",
+  "lines_failed",
+  "tokens",
+  "output_file_id",
+  "error_file_id",
+  "output_expires_after",
+  "idempotency_key",
+  "request_hash",
+] as const satisfies readonly (keyof BatchRecord)[];
+
+export function openBatchRecords({
+  database,
+  read,
+  write,
+}: Pick<Store, "database" | "read" | "write">): BatchRecords {
+  const insertFile = insertInto("files", FILE_COLUMNS);
+  const insertBatch = `${insertInto("batches", BATCH_COLUMNS)} ON CONFLICT DO NOTHING`;
+  const one = <Of>(sql: string, ...values: Value[]) =>
+    plain(database.query<Row<Of>, Value[]>(sql).get(...values)) as Of | undefined;
+  const all = <Of>(sql: string, ...values: Value[]) =>
+    database
+      .query<Row<Of>, Value[]>(sql)
+      .all(...values)
+      .map(plain) as Of[];
+  const run = (sql: string, ...values: Value[]) =>
+    Number(database.query<unknown, Value[]>(sql).run(...values).changes);
+  const there = "(expires_at IS NULL OR expires_at > ?)";
+  const pageOf = ({ after, limit, order }: PageOf): readonly [sql: string, ...values: Value[]] => {
+    const beyond = after === undefined ? "" : ` AND id ${order === "asc" ? ">" : "<"} ?`;
+    const sql = `${beyond} ORDER BY id ${order === "asc" ? "ASC" : "DESC"} LIMIT ?`;
+    return after === undefined ? [sql, limit] : [sql, after, limit];
+  };
+
+  return {
+    putFile: (file) => write(() => void run(insertFile, ...FILE_COLUMNS.map((column) => file[column]))),
+    file: async (id, workspace, now) =>
+      read(() =>
+        one<FileRecord>(
+          `SELECT * FROM files WHERE id = ? AND workspace = ? AND ${there}`,
+          id,
+          workspace,
+          now,
+        ),
+      ),
+    async files(workspace, purpose, now, page) {
+      const [sql, ...values] = pageOf(page);
+      const only = purpose === undefined ? "" : " AND purpose = ?";
+      const wanted = purpose === undefined ? [] : [purpose];
+      const query = `SELECT * FROM files WHERE workspace = ? AND ${there}${only}${sql}`;
+      return read(() => all<FileRecord>(query, workspace, now, ...wanted, ...values));
+    },
+    bytesOf: async (workspace) =>
+      read(
+        () =>
+          one<{ sum: number }>(
+            "SELECT coalesce(sum(bytes), 0) AS sum FROM files WHERE workspace = ?",
+            workspace,
+          )?.sum ?? 0,
+      ),
+    removeFile: (id) =>
+      write(() => {
+        const reader = one<{ id: string }>(
+          `SELECT id FROM batches WHERE input_file_id = ? AND ${OPEN} LIMIT 1`,
+          id,
+        );
+        if (!reader) run("DELETE FROM files WHERE id = ?", id);
+        return reader?.id;
+      }),
+    takeExpired: (now) =>
+      write(() =>
+        all<{ id: string }>(
+          `DELETE FROM files WHERE expires_at <= ? AND id NOT IN (SELECT input_file_id FROM batches WHERE ${OPEN}) RETURNING id`,
+          now,
+        ).map(({ id }) => id),
+      ),
+    isKnown: async (id) =>
+      read(
+        () =>
+          one("SELECT 1 AS found FROM files WHERE id = ?", id) !== undefined ||
+          one(`SELECT 1 AS found FROM batches WHERE id = ? AND ${OPEN}`, id) !== undefined,
+      ),
+
+    putBatch: (batch) => write(() => run(insertBatch, ...BATCH_COLUMNS.map((column) => batch[column])) === 1),
+    batch: async (id, workspace) =>
+      read(() =>
+        workspace === undefined
+          ? one<BatchRecord>("SELECT * FROM batches WHERE id = ?", id)
+          : one<BatchRecord>("SELECT * FROM batches WHERE id = ? AND workspace = ?", id, workspace),
+      ),
+    async batches(workspace, page) {
+      const [sql, ...values] = pageOf(page);
+      return read(() =>
+        all<BatchRecord>(`SELECT * FROM batches WHERE workspace = ?${sql}`, workspace, ...values),
+      );
+    },
+    byIdempotencyKey: async (workspace, key) =>
+      read(() =>
+        one<BatchRecord>("SELECT * FROM batches WHERE workspace = ? AND idempotency_key = ?", workspace, key),
+      ),
+    async change(id, change) {
+      const columns = Object.entries(change).filter(([, value]) => value !== undefined);
+      const set = columns.map(([column]) => `${column} = ?`).join(", ");
+      await write(() =>
+        run(`UPDATE batches SET ${set} WHERE id = ?`, ...columns.map(([, value]) => value), id),
+      );
+    },
+    begin: (id, at) =>
+      write(
+        () =>
+          void run(
+            "UPDATE batches SET status = 'in_progress', in_progress_at = ? WHERE id = ? AND status = 'validating'",
+            at,
+            id,
+          ),
+      ),
+    finalize: (id, at) =>
+      write(
+        () =>
+          run(
+            "UPDATE batches SET status = 'finalizing', finalizing_at = ? WHERE id = ? AND status IN ('in_progress', 'finalizing')",
+            at,
+            id,
+          ) === 1,
+      ),
+    cancel: (id, at) =>
+      write(
+        () =>
+          run(
+            "UPDATE batches SET status = 'cancelling', cancelling_at = ? WHERE id = ? AND status IN ('validating', 'in_progress')",
+            at,
+            id,
+          ) === 1,
+      ),
+
+    claim: (owner, now, leaseEndsAt) =>
+      write(() => {
+        const free = `${OPEN} AND (owner IS NULL OR lease_ends_at <= ?)`;
+        const next = one<{ id: string }>(
+          `SELECT id FROM batches AS one WHERE ${free} ORDER BY
+             (SELECT count(*) FROM batches AS other WHERE other.workspace = one.workspace AND other.${OPEN}
+                AND other.owner IS NOT NULL AND other.lease_ends_at > ?), created_at LIMIT 1`,
+          now,
+          now,
+        );
+        if (!next) return undefined;
+        run("UPDATE batches SET owner = ?, lease_ends_at = ? WHERE id = ?", owner, leaseEndsAt, next.id);
+        return one<BatchRecord>("SELECT * FROM batches WHERE id = ?", next.id);
+      }),
+    renew: (id, owner, leaseEndsAt) =>
+      write(
+        () =>
+          run("UPDATE batches SET lease_ends_at = ? WHERE id = ? AND owner = ?", leaseEndsAt, id, owner) ===
+          1,
+      ),
+    leave(owner, id) {
+      const whose = owner === undefined ? "owner IS NOT NULL" : "owner = ?";
+      const which = id === undefined ? "" : " AND id = ?";
+      const values = [owner, id].filter((value) => value !== undefined);
+      const sql = `UPDATE batches SET owner = NULL, lease_ends_at = NULL WHERE ${whose}${which}`;
+      return write(() => void run(sql, ...values));
+    },
+    countOpen: async () =>
+      read(() => one<{ count: number }>(`SELECT count(*) AS count FROM batches WHERE ${OPEN}`)?.count ?? 0),
+  };
+}
+
+const insertInto = (table: string, columns: readonly string[]) =>
+  `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
+
+/** SQLite's whole numbers are bigints: none of these is too large for a number. */
+function plain(row: object | null | undefined): unknown {
+  if (!row) return undefined;
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, typeof value === "bigint" ? Number(value) : value]),
+  );
+}

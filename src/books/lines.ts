@@ -1,0 +1,124 @@
+/**
+ * The ledger's part for requests that are lines of a batch (src/batches/): the whole is held before any of them is begun, and a line that a
+ * crash ended is charged once, however often it is run or settled again. Their rows are rows like any other.
+ */
+import type { Store } from "../db/open";
+import type { Amount, Balances, Charge, Holding, Terms } from "./balances";
+import type { LedgerRow } from "./ledger-row";
+import type { Reserves } from "./reserves";
+
+/** For requests that are lines of a batch. */
+export interface LedgerLines {
+  /**
+   * Holds what a whole batch may come to, until `release`.
+   * @returns false where it does not fit beside what others under way hold; then nothing was done
+   * @throws GatewayError database_unavailable | insufficient_credit | cap_exceeded
+   */
+  reserve(hold: BatchHold): Promise<boolean>;
+  /** Gives back what is left of it. */
+  release(batch: string, at: number): Promise<void>;
+  /** As `release`, for batches that there are not, or not any more: a crash came between. While nobody else creates any. */
+  releaseLost(at: number): Promise<void>;
+  /** As the ledger's `settleInterrupted`, of one batch, whoever began its lines. */
+  interrupt(batch: string): Promise<void>;
+  /** Makes room for the row of a line that is tried again: one that failed or was interrupted keeps its count under an id of its own. */
+  setAside(requestId: string): Promise<void>;
+  /** The ids of the batch's lines that were answered. */
+  answered(batch: string): Promise<ReadonlySet<string>>;
+  /** Settles a line that was answered, unless it is settled. */
+  settleOnce(row: LedgerRow, terms: Terms): Promise<void>;
+}
+
+export interface BatchHold {
+  readonly batch: string;
+  readonly workspace: string;
+  readonly most: Amount;
+  readonly terms: Terms;
+  readonly at: number;
+}
+
+/** What of the ledger is needed. */
+interface LinesParts {
+  readonly store: Store;
+  readonly balances: Balances;
+  readonly reserves: Reserves;
+  readonly write: <T>(work: () => T) => Promise<T>;
+  /** In a transaction. */
+  readonly begin: (row: LedgerRow, holding: Holding) => boolean;
+  readonly put: (row: LedgerRow) => Charge;
+  readonly settled: (requestId: string) => void;
+  /** @param batch undefined: every one */
+  readonly interrupt: (batch: string) => void;
+  /** Takes a row that is to be removed out of the sums. */
+  readonly uncount: (requestId: string) => void;
+}
+
+const UNDER_WAY = 0;
+const ANSWERED = 200;
+const FREE: Amount = { femtoCredits: 0n, picoUsd: 0n };
+const NO_CHARGE: Charge = {
+  microCredits: 0n,
+  taken: 0n,
+  short: 0n,
+  remaining: null,
+  femtoCreditsRounded: 0n,
+};
+
+export function openLines(parts: LinesParts): LedgerLines {
+  const { store, balances, reserves, write } = parts;
+  const { database } = store;
+  const countAside = database.query<{ readonly count: bigint }, [string]>(
+    "SELECT count(*) AS count FROM ledger WHERE request_id > ?1 || '.' AND request_id < ?1 || '/'",
+  );
+  const rename = database.query<unknown, [string, string]>(
+    `UPDATE ledger SET request_id = ?2 WHERE request_id = ?1 AND status <> ${ANSWERED}`,
+  );
+  const remove = database.query<unknown, [string]>("DELETE FROM ledger WHERE request_id = ?1");
+  const selectStatus = database.query<{ readonly status: bigint }, [string]>(
+    "SELECT status FROM ledger WHERE request_id = ?1",
+  );
+  const selectAnswered = database.query<{ readonly request_id: string }, [string]>(
+    `SELECT request_id FROM ledger WHERE batch = ?1 AND status = ${ANSWERED}`,
+  );
+  const selectLost = database.query<{ readonly id: string }, []>(
+    "SELECT id FROM reserves WHERE id NOT IN (SELECT id FROM batches WHERE status IN ('validating', 'in_progress', 'finalizing', 'cancelling'))",
+  );
+  function end(batch: string, at: number): void {
+    const left = reserves.end(batch);
+    if (left) balances.take(left.workspace, FREE, left.held, NO_CHARGE, at);
+  }
+  return {
+    reserve: ({ batch, workspace, most, terms, at }) =>
+      write(() => {
+        const held = balances.hold(workspace, { least: most, most }, terms, at);
+        if (held === undefined) return false;
+        reserves.put(batch, workspace, held);
+        return true;
+      }),
+    release: (batch, at) => write(() => end(batch, at)),
+    releaseLost: (at) =>
+      write(() => {
+        for (const { id } of selectLost.all()) end(id, at);
+      }),
+    interrupt: (batch) => store.write(() => parts.interrupt(batch)),
+    setAside: (id) =>
+      write(() => {
+        const count = countAside.get(id)?.count ?? 0n;
+        rename.run(id, `${id}.${count + 1n}`);
+      }),
+    answered: async (batch) =>
+      new Set(store.read(() => selectAnswered.all(batch)).map(({ request_id }) => request_id)),
+    async settleOnce(row, terms) {
+      await write(() => {
+        if (selectStatus.get(row.request_id)?.status === BigInt(ANSWERED)) return;
+        parts.uncount(row.request_id);
+        remove.run(row.request_id);
+        const amount = { femtoCredits: row.cost_femto_credits, picoUsd: row.cost_pico_usd };
+        const estimate = { least: amount, most: amount };
+        parts.begin({ ...row, status: UNDER_WAY }, { estimate, terms, reserve: row.batch ?? undefined });
+        parts.put(row);
+      });
+      parts.settled(row.request_id);
+    },
+  };
+}

@@ -1,0 +1,21 @@
+/**
+ * What of another routing file takes effect only after a restart. A key that is read once, at the start, is a line here.
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { GatewayConfig } from "./gateway-config";
+
+/** What was taken once, at the start: the address, what the server was made with, and the database. */
+export function needingRestart(started: GatewayConfig, next: GatewayConfig): string[] {
+  const paths: string[] = [];
+  if (next.server.host !== started.server.host) paths.push("server.host");
+  if (next.server.port !== started.server.port) paths.push("server.port");
+  if (next.server.processes !== started.server.processes) paths.push("server.processes");
+  // Another certificate is taken at once; to serve https and http on one port at a time, nobody can.
+  if ((next.server.tls === undefined) !== (started.server.tls === undefined)) paths.push("server.tls");
+  if (next.server.idle_timeout_ms !== started.server.idle_timeout_ms) paths.push("server.idle_timeout_ms");
+  if (next.database.path !== started.database.path) paths.push("database");
+  else if (next.batchFiles?.folder !== started.batchFiles?.folder) paths.push("files.folder");
+  if (!isDeepStrictEqual(next.shared, started.shared)) paths.push("shared");
+  if (next.database.durability !== started.database.durability) paths.push("durability");
+  return paths;
+}
