@@ -112,6 +112,11 @@ const WITHOUT_SIMD = [
   "test/plugins/openai.test.ts",
 ];
 
+/** What gateways keep, once more with PostgreSQL behind them, where there is one (.ci/postgres.sh). */
+const ON_POSTGRES = ["balances", "caps", "charges", "usage", "abandoned", "refusals"]
+  .map((name) => `test/books/${name}.test.ts`)
+  .concat("test/callers/auth.test.ts", "test/callers/bootstrap.test.ts");
+
 const STEPS: readonly (() => Promise<Tally>)[] = [
   () => asOneTest("types", [process.execPath, "x", "tsc", "--noEmit", "-p", "."]),
   () =>
@@ -124,6 +129,10 @@ const STEPS: readonly (() => Promise<Tally>)[] = [
       "--error-on-warnings",
     ]),
   () => tests("tests", ["test"]),
+  async () =>
+    process.env.EMBEDGATE_TEST_POSTGRES === undefined
+      ? { passed: 0, failed: 0 }
+      : tests("tests on PostgreSQL", ON_POSTGRES, { EMBEDGATE_TEST_DATABASE: "postgres" }),
   // As on a processor without AVX, where JavaScriptCore has no SIMD in WebAssembly.
   () => tests("tests without SIMD", WITHOUT_SIMD, { BUN_JSC_useWasmSIMD: "false" }),
 ];

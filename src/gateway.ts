@@ -18,8 +18,9 @@ import { AT_THE_START, refusalOf } from "./callers/opening";
 import { createRateLimits, unlimited } from "./callers/rate-limits";
 import { createSharedLimits } from "./callers/shared-limits";
 import type { Workspaces } from "./callers/workspaces";
+import { cachePath } from "./config/cache-path";
 import type { GatewayConfig } from "./config/gateway-config";
-import { matches, patternsAmong } from "./config/models";
+import { configuredModel } from "./config/models";
 import { needingRestart } from "./config/needing-restart";
 import { asAdmin, gatewayPolicies, policiesOf } from "./dialects/records";
 import type { GatewayError } from "./domain/errors";
@@ -48,6 +49,7 @@ import { withCarried } from "./spaces/carried";
 import { insideFingerprints } from "./spaces/inside";
 import type { Measure } from "./spaces/look";
 import type { Spaces } from "./spaces/spaces";
+import { aboutMachines, routingFileHash } from "./stores/machines";
 import { openStores } from "./stores/open";
 import { createTokens, type Tokens } from "./tokens/tokens";
 import { openShared } from "./valkey/open";
@@ -83,11 +85,14 @@ export interface Gateway {
    * @throws GatewayError as `refusalOf` says; then nothing has changed
    */
   reload(config: GatewayConfig): readonly string[];
+  /** Resolves where others have taken this process for dead: it must end. */
+  readonly fenced: Promise<void>;
   /** Ends what is open, once the requests in flight have left. */
   close(): Promise<void>;
 }
 
 /**
+ * @param clock a test's, in the place of the database's, where that is a server
  * @param aside does what takes long, and is closed with the gateway, as `tokens` is
  * @throws GatewayError database_unavailable, or forbidden where the address may not be opened without a key
  */
@@ -97,8 +102,13 @@ export async function createGateway(
   place: Place = ALONE,
   aside: Aside = openAside(outside),
   tokens: Tokens = createTokens(),
+  clock?: () => number,
 ): Promise<Gateway> {
-  const stores = await openStores(config.database, outside);
+  const fenced = Promise.withResolvers<void>();
+  const stores = await openStores(config.database, outside, {
+    serves: { process: place.process, fenced: fenced.resolve },
+    ...(clock && { clock }),
+  });
   const keys = tellingOfChanges(stores.openKeys(), outside);
   const ledger = stores.openLedger(place.process, (model) => configuredModel(current.config, model));
   const limits = stores.openLimits();
@@ -125,6 +135,7 @@ export async function createGateway(
   const retiring = new Set<Promise<void>>();
   let authSection = config.auth;
   const workspaces = stores.openWorkspaces(() => current.config.workspaceDefaults);
+  stores.machines?.serving(routingFileHash(config));
   if (config.auth.bootstrapKeySha256 !== undefined) await keys.bootstrap(config.auth.bootstrapKeySha256);
   const sessions = stores.openSessions();
   const auth = openAuth({ settings: () => authSection, keys, workspaces, sessions, outside });
@@ -223,6 +234,7 @@ export async function createGateway(
     ...current.spaces.notices(),
     ...limits.notices(current.config),
     ...current.addresses.notices(),
+    ...(stores.machines?.notices() ?? []).map(aboutMachines),
   ];
   const policies = (caller?: Caller): Policies => {
     if (caller === undefined) return gatewayPolicies(current.config);
@@ -232,6 +244,8 @@ export async function createGateway(
   const { batchFiles } = config;
   const batches =
     batchFiles &&
+    stores.openBatchRecords &&
+    stores.openUpstreamRecords &&
     openBatches({
       records: stores.openBatchRecords(),
       upstreams: stores.openUpstreamRecords(),
@@ -336,6 +350,7 @@ export async function createGateway(
     spaces: () => current.spaces,
     refusalOf: refusalNow,
     asks: () => !auth.isOpen(),
+    fenced: fenced.promise,
     reload(next) {
       const refused = refusalNow(next);
       if (refused) throw refused;
@@ -357,6 +372,7 @@ export async function createGateway(
       const replaced = current;
       current = openGeneration(next, { ...measuring, rests, together: place.together() }, replaced);
       authSection = next.auth;
+      stores.machines?.serving(routingFileHash(next));
       cache.apply(next.cache);
       retire(replaced);
       return needingRestart(config, next);
@@ -385,15 +401,4 @@ const machineOf = (seed: Uint8Array) =>
 async function tellInterrupted(ledger: Ledger, { log }: Pick<Outside, "log">): Promise<void> {
   const count = await ledger.settleInterrupted();
   if (count > 0) log("warn", "requests were in flight when the gateway last stopped", { count });
-}
-
-/** The disk cache is a file of its own beside the database; a database in memory has no folder for one. */
-function cachePath({ database }: GatewayConfig): string | undefined {
-  return database.path === ":memory:" ? undefined : `${database.path}-cache`;
-}
-
-/** The key of `models` that a request came in by: the model's own, else the pattern that says most. */
-function configuredModel({ models }: GatewayConfig, model: string): string | undefined {
-  if (models.has(model)) return model;
-  return patternsAmong(models.keys()).find((pattern) => matches(pattern, model));
 }

@@ -12,6 +12,8 @@ import type { Outside } from "../src/domain/outside";
 import { createGateway, type Gateway } from "../src/gateway";
 import { realOutside } from "../src/network/real-outside";
 import { createHost } from "../src/upstream/host";
+import { copiedTo } from "./stores/copied";
+import { postgresDatabase } from "./stores/databases";
 
 export interface Opening {
   /** The text of a gateway.yaml; without `database`, the file's own is made in a folder that is removed at the end. */
@@ -54,10 +56,15 @@ models:
   chat: { embeddings: false }
 `;
 
+/** Said by .ci/check.ts, which runs tests about money and keys a second time. What writes into SQLite's file is skipped then. */
+export const ON_POSTGRES = process.env.EMBEDGATE_TEST_DATABASE === "postgres";
+
 export async function openGateway({ yaml, outside, environment = {} }: Opening): Promise<OpenGateway> {
   const folder = mkdtempSync(join(tmpdir(), "embedgate-test-"));
   const file = join(folder, "gateway.yaml");
-  writeFileSync(file, yaml);
+  const database = ON_POSTGRES && !/^database:/m.test(yaml) ? postgresDatabase() : undefined;
+  const copied = database && copiedTo(join(folder, "data/embedgate.db"), database);
+  writeFileSync(file, database ? `${yaml}\n${database.yaml}` : yaml);
   const logs: LogLine[] = [];
   const world: Outside = {
     ...realOutside,
@@ -75,11 +82,13 @@ export async function openGateway({ yaml, outside, environment = {} }: Opening):
     bundled: PLUGINS,
   });
   if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join("\n"));
-  const gateway = await createGateway(loaded.config, world);
+  const clock = outside?.now;
+  const gateway = await createGateway(loaded.config, world, undefined, undefined, undefined, clock);
 
   async function send(path: string, init: RequestInit = {}): Promise<Sent> {
     const response = await gateway.door.handle(new Request(new URL(path, "http://localhost:8080"), init));
     const text = await response.text();
+    await copied?.refresh();
     return { status: response.status, headers: response.headers, text, json: parsed(text) };
   }
 
@@ -96,6 +105,7 @@ export async function openGateway({ yaml, outside, environment = {} }: Opening):
       }),
     async [Symbol.asyncDispose]() {
       await gateway.close();
+      await database?.[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true, force: true });
     },
   };

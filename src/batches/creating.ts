@@ -2,8 +2,9 @@
  * POST /v1/batches: the whole input file is read and checked, what all of it may cost is held, and only then is there a batch. What is wrong
  * with the file is a batch that has failed, as OpenAI has it; what does not fit the workspace's credits or caps is refused.
  */
-import type { Amount } from "../books/balances";
+
 import type { BatchRecord, BatchRecords, FileRecord } from "../books/batch-records";
+import type { Amount } from "../books/fitting";
 import type { Ledger } from "../books/ledger";
 import type { WorkspaceRules } from "../callers/workspaces";
 import { decodeEmbeddings } from "../dialects/openai-embeddings";

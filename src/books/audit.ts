@@ -46,7 +46,7 @@ export const ACTORS = {
   routingFile: "routing file",
 } as const;
 
-interface Row {
+export interface AuditRow {
   readonly id: bigint;
   readonly at: bigint;
   readonly actor: string;
@@ -65,7 +65,7 @@ export function openAudit(
   const insert = database.query<unknown, [number, string, string, string, string | null, string | null]>(
     "INSERT INTO audit (at, actor, action, target, before, after) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
   );
-  const select = database.query<Row, [number, number, string | null]>(
+  const select = database.query<AuditRow, [number, number, string | null]>(
     `SELECT id, at, actor, action, target, before, after FROM audit
      WHERE id < ?1 AND (?3 IS NULL OR target = ?3) ORDER BY id DESC LIMIT ?2`,
   );
@@ -74,16 +74,18 @@ export function openAudit(
       insert.run(now(), actor, action, target, written(before), written(after));
     },
     async list({ most, before, target }) {
-      return read(() => select.all(before ?? Number.MAX_SAFE_INTEGER, most, target ?? null)).map((row) => ({
-        ...row,
-        id: Number(row.id),
-        at: Number(row.at),
-        before: state(row.before),
-        after: state(row.after),
-      }));
+      return read(() => select.all(before ?? Number.MAX_SAFE_INTEGER, most, target ?? null)).map(entryOf);
     },
   };
 }
 
-const written = (state: object | null) => (state === null ? null : JSON.stringify(state));
+export const entryOf = (row: AuditRow): AuditEntry => ({
+  ...row,
+  id: Number(row.id),
+  at: Number(row.at),
+  before: state(row.before),
+  after: state(row.after),
+});
+
+export const written = (state: object | null) => (state === null ? null : JSON.stringify(state));
 const state = (text: string | null) => Value.Parse(State, text === null ? null : JSON.parse(text));

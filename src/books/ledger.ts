@@ -20,7 +20,7 @@ import { sumUsage, type UsageFilter, type UsageGroup, type UsageLine } from "./u
 export const OWN_WORKSPACE = "embedgate";
 
 export const UNDER_WAY = 0;
-const ANSWERED = 200;
+export const ANSWERED = 200;
 export const INTERRUPTED = "interrupted";
 
 /** ?1 is the process that began them, or null for every one. */
@@ -107,13 +107,13 @@ const NOT_SAID = {
 };
 
 /** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
-const OWED_ROWS_MAX = 50_000;
+export const OWED_ROWS_MAX = 50_000;
 
 /** How long one try to write what is owed waits for a lock: it delays a request with less time left by at most this. */
 const PAY_WAIT_MS = 5;
 
 /** Of a failed request, which costs nothing, more than so much of `user` and `metadata` together is not kept: it would fill the disk. */
-const FAILED_BYTES_MAX = 1_024;
+export const FAILED_BYTES_MAX = 1_024;
 
 /** Columns that a row gets of its charge, and of who writes it. */
 const OWN_COLUMNS = [

@@ -3,7 +3,8 @@
  * crash ended is charged once, however often it is run or settled again. Their rows are rows like any other.
  */
 import type { Store } from "../db/open";
-import type { Amount, Balances, Charge, Holding, Terms } from "./balances";
+import type { Balances, Charge, Holding, Terms } from "./balances";
+import type { Amount } from "./fitting";
 import type { LedgerRow } from "./ledger-row";
 import type { Reserves } from "./reserves";
 

@@ -30,7 +30,7 @@ interface Row {
 const VALUE = "coalesce(metadata -> $path, '')";
 
 /** A text as it is; all else as JSON has it, so that 7 and "7" are one. */
-function nameOf(written: string): string {
+export function nameOf(written: string): string {
   const value: unknown = written === "" ? "" : JSON.parse(written);
   if (value === null) return "";
   return typeof value === "string" ? value : written;

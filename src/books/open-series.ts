@@ -205,7 +205,7 @@ export function openSeries(
   };
 }
 
-function rounded(
+export function rounded(
   { since, until }: { readonly since: number; readonly until: number },
   unitMs: number,
 ): { readonly since: number; readonly until: number } {
@@ -215,7 +215,7 @@ function rounded(
   throw new GatewayError("invalid", "'until' must be later than 'since'.", { field: "until" });
 }
 
-function refuseTooMany(points: number): void {
+export function refuseTooMany(points: number): void {
   if (points <= POINTS_MAX) return;
   throw new GatewayError(
     "invalid",

@@ -46,7 +46,7 @@ export interface Story {
 export interface RequestPages {
   /** @throws GatewayError invalid for a cursor that is none */
   page(asked: PageAsked): Promise<Page>;
-  story(id: string): Story | undefined;
+  story(id: string): Promise<Story | undefined>;
 }
 
 const ROWS_IN_A_TURN = 5_000;
@@ -104,25 +104,28 @@ export function openRequestPages(
         await turn();
       }
     },
-    story(id) {
+    async story(id) {
       const row = read(() => byId.get(id));
-      if (!row) return undefined;
-      const calls = readCalls(row.calls);
-      const shares =
-        row.by_provider === null
-          ? row.provider === null || row.tokens_upstream === 0n
-            ? []
-            : [
-                {
-                  provider: row.provider,
-                  tokens: Number(row.tokens_upstream),
-                  picoUsd: row.upstream_pico_usd,
-                },
-              ]
-          : sharesIn(row.by_provider);
-      return { row, calls, callsMade: Number(row.calls_made ?? calls.length), shares };
+      return row ? storyOf(row) : undefined;
     },
   };
+}
+
+export function storyOf(row: RecordedRequest): Story {
+  const calls = readCalls(row.calls);
+  const shares =
+    row.by_provider === null
+      ? row.provider === null || row.tokens_upstream === 0n
+        ? []
+        : [
+            {
+              provider: row.provider,
+              tokens: Number(row.tokens_upstream),
+              picoUsd: row.upstream_pico_usd,
+            },
+          ]
+      : sharesIn(row.by_provider);
+  return { row, calls, callsMade: Number(row.calls_made ?? calls.length), shares };
 }
 
 function conditionsOf(asked: PageAsked): readonly [conditions: readonly string[], values: readonly Value[]] {
@@ -148,7 +151,7 @@ function conditionsOf(asked: PageAsked): readonly [conditions: readonly string[]
 }
 
 /** Where a page begins: rows before this one, or, without an id, before this time. */
-function cursorIn(text: string): { readonly at: number; readonly id: string } {
+export function cursorIn(text: string): { readonly at: number; readonly id: string } {
   const [, at, id] = /^(\d{1,15})\.([\x21-\x7e]{0,300})$/.exec(text) ?? [];
   if (at === undefined || id === undefined)
     throw new GatewayError("invalid", "'cursor' is not one that a page had in 'next'.", { field: "cursor" });

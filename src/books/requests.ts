@@ -75,7 +75,7 @@ export interface Requests {
   refusedWith(id: string): Promise<readonly RecordedRequest[]>;
 }
 
-const MINUTE_MS = 60_000;
+export const MINUTE_MS = 60_000;
 
 export function openRequests({ database, read }: Pick<Store, "database" | "read">): Requests {
   const byId = database.query<RecordedRequest, [string]>(

@@ -4,7 +4,8 @@
  * It is part of what its workspace holds (`micro_credits_held`, `pico_usd_held`). Every method runs inside a transaction of the ledger's.
  */
 import type { Database } from "bun:sqlite";
-import type { Estimate, Hold, Terms } from "./balances";
+import type { Hold, Terms } from "./balances";
+import type { Estimate } from "./fitting";
 import { ceilingOf, FEMTO_CREDITS_PER_MICRO_CREDIT } from "./money";
 import { periodAt } from "./periods";
 

@@ -61,7 +61,7 @@ export interface Statements {
   invoice(workspace: string, month: string, by: readonly InvoiceGroup[]): Promise<Invoice>;
 }
 
-type Change = Omit<HistoryLine, "balance">;
+export type Change = Omit<HistoryLine, "balance">;
 
 const GROUP_EXPRESSIONS: Readonly<Record<InvoiceGroup, string>> = {
   day: "strftime('%Y-%m-%d', started_at / 1000, 'unixepoch')",
@@ -106,29 +106,14 @@ export function openStatements(
     },
     async history(workspace) {
       for (let again = 0; ; again++) {
-        const given = read(() => grants.all(workspace)).map(({ at, note, change }) => ({
-          at: Number(at),
-          kind: "grant" as const,
-          note,
-          requests: 0n,
-          cost: 0n,
-          change,
-        }));
+        const given = read(() => grants.all(workspace)).map(changeOfGrant);
         const requests: Change[] = [];
         // A day's requests before a grant and those after it are two lines.
         for (const [from, to] of daysBetween(
           spanOf(workspace),
           given.map(({ at }) => at),
         )) {
-          for (const sums of read(() => charges.all(workspace, from, to)))
-            requests.push({
-              at: Number(sums.at),
-              kind: "requests",
-              note: "",
-              requests: sums.requests,
-              cost: sums.cost,
-              change: -sums.taken,
-            });
+          requests.push(...read(() => charges.all(workspace, from, to)).map(changeOfRequests));
           await turn();
         }
         // One that was made meanwhile would be missing among what was charged after it.
@@ -234,14 +219,43 @@ function byGroups(one: Ends, other: Ends): number {
   return a && b ? Buffer.compare(a, b) : 0;
 }
 
+export const changeOfGrant = ({
+  at,
+  note,
+  change,
+}: {
+  readonly at: bigint;
+  readonly note: string;
+  readonly change: bigint;
+}): Change => ({ at: Number(at), kind: "grant", note, requests: 0n, cost: 0n, change });
+
+/** @param sums of a day, or of a part of it; `taken`: from the balance */
+export const changeOfRequests = (sums: {
+  readonly at: bigint;
+  readonly requests: bigint;
+  readonly cost: bigint;
+  readonly taken: bigint;
+}): Change => ({
+  at: Number(sums.at),
+  kind: "requests",
+  note: "",
+  requests: sums.requests,
+  cost: sums.cost,
+  change: -sums.taken,
+});
+
 /** With what the charges of a line's requests differ from their exact cost. */
-type Charged = Omit<InvoiceLine, "day" | "model" | "price"> & { readonly femto_credits_rounded: bigint };
+export type Charged = Omit<InvoiceLine, "day" | "model" | "price"> & {
+  readonly femto_credits_rounded: bigint;
+};
 
 /**
  * Which request of a workspace pays the whole micro-credit that several came to is chance, so lines of models would be off by many.
  * Each line gets what its own requests cost, to one micro-credit; together they are what was charged.
  */
-function inShares<Line extends Charged>(lines: readonly Line[]): Omit<Line, "femto_credits_rounded">[] {
+export function inShares<Line extends Charged>(
+  lines: readonly Line[],
+): Omit<Line, "femto_credits_rounded">[] {
   const charged = lines.reduce((sum, line) => sum + line.micro_credits, 0n);
   let exact = 0n;
   let shared = 0n;
@@ -258,7 +272,7 @@ function inShares<Line extends Charged>(lines: readonly Line[]): Omit<Line, "fem
 }
 
 /** In order of time, so that each balance is what was left then. A grant comes before what began in its millisecond. */
-function running(changes: readonly Change[]): HistoryLine[] {
+export function running(changes: readonly Change[]): HistoryLine[] {
   const inOrder = changes
     .map((change, place) => ({ change, place }))
     .sort(
@@ -271,7 +285,7 @@ function running(changes: readonly Change[]): HistoryLine[] {
   });
 }
 
-function totalOf(lines: readonly InvoiceLine[]): Invoice["total"] {
+export function totalOf(lines: readonly InvoiceLine[]): Invoice["total"] {
   const sum = (of: (line: InvoiceLine) => bigint) => lines.reduce((total, line) => total + of(line), 0n);
   return {
     requests: sum(({ requests }) => requests),
@@ -281,7 +295,7 @@ function totalOf(lines: readonly InvoiceLine[]): Invoice["total"] {
   };
 }
 
-function boundsOf(month: string): readonly [number, number] {
+export function boundsOf(month: string): readonly [number, number] {
   const [, year, number] = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(month) ?? [];
   if (year === undefined || number === undefined)
     throw new GatewayError("invalid", "Expected a month such as 2026-11.", { field: "month" });

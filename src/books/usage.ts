@@ -47,7 +47,7 @@ const GROUP_EXPRESSIONS: Record<UsageGroup, string> = {
   code: "coalesce(error, '')",
 };
 
-interface Asked {
+export interface Asked {
   readonly since: number;
   /** Before it; undefined: to the last. */
   readonly until?: number | undefined;

@@ -110,6 +110,8 @@ export function openAuth({ settings, keys, workspaces, sessions, outside }: Part
       const secret = secretOf(request);
       if (jwt !== undefined && secret !== undefined && looksLikeToken(secret))
         return identifiedByToken(secret, tokens(jwt), jwt);
+      const waiting = keys.ready?.();
+      if (waiting !== undefined) return waiting.then(() => callerOf(identified(request)));
       return callerOf(identified(request));
     },
     admitWithoutKey(request) {

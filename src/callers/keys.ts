@@ -39,6 +39,11 @@ export interface KnownKey {
 
 /** Whoever changes something is named in the audit trail (src/books/audit.ts): left out, it is the command line. */
 export interface Keys {
+  /**
+   * Before `find`, where it answers from memory: undefined where that is fresh, else it resolves once it is. Left out: always at once.
+   * @throws GatewayError ledger_unavailable
+   */
+  ready?(): Promise<void> | undefined;
   /** @param admin whether it may also do what is for the operator */
   create(name: string, workspace: string, admin?: boolean, actor?: string): Promise<NewKey>;
   list(): readonly ListedKey[];
@@ -127,28 +132,20 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
      FROM keys k ORDER BY k.created_at, k.id`,
   );
 
-  function newSecret(): { key: string; hash: Uint8Array; hint: string } {
-    const key = PREFIX + outside.randomBytes(32).toBase64({ alphabet: "base64url", omitPadding: true });
-    return { key, hash: sha256(key), hint: `${key.slice(0, PREFIX.length + 4)}…` };
-  }
-
   const keyOf = once((secret) => {
-    const row = read(() => selectByHash.get({ hash: sha256(secret) }));
+    const row = read(() => selectByHash.get({ hash: secretHash(secret) }));
     if (!row) return undefined;
     const key = { keyId: row.key_id, workspace: row.workspace, isAdmin: row.admin === 1n };
     // A rotated secret ends by itself.
     return { key, until: row.expires_at === null ? Number.POSITIVE_INFINITY : Number(row.expires_at) };
   });
 
-  const unknown = (id: string) =>
-    new GatewayError("invalid", `There is no live key "${id}": 'embedgate keys list' shows them.`);
-
   return {
     async create(name, workspace, admin = false, actor = ACTORS.commandLine) {
       checkName("name", name);
       checkName("workspace", workspace);
       const id = `key_${outside.randomBytes(9).toBase64({ alphabet: "base64url" })}`;
-      const { key, hash, hint } = newSecret();
+      const { key, hash, hint } = newSecret(outside);
       const now = outside.now();
       await write(() => {
         insertKey.run({ id, name, workspace, admin: admin ? 1 : 0, now });
@@ -171,11 +168,11 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
       }));
     },
     async rotate(id, graceMs, actor = ACTORS.commandLine) {
-      const { key, hash, hint } = newSecret();
+      const { key, hash, hint } = newSecret(outside);
       const now = outside.now();
       return write(() => {
         const live = selectLive.get({ id });
-        if (!live) throw unknown(id);
+        if (!live) throw unknownKey(id);
         const before = { hint: selectHint.get({ id })?.hint ?? null };
         expireSecrets.run({ id, until: now + graceMs });
         insertSecret.run({ hash, id, hint, now });
@@ -187,7 +184,7 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
     async revoke(id, actor = ACTORS.commandLine) {
       await write(() => {
         const live = selectLive.get({ id });
-        if (markRevoked.run({ id, now: outside.now() }).changes === 0) throw unknown(id);
+        if (markRevoked.run({ id, now: outside.now() }).changes === 0) throw unknownKey(id);
         const before = { name: live?.name, workspace: live?.workspace, admin: live?.admin === 1n };
         audit.note({ actor, action: "keys.revoke", target: id, before, after: null });
       });
@@ -211,13 +208,9 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
       return known !== undefined && outside.now() < known.until ? known.key : undefined;
     },
     endOf(secret) {
-      const row = read(() => selectEnded.get({ hash: sha256(secret) }));
+      const row = read(() => selectEnded.get({ hash: secretHash(secret) }));
       if (!row) return undefined;
-      const { key_id, workspace, revoked_at, expires_at } = row;
-      const how = revoked_at === null ? "was rotated out" : "was revoked";
-      const at = revoked_at ?? expires_at;
-      const when = at === null ? "" : ` on ${new Date(Number(at)).toISOString()}`;
-      return `The key ${key_id} of the workspace "${workspace}" ${how}${when}.`;
+      return wordsOfEnd(row.key_id, row.workspace, row.revoked_at, row.expires_at);
     },
     async tokensTaken() {
       await write(() => insertTokensTaken.run({ now: outside.now() }));
@@ -226,8 +219,34 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
   };
 }
 
-function sha256(text: string): Uint8Array {
-  return new Bun.CryptoHasher("sha256").update(text).digest();
+/** As it is kept: secrets are random, so it needs no salt. */
+export function secretHash(secret: string): Uint8Array {
+  return new Bun.CryptoHasher("sha256").update(secret).digest();
+}
+
+export function newSecret(outside: Pick<Outside, "randomBytes">): {
+  readonly key: string;
+  readonly hash: Uint8Array;
+  readonly hint: string;
+} {
+  const key = PREFIX + outside.randomBytes(32).toBase64({ alphabet: "base64url", omitPadding: true });
+  return { key, hash: secretHash(key), hint: `${key.slice(0, PREFIX.length + 4)}…` };
+}
+
+export const unknownKey = (id: string) =>
+  new GatewayError("invalid", `There is no live key "${id}": 'embedgate keys list' shows them.`);
+
+/** Why a secret opens no live key. */
+export function wordsOfEnd(
+  id: string,
+  workspace: string,
+  revokedAt: bigint | null,
+  expiresAt: bigint | null,
+): string {
+  const how = revokedAt === null ? "was rotated out" : "was revoked";
+  const at = revokedAt ?? expiresAt;
+  const when = at === null ? "" : ` on ${new Date(Number(at)).toISOString()}`;
+  return `The key ${id} of the workspace "${workspace}" ${how}${when}.`;
 }
 
 /**

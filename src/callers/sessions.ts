@@ -40,28 +40,67 @@ export interface Sessions {
 
 const LIFE_MS = 12 * 3_600_000;
 
+/** Where sessions are kept; `at` is the time now. */
+export interface KeptSessions {
+  /** Forgets those that are over. @param secret of the key that it is begun with: its hash, as the session's own */
+  begin(hash: Uint8Array, secret: Uint8Array, at: number, until: number, actor: string): Promise<void>;
+  find(hash: Uint8Array, at: number): Promise<KeptSession | undefined>;
+  /** @returns whether there was one */
+  end(hash: Uint8Array, actor: string): Promise<boolean>;
+}
+
+export interface KeptSession {
+  readonly key_id: string;
+  readonly workspace: string;
+  readonly expires_at: bigint;
+}
+
 export function openSessions(
-  { database, read, write }: Store,
+  store: Store,
   audit: Audit,
-  { now, randomBytes }: Pick<Outside, "now" | "randomBytes">,
+  outside: Pick<Outside, "now" | "randomBytes">,
 ): Sessions {
+  return sessionsOn(sqliteSessions(store, audit), outside);
+}
+
+function sqliteSessions({ database, read, write }: Store, audit: Audit): KeptSessions {
   const insert = database.query<unknown, [Uint8Array, Uint8Array, number, number]>(
     "INSERT INTO admin_sessions (hash, secret, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
   );
-  const select = database.query<
-    { readonly key_id: string; readonly workspace: string; readonly expires_at: bigint },
-    [Uint8Array, number]
-  >(
+  const select = database.query<KeptSession, [Uint8Array, number]>(
     `SELECT k.id AS key_id, k.workspace, a.expires_at FROM admin_sessions a JOIN key_secrets s ON s.hash = a.secret JOIN keys k ON k.id = s.key_id
      WHERE a.hash = ?1 AND a.expires_at > ?2 AND k.revoked_at IS NULL AND k.admin = 1 AND (s.expires_at IS NULL OR s.expires_at > ?2)`,
   );
   const drop = database.query<unknown, [Uint8Array]>("DELETE FROM admin_sessions WHERE hash = ?1");
   const dropOver = database.query<unknown, [number]>("DELETE FROM admin_sessions WHERE expires_at <= ?1");
 
+  const note = (actor: string, action: string) =>
+    audit.note({ actor, action, target: actor, before: null, after: null });
+  return {
+    begin: (hash, secret, at, until, actor) =>
+      write(() => {
+        dropOver.run(at);
+        insert.run(hash, secret, at, until);
+        note(actor, "sessions.begin");
+      }),
+    find: async (hash, at) => read(() => select.get(hash, at)) ?? undefined,
+    end: (hash, actor) =>
+      write(() => {
+        if (drop.run(hash).changes === 0) return false;
+        note(actor, "sessions.end");
+        return true;
+      }),
+  };
+}
+
+export function sessionsOn(
+  kept: KeptSessions,
+  { now, randomBytes }: Pick<Outside, "now" | "randomBytes">,
+): Sessions {
   async function of(request: Request): Promise<Session | undefined> {
     const secret = cookieOf(request);
     if (secret === undefined) return undefined;
-    const row = read(() => select.get(sha256(secret), now()));
+    const row = await kept.find(sha256(secret), now());
     if (!row) return undefined;
     return {
       keyId: row.key_id,
@@ -81,11 +120,7 @@ export function openSessions(
         );
       const secret = randomBytes(32).toBase64({ alphabet: "base64url", omitPadding: true });
       const at = now();
-      await write(() => {
-        dropOver.run(at);
-        insert.run(sha256(secret), sha256(key), at, at + LIFE_MS);
-        audit.note({ actor, action: "sessions.begin", target: actor, before: null, after: null });
-      });
+      await kept.begin(sha256(secret), sha256(key), at, at + LIFE_MS, actor);
       return { secret, csrfToken: csrfTokenOf(secret), expiresAt: at + LIFE_MS };
     },
     of,
@@ -107,12 +142,7 @@ export function openSessions(
     },
     async end(request, actor) {
       const secret = cookieOf(request);
-      if (secret === undefined) return false;
-      return write(() => {
-        if (drop.run(sha256(secret)).changes === 0) return false;
-        audit.note({ actor, action: "sessions.end", target: actor, before: null, after: null });
-        return true;
-      });
+      return secret !== undefined && kept.end(sha256(secret), actor);
     },
   };
 }

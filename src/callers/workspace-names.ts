@@ -23,7 +23,7 @@ export interface WorkspaceNames {
   remove(name: string, actor?: string): Promise<number>;
 }
 
-interface Row {
+export interface RestingRow {
   readonly micro_credits: bigint | null;
   readonly micro_credits_held: bigint;
   readonly pico_usd_held: bigint;
@@ -33,32 +33,14 @@ interface Row {
 export function openWorkspaceNames(store: Store, { now }: Pick<Outside, "now">): WorkspaceNames {
   const { database, write } = store;
   const audit = openAudit(store, { now });
-  const select = database.query<Row, [string]>(
+  const select = database.query<RestingRow, [string]>(
     `SELECT micro_credits, micro_credits_held, pico_usd_held,
        (SELECT count(*) FROM ledger WHERE status = 0 AND ledger.workspace = workspaces.name) AS under_way
      FROM workspaces WHERE name = ?1`,
   );
 
   /** In a transaction of the caller's. */
-  function resting(name: string): Row {
-    if (name === DEFAULT_WORKSPACE)
-      throw new GatewayError(
-        "invalid",
-        `The workspace "${name}" cannot be renamed or deleted: it is the one that keys without --workspace belong to.`,
-      );
-    const row = select.get(name);
-    if (!row)
-      throw new GatewayError(
-        "invalid",
-        `There is no workspace "${name}": 'embedgate workspaces list' shows them.`,
-      );
-    if (row.micro_credits_held > 0n || row.pico_usd_held > 0n || row.under_way > 0n)
-      throw new GatewayError(
-        "invalid",
-        `Requests of the workspace "${name}" are in flight: try again when they have ended, or revoke its keys first.`,
-      );
-    return row;
-  }
+  const resting = (name: string): RestingRow => refuseUnresting(name, select.get(name) ?? undefined);
 
   return {
     async rename(name, newName, actor = ACTORS.commandLine) {
@@ -69,11 +51,7 @@ export function openWorkspaceNames(store: Store, { now }: Pick<Outside, "now">):
           (where) => database.query(`SELECT 1 FROM ${where} = ?1 LIMIT 1`).get(newName) !== null,
         );
         // Two customers' usage would become one.
-        if (used)
-          throw new GatewayError(
-            "invalid",
-            `The name "${newName}" is or was another workspace's: use a new one.`,
-          );
+        if (used) throw usedAlready(newName);
         database.query("UPDATE workspaces SET name = ?2 WHERE name = ?1").run(name, newName);
         for (const table of TABLES)
           database.query(`UPDATE ${table} SET workspace = ?2 WHERE workspace = ?1`).run(name, newName);
@@ -99,4 +77,27 @@ export function openWorkspaceNames(store: Store, { now }: Pick<Outside, "now">):
         return Number(changes);
       }),
   };
+}
+
+export const usedAlready = (name: string) =>
+  new GatewayError("invalid", `The name "${name}" is or was another workspace's: use a new one.`);
+
+/** @throws GatewayError invalid where it may be neither renamed nor deleted now */
+export function refuseUnresting(name: string, row: RestingRow | undefined): RestingRow {
+  if (name === DEFAULT_WORKSPACE)
+    throw new GatewayError(
+      "invalid",
+      `The workspace "${name}" cannot be renamed or deleted: it is the one that keys without --workspace belong to.`,
+    );
+  if (!row)
+    throw new GatewayError(
+      "invalid",
+      `There is no workspace "${name}": 'embedgate workspaces list' shows them.`,
+    );
+  if (row.micro_credits_held > 0n || row.pico_usd_held > 0n || row.under_way > 0n)
+    throw new GatewayError(
+      "invalid",
+      `Requests of the workspace "${name}" are in flight: try again when they have ended, or revoke its keys first.`,
+    );
+  return row;
 }

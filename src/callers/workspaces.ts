@@ -81,7 +81,7 @@ export interface Workspaces {
   grants(name: string): Promise<readonly Grant[]>;
 }
 
-interface Row extends SettingColumns {
+export interface WorkspaceRow extends SettingColumns {
   readonly name: string;
   readonly created_at: bigint;
   readonly micro_credits: bigint | null;
@@ -99,8 +99,8 @@ export function openWorkspaces(
 ): Workspaces {
   const { database, read, write, once } = store;
   const audit = openAudit(store, { now });
-  const select = database.query<Row, [string]>("SELECT * FROM workspaces WHERE name = ?1");
-  const selectAll = database.query<Row, []>("SELECT * FROM workspaces ORDER BY name");
+  const select = database.query<WorkspaceRow, [string]>("SELECT * FROM workspaces WHERE name = ?1");
+  const selectAll = database.query<WorkspaceRow, []>("SELECT * FROM workspaces ORDER BY name");
   const ensure = openEnsure(database);
   const putCredits = database.query<unknown, [string, bigint | null]>(
     "UPDATE workspaces SET micro_credits = ?2 WHERE name = ?1",
@@ -123,20 +123,12 @@ export function openWorkspaces(
 
   /** In a transaction of the caller's. */
   function change(
-    { name, micro_credits, micro_credits_held: held }: Row,
+    { name, micro_credits, micro_credits_held: held }: WorkspaceRow,
     amount: bigint,
     balance: bigint | null,
     { note, actor }: { readonly note: string; readonly actor: string },
   ): void {
-    if (balance !== null && balance > MICRO_CREDITS_MAX)
-      throw new GatewayError("invalid", `A balance is at most ${creditsOf(MICRO_CREDITS_MAX)} credits.`);
-    if (balance !== null && amount < 0n && balance < held) {
-      const hold = held === 0n ? "" : `, of which requests in flight hold ${creditsOf(held)}`;
-      throw new GatewayError(
-        "invalid",
-        `The workspace "${name}" has ${creditsOf(balance - amount)} credits${hold}: ${creditsOf(-amount)} cannot be taken back.`,
-      );
-    }
+    refuseChange(name, held, amount, balance);
     putCredits.run(name, balance);
     insertGrant.run(name, now(), amount, balance ?? 0n, note);
     audit.note({
@@ -148,20 +140,12 @@ export function openWorkspaces(
     });
   }
 
-  function meant(name: string): string {
-    const near = nearestName(
-      name,
-      read(() => selectAll.all()).map((row) => row.name),
-    );
-    return near === undefined ? "" : ` (did you mean "${near}"?)`;
-  }
-
-  function existing(name: string): Row {
+  function existing(name: string): WorkspaceRow {
     const row = read(() => select.get(name));
     if (row) return row;
-    throw new GatewayError(
-      "invalid",
-      `There is no workspace "${name}"${meant(name)}: 'embedgate workspaces list' shows them, 'create' makes one.`,
+    throw unknownWorkspace(
+      name,
+      read(() => selectAll.all()).map((other) => other.name),
     );
   }
 
@@ -185,11 +169,7 @@ export function openWorkspaces(
       const columns = columnsOf(settings);
       await write(() => {
         const starting = credits === undefined ? startingMicroCredits(defaults()) : credits;
-        if (!ensure(name, starting, now()))
-          throw new GatewayError(
-            "invalid",
-            `The workspace "${name}" already exists: 'embedgate workspaces set' changes it.`,
-          );
+        if (!ensure(name, starting, now())) throw existsAlready(name);
         put(name, columns);
         const after = {
           credits: starting === null ? null : creditsOf(starting),
@@ -223,11 +203,7 @@ export function openWorkspaces(
       checkNote(note);
       await write(() => {
         const row = existing(name);
-        if (row.micro_credits === null)
-          throw new GatewayError(
-            "invalid",
-            `The workspace "${name}" has no credit limit, so credits cannot be added or taken back: 'embedgate credits grant --limit' sets one.`,
-          );
+        if (row.micro_credits === null) throw withoutLimit(name);
         change(row, amount, row.micro_credits + amount, { note, actor });
       });
       return asWorkspace(existing(name));
@@ -251,15 +227,52 @@ export function openWorkspaces(
   };
 }
 
+/**
+ * A balance never goes below what requests under way hold of it. @param balance afterwards; null: no limit
+ * @throws GatewayError invalid
+ */
+export function refuseChange(name: string, held: bigint, amount: bigint, balance: bigint | null): void {
+  if (balance === null) return;
+  if (balance > MICRO_CREDITS_MAX)
+    throw new GatewayError("invalid", `A balance is at most ${creditsOf(MICRO_CREDITS_MAX)} credits.`);
+  if (amount >= 0n || balance >= held) return;
+  const hold = held === 0n ? "" : `, of which requests in flight hold ${creditsOf(held)}`;
+  throw new GatewayError(
+    "invalid",
+    `The workspace "${name}" has ${creditsOf(balance - amount)} credits${hold}: ${creditsOf(-amount)} cannot be taken back.`,
+  );
+}
+
+export function unknownWorkspace(name: string, others: readonly string[]): GatewayError {
+  const near = nearestName(name, others);
+  const meant = near === undefined ? "" : ` (did you mean "${near}"?)`;
+  return new GatewayError(
+    "invalid",
+    `There is no workspace "${name}"${meant}: 'embedgate workspaces list' shows them, 'create' makes one.`,
+  );
+}
+
+export const existsAlready = (name: string) =>
+  new GatewayError(
+    "invalid",
+    `The workspace "${name}" already exists: 'embedgate workspaces set' changes it.`,
+  );
+
+export const withoutLimit = (name: string) =>
+  new GatewayError(
+    "invalid",
+    `The workspace "${name}" has no credit limit, so credits cannot be added or taken back: 'embedgate credits grant --limit' sets one.`,
+  );
+
 /** @throws GatewayError */
-function checkNote(note: string): void {
+export function checkNote(note: string): void {
   if (/^[^\p{C}]{0,500}$/u.test(note)) return;
   throw new GatewayError("invalid", "The note must have at most 500 printable characters.", {
     field: "note",
   });
 }
 
-function asWorkspace(row: Row): Workspace {
+export function asWorkspace(row: WorkspaceRow): Workspace {
   const { name, created_at, micro_credits, micro_credits_held } = row;
   return {
     name,
@@ -271,7 +284,7 @@ function asWorkspace(row: Row): Workspace {
 }
 
 /** @param hasCredits undefined of one that was never seen */
-function rulesOf(
+export function rulesOf(
   name: string,
   own: Settings,
   hasCredits: boolean | undefined,
@@ -297,6 +310,6 @@ function rulesOf(
   };
 }
 
-function startingMicroCredits({ credits }: WorkspaceSection): bigint | null {
+export function startingMicroCredits({ credits }: WorkspaceSection): bigint | null {
   return credits === undefined || credits === "unlimited" ? null : microCredits(credits);
 }

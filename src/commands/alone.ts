@@ -43,12 +43,12 @@ export async function serveAlone(config: GatewayConfig, load: () => Promise<Load
   const announced = announce(config.database.path, "SIGHUP", realOutside);
   const ended = endingSignal();
   console.log(greeting(listening));
-  const signal = await ended;
+  const signal = await Promise.race([ended, gateway.fenced]);
   stopWatching();
   announced.withdraw();
   await endGracefully(gateway, listening, realOutside, signal === "SIGTERM");
-  // Whatever a plugin left behind must not keep a process that has ended.
-  process.exit(0);
+  // Whatever a plugin left behind must not keep a process that has ended. Whoever was fenced is to be started again.
+  process.exit(signal === undefined ? 1 : 0);
 }
 
 /** With TLS the listener is one that another can stand beside, once there is another certificate; without, nobody can. */

@@ -5,7 +5,14 @@
 import type { GatewayConfig } from "../config/gateway-config";
 import { formatProblem, type Problem } from "../config/problem";
 import { counted } from "../domain/counted";
+import { asGatewayError } from "../domain/errors";
+import { realOutside } from "../network/real-outside";
 import { loaded } from "../serving/configured";
+import { routingFileHash } from "../stores/machines";
+import { databaseName } from "../stores/open";
+import { addressOf } from "../stores/postgres/address";
+import { servingOthers, stateOfDatabase } from "../stores/postgres/checking";
+import { createPool } from "../stores/postgres/pool";
 import { printTable } from "../terminal/screen";
 import { type Asked, askProviders } from "./check-online";
 import { sharedNotes } from "./check-shared";
@@ -28,11 +35,31 @@ export async function check(options: CheckOptions): Promise<number> {
           if (!options.json) console.error(words);
         })
       : [];
+  const machines = found.ok ? await machinesOf(found.config) : undefined;
   const isRight =
     found.ok && !(options.strict && notes.length > 0) && asked.every(({ error }) => error === null);
-  if (options.json) console.log(json({ ok: isRight, problems, notes, asked: options.online ? asked : null }));
+  if (options.json)
+    console.log(json({ ok: isRight, problems, notes, asked: options.online ? asked : null, machines }));
   else tell({ problems, notes, asked, config: found.ok ? found.config : undefined }, options);
+  if (!options.json) for (const words of machines ?? []) console.error(`note: ${words}`);
   return isRight ? 0 : 1;
+}
+
+/** What the gateways on the routing file's PostgreSQL serve by, where that is another; one that is away is no fault of the file's. */
+async function machinesOf(config: GatewayConfig): Promise<readonly string[] | undefined> {
+  const { postgres } = config.database;
+  if (postgres === undefined) return undefined;
+  const quiet = { ...realOutside, log: () => undefined };
+  const pool = createPool(addressOf(postgres), 1, quiet);
+  try {
+    return servingOthers(await stateOfDatabase(pool, postgres.schema), routingFileHash(config));
+  } catch (thrown) {
+    return [
+      `the database ${databaseName(config.database)} cannot be asked now: ${asGatewayError(thrown).inLog}`,
+    ];
+  } finally {
+    pool.close();
+  }
 }
 
 interface Told {

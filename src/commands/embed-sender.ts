@@ -12,6 +12,7 @@ import { clientOf, openThrough } from "../jobs/through";
 import { ASIDE, configured } from "../serving/configured";
 import { makeRoomForFetches } from "../serving/fetch-limit";
 import { ALONE } from "../sharing/place";
+import { databaseName } from "../stores/open";
 import { WrongUsage } from "../terminal/wrong-usage";
 
 export interface Where {
@@ -56,8 +57,9 @@ export async function openSender(
   const config = await configured(where.config, { notes: false });
   if (!config) return undefined;
   makeRoomForFetches(config);
-  const { path } = config.database;
-  console.error(`database: ${path}${existsSync(path) ? "" : " (new)"}`);
+  const { path, postgres } = config.database;
+  const isThere = postgres !== undefined || existsSync(path);
+  console.error(`database: ${databaseName(config.database)}${isThere ? "" : " (new)"}`);
   const gateway = await createGateway(
     forJob(config),
     outside,

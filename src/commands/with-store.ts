@@ -9,7 +9,7 @@ import { GatewayError } from "../domain/errors";
 import { realOutside } from "../network/real-outside";
 import { canFindGateways, presentAt } from "../processes/presence";
 import { configured } from "../serving/configured";
-import { openStores } from "../stores/open";
+import { databaseName, openStores } from "../stores/open";
 import type { Stores } from "../stores/stores";
 
 export interface StoreOptions {
@@ -32,12 +32,12 @@ export async function withStore(
 ): Promise<number> {
   const config = await configured(options.config, { notes: false });
   if (!config) return 1;
-  const { path } = config.database;
-  const isThere = path === ":memory:" || existsSync(path);
+  const { path, postgres } = config.database;
+  const isThere = postgres !== undefined || path === ":memory:" || existsSync(path);
   if (!isThere && !(creates && (config.file !== undefined || options.createDatabase)))
     throw missing(config, creates);
   if (!options.json && !options.csv)
-    console.error(`database: ${path} (${isThere ? runningOn(path) : "new"})`);
+    console.error(`database: ${databaseName(config.database)} (${isThere ? runningOn(path) : "new"})`);
   const stores = await openStores(config.database, realOutside);
   try {
     return await work(stores, config);

@@ -16,6 +16,15 @@ import type { JwtSection } from "./schema-auth";
 import type { DialectName } from "./schema-values";
 import type { WorkspaceSection } from "./schema-workspaces";
 
+export interface PostgresConfig {
+  /** With its password. */
+  readonly url: string;
+  readonly schema: string;
+  readonly maxConnections: number;
+  readonly prepare: boolean;
+  readonly onOutage: "refuse" | "spool";
+}
+
 export interface GatewayConfig {
   /** As the user gave it; undefined for the built-in default. */
   readonly file: string | undefined;
@@ -51,8 +60,13 @@ export interface GatewayConfig {
     /** Copies that share the port, `auto` counted out: 1 is no copy, but the process itself. */
     readonly processes: number;
   };
-  /** An absolute path, or ":memory:". */
-  readonly database: { readonly path: string; readonly durability: "process" | "power" };
+  readonly database: {
+    /** SQLite's file, or ":memory:"; with PostgreSQL, what the names of this machine's own files begin with. */
+    readonly path: string;
+    readonly durability: "process" | "power";
+    /** Undefined: SQLite. */
+    readonly postgres: PostgresConfig | undefined;
+  };
   readonly keep: Keep;
   /** With a `jwt` the mode is never "auto": the door is never open where tokens are asked for. */
   readonly auth: {

@@ -134,8 +134,8 @@ async function checkTree(
     notes.push(tree.problem("/models", "no model is served: add one under models"));
   }
   const database = sections.database ?? RoutingFile.properties.database.default;
-  const databasePath = checkDatabase(tree, database, sources.folder, problems);
-  const processes = checkProcesses(tree, document, databasePath, sources.machine, problems);
+  const place = checkDatabase(tree, database, sources.folder, problems);
+  const processes = checkProcesses(tree, document, place?.path, sources.machine, problems);
   checkAuth(tree, document, problems, notes);
   const spaceFingerprints = await checkFingerprints(
     tree,
@@ -149,7 +149,7 @@ async function checkTree(
 
   if (problems.length > 0) return refused(problems);
   const right = withoutMissing(tree, document);
-  if (databasePath === undefined || !Value.Check(RoutingFile, right)) {
+  if (place === undefined || !Value.Check(RoutingFile, right)) {
     // Every breach is reported above; if one is not, the file is still refused.
     return refused([tree.problem("", "is not a valid routing file")]);
   }
@@ -161,7 +161,7 @@ async function checkTree(
     files,
     folder,
     document: right,
-    databasePath,
+    place,
     spaceFingerprints,
     processes,
     providers: providers.configured,

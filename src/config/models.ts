@@ -2,12 +2,14 @@
  * What a model's entry means beyond its schema: routes that lead somewhere, one space, aliases that end, facts that agree.
  * Each rule is a function that adds its problems; a new rule is one more, called from `checkModels`.
  */
+
 import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { controlIn } from "../domain/control-characters";
 import { nearestName } from "../domain/nearest";
 import { catalogueEntryNamed, catalogueFacts } from "./catalogue";
 import { quoted, shownName } from "./expected";
+import type { GatewayConfig } from "./gateway-config";
 import { checkFacts, type Entry, type Look } from "./model-facts";
 import { below, MOST_PROBLEMS, readablePath } from "./problem";
 import { entriesOf } from "./providers";
@@ -264,4 +266,13 @@ function spaceByModel(upstream: string): string {
 /** The patterns among ids, the one that says most first: "openai/*" before "*". */
 export function patternsAmong(ids: Iterable<string>): string[] {
   return [...ids].filter((id) => id.includes("*")).sort((a, b) => b.length - a.length);
+}
+
+/** The key of `models` that a request came in by: the model's own, else the pattern that says most. */
+export function configuredModel(
+  { models }: Pick<GatewayConfig, "models">,
+  model: string,
+): string | undefined {
+  if (models.has(model)) return model;
+  return patternsAmong(models.keys()).find((pattern) => matches(pattern, model));
 }

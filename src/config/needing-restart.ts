@@ -13,9 +13,11 @@ export function needingRestart(started: GatewayConfig, next: GatewayConfig): str
   // Another certificate is taken at once; to serve https and http on one port at a time, nobody can.
   if ((next.server.tls === undefined) !== (started.server.tls === undefined)) paths.push("server.tls");
   if (next.server.idle_timeout_ms !== started.server.idle_timeout_ms) paths.push("server.idle_timeout_ms");
-  if (next.database.path !== started.database.path) paths.push("database");
+  const isElsewhere = next.database.postgres?.url !== started.database.postgres?.url;
+  if (isElsewhere || next.database.path !== started.database.path) paths.push("database");
   else if (next.batchFiles?.folder !== started.batchFiles?.folder) paths.push("files.folder");
   if (!isDeepStrictEqual(next.shared, started.shared)) paths.push("shared");
   if (next.database.durability !== started.database.durability) paths.push("durability");
+  if (!isDeepStrictEqual(next.database.postgres, started.database.postgres)) paths.push("postgres");
   return paths;
 }

@@ -6,16 +6,24 @@ import { resolve } from "node:path";
 import type { CertificateAndKey, ConnectionOptions } from "../domain/connection-options";
 import { KnownFacts } from "../domain/facts";
 import type { Fingerprint } from "../domain/fingerprint";
-import type { ConfiguredModel, ConfiguredProvider, GatewayConfig, SharedConfig } from "./gateway-config";
+import type {
+  ConfiguredModel,
+  ConfiguredProvider,
+  GatewayConfig,
+  PostgresConfig,
+  SharedConfig,
+} from "./gateway-config";
 import { MoneySection, type RoutingFile } from "./schema";
 import { AuthSection } from "./schema-auth";
 import { FilesSection } from "./schema-files";
 import { keepOf } from "./schema-keep";
 import type { ModelEntry } from "./schema-models";
+import { PostgresSection } from "./schema-postgres";
 import { ServerSection } from "./schema-server";
 import { type SharedSection, SharedServers } from "./schema-shared";
 import { AgreementMin, OnDrift, SpaceProbeSection, Unmeasured } from "./schema-spaces";
 import { DialectName } from "./schema-values";
+import type { DatabasePlace } from "./sections";
 
 export interface Checked {
   readonly processes: number;
@@ -27,13 +35,13 @@ export interface Checked {
   readonly tls: CertificateAndKey | undefined;
   readonly jwtConnection: ConnectionOptions | undefined;
   readonly document: RoutingFile;
-  readonly databasePath: string;
+  readonly place: DatabasePlace;
   readonly spaceFingerprints: readonly Fingerprint[];
   readonly providers: ReadonlyMap<string, ConfiguredProvider>;
 }
 
 export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema"> {
-  const { tls, jwtConnection, file, files, folder, document, databasePath, processes, providers } = checked;
+  const { tls, jwtConnection, file, files, folder, document, place, processes, providers } = checked;
   const { spaceFingerprints } = checked;
   const { server = {}, auth = {} } = document;
   const { host, port, deadline_ms, max_attempts, max_concurrent_requests } = ServerSection.properties;
@@ -67,8 +75,9 @@ export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema
       processes,
     },
     database: {
-      path: databasePath,
+      path: place.path,
       durability: document.durability ?? "process",
+      postgres: place.url === undefined ? undefined : postgresOf(place.url, document.postgres ?? {}),
     },
     keep: keepOf(document.keep),
     // `auto` would leave the door open until the first key, though the file asks for tokens.
@@ -80,7 +89,8 @@ export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema
     // What callers send is kept only where the file says so.
     cache: document.cache ?? false,
     shared: resolveShared(document.shared),
-    batchFiles: filesOf(document.files, databasePath, folder),
+    // Batches are kept in SQLite alone.
+    batchFiles: place.url === undefined ? filesOf(document.files, place.path, folder) : undefined,
     money: {
       creditsPerUsd: document.money?.credits_per_usd ?? MoneySection.properties.credits_per_usd.default,
       markup: document.money?.markup ?? MoneySection.properties.markup.default,
@@ -154,6 +164,20 @@ const UNSENT_MB_MAX = 256;
 /** In MB, at least one. */
 const partOf = (memoryBytes: number, part: number, most: number): number =>
   Math.min(most, Math.max(1, Math.floor((memoryBytes / 2 ** 20) * part)));
+
+function postgresOf(
+  url: string,
+  { schema, max_connections, prepare, on_outage }: PostgresSection,
+): PostgresConfig {
+  const usual = PostgresSection.properties;
+  return {
+    url,
+    schema: schema ?? usual.schema.default,
+    maxConnections: max_connections ?? usual.max_connections.default,
+    prepare: prepare ?? usual.prepare.default,
+    onOutage: on_outage ?? "refuse",
+  };
+}
 
 const FACT_KEYS = new Set(Object.keys(KnownFacts.properties));
 

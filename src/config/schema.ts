@@ -7,6 +7,7 @@ import { AuthSection } from "./schema-auth";
 import { FilesSection } from "./schema-files";
 import { KeepSection } from "./schema-keep";
 import { ModelEntry } from "./schema-models";
+import { PostgresSection } from "./schema-postgres";
 import { ProviderCommon } from "./schema-provider";
 import { ServerSection } from "./schema-server";
 import { SharedSection } from "./schema-shared";
@@ -85,7 +86,8 @@ export const RoutingFile = Type.Object(
       Type.String({
         minLength: 1,
         default: "sqlite:./data/embedgate.db",
-        description: "sqlite:PATH relative to this file's folder, or sqlite::memory:.",
+        description:
+          "sqlite:PATH relative to this file's folder, or sqlite::memory:. postgres://USER@HOST/DATABASE where several machines serve by one ledger.",
       }),
     ),
     durability: Type.Optional(
@@ -95,6 +97,7 @@ export const RoutingFile = Type.Object(
           "What a committed ledger row survives. process: a crash of the gateway. power: a power failure too; every commit waits for the disk.",
       }),
     ),
+    postgres: Type.Optional(PostgresSection),
     keep: Type.Optional(KeepSection),
     auth: Type.Optional(AuthSection),
     cache: Type.Optional(

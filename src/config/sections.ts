@@ -21,13 +21,20 @@ export function checkCapTimeZone(tree: Tree, defaults: unknown, problems: Proble
 export const UNKNOWN_TIME_ZONE =
   "unknown time zone; expected an IANA name, such as Europe/Berlin or America/New_York";
 
-/** @returns the database's absolute path or ":memory:"; undefined where it was refused. */
+export interface DatabasePlace {
+  /** SQLite's file, absolute, or ":memory:"; with PostgreSQL, what the names of this machine's own files begin with. */
+  readonly path: string;
+  /** PostgreSQL's, with its password. */
+  readonly url: string | undefined;
+}
+
+/** @returns undefined where it was refused */
 export function checkDatabase(
   tree: Tree,
   database: unknown,
   folder: string,
   problems: Problem[],
-): string | undefined {
+): DatabasePlace | undefined {
   if (typeof database !== "string" || database === "") return undefined;
   const told = (message: string): undefined => {
     problems.push(tree.problem("/database", message));
@@ -35,9 +42,10 @@ export function checkDatabase(
   };
   // An address may hold a password: only its scheme is ever shown.
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]+):/.exec(database)?.[1]?.toLowerCase();
-  const expected = "expected sqlite:PATH, such as sqlite:./data/embedgate.db, or sqlite::memory:";
+  const expected =
+    "expected sqlite:PATH, such as sqlite:./data/embedgate.db, sqlite::memory:, or postgres://USER@HOST/DATABASE";
   if (scheme === "postgres" || scheme === "postgresql")
-    return told(`${scheme}: is not available yet; ${expected}`);
+    return checkAddress(database) ? { path: resolve(folder, LOCAL_FILES), url: database } : told(NO_ADDRESS);
   if (scheme === undefined) return told(`no scheme; ${expected}`);
   if (scheme !== "sqlite")
     return told(`${tree.written.has("/database") ? "this scheme" : `${scheme}:`} is not known; ${expected}`);
@@ -46,7 +54,16 @@ export function checkDatabase(
   if (path.startsWith("//")) return told(`two slashes can be read two ways; ${expected}`);
   if (path.trim() === "") return told(`no path; ${expected}`);
   if (path.includes("\0")) return told(`a path with a NUL character; ${expected}`);
-  return path === ":memory:" ? path : resolve(folder, path);
+  return { path: path === ":memory:" ? path : resolve(folder, path), url: undefined };
+}
+
+const LOCAL_FILES = "data/postgres";
+const NO_ADDRESS =
+  "is no address of a PostgreSQL database; expected postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for an @ in the password";
+
+function checkAddress(database: string): boolean {
+  const address = URL.parse(database);
+  return address !== null && address.hostname !== "" && address.pathname.length > 1;
 }
 
 /** What a process needs to be one of several: shared ports, and a database that all of them can open. */

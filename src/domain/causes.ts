@@ -57,5 +57,7 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
     "No route of the model may serve: its vectors changed, or were never compared. 'embedgate models' says which route and what to do; so does GET /admin/notices.",
   busy: "The gateway's queue was full: see `max_queue` and `concurrency` of the provider, and `server.max_concurrent_requests`.",
   database_unavailable: "The gateway's database was locked, full or gone: the log says which.",
+  ledger_unavailable:
+    "PostgreSQL could not be reached, or its connections were all in use for 2 s: the log says which.",
   internal: "A bug in the gateway: the log has the cause.",
 };

@@ -209,6 +209,14 @@ const KINDS = {
     retry: false,
     fallBack: false,
   },
+  // The same where the database is a server of its own: it may be back at once.
+  ledger_unavailable: {
+    status: 503,
+    type: server,
+    code: "ledger_unavailable",
+    retry: false,
+    fallBack: false,
+  },
   internal: { status: 500, type: server, code: "internal_error", retry: false, fallBack: false },
 } as const satisfies Record<FailureKind, Meaning> & Record<string, Meaning>;
 
@@ -222,6 +230,10 @@ export const ERROR_KINDS: readonly (readonly [ErrorKind, Meaning])[] = Object.en
 export function isErrorKind(word: string): word is ErrorKind {
   return Object.hasOwn(KINDS, word);
 }
+
+/** Nothing can be written down now, so nothing is done. */
+export const isDatabaseGone = (kind: ErrorKind): boolean =>
+  kind === "database_unavailable" || kind === "ledger_unavailable";
 
 /** What is known of an error beside its kind and message. */
 export interface About {

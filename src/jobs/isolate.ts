@@ -16,6 +16,7 @@ export const TRANSIENT: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
   "malformed",
   "busy",
   "database_unavailable",
+  "ledger_unavailable",
 ]);
 
 /** About a text. */

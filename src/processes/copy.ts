@@ -122,6 +122,7 @@ function createCopy(channel: () => Channel) {
       const place = { ...order, asks, region, clock: commonClock(outside), memory, together };
       const when = order.begins ? Promise.resolve() : mayListen.promise;
       listening = await listen(toServeBy(), outside, place, { ...order, when });
+      void listening.gateway.fenced.then(() => end(false));
       return {
         port: Number(listening.url.port),
         greeting: greeting(listening, processes),

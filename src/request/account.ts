@@ -2,8 +2,8 @@
  * What the ledger records of a request, before its first call and at its end. The columns are in src/books/ledger.ts.
  * A new column is filled in here, from what the spine knows by then.
  */
-import type { Amount, Estimate } from "../books/balances";
 import { writtenCalls } from "../books/calls";
+import type { Amount, Estimate } from "../books/fitting";
 import { type Ledger, UNDER_WAY } from "../books/ledger";
 import type { LedgerRow } from "../books/ledger-row";
 import {
@@ -15,7 +15,7 @@ import {
   picoUsdPerToken,
 } from "../books/money";
 import { wordingOf } from "../dialects/wording";
-import { asGatewayError, type GatewayError } from "../domain/errors";
+import { asGatewayError, type GatewayError, isDatabaseGone } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import type { Policies } from "../domain/policies";
 import type { Caller, EmbedRequest, Result, Route, Run } from "../domain/request";
@@ -183,7 +183,7 @@ export async function settleFailure(
   }: { readonly ledger: Ledger; readonly outside: Pick<Outside, "log">; readonly prices?: Prices },
 ): Promise<GatewayError> {
   let error = failure;
-  if (error.kind !== "database_unavailable") {
+  if (!isDatabaseGone(error.kind)) {
     try {
       await ledger.settle(rowFailed(progress, error, latencyMs(), prices), progress.run.endsAt);
       return error;

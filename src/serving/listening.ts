@@ -14,6 +14,7 @@ import { keepAlive } from "../machine/keep-alive";
 import { ownCommand } from "../machine/own-command";
 import { steerNoMore, steerTo } from "../machine/steering";
 import type { Place } from "../sharing/place";
+import { databaseName } from "../stores/open";
 import { cannotServe } from "./cannot-serve";
 import { ASIDE } from "./configured";
 import { watchDescriptors } from "./descriptors";
@@ -103,7 +104,7 @@ export async function listen(
     version: packageJson.version,
     address: url.origin,
     models: gateway.routes().list().length,
-    database: config.database.path,
+    database: databaseName(config.database),
     keys: gateway.asks() ? "required" : "not required",
   });
   return {

@@ -35,11 +35,11 @@ interface Row {
 }
 
 /** An id that was measured, and for which no request was answered since. */
-const UNPAID_MS_MAX = 3_600_000;
+export const UNPAID_MS_MAX = 3_600_000;
 /** One for which some were answered, and none for so long. */
-const UNUSED_MS_MAX = 30 * 86_400_000;
+export const UNUSED_MS_MAX = 30 * 86_400_000;
 /** Of ids that callers chose: those that were paid for longest ago go. A hundred megabytes, where all are large. */
-const CHOSEN_MAX = 2_000;
+export const CHOSEN_MAX = 2_000;
 
 export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerprints {
   const { database } = store;
@@ -119,12 +119,10 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
 function fromRow(row: Row): Fingerprint {
   const { name, dimensions, vectors, provider, model, measured_at, paid_at, confirmed } = row;
   const size = Number(dimensions);
-  // A copy of its own: SQLite's bytes need not lie on a multiple of four.
-  const numbers = new Float32Array(Uint8Array.from(vectors).buffer);
   return {
     space: name,
     dimensions: size,
-    vectors: PROBES.map((_, i) => given(numbers.slice(i * size, (i + 1) * size))),
+    vectors: vectorsOf(vectors, size),
     provider,
     model,
     measuredAt: Number(measured_at),
@@ -133,10 +131,17 @@ function fromRow(row: Row): Fingerprint {
   };
 }
 
+/** Of each probe text, from the bytes of all. */
+export function vectorsOf(bytes: Uint8Array, dimensions: number): Fingerprint["vectors"] {
+  // A copy of its own: a database's bytes need not lie on a multiple of four.
+  const numbers = new Float32Array(Uint8Array.from(bytes).buffer);
+  return PROBES.map((_, i) => given(numbers.slice(i * dimensions, (i + 1) * dimensions)));
+}
+
 /** Zeros stand for a text that was refused: a vector of zeros is none. */
 const given = (vector: Float32Array) => (vector.some((value) => value !== 0) ? vector : undefined);
 
-function joined({ vectors, dimensions }: Fingerprint): Uint8Array {
+export function joined({ vectors, dimensions }: Fingerprint): Uint8Array {
   const numbers = new Float32Array(PROBES.length * dimensions);
   for (const [i, vector] of vectors.entries()) if (vector) numbers.set(vector, i * dimensions);
   return new Uint8Array(numbers.buffer);

@@ -27,7 +27,7 @@ export interface Limits {
   forget(space: string): Promise<void>;
 }
 
-interface Row {
+export interface LimitRow {
   readonly provider: string;
   readonly model: string;
   readonly configuration: string;
@@ -38,18 +38,18 @@ interface Row {
 }
 
 /** Callers choose the names that come under a pattern: those that were seen longest ago go. */
-const KEPT_MAX = 2_000;
+export const KEPT_MAX = 2_000;
 
 export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "now">): Limits {
   const { database } = store;
   const columns = "provider, model, configuration, space, max_input_tokens, learned_by, whole_to";
-  const one = database.query<Row, { provider: string; model: string; configuration: string }>(
+  const one = database.query<LimitRow, { provider: string; model: string; configuration: string }>(
     `SELECT ${columns} FROM route_limits
      WHERE provider = $provider AND model = $model AND configuration = $configuration`,
   );
-  const cuts = database.query<Row, []>(
+  const cuts = database.query<LimitRow, []>(
     `SELECT ${columns} FROM route_limits
-     WHERE learned_by <> 'words' AND max_input_tokens IS NOT NULL ORDER BY space, provider, model`,
+     ORDER BY space, provider, model`,
   );
   const put = database.query<unknown, Record<string, string | number | null>>(
     `INSERT OR REPLACE INTO route_limits (${columns}, learned_at)
@@ -62,7 +62,7 @@ export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "no
   const drop = database.query<unknown, { space: string }>("DELETE FROM route_limits WHERE space = $space");
   const read = ({ provider, model, configuration }: LimitOf): LimitSeen => {
     const row = one.get({ provider, model, configuration });
-    return row ? seenOf(row) : NO_LIMIT_SEEN;
+    return row ? limitSeen(row) : NO_LIMIT_SEEN;
   };
   const keys = new WeakMap<LimitOf, string>();
   /** Every request asks, and another process's word counts from the next turn of the event loop on. */
@@ -86,22 +86,12 @@ export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "no
         return NO_LIMIT_SEEN;
       }
     },
-    keep({ provider, model, configuration, space }, seen) {
+    keep(of, seen) {
       const learned_at = now();
       store
         .write(() => {
           // What another process has found out meanwhile stands.
-          const { tokens, learnedBy, wholeTo } = limitOfBoth(seen, read({ provider, model, configuration }));
-          put.run({
-            provider,
-            model,
-            configuration,
-            space,
-            max_input_tokens: tokens ?? null,
-            learned_by: learnedBy,
-            whole_to: Math.min(wholeTo, Number.MAX_SAFE_INTEGER),
-            learned_at,
-          });
+          put.run(rowOfLimit(of, limitOfBoth(seen, read(of)), learned_at));
           dropOldest.run({ most: KEPT_MAX });
         })
         .catch((cause: unknown) =>
@@ -111,31 +101,55 @@ export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "no
         );
     },
     notices: (config) =>
-      store
-        .read(() => cuts.all())
-        .filter(({ provider, model, configuration }) => {
-          const configured = config.providers.get(provider);
-          return configured && configurationOf(config, configured, model) === configuration;
-        })
-        .map(({ space, provider, model, max_input_tokens }) => ({
-          space,
-          provider,
-          model,
-          cosine: 1,
-          out_of_service: false,
-          message: cutsTexts(Number(max_input_tokens), space),
-        })),
+      limitNotices(
+        store.read(() => cuts.all()),
+        config,
+      ),
     async forget(space) {
       await store.write(() => drop.run({ space }));
     },
   };
 }
 
-const seenOf = ({ max_input_tokens, learned_by, whole_to }: Row): LimitSeen => ({
+export const limitSeen = ({ max_input_tokens, learned_by, whole_to }: LimitRow): LimitSeen => ({
   tokens: max_input_tokens === null ? undefined : Number(max_input_tokens),
   learnedBy: learned_by,
   wholeTo: Number(whole_to),
 });
+
+/** As it is kept. */
+export const rowOfLimit = (
+  { provider, model, configuration, space }: LimitOf & { readonly space: string },
+  { tokens, learnedBy, wholeTo }: LimitSeen,
+  at: number,
+) => ({
+  provider,
+  model,
+  configuration,
+  space,
+  max_input_tokens: tokens ?? null,
+  learned_by: learnedBy,
+  whole_to: Math.min(wholeTo, Number.MAX_SAFE_INTEGER),
+  learned_at: at,
+});
+
+/** Of servers that cut without a word, as far as the routing file says the same of them still. */
+export function limitNotices(rows: readonly LimitRow[], config: GatewayConfig): readonly SpaceNotice[] {
+  return rows
+    .filter(({ provider, model, configuration, learned_by, max_input_tokens }) => {
+      if (learned_by === "words" || max_input_tokens === null) return false;
+      const configured = config.providers.get(provider);
+      return configured && configurationOf(config, configured, model) === configuration;
+    })
+    .map(({ space, provider, model, max_input_tokens }) => ({
+      space,
+      provider,
+      model,
+      cosine: 1,
+      out_of_service: false,
+      message: cutsTexts(Number(max_input_tokens), space),
+    }));
+}
 
 /** Options that are secrets say nothing of a model, and no hash of them is kept. */
 const SECRET = /key|token|secret|password|headers/i;

@@ -46,7 +46,7 @@ interface Row {
   readonly measured_at: bigint;
 }
 
-const Cosines = Type.Record(Type.String(), Type.Number());
+export const Cosines = Type.Record(Type.String(), Type.Number());
 
 export function openRecords(store: Store): RouteRecords {
   const { database } = store;

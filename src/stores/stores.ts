@@ -52,9 +52,20 @@ export interface Stores {
   forgetSpace(space: string, actor?: string): Promise<boolean>;
   /** What it takes, in bytes. */
   size(): Promise<number>;
-  openBatchRecords(): BatchRecords;
-  openUpstreamRecords(): UpstreamRecords;
+  /** Left out, as the next: batches are not kept there. */
+  openBatchRecords?(): BatchRecords;
+  openUpstreamRecords?(): UpstreamRecords;
   /** @throws GatewayError database_unavailable when nothing can be read */
   check(): void;
   close(): Promise<void>;
+  /** Left out: the database is one machine's alone. */
+  readonly machines?: Machines;
+}
+
+/** Gateways that serve by the same database. */
+export interface Machines {
+  /** @param routingFile a hash of what this one serves by from now on (machines.ts) */
+  serving(routingFile: string): void;
+  /** What is wrong among them, in words, as it was known a few seconds ago. */
+  notices(): readonly string[];
 }

@@ -262,8 +262,8 @@ export const REQUEST_PATHS: readonly AdminPath[] = [
     query: {},
     request: NO_BODY,
     answer: OneRequest,
-    work({ param }, { requests }) {
-      const story = requests.story(param("request"));
+    async work({ param }, { requests }) {
+      const story = await requests.story(param("request"));
       if (story === undefined)
         throw new GatewayError(
           "unknown_resource",

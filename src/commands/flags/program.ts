@@ -10,6 +10,7 @@ import { benchCommands } from "./bench";
 import { checkCommand } from "./check";
 import { configCommands } from "./config";
 import { creditsCommands } from "./credits";
+import { databaseCommands } from "./database";
 import { embedCommands } from "./embed";
 import { invoiceCommand } from "./invoice";
 import { keyCommands } from "./keys";
@@ -46,6 +47,7 @@ export function commandLine(): Command {
   spacesCommands(program);
   auditCommands(program);
   requestsCommands(program);
+  databaseCommands(program);
   embedCommands(program);
   benchCommands(program);
   pluginCommands(program);

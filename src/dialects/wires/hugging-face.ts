@@ -147,6 +147,7 @@ const TYPES: Readonly<Partial<Record<ErrorKind, string>>> = {
   busy: "overloaded",
   overloaded: "overloaded",
   database_unavailable: "unhealthy",
+  ledger_unavailable: "unhealthy",
 };
 
 function refused(call: string, why: string): KnownPath {

@@ -137,6 +137,7 @@ export const ERROR_CODES: readonly (readonly [
     "retry after `retry-after`; raise the limits",
   ],
   [503, "database_unavailable", "the database cannot be written", "free the disk"],
+  [503, "ledger_unavailable", "PostgreSQL cannot be reached or is busy", "retry after `retry-after`"],
   [
     504,
     "upstream_timeout",

@@ -1,0 +1,102 @@
+/**
+ * Whether what a request may cost fits into what is left of credits and caps, in figures alone: the same wherever the balance is kept.
+ * What it is told where it does not fit is here too.
+ */
+import { GatewayError } from "../domain/errors";
+import { ceilingOf, creditsOf, exactCreditsOf, FEMTO_CREDITS_PER_MICRO_CREDIT, usdOf } from "./money";
+
+/** Exactly: nothing of it is rounded. */
+export interface Amount {
+  readonly femtoCredits: bigint;
+  readonly picoUsd: bigint;
+}
+
+/** What a request may cost, before anybody has counted: from the least that is thinkable to the most. */
+export interface Estimate {
+  readonly least: Amount;
+  readonly most: Amount;
+}
+
+/** Of a workspace. */
+export interface Balance {
+  /** What its charges, which are whole micro-credits, have come to beyond their exact sum: less than one. */
+  readonly femtoCreditsPrepaid: bigint;
+  readonly microCreditsHeld: bigint;
+  readonly picoUsdHeld: bigint;
+}
+
+/** Only one request may use what earlier charges were rounded up by: the others in flight have not settled yet. */
+export function fitCredits(
+  credits: bigint,
+  account: Balance,
+  least: Amount,
+  most: Amount,
+): bigint | "wait" | "none" {
+  const isAlone = account.picoUsdHeld === 0n;
+  const leastDue = due(least, account);
+  if (isAlone) {
+    const mostDue = due(most, account);
+    if (credits >= mostDue) return mostDue;
+    return credits < leastDue ? "none" : credits;
+  }
+  const fitting = fit(credits, account.microCreditsHeld, due(least, undefined), due(most, undefined));
+  return fitting === "none" && credits >= leastDue ? "wait" : fitting;
+}
+
+/** Whole micro-credits, rounded up over time and not for each request: what earlier charges came to beyond their sum is counted. */
+export function due(
+  { femtoCredits }: Amount,
+  account: Pick<Balance, "femtoCreditsPrepaid"> | undefined,
+): bigint {
+  const owed = femtoCredits - (account?.femtoCreditsPrepaid ?? 0n);
+  return owed <= 0n ? 0n : ceilingOf(owed, FEMTO_CREDITS_PER_MICRO_CREDIT);
+}
+
+/**
+ * How much of `left` a request may hold. Near the end, where the most does not fit, it waits for those under way, who may yet cost
+ * less than is held for them; alone, it holds all that is left, as long as that covers the least.
+ */
+export function fit(left: bigint, others: bigint, least: bigint, most: bigint): bigint | "wait" | "none" {
+  if (most === 0n || left - others >= most) return most;
+  if (left < least || left <= 0n) return "none";
+  return others > 0n ? "wait" : left;
+}
+
+export interface CapRoom {
+  readonly period: "day" | "month";
+  /** In pico-USD, both. */
+  readonly limit: bigint;
+  readonly left: bigint;
+  readonly endsAt: () => number;
+}
+
+/** @param least in 10⁻¹⁵ credits */
+export function insufficient(credits: bigint, held: bigint, least: bigint): GatewayError {
+  const others = held === 0n ? "" : ` (${creditsOf(held)} of them held by requests in flight)`;
+  return new GatewayError(
+    "insufficient_credit",
+    `The workspace has ${creditsOf(credits)} credits left${others}, and this request costs ${exactCreditsOf(least)} credits or more. The gateway's operator can grant more.`,
+  );
+}
+
+export function capExceeded(
+  { period, limit, left, endsAt }: CapRoom,
+  least: bigint,
+  at: number,
+): GatewayError {
+  const end = endsAt();
+  const until = `The next ${period} begins at ${utc(end)}.`;
+  // Even what may be free is not, where nothing is left.
+  const cost = usdOf(least > 0n ? least : 1n);
+  return new GatewayError(
+    "cap_exceeded",
+    `The workspace may spend ${usdOf(limit)} USD a ${period} (cap_usd_per_${period}) and has spent ${usdOf(limit - left)}; this request costs ${cost} USD or more. ${until}`,
+    {
+      withoutCost: `The workspace's spending cap of this ${period} is reached. ${until}`,
+      retryAfterMs: end - at,
+    },
+  );
+}
+
+/** Such as 2026-11-29T00:00:00Z. */
+const utc = (at: number) => new Date(at).toISOString().replace(/\.\d+Z$/, "Z");

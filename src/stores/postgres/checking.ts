@@ -1,0 +1,88 @@
+/**
+ * What `embedgate database check` asks of PostgreSQL: whether its tables are those of this release, who serves by it, and whether the books add
+ * up. A further question is a query here and a line of `questions`.
+ */
+import { type InstanceRow, routingFilesDiffer } from "./instance";
+import { versionOf } from "./migrate";
+import { MIGRATIONS } from "./migrations";
+import type { Pool } from "./pool";
+
+export interface DatabaseState {
+  readonly server: string;
+  /** Steps of the schema that the database has had, and that this release knows. */
+  readonly version: number;
+  readonly versionKnown: number;
+  readonly connections: { readonly most: number; readonly askedFor: number };
+  readonly gateways: readonly InstanceRow[];
+  /** What does not add up, in words. */
+  readonly wrong: readonly string[];
+}
+
+interface Sums {
+  readonly name: string;
+  readonly differs: boolean;
+  readonly one: bigint;
+  readonly other: bigint;
+}
+
+const QUESTIONS: readonly { readonly ask: string; readonly words: (sums: Sums) => string }[] = [
+  {
+    ask: `SELECT w.name, w.micro_credits_held AS one, coalesce(sum(l.micro_credits_held), 0)::bigint AS other
+      FROM @workspaces w LEFT JOIN @ledger l ON l.workspace = w.name AND l.status = 0 AND l.error IS NULL GROUP BY w.name
+      HAVING w.micro_credits_held <> coalesce(sum(l.micro_credits_held), 0)`,
+    words: ({ name, one, other }) =>
+      `the workspace "${name}" holds ${one} micro-credits, its requests under way ${other}`,
+  },
+  {
+    ask: `SELECT name, micro_credits AS one, (granted - taken)::bigint AS other FROM (
+        SELECT w.name, w.micro_credits,
+          (SELECT coalesce(sum(micro_credits), 0) FROM @credit_grants WHERE workspace = w.name) AS granted,
+          (SELECT coalesce(sum(micro_credits_taken), 0) FROM @ledger WHERE workspace = w.name) AS taken FROM @workspaces w) AS sums
+      WHERE micro_credits IS NOT NULL AND micro_credits <> granted - taken`,
+    words: ({ name, one, other }) =>
+      `the workspace "${name}" has ${one} micro-credits, its grants less its requests come to ${other}`,
+  },
+];
+
+export async function stateOfDatabase(pool: Pool, schema: string): Promise<DatabaseState> {
+  const version = await pool.run((connection) => versionOf(connection, schema));
+  const [found] = await pool.run(({ query }) =>
+    query<{ readonly server: string; readonly most: number }>(
+      `SELECT current_setting('server_version') AS server,
+         current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer AS most`,
+    ),
+  );
+  const isThere = version > 0;
+  const gateways = isThere
+    ? await pool.run(({ query }) =>
+        query<InstanceRow>(
+          `SELECT id, machine, version, connections, serves FROM @instances WHERE beat_at >= now() - interval '30 seconds' ORDER BY machine, id`,
+        ),
+      )
+    : [];
+  const wrong: string[] = [];
+  for (const { ask, words } of isThere ? QUESTIONS : [])
+    wrong.push(...(await pool.run(({ query }) => query<Sums>(ask))).map(words));
+  wrong.push(...routingFilesDiffer(gateways));
+  return {
+    server: found?.server ?? "",
+    version,
+    versionKnown: MIGRATIONS.length,
+    connections: {
+      most: found?.most ?? 0,
+      askedFor: gateways.reduce((sum, { connections }) => sum + connections, 0),
+    },
+    gateways,
+    wrong,
+  };
+}
+
+/** In words: gateways that serve by another routing file than this one. @param routingFile its hash */
+export function servingOthers({ gateways }: DatabaseState, routingFile: string): readonly string[] {
+  const others = gateways.filter(({ serves }) => serves !== "" && serves !== routingFile);
+  if (others.length === 0) return [];
+  const machines = [...new Set(others.map(({ machine }) => machine))].join(", ");
+  return [
+    `${others.length} of the ${gateways.length} gateways on this database serve by another routing file than this one: ${machines}. Bring the same file to all, and reload.`,
+  ];
+}

@@ -1,0 +1,33 @@
+/**
+ * The time of the database, for what several machines must agree on: days, months, and until when a rotated secret works. In SQL it is
+ * `now()`; where a moment is needed here, it is reckoned from what the database last said.
+ */
+
+export interface DatabaseClock {
+  /** Milliseconds since 1970, by the database. */
+  now(): number;
+  /** What a statement is given as its `at`: null, so that the database takes its own time; a test's clock where there is one. */
+  at(): number | null;
+  /** The database has just said so. @param asked when it was asked, on the monotonic clock */
+  heard(now: number, asked: number): void;
+}
+
+/** Of a statement's parameter: the time in milliseconds since 1970. */
+export const timeOf = (parameter: string) =>
+  `coalesce(${parameter}::bigint, (extract(epoch FROM now()) * 1000)::bigint)`;
+
+/** @param fixed a test's clock */
+export function createClock(
+  { now, monotonic }: { readonly now: () => number; readonly monotonic: () => number },
+  fixed?: () => number,
+): DatabaseClock {
+  let offset = now() - monotonic();
+  return {
+    now: fixed ?? (() => monotonic() + offset),
+    at: fixed ?? (() => null),
+    heard(said, asked) {
+      // Somewhere between asking and hearing it; nothing here needs it finer.
+      offset = said - (asked + monotonic()) / 2;
+    },
+  };
+}

@@ -1,0 +1,192 @@
+/**
+ * What requests have to write, gathered: all of a turn of the event loop, and what comes while a transaction is under way, share the next one.
+ * A workspace has one transaction of this process at a time, so that its row is not waited for here; different ones go side by side.
+ */
+import type { GatewayError } from "../../domain/errors";
+import { asGatewayError } from "../../domain/errors";
+import type { Outside } from "../../domain/outside";
+import { type Connection, isPassing } from "./connection";
+import { Fenced } from "./instance";
+import { type Pool, unavailable, WAIT_MS_MAX } from "./pool";
+
+/** Something to be written for a request. */
+export interface Entry<Work> {
+  readonly work: Work;
+  readonly workspace: string;
+  /** On the monotonic clock: after it nothing is tried again. */
+  readonly giveUpAt: number;
+  /** It was tried on a connection that was lost, so it may have been done. */
+  isDoubtful: boolean;
+  readonly done: (result: unknown) => void;
+  readonly failed: (error: GatewayError) => void;
+}
+
+/** An entry's end, and how it came to it. */
+export type Outcome = { readonly value: unknown } | { readonly error: GatewayError } | "alone";
+
+export interface Committing<Work> {
+  add(entry: Omit<Entry<Work>, "isDoubtful">): void;
+  /** Resolves once nothing is waiting or under way. */
+  idle(): Promise<void>;
+}
+
+export interface Writing<Work> {
+  /**
+   * All of them in one transaction, or in one statement; none of them is doubtful. `alone`: not together with the others.
+   * @throws what the database says; then nothing was done
+   */
+  together(connection: Connection, entries: readonly Entry<Work>[]): Promise<readonly Outcome[]>;
+  /**
+   * @param group the same for all of a group, one after the other
+   * @throws what the database says
+   */
+  alone(connection: Connection, entry: Entry<Work>, group: object): Promise<unknown>;
+}
+
+const TOGETHER_MAX = 256;
+const PAUSE_MS = 50;
+const LOOK_EVERY_MS = 250;
+
+type World = Pick<Outside, "monotonic" | "alarm" | "sleep" | "random" | "turn">;
+
+export function createCommitting<Work>(
+  pool: Pool,
+  { together, alone }: Writing<Work>,
+  { monotonic, alarm, sleep, random, turn = () => Promise.resolve() }: World,
+): Committing<Work> {
+  let queue: Entry<Work>[] = [];
+  const busy = new Set<string>();
+  let underWay = 0;
+  let isGathering = false;
+  let stopLooking: (() => void) | undefined;
+  const idlers: (() => void)[] = [];
+
+  function gather(): void {
+    if (isGathering) return;
+    isGathering = true;
+    void turn().then(() => {
+      isGathering = false;
+      dispatch();
+    });
+  }
+
+  function dispatch(): void {
+    while (queue.length > 0 && pool.hasPlace()) {
+      const group: Entry<Work>[] = [];
+      const left: Entry<Work>[] = [];
+      for (const entry of queue)
+        (group.length < TOGETHER_MAX && !busy.has(entry.workspace) ? group : left).push(entry);
+      if (group.length === 0) break;
+      queue = left;
+      void write(group);
+    }
+    look();
+    if (queue.length > 0 || underWay > 0) return;
+    for (const resolve of idlers.splice(0)) resolve();
+  }
+
+  /** While all places are taken nobody else looks at the time. */
+  function look(): void {
+    if (queue.length === 0) {
+      stopLooking?.();
+      stopLooking = undefined;
+      return;
+    }
+    stopLooking ??= alarm(LOOK_EVERY_MS, () => {
+      stopLooking = undefined;
+      const now = monotonic();
+      const late = queue.filter(({ giveUpAt }) => giveUpAt <= now);
+      queue = queue.filter(({ giveUpAt }) => giveUpAt > now);
+      for (const { failed } of late)
+        failed(unavailable("All connections to the database are in use", undefined));
+      dispatch();
+    });
+  }
+
+  async function write(group: readonly Entry<Work>[]): Promise<void> {
+    const workspaces = new Set(group.map(({ workspace }) => workspace));
+    for (const workspace of workspaces) busy.add(workspace);
+    underWay += 1;
+    try {
+      await writeGroup(group);
+    } finally {
+      for (const workspace of workspaces) busy.delete(workspace);
+      underWay -= 1;
+      dispatch();
+    }
+  }
+
+  async function writeGroup(group: readonly Entry<Work>[]): Promise<void> {
+    const sure = group.filter(({ isDoubtful }) => !isDoubtful);
+    const single = group.filter(({ isDoubtful }) => isDoubtful);
+    if (sure.length > 0) single.push(...(await writeSure(sure)));
+    const key = {};
+    for (const entry of single) {
+      try {
+        entry.done(await pool.run((connection) => alone(connection, entry, key), monotonic()));
+      } catch (thrown) {
+        await failedWith([entry], thrown);
+      }
+    }
+  }
+
+  /** @returns those that are to be written by themselves */
+  async function writeSure(group: readonly Entry<Work>[]): Promise<readonly Entry<Work>[]> {
+    let outcomes: readonly Outcome[];
+    try {
+      outcomes = await pool.run((connection) => together(connection, group), monotonic());
+    } catch (thrown) {
+      if (isOfTheDatabase(thrown)) {
+        await failedWith(group, thrown);
+        return [];
+      }
+      return group;
+    }
+    return group.filter((entry, i) => {
+      const outcome = outcomes[i];
+      if (outcome === undefined || outcome === "alone") return true;
+      if ("error" in outcome) entry.failed(outcome.error);
+      else entry.done(outcome.value);
+      return false;
+    });
+  }
+
+  /** They are tried again until their time is over. Whether they were done, is asked then. */
+  async function failedWith(group: readonly Entry<Work>[], thrown: unknown): Promise<void> {
+    const now = monotonic();
+    const mayPass = isOfTheDatabase(thrown);
+    const again: Entry<Work>[] = [];
+    for (const entry of group) {
+      entry.isDoubtful = true;
+      if (mayPass && entry.giveUpAt > now) again.push(entry);
+      else entry.failed(asGatewayError(thrown));
+    }
+    if (again.length === 0) return;
+    await sleep(PAUSE_MS * (0.5 + random()));
+    queue = [...again, ...queue];
+  }
+
+  return {
+    add(entry) {
+      queue.push({ ...entry, isDoubtful: false });
+      gather();
+    },
+    idle: () =>
+      queue.length === 0 && underWay === 0 && !isGathering
+        ? Promise.resolve()
+        : new Promise((resolve) => idlers.push(resolve)),
+  };
+}
+
+/** It may be over soon, as against a refusal of what was asked. */
+function isOfTheDatabase(thrown: unknown): boolean {
+  if (thrown instanceof Fenced) return false;
+  return isPassing(thrown) || asGatewayError(thrown).kind === "ledger_unavailable";
+}
+
+/** When what a request begins with is given up; nothing has been spent yet. */
+export const beginUntil = (now: number, until: number) => Math.min(until, now + WAIT_MS_MAX);
+
+/** What a provider was paid for is tried for longer: as long as a server takes to start again, or another to take its place. */
+const SETTLE_MS_MAX = 15_000;
+export const settleUntil = (now: number, until: number) => Math.min(until, now + SETTLE_MS_MAX);

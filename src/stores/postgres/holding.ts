@@ -1,0 +1,238 @@
+/**
+ * A request's row is begun and what it may cost is held, in one statement that reads nothing before: PostgreSQL looks at the balance as the
+ * last commit left it, under the row's lock, so READ COMMITTED is enough. No row comes back where it does not fit. Several requests of a
+ * workspace are one statement, too, as long as all of them fit together.
+ */
+import type { Terms } from "../../books/balances";
+import {
+  type CapRoom,
+  capExceeded,
+  due,
+  type Estimate,
+  fit,
+  fitCredits,
+  insufficient,
+} from "../../books/fitting";
+import type { LedgerRow } from "../../books/ledger-row";
+import { periodAt, UTC } from "../../books/periods";
+import type { GatewayError } from "../../domain/errors";
+import { storable, storableJson } from "./base";
+import { timeOf } from "./clock";
+import type { Connection } from "./connection";
+
+export interface Beginning {
+  readonly row: LedgerRow;
+  readonly estimate: Estimate;
+  readonly terms: Terms;
+}
+
+/** What was held for a row. */
+export interface Held {
+  readonly microCredits: bigint;
+  readonly picoUsd: bigint;
+}
+
+/** Of the most that a request may cost, in whole micro-credits, however the workspace's charges stand. */
+export const mostOf = ({ most }: Estimate): Held => ({
+  microCredits: due(most, undefined),
+  picoUsd: most.picoUsd,
+});
+
+/** Those of one statement: what may be held for them is bound by the same caps. */
+export const termsKey = ({ row, terms: { caps } }: Beginning) =>
+  `${row.workspace}\0${caps.day}\0${caps.month}\0${caps.timeZone}`;
+
+const dayOf = (time: string, zone: string) =>
+  `to_char(to_timestamp(${time} / 1000.0) AT TIME ZONE ${zone}, 'YYYY-MM-DD')`;
+
+const COLUMNS = [
+  ["request_id", "text"],
+  ["workspace", "text"],
+  ["key_id", "text"],
+  ["model", "text"],
+  ["provider", "text"],
+  ["inputs", "bigint"],
+  ["tokens_upstream", "bigint"],
+  ["upstream_pico_usd", "bigint"],
+  ["user", "text"],
+  ["metadata", "text"],
+  ["micro_credits_held", "bigint"],
+  ["pico_usd_held", "bigint"],
+] as const;
+
+const names = COLUMNS.map(([name]) => `"${name}"`).join(", ");
+const shape = COLUMNS.map(([name, type]) => `"${name}" ${type}`).join(", ");
+
+/** $1 the time, $2 the process, $3 the time zone, $4 the rows. */
+const TIME = timeOf("$1");
+const DAY = dayOf(TIME, "$3::text");
+const insertFrom = (held: string) => `
+  INSERT INTO @ledger (started_at, process, spent_on, ${names})
+  SELECT coalesce(r.started_at, ${TIME}), $2, ${DAY}, ${names} FROM json_to_recordset($4::text::json) AS r(started_at bigint, ${shape})${held}
+  RETURNING request_id, micro_credits_held`;
+
+/** $5 the workspace, $6 and $7 micro-credits and pico-USD to be held, $8 and $9 the caps. What is spent is of the row's last day and month. */
+const capFits = (cap: string, spent: string, period: string, now: string, fits: (left: string) => string) =>
+  `(${cap}::bigint IS NULL OR $7 = 0 OR ${fits(`${cap} - CASE WHEN ${period} >= ${now} THEN ${spent} ELSE 0 END`)})`;
+const capsFit = (fits: (left: string) => string) => `
+    ${capFits("$8", "spent_day_pico_usd", "spent_day", DAY, fits)}
+    AND ${capFits("$9", "spent_month_pico_usd", "spent_month", `left(${DAY}, 7)`, fits)}`;
+
+const HOLD_ALL = `
+  WITH held AS (
+    UPDATE @workspaces SET micro_credits_held = micro_credits_held + $6, pico_usd_held = pico_usd_held + $7
+    WHERE name = $5 AND (micro_credits IS NULL OR micro_credits - micro_credits_held >= $6)
+      AND ${capsFit((left) => `${left} - pico_usd_held >= $7`)}
+    RETURNING 1)
+  ${insertFrom(", held")}`;
+
+const dueOf = (femtoCredits: string) =>
+  `div(greatest(${femtoCredits}::numeric - femto_credits_prepaid, 0) + 999999999, 1000000000)::bigint`;
+
+/** Alone, a request may hold all that is left, as long as that covers the least: $10 and $11, the most and the least in 10⁻¹⁵ credits; $12 the least in pico-USD. */
+const HOLD_WHAT_IS_LEFT = `
+  WITH held AS (
+    UPDATE @workspaces SET pico_usd_held = $7,
+      micro_credits_held = CASE WHEN micro_credits IS NULL THEN $6 ELSE least(micro_credits, ${dueOf("$10")}) END
+    WHERE name = $5 AND micro_credits_held = 0 AND pico_usd_held = 0
+      AND (micro_credits IS NULL OR micro_credits >= ${dueOf("$11")})
+      AND ${capsFit((left) => `(${left} >= $12 AND ${left} > 0)`)}
+    RETURNING micro_credits_held AS rest)
+  ${insertFrom(", held").replace('"micro_credits_held", "pico_usd_held" FROM', 'held.rest, "pico_usd_held" FROM')}`;
+
+const INSERT = insertFrom("");
+
+function asJson({ row, estimate }: Beginning, at: number | null) {
+  const { microCredits, picoUsd } = mostOf(estimate);
+  return {
+    request_id: row.request_id,
+    // The database's own time, but where a test's clock stands for it.
+    started_at: at === null ? null : row.started_at,
+    workspace: row.workspace,
+    key_id: row.key_id,
+    model: storable(row.model),
+    provider: row.provider,
+    inputs: row.inputs,
+    tokens_upstream: row.tokens_upstream,
+    upstream_pico_usd: String(row.upstream_pico_usd ?? 0n),
+    user: row.user === null ? null : storable(row.user),
+    metadata: row.metadata === null ? null : storableJson(row.metadata),
+    micro_credits_held: String(microCredits),
+    pico_usd_held: String(picoUsd),
+  };
+}
+
+/**
+ * @param group of one `termsKey`
+ * @returns what is held for each; undefined: not all of them fit, and nothing was done
+ */
+export async function holdTogether(
+  { query }: Connection,
+  group: readonly [Beginning, ...Beginning[]],
+  process: string,
+  at: number | null,
+): Promise<readonly Held[] | undefined> {
+  const [{ row, terms }] = group;
+  const holds = group.map(({ estimate }) => mostOf(estimate));
+  const microCredits = holds.reduce((sum, one) => sum + one.microCredits, 0n);
+  const picoUsd = holds.reduce((sum, one) => sum + one.picoUsd, 0n);
+  const rows = JSON.stringify(group.map((one) => asJson(one, at)));
+  const { day = null, month = null, timeZone = UTC } = terms.caps;
+  const time = at === null ? null : row.started_at;
+  const begun =
+    microCredits === 0n && picoUsd === 0n
+      ? await query(INSERT, [time, process, timeZone, rows])
+      : await query(HOLD_ALL, [
+          time,
+          process,
+          timeZone,
+          rows,
+          row.workspace,
+          microCredits,
+          picoUsd,
+          day,
+          month,
+        ]);
+  return begun.length === group.length ? holds : undefined;
+}
+
+/** Near the end of a balance. @returns what is held; undefined: others hold a part of it, or not even the least fits */
+export async function holdWhatIsLeft(
+  { query }: Connection,
+  beginning: Beginning,
+  process: string,
+  at: number | null,
+): Promise<Held | undefined> {
+  const { row, estimate, terms } = beginning;
+  const { microCredits, picoUsd } = mostOf(estimate);
+  const [begun] = await query<{ readonly micro_credits_held: bigint }>(HOLD_WHAT_IS_LEFT, [
+    at === null ? null : row.started_at,
+    process,
+    terms.caps.timeZone ?? UTC,
+    JSON.stringify([asJson(beginning, at)]),
+    row.workspace,
+    microCredits,
+    picoUsd,
+    terms.caps.day ?? null,
+    terms.caps.month ?? null,
+    String(estimate.most.femtoCredits),
+    String(estimate.least.femtoCredits),
+    estimate.least.picoUsd,
+  ]);
+  return begun && { microCredits: begun.micro_credits_held, picoUsd };
+}
+
+export interface BalanceRow {
+  readonly micro_credits: bigint | null;
+  readonly micro_credits_held: bigint;
+  readonly pico_usd_held: bigint;
+  readonly femto_credits_prepaid: bigint;
+  readonly spent_day: string;
+  readonly spent_day_pico_usd: bigint;
+  readonly spent_month: string;
+  readonly spent_month_pico_usd: bigint;
+}
+
+/** After nothing was held. */
+export async function balanceOf({ query }: Connection, { row }: Beginning): Promise<BalanceRow | undefined> {
+  const [found] = await query<BalanceRow>(
+    `SELECT micro_credits, micro_credits_held, pico_usd_held, femto_credits_prepaid, spent_day, spent_day_pico_usd, spent_month,
+       spent_month_pico_usd FROM @workspaces WHERE name = $1`,
+    [row.workspace],
+  );
+  return found;
+}
+
+/** @returns what the caller is told; undefined: it may fit once others have settled */
+export function whyNot(
+  found: BalanceRow,
+  { estimate: { least, most }, terms: { caps } }: Beginning,
+  at: number,
+): GatewayError | undefined {
+  const account = {
+    femtoCreditsPrepaid: found.femto_credits_prepaid,
+    microCreditsHeld: found.micro_credits_held,
+    picoUsdHeld: found.pico_usd_held,
+  };
+  const credits = found.micro_credits;
+  if (credits !== null && fitCredits(credits, account, least, most) === "none")
+    return insufficient(credits, account.microCreditsHeld, least.femtoCredits);
+  const reached = capRooms(found, caps, at).findLast(
+    ({ left }) => fit(left, account.picoUsdHeld, least.picoUsd, most.picoUsd) === "none",
+  );
+  return reached && capExceeded(reached, least.picoUsd, at);
+}
+
+function capRooms(found: BalanceRow, caps: Terms["caps"], at: number): CapRoom[] {
+  const { day, dayEndsAt, monthEndsAt } = periodAt(at, caps.timeZone);
+  const rooms: CapRoom[] = [];
+  if (caps.day !== undefined) {
+    const spent = found.spent_day >= day ? found.spent_day_pico_usd : 0n;
+    rooms.push({ period: "day", limit: caps.day, left: caps.day - spent, endsAt: () => dayEndsAt });
+  }
+  if (caps.month !== undefined) {
+    const spent = found.spent_month >= day.slice(0, 7) ? found.spent_month_pico_usd : 0n;
+    rooms.push({ period: "month", limit: caps.month, left: caps.month - spent, endsAt: monthEndsAt });
+  }
+  return rooms;
+}

@@ -1,0 +1,237 @@
+/**
+ * This process among those that serve by one database: it says every five seconds that it lives. The rows and holds of one that has been silent
+ * for 30 s are released by whoever sees it, once; one that comes back finds that it was taken for dead, and ends.
+ */
+import { Ending } from "../../domain/ending";
+import { GatewayError } from "../../domain/errors";
+import type { Outside } from "../../domain/outside";
+import type { Connection } from "./connection";
+import { type Pool, RETRY_AFTER_MS } from "./pool";
+
+export interface Described {
+  readonly machine: string;
+  readonly version: string;
+  /** That this process may open. */
+  readonly connections: number;
+}
+
+export interface Instance {
+  readonly id: string;
+  /** Says that it is there, and from then on that it lives. @throws GatewayError ledger_unavailable */
+  join(): Promise<void>;
+  /** A hash of what it serves by. */
+  serving(hash: string): void;
+  /** All that lived at the last beat. */
+  seen(): readonly InstanceRow[];
+  /** All that live. @throws GatewayError ledger_unavailable */
+  all(): Promise<readonly InstanceRow[]>;
+  /** @throws GatewayError ledger_unavailable where others may take it for dead */
+  assertAlive(): void;
+  /** It was taken for dead. @returns what whoever asked for something is told */
+  fenced(): GatewayError;
+  /**
+   * Marks the rows of those that are dead as interrupted and gives back what they held.
+   * @param ended one that is known to have ended
+   * @returns how many rows there were
+   */
+  releaseDead(ended?: string): Promise<number>;
+  /** It ends, and has no row under way. */
+  leave(): Promise<void>;
+}
+
+export interface InstanceRow {
+  readonly id: string;
+  readonly machine: string;
+  readonly version: string;
+  readonly connections: number;
+  readonly serves: string;
+}
+
+/** Nothing can be done here any more: others have released what this process held. */
+export class Fenced extends GatewayError {
+  constructor() {
+    super("ledger_unavailable", "This gateway was taken for dead, and ends. Retry after a second.", {
+      retryAfterMs: RETRY_AFTER_MS,
+    });
+  }
+}
+
+const BEAT_MS = 5_000;
+const BEAT_AGAIN_MS = 1_000;
+const SILENT_SECONDS = 30;
+const SILENT_MS = SILENT_SECONDS * 1_000;
+/** Beats farther apart: the database, or this process, was away meanwhile, and others may have been silent for no fault of theirs. */
+const GAP_MS_MAX = 3 * BEAT_MS;
+const CHANGES_KEPT = "1 hour";
+
+/** $1: one that is known to have ended, or null. Whoever holds a row's lock is at work on it, or releases it. */
+const RELEASE = `
+  WITH dead AS (
+    SELECT request_id, workspace, micro_credits_held AS held, pico_usd_held AS held_pico_usd FROM @ledger l
+    WHERE l.status = 0 AND l.error IS NULL AND ($1::text IS NULL OR l.process = $1)
+      AND NOT EXISTS (SELECT 1 FROM @instances i WHERE i.id = l.process)
+    FOR UPDATE OF l SKIP LOCKED),
+  released AS (
+    UPDATE @workspaces w SET micro_credits_held = w.micro_credits_held - s.held, pico_usd_held = w.pico_usd_held - s.held_pico_usd
+    FROM (SELECT workspace, sum(held) AS held, sum(held_pico_usd) AS held_pico_usd FROM dead GROUP BY workspace) s
+    WHERE w.name = s.workspace AND (s.held > 0 OR s.held_pico_usd > 0)),
+  marked AS (
+    UPDATE @ledger l SET error = 'interrupted', tokens_source = 'estimated', micro_credits_held = 0, pico_usd_held = 0
+    FROM dead WHERE l.request_id = dead.request_id RETURNING 1)
+  SELECT count(*) AS released FROM marked`;
+
+type World = Pick<Outside, "monotonic" | "sleep" | "log">;
+
+/** In words, where gateways serve by different routing files. One that has just started has not said yet. */
+export function routingFilesDiffer(all: readonly InstanceRow[]): readonly string[] {
+  const byFile = Map.groupBy(
+    all.filter(({ serves }) => serves !== ""),
+    ({ serves }) => serves,
+  );
+  if (byFile.size < 2) return [];
+  const groups = [...byFile].map(
+    ([hash, those]) =>
+      `${[...new Set(those.map(({ machine }) => machine))].join(", ")} (${hash.slice(0, 8)})`,
+  );
+  return [
+    `The gateways on this database serve by different routing files: ${groups.join("; ")}. Bring the same file to all, and reload.`,
+  ];
+}
+
+/** @param fencedNow is called once */
+export function createInstance(
+  id: string,
+  described: Described,
+  pool: Pool,
+  { monotonic, sleep, log }: World,
+  fencedNow: () => void,
+): Instance {
+  const ending = new Ending();
+  let serves = "";
+  let seen: readonly InstanceRow[] = [];
+  let isFenced = false;
+  let hasJoined = false;
+  let beatAt = Number.NEGATIVE_INFINITY;
+  /** Since when no beat has failed. */
+  let steadySince = Number.POSITIVE_INFINITY;
+
+  function fenced(): GatewayError {
+    if (!isFenced && hasJoined) {
+      isFenced = true;
+      log("error", "this process was silent for 30 s, so others have released its rows: it ends", {
+        instance: id,
+      });
+      fencedNow();
+    }
+    return new Fenced();
+  }
+
+  async function beat(): Promise<void> {
+    const asked = monotonic();
+    const rows = await pool.run(({ query }) =>
+      query("UPDATE @instances SET beat_at = now(), serves = $2 WHERE id = $1 RETURNING 1", [id, serves]),
+    );
+    if (rows.length === 0) {
+      fenced();
+      return;
+    }
+    seen = await all();
+    if (asked - beatAt > GAP_MS_MAX) steadySince = asked;
+    beatAt = asked;
+    // After an outage nobody has beaten for long: they are given the time to.
+    if (asked - steadySince < SILENT_MS) return;
+    const count = await releaseDead();
+    if (count > 0) log("warn", "requests of a gateway that died were released", { count });
+  }
+
+  const all = () =>
+    pool.run(({ query }) =>
+      query<InstanceRow>(
+        `SELECT id, machine, version, connections, serves FROM @instances
+         WHERE beat_at >= now() - interval '${SILENT_SECONDS} seconds' ORDER BY machine, id`,
+      ),
+    );
+
+  async function releaseDead(ended?: string): Promise<number> {
+    return pool.run(async ({ query }) => {
+      if (ended !== undefined) await query("DELETE FROM @instances WHERE id = $1", [ended]);
+      else if (monotonic() - steadySince >= SILENT_MS) {
+        await query(
+          `DELETE FROM @instances WHERE beat_at < now() - interval '${SILENT_SECONDS} seconds' AND id <> $1`,
+          [id],
+        );
+        await query(`DELETE FROM @changes WHERE at < now() - interval '${CHANGES_KEPT}'`);
+      }
+      const [row] = await query<{ readonly released: bigint }>(RELEASE, [ended ?? null]);
+      return Number(row?.released ?? 0n);
+    });
+  }
+
+  async function live(): Promise<void> {
+    while (!ending.aborted && !isFenced) {
+      let pause = BEAT_MS;
+      try {
+        await beat();
+      } catch (thrown) {
+        pause = BEAT_AGAIN_MS;
+        steadySince = Number.POSITIVE_INFINITY;
+        beatAt = Math.min(beatAt, monotonic() - GAP_MS_MAX);
+        if (pool.downSince() === undefined)
+          log("warn", "this process could not tell the database that it lives", { cause: String(thrown) });
+      }
+      await sleep(pause, ending).catch(() => undefined);
+    }
+  }
+
+  return {
+    id,
+    async join() {
+      await pool.run(({ query }) =>
+        query(
+          "INSERT INTO @instances (id, machine, version, connections, serves) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
+          [id, described.machine, described.version, described.connections, serves],
+        ),
+      );
+      hasJoined = true;
+      await tellConnections(pool, described.connections, log);
+      beatAt = monotonic();
+      steadySince = beatAt;
+      void live();
+    },
+    serving(hash) {
+      serves = hash;
+      if (hasJoined) beat().catch(() => undefined);
+    },
+    all,
+    seen: () => seen,
+    assertAlive() {
+      if (isFenced) throw fenced();
+    },
+    fenced,
+    releaseDead,
+    async leave() {
+      ending.abort("left");
+      if (!hasJoined || isFenced) return;
+      await pool.run(({ query }) => query("DELETE FROM @instances WHERE id = $1", [id]));
+    },
+  };
+}
+
+/** So that whoever runs it knows before the last connection is taken. */
+async function tellConnections(pool: Pool, own: number, log: World["log"]): Promise<void> {
+  const count = async ({ query }: Connection) =>
+    query<{ readonly most: number; readonly asked: bigint }>(
+      `SELECT current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer AS most,
+         (SELECT coalesce(sum(connections), 0) FROM @instances WHERE beat_at >= now() - interval '${SILENT_SECONDS} seconds') AS asked`,
+    );
+  const [row] = await pool.run(count);
+  if (row === undefined) return;
+  const about = { own, all_gateways: Number(row.asked), max_connections: row.most };
+  if (Number(row.asked) <= row.most) log("info", "connections to PostgreSQL, at most", about);
+  else
+    log(
+      "warn",
+      "the gateways may need more connections than PostgreSQL has: raise its max_connections, lower postgres.max_connections, or put PgBouncer between",
+      about,
+    );
+}

@@ -1,0 +1,337 @@
+/**
+ * The ledger in PostgreSQL. What a row says and when it is written is src/books/ledger.ts's; here is how each is written, and that one whose
+ * acknowledgement was lost is asked for by its id.
+ */
+import type { Charge, Holding } from "../../books/balances";
+import { ANSWERED, INTERRUPTED, type Ledger, OWED_ROWS_MAX, OWN_WORKSPACE } from "../../books/ledger";
+import type { LedgerRow } from "../../books/ledger-row";
+import { ceilingOf, FEMTO_CREDITS_PER_MICRO_CREDIT } from "../../books/money";
+import { asGatewayError } from "../../domain/errors";
+import type { Outside } from "../../domain/outside";
+import type { Base } from "./base";
+import { beginUntil, createCommitting, type Entry, type Outcome, settleUntil } from "./committing";
+import { type Connection, stateOf } from "./connection";
+import {
+  type BalanceRow,
+  type Beginning,
+  balanceOf,
+  type Held,
+  holdTogether,
+  holdWhatIsLeft,
+  termsKey,
+  whyNot,
+} from "./holding";
+import { Fenced, type Instance } from "./instance";
+import { insertRefused, insertSettled, settleTogether, standingOf, withoutHold } from "./settling";
+import { sumPostgresUsage } from "./usage";
+import { WITHOUT_BATCHES } from "./without-batches";
+import { ensureWorkspace, type KnownWorkspaces } from "./workspaces";
+
+/** A workspace's balance as one of a group found it, who could not be served: near its end many come at once. */
+interface NearTheEnd {
+  readonly balance: BalanceRow;
+  readonly readAt: number;
+}
+const KNOWN_MS = 100;
+
+type Work =
+  | ({ readonly kind: "begin" } & Beginning)
+  | { readonly kind: "settle" | "insert" | "refuse"; readonly row: LedgerRow };
+
+/** undefined: it may have been begun, and what it holds is not known. */
+type Begun = Held | undefined;
+
+const FEW = 2;
+const UNIQUE_VIOLATION = "23505";
+
+export function openPostgresLedger(
+  { pool, clock }: Base,
+  instance: Instance,
+  workspaces: KnownWorkspaces,
+  configuredModel: (model: string) => string | undefined,
+  outside: Outside,
+): Ledger {
+  const { monotonic } = outside;
+  const { id: process } = instance;
+  /** By the request's id. */
+  const begun = new Map<string, Begun>();
+  /** Workspaces that were made sure of, though the mirror has not heard of them yet. */
+  const made = new Set<string>();
+  const nearTheEndOf = new WeakMap<object, Map<string, NearTheEnd>>();
+  let owed: readonly LedgerRow[] = [];
+  let paying: Promise<void> | undefined;
+
+  const committing = createCommitting<Work>(pool, { together, alone }, outside);
+
+  async function ensureAll(connection: Connection, entries: readonly Entry<Work>[]): Promise<void> {
+    for (const { work, workspace } of entries) {
+      if (work.kind !== "begin" || workspaces.byName.has(workspace) || made.has(workspace)) continue;
+      await ensureWorkspace(connection, workspace, work.terms.startingMicroCredits, clock.at());
+      made.add(workspace);
+    }
+  }
+
+  interface Statement {
+    readonly workspace: string;
+    readonly run: (connection: Connection) => Promise<void>;
+  }
+
+  /** One statement for all of a workspace that are alike. */
+  function statementsOf(entries: readonly Entry<Work>[], outcomes: Map<Entry<Work>, Outcome>): Statement[] {
+    const statements: Statement[] = [];
+    const of = (kind: Work["kind"]) => entries.filter(({ work }) => work.kind === kind);
+    const beginnings = entries.flatMap((entry) =>
+      entry.work.kind === "begin" ? [{ entry, beginning: entry.work }] : [],
+    );
+    for (const group of Map.groupBy(beginnings, ({ beginning }) => termsKey(beginning)).values()) {
+      const [first, ...others] = group;
+      if (first === undefined) continue;
+      statements.push({
+        workspace: first.entry.workspace,
+        async run(connection) {
+          const all = [first.beginning, ...others.map(({ beginning }) => beginning)] as const;
+          const held = await holdTogether(connection, all, process, clock.at());
+          for (const [i, { entry, beginning }] of group.entries()) {
+            if (held) begun.set(beginning.row.request_id, held[i]);
+            outcomes.set(entry, held ? { value: true } : "alone");
+          }
+        },
+      });
+    }
+    for (const group of Map.groupBy(of("settle"), groupKey).values())
+      statements.push({
+        workspace: group[0]?.workspace ?? "",
+        async run(connection) {
+          const rows = group.map(({ work }) => work.row);
+          const charges = await settleTogether(
+            connection,
+            group[0]?.workspace ?? "",
+            rows,
+            rows.every(isFree),
+          );
+          for (const entry of group) {
+            const charge = charges.get(entry.work.row.request_id);
+            outcomes.set(entry, charge ? { value: charge } : "alone");
+          }
+        },
+      });
+    const inserts = of("insert");
+    if (inserts.length > 0)
+      statements.push({
+        workspace: "",
+        async run(connection) {
+          const rows = inserts.map(({ work }) => work.row).filter(costsNothing);
+          const charges = await insertSettled(connection, rows, process, clock.at());
+          for (const entry of inserts) {
+            const charge = charges.get(entry.work.row.request_id);
+            outcomes.set(entry, charge ? { value: charge } : "alone");
+          }
+        },
+      });
+    for (const entry of of("refuse"))
+      statements.push({
+        workspace: "",
+        async run(connection) {
+          await refuse(connection, entry.work.row);
+          outcomes.set(entry, { value: FREE });
+        },
+      });
+    return statements.toSorted((a, b) =>
+      a.workspace < b.workspace ? -1 : a.workspace > b.workspace ? 1 : 0,
+    );
+  }
+
+  /** What is more than was held, or not known, is settled by itself. */
+  function groupKey({ workspace, work }: Entry<Work>): string {
+    const held = begun.get(work.row.request_id);
+    const owing = ceilingOf(work.row.cost_femto_credits, FEMTO_CREDITS_PER_MICRO_CREDIT);
+    if (held === undefined || owing > held.microCredits) return `${workspace}\0${work.row.request_id}`;
+    return `${workspace}\0${isFree(work.row) ? "free" : ""}`;
+  }
+
+  function isFree(row: LedgerRow): boolean {
+    const held = begun.get(row.request_id);
+    return held?.microCredits === 0n && held.picoUsd === 0n && costsNothing(row);
+  }
+
+  const refuse = (connection: Connection, row: LedgerRow) => {
+    const model = row.model === "" ? "" : (configuredModel(row.model) ?? "");
+    return insertRefused(connection, row, model, process, clock.at());
+  };
+
+  async function together(
+    connection: Connection,
+    entries: readonly Entry<Work>[],
+  ): Promise<readonly Outcome[]> {
+    await ensureAll(connection, entries);
+    const outcomes = new Map<Entry<Work>, Outcome>();
+    const statements = statementsOf(entries, outcomes);
+    const inOrder = async () => {
+      for (const { run } of statements) await run(connection);
+    };
+    // A statement is a transaction by itself: one or two cost fewer ways there and back without another around them. Of many the disk is asked
+    // once; they are in one order everywhere, so that no two wait for each other.
+    if (statements.length <= FEW) await inOrder();
+    else await connection.transaction(inOrder);
+    return entries.map((entry) => outcomes.get(entry) ?? "alone");
+  }
+
+  async function alone(connection: Connection, entry: Entry<Work>, group: object): Promise<unknown> {
+    const { work } = entry;
+    if (work.kind === "begin") {
+      const nearTheEnd = nearTheEndOf.get(group) ?? new Map<string, NearTheEnd>();
+      nearTheEndOf.set(group, nearTheEnd);
+      return beginAlone(connection, work, entry, nearTheEnd);
+    }
+    if (work.kind === "refuse") {
+      await refuse(connection, work.row);
+      return FREE;
+    }
+    return settleAlone(connection, work.row);
+  }
+
+  async function beginAlone(
+    connection: Connection,
+    beginning: Beginning,
+    entry: Entry<Work>,
+    nearTheEnd: Map<string, NearTheEnd>,
+  ): Promise<boolean> {
+    const id = beginning.row.request_id;
+    const at = clock.at() === null ? clock.now() : beginning.row.started_at;
+    const known = nearTheEnd.get(termsKey(beginning));
+    if (known && !entry.isDoubtful && monotonic() - known.readAt < KNOWN_MS) {
+      const reason = whyNot(known.balance, beginning, at);
+      if (reason) throw reason;
+      // Others of this group have found that nothing is left but what is held, and were there first.
+      return false;
+    }
+    await ensureAll(connection, [entry]);
+    try {
+      const held =
+        (await holdTogether(connection, [beginning], process, clock.at()))?.[0] ??
+        (await holdWhatIsLeft(connection, beginning, process, clock.at()));
+      if (held !== undefined) {
+        begun.set(id, held);
+        return true;
+      }
+    } catch (thrown) {
+      if (stateOf(thrown) !== UNIQUE_VIOLATION) throw thrown;
+      // An earlier try was committed, and its acknowledgement lost.
+      begun.set(id, undefined);
+      return true;
+    }
+    const balance = await balanceOf(connection, beginning);
+    if (balance === undefined) return false;
+    nearTheEnd.set(termsKey(beginning), { balance, readAt: monotonic() });
+    const reason = whyNot(balance, beginning, at);
+    if (reason) throw reason;
+    return false;
+  }
+
+  async function settleAlone(connection: Connection, row: LedgerRow): Promise<Charge> {
+    const { workspace, request_id } = row;
+    const settled = await settleTogether(connection, workspace, [row], false);
+    const charge = settled.get(request_id);
+    if (charge) return charge;
+    const standing = await standingOf(connection, row);
+    if (standing === INTERRUPTED) throw instance.fenced();
+    if (standing !== undefined) return standing;
+    // Never begun.
+    const isWhole = costsNothing(row);
+    const inserted = await insertSettled(connection, [isWhole ? row : withoutHold(row)], process, clock.at());
+    const late = isWhole ? inserted : await settleTogether(connection, workspace, [row], false);
+    return late.get(request_id) ?? FREE;
+  }
+
+  function write(work: Work, giveUpAt: number): Promise<unknown> {
+    return new Promise((done, failed) => {
+      committing.add({ work, workspace: work.row.workspace, giveUpAt, done, failed });
+    });
+  }
+
+  /** Nothing was held or sent for it. */
+  const isRefusal = ({ request_id, status, tokens_upstream }: LedgerRow) =>
+    status !== ANSWERED && tokens_upstream === 0 && !begun.has(request_id);
+
+  async function putSettled(row: LedgerRow, giveUpAt: number): Promise<Charge> {
+    const kind = isRefusal(row) ? "refuse" : begun.has(row.request_id) ? "settle" : "insert";
+    const charge = await write({ kind, row }, giveUpAt);
+    begun.delete(row.request_id);
+    return isCharge(charge) ? charge : FREE;
+  }
+
+  async function pay(until: number): Promise<void> {
+    while (owed.length > 0) {
+      const debts = owed;
+      for (const row of debts) {
+        await putSettled(row, until);
+        owed = owed.filter((other) => other !== row);
+      }
+    }
+  }
+
+  /** What is owed goes first, and is waited for by nobody but the end. */
+  function payBeside(): void {
+    if (owed.length === 0 || paying !== undefined || pool.downSince() !== undefined) return;
+    paying = pay(settleUntil(monotonic(), Number.POSITIVE_INFINITY))
+      .catch(() => undefined)
+      .finally(() => {
+        paying = undefined;
+      });
+  }
+
+  return {
+    async begin(row, { estimate, terms }: Holding, until = Number.POSITIVE_INFINITY) {
+      instance.assertAlive();
+      try {
+        const isBegun = await write({ kind: "begin", row, estimate, terms }, beginUntil(monotonic(), until));
+        payBeside();
+        return isBegun === true;
+      } catch (thrown) {
+        // It may have been committed all the same: its row is settled with its failure.
+        if (asGatewayError(thrown).kind === "ledger_unavailable" && !(thrown instanceof Fenced))
+          begun.set(row.request_id, undefined);
+        throw thrown;
+      }
+    },
+    async settle(row, until = Number.POSITIVE_INFINITY) {
+      const charge = await putSettled(row, settleUntil(monotonic(), until));
+      payBeside();
+      return charge;
+    },
+    owe(row) {
+      if (owed.length >= OWED_ROWS_MAX) return false;
+      owed = [...owed, isRefusal(row) ? { ...row, user: null, metadata: null } : row];
+      return true;
+    },
+    async close() {
+      await paying;
+      await pay(settleUntil(monotonic(), Number.POSITIVE_INFINITY));
+      await committing.idle();
+      await instance.leave();
+    },
+    settleInterrupted: (ended) => instance.releaseDead(ended),
+    lines: WITHOUT_BATCHES,
+    usage: (since, by, filter) =>
+      sumPostgresUsage(pool, {
+        since,
+        by: typeof by === "string" ? [by] : by,
+        filter,
+        ownWorkspace: OWN_WORKSPACE,
+      }),
+  };
+}
+
+const FREE: Charge = {
+  microCredits: 0n,
+  taken: 0n,
+  short: 0n,
+  remaining: null,
+  femtoCreditsRounded: 0n,
+};
+
+const costsNothing = ({ cost_femto_credits, cost_pico_usd }: LedgerRow) =>
+  cost_femto_credits === 0n && cost_pico_usd === 0n;
+
+const isCharge = (value: unknown): value is Charge =>
+  typeof value === "object" && value !== null && "microCredits" in value;

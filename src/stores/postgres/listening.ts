@@ -1,0 +1,22 @@
+/**
+ * Hears of changes as soon as they are committed (LISTEN), on a connection of its own, which Bun opens anew when it is lost. Nothing rests on
+ * it: what is not heard is asked for (mirror.ts).
+ */
+import { SQL } from "bun";
+import type { Outside } from "../../domain/outside";
+import type { Address } from "./address";
+
+/** @returns what ends it */
+export function listenForChanges(
+  { url, schema }: Address,
+  heard: () => void,
+  { log }: Pick<Outside, "log">,
+): () => void {
+  const connection = new SQL({ url, max: 1, idleTimeout: 0, maxLifetime: 0 });
+  connection.listen(`${schema}_changes`, heard).catch((cause: unknown) =>
+    log("warn", "PostgreSQL's notifications cannot be heard: changes are asked for instead", {
+      cause: String(cause),
+    }),
+  );
+  return () => void connection.close({ timeout: 0 }).catch(() => undefined);
+}

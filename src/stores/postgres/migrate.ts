@@ -1,0 +1,69 @@
+/**
+ * Brings a database to the shape that this release needs, one transaction a step, by one gateway at a time. A release before this one goes on
+ * working on it, so a database of a later release is taken as it is.
+ */
+import { GatewayError } from "../../domain/errors";
+import { type Connection, stateOf } from "./connection";
+import { MIGRATIONS } from "./migrations";
+import type { Pool } from "./pool";
+
+/** Others' migration is waited for; a transaction of somebody else's on a table of ours is not. */
+const LOCK_TIMEOUT = "10s";
+const MIGRATION_MS_MAX = 60_000;
+/** Any number, as long as it is always this one. */
+const ADVISORY_LOCK = 5_047_120_417;
+
+/** How many steps a database has had: 0 where there are no tables of ours. */
+export async function versionOf(connection: Connection, schema: string): Promise<number> {
+  // Not to_regclass: what it found missing, it goes on missing until the transaction ends, though another has made it meanwhile.
+  const found = await connection.query(
+    `SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relname = 'migrations'`,
+    [schema],
+  );
+  if (found.length === 0) return 0;
+  const [row] = await connection.query<{ readonly version: number | null }>(
+    "SELECT max(version) AS version FROM @migrations",
+  );
+  return row?.version ?? 0;
+}
+
+/**
+ * @returns how many steps were made
+ * @throws GatewayError database_unavailable where the role may not
+ */
+export async function migrate(pool: Pool, schema: string, monotonic: () => number): Promise<number> {
+  let made = 0;
+  const until = monotonic() + MIGRATION_MS_MAX;
+  try {
+    if ((await pool.run((connection) => versionOf(connection, schema), until)) >= MIGRATIONS.length) return 0;
+    while (await pool.transact((connection) => step(connection, schema), until)) made += 1;
+  } catch (thrown) {
+    if (stateOf(thrown) !== "42501") throw thrown;
+    throw new GatewayError(
+      "database_unavailable",
+      `The schema "${schema}" is not up to date, and the role of the routing file's database may not change it. Run 'embedgate database migrate' as a role that may.`,
+      { cause: thrown },
+    );
+  }
+  return made;
+}
+
+/** @returns whether there was a step to make */
+async function step(connection: Connection, schema: string): Promise<boolean> {
+  await connection.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
+  await connection.query("SET LOCAL statement_timeout = 0");
+  await connection.query("SELECT pg_advisory_xact_lock($1)", [ADVISORY_LOCK]);
+  const version = await versionOf(connection, schema);
+  const text = MIGRATIONS[version];
+  if (text === undefined) return false;
+  if (version === 0) {
+    await connection.script(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
+    await connection.script(
+      "CREATE TABLE IF NOT EXISTS @migrations (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())",
+    );
+  }
+  await connection.script(text);
+  await connection.query("INSERT INTO @migrations (version) VALUES ($1)", [version + 1]);
+  return true;
+}

@@ -1,0 +1,229 @@
+/**
+ * Moves all that a SQLite file has into PostgreSQL, so that it can be broken off and gone on with, and then compares the two, row by row and
+ * sum by sum. A further table is a line of TABLES.
+ */
+import { Database } from "bun:sqlite";
+import { GatewayError } from "../../domain/errors";
+import { storable, storableJson } from "./base";
+import type { Connection } from "./connection";
+import type { Pool } from "./pool";
+
+interface Table {
+  readonly name: string;
+  /** What tells its rows apart, and the order in which they go. */
+  readonly key: readonly string[];
+  /** Whole numbers whose sums must be the same. */
+  readonly sums: readonly string[];
+}
+
+const TABLES: readonly Table[] = [
+  { name: "keys", key: ["id"], sums: [] },
+  { name: "key_secrets", key: ["hash"], sums: [] },
+  { name: "tokens_taken", key: ["id"], sums: [] },
+  { name: "workspaces", key: ["name"], sums: ["micro_credits", "micro_credits_held", "pico_usd_held"] },
+  { name: "credit_grants", key: ["id"], sums: ["micro_credits"] },
+  { name: "audit", key: ["id"], sums: [] },
+  { name: "spaces", key: ["name"], sums: [] },
+  { name: "space_routes", key: ["claim", "provider", "model"], sums: [] },
+  { name: "route_limits", key: ["provider", "model"], sums: [] },
+  {
+    name: "ledger",
+    key: ["request_id"],
+    sums: [
+      "tokens",
+      "tokens_upstream",
+      "tokens_billed",
+      "cost_pico_usd",
+      "micro_credits",
+      "micro_credits_taken",
+    ],
+  },
+];
+
+/** Whose ids go on from the last. */
+const COUNTED: readonly string[] = ["credit_grants", "audit"];
+
+const BATCH = 1_000;
+
+export interface Moved {
+  readonly table: string;
+  readonly rows: number;
+  /** That were not there yet. */
+  readonly added: number;
+}
+
+type Value = string | number | boolean | null;
+type Row = Readonly<Record<string, Value>>;
+type SqliteValue = string | number | bigint | Uint8Array | null;
+
+/**
+ * @param moved is told of each table, once it is compared
+ * @throws GatewayError invalid where the target has rows of its own, or the two differ
+ */
+export async function moveFromSqlite(path: string, pool: Pool, moved: (one: Moved) => void): Promise<void> {
+  const source = new Database(path, { readonly: true, safeIntegers: true });
+  try {
+    refuseTrimmed(source);
+    await begin(pool, path);
+    for (const table of TABLES) moved(await moveTable(source, pool, table));
+    await moveSpending(source, pool);
+    await pool.run(({ query }) => query("UPDATE @moves SET finished_at = now() WHERE source = $1", [path]));
+  } finally {
+    source.close();
+  }
+}
+
+/** Sums by day of requests that were trimmed (`keep`) have no table in PostgreSQL, and would be missing in usage and invoices. */
+function refuseTrimmed(source: Database): void {
+  if (source.query("SELECT 1 FROM ledger_days LIMIT 1").get() === null) return;
+  throw new GatewayError(
+    "invalid",
+    "The SQLite database has requests that 'keep' has made sums by day of, and PostgreSQL does not keep those yet: it cannot be moved.",
+  );
+}
+
+/** What is in the target came from the same file, or nothing is in it. */
+async function begin(pool: Pool, source: string): Promise<void> {
+  await pool.transact(async ({ query }) => {
+    const moves = await query<{ readonly source: string }>("SELECT source FROM @moves");
+    if (moves.length > 0 && moves.every((one) => one.source === source)) return;
+    const used = await query(
+      "SELECT 1 FROM @ledger UNION ALL SELECT 1 FROM @workspaces UNION ALL SELECT 1 FROM @keys LIMIT 1",
+    );
+    if (used.length > 0 || moves.length > 0)
+      throw new GatewayError(
+        "invalid",
+        "The PostgreSQL database has keys, workspaces or requests of its own: move into an empty one, or another postgres.schema.",
+      );
+    await query("INSERT INTO @moves (source) VALUES ($1)", [source]);
+  });
+}
+
+async function moveTable(source: Database, pool: Pool, table: Table): Promise<Moved> {
+  const { name, key, sums } = table;
+  const types = await typesOf(pool, name);
+  const columns = source
+    .query<{ readonly name: string }, []>(`PRAGMA table_info(${name})`)
+    .all()
+    .map((column) => column.name)
+    .filter((column) => types.has(column));
+  const listed = columns.map((column) => `"${column}"`).join(", ");
+  const order = key.join(", ");
+  const page = source.query<Record<string, SqliteValue>, number[]>(
+    `SELECT ${listed} FROM ${name} ORDER BY ${order} LIMIT ? OFFSET ?`,
+  );
+  let rows = 0;
+  let added = 0;
+  for (;;) {
+    const batch = page.all(BATCH, rows).map((row) => converted(row, columns, types));
+    if (batch.length === 0) break;
+    rows += batch.length;
+    added += await pool.run((connection) => put(connection, table, columns, types, batch));
+  }
+  await pool.run(async ({ query }) => {
+    if (COUNTED.includes(name))
+      await query(
+        `SELECT setval(pg_get_serial_sequence('@${name}', 'id'), max(id)) FROM @${name} HAVING max(id) > 0`,
+      );
+    const [there] = await query<Readonly<Record<string, bigint | null>>>(
+      `SELECT count(*) AS rows${sums.map((sum) => `, coalesce(sum("${sum}"), 0)::bigint AS "${sum}"`).join("")} FROM @${name}`,
+    );
+    const here = source
+      .query<Record<string, bigint>, []>(
+        `SELECT count(*) AS rows${sums.map((sum) => `, coalesce(sum("${sum}"), 0) AS "${sum}"`).join("")} FROM ${name}`,
+      )
+      .get();
+    for (const what of ["rows", ...sums])
+      if (here?.[what] !== there?.[what])
+        throw differs(
+          `${name}: ${what} come to ${there?.[what]} in PostgreSQL and to ${here?.[what]} in SQLite`,
+        );
+  });
+  return { table: name, rows, added };
+}
+
+const differs = (how: string) =>
+  new GatewayError("invalid", `The two databases differ. ${how}. Is a gateway running on one of them?`);
+
+/** Puts what is missing, and compares all. @returns how many were missing */
+async function put(
+  { query }: Connection,
+  { name, key }: Table,
+  columns: readonly string[],
+  types: ReadonlyMap<string, string>,
+  batch: readonly Row[],
+): Promise<number> {
+  const shape = columns
+    .map((column) => `"${column}" ${types.get(column) === "bytea" ? "text" : types.get(column)}`)
+    .join(", ");
+  const value = (column: string, of: string) =>
+    types.get(column) === "bytea" ? `decode(${of}."${column}", 'hex')` : `${of}."${column}"`;
+  const rows = `json_to_recordset($1::text::json) AS r(${shape})`;
+  const listed = columns.map((column) => `"${column}"`).join(", ");
+  const all = JSON.stringify(batch);
+  const inserted = await query(
+    `INSERT INTO @${name} (${listed}) OVERRIDING SYSTEM VALUE SELECT ${columns.map((column) => value(column, "r")).join(", ")} FROM ${rows}
+     ON CONFLICT DO NOTHING RETURNING 1`,
+    [all],
+  );
+  const same = columns
+    .map((column) => `t."${column}" IS NOT DISTINCT FROM ${value(column, "r")}`)
+    .join(" AND ");
+  const on = key.map((column) => `t."${column}" = ${value(column, "r")}`).join(" AND ");
+  const [other] = await query<Readonly<Record<string, unknown>>>(
+    `SELECT r.* FROM ${rows} LEFT JOIN @${name} t ON ${on} WHERE NOT coalesce(${same}, false) LIMIT 1`,
+    [all],
+  );
+  if (other) throw differs(`${name}: the row ${key.map((column) => String(other[column])).join(", ")}`);
+  return inserted.length;
+}
+
+async function typesOf(pool: Pool, table: string): Promise<ReadonlyMap<string, string>> {
+  const rows = await pool.run(({ query }) =>
+    query<{ readonly name: string; readonly type: string }>(
+      `SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_catalog.pg_attribute
+       WHERE attrelid = '@${table}'::regclass AND attnum > 0 AND NOT attisdropped`,
+    ),
+  );
+  return new Map(rows.map(({ name, type }) => [name, type]));
+}
+
+/** Each value as JSON brings it to PostgreSQL. */
+function converted(
+  row: Readonly<Record<string, SqliteValue>>,
+  columns: readonly string[],
+  types: ReadonlyMap<string, string>,
+): Row {
+  return Object.fromEntries(
+    columns.map((column): [string, Value] => {
+      const value = row[column] ?? null;
+      if (value instanceof Uint8Array) return [column, value.toHex()];
+      if (types.get(column) === "boolean") return [column, value === 1n];
+      if (typeof value === "bigint") return [column, String(value)];
+      if (typeof value !== "string") return [column, value];
+      return [
+        column,
+        column === "metadata" || column === "by_provider" ? storableJson(value) : storable(value),
+      ];
+    }),
+  );
+}
+
+/** In PostgreSQL what was spent on the last day and in its month stands in the workspace's row. */
+async function moveSpending(source: Database, pool: Pool): Promise<void> {
+  const spent = source
+    .query<{ workspace: string; day: string; on_day: bigint; in_month: bigint }, []>(
+      `SELECT s.workspace, s.day, s.cost_pico_usd AS on_day,
+         (SELECT sum(cost_pico_usd) FROM spending m WHERE m.workspace = s.workspace AND substr(m.day, 1, 7) = substr(s.day, 1, 7)) AS in_month
+       FROM spending s WHERE s.day = (SELECT max(day) FROM spending l WHERE l.workspace = s.workspace)`,
+    )
+    .all();
+  for (const { workspace, day, on_day, in_month } of spent)
+    await pool.run(({ query }) =>
+      query(
+        `UPDATE @workspaces SET spent_day = $2, spent_day_pico_usd = $3, spent_month = $4, spent_month_pico_usd = $5
+         WHERE name = $1 AND spent_day <= $2`,
+        [workspace, day, on_day, day.slice(0, 7), in_month],
+      ),
+    );
+}

@@ -1,0 +1,313 @@
+/**
+ * Rows are settled: what each cost replaces what was held for it, with the row, in one statement that is its own transaction. Done twice it is
+ * done once: a row that is settled is under way no more. The arithmetic is src/books/balances.ts's, over several rows of a workspace at once.
+ */
+import type { Charge } from "../../books/balances";
+import { ANSWERED, FAILED_BYTES_MAX, INTERRUPTED } from "../../books/ledger";
+import type { LedgerRow } from "../../books/ledger-row";
+import { FEMTO_CREDITS_PER_MICRO_CREDIT } from "../../books/money";
+import { storable, storableJson } from "./base";
+import { timeOf } from "./clock";
+import type { Connection } from "./connection";
+
+/** What a row is settled with. */
+const SETTLED = [
+  ["provider", "text"],
+  ["cache_hits", "bigint"],
+  ["tokens", "bigint"],
+  ["tokens_upstream", "bigint"],
+  ["tokens_abandoned", "bigint"],
+  ["tokens_billed", "bigint"],
+  ["tokens_source", "text"],
+  ["status", "integer"],
+  ["error", "text"],
+  ["kind", "text"],
+  ["upstream_status", "integer"],
+  ["latency_ms", "bigint"],
+  ["cost_pico_usd", "bigint"],
+  ["upstream_pico_usd", "bigint"],
+  ["by_provider", "text"],
+  ["tokens_cached", "bigint"],
+  ["saved_pico_usd", "bigint"],
+  ["calls_made", "bigint"],
+  ["calls", "text"],
+] as const;
+
+/** What it was begun with. */
+const BEGUN = [
+  ["workspace", "text"],
+  ["key_id", "text"],
+  ["model", "text"],
+  ["inputs", "bigint"],
+  ["user", "text"],
+  ["metadata", "text"],
+] as const;
+
+const named = (columns: readonly (readonly [string, string])[]) => columns.map(([name]) => `"${name}"`);
+const shaped = (columns: readonly (readonly [string, string])[]) =>
+  columns.map(([name, type]) => `"${name}" ${type}`).join(", ");
+
+const UNDER_WAY = "l.status = 0 AND l.error IS NULL";
+const ASKED = `asked AS (
+    SELECT * FROM json_to_recordset($1::text::json) AS r(request_id text, place integer, femto numeric, ${shaped(SETTLED)}))`;
+const SET = named(SETTLED)
+  .map((name) => `${name} = o.${name}`)
+  .join(", ");
+/** Of a failed request, which costs nothing, not much of the caller's own is kept. */
+const kept = (column: string) =>
+  `CASE WHEN o.status <> ${ANSWERED} AND octet_length(coalesce(l."user", '') || coalesce(l.metadata, '')) > ${FAILED_BYTES_MAX}
+     THEN NULL ELSE l."${column}" END`;
+const SHED = `"user" = ${kept("user")}, metadata = ${kept("metadata")}`;
+
+/** Whole micro-credits that charges come to, from the first of these rows on. */
+const wholeOf = (femtoCredits: string) =>
+  `div(greatest(${femtoCredits}, 0) + ${FEMTO_CREDITS_PER_MICRO_CREDIT - 1n}, ${FEMTO_CREDITS_PER_MICRO_CREDIT})`;
+
+/** What is spent on the last day, or in the last month, once a group's costs are added: `of` takes a row's day to the period. */
+const spentIn = (period: string, spent: string, of: (day: string) => string) => `
+    ${period} = greatest(w.${period}, ${of("t.day")}),
+    ${spent} = CASE WHEN ${of("t.day")} < w.${period} THEN w.${spent}
+      WHEN ${of("t.day")} = w.${period} THEN w.${spent} ELSE 0 END
+      + CASE WHEN ${of("t.day")} < w.${period} THEN 0
+        ELSE (SELECT coalesce(sum(cost_pico_usd), 0) FROM charged WHERE ${of("day")} = ${of("t.day")}) END`;
+const day = (one: string) => one;
+const month = (one: string) => `left(${one}, 7)`;
+
+/**
+ * $1 rows, $2 the workspace. Others than the first of several cost no more than was held for them: what nobody holds may pay for the first
+ * alone. Less than is held may be left where a workspace without a limit was given one meanwhile.
+ */
+const SETTLE = `
+  WITH ${ASKED},
+  account AS (
+    SELECT micro_credits AS credits, micro_credits_held AS all_held, femto_credits_prepaid AS prepaid
+    FROM @workspaces WHERE name = $2 FOR UPDATE),
+  open AS (
+    SELECT a.*, l.micro_credits_held AS held, l.pico_usd_held AS held_pico_usd, coalesce(l.spent_on, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')) AS day
+    FROM asked a JOIN @ledger l USING (request_id) WHERE ${UNDER_WAY} FOR UPDATE OF l),
+  summed AS (
+    SELECT *, sum(femto) OVER (ORDER BY place) AS upto FROM open CROSS JOIN account),
+  owing AS (
+    SELECT *, (${wholeOf("upto - prepaid")} - ${wholeOf("upto - femto - prepaid")})::bigint AS owed FROM summed),
+  charged AS (
+    SELECT *, CASE WHEN credits IS NULL THEN owed
+      ELSE least(owed, held + greatest(credits - all_held, 0), credits) END AS charge FROM owing),
+  settled AS (
+    UPDATE @ledger l SET ${SET}, ${SHED}, micro_credits_held = 0, pico_usd_held = 0, micro_credits = o.charge,
+      micro_credits_taken = CASE WHEN o.credits IS NULL THEN 0 ELSE o.charge END, micro_credits_short = o.owed - o.charge,
+      femto_credits_rounded = (o.owed * ${FEMTO_CREDITS_PER_MICRO_CREDIT}::numeric - o.femto)::bigint
+    FROM charged o WHERE l.request_id = o.request_id),
+  total AS (
+    SELECT sum(charge) AS charge, sum(held) AS held, sum(held_pico_usd) AS held_pico_usd,
+      sum(owed * ${FEMTO_CREDITS_PER_MICRO_CREDIT}::numeric - femto) AS rounded, coalesce(max(day) FILTER (WHERE cost_pico_usd > 0), '') AS day
+    FROM charged HAVING count(*) > 0),
+  balanced AS (
+    UPDATE @workspaces w SET micro_credits = w.micro_credits - t.charge, micro_credits_held = w.micro_credits_held - t.held,
+      pico_usd_held = w.pico_usd_held - t.held_pico_usd, femto_credits_prepaid = w.femto_credits_prepaid + t.rounded,
+      ${spentIn("spent_day", "spent_day_pico_usd", day)}, ${spentIn("spent_month", "spent_month_pico_usd", month)}
+    FROM total t WHERE w.name = $2)
+  SELECT request_id, charge, owed - charge AS short, (owed * ${FEMTO_CREDITS_PER_MICRO_CREDIT}::numeric - femto)::bigint AS rounded,
+    credits IS NULL AS unlimited, credits - (sum(charge) OVER (ORDER BY place))::bigint AS remaining FROM charged`;
+
+/** Rows for which nothing was held and that cost nothing: no balance changes. */
+const SETTLE_FREE = `
+  WITH ${ASKED},
+  settled AS (
+    UPDATE @ledger l SET ${SET}, ${SHED} FROM asked o
+    WHERE l.request_id = o.request_id AND ${UNDER_WAY} AND l.micro_credits_held = 0 AND l.pico_usd_held = 0 RETURNING l.request_id)
+  SELECT request_id, 0::bigint AS charge, 0::bigint AS short, 0::bigint AS rounded,
+    w.micro_credits IS NULL AS unlimited, w.micro_credits AS remaining FROM settled LEFT JOIN @workspaces w ON w.name = $2`;
+
+interface ChargeRow {
+  readonly request_id: string;
+  readonly charge: bigint;
+  readonly short: bigint;
+  readonly rounded: bigint;
+  readonly unlimited: boolean;
+  readonly remaining: bigint | null;
+}
+
+function settledValues(row: LedgerRow) {
+  return {
+    provider: row.provider,
+    cache_hits: row.cache_hits,
+    tokens: row.tokens,
+    tokens_upstream: row.tokens_upstream,
+    tokens_abandoned: row.tokens_abandoned,
+    tokens_billed: row.tokens_billed,
+    tokens_source: row.tokens_source,
+    status: row.status,
+    error: row.error,
+    kind: row.kind ?? null,
+    upstream_status: row.upstream_status ?? null,
+    latency_ms: row.latency_ms,
+    cost_pico_usd: String(row.cost_pico_usd),
+    upstream_pico_usd: String(row.upstream_pico_usd ?? 0n),
+    by_provider:
+      row.by_provider === undefined || row.by_provider === null ? null : storableJson(row.by_provider),
+    tokens_cached: row.tokens_cached ?? 0,
+    saved_pico_usd: String(row.saved_pico_usd ?? 0n),
+    calls_made: row.calls_made ?? null,
+    calls: row.calls === undefined || row.calls === null ? null : storableJson(row.calls),
+  };
+}
+
+/**
+ * @param rows of one workspace
+ * @param isFree nothing was held for any of them, and they cost nothing
+ * @returns by the request's id; those that were not under way any more are left out
+ */
+export async function settleTogether(
+  { query }: Connection,
+  workspace: string,
+  rows: readonly LedgerRow[],
+  isFree: boolean,
+): Promise<ReadonlyMap<string, Charge>> {
+  const asked = rows.map((row, place) => ({
+    request_id: row.request_id,
+    place,
+    femto: String(row.cost_femto_credits),
+    ...settledValues(row),
+  }));
+  const charges = await query<ChargeRow>(isFree ? SETTLE_FREE : SETTLE, [JSON.stringify(asked), workspace]);
+  return new Map(charges.map((one) => [one.request_id, chargeOf(one)]));
+}
+
+const chargeOf = ({ charge, short, rounded, unlimited, remaining }: ChargeRow): Charge => ({
+  microCredits: charge,
+  taken: unlimited ? 0n : charge,
+  short,
+  remaining,
+  femtoCreditsRounded: rounded,
+});
+
+/** What became of a row that is not under way: it was settled, and the acknowledgement lost; or this gateway was taken for dead. */
+export type Standing = Charge | typeof INTERRUPTED | undefined;
+
+/** Asked for by its id. @returns undefined where there is none, or it is under way */
+export async function standingOf(
+  { query }: Connection,
+  { request_id, workspace }: LedgerRow,
+): Promise<Standing> {
+  const [row] = await query<{
+    readonly status: number;
+    readonly error: string | null;
+    readonly charge: bigint;
+    readonly short: bigint;
+    readonly rounded: bigint;
+    readonly unlimited: boolean;
+    readonly remaining: bigint | null;
+  }>(
+    `SELECT status, error, l.micro_credits AS charge, micro_credits_short AS short, femto_credits_rounded AS rounded,
+       w.micro_credits IS NULL AS unlimited, w.micro_credits AS remaining
+     FROM @ledger l LEFT JOIN @workspaces w ON w.name = $2 WHERE request_id = $1`,
+    [request_id, workspace],
+  );
+  if (row === undefined) return undefined;
+  if (row.status === 0) return row.error === null ? undefined : INTERRUPTED;
+  return chargeOf({ ...row, request_id });
+}
+
+const BEFORE = [["request_id", "text"], ...BEGUN, ...SETTLED] as const;
+
+/** $1 the time, $2 the process, $3 the rows. */
+const INSERT_SETTLED = `
+  WITH inserted AS (
+    INSERT INTO @ledger (started_at, process, ${named(BEFORE).join(", ")})
+    SELECT coalesce(r.started_at, ${timeOf("$1")}), $2, ${named(BEFORE).join(", ")}
+    FROM json_to_recordset($3::text::json) AS r(started_at bigint, ${shaped(BEFORE)})
+    ON CONFLICT (request_id) DO NOTHING RETURNING request_id, workspace)
+  SELECT request_id, 0::bigint AS charge, 0::bigint AS short, 0::bigint AS rounded, w.micro_credits IS NULL AS unlimited,
+    w.micro_credits AS remaining FROM inserted LEFT JOIN @workspaces w ON w.name = inserted.workspace`;
+
+function whole(row: LedgerRow, at: number | null) {
+  return {
+    request_id: row.request_id,
+    started_at: at === null ? null : row.started_at,
+    workspace: row.workspace,
+    key_id: row.key_id,
+    model: storable(row.model),
+    inputs: row.inputs,
+    user: row.user === null ? null : storable(row.user),
+    metadata: row.metadata === null ? null : storableJson(row.metadata),
+    ...settledValues(row),
+  };
+}
+
+/**
+ * Of requests that nothing was held for and that cost nothing, such as those answered by the cache.
+ * @returns by the request's id; those that were there already are left out
+ */
+export async function insertSettled(
+  { query }: Connection,
+  rows: readonly LedgerRow[],
+  process: string,
+  at: number | null,
+): Promise<ReadonlyMap<string, Charge>> {
+  const all = JSON.stringify(rows.map((row) => whole(row, at)));
+  const charges = await query<ChargeRow>(INSERT_SETTLED, [at, process, all]);
+  return new Map(charges.map((one) => [one.request_id, chargeOf(one)]));
+}
+
+/** One that costs something and that nothing was held for: begun with no hold, to be settled at once. */
+export const withoutHold = (row: LedgerRow): LedgerRow => ({
+  ...row,
+  cache_hits: 0,
+  tokens: 0,
+  tokens_abandoned: 0,
+  tokens_billed: 0,
+  tokens_source: null,
+  status: 0,
+  error: null,
+  kind: null,
+  upstream_status: null,
+  cost_pico_usd: 0n,
+  tokens_cached: 0,
+  saved_pico_usd: 0n,
+});
+
+const REFUSED = [
+  "request_id",
+  "workspace",
+  "key_id",
+  "model",
+  "status",
+  "error",
+  "kind",
+  "inputs",
+  "latency_ms",
+];
+
+/** As src/books/refusals.ts: all of a minute, a key and an outcome are one row. The last one's id tells whether it was written already. */
+const REFUSE = `
+  INSERT INTO @ledger AS l (started_at, process, ${REFUSED.join(", ")}, refusals)
+  VALUES (coalesce($3::bigint, ${timeOf("$1")}), $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1)
+  ON CONFLICT (workspace, (started_at / 60000), coalesce(key_id, ''), model, status, coalesce(error, '')) WHERE refusals IS NOT NULL
+  DO UPDATE SET request_id = excluded.request_id, started_at = excluded.started_at, kind = excluded.kind, latency_ms = excluded.latency_ms,
+    process = excluded.process, inputs = l.inputs + excluded.inputs, refusals = l.refusals + 1
+  WHERE l.request_id <> excluded.request_id`;
+
+/** @param model the routing file's id or pattern, or empty */
+export async function insertRefused(
+  { query }: Connection,
+  row: LedgerRow,
+  model: string,
+  process: string,
+  at: number | null,
+): Promise<void> {
+  const { request_id, started_at, workspace, key_id, status, error, kind = null, inputs, latency_ms } = row;
+  await query(REFUSE, [
+    at,
+    process,
+    at === null ? null : started_at,
+    request_id,
+    workspace,
+    key_id,
+    storable(model),
+    status,
+    error,
+    kind,
+    inputs,
+    latency_ms,
+  ]);
+}

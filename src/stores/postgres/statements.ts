@@ -1,0 +1,107 @@
+/** What a workspace paid, read from PostgreSQL. What a line means is src/books/statements.ts's. */
+import { periodAt } from "../../books/periods";
+import {
+  boundsOf,
+  type Change,
+  type Charged,
+  changeOfGrant,
+  changeOfRequests,
+  type InvoiceGroup,
+  type InvoiceLine,
+  inShares,
+  running,
+  type Statements,
+  totalOf,
+} from "../../books/statements";
+import type { Pool } from "./pool";
+
+const DAY = "to_char(to_timestamp(started_at / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD')";
+const GROUP_EXPRESSIONS: Readonly<Record<InvoiceGroup, string>> = { day: DAY, model: "model" };
+
+interface SpentRow {
+  readonly spent_day: string;
+  readonly spent_day_pico_usd: bigint;
+  readonly spent_month: string;
+  readonly spent_month_pico_usd: bigint;
+}
+
+export function openPostgresStatements(pool: Pool): Statements {
+  return {
+    async spent(workspace, at, timeZone) {
+      const { day } = periodAt(at, timeZone);
+      const [row] = await pool.run(({ query }) =>
+        query<SpentRow>(
+          "SELECT spent_day, spent_day_pico_usd, spent_month, spent_month_pico_usd FROM @workspaces WHERE name = $1",
+          [workspace],
+        ),
+      );
+      return {
+        today: row?.spent_day === day ? row.spent_day_pico_usd : 0n,
+        thisMonth: row?.spent_month === day.slice(0, 7) ? row.spent_month_pico_usd : 0n,
+      };
+    },
+    async history(workspace) {
+      // In one statement, so that no request settles between the two. A day's requests before a grant and those after it are two lines.
+      const rows = await pool.run(({ query }) =>
+        query<{
+          readonly is_grant: boolean;
+          readonly at: bigint;
+          readonly note: string;
+          readonly requests: bigint;
+          readonly cost: bigint;
+          readonly change: bigint;
+        }>(
+          `WITH given AS (SELECT id, granted_at, note, micro_credits FROM @credit_grants WHERE workspace = $1)
+           SELECT true AS is_grant, granted_at AS at, note, 0::bigint AS requests, 0::bigint AS cost, micro_credits AS change, id AS place
+           FROM given
+           UNION ALL
+           SELECT false, min(started_at), '', count(*), sum(micro_credits)::bigint, sum(micro_credits_taken)::bigint, 0
+           FROM (SELECT *, (SELECT count(*) FROM given WHERE granted_at <= started_at) AS after FROM @ledger
+             WHERE workspace = $1 AND (micro_credits > 0 OR femto_credits_rounded <> 0)) AS charged
+           GROUP BY ${DAY}, after ORDER BY is_grant DESC, place, at`,
+          [workspace],
+        ),
+      );
+      return running(
+        rows.map(
+          ({ is_grant, at, note, requests, cost, change }): Change =>
+            is_grant
+              ? changeOfGrant({ at, note, change })
+              : changeOfRequests({ at, requests, cost, taken: change }),
+        ),
+      );
+    },
+    async invoice(workspace, month, by) {
+      const [from, to] = boundsOf(month);
+      const part = (group: InvoiceGroup) =>
+        `${by.includes(group) ? GROUP_EXPRESSIONS[group] : "NULL::text"} AS ${group}`;
+      const found = await pool.run(({ query }) =>
+        query<
+          Charged &
+            Pick<InvoiceLine, "price"> & { readonly day: string | null; readonly model: string | null }
+        >(
+          `WITH rows AS (
+             SELECT ${part("day")}, ${part("model")}, status, tokens_billed, cost_pico_usd, micro_credits, femto_credits_rounded,
+               CASE WHEN tokens_billed > 0 THEN
+                 CASE WHEN cost_pico_usd % tokens_billed = 0 THEN cost_pico_usd / tokens_billed ELSE -1 END END AS price
+             FROM @ledger WHERE workspace = $1 AND started_at >= $2 AND started_at < $3)
+           SELECT * FROM (
+             SELECT day, model, count(*) FILTER (WHERE status = 200) AS requests, sum(tokens_billed)::bigint AS tokens_billed,
+               CASE WHEN min(price) >= 0 AND min(price) = max(price) THEN min(price) END AS price,
+               sum(cost_pico_usd)::bigint AS cost_pico_usd, sum(micro_credits)::bigint AS micro_credits,
+               sum(femto_credits_rounded)::bigint AS femto_credits_rounded
+             FROM rows GROUP BY day, model) AS lines
+           WHERE requests > 0 OR tokens_billed > 0 OR cost_pico_usd > 0 OR micro_credits > 0
+           ORDER BY day COLLATE "C", model COLLATE "C"`,
+          [workspace, from, to],
+        ),
+      );
+      const lines = inShares(found).map(({ day, model, ...sums }) => ({
+        day: day ?? undefined,
+        model: model ?? undefined,
+        ...sums,
+      }));
+      return { lines, total: totalOf(lines) };
+    },
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * The databases that the stores are judged on: SQLite in memory, and PostgreSQL where EMBEDGATE_TEST_POSTGRES has the address of a server whose
+ * tables may be made and dropped (.ci/postgres.sh starts one). Each test gets a schema of its own.
+ */
+import { type Socket, SQL } from "bun";
+import type { PostgresConfig } from "../../src/config/gateway-config";
+import type { Outside } from "../../src/domain/outside";
+import { realOutside } from "../../src/network/real-outside";
+import { type Opening, openPostgres } from "../../src/stores/postgres/open";
+import { openSqlite } from "../../src/stores/sqlite";
+import type { Stores } from "../../src/stores/stores";
+
+export const POSTGRES_URL = process.env.EMBEDGATE_TEST_POSTGRES;
+
+export interface PostgresOpening extends Opening {
+  /** By another way than the test's own, such as `wayToPostgres`. */
+  readonly url?: string;
+  readonly onOutage?: PostgresConfig["onOutage"];
+  readonly files?: string;
+}
+
+const SERVING: PostgresOpening = { serves: { process: null, fenced: () => undefined } };
+
+export interface TestDatabase extends AsyncDisposable {
+  /** Each opening is as another machine's. SQLite in memory has one. */
+  open(world?: Partial<Outside>, opening?: PostgresOpening): Promise<Stores>;
+}
+
+export interface PostgresDatabase extends TestDatabase {
+  readonly config: PostgresConfig;
+  /** The routing file's keys for it. */
+  readonly yaml: string;
+  /** `@` before a table's name stands for the schema. */
+  ask<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+}
+
+const quiet = (world: Partial<Outside>): Outside => ({ ...realOutside, log: () => undefined, ...world });
+
+export function sqliteDatabase(): TestDatabase {
+  const opened: Stores[] = [];
+  return {
+    async open(world = {}) {
+      const stores = await openSqlite(":memory:", quiet(world));
+      opened.push(stores);
+      return stores;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const stores of opened) await stores.close();
+    },
+  };
+}
+
+let made = 0;
+
+export function postgresDatabase(url = POSTGRES_URL ?? ""): PostgresDatabase {
+  made += 1;
+  const schema = `test_${process.pid}_${Date.now() % 1e9}_${made}`;
+  const config: PostgresConfig = { url, schema, maxConnections: 3, prepare: true, onOutage: "refuse" };
+  const opened: Stores[] = [];
+  const admin = new SQL({ url, max: 1, bigint: true });
+  const ask = async <Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> => [
+    ...(await admin.unsafe<Row[]>(text.replaceAll("@", `"${schema}".`), [...values])),
+  ];
+  return {
+    config,
+    yaml: `database: ${url}\npostgres: { schema: ${schema}, max_connections: ${config.maxConnections} }\n`,
+    ask,
+    async open(
+      world = {},
+      { url: way = url, onOutage = config.onOutage, files = "", ...opening }: PostgresOpening = SERVING,
+    ) {
+      const outside = quiet(world);
+      const stores = await openPostgres({ ...config, onOutage, url: way }, files, outside, {
+        ...(world.now ? { clock: outside.now } : {}),
+        ...opening,
+      });
+      opened.push(stores);
+      return stores;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const stores of opened) await stores.close();
+      await admin
+        .unsafe(`SET client_min_messages = warning; DROP SCHEMA IF EXISTS "${schema}" CASCADE`)
+        .simple();
+      await admin.close();
+    },
+  };
+}
+
+/** A way to the server that can be cut, and on which nothing may get through any more. */
+export interface Way extends Disposable {
+  readonly url: string;
+  be(how: "open" | "cut" | "frozen"): void;
+}
+
+export function wayToPostgres(): Way {
+  const server = new URL(POSTGRES_URL ?? "");
+  let how: "open" | "cut" | "frozen" = "open";
+  interface Ends {
+    other: Socket<Ends> | undefined;
+    waiting: Uint8Array[];
+  }
+  const open = new Set<Socket<Ends>>();
+  const pass = (from: Socket<Ends>, bytes: Uint8Array) => {
+    if (how === "frozen") return;
+    if (from.data.other) from.data.other.write(bytes);
+    else from.data.waiting.push(Uint8Array.from(bytes));
+  };
+  const closed = (one: Socket<Ends>) => {
+    open.delete(one);
+    one.data.other?.end();
+  };
+  const listener = Bun.listen<Ends>({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      async open(client) {
+        client.data = { other: undefined, waiting: [] };
+        open.add(client);
+        if (how === "cut") {
+          client.end();
+          return;
+        }
+        const far = await Bun.connect<Ends>({
+          hostname: server.hostname,
+          port: Number(server.port || 5432),
+          data: { other: client, waiting: [] },
+          socket: { data: pass, close: closed, error: closed },
+        });
+        open.add(far);
+        client.data.other = far;
+        for (const bytes of client.data.waiting.splice(0)) far.write(bytes);
+      },
+      data: pass,
+      close: closed,
+      error: closed,
+    },
+  });
+  const url = new URL(server);
+  url.hostname = "127.0.0.1";
+  url.port = String(listener.port);
+  return {
+    url: url.href,
+    be(next) {
+      how = next;
+      if (how !== "frozen") for (const one of [...open]) one.terminate();
+    },
+    [Symbol.dispose]() {
+      for (const one of [...open]) one.terminate();
+      listener.stop(true);
+    },
+  };
+}
+
+export interface Kind {
+  readonly name: string;
+  readonly isThere: boolean;
+  readonly make: () => TestDatabase;
+}
+
+/** For `describe.each`: what is not there is skipped, and says so. */
+export const KINDS: readonly Kind[] = [
+  { name: "SQLite", isThere: true, make: sqliteDatabase },
+  { name: "PostgreSQL", isThere: POSTGRES_URL !== undefined, make: () => postgresDatabase() },
+];

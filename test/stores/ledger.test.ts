@@ -1,0 +1,162 @@
+/**
+ * Part of the one suite for every database, asked of each: what is held, charged, capped and released. A new promise of src/stores/stores.ts is a test in one of these files;
+ * what only one database has is in a file of its own.
+ */
+import { describe, expect, test } from "bun:test";
+import { KINDS } from "./databases";
+import { holdingOf, NOON, rowOf, underWay } from "./rows";
+
+const DEFAULTS = () => ({});
+const CODE = { kind: "insufficient_credit" };
+
+for (const { name, isThere, make } of KINDS) {
+  describe.skipIf(!isThere)(name, () => {
+    test("what a request may cost is held, and what it did cost replaces it", async () => {
+      await using database = make();
+      const stores = await database.open({ now: () => NOON });
+      const workspaces = stores.openWorkspaces(DEFAULTS);
+      const ledger = stores.openLedger("one");
+      await workspaces.create("team", {}, 100n);
+      const row = rowOf(12);
+      expect(await ledger.begin(underWay(row), holdingOf({ least: 1, most: 40 }))).toBe(true);
+      expect(await workspaces.show("team")).toMatchObject({ micro_credits: 100n, micro_credits_held: 40n });
+      expect(await ledger.settle(row)).toEqual({
+        microCredits: 12n,
+        taken: 12n,
+        short: 0n,
+        remaining: 88n,
+        femtoCreditsRounded: 0n,
+      });
+      expect(await workspaces.show("team")).toMatchObject({ micro_credits: 88n, micro_credits_held: 0n });
+      expect(await stores.openRequests().show(row.request_id)).toMatchObject({
+        status: 200n,
+        micro_credits: 12n,
+        tokens: 12n,
+        workspace: "team",
+        started_at: BigInt(NOON),
+      });
+    });
+
+    test("near the end a request holds what is left, others wait for it, and what can never fit is refused", async () => {
+      await using database = make();
+      const stores = await database.open({ now: () => NOON });
+      const ledger = stores.openLedger();
+      await stores.openWorkspaces(DEFAULTS).create("team", {}, 10n);
+      const [first, second] = [rowOf(4), rowOf(3)];
+      const near = holdingOf({ least: 2, most: 40 });
+      expect(await ledger.begin(underWay(first), near)).toBe(true);
+      expect(await ledger.begin(underWay(second), near)).toBe(false);
+      await expect(
+        ledger.begin(underWay(rowOf(1)), holdingOf({ least: 11, most: 40 })),
+      ).rejects.toMatchObject(CODE);
+      await ledger.settle(first);
+      expect(await ledger.begin(underWay(second), near)).toBe(true);
+      // More than was held and than is left: recorded, and not taken.
+      expect(await ledger.settle({ ...rowOf(9), request_id: second.request_id })).toMatchObject({
+        microCredits: 6n,
+        short: 3n,
+        remaining: 0n,
+      });
+      await expect(ledger.begin(underWay(rowOf(1)), near)).rejects.toMatchObject(CODE);
+    });
+
+    test("the balance is never overspent by requests that come at once", async () => {
+      await using database = make();
+      const stores = await database.open({ now: () => NOON });
+      const ledger = stores.openLedger();
+      await stores.openWorkspaces(DEFAULTS).create("team", {}, 37n);
+      const exact = holdingOf({ least: 1, most: 1 });
+      const outcomes = await Promise.all(
+        Array.from({ length: 200 }, async () => {
+          const row = rowOf(1);
+          for (;;) {
+            try {
+              if (!(await ledger.begin(underWay(row), exact))) continue;
+            } catch {
+              return "refused";
+            }
+            await ledger.settle(row);
+            return "answered";
+          }
+        }),
+      );
+      expect(outcomes.filter((one) => one === "answered")).toHaveLength(37);
+      expect((await stores.openWorkspaces(DEFAULTS).show("team")).micro_credits).toBe(0n);
+    });
+
+    test("caps are those of a day and of a month, and end with them", async () => {
+      await using database = make();
+      const stores = await database.open({ now: () => NOON });
+      const ledger = stores.openLedger();
+      const DAY_MS = 86_400_000;
+      const at = (days: number) => ({ started_at: NOON + days * DAY_MS });
+      const held = { least: 5, most: 5, day: 10_000_000n, month: 20_000_000n };
+      const spend = async (days: number) => {
+        const row = rowOf(5, at(days));
+        await ledger.begin(underWay(row), holdingOf(held));
+        await ledger.settle(row);
+      };
+      await spend(0);
+      await spend(0);
+      await expect(spend(0)).rejects.toMatchObject({ kind: "cap_exceeded" });
+      await spend(1);
+      await spend(1);
+      // Both of November are reached: the month's is the later end.
+      await expect(spend(1)).rejects.toThrow("cap_usd_per_month");
+      await spend(3);
+      expect(await stores.openStatements().spent("team", NOON + 3 * DAY_MS)).toEqual({
+        today: 5_000_000n,
+        thisMonth: 5_000_000n,
+      });
+    });
+
+    test("charges of fractions add up over time", async () => {
+      await using database = make();
+      const stores = await database.open({ now: () => NOON });
+      const ledger = stores.openLedger();
+      const workspaces = stores.openWorkspaces(DEFAULTS);
+      await workspaces.create("team", {}, 1_000n);
+      const rows = Array.from({ length: 30 }, () => ({ ...rowOf(1), cost_femto_credits: 100_000_000n }));
+      for (const row of rows) await ledger.begin(underWay(row), holdingOf({ least: 0, most: 2 }));
+      await Promise.all(rows.map((row) => ledger.settle(row)));
+      expect((await workspaces.show("team")).micro_credits).toBe(997n);
+    });
+
+    test("a row that is settled twice is charged once; one that was never begun is written all the same", async () => {
+      await using database = make();
+      const stores = await database.open({ now: () => NOON });
+      const ledger = stores.openLedger();
+      await stores.openWorkspaces(DEFAULTS).create("team", {}, 100n);
+      const free = rowOf(0, { cache_hits: 1, tokens_upstream: 0 });
+      await ledger.settle(free);
+      expect((await stores.openRequests().show(free.request_id))?.cache_hits).toBe(1n);
+      const failed = rowOf(0, { status: 502, error: "upstream_malformed", metadata: '{"a":"b"}' });
+      await ledger.begin(underWay(failed), holdingOf({ least: 1, most: 9 }));
+      await ledger.settle(failed);
+      expect(await stores.openWorkspaces(DEFAULTS).show("team")).toMatchObject({
+        micro_credits: 100n,
+        micro_credits_held: 0n,
+      });
+    });
+
+    test("rows that nobody is at work on any more are interrupted once, and what they held is free", async () => {
+      await using database = make();
+      const serves = { process: "dead", fenced: () => undefined };
+      const stores = await database.open({ now: () => NOON }, { serves });
+      const workspaces = stores.openWorkspaces(DEFAULTS);
+      const ledger = stores.openLedger("dead");
+      await workspaces.create("team", {}, 100n);
+      const row = rowOf(3);
+      await ledger.begin(underWay(row), holdingOf({ least: 1, most: 40 }));
+      expect(await ledger.settleInterrupted("other")).toBe(0);
+      expect([await ledger.settleInterrupted("dead"), await ledger.settleInterrupted("dead")]).toEqual([
+        1, 0,
+      ]);
+      expect((await workspaces.show("team")).micro_credits_held).toBe(0n);
+      expect(await stores.openRequests().show(row.request_id)).toMatchObject({
+        error: "interrupted",
+        status: 0n,
+      });
+    });
+  });
+}

@@ -1,0 +1,108 @@
+/** `embedgate database move`: all of a SQLite file in PostgreSQL, though it was broken off before, and compared afterwards. */
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { realOutside } from "../../src/network/real-outside";
+import { openSqlite } from "../../src/stores/sqlite";
+import { runCommand } from "../command-line";
+import { temporaryFolder } from "../serving";
+import { POSTGRES_URL, postgresDatabase } from "./databases";
+import { holdingOf, rowOf, underWay } from "./rows";
+
+const DEFAULTS = () => ({});
+
+/** Keys, balances, a space, refusals, and a text that PostgreSQL cannot hold. */
+async function filled(path: string): Promise<{ readonly key: string; readonly balance: bigint | null }> {
+  const stores = await openSqlite(path, realOutside);
+  const workspaces = stores.openWorkspaces(DEFAULTS);
+  await workspaces.create("team", { cap_usd_per_day: 0.5, models: ["a"] }, 10_000n);
+  await workspaces.grant("team", 5n, "more");
+  const { key } = await stores.openKeys().create("ci", "team");
+  const ledger = stores.openLedger();
+  for (let i = 0; i < 1_200; i++) {
+    const row = rowOf(i % 3, {
+      metadata: i === 7 ? '{"a\\u0000":"\\ud800"}' : null,
+      user: i === 8 ? "a\0b" : null,
+    });
+    await ledger.begin(underWay(row), holdingOf({ least: 0, most: 5 }));
+    await ledger.settle(row);
+  }
+  await ledger.settle(rowOf(0, { status: 429, error: "rate_limit_exceeded", tokens_upstream: 0 }));
+  await stores.openFingerprints().keep({
+    space: "m@2",
+    dimensions: 2,
+    vectors: [new Float32Array([1, 2])],
+    provider: "p",
+    model: "m",
+    measuredAt: 5,
+    paidAt: null,
+    confirmed: true,
+  });
+  const { micro_credits } = await workspaces.show("team");
+  await stores.close();
+  return { key, balance: micro_credits };
+}
+
+describe.skipIf(POSTGRES_URL === undefined)("moving from SQLite to PostgreSQL", () => {
+  test("takes all of it, once, and may be gone on with", async () => {
+    await using database = postgresDatabase();
+    using folder = temporaryFolder();
+    const path = join(folder.path, "old.db");
+    const { key, balance } = await filled(path);
+    const file = join(folder.path, "gateway.yaml");
+    writeFileSync(
+      file,
+      `${database.yaml}providers: { fake: { plugin: fake } }\nmodels: { fake: { routes: [ { provider: fake } ] } }\n`,
+    );
+    const move = () => runCommand(["database", "move", `sqlite:${path}`, "--config", file]);
+    const first = await move();
+    expect([first.code, first.errors]).toEqual([
+      0,
+      expect.stringContaining("ledger: 1201 rows compared, 1201 of them"),
+    ]);
+    await database.ask("DELETE FROM @ledger WHERE request_id IN (SELECT request_id FROM @ledger LIMIT 100)");
+    const second = await move();
+    expect(second.errors).toContain("ledger: 1201 rows compared, 100 of them moved now");
+
+    const stores = await database.open();
+    expect(stores.openKeys().find(key)?.workspace).toBe("team");
+    const workspaces = stores.openWorkspaces(DEFAULTS);
+    expect((await workspaces.show("team")).micro_credits).toBe(balance);
+    expect(workspaces.rules("team").models).toEqual(["a"]);
+    expect((await workspaces.grant("team", 1n, "on")).micro_credits).toBe((balance ?? 0n) + 1n);
+    expect(stores.openFingerprints().find("m@2")?.vectors[0]).toEqual(new Float32Array([1, 2]));
+    expect((await stores.openStatements().history("team")).at(-1)?.balance).toBe((balance ?? 0n) + 1n);
+    const [spent] = await database.ask<{ day: string; spent: bigint }>(
+      "SELECT spent_day AS day, spent_day_pico_usd AS spent FROM @workspaces WHERE name = 'team'",
+    );
+    expect(spent).toEqual({ day: "2026-11-28", spent: 1_200_000_000n });
+    await stores.close();
+
+    const checked = await runCommand(["database", "check", "--config", file]);
+    expect([checked.code, checked.out]).toEqual([0, expect.stringContaining("up to date")]);
+    // What was written meanwhile on one side, such as the grant above, is found.
+    expect((await move()).errors).toContain("The two databases differ. workspaces: the row team");
+    await database.ask("UPDATE @workspaces SET micro_credits = micro_credits + 1");
+    expect((await runCommand(["database", "check", "--config", file])).errors).toContain(
+      "its grants less its requests",
+    );
+    await database.ask("DELETE FROM @moves");
+    expect((await move()).errors).toContain("move into an empty one");
+  }, 60_000);
+
+  test("a database that is not there is told, and one that is of use elsewhere is left alone", async () => {
+    await using database = postgresDatabase();
+    using folder = temporaryFolder();
+    const file = join(folder.path, "gateway.yaml");
+    writeFileSync(file, `${database.yaml}providers: {}\nmodels: { chat: { embeddings: false } }\n`);
+    const missing = await runCommand(["database", "move", join(folder.path, "none.db"), "--config", file]);
+    expect([missing.code, missing.errors]).toEqual([1, expect.stringContaining("There is no database at")]);
+    new Database(join(folder.path, "sqlite.db")).close();
+    const migrated = await runCommand(["database", "migrate", "--config", file, "--json"]);
+    expect(JSON.parse(migrated.out)).toMatchObject({ steps: 1 });
+    expect(
+      JSON.parse((await runCommand(["database", "migrate", "--config", file, "--json"])).out),
+    ).toMatchObject({ steps: 0 });
+  });
+});

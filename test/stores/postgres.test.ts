@@ -1,0 +1,200 @@
+/** What only PostgreSQL promises: several machines, their clocks, and what is lost and comes back. */
+import { describe, expect, test } from "bun:test";
+import { POSTGRES_URL, postgresDatabase, wayToPostgres } from "./databases";
+import { holdingOf, rowOf, underWay } from "./rows";
+
+const DEFAULTS = () => ({});
+const REQUESTS = 100;
+
+/** What another machine does is known here within a second. */
+async function within(ms: number, isSo: () => boolean): Promise<boolean> {
+  const endsAt = performance.now() + ms;
+  while (!isSo() && performance.now() < endsAt) await Bun.sleep(5);
+  return isSo();
+}
+
+describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
+  test("what one machine changes, the others know within a second", async () => {
+    await using database = postgresDatabase();
+    const [here, there] = [await database.open(), await database.open()];
+    const [keys, others] = [here.openKeys(), there.openKeys()];
+    const made = await keys.create("ci", "team");
+    expect(await within(1_000, () => others.find(made.key) !== undefined)).toBe(true);
+    await keys.revoke(made.id);
+    expect(await within(1_000, () => others.find(made.key) === undefined)).toBe(true);
+    await here.openWorkspaces(DEFAULTS).create("team", { requests_per_minute: 3 }, null);
+    const workspaces = there.openWorkspaces(DEFAULTS);
+    expect(await within(1_000, () => workspaces.rules("team").requestsPerMinute === 3)).toBe(true);
+    await here.openWorkspaceNames().rename("team", "crew");
+    expect(await within(1_000, () => workspaces.exists("crew") && !workspaces.exists("team"))).toBe(true);
+  });
+
+  test("changes are asked for where they cannot be listened for, and all is read anew after a gap", async () => {
+    await using database = postgresDatabase();
+    const here = await database.open();
+    const there = await database.open({}, { serves: undefined });
+    const keys = there.openKeys();
+    const made = await here.openKeys().create("ci", "team");
+    expect(await within(1_000, () => keys.find(made.key) !== undefined)).toBe(true);
+    await database.ask("UPDATE @keys SET revoked_at = 1; DELETE FROM @changes".split(";")[0] ?? "");
+    await database.ask("DELETE FROM @changes");
+    expect(await within(1_000, () => keys.find(made.key) === undefined)).toBe(true);
+  });
+
+  test("no answer is given from memory that is older than a second", async () => {
+    await using database = postgresDatabase();
+    let late = 0;
+    const stores = await database.open({ monotonic: () => performance.now() + late });
+    const keys = stores.openKeys();
+    const { key, id } = await keys.create("ci", "team");
+    expect(keys.ready?.()).toBeUndefined();
+    // As if the process had been stopped for a minute.
+    late = 60_000;
+    expect(() => keys.find(key)).toThrow("cannot be reached");
+    await database.ask("UPDATE @keys SET revoked_at = 1 WHERE id = $1", [id]);
+    await keys.ready?.();
+    expect(keys.find(key)).toBeUndefined();
+  });
+
+  test("whoever is taken for dead loses its rows once, finds itself fenced, and charges nothing", async () => {
+    await using database = postgresDatabase();
+    let fenced = 0;
+    const serves = {
+      process: "stopped",
+      fenced() {
+        fenced += 1;
+      },
+    };
+    const [stopped, other] = [await database.open({}, { serves }), await database.open()];
+    await other.openWorkspaces(DEFAULTS).create("team", {}, 100n);
+    const [ledger, others] = [stopped.openLedger(), other.openLedger()];
+    const row = rowOf(5);
+    await ledger.begin(underWay(row), holdingOf({ least: 1, most: 30 }));
+    // Only the database's clock counts.
+    await database.ask("UPDATE @instances SET beat_at = now() - interval '31 seconds' WHERE id = 'stopped'");
+    const counts = await Promise.all([others.settleInterrupted("stopped"), others.settleInterrupted()]);
+    expect(counts.reduce((sum, one) => sum + one, 0)).toBe(1);
+    expect(await other.openWorkspaces(DEFAULTS).show("team")).toMatchObject({ micro_credits_held: 0n });
+    await expect(ledger.settle(row)).rejects.toMatchObject({ kind: "ledger_unavailable" });
+    await expect(ledger.begin(underWay(rowOf(1)), holdingOf({ least: 1, most: 1 }))).rejects.toMatchObject({
+      kind: "ledger_unavailable",
+    });
+    expect(fenced).toBe(1);
+    expect(await other.openWorkspaces(DEFAULTS).show("team")).toMatchObject({ micro_credits: 100n });
+    expect(await other.openRequests().show(row.request_id)).toMatchObject({ error: "interrupted" });
+  });
+
+  test("days are the database's, whatever a machine's clock says", async () => {
+    await using database = postgresDatabase();
+    const hourOff = await database.open({ now: () => Date.now() + 3_600_000 }, { clock: undefined });
+    const ledger = hourOff.openLedger();
+    const row = rowOf(1, { started_at: Date.now() + 3_600_000 });
+    await ledger.begin(underWay(row), holdingOf({ least: 1, most: 1 }));
+    await ledger.settle(row);
+    const [found] = await database.ask<{ off: bigint; day: string; today: string }>(
+      `SELECT abs(started_at - (extract(epoch FROM now()) * 1000)::bigint) AS off, spent_on AS day,
+         to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS today FROM @ledger`,
+    );
+    expect(Number(found?.off)).toBeLessThan(60_000);
+    expect(found?.day).toBe(found?.today ?? "");
+  });
+
+  test("a commit whose acknowledgement was lost is found by its id, and not done again", async () => {
+    await using database = postgresDatabase();
+    const stores = await database.open();
+    await stores.openWorkspaces(DEFAULTS).create("team", {}, 1_000n);
+    const ledger = stores.openLedger();
+    let isOver = false;
+    const cutting = (async () => {
+      while (!isOver) {
+        await Bun.sleep(40);
+        await database.ask(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'embedgate'
+             AND query LIKE '%' || $1 || '%' AND pid <> pg_backend_pid()`,
+          [database.config.schema],
+        );
+      }
+    })();
+    const outcomes = await Promise.all(
+      Array.from({ length: REQUESTS }, async (_, i) => {
+        await Bun.sleep(i * 5);
+        const row = rowOf(1);
+        try {
+          await ledger.begin(underWay(row), holdingOf({ least: 1, most: 1 }));
+          return await ledger.settle(row);
+        } catch (thrown) {
+          ledger.owe({
+            ...row,
+            status: 503,
+            error: "ledger_unavailable",
+            cost_pico_usd: 0n,
+            cost_femto_credits: 0n,
+          });
+          return thrown;
+        }
+      }),
+    );
+    isOver = true;
+    await cutting;
+    await ledger.close();
+    const answered = outcomes.filter((one) => !(one instanceof Error));
+    expect(answered.length).toBeGreaterThan(REQUESTS / 2);
+    const [sums] = await database.ask<{ left: bigint; held: bigint; rows: bigint; charged: bigint }>(
+      `SELECT micro_credits AS left, micro_credits_held AS held, (SELECT count(*) FROM @ledger) AS rows,
+         (SELECT count(*) FROM @ledger WHERE micro_credits_taken = 1) AS charged FROM @workspaces WHERE name = 'team'`,
+    );
+    expect(sums).toEqual({
+      left: 1_000n - BigInt(answered.length),
+      held: 0n,
+      rows: BigInt(REQUESTS),
+      charged: BigInt(answered.length),
+    });
+  }, 60_000);
+
+  test("a server that is away, or does not answer, is told as that, and never as a wrong key", async () => {
+    using way = wayToPostgres();
+    await using database = postgresDatabase();
+    const logs: string[] = [];
+    const stores = await database.open(
+      { log: (_, message) => void logs.push(message) },
+      { serves: { process: null, fenced: () => undefined }, url: way.url },
+    );
+    const { key } = await stores.openKeys().create("ci", "team");
+    const ledger = stores.openLedger();
+    const begin = () => ledger.begin(underWay(rowOf(1)), holdingOf({ least: 1, most: 1 }));
+    expect(await begin()).toBe(true);
+    for (const how of ["cut", "frozen"] as const) {
+      way.be(how);
+      const startedAt = performance.now();
+      await expect(begin()).rejects.toMatchObject({ kind: "ledger_unavailable", retryAfterMs: 1_000 });
+      expect(performance.now() - startedAt).toBeLessThan(9_000);
+      await within(2_000, () => stores.openKeys().ready?.() !== undefined);
+      expect(() => stores.openKeys().find(key)).toThrow("keys cannot be checked");
+      expect(() => stores.check()).toThrow();
+      way.be("open");
+      expect(await within(10_000, () => stores.openKeys().ready?.() === undefined)).toBe(true);
+      expect(stores.openKeys().find(key)).toBeDefined();
+      expect(await begin()).toBe(true);
+    }
+    expect(logs.filter((message) => message === "PostgreSQL cannot be reached")).toHaveLength(2);
+    expect(logs.filter((message) => message === "PostgreSQL answers again")).toHaveLength(2);
+  }, 60_000);
+
+  test("two that open a new database at once make its tables once", async () => {
+    await using database = postgresDatabase();
+    const opened = await Promise.all([database.open(), database.open(), database.open()]);
+    expect(await opened[0]?.openWorkspaces(DEFAULTS).list()).toEqual([]);
+    expect(await database.ask<{ version: number }>("SELECT version FROM @migrations ORDER BY 1")).toEqual([
+      { version: 1 },
+    ]);
+  });
+
+  test("gateways that serve by different routing files say so", async () => {
+    await using database = postgresDatabase();
+    const instances = [await database.open(), await database.open()];
+    for (const [i, { machines }] of instances.entries()) machines?.serving(`file-${i}`);
+    const said = () => instances.map(({ machines }) => machines?.notices().length);
+    expect(await within(12_000, () => said().every((count) => count === 1))).toBe(true);
+    expect(instances[0]?.machines?.notices()[0]).toContain("serve by different routing files");
+  }, 30_000);
+});

@@ -1,0 +1,71 @@
+/**
+ * Part of the one suite for every database, asked of each: what is known of spaces and routes. A new promise of src/stores/stores.ts is a test in one of these files;
+ * what only one database has is in a file of its own.
+ */
+import { describe, expect, test } from "bun:test";
+import { isDeepStrictEqual } from "node:util";
+import { KINDS } from "./databases";
+import { NOON } from "./rows";
+
+for (const { name, isThere, make } of KINDS) {
+  describe.skipIf(!isThere)(name, () => {
+    test("a space's first measurement stays, is confirmed and forgotten", async () => {
+      await using database = make();
+      const stores = await database.open({ now: () => NOON });
+      const fingerprints = stores.openFingerprints();
+      const one = {
+        space: "m@3",
+        dimensions: 3,
+        vectors: [new Float32Array([0.1, -2, 3.5])],
+        provider: "fake",
+        model: "m",
+        measuredAt: NOON,
+        paidAt: null,
+        confirmed: false,
+      };
+      const kept = await fingerprints.keep(one);
+      expect(kept.vectors[0]).toEqual(one.vectors[0]);
+      expect((await fingerprints.keep({ ...one, model: "later" })).model).toBe("m");
+      await fingerprints.confirm("m@3");
+      await fingerprints.paid("m@3", 5);
+      expect(fingerprints.find("m@3")).toMatchObject({ confirmed: true, paidAt: 5, measuredAt: NOON });
+      expect(fingerprints.list()).toHaveLength(1);
+      expect([await fingerprints.forget("m@3"), await fingerprints.forget("m@3")]).toEqual([true, false]);
+      expect(fingerprints.find("m@3")).toBeUndefined();
+    });
+
+    test("a route's last measurement takes the place of the one before", async () => {
+      await using database = make();
+      const records = (await database.open({ now: () => NOON })).openRecords();
+      const record = {
+        claim: "c",
+        claimed: "s",
+        provider: "p",
+        model: "m",
+        space: "t",
+        serves: true,
+        cosine: 0.25,
+        cosines: { english: 0.5 },
+        says: "alike",
+        measuredAt: NOON,
+      };
+      await records.put({ ...record, serves: false });
+      await records.put(record);
+      for (const space of ["s", "t"]) expect(isDeepStrictEqual(await records.of(space), [record])).toBe(true);
+      expect(await records.of("u")).toEqual([]);
+    });
+
+    test("a learned limit is found until its space is forgotten", async () => {
+      await using database = make();
+      const limits = (await database.open({ now: () => NOON })).openLimits();
+      const of = { provider: "p", model: "m", configuration: "c" };
+      const seen = { tokens: 512, learnedBy: "usage", wholeTo: 400 } as const;
+      limits.keep({ ...of, space: "s" }, seen);
+      for (let tries = 0; tries < 400 && limits.find(of).tokens === undefined; tries++) await Bun.sleep(5);
+      expect(limits.find(of)).toEqual(seen);
+      expect(limits.find({ ...of, configuration: "d" }).tokens).toBeUndefined();
+      await limits.forget("s");
+      expect(limits.find(of).tokens).toBeUndefined();
+    });
+  });
+}
