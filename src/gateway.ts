@@ -6,6 +6,7 @@ import packageJson from "../package.json";
 import { counting, createMetrics, type Metrics } from "./admin/metrics";
 import { type Aside, openAside } from "./aside/aside";
 import { type Batches, openBatches } from "./batches/batches";
+import { tellInterrupted } from "./books/interrupted";
 import type { Ledger } from "./books/ledger";
 import { createSettlements } from "./books/settlements";
 import type { Trimming } from "./books/trimming";
@@ -52,6 +53,7 @@ import type { Spaces } from "./spaces/spaces";
 import { aboutMachines, routingFileHash } from "./stores/machines";
 import { openStores } from "./stores/open";
 import { createTokens, type Tokens } from "./tokens/tokens";
+import { machineOf } from "./valkey/machine-of";
 import { openShared } from "./valkey/open";
 
 /** Of the rate limits' places. */
@@ -392,13 +394,4 @@ export async function createGateway(
       }
     },
   };
-}
-
-/** The same for all processes of this machine, which have the seed in common, and told to others without telling the seed. */
-const machineOf = (seed: Uint8Array) =>
-  new Bun.CryptoHasher("sha256").update(seed).digest("hex").slice(0, 16);
-
-async function tellInterrupted(ledger: Ledger, { log }: Pick<Outside, "log">): Promise<void> {
-  const count = await ledger.settleInterrupted();
-  if (count > 0) log("warn", "requests were in flight when the gateway last stopped", { count });
 }
