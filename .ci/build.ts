@@ -6,7 +6,7 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 
-const ENTRY_POINTS = [
+export const ENTRY_POINTS = [
   "src/main.ts",
   "src/aside/worker.ts",
   "src/tokens/worker.ts",
@@ -30,7 +30,7 @@ const TARGETS = [
 ] as const;
 type Target = (typeof TARGETS)[number];
 
-function targetOf(name: string): Target {
+export function targetOf(name: string): Target {
   const full = name.startsWith("bun-") ? name : `bun-${name}`;
   const target = TARGETS.find((known) => known === full);
   if (target) return target;

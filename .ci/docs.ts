@@ -15,6 +15,7 @@ import {
   routingFileTables,
   wiresTable,
 } from "./docs-tables";
+import { PACKAGES_FILE, packagesText } from "./packages";
 import { PLUGIN_TYPES, pluginTypes } from "./plugin-types";
 
 const FOLDER = join(import.meta.dir, "../docs");
@@ -56,4 +57,5 @@ if (import.meta.main) {
     console.log(`docs/${name}: written`);
   }
   writeFileSync(PLUGIN_TYPES, pluginTypes());
+  writeFileSync(PACKAGES_FILE, await packagesText());
 }

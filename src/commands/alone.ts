@@ -3,6 +3,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { GatewayConfig, Loaded } from "../config/gateway-config";
+import { openServiceManager } from "../machine/service-manager";
 import { realOutside } from "../network/real-outside";
 import { type FreePort, findFreePort } from "../processes/port";
 import { announce } from "../processes/presence";
@@ -43,7 +44,10 @@ export async function serveAlone(config: GatewayConfig, load: () => Promise<Load
   const announced = announce(config.database.path, "SIGHUP", realOutside);
   const ended = endingSignal();
   console.log(greeting(listening));
+  const manager = openServiceManager(realOutside);
+  manager.ready();
   const signal = await Promise.race([ended, gateway.fenced]);
+  manager.stopping();
   stopWatching();
   announced.withdraw();
   await endGracefully(gateway, listening, realOutside, signal === "SIGTERM");

@@ -24,10 +24,14 @@ export interface Asked {
 
 const TEXT = "embedgate check";
 
-/** @param say is told beforehand how much will be sent */
+/**
+ * @param say is told beforehand how much will be sent
+ * @param onceFor each provider, or each model that it has
+ */
 export async function askProviders(
   config: GatewayConfig,
   say: (words: string) => void,
+  onceFor: "model" | "provider" = "model",
 ): Promise<readonly Asked[]> {
   const providers = openProviders(config, realOutside);
   try {
@@ -37,7 +41,8 @@ export async function askProviders(
       placeOf: ({ space }) => ({ space, isVerified: true }),
     }).named())
       for (const target of route.targets) {
-        const key = `${target.provider.name} ${target.model}`;
+        const { name } = target.provider;
+        const key = onceFor === "provider" ? name : `${name} ${target.model}`;
         if (!targets.has(key)) targets.set(key, { id: route.id, target });
       }
     say(`Sends ${counted(targets.size, "request")} with one short text each.`);

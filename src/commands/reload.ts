@@ -11,8 +11,14 @@ const LOOK_EVERY_MS = 20;
 /** A process that is started has its own bounds; past this, something is wrong that nobody told of. */
 const WAIT_MS = 120_000;
 
+interface ReloadOptions {
+  readonly config?: string;
+  /** Only where the executable is replaced too; otherwise nothing is asked of the gateway. */
+  readonly upgrade?: boolean;
+}
+
 /** @returns the exit code: 1 where no gateway was found, or one could not do it */
-export async function reload(options: { readonly config?: string }): Promise<number> {
+export async function reload(options: ReloadOptions): Promise<number> {
   const config = await configured(options.config, { notes: false });
   if (!config) return 1;
   const { path } = config.database;
@@ -26,6 +32,12 @@ export async function reload(options: { readonly config?: string }): Promise<num
   if (running.length === 0) {
     console.error(
       `No gateway is running on the database ${path}. Run this in its folder, or with its --config.`,
+    );
+    return 1;
+  }
+  if (options.upgrade && running.some(({ signal }) => signal !== "SIGUSR2")) {
+    console.error(
+      "The gateway is one process, so its executable cannot be replaced while it runs: restart it, or set server.processes to 2 or more.",
     );
     return 1;
   }

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { GatewayConfig, Loaded } from "../config/gateway-config";
 import type { ReadFile } from "../config/read";
 import { CacheSection } from "../config/schema";
+import { openServiceManager } from "../machine/service-manager";
 import { realOutside } from "../network/real-outside";
 import { cannotServe } from "../serving/cannot-serve";
 import { STEP_MS_MIN, STEPS } from "../serving/ending";
@@ -94,7 +95,10 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
   process.on("SIGUSR2", swap);
   const announced = announce(config.database.path, "SIGUSR2", realOutside);
   if (outcome !== undefined) console.log(outcome.greeting);
+  const manager = openServiceManager(realOutside);
+  manager.ready();
   const drains = (await ended) === "SIGTERM";
+  manager.stopping();
   process.off("SIGUSR2", swap);
   stopWatching();
   announced.withdraw();

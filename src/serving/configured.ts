@@ -8,6 +8,7 @@ import type { GatewayConfig, Loaded } from "../config/gateway-config";
 import { loadConfig } from "../config/load";
 import { formatProblem } from "../config/problem";
 import type { ReadFile } from "../config/read";
+import type { Outside } from "../domain/outside";
 import { realOutside } from "../network/real-outside";
 import { createHost } from "../upstream/host";
 
@@ -26,12 +27,16 @@ export interface Telling {
 }
 
 /** The routing file, or all that is wrong with it; nothing is printed. */
-export const loaded = (file: string | undefined, read?: ReadFile): Promise<Loaded> =>
+export const loaded = (
+  file: string | undefined,
+  read?: ReadFile,
+  outside: Outside = realOutside,
+): Promise<Loaded> =>
   loadConfig({
     file,
     folder: process.cwd(),
     environment: process.env,
-    host: (connection) => createHost(realOutside, ASIDE, connection),
+    host: (connection) => createHost(outside, ASIDE, connection),
     now: realOutside.now(),
     bundled: PLUGINS,
     read,

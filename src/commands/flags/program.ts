@@ -6,14 +6,19 @@ import packageJson from "../../../package.json";
 import { nearestName } from "../../domain/nearest";
 import { WrongUsage } from "../../terminal/wrong-usage";
 import { auditCommands } from "./audit";
+import { backupCommands } from "./backup";
 import { benchCommands } from "./bench";
 import { checkCommand } from "./check";
+import { completionCommand } from "./completion";
 import { configCommands } from "./config";
 import { creditsCommands } from "./credits";
 import { databaseCommands } from "./database";
+import { doctorCommand } from "./doctor";
 import { embedCommands } from "./embed";
+import { installCommands } from "./install";
 import { invoiceCommand } from "./invoice";
 import { keyCommands } from "./keys";
+import { licensesCommand } from "./licenses";
 import { examples } from "./line";
 import { modelsCommand } from "./models";
 import { pluginCommands } from "./plugin";
@@ -51,6 +56,11 @@ export function commandLine(): Command {
   embedCommands(program);
   benchCommands(program);
   pluginCommands(program);
+  doctorCommand(program);
+  backupCommands(program);
+  installCommands(program);
+  completionCommand(program);
+  licensesCommand(program);
   return program;
 }
 

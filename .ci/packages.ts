@@ -1,0 +1,69 @@
+/**
+ * Which packages the executable carries, as the bundler sees it: by the sources that its maps name, and by the assets of ASSETS. From this
+ * come src/commands/licenses/packages.json (`bun run docs`) and the SBOM.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import type { CarriedPackage } from "../src/commands/licenses";
+import { ENTRY_POINTS } from "./build";
+
+const ROOT = join(import.meta.dir, "..");
+export const PACKAGES_FILE = join(ROOT, "src/commands/licenses/packages.json");
+
+/** Carried as files, so that no map names them. */
+const ASSETS = ["swagger-ui-dist"];
+
+const SourceMap = Type.Object({ sources: Type.Array(Type.String()) });
+const Manifest = Type.Object({
+  name: Type.String(),
+  version: Type.String(),
+  license: Type.Optional(Type.String()),
+});
+
+export async function carriedPackages(): Promise<readonly CarriedPackage[]> {
+  const folder = mkdtempSync(join(tmpdir(), "embedgate-packages-"));
+  try {
+    const { success, outputs } = await Bun.build({
+      entrypoints: ENTRY_POINTS.map((path) => join(ROOT, path)),
+      target: "bun",
+      sourcemap: "external",
+      outdir: folder,
+    });
+    if (!success) throw new Error("the bundle could not be made");
+    const found = new Set(ASSETS.map((name) => join("node_modules", name)));
+    for (const { path, kind } of outputs) {
+      if (kind !== "sourcemap") continue;
+      const { sources } = Value.Parse(SourceMap, JSON.parse(readFileSync(path, "utf8")));
+      for (const source of sources) {
+        const [, package_] = /((?:node_modules\/(?:@[^/]+\/)?[^/]+\/)+)/.exec(source) ?? [];
+        if (package_ !== undefined) found.add(package_.replace(/\/$/, ""));
+      }
+    }
+    return [...found].map(packageAt).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Files that hold a licence, or what it asks to be told. */
+const LICENSE_FILE = /^(?:licen[cs]e|copying|notice)|\.LICENSE\.txt$/i;
+
+function packageAt(path: string): CarriedPackage {
+  const folder = join(ROOT, path);
+  const { name, version, license } = Value.Parse(
+    Manifest,
+    JSON.parse(readFileSync(join(folder, "package.json"), "utf8")),
+  );
+  const texts = readdirSync(folder)
+    .filter((file) => LICENSE_FILE.test(file))
+    .sort()
+    .map((file) => readFileSync(join(folder, file), "utf8").trim());
+  if (license === undefined) throw new Error(`${name} says no licence`);
+  return { name, version, license, texts: [...new Set(texts)] };
+}
+
+/** The file as it has to be. */
+export const packagesText = async () => `${JSON.stringify(await carriedPackages(), null, 2)}\n`;

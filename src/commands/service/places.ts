@@ -1,0 +1,19 @@
+/** Where an installed gateway has what, on Linux: one list for `install`, the Debian package and docs/install.md. */
+
+export const SERVICE = "embedgate.service";
+/** The system user and group that the gateway runs as. */
+export const SERVICE_USER = "embedgate";
+
+export const ROUTING_FILE = "/etc/embedgate/gateway.yaml";
+/** Variables that the routing file names, such as API keys: `NAME=value` a line, readable by root alone. */
+export const ENVIRONMENT_FILE = "/etc/embedgate/environment";
+export const CONFIGURATION_FOLDER = "/etc/embedgate";
+export const STATE_FOLDER = "/var/lib/embedgate";
+export const DATABASE = `${STATE_FOLDER}/embedgate.db`;
+
+/** Of `embedgate install`; packages have their own. */
+export const OWN_EXECUTABLE = "/usr/local/bin/embedgate";
+export const OWN_UNIT = `/etc/systemd/system/${SERVICE}`;
+/** Of the Debian package. */
+export const PACKAGE_EXECUTABLE = "/usr/bin/embedgate";
+export const PACKAGE_UNIT = `/usr/lib/systemd/system/${SERVICE}`;

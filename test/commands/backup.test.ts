@@ -1,0 +1,39 @@
+/** `embedgate backup` and `restore` as they are typed, beside a gateway that serves. */
+import { expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { sqlitePath } from "../../src/commands/only-sqlite";
+import { runCommand } from "../command-line";
+import { postTo, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
+
+test("a backup while it serves has every answered request; a restore waits for it to end", async () => {
+  using upstream = startUpstream();
+  using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
+  const run = (...args: string[]) => runCommand(args, { folder: folder.path });
+  const none = await run("backup", "b.db");
+  expect([none.code, none.errors]).toEqual([1, expect.stringContaining("There is no database at")]);
+  await using gateway = await startServing(folder.path);
+  for (const input of ["a", "b", "c"]) await (await postTo(gateway.url, { model: "m", input })).json();
+  const made = await run("backup", "b.db", "--json");
+  expect([made.code, JSON.parse(made.out)]).toEqual([0, expect.objectContaining({ ledger_rows: 3 })]);
+  await (await postTo(gateway.url, { model: "m", input: "d" })).json();
+  const refused = await run("restore", "b.db");
+  expect([refused.code, refused.errors]).toEqual([1, expect.stringContaining(`process ${gateway.pid}`)]);
+  gateway.signal("SIGTERM");
+  await gateway.ended();
+  const restored = await run("restore", "b.db");
+  expect([restored.code, restored.out]).toEqual([0, expect.stringContaining("with 3 ledger rows")]);
+  expect(JSON.parse((await run("usage", "--json")).out)).toEqual([expect.objectContaining({ requests: 3 })]);
+  const kept = readdirSync(join(folder.path, "data")).find((name) => name.includes(".before-"));
+  await run("restore", `data/${kept}`);
+  expect(JSON.parse((await run("usage", "--json")).out)).toEqual([expect.objectContaining({ requests: 4 })]);
+});
+
+test("what is no file of SQLite's is told with the tool that copies it", () => {
+  const durability = "process" as const;
+  expect(() => sqlitePath({ database: { path: ":memory:", durability } }, "backup")).toThrow("in memory");
+  const database = { path: "x", durability, postgres: { url: "postgres://db/embedgate" } };
+  expect(() => sqlitePath({ database }, "backup")).toThrow("pg_dump");
+  expect(() => sqlitePath({ database }, "restore")).toThrow("pg_restore");
+  expect(sqlitePath({ database: { path: "x", durability } }, "backup")).toBe("x");
+});
