@@ -3,13 +3,12 @@
  * shell is a member of SHELLS, and a case in test/commands/completion.test.ts.
  */
 import type { Command, Option } from "commander";
-import { commandLine } from "./flags/program";
 
 export const SHELLS = { bash, zsh, fish } as const;
 export type Shell = keyof typeof SHELLS;
 
-export async function completion(shell: Shell): Promise<number> {
-  process.stdout.write(SHELLS[shell](commandLine()));
+export async function completion(shell: Shell, program: Command): Promise<number> {
+  process.stdout.write(SHELLS[shell](program));
   return 0;
 }
 

@@ -30,10 +30,18 @@ test("a backup while it serves has every answered request; a restore waits for i
 });
 
 test("what is no file of SQLite's is told with the tool that copies it", () => {
-  const durability = "process" as const;
-  expect(() => sqlitePath({ database: { path: ":memory:", durability } }, "backup")).toThrow("in memory");
-  const database = { path: "x", durability, postgres: { url: "postgres://db/embedgate" } };
-  expect(() => sqlitePath({ database }, "backup")).toThrow("pg_dump");
-  expect(() => sqlitePath({ database }, "restore")).toThrow("pg_restore");
-  expect(sqlitePath({ database: { path: "x", durability } }, "backup")).toBe("x");
+  const file = { path: "x", durability: "process" as const, postgres: undefined };
+  const inMemory = { database: { ...file, path: ":memory:" } };
+  expect(() => sqlitePath(inMemory, "backup")).toThrow("in memory");
+  const postgres = {
+    url: "postgres://db/embedgate",
+    schema: "public",
+    maxConnections: 4,
+    prepare: true,
+    onOutage: "refuse" as const,
+  };
+  const elsewhere = { database: { ...file, postgres } };
+  expect(() => sqlitePath(elsewhere, "backup")).toThrow("pg_dump");
+  expect(() => sqlitePath(elsewhere, "restore")).toThrow("pg_restore");
+  expect(sqlitePath({ database: file }, "backup")).toBe("x");
 });

@@ -13,7 +13,7 @@ const WAIT_MS = 5_000;
 export async function port(
   { server: { host, port: number, tls } }: GatewayConfig,
   running: readonly number[],
-  { fetch }: Pick<Outside, "fetch">,
+  outside: Pick<Outside, "fetch">,
 ): Promise<Finding> {
   const address = `${host}:${number}`;
   if (running.length === 0) return canListen(host, number, address);
@@ -23,15 +23,23 @@ export async function port(
   try {
     // It is this machine's own: its certificate has another name.
     const insecure = tls ? { tls: { rejectUnauthorized: false } } : {};
-    const { status } = await fetch(url, { signal: AbortSignal.timeout(WAIT_MS), ...insecure });
+    const { status } = await outside.fetch(url, { signal: AbortSignal.timeout(WAIT_MS), ...insecure });
     if (status === 200)
       return fine("port", `the gateway (process ${running.join(", ")}) answers on ${address} and is ready`);
     return wrong("port", `the gateway answers ${status} on ${url}`, mend);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
+    if (/ECONNREFUSED|ConnectionRefused/.test(`${codeOf(cause)} ${reason}`))
+      return note(
+        "port",
+        `a gateway is running (process ${running.join(", ")}), but does not listen on ${address}`,
+        "start it without --host and --port, or ask it where it listens: its log says 'gateway started'",
+      );
     return wrong("port", `a gateway is running, but ${url} does not answer: ${reason}`, mend);
   }
 }
+
+const codeOf = (cause: unknown) => (cause instanceof Error && "code" in cause ? String(cause.code) : "");
 
 function canListen(host: string, number: number, address: string): Finding {
   try {

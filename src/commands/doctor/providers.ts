@@ -1,6 +1,6 @@
 /** Keys and calls: whether each provider has its variables, and answers one real call; and this machine's clock by their answers. */
 import type { GatewayConfig } from "../../config/gateway-config";
-import type { Fetched, Outside } from "../../domain/outside";
+import type { Outside } from "../../domain/outside";
 import { isLoopback } from "../../domain/this-machine";
 import type { Asked } from "../check-online";
 import { type Finding, fine, note, withConfig, wrong } from "./finding";
@@ -42,18 +42,16 @@ export interface DateSeen {
 
 /** @param seen gets a row for each answer that has a date; those of this machine have its own clock */
 export function watchingDates(outside: Outside, seen: DateSeen[]): Outside {
-  return {
-    ...outside,
-    async fetch(url, init): Promise<Fetched> {
-      const sent = outside.now();
-      const answer = await outside.fetch(url, init);
-      const { hostname } = new URL(url);
-      const theirs = Date.parse(answer.headers.get("date") ?? "");
-      if (!Number.isNaN(theirs) && !isLoopback(hostname))
-        seen.push({ host: hostname, sent, answered: outside.now(), theirs });
-      return answer;
-    },
+  const fetch: Outside["fetch"] = async (url, init) => {
+    const sent = outside.now();
+    const answer = await outside.fetch(url, init);
+    const { hostname } = new URL(url);
+    const theirs = Date.parse(answer.headers.get("date") ?? "");
+    if (!Number.isNaN(theirs) && !isLoopback(hostname))
+      seen.push({ host: hostname, sent, answered: outside.now(), theirs });
+    return answer;
   };
+  return { ...outside, fetch };
 }
 
 /** A date has whole seconds. */
