@@ -193,13 +193,6 @@ describe("from an empty folder, with nothing configured", () => {
   });
 });
 
-test("licences are carried as texts", async () => {
-  const { code, out } = await run(emptyFolder(), "licenses");
-  expect(code).toBe(0);
-  for (const words of ["Apache License", "LESSER GENERAL PUBLIC LICENSE", "@sinclair/typebox"])
-    expect(out).toContain(words);
-});
-
 describe("keys from the command line", () => {
   test("are made before the first serve, asked for by it, rotated, revoked and listed", async () => {
     const folder = emptyFolder();

@@ -51,6 +51,12 @@ function run(...words: readonly string[]): string {
   return stdout.toString();
 }
 
+test("the executable carries the texts of all licences", () => {
+  const out = run(join(scratch, "embedgate"), "licenses");
+  for (const words of ["Apache License", "LESSER GENERAL PUBLIC LICENSE", "@sinclair/typebox"])
+    expect(out).toContain(words);
+});
+
 /** Its bytes do not matter to the package. */
 const small = (version: string, content = "#!/bin/sh\necho old\n") =>
   deb({ executable: Buffer.from(content), architecture: "amd64", version, at: AT });

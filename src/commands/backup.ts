@@ -46,7 +46,7 @@ export async function restore(file: string, options: BackupOptions): Promise<num
   // It may be of a machine that is new.
   mkdirSync(dirname(database), { recursive: true, mode: 0o700 });
   const had = existsSync(database);
-  const kept = `${database}.before-${new Date(realOutside.now()).toISOString().slice(0, 19).replaceAll(":", "-")}`;
+  const kept = `${database}.before-${new Date(realOutside.now()).toISOString().replaceAll(":", "-")}`;
   const checked = restoreDatabase(resolve(file), database, kept);
   if (options.json) console.log(json({ database, file: resolve(file), kept: had ? kept : null, ...checked }));
   else

@@ -3,7 +3,7 @@
  * has tools of its own.
  */
 import { Database } from "bun:sqlite";
-import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { chownSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { GatewayError } from "../domain/errors";
 import { PRIVATE_FILE } from "../machine/private-files";
@@ -96,6 +96,7 @@ const BESIDE = ["", "-wal", "-shm"] as const;
  */
 export function restoreDatabase(from: string, path: string, kept: string): Checked {
   const checked = checkBackup(from);
+  if (existsSync(kept)) throw new GatewayError("database_unavailable", `${kept} exists.`);
   const next = `${path}.restored`;
   const free = existsSync(path) ? lockAlone(path) : () => undefined;
   try {
@@ -107,7 +108,9 @@ export function restoreDatabase(from: string, path: string, kept: string): Check
     } finally {
       source.close();
     }
-    chmodSync(next, PRIVATE_FILE);
+    // As root it would be root's, and the gateway's own user could not open it.
+    const { uid, gid } = statSync(dirname(path));
+    if (process.getuid?.() === 0) chownSync(next, uid, gid);
     checkBackup(next);
     flush(next);
     for (const end of BESIDE) if (existsSync(path + end)) renameSync(path + end, kept + end);

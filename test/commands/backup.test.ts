@@ -24,8 +24,8 @@ test("a backup while it serves has every answered request; a restore waits for i
   const restored = await run("restore", "b.db");
   expect([restored.code, restored.out]).toEqual([0, expect.stringContaining("with 3 ledger rows")]);
   expect(JSON.parse((await run("usage", "--json")).out)).toEqual([expect.objectContaining({ requests: 3 })]);
-  const kept = readdirSync(join(folder.path, "data")).find((name) => name.includes(".before-"));
-  await run("restore", `data/${kept}`);
+  const kept = readdirSync(join(folder.path, "data")).find((name) => /\.before-.*Z$/.test(name));
+  expect((await run("restore", `data/${kept}`)).code).toBe(0);
   expect(JSON.parse((await run("usage", "--json")).out)).toEqual([expect.objectContaining({ requests: 4 })]);
 });
 

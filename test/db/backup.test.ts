@@ -1,7 +1,7 @@
 /** A copy of a database that is written to, and a copy in its place: whole, private, and never over what somebody still uses. */
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { backUp, checkBackup, restoreDatabase } from "../../src/db/backup";
 import { MIGRATIONS } from "../../src/db/migrations";
@@ -87,11 +87,23 @@ test("a restore is refused while the database is open; then the old one is kept 
   writeFileSync(`${path}-cache`, "vectors");
   expect(restore().keys).toBe(1);
   expect([checkBackup(path).keys, checkBackup(beside("kept.db")).keys]).toEqual([1, 2]);
+  // What was kept before is not lost to what is kept now.
+  expect(restore).toThrow("kept.db exists");
   expect([existsSync(`${path}-cache`), statSync(path).mode & 0o777]).toEqual([false, 0o600]);
   // And it opens as one of ours.
   const again = await openStore(path, realOutside);
   again.check();
   again.close();
+});
+
+test.skipIf(process.getuid?.() !== 0)("what root restores is the folder's user's", async () => {
+  const { folder, path, store, beside } = await opened();
+  using _folder = folder;
+  backUp(path, beside("backup.db"));
+  store.close();
+  chownSync(folder.path, 10001, 10001);
+  restoreDatabase(beside("backup.db"), path, beside("kept.db"));
+  expect([statSync(path).uid, statSync(path).gid]).toEqual([10001, 10001]);
 });
 
 test("a damaged database is kept and replaced; a damaged backup changes nothing", async () => {

@@ -11,13 +11,19 @@ import { byTwo, copiesOf } from "./copies";
 const LINUX = process.platform === "linux";
 const SWAPS = 3;
 
-async function reload(folder: string): Promise<{ readonly code: number; readonly words: string }> {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "../../src/main.ts"), "reload"], {
-    cwd: folder,
-    env: {},
-    stdout: "pipe",
-    stderr: "pipe",
-  });
+async function reload(
+  folder: string,
+  ...flags: string[]
+): Promise<{ readonly code: number; readonly words: string }> {
+  const child = Bun.spawn(
+    [process.execPath, join(import.meta.dir, "../../src/main.ts"), "reload", ...flags],
+    {
+      cwd: folder,
+      env: {},
+      stdout: "pipe",
+      stderr: "pipe",
+    },
+  );
   const [out, problems] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
@@ -139,4 +145,27 @@ test.skipIf(!LINUX).each([
   await child.logged("Restart it to have it open");
   expect(await reload(folder.path)).toMatchObject({ code: 1 });
   expect(await status()).toBe(401);
+});
+
+test("--upgrade asks nothing of a gateway whose executable cannot be replaced while it runs", async () => {
+  using upstream = startUpstream();
+  using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
+  await using gateway = await startServing(folder.path);
+  expect(await reload(folder.path, "--upgrade")).toEqual({
+    code: 1,
+    words: expect.stringContaining("restart it, or set server.processes to 2 or more"),
+  });
+  expect(await reload(folder.path)).toMatchObject({ code: 0 });
+  gateway.signal("SIGTERM");
+  await gateway.ended();
+});
+
+test.skipIf(!LINUX)("--upgrade replaces the executable of several processes", async () => {
+  using upstream = startUpstream();
+  using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream, "drain_ms: 0, processes: 2") });
+  await using _gateway = await startServing(folder.path);
+  expect(await reload(folder.path, "--upgrade")).toEqual({
+    code: 0,
+    words: expect.stringContaining("2 new processes serve"),
+  });
 });
