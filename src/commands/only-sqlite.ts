@@ -7,7 +7,7 @@ export function sqlitePath(
   { database }: Pick<GatewayConfig, "database">,
   what: "backup" | "restore",
 ): string {
-  if ("postgres" in database && database.postgres !== undefined)
+  if (database.postgres !== undefined)
     throw new GatewayError(
       "database_unavailable",
       what === "backup"
