@@ -18,7 +18,7 @@ import { checkProvider, isObjectSchema } from "./provider-shape";
 import { ProviderCommon } from "./schema-provider";
 import type { Tree } from "./tree";
 
-/** Where neither the file nor the plugin says: Bun sends no more at once than this anyway (BUN_CONFIG_MAX_HTTP_REQUESTS). */
+/** Where neither the file nor the plugin says. */
 const CONCURRENCY_DEFAULT = 256;
 
 export interface PluginSources {

@@ -1,9 +1,10 @@
 /**
- * One connection without TLS: a request out, its reply back, one at a time. What a reply is, reply-parser.ts knows.
- * Who may use it next is for plain-http.ts.
+ * One connection, with TLS or without: a request out, its reply back, one at a time. What a reply is, reply-parser.ts knows; whom TLS
+ * trusts, secured.ts. Who may use it next is for http-client.ts.
  */
 import type { Socket } from "bun";
 import { createReplyParser, type Reply } from "./reply-parser";
+import type { Secured } from "./secured";
 
 export interface Connection {
   /** Whether it has been open and unused all the time since its last reply. */
@@ -13,8 +14,8 @@ export interface Connection {
    * is no answer: to be seen, it needs a turn of the event loop between the last look at the connection and this.
    */
   ask(request: Uint8Array, signal: AbortSignal | undefined): Promise<Reply>;
-  /** Lets the process end, and keeps it from ending again. */
-  rest(): void;
+  /** Lets the process end, until it is asked again, and ends by itself where nobody asks for so long. */
+  rest(seconds: number): void;
   close(): void;
 }
 
@@ -29,14 +30,38 @@ class BrokenConnection extends Error {
   }
 }
 
-/** Rejects with an error whose `code` says why where there is nobody. */
-export async function connect(hostname: string, port: number, bodyBytesMax: number): Promise<Connection> {
+export interface Peer {
+  readonly hostname: string;
+  readonly port: number;
+  /** Left out: without TLS. */
+  readonly secured?: Secured | undefined;
+}
+
+/**
+ * Resolves once it may be used. Rejects with an error whose `code` says why where there is nobody, or nobody to be trusted; a handshake
+ * ends with the signal.
+ */
+export async function connect(
+  { hostname, port, secured }: Peer,
+  bodyBytesMax: number,
+  signal: AbortSignal | undefined,
+): Promise<Connection> {
   const parser = createReplyParser(bodyBytesMax);
+  const shaken = Promise.withResolvers<void>();
+  // Where the connection fails before anybody waits for that.
+  shaken.promise.catch(() => undefined);
   let exchange: Exchange | undefined;
   let unsent: Uint8Array | undefined;
   /** Whether any of the request is on its way. */
   let isBegun = false;
   let isClosed = false;
+  /** Why, where the peer or the network said: a refused certificate is told after the handshake. */
+  let brokenBy: unknown;
+  let isSessionKept = false;
+  /** Before `connect` has it: a peer may hang up at once. */
+  let opened: Socket<undefined> | undefined;
+
+  const broken = () => brokenBy ?? new BrokenConnection("ECONNRESET");
 
   function finish(reply: Reply): void {
     const { resolve } = exchange ?? {};
@@ -80,27 +105,45 @@ export async function connect(hostname: string, port: number, bodyBytesMax: numb
 
   function closed(cause: unknown): void {
     isClosed = true;
+    brokenBy ??= cause;
     const reply = exchange && cause === undefined ? parser.end() : undefined;
     if (reply) finish(reply);
-    else fail(cause ?? new BrokenConnection("ECONNRESET"));
+    else fail(broken());
+  }
+
+  function close(): void {
+    isClosed = true;
+    opened?.terminate();
+    shaken.reject(broken());
   }
 
   const socket: Socket<undefined> = await Bun.connect({
     hostname,
     port,
+    ...(secured && { tls: secured.options }),
     socket: {
+      open(connected) {
+        opened = connected;
+        secured?.begin(connected);
+      },
+      handshake(connected, isDone, cause) {
+        if (secured?.isTrusted(connected, isDone)) shaken.resolve();
+        else closed(cause ?? undefined);
+      },
       data: (_, chunk) => receive(chunk),
       drain: send,
       end: () => closed(undefined),
       close: () => closed(undefined),
       error: (_, cause) => closed(cause),
+      timeout: () => close(),
     },
   });
   socket.setNoDelay(true);
 
-  function close(): void {
-    isClosed = true;
-    socket.terminate();
+  if (secured) {
+    signal?.addEventListener("abort", close);
+    if (signal?.aborted) close();
+    await shaken.promise.finally(() => signal?.removeEventListener("abort", close));
   }
 
   return {
@@ -120,14 +163,20 @@ export async function connect(hostname: string, port: number, bodyBytesMax: numb
           },
         };
         if (signal?.aborted) return giveUp();
-        if (isClosed) return fail(new BrokenConnection("ECONNRESET"));
+        if (isClosed) return fail(broken());
         signal?.addEventListener("abort", giveUp);
         socket.ref();
+        socket.timeout(0);
         unsent = request;
         isBegun = false;
         send(socket);
       }),
-    rest: () => socket.unref(),
+    rest(seconds) {
+      if (!isSessionKept) secured?.keepSession(socket);
+      isSessionKept = true;
+      socket.timeout(seconds);
+      socket.unref();
+    },
     close,
   };
 }

@@ -6,7 +6,7 @@ import { visible } from "../domain/control-characters";
 import type { EndSignal } from "../domain/ending";
 import type { LogLevel, Outside } from "../domain/outside";
 import { coresHere } from "../machine/cores";
-import { createPlainHttp } from "./plain-http";
+import { createHttpClient } from "./http-client";
 
 function sleep(ms: number, signal?: EndSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -49,7 +49,7 @@ const threads = Math.max(1, Math.min(4, coresHere() - 1));
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-const plainHttp = createPlainHttp(
+const httpClient = createHttpClient(
   (url, init) => fetch(url, init),
   () => performance.now(),
   process.env,
@@ -66,7 +66,7 @@ export const realOutside: Outside = {
   cores: coresHere(),
   // Loaded by those who need it: all others start sooner.
   valkey: async (url) => (await import("./valkey-client")).connectValkey(url),
-  fetch: plainHttp.send,
+  fetch: httpClient.send,
   random: () => Math.random(),
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
   environment: process.env,

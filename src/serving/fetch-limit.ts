@@ -1,11 +1,12 @@
 /**
- * Bun keeps all but 256 fetches waiting unless it is told otherwise in the environment that it starts in. Where the providers may be
- * asked by more at once, the executable starts itself over, in the same process: a provider that answers slowly must not hold up the
- * calls to others. What it needs of the system is one call of the C library.
+ * Bun keeps all but 256 fetches waiting unless it is told otherwise in the environment that it starts in. Calls by way of a proxy are
+ * fetches; where there may be more of them at once, the executable starts itself over, in the same process: a provider that answers slowly
+ * must not hold up the calls to others. What it needs of the system is one call of the C library.
  */
 import { ptr } from "bun:ffi";
 import type { ConfiguredProvider, GatewayConfig } from "../config/gateway-config";
 import { openLibc } from "../machine/libc";
+import { isLeftToFetch } from "../network/http-client";
 
 export const FETCHES_VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
 /** The most that Bun takes; how many calls there are at once is for each provider's `concurrency`. */
@@ -18,7 +19,7 @@ export const isExecutable = () => Bun.main.startsWith("/$bunfs/");
 /** To be called before anything is opened: it does not return where it starts over. Run from source it does nothing, as the variable can be set. */
 export function makeRoomForFetches(config: Pick<GatewayConfig, "providers">): void {
   if (!isExecutable() || process.env[FETCHES_VARIABLE] !== undefined) return;
-  if (fetchesAtOnce(config) <= FETCHES_USUAL) return;
+  if (fetchesAtOnce(config, process.env) <= FETCHES_USUAL) return;
   const variables = Object.entries({ ...process.env, [FETCHES_VARIABLE]: FETCHES_MAX });
   // The first two are Bun's own, and the name that it gives to what is inside.
   startOver(
@@ -45,16 +46,23 @@ function startOver(words: readonly string[], variables: readonly string[]): void
   libc?.execve(text(process.execPath), list(words), list(variables));
 }
 
-/** The most that there can be: calls to addresses without TLS go on sockets of their own (src/network/), those of the model inside nowhere. */
-export function fetchesAtOnce({ providers }: Pick<GatewayConfig, "providers">): number {
+/** The most that there can be: calls that go by no proxy are on sockets of their own (src/network/), those of the model inside nowhere. */
+export function fetchesAtOnce(
+  { providers }: Pick<GatewayConfig, "providers">,
+  environment: Readonly<Record<string, string | undefined>>,
+): number {
   let sum = 0;
   for (const provider of providers.values())
-    if (!provider.provider.isBuiltIn && !isWithoutTls(provider)) sum += provider.concurrency;
+    if (!provider.provider.isBuiltIn && isByFetch(provider, environment)) sum += provider.concurrency;
   return sum;
 }
 
-function isWithoutTls({ options, connection }: ConfiguredProvider): boolean {
-  if (connection?.proxy !== undefined) return false;
+function isByFetch(
+  { options, connection }: ConfiguredProvider,
+  environment: Readonly<Record<string, string | undefined>>,
+): boolean {
+  if (connection?.proxy !== undefined) return true;
   const hasAddress = typeof options === "object" && options !== null && "base_url" in options;
-  return hasAddress && String(options.base_url).startsWith("http://");
+  const isHttp = hasAddress && String(options.base_url).startsWith("http://");
+  return isLeftToFetch(isHttp ? "http:" : "https:", environment);
 }

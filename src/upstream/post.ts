@@ -7,7 +7,7 @@ import type { Fetched, Outside } from "../domain/outside";
 import { twinsIn } from "../domain/spelling";
 import { isFailedHandshake, untrusted } from "../network/connecting";
 import { Gathered } from "../network/gathered";
-import { REPLY_BYTES_MAX } from "../network/plain-http";
+import { REPLY_BYTES_MAX } from "../network/http-client";
 import type { Explanation, FailureKind, PostCall, Posted, SendCall } from "../plugin";
 import { sentWith, startOf, withoutSecrets } from "./redact";
 import { isAboutPath, plainWords } from "./words";

@@ -1,20 +1,23 @@
 /**
- * Calls to addresses without TLS, straight on sockets: half the processor time of `fetch`, and no limit of 256 at once. They are those
- * of models that run in one's own network; everything else, and whatever is not of the plainest kind, goes by `fetch`.
+ * Calls over http and https, straight on sockets: half the processor time of `fetch`, no limit of 256 at once, and every connection is
+ * used again, where `fetch` keeps 64. Whatever is not of the plainest kind goes by `fetch`, and all that goes by a proxy.
  */
 import { gunzipSync, inflateSync } from "node:zlib";
 import type { Fetched } from "../domain/outside";
-import { type Connection, connect } from "./connection";
+import { type Connection, connect, type Peer } from "./connection";
 import type { Reply } from "./reply-parser";
+import { securedFor, type TlsInit } from "./secured";
 
-export interface PlainHttp {
+export interface HttpClient {
   /** As `fetch` does it, but read to its end. @throws as `fetch`: with a `code` where the network failed, the signal's reason */
-  send(url: string, init: RequestInit): Promise<Fetched>;
+  send(url: string, init: RequestInit & { readonly tls?: TlsInit }): Promise<Fetched>;
 }
 
-/** Servers close what is idle for five seconds or more; what they are about to close must not be used. */
-const IDLE_MS_MAX = 4_000;
-const IDLE_CONNECTIONS_MAX = 256;
+/**
+ * What a server is about to close must not be used. Those of one's own network close what is idle for five seconds or more; over TLS there
+ * is a load balancer, which waits for a minute or more, and a new connection costs two ways there and back.
+ */
+const IDLE_MS_MAX = { "http:": 4_000, "https:": 50_000 } as const;
 /** A reply of 2048 vectors of 3072 numbers as JSON is some 70 MB; what is larger is no reply to an embeddings call. */
 export const REPLY_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -23,54 +26,88 @@ interface Idle {
   readonly since: number;
 }
 
-interface Place {
-  readonly hostname: string;
-  readonly port: number;
-  /** Head of every request, up to its headers. */
-  readonly path: string;
-  readonly host: string;
+/** One server, with the connections to it that nobody uses: as many as were ever in use at once. */
+interface Server extends Peer {
   readonly idle: Idle[];
+  /** Less than IDLE_MS_MAX where the server says so. */
+  idleMsMax: number;
 }
 
+interface Place {
+  readonly server: Server;
+  readonly path: string;
+  readonly host: string;
+}
+
+/** By what they are told of TLS, or NO_TLS_INIT: a certificate is shown for nobody else's calls. */
+interface Known {
+  /** By address: there are as many as the routing file has providers. */
+  readonly places: Map<string, Place | "not plain">;
+  /** By protocol, name and port. */
+  readonly servers: Map<string, Server>;
+}
+
+const NO_TLS_INIT: TlsInit = {};
+
 /** Variables by which `fetch` finds a proxy. */
-const PROXIES = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] as const;
+const PROXIES = {
+  "http:": ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
+  "https:": ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
+} as const;
+
+/** Whether calls go by a proxy that the environment names, or without the checks that it turns off: no certificate goes unchecked here. */
+export function isLeftToFetch(
+  protocol: keyof typeof PROXIES,
+  environment: Readonly<Record<string, string | undefined>>,
+): boolean {
+  const isUnchecked = protocol === "https:" && environment.NODE_TLS_REJECT_UNAUTHORIZED === "0";
+  return isUnchecked || PROXIES[protocol].some((name) => (environment[name] ?? "") !== "");
+}
 
 /**
  * @param proper what takes all other calls
  * @param turn resolves in the next turn of the event loop
  */
-export function createPlainHttp(
+export function createHttpClient(
   proper: (url: string, init: RequestInit) => Promise<Response>,
   monotonic: () => number,
   environment: Readonly<Record<string, string | undefined>>,
   turn: () => Promise<void>,
-): PlainHttp {
-  const hasProxy = PROXIES.some((name) => (environment[name] ?? "") !== "");
-  /** By address: there are as many as the routing file has providers. */
-  const places = new Map<string, Place | "not plain">();
-  const idleAt = new Map<string, Idle[]>();
+): HttpClient {
+  const known = new WeakMap<TlsInit, Known>();
 
-  function placeOf(url: string): Place | "not plain" {
-    const known = places.get(url);
-    if (known) return known;
-    const place = hasProxy ? "not plain" : plainPlace(url);
+  function placeOf(url: string, tls: TlsInit): Place | "not plain" {
+    const { places, servers } = known.getOrInsertComputed(tls, () => ({
+      places: new Map(),
+      servers: new Map(),
+    }));
+    const before = places.get(url);
+    if (before) return before;
+    const place = newPlace(url, tls, servers);
     if (places.size >= 1_000) places.clear();
     places.set(url, place);
     return place;
   }
 
-  function plainPlace(url: string): Place | "not plain" {
+  function newPlace(url: string, tls: TlsInit, servers: Known["servers"]): Place | "not plain" {
     const { protocol, hostname, port, host, pathname, search, username, password } = new URL(url);
-    if (protocol !== "http:" || username !== "" || password !== "") return "not plain";
-    const idle = idleAt.get(host) ?? [];
-    idleAt.set(host, idle);
+    if (username !== "" || password !== "") return "not plain";
+    if (protocol !== "http:" && protocol !== "https:") return "not plain";
+    if (isLeftToFetch(protocol, environment)) return "not plain";
     const bare = hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
-    return { hostname: bare, port: port === "" ? 80 : Number(port), path: pathname + search, host, idle };
+    const server = servers.getOrInsertComputed(`${protocol}//${host}`, () => ({
+      hostname: bare,
+      port: port === "" ? (protocol === "http:" ? 80 : 443) : Number(port),
+      secured: protocol === "https:" ? securedFor(bare, tls, monotonic) : undefined,
+      idle: [],
+      idleMsMax: IDLE_MS_MAX[protocol],
+    }));
+    return { server, path: pathname + search, host };
   }
 
   /** The one that was used last is the least likely to be closed. */
-  function idleConnection({ idle }: Place): Connection | undefined {
-    const oldest = monotonic() - IDLE_MS_MAX;
+  function idleConnection({ idle, idleMsMax }: Server): Connection | undefined {
+    const oldest = monotonic() - idleMsMax;
     while (idle[0] && idle[0].since < oldest) idle.shift()?.connection.close();
     for (let last = idle.pop(); last; last = idle.pop()) {
       if (last.connection.isUsable()) return last.connection;
@@ -87,26 +124,32 @@ export function createPlainHttp(
     await turn();
   }
 
-  async function silentConnection(place: Place): Promise<Connection | undefined> {
-    for (let idle = idleConnection(place); idle; idle = idleConnection(place)) {
+  async function silentConnection(server: Server): Promise<Connection | undefined> {
+    for (let idle = idleConnection(server); idle; idle = idleConnection(server)) {
       await silence();
       if (idle.isUsable()) return idle;
     }
     return undefined;
   }
 
-  async function newConnection(place: Place, signal: AbortSignal | undefined): Promise<Connection> {
-    const connection = await connectUnlessAborted(place, signal);
+  async function newConnection(server: Server, signal: AbortSignal | undefined): Promise<Connection> {
+    const connection = await connectUnlessAborted(server, signal);
     await silence();
     return connection;
   }
 
-  async function ask(place: Place, request: Uint8Array, signal: AbortSignal | undefined): Promise<Fetched> {
-    const connection = (await silentConnection(place)) ?? (await newConnection(place, signal));
+  async function ask(
+    { server }: Place,
+    request: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Fetched> {
+    const connection = (await silentConnection(server)) ?? (await newConnection(server, signal));
     const reply = await connection.ask(request, signal);
-    if (connection.isUsable() && place.idle.length < IDLE_CONNECTIONS_MAX) {
-      connection.rest();
-      place.idle.push({ connection, since: monotonic() });
+    const said = reply.fields.get("keep-alive");
+    if (said !== undefined) noteIdleTime(server, said);
+    if (connection.isUsable()) {
+      connection.rest(Math.max(1, Math.ceil(server.idleMsMax / 1_000)));
+      server.idle.push({ connection, since: monotonic() });
     } else connection.close();
     return fetched(reply);
   }
@@ -118,11 +161,18 @@ export function createPlainHttp(
       if (init.method !== "POST" || init.redirect !== "manual") return proper(url, init);
       if ("proxy" in init) return proper(url, init);
       if (typeof body !== "string" && !(body instanceof Uint8Array)) return proper(url, init);
-      const place = placeOf(url);
+      const place = placeOf(url, init.tls ?? NO_TLS_INIT);
       if (place === "not plain") return proper(url, init);
       return ask(place, requestOf(place, init.headers ?? {}, body), signal ?? undefined);
     },
   };
+}
+
+/** `Keep-Alive: timeout=5`, in seconds: one less, for the way there. It is never more than is usual. */
+function noteIdleTime(server: Server, said: string): void {
+  const seconds = /(?:^|[,\s])timeout=(\d{1,9})/i.exec(said)?.[1];
+  if (seconds === undefined) return;
+  server.idleMsMax = Math.min(server.idleMsMax, Math.max(0, (Number(seconds) - 1) * 1_000));
 }
 
 function fetched({ status, fields, bytes }: Reply): Fetched {
@@ -144,15 +194,12 @@ function fetched({ status, fields, bytes }: Reply): Fetched {
 }
 
 /** A connection that comes too late is closed. */
-function connectUnlessAborted(
-  { hostname, port }: Place,
-  signal: AbortSignal | undefined,
-): Promise<Connection> {
+function connectUnlessAborted(server: Server, signal: AbortSignal | undefined): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const giveUp = () => reject(signal?.reason);
     if (signal?.aborted) return giveUp();
     signal?.addEventListener("abort", giveUp);
-    connect(hostname, port, REPLY_BYTES_MAX).then(
+    connect(server, REPLY_BYTES_MAX, signal).then(
       (connection) => {
         signal?.removeEventListener("abort", giveUp);
         if (signal?.aborted) connection.close();
@@ -186,13 +233,18 @@ function requestOf(
 /** `Headers` refuses what would be another header, and puts together what is said twice. */
 function headerLines(headers: NonNullable<RequestInit["headers"]>): string {
   let lines = "";
+  let isNamed = false;
   for (const [name, value] of Object.entries(
     (headers instanceof Headers ? headers : new Headers(headers)).toJSON(),
-  ))
+  )) {
+    if (name === "user-agent") isNamed = true;
     if (!OWN_HEADERS.has(name)) lines += `${name}: ${value}\r\n`;
-  return lines;
+  }
+  return isNamed ? lines : `${lines}${USER_AGENT}`;
 }
 
+/** Firewalls refuse clients that do not say who they are (AWS WAF's NoUserAgent_HEADER). */
+const USER_AGENT = "user-agent: embedgate\r\n";
 /** Said here, or of no use on a connection that is kept. */
 const OWN_HEADERS = new Set(["host", "content-length", "connection", "transfer-encoding", "keep-alive"]);
 

@@ -1,7 +1,7 @@
-/** Calls without TLS, to real sockets on this machine: what `fetch` would do, and what is left to it. */
+/** Calls to real sockets on this machine: what `fetch` would do, and what is left to it. With TLS: https.test.ts. */
 import { afterEach, describe, expect, test } from "bun:test";
 import type { Socket, TCPSocketListener } from "bun";
-import { createPlainHttp } from "../../src/network/plain-http";
+import { createHttpClient } from "../../src/network/http-client";
 
 interface Peer {
   readonly url: string;
@@ -58,7 +58,7 @@ const OK = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:
 function client(environment: Record<string, string> = {}) {
   let now = 0;
   const properly: string[] = [];
-  const { send } = createPlainHttp(
+  const { send } = createHttpClient(
     async (url) => {
       properly.push(url);
       return new Response("by fetch");
@@ -94,7 +94,7 @@ describe("a call without TLS", () => {
     expect(await new Response(reply.body).text()).toBe("ok");
     const { host } = new URL(server.url);
     expect(server.requests).toEqual([
-      `POST /v1/embeddings?a=b HTTP/1.1\r\nhost: ${host}\r\nx-key: k\r\ncontent-length: 7\r\n\r\ngrüße`,
+      `POST /v1/embeddings?a=b HTTP/1.1\r\nhost: ${host}\r\nx-key: k\r\nuser-agent: embedgate\r\ncontent-length: 7\r\n\r\ngrüße`,
     ]);
   });
 
@@ -256,8 +256,10 @@ describe("a reply that came before its request", () => {
 
 describe("left to fetch", () => {
   test.each([
-    ["TLS", "https://example.test/", {}, {}],
+    ["another protocol", "ftp://example.test/", {}, {}],
+    ["TLS by way of a proxy", "https://example.test/", {}, { HTTPS_PROXY: "http://proxy.test" }],
     ["a name and a password in the address", "http://me:secret@example.test/", {}, {}],
+    ["TLS that checks nothing", "https://example.test/", {}, { NODE_TLS_REJECT_UNAUTHORIZED: "0" }],
     ["other methods", "http://example.test/", { method: "GET", body: undefined }, {}],
     ["redirects that are to be followed", "http://example.test/", { redirect: "follow" as const }, {}],
     ["a body that is a stream", "http://example.test/", { body: new ReadableStream() }, {}],
