@@ -15,6 +15,8 @@ export interface Setting {
   readonly cache?: string;
   readonly durability?: "process" | "power";
   readonly processes?: number;
+  /** An upstream over https, for the models `tls` and `tls-far`; `ca` is a file. */
+  readonly tls?: { readonly port: number; readonly ca: string };
 }
 
 export interface Measured extends Started {
@@ -25,9 +27,12 @@ export interface Measured extends Started {
 const GREETING = /serves on http:\/\/127\.0\.0\.1:(\d+)/;
 
 /** `text-embedding-3-small` is asked for base64, as the catalogue has it; `floats-only` stands for a provider that has none. */
-function routingFile({ upstream, dimensions, cache = "false", durability, processes }: Setting): string {
+function routingFile(setting: Setting): string {
+  const { upstream, dimensions, cache = "false", durability, processes, tls } = setting;
   const provider = (path: string) =>
     `{ plugin: openai, base_url: "http://127.0.0.1:${upstream}${path}", api_key: sk-bench, concurrency: 10000 }`;
+  const secured = (path: string) =>
+    `{ plugin: openai, base_url: "https://localhost:${tls?.port}${path}", ca: ${tls?.ca}, api_key: sk-bench, concurrency: 10000 }`;
   const model = (provider: string, encoding: string) =>
     `{ routes: [ { provider: ${provider}, model: text-embedding-3-small } ], dimensions: ${dimensions}, wire_encoding: ${encoding}, price: 0.02 }`;
   return `
@@ -38,11 +43,15 @@ space_probe: false
 workspace_defaults: { requests_per_minute: 1000000000, tokens_per_minute: 1000000000000 }
 providers:
   near: ${provider("/v1")}
-  far: ${provider("/far/v1")}
+  far: ${provider("/far/v1")}${
+    tls === undefined ? "" : `\n  tls: ${secured("/v1")}\n  tls-far: ${secured("/far/v1")}`
+  }
 models:
   text-embedding-3-small: ${model("near", "base64")}
   far: ${model("far", "base64")}
-  floats-only: ${model("near", "float")}
+  floats-only: ${model("near", "float")}${
+    tls === undefined ? "" : `\n  tls: ${model("tls", "base64")}\n  tls-far: ${model("tls-far", "base64")}`
+  }
 `;
 }
 

@@ -1,6 +1,7 @@
 /**
  * What a figure is to reach, printed beside what it came to. A row's goals stand with the row (bench/rows.ts, bench/others.ts).
  */
+import { say } from "./said";
 import { written } from "./table";
 
 export interface Goal {
@@ -20,11 +21,11 @@ export function printGoal(row: string, goal: Goal, value: number): void {
   const isReached = goal.bound === "at most" ? value <= goal.value : value >= goal.value;
   const further = goal.further === undefined ? "" : `, then ${goal.further}`;
   const words = `${goal.of}: ${written(value)} ${goal.unit}, goal ${goal.bound} ${goal.value}${further}`;
-  console.log(`  ${isReached ? "reached" : "missed "}  ${words}`);
+  say(`  ${isReached ? "reached" : "missed "}  ${words}`);
   if (!isReached) missed.push(`${row}: ${words}`);
 }
 
 /** At the end, so that nobody has to search for them. */
 export function printMissed(): void {
-  if (missed.length > 0) console.log(`\nMissed:\n${missed.map((line) => `  ${line}`).join("\n")}`);
+  if (missed.length > 0) say(`\nMissed:\n${missed.map((line) => `  ${line}`).join("\n")}`);
 }

@@ -1,18 +1,23 @@
 /**
- * `bun run bench [--quick] [--rows A,B,…] [--seconds N] [--rounds N] [--executable FILE]`: the gateway beside a bare pass-through proxy.
- * Rounds are interleaved, so that a machine that is busy for a while is so for both; medians are printed, ratios and goals.
+ * `bun run bench [--quick] [--rows A,B,…] [--seconds N] [--rounds N] [--executable FILE] [--second FILE] [--write]`: the gateway beside a
+ * bare pass-through proxy; `--count`: what one request makes (count.ts). Rounds are interleaved, so that a machine that is busy for a while
+ * is so for all; medians are printed, ratios and goals.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "../.ci/build";
+import { countObjects } from "./count";
 import { type Measured, type Setting, startGateway } from "./gateway";
 import { printGoal, printMissed } from "./goals";
 import type { Group, Job, Outcome } from "./load";
 import { type Bench, GROWN_DIMENSIONS, OTHERS } from "./others";
-import { cpuSeconds, peakMemory_mb, resetPeak, type Started, start } from "./processes";
+import { cpuSeconds, ENVIRONMENT, peakMemory_mb, resetPeak, type Started, start } from "./processes";
 import { ROWS, type Row } from "./rows";
+import { say, writeResults } from "./said";
+import { startSecond } from "./second";
 import { type Figures, medians, printFigures, printHead, printRatios } from "./table";
+import { makeTls } from "./tls";
 
 const DIMENSIONS = 1536;
 /** More than any load sends. */
@@ -73,39 +78,58 @@ async function figuresOf(target: Target, groups: readonly Group[], seconds: numb
   };
 }
 
+/** Compilers take some ten seconds of load until they have done what they can. */
+const WARM_SECONDS = 2;
+const WARM_ROUNDS_MAX = 10;
+/** Two rounds in a row that differ by no more are steady. */
+const STEADY = 0.04;
+
+async function warmUp(target: Target, groups: readonly Group[], quick: boolean): Promise<void> {
+  let before = 0;
+  for (let round = 0; round < (quick ? 1 : WARM_ROUNDS_MAX); round += 1) {
+    const { perSecond } = await figuresOf(target, groups, WARM_SECONDS);
+    if (Math.abs(perSecond - before) <= STEADY * perSecond) return;
+    before = perSecond;
+  }
+}
+
+interface Pace {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly quick: boolean;
+}
+
+/** @param second another gateway, which is only printed beside */
 async function measure(
   row: Row,
+  gateway: Target,
   baseline: Started,
-  setting: Setting,
-  rounds: number,
-  seconds: number,
+  second: Started | undefined,
+  { rounds, seconds, quick }: Pace,
 ): Promise<void> {
-  await using gateway = await startGateway({ ...setting, ...(row.cache ? { cache: row.cache } : {}) });
-  const raw = { ...baseline, key: "none" };
+  const { groups, beside } = row;
   const targets = [
     // The proxy knows no models: what is far away for the gateway is so by its path.
-    { name: "proxy", target: raw, groups: row.groups },
-    { name: "embedgate", target: gateway, groups: row.groups },
-    ...(row.alone ? [{ name: "alone", target: gateway, groups: row.groups.slice(0, 1) }] : []),
+    { name: "proxy", target: { ...baseline, key: "none" }, groups },
+    { name: "embedgate", target: gateway, groups },
+    ...(beside ? [{ name: beside.name, target: gateway, groups: beside.groups }] : []),
+    ...(second ? [{ name: "second", target: { ...second, key: "none" }, groups }] : []),
   ];
+  for (const { target, groups: asked } of targets) await warmUp(target, asked, quick);
   const seen = targets.map((): Figures[] => []);
-  // The first round warms up, and is not counted.
-  for (let round = 0; round <= rounds; round += 1) {
-    for (const [i, { target, groups }] of targets.entries()) {
-      const figures = await figuresOf(target, groups, round === 0 ? Math.min(2, seconds) : seconds);
-      if (round > 0) seen[i]?.push(figures);
-    }
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [i, { target, groups: asked }] of targets.entries())
+      seen[i]?.push(await figuresOf(target, asked, seconds));
   }
-  const results = seen.map(medians);
-  for (const [i, { name }] of targets.entries()) {
-    const figures = results[i];
-    if (figures) printFigures(name, figures);
-  }
-  const [proxy, ours, alone] = results;
+  const results = new Map(targets.map(({ name }, i) => [name, medians(seen[i] ?? [])]));
+  for (const [name, figures] of results) printFigures(name, figures);
+  const proxy = results.get("proxy");
+  const ours = results.get("embedgate");
   if (!ours || !proxy) return;
   printRatios(ours, proxy);
   for (const goal of row.goals) {
-    const over = goal.over === "nothing" ? 1 : (goal.over === "alone" ? alone : proxy)?.[goal.figure];
+    const other = beside && results.get(beside.name);
+    const over = goal.over === "nothing" ? 1 : (goal.over === "beside" ? other : proxy)?.[goal.figure];
     printGoal(row.name, goal, ours[goal.figure] / (over ?? Number.NaN));
   }
 }
@@ -119,9 +143,12 @@ async function main(): Promise<void> {
       rounds: { type: "string" },
       executable: { type: "string" },
       durability: { type: "string" },
+      second: { type: "string" },
+      count: { type: "boolean", default: false },
+      write: { type: "boolean", default: false },
     },
   });
-  const { quick, durability } = values;
+  const { quick, durability, second } = values;
   const seconds = Number(values.seconds ?? (quick ? 1 : 4));
   const rounds = Number(values.rounds ?? (quick ? 1 : 3));
   const wanted = values.rows.split(",");
@@ -129,33 +156,54 @@ async function main(): Promise<void> {
   if (unknown.length > 0) throw new Error(`no row ${unknown.join()}`);
   const executable = values.executable ?? (await build(file("../dist/embedgate")));
   if (!existsSync(executable)) throw new Error(`there is no ${executable}`);
-  await using upstream = await start([process.execPath, file("upstream.ts"), String(DIMENSIONS)]);
-  await using small = await start([process.execPath, file("upstream.ts"), String(GROWN_DIMENSIONS)]);
+  using tls = makeTls();
+  const fake = [process.execPath, file("upstream.ts")];
+  await using upstream = await start([...fake, String(DIMENSIONS)]);
+  await using small = await start([...fake, String(GROWN_DIMENSIONS)]);
+  await using secured = await start([...fake, String(DIMENSIONS), tls.cert, tls.key]);
   const setting = (more: Partial<Setting> = {}): Setting => ({
     executable,
     upstream: more.dimensions === GROWN_DIMENSIONS ? small.port : upstream.port,
     dimensions: DIMENSIONS,
+    tls: { port: secured.port, ca: tls.ca },
     ...(durability === "process" || durability === "power" ? { durability } : {}),
     ...more,
   });
+  if (values.count) {
+    await countObjects(setting(), async ({ port, key }, group, requests) => {
+      await load({ ...upstream, port, key }, [group], 600, { requests });
+    });
+    printMissed();
+    return;
+  }
+  /** The proxy before the provider that the row's first group asks. */
+  const startProxy = ({ isTls = false, groups }: Pick<Row, "isTls" | "groups">) => {
+    const far = groups.some(({ model }) => model === "far" || model === "tls-far") ? "/far" : "";
+    const origin = isTls ? `https://localhost:${secured.port}` : `http://127.0.0.1:${upstream.port}`;
+    return start([process.execPath, file("proxy.ts"), origin + far], undefined, {
+      environment: { ...ENVIRONMENT, NODE_EXTRA_CA_CERTS: tls.ca },
+    });
+  };
   const rows = ROWS.filter(({ name }) => wanted.includes(name));
   if (rows.length > 0) printHead();
   for (const row of rows) {
-    console.log(`${row.name}: ${row.says}`);
-    const far = row.groups.some(({ model }) => model === "far") ? "/far" : "";
-    await using baseline = await start([
-      process.execPath,
-      file("proxy.ts"),
-      `http://127.0.0.1:${upstream.port}${far}`,
-    ]);
-    await measure(row, baseline, setting(), rounds, seconds);
+    say(`${row.name}: ${row.says}`);
+    await using baseline = await startProxy(row);
+    await using other =
+      second === undefined || row.isTls
+        ? undefined
+        : await startSecond(second, `http://127.0.0.1:${upstream.port}`);
+    await using gateway = await startGateway(setting(row.cache ? { cache: row.cache } : {}));
+    await measure(row, gateway, baseline, other, { rounds, seconds, quick });
   }
-  const bench: Bench = { setting, load, seconds, rounds, quick };
+  const bench: Bench = { setting, load, startProxy, seconds, rounds, quick };
   for (const other of OTHERS.filter(({ name }) => wanted.includes(name))) {
-    console.log(`${other.name}: ${other.says}`);
+    say(`${other.name}: ${other.says}`);
     await other.measure(bench);
   }
   printMissed();
+  if (values.write)
+    console.log(`written to ${writeResults(["bun run bench", ...process.argv.slice(2)].join(" "))}`);
 }
 
 await main();

@@ -8,7 +8,9 @@ import { join } from "node:path";
 import { type Measured, prepare, type Setting, startGateway } from "./gateway";
 import { type Goal, printGoal } from "./goals";
 import type { Group, Job, Outcome } from "./load";
-import { processesOf, proportionalMemory_mb } from "./processes";
+import { peakMemory_mb, processesOf, proportionalMemory_mb, resetPeak, type Started } from "./processes";
+import { ROWS, type Row } from "./rows";
+import { say } from "./said";
 import { median, written } from "./table";
 
 export interface Bench {
@@ -19,6 +21,7 @@ export interface Bench {
     seconds: number,
     more?: Partial<Job>,
   ) => Promise<Outcome>;
+  readonly startProxy: (row: Pick<Row, "groups">) => Promise<Started>;
   readonly seconds: number;
   readonly rounds: number;
   readonly quick: boolean;
@@ -55,7 +58,7 @@ async function measureStart({ setting, quick }: Bench): Promise<void> {
       const idle: Goal = { of: `${words}: idle memory of each`, bound: "at most", value: 80, unit: "MB" };
       printGoal("S", healthy, taken_ms);
       printGoal("S", idle, idle_mb);
-    } else console.log(`  ${words}: this executable takes no server.processes`);
+    } else say(`  ${words}: this executable takes no server.processes`);
     for (const made of new Set([asked.folder, folder])) rmSync(made, { recursive: true });
   }
 }
@@ -132,7 +135,7 @@ async function measureGrowth({ setting, load, seconds, rounds, quick }: Bench): 
     requests: Math.ceil(count / FILLING),
   });
   const took = (performance.now() - startedAt) / 1000;
-  console.log(`  ${filled.requests * FILLING} vectors were stored in ${written(took)} s`);
+  say(`  ${filled.requests * FILLING} vectors were stored in ${written(took)} s`);
   const rates: Record<"empty" | "grown", number[]> = { empty: [], grown: [] };
   // The first round warms up, and is not counted.
   for (let round = 0; round <= Math.max(rounds, 3); round += 1) {
@@ -145,11 +148,38 @@ async function measureGrowth({ setting, load, seconds, rounds, quick }: Bench): 
     }
   }
   const [before, after] = [median(rates.empty), median(rates.grown)];
-  console.log(`  empty ${written(before)} requests/s, after ${count} rows and vectors ${written(after)}`);
+  say(`  empty ${written(before)} requests/s, after ${count} rows and vectors ${written(after)}`);
   printGoal("G", { of: "of an empty one's", bound: "at least", value: 0.9, unit: "×" }, after / before);
 }
 
+/** Of rows under load, what a gateway of their own comes to at most. */
+const PEAKS = [
+  { row: "A", goal_mb: 120 },
+  { row: "C", goal_mb: 160 },
+  { row: "K", goal_mb: 160 },
+] as const;
+
+/** The most memory over all rounds, from the first request on: what a container's limit must allow. */
+async function measurePeaks({ setting, load, startProxy, seconds, rounds }: Bench): Promise<void> {
+  for (const { row: name, goal_mb } of PEAKS) {
+    const row = ROWS.find((one) => one.name === name);
+    if (!row) throw new Error(`no row ${name}`);
+    await using proxy = await startProxy(row);
+    await using gateway = await startGateway(setting());
+    const peak_mb = async (target: Measured) => {
+      resetPeak(target.pid);
+      await load(target, row.groups, seconds * (rounds + 1));
+      return peakMemory_mb(target.pid);
+    };
+    const theirs_mb = await peak_mb({ ...proxy, key: "none", folder: "" });
+    const ours_mb = await peak_mb(gateway);
+    say(`  ${name}: ${row.says}: proxy ${written(theirs_mb)} MB, embedgate ${written(ours_mb)} MB`);
+    printGoal("M", { of: `${name}: peak memory`, bound: "at most", value: goal_mb, unit: "MB" }, ours_mb);
+  }
+}
+
 export const OTHERS: readonly Other[] = [
+  { name: "M", says: "peak memory under load", measure: measurePeaks },
   { name: "S", says: "start and idle memory", measure: measureStart },
   { name: "L", says: "the model inside", measure: measureLocal },
   { name: "G", says: "a million ledger rows and vectors on disk", measure: measureGrowth },

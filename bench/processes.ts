@@ -10,7 +10,7 @@ export interface Started extends AsyncDisposable {
 }
 
 /** More than Bun's own limit of 256 fetches at once: the baseline must not wait where the gateway does not. */
-const ENVIRONMENT = { PATH: process.env.PATH ?? "", BUN_CONFIG_MAX_HTTP_REQUESTS: "65535" };
+export const ENVIRONMENT = { PATH: process.env.PATH ?? "", BUN_CONFIG_MAX_HTTP_REQUESTS: "65535" };
 
 /** @param greeting has the port in its first group */
 export async function start(

@@ -8,8 +8,8 @@ import type { Figures } from "./table";
 
 export interface RowGoal extends Goal {
   readonly figure: keyof Figures;
-  /** What the gateway's figure is divided by: the proxy's, its own without the other clients, or nothing. */
-  readonly over: "proxy" | "alone" | "nothing";
+  /** What the gateway's figure is divided by: the proxy's, its own of `beside`, or nothing. */
+  readonly over: "proxy" | "beside" | "nothing";
 }
 
 export interface Row {
@@ -18,8 +18,10 @@ export interface Row {
   readonly groups: readonly Group[];
   /** The gateway's cache, as the routing file has it. */
   readonly cache?: string;
-  /** Also measured without the groups after the first. */
-  readonly alone?: boolean;
+  /** The provider, and the proxy's, is asked over https. */
+  readonly isTls?: boolean;
+  /** What the gateway is also asked, in turns with the row's own. */
+  readonly beside?: { readonly name: string; readonly groups: readonly Group[] };
   readonly goals: readonly RowGoal[];
 }
 
@@ -43,6 +45,15 @@ const cpu = (value: number, further?: number): RowGoal => ({
   unit: "×",
   ...(further !== undefined && { further }),
 });
+/** As much as the same row without TLS takes. */
+const cpuOverHttp: RowGoal = {
+  of: "CPU a request over that of http",
+  figure: "cpuPerThousand_s",
+  over: "beside",
+  bound: "at most",
+  value: 1.05,
+  unit: "×",
+};
 const rate = (value: number): RowGoal => ({
   of: "requests/s over the proxy's",
   figure: "perSecond",
@@ -119,12 +130,12 @@ export const ROWS: readonly Row[] = [
     name: "I",
     says: "one text while two clients send batches of 2048",
     groups: [{ ...floats, connections: 1 }, batches],
-    alone: true,
+    beside: { name: "alone", groups: [{ ...floats, connections: 1 }] },
     goals: [
       {
         of: "p99 over its own alone",
         figure: "p99_ms",
-        over: "alone",
+        over: "beside",
         bound: "at most",
         value: 3,
         unit: "×",
@@ -145,6 +156,37 @@ export const ROWS: readonly Row[] = [
         unit: "/s",
       },
       memory(160),
+    ],
+  },
+  ...[
+    { name: "TA", says: "as A, over https", group: floats },
+    { name: "TB", says: "as B, over https", group: { ...floats, encoding: "base64" as const } },
+    { name: "TC", says: "as C, over https", group: { ...floats, connections: 8, inputs: 64 } },
+  ].map(
+    ({ name, says, group }): Row => ({
+      name,
+      says,
+      groups: [{ ...group, model: "tls" }],
+      isTls: true,
+      beside: { name: "http", groups: [group] },
+      goals: [cpuOverHttp],
+    }),
+  ),
+  {
+    name: "TK",
+    says: "as K, over https",
+    groups: [{ ...floats, connections: 500, model: "tls-far" }],
+    isTls: true,
+    beside: { name: "http", groups: [{ ...floats, connections: 500, model: "far" }] },
+    goals: [
+      {
+        of: "requests/s over those of http",
+        figure: "perSecond",
+        over: "beside",
+        bound: "at least",
+        value: 0.95,
+        unit: "×",
+      },
     ],
   },
 ];

@@ -2,6 +2,8 @@
  * What was measured, as lines that people read: medians of rounds, and each as a ratio to the baseline.
  * A new figure is a member of `Figures` and a column.
  */
+import { say } from "./said";
+
 export interface Figures {
   readonly perSecond: number;
   readonly p50_ms: number;
@@ -42,15 +44,15 @@ export const written = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(2) : value.toFixed(4);
 
 export function printHead(): void {
-  console.log(" ".repeat(14) + COLUMNS.map(({ title }) => cell(title)).join(""));
+  say(" ".repeat(14) + COLUMNS.map(({ title }) => cell(title)).join(""));
 }
 
 export function printFigures(name: string, figures: Figures): void {
-  console.log(`  ${name.padEnd(12)}${COLUMNS.map(({ of }) => cell(written(of(figures)))).join("")}`);
+  say(`  ${name.padEnd(12)}${COLUMNS.map(({ of }) => cell(written(of(figures)))).join("")}`);
 }
 
 /** @param ours over theirs */
 export function printRatios(ours: Figures, theirs: Figures): void {
   const ratios = COLUMNS.map(({ of }) => cell(`${(of(ours) / of(theirs)).toFixed(2)} ×`));
-  console.log(`  ${"ratio".padEnd(12)}${ratios.join("")}`);
+  say(`  ${"ratio".padEnd(12)}${ratios.join("")}`);
 }

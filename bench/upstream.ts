@@ -1,6 +1,6 @@
 /**
  * A provider that is not the bottleneck: entries are written once, an answer is a concatenation. A process of its own; prints its port.
- * `/far/v1` answers 100 ms later. Floats are printed as most servers do, each float32 as the double that equals it.
+ * `/far/v1` answers 100 ms later. Further words are the files of a certificate and its key: then it speaks https. Floats are printed as most servers do, each float32 as the double that equals it.
  */
 import { NUMBER_DIGITS } from "../src/bench/texts";
 import { numberIn, TOKENS, toBase64, VARIANTS, vectorsOf } from "./texts";
@@ -52,8 +52,10 @@ function answerTo(body: string): Uint8Array<ArrayBuffer> {
   return answer;
 }
 
+const [cert, key] = process.argv.slice(3);
 const server = Bun.serve({
   port: 0,
+  ...(cert !== undefined && key !== undefined && { tls: { cert: Bun.file(cert), key: Bun.file(key) } }),
   hostname: "127.0.0.1",
   idleTimeout: 0,
   maxRequestBodySize: 2 ** 30,
