@@ -113,8 +113,14 @@ const ratesBy = new WeakMap<Exchange, Map<number, Fraction>>();
  * Finer than a pico-USD a token is rounded up, so that what costs something never costs nothing.
  */
 export function picoUsdPerToken(price: number): bigint {
-  return ceilOf(1_000_000n, fractionOf(price));
+  const known = perToken.get(price);
+  if (known !== undefined) return known;
+  const picoUsd = ceilOf(1_000_000n, fractionOf(price));
+  if (perToken.size < FRACTIONS_MAX) perToken.set(price, picoUsd);
+  return picoUsd;
 }
+
+const perToken = new Map<number, bigint>();
 
 /** USD as whole pico-USD. */
 export function picoUsd(usd: number): bigint {

@@ -23,7 +23,7 @@ const TURN_BYTES = 2 ** 20;
  * @param scope the workspace, or null where all workspaces share
  * @param isKept whether anything is kept under the keys
  */
-export async function keysFor(
+export function keysFor(
   request: EmbedRequest,
   route: Pick<Route, "id" | "facts">,
   measured: string,
@@ -31,18 +31,22 @@ export async function keysFor(
   scope: string | null,
   isKept: boolean,
   { turn }: Pick<Outside, "turn">,
-): Promise<readonly CacheKey[]> {
+): readonly CacheKey[] | Promise<readonly CacheKey[]> {
   // Who insists on a provider wants its vectors; and what fails there is no failure for those who may be served elsewhere.
   const space = forced === undefined ? measured : `${measured}@${forced}`;
   const about = keyedBy(request, { ...route, space }, scope);
   const keysOf = isKept ? cacheKeys : passingKeys;
-  const keys: (readonly CacheKey[])[] = [];
-  for (const inputs of inTurns(request.inputs)) {
-    if (keys.length > 0) await turn?.();
-    keys.push(keysOf(about, inputs));
-  }
-  const [only = []] = keys;
-  return keys.length === 1 ? only : keys.flat();
+  const runs = inTurns(request.inputs);
+  const [only = []] = runs;
+  if (runs.length <= 1) return keysOf(about, only);
+  return (async () => {
+    const keys: (readonly CacheKey[])[] = [];
+    for (const inputs of runs) {
+      if (keys.length > 0) await turn?.();
+      keys.push(keysOf(about, inputs));
+    }
+    return keys.flat();
+  })();
 }
 
 function inTurns(inputs: readonly Input[]): readonly (readonly Input[])[] {

@@ -10,7 +10,9 @@ export function inHeader(name: string): string {
 
 /** A value that was made of names and other words: whatever came into it, it can be sent. */
 export function sendable(value: string): string {
-  return value.replace(/[^\t\x20-\x7e]+/g, encoded);
+  return UNSENDABLE.test(value) ? value.replace(/[^\t\x20-\x7e]+/g, encoded) : value;
 }
+
+const UNSENDABLE = /[^\t\x20-\x7e]/;
 
 const encoded = (text: string) => encodeURIComponent(text.toWellFormed());

@@ -12,7 +12,7 @@ export function refusedServerField(
   { provider }: Target,
 ): GatewayError | undefined {
   if (provider.guardedFields.length === 0) return undefined;
-  const guarded = new Set(provider.guardedFields.map(spelling));
+  const guarded = spellingsOf(provider.guardedFields);
   for (const [where, given] of [
     ["extra_body.", extraBody],
     ["", fields],
@@ -24,4 +24,11 @@ export function refusedServerField(
     return new GatewayError("invalid", message, { field });
   }
   return undefined;
+}
+
+/** They go with the provider. */
+const known = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+function spellingsOf(names: readonly string[]): ReadonlySet<string> {
+  return known.getOrInsertComputed(names, () => new Set(names.map(spelling)));
 }

@@ -3,9 +3,11 @@
  * alike. Two names of one spelling are one name here, so that none gets past what is said of the other.
  */
 
+const PLAIN = /^[a-z0-9]*$/;
+
 /** Letters and digits alone, in one case and one form: `Late_Chunking`, `lateChunking` and `late-chunking` are one. */
 export function spelling(name: string): string {
-  if (/^[a-z0-9]*$/.test(name)) return name;
+  if (PLAIN.test(name)) return name;
   return name
     .normalize("NFKC")
     .toLowerCase()

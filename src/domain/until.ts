@@ -11,14 +11,23 @@ export function unlessAborted<Value>(signal: EndSignal, work: Promise<Value>): P
     const done = () => signal.removeEventListener("abort", stop);
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop);
-    work.then(resolve, reject).then(done);
+    work.then(
+      (value) => {
+        done();
+        resolve(value);
+      },
+      (cause) => {
+        done();
+        reject(cause);
+      },
+    );
   });
 }
 
 /** Waits for all of them, so that none is still at work when the first failure is thrown. */
 export async function allDone(works: readonly Promise<void>[]): Promise<void> {
   const [only] = works;
-  if (only && works.length === 1) return only;
+  if (only === undefined || works.length === 1) return only;
   for (const outcome of await Promise.allSettled(works)) {
     if (outcome.status === "rejected") throw outcome.reason;
   }

@@ -43,12 +43,16 @@ export async function readJsonBody(
   return parseJson(decodeText(bytes));
 }
 
+const JSON_TYPE = /^application\/([\w.-]+\+)?json$/;
+
 /** No content type at all passes, because SDKs in the wild forget it; a wrong one is told. */
 function checkMediaType(contentType: string | null, others: readonly string[] = []): void {
+  // What nearly everybody says.
+  if (contentType === "application/json") return;
   if (contentType === null || contentType.trim() === "") return;
   const [mediaType = "", ...parameters] = contentType.toLowerCase().split(";");
   const plain = mediaType.trim();
-  if (!/^application\/([\w.-]+\+)?json$/.test(plain) && !others.includes(plain)) {
+  if (!JSON_TYPE.test(plain) && !others.includes(plain)) {
     throw new GatewayError(
       "wrong_media_type",
       `The body's content type is "${contentType.slice(0, 100)}": send "content-type: application/json".`,
@@ -120,10 +124,12 @@ async function collect(
   return gathered.bytes();
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 /** Bytes that are not UTF-8 are refused: replaced silently they would be embedded as another text. */
 function decodeText(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch (cause) {
     throw new GatewayError("invalid", "The body is not valid UTF-8.", { cause });
   }

@@ -8,7 +8,7 @@ import { asGatewayError, GatewayError } from "../domain/errors";
 import type { BegunCall, Outcome } from "../domain/health";
 import type { Answered, Part, Target } from "../domain/request";
 import { unlessAborted } from "../domain/until";
-import type { EmbedReply } from "../plugin";
+import type { EmbedCall, EmbedReply } from "../plugin";
 import { believed, isCut } from "../tokens/belief";
 import { type Count, type CountedReply, countOf, estimateOf } from "../tokens/count";
 import { outcomeOf, restMs } from "../upstream/health";
@@ -110,21 +110,17 @@ async function sent(
     // The provider has counted it, whether its answer is of use or not. At once: the request may end with the next turn.
     const first = countOf(believable, inputsOf(part));
     work.count(first, target);
-    const reply = await withOwnCount(believable, first, work, target, part);
+    const reply =
+      believable.tokens === undefined
+        ? await withOwnCount(believable, first, work, target, part)
+        : believable;
     counted = first;
-    await others(part, outside);
-    // What the gateway itself asks is nobody's to pay, also where its answer is not waited for.
-    const free: Work = {
-      ...work,
-      abandoned(estimate, of, before) {
-        if (before === undefined) work.count(estimate, of);
-      },
-    };
+    if (part.pieces.length >= MANY_PIECES) await outside.turn?.();
     const isPlain = isCut(reply, inputsOf(part));
     const byCount = isPlain ? undefined : await limitByCount(work, target, part, reply);
     const isUnknown = !isPlain && reply.tokens === undefined;
     if (isUnknown || (byCount === "in doubt" && !work.run.isMeasurement))
-      await tryCut(work, target, part, (texts) => replyInTime(free, target, texts, signal));
+      await tryCut(work, target, part, (texts) => replyInTime(ofNobody(work), target, texts, signal));
     if (isKnownToCut(target)) await refuseLonger(part, target, work);
     refuseUndecided(part, target, plan);
     const seen = { isPlain, byCount: byCount === "in doubt" ? undefined : byCount };
@@ -135,7 +131,7 @@ async function sent(
     healthOf(target).mayBeLoading = false;
     healthOf(target).hasAnswered = true;
     notePace(healthOf(target), part, outside.monotonic() - startedAt, provider.timeoutMs);
-    await others(part, outside);
+    if (part.pieces.length >= MANY_PIECES) await outside.turn?.();
     return answered;
   } catch (thrown) {
     if (signal.aborted) {
@@ -180,7 +176,7 @@ async function replyInTime(work: Work, target: Target, part: Part, signal: EndSi
     work.abandoned(estimate, target);
   };
   attempt.addEventListener("abort", abandon);
-  const reply = (async () => provider.upstream.embed(call))();
+  const reply = begunBy(provider, call);
   try {
     // A plugin may overlook the signal: this keeps its word for it, so that nothing waits past its time.
     const inTime = await unlessAborted(attempt, reply);
@@ -195,6 +191,11 @@ async function replyInTime(work: Work, target: Target, part: Part, signal: EndSi
     callOff();
     unfollow();
   }
+}
+
+/** A plugin may throw at once, or return what is no promise. */
+async function begunBy({ upstream }: Target["provider"], call: EmbedCall): Promise<EmbedReply> {
+  return upstream.embed(call);
 }
 
 const tooSlow = (timeoutMs: number) =>
@@ -238,10 +239,6 @@ function countLate(
 /** Reading, proving and handing on so many vectors takes some milliseconds each: others' turns come in between. */
 const MANY_PIECES = 128;
 
-async function others({ pieces }: Part, { turn }: Work["outside"]): Promise<void> {
-  if (pieces.length >= MANY_PIECES) await turn?.();
-}
-
 /** Providers whose counts were told to be none. */
 const toldOfCount = new WeakSet<Target["provider"]>();
 
@@ -269,7 +266,17 @@ function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: P
   return read;
 }
 
-/** The reply with our own count, where the provider's is none and the model's vocabulary is known. */
+/** What the gateway itself asks is nobody's to pay, also where its answer is not waited for. */
+function ofNobody(work: Work): Work {
+  return {
+    ...work,
+    abandoned(estimate, of, before) {
+      if (before === undefined) work.count(estimate, of);
+    },
+  };
+}
+
+/** The reply with our own count of it, where the model's vocabulary is known: the provider's is none. */
 async function withOwnCount(
   reply: EmbedReply,
   first: Count,
@@ -277,7 +284,6 @@ async function withOwnCount(
   target: Target,
   part: Part,
 ): Promise<CountedReply> {
-  if (reply.tokens !== undefined) return reply;
   const ownCount = await ownCounts(work, target, part);
   if (!ownCount) return reply;
   const counted = { ...reply, ownCount };

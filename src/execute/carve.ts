@@ -24,6 +24,8 @@ export function carve(pieces: readonly Piece[], limits: Limits): Part[] {
 
 /** The part that begins with the piece at `from`. */
 export function carveOne(pieces: readonly Piece[], from: number, limits: Limits): Part {
+  // Whatever the limits, the first piece is in.
+  if (from === pieces.length - 1) return from === 0 ? { pieces } : { pieces: pieces.slice(from) };
   const call = carrying(limits);
   let end = from;
   for (let piece = pieces[end]; piece && call.take(piece); piece = pieces[end]) end += 1;

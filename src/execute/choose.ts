@@ -52,7 +52,7 @@ export function choose(work: Work, history: History): Choice {
   const isReady = (target: Target) =>
     admits(target) && healthOf(target).restsUntil <= now && !target.provider.gate.isFull(lane);
   const unasked = serving.filter((target) => !history.asked.has(target));
-  const again = leastAsked(serving.filter(mayAskAgain), history);
+  const again = history.calls === 0 ? [] : leastAsked(serving.filter(mayAskAgain), history);
   const target =
     drawn(unasked.filter(isReady), outside.random) ??
     again.find(isReady) ??
@@ -119,6 +119,7 @@ export function healthOf({ provider, model }: Target): Health {
 
 /** Of the first group, two drawn by weight, and of those the one with less to do for its weight. */
 function drawn(candidates: readonly Target[], random: () => number): Target | undefined {
+  if (candidates.length <= 1) return candidates[0];
   const group = Math.min(...candidates.map((candidate) => candidate.group));
   const members = candidates.filter((candidate) => candidate.group === group);
   const weighty = members.filter(({ weight }) => weight > 0);

@@ -119,23 +119,15 @@ export function createHttpClient(
    * What came unasked may lie unread in the system's buffer, and would be taken for the answer. The first turn may come before the network
    * is looked at, the second does not.
    */
-  async function silence(): Promise<void> {
-    await turn();
-    await turn();
-  }
-
-  async function silentConnection(server: Server): Promise<Connection | undefined> {
-    for (let idle = idleConnection(server); idle; idle = idleConnection(server)) {
-      await silence();
-      if (idle.isUsable()) return idle;
+  async function silentConnection(server: Server, signal: AbortSignal | undefined): Promise<Connection> {
+    for (;;) {
+      const idle = idleConnection(server);
+      const connection = idle ?? (await connectUnlessAborted(server, signal));
+      await turn();
+      await turn();
+      // What a new one has said is told by its first request.
+      if (idle === undefined || connection.isUsable()) return connection;
     }
-    return undefined;
-  }
-
-  async function newConnection(server: Server, signal: AbortSignal | undefined): Promise<Connection> {
-    const connection = await connectUnlessAborted(server, signal);
-    await silence();
-    return connection;
   }
 
   async function ask(
@@ -143,7 +135,7 @@ export function createHttpClient(
     request: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<Fetched> {
-    const connection = (await silentConnection(server)) ?? (await newConnection(server, signal));
+    const connection = await silentConnection(server, signal);
     const reply = await connection.ask(request, signal);
     const said = reply.fields.get("keep-alive");
     if (said !== undefined) noteIdleTime(server, said);

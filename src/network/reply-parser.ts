@@ -157,10 +157,16 @@ function unfilled(size: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
+// Made once: a pattern within a function is an object of its own each time.
+const STATUS_LINE = /^HTTP\/1\.([01]) (\d{3})(?: |$)/;
+const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+const NO_VALUE = /[\0\r\n]/;
+const LENGTH = /^\d{1,15}$/;
+
 /** @throws Error */
 function headOf(text: string): Head {
   const lines = text.split("\r\n");
-  const [, version, digits] = /^HTTP\/1\.([01]) (\d{3})(?: |$)/.exec(lines[0] ?? "") ?? [];
+  const [, version, digits] = STATUS_LINE.exec(lines[0] ?? "") ?? [];
   if (digits === undefined) throw new Error("the reply is not HTTP/1.1");
   const fields = new Map<string, string>();
   for (let i = 1; i < lines.length; i++) {
@@ -168,10 +174,9 @@ function headOf(text: string): Head {
     const colon = line.indexOf(":");
     const name = line.slice(0, colon).toLowerCase();
     // Also a line that goes on with the one before it, obsolete since 2014: two may read it in two ways.
-    if (colon <= 0 || !/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name))
-      throw new Error("a header of the reply is not valid");
+    if (colon <= 0 || !NAME.test(name)) throw new Error("a header of the reply is not valid");
     const value = line.slice(colon + 1).trim();
-    if (/[\0\r\n]/.test(value)) throw new Error("a header of the reply is not valid");
+    if (NO_VALUE.test(value)) throw new Error("a header of the reply is not valid");
     const before = fields.get(name);
     fields.set(name, before === undefined ? value : `${before}, ${value}`);
   }
@@ -196,10 +201,10 @@ function framingOf(status: number, fields: Fields): Framing {
   }
   const said = fields.get("content-length");
   if (said === undefined) return "until closed";
+  if (LENGTH.test(said)) return Number(said);
   // Said twice, a list: alike or the reply cannot be trusted.
   const lengths = new Set(said.split(",").map((length) => length.trim()));
   const [length = ""] = lengths;
-  if (lengths.size !== 1 || !/^\d{1,15}$/.test(length))
-    throw new Error("the reply's content-length is not valid");
+  if (lengths.size !== 1 || !LENGTH.test(length)) throw new Error("the reply's content-length is not valid");
   return Number(length);
 }

@@ -56,20 +56,21 @@ export function estimateOf({ fresh, hits }: Expected, route: Route, prices: Pric
 }
 
 export function amountOf(tokens: number, route: Route | undefined, { exchange }: Prices): Amount {
-  const price = route?.facts.price ?? 0;
-  return {
-    femtoCredits: ceilOf(
-      BigInt(tokens) * FEMTO_CREDITS_PER_MICRO_CREDIT,
-      microCreditsPerToken(price, exchange),
-    ),
-    picoUsd: BigInt(tokens) * picoUsdPerToken(price),
-  };
+  return { femtoCredits: femtoCreditsOf(tokens, route, exchange), picoUsd: picoUsdOf(tokens, route) };
 }
 
 /** The most that inputs can come to, each with so many bytes of a prompt before it. */
 export function mostOf(inputs: readonly Input[], promptBytes: number, route: Route, prices: Prices): Amount {
   return amountOf(sumOf(inputs, mostTokens) + inputs.length * promptBytes, route, prices);
 }
+
+function femtoCreditsOf(tokens: number, route: Route | undefined, exchange: Exchange): bigint {
+  const rate = microCreditsPerToken(route?.facts.price ?? 0, exchange);
+  return ceilOf(BigInt(tokens) * FEMTO_CREDITS_PER_MICRO_CREDIT, rate);
+}
+
+const picoUsdOf = (tokens: number, route: Route | undefined): bigint =>
+  BigInt(tokens) * picoUsdPerToken(route?.facts.price ?? 0);
 
 /** Marks that a model puts around each text: [CLS], [SEP] and the like. */
 const TOKENS_AROUND = 8;
@@ -114,8 +115,8 @@ function costOf(tokens: number, { run, route }: Progress, prices: Prices | undef
   return {
     tokens_abandoned,
     tokens_billed,
-    cost_pico_usd: amountOf(tokens + tokens_abandoned, route, prices).picoUsd,
-    cost_femto_credits: amountOf(tokens_billed, route, prices).femtoCredits,
+    cost_pico_usd: picoUsdOf(tokens + tokens_abandoned, route),
+    cost_femto_credits: femtoCreditsOf(tokens_billed, route, prices.exchange),
   };
 }
 
@@ -201,6 +202,7 @@ export async function settleFailure(
 
 /** Rounded up to a whole token. */
 function shareOf(tokens: number, share: number): number {
+  if (tokens === 0 || share === 0) return 0;
   return Number(ceilOf(BigInt(tokens), fractionOf(share)));
 }
 
@@ -209,16 +211,17 @@ type Upstream = Required<Pick<LedgerRow, "tokens_upstream" | "upstream_pico_usd"
 /** What providers have counted so far, and what each of them is owed, where that is not one alone whom the row names. */
 function upstreamOf({ run: { tally } }: Pick<Progress, "run">): Upstream {
   const { tokens, providers, byProvider } = tally;
+  if (byProvider.size === 0) return { tokens_upstream: tokens, upstream_pico_usd: 0n, by_provider: null };
   const all = [...byProvider];
   const picoUsd = all.reduce((sum, [, one]) => sum + one.picoUsd, 0n);
   const [only] = providers;
   const isOnly = providers.size === 1 && all.every(([name]) => name === only);
+  if (isOnly) return { tokens_upstream: tokens, upstream_pico_usd: picoUsd, by_provider: null };
   // By hand: JSON.stringify takes no bigint. The provider that answered comes first: the request counts as its.
   const shares = all
     .sort(([a], [b]) => Number(providers.has(b)) - Number(providers.has(a)))
     .map(([name, one]) => `[${JSON.stringify(name)},${one.tokens},${one.picoUsd}]`);
-  const by_provider = isOnly || shares.length === 0 ? null : `[${shares.join(",")}]`;
-  return { tokens_upstream: tokens, upstream_pico_usd: picoUsd, by_provider };
+  return { tokens_upstream: tokens, upstream_pico_usd: picoUsd, by_provider: `[${shares.join(",")}]` };
 }
 
 /** As if the first target did all that is to come. */

@@ -137,12 +137,15 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     let place = spaces.placeOf(found);
     refuseOtherSpace(arrival.pinnedSpace, place.space, size);
     const together = isIndivisible(request, route);
-    const whole = await withWholeCharacters(request, route.facts, parts.tokens, run.signal);
+    const whole =
+      request.inputs.length > 1
+        ? await withWholeCharacters(request, route.facts, parts.tokens, run.signal)
+        : request;
     const mayServe = () => route.targets.some((target) => target.mayServe());
     const mayMeasure = () => rateLimits.mayMeasure(rules.name);
     let planned: Plan | undefined;
     const revision = spaces.revision(place.space);
-    const remembered = await rememberedBy(whole, {
+    const remembering = rememberedBy(whole, {
       route,
       measured: `${place.space}#${revision}`,
       forced: forced?.name,
@@ -152,6 +155,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
       caching,
       outside,
     });
+    const remembered = remembering instanceof Promise ? await remembering : remembering;
     const recalled = await recall(
       remembered.keys,
       remembered.use,
@@ -174,9 +178,8 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
         place = measured;
         refuseOtherSpace(arrival.pinnedSpace, place.space, size);
       },
-      async (places, take) => {
-        if (planned) await embedNow(request, route, partOf(planned, places), run, take, outside);
-      },
+      (places, take) =>
+        planned ? embedNow(request, route, partOf(planned, places), run, take, outside) : Promise.resolve(),
     );
     const result = resultOf(recalled, request);
     progress.result = result;

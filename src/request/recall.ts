@@ -113,9 +113,10 @@ export async function recall(
       }
       // Their failure is this request's too, unless the provider has just answered it: then it asks again by itself.
       const failures = leads.length > 0 ? "left" : "shared";
-      for (const [key, entry] of (await boarding?.arrivals(signal, failures)) ?? []) {
-        known.set(key, { ...entry, tokensShared: false });
-      }
+      if (boarding && boarding.joins.length > 0) {
+        for (const [key, entry] of await boarding.arrivals(signal, failures))
+          known.set(key, { ...entry, tokensShared: false });
+      } else signal.throwIfAborted();
     } catch (thrown) {
       boarding?.leave(asGatewayError(thrown));
       throw thrown;

@@ -30,11 +30,15 @@ export interface Remembered {
   readonly use: { -readonly [Name in keyof CacheUse]: CacheUse[Name] };
 }
 
-export async function rememberedBy(request: EmbedRequest, about: Remembering): Promise<Remembered> {
+/** At once, unless the texts are so large that others take turns meanwhile. */
+export function rememberedBy(request: EmbedRequest, about: Remembering): Remembered | Promise<Remembered> {
   const { route, measured, forced, workspace, use, isWhole, caching, outside } = about;
   if (!isWhole) return { keys: ownKeys(request), use: { find: false, keep: false } };
   const scope = caching?.isShared ? null : workspace;
-  const keys = await keysFor(request, route, measured, forced, scope, caching !== undefined, outside);
+  const keys = keysFor(request, route, measured, forced, scope, caching !== undefined, outside);
   // What is kept of an input is its float vector alone.
-  return { keys, use: request.types ? { find: false, keep: false } : { ...use } };
+  const remembered = { use: request.types ? { find: false, keep: false } : { ...use } };
+  return keys instanceof Promise
+    ? keys.then((all) => ({ keys: all, ...remembered }))
+    : { keys, ...remembered };
 }

@@ -48,7 +48,10 @@ export async function fitted(
   const limit = facts.max_input_tokens;
   // Those who count themselves know nothing of a prompt, which must stand before every piece.
   const isTheirs = how.prompt === undefined && targets.every(({ provider }) => provider.countsTokens);
-  if (limit === undefined || isTheirs) return { pieces: asked, truncated: [] };
+  const mostBytes = (limit ?? Number.POSITIVE_INFINITY) - marksOf(facts);
+  // Most texts have fewer bytes than the model takes tokens.
+  if (limit === undefined || isTheirs || asked.every((piece) => isSurelyWithin(piece, mostBytes)))
+    return { pieces: asked, truncated: [] };
   const cuts = await cutTooLong(asked, limit, route, tokens, how);
   const pieces: Piece[] = [];
   const truncated: number[] = [];
@@ -63,6 +66,10 @@ export async function fitted(
   }
   return { pieces, truncated };
 }
+
+/** A token is at least one byte of UTF-8. Token ids come without marks, and are looked at one by one where a model has some. */
+const isSurelyWithin = ({ input }: Piece, most: number): boolean =>
+  (typeof input === "string" ? Buffer.byteLength(input) : input.length) <= most;
 
 interface Slice {
   readonly input: Input;

@@ -40,12 +40,16 @@ export function createHealths(
     const health = newHealth(clock, limitsOf(model));
     return others ? restingWithOthers(health, others.rests, others.accountOf(model)) : health;
   }
+  let latest: { readonly model: string; readonly health: Health } | undefined;
   const healthOf = (model: string) => {
+    // Asked for many times in one request.
+    if (latest?.model === model) return latest.health;
     const health = healths.get(model) ?? created(model);
     healths.delete(model);
     healths.set(model, health);
     const [oldest] = healths.keys();
     if (healths.size > REMEMBERED_MAX && oldest !== undefined) healths.delete(oldest);
+    latest = { model, health };
     return health;
   };
   const breakersOpen = () => [...healths.values()].filter(({ breaker }) => !breaker.isClosed()).length;

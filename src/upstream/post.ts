@@ -23,8 +23,10 @@ export function post({ body, ...call }: PostCall, outside: Pick<Outside, "fetch"
   const twins = twinsIn(body);
   if (twins) return Promise.reject(otherSpelling(...twins));
   // Whatever a routing file adds, and in whatever case: the body is JSON.
-  const further = Object.entries(call.headers).filter(([name]) => name.toLowerCase() !== "content-type");
-  const headers = { ...Object.fromEntries(further), "content-type": "application/json" };
+  const headers: Record<string, string> = {};
+  for (const name in call.headers)
+    if (name.toLowerCase() !== "content-type") headers[name] = call.headers[name] ?? "";
+  headers["content-type"] = "application/json";
   return send({ ...call, method: "POST", headers, body: JSON.stringify(body) }, outside);
 }
 
@@ -50,7 +52,7 @@ async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promis
       // A redirect would carry our credentials to wherever it points.
       redirect: "manual",
     });
-    const bytes = await readAll(response);
+    const bytes = response.whole ?? (await readAll(response));
     return {
       status: response.status,
       bytes,
@@ -83,7 +85,6 @@ async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promis
 
 /** Read piece by piece: a reply need not say its length, and what it says is not what it unpacks to. */
 async function readAll(response: Fetched): Promise<Uint8Array> {
-  if (response.whole) return response.whole;
   const { body, headers } = response;
   if (body === null) return new Uint8Array();
   const declared = headers.get("content-length");
