@@ -29,13 +29,13 @@ const one: Group = {
   repeats: false,
 };
 const ASKED: readonly Asked[] = [
-  { says: "one text, base64", group: one, objectsMax: 1300, promisesMax: 65 },
+  { says: "one text, base64", group: one, objectsMax: 1500, promisesMax: 68 },
   {
     says: "one text, base64, found in the cache",
     group: { ...one, repeats: true },
     cache: "{ memory_mb: 64 }",
-    objectsMax: 900,
-    promisesMax: 45,
+    objectsMax: 710,
+    promisesMax: 26,
   },
 ];
 

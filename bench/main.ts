@@ -134,6 +134,10 @@ async function measure(
   }
 }
 
+/** Who knows no models is far away by its path. */
+const farPath = (groups: readonly Group[]) =>
+  groups.some(({ model }) => model === "far" || model === "tls-far") ? "/far" : "";
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -178,9 +182,8 @@ async function main(): Promise<void> {
   }
   /** The proxy before the provider that the row's first group asks. */
   const startProxy = ({ isTls = false, groups }: Pick<Row, "isTls" | "groups">) => {
-    const far = groups.some(({ model }) => model === "far" || model === "tls-far") ? "/far" : "";
     const origin = isTls ? `https://localhost:${secured.port}` : `http://127.0.0.1:${upstream.port}`;
-    return start([process.execPath, file("proxy.ts"), origin + far], undefined, {
+    return start([process.execPath, file("proxy.ts"), origin + farPath(groups)], undefined, {
       environment: { ...ENVIRONMENT, NODE_EXTRA_CA_CERTS: tls.ca },
     });
   };
@@ -192,7 +195,7 @@ async function main(): Promise<void> {
     await using other =
       second === undefined || row.isTls
         ? undefined
-        : await startSecond(second, `http://127.0.0.1:${upstream.port}`);
+        : await startSecond(second, `http://127.0.0.1:${upstream.port}${farPath(row.groups)}`);
     await using gateway = await startGateway(setting(row.cache ? { cache: row.cache } : {}));
     await measure(row, gateway, baseline, other, { rounds, seconds, quick });
   }

@@ -44,15 +44,17 @@ interface Further {
   readonly truncation?: boolean | undefined;
 }
 
-const WORDS: ReadonlySet<string> = new Set([...TYPE_WORDS, "truncation"]);
+const FURTHER_WORDS: readonly string[] = [...TYPE_WORDS, "truncation"];
+const WORDS: ReadonlySet<string> = new Set(FURTHER_WORDS);
 
 /** Where no further field is taken, they are left in the body, to be refused there. */
 function furtherWords(body: unknown, { unknown_fields, base64 }: Policies): Further {
   if (typeof body !== "object" || body === null || Array.isArray(body) || unknown_fields === "reject")
     return { rest: body };
+  // Of most requests, none.
+  if (!FURTHER_WORDS.some((name) => Object.hasOwn(body, name))) return { rest: body };
   const named = Object.entries(body);
   const words = new Map<string, unknown>(named.filter(([name]) => WORDS.has(name)));
-  if (words.size === 0) return { rest: body };
   const rest = named.filter(([name]) => !WORDS.has(name));
   const truncation = words.get("truncation") ?? undefined;
   if (truncation !== undefined && typeof truncation !== "boolean")

@@ -130,12 +130,13 @@ function refuseLoneSurrogates(request: EmbeddingsRequest): void {
 function refuseUnseen({ model, user, metadata }: EmbeddingsRequest): void {
   refuseControls("model", model);
   refuseControls("user", user ?? "");
-  for (const [name, value] of Object.entries(metadata ?? {})) {
+  if (!metadata) return;
+  for (const [name, value] of Object.entries(metadata)) {
     const field = `metadata.${visible(name).slice(0, 100)}`;
     refuseControls(field, name);
     for (const text of textsWithin(value)) refuseControls(field, text);
   }
-  if (JSON.stringify(metadata ?? {}).length > METADATA_CHARACTERS_MAX) {
+  if (JSON.stringify(metadata).length > METADATA_CHARACTERS_MAX) {
     const message = `'metadata' is too large: at most ${METADATA_CHARACTERS_MAX} characters of JSON are allowed.`;
     throw new GatewayError("invalid", message, { field: "metadata" });
   }

@@ -10,7 +10,8 @@ export const HEAD_BYTES_MAX = 16 * 1024;
 /** @throws GatewayError head_too_large */
 export function checkHead(request: Request): void {
   let size = request.url.length;
-  for (const [name, value] of Object.entries(request.headers.toJSON())) size += name.length + value.length;
+  const headers = request.headers.toJSON();
+  for (const name in headers) size += name.length + (headers[name]?.length ?? 0);
   if (size <= HEAD_BYTES_MAX) return;
   throw new GatewayError(
     "head_too_large",

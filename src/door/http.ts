@@ -87,7 +87,7 @@ export function createDoor(parts: DoorParts) {
       const answer = await work(visit, requestId, speak, tell);
       body = answer.body;
       status = answer.status ?? status;
-      for (const [name, value] of Object.entries(answer.headers)) headers.set(name, sendable(value));
+      for (const name in answer.headers) headers.set(name, sendable(answer.headers[name] ?? ""));
     } catch (thrown) {
       const error = asGatewayError(thrown);
       const latencyMs = outside.monotonic() - began;
@@ -373,10 +373,12 @@ export function createDoor(parts: DoorParts) {
   }
 }
 
+const REQUEST_ID = /^[\x21-\x7e]{1,200}$/;
+
 /** The id that the caller itself gave the request, where it is one: kept beside ours, in the answer and in the log. */
 function clientRequestId({ headers }: Pick<Request, "headers">): string | undefined {
   const theirs = headers.get("x-request-id");
-  return theirs !== null && /^[\x21-\x7e]{1,200}$/.test(theirs) ? theirs : undefined;
+  return theirs !== null && REQUEST_ID.test(theirs) ? theirs : undefined;
 }
 
 /** Whose bodies those are that need no key: no workspace is called so. */

@@ -226,11 +226,10 @@ function requestOf(
 function headerLines(headers: NonNullable<RequestInit["headers"]>): string {
   let lines = "";
   let isNamed = false;
-  for (const [name, value] of Object.entries(
-    (headers instanceof Headers ? headers : new Headers(headers)).toJSON(),
-  )) {
+  const said = (headers instanceof Headers ? headers : new Headers(headers)).toJSON();
+  for (const name in said) {
     if (name === "user-agent") isNamed = true;
-    if (!OWN_HEADERS.has(name)) lines += `${name}: ${value}\r\n`;
+    if (!OWN_HEADERS.has(name)) lines += `${name}: ${said[name]}\r\n`;
   }
   return isNamed ? lines : `${lines}${USER_AGENT}`;
 }
