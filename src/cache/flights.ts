@@ -90,8 +90,7 @@ export function openFlights(): Flights {
       },
       leave(reason) {
         const outcome = reason && isTheProviders(reason) ? { error: reason } : "left";
-        // What is taken away meanwhile is not come by again.
-        for (const [key, flight] of own) finish(key, flight, outcome);
+        for (const [key, flight] of [...own]) finish(key, flight, outcome);
       },
       async arrivals(signal, failures = "shared") {
         if (own.size > 0) throw fault("waits for others before its own are done");
