@@ -15,6 +15,8 @@ export interface Setting {
   readonly cache?: string;
   readonly durability?: "process" | "power";
   readonly processes?: number;
+  /** False: the workspace has neither credits nor a cap. */
+  readonly credits?: boolean;
   /** An upstream over https, for the models `tls` and `tls-far`; `ca` is a file. */
   readonly tls?: { readonly port: number; readonly ca: string };
 }
@@ -75,7 +77,8 @@ export async function prepare(setting: Setting): Promise<{ folder: string; key: 
     () => false,
   );
   if (!isRight) return { folder, key: "", isRight };
-  await run("workspaces", "create", "bench", "--credits", "1000000", "--cap-usd-per-month", "1000000");
+  const money = setting.credits === false ? [] : ["--credits", "1000000", "--cap-usd-per-month", "1000000"];
+  await run("workspaces", "create", "bench", ...money);
   const { key } = JSON.parse(
     await run("keys", "create", "--name", "bench", "--workspace", "bench", "--json"),
   );

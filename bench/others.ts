@@ -8,7 +8,14 @@ import { join } from "node:path";
 import { type Measured, prepare, type Setting, startGateway } from "./gateway";
 import { type Goal, printGoal } from "./goals";
 import type { Group, Job, Outcome } from "./load";
-import { peakMemory_mb, processesOf, proportionalMemory_mb, resetPeak, type Started } from "./processes";
+import {
+  cpuSeconds,
+  peakMemory_mb,
+  processesOf,
+  proportionalMemory_mb,
+  resetPeak,
+  type Started,
+} from "./processes";
 import { ROWS, type Row } from "./rows";
 import { say } from "./said";
 import { median, written } from "./table";
@@ -178,8 +185,42 @@ async function measurePeaks({ setting, load, startProxy, seconds, rounds }: Benc
   }
 }
 
+/** What may be on or off. The first is what the others are compared with. */
+const FEATURES: readonly { readonly says: string; readonly more: Partial<Setting> }[] = [
+  { says: "key, rate limit, credits, cap, ledger", more: {} },
+  { says: "without credits and cap", more: { credits: false } },
+  { says: "with a cache, nothing found in it", more: { cache: "{ memory_mb: 64 }" } },
+  { says: "durability: power", more: { durability: "power" } },
+  { says: "processes: 2", more: { processes: 2 } },
+];
+
+/** Row B's request to gateways that differ in one feature, in turns. */
+async function measureFeatures({ setting, load, seconds, rounds }: Bench): Promise<void> {
+  const group = ROWS.find(({ name }) => name === "B")?.groups ?? [];
+  await using started = new AsyncDisposableStack();
+  const all: { says: string; gateway: Measured; cpu: number[]; rates: number[] }[] = [];
+  for (const { says, more } of FEATURES)
+    all.push({ says, gateway: started.use(await startGateway(setting(more))), cpu: [], rates: [] });
+  // The first round warms up, and is not counted.
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const { gateway, cpu, rates } of all) {
+      const before = cpuSeconds(gateway.pid);
+      const { requestsInAll, seconds: took } = await load(gateway, group, round === 0 ? 10 : seconds);
+      if (round === 0) continue;
+      cpu.push(((cpuSeconds(gateway.pid) - before) / requestsInAll) * 1000);
+      rates.push(requestsInAll / took);
+    }
+  }
+  const usual = median(all[0]?.cpu ?? []);
+  for (const { says, cpu, rates } of all) {
+    const ratio = (median(cpu) / usual).toFixed(2);
+    say(`  ${says.padEnd(40)} ${written(median(rates))}/s, CPU s/1000 ${written(median(cpu))}, ${ratio} ×`);
+  }
+}
+
 export const OTHERS: readonly Other[] = [
   { name: "M", says: "peak memory under load", measure: measurePeaks },
+  { name: "E", says: "what each feature costs: one text, base64, 32 connections", measure: measureFeatures },
   { name: "S", says: "start and idle memory", measure: measureStart },
   { name: "L", says: "the model inside", measure: measureLocal },
   { name: "G", says: "a million ledger rows and vectors on disk", measure: measureGrowth },
