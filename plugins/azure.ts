@@ -15,6 +15,7 @@ const plugin: Plugin = (host) => {
   const wire = openaiWire(host);
   return host.provider({
     id: "azure",
+    telemetryName: "azure.ai.openai",
     options: t.Object(
       {
         base_url: ownAddressOption(

@@ -30,6 +30,7 @@ const plugin: Plugin = (host) => {
 
   return host.provider({
     id: "gemini",
+    telemetryName: "gcp.gemini",
     options: t.Object(
       {
         api_key: t.String({ minLength: 1, description: "Sent in the header x-goog-api-key." }),

@@ -14,6 +14,7 @@ const plugin: Plugin = (host) => {
   const { t } = host;
   return host.provider({
     id: "mistral",
+    telemetryName: "mistral_ai",
     options: t.Object(bearerOptions(host, "https://api.mistral.ai/v1"), { additionalProperties: false }),
     concurrency: 16,
     open: (options) =>

@@ -40,6 +40,7 @@ const plugin: Plugin = (host) => {
 
   return host.provider({
     id: "vertex",
+    telemetryName: "gcp.vertex_ai",
     options: t.Object(
       {
         project: t.Optional(text("Project id. Default: the credentials' project.")),

@@ -4,6 +4,8 @@
  */
 import packageJson from "../package.json";
 import { counting, createMetrics, type Metrics } from "./admin/metrics";
+import { telling } from "./admin/request-lines";
+import { sharedFigures } from "./admin/shared-figures";
 import { type Aside, openAside } from "./aside/aside";
 import { type Batches, openBatches } from "./batches/batches";
 import { tellInterrupted } from "./books/interrupted";
@@ -53,9 +55,12 @@ import type { Spaces } from "./spaces/spaces";
 import { aboutMachines, routingFileHash } from "./stores/machines";
 import { openStores } from "./stores/open";
 import { createTokens, type Tokens } from "./tokens/tokens";
+import { createTracing } from "./tracing/tracing";
 import { machineOf } from "./valkey/machine-of";
 import { openShared } from "./valkey/open";
 
+/** For the collector to take what is left. */
+const TRACES_MS = 2_000;
 /** Of the rate limits' places. */
 const SEED_BYTES = 32;
 
@@ -106,6 +111,7 @@ export async function createGateway(
   tokens: Tokens = createTokens(),
   clock?: () => number,
 ): Promise<Gateway> {
+  outside.logBy?.(config.log);
   const fenced = Promise.withResolvers<void>();
   const stores = await openStores(config.database, outside, {
     serves: { process: place.process, fenced: fenced.resolve },
@@ -167,6 +173,7 @@ export async function createGateway(
     versions: [packageJson.version, Bun.version],
     configuredModel: (model) => configuredModel(current.config, model),
     spaceNotices: () => current.spaces.notices(),
+    shared: () => sharedFigures(current.routes, stores.size),
   });
   const seed = place.region ? bytesOf(place.region.seed) : outside.randomBytes(SEED_BYTES);
   const shared =
@@ -188,10 +195,18 @@ export async function createGateway(
   });
   const rests = shared?.limits?.pulse;
   let current = openGeneration(config, { ...measuring, rests, together: place.together() });
+  const tracing = createTracing({
+    outside,
+    version: packageJson.version,
+    process: place.process,
+    dropped: metrics.spansDropped,
+  });
+  await tracing.apply(config.tracing);
   const settlements = createSettlements(outside);
   const lifecycle = createLifecycle(outside);
   const unpriced = createUnpriced(() => current.config.money.unpriced === "allow", outside);
-  const counted = announcing(counting(ledger, metrics), settlements);
+  const told = telling(counting(ledger, metrics), () => current.config.log.requests, outside);
+  const counted = announcing(told, settlements);
   const sending = createSending(() => current.config.server, metrics, outside);
   const ownLimits = createRateLimits(
     { monotonic: place.clock ?? outside.monotonic },
@@ -286,6 +301,7 @@ export async function createGateway(
     bodyMemory: createBodyMemory(() => current.config.server.max_body_memory_mb * 2 ** 20, outside),
     bodyBytesMax: () => current.config.server.max_body_mb * 2 ** 20,
     metrics,
+    beginTrace: (request, requestId) => tracing.current()?.begin(request, requestId),
     admin: {
       keys,
       workspaces,
@@ -376,13 +392,19 @@ export async function createGateway(
       authSection = next.auth;
       stores.machines?.serving(routingFileHash(next));
       cache.apply(next.cache);
+      outside.logBy?.(next.log);
+      tracing
+        .apply(next.tracing)
+        .catch((cause: unknown) =>
+          outside.log("error", "traces could not be turned on", { cause: String(cause) }),
+        );
       retire(replaced);
       return needingRestart(config, next);
     },
     async close() {
       await batches?.runner.stop();
       retire(current);
-      await Promise.all(retiring);
+      await Promise.all([...retiring, tracing.close(TRACES_MS)]);
       tokens.close();
       aside.close();
       await cache.close();

@@ -21,6 +21,8 @@ export type Plugin = (host: Host) => Provider;
 export interface Provider<Options extends TSchema = TSchema> {
   /** The word that `plugin:` uses in gateway.yaml: lower case, digits and dashes. */
   readonly id: string;
+  /** Whose API it is, as OpenTelemetry's `gen_ai.provider.name` has it. Left out: `id`. */
+  readonly telemetryName?: string;
   /**
    * The schema of this plugin's own keys under `providers.<name>`, checked before `open`. An object schema; unknown keys are refused.
    * `plugin`, `timeout_ms`, `retries`, `concurrency`, `max_queue`, `allow_fields`, `coalesce_ms` and `warm` are the gateway's and never reach the plugin.

@@ -229,7 +229,7 @@ const WINGS: readonly (readonly [wings: string, whatFor: string])[] = [
   ["config", "the routing file and the catalogue"],
   ["books", "ledger, balances, statements: every token and what it costs"],
   ["db", "the database"],
-  ["tokens aside", "counting and cutting; work off the event loop"],
+  ["tokens aside tracing", "counting and cutting; work off the event loop; spans for a collector"],
   ["replies network printing", "bytes: of replies, on sockets, of answers"],
   ["native", "numbers and base64 by machine code, where there is some"],
   ["machine", "what the operating system gives: cores, libc, nameless files, shared words, one clock"],

@@ -28,6 +28,7 @@ const plugin: Plugin = (host) => {
 
   return host.provider({
     id: "bedrock",
+    telemetryName: "aws.bedrock",
     options: t.Object(
       {
         region: t.Optional(

@@ -1,6 +1,6 @@
 /**
  * The gateway's metrics, for all its processes, and how Prometheus reads it. A step that has something to count calls its function.
- * A new number is a row of FAMILIES with its help. Labels are words of the routing file and of our own: no key, no text, nothing a caller made up.
+ * A new number is a row of FAMILIES (families.ts). Labels are words of the routing file and of our own: no key, no text, nothing a caller made up.
  */
 
 import type { Ledger } from "../books/ledger";
@@ -8,6 +8,7 @@ import type { LedgerRow } from "../books/ledger-row";
 import type { ErrorKind } from "../domain/errors";
 import type { SpaceNotice } from "../spaces/notices";
 import { openCounts } from "./counts";
+import { FAMILIES, type Family, type FamilyName } from "./families";
 import { createGauges, type GaugesParts } from "./gauges";
 
 type Counted = Pick<
@@ -21,6 +22,9 @@ type Counted = Pick<
   | "tokens"
   | "tokens_upstream"
   | "tokens_billed"
+  | "workspace"
+  | "cost_pico_usd"
+  | "upstream_pico_usd"
 >;
 
 export interface Metrics {
@@ -36,6 +40,8 @@ export interface Metrics {
   sharedFailure(use: string, reason: string): void;
   /** A request whose rate limit was this machine's share. */
   limitsDegraded(): void;
+  /** Spans that no collector got. */
+  spansDropped(count: number): void;
   /** A client that did not take its answer was cut off. */
   answerCutOff(): void;
   /** No file descriptor was left for new connections. */
@@ -61,155 +67,11 @@ export interface MetricsParts {
   /** Of the gateway and of what it runs on. */
   readonly versions: readonly [version: string, runtime: string];
   readonly spaceNotices: () => readonly Pick<SpaceNotice, "provider" | "out_of_service">[];
+  /** What is read when it is asked for, of what all processes share. */
+  readonly shared: () => Promise<readonly SharedSample[]>;
   /** Where the counts are; left out, in memory of its own. */
   readonly words?: BigInt64Array;
 }
-
-interface Family {
-  readonly name: string;
-  readonly type: "counter" | "gauge" | "histogram";
-  readonly help: string;
-  readonly labels: readonly string[];
-}
-
-const FAMILIES = {
-  requests: {
-    name: "embedgate_requests_total",
-    type: "counter",
-    help: "Embeddings requests answered, by status and error code (none: an answer).",
-    labels: ["model", "status", "code"],
-  },
-  seconds: {
-    name: "embedgate_request_duration_seconds",
-    type: "histogram",
-    help: "Time from a request's arrival to its answer.",
-    labels: ["model"],
-  },
-  inputs: { name: "embedgate_inputs_total", type: "counter", help: "Inputs of requests.", labels: ["model"] },
-  tokens: {
-    name: "embedgate_tokens_total",
-    type: "counter",
-    help: "Tokens by kind: shown in answers, counted upstream, or billed.",
-    labels: ["model", "kind"],
-  },
-  calls: {
-    name: "embedgate_upstream_calls_total",
-    type: "counter",
-    help: "Calls to providers by outcome: ok, or the kind of error.",
-    labels: ["provider", "outcome"],
-  },
-  upstreamSeconds: {
-    name: "embedgate_upstream_duration_seconds",
-    type: "histogram",
-    help: "Time from sending a call to a provider until its answer was checked, or it failed.",
-    labels: ["provider"],
-  },
-  breakersOpen: {
-    name: "embedgate_circuit_breakers_open",
-    type: "gauge",
-    help: "Models at the provider whose circuit breaker is open or half-open.",
-    labels: ["provider"],
-  },
-  callsInFlight: {
-    name: "embedgate_upstream_calls_in_flight",
-    type: "gauge",
-    help: "Calls to the provider in flight; at most its `concurrency`.",
-    labels: ["provider"],
-  },
-  callsWaiting: {
-    name: "embedgate_upstream_queue",
-    type: "gauge",
-    help: "Calls queued for a slot at the provider, by lane: interactive (up to 8 inputs) or bulk.",
-    labels: ["provider", "lane"],
-  },
-  cacheHits: {
-    name: "embedgate_cache_hits_total",
-    type: "counter",
-    help: "Inputs answered without a call to a provider.",
-    labels: [],
-  },
-  cacheMisses: {
-    name: "embedgate_cache_misses_total",
-    type: "counter",
-    help: "Inputs that the cache did not have.",
-    labels: [],
-  },
-  sharedFailures: {
-    name: "embedgate_shared_failures_total",
-    type: "counter",
-    help: "Commands to a shared server without a usable answer, by use (limits, cache) and reason: timeout, lost, refused or wrong.",
-    labels: ["use", "reason"],
-  },
-  sharedOpen: {
-    name: "embedgate_shared_circuit_breakers_open",
-    type: "gauge",
-    help: "Processes that go on without the shared server, by its use: limits or cache.",
-    labels: ["use"],
-  },
-  limitsDegraded: {
-    name: "embedgate_rate_limits_degraded_total",
-    type: "counter",
-    help: "Requests whose rate limit was this machine's share, as the shared server did not answer.",
-    labels: [],
-  },
-  answersCutOff: {
-    name: "embedgate_answers_cut_off_total",
-    type: "counter",
-    help: "Answers cut off because the client did not read them.",
-    labels: [],
-  },
-  descriptorsUsedUp: {
-    name: "embedgate_file_descriptors_used_up_total",
-    type: "counter",
-    help: "Times that new connections had to wait because the limit of open files was reached.",
-    labels: [],
-  },
-  // By provider alone: under a pattern the name of a space is what a caller asked for. The log has it.
-  outOfService: {
-    name: "embedgate_space_out_of_service",
-    type: "gauge",
-    help: "Routes out of service because their vectors differ from their embedding space.",
-    labels: ["provider"],
-  },
-  underWay: {
-    name: "embedgate_requests_in_flight",
-    type: "gauge",
-    help: "Embeddings requests in flight, until their answers are sent.",
-    labels: [],
-  },
-  build: {
-    name: "embedgate_build_info",
-    type: "gauge",
-    help: "Always 1: the version of the gateway, and of Bun.",
-    labels: ["version", "bun"],
-  },
-  cpu: {
-    name: "process_cpu_seconds_total",
-    type: "counter",
-    help: "User and system CPU time of all processes of the gateway.",
-    labels: [],
-  },
-  memory: {
-    name: "process_resident_memory_bytes",
-    type: "gauge",
-    help: "Resident memory of all processes of the gateway.",
-    labels: [],
-  },
-  descriptors: {
-    name: "process_open_fds",
-    type: "gauge",
-    help: "Open file descriptors of all processes of the gateway.",
-    labels: [],
-  },
-  startTime: {
-    name: "process_start_time_seconds",
-    type: "gauge",
-    help: "When the gateway started, in seconds since 1970.",
-    labels: [],
-  },
-} as const satisfies Record<string, Family>;
-
-type FamilyName = keyof typeof FAMILIES;
 
 /** From a cached answer to a batch of thousands. */
 const MILLISECONDS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000];
@@ -218,11 +80,29 @@ const UNKNOWN = "unknown";
 /** The code of an answer. */
 const NO_CODE = "none";
 /** What a second is, where seconds are told. */
-const UNITS: Readonly<Partial<Record<FamilyName, number>>> = { cpu: 1_000_000, startTime: 1_000 };
+const PICO = 1e12;
+const UNITS: Readonly<Partial<Record<FamilyName, number>>> = {
+  cpu: 1_000_000,
+  startTime: 1_000,
+  endOfLife: 1_000,
+  cost: PICO,
+  upstreamCost: PICO,
+  workspaceCost: PICO,
+};
 /** What keeps the parts of a count's name apart. */
 const BETWEEN = "\n";
 /** A label that is longer is cut, so that a count's name fits its place. */
 const LABEL_LENGTH_MAX = 80;
+
+/** Each is a line for Prometheus to keep: with more, those that come later are one. */
+const WORKSPACES_MAX = 100;
+const OTHERS = "(others)";
+
+export interface SharedSample {
+  readonly name: "endOfLife" | "databaseUp" | "databaseSize";
+  readonly values: readonly string[];
+  readonly value: number;
+}
 
 export function createMetrics(parts: MetricsParts): Metrics {
   const counts = openCounts(parts.words);
@@ -245,14 +125,28 @@ export function createMetrics(parts: MetricsParts): Metrics {
     if (name === process) gauges.write(count === 0);
   };
 
+  const workspaces = new Set<string>();
+  /** As it is counted. All processes have the same ones, but for those that come at one time. */
+  function workspaceOf(name: string): string {
+    const label = cut(name);
+    if (workspaces.has(label)) return label;
+    if (workspaces.size >= WORKSPACES_MAX) return OTHERS;
+    for (const key of counts.all().keys()) {
+      const [family, known] = key.split(BETWEEN);
+      if (family === "workspaceRequests" && known !== undefined && known !== OTHERS) workspaces.add(known);
+    }
+    if (workspaces.size < WORKSPACES_MAX) workspaces.add(label);
+    return workspaces.has(label) ? label : OTHERS;
+  }
+
   /** One line's label values and its number, by family. */
-  function samples(): Map<FamilyName, Sample[]> {
+  function samples(shared: readonly SharedSample[]): Map<FamilyName, Sample[]> {
     const all = new Map<FamilyName, Sample[]>();
     const put = (family: FamilyName, values: readonly string[], value: number) =>
       all.set(family, [...(all.get(family) ?? []), { values, value }]);
     for (const [name, value] of counts.all()) {
       const [family = "", ...values] = name.split(BETWEEN);
-      if (isFamily(family) && family !== "underWay") put(family, values, value);
+      if (isFamily(family) && family !== "underWay") put(family, values, scaled(family, value));
       else if (family === "underWay") put("underWay", [], value);
     }
     if (process === null) put("underWay", [], inFlight());
@@ -260,7 +154,8 @@ export function createMetrics(parts: MetricsParts): Metrics {
     for (const { provider, out_of_service: isOut } of spaceNotices())
       outOfService.set(provider, (outOfService.get(provider) ?? 0) + (isOut ? 1 : 0));
     for (const [provider, count] of outOfService) put("outOfService", [provider], count);
-    for (const { name, values, value } of gauges.samples()) put(name, values, value / (UNITS[name] ?? 1));
+    for (const { name, values, value } of [...gauges.samples(), ...shared])
+      put(name, values, scaled(name, value));
     put("build", versions, 1);
     return all;
   }
@@ -274,6 +169,11 @@ export function createMetrics(parts: MetricsParts): Metrics {
       add("tokens", row.tokens, model, "shown");
       add("tokens", row.tokens_upstream, model, "upstream");
       add("tokens", row.tokens_billed, model, "billed");
+      add("cost", Number(row.cost_pico_usd), model);
+      add("upstreamCost", Number(row.upstream_pico_usd ?? 0n), model);
+      const workspace = workspaceOf(row.workspace);
+      add("workspaceRequests", 1, workspace);
+      add("workspaceCost", Number(row.cost_pico_usd), workspace);
       // Without a cache none was missed.
       if (row.status === 200) cache(row.cache_hits, isCaching() ? row.inputs - row.cache_hits : 0);
     },
@@ -286,6 +186,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
     sharedFailure: (use, reason) => add("sharedFailures", 1, use, reason),
     limitsDegraded: () => add("limitsDegraded", 1),
     descriptorsUsedUp: () => add("descriptorsUsedUp", 1),
+    spansDropped: (count) => add("spansDropped", count),
     answerCutOff: () => add("answersCutOff", 1),
     underWay,
     ended(name) {
@@ -295,7 +196,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
     contentType: "text/plain; version=0.0.4; charset=utf-8",
     async text() {
       gauges.write(true);
-      const all = samples();
+      const all = samples(await parts.shared());
       // Loaded for the first who asks.
       const { AggregatorRegistry } = await import("prom-client");
       const families = FAMILY_NAMES.map((name) => familyOf(FAMILIES[name], all.get(name) ?? []));
@@ -311,6 +212,8 @@ interface Sample {
 }
 
 const FAMILY_NAMES = Object.keys(FAMILIES).filter(isFamily);
+
+const scaled = (name: FamilyName, value: number) => value / (UNITS[name] ?? 1);
 
 function isFamily(name: string): name is FamilyName {
   return Object.hasOwn(FAMILIES, name);

@@ -10,6 +10,7 @@ import { ModelEntry, RouteEntry } from "./schema-models";
 import { ProviderCommon } from "./schema-provider";
 import { ServerSection } from "./schema-server";
 import { SharedServers } from "./schema-shared";
+import { LogSection, TracingSection } from "./schema-telemetry";
 import { WorkspaceSection } from "./schema-workspaces";
 
 const SECTIONS: readonly (readonly [place: string, schema: TSchema])[] = [
@@ -21,6 +22,8 @@ const SECTIONS: readonly (readonly [place: string, schema: TSchema])[] = [
   ["shared", SharedServers],
   ["files", FilesSection],
   ["money", MoneySection],
+  ["log", LogSection],
+  ["tracing", TracingSection],
   ["workspace_defaults", WorkspaceSection],
   ["providers.NAME", ProviderCommon],
   ["models.NAME", ModelEntry],

@@ -8,7 +8,9 @@ import type { Keep } from "../books/trimming";
 import type { CertificateAndKey, ConnectionOptions } from "../domain/connection-options";
 import type { KnownFacts } from "../domain/facts";
 import type { Fingerprint } from "../domain/fingerprint";
+import type { LogSettings } from "../domain/outside";
 import type { PolicyOverrides } from "../domain/policies";
+import type { TracingSettings } from "../domain/trace";
 import type { Provider } from "../plugin";
 import type { Problem } from "./problem";
 import type { CacheSection } from "./schema";
@@ -68,6 +70,9 @@ export interface GatewayConfig {
     readonly postgres: PostgresConfig | undefined;
   };
   readonly keep: Keep;
+  readonly log: LogSettings;
+  /** Undefined: no traces. */
+  readonly tracing: TracingSettings | undefined;
   /** With a `jwt` the mode is never "auto": the door is never open where tokens are asked for. */
   readonly auth: {
     readonly mode: "auto" | "keys" | "open";

@@ -22,6 +22,7 @@ import { PostgresSection } from "./schema-postgres";
 import { ServerSection } from "./schema-server";
 import { type SharedSection, SharedServers } from "./schema-shared";
 import { AgreementMin, OnDrift, SpaceProbeSection, Unmeasured } from "./schema-spaces";
+import { logOf, tracingOf } from "./schema-telemetry";
 import { DialectName } from "./schema-values";
 import type { DatabasePlace } from "./sections";
 
@@ -80,6 +81,8 @@ export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema
       postgres: place.url === undefined ? undefined : postgresOf(place.url, document.postgres ?? {}),
     },
     keep: keepOf(document.keep),
+    log: logOf(document.log),
+    tracing: tracingOf(document.tracing),
     // `auto` would leave the door open until the first key, though the file asks for tokens.
     auth: {
       mode: jwt !== undefined && mode === "auto" ? "keys" : mode,

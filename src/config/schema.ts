@@ -12,6 +12,7 @@ import { ProviderCommon } from "./schema-provider";
 import { ServerSection } from "./schema-server";
 import { SharedSection } from "./schema-shared";
 import { SpaceFingerprints, SpaceProbeSection, Unmeasured } from "./schema-spaces";
+import { LogSection, TracingSection } from "./schema-telemetry";
 import { closed } from "./schema-values";
 import { WorkspaceSection } from "./schema-workspaces";
 
@@ -99,6 +100,8 @@ export const RoutingFile = Type.Object(
     ),
     postgres: Type.Optional(PostgresSection),
     keep: Type.Optional(KeepSection),
+    log: Type.Optional(LogSection),
+    tracing: Type.Optional(TracingSection),
     auth: Type.Optional(AuthSection),
     cache: Type.Optional(
       Type.Union([CacheSection, Type.Literal(false)], {

@@ -32,6 +32,8 @@ export interface Outside {
   /** The text of a file; undefined where there is none that can be read. */
   readonly readFile: (path: string) => Promise<string | undefined>;
   readonly log: (level: LogLevel, message: string, about?: Readonly<Record<string, unknown>>) => void;
+  /** From now on the log is written so. Left out: it is written as it is. */
+  readonly logBy?: (settings: LogSettings) => void;
 }
 
 /** What of an answer is asked for. */
@@ -41,3 +43,12 @@ export type Fetched = Pick<Response, "status" | "headers" | "body" | "arrayBuffe
 };
 
 export type LogLevel = "info" | "warn" | "error";
+
+/** How the routing file wants the log. */
+export interface LogSettings {
+  /** The least important lines that are written. */
+  readonly level: LogLevel;
+  readonly format: "auto" | "json" | "pretty";
+  /** Whether answered requests have a line. */
+  readonly requests: boolean;
+}

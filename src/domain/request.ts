@@ -8,6 +8,7 @@ import type { EndSignal } from "./ending";
 import type { LongInput, ModelFacts } from "./facts";
 import type { Health } from "./health";
 import type { AskedTask } from "./task-words";
+import type { RequestTrace } from "./trace";
 
 /** Who asks. */
 export interface Caller {
@@ -66,6 +67,8 @@ export interface ConfiguredUpstream {
   readonly name: string;
   /** The catalogue's facts are by plugin. */
   readonly pluginId: string;
+  /** Whose API it is, as OpenTelemetry calls it. Left out: as the plugin. */
+  readonly telemetryName?: string | undefined;
   readonly upstream: Upstream;
   /** Names and checks of the request fields that its plugin declares. */
   readonly accepts: (field: string) => FieldCheck | undefined;
@@ -241,6 +244,8 @@ export interface Run {
   readonly attemptsMax: number;
   /** The gateway's own, of an embedding space: what it sends is fixed, and leads to no trials. */
   readonly isMeasurement?: boolean;
+  /** Left out: it is not traced. */
+  readonly trace?: RequestTrace | undefined;
   readonly tally: Tally;
   /** The batch that it is a line of: it goes in the bulk lane, and what it may cost is held already. Left out: of none. */
   readonly batch?: string | undefined;

@@ -162,6 +162,7 @@ export function createDoor(parts: DoorParts) {
             pinnedSpace: request.headers.get("x-embedgate-space")?.trim() || undefined,
             ending,
             failing: tell,
+            trace: parts.beginTrace(request, requestId),
           });
           const kept = () => {
             isSending = true;

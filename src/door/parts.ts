@@ -12,6 +12,7 @@ import type { Wire } from "../dialects/wire";
 import type { Outside } from "../domain/outside";
 import type { Policies } from "../domain/policies";
 import type { Caller } from "../domain/request";
+import type { RequestTrace } from "../domain/trace";
 import type { Answer, Arrival } from "../request/embed";
 import type { Routes } from "../routes/route";
 import type { SpaceNotice } from "../spaces/notices";
@@ -58,6 +59,8 @@ export interface DoorParts {
   /** Of one body, as it is now. */
   readonly bodyBytesMax: () => number;
   readonly metrics: Metrics;
+  /** Begins a request's trace; undefined: there are none. */
+  readonly beginTrace: (request: Request, requestId: string) => RequestTrace | undefined;
   readonly admin: AdminParts;
   readonly sending: Sending;
   /** Undefined: there are none. */

@@ -7,6 +7,7 @@ import { abortSignalOf, Ending, type EndSignal } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import type { BegunCall, Outcome } from "../domain/health";
 import type { Answered, Part, Target } from "../domain/request";
+import { type CallTrace, traceBy } from "../domain/trace";
 import { unlessAborted } from "../domain/until";
 import type { EmbedCall, EmbedReply } from "../plugin";
 import { believed, isCut } from "../tokens/belief";
@@ -22,6 +23,7 @@ import { fillsLimit, isKnownToCut, learn, refuseLonger, refuseUndecided } from "
 import { type CutByCount, cutByCount, limitByCount, ownCounts } from "./own-count";
 import { attemptMs, notePace, noteTooSlow } from "./pace";
 import { isAboutContent } from "./poison-signs";
+import { traceCall } from "./trace-call";
 import type { Work } from "./work";
 
 /**
@@ -77,6 +79,7 @@ async function sent(
   const { outside, plan } = work;
   const { provider, model } = target;
   const startedAt = outside.monotonic();
+  const trace = traceCall(work, target, part);
   let counted: Count | undefined;
   const ended = (outcome: Outcome, seenAs: GatewayError["kind"] | "ok") => {
     const change = call.ended(outcome);
@@ -96,6 +99,7 @@ async function sent(
       latencyMs: outside.monotonic() - startedAt,
     };
     outside.observe?.(seen);
+    trace?.ended(seenAs === "ok" ? undefined : seenAs);
     work.called({
       ...seen,
       inputs: part.pieces.length,
@@ -106,7 +110,7 @@ async function sent(
   };
   try {
     if (isKnownToCut(target)) await refuseLonger(part, target, work);
-    const believable = readCount(await replyInTime(work, target, part, signal), work, target, part);
+    const believable = readCount(await replyInTime(work, target, part, signal, trace), work, target, part);
     // The provider has counted it, whether its answer is of use or not. At once: the request may end with the next turn.
     const first = countOf(believable, inputsOf(part));
     work.count(first, target);
@@ -115,12 +119,13 @@ async function sent(
         ? await withOwnCount(believable, first, work, target, part)
         : believable;
     counted = first;
+    trace?.counted(first.tokens);
     if (part.pieces.length >= MANY_PIECES) await outside.turn?.();
     const isPlain = isCut(reply, inputsOf(part));
     const byCount = isPlain ? undefined : await limitByCount(work, target, part, reply);
     const isUnknown = !isPlain && reply.tokens === undefined;
     if (isUnknown || (byCount === "in doubt" && !work.run.isMeasurement))
-      await tryCut(work, target, part, (texts) => replyInTime(ofNobody(work), target, texts, signal));
+      await tryCut(work, target, part, (texts) => replyInTime(ofNobody(work), target, texts, signal, trace));
     if (isKnownToCut(target)) await refuseLonger(part, target, work);
     refuseUndecided(part, target, plan);
     const seen = { isPlain, byCount: byCount === "in doubt" ? undefined : byCount };
@@ -158,11 +163,18 @@ async function sent(
   }
 }
 
-async function replyInTime(work: Work, target: Target, part: Part, signal: EndSignal): Promise<EmbedReply> {
+async function replyInTime(
+  work: Work,
+  target: Target,
+  part: Part,
+  signal: EndSignal,
+  trace: CallTrace | undefined,
+): Promise<EmbedReply> {
   const { outside } = work;
   const { provider } = target;
   const attempt = new Ending();
   const call = { ...callFor(work, target), inputs: inputsOf(part), signal: abortSignalOf(attempt) };
+  if (trace) traceBy(call.signal, trace);
   const unfollow = attempt.follow(signal);
   const timeoutMs = attemptMs(work, target, part);
   const callOff = Number.isFinite(timeoutMs)

@@ -2,11 +2,11 @@
  * The world outside as it is: this machine's clock, its timers, its network, its randomness, and a log on standard error.
  * A new member of src/domain/outside.ts is made here, and its twin for tests in test/fake-outside.ts.
  */
-import { visible } from "../domain/control-characters";
 import type { EndSignal } from "../domain/ending";
-import type { LogLevel, Outside } from "../domain/outside";
+import type { Outside } from "../domain/outside";
 import { coresHere } from "../machine/cores";
 import { createHttpClient } from "./http-client";
+import { createLog } from "./log";
 
 function sleep(ms: number, signal?: EndSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -34,20 +34,18 @@ function readFile(path: string): Promise<string | undefined> {
     .catch(() => undefined);
 }
 
-/** Amounts are bigints, which JSON does not have. What is not seen, and JSON would leave as it is, is escaped. */
-export function logLine(about: Readonly<Record<string, unknown>>): string {
-  return visible(JSON.stringify(about, (_, value) => (typeof value === "bigint" ? String(value) : value)));
-}
-
-/** One line of JSON on standard error, so that standard output stays for what was asked for. */
-function log(level: LogLevel, message: string, about: Readonly<Record<string, unknown>> = {}): void {
-  console.error(logLine({ time: new Date().toISOString(), level, message, ...about }));
-}
-
 /** One core is the event loop's own. More than a few would only take memory. */
 const threads = Math.max(1, Math.min(4, coresHere() - 1));
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** On standard error, so that standard output stays for what was asked for. */
+const log = createLog({
+  write: (line) => console.error(line),
+  now: () => Date.now(),
+  isTerminal: process.stderr.isTTY === true,
+  hasColours: process.env.NO_COLOR === undefined,
+});
 
 const httpClient = createHttpClient(
   (url, init) => fetch(url, init),
@@ -71,5 +69,6 @@ export const realOutside: Outside = {
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
   environment: process.env,
   readFile,
-  log,
+  log: log.write,
+  logBy: log.by,
 };

@@ -32,6 +32,7 @@ const ENDING_MS = (STEPS + 1) * STEP_MS_MIN;
 
 /** @returns the exit code, once a signal has ended the gateway */
 export async function supervise({ options, read, config, readAgain, load }: Supervision): Promise<number> {
+  realOutside.logBy?.(config.log);
   const { host, port: wanted, processes } = config.server;
   let { drain_ms, grace_ms } = config.server;
   let { files } = config;
@@ -72,6 +73,7 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
           ({ tls } = nextConfig.server);
           ({ drain_ms, grace_ms } = nextConfig.server);
           files = nextConfig.files;
+          realOutside.logBy?.(nextConfig.log);
         } catch (cause) {
           tellWrong({ reason: cause instanceof Error ? cause.message : String(cause) });
         }

@@ -17,6 +17,7 @@ import type { Outside } from "../domain/outside";
 import type { Policies } from "../domain/policies";
 import type { Caller, Embedded, EmbedRequest, Plan, Result, Route, Run } from "../domain/request";
 import { withDefaultTask, withTask } from "../domain/tasks";
+import type { RequestTrace } from "../domain/trace";
 import { outOfService, withUnused } from "../execute/choose";
 import { collect } from "../execute/collect";
 import { execute } from "../execute/execute";
@@ -42,6 +43,7 @@ import { type CacheUse, recall } from "./recall";
 import { rememberedBy } from "./remembered";
 import { bytesOf, resultOf } from "./result";
 import { late, startRun } from "./run";
+import { traced, tracedFailure } from "./traced";
 import type { Unpriced } from "./unpriced";
 
 export interface Arrival {
@@ -62,6 +64,8 @@ export interface Arrival {
   readonly failing: (known: Readonly<Record<string, unknown>>) => void;
   /** Where it is a line of a batch. */
   readonly line?: BatchLine | undefined;
+  /** Left out: it is not traced. */
+  readonly trace?: RequestTrace | undefined;
 }
 
 export interface BatchLine {
@@ -191,6 +195,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
       await holdExactly(row, rules.terms, ledger, settlements, run);
     await arrival.line?.keep(result, row);
     const charge = await ledger.settle(row, run.endsAt);
+    run.trace?.ended(traced(row, request, result));
     spaces.answered(found, run.tally.providers, mayMeasure);
     const credits = { used: charge.microCredits, remaining: charge.remaining };
     const tookMs = latencyMs();
@@ -210,7 +215,9 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
   } catch (thrown) {
     const error = asGatewayError(thrown);
     arrival.failing(knownOf(progress, error));
-    throw await settleFailure(progress, named(toTell(error, progress), decoded), latencyMs, parts);
+    const told = await settleFailure(progress, named(toTell(error, progress), decoded), latencyMs, parts);
+    run.trace?.ended(tracedFailure(progress, told));
+    throw told;
   } finally {
     finish();
   }

@@ -7,11 +7,19 @@ import type { Ending } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import type { Run } from "../domain/request";
+import type { RequestTrace } from "../domain/trace";
 
 export interface Begun {
   readonly run: Run;
   /** Frees its timer. */
   readonly finish: () => void;
+}
+
+export interface Starting {
+  readonly requestId: string;
+  readonly ending: Ending;
+  readonly trace?: RequestTrace | undefined;
+  readonly line?: { readonly batch: string } | undefined;
 }
 
 export interface Limits {
@@ -22,15 +30,7 @@ export interface Limits {
 
 /** @param late what the request is told when its time is up */
 export function startRun(
-  {
-    requestId,
-    ending,
-    line,
-  }: {
-    readonly requestId: string;
-    readonly ending: Ending;
-    readonly line?: { readonly batch: string } | undefined;
-  },
+  { requestId, ending, trace, line }: Starting,
   { outside, deadlineMs, attemptsMax }: Limits,
   late: () => GatewayError,
 ): Begun {
@@ -43,6 +43,7 @@ export function startRun(
       endsAt: startedMonotonic + deadlineMs,
       signal: ending,
       attemptsMax,
+      trace,
       tally: { tokens: 0, tokensAbandoned: 0, providers: new Set(), byProvider: new Map(), calls: [] },
       ...(line && { batch: line.batch }),
     },

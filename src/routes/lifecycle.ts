@@ -16,10 +16,16 @@ const TOLD_MAX = 1_000;
 /** ending: within half a year. ended: the day has come. */
 export type Stage = "active" | "ending" | "ended";
 
-export function stageOf({ end_of_life }: Pick<ModelFacts, "end_of_life">, now: number): Stage {
-  if (end_of_life === undefined) return "active";
+/** Milliseconds since 1970; undefined: nobody said. */
+export function endOf({ end_of_life }: Pick<ModelFacts, "end_of_life">): number | undefined {
+  if (end_of_life === undefined) return undefined;
   const [year = 0, month = 1, day = 1] = end_of_life.split("-").map(Number);
-  const ends = Date.UTC(year, month - 1, day);
+  return Date.UTC(year, month - 1, day);
+}
+
+export function stageOf(facts: Pick<ModelFacts, "end_of_life">, now: number): Stage {
+  const ends = endOf(facts);
+  if (ends === undefined) return "active";
   if (now >= ends) return "ended";
   return now >= ends - NEAR_MS ? "ending" : "active";
 }

@@ -72,6 +72,7 @@ export function openProviders(
     byName.set(name, {
       name,
       pluginId: provider.id,
+      telemetryName: provider.telemetryName,
       upstream,
       accepts: (field) => checks.get(field),
       fieldNames: [...checks.keys()],

@@ -5,6 +5,7 @@
 import { GatewayError } from "../domain/errors";
 import type { Fetched, Outside } from "../domain/outside";
 import { twinsIn } from "../domain/spelling";
+import { traceOf } from "../domain/trace";
 import { isFailedHandshake, untrusted } from "../network/connecting";
 import { Gathered } from "../network/gathered";
 import { REPLY_BYTES_MAX } from "../network/http-client";
@@ -43,15 +44,17 @@ function otherSpelling(first: string, own: string): GatewayError {
 }
 
 async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promise<Posted> {
+  const trace = traceOf(call.signal);
   try {
     const response = await outside.fetch(call.url, {
       method: call.method,
-      headers: new Headers(call.headers),
+      headers: new Headers(trace ? { ...call.headers, ...trace.sentTo(call.url) } : call.headers),
       ...(call.body === undefined ? {} : { body: call.body }),
       signal: call.signal,
       // A redirect would carry our credentials to wherever it points.
       redirect: "manual",
     });
+    trace?.answered(response.status);
     const bytes = response.whole ?? (await readAll(response));
     return {
       status: response.status,

@@ -55,7 +55,7 @@ describe("what is counted", () => {
     expect(all.get('embedgate_request_duration_seconds_count{model="fake"}')).toBe(2);
     expect(all.get('embedgate_inputs_total{model="fake"}')).toBe(3);
     const text = (await open.send("/metrics")).text;
-    for (const own of ["secret-project", "made-up", "seven", "default"]) expect(text).not.toContain(own);
+    for (const own of ["secret-project", "made-up", "seven"]) expect(text).not.toContain(own);
   });
 
   test("adds up to what the ledger says", async () => {
@@ -73,6 +73,12 @@ describe("what is counted", () => {
     expect(kind("upstream")).toBe(total("tokens_upstream"));
     expect(kind("billed")).toBe(total("tokens_billed"));
     expect(kind("upstream")).toBeGreaterThan(kind("shown"));
+    const femto = (name: string) => Math.round((all.get(name) ?? Number.NaN) * 1e12);
+    const cost = usage.reduce((sum, line) => sum + line.cost_pico_usd, 0n);
+    expect(cost).toBeGreaterThan(0n);
+    expect(femto('embedgate_workspace_cost_usd_total{workspace="default"}')).toBe(Number(cost));
+    expect(femto('embedgate_cost_usd_total{model="docs"}')).toBe(Number(cost));
+    expect(all.get('embedgate_workspace_requests_total{workspace="default"}')).toBe(total("requests"));
     // An input that is twice in a request is asked for once. Without a cache none was missed there.
     expect([all.get("embedgate_cache_hits_total"), all.get("embedgate_cache_misses_total")]).toEqual([3, 0]);
   });
@@ -82,6 +88,32 @@ describe("what is counted", () => {
     for (const input of [["a", "b"], ["a"]]) await open.post({ model: "fake", input });
     const all = await samples(open);
     expect([all.get("embedgate_cache_hits_total"), all.get("embedgate_cache_misses_total")]).toEqual([1, 2]);
+  });
+
+  test("has a line for a hundred workspaces, and one for all others", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    const { metrics } = open.gateway;
+    const row = { model: "fake", status: 200, error: null, latency_ms: 1, inputs: 1, cache_hits: 0 };
+    const tokens = { tokens: 1, tokens_upstream: 1, tokens_billed: 1, cost_pico_usd: 5n };
+    for (let i = 0; i < 250; i++) metrics.request({ ...row, ...tokens, workspace: `w${i}` });
+    metrics.request({ ...row, ...tokens, workspace: "w3" });
+    const all = await samples(open);
+    const lines = [...all].filter(([name]) => name.startsWith("embedgate_workspace_requests_total"));
+    expect(lines).toHaveLength(101);
+    expect(all.get('embedgate_workspace_requests_total{workspace="(others)"}')).toBe(150);
+    expect(all.get('embedgate_workspace_requests_total{workspace="w3"}')).toBe(2);
+    expect(all.get('embedgate_workspace_cost_usd_total{workspace="(others)"}')).toBe(750e-12);
+  });
+
+  test("has the database, and when models of the routing file end", async () => {
+    const ending = YAML.replace("price: 0.02", 'price: 0.02, end_of_life: "2027-03-01"');
+    await using open = await openGateway({ yaml: ending });
+    const all = await samples(open);
+    expect(all.get("embedgate_database_up")).toBe(1);
+    expect(all.get("embedgate_database_size_bytes")).toBeGreaterThan(4_096);
+    expect(all.get('embedgate_model_end_of_life_timestamp_seconds{model="fake-8"}')).toBe(
+      Date.UTC(2027, 2, 1) / 1_000,
+    );
   });
 
   test("has requests that were refused before anybody knew whose they were", async () => {
@@ -195,7 +227,7 @@ describe("who may read it", () => {
       (await open.post({ model: "fake", input: "a" }, { authorization: `Bearer ${admin.key}` })).status,
     ).toBe(200);
     const text = (await open.send("/metrics", { headers: { authorization: `Bearer ${admin.key}` } })).text;
-    for (const own of [admin.key, admin.id, "team-a"]) expect(text).not.toContain(own);
+    for (const own of [admin.key, admin.id]) expect(text).not.toContain(own);
     const rotated = await keys.rotate(admin.id, 0);
     expect([rotated.admin, await status(admin.key), await status(rotated.key)]).toEqual([true, 401, 200]);
     await keys.revoke(admin.id);

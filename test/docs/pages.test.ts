@@ -68,7 +68,7 @@ describe("docs", () => {
   });
 
   test("every metric is explained, and none that there is not", () => {
-    const told = [...source("src/admin/metrics.ts").matchAll(/name: "((?:embedgate|process)_\w+)"/g)].map(
+    const told = [...source("src/admin/families.ts").matchAll(/name: "((?:embedgate|process)_\w+)"/g)].map(
       ([, name = ""]) => name,
     );
     expect(apart(column(section(operations, "Metrics"), 0), told)).toEqual(NOTHING);

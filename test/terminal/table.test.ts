@@ -1,11 +1,12 @@
 /**
  * What the command line reads and prints, without a process: durations, amounts, lists, tables, CSV. Processes are in executable.test.ts.
  */
+
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { creditsOf } from "../../src/books/money";
 import { json } from "../../src/commands/json";
-import { logLine } from "../../src/network/real-outside";
+import { logLine } from "../../src/network/log";
 import { parseBalance, parseCredits, parseList, parsePair, parseUsd } from "../../src/terminal/amount";
 import { csv } from "../../src/terminal/csv";
 import { inUnits, parseDuration } from "../../src/terminal/duration";

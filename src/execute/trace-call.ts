@@ -1,0 +1,20 @@
+/**
+ * A call as its request's trace is told of it; nothing where the request has none.
+ */
+import type { Part, Target } from "../domain/request";
+import type { CallTrace } from "../domain/trace";
+import type { Work } from "./work";
+
+export function traceCall(
+  { run }: Work,
+  { provider, model, facts }: Target,
+  part: Part,
+): CallTrace | undefined {
+  return run.trace?.call({
+    provider: provider.name,
+    system: provider.telemetryName ?? provider.pluginId,
+    model,
+    inputs: part.pieces.length,
+    encoding: facts.wire_encoding ?? "float",
+  });
+}
