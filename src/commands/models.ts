@@ -5,7 +5,6 @@
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { ConfiguredModel, GatewayConfig } from "../config/gateway-config";
-import { withoutSlash } from "../domain/base-url";
 import type { ModelFacts } from "../domain/facts";
 import { realOutside } from "../network/real-outside";
 import { canFindGateways, presentAt } from "../processes/presence";
@@ -15,6 +14,7 @@ import { configured } from "../serving/configured";
 import { printTable } from "../terminal/screen";
 import { type OpenedProviders, openProviders } from "../upstream/open";
 import { json } from "./json";
+import { addressOf, askAdmin } from "./running";
 
 interface ModelsOptions {
   readonly config?: string;
@@ -112,8 +112,6 @@ function rowsOf(
 }
 
 const Answer = Type.Object({ routes: Type.Array(RouteState) });
-/** It answers from memory, on this machine as a rule. */
-const WAIT_MS = 5_000;
 
 /** @returns words where no gateway says */
 async function statesOf(
@@ -122,21 +120,6 @@ async function statesOf(
 ): Promise<readonly RouteState[] | string> {
   if (options.url === undefined && canFindGateways() && presentAt(database.path).length === 0)
     return `no gateway is running on the database ${database.path}`;
-  const host = server.host === "0.0.0.0" || server.host === "::" ? "127.0.0.1" : server.host;
-  const base = options.url ?? `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`;
-  const url = `${withoutSlash(base)}/admin/routes`;
-  const key = options.key ?? realOutside.environment.EMBEDGATE_ADMIN_KEY;
-  try {
-    const answer = await realOutside.fetch(url, {
-      headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
-      signal: AbortSignal.timeout(WAIT_MS),
-    });
-    if (answer.status === 401 || answer.status === 403)
-      return "give an admin key with --key, or in the variable EMBEDGATE_ADMIN_KEY ('embedgate keys create --admin')";
-    if (answer.status !== 200) return `${url} answered ${answer.status}`;
-    const body: unknown = JSON.parse(new TextDecoder().decode(await answer.arrayBuffer()));
-    return Value.Parse(Answer, body).routes;
-  } catch (cause) {
-    return `${url}: ${cause instanceof Error ? cause.message : String(cause)} (--url sets another address)`;
-  }
+  const told = await askAdmin(realOutside, addressOf(server, options.url), "/admin/routes", options.key);
+  return told.ok ? Value.Parse(Answer, told.body).routes : told.reason;
 }

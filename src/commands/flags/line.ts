@@ -13,6 +13,7 @@ export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] =
   [1, "it failed, or found something wrong: standard error says what"],
   [2, "wrong usage: an unknown command, option or argument, or one that is missing"],
   [3, "`embed` is done, but some rows have no vector: OUT.errors.jsonl says which"],
+  [4, "`health`: nothing answers at the address"],
   [130, "interrupted with Ctrl-C; `bench` still prints its report, and `embed --resume` goes on"],
 ];
 

@@ -15,6 +15,7 @@ import { creditsCommands } from "./credits";
 import { databaseCommands } from "./database";
 import { doctorCommand } from "./doctor";
 import { embedCommands } from "./embed";
+import { healthCommand } from "./health";
 import { installCommands } from "./install";
 import { invoiceCommand } from "./invoice";
 import { keyCommands } from "./keys";
@@ -25,6 +26,7 @@ import { pluginCommands } from "./plugin";
 import { requestsCommands } from "./requests";
 import { serveCommands } from "./serve";
 import { spacesCommands } from "./spaces";
+import { topCommand } from "./top";
 import { usageCommand } from "./usage";
 import { workspaceCommands } from "./workspaces";
 
@@ -43,6 +45,8 @@ export function commandLine(): Command {
   serveCommands(program);
   checkCommand(program);
   modelsCommand(program);
+  topCommand(program);
+  healthCommand(program);
   configCommands(program);
   keyCommands(program);
   workspaceCommands(program);

@@ -1,0 +1,103 @@
+/**
+ * `embedgate top`: what a running gateway does, by the Admin API, drawn again and again. What it looks like is in top-page.ts.
+ */
+import { realOutside } from "../network/real-outside";
+import { configured } from "../serving/configured";
+import { screen } from "../terminal/screen";
+import { json } from "./json";
+import { addressOf, askAdmin, type Told } from "./running";
+import { type Overview, overviewOf, pageOf } from "./top-page";
+
+export interface TopOptions {
+  readonly config?: string;
+  readonly url?: string;
+  readonly key?: string;
+  readonly since: number;
+  readonly every: number;
+  readonly once?: boolean;
+  readonly json?: boolean;
+}
+
+/** q, Ctrl-C, Ctrl-D, Escape: where a terminal hands on each key, Ctrl-C is no signal. */
+const ENDING = ["q", "\u0003", "\u0004", "\u001b"];
+/** The whole screen is cleared and drawn from its corner; the cursor is out of the way. */
+const DRAW = "\u001b[H\u001b[J";
+const BEGIN = "\u001b[?1049h\u001b[?25l";
+const END = "\u001b[?25h\u001b[?1049l";
+
+export async function top(options: TopOptions): Promise<number> {
+  const config = options.url === undefined ? await configured(options.config, { notes: false }) : undefined;
+  if (options.url === undefined && config === undefined) return 1;
+  const base = config ? addressOf(config.server) : (options.url ?? "").replace(/\/$/, "");
+  const look = () => lookAt(base, options);
+  if (options.once || !process.stdout.isTTY) return showOnce(await look(), options, base);
+  const first = await look();
+  if ("reason" in first) return showOnce(first, options, base);
+  return showUntilEnded(first, look, options.every, base);
+}
+
+function showOnce(seen: Seen, { json: isJson }: TopOptions, base: string): number {
+  if ("reason" in seen) {
+    console.error(seen.reason);
+    return 1;
+  }
+  console.log(isJson ? json(seen) : pageOf(seen, base, screen()));
+  return 0;
+}
+
+type Seen = Overview | { readonly reason: string };
+
+async function lookAt(base: string, { key, since }: TopOptions): Promise<Seen> {
+  const minutes = `${Math.max(1, Math.round(since / 60_000))}m`;
+  const series = (by: string) => `/admin/v1/series?unit=minute&since=${minutes}&by=${by}&columns=requests`;
+  const paths = ["/admin/v1/gateway", series("model,provider"), series("workspace"), "/admin/v1/routes"];
+  const told: readonly Told[] = await Promise.all(
+    paths.map((path) => askAdmin(realOutside, base, path, key)),
+  );
+  const bodies: unknown[] = [];
+  for (const one of told) {
+    if (!one.ok) return { reason: one.reason };
+    bodies.push(one.body);
+  }
+  return overviewOf(bodies) ?? { reason: `${base} is of another version: its answers cannot be read` };
+}
+
+/** Ctrl-C, q or a signal ends it; the terminal is as it was. */
+async function showUntilEnded(
+  first: Overview,
+  look: () => Promise<Seen>,
+  everyMs: number,
+  base: string,
+): Promise<number> {
+  const over = new AbortController();
+  const end = () => over.abort();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, end);
+  process.stdin.setRawMode?.(true);
+  process.stdin.on("data", (typed: Buffer) => {
+    if (ENDING.some((key) => typed.includes(key))) end();
+  });
+  let seen: Seen = first;
+  let last = first;
+  process.stdout.write(BEGIN);
+  try {
+    while (!over.signal.aborted) {
+      if (!("reason" in seen)) last = seen;
+      const lost = "reason" in seen ? `\nno answer: ${seen.reason}` : "";
+      const rows = pageOf(last, base, screen()) + lost;
+      process.stdout.write(
+        DRAW +
+          rows
+            .split("\n")
+            .slice(0, (process.stdout.rows ?? 24) - 1)
+            .join("\n"),
+      );
+      await realOutside.sleep(everyMs, over.signal).catch(() => undefined);
+      if (!over.signal.aborted) seen = await look();
+    }
+  } finally {
+    process.stdout.write(END);
+    process.stdin.setRawMode?.(false);
+    process.stdin.pause();
+  }
+  return 0;
+}
