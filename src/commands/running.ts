@@ -29,14 +29,14 @@ export type Told =
 
 /** @param path of an admin's, such as /admin/routes */
 export async function askAdmin(
-  { fetch, environment }: Pick<Outside, "fetch" | "environment">,
+  outside: Pick<Outside, "fetch" | "environment">,
   base: string,
   path: string,
-  key = environment.EMBEDGATE_ADMIN_KEY,
+  key = outside.environment.EMBEDGATE_ADMIN_KEY,
 ): Promise<Told> {
   const url = `${base}${path}`;
   try {
-    const answer = await fetch(url, {
+    const answer = await outside.fetch(url, {
       headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
       signal: AbortSignal.timeout(WAIT_MS),
     });
