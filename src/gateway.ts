@@ -17,7 +17,7 @@ import { openSharedVectors } from "./cache/shared-vectors";
 import { type Auth, openAuth } from "./callers/auth";
 import { tellingOfChanges } from "./callers/key-changes";
 import type { Keys } from "./callers/keys";
-import { AT_THE_START, refusalOf } from "./callers/opening";
+import { AT_THE_START, refusalOf, takeCredentials } from "./callers/opening";
 import { createRateLimits, unlimited } from "./callers/rate-limits";
 import { createSharedLimits } from "./callers/shared-limits";
 import type { Workspaces } from "./callers/workspaces";
@@ -59,8 +59,6 @@ import { createTracing } from "./tracing/tracing";
 import { machineOf } from "./valkey/machine-of";
 import { openShared } from "./valkey/open";
 
-/** For the collector to take what is left. */
-const TRACES_MS = 2_000;
 /** Of the rate limits' places. */
 const SEED_BYTES = 32;
 
@@ -372,39 +370,21 @@ export async function createGateway(
     reload(next) {
       const refused = refusalNow(next);
       if (refused) throw refused;
-      if (next.auth.jwt) {
-        keys
-          .tokensTaken()
-          .catch((cause: unknown) =>
-            outside.log("error", "that JWTs are accepted could not be stored", { cause: String(cause) }),
-          );
-      }
-      const { bootstrapKeySha256 } = next.auth;
-      if (bootstrapKeySha256 !== undefined && bootstrapKeySha256 !== authSection.bootstrapKeySha256) {
-        keys.bootstrap(bootstrapKeySha256).catch((cause: unknown) =>
-          outside.log("error", "the key of auth.bootstrap_key_sha256 could not be stored", {
-            cause: String(cause),
-          }),
-        );
-      }
+      takeCredentials(next, authSection, keys, outside);
       const replaced = current;
       current = openGeneration(next, { ...measuring, rests, together: place.together() }, replaced);
       authSection = next.auth;
       stores.machines?.serving(routingFileHash(next));
       cache.apply(next.cache);
       outside.logBy?.(next.log);
-      tracing
-        .apply(next.tracing)
-        .catch((cause: unknown) =>
-          outside.log("error", "traces could not be turned on", { cause: String(cause) }),
-        );
+      void tracing.apply(next.tracing);
       retire(replaced);
       return needingRestart(config, next);
     },
     async close() {
       await batches?.runner.stop();
       retire(current);
-      await Promise.all([...retiring, tracing.close(TRACES_MS)]);
+      await Promise.all([...retiring, tracing.close()]);
       tokens.close();
       aside.close();
       await cache.close();

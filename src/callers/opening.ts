@@ -5,8 +5,10 @@
 
 import type { GatewayConfig } from "../config/gateway-config";
 import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
 import { isLoopback } from "../domain/this-machine";
 import type { Auth } from "./auth";
+import type { Keys } from "./keys";
 
 export interface Before {
   /** Where the gateway listens already, whatever the file says now: the address is taken once, at the start. */
@@ -38,4 +40,26 @@ export function refusalOf(
     "A reload cannot open the gateway: it has required keys or tokens since it started, and with this file it would require none. " +
       "Restart it to have it open, or put 'auth' back.",
   );
+}
+
+/** What a reload brings: that tokens are taken, and another first key. It serves on where either cannot be stored now. */
+export function takeCredentials(
+  { auth }: Pick<GatewayConfig, "auth">,
+  before: GatewayConfig["auth"],
+  keys: Pick<Keys, "tokensTaken" | "bootstrap">,
+  { log }: Pick<Outside, "log">,
+): void {
+  if (auth.jwt)
+    keys
+      .tokensTaken()
+      .catch((cause: unknown) =>
+        log("error", "that JWTs are accepted could not be stored", { cause: String(cause) }),
+      );
+  const { bootstrapKeySha256: hash } = auth;
+  if (hash === undefined || hash === before.bootstrapKeySha256) return;
+  keys
+    .bootstrap(hash)
+    .catch((cause: unknown) =>
+      log("error", "the key of auth.bootstrap_key_sha256 could not be stored", { cause: String(cause) }),
+    );
 }

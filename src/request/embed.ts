@@ -195,8 +195,8 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
       await holdExactly(row, rules.terms, ledger, settlements, run);
     await arrival.line?.keep(result, row);
     const charge = await ledger.settle(row, run.endsAt);
-    run.trace?.ended(traced(row, request, result));
     spaces.answered(found, run.tally.providers, mayMeasure);
+    run.trace?.ended(traced(row, request, result));
     const credits = { used: charge.microCredits, remaining: charge.remaining };
     const tookMs = latencyMs();
     const script = decoded.encode({ ...result, credits }, run.requestId, tookMs);

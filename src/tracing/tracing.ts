@@ -11,12 +11,14 @@ export interface Tracing {
   current(): Spans | undefined;
   /** @returns once they are begun by these settings */
   apply(settings: TracingSettings | undefined): Promise<void>;
-  /** Sends what is left, within `ms`. */
-  close(ms: number): Promise<void>;
+  /** Sends what is left, for a while. */
+  close(): Promise<void>;
 }
 
 /** For what an earlier configuration has left. */
 const LEAVING_MS = 5_000;
+/** At a graceful shutdown, for the collector to take what is left. */
+const ENDING_MS = 2_000;
 
 export function createTracing(parts: Omit<SpansParts, "settings">): Tracing {
   let spans: Spans | undefined;
@@ -34,14 +36,18 @@ export function createTracing(parts: Omit<SpansParts, "settings">): Tracing {
   return {
     current: () => spans,
     apply(settings) {
-      turn = turn.then(() => change(settings));
+      turn = turn
+        .then(() => change(settings))
+        .catch((cause: unknown) =>
+          parts.outside.log("error", "traces could not be turned on", { cause: String(cause) }),
+        );
       return turn;
     },
-    async close(ms) {
+    async close() {
       await turn;
       const last = spans;
       spans = undefined;
-      await last?.close(ms);
+      await last?.close(ENDING_MS);
     },
   };
 }
