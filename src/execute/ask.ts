@@ -23,6 +23,7 @@ import { fillsLimit, isKnownToCut, learn, refuseLonger, refuseUndecided } from "
 import { type CutByCount, cutByCount, limitByCount, ownCounts } from "./own-count";
 import { attemptMs, notePace, noteTooSlow } from "./pace";
 import { isAboutContent } from "./poison-signs";
+import { asProviderError } from "./provider-error";
 import { traceCall } from "./trace-call";
 import type { Work } from "./work";
 
@@ -359,25 +360,6 @@ function tellLength({ offLength }: Answered, { outside }: Work, target: Target):
 }
 
 const inputsOf = ({ pieces }: Part) => pieces.map(({ input }) => input);
-
-/** What a plugin throws is one of ours (it made it with `host.failure`); anything else is its own fault, told in the log only. */
-function asProviderError(thrown: unknown, work: Work, { provider }: Target): GatewayError {
-  const error = thrown instanceof GatewayError ? thrown : brokenPlugin(thrown, work, provider);
-  return error.at(provider.name);
-}
-
-function brokenPlugin(thrown: unknown, { outside, run }: Work, provider: Target["provider"]): GatewayError {
-  outside.log("error", "plugin error: it threw something other than host.failure()", {
-    request: run.requestId,
-    provider: provider.name,
-    thrown: String(thrown),
-  });
-  return new GatewayError(
-    "malformed",
-    `The plugin of the provider "${provider.name}" failed. The gateway's log has its error, by the request's id.`,
-    { cause: thrown },
-  );
-}
 
 /** A plugin counts inputs within its call; callers count them within their request. */
 function inRequest(error: GatewayError, part: Part): GatewayError {
