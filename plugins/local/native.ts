@@ -69,12 +69,9 @@ async function load() {
  */
 function openLibrary() {
   const file = createMemoryFile();
-  try {
-    writeSync(file, readFileSync(libraryPath));
-    return dlopen(`/proc/self/fd/${file}`, SYMBOLS);
-  } finally {
-    closeSync(file);
-  }
+  writeSync(file, readFileSync(libraryPath));
+  // Stays open: glibc knows a library by its name, and once closed the next one would get the same number, so the same name and this code.
+  return dlopen(`/proc/self/fd/${file}`, SYMBOLS);
 }
 
 function createMemoryFile(): number {

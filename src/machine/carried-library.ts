@@ -4,7 +4,7 @@
  * plugins/local loads its kernel the same way, in words of its own, for a plugin knows nothing of src/.
  */
 import { dlopen, type FFIFunction } from "bun:ffi";
-import { closeSync, readFileSync, writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 
 const CLOSE_ON_EXEC = 1;
 
@@ -21,10 +21,7 @@ export function openCarriedLibrary<const Functions extends Record<string, FFIFun
   }).symbols;
   const file = memfd_create(Buffer.from("embedgate\0"), CLOSE_ON_EXEC);
   if (file < 0) throw new Error("the system gives no file in memory");
-  try {
-    writeSync(file, readFileSync(path));
-    return dlopen(`/proc/self/fd/${file}`, functions).symbols;
-  } finally {
-    closeSync(file);
-  }
+  writeSync(file, readFileSync(path));
+  // Stays open: glibc knows a library by its name, and once closed the next one would get the same number, so the same name and this code.
+  return dlopen(`/proc/self/fd/${file}`, functions).symbols;
 }
