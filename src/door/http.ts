@@ -311,7 +311,8 @@ export function createDoor(parts: DoorParts) {
     ...adminApi,
     get("/swagger", showDocs),
     get("/swagger/{model}", showDocs),
-    get("/", toDocs),
+    get("/", (visit) => showDashboard(visit, "index.html")),
+    get("/dashboard/{file}", (visit) => showDashboard(visit, visit.params.file ?? "")),
     ...batchPaths(respond, parts),
   ];
   const endpoints = endpointsOf([...WIRES.flatMap(ofWire), ...own]);
@@ -347,10 +348,14 @@ export function createDoor(parts: DoorParts) {
       return { body: new Uint8Array(await page.arrayBuffer()), headers: page.headers.toJSON() };
     });
   }
-  function toDocs(visit: Visit): Promise<Response> {
-    return respond(visit, ({ request }) => {
+  /** Needs no key: nothing is in it but a form for one. Imported for the first who asks, as the document is. */
+  function showDashboard(visit: Visit, name: string): Promise<Response> {
+    return respond(visit, async ({ request }) => {
       auth.admitWithoutKey(request);
-      return { status: 302, body: "", headers: { location: "/swagger" } };
+      const { answerFile, dashboardFile } = await import("../dashboard/files");
+      const file = dashboardFile(name);
+      if (file === undefined) throw noSuchPath;
+      return answerFile(file, request);
     });
   }
 

@@ -148,4 +148,6 @@ export const CREDIT_PATHS: readonly AdminPath[] = [
   }),
 ];
 
+export type AdminCredits = Static<typeof Balance.schema>;
+
 export const CREDIT_SCHEMAS: readonly Named[] = [Balance, Grant, NewBalance];

@@ -1,5 +1,5 @@
 /** /admin/v1/gateway: which gateway this is: its version, since when it runs, what it is asked by, what it keeps. */
-import { Type } from "@sinclair/typebox";
+import { type Static, Type } from "@sinclair/typebox";
 import { type AdminPath, adminPath, type Named, NO_BODY } from "./admin-path";
 import { Count, iso, OrNull, Time } from "./values";
 
@@ -69,5 +69,7 @@ export const GATEWAY_PATHS: readonly AdminPath[] = [
     },
   }),
 ];
+
+export type AdminGateway = Static<typeof GatewayShape.schema>;
 
 export const GATEWAY_SCHEMAS: readonly Named[] = [GatewayShape];

@@ -121,4 +121,6 @@ export const INVOICE_PATHS: readonly AdminPath[] = [
   }),
 ];
 
+export type AdminInvoice = Static<typeof InvoiceShape.schema>;
+
 export const INVOICE_SCHEMAS: readonly Named[] = [InvoiceShape];

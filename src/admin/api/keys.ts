@@ -196,4 +196,8 @@ export const KEY_PATHS: readonly AdminPath[] = [
   }),
 ];
 
+export type AdminKeys = Static<typeof Keys.schema>;
+export type AdminKey = Static<typeof OneKey.schema>;
+export type AdminNewKey = Static<typeof Minted.schema>;
+
 export const KEY_SCHEMAS: readonly Named[] = [Keys, OneKey, Minted, Minting, Rotation];

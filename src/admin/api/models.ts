@@ -194,4 +194,6 @@ export const MODEL_PATHS: readonly AdminPath[] = [
   }),
 ];
 
+export type AdminModels = Static<typeof ModelList.schema>;
+
 export const MODEL_SCHEMAS: readonly Named[] = [ModelList, OneModel];

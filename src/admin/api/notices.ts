@@ -129,4 +129,6 @@ export const NOTICE_PATHS: readonly AdminPath[] = [
   }),
 ];
 
+export type AdminNotices = Static<typeof NoticeList.schema>;
+
 export const NOTICE_SCHEMAS: readonly Named[] = [NoticeList];

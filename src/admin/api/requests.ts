@@ -302,4 +302,7 @@ function statusesIn(text: string): { readonly from: number; readonly to: number;
   return { from, to: from + 99 };
 }
 
+export type AdminRequests = Static<typeof Page.schema>;
+export type AdminRequest = Static<typeof OneRequest.schema>;
+
 export const REQUEST_SCHEMAS: readonly Named[] = [Page, OneRequest];

@@ -147,4 +147,6 @@ export const ROUTE_PATHS: readonly AdminPath[] = [
   }),
 ];
 
+export type AdminRoutes = Static<typeof RouteList.schema>;
+
 export const ROUTE_SCHEMAS: readonly Named[] = [RouteList];

@@ -258,4 +258,6 @@ export const SERIES_PATHS: readonly AdminPath[] = [
   }),
 ];
 
+export type AdminSeries = Static<typeof SeriesShape.schema>;
+
 export const SERIES_SCHEMAS: readonly Named[] = [SeriesShape];

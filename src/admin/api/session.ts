@@ -117,4 +117,6 @@ export const SESSION_PATHS: readonly AdminPath[] = [
   }),
 ];
 
+export type AdminSession = Static<typeof Session.schema>;
+
 export const SESSION_SCHEMAS: readonly Named[] = [Session, Ended];

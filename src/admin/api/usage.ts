@@ -124,4 +124,6 @@ export const USAGE_PATHS: readonly AdminPath[] = [
   }),
 ];
 
+export type AdminUsage = Static<typeof UsageSums.schema>;
+
 export const USAGE_SCHEMAS: readonly Named[] = [UsageSums];

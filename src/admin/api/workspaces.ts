@@ -259,6 +259,9 @@ export const WORKSPACE_PATHS: readonly AdminPath[] = [
   }),
 ];
 
+export type AdminWorkspaces = Static<typeof WorkspaceList.schema>;
+export type AdminWorkspace = Static<typeof OneWorkspace.schema>;
+
 export const WORKSPACE_SCHEMAS: readonly Named[] = [
   WorkspaceList,
   OneWorkspace,

@@ -102,7 +102,7 @@ export const ollamaWire: Wire = {
       does: "tell anybody",
       method: "GET",
       path: "/",
-      // A browser is shown the document instead (src/door/http.ts).
+      // A browser is shown the dashboard instead (src/door/http.ts).
       when: ({ headers }) => !headers.get("accept")?.includes("text/html"),
       tell: () => ({ body: "Ollama is running", headers: { "content-type": "text/plain; charset=utf-8" } }),
       words: { operationId: "ollamaIsThere", summary: "Health check of Ollama's clients" },

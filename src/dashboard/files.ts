@@ -1,0 +1,83 @@
+/**
+ * What a browser gets of the dashboard: a page, its script, its stylesheet, compressed once. All else comes from the Admin API.
+ * The page holds no secret and needs no key; a further file is a member of FILES.
+ */
+import { bundled } from "./bundle" with { type: "macro" };
+
+interface File {
+  readonly type: string;
+  readonly plain: Uint8Array<ArrayBuffer>;
+  readonly compressed: Uint8Array<ArrayBuffer>;
+  readonly etag: string;
+}
+
+export interface FileAnswer {
+  readonly status: 200 | 304;
+  readonly body: Uint8Array<ArrayBuffer> | "";
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Nothing from elsewhere, nothing inline, in nobody's frame. */
+const CONTENT_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+const PAGE = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>embedgate</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/dashboard/dashboard.css">
+<script type="module" src="/dashboard/dashboard.js"></script>
+</head>
+<body><noscript>The dashboard needs JavaScript. /swagger tells of the Admin API, which has all that it shows.</noscript></body>
+</html>
+`;
+
+const file = (type: string, text: string): File => {
+  const plain = new TextEncoder().encode(text);
+  const compressed = Bun.gzipSync(plain, { level: 9 });
+  return { type, plain, compressed, etag: `"${Bun.hash(plain).toString(36)}"` };
+};
+
+const { script, style } = bundled();
+const FILES: ReadonlyMap<string, File> = new Map([
+  ["index.html", file("text/html; charset=utf-8", PAGE)],
+  ["dashboard.js", file("text/javascript; charset=utf-8", script)],
+  ["dashboard.css", file("text/css; charset=utf-8", style)],
+]);
+
+/** @returns undefined where there is no such file */
+export const dashboardFile = (name: string): File | undefined => FILES.get(name);
+
+export function answerFile(
+  { type, plain, compressed, etag }: File,
+  { headers }: Pick<Request, "headers">,
+): FileAnswer {
+  const known = (headers.get("if-none-match") ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+  const isCompressed = /(?:^|[\s,])gzip(?!\s*;\s*q=0(?:\.0*)?(?:$|[\s,]))/.test(headers.get("accept-encoding") ?? "");
+  const common = {
+    etag,
+    // Each start of the gateway may bring another version.
+    "cache-control": "no-cache",
+    "content-security-policy": CONTENT_POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    vary: "accept, accept-encoding",
+  };
+  if (known.includes(etag)) return { status: 304, body: "", headers: common };
+  return {
+    status: 200,
+    body: isCompressed ? compressed : plain,
+    headers: { ...common, "content-type": type, ...(isCompressed && { "content-encoding": "gzip" }) },
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * A plot over time (uPlot), with its legend as text, and behind it the same as a table and as CSV: a canvas says nothing to a screen reader.
+ */
+import { useEffect, useRef } from "preact/hooks";
+import UPlot from "uplot";
+import { download, onSchemeChange, styleOf } from "./browser";
+import { dayAndClock } from "./say";
+import { Table } from "./table";
+
+export interface Line {
+  readonly name: string;
+  readonly values: readonly (number | null)[];
+  /** A custom property of the stylesheet: --one to --six, --bad. */
+  readonly colour: string;
+}
+
+interface Properties {
+  readonly title: string;
+  /** Seconds since 1970. */
+  readonly times: readonly number[];
+  readonly lines: readonly Line[];
+  readonly say: (value: number) => string;
+  /** What the legend tells of a line: its last point, its sum. */
+  readonly total?: (values: readonly (number | null)[]) => string;
+}
+
+const HEIGHT = 150;
+export const COLOURS = ["--one", "--two", "--three", "--four", "--five", "--six"] as const;
+
+export function Plot({ title, times, lines, say, total }: Properties) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<UPlot | undefined>(undefined);
+  const names = lines.map(({ name, colour }) => `${name} ${colour}`).join("\n");
+  const data: UPlot.AlignedData = [[...times], ...lines.map(({ values }) => [...values])];
+
+  useEffect(() => {
+    const { current } = place;
+    if (current === null) return;
+    const draw = () => {
+      plot.current?.destroy();
+      plot.current = new UPlot(options(current.clientWidth, lines, say), data, current);
+    };
+    draw();
+    const resized = new ResizeObserver(() => {
+      if (plot.current?.width !== current.clientWidth)
+        plot.current?.setSize({ width: current.clientWidth, height: HEIGHT });
+    });
+    resized.observe(current);
+    const stop = onSchemeChange(draw);
+    return () => {
+      resized.disconnect();
+      stop();
+      plot.current?.destroy();
+      plot.current = undefined;
+    };
+  }, [names]);
+  useEffect(() => plot.current?.setData(data), [times, lines]);
+
+  const rows = times.map((time, i) => ({ time, i })).reverse();
+  return (
+    <figure class="plot">
+      <figcaption>
+        <h3>{title}</h3>
+        <ul class="legend">
+          {lines.map(({ name, colour, values }) => (
+            <li key={name}>
+              <i class={`swatch ${colour.slice(2)}`} />
+              {name} <b>{(total ?? lastOf(say))(values)}</b>
+            </li>
+          ))}
+        </ul>
+      </figcaption>
+      <div ref={place} class="canvas" aria-hidden="true" />
+      <details>
+        <summary>
+          Table<span class="hidden"> of {title}</span>
+        </summary>
+        <button type="button" class="plain" onClick={() => download(`${title}.csv`, csvOf(times, lines))}>
+          Download CSV<span class="hidden"> of {title}</span>
+        </button>
+        <Table
+          isQuiet
+          caption={title}
+          rows={rows}
+          keyOf={({ time }) => String(time)}
+          empty="Nothing yet."
+          columns={[
+            { head: "Time", isName: true, cell: ({ time }) => dayAndClock(time * 1_000) },
+            ...lines.map(({ name, values }) => ({
+              head: name,
+              isNumber: true,
+              cell: ({ i }: { readonly i: number }) => {
+                const value = values[i];
+                return value === null || value === undefined ? "–" : say(value);
+              },
+            })),
+          ]}
+        />
+      </details>
+    </figure>
+  );
+}
+
+const lastOf = (say: (value: number) => string) => (values: readonly (number | null)[]) => {
+  const last = values.findLast((value) => value !== null);
+  return last === undefined || last === null ? "" : say(last);
+};
+
+const csvOf = (times: readonly number[], lines: readonly Line[]) =>
+  [
+    ["time", ...lines.map(({ name }) => `"${name.replaceAll('"', '""')}"`)].join(","),
+    ...times.map((time, i) =>
+      [new Date(time * 1_000).toISOString(), ...lines.map(({ values }) => values[i] ?? "")].join(","),
+    ),
+  ].join("\n");
+
+function options(width: number, lines: readonly Line[], say: (value: number) => string): UPlot.Options {
+  const quiet = styleOf("--quiet");
+  const rule = styleOf("--rule");
+  const axis = { stroke: quiet, font: "11px system-ui, sans-serif", ticks: { show: false } };
+  return {
+    width: Math.max(100, width),
+    height: HEIGHT,
+    legend: { show: false },
+    cursor: { y: false, points: { size: 6 } },
+    padding: [8, 4, 0, 0],
+    axes: [
+      { ...axis, grid: { show: false }, size: 24, space: 70 },
+      {
+        ...axis,
+        grid: { stroke: rule, width: 1 },
+        size: 56,
+        space: 36,
+        values: (_, marks) => marks.map((mark) => say(mark)),
+      },
+    ],
+    scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.05 : 1] } },
+    series: [
+      {},
+      ...lines.map(({ colour }) => ({
+        stroke: styleOf(colour),
+        width: 1.5,
+        points: { show: false },
+        spanGaps: false,
+      })),
+    ],
+  };
+}

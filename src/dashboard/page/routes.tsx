@@ -1,0 +1,136 @@
+/** Every route as a row: how much it is asked, how long it takes, what fails, and whether it may serve. */
+import type { AdminRoutes } from "../../admin/api/routes";
+import type { AdminSeries } from "../../admin/api/series";
+import { addressOf } from "./api";
+import { linkTo } from "./place";
+import { count, duration, milliseconds, share } from "./say";
+import { Spark } from "./spark";
+import { Table } from "./table";
+import { RANGES, type Range } from "./ranges";
+
+type Route = AdminRoutes["routes"][number];
+type Group = AdminSeries["groups"][number];
+
+interface Row {
+  readonly route: Route;
+  readonly group: Group | undefined;
+}
+
+export function RouteTable({
+  routes,
+  series,
+  range,
+}: {
+  readonly routes: readonly Route[];
+  readonly series: AdminSeries;
+  readonly range: Range;
+}) {
+  const { since, minutes } = RANGES[range];
+  const rows = routes.map(
+    (route): Row => ({
+      route,
+      group: series.groups.find(({ names }) => names.model === route.model && names.provider === route.provider),
+    }),
+  );
+  return (
+    <Table
+      caption="Routes"
+      csv={addressOf("/routes", { query: { format: "csv" } })}
+      rows={rows}
+      keyOf={({ route }) => `${route.model} ${route.provider} ${route.upstream_model}`}
+      classOf={({ route }) => (isIll(route) ? "ill" : "")}
+      empty={
+        <>
+          No model has a route. Write one into the routing file, then run <code>embedgate check</code>.
+        </>
+      }
+      columns={[
+        { head: "Route", isName: true, cell: ({ route }) => <Name route={route} /> },
+        {
+          head: "Requests",
+          cell: ({ group }) => <Spark values={group?.points.requests ?? []} bad={group?.points.failed ?? []} />,
+        },
+        { head: "a minute", isNumber: true, cell: ({ group }) => (group ? count(group.total.requests / minutes) : "0") },
+        { head: "p50", isNumber: true, cell: ({ group }) => <Latency ms={group?.total.p50_ms} of={series.total.p50_ms} /> },
+        { head: "p99", isNumber: true, cell: ({ group }) => <Latency ms={group?.total.p99_ms} of={series.total.p99_ms} /> },
+        { head: "Failed", isNumber: true, cell: ({ route, group }) => <Failed route={route} group={group} since={since} /> },
+        { head: "Circuit", cell: ({ route }) => <Circuit route={route} /> },
+        { head: "Queue", isNumber: true, isWide: true, cell: ({ route }) => <Queue route={route} /> },
+        { head: "Space", cell: ({ route }) => <Space route={route} /> },
+        { head: "Last error", isWide: true, cell: ({ route }) => <LastError route={route} /> },
+      ]}
+    />
+  );
+}
+
+const isIll = ({ circuit, state, verdict }: Route) =>
+  circuit !== "closed" || state === "held_back" || verdict === "differs";
+
+const Name = ({ route: { model, provider, upstream_model, place } }: { readonly route: Route }) => (
+  <span class="two">
+    <b>{model}</b>
+    <small>
+      {provider}
+      {upstream_model === model ? "" : ` · ${upstream_model}`}
+      {place > 0 ? " · fallback" : ""}
+    </small>
+  </span>
+);
+
+/** Marked where it is many times what all routes take together. */
+function Latency({ ms, of }: { readonly ms: number | null | undefined; readonly of: number | null }) {
+  const isSlow = typeof ms === "number" && ms >= 500 && of !== null && ms >= of * 3;
+  return <span class={isSlow ? "warn" : undefined}>{milliseconds(ms)}</span>;
+}
+
+function Failed({ route, group, since }: { readonly route: Route; readonly group: Group | undefined; readonly since: string }) {
+  if (!group || group.total.failed === 0) return <span class="quiet">0</span>;
+  const { failed, requests } = group.total;
+  const worst = group.errors[0];
+  return (
+    <a
+      class={failed / requests > 0.01 ? "bad" : undefined}
+      href={linkTo("requests", "", { model: route.model, provider: route.provider, status: "failed", since })}
+      title={worst ? `${worst.requests} × ${worst.code}` : undefined}
+    >
+      {share(failed, requests)}
+    </a>
+  );
+}
+
+function Circuit({ route: { circuit, circuit_open_for_ms, rests_for_ms } }: { readonly route: Route }) {
+  if (circuit === "open") return <span class="mark error">open, {duration(circuit_open_for_ms)}</span>;
+  if (circuit === "half_open") return <span class="mark warning">testing</span>;
+  if (rests_for_ms > 0) return <span class="mark warning">rests {duration(rests_for_ms)}</span>;
+  return <span class="quiet">closed</span>;
+}
+
+const Queue = ({ route }: { readonly route: Route }) => {
+  const { queue_interactive, queue_bulk, calls_in_flight, places } = route;
+  const waiting = queue_interactive + queue_bulk;
+  return (
+    <span
+      class={waiting > 0 ? undefined : "quiet"}
+      title={`waiting: ${queue_interactive} interactive, ${queue_bulk} bulk; ${calls_in_flight} of ${places} calls in flight`}
+    >
+      {waiting > 0 ? `${waiting} wait · ` : ""}
+      {calls_in_flight}/{places}
+    </span>
+  );
+};
+
+function Space({ route: { verdict, cosine, state } }: { readonly route: Route }) {
+  const by = cosine === null ? "" : ` ${cosine.toFixed(cosine > 0.999 ? 5 : 3)}`;
+  if (verdict === "differs" || state === "held_back") return <span class="mark error">differs{by}</span>;
+  if (verdict === "unmeasured") return <span class="quiet">not measured</span>;
+  return <span class="quiet">agrees{by}</span>;
+}
+
+const LastError = ({ route: { last_error } }: { readonly route: Route }) =>
+  last_error === null ? (
+    <span class="quiet">–</span>
+  ) : (
+    <span class="cut" title={`${last_error.at}: ${last_error.message}`}>
+      {last_error.message}
+    </span>
+  );

@@ -1,0 +1,65 @@
+/** Numbers, amounts and times in words that people read. Amounts come as decimal text; what is shown is rounded, the exact one is a `title`. */
+
+const EM_DASH = "–";
+
+export function count(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 1e9) return `${digits(value / 1e9)} G`;
+  if (size >= 1e6) return `${digits(value / 1e6)} M`;
+  if (size >= 1e4) return `${digits(value / 1e3)} k`;
+  return value.toLocaleString("en-US", { maximumFractionDigits: size < 10 ? 2 : 0 });
+}
+
+const digits = (value: number) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(1));
+
+/** @param amount a decimal number as text, or a number of a chart */
+export function usd(amount: string | number): string {
+  const value = Number(amount);
+  if (value === 0) return "$0";
+  const size = Math.abs(value);
+  const sign = value < 0 ? "−" : "";
+  if (size >= 10_000) return `${sign}$${count(size)}`;
+  if (size >= 1) return `${sign}$${size.toFixed(2)}`;
+  const places = Math.min(12, Math.max(2, 1 - Math.floor(Math.log10(size))));
+  return `${sign}$${size.toFixed(places)}`;
+}
+
+export function credits(amount: string | null): string {
+  if (amount === null) return "no limit";
+  const value = Number(amount);
+  return value.toLocaleString("en-US", { maximumFractionDigits: Math.abs(value) >= 1 ? 2 : 6 });
+}
+
+export function milliseconds(value: number | null | undefined): string {
+  if (value === null || value === undefined) return EM_DASH;
+  if (value < 1_000) return `${Math.round(value)} ms`;
+  if (value < 60_000) return `${(value / 1_000).toFixed(value < 10_000 ? 1 : 0)} s`;
+  return duration(value);
+}
+
+export function share(part: number, whole: number): string {
+  if (whole === 0 || part === 0) return "0 %";
+  const percent = (part / whole) * 100;
+  return percent < 0.1 ? "< 0.1 %" : `${percent < 10 ? percent.toFixed(1) : percent.toFixed(0)} %`;
+}
+
+export function duration(ms: number): string {
+  const minutes = ms / 60_000;
+  if (minutes < 1) return `${Math.max(0, Math.round(ms / 1_000))} s`;
+  if (minutes < 90) return `${Math.round(minutes)} min`;
+  if (minutes < 48 * 60) return `${Math.round(minutes / 60)} h`;
+  return `${Math.round(minutes / 1_440)} days`;
+}
+
+/** Of this browser's time zone. */
+export const clock = (at: string | number) =>
+  new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+export const dayAndClock = (at: string | number) =>
+  new Date(at).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+export const day = (at: string | number) =>
+  new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+
+export const bytes = (value: number) =>
+  value >= 1e9 ? `${digits(value / 1e9)} GB` : value >= 1e6 ? `${digits(value / 1e6)} MB` : `${Math.ceil(value / 1e3)} kB`;

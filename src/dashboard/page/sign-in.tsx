@@ -1,0 +1,42 @@
+/** The way in: an admin key once, which becomes a cookie that no script can read. */
+import { useSignal } from "@preact/signals";
+import { messageOf } from "./answer";
+import { signIn } from "./api";
+import { Command, Field, Problem } from "./pieces";
+
+export function SignIn() {
+  const key = useSignal("");
+  const problem = useSignal<string | undefined>(undefined);
+  return (
+    <main class="sign-in">
+      <h1>embedgate</h1>
+      <form
+        onSubmit={async (event) => {
+          event.preventDefault();
+          problem.value = undefined;
+          try {
+            await signIn(key.value);
+          } catch (thrown) {
+            problem.value = messageOf(thrown);
+          }
+        }}
+      >
+        <Field label="Admin key">
+          <input
+            type="password"
+            required
+            autocomplete="current-password"
+            value={key.value}
+            onInput={({ currentTarget }) => {
+              key.value = currentTarget.value;
+            }}
+          />
+        </Field>
+        <button type="submit">Sign in</button>
+        <Problem text={problem.value} />
+      </form>
+      <p class="quiet">No admin key yet? On the gateway's machine:</p>
+      <Command text="embedgate keys create --name ops --admin" />
+    </main>
+  );
+}

@@ -1,0 +1,79 @@
+/** A table of the page: rows by columns, numbers to the right, a region of its own that scrolls by keyboard where it is too wide. */
+import type { ComponentChildren } from "preact";
+
+export interface Column<Row> {
+  readonly head: string;
+  readonly cell: (row: Row) => ComponentChildren;
+  readonly isNumber?: boolean;
+  /** Left out on narrow screens. */
+  readonly isWide?: boolean;
+  /** The cell that names the row. */
+  readonly isName?: boolean;
+}
+
+interface Properties<Row> {
+  readonly caption: string;
+  readonly columns: readonly Column<Row>[];
+  readonly rows: readonly Row[];
+  readonly keyOf: (row: Row) => string;
+  /** What stands where there is no row. */
+  readonly empty: ComponentChildren;
+  /** An address of the same as CSV. */
+  readonly csv?: string | undefined;
+  readonly isQuiet?: boolean;
+  readonly classOf?: (row: Row) => string;
+}
+
+const classes = (column: { readonly isNumber?: boolean; readonly isWide?: boolean }) =>
+  [column.isNumber && "number", column.isWide && "wide"].filter(Boolean).join(" ") || undefined;
+
+export function Table<Row>({ caption, columns, rows, keyOf, empty, csv, isQuiet, classOf }: Properties<Row>) {
+  return (
+    <>
+      {isQuiet ? null : (
+        <div class="caption">
+          <h2>{caption}</h2>
+          {csv && rows.length > 0 ? (
+            <a href={csv} download class="small">
+              CSV
+            </a>
+          ) : null}
+        </div>
+      )}
+      {rows.length === 0 ? (
+        <p class="empty">{empty}</p>
+      ) : (
+        <section class="scroll" tabIndex={0} aria-label={caption}>
+          <table>
+            <thead>
+              <tr>
+                {columns.map((column) => (
+                  <th key={column.head} scope="col" class={classes(column)}>
+                    {column.head}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((row) => (
+                <tr key={keyOf(row)} class={classOf?.(row)}>
+                  {columns.map((column) =>
+                    column.isName ? (
+                      <th key={column.head} scope="row" class={classes(column)}>
+                        {column.cell(row)}
+                      </th>
+                    ) : (
+                      <td key={column.head} class={classes(column)}>
+                        {column.cell(row)}
+                      </td>
+                    ),
+                  )}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,220 @@
+/** "Is it well": what needs a human, every route as a row, and what was asked, failed, took and cost over time. */
+import type { AdminNotices } from "../../admin/api/notices";
+import type { AdminSeries } from "../../admin/api/series";
+import { addressOf } from "./api";
+import { useAnswer } from "./answer";
+import { Choice, Command, Problem, Waiting } from "./pieces";
+import { goTo, linkTo, place } from "./place";
+import { COLOURS, Plot } from "./plot";
+import { RANGES, type Range, rangeIn } from "./ranges";
+import { RouteTable } from "./routes";
+import { count, milliseconds, share, usd } from "./say";
+import { Spark } from "./spark";
+import { Table } from "./table";
+
+const REFRESH_SECONDS = 5;
+
+export function Well() {
+  const range = rangeIn(place.value.query.range);
+  const { since, unit } = RANGES[range];
+  const notices = useAnswer("/notices", {}, REFRESH_SECONDS);
+  const routes = useAnswer("/routes", {}, REFRESH_SECONDS);
+  const seriesBy = (by: string | undefined, top?: string) => ({ query: { since, unit, by, top } });
+  const all = useAnswer("/series", seriesBy(undefined), REFRESH_SECONDS);
+  const byRoute = useAnswer("/series", seriesBy("model,provider", "100"), REFRESH_SECONDS);
+  const byWorkspace = useAnswer("/series", seriesBy("workspace", "6"), REFRESH_SECONDS);
+  return (
+    <>
+      <Headline notices={notices.said} all={all.said} range={range} />
+      <Problem text={notices.problem ?? routes.problem ?? all.problem} />
+      <Notices notices={notices.said?.notices ?? []} />
+      {routes.said && byRoute.said ? (
+        <RouteTable routes={routes.said.routes} series={byRoute.said} range={range} />
+      ) : (
+        <Waiting />
+      )}
+      {all.said && byWorkspace.said ? (
+        <>
+          <Plots all={all.said} byWorkspace={byWorkspace.said} unit={unit} />
+          <div class="columns">
+            <div>
+              <WorkspaceTable series={byWorkspace.said} csv={addressOf("/series", { query: { since, unit, by: "workspace", format: "csv" } })} />
+            </div>
+            <div>
+              <ErrorTable series={all.said} since={since} />
+            </div>
+          </div>
+        </>
+      ) : null}
+    </>
+  );
+}
+
+function Headline({
+  notices,
+  all,
+  range,
+}: {
+  readonly notices: AdminNotices | undefined;
+  readonly all: AdminSeries | undefined;
+  readonly range: Range;
+}) {
+  const errors = notices?.notices.filter(({ severity }) => severity === "error").length ?? 0;
+  const warnings = (notices?.notices.length ?? 0) - errors;
+  const words =
+    notices === undefined
+      ? "Is it well?"
+      : errors > 0
+        ? `${errors === 1 ? "One thing needs" : `${errors} things need`} you now`
+        : warnings > 0
+          ? `It serves; ${warnings === 1 ? "one thing needs" : `${warnings} things need`} a look`
+          : "All is well";
+  const total = all?.total;
+  return (
+    <header class="headline">
+      <div>
+        <h1 class={errors > 0 ? "bad" : undefined}>{words}</h1>
+        {total ? (
+          <p class="facts">
+            <span>
+              <b>{count(total.requests)}</b> requests
+            </span>
+            <span>
+              <b>{share(total.failed, total.requests)}</b> failed
+            </span>
+            <span>
+              p50 <b>{milliseconds(total.p50_ms)}</b>
+            </span>
+            <span>
+              p99 <b>{milliseconds(total.p99_ms)}</b>
+            </span>
+            <span>
+              <b>{count(total.tokens)}</b> tokens
+            </span>
+            <span title={`${total.cost_usd} USD`}>
+              <b>{usd(total.cost_usd)}</b> cost
+            </span>
+            <span title={`${total.saved_usd} USD`}>
+              <b>{share(total.cache_hits, total.inputs)}</b> from the cache
+            </span>
+          </p>
+        ) : null}
+      </div>
+      <Choice
+        label="Time"
+        value={range}
+        options={[
+          ["hour", RANGES.hour.words],
+          ["day", RANGES.day.words],
+          ["week", RANGES.week.words],
+        ]}
+        choose={(value) => goTo(linkTo("well", "", { range: value }))}
+      />
+    </header>
+  );
+}
+
+const KINDS: Readonly<Record<AdminNotices["notices"][number]["kind"], string>> = {
+  space: "Embedding space",
+  circuit_open: "Circuit breaker",
+  not_configured: "Not configured",
+  end_of_life: "End of life",
+};
+
+function Notices({ notices }: { readonly notices: AdminNotices["notices"] }) {
+  if (notices.length === 0) return null;
+  return (
+    <ul class="notices" aria-label="What needs you">
+      {notices.map(({ kind, severity, message, command, model, provider }) => (
+        <li key={`${kind} ${model} ${provider} ${message}`} class={severity}>
+          <strong>{KINDS[kind]}</strong>
+          <p>{message}</p>
+          {command ? <Command text={command} /> : null}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Plots({ all, byWorkspace, unit }: { readonly all: AdminSeries; readonly byWorkspace: AdminSeries; readonly unit: string }) {
+  const points = all.groups[0]?.points ?? {};
+  const sum = (say: (value: number) => string) => (values: readonly (number | null)[]) =>
+    say(values.reduce<number>((total, value) => total + (value ?? 0), 0));
+  const requests = points.requests ?? [];
+  return (
+    <div class="plots">
+      <Plot
+        title={`Requests a ${unit}`}
+        times={all.times}
+        say={count}
+        total={sum(count)}
+        lines={[
+          { name: "all", values: requests, colour: "--one" },
+          { name: "failed", values: points.failed ?? [], colour: "--bad" },
+        ]}
+      />
+      <Plot
+        title="Latency of answers"
+        times={all.times}
+        say={milliseconds}
+        lines={[
+          { name: "p50", values: points.p50_ms ?? [], colour: "--one" },
+          { name: "p99", values: points.p99_ms ?? [], colour: "--two" },
+        ]}
+      />
+      <Plot
+        title={`Cost a ${unit}, by workspace`}
+        times={byWorkspace.times}
+        say={usd}
+        total={sum(usd)}
+        lines={byWorkspace.groups.slice(0, 6).map(({ names, is_rest, points: own }, i) => ({
+          name: is_rest ? "all others" : (names.workspace ?? ""),
+          values: own.cost_usd ?? [],
+          colour: COLOURS[i] ?? "--six",
+        }))}
+      />
+    </div>
+  );
+}
+
+function WorkspaceTable({ series, csv }: { readonly series: AdminSeries; readonly csv: string }) {
+  return (
+    <Table
+      caption="Workspaces"
+      csv={csv}
+      rows={series.groups}
+      keyOf={({ names, is_rest }) => (is_rest ? "\n" : (names.workspace ?? ""))}
+      empty="Nobody has asked for anything yet."
+      columns={[
+        {
+          head: "Workspace",
+          isName: true,
+          cell: ({ names, is_rest }) =>
+            is_rest ? "all others" : <a href={linkTo("access", names.workspace)}>{names.workspace}</a>,
+        },
+        { head: "Cost over time", isWide: true, cell: ({ points }) => <Spark values={points.cost_usd ?? []} /> },
+        { head: "Cost", isNumber: true, cell: ({ total }) => <span title={`${total.cost_usd} USD`}>{usd(total.cost_usd)}</span> },
+        { head: "Tokens", isNumber: true, cell: ({ total }) => count(total.tokens) },
+        { head: "Requests", isNumber: true, cell: ({ total }) => count(total.requests) },
+        { head: "Failed", isNumber: true, cell: ({ total }) => share(total.failed, total.requests) },
+      ]}
+    />
+  );
+}
+
+function ErrorTable({ series, since }: { readonly series: AdminSeries; readonly since: string }) {
+  return (
+    <Table
+      caption="What failed"
+      rows={series.groups[0]?.errors ?? []}
+      keyOf={({ kind, code, status }) => `${kind} ${code} ${status}`}
+      empty="Nothing failed."
+      columns={[
+        { head: "Error", isName: true, cell: ({ code, kind }) => <a href={linkTo("requests", "", { code, kind, since })}>{code || kind}</a> },
+        { head: "Kind", isWide: true, cell: ({ kind }) => kind },
+        { head: "Status", isNumber: true, cell: ({ status }) => status || "–" },
+        { head: "Requests", isNumber: true, cell: ({ requests }) => count(requests) },
+      ]}
+    />
+  );
+}
