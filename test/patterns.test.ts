@@ -48,8 +48,11 @@ function* nodesOf(value: unknown): Generator<Node & Readonly<Record<string, unkn
 const member = (value: unknown, name: string): unknown => Object(value)[name];
 
 /** @param text TypeScript: what is left of it without its types is parsed */
-function patternsOf(text: string): Found {
-  const script = new Bun.Transpiler({ loader: "ts", deadCodeElimination: false }).transformSync(text);
+function patternsOf(text: string, loader: "ts" | "tsx" = "ts"): Found {
+  // A macro is run where it is imported, and a text has no place where it lies.
+  const script = new Bun.Transpiler({ loader, deadCodeElimination: false }).transformSync(
+    text.replaceAll(' with { type: "macro" }', ""),
+  );
   const patterns: Pattern[] = [];
   const made: string[] = [];
   /** A pattern in a string: a schema's, or one that is handed to `RegExp`. */
@@ -76,11 +79,14 @@ function patternsOf(text: string): Found {
 
 const nameOf = (node: unknown) => String(member(node, "name") ?? member(node, "value") ?? "");
 
-const sources = ["src/**/*.ts", "plugins/**/*.ts"]
+const sources = ["src/**/*.{ts,tsx}", "plugins/**/*.ts"]
   .flatMap((glob) => [...new Glob(glob).scanSync({ cwd: ROOT })])
   .filter((path) => !KERNELS.test(path) && !path.endsWith(".d.ts"))
   .sort()
-  .map((path) => ({ path, found: patternsOf(readFileSync(join(ROOT, path), "utf8")) }));
+  .map((path) => ({
+    path,
+    found: patternsOf(readFileSync(join(ROOT, path), "utf8"), path.endsWith(".tsx") ? "tsx" : "ts"),
+  }));
 
 /** Bounded by steps, so that the verdict is the same on a slow machine; the time is for a pattern that is past all proof. */
 const BOUNDS = { timeout: 60_000, attackTimeout: null, incubationTimeout: null, attackLimit: 200_000_000 };

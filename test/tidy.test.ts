@@ -36,7 +36,7 @@ const withoutComments = (text: string) =>
 const withoutStrings = (text: string) => text.replace(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g, '""');
 
 const typescript = [
-  ...sources("src/**/*.ts"),
+  ...sources("src/**/*.{ts,tsx}"),
   ...sources("plugins/**/*.ts"),
   ...sources("test/**/*.ts"),
   ...sources("bench/**/*.ts"),
@@ -91,7 +91,7 @@ const RULES: readonly Rule[] = [
     pattern:
       /\bDate\.now\(|\bnew Date\(\)|Math\.random\(|performance\.now\(|\bsetTimeout\(|\bsetInterval\(|[^.\w]fetch\(|crypto\.getRandomValues/,
     instead: "the Outside (src/domain/outside.ts) or the Host (src/plugin.ts) that is passed in",
-    except: ["src/network/real-outside.ts"],
+    except: ["src/network/real-outside.ts", "src/dashboard/page/browser.ts"],
   },
   {
     name: "only the door and the docs know Elysia",
@@ -180,12 +180,16 @@ const anchorsOf = (path: string) =>
       .replaceAll(" ", "-"),
   );
 
+/** Files with JSX, by their paths without its ending. */
+const PAGES = new Set(sources("src/**/*.tsx").map(({ path }) => path.slice(0, -".tsx".length)));
+
 /** Every import of a file of ours, by the paths of both. */
 function importsOf(files: readonly Source[]): { readonly from: string; readonly to: string }[] {
   return files.flatMap(({ path, text }) =>
     [...text.matchAll(/(?:from|import\(?)\s*"(\.[^"]+)"/g)].map(([, specifier]) => {
       const target = normalize(join(dirname(path), specifier ?? ""));
-      return { from: path, to: /\.(ts|wasm|json|so|bin)$/.test(target) ? target : `${target}.ts` };
+      const isWhole = /\.(ts|wasm|json|so|bin)$/.test(target);
+      return { from: path, to: isWhole ? target : `${target}.${PAGES.has(target) ? "tsx" : "ts"}` };
     }),
   );
 }
@@ -205,6 +209,7 @@ const WINGS: readonly (readonly [wings: string, whatFor: string])[] = [
   ["gateway.ts", "builds every part once"],
   ["sharing", "what the copies of one gateway have in common: memory, and each one's part of the limits"],
   ["door", "paths, and what is behind them: head, body, models, requests in flight, the OpenAPI document"],
+  ["dashboard", "what a browser is shown: its files, and in page/ what runs in it"],
   ["admin", "what the operator sees and changes: metrics, the Admin API"],
   ["batches", "OpenAI's Batch API: files, and requests that are run by and by"],
   ["jobs", "bulk jobs: files to a file of vectors, with a journal"],
@@ -265,7 +270,7 @@ describe("style", () => {
   });
 
   test("no file is called after nothing in particular", () => {
-    const vague = /(^|\/)(utils?|helpers?|common|misc|shared|lib|types|constants)(\.ts|\/)/;
+    const vague = /(^|\/)(utils?|helpers?|common|misc|shared|lib|types|constants)(\.tsx?|\/)/;
     expect(typescript.map(({ path }) => path).filter((path) => vague.test(path))).toEqual([]);
   });
 
@@ -286,7 +291,7 @@ describe("style", () => {
 
   test("no file is dead: each is imported, or is where something starts", () => {
     const starts =
-      /^(src\/main|src\/tokens\/worker|src\/aside\/worker|src\/dialects\/digits\/build|plugins\/local\/worker|plugins\/local\/kernel\/|src\/replies\/kernel\/|plugins\/local\/weights\/convert)|\.d\.ts$/;
+      /^(src\/main|src\/dashboard\/page\/main|src\/tokens\/worker|src\/aside\/worker|src\/dialects\/digits\/build|plugins\/local\/worker|plugins\/local\/kernel\/|src\/replies\/kernel\/|plugins\/local\/weights\/convert)|\.d\.ts$/;
     const imported = new Set(importsOf(typescript).map(({ to }) => to));
     expect(
       product.map(({ path }) => path).filter((path) => !starts.test(path) && !imported.has(path)),

@@ -29,8 +29,9 @@ const CONTENT_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-const PAGE = `<!doctype html>
-<html lang="en">
+/** @param mode open: nobody needs a key, so the page need not ask whether there is a session */
+const page = (mode: "open" | "keys") => `<!doctype html>
+<html lang="en" data-mode="${mode}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -50,9 +51,13 @@ const file = (type: string, text: string): File => {
   return { type, plain, compressed, etag: `"${Bun.hash(plain).toString(36)}"` };
 };
 
+export const PAGE = "index.html";
+export const OPEN_PAGE = "open.html";
+
 const { script, style } = bundled();
 const FILES: ReadonlyMap<string, File> = new Map([
-  ["index.html", file("text/html; charset=utf-8", PAGE)],
+  [OPEN_PAGE, file("text/html; charset=utf-8", page("open"))],
+  [PAGE, file("text/html; charset=utf-8", page("keys"))],
   ["dashboard.js", file("text/javascript; charset=utf-8", script)],
   ["dashboard.css", file("text/css; charset=utf-8", style)],
 ]);
@@ -65,7 +70,9 @@ export function answerFile(
   { headers }: Pick<Request, "headers">,
 ): FileAnswer {
   const known = (headers.get("if-none-match") ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, ""));
-  const isCompressed = /(?:^|[\s,])gzip(?!\s*;\s*q=0(?:\.0*)?(?:$|[\s,]))/.test(headers.get("accept-encoding") ?? "");
+  const isCompressed = /(?:^|[\s,])gzip(?!\s*;\s*q=0(?:\.0*)?(?:$|[\s,]))/.test(
+    headers.get("accept-encoding") ?? "",
+  );
   const common = {
     etag,
     // Each start of the gateway may bring another version.

@@ -311,8 +311,8 @@ export function createDoor(parts: DoorParts) {
     ...adminApi,
     get("/swagger", showDocs),
     get("/swagger/{model}", showDocs),
-    get("/", (visit) => showDashboard(visit, "index.html")),
-    get("/dashboard/{file}", (visit) => showDashboard(visit, visit.params.file ?? "")),
+    get("/", showDashboard),
+    get("/dashboard/{file}", showDashboard),
     ...batchPaths(respond, parts),
   ];
   const endpoints = endpointsOf([...WIRES.flatMap(ofWire), ...own]);
@@ -349,11 +349,11 @@ export function createDoor(parts: DoorParts) {
     });
   }
   /** Needs no key: nothing is in it but a form for one. Imported for the first who asks, as the document is. */
-  function showDashboard(visit: Visit, name: string): Promise<Response> {
-    return respond(visit, async ({ request }) => {
+  function showDashboard(visit: Visit): Promise<Response> {
+    return respond(visit, async ({ request, params }) => {
       auth.admitWithoutKey(request);
-      const { answerFile, dashboardFile } = await import("../dashboard/files");
-      const file = dashboardFile(name);
+      const { answerFile, dashboardFile, OPEN_PAGE, PAGE } = await import("../dashboard/files");
+      const file = dashboardFile(params.file ?? (auth.isOpen() ? OPEN_PAGE : PAGE));
       if (file === undefined) throw noSuchPath;
       return answerFile(file, request);
     });

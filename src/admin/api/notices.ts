@@ -5,6 +5,8 @@ import { type Static, Type } from "@sinclair/typebox";
 import { stageOf } from "../../routes/lifecycle";
 import { type AdminPath, adminPath, type Named, NO_BODY } from "./admin-path";
 import type { AdminParts } from "./parts";
+import { quoted } from "./quoted";
+import { recentNotices } from "./recent-notices";
 import { OrNull } from "./values";
 
 const Notice = Type.Object({
@@ -14,10 +16,13 @@ const Notice = Type.Object({
       Type.Literal("circuit_open"),
       Type.Literal("not_configured"),
       Type.Literal("end_of_life"),
+      Type.Literal("slow"),
+      Type.Literal("failing"),
+      Type.Literal("spending"),
     ],
     {
       description:
-        "space: a route's vectors, or what is known of them. circuit_open: a provider failed several times in a row. not_configured: a provider's variables are not set. end_of_life: a model's provider ends it.",
+        "space: a route's vectors, or what is known of them. circuit_open: a provider failed several times in a row. not_configured: a provider's variables are not set. end_of_life: a model's provider ends it. slow, failing: of the last ten minutes, against the day before. spending: a workspace spends far more than it did, or soon all that it may.",
     },
   ),
   severity: Type.Union([Type.Literal("error"), Type.Literal("warning")], {
@@ -26,6 +31,7 @@ const Notice = Type.Object({
   model: OrNull(Type.String({ description: "The id in the routing file, where it is about one." })),
   provider: OrNull(Type.String()),
   space: OrNull(Type.String()),
+  workspace: OrNull(Type.String()),
   message: Type.String({ description: "What happened, and what to do." }),
   command: OrNull(Type.String({ description: "What to type to see more, or to mend it." })),
 });
@@ -45,6 +51,7 @@ const NoticeList = {
               model: null,
               provider: "openai",
               space: null,
+              workspace: null,
               message: "The provider 'openai' is not configured: OPENAI_API_KEY is not set.",
               command: "embedgate check",
             },
@@ -56,14 +63,15 @@ const NoticeList = {
 } satisfies Named;
 
 function ofSpaces({ notices }: AdminParts): Notice[] {
-  return notices().map(({ space, provider, model, out_of_service, message }) => ({
+  return notices().map(({ space, provider, model, out_of_service, message, cosine }) => ({
     kind: "space",
     severity: out_of_service ? "error" : "warning",
     model,
     provider,
     space,
-    message,
-    command: `embedgate spaces show ${space}`,
+    workspace: null,
+    message: `'${provider}' for ${model}${cosine === null ? "" : `, lowest cosine ${cosine.toFixed(4)}`}: ${message}`,
+    command: `embedgate spaces show ${quoted(space)}`,
   }));
 }
 
@@ -73,7 +81,7 @@ function ofRoutes({ routes, outside }: AdminParts): Notice[] {
     .named()
     .flatMap(({ id, space, targets }) =>
       targets.flatMap((target): Notice[] => {
-        const about = { model: id, provider: target.provider.name, space };
+        const about = { model: id, provider: target.provider.name, space, workspace: null };
         const { breaker, lastError } = target.provider.healthOf(target.model);
         const found: Notice[] = [];
         if (!breaker.isClosed())
@@ -107,6 +115,7 @@ function ofProviders({ config }: AdminParts): Notice[] {
       model: null,
       provider: name,
       space: null,
+      workspace: null,
       message: `The provider '${name}' is not configured: ${missing_variables.join(", ")} ${missing_variables.length === 1 ? "is" : "are"} not set. Its models are not listed.`,
       command: "embedgate check",
     }));
@@ -121,11 +130,18 @@ export const NOTICE_PATHS: readonly AdminPath[] = [
     query: {},
     request: NO_BODY,
     answer: NoticeList,
-    work: (_, parts) => ({
-      notices: [...ofSpaces(parts), ...ofRoutes(parts), ...ofProviders(parts)].sort((a, b) =>
-        a.severity.localeCompare(b.severity),
-      ),
-    }),
+    async work(_, parts) {
+      const now = [...ofSpaces(parts), ...ofRoutes(parts), ...ofProviders(parts)];
+      const open = now.filter(({ kind }) => kind === "circuit_open");
+      // Whose circuit breaker is open fails; that is told once.
+      const recent = (await recentNotices(parts)).filter(
+        ({ kind, model, provider }) =>
+          kind !== "failing" || !open.some((one) => one.model === model && one.provider === provider),
+      );
+      return {
+        notices: [...now, ...recent].sort((a, b) => a.severity.localeCompare(b.severity)),
+      };
+    },
   }),
 ];
 

@@ -10,7 +10,11 @@ export interface Answered<Said> {
   again(): void;
 }
 
-export function useAnswer<Path extends keyof Reads>(path: Path, at: At = {}, seconds = 0): Answered<Reads[Path]> {
+export function useAnswer<Path extends keyof Reads>(
+  path: Path,
+  at: At = {},
+  seconds = 0,
+): Answered<Reads[Path]> {
   const said: Signal<Reads[Path] | undefined> = useSignal(undefined);
   const problem = useSignal<string | undefined>(undefined);
   const round = useSignal(0);

@@ -14,7 +14,7 @@ import type { AdminSeries } from "../../admin/api/series";
 import type { AdminSession } from "../../admin/api/session";
 import type { AdminUsage } from "../../admin/api/usage";
 import type { AdminWorkspace, AdminWorkspaces } from "../../admin/api/workspaces";
-import { send } from "./browser";
+import { rememberSession, send } from "./browser";
 
 export interface Reads {
   readonly "/gateway": AdminGateway;
@@ -54,7 +54,8 @@ export function addressOf(path: string, { params = {}, query = {} }: At = {}): s
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query))
-    for (const one of typeof value === "string" ? [value] : (value ?? [])) if (one !== "") search.append(name, one);
+    for (const one of typeof value === "string" ? [value] : (value ?? []))
+      if (one !== "") search.append(name, one);
   const text = search.toString();
   return `/admin/v1${filled}${text === "" ? "" : `?${text}`}`;
 }
@@ -66,7 +67,11 @@ export async function read<Path extends keyof Reads>(path: Path, at?: At): Promi
 }
 
 /** @throws Refused */
-export async function change<Said>(method: "POST" | "PUT" | "PATCH" | "DELETE", address: string, body?: unknown): Promise<Said> {
+export async function change<Said>(
+  method: "POST" | "PUT" | "PATCH" | "DELETE",
+  address: string,
+  body?: unknown,
+): Promise<Said> {
   const token = session.value?.csrf_token;
   const said: Said = await ask(address, {
     method,
@@ -85,12 +90,19 @@ export async function signIn(key: string): Promise<void> {
     method: "POST",
     headers: { authorization: `Bearer ${key.trim()}` },
   });
+  rememberSession(true);
+}
+
+/** Nobody is let in any more by this browser. */
+export function forget(): void {
+  rememberSession(false);
+  session.value = null;
 }
 
 export async function ask(address: string, init?: RequestInit) {
   const answer = await sent(address, init);
   if (answer.ok) return answer.json();
-  if (answer.status === 401 && !new Headers(init?.headers).has("authorization")) session.value = null;
+  if (answer.status === 401 && !new Headers(init?.headers).has("authorization")) forget();
   throw new Refused(answer.status, await messageOf(answer));
 }
 

@@ -60,3 +60,14 @@ export function onSchemeChange(changed: () => void): () => void {
 /** The value of a custom property of the stylesheet, such as --accent. */
 export const styleOf = (name: string) =>
   getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+const SIGNED_IN = "embedgate signed in";
+
+/** Whether there may be a session: its cookie is not to be seen from here. */
+export const maySession = () =>
+  document.documentElement.dataset.mode === "open" || localStorage.getItem(SIGNED_IN) !== null;
+
+export function rememberSession(isThere: boolean): void {
+  if (isThere) localStorage.setItem(SIGNED_IN, "1");
+  else localStorage.removeItem(SIGNED_IN);
+}

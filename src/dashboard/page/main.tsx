@@ -1,27 +1,35 @@
 /** The dashboard in a browser: who may, the views and the way between them. A new view is a member of VIEWS. */
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
-import { change, read, Refused, session } from "./api";
+import { Access } from "./access";
+import { useAnswer } from "./answer";
+import { change, forget, read, session } from "./api";
+import { maySession } from "./browser";
+import { put } from "./into";
+import { Models } from "./models";
+import { Money } from "./money";
+import { linkTo, place } from "./place";
+import { Playground } from "./playground";
+import { Requests } from "./requests";
+import { bytes, duration } from "./say";
 import { SignIn } from "./sign-in";
-import { place, linkTo } from "./place";
 import { Well } from "./well";
 
 const VIEWS = {
   well: { name: "Is it well", View: Well },
+  money: { name: "Money", View: Money },
+  requests: { name: "Requests", View: Requests },
+  access: { name: "Workspaces and keys", View: Access },
+  models: { name: "Models", View: Models },
+  playground: { name: "Playground", View: Playground },
 } as const;
 
 const viewOf = (name: string) => Object.entries(VIEWS).find(([own]) => own === name)?.[1] ?? VIEWS.well;
 
 function Page() {
   useEffect(() => {
-    read("/session").then(
-      (said) => {
-        session.value = said;
-      },
-      (thrown) => {
-        if (thrown instanceof Refused && thrown.status !== 0) session.value = null;
-      },
-    );
+    if (maySession()) read("/session").then((said) => put(session, said), forget);
+    else session.value = null;
   }, []);
   const { value } = session;
   if (value === undefined) return null;
@@ -46,7 +54,10 @@ function Page() {
         </div>
         <span class="who">
           {value.mode === "open" ? (
-            <span class="quiet" title="No key exists yet: nobody needs one, and only this machine is answered.">
+            <span
+              class="quiet"
+              title="No key exists yet: nobody needs one, and only this machine is answered."
+            >
               open, this machine only
             </span>
           ) : (
@@ -55,7 +66,7 @@ function Page() {
               class="plain"
               onClick={async () => {
                 await change("DELETE", "/admin/v1/session");
-                session.value = null;
+                forget();
               }}
             >
               Sign out
@@ -66,10 +77,24 @@ function Page() {
       <main id="main" tabIndex={-1}>
         <View key={place.value.view} />
       </main>
-      <footer>
-        <a href="/swagger">API</a>
-      </footer>
+      <Footer />
     </>
+  );
+}
+
+function Footer() {
+  const { said } = useAnswer("/gateway", {}, 60);
+  return (
+    <footer>
+      {said ? (
+        <>
+          <span>embedgate {said.version}</span>
+          <span>up for {duration(Date.parse(said.now) - Date.parse(said.started_at))}</span>
+          <span>database {bytes(said.database_bytes)}</span>
+        </>
+      ) : null}
+      <a href="/swagger">API documentation</a>
+    </footer>
   );
 }
 

@@ -66,11 +66,13 @@ interface FieldProperties {
 
 /** A control with its label above. */
 export const Field = ({ label, hint, children }: FieldProperties) => (
-  <label class="field">
-    <span>{label}</span>
-    {children}
+  <div class="field">
+    <label>
+      <span>{label}</span>
+      {children}
+    </label>
     {hint ? <small>{hint}</small> : null}
-  </label>
+  </div>
 );
 
 export const Waiting = () => <p class="empty">Loading …</p>;

@@ -23,7 +23,11 @@ addEventListener("hashchange", () => {
 });
 
 /** An address in the page. */
-export function linkTo(view: string, rest = "", query: Readonly<Record<string, string | undefined>> = {}): string {
+export function linkTo(
+  view: string,
+  rest = "",
+  query: Readonly<Record<string, string | undefined>> = {},
+): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) if (value) search.set(name, value);
   const text = search.toString();

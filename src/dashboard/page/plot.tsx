@@ -4,7 +4,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import UPlot from "uplot";
 import { download, onSchemeChange, styleOf } from "./browser";
-import { dayAndClock } from "./say";
+import { dayAndClock, dayShort, hourAndMinute } from "./say";
 import { Table } from "./table";
 
 export interface Line {
@@ -12,6 +12,8 @@ export interface Line {
   readonly values: readonly (number | null)[];
   /** A custom property of the stylesheet: --one to --six, --bad. */
   readonly colour: string;
+  /** Beside its name; left out, its sum or its last point. */
+  readonly says?: string;
 }
 
 interface Properties {
@@ -62,10 +64,10 @@ export function Plot({ title, times, lines, say, total }: Properties) {
       <figcaption>
         <h3>{title}</h3>
         <ul class="legend">
-          {lines.map(({ name, colour, values }) => (
+          {lines.map(({ name, colour, values, says }) => (
             <li key={name}>
               <i class={`swatch ${colour.slice(2)}`} />
-              {name} <b>{(total ?? lastOf(say))(values)}</b>
+              {name} <b>{says ?? (total ?? lastOf(say))(values)}</b>
             </li>
           ))}
         </ul>
@@ -125,7 +127,14 @@ function options(width: number, lines: readonly Line[], say: (value: number) => 
     cursor: { y: false, points: { size: 6 } },
     padding: [8, 4, 0, 0],
     axes: [
-      { ...axis, grid: { show: false }, size: 24, space: 70 },
+      {
+        ...axis,
+        grid: { show: false },
+        size: 24,
+        space: 70,
+        values: (_, marks, __, ___, apart) =>
+          marks.map((mark) => (apart >= 86_400 ? dayShort(mark * 1_000) : hourAndMinute(mark * 1_000))),
+      },
       {
         ...axis,
         grid: { stroke: rule, width: 1 },

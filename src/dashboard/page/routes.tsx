@@ -1,35 +1,47 @@
 /** Every route as a row: how much it is asked, how long it takes, what fails, and whether it may serve. */
+import type { AdminNotices } from "../../admin/api/notices";
 import type { AdminRoutes } from "../../admin/api/routes";
 import type { AdminSeries } from "../../admin/api/series";
 import { addressOf } from "./api";
 import { linkTo } from "./place";
+import { RANGES, type Range } from "./ranges";
 import { count, duration, milliseconds, share } from "./say";
 import { Spark } from "./spark";
 import { Table } from "./table";
-import { RANGES, type Range } from "./ranges";
 
 type Route = AdminRoutes["routes"][number];
+type Notice = AdminNotices["notices"][number];
 type Group = AdminSeries["groups"][number];
 
 interface Row {
   readonly route: Route;
   readonly group: Group | undefined;
+  /** Kinds of the notices about it. */
+  readonly notices: readonly Notice[];
 }
 
 export function RouteTable({
   routes,
   series,
+  notices,
   range,
 }: {
   readonly routes: readonly Route[];
   readonly series: AdminSeries;
+  readonly notices: readonly Notice[];
   readonly range: Range;
 }) {
   const { since, minutes } = RANGES[range];
   const rows = routes.map(
     (route): Row => ({
       route,
-      group: series.groups.find(({ names }) => names.model === route.model && names.provider === route.provider),
+      group: series.groups.find(
+        ({ names }) => names.model === route.model && names.provider === route.provider,
+      ),
+      notices: notices.filter(
+        ({ model, provider }) =>
+          provider === route.provider && (model === route.model || model === route.upstream_model),
+      ),
     }),
   );
   return (
@@ -38,52 +50,108 @@ export function RouteTable({
       csv={addressOf("/routes", { query: { format: "csv" } })}
       rows={rows}
       keyOf={({ route }) => `${route.model} ${route.provider} ${route.upstream_model}`}
-      classOf={({ route }) => (isIll(route) ? "ill" : "")}
+      classOf={({ notices }) => classOf(notices)}
       empty={
         <>
           No model has a route. Write one into the routing file, then run <code>embedgate check</code>.
         </>
       }
       columns={[
-        { head: "Route", isName: true, cell: ({ route }) => <Name route={route} /> },
+        { head: "Route", isName: true, cell: (row) => <Name {...row} /> },
         {
           head: "Requests",
-          cell: ({ group }) => <Spark values={group?.points.requests ?? []} bad={group?.points.failed ?? []} />,
+          cell: ({ group }) => (
+            <Spark values={group?.points.requests ?? []} bad={group?.points.failed ?? []} />
+          ),
         },
-        { head: "a minute", isNumber: true, cell: ({ group }) => (group ? count(group.total.requests / minutes) : "0") },
-        { head: "p50", isNumber: true, cell: ({ group }) => <Latency ms={group?.total.p50_ms} of={series.total.p50_ms} /> },
-        { head: "p99", isNumber: true, cell: ({ group }) => <Latency ms={group?.total.p99_ms} of={series.total.p99_ms} /> },
-        { head: "Failed", isNumber: true, cell: ({ route, group }) => <Failed route={route} group={group} since={since} /> },
-        { head: "Circuit", cell: ({ route }) => <Circuit route={route} /> },
+        {
+          head: "a minute",
+          isNumber: true,
+          isWide: true,
+          cell: ({ group }) => (group ? count(group.total.requests / minutes) : "0"),
+        },
+        {
+          head: "p50",
+          isNumber: true,
+          isWide: true,
+          cell: ({ group }) => milliseconds(group?.total.p50_ms),
+        },
+        {
+          head: "p99",
+          isNumber: true,
+          cell: (row) => <Latency ms={row.group?.total.p99_ms} notices={row.notices} />,
+        },
+        {
+          head: "Failed",
+          isNumber: true,
+          cell: ({ route, group }) => <Failed route={route} group={group} since={since} />,
+        },
+        { head: "Circuit", isWide: true, cell: ({ route }) => <Circuit route={route} /> },
         { head: "Queue", isNumber: true, isWide: true, cell: ({ route }) => <Queue route={route} /> },
-        { head: "Space", cell: ({ route }) => <Space route={route} /> },
+        { head: "Space", isWide: true, cell: ({ route }) => <Space route={route} /> },
         { head: "Last error", isWide: true, cell: ({ route }) => <LastError route={route} /> },
       ]}
     />
   );
 }
 
-const isIll = ({ circuit, state, verdict }: Route) =>
-  circuit !== "closed" || state === "held_back" || verdict === "differs";
+function classOf(notices: readonly Notice[]): string {
+  const urgent = notices.filter(({ kind }) => kind !== "end_of_life");
+  if (urgent.some(({ severity }) => severity === "error")) return "ill";
+  return urgent.length > 0 ? "ailing" : "";
+}
 
-const Name = ({ route: { model, provider, upstream_model, place } }: { readonly route: Route }) => (
+const Name = ({ route, notices }: Row) => (
   <span class="two">
-    <b>{model}</b>
+    <b>{route.model}</b>
     <small>
-      {provider}
-      {upstream_model === model ? "" : ` · ${upstream_model}`}
-      {place > 0 ? " · fallback" : ""}
+      {route.provider}
+      {route.upstream_model === route.model ? "" : ` · ${route.upstream_model}`}
+      {route.place > 0 ? " · fallback" : ""}
     </small>
+    {/* On narrow screens the columns for it are left out. */}
+    {notices.length === 0 ? null : (
+      <span class="narrow">
+        {notices.map(({ kind, severity }) => (
+          <span key={kind} class={`mark ${severity}`}>
+            {SHORT[kind]}
+          </span>
+        ))}
+      </span>
+    )}
   </span>
 );
 
-/** Marked where it is many times what all routes take together. */
-function Latency({ ms, of }: { readonly ms: number | null | undefined; readonly of: number | null }) {
-  const isSlow = typeof ms === "number" && ms >= 500 && of !== null && ms >= of * 3;
+const SHORT: Readonly<Record<Notice["kind"], string>> = {
+  space: "space differs",
+  circuit_open: "circuit open",
+  not_configured: "not configured",
+  end_of_life: "ends soon",
+  slow: "slow",
+  failing: "failing",
+  spending: "spending",
+};
+
+function Latency({
+  ms,
+  notices,
+}: {
+  readonly ms: number | null | undefined;
+  readonly notices: readonly Notice[];
+}) {
+  const isSlow = notices.some(({ kind }) => kind === "slow");
   return <span class={isSlow ? "warn" : undefined}>{milliseconds(ms)}</span>;
 }
 
-function Failed({ route, group, since }: { readonly route: Route; readonly group: Group | undefined; readonly since: string }) {
+function Failed({
+  route,
+  group,
+  since,
+}: {
+  readonly route: Route;
+  readonly group: Group | undefined;
+  readonly since: string;
+}) {
   if (!group || group.total.failed === 0) return <span class="quiet">0</span>;
   const { failed, requests } = group.total;
   const worst = group.errors[0];

@@ -56,10 +56,33 @@ export const clock = (at: string | number) =>
   new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 export const dayAndClock = (at: string | number) =>
-  new Date(at).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  new Date(at).toLocaleString("en-GB", {
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+  });
+
+export const hourAndMinute = (at: number) =>
+  new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+export const dayShort = (at: number) =>
+  new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
 
 export const day = (at: string | number) =>
-  new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  new Date(at).toLocaleDateString("en-GB", {
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+    timeZone: "UTC",
+  });
 
 export const bytes = (value: number) =>
-  value >= 1e9 ? `${digits(value / 1e9)} GB` : value >= 1e6 ? `${digits(value / 1e6)} MB` : `${Math.ceil(value / 1e3)} kB`;
+  value >= 1e9
+    ? `${digits(value / 1e9)} GB`
+    : value >= 1e6
+      ? `${digits(value / 1e6)} MB`
+      : `${Math.ceil(value / 1e3)} kB`;
+
+/** The gateway's own requests, which measure embedding spaces, belong to a workspace of its own (src/books/ledger.ts). */
+export const workspaceName = (name: string) => (name === "embedgate" ? "embedgate (its own probes)" : name);

@@ -1,7 +1,9 @@
 /** The way in: an admin key once, which becomes a cookie that no script can read. */
+
 import { useSignal } from "@preact/signals";
 import { messageOf } from "./answer";
 import { signIn } from "./api";
+import { into } from "./into";
 import { Command, Field, Problem } from "./pieces";
 
 export function SignIn() {
@@ -27,9 +29,7 @@ export function SignIn() {
             required
             autocomplete="current-password"
             value={key.value}
-            onInput={({ currentTarget }) => {
-              key.value = currentTarget.value;
-            }}
+            onInput={into(key)}
           />
         </Field>
         <button type="submit">Sign in</button>

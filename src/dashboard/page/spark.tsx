@@ -9,10 +9,13 @@ interface Properties {
 }
 
 export function Spark({ values, bad }: Properties) {
+  if (values.length === 0) return <span class="quiet">–</span>;
   const most = Math.max(1e-12, ...values.map((value) => value ?? 0));
   const step = WIDTH / Math.max(1, values.length - 1);
   const y = (value: number) => HEIGHT - 1 - (value / most) * (HEIGHT - 3);
-  const line = values.map((value, i) => `${i === 0 ? "M" : "L"}${(i * step).toFixed(1)} ${y(value ?? 0).toFixed(1)}`).join("");
+  const line = values
+    .map((value, i) => `${i === 0 ? "M" : "L"}${(i * step).toFixed(1)} ${y(value ?? 0).toFixed(1)}`)
+    .join("");
   return (
     <svg class="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} width={WIDTH} height={HEIGHT} aria-hidden="true">
       <path class="area" d={`${line}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z`} />

@@ -1,8 +1,10 @@
 /** "Is it well": what needs a human, every route as a row, and what was asked, failed, took and cost over time. */
 import type { AdminNotices } from "../../admin/api/notices";
 import type { AdminSeries } from "../../admin/api/series";
-import { addressOf } from "./api";
 import { useAnswer } from "./answer";
+import { addressOf } from "./api";
+import { now } from "./browser";
+import { finished } from "./finished";
 import { Choice, Command, Problem, Waiting } from "./pieces";
 import { goTo, linkTo, place } from "./place";
 import { COLOURS, Plot } from "./plot";
@@ -23,22 +25,32 @@ export function Well() {
   const all = useAnswer("/series", seriesBy(undefined), REFRESH_SECONDS);
   const byRoute = useAnswer("/series", seriesBy("model,provider", "100"), REFRESH_SECONDS);
   const byWorkspace = useAnswer("/series", seriesBy("workspace", "6"), REFRESH_SECONDS);
+  const routeSeries = byRoute.said && finished(byRoute.said, now());
+  const workspaceSeries = byWorkspace.said && finished(byWorkspace.said, now());
   return (
     <>
       <Headline notices={notices.said} all={all.said} range={range} />
       <Problem text={notices.problem ?? routes.problem ?? all.problem} />
       <Notices notices={notices.said?.notices ?? []} />
-      {routes.said && byRoute.said ? (
-        <RouteTable routes={routes.said.routes} series={byRoute.said} range={range} />
+      {routes.said && routeSeries ? (
+        <RouteTable
+          routes={routes.said.routes}
+          series={routeSeries}
+          notices={notices.said?.notices ?? []}
+          range={range}
+        />
       ) : (
         <Waiting />
       )}
-      {all.said && byWorkspace.said ? (
+      {all.said && workspaceSeries ? (
         <>
-          <Plots all={all.said} byWorkspace={byWorkspace.said} unit={unit} />
+          <Plots all={finished(all.said, now())} byWorkspace={workspaceSeries} unit={unit} />
           <div class="columns">
             <div>
-              <WorkspaceTable series={byWorkspace.said} csv={addressOf("/series", { query: { since, unit, by: "workspace", format: "csv" } })} />
+              <WorkspaceTable
+                series={workspaceSeries}
+                csv={addressOf("/series", { query: { since, unit, by: "workspace", format: "csv" } })}
+              />
             </div>
             <div>
               <ErrorTable series={all.said} since={since} />
@@ -119,6 +131,9 @@ const KINDS: Readonly<Record<AdminNotices["notices"][number]["kind"], string>> =
   circuit_open: "Circuit breaker",
   not_configured: "Not configured",
   end_of_life: "End of life",
+  slow: "Slow provider",
+  failing: "Failing provider",
+  spending: "Spending",
 };
 
 function Notices({ notices }: { readonly notices: AdminNotices["notices"] }) {
@@ -136,7 +151,15 @@ function Notices({ notices }: { readonly notices: AdminNotices["notices"] }) {
   );
 }
 
-function Plots({ all, byWorkspace, unit }: { readonly all: AdminSeries; readonly byWorkspace: AdminSeries; readonly unit: string }) {
+function Plots({
+  all,
+  byWorkspace,
+  unit,
+}: {
+  readonly all: AdminSeries;
+  readonly byWorkspace: AdminSeries;
+  readonly unit: string;
+}) {
   const points = all.groups[0]?.points ?? {};
   const sum = (say: (value: number) => string) => (values: readonly (number | null)[]) =>
     say(values.reduce<number>((total, value) => total + (value ?? 0), 0));
@@ -158,8 +181,8 @@ function Plots({ all, byWorkspace, unit }: { readonly all: AdminSeries; readonly
         times={all.times}
         say={milliseconds}
         lines={[
-          { name: "p50", values: points.p50_ms ?? [], colour: "--one" },
-          { name: "p99", values: points.p99_ms ?? [], colour: "--two" },
+          { name: "p50", values: points.p50_ms ?? [], colour: "--one", says: milliseconds(all.total.p50_ms) },
+          { name: "p99", values: points.p99_ms ?? [], colour: "--two", says: milliseconds(all.total.p99_ms) },
         ]}
       />
       <Plot
@@ -167,22 +190,27 @@ function Plots({ all, byWorkspace, unit }: { readonly all: AdminSeries; readonly
         times={byWorkspace.times}
         say={usd}
         total={sum(usd)}
-        lines={byWorkspace.groups.slice(0, 6).map(({ names, is_rest, points: own }, i) => ({
-          name: is_rest ? "all others" : (names.workspace ?? ""),
-          values: own.cost_usd ?? [],
-          colour: COLOURS[i] ?? "--six",
-        }))}
+        lines={askers(byWorkspace)
+          .slice(0, 6)
+          .map(({ names, is_rest, points: own }, i) => ({
+            name: is_rest ? "all others" : (names.workspace ?? ""),
+            values: own.cost_usd ?? [],
+            colour: COLOURS[i] ?? "--six",
+          }))}
       />
     </div>
   );
 }
+
+/** The gateway's own probes are a workspace of their own, with requests that nobody asked. */
+const askers = ({ groups }: AdminSeries) => groups.filter(({ total }) => total.requests > 0);
 
 function WorkspaceTable({ series, csv }: { readonly series: AdminSeries; readonly csv: string }) {
   return (
     <Table
       caption="Workspaces"
       csv={csv}
-      rows={series.groups}
+      rows={askers(series)}
       keyOf={({ names, is_rest }) => (is_rest ? "\n" : (names.workspace ?? ""))}
       empty="Nobody has asked for anything yet."
       columns={[
@@ -192,8 +220,16 @@ function WorkspaceTable({ series, csv }: { readonly series: AdminSeries; readonl
           cell: ({ names, is_rest }) =>
             is_rest ? "all others" : <a href={linkTo("access", names.workspace)}>{names.workspace}</a>,
         },
-        { head: "Cost over time", isWide: true, cell: ({ points }) => <Spark values={points.cost_usd ?? []} /> },
-        { head: "Cost", isNumber: true, cell: ({ total }) => <span title={`${total.cost_usd} USD`}>{usd(total.cost_usd)}</span> },
+        {
+          head: "Cost over time",
+          isWide: true,
+          cell: ({ points }) => <Spark values={points.cost_usd ?? []} />,
+        },
+        {
+          head: "Cost",
+          isNumber: true,
+          cell: ({ total }) => <span title={`${total.cost_usd} USD`}>{usd(total.cost_usd)}</span>,
+        },
         { head: "Tokens", isNumber: true, cell: ({ total }) => count(total.tokens) },
         { head: "Requests", isNumber: true, cell: ({ total }) => count(total.requests) },
         { head: "Failed", isNumber: true, cell: ({ total }) => share(total.failed, total.requests) },
@@ -210,7 +246,13 @@ function ErrorTable({ series, since }: { readonly series: AdminSeries; readonly 
       keyOf={({ kind, code, status }) => `${kind} ${code} ${status}`}
       empty="Nothing failed."
       columns={[
-        { head: "Error", isName: true, cell: ({ code, kind }) => <a href={linkTo("requests", "", { code, kind, since })}>{code || kind}</a> },
+        {
+          head: "Error",
+          isName: true,
+          cell: ({ code, kind }) => (
+            <a href={linkTo("requests", "", { code, kind, since })}>{code || kind}</a>
+          ),
+        },
         { head: "Kind", isWide: true, cell: ({ kind }) => kind },
         { head: "Status", isNumber: true, cell: ({ status }) => status || "–" },
         { head: "Requests", isNumber: true, cell: ({ requests }) => count(requests) },

@@ -1,0 +1,190 @@
+/**
+ * What the sums of the last minutes say that needs a human: a provider that became slow or fails often, a workspace that spends much faster
+ * than it did, or will have spent all it may. A further sign is a function of `recentNotices`.
+ */
+import { usdOf } from "../../books/money";
+import { periodAt } from "../../books/periods";
+import type { SeriesFound } from "../../books/series";
+import type { Workspace } from "../../callers/workspaces";
+import type { AdminParts } from "./parts";
+import { quoted } from "./quoted";
+
+export interface RecentNotice {
+  readonly kind: "slow" | "failing" | "spending";
+  readonly severity: "error" | "warning";
+  readonly model: string | null;
+  readonly provider: string | null;
+  readonly space: null;
+  readonly workspace: string | null;
+  readonly message: string;
+  readonly command: string;
+}
+
+type Group = SeriesFound["groups"][number];
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const RECENT_MINUTES = 10;
+/** What is usual: the day before the last hour. */
+const USUAL_HOURS = 24;
+
+/** Answers and failures that say something; fewer may be chance. */
+const ANSWERS_MIN = 5;
+const SLOWER_TIMES = 3;
+const SLOWER_MS_MIN = 250;
+/** Where there is no day before to compare with. */
+const SLOW_MS = 3_000;
+const FAILING_SHARE = 0.1;
+const FASTER_TIMES = 5;
+/** An hour's spending below it is nobody's concern, however much it grew: $0.10. */
+const SPENDING_PICO_USD_MIN = 100_000_000_000n;
+
+export async function recentNotices(parts: AdminParts): Promise<readonly RecentNotice[]> {
+  const { series, outside, workspaces } = parts;
+  const now = outside.now();
+  const recently = { unit: "minute", since: now - RECENT_MINUTES * MINUTE_MS, until: now, top: 100 } as const;
+  const usually = {
+    unit: "hour",
+    since: now - (USUAL_HOURS + 1) * HOUR_MS,
+    until: now - HOUR_MS,
+    top: 100,
+  } as const;
+  const ofRoutes = await series.over({ ...recently, by: ["model", "provider"] });
+  const ofWorkspaces = await series.over({ ...recently, by: ["workspace"] });
+  if (ofRoutes.total.requests === 0n) return [];
+  const usualRoutes = await series.over({ ...usually, by: ["model", "provider"] });
+  const usualWorkspaces = await series.over({ ...usually, by: ["workspace"] });
+  const found: RecentNotice[] = [];
+  for (const group of told(ofRoutes)) found.push(...ofRoute(group, sameOf(usualRoutes, group)));
+  for (const group of told(ofWorkspaces)) {
+    const [name = ""] = group.names;
+    // The gateway's own probes are none's.
+    if (!(await workspaces.exists(name))) continue;
+    const notice = await ofSpending(
+      await workspaces.show(name),
+      { recent: group, usual: sameOf(usualWorkspaces, group) },
+      parts,
+    );
+    if (notice) found.push(notice);
+  }
+  return found;
+}
+
+const told = ({ groups }: SeriesFound) => groups.filter(({ isRest }) => !isRest);
+
+const sameOf = (series: SeriesFound, { names }: Group) =>
+  told(series).find((one) => one.names.every((name, i) => name === names[i]));
+
+function ofRoute({ names, total, errors }: Group, usual: Group | undefined): RecentNotice[] {
+  const [model = "", provider = ""] = names;
+  // Answered from the cache, or refused: no provider's doing.
+  if (provider === "") return [];
+  const about = { model, provider, space: null, workspace: null };
+  const found: RecentNotice[] = [];
+  const answers = Number(total.requests - total.failed);
+  const { p50_ms: ms } = total;
+  const before = usual?.total.p50_ms ?? null;
+  if (ms !== null && answers >= ANSWERS_MIN) {
+    const isSlow =
+      before === null ? ms >= SLOW_MS : ms >= before * SLOWER_TIMES && ms - before >= SLOWER_MS_MIN;
+    if (isSlow)
+      found.push({
+        ...about,
+        kind: "slow",
+        severity: "warning",
+        message: `'${provider}' is slow for ${model}: half of its answers take longer than ${words(ms)} in the last ${RECENT_MINUTES} minutes${before === null ? "" : `, ${words(before)} before`}. Put another provider before it in the model's routes, or set hedge_after_ms.`,
+        command: `embedgate requests list --model ${quoted(model)} --provider ${quoted(provider)}`,
+      });
+  }
+  const failures = errors
+    .filter(({ status }) => status >= 500)
+    .reduce((sum, { requests }) => sum + requests, 0);
+  if (failures >= ANSWERS_MIN && failures >= Number(total.requests) * FAILING_SHARE)
+    found.push({
+      ...about,
+      kind: "failing",
+      severity: failures * 2 >= Number(total.requests) ? "error" : "warning",
+      message: `'${provider}' failed ${failures} of ${total.requests} requests for ${model} in the last ${RECENT_MINUTES} minutes. Give the model a second route, or ask the provider.`,
+      command: `embedgate requests list --model ${quoted(model)} --provider ${quoted(provider)} --status failed`,
+    });
+  return found;
+}
+
+const words = (ms: number) => (ms >= 1_000 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms)} ms`);
+
+/** The worst of what there is to say of a workspace. */
+async function ofSpending(
+  { name, settings, micro_credits }: Workspace,
+  { recent, usual }: { readonly recent: Group; readonly usual: Group | undefined },
+  { config, statements, outside }: AdminParts,
+): Promise<RecentNotice | undefined> {
+  const defaults = config().workspaceDefaults;
+  const now = outside.now();
+  const perHour = (recent.total.cost_pico_usd * 60n) / BigInt(RECENT_MINUTES);
+  const creditsPerHour = (recent.total.micro_credits * 60n) / BigInt(RECENT_MINUTES);
+  const usualPerHour = (usual?.total.cost_pico_usd ?? 0n) / BigInt(USUAL_HOURS);
+  const notice = (severity: "error" | "warning", message: string, command: string): RecentNotice => ({
+    kind: "spending",
+    severity,
+    model: null,
+    provider: null,
+    space: null,
+    workspace: name,
+    message,
+    command,
+  });
+  const grew =
+    usualPerHour > 0n && perHour >= usualPerHour * BigInt(FASTER_TIMES)
+      ? `, ${perHour / usualPerHour} times as much as usual`
+      : "";
+  const speed = `'${name}' spends ${rounded(perHour)} an hour${grew}`;
+
+  const refused = (code: string) => recent.errors.find((one) => one.code === code)?.requests ?? 0;
+  const overCap = refused("cap_exceeded");
+  if (overCap > 0)
+    return notice(
+      "error",
+      `'${name}' has reached a spending cap: ${overCap} requests were refused in the last ${RECENT_MINUTES} minutes.`,
+      `embedgate workspaces show ${quoted(name)}`,
+    );
+  const withoutCredit = refused("insufficient_credit");
+  if (withoutCredit > 0)
+    return notice(
+      "error",
+      `'${name}' has no credits left: ${withoutCredit} requests were refused in the last ${RECENT_MINUTES} minutes.`,
+      `embedgate credits grant ${quoted(name)} 100`,
+    );
+  const cap = settings.cap_usd_per_day ?? defaults.cap_usd_per_day;
+  if (typeof cap === "number" && perHour > 0n) {
+    const zone = settings.cap_time_zone ?? defaults.cap_time_zone;
+    const { today } = await statements.spent(name, now, zone);
+    const hoursLeft = Number(BigInt(Math.round(cap * 1e6)) * 1_000_000n - today) / Number(perHour);
+    const command = `embedgate workspaces set ${quoted(name)} --cap-usd-per-day ${cap * 2}`;
+    if (hoursLeft * HOUR_MS < periodAt(now, zone).dayEndsAt - now)
+      return notice(
+        "warning",
+        `${speed}: it reaches its cap of $${cap} a day in ${until(hoursLeft)}.`,
+        command,
+      );
+  }
+  if (micro_credits !== null && creditsPerHour > 0n) {
+    const hoursLeft = Number(micro_credits) / Number(creditsPerHour);
+    if (hoursLeft < 24)
+      return notice(
+        hoursLeft < 1 ? "error" : "warning",
+        `${speed}: its credits last for ${until(hoursLeft)}.`,
+        `embedgate credits grant ${quoted(name)} 100`,
+      );
+  }
+  if (grew !== "" && perHour >= SPENDING_PICO_USD_MIN)
+    return notice("warning", `${speed}.`, `embedgate workspaces set ${quoted(name)} --cap-usd-per-day 10`);
+  return undefined;
+}
+
+const rounded = (picoUsd: bigint) => {
+  const usd = Number(usdOf(picoUsd));
+  return `$${usd >= 1 ? usd.toFixed(2) : usd.toPrecision(2)}`;
+};
+
+const until = (hours: number) =>
+  hours < 1.5 ? `${Math.max(1, Math.round(hours * 60))} minutes` : `${Math.round(hours)} hours`;

@@ -1,0 +1,133 @@
+/** How fast each workspace uses up what it may spend, and when it has, if it goes on as now. */
+import type { AdminSeries } from "../../admin/api/series";
+import type { AdminWorkspaces } from "../../admin/api/workspaces";
+import { useAnswer } from "./answer";
+import { now } from "./browser";
+import { Problem, Waiting } from "./pieces";
+import { linkTo } from "./place";
+import { credits, dayAndClock, duration, usd } from "./say";
+import { Table } from "./table";
+
+type Workspace = AdminWorkspaces["workspaces"][number];
+
+interface Limit {
+  readonly workspace: string;
+  readonly what: string;
+  readonly used: string;
+  /** Null: `used` is what is left. */
+  readonly of: string | null;
+  readonly share: number;
+  readonly perHour: string;
+  /** Milliseconds until it is used up; null: not before it begins anew. */
+  readonly left: number | null;
+}
+
+const HOUR_MS = 3_600_000;
+/** Of the last hours, for what ends with the day; and for what lasts longer. */
+const SHORT_HOURS = 3;
+const LONG_HOURS = 24;
+const FAR_MS = 90 * 24 * HOUR_MS;
+
+export function Caps() {
+  const workspaces = useAnswer("/workspaces", {}, 30);
+  const series = useAnswer(
+    "/series",
+    { query: { unit: "hour", since: "24h", by: "workspace", top: "100", columns: "cost_usd,credits" } },
+    30,
+  );
+  if (!workspaces.said || !series.said)
+    return workspaces.problem ? <Problem text={workspaces.problem} /> : <Waiting />;
+  const { said } = series;
+  const limits = workspaces.said.workspaces.flatMap((workspace) => limitsOf(workspace, said));
+  return (
+    <Table
+      caption="Caps and credits"
+      rows={limits}
+      keyOf={({ workspace, what }) => `${workspace} ${what}`}
+      empty="No workspace has a spending cap or credits."
+      classOf={({ left, share }) =>
+        share >= 1 ? "ill" : left !== null && left < 24 * HOUR_MS ? "ailing" : ""
+      }
+      columns={[
+        {
+          head: "Workspace",
+          isName: true,
+          cell: ({ workspace, what }) => (
+            <span class="two">
+              <a href={linkTo("access", workspace)}>{workspace}</a>
+              <small>{what}</small>
+            </span>
+          ),
+        },
+        {
+          head: "Used",
+          isNumber: true,
+          cell: ({ used, of }) => (of === null ? `${used} left` : `${used} of ${of}`),
+        },
+        {
+          head: "Share",
+          isWide: true,
+          cell: ({ share, of }) =>
+            of === null ? null : (
+              <span class="bar">
+                <i style={{ width: `${Math.min(100, share * 100)}%` }} />
+                {Math.round(share * 100)} %
+              </span>
+            ),
+        },
+        { head: "An hour", isNumber: true, isWide: true, cell: ({ perHour }) => perHour },
+        { head: "Used up", cell: ({ left, share }) => <UsedUp left={left} isOver={share >= 1} /> },
+      ]}
+    />
+  );
+}
+
+function UsedUp({ left, isOver }: { readonly left: number | null; readonly isOver: boolean }) {
+  if (isOver) return <span class="mark error">now</span>;
+  if (left === null) return <span class="quiet">not at this rate</span>;
+  if (left > FAR_MS) return <span class="quiet">not within 90 days</span>;
+  return (
+    <span class={left < 24 * HOUR_MS ? "warn" : undefined} title={`in ${duration(left)}`}>
+      {dayAndClock(now() + left)}
+    </span>
+  );
+}
+
+function limitsOf(workspace: Workspace, series: AdminSeries): Limit[] {
+  const { name, settings, spent_today_usd, spent_this_month_usd, day_ends_at, month_ends_at } = workspace;
+  const points = series.groups.find(({ names }) => names.workspace === name)?.points ?? {};
+  const perHour = (column: "cost_usd" | "credits", hours: number) =>
+    (points[column] ?? []).slice(-hours).reduce<number>((sum, value) => sum + (value ?? 0), 0) / hours;
+  const found: Limit[] = [];
+  const cap = (setting: string, what: string, spent: string, ends: string, hours: number) => {
+    const value = settings[setting]?.value;
+    if (typeof value !== "number") return;
+    const rate = perHour("cost_usd", hours);
+    const left = rate > 0 ? ((value - Number(spent)) / rate) * HOUR_MS : Number.POSITIVE_INFINITY;
+    found.push({
+      workspace: name,
+      what,
+      used: usd(spent),
+      of: usd(value),
+      share: value > 0 ? Number(spent) / value : 1,
+      perHour: usd(rate),
+      left: left < Date.parse(ends) - now() ? Math.max(0, left) : null,
+    });
+  };
+  cap("cap_usd_per_day", "cap a day", spent_today_usd, day_ends_at, SHORT_HOURS);
+  cap("cap_usd_per_month", "cap a month", spent_this_month_usd, month_ends_at, LONG_HOURS);
+  if (workspace.credits !== null) {
+    const rate = perHour("credits", LONG_HOURS);
+    const value = Number(workspace.credits);
+    found.push({
+      workspace: name,
+      what: "credits",
+      used: credits(workspace.credits),
+      of: null,
+      share: value > 0 ? 0 : 1,
+      perHour: credits(String(rate)),
+      left: rate > 0 ? (value / rate) * HOUR_MS : null,
+    });
+  }
+  return found;
+}

@@ -1,0 +1,250 @@
+/** "Requests": the ledger's rows as they come, with filters and pages; one of them with its whole story. No text is in them. */
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { AdminRequests } from "../../admin/api/requests";
+import { messageOf, useAnswer } from "./answer";
+import { addressOf, read } from "./api";
+import { whileSeen } from "./browser";
+import { Field, Problem, Waiting } from "./pieces";
+import { goTo, linkTo, place } from "./place";
+import { clock, count, dayAndClock, milliseconds, usd, workspaceName } from "./say";
+import { Story } from "./story";
+import { Table } from "./table";
+
+type Request = AdminRequests["requests"][number];
+
+const FILTERS = [
+  "workspace",
+  "key_id",
+  "model",
+  "provider",
+  "status",
+  "code",
+  "kind",
+  "metadata",
+  "since",
+  "until",
+] as const;
+const TAIL_SECONDS = 2;
+const PAGE = "50";
+
+export function Requests() {
+  const { rest } = place.value;
+  return rest === "" ? <List /> : <Story id={rest} />;
+}
+
+/** The latest, again and again while nobody went to older ones. */
+function List() {
+  const query = Object.fromEntries(FILTERS.map((name) => [name, place.value.query[name] ?? ""]));
+  const page = useSignal<AdminRequests | undefined>(undefined);
+  const older = useSignal<readonly Request[]>([]);
+  const problem = useSignal<string | undefined>(undefined);
+  const isPaused = useSignal(false);
+  const isTail = !isPaused.value && older.value.length === 0 && query.until === "";
+  const address = addressOf("/requests", { query });
+
+  useEffect(() => {
+    older.value = [];
+  }, [address]);
+  useEffect(() => {
+    let isOver = false;
+    const load = async () => {
+      try {
+        const said = await read("/requests", { query: { ...query, limit: PAGE } });
+        if (isOver) return;
+        page.value = said;
+        problem.value = undefined;
+      } catch (thrown) {
+        if (!isOver) problem.value = messageOf(thrown);
+      }
+    };
+    if (isTail) void load();
+    const stop = isTail ? whileSeen(TAIL_SECONDS, load) : undefined;
+    return () => {
+      isOver = true;
+      stop?.();
+    };
+  }, [address, isTail]);
+
+  const next = useSignal<string | null | undefined>(undefined);
+  const goOn = async () => {
+    const cursor = older.value.length === 0 ? page.value?.next : next.value;
+    if (!cursor) return;
+    try {
+      const said = await read("/requests", { query: { ...query, limit: PAGE, cursor } });
+      next.value = said.next;
+      older.value = [...older.value, ...said.requests];
+    } catch (thrown) {
+      problem.value = messageOf(thrown);
+    }
+  };
+  const more = older.value.length === 0 ? page.value?.next : next.value;
+  const rows = [...(page.value?.requests ?? []), ...older.value];
+  return (
+    <>
+      <header class="headline">
+        <div>
+          <h1>Requests</h1>
+          <p class="lead">
+            {isTail ? "Live, every 2 seconds while you look." : "Paused."}{" "}
+            {older.value.length > 0 ? (
+              <button
+                type="button"
+                class="plain"
+                onClick={() => {
+                  older.value = [];
+                }}
+              >
+                Back to the latest
+              </button>
+            ) : (
+              <button
+                type="button"
+                class="plain"
+                onClick={() => {
+                  isPaused.value = !isPaused.value;
+                }}
+              >
+                {isPaused.value ? "Go on" : "Pause"}
+              </button>
+            )}
+          </p>
+        </div>
+      </header>
+      <Filters query={query} />
+      <Problem text={problem.value} />
+      {page.value === undefined && problem.value === undefined ? (
+        <Waiting />
+      ) : (
+        <RequestTable
+          rows={rows}
+          csv={addressOf("/requests", { query: { ...query, limit: "500", format: "csv" } })}
+        />
+      )}
+      {more ? (
+        <p class="more">
+          <button type="button" class="second" onClick={goOn}>
+            Older
+          </button>
+        </p>
+      ) : null}
+    </>
+  );
+}
+
+function RequestTable({ rows, csv }: { readonly rows: readonly Request[]; readonly csv: string }) {
+  return (
+    <Table
+      caption="Latest first"
+      csv={csv}
+      rows={rows}
+      keyOf={({ request }) => request}
+      classOf={({ state }) => (state === "failed" || state === "interrupted" ? "failed" : "")}
+      empty="No request fits."
+      columns={[
+        {
+          head: "Time",
+          isName: true,
+          cell: ({ request, time }) => (
+            <a href={linkTo("requests", request)} title={`${dayAndClock(time)} · ${request}`}>
+              {clock(time)}
+            </a>
+          ),
+        },
+        { head: "Workspace", isWide: true, cell: ({ workspace }) => workspaceName(workspace) },
+        {
+          head: "Model",
+          cell: ({ model, workspace }) => (
+            <span class="two">
+              <span class="cut">{model}</span>
+              <small class="narrow">{workspaceName(workspace)}</small>
+            </span>
+          ),
+        },
+        { head: "Provider", isWide: true, cell: ({ provider }) => provider ?? <span class="quiet">–</span> },
+        { head: "Status", cell: (request) => <State request={request} /> },
+        {
+          head: "Took",
+          isNumber: true,
+          cell: ({ latency_ms, state }) => (state === "under_way" ? "…" : milliseconds(latency_ms)),
+        },
+        { head: "Inputs", isNumber: true, isWide: true, cell: ({ inputs }) => count(inputs) },
+        {
+          head: "Cached",
+          isNumber: true,
+          isWide: true,
+          cell: ({ cache_hits }) => (cache_hits ? count(cache_hits) : <span class="quiet">0</span>),
+        },
+        { head: "Tokens", isNumber: true, isWide: true, cell: ({ tokens }) => count(tokens) },
+        {
+          head: "Cost",
+          isNumber: true,
+          isWide: true,
+          cell: ({ cost_usd }) => <span title={`${cost_usd} USD`}>{usd(cost_usd)}</span>,
+        },
+      ]}
+    />
+  );
+}
+
+export function State({ request: { state, status, code, refused_alike } }: { readonly request: Request }) {
+  if (state === "answered") return <span class="quiet">{status}</span>;
+  if (state === "under_way") return <span class="mark good">under way</span>;
+  if (state === "interrupted") return <span class="mark warning">interrupted</span>;
+  return (
+    <span class={status >= 500 ? "bad" : "warn"}>
+      {status} {code}
+      {refused_alike !== null && refused_alike > 1 ? ` × ${refused_alike}` : ""}
+    </span>
+  );
+}
+
+function Filters({ query }: { readonly query: Readonly<Record<string, string>> }) {
+  const workspaces = useAnswer("/workspaces");
+  const routes = useAnswer("/routes");
+  const set = (name: string, value: string) => goTo(linkTo("requests", "", { ...query, [name]: value }));
+  const known = (values: readonly string[], now: string | undefined) =>
+    [...new Set([...values, ...(now ? [now] : [])])].sort();
+  const select = (name: string, label: string, values: readonly string[]) => (
+    <Field label={label}>
+      <select value={query[name] ?? ""} onChange={({ currentTarget }) => set(name, currentTarget.value)}>
+        <option value="">all</option>
+        {known(values, query[name]).map((value) => (
+          <option key={value} value={value}>
+            {value}
+          </option>
+        ))}
+      </select>
+    </Field>
+  );
+  const text = (name: string, label: string, example: string) => (
+    <Field label={label}>
+      <input
+        value={query[name] ?? ""}
+        placeholder={example}
+        size={14}
+        onChange={({ currentTarget }) => set(name, currentTarget.value.trim())}
+      />
+    </Field>
+  );
+  const isFiltered = Object.values(query).some((value) => value !== "");
+  return (
+    <form class="row filters" onSubmit={(event) => event.preventDefault()}>
+      {select("workspace", "Workspace", workspaces.said?.workspaces.map(({ name }) => name) ?? [])}
+      {select("model", "Model", routes.said?.routes.map(({ model }) => model) ?? [])}
+      {select("provider", "Provider", routes.said?.routes.map(({ provider }) => provider) ?? [])}
+      {select("status", "Status", ["200", "failed", "4xx", "5xx", "429"])}
+      {text("code", "Error code", "rate_limited")}
+      {query.kind ? text("kind", "Error kind", "") : null}
+      {text("key_id", "Key id", "key_…")}
+      {text("metadata", "Metadata", "team=search")}
+      {text("since", "Since", "24h")}
+      {text("until", "Until", "1h")}
+      {isFiltered ? (
+        <button type="button" class="plain" onClick={() => goTo(linkTo("requests"))}>
+          Clear
+        </button>
+      ) : null}
+    </form>
+  );
+}
