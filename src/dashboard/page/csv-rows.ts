@@ -28,9 +28,13 @@ export function csvRows(text: string): string[][] {
   return rows;
 }
 
-/** The column with the longest texts is the one that people want embedded. @returns its index */
-export function textColumn(rows: readonly (readonly string[])[]): number {
+/** The texts of the column that has the longest: that is what people want embedded. A heading above them is left out. */
+export function textsOf(rows: readonly (readonly string[])[]): string[] {
   const lengths: number[] = [];
   for (const row of rows) for (const [i, cell] of row.entries()) lengths[i] = (lengths[i] ?? 0) + cell.length;
-  return lengths.indexOf(Math.max(...lengths));
+  const column = lengths.indexOf(Math.max(...lengths));
+  const texts = rows.map((row) => (row[column] ?? "").replaceAll(/\s+/g, " ").trim());
+  const [first = "", ...others] = texts;
+  const isHeading = /^[\w-]+$/.test(first) && others.length > 0 && others.every((text) => text.includes(" "));
+  return isHeading ? others : texts;
 }

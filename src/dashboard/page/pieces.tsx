@@ -1,6 +1,7 @@
 /** Small pieces that several views have: a command to copy, a problem, a choice, a field. */
 import { useSignal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
+import { cloneElement, type VNode } from "preact";
+import { useId } from "preact/hooks";
 import { copy, later } from "./browser";
 
 export function Copied({ text, label = "Copy" }: { readonly text: string; readonly label?: string }) {
@@ -61,18 +62,21 @@ export function Choice<Value extends string>({ label, value, options, choose }: 
 interface FieldProperties {
   readonly label: string;
   readonly hint?: string;
-  readonly children: ComponentChildren;
+  /** The control. */
+  readonly children: VNode<{ readonly id?: string; readonly "aria-describedby"?: string | undefined }>;
 }
 
-/** A control with its label above. */
-export const Field = ({ label, hint, children }: FieldProperties) => (
-  <div class="field">
-    <label>
-      <span>{label}</span>
-      {children}
-    </label>
-    {hint ? <small>{hint}</small> : null}
-  </div>
-);
+/** A control with its label above, and what there is to say of it below. */
+export function Field({ label, hint, children }: FieldProperties) {
+  const id = useId();
+  const about = hint === undefined ? undefined : `${id}-hint`;
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {cloneElement(children, { id, "aria-describedby": about })}
+      {hint === undefined ? null : <small id={about}>{hint}</small>}
+    </div>
+  );
+}
 
 export const Waiting = () => <p class="empty">Loading …</p>;

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { AdminModels } from "../../admin/api/models";
 import { messageOf, useAnswer } from "./answer";
-import { csvRows, textColumn } from "./csv-rows";
+import { csvRows, textsOf } from "./csv-rows";
 import { into, put } from "./into";
 import { Field, Problem } from "./pieces";
 import { linkTo } from "./place";
@@ -128,9 +128,7 @@ function Texts() {
       texts.value = text;
       return;
     }
-    const rows = csvRows(text);
-    const column = textColumn(rows);
-    texts.value = rows.map((row) => (row[column] ?? "").replaceAll(/\s+/g, " ")).join("\n");
+    texts.value = textsOf(csvRows(text)).join("\n");
   };
   return (
     <div

@@ -62,7 +62,7 @@ export function Plot({ title, times, lines, say, total }: Properties) {
   return (
     <figure class="plot">
       <figcaption>
-        <h3>{title}</h3>
+        <h2 class="minor">{title}</h2>
         <ul class="legend">
           {lines.map(({ name, colour, values, says }) => (
             <li key={name}>

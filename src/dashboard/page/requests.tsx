@@ -58,7 +58,8 @@ function List() {
         if (!isOver) problem.value = messageOf(thrown);
       }
     };
-    if (isTail) void load();
+    // Once for what has ended, and where older ones are shown the first page stays as it is.
+    if (older.value.length === 0) void load();
     const stop = isTail ? whileSeen(TAIL_SECONDS, load) : undefined;
     return () => {
       isOver = true;

@@ -1,0 +1,88 @@
+/**
+ * The dashboard in a real Chromium: what its console says, which hosts it asks, and axe's verdict. `.ci/run` installs Chromium; where there is
+ * none, or not where CHROMIUM says, the tests that need it are skipped.
+ */
+import { expect } from "bun:test";
+import axe, { type AxeResults } from "axe-core";
+import { type Browser, chromium, type Page } from "playwright-core";
+
+export const CHROMIUM =
+  process.env.CHROMIUM ?? Bun.which("chromium") ?? Bun.which("chromium-browser") ?? undefined;
+
+export interface Screen {
+  readonly width: number;
+  readonly scheme: "light" | "dark";
+}
+
+export const DESK: Screen = { width: 1_440, scheme: "light" };
+export const PHONE: Screen = { width: 380, scheme: "dark" };
+
+export interface Shown extends AsyncDisposable {
+  readonly page: Page;
+  /** Of the console, of the script, of the network. */
+  readonly complaints: string[];
+  /** All of the hosts that were asked. */
+  readonly hosts: Set<string>;
+  /** Every path that was asked, in turn. */
+  readonly asked: string[];
+  goTo(hash: string, heading: string | RegExp): Promise<void>;
+  /** Fails for what a reader with a screen reader, or without a mouse, would miss, and for a page wider than its screen. */
+  checkAccess(): Promise<void>;
+}
+
+export const launch = (): Promise<Browser> =>
+  chromium.launch({ executablePath: CHROMIUM ?? "chromium", args: ["--no-sandbox", "--disable-gpu"] });
+
+/** @param adminKey signs in with it first; left out, nobody asks for one */
+export async function show(browser: Browser, url: string, screen: Screen, adminKey?: string): Promise<Shown> {
+  const page = await browser.newPage({
+    viewport: { width: screen.width, height: 900 },
+    colorScheme: screen.scheme,
+  });
+  page.setDefaultTimeout(15_000);
+  const complaints: string[] = [];
+  const hosts = new Set<string>();
+  const asked: string[] = [];
+  page.on("console", (line) => {
+    if (line.type() === "error" || line.type() === "warning") complaints.push(line.text());
+  });
+  page.on("pageerror", ({ message }) => complaints.push(message));
+  page.on("request", (request) => {
+    const address = new URL(request.url());
+    if (address.protocol.startsWith("http")) {
+      hosts.add(address.host);
+      asked.push(`${request.method()} ${address.pathname}`);
+    }
+  });
+  await page.goto(url);
+  if (adminKey !== undefined) {
+    await page.getByLabel("Admin key").fill(adminKey);
+    await page.getByRole("button", { name: "Sign in" }).click();
+  }
+  await page.getByRole("navigation").waitFor();
+  return {
+    page,
+    complaints,
+    hosts,
+    asked,
+    async goTo(hash, heading) {
+      await page.evaluate((to) => {
+        location.hash = to;
+      }, hash);
+      await page.getByRole("heading", { level: 1, name: heading }).waitFor();
+      await page.getByText("Loading …").first().waitFor({ state: "detached" });
+    },
+    async checkAccess() {
+      await page.evaluate(axe.source);
+      const { violations } = await page.evaluate<AxeResults>("axe.run()");
+      expect(
+        violations.flatMap(({ id, nodes }) =>
+          nodes.map(({ html, failureSummary }) => ({ id, html, failureSummary })),
+        ),
+      ).toEqual([]);
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect(wider).toBeLessThanOrEqual(0);
+    },
+    [Symbol.asyncDispose]: () => page.close(),
+  };
+}
