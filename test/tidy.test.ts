@@ -35,13 +35,7 @@ const withoutComments = (text: string) =>
   text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|[^:"'`])\/\/.*$/gm, "$1");
 const withoutStrings = (text: string) => text.replace(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g, '""');
 
-const typescript = [
-  ...sources("src/**/*.{ts,tsx}"),
-  ...sources("plugins/**/*.ts"),
-  ...sources("test/**/*.ts"),
-  ...sources("bench/**/*.ts"),
-  ...sources(".ci/*.ts"),
-];
+const typescript = [...sources("{src,plugins,test,bench}/**/*.{ts,tsx}"), ...sources(".ci/*.ts")];
 /** AssemblyScript has its own types and its own idiom. */
 const product = typescript.filter(
   ({ path }) =>

@@ -24,6 +24,7 @@ import { askedOf, questionOf, smallBodyOf, told } from "./asked";
 import { batchPaths } from "./batches";
 import { readJsonBody } from "./body";
 import { corsHeaders, preflightHeaders } from "./cors";
+import { dashboardFor } from "./dashboard";
 import { endpointsOf } from "./endpoints";
 import { logFailed, type Tell } from "./failed";
 import { checkHead } from "./head";
@@ -348,14 +349,11 @@ export function createDoor(parts: DoorParts) {
       return { body: new Uint8Array(await page.arrayBuffer()), headers: page.headers.toJSON() };
     });
   }
-  /** Needs no key: nothing is in it but a form for one. Imported for the first who asks, as the document is. */
   function showDashboard(visit: Visit): Promise<Response> {
-    return respond(visit, async ({ request, params }) => {
-      auth.admitWithoutKey(request);
-      const { answerFile, dashboardFile, OPEN_PAGE, PAGE } = await import("../dashboard/files");
-      const file = dashboardFile(params.file ?? (auth.isOpen() ? OPEN_PAGE : PAGE));
-      if (file === undefined) throw noSuchPath;
-      return answerFile(file, request);
+    return respond(visit, async () => {
+      const answer = await dashboardFor(visit, auth);
+      if (answer === undefined) throw noSuchPath;
+      return answer;
     });
   }
 

@@ -230,7 +230,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
       .getByRole("region", { name: "“how long a refund takes” by all-MiniLM-L6-v2" })
       .getByRole("rowheader");
     expect(await found.first().textContent()).toContain("Refunds take five working days.");
-    await page.getByText("Python").click();
+    await page.getByRole("radio", { name: "Python" }).check();
     await page.getByText("client.embeddings.create(").waitFor();
     await shown.checkAccess();
     isQuiet(shown, world.url);

@@ -1,0 +1,14 @@
+/** The dashboard's files at the door. They need no key: nothing is in them but a form for one. Imported for the first who asks. */
+import type { Auth } from "../callers/auth";
+import type { Said, Visit } from "./parts";
+
+/** @returns undefined where there is no such file */
+export async function dashboardFor(
+  { request, params }: Pick<Visit, "request" | "params">,
+  auth: Pick<Auth, "admitWithoutKey" | "isOpen">,
+): Promise<Said | undefined> {
+  auth.admitWithoutKey(request);
+  const { answerFile, dashboardFile, OPEN_PAGE, PAGE } = await import("../dashboard/files");
+  const file = dashboardFile(params.file ?? (auth.isOpen() ? OPEN_PAGE : PAGE));
+  return file && answerFile(file, request);
+}
