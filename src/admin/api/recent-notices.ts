@@ -36,8 +36,8 @@ const SLOWER_MS_MIN = 250;
 const SLOW_MS = 3_000;
 const FAILING_SHARE = 0.1;
 const FASTER_TIMES = 5;
-/** An hour's spending below it is nobody's concern, however much it grew: $0.10. */
-const SPENDING_PICO_USD_MIN = 100_000_000_000n;
+/** An hour's spending below it is nobody's concern, however much it grew: $0.50. */
+const SPENDING_PICO_USD_MIN = 500_000_000_000n;
 
 export async function recentNotices(parts: AdminParts): Promise<readonly RecentNotice[]> {
   const { series, outside, workspaces } = parts;
@@ -144,14 +144,14 @@ async function ofSpending(
   if (overCap > 0)
     return notice(
       "error",
-      `'${name}' has reached a spending cap: ${overCap} requests were refused in the last ${RECENT_MINUTES} minutes.`,
+      `'${name}' has reached a spending cap: ${refusals(overCap)}.`,
       `embedgate workspaces show ${quoted(name)}`,
     );
   const withoutCredit = refused("insufficient_credit");
   if (withoutCredit > 0)
     return notice(
       "error",
-      `'${name}' has no credits left: ${withoutCredit} requests were refused in the last ${RECENT_MINUTES} minutes.`,
+      `'${name}' has no credits left: ${refusals(withoutCredit)}.`,
       `embedgate credits grant ${quoted(name)} 100`,
     );
   const cap = settings.cap_usd_per_day ?? defaults.cap_usd_per_day;
@@ -180,6 +180,9 @@ async function ofSpending(
     return notice("warning", `${speed}.`, `embedgate workspaces set ${quoted(name)} --cap-usd-per-day 10`);
   return undefined;
 }
+
+const refusals = (requests: number) =>
+  `${requests} ${requests === 1 ? "request was" : "requests were"} refused in the last ${RECENT_MINUTES} minutes`;
 
 const rounded = (picoUsd: bigint) => {
   const usd = Number(usdOf(picoUsd));

@@ -1,0 +1,90 @@
+/** Notices of the last minutes: what grew slow, fails, or spends too fast is told with a command; a day as any other is not. */
+import { expect, test } from "bun:test";
+import { quoted } from "../../../src/admin/api/quoted";
+import { openWorld } from "../../dashboard/world";
+import { FAKE_YAML, type OpenGateway, openGateway } from "../../gateway";
+
+interface Notice {
+  readonly kind: string;
+  readonly severity: string;
+  readonly message: string;
+  readonly command: string | null;
+  readonly workspace: string | null;
+}
+
+async function noticesOf(open: OpenGateway, key?: string): Promise<readonly Notice[]> {
+  const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  const { json } = await open.send("/admin/v1/notices", { headers });
+  return Object(json).notices;
+}
+
+const RECENT = ["slow", "failing", "spending"];
+
+test("a slow provider and a workspace that spends far more than usual are told, each with a command", async () => {
+  await using world = await openWorld("planted");
+  const recent = (await noticesOf(world.open, world.adminKey)).filter(({ kind }) => RECENT.includes(kind));
+  expect(recent.map(({ kind, severity, command }) => [kind, severity, command])).toContainEqual([
+    "slow",
+    "warning",
+    "embedgate requests list --model text-embedding-3-small --provider eu",
+  ]);
+  const [spending, ...others] = recent.filter(({ kind }) => kind === "spending");
+  expect(others).toEqual([]);
+  expect(spending).toMatchObject({
+    workspace: "batch-import",
+    message: expect.stringMatching(
+      /spends \$\d+\.\d\d an hour, \d+ times as much as usual: it reaches its cap of \$5 a day in \d+ minutes\./,
+    ),
+    command: "embedgate workspaces set batch-import --cap-usd-per-day 10",
+  });
+});
+
+test("of a day as any other nothing is told", async () => {
+  await using world = await openWorld("none");
+  const recent = (await noticesOf(world.open, world.adminKey)).filter(({ kind }) => RECENT.includes(kind));
+  expect(recent).toEqual([]);
+});
+
+const OPEN = `${FAKE_YAML}
+  fake-down: { routes: [ { provider: fake } ] }
+auth: { mode: open }
+`;
+
+test("requests that fail at a provider are told, also before its circuit breaker opens for good; those that callers got wrong are not", async () => {
+  let now = 1_800_000_000_000;
+  await using open = await openGateway({ yaml: OPEN, outside: { now: () => now, sleep: async () => {} } });
+  for (let i = 0; i < 6; i++) await open.post({ model: "fake-8", input: "" });
+  for (let i = 0; i < 6; i++) await open.post({ model: "fake-down", input: `text ${i}` });
+  const kinds = (await noticesOf(open)).map(({ kind, message }) => [kind, message.includes("fake-down")]);
+  expect(kinds.filter(([kind]) => kind === "failing" || kind === "circuit_open")).toHaveLength(1);
+  now += 11 * 60_000;
+  expect((await noticesOf(open)).filter(({ kind }) => RECENT.includes(kind))).toEqual([]);
+});
+
+test("a workspace whose requests are refused for want of money is an error", async () => {
+  await using open = await openGateway({ yaml: OPEN });
+  await open.gateway.workspaces.ensure("default");
+  await open.gateway.workspaces.setCredits("default", 0n, "");
+  const { status } = await open.post({ model: "fake-8", input: "a" });
+  expect(status).toBe(402);
+  const [notice] = (await noticesOf(open)).filter(({ kind }) => kind === "spending");
+  expect(notice).toMatchObject({
+    severity: "error",
+    message: "'default' has no credits left: 1 request was refused in the last 10 minutes.",
+    command: "embedgate credits grant default 100",
+  });
+  await open.gateway.workspaces.setCredits("default", null, "");
+  await open.gateway.workspaces.set("default", { cap_usd_per_day: 0 });
+  expect((await open.post({ model: "fake-8", input: "a" })).status).toBe(402);
+});
+
+test.each([
+  ["search", "search"],
+  ["openai/text-embedding-3-small", "openai/text-embedding-3-small"],
+  ["a b", "'a b'"],
+  ["x'; rm -rf ~", `'x'\\''; rm -rf ~'`],
+  ["$(id)", "'$(id)'"],
+])("%s is one word to a shell", (name, words) => {
+  expect(quoted(name)).toBe(words);
+  expect(Bun.spawnSync(["bash", "-c", `printf %s ${words}`]).stdout.toString()).toBe(name);
+});
