@@ -3,7 +3,7 @@ import type { AdminSeries } from "../../admin/api/series";
 import type { AdminWorkspaces } from "../../admin/api/workspaces";
 import { useAnswer } from "./answer";
 import { now } from "./browser";
-import { Problem, Waiting } from "./pieces";
+import { Bar, Problem, Waiting } from "./pieces";
 import { linkTo } from "./place";
 import { credits, dayAndClock, duration, usd } from "./say";
 import { Table } from "./table";
@@ -68,12 +68,7 @@ export function Caps() {
           head: "Share",
           isWide: true,
           cell: ({ share, of }) =>
-            of === null ? null : (
-              <span class="bar">
-                <i style={{ width: `${Math.min(100, share * 100)}%` }} />
-                {Math.round(share * 100)} %
-              </span>
-            ),
+            of === null ? null : <Bar share={share}>{Math.round(share * 100)} %</Bar>,
         },
         { head: "An hour", isNumber: true, isWide: true, cell: ({ perHour }) => perHour },
         { head: "Used up", cell: ({ left, share }) => <UsedUp left={left} isOver={share >= 1} /> },

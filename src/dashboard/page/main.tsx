@@ -1,6 +1,6 @@
 /** The dashboard in a browser: who may, the views and the way between them. A new view is a member of VIEWS. */
 import { render } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { Access } from "./access";
 import { useAnswer } from "./answer";
 import { change, forget, read, session } from "./api";
@@ -31,6 +31,11 @@ function Page() {
     if (maySession()) read("/session").then((said) => put(session, said), forget);
     else session.value = null;
   }, []);
+  const views = useRef<HTMLDivElement>(null);
+  // On narrow screens the views scroll.
+  useEffect(() => {
+    views.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [place.value.view, session.value]);
   const { value } = session;
   if (value === undefined) return null;
   if (value === null) return <SignIn />;
@@ -45,7 +50,7 @@ function Page() {
         <a class="brand" href="#/well">
           embedgate
         </a>
-        <div class="views">
+        <div class="views" ref={views}>
           {Object.entries(VIEWS).map(([view, { name: words }]) => (
             <a key={view} href={linkTo(view)} aria-current={words === name ? "page" : undefined}>
               {words}

@@ -69,7 +69,12 @@ function List({ models }: { readonly models: readonly Model[] }) {
           ),
         },
         { head: "Dimensions", isNumber: true, cell: (model) => <Sizes model={model} /> },
-        { head: "Tokens an input", isNumber: true, cell: ({ max_input_tokens }) => limit(max_input_tokens) },
+        {
+          head: "Tokens an input",
+          isNumber: true,
+          isWide: true,
+          cell: ({ max_input_tokens }) => limit(max_input_tokens),
+        },
         { head: "Inputs a call", isNumber: true, isWide: true, cell: ({ max_inputs }) => limit(max_inputs) },
         {
           head: "Longer inputs",
@@ -77,7 +82,7 @@ function List({ models }: { readonly models: readonly Model[] }) {
           cell: ({ long_input }) => long_input ?? <span class="quiet">–</span>,
         },
         {
-          head: "USD per 1 M tokens",
+          head: "USD per 1 M",
           isNumber: true,
           cell: ({ price_usd_per_million_tokens: price }) =>
             price === null ? <span class="quiet">unpriced</span> : price,

@@ -8,7 +8,7 @@ import { Caps } from "./caps";
 import { into } from "./into";
 import { Invoice } from "./invoice";
 import { monthStart } from "./months";
-import { Choice, Field, Problem, Waiting } from "./pieces";
+import { Bar, Choice, Field, Problem, Waiting } from "./pieces";
 import { goTo, linkTo, place } from "./place";
 import { COLOURS, Plot } from "./plot";
 import { count, share, usd, workspaceName } from "./say";
@@ -102,8 +102,13 @@ export function Money() {
       ) : (
         <Waiting />
       )}
-      <Caps />
-      <Invoice />
+      {/* Not before: what is seen first is asked for first. */}
+      {said ? (
+        <>
+          <Caps />
+          <Invoice />
+        </>
+      ) : null}
     </>
   );
 }
@@ -159,10 +164,9 @@ function Groups({ series, nameOf, csv }: GroupsProperties) {
           head: "Share",
           isWide: true,
           cell: ({ total }) => (
-            <span class="bar">
-              <i style={{ width: `${most > 0 ? (Number(total.cost_usd) / most) * 100 : 0}%` }} />
+            <Bar share={most > 0 ? Number(total.cost_usd) / most : 0}>
               {share(Number(total.cost_usd), Number(series.total.cost_usd))}
-            </span>
+            </Bar>
           ),
         },
         { head: "Billed tokens", isNumber: true, cell: ({ total }) => count(total.tokens_billed) },

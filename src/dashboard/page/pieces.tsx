@@ -1,6 +1,6 @@
 /** Small pieces that several views have: a command to copy, a problem, a choice, a field. */
 import { useSignal } from "@preact/signals";
-import { cloneElement, type VNode } from "preact";
+import { type ComponentChildren, cloneElement, type VNode } from "preact";
 import { useId } from "preact/hooks";
 import { copy, later } from "./browser";
 
@@ -78,5 +78,21 @@ export function Field({ label, hint, children }: FieldProperties) {
     </div>
   );
 }
+
+const BAR_PIXELS = 90;
+
+/** @param share of the longest bar there may be, 0 to 1 */
+export const Bar = ({
+  share,
+  children,
+}: {
+  readonly share: number;
+  readonly children: ComponentChildren;
+}) => (
+  <span class="bar">
+    <i style={{ width: `${Math.round(Math.min(1, Math.max(0, share)) * BAR_PIXELS)}px` }} />
+    {children}
+  </span>
+);
 
 export const Waiting = () => <p class="empty">Loading …</p>;

@@ -193,7 +193,7 @@ export function State({ request: { state, status, code, refused_alike } }: { rea
   if (state === "under_way") return <span class="mark good">under way</span>;
   if (state === "interrupted") return <span class="mark warning">interrupted</span>;
   return (
-    <span class={status >= 500 ? "bad" : "warn"}>
+    <span class={status >= 500 ? "bad" : "caution"}>
       {status} {code}
       {refused_alike !== null && refused_alike > 1 ? ` × ${refused_alike}` : ""}
     </span>

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { messageOf } from "./answer";
 import { into } from "./into";
 import { cosine } from "./pca";
-import { Field, Problem } from "./pieces";
+import { Bar, Field, Problem } from "./pieces";
 import { embed, results } from "./playground-state";
 import { Table } from "./table";
 
@@ -71,12 +71,7 @@ export function Search() {
                 { head: "Line", isName: true, cell: ({ line, i }) => `${i + 1} ${line}` },
                 {
                   head: "Cosine",
-                  cell: ({ score }) => (
-                    <span class="bar">
-                      <i style={{ width: `${Math.max(0, score) * 100}%` }} />
-                      {score.toFixed(3)}
-                    </span>
-                  ),
+                  cell: ({ score }) => <Bar share={score}>{score.toFixed(3)}</Bar>,
                 },
               ]}
             />
