@@ -153,7 +153,7 @@ export function greeting({ gateway, url }: ListeningGateway, processes = 1): str
     open
       ? `Keys: none yet, so callers on this machine need none. '${ownCommand()} keys create --name me' ends that.`
       : `Keys: needed. '${ownCommand()} keys create --name me' creates one.`,
-    `Docs: ${base}/swagger`,
+    `Dashboard: ${base}/  Docs: ${base}/swagger`,
     "",
     `  curl ${base}/v1/embeddings${key} \\`,
     "    -H 'content-type: application/json' \\",

@@ -148,6 +148,34 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     isQuiet(shown, server.url);
   });
 
+  test("names that callers chose are text, whatever is in them", async () => {
+    const name = '<img src="/x" onerror="alert(1)">';
+    await world.open.gateway.workspaces.ensure(name);
+    const { key } = await world.open.gateway.keys.create(name, name);
+    const body = JSON.stringify({
+      model: "all-MiniLM-L6-v2",
+      input: "a",
+      user: name,
+      metadata: { [name]: name },
+    });
+    const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+    const { headers: answered } = await world.open.post(body, headers);
+    await using shown = await show(browser, world.url, DESK, world.adminKey);
+    for (const hash of [
+      "#/well",
+      "#/money",
+      `#/access/${encodeURIComponent(name)}`,
+      `#/requests/${answered.get("x-request-id")}`,
+    ]) {
+      await shown.page.evaluate((to) => {
+        location.hash = to;
+      }, hash);
+      await shown.page.getByText(name).first().waitFor();
+      expect(await shown.page.locator("img").count()).toBe(0);
+    }
+    isQuiet(shown, world.url);
+  });
+
   test("the live tail shows what comes, and asks nothing while nobody looks", async () => {
     await using shown = await show(browser, world.url, DESK, world.adminKey);
     const { page, asked } = shown;

@@ -1,4 +1,4 @@
-/** Notices of the last minutes: what grew slow, fails, or spends too fast is told with a command; a day as any other is not. */
+/** Notices of the last minutes: what grew slow, fails, or spends too fast is told with a command; an ordinary day is not. */
 import { expect, test } from "bun:test";
 import { quoted } from "../../../src/admin/api/quoted";
 import { openWorld } from "../../dashboard/world";
@@ -39,7 +39,7 @@ test("a slow provider and a workspace that spends far more than usual are told, 
   });
 });
 
-test("of a day as any other nothing is told", async () => {
+test("of an ordinary day nothing is told", async () => {
   await using world = await openWorld("none");
   const recent = (await noticesOf(world.open, world.adminKey)).filter(({ kind }) => RECENT.includes(kind));
   expect(recent).toEqual([]);
