@@ -137,11 +137,8 @@ describe("from an empty folder, with nothing configured", () => {
     expect(headers.get("x-embedding-space")).toBe("all-MiniLM-L6-v2@384");
     const page = await fetch(`${gateway.url}/swagger/page.js`);
     expect(await page.text()).toContain("SwaggerUIBundle");
-    const dashboard = await fetch(`${gateway.url}/`, { headers: { accept: "text/html" } });
-    const [script] = /\/dashboard\/\w+\.js/.exec(await dashboard.text()) ?? [];
-    // Bundled when it was built: there are no sources here.
-    expect(await (await fetch(`${gateway.url}${script}`)).text()).toContain("/admin/v1");
-    expect((await fetch(`${gateway.url}/dashboard/dashboard.css`)).status).toBe(200);
+    const script = await fetch(`${gateway.url}/dashboard/dashboard.js`);
+    expect(await script.text()).toContain("/admin/v1");
     expect(await gateway.stop()).toBe(0);
     expect(readdirSync(folder)).toEqual(["data"]);
   });
