@@ -55,7 +55,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
       await shown.checkAccess();
     }
     await shown.goTo("#/well", "All is well");
-    await shown.page.getByText("Nobody has asked for anything yet.").waitFor();
+    await shown.page.getByText("Nobody asked for anything: last hour").waitFor();
     isQuiet(shown, server.url);
   });
 

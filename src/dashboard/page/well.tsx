@@ -2,7 +2,7 @@
 import type { AdminNotices } from "../../admin/api/notices";
 import type { AdminSeries } from "../../admin/api/series";
 import { useAnswer } from "./answer";
-import { addressOf } from "./api";
+import { addressOf, session } from "./api";
 import { now } from "./browser";
 import { finished } from "./finished";
 import { Choice, Command, Problem, Waiting } from "./pieces";
@@ -42,7 +42,9 @@ export function Well() {
       ) : (
         <Waiting />
       )}
-      {all.said && workspaceSeries ? (
+      {all.said?.total.requests === 0 ? (
+        <FirstSteps range={range} model={routes.said?.routes[0]?.model} />
+      ) : all.said && workspaceSeries ? (
         <>
           <Plots all={finished(all.said, now())} byWorkspace={workspaceSeries} unit={unit} />
           <div class="columns">
@@ -151,6 +153,23 @@ function Notices({ notices }: { readonly notices: AdminNotices["notices"] }) {
   );
 }
 
+/** Instead of empty charts. */
+function FirstSteps({ range, model }: { readonly range: Range; readonly model: string | undefined }) {
+  const key = session.value?.mode === "open" ? "" : ' -H "authorization: Bearer $KEY"';
+  const body = JSON.stringify({ model: model ?? "MODEL", input: "Hello, world" });
+  return (
+    <section>
+      <div class="caption">
+        <h2>Nobody asked for anything: {RANGES[range].words.toLowerCase()}</h2>
+      </div>
+      <p class="lead">
+        Try it in the <a href={linkTo("playground")}>playground</a>, or from a terminal:
+      </p>
+      <Command text={`curl ${location.origin}/v1/embeddings${key} --json '${body}'`} />
+    </section>
+  );
+}
+
 function Plots({
   all,
   byWorkspace,
@@ -212,7 +231,7 @@ function WorkspaceTable({ series, csv }: { readonly series: AdminSeries; readonl
       csv={csv}
       rows={askers(series)}
       keyOf={({ names, is_rest }) => (is_rest ? "\n" : (names.workspace ?? ""))}
-      empty="Nobody has asked for anything yet."
+      empty="Nobody asked for anything."
       columns={[
         {
           head: "Workspace",
