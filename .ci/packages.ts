@@ -16,6 +16,9 @@ export const PACKAGES_FILE = join(ROOT, "src/commands/licenses/packages.json");
 /** Carried as files, so that no map names them. */
 const ASSETS = ["swagger-ui-dist"];
 
+/** Carried as the text that src/dashboard/bundle.ts makes of it. */
+const DASHBOARD = "src/dashboard/page/main.tsx";
+
 const SourceMap = Type.Object({ sources: Type.Array(Type.String()) });
 const Manifest = Type.Object({
   name: Type.String(),
@@ -26,16 +29,12 @@ const Manifest = Type.Object({
 export async function carriedPackages(): Promise<readonly CarriedPackage[]> {
   const folder = mkdtempSync(join(tmpdir(), "embedgate-packages-"));
   try {
-    const { success, outputs } = await Bun.build({
-      entrypoints: ENTRY_POINTS.map((path) => join(ROOT, path)),
-      target: "bun",
-      sourcemap: "external",
-      outdir: folder,
-    });
-    if (!success) throw new Error("the bundle could not be made");
+    const maps = [
+      ...(await mapsOf(ENTRY_POINTS, "bun", join(folder, "program"))),
+      ...(await mapsOf([DASHBOARD], "browser", join(folder, "dashboard"))),
+    ];
     const found = new Set(ASSETS.map((name) => join("node_modules", name)));
-    for (const { path, kind } of outputs) {
-      if (kind !== "sourcemap") continue;
+    for (const path of maps) {
       const { sources } = Value.Parse(SourceMap, JSON.parse(readFileSync(path, "utf8")));
       for (const source of sources) {
         const [, package_] = /((?:node_modules\/(?:@[^/]+\/)?[^/]+\/)+)/.exec(source) ?? [];
@@ -46,6 +45,22 @@ export async function carriedPackages(): Promise<readonly CarriedPackage[]> {
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** @returns paths of source maps */
+async function mapsOf(
+  paths: readonly string[],
+  target: "bun" | "browser",
+  outdir: string,
+): Promise<string[]> {
+  const { success, outputs } = await Bun.build({
+    entrypoints: paths.map((path) => join(ROOT, path)),
+    target,
+    sourcemap: "external",
+    outdir,
+  });
+  if (!success) throw new Error("the bundle could not be made");
+  return outputs.filter(({ kind }) => kind === "sourcemap").map(({ path }) => path);
 }
 
 /** Files that hold a licence, or what it asks to be told. */
