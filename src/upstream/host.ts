@@ -24,6 +24,7 @@ import type {
 import { type Places, placesOf, wireVector } from "../replies/places";
 import { joined, readJson } from "../replies/read";
 import { scanInSlices } from "../replies/slabs";
+import { type AnsweringUrls, answeringUrls } from "./answering-urls";
 import { post, send } from "./post";
 import { START_BYTES, sentWith, startOf, withoutSecrets } from "./redact";
 
@@ -40,9 +41,13 @@ export function createHost(world: Outside, aside = openAside(world), connection?
   /** What each reply was asked with: an error about a reply must not repeat its secrets. */
   const askedWith = new WeakMap<Uint8Array, Asked>();
 
+  const answering = answeringUrls();
+
   /** As post and send do, remembering what each reply was asked with. */
   const remembering =
-    <Call extends PostCall | SendCall>(ask: (call: Call, outside: Outside) => Promise<Posted>) =>
+    <Call extends PostCall | SendCall>(
+      ask: (call: Call, outside: Outside, answering: AnsweringUrls) => Promise<Posted>,
+    ) =>
     async (call: Call): Promise<Posted> => {
       const { url, headers, explain } = call;
       const asked = { url, headers };
@@ -52,7 +57,7 @@ export function createHost(world: Outside, aside = openAside(world), connection?
           askedWith.set(refusal.bytes, asked);
           return explain(refusal);
         });
-      const reply = await ask({ ...call, explain: explained }, outside);
+      const reply = await ask({ ...call, explain: explained }, outside, answering);
       askedWith.set(reply.bytes, asked);
       return reply;
     };

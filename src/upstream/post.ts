@@ -10,16 +10,28 @@ import { isFailedHandshake, untrusted } from "../network/connecting";
 import { Gathered } from "../network/gathered";
 import { REPLY_BYTES_MAX } from "../network/http-client";
 import type { Explanation, FailureKind, PostCall, Posted, SendCall } from "../plugin";
-import { sentWith, startOf, withoutSecrets } from "./redact";
-import { isAboutPath, plainWords } from "./words";
+import { type AnsweringUrls, answeringUrls } from "./answering-urls";
+import { START_BYTES, sentWith, startOf, withoutSecrets } from "./redact";
+import { isAboutPath, isPlainOfApi, plainWords } from "./words";
 
-export async function send(call: SendCall, outside: Pick<Outside, "fetch" | "now">): Promise<Posted> {
+/** @param answering the URLs that have answered so far */
+export async function send(
+  call: SendCall,
+  outside: Pick<Outside, "fetch" | "now">,
+  answering = answeringUrls(),
+): Promise<Posted> {
   const reply = await answered(call, outside);
-  if (reply.status >= 200 && reply.status < 300) return reply;
-  throw refusal(call, reply, outside.now());
+  if (reply.status < 200 || reply.status >= 300)
+    throw refusal(call, reply, outside.now(), answering.has(call.url));
+  answering.add(call.url);
+  return reply;
 }
 
-export function post({ body, ...call }: PostCall, outside: Pick<Outside, "fetch" | "now">): Promise<Posted> {
+export function post(
+  { body, ...call }: PostCall,
+  outside: Pick<Outside, "fetch" | "now">,
+  answering?: AnsweringUrls,
+): Promise<Posted> {
   // A reader without case would take the caller's for the plugin's own.
   const twins = twinsIn(body);
   if (twins) return Promise.reject(otherSpelling(...twins));
@@ -28,7 +40,7 @@ export function post({ body, ...call }: PostCall, outside: Pick<Outside, "fetch"
   for (const name in call.headers)
     if (name.toLowerCase() !== "content-type") headers[name] = call.headers[name] ?? "";
   headers["content-type"] = "application/json";
-  return send({ ...call, method: "POST", headers, body: JSON.stringify(body) }, outside);
+  return send({ ...call, method: "POST", headers, body: JSON.stringify(body) }, outside, answering);
 }
 
 /** @param first the one that stands first: what is the caller's goes under all that is the plugin's */
@@ -109,22 +121,32 @@ async function readAll(response: Fetched): Promise<Uint8Array> {
 
 const tooLarge = () => new GatewayError("malformed", "The provider's answer is too large.");
 
-function refusal(call: SendCall, reply: Posted, now: number): GatewayError {
+function refusal(call: SendCall, reply: Posted, now: number, hasAnswered: boolean): GatewayError {
   const explanation: Explanation = call.explain?.(reply) ?? {};
   const sent = sentWith(call);
   const words =
     explanation.message === undefined
       ? startOf(reply.bytes, sent)
       : plainWords(withoutSecrets(explanation.message, sent));
-  const isPath = explanation.kind === undefined && isAboutPath(reply.status, words);
-  const kind = explanation.kind ?? (isPath ? "wrong_address" : kindOf(reply.status));
-  const where = isPath ? ` at ${addressOf(call)} (check the provider's base_url)` : "";
+  const kind = explanation.kind ?? kindOfRefusal(reply, words, hasAnswered);
+  const where =
+    explanation.kind === undefined && kind === "wrong_address"
+      ? ` at ${addressOf(call)} (check the provider's base_url)`
+      : "";
   const message = `The provider answered ${reply.status}${where}${words === "" ? "" : `: ${words}`}`;
   return new GatewayError(kind, message, {
     ...explanation,
     upstreamStatus: reply.status,
     retryAfterMs: explanation.retryAfterMs ?? retryAfterMs(reply.headers, now),
   });
+}
+
+/** @param hasAnswered the URL is right: the server behind it is down, or the model there is gone */
+function kindOfRefusal({ status, bytes }: Posted, words: string, hasAnswered: boolean): FailureKind {
+  const body = new TextDecoder().decode(bytes.subarray(0, START_BYTES));
+  if (!isAboutPath(status, words, body)) return kindOf(status);
+  if (!hasAnswered) return "wrong_address";
+  return status === 404 && isPlainOfApi(words, body) ? "not_found" : "unavailable";
 }
 
 /** Without what may be a key in it. */

@@ -56,24 +56,46 @@ function without(page: string, name: string): string {
  * Express "Cannot POST /v1/embeddings"; Fastify "Route POST:/v1/embeddings not found"; OpenAI "Invalid URL (POST /v1/x)"; Kong "no Route
  * matched with those values"; LM Studio "Unexpected endpoint or method"; Flask "The requested URL was not found on the server"; Spring
  * "Not Found" in `error`; axum (TEI), Envoy and ASP.NET nothing at all; a web server's page.
+ * @param words as they are shown @param body its start, where more may stand than is shown: a code, a parameter's name
  */
-export function isAboutPath(status: number, words: string): boolean {
+export function isAboutPath(status: number, words: string, body = words): boolean {
   if (status === 405) return true;
   if (status !== 404) return false;
-  const said = [words, ...membersOf(words)].map((text) => text.trim());
-  return !/model|deployment/i.test(words) && said.some((text) => ABOUT_PATH.test(text));
+  const envelope = objectIn(body);
+  // Of a page its title counts alone. A path that is repeated says nothing of a model, though its name is in it.
+  if (ABOUT_MODEL.test(`${words} ${envelope ? body : ""}`.replace(A_PATH, " "))) return false;
+  const said = words.startsWith("{") && envelope ? (sentenceIn(envelope) ?? words) : words;
+  return ABOUT_PATH.test(said.trim());
 }
 
-const ABOUT_PATH =
-  /^$|^(?:error )?(?:404:? ?)?-? ?(?:the )?(?:requested )?(?:(?:page|file|path|route|url|endpoint|resource) )?(?:was )?(?:not[ _]found|could not be found|does not exist)(?: on th(?:e|is) server)?\.?$|^the requested url .{0,200}not found|^not found: ?\/|^route .{0,200}not found$|^cannot (?:post|get) \/|invalid url \(|no route matched|unexpected endpoint|(?:unknown|no such) (?:endpoint|path|route|url)/i;
+/** Whether an API said it, in JSON, or nobody said anything: then not every word of it is a web server's. */
+export const isPlainOfApi = (words: string, body: string) => words === "" || objectIn(body) !== undefined;
 
-/** Of words that are JSON, in an envelope that nobody reads: what its members say. A long one was cut, and is none any more. */
-function membersOf(words: string): readonly string[] {
-  if (!words.startsWith("{")) return [];
+const ABOUT_MODEL = /model|deployment/i;
+const A_PATH = /(?<![\w.-])\/[^\s"'`)]*/g;
+
+const ABOUT_PATH =
+  /^$|^(?:error )?(?:404:? ?)?-? ?(?:the )?(?:requested )?(?:(?:page|file|path|route|url|endpoint|resource) )?(?:was )?(?:not[ _]found|could not be found|does not exist)(?: on th(?:e|is) server)?\.?$|^the requested url .{0,200}not found|^not found: ?\/|^route .{0,200}not found$|^cannot (?:post|get) \/|invalid url \(|no route matched|unexpected endpoint|^no static resource|(?:unknown|no such) (?:endpoint|path|route|url)/i;
+
+function objectIn(body: string): object | undefined {
+  if (!/^\s*\{/.test(body)) return undefined;
   try {
-    const members: readonly unknown[] = Object.values(Object(JSON.parse(words)));
-    return members.flatMap((value) => (typeof value === "string" && value !== "" ? [value] : []));
+    return Object(JSON.parse(body));
   } catch {
-    return [];
+    return undefined;
   }
+}
+
+/** Of an envelope that nobody reads: what says most comes first (NVIDIA: `title` "Not Found", `detail` "Function 'f': Not found for account"). */
+const SENTENCES = ["message", "msg", "detail", "error", "title"];
+
+function sentenceIn(envelope: object): string | undefined {
+  const members = new Map<string, unknown>(Object.entries(envelope));
+  for (const name of SENTENCES) {
+    const said = members.get(name);
+    if (typeof said === "string" && said !== "") return said;
+    const within = typeof said === "object" && said !== null ? sentenceIn(said) : undefined;
+    if (within !== undefined) return within;
+  }
+  return undefined;
 }

@@ -8,6 +8,7 @@ import { GatewayError } from "../../src/domain/errors";
 import { realOutside } from "../../src/network/real-outside";
 import { createHost } from "../../src/upstream/host";
 import { fakeOutside, STARTED_AT } from "../fake-outside";
+import { failureOf } from "../plugins/conformance/subject";
 
 const clock = fakeOutside();
 const host = createHost(clock.outside);
@@ -235,7 +236,7 @@ describe("the rest of the host", () => {
       [url, "GET", {}, undefined],
       [url, "PUT", { "content-type": "text/plain" }, '{ "a":1}'],
     ]);
-    await expect(send({ method: "GET", url, headers: {}, signal })).rejects.toMatchObject({
+    await expect(send({ method: "GET", url: `${url}/other`, headers: {}, signal })).rejects.toMatchObject({
       kind: "wrong_address",
     });
   });
@@ -247,5 +248,30 @@ describe("the rest of the host", () => {
       open: () => ({ embed: () => Promise.reject(new Error()) }),
     };
     expect(host.provider(provider)).toBe(provider);
+  });
+});
+
+describe("a 404 of a URL that has answered before is of no wrong address", () => {
+  test.each([
+    ["", "not_found"],
+    ['{"detail":"Not Found"}', "not_found"],
+    ['{"error":{"message":"not found"}}', "not_found"],
+    ["404 page not found", "unavailable"],
+    ["<html><title>404 Not Found</title></html>", "unavailable"],
+  ])("%j", async (said, kind) => {
+    const replies = [
+      new Response(said, { status: 404 }),
+      new Response("{}"),
+      new Response(said, { status: 404 }),
+    ];
+    const { outside } = fakeOutside({ fetch: async () => replies.shift() ?? new Response("{}") });
+    const { post } = createHost(outside);
+    const ask = (url: string) => post({ url, headers: {}, body: {}, signal: new AbortController().signal });
+    const { kind: before } = await failureOf(ask("https://api.example/v1/embeddings?key=abcdefghij"));
+    expect(before).toBe("wrong_address");
+    await ask("https://api.example/v1/embeddings?key=another-one");
+    const { kind: after, message } = await failureOf(ask("https://api.example/v1/embeddings"));
+    expect<string>(after).toBe(kind);
+    expect(message).not.toContain("base_url");
   });
 });

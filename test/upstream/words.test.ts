@@ -56,6 +56,9 @@ describe("a 404", () => {
     ["Azure's front door", "Resource not found"],
     ["axum (TEI), Envoy, ASP.NET", ""],
     ["LM Studio", "Unexpected endpoint or method. (POST /embeddings)"],
+    ["Express, of a path that has the model's name", "Cannot POST /openai/deployments/d/embeddings"],
+    ["Spring, of such a path", '{"status":404,"error":"Not Found","path":"/v1/models/m:embedContent"}'],
+    ["Spring 6.1", '{"error":"Not Found","message":"No static resource v1/embeddings."}'],
   ])("of %s is about the path", (_, words) => {
     expect(isAboutPath(404, words)).toBe(true);
     expect(isAboutPath(400, words)).toBe(false);
@@ -70,7 +73,17 @@ describe("a 404", () => {
     '{"error":"model x not found"}',
     "Function 'f-1': Not found for account 'a'",
     '{"code":"DeploymentNotFound","message":"Not found"}',
+    '{"status":404,"title":"Not Found","detail":"Function \'f-1\': Not found for account \'a\'"}',
   ])("%j may be about the model", (words) => {
     expect(isAboutPath(404, words)).toBe(false);
+  });
+
+  test.each([
+    ["Not Found", '{"error":{"message":"Not Found","code":"model_not_found"}}', false],
+    ["Not Found", '{"error":{"message":"Not Found","param":"model"}}', false],
+    ["Not Found", '{"error":{"message":"Not Found","code":null}}', true],
+    ["404 Not Found", "<title>404 Not Found</title><p>All our models are on another page.</p>", true],
+  ])("%j in %s: what is not shown counts, too, but on a page", (words, body, isPath) => {
+    expect(isAboutPath(404, words, body)).toBe(isPath);
   });
 });
