@@ -50,10 +50,15 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
     .map((endpoint): Pattern<E> => ({ endpoint, ...compiled(endpoint.path) }))
     .toSorted((one, other) => other.said - one.said);
 
-  /** All who have the path, one for each method: of several patterns, only those that say most of it. */
-  function at(path: string): readonly Found<E>[] {
+  const isMeant = ({ when }: E, request: Request) => when?.(request) ?? true;
+
+  /** All who have the path and mean such a request, one for each method: of several patterns, only those that say most of it. */
+  function meantAt(path: string, request: Request): readonly Found<E>[] {
     const exact = fixed.get(path);
-    if (exact) return exact.map((endpoint) => ({ endpoint, params: {} }));
+    if (exact)
+      return exact
+        .filter((endpoint) => isMeant(endpoint, request))
+        .map((endpoint) => ({ endpoint, params: {} }));
     const plain = unescaped(path);
     let said = 0;
     const found: Found<E>[] = [];
@@ -62,7 +67,7 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
       const raw = pattern.exec(path)?.groups;
       // Some clients escape a pattern's own colon.
       const groups = raw ? eachUnescaped(raw) : pattern.exec(plain)?.groups;
-      if (!groups) continue;
+      if (!groups || !isMeant(endpoint, request)) continue;
       said = own;
       found.push({ endpoint, params: { ...groups } });
     }
@@ -71,8 +76,6 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
 
   const answers = ({ endpoint }: Found<E>, request: Request) =>
     endpoint.method === request.method || (endpoint.method === "GET" && request.method === "HEAD");
-  const meantAt = (path: string, request: Request) =>
-    at(path).filter(({ endpoint }) => endpoint.when?.(request) ?? true);
 
   return {
     find(request) {
@@ -80,7 +83,7 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
       // The way of nearly all requests.
       const exact = fixed
         .get(pathname)
-        ?.find(({ method, when }) => method === request.method && (when?.(request) ?? true));
+        ?.find((endpoint) => endpoint.method === request.method && isMeant(endpoint, request));
       if (exact) return { endpoint: exact, params: {} };
       let near: readonly Found<E>[] = [];
       for (const path of [pathname, ...baseUrlsMeantBy(pathname)]) {

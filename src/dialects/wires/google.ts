@@ -2,6 +2,7 @@
  * Google's own calls, of the Gemini API and of Vertex AI, under every base URL that its SDKs are given: embedContent, batchEmbedContents and
  * the lists of models; countTokens is in google-count.ts. What their words mean is in gemini.ts; Vertex AI's predict is in vertex.ts; errors are Google's.
  */
+import { GatewayError } from "../../domain/errors";
 import type { EmbedPath, KnownPath, ModelEntry, Wire } from "../wire";
 import { decodeGemini } from "./gemini";
 import { counting, countSchemas } from "./google-count";
@@ -44,7 +45,25 @@ const isGoogles = ({ headers, url }: Pick<Request, "headers" | "url">) =>
   headers.has("x-goog-api-client") || headers.has("x-goog-api-key") || new URL(url).searchParams.has("key");
 
 /** A call that is none of these is no id of a model. */
-const namesModel = ({ url }: Pick<Request, "url">) => !/:[a-z]+[A-Z]\w*$/.test(new URL(url).pathname);
+const namesModel = ({ url }: Pick<Request, "url">) =>
+  !/(?::|%3[aA])[a-z]+[A-Z]\w*$/.test(new URL(url).pathname);
+
+/** Other APIs have paths that end in a model's id, which would take the call for a part of it. */
+const otherCalls: KnownPath = {
+  does: "tell",
+  method: "POST",
+  path: "/v1beta/models/{model}:{call}",
+  aliases: ["/v1/models/{model}:{call}", ...everywhere("{call}")],
+  when: (request) => !namesModel(request),
+  isHidden: true,
+  tell({ params }) {
+    throw new GatewayError(
+      "unknown_path",
+      `'${params.call}' is not supported here: this gateway makes embeddings, by :embedContent and :batchEmbedContents.`,
+    );
+  },
+  words: { operationId: "googleOtherCall", summary: "Google's other calls are refused" },
+};
 
 const list: Pick<KnownPath, "does" | "method" | "tell"> = {
   does: "tell",
@@ -76,6 +95,7 @@ export const googleWire: Wire = {
     embedding("batchEmbedContents", "Embed several contents with Google's API", "GoogleBatchEmbedRequest"),
     predicting(everywhere("predict")),
     counting(everywhere("countTokens")),
+    otherCalls,
     {
       ...list,
       path: "/v1beta/models",

@@ -28,6 +28,31 @@ test.each([
   });
 });
 
+test.each([
+  "/models/fake:generateContent",
+  "/models/fake%3AgenerateContent",
+  "/models/org/name:streamGenerateContent",
+  "/v1/models/fake:generateContent",
+  "/v1beta/models/fake:asyncBatchEmbedContent",
+  "/v1/gemini/models/fake:generateContent",
+  "/v1beta1/publishers/google/models/fake:rawPredict",
+  "/v1/projects/p/locations/us-central1/publishers/google/models/fake:streamRawPredict",
+])("another call is told in Google's envelope at %s", async (path) => {
+  await using open = await openGateway({ yaml: FAKE_YAML });
+  const { status, json } = await open.send(path, post({ contents: [content("one")] }));
+  expect(status).toBe(404);
+  expect(json).toMatchObject({
+    error: { code: 404, status: "NOT_FOUND", message: expect.stringContaining("is not supported here") },
+  });
+});
+
+test("an id with a tag is no call", async () => {
+  const yaml = `${FAKE_YAML}  "fake:latest": { routes: [ { provider: fake } ] }\n`;
+  await using open = await openGateway({ yaml });
+  const { json } = await open.send("/models/fake:latest", post({ inputs: "one" }));
+  expect(json).toEqual([vector("one")]);
+});
+
 test("several contents have an embedding each, in their order", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const requests = ["one", "two"].map((text) => ({ model: "models/fake", content: content(text) }));
