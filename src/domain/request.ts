@@ -216,6 +216,8 @@ export interface Answered {
   readonly averaged: readonly number[];
   /** The length that a vector came with where it should have been 1, or may have to be; where the model says so it has been made so. */
   readonly offLength?: number;
+  /** Of a model that is not known to be normalised, and whose vectors leave as they came: the length of each. */
+  readonly lengths?: Float64Array;
 }
 
 /** What came of one input. */

@@ -19,6 +19,7 @@ import { type Chosen, healthOf, isToWait } from "./choose";
 import { coalesced } from "./coalesce";
 import { tryCut } from "./cut-test";
 import type { InTurn, Sending } from "./joint-call";
+import { refuseMixedLengths, tellLength } from "./lengths";
 import { fillsLimit, isKnownToCut, learn, refuseLonger, refuseUndecided } from "./limits";
 import { type CutByCount, cutByCount, limitByCount, ownCounts } from "./own-count";
 import { attemptMs, notePace, noteTooSlow } from "./pace";
@@ -132,6 +133,7 @@ async function sent(
     const seen = { isPlain, byCount: byCount === "in doubt" ? undefined : byCount };
     const whole = cutTold(reply, part, work, target, seen);
     const answered = prove(whole, part, plan, target, healthOf(target).hasAnswered);
+    refuseMixedLengths(answered, healthOf(target));
     tellLength(answered, work, target);
     ended("good", "ok");
     healthOf(target).mayBeLoading = false;
@@ -340,23 +342,6 @@ function cutTold(
     `The provider counted ${words}: it truncated the text silently. Send it in shorter pieces, or set long_input: truncate or average for the model in the routing file.`,
     isAlone ? { tokensMax: reply.tokens, input: 0 } : { tokensMax: reply.tokens },
   );
-}
-
-/** Once for each model at a provider: nothing is wrong for the caller, but it may not be what the operator meant. */
-function tellLength({ offLength }: Answered, { outside }: Work, target: Target): void {
-  const health = healthOf(target);
-  if (offLength === undefined || health.isToldOfLength) return;
-  health.isToldOfLength = true;
-  const about = {
-    provider: target.provider.name,
-    model: target.model,
-    length: Number(offLength.toPrecision(4)),
-  };
-  if (target.facts.normalized) {
-    outside.log("warn", "provider's vectors are not of unit length: the gateway normalises them", about);
-  } else {
-    outside.log("warn", "provider's vectors are not of unit length: they are passed on unchanged", about);
-  }
 }
 
 const inputsOf = ({ pieces }: Part) => pieces.map(({ input }) => input);

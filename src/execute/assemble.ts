@@ -8,6 +8,7 @@ import { type About, GatewayError } from "../domain/errors";
 import type { Answered, Part, Plan, Target } from "../domain/request";
 import type { EmbedReply, TypedVector, VectorType } from "../plugin";
 import { addsUp, countOf } from "../tokens/count";
+import { isOffUnit } from "./lengths";
 
 /**
  * Proves that a reply answers its part: as many vectors as inputs, their indices a permutation, one size, finite, not zero, and of
@@ -82,12 +83,9 @@ export function prove(
     truncated: reply.truncated ?? [],
     averaged: reply.averaged ?? [],
     ...(offLength !== undefined && { offLength }),
+    ...(target.facts.normalized === undefined && cut === size && { lengths: wholes }),
   };
 }
-
-/** What float32 and 16 bits on a server's way leave of a unit vector's length; a vector that nobody normalised is far from it. */
-const UNIT_TOLERANCE = 1e-3;
-const isOffUnit = (norm: number) => Math.abs(norm - 1) > UNIT_TOLERANCE;
 
 /** A size that was asked of a model whose own nobody knew: the answer has shown it. */
 function refuseOtherSize(

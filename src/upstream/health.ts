@@ -72,6 +72,7 @@ function newHealth(clock: Pick<Outside, "monotonic" | "random">, known: () => Li
       own = seen;
     },
     isToldOfLength: false,
+    lengthsSeen: new Map(),
     countsCharacters: false,
   };
 }

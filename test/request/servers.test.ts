@@ -276,3 +276,28 @@ test("a known model's vectors are of unit length wherever it is served: llama-cp
     expect(open.logs.filter(({ message }) => message.includes("not of unit length"))).toHaveLength(1);
   }
 });
+
+test("a server of an unknown model that normalises some vectors only is refused, unless the routing file says what they are", async () => {
+  for (const [more, expected] of [
+    ["", [1, "upstream_malformed", "upstream_malformed"]],
+    [", normalized: true", [1, 1, 1]],
+    [", normalized: false", [1, 5, 1]],
+  ] as const) {
+    await using open = await openBefore(yaml('plugin: openai, retries: 0, base_url: "http://a/v1"', more));
+    open.vendor.answer = ({ input }, { data, tokens }) => {
+      const times = input.includes("long") ? 5 : 1;
+      return rightly({
+        data: data.map((item) => ({ ...item, embedding: item.embedding.map((number) => times * number) })),
+        tokens,
+      });
+    };
+    const seen: unknown[] = [];
+    for (const input of ["a", "long", "b"]) {
+      const sent = await open.post({ model: "m", input });
+      const [vector] = sent.status === 200 ? vectorsOf(sent) : [];
+      seen.push(vector ? Number(Math.hypot(...vector).toFixed(3)) : errorOf(sent).code);
+      if (!vector) expect(errorOf(sent).message).toContain("normalized: true");
+    }
+    expect(seen).toEqual([...expected]);
+  }
+});
