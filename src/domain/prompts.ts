@@ -51,14 +51,21 @@ export function prompted(text: string, prompt: Prompt): string {
   return text === "" || promptWithin(text, prompt) !== "" ? text : prompt.text + text;
 }
 
-/** What of a text is its prompt already; "" where it has none. */
+/** What of a text is its prompt already, with the blanks before it; "" where it has none. */
 export function promptWithin(text: string, { text: own, isDefault, known }: Prompt): string {
+  const blanks = text.slice(0, BLANKS_MAX).search(/\S/);
+  const plain = text.slice(Math.max(0, blanks));
   for (const prompt of isDefault ? known : [own]) {
     const begin = beginningLike(text, prompt);
     if (begin !== "") return begin;
+    const within = blanks > 0 ? beginningLike(plain, prompt) : "";
+    if (within !== "") return text.slice(0, blanks) + within;
   }
   return "";
 }
+
+/** Templates put some before a text: Spring AI 2.0.1 two line breaks before each document. */
+const BLANKS_MAX = 100;
 
 /**
  * Prompts of several labels hold words that callers may choose: another instruction between `Instruct:` and `Query:`, a title between `title:` and

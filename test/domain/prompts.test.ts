@@ -23,6 +23,11 @@ test.each([
   [E5, "document", false, "how", "passage: how"],
   [E5, "query", false, "query: how", "query: how"],
   [E5, "query", false, "query:how", "query:how"],
+  // Spring AI 2.0.1 puts two line breaks before a document.
+  [NOMIC, "document", false, "\n\nsearch_document: how", "\n\nsearch_document: how"],
+  [E5, "query", false, " query: how", " query: how"],
+  [E5, "query", false, " \t\n", "query:  \t\n"],
+  [GEMMA, "document", false, "\ntitle: A book | text: how", "\ntitle: A book | text: how"],
   [E5, "query", false, "query how", "query: query how"],
   // Another task's words in a text that came with its task are words of the text.
   [E5, "query", false, "passage: how", "query: passage: how"],
