@@ -61,6 +61,8 @@ export function readCarried(text: string, source: NonNullable<Fingerprint["sourc
     const sizes = vectors.every((vector) => vector === undefined || vector.length === one.dimensions);
     if (vectors.length !== PROBES.length || !sizes || vectors.every((vector) => vector === undefined))
       return refused(`/spaces/${i}/vectors: expected ${PROBES.length} vectors of ${one.dimensions} numbers`);
+    if (!vectors.every((vector) => vector === undefined || isDirection(vector)))
+      return refused(`/spaces/${i}/vectors: one holds a number that is not finite, or only zeros`);
     const measuredAt = Date.parse(one.measured_at);
     if (Number.isNaN(measuredAt)) return refused(`/spaces/${i}/measured_at: expected an ISO 8601 time`);
     if (fingerprints.some(({ space }) => space === one.space))
@@ -90,6 +92,11 @@ function vectorOf(written: string): Float32Array {
   const bytes = Uint8Array.from(Buffer.from(written, "base64"));
   // Bytes that are no whole numbers give none, which is no vector's size.
   return bytes.length % 4 === 0 ? new Float32Array(bytes.buffer) : new Float32Array();
+}
+
+/** Nothing could be compared with another, and every route would be held back. */
+function isDirection(vector: Float32Array): boolean {
+  return vector.every((number) => Number.isFinite(number)) && vector.some((number) => number !== 0);
 }
 
 /** All of a fingerprint but its vectors, as JSON has it. */

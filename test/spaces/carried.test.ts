@@ -36,6 +36,8 @@ const changed = (change: (file: { probes: unknown; spaces: Record<string, unknow
   return JSON.stringify(file);
 };
 
+const base64Of = (...numbers: number[]) => new Uint8Array(Float32Array.from(numbers).buffer).toBase64();
+
 describe("refused, with the place", () => {
   test.each([
     ["no JSON", "{", "is not JSON"],
@@ -51,6 +53,16 @@ describe("refused, with the place", () => {
     ],
     ["another size", changed(({ spaces: [one] }) => (Object(one).dimensions = 9)), "/spaces/0/vectors"],
     ["no vector at all", changed(({ spaces: [one] }) => Object(one).vectors.fill(null)), "/spaces/0/vectors"],
+    [
+      "a number that is not finite",
+      changed(({ spaces: [one] }) => (Object(one).vectors[3] = base64Of(Number.NaN, 1, 1, 1, 1, 1, 1, 1))),
+      "/spaces/0/vectors: one holds a number that is not finite",
+    ],
+    [
+      "only zeros",
+      changed(({ spaces: [one] }) => (Object(one).vectors[3] = base64Of(0, 0, 0, 0, 0, 0, 0, 0))),
+      "/spaces/0/vectors: one holds",
+    ],
     ["no time", changed(({ spaces: [one] }) => (Object(one).measured_at = "then")), "/spaces/0/measured_at"],
     ["a space twice", changed(({ spaces }) => spaces.push(Object(spaces[0]))), "/spaces/1/space"],
   ])("%s", (_, text, words) => {
