@@ -13,6 +13,21 @@ const FORMS: readonly Form[] = [
   { begins: "/api/v1/", meant: "/v1/" },
   { begins: "/v1/embeddings/", meant: "/v1/" },
   { begins: "/v1/embeddings/", meant: "/" },
+  // A base URL that ends in what the client puts there itself: Ollama's /api, Cohere's /v2, Google's /v1beta, Azure's /openai.
+  { begins: "/api/api/", meant: "/api/" },
+  { begins: "/v2/v2/", meant: "/v2/" },
+  { begins: "/v2/v1/", meant: "/v1/" },
+  { begins: "/v1beta/v1beta/", meant: "/v1beta/" },
+  { begins: "/v1beta/v1/", meant: "/v1/" },
+  { begins: "/openai/openai/", meant: "/openai/" },
+  { begins: "/openai/v1/v1/", meant: "/openai/v1/" },
+  // The whole path of a call.
+  { begins: "/api/embed/", meant: "/" },
+  { begins: "/v2/embed/", meant: "/" },
+  { begins: "/embed/", meant: "/" },
+  // Google's and Fireworks' own base URLs for OpenAI's SDKs.
+  { begins: "/v1beta/openai/", meant: "/v1/" },
+  { begins: "/inference/v1/", meant: "/v1/" },
   { begins: "/v1/", meant: "/" },
   { begins: "/", meant: "/v1/" },
 ];

@@ -24,6 +24,8 @@ const endpoints = endpointsOf([
   at("POST", "/tei/{model}"),
   at("POST", "/tei/{model}/embed"),
   at("POST", "/api/embed"),
+  at("POST", "/v2/embed"),
+  at("POST", "/openai/v1/embeddings"),
   at("GET", "/"),
   at("POST", "/models/{model}/pipeline"),
   { method: "GET", path: "/metrics" },
@@ -87,8 +89,23 @@ describe("a base URL", () => {
     ["/v1/api/embed", "/api/embed"],
     ["/v1/embeddings/api/embed", "/api/embed"],
     ["/v1/embeddings/v1/embeddings", "/v1/embeddings"],
+    ["/api/api/embed", "/api/embed"],
+    ["/api/embed/api/embed", "/api/embed"],
+    ["/v2/v2/embed", "/v2/embed"],
+    ["/v2/embed/v2/embed", "/v2/embed"],
+    ["/v2/v1/embeddings", "/v1/embeddings"],
+    ["/openai/openai/v1/embeddings", "/openai/v1/embeddings"],
+    ["/openai/v1/v1/embeddings", "/openai/v1/embeddings"],
+    ["/v1beta/openai/embeddings", "/v1/embeddings"],
+    ["/inference/v1/embeddings", "/v1/embeddings"],
   ])("POST %s is %s", (path, meant) => {
     expect(ask("POST", path)).toEqual(plain(meant));
+  });
+
+  test.each(["/v1beta/v1beta", "/v1beta/v1", "/v1/v1beta"])("%s leads to Google's version", (base) => {
+    expect(ask("POST", `${base}/models/x:embedContent`)).toMatchObject({
+      path: "/{version}/models/{model}:embedContent",
+    });
   });
 
   test("without a version leads to a model", () => {
