@@ -17,7 +17,7 @@ const TYPES: readonly VectorType[] = ["int8", "uint8", "binary", "ubinary"];
 /** @throws GatewayError invalid, naming the field */
 export function decodeEmbeddings(body: unknown, policies: Policies): Decoded {
   const { rest, type, truncation } = furtherWords(body, policies);
-  const { request: plain, ignored } = decodeRequest(rest, policies);
+  const { request: plain, ignored, sizeField } = decodeRequest(rest, policies);
   const { truncate } = plain.fields;
   if (truncation !== undefined && truncate !== undefined && truncate !== truncation)
     throw invalid("truncation", "and 'truncate' differ: send one of them.");
@@ -32,6 +32,7 @@ export function decodeEmbeddings(body: unknown, policies: Policies): Decoded {
     written: Object.keys(Object(body)),
     encode: (result, id) => encodeEmbeddings(request, result, policies, id),
     fieldNames: {
+      ...(sizeField !== undefined && { dimensions: sizeField }),
       ...(type && { embedding_types: type.field }),
       ...(truncation !== undefined && { truncate: "truncation" }),
     },

@@ -37,15 +37,20 @@ function checkFor(policies: Policies): RequestCheck {
   return check;
 }
 
+export interface DecodedRequest extends Pick<Decoded, "request" | "ignored"> {
+  /** What the caller called `dimensions`, where that is another word. */
+  readonly sizeField: string | undefined;
+}
+
 /**
  * A parsed JSON body as a request.
  * @throws GatewayError invalid, naming the field
  */
-export function decodeRequest(body: unknown, policies: Policies): Pick<Decoded, "request" | "ignored"> {
+export function decodeRequest(body: unknown, policies: Policies): DecodedRequest {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw new GatewayError("invalid", "The body must be a JSON object with 'model' and 'input'.");
   }
-  const { known, unknown, ignored } = withSize(sortFields(body, policies), policies);
+  const { known, unknown, ignored, sizeField } = withSize(sortFields(body, policies), policies);
   if (known.stream === true) {
     throw new GatewayError("invalid", "Embeddings are not streamed: leave 'stream' out.", {
       field: "stream",
@@ -54,7 +59,9 @@ export function decodeRequest(body: unknown, policies: Policies): Pick<Decoded, 
   if (policies.token_arrays === "reject") refuseTokenIds(known.input, "input");
   const check = checkFor(policies);
   if (!check.Check(known)) {
-    const { field, message } = explainBreach(check, known);
+    const breach = explainBreach(check, known);
+    const field = breach.field === "dimensions" ? (sizeField ?? breach.field) : breach.field;
+    const message = breach.message.replace("'dimensions'", `'${sizeField ?? "dimensions"}'`);
     throw new GatewayError("invalid", message, { field });
   }
   refuseLoneSurrogates(known);
@@ -74,14 +81,17 @@ export function decodeRequest(body: unknown, policies: Policies): Pick<Decoded, 
     extraBody,
     fields: unknown,
   };
-  return { request, ignored };
+  return { request, ignored, sizeField };
 }
 
 /** A size in a vendor's word is read as `dimensions`. @throws GatewayError invalid where the two differ, or sizes are not honoured */
-function withSize(sorted: SortedFields, { dimensions }: Policies): SortedFields {
+function withSize(
+  sorted: SortedFields,
+  { dimensions }: Policies,
+): SortedFields & Pick<DecodedRequest, "sizeField"> {
   const sizes = Object.entries(sorted.unknown).filter(([name]) => meansSize(name));
   const [size] = sizes;
-  if (size === undefined) return sorted;
+  if (size === undefined) return { ...sorted, sizeField: undefined };
   const [field, asked] = size;
   const said = [sorted.known.dimensions ?? asked, ...sizes.map(([, value]) => value)];
   if (dimensions !== "honour" || said.some((value) => value !== asked)) {
@@ -90,7 +100,8 @@ function withSize(sorted: SortedFields, { dimensions }: Policies): SortedFields 
     throw new GatewayError("invalid", `'${field}' is not accepted: ${why}.`, { field });
   }
   const others = Object.entries(sorted.unknown).filter(([name]) => !meansSize(name));
-  return { ...sorted, known: { ...sorted.known, dimensions: asked }, unknown: Object.fromEntries(others) };
+  const known = { ...sorted.known, dimensions: asked };
+  return { ...sorted, known, unknown: Object.fromEntries(others), sizeField: field };
 }
 
 function inputsOf(input: EmbeddingsRequest["input"]): readonly Input[] {

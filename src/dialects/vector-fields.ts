@@ -1,7 +1,7 @@
 /**
  * Fields that change what a vector is, in the words of vendors and of servers: its size, type, pooling and length, what it is for, what happens to a
  * text that is too long. No policy lets them be ignored or forwarded unchecked: a client that asked for int8 and gets floats misreads them.
- * A new word is a line of SHAPE_WORDS or WORDS.
+ * A new word is a line of SHAPE_WORDS or WORDS; what nobody has listed is known by what its name says (SHAPE_LIKE, LIKE).
  */
 import { spelling } from "../domain/spelling";
 import { TASK_FIELDS } from "../domain/task-words";
@@ -65,8 +65,21 @@ const known = new Set(WORDS.map(spelling));
 const shapes = new Set(SHAPE_WORDS.map(spelling));
 const sizes = new Set(SIZE_WORDS.map(spelling));
 
-export const changesVector = (name: string) => known.has(spelling(name));
-export const changesShape = (name: string) => shapes.has(spelling(name));
+/** Within a name, as it is spelt: what no client says who wants the vectors that it gets anyway. */
+const SHAPE_LIKE =
+  /dimension|(?:^|embedding|vector|output|target|hidden|num|max|n)(?:dims?|size)$|matryoshka|dtype|datatype|outputformat|vectortype|quanti[sz]|binari[sz]|precision|normali[sz]|pooling|^pool$|multivector|sparse|colbert/;
+/** `text_type` is DashScope's, `truncate_input_tokens` IBM watsonx's, `input_text_truncate` is seen at proxies. */
+const LIKE =
+  /truncat|instruct|^prefix|^suffix|prefix$|suffix$|^prompttype|^texttype|^querytype|^isquery$|^isdocument$|^lora|^adapter|^layers?$|maxseq|maxinputtokens|chunking|^overlap$|^title$/;
+
+export function changesVector(name: string): boolean {
+  const spelt = spelling(name);
+  return known.has(spelt) || SHAPE_LIKE.test(spelt) || LIKE.test(spelt);
+}
+export function changesShape(name: string): boolean {
+  const spelt = spelling(name);
+  return shapes.has(spelt) || SHAPE_LIKE.test(spelt);
+}
 /** Whoever sends it on unread takes what comes for other numbers than they are: of another type, size or length. */
 export const changesNumbers = (name: string) =>
   changesShape(name) && !/pooling|latechunking/.test(spelling(name));
@@ -81,6 +94,7 @@ const types = new Set([
   // LlamaIndex's word at Jina.
   "encodingtype",
   "outputtype",
+  "datatype",
 ]);
 
 /** A type that vectors have anyway. */
