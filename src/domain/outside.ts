@@ -3,6 +3,7 @@
  * Nothing in src/ or plugins/ but network/real-outside.ts may ask for the time, a timer, a random number or a connection.
  */
 import type { EndSignal } from "./ending";
+import type { OpenPostgres } from "./postgres";
 import type { ValkeyClient } from "./valkey";
 
 export interface Outside {
@@ -22,6 +23,8 @@ export interface Outside {
   readonly cores?: number;
   /** Connects to a Valkey or Redis server, without waiting for it. Left out: there is none to be had. */
   readonly valkey?: (url: string) => Promise<ValkeyClient>;
+  /** Connects to a PostgreSQL server. Left out: with Bun's own client. */
+  readonly postgres?: OpenPostgres;
   readonly fetch: (url: string, init: RequestInit) => Promise<Fetched>;
   /** A number in [0, 1). */
   readonly random: () => number;

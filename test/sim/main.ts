@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { catchAll } from "./breakages";
+import { simulateMachines } from "./machines/run";
 import { simulate, type Verdict } from "./run";
 import { runShifts, SEEDS_EACH } from "./shifts";
 
@@ -19,6 +20,8 @@ const OPTIONS = {
   seed: { type: "string" },
   /** The trace of every seed. */
   verbose: { type: "boolean", default: false },
+  /** Several gateways on one database, which has its own seeds. */
+  machines: { type: "boolean", default: false },
   /** Stop at the first seed that fails. */
   "until-red": { type: "boolean", default: false },
   /** Whether what is broken on purpose is caught, by so many seeds at most. */
@@ -35,7 +38,8 @@ if (!Number.isSafeInteger(from) || !Number.isSafeInteger(count) || count < 1)
 const isGood = values.breakages
   ? await tellBreakages()
   : await (count > SEEDS_EACH ? tellShifts() : tellSeeds());
-process.exitCode = isGood ? 0 : 1;
+// The engine of a simulated PostgreSQL would keep it alive.
+process.exit(isGood ? 0 : 1);
 
 /** What is whole must be green first: else red says nothing. */
 async function tellBreakages(): Promise<boolean> {
@@ -49,7 +53,10 @@ async function tellBreakages(): Promise<boolean> {
 }
 
 async function tellShifts(): Promise<boolean> {
-  const failed = await runShifts(from, count, values.verbose ? ["--verbose"] : []);
+  const failed = await runShifts(from, count, [
+    ...(values.verbose ? ["--verbose"] : []),
+    ...(values.machines ? ["--machines"] : []),
+  ]);
   console.log(`${count} seeds, ${failed.length} failed${failed.length > 0 ? `: ${failed.join(" ")}` : ""}`);
   return failed.length === 0;
 }
@@ -64,7 +71,7 @@ async function tellSeeds(): Promise<boolean> {
     return `${done} seeds, ${asks} requests, ${calls} upstream calls in ${seconds.toFixed(1)} s (${(done / seconds).toFixed(0)} a second)`;
   };
   for (let seed = from; seed < from + count; seed++) {
-    const verdict = await simulate(seed, folder);
+    const verdict = await (values.machines ? simulateMachines : simulate)(seed, folder);
     done += 1;
     asks += verdict.asks;
     calls += verdict.calls;
@@ -81,5 +88,8 @@ async function tellSeeds(): Promise<boolean> {
 function tell({ seed, breach, trace }: Verdict): void {
   if (values.verbose || values.seed !== undefined || breach !== undefined)
     for (const line of trace) console.log(line);
-  if (breach !== undefined) console.log(`seed ${seed} BROKE: ${breach}\nagain: bun run sim --seed ${seed}\n`);
+  if (breach !== undefined)
+    console.log(
+      `seed ${seed} BROKE: ${breach}\nagain: bun run sim ${values.machines ? "--machines " : ""}--seed ${seed}\n`,
+    );
 }

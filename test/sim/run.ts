@@ -117,7 +117,7 @@ export async function simulate(seed: number, scratch: string): Promise<Verdict> 
   };
 }
 
-function wordsOf(thrown: unknown): string {
+export function wordsOf(thrown: unknown): string {
   if (thrown instanceof Breach) return thrown.message;
   if (thrown instanceof StuckError) return `nothing hangs: ${thrown.message}`;
   return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);

@@ -27,7 +27,11 @@ export interface World {
   elapsedMs(): number;
   /** A sleep of nobody's process: clients and upstream servers use it. */
   sleep(ms: number, signal?: EndSignal): Promise<void>;
-  startProcess(fetch: (url: string, init: RequestInit, process: Process) => Promise<Response>): Process;
+  /** @param machine where there are several */
+  startProcess(
+    fetch: (url: string, init: RequestInit, process: Process) => Promise<Response>,
+    machine?: string,
+  ): Process;
   /** Lets everything run, moving the clock from timer to timer, until `work` is done. @throws StuckError */
   until<Value>(work: Promise<Value>): Promise<Value>;
   note(line: string): void;
@@ -101,9 +105,9 @@ export function createWorld(random: Random): World {
   return {
     elapsedMs: () => nowMs,
     sleep: (ms, signal) => sleep(ms, signal, undefined),
-    startProcess(fetch) {
+    startProcess(fetch, machine = "") {
       let dead = false;
-      const draws = random.fork(`process at ${nowMs}`);
+      const draws = random.fork(`process at ${nowMs}${machine}`);
       const process: Process = {
         isDead: () => dead,
         kill() {

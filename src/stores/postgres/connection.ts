@@ -9,8 +9,9 @@
  * so each connection is reserved here; and it has no time limit for a query, so that is here, too. Prepared statements fail through
  * PgBouncer's transaction pooling (26000, 42P05): `prepare: false` in the routing file.
  */
-import { type ReservedSQL, SQL } from "bun";
+import { SQL } from "bun";
 import type { Outside } from "../../domain/outside";
+import type { PostgresClient, PostgresOptions, PostgresSession } from "../../domain/postgres";
 import type { Address } from "./address";
 
 export type Parameter = string | number | bigint | boolean | Uint8Array | null;
@@ -41,13 +42,30 @@ const STATEMENT_MS_MAX = 4_000;
 const LOCK_MS_MAX = 2_000;
 const CONNECT_SECONDS_MAX = 2;
 
-type World = Pick<Outside, "alarm">;
+type World = Pick<Outside, "alarm" | "postgres">;
+
+function openBuns(options: SQL.Options): PostgresClient {
+  const pool = new SQL(options);
+  return {
+    async reserve() {
+      const reserved = await pool.reserve();
+      return {
+        query: <Row>(text: string, parameters: unknown[]): Promise<readonly Row[]> =>
+          reserved.unsafe<Row[]>(text, parameters),
+        async script(text) {
+          await reserved.unsafe(text).simple();
+        },
+      };
+    },
+    close: () => pool.close({ timeout: 0 }),
+  };
+}
 
 /** @throws Lost, or PostgreSQL's refusal */
-export async function connect(address: Address, { alarm }: World): Promise<Connection> {
+export async function connect(address: Address, { alarm, postgres = openBuns }: World): Promise<Connection> {
   let lostBy: unknown;
   let isEnding = false;
-  const pool = new SQL(optionsOf(address, (cause) => (lostBy ??= cause ?? "closed")));
+  const pool = postgres(optionsOf(address, (cause) => (lostBy ??= cause ?? "closed")));
   const names = new Map<string, string>();
   const named = (text: string) => {
     let name = names.get(text);
@@ -61,7 +79,7 @@ export async function connect(address: Address, { alarm }: World): Promise<Conne
     if (isEnding) return;
     isEnding = true;
     // It rejects what is still asked; of what it says itself nothing is left to do.
-    pool.close({ timeout: 0 }).catch(() => undefined);
+    pool.close().catch(() => undefined);
   };
 
   function within<T>(work: Promise<T>): Promise<T> {
@@ -88,7 +106,7 @@ export async function connect(address: Address, { alarm }: World): Promise<Conne
     });
   }
 
-  let reserved: ReservedSQL;
+  let reserved: PostgresSession;
   try {
     reserved = await within(pool.reserve());
   } catch (cause) {
@@ -97,12 +115,12 @@ export async function connect(address: Address, { alarm }: World): Promise<Conne
   }
   async function query<Row>(text: string, parameters: readonly Parameter[] = []): Promise<readonly Row[]> {
     if (lostBy !== undefined || isEnding) throw new Lost("the connection has ended", { cause: lostBy });
-    return within<readonly Row[]>(reserved.unsafe<Row[]>(named(text), [...parameters]));
+    return within(reserved.query<Row>(named(text), [...parameters]));
   }
   return {
     query,
     async script(text) {
-      await within<unknown>(reserved.unsafe(named(text)).simple());
+      await within(reserved.script(named(text)));
     },
     async transaction(work) {
       await query("BEGIN");
@@ -120,7 +138,7 @@ export async function connect(address: Address, { alarm }: World): Promise<Conne
   };
 }
 
-function optionsOf(address: Address, onclose: (cause: unknown) => void): SQL.Options {
+function optionsOf(address: Address, onclose: (cause: unknown) => void): SQL.Options & PostgresOptions {
   const options = {
     url: address.url,
     max: 1,

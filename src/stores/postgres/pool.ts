@@ -23,7 +23,7 @@ export interface Pool {
   close(): void;
 }
 
-type World = Pick<Outside, "monotonic" | "alarm" | "sleep" | "random" | "log">;
+type World = Pick<Outside, "monotonic" | "alarm" | "sleep" | "random" | "log" | "postgres">;
 
 export const WAIT_MS_MAX = 2_000;
 export const RETRY_AFTER_MS = 1_000;

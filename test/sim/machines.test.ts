@@ -1,0 +1,41 @@
+/**
+ * Several gateways on one PostgreSQL keep every promise, whatever is lost, paused, cut or taken for dead. More seeds:
+ * `bun run sim --machines --seeds 500`. A promise is a check in machines/judge.ts; what can go wrong is in machines/draw.ts.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { simulateMachines } from "./machines/run";
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "embedgate-sim-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const SEEDS = 8;
+const TIME_MAX = 120_000;
+
+test(
+  "several gateways on one database keep every promise",
+  async () => {
+    const broken: string[] = [];
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const { breach } = await simulateMachines(seed, folder);
+      if (breach !== undefined) broken.push(`bun run sim --machines --seed ${seed}: ${breach}`);
+    }
+    expect(broken).toEqual([]);
+  },
+  TIME_MAX,
+);
+
+test(
+  "a seed of them happens the same way twice",
+  async () => {
+    const [once, again] = [await simulateMachines(3, folder), await simulateMachines(3, folder)];
+    expect(again.trace).toEqual(once.trace);
+    expect(once.trace.length).toBeGreaterThan(20);
+  },
+  TIME_MAX,
+);
