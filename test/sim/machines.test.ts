@@ -14,14 +14,15 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const SEEDS = 8;
+/** In 24, one is begun and fenced without knowing either. */
+const SEEDS = [1, 2, 3, 4, 5, 6, 7, 24];
 const TIME_MAX = 120_000;
 
 test(
   "several gateways on one database keep every promise",
   async () => {
     const broken: string[] = [];
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of SEEDS) {
       const { breach } = await simulateMachines(seed, folder);
       if (breach !== undefined) broken.push(`bun run sim --machines --seed ${seed}: ${breach}`);
     }

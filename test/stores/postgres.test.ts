@@ -84,6 +84,28 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(await other.openRequests().show(row.request_id)).toMatchObject({ error: "interrupted" });
   });
 
+  test("a request that failed without knowing that it was begun is settled, and holds nothing", async () => {
+    await using database = postgresDatabase();
+    const [begins, ends] = [await database.open(), await database.open()];
+    await begins.openWorkspaces(DEFAULTS).create("team", {}, 100n);
+    const row = rowOf(5);
+    await begins.openLedger().begin(underWay(row), holdingOf({ least: 1, most: 30 }));
+    // As by the process itself, where the acknowledgement was lost.
+    await ends.openLedger().settle({
+      ...underWay(row),
+      status: 504,
+      error: "upstream_timeout",
+      tokens: 0,
+      tokens_upstream: 0,
+      tokens_billed: 0,
+    });
+    expect(await begins.openRequests().show(row.request_id)).toMatchObject({ error: "upstream_timeout" });
+    expect(await begins.openWorkspaces(DEFAULTS).show("team")).toMatchObject({
+      micro_credits: 100n,
+      micro_credits_held: 0n,
+    });
+  });
+
   test("days are the database's, whatever a machine's clock says", async () => {
     await using database = postgresDatabase();
     const hourOff = await database.open({ now: () => Date.now() + 3_600_000 }, { clock: undefined });

@@ -184,8 +184,13 @@ export function openPostgresLedger(
       return beginAlone(connection, work, entry, nearTheEnd);
     }
     if (work.kind === "refuse") {
-      await refuse(connection, work.row);
-      return FREE;
+      try {
+        await refuse(connection, work.row);
+        return FREE;
+      } catch (thrown) {
+        // It was begun after all, and the acknowledgement lost.
+        if (stateOf(thrown) !== UNIQUE_VIOLATION) throw thrown;
+      }
     }
     return settleAlone(connection, work.row);
   }
