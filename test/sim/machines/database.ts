@@ -78,19 +78,32 @@ async function start(): Promise<PGlite> {
 }
 const INT8 = 20;
 
-async function emptied(): Promise<PGlite> {
+/** It asks for the time by Date; between the two clocks lie months, which is more than its timers take. */
+async function byClock<T>(now: () => number, work: () => Promise<T>): Promise<T> {
+  const { now: real } = Date;
+  Date.now = now;
+  try {
+    return await work();
+  } finally {
+    Date.now = real;
+  }
+}
+
+const emptied = () => byClock(() => STARTED_AT, empty);
+
+async function empty(): Promise<PGlite> {
   engine ??= start();
-  const empty = await engine;
-  await empty.exec("ROLLBACK");
-  const tables = await empty.query<{ name: string }>(
+  const whole = await engine;
+  await whole.exec("ROLLBACK");
+  const tables = await whole.query<{ name: string }>(
     `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
      WHERE schemaname = $1 AND tablename NOT IN ('migrations', 'change_counter')`,
     [SCHEMA],
   );
-  await empty.exec(
+  await whole.exec(
     `TRUNCATE ${tables.rows.map(({ name }) => name).join(", ")} RESTART IDENTITY; UPDATE "${SCHEMA}".change_counter SET number = 0`,
   );
-  return empty;
+  return whole;
 }
 
 /** @param offsetMs of its clock, from the world's */
@@ -107,15 +120,11 @@ export async function createDatabase(world: World, random: Random, offsetMs: num
   /** It does its work in this turn; meanwhile the time is the world's, for `now()` as well. */
   async function executed<T>(work: (engine: PGlite) => Promise<T>): Promise<T> {
     world.stir();
-    const { now: real } = Date;
-    Date.now = now;
     try {
-      return await work(postgres);
+      return await byClock(now, () => work(postgres));
     } catch (cause) {
       const state = cause instanceof Error && "code" in cause ? String(cause.code) : "XX000";
       throw refusal(state, cause instanceof Error ? cause.message : String(cause));
-    } finally {
-      Date.now = real;
     }
   }
 
