@@ -104,6 +104,7 @@ export async function openSpeaking({
   };
   let haste = 1;
   const sleep: typeof realOutside.sleep = (ms, signal) => realOutside.sleep(ms / haste, signal);
+  const alarm: typeof realOutside.alarm = (ms, ring) => realOutside.alarm(ms / haste, ring);
   const open = await openGateway({
     yaml: `
 server: { ${server} }
@@ -122,7 +123,7 @@ providers:
     retries: 0
   fake: { plugin: fake, retries: 0 }
 models:${MODELS}${more}`,
-    outside: { fetch, sleep, ...outside },
+    outside: { fetch, sleep, alarm, ...outside },
   });
   await open.gateway.workspaces.create("team", workspace, credits ?? null);
   const { key } = await open.gateway.keys.create("test", "team");
