@@ -115,7 +115,8 @@ const WITHOUT_SIMD = [
 /** What gateways keep, once more with PostgreSQL behind them, where there is one (.ci/postgres.sh). */
 const ON_POSTGRES = ["balances", "caps", "charges", "usage", "abandoned", "refusals"]
   .map((name) => `test/books/${name}.test.ts`)
-  .concat("test/callers/auth.test.ts", "test/callers/bootstrap.test.ts");
+  .concat("test/callers/auth.test.ts", "test/callers/bootstrap.test.ts")
+  .concat("test/batches/batches.test.ts");
 
 const STEPS: readonly (() => Promise<Tally>)[] = [
   () => asOneTest("types", [process.execPath, "x", "tsc", "--noEmit", "-p", "."]),

@@ -259,8 +259,6 @@ export async function createGateway(
   const { batchFiles } = config;
   const batches =
     batchFiles &&
-    stores.openBatchRecords &&
-    stores.openUpstreamRecords &&
     openBatches({
       records: stores.openBatchRecords(),
       upstreams: stores.openUpstreamRecords(),
@@ -275,6 +273,7 @@ export async function createGateway(
       // The folder is taken once, at the start.
       limits: () => ({ ...batchFiles, ...current.config.batchFiles, folder: batchFiles.folder }),
       process: place.process,
+      isAlone: stores.machines === undefined,
       checkStays: () => underWay.checkStays(),
       survivesPower: config.database.durability === "power",
       preparing: { routes: () => current.routes, tokens, rules: workspaces.rules },

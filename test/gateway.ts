@@ -64,7 +64,9 @@ export async function openGateway({ yaml, outside, environment = {} }: Opening):
   const file = join(folder, "gateway.yaml");
   const database = ON_POSTGRES && !/^database:/m.test(yaml) ? postgresDatabase() : undefined;
   const copied = database && copiedTo(join(folder, "data/embedgate.db"), database);
-  writeFileSync(file, database ? `${yaml}\n${database.yaml}` : yaml);
+  // Beside a server there is no default for it.
+  const files = /^files:/m.test(yaml) ? "" : "files: { folder: data/batch-files }\n";
+  writeFileSync(file, database ? `${yaml}\n${database.yaml}${files}` : yaml);
   const logs: LogLine[] = [];
   const world: Outside = {
     ...realOutside,

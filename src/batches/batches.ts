@@ -33,6 +33,8 @@ interface BatchesParts extends Omit<CreatingParts, Made>, Omit<RunningParts, Mad
   readonly limits: () => ConfiguredFiles;
   /** The name of this process in the ledger. */
   readonly process: string | null;
+  /** The database is one machine's: the first process of it knows that all leases are dead processes'. */
+  readonly isAlone: boolean;
   readonly checkStays: () => void;
   readonly outside: Outside;
 }
@@ -69,7 +71,7 @@ export function openBatches(parts: BatchesParts): Batches {
           await folder.sweep(records.isKnown);
           await parts.ledger.lines.releaseLost(outside.now());
         }
-        await runner.start(isFirst);
+        await runner.start(isFirst && parts.isAlone);
       },
     },
     async create(caller, body, idempotencyKey) {

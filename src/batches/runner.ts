@@ -72,7 +72,7 @@ export function createRunner({ records, owner, run, checkStays, outside }: Runne
     }
     while (stays() && running.size < BATCHES_AT_ONCE) {
       const now = outside.now();
-      const batch = await records.claim(owner, now, now + LEASE_MS);
+      const batch = await records.claim(owner, now, LEASE_MS);
       if (!batch) break;
       const work = hold(batch, now + LEASE_MS).finally(() => works.delete(work));
       works.add(work);
@@ -122,8 +122,8 @@ export function createRunner({ records, owner, run, checkStays, outside }: Runne
         await outside.sleep(RENEW_MS, over).catch(() => undefined);
         if (over.aborted) return;
         try {
-          const until = outside.now() + LEASE_MS;
-          if (await records.renew(id, owner, until)) leaseEndsAt = until;
+          const now = outside.now();
+          if (await records.renew(id, owner, now, LEASE_MS)) leaseEndsAt = now + LEASE_MS;
           else {
             leaseEndsAt = 0;
             leave.abort("lost");

@@ -312,7 +312,7 @@ async function take(
     } catch (thrown) {
       const error = asGatewayError(thrown);
       if (work.kept.has(one.line) || lines.isLost()) return;
-      const isOurFault = error.kind === "database_unavailable" || error.kind === "busy";
+      const isOurFault = ["database_unavailable", "ledger_unavailable", "busy"].includes(error.kind);
       if (!isOurFault) return keepFailure(one, error, lines);
       if (leave.aborted) return;
       await outside

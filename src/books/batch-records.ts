@@ -25,7 +25,7 @@ export type Status =
   | "cancelled";
 
 /** Work is left to be done on them. */
-const OPEN = "status IN ('validating', 'in_progress', 'finalizing', 'cancelling')";
+export const OPEN = "status IN ('validating', 'in_progress', 'finalizing', 'cancelling')";
 
 /** Times in milliseconds since 1970. */
 export interface BatchRecord {
@@ -102,10 +102,13 @@ export interface BatchRecords {
   /** Has it cancelled by whoever works on it. @returns whether it was open and not being cancelled */
   cancel(id: string, at: number): Promise<boolean>;
 
-  /** Takes the next batch that nobody works on; whoever has the fewest under way comes first. */
-  claim(owner: string, now: number, leaseEndsAt: number): Promise<BatchRecord | undefined>;
+  /**
+   * Takes the next batch that nobody works on; whoever has the fewest under way comes first.
+   * @param now as the owner has it; a database that several machines share goes by its own clock
+   */
+  claim(owner: string, now: number, leaseMs: number): Promise<BatchRecord | undefined>;
   /** @returns false where another works on it now */
-  renew(id: string, owner: string, leaseEndsAt: number): Promise<boolean>;
+  renew(id: string, owner: string, now: number, leaseMs: number): Promise<boolean>;
   /** Others may go on with it at once. @param owner undefined: whoever it was */
   leave(owner: string | undefined, id?: string): Promise<void>;
   /** How many are open, whoever works on them. */
@@ -115,8 +118,16 @@ export interface BatchRecords {
 type Value = string | number | bigint | null;
 type Row<Of> = { readonly [Name in keyof Of]: Of[Name] extends number ? bigint : Of[Name] | bigint };
 
-const FILE_COLUMNS = ["id", "workspace", "filename", "purpose", "bytes", "created_at", "expires_at"] as const;
-const BATCH_COLUMNS = [
+export const FILE_COLUMNS = [
+  "id",
+  "workspace",
+  "filename",
+  "purpose",
+  "bytes",
+  "created_at",
+  "expires_at",
+] as const satisfies readonly (keyof FileRecord)[];
+export const BATCH_COLUMNS = [
   "id",
   "workspace",
   "key_id",
@@ -269,7 +280,7 @@ export function openBatchRecords({
           ) === 1,
       ),
 
-    claim: (owner, now, leaseEndsAt) =>
+    claim: (owner, now, leaseMs) =>
       write(() => {
         const free = `${OPEN} AND (owner IS NULL OR lease_ends_at <= ?)`;
         const next = one<{ id: string }>(
@@ -280,13 +291,13 @@ export function openBatchRecords({
           now,
         );
         if (!next) return undefined;
-        run("UPDATE batches SET owner = ?, lease_ends_at = ? WHERE id = ?", owner, leaseEndsAt, next.id);
+        run("UPDATE batches SET owner = ?, lease_ends_at = ? WHERE id = ?", owner, now + leaseMs, next.id);
         return one<BatchRecord>("SELECT * FROM batches WHERE id = ?", next.id);
       }),
-    renew: (id, owner, leaseEndsAt) =>
+    renew: (id, owner, now, leaseMs) =>
       write(
         () =>
-          run("UPDATE batches SET lease_ends_at = ? WHERE id = ? AND owner = ?", leaseEndsAt, id, owner) ===
+          run("UPDATE batches SET lease_ends_at = ? WHERE id = ? AND owner = ?", now + leaseMs, id, owner) ===
           1,
       ),
     leave(owner, id) {

@@ -18,7 +18,10 @@ export interface LedgerLines {
   reserve(hold: BatchHold): Promise<boolean>;
   /** Gives back what is left of it. */
   release(batch: string, at: number): Promise<void>;
-  /** As `release`, for batches that there are not, or not any more: a crash came between. While nobody else creates any. */
+  /**
+   * As `release`, for batches that there are not, or not any more: a crash came between. Of one machine's database while nobody else
+   * creates any; where machines share one, those of processes that have ended.
+   */
   releaseLost(at: number): Promise<void>;
   /** As the ledger's `settleInterrupted`, of one batch, whoever began its lines. */
   interrupt(batch: string): Promise<void>;

@@ -10,7 +10,16 @@ import type { Outside } from "../domain/outside";
 import { checkNewWorkspace, DEFAULT_WORKSPACE } from "./keys";
 
 /** The column that names the workspace is called so in each but `workspaces`. */
-const TABLES = ["keys", "ledger", "ledger_days", "rollups", "credit_grants", "spending"] as const;
+const TABLES = [
+  "keys",
+  "ledger",
+  "ledger_days",
+  "rollups",
+  "credit_grants",
+  "spending",
+  "files",
+  "batches",
+] as const;
 
 export interface WorkspaceNames {
   /** @throws GatewayError invalid where there is no such workspace, the new name is or was another's, or requests are under way */

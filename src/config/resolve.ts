@@ -92,8 +92,8 @@ export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema
     // What callers send is kept only where the file says so.
     cache: document.cache ?? false,
     shared: resolveShared(document.shared),
-    // Batches are kept in SQLite alone.
-    batchFiles: place.url === undefined ? filesOf(document.files, place.path, folder) : undefined,
+    // Beside a server's database there is no place that all machines see: there the folder must be said.
+    batchFiles: filesOf(document.files, place.url === undefined ? place.path : ":memory:", folder),
     money: {
       creditsPerUsd: document.money?.credits_per_usd ?? MoneySection.properties.credits_per_usd.default,
       markup: document.money?.markup ?? MoneySection.properties.markup.default,

@@ -11,7 +11,7 @@ export const FilesSection = Type.Object(
       Type.String({
         minLength: 1,
         description:
-          "Folder of the files, relative to this file's folder; all gateways on one database need the same folder. Default: the database's path with -files.",
+          "Folder of the files, relative to this file's folder; all gateways on one database need the same folder. Default: the database's path with -files; with PostgreSQL there is none, and without a folder there are no batches.",
       }),
     ),
     max_file_mb: Type.Optional(

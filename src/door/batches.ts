@@ -61,7 +61,7 @@ export function batchPaths(respond: Respond, parts: BatchPathParts): readonly Se
     if (batches) return batches;
     throw new GatewayError(
       "unknown_path",
-      "Batches are disabled: the routing file says files: false, or the database is in memory and files.folder is not set.",
+      "Batches are disabled: the routing file says files: false, or files.folder is not set and the database is in memory or PostgreSQL.",
     );
   };
   const at = (method: Served["method"], path: string, work: Parameters<Known>[0]): Served => ({

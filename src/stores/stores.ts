@@ -52,9 +52,8 @@ export interface Stores {
   forgetSpace(space: string, actor?: string): Promise<boolean>;
   /** What it takes, in bytes. */
   size(): Promise<number>;
-  /** Left out, as the next: batches are not kept there. */
-  openBatchRecords?(): BatchRecords;
-  openUpstreamRecords?(): UpstreamRecords;
+  openBatchRecords(): BatchRecords;
+  openUpstreamRecords(): UpstreamRecords;
   /** @throws GatewayError database_unavailable when nothing can be read */
   check(): void;
   close(): Promise<void>;

@@ -94,7 +94,7 @@ test("the batch of a process that died is another's once the lease is over, or a
   for (const isKnown of [false, true]) {
     const { fake, records, process } = await world(batchOf("batch_1"));
     // It claims, and is never heard of again.
-    await records.claim("dead", STARTED_AT, STARTED_AT + 30_000);
+    await records.claim("dead", STARTED_AT, 30_000);
     const other = process("other");
     await other.runner.start(false);
     if (isKnown) await other.runner.ended("dead");
@@ -114,7 +114,7 @@ test("whoever has lost its lease stops", async () => {
   const held = one.held.get("batch_1");
   expect(held?.isLost()).toBe(false);
   await records.leave("one");
-  await records.claim("other", fake.outside.now(), fake.outside.now() + 3_600_000);
+  await records.claim("other", fake.outside.now(), 3_600_000);
   await fake.advance(5_000);
   expect([held?.isLost(), held && haltOf(held.halt), one.held.size]).toEqual([true, "left", 0]);
   await fake.until(one.runner.stop());

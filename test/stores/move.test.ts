@@ -4,11 +4,12 @@ import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { realOutside } from "../../src/network/real-outside";
+import { MIGRATIONS } from "../../src/stores/postgres/migrations";
 import { openSqlite } from "../../src/stores/sqlite";
 import { runCommand } from "../command-line";
 import { temporaryFolder } from "../serving";
 import { POSTGRES_URL, postgresDatabase } from "./databases";
-import { holdingOf, rowOf, underWay } from "./rows";
+import { batchOf, fileOf, holdingOf, NOON, rowOf, underWay } from "./rows";
 
 const DEFAULTS = () => ({});
 
@@ -39,6 +40,11 @@ async function filled(path: string): Promise<{ readonly key: string; readonly ba
     paidAt: null,
     confirmed: true,
   });
+  const most = { femtoCredits: 40_000_000_000n, picoUsd: 40_000_000n };
+  const terms = { startingMicroCredits: null, caps: { day: undefined, month: undefined } };
+  await ledger.lines.reserve({ batch: "batch_1", workspace: "team", most, terms, at: NOON });
+  await stores.openBatchRecords().putFile(fileOf("file-1"));
+  await stores.openBatchRecords().putBatch(batchOf("batch_1"));
   const { micro_credits } = await workspaces.show("team");
   await stores.close();
   return { key, balance: micro_credits };
@@ -70,6 +76,8 @@ describe.skipIf(POSTGRES_URL === undefined)("moving from SQLite to PostgreSQL", 
     const workspaces = stores.openWorkspaces(DEFAULTS);
     expect((await workspaces.show("team")).micro_credits).toBe(balance);
     expect(workspaces.rules("team").models).toEqual(["a"]);
+    expect(await stores.openBatchRecords().batch("batch_1")).toEqual(batchOf("batch_1"));
+    expect(await workspaces.show("team")).toMatchObject({ micro_credits_held: 40n });
     expect((await workspaces.grant("team", 1n, "on")).micro_credits).toBe((balance ?? 0n) + 1n);
     expect(stores.openFingerprints().find("m@2")?.vectors[0]).toEqual(new Float32Array([1, 2]));
     expect((await stores.openStatements().history("team")).at(-1)?.balance).toBe((balance ?? 0n) + 1n);
@@ -100,7 +108,7 @@ describe.skipIf(POSTGRES_URL === undefined)("moving from SQLite to PostgreSQL", 
     expect([missing.code, missing.errors]).toEqual([1, expect.stringContaining("There is no database at")]);
     new Database(join(folder.path, "sqlite.db")).close();
     const migrated = await runCommand(["database", "migrate", "--config", file, "--json"]);
-    expect(JSON.parse(migrated.out)).toMatchObject({ steps: 1 });
+    expect(JSON.parse(migrated.out)).toMatchObject({ steps: MIGRATIONS.length });
     expect(
       JSON.parse((await runCommand(["database", "migrate", "--config", file, "--json"])).out),
     ).toMatchObject({ steps: 0 });

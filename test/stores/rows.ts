@@ -1,5 +1,6 @@
-/** Rows of the ledger and holdings for them, as requests make them. */
+/** Rows of the ledger and holdings for them, as requests make them; files and batches. */
 import type { Holding } from "../../src/books/balances";
+import type { BatchRecord } from "../../src/books/batch-records";
 import type { LedgerRow } from "../../src/books/ledger-row";
 
 export const NOON = Date.UTC(2026, 10, 28, 12);
@@ -61,3 +62,47 @@ export const holdingOf = ({ least, most, starting = null, day, month }: Held): H
   estimate: { least: amount(least), most: amount(most) },
   terms: { startingMicroCredits: starting, caps: { day, month } },
 });
+
+/** More than an int32 of bytes. */
+export const fileOf = (id: string, expiresAt: number | null = null) =>
+  ({
+    id,
+    workspace: "team",
+    filename: "a\u00e9.jsonl",
+    purpose: "batch",
+    bytes: 3_000_000_000,
+    created_at: NOON,
+    expires_at: expiresAt,
+  }) as const;
+
+export function batchOf(id: string, more: Partial<BatchRecord> = {}): BatchRecord {
+  return {
+    id,
+    workspace: "team",
+    key_id: null,
+    input_file_id: "file-1",
+    metadata: '{"a":"b"}',
+    status: "validating",
+    errors: null,
+    model: null,
+    created_at: NOON,
+    expires_at: NOON + 86_400_000,
+    in_progress_at: null,
+    finalizing_at: null,
+    completed_at: null,
+    failed_at: null,
+    expired_at: null,
+    cancelling_at: null,
+    cancelled_at: null,
+    lines: 1,
+    lines_completed: 0,
+    lines_failed: 0,
+    tokens: 0,
+    output_file_id: null,
+    error_file_id: null,
+    output_expires_after: null,
+    idempotency_key: null,
+    request_hash: null,
+    ...more,
+  };
+}

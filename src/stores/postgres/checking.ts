@@ -27,11 +27,13 @@ interface Sums {
 
 const QUESTIONS: readonly { readonly ask: string; readonly words: (sums: Sums) => string }[] = [
   {
-    ask: `SELECT w.name, w.micro_credits_held AS one, coalesce(sum(l.micro_credits_held), 0)::bigint AS other
-      FROM @workspaces w LEFT JOIN @ledger l ON l.workspace = w.name AND l.status = 0 AND l.error IS NULL GROUP BY w.name
-      HAVING w.micro_credits_held <> coalesce(sum(l.micro_credits_held), 0)`,
+    ask: `SELECT * FROM (
+        SELECT w.name, w.micro_credits_held AS one,
+          ((SELECT coalesce(sum(micro_credits_held), 0) FROM @ledger WHERE workspace = w.name AND status = 0 AND error IS NULL)
+            + (SELECT coalesce(sum(micro_credits), 0) FROM @reserves WHERE workspace = w.name))::bigint AS other
+        FROM @workspaces w) AS sums WHERE one <> other`,
     words: ({ name, one, other }) =>
-      `the workspace "${name}" holds ${one} micro-credits, its requests under way ${other}`,
+      `the workspace "${name}" holds ${one} micro-credits, its requests under way and batches ${other}`,
   },
   {
     ask: `SELECT name, micro_credits AS one, (granted - taken)::bigint AS other FROM (

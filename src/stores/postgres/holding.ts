@@ -24,7 +24,11 @@ export interface Beginning {
   readonly row: LedgerRow;
   readonly estimate: Estimate;
   readonly terms: Terms;
+  /** The batch whose reserve it is taken from. Left out: it is held anew. */
+  readonly reserve?: string | undefined;
 }
+
+export const UNIQUE_VIOLATION = "23505";
 
 /** What was held for a row. */
 export interface Held {
@@ -38,9 +42,9 @@ export const mostOf = ({ most }: Estimate): Held => ({
   picoUsd: most.picoUsd,
 });
 
-/** Those of one statement: what may be held for them is bound by the same caps. */
-export const termsKey = ({ row, terms: { caps } }: Beginning) =>
-  `${row.workspace}\0${caps.day}\0${caps.month}\0${caps.timeZone}`;
+/** Those of one statement: what may be held for them is bound by the same caps, or is of the same reserve. */
+export const termsKey = ({ row, terms: { caps }, reserve = "" }: Beginning) =>
+  `${row.workspace}\0${caps.day}\0${caps.month}\0${caps.timeZone}\0${reserve}`;
 
 const dayOf = (time: string, zone: string) =>
   `to_char(to_timestamp(${time} / 1000.0) AT TIME ZONE ${zone}, 'YYYY-MM-DD')`;
@@ -56,6 +60,7 @@ const COLUMNS = [
   ["upstream_pico_usd", "bigint"],
   ["user", "text"],
   ["metadata", "text"],
+  ["batch", "text"],
   ["micro_credits_held", "bigint"],
   ["pico_usd_held", "bigint"],
 ] as const;
@@ -74,7 +79,7 @@ const insertFrom = (held: string) => `
 /** $5 the workspace, $6 and $7 micro-credits and pico-USD to be held, $8 and $9 the caps. What is spent is of the row's last day and month. */
 const capFits = (cap: string, spent: string, period: string, now: string, fits: (left: string) => string) =>
   `(${cap}::bigint IS NULL OR $7 = 0 OR ${fits(`${cap} - CASE WHEN ${period} >= ${now} THEN ${spent} ELSE 0 END`)})`;
-const capsFit = (fits: (left: string) => string) => `
+export const capsFit = (fits: (left: string) => string) => `
     ${capFits("$8", "spent_day_pico_usd", "spent_day", DAY, fits)}
     AND ${capFits("$9", "spent_month_pico_usd", "spent_month", `left(${DAY}, 7)`, fits)}`;
 
@@ -102,6 +107,22 @@ const HOLD_WHAT_IS_LEFT = `
 
 const INSERT = insertFrom("");
 
+/** $5 the batch: its rows get of its reserve what is left, one after the other. Less than they may cost is never refused: the whole was held. */
+const TAKE = `
+  WITH reserve AS (SELECT micro_credits, pico_usd FROM @reserves WHERE id = $5 FOR UPDATE),
+  wanted AS (
+    SELECT request_id, micro_credits_held, pico_usd_held, coalesce((SELECT micro_credits FROM reserve), 0) AS left_credits,
+      coalesce((SELECT pico_usd FROM reserve), 0) AS left_usd,
+      sum(micro_credits_held) OVER (ORDER BY request_id) AS upto_credits, sum(pico_usd_held) OVER (ORDER BY request_id) AS upto_usd
+    FROM json_to_recordset($4::text::json) AS r(request_id text, micro_credits_held bigint, pico_usd_held bigint)),
+  taken AS (
+    SELECT request_id, (least(left_credits, upto_credits) - least(left_credits, upto_credits - micro_credits_held))::bigint AS credits,
+      (least(left_usd, upto_usd) - least(left_usd, upto_usd - pico_usd_held))::bigint AS usd FROM wanted),
+  lessened AS (
+    UPDATE @reserves SET micro_credits = micro_credits - (SELECT sum(credits) FROM taken), pico_usd = pico_usd - (SELECT sum(usd) FROM taken)
+    WHERE id = $5)
+  ${insertFrom(" JOIN taken USING (request_id)").replace('"micro_credits_held", "pico_usd_held" FROM', "taken.credits, taken.usd FROM")}, pico_usd_held`;
+
 function asJson({ row, estimate }: Beginning, at: number | null) {
   const { microCredits, picoUsd } = mostOf(estimate);
   return {
@@ -117,9 +138,16 @@ function asJson({ row, estimate }: Beginning, at: number | null) {
     upstream_pico_usd: String(row.upstream_pico_usd ?? 0n),
     user: row.user === null ? null : storable(row.user),
     metadata: row.metadata === null ? null : storableJson(row.metadata),
+    batch: row.batch ?? null,
     micro_credits_held: String(microCredits),
     pico_usd_held: String(picoUsd),
   };
+}
+
+interface HeldRow {
+  readonly request_id: string;
+  readonly micro_credits_held: bigint;
+  readonly pico_usd_held: bigint;
 }
 
 /**
@@ -132,13 +160,21 @@ export async function holdTogether(
   process: string,
   at: number | null,
 ): Promise<readonly Held[] | undefined> {
-  const [{ row, terms }] = group;
+  const [{ row, terms, reserve }] = group;
   const holds = group.map(({ estimate }) => mostOf(estimate));
   const microCredits = holds.reduce((sum, one) => sum + one.microCredits, 0n);
   const picoUsd = holds.reduce((sum, one) => sum + one.picoUsd, 0n);
   const rows = JSON.stringify(group.map((one) => asJson(one, at)));
   const { day = null, month = null, timeZone = UTC } = terms.caps;
   const time = at === null ? null : row.started_at;
+  if (reserve !== undefined) {
+    const taken = await query<HeldRow>(TAKE, [time, process, timeZone, rows, reserve]);
+    const byId = new Map(taken.map((one) => [one.request_id, one]));
+    return group.map(({ row: { request_id } }) => ({
+      microCredits: byId.get(request_id)?.micro_credits_held ?? 0n,
+      picoUsd: byId.get(request_id)?.pico_usd_held ?? 0n,
+    }));
+  }
   const begun =
     microCredits === 0n && picoUsd === 0n
       ? await query(INSERT, [time, process, timeZone, rows])
@@ -194,11 +230,11 @@ export interface BalanceRow {
 }
 
 /** After nothing was held. */
-export async function balanceOf({ query }: Connection, { row }: Beginning): Promise<BalanceRow | undefined> {
+export async function balanceOf({ query }: Connection, workspace: string): Promise<BalanceRow | undefined> {
   const [found] = await query<BalanceRow>(
     `SELECT micro_credits, micro_credits_held, pico_usd_held, femto_credits_prepaid, spent_day, spent_day_pico_usd, spent_month,
        spent_month_pico_usd FROM @workspaces WHERE name = $1`,
-    [row.workspace],
+    [workspace],
   );
   return found;
 }
@@ -206,7 +242,7 @@ export async function balanceOf({ query }: Connection, { row }: Beginning): Prom
 /** @returns what the caller is told; undefined: it may fit once others have settled */
 export function whyNot(
   found: BalanceRow,
-  { estimate: { least, most }, terms: { caps } }: Beginning,
+  { estimate: { least, most }, terms: { caps } }: Pick<Beginning, "estimate" | "terms">,
   at: number,
 ): GatewayError | undefined {
   const account = {

@@ -7,6 +7,7 @@ import { GatewayError } from "../../domain/errors";
 import type { Outside } from "../../domain/outside";
 import type { Connection } from "./connection";
 import { type Pool, RETRY_AFTER_MS } from "./pool";
+import { RELEASE_LOST } from "./reserves";
 
 export interface Described {
   readonly machine: string;
@@ -64,16 +65,20 @@ const SILENT_MS = SILENT_SECONDS * 1_000;
 const GAP_MS_MAX = 3 * BEAT_MS;
 const CHANGES_KEPT = "1 hour";
 
-/** $1: one that is known to have ended, or null. Whoever holds a row's lock is at work on it, or releases it. */
+/** $1: one that is known to have ended, or null. Whoever holds a row's lock is at work on it, or releases it. What a line of a batch held goes back to the batch. */
 const RELEASE = `
   WITH dead AS (
-    SELECT request_id, workspace, micro_credits_held AS held, pico_usd_held AS held_pico_usd FROM @ledger l
+    SELECT request_id, workspace, batch, micro_credits_held AS held, pico_usd_held AS held_pico_usd FROM @ledger l
     WHERE l.status = 0 AND l.error IS NULL AND ($1::text IS NULL OR l.process = $1)
       AND NOT EXISTS (SELECT 1 FROM @instances i WHERE i.id = l.process)
     FOR UPDATE OF l SKIP LOCKED),
+  restored AS (
+    UPDATE @reserves r SET micro_credits = r.micro_credits + s.held, pico_usd = r.pico_usd + s.held_pico_usd
+    FROM (SELECT batch, sum(held) AS held, sum(held_pico_usd) AS held_pico_usd FROM dead GROUP BY batch) s WHERE r.id = s.batch RETURNING r.id),
   released AS (
     UPDATE @workspaces w SET micro_credits_held = w.micro_credits_held - s.held, pico_usd_held = w.pico_usd_held - s.held_pico_usd
-    FROM (SELECT workspace, sum(held) AS held, sum(held_pico_usd) AS held_pico_usd FROM dead GROUP BY workspace) s
+    FROM (SELECT workspace, sum(held) AS held, sum(held_pico_usd) AS held_pico_usd FROM dead
+      WHERE batch IS NULL OR batch NOT IN (SELECT id FROM restored) GROUP BY workspace) s
     WHERE w.name = s.workspace AND (s.held > 0 OR s.held_pico_usd > 0)),
   marked AS (
     UPDATE @ledger l SET error = 'interrupted', tokens_source = 'estimated', micro_credits_held = 0, pico_usd_held = 0
@@ -163,6 +168,7 @@ export function createInstance(
         await query(`DELETE FROM @changes WHERE at < now() - interval '${CHANGES_KEPT}'`);
       }
       const [row] = await query<{ readonly released: bigint }>(RELEASE, [ended ?? null]);
+      await query(RELEASE_LOST);
       return Number(row?.released ?? 0n);
     });
   }

@@ -19,12 +19,13 @@ import {
   holdTogether,
   holdWhatIsLeft,
   termsKey,
+  UNIQUE_VIOLATION,
   whyNot,
 } from "./holding";
 import { Fenced, type Instance } from "./instance";
+import { openPostgresLines, settleLine } from "./lines";
 import { insertRefused, insertSettled, settleTogether, standingOf, withoutHold } from "./settling";
 import { sumPostgresUsage } from "./usage";
-import { WITHOUT_BATCHES } from "./without-batches";
 import { ensureWorkspace, type KnownWorkspaces } from "./workspaces";
 
 /** A workspace's balance as one of a group found it, who could not be served: near its end many come at once. */
@@ -42,7 +43,6 @@ type Work =
 type Begun = Held | undefined;
 
 const FEW = 2;
-const UNIQUE_VIOLATION = "23505";
 
 export function openPostgresLedger(
   { pool, clock }: Base,
@@ -108,6 +108,7 @@ export function openPostgresLedger(
             group[0]?.workspace ?? "",
             rows,
             rows.every(isFree),
+            process,
           );
           for (const entry of group) {
             const charge = charges.get(entry.work.row.request_id);
@@ -225,7 +226,7 @@ export function openPostgresLedger(
       begun.set(id, undefined);
       return true;
     }
-    const balance = await balanceOf(connection, beginning);
+    const balance = await balanceOf(connection, beginning.row.workspace);
     if (balance === undefined) return false;
     nearTheEnd.set(termsKey(beginning), { balance, readAt: monotonic() });
     const reason = whyNot(balance, beginning, at);
@@ -235,16 +236,21 @@ export function openPostgresLedger(
 
   async function settleAlone(connection: Connection, row: LedgerRow): Promise<Charge> {
     const { workspace, request_id } = row;
-    const settled = await settleTogether(connection, workspace, [row], false);
+    const settled = await settleTogether(connection, workspace, [row], false, process);
     const charge = settled.get(request_id);
     if (charge) return charge;
     const standing = await standingOf(connection, row);
+    if (typeof standing === "object") return standing.charge;
+    // The batch is another's by now: who has its own row of the line, or will have.
+    if (row.batch != null)
+      return row.status === ANSWERED
+        ? ((await settleLine(connection, row, process, clock.at())) ?? FREE)
+        : FREE;
     if (standing === INTERRUPTED) throw instance.fenced();
-    if (standing !== undefined) return standing;
     // Never begun.
     const isWhole = costsNothing(row);
     const inserted = await insertSettled(connection, [isWhole ? row : withoutHold(row)], process, clock.at());
-    const late = isWhole ? inserted : await settleTogether(connection, workspace, [row], false);
+    const late = isWhole ? inserted : await settleTogether(connection, workspace, [row], false, process);
     return late.get(request_id) ?? FREE;
   }
 
@@ -286,10 +292,13 @@ export function openPostgresLedger(
   }
 
   return {
-    async begin(row, { estimate, terms }: Holding, until = Number.POSITIVE_INFINITY) {
+    async begin(row, { estimate, terms, reserve }: Holding, until = Number.POSITIVE_INFINITY) {
       instance.assertAlive();
       try {
-        const isBegun = await write({ kind: "begin", row, estimate, terms }, beginUntil(monotonic(), until));
+        const isBegun = await write(
+          { kind: "begin", row, estimate, terms, reserve },
+          beginUntil(monotonic(), until),
+        );
         payBeside();
         return isBegun === true;
       } catch (thrown) {
@@ -316,7 +325,7 @@ export function openPostgresLedger(
       await instance.leave();
     },
     settleInterrupted: (ended) => instance.releaseDead(ended),
-    lines: WITHOUT_BATCHES,
+    lines: openPostgresLines({ pool, clock }, instance, outside, (id) => begun.delete(id)),
     usage: (since, by, filter) =>
       sumPostgresUsage(pool, {
         since,

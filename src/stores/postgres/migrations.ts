@@ -6,6 +6,8 @@
  * UPDATE decides on credits and caps together; and every change of what gateways keep in memory leaves a row in `changes`, in the order of the
  * commits: the number is taken at the end of the transaction, from a row that is locked until it is committed.
  */
+import { BATCH_MIGRATIONS } from "./migrations-batches";
+
 export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE @keys (
@@ -218,4 +220,5 @@ export const MIGRATIONS: readonly string[] = [
   CREATE CONSTRAINT TRIGGER route_limits_change AFTER INSERT OR UPDATE OR DELETE ON @route_limits
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION @note_change('limit', 'provider');
   `,
+  ...BATCH_MIGRATIONS,
 ];

@@ -38,6 +38,10 @@ const TABLES: readonly Table[] = [
       "micro_credits_taken",
     ],
   },
+  { name: "reserves", key: ["id"], sums: ["micro_credits", "pico_usd"] },
+  { name: "files", key: ["id"], sums: ["bytes"] },
+  { name: "batches", key: ["id"], sums: [] },
+  { name: "upstream_batches", key: ["tag"], sums: [] },
 ];
 
 /** Whose ids go on from the last. */

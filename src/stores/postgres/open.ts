@@ -12,6 +12,7 @@ import type { Outside } from "../../domain/outside";
 import type { Stores } from "../stores";
 import { addressOf, placeOf } from "./address";
 import { openPostgresAudit } from "./audit";
+import { openPostgresBatchRecords } from "./batch-records";
 import { createClock } from "./clock";
 import { createKnownSpaces, forgetPostgresSpace, openPostgresFingerprints } from "./fingerprints";
 import { createInstance, routingFilesDiffer } from "./instance";
@@ -30,6 +31,7 @@ import { postgresSessions } from "./sessions";
 import { openSpool } from "./spool";
 import { spoolingLedger } from "./spooling";
 import { openPostgresStatements } from "./statements";
+import { openPostgresUpstreamRecords } from "./upstream-batches";
 import { openPostgresWorkspaceNames } from "./workspace-names";
 import { createKnownWorkspaces, openPostgresWorkspaces } from "./workspaces";
 
@@ -116,6 +118,8 @@ export async function openPostgres(
       return Number(row?.bytes ?? 0n);
     },
     openRequests: () => openPostgresRequests(pool),
+    openBatchRecords: () => openPostgresBatchRecords(base),
+    openUpstreamRecords: () => openPostgresUpstreamRecords(pool),
     openFingerprints: () => openPostgresFingerprints(base, mirror, spaces),
     openRecords: () => openPostgresRecords(pool),
     openLimits: () => openPostgresLimits(base, mirror, limits, outside),

@@ -41,13 +41,15 @@ const BEGUN = [
   ["inputs", "bigint"],
   ["user", "text"],
   ["metadata", "text"],
+  ["batch", "text"],
 ] as const;
 
 const named = (columns: readonly (readonly [string, string])[]) => columns.map(([name]) => `"${name}"`);
 const shaped = (columns: readonly (readonly [string, string])[]) =>
   columns.map(([name, type]) => `"${name}" ${type}`).join(", ");
 
-const UNDER_WAY = "l.status = 0 AND l.error IS NULL";
+/** $3 the process: a line of a batch is the row of whoever works on the batch now. */
+const UNDER_WAY = "l.status = 0 AND l.error IS NULL AND (l.batch IS NULL OR l.process = $3)";
 const ASKED = `asked AS (
     SELECT * FROM json_to_recordset($1::text::json) AS r(request_id text, place integer, femto numeric, ${shaped(SETTLED)}))`;
 const SET = named(SETTLED)
@@ -162,6 +164,7 @@ export async function settleTogether(
   workspace: string,
   rows: readonly LedgerRow[],
   isFree: boolean,
+  process: string,
 ): Promise<ReadonlyMap<string, Charge>> {
   const asked = rows.map((row, place) => ({
     request_id: row.request_id,
@@ -169,7 +172,11 @@ export async function settleTogether(
     femto: String(row.cost_femto_credits),
     ...settledValues(row),
   }));
-  const charges = await query<ChargeRow>(isFree ? SETTLE_FREE : SETTLE, [JSON.stringify(asked), workspace]);
+  const charges = await query<ChargeRow>(isFree ? SETTLE_FREE : SETTLE, [
+    JSON.stringify(asked),
+    workspace,
+    process,
+  ]);
   return new Map(charges.map((one) => [one.request_id, chargeOf(one)]));
 }
 
@@ -182,7 +189,7 @@ const chargeOf = ({ charge, short, rounded, unlimited, remaining }: ChargeRow): 
 });
 
 /** What became of a row that is not under way: it was settled, and the acknowledgement lost; or this gateway was taken for dead. */
-export type Standing = Charge | typeof INTERRUPTED | undefined;
+export type Standing = { readonly status: number; readonly charge: Charge } | typeof INTERRUPTED | undefined;
 
 /** Asked for by its id. @returns undefined where there is none, or it is under way */
 export async function standingOf(
@@ -205,7 +212,7 @@ export async function standingOf(
   );
   if (row === undefined) return undefined;
   if (row.status === 0) return row.error === null ? undefined : INTERRUPTED;
-  return chargeOf({ ...row, request_id });
+  return { status: row.status, charge: chargeOf({ ...row, request_id }) };
 }
 
 const BEFORE = [["request_id", "text"], ...BEGUN, ...SETTLED] as const;
@@ -230,6 +237,7 @@ function whole(row: LedgerRow, at: number | null) {
     inputs: row.inputs,
     user: row.user === null ? null : storable(row.user),
     metadata: row.metadata === null ? null : storableJson(row.metadata),
+    batch: row.batch ?? null,
     ...settledValues(row),
   };
 }

@@ -34,12 +34,15 @@ export function spoolingLedger(ledger: Ledger, parts: Parts): Ledger {
   const unlimited = new Set<string>();
   const isDown = () => pool.downSince() !== undefined;
 
-  const isUnlimited = ({ workspace }: LedgerRow, { terms }: Holding) =>
+  /** A line of a batch waits for the database: what was answered of it is kept in the batch's own file until then. */
+  const isUnlimited = ({ workspace, batch = null }: LedgerRow, { terms }: Holding) =>
+    batch === null &&
     terms.caps.day === undefined &&
     terms.caps.month === undefined &&
     !(workspaces.byName.get(workspace)?.hasCredits ?? terms.startingMicroCredits !== null);
   const maySpool = (row: LedgerRow) =>
-    unlimited.has(row.request_id) || (row.cost_femto_credits === 0n && row.cost_pico_usd === 0n);
+    unlimited.has(row.request_id) ||
+    ((row.batch ?? null) === null && row.cost_femto_credits === 0n && row.cost_pico_usd === 0n);
 
   const isAway = (thrown: unknown) =>
     asGatewayError(thrown).kind === "ledger_unavailable" && !(thrown instanceof Fenced);

@@ -15,7 +15,7 @@ import type { Connection } from "./connection";
 import type { Mirror } from "./mirror";
 
 /** What a workspace has spent stands in its own row here. */
-const TABLES = ["keys", "ledger", "credit_grants"] as const;
+const TABLES = ["keys", "ledger", "credit_grants", "files", "batches"] as const;
 
 export function openPostgresWorkspaceNames({ pool, clock }: Base, mirror: Mirror): WorkspaceNames {
   /** Its row is locked, so that no request begins meanwhile. */
