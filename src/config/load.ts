@@ -20,7 +20,14 @@ import { takePublicKeyFile } from "./public-key-file";
 import { type ReadFile, readRoutingFile } from "./read";
 import { resolveConfig } from "./resolve";
 import { RoutingFile } from "./schema";
-import { checkAuth, checkCapTimeZone, checkDatabase, checkProcesses, type Machine } from "./sections";
+import {
+  checkAuth,
+  checkCapTimeZone,
+  checkDatabase,
+  checkProcesses,
+  type Machine,
+  noteOnServer,
+} from "./sections";
 import { checkFingerprints } from "./space-fingerprints";
 import { growTree, type Tree } from "./tree";
 import { type FileValue, pathsIn, readValueFiles } from "./value-files";
@@ -135,6 +142,7 @@ async function checkTree(
   }
   const database = sections.database ?? RoutingFile.properties.database.default;
   const place = checkDatabase(tree, database, sources.folder, problems);
+  noteOnServer(tree, sections, place, notes);
   const processes = checkProcesses(tree, document, place?.path, sources.machine, problems);
   checkAuth(tree, document, problems, notes);
   const spaceFingerprints = await checkFingerprints(

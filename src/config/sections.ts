@@ -57,6 +57,24 @@ export function checkDatabase(
   return { path: path === ":memory:" ? path : resolve(folder, path), url: undefined };
 }
 
+/** What a section says that has no effect with a database that is a server. */
+export function noteOnServer(
+  tree: Tree,
+  sections: Readonly<Record<string, unknown>>,
+  place: DatabasePlace | undefined,
+  notes: Problem[],
+): void {
+  if (place?.url === undefined) return;
+  if (sections.keep !== undefined) notes.push(tree.problem("/keep", KEEP_WITHOUT_EFFECT, "key"));
+  const { files } = sections;
+  if (typeof files === "object" && files !== null && !("folder" in files))
+    notes.push(tree.problem("/files", FILES_WITHOUT_FOLDER, "key"));
+}
+
+const KEEP_WITHOUT_EFFECT =
+  "has no effect with PostgreSQL yet: all requests are kept, and nothing is deleted or summed by day";
+const FILES_WITHOUT_FOLDER =
+  "has no folder, so /v1/files and /v1/batches are off: with PostgreSQL, name a folder that all machines share";
 const LOCAL_FILES = "data/postgres";
 const NO_ADDRESS =
   "is no address of a PostgreSQL database; expected postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for an @ in the password";

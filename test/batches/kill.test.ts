@@ -10,6 +10,7 @@ import { BatchObject } from "../../src/batches/objects";
 import { fakeOutside } from "../fake-outside";
 import { copiesOf } from "../processes/copies";
 import { query, startServing, temporaryFolder, vectorOf } from "../serving";
+import { POSTGRES_URL, postgresDatabase } from "../stores/databases";
 import { ENDPOINT, inputOf, type Line } from "./opened";
 
 const KILLS = Number(process.env.EMBEDGATE_KILLS ?? 3);
@@ -29,7 +30,7 @@ interface World extends Disposable {
   paidMore(count: number): Promise<void>;
 }
 
-function world(server: string): World {
+function world(server: string, more = ""): World {
   const paid: string[] = [];
   let reached = () => {};
   let until = Number.POSITIVE_INFINITY;
@@ -53,7 +54,7 @@ space_probe: false
 workspace_defaults: { credits: 1000 }
 providers: { wire: { plugin: openai, base_url: "http://127.0.0.1:${provider.port}/v1", concurrency: 8 } }
 models: { m: { routes: [ { provider: wire } ], price: 1000, max_inputs: 16 } }
-`,
+${more}`,
   });
   return {
     folder: folder.path,
@@ -86,13 +87,8 @@ async function begin(url: string): Promise<string> {
   return Value.Parse(BatchObject, await created.json()).id;
 }
 
-/** Once it is completed: every line has its own vector, in order and once, one row that is charged, and nothing is held any more. */
-async function checkCompleted(
-  url: string,
-  id: string,
-  { folder, paid }: World,
-  kills: number,
-): Promise<void> {
+/** Once it is completed: every line has its own vector, in order and once. */
+async function checkLines(url: string, id: string): Promise<readonly Line[]> {
   // Whoever was killed closes its connections unasked.
   const look = async () => {
     const answer = await fetch(`${url}/v1/batches/${id}`).catch(() => undefined);
@@ -111,6 +107,20 @@ async function checkCompleted(
   );
   for (const [line, { response }] of lines.entries())
     expect(response?.body.data?.[0]?.embedding).toEqual(vectorOf(textOf(line)));
+  return lines;
+}
+
+function checkPaid({ paid }: World, kills: number): void {
+  const twice = paid.length - new Set(paid).size;
+  console.log(`${kills} kills: ${paid.length} texts paid for ${LINES}, ${twice} of them twice`);
+  expect(new Set(paid).size).toBe(LINES);
+  expect(twice).toBeLessThanOrEqual(kills * UNDER_WAY_MAX);
+}
+
+/** And each has one row that is charged, and nothing is held any more. */
+async function checkCompleted(url: string, id: string, there: World, kills: number): Promise<void> {
+  const { folder } = there;
+  const lines = await checkLines(url, id);
   const rows = Value.Parse(
     Type.Array(Row),
     query(folder, "SELECT request_id, tokens_billed FROM ledger WHERE status = 200"),
@@ -127,10 +137,7 @@ async function checkCompleted(
     query(folder, `SELECT ${sums} FROM ledger`),
   );
   expect(query(folder, "PRAGMA integrity_check")).toEqual([{ integrity_check: "ok" }]);
-  const twice = paid.length - new Set(paid).size;
-  console.log(`${kills} kills: ${paid.length} texts paid for ${LINES}, ${twice} of them twice`);
-  expect(new Set(paid).size).toBe(LINES);
-  expect(twice).toBeLessThanOrEqual(kills * UNDER_WAY_MAX);
+  checkPaid(there, kills);
   const left = new Bun.Glob("*.work").scan(join(folder, "data/embedgate.db-files"));
   expect(await Array.fromAsync(left)).toEqual([]);
 }
@@ -165,3 +172,37 @@ test("of two processes both are killed: those in their place go on", async () =>
   for (const copy of copies) process.kill(copy, "SIGKILL");
   await checkCompleted(child.url, id, there, copies.length);
 }, 90_000);
+
+test.skipIf(POSTGRES_URL === undefined)(
+  "of two machines on one PostgreSQL the one at work is killed: the other goes on",
+  async () => {
+    await using database = postgresDatabase();
+    using shared = temporaryFolder();
+    const more = `${database.yaml}files: { folder: ${shared.path} }\n`;
+    using there = world("", more);
+    const reached = there.paidMore(300);
+    await using first = await startServing(there.folder);
+    const id = await begin(first.url);
+    await reached;
+    using elsewhere = temporaryFolder({
+      "gateway.yaml": await Bun.file(join(there.folder, "gateway.yaml")).text(),
+    });
+    await using second = await startServing(elsewhere.path);
+    first.signal("SIGKILL");
+    await first.ended();
+    const lines = await checkLines(second.url, id);
+    const rows = await database.ask<{ request_id: string; taken: bigint }>(
+      'SELECT request_id, micro_credits_taken AS taken FROM @ledger WHERE status = 200 ORDER BY request_id COLLATE "C"',
+    );
+    expect(rows).toEqual(lines.map((line) => ({ request_id: line.id, taken: 1_000n })));
+    expect(
+      await database.ask("SELECT micro_credits, micro_credits_held, pico_usd_held FROM @workspaces"),
+    ).toEqual([
+      { micro_credits: 1_000_000_000n - BigInt(LINES) * 1_000n, micro_credits_held: 0n, pico_usd_held: 0n },
+    ]);
+    expect(await database.ask("SELECT * FROM @reserves")).toEqual([]);
+    checkPaid(there, 1);
+    expect(await Array.fromAsync(new Bun.Glob("*.work").scan(shared.path))).toEqual([]);
+  },
+  120_000,
+);
