@@ -106,6 +106,18 @@ for (const { name, isThere, make } of KINDS) {
       expect(await claim("five")).toBeDefined();
     });
 
+    test("files and batches go with their workspace when it is renamed", async () => {
+      await using database = make();
+      const stores = await database.open({ now });
+      const records = stores.openBatchRecords();
+      await stores.openWorkspaces(() => ({})).create("team", {}, null);
+      await records.putFile(fileOf("file-1"));
+      await records.putBatch(batchOf("batch_1"));
+      await stores.openWorkspaceNames().rename("team", "crew");
+      expect(await records.file("file-1", "crew", NOON)).toEqual({ ...fileOf("file-1"), workspace: "crew" });
+      expect((await records.batch("batch_1", "crew"))?.workspace).toBe("crew");
+    });
+
     test("what was handed to a provider's own batch service is known by its tag", async () => {
       await using database = make();
       const records = (await database.open({ now })).openUpstreamRecords();
