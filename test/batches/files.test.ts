@@ -139,6 +139,8 @@ describe("a file", () => {
     await using batching = await openBatching(provider().fetch);
     const ids: string[] = [];
     for (const text of ["a", "b", "c"]) ids.push((await batching.upload(text)).id);
+    // Ids begin with the time; of one millisecond they are in no order of coming.
+    ids.sort();
     const page = async (query: string) => (await batching.open.send(`/v1/files?${query}`)).json;
     expect(await page("order=asc&limit=2")).toMatchObject({
       object: "list",
