@@ -360,7 +360,7 @@ describe("style", () => {
     const [model] = sources("docs/threat-model.md");
     const rows = model?.text
       .split("\n")
-      .filter((line) => line.startsWith("| ") && !line.startsWith("| who |"));
+      .filter((line) => line.startsWith("| ") && !line.startsWith("| attacker |"));
     expect(rows?.length).toBeGreaterThan(20);
     const breaches = (rows ?? []).flatMap((row) => {
       const named = [...row.matchAll(/`(test\/[^`]+)`(?:: "([^"]+)")?/g)];
