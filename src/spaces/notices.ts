@@ -1,6 +1,6 @@
 /**
  * Notices of GET /admin/notices, `embedgate models` and the log: what was seen of a route, and what to do. A new one is a function here;
- * one that is not about a route's vectors joins `notices` in src/gateway.ts.
+ * one that is not about a route's vectors joins `noticesNow` in src/gateway.ts (recent traffic: src/admin/api/recent-notices.ts).
  */
 import type { Assessed } from "./assess";
 
