@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { compile } from "../../.ci/gcc";
 
-/** One object file each; the instructions that a variant may use are its own, as `can_run` of kernel/loader.c asks for them. */
+/** One object file each; each variant has its own instruction set, which `can_run` of kernel/loader.c checks for. */
 const OBJECTS = [
   { name: "loader.o", source: "loader.c", options: [] },
   {

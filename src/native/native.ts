@@ -1,6 +1,6 @@
 /**
- * Numbers and base64 by machine code, straight from and to where they lie: two to four times as fast as WebAssembly, and nothing is copied.
- * Only x86-64 Linux has it; whoever uses it does the same without, to the same bytes. Another kind of processor is a line of `VARIANTS`, and
+ * Numbers and base64 by machine code, in place: two to four times as fast as WebAssembly, and nothing is copied.
+ * Only x86-64 Linux has it; its callers fall back to code with the same bytes. Another kind of processor is a line of `VARIANTS`, and
  * of kernel/loader.c.
  */
 import { openCarriedLibrary } from "../machine/carried-library";
@@ -14,7 +14,7 @@ export type Variant = (typeof VARIANTS)[number];
 export const ALL_PRINTED = 0;
 export const OTHER_VALUE = 1;
 
-/** What came of reading a list, as kernel/numbers.h says it. */
+/** The result of reading a list, as kernel/numbers.h says it. */
 export const CLOSED = 0;
 export const SHORT = 1;
 export const NO_LIST = 2;
@@ -28,14 +28,14 @@ export const AHEAD_BYTES = 64;
 export interface NativeBytes {
   /**
    * Prints values of 10⁻⁶ to 2²³ and zeros with a comma after each, into the room that there is.
-   * @param progress how many values are printed, and where the text ends: from where it goes on, and how far it came
+   * @param progress how many values are printed, and where the text ends: read as the start, written with the end
    * @returns ALL_PRINTED; OTHER_VALUE before one that is out of the range; anything else where the room was too small
    */
   print(values: Float32Array, bytes: Uint8Array, progress: Uint32Array): number;
   /**
    * Reads base64 between two places, in whole groups of four.
    * @param values have room for exactly what it holds
-   * @returns the bytes written, or -1 where a character is none
+   * @returns the bytes written, or -1 for a character that is not base64
    */
   decode(bytes: Uint8Array, from: number, to: number, values: Float32Array): number;
   /** Writes padded base64 at a place, where there is room for it. @returns the characters written */
@@ -94,7 +94,7 @@ export function openNative(variant: Variant): NativeBytes {
 
 let fastest: NativeBytes | "without" | undefined;
 
-/** The fastest that this machine can have. Looked for once in each thread, when it is first needed: half a millisecond that no start waits for. */
+/** The fastest that this machine can have. Looked for once in each thread, at first use: it takes half a millisecond, which would delay the start. */
 export function native(): NativeBytes | "without" {
   fastest ??= openFastest();
   return fastest;

@@ -1,6 +1,6 @@
 /**
- * Calls by way of a server's own certificates and proxy (src/domain/connection-options.ts), and what is said where TLS fails.
- * Both are Bun's `fetch`'s to do; without options of its own a call is as it was.
+ * Calls with a provider's own certificates and proxy (src/domain/connection-options.ts), and the error when TLS fails.
+ * Bun's `fetch` does both; a provider without such options is called as usual.
  */
 import type { ConnectionOptions } from "../domain/connection-options";
 import type { Outside } from "../domain/outside";
@@ -38,7 +38,7 @@ const UNTRUSTED: Readonly<Record<string, "unknown" | "expired" | "other name" | 
 };
 
 /**
- * @param whose settings they are, as in "of the provider"
+ * @param whose owner of the settings, as in "of the provider"
  * @returns undefined where the certificate is not what failed
  */
 export function untrusted(url: string, cause: unknown, whose: string): string | undefined {

@@ -1,6 +1,6 @@
 /**
- * One connection, with TLS or without: a request out, its reply back, one at a time. What a reply is, reply-parser.ts knows; whom TLS
- * trusts, secured.ts. Who may use it next is for http-client.ts.
+ * One connection, with TLS or without: a request out, its reply back, one at a time. Replies are parsed in reply-parser.ts; whom TLS
+ * trusts is in secured.ts; http-client.ts decides who uses it next.
  */
 import type { Socket } from "bun";
 import { createReplyParser, type Reply } from "./reply-parser";
@@ -10,11 +10,11 @@ export interface Connection {
   /** Whether it has been open and unused all the time since its last reply. */
   isUsable(): boolean;
   /**
-   * One at a time. Rejects where the connection breaks, with the signal's reason when it fires, for what is no HTTP. What came before
-   * is no answer: to be seen, it needs a turn of the event loop between the last look at the connection and this.
+   * One at a time. Rejects where the connection breaks, with the signal's reason when it fires, or for invalid HTTP. Bytes that came before
+   * are no answer: to notice them, the event loop must turn between the last look at the connection and this.
    */
   ask(request: Uint8Array, signal: AbortSignal | undefined): Promise<Reply>;
-  /** Lets the process end, until it is asked again, and ends by itself where nobody asks for so long. */
+  /** Idle until the next request: does not keep the process alive, and closes after the idle timeout. */
   rest(seconds: number): void;
   close(): void;
 }
@@ -38,7 +38,7 @@ export interface Peer {
 }
 
 /**
- * Resolves once it may be used. Rejects with an error whose `code` says why where there is nobody, or nobody to be trusted; a handshake
+ * Resolves once it may be used. Rejects with an error whose `code` says why where nothing listens or the certificate is not trusted; a handshake
  * ends with the signal.
  */
 export async function connect(
@@ -48,17 +48,17 @@ export async function connect(
 ): Promise<Connection> {
   const parser = createReplyParser(bodyBytesMax);
   const shaken = Promise.withResolvers<void>();
-  // Where the connection fails before anybody waits for that.
+  // The connection may fail before anything awaits this promise.
   shaken.promise.catch(() => undefined);
   let exchange: Exchange | undefined;
   let unsent: Uint8Array | undefined;
   /** Whether any of the request is on its way. */
   let isBegun = false;
   let isClosed = false;
-  /** Why, where the peer or the network said: a refused certificate is told after the handshake. */
+  /** The reason, where the peer or the network gave one: a refused client certificate is reported after the handshake. */
   let brokenBy: unknown;
   let isSessionKept = false;
-  /** Before `connect` has it: a peer may hang up at once. */
+  /** Set before `connect` returns: a peer may hang up at once. */
   let opened: Socket<undefined> | undefined;
 
   const broken = () => brokenBy ?? new BrokenConnection("ECONNRESET");
@@ -66,7 +66,7 @@ export async function connect(
   function finish(reply: Reply): void {
     const { resolve } = exchange ?? {};
     exchange = undefined;
-    // What was not sent yet the server does not want: the rest of it would stand before the next request.
+    // The server answered before it had the whole request: the unsent rest would corrupt the next request.
     if (!reply.isKept || unsent !== undefined) close();
     resolve?.(reply);
   }
@@ -86,7 +86,7 @@ export async function connect(
   }
 
   function receive(chunk: Uint8Array): void {
-    // A word that nobody asked for, such as a 408 for an idle connection.
+    // An unsolicited reply, such as a 408 for an idle connection.
     if (!exchange) {
       close();
       return;

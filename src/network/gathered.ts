@@ -3,7 +3,7 @@
  * bytes, and hold on to whatever memory it is in.
  */
 
-/** From here on a piece is worth an object of its own. */
+/** A piece of at least this size is kept as its own object. */
 const LARGE_BYTES = 4_096;
 const BLOCK_BYTES_MIN = 512;
 const BLOCK_BYTES_MAX = 65_536;
@@ -51,7 +51,7 @@ export class Gathered {
 
   private endBlock(): void {
     if (this.used > 0) this.pieces.push(this.block.subarray(0, this.used));
-    // What is left of it is for the pieces to come.
+    // The rest of the block is used for later pieces.
     this.block = this.block.subarray(this.used);
     this.used = 0;
   }

@@ -1,6 +1,6 @@
 /**
  * Calls over http and https, straight on sockets: half the processor time of `fetch`, no limit of 256 at once, and every connection is
- * used again, where `fetch` keeps 64. Whatever is not of the plainest kind goes by `fetch`, and all that goes by a proxy.
+ * used again, where `fetch` keeps 64. Anything unusual goes by `fetch`, as does every call through a proxy.
  */
 import { gunzipSync, inflateSync } from "node:zlib";
 import type { Fetched } from "../domain/outside";
@@ -14,11 +14,11 @@ export interface HttpClient {
 }
 
 /**
- * What a server is about to close must not be used. Those of one's own network close what is idle for five seconds or more; over TLS there
- * is a load balancer, which waits for a minute or more, and a new connection costs two ways there and back.
+ * A connection that the server is about to close must not be used. Local servers have idle timeouts of five seconds or more; over TLS there
+ * is a load balancer with an idle timeout of a minute or more, and a new connection costs two round trips.
  */
 const IDLE_MS_MAX = { "http:": 4_000, "https:": 50_000 } as const;
-/** A reply of 2048 vectors of 3072 numbers as JSON is some 70 MB; what is larger is no reply to an embeddings call. */
+/** A reply of 2048 vectors of 3072 numbers as JSON is some 70 MB; nothing larger is a reply to an embeddings call. */
 export const REPLY_BYTES_MAX = 256 * 1024 * 1024;
 
 interface Idle {
@@ -26,7 +26,7 @@ interface Idle {
   readonly since: number;
 }
 
-/** One server, with the connections to it that nobody uses: as many as were ever in use at once. */
+/** One server, with its idle connections: as many as were ever in use at once. */
 interface Server extends Peer {
   readonly idle: Idle[];
   /** Less than IDLE_MS_MAX where the server says so. */
@@ -39,7 +39,7 @@ interface Place {
   readonly host: string;
 }
 
-/** By what they are told of TLS, or NO_TLS_INIT: a certificate is shown for nobody else's calls. */
+/** By TLS settings, or NO_TLS_INIT: a client certificate is never used for another provider's calls. */
 interface Known {
   /** By address: there are as many as the routing file has providers. */
   readonly places: Map<string, Place | "not plain">;
@@ -55,7 +55,7 @@ const PROXIES = {
   "https:": ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
 } as const;
 
-/** Whether calls go by a proxy that the environment names, or without the checks that it turns off: no certificate goes unchecked here. */
+/** Whether the environment names a proxy or turns certificate checks off: such calls go by `fetch`, since here every certificate is checked. */
 export function isLeftToFetch(
   protocol: keyof typeof PROXIES,
   environment: Readonly<Record<string, string | undefined>>,
@@ -105,7 +105,7 @@ export function createHttpClient(
     return { server, path: pathname + search, host };
   }
 
-  /** The one that was used last is the least likely to be closed. */
+  /** The most recently used one is the least likely to be closed. */
   function idleConnection({ idle, idleMsMax }: Server): Connection | undefined {
     const oldest = monotonic() - idleMsMax;
     while (idle[0] && idle[0].since < oldest) idle.shift()?.connection.close();
@@ -116,7 +116,7 @@ export function createHttpClient(
   }
 
   /**
-   * What came unasked may lie unread in the system's buffer, and would be taken for the answer. The first turn may come before the network
+   * An unsolicited reply may be unread in the system's buffer, and would be taken for the answer. The first turn may come before the network
    * is looked at, the second does not.
    */
   async function silentConnection(server: Server, signal: AbortSignal | undefined): Promise<Connection> {
@@ -125,7 +125,7 @@ export function createHttpClient(
       const connection = idle ?? (await connectUnlessAborted(server, signal));
       await turn();
       await turn();
-      // What a new one has said is told by its first request.
+      // Unsolicited bytes on a new connection are noticed by its first request.
       if (idle === undefined || connection.isUsable()) return connection;
     }
   }
@@ -149,7 +149,7 @@ export function createHttpClient(
   return {
     send(url, init) {
       const { body, signal } = init;
-      // Without a body it is no call to a model.
+      // Calls to models always have a body.
       if (init.method !== "POST" || init.redirect !== "manual") return proper(url, init);
       if ("proxy" in init) return proper(url, init);
       if (typeof body !== "string" && !(body instanceof Uint8Array)) return proper(url, init);
@@ -173,7 +173,7 @@ function fetched({ status, fields, bytes }: Reply): Fetched {
   return {
     status,
     whole,
-    // Made when they are asked for: of most replies nobody does.
+    // Made on demand: most replies' headers are never read.
     get headers() {
       headers ??= new Headers([...fields]);
       return headers;
@@ -205,7 +205,7 @@ function connectUnlessAborted(server: Server, signal: AbortSignal | undefined): 
   });
 }
 
-/** A request's bytes. @throws TypeError for a header that is none */
+/** A request's bytes. @throws TypeError for an invalid header */
 function requestOf(
   { path, host }: Place,
   headers: NonNullable<RequestInit["headers"]>,
@@ -222,7 +222,7 @@ function requestOf(
   return bytes;
 }
 
-/** `Headers` refuses what would be another header, and puts together what is said twice. */
+/** `Headers` refuses header injection and joins repeated headers. */
 function headerLines(headers: NonNullable<RequestInit["headers"]>): string {
   let lines = "";
   let isNamed = false;
@@ -236,10 +236,10 @@ function headerLines(headers: NonNullable<RequestInit["headers"]>): string {
 
 /** Firewalls refuse clients that do not say who they are (AWS WAF's NoUserAgent_HEADER). */
 const USER_AGENT = "user-agent: embedgate\r\n";
-/** Said here, or of no use on a connection that is kept. */
+/** Written here, or without use on a keep-alive connection. */
 const OWN_HEADERS = new Set(["host", "content-length", "connection", "transfer-encoding", "keep-alive"]);
 
-/** Nothing packed is asked for; some send it anyway. @throws Error for what cannot be unpacked */
+/** No compression is asked for; some servers compress anyway. @throws Error for what cannot be decompressed */
 function unpacked(bytes: Uint8Array<ArrayBuffer>, encoding: string | undefined): Uint8Array<ArrayBuffer> {
   const limit = { maxOutputLength: REPLY_BYTES_MAX };
   switch ((encoding ?? "identity").trim().toLowerCase()) {

@@ -40,7 +40,7 @@ export function createLog({ write, now, isTerminal, hasColours }: LogParts): Log
   };
 }
 
-/** What is not seen, and JSON would leave as it is, is escaped. */
+/** Escapes invisible characters that JSON leaves as they are. */
 export function logLine(about: Readonly<Record<string, unknown>>): string {
   return visible(jsonOf(about));
 }
@@ -58,7 +58,7 @@ interface Line {
   readonly hasColours: boolean;
 }
 
-/** `03:12:09.120 WARN  what happened  key=value`: the day is the reader's own. */
+/** `03:12:09.120 WARN  what happened  key=value`: the time in UTC, without the date. */
 function prettyLine({ time, level, message, about, hasColours }: Line): string {
   const told = Object.entries(about)
     .filter(([, value]) => value !== undefined)
@@ -70,7 +70,7 @@ function prettyLine({ time, level, message, about, hasColours }: Line): string {
   return `${clock} ${painted} ${said}`;
 }
 
-/** Without quotes where there is no doubt. */
+/** Without quotes where it is unambiguous. */
 function wordOf(value: unknown): string {
   if (typeof value === "string" && /^[\w./:@+-]+$/.test(value)) return value;
   return jsonOf(value);

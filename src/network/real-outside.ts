@@ -62,7 +62,7 @@ export const realOutside: Outside = {
   turn,
   threads,
   cores: coresHere(),
-  // Loaded by those who need it: all others start sooner.
+  // Loaded on demand: start is faster without it.
   valkey: async (url) => (await import("./valkey-client")).connectValkey(url),
   fetch: httpClient.send,
   random: () => Math.random(),

@@ -28,7 +28,7 @@ export interface ReplyParser {
 const HEAD_BYTES_MAX = 256 * 1024;
 const CHUNK_LINE_BYTES_MAX = 16 * 1024;
 
-/** What a body's end is known by: its length, its own chunks, or the end of the connection. */
+/** How a body ends: by its length, by chunks, or with the connection. */
 type Framing = number | "chunked" | "until closed";
 
 interface Head {
@@ -57,7 +57,7 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
 
   function finished({ status, fields, isKept }: Head): Reply {
     const bytes = whole ?? pieces.bytes();
-    // What comes without having been asked for belongs to nobody.
+    // An unsolicited reply belongs to no request.
     const reply = { status, fields, bytes, isKept: isKept && left.size === 0 };
     head = undefined;
     whole = undefined;
@@ -151,7 +151,7 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
   };
 }
 
-/** Memory that is shown to nobody before all of it is written. */
+/** Uninitialised memory; never exposed before all of it is written. */
 function unfilled(size: number): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = Buffer.allocUnsafeSlow(size);
   return new Uint8Array(buffer, byteOffset, byteLength);
@@ -173,7 +173,7 @@ function headOf(text: string): Head {
     const line = lines[i] ?? "";
     const colon = line.indexOf(":");
     const name = line.slice(0, colon).toLowerCase();
-    // Also a line that goes on with the one before it, obsolete since 2014: two may read it in two ways.
+    // Also line folding, obsolete since 2014: a risk of request smuggling, as parsers differ.
     if (colon <= 0 || !NAME.test(name)) throw new Error("a header of the reply is not valid");
     const value = line.slice(colon + 1).trim();
     if (NO_VALUE.test(value)) throw new Error("a header of the reply is not valid");
@@ -202,7 +202,7 @@ function framingOf(status: number, fields: Fields): Framing {
   const said = fields.get("content-length");
   if (said === undefined) return "until closed";
   if (LENGTH.test(said)) return Number(said);
-  // Said twice, a list: alike or the reply cannot be trusted.
+  // Repeated values must be equal, or the reply cannot be trusted.
   const lengths = new Set(said.split(",").map((length) => length.trim()));
   const [length = ""] = lengths;
   if (lengths.size !== 1 || !LENGTH.test(length)) throw new Error("the reply's content-length is not valid");

@@ -18,7 +18,7 @@ export interface Secured {
   keepSession(socket: Socket<undefined>): void;
 }
 
-/** A session stands for the check of a certificate: it is made again now and then. */
+/** A resumed session skips the certificate check: it is renewed now and then. */
 const SESSION_MS_MAX = 3_600_000;
 /** In ALPN's own form (RFC 7301): each name after its length. */
 const HTTP_1_1 = "\x08http/1.1";
@@ -28,7 +28,7 @@ export function securedFor(hostname: string, init: TlsInit, monotonic: () => num
   return {
     options: {
       ...init,
-      // An address is no name to ask for (RFC 6066, 3); it is looked for in the certificate all the same.
+      // An IP address is not allowed in SNI (RFC 6066, 3); the certificate is still checked for it.
       serverName: isIP(hostname) === 0 ? hostname : "",
       ALPNProtocols: HTTP_1_1,
       rejectUnauthorized: true,
@@ -40,7 +40,7 @@ export function securedFor(hostname: string, init: TlsInit, monotonic: () => num
     isTrusted: (socket, isDone) => isDone && socket.authorized,
     keepSession(socket) {
       if (socket.isSessionReused()) return;
-      // Its type says that there is nothing.
+      // Bun's type says that it returns nothing.
       const bytes: unknown = socket.getSession();
       if (bytes instanceof Uint8Array) session = { bytes, endsAt: monotonic() + SESSION_MS_MAX };
     },

@@ -1,5 +1,5 @@
 /**
- * Bytes of a connection that came and were not read yet. Where something ends is looked for once in each byte, however few come at a time.
+ * Bytes of a connection that came and were not read yet. Each byte is searched for a delimiter once, however few come at a time.
  */
 
 export class Unread {
@@ -38,7 +38,7 @@ export class Unread {
     this.to += chunk.byteLength;
   }
 
-  /** Takes as many as there are, up to so many. Where they lie nothing is written any more. */
+  /** Takes up to so many. Their memory is not written to any more. */
   take(count: number): Uint8Array {
     const end = Math.min(this.to, this.from + count);
     const taken = this.bytes.subarray(this.from, end);

@@ -10,7 +10,7 @@
  *   needed 5.2 s, ioredis 3.0.
  * - `@valkey/valkey-glide` is 17 MB of native code for each system, is not to be had without a server at the start, waits out its timeout where there
  *   is no connection, and writes a log of its own.
- * ioredis has two traps, both in a cluster, told where they are gone round: nodes that are not connected yet, and slots that nobody answers for.
+ * ioredis has two traps, both in a cluster, with comments at the workarounds: nodes that are not connected yet, and slots that no node answers for.
  */
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { type Argument, RefusedByServer, type Reply, type ValkeyClient } from "../domain/valkey";
@@ -21,9 +21,9 @@ const RECONNECT_EVERY_MS = 250;
 const SLOTS_REFRESH_EVERY_MS = 2_000;
 const PORT = 6379;
 
-/** Each command has one try on one connection, and is forgotten with it: whoever asked has gone on long since. */
+/** Each command has one try on one connection, and fails with it: the caller no longer waits. */
 const ONE_TRY = {
-  // As servers and proxies of all ages speak it.
+  // RESP2, which servers and proxies of every version speak.
   protocol: 2,
   lazyConnect: true,
   enableOfflineQueue: false,
@@ -47,7 +47,7 @@ export function connectValkey(url: string): ValkeyClient {
     isReady = false;
     const own = isCluster ? cluster() : new Redis({ ...options, ...ONE_TRY, retryStrategy });
     current = own;
-    // Without a listener ioredis prints each failed attempt. Whoever needs the connection meets it, and counts it.
+    // Without a listener ioredis prints each failed attempt. Failed commands are counted where they are sent.
     own.on("error", (error: Error) => {
       lastWords = wordsOf(error);
       first.resolve();
@@ -55,7 +55,7 @@ export function connectValkey(url: string): ValkeyClient {
     own.on("close", () => {
       if (own === current) isReady = false;
     });
-    // As one comes to a cluster.
+    // When a node joins the cluster.
     own.on("+node", connected);
     own.on("ready", () => void ready(own));
     own.connect().catch((error: Error) => {
@@ -66,7 +66,7 @@ export function connectValkey(url: string): ValkeyClient {
 
   async function ready(own: Redis | Cluster): Promise<void> {
     if (isCluster === undefined) {
-      // Where INFO is not allowed, it is taken for one server.
+      // If INFO is not allowed, a single server is assumed.
       const info: unknown = await own.call("INFO", "cluster").catch(() => "");
       isCluster = typeof info === "string" && /cluster_enabled:1/.test(info);
       if (isCluster && own === current) {

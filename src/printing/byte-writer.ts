@@ -15,7 +15,7 @@ export class ByteWriter {
    */
   constructor(size: number, memory?: ArrayBuffer) {
     const isEnough = memory !== undefined && memory.byteLength >= size;
-    // Not filled with zeros, which takes as long as base64 does: nobody is shown more of it than was written.
+    // Not filled with zeros, which takes as long as base64 does: only written bytes are ever read.
     this.bytes = isEnough ? Buffer.from(memory) : Buffer.allocUnsafeSlow(Math.ceil(size) + SPARE_BYTES);
   }
 
@@ -30,7 +30,7 @@ export class ByteWriter {
     this.end += bytes.length;
   }
 
-  /** All its memory, with room for so many bytes more at the least: for whoever writes from `place` on, and tells by `advance`. */
+  /** All its memory, with room for so many bytes more at the least: for code that writes from `place` on and then calls `advance`. */
   reserve(count: number): Buffer<ArrayBuffer> {
     this.room(count);
     return this.bytes;

@@ -1,5 +1,5 @@
 /**
- * A body whose parts are written as its client takes them, and who hears of that. Written to by printing.ts and sending.ts.
+ * A body whose parts are written as its client takes them, and its callbacks. Written to by printing.ts and sending.ts.
  */
 
 export interface Watch {
@@ -11,14 +11,14 @@ export interface Watch {
   over(): void;
 }
 
-/** Nobody minds how long it takes. */
+/** No timeout. */
 export const UNWATCHED: Watch = {
   cut: new Promise(() => undefined),
   taken: () => undefined,
   over: () => undefined,
 };
 
-/** Of a stream of any other type nobody could tell when a part was sent. The browsers' types do not know such a stream. */
+/** Only a direct stream tells when a part was sent. The DOM's types do not have it. */
 export function directStream(
   source: Omit<Bun.DirectUnderlyingSource<Uint8Array>, "type">,
 ): ReadableStream<Uint8Array> {

@@ -9,11 +9,11 @@ import type { Outside } from "../domain/outside";
 export interface Channel {
   /** Rejects where the other side fails, answers what it may not, or goes away. */
   ask<Answer extends TSchema>(kind: string, body: unknown, answer: Answer): Promise<Static<Answer>>;
-  /** Says it and waits for nothing. */
+  /** Sends it without waiting for an answer. */
   tell(kind: string, body?: unknown): void;
   /** What the other side sent. */
   hear(message: unknown): void;
-  /** The other side has gone: whatever was asked is answered with an error. */
+  /** The other side has gone: every open question is rejected. */
   end(reason: string): void;
 }
 

@@ -20,7 +20,7 @@ import { type Channel, openChannel } from "./channel";
 import { End, Load, Open, Settle, Steer } from "./messages";
 import { createMeasuring } from "./together";
 
-/** For connections that have just come to be taken. */
+/** Time in which connections that have just arrived are accepted. */
 const SHUTTING_MS = 5;
 
 /** @returns the exit code, where there is no supervisor; a copy that has one ends by itself */
@@ -51,7 +51,7 @@ export async function serveAsCopy(): Promise<number> {
     if (signals > 1) process.exit(EXIT_CODES.SIGTERM);
     void copy.end(true);
   });
-  // A terminal sends it to all processes that it started: what becomes of this one, the supervisor says.
+  // A terminal sends it to all its processes: the supervisor decides when this one ends.
   process.on("SIGINT", () => undefined);
   return new Promise(() => undefined);
 }
@@ -152,25 +152,25 @@ function createCopy(channel: () => Channel) {
     },
     steerNoMore,
     measured: measuring.heard,
-    /** Answers once nobody is to be expected on a connection that is open still. */
+    /** Answers once no open connection can bring another request. */
     async leave() {
       const { gateway } = opened();
       gateway.underWay.leave();
       await outside.sleep(LEAVING_MS);
     },
-    /** Answers once a listener that closes breaks nothing off. */
+    /** Answers once the listener can close without breaking a connection. */
     async shut() {
       opened().leaveListener();
       ignoreNewConnections();
       await outside.sleep(SHUTTING_MS);
     },
-    // One of an older version says nothing of draining.
+    // A supervisor of an older version does not mention draining.
     end: (body: unknown) => end(body !== undefined && Value.Parse(End, body).drains),
   };
   return { handlers, end };
 }
 
-/** Each line says whose it is. */
+/** Each line names its process. */
 const logOf =
   (name: string): Outside["log"] =>
   (level, message, about) =>

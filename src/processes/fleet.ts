@@ -1,6 +1,6 @@
 /**
- * The copies: started together, each replaced when it dies, all told the same. The rows that a dead copy left under way are settled by
- * one that lives. What a copy does is in copy.ts.
+ * The copies: started together, each replaced when it dies, all with the same configuration. The rows that a dead copy left in flight are settled by
+ * a living one. What a copy does is in copy.ts.
  */
 import type { Static } from "@sinclair/typebox";
 import { createRingFile } from "../cache/ring";
@@ -35,17 +35,17 @@ export interface Order {
 }
 
 interface Copy {
-  /** What its rows in the ledger say. */
+  /** Its name in the ledger's rows. */
   readonly name: string;
   readonly process: CopyProcess;
   readonly startedAt: number;
-  /** What it serves by. */
+  /** The routing file that it serves. */
   read: ReadFile;
   /** leaving: another has taken its place, and it listens still. */
   state: "starting" | "serving" | "leaving" | "ending";
 }
 
-/** One that lives for less has something wrong with it: the next one waits. */
+/** A copy that dies sooner has a fault: its successor is started after a backoff. */
 const SOUND_AFTER_MS = 10_000;
 const PAUSE_MS_MIN = 250;
 const PAUSE_MS_MAX = 30_000;
@@ -55,7 +55,7 @@ export function createFleet(
   cacheBytes: number,
   outside: Pick<Outside, "monotonic" | "sleep" | "randomBytes" | "log">,
 ): Fleet {
-  /** No name of an earlier run may come again: its rows may be there still. */
+  /** A name of an earlier run must not be reused: its rows may still exist. */
   const run = outside.randomBytes(4).toHex();
   const descriptors = [createRegionFile(run, outside).descriptor];
   if (cacheBytes > 0) descriptors.push(createRingFile(`${run}-cache`, cacheBytes).descriptor);
@@ -130,7 +130,7 @@ export function createFleet(
     void replace();
   }
 
-  /** The first time at once, then after growing pauses. */
+  /** The first time at once, then with exponential backoff. */
   async function replace(): Promise<void> {
     while (!ending.signal.aborted && current) {
       if (failuresInARow > 1) {
@@ -165,7 +165,7 @@ export function createFleet(
     [...copies].filter(({ state }) => states.includes(state));
   const serving = () => those("serving");
 
-  /** What each that serves answers; one that died meanwhile is left out, since its successor is told by itself. */
+  /** The answer of each serving copy; one that died meanwhile is left out, since its successor is informed at its start. */
   async function ofAll<Answer>(ask: (copy: Copy) => Promise<Answer>): Promise<Answer[]> {
     const answers = await Promise.all(
       serving().map(async (copy) => {
@@ -209,7 +209,7 @@ export function createFleet(
     const from = those("serving", "leaving").length - fresh.length;
     for (const copy of old) copy.state = "leaving";
     const [one] = fresh;
-    // Waited for: a client that is told that the others have taken over connects to one of them.
+    // Awaited: a client that is told to reconnect must reach one of the new ones.
     await one?.process.channel.ask("steer", { from, count: fresh.length }, Nothing).catch(() => undefined);
     return from;
   }
@@ -223,7 +223,7 @@ export function createFleet(
         old.map(({ process }) => process.channel.ask(kind, undefined, Nothing).catch(() => undefined)),
       );
     await askOld("leave");
-    // With each listener that goes, the last one takes its place: those that are meant must all be there still when all but one have gone.
+    // When a listener closes, the last one takes its index: the new ones must stay reachable until only they are left.
     tellOne("steer", { from, count: Math.max(1, fresh.length - old.length + 1) });
     await askOld("shut");
     for (const copy of old) {
@@ -250,7 +250,7 @@ export function createFleet(
           await load(copy, order.read);
           return open(copy, order, false, false);
         });
-        // It settles what the last run left: nobody may begin anything before.
+        // It settles what the last run left: no other copy may start before.
         const greeted = load(first, order.read).then(() => open(first, order, true));
         await Promise.race([greeted, Promise.all(ready)]);
         await greeted;
@@ -264,7 +264,7 @@ export function createFleet(
     },
     async reload(read) {
       generation += 1;
-      // All have found it right before the first one serves by it.
+      // All copies must accept it before the first one serves it.
       await ofAll((copy) => load(copy, read));
       if (current) current = { ...current, read };
       const [outcome] = await ofAll(({ process }) => process.channel.ask("reload", undefined, Reloaded));

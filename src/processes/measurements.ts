@@ -1,5 +1,5 @@
 /**
- * Who of the copies measures an embedding space: the first that asks; the others wait for what it finds. One that dies, or gives up,
+ * Which copy measures an embedding space: the first that asks; the others wait for its result. One that dies, or gives up,
  * leaves it to the next. The copies' side is together.ts.
  */
 import { type Static, Type } from "@sinclair/typebox";
@@ -25,9 +25,9 @@ interface Measurement {
 
 const Asked = Type.Object({ generation: Type.Integer(), what: Measured });
 
-/** Under a pattern callers choose the names: what was asked for long ago may be measured again. */
+/** Under a pattern callers choose the names, so the oldest are forgotten and may be measured again. */
 const KEPT_MAX = 10_000;
-/** All copies find it due at about the same time, and each by its own count: a little early is not too early. */
+/** All copies find it due at about the same time, each by its own clock: slightly early is accepted. */
 const DUE_AT = 0.9;
 
 export function createMeasurements({ monotonic }: Pick<Outside, "monotonic">): Measurements {

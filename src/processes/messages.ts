@@ -32,20 +32,20 @@ export const Load = Type.Object({
   tells: Type.Boolean(),
 });
 
-/** What it comes to. */
+/** The result of reading it. */
 export const Loaded = Type.Object({
   ok: Type.Boolean(),
   processes: Type.Integer(),
-  /** Why a file in which nothing is wrong cannot be served by anyway. */
+  /** Why a valid file cannot be served. */
   reason: Type.Optional(Type.String()),
 });
 
 /** To a copy: to open, and to listen. */
 export const Open = Type.Object({
   host: Type.String(),
-  /** 0 stands for one that is free. */
+  /** 0 means any free port. */
   port: Type.Integer(),
-  /** What its rows in the ledger say of who began them. */
+  /** Its name in the ledger's rows. */
   process: Type.String(),
   /** How many copies the limits of the routing file are shared out among. */
   processes: Type.Integer({ minimum: 1 }),
@@ -97,7 +97,7 @@ const Outcome = Type.Object({
   forMs: Type.Number(),
 });
 
-/** To a copy that asks what a measurement comes to: null says that it is to find out. */
+/** To a copy that asks what a measurement comes to: null: it must measure. */
 export const WhoMeasures = Type.Object({ outcome: Type.Union([Outcome, Type.Null()]) });
 
 /** What a copy found, told to the supervisor and by it to all others; null where it gave up. */

@@ -1,6 +1,6 @@
 /**
  * Whether an address is free, before several processes share it: a port in use must be reported, not shared.
- * Everybody on the machine can take the name that two beginning gateways meet by, so that it may delay one, and never keep it from beginning.
+ * Any user of the machine can take the name that guards the start, so it may delay a gateway but never prevent its start.
  */
 import type { Socket } from "bun";
 import type { Outside } from "../domain/outside";
@@ -8,11 +8,11 @@ import type { Outside } from "../domain/outside";
 export interface FreePort {
   /** The one asked for; where that was 0, any that is free. */
   readonly port: number;
-  /** Until it is called, no other gateway that begins to share this address just now finds it free. */
+  /** Releases the address: until then no other starting gateway finds it free. */
   release(): void;
 }
 
-/** Within this time a gateway that begins serves, or has given up. */
+/** A starting gateway serves or has failed within this time. */
 const BEGINS_MS_MAX = 5_000;
 const LOOK_AGAIN_MS = 50;
 
@@ -26,7 +26,7 @@ export async function findFreePort(
   const until = monotonic() + BEGINS_MS_MAX;
   for (let name = takeName(host, port); ; name = takeName(host, port)) {
     try {
-      // With the name, so that its previous owner is seen if it serves now.
+      // While holding the name, so that its previous owner is seen if it serves now.
       freePort(host, port);
     } catch (cause) {
       if (name !== "taken") name.release();
@@ -57,7 +57,7 @@ function freePort(host: string, wanted: number): number {
   return port;
 }
 
-/** Between the look at the port and the first copy's listening: a name that only one can have, and that goes with the process. */
+/** Between the look at the port and the first copy's listening: a name that only one can have, and that disappears with the process. */
 function takeName(host: string, port: number): { release(): void } | "taken" {
   // Only processes of one user share a port.
   const about = `${process.getuid?.()} ${host} ${port}`;

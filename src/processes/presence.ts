@@ -1,6 +1,6 @@
 /**
- * How `embedgate reload` finds a running gateway: a small file beside the database, for as long as it runs. It also says what came of
- * the last reload. A file that a gateway left behind when it was killed is told by the time at which its process started.
+ * How `embedgate reload` finds a running gateway: a small file beside the database, for as long as it runs. It also holds the result of
+ * the last reload. A stale file of a killed gateway is recognised by its process's start time.
  */
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -44,7 +44,7 @@ export function announce(
   function write(presence: Omit<Presence, "pid" | "started" | "signal" | "reloads">): void {
     if (!isPossible) return;
     try {
-      // A reader finds the one or the other, never half of it. One that was left behind keeps its mode, so it goes first.
+      // Atomic for readers. A stale file would keep its mode, so it is removed first.
       rmSync(`${path}.next`, { force: true });
       writeFileSync(
         `${path}.next`,

@@ -8,7 +8,7 @@ import { CORES_VARIABLE, coresAllowed } from "../machine/cores";
 import { FETCHES_MAX, FETCHES_VARIABLE, isExecutable } from "../serving/fetch-limit";
 import { type Channel, type Handlers, openChannel } from "./channel";
 
-/** The word of the command line that a copy runs by; for nobody else. */
+/** The command-line word that starts a copy; internal. */
 export const COPY_COMMAND = "copy";
 
 export interface Exit {
@@ -36,7 +36,7 @@ export function spawnCopy(
   // By its path, so that after an upgrade it is the present file.
   const program = isExecutable() ? [process.execPath] : [process.execPath, Bun.main];
   const child = Bun.spawn([...program, COPY_COMMAND], {
-    // With room for its fetches from the start, so that it need not start over.
+    // With the fetch limit set from the start, so that it need not re-execute itself.
     env: {
       [FETCHES_VARIABLE]: FETCHES_MAX,
       ...process.env,
@@ -51,7 +51,7 @@ export function spawnCopy(
       try {
         child.send(message);
       } catch {
-        // What a dead process is told is of no use; that it died is seen below.
+        // A message to a dead process is dropped; its death is noticed below.
       }
     },
     handlers,

@@ -1,6 +1,6 @@
 /**
- * The process that was started, where several serve: it holds no gateway, but keeps as many copies at work as there are to be, and
- * passes on to all of them what is asked of it. What happens once for all happens here, or in the first copy.
+ * The process that was started, where several serve: it holds no gateway, but keeps the configured number of copies running, and
+ * passes requests such as a reload on to all of them. What must happen once happens here, or in the first copy.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -65,7 +65,7 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
         if (!found.ok) return tellWrong(found);
         const { config: nextConfig, notes } = found;
         try {
-          // A listener keeps its certificate: others take the place of those that there are.
+          // A listener keeps its certificate, so the listeners are replaced.
           if (tls && nextConfig.server.tls && !isDeepStrictEqual(tls, nextConfig.server.tls)) {
             const { models } = await fleet.swap(next);
             tellReloaded({ models, notes, afterRestart: [] });
@@ -108,7 +108,7 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
   process.exit(0);
 }
 
-/** What changes all copies is never done twice at once. */
+/** Changes of all copies run one at a time. */
 function oneAfterAnother(): (work: () => Promise<void>) => Promise<void> {
   let last = Promise.resolve();
   return (work) => {

@@ -1,5 +1,5 @@
 /**
- * What comes of a list of numbers in a reply, by either reader: lists.ts with its kernel, or plain-lists.ts without.
+ * The result of reading a list of numbers in a reply, by either reader: lists.ts with its kernel, or plain-lists.ts without.
  */
 
 /**

@@ -40,10 +40,10 @@ interface Loaded {
 }
 
 let loaded: Loaded | "without" | undefined;
-/** Whose bytes lie in the kernel's memory. */
+/** The reply whose bytes are in the kernel's memory. */
 let holder: Lists | undefined;
 
-/** Once, when the first list is read: half a millisecond that no start waits for. */
+/** Once, when the first list is read: it takes half a millisecond, which would delay the start. */
 function load(): Loaded | "without" {
   const bytes = readFileSync(kernelPath);
   // JavaScriptCore has it only on processors with AVX: oven-sh/bun builds for others as "baseline", where such a module does not validate.

@@ -19,7 +19,7 @@ export function joined({ rest, found }: Scanned, places: Places): unknown {
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const parse = (bytes: Uint8Array): unknown => JSON.parse(decoder.decode(bytes));
 
-/** In place: the value is ours, just parsed. */
+/** In place: the value was just parsed and is not shared. */
 function restored(value: unknown, places: Places, found: readonly Found[]): unknown {
   if (typeof value === "number") return places.isVector ? found[value] : value;
   if (typeof value !== "object" || value === null) return value;

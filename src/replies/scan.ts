@@ -69,7 +69,7 @@ export function* scanning(bytes: Uint8Array, places: Places, room: Room): Genera
     let end = at + 1;
     if (character === QUOTE) {
       end = endOfString(bytes, at);
-      // It never ends: no JSON.
+      // Unterminated: not JSON.
       if (end === -1) break;
       if (isKeyNext) {
         next = memberAt(inside?.places?.members, bytes, at, end);
@@ -108,7 +108,7 @@ export function* scanning(bytes: Uint8Array, places: Places, room: Room): Genera
   return { rest: rest.bytes(), found };
 }
 
-/** As JSON has it: what it has not, is left for JSON.parse to refuse. */
+/** JSON's white space only: JSON.parse refuses any other. */
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 function numberIn(bytes: Uint8Array, from: number, to: number): number | undefined {
@@ -171,7 +171,7 @@ function memberAt(
     const key: unknown = JSON.parse(textOf(bytes, from, to, "utf8"));
     return members.find(({ name }) => name === key)?.places;
   } catch {
-    // No JSON: whatever is made of the rest, JSON.parse refuses it.
+    // Not JSON: JSON.parse refuses it.
     return undefined;
   }
 }
@@ -185,7 +185,7 @@ class Rest {
   constructor(private readonly whole: Uint8Array) {}
 
   replace(from: number, to: number, place: number): void {
-    // Spaces keep two numbers in a row apart, which are no JSON, and would be as one.
+    // Spaces keep two adjacent numbers apart, which are not JSON but would join into a valid one.
     const word = ` ${place} `;
     this.copy(from, word.length);
     this.length += this.kept.write(word, this.length, "latin1");

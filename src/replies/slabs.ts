@@ -14,7 +14,7 @@ export interface LargeReply {
   readonly places: Places;
 }
 
-/** The most that a slab is made of. Keeping one vector keeps its slab; smaller, there are too many to hand over. */
+/** The largest slab. Keeping one vector keeps its whole slab; smaller slabs would be too many to hand over. */
 const SLAB_FLOATS = 256 * 1024;
 
 /** @param bytes of the whole reply, which may be vectors like the first one to its end */
@@ -63,7 +63,7 @@ export async function scanInSlices(
   }
 }
 
-/** The reply's bytes are given up: tens of megabytes, which no collection need look for. */
+/** Frees the reply's bytes at once: tens of megabytes that need not wait for garbage collection. */
 function gaveUp(bytes: Uint8Array<ArrayBuffer>, { rest, found }: Scanned): Scanned {
   // A copy, for it may be a part of memory that others use.
   const scanned = { rest: new Uint8Array(rest), found };

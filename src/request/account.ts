@@ -38,7 +38,7 @@ export interface Prices {
   readonly exchange: Exchange;
   /** Share of the price that a cache hit costs. */
   readonly hitPrice: number;
-  /** Whether credits pay for calls that were sent and not waited for. Caps count them either way. */
+  /** Whether credits pay for calls that were sent and then abandoned. Caps count them either way. */
   readonly abandoned: "charge" | "waive";
 }
 
@@ -48,7 +48,7 @@ export interface Expected {
   readonly hits: readonly Input[];
 }
 
-/** From the least that is thinkable to the most: a token is a byte of text or more, and hardly ever more than eight. */
+/** Lower and upper bound: a token is one byte of text or more, and hardly ever more than eight. */
 export function estimateOf({ fresh, hits }: Expected, route: Route, prices: Prices): Estimate {
   const most = sumOf(fresh, mostTokens) + shareOf(sumOf(hits, mostTokens), prices.hitPrice);
   const least = sumOf(fresh, leastTokens) + shareOf(sumOf(hits, leastTokens), prices.hitPrice);
@@ -59,7 +59,7 @@ export function amountOf(tokens: number, route: Route | undefined, { exchange }:
   return { femtoCredits: femtoCreditsOf(tokens, route, exchange), picoUsd: picoUsdOf(tokens, route) };
 }
 
-/** The most that inputs can come to, each with so many bytes of a prompt before it. */
+/** Upper bound of the inputs' tokens, each with so many bytes of a prompt before it. */
 export function mostOf(inputs: readonly Input[], promptBytes: number, route: Route, prices: Prices): Amount {
   return amountOf(sumOf(inputs, mostTokens) + inputs.length * promptBytes, route, prices);
 }
@@ -88,7 +88,7 @@ function leastTokens(input: Input): number {
 const sumOf = (inputs: readonly Input[], of: (input: Input) => number) =>
   inputs.reduce((sum, input) => sum + of(input), 0);
 
-/** Before the first call: should a crash come, the row says that at most this was sent. */
+/** Before the first call: after a crash the row says that at most this was sent. */
 export function rowUnderWay(progress: Progress, inputs: readonly Input[]): LedgerRow {
   return {
     ...known(progress),
@@ -104,7 +104,7 @@ export function rowUnderWay(progress: Progress, inputs: readonly Input[]): Ledge
 }
 
 /**
- * What a row says of money. What was sent and not waited for is the provider's to charge for, so it is the caller's to pay.
+ * The money of a row. The provider may charge for abandoned calls, so the caller pays for them.
  * @param prices undefined: nobody pays
  */
 function costOf(tokens: number, { run, route }: Progress, prices: Prices | undefined) {
@@ -170,7 +170,7 @@ function rowFailed(
 }
 
 /**
- * A failure's row is as good as an answer's; where the database cannot take it, it is written once it is back.
+ * Writes a failure's row; where the database cannot take it, it is written once the database is back.
  * @returns what the request is answered: the failure, or that the database is gone
  */
 export async function settleFailure(
@@ -208,7 +208,7 @@ function shareOf(tokens: number, share: number): number {
 
 type Upstream = Required<Pick<LedgerRow, "tokens_upstream" | "upstream_pico_usd" | "by_provider">>;
 
-/** What providers have counted so far, and what each of them is owed, where that is not one alone whom the row names. */
+/** Tokens and cost by provider so far, where more than one took part. */
 function upstreamOf({ run: { tally } }: Pick<Progress, "run">): Upstream {
   const { tokens, providers, byProvider } = tally;
   if (byProvider.size === 0) return { tokens_upstream: tokens, upstream_pico_usd: 0n, by_provider: null };
@@ -224,7 +224,7 @@ function upstreamOf({ run: { tally } }: Pick<Progress, "run">): Upstream {
   return { tokens_upstream: tokens, upstream_pico_usd: picoUsd, by_provider: `[${shares.join(",")}]` };
 }
 
-/** As if the first target did all that is to come. */
+/** Assumes that the first target does all remaining work. */
 function upstreamUnderWay({ run, route }: Progress, tokens: number): Upstream {
   const { tokens_upstream, upstream_pico_usd } = upstreamOf({ run });
   const price = picoUsdPerToken(route?.targets[0].costPrice ?? 0);
@@ -238,7 +238,7 @@ function upstreamUnderWay({ run, route }: Progress, tokens: number): Upstream {
 /** What a row says of the request itself, however it ends. */
 function known({ caller, run, request, route, result }: Progress, error?: GatewayError) {
   const { providers } = run.tally;
-  // Those who answered; where none did, the one that failed last, or would have been asked; none where none was needed.
+  // The providers that answered; else the one that failed last or would have been called; none where none was needed.
   const planned = result === undefined ? (error?.provider ?? route?.targets[0].provider.name) : undefined;
   return {
     request_id: run.requestId,

@@ -1,5 +1,5 @@
 /**
- * Step 2: may this request be done at all, and by which of the route's targets? Refused here, before any work and any cost.
+ * Step 2: may this request be served, and by which of the route's targets? Refusals come here, before any work or cost.
  * Rate limits and credits are further checks of this step.
  */
 
@@ -61,7 +61,7 @@ function refusal(
   );
 }
 
-/** A field that nobody would read is refused: the caller believes that it has an effect. */
+/** A field without effect is refused: the caller believes that it has one. */
 function refusedField(request: EmbedRequest, target: Target): GatewayError | undefined {
   const { provider } = target;
   for (const [name, value] of Object.entries(request.fields)) {

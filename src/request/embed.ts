@@ -60,7 +60,7 @@ export interface Arrival {
   readonly pinnedSpace: string | undefined;
   /** Ends the request: its client has gone, the gateway ends, or its time is up. */
   readonly ending: Ending;
-  /** Is told, before this fails, what is known of the request: for its line in the log. */
+  /** Called before this fails, with what is known of the request: for its log line. */
   readonly failing: (known: Readonly<Record<string, unknown>>) => void;
   /** Where it is a line of a batch. */
   readonly line?: BatchLine | undefined;
@@ -69,13 +69,13 @@ export interface Arrival {
 }
 
 export interface BatchLine {
-  /** Whose reserve holds what it may cost. */
+  /** The batch whose reserve holds its possible cost. */
   readonly batch: string;
-  /** Keeps the answer where it survives the process, before its row is settled: what is paid for is not lost then, whatever comes. */
+  /** Stores the answer durably before its row is settled: after a crash, what was paid for is not lost. */
   readonly keep: (result: Result, row: LedgerRow) => Promise<void>;
 }
 
-/** How the caller's workspace speaks, and what this request insists on. */
+/** The workspace's policies, and what this request requires. */
 export interface Speech {
   readonly policies: Policies;
   readonly forced: ForcedProvider | undefined;
@@ -170,14 +170,14 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
         if (!mayServe() && !spaces.lookAgain(found)) throw outOfService(route.id);
         planned = await plan(whole, places, route, parts.tokens, run.signal);
         await begin(request, planned, route, rules, progress, parts);
-        // Held first: what the gateway itself asks a provider for is asked for those who pay.
+        // Held first: measurements are made only for callers who can pay.
         await spaces.ready(found, run.signal, mayMeasure, forced && bound.targets[0]);
         if (!mayServe()) throw outOfService(route.id);
         const measured = spaces.placeOf(found);
         const isAnew = revision !== "" && revision !== spaces.revision(place.space);
         const isElsewhere = measured.space !== place.space;
         if (isAnew || (isElsewhere && places.length < request.inputs.length)) throw measuredAnew(route.id);
-        // By its first look the model has come to a space of its own: nothing of this answer is kept under the other's name.
+        // The first measurement gave the model its own space: nothing of this answer is cached under the other's name.
         if (isElsewhere) remembered.use.keep = false;
         place = measured;
         refuseOtherSpace(arrival.pinnedSpace, place.space, size);
@@ -223,7 +223,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
   }
 }
 
-/** Its row, with a hold on what it may cost: all that is not known yet, as if nobody else were fetching any of it. */
+/** Begins its row with a hold for all inputs that are not cached, as if no other request were fetching any of them. */
 function begin(
   request: EmbedRequest,
   { pieces }: Plan,
@@ -246,7 +246,7 @@ function begin(
   );
 }
 
-/** The way of those inputs that a provider must be asked for. */
+/** The steps for the inputs that need a provider call. */
 async function embedNow(
   request: EmbedRequest,
   route: Route,

@@ -5,7 +5,7 @@
 import { GatewayError } from "../domain/errors";
 import type { Progress } from "./account";
 
-/** A caller's own text: no more of it is told. */
+/** The caller's own text is logged up to this length. */
 const TEXT_MAX = 200;
 
 /** Of a request that fails with that error; its reason is the error's as it was, before anything was kept from the caller. */
@@ -14,10 +14,10 @@ export function knownOf(
   error: GatewayError,
 ): Readonly<Record<string, unknown>> {
   const { providers } = run.tally;
-  // Where none was asked, because all queues are full: whose they are.
+  // Where no provider was called because all queues are full: their providers.
   const full = error.kind === "busy" ? route?.targets.map(({ provider }) => provider.name) : undefined;
   const asked = [...(providers.size > 0 ? providers : (full ?? []))].join(", ") || undefined;
-  // Of a model with several routes: why nobody else was asked.
+  // Of a model with several routes: why no other was called.
   const unused = route?.targets.filter(({ mayServe }) => !mayServe()).map(({ provider }) => provider.name);
   return {
     workspace: caller.workspace,
@@ -30,7 +30,7 @@ export function knownOf(
   };
 }
 
-/** Where the workspace's policies hide providers or their prices, nothing of those is told. */
+/** Hides providers or their prices where the workspace's policies say so. */
 export function toTell(error: GatewayError, { policies }: Progress): GatewayError {
   if (policies === undefined) return error;
   if (policies.prices !== "cost" && error.withoutCost !== undefined)

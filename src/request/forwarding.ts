@@ -10,7 +10,7 @@ export function forwardUnknown(request: EmbedRequest, { targets }: Route): Embed
   const fields: [string, unknown][] = [];
   const undeclared: [string, unknown][] = [];
   for (const [name, value] of Object.entries(request.fields)) {
-    // What changes a vector is not sent on unread. What vendors mean alike is understood here, and would be no vendor's raw field.
+    // A field that changes the vector must be understood before it is sent on, so common vendor fields are never forwarded raw.
     const declared =
       HINT_FIELDS.includes(name) ||
       changesVector(name) ||

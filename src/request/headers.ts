@@ -1,6 +1,6 @@
 /**
- * What an answer's headers tell of it beside its vectors: space, providers, cache, what was cut, put before it, or had no effect.
- * A new thing to tell is a line of `answerHeaders`, and a row of src/door/docs/headers.ts.
+ * An answer's headers: space, providers, cache, texts cut, prompts added, fields without effect.
+ * A new header is a line of `answerHeaders`, and a row of src/door/docs/headers.ts.
  */
 import { namesInHeader } from "../dialects/fields";
 import type { Decoded } from "../dialects/wire";
@@ -13,7 +13,7 @@ import { decodedWith } from "./plan";
 import type { CacheUse } from "./recall";
 
 export interface Told {
-  /** Those that were asked; undefined where the caller may not know them. */
+  /** Those that were called; undefined where they are hidden from the caller. */
   readonly providers: ReadonlySet<string> | undefined;
   /** undefined where nothing is ever kept. */
   readonly cacheUse: CacheUse | undefined;
@@ -68,7 +68,7 @@ function cacheNote(cacheUse: CacheUse | undefined, { cacheHits, vectors }: Resul
   return cacheUse.find ? `hit=${cacheHits}, miss=${vectors.length - cacheHits}` : "bypass";
 }
 
-/** What the wire leaves without effect, beside what the provider does. */
+/** Fields that the wire ignores, beside those that the provider ignores. */
 function ignoredHeader(
   ignored: readonly string[],
   headers: Readonly<Record<string, string>>,

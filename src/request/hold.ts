@@ -24,7 +24,7 @@ export async function hold(
   }
 }
 
-/** For an answer of which nothing was held yet, since no provider was asked. */
+/** For an answer without a hold, since no provider was called. */
 export function holdExactly(
   row: LedgerRow,
   terms: Terms,
@@ -43,7 +43,7 @@ export function holdExactly(
   );
 }
 
-/** A ledger that tells those who wait of each row that it settles. */
+/** A ledger that notifies waiting requests of each settled row. */
 export function announcing(ledger: Ledger, settlements: Settlements): Ledger {
   return {
     ...ledger,

@@ -5,7 +5,7 @@
 import type { ModelFacts } from "../domain/facts";
 import type { Route } from "../domain/request";
 
-/** The route with the most that any of its targets was seen to take, where each was seen to take no more than something. */
+/** The route with the largest learned limit of its targets, where each target has one. */
 export function withLearnedLimit(route: Route): Route {
   const { facts, targets } = route;
   if (facts.tokenizer === undefined) return route;
@@ -27,7 +27,7 @@ export function withLearnedLimit(route: Route): Route {
   };
 }
 
-/** What is known of facts is kept by the object that they are (src/cache/key.ts). */
+/** Facts are cached by object identity (src/cache/key.ts), so the same object is returned. */
 const known = new WeakMap<ModelFacts, ModelFacts>();
 
 function limited(facts: ModelFacts, most: number): ModelFacts {

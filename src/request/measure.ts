@@ -49,7 +49,7 @@ export async function measure(
     requestId: `probe_${outside.randomBytes(16).toHex()}`,
     startedAt: outside.now(),
     startedMonotonic: outside.monotonic(),
-    // The signal alone ends it.
+    // Only the signal ends it.
     endsAt: Number.POSITIVE_INFINITY,
     signal,
     attemptsMax,
@@ -80,7 +80,7 @@ export async function measure(
     const result = resultOf({ embedded: all, fresh: new Set(all.keys()) }, request);
     progress.result = result;
     progress.request = request;
-    // Its tokens were counted upstream, but shown to nobody and nobody's to pay.
+    // Its tokens were counted upstream, but no caller sees or pays them.
     await ledger.settle({ ...rowAnswered(progress, result, undefined, latencyMs()), tokens: 0 });
     return inOrder.map((one) => one?.values);
   } catch (thrown) {
@@ -102,7 +102,7 @@ async function askLong(
 ): Promise<Embedded | undefined> {
   if (texts.length === 0) return undefined;
   try {
-    // Once only: several servers answer 500 to it, and it is not their health that is asked for.
+    // One attempt: several servers answer 500 to it, which says nothing of their health.
     const [one] = await ask(texts, { ...run, attemptsMax: 1 });
     return one;
   } catch (thrown) {

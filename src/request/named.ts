@@ -13,11 +13,11 @@ export function named(error: GatewayError, decoded: Decoded | undefined): Gatewa
   if (empty !== undefined) return refusedEmpty(error, empty, decoded);
   const { kind, field, cause } = error;
   const { fieldNames = {} } = decoded;
-  // A caller's field may be called like something that every object has.
+  // A caller's field may be named like a member of Object.prototype.
   const own = field !== undefined && Object.hasOwn(fieldNames, field) ? fieldNames[field] : undefined;
   const written = own ?? forwardedName(field, decoded.request);
   if (written !== undefined) return calling(error, written);
-  // Of one text alone a provider need not say which it was.
+  // With a single text the provider need not say which one.
   const isOnly = kind === "input_too_long" && decoded.request.inputs.length === 1;
   const input = error.input ?? (isOnly ? 0 : undefined);
   if (input === undefined || field !== undefined) return error;
@@ -42,7 +42,7 @@ function inputField(place: number, { request, inputName }: Decoded): string {
   return request.inputs.length > 1 ? `input[${place}]` : "input";
 }
 
-/** Only a provider refuses as wrong what was admitted; one that names no other input means the empty string, as far as anybody can tell. */
+/** Only a provider refuses an admitted input as invalid; where it names no other input, the empty string is assumed. */
 function emptyAtFault({ kind, input, field }: GatewayError, { inputs }: EmbedRequest) {
   if (kind !== "invalid" || field !== undefined) return undefined;
   const place = input ?? inputs.indexOf("");

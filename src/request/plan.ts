@@ -35,7 +35,7 @@ export async function plan(
   const ready = prompt ? texts.map((piece) => withPrompt(piece, prompt)) : texts;
   const { pieces, truncated } = await fitted(ready, route, tokens, { signal, prompt });
   const indivisible = isIndivisible(request, route);
-  // Pieces of a text would be embedded in view of one another too, and be more inputs than were admitted.
+  // Pieces of a text would be in the same context too (late chunking), and be more inputs than were admitted.
   if (indivisible) refusePieces(pieces, "inputs that are embedded together");
   if (request.types) refusePieces(pieces, "embeddings of other types than float");
   return {
@@ -56,7 +56,7 @@ function withPrompt(piece: Piece, prompt: Prompt): Piece {
   return typeof piece.input === "string" ? { ...piece, input: prompted(piece.input, prompt) } : piece;
 }
 
-/** Whether the inputs are embedded in view of one another: in one call, and none of them ever cached. */
+/** Whether the inputs share one context (late chunking): one call, and nothing is cached. */
 export function isIndivisible(request: EmbedRequest, route: Route): boolean {
   return route.targets.some(({ provider }) => provider.isIndivisible(request));
 }
@@ -122,9 +122,9 @@ async function decoded(
   }
 }
 
-/** What of a plan is left for this request, where others fetch the rest. */
+/** The part of a plan that this request must fetch itself. */
 export function partOf(planned: Plan, places: readonly number[]): Plan {
-  // Mostly nobody else fetches any of it, and the places are the pieces' own.
+  // The usual case: no other request fetches any of it, so places equal the pieces' own.
   if (places.length === planned.pieces.length && planned.pieces.every(({ place }, i) => place === places[i]))
     return planned;
   const own = new Set(places);

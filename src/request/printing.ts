@@ -1,6 +1,6 @@
 /**
  * Step 9: from what an answer says to its bytes. A small one is printed at once, a larger one page by page as the client takes it, so that
- * it is never held as a whole. Nobody else's request waits for the pages of a large one: others have their turn between each two, or, where
+ * it is never held as a whole. No other request waits for the pages of a large one: the event loop turns between two pages, or, where
  * there is no machine code for it, they are printed aside.
  */
 import type { Aside } from "../aside/aside";
@@ -19,10 +19,10 @@ export interface Printing {
   stream(reader: "server" | "other", watch?: Watch): ReadableStream<Uint8Array>;
 }
 
-/** So many pages take two or three milliseconds in all, with others' turns between them: less than it costs to hand them over. */
+/** So many pages take two or three milliseconds in all, with turns of the event loop between them: less than handing them to a thread. */
 const PAGES_HERE_MAX = 2;
 
-/** Who prints the pages of a larger answer. */
+/** The threads that print a larger answer's pages. */
 interface Way {
   /** Pages that are printed while one is being sent. */
   readonly ahead: number;
@@ -96,7 +96,7 @@ function inPages(
   });
 }
 
-/** What was used for one page and is there for the next: fresh memory for each costs more than half of what printing does. */
+/** Page memory for reuse: fresh memory for each page costs more than half as much as printing. */
 interface Memory {
   readonly values: ArrayBuffer[];
   readonly rooms: ArrayBuffer[];
@@ -107,7 +107,7 @@ const spare: ArrayBuffer[] = [];
 /** Some megabytes. */
 const SPARE_MAX = 4;
 
-/** At once: megabytes would lie about until they are collected. */
+/** Keeps some for reuse and frees the rest at once, without waiting for garbage collection. */
 function free({ values, rooms }: Memory): void {
   while (spare.length < SPARE_MAX) {
     const room = rooms.pop();
@@ -136,7 +136,7 @@ const byOthers = (aside: Aside): Way => ({
       memory.values.push(values);
       return bytes;
     } catch {
-      // It was told in the log, and what cannot be printed aside is printed here.
+      // It was logged; the page is printed on this thread instead.
       return printPage(page);
     }
   },

@@ -1,6 +1,6 @@
 /**
- * What is known already is not asked for again: equal inputs of a request are one, cached ones are found, and those that another request
- * fetches just now are waited for. Only the rest goes to a provider.
+ * Avoids repeated work: equal inputs of a request are merged, cached ones are found, and those that another request
+ * is fetching are awaited. Only the rest goes to a provider.
  * The keys say what "equal" is (src/cache/key.ts); what is embedded is kept input by input, so that a later failure loses none of it.
  */
 
@@ -36,7 +36,7 @@ export type BeforeEmbedding = (places: readonly number[]) => Promise<void>;
 /**
  * @param keys one for each input; inputs of equal keys have equal vectors
  * @param workspace whose request it is
- * @param before while it waits, no other request waits for this one: two that waited for each other would do so for ever
+ * @param before while it waits, no other request waits for this one: otherwise two requests could deadlock
  * @throws GatewayError as embedNow does; the signal's reason
  */
 export async function recall(
@@ -73,13 +73,13 @@ export async function recall(
   if (missing.length > 0) await before(missing.map((key) => placeOf.get(key) ?? 0));
   let hasWaited = false;
   while (missing.length > 0) {
-    // Again, in the turn in which it boards: what landed meanwhile would be fetched twice.
+    // Looked up again in the turn in which it registers its flight: an entry cached meanwhile would be fetched twice.
     missing = stillMissing(missing);
     const boarding = shares ? cache.flights.board(missing, workspace) : undefined;
     const leads = boarding?.leads ?? missing;
     const keyAt = new Map<number, CacheKey>();
     for (const key of leads) keyAt.set(placeOf.get(key) ?? 0, key);
-    /** What others may be waiting for, and what they would wait for in vain. */
+    /** Inputs that other machines may be waiting for; they must be told when this request fails. */
     const marked = shared && new Set(leads);
     const take = (embedded: ReadonlyMap<number, Embedded>) => {
       const entries = new Map<CacheKey, CacheEntry>();
@@ -97,13 +97,13 @@ export async function recall(
       for (const [key, entry] of entries) boarding?.land(key, entry);
     };
     try {
-      // Once: of machines that saw another one fail, each asks for itself, and not one after the other.
+      // Waits once: after another machine failed, all machines call by themselves, not one after the other.
       const mayWait: boolean = boarding !== undefined && !hasWaited && leads.length > 0;
       const others: ReadonlySet<CacheKey> = shared && mayWait ? await shared.claim(leads, signal) : NOBODY;
       hasWaited ||= others.size > 0;
       for (const key of others) keyAt.delete(placeOf.get(key) ?? 0);
       if (keyAt.size > 0) await embedNow([...keyAt.keys()], take);
-      // Its own are done first: two machines that waited for each other would do so for ever.
+      // Its own inputs come first: otherwise two machines could deadlock.
       if (shared && others.size > 0) {
         for (const [key, entry] of await shared.arrivals(others, signal)) {
           known.set(key, { ...entry, tokensShared: false });
@@ -111,7 +111,7 @@ export async function recall(
         }
         boarding?.leave();
       }
-      // Their failure is this request's too, unless the provider has just answered it: then it asks again by itself.
+      // Their failure fails this request too, unless the provider has just answered it: then it calls again by itself.
       const failures = leads.length > 0 ? "left" : "shared";
       if (boarding && boarding.joins.length > 0) {
         for (const [key, entry] of await boarding.arrivals(signal, failures))

@@ -1,5 +1,5 @@
 /**
- * What of a request may be found in the cache and kept there, and by what keys. A request whose inputs are embedded in view of one another,
+ * What of a request may be found in the cache and kept there, and by what keys. A request whose inputs share one context (late chunking),
  * or are wanted in further types, takes no part. What makes two inputs equal is in src/cache/key.ts.
  */
 import type { CacheKey } from "../cache/entry";
@@ -30,7 +30,7 @@ export interface Remembered {
   readonly use: { -readonly [Name in keyof CacheUse]: CacheUse[Name] };
 }
 
-/** At once, unless the texts are so large that others take turns meanwhile. */
+/** Synchronously, unless the texts are so large that it must yield to the event loop. */
 export function rememberedBy(request: EmbedRequest, about: Remembering): Remembered | Promise<Remembered> {
   const { route, measured, forced, workspace, use, isWhole, caching, outside } = about;
   if (!isWhole) return { keys: ownKeys(request), use: { find: false, keep: false } };

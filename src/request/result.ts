@@ -1,6 +1,6 @@
 /**
- * Step 7: from what came of each input to what the request is answered: its vectors in order, and its tokens.
- * What an answer tells beside them is in headers.ts.
+ * Step 7: from each input's outcome to the request's result: its vectors in order, and its tokens.
+ * The answer's headers are in headers.ts.
  */
 import { GatewayError } from "../domain/errors";
 import type { Embedded, EmbedRequest, Result, TokensSource } from "../domain/request";
@@ -56,7 +56,7 @@ function typedOf({ typed }: Embedded): TypedVector {
   throw new GatewayError("internal", "The gateway lost the further types of an embedding.");
 }
 
-/** A sum is as good as its worst part. */
+/** A sum with an estimated part is an estimate. */
 function weakest(sources: readonly TokensSource[]): TokensSource {
   const order: readonly TokensSource[] = ["estimated", "counted", "header", "provider"];
   return order.find((source) => sources.includes(source)) ?? "estimated";

@@ -1,5 +1,5 @@
 /**
- * What a request takes of the routing file: what may be cached, and what tokens and hits cost.
+ * A request's settings from the routing file: what may be cached, and what tokens and hits cost.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import { CacheSection } from "../config/schema";

@@ -1,5 +1,5 @@
 /**
- * No price is not the price 0: what nobody has said the price of is refused to workspaces that pay, since nothing could be charged for it.
+ * No price is not the price 0: a model without a price is refused to workspaces that pay, since nothing could be charged for it.
  * Who pays is in src/callers/workspaces.ts.
  */
 import type { WorkspaceRules } from "../callers/workspaces";
@@ -12,7 +12,7 @@ export interface Unpriced {
   refuse(route: Pick<Route, "id" | "facts">, rules: Pick<WorkspaceRules, "name" | "pays">): void;
 }
 
-/** Under a pattern callers choose the ids: past this, further models are not told of in the log. */
+/** Under a pattern callers choose the ids: past this, further models are not logged. */
 const TOLD_MAX = 1_000;
 
 /** @param mayBeFree whether the routing file lets them be used for nothing (`money.unpriced: allow`) */

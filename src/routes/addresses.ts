@@ -1,6 +1,6 @@
 /**
  * Servers whose API may lie at one of several URLs (a `base_url` without a path): each is looked for once, when the gateway starts or its
- * routing file is read anew, without keeping anybody waiting; where that fails, the first call finds it. The one taken is told.
+ * routing file is reloaded, in the background; where that fails, the first call finds it. The URL found is logged.
  */
 import { abortSignalOf, Ending } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
@@ -14,7 +14,7 @@ export interface Addresses {
   close(): Promise<void>;
 }
 
-/** @param told URLs that were told of before, by provider: a reload says nothing anew of those */
+/** @param told URLs that were logged before, by provider: a reload does not log them again */
 export function findAddresses(
   providers: Iterable<Pick<ConfiguredUpstream, "name" | "upstream">>,
   outside: Pick<Outside, "alarm" | "log">,

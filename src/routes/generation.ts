@@ -34,7 +34,7 @@ export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "rec
   readonly outside: Outside;
   readonly warming: Pick<WarmingParts, "warmed" | "asksServers">;
   readonly limits?: Limits;
-  /** Where providers' APIs were found so far, as it was told. */
+  /** The providers' API URLs found and logged so far. */
   readonly addressesTold: Map<string, string>;
   /** Of other machines. */
   readonly rests?: Rests;
@@ -59,7 +59,7 @@ export function openGeneration(
   before?: Pick<Generation, "spaces">,
 ): Generation {
   const providers = openProviders(config, outside, limits, rests);
-  // First of all that asks a provider.
+  // Before any other call to a provider.
   const addresses = findAddresses(providers.byName.values(), outside, addressesTold);
   const { max_attempts: attemptsMax } = config.server;
   const deadlineMs = config.server.deadline_ms;
@@ -109,7 +109,7 @@ export function openGeneration(
   };
 }
 
-/** What the routing file wants of a provider that cannot: its lines cost what calls cost. */
+/** Warns of a provider without a batch service where the routing file asks for it: its lines cost as much as calls. */
 function tellMissingBatchServices(routes: Routes, { log }: Pick<Outside, "log">): void {
   for (const { id, targets } of routes.named()) {
     const [{ batch, provider }] = targets;

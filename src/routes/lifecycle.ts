@@ -1,6 +1,6 @@
 /**
- * Models that their providers are about to end, or have ended: told in the log once a day, in a header of each answer and in the list.
- * None is refused for it: the provider's own answer decides. How long before it is told is NEAR_MS.
+ * Models near or past their provider's end of life: shown in the log once a day, in a header of each answer and in the list.
+ * None is refused for it: the provider's own answer decides. Warnings start NEAR_MS before the end.
  */
 
 import type { ModelFacts } from "../domain/facts";
@@ -10,7 +10,7 @@ import type { Route } from "../domain/request";
 const DAY_MS = 86_400_000;
 /** Time enough to embed everything again. */
 const NEAR_MS = 180 * DAY_MS;
-/** Under a pattern callers choose the ids: past this, a day's further models are not told of in the log. */
+/** Under a pattern callers choose the ids: past this, a day's further models are not logged. */
 const TOLD_MAX = 1_000;
 
 /** ending: within half a year. ended: the day has come. */
@@ -38,7 +38,7 @@ export function endOfLifeHeader(facts: Pick<ModelFacts, "end_of_life">, now: num
 }
 
 export interface Lifecycle {
-  /** A model is about to be used. The log is told, the first time on each day. */
+  /** Called when a model is about to be used; logs at most once a day for each model. */
   used(route: Pick<Route, "id" | "targets">): void;
 }
 

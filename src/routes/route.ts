@@ -26,11 +26,11 @@ export interface ListedModel {
 
 export interface Routes {
   /**
-   * @param models ids and patterns that the caller may use: what else there is does not exist for it
+   * @param models ids and patterns that the caller may use: all other models are treated as unknown
    * @throws GatewayError unknown_model | embeddings_unsupported | provider_not_configured
    */
   resolve(model: string, models?: readonly string[]): Route;
-  /** The id itself, or the first of other names for the same that is the caller's where the routing file does not have the id. */
+  /** The id itself; where the routing file does not have it, the first other name for the model that the caller may use. */
   meant(model: string, others?: readonly string[], models?: readonly string[]): string;
   /** An id, and the one behind it: who may use one of them may use the model. */
   namesOf(model: string): readonly string[];
@@ -115,14 +115,14 @@ export function buildRoutes(
     return listed;
   });
 
-  /** Names to be meant, each with all its names. */
+  /** Candidates for a hint, each with all its names. */
   const nameable = onFirstUse(() =>
     list()
       .filter(({ embeddings }) => embeddings)
       .map(({ id }) => namesOf(id)),
   );
 
-  /** In the same words for what there is not and for what is not the caller's. */
+  /** The same error for unknown and for forbidden models, so that names cannot be probed. */
   function unknown(model: string, models: readonly string[]): GatewayError {
     const alike = [...usable(nameable(), models)].find((id) => asWritten(id) === asWritten(model));
     const near = alike ?? nearestName(model, usable(nameable(), models));
@@ -183,7 +183,7 @@ export function buildRoutes(
   }
 }
 
-/** Ids are compared with the patterns of a workspace that often at most, for a hint: it is not to hold up what is asked rightly. */
+/** Most comparisons of an id with a workspace's patterns for a hint, so that hints do not delay valid requests. */
 const COMPARISONS_MAX = 20_000;
 
 /** Clients write ids in another case, or escape their slashes twice. */
@@ -224,7 +224,7 @@ function routeOf(
     if (!provider) continue;
     const model = nameAt(way.model, entry, id);
     const facts = completeFacts(
-      // One space, one size: who knows it first knows it for all.
+      // One space has one size: the first target that has it gives it for all.
       { dimensions: targets[0]?.facts.dimensions },
       ofTheModelItself(model),
       provider.upstream.describe?.(model),
@@ -264,7 +264,7 @@ function routeOf(
 }
 
 /**
- * What becomes of a long text is the model's to say, by one limit and one vocabulary at all providers: else one text would have two vectors.
+ * Long texts are treated by one limit and one vocabulary at all providers of a model: else one text would have two vectors.
  * @param written what the routing file says of the model
  */
 function ofOneModel(targets: readonly Target[], written: KnownFacts): readonly Target[] {
@@ -276,7 +276,7 @@ function ofOneModel(targets: readonly Target[], written: KnownFacts): readonly T
   const shared: KnownFacts = {
     ...(prompts !== undefined && { prompts }),
     ...(default_task !== undefined && { default_task }),
-    // Prompts in the routing file are meant, not a server's.
+    // Only prompts of the routing file count, not a server's.
     ...(written.prompts && { task_types: [] }),
     ...(long_input && { long_input }),
     ...(limits.length > 0 && { max_input_tokens: Math.min(...limits) }),

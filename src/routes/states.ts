@@ -27,7 +27,7 @@ export const RouteState = Type.Object({
   space: Type.String({ description: "The model's embedding space." }),
   weight: Type.Number(),
   state: STATES,
-  // A gateway of an older version does not say it.
+  // Missing in answers of an older gateway.
   held_back_because: Type.Union([Type.Null(), Type.String()], {
     default: null,
     description: "How its vectors differ, and what to do; null unless it is held back.",

@@ -1,6 +1,6 @@
 /**
  * `warm: true` of a model or a provider: each of its targets is asked once when the gateway starts, so that a server that loads its model
- * when it is first asked has done so before a caller comes. What is asked is one short text, on the way that measurements take.
+ * when it is first asked has done so before a caller comes. The call has one short text, and is made as measurements are.
  */
 import { Ending } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
@@ -17,7 +17,7 @@ export interface WarmingParts {
   readonly ask: Measure;
   readonly outside: Pick<Outside, "alarm" | "log" | "monotonic">;
   readonly deadlineMs: number;
-  /** What was asked since the start, by this process: a reload asks only what it did not know. */
+  /** Targets that this process has warmed since its start: a reload warms only new ones. */
   readonly warmed: Set<string>;
   /** Whether this process asks servers too: several share them, while each has its own model inside. */
   readonly asksServers: boolean;

@@ -1,5 +1,5 @@
 /**
- * What is said of an address that cannot be served on, by whichever process finds out.
+ * The error for an address that cannot be listened on, from any process.
  */
 import { GatewayError } from "../domain/errors";
 

@@ -1,5 +1,5 @@
 /**
- * What every command starts with: the routing file, loaded or refused in words. Commands differ only in what they do with it.
+ * What every command starts with: the routing file, loaded, or refused with an error. Commands differ only in what they do with it.
  */
 import { PLUGINS } from "../../plugins/index";
 import { openAside } from "../aside/aside";
@@ -16,13 +16,13 @@ import { createHost } from "../upstream/host";
 export const ASIDE = openAside(realOutside);
 
 export interface Telling {
-  /** Whether what is worth a note is told. */
+  /** Whether notes are printed. */
   readonly notes?: boolean;
-  /** Whether what is wrong is told. */
+  /** Whether errors are printed. */
   readonly problems?: boolean;
   /** What the file was found to hold; left out, it is read now. */
   readonly read?: ReadFile;
-  /** What the command line says of the address. */
+  /** The address from the command line. */
   readonly address?: { readonly host?: string; readonly port?: number };
 }
 

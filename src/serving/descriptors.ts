@@ -1,6 +1,6 @@
 /**
- * What becomes of new connections when the process has no file descriptor left for them: the log and the metrics say so, and they are kept
- * away until some are free. Without that the event loop would be told of them again and again, which takes a whole core.
+ * New connections when the process is out of file descriptors (EMFILE): the log and the metrics say so, and they are kept
+ * away until some are free. Otherwise the event loop would be woken again and again, which takes a whole core.
  * How a listener is kept from connections is in src/machine/steering.ts.
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
@@ -9,13 +9,13 @@ import type { Outside } from "../domain/outside";
 import { dropWaiting, ignoreNewConnections, takeNewConnections } from "../machine/steering";
 
 const LOOK_EVERY_MS = 1_000;
-/** While there are none: how long the event loop may be told of what it cannot take. */
+/** While there are none: how long the event loop may be woken for connections that it cannot accept. */
 const LOOK_AGAIN_MS = 100;
 /** Kept for calls to providers, the database and what else is opened: a part of the limit. */
 const RESERVE_PART = 1 / 32;
 const RESERVE_MIN = 8;
 const RESERVE_MAX = 256;
-/** Held for the moment at which none is left: what helps then needs some. */
+/** A reserve for when none is left: the remedy needs some itself. */
 const SPARE_COUNT = 4;
 
 /** @returns ends the watching, which leaves the listeners as they are */
@@ -75,7 +75,7 @@ function openSome(count: number): number[] {
   try {
     while (opened.length < count) opened.push(openSync("/dev/null", "r"));
   } catch {
-    // There are no more: that is what is to be found out.
+    // EMFILE ends the loop: the limit is what is to be found.
   }
   return opened;
 }

@@ -1,7 +1,7 @@
 /**
  * Graceful shutdown: first load balancers are told (`server.drain_ms`), then no new connection is taken and the requests in flight have
  * their grace (`server.grace_ms`); what is left is cut off with an answer each. Every wait is bounded: a supervisor that sent SIGTERM
- * sends SIGKILL next (Kubernetes after 30 s), and that helps nobody.
+ * sends SIGKILL next (Kubernetes after 30 s), which loses answers.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import type { Outside } from "../domain/outside";
@@ -10,7 +10,7 @@ import type { Gateway } from "../gateway";
 /** Part of the grace, and most of it, that is kept for what is cut off: its answers are written and its rows settled in it. */
 const CUTTING_PART = 1 / 10;
 const CUTTING_MS_MAX = 1_000;
-/** That each step of closing has at the least, however short the grace is. */
+/** Least time of each step of closing, however short the grace is. */
 export const STEP_MS_MIN = 1_000;
 /** The steps of closing that wait. */
 export const STEPS = 4;
@@ -25,7 +25,7 @@ export interface Listening {
 }
 
 /**
- * Ends the gateway; whatever could not be ended in time is told in the log.
+ * Ends the gateway; whatever could not be ended in time is logged.
  * @param drains whether load balancers are given `server.drain_ms` to notice; false at a terminal, or another
  * process has taken the place of this one already
  */

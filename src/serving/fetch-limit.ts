@@ -1,7 +1,7 @@
 /**
- * Bun keeps all but 256 fetches waiting unless it is told otherwise in the environment that it starts in. Calls by way of a proxy are
- * fetches; where there may be more of them at once, the executable starts itself over, in the same process: a provider that answers slowly
- * must not hold up the calls to others. What it needs of the system is one call of the C library.
+ * Bun queues all but 256 fetches unless its environment at the start says otherwise. Calls by way of a proxy are
+ * fetches; where there may be more of them at once, the executable re-executes itself (execve): a provider that answers slowly
+ * must not hold up the calls to others. It needs one call of the C library.
  */
 import { ptr } from "bun:ffi";
 import type { ConfiguredProvider, GatewayConfig } from "../config/gateway-config";
@@ -16,7 +16,7 @@ const FETCHES_USUAL = 256;
 /** Whether this is the built executable, which is its own program; from source it is Bun, which runs main.ts. */
 export const isExecutable = () => Bun.main.startsWith("/$bunfs/");
 
-/** To be called before anything is opened: it does not return where it starts over. Run from source it does nothing, as the variable can be set. */
+/** To be called before anything is opened: it does not return where it re-executes. Run from source it does nothing, as the variable can be set. */
 export function makeRoomForFetches(config: Pick<GatewayConfig, "providers">): void {
   if (!isExecutable() || process.env[FETCHES_VARIABLE] !== undefined) return;
   if (fetchesAtOnce(config, process.env) <= FETCHES_USUAL) return;
@@ -30,7 +30,7 @@ export function makeRoomForFetches(config: Pick<GatewayConfig, "providers">): vo
 
 /** Comes back where that cannot be done here: the gateway then serves with Bun's limit. */
 function startOver(words: readonly string[], variables: readonly string[]): void {
-  // What a pointer leads to must not be collected before the call.
+  // Keeps the pointed-to memory from being collected before the call.
   const kept: (Buffer | BigUint64Array)[] = [];
   const text = (value: string) => {
     const bytes = Buffer.from(`${value}\0`);

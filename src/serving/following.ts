@@ -1,5 +1,5 @@
 /**
- * Tells when files have changed: the routing file, and the certificates that it names. A watch on each file hears of most changes at once;
+ * Reports changed files: the routing file, and the certificates that it names. A watch on each file hears of most changes at once;
  * a look every few seconds finds the rest: where a link on the way leads elsewhere now, as Kubernetes swaps a ConfigMap's `..data`, where
  * the file system tells of nothing (NFS, FUSE), or where the system has no watch left.
  */
@@ -12,13 +12,13 @@ const LOOK_EVERY_MS = 2_000;
 const SETTLE_MS = 100;
 
 export interface Following {
-  /** Looks now, as if a watch had told of something. Resolves once it has looked. */
+  /** Looks now, as if a watch had fired. Resolves once it has looked. */
   look(): Promise<void>;
   stop(): void;
 }
 
 interface Followed {
-  /** What it was when it was last looked at. */
+  /** Its state at the last look. */
   state: string;
   watcher: FSWatcher | undefined;
 }

@@ -20,12 +20,12 @@ import { ASIDE } from "./configured";
 import { watchDescriptors } from "./descriptors";
 import { keepTrimmed } from "./trimming";
 
-/** Bun would answer a larger body with a bare 413; the door's own check (src/door/body.ts) says it in the envelope. */
+/** Bun would answer a larger body with a bare 413; src/door/body.ts answers in the envelope. */
 const REQUEST_BYTES_MAX = 2 ** 40;
-/** So that the door's own check (src/door/head.ts) has a head to refuse; beyond, Bun answers a bare 431. */
+/** Above the limit of src/door/head.ts, which answers in the envelope; beyond it, Bun answers a bare 431. */
 const HEAD_BYTES_READ = 4 * HEAD_BYTES_MAX;
 
-/** By then each connection in use was told to go elsewhere; those on which nothing has come since are closed. */
+/** By then each connection in use was answered with `Connection: close`; idle ones are closed. */
 export const LEAVING_MS = 11_000;
 
 export interface ListeningGateway {
@@ -58,7 +58,7 @@ export async function listen(
   await shared?.when;
 
   function serve(at: number, by: CertificateAndKey | undefined) {
-    // Not shared unless asked for: a second gateway on the port must be told, not given half of the requests.
+    // Not shared unless asked for: a second gateway on the port must fail, not get half of the requests.
     door.listen({
       hostname: host,
       port: at,
@@ -85,7 +85,7 @@ export async function listen(
   let retired: ReturnType<typeof serve> = null;
   let retiring = Promise.resolve();
 
-  /** As a process that another one has taken the place of: it closes once those who use it have been told to reconnect. */
+  /** For a process that was replaced: closes once its clients have been told to reconnect. */
   async function retire(old: NonNullable<typeof retired>): Promise<void> {
     retired = old;
     const stay = gateway.underWay.leave();
@@ -118,7 +118,7 @@ export async function listen(
     async renew(by) {
       await retiring;
       const old = server;
-      // Bun takes no other certificate for a listener that there is: another one stands beside it, and then in its place.
+      // Bun cannot change a listener's certificate: a second listener is opened beside it, and then replaces it.
       const isShared = shared !== undefined;
       if (!isShared) void old?.stop();
       server = serve(old?.port ?? port, by);

@@ -10,7 +10,7 @@ import { follow } from "./following";
 
 interface Reloaded {
   readonly models: number;
-  /** What is worth a note in the file. */
+  /** Notes about the file. */
   readonly notes: readonly Problem[];
   /** Keys that take effect after a restart only. */
   readonly afterRestart: readonly string[];
@@ -22,7 +22,7 @@ const SETTLE_MS = 100;
 /**
  * Calls `reload` for each change of the files and each SIGHUP.
  * @param files absolute: the routing file and what it names, each with the state it was read in; none where there is no routing file: SIGHUP alone
- * @param reload is told whether a later change has come meanwhile, which makes its own of no use
+ * @param reload is told whether a later change has superseded this one
  * @returns stops it
  */
 export function reloadOnChange(
@@ -58,7 +58,7 @@ export function reloadOnChange(
 
 /**
  * @param load the routing file as it is now
- * @returns whether it is right; what a later change has made of no use is as good as that
+ * @returns whether it is valid; a superseded change counts as valid
  */
 export async function reloadGateway(
   gateway: Gateway,
@@ -86,7 +86,7 @@ export async function reloadGateway(
 interface Wrong {
   /** What is wrong with the file. */
   readonly problems?: readonly Problem[];
-  /** Why a file that is right was refused. */
+  /** Why a valid file was refused. */
   readonly reason?: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Looks now and then whether the database holds more than `keep` says, and trims it bite by bite (src/books/trimming.ts), with pauses in which
- * requests write. Every process does; a bite that another one has taken is not there any more.
+ * Checks now and then whether the database holds more than `keep` says, and trims it in small batches (src/books/trimming.ts), with pauses in which
+ * requests write. Every process does; rows that another one has trimmed are simply gone.
  */
 import { Ending } from "../domain/ending";
 import { asGatewayError } from "../domain/errors";
@@ -38,7 +38,7 @@ export function keepTrimmed(
     }
   }
 
-  // Its only way out is its end.
+  // It rejects only when stopped.
   forEver().catch(() => undefined);
   return () => over.abort("over");
 }

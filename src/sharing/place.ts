@@ -1,6 +1,6 @@
 /**
- * What a gateway has in common with the others of its supervisor, as it is handed in. Tests, and a gateway that is one process, are alone.
- * A new thing that the copies share is a member here, with what it is for one alone.
+ * What a gateway shares with the other copies of its supervisor. Tests, and a gateway that is one process, are alone.
+ * A new shared thing is a member here, with its value for a single process.
  */
 
 import type { Memory } from "../cache/memory";
@@ -8,11 +8,11 @@ import { BY_ITSELF, type Together } from "../spaces/together";
 import type { Region } from "./region";
 
 export interface Place {
-  /** The name that its rows in the ledger have; null: nobody else writes there. */
+  /** Its name in the ledger's rows; null: no other process writes there. */
   readonly process: string | null;
   /** Whether it is the first to open the database, so that every row under way there is a dead process's. */
   readonly begins: boolean;
-  /** Whether those that served before it asked for credentials: then it must not be open. */
+  /** Whether the copies before it asked for credentials: then it must not run in open mode. */
   readonly asks: boolean;
   /** Undefined: memory of its own. */
   readonly region: Region | undefined;
@@ -20,7 +20,7 @@ export interface Place {
   readonly clock: (() => number) | undefined;
   /** The cache's memory. Undefined: its own. */
   readonly memory: Memory | undefined;
-  /** Whom its spaces are measured with, asked for each routing file that it serves by. */
+  /** The copies that it measures spaces with, for each routing file that it serves. */
   readonly together: () => Together;
 }
 

@@ -12,11 +12,11 @@ const LAYOUT = 3n;
 /** 64-bit words of each. */
 const PARTS = {
   layout: 512,
-  /** Random: what the places of names that callers choose are found by, so that nobody else knows them. */
+  /** A random hash seed for names that callers choose, so that collisions cannot be forced. */
   seed: 4,
   /** Rate limits: a bucket a workspace and kind (src/callers/rate-limits.ts). */
   limits: LIMIT_WORDS,
-  /** What /metrics tells (src/admin/counts.ts). */
+  /** The counts of /metrics (src/admin/counts.ts). */
   counts: COUNT_WORDS,
 } as const;
 
@@ -33,7 +33,7 @@ const ALL_WORDS = Object.values(PARTS).reduce((sum, words) => sum + words, 0);
 
 /** @throws Error where no folder takes it */
 export function createRegionFile(name: string, { randomBytes }: Pick<Outside, "randomBytes">): NamelessFile {
-  // Written and not only stretched: a page that turns out to be wanting when it is touched would end the process.
+  // Written, not only extended: touching a page without memory behind it would end the process (SIGBUS).
   const words = new BigInt64Array(ALL_WORDS);
   const { layout, seed } = partsOf(words);
   layout[0] = LAYOUT;

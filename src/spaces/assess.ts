@@ -1,5 +1,5 @@
 /**
- * What one measurement of a route means: which space it was held against, whether it lies there, and what is to be done about the
+ * What one measurement of a route means: which space it was compared with, whether it is in it, and what to do about the
  * space's fingerprint. Nothing is written here; spaces.ts does what it says.
  */
 
@@ -15,8 +15,8 @@ export interface Assessed {
   readonly comparison: Comparison;
   readonly agrees: boolean;
   /**
-   * keep: it is the space's first. confirm: the fingerprint is no more one route's word alone. replace: an earlier route's word stands
-   * above that of a later one which nobody has confirmed.
+   * keep: it is the space's first. confirm: a second route agrees with the fingerprint. replace: an earlier route's measurement ranks
+   * above a later one's that no other route has confirmed.
    */
   readonly act: "none" | "keep" | "confirm" | "replace";
   /** Where the model has a space of its own: how it compares with the one that it claims. */
@@ -41,7 +41,7 @@ export function assess(route: Route, target: Target, vectors: Measurement, known
   const claimed = against(route.space, route, target, vectors, find);
   const fingerprint = find(route.space);
   if (claimed.agrees || fingerprint === undefined || !isRivals(fingerprint)) return claimed;
-  // Two models that differ are two spaces: this one's has a name of its own, the same as in an earlier life where there was one.
+  // Two models that differ are two spaces: this one gets its own name, the one from before a restart where there was one.
   const space = ownSpace(route, find) ?? freeName(route, target, find);
   return { ...against(space, route, target, vectors, find), claimed: claimed.comparison };
 }
@@ -80,7 +80,7 @@ function against(
   const index = route.targets.indexOf(target);
   const giver = route.targets.findIndex((one) => isGiver(fingerprint, one));
   const isOpen = !fingerprint.confirmed && giver !== index;
-  // Where the gateway normalises, the lengths of before mean nothing.
+  // Where the gateway normalises, earlier lengths mean nothing.
   const isOtherLength = comparison.isOtherLength && target.facts.normalized !== true;
   if (comparison.least >= route.agreementMin && !isOtherLength)
     return { space, comparison, agrees: true, act: isOpen ? "confirm" : "none" };

@@ -4,7 +4,7 @@
 import type { Fingerprint } from "../domain/fingerprint";
 import type { Fingerprints } from "./fingerprints";
 
-/** Those that are carried stand above the database's: they are the operator's own word. */
+/** Carried fingerprints override the database's: the operator set them. */
 export function withCarried(kept: Fingerprints, carried: readonly Fingerprint[]): Fingerprints {
   const bySpace = new Map(carried.map((fingerprint) => [fingerprint.space, fingerprint]));
   return {

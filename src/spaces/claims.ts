@@ -30,7 +30,7 @@ export function createClaims(): Claims {
   const places = new Map<string, string>();
   return {
     add(route) {
-      // The one with most routes stands for all.
+      // The one with most routes represents all.
       const before = routes.get(claimOf(route));
       if (!before || before.targets.length < route.targets.length) remember(routes, claimOf(route), route);
     },

@@ -10,7 +10,7 @@ export interface Fingerprints {
   /** Undefined where the space was not measured, or by other texts. @throws GatewayError database_unavailable */
   find(space: string): Fingerprint | undefined;
   /**
-   * Keeps it unless one is there already, and forgets those of chosen ids that nobody has paid for.
+   * Keeps it unless one exists, and forgets those of caller-chosen ids that no request has paid for.
    * @returns the one that is kept. @throws GatewayError database_unavailable
    */
   keep(fingerprint: Fingerprint): Promise<Fingerprint>;
@@ -38,7 +38,7 @@ interface Row {
 export const UNPAID_MS_MAX = 3_600_000;
 /** One for which some were answered, and none for so long. */
 export const UNUSED_MS_MAX = 30 * 86_400_000;
-/** Of ids that callers chose: those that were paid for longest ago go. A hundred megabytes, where all are large. */
+/** Of ids that callers chose: the least recently paid for are forgotten. A hundred megabytes, where all are large. */
 export const CHOSEN_MAX = 2_000;
 
 export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerprints {
@@ -138,7 +138,7 @@ export function vectorsOf(bytes: Uint8Array, dimensions: number): Fingerprint["v
   return PROBES.map((_, i) => given(numbers.slice(i * dimensions, (i + 1) * dimensions)));
 }
 
-/** Zeros stand for a text that was refused: a vector of zeros is none. */
+/** Zeros mark a text that was refused: no valid vector is all zeros. */
 const given = (vector: Float32Array) => (vector.some((value) => value !== 0) ? vector : undefined);
 
 export function joined({ vectors, dimensions }: Fingerprint): Uint8Array {

@@ -1,5 +1,5 @@
 /**
- * What one generation of the gateway knows of its spaces, and when it stops to be true. What is known of routes is in standings.ts, of
+ * What one generation of the gateway knows of its spaces, and when it becomes stale. What is known of routes is in standings.ts, of
  * models in claims.ts.
  */
 
@@ -23,7 +23,7 @@ export interface Knowledge {
   fingerprintOf(space: string): Fingerprint | undefined;
   /** What the database has now: someone may have had it forgotten, or another process kept one. @throws GatewayError database_unavailable */
   lookUp(space: string): Fingerprint | undefined;
-  /** Before a model's first look: what an earlier life measured is taken to be so still. @throws GatewayError database_unavailable */
+  /** Before a model's first measurement: results from before the restart still hold. @throws GatewayError database_unavailable */
   introduce(route: Route): void;
 }
 
@@ -47,7 +47,7 @@ export function createKnowledge(fingerprints: Pick<Fingerprints, "find">): Knowl
       const before = known.get(space);
       const now = fingerprints.find(space);
       remember(known, space, now);
-      // What agreed with the one before says nothing of this one.
+      // Agreement with the old fingerprint says nothing of the new one.
       if (before && before.measuredAt !== now?.measuredAt) {
         standings.forget(space);
         served.delete(space);
@@ -61,7 +61,7 @@ export function createKnowledge(fingerprints: Pick<Fingerprints, "find">): Knowl
         const own = ownSpace(route, fingerprints.find);
         if (own !== undefined) claims.place(claim, own);
       }
-      // Of ids that callers choose there may be any number: they stand against those of the routing file, and not for each other.
+      // There may be any number of caller-chosen ids: they are compared with the routing file's spaces, not with each other.
       if (route.isNamed) claims.add(route);
     },
   };

@@ -17,11 +17,11 @@ export interface LimitOf {
 }
 
 export interface Limits {
-  /** As every process on this database has seen it by now. NO_LIMIT_SEEN also where the database cannot be read: then it is seen anew. */
+  /** As learned by any process on this database. NO_LIMIT_SEEN also where the database cannot be read: then it is learned again. */
   find(of: LimitOf): LimitSeen;
-  /** Without waiting; where it cannot be written, the log has it. */
+  /** Does not wait; a failed write is logged. */
   keep(of: LimitOf & { readonly space: string }, seen: LimitSeen): void;
-  /** Of servers that cut without a word. @throws GatewayError database_unavailable */
+  /** Of servers that truncate silently. @throws GatewayError database_unavailable */
   notices(config: GatewayConfig): readonly SpaceNotice[];
   /** What was seen of the routes of a space. @throws GatewayError database_unavailable */
   forget(space: string): Promise<void>;
@@ -37,7 +37,7 @@ export interface LimitRow {
   readonly whole_to: bigint;
 }
 
-/** Callers choose the names that come under a pattern: those that were seen longest ago go. */
+/** Callers choose the names that come under a pattern: the oldest are forgotten. */
 export const KEPT_MAX = 2_000;
 
 export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "now">): Limits {
@@ -65,7 +65,7 @@ export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "no
     return row ? limitSeen(row) : NO_LIMIT_SEEN;
   };
   const keys = new WeakMap<LimitOf, string>();
-  /** Every request asks, and another process's word counts from the next turn of the event loop on. */
+  /** Read by every request, so cached for one turn of the event loop; then other processes' writes count. */
   const latest = store.once((key) => {
     const [provider = "", model = "", configuration = ""]: string[] = JSON.parse(key);
     return store.read(() => read({ provider, model, configuration }));
@@ -90,7 +90,7 @@ export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "no
       const learned_at = now();
       store
         .write(() => {
-          // What another process has found out meanwhile stands.
+          // Keeps what another process has learned meanwhile.
           put.run(rowOfLimit(of, limitOfBoth(seen, read(of)), learned_at));
           dropOldest.run({ most: KEPT_MAX });
         })
@@ -133,7 +133,7 @@ export const rowOfLimit = (
   learned_at: at,
 });
 
-/** Of servers that cut without a word, as far as the routing file says the same of them still. */
+/** Of servers that truncate silently, where the routing file still says the same of them. */
 export function limitNotices(rows: readonly LimitRow[], config: GatewayConfig): readonly SpaceNotice[] {
   return rows
     .filter(({ provider, model, configuration, learned_by, max_input_tokens }) => {

@@ -1,6 +1,6 @@
 /**
- * One look at one route: it is measured, the measurement is judged, and what follows for the space's fingerprint is done.
- * When a look is due, and what its outcome means for who serves, is in spaces.ts.
+ * One check of one route: it is measured, the measurement is assessed, and the space's fingerprint is updated.
+ * When a check is due, and which routes may serve after it, is in spaces.ts.
  */
 
 import { Ending, type EndSignal } from "../domain/ending";
@@ -38,7 +38,7 @@ export interface LookParts {
 /** A target that differs, or could not be measured, is looked at again after this, when it is asked for. */
 const AGAIN_AFTER_MS = 30_000;
 /**
- * @param turn when the routes before it have spoken
+ * @param turn when the routes before it have been measured
  * @returns undefined where the gateway ends meanwhile
  */
 export type Look = (route: Route, target: Target, turn: Promise<unknown>) => Promise<Outcome | undefined>;
@@ -73,7 +73,7 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
         model: target.model,
         measuredAt: outside.now(),
         paidAt: route.isNamed ? null : (answers.get(space) ?? 0),
-        // The first route is the one that the operator named first: its word needs no second.
+        // The operator named the first route first: it needs no confirmation.
         confirmed: target === route.targets[0],
       });
       // Another model, or another process, may have been first.
@@ -83,7 +83,7 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
     return one;
   }
 
-  /** Vectors of another route have left as the space's already: only that one can say what the space is. */
+  /** Another route has already served vectors of this space: only it can define the space. */
   function refuseToSpeakFor({ act, space }: Assessed, target: Target): void {
     const by = served.get(space);
     if (act !== "keep" || by === undefined || isSame(by, target)) return;
@@ -132,7 +132,7 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
       let vectors = await measure(route, target, over);
       await unlessAborted(over, turn);
       let seen = assessed(route, target, vectors);
-      // Once more before anything is stopped or named anew: one answer may have been a slip. What is stopped already needs no second one.
+      // Measured again before a route is stopped or its space renamed: one answer may be a fluke. A stopped route needs no second measurement.
       const stops = !seen.agrees && standings.of(claims.spaceOf(route), target).verdict !== "differs";
       if (stops || seen.act === "replace" || seen.space !== claims.spaceOf(route)) {
         vectors = await measure(route, target, over);

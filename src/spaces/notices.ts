@@ -16,7 +16,7 @@ export interface SpaceNotice {
 }
 
 /**
- * What would mend a route that differs.
+ * How to fix a route that differs.
  * @param hasAgreed it lay in the space before
  */
 export function adviceFor({ space, differsFrom }: Assessed, hasAgreed: boolean): string {

@@ -1,10 +1,10 @@
 /**
- * `X-Embedgate-Space`: a caller names the space that its stored vectors are in, and gets none of another.
+ * `X-Embedgate-Space`: a caller names the space of its stored vectors, and gets no vector of another space.
  */
 import { GatewayError } from "../domain/errors";
 import { inHeader } from "../domain/header-values";
 
-/** Stands before a space's name while a later route alone has told what it is; in front, so that what is behind the last @ is the size. */
+/** Prefix of a space's name while only a later route has defined it; a prefix, so that the last @ is followed by the size. */
 export const UNVERIFIED = "unverified:";
 
 /** @param pinned a space's name, or name@dimensions as `x-embedding-space` has it; as it is, or as a header has it */
@@ -18,7 +18,7 @@ export function refuseOtherSpace(
   const said = inHeader(space);
   for (const name of [said, space]) {
     if (pinned === name || pinned === `${name}@${dimensions}`) return;
-    // Of a size that only the answer will tell, the name must do until then.
+    // Where only the answer tells the size, just the name is checked until then.
     if (dimensions === undefined && pinned.startsWith(`${name}@`)) return;
   }
   const actual = dimensions === undefined ? said : `${said}@${dimensions}`;
@@ -29,7 +29,7 @@ export function refuseOtherSpace(
   );
 }
 
-/** Vectors that were found by what the space was would stand beside vectors of what it is now. */
+/** Cached vectors of the old space would be mixed with vectors of the new one. */
 export const measuredAnew = (id: string) =>
   new GatewayError(
     "unavailable",

@@ -1,5 +1,5 @@
 /**
- * What the last measurement of each route came to, kept in the database for `embedgate spaces show`.
+ * The last measurement of each route, kept in the database for `embedgate spaces show`.
  * A new column is a member of `RouteRecord`, a column in src/db/migrations.ts and a line here.
  */
 import { Type } from "@sinclair/typebox";

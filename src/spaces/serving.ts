@@ -1,5 +1,5 @@
 /**
- * Who may serve, by what was measured: pure rules. Never two routes side by side that nobody has compared.
+ * Which routes may serve, by what was measured: pure rules. Two routes never serve together without having been compared.
  */
 
 import type { Fingerprint } from "../domain/fingerprint";
@@ -13,7 +13,7 @@ export type Served = Map<string, Named>;
 export interface Candidate {
   readonly route: Route;
   readonly target: Named;
-  /** The model's first way, or one that a caller insists on. */
+  /** The model's first route, or one that a caller forces. */
   readonly isTrusted: boolean;
   readonly verdict: Standing["verdict"];
   /** The space's. */
@@ -26,12 +26,12 @@ export function mayServe(candidate: Candidate): boolean {
   if (verdict === "differs") return isTrusted && route.onDrift === "warn";
   if (isVerified(route, fingerprint)) return verdict === "agrees" || isTrusted;
   if (route.unmeasured === "refuse") return isTrusted;
-  // Its giver alone, also where another one served before: a gateway under the same database may have been the one that measured.
+  // Only the route that gave it, also where another served before: another gateway on the database may have measured.
   if (fingerprint) return isGiver(fingerprint, target);
   return isTrusted && (servedBy === undefined || isSame(servedBy, target));
 }
 
-/** Whether the first route's word, or that of two, stands for the space; or the model has one route only. */
+/** Whether the first route, or two routes, confirmed the space; or the model has one route only. */
 export function isVerified({ targets }: Route, fingerprint: Fingerprint | undefined): boolean {
   return targets.length === 1 || fingerprint?.confirmed === true;
 }

@@ -1,6 +1,6 @@
 /**
  * Which targets may serve a route: those whose vectors were measured to be in its space. No timer runs here: measurements are begun at
- * the start, where a model has several routes, and by the requests that come; what nobody asks for costs nothing.
+ * the start, where a model has several routes, and by requests; an unused model costs nothing.
  * The first measurement of a space is its fingerprint, in the database; a route that differs from it is taken out of service, with an error in the log. What a measurement
  * means is look.ts's and assess.ts's, who may serve on it serving.ts's.
  */
@@ -22,10 +22,10 @@ import type { Measured, Outcome, Together } from "./together";
 export interface Spaces {
   /**
    * Whether a target of the route may serve.
-   * @param isForced a caller insists on it: not known to lie elsewhere is enough
+   * @param isForced a caller forces it: then it only must not be known to differ
    */
   mayServe(route: Route, target: Named, isForced: boolean): boolean;
-  /** Where the model's vectors lie, as far as was measured; unverified: one of several routes alone has said so. */
+  /** The space of the model's vectors, as far as measured; unverified: only one of several routes was measured. */
   placeOf(route: Route): { readonly space: string; readonly isVerified: boolean };
   /**
    * Begins the measurements that are due, and waits for one of them only: the first look, since the start, at a route whose space is
@@ -95,12 +95,12 @@ export function openSpaces(parts: SpacesParts): Spaces {
       void own.finally(() => measuring.delete(own));
       return own;
     });
-    // Another process's measurement is not waited for when the gateway ends; our own has a row in the ledger.
+    // A closing gateway does not await another process's measurement; its own has a row in the ledger.
     const outcome = await unlessAborted(closed, asked).catch(() => undefined);
     if (outcome) take(what, outcome);
   }
 
-  /** What came of a measurement, ours or another process's. */
+  /** The result of a measurement, ours or another process's. */
   function take(what: Measured, outcome: Outcome): void {
     const { provider, model } = what;
     const { space, failed, cosine } = outcome;
@@ -148,7 +148,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
       });
   }
 
-  /** All are measured at once, but what a space is, the earlier say before the later. */
+  /** All are measured at once, but earlier routes define the space before later ones. */
   function begin(list: readonly Looked[]): void {
     if (list.length === 0) return;
     const precedence = Promise.withResolvers<void>();
@@ -274,7 +274,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
       const [first] = route.targets;
       const space = claims.spaceOf(route);
       const by = route.targets.find(({ provider }) => providers.has(provider.name));
-      // Once a fingerprint is there, its giver alone is asked; a request that began before says nothing against that.
+      // Once there is a fingerprint, only the route that gave it is called; requests that began before do not count.
       const fingerprint = fingerprintOf(space);
       if (by && !served.has(space) && fingerprint === undefined) remember(served, space, by);
       if (!route.isNamed) remember(answers, space, outside.now());
@@ -348,7 +348,7 @@ const notMeasuredYet = ({ id }: Route) =>
     { retryAfterMs: MEASURE_AGAIN_MS },
   );
 
-/** A lone model that is part of the gateway cannot change behind its name. */
+/** The built-in model, as the only route, cannot change behind its name. */
 const isOwn = ({ targets }: Route) => targets.length === 1 && targets[0].provider.isBuiltIn;
 
 const isFirst = ({ targets: [first] }: Route, target: Named) => isSame(first, target);

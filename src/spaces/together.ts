@@ -1,5 +1,5 @@
 /**
- * A measurement that several processes need is made by one of them, and what came of it is all theirs. Alone, each makes its own.
+ * A measurement that several processes need is made by one of them and shared. A single process makes its own.
  * How processes come to hear of one another is src/processes/'s.
  */
 
@@ -14,7 +14,7 @@ export interface Outcome {
   readonly space: string;
   /** For operators: what probably differs and what to do, or why it failed. */
   readonly message: string;
-  /** For how long nobody need measure again. */
+  /** How long the result is valid. */
   readonly forMs: number;
 }
 
@@ -30,7 +30,7 @@ export interface Measured {
 export interface Together {
   /** Does `work` unless another process does it or has lately done it. @returns undefined where it was given up */
   once(what: Measured, work: () => Promise<Outcome | undefined>): Promise<Outcome | undefined>;
-  /** Is told what others found. @returns hears no more */
+  /** Calls back with other processes' results. @returns unsubscribes */
   hear(listener: (what: Measured, outcome: Outcome) => void): () => void;
 }
 

@@ -15,7 +15,7 @@ export function csv(
 const SIGN = /[=+\-@＝＋－＠﹦﹢﹣﹫]/;
 /** What ends a cell: half the world's are separated by semicolons, and some go by lines whatever the quotes say. */
 const SEPARATOR = /[;,|\t\r\n\u0085\u2028\u2029]/;
-/** What a spreadsheet passes over before a formula, or does not show. */
+/** Characters that a spreadsheet skips before a formula, or does not show. */
 const BLANK = /[\s\p{C}"]/u;
 
 /** A number is no formula, whatever its sign. */

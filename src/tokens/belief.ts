@@ -1,6 +1,6 @@
 /**
- * What a provider's token count proves. A count that can be none is not believed, and the gateway estimates instead; one that is too small for a
- * long text tells that the text was cut without a word. A new way for a count to be wrong is a case of `believed`.
+ * What a provider's token count proves. An impossible count is not believed, and the gateway estimates instead; one that is too small for a
+ * long text shows that the text was truncated silently. A new way for a count to be wrong is a case of `believed`.
  */
 import type { Health } from "../domain/health";
 import type { EmbedReply, Input } from "../plugin";
@@ -86,7 +86,7 @@ export function isCut(
  * Character by character: a pattern with classes of Unicode takes ten times as long, and every large call comes through here.
  */
 function tokensAtLeast(input: Input): number {
-  // Whose ids they are is not known here.
+  // The vocabulary of token ids is not known here.
   if (typeof input !== "string") return 0;
   let words = 0;
   let ideographs = 0;

@@ -1,6 +1,6 @@
 /**
- * How many tokens a call came to: what the provider says, else an estimate that says of itself that it is one.
- * What it came to for each input is exact where the plugin tells it; else src/cache/apportion.ts divides it.
+ * How many tokens a call used: the provider's count, else an estimate that is marked as one.
+ * The count of each input is exact where the plugin gives it; else src/cache/apportion.ts divides the sum.
  */
 import type { TokensSource } from "../domain/request";
 import type { EmbedReply, Input } from "../plugin";
@@ -30,7 +30,7 @@ export function countOf(reply: CountedReply, inputs: readonly Input[]): Count {
   return { tokens, tokensSource, tokensByInput: exact && addsUp(exact, tokens, inputs) ? exact : undefined };
 }
 
-/** Where nobody says it. */
+/** Where no count is given. */
 export const estimateOf = (inputs: readonly Input[]): Count => ({
   tokens: estimatedTokens(inputs),
   tokensSource: "estimated",
@@ -50,7 +50,7 @@ export function addsUp(
 
 const isCount = (tokens: unknown): tokens is number => Number.isSafeInteger(tokens) && Number(tokens) >= 0;
 
-/** Where nobody counted: four bytes a token, as English text has it; never nothing for something. */
+/** The estimate: four bytes a token, as in English text; at least one token for text that is not empty. */
 export function estimatedTokens(inputs: readonly Input[]): number {
   let tokens = 0;
   for (const input of inputs) {

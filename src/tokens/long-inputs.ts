@@ -1,6 +1,6 @@
 /**
  * Inputs that are longer than the model takes, found before anything is sent and treated as `long_input` says: refused, cut to the
- * limit, or taken to pieces that are averaged afterwards. What is done is always told. A new policy is a case of `treated`.
+ * limit, or taken to pieces that are averaged afterwards. It is always reported. A new policy is a case of `treated`.
  */
 
 import type { EndSignal } from "../domain/ending";
@@ -46,7 +46,7 @@ export async function fitted(
 ): Promise<Fitted> {
   const { facts, targets } = route;
   const limit = facts.max_input_tokens;
-  // Those who count themselves know nothing of a prompt, which must stand before every piece.
+  // Plugins that count themselves do not know the prompt, which must precede every piece.
   const isTheirs = how.prompt === undefined && targets.every(({ provider }) => provider.countsTokens);
   const mostBytes = (limit ?? Number.POSITIVE_INFINITY) - marksOf(facts);
   // Most texts have fewer bytes than the model takes tokens.

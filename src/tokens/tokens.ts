@@ -1,6 +1,6 @@
 /**
  * Decoding, counting and cutting by tokens, off the event loop: the gateway's side of src/tokens/worker.ts.
- * The Worker starts with the first job (its vocabulary takes 60 ms and 40 MB), and anew after a failure.
+ * The Worker starts with the first job (its vocabulary takes 60 ms and 40 MB), and again after a failure.
  */
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
@@ -65,7 +65,7 @@ interface Waiting {
 const WORKER =
   Bun.embeddedFiles.length > 0 ? "./src/tokens/worker.ts" : new URL("./worker.ts", import.meta.url).href;
 
-/** Whoever does the jobs. */
+/** Runs the jobs. */
 export interface Tokenizer {
   post(message: Job | Cancel): void;
   end(): void;

@@ -115,7 +115,7 @@ const wholeDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 /**
  * Counts a text's tokens up to `limit`; more than that is told as limit + 1, whatever the text.
  * The library's merging is quadratic in the length of one "word" (100,000 × "a" took 24 s), so a longer one is counted in pieces:
- * that can count a token or two more or less at each border, and it is the provider who has the last word.
+ * that can count a token or two more or less at each border, and the provider's count is decisive.
  */
 export function countTokens(vocabulary: CountingName, text: string, limit: number): number {
   if (vocabulary === "bert_uncased") return countBert(text, limit);

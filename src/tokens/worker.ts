@@ -1,6 +1,6 @@
 /**
- * The Worker that tokenizes, so that no text, however hostile, holds up the event loop. Jobs take turns, step by step, and a job that nobody
- * waits for any more ends. What it can do is in jobs.ts.
+ * The Worker that tokenizes, so that no text, however hostile, holds up the event loop. Jobs take turns, step by step, and a job whose caller
+ * has gone ends. What it can do is in jobs.ts.
  */
 import { type Cancel, type Done, type Job, perform } from "./jobs";
 import type { Steps } from "./token";

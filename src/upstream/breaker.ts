@@ -1,5 +1,5 @@
 /**
- * Keeps calls away from a model at a provider that only fails, and finds out by one call at a time when it is back.
+ * The circuit breaker of a model at a provider: open while it only fails, then half-open, with one trial call at a time.
  * How long it stays open is here; which failures count is `outcomeOf` in src/upstream/health.ts.
  */
 import type { BegunCall, Breaker, Trial } from "../domain/health";
@@ -12,7 +12,7 @@ const OPEN_MS_MAX = 60_000;
 
 export function createBreaker({ monotonic, random }: Pick<Outside, "monotonic" | "random">): Breaker {
   let failuresInARow = 0;
-  /** Grows with each failure that counts: calls that were under way together and broke together are one failure. */
+  /** Grows with each failure that counts: calls in flight together that fail together are one failure. */
   let failuresCounted = 0;
   /** undefined: closed. */
   let openUntil: number | undefined;
@@ -20,7 +20,7 @@ export function createBreaker({ monotonic, random }: Pick<Outside, "monotonic" |
   let trial: Trial | undefined;
 
   function open(): "opened" {
-    // Gateways that lost a provider together must not all come back together.
+    // Jitter: gateways that lost a provider together must not retry together.
     openUntil = monotonic() + nextOpenMs * (0.8 + 0.4 * random());
     nextOpenMs = Math.min(OPEN_MS_MAX, nextOpenMs * 2);
     return "opened";
@@ -62,7 +62,7 @@ export function createBreaker({ monotonic, random }: Pick<Outside, "monotonic" |
         ended(outcome) {
           if (outcome === "good") return close();
           if (outcome === "unknown" || openUntil !== undefined) return "unchanged";
-          // A broken connection takes all its calls along; each call that waited its whole time in vain is news.
+          // A broken connection fails all its calls at once; a timeout counts for each call.
           if (outcome === "failed" && countedBefore !== failuresCounted) return "unchanged";
           failuresCounted += 1;
           failuresInARow += 1;

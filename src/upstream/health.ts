@@ -1,5 +1,5 @@
 /**
- * How each model at a provider is doing, from request to request: how much is under way, whether it asked to be left alone, its breaker.
+ * How each model at a provider is doing, from request to request: calls in flight, rest after a 429, circuit breaker.
  * A new thing to remember of a target is a member of `Health`.
  */
 import type { GatewayError } from "../domain/errors";
@@ -8,7 +8,7 @@ import type { Outside } from "../domain/outside";
 import { createBreaker } from "./breaker";
 import { type Rests, restingWithOthers } from "./rests";
 
-/** Callers choose the names that come under a pattern: those that were asked for least lately are forgotten. */
+/** Callers choose the names that come under a pattern: the least recently used are forgotten. */
 const REMEMBERED_MAX = 1_000;
 
 /** A provider may say "tomorrow"; it is looked at again before, in case someone raised its limit. */
@@ -83,14 +83,14 @@ export function outcomeOf({ kind, meaning, input, isUnsound }: GatewayError): Ou
   if (kind === "cut_silently") return "good";
   // It answers, and perhaps with nothing else.
   if (kind === "no_vector") return "unknown";
-  // It works, and limits us: it rests.
+  // It works but limits the rate: it rests.
   if (kind === "overloaded") return "unknown";
   // Other vectors of the same answer were right.
   if (isUnsound && input !== undefined) return "good";
   return kind === "timeout" ? "timed out" : "failed";
 }
 
-/** Until when the provider wants to be left alone; asked anyway where no other target can serve. */
+/** Until when the provider rests after a 429; called anyway where no other target can serve. */
 export function restMs({ kind, retryAfterMs }: GatewayError): number {
   if (kind !== "overloaded" && (kind !== "unavailable" || retryAfterMs === undefined)) return 0;
   return Math.min(REST_MS_MAX, retryAfterMs ?? REST_MS_DEFAULT);

@@ -28,7 +28,7 @@ import { type AnsweringUrls, answeringUrls } from "./answering-urls";
 import { post, send } from "./post";
 import { START_BYTES, sentWith, startOf, withoutSecrets } from "./redact";
 
-/** From about here on a reply takes longer to read than anybody should wait for the event loop. */
+/** From about here on reading a reply would block the event loop for too long. */
 const LARGE_BYTES = 1_000_000;
 
 /**
@@ -159,7 +159,7 @@ function ownedOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return isAll ? new Uint8Array(buffer) : new Uint8Array(bytes);
 }
 
-/** Our own fault, which another attempt may not meet: the provider's answer is lost, and it is not the provider that is broken. */
+/** Our own fault, which may not recur: the provider's answer is lost, but the provider is not broken. */
 function unread(cause: unknown): never {
   throw new GatewayError(
     "unavailable",

@@ -9,7 +9,7 @@ import type { Gate, Lane } from "../domain/request";
 /** Places that each lane gets while both wait. */
 const WEIGHTS: Readonly<Record<Lane, number>> = { interactive: 4, bulk: 1 };
 
-/** Whoever has waited for this long counts as much as the interactive: it is served every other time, however many of those come. */
+/** A call that has waited this long is served every other time, however many interactive calls come. */
 const AGED_AFTER_MS = 5_000;
 
 /** One place in so many is never bulk's: a single query finds it free while a large batch runs flat out. */
@@ -54,7 +54,7 @@ export function createLanes(
     return given[one] <= given[other] ? one : other;
   }
 
-  /** A place that falls free goes straight to who waits, so that nobody slips in between. */
+  /** A freed place goes straight to the next waiting call, so that no new call overtakes it. */
   function admitWaiting(): void {
     for (let lane = nextLane(); lane !== undefined; lane = nextLane()) {
       const weight = weightOf(lane);
@@ -65,7 +65,7 @@ export function createLanes(
     }
   }
 
-  /** A lane that comes to wait has no claim to what it did not ask for while it was empty. */
+  /** An empty lane earns no credit for the time in which it did not ask. */
   function catchUp(lane: Lane): void {
     const other = lane === "bulk" ? "interactive" : "bulk";
     if (queues[other].length > 0) given[lane] = Math.max(given[lane], given[other]);

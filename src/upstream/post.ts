@@ -35,7 +35,7 @@ export function post(
   // A reader without case would take the caller's for the plugin's own.
   const twins = twinsIn(body);
   if (twins) return Promise.reject(otherSpelling(...twins));
-  // Whatever a routing file adds, and in whatever case: the body is JSON.
+  // Overrides the routing file's headers in any case: the body is JSON.
   const headers: Record<string, string> = {};
   for (const name in call.headers)
     if (name.toLowerCase() !== "content-type") headers[name] = call.headers[name] ?? "";
@@ -78,7 +78,7 @@ async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promis
     };
   } catch (cause) {
     if (cause instanceof GatewayError) throw cause;
-    // Whoever fired the signal knows why: the attempt's timer, the deadline, or the client that went away.
+    // The signal's reason says why: the attempt's timeout, the deadline, or a client that disconnected.
     if (call.signal.aborted) throw call.signal.reason;
     const distrust = untrusted(call.url, cause, "of the provider in the routing file");
     // Another attempt would meet the same certificate.

@@ -1,5 +1,5 @@
 /**
- * Takes our credentials out of what a provider says, before anybody is told of it: providers repeat keys in errors, whole or shortened.
+ * Takes our credentials out of what a provider says, before it is logged or answered: providers repeat keys in errors, whole or shortened.
  * A new way of writing a key that was seen in a provider's words is a line of `formsOf` or of SHAPES. Whoever asks a provider can make it
  * say long things: everything here takes time in proportion to the text, and no more of it than its start.
  */

@@ -1,12 +1,12 @@
 /**
- * A model at a provider that rests after a 429 rests for all machines: what one was told, the others need not ask for. Who carries the word between
- * them is handed in (src/valkey/pulse.ts); without one, each machine knows its own rests.
+ * A model at a provider that rests after a 429 rests for all machines: the others need not get a 429 of their own. What carries it between
+ * them is passed in (src/valkey/pulse.ts); without one, each machine knows its own rests.
  */
 import type { ConfiguredProvider } from "../config/gateway-config";
 import type { Health } from "../domain/health";
 
 export interface Rests {
-  /** Until when, by the word of any machine, on the monotonic clock; 0: not at all. */
+  /** The latest time that any machine reported, on the monotonic clock; 0: not at all. */
   restsUntil(account: string): number;
   rest(account: string, until: number): void;
 }
@@ -17,7 +17,7 @@ export const accountOf = (
   model: string,
 ): string => JSON.stringify([provider.id, options, model]);
 
-/** The same health, whose rest is everybody's: read as the longest that anybody has seen, and told where it grows. */
+/** The same health with a shared rest: reads the longest of all machines, and publishes it where it grows. */
 export function restingWithOthers(health: Health, rests: Rests, account: string): Health {
   let own = health.restsUntil;
   return Object.defineProperty(health, "restsUntil", {

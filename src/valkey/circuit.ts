@@ -1,6 +1,6 @@
 /**
- * The circuit breaker of a shared server: who asks it in vain is kept waiting a few times, and then nobody is, until it answers again. Unlike
- * a provider's (src/upstream/breaker.ts) no request tries it out: the gateway can do without it, so it asks by itself, once a second.
+ * The circuit breaker of a shared server: after a few timeouts no request waits for it, until it answers again. Unlike
+ * a provider's (src/upstream/breaker.ts) no request is the trial: the gateway can do without it, so it probes by itself, once a second.
  * How much a failure weighs is here; what counts as one is src/valkey/link.ts's.
  */
 import type { Outside } from "../domain/outside";
@@ -21,11 +21,11 @@ export interface CircuitParts {
   readonly outside: Pick<Outside, "alarm" | "random">;
   /** Asks the server. @returns why not; undefined where it answered */
   readonly probe: () => Promise<string | undefined>;
-  /** Told once for each change; the reason is given where it opened. */
+  /** Called once for each change; with the reason where it opened. */
   readonly changed: (reason: string | undefined) => void;
 }
 
-/** It begins open: until the first probe has been answered nobody waits for a server that may not be there. */
+/** It begins open: until the first probe is answered, no request waits for a server that may be down. */
 export function createCircuit({
   outside,
   probe,
@@ -38,7 +38,7 @@ export function createCircuit({
   let callOff = () => {};
 
   function probeLater(): void {
-    // Gateways that lost it together must not all come back together.
+    // Jitter: gateways that lost it together must not retry together.
     callOff = outside.alarm(PROBE_EVERY_MS * (0.8 + 0.4 * outside.random()), () => void probeNow());
   }
 

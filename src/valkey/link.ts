@@ -1,5 +1,5 @@
 /**
- * One shared server as the rest of the gateway sees it: an answer within 50 ms, or none. Every failure counts for the circuit breaker, also
+ * One shared server as the rest of the gateway sees it: an answer within 50 ms, or none. Every failure counts for the circuit breaker, including
  * those that a caller never hears of; nothing is queued, nothing is thrown, and a change of state is one line in the log.
  * A further way to fail is a member of `FailureReason`, told where it is noticed.
  */
@@ -14,7 +14,7 @@ export type Use = "limits" | "cache";
 /** timeout: no answer in time. lost: no connection. refused: the server's own error. wrong: an answer that cannot be right. */
 export type FailureReason = "timeout" | "lost" | "refused" | "wrong";
 
-/** Makes of a reply what is asked for; undefined where it cannot be right. */
+/** Parses a reply; undefined where it is invalid. */
 export type Read<Value> = (reply: Reply) => Value | undefined;
 
 export interface Link {
@@ -27,7 +27,7 @@ export interface Link {
     args: readonly Argument[],
     read: Read<Value>,
   ): Promise<Value | undefined>;
-  /** Whether it is asked at all. */
+  /** Whether commands are sent: its circuit breaker is not open. */
   isUp(): boolean;
   /** Resolves once it is known whether the server answers; after a second at most. */
   readonly begun: Promise<void>;
@@ -116,7 +116,7 @@ export function openLink({ use, client, address, probeKey, outside, failed }: Li
         const at = outside.monotonic();
         if (at - dueAt <= BUSY_MS) waitedMs += LOOK_MS;
         if (waitedMs < COMMAND_MS && at - startedAt < COMMAND_MS_WHILE_BUSY) return wait();
-        // What has come in the very last moment is read first.
+        // Reads what has just arrived first.
         await outside.turn?.();
         await outside.turn?.();
         if (!isOver) resolve({ reason: "timeout", words: `no answer within ${COMMAND_MS} ms` });

@@ -1,4 +1,4 @@
-/** What a machine is called among those that share a server. */
+/** A machine's name among those that share a server. */
 
 /** The same for all processes of this machine, which have the seed in common, and told to others without telling the seed. */
 export const machineOf = (seed: Uint8Array) =>

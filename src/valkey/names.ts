@@ -1,5 +1,5 @@
 /**
- * What the gateway's keys on a shared server are called. All begin with the gateways' common name; what stands in braces is the hash tag, by
+ * Names of the gateway's keys on a shared server. All begin with the gateways' common name; the part in braces is the hash tag, by
  * which a cluster keeps together what one command needs together. Nothing that a caller wrote is in them, neither a workspace's name nor a text.
  * A key whose value means something else from a version on gets another word here.
  */
@@ -16,7 +16,7 @@ export interface Names {
   route(account: string): string;
   /** Where a vector lies, and the mark of whoever fetches it: in one slot. @param key of src/cache/key.ts */
   vector(key: string): Place;
-  /** Of `bytes` under `name`: nobody without the secret makes it. */
+  /** A MAC of `bytes` under `name`: it cannot be made without the secret. */
   seal(name: string, bytes: Uint8Array): Uint8Array;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the machines tell one another four times a second: that they are there, and which routes a provider wants left alone, and for how long. The
+ * What the machines share four times a second: that they are alive, and which routes rest after a 429, and until when. The
  * server's clock decides, as the machines' own may differ. Without an answer, what was known last stands.
  * A further thing to tell is a key of the script's.
  */
@@ -12,7 +12,7 @@ import { script } from "./script";
 const EVERY_MS = 250;
 /** A machine that says nothing for so long has ended. */
 const SILENT_MS = 15_000;
-/** A rest that is over before the others have heard of it is not worth a word. */
+/** A rest that would end before the others hear of it is not published. */
 const TOLD_MS_MIN = 100;
 
 const PULSE = script(`
@@ -45,7 +45,7 @@ return 1
 export interface Pulse {
   /** Machines that are there; undefined as long as nobody has been asked. */
   machines(): number | undefined;
-  /** Until when a route rests by the word of any machine, on the monotonic clock; 0: it does not. @param account of src/upstream/rests.ts */
+  /** Until when a route rests, as reported by any machine, on the monotonic clock; 0: it does not. @param account of src/upstream/rests.ts */
   restsUntil(account: string): number;
   /** Tells the others. @param until likewise */
   rest(account: string, until: number): void;
@@ -97,7 +97,7 @@ export function openPulse(
     async close() {
       isOver = true;
       callOff();
-      // One that ends leaves its share to the others at once.
+      // A machine that shuts down leaves its share to the others at once.
       await link.call("ZREM", [names.machines, machine], readDone);
     },
   };

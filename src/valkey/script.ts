@@ -1,6 +1,6 @@
 /**
  * A script that the server runs as one step: named by its hash, and sent whole to a server that does not know it (yet, or after a restart).
- * A new script is a constant of whoever runs it, made by `script`.
+ * A new script is a constant in the file that runs it, made by `script`.
  */
 import { type Argument, RefusedByServer, type Reply, type ValkeyClient } from "../domain/valkey";
 

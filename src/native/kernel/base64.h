@@ -1,14 +1,14 @@
 /*
- * Base64 to bytes and back, straight from and to where they lie: a register of characters at a time, the last ones by a table.
+ * Base64 to bytes and back, in place: a register of characters at a time, the last ones by a table.
  * What is base64 is said in ../../replies/kernel/numbers.ts: whole groups of four, the last one padded where it must be.
  */
 
 INLINE uint32_t meaning_of(uint8_t character) { return character < 128 ? MEANINGS[character] : NONE; }
 
-/* Whole groups only. Returns the bytes written, or -1 where a character is none; `to` has room for them and no more. */
+/* Whole groups only. Returns the bytes written, or -1 for a character that is not base64; `to` has exactly the room for them. */
 int OF_VARIANT(decode)(const uint8_t *from, uint32_t characters, uint8_t *to) {
   const uint8_t *end = from + characters, *start = to;
-  /* A register is stored whole, and the bytes that are too many are covered by the next ones. */
+  /* A register is stored whole; the next one overwrites the surplus bytes. */
   lanes fault = no_fault();
   for (; end - from >= REGISTER_BYTES + REGISTER_BYTES / 2; from += REGISTER_BYTES, to += REGISTER_BYTES / 4 * 3)
     store(to, bytes_of(load(from), &fault));

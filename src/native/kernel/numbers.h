@@ -3,7 +3,7 @@
  * that `Math.fround(Number(text))` has. Both read the same; what changes one must change the other.
  */
 
-/* What came of a reading, as ../native.ts reads it. */
+/* The result of a reading, as ../native.ts reads it. */
 enum {
   CLOSED = 0, /* the list ended */
   SHORT = 1,  /* fewer than AHEAD bytes are left */
@@ -41,7 +41,7 @@ INLINE uint32_t digits_in(__m256i bytes) {
   return (uint32_t)__builtin_ctzll(~(uint64_t)(uint32_t)_mm256_movemask_epi8(is));
 }
 
-/* Sixteen digits, the first the most worth, as one number. */
+/* Sixteen digits, most significant first, as one number. */
 INLINE uint64_t joined(__m128i digits) {
   const __m128i pairs = _mm_maddubs_epi16(digits, _mm_set1_epi16(0x010a));
   const __m128i fours = _mm_madd_epi16(pairs, _mm_set1_epi32(0x00010064));

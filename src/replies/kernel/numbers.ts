@@ -12,7 +12,7 @@
 @external("replies", "number")
 declare function number(start: i32, end: i32): f64;
 
-/** What came of a reading: the list ended; the text ended first; or it is no list of numbers, to be read as whatever it is. */
+/** The result of a reading: the list ended; the text ended first; or it is no list of numbers, to be read as whatever it is. */
 const CLOSED: i32 = 0, MORE: i32 = 1, OTHER: i32 = 2;
 
 const INPUT_BYTES: i32 = 128 * 1024;
@@ -62,7 +62,7 @@ const COVER: usize = memory.data<u8>([
   return ctz(i8x16.bitmask(i8x16.gt_u(bytes, i8x16.splat(9))) | 0x10000);
 }
 
-/** Sixteen digits, the first the most worth, as one number. */
+/** Sixteen digits, most significant first, as one number. */
 @inline function joined(digits: v128): u64 {
   const pairs = i16x8.add(i16x8.mul(v128.and(digits, i16x8.splat(0xff)), i16x8.splat(10)), i16x8.shr_u(digits, 8));
   const fours = i32x4.dot_i16x8_s(pairs, i16x8(100, 1, 100, 1, 100, 1, 100, 1));
@@ -108,7 +108,7 @@ export function read(start: i32, end: i32): i32 {
       c = load<u8>(++at);
     }
     const first = at;
-    const isNegative = u32(c == MINUS); // no branch: which sign comes next, nobody can foresee
+    const isNegative = u32(c == MINUS); // no branch: the sign is unpredictable
     at += isNegative;
     c = load<u8>(at);
     if (!isDigit(c)) return ended(at >= end ? MORE : OTHER, to, written);
