@@ -1,5 +1,5 @@
 /**
- * The body of POST /v1/batches: OpenAI's, with an input file; or with the requests themselves, as some of its kind take them. Its schema is what
+ * The body of POST /v1/batches: OpenAI's, with an input file; or with inline requests, as some compatible APIs take them. Its schema is what
  * is checked and what the published document says.
  */
 import { type Static, Type } from "@sinclair/typebox";
@@ -79,7 +79,7 @@ export interface Asked {
   readonly metadata: Readonly<Record<string, string>> | null;
   readonly outputExpiresAfterMs: number | undefined;
   readonly idempotencyKey: string | undefined;
-  /** Of all that is asked: the same for the same. */
+  /** A hash of the whole body, for idempotency. */
   readonly hash: string;
 }
 

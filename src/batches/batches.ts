@@ -1,5 +1,5 @@
 /**
- * Batches of a gateway, opened once: what /v1/files and /v1/batches do (src/door/batches.ts), and who works on them. A new thing that is done to
+ * Batches of a gateway, opened once: what /v1/files and /v1/batches do (src/door/batches.ts), and the runner. A new operation on
  * a batch is a member here.
  */
 

@@ -52,7 +52,7 @@ export async function create(caller: Caller, asked: Asked, parts: CreatingParts)
   try {
     return await createFrom(input, caller, asked, parts);
   } catch (thrown) {
-    // It came with this request alone.
+    // The file belongs to this request only.
     if ("lines" in asked.input) await files.remove(workspace, input.id);
     throw thrown;
   }
@@ -99,7 +99,7 @@ async function createFrom(
   };
   if (!hasFailed) await hold(batch, surveyed.most, parts);
   if (await records.putBatch(batch)) return batch;
-  // Of two that say the same key, one is first.
+  // Of two concurrent requests with the same idempotency key, one wins.
   if (!hasFailed) await parts.ledger.lines.release(batch.id, now);
   const other = await repeated(workspace, asked, records);
   if (other) return other;
@@ -253,7 +253,7 @@ async function survey(path: string, caller: Caller, parts: CreatingParts): Promi
 
 const LINES_A_TURN = 64;
 
-/** Undefined where the body is wrong: that is told as the line's failure, once it is run. */
+/** Undefined where the body is invalid: the line fails with that once it is run. */
 function decoded(body: object, policies: Policies): EmbedRequest | undefined {
   try {
     return decodeEmbeddings(body, policies).request;
@@ -262,7 +262,7 @@ function decoded(body: object, policies: Policies): EmbedRequest | undefined {
   }
 }
 
-/** The most that a prompt of the model's adds to a text. */
+/** Upper bound of what the model's prompt adds to a text. */
 function promptBytesOf({ facts: { prompts } }: Route): number {
   return Math.max(0, ...Object.values(prompts || {}).map((text) => Buffer.byteLength(text)));
 }

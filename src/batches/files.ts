@@ -14,7 +14,7 @@ import { boundaryOf, readForm } from "./multipart";
 export interface Files {
   /** @param body as it comes @throws GatewayError invalid | wrong_media_type | too_large */
   upload(workspace: string, contentType: string | null, body: AsyncIterable<Uint8Array>): Promise<FileRecord>;
-  /** What somebody writes here, block by block. */
+  /** A new file, written block by block. */
   make(about: MakeFile, write: (file: Writing) => Promise<void>): Promise<FileRecord>;
   list(workspace: string, purpose: string | undefined, page: PageOf): Promise<readonly FileRecord[]>;
   /** @throws GatewayError no_such_object */

@@ -1,5 +1,5 @@
 /**
- * The end of a batch: of what is kept, its output file and its error file, in the input's order. Lines that were not run are in the error file
+ * The end of a batch: its output and error files are made from the work file, in input order. Lines that were not run are in the error file
  * where the batch expired, and in none where it was cancelled, as OpenAI has it.
  */
 

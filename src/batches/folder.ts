@@ -1,6 +1,6 @@
 /**
- * Where the files of batches lie: one folder, a file an id. What is being written has a name of its own until it is whole, so that no id ever
- * leads to a part. What nothing in the database speaks of is removed by `sweep`.
+ * Where the files of batches lie: one folder, a file an id. A file being written has a temporary name until it is complete, so that no id ever
+ * leads to a part. `sweep` removes files that the database does not know.
  */
 import { mkdirSync } from "node:fs";
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
@@ -16,7 +16,7 @@ export interface Folder {
   /** From and to a byte, the last one not included. */
   read(id: string, from: number, to: number): ReadableStream<Uint8Array>;
   remove(id: string): Promise<void>;
-  /** Removes what nobody knows, and was not written to lately: another process may be about to name it. */
+  /** Removes unknown files that were not written to lately: another process may be about to record one. */
   sweep(isKnown: (id: string) => Promise<boolean>): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ export interface Writing {
   add(bytes: Uint8Array): Promise<void>;
   /** From now on the id leads to it. */
   finish(): Promise<void>;
-  /** As if it had never been. */
+  /** Discards it. */
   drop(): Promise<void>;
 }
 

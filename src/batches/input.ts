@@ -1,6 +1,6 @@
 /**
- * The lines of a batch's input file: read, taken apart, and found wrong before any of them is run. What is wrong with the whole file is told as
- * OpenAI tells it, by code, line and words; what is wrong with one request's body is that line's own failure later.
+ * The lines of a batch's input file: read, parsed and validated before any of them is run. Errors of the whole file are reported as
+ * OpenAI does, by code, line and message; an invalid body is that line's own failure later.
  * The codes are OpenAI's, as its users quote them (community.openai.com, openai-cookbook's batch examples).
  */
 import { linesOf } from "../jobs/line-rows";

@@ -1,5 +1,5 @@
 /**
- * One line of a batch, run: it goes the way of any request, and what comes of it is kept. What failed for a while is tried again with
+ * One line of a batch: it is run like any request, and its result is kept. Transient errors are retried with
  * exponential backoff, under the same id: whatever happens, the line is answered and charged once.
  */
 
@@ -34,13 +34,13 @@ export interface LineParts {
   readonly outside: Pick<Outside, "sleep" | "random" | "turn" | "log">;
   /** Fires when no further call may begin. */
   readonly halt: Ending;
-  /** Fires when the batch is to be left to others at once. */
+  /** Fires when the batch's lease must be given up at once. */
   readonly leave: Ending;
   /** Whether another process may be at work on the batch by now. */
   readonly isLost: () => boolean;
 }
 
-/** These may be about the line itself: it is not tried for ever. */
+/** These may be caused by the line itself: retries are limited. */
 const PERHAPS_ITS_OWN: ReadonlySet<ErrorKind> = new Set<ErrorKind>(["timeout", "deadline", "malformed"]);
 const OWN_ATTEMPTS_MAX = 5;
 const BACKOFF_FIRST_MS = 1_000;
@@ -61,7 +61,7 @@ export async function runLine(one: RequestLine, parts: LineParts): Promise<void>
       return;
     } catch (thrown) {
       const error = asGatewayError(thrown);
-      // It was answered, and the database gone before its row was settled: that is made up for (running.ts), nobody is asked again.
+      // It was answered, but the database failed before its row was settled: running.ts settles it, without another call.
       if (work.kept.has(one.line)) return;
       if (error.kind === "cancelled" || parts.isLost()) return;
       const isFinal =
@@ -101,11 +101,11 @@ export async function attemptLine(
           policies.metadata === "honour" ? withMetadata(body, batch) : body,
           policies,
         );
-        // It is printed before its row is settled, and nobody waits for it.
+        // It is printed before its row is settled; no client waits for it.
         return { ...decoded, encode: () => ({ encoding: "base64", passages: [] }) };
       },
       body: async () => undefined,
-      // Texts that come once would drive out what others ask for again.
+      // Texts that come once would evict entries that others use again.
       cacheUse: { find: through === undefined, keep: false },
       pinnedSpace: undefined,
       failing: () => undefined,

@@ -1,5 +1,5 @@
 /**
- * A multipart/form-data body, read as it comes: small fields are kept, the one file goes on to whoever writes it, block by block.
+ * A multipart/form-data body, read as it comes: small fields are kept, the one file goes to its sink, block by block.
  * Source: RFC 7578 and RFC 2046 (5.1.1). What may stand in a part's head is read in `headOf`.
  */
 import { GatewayError } from "../domain/errors";
@@ -99,7 +99,7 @@ export async function readForm(
       await until(delimiter, sink.block);
     }
   }
-  // What follows the last boundary is nothing; it is read, so that the connection can go on.
+  // Bytes after the last boundary are ignored; they are read so that the connection can be reused.
   while (await more()) rest = new Uint8Array();
 }
 
@@ -108,7 +108,7 @@ function headOf(head: string): { readonly name: string; readonly filename: strin
   const said = parametersOf(line);
   const name = said.get("name");
   if (name === undefined) throw broken("a part has no name");
-  // As browsers and SDKs escape what would end the name.
+  // Browsers and SDKs escape characters that would end the name.
   return { name: name.replaceAll("%22", '"'), filename: said.get("filename") };
 }
 

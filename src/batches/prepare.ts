@@ -1,6 +1,6 @@
 /**
- * What a line asks its provider's batch service for: the calls that it would make by itself, by the same steps as src/request/embed.ts takes
- * them. When their replies are there the line goes that very way, with the replies in the place of its calls (`replayed` in way.ts); should the
+ * The calls of a line for its provider's batch service: those that it would make itself, by the same steps as src/request/embed.ts takes
+ * them. When their replies are there the line goes that very way, with the replies in place of its calls (`replayed` in way.ts); should the
  * routing file have changed meanwhile, the calls' ids differ, and no reply is taken for another's.
  */
 import type { WorkspaceRules } from "../callers/workspaces";
@@ -24,7 +24,7 @@ export interface Preparing {
   readonly rules: (workspace: string) => WorkspaceRules;
 }
 
-/** The batch service that a line goes to; undefined: to none, or nobody knows its model. */
+/** The batch service that a line goes to; undefined: to none, or its model is unknown. */
 export function wayOf(
   { body: { model } }: RequestLine,
   routes: Routes,
@@ -58,7 +58,7 @@ export function wayTo(
 
 export interface Prepared {
   readonly calls: readonly BatchCall[];
-  /** A hash of what they say beside their inputs. */
+  /** A hash of their fields other than inputs. */
   readonly words: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Who works on which batch: each process takes batches that nobody works on, and says so with a lease that it renews. Whoever dies, or is slow
- * for too long, loses its batches to others, who go on where it was.
+ * Distributes batches: each process takes free batches with a lease that it renews. A process that dies, or is slow
+ * for too long, loses its batches to others, which resume them.
  */
 
 import type { BatchRecord, BatchRecords } from "../books/batch-records";
@@ -10,13 +10,13 @@ import type { Outside } from "../domain/outside";
 import type { Halt, Held } from "./running";
 
 export interface Runner {
-  /** From now on this process works on batches. @param isFirst whether nobody else works on any: leases are dead processes' */
+  /** From now on this process works on batches. @param isFirst whether no other process works on any: all leases are of dead processes */
   start(isFirst: boolean): Promise<void>;
   /** There may be something to do, or to stop. */
   look(): void;
   /** A process of that name has died. */
   ended(owner: string): Promise<void>;
-  /** Begins nothing more; resolves when all is left to others. */
+  /** Begins nothing more; resolves when all leases are given up. */
   stop(): Promise<void>;
 }
 
@@ -32,12 +32,12 @@ interface RunnerParts {
 const BATCHES_AT_ONCE = 4;
 const LEASE_MS = 30_000;
 const RENEW_MS = 5_000;
-/** Before others may take it. */
+/** This long before its lease ends a process stops, so that another may take the batch. */
 const MARGIN_MS = 5_000;
-/** While there are batches that others work on. */
+/** Poll interval while other processes work on batches. */
 const LOOK_MS = 5_000;
 const PAUSE_MS = 1_000;
-/** Of one that fails for a reason of ours. */
+/** Backoff for a batch that failed by an internal error. */
 const AGAIN_MS = 15_000;
 
 interface Running {
@@ -106,7 +106,7 @@ export function createRunner({ records, owner, run, checkStays, outside }: Runne
     const { id, expires_at } = batch;
     const halt = new Ending();
     const leave = new Ending();
-    // Whoever leaves begins nothing more.
+    // A process that shuts down begins nothing more.
     leave.addEventListener("abort", () => halt.abort("left" satisfies Halt));
     let leaseEndsAt = firstEndsAt;
     const isLost = () => outside.now() > leaseEndsAt - MARGIN_MS;
@@ -137,7 +137,7 @@ export function createRunner({ records, owner, run, checkStays, outside }: Runne
     }
     try {
       await run({ batch, halt, leave, isLost });
-      // Halted before its end: whoever comes next need not come at once.
+      // Halted before its end: the next process need not resume it at once.
       if (isOn && !isLost() && (await records.isKnown(id)))
         await outside.sleep(PAUSE_MS, stopped).catch(() => undefined);
     } catch (thrown) {

@@ -1,6 +1,6 @@
 /**
- * A batch from its first line to its files, by whoever has its lease. It can be left at any moment and gone on with by anybody: what is done
- * is in the work file and in the ledger. The order is: what a crash left → the lines → what was held is given back → the files → its end.
+ * A batch from its first line to its files, in the process that has its lease. Any process can resume it at any moment: what is done
+ * is in the work file and in the ledger. The order is: recovery after a crash → the lines → the reserve is released → the files → its end.
  */
 
 import type { BatchRecord, BatchRecords } from "../books/batch-records";
@@ -27,7 +27,7 @@ export interface RunningParts extends Pick<LineParts, "embed" | "ledger"> {
   readonly policies: (caller: Caller) => LineParts["policies"];
   readonly rules: (workspace: string) => WorkspaceRules;
   readonly routes: () => Routes;
-  /** Keeps what it is given open for as long as the work takes, whatever is reloaded. */
+  /** Keeps the current generation open during the work, across reloads. */
   readonly preparing: Parameters<typeof runUpstream>[1]["preparing"];
   readonly survivesPower: boolean;
   readonly outside: Pick<
@@ -43,7 +43,7 @@ export interface Held {
   readonly batch: BatchRecord;
   /** Fires with a `Halt`. */
   readonly halt: Ending;
-  /** Fires when it is to be left to others, also after it was halted for another reason. */
+  /** Fires when the lease must be given up, also after it was halted for another reason. */
   readonly leave: Ending;
   readonly isLost: () => boolean;
 }
@@ -57,7 +57,7 @@ const PASSES_MAX = 3;
 const bytesOf = ({ length, body: { input } }: RequestLine) =>
   length + VECTOR_BYTES * (Array.isArray(input) ? input.length : 1);
 
-/** Resolves once the batch has ended, or is left to others. */
+/** Resolves once the batch has ended, or its lease is given up. */
 export async function runBatch({ batch, halt, leave, isLost }: Held, parts: RunningParts): Promise<void> {
   const { records, files, folder, ledger, outside } = parts;
   const { id } = batch;
@@ -81,7 +81,7 @@ export async function runBatch({ batch, halt, leave, isLost }: Held, parts: Runn
     } finally {
       await stopTelling();
     }
-    // Answers whose rows could not be settled then.
+    // Answers whose rows could not be settled before.
     await settleKept(batch, work, parts);
     const halted: Halt | undefined = halt.aborted ? haltOf(halt) : undefined;
     if (leave.aborted || isLost()) return await tell();
@@ -122,7 +122,7 @@ function countsOf({ kept }: WorkFile) {
   return { lines_completed, lines_failed, tokens };
 }
 
-/** A crash between an answer's record and its row: the row is made up for, and nobody is asked again. */
+/** After a crash between an answer's record and its row: settles the row, without another call. */
 async function settleKept(
   { id, workspace }: BatchRecord,
   work: WorkFile,

@@ -1,6 +1,6 @@
 /**
- * What a provider's batch service is asked, until it answers: to take a batch, once; how it is doing; for its results. What was submitted is paid
- * for, so that a failure on the way to its results is no reason to give it up.
+ * Calls to a provider's batch service, retried until it answers: submit a batch, once; poll its state; fetch its results. What was submitted is paid
+ * for, so a failure while fetching the results is no reason to give it up.
  */
 
 import type { UpstreamRecord } from "../books/upstream-batches";
@@ -11,7 +11,7 @@ import { unlessAborted } from "../domain/until";
 import { TRANSIENT } from "../jobs/isolate";
 import type { BatchCall, BatchService } from "../plugin";
 
-/** When no further line is begun, and when the batch is to be left to others at once. */
+/** Fire when no further line is begun, and when the lease must be given up at once. */
 export interface Stops {
   readonly halt: Ending;
   readonly leave: Ending;
@@ -23,7 +23,7 @@ export interface AskingParts {
 
 const POLL_MS_MIN = 2_000;
 const POLL_MS_MAX = 60_000;
-/** One that is cancelled has this long to say what it has done. */
+/** A cancelled batch has this long to deliver its partial results. */
 const ENDING_MS = 15 * 60_000;
 const CALL_MS = 10 * 60_000;
 const ASKED_AGAIN_MS_MAX = 60_000;
@@ -40,7 +40,7 @@ export async function submitOnce(
   let isSent = mayBeThere;
   return patiently(
     async () => {
-      // Whether an attempt that failed was heard, only the provider knows.
+      // A failed attempt may have reached the provider.
       const known = isSent ? await timed(parts, stops, (signal) => service.find(tag, signal)) : undefined;
       if (known !== undefined || stops.halt.aborted) return known;
       isSent = true;
@@ -97,16 +97,16 @@ interface Patience {
   readonly goesOn: boolean;
 }
 
-/** Goes on: an attempt that failed may have been heard, and then it must be ended there. */
+/** Continues: a failed attempt may have reached the provider, and then the batch must be cancelled there. */
 const UNPAID: Patience = { waitsFor: TRANSIENT, goesOn: true };
-/** It was submitted, and is paid for: also a key that is refused may be right again soon. */
+/** It was submitted, and is paid for: even a refused key may soon be valid again. */
 export const PAID: Patience = {
   waitsFor: new Set<ErrorKind>([...TRANSIENT, "unauthorized", "wrong_address", "invalid"]),
   goesOn: true,
 };
 const LAST_ATTEMPTS_MAX = 5;
 
-/** Again with exponential backoff where it failed for a while. @returns undefined where it is given up */
+/** Retries transient errors with exponential backoff. @returns undefined where it is given up */
 export async function patiently<T>(
   work: () => Promise<T>,
   stops: Stops,
@@ -130,7 +130,7 @@ export async function patiently<T>(
   }
 }
 
-/** Whoever leaves waits for no answer: what was submitted is found again. */
+/** A shutdown waits for no answer: what was submitted is found again. */
 export async function timed<T>(
   { outside }: AskingParts,
   { leave }: Stops,

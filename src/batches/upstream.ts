@@ -1,6 +1,6 @@
 /**
- * Lines that go by a provider's own batch service: gathered, submitted once, asked for until they are done, and then each taken through the
- * whole way of a request with the reply in the place of its call. What was submitted is in the database before it is, and is looked for at the
+ * Lines that go by a provider's own batch service: gathered, submitted once, polled until they are done, and then each taken through the
+ * steps of a request with the reply in place of its call. A submission is recorded in the database before it is sent, and is looked for at the
  * provider by its tag before it is submitted again: it is paid for.
  */
 
@@ -33,7 +33,7 @@ interface UpstreamParts {
   readonly outside: Pick<Outside, "sleep" | "random" | "alarm" | "log" | "monotonic">;
 }
 
-/** What is handed over at once, however much the service would take: it is in memory meanwhile, and so are its results. */
+/** Most that is submitted at once, even if the service takes more: it is in memory meanwhile, and so are its results. */
 const BYTES_AT_ONCE_MAX = 32_000_000;
 const RESULT_BYTES_MAX = 64_000_000;
 /** "restricted to a maximum of 50,000 embedding inputs" (OpenAI). */
@@ -59,7 +59,7 @@ export async function runUpstream(lines: LineParts, parts: UpstreamParts): Promi
   const { batch, upstreams, preparing } = parts;
   const rules = preparing.rules(batch.workspace);
   const begun = await upstreams.of(batch.id);
-  // What was handed over is not asked for a second time, though the routing file says otherwise by now.
+  // What was submitted is not sent again, even if the routing file has changed.
   const isHandedOver = (one: RequestLine) =>
     begun.some(
       (record) =>
@@ -298,7 +298,7 @@ async function take(
 ): Promise<void> {
   const { halt, leave, work, batch, ledger } = lines;
   const found = calls.flatMap(({ id }) => results.get(id) ?? []);
-  // What was ended before it was done was not done.
+  // Lines that were cancelled before they ran have no result.
   if (found.length < calls.length && halt.aborted) return;
   const embed = repliesOf(calls, results, why, way);
   const id = lineId(batch.id, one.line);

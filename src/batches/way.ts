@@ -27,7 +27,7 @@ export function atBatchPrice(route: Route): Route {
   return { ...route, facts: { ...route.facts, price }, targets: [cheaper, ...others] };
 }
 
-/** Nobody waits for what is there already. */
+/** The replies are there already, so nothing is queued. */
 const OPEN_GATE: Gate = {
   places: 1,
   enter: async () => undefined,
@@ -37,7 +37,7 @@ const OPEN_GATE: Gate = {
   inside: () => 0,
 };
 
-/** The provider has done its work: how it is doing now is nothing to its replies. */
+/** The replies are there already: the provider's present health does not matter. */
 const AT_REST = { monotonic: () => 0, random: () => 0 };
 
 /** The route with the batch service as its one way, whose replies are these. */

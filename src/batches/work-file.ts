@@ -1,6 +1,6 @@
 /**
  * What was done of a batch so far, beside its files: a record for each line that is done, appended before the line's row is settled. So
- * whatever ends the process, no answer that was charged is lost, and none is asked for twice. At the batch's end its output and error files
+ * a crash loses no charged answer, and none is requested twice. At the batch's end its output and error files
  * are made of it, in the input's order.
  * A record is a line of JSON that says how long what follows is, then the line as it will stand in the output or error file.
  */
@@ -50,7 +50,7 @@ export async function openWorkFile(path: string, survivesPower: boolean): Promis
   const handle = await open(path, "a+", PRIVATE_FILE).catch(full);
   const kept = new Map<number, Kept>();
   let size = await readRecords(handle, kept);
-  // What a kill left half written is nothing.
+  // A half-written record is dropped.
   await handle.truncate(size);
   let last: Promise<unknown> = Promise.resolve();
 

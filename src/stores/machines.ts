@@ -1,8 +1,8 @@
-/** What gateways on one database tell one another of what they serve by, and what is made of it. */
+/** Compares the configurations of the gateways on one database, and reports differences. */
 import type { GatewayConfig } from "../config/gateway-config";
 import type { SpaceNotice } from "../spaces/notices";
 
-/** Of what must be the same everywhere: paths, ports, certificates and secrets may be each machine's own. */
+/** A hash of what must be the same everywhere: paths, ports, certificates and secrets may be each machine's own. */
 export function routingFileHash({
   models,
   providers,
@@ -20,7 +20,7 @@ export function routingFileHash({
   return new Bun.CryptoHasher("sha256").update(text).digest("hex");
 }
 
-/** It is about no route. */
+/** A notice that is not about a route. */
 export const aboutMachines = (message: string): SpaceNotice => ({
   space: "",
   provider: "",

@@ -1,5 +1,5 @@
 /**
- * Everything in one SQLite file, for the processes of one machine. What the tables hold belongs to the parts' own files.
+ * Everything in one SQLite file, for the processes of one machine. The tables are described in the parts' own files.
  */
 import { ACTORS, openAudit } from "../books/audit";
 import { openBatchRecords } from "../books/batch-records";
@@ -58,7 +58,7 @@ export function sqliteStores(store: Store, outside: Outside): Stores {
   };
 }
 
-/** Of the file: what is in the log beside it comes to it later. */
+/** The size of the file without its write-ahead log. */
 function sizeOf({ database, read }: Store): number {
   const query = database.query<{ readonly bytes: bigint }, []>(
     "SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()",

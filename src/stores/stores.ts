@@ -1,9 +1,9 @@
 /**
- * What a gateway keeps, whatever database keeps it: each part's interface is its own file's, and this is how all of them are had.
+ * The storage of a gateway, independent of the database: each part's interface is in its own file; this joins them.
  * A new database is a further file here that makes a `Stores`; test/stores/ judges it. A new part is a member, and one in each.
  *
  * What a request asks for on its way (`Keys.find`, `Workspaces.rules`, `Fingerprints.find`, `Limits.find`) is answered at once: a database
- * that is elsewhere answers it from memory. All else may take its time.
+ * that is remote answers from memory. All else may be asynchronous.
  */
 import type { Audit } from "../books/audit";
 import type { BatchRecords } from "../books/batch-records";
@@ -65,6 +65,6 @@ export interface Stores {
 export interface Machines {
   /** @param routingFile a hash of what this one serves by from now on (machines.ts) */
   serving(routingFile: string): void;
-  /** What is wrong among them, in words, as it was known a few seconds ago. */
+  /** Problems among them, as messages, a few seconds old at most. */
   notices(): readonly string[];
 }

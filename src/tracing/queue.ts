@@ -1,5 +1,5 @@
 /**
- * Ended spans, until a collector has them: bounded, sent in batches over the gateway's own network, none waited for by a request.
+ * A bounded queue of ended spans, sent to a collector in batches; no request waits for it.
  * What a batch looks like is the serializer's matter.
  */
 import type { Outside } from "../domain/outside";
@@ -9,7 +9,7 @@ export interface QueueParts<Span> {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly serialize: (spans: Span[]) => Uint8Array | undefined;
-  /** Is told how many spans nobody will see. */
+  /** Called with the number of dropped spans. */
   readonly dropped: (count: number) => void;
 }
 
@@ -22,10 +22,10 @@ export interface SpanQueue<Span> {
 const SPANS_MAX = 4_096;
 const BATCH_MAX = 512;
 const SEND_EVERY_MS = 2_000;
-/** Longer waits where the collector does not answer. */
+/** Backoff while the collector does not answer. */
 const SEND_EVERY_MS_MAX = 60_000;
 const WAIT_MS = 10_000;
-/** What OTLP says may be sent again. */
+/** Statuses that OTLP allows to retry. */
 const RETRIED = new Set([429, 502, 503, 504]);
 
 export function openSpanQueue<Span>({

@@ -40,7 +40,7 @@ export interface Spans {
 }
 
 const OPERATION = "embeddings";
-/** A name may be a caller's own: no more of it is told. */
+/** Names from callers are cut to this length. */
 const TEXT_MAX = 200;
 const TRACE_BYTES = 16;
 const SPAN_BYTES = 8;
@@ -148,7 +148,7 @@ export function openSpans({ settings, outside, version, process, dropped }: Span
             "embedgate.inputs": inputs,
             "embedgate.cache_hits": cacheHits,
           });
-          // What a caller did wrong is no failure of a server: the conventions for HTTP say so.
+          // A caller's error is not a server's failure, by the conventions for HTTP.
           fail(span, error ?? undefined, status >= 500);
           span.end(outside.now());
         },

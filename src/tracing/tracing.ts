@@ -1,6 +1,6 @@
 /**
  * Traces, on or off: off, nothing of OpenTelemetry is loaded and a request asks for one member that is undefined.
- * A reload turns them on, off or elsewhere; what was begun ends where it began.
+ * A reload turns them on, off or to another collector; a begun trace ends where it began.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { TracingSettings } from "../domain/trace";
@@ -11,7 +11,7 @@ export interface Tracing {
   current(): Spans | undefined;
   /** @returns once they are begun by these settings */
   apply(settings: TracingSettings | undefined): Promise<void>;
-  /** Sends what is left, for a while. */
+  /** Sends the remaining spans, within a time limit. */
   close(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * /admin/v1/audit: who changed what, when, and how it was before and after. No secret is in it.
+ * /admin/v1/audit: who changed what and when, with the values before and after. It holds no secrets.
  */
 import { Type } from "@sinclair/typebox";
 import { csv } from "../../terminal/csv";

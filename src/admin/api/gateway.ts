@@ -1,4 +1,4 @@
-/** /admin/v1/gateway: which gateway this is: its version, since when it runs, what it is asked by, what it keeps. */
+/** /admin/v1/gateway: the gateway's version, start time, dialect, database size and retention. */
 import { type Static, Type } from "@sinclair/typebox";
 import { type AdminPath, adminPath, type Named, NO_BODY } from "./admin-path";
 import { Count, iso, OrNull, Time } from "./values";

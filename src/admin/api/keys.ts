@@ -107,7 +107,7 @@ function found(id: string, { keys }: AdminParts): Static<typeof Key> {
 
 const minted = ({ id, key: secret }: NewKey, parts: AdminParts) => ({ key: found(id, parts), secret });
 
-/** A name that is misspelt must not become a customer without a limit. */
+/** A misspelt name must not create a workspace without limits. */
 async function provide(workspace: string, mayCreate: boolean, { workspaces }: AdminParts): Promise<void> {
   if (workspace === DEFAULT_WORKSPACE || mayCreate) return void (await workspaces.ensure(workspace));
   if (workspaces.exists(workspace)) return;

@@ -1,5 +1,5 @@
 /**
- * /admin/v1/notices: what needs a human now, each with the command that mends it. A further kind of notice is a function of `all`.
+ * /admin/v1/notices: what needs attention now, each with the command that fixes it. A further kind of notice is a function of `all`.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { stageOf } from "../../routes/lifecycle";
@@ -133,7 +133,7 @@ export const NOTICE_PATHS: readonly AdminPath[] = [
     async work(_, parts) {
       const now = [...ofSpaces(parts), ...ofRoutes(parts), ...ofProviders(parts)];
       const open = now.filter(({ kind }) => kind === "circuit_open");
-      // Whose circuit breaker is open fails; that is told once.
+      // An open circuit breaker already means failures: one notice for both.
       const recent = (await recentNotices(parts)).filter(
         ({ kind, model, provider }) =>
           kind !== "failing" || !open.some((one) => one.model === model && one.provider === provider),

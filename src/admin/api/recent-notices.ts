@@ -1,6 +1,6 @@
 /**
- * What the sums of the last minutes say that needs a human: a provider that became slow or fails often, a workspace that spends much faster
- * than it did, or will have spent all it may. A further sign is a function of `recentNotices`.
+ * Notices from the sums of the last minutes: a provider that became slow or fails often, a workspace that spends much faster
+ * than before, or is about to reach its cap. A further notice is a function of `recentNotices`.
  */
 import { usdOf } from "../../books/money";
 import { periodAt } from "../../books/periods";
@@ -28,7 +28,7 @@ const RECENT_MINUTES = 10;
 /** What is usual: the day before the last hour. */
 const USUAL_HOURS = 24;
 
-/** Answers and failures that say something; fewer may be chance. */
+/** Least number of answers and failures for a notice; fewer may be chance. */
 const ANSWERS_MIN = 5;
 const SLOWER_TIMES = 3;
 const SLOWER_MS_MIN = 250;
@@ -36,7 +36,7 @@ const SLOWER_MS_MIN = 250;
 const SLOW_MS = 3_000;
 const FAILING_SHARE = 0.1;
 const FASTER_TIMES = 5;
-/** An hour's spending below it is nobody's concern, however much it grew: $0.50. */
+/** An hour's spending below it gives no notice, however much it grew: $0.50. */
 const SPENDING_PICO_USD_MIN = 500_000_000_000n;
 
 export async function recentNotices(parts: AdminParts): Promise<readonly RecentNotice[]> {
@@ -58,7 +58,7 @@ export async function recentNotices(parts: AdminParts): Promise<readonly RecentN
   for (const group of told(ofRoutes)) found.push(...ofRoute(group, sameOf(usualRoutes, group)));
   for (const group of told(ofWorkspaces)) {
     const [name = ""] = group.names;
-    // The gateway's own probes are none's.
+    // The gateway's own probes belong to no customer.
     if (!(await workspaces.exists(name))) continue;
     const notice = await ofSpending(
       await workspaces.show(name),
@@ -77,7 +77,7 @@ const sameOf = (series: SeriesFound, { names }: Group) =>
 
 function ofRoute({ names, total, errors }: Group, usual: Group | undefined): RecentNotice[] {
   const [model = "", provider = ""] = names;
-  // Answered from the cache, or refused: no provider's doing.
+  // Answered from the cache, or refused: says nothing of a provider.
   if (provider === "") return [];
   const about = { model, provider, space: null, workspace: null };
   const found: RecentNotice[] = [];
@@ -112,7 +112,7 @@ function ofRoute({ names, total, errors }: Group, usual: Group | undefined): Rec
 
 const words = (ms: number) => (ms >= 1_000 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms)} ms`);
 
-/** The worst of what there is to say of a workspace. */
+/** The most severe notice of a workspace. */
 async function ofSpending(
   { name, settings, micro_credits }: Workspace,
   { recent, usual }: { readonly recent: Group; readonly usual: Group | undefined },

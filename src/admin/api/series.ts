@@ -1,5 +1,5 @@
 /**
- * /admin/v1/series: what was asked, answered and paid over time, from the sums that the ledger keeps by minute, hour and day. They are written
+ * /admin/v1/series: requests, answers and cost over time, from the sums that the ledger keeps by minute, hour and day. They are written
  * with the ledger's own rows, so they add up to them. A new column of a series is a member of COLUMNS and of POINTS in books/series.ts.
  */
 import { type Static, Type } from "@sinclair/typebox";

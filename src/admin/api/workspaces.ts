@@ -1,5 +1,5 @@
 /**
- * /admin/v1/workspaces: whom usage belongs to, what each may do and has spent, as `embedgate workspaces` has them.
+ * /admin/v1/workspaces: their settings, limits and spending, as `embedgate workspaces` has them.
  * A new setting is a member of SETTABLE, beside what src/callers/workspace-settings.ts asks for.
  */
 import { type Static, Type } from "@sinclair/typebox";

@@ -1,4 +1,4 @@
-/** "Workspaces and keys": who may ask for what and spend how much. One workspace at a time beside the list of all. */
+/** "Workspaces and keys": permissions, limits and spending. One workspace at a time beside the list of all. */
 
 import { useSignal } from "@preact/signals";
 import type { AdminWorkspaces } from "../../admin/api/workspaces";

@@ -38,7 +38,7 @@ export interface At {
   readonly query?: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
-/** Who this browser is let in as; null: as nobody; undefined: not asked yet. */
+/** The session; null: none; undefined: not known yet. */
 export const session = signal<AdminSession | null | undefined>(undefined);
 
 export class Refused extends Error {
@@ -93,7 +93,7 @@ export async function signIn(key: string): Promise<void> {
   rememberSession(true);
 }
 
-/** Nobody is let in any more by this browser. */
+/** Ends the session. */
 export function forget(): void {
   rememberSession(false);
   session.value = null;

@@ -1,4 +1,4 @@
-/** How fast each workspace uses up what it may spend, and when it has, if it goes on as now. */
+/** How fast each workspace uses its caps and credits, and when they run out at this rate. */
 import type { AdminSeries } from "../../admin/api/series";
 import type { AdminWorkspaces } from "../../admin/api/workspaces";
 import { useAnswer } from "./answer";
@@ -18,7 +18,7 @@ interface Limit {
   readonly of: string | null;
   readonly share: number;
   readonly perHour: string;
-  /** Milliseconds until it is used up; null: not before it begins anew. */
+  /** Milliseconds until it is used up; null: not before it resets. */
   readonly left: number | null;
 }
 

@@ -1,4 +1,4 @@
-/** From a control into a signal. */
+/** Sets a signal from a control's event. */
 import type { Signal } from "@preact/signals";
 
 export function put<Value>(target: Signal<Value>, value: Value): void {

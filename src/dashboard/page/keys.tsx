@@ -15,7 +15,7 @@ import { Table } from "./table";
 
 type Key = AdminKeys["keys"][number];
 
-/** Just made: shown until it is put away. */
+/** A new key: shown until it is dismissed. */
 const minted = signal<AdminNewKey | undefined>(undefined);
 
 interface Properties {
@@ -89,7 +89,7 @@ function Mint({ workspace, workspaces, act }: Omit<Properties, "changed"> & { re
           });
           minted.value = made;
           target.reset();
-          // Open mode has ended with it: whoever made the key goes on by it.
+          // The first key ends open mode: its creator is signed in with it.
           if (isOpen && admin) await signIn(made.secret);
         });
       }}

@@ -1,4 +1,4 @@
-/** The dashboard in a browser: who may, the views and the way between them. A new view is a member of VIEWS. */
+/** The dashboard in a browser: sign-in, views and navigation. A new view is a member of VIEWS. */
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Access } from "./access";

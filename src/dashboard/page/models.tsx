@@ -1,4 +1,4 @@
-/** "Models": sizes, limits, prices, where their vectors lie and what lies near, and when they end. */
+/** "Models": sizes, limits, prices, embedding spaces with their neighbours, and end of life. */
 import type { AdminModels } from "../../admin/api/models";
 import { useAnswer } from "./answer";
 import { Problem, Waiting } from "./pieces";

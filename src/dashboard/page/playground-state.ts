@@ -10,7 +10,7 @@ export const texts = signal(
 );
 export const models = signal<readonly [string, string]>(["", ""]);
 
-/** What one model made of the lines. */
+/** One model's result for the lines. */
 export interface Embedded {
   readonly model: string;
   readonly lines: readonly string[];
@@ -35,7 +35,7 @@ export async function embed(model: string, lines: readonly string[]): Promise<Em
     method: "POST",
     headers: {
       "content-type": "application/json",
-      // Also where it is empty: a request without a key is not the session's end.
+      // Sent even if empty: a 401 without a key must not end the session.
       ...(needsKey() && { authorization: `Bearer ${callerKey.value.trim()}` }),
     },
     body: JSON.stringify({ model, input: lines, encoding_format: "float" }),

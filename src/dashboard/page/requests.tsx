@@ -1,4 +1,4 @@
-/** "Requests": the ledger's rows as they come, with filters and pages; one of them with its whole story. No text is in them. */
+/** "Requests": the ledger's rows as they come, with filters and pages; one of them in full detail. They hold no texts. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { AdminRequests } from "../../admin/api/requests";
@@ -33,7 +33,7 @@ export function Requests() {
   return rest === "" ? <List /> : <Story id={rest} />;
 }
 
-/** The latest, again and again while nobody went to older ones. */
+/** Polls the latest ones, unless older ones are shown. */
 function List() {
   const query = Object.fromEntries(FILTERS.map((name) => [name, place.value.query[name] ?? ""]));
   const page = useSignal<AdminRequests | undefined>(undefined);
@@ -58,7 +58,7 @@ function List() {
         if (!isOver) problem.value = messageOf(thrown);
       }
     };
-    // Once for what has ended, and where older ones are shown the first page stays as it is.
+    // Finished requests are fetched once, and the first page stays while older ones are shown.
     if (older.value.length === 0) void load();
     const stop = isTail ? whileSeen(TAIL_SECONDS, load) : undefined;
     return () => {

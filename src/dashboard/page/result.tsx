@@ -1,4 +1,4 @@
-/** What one model made of the lines: its facts, the matrix of similarities, the map, the vectors. */
+/** One model's result for the lines: its facts, the matrix of similarities, the map, the vectors. */
 
 import { useSignal } from "@preact/signals";
 import { download } from "./browser";

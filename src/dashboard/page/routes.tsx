@@ -1,4 +1,4 @@
-/** Every route as a row: how much it is asked, how long it takes, what fails, and whether it may serve. */
+/** Every route as a row: requests, latency, failures, and whether it may serve. */
 import type { AdminNotices } from "../../admin/api/notices";
 import type { AdminRoutes } from "../../admin/api/routes";
 import type { AdminSeries } from "../../admin/api/series";

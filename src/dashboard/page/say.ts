@@ -1,4 +1,4 @@
-/** Numbers, amounts and times in words that people read. Amounts come as decimal text; what is shown is rounded, the exact one is a `title`. */
+/** Numbers, amounts and times formatted for people. Amounts come as decimal text; what is shown is rounded, the exact one is a `title`. */
 
 const EM_DASH = "–";
 

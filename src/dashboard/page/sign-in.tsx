@@ -1,4 +1,4 @@
-/** The way in: an admin key once, which becomes a cookie that no script can read. */
+/** Sign-in: an admin key once, which becomes a cookie that no script can read. */
 
 import { useSignal } from "@preact/signals";
 import { messageOf } from "./answer";

@@ -1,4 +1,4 @@
-/** What was just done, as code to take along. */
+/** The last request as code to copy. */
 import { useSignal } from "@preact/signals";
 import { Choice, Copied } from "./pieces";
 import { needsKey, results } from "./playground-state";

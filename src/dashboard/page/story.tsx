@@ -1,4 +1,4 @@
-/** One request's whole story: what became of it, each call that was made for it, and where each count of tokens came from. */
+/** One request in full detail: its outcome, each upstream call, and the source of each token count. */
 import type { AdminRequest } from "../../admin/api/requests";
 import { useAnswer } from "./answer";
 import { Copied, Problem, Waiting } from "./pieces";

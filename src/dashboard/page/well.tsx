@@ -1,4 +1,4 @@
-/** "Is it well": what needs a human, every route as a row, and what was asked, failed, took and cost over time. */
+/** "Is it well": notices, every route as a row, and requests, failures, latency and cost over time. */
 import type { AdminNotices } from "../../admin/api/notices";
 import type { AdminSeries } from "../../admin/api/series";
 import { useAnswer } from "./answer";
@@ -221,7 +221,7 @@ function Plots({
   );
 }
 
-/** The gateway's own probes are a workspace of their own, with requests that nobody asked. */
+/** The gateway's own probes have their own workspace and are no client requests. */
 const askers = ({ groups }: AdminSeries) => groups.filter(({ total }) => total.requests > 0);
 
 function WorkspaceTable({ series, csv }: { readonly series: AdminSeries; readonly csv: string }) {

@@ -1,5 +1,5 @@
 /**
- * Where a PostgreSQL database is, as the routing file says it. What is ours in the address is taken out of it; the rest, such as `sslmode`, is
+ * Where a PostgreSQL database is, as the routing file says it. Our own parameters are removed from the address; the rest, such as `sslmode`, is
  * PostgreSQL's (postgresql.org/docs/15/libpq-connect.html#LIBPQ-CONNSTRING).
  */
 import type { PostgresConfig } from "../../config/gateway-config";

@@ -1,4 +1,4 @@
-/** The audit trail in PostgreSQL: an entry in the transaction of each change. What it says is src/books/audit.ts's. */
+/** The audit trail in PostgreSQL: an entry in the transaction of each change. Entries are defined in src/books/audit.ts. */
 import { type Audit, type AuditRow, type Change, entryOf, written } from "../../books/audit";
 import { storableJson } from "./base";
 import { type DatabaseClock, timeOf } from "./clock";

@@ -1,4 +1,4 @@
-/** What every part of the PostgreSQL store is made with. */
+/** The dependencies of every part of the PostgreSQL store. */
 import type { DatabaseClock } from "./clock";
 import type { Pool } from "./pool";
 

@@ -1,5 +1,5 @@
 /**
- * What `embedgate database check` asks of PostgreSQL: whether its tables are those of this release, who serves by it, and whether the books add
+ * The checks of `embedgate database check`: whether PostgreSQL's tables are those of this release, which gateways use it, and whether the books add
  * up. A further question is a query here and a line of `questions`.
  */
 import { type InstanceRow, routingFilesDiffer } from "./instance";
@@ -14,7 +14,7 @@ export interface DatabaseState {
   readonly versionKnown: number;
   readonly connections: { readonly most: number; readonly askedFor: number };
   readonly gateways: readonly InstanceRow[];
-  /** What does not add up, in words. */
+  /** Inconsistencies, as messages. */
   readonly wrong: readonly string[];
 }
 

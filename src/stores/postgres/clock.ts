@@ -1,6 +1,6 @@
 /**
  * The time of the database, for what several machines must agree on: days, months, and until when a rotated secret works. In SQL it is
- * `now()`; where a moment is needed here, it is reckoned from what the database last said.
+ * `now()`; where this process needs it, it is derived from the database's last reply.
  */
 
 export interface DatabaseClock {
@@ -8,7 +8,7 @@ export interface DatabaseClock {
   now(): number;
   /** What a statement is given as its `at`: null, so that the database takes its own time; a test's clock where there is one. */
   at(): number | null;
-  /** The database has just said so. @param asked when it was asked, on the monotonic clock */
+  /** The database has just reported its time. @param asked when it was asked, on the monotonic clock */
   heard(now: number, asked: number): void;
 }
 
@@ -26,7 +26,7 @@ export function createClock(
     now: fixed ?? (() => monotonic() + offset),
     at: fixed ?? (() => null),
     heard(said, asked) {
-      // Somewhere between asking and hearing it; nothing here needs it finer.
+      // Accurate to a round trip, which is enough here.
       offset = said - (asked + monotonic()) / 2;
     },
   };

@@ -1,6 +1,6 @@
 /**
- * What requests have to write, gathered: all of a turn of the event loop, and what comes while a transaction is under way, share the next one.
- * A workspace has one transaction of this process at a time, so that its row is not waited for here; different ones go side by side.
+ * Group commit: all writes of a turn of the event loop, and those that come while a transaction is in flight, share the next one.
+ * A workspace has one transaction of this process at a time, so that they do not wait for its row lock; different ones run in parallel.
  */
 import type { GatewayError } from "../../domain/errors";
 import { asGatewayError } from "../../domain/errors";
@@ -15,18 +15,18 @@ export interface Entry<Work> {
   readonly workspace: string;
   /** On the monotonic clock: after it nothing is tried again. */
   readonly giveUpAt: number;
-  /** It was tried on a connection that was lost, so it may have been done. */
+  /** It was tried on a connection that was lost, so it may have been committed. */
   isDoubtful: boolean;
   readonly done: (result: unknown) => void;
   readonly failed: (error: GatewayError) => void;
 }
 
-/** An entry's end, and how it came to it. */
+/** An entry's outcome. */
 export type Outcome = { readonly value: unknown } | { readonly error: GatewayError } | "alone";
 
 export interface Committing<Work> {
   add(entry: Omit<Entry<Work>, "isDoubtful">): void;
-  /** Resolves once nothing is waiting or under way. */
+  /** Resolves once nothing is waiting or in flight. */
   idle(): Promise<void>;
 }
 
@@ -85,7 +85,7 @@ export function createCommitting<Work>(
     for (const resolve of idlers.splice(0)) resolve();
   }
 
-  /** While all places are taken nobody else looks at the time. */
+  /** A timer for deadlines while all places are taken. */
   function look(): void {
     if (queue.length === 0) {
       stopLooking?.();
@@ -151,7 +151,7 @@ export function createCommitting<Work>(
     });
   }
 
-  /** They are tried again until their time is over. Whether they were done, is asked then. */
+  /** They are retried until their deadline. Whether they were committed is checked then. */
   async function failedWith(group: readonly Entry<Work>[], thrown: unknown): Promise<void> {
     const now = monotonic();
     const mayPass = isOfTheDatabase(thrown);
@@ -178,7 +178,7 @@ export function createCommitting<Work>(
   };
 }
 
-/** It may be over soon, as against a refusal of what was asked. */
+/** A transient error, as opposed to a refusal. */
 function isOfTheDatabase(thrown: unknown): boolean {
   if (thrown instanceof Fenced) return false;
   return isPassing(thrown) || asGatewayError(thrown).kind === "ledger_unavailable";
@@ -187,6 +187,6 @@ function isOfTheDatabase(thrown: unknown): boolean {
 /** When what a request begins with is given up; nothing has been spent yet. */
 export const beginUntil = (now: number, until: number) => Math.min(until, now + WAIT_MS_MAX);
 
-/** What a provider was paid for is tried for longer: as long as a server takes to start again, or another to take its place. */
+/** Writes of paid calls are retried for longer: as long as a server's restart or a failover takes. */
 const SETTLE_MS_MAX = 15_000;
 export const settleUntil = (now: number, until: number) => Math.min(until, now + SETTLE_MS_MAX);

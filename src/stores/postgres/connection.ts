@@ -1,5 +1,5 @@
 /**
- * One connection to PostgreSQL, as long as it lasts: what it is asked is answered in bounded time or it is given up.
+ * One connection to PostgreSQL: each query is answered in bounded time, or the connection is given up.
  *
  * Bun's own `SQL` and the package postgres 3.4.9 were compared by experiment on Bun 1.4.5 with PostgreSQL 15 and PgBouncer 1.18: connections
  * ended by pg_terminate_backend idle and in mid-query, an immediate restart, a stopped server, 20,000 queries over four connections. Both read
@@ -26,7 +26,7 @@ export interface Connection {
   script(text: string): Promise<void>;
   /** The transaction that `work` asks in; what it throws undoes all of it. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
-  /** It ended: nothing can be asked of it any more. */
+  /** It ended: it takes no more queries. */
   isLost(): boolean;
   close(): void;
 }
@@ -78,7 +78,7 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
   const end = () => {
     if (isEnding) return;
     isEnding = true;
-    // It rejects what is still asked; of what it says itself nothing is left to do.
+    // It rejects the open queries; its own result does not matter.
     pool.close().catch(() => undefined);
   };
 
@@ -171,7 +171,7 @@ export function stateOf(cause: unknown): string | undefined {
 /** postgresql.org/docs/15/errcodes-appendix.html: class 08, a server that ends or starts, and PgBouncer's own refusals. */
 const CONNECTION_STATES = /^(?:08|57P0)/;
 
-/** After these the connection is of no use. */
+/** After these the connection is unusable. */
 function isConnectionError(cause: unknown): boolean {
   if (cause instanceof Lost) return true;
   const state = stateOf(cause);

@@ -1,4 +1,4 @@
-/** The first measurement of each embedding space, kept in PostgreSQL and known in memory. What is kept is src/spaces/fingerprints.ts's. */
+/** The first measurement of each embedding space, kept in PostgreSQL and known in memory. The contract is src/spaces/fingerprints.ts. */
 import type { Fingerprint } from "../../domain/fingerprint";
 import { PROBES_VERSION } from "../../domain/probes";
 import {

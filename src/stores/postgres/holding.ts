@@ -76,7 +76,7 @@ const insertFrom = (held: string) => `
   SELECT coalesce(r.started_at, ${TIME}), $2, ${DAY}, ${names} FROM json_to_recordset($4::text::json) AS r(started_at bigint, ${shape})${held}
   RETURNING request_id, micro_credits_held`;
 
-/** $5 the workspace, $6 and $7 micro-credits and pico-USD to be held, $8 and $9 the caps. What is spent is of the row's last day and month. */
+/** $5 the workspace, $6 and $7 micro-credits and pico-USD to hold, $8 and $9 the caps. What is spent is of the row's last day and month. */
 const capFits = (cap: string, spent: string, period: string, now: string, fits: (left: string) => string) =>
   `(${cap}::bigint IS NULL OR $7 = 0 OR ${fits(`${cap} - CASE WHEN ${period} >= ${now} THEN ${spent} ELSE 0 END`)})`;
 export const capsFit = (fits: (left: string) => string) => `
@@ -239,7 +239,7 @@ export async function balanceOf({ query }: Connection, workspace: string): Promi
   return found;
 }
 
-/** @returns what the caller is told; undefined: it may fit once others have settled */
+/** @returns the caller's error; undefined: it may fit once others have settled */
 export function whyNot(
   found: BalanceRow,
   { estimate: { least, most }, terms: { caps } }: Pick<Beginning, "estimate" | "terms">,

@@ -1,6 +1,6 @@
 /**
- * This process among those that serve by one database: it says every five seconds that it lives. The rows and holds of one that has been silent
- * for 30 s are released by whoever sees it, once; one that comes back finds that it was taken for dead, and ends.
+ * This process among those on one database: it sends a heartbeat every five seconds. The rows and holds of one that has been silent
+ * for 30 s are released once, by the first that sees it; one that comes back finds that it was fenced, and ends.
  */
 import { Ending } from "../../domain/ending";
 import { GatewayError } from "../../domain/errors";
@@ -18,17 +18,17 @@ export interface Described {
 
 export interface Instance {
   readonly id: string;
-  /** Says that it is there, and from then on that it lives. @throws GatewayError ledger_unavailable */
+  /** Registers it and starts its heartbeat. @throws GatewayError ledger_unavailable */
   join(): Promise<void>;
-  /** A hash of what it serves by. */
+  /** A hash of its configuration. */
   serving(hash: string): void;
-  /** All that lived at the last beat. */
+  /** All live gateways at the last heartbeat. */
   seen(): readonly InstanceRow[];
-  /** All that live. @throws GatewayError ledger_unavailable */
+  /** All live gateways. @throws GatewayError ledger_unavailable */
   all(): Promise<readonly InstanceRow[]>;
   /** @throws GatewayError ledger_unavailable where others may take it for dead */
   assertAlive(): void;
-  /** It was taken for dead. @returns what whoever asked for something is told */
+  /** It was fenced. @returns the error for its callers */
   fenced(): GatewayError;
   /**
    * Marks the rows of those that are dead as interrupted and gives back what they held.
@@ -36,7 +36,7 @@ export interface Instance {
    * @returns how many rows there were
    */
   releaseDead(ended?: string): Promise<number>;
-  /** It ends, and has no row under way. */
+  /** Unregisters it; it has no row in flight. */
   leave(): Promise<void>;
 }
 
@@ -48,7 +48,7 @@ export interface InstanceRow {
   readonly serves: string;
 }
 
-/** Nothing can be done here any more: others have released what this process held. */
+/** The error once it is fenced: others have released what this process held. */
 export class Fenced extends GatewayError {
   constructor() {
     super("ledger_unavailable", "This gateway was taken for dead, and ends. Retry after a second.", {
@@ -61,7 +61,7 @@ const BEAT_MS = 5_000;
 const BEAT_AGAIN_MS = 1_000;
 const SILENT_SECONDS = 30;
 const SILENT_MS = SILENT_SECONDS * 1_000;
-/** Beats farther apart: the database, or this process, was away meanwhile, and others may have been silent for no fault of theirs. */
+/** A longer gap between heartbeats: the database, or this process, was away, so other processes' silence proves nothing. */
 const GAP_MS_MAX = 3 * BEAT_MS;
 const CHANGES_KEPT = "1 hour";
 
@@ -117,7 +117,7 @@ export function createInstance(
   let isFenced = false;
   let hasJoined = false;
   let beatAt = Number.NEGATIVE_INFINITY;
-  /** Since when no beat has failed. */
+  /** Since when no heartbeat has failed. */
   let steadySince = Number.POSITIVE_INFINITY;
 
   function fenced(): GatewayError {
@@ -143,7 +143,7 @@ export function createInstance(
     seen = await all();
     if (asked - beatAt > GAP_MS_MAX) steadySince = asked;
     beatAt = asked;
-    // After an outage nobody has beaten for long: they are given the time to.
+    // After an outage no heartbeat is recent: the others get time to send one.
     if (asked - steadySince < SILENT_MS) return;
     const count = await releaseDead();
     if (count > 0) log("warn", "requests of a gateway that died were released", { count });
@@ -223,7 +223,7 @@ export function createInstance(
   };
 }
 
-/** So that whoever runs it knows before the last connection is taken. */
+/** Warns the operator before the last connection is taken. */
 async function tellConnections(pool: Pool, own: number, log: World["log"]): Promise<void> {
   const count = async ({ query }: Connection) =>
     query<{ readonly most: number; readonly asked: bigint }>(

@@ -1,5 +1,5 @@
 /**
- * API keys in PostgreSQL: looked up in memory, changed in the database. What a key is, is src/callers/keys.ts's.
+ * API keys in PostgreSQL: looked up in memory, changed in the database. The contract is src/callers/keys.ts.
  */
 
 import { ACTORS } from "../../books/audit";
@@ -75,7 +75,7 @@ export function createKnownKeys(): KnownKeys {
     const keys = await connection.query<KeyRow>(`SELECT * FROM @keys ${which}`, wanted);
     const secrets = await connection.query<SecretRow>(`SELECT * FROM @key_secrets ${whose}`, wanted);
     const byKey = Map.groupBy(secrets, ({ key_id }) => key_id);
-    // All at once, so that no request finds a key gone that is not.
+    // Replaced at once, so that no request misses a key that exists.
     forget(names ?? [...byId.keys()]);
     for (const row of keys) {
       const key = { ...row, secrets: byKey.get(row.id) ?? [] };
@@ -116,7 +116,7 @@ export function openPostgresKeys(
     return hash;
   }
 
-  /** Done twice it is as if it was done once. */
+  /** Idempotent. */
   async function change(work: (connection: Connection) => Promise<void>): Promise<void> {
     await pool.transact(work);
     await mirror.refresh();
@@ -211,7 +211,7 @@ export function openPostgresKeys(
            WHERE starts_with(key_id, 'key_bootstrap_') AND hash <> $2 AND expires_at IS NULL`,
           [clock.at(), hash],
         );
-        // It may have been replaced by another and come back.
+        // It may have been replaced and set again.
         await query("UPDATE @key_secrets SET expires_at = NULL WHERE hash = $1 AND key_id = $2", [hash, id]);
         const there = await query("SELECT 1 FROM @key_secrets WHERE hash = $1", [hash]);
         if (there.length > 0) return;

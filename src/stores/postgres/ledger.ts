@@ -1,6 +1,6 @@
 /**
- * The ledger in PostgreSQL. What a row says and when it is written is src/books/ledger.ts's; here is how each is written, and that one whose
- * acknowledgement was lost is asked for by its id.
+ * The ledger in PostgreSQL. What a row says and when it is written is src/books/ledger.ts's; here is how each is written; a row whose
+ * acknowledgement was lost is looked up by its id.
  */
 import type { Charge, Holding } from "../../books/balances";
 import { ANSWERED, INTERRUPTED, type Ledger, OWED_ROWS_MAX, OWN_WORKSPACE } from "../../books/ledger";
@@ -55,7 +55,7 @@ export function openPostgresLedger(
   const { id: process } = instance;
   /** By the request's id. */
   const begun = new Map<string, Begun>();
-  /** Workspaces that were made sure of, though the mirror has not heard of them yet. */
+  /** Workspaces known to exist, though not yet in the mirror. */
   const made = new Set<string>();
   const nearTheEndOf = new WeakMap<object, Map<string, NearTheEnd>>();
   let owed: readonly LedgerRow[] = [];
@@ -142,7 +142,7 @@ export function openPostgresLedger(
     );
   }
 
-  /** What is more than was held, or not known, is settled by itself. */
+  /** A cost above the hold, or with an unknown hold, is settled by itself. */
   function groupKey({ workspace, work }: Entry<Work>): string {
     const held = begun.get(work.row.request_id);
     const owing = ceilingOf(work.row.cost_femto_credits, FEMTO_CREDITS_PER_MICRO_CREDIT);
@@ -281,7 +281,7 @@ export function openPostgresLedger(
     }
   }
 
-  /** What is owed goes first, and is waited for by nobody but the end. */
+  /** Writes owed rows first, in the background; only the shutdown waits for them. */
   function payBeside(): void {
     if (owed.length === 0 || paying !== undefined || pool.downSince() !== undefined) return;
     paying = pay(settleUntil(monotonic(), Number.POSITIVE_INFINITY))

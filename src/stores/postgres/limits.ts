@@ -1,4 +1,4 @@
-/** What was seen of each route's limit of tokens, kept in PostgreSQL and known in memory. What is kept is src/spaces/limits.ts's. */
+/** What was seen of each route's limit of tokens, kept in PostgreSQL and known in memory. The contract is src/spaces/limits.ts. */
 import { type LimitSeen, limitOfBoth, NO_LIMIT_SEEN } from "../../domain/health";
 import type { Outside } from "../../domain/outside";
 import {
@@ -49,7 +49,7 @@ export function openPostgresLimits(
       const learnedAt = now();
       pool
         .transact(async ({ query }) => {
-          // What another process has found out meanwhile stands.
+          // Keeps what another process has learned meanwhile.
           const [before] = await query<LimitRow>(
             "SELECT * FROM @route_limits WHERE provider = $1 AND model = $2 AND configuration = $3 FOR UPDATE",
             [of.provider, of.model, of.configuration],

@@ -1,6 +1,6 @@
 /**
- * Hears of changes as soon as they are committed (LISTEN), on a connection of its own, which Bun opens anew when it is lost. Nothing rests on
- * it: what is not heard is asked for (mirror.ts).
+ * Hears of changes as soon as they are committed (LISTEN), on a separate connection, which Bun reopens when it is lost. Nothing depends on
+ * it: missed changes are polled (mirror.ts).
  */
 import { SQL } from "bun";
 import type { Outside } from "../../domain/outside";

@@ -7,7 +7,7 @@ import { type Connection, stateOf } from "./connection";
 import { MIGRATIONS } from "./migrations";
 import type { Pool } from "./pool";
 
-/** Others' migration is waited for; a transaction of somebody else's on a table of ours is not. */
+/** Waits for another gateway's migration, but not for other transactions on the tables. */
 const LOCK_TIMEOUT = "10s";
 const MIGRATION_MS_MAX = 60_000;
 /** Any number, as long as it is always this one. */

@@ -1,6 +1,6 @@
 /**
- * What every request asks for, kept in memory and never older than a second: keys, settings of workspaces, fingerprints of spaces, learned
- * limits. The database numbers their changes in the order of its commits; here they are listened for and, four times a second, asked for.
+ * A cache of what every request reads, never older than a second: keys, settings of workspaces, fingerprints of spaces, learned
+ * limits. The database numbers their changes in the order of its commits; here they are listened for and, four times a second, polled.
  * A further thing that is kept is a `Part`, with its trigger in migrations.ts.
  */
 import { Ending } from "../../domain/ending";
@@ -32,7 +32,7 @@ export interface Mirror {
 }
 
 const POLL_MS = 200;
-/** Half of what is promised: asking again takes its time, too. */
+/** Half of the promised age: polling takes time, too. */
 const FRESH_MS = 700;
 /** No answer is given by what is older, but for `mayBeOld`. */
 const STALE_MS = 1_000;
@@ -86,7 +86,7 @@ export function createMirror(pool: Pool, parts: readonly Part[], outside: World)
     freshAt = asked;
   }
 
-  /** Of two who ask while one is under way, one asking is enough, but it must begin after both. */
+  /** Callers that come during a refresh share the next one, which must begin after they came. */
   function refresh(): Promise<void> {
     if (current === undefined) {
       current = pool.run(readChanges).finally(() => {

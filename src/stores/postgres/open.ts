@@ -1,5 +1,5 @@
 /**
- * Everything in one PostgreSQL database, for the processes of many machines: the pool, what is known in memory, and the parts on top of them.
+ * Everything in one PostgreSQL database, for the processes of many machines: the pool, the mirror, and the parts on top of them.
  */
 import { hostname } from "node:os";
 import packageJson from "../../../package.json";
@@ -38,14 +38,14 @@ import { createKnownWorkspaces, openPostgresWorkspaces } from "./workspaces";
 export interface Opening {
   /** Whether this process serves: it is one of those that begin rows, and is told when it was taken for dead. */
   readonly serves?: { readonly process: string | null; readonly fenced: () => void };
-  /** A test's clock, in the place of the database's. */
+  /** A test's clock, in place of the database's. */
   readonly clock?: () => number;
 }
 
 const NAME_BYTES = 6;
 const SIZE = `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint AS bytes FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind = 'r'`;
-/** For so long, keys and settings as they were known last are good enough while rows are spooled. */
+/** While rows are spooled, keys and settings may be this old. */
 const SPOOL_MS_MAX = 3_600_000;
 
 /**

@@ -1,6 +1,6 @@
 /**
- * The few connections of a process, and who waits for one: for two seconds at most, then the caller is refused and told when to come back.
- * Work that is lost with its connection is asked for again on another, so whatever is done here can be done twice: rows are known by their ids.
+ * The connection pool of a process: a caller waits two seconds at most, then it is refused with a `Retry-After`.
+ * Work that is lost with its connection is retried on another, so all work must be idempotent: rows are known by their ids.
  */
 import { GatewayError } from "../../domain/errors";
 import type { Outside } from "../../domain/outside";

@@ -1,4 +1,4 @@
-/** What the last measurement of each route came to, kept in PostgreSQL. What a record says is src/spaces/records.ts's. */
+/** The last measurement of each route, kept in PostgreSQL. The contract is src/spaces/records.ts. */
 import { Value } from "@sinclair/typebox/value";
 import { PROBES_VERSION } from "../../domain/probes";
 import { Cosines, type RouteRecord, type RouteRecords } from "../../spaces/records";

@@ -1,4 +1,4 @@
-/** Single requests page by page, from PostgreSQL, whose work holds nobody up here. What a filter means is src/books/request-pages.ts's. */
+/** Single requests page by page, from PostgreSQL, which does not block the event loop. Filters are defined in src/books/request-pages.ts. */
 import { cursorIn, type RequestPages, storyOf } from "../../books/request-pages";
 import type { Parameter } from "./connection";
 import type { Pool } from "./pool";

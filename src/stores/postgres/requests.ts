@@ -1,4 +1,4 @@
-/** Single requests, read from the ledger in PostgreSQL. What a filter means is src/books/requests.ts's. */
+/** Single requests, read from the ledger in PostgreSQL. Filters are defined in src/books/requests.ts. */
 import { MINUTE_MS, REQUEST_COLUMNS, type RecordedRequest, type Requests } from "../../books/requests";
 import { timeOf } from "../../domain/request-id";
 import type { Parameter } from "./connection";

@@ -1,6 +1,6 @@
 /**
  * Sums over time from PostgreSQL, of the ledger's own rows: no sums by minute and hour are kept there, so a range of many requests takes the
- * server longer than SQLite's sums do. What is asked and found is src/books/series.ts's.
+ * server longer than SQLite's sums do. The contract is src/books/series.ts.
  */
 import { LATENCY_BOUNDS_MS, LATENCY_COLUMNS } from "../../books/latency-bounds";
 import { metadataPathOf, nameOf } from "../../books/metadata-sums";

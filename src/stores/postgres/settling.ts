@@ -1,6 +1,6 @@
 /**
- * Rows are settled: what each cost replaces what was held for it, with the row, in one statement that is its own transaction. Done twice it is
- * done once: a row that is settled is under way no more. The arithmetic is src/books/balances.ts's, over several rows of a workspace at once.
+ * Settles rows: each cost replaces its hold, together with the row, in one statement that is its own transaction. It is
+ * idempotent: a settled row is no longer in flight. The arithmetic is that of src/books/balances.ts, over several rows of a workspace at once.
  */
 import type { Charge } from "../../books/balances";
 import { ANSWERED, FAILED_BYTES_MAX, INTERRUPTED } from "../../books/ledger";

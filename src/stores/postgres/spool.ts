@@ -1,6 +1,6 @@
 /**
  * Rows that wait for a database that is away (postgres.on_outage: spool), each on the disk before its answer leaves: lines of JSON in a file
- * beside the gateway's others. What a process left behind when it was killed, the next one that starts there delivers.
+ * beside the gateway's others. The rows of a killed process are delivered by the next one that starts there.
  */
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
@@ -92,11 +92,11 @@ export function openSpool(path: string, instance: string): Spool {
   };
 }
 
-/** What was left behind: by the instance's id, with what removes it. */
+/** Rows of a killed process, by its instance's id, with a function that removes their file. */
 export interface Left {
   readonly instance: string;
   readonly settled: readonly LedgerRow[];
-  /** Of which nobody knows how they ended. */
+  /** Rows without a known outcome. */
   readonly begun: readonly LedgerRow[];
   remove(): void;
 }

@@ -1,5 +1,5 @@
 /**
- * A ledger that goes on while its database is away, for those whom nothing is held for: workspaces without credits and caps, and answers that
+ * A ledger that works while its database is down, for requests without a hold: workspaces without credits and caps, and answers that
  * cost nothing. What is spooled is delivered by its id once the database is back.
  */
 import type { Charge, Holding } from "../../books/balances";
@@ -53,7 +53,7 @@ export function spoolingLedger(ledger: Ledger, parts: Parts): Ledger {
     return { microCredits, taken: 0n, short: 0n, remaining: null, femtoCreditsRounded: 0n };
   }
 
-  /** Others may have taken this process for dead meanwhile: what was answered is a row all the same. */
+  /** This process may have been fenced meanwhile: what was answered still becomes a row. */
   async function deliver(row: LedgerRow): Promise<void> {
     await pool.run(({ query }) =>
       query(
@@ -82,7 +82,7 @@ export function spoolingLedger(ledger: Ledger, parts: Parts): Ledger {
     );
     while (!ending.aborted) {
       await outside.sleep(DELIVER_EVERY_MS, ending).catch(() => undefined);
-      // The next time, then: the pool tells of a database that is away.
+      // Retried next time: the pool reports a database that is down.
       await deliverAll().catch(() => undefined);
     }
   }

@@ -1,4 +1,4 @@
-/** What a workspace paid, read from PostgreSQL. What a line means is src/books/statements.ts's. */
+/** What a workspace paid, read from PostgreSQL. Lines are defined in src/books/statements.ts. */
 import { periodAt } from "../../books/periods";
 import {
   boundsOf,

@@ -1,5 +1,5 @@
 /**
- * The ledger read back, summed, from PostgreSQL. What the sums mean is src/books/usage.ts's.
+ * The ledger read back, summed, from PostgreSQL. The sums are defined in src/books/usage.ts.
  */
 import { type Asked, pathOf, type UsageGroup, type UsageLine } from "../../books/usage";
 import type { Parameter } from "./connection";
@@ -21,7 +21,7 @@ export const first = (column: string) =>
   `CASE WHEN coalesce(share.place, 1) = 1 THEN ${column} ELSE 0 END AS ${column}`;
 const FIRSTS = ["asked", "inputs", "cache_hits", "tokens", "tokens_billed", "cost_pico_usd", "micro_credits"];
 
-/** A row that several providers counted for, taken to pieces: each has what it counted and is owed, and the first all else. */
+/** A row that several providers counted for, split by provider: each has what it counted and is owed, and the first all else. */
 const BY_PROVIDER = `(SELECT started_at, workspace, key_id, model, status, error, metadata, tokens_source,
     CASE WHEN by_provider IS NULL THEN provider ELSE share.value ->> 0 END AS provider,
     CASE WHEN by_provider IS NULL THEN tokens_upstream ELSE (share.value ->> 1)::bigint END AS tokens_upstream,

@@ -1,4 +1,4 @@
-/** A workspace in PostgreSQL gets another name, or ends. What is refused is src/callers/workspace-names.ts's. */
+/** Renames or deletes a workspace in PostgreSQL. Refusals are defined in src/callers/workspace-names.ts. */
 import { ACTORS } from "../../books/audit";
 import { creditsOf } from "../../books/money";
 import { checkNewWorkspace } from "../../callers/keys";
@@ -44,7 +44,7 @@ export function openPostgresWorkspaceNames({ pool, clock }: Base, mirror: Mirror
         for (const where of ["@workspaces WHERE name", ...TABLES.map((table) => `@${table} WHERE workspace`)])
           if ((await query(`SELECT 1 FROM ${where} = $1 LIMIT 1`, [newName])).length > 0)
             throw usedAlready(newName);
-        // Two rows, so that whoever keeps workspaces in memory hears of both names.
+        // Two rows, so that every mirror hears of both names.
         await query("UPDATE @workspaces SET name = $2 WHERE name = $1", [name, newName]);
         for (const table of TABLES)
           await query(`UPDATE @${table} SET workspace = $2 WHERE workspace = $1`, [name, newName]);

@@ -1,5 +1,5 @@
 /**
- * Workspaces in PostgreSQL: what each may do is known in memory, what each has is in the database. What a workspace is, is
+ * Workspaces in PostgreSQL: settings are in memory, balances in the database. What a workspace is, is
  * src/callers/workspaces.ts's.
  */
 import { ACTORS } from "../../books/audit";
@@ -27,7 +27,7 @@ import { timeOf } from "./clock";
 import type { Connection } from "./connection";
 import type { Mirror, Part } from "./mirror";
 
-/** What a request asks of a workspace. */
+/** The workspace data that a request reads. */
 export interface KnownWorkspaces extends Part {
   readonly byName: ReadonlyMap<string, { readonly settings: Settings; readonly hasCredits: boolean }>;
 }
@@ -79,7 +79,7 @@ export function openPostgresWorkspaces(
   defaults: () => WorkspaceSection,
   { randomBytes }: Pick<Outside, "randomBytes">,
 ): Workspaces {
-  /** Done twice it is as if it was done once. */
+  /** Idempotent. */
   async function change<T>(work: (connection: Connection) => Promise<T>, until?: number): Promise<T> {
     const value = await pool.transact(work, until);
     await mirror.refresh();
