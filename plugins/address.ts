@@ -69,7 +69,7 @@ export function addressOf(
           if (!isAnsweredThere(thrown)) throw thrown;
           return;
         }
-        // Whoever answers 200 to a call without a text may answer so to anything: the first call finds it out.
+        // A server that answers 200 to an empty call may answer so to anything: the first real call decides.
         throw host.failure("malformed", "It took a call without a text.");
       });
     },
@@ -81,7 +81,7 @@ export function addressOf(
   };
 }
 
-/** A refusal of what was sent is an API's; one of our key, or of a proxy whose server is down, would come from any path. */
+/** A refusal of the body comes from an API; one of our key, or of a proxy whose server is down, would come from any path. */
 function isAnsweredThere(thrown: unknown): boolean {
   const kind = kindOf(thrown);
   const isBroken =

@@ -41,7 +41,7 @@ const EARLY_MS = 2 * 60_000;
 /** A machine's own service hands the same token out until shortly before its end: it is not asked for each request. */
 const AGAIN_MS = 30_000;
 const TIMEOUT_MS = 10_000;
-/** Nobody answers there outside Azure, not even with a refusal. */
+/** Outside Azure nothing answers at this address, not even with an error. */
 const METADATA_TIMEOUT_MS = 3_000;
 
 export function identityOptions({ t }: Pick<Host, "t">) {
@@ -164,7 +164,7 @@ async function byMachine(host: Host, given: GivenIdentity): Promise<Found> {
   }
 }
 
-/** Its codes alone: a description names tenants, applications and addresses. 404 and 410 of a machine's service pass. */
+/** Only its codes: a description names tenants, applications and addresses. 404 and 410 of a machine's service pass. */
 function refused(host: Host, { status, bytes }: Posted): Explanation {
   const { t } = host;
   const isPassing = status >= 500 || [404, 410, 429].includes(status);
@@ -201,7 +201,7 @@ function tokenIn(host: Host, { bytes }: Posted): Found {
   try {
     said = host.read(Token, bytes);
   } catch {
-    // Never in the words of the check, which quote the value.
+    // Never with the check's message, which quotes the value.
     throw host.failure("malformed", "Entra ID's answer has no access token.");
   }
   const now = host.now();

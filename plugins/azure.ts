@@ -93,7 +93,7 @@ const LIMITS = {
   // learn.microsoft.com/azure/ai-foundry/openai/how-to/embeddings: "an array of up to 2048".
   max_inputs: 2048,
   max_input_tokens: 8192,
-  // The v1 reference; another page says 8,192 for a call in all. A resource that holds to that answers 400, and is asked again in halves.
+  // The v1 reference; another page says 8,192 for a call in all. A resource with that limit answers 400, and the call is split in halves.
   max_call_tokens: 300_000,
   normalized: true,
   tokenizer: "cl100k_base",

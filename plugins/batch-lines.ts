@@ -1,6 +1,6 @@
 /**
- * What batch services of several vendors have alike: a file of JSON lines that is uploaded, and one of results that is read, each told apart by
- * its `custom_id`. Whoever uses it brings addresses, states and words of its own.
+ * What batch services of several vendors share: an uploaded file of JSON lines, and a file of results, matched by
+ * `custom_id`. Addresses, states and messages are in each plugin.
  */
 import type { TSchema } from "@sinclair/typebox";
 import type { BatchResult, Explanation, FailureKind, Host, Posted } from "../src/plugin";
@@ -21,7 +21,7 @@ export async function uploadLines(
   tag: string,
   lines: readonly object[],
 ): Promise<string> {
-  // No text holds it: it is made for this file alone.
+  // A boundary unique to this file: no text contains it.
   const boundary = `embedgate-${tag}`;
   const part = (about: string, content: string) =>
     `--${boundary}\r\ncontent-disposition: form-data; ${about}\r\n\r\n${content}\r\n`;

@@ -90,7 +90,7 @@ function bodyOf(host: Host, call: EmbedCall, input_type: string): Record<string,
     texts: textsOf(host, call),
     input_type: task ?? input_type,
     embedding_types: ["float"],
-    // Left out it is END: a text too long would be cut, and nobody told.
+    // Its default END would silently truncate a text that is too long.
     truncate: cutOf(call).toUpperCase(),
     ...(dimensions === undefined ? {} : { output_dimension: dimensions }),
   };
@@ -100,7 +100,7 @@ function bodyOf(host: Host, call: EmbedCall, input_type: string): Record<string,
 const KINDS: Readonly<Record<number, Explanation["kind"]>> = {
   // "a request or response contains a deny-listed token"
   498: "invalid",
-  // "a request is cancelled by the user": not by us, who would not be listening.
+  // "a request is cancelled by the user": not by us, since we would not read the answer.
   499: "unavailable",
   // What was asked for does not exist there; asking again would not make it so.
   501: "invalid",

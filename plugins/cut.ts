@@ -1,5 +1,5 @@
 /**
- * Servers that cut a text too long when they are told to, but not which text it was: they are told to only where they first refused it,
+ * Servers that truncate long texts on request, but do not say which: they are asked to only where they first refused the call,
  * so that every cut is known. Nothing here knows a vendor; how a wire says "cut" is its plugin's.
  */
 import type { EmbedCall, EmbedReply, Explanation, Host, Posted } from "../src/plugin";
@@ -25,7 +25,7 @@ export async function cutWhereRefused(
     });
   } catch (refused) {
     if (!isTooLong || call.longInput !== "truncate") throw refused;
-    // Halved until it is alone, it is known which one.
+    // The call is halved until the text is alone, so it is known which one.
     if (call.inputs.length > 1) throw host.failure("too_many_tokens", "One of several texts is too long.");
     return { ...(await ask(true, explain)), truncated: [0] };
   }

@@ -15,11 +15,11 @@ function faults(host: Host, attemptsOf: (call: EmbedCall) => number): Record<str
   });
   const withFirst = (values: Float32Array, first: number) => Float32Array.of(first, ...values.subarray(1));
   return {
-    // Right, in another order, with the indices that tell: the gateway must put it right.
+    // Valid, but in another order, with indices: the gateway must sort it.
     shuffled: {
       spoil: (reply) => ({ ...reply, vectors: [...reply.vectors].sort(() => host.random() - 0.5) }),
     },
-    // Right, but nobody counted.
+    // Valid, but without a token count.
     uncounted: { spoil: (reply) => ({ ...reply, tokens: undefined }) },
     // Wrong vectors.
     short: { spoil: (reply) => ({ ...reply, vectors: reply.vectors.slice(1) }) },

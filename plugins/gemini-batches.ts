@@ -103,7 +103,7 @@ export function geminiBatches(
         [];
       return responses.flatMap((one): BatchResult[] => {
         const key = one.metadata?.key;
-        // What cannot be told whose it is is nobody's.
+        // A result without a known key is dropped.
         if (key === undefined) return [];
         if (one.response) {
           const { embedding, tokenCount, usageMetadata } = one.response;

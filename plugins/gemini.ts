@@ -83,7 +83,7 @@ const plugin: Plugin = (host) => {
 
 export default plugin;
 
-/** True of every model there, also of one that nobody has heard of yet. */
+/** True of every model there, including unknown ones. */
 const LIMITS = {
   // "at most 100 requests can be in one batch" (geldata/gel#9032)
   max_inputs: 100,
@@ -94,7 +94,7 @@ const LIMITS = {
 /** Routers' clients write `google/…`, Google's own `models/…`. */
 const bareName = (model: string) => model.replace(/^(?:google|models)\//, "");
 
-/** What the caller may not say past the request's own fields. */
+/** Fields that the caller may not set in `extra_body`. */
 const OWN_FIELDS: Readonly<Record<string, string>> = {
   taskType: "task_type",
   title: "title",

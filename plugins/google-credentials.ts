@@ -37,12 +37,12 @@ interface Found extends Access {
 
 const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
 const TOKEN_URL = "https://oauth2.googleapis.com/token";
-/** The longest that Google takes an assertion for. */
+/** The longest lifetime of an assertion that Google accepts. */
 const ASSERTION_SECONDS = 3600;
-/** So long before its end a token is not begun with any more. */
+/** A token is no longer used this long before it expires. */
 const EARLY_MS = 2 * 60_000;
 const TOKEN_TIMEOUT_MS = 10_000;
-/** Nobody answers there outside Google, not even with a refusal. */
+/** Outside Google's cloud nothing answers at this address, not even with an error. */
 const METADATA_TIMEOUT_MS = 2_000;
 const LATE = "Google did not answer with an access token in time.";
 
@@ -107,7 +107,7 @@ async function byKeyFile(host: Host, text: string): Promise<Found> {
   return { ...(await exchanged(host, url, form)), project: key.project_id };
 }
 
-/** Never in the words of the check, which quote the value. */
+/** Never with the check's message, which quotes the value. */
 function keyOf<Schema extends Parameters<Host["read"]>[0]>(host: Host, schema: Schema, text: string) {
   try {
     return host.read(schema, new TextEncoder().encode(text));
@@ -147,7 +147,7 @@ async function exchanged(host: Host, url: string, form: Readonly<Record<string, 
   );
 }
 
-/** Its code alone: a description may repeat what was sent, which is secret from its start to its end. */
+/** Only its code: a description may repeat the request, which is all secret. */
 function refusedToken(host: Host, { status, bytes }: Posted): Explanation {
   const { t } = host;
   const fault = status >= 500 || status === 429 ? {} : { kind: "unauthorized" as const };

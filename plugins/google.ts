@@ -1,5 +1,5 @@
 /**
- * What Google's two APIs for the same models have alike: words for tasks, titles, the prompts of models that read no task, errors.
+ * What Google's two APIs for the same models share: words for tasks, titles, the prompts of models that read no task, errors.
  * What only one of them has is in gemini.ts or vertex.ts.
  */
 import type { EmbedCall, Explanation, Host, Posted, TaskWords } from "../src/plugin";

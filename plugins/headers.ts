@@ -4,7 +4,7 @@
  */
 
 /**
- * A routing file's further headers in lower case, so that none of them stands beside one of ours, but under it.
+ * A routing file's further headers in lower case, so that ours override them instead of duplicating them.
  * @param own in lower case; what is undefined is left out
  */
 export function headersOf(

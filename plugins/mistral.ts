@@ -34,7 +34,7 @@ const plugin: Plugin = (host) => {
 
 export default plugin;
 
-/** Of every model there, also of one that nobody has heard of yet. */
+/** Of every model there, including unknown ones. */
 const LIMITS = {
   // 256 pass and 257 do not: rig-core 0.42.0 (src/providers/mistral/embedding.rs), raphaelmansuy/edgequake-llm.
   max_inputs: 256,

@@ -64,7 +64,7 @@ const plugin: Plugin = (host) => {
           const asked = bodyOf(host, call, num_ctx);
           const explain = (refusal: Posted) => explained(host, refusal);
           return cutWhereRefused(host, call, explain, async (mayCut, explain) => {
-            // Its own default truncates what is too long silently.
+            // Its default truncates long texts silently.
             const body = {
               ...call.extraBody,
               ...asked,
@@ -116,7 +116,7 @@ function bodyOf(host: Host, call: EmbedCall, num_ctx: number | undefined): Reado
   };
 }
 
-/** 200 with no vectors is how it answers what it takes for nothing. */
+/** It answers 200 without vectors to input that it considers empty. */
 function refuseNone(host: Host, { inputs }: EmbedCall, vectors: number): void {
   const input = inputs.indexOf("");
   if (vectors > 0 || input === -1) return;
@@ -132,7 +132,7 @@ function cutAllTheSame(
   call: EmbedCall,
   tokens: number | undefined,
 ): Pick<EmbedReply, "truncated"> {
-  // What can be no count tells nothing of a text.
+  // An impossible count proves nothing.
   if (tokens === undefined || !(tokens >= call.inputs.length)) return {};
   if (tokens >= call.inputs.reduce((sum, input) => sum + tokensAtLeast(input), 0)) return {};
   if (call.longInput !== "truncate") {

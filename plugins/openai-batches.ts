@@ -21,7 +21,7 @@ export interface Words {
 
 const TAG = "embedgate";
 const PAGE = 100;
-/** Of the latest batches: what is looked for was submitted a short while ago. */
+/** Only the latest batches: the one looked for was submitted recently. */
 const PAGES_MAX = 20;
 
 export function openaiBatches(host: Host, words: Words): BatchService {

@@ -1,6 +1,6 @@
 /**
- * Vendors and servers that speak OpenAI's wire, a row each: where they are, which of its fields they take, what they limit, what they word
- * otherwise. A new one is a row here, and the facts of its models in src/config/catalogue/. Each row is a plugin by its own name.
+ * Vendors and servers that speak OpenAI's wire, a row each: their addresses, fields, limits, and
+ * differences. A new one is a row here, and the facts of its models in src/config/catalogue/. Each row is a plugin by its own name.
  */
 import type { EmbedCall, KnownFacts, Plugin, Provider } from "../src/plugin";
 import { addressOf } from "./address";

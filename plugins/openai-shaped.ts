@@ -9,7 +9,7 @@ import { openaiWire } from "./openai-wire";
 import { withQuery } from "./options";
 
 export interface OwnWords {
-  /** True of every model there, also of one that nobody has heard of yet. */
+  /** True of every model there, including unknown ones. */
   readonly facts: KnownFacts;
   readonly bodyOf: (call: EmbedCall) => Record<string, unknown>;
   /** What a refusal of this call means; undefined where it is in no envelope of the vendor's: then its status decides. */

@@ -1,6 +1,6 @@
 /**
- * What servers say of a text that is too long, whichever plugin reaches them: a row for each way of saying it, with the server and the version
- * that was heard to say it. What only one vendor says, in a wire of its own, is in that vendor's plugin.
+ * Servers' errors for a text that is too long, for all plugins: a row for each wording, with the server and the version
+ * that used it. Wordings of one vendor's own wire are in that vendor's plugin.
  */
 import type { Explanation } from "../src/plugin";
 
@@ -43,7 +43,7 @@ const TOO_LONG: readonly Refused[] = [
     saidBy: "NVIDIA NIM (langchain-ai/langchain-nvidia#20)",
   },
   {
-    // Which of several it was is not said.
+    // It does not say which of several inputs.
     words: /must have less than (?<limit>\d+) tokens\. Given: (?<count>\d+)/,
     saidBy: "Hugging Face's text-embeddings-inference, core/src/tokenization.rs",
   },

@@ -1,5 +1,5 @@
 /**
- * Credentials that expire: held while they are fresh, fetched once for all who wait, and used to their end where no new ones are to be had.
+ * Credentials that expire: cached while fresh, fetched once for all waiting calls, and used until they expire where renewal fails.
  * Where they come from is the vendor's own (bedrock/credentials.ts, google-credentials.ts).
  */
 import type { Host } from "../src/plugin";

@@ -3,7 +3,7 @@
  * not valid, and estimates.
  */
 
-/** @returns undefined where nothing is said; no number where what is said is no number */
+/** @returns undefined where there is none; not a number where the reply's is not */
 export function countAt(reply: unknown, ...path: readonly string[]): number | undefined {
   let value = reply;
   for (const key of path) {

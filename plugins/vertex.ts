@@ -146,7 +146,7 @@ function projectOf(host: Host, project: string | undefined, access: Access): str
   );
 }
 
-/** What the caller may not say past the request's own fields. */
+/** Fields that the caller may not set in `extra_body`. */
 const OWN_PARAMETERS: Readonly<Record<string, string>> = {
   outputDimensionality: "dimensions",
   autoTruncate: "truncate",
@@ -173,7 +173,7 @@ function instancesOf(host: Host, call: EmbedCall): Readonly<Record<string, unkno
     })),
     parameters: {
       ...furtherOf(call, "parameters"),
-      // Left out it is true: a text too long would be cut, and only the statistics would say so.
+      // Its default true would truncate a long text, shown only in the statistics.
       autoTruncate: cutOf(call) === "end",
       ...(dimensions === undefined ? {} : { outputDimensionality: dimensions }),
     },

@@ -83,7 +83,7 @@ function bodyOf(host: Host, call: EmbedCall): Record<string, unknown> {
     ...extraBody,
     model,
     input: textsOf(host, call),
-    // Left out it is true: a text too long would be cut, and nobody told.
+    // Its default true would silently truncate a text that is too long.
     truncation: cutOf(call) !== "none",
     output_dtype: "float",
     ...(task === undefined ? {} : { input_type: task }),

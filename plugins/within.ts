@@ -1,9 +1,9 @@
 /**
- * Work that must not wait for ever, such as a request to an address that may not answer: its signal fires when its time is over.
+ * A timeout for work, such as a request to an address that may not answer: its signal fires when the time is over.
  */
 import type { Host } from "../src/plugin";
 
-/** @param late what is then said */
+/** @param late the error's message */
 export async function within<Value>(
   host: Pick<Host, "sleep" | "failure">,
   ms: number,

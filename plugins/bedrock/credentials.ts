@@ -23,11 +23,11 @@ export interface GivenCredentials {
 export interface CredentialSource {
   /** @throws failure unauthorized where there are none, unavailable where their source does not answer */
   current(): Promise<Credentials>;
-  /** AWS refused them: they are looked for again. */
+  /** AWS refused them: they are fetched again. */
   forget(): void;
 }
 
-/** @param region of the service that gives roles; undefined: where AWS's first one is */
+/** @param region of the service that gives roles; undefined: AWS's default region */
 export function credentialSource(
   host: Host,
   given: GivenCredentials,

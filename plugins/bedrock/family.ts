@@ -26,7 +26,7 @@ export interface Family {
   readonly facts: KnownFacts;
   /** Whether `normalize` has a meaning to it. */
   readonly normalizes?: boolean;
-  /** What it cannot take even where it is asked to cut: so much is left of a text before it is sent. */
+  /** A hard limit, even where the model truncates: texts are cut to this length before they are sent. */
   readonly mostOfText?: { readonly size: number; readonly of: (character: string) => number };
   readonly body: (asked: Asked) => Readonly<Record<string, unknown>>;
   /** @throws failure malformed */

@@ -92,9 +92,9 @@ const plugin: Plugin = (host) => {
             options.query,
             (address) => `${withoutSlash(address)}/${path}`,
           );
-          // Written once: what is signed are these bytes.
+          // Serialised once: these bytes are signed.
           const own = family.body(asked);
-          // What is written here goes past host.post, which refuses other spellings of a body's names.
+          // host.post refuses other spellings of a body's names; this body does not go through it.
           const named = Object.fromEntries(Object.keys(own).map((name) => [name, undefined]));
           refuseOwn(host, call, { ...named, ...OWN_FIELDS }, own);
           const body = JSON.stringify({ ...call.extraBody, ...own });
@@ -156,7 +156,7 @@ async function signed(
   if (region === undefined) throw noRegion(host);
   const credentials = await source.current();
   const datetime = new Date(host.now()).toISOString().replace(/[:-]|\.\d{3}/g, "");
-  // One of a routing file's would be signed, and then replaced.
+  // A routing file's header would be signed, and then replaced.
   const { authorization: _, ...headers } = request.headers;
   const signer = new AwsV4Signer({
     ...request,

@@ -1,5 +1,5 @@
 /**
- * AWS credentials as every source of them gives them, and what is said where there are none. credentials.ts orders the sources.
+ * AWS credentials as every source gives them, and the error where there are none. credentials.ts orders the sources.
  */
 import type { Host } from "../../src/plugin";
 import { withoutSlash } from "../base-url";
@@ -11,12 +11,12 @@ export interface Credentials {
 }
 
 export interface Found extends Credentials {
-  /** From then on they are looked for again, while these still serve. */
+  /** From then on they are renewed, while these still work. */
   readonly freshUntil: number;
   readonly expiresAt: number;
 }
 
-/** A file may be written again at any time, and a process's environment never is: a minute is soon enough, and seldom enough. */
+/** Files may change at any time: they are read again after a minute. */
 const REREAD_MS = 60_000;
 /** AWS has new ones ready five minutes before the old ones end. */
 const EARLY_MS = 5 * 60_000;

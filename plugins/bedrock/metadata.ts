@@ -7,7 +7,7 @@ import { withoutSlash } from "../base-url";
 import { within } from "../within";
 import { ending, type Found, none } from "./keys";
 
-/** Nobody answers there outside AWS, not even with a refusal. */
+/** Outside AWS nothing answers at this address, not even with an error. */
 const METADATA_TIMEOUT_MS = 2_000;
 const CONTAINER_TIMEOUT_MS = 5_000;
 /** Plain http only goes where it does not leave the machine: its answer is a secret. */

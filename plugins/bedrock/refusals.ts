@@ -1,5 +1,5 @@
 /**
- * What Bedrock's refusals mean, by its header's word, by its message, else by their status. A refusal seen of it is a line of `kindOf`.
+ * The meaning of Bedrock's errors, by header, by message, else by status. A refusal seen of it is a line of `kindOf`.
  * Sources: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html; what was only seen stands where it is read.
  */
 import type { Explanation, Host, Posted } from "../../src/plugin";

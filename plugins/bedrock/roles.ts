@@ -71,7 +71,7 @@ async function asked(
   const accessKeyId = elementOf(xml, "AccessKeyId");
   const secretAccessKey = elementOf(xml, "SecretAccessKey");
   const sessionToken = elementOf(xml, "SessionToken");
-  // Never in its own words: what a broken reply holds are the keys themselves.
+  // Never with the reply's text: a broken reply may hold the keys themselves.
   if (!accessKeyId || !secretAccessKey || !sessionToken)
     throw none(host, `the Security Token Service's answer has none for the role ${arn}`);
   return ending(

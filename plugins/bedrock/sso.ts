@@ -113,7 +113,7 @@ async function roleKeys(
   return ending(credentials, expiration);
 }
 
-/** Never in the words of the check, which quote the value. */
+/** Never with the check's message, which quotes the value. */
 function readSecret<Schema extends Parameters<Host["read"]>[0]>(
   host: Host,
   schema: Schema,
@@ -126,7 +126,7 @@ function readSecret<Schema extends Parameters<Host["read"]>[0]>(
   }
 }
 
-/** What AWS's tools call a token's file by; no secret rests on it. */
+/** AWS's tools name a token's file by this hash; it protects no secret. */
 async function sha1(text: string): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text))).toHex();
 }

@@ -1,6 +1,6 @@
 /**
  * The native kernel: its code and the model's weights, in memory once for the process, where every Worker uses them in place.
- * It is an x86-64 Linux matter; elsewhere, and wherever something is in the way, `loadNative` throws the reason and kernel.wasm works.
+ * Only for x86-64 Linux; elsewhere, or where loading fails, `loadNative` throws the reason and kernel.wasm is used.
  * Another kind of processor is a line in `NATIVE_KERNELS` and in kernel/native/loader.c.
  */
 import { dlopen, type Pointer, ptr, toArrayBuffer } from "bun:ffi";
@@ -107,7 +107,7 @@ async function mapWeights(library: Library): Promise<number> {
     const address = library.symbols.map_file(file, from, size - from);
     if (address === null) return copy();
     const mapped = Buffer.from(toArrayBuffer(address, 0, size - from));
-    // Backwards from where they must begin at the latest: every page that is looked at counts as this process's memory.
+    // Searched backwards from the last possible start: every page that is read counts as this process's memory.
     const place = mapped.lastIndexOf(beginning, mapped.length - weights.size);
     const isWhole = place !== -1 && mapped.subarray(place + lastSample, place + weights.size).equals(end);
     return isWhole ? Number(address) + place : copy();

@@ -1,5 +1,5 @@
 /**
- * A handful of Workers and the calls before them: an idle Worker takes a share of the call that had fewest of its own, so that a single
+ * A pool of Workers with a queue: an idle Worker takes a share of the call that had fewest shares taken, so that a single
  * query waits for one share of a large call at most. None is started before it is needed.
  * The main thread only passes messages on; anything that takes time belongs into worker.ts.
  */
@@ -159,7 +159,7 @@ export class Pool {
     // An abandoned task was rejected when its signal fired.
     else if (answer.kind === "refused") {
       const failure = this.failure(answer.failure, answer.message, placed(answer.about, task.first));
-      // What still waits comes after it in the call, and would be for nothing.
+      // The call has failed, so its remaining shares are dropped.
       for (const refused of [task, ...task.call.waiting]) refused.reject(failure);
       this.calls.delete(task.call);
     }

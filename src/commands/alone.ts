@@ -27,7 +27,7 @@ export async function serveAlone(config: GatewayConfig, load: () => Promise<Load
   const listening = await open(config);
   const { gateway } = listening;
   let { tls } = config.server;
-  // Before the greeting: a script that reads it may send a signal at once.
+  // Before the start message: a script that reads it may send a signal at once.
   const stopWatching = reloadOnChange(
     () => gateway.config().files,
     async (isLatest) => {
@@ -51,11 +51,11 @@ export async function serveAlone(config: GatewayConfig, load: () => Promise<Load
   stopWatching();
   announced.withdraw();
   await endGracefully(gateway, listening, realOutside, signal === "SIGTERM");
-  // Whatever a plugin left behind must not keep a process that has ended. Whoever was fenced is to be started again.
+  // Handles that a plugin left open must not keep the process alive. A fenced gateway must be restarted.
   process.exit(signal === undefined ? 1 : 0);
 }
 
-/** With TLS the listener is one that another can stand beside, once there is another certificate; without, nobody can. */
+/** With TLS the listener shares its port, so that one with a new certificate can replace it; without TLS the port is exclusive. */
 async function open(config: GatewayConfig): Promise<ListeningGateway> {
   const { host, port: wanted, tls } = config.server;
   if (tls === undefined || process.platform !== "linux") return listen(config, realOutside, ALONE);

@@ -1,5 +1,5 @@
 /**
- * `embedgate audit`: who changed keys, workspaces, credits and spaces, as the Admin API tells it (src/books/audit.ts).
+ * `embedgate audit`: who changed keys, workspaces, credits and spaces, as in the Admin API (src/books/audit.ts).
  */
 import { csv } from "../terminal/csv";
 import { printTable } from "../terminal/screen";

@@ -43,7 +43,7 @@ export async function restore(file: string, options: BackupOptions): Promise<num
     );
     return 1;
   }
-  // It may be of a machine that is new.
+  // The machine may be new.
   mkdirSync(dirname(database), { recursive: true, mode: 0o700 });
   const had = existsSync(database);
   const kept = `${database}.before-${new Date(realOutside.now()).toISOString().replaceAll(":", "-")}`;

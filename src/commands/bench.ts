@@ -29,10 +29,10 @@ export interface BenchOptions {
   readonly json?: boolean;
 }
 
-/** Where a gateway without a routing file serves, and what. */
+/** The default address and model: those of a gateway without a routing file. */
 const LOCAL = { url: "http://127.0.0.1:8080/v1", model: "all-MiniLM-L6-v2" } as const;
 const SECONDS = 10;
-/** Bun keeps all further fetches waiting, unless its environment says more. */
+/** Bun queues all further fetches, unless its environment allows more. */
 const CONNECTIONS_MAX = 256;
 const CONNECTIONS_VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
 const INTERRUPTED = 130;
@@ -84,7 +84,7 @@ export function settingsOf(options: BenchOptions, environment: Outside["environm
     connections,
     dimensions,
     encoding,
-    // Who says how many requests means that many, however long they take.
+    // A given number of requests has no time limit.
     seconds: seconds ?? (requests === undefined ? SECONDS : Number.POSITIVE_INFINITY),
     requests: requests ?? Number.POSITIVE_INFINITY,
   };

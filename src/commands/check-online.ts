@@ -1,6 +1,6 @@
 /**
  * `embedgate check --online`: one short text to each provider, once for each model that the routing file has there. No attempt is made twice,
- * nothing is written down, and the calls go past breakers and queues: what fails here fails for a reason that is told.
+ * nothing is written down, and the calls go past breakers and queues: each failure is reported with its reason.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import { counted } from "../domain/counted";
@@ -25,7 +25,7 @@ export interface Asked {
 const TEXT = "embedgate check";
 
 /**
- * @param say is told beforehand how much will be sent
+ * @param say called first with how much will be sent
  * @param onceFor each provider, or each model that it has
  */
 export async function askProviders(

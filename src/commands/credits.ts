@@ -14,7 +14,7 @@ export function grantCredits(
 ): Promise<number> {
   return withStore(options, async (stores, { workspaceDefaults }) => {
     const workspaces = stores.openWorkspaces(() => workspaceDefaults);
-    // Without a limit any amount is a step down, which must not come by mistake.
+    // For a workspace without a limit any grant sets one, which must not happen by mistake.
     const starts = options.limit && (await workspaces.show(name)).micro_credits === null;
     const workspace = starts
       ? await workspaces.setCredits(name, amount, options.note)

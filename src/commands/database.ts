@@ -1,4 +1,4 @@
-/** `embedgate database migrate | move | check`: for whoever looks after the database that many gateways share. */
+/** `embedgate database migrate | move | check`: administration of the database that many gateways share. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { GatewayConfig, PostgresConfig } from "../config/gateway-config";
@@ -45,7 +45,7 @@ export async function migrateDatabase(options: Options): Promise<number> {
   const config = await configured(options.config, { notes: false });
   if (!config) return 1;
   if (config.database.postgres === undefined) {
-    // Opening it is all that it needs.
+    // Opening it migrates it.
     await (await openStores(config.database, realOutside)).close();
     console.error(`${databaseName(config.database)} is up to date.`);
     return 0;
@@ -61,7 +61,7 @@ export async function migrateDatabase(options: Options): Promise<number> {
 
 /**
  * @param from such as sqlite:./data/embedgate.db, from the current folder
- * @param to another than the routing file's
+ * @param another database than the routing file's
  */
 export async function moveDatabase(from: string, to: string | undefined, options: Options): Promise<number> {
   const config = await configured(options.config, { notes: false });
@@ -89,7 +89,7 @@ export async function moveDatabase(from: string, to: string | undefined, options
   return withPool(
     config,
     async (pool, { schema }) => {
-      // By the file's own migrations first, where it is an older release's.
+      // A file of an older release is migrated first.
       await (await openStores({ path, durability: "process", postgres: undefined }, realOutside)).close();
       await migrate(pool, schema, realOutside.monotonic);
       await moveFromSqlite(path, pool, ({ table, rows, added }) => {

@@ -1,6 +1,6 @@
 /**
- * `embedgate doctor`: looks at everything that a gateway needs, and says of what is wrong what mends it. Each check is a function of
- * doctor/; the order here is the order in which one would look.
+ * `embedgate doctor`: checks everything that a gateway needs, and reports each problem with its fix. Each check is a function of
+ * doctor/, in the order of diagnosis.
  */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
@@ -27,7 +27,7 @@ interface DoctorOptions {
   readonly json?: boolean;
 }
 
-/** @returns the exit code: 1 where something is wrong; what is only worth a note does not count */
+/** @returns the exit code: 1 where something is wrong; notes do not count */
 export async function doctor(options: DoctorOptions): Promise<number> {
   const findings: Finding[] = [];
   const tell = (...found: readonly Finding[]) => {
@@ -75,7 +75,7 @@ async function look(options: DoctorOptions, tell: (...found: readonly Finding[])
   );
 }
 
-/** What is kept, and what rests on it. */
+/** The database, and the checks that need it. */
 async function stored(config: GatewayConfig): Promise<readonly Finding[]> {
   const { database, file } = config;
   if (database.path === ":memory:")

@@ -1,5 +1,5 @@
 /**
- * What the options of `embedgate embed` mean: the job, and whether it is the one that a run before has begun.
+ * What the options of `embedgate embed` mean: the job, and whether an earlier run has begun it.
  * A new option is a member of `EmbedOptions`, and of `Plan` (src/jobs/plan.ts) where it changes a vector or its place.
  */
 import { existsSync } from "node:fs";
@@ -48,7 +48,7 @@ export async function keptOf(
   if (overwrite && !dryRun) {
     await forget(paths);
     await rm(out, { force: true });
-    // What they held of credits is free again.
+    // Their holds on credits are released.
     return { plan: undefined, runs: kept.runs, made: undefined, chunks: [] };
   }
   const hasBegun = kept.plan !== undefined;

@@ -1,4 +1,4 @@
-/** Whom `embedgate embed` asks: a gateway at --url, else the one of the routing file, opened in this process beside whichever serves. */
+/** The gateway that `embedgate embed` calls: at --url, else the routing file's, opened in this process beside any running one. */
 import { existsSync } from "node:fs";
 import { DEFAULT_WORKSPACE } from "../callers/keys";
 import type { GatewayConfig } from "../config/gateway-config";
@@ -30,7 +30,7 @@ export interface Opened {
 }
 
 /**
- * @param before names of runs that a kill may have ended: what they held of credits is free again
+ * @param before names of runs that a kill may have ended: their holds on credits are released
  * @returns undefined where the routing file is wrong, and said so
  */
 export async function openSender(

@@ -1,5 +1,5 @@
 /**
- * `embedgate embed`: a bulk job from files to a file of vectors. Its steps are in src/jobs/; here is their order, and what is said.
+ * `embedgate embed`: a bulk job from files to a file of vectors. Its steps are in src/jobs/; here are their order and messages.
  * What the options mean is in embed-plan.ts, and which gateway it calls in embed-sender.ts.
  */
 import { existsSync } from "node:fs";
@@ -69,11 +69,11 @@ async function locked(
   const kept = await keptOf(options, paths, output);
   if (kept === undefined) return existsSync(paths.errors) ? ROWS_LEFT_OUT : 0;
   const sources = await sourcesOf(names, options.inputFormat, paths.spool);
-  // Before standard input is read: it may start this process over (src/serving/fetch-limit.ts).
+  // Before standard input is read: it may re-execute this process (src/serving/fetch-limit.ts).
   const opened = await openSender(options, askedOf(options), kept.runs, outside);
   if (opened === undefined) return 1;
   try {
-    // What a run before has kept is the whole of it: the journal was begun afterwards.
+    // The stored copy of an earlier run is complete: the journal was begun after it.
     if (names.includes(STANDARD_INPUT) && !(kept.plan && existsSync(paths.spool)))
       await keepStandardInput(paths.spool);
     return await work(options, { output, paths, kept, sources, ...opened });
@@ -98,7 +98,7 @@ interface Prepared {
   readonly run: string;
 }
 
-/** Reads the input, says what it comes to, and refuses what is another job than the journal's. */
+/** Reads the input, prints its size, and refuses another job than the journal's. */
 async function work(options: EmbedOptions, prepared: Prepared): Promise<number> {
   const { output, paths, kept, sources, sender } = prepared;
   const { model, field, concurrency, dryRun = false, maxUsd } = options;
@@ -184,7 +184,7 @@ async function run(options: EmbedOptions, planned: Planned): Promise<number> {
   }
 }
 
-/** What a run comes to: OUT, or what is left to do. */
+/** The result of a run: OUT, or the remaining work. */
 async function end(
   { out, maxUsd }: EmbedOptions,
   { output, paths, plan, seen, unusable, errors }: Planned,

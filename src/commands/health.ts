@@ -45,7 +45,7 @@ export async function health(options: HealthOptions): Promise<number> {
   return status === null ? UNREACHABLE : 1;
 }
 
-/** A routing file that somebody is just changing is no reason to call a gateway ill that serves by the one before. */
+/** A routing file being edited must not make a gateway unhealthy that still serves the previous one. */
 async function whereOf({ url, config }: HealthOptions): Promise<{ address: string; isOwn: boolean }> {
   const { host, port } = ServerSection.properties;
   const usual = { host: host.default, port: port.default, tls: undefined };

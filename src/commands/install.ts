@@ -1,6 +1,6 @@
 /**
  * `embedgate install` and `uninstall`: the gateway as a service of systemd, with a user of its own. What is done is a list
- * (service/steps.ts); this finds what is there already, refuses what cannot be, and carries it out.
+ * (service/steps.ts); this inspects the machine, refuses what is impossible, and runs the list.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { isExecutable } from "../serving/fetch-limit";

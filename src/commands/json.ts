@@ -1,4 +1,4 @@
-/** What a command prints for programs. Text that callers wrote is in it, and a terminal may show it: what is not seen is escaped, as JSON may. */
+/** What a command prints for programs. It holds callers' text, which a terminal may show: invisible characters are escaped. */
 import { visible } from "../domain/control-characters";
 
 export const json = (value: unknown): string => visible(JSON.stringify(value));

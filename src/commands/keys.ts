@@ -48,7 +48,7 @@ export function createKey(options: CreateOptions): Promise<number> {
   );
 }
 
-/** A name that is misspelt must not become a customer without a limit. The default workspace is everybody's. */
+/** A misspelt name must not create a workspace without limits. The default workspace always exists. */
 async function provideWorkspace(
   workspaces: Workspaces,
   { workspace, createWorkspace }: CreateOptions,

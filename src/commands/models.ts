@@ -1,6 +1,6 @@
 /**
- * `embedgate models`: a row for each route of each model, with the facts that apply once the catalogue is counted in, and how the route is
- * doing where a gateway runs that says so (GET /admin/routes).
+ * `embedgate models`: a row for each route of each model, with its facts after merging the catalogue, and the route's state,
+ * where a running gateway gives it (GET /admin/routes).
  */
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -34,7 +34,7 @@ interface Row {
   /** `unknown` where no gateway said, `not_configured` where variables are not set. */
   readonly state: RouteState["state"] | "unknown" | "not_configured" | "alias" | "cannot_embed";
   readonly last_error: RouteState["last_error"];
-  /** What is to be known beside: the variables that are not set, why it is held back, or the model behind an alias. */
+  /** Details: the variables that are not set, why it is held back, or the model behind an alias. */
   readonly note: string | null;
   readonly facts: ModelFacts | undefined;
 }
@@ -113,7 +113,7 @@ function rowsOf(
 
 const Answer = Type.Object({ routes: Type.Array(RouteState) });
 
-/** @returns words where no gateway says */
+/** @returns a message where no gateway gives it */
 async function statesOf(
   { server, database }: GatewayConfig,
   options: ModelsOptions,

@@ -1,4 +1,4 @@
-/** The path of the database that a command copies as a file; words where it is none that can be. */
+/** The path of the database that a command copies as a file; an error where it cannot be. */
 import type { GatewayConfig } from "../config/gateway-config";
 import { GatewayError } from "../domain/errors";
 

@@ -1,6 +1,6 @@
 /**
  * `embedgate plugin init FILE`: a plugin that runs as it is, and the types of the contract beside it, so that an editor completes and checks
- * without a clone of this repository. Nothing that is there is overwritten.
+ * without a clone of this repository. Existing files are not overwritten.
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -25,7 +25,7 @@ export async function initPlugin(file: string): Promise<number> {
     .replace(/-$/, "");
   mkdirSync(folder, { recursive: true });
   writeFileSync(file, start.replaceAll("NAME_ID", id || "my-plugin").replaceAll("NAME", file));
-  // Always the executable's own: an older one would check against another contract.
+  // Always this executable's types: older ones would check against another contract.
   writeFileSync(join(folder, TYPES_FILE), types);
   const path = /^[./]/.test(file) ? file : `./${file}`;
   console.log(

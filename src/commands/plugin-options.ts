@@ -17,7 +17,7 @@ export interface GivenOptions {
 
 export interface ReadOptions {
   readonly options: Readonly<Record<string, unknown>>;
-  /** Those that must leave the plugin in headers only, and are nobody's to read. */
+  /** Secrets, which the plugin may send in headers only. */
   readonly secrets: readonly string[];
   /** With those that were not given on the command line, and may be secret whatever they are called. */
   readonly unwritten: readonly string[];
@@ -26,7 +26,7 @@ export interface ReadOptions {
 /** Shorter, it may be a word of any text. */
 const SECRET_LENGTH_MIN = 8;
 
-/** @returns words where an option is not where it is said to be */
+/** @returns a message where an option cannot be read */
 export async function readOptions(
   given: GivenOptions,
   { options: schema }: Pick<Provider, "options">,
@@ -56,7 +56,7 @@ export function optionProblem({ type, path, schema }: ValueError): string {
 interface Given {
   readonly name: string;
   readonly text: string;
-  /** It did not stand on the command line. */
+  /** It was not given on the command line. */
   readonly isHidden: boolean;
 }
 
@@ -67,7 +67,7 @@ async function textsOf(
   const texts: Given[] = [];
   for (const [name, text] of option.map(halves)) {
     if (!text.startsWith("@")) texts.push({ name, text, isHidden: false });
-    // A value that itself begins with the sign has it twice.
+    // A value that begins with the sign has it doubled.
     else if (text.startsWith("@@")) texts.push({ name, text: text.slice(1), isHidden: false });
     else {
       const content = await readFile(text.slice(1));
@@ -94,12 +94,12 @@ function asJson(text: string): object | undefined {
   try {
     return JSON.parse(text);
   } catch {
-    // A text that only begins like one: the schema judges it.
+    // Text that only begins like JSON: the schema decides.
     return undefined;
   }
 }
 
-/** Texts under a name that says so, at any depth. */
+/** Texts under a name of a secret, at any depth. */
 function secretsIn(value: unknown, isNamed: boolean): string[] {
   if (typeof value === "string") return isNamed && isLong(value) ? [value] : [];
   if (typeof value !== "object" || value === null) return [];

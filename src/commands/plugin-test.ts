@@ -1,6 +1,6 @@
 /**
  * `embedgate plugin test FILE`: the conformance suite on an outside plugin, against the live upstream that its options name or a recording
- * of it, saying in words what is wrong. The suite itself is in src/conformance/, and the gateway's own plugins pass the same one.
+ * of it, with a report of failures. The suite itself is in src/conformance/, and the gateway's own plugins pass the same one.
  */
 import { closeSync, fchmodSync, openSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -74,11 +74,11 @@ interface Prepared {
   readonly recording: () => Recording;
   /** Requests that went to the upstream so far. */
   readonly requestsSent: () => number;
-  /** What is neither told nor written down. */
+  /** Secrets, which are neither printed nor recorded. */
   readonly unwritten: readonly string[];
 }
 
-/** @returns words where the command was not given what it needs */
+/** @returns a message where an argument is missing */
 async function prepare(
   file: string,
   { model, replay, ...given }: PluginTestOptions,
@@ -89,11 +89,11 @@ async function prepare(
   const read = await readOptions(given, provider, realOutside);
   if (typeof read === "string") throw new WrongUsage(read);
   const { options, secrets, unwritten } = read;
-  // As the routing file's is: a misspelt option is refused.
+  // As in the routing file: a misspelt option is refused.
   const schema = isObjectSchema(provider.options) ? closedSchema(provider.options) : provider.options;
   const problems = [...Value.Errors(schema, Value.Default(schema, { ...options }))];
   if (problems.length > 0) {
-    // Of what is missing, its type is told too: the first word is enough.
+    // A missing option is reported with its type too: the first message is enough.
     const byOption = new Map(problems.reverse().map((problem) => [problem.path.slice(1), problem]));
     throw new WrongUsage([...byOption.values()].map(optionProblem).join("\n"));
   }
@@ -115,7 +115,7 @@ async function prepare(
   }
 }
 
-/** Also where a file of that name was everybody's to read. */
+/** Also where an existing file was readable by everybody. */
 function writeForOwner(path: string, text: string): void {
   const descriptor = openSync(path, "w", 0o600);
   try {
@@ -151,11 +151,11 @@ function notTried(outcomes: readonly Outcome[]): string[] {
   return ["", "not tried:", ...reasons.map(([why, own]) => `  ${own.length}: ${visible(why)}`), ""];
 }
 
-/** All that is wrong once more, at the end, where it is seen. */
+/** All failures again, at the end, where they are seen. */
 function failed(outcomes: readonly Outcome[], { red }: Paint): string[] {
   const wrong = outcomes.filter(({ outcome }) => outcome === "wrong");
   if (wrong.length === 0) return [];
-  // One mistake fails many checks alike: it is told once, below them.
+  // One mistake fails many checks alike: it is printed once, below them.
   const lines = [...Map.groupBy(wrong, ({ why }) => why)].flatMap(([why, alike]) => [
     ...alike.map(({ section, check }) => `${red(SIGNS.wrong)}  ${section}: ${check}`),
     `       ${visible(why)}`,

@@ -6,9 +6,9 @@ import { realOutside } from "../network/real-outside";
 import { type Presence, presentAt } from "../processes/presence";
 import { configured } from "../serving/configured";
 
-/** Between two looks at what has come of it. */
+/** Poll interval for its result. */
 const LOOK_EVERY_MS = 20;
-/** A process that is started has its own bounds; past this, something is wrong that nobody told of. */
+/** A process that is started has its own bounds; past this, it failed without a report. */
 const WAIT_MS = 120_000;
 
 interface ReloadOptions {

@@ -1,5 +1,5 @@
 /**
- * `embedgate requests list | show`: single requests from the ledger, so that a request's id, or a time, leads to what became of it.
+ * `embedgate requests list | show`: single requests from the ledger, found by id or time, with their outcome.
  * A new column of the list goes to the end of COLUMNS; of one request everything is shown.
  */
 import { OWN_WORKSPACE } from "../books/ledger";
@@ -32,7 +32,7 @@ interface ListOptions extends Common {
 export function listRequests(options: ListOptions): Promise<number> {
   return withStore(options, async (stores, { workspaceDefaults }) => {
     const { since, status: statuses, workspace, model, provider, code, limit } = options;
-    // One that is misspelt would have no requests, which reads like an answer.
+    // A misspelt one has no requests, which would look like a valid answer.
     if (workspace !== undefined && workspace !== OWN_WORKSPACE)
       await stores.openWorkspaces(() => workspaceDefaults).show(workspace);
     const filter = { since: realOutside.now() - since, statuses, workspace, model, provider, code };

@@ -1,6 +1,6 @@
 /**
  * `embedgate serve`: reads the routing file, and serves by it in this process, or in as many as it says.
- * It loads only what is needed: a supervisor has no gateway.
+ * Modules are loaded on demand: a supervisor has no gateway.
  */
 import { USUAL_FILE } from "../config/load";
 import { type ReadFile, readRoutingFile } from "../config/read";

@@ -21,7 +21,7 @@ export async function port(
   const url = `http${tls ? "s" : ""}://${asked.includes(":") ? `[${asked}]` : asked}:${number}/readyz`;
   const mend = "journalctl -u embedgate (or its log), then restart it";
   try {
-    // It is this machine's own: its certificate has another name.
+    // It is on this machine: its certificate has another name.
     const insecure = tls ? { tls: { rejectUnauthorized: false } } : {};
     const { status } = await outside.fetch(url, { signal: AbortSignal.timeout(WAIT_MS), ...insecure });
     if (status === 200)
@@ -107,7 +107,7 @@ export function certificate(
   return [days < DAYS_NOTE ? note("certificate", says, mend) : fine("certificate", says)];
 }
 
-/** A connection is one, and so is a call to a provider. */
+/** Each connection and each call to a provider takes one. */
 const FILES_MIN = 4_096;
 
 /** @param limits as in /proc/self/limits */

@@ -1,6 +1,6 @@
-/** What `embedgate doctor` says of one thing that it looked at. A new check makes some of these, and is a line of doctor.ts. */
+/** One result of `embedgate doctor`. A new check makes some of these, and is a line of doctor.ts. */
 export interface Finding {
-  /** What was looked at, such as disk. */
+  /** The checked thing, such as disk. */
   readonly check: string;
   /** `note`: it works, but ought to be looked at. Only `wrong` fails the command. */
   readonly result: "ok" | "note" | "wrong";

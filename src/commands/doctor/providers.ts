@@ -69,7 +69,7 @@ export function aheadMs({ sent, answered, theirs }: DateSeen): number {
 
 export function clock(seen: readonly DateSeen[]): Finding {
   const offs = seen.map(aheadMs).toSorted((a, b) => a - b);
-  // By the middle one: a single server's clock may be wrong itself.
+  // The median: a single server's clock may be wrong itself.
   const off = offs[Math.floor(offs.length / 2)];
   if (off === undefined)
     return note("clock", "no provider on another machine answered with a date: not compared");

@@ -1,4 +1,4 @@
-/** The database: whole, ours to write, on a local disk with room; and what it says of embedding spaces. */
+/** The database: intact, writable, on a local disk with free space; and its embedding spaces. */
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { GatewayConfig } from "../../config/gateway-config";
@@ -71,7 +71,7 @@ export function fileSystem(at: string, mounts = mountsHere()): Finding {
     .map((line) => line.split(" "))
     .map(([, place = "", kind = ""]) => ({ place: place.replaceAll("\\040", " "), kind }))
     .filter(({ place }) => place !== "" && holds(place))
-    // The last of equals is the one on top.
+    // Of equal mount points the last one is on top.
     .reduce((best, one) => (one.place.length >= best.place.length ? one : best), {
       place: "",
       kind: "unknown",

@@ -1,6 +1,6 @@
 /**
- * What the flags of all commands have in common: options that many take, examples in --help, exit codes, and that a command's work is
- * loaded only when it is given. A new command is a file beside this one, and a line of program.ts.
+ * What the flags of all commands share: common options, examples in --help, exit codes. A command's work is
+ * loaded only when it runs. A new command is a file beside this one, and a line of program.ts.
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseList } from "../../terminal/amount";

@@ -1,5 +1,5 @@
 /**
- * All commands, by name, and what is said of a line that is none of them. A new command is a line of `commandLine`.
+ * All commands, by name, and the error for an unknown one. A new command is a line of `commandLine`.
  */
 import { Command } from "commander";
 import packageJson from "../../../package.json";
@@ -68,7 +68,7 @@ export function commandLine(): Command {
   return program;
 }
 
-/** `serve` is what no command means, so that commander would take an unknown one for its argument. @throws WrongUsage */
+/** `serve` is the default command, so commander would take an unknown command for its argument. @throws WrongUsage */
 export function refuseUnknownCommand(program: Command, [first]: readonly string[]): void {
   if (first === undefined || first.startsWith("-") || first === "help") return;
   const names = program.commands.map((command) => command.name());

@@ -1,6 +1,6 @@
 /**
  * What `embedgate install` and the Debian package write: the unit of systemd, the first routing file, and the file of variables.
- * A new line of the unit comes with why, where it is not plain; test/commands/service/ keeps its score.
+ * A new line of the unit has its reason, where it is not obvious; test/commands/service/ checks the security score.
  */
 import {
   CONFIGURATION_FOLDER,

@@ -1,4 +1,4 @@
-/** Where an installed gateway has what, on Linux: one list for `install`, the Debian package and docs/install.md. */
+/** Paths of an installed gateway on Linux: one list for `install`, the Debian package and docs/install.md. */
 
 export const SERVICE = "embedgate.service";
 /** The system user and group that the gateway runs as. */
