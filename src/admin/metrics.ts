@@ -32,7 +32,7 @@ export interface Metrics {
   request(row: Counted): void;
   /** A request that was refused before anybody knew whose it was. */
   refused(status: number, code: string): void;
-  /** One call to a provider, what came of it ("ok", or the error's kind) and how long it took. */
+  /** One call to a provider, its outcome ("ok", or the error's kind) and its duration. */
   upstreamCall(provider: string, outcome: "ok" | ErrorKind, latencyMs: number): void;
   /** Inputs that no provider was asked for, and inputs that one was. */
   cache(hits: number, misses: number): void;
@@ -59,7 +59,7 @@ export interface MetricsParts {
   readonly inFlight: () => number;
   /** The process's own name among several. */
   readonly process: string | null;
-  /** The routing file's id or pattern that a model came in by; undefined for a name that nobody configured. */
+  /** The routing file's id or pattern that a model came in by; undefined for a model that is not configured. */
   readonly configuredModel: (model: string) => string | undefined;
   /** Whether vectors are kept at all. */
   readonly isCaching: () => boolean;

@@ -15,7 +15,7 @@ export interface Aside {
   readonly threads: number;
   /**
    * @param handed buffers of the job that go over as they are, and are empty here from then on
-   * @param signal takes a job out of the line; one that is being done is done to its end for nobody
+   * @param signal removes a queued job; a running one is finished and its result dropped
    * @throws GatewayError internal where the work broke down or its Worker died, unavailable once closed; the signal's reason
    */
   perform<Name extends WorkName>(

@@ -1,5 +1,5 @@
 /**
- * The work that is done aside, in Workers: what is given, how it is done, what comes of it. It runs on this thread as well, where there
+ * The work that is done aside, in Workers: its input, execution and result. It runs on this thread as well, where there
  * are no Workers (src/aside/aside.ts).
  * A new kind is a member of `Works` and of `WORK`: a function of its job alone, which may take as long as it likes. What it may fail in
  * is part of its answer; what it throws is a fault of ours.

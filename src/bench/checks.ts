@@ -209,7 +209,7 @@ function charactersCheck(
   return [wrong("usage counts tokens", words)];
 }
 
-/** @param ask tries a size that nobody needs: the outcome is reported, but not as a fault */
+/** @param ask tries an optional size: the outcome is reported, but not as a fault */
 async function dimensionsCheck(
   asked: number | undefined,
   first: Float32Array | undefined,

@@ -1,5 +1,5 @@
 /**
- * Any endpoint of OpenAI's embeddings API, by its base URL and key: one request, one answer, or in words why there is none.
+ * Any endpoint of OpenAI's embeddings API, by its base URL and key: one request, one answer, or the reason for a failure.
  * A new way to say where it is goes to `urlOf`.
  */
 import { withoutSlash } from "../domain/base-url";
@@ -24,7 +24,7 @@ export interface Asked {
 export const isFailure = (result: Answer | Failure): result is Failure => "kind" in result;
 
 const TIMEOUT_MS = 60_000;
-/** Where nobody is reached, the next attempt is not made at once. */
+/** Delay before the next attempt when the connection fails. */
 const UNREACHED_REST_MS = 100;
 /** For a 429 that does not say how long. */
 const LIMITED_REST_MS = 1000;

@@ -1,10 +1,10 @@
 /**
- * The load generator: keeps connections busy until a time is over or so many requests were sent, and adds up what came of them.
+ * The load generator: keeps connections busy until a time is over or so many requests were sent, and sums up the results.
  * How a request is sent and judged is the lane's own matter; a further figure is a member of `Tally`.
  */
 import type { Outside } from "../domain/outside";
 
-/** What came of one request. */
+/** The result of one request. */
 export interface Outcome {
   readonly took_ms: number;
   /** Of the body. */
@@ -18,7 +18,7 @@ export interface Failure {
   /** A status, or a word or two: what failures are counted by. */
   readonly kind: string;
   readonly message: string;
-  /** For so long nobody should ask again. */
+  /** Time to wait before the next request (`Retry-After`). */
   readonly rest_ms?: number | undefined;
 }
 

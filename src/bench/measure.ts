@@ -1,6 +1,6 @@
 /**
  * One measurement of an endpoint: its vectors are checked, then it is kept busy, then some of what it answered is asked for again.
- * What is said meanwhile goes to the `Watch`; what came of it is a `Result`, for src/bench/report.ts.
+ * Progress goes to the `Watch`; the outcome is a `Result`, for src/bench/report.ts.
  */
 import type { Outside } from "../domain/outside";
 import { PROBE_COST, probe, recheck } from "./checks";

@@ -1,6 +1,6 @@
 /**
  * The audit trail: who changed what, when, and how it was before and after, written in the change's own transaction. No secret is in it.
- * Whoever changes keys, workspaces, credits, spaces or sessions calls `note` there; nothing takes an entry out again.
+ * Code that changes keys, workspaces, credits, spaces or sessions calls `note` there; entries are never removed.
  */
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";

@@ -38,7 +38,7 @@ export interface Terms {
 export interface Holding {
   readonly estimate: Estimate;
   readonly terms: Terms;
-  /** The batch whose reserve it is taken from. Left out: it is held anew. */
+  /** The batch whose reserve it is taken from. Left out: a new hold is made. */
   readonly reserve?: string | undefined;
 }
 
@@ -100,7 +100,7 @@ export function openEnsure(database: Database): Ensure {
 /** Of one workspace, as the transaction has it so far. */
 interface Account {
   credits: bigint | null;
-  /** What its charges, which are whole micro-credits, have come to beyond their exact sum: less than one. */
+  /** How far its charges, in whole micro-credits, exceed their exact sum: less than one. */
   femtoCreditsPrepaid: bigint;
   microCreditsHeld: bigint;
   picoUsdHeld: bigint;
@@ -242,7 +242,7 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
       const owed = due(cost, account);
       let taken = owed;
       if (account && credits !== null) {
-        // What calls came to that were sent again is not held: what nobody holds may pay for it.
+        // The cost of retried calls is not held: unheld credit may pay for it.
         const free = credits - account.microCreditsHeld;
         const most = held.microCredits + (free > 0n ? free : 0n);
         if (taken > most) taken = most;

@@ -103,7 +103,7 @@ export interface BatchRecords {
   cancel(id: string, at: number): Promise<boolean>;
 
   /**
-   * Takes the next batch that nobody works on; whoever has the fewest under way comes first.
+   * Takes the next batch without a lease; workspaces with the fewest running batches come first.
    * @param now as the owner has it; a database that several machines share goes by its own clock
    */
   claim(owner: string, now: number, leaseMs: number): Promise<BatchRecord | undefined>;
@@ -111,7 +111,7 @@ export interface BatchRecords {
   renew(id: string, owner: string, now: number, leaseMs: number): Promise<boolean>;
   /** Others may go on with it at once. @param owner undefined: whoever it was */
   leave(owner: string | undefined, id?: string): Promise<void>;
-  /** How many are open, whoever works on them. */
+  /** How many are open, in all processes. */
   countOpen(): Promise<number>;
 }
 

@@ -19,7 +19,7 @@ export interface Estimate {
 
 /** Of a workspace. */
 export interface Balance {
-  /** What its charges, which are whole micro-credits, have come to beyond their exact sum: less than one. */
+  /** How far its charges, in whole micro-credits, exceed their exact sum: less than one. */
   readonly femtoCreditsPrepaid: bigint;
   readonly microCreditsHeld: bigint;
   readonly picoUsdHeld: bigint;

@@ -1,4 +1,4 @@
-/** What is told of rows that a crash left under way. */
+/** The log line for rows that a crash left in flight. */
 import type { Outside } from "../domain/outside";
 import type { Ledger } from "./ledger";
 

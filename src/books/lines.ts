@@ -11,12 +11,12 @@ import type { Reserves } from "./reserves";
 /** For requests that are lines of a batch. */
 export interface LedgerLines {
   /**
-   * Holds what a whole batch may come to, until `release`.
+   * Holds the upper bound of a whole batch's cost, until `release`.
    * @returns false where it does not fit beside what others under way hold; then nothing was done
    * @throws GatewayError database_unavailable | insufficient_credit | cap_exceeded
    */
   reserve(hold: BatchHold): Promise<boolean>;
-  /** Gives back what is left of it. */
+  /** Releases the rest of it. */
   release(batch: string, at: number): Promise<void>;
   /**
    * As `release`, for batches that there are not, or not any more: a crash came between. Of one machine's database while nobody else

@@ -147,7 +147,7 @@ export function openTrimming(
           (lastOfUnit.get(UNIT_MS.minute, keptFrom(minutesDays))?.at ?? null) !== null ||
           (lastOfUnit.get(UNIT_MS.hour, keptFrom(hoursDays))?.at ?? null) !== null,
       );
-      // Without anything to do, nobody's write waits for this one.
+      // With nothing to trim, no other write has to wait.
       if (isThere)
         return write(
           () =>

@@ -21,7 +21,7 @@ export interface UsageLine {
   readonly tokens: bigint;
   readonly tokens_upstream: bigint;
   readonly tokens_billed: bigint;
-  /** Requests whose count was estimated, as nobody reported one. */
+  /** Requests whose count was estimated, as none was reported. */
   readonly estimated: bigint;
   readonly cost_pico_usd: bigint;
   readonly micro_credits: bigint;

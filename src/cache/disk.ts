@@ -80,7 +80,7 @@ export function openDisk(path: string, bytesMax: number, outside: Needs): Disk {
     }
   }
 
-  /** Once: a file that is damaged again right away would be started over for ever. */
+  /** Once: a file that is damaged again right away would be recreated in a loop. */
   function startOver(cause: unknown): void {
     if (startedOver) {
       turnOff(cause);

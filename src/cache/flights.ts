@@ -45,7 +45,7 @@ export interface Boarding {
 type Outcome = { readonly entry: CacheEntry } | { readonly error: GatewayError } | "left";
 
 interface Flight {
-  /** Never rejects: nobody may be there to hear it. */
+  /** Never rejects: there may be no listener. */
   readonly outcome: Promise<Outcome>;
   readonly end: (outcome: Outcome) => void;
   /** The leader's. */
@@ -85,7 +85,7 @@ export function openFlights(): Flights {
       land(key, entry) {
         const flight = own.get(key);
         if (!flight) throw fault("landed what it does not lead");
-        // Their own copy: the leader goes on with its vector, and what it does with it is nobody else's.
+        // A separate copy: the leader may modify its own vector.
         finish(key, flight, flight.joined ? { entry: copyOf(entry) } : "left");
       },
       leave(reason) {

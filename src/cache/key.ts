@@ -40,7 +40,7 @@ export interface KeyedBy {
    */
   readonly model: string;
   readonly space: string;
-  /** Numbers in the vector that the caller gets; undefined where nobody knows before the answer. */
+  /** Numbers in the vector that the caller gets; undefined where it is unknown before the answer. */
   readonly dimensions: number | undefined;
   /** What is known of the model. */
   readonly facts: Pick<ModelFacts, DecidingFact>;

@@ -76,7 +76,7 @@ export function openSharedMarks(
     callOff ??= alarm(RENEWED_EVERY_MS, async () => {
       callOff = undefined;
       if (held.size === 0) return;
-      // Before the answer: what has ended meanwhile must not be begun anew.
+      // Before the answer: a mark that has ended meanwhile must not be set again.
       renewLater();
       await run(RENEW, [...held.values()]);
     });

@@ -20,7 +20,7 @@ export interface SharedVectors {
   find(keys: readonly CacheKey[], signal: EndSignal): Promise<ReadonlyMap<CacheKey, CacheEntry>>;
   /** Writes them when it can, and takes their marks away then. */
   keep(entries: ReadonlyMap<CacheKey, CacheEntry>): void;
-  /** Marks what nobody else has marked. @returns those that another machine is fetching, or has just fetched @throws the signal's reason, with nothing marked for long */
+  /** Marks keys without a mark. @returns those that another machine is fetching, or has just fetched @throws the signal's reason, with nothing marked for long */
   claim(keys: readonly CacheKey[], signal: EndSignal): Promise<ReadonlySet<CacheKey>>;
   /** Waits until each has come, or its mark has gone. @returns those that came @throws the signal's reason */
   arrivals(keys: ReadonlySet<CacheKey>, signal: EndSignal): Promise<ReadonlyMap<CacheKey, CacheEntry>>;
@@ -178,7 +178,7 @@ export function openSharedVectors({ link, names, outside, foundWrong }: SharedVe
         for (const asked of inCommands(waiting, KEYS_A_COMMAND)) {
           const both = asked.flatMap(({ value, mark }) => [value, mark]);
           const replies = await unlessAborted(signal, link.call("MGET", both, listOf(both.length)));
-          // Without an answer nobody knows of any mark: then each fetches its own.
+          // Without an answer marks are unknown: then each machine fetches by itself.
           if (replies === undefined) return arrived;
           for (const [i, placed] of asked.entries()) {
             const entry = entryOf(placed, replies[2 * i]);

@@ -26,7 +26,7 @@ export function openJwks(
   let asked: { readonly at: number; readonly failed: boolean } | undefined;
   let asking: Promise<void> | undefined;
 
-  /** Joins the fetch that is under way, starts one, or leaves the issuer alone. It never rejects: `asked` says what came of it. */
+  /** Joins the fetch that is under way, starts one, or leaves the issuer alone. It never rejects: `asked` has the outcome. */
   async function askAgain(): Promise<void> {
     const wait = asked?.failed ? COOLDOWN_AFTER_FAILURE_MS : COOLDOWN_MS;
     if (asking === undefined && asked !== undefined && outside.monotonic() - asked.at < wait) return;
@@ -60,7 +60,7 @@ export function openJwks(
     try {
       if (kept !== undefined) return await kept.select(header, token);
     } catch (thrown) {
-      // Of an issuer that cannot be asked nobody knows whether it has a new key.
+      // An unreachable issuer may have a new key.
       if (!(thrown instanceof errors.JWKSNoMatchingKey) || !asked?.failed) throw thrown;
     }
     throw new GatewayError(

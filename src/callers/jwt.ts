@@ -147,7 +147,7 @@ const CLAIMS: Readonly<Record<string, { readonly missing: string; readonly wrong
 
 function workspaceOf(payload: JWTPayload, claim: string | readonly string[]): string {
   const found = claimAt(payload, claim);
-  // Groups and roles come as lists: one of one entry is as clear as text, of several nobody can say which is meant.
+  // Groups and roles come as lists: one of one entry is as clear as text, several are ambiguous.
   const name: unknown = Array.isArray(found) && found.length === 1 ? found[0] : found;
   const called = typeof claim === "string" ? claim : claim.join(".");
   try {

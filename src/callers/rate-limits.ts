@@ -16,7 +16,7 @@ export interface RateLimits {
    */
   takeRequest(rules: Limited, signal?: EndSignal): undefined | Promise<undefined>;
   /**
-   * Takes a request's tokens, as estimated: nobody has counted them yet.
+   * Takes a request's estimated tokens: they are not counted yet.
    * @returns what to call with the real count, once it is known
    * @throws GatewayError rate_limited, likewise
    */

@@ -181,7 +181,7 @@ export function createSharedLimits(own: OwnRateLimits, parts: SharedLimitsParts)
         const missingMs = Math.max(0, missingOf(seen) + ((actual - tokens) * MINUTE_MS) / limit);
         knownOf(rules.name).tokens = { missingMs, at: outside.monotonic() };
       }
-      // Nobody waits for it. Where it is lost the bucket is some tokens out, for a minute at most.
+      // Not awaited. Where it is lost the bucket is some tokens out, for a minute at most.
       void link.run(
         TAKE,
         [names.bucket("tokens", rules.name)],

@@ -1,5 +1,5 @@
 /**
- * A workspace gets another name, or ends. Both are one transaction over all tables that name it, and wait for nobody: while requests of the
+ * Renames or deletes a workspace. Both are one transaction over all tables that name it, and wait for nobody: while requests of the
  * workspace are under way, which hold a part of its balance, they are refused. A new table that names workspaces is a line of TABLES.
  */
 import { ACTORS, openAudit } from "../books/audit";

@@ -64,7 +64,7 @@ export interface Overview {
   readonly gateway: Static<typeof Gateway>;
   readonly seconds: number;
   readonly total: Figures;
-  /** Whoever was asked, or may be: those that were asked the most come first. */
+  /** Routes that were or may be called: the most called come first. */
   readonly routes: readonly (Figures & {
     readonly model: string;
     readonly provider: string;

@@ -136,7 +136,7 @@ function tellUnknownModels(allowed: readonly string[], { models }: GatewayConfig
 
 interface Shown {
   readonly value: unknown;
-  /** Where it comes from; null where nobody says anything. */
+  /** Its source; null where it is not set. */
   readonly from: "own" | "workspace_defaults" | "server" | null;
 }
 

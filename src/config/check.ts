@@ -84,7 +84,7 @@ function wants(schema: TSchema, type: string): boolean {
   return schema.type === type || (type === "number" && schema.type === "integer");
 }
 
-/** Nobody knows yet whether what an unset variable stands for is right. */
+/** An unset variable's value cannot be checked yet. */
 function waitsForVariable(tree: Tree, place: string, breach: ValueError): boolean {
   if (tree.missing.has(place)) return true;
   if (breach.type !== ValueErrorType.Union) return false;

@@ -33,7 +33,7 @@ const PRICE_UNUSUAL =
 const LIMIT_UNKNOWN =
   "has no effect until the provider's error or a measurement shows the model's input limit, which is unknown here; set max_input_tokens";
 
-/** Whoever serves it. */
+/** At any provider. */
 const ofTheModel = (model: string) => {
   const facts = catalogueEntryNamed(model)?.facts;
   return facts?.tokenizer && facts.max_input_tokens;

@@ -53,7 +53,7 @@ export async function loadPluginFile(path: string, shown: string, host: Host): P
         ? shown
         : failure.file.replace(`${folder}/`, `${dirname(shown)}/`);
     const place = failure.line > 0 ? `${named}:${failure.line}:${failure.column}` : named;
-    // A reason can hold absolute paths (of an import that was not found, say): they are nobody's business but the machine's.
+    // A reason can hold absolute paths (of an import that was not found, say): they must not leave this machine.
     const reason = failure.reason
       .replaceAll(real, shown)
       .replaceAll(`${folder}/`, "./")

@@ -15,7 +15,7 @@ export interface Problem {
   readonly message: string;
 }
 
-/** A file with more is no routing file, or has one slip made a thousand times: nobody reads on. */
+/** A file with more is no routing file, or has one slip made a thousand times: more messages would not help. */
 export const MOST_PROBLEMS = 1000;
 
 /** `gateway.yaml:12:5: models.docs.routes[0].provider: unknown provider "loacl"; did you mean "local"?` */

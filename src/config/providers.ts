@@ -158,7 +158,7 @@ function checkOptions(
   return value;
 }
 
-/** A field that the plugin does not guard would be allowed in vain, and another one left guarded. */
+/** Allowing a field that the plugin does not guard has no effect; the intended one stays guarded. */
 function checkAllowed(
   tree: Tree,
   pointer: string,

@@ -46,7 +46,7 @@ const PAGE = "<!DOCTYPE html><html><body><h1>Welcome</h1></body></html>";
 const WORDS = "The vendor does not like this one.";
 const json = (body: string) => new Response(body, { headers: { "content-type": "application/json" } });
 
-/** Where nobody knows the envelope: the words stand wherever vendors have been seen to put them. */
+/** For an unknown envelope: the words stand wherever vendors have been seen to put them. */
 const anyEnvelope = (message: string) => JSON.stringify({ error: { message }, message, detail: message });
 
 export function failsRight(bench: Bench, vendor: Answering): Check[] {

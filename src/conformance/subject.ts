@@ -42,7 +42,7 @@ export interface Vendor {
   readonly indexed: boolean;
 }
 
-/** Of a live upstream nobody knows more than that it answers. */
+/** A live upstream is only known to answer. */
 export type Answering = Pick<Vendor, "fetch"> & Partial<Vendor>;
 
 export interface Opened {

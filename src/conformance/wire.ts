@@ -73,7 +73,7 @@ export function sendsRight(bench: Bench): Check[] {
           const what = `With the task "${task}", it`;
           demand(vectors.length === 1, `${what} returned ${vectors.length} vectors for 1 input.`);
           const body = network.requests.at(-1)?.body ?? "";
-          // A wire that must be told a task is told one of its words where nobody said any.
+          // A wire that must be told a task gets one of its words where none was given.
           const sentBefore = bodies.has(body) && (task !== undefined || bodies.size === 1);
           demand(
             !sentBefore,

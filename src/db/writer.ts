@@ -31,7 +31,7 @@ export interface Gathering {
 
 type World = Pick<Outside, "sleep" | "monotonic" | "random" | "turn">;
 
-/** So that nobody is told of a commit that changed nothing. */
+/** So that a commit without changes notifies no one. */
 const NOTHING_GATHERED: Gathering = { flush() {}, ended() {} };
 
 /** How long a locked database is waited for at most. */

@@ -8,7 +8,7 @@ import type { Asked } from "./wire";
  * The model as `model` of a request, still to be checked where the body said it.
  * @param named what the body says; undefined or null where it says nothing
  * @param both what counts where the path and the body name two: the path, or neither
- * @throws GatewayError invalid where they differ and must not, or where nobody says any
+ * @throws GatewayError invalid where they differ and must not, or where there is none
  */
 export function modelAsked(
   named: unknown,

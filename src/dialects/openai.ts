@@ -153,7 +153,7 @@ function refuseUnseen({ model, user, metadata }: EmbeddingsRequest): void {
   }
 }
 
-/** What 64 texts of 4096 characters come to. */
+/** The size of 64 texts of 4096 characters. */
 const METADATA_CHARACTERS_MAX = 300_000;
 
 /** All texts in a value that is not too deep, names of members included. */

@@ -16,7 +16,7 @@ export function canMake(
   { dimensions, dimensions_allowed, dimensions_policy }: Sizes,
 ): boolean {
   if (size === undefined || size === dimensions) return true;
-  // Nobody knows its size: it may be this one, as the answer will show.
+  // Its size is unknown: the answer will show whether it is this one.
   if (dimensions === undefined && dimensions_allowed === undefined) return true;
   if (dimensions_allowed !== undefined && isAllowed(size, dimensions_allowed)) return true;
   return dimensions_policy === "truncate" && dimensions !== undefined && size < dimensions;
@@ -32,7 +32,7 @@ export function dimensionsToAsk(
     : undefined;
 }
 
-/** For whoever asked for another size. */
+/** The sizes that a model has, for an error's message. */
 export function sizesInWords({
   dimensions: own,
   dimensions_allowed: allowed,

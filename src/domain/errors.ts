@@ -352,7 +352,7 @@ export class GatewayError extends Error {
   }
 }
 
-/** Any thrown value as one of ours: what nobody foresaw is `internal`, with its own words kept from the caller. */
+/** Any thrown value as one of ours: an unexpected one is `internal`, with its own words kept from the caller. */
 export function asGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   return new GatewayError(

@@ -19,7 +19,7 @@ export interface BegunCall {
 }
 
 export interface Breaker {
-  /** @param isLast no other target could serve instead, so that waiting for the end of the open time helps nobody */
+  /** @param isLast no other target could serve instead, so that waiting for the breaker to close is useless */
   admits(isLast: boolean): boolean;
   /** Must be called right before the call; undefined where it may not be made. */
   begin(owner: object, isLast: boolean): BegunCall | undefined;
@@ -61,7 +61,7 @@ export interface Health {
   inputsUnderWay: number;
   /** On the monotonic clock. */
   restsUntil: number;
-  /** It has neither given a good answer yet, nor been waited for in vain: it may still load its model. */
+  /** No good answer and no timeout yet: it may still be loading its model. */
   mayBeLoading: boolean;
   /** Inputs in a call that it does in one attempt's time; undefined as long as it was never too slow. */
   inputsInTime: number | undefined;

@@ -1,5 +1,5 @@
 /**
- * The words of the spine: who asks, what for, where it goes, what came of it. Types only.
+ * The words of the spine: caller, request, route, result. Types only.
  * A step of src/request/embed.ts takes some of these and gives the next; a new step usually needs a new word here first.
  */
 
@@ -154,7 +154,7 @@ export interface Plan {
   readonly pieces: readonly Piece[];
   /** Size that the request asks for; undefined where the model's own is right. */
   readonly requestedDimensions: number | undefined;
-  /** Size that every vector must have once assembled; undefined where nobody knows it. */
+  /** Size that every vector must have once assembled; undefined where it is unknown. */
   readonly dimensions: number | undefined;
   /** Types that each vector is wanted in beside float. */
   readonly types?: readonly VectorType[] | undefined;
@@ -220,7 +220,7 @@ export interface Answered {
   readonly lengths?: Float64Array;
 }
 
-/** What came of one input. */
+/** The result of one input. */
 export interface Embedded {
   readonly values: Float32Array;
   /** The same in further types; of a request that asked for them, which is never cached. */
@@ -284,7 +284,7 @@ export interface CallMade {
   readonly tokensSource: TokensSource | undefined;
 }
 
-/** What came of it: one vector for each input, in the request's order. */
+/** The result: one vector for each input, in the request's order. */
 export interface Result {
   readonly vectors: readonly Float32Array[];
   /** The same vectors in the further types that were asked for. */

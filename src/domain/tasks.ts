@@ -57,7 +57,7 @@ export function withDefaultTask<Request extends Pick<EmbedRequest, "task">>(
   return { ...request, task: { task: taskNamed(word), word, field: "default_task", isDefault: true } };
 }
 
-/** A word that nobody knows is a mistake, even where tasks are left out; a model's prompts may have names of their own. */
+/** An unknown word is a mistake, even where tasks are left out; a model's prompts may have names of their own. */
 export function refusedTask(
   { task: asked }: Pick<EmbedRequest, "task">,
   { provider, facts: { prompts } }: Target,

@@ -32,7 +32,7 @@ const FORMS: readonly Form[] = [
   { begins: "/", meant: "/v1/" },
 ];
 
-/** @param path that nobody answers @returns the paths that it may mean, the likeliest first */
+/** @param path unknown @returns the paths that it may mean, the likeliest first */
 export function baseUrlsMeantBy(path: string): readonly string[] {
   const plain = path.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "");
   const whole = `${plain}/`;

@@ -112,7 +112,7 @@ export function createDoor(parts: DoorParts) {
     client: Omit<Client, "reader">,
   ): Sent {
     if (body instanceof ReadableStream) return body;
-    // Nobody takes the body of an answer to HEAD.
+    // An answer to HEAD has no body.
     if (request.method === "HEAD") return typeof body === "object" && "stream" in body ? "" : body;
     return sending.begin(body, { ...client, reader: server ? "server" : "other" });
   }
@@ -179,7 +179,7 @@ export function createDoor(parts: DoorParts) {
           };
         });
       } catch (thrown) {
-        // Of nobody's request there is no ledger row, only a count.
+        // A request without a known caller has no ledger row, only a count.
         if (!caller) {
           const { kind } = asGatewayError(thrown);
           const { status, code } = wordingOf(asGatewayError(thrown), parts.policies());

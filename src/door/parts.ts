@@ -27,7 +27,7 @@ export interface DoorParts {
   readonly auth: Auth;
   readonly routes: () => Routes;
   /**
-   * How the caller's workspace speaks; while nobody is known, how the gateway does.
+   * The policies of the caller's workspace; of the gateway while the caller is unknown.
    * @throws GatewayError database_unavailable for a caller
    */
   readonly policies: (caller?: Caller) => Policies;

@@ -1,5 +1,5 @@
 /**
- * One call to one target: in its turn, within one attempt's time, counted and proved. What comes of it is remembered of the target.
+ * One call to one target: in its turn, within one attempt's time, counted and proved. The outcome is recorded in the target's health.
  * Whether there is another call after a failure is for attempts.ts.
  */
 
@@ -219,7 +219,7 @@ const tooSlow = (timeoutMs: number) =>
     `The provider did not answer within ${Math.round(timeoutMs)} ms (timeout_ms). If it is slow but not down, raise timeout_ms, or lower max_inputs of the model, in the routing file.`,
   );
 
-/** An answer that nobody waits for any more has a count, which is better than the estimate. */
+/** An abandoned call's answer has a count, which is better than the estimate. */
 function countLate(
   reply: Promise<EmbedReply>,
   work: Work,
@@ -281,7 +281,7 @@ function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: P
   return read;
 }
 
-/** What the gateway itself asks is nobody's to pay, also where its answer is not waited for. */
+/** The gateway's own calls are charged to no caller, even when abandoned. */
 function ofNobody(work: Work): Work {
   return {
     ...work,

@@ -50,7 +50,7 @@ export function prove(
   const replied = ordered.map((values, i) => {
     // As many distinct indices in range as there are places: none is left empty.
     if (values === undefined) throw malformed("an index is missing");
-    // An outside plugin's word for it was checked by nobody's compiler.
+    // An outside plugin's value was checked by no compiler.
     if (!(values instanceof Float32Array)) throw malformed("a vector is not a Float32Array");
     if (values.length !== size || size === 0)
       throw malformed(`a vector has ${values.length} dimensions, not ${size}`);
@@ -87,7 +87,7 @@ export function prove(
   };
 }
 
-/** A size that was asked of a model whose own nobody knew: the answer has shown it. */
+/** A size requested of a model whose own size was unknown: the answer has shown it. */
 function refuseOtherSize(
   { requestedDimensions: asked }: Pick<Plan, "requestedDimensions">,
   size: number,
@@ -130,7 +130,7 @@ function isOfType(type: VectorType, numbers: unknown, size: number): boolean {
   }
 }
 
-/** Only another model of the catalogue is foreign: a name that nobody knows may be the provider's own way to call this one. */
+/** Only another model of the catalogue is foreign: an unknown name may be the provider's own name for this one. */
 function isForeign(replyName: string, { model, facts }: Pick<Target, "model" | "facts">): boolean {
   const asked = catalogueEntryNamed(model);
   const replied = catalogueEntryNamed(replyName);

@@ -36,7 +36,7 @@ export function coalesced(single: Single, inTurn: InTurn): Promise<Told> | undef
   return call.join(single);
 }
 
-/** Lines of batches always: nobody waits for one of them alone. */
+/** Lines of batches always: no client waits for a single line. */
 const BULK_WINDOW_MS = 5;
 const bulkOf = new WeakMap<Target["provider"], Coalescing>();
 

@@ -68,7 +68,7 @@ export async function execute(
   };
   refuseWhenFull(work);
   let next = 0;
-  /** Each part is carved when a target for it is known, and there are no more under way than can be sent: none waits in vain. */
+  /** Each part is carved when a target for it is known, and there are no more under way than can be sent: none waits needlessly. */
   async function workThrough(): Promise<void> {
     while (next < plan.pieces.length) {
       const choice = choose(work, UNASKED);

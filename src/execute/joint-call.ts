@@ -34,7 +34,7 @@ export interface Sending {
 
 /**
  * Waits for a place and makes the call.
- * @param depart is asked for the call when there is a place; undefined: there is none to be made any more
+ * @param depart is asked for the call when there is a place; undefined: no call is needed any more
  */
 export type InTurn = (
   work: Work,
@@ -60,7 +60,7 @@ interface Member extends Single {
 /**
  * A call to which members must be added at once, in the same turn.
  * @param first whose words it has: those who join it have the same
- * @param closed is told once that nobody can join any more
+ * @param closed called once when no request can join any more
  */
 export function beginJointCall(
   first: Single,

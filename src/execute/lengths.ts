@@ -9,7 +9,7 @@ import type { Answered, Target } from "../domain/request";
 import { healthOf } from "./choose";
 import type { Work } from "./work";
 
-/** What float32 and 16 bits on a server's way leave of a unit vector's length; a vector that nobody normalised is far from it. */
+/** What float32 and 16 bits on a server's way leave of a unit vector's length; a vector that was not normalised is far from it. */
 const UNIT_TOLERANCE = 1e-3;
 export const isOffUnit = (norm: number) => Math.abs(norm - 1) > UNIT_TOLERANCE;
 

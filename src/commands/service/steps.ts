@@ -127,7 +127,7 @@ function change(step: Exclude<Step, { kind: "command" }>, root: string): void {
     rmSync(path, { recursive: true, force: true });
     return;
   }
-  // Beside it first: a running executable cannot be written over, and nobody may find half a file.
+  // Beside it first: a running executable cannot be written over, and a half-written file must never be visible.
   const next = `${path}.new`;
   mkdirSync(dirname(path), { recursive: true });
   rmSync(next, { force: true });

@@ -58,7 +58,7 @@ export const ADMIN_ERRORS = {
   ),
 };
 
-/** What errors on the way to a provider come to. */
+/** Responses for upstream errors. */
 export function upstreamFailures(fails: Fails, { upstream_faults }: Policies) {
   const distinct = upstream_faults === "distinct";
   return failures(fails, [
