@@ -8,6 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { simulateMachines } from "./machines/run";
 
+const REAL_NOW = Date.now;
+
 let folder = "";
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "embedgate-sim-"));
@@ -40,3 +42,5 @@ test(
   },
   TIME_MAX,
 );
+
+test("the real clock is given back to whoever comes next", () => expect(Date.now).toBe(REAL_NOW));
