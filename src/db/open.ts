@@ -6,6 +6,7 @@ import { Database } from "bun:sqlite";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import { makePrivate } from "../machine/private-files";
+import { type Checkpoint, keepLogShort, type LogKeeper } from "./log-keeper";
 import { MIGRATIONS } from "./migrations";
 import { createRecent, type Recent } from "./recent";
 import { createWriter, patiently, unavailable, type Writer } from "./writer";
@@ -31,17 +32,16 @@ export interface Store {
 /** What a committed row survives: a crash of the process, or a power failure too. */
 export type Durability = "process" | "power";
 
-/** Pages in the write-ahead log before a checkpoint, which waits for the disk: rare enough not to slow requests. */
-const PAGES_IN_LOG = 8_000;
-
 /**
  * @param path a file, created with its folder if missing and readable only by its owner, or ":memory:"
+ * @param checkpoint moves the write-ahead log into the database; left out: SQLite does, within a commit
  * @throws GatewayError database_unavailable
  */
 export async function openStore(
   path: string,
   outside: Pick<Outside, "sleep" | "monotonic" | "random" | "turn">,
   durability: Durability = "process",
+  checkpoint?: Checkpoint,
 ): Promise<Store> {
   let database: Database;
   try {
@@ -61,7 +61,8 @@ export async function openStore(
   };
   const version = database.query<{ readonly data_version: bigint }, []>("PRAGMA data_version");
   const recent = createRecent(outside, () => read(() => version.get()?.data_version));
-  const { write, checkLock } = createWriter(database, outside, recent.forget);
+  let log: LogKeeper | undefined;
+  const { write, checkLock } = createWriter(database, outside, recent.forget, () => log?.committed());
   try {
     await patiently(() => mayShrink(database), outside);
     // WAL: readers (`embedgate usage`) never wait for the gateway. The setting is stored in the file.
@@ -72,7 +73,7 @@ export async function openStore(
       throw new GatewayError("database_unavailable", NO_SHARED_MEMORY);
     // NORMAL keeps every committed row when the process crashes; only a power failure can lose the last ones. FULL waits for the disk.
     database.run(`PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}`);
-    database.run(`PRAGMA wal_autocheckpoint = ${PAGES_IN_LOG}`);
+    log = keepLogShort(database, path, checkpoint);
     database.run("PRAGMA foreign_keys = ON");
     await write(() => migrate(database));
   } catch (cause) {
@@ -91,7 +92,10 @@ export async function openStore(
       read(() => countSteps.get());
       checkLock();
     },
-    close: () => database.close(),
+    close() {
+      log?.close();
+      database.close();
+    },
   };
 }
 

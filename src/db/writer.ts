@@ -47,8 +47,16 @@ interface Waiting {
 
 type Outcome = { readonly value: unknown } | { readonly cause: unknown };
 
-/** @param committed called after each commit that changed more than gatherings, before its writes resolve */
-export function createWriter(database: Database, outside: World, committed = () => {}): Writer {
+/**
+ * @param committed called after each commit that changed more than gatherings, before its writes resolve
+ * @param logged called after each commit
+ */
+export function createWriter(
+  database: Database,
+  outside: World,
+  committed = () => {},
+  logged = () => {},
+): Writer {
   let queue: Waiting[] = [];
   let isWriting = false;
   let failuresInARow = 0;
@@ -118,6 +126,8 @@ export function createWriter(database: Database, outside: World, committed = () 
 
   async function writeAll(): Promise<void> {
     while (queue.length > 0) {
+      // Two turns of the event loop have the network's look between them: what comes by it now shares the commit.
+      await turn();
       await turn();
       const group = queue;
       queue = [];
@@ -126,6 +136,7 @@ export function createWriter(database: Database, outside: World, committed = () 
         failuresInARow = 0;
         lockedSince = undefined;
         if (group.some(({ gathering }) => gathering === undefined)) committed();
+        logged();
         settle(group, outcomes);
       } catch (cause) {
         if (isLocked(cause)) await waitForLock(group, cause);
