@@ -24,16 +24,16 @@ export function cacheUseOf(headers: Headers): CacheUse {
 
 /** @param own the wire's */
 export function setErrorHeaders(
-  headers: Record<string, string>,
+  headers: Headers,
   error: GatewayError,
   status: number,
   own: Readonly<Record<string, string>> = {},
 ): void {
-  if (status === 401) headers["www-authenticate"] = "Bearer";
-  if (error.allowed !== undefined) headers.allow = error.allowed;
+  if (status === 401) headers.set("www-authenticate", "Bearer");
+  if (error.allowed !== undefined) headers.set("allow", error.allowed);
   for (const [name, value] of Object.entries({ ...error.headers, ...own }))
-    headers[name.toLowerCase()] = sendable(value);
+    headers.set(name, sendable(value));
   if (error.retryAfterMs !== undefined && (status === 402 || status === 429 || status === 503)) {
-    headers["retry-after"] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
+    headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   }
 }

@@ -61,14 +61,14 @@ export function createDoor(parts: DoorParts) {
   async function respond(visit: Visit, work: Work): Promise<Response> {
     const requestId = newRequestId(outside);
     const began = outside.monotonic();
-    const headers: Record<string, string> = {
+    const headers = new Headers({
       ...HEADERS_OF_ALL,
       "content-type": "application/json",
       "x-request-id": requestId,
       ...corsHeaders(visit.request, originsFor(visit.request)),
-    };
+    });
     const theirs = clientRequestId(visit.request);
-    if (theirs !== undefined) headers["x-client-request-id"] = theirs;
+    if (theirs !== undefined) headers.set("x-client-request-id", theirs);
     let status = 200;
     let isUnread = false;
     let body: Said["body"];
@@ -88,7 +88,7 @@ export function createDoor(parts: DoorParts) {
       const answer = await work(visit, requestId, speak, tell);
       body = answer.body;
       status = answer.status ?? status;
-      for (const name in answer.headers) headers[name.toLowerCase()] = sendable(answer.headers[name] ?? "");
+      for (const name in answer.headers) headers.set(name, sendable(answer.headers[name] ?? ""));
     } catch (thrown) {
       const error = asGatewayError(thrown);
       const latencyMs = outside.monotonic() - began;
@@ -100,8 +100,8 @@ export function createDoor(parts: DoorParts) {
       isUnread = error.kind === "slow_body";
     }
     // On a kept connection the client would send its next request to a gateway that ends, or go on with a body that is not read.
-    if (underWay.isLeaving() || isUnread) headers.connection = "close";
-    headers["openai-processing-ms"] = String(Math.round(outside.monotonic() - began));
+    if (underWay.isLeaving() || isUnread) headers.set("connection", "close");
+    headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
     return new Response(sent(body, visit, { gone: visit.request.signal, requestId }), { status, headers });
   }
 

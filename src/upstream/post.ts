@@ -4,7 +4,7 @@
  */
 import { GatewayError } from "../domain/errors";
 import type { Fetched, Outside } from "../domain/outside";
-import { twinsIn } from "../domain/spelling";
+import { twinsInBody } from "../domain/spelling";
 import { traceOf } from "../domain/trace";
 import { isFailedHandshake, untrusted } from "../network/connecting";
 import { Gathered } from "../network/gathered";
@@ -33,7 +33,7 @@ export function post(
   answering?: AnsweringUrls,
 ): Promise<Posted> {
   // A reader without case would take the caller's for the plugin's own.
-  const twins = twinsIn(body);
+  const twins = twinsInBody(body);
   if (twins) return Promise.reject(otherSpelling(...twins));
   // Overrides the routing file's headers in any case: the body is JSON.
   const headers: Record<string, string> = {};
