@@ -127,7 +127,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     progress.request = { ...decoded.request, model: meant };
     const asked = withTask(progress.request);
     refuseForced(forced, routes, rules.models, policies);
-    const found = routes.resolve(asked.model, rules.models);
+    const found = routes.resolve(asked.model, rules.models, decoded.unknownHint);
     const said = withDefaultTask(asked, found.facts);
     const request = policies.unknown_fields === "forward" ? forwardUnknown(said, found) : said;
     const bound = boundTo(forced, found);

@@ -131,7 +131,11 @@ models:
 
   test("that is nearly right is told the right one", async () => {
     await using open = await openGateway({ yaml: YAML });
-    expect(() => open.gateway.routes().resolve("knowm")).toThrow("Did you mean `known`?");
+    for (const wrong of ["knowm", "KNOWN", "known:latest", "Known:Latest"])
+      expect(() => open.gateway.routes().resolve(wrong)).toThrow("Did you mean `known`?");
+    expect(() => open.gateway.routes().resolve("openai%2Ftext-embedding-3-small:latest")).toThrow(
+      "Did you mean `openai/text-embedding-3-small`?",
+    );
   });
 });
 

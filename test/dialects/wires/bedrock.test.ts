@@ -11,6 +11,8 @@ providers: { fake: { plugin: fake } }
 models:
   "amazon.titan-embed-text-v2:0": { routes: [ { provider: fake, model: fake } ] }
   "eu.cohere.embed-v4:0": { routes: [ { provider: fake, model: fake-8 } ] }
+  a1b2c3d4e5f6: { alias_of: "eu.cohere.embed-v4:0" }
+  "arn:aws:bedrock:eu-west-1:123456789012:provisioned-model/x": { alias_of: "eu.cohere.embed-v4:0" }
 `;
 const TITAN = "amazon.titan-embed-text-v2:0";
 
@@ -42,12 +44,33 @@ test.each([
   [encodeURIComponent(`arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.${TITAN}`), 16],
   [`us.${TITAN}`, 16],
   [`global.${TITAN}`, 16],
+  // What these are is told by the routing file.
+  [
+    encodeURIComponent("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6"),
+    8,
+  ],
+  [encodeURIComponent("arn:aws:bedrock:eu-west-1:123456789012:provisioned-model/x"), 8],
   // As the routing file has it.
   ["eu.cohere.embed-v4:0", 8],
 ])("the id %s means the model that it names", async (id, size) => {
   await using open = await openGateway({ yaml: YAML });
   const { json } = await open.send(`/model/${id}/invoke`, post({ inputText: "one" }));
   expect(json).toMatchObject({ embedding: vector("one", size) });
+});
+
+test.each([
+  ["application-inference-profile/abc", "add `abc: { alias_of: MODEL }` to `models` in the routing file"],
+  ["provisioned-model/x1", "An ARN of the kind provisioned-model does not say which model it is"],
+  ["custom-model-deployment/y", "`y: { alias_of: MODEL }`"],
+  // Its name stands there.
+  ["foundation-model/amazon.titan-embed-text-v9:0", "GET /v1/models lists all models"],
+  ["/", "GET /v1/models lists all models"],
+])("an ARN of no known model, …/%s, is 404 in Amazon's words, with what to do", async (resource, words) => {
+  await using open = await openGateway({ yaml: YAML });
+  const arn = encodeURIComponent(`arn:aws:bedrock:us-east-1:123456789012:${resource}`);
+  const { status, headers, json } = await open.send(`/model/${arn}/invoke`, post({ inputText: "one" }));
+  expect([status, headers.get("x-amzn-errortype")]).toEqual([404, "ResourceNotFoundException"]);
+  expect(json).toMatchObject({ message: expect.stringContaining(words) });
 });
 
 const nova = (params: object, more: object = {}) => ({
