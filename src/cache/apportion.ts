@@ -35,20 +35,36 @@ export function apportion(total: number, weights: readonly number[]): number[] {
     if (total > 0) throw fault(`${total} tokens belong to no input`);
     return [];
   }
-  const even = weights.every((weight) => weight === 0);
-  // A total times a weight can be past what a number holds exactly.
-  const exact = weights.map((weight) => (even ? 1n : BigInt(weight)));
-  const sum = exact.reduce((before, weight) => before + weight, 0n);
-  const products = exact.map((weight) => BigInt(total) * weight);
-  const shares = products.map((product) => Number(product / sum));
-  const remainders = products.map((product) => product % sum);
+  const parts = weights.every((weight) => weight === 0) ? weights.map(() => 1) : weights;
+  const sum = parts.reduce((before, weight) => before + weight, 0);
+  const { shares, remainders } =
+    total * sum <= Number.MAX_SAFE_INTEGER ? dividedAsNumbers(total, parts, sum) : divided(total, parts);
   const left = total - shares.reduce((before, share) => before + share, 0);
+  if (left === 0) return shares;
   // A stable sort: of equal remainders the earlier place stays first. Fewer are left than there are places with a remainder.
-  const byRemainder = [...shares.keys()].sort((a, b) => compare(remainders[b] ?? 0n, remainders[a] ?? 0n));
+  const byRemainder = [...shares.keys()].sort((a, b) => compare(remainders[b] ?? 0, remainders[a] ?? 0));
   for (const place of byRemainder.slice(0, left)) shares[place] = (shares[place] ?? 0) + 1;
   return shares;
 }
 
-const compare = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
+/** Where every product is exact as a number, as nearly always: BigInts would be several objects for each text. */
+function dividedAsNumbers(total: number, weights: readonly number[], sum: number) {
+  const remainders = weights.map((weight) => (total * weight) % sum);
+  const shares = weights.map((weight, place) => (total * weight - (remainders[place] ?? 0)) / sum);
+  return { shares, remainders };
+}
+
+/** A total times a weight can be past what a number holds exactly. */
+function divided(total: number, weights: readonly number[]) {
+  const exact = weights.map((weight) => BigInt(weight));
+  const sum = exact.reduce((before, weight) => before + weight, 0n);
+  const products = exact.map((weight) => BigInt(total) * weight);
+  return {
+    shares: products.map((product) => Number(product / sum)),
+    remainders: products.map((product) => product % sum),
+  };
+}
+
+const compare = (a: bigint | number, b: bigint | number): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const fault = (what: string) => new GatewayError("internal", `Tokens cannot be divided: ${what}.`);

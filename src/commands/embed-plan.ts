@@ -10,6 +10,7 @@ import { type Dtype, forget, isFinished, type Output, type Paths } from "../jobs
 import { differenceOf, type Plan } from "../jobs/plan";
 import type { Asked, Sender } from "../jobs/sender";
 import type { Survey } from "../jobs/survey";
+import { bootId } from "../machine/boot";
 import { WrongUsage } from "../terminal/wrong-usage";
 import type { Where } from "./embed-sender";
 
@@ -44,7 +45,7 @@ export async function keptOf(
   paths: Paths,
   output: Output,
 ): Promise<Kept | undefined> {
-  const kept = await readJournal(paths.journal);
+  const kept = await readJournal(paths.journal, bootId());
   if (overwrite && !dryRun) {
     await forget(paths);
     await rm(out, { force: true });

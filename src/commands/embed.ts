@@ -23,6 +23,7 @@ import { createSpending, type Spending } from "../jobs/spending";
 import { INTERRUPTED, stopping } from "../jobs/stopping";
 import { type Survey, survey } from "../jobs/survey";
 import { openTelling } from "../jobs/telling";
+import { bootId } from "../machine/boot";
 import { realOutside } from "../network/real-outside";
 import { WrongUsage } from "../terminal/wrong-usage";
 import { askedOf, type EmbedOptions, keptOf, planOf, refuseAnother } from "./embed-plan";
@@ -145,13 +146,15 @@ async function run(options: EmbedOptions, planned: Planned): Promise<number> {
   const { output, paths, kept, plan, seen, sender, sources } = planned;
   const { maxUsd, concurrency } = options;
   const journal = await openJournal(paths.journal);
-  await journal.write([...(kept.plan ? [] : [{ plan }]), { run: planned.run }]);
+  await journal.write([...(kept.plan ? [] : [{ plan }]), { run: planned.run, boot: bootId() ?? "unknown" }]);
+  await journal.sync();
   const committing = await openCommitting({
     path: paths.vectors,
     layout: output.layout,
     rows: seen.rows,
     journal,
     made: kept.made,
+    records: kept.chunks.length,
   });
   const most = maxUsd === undefined ? undefined : picoUsd(maxUsd);
   const spending = createSpending(sender.facts, most);

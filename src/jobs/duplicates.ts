@@ -25,6 +25,8 @@ export interface Duplicates {
 
 interface Part {
   readonly kept: Uint8Array;
+  /** The same bytes. */
+  readonly view: DataView;
   count: number;
   /** Of what is in the file. */
   readonly runs: { readonly at: number; readonly count: number }[];
@@ -34,11 +36,10 @@ interface Part {
 export async function openDuplicates(path: string): Promise<Duplicates> {
   let file: FileHandle | undefined;
   let end = 0;
-  const parts: Part[] = Array.from({ length: PARTS }, () => ({
-    kept: new Uint8Array(KEPT * RECORD_BYTES),
-    count: 0,
-    runs: [],
-  }));
+  const parts: Part[] = Array.from({ length: PARTS }, () => {
+    const kept = new Uint8Array(KEPT * RECORD_BYTES);
+    return { kept, view: new DataView(kept.buffer), count: 0, runs: [] };
+  });
 
   async function spill(part: Part): Promise<void> {
     file ??= await open(path, "w+", 0o600);
@@ -66,8 +67,9 @@ export async function openDuplicates(path: string): Promise<Duplicates> {
       const part = parts[(hash[0] ?? 0) % PARTS];
       if (part === undefined) return undefined;
       const at = part.count * RECORD_BYTES;
-      part.kept.set(hash.subarray(0, HASH_BYTES), at);
-      new DataView(part.kept.buffer).setUint32(at + HASH_BYTES, row, true);
+      // Byte by byte: a view of the hash would be an object for each text.
+      for (let i = 0; i < HASH_BYTES; i++) part.kept[at + i] = hash[i] ?? 0;
+      part.view.setUint32(at + HASH_BYTES, row, true);
       part.count += 1;
       return part.count === KEPT ? spill(part) : undefined;
     },

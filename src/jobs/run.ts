@@ -1,5 +1,5 @@
 /**
- * The job: chunk after chunk is sent, several at once, and each is on the disk before another takes its place. What ends a job early
+ * The job: chunk after chunk is sent, several at once, and each is written before another takes its place. What ends a job early
  * (Ctrl-C, --max-usd, an error) lets the calls in flight finish, so that nothing that was paid is lost.
  */
 import { GatewayError } from "../domain/errors";
@@ -116,6 +116,7 @@ export async function runJob(job: Job): Promise<Ended> {
     inFlight.add(one);
   }
   await Promise.all(inFlight);
+  await committing.flush();
   if (fault !== undefined) throw fault;
   if (stop.aborted) why = "stopped";
   return { why, refused, truncated };

@@ -64,7 +64,8 @@ export async function openVectorFile(
         const first = numbers[from] ?? 0;
         let end = from + 1;
         while (end < numbers.length && numbers[end] === first + (end - from)) end += 1;
-        const bytes = bytesOf(vectors.slice(from, end));
+        const together = vectors.slice(from, end);
+        const bytes = (width === 4 ? sideBySide(together) : undefined) ?? bytesOf(together);
         await file.write(bytes, 0, bytes.length, offsetOf(first));
         from = end;
       }
@@ -85,6 +86,18 @@ export async function openVectorFile(
     sync: () => file.datasync(),
     close: () => file.close(),
   };
+}
+
+/** The memory that the vectors are in, where they follow one another there, as those of one reply do: they are not copied. */
+function sideBySide(vectors: readonly Float32Array[]): Uint8Array | undefined {
+  const [first] = vectors;
+  if (first === undefined) return undefined;
+  let end = first.byteOffset;
+  for (const { buffer, byteOffset, byteLength } of vectors) {
+    if (buffer !== first.buffer || byteOffset !== end) return undefined;
+    end += byteLength;
+  }
+  return new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset);
 }
 
 /** https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, version 1.0. */
