@@ -17,6 +17,7 @@ export interface PostgresOpening extends Opening {
   readonly url?: string;
   readonly onOutage?: PostgresConfig["onOutage"];
   readonly files?: string;
+  readonly creditLease?: number;
 }
 
 const SERVING: PostgresOpening = { serves: { process: null, fenced: () => undefined } };
@@ -67,10 +68,16 @@ export function postgresDatabase(url = POSTGRES_URL ?? ""): PostgresDatabase {
     ask,
     async open(
       world = {},
-      { url: way = url, onOutage = config.onOutage, files = "", ...opening }: PostgresOpening = SERVING,
+      {
+        url: way = url,
+        onOutage = config.onOutage,
+        files = "",
+        creditLease,
+        ...opening
+      }: PostgresOpening = SERVING,
     ) {
       const outside = quiet(world);
-      const stores = await openPostgres({ ...config, onOutage, url: way }, files, outside, {
+      const stores = await openPostgres({ ...config, onOutage, creditLease, url: way }, files, outside, {
         ...(world.now ? { clock: outside.now } : {}),
         ...opening,
       });
@@ -163,3 +170,16 @@ export const KINDS: readonly Kind[] = [
   { name: "SQLite", isThere: true, make: sqliteDatabase },
   { name: "PostgreSQL", isThere: POSTGRES_URL !== undefined, make: () => postgresDatabase() },
 ];
+
+/** Credits are leased as soon as anybody asks (postgres.credit_lease). */
+export const LEASING: Kind = {
+  name: "PostgreSQL, with leases of credits",
+  isThere: POSTGRES_URL !== undefined,
+  make() {
+    const database = postgresDatabase();
+    return {
+      ...database,
+      open: (world, opening = SERVING) => database.open(world, { ...opening, creditLease: 1 }),
+    };
+  },
+};

@@ -3,13 +3,13 @@
  * what only one database has is in a file of its own.
  */
 import { describe, expect, test } from "bun:test";
-import { KINDS } from "./databases";
+import { KINDS, LEASING } from "./databases";
 import { holdingOf, NOON, rowOf, underWay } from "./rows";
 
 const DEFAULTS = () => ({});
 const CODE = { kind: "insufficient_credit" };
 
-for (const { name, isThere, make } of KINDS) {
+for (const { name, isThere, make } of [...KINDS, LEASING]) {
   describe.skipIf(!isThere)(name, () => {
     test("what a request may cost is held, and what it did cost replaces it", async () => {
       await using database = make();

@@ -15,6 +15,7 @@ import {
   type BalanceRow,
   type Beginning,
   balanceOf,
+  beginLeased,
   type Held,
   holdTogether,
   holdWhatIsLeft,
@@ -23,8 +24,16 @@ import {
   whyNot,
 } from "./holding";
 import { Fenced, type Instance } from "./instance";
+import { createLeases } from "./leases";
 import { openPostgresLines, settleLine } from "./lines";
-import { insertRefused, insertSettled, settleTogether, standingOf, withoutHold } from "./settling";
+import {
+  insertRefused,
+  insertSettled,
+  settleLeased,
+  settleTogether,
+  standingOf,
+  withoutHold,
+} from "./settling";
 import { sumPostgresUsage } from "./usage";
 import { ensureWorkspace, type KnownWorkspaces } from "./workspaces";
 
@@ -50,9 +59,12 @@ export function openPostgresLedger(
   workspaces: KnownWorkspaces,
   configuredModel: (model: string) => string | undefined,
   outside: Outside,
+  leasedFromPerSecond: number | undefined,
 ): Ledger {
   const { monotonic } = outside;
   const { id: process } = instance;
+  const leases =
+    leasedFromPerSecond === undefined ? undefined : createLeases(pool, process, leasedFromPerSecond, outside);
   /** By the request's id. */
   const begun = new Map<string, Begun>();
   /** Workspaces known to exist, though not yet in the mirror. */
@@ -83,14 +95,14 @@ export function openPostgresLedger(
     const beginnings = entries.flatMap((entry) =>
       entry.work.kind === "begin" ? [{ entry, beginning: entry.work }] : [],
     );
-    for (const group of Map.groupBy(beginnings, ({ beginning }) => termsKey(beginning)).values()) {
+    for (const group of Map.groupBy(beginnings, ({ beginning }) => beginKey(beginning)).values()) {
       const [first, ...others] = group;
       if (first === undefined) continue;
       statements.push({
         workspace: first.entry.workspace,
         async run(connection) {
           const all = [first.beginning, ...others.map(({ beginning }) => beginning)] as const;
-          const held = await holdTogether(connection, all, process, clock.at());
+          const held = await begin(connection, all);
           for (const [i, { entry, beginning }] of group.entries()) {
             if (held) begun.set(beginning.row.request_id, held[i]);
             outcomes.set(entry, held ? { value: true } : "alone");
@@ -103,13 +115,7 @@ export function openPostgresLedger(
         workspace: group[0]?.workspace ?? "",
         async run(connection) {
           const rows = group.map(({ work }) => work.row);
-          const charges = await settleTogether(
-            connection,
-            group[0]?.workspace ?? "",
-            rows,
-            rows.every(isFree),
-            process,
-          );
+          const charges = await settleAll(connection, group[0]?.workspace ?? "", rows, rows.every(isFree));
           for (const entry of group) {
             const charge = charges.get(entry.work.row.request_id);
             outcomes.set(entry, charge ? { value: charge } : "alone");
@@ -142,11 +148,44 @@ export function openPostgresLedger(
     );
   }
 
+  const isLeased = ({ request_id }: LedgerRow) => leases?.has(request_id) === true;
+  const beginKey = (beginning: Beginning) =>
+    isLeased(beginning.row) ? `${beginning.row.workspace}\0leased` : termsKey(beginning);
+
+  /** Of one `beginKey`. @returns undefined: not all of them fit, or this process has lost its lease */
+  async function begin(
+    connection: Connection,
+    all: readonly [Beginning, ...Beginning[]],
+  ): Promise<readonly Begun[] | undefined> {
+    if (!isLeased(all[0].row)) return holdTogether(connection, all, process, clock.at());
+    if (!(await beginLeased(connection, all, process, clock.at()))) return undefined;
+    return all.map(({ row }) => leases?.heldFor(row.request_id));
+  }
+
+  /** Of one `groupKey`. */
+  const settleAll = (
+    connection: Connection,
+    workspace: string,
+    rows: readonly LedgerRow[],
+    areFree = false,
+  ) =>
+    leases && rows[0] && isLeased(rows[0])
+      ? settleLeased(connection, workspace, rows, leases.mostFor, process)
+      : settleTogether(connection, workspace, rows, areFree, process);
+
+  /** Before any transaction. */
+  async function coverByLeases(connection: Connection, entries: readonly Entry<Work>[]): Promise<void> {
+    if (leases === undefined) return;
+    const beginnings = entries.flatMap(({ work }) => (work.kind === "begin" ? [work] : []));
+    for (const group of Map.groupBy(beginnings, termsKey).values()) await leases.cover(connection, group);
+  }
+
   /** A cost above the hold, or with an unknown hold, is settled by itself. */
   function groupKey({ workspace, work }: Entry<Work>): string {
-    const held = begun.get(work.row.request_id);
+    const held = leases?.heldFor(work.row.request_id) ?? begun.get(work.row.request_id);
     const owing = ceilingOf(work.row.cost_femto_credits, FEMTO_CREDITS_PER_MICRO_CREDIT);
     if (held === undefined || owing > held.microCredits) return `${workspace}\0${work.row.request_id}`;
+    if (isLeased(work.row)) return `${workspace}\0leased`;
     return `${workspace}\0${isFree(work.row) ? "free" : ""}`;
   }
 
@@ -165,6 +204,7 @@ export function openPostgresLedger(
     entries: readonly Entry<Work>[],
   ): Promise<readonly Outcome[]> {
     await ensureAll(connection, entries);
+    await coverByLeases(connection, entries);
     const outcomes = new Map<Entry<Work>, Outcome>();
     const statements = statementsOf(entries, outcomes);
     const inOrder = async () => {
@@ -213,9 +253,7 @@ export function openPostgresLedger(
     }
     await ensureAll(connection, [entry]);
     try {
-      const held =
-        (await holdTogether(connection, [beginning], process, clock.at()))?.[0] ??
-        (await holdWhatIsLeft(connection, beginning, process, clock.at()));
+      const held = (await begin(connection, [beginning]))?.[0] ?? (await holdDirectly(connection, beginning));
       if (held !== undefined) {
         begun.set(id, held);
         return true;
@@ -234,9 +272,19 @@ export function openPostgresLedger(
     return false;
   }
 
+  /** Once more: what this process has leased and does not need may be what is missing. */
+  async function holdDirectly(connection: Connection, beginning: Beginning): Promise<Held | undefined> {
+    if (isLeased(beginning.row)) throw instance.fenced();
+    const isMore = await leases?.giveBack(connection, beginning.row.workspace);
+    return (
+      (isMore ? (await holdTogether(connection, [beginning], process, clock.at()))?.[0] : undefined) ??
+      (await holdWhatIsLeft(connection, beginning, process, clock.at()))
+    );
+  }
+
   async function settleAlone(connection: Connection, row: LedgerRow): Promise<Charge> {
     const { workspace, request_id } = row;
-    const settled = await settleTogether(connection, workspace, [row], false, process);
+    const settled = await settleAll(connection, workspace, [row]);
     const charge = settled.get(request_id);
     if (charge) return charge;
     const standing = await standingOf(connection, row);
@@ -250,7 +298,8 @@ export function openPostgresLedger(
     // Never begun.
     const isWhole = costsNothing(row);
     const inserted = await insertSettled(connection, [isWhole ? row : withoutHold(row)], process, clock.at());
-    const late = isWhole ? inserted : await settleTogether(connection, workspace, [row], false, process);
+    const late = isWhole ? inserted : await settleAll(connection, workspace, [row]);
+    if (isLeased(row) && !late.has(request_id)) throw instance.fenced();
     return late.get(request_id) ?? FREE;
   }
 
@@ -266,9 +315,11 @@ export function openPostgresLedger(
 
   async function putSettled(row: LedgerRow, giveUpAt: number): Promise<Charge> {
     const kind = isRefusal(row) ? "refuse" : begun.has(row.request_id) ? "settle" : "insert";
-    const charge = await write({ kind, row }, giveUpAt);
+    const written = await write({ kind, row }, giveUpAt);
+    const charge = isCharge(written) ? written : FREE;
     begun.delete(row.request_id);
-    return isCharge(charge) ? charge : FREE;
+    leases?.settled(row, charge);
+    return charge;
   }
 
   async function pay(until: number): Promise<void> {
@@ -305,6 +356,7 @@ export function openPostgresLedger(
         // It may have been committed all the same: its row is settled with its failure.
         if (asGatewayError(thrown).kind === "ledger_unavailable" && !(thrown instanceof Fenced))
           begun.set(row.request_id, undefined);
+        else leases?.forget(row);
         throw thrown;
       }
     },
@@ -322,6 +374,7 @@ export function openPostgresLedger(
       await paying;
       await pay(settleUntil(monotonic(), Number.POSITIVE_INFINITY));
       await committing.idle();
+      await leases?.close();
       await instance.leave();
     },
     settleInterrupted: (ended) => instance.releaseDead(ended),
