@@ -172,8 +172,10 @@ space_probe: false
       const unpaid = acknowledged.filter((id) => credits !== null && byId.get(id)?.taken !== 1n);
       if (unpaid.length > 0) wrong.push(`${unpaid.length} answers were not paid as they cost`);
       const [workspace] = await database.ask<{ left: bigint | null; held: bigint; taken: bigint }>(
-        `SELECT micro_credits AS left, micro_credits_held AS held,
-           (SELECT coalesce(sum(micro_credits_taken), 0)::bigint FROM @ledger) AS taken FROM @workspaces WHERE name = 'team'`,
+        `SELECT micro_credits - spent AS left, micro_credits_held - leased AS held,
+           (SELECT coalesce(sum(micro_credits_taken), 0)::bigint FROM @ledger) AS taken
+         FROM @workspaces, (SELECT coalesce(sum(micro_credits), 0)::bigint AS leased, coalesce(sum(micro_credits_spent), 0)::bigint AS spent
+           FROM @leases WHERE workspace = 'team') AS leases WHERE name = 'team'`,
       );
       if (credits !== null && (workspace?.left ?? -1n) < 0n) wrong.push("the balance is below zero");
       if (credits !== null && (workspace?.left ?? 0n) + (workspace?.taken ?? 0n) !== credits)

@@ -133,6 +133,7 @@ for (const { name, isThere, make } of [...KINDS, LEASING]) {
       const failed = rowOf(0, { status: 502, error: "upstream_malformed", metadata: '{"a":"b"}' });
       await ledger.begin(underWay(failed), holdingOf({ least: 1, most: 9 }));
       await ledger.settle(failed);
+      await ledger.close();
       expect(await stores.openWorkspaces(DEFAULTS).show("team")).toMatchObject({
         micro_credits: 100n,
         micro_credits_held: 0n,

@@ -58,7 +58,7 @@ const forEver = () => new Promise<never>(() => undefined);
 const refusal = (errno: string, message: string) =>
   Object.assign(new Error(message), { errno, code: "ERR_POSTGRES_SERVER_ERROR" });
 const gone = () => Object.assign(new Error("Connection closed"), { code: "ERR_POSTGRES_CONNECTION_CLOSED" });
-const WRITES = /\b(?:INSERT|UPDATE|DELETE)\b/;
+const WRITES = /\b(?:INSERT|UPDATE|DELETE)\b|\blease"?\(/;
 
 /** One for all seeds: it takes seconds to start. */
 let engine: Promise<PGlite> | undefined;

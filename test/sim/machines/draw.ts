@@ -21,6 +21,8 @@ export interface MachinesScenario {
   readonly failovers: readonly { readonly way: Way; readonly atMs: number; readonly forMs: number }[];
   /** The share of statements, or of their answers, that are lost. */
   readonly lossRate: number;
+  /** Requests a second from which on credits are leased; undefined: never. */
+  readonly creditLease: number | undefined;
   readonly lossUntilMs: number;
 }
 
@@ -56,6 +58,7 @@ export function drawMachines(seed: number, random: Random): MachinesScenario {
       atMs: troubles.integer(0, BUSY_MS),
       forMs: troubles.pick([400, 3_000, 9_000, 20_000]),
     })),
+    creditLease: random.fork("leases").pick([undefined, 1, 1, 3]),
     lossRate: troubles.pick([0, 0.01, 0.03, 0.1]),
     lossUntilMs: troubles.integer(5_000, BUSY_MS),
   };

@@ -34,6 +34,7 @@ export interface Setting {
   readonly database: SimDatabase;
   readonly config: GatewayConfig;
   readonly folder: string;
+  readonly creditLease: number | undefined;
   readonly fetch: (url: string, init: RequestInit, process: Process) => Promise<Response>;
 }
 
@@ -105,6 +106,7 @@ export function createMachine(name: string, clockMs: number, setting: Setting): 
             maxConnections: CONNECTIONS,
             prepare: false,
             onOutage: "refuse" as const,
+            creditLease: setting.creditLease,
           },
         },
       };

@@ -67,11 +67,18 @@ async function everything({
   config,
   fetch,
   ...stage
-}: Stage & Omit<Parameters<typeof createMachine>[2], "world" | "database">): Promise<void> {
+}: Stage & Omit<Parameters<typeof createMachine>[2], "world" | "database" | "creditLease">): Promise<void> {
   const { world, database, scenario, calls } = stage;
   const { base } = scenario;
   const machines = scenario.clocksMs.map((clockMs, i) =>
-    createMachine(`machine-${i}`, clockMs, { world, database, config, folder, fetch }),
+    createMachine(`machine-${i}`, clockMs, {
+      world,
+      database,
+      config,
+      folder,
+      fetch,
+      creditLease: scenario.creditLease,
+    }),
   );
   const [first] = machines;
   if (!first) return;
