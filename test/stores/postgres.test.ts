@@ -1,5 +1,9 @@
 /** What only PostgreSQL promises: several machines, their clocks, and what is lost and comes back. */
 import { describe, expect, test } from "bun:test";
+import { realOutside } from "../../src/network/real-outside";
+import { addressOf } from "../../src/stores/postgres/address";
+import { type Connection, connect } from "../../src/stores/postgres/connection";
+import { UNIQUE_VIOLATION } from "../../src/stores/postgres/holding";
 import { MIGRATIONS } from "../../src/stores/postgres/migrations";
 import { POSTGRES_URL, postgresDatabase, wayToPostgres } from "./databases";
 import { holdingOf, rowOf, underWay } from "./rows";
@@ -202,6 +206,23 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(logs.filter((message) => message === "PostgreSQL cannot be reached")).toHaveLength(2);
     expect(logs.filter((message) => message === "PostgreSQL answers again")).toHaveLength(2);
   }, 60_000);
+
+  test("works that are sent at once are one transaction: one that is refused undoes all, and is the cause", async () => {
+    await using database = postgresDatabase();
+    await database.open();
+    const connection = await connect(addressOf(database.config), realOutside);
+    const put = (id: number) => async (on: Connection) => {
+      await on.query("INSERT INTO @tokens_taken (id, since) VALUES ($1, 1)", [id]);
+    };
+    const count = () => database.ask<{ count: bigint }>("SELECT count(*) AS count FROM @tokens_taken");
+    // Only 1 is allowed, and only once.
+    await expect(connection.pipeline([put(1), put(2), put(1)])).rejects.toMatchObject({ errno: "23514" });
+    expect(await count()).toEqual([{ count: 0n }]);
+    await connection.pipeline([put(1)]);
+    await expect(connection.pipeline([put(1), put(2)])).rejects.toMatchObject({ errno: UNIQUE_VIOLATION });
+    expect([await count(), connection.isLost()]).toEqual([[{ count: 1n }], false]);
+    connection.close();
+  });
 
   test("two that open a new database at once make its tables once", async () => {
     await using database = postgresDatabase();

@@ -26,6 +26,10 @@ export interface Connection {
   script(text: string): Promise<void>;
   /** The transaction that `work` asks in; what it throws undoes all of it. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * A transaction of works that each ask one query, at once: all are sent without waiting for an answer. One that is refused undoes all.
+   */
+  pipeline(works: readonly ((connection: Connection) => Promise<void>)[]): Promise<void>;
   /** It ended: it takes no more queries. */
   isLost(): boolean;
   close(): void;
@@ -117,7 +121,7 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
     if (lostBy !== undefined || isEnding) throw new Lost("the connection has ended", { cause: lostBy });
     return within(reserved.query<Row>(named(text), [...parameters]));
   }
-  return {
+  const connection: Connection = {
     query,
     async script(text) {
       await within(reserved.script(named(text)));
@@ -133,9 +137,16 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
         throw thrown;
       }
     },
+    async pipeline(works) {
+      const asked = [query("BEGIN"), ...works.map((work) => work(connection)), query("COMMIT")];
+      // After a failure the others are refused, and COMMIT undoes all: the first that failed is the cause.
+      const failed = (await Promise.allSettled(asked)).find(({ status }) => status === "rejected");
+      if (failed?.status === "rejected") throw failed.reason;
+    },
     isLost: () => lostBy !== undefined || isEnding,
     close: end,
   };
+  return connection;
 }
 
 function optionsOf(address: Address, onclose: (cause: unknown) => void): SQL.Options & PostgresOptions {

@@ -9,13 +9,13 @@ import { ceilingOf, FEMTO_CREDITS_PER_MICRO_CREDIT } from "../../books/money";
 import { asGatewayError } from "../../domain/errors";
 import type { Outside } from "../../domain/outside";
 import type { Base } from "./base";
+import { createCharging } from "./charging";
 import { beginUntil, createCommitting, type Entry, type Outcome, settleUntil } from "./committing";
 import { type Connection, stateOf } from "./connection";
 import {
   type BalanceRow,
   type Beginning,
   balanceOf,
-  beginLeased,
   type Held,
   holdTogether,
   holdWhatIsLeft,
@@ -26,14 +26,7 @@ import {
 import { Fenced, type Instance } from "./instance";
 import { createLeases } from "./leases";
 import { openPostgresLines, settleLine } from "./lines";
-import {
-  insertRefused,
-  insertSettled,
-  settleLeased,
-  settleTogether,
-  standingOf,
-  withoutHold,
-} from "./settling";
+import { insertRefused, insertSettled, standingOf, withoutHold } from "./settling";
 import { sumPostgresUsage } from "./usage";
 import { ensureWorkspace, type KnownWorkspaces } from "./workspaces";
 
@@ -51,8 +44,6 @@ type Work =
 /** undefined: it may have been begun, and what it holds is not known. */
 type Begun = Held | undefined;
 
-const FEW = 2;
-
 export function openPostgresLedger(
   { pool, clock }: Base,
   instance: Instance,
@@ -65,6 +56,7 @@ export function openPostgresLedger(
   const { id: process } = instance;
   const leases =
     leasedFromPerSecond === undefined ? undefined : createLeases(pool, process, leasedFromPerSecond, outside);
+  const charging = createCharging(leases, process, clock);
   /** By the request's id. */
   const begun = new Map<string, Begun>();
   /** Workspaces known to exist, though not yet in the mirror. */
@@ -95,14 +87,14 @@ export function openPostgresLedger(
     const beginnings = entries.flatMap((entry) =>
       entry.work.kind === "begin" ? [{ entry, beginning: entry.work }] : [],
     );
-    for (const group of Map.groupBy(beginnings, ({ beginning }) => beginKey(beginning)).values()) {
+    for (const group of Map.groupBy(beginnings, ({ beginning }) => charging.beginKey(beginning)).values()) {
       const [first, ...others] = group;
       if (first === undefined) continue;
       statements.push({
         workspace: first.entry.workspace,
         async run(connection) {
           const all = [first.beginning, ...others.map(({ beginning }) => beginning)] as const;
-          const held = await begin(connection, all);
+          const held = await charging.begin(connection, all);
           for (const [i, { entry, beginning }] of group.entries()) {
             if (held) begun.set(beginning.row.request_id, held[i]);
             outcomes.set(entry, held ? { value: true } : "alone");
@@ -110,18 +102,21 @@ export function openPostgresLedger(
         },
       });
     }
-    for (const group of Map.groupBy(of("settle"), groupKey).values())
+    for (const group of Map.groupBy(of("settle"), groupKey).values()) {
+      const [first, ...others] = group;
+      if (first === undefined) continue;
       statements.push({
-        workspace: group[0]?.workspace ?? "",
+        workspace: first.workspace,
         async run(connection) {
-          const rows = group.map(({ work }) => work.row);
-          const charges = await settleAll(connection, group[0]?.workspace ?? "", rows, rows.every(isFree));
+          const rows = [first.work.row, ...others.map(({ work }) => work.row)] as const;
+          const charges = await charging.settle(connection, rows, rows.every(isFree));
           for (const entry of group) {
             const charge = charges.get(entry.work.row.request_id);
             outcomes.set(entry, charge ? { value: charge } : "alone");
           }
         },
       });
+    }
     const inserts = of("insert");
     if (inserts.length > 0)
       statements.push({
@@ -148,44 +143,12 @@ export function openPostgresLedger(
     );
   }
 
-  const isLeased = ({ request_id }: LedgerRow) => leases?.has(request_id) === true;
-  const beginKey = (beginning: Beginning) =>
-    isLeased(beginning.row) ? `${beginning.row.workspace}\0leased` : termsKey(beginning);
-
-  /** Of one `beginKey`. @returns undefined: not all of them fit, or this process has lost its lease */
-  async function begin(
-    connection: Connection,
-    all: readonly [Beginning, ...Beginning[]],
-  ): Promise<readonly Begun[] | undefined> {
-    if (!isLeased(all[0].row)) return holdTogether(connection, all, process, clock.at());
-    if (!(await beginLeased(connection, all, process, clock.at()))) return undefined;
-    return all.map(({ row }) => leases?.heldFor(row.request_id));
-  }
-
-  /** Of one `groupKey`. */
-  const settleAll = (
-    connection: Connection,
-    workspace: string,
-    rows: readonly LedgerRow[],
-    areFree = false,
-  ) =>
-    leases && rows[0] && isLeased(rows[0])
-      ? settleLeased(connection, workspace, rows, leases.mostFor, process)
-      : settleTogether(connection, workspace, rows, areFree, process);
-
-  /** Before any transaction. */
-  async function coverByLeases(connection: Connection, entries: readonly Entry<Work>[]): Promise<void> {
-    if (leases === undefined) return;
-    const beginnings = entries.flatMap(({ work }) => (work.kind === "begin" ? [work] : []));
-    for (const group of Map.groupBy(beginnings, termsKey).values()) await leases.cover(connection, group);
-  }
-
   /** A cost above the hold, or with an unknown hold, is settled by itself. */
   function groupKey({ workspace, work }: Entry<Work>): string {
-    const held = leases?.heldFor(work.row.request_id) ?? begun.get(work.row.request_id);
+    const held = begun.get(work.row.request_id) ?? charging.heldFor(work.row);
     const owing = ceilingOf(work.row.cost_femto_credits, FEMTO_CREDITS_PER_MICRO_CREDIT);
     if (held === undefined || owing > held.microCredits) return `${workspace}\0${work.row.request_id}`;
-    if (isLeased(work.row)) return `${workspace}\0leased`;
+    if (charging.isLeased(work.row)) return `${workspace}\0leased`;
     return `${workspace}\0${isFree(work.row) ? "free" : ""}`;
   }
 
@@ -204,16 +167,16 @@ export function openPostgresLedger(
     entries: readonly Entry<Work>[],
   ): Promise<readonly Outcome[]> {
     await ensureAll(connection, entries);
-    await coverByLeases(connection, entries);
+    await charging.decide(
+      connection,
+      entries.flatMap(({ work }) => (work.kind === "begin" ? [work] : [])),
+    );
     const outcomes = new Map<Entry<Work>, Outcome>();
     const statements = statementsOf(entries, outcomes);
-    const inOrder = async () => {
-      for (const { run } of statements) await run(connection);
-    };
-    // A statement is a transaction by itself: one or two cost fewer ways there and back without another around them. Of many the disk is asked
-    // once; they are in one order everywhere, so that no two wait for each other.
-    if (statements.length <= FEW) await inOrder();
-    else await connection.transaction(inOrder);
+    const [first, ...others] = statements;
+    // The disk is asked once for all of them; they are in one order everywhere, so that no two wait for each other.
+    if (others.length > 0) await connection.pipeline(statements.map(({ run }) => run));
+    else await first?.run(connection);
     return entries.map((entry) => outcomes.get(entry) ?? "alone");
   }
 
@@ -253,7 +216,8 @@ export function openPostgresLedger(
     }
     await ensureAll(connection, [entry]);
     try {
-      const held = (await begin(connection, [beginning]))?.[0] ?? (await holdDirectly(connection, beginning));
+      const held =
+        (await charging.begin(connection, [beginning]))?.[0] ?? (await holdDirectly(connection, beginning));
       if (held !== undefined) {
         begun.set(id, held);
         return true;
@@ -274,7 +238,7 @@ export function openPostgresLedger(
 
   /** Once more: what this process has leased and does not need may be what is missing. */
   async function holdDirectly(connection: Connection, beginning: Beginning): Promise<Held | undefined> {
-    if (isLeased(beginning.row)) throw instance.fenced();
+    if (charging.isLeased(beginning.row)) throw instance.fenced();
     const isMore = await leases?.giveBack(connection, beginning.row.workspace);
     return (
       (isMore ? (await holdTogether(connection, [beginning], process, clock.at()))?.[0] : undefined) ??
@@ -283,8 +247,8 @@ export function openPostgresLedger(
   }
 
   async function settleAlone(connection: Connection, row: LedgerRow): Promise<Charge> {
-    const { workspace, request_id } = row;
-    const settled = await settleAll(connection, workspace, [row]);
+    const { request_id } = row;
+    const settled = await charging.settle(connection, [row]);
     const charge = settled.get(request_id);
     if (charge) return charge;
     const standing = await standingOf(connection, row);
@@ -298,8 +262,8 @@ export function openPostgresLedger(
     // Never begun.
     const isWhole = costsNothing(row);
     const inserted = await insertSettled(connection, [isWhole ? row : withoutHold(row)], process, clock.at());
-    const late = isWhole ? inserted : await settleAll(connection, workspace, [row]);
-    if (isLeased(row) && !late.has(request_id)) throw instance.fenced();
+    const late = isWhole ? inserted : await charging.settle(connection, [row]);
+    if (charging.isLeased(row) && !late.has(request_id)) throw instance.fenced();
     return late.get(request_id) ?? FREE;
   }
 

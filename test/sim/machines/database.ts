@@ -52,6 +52,8 @@ interface Session {
   /** Statements on their way to the server. */
   sent: number;
   stopIdle: (() => void) | undefined;
+  /** What was sent before has been done. */
+  before: Promise<void>;
 }
 
 const forEver = () => new Promise<never>(() => undefined);
@@ -140,6 +142,7 @@ export async function createDatabase(world: World, random: Random, offsetMs: num
       isInTransaction: false,
       sent: 0,
       stopIdle: undefined,
+      before: Promise.resolve(),
     };
     sessions.add(session);
     return session;
@@ -237,9 +240,27 @@ export async function createDatabase(world: World, random: Random, offsetMs: num
 
   /** What was sent may arrive, be done, and be answered; each may fail by itself. */
   async function asked<T>(session: Session, text: string, work: (at: PGlite) => Promise<T>): Promise<T> {
+    const { before } = session;
+    const { promise: isDone, resolve: done } = Promise.withResolvers<void>();
+    session.before = isDone;
+    try {
+      return await askedInTurn(session, text, work, before, done);
+    } finally {
+      done();
+    }
+  }
+
+  async function askedInTurn<T>(
+    session: Session,
+    text: string,
+    work: (at: PGlite) => Promise<T>,
+    before: Promise<void>,
+    isDone: () => void,
+  ): Promise<T> {
     session.sent += 1;
     await world.sleep(latencyMs());
     session.sent -= 1;
+    await before;
     const { host } = session;
     if (way === "silent") return forEver();
     if (session.isCut) {
@@ -248,8 +269,11 @@ export async function createDatabase(world: World, random: Random, offsetMs: num
     }
     // What a process had sent before it died may arrive all the same.
     if (host?.isDead()) {
-      if (random.chance(0.5)) await done(session, text, work).catch(() => undefined);
-      cut(session);
+      // A whole transaction may be on its way.
+      if (random.chance(session.isInTransaction ? 0.9 : 0.5))
+        await done(session, text, work).catch(() => undefined);
+      if (!session.isInTransaction) cut(session);
+      isDone();
       return forEver();
     }
     const loss = random.number() < lossRate ? random.pick(["the statement", "its answer"]) : undefined;
@@ -258,9 +282,11 @@ export async function createDatabase(world: World, random: Random, offsetMs: num
     try {
       value = await done(session, text, work);
     } catch (cause) {
+      isDone();
       await home(session);
       throw cause;
     }
+    isDone();
     if (loss) return lost(session, loss, text);
     await home(session);
     return value;
