@@ -39,7 +39,7 @@ export type Durability = "process" | "power";
  */
 export async function openStore(
   path: string,
-  outside: Pick<Outside, "sleep" | "monotonic" | "random" | "turn">,
+  outside: Pick<Outside, "sleep" | "monotonic" | "random" | "turn" | "polled">,
   durability: Durability = "process",
   checkpoint?: Checkpoint,
 ): Promise<Store> {

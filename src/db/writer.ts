@@ -29,7 +29,7 @@ export interface Gathering {
   ended(isCommitted: boolean): void;
 }
 
-type World = Pick<Outside, "sleep" | "monotonic" | "random" | "turn">;
+type World = Pick<Outside, "sleep" | "monotonic" | "random" | "turn" | "polled">;
 
 /** With it, a commit without changes notifies nobody. */
 const NOTHING_GATHERED: Gathering = { flush() {}, ended() {} };
@@ -63,7 +63,7 @@ export function createWriter(
   /** On the monotonic clock: the first of the current run of failures. */
   let lockedSince: number | undefined;
   let isTrying = false;
-  const { turn = () => Promise.resolve() } = outside;
+  const { turn = () => Promise.resolve(), polled = turn } = outside;
 
   const together = database.transaction((group: readonly Waiting[]): Outcome[] => {
     let open: Gathering | undefined;
@@ -126,9 +126,8 @@ export function createWriter(
 
   async function writeAll(): Promise<void> {
     while (queue.length > 0) {
-      // Two turns of the event loop have the network's look between them: what comes by it now shares the commit.
-      await turn();
-      await turn();
+      // Requests that lie unread on the network share the commit.
+      await polled();
       const group = queue;
       queue = [];
       try {

@@ -66,13 +66,13 @@ export function isLeftToFetch(
 
 /**
  * @param proper handles all other calls
- * @param turn resolves in the next turn of the event loop
+ * @param polled resolves once the event loop has polled the network
  */
 export function createHttpClient(
   proper: (url: string, init: RequestInit) => Promise<Response>,
   monotonic: () => number,
   environment: Readonly<Record<string, string | undefined>>,
-  turn: () => Promise<void>,
+  polled: () => Promise<void>,
 ): HttpClient {
   const known = new WeakMap<TlsInit, Known>();
 
@@ -116,15 +116,14 @@ export function createHttpClient(
   }
 
   /**
-   * A reply without a request may lie unread in the system's buffer, and would be taken for the answer. The event loop's first turn may
-   * come before it polls the network, its second turn does not.
+   * A reply without a request may lie unread in the system's buffer, and would be taken for the answer. The event loop must
+   * have polled the network before it is used.
    */
   async function silentConnection(server: Server, signal: AbortSignal | undefined): Promise<Connection> {
     for (;;) {
       const idle = idleConnection(server);
       const connection = idle ?? (await connectUnlessAborted(server, signal));
-      await turn();
-      await turn();
+      await polled();
       // Unsolicited bytes on a new connection are noticed by its first request.
       if (idle === undefined || connection.isUsable()) return connection;
     }

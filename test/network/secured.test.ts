@@ -64,7 +64,7 @@ function client() {
     () => Promise.reject(new Error("left to fetch")),
     () => now,
     {},
-    () => new Promise((resolve) => setImmediate(resolve)),
+    () => new Promise((resolve) => setImmediate(() => setImmediate(resolve))),
   );
   const call = (url: string, tls: TlsInit, init: RequestInit = {}) =>
     send(url, { method: "POST", redirect: "manual", body: "{}", ...init, tls });
