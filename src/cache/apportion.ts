@@ -1,12 +1,12 @@
 /**
- * A provider counts the tokens of a whole call; the cache, and a request that shares the call, need them by input.
- * Whole numbers that add up to exactly what was counted, so that no token is lost or made. A fairer share is another weight.
+ * A provider counts the tokens of a whole call; the cache, and a request that shares the call, need them per input.
+ * Divides the count into whole numbers with exactly the same sum, so that no token is lost or made up. A fairer division is another weight.
  */
 import { GatewayError } from "../domain/errors";
 import type { Input } from "../plugin";
 import type { Count } from "../tokens/count";
 
-/** The tokens of each input of a call: where they are not known, the call's count is divided by the inputs' bytes. */
+/** The tokens of each input of a call: if unknown, the call's count is divided by the inputs' bytes. */
 export function sharesOf(
   { tokens, tokensByInput }: Pick<Count, "tokens"> & Partial<Count>,
   pieces: readonly { readonly input: Input }[],
@@ -21,10 +21,10 @@ export function sharesOf(
 }
 
 /**
- * `total` divided in proportion to the weights: each share is its exact one rounded down, and what is left over goes to the largest
- * remainders, of equal ones the earlier. Where all weights are 0, as even as can be.
+ * Divides `total` in proportion to the weights: each share is rounded down, and the rest goes to the largest
+ * remainders, and among equal remainders to the earlier ones. If all weights are 0, it is divided as evenly as possible.
  * @param weights whole numbers, such as an estimate of each input's tokens
- * @throws GatewayError internal for a number that is not whole, is below 0 or is past 2⁵³, and for a total that has nowhere to go
+ * @throws GatewayError internal for a number that is not whole, is negative or exceeds 2⁵³, and for a total without any share
  */
 export function apportion(total: number, weights: readonly number[]): number[] {
   for (const number of [total, ...weights]) {

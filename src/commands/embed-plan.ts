@@ -1,6 +1,6 @@
 /**
- * What the options of `embedgate embed` mean: the job, and whether an earlier run has begun it.
- * A new option is a member of `EmbedOptions`, and of `Plan` (src/jobs/plan.ts) where it changes a vector or its place.
+ * What the options of `embedgate embed` mean: the job, and whether an earlier run has started it.
+ * A new option is a member of `EmbedOptions`, and of `Plan` (src/jobs/plan.ts) if it changes a vector or its place.
  */
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -39,7 +39,7 @@ export const askedOf = ({ model, dimensions, inputType, prompt }: EmbedOptions):
   },
 });
 
-/** @returns undefined where there is nothing left to do */
+/** @returns undefined if there is nothing left to do */
 export async function keptOf(
   { resume, overwrite, dryRun, out }: EmbedOptions,
   paths: Paths,

@@ -11,13 +11,13 @@ import { Value } from "@sinclair/typebox/value";
 import { WrongUsage } from "../terminal/wrong-usage";
 import { Plan } from "./plan";
 
-/** A row that the provider has refused, with why. */
+/** A row that the provider refused, with the reason. */
 const Refused = Type.Object({ row: Type.Integer(), reason: Type.String() });
 
 const ChunkRecord = Type.Object({
   chunk: Type.Integer(),
   tokens: Type.Integer(),
-  /** Pico-USD, as digits; null where no price is known. */
+  /** Pico-USD in decimal digits; null if the price is unknown. */
   cost: Type.Union([Type.String({ pattern: "^\\d+$" }), Type.Null()]),
   truncated: Type.Optional(Type.Integer()),
   refused: Type.Optional(Type.Array(Refused)),
@@ -25,7 +25,7 @@ const ChunkRecord = Type.Object({
 export type ChunkRecord = Static<typeof ChunkRecord>;
 
 const Made = Type.Object({ dimensions: Type.Integer({ minimum: 1 }), space: Type.String() });
-/** Of what size the vectors are, and where they lie. */
+/** The dimensions of the vectors, and their embedding space. */
 export type Made = Static<typeof Made>;
 
 const Line = Type.Union([
@@ -41,7 +41,7 @@ type Line = Static<typeof Line>;
 
 export interface Kept {
   readonly plan: Plan | undefined;
-  /** Names of the runs before, as the ledger has them. */
+  /** Names of earlier runs, as in the ledger. */
   readonly runs: readonly string[];
   readonly made: Made | undefined;
   readonly chunks: readonly ChunkRecord[];

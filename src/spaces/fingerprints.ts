@@ -1,22 +1,22 @@
 /**
- * The first measurement of each embedding space, kept in the database: what every later measurement is compared with.
- * To accept a space as it is now, its fingerprint is forgotten (`embedgate spaces forget`). What is carried in a file: carried.ts.
+ * The first measurement of each embedding space, kept in the database: every later measurement is compared with it.
+ * To accept a changed space, forget its fingerprint (`embedgate spaces forget`). carried.ts has fingerprints from files.
  */
 import type { Store } from "../db/open";
 import type { Fingerprint } from "../domain/fingerprint";
 import { PROBES, PROBES_VERSION } from "../domain/probes";
 
 export interface Fingerprints {
-  /** Undefined where the space was not measured, or by other texts. @throws GatewayError database_unavailable */
+  /** undefined if the space was not measured, or was measured with other texts. @throws GatewayError database_unavailable */
   find(space: string): Fingerprint | undefined;
   /**
-   * Keeps it unless one exists, and forgets those of caller-chosen ids that no request has paid for.
-   * @returns the one that is kept. @throws GatewayError database_unavailable
+   * Keeps the fingerprint unless one exists, and forgets fingerprints of caller-chosen ids that no request has paid for.
+   * @returns the fingerprint that is kept. @throws GatewayError database_unavailable
    */
   keep(fingerprint: Fingerprint): Promise<Fingerprint>;
   /** @throws GatewayError database_unavailable */
   paid(space: string, paidAt: number | null): Promise<void>;
-  /** A second route has agreed with it. @throws GatewayError database_unavailable */
+  /** Records that a second route agrees with the fingerprint. @throws GatewayError database_unavailable */
   confirm(space: string): Promise<void>;
   list(): readonly Fingerprint[];
   /** @returns whether there was one */
@@ -34,11 +34,11 @@ interface Row {
   readonly confirmed: bigint;
 }
 
-/** An id that was measured, and for which no request was answered since. */
+/** For an id that was measured and has had no answered request since. */
 export const UNPAID_MS_MAX = 3_600_000;
-/** One for which some were answered, and none for so long. */
+/** For an id that has had answered requests, but none for this long. */
 export const UNUSED_MS_MAX = 30 * 86_400_000;
-/** Of ids that callers chose: the least recently paid for are forgotten. A hundred megabytes, where all are large. */
+/** For caller-chosen ids: beyond this many, the least recently paid for are forgotten. At most a hundred megabytes. */
 export const CHOSEN_MAX = 2_000;
 
 export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerprints {
@@ -102,7 +102,7 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
           probes: PROBES_VERSION,
         });
       });
-      // Another gateway on the same database may have been first.
+      // Another gateway on the same database may have been faster.
       return find(space) ?? fingerprint;
     },
     async paid(space, paidAt) {
@@ -131,9 +131,9 @@ function fromRow(row: Row): Fingerprint {
   };
 }
 
-/** Of each probe text, from the bytes of all. */
+/** The vector of each probe text, from the bytes of all. */
 export function vectorsOf(bytes: Uint8Array, dimensions: number): Fingerprint["vectors"] {
-  // A copy of its own: a database's bytes need not lie on a multiple of four.
+  // Copied, because the database's bytes may not be aligned to four.
   const numbers = new Float32Array(Uint8Array.from(bytes).buffer);
   return PROBES.map((_, i) => given(numbers.slice(i * dimensions, (i + 1) * dimensions)));
 }
