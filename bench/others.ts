@@ -51,10 +51,11 @@ async function measureStart({ setting, quick }: Bench): Promise<void> {
   for (const { processes, goal_ms } of STARTS) {
     const { executable } = setting();
     const asked = await prepare(setting({ processes }));
-    // One that knows nothing of processes is one.
-    const { folder, isRight } = asked.isRight || processes > 1 ? asked : await prepare(setting());
+    // An executable that does not know server.processes always runs as one process.
+    const { folder, refusal } =
+      asked.refusal === undefined || processes > 1 ? asked : await prepare(setting());
     const words = processes === 1 ? "one process" : `${processes} processes`;
-    if (isRight) {
+    if (refusal === undefined) {
       const { taken_ms, idle_mb } = await start(executable, folder, quick ? 3 : 9);
       const healthy: Goal = {
         of: `${words}: first 200 on /healthz`,
