@@ -1,6 +1,6 @@
 /**
  * The gateway's metrics, for all its processes, and how Prometheus reads it. A step that has something to count calls its function.
- * A new number is a row of FAMILIES (families.ts). Labels are words of the routing file and of our own: no key, no text, nothing a caller made up.
+ * A new number is a row of FAMILIES (metric-families.ts). Labels are words of the routing file and of our own: no key, no text, nothing a caller made up.
  */
 
 import type { Ledger } from "../books/ledger";
@@ -10,6 +10,7 @@ import type { SpaceNotice } from "../spaces/notices";
 import { Counter, openCounts } from "./counts";
 import { FAMILIES, type Family, type FamilyName } from "./families";
 import { createGauges, type GaugesParts } from "./gauges";
+import { FAMILIES, type Family, type FamilyName } from "./metric-families";
 
 type Counted = Pick<
   LedgerRow,

@@ -15,9 +15,9 @@ export interface Refusals {
 const ALIKE = `refusals IS NOT NULL AND workspace = $workspace AND started_at / 60000 = $started_at / 60000
   AND coalesce(key_id, '') = coalesce($key_id, '') AND model = $model AND status = $status AND coalesce(error, '') = coalesce($error, '')`;
 
-const COLUMNS = [
+/** What is kept of the request itself. */
+export const REFUSED_COLUMNS = [
   "request_id",
-  "started_at",
   "workspace",
   "key_id",
   "model",
@@ -26,9 +26,8 @@ const COLUMNS = [
   "kind",
   "inputs",
   "latency_ms",
-  "process",
-  "refusals",
 ] as const;
+const COLUMNS = [...REFUSED_COLUMNS, "started_at", "process", "refusals"];
 
 type Value = string | number | bigint | null;
 

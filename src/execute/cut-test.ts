@@ -4,13 +4,13 @@
  * The test runs when a text is longer than any that the server is known to read whole, with texts of about that length.
  * If the server cuts, a few more calls find the limit. The other sign of a cut, the token count, is in src/tokens/belief.ts.
  */
+import { cosineOf } from "../domain/cosine";
 import { GatewayError } from "../domain/errors";
 import type { Part, Piece, Target } from "../domain/request";
 import type { EmbedReply } from "../plugin";
 import { believed } from "../tokens/belief";
 import { countOf } from "../tokens/count";
 import { marksOf } from "../tokens/long-inputs";
-import { lengthOf } from "./assemble";
 import { healthOf } from "./choose";
 import { learn, noteWhole, sizeOf } from "./limits";
 import type { Work } from "./work";
@@ -109,7 +109,7 @@ async function tried(
   const whole = await vectorOf(textOf(words, words));
   // If both texts are cut before their words differ, their vectors are equal.
   const isCutBefore = async (differsFrom: number) =>
-    cosineOf(whole, await vectorOf(textOf(differsFrom, lengthFor(differsFrom)))) >= SAME_COSINE_MIN;
+    (cosineOf(whole, await vectorOf(textOf(differsFrom, lengthFor(differsFrom)))) ?? 0) >= SAME_COSINE_MIN;
   if (!(await isCutBefore(length))) {
     noteWhole(work, target, length);
     return;
@@ -139,10 +139,4 @@ async function placeOfCut(
     else seen = middle;
   }
   return unseen;
-}
-
-function cosineOf(one: Float32Array, other: Float32Array): number {
-  let product = 0;
-  for (const [i, value] of one.entries()) product += value * (other[i] ?? 0);
-  return product / (lengthOf(one) * lengthOf(other));
 }

@@ -1,6 +1,6 @@
 /**
  * This process's use of the machine, as Prometheus client libraries report it for every process.
- * A new figure is a member here and a row of FAMILIES in src/admin/families.ts.
+ * A new figure is a member here and a row of FAMILIES in src/admin/metric-families.ts.
  */
 import { readdirSync } from "node:fs";
 

@@ -23,7 +23,8 @@ export interface Fingerprints {
   forget(space: string): Promise<boolean>;
 }
 
-interface Row {
+/** A fingerprint as a database returns it. */
+export interface FingerprintRow {
   readonly name: string;
   readonly dimensions: bigint;
   readonly vectors: Uint8Array;
@@ -31,7 +32,8 @@ interface Row {
   readonly model: string;
   readonly measured_at: bigint;
   readonly paid_at: bigint | null;
-  readonly confirmed: bigint;
+  /** 0 or 1 in SQLite. */
+  readonly confirmed: bigint | boolean;
 }
 
 /** For an id that was measured and has had no answered request since. */
@@ -44,10 +46,10 @@ export const CHOSEN_MAX = 2_000;
 export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerprints {
   const { database } = store;
   const columns = "name, dimensions, vectors, provider, model, measured_at, paid_at, confirmed";
-  const one = database.query<Row, { name: string; probes: number }>(
+  const one = database.query<FingerprintRow, { name: string; probes: number }>(
     `SELECT ${columns} FROM spaces WHERE name = $name AND probes = $probes`,
   );
-  const all = database.query<Row, { probes: number }>(
+  const all = database.query<FingerprintRow, { probes: number }>(
     `SELECT ${columns} FROM spaces WHERE probes = $probes ORDER BY name`,
   );
   const dropOutdated = database.query<unknown, { name: string; probes: number }>(
@@ -75,7 +77,7 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
 
   const find = (space: string) => {
     const row = store.read(() => one.get({ name: space, probes: PROBES_VERSION }));
-    return row ? fromRow(row) : undefined;
+    return row ? fingerprintIn(row) : undefined;
   };
   return {
     find,
@@ -111,12 +113,12 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
     async confirm(space) {
       await store.write(() => confirmed.run({ name: space }));
     },
-    list: () => store.read(() => all.all({ probes: PROBES_VERSION })).map(fromRow),
+    list: () => store.read(() => all.all({ probes: PROBES_VERSION })).map(fingerprintIn),
     forget: (space) => store.write(() => drop.run({ name: space }).changes > 0),
   };
 }
 
-function fromRow(row: Row): Fingerprint {
+export function fingerprintIn(row: FingerprintRow): Fingerprint {
   const { name, dimensions, vectors, provider, model, measured_at, paid_at, confirmed } = row;
   const size = Number(dimensions);
   return {
@@ -127,12 +129,12 @@ function fromRow(row: Row): Fingerprint {
     model,
     measuredAt: Number(measured_at),
     paidAt: paid_at === null ? null : Number(paid_at),
-    confirmed: confirmed === 1n,
+    confirmed: confirmed === true || confirmed === 1n,
   };
 }
 
 /** The vector of each probe text, from the bytes of all. */
-export function vectorsOf(bytes: Uint8Array, dimensions: number): Fingerprint["vectors"] {
+function vectorsOf(bytes: Uint8Array, dimensions: number): Fingerprint["vectors"] {
   // Copied, because the database's bytes may not be aligned to four.
   const numbers = new Float32Array(Uint8Array.from(bytes).buffer);
   return PROBES.map((_, i) => given(numbers.slice(i * dimensions, (i + 1) * dimensions)));

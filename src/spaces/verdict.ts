@@ -2,6 +2,7 @@
  * How similar two measurements of a space are, and what probably explains the difference: coarser numbers only (quantisation), or another
  * tokenizer, pooling, prefix or model. The thresholds come from docs/spaces-measured.md; put new measurements there first.
  */
+import { cosineOf } from "../domain/cosine";
 import { type Measurement, PROBES, type ProbeKind } from "../domain/probes";
 
 export type CosineByKind = Readonly<Partial<Record<ProbeKind, number>>>;
@@ -109,17 +110,5 @@ function otherTokenizer(byKind: CosineByKind, limit = SAME_MODEL): string {
 
 const sizeOf = (measurement: Measurement) => measurement.find((vector) => vector)?.length ?? 0;
 
-function cosine(a: Float32Array, b: Float32Array): number {
-  if (a.length !== b.length) return -1;
-  let product = 0;
-  let normA = 0;
-  let normB = 0;
-  for (const [i, value] of a.entries()) {
-    const other = b[i] ?? 0;
-    product += value * other;
-    normA += value * value;
-    normB += other * other;
-  }
-  const norm = Math.sqrt(normA * normB);
-  return norm > 0 ? product / norm : -1;
-}
+/** -1 if the vectors cannot be compared. */
+const cosine = (one: Float32Array, other: Float32Array) => cosineOf(one, other) ?? -1;

@@ -31,6 +31,17 @@ ${more}
 const QUICK = { sleep: async () => Bun.sleep(1) };
 const open = (vendor: Vendor, service: Service, more = "") =>
   openBatching(service.fetch, yamlOf(vendor, more), QUICK);
+
+/** A batch of five lines that the service has accepted and does not end by itself. */
+async function submitted(vendor: Vendor, service: Service) {
+  service.endsWhenLooked = false;
+  const batching = await open(vendor, service);
+  const file = await batching.upload(inputOf(texts(5)));
+  const { id } = await batching.create({ input_file_id: file.id, ...ENDPOINT });
+  while (service.submitted.length === 0) await Bun.sleep(2);
+  return { ...batching, id };
+}
+
 const texts = (count: number) => Array.from({ length: count }, (_, i) => `text ${i}`);
 
 function rowsOf(folder: string): Record<string, unknown>[] {
@@ -143,12 +154,9 @@ describe.each(NAMES)("by %s", (vendor) => {
 
   test("one that is left while its end is waited for is cancelled by whoever comes next", async () => {
     const service = VENDORS[vendor]();
-    service.endsWhenLooked = false;
-    await using batching = await open(vendor, service);
+    await using batching = await submitted(vendor, service);
+    const { id } = batching;
     const { gateway } = batching.open;
-    const file = await batching.upload(inputOf(texts(5)));
-    const { id } = await batching.create({ input_file_id: file.id, ...ENDPOINT });
-    while (service.submitted.length === 0) await Bun.sleep(2);
     service.ignoresCancel = true;
     await batching.open.send(`/v1/batches/${id}/cancel`, { method: "POST" });
     while (service.cancelled.length === 0) await Bun.sleep(2);
@@ -162,11 +170,8 @@ describe.each(NAMES)("by %s", (vendor) => {
 
   test("is cancelled there, and what was done by then is kept and charged", async () => {
     const service = VENDORS[vendor]();
-    service.endsWhenLooked = false;
-    await using batching = await open(vendor, service);
-    const file = await batching.upload(inputOf(texts(5)));
-    const { id } = await batching.create({ input_file_id: file.id, ...ENDPOINT });
-    while (service.submitted.length === 0) await Bun.sleep(2);
+    await using batching = await submitted(vendor, service);
+    const { id } = batching;
     await batching.open.send(`/v1/batches/${id}/cancel`, { method: "POST" });
     const batch = await batching.ended(id);
     expect(batch).toMatchObject({
@@ -179,12 +184,9 @@ describe.each(NAMES)("by %s", (vendor) => {
 
   test("a restart goes on waiting for what was submitted", async () => {
     const service = VENDORS[vendor]();
-    service.endsWhenLooked = false;
-    await using batching = await open(vendor, service);
+    await using batching = await submitted(vendor, service);
+    const { id } = batching;
     const { gateway } = batching.open;
-    const file = await batching.upload(inputOf(texts(5)));
-    const { id } = await batching.create({ input_file_id: file.id, ...ENDPOINT });
-    while (service.submitted.length === 0) await Bun.sleep(2);
     await gateway.batches?.runner.stop();
     expect((await gateway.batches?.find("default", id))?.status).toBe("in_progress");
     service.endsWhenLooked = true;

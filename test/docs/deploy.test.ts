@@ -98,7 +98,7 @@ describe("Kubernetes", () => {
     expect(deployment.spec.replicas).toBe(minReplicas);
     const named = metrics.flatMap((metric) => ("pods" in metric ? [metric.pods.metric.name] : []));
     expect(named).toEqual(["embedgate_requests_in_flight"]);
-    expect(readFileSync(join(ROOT, "src/admin/families.ts"), "utf8")).toContain(`name: "${named[0]}"`);
+    expect(readFileSync(join(ROOT, "src/admin/metric-families.ts"), "utf8")).toContain(`name: "${named[0]}"`);
   });
 
   test("the routing file is mounted as a folder, so that a swap of the ConfigMap is seen", () => {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { parse } from "yaml";
-import { FAMILIES } from "../../src/admin/families";
+import { FAMILIES } from "../../src/admin/metric-families";
 import { FAKE_YAML, openGateway } from "../gateway";
 import { ROOT } from "./blocks";
 

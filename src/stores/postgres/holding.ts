@@ -16,9 +16,9 @@ import {
 import type { LedgerRow } from "../../books/ledger-row";
 import { periodAt, UTC } from "../../books/periods";
 import type { GatewayError } from "../../domain/errors";
-import { storable, storableJson } from "./base";
 import { timeOf } from "./clock";
 import type { Connection } from "./connection";
+import { begunValues } from "./settling";
 
 export interface Beginning {
   readonly row: LedgerRow;
@@ -129,19 +129,10 @@ const TAKE = `
 function asJson({ row, estimate }: Beginning, at: number | null) {
   const { microCredits, picoUsd } = mostOf(estimate);
   return {
-    request_id: row.request_id,
-    // The database's own time, but where a test's clock stands for it.
-    started_at: at === null ? null : row.started_at,
-    workspace: row.workspace,
-    key_id: row.key_id,
-    model: storable(row.model),
+    ...begunValues(row, at),
     provider: row.provider,
-    inputs: row.inputs,
     tokens_upstream: row.tokens_upstream,
     upstream_pico_usd: String(row.upstream_pico_usd ?? 0n),
-    user: row.user === null ? null : storable(row.user),
-    metadata: row.metadata === null ? null : storableJson(row.metadata),
-    batch: row.batch ?? null,
     micro_credits_held: String(microCredits),
     pico_usd_held: String(picoUsd),
   };

@@ -6,6 +6,7 @@ import type { Charge } from "../../books/balances";
 import { ANSWERED, FAILED_BYTES_MAX, INTERRUPTED } from "../../books/ledger";
 import type { LedgerRow } from "../../books/ledger-row";
 import { FEMTO_CREDITS_PER_MICRO_CREDIT } from "../../books/money";
+import { REFUSED_COLUMNS } from "../../books/refusals";
 import { storable, storableJson } from "./base";
 import { timeOf } from "./clock";
 import type { Connection } from "./connection";
@@ -277,7 +278,8 @@ const INSERT_SETTLED = `
   SELECT request_id, 0::bigint AS charge, 0::bigint AS short, 0::bigint AS rounded, w.micro_credits IS NULL AS unlimited,
     w.micro_credits AS remaining FROM inserted LEFT JOIN @workspaces w ON w.name = inserted.workspace`;
 
-function whole(row: LedgerRow, at: number | null) {
+/** What a row is begun with. @param at a test's clock; null: the database's own time counts */
+export function begunValues(row: LedgerRow, at: number | null) {
   return {
     request_id: row.request_id,
     started_at: at === null ? null : row.started_at,
@@ -288,7 +290,6 @@ function whole(row: LedgerRow, at: number | null) {
     user: row.user === null ? null : storable(row.user),
     metadata: row.metadata === null ? null : storableJson(row.metadata),
     batch: row.batch ?? null,
-    ...settledValues(row),
   };
 }
 
@@ -302,7 +303,7 @@ export async function insertSettled(
   process: string,
   at: number | null,
 ): Promise<ReadonlyMap<string, Charge>> {
-  const all = JSON.stringify(rows.map((row) => whole(row, at)));
+  const all = JSON.stringify(rows.map((row) => ({ ...begunValues(row, at), ...settledValues(row) })));
   const charges = await query<ChargeRow>(INSERT_SETTLED, [at, process, all]);
   return new Map(charges.map((one) => [one.request_id, chargeOf(one)]));
 }
@@ -324,22 +325,10 @@ export const withoutHold = (row: LedgerRow): LedgerRow => ({
   saved_pico_usd: 0n,
 });
 
-const REFUSED = [
-  "request_id",
-  "workspace",
-  "key_id",
-  "model",
-  "status",
-  "error",
-  "kind",
-  "inputs",
-  "latency_ms",
-];
-
 /** As src/books/refusals.ts: all of a minute, a key and an outcome are one row. The last one's id tells whether it was written already. */
 const REFUSE = `
-  INSERT INTO @ledger AS l (started_at, process, ${REFUSED.join(", ")}, refusals)
-  VALUES (coalesce($3::bigint, ${timeOf("$1")}), $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1)
+  INSERT INTO @ledger AS l (started_at, process, ${REFUSED_COLUMNS.join(", ")}, refusals)
+  VALUES (coalesce($3::bigint, ${timeOf("$1")}), $2, ${REFUSED_COLUMNS.map((_, i) => `$${i + 4}`).join(", ")}, 1)
   ON CONFLICT (workspace, (started_at / 60000), coalesce(key_id, ''), model, status, coalesce(error, '')) WHERE refusals IS NOT NULL
   DO UPDATE SET request_id = excluded.request_id, started_at = excluded.started_at, kind = excluded.kind, latency_ms = excluded.latency_ms,
     process = excluded.process, inputs = l.inputs + excluded.inputs, refusals = l.refusals + 1
@@ -353,19 +342,11 @@ export async function insertRefused(
   process: string,
   at: number | null,
 ): Promise<void> {
-  const { request_id, started_at, workspace, key_id, status, error, kind = null, inputs, latency_ms } = row;
+  const refused = { ...row, model: storable(model), kind: row.kind ?? null };
   await query(REFUSE, [
     at,
     process,
-    at === null ? null : started_at,
-    request_id,
-    workspace,
-    key_id,
-    storable(model),
-    status,
-    error,
-    kind,
-    inputs,
-    latency_ms,
+    at === null ? null : row.started_at,
+    ...REFUSED_COLUMNS.map((column) => refused[column]),
   ]);
 }
