@@ -8,7 +8,6 @@ import type { LedgerRow } from "../books/ledger-row";
 import type { ErrorKind } from "../domain/errors";
 import type { SpaceNotice } from "../spaces/notices";
 import { Counter, openCounts } from "./counts";
-import { FAMILIES, type Family, type FamilyName } from "./families";
 import { createGauges, type GaugesParts } from "./gauges";
 import { FAMILIES, type Family, type FamilyName } from "./metric-families";
 

@@ -1,5 +1,5 @@
 /**
- * A prompt before a text: put there once, and never before what already begins with one. A further form of prompt is a row here.
+ * A prompt before a text: added once, and never before a text that already starts with one. A further form of prompt is a row here.
  */
 import { expect, test } from "bun:test";
 import { catalogueFacts } from "../../src/config/catalogue";
@@ -30,11 +30,11 @@ test.each([
   [E5, "query", false, " \t\n", "query:  \t\n"],
   [GEMMA, "document", false, "\ntitle: A book | text: how", "\ntitle: A book | text: how"],
   [E5, "query", false, "query how", "query: query how"],
-  // Another task's words in a text that came with its task are words of the text.
+  // Another task's prompt in a text with a task is part of the text.
   [E5, "query", false, "passage: how", "query: passage: how"],
   [E5, "query", false, "", ""],
   [NOMIC, "document", true, "how", "search_document: how"],
-  // A client that puts prompts itself says no task.
+  // A client that adds prompts itself names no task.
   [NOMIC, "document", true, "search_query: how", "search_query: how"],
   [NOMIC, "document", true, "clustering: how", "clustering: how"],
   [QWEN, "query", false, "how", `${WEB}how`],
@@ -52,7 +52,7 @@ test.each([
   expect(expected.startsWith(promptWithin(expected, prompt))).toBe(true);
 });
 
-test("any vendor's word names a prompt, and so does the model's own", () => {
+test("every vendor's word names a prompt, and so does the model's own", () => {
   const prompts = { query: "q: ", passage: "p: ", s2p_query: "s: " };
   for (const [word, name] of [
     ["RETRIEVAL_QUERY", "query"],

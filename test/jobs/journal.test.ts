@@ -1,4 +1,4 @@
-/** The journal: a line that a crash cut is forgotten, and cut off before more is written behind it. */
+/** The journal: a line that a crash cut off is ignored, and removed before more is written after it. */
 import { expect, test } from "bun:test";
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ const MADE = { dimensions: 8, space: "m" };
 const BOOT = "boot-1";
 const chunk = (number: number) => ({ chunk: number, tokens: 2, cost: "40000" });
 
-test("what was written is read, but for a last line that is not whole", async () => {
+test("what was written is read, except for an incomplete last line", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "journal");
   expect((await readJournal(path, BOOT)).plan).toBeUndefined();
@@ -71,7 +71,7 @@ test("a file that is no journal is refused, with the line", async () => {
   );
 });
 
-test("every way in which a plan differs is named", () => {
+test("every difference between two plans is named", () => {
   expect(differenceOf(PLAN, { ...PLAN, chunk: { inputs: 9, tokens: 9, bytes: 9 } })).toBeUndefined();
   expect(differenceOf(PLAN, { ...PLAN, model: "n", prompt: "query" })).toBe(
     "--model: was m, is n; --prompt: was not given, is query",

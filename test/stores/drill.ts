@@ -1,6 +1,6 @@
 /**
- * Several gateways as processes of their own on one PostgreSQL, clients that write down what they were answered, and what must hold afterwards,
- * whatever happened meanwhile. Used by drills.test.ts, and by hand for what takes minutes: `bun test/stores/drill.ts HOW SECONDS`.
+ * Several gateways as separate processes on one PostgreSQL, clients that record their answers, and what must hold afterwards,
+ * whatever happened meanwhile. Used by drills.test.ts, and by hand for minutes: `bun test/stores/drill.ts HOW SECONDS`.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -42,11 +42,11 @@ export interface Drill extends AsyncDisposable {
   readonly answers: Answered[];
   /** Requests of one word, which cost a micro-credit each. */
   ask(gateway: Running): Promise<Answered>;
-  /** Clients that ask one gateway after another until `until`. */
+  /** Clients that call one gateway after another until `until`. */
   load(clients: number, until: () => boolean): Promise<void>;
   startGateway(): Promise<Running>;
   sql: ReturnType<typeof postgresDatabase>["ask"];
-  /** After all have ended their requests. @returns what is wrong: nothing, mostly */
+  /** After all requests have ended. @returns what is wrong: usually nothing */
   verify(): Promise<readonly string[]>;
 }
 
@@ -123,7 +123,7 @@ space_probe: false
       response = await fetch(`${at}/v1/embeddings`, {
         method: "POST",
         headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-        // Another one each time: of equal ones that meet, one pays.
+        // A different text each time: of equal ones that meet, only one pays.
         body: JSON.stringify({ model: "one", input: `a${nextWord()}` }),
         signal: over.signal,
       });
@@ -233,7 +233,7 @@ function freePort(): number {
   return port;
 }
 
-/** How many of each outcome, for whoever reads it. */
+/** How many of each outcome, for the reader. */
 export function tally(answers: readonly Answered[]): string {
   const counts = new Map<string, number>();
   for (const { status, code } of answers) {
@@ -249,7 +249,7 @@ export function tally(answers: readonly Answered[]): string {
 export const CUT = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE application_name = 'embedgate' AND pid <> pg_backend_pid()`;
 
-/** As .ci/postgres.sh says it; undefined: nobody may. */
+/** From .ci/postgres.sh; undefined: restarts are not allowed. */
 export const RESTART = process.env.EMBEDGATE_TEST_POSTGRES_RESTART;
 
 export async function restartPostgres(): Promise<void> {

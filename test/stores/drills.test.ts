@@ -1,6 +1,6 @@
 /**
- * What goes wrong between several gateways and their PostgreSQL: nothing that was acknowledged is missing, nothing is there twice, nothing is
- * overspent and nobody hangs. By hand, for minutes, and for processes that are stopped: `bun test/stores/drill.ts`.
+ * Failures between several gateways and their PostgreSQL: nothing acknowledged is missing, nothing is there twice, nothing is
+ * overspent and nobody hangs. By hand, for minutes, and for stopped processes: `bun test/stores/drill.ts`.
  */
 import { describe, expect, test } from "bun:test";
 import { POSTGRES_URL } from "./databases";

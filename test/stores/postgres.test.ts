@@ -1,4 +1,4 @@
-/** What only PostgreSQL promises: several machines, their clocks, and what is lost and comes back. */
+/** What only PostgreSQL promises: several machines, their clocks, and connections that are lost and come back. */
 import { describe, expect, test } from "bun:test";
 import { realOutside } from "../../src/network/real-outside";
 import { addressOf } from "../../src/stores/postgres/address";
@@ -11,7 +11,7 @@ import { holdingOf, rowOf, underWay } from "./rows";
 const DEFAULTS = () => ({});
 const REQUESTS = 100;
 
-/** What another machine does is known here within a second. */
+/** Changes of another machine are known here within a second. */
 async function within(ms: number, isSo: () => boolean): Promise<boolean> {
   const endsAt = performance.now() + ms;
   while (!isSo() && performance.now() < endsAt) await Bun.sleep(5);
@@ -34,7 +34,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(await within(1_000, () => workspaces.exists("crew") && !workspaces.exists("team"))).toBe(true);
   });
 
-  test("changes are asked for where they cannot be listened for, and all is read anew after a gap", async () => {
+  test("changes are polled if LISTEN is not possible, and everything is read again after a gap", async () => {
     await using database = postgresDatabase();
     const here = await database.open();
     const there = await database.open({}, { serves: undefined });
@@ -46,7 +46,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(await within(1_000, () => keys.find(made.key) === undefined)).toBe(true);
   });
 
-  test("no answer is given from memory that is older than a second", async () => {
+  test("no answer comes from memory that is older than a second", async () => {
     await using database = postgresDatabase();
     let late = 0;
     const stores = await database.open({ monotonic: () => performance.now() + late });
@@ -61,7 +61,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(await within(1_000, () => keys.find(key) === undefined)).toBe(true);
   });
 
-  test("whoever is taken for dead loses its rows once, finds itself fenced, and charges nothing", async () => {
+  test("a machine that was declared dead loses its rows once, finds itself fenced, and charges nothing", async () => {
     await using database = postgresDatabase();
     let fenced = 0;
     const serves = {
@@ -89,13 +89,13 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(await other.openRequests().show(row.request_id)).toMatchObject({ error: "interrupted" });
   });
 
-  test("a request that failed without knowing that it was begun is settled, and holds nothing", async () => {
+  test("a request that failed without knowing whether it was begun is settled, and holds nothing", async () => {
     await using database = postgresDatabase();
     const [begins, ends] = [await database.open(), await database.open()];
     await begins.openWorkspaces(DEFAULTS).create("team", {}, 100n);
     const row = rowOf(5);
     await begins.openLedger().begin(underWay(row), holdingOf({ least: 1, most: 30 }));
-    // As by the process itself, where the acknowledgement was lost.
+    // As the process itself would, if the acknowledgement was lost.
     await ends.openLedger().settle({
       ...underWay(row),
       status: 504,
@@ -111,7 +111,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     });
   });
 
-  test("days are the database's, whatever a machine's clock says", async () => {
+  test("days follow the database's clock, whatever a machine's clock says", async () => {
     await using database = postgresDatabase();
     const hourOff = await database.open({ now: () => Date.now() + 3_600_000 }, { clock: undefined });
     const ledger = hourOff.openLedger();
@@ -126,7 +126,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(found?.day).toBe(found?.today ?? "");
   });
 
-  test("a commit whose acknowledgement was lost is found by its id, and not done again", async () => {
+  test("a commit whose acknowledgement was lost is found by its id, and not repeated", async () => {
     await using database = postgresDatabase();
     const stores = await database.open();
     await stores.openWorkspaces(DEFAULTS).create("team", {}, 1_000n);
@@ -178,7 +178,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     });
   }, 60_000);
 
-  test("a server that is away, or does not answer, is told as that, and never as a wrong key", async () => {
+  test("a server that is down or does not answer is reported as such, never as a wrong key", async () => {
     using way = wayToPostgres();
     await using database = postgresDatabase();
     const logs: string[] = [];
@@ -233,7 +233,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     );
   });
 
-  test("gateways that serve by different routing files say so", async () => {
+  test("gateways with different routing files report it", async () => {
     await using database = postgresDatabase();
     const instances = [await database.open(), await database.open()];
     for (const [i, { machines }] of instances.entries()) machines?.serving(`file-${i}`);

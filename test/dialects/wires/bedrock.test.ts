@@ -1,5 +1,5 @@
 /**
- * Amazon Bedrock's path at the root: content types, ids of models in Amazon's forms, Nova's shape, and what the head says.
+ * Amazon Bedrock's path at the root: content types, ids of models in Amazon's forms, Nova's shape, and the headers.
  * Titan's and Cohere's shapes are tested in test/contracts/quantized-siblings-bedrock*.test.ts.
  */
 import { expect, test } from "bun:test";
@@ -31,7 +31,7 @@ test.each(["application/octet-stream", "application/json", undefined])(
   },
 );
 
-test("elsewhere application/octet-stream is no JSON", async () => {
+test("on other paths application/octet-stream is not JSON", async () => {
   await using open = await openGateway({ yaml: YAML });
   const body = { model: TITAN, input: "one" };
   const sent = await open.send("/v1/embeddings", post(body, { "content-type": "application/octet-stream" }));
@@ -115,7 +115,7 @@ test.each([
   expect(sent.headers.get("x-amzn-errortype")).toBe("ValidationException");
 });
 
-test("a signature is refused with a hint at keys, and other calls are told in Amazon's words", async () => {
+test("a signature is refused with a hint about keys, and other calls get errors in Amazon's form", async () => {
   await using open = await openGateway({ yaml: `${YAML}\nauth: { mode: keys }` });
   const signed = {
     authorization: "AWS4-HMAC-SHA256 Credential=AKIA/20261128/us-east-1/bedrock/aws4_request",

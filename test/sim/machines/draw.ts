@@ -1,6 +1,6 @@
 /**
- * What happens to several gateways on one database, decided by the seed before anything runs.
- * A new kind of trouble is a member of MachinesScenario, drawn here and made to happen in run.ts.
+ * Everything that happens to several gateways on one database, decided by the seed before anything runs.
+ * A new kind of trouble is a member of MachinesScenario, drawn here and played in run.ts.
  */
 import { type Ask, asked } from "../asks";
 import type { Random } from "../random";
@@ -9,11 +9,11 @@ import type { SimModel } from "../truth";
 import type { Way } from "./database";
 
 export interface MachinesScenario {
-  /** Servers, models and clients; of what is told here, nothing else goes wrong. */
+  /** Servers, models and clients, without further faults. */
   readonly base: Scenario;
-  /** How far each machine's clock is from the world's. */
+  /** The offset of each machine's clock from the world's. */
   readonly clocksMs: readonly number[];
-  /** The database's clock, likewise: its midnight may pass meanwhile. */
+  /** The same for the database's clock: its midnight may come meanwhile. */
   readonly databaseClockMs: number;
   readonly pauses: readonly { readonly machine: number; readonly atMs: number; readonly forMs: number }[];
   readonly deaths: readonly { readonly machine: number; readonly atMs: number }[];
@@ -27,7 +27,7 @@ export interface MachinesScenario {
 }
 
 const HOUR_MS = 3_600_000;
-/** From the world's noon. */
+/** Since the world's noon. */
 const TO_MIDNIGHT_MS = 12 * HOUR_MS;
 const BUSY_MS = 40_000;
 

@@ -1,5 +1,5 @@
 /**
- * What must hold of one database that several gateways write to, whatever happened: at every acknowledgement, and once all is quiet.
+ * What must hold for one database that several gateways write to, whatever happened: at every acknowledgement, and once all is quiet.
  * A new promise is a check here that throws a Breach.
  */
 import type { Ask } from "../asks";
@@ -31,7 +31,7 @@ export interface Ended {
   readonly ask: Ask;
   readonly sentMs: number;
   readonly endedMs: number;
-  /** Undefined: the machine died. */
+  /** undefined: the machine died. */
   readonly told: Told | undefined;
   readonly shown: Shown | undefined;
 }
@@ -126,7 +126,7 @@ export async function judgeCredits(database: SimDatabase): Promise<void> {
   }
 }
 
-/** Once all is quiet. @param machines that live @throws Breach */
+/** Once all is quiet. @param machines that are alive @throws Breach */
 export async function judgeEnd(
   ended: readonly Ended[],
   calls: readonly Call[],
