@@ -13,6 +13,7 @@ import { decodeRequest, encodeError, encodeResult, usageOf } from "../openai";
 import { divided, invalid } from "../own-words";
 import { checkTexts } from "../texts";
 import type { Asked, Decoded, Wire } from "../wire";
+import { messageWithField } from "../with-field";
 import { wordingOf } from "../wording";
 import { type AmazonsWords, amazonsWords, isAmazonsWord, schemasOf } from "./bedrock-schema";
 import { type AskedType, inTypes, VECTOR_TYPES } from "./typed";
@@ -259,7 +260,7 @@ type Passages = Script["passages"];
 /** OpenAI's envelope, with what Amazon's SDKs look for beside it. */
 function withAmazonsWords(error: GatewayError, policies: Policies): string {
   const told = error.kind === "no_key" ? withHint(error) : error;
-  const amazons = JSON.stringify({ message: told.message, __type: exceptionOf(error, policies) });
+  const amazons = JSON.stringify({ message: messageWithField(told), __type: exceptionOf(error, policies) });
   return `${encodeError(told, policies).slice(0, -1)},${amazons.slice(1)}`;
 }
 
