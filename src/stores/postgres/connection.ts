@@ -10,6 +10,7 @@
  * PgBouncer's transaction pooling (26000, 42P05): `prepare: false` in the routing file.
  */
 import { SQL } from "bun";
+import { GatewayError } from "../../domain/errors";
 import type { Outside } from "../../domain/outside";
 import type { PostgresClient, PostgresOptions, PostgresSession } from "../../domain/postgres";
 import type { Address } from "./address";
@@ -27,9 +28,11 @@ export interface Connection {
   /** The transaction that `work` asks in; what it throws undoes all of it. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
   /**
-   * A transaction of works that each ask one query, at once: all are sent without waiting for an answer. One that is refused undoes all.
+   * Works that each ask one query, at once: all are sent without waiting for an answer.
+   * @param isOne they are one transaction, and one that is refused undoes all; else each is one by itself, and the others are done
+   * @throws what was refused first, once all are answered
    */
-  pipeline(works: readonly ((connection: Connection) => Promise<void>)[]): Promise<void>;
+  pipeline(works: readonly ((connection: Connection) => Promise<void>)[], isOne: boolean): Promise<void>;
   /** It ended: it takes no more queries. */
   isLost(): boolean;
   close(): void;
@@ -115,6 +118,8 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
     reserved = await within(pool.reserve());
   } catch (cause) {
     end();
+    // Its other refusals have the same SQLSTATE, but pass.
+    if (/unsupported startup parameter/.test(wordsOf(cause))) throw isPgBouncer(cause);
     throw cause;
   }
   async function query<Row>(text: string, parameters: readonly Parameter[] = []): Promise<readonly Row[]> {
@@ -137,9 +142,11 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
         throw thrown;
       }
     },
-    async pipeline(works) {
-      const asked = [query("BEGIN"), ...works.map((work) => work(connection)), query("COMMIT")];
-      // After a failure the others are refused, and COMMIT undoes all: the first that failed is the cause.
+    async pipeline(works, isOne) {
+      const asked: Promise<unknown>[] = isOne ? [query("BEGIN")] : [];
+      asked.push(...works.map((work) => work(connection)));
+      // After a refusal the others are refused, too, and this undoes all.
+      if (isOne) asked.push(query("COMMIT"));
       const failed = (await Promise.allSettled(asked)).find(({ status }) => status === "rejected");
       if (failed?.status === "rejected") throw failed.reason;
     },
@@ -148,6 +155,13 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
   };
   return connection;
 }
+
+const isPgBouncer = (cause: unknown) =>
+  new GatewayError(
+    "database_unavailable",
+    `This is PgBouncer (${wordsOf(cause)}): set postgres.prepare: false, and limits on the role.`,
+    { cause },
+  );
 
 function optionsOf(address: Address, onclose: (cause: unknown) => void): SQL.Options & PostgresOptions {
   const options = {

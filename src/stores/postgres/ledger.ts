@@ -44,6 +44,9 @@ type Work =
 /** undefined: it may have been begun, and what it holds is not known. */
 type Begun = Held | undefined;
 
+const FEW_STATEMENTS = 2;
+const FEW_ENTRIES = 8;
+
 export function openPostgresLedger(
   { pool, clock }: Base,
   instance: Instance,
@@ -174,8 +177,13 @@ export function openPostgresLedger(
     const outcomes = new Map<Entry<Work>, Outcome>();
     const statements = statementsOf(entries, outcomes);
     const [first, ...others] = statements;
-    // The disk is asked once for all of them; they are in one order everywhere, so that no two wait for each other.
-    if (others.length > 0) await connection.pipeline(statements.map(({ run }) => run));
+    // One transaction asks the disk once for all of them, but is two more queries. They are in one order everywhere, so that no two wait for each other.
+    const isOne = statements.length > FEW_STATEMENTS || entries.length > FEW_ENTRIES;
+    if (others.length > 0)
+      await connection.pipeline(
+        statements.map(({ run }) => run),
+        isOne,
+      );
     else await first?.run(connection);
     return entries.map((entry) => outcomes.get(entry) ?? "alone");
   }
