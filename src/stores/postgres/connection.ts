@@ -28,11 +28,10 @@ export interface Connection {
   /** The transaction that `work` asks in; what it throws undoes all of it. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
   /**
-   * Works that each ask one query, at once: all are sent without waiting for an answer.
-   * @param isOne they are one transaction, and one that is refused undoes all; else each is one by itself, and the others are done
+   * A transaction of works that each ask one query, at once: all are sent without waiting for an answer. One that is refused undoes all.
    * @throws what was refused first, once all are answered
    */
-  pipeline(works: readonly ((connection: Connection) => Promise<void>)[], isOne: boolean): Promise<void>;
+  pipeline(works: readonly ((connection: Connection) => Promise<void>)[]): Promise<void>;
   /** It ended: it takes no more queries. */
   isLost(): boolean;
   close(): void;
@@ -142,11 +141,9 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
         throw thrown;
       }
     },
-    async pipeline(works, isOne) {
-      const asked: Promise<unknown>[] = isOne ? [query("BEGIN")] : [];
-      asked.push(...works.map((work) => work(connection)));
-      // After a refusal the others are refused, too, and this undoes all.
-      if (isOne) asked.push(query("COMMIT"));
+    async pipeline(works) {
+      // After a refusal the others are refused, too, and COMMIT undoes all.
+      const asked = [query("BEGIN"), ...works.map((work) => work(connection)), query("COMMIT")];
       const failed = (await Promise.allSettled(asked)).find(({ status }) => status === "rejected");
       if (failed?.status === "rejected") throw failed.reason;
     },
