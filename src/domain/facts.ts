@@ -63,7 +63,7 @@ export const KnownFacts = Type.Object(
     uncounted: Type.Optional(
       Type.Union([Type.Literal("refuse"), Type.Literal("send")], {
         description:
-          "For models without a known tokenizer, whose texts may have a token every 2 bytes. refuse: texts that could be too long are refused. send: the provider decides.",
+          "For models without a known tokenizer. refuse: texts that could be too long are refused, with two letters of a word, each digit and each mark counted as a token. send: the provider decides.",
       }),
     ),
     token_ids: Type.Optional(

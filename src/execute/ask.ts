@@ -17,7 +17,7 @@ import { prove } from "./assemble";
 import { callFor } from "./call";
 import { type Chosen, healthOf, isToWait } from "./choose";
 import { coalesced } from "./coalesce";
-import { tryCut } from "./cut-test";
+import { proveWhole, tryCut } from "./cut-test";
 import type { InTurn, Sending } from "./joint-call";
 import { refuseMixedLengths, tellLength } from "./lengths";
 import { fillsLimit, isKnownToCut, learn, refuseLonger, refuseUndecided } from "./limits";
@@ -126,9 +126,13 @@ async function sent(
     const isPlain = isCut(reply, inputsOf(part));
     const byCount = isPlain ? undefined : await limitByCount(work, target, part, reply);
     const isUnknown = !isPlain && reply.tokens === undefined;
+    const ownCall = (texts: Part) => replyInTime(ofNobody(work), target, texts, signal, trace);
     if (isUnknown || (byCount === "in doubt" && !work.run.isMeasurement))
-      await tryCut(work, target, part, (texts) => replyInTime(ofNobody(work), target, texts, signal, trace));
-    if (isKnownToCut(target)) await refuseLonger(part, target, work);
+      await tryCut(work, target, part, ownCall);
+    if (isKnownToCut(target)) {
+      const undecided = await refuseLonger(part, target, work);
+      if (undecided.length > 0) await proveWhole(work, target, part, undecided, reply, ownCall);
+    }
     refuseUndecided(part, target, plan);
     const seen = { isPlain, byCount: byCount === "in doubt" ? undefined : byCount };
     const whole = cutTold(reply, part, work, target, seen);

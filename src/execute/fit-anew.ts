@@ -5,7 +5,7 @@
 
 import type { GatewayError } from "../domain/errors";
 import type { Part, Piece, Prompt, Target } from "../domain/request";
-import { fitted, slicesWithin } from "../tokens/long-inputs";
+import { fitted, slicesOfUnknown, slicesWithin } from "../tokens/long-inputs";
 import { collect } from "./collect";
 import type { Work } from "./work";
 
@@ -16,9 +16,7 @@ export function canFit(error: GatewayError, { plan, route, isSearch }: Work): bo
   return plan.longInput !== "reject" && !plan.indivisible && plan.types === undefined;
 }
 
-/** For a provider that does not say how many tokens the text has: ordinary text has at most one token per two bytes. */
-const BYTES_A_TOKEN = 2;
-/** Some parts of a text have more tokens per byte than the average, and the model's own marks need room too. */
+/** A text is not as dense everywhere as on the whole, and a model's own marks take room. */
 const ROOM = 0.9;
 const MARKS_MAX = 8;
 
@@ -106,10 +104,10 @@ function slicesOf(
     }
     return slices;
   }
-  const bytesEach = tokens === undefined ? BYTES_A_TOKEN : (Buffer.byteLength(input) / tokens) * ROOM;
-  return slicesWithin(input, Math.floor(most * bytesEach), prompt).map((slice) => ({
-    input: slice.input,
-    place,
-    weight: slice.tokens,
-  }));
+  // Where a provider does not say how long a text was by its own count, it may be as dense as any.
+  const slices =
+    tokens === undefined
+      ? slicesOfUnknown(input, most, prompt)
+      : slicesWithin(input, Math.floor(most * (Buffer.byteLength(input) / tokens) * ROOM), prompt);
+  return slices.map((slice) => ({ input: slice.input, place, weight: slice.tokens }));
 }

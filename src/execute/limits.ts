@@ -5,6 +5,8 @@
 import { GatewayError } from "../domain/errors";
 import type { LimitSeen } from "../domain/health";
 import type { Part, Piece, Plan, Target } from "../domain/request";
+import { mayHaveMore, tokensAtMost } from "../tokens/at-most";
+import { tokensAtLeast } from "../tokens/belief";
 import { healthOf } from "./choose";
 import type { Work } from "./work";
 
@@ -47,38 +49,64 @@ export function isKnownToCut(target: Target): boolean {
   return tokens !== undefined && learnedBy !== "words";
 }
 
-/** Used if no vocabulary is known: for a text of many words no model in use needs more than one token per two bytes. */
-const BYTES_A_TOKEN = 2;
-/** A token is at least one byte, apart from the few that mark a text's ends. */
+/** Texts that may be so many times as long are hardly ever whole, and not worth a further call. */
+const PROVED_MAX = 4;
+
+/** Token ids are of another vocabulary than the model's. */
+const TOKENS_AN_ID = 2;
+/** A token is a byte at least, beside a few that mark a text's ends. */
 const MARKS_MAX = 8;
 
-/** @throws GatewayError cut_silently for texts that are, or may be, longer than the target's learned limit */
+/**
+ * @returns the places of texts that may be longer than the target was seen to look at, and may be not: what became of them only a further call
+ *   tells (`proveWhole` of cut-test.ts)
+ * @throws GatewayError cut_silently for texts that are longer; for those that may be, where a further call costs something
+ */
 export async function refuseLonger(
   { pieces }: Part,
   target: Target,
   { outside, signal }: Work,
-): Promise<void> {
+): Promise<readonly number[]> {
   const { limit } = healthOf(target);
   const { tokens: tokensMax, learnedBy } = limit;
-  if (tokensMax === undefined || learnedBy === "words") return;
+  if (tokensMax === undefined || learnedBy === "words") return [];
   const { tokenizer, max_input_tokens } = target.facts;
-  // In that case the texts were already made to fit.
-  if (tokenizer && max_input_tokens !== undefined && max_input_tokens <= tokensMax) return;
-  // Usage shows for each text whether it was cut. If a server's usage proves nothing, every text that may be too long is refused.
-  let index =
-    learnedBy === "usage" ? -1 : pieces.findIndex(({ input }) => sizeOf(input) > tokensMax * BYTES_A_TOKEN);
+  // By then the texts were made to fit.
+  if (tokenizer && max_input_tokens !== undefined && max_input_tokens <= tokensMax) return [];
+  let undecided: readonly number[] = [];
+  let index = -1;
+  const texts = pieces.map(({ input }) => (typeof input === "string" ? input : ""));
   if (tokenizer && outside.tokens) {
-    const texts = pieces.map(({ input }) => (typeof input === "string" ? input : ""));
     const isShort = texts.every((text) => Buffer.byteLength(text) + MARKS_MAX <= tokensMax);
     const counts = isShort ? [] : await outside.tokens.count(tokenizer, texts, tokensMax, signal);
     index = counts.findIndex((count) => count > tokensMax);
+  } else if (learnedBy === "trial") {
+    // Where it was learned by usage, that tells of each text whether it was cut.
+    const ids = pieces.findIndex(({ input }) => typeof input !== "string" && input.length > tokensMax);
+    const may = await mayHaveMore(texts, tokensMax, outside.tokens, signal);
+    undecided = [...may.keys()].filter((place) => may[place]);
+    const isFree = target.costPrice === 0;
+    const isSure = (place: number) =>
+      !isFree ||
+      tokensAtLeast(texts[place] ?? "") > tokensMax ||
+      tokensAtMost(texts[place] ?? "") > tokensMax * PROVED_MAX;
+    index = ids === -1 ? (undecided.find(isSure) ?? -1) : ids;
   }
-  if (index === -1) return;
+  if (index === -1) return undecided;
+  throw tooLongFor(target, tokensMax, index);
+}
+
+/** @param index of the text in its part */
+export function tooLongFor(
+  { facts: { tokenizer }, model }: Target,
+  tokensMax: number,
+  index: number,
+): GatewayError {
   const what = tokenizer ? "and this one has more" : "and this one may have more";
   const tokenizerToo = tokenizer ? "" : "tokenizer, where it is a known one, and ";
-  throw new GatewayError(
+  return new GatewayError(
     "cut_silently",
-    `The provider silently truncates texts to ${tokensMax} tokens, ${what}. Send it in shorter pieces, or set ${tokenizerToo}long_input: truncate or average for the model '${target.model}' in the routing file.`,
+    `The provider silently truncates texts to ${tokensMax} tokens, ${what}. Send it in shorter pieces, or set ${tokenizerToo}long_input: truncate or average for the model '${model}' in the routing file.`,
     { tokensMax, input: index },
   );
 }
@@ -124,4 +152,4 @@ export function fillsLimit(
 }
 
 export const sizeOf = (input: Piece["input"]) =>
-  typeof input === "string" ? Buffer.byteLength(input) : input.length * BYTES_A_TOKEN;
+  typeof input === "string" ? Buffer.byteLength(input) : input.length * TOKENS_AN_ID;

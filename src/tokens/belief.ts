@@ -85,7 +85,7 @@ export function isCut(
  * No vocabulary in use produces fewer tokens than the text has words between spaces, or than a quarter of its Chinese or Japanese characters.
  * Character by character: a pattern with Unicode classes takes ten times as long, and every large call is checked.
  */
-function tokensAtLeast(input: Input): number {
+export function tokensAtLeast(input: Input): number {
   // The vocabulary of token ids is not known here.
   if (typeof input !== "string") return 0;
   let words = 0;

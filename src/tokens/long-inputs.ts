@@ -9,13 +9,11 @@ import type { KnownFacts } from "../domain/facts";
 import { promptWithin } from "../domain/prompts";
 import type { Piece, Prompt, Route } from "../domain/request";
 import type { Input } from "../plugin";
+import { mayHaveMore, slicesAtMost, tokensAtMost } from "./at-most";
 import type { Cut, Tokens } from "./tokens";
 import type { CountingName } from "./vocabulary";
 
-/** Used if no vocabulary is known: for a text of many words no model in use needs more than one token per two bytes. */
-const BYTES_A_TOKEN = 2;
-
-/** What a vocabulary counts in addition to a text's own tokens. */
+/** What a vocabulary counts beside a text's own tokens. */
 const MARKS: Readonly<Partial<Record<CountingName, number>>> = { bert_uncased: 2 };
 
 export function marksOf({ tokenizer }: Pick<KnownFacts, "tokenizer">): number {
@@ -96,12 +94,12 @@ async function cutTooLong(
     } else if (Buffer.byteLength(input) > limit - marks) doubtful.push({ place, text: input });
   }
   if (facts.tokenizer === undefined) {
-    for (const { place, text } of doubtful) {
-      if (Buffer.byteLength(text) <= limit * BYTES_A_TOKEN) continue;
-      // The provider decides which text is too long; `long_input` is then applied by its error (src/execute/fit-anew.ts).
-      if (facts.uncounted === "send") continue;
-      cuts.set(place, slicesWithin(text, limit * BYTES_A_TOKEN, prompt));
-    }
+    // What is too long for it the provider says, and `long_input` goes by its words then (src/execute/fit-anew.ts).
+    if (facts.uncounted === "send" || doubtful.length === 0) return cuts;
+    const texts = doubtful.map(({ text }) => text);
+    const more = await mayHaveMore(texts, limit, tokens, signal);
+    for (const [i, { place, text }] of doubtful.entries())
+      if (more[i]) cuts.set(place, slicesOfUnknown(text, limit, prompt));
     return cuts;
   }
   if (doubtful.length === 0) return cuts;
@@ -154,6 +152,16 @@ export function slicesWithin(text: string, bytesMax: number, prompt: Prompt | un
   return begin === "" ? slices : slices.map((slice) => ({ ...slice, input: begin + slice.input }));
 }
 
+/** As `byteSlices`, for a vocabulary that is not known: none has more than `limit` tokens. */
+export function slicesOfUnknown(text: string, limit: number, prompt: Prompt | undefined): Slice[] {
+  const begin = prompt === undefined ? "" : promptWithin(text, prompt);
+  const left = Math.max(1, limit - tokensAtMost(begin));
+  return slicesAtMost(text.slice(begin.length), left).map((slice) => ({
+    input: begin + slice.text,
+    tokens: slice.tokens,
+  }));
+}
+
 const asSlice = ({ text, tokens }: Cut): Slice => ({ input: text, tokens });
 
 function idSlices(ids: Uint32Array, limit: number): Slice[] {
@@ -186,7 +194,7 @@ function tooLong({ input, place }: Piece, limit: number, route: Route): GatewayE
   const uncounted = typeof input === "string" && facts.tokenizer === undefined;
   const count = typeof input === "string" ? `more than ${limit} tokens` : `${input.length} tokens`;
   const size = uncounted
-    ? `${Buffer.byteLength(input)} bytes can be more than ${limit} tokens (this model's tokenizer is not known), and the model '${route.id}' takes no more`
+    ? `A text of ${Buffer.byteLength(input)} bytes can be more than ${limit} tokens (this model's tokenizer is not known), and the model '${route.id}' takes no more`
     : `${count}, but the model '${route.id}' takes at most ${limit} in one input`;
   return new GatewayError("input_too_long", `${size}. ${advice}`, { input: place });
 }

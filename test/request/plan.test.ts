@@ -9,6 +9,7 @@ import type { EmbedRequest, Part, Plan, Route } from "../../src/domain/request";
 import { carve } from "../../src/execute/carve";
 import type { Input } from "../../src/plugin";
 import { plan } from "../../src/request/plan";
+import { tokensAtMost as mostOf } from "../../src/tokens/at-most";
 import type { Tokens } from "../../src/tokens/tokens";
 import { piecesOf, requestFor, routeTo } from "../execute/opened";
 import { failureOf } from "../plugins/conformance/subject";
@@ -181,12 +182,15 @@ describe("plan", () => {
   describe("if the vocabulary is unknown", () => {
     const facts = { max_input_tokens: 5 } as const;
 
-    test("a text of up to two bytes per token is sent, a longer one refused", async () => {
+    test("a text is refused that may have more tokens: two letters of a word each, digits and marks one by one", async () => {
       const route = routeTo(noUpstream, "m", { facts });
-      expect((await planned(requestFor(["0123456789"]), route, wordTokens())).pieces).toHaveLength(1);
-      const failure = await failureOf(planned(requestFor(["x", "0123456789a"]), route, wordTokens()));
-      expect(failure).toMatchObject({ kind: "input_too_long", input: 1 });
-      expect(failure.message).toContain("11 bytes");
+      for (const sent of ["everywhere", "12345", "?!?!?", "日本"])
+        expect((await planned(requestFor([sent]), route, wordTokens())).pieces).toHaveLength(1);
+      for (const refused of ["everywhereas", "123456", "?!?!?!", "日本日本"]) {
+        const failure = await failureOf(planned(requestFor(["x", refused]), route, wordTokens()));
+        expect(failure).toMatchObject({ kind: "input_too_long", input: 1 });
+        expect(failure.message).toContain(`${bytesOf(refused)} bytes`);
+      }
     });
 
     test("uncounted: send leaves it to the provider", async () => {
@@ -196,17 +200,19 @@ describe("plan", () => {
       ]);
     });
 
-    test("truncate and average cut by bytes, without splitting a character", () => {
+    test("truncate and average cut by what a text may have, and no character in two", () => {
+      const limit = { max_input_tokens: 20 };
       return fc.assert(
         fc.asyncProperty(fc.string({ unit: "grapheme", minLength: 1 }), async (text) => {
-          const average = routeTo(noUpstream, "m", { facts: { ...facts, long_input: "average" } });
+          const average = routeTo(noUpstream, "m", { facts: { ...limit, long_input: "average" } });
           const { pieces } = await planned(requestFor([text]), average, wordTokens());
           expect(pieces.map(({ input }) => input).join("")).toBe(text);
-          for (const { input } of pieces) expect(bytesOf(input)).toBeLessThanOrEqual(10);
-          const truncate = routeTo(noUpstream, "m", { facts: { ...facts, long_input: "truncate" } });
+          for (const { input } of pieces) expect(mostOf(String(input))).toBeLessThanOrEqual(20);
+          const truncate = routeTo(noUpstream, "m", { facts: { ...limit, long_input: "truncate" } });
           const cut = await planned(requestFor([text]), truncate, wordTokens());
           expect(text.startsWith(String(cut.pieces[0]?.input))).toBe(true);
-          expect(cut.truncated).toEqual(bytesOf(text) > 10 ? [0] : []);
+          expect(String(cut.pieces[0]?.input).isWellFormed()).toBe(true);
+          expect(cut.truncated).toEqual(pieces.length > 1 ? [0] : []);
         }),
       );
     });

@@ -159,16 +159,20 @@ describe("a model with an unknown vocabulary", () => {
     }
   });
 
-  test("a server that refuses by itself is tested only if that costs nothing", async () => {
-    for (const [price, calls] of [
-      [1, 1],
-      [0, 3],
-    ]) {
-      const own = yaml("vllm").replace("price: 1", `price: ${price}`);
+  test("a server that is told to refuse is tried only where that costs nothing, one that is said to at any price", async () => {
+    for (const [plugin, price, calls] of [
+      ["jina", 1, 1],
+      ["vllm", 1, 4],
+      ["vllm", 0, 4],
+    ] as const) {
+      const key = `plugin: ${plugin}${plugin === "jina" ? ", api_key: k" : ""}`;
+      const own = yaml("vllm")
+        .replace("plugin: vllm", key)
+        .replace("price: 1", `price: ${price}\n    uncounted: send`);
       await using open = await openBefore(own);
       cutsInPieces(open, 100_000);
       expect((await open.post({ model: "m", input: text(200) })).status).toBe(200);
-      expect(open.vendor.calls).toHaveLength(calls ?? 0);
+      expect(open.vendor.calls).toHaveLength(calls);
     }
   });
 });
@@ -224,8 +228,8 @@ describe("a server whose usage proves nothing", () => {
       expect(sent.status).toBe(200);
       expect(vectorsOf(sent)).toEqual([[...vectorFor(input, [undefined, undefined])]]);
     }
-    // Two texts of the test in addition to the two requested ones.
-    expect(open.vendor.calls).toHaveLength(4);
+    // Three texts of a trial beside the two that were asked for.
+    expect(open.vendor.calls).toHaveLength(5);
   });
 });
 

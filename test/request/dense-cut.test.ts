@@ -1,0 +1,165 @@
+/**
+ * Texts dense in digits and punctuation, which have far more tokens than prose of as many bytes, at servers that cut without a word and whose
+ * usage proves nothing (infinity-emb 0.0.78 counts characters, others say nothing), where nobody knows the vocabulary: no vector of a beginning leaves.
+ */
+import { describe, expect, test } from "bun:test";
+import { type Opened, openBefore, vectorFor, vectorsOf } from "./vendor";
+
+/** Of fewer numbers, two texts have one vector by chance. */
+const SIZE = 64;
+
+const errorOf = ({ json }: { readonly json: unknown }) => Object(json).error;
+
+const yaml = (plugin: string, { price = 0, model = "" } = {}) => `
+providers: { a: { plugin: ${plugin}, base_url: "http://a/v1", retries: 0 } }
+cache: { memory_mb: 8 }
+space_probe: false
+models:
+  m:
+    routes: [ { provider: a } ]
+    dimensions: ${SIZE}
+    price: ${price}
+    ${model}
+`;
+
+/** As BERT's vocabulary has it: each digit and each mark by itself; of a word, a token for every six letters. */
+const tokensIn = (text: string) => text.match(/[a-z]{1,6}|[^a-z\s]/gi) ?? [];
+const right = (text: string) => [...vectorFor(tokensIn(text).join(" "), "seen", SIZE)];
+
+interface Ways {
+  readonly side?: "start" | "end";
+  /** Answers instead, where it says something. */
+  readonly failing?: (text: string) => Response | undefined;
+}
+
+function cuts(open: Opened, limit: number, { side = "end", failing }: Ways = {}): void {
+  open.vendor.answer = ({ input }) => {
+    const texts = input.map(String);
+    for (const text of texts) {
+      const failure = failing?.(text);
+      if (failure) return failure;
+    }
+    const data = texts.map((text, index) => {
+      const tokens = tokensIn(text);
+      const seen = side === "end" ? tokens.slice(0, limit) : tokens.slice(-limit);
+      return { object: "embedding", index, embedding: [...vectorFor(seen.join(" "), "seen", SIZE)] };
+    });
+    return Response.json({ object: "list", data });
+  };
+}
+
+const KINDS: readonly (readonly [string, (tokens: number) => string])[] = [
+  ["digits", (n) => "7391 ".repeat(n / 4)],
+  ["digits one by one", (n) => "7 3 9 ".repeat(n / 3)],
+  ["punctuation", (n) => "!?.,".repeat(n / 4)],
+  ["code", (n) => "f(x)=y; ".repeat(n / 7)],
+  ["numbers among words", (n) => "rate 3.14, ".repeat(n / 6)],
+];
+
+describe.each([
+  ["openai", 0],
+  ["vllm", 1],
+])("%s at a price of %d", (plugin, price) => {
+  test.each(KINDS)("%s past what the server looks at are refused", async (_, text) => {
+    for (const limit of price > 0 ? [126, 2046] : [254, 510]) {
+      await using open = await openBefore(yaml(plugin, { price }));
+      cuts(open, limit);
+      const long = text(limit + 60);
+      expect(tokensIn(long).length).toBeGreaterThan(limit);
+      const sent = await open.post({ model: "m", input: ["a", long] });
+      expect([limit, sent.status, errorOf(sent)?.code]).toEqual([limit, 400, "context_length_exceeded"]);
+      // Also once it is known where it cuts, and of a text near the place.
+      const near = await open.post({ model: "m", input: text(limit + 14) });
+      expect([limit, near.status]).toEqual([limit, 400]);
+      const short = await open.post({ model: "m", input: text(60) });
+      expect([short.status, errorOf(short)]).toEqual([200, undefined]);
+      expect(vectorsOf(short)).toEqual([right(text(60))]);
+    }
+  });
+});
+
+test.each(KINDS)("%s are embedded whole by a server that cuts nothing, after one trial", async (_, text) => {
+  await using open = await openBefore(yaml("vllm", { price: 1 }));
+  cuts(open, 1e6);
+  for (const tokens of [400, 401, 402, 403, 404, 480, 490, 500]) {
+    const sent = await open.post({ model: "m", input: text(tokens) });
+    expect(vectorsOf(sent)).toEqual([right(text(tokens))]);
+  }
+  // Three texts of a trial, or of two where the texts may be longer than the first trial's, beside the eight that were asked for.
+  expect(open.vendor.calls.length).toBeLessThanOrEqual(14);
+});
+
+test("an ordinary short text is asked for by itself", async () => {
+  await using open = await openBefore(yaml("openai"));
+  cuts(open, 254);
+  for (const input of ["hello", "What is the capital of France?", "Order 66, 12.50 EUR"])
+    expect((await open.post({ model: "m", input })).status).toBe(200);
+  expect(open.vendor.calls).toHaveLength(3);
+});
+
+describe("where a server is known to cut", () => {
+  const prose = (tokens: number) => "rain ".repeat(tokens).trim();
+
+  test("what may fit is proved to be whole, where that costs nothing", async () => {
+    await using open = await openBefore(yaml("openai"));
+    cuts(open, 510);
+    expect((await open.post({ model: "m", input: prose(600) })).status).toBe(400);
+    // Of so many bytes it could have more tokens than the server looks at.
+    const fits = prose(400);
+    const sent = await open.post({ model: "m", input: [fits, "a", `${fits} more`] });
+    expect(vectorsOf(sent)).toEqual([fits, "a", `${fits} more`].map(right));
+    expect((await open.post({ model: "m", input: ["a", prose(530)] })).status).toBe(400);
+  });
+
+  test("and refused where a second call would be paid for", async () => {
+    await using open = await openBefore(yaml("openai", { price: 1 }));
+    cuts(open, 510);
+    expect((await open.post({ model: "m", input: prose(600) })).status).toBe(400);
+    const before = open.vendor.calls.length;
+    expect((await open.post({ model: "m", input: "7 3 9 ".repeat(180) })).status).toBe(400);
+    expect(open.vendor.calls).toHaveLength(before);
+  });
+
+  test.each(KINDS)("long_input: average divides %s into pieces that it looks at whole", async (_, text) => {
+    await using open = await openBefore(yaml("infinity", { model: "long_input: average" }));
+    cuts(open, 254);
+    const long = text(900);
+    const sent = await open.post({ model: "m", input: long });
+    expect([sent.status, sent.headers.get("x-embedgate-averaged")]).toEqual([200, "0"]);
+    const asked = open.vendor.calls.flatMap(({ input }) => input.map(String));
+    const pieces = asked.filter((one) => one !== long && long.includes(one));
+    expect(pieces.length).toBeGreaterThan(2);
+    expect(Math.max(...pieces.map((one) => tokensIn(one).length))).toBeLessThanOrEqual(254);
+  });
+});
+
+test("a server that keeps the end of a text is seen to cut", async () => {
+  await using open = await openBefore(yaml("openai"));
+  cuts(open, 254, { side: "start" });
+  const sent = await open.post({ model: "m", input: "7 3 9 ".repeat(110) });
+  expect([sent.status, errorOf(sent)?.code]).toEqual([400, "context_length_exceeded"]);
+});
+
+test("no answer leaves unproved where the trial fails, and one that is refused for its length proves it", async () => {
+  await using open = await openBefore(yaml("openai"));
+  const isTrial = (text: string) => /^(?:rain|gold) /.test(text);
+  cuts(open, 254, { failing: (text) => (isTrial(text) ? new Response("", { status: 503 }) : undefined) });
+  const dense = "7 3 9 ".repeat(110);
+  expect((await open.post({ model: "m", input: dense })).status).toBe(503);
+  const tooLong = { error: { message: "This model's maximum context length is 512 tokens.", code: 400 } };
+  cuts(open, 1e6, {
+    failing: (text) => (isTrial(text) ? Response.json(tooLong, { status: 400 }) : undefined),
+  });
+  expect((await open.post({ model: "m", input: dense })).status).toBe(200);
+});
+
+test("a text that may be longer than the model's limit is not sent, however few its bytes", async () => {
+  const model = "max_input_tokens: 512";
+  for (const [, text] of KINDS) {
+    await using open = await openBefore(yaml("openai", { price: 1, model }));
+    cuts(open, 512);
+    const sent = await open.post({ model: "m", input: text(560) });
+    expect([sent.status, errorOf(sent)?.code]).toEqual([400, "context_length_exceeded"]);
+    expect(open.vendor.calls).toEqual([]);
+  }
+});
