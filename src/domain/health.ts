@@ -2,6 +2,7 @@
  * What is known of how a model at a provider is doing: its circuit breaker, its load, its rest. src/upstream/ keeps it.
  * A new thing to remember of a target is a member of `Health`.
  */
+import type { LengthsSeen } from "./lengths";
 
 /** The one call that may be under way while the breaker is not closed. */
 export interface Trial {
@@ -71,8 +72,8 @@ export interface Health {
   limit: LimitSeen;
   /** It was told that its vectors come with another length than 1. */
   isToldOfLength: boolean;
-  /** Of a model that is not known to be normalised, by the size of its vectors: how many came, how many of them of length 1, and the last length far from it. */
-  readonly lengthsSeen: Map<number, { all: number; unit: number; far: number | undefined }>;
+  /** Of a model that is not known to be normalised. */
+  readonly lengthsSeen: LengthsSeen;
   /** Its usage counts characters: infinity-emb 0.0.78 does, unless it is started with --lengths-via-tokenize. */
   countsCharacters: boolean;
   /** The last call that failed, whatever came after it: for the operator. `at` is in milliseconds since 1970. */

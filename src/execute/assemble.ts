@@ -5,10 +5,10 @@
 import { catalogueEntryNamed } from "../config/catalogue";
 import { dimensionsToAsk } from "../domain/dimensions";
 import { type About, GatewayError } from "../domain/errors";
+import { isOffUnit } from "../domain/lengths";
 import type { Answered, Part, Plan, Target } from "../domain/request";
 import type { EmbedReply, TypedVector, VectorType } from "../plugin";
 import { addsUp, countOf } from "../tokens/count";
-import { isOffUnit } from "./lengths";
 
 /**
  * Checks that a reply answers its part: as many vectors as inputs, indices that are a permutation, one size, finite values, no zero vectors, and the

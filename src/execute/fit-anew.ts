@@ -104,7 +104,7 @@ function slicesOf(
     }
     return slices;
   }
-  // Where a provider does not say how long a text was by its own count, it may be as dense as any.
+  // Where a provider does not say how long a text was by its own count, all of it may be dense.
   const slices =
     tokens === undefined
       ? slicesOfUnknown(input, most, prompt)

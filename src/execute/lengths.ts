@@ -5,19 +5,12 @@
  */
 import { GatewayError } from "../domain/errors";
 import type { Health } from "../domain/health";
+import { countLengths } from "../domain/lengths";
 import type { Answered, Target } from "../domain/request";
 import { healthOf } from "./choose";
 import type { Work } from "./work";
 
-/** How far a unit vector's length may be off after float32 and 16-bit rounding on the server; a vector that was not normalised is far further off. */
-const UNIT_TOLERANCE = 1e-3;
-export const isOffUnit = (norm: number) => Math.abs(norm - 1) > UNIT_TOLERANCE;
-
-/** Coarser numbers (8 bits, few decimals) still keep unit vectors closer to 1 than this. */
-const FAR = 0.05;
-const isFar = (norm: number) => Math.abs(norm - 1) > FAR;
-
-/** If vectors are not normalised, a far smaller share has length 1 by chance: a few in a thousand. */
+/** Where vectors have lengths of their own, far fewer of them than that are 1 by chance: some in a thousand. */
 const UNIT_SHARE_MIN = 1 / 8;
 
 /**
@@ -30,14 +23,7 @@ export function refuseMixedLengths(
   { lengthsSeen }: Pick<Health, "lengthsSeen">,
 ): void {
   if (lengths === undefined) return;
-  const size = vectors[0]?.length ?? 0;
-  const seen = lengthsSeen.get(size) ?? { all: 0, unit: 0, far: undefined };
-  lengthsSeen.set(size, seen);
-  for (const norm of lengths) {
-    seen.all += 1;
-    if (!isOffUnit(norm)) seen.unit += 1;
-    else if (isFar(norm)) seen.far = norm;
-  }
+  const seen = countLengths(lengthsSeen, vectors[0]?.length ?? 0, lengths);
   if (seen.far === undefined || seen.unit === 0 || seen.unit < seen.all * UNIT_SHARE_MIN) return;
   const message = `The provider's answer cannot be used: some of its vectors are of length 1 and some are not (${seen.far.toPrecision(3)}). For the model in the routing file set normalized: true, so that the gateway normalises all of them, or normalized: false to pass them on as they are.`;
   throw new GatewayError("malformed", message);

@@ -8,6 +8,7 @@
 import { Ending, type EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
 import type { Fingerprint } from "../domain/fingerprint";
+import { countLengths } from "../domain/lengths";
 import type { Route, Target } from "../domain/request";
 import { unlessAborted } from "../domain/until";
 import { isGiver } from "./assess";
@@ -244,8 +245,11 @@ export function openSpaces(parts: SpacesParts): Spaces {
       introduce(route);
       const [first] = route.targets;
       const fingerprint = fingerprintOf(claims.spaceOf(route));
-      // Never measured, with one route only: there is nothing to compare with, so the first answer comes before the first measurement.
-      const mayWait = fingerprint === undefined && !isContested(route);
+      if (fingerprint) seedLengths(route, fingerprint);
+      // Never measured, and one route only: nothing to compare with. Its first answer comes before its first measurement, unless only
+      // several vectors tell whether they are of unit length.
+      const isOfUnknownLength = route.isNamed && first.facts.normalized === undefined;
+      const mayWait = fingerprint === undefined && !isContested(route) && !isOfUnknownLength;
       const due = mayWait && standingOf(route, first).triedAt === undefined ? [] : dueOf(route);
       // A caller-chosen id is measured after its first answer; only a request that forces another route needs the measurement before.
       const isMadeUp = !route.isNamed && fingerprint === undefined;
@@ -321,6 +325,17 @@ export function openSpaces(parts: SpacesParts): Spaces {
     const { triedAt } = agreement;
     Object.assign(standings.toChange(space, target), { verdict: "agrees", hasAgreed: true, triedAt });
     return true;
+  }
+
+  /** What the vectors of the probe texts show of a target's lengths, where it has not answered this process yet. */
+  function seedLengths(route: Route, fingerprint: Fingerprint): void {
+    for (const { provider, model, facts } of route.targets) {
+      if (facts.normalized !== undefined || !isGiver(fingerprint, { provider, model })) continue;
+      const { lengthsSeen } = provider.healthOf(model);
+      if (lengthsSeen.size > 0) continue;
+      const lengths = fingerprint.vectors.flatMap((vector) => (vector ? [Math.hypot(...vector)] : []));
+      countLengths(lengthsSeen, fingerprint.dimensions, lengths);
+    }
   }
 
   function notYetConfirmed(route: Route): readonly SpaceNotice[] {

@@ -5,19 +5,23 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import type { OpenGateway } from "../gateway";
-import { isProbe, LONE, LONG_TEXT, otherModel, rightModel, SHORT_TEXTS, TWO, vendors } from "./vendors";
+import {
+  isProbe,
+  LONE,
+  LONG_TEXT,
+  lastingYaml,
+  otherModel,
+  rightModel,
+  SHORT_TEXTS,
+  TWO,
+  vendors,
+} from "./vendors";
 
 const firstVector = ({ json }: { readonly json: unknown }): number[] => [
   ...Float32Array.from(Object(json).data[0].embedding),
 ];
 
-/** The database file in one folder for several lives of the gateway. */
-function lastingYaml(yaml: string, open: OpenGateway): string {
-  return `${yaml}\ndatabase: "sqlite:${join(open.folder, "lasting.db")}"\n`;
-}
-
-describe("a model with several routes", () => {
+describe("a model with several ways", () => {
   test("has both measured at the start: the first one's measurement is the fingerprint", async () => {
     const { open, byHost, quiet } = vendors(TWO);
     await using gateway = await open();

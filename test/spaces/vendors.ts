@@ -2,6 +2,7 @@
  * Fake vendors: each host has OpenAI's API with a vector function that the test can change, or is down.
  * A test about another kind of failure passes its own `answer`.
  */
+import { join } from "node:path";
 import { exactVector } from "../../plugins/fake";
 import { GatewayError } from "../../src/domain/errors";
 import { isLong, PROBES } from "../../src/domain/probes";
@@ -32,7 +33,7 @@ export interface Vendors {
 
 export const LONE = `
 providers: { a: { plugin: openai, base_url: "http://a/v1", retries: 0 } }
-models: { m: { routes: [ { provider: a } ], dimensions: 8, price: 1 } }
+models: { m: { routes: [ { provider: a } ], dimensions: 8, normalized: true, price: 1 } }
 `;
 
 export const TWO = `
@@ -78,4 +79,9 @@ export function vendors(yaml: string): Vendors {
       }
     },
   };
+}
+
+/** The database file in one folder for several lives of the gateway. */
+export function lastingYaml(yaml: string, open: OpenGateway): string {
+  return `${yaml}\ndatabase: "sqlite:${join(open.folder, "lasting.db")}"\n`;
 }
