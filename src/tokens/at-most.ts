@@ -106,13 +106,13 @@ export async function mayHaveMore(
 
 /** Consecutive pieces of a text, none of which has more than `limit` tokens in a vocabulary that is not known. */
 export function slicesAtMost(text: string, limit: number): readonly { text: string; tokens: number }[] {
-  const most = Math.max(4, Math.floor(limit / MORE));
+  const most = Math.max(1, Math.floor(limit / MORE));
   const slices: { text: string; tokens: number }[] = [];
   for (let start = 0; start < text.length; ) {
     let length = Math.min(text.length - start, most * 2);
     let slice = wholeCharacters(text, start, length);
-    for (let tokens = tokensAtMost(slice); tokens > most && length > 2; tokens = tokensAtMost(slice)) {
-      length = Math.max(2, Math.min(length - 1, Math.floor((length * most) / tokens)));
+    for (let tokens = tokensAtMost(slice); tokens > most && length > 1; tokens = tokensAtMost(slice)) {
+      length = Math.max(1, Math.min(length - 1, Math.floor((length * most) / tokens)));
       slice = wholeCharacters(text, start, length);
     }
     slices.push({ text: slice, tokens: Math.max(1, tokensAtMost(slice)) });

@@ -99,7 +99,7 @@ async function cutTooLong(
     const texts = doubtful.map(({ text }) => text);
     const more = await mayHaveMore(texts, limit, tokens, signal);
     for (const [i, { place, text }] of doubtful.entries())
-      if (more[i]) cuts.set(place, slicesOfUnknown(text, limit, prompt));
+      if (more[i]) cuts.set(place, severalOf(text, limit, prompt));
     return cuts;
   }
   if (doubtful.length === 0) return cuts;
@@ -150,6 +150,12 @@ export function slicesWithin(text: string, bytesMax: number, prompt: Prompt | un
   const left = Math.max(1, bytesMax - Buffer.byteLength(begin));
   const slices = byteSlices(text.slice(begin.length), left);
   return begin === "" ? slices : slices.map((slice) => ({ ...slice, input: begin + slice.input }));
+}
+
+/** A text of invented words may be too long only by the count of the known vocabularies: it is in pieces all the same. */
+function severalOf(text: string, limit: number, prompt: Prompt | undefined): Slice[] {
+  const slices = slicesOfUnknown(text, limit, prompt);
+  return slices.length > 1 || limit < 2 ? slices : severalOf(text, Math.floor(limit / 2), prompt);
 }
 
 /** As `byteSlices`, for a vocabulary that is not known: none has more than `limit` tokens. */

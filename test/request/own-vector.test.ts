@@ -5,6 +5,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { lengthOf } from "../../src/execute/assemble";
+import { mayHaveMore, slicesAtMost, tokensAtMost } from "../../src/tokens/at-most";
+import { type CountingName, countTokens } from "../../src/tokens/vocabulary";
 import {
   type Asked,
   type Call,
@@ -49,24 +51,28 @@ const scenario = fc.record({
   chance: fc.infiniteStream(fc.nat(1_000)),
 });
 
-/** The longest piece of an input; with an unknown vocabulary a token is two bytes. */
-function piecesOf(input: Asked, tokensMax: number | null): Asked[] {
+const known = {
+  count: async (name: CountingName, texts: readonly string[], limit: number) =>
+    texts.map((one) => countTokens(name, one, limit)),
+};
+
+/** What of an input goes in one piece; nobody knows the vocabulary. */
+async function piecesOf(input: Asked, tokensMax: number | null): Promise<Asked[]> {
   if (tokensMax === null) return [input];
   if (typeof input !== "string") {
     return Array.from({ length: Math.ceil(input.length / tokensMax) }, (_, i) =>
       input.slice(i * tokensMax, (i + 1) * tokensMax),
     );
   }
-  const pieces: string[] = [""];
-  for (const character of input) {
-    const last = `${pieces.at(-1)}${character}`;
-    if (Buffer.byteLength(last) > 2 * tokensMax) pieces.push(character);
-    else pieces[pieces.length - 1] = last;
+  const [isLong] = await mayHaveMore([input], tokensMax, known, undefined);
+  for (let limit = tokensMax; isLong && limit > 0; limit = Math.floor(limit / 2)) {
+    const pieces = slicesAtMost(input, limit).map((slice) => slice.text);
+    if (pieces.length > 1 || limit < 2) return pieces;
   }
-  return pieces;
+  return [input];
 }
 
-const weightOf = (piece: Asked) => (typeof piece === "string" ? Buffer.byteLength(piece) : piece.length);
+const weightOf = (piece: Asked) => (typeof piece === "string" ? tokensAtMost(piece) : piece.length);
 const vectorOf = (piece: Asked) => vectorFor(piece, [undefined, undefined]);
 
 function meanOf(pieces: readonly Asked[]): number[] {
@@ -78,10 +84,10 @@ function meanOf(pieces: readonly Asked[]): number[] {
   return [...sum].map((number) => number / norm);
 }
 
-const yamlOf = ({ limits: known, cache }: { limits: Limits; cache: boolean }) =>
+const yamlOf = ({ limits: all, cache }: { limits: Limits; cache: boolean }) =>
   routing({
     cache: cache ? "{ memory_mb: 1 }" : "false",
-    model: Object.entries(known)
+    model: Object.entries(all)
       .filter(([, value]) => value !== null)
       .map(([name, value]) => `${name}: ${value}`)
       .join("\n    "),
@@ -105,15 +111,15 @@ describe("whatever is requested", () => {
   test("each input has its own vector, in its own place", async () => {
     const seen = { answered: 0, refused: 0, averaged: 0, truncated: 0 };
     await fc.assert(
-      fc.asyncProperty(scenario, async ({ inputs: asked, limits: known, cache, before, chance }) => {
-        await using open = await openBefore(yamlOf({ limits: known, cache }));
-        answerByChance(open, chance[Symbol.iterator](), known.max_inputs);
+      fc.asyncProperty(scenario, async ({ inputs: asked, limits: limited, cache, before, chance }) => {
+        await using open = await openBefore(yamlOf({ limits: limited, cache }));
+        answerByChance(open, chance[Symbol.iterator](), limited.max_inputs);
         const all: Asked[] = [...asked];
         if (before > 0) await open.post({ model: "m", input: all.filter((_, i) => i % 7 < before) });
         const sent = await open.post({ model: "m", input: all });
-        const pieces = all.map((input) => piecesOf(input, known.max_input_tokens));
+        const pieces = await Promise.all(all.map((input) => piecesOf(input, limited.max_input_tokens)));
         const long = [...pieces.keys()].filter((place) => (pieces[place]?.length ?? 0) > 1);
-        if (known.long_input === "reject" && long.length > 0) {
+        if (limited.long_input === "reject" && long.length > 0) {
           const places = long.map((place) => (all.length > 1 ? `input[${place}]` : "input"));
           expect([sent.status, places]).toEqual([
             400,
@@ -127,12 +133,12 @@ describe("whatever is requested", () => {
         expect(vectors).toHaveLength(all.length);
         for (const [place, own] of pieces.entries()) {
           const [first = ""] = own;
-          if (own.length > 1 && known.long_input === "average") {
+          if (own.length > 1 && limited.long_input === "average") {
             for (const [i, number] of meanOf(own).entries())
               expect(vectors[place]?.[i]).toBeCloseTo(number, 5);
           } else expect(vectors[place]).toEqual([...vectorOf(first)]);
         }
-        const told = known.long_input === "average" ? "averaged" : "truncated";
+        const told = limited.long_input === "average" ? "averaged" : "truncated";
         expect(sent.headers.get(`x-embedgate-${told}`)).toBe(long.length > 0 ? long.join(",") : null);
         seen.answered += 1;
         if (long.length > 0) seen[told] += 1;
