@@ -133,8 +133,8 @@ export async function createGateway(
     addressesTold: new Map<string, string>(),
     measureWith:
       (attemptsMax: number, texts?: readonly Probe[]): Measure =>
-      (route, target, signal) =>
-        measure(route, target, { ledger, outside: calling, attemptsMax, texts }, signal),
+      (route, target, signal, as) =>
+        measure(route, target, { ledger, outside: calling, attemptsMax, texts, ...as }, signal),
   };
   const retiring = new Set<Promise<void>>();
   let authSection = config.auth;

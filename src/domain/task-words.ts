@@ -43,6 +43,9 @@ export interface AskedTask {
   readonly isDefault?: boolean;
 }
 
+/** As the gateway itself asks for it. */
+export const askedAs = (task: Task): AskedTask => ({ task, word: task, field: "input_type" });
+
 export function isTask(name: string): name is Task {
   return Object.hasOwn(WORDS, name);
 }

@@ -9,6 +9,7 @@ import { asGatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import { isLong, LONG_TEXT_TOKENS, type Measurement, PROBES, type Probe } from "../domain/probes";
 import type { Embedded, EmbedRequest, Plan, Route, Run, Target } from "../domain/request";
+import { askedAs, type Task } from "../domain/task-words";
 import { collect } from "../execute/collect";
 import { execute } from "../execute/execute";
 import type { Needs } from "../execute/work";
@@ -30,6 +31,8 @@ export interface Measuring {
   readonly attemptsMax: number;
   /** Left out: all of PROBES. With fewer texts the model is called but not measured. */
   readonly texts?: readonly Probe[] | undefined;
+  /** What the texts are sent as. Left out: nothing is said. */
+  readonly task?: Task | undefined;
 }
 
 /**
@@ -41,7 +44,7 @@ export interface Measuring {
 export async function measure(
   route: Route,
   target: Target,
-  { ledger, outside, attemptsMax, texts: asked = PROBES }: Measuring,
+  { ledger, outside, attemptsMax, texts: asked = PROBES, task }: Measuring,
   signal: EndSignal,
 ): Promise<Measurement> {
   const only: Route = { ...route, facts: target.facts, targets: [{ ...target, mayServe: () => true }] };
@@ -61,11 +64,12 @@ export async function measure(
   const progress: Progress = {
     caller: { workspace: OWN_WORKSPACE, keyId: null },
     run,
-    request: probeRequest(route.id, textsOf(probes)),
+    request: probeRequest(route.id, textsOf(probes), task),
     route: only,
   };
   const latencyMs = () => outside.monotonic() - run.startedMonotonic;
-  const ask = (texts: readonly string[], as: Run) => embedded(only, target, texts, as, outside);
+  const ask = (texts: readonly string[], as: Run) =>
+    embedded(only, target, probeRequest(only.id, texts, task), as, outside);
   await ledger.begin(rowUnderWay(progress, textsOf(probes)), FREE);
   try {
     const short = probes.filter((probe) => !isLong(probe));
@@ -76,6 +80,7 @@ export async function measure(
     const request = probeRequest(
       route.id,
       all.map((_, place) => probes[place]?.text ?? ""),
+      task,
     );
     const result = resultOf({ embedded: all, fresh: new Set(all.keys()) }, request);
     progress.result = result;
@@ -115,21 +120,21 @@ async function askLong(
 async function embedded(
   route: Route,
   target: Target,
-  texts: readonly string[],
+  request: EmbedRequest,
   run: Run,
   outside: Measuring["outside"],
 ): Promise<readonly Embedded[]> {
-  const plan = planOf(target, texts);
+  const plan = planOf(target, request.inputs);
   const collection = collect(plan);
   const found = new Map<number, Embedded>();
-  await execute(probeRequest(route.id, texts), route, plan, run, outside, (answered) => {
+  await execute(request, route, plan, run, outside, (answered) => {
     for (const [place, one] of collection.add(answered)) found.set(place, one);
   });
   collection.assertComplete();
   return [...found].sort(([a], [b]) => a - b).map(([, one]) => one);
 }
 
-const probeRequest = (model: string, inputs: readonly string[]): EmbedRequest => ({
+const probeRequest = (model: string, inputs: readonly string[], task: Task | undefined): EmbedRequest => ({
   model,
   inputs,
   encoding: "float",
@@ -138,9 +143,10 @@ const probeRequest = (model: string, inputs: readonly string[]): EmbedRequest =>
   metadata: undefined,
   extraBody: {},
   fields: {},
+  ...(task && { task: askedAs(task) }),
 });
 
-const planOf = ({ facts }: Target, texts: readonly string[]): Plan => ({
+const planOf = ({ facts }: Target, texts: EmbedRequest["inputs"]): Plan => ({
   pieces: texts.map((input, place) => ({ input, place, weight: 1 })),
   requestedDimensions: undefined,
   dimensions: facts.dimensions,

@@ -1,6 +1,7 @@
 /** Forgets the measurements of a space: the next one becomes its reference. Vectors stored before may not be comparable with new ones. */
 import type { Audit } from "../books/audit";
 import type { Store } from "../db/open";
+import { withTaskNames } from "./by-task";
 
 /** Also forgets the limits learned in the space. @returns whether the database had it @throws GatewayError database_unavailable */
 export function forgetSpace(
@@ -17,6 +18,7 @@ export function forgetSpace(
   return write(() => {
     const before = find.get(space);
     dropLimits.run(space);
+    for (const name of withTaskNames(space)) drop.run(name);
     if (drop.run(space).changes === 0) return false;
     audit.note({ actor, action: "spaces.forget", target: space, before, after: null });
     return true;

@@ -6,10 +6,12 @@
 import { Ending, type EndSignal } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
-import type { Measurement } from "../domain/probes";
+import type { Measurement, Probe } from "../domain/probes";
 import type { Route, Target } from "../domain/request";
+import type { Task } from "../domain/task-words";
 import { unlessAborted } from "../domain/until";
 import { type Assessed, assess, isGiver } from "./assess";
+import { differsByTask } from "./by-task";
 import { claimOf } from "./claims";
 import type { Fingerprints } from "./fingerprints";
 import type { Knowledge } from "./knowledge";
@@ -23,7 +25,18 @@ import type { Measured, Outcome } from "./together";
  * @returns one vector per probe text, at the model's native size
  * @throws GatewayError like a request's calls; the signal's reason
  */
-export type Measure = (route: Route, target: Target, signal: EndSignal) => Promise<Measurement>;
+export type Measure = (
+  route: Route,
+  target: Target,
+  signal: EndSignal,
+  as?: MeasuredAs,
+) => Promise<Measurement>;
+
+/** Fewer texts than all, sent with a task. */
+export interface MeasuredAs {
+  readonly texts: readonly Probe[];
+  readonly task: Task;
+}
 
 export interface LookParts {
   readonly outside: Pick<Outside, "now" | "monotonic" | "alarm" | "log">;
@@ -47,6 +60,8 @@ export type Look = (route: Route, target: Target, turn: Promise<unknown>) => Pro
 export function createLook(knowledge: Knowledge, parts: LookParts, closed: Ending): Look {
   const { claims, standings, served, answers, lookUp } = knowledge;
   const { fingerprints, records, outside, measure, everyMs, deadlineMs } = parts;
+
+  const byTaskParts = { measure, fingerprints, find: lookUp, now: outside.now, forget: standings.forget };
 
   function assessed(route: Route, target: Target, vectors: Measurement): Assessed {
     const current = claims.spaceOf(route);
@@ -139,7 +154,11 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
         seen = assessed(route, target, vectors);
       }
       refuseToSpeakFor(seen, target);
-      return await outcomeOf(await done(seen, route, target, vectors), route, target);
+      const placed = await done(seen, route, target, vectors);
+      const byTask = placed.agrees
+        ? await differsByTask(placed, route, target, over, byTaskParts)
+        : undefined;
+      return await outcomeOf(byTask ?? placed, route, target);
     } catch (thrown) {
       if (closed.aborted) return undefined;
       const error = asGatewayError(thrown);

