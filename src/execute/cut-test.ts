@@ -131,7 +131,11 @@ async function tried(
     const reply = believed(await ask({ pieces }), [text], health);
     isCounted &&= reply.tokens !== undefined;
     work.count(countOf(reply, [text]), target);
-    return reply.vectors[0]?.values ?? new Float32Array();
+    const [one] = reply.vectors;
+    // Of a vector that is none nothing follows: neither that the text was cut, nor that it was not.
+    if (!one || cosineOf(one.values, one.values) === undefined)
+      throw new GatewayError("malformed", "The provider's answer cannot be used: it has no vector of one text.");
+    return one.values;
   };
   const words = lengthFor(length);
   const whole = await vectorOf(textOf(words, words));
@@ -170,7 +174,8 @@ async function placeOfCut(
   return unseen;
 }
 
-const isSame = (one: Float32Array, other: Float32Array) => (cosineOf(one, other) ?? 0) >= SAME_COSINE_MIN;
+/** Two that cannot be compared prove nothing, and are taken for the same. */
+const isSame = (one: Float32Array, other: Float32Array) => (cosineOf(one, other) ?? 1) >= SAME_COSINE_MIN;
 
 /** Of a text that was cut, one with more at its end, or at its beginning, has the same vector. */
 const MORE = textOf(0, END_WORDS_MIN);
