@@ -50,7 +50,7 @@ import { ALONE, type Place } from "./sharing/place";
 import { bytesOf } from "./sharing/region";
 import { withCarried } from "./spaces/carried";
 import { insideFingerprints } from "./spaces/inside";
-import type { Measure } from "./spaces/look";
+import type { Measure } from "./spaces/measure";
 import type { Spaces } from "./spaces/spaces";
 import { aboutMachines, routingFileHash } from "./stores/machines";
 import { openStores } from "./stores/open";

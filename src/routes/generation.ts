@@ -9,7 +9,7 @@ import type { ProviderState } from "../domain/provider-state";
 import { withCarried } from "../spaces/carried";
 import { insideFingerprints } from "../spaces/inside";
 import type { Limits } from "../spaces/limits";
-import type { Measure } from "../spaces/look";
+import type { Measure } from "../spaces/measure";
 import { openSpaces, type Spaces, type SpacesParts } from "../spaces/spaces";
 import { openProviders } from "../upstream/open";
 import type { Rests } from "../upstream/rests";

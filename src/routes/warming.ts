@@ -6,7 +6,7 @@ import { Ending } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import type { Route, Target } from "../domain/request";
-import type { Measure } from "../spaces/look";
+import type { Measure } from "../spaces/measure";
 
 export interface Warming {
   /** Ends what is under way. */

@@ -11,7 +11,7 @@ import { askedAs, type Task } from "../domain/task-words";
 import { wordFor } from "../domain/tasks";
 import { type Assessed, isGiver } from "./assess";
 import type { Fingerprints } from "./fingerprints";
-import type { Measure } from "./look";
+import type { Measure } from "./measure";
 import { compare } from "./verdict";
 
 const MEASURED: readonly Task[] = ["query", "document"];

@@ -3,40 +3,22 @@
  * spaces.ts decides when a check is due and which routes may serve after it.
  */
 
-import { Ending, type EndSignal } from "../domain/ending";
+import { Ending } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
-import type { Measurement, Probe } from "../domain/probes";
+import type { Measurement } from "../domain/probes";
 import type { Route, Target } from "../domain/request";
-import type { Task } from "../domain/task-words";
 import { unlessAborted } from "../domain/until";
 import { type Assessed, assess, isGiver } from "./assess";
 import { differsByTask } from "./by-task";
 import { claimOf } from "./claims";
 import type { Fingerprints } from "./fingerprints";
 import type { Knowledge } from "./knowledge";
+import type { Measure } from "./measure";
 import { adviceFor, heldBack, notMeasured, renamed } from "./notices";
 import type { RouteRecords } from "./records";
 import { isSame } from "./serving";
 import type { Measured, Outcome } from "./together";
-
-/**
- * Sends the probe texts through one target, by the same steps as a request.
- * @returns one vector per probe text, at the model's native size
- * @throws GatewayError like a request's calls; the signal's reason
- */
-export type Measure = (
-  route: Route,
-  target: Target,
-  signal: EndSignal,
-  as?: MeasuredAs,
-) => Promise<Measurement>;
-
-/** Fewer texts than all, sent with a task. */
-export interface MeasuredAs {
-  readonly texts: readonly Probe[];
-  readonly task: Task;
-}
 
 export interface LookParts {
   readonly outside: Pick<Outside, "now" | "monotonic" | "alarm" | "log">;

@@ -1,0 +1,25 @@
+/**
+ * How spaces are measured, as far as this wing knows: who does it is handed in (src/request/measure.ts). Types only.
+ */
+import type { EndSignal } from "../domain/ending";
+import type { Measurement, Probe } from "../domain/probes";
+import type { Route, Target } from "../domain/request";
+import type { Task } from "../domain/task-words";
+
+/**
+ * Sends the probe texts through one target, by the same steps as a request.
+ * @returns one vector per probe text, at the model's native size
+ * @throws GatewayError like a request's calls; the signal's reason
+ */
+export type Measure = (
+  route: Route,
+  target: Target,
+  signal: EndSignal,
+  as?: MeasuredAs,
+) => Promise<Measurement>;
+
+/** Fewer texts than all, sent with a task. */
+export interface MeasuredAs {
+  readonly texts: readonly Probe[];
+  readonly task: Task;
+}
