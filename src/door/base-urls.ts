@@ -10,6 +10,7 @@ interface Form {
 
 const FORMS: readonly Form[] = [
   { begins: "/v1/v1/", meant: "/v1/" },
+  { begins: "/api/v1/v1/", meant: "/v1/" },
   { begins: "/api/v1/", meant: "/v1/" },
   { begins: "/v1/embeddings/", meant: "/v1/" },
   { begins: "/v1/embeddings/", meant: "/" },
@@ -21,11 +22,15 @@ const FORMS: readonly Form[] = [
   { begins: "/v1beta/v1/", meant: "/v1/" },
   { begins: "/openai/openai/", meant: "/openai/" },
   { begins: "/openai/v1/v1/", meant: "/openai/v1/" },
+  { begins: "/openai/v1/openai/", meant: "/openai/" },
+  { begins: "/compatibility/v1/v1/", meant: "/compatibility/v1/" },
+  { begins: "/deployments/", meant: "/openai/deployments/" },
   // The whole path of a call.
   { begins: "/api/embed/", meant: "/" },
   { begins: "/v2/embed/", meant: "/" },
   { begins: "/embed/", meant: "/" },
   // Google's and Fireworks' own base URLs for OpenAI's SDKs.
+  { begins: "/v1beta/openai/v1/", meant: "/v1/" },
   { begins: "/v1beta/openai/", meant: "/v1/" },
   { begins: "/inference/v1/", meant: "/v1/" },
   { begins: "/v1/", meant: "/" },

@@ -42,15 +42,26 @@ export function logFailed(
     kind: error.kind,
     provider: error.provider,
     upstream_status: error.upstreamStatus,
-    reason: error.inLog,
+    reason: withoutKeys(error.inLog),
     latency_ms: Math.round(latencyMs),
-    ...known,
+    ...knownWithoutKeys(known),
     ...(error.kind === "internal" && { cause: causeOf(error) }),
   });
 }
 
 /** A query may hold a key, as Google's clients send it. "" where the request's `Host` makes its address none. */
-const pathIn = (url: string) => (URL.parse(url)?.pathname ?? "").slice(0, TEXT_MAX);
+const pathIn = (url: string) => withoutKeys((URL.parse(url)?.pathname ?? "").slice(0, TEXT_MAX));
+
+/** A key may have been put where a model's id or a part of the base URL belongs. */
+const withoutKeys = (text: string) => text.replaceAll(/\beg-[\w-]{10,}/g, "eg-…");
+
+const knownWithoutKeys = (known: Failed["known"]) =>
+  Object.fromEntries(
+    Object.entries(known).map(([name, value]) => [
+      name,
+      typeof value === "string" ? withoutKeys(value) : value,
+    ]),
+  );
 
 function causeOf({ cause, message }: GatewayError): string {
   if (cause instanceof Error) return cause.stack ?? cause.message;

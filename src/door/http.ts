@@ -21,6 +21,7 @@ import { adminPaths, isOfAdmin } from "./admin";
 import { askedOf, questionOf, smallBodyOf, told } from "./asked";
 import { batchPaths } from "./batches";
 import { readJsonBody } from "./body";
+import { bodyArrived } from "./body-arrived";
 import { corsHeaders, preflightHeaders } from "./cors";
 import { dashboardFor } from "./dashboard";
 import { endpointsOf } from "./endpoints";
@@ -98,6 +99,7 @@ export function createDoor(parts: DoorParts) {
       body = wire.encodeError(error, policies);
       setErrorHeaders(headers, error, status, wire.errorHeaders?.(error, policies));
       isUnread = error.kind === "slow_body";
+      await bodyArrived(request, outside);
     }
     // On a kept connection the client would send its next request to a gateway that ends, or go on with a body that is not read.
     if (underWay.isLeaving() || isUnread) headers.set("connection", "close");

@@ -26,6 +26,8 @@ const endpoints = endpointsOf([
   at("POST", "/api/embed"),
   at("POST", "/v2/embed"),
   at("POST", "/openai/v1/embeddings"),
+  at("POST", "/openai/deployments/{model}/embeddings"),
+  at("POST", "/compatibility/v1/embeddings"),
   at("GET", "/"),
   at("POST", "/models/{model}/pipeline"),
   { method: "GET", path: "/metrics" },
@@ -98,6 +100,9 @@ describe("a base URL", () => {
     ["/openai/v1/v1/embeddings", "/openai/v1/embeddings"],
     ["/v1beta/openai/embeddings", "/v1/embeddings"],
     ["/inference/v1/embeddings", "/v1/embeddings"],
+    ["/api/v1/v1/embeddings", "/v1/embeddings"],
+    ["/v1beta/openai/v1/embeddings", "/v1/embeddings"],
+    ["/compatibility/v1/v1/embeddings", "/compatibility/v1/embeddings"],
   ])("POST %s is %s", (path, meant) => {
     expect(ask("POST", path)).toEqual(plain(meant));
   });
@@ -106,6 +111,12 @@ describe("a base URL", () => {
     expect(ask("POST", `${base}/models/x:embedContent`)).toMatchObject({
       path: "/{version}/models/{model}:embedContent",
     });
+  });
+
+  test.each(["", "/openai/v1/openai", "/openai/openai"])("%s leads to Azure's deployments", (base) => {
+    expect(ask("POST", `${base}/deployments/m/embeddings`)).toEqual(
+      plain("/openai/deployments/{model}/embeddings", { model: "m" }),
+    );
   });
 
   test("without a version leads to a model", () => {

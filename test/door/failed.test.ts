@@ -3,6 +3,7 @@
  * A further way to fail is a row of CASES.
  */
 import { describe, expect, test } from "bun:test";
+import { post } from "../dialects/wires/asking";
 import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
 
 const YAML = `${FAKE_YAML}
@@ -82,6 +83,22 @@ describe("a failed request leaves one line with its id, model, workspace, provid
       { path: "/nowhere", status: 404, code: "unknown_url" },
     ]);
     expect(JSON.stringify(seen)).not.toMatch(/eg-wrong|secret/);
+  });
+
+  test("a key that stands where a model or a base URL belongs is not in the log", async () => {
+    await using open = await openGateway({ yaml: YAML });
+    const { key } = await open.gateway.keys.create("k", "team");
+    const headers = { authorization: `Bearer ${key}` };
+    await open.post({ model: key, input: "a" }, headers);
+    await open.send(
+      `/v1beta/models/${key}:embedContent?key=${key}`,
+      post({ content: { parts: [{ text: "a" }] } }),
+    );
+    await open.send(`/${key}/v1/embeddings`, { headers });
+    const seen = failedLines(open).map(({ about }) => about);
+    expect(seen.map((about) => Object(about).status)).toEqual([404, 404, 404]);
+    expect(JSON.stringify(seen)).not.toContain(key);
+    expect(JSON.stringify(seen)).toContain("/eg-…/v1/embeddings");
   });
 
   test("a full queue, with its provider", async () => {
