@@ -12,12 +12,17 @@ import { askedOf } from "./asked";
 import { type CreatingParts, create } from "./creating";
 import { type Files, newId, openFiles } from "./files";
 import { openFolder } from "./folder";
+import { openMarker } from "./marker";
 import { createRunner, type Runner } from "./runner";
 import { type RunningParts, runBatch } from "./running";
 
 export interface Batches {
   readonly files: Files;
   readonly runner: Runner;
+  /** Whether the folder of files was there when it was looked for last. */
+  readonly isFolderRight: () => boolean;
+  /** @param writes whether a file may be written @throws GatewayError busy where the folder is another one */
+  checkFolder(writes: boolean): Promise<void>;
   /** @throws GatewayError as src/batches/creating.ts says */
   create(caller: Caller, body: unknown, idempotencyKey: string | null): Promise<BatchRecord>;
   /** @throws GatewayError no_such_object */
@@ -43,12 +48,27 @@ export function openBatches(parts: BatchesParts): Batches {
   const { records, outside, limits } = parts;
   const folder = openFolder(limits().folder, outside);
   const files = openFiles({ records, folder, limits, outside });
+  const { isAlone } = parts;
+  const marker = openMarker({
+    records,
+    path: limits().folder,
+    isAlone,
+    outside,
+    found: () => runner.look(),
+  });
   const inner = { ...parts, files, folder };
   const runner = createRunner({
     records,
     owner: parts.process ?? newId("alone-", outside),
-    run: (held) => runBatch(held, inner),
-    checkStays: parts.checkStays,
+    async run(held) {
+      await marker.check(true);
+      await runBatch(held, inner);
+    },
+    checkStays() {
+      parts.checkStays();
+      // Another machine may have it.
+      if (!marker.isRightNow()) throw new GatewayError("busy", "The folder of files is not there.");
+    },
     outside,
   });
 
@@ -63,15 +83,25 @@ export function openBatches(parts: BatchesParts): Batches {
   return {
     files,
     find,
+    isFolderRight: marker.isRight,
+    checkFolder: marker.check,
     runner: {
       ...runner,
       async start(isFirst) {
+        // What is wrong with it is in the log, and each request of files and batches is told.
+        await marker.check().catch(() => undefined);
         if (isFirst) {
-          await files.tidy();
-          await folder.sweep(records.isKnown);
+          if (marker.isRightNow()) {
+            await files.tidy();
+            await folder.sweep(records.isKnown);
+          }
           await parts.ledger.lines.releaseLost(outside.now());
         }
         await runner.start(isFirst && parts.isAlone);
+      },
+      stop() {
+        marker.close();
+        return runner.stop();
       },
     },
     async create(caller, body, idempotencyKey) {

@@ -29,7 +29,11 @@ export interface Writing {
   drop(): Promise<void>;
 }
 
-const PRIVATE_FOLDER = 0o700;
+export const PRIVATE_FOLDER = 0o700;
+/** What a batch's work file ends with. */
+export const WORK = ".work";
+/** The file by which a folder is known (marker.ts). */
+export const MARKER = "file-folder";
 const PART = ".part";
 const SWEPT_AFTER_MS = 3_600_000;
 

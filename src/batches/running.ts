@@ -13,7 +13,7 @@ import { allDone } from "../domain/until";
 import type { Routes } from "../routes/route";
 import type { Files } from "./files";
 import { makeFiles } from "./finishing";
-import type { Folder } from "./folder";
+import { type Folder, WORK } from "./folder";
 import { isWrong, type RequestLine, requestLines } from "./input";
 import { type LineParts, runLine } from "./line";
 import { runUpstream } from "./upstream";
@@ -63,7 +63,7 @@ export async function runBatch({ batch, halt, leave, isLost }: Held, parts: Runn
   const { id } = batch;
   await ledger.lines.interrupt(id);
   await records.begin(id, outside.now());
-  const path = folder.pathOf(`${id}.work`);
+  const path = folder.pathOf(id + WORK);
   const work = await openWorkFile(path, parts.survivesPower);
   const tell = async (change: Parameters<BatchRecords["change"]>[1] = {}) => {
     if (!isLost()) await records.change(id, { ...countsOf(work), ...change });
@@ -104,7 +104,7 @@ export async function runBatch({ batch, halt, leave, isLost }: Held, parts: Runn
   } finally {
     await work.close();
   }
-  await folder.remove(`${id}.work`);
+  await folder.remove(id + WORK);
 }
 
 export const haltOf = ({ reason }: Ending): Halt =>

@@ -88,6 +88,8 @@ export interface BatchRecords {
   takeExpired(now: number): Promise<readonly string[]>;
   /** Whether a file or an open batch has this id. */
   isKnown(id: string): Promise<boolean>;
+  /** Whether there is any file, or any open batch. @param besides a file that does not count */
+  namesAny(besides: string): Promise<boolean>;
 
   /** @returns false if a batch with the same Idempotency-Key exists: nothing was done */
   putBatch(batch: BatchRecord): Promise<boolean>;
@@ -226,6 +228,13 @@ export function openBatchRecords({
         () =>
           one("SELECT 1 AS found FROM files WHERE id = ?", id) !== undefined ||
           one(`SELECT 1 AS found FROM batches WHERE id = ? AND ${OPEN}`, id) !== undefined,
+      ),
+
+    namesAny: async (besides) =>
+      read(
+        () =>
+          one("SELECT 1 AS found FROM files WHERE id <> ? LIMIT 1", besides) !== undefined ||
+          one(`SELECT 1 AS found FROM batches WHERE ${OPEN} LIMIT 1`) !== undefined,
       ),
 
     putBatch: (batch) => write(() => run(insertBatch, ...BATCH_COLUMNS.map((column) => batch[column])) === 1),

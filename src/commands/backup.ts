@@ -1,9 +1,10 @@
 /**
- * `embedgate backup FILE` and `restore FILE`: makes a checked copy of the database while the gateway runs, and replaces the database by such a
- * copy while no gateway runs. src/db/backup.ts copies and checks the files.
+ * `embedgate backup FILE` and `restore FILE`: a checked copy of the database while the gateway runs, with the files of batches in FILE-files,
+ * and such a copy in the database's place while none does. How they are copied and checked is in src/db/backup.ts and src/batches/backup.ts.
  */
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { type Copied, openFilesBackup, restoreFiles } from "../batches/backup";
 import { backUp, type Checked, restoreDatabase } from "../db/backup";
 import { counted } from "../domain/counted";
 import { GatewayError } from "../domain/errors";
@@ -25,12 +26,26 @@ export async function backup(file: string, options: BackupOptions): Promise<numb
   if (!existsSync(database))
     throw new GatewayError("database_unavailable", `There is no database at ${database}.`);
   const path = resolve(file);
-  const checked = backUp(database, path);
-  const { size } = statSync(path);
-  if (options.json) console.log(json({ database, file: path, bytes: size, ...checked }));
-  else console.log(`${database} is backed up: ${path}, ${(size / 1e6).toFixed(1)} MB, ${contents(checked)}.`);
-  return 0;
+  const { folder = `${database}-files` } = config.batchFiles ?? {};
+  const files = openFilesBackup(folder, filesBeside(path), realOutside.now());
+  try {
+    const checked = backUp(database, path, files);
+    const { size } = statSync(path);
+    const { copied } = files;
+    tellMissing(copied, folder);
+    if (options.json) console.log(json({ database, file: path, bytes: size, ...checked, files: copied }));
+    else
+      console.log(
+        `${database} is backed up: ${path}, ${megabytes(size)}, ${contents(checked)}.${copied.count > 0 ? ` ${filesIn(copied)} are in ${copied.folder}.` : ""}`,
+      );
+    return 0;
+  } finally {
+    files.drop();
+  }
 }
+
+/** Of a backup or a database, the folder of its files, where nothing else is said. */
+const filesBeside = (path: string) => `${path}-files`;
 
 export async function restore(file: string, options: BackupOptions): Promise<number> {
   const config = await configured(options.config, { notes: false });
@@ -46,14 +61,30 @@ export async function restore(file: string, options: BackupOptions): Promise<num
   // On a new machine the folder does not exist yet.
   mkdirSync(dirname(database), { recursive: true, mode: 0o700 });
   const had = existsSync(database);
-  const kept = `${database}.before-${new Date(realOutside.now()).toISOString().replaceAll(":", "-")}`;
-  const checked = restoreDatabase(resolve(file), database, kept);
-  if (options.json) console.log(json({ database, file: resolve(file), kept: had ? kept : null, ...checked }));
+  const before = `.before-${new Date(realOutside.now()).toISOString().replaceAll(":", "-")}`;
+  const kept = database + before;
+  const from = resolve(file);
+  const checked = restoreDatabase(from, database, kept);
+  const { folder = filesBeside(database) } = config.batchFiles ?? {};
+  const files = restoreFiles(filesBeside(from), folder, folder + before, database, realOutside.now());
+  tellMissing(files, filesBeside(from));
+  if (options.json) console.log(json({ database, file: from, kept: had ? kept : null, ...checked, files }));
   else
     console.log(
-      `${database} is restored from ${resolve(file)}: ${contents(checked)}.${had ? ` The database that was there is ${kept}.` : ""}`,
+      `${database} is restored from ${from}: ${contents(checked)}.${had ? ` The database that was there is ${kept}.` : ""}${files.count > 0 ? ` ${filesIn(files)} are in ${folder}.` : ""}`,
     );
   return 0;
+}
+
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+const filesIn = ({ count, bytes }: Copied) => `${counted(count, "file")} of batches (${megabytes(bytes)})`;
+
+function tellMissing({ missing }: Copied, folder: string): void {
+  if (missing > 0)
+    console.error(
+      `Missing files of batches: ${missing}. The database names them, but they are not in ${folder}.`,
+    );
 }
 
 const contents = ({ ledger_rows, keys }: Checked) =>

@@ -1,7 +1,11 @@
 /**
- * The checks of `embedgate check` on the servers of `shared`: whether they answer, and whether their eviction policy suits their use.
- * They are notes, not problems: a gateway starts without these servers, and they may be unreachable from where a file is checked.
+ * The checks of `embedgate check` on what machines share: whether the servers of `shared` answer, and their eviction policy suits their use;
+ * whether a gateway has used the folder of files. Notes, not problems: a gateway starts without them, and they may not be reachable from where a
+ * file is checked.
  */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { MARKER } from "../batches/folder";
 import type { GatewayConfig } from "../config/gateway-config";
 import type { Problem } from "../config/problem";
 import { realOutside } from "../network/real-outside";
@@ -12,7 +16,19 @@ import { policyWarning } from "../valkey/policy";
 /** For all checks of one server together. */
 const ANSWER_MS = 2_000;
 
-export async function sharedNotes({ file, shared }: GatewayConfig): Promise<readonly Problem[]> {
+export async function sharedNotes(config: GatewayConfig): Promise<readonly Problem[]> {
+  return [...folderNotes(config), ...(await serverNotes(config))];
+}
+
+/** With a database of their own, one machine's gateways make the folder beside it. */
+function folderNotes({ file, database, batchFiles }: GatewayConfig): readonly Problem[] {
+  if (database.postgres === undefined || batchFiles === undefined) return [];
+  if (existsSync(join(batchFiles.folder, MARKER))) return [];
+  const message = `no gateway has stored a file in ${batchFiles.folder} yet, or it is not mounted here: all machines need the same folder`;
+  return [{ file: file ?? "", line: 0, column: 0, path: "files.folder", message }];
+}
+
+async function serverNotes({ file, shared }: GatewayConfig): Promise<readonly Problem[]> {
   if (shared === undefined) return [];
   const uses: readonly (readonly [Use, string | undefined])[] = [
     ["limits", shared.limits],

@@ -17,26 +17,38 @@ export interface Checked {
   readonly keys: number;
 }
 
+/** What lies beside the database and is copied with it. */
+export interface Beside {
+  /** Before the database is copied. */
+  begin(): void;
+  /** After it. @returns false where the database must be copied again, as what its copy names could not be had */
+  complete(copy: string): boolean;
+  /** Gives its copy its name. */
+  finish(): void;
+}
+
+const NOTHING: Beside = { begin: () => undefined, complete: () => true, finish: () => undefined };
+
+/** What could not be had after so many copies is left out. */
+const ATTEMPTS_MAX = 5;
+
 /**
  * A consistent snapshot of the database in a file that only its owner can read. The file gets its name only after it was checked and is on
  * the disk. Writers go on meanwhile.
  * @throws GatewayError database_unavailable; if `to` exists
  */
-export function backUp(from: string, to: string): Checked {
+export function backUp(from: string, to: string, beside = NOTHING): Checked {
   if (existsSync(to)) throw new GatewayError("database_unavailable", `${to} exists: name another file.`);
   const partial = `${to}.partial`;
   try {
-    rmSync(partial, { force: true });
-    // Created here, so that others can never read it. SQLite fills an existing empty file.
-    closeSync(openSync(partial, "wx", PRIVATE_FILE));
-    const database = new Database(from, { readonly: true });
-    try {
-      database.query("VACUUM INTO ?").run(partial);
-    } finally {
-      database.close();
+    for (let attempt = 1; ; attempt++) {
+      beside.begin();
+      copyNow(from, partial);
+      if (beside.complete(partial) || attempt === ATTEMPTS_MAX) break;
     }
     const checked = checkBackup(partial);
     flush(partial);
+    beside.finish();
     renameSync(partial, to);
     flush(dirname(to));
     return checked;
@@ -44,6 +56,18 @@ export function backUp(from: string, to: string): Checked {
     throw orUnavailable(`The database ${from} could not be backed up to ${to}`, cause);
   } finally {
     rmSync(partial, { force: true });
+  }
+}
+
+function copyNow(from: string, to: string): void {
+  rmSync(to, { force: true });
+  // Created here, so that others can never read it. SQLite fills an existing empty file.
+  closeSync(openSync(to, "wx", PRIVATE_FILE));
+  const database = new Database(from, { readonly: true });
+  try {
+    database.query("VACUUM INTO ?").run(to);
+  } finally {
+    database.close();
   }
 }
 
@@ -100,14 +124,7 @@ export function restoreDatabase(from: string, path: string, kept: string): Check
   const next = `${path}.restored`;
   const free = existsSync(path) ? lockAlone(path) : () => undefined;
   try {
-    rmSync(next, { force: true });
-    closeSync(openSync(next, "wx", PRIVATE_FILE));
-    const source = new Database(from, { readonly: true });
-    try {
-      source.query("VACUUM INTO ?").run(next);
-    } finally {
-      source.close();
-    }
+    copyNow(from, next);
     // If root restores, the file would belong to root, and the gateway's own user could not open it.
     const { uid, gid } = statSync(dirname(path));
     if (process.getuid?.() === 0) chownSync(next, uid, gid);

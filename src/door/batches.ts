@@ -44,6 +44,7 @@ export function batchPaths(respond: Respond, parts: BatchPathParts): readonly Se
         const caller = await auth.identify(request);
         const policies = speak(caller);
         await parts.takeRequest(caller);
+        await parts.batches()?.checkFolder(request.method === "POST");
         // It may take long.
         server?.timeout(request, 0);
         const gone = () => ending.abort(new GatewayError("cancelled", "The client closed the connection."));

@@ -375,7 +375,7 @@ export function createDoor(parts: DoorParts) {
   function ready({ request }: Visit): Answer {
     auth.admitWithoutKey(request);
     parts.checkReady();
-    return plain(readiness(routes()));
+    return plain(readiness(routes(), parts.batches()));
   }
 }
 

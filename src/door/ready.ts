@@ -1,9 +1,14 @@
 /**
  * What GET /readyz says beside its status: how much can be served just now. No provider is asked, and none is named: everybody may ask.
  */
+import type { Batches } from "../batches/batches";
 import type { Routes } from "../routes/route";
 
-export function readiness(routes: Pick<Routes, "list" | "named">) {
+/** @param batches undefined where there are none */
+export function readiness(
+  routes: Pick<Routes, "list" | "named">,
+  batches: Pick<Batches, "isFolderRight"> | undefined,
+) {
   const targets = routes.named().flatMap((route) => route.targets);
   const available = targets.filter(
     ({ provider, model, mayServe }) => mayServe() && provider.healthOf(model).breaker.isClosed(),
@@ -13,6 +18,7 @@ export function readiness(routes: Pick<Routes, "list" | "named">) {
     models: routes.list().filter(({ embeddings }) => embeddings).length,
     routes: targets.length,
     routes_available: available.length,
+    batches: batches === undefined ? "off" : batches.isFolderRight() ? "ready" : "folder not mounted",
     message:
       "The routing file is loaded and the database answers. Providers are not called: routes_available counts the routes that may serve and whose circuit breaker is closed.",
   };

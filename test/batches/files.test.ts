@@ -69,11 +69,14 @@ describe("a file", () => {
     const upload = (bytes: number) => open.send("/v1/files", form({ purpose: "batch", file: blob(bytes) }));
     const refused = await upload(2 ** 20 + 1);
     expect([refused.status, refused.json]).toMatchObject([413, { error: { code: "payload_too_large" } }]);
-    expect((await upload(2 ** 20)).status).toBe(200);
-    expect((await upload(2 ** 20)).status).toBe(200);
+    const [first, second] = [await upload(2 ** 20), await upload(2 ** 20)];
+    expect([first.status, second.status]).toEqual([200, 200]);
     const full = await upload(1);
     expect(full.text).toContain("files.max_workspace_mb");
-    expect(readdirSync(join(open.folder, "data/embedgate.db-files")).length).toBe(2);
+    expect(readdirSync(join(open.folder, "data/embedgate.db-files")).toSorted()).toEqual([
+      ...[first, second].map(({ json }) => Object(json).id).toSorted(),
+      "file-folder",
+    ]);
   });
 
   test("expires, unless a batch still reads it", async () => {

@@ -90,3 +90,12 @@ describe.skipIf(!HAS_SERVER)("check", () => {
     expect(text).toMatch(/certificate|issuer|self.signed/i);
   });
 });
+
+test("a folder of files that no gateway has used is noted, where the database is other machines' too", async () => {
+  const postgres = "database: postgres://127.0.0.1:1/embedgate";
+  const files = (folder: string) => `${postgres}\nfiles: { folder: ${folder} }`;
+  expect((await check(files("./batch-files"))).text).toContain("or it is not mounted here");
+  using used = temporaryFolder({ "file-folder": "an id" });
+  expect((await check(files(used.path))).text).not.toContain("not mounted");
+  expect((await check("files: { folder: ./batch-files }")).text).not.toContain("not mounted");
+});

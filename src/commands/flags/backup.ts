@@ -6,7 +6,7 @@ export function backupCommands(program: Command): void {
   examples(
     program
       .command("backup <file>")
-      .description("copy the database to a file, checked and private, while the gateway runs")
+      .description("copy the database to a file, and batches' files to FILE-files, while the gateway runs")
       .addOption(config())
       .addOption(json())
       .action(later(async () => (await import("../backup")).backup)),
@@ -16,7 +16,7 @@ export function backupCommands(program: Command): void {
   examples(
     program
       .command("restore <file>")
-      .description("put a backup in the database's place while no gateway runs; the old database is kept")
+      .description("put a backup in place while no gateway runs; the old database and files are kept")
       .addOption(config())
       .addOption(json())
       .action(later(async () => (await import("../backup")).restore)),

@@ -36,9 +36,14 @@ const Status = Type.Object(
           "Those that may serve and whose circuit breaker is closed. No provider is called for this.",
       }),
     ),
+    batches: Type.Optional(
+      Type.Union([Type.Literal("ready"), Type.Literal("off"), Type.Literal("folder not mounted")], {
+        description: "Whether files and batches are served; embeddings do not depend on it.",
+      }),
+    ),
     message: Type.Optional(Type.String({ description: "What it means to be ready." })),
   },
-  { examples: [{ status: "ready", models: 1, routes: 2, routes_available: 2 }] },
+  { examples: [{ status: "ready", models: 1, routes: 2, routes_available: 2, batches: "ready" }] },
 );
 
 const Notices = Type.Object(

@@ -98,6 +98,11 @@ export function openPostgresBatchRecords({ pool, clock }: Base): BatchRecords {
         `SELECT 1 FROM @files WHERE id = $1 UNION ALL SELECT 1 FROM @batches WHERE id = $1 AND ${OPEN}`,
         storable(id),
       ),
+    namesAny: (besides) =>
+      isDone(
+        `SELECT 1 FROM @files WHERE id <> $1 UNION ALL SELECT 1 FROM @batches WHERE ${OPEN} LIMIT 1`,
+        storable(besides),
+      ),
 
     async putBatch(batch) {
       if (await isDone(INSERT_BATCH, ...BATCH_COLUMNS.map((column) => kept(batch[column])))) return true;

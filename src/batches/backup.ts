@@ -1,0 +1,213 @@
+/**
+ * The folder of batches' files in a backup, and back: what the database's copy names must be in the folder's copy. Files never change once
+ * they have their name, but may be deleted at any moment; a batch at work appends to its work file, which goes when it ends.
+ */
+import { Database } from "bun:sqlite";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { OPEN } from "../books/batch-records";
+import type { Beside } from "../db/backup";
+import { GatewayError } from "../domain/errors";
+import { PRIVATE_FILE } from "../machine/private-files";
+import { MARKER, PRIVATE_FOLDER, WORK } from "./folder";
+
+/** What of the files is in a copy. */
+export interface Copied {
+  readonly folder: string;
+  readonly count: number;
+  readonly bytes: number;
+  /** Named by the database, but not in the folder. */
+  readonly missing: number;
+}
+
+/** What a copy of the database names. */
+interface Named {
+  /** Ids. */
+  readonly files: readonly string[];
+  /** Ids of batches that are at work: they may have a work file. */
+  readonly batches: readonly string[];
+}
+
+function namedIn(database: string, now: number): Named {
+  const copy = new Database(database, { readonly: true });
+  const ids = (sql: string, ...values: number[]) =>
+    copy
+      .query<{ id: string }, number[]>(sql)
+      .all(...values)
+      .map(({ id }) => id);
+  try {
+    // A database of an older version has no batches.
+    const has = copy.query("SELECT 1 FROM sqlite_schema WHERE name = 'files'").get();
+    if (has === null) return { files: [], batches: [] };
+    return {
+      files: ids(
+        `SELECT id FROM files WHERE id <> '${MARKER}' AND (expires_at IS NULL OR expires_at > ?
+         OR id IN (SELECT input_file_id FROM batches WHERE ${OPEN}))`,
+        now,
+      ),
+      batches: ids(`SELECT id FROM batches WHERE ${OPEN} AND status <> 'validating'`),
+    };
+  } finally {
+    copy.close();
+  }
+}
+
+export interface FilesBackup extends Beside {
+  /** Once it is finished. */
+  readonly copied: Copied;
+  /** Removes what is not finished. */
+  drop(): void;
+}
+
+/**
+ * What is deleted while the database is copied is kept, and what its copy names is completed afterwards; the database is to be copied again
+ * where a batch at work has ended meanwhile and taken its work file with it.
+ * @param from the folder; there may be none
+ * @param to the copy's name
+ * @throws GatewayError database_unavailable where `to` exists
+ */
+export function openFilesBackup(from: string, to: string, now: number): FilesBackup {
+  if (existsSync(to)) throw new GatewayError("database_unavailable", `${to} exists: name another file.`);
+  const partial = `${to}.partial`;
+  const pathOf = (name: string) => join(partial, name);
+  /** Open, so that a work file that is deleted can still be read. */
+  const work = new Map<string, number>();
+  let named: Named = { files: [], batches: [] };
+  let copied: Copied = { folder: to, count: 0, bytes: 0, missing: 0 };
+
+  function copy(name: string): boolean {
+    if (existsSync(pathOf(name))) return true;
+    return unlessGone(() => {
+      copyFileSync(join(from, name), pathOf(name), constants.COPYFILE_FICLONE);
+      chmodSync(pathOf(name), PRIVATE_FILE);
+    });
+  }
+
+  /** In its state of now, which may have more than the database's copy: what it has more is settled by whoever goes on with it. */
+  function copyWork(batch: string): boolean {
+    const name = batch + WORK;
+    const open = work.get(name);
+    rmSync(pathOf(name), { force: true });
+    if (open === undefined) return copy(name);
+    copyOpen(open, pathOf(name));
+    return true;
+  }
+
+  return {
+    begin() {
+      mkdirSync(partial, { recursive: true, mode: PRIVATE_FOLDER });
+      for (const name of namesIn(from)) {
+        if (!name.endsWith(WORK)) copy(name);
+        else if (!work.has(name)) unlessGone(() => work.set(name, openSync(join(from, name), "r")));
+      }
+    },
+    complete(database) {
+      named = namedIn(database, now);
+      for (const id of named.files) copy(id);
+      return named.batches.map(copyWork).every(Boolean);
+    },
+    finish() {
+      const known = new Set([MARKER, ...named.files, ...named.batches.map((id) => id + WORK)]);
+      for (const name of readdirSync(partial)) if (!known.has(name)) rmSync(pathOf(name), { force: true });
+      const there = named.files.filter((id) => existsSync(pathOf(id)));
+      const bytes = there.reduce((sum, id) => sum + statSync(pathOf(id)).size, 0);
+      if (readdirSync(partial).length === 0) rmSync(partial, { recursive: true });
+      else renameSync(partial, to);
+      copied = { folder: to, count: there.length, bytes, missing: named.files.length - there.length };
+    },
+    get copied() {
+      return copied;
+    },
+    drop() {
+      for (const open of work.values()) closeSync(open);
+      work.clear();
+      rmSync(partial, { recursive: true, force: true });
+    },
+  };
+}
+
+/**
+ * Puts a backup's files into the folder. The one that was there is kept as `kept`; one that cannot be renamed, such as a mounted one, gets
+ * them beside its own.
+ * @param database as it was restored
+ */
+export function restoreFiles(
+  from: string,
+  folder: string,
+  kept: string,
+  database: string,
+  now: number,
+): Copied {
+  const { files } = namedIn(database, now);
+  if (existsSync(from)) {
+    if (namesIn(folder).length > 0) {
+      try {
+        renameSync(folder, kept);
+      } catch (cause) {
+        if (!isOf(cause, "EBUSY", "EXDEV", "EACCES", "EPERM")) throw cause;
+      }
+    }
+    mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
+    // As root they would be root's, and the gateway's own user could not read them.
+    const { uid, gid } = statSync(dirname(database));
+    const own = (path: string) => process.getuid?.() === 0 && chownSync(path, uid, gid);
+    own(folder);
+    for (const name of readdirSync(from)) {
+      copyFileSync(join(from, name), join(folder, name), constants.COPYFILE_FICLONE);
+      own(join(folder, name));
+    }
+  }
+  const there = files.filter((id) => existsSync(join(folder, id)));
+  const bytes = there.reduce((sum, id) => sum + statSync(join(folder, id)).size, 0);
+  return { folder, count: there.length, bytes, missing: files.length - there.length };
+}
+
+/** Complete files and work files; none where there is no folder. */
+function namesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter((name) => /^(?:file|batch)[-_][\w-]+(?:\.work)?$/.test(name));
+}
+
+const isOf = (cause: unknown, ...codes: string[]) =>
+  cause instanceof Error && "code" in cause && codes.includes(String(cause.code));
+
+/** @returns false where the file is not there any more */
+function unlessGone(work: () => void): boolean {
+  try {
+    work();
+    return true;
+  } catch (cause) {
+    if (isOf(cause, "ENOENT")) return false;
+    throw cause;
+  }
+}
+
+function copyOpen(from: number, to: string): void {
+  const block = new Uint8Array(2 ** 20);
+  const into = openSync(to, "wx", PRIVATE_FILE);
+  try {
+    for (let at = 0; ; ) {
+      const count = readSync(from, block, 0, block.length, at);
+      if (count === 0) return;
+      for (let done = 0; done < count; ) done += writeSync(into, block, done, count - done);
+      at += count;
+    }
+  } finally {
+    closeSync(into);
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Whether the folder of files is the one that the database knows: a folder that is not mounted is an empty one, in which a machine would find
+ * no file of the others and put its own where they find none. A file in the folder, `file-folder`, has an id; a row of the same name among
+ * the database's files has it too.
+ */
+import { randomUUID } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { BatchRecords } from "../books/batch-records";
+import { GatewayError } from "../domain/errors";
+import type { Outside } from "../domain/outside";
+import { PRIVATE_FILE } from "../machine/private-files";
+import { full, MARKER, PRIVATE_FOLDER } from "./folder";
+
+export interface Marker {
+  /** Where a file may be written, the first one marks the folder. @throws GatewayError busy where it is another folder */
+  check(writes?: boolean): Promise<void>;
+  /** As it was found last. */
+  isRightNow(): boolean;
+  /** The same, and it is looked at again for the next time. */
+  isRight(): boolean;
+  /** It is not looked at any more. */
+  close(): void;
+}
+
+/** No workspace is called so: nobody is shown the row. */
+const NOBODY = "";
+const CHECKED_FOR_MS = 5_000;
+/** While it is another folder. */
+const AGAIN_MS = 10_000;
+
+interface MarkerParts {
+  readonly records: Pick<BatchRecords, "file" | "putFile" | "namesAny">;
+  readonly path: string;
+  /** The database is this machine's alone: a folder that was deleted may be begun anew once nothing in it is missed. */
+  readonly isAlone: boolean;
+  readonly outside: Pick<Outside, "now" | "monotonic" | "alarm" | "log">;
+  /** The folder is there again. */
+  readonly found: () => void;
+}
+
+export function openMarker({ records, path, isAlone, outside, found }: MarkerParts): Marker {
+  const file = join(path, MARKER);
+  let wrong: string | undefined;
+  let checkedAt = Number.NEGATIVE_INFINITY;
+  let isMarked = false;
+  let isOpen = true;
+  let callOff = () => {};
+
+  const known = async () => (await records.file(MARKER, NOBODY, outside.now()))?.filename;
+  const there = () => readFile(file, "utf8").then((text) => text.trim(), ifMissing);
+
+  async function write(id: string): Promise<void> {
+    await mkdir(path, { recursive: true, mode: PRIVATE_FOLDER }).catch(full);
+    await writeFile(file, id, { mode: PRIVATE_FILE, flag: "wx" }).catch((cause: unknown) => {
+      // Another machine was first.
+      if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) full(cause);
+    });
+  }
+
+  async function mark(): Promise<void> {
+    await write((await there()) ?? randomUUID());
+    const id = (await there()) ?? "";
+    const row = { id: MARKER, workspace: NOBODY, filename: id, purpose: "batch", bytes: id.length } as const;
+    try {
+      await records.putFile({ ...row, created_at: outside.now(), expires_at: null });
+    } catch (thrown) {
+      // Another process was first, with its folder's id.
+      if ((await known()) === undefined) throw thrown;
+    }
+  }
+
+  /** @returns in words what is wrong */
+  async function look(writes: boolean): Promise<string | undefined> {
+    if (writes && (await known()) === undefined) await mark();
+    const id = await known();
+    isMarked = id !== undefined;
+    if (id === undefined || id === (await there())) return undefined;
+    if (isAlone && !(await records.namesAny(MARKER)) && (await there()) === undefined) {
+      if (writes) await write(id);
+      return undefined;
+    }
+    const what = (await there()) === undefined ? "is not there" : "has the id of another folder";
+    return `${file} ${what}. Mount the folder that the gateways of this database share. If ${path} is the right one, write ${id} into that file.`;
+  }
+
+  async function check(writes = false): Promise<void> {
+    const now = outside.monotonic();
+    const isKnown = wrong === undefined && now - checkedAt < CHECKED_FOR_MS && (isMarked || !writes);
+    if (!isKnown) {
+      const looked = await look(writes);
+      const before = wrong;
+      wrong = looked;
+      checkedAt = now;
+      if (wrong !== undefined && wrong !== before)
+        outside.log("error", "the folder of batches' files is not the one that the database knows", {
+          reason: wrong,
+        });
+      callOff();
+      if (wrong !== undefined && isOpen) callOff = outside.alarm(AGAIN_MS, again);
+      if (wrong === undefined && before !== undefined) {
+        outside.log("info", "the folder of batches' files is there again", { folder: path });
+        found();
+      }
+    }
+    if (wrong !== undefined)
+      throw new GatewayError(
+        "busy",
+        "The folder of files (files.folder) is not available on this machine: it is not mounted, or it is another one. The operator finds more in the gateway's log. Retry later.",
+        { retryAfterMs: AGAIN_MS },
+      );
+  }
+
+  /** What it finds is in the log, and each request of files and batches is told. */
+  const again = () => void check().catch(() => undefined);
+
+  return {
+    check,
+    isRightNow: () => wrong === undefined,
+    isRight() {
+      again();
+      return wrong === undefined;
+    },
+    close() {
+      isOpen = false;
+      callOff();
+    },
+  };
+}
+
+function ifMissing(cause: unknown): undefined {
+  if (cause instanceof Error && "code" in cause && ["ENOENT", "ENOTDIR"].includes(String(cause.code)))
+    return undefined;
+  throw cause;
+}

@@ -1,0 +1,108 @@
+/** A folder of files that is not mounted: no file is put into it or missed in it, the operator is told, and it goes on once it is there. */
+import { expect, test } from "bun:test";
+import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { openMarker } from "../../src/batches/marker";
+import { openBatchRecords } from "../../src/books/batch-records";
+import { openStore } from "../../src/db/open";
+import { realOutside } from "../../src/network/real-outside";
+import { fakeOutside } from "../fake-outside";
+import { temporaryFolder } from "../serving";
+import { inputOf, openBatching, provider, sendJson, YAML } from "./opened";
+
+async function world(isAlone: boolean) {
+  const folder = temporaryFolder();
+  const store = await openStore(join(folder.path, "embedgate.db"), realOutside);
+  const records = openBatchRecords(store);
+  const { outside } = fakeOutside({ log: () => {} });
+  const open = (name: string) =>
+    openMarker({ records, path: join(folder.path, name), isAlone, outside, found: () => {} });
+  return { folder, records, open };
+}
+
+const NOT_THERE = "The folder of files (files.folder) is not available on this machine";
+
+test("a machine whose folder is another one is refused, whether that is empty or marked by itself", async () => {
+  const { folder, open } = await world(false);
+  using _folder = folder;
+  await open("shared").check();
+  expect(readdirSync(folder.path)).not.toContain("shared");
+  await open("shared").check(true);
+  await open("shared").check(true);
+  await expect(open("local").check()).rejects.toThrow(NOT_THERE);
+  await expect(open("local").check(true)).rejects.toThrow(NOT_THERE);
+  // Not even made.
+  expect(readdirSync(folder.path)).not.toContain("local");
+});
+
+test("two machines that begin at once with a folder each: one of them is refused", async () => {
+  const { folder, open } = await world(false);
+  using _folder = folder;
+  const both = await Promise.allSettled([open("one").check(true), open("other").check(true)]);
+  expect(both.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+  const shared = await world(false);
+  using _shared = shared.folder;
+  await Promise.all([shared.open("one").check(true), shared.open("one").check(true)]);
+});
+
+test("on one machine a folder that was deleted is begun anew, unless something in it is missed", async () => {
+  const { folder, records, open } = await world(true);
+  using _folder = folder;
+  await open("files").check(true);
+  rmSync(join(folder.path, "files"), { recursive: true });
+  await open("files").check(true);
+  expect(readdirSync(join(folder.path, "files"))).toEqual(["file-folder"]);
+  const file = { workspace: "w", filename: "x", purpose: "batch", bytes: 1, created_at: 1 } as const;
+  await records.putFile({ ...file, id: "file-1", expires_at: null });
+  rmSync(join(folder.path, "files"), { recursive: true });
+  await expect(open("files").check()).rejects.toThrow(NOT_THERE);
+});
+
+test("a gateway whose folder is away serves embeddings, says it in /readyz and the log, and refuses files until it is back", async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "mounted");
+  const lines: string[] = [];
+  const { fetch } = provider();
+  await using batching = await openBatching(fetch, `${YAML}files: { folder: "${path}" }\n`, {
+    log: (level, message) => void lines.push(`${level} ${message}`),
+    ...fastClock(),
+  });
+  const { open } = batching;
+  const ready = async () => Object((await open.send("/readyz")).json).batches;
+  const { id } = await batching.upload(inputOf(["a", "b"]));
+  expect(await ready()).toBe("ready");
+  renameSync(path, `${path}.away`);
+  mkdirSync(path);
+  for (const sent of [open.send(`/v1/files/${id}/content`), sendJson(open, "/v1/batches", {})]) {
+    const { status, json, headers } = await sent;
+    expect([status, headers.get("retry-after"), Object(json).error.message]).toEqual([
+      503,
+      "10",
+      expect.stringContaining(NOT_THERE),
+    ]);
+  }
+  expect(readdirSync(path)).toEqual([]);
+  expect([await ready(), (await open.send("/readyz")).status]).toEqual(["folder not mounted", 200]);
+  expect((await open.post({ model: "m", input: "c" })).status).toBe(200);
+  expect(lines.filter((line) => line.startsWith("error"))).toEqual([
+    "error the folder of batches' files is not the one that the database knows",
+  ]);
+  rmSync(path, { recursive: true });
+  renameSync(`${path}.away`, path);
+  expect((await open.send(`/v1/files/${id}/content`)).status).toBe(200);
+  expect([await ready(), lines.at(-1)]).toEqual([
+    "ready",
+    "info the folder of batches' files is there again",
+  ]);
+});
+
+/** Each look at it is minutes after the one before. */
+function fastClock() {
+  let now = 0;
+  return {
+    monotonic() {
+      now += 60_000;
+      return now;
+    },
+  };
+}
