@@ -8,7 +8,7 @@ import { explainBreach } from "../dialects/explain";
 import { refuseControls } from "../domain/control-characters";
 import { GatewayError } from "../domain/errors";
 import { expiryOf, invalid } from "./files";
-import { ENDPOINT, LINES_MAX } from "./input";
+import { ENDPOINT, LINES_MAX, SHORT_ENDPOINT } from "./input";
 
 const Metadata = Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 512 }), {
   maxProperties: 16,
@@ -45,7 +45,9 @@ export const CreateBatch = Type.Object(
         description: "Model of `requests` that do not name one.",
       }),
     ),
-    endpoint: Type.Literal(ENDPOINT, { description: "The endpoint of all requests." }),
+    endpoint: Type.Union([Type.Literal(ENDPOINT), Type.Literal(SHORT_ENDPOINT)], {
+      description: "The endpoint of all requests; both are the same.",
+    }),
     completion_window: Type.Optional(
       Type.Union([Type.Literal("24h"), Type.Null()], {
         description: "Time limit; requests not run by then expire.",

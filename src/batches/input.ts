@@ -20,6 +20,8 @@ export interface RequestLine {
 export const LINES_MAX = 50_000;
 export const INPUTS_MAX = 50_000;
 export const ENDPOINT = "/v1/embeddings";
+/** The same, as Azure OpenAI has it. */
+export const SHORT_ENDPOINT = "/embeddings";
 const CUSTOM_ID_MAX = 512;
 
 /** Each line that is not blank: what it asks for, or what is wrong with it. */
@@ -67,7 +69,7 @@ function requestLine(text: string | undefined, line: number): RequestLine | Batc
     );
   if (method !== "POST")
     return wrong(line, "invalid_method", "The method provided for this request must be POST.", "method");
-  if (url !== ENDPOINT)
+  if (url !== ENDPOINT && url !== SHORT_ENDPOINT)
     return wrong(
       line,
       "invalid_url",

@@ -28,6 +28,7 @@ export const openaiWire: Wire = {
       },
     },
   ],
+  batchesAt: ["/v1"],
   encodeError,
   errorSchema: "ErrorResponse",
   schemas: schemasOf,

@@ -15,6 +15,8 @@ export interface Wire {
   readonly paths: readonly WirePath[];
   /** What begins so, and is no path, is told so in this wire's envelope. */
   readonly prefixes?: readonly string[];
+  /** Where OpenAI's /files and /batches are asked for by its clients. */
+  readonly batchesAt?: readonly string[];
   /** Where the vendor's own custom is another than the workspace's dialect: these stand above it, on this wire's paths. */
   readonly policies?: PolicyOverrides;
   /** The body of any error, also of one that came before the body was read. */

@@ -1,5 +1,5 @@
 /**
- * What stands at /v1/files and /v1/batches: each path reads what the request says, and answers with OpenAI's object of what was done. What is
+ * What stands at /v1/files and /v1/batches, and where other wires' clients look for them (`batchesAt`): each path reads what the request says, and answers with OpenAI's object of what was done. What is
  * done is src/batches/'s; the words of the document are in src/door/docs/batches.ts.
  */
 import type { Batches } from "../batches/batches";
@@ -7,7 +7,7 @@ import { invalid } from "../batches/files";
 import { batchObject, fileObject, listObject } from "../batches/objects";
 import type { PageOf } from "../books/batch-records";
 import { encodeError } from "../dialects/openai";
-import { openaiWire } from "../dialects/openai-wire";
+import { WIRES } from "../dialects/wires";
 import type { Ending } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
@@ -65,35 +65,36 @@ export function batchPaths(respond: Respond, parts: BatchPathParts): readonly Se
       "Batches are disabled: the routing file says files: false, or files.folder is not set and the database is in memory or PostgreSQL.",
     );
   };
-  const at = (method: Served["method"], path: string, work: Parameters<Known>[0]): Served => ({
-    method,
-    path,
-    wire: openaiWire,
-    handle: known(work),
-  });
+  /** At each place where a wire's clients look for it. */
+  function at(method: Served["method"], path: string, work: Parameters<Known>[0]): readonly Served[] {
+    const handle = known(work);
+    return WIRES.flatMap((wire) =>
+      (wire.batchesAt ?? []).map((base) => ({ method, path: base + path, wire, handle })),
+    );
+  }
   return [
-    at("POST", "/v1/files", async ({ request }, _, { workspace }, over) => {
+    ...at("POST", "/files", async ({ request }, _, { workspace }, over) => {
       const type = request.headers.get("content-type");
       const body = piecesOf(request, over, parts.outside);
       return json(fileObject(await opened().files.upload(workspace, type, body)));
     }),
-    at("GET", "/v1/files", async ({ request }, _, { workspace }) => {
+    ...at("GET", "/files", async ({ request }, _, { workspace }) => {
       const { search, page } = pageOf(request, FILES_MAX, FILES_MAX);
       const purpose = search.get("purpose") ?? undefined;
       const found = await opened().files.list(workspace, purpose, oneMore(page));
       return json(listObject(found.map(fileObject), page.limit));
     }),
-    at("GET", "/v1/files/{file}", async ({ params }, _, { workspace }) =>
+    ...at("GET", "/files/{file}", async ({ params }, _, { workspace }) =>
       json(fileObject(await opened().files.find(workspace, params.file ?? ""))),
     ),
-    at("DELETE", "/v1/files/{file}", async ({ params: { file: id = "" } }, _, { workspace }) => {
+    ...at("DELETE", "/files/{file}", async ({ params: { file: id = "" } }, _, { workspace }) => {
       await opened().files.remove(workspace, id);
       return json({ id, object: "file", deleted: true });
     }),
-    at("GET", "/v1/files/{file}/content", ({ params, request }, policies, { workspace }) =>
+    ...at("GET", "/files/{file}/content", ({ params, request }, policies, { workspace }) =>
       contentOf(request, opened(), workspace, params.file ?? "", policies),
     ),
-    at("POST", "/v1/batches", async ({ request }, _, caller, over) => {
+    ...at("POST", "/batches", async ({ request }, _, caller, over) => {
       const place = parts.bodyMemory.enter(caller.workspace);
       const late = new GatewayError("slow_body", "The body did not arrive within 10 min.");
       const callOff = parts.outside.alarm(BODY_MS, () => over.abort(late));
@@ -106,15 +107,15 @@ export function batchPaths(respond: Respond, parts: BatchPathParts): readonly Se
         place.leave();
       }
     }),
-    at("GET", "/v1/batches", async ({ request }, _, { workspace }) => {
+    ...at("GET", "/batches", async ({ request }, _, { workspace }) => {
       const { page } = pageOf(request, BATCHES_MAX, BATCHES_USUAL);
       const found = await opened().list(workspace, oneMore({ ...page, order: "desc" }));
       return json(listObject(found.map(batchObject), page.limit));
     }),
-    at("GET", "/v1/batches/{batch}", async ({ params }, _, { workspace }) =>
+    ...at("GET", "/batches/{batch}", async ({ params }, _, { workspace }) =>
       json(batchObject(await opened().find(workspace, params.batch ?? ""))),
     ),
-    at("POST", "/v1/batches/{batch}/cancel", async ({ params }, _, { workspace }) =>
+    ...at("POST", "/batches/{batch}/cancel", async ({ params }, _, { workspace }) =>
       json(batchObject(await opened().cancel(workspace, params.batch ?? ""))),
     ),
   ];

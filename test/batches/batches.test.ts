@@ -3,6 +3,8 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { Value } from "@sinclair/typebox/value";
+import { BatchObject, FileObject } from "../../src/batches/objects";
 import type { Gateway } from "../../src/gateway";
 import { vectorOf } from "../serving";
 import { ENDPOINT, inputOf, openBatching, provider, sendJson, YAML } from "./opened";
@@ -254,3 +256,37 @@ describe("an invalid input file", () => {
     expect([status, json]).toMatchObject([400, { error: { param, type: "invalid_request_error" } }]);
   });
 });
+
+test.each(["/openai", "/openai/v1"])(
+  "Azure OpenAI's paths under %s are the same files and batches",
+  async (base) => {
+    await using batching = await openBatching(provider().fetch);
+    const { open } = batching;
+    const version = "?api-version=2025-03-01-preview";
+    const body = new FormData();
+    body.set("purpose", "batch");
+    body.set("file", new Blob([inputOf(["a", "b"]).replaceAll("/v1/embeddings", "/embeddings")]), "in.jsonl");
+    const { id } = Value.Parse(
+      FileObject,
+      (await open.send(`${base}/files${version}`, { method: "POST", body })).json,
+    );
+    expect((await open.send(`${base}/files/${id}/content${version}`)).text).toContain('"c1"');
+    const created = await sendJson(open, `${base}/batches${version}`, {
+      input_file_id: id,
+      endpoint: "/embeddings",
+      completion_window: "24h",
+    });
+    const { id: batch } = Value.Parse(BatchObject, created.json);
+    const done = await batching.ended(batch);
+    expect([done.status, done.request_counts]).toEqual(["completed", { total: 2, completed: 2, failed: 0 }]);
+    expect((await open.send(`${base}/batches/${batch}${version}`)).json).toEqual(done);
+    for (const list of ["batches", "files"])
+      expect((await open.send(`${base}/${list}${version}`)).json).toEqual(
+        (await open.send(`/v1/${list}`)).json,
+      );
+    const late = await open.send(`${base}/batches/${batch}/cancel${version}`, { method: "POST" });
+    expect([late.status, late.json]).toMatchObject([409, { error: { type: "invalid_request_error" } }]);
+    const gone = await open.send(`${base}/files/${id}${version}`, { method: "DELETE" });
+    expect(gone.json).toEqual({ id, object: "file", deleted: true });
+  },
+);

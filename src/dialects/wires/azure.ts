@@ -66,6 +66,8 @@ export const azureWire: Wire = {
     },
   ],
   prefixes: ["/openai"],
+  // By api-version, and of the v1 API.
+  batchesAt: ["/openai", "/openai/v1"],
   encodeError,
   errorSchema: "ErrorResponse",
   schemas: (policies) => ({ AzureEmbeddingsRequest: requestOf(policies) }),
