@@ -1,6 +1,6 @@
 /**
  * `embedgate reload`: a running gateway loads its current routing file and its current executable without dropping a request. A gateway with
- * one process reloads only the routing file.
+ * one process that is no service of systemd reloads only the routing file.
  */
 import { realOutside } from "../network/real-outside";
 import { type Presence, presentAt } from "../processes/presence";
@@ -37,7 +37,7 @@ export async function reload(options: ReloadOptions): Promise<number> {
   }
   if (options.upgrade && running.some(({ signal }) => signal !== "SIGUSR2")) {
     console.error(
-      "The gateway is one process, so its executable cannot be replaced while it runs: restart it, or set server.processes to 2 or more.",
+      "The gateway is one process, so its executable cannot be replaced while it runs: restart it, or run it as a service of systemd or with server.processes of 2 or more.",
     );
     return 1;
   }

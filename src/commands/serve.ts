@@ -2,8 +2,11 @@
  * `embedgate serve`: reads the routing file, and serves in this process or in as many processes as the file says.
  * Modules are loaded on demand, because a supervisor has no gateway.
  */
+import type { GatewayConfig } from "../config/gateway-config";
 import { USUAL_FILE } from "../config/load";
 import { type ReadFile, readRoutingFile } from "../config/read";
+import { isManaged } from "../machine/service-manager";
+import { realOutside } from "../network/real-outside";
 import { configured, reread } from "../serving/configured";
 import { makeRoomForFetches } from "../serving/fetch-limit";
 import { surviveOtherSignals } from "../serving/signals";
@@ -20,7 +23,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   const read = await readNow(options);
   const config = await load(options, read);
   if (!config) return 1;
-  if (config.server.processes > 1) {
+  if (config.server.processes > 1 || isService(config)) {
     const { supervise } = await import("../processes/supervisor");
     return supervise({
       options,
@@ -34,6 +37,10 @@ export async function serve(options: ServeOptions): Promise<number> {
   const { serveAlone } = await import("./alone");
   return serveAlone(config, async () => loadAgain(options, await readNow(options)));
 }
+
+/** As a service, one process has a supervisor too: an upgrade that restarted the service would lose requests. */
+const isService = ({ database }: GatewayConfig) =>
+  process.platform === "linux" && isManaged(realOutside) && database.path !== ":memory:";
 
 const readNow = ({ config = USUAL_FILE }: ServeOptions) => readRoutingFile(process.cwd(), config);
 

@@ -20,6 +20,10 @@ export interface ServiceManager {
   stopping(): void;
 }
 
+/** Whether a service manager started this process. */
+export const isManaged = ({ environment }: Pick<Outside, "environment">) =>
+  (environment.NOTIFY_SOCKET ?? "") !== "";
+
 /** @param pid the process that the service manager watches; if it is another process, no watchdog messages are sent */
 export function openServiceManager(
   { environment, alarm }: Pick<Outside, "environment" | "alarm">,

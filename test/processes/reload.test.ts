@@ -74,34 +74,43 @@ async function ask(port: number, requests: number, load: Load, isOver: () => boo
   }
 }
 
-test.skipIf(!LINUX)(`${SWAPS} reloads under load lose no request`, async () => {
-  using upstream = startUpstream();
-  using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
-  await using child = await startServing(folder.path);
-  const load: Load = { answered: 0, lost: [] };
-  let isOver = false;
-  const clients = [
-    ...Array.from({ length: 4 }, () => ask(child.port, 1, load, () => isOver)),
-    ...Array.from({ length: 4 }, () => ask(child.port, 1_000_000, load, () => isOver)),
-  ];
-  const seen = new Set(copiesOf(child.pid));
-  for (let swap = 1; swap <= SWAPS; swap++) {
-    expect(await reload(folder.path)).toMatchObject({ code: 0 });
-    const copies = copiesOf(child.pid);
-    expect(copies.filter((pid) => !seen.has(pid))).toHaveLength(2);
-    for (const pid of copies) seen.add(pid);
-  }
-  const before = load.answered;
-  while (load.answered < before + 100) await new Promise((turn) => setImmediate(turn));
-  isOver = true;
-  await Promise.all(clients);
-  expect(load.lost).toEqual([]);
-  // The last processes answer, also on each kept connection.
-  const processes = query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger");
-  expect(processes).toEqual([{ count: 2 + 2 * SWAPS }]);
-  child.signal("SIGTERM");
-  expect(await child.ended()).toBe(0);
-});
+/** With one process, as a service: systemd's address is in its environment. */
+const WAYS = [
+  [2, []],
+  [1, ["env", "NOTIFY_SOCKET=/nowhere/at/all"]],
+] as const;
+
+test.skipIf(!LINUX).each(WAYS)(
+  `of %d processes, ${SWAPS} reloads under load lose no request`,
+  async (count, prefix) => {
+    using upstream = startUpstream();
+    using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream, `processes: ${count}, drain_ms: 0`) });
+    await using child = await startServing(folder.path, prefix);
+    const load: Load = { answered: 0, lost: [] };
+    let isOver = false;
+    const clients = [
+      ...Array.from({ length: 4 }, () => ask(child.port, 1, load, () => isOver)),
+      ...Array.from({ length: 4 }, () => ask(child.port, 1_000_000, load, () => isOver)),
+    ];
+    const seen = new Set(copiesOf(child.pid));
+    for (let swap = 1; swap <= SWAPS; swap++) {
+      expect(await reload(folder.path, "--upgrade")).toMatchObject({ code: 0 });
+      const copies = copiesOf(child.pid);
+      expect(copies.filter((pid) => !seen.has(pid))).toHaveLength(count);
+      for (const pid of copies) seen.add(pid);
+    }
+    const before = load.answered;
+    while (load.answered < before + 100) await new Promise((turn) => setImmediate(turn));
+    isOver = true;
+    await Promise.all(clients);
+    expect(load.lost).toEqual([]);
+    // The last processes answer, also on each kept connection.
+    const processes = query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger");
+    expect(processes).toEqual([{ count: count + count * SWAPS }]);
+    child.signal("SIGTERM");
+    expect(await child.ended()).toBe(0);
+  },
+);
 
 test.skipIf(!LINUX)("an invalid routing file changes nothing, and the command says so", async () => {
   using upstream = startUpstream();
@@ -153,7 +162,9 @@ test("--upgrade refuses a gateway whose executable cannot be replaced while it r
   await using gateway = await startServing(folder.path);
   expect(await reload(folder.path, "--upgrade")).toEqual({
     code: 1,
-    words: expect.stringContaining("restart it, or set server.processes to 2 or more"),
+    words: expect.stringContaining(
+      "restart it, or run it as a service of systemd or with server.processes of 2 or more",
+    ),
   });
   expect(await reload(folder.path)).toMatchObject({ code: 0 });
   gateway.signal("SIGTERM");

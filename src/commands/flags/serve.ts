@@ -33,7 +33,7 @@ export function serveCommands(program: Command): void {
       .argument(...FILE_ARGUMENT)
       .description("reload configuration and executable of a running gateway without downtime")
       .addOption(config())
-      .option("--upgrade", "fail unless the executable is replaced too (server.processes of 2 or more)")
+      .option("--upgrade", "fail unless the executable is replaced too")
       .action(laterWithFile(async () => (await import("../reload")).reload)),
     "embedgate reload",
     "embedgate reload /etc/embedgate/gateway.yaml",

@@ -25,7 +25,7 @@ WorkingDirectory=${CONFIGURATION_FOLDER}
 # API keys and other variables of the routing file, read by systemd as root.
 EnvironmentFile=-${ENVIRONMENT_FILE}
 ExecStart=${executable} serve --config ${ROUTING_FILE}
-# Without downtime: the routing file, and with server.processes of 2 or more the executable too.
+# Without downtime: the routing file, and the executable.
 ExecReload=${executable} reload --config ${ROUTING_FILE}
 Restart=on-failure
 RestartSec=1
@@ -87,7 +87,7 @@ export const FIRST_ROUTING_FILE = `# embedgate's routing file. A running gateway
 server:
   host: 127.0.0.1
   port: 8080
-  processes: 2        # with 2 or more, an upgrade loses no request
+  processes: 2        # if one dies, the other serves until it is replaced
 database: sqlite:${DATABASE}
 providers:
   local: { plugin: local }
