@@ -10,6 +10,7 @@ import modelLicense from "../../plugins/local/LICENSE" with { type: "text" };
 import modelNotice from "../../plugins/local/NOTICE" with { type: "text" };
 import { json } from "./json";
 import bun from "./licenses/bun.txt" with { type: "text" };
+import bunLibraries from "./licenses/bun-libraries.txt" with { type: "text" };
 import libraryLicense from "./licenses/lgpl-2.0.txt" with { type: "text" };
 import lesserLicense from "./licenses/lgpl-2.1.txt" with { type: "text" };
 import packages from "./licenses/packages.json";
@@ -45,7 +46,7 @@ export function allLicenses(bunVersion = Bun.version): readonly CarriedPackage[]
       name: "bun",
       version: bunVersion,
       license: "MIT AND LGPL-2.0-or-later AND LGPL-2.1-or-later",
-      texts: [bun, libraryLicense, lesserLicense],
+      texts: [bun, libraryLicense, lesserLicense, bunLibraries],
     },
     ...Value.Parse(Packages, packages),
   ];

@@ -28,3 +28,20 @@ test("each has its licence and a text, and the command prints them all", async (
   const list = await runCommand(["licenses", "--list", "--json"]);
   expect(JSON.parse(list.out)).toHaveLength(all.length);
 });
+
+test("each library that Bun links has its text, with the package that it is from", () => {
+  const [bun = "", , , libraries = ""] = allLicenses().find(({ name }) => name === "bun")?.texts ?? [];
+  const listed = [...bun.matchAll(/(?:lists them|MIT License): ([^:]+?)\.\n\n/g)].flatMap(([, names = ""]) =>
+    names.split(",").map((name) => name.replace(/\s+/g, " ").trim()),
+  );
+  const lacking = bun.slice(bun.indexOf("No\npackage"));
+  expect(listed.length).toBeGreaterThan(45);
+  const plain = (name: string) =>
+    name.toLowerCase().replace(/^(?:a part of|parts of|a port of) |^lib(?=icu)| \(.*/g, "");
+  const heads = [...libraries.matchAll(/^-{80}\n(.+?): .+\nText from: .+ .*\d/gm)].map(([, name = ""]) =>
+    plain(name),
+  );
+  for (const name of listed.map(plain))
+    expect([name, heads.includes(name) || lacking.includes(name)]).toEqual([name, true]);
+  expect(libraries.length).toBeGreaterThan(300_000);
+});
