@@ -4,7 +4,9 @@
  */
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { picoUsd } from "../books/money";
+import { countedInGroups } from "../domain/counted";
 import { GatewayError } from "../domain/errors";
 import { batchLimits, chunkLimits } from "../jobs/chunk-limits";
 import { type Committing, openCommitting } from "../jobs/committing";
@@ -23,6 +25,7 @@ import { createSpending, type Spending } from "../jobs/spending";
 import { INTERRUPTED, stopping } from "../jobs/stopping";
 import { type Survey, survey } from "../jobs/survey";
 import { openTelling } from "../jobs/telling";
+import { openVectorFile } from "../jobs/vector-file";
 import { bootId } from "../machine/boot";
 import { realOutside } from "../network/real-outside";
 import { WrongUsage } from "../terminal/wrong-usage";
@@ -48,6 +51,11 @@ export async function embed(names: readonly string[], options: EmbedOptions): Pr
   const output = outputOf(options.out, options.dtype);
   const paths = pathsOf(options.out);
   if (options.concurrency < 1) throw new WrongUsage("--concurrency: expected 1 or more.");
+  if (options.dimensions === 0) throw new WrongUsage("--dimensions: expected 1 or more.");
+  if (options.resume && options.overwrite)
+    throw new WrongUsage("--resume and --overwrite: give one of them, to go on or to start over.");
+  const folder = dirname(options.out);
+  if (!existsSync(folder)) throw new WrongUsage(`--out: there is no folder ${folder}.`);
   try {
     const free = lock(paths.lock);
     if (typeof free === "string") throw new WrongUsage(`--out: ${free}`);
@@ -67,9 +75,10 @@ async function locked(
   output: Output,
   paths: Paths,
 ): Promise<number> {
+  // Before OUT is replaced, for it may be named as an input.
+  const sources = await sourcesOf(names, options.inputFormat, paths.spool, Object.values(paths));
   const kept = await keptOf(options, paths, output);
   if (kept === undefined) return existsSync(paths.errors) ? ROWS_LEFT_OUT : 0;
-  const sources = await sourcesOf(names, options.inputFormat, paths.spool);
   // Before standard input is read, because this may re-execute the process (src/serving/fetch-limit.ts).
   const opened = await openSender(options, askedOf(options), kept.runs, outside);
   if (opened === undefined) return 1;
@@ -122,17 +131,43 @@ async function work(options: EmbedOptions, prepared: Prepared): Promise<number> 
       if (kept.plan === undefined) await rm(paths.spool, { force: true });
       return 0;
     }
-    if (seen.texts === 0) {
-      await forget(paths);
-      say("There is no text to embed.");
-      return seen.unusable > 0 ? ROWS_LEFT_OUT : 1;
-    }
+    if (seen.texts === 0) return await withoutTexts(options, prepared, seen, unusable, errors);
     const plan = planOf(options, sender, output, seen, chunk);
     refuseAnother(kept, plan, paths);
     return await run(options, { ...prepared, plan, seen, unusable, errors });
   } finally {
     errors.close();
   }
+}
+
+/** Nothing is sent: OUT has as many rows, and no vector. Of an unknown size there is no such file. */
+async function withoutTexts(
+  { model, out }: EmbedOptions,
+  { output, paths, sender: { facts } }: Prepared,
+  seen: Survey,
+  unusable: RowSet,
+  errors: Errors,
+): Promise<number> {
+  await forget(paths);
+  const { dimensions } = facts;
+  const { rows } = seen;
+  if (dimensions === undefined) {
+    say(`There is no text to embed, and the dimensions of ${model} are not known: ${out} is not written.`);
+    return rows > 0 ? ROWS_LEFT_OUT : 1;
+  }
+  const turn = () => outside.sleep(0);
+  const file = await openVectorFile(paths.vectors, output.layout, { rows, dimensions });
+  const without = await complete(file, seen, unusable, new Map(), errors, turn);
+  await finish(output, paths, { file, without, made: { dimensions, space: "" }, model, turn });
+  say(`${out}: ${countedInGroups(rows, "row")} of ${dimensions} dimensions.`);
+  return told(without, paths);
+}
+
+/** @returns the exit code of a job that is done */
+function told({ size }: RowSet, { errors }: Paths): number {
+  if (size === 0) return 0;
+  say(`${countedInGroups(size, "row")} without a vector: ${errors} says why.`);
+  return ROWS_LEFT_OUT;
 }
 
 interface Planned extends Prepared {
@@ -160,6 +195,7 @@ async function run(options: EmbedOptions, planned: Planned): Promise<number> {
   const spending = createSpending(sender.facts, most);
   const telling = openTelling(process.stderr, seen.texts, spending, outside);
   const stop = stopping(telling.note);
+  let isVain = false;
   try {
     const ended = await runJob({
       sources,
@@ -178,12 +214,15 @@ async function run(options: EmbedOptions, planned: Planned): Promise<number> {
     telling.end();
     return await end(options, planned, committing, spending, ended);
   } catch (thrown) {
-    telling.note("The job ended early; what was done is kept. --resume goes on from here.");
+    isVain = committing.made === undefined && kept.chunks.length === 0;
+    if (!isVain) telling.note("The job ended early; what was done is kept. --resume goes on from here.");
     throw thrown;
   } finally {
     telling.end();
     await committing.close();
     await journal.close();
+    // Nothing was done that another run could go on with.
+    if (isVain) await forget(paths);
   }
 }
 
@@ -195,7 +234,7 @@ async function end(
   { tokens, cost }: Spending,
   { why, refused, truncated }: Ended,
 ): Promise<number> {
-  const used = `${tokens.toLocaleString("en-US")} tokens${cost === undefined ? "" : `, ${dollars(cost)}`}`;
+  const used = `${countedInGroups(tokens, "token")}${cost === undefined ? "" : `, ${dollars(cost)}`}`;
   if (why !== "done") {
     const words = why === "stopped" ? "Stopped" : `Stopped before $${maxUsd} (--max-usd)`;
     say(`${words}: ${used} so far. --resume goes on from here.`);
@@ -210,9 +249,7 @@ async function end(
   const without = await complete(file, seen, unusable, refused, errors, turn);
   await finish(output, paths, { file, without, made, model: plan.model, turn });
   const space = made.space === "" ? "" : ` in the space ${made.space}`;
-  say(`${out}: ${seen.rows.toLocaleString("en-US")} rows of ${made.dimensions} dimensions${space}, ${used}.`);
-  if (truncated > 0) say(`${truncated} texts were cut to the model's limit.`);
-  if (without.size === 0) return 0;
-  say(`${without.size} rows have no vector: ${paths.errors} says why.`);
-  return ROWS_LEFT_OUT;
+  say(`${out}: ${countedInGroups(seen.rows, "row")} of ${made.dimensions} dimensions${space}, ${used}.`);
+  if (truncated > 0) say(`Cut to the model's limit: ${countedInGroups(truncated, "text")}.`);
+  return told(without, paths);
 }

@@ -1,5 +1,6 @@
 /** The estimate that is printed before anything is sent: tokens (by a sample of the texts), price, and approximate duration. */
 import { picoUsdPerToken, usdOf } from "../books/money";
+import { countedInGroups } from "../domain/counted";
 import { inUnits } from "../terminal/duration";
 import type { Sender } from "./sender";
 import type { Survey } from "./survey";
@@ -45,10 +46,10 @@ export function inWords(
   const number = (value: number) => value.toLocaleString("en-US");
   return [
     `rows:       ${number(rows)}`,
-    `texts:      ${number(texts)} to send, ${number(duplicates)} duplicates, ${number(unusable)} without a text`,
+    `texts:      ${number(texts)} to send, ${countedInGroups(duplicates, "duplicate")}, ${number(unusable)} without a text`,
     `tokens:     about ${number(tokens)} (${isCounted ? "a sample was counted with the model's vocabulary" : "estimated at 4 bytes a token"})`,
     `cost:       ${cost === undefined ? "unknown: the model has no price" : `about ${dollars(cost)} at $${price} per million tokens`}`,
-    `time:       about ${roughly(took_ms)} (${number(calls)} calls, ${concurrency} at once, if a call takes ${inUnits(CALL_MS)})`,
+    `time:       about ${roughly(took_ms)} (${countedInGroups(calls, "call")}, ${concurrency} at once, if a call takes ${inUnits(CALL_MS)})`,
   ];
 }
 

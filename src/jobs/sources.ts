@@ -2,8 +2,8 @@
  * Which files a job reads, and how: paths, globs and `-` for standard input, by file ending or --input-format.
  * A new format is a line of READERS, and its name one of formats.ts.
  */
-import { createWriteStream, existsSync } from "node:fs";
-import { extname } from "node:path";
+import { createWriteStream, existsSync, realpathSync, statSync } from "node:fs";
+import { extname, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { WrongUsage } from "../terminal/wrong-usage";
 import { csvRows } from "./csv-rows";
@@ -40,21 +40,30 @@ export const STANDARD_INPUT = "-";
 /**
  * @param names in the given order; the files of a glob are sorted by name
  * @param spool where standard input is stored, since it is read more than once
- * @throws WrongUsage if there is no such file
+ * @param own the job's own files: a glob leaves them out
+ * @throws WrongUsage if there is no such file, or it is one of the job's own
  */
 export async function sourcesOf(
   names: readonly string[],
   format: InputFormat | undefined,
   spool: string,
+  own: readonly string[],
 ): Promise<Source[]> {
+  const taken = new Set(own.map(placeOf));
   const sources: Source[] = [];
   for (const name of names) {
     if (name === STANDARD_INPUT) {
       sources.push({ name, path: spool, format: format ?? "lines" });
       continue;
     }
-    const paths = existsSync(name) ? [name] : await found(name);
-    if (paths.length === 0) throw new WrongUsage(`There is no file ${name}.`);
+    const isThere = existsSync(name);
+    if (isThere && taken.has(placeOf(name)))
+      throw new WrongUsage(`--out: ${name} is an input too: name another file.`);
+    if (isThere && statSync(name).isDirectory())
+      throw new WrongUsage(`${name} is a folder: name its files, such as '${name}/*.jsonl'.`);
+    const paths = isThere ? [name] : (await found(name)).filter((path) => !taken.has(placeOf(path)));
+    if (paths.length === 0)
+      throw new WrongUsage(isGlob(name) ? `No file matches ${name}.` : `There is no file ${name}.`);
     for (const path of paths) sources.push({ name: path, path, format: format ?? formatOf(path) });
   }
   if (sources.filter(({ path }) => path === spool).length > 1)
@@ -62,8 +71,13 @@ export async function sourcesOf(
   return sources;
 }
 
+/** Whatever links lead to it. */
+const placeOf = (path: string) => (existsSync(path) ? realpathSync(path) : resolve(path));
+
+const isGlob = (name: string) => /[*?[{]/.test(name);
+
 async function found(pattern: string): Promise<string[]> {
-  if (!/[*?[{]/.test(pattern)) return [];
+  if (!isGlob(pattern)) return [];
   return (await Array.fromAsync(new Bun.Glob(pattern).scan({ cwd: ".", onlyFiles: true }))).sort();
 }
 

@@ -85,7 +85,9 @@ export function startProvider(
 export const routingFile = ({ url }: Provider) => `
 space_probe: false
 providers: { wire: { plugin: openai, base_url: "${url}", retries: 0, concurrency: 64 } }
-models: { m: { routes: [ { provider: wire } ], max_inputs: 16, price: 1 } }
+models:
+  m: { routes: [ { provider: wire } ], max_inputs: 16, price: 1 }
+  sized: { routes: [ { provider: wire } ], dimensions: 8, price: 1 }
 `;
 
 export interface Vectors {
