@@ -54,3 +54,9 @@ export interface LedgerRow {
   /** The batch of which the request is a line; left out: none. */
   readonly batch?: string | null;
 }
+
+/** A failed row without the caller's `user` and `metadata`, where they are too large to be kept for nothing. */
+export function withoutExcess(row: LedgerRow, bytesMax: number): LedgerRow {
+  const bytes = Buffer.byteLength(row.user ?? "") + Buffer.byteLength(row.metadata ?? "");
+  return bytes > bytesMax ? { ...row, user: null, metadata: null } : row;
+}

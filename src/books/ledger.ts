@@ -8,11 +8,11 @@ import type { Store } from "../db/open";
 import { type Gathering, isLockedOut, LOCK_WAIT_MS } from "../db/writer";
 import { asGatewayError } from "../domain/errors";
 import { type Charge, type Hold, type Holding, NOTHING, openBalances } from "./balances";
-import type { LedgerRow } from "./ledger-row";
+import { type LedgerRow, withoutExcess } from "./ledger-row";
+import { openLedgerSums } from "./ledger-sums";
 import { type LedgerLines, openLines } from "./lines";
 import { openRefusals } from "./refusals";
 import { openReserves } from "./reserves";
-import { openRollups } from "./rollups";
 import { openRowsBefore } from "./rows-before";
 import { sumUsage, type UsageFilter, type UsageGroup, type UsageLine } from "./usage";
 
@@ -156,8 +156,7 @@ export function openLedger(
      WHERE rowid = ? AND request_id = ? AND status = ${UNDER_WAY} AND error IS NULL`,
   );
   const shed = database.query<unknown, Value[]>(
-    `UPDATE ledger SET user = NULL, metadata = NULL
-     WHERE rowid = ? AND length(CAST(coalesce(user, '') || coalesce(metadata, '') AS BLOB)) > ${FAILED_BYTES_MAX}`,
+    "UPDATE ledger SET user = NULL, metadata = NULL WHERE rowid = ?",
   );
   const columnNames = [...COLUMNS, ...OWN_COLUMNS];
   const changing = columnNames.filter(
@@ -189,7 +188,7 @@ export function openLedger(
   const balances = openBalances(store);
   const reserves = openReserves(database);
   const refusals = openRefusals(database, configuredModel);
-  const rollups = openRollups(database, OWN_WORKSPACE);
+  const sums = openLedgerSums(database, OWN_WORKSPACE);
   const before = openRowsBefore(database, IS_UNDER_WAY);
   /** By request id. */
   const underWay = new Map<string, Begun>();
@@ -198,11 +197,11 @@ export function openLedger(
   const gathering: Gathering = {
     flush() {
       balances.flush();
-      rollups.flush();
+      sums.flush();
     },
     ended(isCommitted) {
       balances.ended(isCommitted);
-      rollups.ended(isCommitted);
+      sums.ended(isCommitted);
       if (isCommitted) for (const [id, begun] of begunNow) underWay.set(id, begun);
       begunNow.clear();
     },
@@ -241,18 +240,19 @@ export function openLedger(
   const isRefusal = ({ request_id, status, tokens_upstream }: LedgerRow) =>
     status !== ANSWERED && tokens_upstream === 0 && begunOf(request_id) === undefined;
 
-  function putSettled(row: LedgerRow): Charge {
+  function putSettled(settled: LedgerRow): Charge {
+    const row = settled.status === ANSWERED ? settled : withoutExcess(settled, FAILED_BYTES_MAX);
     const { cost_femto_credits, ...columns } = row;
     const cost = { femtoCredits: cost_femto_credits, picoUsd: row.cost_pico_usd };
     if (isRefusal(row)) {
-      rollups.add(refusals.add(row, process), 0n);
+      sums.add(refusals.add(row, process));
       return balances.due(row.workspace, cost, NOTHING);
     }
     const begun = begunOf(row.request_id);
     if (begun !== undefined) {
       const charge = balances.due(row.workspace, cost, begun.held);
       if (finished(row, begun, charge)) {
-        rollups.add(row, charge.microCredits);
+        sums.add(row, charge);
         balances.take(row.workspace, cost, begun.held, charge, row.started_at);
         return charge;
       }
@@ -274,7 +274,7 @@ export function openLedger(
       uncountSettled(row.request_id);
       put.run(values);
     }
-    rollups.add(row, charge.microCredits);
+    sums.add(row, charge);
     balances.take(row.workspace, cost, NOTHING, charge, row.started_at);
     return charge;
   }
@@ -308,13 +308,13 @@ export function openLedger(
       rowId,
       row.request_id,
     );
-    if (row.status !== ANSWERED) shed.run(rowId);
+    if (row.status !== ANSWERED && row.metadata === null) shed.run(rowId);
     return Number(changes) === 1;
   }
 
   function uncountSettled(requestId: string): void {
     const old = before.settled(requestId);
-    if (old) rollups.add(old.row, old.microCredits, -1);
+    if (old) sums.add(old.row, old.charge, -1);
   }
 
   function interrupted(ended: string | null, batch: string | null): number {
@@ -322,10 +322,10 @@ export function openLedger(
     restore.run(ended, batch);
     if (batch === null) release.run(ended);
     try {
-      for (const row of rows) rollups.add({ ...row, error: INTERRUPTED, tokens_source: "estimated" }, 0n);
-      rollups.flush();
+      for (const row of rows) sums.add({ ...row, error: INTERRUPTED, tokens_source: "estimated" });
+      sums.flush();
     } finally {
-      rollups.ended(false);
+      sums.ended(false);
     }
     return Number(interrupt.run(ended, batch).changes);
   }

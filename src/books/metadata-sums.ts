@@ -1,6 +1,6 @@
 /**
- * Sums over time by the values of one metadata key, from the ledger's rows and the daily sums of trimmed rows. Callers choose the
- * values, so no sums are stored for them. Latencies are not included.
+ * Sums over time by the values of one metadata key, from the ledger's rows and the daily sums of trimmed rows: for what the stored sums by day
+ * (metadata-days.ts) do not have, such as hours and nested values. Latencies are not included.
  */
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
@@ -68,6 +68,7 @@ export function openMetadataSums(
     const conditions = [
       "started_at >= $since",
       "started_at < $until",
+      "(status <> 0 OR error IS NOT NULL)",
       ...wanted.map(([column]) => `${column} = $${column}`),
     ];
     const query = database.query<Row, [Record<string, string | number>]>(

@@ -1,11 +1,12 @@
 /**
- * Reads the sums by minute, hour and day (rollups.ts): over time, by group, or as usage. Sums by a metadata key are not stored, so they are computed
- * from the ledger's rows. Everything is read in slices of time, so that nothing blocks the event loop for long.
+ * Reads the sums by minute, hour and day (rollups.ts): over time, by group, or as usage. Sums by a metadata key are stored by day only; all others
+ * are computed from the ledger's rows. Everything is read in slices of time, so that nothing blocks the event loop for long.
  */
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import { LATENCY_COLUMNS } from "./latency-bounds";
+import { openMetadataDays } from "./metadata-days";
 import { metadataPathOf, openMetadataSums } from "./metadata-sums";
 import { type RollupUnit, SUMS, UNIT_MS } from "./rollups";
 import type { Series, SeriesAsked, SeriesGroup } from "./series";
@@ -53,6 +54,7 @@ export function openSeries(
 ): Series {
   const { database, read } = store;
   const metadataSums = openMetadataSums(store, ownWorkspace);
+  const metadataDays = openMetadataDays(store, { turn }, metadataSums);
   const sums = SUMS.map((name) => `sum(${name}) AS ${name}`).join(", ");
   const latencies = LATENCY_COLUMNS.map((name) => `sum(${name}) AS ${name}`).join(", ");
 
@@ -177,6 +179,7 @@ export function openSeries(
       const isByMetadata = asked.by.includes("metadata");
       if (isByMetadata) metadataPathOf(asked);
       if (!isByMetadata) await overRollups(asked, since, until, tally);
+      else if (metadataDays.has(asked)) await metadataDays.addTo(tally, asked, since, until);
       else
         for await (const [from, to] of rowSlices(since, until))
           for (const line of metadataSums(asked, from, to, unitMs)) tally.add(line);

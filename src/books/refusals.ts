@@ -61,7 +61,7 @@ export function openRefusals(
         inputs: BigInt(inputs) + (before?.inputs ?? 0n),
         refusals: 1n + (before?.refusals ?? 0n),
       });
-      return { ...row, model, provider: null };
+      return { ...row, model, provider: null, metadata: null };
     },
   };
 }

@@ -1,10 +1,11 @@
 /**
  * Sums of the ledger by minute and by hour, written in the commit of the rows: one upsert per sum that a transaction changes, not one per
  * request. They always equal the ledger's own sums. src/books/open-series.ts reads them; src/books/trimming.ts turns old hours into days.
- * A new sum is a line of SUMS and of `amountsOf`, and a column (src/db/migrations.ts).
+ * A new sum is a line of SUMS and of `addCounts` or `addMoney`, and a column (src/db/migrations.ts).
  */
 import type { Database } from "bun:sqlite";
 import type { Gathering } from "../db/writer";
+import type { Charge } from "./balances";
 import { bucketOf, LATENCY_COLUMNS } from "./latency-bounds";
 import type { LedgerRow } from "./ledger-row";
 import { sharesIn } from "./shares";
@@ -31,6 +32,14 @@ export const SUMS = [
 ] as const;
 export type SumName = (typeof SUMS)[number];
 
+/** Of requests that were charged: how many, and what was taken from the balance. A workspace's credit history reads them (charges.ts). */
+export const CHARGE_SUMS = ["charged", "micro_credits_taken"] as const;
+const STORED = [...SUMS, ...CHARGE_SUMS];
+
+/** What a row was charged. */
+export type Charged = Pick<Charge, "microCredits" | "taken" | "femtoCreditsRounded">;
+export const NOT_CHARGED: Charged = { microCredits: 0n, taken: 0n, femtoCreditsRounded: 0n };
+
 /** The columns of a ledger row that its sums need: of the row being written, or of the row that it replaces. */
 export type Summed = Pick<
   LedgerRow,
@@ -54,18 +63,19 @@ export type Summed = Pick<
   | "upstream_pico_usd"
   | "saved_pico_usd"
   | "by_provider"
+  | "metadata"
 >;
 
 /** Every method must run inside a transaction; the additions are in the database once `flush` has run. */
 export interface Rollups extends Gathering {
-  /** @param sign -1 subtracts what was added for the row before */
-  add(row: Summed, microCredits: bigint, sign?: 1 | -1): void;
+  /** @param charge left out: nothing was charged @param sign -1 subtracts what was added for the row before */
+  add(row: Summed, charge?: Charged, sign?: 1 | -1): void;
 }
 
 interface Gathered {
   readonly startedAt: number;
   readonly dimensions: readonly (string | number)[];
-  /** In the order of SUMS, where amounts of money come last. */
+  /** In the order of STORED, where amounts of money come last. */
   readonly counts: number[];
   readonly money: bigint[];
   /** undefined: more than one bucket. */
@@ -75,14 +85,14 @@ interface Gathered {
 
 type Value = string | number | bigint;
 
-const COUNTS = SUMS.indexOf("cost_pico_usd");
+export const COUNTS = SUMS.indexOf("cost_pico_usd");
 const NONE = -1;
 
 /** @param ownWorkspace the workspace of the gateway's own calls: they count by their tokens only, not as requests of clients */
 export function openRollups(database: Database, ownWorkspace: string): Rollups {
   const upsertOf = (latencies: readonly string[]) => {
-    const columns = ["unit_ms", "started_at", ...DIMENSIONS, ...SUMS, ...latencies];
-    const summed = [...SUMS, ...latencies].map((name) => `${name} = rollups.${name} + excluded.${name}`);
+    const columns = ["unit_ms", "started_at", ...DIMENSIONS, ...STORED, ...latencies];
+    const summed = [...STORED, ...latencies].map((name) => `${name} = rollups.${name} + excluded.${name}`);
     return database.query<unknown, Value[]>(
       `INSERT INTO rollups (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})
        ON CONFLICT (unit_ms, started_at, ${DIMENSIONS.join(", ")}) DO UPDATE SET ${summed.join(", ")}`,
@@ -104,7 +114,7 @@ export function openRollups(database: Database, ownWorkspace: string): Rollups {
       startedAt,
       dimensions: [workspace, key_id ?? "", model, provider, status, error ?? "", kind ?? ""],
       counts: Array.from({ length: COUNTS }, () => 0),
-      money: Array.from({ length: SUMS.length - COUNTS }, () => 0n),
+      money: Array.from({ length: STORED.length - COUNTS }, () => 0n),
       bucket: NONE,
       latencies: LATENCY_COLUMNS.map(() => 0),
     };
@@ -127,13 +137,20 @@ export function openRollups(database: Database, ownWorkspace: string): Rollups {
   }
 
   return {
-    add(row, microCredits, sign = 1) {
+    add(row, charge = NOT_CHARGED, sign = 1) {
       const isClients = row.workspace !== ownWorkspace;
       const shares = (row.by_provider ?? null) === null ? undefined : sharesIn(row.by_provider);
       const [first, ...others] = shares ?? [];
       const sum = sumOf(row, first?.provider ?? row.provider ?? "");
       addCounts(sum.counts, row, isClients, sign, first?.tokens ?? row.tokens_upstream);
-      addMoney(sum.money, row, microCredits, BigInt(sign), first?.picoUsd ?? row.upstream_pico_usd ?? 0n);
+      addMoney(
+        sum.money,
+        row,
+        charge.microCredits,
+        BigInt(sign),
+        first?.picoUsd ?? row.upstream_pico_usd ?? 0n,
+      );
+      if (isCharged(charge)) addCharge(sum.money, charge, BigInt(sign));
       if (isClients) addLatency(sum, bucketOf(row.latency_ms), sign);
       // The answering provider gets all tokens counted upstream except for the others' shares.
       for (const { provider, tokens, picoUsd } of others) {
@@ -169,6 +186,17 @@ export function openRollups(database: Database, ownWorkspace: string): Rollups {
 
 const UPSTREAM = SUMS.indexOf("tokens_upstream");
 const OWED = SUMS.indexOf("upstream_pico_usd") - COUNTS;
+const CHARGED = SUMS.length - COUNTS;
+const TAKEN = CHARGED + 1;
+
+/** As all-rows.ts has it. */
+const isCharged = ({ microCredits, femtoCreditsRounded }: Charged) =>
+  microCredits > 0n || femtoCreditsRounded !== 0n;
+
+function addCharge(to: bigint[], { taken }: Charged, sign: bigint): void {
+  to[CHARGED] = (to[CHARGED] ?? 0n) + sign;
+  if (taken !== 0n) to[TAKEN] = (to[TAKEN] ?? 0n) + sign * taken;
+}
 
 function addLatency(sum: Gathered, bucket: number, sign: number): void {
   sum.latencies[bucket] = (sum.latencies[bucket] ?? 0) + sign;
@@ -183,8 +211,14 @@ const together = (one: Gathered, other: Gathered): Gathered => ({
   latencies: one.latencies.map((count, i) => count + (other.latencies[i] ?? 0)),
 });
 
-/** In the order of SUMS. */
-function addCounts(to: number[], row: Summed, isClients: boolean, sign: 1 | -1, upstream: number): void {
+/** In the order of SUMS. @param isClients whether the row is a client's request */
+export function addCounts(
+  to: number[],
+  row: Summed,
+  isClients: boolean,
+  sign: 1 | -1,
+  upstream: number,
+): void {
   const counts = [
     isClients ? 1 : 0,
     isClients ? row.inputs : 0,
@@ -198,7 +232,8 @@ function addCounts(to: number[], row: Summed, isClients: boolean, sign: 1 | -1, 
   for (const [i, count] of counts.entries()) to[i] = (to[i] ?? 0) + sign * count;
 }
 
-function addMoney(to: bigint[], row: Summed, microCredits: bigint, sign: bigint, owed: bigint): void {
+/** The rest of SUMS. */
+export function addMoney(to: bigint[], row: Summed, microCredits: bigint, sign: bigint, owed: bigint): void {
   const amounts = [row.cost_pico_usd, microCredits, owed, row.saved_pico_usd ?? 0n];
   for (const [i, amount] of amounts.entries()) if (amount !== 0n) to[i] = (to[i] ?? 0n) + sign * amount;
 }

@@ -3,11 +3,11 @@
  */
 import type { Database } from "bun:sqlite";
 import type { TokensSource } from "../domain/request";
-import type { Summed } from "./rollups";
+import type { Charged, Summed } from "./rollups";
 
 export interface RowsBefore {
   /** A row that is settled or interrupted; undefined if it is in flight or does not exist. */
-  settled(id: string): { readonly row: Summed; readonly microCredits: bigint } | undefined;
+  settled(id: string): { readonly row: Summed; readonly charge: Charged } | undefined;
   /** Rows in flight: of the named process or all, of one batch or all. */
   underWay(process: string | null, batch: string | null): readonly Summed[];
 }
@@ -33,11 +33,15 @@ interface Row {
   readonly upstream_pico_usd: bigint;
   readonly saved_pico_usd: bigint;
   readonly by_provider: string | null;
+  readonly metadata: string | null;
   readonly micro_credits: bigint;
+  readonly micro_credits_taken: bigint;
+  readonly femto_credits_rounded: bigint;
 }
 
 const COLUMNS = `started_at, workspace, key_id, model, provider, status, error, kind, inputs, cache_hits, tokens, tokens_upstream, tokens_billed,
-  tokens_cached, tokens_source, latency_ms, cost_pico_usd, upstream_pico_usd, saved_pico_usd, by_provider, micro_credits`;
+  tokens_cached, tokens_source, latency_ms, cost_pico_usd, upstream_pico_usd, saved_pico_usd, by_provider, metadata, micro_credits,
+  micro_credits_taken, femto_credits_rounded`;
 
 /** @param isUnderWay a condition; ?1 is the process that began the row, or null for all */
 export function openRowsBefore(database: Database, isUnderWay: string): RowsBefore {
@@ -50,13 +54,19 @@ export function openRowsBefore(database: Database, isUnderWay: string): RowsBefo
   return {
     settled(id) {
       const row = one.get(id);
-      return row ? { row: summed(row), microCredits: row.micro_credits } : undefined;
+      return row ? { row: summed(row), charge: chargeOf(row) } : undefined;
     },
     underWay: (process, batch) => many.all(process, batch).map(summed),
   };
 }
 
-const summed = ({ micro_credits: _, ...row }: Row): Summed => ({
+const chargeOf = (row: Row): Charged => ({
+  microCredits: row.micro_credits,
+  taken: row.micro_credits_taken,
+  femtoCreditsRounded: row.femto_credits_rounded,
+});
+
+const summed = (row: Row): Summed => ({
   ...row,
   started_at: Number(row.started_at),
   status: Number(row.status),

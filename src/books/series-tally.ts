@@ -20,7 +20,10 @@ export interface SeriesLine {
 }
 
 export interface Tally {
+  /** @throws GatewayError invalid where there are too many groups */
   add(line: SeriesLine): void;
+  /** @param isRest of groups that are not told apart; else it becomes one of them where there are too many groups */
+  addBounded(line: SeriesLine, isRest: boolean): void;
   result(top: number): SeriesFound;
 }
 
@@ -112,33 +115,43 @@ export function createTally(since: number, until: number, unitMs: number): Tally
       into.errors.set(key, { ...one, requests: one.requests + (into.errors.get(key)?.requests ?? 0) });
   }
 
+  const others = made([]);
   const told = (group: Group, isRest: boolean) => ({
     names: group.names,
     isRest,
     total: group.total.told,
     errors: [...group.errors.values()]
       .filter(({ requests }) => requests > 0)
-      .sort((a, b) => b.requests - a.requests)
+      .sort((a, b) => b.requests - a.requests || (a.code < b.code ? -1 : 1))
       .slice(0, ERRORS_MAX),
     points: times.map((at) => (group.points.get(at) ?? new Sum()).told),
   });
 
+  /** @returns undefined where there are too many to make another */
+  function groupOf(names: readonly string[]): Group | undefined {
+    const key = JSON.stringify(names);
+    const known = groups.get(key);
+    if (known || groups.size >= GROUPS_MAX) return known;
+    const group = made(names);
+    groups.set(key, group);
+    return group;
+  }
+
   return {
     add(line) {
+      const group = groupOf(line.names);
+      if (!group)
+        throw new GatewayError(
+          "invalid",
+          `There are more than ${GROUPS_MAX} groups in that time: ask for a shorter one, or by something else.`,
+          { field: "by" },
+        );
       total.add(line);
-      const key = JSON.stringify(line.names);
-      let group = groups.get(key);
-      if (!group) {
-        if (groups.size >= GROUPS_MAX)
-          throw new GatewayError(
-            "invalid",
-            `There are more than ${GROUPS_MAX} groups in that time: ask for a shorter one, or by something else.`,
-            { field: "by" },
-          );
-        group = made(line.names);
-        groups.set(key, group);
-      }
       addTo(group, line);
+    },
+    addBounded(line, isRest) {
+      total.add(line);
+      addTo((isRest ? undefined : groupOf(line.names)) ?? others, line);
     },
     result(top) {
       const ordered = [...groups.values()].sort(
@@ -146,7 +159,6 @@ export function createTally(since: number, until: number, unitMs: number): Tally
           compared(b.total, a.total) || JSON.stringify(a.names).localeCompare(JSON.stringify(b.names)),
       );
       const rest = ordered.slice(top);
-      const others = made([]);
       for (const group of rest) join(others, group);
       return {
         since,
@@ -154,7 +166,7 @@ export function createTally(since: number, until: number, unitMs: number): Tally
         times,
         groups: [
           ...ordered.slice(0, top).map((group) => told(group, false)),
-          ...(rest.length > 0 ? [told(others, true)] : []),
+          ...(others.points.size > 0 ? [told(others, true)] : []),
         ],
         total: total.told,
       };

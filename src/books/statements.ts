@@ -7,6 +7,7 @@ import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import { ALL_ROWS } from "./all-rows";
+import { openCharges } from "./charges";
 import { ceilingOf, FEMTO_CREDITS_PER_MICRO_CREDIT } from "./money";
 import { periodAt } from "./periods";
 
@@ -82,15 +83,7 @@ export function openStatements(
   const grants = database.query<{ at: bigint; note: string; change: bigint }, [string]>(
     "SELECT granted_at AS at, note, micro_credits AS change FROM credit_grants WHERE workspace = ?1 ORDER BY id",
   );
-  const charges = database.query<
-    { at: bigint; requests: bigint; cost: bigint; taken: bigint },
-    [string, number, number]
-  >(
-    `SELECT min(started_at) AS at, sum(row_count) AS requests, sum(micro_credits) AS cost, sum(micro_credits_taken) AS taken
-     FROM ${ALL_ROWS} WHERE workspace = ?1 AND started_at >= ?2 AND started_at < ?3 AND charged
-     GROUP BY ${GROUP_EXPRESSIONS.day} ORDER BY at`,
-  );
-
+  const charges = openCharges({ database, read });
   const span = database.query<{ first: bigint | null; last: bigint | null }, [string]>(
     // Separate queries: only then does SQLite read just the end of the index.
     `SELECT min(at) AS first, max(at) AS last FROM (
@@ -110,10 +103,11 @@ export function openStatements(
         const requests: Change[] = [];
         // A day's requests before and after a grant are two lines.
         for (const [from, to] of daysBetween(
-          spanOf(workspace),
+          wholeDays(spanOf(workspace)),
           given.map(({ at }) => at),
         )) {
-          requests.push(...read(() => charges.all(workspace, from, to)).map(changeOfRequests));
+          const charged = charges(workspace, from, to);
+          if (charged) requests.push(changeOfRequests(charged));
           await turn();
         }
         // If a grant was made meanwhile, it would be missing between the charges before and after it.
@@ -168,6 +162,12 @@ interface Span {
 }
 
 const DAY_MS = 86_400_000;
+
+const wholeDays = ({ from, to }: Span): Span => ({
+  from: from - (from % DAY_MS),
+  to: Math.ceil(to / DAY_MS) * DAY_MS,
+});
+
 const HISTORY_READS_MAX = 3;
 
 /** The days of a span (UTC), split at `cuts` too. Each is read in its own turn of the event loop. */

@@ -6,7 +6,7 @@ import type { Store } from "../db/open";
 import type { Outside } from "../domain/outside";
 import { DAY_OF_ROW, KEPT_CHARGED, KEPT_PRICE } from "./all-rows";
 import { LATENCY_COLUMNS } from "./latency-bounds";
-import { DIMENSIONS, SUMS, UNIT_MS } from "./rollups";
+import { CHARGE_SUMS, DIMENSIONS, SUMS, UNIT_MS } from "./rollups";
 
 /** For how many days each kind of row is kept. */
 export interface Keep {
@@ -104,7 +104,7 @@ export function openTrimming(
   const dropUnit = database.query<unknown, [number, number]>(
     "DELETE FROM rollups WHERE unit_ms = ?1 AND started_at <= ?2",
   );
-  const rollup = [...SUMS, ...LATENCY_COLUMNS];
+  const rollup = [...SUMS, ...CHARGE_SUMS, ...LATENCY_COLUMNS];
   const makeDays = database.query<unknown, [number]>(
     `INSERT INTO rollups (unit_ms, started_at, ${[...DIMENSIONS, ...rollup].join(", ")})
      SELECT ${UNIT_MS.day}, started_at - started_at % ${UNIT_MS.day} AS day, ${DIMENSIONS.join(", ")}, ${rollup.map((name) => `sum(${name})`).join(", ")}

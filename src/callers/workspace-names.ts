@@ -15,6 +15,7 @@ const TABLES = [
   "ledger",
   "ledger_days",
   "rollups",
+  "metadata_days",
   "credit_grants",
   "spending",
   "files",

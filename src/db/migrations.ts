@@ -3,6 +3,7 @@
  * Money is whole pico-USD (10⁻¹² USD) so that no price is rounded: 0.02 USD per million tokens is 20,000 per token.
  */
 import { BATCH_MIGRATIONS } from "./migrations-batches";
+import { SUMS_MIGRATIONS } from "./migrations-sums";
 
 export const MIGRATIONS: readonly string[] = [
   `
@@ -365,4 +366,5 @@ export const MIGRATIONS: readonly string[] = [
   FROM shares GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
   `,
   ...BATCH_MIGRATIONS,
+  ...SUMS_MIGRATIONS,
 ];

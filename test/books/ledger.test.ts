@@ -296,7 +296,7 @@ describe("the database", () => {
       (await openStore(path, realOutside)).close();
       const again = await openStore(path, realOutside);
       expect(again.database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
-      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 19n });
+      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 21n });
       again.close();
     }));
 
