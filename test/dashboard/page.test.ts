@@ -3,7 +3,7 @@
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { usdOf } from "../../src/books/money";
 import { FAKE_YAML, openGateway } from "../gateway";
 import { CHROMIUM, DESK, launch, PHONE, type Shown, show } from "./browser";
@@ -42,9 +42,29 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
         await shown.goTo(`#/${view}`, heading);
         if (table !== undefined) await shown.page.getByRole("region", { name: table, exact: true }).waitFor();
         await shown.checkAccess();
+        expect(await tablesWithoutCsv(shown.page)).toEqual([]);
       }
       isQuiet(shown, world.url);
     });
+
+  test("a table that the Admin API has no CSV of is downloaded as it is shown, with exact amounts", async () => {
+    await using shown = await show(browser, world.url, DESK, world.adminKey);
+    const { page } = shown;
+    await shown.goTo("#/access", "Workspaces and keys");
+    const [file] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("link", { name: "CSV of Workspaces" }).click(),
+    ]);
+    const [heads, ...lines] = (await Bun.file(await file.path()).text()).split("\n");
+    expect([file.suggestedFilename(), heads]).toEqual([
+      "Workspaces.csv",
+      "Workspace,Keys,Today,Day cap,Month,Month cap,Credits,Requests a minute,Tokens a minute",
+    ]);
+    const usage = await world.open.gateway.ledger.usage(0, "workspace");
+    const spent = usdOf(usage.find(({ group }) => group === "search")?.cost_pico_usd ?? 0n);
+    expect(lines.find((line) => line.startsWith("search,"))).toContain(`,${spent},$40.00,`);
+    isQuiet(shown, world.url);
+  });
 
   test("each view without any data", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
@@ -281,3 +301,12 @@ async function use(url: string, key: string): Promise<number> {
   });
   return status;
 }
+
+/** But for those of plots, whose CSV stands beside them. */
+const tablesWithoutCsv = (page: Page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll("section.scroll > table")].flatMap(({ parentElement: region }) => {
+      const beside = region?.closest("details") ?? region?.previousElementSibling;
+      return beside?.textContent?.includes("CSV") ? [] : [region?.getAttribute("aria-label")];
+    }),
+  );

@@ -88,7 +88,7 @@ function List({
           isNumber: true,
           cell: (one) => <span title={`${one.spent_today_usd} USD`}>{usd(one.spent_today_usd)}</span>,
         },
-        { head: "Cap", isNumber: true, isWide: true, cell: (one) => limit(one, "cap_usd_per_day", usd) },
+        { head: "Day cap", isNumber: true, isWide: true, cell: (one) => limit(one, "cap_usd_per_day", usd) },
         {
           head: "Month",
           isNumber: true,
@@ -96,11 +96,21 @@ function List({
             <span title={`${one.spent_this_month_usd} USD`}>{usd(one.spent_this_month_usd)}</span>
           ),
         },
-        { head: "Cap", isNumber: true, isWide: true, cell: (one) => limit(one, "cap_usd_per_month", usd) },
+        {
+          head: "Month cap",
+          isNumber: true,
+          isWide: true,
+          cell: (one) => limit(one, "cap_usd_per_month", usd),
+        },
         {
           head: "Credits",
           isNumber: true,
-          cell: (one) => (one.credits === null ? <span class="quiet">no limit</span> : credits(one.credits)),
+          cell: (one) =>
+            one.credits === null ? (
+              <span class="quiet">no limit</span>
+            ) : (
+              <span title={one.credits}>{credits(one.credits)}</span>
+            ),
         },
         {
           head: "Requests a minute",

@@ -60,8 +60,8 @@ export function CreditsOf({
       <Problem text={problem.value ?? history.problem} />
       {history.said && history.said.history.length > 0 ? (
         <Table
-          isQuiet
           caption={`Credits of ${workspace.name}`}
+          csv={addressOf("/workspaces/{workspace}/credits", { ...at, query: { format: "csv" } })}
           rows={history.said.history.slice(-12).reverse()}
           keyOf={({ at: time, kind, balance }) => `${time} ${kind} ${balance}`}
           empty=""

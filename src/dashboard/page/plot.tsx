@@ -3,6 +3,7 @@
  */
 import { useEffect, useRef } from "preact/hooks";
 import UPlot from "uplot";
+import { csv } from "../../terminal/csv";
 import { download, onSchemeChange, styleOf } from "./browser";
 import { dayAndClock, dayShort, hourAndMinute } from "./say";
 import { Table } from "./table";
@@ -109,12 +110,13 @@ const lastOf = (say: (value: number) => string) => (values: readonly (number | n
 };
 
 const csvOf = (times: readonly number[], lines: readonly Line[]) =>
-  [
-    ["time", ...lines.map(({ name }) => `"${name.replaceAll('"', '""')}"`)].join(","),
-    ...times.map((time, i) =>
-      [new Date(time * 1_000).toISOString(), ...lines.map(({ values }) => values[i] ?? "")].join(","),
-    ),
-  ].join("\n");
+  csv(
+    ["time", ...lines.map(({ name }) => name)],
+    times.map((time, i) => ({
+      time: new Date(time * 1_000).toISOString(),
+      ...Object.fromEntries(lines.map(({ name, values }) => [name, values[i] ?? ""])),
+    })),
+  );
 
 function options(width: number, lines: readonly Line[], say: (value: number) => string): UPlot.Options {
   const quiet = styleOf("--quiet");

@@ -1,5 +1,8 @@
 /** A table of the page: rows by columns, numbers to the right, a region of its own that scrolls by keyboard where it is too wide. */
 import type { ComponentChildren } from "preact";
+import { useRef } from "preact/hooks";
+import { download } from "./browser";
+import { csvOf } from "./table-csv";
 
 export interface Column<Row> {
   readonly head: string;
@@ -18,8 +21,9 @@ interface Properties<Row> {
   readonly keyOf: (row: Row) => string;
   /** What stands where there is no row. */
   readonly empty: ComponentChildren;
-  /** An address of the same as CSV. */
+  /** An address of the same as CSV. Left out: the CSV is made of what the table shows. */
   readonly csv?: string | undefined;
+  /** Without its caption and CSV, which stand beside it. */
   readonly isQuiet?: boolean;
   readonly classOf?: (row: Row) => string;
 }
@@ -28,13 +32,24 @@ const classes = (column: { readonly isNumber?: boolean; readonly isWide?: boolea
   [column.isNumber && "number", column.isWide && "wide"].filter(Boolean).join(" ") || undefined;
 
 export function Table<Row>({ caption, columns, rows, keyOf, empty, csv, isQuiet, classOf }: Properties<Row>) {
+  const table = useRef<HTMLTableElement>(null);
   return (
     <>
       {isQuiet ? null : (
         <div class="caption">
           <h2>{caption}</h2>
-          {csv && rows.length > 0 ? (
-            <a href={csv} download class="small">
+          {rows.length > 0 ? (
+            <a
+              href={csv ?? "#"}
+              download
+              class="small"
+              aria-label={`CSV of ${caption}`}
+              onClick={(event) => {
+                if (csv !== undefined || table.current === null) return;
+                event.preventDefault();
+                download(`${caption}.csv`, csvOf(table.current));
+              }}
+            >
               CSV
             </a>
           ) : null}
@@ -44,7 +59,7 @@ export function Table<Row>({ caption, columns, rows, keyOf, empty, csv, isQuiet,
         <p class="empty">{empty}</p>
       ) : (
         <section class="scroll" tabIndex={0} aria-label={caption}>
-          <table>
+          <table ref={table}>
             <thead>
               <tr>
                 {columns.map((column) => (

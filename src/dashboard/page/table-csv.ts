@@ -1,0 +1,31 @@
+/**
+ * A table of the page as CSV, for those that the Admin API has no CSV of: what is shown, with exact amounts where the page rounds them
+ * (a cell's `title`), and without buttons.
+ */
+import { csv } from "../../terminal/csv";
+
+/** `12.5` and `0.0031 USD`. */
+const EXACT = /^(-?\d[\d.]*)(?: USD)?$/;
+
+export function csvOf(table: HTMLTableElement): string {
+  const [heads = [], ...rows] = [...table.rows].map(({ cells }) => [...cells].map(said));
+  // A column without a head has buttons.
+  const columns = heads.filter((head) => head !== "");
+  return csv(
+    columns,
+    rows.map((cells) => Object.fromEntries(heads.map((head, i) => [head, cells[i] ?? ""]))),
+  );
+}
+
+function said(cell: HTMLTableCellElement): string {
+  const [, exact] = EXACT.exec(cell.querySelector("[title]")?.getAttribute("title") ?? "") ?? [];
+  if (exact !== undefined) return exact;
+  const buttons = [...cell.querySelectorAll("button")].map(({ textContent }) => textContent ?? "");
+  // A name with what it is of below it.
+  return [...(cell.querySelector(".two")?.children ?? [cell])]
+    .map(({ textContent }) =>
+      buttons.reduce((all, button) => all.replace(button, ""), textContent ?? "").trim(),
+    )
+    .filter((text) => text !== "" && text !== "–")
+    .join(", ");
+}
