@@ -51,6 +51,9 @@ export async function askAdmin(
     return { ok: true, body };
   } catch (cause) {
     const words = cause instanceof Error ? cause.message : String(cause);
-    return { ok: false, reason: `${url}: ${words} (--url sets another address)` };
+    return {
+      ok: false,
+      reason: `no gateway answers at ${base}. Start it with 'embedgate serve', or give another address with --url. (${url}: ${words})`,
+    };
   }
 }

@@ -3,6 +3,7 @@
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { fitted, folded } from "../terminal/fit";
 import type { Screen } from "../terminal/screen";
 import { type Cell, table } from "../terminal/table";
 
@@ -54,6 +55,17 @@ const Routes = Type.Object({
   ),
 });
 
+const Notices = Type.Object({
+  notices: Type.Array(
+    Type.Object({
+      kind: Type.String(),
+      severity: Type.Union([Type.Literal("error"), Type.Literal("warning")]),
+      message: Type.String(),
+      command: Type.Union([Type.String(), Type.Null()]),
+    }),
+  ),
+});
+
 type Sums = Static<typeof Sums>;
 
 export interface Figures extends Sums {
@@ -63,6 +75,8 @@ export interface Figures extends Sums {
 export interface Overview {
   readonly gateway: Static<typeof Gateway>;
   readonly seconds: number;
+  /** What needs somebody: errors first. */
+  readonly notices: Static<typeof Notices>["notices"];
   readonly total: Figures;
   /** Routes that were or may be called, the most called first. */
   readonly routes: readonly (Figures & {
@@ -88,12 +102,12 @@ const REST = "(rest)";
 /** Models that callers asked for and the routing file does not have: the sums do not keep their names. */
 const UNKNOWN = "(unknown)";
 
-/** @param bodies the answers of /gateway, /series by model and provider, /series by workspace, and /routes */
+/** @param bodies the answers of /gateway, /series by model and provider, /series by workspace, /routes, and /notices */
 export function overviewOf(bodies: readonly unknown[]): Overview | undefined {
-  const [gateway, byRoute, byWorkspace, now] = bodies;
+  const [gateway, byRoute, byWorkspace, now, needs] = bodies;
   if (!Value.Check(Gateway, gateway) || !Value.Check(Series, byRoute) || !Value.Check(Series, byWorkspace))
     return undefined;
-  if (!Value.Check(Routes, now)) return undefined;
+  if (!Value.Check(Routes, now) || !Value.Check(Notices, needs)) return undefined;
   const seconds = Math.max(1, (Date.parse(gateway.now) - Date.parse(byRoute.since)) / 1_000);
   const figures = (sums: Sums): Figures => ({
     ...sums,
@@ -110,6 +124,7 @@ export function overviewOf(bodies: readonly unknown[]): Overview | undefined {
   return {
     gateway,
     seconds,
+    notices: needs.notices,
     total: figures(byRoute.total),
     routes: [...asked.map((one) => ({ ...one, model: one.model || UNKNOWN })), ...others],
     workspaces: byWorkspace.groups.map(({ names, is_rest, total }) => ({
@@ -129,8 +144,11 @@ function errorsIn(groups: Static<typeof Series>["groups"]): Overview["errors"] {
   return [...sums.values()].sort((a, b) => b.requests - a.requests);
 }
 
+/** Columns that a narrow terminal goes without, the first of them first. What needs somebody is told above. */
+const LEAST = ["TROUBLE", "QUEUE", "P50 MS", "TOKENS", "SPACE", "USD", "CIRCUIT", "REQ/S", "PROVIDER"];
+
 export function pageOf({ gateway, total, seconds, ...of }: Overview, base: string, screen: Screen): string {
-  const { paint } = screen;
+  const { paint, columns } = screen;
   const up = lasting(Date.parse(gateway.now) - Date.parse(gateway.started_at));
   const hits = total.inputs === 0 ? 0 : total.cache_hits / total.inputs;
   const rest = ["REQ/S", "P50 MS", "P99 MS", "FAILED", "TOKENS", "USD"];
@@ -150,10 +168,30 @@ export function pageOf({ gateway, total, seconds, ...of }: Overview, base: strin
     right(requests),
   ]);
   const under = (head: Cell[], rows: Cell[][]) =>
-    rows.length === 0 ? [] : ["", table([head, ...rows], screen)];
+    rows.length === 0 ? [] : ["", table(fitted([head, ...rows], LEAST, columns), screen)];
+  const about = [
+    base,
+    `up ${up}`,
+    `in flight ${gateway.requests_in_flight}`,
+    `database ${megabytes(gateway.database_bytes)}`,
+  ];
+  const sums = [
+    `last ${lasting(seconds * 1_000)}: ${rate(total)} requests/s`,
+    `${share(total)} failed`,
+    `p50 ${total.p50_ms ?? "-"} ms`,
+    `p99 ${total.p99_ms ?? "-"} ms`,
+    `${total.tokens} tokens`,
+    `$${total.cost_usd}`,
+    `${percent(hits)} of inputs from the cache`,
+  ];
+  const needs = of.notices.map(({ severity, kind, message }) => {
+    const says = `${severity === "error" ? "NOW " : "SOON"} ${kind.replaceAll("_", " ")}: ${message}`;
+    return severity === "error" ? paint.red(says) : says;
+  });
   return [
-    `${paint.bold(`embedgate ${gateway.version}`)}  ${base}  up ${up}  in flight ${gateway.requests_in_flight}  database ${megabytes(gateway.database_bytes)}`,
-    `last ${lasting(seconds * 1_000)}: ${rate(total)} requests/s, ${share(total)} failed, p50 ${total.p50_ms ?? "-"} ms, p99 ${total.p99_ms ?? "-"} ms, ${total.tokens} tokens, $${total.cost_usd}, ${percent(hits)} of inputs from the cache`,
+    folded([paint.bold(`embedgate ${gateway.version}`), ...about], "  ", columns),
+    folded(sums, ", ", columns),
+    ...(needs.length === 0 ? [] : ["", ...needs]),
     ...under(["MODEL", "PROVIDER", ...rest, "CIRCUIT", "QUEUE", "SPACE", "TROUBLE"], routes),
     ...under(["WORKSPACE", ...rest], workspaces),
     ...under(["STATUS", "ERROR", "REQUESTS"], errors),

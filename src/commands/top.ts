@@ -3,6 +3,7 @@
  */
 import { realOutside } from "../network/real-outside";
 import { configured } from "../serving/configured";
+import { cutAt } from "../terminal/fit";
 import { screen } from "../terminal/screen";
 import { json } from "./json";
 import { addressOf, askAdmin, type Told } from "./running";
@@ -18,8 +19,10 @@ export interface TopOptions {
   readonly json?: boolean;
 }
 
-/** q, Ctrl-C, Ctrl-D, Escape: in raw mode Ctrl-C sends no signal. */
-const ENDING = ["q", "\u0003", "\u0004", "\u001b"];
+/** q, Ctrl-C, Ctrl-D: in raw mode Ctrl-C sends no signal. */
+const ENDING = ["q", "\u0003", "\u0004"];
+/** Ends it only by itself: arrow keys send it first. */
+const ESCAPE = "\u001b";
 /** Moves the cursor to the top left corner and clears the screen. */
 const DRAW = "\u001b[H\u001b[J";
 const BEGIN = "\u001b[?1049h\u001b[?25l";
@@ -50,7 +53,13 @@ type Seen = Overview | { readonly reason: string };
 async function lookAt(base: string, { key, since }: TopOptions): Promise<Seen> {
   const minutes = `${Math.max(1, Math.round(since / 60_000))}m`;
   const series = (by: string) => `/admin/v1/series?unit=minute&since=${minutes}&by=${by}&columns=requests`;
-  const paths = ["/admin/v1/gateway", series("model,provider"), series("workspace"), "/admin/v1/routes"];
+  const paths = [
+    "/admin/v1/gateway",
+    series("model,provider"),
+    series("workspace"),
+    "/admin/v1/routes",
+    "/admin/v1/notices",
+  ];
   const told: readonly Told[] = await Promise.all(
     paths.map((path) => askAdmin(realOutside, base, path, key)),
   );
@@ -74,30 +83,36 @@ async function showUntilEnded(
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, end);
   process.stdin.setRawMode?.(true);
   process.stdin.on("data", (typed: Buffer) => {
-    if (ENDING.some((key) => typed.includes(key))) end();
+    if (ENDING.some((key) => typed.includes(key)) || typed.toString() === ESCAPE) end();
   });
   let seen: Seen = first;
   let last = first;
+  const draw = () => process.stdout.write(DRAW + pictureOf(last, "reason" in seen ? seen.reason : "", base));
+  process.stdout.on("resize", draw);
   process.stdout.write(BEGIN);
   try {
     while (!over.signal.aborted) {
       if (!("reason" in seen)) last = seen;
-      const lost = "reason" in seen ? `\nno answer: ${seen.reason}` : "";
-      const rows = pageOf(last, base, screen()) + lost;
-      process.stdout.write(
-        DRAW +
-          rows
-            .split("\n")
-            .slice(0, (process.stdout.rows ?? 24) - 1)
-            .join("\n"),
-      );
+      draw();
       await realOutside.sleep(everyMs, over.signal).catch(() => undefined);
       if (!over.signal.aborted) seen = await look();
     }
   } finally {
+    process.stdout.off("resize", draw);
     process.stdout.write(END);
     process.stdin.setRawMode?.(false);
     process.stdin.pause();
   }
   return 0;
+}
+
+const ROWS = 24;
+const COLUMNS = 80;
+
+/** As much of the page as the terminal has room for, with why it is not new any more. */
+function pictureOf(last: Overview, lost: string, base: string): string {
+  const { rows = ROWS, columns = COLUMNS } = process.stdout;
+  const page = cutAt(pageOf(last, base, screen()), columns).split("\n");
+  if (lost === "") return page.slice(0, rows - 1).join("\n");
+  return [...page.slice(0, rows - 2), cutAt(lost, columns)].join("\n");
 }

@@ -13,7 +13,7 @@ interface Surface {
 
 const GAP = "  ";
 /** No text is cut shorter: below, a table is as wide as it is. */
-const WIDTH_MIN = 8;
+export const WIDTH_MIN = 8;
 
 /** @param rows the first one is the heading */
 export function table(rows: readonly (readonly Cell[])[], surface?: Surface): string {

@@ -2,11 +2,13 @@
  * `top` and `health` as a user types them, on a serving gateway: what they show, and their exit codes.
  */
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { pageOf } from "../../src/commands/top-page";
 import { PAPER } from "../../src/terminal/screen";
 import { runCommand } from "../command-line";
 import { postTo, startServing, temporaryFolder } from "../serving";
 
+const MAIN = join(import.meta.dir, "../../src/main.ts");
 const YAML = `
 space_probe: false
 providers: { one: { plugin: fake, retries: 0 } }
@@ -53,6 +55,44 @@ describe("top", () => {
     expect(pageOf(said, "there", PAPER)).toContain("(unknown)");
   });
 
+  test("draws on a terminal of any width, anew when that changes, without colour for who wants none, and leaves it as it was", async () => {
+    using folder = temporaryFolder({ "gateway.yaml": YAML });
+    await using gateway = await startServing(folder.path);
+    for (const model of ["fake-nan", "fake-nan", "fake-nan", "fake-nan", "fake-nan"])
+      await (await postTo(gateway.url, { model, input: "one two three" })).arrayBuffer();
+    let written = "";
+    const drawn = async (fits: (width: number) => boolean) => {
+      const is = (lines: readonly string[]) => lines.join("\n").includes("fake-nan") && fits(widthOf(lines));
+      while (!framesIn(written).some(is) && child.exitCode === null) await Bun.sleep(20);
+    };
+    const decoder = new TextDecoder();
+    const child = Bun.spawn([process.execPath, MAIN, "top", "--url", gateway.url, "--every", "1s"], {
+      cwd: folder.path,
+      env: { ...process.env, TERM: "xterm", NO_COLOR: "1" },
+      terminal: { cols: 80, rows: 24, data: (_, bytes) => void (written += decoder.decode(bytes)) },
+    });
+    try {
+      await drawn(() => true);
+      expect(written).toContain("\u001b[?1049h\u001b[?25l");
+      expect(framesIn(written).at(-1)?.join("\n")).toMatch(/^NOW +(failing|circuit open): /m);
+      expect(widthOf(framesIn(written).flat())).toBeLessThanOrEqual(80);
+      written = "";
+      child.terminal?.resize(40, 12);
+      await drawn((width) => width <= 40);
+      expect(framesIn(written).at(-1)?.length).toBeLessThanOrEqual(12);
+      expect(written.split("\u001b[").filter((part) => /^\d+m/.test(part))).toEqual([]);
+      // An arrow key begins as Escape does.
+      child.terminal?.write("\u001b[A");
+      written = "";
+      await drawn(() => true);
+      child.terminal?.write("\u0003");
+      expect(await child.exited).toBe(0);
+      expect(written.endsWith("\u001b[?25h\u001b[?1049l")).toBe(true);
+    } finally {
+      child.kill();
+    }
+  }, 60_000);
+
   test("says what is missing if no key is given, and if nothing answers", async () => {
     using folder = temporaryFolder({ "gateway.yaml": `auth: { mode: keys }\n${YAML}` });
     await using gateway = await startServing(folder.path);
@@ -62,7 +102,7 @@ describe("top", () => {
     const gone = await runCommand(["top", "--url", "http://127.0.0.1:9"], { folder: folder.path });
     expect([gone.code, gone.errors]).toEqual([
       1,
-      expect.stringContaining("http://127.0.0.1:9/admin/v1/gateway"),
+      expect.stringContaining("no gateway answers at http://127.0.0.1:9. Start it with 'embedgate serve'"),
     ]);
   });
 });
@@ -104,3 +144,12 @@ describe("health", () => {
     expect(errors).toContain("note: the routing file has mistakes");
   });
 });
+
+const widthOf = (lines: readonly string[]) => Math.max(...lines.map((line) => Bun.stringWidth(line)));
+
+/** What was drawn, whole frames alone: each clears the screen first. */
+const framesIn = (written: string) =>
+  written
+    .split("\u001b[H\u001b[J")
+    .slice(1, -1)
+    .map((frame) => frame.split(/\r?\n/));

@@ -162,7 +162,7 @@ async function ofSpending(
     const command = `embedgate workspaces set ${quoted(name)} --cap-usd-per-day ${cap * 2}`;
     if (hoursLeft * HOUR_MS < periodAt(now, zone).dayEndsAt - now)
       return notice(
-        "warning",
+        hoursLeft < 1 ? "error" : "warning",
         `${speed}: it reaches its cap of $${cap} a day in ${until(hoursLeft)}.`,
         command,
       );

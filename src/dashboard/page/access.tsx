@@ -115,13 +115,13 @@ function List({
         {
           head: "Requests a minute",
           isNumber: true,
-          isWide: true,
+          isDesk: true,
           cell: (one) => limit(one, "requests_per_minute", (value) => value.toLocaleString("en-US")),
         },
         {
           head: "Tokens a minute",
           isNumber: true,
-          isWide: true,
+          isDesk: true,
           cell: (one) => limit(one, "tokens_per_minute", (value) => value.toLocaleString("en-US")),
         },
       ]}

@@ -120,7 +120,7 @@ function limitsOf(workspace: Workspace, series: AdminSeries): Limit[] {
       used: credits(workspace.credits),
       of: null,
       share: value > 0 ? 0 : 1,
-      perHour: credits(String(rate)),
+      perHour: `${credits(String(rate))} credits`,
       left: rate > 0 ? (value / rate) * HOUR_MS : null,
     });
   }

@@ -75,10 +75,10 @@ function List({ models }: { readonly models: readonly Model[] }) {
           isWide: true,
           cell: ({ max_input_tokens }) => limit(max_input_tokens),
         },
-        { head: "Inputs a call", isNumber: true, isWide: true, cell: ({ max_inputs }) => limit(max_inputs) },
+        { head: "Inputs a call", isNumber: true, isDesk: true, cell: ({ max_inputs }) => limit(max_inputs) },
         {
           head: "Longer inputs",
-          isWide: true,
+          isDesk: true,
           cell: ({ long_input }) => long_input ?? <span class="quiet">–</span>,
         },
         {
@@ -88,8 +88,8 @@ function List({ models }: { readonly models: readonly Model[] }) {
             price === null ? <span class="quiet">unpriced</span> : price,
         },
         { head: "Embedding space", isWide: true, cell: (model) => <Space model={model} /> },
-        { head: "Nearest spaces", isWide: true, cell: (model) => <Neighbours model={model} /> },
-        { head: "Routes", isWide: true, cell: (model) => <Ways model={model} /> },
+        { head: "Nearest spaces", isDesk: true, cell: (model) => <Neighbours model={model} /> },
+        { head: "Routes", isDesk: true, cell: (model) => <Ways model={model} /> },
         { head: "End of life", cell: (model) => <End model={model} /> },
       ]}
     />
@@ -119,7 +119,7 @@ function Sizes({ model: { dimensions, dimensions_allowed } }: { readonly model: 
   return (
     <span class="two">
       {dimensions.toLocaleString("en-US")}
-      {allowed ? <small>{allowed}</small> : null}
+      {allowed ? <small class="wide">{allowed}</small> : null}
     </span>
   );
 }

@@ -130,7 +130,7 @@ function Totals({ series: { total, groups } }: { readonly series: AdminSeries })
         <b>{usd(total.saved_usd)}</b> saved by the cache
       </span>
       <span>
-        <b>{share(total.cache_hits, total.inputs)}</b> of inputs from it
+        <b>{share(total.cache_hits, total.inputs)}</b> of inputs from the cache
       </span>
     </p>
   );

@@ -127,7 +127,7 @@ function options(width: number, lines: readonly Line[], say: (value: number) => 
     height: HEIGHT,
     legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
-    padding: [8, 4, 0, 0],
+    padding: [8, 18, 0, 0],
     axes: [
       {
         ...axis,
@@ -152,7 +152,8 @@ function options(width: number, lines: readonly Line[], say: (value: number) => 
         stroke: styleOf(colour),
         width: 1.5,
         points: { show: false },
-        spanGaps: false,
+        // Where nothing was answered for a minute: a point by itself would not be seen.
+        spanGaps: true,
       })),
     ],
   };

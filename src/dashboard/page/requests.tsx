@@ -152,7 +152,11 @@ function RequestTable({ rows, csv }: { readonly rows: readonly Request[]; readon
             </a>
           ),
         },
-        { head: "Workspace", isWide: true, cell: ({ workspace }) => workspaceName(workspace) },
+        {
+          head: "Workspace",
+          isWide: true,
+          cell: ({ workspace }) => <span class="cut">{workspaceName(workspace)}</span>,
+        },
         {
           head: "Model",
           cell: ({ model, workspace }) => (
@@ -169,14 +173,14 @@ function RequestTable({ rows, csv }: { readonly rows: readonly Request[]; readon
           isNumber: true,
           cell: ({ latency_ms, state }) => (state === "under_way" ? "…" : milliseconds(latency_ms)),
         },
-        { head: "Inputs", isNumber: true, isWide: true, cell: ({ inputs }) => count(inputs) },
+        { head: "Inputs", isNumber: true, isDesk: true, cell: ({ inputs }) => count(inputs) },
         {
           head: "Cached",
           isNumber: true,
-          isWide: true,
+          isDesk: true,
           cell: ({ cache_hits }) => (cache_hits ? count(cache_hits) : <span class="quiet">0</span>),
         },
-        { head: "Tokens", isNumber: true, isWide: true, cell: ({ tokens }) => count(tokens) },
+        { head: "Tokens", isNumber: true, isDesk: true, cell: ({ tokens }) => count(tokens) },
         {
           head: "Cost",
           isNumber: true,
@@ -188,13 +192,16 @@ function RequestTable({ rows, csv }: { readonly rows: readonly Request[]; readon
   );
 }
 
+/** It may be broken after each of its words. */
+const broken = (code: string) => code.split("_").map((word, i) => (i === 0 ? word : [<wbr />, `_${word}`]));
+
 export function State({ request: { state, status, code, refused_alike } }: { readonly request: Request }) {
   if (state === "answered") return <span class="quiet">{status}</span>;
   if (state === "under_way") return <span class="mark good">under way</span>;
   if (state === "interrupted") return <span class="mark warning">interrupted</span>;
   return (
     <span class={status >= 500 ? "bad" : "caution"}>
-      {status} {code}
+      {status} <span class="code">{broken(code ?? "")}</span>
       {refused_alike !== null && refused_alike > 1 ? ` × ${refused_alike}` : ""}
     </span>
   );

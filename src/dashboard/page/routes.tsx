@@ -5,7 +5,7 @@ import type { AdminSeries } from "../../admin/api/series";
 import { addressOf } from "./api";
 import { linkTo } from "./place";
 import { RANGES, type Range } from "./ranges";
-import { count, duration, milliseconds, share } from "./say";
+import { count, dayAndClock, duration, milliseconds, share } from "./say";
 import { Spark } from "./spark";
 import { Table } from "./table";
 
@@ -65,15 +65,15 @@ export function RouteTable({
           ),
         },
         {
-          head: "a minute",
+          head: "A minute",
           isNumber: true,
-          isWide: true,
+          isDesk: true,
           cell: ({ group }) => (group ? count(group.total.requests / minutes) : "0"),
         },
         {
           head: "p50",
           isNumber: true,
-          isWide: true,
+          isDesk: true,
           cell: ({ group }) => milliseconds(group?.total.p50_ms),
         },
         {
@@ -87,9 +87,9 @@ export function RouteTable({
           cell: ({ route, group }) => <Failed route={route} group={group} since={since} />,
         },
         { head: "Circuit", isWide: true, cell: ({ route }) => <Circuit route={route} /> },
-        { head: "Queue", isNumber: true, isWide: true, cell: ({ route }) => <Queue route={route} /> },
+        { head: "Queue", isNumber: true, isDesk: true, cell: ({ route }) => <Queue route={route} /> },
         { head: "Space", isWide: true, cell: ({ route }) => <Space route={route} /> },
-        { head: "Last error", isWide: true, cell: ({ route }) => <LastError route={route} /> },
+        { head: "Last error", isDesk: true, cell: ({ route }) => <LastError route={route} /> },
       ]}
     />
   );
@@ -198,7 +198,7 @@ const LastError = ({ route: { last_error } }: { readonly route: Route }) =>
   last_error === null ? (
     <span class="quiet">–</span>
   ) : (
-    <span class="cut" title={`${last_error.at}: ${last_error.message}`}>
-      {last_error.message}
+    <span class="cut quiet" title={`${last_error.at}: ${last_error.message}`}>
+      {dayAndClock(last_error.at)}: {last_error.message}
     </span>
   );

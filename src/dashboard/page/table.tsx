@@ -10,9 +10,13 @@ export interface Column<Row> {
   readonly isNumber?: boolean;
   /** Left out on narrow screens. */
   readonly isWide?: boolean;
+  /** Left out on all but desks' screens. */
+  readonly isDesk?: boolean;
   /** The cell that names the row. */
   readonly isName?: boolean;
 }
+
+type Flags = Pick<Column<never>, "isNumber" | "isWide" | "isDesk">;
 
 interface Properties<Row> {
   readonly caption: string;
@@ -28,8 +32,8 @@ interface Properties<Row> {
   readonly classOf?: (row: Row) => string;
 }
 
-const classes = (column: { readonly isNumber?: boolean; readonly isWide?: boolean }) =>
-  [column.isNumber && "number", column.isWide && "wide"].filter(Boolean).join(" ") || undefined;
+const classes = ({ isNumber, isWide, isDesk }: Flags) =>
+  [isNumber && "number", isWide && "wide", isDesk && "desk"].filter(Boolean).join(" ") || undefined;
 
 export function Table<Row>({ caption, columns, rows, keyOf, empty, csv, isQuiet, classOf }: Properties<Row>) {
   const table = useRef<HTMLTableElement>(null);

@@ -1,0 +1,59 @@
+/**
+ * What a narrow terminal shows of a page: tables without the columns that matter least, lines folded or cut at its width. A pipe has no width,
+ * and gets all of it.
+ */
+import { type Cell, WIDTH_MIN } from "./table";
+
+const GAP = 2;
+/** The first column names the row. */
+const NAME_MIN = 14;
+
+/**
+ * @param rows the first one is the heading
+ * @param least headings, those that go first coming first
+ */
+export function fitted(
+  rows: readonly (readonly Cell[])[],
+  least: readonly string[],
+  columns: number | undefined,
+): readonly (readonly Cell[])[] {
+  let kept = rows;
+  for (const head of least) {
+    if (columns === undefined || leastWidth(kept) <= columns) return kept;
+    const place = kept[0]?.indexOf(head) ?? -1;
+    if (place >= 0) kept = kept.map((row) => row.filter((_, i) => i !== place));
+  }
+  return kept;
+}
+
+/** Text can be cut, numbers cannot. */
+function leastWidth(rows: readonly (readonly Cell[])[]): number {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [i, cell] of row.entries()) {
+      const width = Bun.stringWidth(typeof cell === "object" ? cell.right : String(cell));
+      const least = typeof cell === "string" ? Math.min(width, i === 0 ? NAME_MIN : WIDTH_MIN) : width;
+      widths[i] = Math.max(widths[i] ?? 0, least);
+    }
+  return widths.reduce((sum, width) => sum + width + GAP, -GAP);
+}
+
+/** Parts of a line, as many beside each other as there is room for. */
+export function folded(parts: readonly string[], gap: string, columns: number | undefined): string {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.at(-1);
+    const together = last === undefined ? part : `${last}${gap}${part}`;
+    const fits = columns === undefined || Bun.stringWidth(together) <= columns;
+    if (last !== undefined && fits) lines[lines.length - 1] = together;
+    else lines.push(part);
+  }
+  return lines.join("\n");
+}
+
+/** Lines that a terminal would break, cut at its edge. Colours are not counted, and end with the line. */
+export const cutAt = (page: string, columns: number): string =>
+  page
+    .split("\n")
+    .map((line) => (Bun.stringWidth(line) <= columns ? line : `${Bun.sliceAnsi(line, 0, columns - 1)}…`))
+    .join("\n");
