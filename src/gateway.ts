@@ -275,6 +275,7 @@ export async function createGateway(
       checkStays: () => underWay.checkStays(),
       survivesPower: config.database.durability === "power",
       preparing: { routes: () => current.routes, tokens, rules: workspaces.rules },
+      beginTrace: (batch) => tracing.current()?.beginBatch(batch),
       embed: (arrival, through) => underWay.run((ending) => embedNow({ ...arrival, ending }, through)),
     });
 

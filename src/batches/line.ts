@@ -14,6 +14,7 @@ import { asGatewayError, type ErrorKind, type GatewayError } from "../domain/err
 import type { Outside } from "../domain/outside";
 import type { Policies } from "../domain/policies";
 import type { Caller } from "../domain/request";
+import type { RequestTrace } from "../domain/trace";
 import { TRANSIENT } from "../jobs/isolate";
 import { printPage } from "../printing/print";
 import { pagesOf } from "../printing/script";
@@ -31,6 +32,8 @@ export interface LineParts {
   readonly embed: (arrival: Omit<Arrival, "ending">, through?: (routes: Routes) => Routes) => Promise<Answer>;
   readonly ledger: Pick<Ledger, "lines">;
   readonly work: WorkFile;
+  /** Left out: it is not traced. */
+  readonly trace?: RequestTrace | undefined;
   readonly outside: Pick<Outside, "sleep" | "random" | "turn" | "log">;
   /** Fires when no further call may begin. */
   readonly halt: Ending;
@@ -87,7 +90,7 @@ export async function runLine(one: RequestLine, parts: LineParts): Promise<void>
 export async function attemptLine(
   { line, customId, body }: RequestLine,
   id: string,
-  { batch, caller, policies, embed, work, outside, isLost }: LineParts,
+  { batch, caller, policies, embed, work, trace, outside, isLost }: LineParts,
   through?: (routes: Routes) => Routes,
 ): Promise<void> {
   let decoded: Decoded | undefined;
@@ -109,6 +112,8 @@ export async function attemptLine(
       cacheUse: { find: through === undefined, keep: false },
       pinnedSpace: undefined,
       failing: () => undefined,
+      // What goes by other routes is an answer that is there already.
+      trace: through === undefined ? trace : undefined,
       line: {
         batch: batch.id,
         async keep(result, row) {

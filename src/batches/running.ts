@@ -9,6 +9,7 @@ import type { WorkspaceRules } from "../callers/workspaces";
 import { Ending } from "../domain/ending";
 import type { Outside } from "../domain/outside";
 import type { Caller } from "../domain/request";
+import type { BatchBegun, BatchTrace, RequestTrace } from "../domain/trace";
 import { allDone } from "../domain/until";
 import type { Routes } from "../routes/route";
 import type { Files } from "./files";
@@ -30,6 +31,8 @@ export interface RunningParts extends Pick<LineParts, "embed" | "ledger"> {
   /** Keeps the current generation open during the work, across reloads. */
   readonly preparing: Parameters<typeof runUpstream>[1]["preparing"];
   readonly survivesPower: boolean;
+  /** @returns undefined: it is not traced */
+  readonly beginTrace: (batch: BatchBegun) => BatchTrace | undefined;
   readonly outside: Pick<
     Outside,
     "now" | "sleep" | "alarm" | "random" | "randomBytes" | "turn" | "log" | "monotonic"
@@ -69,6 +72,7 @@ export async function runBatch({ batch, halt, leave, isLost }: Held, parts: Runn
     if (!isLost()) await records.change(id, { ...countsOf(work), ...change });
   };
   const isLeft = () => work.kept.size < batch.lines && !halt.aborted && !isLost();
+  const trace = parts.beginTrace({ id, workspace: batch.workspace, lines: batch.lines });
   try {
     await settleKept(batch, work, parts);
     const stopTelling = tellingOften(tell, outside);
@@ -76,7 +80,7 @@ export async function runBatch({ batch, halt, leave, isLost }: Held, parts: Runn
       // Also of one that was cancelled: what was handed over may have been done. A reload while it ran may have left lines between two
       // ways: they go by the one that there is now.
       for (let pass = 0; pass === 0 || (pass < PASSES_MAX && isLeft()); pass++)
-        await runLines({ batch, halt, leave, isLost }, work, parts);
+        await runLines({ batch, halt, leave, isLost }, work, trace?.lines, parts);
       if (isLeft()) throw new Error(`${batch.lines - work.kept.size} lines were not run`);
     } finally {
       await stopTelling();
@@ -102,6 +106,8 @@ export async function runBatch({ batch, halt, leave, isLost }: Held, parts: Runn
       tokens,
     });
   } finally {
+    const { lines_completed, lines_failed, tokens } = countsOf(work);
+    trace?.ended({ linesCompleted: lines_completed, linesFailed: lines_failed, tokens });
     await work.close();
   }
   await folder.remove(id + WORK);
@@ -155,12 +161,14 @@ function tellingOften(tell: () => Promise<void>, { sleep }: Pick<Outside, "sleep
 async function runLines(
   { batch, halt, leave, isLost }: Held,
   work: WorkFile,
+  trace: RequestTrace | undefined,
   parts: RunningParts,
 ): Promise<void> {
   const { embed, ledger, outside, folder } = parts;
   const caller: Caller = { workspace: batch.workspace, keyId: batch.key_id };
   const policies = parts.policies(caller);
-  const lineParts: LineParts = { batch, caller, policies, embed, ledger, work, outside, halt, leave, isLost };
+  const held = { batch, outside, halt, leave, isLost };
+  const lineParts: LineParts = { ...held, caller, policies, embed, ledger, work, trace };
   const upstream = await runUpstream(lineParts, {
     ...parts,
     batch,

@@ -14,8 +14,30 @@ export interface TracingSettings {
 }
 
 export interface RequestTrace {
-  call(begun: CallBegun): CallTrace;
+  /** Whether its spans are recorded. */
+  readonly isSampled: boolean;
+  /** @param others of requests that share the call: it is linked to them, and they to it */
+  call(begun: CallBegun, others?: readonly RequestTrace[]): CallTrace;
   ended(end: RequestEnd): void;
+}
+
+/** Of a batch, while a process is at work on it: each call for its lines is a span of it, and no line has one of its own. */
+export interface BatchTrace {
+  /** For every line. */
+  readonly lines: RequestTrace;
+  ended(end: BatchEnd): void;
+}
+
+export interface BatchBegun {
+  readonly id: string;
+  readonly workspace: string;
+  readonly lines: number;
+}
+
+export interface BatchEnd {
+  readonly linesCompleted: number;
+  readonly linesFailed: number;
+  readonly tokens: number;
 }
 
 export interface CallBegun {

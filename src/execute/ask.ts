@@ -73,7 +73,7 @@ async function inTurn(...[work, target, depart, signal, failed]: Parameters<InTu
 
 async function sent(
   work: Work,
-  { chosen: { target, isAgain }, part }: Sending,
+  { chosen: { target, isAgain }, part, sharers }: Sending,
   call: BegunCall,
   signal: EndSignal,
   failed: (target: Target, error: GatewayError) => void,
@@ -81,7 +81,7 @@ async function sent(
   const { outside, plan } = work;
   const { provider, model } = target;
   const startedAt = outside.monotonic();
-  const trace = traceCall(work, target, part);
+  const trace = traceCall(work, target, part, sharers);
   let counted: Count | undefined;
   const ended = (outcome: Outcome, seenAs: GatewayError["kind"] | "ok") => {
     const change = call.ended(outcome);

@@ -7,7 +7,7 @@
 import { sharesOf } from "../cache/apportion";
 import { Ending, type EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
-import type { Answered, Coalescing, Part, Piece, Target } from "../domain/request";
+import type { Answered, Coalescing, Part, Piece, Run, Target } from "../domain/request";
 import { type Count, estimateOf } from "../tokens/count";
 import { carrying } from "./carve";
 import { type Chosen, healthOf, isToWait } from "./choose";
@@ -30,6 +30,8 @@ export interface Single {
 export interface Sending {
   readonly chosen: Chosen;
   readonly part: Part;
+  /** Whose call it is, where several share it and are traced. */
+  readonly sharers?: readonly Run[] | undefined;
 }
 
 /**
@@ -113,9 +115,11 @@ export function beginJointCall(
     }
     if (members.size === 0) return undefined;
     sent = [...members];
+    const isTraced = sent.some((member) => member.work.run.trace !== undefined);
     return {
       chosen: { ...chosen, isAgain: sent.every((member) => member.chosen.isAgain) },
       part: { pieces: sent.map(({ piece }) => piece) },
+      sharers: isTraced ? sent.map((member) => member.work.run) : undefined,
     };
   }
 

@@ -22,7 +22,14 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import type { Outside } from "../domain/outside";
-import type { CallTrace, RequestTrace, TracingSettings } from "../domain/trace";
+import type {
+  BatchBegun,
+  BatchTrace,
+  CallBegun,
+  CallTrace,
+  RequestTrace,
+  TracingSettings,
+} from "../domain/trace";
 import { openSpanQueue } from "./queue";
 
 export interface SpansParts {
@@ -36,6 +43,7 @@ export interface SpansParts {
 
 export interface Spans {
   begin(request: Pick<Request, "headers" | "method" | "url">, requestId: string): RequestTrace;
+  beginBatch(batch: BatchBegun): BatchTrace;
   close(ms: number): Promise<void>;
 }
 
@@ -101,6 +109,38 @@ export function openSpans({ settings, outside, version, process, dropped }: Span
     };
   }
 
+  /** So that requests of one call can be linked. */
+  const spanOf = new WeakMap<RequestTrace, Span>();
+
+  /** @param work the request's or the batch's own span */
+  function callWithin(
+    work: Span,
+    context: Context,
+    { provider, system, model, inputs, encoding }: CallBegun,
+    others: readonly RequestTrace[],
+  ): CallTrace {
+    const call = since(
+      `${OPERATION} ${model}`.slice(0, TEXT_MAX),
+      SpanKind.CLIENT,
+      {
+        "gen_ai.operation.name": OPERATION,
+        "gen_ai.provider.name": system,
+        "gen_ai.request.model": model,
+        "gen_ai.request.encoding_formats": [encoding],
+        "embedgate.provider": provider,
+        "embedgate.inputs": inputs,
+      },
+      context,
+    );
+    const linked = new Set(others.flatMap((other) => spanOf.get(other) ?? []));
+    for (const other of linked) {
+      if (other === work) continue;
+      call.addLink({ context: other.spanContext() });
+      other.addLink({ context: call.spanContext() });
+    }
+    return begunCall(call, trace.setSpan(context, call));
+  }
+
   return {
     begin({ headers, method, url }, requestId) {
       const from = propagator.extract(ROOT_CONTEXT, headers, {
@@ -119,23 +159,9 @@ export function openSpans({ settings, outside, version, process, dropped }: Span
         from,
       );
       const context = trace.setSpan(from, span);
-      return {
-        call({ provider, system, model, inputs, encoding }) {
-          const call = since(
-            `${OPERATION} ${model}`.slice(0, TEXT_MAX),
-            SpanKind.CLIENT,
-            {
-              "gen_ai.operation.name": OPERATION,
-              "gen_ai.provider.name": system,
-              "gen_ai.request.model": model,
-              "gen_ai.request.encoding_formats": [encoding],
-              "embedgate.provider": provider,
-              "embedgate.inputs": inputs,
-            },
-            context,
-          );
-          return begunCall(call, trace.setSpan(context, call));
-        },
+      const begun: RequestTrace = {
+        isSampled: span.isRecording(),
+        call: (call, others = []) => callWithin(span, context, call, others),
         ended({ status, error, model, workspace, inputs, cacheHits, tokens, dimensions, encoding }) {
           if (model !== "") span.updateName(`${OPERATION} ${model}`.slice(0, TEXT_MAX));
           span.setAttributes({
@@ -150,6 +176,39 @@ export function openSpans({ settings, outside, version, process, dropped }: Span
           });
           // A caller's error is not a server's failure, by the conventions for HTTP.
           fail(span, error ?? undefined, status >= 500);
+          span.end(outside.now());
+        },
+      };
+      spanOf.set(begun, span);
+      return begun;
+    },
+    beginBatch({ id, workspace, lines }) {
+      const span = since(
+        "batch",
+        SpanKind.INTERNAL,
+        {
+          "gen_ai.operation.name": OPERATION,
+          "embedgate.batch.id": id,
+          "embedgate.batch.lines": lines,
+          "embedgate.workspace": workspace,
+        },
+        ROOT_CONTEXT,
+      );
+      const context = trace.setSpan(ROOT_CONTEXT, span);
+      const begun: RequestTrace = {
+        isSampled: span.isRecording(),
+        call: (call, others = []) => callWithin(span, context, call, others),
+        ended: () => undefined,
+      };
+      spanOf.set(begun, span);
+      return {
+        lines: begun,
+        ended({ linesCompleted, linesFailed, tokens }) {
+          span.setAttributes({
+            "embedgate.batch.lines_completed": linesCompleted,
+            "embedgate.batch.lines_failed": linesFailed,
+            "gen_ai.usage.input_tokens": tokens,
+          });
           span.end(outside.now());
         },
       };

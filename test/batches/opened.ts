@@ -80,8 +80,12 @@ export async function openBatching(
 ): Promise<Batching> {
   const open = await openGateway({ yaml, outside: { fetch, ...outside } });
   await open.gateway.batches?.runner.start(true);
+  return { open, ...batchesOf(open), [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
+}
+
+/** As a client asks for them. */
+export function batchesOf(open: OpenGateway): Omit<Batching, "open" | typeof Symbol.asyncDispose> {
   return {
-    open,
     async upload(text, headers) {
       const form = new FormData();
       form.set("purpose", "batch");
@@ -107,7 +111,6 @@ export async function openBatching(
         .slice(0, -1)
         .map((line) => Value.Parse(Line, JSON.parse(line)));
     },
-    [Symbol.asyncDispose]: () => open[Symbol.asyncDispose](),
   };
 }
 

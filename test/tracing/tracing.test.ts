@@ -5,6 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { realOutside } from "../../src/network/real-outside";
+import { batchesOf, ENDPOINT, inputOf } from "../batches/opened";
 import { type OpenGateway, openGateway } from "../gateway";
 
 const Attribute = Type.Object({
@@ -21,6 +22,7 @@ const Span = Type.Object({
   parentSpanId: Type.Optional(Type.String()),
   name: Type.String(),
   kind: Type.Number(),
+  links: Type.Optional(Type.Array(Type.Object({ traceId: Type.String(), spanId: Type.String() }))),
   attributes: Type.Array(Attribute),
   status: Type.Object({ code: Type.Optional(Type.Number()) }),
 });
@@ -52,6 +54,8 @@ function spansIn(bodies: readonly string[]) {
   );
 }
 
+const Asked = Type.Object({ input: Type.Array(Type.String()) });
+
 type Network = ReturnType<typeof network>;
 
 /** A provider at /v1, and a collector at /v1/traces. Their answers are used in order; after that it is 200. */
@@ -73,13 +77,14 @@ function network() {
         return new Response("{}", { status });
       }
       asked.push(request.headers);
+      const { input } = Value.Parse(Asked, await request.json());
       const status = providerSays.shift() ?? 200;
       if (status !== 200) return new Response("down", { status });
       return Response.json({
         object: "list",
         model: "small-one",
-        data: [{ object: "embedding", index: 0, embedding: [0.6, 0.8] }],
-        usage: { prompt_tokens: 2, total_tokens: 2 },
+        data: input.map((_, index) => ({ object: "embedding", index, embedding: [0.6, 0.8] })),
+        usage: { prompt_tokens: 2 * input.length, total_tokens: 2 * input.length },
       });
     },
   });
@@ -95,9 +100,9 @@ function network() {
   };
 }
 
-const yaml = (port: number, more = "") => `
+const yaml = (port: number, more = "", provider = "") => `
 providers:
-  one: { plugin: openai, base_url: "http://127.0.0.1:${port}/v1", api_key: sk-provider-secret }
+  one: { plugin: openai, base_url: "http://127.0.0.1:${port}/v1", api_key: sk-provider-secret${provider} }
 models:
   m: { dimensions: 2, price: 0.02, routes: [ { provider: one, model: small-one } ] }
 space_probe: false
@@ -105,9 +110,14 @@ tracing: { endpoint: "http://127.0.0.1:${port}"${more} }
 `;
 
 /** Opens a gateway, runs the test's requests, and closes it, which sends everything that is left. */
-async function traced({ port }: Network, work: (open: OpenGateway) => Promise<unknown>, more?: string) {
+async function traced(
+  { port }: Network,
+  work: (open: OpenGateway) => Promise<unknown>,
+  more?: string,
+  provider?: string,
+) {
   await using open = await openGateway({
-    yaml: yaml(port, more),
+    yaml: yaml(port, more, provider),
     environment: { OTLP_TOKEN: "otlp-secret" },
     outside: { random: () => 0 },
   });
@@ -214,6 +224,67 @@ describe("a request's trace", () => {
       ["embeddings m", undefined, 0],
       ["embeddings nobody-has-it", "model_not_found", 0],
     ]);
+  });
+
+  test("is linked to a call that it shares with others, and the call is in the trace of one that is recorded", async () => {
+    await using net = network();
+    const parents = ["00", "01", "01"].map(
+      (flags, i) => `00-${TRACE.slice(0, -1)}${i}-b7ad6b7169203331-${flags}`,
+    );
+    await traced(
+      net,
+      (open) =>
+        Promise.all(
+          parents.map((traceparent, i) => open.post({ model: "m", input: `text ${i}` }, { traceparent })),
+        ),
+      "",
+      ", coalesce_ms: 20",
+    );
+    expect(net.asked).toHaveLength(1);
+    const [calls, requests] = [
+      net.spans().filter(({ kind }) => kind === 3),
+      net.spans().filter(({ kind }) => kind === 2),
+    ];
+    const [call] = calls;
+    expect([calls.length, requests.length]).toEqual([1, 2]);
+    const own = requests.find(({ spanId }) => spanId === call?.parentSpanId);
+    const other = requests.find((one) => one !== own);
+    expect(own?.traceId).toBe(call?.traceId);
+    expect(call?.said["embedgate.inputs"]).toBe(3);
+    // Also to the one that is not recorded, whose caller may know it.
+    expect(call?.links?.map(({ traceId }) => traceId).sort()).toEqual(
+      [`${TRACE.slice(0, -1)}0`, other?.traceId ?? ""].sort(),
+    );
+    expect(other?.links).toMatchObject([{ traceId: call?.traceId, spanId: call?.spanId }]);
+    expect(own?.links ?? []).toEqual([]);
+  });
+
+  test("of a batch has a span for each call of its lines, and none for each line", async () => {
+    await using net = network();
+    const lines = Array.from({ length: 90 }, (_, i) => `text ${i}`);
+    await traced(net, async (open) => {
+      await open.gateway.batches?.runner.start(true);
+      const batching = batchesOf(open);
+      const file = await batching.upload(inputOf(lines));
+      const { id } = await batching.create({ ...ENDPOINT, input_file_id: file.id });
+      expect(await batching.ended(id)).toMatchObject({ status: "completed" });
+    });
+    const spans = net.spans();
+    const batch = spans.find(({ name }) => name === "batch");
+    const calls = spans.filter(({ kind }) => kind === 3);
+    expect(batch?.said).toMatchObject({
+      "embedgate.batch.lines": 90,
+      "embedgate.batch.lines_completed": 90,
+      "embedgate.batch.lines_failed": 0,
+      "gen_ai.usage.input_tokens": 180,
+      "embedgate.workspace": "default",
+    });
+    expect(calls.length).toBe(net.asked.length);
+    expect(calls.length).toBeLessThan(30);
+    for (const { traceId, parentSpanId, links } of calls)
+      expect([traceId, parentSpanId, links ?? []]).toEqual([batch?.traceId, batch?.spanId, []]);
+    expect(calls.reduce((sum, { said }) => sum + Number(said["embedgate.inputs"]), 0)).toBe(90);
+    expect(net.bodies.join("")).not.toContain("text 1");
   });
 
   test("contains no text and no secret, and the collector gets the headers of the routing file", async () => {
