@@ -193,7 +193,8 @@ function RequestTable({ rows, csv }: { readonly rows: readonly Request[]; readon
 }
 
 /** It may be broken after each of its words. */
-const broken = (code: string) => code.split("_").map((word, i) => (i === 0 ? word : [<wbr />, `_${word}`]));
+const broken = (code: string) =>
+  code.split("_").map((word, i) => (i === 0 ? word : ["_", <wbr key={word} />, word]));
 
 export function State({ request: { state, status, code, refused_alike } }: { readonly request: Request }) {
   if (state === "answered") return <span class="quiet">{status}</span>;
