@@ -112,7 +112,7 @@ export async function attemptLine(
       cacheUse: { find: through === undefined, keep: false },
       pinnedSpace: undefined,
       failing: () => undefined,
-      // What goes by other routes is an answer that is there already.
+      // Other routes replay answers of a provider's batch service: no call is made.
       trace: through === undefined ? trace : undefined,
       line: {
         batch: batch.id,

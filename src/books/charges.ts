@@ -1,6 +1,6 @@
 /**
- * What a workspace's requests were charged, a day at a time: from the sums by hour, so that a history of a million requests is read in an
- * instant. Hours that a grant of credits cuts, and days of which requests were trimmed, are summed from the rows themselves.
+ * What a workspace's requests were charged, one day at a time, from the sums by hour: a history of a million requests is read in milliseconds.
+ * An hour with a credit grant in it, and days with trimmed requests, are summed from the ledger's rows.
  */
 import type { Store } from "../db/open";
 import { ALL_ROWS } from "./all-rows";
@@ -14,7 +14,7 @@ export interface Charges {
   readonly taken: bigint;
 }
 
-/** @returns of requests from `from` on and before `to`, which are of one day; undefined where there is none */
+/** @param from in milliseconds @param to exclusive, of the same day @returns undefined if nothing was charged */
 export type ChargesOf = (workspace: string, from: number, to: number) => Charges | undefined;
 
 type Sums = { readonly [Name in keyof Charges]: bigint | null };
@@ -27,7 +27,7 @@ export function openCharges({ database, read }: Pick<Store, "database" | "read">
      FROM ${ALL_ROWS} WHERE workspace = ?1 AND started_at >= ?2 AND started_at < ?3 AND charged`,
   );
   const each = Array.from({ length: HOURS }, (_, i) => `?2 + ${i * UNIT_MS.hour}`).join(", ");
-  // Each hour by itself: the index has time before the workspace.
+  // Each hour is looked up by itself: the index has the time before the workspace.
   const hours = database.query<Sums, [string, number, number]>(
     `SELECT min(started_at) AS at, sum(charged) AS requests, sum(iif(charged > 0, micro_credits, 0)) AS cost, sum(micro_credits_taken) AS taken
      FROM rollups WHERE unit_ms = ${UNIT_MS.hour} AND started_at IN (${each}) AND started_at < ?3 AND workspace = ?1`,

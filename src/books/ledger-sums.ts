@@ -1,12 +1,12 @@
 /**
- * All sums that are written in the commit of the ledger's rows: by minute and hour of every row (rollups.ts), and by day and metadata of those
- * that carry some (metadata-rollups.ts). Another kind of sums is opened here.
+ * All sums that are written in the commit of the ledger's rows: by minute and hour for every row (rollups.ts), by day and metadata for rows
+ * that have metadata (metadata-rollups.ts). A new kind of sum is opened here.
  */
 import type { Database } from "bun:sqlite";
 import { openMetadataRollups } from "./metadata-rollups";
 import { NOT_CHARGED, openRollups, type Rollups } from "./rollups";
 
-/** @param ownWorkspace whose rows are the gateway's own calls, and no client's requests */
+/** @param ownWorkspace the workspace of the gateway's own calls, which do not count as requests of clients */
 export function openLedgerSums(database: Database, ownWorkspace: string): Rollups {
   const byTime = openRollups(database, ownWorkspace);
   const byMetadata = openMetadataRollups(database, ownWorkspace);

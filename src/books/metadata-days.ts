@@ -1,6 +1,6 @@
 /**
- * Sums by day and the values of one key of requests' metadata, from what metadata-rollups.ts keeps. What has no such key is the rest of the
- * sums by hour and day. A workspace's day that is marked is summed from the ledger's rows (metadata-sums.ts).
+ * Sums by day and the values of one metadata key, from the sums that metadata-rollups.ts writes. Requests without that key are what remains of the
+ * sums by hour and day. A day of a workspace that is marked is summed from the ledger's rows (metadata-sums.ts).
  */
 import type { Store } from "../db/open";
 import type { Outside } from "../domain/outside";
@@ -11,7 +11,7 @@ import type { SeriesAsked } from "./series";
 import type { SeriesLine, Tally } from "./series-tally";
 
 export interface MetadataDays {
-  /** Whether all that is asked for is kept: by day, and of no key, model or provider. */
+  /** Whether the sums answer this: by day, without a filter by API key, model or provider. */
   has(asked: SeriesAsked): boolean;
   addTo(tally: Tally, asked: SeriesAsked, since: number, until: number): Promise<void>;
 }
@@ -24,7 +24,7 @@ interface Row {
 type Total = Row & { readonly workspace: string };
 type Said = Row & { readonly metadata_key: string; readonly value: string; readonly is_rest: bigint };
 
-/** So many requests, or so, are read from the ledger in one turn of the event loop. */
+/** About how many requests are read from the ledger in one turn of the event loop. */
 const ROWS_IN_A_TURN = 10_000;
 
 export function openMetadataDays(
@@ -100,7 +100,7 @@ export function openMetadataDays(
 
 const sumsOf = (row: Row): readonly bigint[] => SUMS.map((name) => BigInt(row[name] ?? 0n));
 
-/** A sum of nothing stays where a crash's row was put right. */
+/** When an interrupted row is settled later, the sum for its earlier outcome stays with zeros. */
 const isSomething = (sums: readonly bigint[]) => sums.some((amount) => amount !== 0n);
 
 const lineOf = (at: number, { status, code }: Row, name: string, sums: readonly bigint[]): SeriesLine => ({

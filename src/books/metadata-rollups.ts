@@ -1,7 +1,7 @@
 /**
- * Sums of the ledger by day (UTC), workspace and each key of requests' metadata with its value, written in the commit of its rows. Callers make
- * up keys and values, so both are bounded: values beyond VALUES_MAX are summed together, and a workspace's day that had more keys than KEYS_MAX,
- * or a request with more metadata than CHARACTERS_MAX, is marked, and read from the ledger itself. src/books/metadata-days.ts reads them.
+ * Sums of the ledger by day (UTC), workspace and metadata key with its value, written in the commit of the rows. Callers choose keys and values, so
+ * both are bounded: values beyond VALUES_MAX are summed together. If a workspace's day has more keys than KEYS_MAX, or a request with more metadata
+ * than CHARACTERS_MAX, that day is marked and read from the ledger's rows instead. src/books/metadata-days.ts reads these sums.
  */
 import type { Database } from "bun:sqlite";
 import type { Gathering } from "../db/writer";
@@ -16,17 +16,17 @@ import {
   UNIT_MS,
 } from "./rollups";
 
-/** Of a workspace and day. */
+/** Per workspace and day. */
 const KEYS_MAX = 64;
-/** Of a key in a workspace and day. */
+/** Per key, workspace and day. */
 const VALUES_MAX = 200;
 const VALUE_CHARACTERS_MAX = 200;
 /** Of a request's metadata as JSON. */
 const CHARACTERS_MAX = 8_192;
-/** What is remembered of the database at most. */
+/** Entries of `known`. */
 const REMEMBERED_MAX = 50_000;
 
-/** The key of the row that marks a workspace's day. */
+/** The metadata key of the row that marks a workspace's day. No real key is empty. */
 export const MARK = "";
 
 interface Gathered {
@@ -43,10 +43,10 @@ interface Gathered {
 
 type Value = string | number | bigint;
 
-/** Whether sums are kept of a key: those that have a dot or a bracket are asked for as paths into nested values. */
+/** Whether sums are kept for a key. A key with a dot or a bracket is a path into nested values where it is asked for. */
 export const isPlainKey = (key: string): boolean => key !== "" && !/[.[\]"\\\0]/.test(key);
 
-/** A text as it is, all else as JSON has it; null is as good as nothing. */
+/** Text as it is, anything else as JSON; null counts as missing. */
 const nameOf = (value: unknown): string =>
   value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);
 
@@ -80,7 +80,7 @@ export function openMetadataRollups(database: Database, ownWorkspace: string): R
     `SELECT count(DISTINCT value) AS count FROM metadata_days WHERE ${where} AND metadata_key = ?3 AND is_rest = 0`,
   );
   const gathered = new Map<string, Gathered>();
-  /** Keys, values and full keys that the database has: none goes away again, unless a transaction is rolled back. */
+  /** Keys and values that the database has, and keys that have all their values. None of it changes back, unless a transaction is rolled back. */
   const known = new Set<string>();
 
   function remember(id: string): void {
@@ -102,7 +102,7 @@ export function openMetadataRollups(database: Database, ownWorkspace: string): R
     return one;
   }
 
-  /** @returns false where the day has too many keys for another */
+  /** @returns false if the day has too many keys already */
   function admitsKey({ day, workspace, key }: Gathered): boolean {
     const id = JSON.stringify([day, workspace, key]);
     if (known.has(id)) return true;
@@ -112,7 +112,7 @@ export function openMetadataRollups(database: Database, ownWorkspace: string): R
     return true;
   }
 
-  /** Whether a value is told apart: once it is, it always is, and once it is not, it never is. */
+  /** Whether a value has sums of its own. The answer for a value never changes, so rows can be subtracted where they were added. */
   function isToldApart({ day, workspace, key, value }: Gathered): boolean {
     if (value.length > VALUE_CHARACTERS_MAX) return false;
     const id = JSON.stringify([day, workspace, key, value]);
@@ -131,7 +131,7 @@ export function openMetadataRollups(database: Database, ownWorkspace: string): R
 
   function write(one: Gathered): void {
     const { day, workspace, key, value, status, code, counts, money } = one;
-    // Another process may have marked it.
+    // Another process may have marked the day.
     if (marked.get(day, workspace) !== null) return;
     if (key === MARK || !admitsKey(one)) {
       clear.run(day, workspace);

@@ -16,14 +16,14 @@ export interface TracingSettings {
 export interface RequestTrace {
   /** Whether its spans are recorded. */
   readonly isSampled: boolean;
-  /** @param others of requests that share the call: it is linked to them, and they to it */
+  /** @param others traces of the requests that share the call: linked both ways */
   call(begun: CallBegun, others?: readonly RequestTrace[]): CallTrace;
   ended(end: RequestEnd): void;
 }
 
-/** Of a batch, while a process is at work on it: each call for its lines is a span of it, and no line has one of its own. */
+/** Of a batch while a process works on it. Each call for its lines has a span; the lines have none of their own. */
 export interface BatchTrace {
-  /** For every line. */
+  /** One for all lines. */
   readonly lines: RequestTrace;
   ended(end: BatchEnd): void;
 }

@@ -1,12 +1,12 @@
 /**
- * A call as the traces of its requests are told of it; nothing where they have none. A call that several share is in the trace of one of
- * them, the first that is recorded, and linked to the others.
+ * Adds a call to its request's trace, if the request has one. A call that several requests share is added to the first trace that is sampled,
+ * and linked to the others.
  */
 import type { Part, Run, Target } from "../domain/request";
 import type { CallTrace } from "../domain/trace";
 import type { Work } from "./work";
 
-/** @param sharers all whose call it is; left out: it is one request's */
+/** @param sharers the requests that share the call; left out: it belongs to one */
 export function traceCall(
   { run }: Work,
   { provider, model, facts }: Target,

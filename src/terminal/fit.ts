@@ -1,11 +1,11 @@
 /**
- * What a narrow terminal shows of a page: tables without the columns that matter least, lines folded or cut at its width. A pipe has no width,
- * and gets all of it.
+ * Makes a page fit a narrow terminal: drops the least important columns of tables, folds lines or cuts them. A pipe has no width, so nothing
+ * is dropped there.
  */
 import { type Cell, WIDTH_MIN } from "./table";
 
 const GAP = 2;
-/** The first column names the row. */
+/** For the first column, which names the row. */
 const NAME_MIN = 14;
 
 /**
@@ -38,7 +38,7 @@ function leastWidth(rows: readonly (readonly Cell[])[]): number {
   return widths.reduce((sum, width) => sum + width + GAP, -GAP);
 }
 
-/** Parts of a line, as many beside each other as there is room for. */
+/** Puts as many parts on each line as fit. */
 export function folded(parts: readonly string[], gap: string, columns: number | undefined): string {
   const lines: string[] = [];
   for (const part of parts) {
@@ -51,7 +51,7 @@ export function folded(parts: readonly string[], gap: string, columns: number | 
   return lines.join("\n");
 }
 
-/** Lines that a terminal would break, cut at its edge. Colours are not counted, and end with the line. */
+/** Cuts lines that are longer than the terminal is wide. Colour codes take no width, and a cut colour ends with its line. */
 export const cutAt = (page: string, columns: number): string =>
   page
     .split("\n")

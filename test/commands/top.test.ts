@@ -69,7 +69,13 @@ describe("top", () => {
     const child = Bun.spawn([process.execPath, MAIN, "top", "--url", gateway.url, "--every", "1s"], {
       cwd: folder.path,
       env: { ...process.env, TERM: "xterm", NO_COLOR: "1" },
-      terminal: { cols: 80, rows: 24, data: (_, bytes) => void (written += decoder.decode(bytes)) },
+      terminal: {
+        cols: 80,
+        rows: 24,
+        data(_, bytes) {
+          written += decoder.decode(bytes);
+        },
+      },
     });
     try {
       await drawn(() => true);
