@@ -95,4 +95,4 @@ export const Bar = ({
   </span>
 );
 
-export const Waiting = () => <p class="empty">Loading …</p>;
+export const Waiting = () => <p class="empty waiting">Loading …</p>;

@@ -114,7 +114,7 @@ function List() {
       </header>
       <Filters query={query} />
       <Problem text={problem.value} />
-      {page.value === undefined && problem.value === undefined ? (
+      {page.value === undefined ? (
         <Waiting />
       ) : (
         <RequestTable
