@@ -308,7 +308,7 @@ export function openLedger(
       rowId,
       row.request_id,
     );
-    if (row.status !== ANSWERED && row.metadata === null) shed.run(rowId);
+    if (row.status !== ANSWERED && row.user === null && row.metadata === null) shed.run(rowId);
     return Number(changes) === 1;
   }
 

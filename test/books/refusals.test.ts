@@ -132,11 +132,13 @@ describe("refused requests", () => {
 
 test("a request that fails after a call keeps its user and metadata, unless they are large", async () => {
   await using open = await openGateway({ yaml: `${YAML}  fake-down: { routes: [ { provider: fake } ] }\n` });
-  const ask = (metadata: object) => open.post({ model: "fake-down", input: "a", user: "u", metadata });
-  for (const metadata of [{ run: 7 }, BULKY]) expect((await ask(metadata)).status).toBe(503);
+  const ask = (metadata: object | undefined) =>
+    open.post({ model: "fake-down", input: "a", user: "u", metadata });
+  for (const metadata of [{ run: 7 }, BULKY, undefined]) expect((await ask(metadata)).status).toBe(503);
   expect(rowsOf(open)).toMatchObject([
     { status: 503, user: "u", metadata: '{"run":7}', refusals: null },
     { status: 503, user: null, metadata: null, refusals: null },
+    { status: 503, user: "u", metadata: null, refusals: null },
   ]);
 });
 
