@@ -4,6 +4,9 @@
  */
 import { describe, expect, test } from "bun:test";
 import type { Ledger } from "../../src/books/ledger";
+import type { Outside } from "../../src/domain/outside";
+import { realOutside } from "../../src/network/real-outside";
+import { LOOK_MS } from "../../src/stores/postgres/leases";
 import type { Stores } from "../../src/stores/stores";
 import { POSTGRES_URL, type PostgresDatabase, postgresDatabase } from "./databases";
 import { holdingOf, rowOf, underWay } from "./rows";
@@ -11,11 +14,29 @@ import { holdingOf, rowOf, underWay } from "./rows";
 const DEFAULTS = () => ({});
 const CREDITS = 1_000_000n;
 
+/** Looks whether leases are used when the test says so. */
+function createLooks() {
+  const rings: (() => void)[] = [];
+  return {
+    alarm(ms: number, ring: () => void) {
+      if (ms !== LOOK_MS) return realOutside.alarm(ms, ring);
+      rings.push(ring);
+      return () => void rings.splice(rings.indexOf(ring), 1);
+    },
+    now() {
+      for (const ring of rings.splice(0)) ring();
+    },
+  };
+}
+
 const leasing = (
   database: PostgresDatabase,
   process: string | null = null,
   fenced: () => void = () => undefined,
-) => database.open({}, { serves: { process, fenced }, creditLease: 1 });
+  { alarm }: Pick<Outside, "alarm"> = createLooks(),
+) => database.open({ alarm }, { serves: { process, fenced }, creditLease: 1 });
+
+const NOT_FENCED = () => undefined;
 
 interface Leased {
   readonly leased: bigint;
@@ -46,10 +67,21 @@ async function spend(ledger: Ledger, cost: number, most = cost) {
   return ledger.settle(row);
 }
 
-async function within(ms: number, isSo: () => Promise<boolean>): Promise<boolean> {
-  const endsAt = performance.now() + ms;
-  while (!(await isSo()) && performance.now() < endsAt) await Bun.sleep(20);
-  return isSo();
+const RETURNED_MS_MAX = 10_000;
+
+/** Until this much is leased. */
+async function untilLeased(
+  database: PostgresDatabase,
+  amount: bigint,
+  looks: { now(): void },
+): Promise<bigint> {
+  const endsAt = performance.now() + RETURNED_MS_MAX;
+  for (;;) {
+    const found = (await leased(database)).leased;
+    if (found === amount || performance.now() > endsAt) return found;
+    looks.now();
+    await Bun.sleep(20);
+  }
 }
 
 const team = (stores: Stores) => stores.openWorkspaces(DEFAULTS).show("team");
@@ -80,21 +112,23 @@ describe.skipIf(POSTGRES_URL === undefined)("leases of credits", () => {
 
   test("a lease that is not used is given back, though the machine goes on", async () => {
     await using database = postgresDatabase();
-    const stores = await leasing(database);
+    const looks = createLooks();
+    const stores = await leasing(database, null, NOT_FENCED, looks);
     await stores.openWorkspaces(DEFAULTS).create("team", {}, CREDITS);
     const ledger = stores.openLedger();
     const row = rowOf(2);
     await ledger.begin(underWay(row), holdingOf({ least: 1, most: 40 }));
     expect((await leased(database)).leased).toBe(320n);
-    expect(await within(3_000, async () => (await leased(database)).leased === 40n)).toBe(true);
+    expect(await untilLeased(database, 40n, looks)).toBe(40n);
     expect(await ledger.settle(row)).toMatchObject({ taken: 2n, short: 0n });
-    expect(await within(3_000, async () => (await leased(database)).leased === 0n)).toBe(true);
+    expect(await untilLeased(database, 0n, looks)).toBe(0n);
     expect(await account(database)).toMatchObject({ credits: CREDITS - 2n, held: 0n });
   });
 
   test("the last credits are usable from every machine, and never spent twice", async () => {
     await using database = postgresDatabase();
-    const all = await Promise.all([leasing(database), leasing(database), leasing(database)]);
+    const open = () => leasing(database, null, NOT_FENCED, realOutside);
+    const all = await Promise.all([open(), open(), open()]);
     const [first] = all;
     if (!first) throw new Error("three were opened");
     await first.openWorkspaces(DEFAULTS).create("team", {}, 237n);
@@ -217,7 +251,8 @@ describe.skipIf(POSTGRES_URL === undefined)("leases of credits", () => {
 
   test("credits are granted, set and shown while some are leased", async () => {
     await using database = postgresDatabase();
-    const stores = await leasing(database);
+    const looks = createLooks();
+    const stores = await leasing(database, null, NOT_FENCED, looks);
     const workspaces = stores.openWorkspaces(DEFAULTS);
     await workspaces.create("team", {}, CREDITS);
     const ledger = stores.openLedger();
@@ -228,12 +263,28 @@ describe.skipIf(POSTGRES_URL === undefined)("leases of credits", () => {
     expect(await workspaces.setCredits("team", 500n, "less")).toMatchObject({ micro_credits: 500n });
     await spend(ledger, 5, 20);
     await expect(workspaces.setCredits("team", 1n, "none")).rejects.toThrow("requests in flight hold");
-    expect(await within(3_000, async () => (await leased(database)).leased === 0n)).toBe(true);
+    expect(await untilLeased(database, 0n, looks)).toBe(0n);
     expect(await workspaces.setCredits("team", 0n, "none")).toMatchObject({ micro_credits: 0n });
     const [sums] = await database.ask<{ differs: bigint }>(
       `SELECT ((SELECT sum(micro_credits) FROM @credit_grants) - (SELECT sum(micro_credits_taken) FROM @ledger))::bigint AS differs`,
     );
     expect(sums?.differs).toBe(0n);
+  });
+
+  test("a workspace without a limit that is given one has no more leased than it has", async () => {
+    await using database = postgresDatabase();
+    const stores = await leasing(database);
+    const workspaces = stores.openWorkspaces(DEFAULTS);
+    await workspaces.create("team", {}, null);
+    const ledger = stores.openLedger();
+    expect(await spend(ledger, 5, 20)).toMatchObject({ microCredits: 5n, taken: 0n, remaining: null });
+    expect(await leased(database)).toEqual({ leased: 160n, spent: 0n });
+    await workspaces.setCredits("team", 30n, "some");
+    expect((await leased(database)).leased).toBe(30n);
+    expect(await spend(ledger, 20)).toMatchObject({ taken: 20n, short: 0n, remaining: 10n });
+    expect(await spend(ledger, 20)).toMatchObject({ taken: 10n, short: 10n, remaining: 0n });
+    await ledger.close();
+    expect(await account(database)).toMatchObject({ credits: 0n, held: 0n, held_usd: 0n });
   });
 
   test("what arrives late at the database changes nothing", async () => {
@@ -250,15 +301,17 @@ describe.skipIf(POSTGRES_URL === undefined)("leases of credits", () => {
 
   test("a workspace that few ask for is not leased", async () => {
     await using database = postgresDatabase();
+    const { alarm } = createLooks();
     const stores = await database.open(
-      {},
-      { serves: { process: null, fenced: () => undefined }, creditLease: 50 },
+      { alarm },
+      { serves: { process: null, fenced: NOT_FENCED }, creditLease: 50 },
     );
     await stores.openWorkspaces(DEFAULTS).create("team", {}, CREDITS);
     const ledger = stores.openLedger();
-    for (let i = 0; i < 30; i++) await spend(ledger, 1);
+    const atOnce = (count: number) => Promise.all(Array.from({ length: count }, () => spend(ledger, 1)));
+    await atOnce(30);
     expect((await leased(database)).leased).toBe(0n);
-    for (let i = 0; i < 30; i++) await spend(ledger, 1);
+    await atOnce(60);
     expect((await leased(database)).leased).toBeGreaterThan(0n);
   });
 });

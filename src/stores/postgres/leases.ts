@@ -38,7 +38,7 @@ export interface Leases {
 }
 
 /** How often it is looked whether a lease is used. */
-const LOOK_MS = 500;
+export const LOOK_MS = 500;
 const SECOND_MS = 1_000;
 /** After credits were short, for so long nothing is leased. */
 const REST_MS = 2_000;
@@ -51,11 +51,14 @@ interface Lease {
   picoUsd: bigint;
   microCreditsHeld: bigint;
   picoUsdHeld: bigint;
-  /** What the last renewal asked for. */
+  /** What the last renewal asked for, and when, on the monotonic clock. */
   asked: bigint;
+  askedAt: number;
   isUsed: boolean;
   isShort: boolean;
   isRenewing: boolean;
+  /** The database may have more of it. */
+  isUnsure: boolean;
   /** What was charged while it was being renewed: before or after, nobody knows. */
   charged: Held;
   restsUntil: number;
@@ -99,9 +102,11 @@ export function createLeases(
       microCreditsHeld: 0n,
       picoUsdHeld: 0n,
       asked: 0n,
+      askedAt: monotonic(),
       isUsed: false,
       isShort: false,
       isRenewing: false,
+      isUnsure: false,
       charged: NOTHING,
       restsUntil: Number.NEGATIVE_INFINITY,
       since: monotonic(),
@@ -127,6 +132,16 @@ export function createLeases(
     lease.microCredits - lease.microCreditsHeld >= need.microCredits &&
     lease.picoUsd - lease.picoUsdHeld >= need.picoUsd;
 
+  /** As much as lasts for a second, going by how long the last did; twice as much as that at most. */
+  function enough(lease: Lease, least: bigint): bigint {
+    const now = monotonic();
+    const lastedMs = BigInt(Math.max(1, Math.round(now - lease.askedAt)));
+    lease.askedAt = now;
+    const aSecond = (lease.asked * BigInt(SECOND_MS)) / lastedMs;
+    const most = aSecond < lease.asked * 2n ? aSecond : lease.asked * 2n;
+    return most > least ? most : least;
+  }
+
   /** Until the database has answered, nothing of it is free: it may have been returned. */
   async function renew(
     { query }: Connection,
@@ -138,6 +153,7 @@ export function createLeases(
     asked += 1n;
     const keep = { microCredits: lease.microCreditsHeld, picoUsd: lease.picoUsdHeld };
     lease.isRenewing = true;
+    lease.isUnsure = true;
     lease.charged = NOTHING;
     lease.microCredits = keep.microCredits;
     lease.picoUsd = keep.picoUsd;
@@ -156,6 +172,7 @@ export function createLeases(
       if (row.asked_last > asked) asked = row.asked_last;
       if (row.leased_credits === null || row.leased_usd === null) return;
       if (more.microCredits > 0n) lease.isShort = row.leased_credits < keep.microCredits + more.microCredits;
+      lease.isUnsure = lease.charged.microCredits > 0n || lease.charged.picoUsd > 0n;
       lease.microCredits = row.leased_credits - lease.charged.microCredits;
       lease.picoUsd = row.leased_usd - lease.charged.picoUsd;
     } finally {
@@ -171,18 +188,23 @@ export function createLeases(
         const isIdle = !lease.isUsed || lease.isShort;
         lease.isUsed = false;
         // What fails is tried again at the next look.
-        if (isIdle && lease.microCredits > lease.microCreditsHeld && !lease.isRenewing)
+        if (isIdle && hasMore(lease))
           void pool.run((connection) => giveBack(connection, workspace)).catch(() => undefined);
         const isCold = monotonic() - lease.since > REST_MS && monotonic() > lease.restsUntil;
-        if (isCold && lease.microCredits === 0n && lease.microCreditsHeld === 0n) leases.delete(workspace);
+        if (isCold && !hasMore(lease) && !lease.isRenewing && lease.microCreditsHeld === 0n)
+          leases.delete(workspace);
       }
       if (leases.size > 0) look();
     });
   }
 
+  /** What no request holds, or may be there. */
+  const hasMore = ({ microCredits, microCreditsHeld, isUnsure, isRenewing }: Lease) =>
+    !isRenewing && (microCredits > microCreditsHeld || isUnsure);
+
   async function giveBack(connection: Connection, workspace: string): Promise<boolean> {
     const lease = leases.get(workspace);
-    if (lease === undefined || lease.isRenewing || lease.microCredits <= lease.microCreditsHeld) return false;
+    if (lease === undefined || !hasMore(lease)) return false;
     await renew(connection, workspace, lease, NOTHING, 0n);
     return true;
   }
@@ -214,10 +236,7 @@ export function createLeases(
       const isWanted = isHot(lease, group.length) && monotonic() >= lease.restsUntil;
       if (!isWanted || need.microCredits === 0n || lease.isRenewing || isClosed) return false;
       if (!fits(lease, need)) {
-        // Used up before anybody looked: twice as much.
-        const times = lease.isUsed ? 2n : 1n;
-        const usual = need.microCredits * TIMES_AS_MUCH;
-        lease.asked = usual > lease.asked * times ? usual : lease.asked * times;
+        lease.asked = enough(lease, need.microCredits * TIMES_AS_MUCH);
         const picoUsd = (need.picoUsd * lease.asked) / need.microCredits + need.picoUsd;
         await renew(connection, workspace, lease, { microCredits: lease.asked, picoUsd }, need.microCredits);
         if (lease.isShort) lease.restsUntil = monotonic() + REST_MS;

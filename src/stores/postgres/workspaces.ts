@@ -145,6 +145,8 @@ export function openPostgresWorkspaces(
       const amount = (balance ?? 0n) - (row.micro_credits ?? 0n);
       refuseChange(name, row.micro_credits_held, amount, balance);
       await connection.query("UPDATE @workspaces SET micro_credits = $2 WHERE name = $1", [name, balance]);
+      // Whether charges to them are taken from a balance, and whether there is as much, may have changed.
+      await connection.query(WITH_LEASES, [name]);
       await connection.query(
         `INSERT INTO @credit_grants (granted_at, workspace, micro_credits, balance, note, mark) VALUES (${timeOf("$1")}, $2, $3, $4, $5, $6)`,
         [clock.at(), name, amount, balance ?? 0n, note, mark],

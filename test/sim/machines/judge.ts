@@ -156,6 +156,11 @@ export async function judgeEnd(
   );
   if (open) throw wrong(`${open.user} is still under way, or holds something`);
   await judgeCredits(database);
+  const [leased] = await database.ask<{ left: bigint }>(
+    "SELECT coalesce(sum(micro_credits), 0)::bigint AS left FROM @leases",
+  );
+  if (leased?.left !== 0n)
+    throw new Breach("what is leased and not used comes back", `${leased?.left} micro-credits are leased`);
   const [instances] = await database.ask<{ count: bigint }>("SELECT count(*) AS count FROM @instances");
   if (instances?.count !== BigInt(machines))
     throw new Breach("who was taken for dead ends", `${machines} serve, and ${instances?.count} are known`);
