@@ -85,7 +85,7 @@ const RULES: readonly Rule[] = [
     pattern:
       /\bDate\.now\(|\bnew Date\(\)|Math\.random\(|performance\.now\(|\bsetTimeout\(|\bsetInterval\(|[^.\w]fetch\(|crypto\.getRandomValues/,
     instead: "the Outside (src/domain/outside.ts) or the Host (src/plugin.ts) that is passed in",
-    except: ["src/network/real-outside.ts", "src/dashboard/page/browser.ts"],
+    except: ["src/main.ts", "src/network/real-outside.ts", "src/dashboard/page/browser.ts"],
   },
   {
     name: "only the door and the docs know Elysia",

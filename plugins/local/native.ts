@@ -5,6 +5,7 @@
  */
 import { dlopen, type Pointer, ptr, toArrayBuffer } from "bun:ffi";
 import { closeSync, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
+import { isExecutable } from "./executable";
 import libraryPath from "./kernel/native-linux-x64.so" with { type: "file" };
 import { BATCH_TOKENS } from "./sizes";
 import weightsPath from "./weights/weights.bin" with { type: "file" };
@@ -96,11 +97,10 @@ function openC() {
  */
 async function mapWeights(library: Library): Promise<number> {
   const weights = Bun.file(weightsPath);
-  const isInExecutable = Bun.embeddedFiles.length > 0;
   const lastSample = weights.size - SAMPLE;
   const beginning = Buffer.from(await weights.slice(0, SAMPLE).arrayBuffer());
   const end = Buffer.from(await weights.slice(lastSample, weights.size).arrayBuffer());
-  const file = openSync(isInExecutable ? "/proc/self/exe" : weightsPath, "r");
+  const file = openSync(isExecutable() ? "/proc/self/exe" : weightsPath, "r");
   try {
     const { size } = fstatSync(file);
     const from = Math.max(0, Math.floor((size - SEARCHED_BYTES) / PAGE) * PAGE);

@@ -4,15 +4,15 @@
  * The main thread only passes messages on; anything that takes time belongs into worker.ts.
  */
 import type { EmbedCall, FailureAbout, Host } from "../../src/plugin";
+import { isExecutable } from "./executable";
 import type { Answer, Embedded, Job, Setup } from "./messages";
 import { divide, merge } from "./shares";
 
 /**
  * In the executable, entry points keep their path from the repository's root, and there `import.meta.url` is the executable's own:
- * the two need different words. `Bun.embeddedFiles` is empty outside an executable.
+ * the two need different words.
  */
-const WORKER =
-  Bun.embeddedFiles.length > 0 ? "./plugins/local/worker.ts" : new URL("./worker.ts", import.meta.url).href;
+const WORKER = isExecutable() ? "./plugins/local/worker.ts" : new URL("./worker.ts", import.meta.url).href;
 
 type PooledCall = Pick<EmbedCall, "inputs" | "longInput" | "signal">;
 

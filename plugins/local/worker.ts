@@ -12,6 +12,9 @@ import vocabularyPath from "./weights/vocab.txt" with { type: "file" };
 
 declare const self: Worker;
 
+// The executable begins each thread with the JIT put off (.ci/build.ts).
+Bun.unsafe.setJITPolicy(1);
+
 const tokenizer = new Tokenizer(readFileSync(vocabularyPath, "utf8"));
 
 self.onmessage = ({ data: setup }: MessageEvent<Setup>) => {

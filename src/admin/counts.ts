@@ -28,11 +28,35 @@ const WORD_BYTES = BigInt64Array.BYTES_PER_ELEMENT;
 
 export const COUNT_WORDS = wordsFor(PLACES) + (PLACES * NAME_BYTES) / WORD_BYTES;
 
+/** @param words COUNT_WORDS of them, zero at first; left out, the counts are this process's own */
+export const openCounts = (words?: BigInt64Array): Counts =>
+  words === undefined ? ownCounts() : sharedCounts(words);
+
+/** Without words: two megabytes of them would count with the garbage collector, which lets twice as much garbage stand for it. */
+function ownCounts(): Counts {
+  const places = new Map<string, number>();
+  const values: number[] = [];
+  const placeNamed = (name: string) => places.getOrInsertComputed(name, () => values.push(0) - 1);
+  const addAt = (place: number, by: number) => {
+    values[place] = (values[place] ?? 0) + by;
+  };
+  return {
+    add: (name, by) => addAt(placeNamed(name), by),
+    addTo(counter, by) {
+      counter.place ??= placeNamed(counter.name);
+      addAt(counter.place, by);
+    },
+    set(name, value) {
+      values[placeNamed(name)] = value;
+    },
+    all: () => new Map(places.entries().map(([name, place]) => [name, values[place] ?? 0])),
+  };
+}
+
 /** Most of what is added is small, and each BigInt that is made is an object. */
 const SMALL: readonly bigint[] = Array.from({ length: 1_024 }, (_, number) => BigInt(number));
 
-/** @param words COUNT_WORDS of them, zero at first */
-export function openCounts(words: BigInt64Array = new BigInt64Array(COUNT_WORDS)): Counts {
+function sharedCounts(words: BigInt64Array): Counts {
   // No seed: the names are words of the routing file and of our own.
   const { placeOf, values } = openClaims(words.subarray(0, wordsFor(PLACES)));
   const names = words.subarray(wordsFor(PLACES));

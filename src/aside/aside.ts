@@ -5,6 +5,7 @@
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
+import { isExecutable } from "../machine/executable";
 import { type Answer, type Job, type Order, type Reply, WORK, type WorkName } from "./work";
 
 export interface Aside {
@@ -30,12 +31,8 @@ export interface Aside {
   close(): void;
 }
 
-/**
- * In the executable a Worker's file is known by the path that the build listed it under (.ci/build.ts), elsewhere by its address.
- * `Bun.embeddedFiles` is empty outside an executable.
- */
-const WORKER =
-  Bun.embeddedFiles.length > 0 ? "./src/aside/worker.ts" : new URL("./worker.ts", import.meta.url).href;
+/** In the executable a Worker's file is known by the path that the build listed it under (.ci/build.ts), elsewhere by its address. */
+const WORKER = isExecutable() ? "./src/aside/worker.ts" : new URL("./worker.ts", import.meta.url).href;
 
 /** A second one waits at the Worker itself, so that it need not wait for this thread between two. */
 const JOBS_EACH = 2;

@@ -7,6 +7,9 @@ import { type Order, type Reply, WORK, type WorkName } from "./work";
 
 declare const self: Worker;
 
+// The executable begins each thread with the JIT put off (.ci/build.ts).
+Bun.unsafe.setJITPolicy(1);
+
 /** What is done here is large, and can wait for small jobs. On Linux alone it is the thread's priority, elsewhere the process's. */
 const NICENESS = 10;
 if (process.platform === "linux") {

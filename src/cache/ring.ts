@@ -27,8 +27,8 @@ const ROW_HEAD_BYTES = 16;
 const SEGMENT_BYTES = 256 * 2 ** 20;
 const SEGMENT_UNITS = SEGMENT_BYTES / UNIT_BYTES;
 /** New space is allocated in pieces by writing: if it were only touched, a full file system would kill the process. */
-const PIECE = new Uint8Array(2 ** 20);
-const PIECE_UNITS = PIECE.length / UNIT_BYTES;
+const PIECE_BYTES = 2 ** 20;
+const PIECE_UNITS = PIECE_BYTES / UNIT_BYTES;
 
 export interface RingPlace {
   readonly descriptor: number;
@@ -92,7 +92,7 @@ export function openRing(
       if (extent >= end) return true;
       if (isFull) return false;
       // If two processes do this at once, zeros are written twice: what one has stored meanwhile is lost from the cache, and no more.
-      const length = Math.min(PIECE.length, bytes - extent * UNIT_BYTES);
+      const length = Math.min(PIECE_BYTES, bytes - extent * UNIT_BYTES);
       if (zeroed(rowsAt + extent * UNIT_BYTES, length))
         Atomics.compareExchange(header, EXTENT_AT, extent, extent + PIECE_UNITS);
       else {
@@ -108,7 +108,7 @@ export function openRing(
   function zeroed(at: number, length: number): boolean {
     try {
       // The last piece may be written in part only.
-      return writeSync(descriptor, PIECE, 0, length, at) === length;
+      return writeSync(descriptor, new Uint8Array(length), 0, length, at) === length;
     } catch {
       return false;
     }

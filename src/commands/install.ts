@@ -3,7 +3,7 @@
  * (service/steps.ts); this file inspects the machine, refuses what is impossible, and runs the list.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { isExecutable } from "../serving/fetch-limit";
+import { isExecutable } from "../machine/executable";
 import {
   ENVIRONMENT_FILE,
   OWN_EXECUTABLE,

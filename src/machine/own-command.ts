@@ -3,12 +3,10 @@
  * package's script. Printed commands start with it.
  */
 import { basename, relative } from "node:path";
-
-/** Paths of files that are built into an executable. */
-const BUILT_IN = /^(\/\$bunfs\/|[A-Z]:[\\/]~BUN[\\/])/;
+import { isExecutable } from "./executable";
 
 export function ownCommand(main = Bun.main, executable = process.execPath, folder = process.cwd()): string {
-  if (!BUILT_IN.test(main)) return "bun run embedgate";
+  if (!isExecutable(main)) return "bun run embedgate";
   const name = basename(executable);
   if (Bun.which(name) === executable) return name;
   const path = relative(folder, executable);

@@ -5,7 +5,8 @@
 
 import type { Outside } from "../domain/outside";
 import { CORES_VARIABLE, coresAllowed } from "../machine/cores";
-import { FETCHES_MAX, FETCHES_VARIABLE, isExecutable } from "../serving/fetch-limit";
+import { isExecutable } from "../machine/executable";
+import { FETCHES_MAX, FETCHES_VARIABLE } from "../serving/fetch-limit";
 import { type Channel, type Handlers, openChannel } from "./channel";
 
 /** The command-line word that starts a copy; internal. */

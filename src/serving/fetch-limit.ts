@@ -5,6 +5,7 @@
  */
 import { ptr } from "bun:ffi";
 import type { ConfiguredProvider, GatewayConfig } from "../config/gateway-config";
+import { isExecutable } from "../machine/executable";
 import { openLibc } from "../machine/libc";
 import { isLeftToFetch } from "../network/http-client";
 
@@ -12,9 +13,6 @@ export const FETCHES_VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
 /** The most that Bun takes; how many calls there are at once is for each provider's `concurrency`. */
 export const FETCHES_MAX = "65535";
 const FETCHES_USUAL = 256;
-
-/** Whether this is the built executable, which is its own program; from source it is Bun, which runs main.ts. */
-export const isExecutable = () => Bun.main.startsWith("/$bunfs/");
 
 /** To be called before anything is opened: it does not return where it re-executes. Run from source it does nothing, as the variable can be set. */
 export function makeRoomForFetches(config: Pick<GatewayConfig, "providers">): void {

@@ -4,6 +4,7 @@
  */
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
+import { isExecutable } from "../machine/executable";
 import type { Cancel, Done, Job } from "./jobs";
 import type { Token } from "./token";
 import type { CountingName, Cut, VocabularyName } from "./vocabulary";
@@ -58,12 +59,8 @@ interface Waiting {
   readonly failed: (error: GatewayError) => void;
 }
 
-/**
- * In the executable a Worker's file is identified by the path under which the build listed it (.ci/build.ts), elsewhere by its URL.
- * `Bun.embeddedFiles` is empty outside an executable.
- */
-const WORKER =
-  Bun.embeddedFiles.length > 0 ? "./src/tokens/worker.ts" : new URL("./worker.ts", import.meta.url).href;
+/** In the executable a Worker's file is identified by the path under which the build listed it (.ci/build.ts), elsewhere by its URL. */
+const WORKER = isExecutable() ? "./src/tokens/worker.ts" : new URL("./worker.ts", import.meta.url).href;
 
 /** Runs the jobs. */
 export interface Tokenizer {

@@ -7,6 +7,9 @@ import type { Steps } from "./token";
 
 declare const self: Worker;
 
+// The executable begins each thread with the JIT put off (.ci/build.ts).
+Bun.unsafe.setJITPolicy(1);
+
 const underWay = new Map<number, Steps<Done>>();
 
 self.onmessage = ({ data: job }: MessageEvent<Job | Cancel>) => {
