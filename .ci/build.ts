@@ -40,7 +40,7 @@ export function targetOf(name: string): Target {
 /** The functions that a start runs, and those of a first request (record-order.ts): their bytecode lies together, so that less of it is read. */
 export const ORDER_FILE = ".ci/bytecode.order";
 
-/** How much later code is compiled by the JIT while the executable starts, which is code that runs once. src/main.ts ends that. */
+/** How much later code is compiled by the JIT while the executable starts, which is code that runs once. src/command-line.ts ends that. */
 const START_JIT_SCALE = 50;
 
 /** @returns the path of the executable */

@@ -1,33 +1,8 @@
 /**
- * The command line: argv → one command of src/commands/, its exit code, and any error in one line.
- * Flags are in src/commands/flags/, a file for each command.
+ * Where the program starts. What must come before all else is here; the command line is in command-line.ts, which is read only then.
  */
-import { CommanderError } from "commander";
-import { WRONG_USAGE } from "./commands/flags/line";
-import { commandLine, refuseUnknownCommand } from "./commands/flags/program";
-import { GatewayError } from "./domain/errors";
-import { WrongUsage } from "./terminal/wrong-usage";
+import { startWithOptions } from "./machine/collector-options";
 
-async function main(args: readonly string[]): Promise<void> {
-  const program = commandLine();
-  try {
-    refuseUnknownCommand(program, args);
-    await program.parseAsync(args, { from: "user" });
-  } catch (error) {
-    if (error instanceof CommanderError) {
-      // Its words are said already; help and the version were asked for.
-      process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
-    } else if (error instanceof WrongUsage) {
-      console.error(`error: ${error.message}`);
-      process.exitCode = WRONG_USAGE;
-    } else if (error instanceof GatewayError) {
-      console.error(error.message);
-      process.exitCode = 1;
-    } else throw error;
-  }
-}
-
-/** A start runs most code once: the executable begins with the JIT put off (.ci/build.ts), and from here on code is compiled as usual. */
-const START_MS = 100;
-setTimeout(() => Bun.unsafe.setJITPolicy(1), START_MS).unref();
+startWithOptions();
+const { main } = await import("./command-line");
 main(Bun.argv.slice(2));
