@@ -256,8 +256,8 @@ export function openLedger(
         balances.take(row.workspace, cost, begun.held, charge, row.started_at);
         return charge;
       }
-      // Another process works on the batch by now, and has its own row of the line.
-      if (row.batch != null && row.status !== ANSWERED) return charge;
+      // Another process works on the batch by now, and has its own row of the line, which may be charged already.
+      if (row.batch != null) return row.status === ANSWERED ? lines.once(row) : charge;
     }
     // Never begun, or taken for a crash's by another gateway, which has ended its hold.
     const charge = balances.due(row.workspace, cost, NOTHING);
@@ -361,6 +361,17 @@ export function openLedger(
     return store.write(work, gathering, giveUpAt);
   }
 
+  const lines = openLines({
+    store,
+    balances,
+    reserves,
+    write,
+    begin,
+    put: putSettled,
+    settled: (id) => underWay.delete(id),
+    interrupt: (batch) => void interrupted(null, batch),
+    uncount: uncountSettled,
+  });
   return {
     begin: (row, holding, until) => write(() => begin(row, holding), until),
     async settle(row, until) {
@@ -377,17 +388,7 @@ export function openLedger(
       if (owed.length > 0) await write(() => undefined);
     },
     settleInterrupted: (ended) => store.write(() => interrupted(ended ?? null, null)),
-    lines: openLines({
-      store,
-      balances,
-      reserves,
-      write,
-      begin,
-      put: putSettled,
-      settled: (id) => underWay.delete(id),
-      interrupt: (batch) => void interrupted(null, batch),
-      uncount: uncountSettled,
-    }),
+    lines,
     usage: async (since, by, filter) =>
       sumUsage(store, {
         since,

@@ -13,6 +13,8 @@ export interface Reserves {
   put(id: string, workspace: string, held: Hold): void;
   /** As much of a line's most as is left. */
   take(id: string, estimate: Estimate, terms: Terms, at: number): Hold;
+  /** What a line of it held. @returns false where the batch has ended: there is none any more */
+  giveBack(id: string, held: Hold): boolean;
   /** @returns what was left of it, and whose it is; undefined where there is none any more */
   end(id: string): { readonly workspace: string; readonly held: Hold } | undefined;
 }
@@ -46,6 +48,8 @@ export function openReserves(database: Database): Reserves {
       if (microCredits > 0n || picoUsd > 0n) lessen.run(id, microCredits, picoUsd);
       return { microCredits, picoUsd, day: periodAt(at, caps.timeZone).day };
     },
+    giveBack: (id, { microCredits, picoUsd }) =>
+      Number(lessen.run(id, -microCredits, -picoUsd).changes) === 1,
     end(id) {
       const left = select.get(id);
       if (!left) return undefined;
