@@ -190,7 +190,8 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
       way.be(how);
       const startedAt = performance.now();
       await expect(begin()).rejects.toMatchObject({ kind: "ledger_unavailable", retryAfterMs: 1_000 });
-      expect(performance.now() - startedAt).toBeLessThan(9_000);
+      // Two seconds, not the five that a statement may take: a busy machine adds some.
+      expect(performance.now() - startedAt).toBeLessThan(4_500);
       await within(2_000, () => stores.openKeys().ready?.() !== undefined);
       expect(() => stores.openKeys().find(key)).toThrow("keys cannot be checked");
       expect(() => stores.check()).toThrow();

@@ -17,6 +17,8 @@ export interface Entry<Work> {
   readonly giveUpAt: number;
   /** It was tried on a connection that was lost, so it may have been committed. */
   isDoubtful: boolean;
+  /** It was given up while it was in flight. Whether it was committed is not known. */
+  isGivenUp: boolean;
   readonly done: (result: unknown) => void;
   readonly failed: (error: GatewayError) => void;
 }
@@ -25,7 +27,7 @@ export interface Entry<Work> {
 export type Outcome = { readonly value: unknown } | { readonly error: GatewayError } | "alone";
 
 export interface Committing<Work> {
-  add(entry: Omit<Entry<Work>, "isDoubtful">): void;
+  add(entry: Omit<Entry<Work>, "isDoubtful" | "isGivenUp">): void;
   /** Resolves once nothing is waiting or in flight. */
   idle(): Promise<void>;
 }
@@ -56,7 +58,7 @@ export function createCommitting<Work>(
 ): Committing<Work> {
   let queue: Entry<Work>[] = [];
   const busy = new Set<string>();
-  let underWay = 0;
+  const inFlight = new Set<readonly Entry<Work>[]>();
   let isGathering = false;
   let stopLooking: (() => void) | undefined;
   const idlers: (() => void)[] = [];
@@ -81,13 +83,13 @@ export function createCommitting<Work>(
       void write(group);
     }
     look();
-    if (queue.length > 0 || underWay > 0) return;
+    if (queue.length > 0 || inFlight.size > 0) return;
     for (const resolve of idlers.splice(0)) resolve();
   }
 
-  /** A timer for deadlines while all places are taken. */
+  /** A timer for deadlines, of what waits for a connection and of what waits for the server. */
   function look(): void {
-    if (queue.length === 0) {
+    if (queue.length === 0 && inFlight.size === 0) {
       stopLooking?.();
       stopLooking = undefined;
       return;
@@ -99,19 +101,26 @@ export function createCommitting<Work>(
       queue = queue.filter(({ giveUpAt }) => giveUpAt > now);
       for (const { failed } of late)
         failed(unavailable("All connections to the database are in use", undefined));
+      for (const group of inFlight) for (const entry of group) if (entry.giveUpAt <= now) giveUp(entry);
       dispatch();
     });
+  }
+
+  function giveUp(entry: Entry<Work>): void {
+    if (entry.isGivenUp) return;
+    entry.isGivenUp = true;
+    entry.failed(unavailable("The database did not answer in time", undefined));
   }
 
   async function write(group: readonly Entry<Work>[]): Promise<void> {
     const workspaces = new Set(group.map(({ workspace }) => workspace));
     for (const workspace of workspaces) busy.add(workspace);
-    underWay += 1;
+    inFlight.add(group);
     try {
       await writeGroup(group);
     } finally {
       for (const workspace of workspaces) busy.delete(workspace);
-      underWay -= 1;
+      inFlight.delete(group);
       dispatch();
     }
   }
@@ -122,6 +131,7 @@ export function createCommitting<Work>(
     if (sure.length > 0) single.push(...(await writeSure(sure)));
     const key = {};
     for (const entry of single) {
+      if (entry.isGivenUp) continue;
       try {
         entry.done(await pool.run((connection) => alone(connection, entry, key), monotonic()));
       } catch (thrown) {
@@ -168,11 +178,11 @@ export function createCommitting<Work>(
 
   return {
     add(entry) {
-      queue.push({ ...entry, isDoubtful: false });
+      queue.push({ ...entry, isDoubtful: false, isGivenUp: false });
       gather();
     },
     idle: () =>
-      queue.length === 0 && underWay === 0 && !isGathering
+      queue.length === 0 && inFlight.size === 0 && !isGathering
         ? Promise.resolve()
         : new Promise((resolve) => idlers.push(resolve)),
   };
