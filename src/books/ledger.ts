@@ -3,7 +3,6 @@
  * src/books/refusals.ts keeps the outcome. src/books/usage.ts reads it back.
  * What a row says of money is exact: whole tokens times whole pico-USD.
  */
-
 import type { Store } from "../db/open";
 import { type Gathering, isLockedOut, LOCK_WAIT_MS } from "../db/writer";
 import { asGatewayError } from "../domain/errors";

@@ -1,5 +1,8 @@
 /** What only PostgreSQL promises: several machines, their clocks, and what is lost and comes back. */
 import { describe, expect, test } from "bun:test";
+import type { Ledger } from "../../src/books/ledger";
+import type { OpenPostgres } from "../../src/domain/postgres";
+import { openBuns } from "../../src/stores/postgres/connection";
 import { MIGRATIONS } from "../../src/stores/postgres/migrations";
 import { POSTGRES_URL, postgresDatabase, wayToPostgres } from "./databases";
 import { holdingOf, rowOf, underWay } from "./rows";
@@ -13,6 +16,27 @@ async function within(ms: number, isSo: () => boolean): Promise<boolean> {
   while (!isSo() && performance.now() < endsAt) await Bun.sleep(5);
   return isSo();
 }
+
+/** @param isLost asked once a statement is done: its answer is lost with the connection */
+const losing =
+  (isLost: (text: string) => Promise<boolean>): OpenPostgres =>
+  (options) => {
+    const client = openBuns(options);
+    return {
+      close: client.close,
+      async reserve() {
+        const session = await client.reserve();
+        return {
+          script: session.script,
+          async query<Row>(text: string, parameters: unknown[]): Promise<readonly Row[]> {
+            const rows = await session.query<Row>(text, parameters);
+            if (!(await isLost(text))) return rows;
+            throw Object.assign(new Error("Connection closed"), { code: "ERR_POSTGRES_CONNECTION_CLOSED" });
+          },
+        };
+      },
+    };
+  };
 
 describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
   test("what one machine changes, the others know within a second", async () => {
@@ -173,6 +197,29 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
       charged: BigInt(answered.length),
     });
   }, 60_000);
+
+  test("a refusal whose acknowledgement was lost is counted once, though others are counted into its row meanwhile", async () => {
+    await using database = postgresDatabase();
+    const other = (await database.open()).openLedger();
+    const refused = { status: 429, error: "rate_limit_exceeded", tokens_upstream: 0 };
+    const refuse = (ledger: Ledger) => ledger.settle(rowOf(0, refused));
+    let lost = 0;
+    const postgres = losing(async (text) => {
+      if (!text.includes("refusals") || !text.includes("INSERT") || lost > 1) return false;
+      lost += 1;
+      await refuse(other);
+      return true;
+    });
+    const here = (await database.open({ postgres })).openLedger();
+    await refuse(here);
+    await refuse(here);
+    expect(lost).toBe(2);
+    const rows = await database.ask<{ refusals: bigint }>("SELECT refusals FROM @ledger");
+    // Another minute may have begun meanwhile.
+    expect(rows.reduce((sum, { refusals }) => sum + refusals, 0n)).toBe(4n);
+    await Promise.all([here.close(), other.close()]);
+    expect(await database.ask("SELECT 1 FROM @refusals_counted")).toEqual([]);
+  });
 
   test("a server that is away, or does not answer, is told as that, and never as a wrong key", async () => {
     using way = wayToPostgres();

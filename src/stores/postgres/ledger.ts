@@ -24,7 +24,8 @@ import {
 } from "./holding";
 import { Fenced, type Instance } from "./instance";
 import { openPostgresLines, settleLine } from "./lines";
-import { insertRefused, insertSettled, settleTogether, standingOf, withoutHold } from "./settling";
+import { createRefusing } from "./refusing";
+import { insertSettled, settleTogether, standingOf, withoutHold } from "./settling";
 import { sumPostgresUsage } from "./usage";
 import { ensureWorkspace, type KnownWorkspaces } from "./workspaces";
 
@@ -61,6 +62,7 @@ export function openPostgresLedger(
   let owed: readonly LedgerRow[] = [];
   let paying: Promise<void> | undefined;
 
+  const refusing = createRefusing(process);
   const committing = createCommitting<Work>(pool, { together, alone }, outside);
 
   async function ensureAll(connection: Connection, entries: readonly Entry<Work>[]): Promise<void> {
@@ -157,7 +159,7 @@ export function openPostgresLedger(
 
   const refuse = (connection: Connection, row: LedgerRow) => {
     const model = row.model === "" ? "" : (configuredModel(row.model) ?? "");
-    return insertRefused(connection, row, model, process, clock.at());
+    return refusing.refuse(connection, row, model, clock.at());
   };
 
   async function together(
@@ -174,6 +176,7 @@ export function openPostgresLedger(
     // once; they are in one order everywhere, so that no two wait for each other.
     if (statements.length <= FEW) await inOrder();
     else await connection.transaction(inOrder);
+    for (const { work } of entries) if (work.kind === "refuse") refusing.acknowledged(work.row);
     return entries.map((entry) => outcomes.get(entry) ?? "alone");
   }
 
@@ -187,6 +190,7 @@ export function openPostgresLedger(
     if (work.kind === "refuse") {
       try {
         await refuse(connection, work.row);
+        refusing.acknowledged(work.row);
         return FREE;
       } catch (thrown) {
         // It was begun after all, and the acknowledgement lost.

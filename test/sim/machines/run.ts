@@ -15,7 +15,7 @@ import { createServer } from "../server";
 import { createWorld, type Process, type World } from "../world";
 import { createDatabase, type SimDatabase } from "./database";
 import { drawMachines, type MachinesScenario } from "./draw";
-import { type Ended, judgeAcknowledged, judgeCredits, judgeEnd } from "./judge";
+import { type Ended, judgeAcknowledged, judgeCredits, judgeEnd, judgeSums } from "./judge";
 import { createMachine, type Machine } from "./machine";
 
 /** @param scratch a folder where the simulation may write; it takes away what it wrote */
@@ -92,6 +92,7 @@ async function everything({
         const machine = machines[places.integer(0, machines.length - 1)] ?? first;
         ended.push(await send(ask, machine, keys, stage));
         await judgeCredits(database);
+        await judgeSums(database);
       }
     }),
     ...troubles(machines, stage),
