@@ -17,6 +17,8 @@ export interface Entry<Work> {
   readonly giveUpAt: number;
   /** It was tried on a connection that was lost, so it may have been committed. */
   isDoubtful: boolean;
+  /** On the monotonic clock: since when it waits for a connection; undefined: it does not. */
+  waitsSince: number | undefined;
   /** It was given up while it was in flight. Whether it was committed is not known. */
   isGivenUp: boolean;
   readonly done: (result: unknown) => void;
@@ -27,7 +29,7 @@ export interface Entry<Work> {
 export type Outcome = { readonly value: unknown } | { readonly error: GatewayError } | "alone";
 
 export interface Committing<Work> {
-  add(entry: Omit<Entry<Work>, "isDoubtful" | "isGivenUp">): void;
+  add(entry: Omit<Entry<Work>, "isDoubtful" | "isGivenUp" | "waitsSince">): void;
   /** Resolves once nothing is waiting or in flight. */
   idle(): Promise<void>;
 }
@@ -80,11 +82,28 @@ export function createCommitting<Work>(
         (group.length < TOGETHER_MAX && !busy.has(entry.workspace) ? group : left).push(entry);
       if (group.length === 0) break;
       queue = left;
+      noteWaits(group);
       void write(group);
     }
+    noteQueue();
     look();
     if (queue.length > 0 || inFlight.size > 0) return;
     for (const resolve of idlers.splice(0)) resolve();
+  }
+
+  /** Only of those that had to wait. */
+  function noteWaits(group: readonly Entry<Work>[]): void {
+    for (const entry of group) {
+      if (entry.waitsSince === undefined) continue;
+      pool.waited(monotonic() - entry.waitsSince);
+      entry.waitsSince = undefined;
+    }
+  }
+
+  function noteQueue(): void {
+    const waiting = pool.hasPlace() ? [] : queue;
+    pool.queued(waiting.length);
+    for (const entry of waiting) entry.waitsSince ??= monotonic();
   }
 
   /** A timer for deadlines, of what waits for a connection and of what waits for the server. */
@@ -99,6 +118,7 @@ export function createCommitting<Work>(
       const now = monotonic();
       const late = queue.filter(({ giveUpAt }) => giveUpAt <= now);
       queue = queue.filter(({ giveUpAt }) => giveUpAt > now);
+      noteWaits(late);
       for (const { failed } of late)
         failed(unavailable("All connections to the database are in use", undefined));
       for (const group of inFlight) for (const entry of group) if (entry.giveUpAt <= now) giveUp(entry);
@@ -178,7 +198,7 @@ export function createCommitting<Work>(
 
   return {
     add(entry) {
-      queue.push({ ...entry, isDoubtful: false, isGivenUp: false });
+      queue.push({ ...entry, isDoubtful: false, isGivenUp: false, waitsSince: undefined });
       gather();
     },
     idle: () =>

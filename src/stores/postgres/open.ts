@@ -126,6 +126,7 @@ export async function openPostgres(
     openFingerprints: () => openPostgresFingerprints(base, mirror, spaces),
     openRecords: () => openPostgresRecords(pool),
     openLimits: () => openPostgresLimits(base, mirror, limits, outside),
+    connections: pool.figures,
     machines: { serving: instance.serving, notices: () => routingFilesDiffer(instance.seen()) },
     check() {
       instance.assertAlive();

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { createCommitting, type Entry, type Outcome } from "../../../src/stores/postgres/committing";
 import type { Connection } from "../../../src/stores/postgres/connection";
-import { createPool } from "../../../src/stores/postgres/pool";
+import { createPool, type Pool } from "../../../src/stores/postgres/pool";
 import { fakeOutside } from "../../fake-outside";
 
 const ADDRESS = { url: "postgres://test", schema: "test", prepare: true };
@@ -30,8 +30,9 @@ function silentServer() {
 interface World {
   readonly fake: ReturnType<typeof fakeOutside>;
   readonly server: ReturnType<typeof silentServer>;
+  readonly pool: Pool;
   /** @returns what became of it and when, on the monotonic clock */
-  ask(name: string, giveUpAt: number): Promise<readonly [string, number]>;
+  ask(name: string, giveUpAt: number, workspace?: string): Promise<readonly [string, number]>;
 }
 
 function world(): World {
@@ -54,11 +55,12 @@ function world(): World {
   return {
     fake,
     server,
-    ask: (work, giveUpAt) =>
+    pool,
+    ask: (work, giveUpAt, workspace = "team") =>
       new Promise((resolve) => {
         committing.add({
           work,
-          workspace: "team",
+          workspace,
           giveUpAt,
           done: () => resolve(["written", monotonic()]),
           failed: ({ kind }) => resolve([kind, monotonic()]),
@@ -109,4 +111,27 @@ test("a connection that is given up is tried again for those that still wait, an
   for (const { answer } of again) answer();
   expect((await fake.until(patient))[0]).toBe("written");
   expect(again.map(({ text }) => text)).toEqual(["patient"]);
+});
+
+test("what is in use, what waits and how long it waited at most is told, for a minute or two", async () => {
+  const { fake, server, pool, ask } = world();
+  expect(pool.figures()).toEqual({ inUse: 0, most: 1, waiting: 0, longestWaitMs: 0 });
+  const first = ask("first", 60_000);
+  await fake.advance(0);
+  const others = [ask("second", 60_000, "other"), ask("third", 60_000, "another")];
+  const reading = pool.run(({ query }) => query("read"), 60_000);
+  await fake.advance(700);
+  expect(pool.figures()).toEqual({ inUse: 1, most: 1, waiting: 3, longestWaitMs: 0 });
+  for (let i = 0; i < 3; i++) {
+    server.waiting[i]?.answer();
+    await fake.advance(LATE_MS_MAX);
+  }
+  await Promise.all([first, ...others, reading]);
+  const { longestWaitMs, ...now } = pool.figures();
+  expect(now).toEqual({ inUse: 0, most: 1, waiting: 0 });
+  expect(longestWaitMs).toBeWithin(700, 700 + 2 * LATE_MS_MAX);
+  await fake.advance(70_000);
+  expect(pool.figures().longestWaitMs).toBe(longestWaitMs);
+  await fake.advance(70_000);
+  expect(pool.figures().longestWaitMs).toBe(0);
 });
