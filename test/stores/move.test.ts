@@ -153,7 +153,7 @@ describe.skipIf(POSTGRES_URL === undefined)("moving from SQLite to PostgreSQL", 
   }, 60_000);
 
   test("a database that is not there is told, and one that is of use elsewhere is left alone", async () => {
-    await using database = postgresDatabase();
+    await using database = postgresDatabase(POSTGRES_URL, { isNew: true });
     using folder = temporaryFolder();
     const file = join(folder.path, "gateway.yaml");
     writeFileSync(file, `${database.yaml}providers: {}\nmodels: { chat: { embeddings: false } }\n`);

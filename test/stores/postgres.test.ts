@@ -252,7 +252,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
   }, 60_000);
 
   test("two that open a new database at once make its tables once", async () => {
-    await using database = postgresDatabase();
+    await using database = postgresDatabase(POSTGRES_URL, { isNew: true });
     const opened = await Promise.all([database.open(), database.open(), database.open()]);
     expect(await opened[0]?.openWorkspaces(DEFAULTS).list()).toEqual([]);
     expect(await database.ask<{ version: number }>("SELECT version FROM @migrations ORDER BY 1")).toEqual(
