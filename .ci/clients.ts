@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeAuthority } from "../test/certificates";
 import { build } from "./build";
 
 const folder = join(import.meta.dir, "..");
@@ -12,7 +13,7 @@ const reference = join(folder, "test/plugins/local/minilm-vectors.json");
 const python = process.env.PYTHON ?? "python3";
 const client = (name: string) => join(folder, "test/clients", name);
 
-const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> = {
+const CLIENTS: Readonly<Record<string, (url: string, key: string, secureUrl: string) => string[]>> = {
   "openai for Python": (url, key) => [python, client("openai_python.py"), url, key, reference],
   "openai for Node": (url, key) => ["node", client("openai_node.mjs"), url, key, reference],
   "openai for Python, batches": (url, key) => [python, client("openai_batch_python.py"), url, key],
@@ -36,6 +37,16 @@ const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> 
   "botocore for Python": () => [python, client("bedrock_botocore.py"), executable],
   // It runs a bulk job of its own.
   "readers of vectors in Python": () => [python, client("embed_readers.py"), executable],
+  "LangChain for Python: Ollama, Hugging Face, OpenAI": (url, key) => [
+    ...[python, client("langchain_python.py"), url, key],
+  ],
+  "LlamaIndex for Python: Ollama, TEI": (url, key) => [python, client("llama_index_python.py"), url, key],
+  "Semantic Kernel for Python: Azure, OpenAI, Ollama": (url, key, secureUrl) => [
+    ...[python, client("semantic_kernel_python.py"), url, key, secureUrl],
+  ],
+  "boto3 and LangChain on AWS": (url, key, secureUrl) => [
+    ...[python, client("aws_python.py"), url, key, secureUrl],
+  ],
   curl: (url, key) => ["bash", client("curl.sh"), url, key],
   // Elsewhere they are left out, where Python has no `openai`.
   "Python of the docs": () => [
@@ -53,14 +64,26 @@ const CLIENTS: Readonly<Record<string, (url: string, key: string) => string[]>> 
 };
 
 const scratch = mkdtempSync(join(tmpdir(), "embedgate-clients-"));
-// The reference vectors are of texts cut to 256 tokens.
-const routingFile = `
-server: { default_model: all-MiniLM-L6-v2 }
+const inScratch = (name: string) => join(scratch, name);
+using authority = makeAuthority();
+const { cert, key: privateKey } = authority.sign("localhost");
+await Bun.write(inScratch("ca.pem"), authority.ca);
+await Bun.write(inScratch("cert.pem"), cert);
+await Bun.write(inScratch("key.pem"), privateKey);
+// The reference vectors are of texts cut to 256 tokens. The last three ids are for clients of Amazon's.
+const routingFile = (tls = "") => `
+server: { default_model: all-MiniLM-L6-v2${tls} }
 providers: { local: { plugin: local } }
-models: { all-MiniLM-L6-v2: { routes: [ { provider: local } ], long_input: truncate } }
+models:
+  all-MiniLM-L6-v2: { routes: [ { provider: local } ], long_input: truncate }
+  "amazon.titan-embed-text-v2:0": { alias_of: all-MiniLM-L6-v2 }
+  cohere.embed-english-v3: { alias_of: all-MiniLM-L6-v2 }
+  a1b2c3d4e5f6: { alias_of: all-MiniLM-L6-v2 }
 `;
-await Bun.write(join(scratch, "gateway.yaml"), routingFile);
-const executable = await build(join(scratch, "embedgate"));
+await Bun.write(inScratch("gateway.yaml"), routingFile());
+// Some clients send a key over https only.
+await Bun.write(inScratch("secure.yaml"), routingFile(", tls: { cert: cert.pem, key: key.pem }"));
+const executable = await build(inScratch("embedgate"));
 const spawned = { cwd: scratch, env: {}, stderr: "inherit", stdin: "ignore" } as const;
 
 const made = Bun.spawn([executable, "keys", "create", "--name", "clients", "--admin", "--json"], {
@@ -68,20 +91,30 @@ const made = Bun.spawn([executable, "keys", "create", "--name", "clients", "--ad
   stdout: "pipe",
 });
 const { key } = await new Response(made.stdout).json();
-const gateway = Bun.spawn([executable, "serve", "--port", "0"], { ...spawned, stdout: "pipe" });
-let greeting = "";
-for await (const chunk of gateway.stdout) {
-  greeting += new TextDecoder().decode(chunk);
-  if (greeting.includes("curl")) break;
+
+async function serve(config: string) {
+  const gateway = Bun.spawn([executable, "serve", "--port", "0", "--config", config], {
+    ...spawned,
+    stdout: "pipe",
+  });
+  let greeting = "";
+  for await (const chunk of gateway.stdout) {
+    greeting += new TextDecoder().decode(chunk);
+    if (greeting.includes("curl")) break;
+  }
+  const address = /https?:\/\/[\d.:]+/.exec(greeting)?.[0] ?? "";
+  return { gateway, url: `${address.replace("https://127.0.0.1", "https://localhost")}/v1` };
 }
-const url = `${/http:\/\/[\d.:]+/.exec(greeting)?.[0]}/v1`;
+const plain = await serve("gateway.yaml");
+const secure = await serve("secure.yaml");
 
 let passed = 0;
 let failed = 0;
 for (const [name, command] of Object.entries(CLIENTS)) {
-  const running = Bun.spawn(command(url, key), {
+  const running = Bun.spawn(command(plain.url, key, secure.url), {
     // What a client leaves behind goes with the folder.
     cwd: scratch,
+    env: { ...process.env, SSL_CERT_FILE: inScratch("ca.pem"), AWS_CA_BUNDLE: inScratch("ca.pem") },
     stdin: "ignore",
     stdout: "inherit",
     stderr: "inherit",
@@ -92,8 +125,10 @@ for (const [name, command] of Object.entries(CLIENTS)) {
     console.log(`failed: ${name}`);
   }
 }
-gateway.kill("SIGINT");
-if ((await gateway.exited) !== 0) failed += 1;
+for (const { gateway } of [plain, secure]) {
+  gateway.kill("SIGINT");
+  if ((await gateway.exited) !== 0) failed += 1;
+}
 rmSync(scratch, { recursive: true });
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

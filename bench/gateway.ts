@@ -57,38 +57,42 @@ models:
 `;
 }
 
-/** `isRight`: whether the executable takes the routing file; the key is empty where it does not. */
-export async function prepare(setting: Setting): Promise<{ folder: string; key: string; isRight: boolean }> {
+export interface Prepared {
+  readonly folder: string;
+  /** Empty if the routing file is refused. */
+  readonly key: string;
+  /** What `embedgate check` says against the routing file; undefined if it is accepted. */
+  readonly refusal: string | undefined;
+}
+
+/** Writes a routing file and creates a workspace and a key. @throws Error if the executable cannot be started */
+export async function prepare(setting: Setting): Promise<Prepared> {
   const folder = mkdtempSync(join(tmpdir(), "embedgate-bench-"));
   await Bun.write(join(folder, "gateway.yaml"), routingFile(setting));
+  const begin = (words: readonly string[], stderr: "pipe" | "inherit") =>
+    Bun.spawn([setting.executable, ...words], { cwd: folder, env: {}, stdout: "pipe", stderr });
   const run = async (...words: string[]) => {
-    const child = Bun.spawn([setting.executable, ...words], {
-      cwd: folder,
-      env: {},
-      stdout: "pipe",
-      stderr: words[0] === "check" ? "ignore" : "inherit",
-    });
+    const child = begin(words, "inherit");
     const said = await new Response(child.stdout).text();
     if ((await child.exited) !== 0) throw new Error(`${words.join(" ")} failed: ${said}`);
     return said;
   };
-  const isRight = await run("check").then(
-    () => true,
-    () => false,
-  );
-  if (!isRight) return { folder, key: "", isRight };
+  const check = begin(["check"], "pipe");
+  const problems = await new Response(check.stderr).text();
+  if ((await check.exited) !== 0) return { folder, key: "", refusal: problems };
   const money = setting.credits === false ? [] : ["--credits", "1000000", "--cap-usd-per-month", "1000000"];
   await run("workspaces", "create", "bench", ...money);
   const { key } = JSON.parse(
     await run("keys", "create", "--name", "bench", "--workspace", "bench", "--json"),
   );
-  return { folder, key, isRight };
+  return { folder, key, refusal: undefined };
 }
 
 /** @param before is given the folder of a gateway that does not run yet */
 export async function startGateway(setting: Setting, before?: (folder: string) => void): Promise<Measured> {
-  const { folder, key, isRight } = await prepare(setting);
-  if (!isRight) throw new Error(`${setting.executable} refuses the routing file`);
+  const { folder, key, refusal } = await prepare(setting);
+  if (refusal !== undefined)
+    throw new Error(`${setting.executable} refuses the routing file in ${folder}:\n${refusal}`);
   before?.(folder);
   const started = await start([setting.executable, "serve", "--port", "0"], GREETING, {
     cwd: folder,

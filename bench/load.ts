@@ -67,6 +67,18 @@ function faultIn(body: Uint8Array, first: number, inputs: number, due: readonly 
   return place === -1 ? undefined : `a wrong vector at ${place}`;
 }
 
+const ID = Buffer.from('"id":"req_');
+/** Behind the last vector. */
+const END_BYTES = 256;
+
+/** The request's id is the one thing in which right answers differ: it is overwritten, so that they are the same bytes. */
+function withoutId(body: Uint8Array): Uint8Array {
+  const end = body.subarray(Math.max(0, body.length - END_BYTES));
+  const at = Buffer.from(end.buffer, end.byteOffset, end.length).lastIndexOf(ID);
+  if (at !== -1) end.fill(0x30, at + ID.length, end.indexOf(0x22, at + ID.length));
+  return body;
+}
+
 interface Client {
   readonly group: Group;
   readonly lane: Lane;
@@ -100,7 +112,7 @@ function clientsOf(group: Group, job: Job, numbers: (inputs: number) => number) 
       const askedAt = performance.now();
       const { status, body } = await connection.ask(request.bytes);
       const took_ms = performance.now() - askedAt;
-      return { took_ms, bytes: body.byteLength, failure: judged(status, body, first) };
+      return { took_ms, bytes: body.byteLength, failure: judged(status, withoutId(body), first) };
     };
     return { group, lane, close: connection.close };
   };

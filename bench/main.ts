@@ -4,7 +4,7 @@
  * is so for all; medians are printed, ratios and goals.
  */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "../.ci/build";
 import { countObjects } from "./count";
@@ -23,6 +23,13 @@ const DIMENSIONS = 1536;
 /** More than any load sends. */
 const NUMBERS_A_LOAD = 100_000_000;
 const file = (name: string) => join(import.meta.dir, name);
+
+/** The absolute path of a program that an option names: it is started in other folders than this one. @throws Error if there is none */
+function programAt(path: string): string {
+  const program = resolve(path);
+  if (!existsSync(program)) throw new Error(`there is no ${program}`);
+  return program;
+}
 
 type Target = Started & Pick<Measured, "key">;
 let loads = 0;
@@ -152,14 +159,14 @@ async function main(): Promise<void> {
       write: { type: "boolean", default: false },
     },
   });
-  const { quick, durability, second } = values;
+  const { quick, durability } = values;
+  const second = values.second === undefined ? undefined : programAt(values.second);
   const seconds = Number(values.seconds ?? (quick ? 1 : 4));
   const rounds = Number(values.rounds ?? (quick ? 1 : 3));
   const wanted = values.rows.split(",");
   const unknown = wanted.filter((name) => ![...ROWS, ...OTHERS].some((row) => row.name === name));
   if (unknown.length > 0) throw new Error(`no row ${unknown.join()}`);
-  const executable = values.executable ?? (await build(file("../dist/embedgate")));
-  if (!existsSync(executable)) throw new Error(`there is no ${executable}`);
+  const executable = programAt(values.executable ?? (await build(file("../dist/embedgate"))));
   using tls = makeTls();
   const fake = [process.execPath, file("upstream.ts")];
   await using upstream = await start([...fake, String(DIMENSIONS)]);

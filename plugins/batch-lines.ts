@@ -37,8 +37,22 @@ export async function uploadLines(
   return host.read(t.Object({ id: t.String() }), bytes).id;
 }
 
+/** The results in an answer's files, each of which may be missing. @param get fetches a path of the vendor's */
+export async function resultsIn(
+  host: Host,
+  files: readonly (string | null | undefined)[],
+  get: (path: string) => Promise<Uint8Array>,
+  explain: (refusal: Posted) => Explanation | undefined,
+): Promise<BatchResult[]> {
+  const results: BatchResult[] = [];
+  for (const file of files)
+    if (file)
+      results.push(...readResults(host, await get(`/files/${encodeURIComponent(file)}/content`), explain));
+  return results;
+}
+
 /** A file of results in OpenAI's shape: a line for each call, whose body is an answer's or an error's. */
-export function readResults(
+function readResults(
   host: Host,
   bytes: Uint8Array,
   explain: (refusal: Posted) => Explanation | undefined,

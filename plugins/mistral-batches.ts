@@ -3,7 +3,7 @@
  * Source: @mistralai/mistralai 2.7.0 (CreateBatchJobRequest, BatchJob, BatchJobStatus).
  */
 import type { BatchService, EmbedCall, Explanation, Host, Posted } from "../src/plugin";
-import { readResults, uploadLines } from "./batch-lines";
+import { resultsIn, uploadLines } from "./batch-lines";
 
 export interface Words {
   readonly urlOf: (path: string) => string;
@@ -76,13 +76,7 @@ export function mistralBatches(host: Host, { urlOf, headers, explain, bodyOf }: 
     },
     async results(id, signal) {
       const { output_file, error_file } = host.read(Job, await get(at(id), signal));
-      const results = [];
-      for (const one of [output_file, error_file]) {
-        if (!one) continue;
-        const bytes = await get(`/files/${encodeURIComponent(one)}/content`, signal);
-        results.push(...readResults(host, bytes, explain));
-      }
-      return results;
+      return resultsIn(host, [output_file, error_file], (path) => get(path, signal), explain);
     },
     async cancel(id, signal) {
       await post(`${at(id)}/cancel`, {}, signal);

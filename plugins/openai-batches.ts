@@ -3,7 +3,7 @@
  * Source: openai/openai-openapi (CreateBatch, Batch, BatchRequestOutput); what a vendor says otherwise is in `Words`.
  */
 import type { BatchCall, BatchService, Explanation, Host, Posted } from "../src/plugin";
-import { readResults, uploadLines } from "./batch-lines";
+import { resultsIn, uploadLines } from "./batch-lines";
 
 export interface Words {
   /** The URL of a path, which begins with a slash. */
@@ -80,13 +80,7 @@ export function openaiBatches(host: Host, words: Words): BatchService {
     },
     async results(id, signal) {
       const { output_file_id, error_file_id } = host.read(Batch, await get(at(id), signal));
-      const results = [];
-      for (const file of [output_file_id, error_file_id]) {
-        if (!file) continue;
-        const bytes = await get(`/files/${encodeURIComponent(file)}/content`, signal);
-        results.push(...readResults(host, bytes, explain));
-      }
-      return results;
+      return resultsIn(host, [output_file_id, error_file_id], (path) => get(path, signal), explain);
     },
     async cancel(id, signal) {
       await post(`${at(id)}/cancel`, {}, signal);

@@ -111,10 +111,8 @@ export async function createGateway(
 ): Promise<Gateway> {
   outside.logBy?.(config.log);
   const fenced = Promise.withResolvers<void>();
-  const stores = await openStores(config.database, outside, {
-    serves: { process: place.process, fenced: fenced.resolve },
-    ...(clock && { clock }),
-  });
+  const serves = { process: place.process, fenced: fenced.resolve };
+  const stores = await openStores(config.database, outside, { serves, ...(clock && { clock }) }, aside);
   const keys = tellingOfChanges(stores.openKeys(), outside);
   const ledger = stores.openLedger(place.process, (model) => configuredModel(current.config, model));
   const limits = stores.openLimits();

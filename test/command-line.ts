@@ -1,5 +1,5 @@
 /**
- * `embedgate` as a user types it, from source: a process of its own, run to its end. One that serves is started by serving.ts.
+ * Runs `embedgate` as a user types it, from source: a separate process that runs to its end. serving.ts starts one that serves.
  */
 import { join } from "node:path";
 
@@ -9,7 +9,7 @@ export interface Ended {
   readonly errors: string;
 }
 
-/** @param environment all that the process has of one; none where it is left out */
+/** @param environment the whole environment of the process; left out: empty */
 export async function runCommand(
   args: readonly string[],
   {

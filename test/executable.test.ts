@@ -1,6 +1,6 @@
 /**
- * The executable as a user has it: built once, run from an empty folder with an empty environment, spoken to over HTTP.
- * What only the executable can get wrong belongs here: carried files, workers, outside plugins, exit codes, signals.
+ * The executable as a user has it: built once, run from an empty folder with an empty environment, and called over HTTP.
+ * Only what can go wrong in the executable alone belongs here: embedded files, workers, external plugins, exit codes, signals.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -63,11 +63,11 @@ interface Serving extends AsyncDisposable {
   readonly greeting: string;
   readonly errors: ReadableStreamDefaultReader<Uint8Array>;
   signal(name: NodeJS.Signals): void;
-  /** Sends SIGINT, which does not drain, and gives the exit code. */
+  /** Sends SIGINT, which stops without draining, and returns the exit code. */
   stop(): Promise<number>;
 }
 
-/** Waits for the greeting, which is printed once the port answers. */
+/** Waits for the greeting, which is printed once the port accepts requests. */
 async function serving(
   folder: string,
   args: readonly string[] = [],
@@ -154,7 +154,7 @@ describe("from an empty folder, with nothing configured", () => {
       encoding_format: "base64",
     });
     expect(ids.headers.get("x-embedgate-decoded")).toBe("cl100k_base");
-    // But for its id, which is the request's own.
+    // Except for its id, which is the request's own.
     expect(withoutId(ids.json)).toEqual(withoutId(text.json));
   });
 
@@ -166,14 +166,14 @@ describe("from an empty folder, with nothing configured", () => {
       data: Array.from({ length: 400 }, (_, index) => ({ index, embedding: one.embedding })),
     });
     await gateway.stop();
-    // Without the worker it would be printed all the same, and said so.
+    // Without the worker it would still be printed, but with a log line.
     const logged: Uint8Array[] = [];
     for (let read = await gateway.errors.read(); !read.done; read = await gateway.errors.read())
       logged.push(read.value);
     expect(Buffer.concat(logged).toString()).not.toContain("broke down");
   });
 
-  test("a long text is averaged, and told", async () => {
+  test("a long text is averaged, and a header says so", async () => {
     await using gateway = await serving(emptyFolder());
     const { status, headers } = await embed(gateway.url, {
       model: "all-MiniLM-L6-v2",
@@ -182,7 +182,7 @@ describe("from an empty folder, with nothing configured", () => {
     expect([status, headers.get("x-embedgate-averaged")]).toEqual([200, "1"]);
   });
 
-  test("the folder's .env and bunfig.toml are not its business", async () => {
+  test("ignores .env and bunfig.toml of the folder", async () => {
     const folder = emptyFolder({
       ".env": "BUN_PORT=1\nEMBEDGATE_TEST=1\n",
       "bunfig.toml": 'preload = ["./evil.ts"]\n',
@@ -194,7 +194,7 @@ describe("from an empty folder, with nothing configured", () => {
 });
 
 describe("keys from the command line", () => {
-  test("are made before the first serve, asked for by it, rotated, revoked and listed", async () => {
+  test("can be made before the first serve, are required by it, rotated, revoked and listed", async () => {
     const folder = emptyFolder();
     const made = JSON.parse(
       (
@@ -241,7 +241,7 @@ describe("keys from the command line", () => {
     );
   });
 
-  test("a mistake is told in a line, with exit code 1, or 2 for wrong usage, and no stack", async () => {
+  test("a mistake is reported in one line without a stack, with exit code 1, or 2 for wrong usage", async () => {
     const folder = emptyFolder();
     const mistakes: readonly (readonly [number, ...string[]])[] = [
       [1, "keys", "revoke", "key_none"],
@@ -266,7 +266,7 @@ describe("a routing file", () => {
   const WRONG =
     "providers:\n  local: { plugin: locale }\nmodels:\n  docs:\n    routes: [ { provider: lokal } ]\n  a: { alias_of: b }\n";
 
-  test("that is wrong is refused whole by check and by serve alike, all of it at once", async () => {
+  test("with errors is refused by check and by serve, with all errors at once", async () => {
     const folder = emptyFolder({ "gateway.yaml": WRONG });
     const checked = await run(folder, "check");
     const served = await run(folder, "serve", "--port", "0");
@@ -280,7 +280,7 @@ describe("a routing file", () => {
     expect([code, errors.includes("no key exists")]).toEqual([1, true]);
   });
 
-  test("whose shared server does not answer is right, and noted", async () => {
+  test("whose shared server does not answer is valid, with a note", async () => {
     const { code, errors } = await run(emptyFolder({ "gateway.yaml": "shared: redis://[::1]:1" }), "check");
     expect([code, errors.includes("does not answer: ")]).toEqual([0, true]);
   });
@@ -297,7 +297,7 @@ describe("a changed routing file", () => {
   const one = "providers: { fake: { plugin: fake } }\nmodels: { one: { routes: [ { provider: fake } ] } }\n";
   const two = one.replace("one:", "two:");
 
-  /** The reload is told in the log. */
+  /** The log says that the reload is done. */
   async function untilLogged(errors: ReadableStreamDefaultReader<Uint8Array>, words: string): Promise<void> {
     let log = "";
     while (!log.includes(words)) {
@@ -307,7 +307,7 @@ describe("a changed routing file", () => {
     }
   }
 
-  test("is served as soon as it was written, and a wrong one changes nothing", async () => {
+  test("is used as soon as it is written, and an invalid one changes nothing", async () => {
     const folder = emptyFolder({ "gateway.yaml": one });
     await using gateway = await serving(folder);
     const status = async (model: string) => (await embed(gateway.url, { model, input: "a" })).status;
@@ -320,7 +320,7 @@ describe("a changed routing file", () => {
     expect([await status("one"), await status("two")]).toEqual([404, 200]);
   });
 
-  test("is read again on SIGHUP", async () => {
+  test("is reloaded on SIGHUP", async () => {
     const folder = emptyFolder({ "gateway.yaml": one });
     await using gateway = await serving(folder);
     gateway.signal("SIGHUP");
@@ -329,14 +329,14 @@ describe("a changed routing file", () => {
   });
 });
 
-test.skipIf(process.platform !== "linux")("two processes serve, and two more take their place", async () => {
+test.skipIf(process.platform !== "linux")("two processes serve, and two new ones replace them", async () => {
   const folder = emptyFolder({ "gateway.yaml": "server: { processes: 2 }\n" });
   await using gateway = await serving(folder);
   expect(await run(folder, "reload")).toMatchObject({ code: 0 });
   expect((await embed(gateway.url, { model: "all-MiniLM-L6-v2", input: "a" })).status).toBe(200);
 });
 
-describe("an outside plugin", () => {
+describe("an external plugin", () => {
   const yaml = (base_url: string) =>
     `providers:\n  in-house: { plugin: ./plugins/in-house.ts, base_url: "${base_url}" }\nmodels:\n  in-house-model: { routes: [ { provider: in-house } ], dimensions: 16 }\n`;
 

@@ -1,11 +1,11 @@
 /**
- * The tests' clock itself: a test that stands on it is worth what it is.
- * A new promise of test/fake-outside.ts gets a sentence here.
+ * Tests of the fake clock itself, on which other tests rely.
+ * A new promise of test/fake-outside.ts gets a test here.
  */
 import { expect, test } from "bun:test";
 import { fakeOutside, STARTED_AT } from "./fake-outside";
 
-test("sleeps end at their own times, in order, and what they wake runs in between", async () => {
+test("sleeps end at their own times, in order, and code that they wake runs in between", async () => {
   const clock = fakeOutside();
   const seen: [string, number][] = [];
   const sleeper = async (name: string, ms: number) => {
@@ -28,7 +28,7 @@ test("sleeps end at their own times, in order, and what they wake runs in betwee
   expect(clock.outside.monotonic()).toBe(119);
 });
 
-test("a sleep whose signal fires is rejected with its reason and frees its place", async () => {
+test("a sleep whose signal fires is rejected with the signal's reason and removed", async () => {
   const clock = fakeOutside();
   const controller = new AbortController();
   const sleep = clock.outside.sleep(1000, controller.signal);
@@ -39,7 +39,7 @@ test("a sleep whose signal fires is rejected with its reason and frees its place
   await expect(clock.outside.sleep(1, controller.signal)).rejects.toThrow("enough");
 });
 
-test("until moves the clock only as far as the work needs, and passes its failure on", async () => {
+test("until moves the clock only as far as the work needs, and passes on its failure", async () => {
   const clock = fakeOutside();
   const work = async () => {
     await clock.outside.sleep(30);
@@ -56,7 +56,7 @@ test("until moves the clock only as far as the work needs, and passes its failur
   await expect(unneeded).rejects.toThrow("over");
 });
 
-test("one seed gives the same numbers again, another seed others", () => {
+test("the same seed gives the same numbers, another seed gives others", () => {
   const numbers = (seed: number) => Array.from({ length: 5 }, fakeOutside({}, seed).outside.random);
   expect(numbers(7)).toEqual(numbers(7));
   expect(numbers(7)).not.toEqual(numbers(8));

@@ -1,6 +1,6 @@
 /**
- * The world outside, for tests: a clock that stands still until the test moves it, seeded randomness, collected log lines, no network.
- * A new member of src/domain/outside.ts gets its deterministic twin here; a test passes its own for those it is about (`fetch`, mostly).
+ * The outside world for tests: a clock that moves only when the test moves it, seeded randomness, collected log lines, no network.
+ * A new member of src/domain/outside.ts gets its deterministic fake here; a test passes its own for what it tests (`fetch`, mostly).
  */
 import type { LogLevel, Outside } from "../src/domain/outside";
 
@@ -13,18 +13,18 @@ export interface LogLine {
 export interface FakeOutside {
   readonly outside: Outside;
   readonly logs: readonly LogLine[];
-  /** Moves the clock. Each sleep due on the way ends at its own time, in order, and what it wakes runs before the next one ends. */
+  /** Moves the clock. Each sleep that ends meanwhile ends at its own time, in order, and code that it wakes runs before the next one ends. */
   advance(ms: number): Promise<void>;
   /**
-   * Awaits `work`, moving the clock from one sleep's end to the next for as long as it is not done.
-   * Only for work of this process's own promises: a Worker's answer is invisible here, and the clock would run past it.
+   * Awaits `work`, moving the clock from one sleep's end to the next until the work is done.
+   * Only for work on this process's own promises: a Worker's answer cannot be seen here, and the clock would run past it.
    */
   until<Value>(work: Promise<Value>): Promise<Value>;
-  /** Milliseconds from now to the end of each sleep under way, soonest first: none left over means that every timer was freed. */
+  /** Milliseconds from now to the end of each pending sleep, soonest first: an empty list means that every timer was freed. */
   sleeping(): readonly number[];
 }
 
-/** A noon without meaning; every test starts there. */
+/** An arbitrary noon; every test starts there. */
 export const STARTED_AT = Date.UTC(2027, 0, 15, 12);
 
 interface Sleeper {
@@ -32,7 +32,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** @param overrides members of the outside that the test has its own of; `seed` decides the random numbers. */
+/** @param overrides the test's own members of the outside world; `seed` decides the random numbers. */
 export function fakeOutside(overrides: Partial<Outside> = {}, seed = 1): FakeOutside {
   let now = STARTED_AT;
   const sleepers: Sleeper[] = [];
@@ -52,7 +52,7 @@ export function fakeOutside(overrides: Partial<Outside> = {}, seed = 1): FakeOut
         resolve();
       };
       const sleeper = { dueAt: now + Math.max(0, ms), wake };
-      // Sleeps that end at one time end in the order in which they began.
+      // Sleeps that end at the same time end in the order in which they started.
       const later = sleepers.findIndex(({ dueAt }) => dueAt > sleeper.dueAt);
       sleepers.splice(later < 0 ? sleepers.length : later, 0, sleeper);
       signal?.addEventListener("abort", stop);
@@ -125,7 +125,7 @@ export function fakeOutside(overrides: Partial<Outside> = {}, seed = 1): FakeOut
   };
 }
 
-/** Numbers in [0, 1) that a seed decides (mulberry32). */
+/** Numbers in [0, 1) that depend on the seed only (mulberry32). */
 function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -136,7 +136,7 @@ function seededRandom(seed: number): () => number {
   };
 }
 
-/** Turns of the event loop in which all promises that can go on do so; streams and bodies take more than one turn. */
+/** Turns of the event loop until all promises that can settle have settled; streams and bodies take more than one turn. */
 async function everythingRan(): Promise<void> {
   for (let turn = 0; turn < 4; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,5 @@
 /**
- * The gateway as a test opens it: the real one, from routing-file text, with its database in memory and no port.
+ * Opens a gateway for a test: the real one, from routing-file text, with its database in memory and no port.
  * A test that needs another clock, network or database says so in `Opening`.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ import { copiedTo } from "./stores/copied";
 import { type PostgresDatabase, postgresDatabase } from "./stores/databases";
 
 export interface Opening {
-  /** The text of a gateway.yaml; without `database`, the file's own is made in a folder that is removed at the end. */
+  /** The text of a gateway.yaml; without `database`, a database file is created in a folder that is removed at the end. */
   readonly yaml: string;
   readonly outside?: Partial<Outside>;
   readonly environment?: Readonly<Record<string, string>>;
@@ -24,7 +24,7 @@ export interface Opening {
 
 export interface OpenGateway extends AsyncDisposable {
   readonly gateway: Gateway;
-  /** Where gateway.yaml and the database are, for a second process or connection. */
+  /** The folder of gateway.yaml and the database, for a second process or connection. */
   readonly folder: string;
   readonly logs: readonly LogLine[];
   send(path: string, init?: RequestInit): Promise<Sent>;
@@ -41,11 +41,11 @@ export interface Sent {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** Parsed, or undefined where it is no JSON. */
+  /** Parsed, or undefined if it is not JSON. */
   readonly json: unknown;
 }
 
-/** Every failure that the fake plugin knows, and two good models. */
+/** Every failure that the fake plugin supports, and two models without failures. */
 export const FAKE_YAML = `
 providers:
   fake: { plugin: fake, timeout_ms: 1000 }
@@ -56,7 +56,7 @@ models:
   chat: { embeddings: false }
 `;
 
-/** Said by .ci/check.ts, which runs tests about money and keys a second time. What writes into SQLite's file is skipped then. */
+/** Set by .ci/check.ts, which runs tests about money and keys a second time. Tests that write into SQLite's file are skipped then. */
 export const ON_POSTGRES = process.env.EMBEDGATE_TEST_DATABASE === "postgres";
 
 export async function openGateway({ yaml, outside, environment = {} }: Opening): Promise<OpenGateway> {
@@ -116,7 +116,7 @@ function onServer(yaml: string, { yaml: own }: PostgresDatabase): string {
   // Beside a server there is no default for it.
   const files = /^"?files"?:/m.test(yaml) ? "" : "files: { folder: data/batch-files }\n";
   if (!yaml.startsWith("{")) return `${yaml}\n${own}${files}`;
-  return JSON.stringify({ ...JSON.parse(yaml), ...Bun.YAML.parse(`${own}${files}`) });
+  return JSON.stringify(Object.assign(JSON.parse(yaml), Bun.YAML.parse(`${own}${files}`)));
 }
 
 function parsed(text: string): unknown {

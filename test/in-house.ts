@@ -1,6 +1,6 @@
 /**
- * The example of an outside plugin in docs/plugins.md, read from the page itself, and the made-up service that it speaks to.
- * What a user copies is what the tests run.
+ * The external plugin of docs/plugins.md, read from the page itself, and a made-up service for it.
+ * The tests run exactly what a user copies.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,11 +8,11 @@ import { exactVector } from "../plugins/fake";
 
 const page = readFileSync(join(import.meta.dir, "../docs/plugins.md"), "utf8");
 
-/** The block of the page that begins with the plugin's first comment. */
+/** The block of the page that starts with the plugin's first comment. */
 export const IN_HOUSE_PLUGIN =
   /```ts[^\n]*\n(\/\*\* Our own embeddings service[\s\S]*?)```/.exec(page)?.[1] ?? "";
 
-/** POST /v2/vectors {texts, model} → {vectors, tokens}, a token a word. Ends with its scope. */
+/** POST /v2/vectors {texts, model} → {vectors, tokens}, one token per word. Stops with its scope. */
 export function inHouseServer() {
   let asked = 0;
   const server = Bun.serve({

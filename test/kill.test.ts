@@ -1,6 +1,6 @@
 /**
- * SIGKILL at any moment, under load: an answer that a client has read to its end has its settled row, and the file is whole.
- * EMBEDGATE_KILLS says how often (5), EMBEDGATE_SEED where: a failure names both. A new promise about a crash is a line of `checkAfter`.
+ * SIGKILL at random moments under load: an answer that a client has read to its end has its settled row, and the file is intact.
+ * EMBEDGATE_KILLS is the number of kills (5), EMBEDGATE_SEED the seed: a failure prints both. A new promise about crashes is a line of `checkAfter`.
  */
 import { expect, test } from "bun:test";
 import { type Static, Type } from "@sinclair/typebox";
@@ -11,7 +11,7 @@ import { postTo, query, startServing, startUpstream, temporaryFolder, vectorOf, 
 const KILLS = Number(process.env.EMBEDGATE_KILLS ?? 5);
 const SEED = Number(process.env.EMBEDGATE_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const CLIENTS = 24;
-/** Answers or calls after which the kill comes, at most. */
+/** The kill comes after at most this many answers or calls. */
 const KILL_AFTER_MAX = 150;
 
 const Row = Type.Object({
@@ -28,7 +28,7 @@ interface Acknowledged {
   readonly inputs: number;
 }
 
-/** One client: asks again and again, until the connection breaks. What it has read to the end goes to `acknowledged`. */
+/** One client: sends requests until the connection breaks. Answers that it has read to the end go to `acknowledged`. */
 async function client(url: string, name: string, acknowledge: (one: Acknowledged) => void): Promise<void> {
   for (let i = 0; ; i++) {
     const input = Array.from({ length: 1 + (i % 3) }, (_, place) => `${name} ${i} ${place}`);
@@ -65,7 +65,7 @@ function checkAfter(folder: string, acknowledged: readonly Acknowledged[]): read
       tokens: inputs,
     });
   }
-  // What is neither answered nor interrupted was answered to a client that had not read it yet.
+  // Rows that are neither answered nor interrupted were answered to a client that had not finished reading.
   for (const { status, error } of rows)
     expect([200, status === 0 ? "interrupted" : null]).toContain(error ?? status);
   return rows;
@@ -80,7 +80,7 @@ test(
     let interrupted = 0;
     for (let kill = 0; kill < KILLS; kill++) {
       const killAfter = 1 + Math.floor(random() * KILL_AFTER_MAX);
-      // A call that has reached the provider belongs to a request that was begun; an answer to one that was settled.
+      // A call that has reached the provider belongs to a request that was begun; an answer belongs to one that was settled.
       const atCall = random() < 0.5;
       const reached = Promise.withResolvers<void>();
       let seen = 0;

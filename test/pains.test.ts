@@ -1,6 +1,6 @@
 /**
- * Every known trouble of gateways (pains.ts) has its test, or says what it waits for.
- * A new trouble is a row there, and nothing here.
+ * Every known problem of gateways (pains.ts) has its test, or says what it is waiting for.
+ * A new problem is a row there; nothing changes here.
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -24,12 +24,12 @@ describe("each pain has its test:", () => {
   );
 });
 
-test("none of the thirty is left out without a word", () => {
+test("none of the thirty is missing", () => {
   const numbers = Array.from({ length: 30 }, (_, i) => String(i + 1));
   expect(numbers.filter((number) => !(number in PAINS) && !(number in LATER))).toEqual([]);
 });
 
-test("a pain that is tested by its number in this suite is one that this list knows", () => {
+test("a problem that a test of this suite names by its number is in the list", () => {
   const files = new Set(Object.values(PAINS).flatMap(({ tested }) => Object.keys(tested)));
   for (const file of files) {
     for (const [, numbers = ""] of textOf(file).matchAll(/"pain ([\d, ]+):/g)) {

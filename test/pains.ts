@@ -1,10 +1,10 @@
 /**
- * The known troubles of gateways, by number, each with the tests of ours by name. A test that is renamed turns its row red: put its new
- * name here. What waits for a part that does not exist yet stands in LATER, with the reason; once that part is there, its row moves up.
+ * Known problems of gateways, by number, each with the names of our tests for it. If a test is renamed, its row fails: put the new
+ * name here. Problems that wait for a part that does not exist yet are in LATER, with the reason; once the part exists, the row moves up.
  */
 export interface Pain {
   readonly what: string;
-  /** Files under test/ with the names of tests, or of rows of one, as they are written there. */
+  /** Files under test/ with the names of tests, or of rows of one, as written there. */
   readonly tested: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -14,16 +14,14 @@ const FAULTS = "request/recall-faults.test.ts";
 
 const SPLIT = "pain 8, 10, 11, 12: 2048 inputs through a provider that takes %d a call come back right";
 const FUSED = "pain 4, 5, 6: one vector for several inputs, fused or the others dropped, is never an answer";
-const ONE_BY_ONE = "pain 4, 6: a provider that takes one input a call is asked input by input";
+const ONE_BY_ONE = "pain 4, 6: a provider that takes one input per call is called once per input";
 const NO_COUNT = "pain 5, 25: a usage of %j is never what is shown and billed";
 
 export const PAINS: Readonly<Record<string, Pain>> = {
   1: {
     what: "a provider ignores base64, and an SDK cuts the floats to a quarter",
     tested: {
-      [DONE_TO_US]: [
-        "pain 1: a provider that ignores the encoding it is asked for does not decide the caller's",
-      ],
+      [DONE_TO_US]: ["pain 1: a provider that ignores the requested encoding does not decide the caller's"],
       [OPENAI]: ["float and base64 are the same values bit for bit, and float is the default"],
       "plugins/openai-replies.test.ts": [
         "pain 1: a server asked for %s may answer floats or base64, the vector is the same",
@@ -34,7 +32,7 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     what: "base64 is taken for the type of number called binary",
     tested: {
       [DONE_TO_US]: [
-        "pain 2: base64 is how numbers are written, never another kind of number: the provider is asked the same",
+        "pain 2: base64 is a way to write numbers, never another kind of number: the provider's request is the same",
       ],
     },
   },
@@ -42,11 +40,11 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     what: "a partial cache hit returns the vectors of other inputs",
     tested: {
       "request/recall.test.ts": [
-        "may stand anywhere: only the rest is sent, and each vector is in its own place",
+        "may be anywhere: only the rest is sent, and each vector is in its own place",
       ],
-      [FAULTS]: ["%s, is put right before it is kept"],
+      [FAULTS]: ["%s, is put in order before it is cached"],
       "cache/cache.test.ts": [
-        "whatever happens, a found vector was kept under its key, and what was just kept is what is found",
+        "whatever happens, a found vector was kept under its key, and what was just kept is found",
       ],
     },
   },
@@ -63,14 +61,14 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     tested: {
       [DONE_TO_US]: [FUSED, ONE_BY_ONE],
       "plugins/gemini.test.ts": [
-        "pain 6: several texts are an entry each, never several parts of one content",
+        "pain 6: several texts are one entry each, never several parts of one content",
       ],
     },
   },
   7: {
     what: "a method that the model does not have is answered with a page",
     tested: {
-      [DONE_TO_US]: ["pain 7: a page instead of JSON is a clean 502 that tells how the page begins"],
+      [DONE_TO_US]: ["pain 7: a web page instead of JSON is a clean 502 that quotes the page's start"],
       "../src/conformance/failures.ts": ["an HTTP error with an HTML body becomes the right error kind"],
     },
   },
@@ -78,9 +76,9 @@ export const PAINS: Readonly<Record<string, Pain>> = {
   9: {
     what: "more than 300,000 tokens in a request are refused",
     tested: {
-      [DONE_TO_US]: ["pain 9: a call is bounded in tokens and in bytes too"],
+      [DONE_TO_US]: ["pain 9: a call is limited in tokens and in bytes too"],
       "plugins/openai.test.ts": [
-        "pain 9: a request over 300,000 tokens is sent again in halves until each passes",
+        "pain 9: a request over 300,000 tokens is sent again in halves until each is accepted",
         "pain 9: with the limit known, nothing is refused in the first place",
       ],
     },
@@ -90,7 +88,7 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     tested: {
       [DONE_TO_US]: [SPLIT],
       "plugins/tei.test.ts": [
-        "pain 10: a call takes 32 inputs without a word in the routing file, and a smaller cap is found out",
+        "pain 10: a call takes 32 inputs without any setting, and a smaller limit is discovered",
       ],
     },
   },
@@ -99,8 +97,8 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     tested: {
       [DONE_TO_US]: [SPLIT],
       "plugins/native-gateway.test.ts": [
-        "pain 11: what is more than a call may hold goes in several, without a refusal",
-        "pain 11: a limit that nobody knew is met by halves",
+        "pain 11: texts that exceed a call's limit go in several calls, without a refusal",
+        "pain 11: an unknown limit is met by halving",
       ],
     },
   },
@@ -109,7 +107,7 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     what: "LangChain's token arrays are refused",
     tested: {
       [DONE_TO_US]: [
-        "pain 13: token arrays go as ids to the model whose own they are, and as text to others, told",
+        "pain 13: token arrays go as ids to the model that owns them, and as text to others, with a header",
       ],
       [OPENAI]: [
         "an array of token ids is one input, decoded for a model that takes text",
@@ -125,7 +123,7 @@ export const PAINS: Readonly<Record<string, Pain>> = {
         "pain 14: 200 with %s data is an error of the provider's, tried again, never an answer",
       ],
       "plugins/openrouter.test.ts": [
-        "pain 14: floats are asked for, whatever the route says: base64 is answered with nothing",
+        "pain 14: floats are requested, whatever the route says: base64 gets an empty answer",
       ],
     },
   },
@@ -133,26 +131,24 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     what: "a server does not know the SDK's default, base64",
     tested: {
       "plugins/openai-replies.test.ts": [
-        "pain 15: the encoding is always named, and is the model's own, whatever a server's default is",
+        "pain 15: the encoding is always sent, and is the model's own, whatever a server's default is",
       ],
     },
   },
   16: {
     what: "a string where numbers were expected",
     tested: {
-      "plugins/openai-replies.test.ts": ["pain 16: a string where numbers were asked for is read as base64"],
+      "plugins/openai-replies.test.ts": ["pain 16: a string where numbers were requested is read as base64"],
     },
   },
   17: {
     what: "dimensions are refused, ignored or passed on wrongly",
     tested: {
-      [DONE_TO_US]: [
-        "pain 17: a size that the model does not make is refused with those it makes, and never sent",
-      ],
+      [DONE_TO_US]: ["pain 17: unsupported dimensions are refused with the supported ones, and never sent"],
       [OPENAI]: [
-        "dimensions are made by the model where it can",
-        "dimensions that the model does not make are refused with the allowed ones",
-        "where the routing file allows it, a smaller size is cut and renormalised",
+        "the model itself makes the dimensions if it can",
+        "dimensions that the model does not support are refused, with the allowed ones",
+        "if the routing file allows it, smaller dimensions are cut and renormalised",
       ],
     },
   },
@@ -165,12 +161,12 @@ export const PAINS: Readonly<Record<string, Pain>> = {
   19: {
     what: "vectors are not normalised, and ranking gets worse without an error",
     tested: {
-      [DONE_TO_US]: ["pain 19: vectors that a provider leaves unnormalised are of unit length"],
+      [DONE_TO_US]: ["pain 19: vectors that a provider does not normalise get unit length"],
       "plugins/gemini-gateway.test.ts": [
-        "pain 19: a shortened vector of gemini-embedding-001 is normalised here, that of its successor comes so",
+        "pain 19: a shortened vector of gemini-embedding-001 is normalised here; its successor's already is",
       ],
       "execute/assemble.test.ts": [
-        "a vector that is cut is of unit length again, in the same direction as its beginning",
+        "a vector that is cut has unit length again, in the direction of its start",
       ],
     },
   },
@@ -178,12 +174,12 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     what: "a text is cut without a word",
     tested: {
       "plugins/ollama.test.ts": [
-        "pain 20: a text that Ollama cut without a word is refused, or told where it may be cut",
+        "pain 20: a text that Ollama truncated silently is refused, or reported if truncation is allowed",
       ],
-      "request/plan.test.ts": ["with truncate a text over the limit is cut to it, and told"],
-      "request/recall.test.ts": ["is told again how it came about: cut, averaged or decoded"],
+      "request/plan.test.ts": ["with truncate a text over the limit is cut to it, and reported"],
+      "request/recall.test.ts": ["is reported as before: truncated, averaged or decoded"],
       "plugins/local/long-input.test.ts": [
-        "embeds the first 254 tokens, and tells which inputs were cut and what was embedded",
+        "embeds the first 254 tokens, and says which inputs were cut and what was embedded",
       ],
     },
   },
@@ -192,22 +188,20 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     tested: {
       "plugins/ollama.test.ts": ["pain 21: the vector of a text is the same alone and in a batch"],
       "plugins/local/vectors.test.ts": [
-        "does not change one bit of its vector, whatever the order and the size of the calls",
+        "change no bit of a vector, whatever the order and the size of the calls",
       ],
     },
   },
   22: {
     what: "one text gives NaN and takes the whole batch with it",
     tested: {
-      [DONE_TO_US]: [
-        "pain 22: of a text whose vector is no vector, the place is told, and nothing of it is kept",
-      ],
+      [DONE_TO_US]: ["pain 22: a text with an invalid vector is named, and nothing of it is cached"],
       [FAULTS]: [
         "base64 of NaN",
-        "a batch that fails by one input keeps what was good: the next request sends only the rest",
+        "a batch that fails because of one input keeps the others: the next request sends only the rest",
       ],
       "execute/poison.test.ts": [
-        "names the one input, as the provider put it, in few calls, and takes all the others of its part",
+        "names the one input, with the provider's message, in few calls, and keeps all the others of its part",
         "500",
         "400 without a word which",
         "a vector that is no number",
@@ -218,33 +212,31 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     what: "one text that is too long takes the whole batch with it",
     tested: {
       [DONE_TO_US]: ["pain 23: a text that is too long is named before anything is sent"],
-      "request/plan.test.ts": ["a text over the limit is refused by its place before anything is sent"],
+      "request/plan.test.ts": ["a text over the limit is refused with its index before anything is sent"],
       "execute/poison.test.ts": ["a context that is too long, of one of them"],
     },
   },
   24: {
     what: "some routes write no row of spending",
     tested: {
-      "books/ledger.test.ts": [
-        "counts upstream what providers counted, also for answers that were of no use",
-      ],
+      "books/ledger.test.ts": ["counts upstream what providers counted, also for unusable answers"],
       "request/recall-billing.test.ts": [
-        "whatever is asked, tokens upstream are what the provider counted, and each column adds up",
+        "whatever is requested, tokens upstream are the provider's count, and each column adds up",
       ],
     },
   },
   25: {
     what: "a usage that is the vector's length",
     tested: {
-      [DONE_TO_US]: ["pain 25: a count is never the length of the vector", NO_COUNT],
-      [OPENAI]: ["a count that nobody reported is estimated and told as such"],
+      [DONE_TO_US]: ["pain 25: a token count is never the number of vector elements", NO_COUNT],
+      [OPENAI]: ["a missing count is estimated, and a header says so"],
     },
   },
   26: {
     what: "a fallback asks for a chat, and the client waits for ever",
     tested: {
       [DONE_TO_US]: [
-        "pain 26: a provider that never answers is left at the deadline, and only ever asked for embeddings",
+        "pain 26: a provider that never answers is abandoned at the deadline, and is only called for embeddings",
       ],
       "execute/targets.test.ts": ["at fake-%s goes to the next way at once, and comes through"],
     },
@@ -252,19 +244,21 @@ export const PAINS: Readonly<Record<string, Pain>> = {
   27: {
     what: "a fallback returns another model's vectors",
     tested: {
-      "spaces/spaces.test.ts": ["never gives the second's vectors where they differ, and says so loudly"],
+      "spaces/spaces.test.ts": ["never returns the second's vectors if they differ, and logs an error"],
       "config/cases/routes-of-two-spaces-are-refused.txt": [],
     },
   },
   28: {
     what: "a model ends for all",
-    tested: { "routes/lifecycle.test.ts": ["pain 28: an ended model is told of"] },
+    tested: { "routes/lifecycle.test.ts": ["pain 28: an ended model is reported"] },
   },
   29: {
     what: "input_type does not reach the provider",
     tested: {
-      [DONE_TO_US]: ["pain 29: a task word that the provider has none for is told, not dropped in silence"],
-      "domain/hints.test.ts": ["reaches the provider in its own word, whatever word and field it came by"],
+      [DONE_TO_US]: ["pain 29: a task that the provider has no word for is reported, not dropped silently"],
+      "domain/hints.test.ts": [
+        "reaches the provider in its own word, whatever word and field the caller used",
+      ],
       "request/recall.test.ts": ["for another input_type, or none"],
       "plugins/native-gateway.test.ts": ["pain 29: to %s the %s %s is sent as %j"],
     },
@@ -273,8 +267,8 @@ export const PAINS: Readonly<Record<string, Pain>> = {
     what: "bulk indexing starves live queries, or the reverse",
     tested: {
       "upstream/lanes.test.ts": [
-        "single queries are answered at once beside four batches of 2048 that run flat out",
-        "a batch gets a fifth of the places at least while more queries come than can be served",
+        "single queries are answered at once beside four batches of 2048 at full load",
+        "a batch gets at least a fifth of the places while more queries come than can be served",
       ],
     },
   },
@@ -287,12 +281,12 @@ export const PAINS: Readonly<Record<string, Pain>> = {
   },
   "seen: an answer out of order, with right indices": {
     what: "it poisons the cache for good",
-    tested: { [FAULTS]: ["%s, is put right before it is kept"] },
+    tested: { [FAULTS]: ["%s, is put in order before it is cached"] },
   },
   "seen: an error text with the gateway's own key in it": {
     what: "it is handed to the caller",
     tested: {
-      [DONE_TO_US]: ["seen: the gateway's own key, repeated by a provider, is told to nobody"],
+      [DONE_TO_US]: ["seen: the gateway's own key, repeated by a provider, reaches nobody"],
       "../src/conformance/secrets.ts": [
         "secrets are removed when the vendor's error echoes the request headers",
       ],
@@ -304,7 +298,7 @@ export const PAINS: Readonly<Record<string, Pain>> = {
   },
   "seen: an answer of a byte a second": {
     what: "it is held open past every timeout",
-    tested: { [DONE_TO_US]: ["seen: an answer that drips is given up with its attempt's time"] },
+    tested: { [DONE_TO_US]: ["seen: an answer that trickles in is abandoned at the attempt's timeout"] },
   },
   "seen: the JSON body null": {
     what: "it ends in a 500",
@@ -317,13 +311,13 @@ export const PAINS: Readonly<Record<string, Pain>> = {
   "seen: one failing request": {
     what: "it becomes nine calls to providers",
     tested: {
-      [DONE_TO_US]: ["seen: one failing request is at most max_attempts calls, whatever retries says"],
+      [DONE_TO_US]: ["seen: one failing request makes at most max_attempts calls, whatever retries says"],
     },
   },
   "seen: extra_body.input": {
     what: "it replaces the input",
     tested: {
-      [OPENAI]: ["extra_body may not touch what the gateway answers for"],
+      [OPENAI]: ["extra_body may not set what the gateway is responsible for"],
       "../src/conformance/wire.ts": [
         "extra_body is merged into the body and overrides nothing the plugin sets",
       ],
@@ -331,28 +325,28 @@ export const PAINS: Readonly<Record<string, Pain>> = {
   },
   "runner-up: openai-python#2369": {
     what: "an answer without data ends in words about NoneType",
-    tested: { [DONE_TO_US]: ["runner-up: an answer without data is told in plain words"] },
+    tested: { [DONE_TO_US]: ["runner-up: an answer without data gets a clear message"] },
   },
   "runner-up: openai-dotnet#938, infinity#349, lmstudio#756": {
     what: "OpenAI's SDK for .NET takes base64 only",
     tested: {
       [OPENAI]: ["float and base64 are the same values bit for bit, and float is the default"],
-      "printing/vectors.test.ts": ["both encodings are the same values"],
+      "printing/vectors.test.ts": ["both encodings have the same values"],
     },
   },
   "runner-up: litellm#23980": {
     what: "a health check asks a provider that does not know it",
-    tested: { [DONE_TO_US]: ["runner-up: a health check asks no provider, whatever it makes"] },
+    tested: { [DONE_TO_US]: ["runner-up: a health check calls no provider"] },
   },
   "runner-up: InsForge#1026": {
     what: "a model's size is documented wrongly",
     tested: {
-      [DONE_TO_US]: ["runner-up: a model that makes another size than it is said to make is not served"],
+      [DONE_TO_US]: ["runner-up: a model with other dimensions than stated is not served"],
     },
   },
 };
 
-/** What is not tested yet, or in part, and what it waits for. */
+/** What is not tested yet, or only in part, and what it waits for. */
 export const LATER: Readonly<Record<string, string>> = {
   2: "Titan's `embeddingTypes` itself: comes with the plugin for Bedrock",
   7: "the method of each model (`embedContent`, `predict`): comes with the plugin for Vertex",

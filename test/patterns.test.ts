@@ -1,8 +1,8 @@
 /**
- * Every regular expression of the product, as its sources have it: none may take more than twice the steps for a text of twice the length,
- * whoever wrote the text. It is proved (recheck: by automata, where a pattern is too rich for that by a search for a text that is slow),
- * and not timed. A pattern that is found out is written so that it cannot be tried again at each character of a run that it has gone
- * through: whole words looked into afterwards, an anchor, a look behind.
+ * Every regular expression in the product's sources must take linear time: no more than twice the steps for a text of twice the length,
+ * whoever wrote the text. This is proved, not timed (recheck: by automata, or for richer patterns by a search for a slow text).
+ * A pattern that fails is rewritten so that it cannot start again at each character of a run that it has already
+ * scanned: match whole words and inspect them afterwards, use an anchor, or use a lookbehind.
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { Glob } from "bun";
 import { check } from "recheck";
 
 const ROOT = join(import.meta.dir, "..");
-/** AssemblyScript is not for Bun, and has no regular expressions. */
+/** AssemblyScript does not run on Bun, and has no regular expressions. */
 const KERNELS = /\/kernel\/(portable\/|numbers\.ts$)|\/digits\/kernel\.ts$/;
 
 interface Pattern {
@@ -22,11 +22,11 @@ interface Pattern {
 
 interface Found {
   readonly patterns: readonly Pattern[];
-  /** Patterns that only the running program knows, as they are written. */
+  /** Patterns that exist only at run time, as they are written in the source. */
   readonly made: readonly string[];
 }
 
-/** Those that are made of parts: each is why no text can be slow for it. */
+/** Patterns that are built from parts: for each, why no text can make it slow. */
 const MADE: Readonly<Record<string, string>> = {
   "src/config/variables.ts": "one class of characters",
   "plugins/cutting.ts": "a few words, from start to end",
@@ -47,19 +47,19 @@ function* nodesOf(value: unknown): Generator<Node & Readonly<Record<string, unkn
 
 const member = (value: unknown, name: string): unknown => Object(value)[name];
 
-/** @param text TypeScript: what is left of it without its types is parsed */
+/** @param text TypeScript source: it is parsed after its types are removed */
 function patternsOf(text: string, loader: "ts" | "tsx" = "ts"): Found {
-  // A macro is run where it is imported, and a text has no place where it lies.
+  // A macro runs where it is imported, and source text has no location.
   const script = new Bun.Transpiler({ loader, deadCodeElimination: false }).transformSync(
     text.replaceAll(' with { type: "macro" }', ""),
   );
   const patterns: Pattern[] = [];
   const made: string[] = [];
-  /** A pattern in a string: a schema's, or one that is handed to `RegExp`. */
+  /** A pattern in a string: in a schema, or passed to `RegExp`. */
   const take = (given: unknown, flags: string, whole: Node) => {
     const source = member(given, "value");
     if (typeof source === "string") patterns.push({ source, flags });
-    // One of `RegExp(/…/)` is met by itself.
+    // The literal inside `RegExp(/…/)` is visited on its own.
     else if (member(given, "regex") === undefined) made.push(script.slice(whole.start, whole.end));
   };
   for (const node of nodesOf(parse(script, { ecmaVersion: "latest", sourceType: "module" }))) {
@@ -70,7 +70,7 @@ function patternsOf(text: string, loader: "ts" | "tsx" = "ts"): Found {
       const [source, flags] = Array.isArray(node.arguments) ? node.arguments : [];
       take(source, String(member(flags, "value") ?? ""), node);
     } else if (node.type === "Property" && nameOf(node.key) === "pattern") {
-      // A member that is taken out of another object by that name is written where that one is made.
+      // A member copied by name from another object is defined where that object is made.
       if (member(node.value, "type") !== "Identifier") take(node.value, "u", node);
     }
   }
@@ -88,10 +88,10 @@ const sources = ["src/**/*.{ts,tsx}", "plugins/**/*.ts"]
     found: patternsOf(readFileSync(join(ROOT, path), "utf8"), path.endsWith(".tsx") ? "tsx" : "ts"),
   }));
 
-/** Bounded by steps, so that the verdict is the same on a slow machine; the time is for a pattern that is past all proof. */
+/** Limited by steps, so that the verdict is the same on a slow machine; the time limit is for patterns that cannot be proved. */
 const BOUNDS = { timeout: 60_000, attackTimeout: null, incubationTimeout: null, attackLimit: 200_000_000 };
 
-/** @returns undefined: its steps grow as its text does; else a text that shows the contrary, or why nobody knows */
+/** @returns undefined if its steps grow linearly; otherwise a text that shows the contrary, or why it is unknown */
 async function growth({ source, flags }: Pattern): Promise<string | undefined> {
   const verdict = await check(source, flags, BOUNDS);
   if (verdict.status === "safe") return undefined;
@@ -100,7 +100,7 @@ async function growth({ source, flags }: Pattern): Promise<string | undefined> {
 }
 
 describe("regular expressions", () => {
-  test("are found wherever they stand in a source", () => {
+  test("are found wherever they are in a source", () => {
     const { patterns, made } = patternsOf(
       'const a: RegExp = /a/g; export const b = new RegExp("b", "i"), c = RegExp(`c`), d = { pattern: "d" }, e = RegExp(`${a}`); if (false) /f/.test("");',
     );
@@ -108,19 +108,19 @@ describe("regular expressions", () => {
     expect(made).toEqual(["RegExp(`c`)", "RegExp(`${a}`)"]);
   });
 
-  test("that are made while the program runs are few, and known", () => {
+  test("that are built at run time are few, and known", () => {
     const made = sources.filter(({ found }) => found.made.length > 0);
     expect(made.map(({ path }) => path).sort()).toEqual(Object.keys(MADE).sort());
   });
 
-  test("that grow faster than their text are told from those that do not", async () => {
+  test("that take more than linear time are recognised", async () => {
     expect(await growth({ source: "(a+)+$", flags: "" })).toContain("exponential");
     expect(await growth({ source: "\\w*\\*{3,}", flags: "" })).toContain("2nd degree polynomial");
     expect(await growth({ source: "\\s+$", flags: "" })).toContain("2nd degree polynomial");
     expect(await growth({ source: "^\\s+$", flags: "" })).toBeUndefined();
   }, 60_000);
 
-  test("take steps in proportion to their text, all of them", async () => {
+  test("take linear time, all of them", async () => {
     const places = new Map<string, { readonly pattern: Pattern; readonly paths: Set<string> }>();
     for (const { path, found } of sources) {
       for (const pattern of found.patterns) {

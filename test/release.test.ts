@@ -1,6 +1,6 @@
 /**
- * What `bun run release` makes of an executable: a Debian package that dpkg takes, an image by OCI's specification, an SBOM by CycloneDX'
- * schema, sums; each the same bytes when it is made again. Whether the package starts a service is seen on a machine with systemd.
+ * What `bun run release` makes of an executable: a Debian package that dpkg accepts, an image by OCI's specification, an SBOM by CycloneDX'
+ * schema, checksums; all reproducible byte by byte. Whether the package starts a service can be seen only on a machine with systemd.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
@@ -202,7 +202,7 @@ describe.skipIf(!isDebian)("the image", () => {
     const root = join(scratch, "unpacked");
     mkdirSync(root);
     run("tar", "-xf", join(scratch, "layer.tar"), "-C", root);
-    // As a runtime starts it, with a read-only root.
+    // As a container runtime starts it, with a read-only root.
     const start = [
       `mount --bind ${root} ${root}`,
       `mount --bind -o remount,ro ${root}`,
@@ -232,7 +232,7 @@ describe.skipIf(!isDebian)("the image", () => {
     expect(sums[0]).toBe(sums[1] ?? "");
   });
 
-  test("an executable's needs are read from it; what is none is told", () => {
+  test("the system requirements of an executable are read from it, and a file that is none is refused", () => {
     expect(needsOf(executable)).toMatchObject({
       loader: "/lib64/ld-linux-x86-64.so.2",
       libraries: expect.arrayContaining(["libc.so.6"]),
@@ -258,10 +258,10 @@ describe("the SBOM", () => {
   test("is valid by CycloneDX 1.6's own schema, and names all that the executable carries", () => {
     const ajv = new Ajv({ strict: false, allErrors: true });
     addFormats(ajv);
-    // An IRI reference, RFC 3987, of which ajv-formats has no check.
+    // An IRI reference, RFC 3987, which ajv-formats cannot check.
     ajv.addFormat("iri-reference", (text) => !/[\s<>"{}|\\^`]/.test(text));
     ajv.addFormat("idn-email", (text) => text.includes("@"));
-    // By the names that the package's copy refers to them.
+    // By the names that the package's copy uses for them.
     for (const name of ["spdx", "jsf-0.82"])
       ajv.addSchema(schema(name), `http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json`);
     const isValid = ajv.compile(schema("bom-1.6"));
@@ -283,7 +283,7 @@ describe("the SBOM", () => {
   test("is the same each time", () => expect(sbom(AT)).toBe(sbom(AT)));
 });
 
-test("sums are of every file, as sha256sum reads them", () => {
+test("checksums cover every file, in the format of sha256sum", () => {
   const folder = join(scratch, "sums");
   mkdirSync(join(folder, "below"), { recursive: true });
   writeFileSync(join(folder, "b"), "b");

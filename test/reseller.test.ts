@@ -1,6 +1,6 @@
 /**
- * A reseller's day with the executable: the commands of docs/money.md as they are printed there, against a gateway that runs meanwhile.
- * A command that the page gains is run here by itself; what it must do is asked for below.
+ * A reseller's day with the executable: runs the commands of docs/money.md as they are printed there, against a running gateway.
+ * A command that is added to the page runs here automatically; what it must do is checked below.
  */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
@@ -33,7 +33,7 @@ interface Ran {
   readonly out: string;
 }
 
-/** As a shell runs the line. */
+/** As a shell would run the line. */
 async function shell(line: string): Promise<Ran> {
   const child = Bun.spawn(["sh", "-c", `embedgate() { ${JSON.stringify(executable)} "$@"; }; ${line}`], {
     cwd: folder,
@@ -48,7 +48,7 @@ async function shell(line: string): Promise<Ran> {
 
 const asJson = async (line: string): Promise<unknown> => JSON.parse((await shell(`${line} --json`)).out);
 
-/** The commands of the section, in their order. */
+/** The commands of the section, in order. */
 function commands(): string[] {
   const page = readFileSync(join(import.meta.dir, "../docs/money.md"), "utf8");
   const [, section = ""] = page.split("## A reseller's day");
@@ -82,7 +82,7 @@ async function serving(): Promise<Serving> {
   };
 }
 
-test("every command of a reseller's day does what is said of it, while the gateway runs", async () => {
+test("every command of a reseller's day does what the page says, while the gateway runs", async () => {
   await using gateway = await serving();
   const lines = commands();
   expect(lines.length).toBeGreaterThan(12);
@@ -103,7 +103,7 @@ test("every command of a reseller's day does what is said of it, while the gatew
     }
     if (line.includes("--dialect quantized")) {
       const searched = await ask(key, { input: "four words of text", metadata: { feature: "search" } });
-      // The wire that was chosen has no metadata: it is strict.
+      // The chosen dialect is strict and has no metadata.
       expect(searched.status).toBe(422);
       expect((await ask(key, { input: "hello" })).status).toBe(200);
       await shell("embedgate workspaces set acme --unset dialect");
@@ -116,7 +116,7 @@ test("every command of a reseller's day does what is said of it, while the gatew
     }
   }
 
-  // 2.5 micro-credits a token, rounded up over all of them: one, three times four, and two more.
+  // 2.5 micro-credits per token, rounded up over all of them: one, three times four, and two more.
   const charged = Math.ceil((1 + 3 * 4 + 2) * 2.5);
   const left = `487.${String(500_000 - charged).padStart(6, "0")}`;
   expect(await asJson("embedgate credits show acme")).toEqual({
@@ -164,7 +164,7 @@ test("every command of a reseller's day does what is said of it, while the gatew
   });
 }, 120_000);
 
-test("a key that is made makes its workspace too, with what new ones begin with, once", async () => {
+test("creating a key also creates its workspace, once, with the settings of new workspaces", async () => {
   for (const name of ["one", "two"])
     await shell(`embedgate keys create --name ${name} --workspace fresh --create-workspace 2>&1`);
   expect(await asJson("embedgate workspaces show fresh")).toMatchObject({
@@ -175,7 +175,7 @@ test("a key that is made makes its workspace too, with what new ones begin with,
   expect(Object(await asJson("embedgate credits history fresh")).history).toMatchObject([{ change: "2.5" }]);
 }, 120_000);
 
-test("a mistake is told in a line, changes nothing, and exits with 1, or 2 for wrong usage", async () => {
+test("a mistake is reported in one line, changes nothing, and exits with 1, or 2 for wrong usage", async () => {
   await shell("embedgate workspaces create careful --credits 1");
   const mistakes = [
     "embedgate workspaces create careful",
@@ -202,7 +202,7 @@ test("a mistake is told in a line, changes nothing, and exits with 1, or 2 for w
   for (const line of mistakes) {
     const { code, out } = await shell(`${line} 2>&1`);
     expect([line, code]).toEqual([line, out.includes("error: ") ? 2 : 1]);
-    // With the one that says which database it is.
+    // Includes the line that says which database it is.
     expect(out.trim().split("\n").length).toBeLessThanOrEqual(3);
     expect(out).not.toMatch(/\n\s+at /);
   }

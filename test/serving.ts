@@ -1,6 +1,6 @@
 /**
- * A gateway as a process of its own, from source: for what only a process can show, as signals, SIGKILL and the server's own limits.
- * A new way to start one is a member of `Start`; nothing here waits for a time, only for what can be seen.
+ * Runs a gateway as a separate process, from source: for what only a process can show, such as signals, SIGKILL and the server's own limits.
+ * A new way to start one is a member of `Start`; nothing here waits for a fixed time, only for observable events.
  */
 import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -14,11 +14,11 @@ export interface Child extends AsyncDisposable {
   readonly port: number;
   readonly pid: number;
   signal(name: NodeJS.Signals): void;
-  /** The exit code, or null where a signal ended it. */
+  /** The exit code, or null if a signal ended the process. */
   ended(): Promise<number | null>;
-  /** Resolves once the log has these words. */
+  /** Resolves once the log contains these words. */
   logged(words: string): Promise<void>;
-  /** Resolves once nobody is left who could log: neither the process nor those that it started. */
+  /** Resolves once nobody is left who could log: neither the process nor its child processes. */
   silent(): Promise<void>;
 }
 
@@ -29,8 +29,8 @@ export function temporaryFolder(files: Readonly<Record<string, string>> = {}): {
 }
 
 /**
- * @param prefix what the command is started by, such as a shell that sets a limit first
- * @param listenAt 0 stands for a port that is free
+ * @param prefix what starts the command, such as a shell that sets a limit first
+ * @param listenAt 0 is replaced by a free port
  */
 export async function startServing(
   folder: string,
@@ -88,13 +88,13 @@ export async function startServing(
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
       await child.exited;
-      // Those that it started go with it.
+      // Includes the processes that it started.
       await logRead;
     },
   };
 }
 
-/** As another process reads the database, whatever became of the gateway. */
+/** Reads the database as another process, whatever happened to the gateway. */
 export function query(folder: string, sql: string): unknown[] {
   const database = new Database(join(folder, "data/embedgate.db"), { readonly: true });
   try {
@@ -106,13 +106,13 @@ export function query(folder: string, sql: string): unknown[] {
 
 export interface Upstream extends Disposable {
   readonly url: string;
-  /** Resolves once this many calls have come in all. */
+  /** Resolves once this many calls have arrived in total. */
   reached(count: number): Promise<void>;
-  /** Answers the calls that are held, and from now on every one at once. */
+  /** Answers the calls that are held back, and from now on every call at once. */
   release(): void;
 }
 
-/** A provider on loopback that speaks OpenAI's wire, with a vector of its own for each text; it may hold its answers. */
+/** A provider on loopback with OpenAI's API and a different vector for each text; it can hold back its answers. */
 export function startUpstream({ holds = false, onCall = () => {}, vector = vectorOf } = {}): Upstream {
   const released = Promise.withResolvers<void>();
   if (!holds) released.resolve();
@@ -149,7 +149,7 @@ export function startUpstream({ holds = false, onCall = () => {}, vector = vecto
   };
 }
 
-/** Not the same for any two texts that a test sends. */
+/** Different for all texts that the tests send. */
 export function vectorOf(text: string): number[] {
   return [1, ...new Uint8Array(new Bun.CryptoHasher("sha256").update(text).digest()).slice(0, 7)];
 }
@@ -162,7 +162,7 @@ export function postTo(url: string, body: object, headers: Readonly<Record<strin
   });
 }
 
-/** A routing file with the model `m` at an upstream. It does not drain, unless the test says so. */
+/** A routing file with the model `m` at an upstream. It does not drain unless the test says so. */
 export const wireTo = (upstream: Upstream, server = "drain_ms: 0") => `
 server: { deadline_ms: 20000, ${server.includes("drain_ms") ? "" : "drain_ms: 0, "}${server} }
 space_probe: false

@@ -1,6 +1,6 @@
 /**
- * The repository's style as a test that names what to write instead. A new rule is a row of RULES, or a test at the end.
- * A file that has to break one says so in EXCEPT, with its reason.
+ * The repository's style as a test that says what to write instead. A new rule is a row of RULES, or a test at the end.
+ * A file that must break a rule is listed in EXCEPT, with the reason.
  */
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
@@ -13,7 +13,7 @@ interface Source {
   readonly text: string;
   /** Without comments. */
   readonly bare: string;
-  /** Without comments and without the insides of strings: where a word is code. */
+  /** Without comments and without the contents of strings: for words that are code. */
   readonly code: string;
 }
 
@@ -49,7 +49,7 @@ interface Rule {
   readonly files: readonly Source[];
   readonly pattern: RegExp;
   readonly instead: string;
-  /** Where to look; code when not said. */
+  /** Where to look; the default is code. */
   readonly in?: "text" | "bare" | "code";
   readonly except?: readonly string[];
 }
@@ -111,7 +111,7 @@ const RULES: readonly Rule[] = [
     pattern: /opentoken|tokenfactory|quantized|(===|!==|case) "openai"/,
     instead: "a policy of src/domain/policies.ts",
     in: "bare",
-    // The records themselves, and the names that the routing file may say.
+    // The records themselves, and the names that the routing file may contain.
     except: ["src/dialects/records.ts", "src/config/schema-values.ts"],
   },
   {
@@ -127,7 +127,7 @@ const RULES: readonly Rule[] = [
     pattern: /from "(\.\.\/)+plugins\//,
     instead: "a Provider that was passed in",
     in: "text",
-    // The vocabulary of the model inside counts for others too, and lies in the executable once; its licence is printed with all others.
+    // The built-in model's vocabulary is used for other models too, and is in the executable once; its licence is printed with all others.
     except: ["src/serving/configured.ts", "src/tokens/bert.ts", "src/commands/licenses.ts"],
   },
   {
@@ -165,7 +165,7 @@ const markdown = [...sources("*.md"), ...sources("bench/*.md"), ...documents];
 
 const withoutBlocks = (text: string) => text.replace(/^ *```[\s\S]*?^ *```$/gm, "");
 
-/** A page's headings as GitHub makes anchors of them. */
+/** A page's headings as GitHub turns them into anchors. */
 const anchorsOf = (path: string) =>
   [...withoutBlocks(readFileSync(join(ROOT, path), "utf8")).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
     heading
@@ -174,10 +174,10 @@ const anchorsOf = (path: string) =>
       .replaceAll(" ", "-"),
   );
 
-/** Files with JSX, by their paths without its ending. */
+/** Files with JSX, by their paths without the ending. */
 const PAGES = new Set(sources("src/**/*.tsx").map(({ path }) => path.slice(0, -".tsx".length)));
 
-/** Every import of a file of ours, by the paths of both. */
+/** Every import of one of our files, by the paths of both. */
 function importsOf(files: readonly Source[]): { readonly from: string; readonly to: string }[] {
   return files.flatMap(({ path, text }) =>
     [...text.matchAll(/(?:from|import\(?)\s*"(\.[^"]+)"/g)].map(([, specifier]) => {
@@ -188,12 +188,12 @@ function importsOf(files: readonly Source[]): { readonly from: string; readonly 
   );
 }
 
-/** The folder of src/ that a file lies in, or the file's own name where it lies in none. */
+/** The folder of src/ in which a file lies, or the file's own name if it lies in none. */
 const wingOf = (path: string): string | undefined => /^src\/([^/]+)/.exec(path)?.[1];
 
 /**
- * The house from top to bottom: each wing with what a newcomer finds there. Imports go down, or stay in their wing; those of one row do not
- * know one another. A new wing is a row, above all that it needs.
+ * The folders of src/ from top to bottom, each with what a newcomer finds there. Imports go down, or stay in their folder; folders of one row do
+ * not import each other. A new folder is a row, above everything that it needs.
  */
 const WINGS: readonly (readonly [wings: string, whatFor: string])[] = [
   ["main.ts", "argv to one command"],
@@ -235,7 +235,7 @@ const WINGS: readonly (readonly [wings: string, whatFor: string])[] = [
   ["domain plugin.ts", "the words that all share, and the contract of plugins"],
 ];
 
-/** One row whose wings know one another: the contract is made of the domain's words, and they of it. */
+/** The one row whose parts import each other: the plugin interface uses the domain's types, and the domain uses the interface. */
 const ONE_FLOOR = new Set(["domain", "plugin.ts"]);
 
 describe("style", () => {
@@ -263,12 +263,12 @@ describe("style", () => {
     expect(long.filter(({ lines }) => lines > 250).length).toBeLessThan(typescript.length / 10);
   });
 
-  test("no file is called after nothing in particular", () => {
+  test("no file has a meaningless name", () => {
     const vague = /(^|\/)(utils?|helpers?|common|misc|shared|lib|types|constants)(\.tsx?|\/)/;
     expect(typescript.map(({ path }) => path).filter((path) => vague.test(path))).toEqual([]);
   });
 
-  test("no file only passes on what others export", () => {
+  test("no file only re-exports", () => {
     const barrels = product.filter(({ path, code }) => {
       const statements = code
         .split(";")
@@ -283,7 +283,7 @@ describe("style", () => {
     expect(barrels.map(({ path }) => path)).toEqual([]);
   });
 
-  test("no file is dead: each is imported, or is where something starts", () => {
+  test("no file is unused: each is imported, or is an entry point", () => {
     const starts =
       /^(src\/main|src\/dashboard\/page\/main|src\/tokens\/worker|src\/aside\/worker|src\/dialects\/digits\/build|plugins\/local\/worker|plugins\/local\/kernel\/|src\/replies\/kernel\/|plugins\/local\/weights\/convert)|\.d\.ts$/;
     const imported = new Set(importsOf(typescript).map(({ to }) => to));
@@ -292,7 +292,7 @@ describe("style", () => {
     ).toEqual([]);
   });
 
-  test("imports go down the house, or stay in their wing", () => {
+  test("imports go down the list of folders, or stay in their folder", () => {
     const floors = new Map(WINGS.flatMap(([wings], floor) => wings.split(" ").map((wing) => [wing, floor])));
     const breaches = importsOf(product).flatMap(({ from, to }) => {
       const [upper, lower] = [wingOf(from), wingOf(to)];
@@ -323,7 +323,7 @@ describe("style", () => {
     expect(circles).toEqual([]);
   });
 
-  test("each test lies in the folder of the wing that it tests", () => {
+  test("each test is in the folder of what it tests", () => {
     const wings = new Set(WINGS.flatMap(([names]) => names.split(" ")));
     const others = new Set(["clients", "contracts", "docs", "plugins", "sim"]);
     const folders = new Set(
@@ -332,7 +332,7 @@ describe("style", () => {
     expect([...folders].filter((folder) => !wings.has(folder) && !others.has(folder))).toEqual([]);
   });
 
-  test("the product needs neither bench/ nor test/", () => {
+  test("the product imports neither bench/ nor test/", () => {
     const breaches = importsOf(product).filter(({ to }) => /^(bench|test)\//.test(to));
     expect(breaches).toEqual([]);
   });

@@ -4,9 +4,17 @@
  */
 import { openClaims, wordsFor } from "../machine/claims";
 
+/** A name whose place is looked up once. */
+export class Counter {
+  place: number | undefined;
+  constructor(readonly name: string) {}
+}
+
 export interface Counts {
   /** Of a name that finds no place any more, nothing is counted. */
   add(name: string, by: number): void;
+  /** As `add`, for what is counted with every request. */
+  addTo(counter: Counter, by: number): void;
   set(name: string, value: number): void;
   all(): ReadonlyMap<string, number>;
 }
@@ -19,6 +27,9 @@ const LENGTH_BYTES = 4;
 const WORD_BYTES = BigInt64Array.BYTES_PER_ELEMENT;
 
 export const COUNT_WORDS = wordsFor(PLACES) + (PLACES * NAME_BYTES) / WORD_BYTES;
+
+/** Most of what is added is small, and each BigInt that is made is an object. */
+const SMALL: readonly bigint[] = Array.from({ length: 1_024 }, (_, number) => BigInt(number));
 
 /** @param words COUNT_WORDS of them, zero at first */
 export function openCounts(words: BigInt64Array = new BigInt64Array(COUNT_WORDS)): Counts {
@@ -45,10 +56,15 @@ export function openCounts(words: BigInt64Array = new BigInt64Array(COUNT_WORDS)
     Atomics.store(lengths, lengthAt(place), written);
   }
 
+  function addAt(place: number | undefined, by: number): void {
+    if (place !== undefined && by !== 0) Atomics.add(values, place, SMALL[by] ?? BigInt(by));
+  }
+
   return {
-    add(name, by) {
-      const place = placeNamed(name);
-      if (place !== undefined && by !== 0) Atomics.add(values, place, BigInt(by));
+    add: (name, by) => addAt(placeNamed(name), by),
+    addTo(counter, by) {
+      counter.place ??= placeNamed(counter.name);
+      addAt(counter.place, by);
     },
     set(name, value) {
       const place = placeNamed(name);

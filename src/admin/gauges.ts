@@ -1,7 +1,7 @@
 /**
  * Gauges: numbers that are read when they are asked for, not counted as things happen: the state of providers, what processes use. Each process
  * writes down its own, so that the process that answers /metrics shows all; of others, their last figures.
- * A new one is a line of `now`, and a row of FAMILIES in metrics.ts.
+ * A new one is a line of `now`, and a row of FAMILIES in metric-families.ts.
  */
 import type { ProviderState } from "../domain/provider-state";
 import type { ProcessFigures } from "../machine/process-figures";

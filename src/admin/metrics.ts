@@ -1,15 +1,15 @@
 /**
  * The gateway's metrics, for all its processes, and how Prometheus reads it. A step that has something to count calls its function.
- * A new number is a row of FAMILIES (families.ts). Labels are words of the routing file and of our own: no key, no text, nothing a caller made up.
+ * A new number is a row of FAMILIES (metric-families.ts). Labels are words of the routing file and of our own: no key, no text, nothing a caller made up.
  */
 
 import type { Ledger } from "../books/ledger";
 import type { LedgerRow } from "../books/ledger-row";
 import type { ErrorKind } from "../domain/errors";
 import type { SpaceNotice } from "../spaces/notices";
-import { openCounts } from "./counts";
-import { FAMILIES, type Family, type FamilyName } from "./families";
+import { Counter, openCounts } from "./counts";
 import { createGauges, type GaugesParts } from "./gauges";
+import { FAMILIES, type Family, type FamilyName } from "./metric-families";
 
 type Counted = Pick<
   LedgerRow,
@@ -111,16 +111,44 @@ export function createMetrics(parts: MetricsParts): Metrics {
   const gauges = createGauges({ ...parts.gauges, counts, process });
   const add = (family: FamilyName, by: number, ...labels: string[]) =>
     counts.add([family, ...labels].join(BETWEEN), by);
+  const counter = (family: FamilyName, ...labels: string[]) => new Counter([family, ...labels].join(BETWEEN));
 
-  const cache: Metrics["cache"] = (hits, misses) => {
-    add("cacheHits", hits);
-    add("cacheMisses", misses);
+  const hits = counter("cacheHits");
+  const misses = counter("cacheMisses");
+  const cache: Metrics["cache"] = (hit, missed) => {
+    counts.addTo(hits, hit);
+    counts.addTo(misses, missed);
   };
-  function latency(family: FamilyName, ms: number, label: string): void {
-    const bound = MILLISECONDS.find((most) => ms <= most);
-    add(family, 1, label, bound === undefined ? SLOWER : String(bound));
-    add(family, Math.round(ms), label, "sum");
+  /** Where a label's times are counted: by the bounds of MILLISECONDS, those slower last. */
+  const timesAt = (family: FamilyName, label: string): Times => ({
+    buckets: [...MILLISECONDS.map(String), SLOWER].map((bound) => counter(family, label, bound)),
+    sum: counter(family, label, "sum"),
+  });
+  function latency({ buckets, sum }: Times, ms: number): void {
+    let bucket = 0;
+    while (ms > (MILLISECONDS[bucket] ?? Number.POSITIVE_INFINITY)) bucket += 1;
+    const counted = buckets[bucket];
+    if (counted) counts.addTo(counted, 1);
+    counts.addTo(sum, Math.round(ms));
   }
+  const atModel = remembered((model: string) => ({
+    seconds: timesAt("seconds", model),
+    inputs: counter("inputs", model),
+    shown: counter("tokens", model, "shown"),
+    upstream: counter("tokens", model, "upstream"),
+    billed: counter("tokens", model, "billed"),
+    cost: counter("cost", model),
+    upstreamCost: counter("upstreamCost", model),
+    answered: counter("requests", model, "200", NO_CODE),
+  }));
+  const atWorkspace = remembered((workspace: string) => ({
+    requests: counter("workspaceRequests", workspace),
+    cost: counter("workspaceCost", workspace),
+  }));
+  const atProvider = remembered((provider: string) => ({
+    seconds: timesAt("upstreamSeconds", provider),
+    answered: counter("calls", provider, "ok"),
+  }));
   const underWay: Metrics["underWay"] = (name, count) => {
     counts.set(["underWay", name].join(BETWEEN), count);
     if (name === process) gauges.write(count === 0);
@@ -164,24 +192,28 @@ export function createMetrics(parts: MetricsParts): Metrics {
   return {
     request(row) {
       const model = cut(configuredModel(row.model) ?? UNKNOWN);
-      add("requests", 1, model, String(row.status), cut(row.error ?? NO_CODE));
-      latency("seconds", row.latency_ms, model);
-      add("inputs", row.inputs, model);
-      add("tokens", row.tokens, model, "shown");
-      add("tokens", row.tokens_upstream, model, "upstream");
-      add("tokens", row.tokens_billed, model, "billed");
-      add("cost", Number(row.cost_pico_usd), model);
-      add("upstreamCost", Number(row.upstream_pico_usd ?? 0n), model);
-      const workspace = workspaceOf(row.workspace);
-      add("workspaceRequests", 1, workspace);
-      add("workspaceCost", Number(row.cost_pico_usd), workspace);
+      const at = atModel(model);
+      if (row.status === 200 && row.error === null) counts.addTo(at.answered, 1);
+      else add("requests", 1, model, String(row.status), cut(row.error ?? NO_CODE));
+      latency(at.seconds, row.latency_ms);
+      counts.addTo(at.inputs, row.inputs);
+      counts.addTo(at.shown, row.tokens);
+      counts.addTo(at.upstream, row.tokens_upstream);
+      counts.addTo(at.billed, row.tokens_billed);
+      counts.addTo(at.cost, Number(row.cost_pico_usd));
+      counts.addTo(at.upstreamCost, Number(row.upstream_pico_usd ?? 0n));
+      const of = atWorkspace(workspaceOf(row.workspace));
+      counts.addTo(of.requests, 1);
+      counts.addTo(of.cost, Number(row.cost_pico_usd));
       // Without a cache none was missed.
       if (row.status === 200) cache(row.cache_hits, isCaching() ? row.inputs - row.cache_hits : 0);
     },
     refused: (status, code) => add("requests", 1, UNKNOWN, String(status), cut(code)),
     upstreamCall(provider, outcome, latencyMs) {
-      add("calls", 1, cut(provider), outcome);
-      latency("upstreamSeconds", latencyMs, cut(provider));
+      const at = atProvider(cut(provider));
+      if (outcome === "ok") counts.addTo(at.answered, 1);
+      else add("calls", 1, cut(provider), outcome);
+      latency(at.seconds, latencyMs);
     },
     cache,
     sharedFailure: (use, reason) => add("sharedFailures", 1, use, reason),
@@ -203,6 +235,23 @@ export function createMetrics(parts: MetricsParts): Metrics {
       const families = FAMILY_NAMES.map((name) => familyOf(FAMILIES[name], all.get(name) ?? []));
       return AggregatorRegistry.aggregate([families]).metrics();
     },
+  };
+}
+
+interface Times {
+  readonly buckets: readonly Counter[];
+  readonly sum: Counter;
+}
+
+/** What is made once for each label, of which there are as many as the routing file has words. */
+function remembered<Made>(make: (label: string) => Made): (label: string) => Made {
+  const made = new Map<string, Made>();
+  return (label) => {
+    const known = made.get(label);
+    if (known !== undefined) return known;
+    const fresh = make(label);
+    made.set(label, fresh);
+    return fresh;
   };
 }
 

@@ -7,12 +7,14 @@
 import { printPage } from "../printing/print";
 import type { Scanned } from "../replies/scan";
 import { buffersOf, isScanned, type LargeReply, scanLarge } from "../replies/slabs";
+import { type Checkpointed, checkpoint, type LogOf } from "./checkpoint";
 import { type PackedPage, unpacked } from "./packed-page";
 
 /** Job and answer of each kind: whatever survives a structured clone. Large parts belong into buffers, which are handed over uncopied. */
 interface Works {
   readonly print: { readonly job: PrintJob; readonly answer: Printed };
   readonly scan: { readonly job: LargeReply; readonly answer: Scanned };
+  readonly checkpoint: { readonly job: LogOf; readonly answer: Checkpointed };
 }
 
 export interface PrintJob {
@@ -45,6 +47,12 @@ export const WORK: { readonly [Name in WorkName]: Kind<Job<Name>, Answer<Name>> 
     isAnswer: (value): value is Printed => typeof value === "object" && value !== null && "bytes" in value,
   },
   scan: { perform: scanLarge, buffersOf, isAnswer: isScanned },
+  checkpoint: {
+    perform: checkpoint,
+    buffersOf: () => [],
+    isAnswer: (value): value is Checkpointed =>
+      typeof value === "object" && value !== null && "moved" in value,
+  },
 };
 
 /** What a Worker is sent. */

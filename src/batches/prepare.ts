@@ -6,6 +6,7 @@
 import type { WorkspaceRules } from "../callers/workspaces";
 import { decodeEmbeddings } from "../dialects/openai-embeddings";
 import type { Policies } from "../domain/policies";
+import type { Route } from "../domain/request";
 import { withDefaultTask, withTask } from "../domain/tasks";
 import { callFor } from "../execute/call";
 import { carve } from "../execute/carve";
@@ -24,36 +25,37 @@ export interface Preparing {
   readonly rules: (workspace: string) => WorkspaceRules;
 }
 
-/** The batch service that a line goes to; undefined: to none, or its model is unknown. */
-export function wayOf(
+/** The route of a line's model; undefined if the line names no model that its workspace may use. */
+function routeOf(
   { body: { model } }: RequestLine,
   routes: Routes,
   { models }: WorkspaceRules,
-): UpstreamWay | undefined {
+): Route | undefined {
   if (typeof model !== "string") return undefined;
   try {
-    return upstreamWay(routes.resolve(routes.meant(model, [], models), models));
+    return routes.resolve(routes.meant(model, [], models), models);
   } catch {
     return undefined;
   }
 }
 
-/** The batch service that a line was handed to, whatever the routing file says of batches now; undefined where it was another line. */
+/** The batch service that a line goes to; undefined: none, or its model is unknown. */
+export function wayOf(line: RequestLine, routes: Routes, rules: WorkspaceRules): UpstreamWay | undefined {
+  const route = routeOf(line, routes, rules);
+  return route && upstreamWay(route);
+}
+
+/** The batch service that a line was sent to, whatever the routing file says about batches now; undefined if it was another line. */
 export function wayTo(
-  { provider, model: named }: { readonly provider: string; readonly model: string },
-  { body: { model } }: RequestLine,
+  { provider, model }: { readonly provider: string; readonly model: string },
+  line: RequestLine,
   routes: Routes,
-  { models }: WorkspaceRules,
+  rules: WorkspaceRules,
 ): UpstreamWay | undefined {
-  if (typeof model !== "string") return undefined;
-  try {
-    const { targets } = routes.resolve(routes.meant(model, [], models), models);
-    const target = targets.find((one) => one.provider.name === provider && one.model === named);
-    const service = target?.provider.upstream.batches;
-    return target && service && { target, service };
-  } catch {
-    return undefined;
-  }
+  const route = routeOf(line, routes, rules);
+  const target = route?.targets.find((one) => one.provider.name === provider && one.model === model);
+  const service = target?.provider.upstream.batches;
+  return target && service && { target, service };
 }
 
 export interface Prepared {

@@ -122,20 +122,6 @@ export function startOf(body: Uint8Array): string {
   return text === "" ? "an empty body" : text.length > 120 ? `${text.slice(0, 120)}…` : text;
 }
 
-/** NaN where one of them is all zeros. */
-export function cosineOf(one: Float32Array, other: Float32Array): number {
-  let product = 0;
-  let ones = 0;
-  let others = 0;
-  for (const [i, value] of one.entries()) {
-    const beside = other[i] ?? 0;
-    product += value * beside;
-    ones += value * value;
-    others += beside * beside;
-  }
-  return one.length === other.length ? product / Math.sqrt(ones * others) : Number.NaN;
-}
-
 export const isBitEqual = (one: Float32Array, other: Float32Array): boolean =>
   Buffer.compare(
     new Uint8Array(one.buffer, one.byteOffset, one.byteLength),

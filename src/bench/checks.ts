@@ -2,8 +2,9 @@
  * What the vectors of an endpoint are worth: a few requests whose answers are held against each other, before a load and after it.
  * A new check is a function and its line in `probe`; what a single answer can get wrong is in src/bench/answer.ts.
  */
+import { cosineOf } from "../domain/cosine";
 import type { Outside } from "../domain/outside";
-import { type Answer, cosineOf, isBitEqual } from "./answer";
+import { type Answer, isBitEqual } from "./answer";
 import { type Asked, type Endpoint, isFailure } from "./endpoint";
 import { type Check, type Judge, right, skipped, wrong } from "./judge";
 import { bodyOf, type Encoding, type Wanted } from "./request";
@@ -144,7 +145,7 @@ function twiceCheck(first: Float32Array | undefined, again: Asked["result"]): Ch
   const second = vectorOf(again);
   if (!first || !second)
     return skipped(says, isFailure(again) ? `${again.kind}: ${again.message}` : UNUSABLE);
-  const cosine = cosineOf(first, second);
+  const cosine = cosineOrNaN(first, second);
   if (!(cosine >= SAME_COSINE_MIN)) return wrong(says, `their cosine is ${written(cosine)}`);
   return right(
     says,
@@ -168,12 +169,12 @@ function comparison(
   for (const [text, own] of alone.entries()) {
     const vector = together[text];
     if (!own || !vector) return skipped(says, UNUSABLE);
-    const cosine = cosineOf(own, vector);
+    const cosine = cosineOrNaN(own, vector);
     if (cosine >= SAME_COSINE_MIN) {
       least = Math.min(least, cosine);
       continue;
     }
-    const owner = alone.findIndex((other) => other && cosineOf(other, vector) >= SAME_COSINE_MIN);
+    const owner = alone.findIndex((other) => other && cosineOrNaN(other, vector) >= SAME_COSINE_MIN);
     const whose = owner === -1 ? "" : `: it is that of text ${owner}`;
     return wrong(says, `text ${text}'s has a cosine of ${written(cosine)} with its own${whose}`);
   }
@@ -189,7 +190,7 @@ function encodingCheck(asked: Encoding, first: Answer, other: Encoding, second: 
     return wrong(says, `asked for ${other} it answers ${second.encoding}, which some SDKs misread`);
   const [one, two] = [vectorOf(first), vectorOf(second)];
   if (!one || !two) return skipped(says, UNUSABLE);
-  const cosine = cosineOf(one, two);
+  const cosine = cosineOrNaN(one, two);
   if (!(cosine >= SAME_COSINE_MIN)) return wrong(says, `their cosine is ${written(cosine)}`);
   return right(says, isBitEqual(one, two) ? "bit for bit" : `cosine ${written(cosine)}, not bit for bit`);
 }
@@ -230,6 +231,9 @@ async function dimensionsCheck(
   if (length === half) return right(says, `${half} as well as ${first.length}`);
   return skipped(says, `none were asked for; for ${half} it silently answers ${length}`);
 }
+
+/** NaN, which is below every limit, if the vectors cannot be compared. */
+const cosineOrNaN = (one: Float32Array, other: Float32Array) => cosineOf(one, other) ?? Number.NaN;
 
 /** Enough digits to see how far it is from 1. */
 const written = (cosine: number): string => (Number.isNaN(cosine) ? "none" : cosine.toFixed(7));

@@ -1,6 +1,6 @@
 /**
- * The audit trail: who changed what, when, and how it was before and after, written in the change's own transaction. No secret is in it.
- * Code that changes keys, workspaces, credits, spaces or sessions calls `note` there; entries are never removed.
+ * The audit trail: who changed what and when, with the values before and after, written in the change's own transaction. It contains no secrets.
+ * Code that changes keys, workspaces, credits, spaces or sessions calls `note` in that transaction; entries are never removed.
  */
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -8,11 +8,11 @@ import type { Store } from "../db/open";
 import type { Outside } from "../domain/outside";
 
 export interface Change {
-  /** A key's id, or a word of ACTORS. */
+  /** A key's id, or one of ACTORS. */
   readonly actor: string;
-  /** What is changed, and how: keys.create, credits.grant. */
+  /** What changed and how: keys.create, credits.grant. */
   readonly action: string;
-  /** A key's id, or a workspace's or a space's name. */
+  /** A key's id, or the name of a workspace or space. */
   readonly target: string;
   readonly before: object | null;
   readonly after: object | null;
@@ -29,9 +29,9 @@ export interface AuditEntry {
 }
 
 export interface Audit {
-  /** For inside a transaction of the caller's. */
+  /** Must be called inside a transaction. */
   note(change: Change): void;
-  /** The latest first. @param asked.before only entries with a smaller id */
+  /** The latest entries first. @param asked.before only entries with a smaller id */
   list(asked: {
     readonly most: number;
     readonly before?: number | undefined;
@@ -39,7 +39,7 @@ export interface Audit {
   }): Promise<readonly AuditEntry[]>;
 }
 
-/** Who is no key. */
+/** Actors that are not keys. */
 export const ACTORS = {
   commandLine: "command line",
   open: "open mode",

@@ -1,7 +1,7 @@
 /**
- * Credits and caps inside the ledger's transactions: what a request may come to is held before its first call, and its hold is
- * replaced by what it did cost in the transaction of its row. A balance never goes below zero.
- * A new thing that can run out is a further `room` in `hold`.
+ * Credits and spending caps inside the ledger's transactions: the most that a request may cost is held before its first call, and the
+ * transaction of its row replaces the hold by the actual cost. A balance never goes below zero.
+ * A new limit that can be used up is a further `room` in `hold`.
  */
 import type { Database } from "bun:sqlite";
 import type { Store } from "../db/open";
@@ -20,11 +20,11 @@ import {
 import { FEMTO_CREDITS_PER_MICRO_CREDIT } from "./money";
 import { dayOf, periodAt } from "./periods";
 
-/** In pico-USD; undefined: none. */
+/** In pico-USD; undefined: no cap. */
 export interface Caps {
   readonly day: bigint | undefined;
   readonly month: bigint | undefined;
-  /** In which days and months begin and end. Left out: UTC. */
+  /** The time zone of the caps' days and months. Left out: UTC. */
   readonly timeZone?: string | undefined;
 }
 
@@ -38,51 +38,51 @@ export interface Terms {
 export interface Holding {
   readonly estimate: Estimate;
   readonly terms: Terms;
-  /** The batch whose reserve it is taken from. Left out: a new hold is made. */
+  /** The batch from whose reserve the hold is taken. Left out: a new hold is made. */
   readonly reserve?: string | undefined;
 }
 
 export interface Charge {
   readonly microCredits: bigint;
-  /** What of it was taken from a balance: nothing without a limit. */
+  /** The part that was taken from a balance: nothing if the workspace has no limit. */
   readonly taken: bigint;
-  /** What the hold did not cover: recorded, and never taken. */
+  /** The part that neither the hold nor free credits covered: recorded, and never taken. */
   readonly short: bigint;
   /** The balance afterwards; null without a limit. */
   readonly remaining: bigint | null;
-  /** By how much the whole number is more than the exact cost; below 0 where an earlier charge was more. */
+  /** The charge minus the exact cost; negative if an earlier charge was rounded up by more. */
   readonly femtoCreditsRounded: bigint;
 }
 
 export interface Hold {
   readonly microCredits: bigint;
   readonly picoUsd: bigint;
-  /** That it will be spent on, as the workspace's caps have days. */
+  /** The day that the spending counts towards, in the time zone of the workspace's caps. */
   readonly day?: string;
 }
 
 /**
- * Every method runs inside a transaction of the caller's, and those of one transaction see what those before them did. What they change
- * is in the database once `flush` has run: a workspace is read and written once for all requests of a transaction.
+ * Every method must run inside a transaction, and sees the changes of earlier calls in the same transaction. The changes are in the
+ * database once `flush` has run: each workspace is read and written once for all requests of a transaction.
  */
 export interface Balances extends Gathering {
   /**
-   * @returns undefined where it would fit once other requests of the workspace have settled: to be asked again then
+   * @returns undefined if it would fit after other requests of the workspace have settled: ask again then
    * @throws GatewayError insufficient_credit | cap_exceeded
    */
   hold(workspace: string, estimate: Estimate, terms: Terms, at: number): Hold | undefined;
-  /** What a request would be charged now. @param held for it, which ends with its charge */
+  /** What a request would be charged now. @param held its hold, which ends with the charge */
   due(workspace: string, cost: Amount, held: Hold): Charge;
-  /** Takes it. */
+  /** Makes the charge. */
   take(workspace: string, cost: Amount, held: Hold, charge: Charge, at: number): void;
 }
 
 export const NOTHING: Hold = { microCredits: 0n, picoUsd: 0n };
 
-/** Creates a workspace when it is first seen, with its initial credits. @returns whether it was made */
+/** Creates a workspace when it is first seen, with its initial credits. @returns whether it was created */
 export type Ensure = (workspace: string, startingMicroCredits: bigint | null, at: number) => boolean;
 
-/** For inside a transaction of the caller's. */
+/** Must be called inside a transaction. */
 export function openEnsure(database: Database): Ensure {
   const insert = database.query<unknown, [string, number, bigint | null]>(
     "INSERT OR IGNORE INTO workspaces (name, created_at, micro_credits) VALUES (?1, ?2, ?3)",
@@ -97,10 +97,10 @@ export function openEnsure(database: Database): Ensure {
   };
 }
 
-/** Of one workspace, as the transaction has it so far. */
+/** One workspace, including the changes of the current transaction. */
 interface Account {
   credits: bigint | null;
-  /** How far its charges, in whole micro-credits, exceed their exact sum: less than one. */
+  /** How far its charges, in whole micro-credits, exceed the exact sum of its costs: less than one micro-credit. */
   femtoCreditsPrepaid: bigint;
   microCreditsHeld: bigint;
   picoUsdHeld: bigint;
@@ -109,9 +109,9 @@ interface Account {
 
 /** What a workspace has spent. */
 interface Spent {
-  /** In this transaction, by the day. */
+  /** In this transaction, by day. */
   readonly added: Map<string, bigint>;
-  /** Sums that the database has, by the day they begin with. */
+  /** Sums from the database, by the day on which they start. */
   readonly before: Map<string, bigint>;
 }
 
@@ -174,7 +174,7 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
     return spent;
   }
 
-  /** From a day on. */
+  /** The spending since the start of a day. */
   function spentSince(workspace: string, day: string): bigint {
     const { added, before } = spentBy(workspace);
     let sum = before.get(day);
@@ -226,7 +226,7 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
       }
       const rooms = capRooms(workspace, caps, at);
       const fits = rooms.map(({ left }) => fit(left, account.picoUsdHeld, least.picoUsd, most.picoUsd));
-      // Of two that are reached, the later end is when it passes: the month's.
+      // If both caps are reached, the request fits again only at the later end: the month's.
       const reached = rooms.findLast((_, i) => fits[i] === "none");
       if (reached) throw capExceeded(reached, least.picoUsd, at);
       if (fits.includes("wait")) return undefined;
@@ -242,11 +242,11 @@ export function openBalances({ database }: Pick<Store, "database">): Balances {
       const owed = due(cost, account);
       let taken = owed;
       if (account && credits !== null) {
-        // The cost of retried calls is not held: unheld credit may pay for it.
+        // A request's hold does not include the cost of retries: credits that nobody holds may pay for it.
         const free = credits - account.microCreditsHeld;
         const most = held.microCredits + (free > 0n ? free : 0n);
         if (taken > most) taken = most;
-        // Less than is held may be left where a workspace without a limit was given one meanwhile.
+        // Less than the hold may be left if a workspace without a limit was given one meanwhile.
         if (taken > credits) taken = credits;
       }
       return {

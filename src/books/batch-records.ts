@@ -1,6 +1,6 @@
 /**
- * Files and batches in the database: all SQL of them, but for what is held and charged, which is the ledger's. What a file holds lies in a
- * folder (folder.ts). A further member of a batch is a column here, and a migration (src/db/migrations.ts).
+ * Files and batches in the database: all of their SQL, except for holds and charges, which belong to the ledger. File contents lie in a
+ * folder (src/batches/folder.ts). A new member of a batch is a column here, and a migration (src/db/migrations.ts).
  */
 import type { Store } from "../db/open";
 
@@ -24,7 +24,7 @@ export type Status =
   | "cancelling"
   | "cancelled";
 
-/** Work is left to be done on them. */
+/** Batches with work left to do. */
 export const OPEN = "status IN ('validating', 'in_progress', 'finalizing', 'cancelling')";
 
 /** Times in milliseconds since 1970. */
@@ -36,9 +36,9 @@ export interface BatchRecord {
   /** JSON. */
   readonly metadata: string | null;
   readonly status: Status;
-  /** JSON: a list of what is wrong in the input file. */
+  /** JSON: a list of the errors in the input file. */
   readonly errors: string | null;
-  /** Where all lines ask for one. */
+  /** The model, if all lines ask for the same one. */
   readonly model: string | null;
   readonly created_at: number;
   readonly expires_at: number;
@@ -55,13 +55,13 @@ export interface BatchRecord {
   readonly tokens: number;
   readonly output_file_id: string | null;
   readonly error_file_id: string | null;
-  /** Milliseconds after the file is made. */
+  /** Milliseconds after the creation of the file. */
   readonly output_expires_after: number | null;
   readonly idempotency_key: string | null;
   readonly request_hash: string | null;
 }
 
-/** What changes while it is worked on. */
+/** What changes while the batch is processed. */
 export type BatchChange = Partial<Omit<BatchRecord, "id" | "workspace" | "created_at">>;
 
 export interface PageOf {
@@ -72,7 +72,7 @@ export interface PageOf {
 
 export interface BatchRecords {
   putFile(file: FileRecord): Promise<void>;
-  /** Of one workspace; one that has expired is none. */
+  /** A file of one workspace; undefined if it has expired. */
   file(id: string, workspace: string, now: number): Promise<FileRecord | undefined>;
   files(
     workspace: string,
@@ -80,38 +80,38 @@ export interface BatchRecords {
     now: number,
     page: PageOf,
   ): Promise<readonly FileRecord[]>;
-  /** Of all files of the workspace. */
+  /** The size of all files of the workspace. */
   bytesOf(workspace: string): Promise<number>;
-  /** @returns the open batch that reads it: then it is not removed */
+  /** @returns the open batch that reads the file: in that case the file is not removed */
   removeFile(id: string): Promise<string | undefined>;
-  /** Removes those that have expired and that no open batch reads. @returns their ids */
+  /** Removes expired files that no open batch reads. @returns their ids */
   takeExpired(now: number): Promise<readonly string[]>;
-  /** Whether anything is called so: a file, or an open batch. */
+  /** Whether a file or an open batch has this id. */
   isKnown(id: string): Promise<boolean>;
 
-  /** @returns false where there is one with its Idempotency-Key: then nothing was done */
+  /** @returns false if a batch with the same Idempotency-Key exists: nothing was done */
   putBatch(batch: BatchRecord): Promise<boolean>;
   batch(id: string, workspace?: string): Promise<BatchRecord | undefined>;
   batches(workspace: string, page: PageOf): Promise<readonly BatchRecord[]>;
   byIdempotencyKey(workspace: string, key: string): Promise<BatchRecord | undefined>;
   change(id: string, change: BatchChange): Promise<void>;
-  /** Its lines are begun. */
+  /** Marks that the batch's lines have begun. */
   begin(id: string, at: number): Promise<void>;
-  /** Its lines are done. @returns false where it is being cancelled: then nothing was changed */
+  /** Marks that the batch's lines are done. @returns false if the batch is being cancelled: nothing was changed */
   finalize(id: string, at: number): Promise<boolean>;
-  /** Has it cancelled by whoever works on it. @returns whether it was open and not being cancelled */
+  /** Asks whoever runs the batch to cancel it. @returns whether it was open and not being cancelled yet */
   cancel(id: string, at: number): Promise<boolean>;
 
   /**
    * Takes the next batch without a lease; workspaces with the fewest running batches come first.
-   * @param now as the owner has it; a database that several machines share goes by its own clock
+   * @param now by the owner's clock; a database that several machines share uses its own clock
    */
   claim(owner: string, now: number, leaseMs: number): Promise<BatchRecord | undefined>;
-  /** @returns false where another works on it now */
+  /** @returns false if another owner has the lease now */
   renew(id: string, owner: string, now: number, leaseMs: number): Promise<boolean>;
-  /** Others may go on with it at once. @param owner undefined: whoever it was */
+  /** Ends leases, so that others may continue the batches at once. @param owner undefined: whoever owns them */
   leave(owner: string | undefined, id?: string): Promise<void>;
-  /** How many are open, in all processes. */
+  /** How many batches are open, in all processes. */
   countOpen(): Promise<number>;
 }
 
@@ -315,7 +315,7 @@ export function openBatchRecords({
 const insertInto = (table: string, columns: readonly string[]) =>
   `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
 
-/** SQLite's whole numbers are bigints: none of these is too large for a number. */
+/** SQLite's integers arrive as bigints; all of these fit into a number. */
 function plain(row: object | null | undefined): unknown {
   if (!row) return undefined;
   return Object.fromEntries(

@@ -1,6 +1,6 @@
 /**
- * The calls that were made to providers for a request, as the ledger's column `calls` has them: JSON, a list for each, without names of
- * members. A further thing to tell of a call goes to the list's end.
+ * The calls to providers that were made for a request, as in the ledger's column `calls`: JSON, one list per call, without member names.
+ * A new value is appended to the list.
  */
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -8,22 +8,22 @@ import type { CallMade } from "../domain/request";
 
 export interface CallOfRequest {
   readonly provider: string;
-  /** Its name at the provider. */
+  /** The model's name at the provider. */
   readonly model: string;
   readonly inputs: number;
-  /** ok, or the kind of error. */
+  /** "ok", or the kind of error. */
   readonly outcome: string;
-  /** After the request's arrival. */
+  /** Milliseconds after the request's arrival. */
   readonly began_ms: number;
   readonly latency_ms: number;
   readonly tokens: number | null;
   readonly tokens_source: string | null;
 }
 
-/** A large batch makes hundreds: so many tell what it was like. */
+/** A large batch makes hundreds of calls: this many are enough to see what they were like. */
 const KEPT_MAX = 50;
 
-/** @returns null where there was none */
+/** @returns null if there was no call */
 export function writtenCalls(calls: readonly CallMade[]): string | null {
   if (calls.length === 0) return null;
   return JSON.stringify(

@@ -1,31 +1,31 @@
 /**
- * Whether what a request may cost fits into what is left of credits and caps, in figures alone: the same wherever the balance is kept.
- * What it is told where it does not fit is here too.
+ * Decides whether a request's possible cost fits into the rest of the credits and caps. Pure arithmetic, the same for every database.
+ * The errors for a request that does not fit are here too.
  */
 import { GatewayError } from "../domain/errors";
 import { ceilingOf, creditsOf, exactCreditsOf, FEMTO_CREDITS_PER_MICRO_CREDIT, usdOf } from "./money";
 
-/** Exactly: nothing of it is rounded. */
+/** Exact: nothing is rounded. */
 export interface Amount {
   readonly femtoCredits: bigint;
   readonly picoUsd: bigint;
 }
 
-/** What a request may cost, before anybody has counted: from the least that is thinkable to the most. */
+/** What a request may cost, before anybody has counted its tokens: the least and the most possible. */
 export interface Estimate {
   readonly least: Amount;
   readonly most: Amount;
 }
 
-/** Of a workspace. */
+/** The balance of a workspace. */
 export interface Balance {
-  /** How far its charges, in whole micro-credits, exceed their exact sum: less than one. */
+  /** How far its charges, in whole micro-credits, exceed the exact sum of its costs: less than one micro-credit. */
   readonly femtoCreditsPrepaid: bigint;
   readonly microCreditsHeld: bigint;
   readonly picoUsdHeld: bigint;
 }
 
-/** Only one request may use what earlier charges were rounded up by: the others in flight have not settled yet. */
+/** Only one request at a time may use the amount by which earlier charges were rounded up: the others in flight have not settled yet. */
 export function fitCredits(
   credits: bigint,
   account: Balance,
@@ -43,7 +43,7 @@ export function fitCredits(
   return fitting === "none" && credits >= leastDue ? "wait" : fitting;
 }
 
-/** Whole micro-credits, rounded up over time and not for each request: what earlier charges came to beyond their sum is counted. */
+/** The charge in whole micro-credits. Rounding up carries over: what earlier charges took beyond their exact sum is deducted. */
 export function due(
   { femtoCredits }: Amount,
   account: Pick<Balance, "femtoCreditsPrepaid"> | undefined,
@@ -53,8 +53,8 @@ export function due(
 }
 
 /**
- * How much of `left` a request may hold. Near the end, where the most does not fit, it waits for those under way, who may yet cost
- * less than is held for them; alone, it holds all that is left, as long as that covers the least.
+ * How much of `left` a request may hold. Near the end, if the most possible cost does not fit, the request waits for the others in flight, which
+ * may cost less than is held for them. A request without others in flight holds all that is left, if that covers the least possible cost.
  */
 export function fit(left: bigint, others: bigint, least: bigint, most: bigint): bigint | "wait" | "none" {
   if (most === 0n || left - others >= most) return most;
@@ -64,7 +64,7 @@ export function fit(left: bigint, others: bigint, least: bigint, most: bigint): 
 
 export interface CapRoom {
   readonly period: "day" | "month";
-  /** In pico-USD, both. */
+  /** Both in pico-USD. */
   readonly limit: bigint;
   readonly left: bigint;
   readonly endsAt: () => number;
@@ -86,7 +86,7 @@ export function capExceeded(
 ): GatewayError {
   const end = endsAt();
   const until = `The next ${period} begins at ${utc(end)}.`;
-  // Even what may be free is not, where nothing is left.
+  // With nothing left, not even a request that may be free is allowed.
   const cost = usdOf(least > 0n ? least : 1n);
   return new GatewayError(
     "cap_exceeded",
@@ -98,5 +98,5 @@ export function capExceeded(
   );
 }
 
-/** Such as 2026-11-29T00:00:00Z. */
+/** For example 2026-11-29T00:00:00Z. */
 const utc = (at: number) => new Date(at).toISOString().replace(/\.\d+Z$/, "Z");

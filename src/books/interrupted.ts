@@ -1,4 +1,4 @@
-/** The log line for rows that a crash left in flight. */
+/** Logs the rows that a crash left in flight. */
 import type { Outside } from "../domain/outside";
 import type { Ledger } from "./ledger";
 

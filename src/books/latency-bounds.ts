@@ -1,9 +1,9 @@
 /**
- * The small histogram that each sum of requests keeps of how long they took, and what is read from it. Bounds are part of the database's
- * shape: other bounds are other columns.
+ * The small latency histogram that each sum of requests keeps, and the quantiles read from it. The bounds are part of the database
+ * schema: other bounds need other columns.
  */
 
-/** The most milliseconds of each bucket; one more takes what is slower. */
+/** The upper bound of each bucket in milliseconds; one more bucket takes everything slower. */
 export const LATENCY_BOUNDS_MS = [
   1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1_000, 1_500, 2_000, 3_000, 5_000,
   7_000, 10_000, 15_000, 20_000, 30_000, 60_000,
@@ -11,16 +11,16 @@ export const LATENCY_BOUNDS_MS = [
 
 export const LATENCY_COLUMNS = [...LATENCY_BOUNDS_MS.map((bound) => `up_to_${bound}_ms`), "slower"];
 
-/** Which bucket a time falls into. */
+/** The bucket of a latency. */
 export function bucketOf(latencyMs: number): number {
   const found = LATENCY_BOUNDS_MS.findIndex((bound) => latencyMs <= bound);
   return found === -1 ? LATENCY_BOUNDS_MS.length : found;
 }
 
 /**
- * The time that so great a part of the requests took at most: within the bucket that it falls into as if they were spread evenly.
+ * The latency that a share `part` of the requests did not exceed, interpolated as if the requests of a bucket were spread evenly.
  * @param buckets in the order of LATENCY_COLUMNS
- * @returns milliseconds; null where there was no request
+ * @returns milliseconds; null if there were no requests
  */
 export function quantile(buckets: readonly number[], part: number): number | null {
   const count = buckets.reduce((sum, one) => sum + one, 0);

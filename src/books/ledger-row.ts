@@ -1,6 +1,6 @@
 /**
- * One row of the ledger, as it is written and read: a request, what it took, and what it costs.
- * A new column is a member here, a migration (src/db/migrations.ts), and filled in by account.ts.
+ * One row of the ledger: a request, its tokens, and its cost.
+ * A new column is a member here, a migration (src/db/migrations.ts), and is filled in by src/request/account.ts.
  */
 import type { TokensSource } from "../domain/request";
 
@@ -9,48 +9,48 @@ export interface LedgerRow {
   readonly started_at: number;
   readonly workspace: string;
   readonly key_id: string | null;
-  /** The id that was asked for; empty where the body did not get that far. */
+  /** The model id in the request; empty if the body was not read that far. */
   readonly model: string;
   readonly provider: string | null;
   readonly inputs: number;
   /** Inputs answered without a call to a provider. */
   readonly cache_hits: number;
-  /** What the answer says. */
+  /** The tokens in the answer's usage. */
   readonly tokens: number;
-  /** What providers counted for it, failed and repeated calls included. */
+  /** The tokens counted by providers for this request, including failed and repeated calls. */
   readonly tokens_upstream: number;
-  /** As part of these: an estimate of calls that were sent and not answered in time, or not waited for. */
+  /** The part of `tokens_upstream` that estimates calls that were sent and then timed out or were abandoned. */
   readonly tokens_abandoned: number;
-  /** As part of `tokens`: of inputs that no provider was asked for. Left out: none. */
+  /** The part of `tokens` for inputs that no provider was asked for. Left out: none. */
   readonly tokens_cached?: number;
-  /** What it is charged for. */
+  /** The tokens that are charged for. */
   readonly tokens_billed: number;
   readonly tokens_source: TokensSource | null;
-  /** UNDER_WAY until it is settled. */
+  /** UNDER_WAY until the row is settled. */
   readonly status: number;
-  /** The error's code, where there was one; INTERRUPTED where a crash ended it. */
+  /** The error's code, if there was an error; INTERRUPTED if a crash ended the request. */
   readonly error: string | null;
-  /** What the failure was, more nearly than its code says: an error's kind. Left out of an answer's row. */
+  /** The kind of error, which is more specific than the code. Left out for an answered request. */
   readonly kind?: string | null;
-  /** What the provider answered, where it failed there. */
+  /** The provider's status, if the request failed there. */
   readonly upstream_status?: number | null;
   readonly latency_ms: number;
   readonly cost_pico_usd: bigint;
-  /** What it costs in 10⁻¹⁵ credits, exactly: what is charged for it in whole micro-credits is decided with the row. */
+  /** The exact cost in 10⁻¹⁵ credits. The charge in whole micro-credits is decided when the row is written. */
   readonly cost_femto_credits: bigint;
   /** What providers are owed for `tokens_upstream`; left out: nothing. */
   readonly upstream_pico_usd?: bigint;
   /** What the provider would have been owed for `tokens_cached`; left out: nothing. */
   readonly saved_pico_usd?: bigint;
-  /** How many calls to providers were made for it. Left out: that is not known. */
+  /** How many calls to providers were made. Left out: unknown. */
   readonly calls_made?: number | null;
-  /** What each of them was (src/books/calls.ts); null where it was one, and answered. */
+  /** The calls themselves (src/books/calls.ts); null if there was one call and it succeeded. */
   readonly calls?: string | null;
-  /** JSON, where others than `provider` counted some of `tokens_upstream`: [[name, tokens, pico-USD], ...]. */
+  /** JSON, if other providers than `provider` counted some of `tokens_upstream`: [[name, tokens, pico-USD], ...]. */
   readonly by_provider?: string | null;
   readonly user: string | null;
   /** JSON. */
   readonly metadata: string | null;
-  /** The batch that it is a line of; left out: of none. */
+  /** The batch of which the request is a line; left out: none. */
   readonly batch?: string | null;
 }

@@ -1,7 +1,7 @@
 /**
- * One row a request: begun before its first call to a provider, settled before its answer leaves; of one that is refused before that,
- * src/books/refusals.ts keeps the outcome. src/books/usage.ts reads it back.
- * What a row says of money is exact: whole tokens times whole pico-USD.
+ * One row per request: begun before its first call to a provider, settled before its answer is sent. src/books/refusals.ts keeps the outcome of
+ * requests that are refused before that. src/books/usage.ts reads the ledger.
+ * A row's amounts are exact: whole tokens times whole pico-USD.
  */
 import type { Store } from "../db/open";
 import { type Gathering, isLockedOut, LOCK_WAIT_MS } from "../db/writer";
@@ -15,45 +15,45 @@ import { openRollups } from "./rollups";
 import { openRowsBefore } from "./rows-before";
 import { sumUsage, type UsageFilter, type UsageGroup, type UsageLine } from "./usage";
 
-/** Whose rows are the gateway's own calls (src/spaces): counted upstream, but no client's requests. Nobody's key belongs to it. */
+/** The workspace of the gateway's own calls (src/spaces): counted upstream, but not requests of clients. No key belongs to it. */
 export const OWN_WORKSPACE = "embedgate";
 
 export const UNDER_WAY = 0;
 export const ANSWERED = 200;
 export const INTERRUPTED = "interrupted";
 
-/** ?1 is the process that began them, or null for every one. */
+/** ?1 is the process that began the rows, or null for all of them. */
 const IS_UNDER_WAY = `status = ${UNDER_WAY} AND error IS NULL AND (?1 IS NULL OR process = ?1)`;
 const ROWS_UNDER_WAY = `FROM ledger WHERE ${IS_UNDER_WAY} AND (batch IS NULL OR batch NOT IN (SELECT id FROM reserves))`;
-/** Lines of batches: what they hold goes back to the batch. ?2 is one batch, or null for every one. */
+/** Lines of batches: their holds go back to the batch. ?2 is one batch, or null for all. */
 const LINES_UNDER_WAY = `FROM ledger WHERE ${IS_UNDER_WAY} AND batch IS NOT NULL AND (?2 IS NULL OR batch = ?2)`;
 
 export interface Ledger {
   /**
-   * Commits that calls to providers are about to be made, so that a crash cannot lose them, and what they may cost is held.
-   * @param row its tokens_upstream the most that they can come to
-   * @param until when a locked database is waited for no longer (src/db/writer.ts)
-   * @returns false where nothing was done: it would fit once other requests of the workspace have settled
+   * Commits that calls to providers are about to be made, so that a crash cannot lose them, and holds the most that they may cost.
+   * @param row its tokens_upstream is the most that the calls can use
+   * @param until when to stop waiting for a locked database (src/db/writer.ts)
+   * @returns false if nothing was done: it would fit after other requests of the workspace have settled
    * @throws GatewayError database_unavailable | insufficient_credit | cap_exceeded
    */
   begin(row: LedgerRow, holding: Holding, until?: number): Promise<boolean>;
   /**
-   * Resolves once the row is committed; it replaces the one that was begun, and what it costs replaces what was held.
+   * Resolves once the row is committed. It replaces the row that was begun, and the actual cost replaces the hold.
    * @throws GatewayError database_unavailable
    */
   settle(row: LedgerRow, until?: number): Promise<Charge>;
-  /** Takes a row that could not be committed now; it is, with the next one or at the end. @returns whether it was taken */
+  /** Accepts a row that cannot be committed now, and commits it with the next one or at shutdown. @returns whether it was accepted */
   owe(row: LedgerRow): boolean;
-  /** Commits what is owed. @throws GatewayError database_unavailable */
+  /** Commits the rows accepted by `owe`. @throws GatewayError database_unavailable */
   close(): Promise<void>;
   /**
-   * Marks the rows that a crash left under way: those that the named process began, or all. Should another gateway on the same database
-   * still be at work on one, its settling puts that right.
-   * @returns how many there were
+   * Marks the rows that a crash left in flight: those of the named process, or all. If another gateway on the same database is still
+   * working on one, it corrects the row when it settles it.
+   * @returns how many rows were marked
    */
   settleInterrupted(process?: string): Promise<number>;
   readonly lines: LedgerLines;
-  /** @param by one or several: a line for each that goes together */
+  /** @param by one group or several: one line for each combination */
   usage(
     since: number,
     by: UsageGroup | readonly UsageGroup[],
@@ -105,16 +105,16 @@ const NOT_SAID = {
   batch: null,
 };
 
-/** Some 20 MB: by then a database has been gone for so long that requests are refused before they cost anything. */
+/** Some 20 MB: by then the database has been unavailable for so long that requests are refused before they cost anything. */
 export const OWED_ROWS_MAX = 50_000;
 
-/** How long one try to write what is owed waits for a lock: it delays a request with less time left by at most this. */
+/** How long one attempt to write owed rows waits for a lock. It delays a request that has less time left by at most this. */
 const PAY_WAIT_MS = 5;
 
-/** Of a failed request, which costs nothing, more than so much of `user` and `metadata` together is not kept: it would fill the disk. */
+/** A failed request costs nothing, so its `user` and `metadata` are dropped if they exceed this together: they could fill the disk. */
 export const FAILED_BYTES_MAX = 1_024;
 
-/** Columns that a row gets of its charge, and of who writes it. */
+/** Columns that come from a row's charge and from the process that writes it. */
 const OWN_COLUMNS = [
   "process",
   "micro_credits",
@@ -123,7 +123,7 @@ const OWN_COLUMNS = [
   "femto_credits_rounded",
 ] as const;
 
-/** A row under way that this process began. */
+/** A row in flight that this process began. */
 interface Begun {
   readonly rowId: number | bigint;
   readonly held: Hold;
@@ -132,8 +132,8 @@ interface Begun {
 type Value = string | number | bigint | null;
 
 /**
- * @param process who begins the rows, where several serve by one database
- * @param configuredModel the routing file's id or pattern that a model came in by
+ * @param process the process that begins the rows, if several share one database
+ * @param configuredModel returns the routing file's id or pattern that matches a model
  */
 export function openLedger(
   store: Store,
@@ -146,7 +146,7 @@ export function openLedger(
        process, micro_credits_held, pico_usd_held, tokens, tokens_billed, status, latency_ms, cost_pico_usd)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ${UNDER_WAY}, 0, 0)`,
   );
-  // What a row was begun with stays as it is, so that its indexes need not be written again.
+  // Columns that were set when the row was begun do not change, so that their indexes need not be written again.
   const finish = database.query<unknown, Value[]>(
     `UPDATE ledger SET provider = ?, cache_hits = ?, tokens = ?, tokens_upstream = ?, tokens_abandoned = ?, tokens_billed = ?,
        tokens_source = ?, status = ?, error = ?, kind = ?, upstream_status = ?, latency_ms = ?, cost_pico_usd = ?, micro_credits = ?,
@@ -190,7 +190,7 @@ export function openLedger(
   const refusals = openRefusals(database, configuredModel);
   const rollups = openRollups(database, OWN_WORKSPACE);
   const before = openRowsBefore(database, IS_UNDER_WAY);
-  /** By the request's id. */
+  /** By request id. */
   const underWay = new Map<string, Begun>();
   /** Rows begun in the open transaction. */
   const begunNow = new Map<string, Begun>();
@@ -236,7 +236,7 @@ export function openLedger(
   }
 
   const begunOf = (id: string) => begunNow.get(id) ?? underWay.get(id);
-  /** Nothing was held or sent for it. */
+  /** Nothing was held or sent for this request. */
   const isRefusal = ({ request_id, status, tokens_upstream }: LedgerRow) =>
     status !== ANSWERED && tokens_upstream === 0 && begunOf(request_id) === undefined;
 
@@ -255,10 +255,10 @@ export function openLedger(
         balances.take(row.workspace, cost, begun.held, charge, row.started_at);
         return charge;
       }
-      // Another process works on the batch by now, and has its own row of the line, which may be charged already.
+      // Another process is running the batch by now, and has its own row for the line, which may be charged already.
       if (row.batch != null) return row.status === ANSWERED ? lines.once(row) : charge;
     }
-    // Never begun, or taken for a crash's by another gateway, which has ended its hold.
+    // The row was never begun, or another gateway took it for one left by a crash and has ended its hold.
     const charge = balances.due(row.workspace, cost, NOTHING);
     const values = {
       ...NOT_SAID,
@@ -278,7 +278,7 @@ export function openLedger(
     return charge;
   }
 
-  /** @returns whether the row was still under way */
+  /** @returns whether the row was still in flight */
   function finished(row: LedgerRow, { rowId }: Begun, charge: Charge): boolean {
     const { changes } = finish.run(
       row.provider,
@@ -329,7 +329,7 @@ export function openLedger(
     return Number(interrupt.run(ended, batch).changes);
   }
 
-  /** One at a time: what is owed is paid once. */
+  /** One at a time, so that owed rows are written once. */
   let paying: Promise<void> | undefined;
 
   async function pay(): Promise<void> {
@@ -342,7 +342,7 @@ export function openLedger(
     owed = owed.filter((row) => !debts.includes(row));
   }
 
-  /** Does the work behind what is owed. */
+  /** Does the work after the owed rows are written. */
   async function write<T>(work: () => T, until = Number.POSITIVE_INFINITY): Promise<T> {
     const giveUpAt = Math.min(until, store.monotonic() + LOCK_WAIT_MS);
     while (owed.length > 0) {

@@ -1,6 +1,6 @@
 /**
- * The ledger's part for requests that are lines of a batch (src/batches/): the whole is held before any of them is begun, and a line that a
- * crash ended is charged once, however often it is run or settled again. Their rows are rows like any other.
+ * The ledger for requests that are lines of a batch (src/batches/): the cost of the whole batch is held before any line begins, and a line that
+ * a crash interrupted is charged once, however often it is run or settled again. Apart from that their rows are ordinary rows.
  */
 import type { Store } from "../db/open";
 import type { Balances, Charge, Holding, Terms } from "./balances";
@@ -12,24 +12,24 @@ import type { Reserves } from "./reserves";
 export interface LedgerLines {
   /**
    * Holds the upper bound of a whole batch's cost, until `release`.
-   * @returns false where it does not fit beside what others under way hold; then nothing was done
+   * @returns false if it does not fit beside the holds of other requests in flight: nothing was done
    * @throws GatewayError database_unavailable | insufficient_credit | cap_exceeded
    */
   reserve(hold: BatchHold): Promise<boolean>;
-  /** Releases the rest of it. */
+  /** Releases what is left of the batch's reserve. */
   release(batch: string, at: number): Promise<void>;
   /**
-   * As `release`, for batches that there are not, or not any more: a crash came between. Of one machine's database while nobody else
-   * creates any; where machines share one, those of processes that have ended.
+   * Like `release`, for batches that do not exist (any more) because a crash came between. On one machine's own database call it while nobody
+   * creates batches; if machines share a database, it releases the reserves of processes that have ended.
    */
   releaseLost(at: number): Promise<void>;
-  /** As the ledger's `settleInterrupted`, of one batch, whoever began its lines. */
+  /** Like the ledger's `settleInterrupted`, for one batch, whoever began its lines. */
   interrupt(batch: string): Promise<void>;
-  /** Makes room for the row of a line that is tried again: one that failed or was interrupted keeps its count under an id of its own. */
+  /** Makes room for the row of a line that is retried: the row of the failed or interrupted attempt keeps its token count under a new id. */
   setAside(requestId: string): Promise<void>;
-  /** The ids of the batch's lines that were answered. */
+  /** The ids of the batch's answered lines. */
   answered(batch: string): Promise<ReadonlySet<string>>;
-  /** Settles a line that was answered, unless it is settled. */
+  /** Settles an answered line, unless it is settled already. */
   settleOnce(row: LedgerRow, terms: Terms): Promise<void>;
 }
 
@@ -47,19 +47,19 @@ export interface BatchHold {
   readonly at: number;
 }
 
-/** What of the ledger is needed. */
+/** The parts of the ledger that are needed here. */
 interface LinesParts {
   readonly store: Store;
   readonly balances: Balances;
   readonly reserves: Reserves;
   readonly write: <T>(work: () => T) => Promise<T>;
-  /** In a transaction. */
+  /** Must run in a transaction. */
   readonly begin: (row: LedgerRow, holding: Holding) => boolean;
   readonly put: (row: LedgerRow) => Charge;
   readonly settled: (requestId: string) => void;
-  /** @param batch undefined: every one */
+  /** @param batch undefined: all batches */
   readonly interrupt: (batch: string) => void;
-  /** Takes a row that is to be removed out of the sums. */
+  /** Subtracts a row that is about to be removed from the sums. */
   readonly uncount: (requestId: string) => void;
 }
 

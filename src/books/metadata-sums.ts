@@ -1,6 +1,6 @@
 /**
- * Sums over time by the values of one key of requests' metadata, from the ledger's rows and what is kept of trimmed ones: callers make the
- * values up, so no sums are kept of them. How long requests took is not told here.
+ * Sums over time by the values of one metadata key, from the ledger's rows and the daily sums of trimmed rows. Callers choose the
+ * values, so no sums are stored for them. Latencies are not included.
  */
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
@@ -10,7 +10,7 @@ import type { SeriesAsked } from "./series";
 import type { SeriesLine } from "./series-tally";
 import { pathOf } from "./usage";
 
-/** What a slice of time has. */
+/** The sums of one slice of time. */
 export type MetadataSums = (
   asked: SeriesAsked,
   since: number,
@@ -26,17 +26,17 @@ interface Row {
   readonly [sum: string]: bigint | string;
 }
 
-/** As JSON: it is read once for each row, and there may be a million. */
+/** As JSON: it is read once per row, and there may be a million rows. */
 const VALUE = "coalesce(metadata -> $path, '')";
 
-/** A text as it is; all else as JSON has it, so that 7 and "7" are one. */
+/** A string as it is; other values as JSON text, so that 7 and "7" are the same. */
 export function nameOf(written: string): string {
   const value: unknown = written === "" ? "" : JSON.parse(written);
   if (value === null) return "";
   return typeof value === "string" ? value : written;
 }
 
-/** @throws GatewayError invalid where it is not one key of metadata that is asked for */
+/** @throws GatewayError invalid if the query does not name exactly one metadata key */
 export function metadataPathOf({ by, metadata_key: key }: SeriesAsked): string {
   if (by.length > 1) throw new GatewayError("invalid", "'metadata' in 'by' stands alone.", { field: "by" });
   if (key === undefined)

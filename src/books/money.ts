@@ -1,19 +1,19 @@
 /**
  * Money without floating point: decimal numbers of the routing file as exact fractions, whole pico-USD, whole micro-credits.
- * A rate may be fractional; what is charged is a whole number, rounded up over time (balances.ts). A new unit is a function here.
+ * A rate may be fractional; a charge is a whole number, and rounding up carries over (fitting.ts). A new unit is a function here.
  */
 
-/** numerator / denominator, both whole, the denominator above 0. */
+/** numerator / denominator, both whole numbers, the denominator above 0. */
 export interface Fraction {
   readonly numerator: bigint;
   readonly denominator: bigint;
 }
 
-/** Of the few prices and rates that there are: they are asked for with every request. */
+/** A cache: there are few prices and rates, and every request needs them. */
 const fractions = new Map<number, Fraction>();
 const FRACTIONS_MAX = 1_000;
 
-/** A number as its digits are written: 0.07 is 7/100, though its double is not. */
+/** A number by its decimal digits: 0.07 is 7/100, though its double is not. */
 export function fractionOf(value: number): Fraction {
   const known = fractions.get(value);
   if (known) return known;
@@ -32,7 +32,7 @@ function fractionByDigits(value: number): Fraction {
     : { numerator: scaled, denominator: 10n ** BigInt(-shift) };
 }
 
-/** A decimal number as people write it, such as 12.5 or -0.000001; undefined where the text is none. Nothing is rounded. */
+/** A decimal number as people write it, such as 12.5 or -0.000001; undefined for any other text. Nothing is rounded. */
 export function parseDecimal(text: string): Fraction | undefined {
   const [, sign = "", whole = "", fraction = ""] = /^([+-]?)(\d{1,15})(?:\.(\d{1,15}))?$/.exec(text) ?? [];
   if (whole === "") return undefined;
@@ -40,12 +40,12 @@ export function parseDecimal(text: string): Fraction | undefined {
   return { numerator: sign === "-" ? -digits : digits, denominator: 10n ** BigInt(fraction.length) };
 }
 
-/** Whether two numbers are the same, however they are written. */
+/** Whether two numbers are equal, however they are written. */
 export function isEqual(a: Fraction, b: Fraction): boolean {
   return a.numerator * b.denominator === b.numerator * a.denominator;
 }
 
-/** A whole number of small units as a number of large ones, every digit that counts and no more: 1,250,000 with 6 places is 1.25. */
+/** A whole number of small units as a decimal number of large ones, without trailing zeros: 1,250,000 with 6 places is 1.25. */
 export function decimal(units: bigint, places: number): string {
   const digits = (units < 0n ? -units : units).toString().padStart(places + 1, "0");
   const fraction = digits.slice(-places).replace(/(?<!0)0+$/, "");
@@ -70,12 +70,12 @@ export function ceilOf(count: bigint, { numerator, denominator }: Fraction): big
   return ceilingOf(count * numerator, denominator);
 }
 
-/** A quotient of numbers that are not below 0, rounded up. */
+/** The quotient of two numbers that are not negative, rounded up. */
 export const ceilingOf = (dividend: bigint, divisor: bigint) => (dividend + divisor - 1n) / divisor;
 
 /**
- * What a charge is exact to: 10⁻¹⁵ credits. Prices, rates and markups with nine decimals together are exact; the fraction that a
- * workspace's charges have left over is carried on in this unit, so that they add up over time.
+ * The precision of charges: 10⁻¹⁵ credits. Prices, rates and markups with nine decimals together are exact. The fraction left over from a
+ * workspace's charges is carried on in this unit, so that they add up exactly over time.
  */
 export const FEMTO_CREDITS_PER_MICRO_CREDIT = 1_000_000_000n;
 
@@ -87,7 +87,7 @@ export interface Exchange {
 }
 
 /**
- * Micro-credits a token. A USD a million tokens is a micro-USD a token, so the powers of ten cancel out.
+ * Micro-credits per token. A USD per million tokens is a micro-USD per token, so the powers of ten cancel out.
  * @param price USD per million tokens
  */
 export function microCreditsPerToken(price: number, exchange: Exchange): Fraction {
@@ -105,12 +105,12 @@ export function microCreditsPerToken(price: number, exchange: Exchange): Fractio
   return rate;
 }
 
-/** By price: there are as many as the routing file and the catalogue have. */
+/** By price: as many as the routing file and the catalogue have. */
 const ratesBy = new WeakMap<Exchange, Map<number, Fraction>>();
 
 /**
- * A price of the catalogue or the routing file as whole pico-USD a token: 0.02 USD per million tokens is 20,000.
- * Finer than a pico-USD a token is rounded up, so that what costs something never costs nothing.
+ * A price of the catalogue or the routing file as whole pico-USD per token: 0.02 USD per million tokens is 20,000.
+ * Fractions of a pico-USD are rounded up, so that a price above 0 never becomes 0.
  */
 export function picoUsdPerToken(price: number): bigint {
   const known = perToken.get(price);
@@ -127,7 +127,7 @@ export function picoUsd(usd: number): bigint {
   return ceilOf(1_000_000_000_000n, fractionOf(usd));
 }
 
-/** Whole credits or fractions of one as micro-credits. */
+/** Credits, also fractional ones, as micro-credits. */
 export function microCredits(credits: number): bigint {
   return ceilOf(1_000_000n, fractionOf(credits));
 }

@@ -1,6 +1,6 @@
 /**
- * The sums by minute, hour and day (rollups.ts) read back: over time, by group, or as usage is told. What they do not tell apart, a key of
- * requests' metadata, is summed from the ledger's rows. All of it in slices of time, so that nobody waits long for the event loop.
+ * Reads the sums by minute, hour and day (rollups.ts): over time, by group, or as usage. Sums by a metadata key are not stored, so they are computed
+ * from the ledger's rows. Everything is read in slices of time, so that nothing blocks the event loop for long.
  */
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
@@ -12,11 +12,11 @@ import type { Series, SeriesAsked, SeriesGroup } from "./series";
 import { createTally, type Tally } from "./series-tally";
 import { sumUsage, type UsageGroup, type UsageLine } from "./usage";
 
-/** Points of one answer. */
+/** Points per answer. */
 const POINTS_MAX = 1_500;
-/** So many rows, or so, are read in one turn of the event loop. */
+/** About this many rows are read in one turn of the event loop. */
 const ROWS_IN_A_TURN = 10_000;
-/** Buckets of one query, by unit: a day of hours, two hours of minutes. */
+/** Buckets per query, by unit: 60 minutes, 24 hours or 24 days. */
 const BUCKETS_IN_A_TURN = { minute: 60, hour: 24, day: 24 } as const;
 
 const COLUMN_OF: Readonly<Record<Exclude<SeriesGroup, "metadata">, string>> = {
@@ -45,7 +45,7 @@ interface RollupRow {
   readonly [column: string]: bigint | string;
 }
 
-/** @param ownWorkspace whose rows are no clients' requests */
+/** @param ownWorkspace the workspace whose rows are not requests of clients */
 export function openSeries(
   store: Pick<Store, "database" | "read">,
   { turn = () => Promise.resolve() }: Pick<Outside, "turn">,
@@ -56,7 +56,7 @@ export function openSeries(
   const sums = SUMS.map((name) => `sum(${name}) AS ${name}`).join(", ");
   const latencies = LATENCY_COLUMNS.map((name) => `sum(${name}) AS ${name}`).join(", ");
 
-  /** Which units hold a range, each in slices of it: old hours have become days. */
+  /** Which units cover a range, and in which slices of it: old hours have become days. */
   function slicesOf(unit: RollupUnit, since: number, until: number): readonly [number, number, number][] {
     const units = unit === "day" ? (["day", "hour"] as const) : ([unit] as const);
     return units.flatMap((one) => {
@@ -69,7 +69,7 @@ export function openSeries(
     });
   }
 
-  /** The first and the last that there are of a unit. */
+  /** The first and the last bucket of a unit. */
   const firstOf = database.query<{ readonly at: bigint }, [number]>(
     "SELECT started_at AS at FROM rollups WHERE unit_ms = ?1 ORDER BY started_at LIMIT 1",
   );
@@ -115,7 +115,7 @@ export function openSeries(
     }
   }
 
-  /** So long that a slice has some ROWS_IN_A_TURN requests, if they came evenly. */
+  /** The length of a slice that has some ROWS_IN_A_TURN requests if they are spread evenly. */
   async function sliceMsOf(since: number, until: number): Promise<number> {
     const count = database.query<{ readonly requests: bigint }, [number, number, number]>(
       "SELECT coalesce(sum(requests), 0) AS requests FROM rollups WHERE unit_ms = ?1 AND started_at >= ?2 AND started_at < ?3",
@@ -130,7 +130,7 @@ export function openSeries(
   }
 
   async function* rowSlices(since: number, until: number): AsyncGenerator<readonly [number, number]> {
-    // Before the first row there is nothing to look at.
+    // Before the first row there is nothing to read.
     const first = read(() =>
       database
         .query<{ readonly at: bigint | null }, []>(

@@ -1,13 +1,13 @@
 /**
- * Days and months of spending caps, in UTC or in a time zone of the workspace's own: which day a moment is in, and when it ends.
+ * Days and months of spending caps, in UTC or in the workspace's own time zone: the day of a moment, and when that day ends.
  * A new length of a cap is a further member of `Period`.
  */
 
-/** The day that a moment is in. */
+/** The day of a moment. */
 export interface Period {
-  /** Such as 2026-11-28. */
+  /** For example 2026-11-28. */
   readonly day: string;
-  /** The first day of its month. */
+  /** The first day of the month. */
   readonly monthBegins: string;
   /** Milliseconds since 1970. */
   readonly dayEndsAt: number;
@@ -16,11 +16,11 @@ export interface Period {
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** Some days have 25 hours, and one zone's clock once went back by a day. */
+/** Some days have 25 hours, and in one time zone the clock once went back by a day. */
 const DAY_MS_MAX = 50 * HOUR_MS;
 const MONTH_MS_MAX = 34 * DAY_MS;
 
-/** Of each time zone, the day that was asked for last: it is the same one for very long. */
+/** The last result for each time zone: it stays the same for the whole day. */
 const lastDays = new Map<string, Period & { readonly from: number }>();
 
 export const UTC = "UTC";
@@ -70,7 +70,7 @@ function dayReader(timeZone: string): (moment: number) => string {
   };
 }
 
-/** The clock of a zone may jump, so the end is looked for rather than computed. */
+/** A time zone's clock may jump, so the end is searched for rather than computed. */
 function firstMoment(from: number, to: number, isOver: (moment: number) => boolean): number {
   let [before, after] = [from, to];
   while (after - before > 1) {

@@ -1,23 +1,23 @@
 /**
- * What the ledger keeps of a request that was refused before anything was held or sent for it: its outcome. Nothing in it is of the
- * caller's own making, and all that a key was refused alike within a minute is one row, so that refusals do not fill the disk.
- * A new column that a refusal keeps must be one of few values: else it goes into `put`'s sums, or stays out.
+ * What the ledger keeps of a request that was refused before anything was held or sent: its outcome. It contains nothing that the caller chose,
+ * and equal refusals of one key within a minute share one row, so that refusals do not fill the disk.
+ * A new column of a refusal must have only a few possible values; otherwise sum it up in `put`, or leave it out.
  */
 import type { Database } from "bun:sqlite";
 import type { LedgerRow } from "./ledger-row";
 
 export interface Refusals {
-  /** For inside a transaction of the caller's. @returns the row as it counts */
+  /** Must be called inside a transaction. @returns the row as it is counted */
   add(row: LedgerRow, process: string | null): LedgerRow;
 }
 
-/** All of a minute, a key and an outcome: src/db/migrations.ts has an index of the same. */
+/** The row with the same minute, key and outcome: src/db/migrations.ts has a matching index. */
 const ALIKE = `refusals IS NOT NULL AND workspace = $workspace AND started_at / 60000 = $started_at / 60000
   AND coalesce(key_id, '') = coalesce($key_id, '') AND model = $model AND status = $status AND coalesce(error, '') = coalesce($error, '')`;
 
-const COLUMNS = [
+/** What is kept of the request itself. */
+export const REFUSED_COLUMNS = [
   "request_id",
-  "started_at",
   "workspace",
   "key_id",
   "model",
@@ -26,13 +26,12 @@ const COLUMNS = [
   "kind",
   "inputs",
   "latency_ms",
-  "process",
-  "refusals",
 ] as const;
+const COLUMNS = [...REFUSED_COLUMNS, "started_at", "process", "refusals"];
 
 type Value = string | number | bigint | null;
 
-/** @param configuredModel the routing file's id or pattern that a model came in by; undefined for a name that nobody configured */
+/** @param configuredModel returns the routing file's id or pattern that matches a model; undefined for an unknown name */
 export function openRefusals(
   database: Database,
   configuredModel: (model: string) => string | undefined,
@@ -54,7 +53,7 @@ export function openRefusals(
       const before = takeAlike.get(alike);
       put.run({
         ...alike,
-        // The last one's: the row is where it would be had it come alone.
+        // The id of the latest request: the row is where that request's own row would be.
         request_id,
         kind,
         latency_ms,

@@ -1,7 +1,7 @@
 /**
- * Single requests page by page, the latest first, and one with its whole story. A page is looked for in bites of the ledger, each in a turn of
- * the event loop of its own; where few rows fit, it ends after some of them and says where the next one begins.
- * A further filter is a line of `conditionsOf`.
+ * Single requests page by page, the latest first, and the full story of one request. The ledger is searched in blocks, each in its own
+ * turn of the event loop. If few rows match, the search stops after a number of rows and returns where the next page starts.
+ * A new filter is a line of `conditionsOf`.
  */
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
@@ -23,16 +23,16 @@ export interface PageAsked {
   readonly code?: string | undefined;
   readonly kind?: string | undefined;
   readonly metadata: ReadonlyMap<string, string>;
-  /** The one before's `next`. */
+  /** The `next` of the page before. */
   readonly cursor?: string | undefined;
   readonly most: number;
 }
 
 export interface Page {
   readonly rows: readonly RecordedRequest[];
-  /** Undefined: there is no more. */
+  /** undefined: there are no more rows. */
   readonly next: string | undefined;
-  /** Down to which time all that fits was found; undefined: to the first. */
+  /** Down to this time all matching rows were found; undefined: down to the first row. */
   readonly lookedBackTo: number | undefined;
 }
 
@@ -44,13 +44,13 @@ export interface Story {
 }
 
 export interface RequestPages {
-  /** @throws GatewayError invalid for a cursor that is none */
+  /** @throws GatewayError invalid for an invalid cursor */
   page(asked: PageAsked): Promise<Page>;
   story(id: string): Promise<Story | undefined>;
 }
 
 const ROWS_IN_A_TURN = 5_000;
-/** Of one answer: a fraction of a second. */
+/** Per answer: takes a fraction of a second. */
 const ROWS_LOOKED_AT_MAX = 200_000;
 
 type Value = string | number;
@@ -63,7 +63,7 @@ export function openRequestPages(
     `SELECT ${REQUEST_COLUMNS} FROM ledger WHERE request_id = ?1`,
   );
 
-  /** The time of the row that comes so many before `until`; undefined where there are not that many. */
+  /** The time of the row ROWS_IN_A_TURN before `until`; undefined if there are not that many rows. */
   function bound(until: number, workspace: string | undefined): number | undefined {
     const [condition, values] = workspace === undefined ? ["", []] : ["workspace = ? AND", [workspace]];
     const query = database.query<{ readonly started_at: bigint }, Value[]>(
@@ -84,7 +84,7 @@ export function openRequestPages(
       );
       const start = asked.cursor === undefined ? { at: until, id: "" } : cursorIn(asked.cursor);
       const rows: RecordedRequest[] = [];
-      // A cursor stands within a millisecond, whose other rows are looked at again.
+      // A cursor may point into the middle of a millisecond, so that millisecond's rows are read again.
       let upTo = Math.min(until, asked.cursor === undefined ? until : start.at + 1);
       for (let lookedAt = 0; ; lookedAt += ROWS_IN_A_TURN) {
         if (lookedAt >= ROWS_LOOKED_AT_MAX) return { rows, next: `${upTo}.`, lookedBackTo: upTo };
@@ -141,7 +141,7 @@ function conditionsOf(asked: PageAsked): readonly [conditions: readonly string[]
   only("workspace = ?", asked.workspace);
   only("key_id = ?", asked.key_id);
   only("model = ?", asked.model);
-  // Several that answered stand there with commas.
+  // Several providers that answered are stored as one text with commas.
   only("instr(', ' || provider || ', ', ', ' || ? || ', ') > 0", asked.provider);
   only(`status ${statuses?.isNot ? "NOT " : ""}BETWEEN ? AND ?`, statuses?.from, statuses?.to);
   only("coalesce(error, '') = ?", asked.code);
@@ -150,7 +150,7 @@ function conditionsOf(asked: PageAsked): readonly [conditions: readonly string[]
   return [conditions, values];
 }
 
-/** Where a page begins: rows before this one, or, without an id, before this time. */
+/** Where a page starts: at rows before this one, or, without an id, before this time. */
 export function cursorIn(text: string): { readonly at: number; readonly id: string } {
   const [, at, id] = /^(\d{1,15})\.([\x21-\x7e]{0,300})$/.exec(text) ?? [];
   if (at === undefined || id === undefined)

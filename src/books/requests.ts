@@ -1,11 +1,11 @@
 /**
- * Single requests, read from the ledger: one by its id, or the latest of some kind. Of refused ones the ledger has a row for all that were
- * refused alike within a minute (src/books/refusals.ts). A new filter is a line of CONDITIONS.
+ * Reads single requests from the ledger: one by its id, or the latest that match a filter. Refused requests share one row with equal
+ * refusals of the same minute (src/books/refusals.ts). A new filter is a line of CONDITIONS.
  */
 import type { Store } from "../db/open";
 import { timeOf } from "../domain/request-id";
 
-/** Whole numbers are bigints, as SQLite has them. */
+/** SQLite returns integers as bigints. */
 export interface RecordedRequest {
   readonly request_id: string;
   readonly started_at: bigint;
@@ -17,11 +17,11 @@ export interface RecordedRequest {
   readonly cache_hits: bigint;
   readonly tokens: bigint;
   readonly tokens_upstream: bigint;
-  /** As part of these: of calls that were sent and not waited for, an estimate. */
+  /** The part of `tokens_upstream` that estimates calls that were sent and then abandoned. */
   readonly tokens_abandoned: bigint;
   readonly tokens_billed: bigint;
   readonly tokens_source: string | null;
-  /** 0: under way, or interrupted by a crash. */
+  /** 0: in flight, or interrupted by a crash. */
   readonly status: bigint;
   /** The error's code. */
   readonly error: string | null;
@@ -33,17 +33,17 @@ export interface RecordedRequest {
   readonly micro_credits: bigint;
   readonly user: string | null;
   readonly metadata: string | null;
-  /** How many were refused alike within the minute; null: the row is of one request, which got further. */
+  /** How many equal refusals of the minute share this row; null: the row is one request that was not refused early. */
   readonly refusals: bigint | null;
-  /** Of `tokens`: those of inputs that no provider was asked for; and what the provider would have been owed for them. */
+  /** The part of `tokens` for inputs that no provider was asked for, and what the provider would have been owed for them. */
   readonly tokens_cached: bigint;
   readonly saved_pico_usd: bigint;
   /** What its hold did not cover. */
   readonly micro_credits_short: bigint;
-  /** As src/books/shares.ts reads it. */
+  /** src/books/shares.ts reads it. */
   readonly by_provider: string | null;
   readonly calls_made: bigint | null;
-  /** As src/books/calls.ts reads it. */
+  /** src/books/calls.ts reads it. */
   readonly calls: string | null;
 }
 
@@ -51,7 +51,7 @@ export const REQUEST_COLUMNS = `request_id, started_at, workspace, key_id, model
   tokens_billed, tokens_source, status, error, kind, upstream_status, latency_ms, cost_pico_usd, upstream_pico_usd, micro_credits, user, metadata, refusals,
   tokens_cached, saved_pico_usd, micro_credits_short, by_provider, calls_made, calls`;
 
-/** From the first to the last, both included. */
+/** From the first to the last status, inclusive. */
 export interface Statuses {
   readonly from: number;
   readonly to: number;
@@ -68,10 +68,10 @@ export interface RequestFilter {
 }
 
 export interface Requests {
-  /** @param most so many of the latest, the latest first */
+  /** @param most at most this many, the latest first */
   list(filter: RequestFilter, most: number): Promise<readonly RecordedRequest[]>;
   show(id: string): Promise<RecordedRequest | undefined>;
-  /** What was refused in the minute that an id was made in: a refused request may be one of theirs. */
+  /** The refusals of the minute in which an id was made: a refused request may be among them. */
   refusedWith(id: string): Promise<readonly RecordedRequest[]>;
 }
 
@@ -97,7 +97,7 @@ export function openRequests({ database, read }: Pick<Store, "database" | "read"
       only("status BETWEEN ? AND ?", statuses?.from, statuses?.to);
       only("workspace = ?", workspace);
       only("model = ?", model);
-      // Several that answered stand there with commas.
+      // Several providers that answered are stored as one text with commas.
       only("instr(', ' || provider || ', ', ', ' || ? || ', ') > 0", provider);
       only("coalesce(error, '') = ?", code);
       const query = database.query<RecordedRequest, (string | number)[]>(

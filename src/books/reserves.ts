@@ -1,7 +1,7 @@
 /**
- * What is held for a batch's lines before any of them is begun. Each line's hold is taken from it when the line is begun, so that others'
- * requests find neither more nor less than the whole batch may come to; what is left at the end is given back.
- * It is part of what its workspace holds (`micro_credits_held`, `pico_usd_held`). Every method runs inside a transaction of the ledger's.
+ * The reserve of a batch: what is held for its lines before any of them begins. Each line's hold is taken from the reserve when the line begins,
+ * so that other requests always see the cost of the whole batch as held; what is left at the end is released.
+ * The reserve is part of the workspace's holds (`micro_credits_held`, `pico_usd_held`). Every method must run inside a ledger transaction.
  */
 import type { Database } from "bun:sqlite";
 import type { Hold, Terms } from "./balances";
@@ -11,11 +11,11 @@ import { periodAt } from "./periods";
 
 export interface Reserves {
   put(id: string, workspace: string, held: Hold): void;
-  /** As much of a line's most as is left. */
+  /** Takes a line's most possible cost, or as much of it as is left. */
   take(id: string, estimate: Estimate, terms: Terms, at: number): Hold;
-  /** What a line of it held. @returns false where the batch has ended: there is none any more */
+  /** What a line of it held. @returns false if there is no reserve any more */
   giveBack(id: string, held: Hold): boolean;
-  /** @returns what was left of it, and whose it is; undefined where there is none any more */
+  /** @returns what was left of the reserve, and its workspace; undefined if there is no reserve any more */
   end(id: string): { readonly workspace: string; readonly held: Hold } | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Sums of the ledger by minute and by hour, written in the commit of its rows: one upsert for each sum that a transaction changes, not for
- * each request. Their sums are the ledger's own. src/books/series.ts reads them, src/books/trimming.ts makes days of old hours.
+ * Sums of the ledger by minute and by hour, written in the commit of the rows: one upsert per sum that a transaction changes, not one per
+ * request. They always equal the ledger's own sums. src/books/open-series.ts reads them; src/books/trimming.ts turns old hours into days.
  * A new sum is a line of SUMS and of `amountsOf`, and a column (src/db/migrations.ts).
  */
 import type { Database } from "bun:sqlite";
@@ -12,7 +12,7 @@ import { sharesIn } from "./shares";
 export const UNIT_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 export type RollupUnit = keyof typeof UNIT_MS;
 
-/** What a sum is of; all of it together is its key. Empty where the ledger has null. */
+/** The key of a sum. Empty where the ledger has null. */
 export const DIMENSIONS = ["workspace", "key_id", "model", "provider", "status", "code", "kind"] as const;
 
 export const SUMS = [
@@ -31,7 +31,7 @@ export const SUMS = [
 ] as const;
 export type SumName = (typeof SUMS)[number];
 
-/** Of a row of the ledger, what its sums need: as it is written, or as it was before. */
+/** The columns of a ledger row that its sums need: of the row being written, or of the row that it replaces. */
 export type Summed = Pick<
   LedgerRow,
   | "started_at"
@@ -56,19 +56,19 @@ export type Summed = Pick<
   | "by_provider"
 >;
 
-/** Every method runs inside a transaction of the caller's; what they add is in the database once `flush` has run. */
+/** Every method must run inside a transaction; the additions are in the database once `flush` has run. */
 export interface Rollups extends Gathering {
-  /** @param sign -1 takes away what was added for the row before */
+  /** @param sign -1 subtracts what was added for the row before */
   add(row: Summed, microCredits: bigint, sign?: 1 | -1): void;
 }
 
 interface Gathered {
   readonly startedAt: number;
   readonly dimensions: readonly (string | number)[];
-  /** In the order of SUMS: what is no money comes first. */
+  /** In the order of SUMS, where amounts of money come last. */
   readonly counts: number[];
   readonly money: bigint[];
-  /** Undefined: more than one. */
+  /** undefined: more than one bucket. */
   bucket: number | undefined;
   readonly latencies: number[];
 }
@@ -78,7 +78,7 @@ type Value = string | number | bigint;
 const COUNTS = SUMS.indexOf("cost_pico_usd");
 const NONE = -1;
 
-/** @param ownWorkspace whose rows are the gateway's own calls: no client's requests, so they count by their tokens only */
+/** @param ownWorkspace the workspace of the gateway's own calls: they count by their tokens only, not as requests of clients */
 export function openRollups(database: Database, ownWorkspace: string): Rollups {
   const upsertOf = (latencies: readonly string[]) => {
     const columns = ["unit_ms", "started_at", ...DIMENSIONS, ...SUMS, ...latencies];
@@ -89,7 +89,7 @@ export function openRollups(database: Database, ownWorkspace: string): Rollups {
     );
   };
   const whole = upsertOf(LATENCY_COLUMNS);
-  /** Most transactions have one request: one bucket changes, and half of the work is to say so of the others. */
+  /** Most transactions have one request and change one bucket, and naming the other buckets would double the work. */
   const withBucket = new Map<number, ReturnType<typeof upsertOf>>();
   /** By minute. */
   const gathered = new Map<string, Gathered>();
@@ -135,7 +135,7 @@ export function openRollups(database: Database, ownWorkspace: string): Rollups {
       addCounts(sum.counts, row, isClients, sign, first?.tokens ?? row.tokens_upstream);
       addMoney(sum.money, row, microCredits, BigInt(sign), first?.picoUsd ?? row.upstream_pico_usd ?? 0n);
       if (isClients) addLatency(sum, bucketOf(row.latency_ms), sign);
-      // Whoever answered has all but the others' shares of what was counted upstream.
+      // The answering provider gets all tokens counted upstream except for the others' shares.
       for (const { provider, tokens, picoUsd } of others) {
         const share = sumOf(row, provider);
         share.counts[UPSTREAM] = (share.counts[UPSTREAM] ?? 0) + sign * tokens;

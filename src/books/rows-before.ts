@@ -1,15 +1,14 @@
 /**
- * Rows as the ledger has them before it changes them otherwise than by settling: what the sums by minute and hour (rollups.ts) must lose, or
- * get, for it.
+ * Reads ledger rows before they change in another way than by settling, so that the sums by minute and hour (rollups.ts) can be corrected.
  */
 import type { Database } from "bun:sqlite";
 import type { TokensSource } from "../domain/request";
 import type { Summed } from "./rollups";
 
 export interface RowsBefore {
-  /** A row that is settled or interrupted; undefined where it is under way, or there is none. */
+  /** A row that is settled or interrupted; undefined if it is in flight or does not exist. */
   settled(id: string): { readonly row: Summed; readonly microCredits: bigint } | undefined;
-  /** Rows under way: those that the named process began, or all; of one batch, or of all. */
+  /** Rows in flight: of the named process or all, of one batch or all. */
   underWay(process: string | null, batch: string | null): readonly Summed[];
 }
 
@@ -40,7 +39,7 @@ interface Row {
 const COLUMNS = `started_at, workspace, key_id, model, provider, status, error, kind, inputs, cache_hits, tokens, tokens_upstream, tokens_billed,
   tokens_cached, tokens_source, latency_ms, cost_pico_usd, upstream_pico_usd, saved_pico_usd, by_provider, micro_credits`;
 
-/** @param isUnderWay a condition; ?1 is the process that began the row, or null for every one */
+/** @param isUnderWay a condition; ?1 is the process that began the row, or null for all */
 export function openRowsBefore(database: Database, isUnderWay: string): RowsBefore {
   const one = database.query<Row, [string]>(
     `SELECT ${COLUMNS} FROM ledger WHERE request_id = ?1 AND (status <> 0 OR error IS NOT NULL)`,

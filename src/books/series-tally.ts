@@ -1,12 +1,12 @@
 /**
- * Sums by group and time put together: totals, the groups with the most requests, one of all others, and what failed how. No SQL here.
+ * Adds up sums by group and time: totals, the groups with the most requests, one group for all others, and failures by kind. No SQL here.
  */
 import { GatewayError } from "../domain/errors";
 import { LATENCY_COLUMNS, quantile } from "./latency-bounds";
 import { SUMS } from "./rollups";
 import type { ErrorCount, SeriesFound, SeriesSums } from "./series";
 
-/** Of one group, one time and one outcome. */
+/** One group, one time and one outcome. */
 export interface SeriesLine {
   readonly at: number;
   readonly names: readonly string[];
@@ -15,7 +15,7 @@ export interface SeriesLine {
   readonly kind: string;
   /** In the order of SUMS. */
   readonly sums: readonly bigint[];
-  /** In the order of LATENCY_COLUMNS; empty where they are not known. */
+  /** In the order of LATENCY_COLUMNS; empty if unknown. */
   readonly latencies: readonly number[];
 }
 
@@ -24,7 +24,7 @@ export interface Tally {
   result(top: number): SeriesFound;
 }
 
-/** Groups that are told apart at most while they are summed: what callers make up (metadata) may have any number. */
+/** The most groups that are kept apart during summing: metadata values are chosen by callers and may be any number. */
 const GROUPS_MAX = 20_000;
 const ERRORS_MAX = 20;
 
@@ -162,7 +162,7 @@ export function createTally(since: number, until: number, unitMs: number): Tally
   };
 }
 
-/** By requests, then by what providers counted: the gateway's own calls are no requests. */
+/** By requests, then by tokens counted upstream, because the gateway's own calls are not requests. */
 function compared(one: Sum, other: Sum): number {
   const [requests, upstream] = [SUMS.indexOf("requests"), SUMS.indexOf("tokens_upstream")];
   return (

@@ -1,5 +1,5 @@
 /**
- * The words of sums over time: what is asked, and what is found. src/books/open-series.ts reads them.
+ * Types for sums over time: the query and the result. src/books/open-series.ts reads them.
  * A new group is a member of SERIES_GROUPS, and a line of COLUMN_OF there.
  */
 import type { RollupUnit, SumName } from "./rollups";
@@ -19,7 +19,7 @@ export type SeriesGroup = (typeof SERIES_GROUPS)[number];
 
 export type SeriesSums = Readonly<Record<SumName, bigint>> & {
   readonly failed: bigint;
-  /** Of answers; null where there was none. */
+  /** Latency of answered requests; null if there were none. */
   readonly p50_ms: number | null;
   readonly p99_ms: number | null;
 };
@@ -35,7 +35,7 @@ export interface SeriesAsked {
   readonly key_id?: string | undefined;
   readonly model?: string | undefined;
   readonly provider?: string | undefined;
-  /** Groups that are told apart; all others are one more. */
+  /** How many groups are kept apart; all others form one more group. */
   readonly top: number;
 }
 
@@ -43,13 +43,13 @@ export interface SeriesFound {
   readonly since: number;
   readonly until: number;
   readonly times: readonly number[];
-  /** Those with the most requests first. */
+  /** Groups with the most requests first. */
   readonly groups: readonly {
     readonly names: readonly string[];
     readonly isRest: boolean;
     readonly total: SeriesSums;
     readonly errors: readonly ErrorCount[];
-    /** For each of `times`. */
+    /** One point for each of `times`. */
     readonly points: readonly SeriesSums[];
   }[];
   readonly total: SeriesSums;
@@ -72,7 +72,7 @@ export interface UsageAsked {
 }
 
 export interface Series {
-  /** @throws GatewayError invalid for more points than POINTS_MAX */
+  /** @throws GatewayError invalid for more than POINTS_MAX points */
   over(asked: SeriesAsked): Promise<SeriesFound>;
   usage(
     asked: UsageAsked,

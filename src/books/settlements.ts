@@ -1,14 +1,14 @@
 /**
- * Queue near the end of a workspace's credits: a request that would fit once others have settled waits for the next of
- * them here, first come first served. Other processes' settling is not heard, so nobody waits long without asking again.
+ * A queue for the end of a workspace's credits: a request that would fit after others have settled waits here for the next one to
+ * settle, first come first served. Other processes' settlements are not noticed, so each request asks again after a short time.
  */
 import { Ending, type EndSignal } from "../domain/ending";
 import type { Outside } from "../domain/outside";
 
 export interface Settlements {
-  /** How many the workspace has had: to be read before the database is asked, and given to `next`. */
+  /** How many settlements the workspace has had: read this before the database, and pass it to `next`. */
   count(workspace: string): number;
-  /** Resolves with the next settling, or at once where there was one since `seen`. @throws the signal's reason */
+  /** Resolves at the next settlement, or at once if there was one since `seen`. @throws the signal's reason */
   next(workspace: string, seen: number, signal: EndSignal): Promise<void>;
   happened(workspace: string): void;
 }
@@ -36,7 +36,7 @@ export function createSettlements({ sleep, random }: Pick<Outside, "sleep" | "ra
       const wake = () => awake.abort("woken");
       queue.waiting.push(wake);
       try {
-        // Woken early is as good as having slept.
+        // Being woken early is fine.
         await sleep(ASK_AGAIN_AFTER_MS * (1 + random()), awake).catch(() => undefined);
         signal.throwIfAborted();
       } finally {
@@ -49,7 +49,7 @@ export function createSettlements({ sleep, random }: Pick<Outside, "sleep" | "ra
       const queue = queues.get(workspace);
       if (queue === undefined) return;
       queue.count += 1;
-      // Nobody waits: a process that read its count finds no queue any more, and asks again.
+      // Nobody waits. A request that has read its count finds no queue any more, and asks again.
       if (queue.waiting.length === 0) queues.delete(workspace);
       else queue.waiting.shift()?.();
     },

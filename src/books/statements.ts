@@ -1,5 +1,5 @@
 /**
- * What a workspace paid, read from what its requests were settled with: spending so far, every change of its balance, a month's invoice.
+ * What a workspace paid, from its settled requests: spending so far, every change of its balance, a month's invoice.
  * All of it adds up to the ledger's own sums. Days and months are UTC. A new column of a statement is a sum here.
  */
 
@@ -16,18 +16,18 @@ export interface Spent {
   readonly thisMonth: bigint;
 }
 
-/** A grant, or a day's requests together: those before the day's next grant, and those after it. */
+/** A grant, or the requests of a day: requests before and after a grant of that day are separate lines. */
 export interface HistoryLine {
-  /** Milliseconds since 1970: of requests, the first one's. */
+  /** Milliseconds since 1970; for requests, the time of the first one. */
   readonly at: number;
   readonly kind: "grant" | "requests";
   readonly note: string;
   readonly requests: bigint;
-  /** In micro-credits, as all that follows: what the requests cost. */
+  /** The cost of the requests, in micro-credits like the amounts below. */
   readonly cost: bigint;
-  /** What the balance changed by. It differs from the cost where there was no limit. */
+  /** The change of the balance. It differs from the cost while the workspace had no limit. */
   readonly change: bigint;
-  /** After this line: the sum of all changes so far. */
+  /** The balance after this line: the sum of all changes so far. */
   readonly balance: bigint;
 }
 
@@ -35,14 +35,14 @@ export const INVOICE_GROUPS = ["day", "model"] as const;
 export type InvoiceGroup = (typeof INVOICE_GROUPS)[number];
 
 export interface InvoiceLine {
-  /** Undefined where lines are not by day. */
+  /** undefined if lines are not grouped by day. */
   readonly day: string | undefined;
-  /** Undefined where lines are not by model. */
+  /** undefined if lines are not grouped by model. */
   readonly model: string | undefined;
-  /** Answered ones. */
+  /** Answered requests only. */
   readonly requests: bigint;
   readonly tokens_billed: bigint;
-  /** Pico-USD a token; null where it changed within the line, or nothing was billed. */
+  /** Pico-USD per token; null if it changed within the line, or if nothing was billed. */
   readonly price: bigint | null;
   readonly cost_pico_usd: bigint;
   readonly micro_credits: bigint;
@@ -54,10 +54,10 @@ export interface Invoice {
 }
 
 export interface Statements {
-  /** @param timeZone of the workspace's caps; undefined: UTC */
+  /** @param timeZone time zone of the workspace's caps; undefined: UTC */
   spent(workspace: string, at: number, timeZone?: string): Promise<Spent>;
   history(workspace: string): Promise<readonly HistoryLine[]>;
-  /** @param month as in 2026-11 @throws GatewayError invalid for another text */
+  /** @param month for example 2026-11 @throws GatewayError invalid for another text */
   invoice(workspace: string, month: string, by: readonly InvoiceGroup[]): Promise<Invoice>;
 }
 
@@ -92,7 +92,7 @@ export function openStatements(
   );
 
   const span = database.query<{ first: bigint | null; last: bigint | null }, [string]>(
-    // One by one: only then the index is asked for its end alone.
+    // Separate queries: only then does SQLite read just the end of the index.
     `SELECT min(at) AS first, max(at) AS last FROM (
        SELECT min(started_at) AS at FROM ledger WHERE workspace = ?1 UNION ALL SELECT max(started_at) FROM ledger WHERE workspace = ?1
        UNION ALL SELECT min(first_at) FROM ledger_days WHERE workspace = ?1 UNION ALL SELECT max(first_at) FROM ledger_days WHERE workspace = ?1)`,
@@ -108,7 +108,7 @@ export function openStatements(
       for (let again = 0; ; again++) {
         const given = read(() => grants.all(workspace)).map(changeOfGrant);
         const requests: Change[] = [];
-        // A day's requests before a grant and those after it are two lines.
+        // A day's requests before and after a grant are two lines.
         for (const [from, to] of daysBetween(
           spanOf(workspace),
           given.map(({ at }) => at),
@@ -116,7 +116,7 @@ export function openStatements(
           requests.push(...read(() => charges.all(workspace, from, to)).map(changeOfRequests));
           await turn();
         }
-        // One that was made meanwhile would be missing among what was charged after it.
+        // If a grant was made meanwhile, it would be missing between the charges before and after it.
         const isWhole = read(() => grants.all(workspace)).length === given.length;
         if (isWhole || again >= HISTORY_READS_MAX) return running([...given, ...requests]);
       }
@@ -155,7 +155,7 @@ export function openStatements(
     },
   };
 
-  /** When the first and the last of a workspace's requests came. */
+  /** When the first and the last request of a workspace came. */
   function spanOf(workspace: string): Span {
     const row = read(() => span.get(workspace));
     return { from: Number(row?.first ?? 0n), to: Number(row?.last ?? -1n) + 1 };
@@ -170,7 +170,7 @@ interface Span {
 const DAY_MS = 86_400_000;
 const HISTORY_READS_MAX = 3;
 
-/** Days of a span (UTC), cut at `cuts` too: each is read in a turn of the event loop of its own. */
+/** The days of a span (UTC), split at `cuts` too. Each is read in its own turn of the event loop. */
 function* daysBetween({ from, to }: Span, cuts: readonly number[]): Generator<readonly [number, number]> {
   const rest = [...new Set(cuts)].filter((cut) => cut > from && cut < to).sort((a, b) => a - b);
   for (let at = from; at < to; ) {
@@ -183,7 +183,7 @@ function* daysBetween({ from, to }: Span, cuts: readonly number[]): Generator<re
   }
 }
 
-/** A line as it is read, with the ends of its prices: null where nothing was billed, -1 where one was no whole number. */
+/** A line with its lowest and highest price: null if nothing was billed, -1 if a price was no whole number. */
 interface Ends {
   readonly day: string | null;
   readonly model: string | null;
@@ -213,7 +213,7 @@ function priced({ least_price, most_price, ...line }: Charged & Ends) {
   return { ...line, price: isOne ? least_price : null };
 }
 
-/** As the database has texts in order: by their code points. */
+/** In the database's order of texts: by code point. */
 function byGroups(one: Ends, other: Ends): number {
   const [a, b] = [one, other].map(({ day, model }) => Buffer.from(`${day ?? ""}\0${model ?? ""}`));
   return a && b ? Buffer.compare(a, b) : 0;
@@ -244,14 +244,14 @@ export const changeOfRequests = (sums: {
   change: -sums.taken,
 });
 
-/** With what the charges of a line's requests differ from their exact cost. */
+/** Includes the difference between the charges of a line's requests and their exact cost. */
 export type Charged = Omit<InvoiceLine, "day" | "model" | "price"> & {
   readonly femto_credits_rounded: bigint;
 };
 
 /**
- * Which request of a workspace pays the whole micro-credit that several came to is chance, so lines of models would be off by many.
- * Each line gets what its own requests cost, to one micro-credit; together they are what was charged.
+ * When the rounding of several requests adds up to a micro-credit, it is chance which request pays it, so lines by model could be off by many.
+ * Here each line gets the cost of its own requests, to within one micro-credit; together the lines are what was charged.
  */
 export function inShares<Line extends Charged>(
   lines: readonly Line[],
@@ -262,7 +262,7 @@ export function inShares<Line extends Charged>(
   return lines.map(({ femto_credits_rounded: rounded, ...line }, i) => {
     exact += line.micro_credits * FEMTO_CREDITS_PER_MICRO_CREDIT - rounded;
     const due = exact <= 0n ? 0n : ceilingOf(exact, FEMTO_CREDITS_PER_MICRO_CREDIT);
-    // What a balance could not pay was not taken: no line gets back what another was given too much.
+    // What a balance could not pay was never taken. A line never becomes negative to make up for another line that got too much.
     const atLeastShared = due < shared ? shared : due;
     const upTo = i === lines.length - 1 || atLeastShared > charged ? charged : atLeastShared;
     const micro_credits = upTo - shared;
@@ -271,7 +271,7 @@ export function inShares<Line extends Charged>(
   });
 }
 
-/** In order of time, so that each balance is what was left then. A grant comes before what began in its millisecond. */
+/** In order of time, so that each balance is right at its line. A grant comes before requests of the same millisecond. */
 export function running(changes: readonly Change[]): HistoryLine[] {
   const inOrder = changes
     .map((change, place) => ({ change, place }))

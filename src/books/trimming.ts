@@ -1,6 +1,6 @@
 /**
- * Makes the database forget what `keep` says: single requests become sums by day, sums by hour become sums by day, those by minute go. In
- * bites of a transaction each, so that no request waits long for one. What is summed from all of it (all-rows.ts) stays the same.
+ * Deletes what is older than `keep` says: single requests become daily sums, hourly sums become daily sums, sums by minute are deleted. Each
+ * step is a small transaction, so that no request waits long for it. Sums over everything (all-rows.ts) stay the same.
  */
 import type { Store } from "../db/open";
 import type { Outside } from "../domain/outside";
@@ -8,22 +8,22 @@ import { DAY_OF_ROW, KEPT_CHARGED, KEPT_PRICE } from "./all-rows";
 import { LATENCY_COLUMNS } from "./latency-bounds";
 import { DIMENSIONS, SUMS, UNIT_MS } from "./rollups";
 
-/** For how many days what is kept. */
+/** For how many days each kind of row is kept. */
 export interface Keep {
-  /** Undefined: for ever. */
+  /** undefined: for ever. */
   readonly requestsDays: number | undefined;
   readonly minutesDays: number;
   readonly hoursDays: number;
 }
 
 export interface Trimming {
-  /** Takes a bite. @returns whether there was one: there may be another @throws GatewayError database_unavailable */
+  /** Does one step. @returns whether there was anything to do: there may be more @throws GatewayError database_unavailable */
   bite(): Promise<boolean>;
 }
 
-/** Rows of a bite: some milliseconds. */
+/** Rows per step: takes some milliseconds. */
 const BITE_ROWS = 500;
-/** Pages that are given back to the file system after a bite that deleted something. */
+/** Pages given back to the file system after a step that deleted something. */
 const BITE_PAGES = 200;
 
 const IS_OVER = "(status <> 0 OR error IS NOT NULL)";
@@ -44,7 +44,7 @@ const SUMMED = [
   "femto_credits_rounded",
 ] as const;
 
-/** A row that several providers counted for is one of each, of which the first has all but the others' shares. */
+/** Splits a row that several providers counted for into one per provider; the first gets everything except the others' shares. */
 const ROWS_APART = `SELECT ledger.*, coalesce(share.key, 0) = 0 AS is_first,
     iif(by_provider IS NULL, provider, share.value ->> 0) AS of_provider,
     iif(by_provider IS NULL, tokens_upstream, share.value ->> 1) AS of_tokens,
@@ -116,7 +116,7 @@ export function openTrimming(
   const free = database.query<{ readonly freelist_count: bigint }, []>("PRAGMA freelist_count");
   const vacuums = database.query<{ readonly auto_vacuum: bigint }, []>("PRAGMA auto_vacuum");
 
-  /** The beginning of the first day that is kept whole. */
+  /** The start of the first day that is kept whole. */
   const keptFrom = (days: number) => {
     const at = now() - days * UNIT_MS.day;
     return at - (at % UNIT_MS.day);
@@ -147,7 +147,7 @@ export function openTrimming(
           (lastOfUnit.get(UNIT_MS.minute, keptFrom(minutesDays))?.at ?? null) !== null ||
           (lastOfUnit.get(UNIT_MS.hour, keptFrom(hoursDays))?.at ?? null) !== null,
       );
-      // With nothing to trim, no other write has to wait.
+      // If there is nothing to trim, do not make other writes wait.
       if (isThere)
         return write(
           () =>
@@ -155,7 +155,7 @@ export function openTrimming(
             rollups(UNIT_MS.minute, minutesDays) ||
             rollups(UNIT_MS.hour, hoursDays, (last) => makeDays.run(last)),
         );
-      // 2: incremental. A database that was made without it keeps its size, and uses what is free again.
+      // 2: incremental. A database that was created without it keeps its size and reuses free pages.
       const mayShrink = read(
         () => vacuums.get()?.auto_vacuum === 2n && (free.get()?.freelist_count ?? 0n) > BITE_PAGES,
       );

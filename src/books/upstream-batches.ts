@@ -1,21 +1,21 @@
-/** What of batches was handed to providers' own batch services, in the database: all SQL of it. */
+/** The parts of batches that were handed to providers' own batch services, in the database: all of its SQL. */
 import type { Store } from "../db/open";
 
 export interface UpstreamRecord {
-  /** By which the provider has it, too. */
+  /** Our own mark for the batch, which the provider stores too. */
   readonly tag: string;
   readonly batch: string;
   readonly place: number;
   readonly provider: string;
-  /** Its name there. */
+  /** The model's name at the provider. */
   readonly model: string;
-  /** A hash of what its calls say beside their inputs. */
+  /** A hash of what its calls say besides their inputs. */
   readonly words: string;
   readonly from_line: number;
   readonly to_line: number;
-  /** Null from when it is about to be submitted until it is known that it was. */
+  /** Null from just before the batch is submitted until the submission is confirmed. */
   readonly upstream_id: string | null;
-  /** Its results were taken. */
+  /** Whether its results were fetched. */
   readonly has_ended: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The ledger read back, summed: by one group or several, of all rows or of some. Sums are exact.
+ * Reads sums from the ledger: by one group or several, over all rows or some. Sums are exact.
  * A new group is a line in `GROUP_EXPRESSIONS`, a new filter a member of `UsageFilter` with its condition.
  */
 import type { Store } from "../db/open";
@@ -8,11 +8,11 @@ import { ALL_ROWS } from "./all-rows";
 export const USAGE_GROUPS = ["model", "workspace", "key", "day", "provider", "status", "code"] as const;
 export type UsageGroup = (typeof USAGE_GROUPS)[number];
 
-/** One line of usage. Sums are bigints, since a busy gateway outgrows a double's 2⁵³. */
+/** One line of usage. Sums are bigints, since a busy gateway exceeds a double's 2⁵³. */
 export interface UsageLine {
   /** The first of `groups`, which is often the only one. */
   readonly group: string;
-  /** In the order in which they were asked for. */
+  /** In the order of the query. */
   readonly groups: readonly string[];
   readonly requests: bigint;
   readonly failed: bigint;
@@ -21,7 +21,7 @@ export interface UsageLine {
   readonly tokens: bigint;
   readonly tokens_upstream: bigint;
   readonly tokens_billed: bigint;
-  /** Requests whose count was estimated, as none was reported. */
+  /** Requests whose count was estimated because the provider reported none. */
   readonly estimated: bigint;
   readonly cost_pico_usd: bigint;
   readonly micro_credits: bigint;
@@ -29,14 +29,14 @@ export interface UsageLine {
   readonly upstream_pico_usd: bigint;
 }
 
-/** Which rows are summed: all where nothing is said. */
+/** Which rows are summed. Without any filter: all. */
 export interface UsageFilter {
   readonly workspace?: string | undefined;
-  /** Rows whose metadata has all of these, by key or path (`project.team`, `tags[0]`); a number or a truth value as JSON has it. */
+  /** Rows whose metadata has all of these, by key or path (`project.team`, `tags[0]`); a number or boolean as in JSON. */
   readonly metadata?: ReadonlyMap<string, string> | undefined;
 }
 
-/** Days are UTC, so that a month's sum is the same wherever it is asked for. */
+/** Days are UTC, so that a month's sum is the same wherever the query is made. */
 const GROUP_EXPRESSIONS: Record<UsageGroup, string> = {
   model: "model",
   workspace: "workspace",
@@ -49,17 +49,17 @@ const GROUP_EXPRESSIONS: Record<UsageGroup, string> = {
 
 export interface Asked {
   readonly since: number;
-  /** Before it; undefined: to the last. */
+  /** Exclusive; undefined: up to the last row. */
   readonly until?: number | undefined;
   readonly by: readonly UsageGroup[];
   readonly filter: UsageFilter | undefined;
-  /** Its rows are not clients' requests: only their tokens count. */
+  /** Rows of this workspace are not requests of clients: only their tokens count. */
   readonly ownWorkspace: string;
 }
 
 /**
- * Rows, a row that several providers counted for taken to pieces: each has what it counted and is owed, and the first all else, so that
- * whatever is summed comes to the same.
+ * Splits rows that several providers counted for into one per provider: each has its own tokens and cost, and the first has everything else, so
+ * that every sum stays the same.
  */
 const BY_PROVIDER = `(SELECT started_at, workspace, key_id, model, status, error, metadata,
     iif(by_provider IS NULL, provider, share.value ->> 0) AS provider,
@@ -72,13 +72,13 @@ const BY_PROVIDER = `(SELECT started_at, workspace, key_id, model, status, error
     iif(by_provider IS NULL, upstream_pico_usd, share.value ->> 2) AS upstream_pico_usd
   FROM rows LEFT JOIN json_each(by_provider) AS share)`;
 
-/** SQLite's truth values are 1 and 0; `type` still knows what stood there. */
+/** SQLite stores booleans as 1 and 0; `type` has the original JSON type. */
 const SAYS = "iif(pair.type IN ('true', 'false'), pair.type, CAST(pair.value AS TEXT)) = ?";
 const HAS_PAIR = `EXISTS (SELECT 1 FROM json_each(metadata) AS pair WHERE pair.key = ? AND ${SAYS})`;
-/** At a path: the value that stands there, or one of the list that does. */
+/** At a path: the value there, or one member of the list there. */
 const HAS_WITHIN = `EXISTS (SELECT 1 FROM json_each(metadata, ?) AS pair WHERE json_type(metadata, ?) <> 'object' AND ${SAYS})`;
 
-/** For each pair a condition on `metadata`, with its values. */
+/** A condition on `metadata` for each pair, with its values. */
 export const pairsIn = (
   metadata: ReadonlyMap<string, string>,
 ): readonly (readonly [condition: string, values: readonly string[]])[] =>
@@ -88,12 +88,12 @@ export const pairsIn = (
       path === undefined
         ? [HAS_PAIR, [key, value]]
         : [`(${HAS_PAIR} OR ${HAS_WITHIN})`, [key, value, path, path, value]];
-    // Most rows are told by their text that they do not have it. SQLite writes large numbers otherwise than JSON.
+    // A text search quickly excludes most rows. SQLite writes large numbers differently from JSON, so those skip it.
     if (/^-?[\d.]+e/i.test(value)) return [condition, values];
     return [`instr(metadata, ?) > 0 AND ${condition}`, [JSON.stringify(value).slice(1, -1), ...values]];
   });
 
-/** `project.team` and `tags[0]` as SQLite writes a path; undefined for what can be no more than a key. */
+/** `project.team` and `tags[0]` as an SQLite path; undefined for what can only be a key. */
 export function pathOf(key: string): string | undefined {
   if (/["\\\0]/.test(key)) return undefined;
   let path = "$";

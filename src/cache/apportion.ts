@@ -1,12 +1,12 @@
 /**
- * A provider counts the tokens of a whole call; the cache, and a request that shares the call, need them by input.
- * Whole numbers that add up to exactly what was counted, so that no token is lost or made. A fairer share is another weight.
+ * A provider counts the tokens of a whole call; the cache, and a request that shares the call, need them per input.
+ * Divides the count into whole numbers with exactly the same sum, so that no token is lost or made up. A fairer division is another weight.
  */
 import { GatewayError } from "../domain/errors";
 import type { Input } from "../plugin";
 import type { Count } from "../tokens/count";
 
-/** The tokens of each input of a call: where they are not known, the call's count is divided by the inputs' bytes. */
+/** The tokens of each input of a call: if unknown, the call's count is divided by the inputs' bytes. */
 export function sharesOf(
   { tokens, tokensByInput }: Pick<Count, "tokens"> & Partial<Count>,
   pieces: readonly { readonly input: Input }[],
@@ -21,10 +21,10 @@ export function sharesOf(
 }
 
 /**
- * `total` divided in proportion to the weights: each share is its exact one rounded down, and what is left over goes to the largest
- * remainders, of equal ones the earlier. Where all weights are 0, as even as can be.
+ * Divides `total` in proportion to the weights: each share is rounded down, and the rest goes to the largest
+ * remainders, and among equal remainders to the earlier ones. If all weights are 0, it is divided as evenly as possible.
  * @param weights whole numbers, such as an estimate of each input's tokens
- * @throws GatewayError internal for a number that is not whole, is below 0 or is past 2⁵³, and for a total that has nowhere to go
+ * @throws GatewayError internal for a number that is not whole, is negative or exceeds 2⁵³, and for a total without any share
  */
 export function apportion(total: number, weights: readonly number[]): number[] {
   for (const number of [total, ...weights]) {
@@ -35,20 +35,36 @@ export function apportion(total: number, weights: readonly number[]): number[] {
     if (total > 0) throw fault(`${total} tokens belong to no input`);
     return [];
   }
-  const even = weights.every((weight) => weight === 0);
-  // A total times a weight can be past what a number holds exactly.
-  const exact = weights.map((weight) => (even ? 1n : BigInt(weight)));
-  const sum = exact.reduce((before, weight) => before + weight, 0n);
-  const products = exact.map((weight) => BigInt(total) * weight);
-  const shares = products.map((product) => Number(product / sum));
-  const remainders = products.map((product) => product % sum);
+  const parts = weights.every((weight) => weight === 0) ? weights.map(() => 1) : weights;
+  const sum = parts.reduce((before, weight) => before + weight, 0);
+  const { shares, remainders } =
+    total * sum <= Number.MAX_SAFE_INTEGER ? dividedAsNumbers(total, parts, sum) : divided(total, parts);
   const left = total - shares.reduce((before, share) => before + share, 0);
+  if (left === 0) return shares;
   // A stable sort: of equal remainders the earlier place stays first. Fewer are left than there are places with a remainder.
-  const byRemainder = [...shares.keys()].sort((a, b) => compare(remainders[b] ?? 0n, remainders[a] ?? 0n));
+  const byRemainder = [...shares.keys()].sort((a, b) => compare(remainders[b] ?? 0, remainders[a] ?? 0));
   for (const place of byRemainder.slice(0, left)) shares[place] = (shares[place] ?? 0) + 1;
   return shares;
 }
 
-const compare = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
+/** Where every product is exact as a number, as nearly always: BigInts would be several objects for each text. */
+function dividedAsNumbers(total: number, weights: readonly number[], sum: number) {
+  const remainders = weights.map((weight) => (total * weight) % sum);
+  const shares = weights.map((weight, place) => (total * weight - (remainders[place] ?? 0)) / sum);
+  return { shares, remainders };
+}
+
+/** A total times a weight can be past what a number holds exactly. */
+function divided(total: number, weights: readonly number[]) {
+  const exact = weights.map((weight) => BigInt(weight));
+  const sum = exact.reduce((before, weight) => before + weight, 0n);
+  const products = exact.map((weight) => BigInt(total) * weight);
+  return {
+    shares: products.map((product) => Number(product / sum)),
+    remainders: products.map((product) => product % sum),
+  };
+}
+
+const compare = (a: bigint | number, b: bigint | number): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const fault = (what: string) => new GatewayError("internal", `Tokens cannot be divided: ${what}.`);

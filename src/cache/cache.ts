@@ -1,6 +1,6 @@
 /**
- * The cache as the spine sees it: memory, disk behind it, and what is being fetched right now. Only proved vectors come here.
- * A new place to keep vectors is asked in `find` after the faster ones, and told in `keep`.
+ * The cache as the request steps see it: memory, then disk, and what is being fetched now. Only checked vectors are stored.
+ * A new place to store vectors is read in `find` after the faster ones, and written in `keep`.
  */
 import { CacheSection } from "../config/schema";
 import type { Outside } from "../domain/outside";
@@ -17,43 +17,43 @@ export interface CacheStats {
   readonly memoryBytes: number;
   readonly memoryEntries: number;
   readonly diskBytes: number;
-  /** False where the disk cache is not configured, or was turned off by a failure. */
+  /** False if the disk cache is not configured, or was turned off by a failure. */
   readonly diskOn: boolean;
 }
 
-/** What a request needs of it. */
+/** The parts that a request needs. */
 export type Recallable = Pick<Cache, "find" | "keep" | "flights" | "shared">;
 
 export interface Cache {
-  /** For each key its entry, or undefined. The entries' numbers are the caller's own. Never fails. */
+  /** For each key its entry, or undefined. The caller may change an entry's numbers. Never fails. */
   find(keys: readonly CacheKey[]): readonly (CacheEntry | undefined)[];
-  /** Keeps copies, all or none. @throws GatewayError internal for a vector that is empty, zero or not finite, or a count that is none */
+  /** Stores copies, all or none. @throws GatewayError internal for a vector that is empty, zero or not finite, or an invalid token count */
   keep(entries: ReadonlyMap<CacheKey, CacheEntry>): void;
-  /** Works with `cache: false` too: equal inputs under way are one fetch, whether or not its result is kept. */
+  /** Works with `cache: false` too: equal inputs in flight are fetched once, whether or not the result is cached. */
   readonly flights: Flights;
-  /** What other machines have, asked for what is not found here. Undefined: there are none. `keep` tells it by itself. */
+  /** The cache of other machines, asked for what is not found here. undefined: there are no others. `keep` informs it. */
   readonly shared: Omit<SharedVectors, "keep" | "close"> | undefined;
   /** Without a cache: calls in flight are shared anyway. */
   readonly uncached: Recallable;
-  /** Takes the sizes of another configuration, keeping what still fits. */
+  /** Applies the sizes of a new configuration, and keeps what still fits. */
   apply(config: CacheSection | false): void;
   stats(): CacheStats;
-  /** Writes what waits for the disk. No request may be under way. */
+  /** Writes what is queued for the disk. No request may be in flight. */
   close(): Promise<void>;
 }
 
-/** Where the disk cache may be, and the world outside. */
+/** Where the disk cache may be, and the outside world. */
 export interface CachePlace {
-  /** Of the disk cache's own file; undefined where there is no folder for one (a database in memory). */
+  /** The disk cache's own file; undefined if there is no folder for it (a database in memory). */
   readonly path: string | undefined;
   readonly outside: Pick<Outside, "sleep" | "now" | "monotonic" | "random" | "log">;
-  /** Memory that other processes have too; left out, its own. */
+  /** Memory shared with other processes; left out: this process's own. */
   readonly memory?: Memory;
   /** Closed with the cache. */
   readonly shared?: SharedVectors;
 }
 
-/** As the file sizes of the routing file are meant: 64 MB of body is 64 × 2²⁰ bytes. */
+/** As for file sizes in the routing file: 64 MB are 64 × 2²⁰ bytes. */
 const MEGABYTE = 2 ** 20;
 
 export function openCache(
@@ -76,7 +76,7 @@ export function openCache(
     const bytesMax = (sizes.disk_mb ?? disk_mb.default) * MEGABYTE;
     if (bytesMax === diskBytesMax) return;
     diskBytesMax = bytesMax;
-    // The file takes several connections: the next one need not wait until the last one has written its queue.
+    // The file allows several connections: the next one does not have to wait until the last one has written its queue.
     if (disk) retire(disk);
     disk = bytesMax > 0 ? openDiskAt(bytesMax) : undefined;
   }
@@ -92,7 +92,7 @@ export function openCache(
     return undefined;
   }
 
-  /** What another machine had made is kept here, too: a hit, though it was none at first. */
+  /** Stores another machine's vectors here too. They count as a hit, although the first lookup missed. */
   async function nearer(
     asked: Promise<ReadonlyMap<CacheKey, CacheEntry>>,
   ): Promise<ReadonlyMap<CacheKey, CacheEntry>> {

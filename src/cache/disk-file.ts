@@ -1,7 +1,7 @@
 /**
- * The SQLite file of the disk cache: making it, telling ours from others', reading, writing and keeping it within its bound.
- * Every call here is one short piece of blocking work; when to call, and what to do when it fails, is in disk.ts. A change of the
- * tables raises FILE_FORMAT: files of another format start over.
+ * The SQLite file of the disk cache: creates it, tells ours from foreign files, reads, writes, and keeps it within its size limit.
+ * Every call here is a short piece of blocking work; disk.ts decides when to call, and what to do if it fails. A change of the
+ * tables raises FILE_FORMAT: files of another format are replaced by an empty one.
  */
 import { Database } from "bun:sqlite";
 import { closeSync, existsSync, openSync, readSync, rmSync } from "node:fs";
@@ -9,60 +9,60 @@ import { makePrivate } from "../machine/private-files";
 import type { CacheKey } from "./entry";
 import { ROW_FORMAT } from "./row";
 
-/** "EMBC": says that a file is ours to replace. */
+/** "EMBC": marks a file as ours to replace. */
 const APPLICATION_ID = 0x454d4243;
-/** In the header of every SQLite file. */
+/** Its offset in the header of every SQLite file. */
 const APPLICATION_ID_AT = 68;
 const FILE_FORMAT = 1_000 * ROW_FORMAT + 1;
 const PAGE_BYTES = 4096;
-/** A SELECT of this many keys reads about 2 MB of the usual vectors. */
+/** A SELECT of this many keys reads about 2 MB of typical vectors. */
 const KEYS_IN_A_SELECT = 256;
 const ROWS_IN_AN_EVICTION = 256;
 
-// `used` is in microseconds since 1970, so that what was used in one millisecond keeps its order.
+// `used` is in microseconds since 1970, so that uses within one millisecond keep their order.
 const TABLE =
   "CREATE TABLE entries (key BLOB PRIMARY KEY, used INTEGER NOT NULL, row BLOB NOT NULL) WITHOUT ROWID";
 const INDEX = "CREATE INDEX entries_by_use ON entries (used)";
 
 export interface Change {
   readonly key: CacheKey;
-  /** Null deletes, undefined only sets `used`. */
+  /** Null deletes the row, undefined only updates `used`. */
   readonly row: Uint8Array | null | undefined;
   readonly used: number;
 }
 
 export interface DiskFile {
-  /** Rows as they are found, with the key's digits; nothing is known yet of their soundness. */
+  /** The rows found, with their key's digits; they are not validated yet. */
   read(keys: readonly CacheKey[]): readonly { readonly key: CacheKey; readonly row: unknown }[];
-  /** One transaction. False: room was made, but not enough yet; nothing was written, and the call is to be made again. */
+  /** One transaction. False: space was freed, but not enough yet; nothing was written, and the call must be repeated. */
   write(changes: readonly Change[]): boolean;
-  /** Gives space back after the bound was lowered, a bounded piece at a time. True: there is more to do. */
+  /** Gives space back after the limit was lowered, a bounded part at a time. True: there is more to do. */
   shrink(): boolean;
   /** Bytes in use. */
   bytes(): number;
   close(): void;
 }
 
-/** What a failure of SQLite means: wait a little, start the file over, or do without it. */
+/** What an SQLite error means: wait a little, replace the file, or work without it. */
 export type Fault = "locked" | "damaged" | "unusable";
 
 export function faultOf(cause: unknown): Fault {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) return "locked";
-  // A damaged schema has no such table or column, which is a plain SQLITE_ERROR.
+  // With a damaged schema a table or column is missing, which is a plain SQLITE_ERROR.
   return /^SQLITE_(CORRUPT|NOTADB|FORMAT|ERROR|MISMATCH|CONSTRAINT)/.test(code) ? "damaged" : "unusable";
 }
 
 /**
- * Deletes the file and what SQLite keeps beside it: a log left there would be applied to the next file of this name.
- * @throws Error for a database of something else, which stays, damaged as it is
+ * Deletes the file and SQLite's files beside it: a log that is left would be applied to the next file with this name.
+ * @throws Error for a database of another program, which is kept, even if it is damaged
  */
 export function deleteFile(path: string): void {
   if (isOfSomethingElse(path)) throw new Error("it is a damaged database of something else");
   for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(`${path}${suffix}`, { force: true });
 }
 
-/** By the file's first bytes alone, since SQLite reads no damaged file. What has no such bytes is no database. */
+/** Decides by the file's first bytes only, since SQLite does not open a damaged file. A file without SQLite's header is not a database. */
 function isOfSomethingElse(path: string): boolean {
   if (!existsSync(path)) return false;
   const start = Buffer.alloc(APPLICATION_ID_AT + 4);
@@ -80,20 +80,20 @@ function isOfSomethingElse(path: string): boolean {
 }
 
 /**
- * @param bytesMax of the file and its log together
+ * @param bytesMax limit of the file and its log together
  * @throws Error of any `Fault`, by `faultOf`
  */
 export function openFile(path: string, bytesMax: number): DiskFile {
   makePrivate(path);
   const database = new Database(path, { create: true, strict: true });
   try {
-    // No busy handler: it would sleep inside the call and stop every request.
+    // No busy handler: it would sleep inside the call and block every request.
     database.run("PRAGMA busy_timeout = 0");
     database.run("PRAGMA trusted_schema = OFF");
     database.run("PRAGMA cell_size_check = ON");
     makeOurs(database, path);
     const pagesMax = Math.floor(bytesMax / PAGE_BYTES);
-    // The log takes one checkpoint's pages and one transaction's: both are kept out of the file's own share.
+    // The log needs space for the pages of one checkpoint and of one transaction: both are deducted from the file's share.
     const logPages = Math.min(1_000, Math.floor(pagesMax / 8));
     database.run("PRAGMA synchronous = NORMAL");
     database.run(`PRAGMA wal_autocheckpoint = ${logPages}`);
@@ -105,17 +105,17 @@ export function openFile(path: string, bytesMax: number): DiskFile {
   }
 }
 
-/** Makes the tables in an empty database. @throws what `faultOf` calls damaged, for a file that is to start over */
+/** Creates the tables in an empty database. @throws an error that `faultOf` calls damaged if the file must be replaced */
 function makeOurs(database: Database, path: string): void {
   if (schemaOf(database).length === 0 && [0, APPLICATION_ID].includes(applicationOf(database))) {
-    // Only before the first page, and only outside a transaction.
+    // Only possible before the first page is written, and outside a transaction.
     database.run("PRAGMA auto_vacuum = INCREMENTAL");
-    // Before there is a log: the file itself is to say whose it is, whatever happens.
+    // Before there is a log: whatever happens, the file itself must show whose it is.
     database.run(`PRAGMA application_id = ${APPLICATION_ID}`);
     database.query("PRAGMA journal_mode = WAL").all();
     database
       .transaction(() => {
-        // Another process may have been first.
+        // Another process may have been faster.
         if (schemaOf(database).length > 0) return;
         database.run(TABLE);
         database.run(INDEX);
@@ -123,7 +123,7 @@ function makeOurs(database: Database, path: string): void {
       })
       .immediate();
   }
-  // A database of something else is never deleted: it could be anybody's, the ledger too.
+  // A database of another program is never deleted: it could be anything, even the ledger.
   if (applicationOf(database) !== APPLICATION_ID) throw new Error(`${path} is a database of something else`);
   const schema = schemaOf(database);
   const format = numberOf(database, "user_version");
@@ -159,17 +159,17 @@ function withDatabase(database: Database, pagesMax: number, logPages: number): D
   const pages = () => numberOf(database, "page_count");
   const usedPages = () => pages() - numberOf(database, "freelist_count");
 
-  /** True once the pages are free; else deletes one batch of the oldest. */
+  /** True if enough pages are free; otherwise deletes one batch of the oldest rows. */
   function hasRoom(pagesNeeded: number): boolean {
     if (usedPages() + pagesNeeded <= pagesMax) return true;
     let freed = 0;
     for (const { key, bytes } of oldest.all(ROWS_IN_AN_EVICTION)) {
       remove.run(key);
       freed += pagesOf(bytes);
-      // A piece of the log's share; more than is needed now, so that not every write has to make room.
+      // Frees part of the log's share: more than is needed now, so that not every write has to free space.
       if (freed > logPages / 2) break;
     }
-    // Nothing left to delete: whatever is in use is not ours to free.
+    // Nothing left to delete: the rest of the space is not ours to free.
     return freed === 0 || usedPages() + pagesNeeded <= pagesMax;
   }
 
@@ -216,7 +216,7 @@ function withDatabase(database: Database, pagesMax: number, logPages: number): D
   };
 }
 
-/** A long row has whole pages of its own beside its place in the tree; a short one shares pages that are two thirds full. */
+/** A long row has pages of its own in addition to its place in the tree; short rows share pages that are two thirds full. */
 function pagesOf(rowBytes: number): number {
   const inTree = Math.min(rowBytes + 120, 1_000) / (PAGE_BYTES * 0.6);
   return rowBytes > 800 ? inTree + Math.ceil(rowBytes / (PAGE_BYTES - 4)) : inTree;

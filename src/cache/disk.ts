@@ -1,7 +1,7 @@
 /**
- * Vectors on disk, in a file of their own, so that nothing that goes wrong here can touch the ledger. Reads are answered at once;
- * writes wait in a queue and are written in short turns between requests. Whatever fails, the cache finds less, and no request fails.
- * What SQLite does is in disk-file.ts; how the queue, the clock and the failures play together is here.
+ * Vectors on disk, in a separate file, so that no failure here can affect the ledger. Reads are immediate;
+ * writes are queued and written in short turns between requests. If anything fails, the cache finds less, and no request fails.
+ * disk-file.ts talks to SQLite; the queue, the timing and the handling of failures are here.
  */
 import type { Outside } from "../domain/outside";
 import { type Change, type DiskFile, deleteFile, faultOf, openFile } from "./disk-file";
@@ -9,34 +9,34 @@ import type { CacheEntry, CacheKey } from "./entry";
 import { fromRow, toRow } from "./row";
 
 export interface Disk {
-  /** The entries found for the keys; each entry's numbers are the caller's own. Counts as a use. */
+  /** The entries found for the keys; the caller may change an entry's numbers. Counts as a use. */
   find(keys: readonly CacheKey[]): ReadonlyMap<CacheKey, CacheEntry>;
-  /** Counts as a use of what another cache answered, so that the hottest are not the first to go here. */
+  /** Records a use of entries that another cache answered, so that the most used ones are not deleted first here. */
   use(keys: readonly CacheKey[]): void;
-  /** Keeps a copy, written soon. While the queue is full, nothing is kept. */
+  /** Stores a copy; it is written soon. While the queue is full, nothing is stored. */
   keep(key: CacheKey, entry: CacheEntry): void;
   /** Bytes in use in the file as of the last write, and whether the disk cache works. */
   state(): { readonly bytes: number; readonly on: boolean };
-  /** Writes what waits, if the file lets it. */
+  /** Writes what is queued, if possible. */
   close(): Promise<void>;
 }
 
 type Needs = Pick<Outside, "sleep" | "now" | "monotonic" | "random" | "log">;
 
-/** How long a write waits for others to be written with it. */
+/** How long a write waits so that others are written with it. */
 const GATHER_MS = 250;
-/** One transaction: some milliseconds of a blocked event loop. */
+/** One transaction: blocks the event loop for some milliseconds. */
 const TURN_BYTES_MAX = 1_000_000;
 const TURN_CHANGES_MAX = 512;
-/** Written without gathering further. */
+/** A queue of this size is written without waiting for more. */
 const QUEUE_LARGE_BYTES = 4_000_000;
 const QUEUE_BYTES_MAX = 32_000_000;
 const LOCK_WAIT_MS = 5_000;
-/** A use is written once in a while only: exact order would cost a write for each hit. */
+/** A use is written only from time to time: the exact order would need a write for each hit. */
 const USES_REMEMBERED_MAX = 50_000;
 const USES_FORGOTTEN_AFTER_MS = 10 * 60_000;
 
-/** @param bytesMax of the file and its log together */
+/** @param bytesMax limit of the file and its log together */
 export function openDisk(path: string, bytesMax: number, outside: Needs): Disk {
   const queue = new Map<CacheKey, Change>();
   let queueBytes = 0;
@@ -53,7 +53,7 @@ export function openDisk(path: string, bytesMax: number, outside: Needs): Disk {
   const rowBytesMax = Math.min(TURN_BYTES_MAX, bytesMax / 32);
   const turnBytesMax = rowBytesMax;
 
-  /** Strictly growing, in microseconds. */
+  /** Strictly increasing, in microseconds. */
   function nextUse(): number {
     lastUse = Math.max(lastUse + 1, outside.now() * 1_000);
     return lastUse;
@@ -80,7 +80,7 @@ export function openDisk(path: string, bytesMax: number, outside: Needs): Disk {
     }
   }
 
-  /** Once: a file that is damaged again right away would be recreated in a loop. */
+  /** Only once: a file that is damaged again right away would be recreated in a loop. */
   function startOver(cause: unknown): void {
     if (startedOver) {
       turnOff(cause);
@@ -96,7 +96,7 @@ export function openDisk(path: string, bytesMax: number, outside: Needs): Disk {
     }
   }
 
-  /** Runs a piece of work on the file; undefined where it could not be done, which is "locked" or already dealt with. */
+  /** Does work on the file; returns undefined if it could not be done and the failure was handled, or "locked". */
   function attempt<Value>(work: (file: DiskFile) => Value): { value: Value } | "locked" | undefined {
     try {
       if (off) return undefined;
@@ -128,13 +128,13 @@ export function openDisk(path: string, bytesMax: number, outside: Needs): Disk {
   async function gatherAndWrite(): Promise<void> {
     hurry = new AbortController();
     if (queueBytes < QUEUE_LARGE_BYTES) {
-      // Woken early is as good as having slept.
+      // Being woken early is fine.
       await outside.sleep(GATHER_MS, hurry.signal).catch(() => undefined);
     }
     await writeAll();
   }
 
-  /** Turn by turn, with other work let in between, until nothing waits. */
+  /** In turns, with other work in between, until the queue is empty. */
   async function writeAll(): Promise<void> {
     let giveUpAt = outside.monotonic() + LOCK_WAIT_MS;
     for (;;) {
@@ -142,7 +142,7 @@ export function openDisk(path: string, bytesMax: number, outside: Needs): Disk {
       if (off) return;
       if (done === "locked") {
         if (outside.monotonic() >= giveUpAt) return turnOff(new Error("another process holds its lock"));
-        // Jitter, so that two waiting processes do not meet again and again.
+        // Jitter, so that two waiting processes do not collide again and again.
         await outside.sleep(20 + outside.random() * 30);
         continue;
       }
@@ -150,7 +150,7 @@ export function openDisk(path: string, bytesMax: number, outside: Needs): Disk {
         giveUpAt = outside.monotonic() + LOCK_WAIT_MS;
         if (!done.value) return;
       }
-      // At the end there is no other work.
+      // At shutdown there is no other work.
       if (!closing) await outside.sleep(0);
     }
   }
@@ -182,14 +182,14 @@ export function openDisk(path: string, bytesMax: number, outside: Needs): Disk {
       usedLatelySince = outside.monotonic();
     }
     for (const key of keys) {
-      // What waits to be written, or to be deleted, stays that.
+      // Rows that wait to be written or deleted stay as they are.
       if (usedLately.has(key) || queue.has(key) || usedLately.size >= USES_REMEMBERED_MAX) continue;
       usedLately.add(key);
       enqueue({ key, row: undefined, used: nextUse() });
     }
   }
 
-  // A first look, so that what is wrong with the file is told at the start. A locked one is opened with the first write.
+  // Opened once now, so that problems with the file are reported at the start. A locked file is opened with the first write.
   const opened = attempt((open) => ({ bytes: open.bytes(), toShrink: open.shrink() }));
   if (opened === undefined) attempt((open) => open.bytes());
   else if (opened !== "locked") {
@@ -204,7 +204,7 @@ export function openDisk(path: string, bytesMax: number, outside: Needs): Disk {
       const toRead: CacheKey[] = [];
       for (const key of keys) {
         const { row } = queue.get(key) ?? {};
-        // Deleted, or a use: only the first of these says that the file has nothing.
+        // A queued row is null (deleted) or undefined (a use): only null says that the file has nothing.
         if (row === undefined) toRead.push(key);
         const entry = row ? fromRow(key, row) : undefined;
         if (entry) found.set(key, entry);
@@ -242,7 +242,7 @@ export function openDisk(path: string, bytesMax: number, outside: Needs): Disk {
   };
 }
 
-/** In the queue: the row, its key and the objects around them. */
+/** Size in the queue: the row, its key and the objects around them. */
 function sizeOf(change: Change | undefined): number {
   return change ? (change.row?.byteLength ?? 0) + 200 : 0;
 }

@@ -1,18 +1,18 @@
 /**
- * Equal inputs of one request are embedded once: which ones are unique, and the way back to every place that was asked.
- * It works on keys alone, so it stays right whatever a key comes to stand for.
+ * Equal inputs of one request are embedded once: finds the unique ones, and maps the answers back to every input.
+ * It only compares keys, so it stays correct whatever a key stands for.
  */
 import { GatewayError } from "../domain/errors";
 import type { CacheKey } from "./entry";
 
 export interface Unique {
-  /** For each unique key, in order of appearance: the first place in the request that has it. */
+  /** For each unique key, in order of appearance: the index of the first input that has it. */
   readonly places: readonly number[];
-  /** For each place in the request: which of the unique ones answers it. */
+  /** For each input: the index of the unique one that answers it. */
   readonly answeredBy: readonly number[];
 }
 
-/** @param keys one for each input, in the request's order */
+/** @param keys one per input, in the request's order */
 export function withoutDuplicates(keys: readonly CacheKey[]): Unique {
   const places: number[] = [];
   const known = new Map<CacheKey, number>();
@@ -27,9 +27,9 @@ export function withoutDuplicates(keys: readonly CacheKey[]): Unique {
 }
 
 /**
- * The way back: one answer for each place of the request. Equal inputs get the same object.
- * @param answers one for each of `unique.places`; undefined is a hole
- * @throws GatewayError internal when an input would be left without its own answer
+ * Maps back: one answer for each input of the request. Equal inputs get the same object.
+ * @param answers one for each of `unique.places`; undefined is a missing answer
+ * @throws GatewayError internal if an input would be left without its own answer
  */
 export function putTogether<Answer extends object>(
   answers: readonly (Answer | undefined)[],

@@ -1,12 +1,12 @@
 /**
- * What the cache keeps of one input: its vector, and what the first answer told of it. Checked on the way in, copied on the way out.
- * A new thing that a hit must tell again is a member here, with its place in row.ts and the format version raised there.
+ * What the cache stores for one input: its vector, and what the first answer said about it. Checked on the way in, copied on the way out.
+ * A new thing that a cache hit must report is a member here, stored in row.ts, whose format version is raised.
  */
 
 import { GatewayError } from "../domain/errors";
 import type { TokensSource } from "../domain/request";
 
-/** By key.ts: 64 hexadecimal digits, where it is one that something is kept under. */
+/** Made by key.ts: 64 hexadecimal digits if something is stored under it. */
 export type CacheKey = string;
 
 export interface CacheEntry {
@@ -18,7 +18,7 @@ export interface CacheEntry {
   readonly averaged: boolean;
 }
 
-/** Nothing doubtful is kept: a wrong vector in the cache is a wrong vector for ever. @throws GatewayError internal */
+/** Nothing doubtful is stored: a wrong vector in the cache stays wrong for ever. @throws GatewayError internal */
 export function refuseUnsound({ values, tokens }: CacheEntry): void {
   if (values.length === 0) throw unsound("a vector without numbers");
   let sum = 0;
@@ -32,7 +32,7 @@ export function refuseUnsound({ values, tokens }: CacheEntry): void {
 }
 
 /**
- * An entry with numbers of its own. `slice` also leaves behind the batch that the vector was a view on, which would otherwise stay in
+ * A copy with its own numbers. `slice` also detaches the vector from the batch buffer that it was a view of, which would otherwise stay in
  * memory as long as one of its vectors is cached.
  */
 export function copyOf(entry: CacheEntry): CacheEntry {

@@ -1,6 +1,6 @@
 /**
- * What is being fetched right now, by key, so that equal inputs of several requests are fetched once.
- * A joiner only ever waits: it takes over no duty, so nothing can be left behind. When extending, keep `board` without a wait inside.
+ * What is being fetched now, by key, so that equal inputs of several requests are fetched once.
+ * A joining request only waits and has no duties, so nothing can be left behind. When extending this, keep `board` free of awaits.
  */
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
@@ -9,35 +9,35 @@ import { type CacheEntry, type CacheKey, copyOf } from "./entry";
 
 export interface Flights {
   /**
-   * Divides keys into those that this request is to fetch and those that another fetches already. Look into the cache and board in the
-   * same turn of the event loop: what lands in between would be fetched twice.
-   * @param workspace whose request it is: others may wait for it, and are never told a provider's words about it
+   * Divides keys into those that this request must fetch and those that another request is fetching. Look into the cache and call this in the
+   * same turn of the event loop: an entry that arrives in between would be fetched twice.
+   * @param workspace the request's workspace: other workspaces may wait for it, but never see a provider's error message about it
    */
   board(keys: readonly CacheKey[], workspace: string): Boarding;
-  /** Keys being fetched. */
+  /** Keys that are being fetched. */
   underWay(): number;
 }
 
 export interface Boarding {
-  /** To be fetched by this request, which then says `land` for each, or `leave`. */
+  /** Keys that this request must fetch; it then calls `land` for each, or `leave`. */
   readonly leads: readonly CacheKey[];
-  /** Fetched by another request. */
+  /** Keys that another request is fetching. */
   readonly joins: readonly CacheKey[];
-  /** Hands the entry to those who joined. Keep it in the cache first. @throws GatewayError internal when this request does not lead it */
+  /** Passes the entry to the requests that joined. Cache it first. @throws GatewayError internal if this request does not fetch the key */
   land(key: CacheKey, entry: CacheEntry): void;
   /**
-   * Waits until every joined key landed or was left; with failures "left", those that failed count as that. Those that are not in the answer were left: look into the cache and board them
-   * again, and exactly one of those who waited will lead.
-   * @throws the signal's reason; the leader's error, where the provider failed (see `leave`), of another workspace's leader without its
-   * words; GatewayError internal while own keys are
-   * in the air (two requests could wait for each other for ever)
+   * Waits until every joined key has landed or was left; with failures "left", keys whose fetch failed count as left. Keys that are missing in the
+   * result were left: look into the cache and board them again, and exactly one of the waiting requests will fetch each.
+   * @throws the signal's reason; the leader's error if the provider failed (see `leave`), without the provider's message if the leader is
+   * of another workspace; GatewayError internal while this request still has to fetch keys itself
+   * (two requests could wait for each other for ever)
    */
   arrivals(signal: EndSignal, failures?: "shared" | "left"): Promise<ReadonlyMap<CacheKey, CacheEntry>>;
   /**
-   * Ends what has not landed. Always called at the end; nothing happens after all have landed.
-   * @param reason why, where something failed. A fault of the provider is the joiners' too: they would only ask it again, one after
-   * another. Every other reason is the leader's own (its client, its deadline, one of its inputs), so theirs is to try again. A request
-   * that was bound to one provider gives no reason either: others may be served elsewhere.
+   * Ends what has not landed. Always call it at the end; it does nothing if all keys have landed.
+   * @param reason the failure, if there was one. A failure of the provider also fails the joined requests: they would only call it again, one after
+   * another. Every other reason concerns only the leader (its client, its deadline, one of its inputs), so the others try again. A request
+   * that was bound to one provider gives no reason either: the others may be served by another provider.
    */
   leave(reason?: GatewayError): void;
 }
@@ -45,10 +45,10 @@ export interface Boarding {
 type Outcome = { readonly entry: CacheEntry } | { readonly error: GatewayError } | "left";
 
 interface Flight {
-  /** Never rejects: there may be no listener. */
+  /** Never rejects, because nobody may be listening. */
   readonly outcome: Promise<Outcome>;
   readonly end: (outcome: Outcome) => void;
-  /** The leader's. */
+  /** The workspace of the leader. */
   readonly workspace: string;
   joined: boolean;
 }
@@ -102,7 +102,7 @@ export function openFlights(): Flights {
               if (outcome === "left") return;
               if ("error" in outcome) {
                 if (failures === "left") return;
-                // The first failure ends the wait: the request has failed, whatever becomes of its other inputs.
+                // The first failure ends the wait: the request has failed, whatever happens to its other inputs.
                 throw flight.workspace === workspace ? outcome.error : outcome.error.withoutWords();
               }
               landed.set(key, copyOf(outcome.entry));
@@ -119,7 +119,7 @@ export function openFlights(): Flights {
   return { board, underWay: () => inTheAir.size };
 }
 
-/** An error that names an input is about that input, and the joiner may have asked for others of the same call. */
+/** An error that names an input is about that input, and the waiting request may have asked for other inputs of the same call. */
 const isTheProviders = ({ meaning, input }: GatewayError): boolean => meaning.fallBack && input === undefined;
 
 const fault = (what: string) => new GatewayError("internal", `A request ${what}.`);

@@ -1,6 +1,6 @@
 /**
- * The cache key of an input: a hash over everything that decides its vector, and over nothing else.
- * A new thing that decides a vector is a member of `KeyedBy`; a change of what is hashed raises FORMAT.
+ * The cache key of an input: a hash over everything that affects its vector, and nothing else.
+ * A new thing that affects a vector is a member of `KeyedBy`; a change of what is hashed raises FORMAT.
  */
 
 import { GatewayError } from "../domain/errors";
@@ -13,8 +13,8 @@ import type { CacheKey } from "./entry";
 const FORMAT = "embedgate cache key 3";
 
 /**
- * The facts of a model that decide how its vectors come about: whether it makes a size itself or the gateway cuts, who normalises, where
- * a long text is cut, what token ids are ids of. When one of them changes, earlier vectors are not found any more.
+ * The facts of a model that affect its vectors: whether the model or the gateway shortens them, who normalises them, where
+ * a long text is cut, and the vocabulary of token ids. If one of them changes, earlier vectors are not found any more.
  */
 const DECIDING_FACTS = [
   "dimensions",
@@ -32,28 +32,28 @@ type DecidingFact = (typeof DECIDING_FACTS)[number];
 
 /** What all inputs of one request have in common. */
 export interface KeyedBy {
-  /** The workspace; null where all workspaces share. */
+  /** The workspace; null if all workspaces share the cache. */
   readonly scope: string | null;
   /**
-   * The model's own id. A space may hold several models whose vectors can be compared (a large one for documents, a small one for
-   * queries), and they are still not each other's vectors.
+   * The model's own id. A space may contain several models with comparable vectors (a large one for documents, a small one for
+   * queries), but one model's vector is not the other's.
    */
   readonly model: string;
   readonly space: string;
-  /** Numbers in the vector that the caller gets; undefined where it is unknown before the answer. */
+  /** Dimensions of the vector that the caller gets; undefined if unknown before the answer. */
   readonly dimensions: number | undefined;
-  /** What is known of the model. */
+  /** What is known about the model. */
   readonly facts: Pick<ModelFacts, DecidingFact>;
-  /** Undefined where the request says none. */
+  /** undefined if the request names none. */
   readonly task: string | undefined;
-  /** Title and whatever else the route's plugin declared. */
+  /** The title, and the other fields that the route's plugin declares. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly extraBody: Readonly<Record<string, unknown>>;
 }
 
 /**
- * What decides the vectors of a request. Left out on purpose: the alias it was asked by, user, metadata and the encoding of the answer.
- * @param workspace whose request it is, or null when `cache.shared` is on
+ * Everything that affects the vectors of a request. Left out on purpose: an alias, user, metadata and the encoding of the answer.
+ * @param workspace the request's workspace, or null if `cache.shared` is on
  */
 export function keyedBy(
   request: Pick<EmbedRequest, "dimensions" | "task" | "fields" | "extraBody">,
@@ -73,8 +73,8 @@ export function keyedBy(
 }
 
 /**
- * One key for each input, in order. Takes the inputs as the caller wrote them: token ids stay ids here, even where the provider is sent
- * the text that they stand for.
+ * One key per input, in order. Takes the inputs as the caller wrote them: token ids stay ids here, even if the provider is sent
+ * their text.
  * @throws GatewayError invalid for fields nested so deeply that JSON cannot write them
  */
 export function cacheKeys(about: KeyedBy, inputs: readonly Input[]): readonly CacheKey[] {
@@ -82,27 +82,27 @@ export function cacheKeys(about: KeyedBy, inputs: readonly Input[]): readonly Ca
   return inputs.map((input) => hashed(common, input));
 }
 
-/** So long a text is hashed in less time than it is copied, compared and held in. */
+/** A text of this length is hashed in less time than copying, comparing and storing it would take. */
 const PLAIN_LENGTH_MAX = 512;
 
 /**
- * Keys under which nothing is kept, only found equal while it is under way: a short text stands for itself, which costs no hash.
- * @throws GatewayError as cacheKeys
+ * Keys for a request whose results are not cached, only compared with inputs in flight: a short text is its own key, which saves a hash.
+ * @throws GatewayError like cacheKeys
  */
 export function passingKeys(about: KeyedBy, inputs: readonly Input[]): readonly CacheKey[] {
   const common = commonOf(about);
-  // Longer than any hash.
+  // Longer than every hash.
   const prefix = `${common.toHex()}:`;
   return inputs.map((input) =>
     typeof input === "string" && input.length <= PLAIN_LENGTH_MAX ? prefix + input : hashed(common, input),
   );
 }
 
-/** Hashed once, to a fixed length that no content can shift. */
+/** Hashed once, to a fixed length, so that no content can shift the boundary. */
 function commonOf(about: KeyedBy): Uint8Array {
   const { scope, model, space, dimensions, facts, task, fields, extraBody } = about;
   if (task !== undefined || hasMembers(fields) || hasMembers(extraBody)) return hashOf(about);
-  // Most requests say nothing of their own: one model, size and workspace again and again.
+  // Most requests have no settings of their own: the same model, dimensions and workspace again and again.
   let known = commons.get(facts);
   if (!known) {
     known = new Map();
@@ -141,16 +141,16 @@ function contentOf(input: Input): { kind: string; bytes: Uint8Array } {
   if (typeof input !== "string") {
     return { kind: "ids", bytes: new Uint8Array(input.buffer, input.byteOffset, input.byteLength) };
   }
-  // UTF-8 writes every lone surrogate as the same character: two texts, and two vectors, would share a key.
+  // UTF-8 writes every lone surrogate as the same character: two texts with different vectors would share a key.
   return input.isWellFormed()
     ? { kind: "text", bytes: Buffer.from(input, "utf8") }
     : { kind: "utf-16", bytes: Buffer.from(input, "utf16le") };
 }
 
-/** JSON escapes what would be ambiguous in a join, lone surrogates included; sorted, since the order of keys decides no vector. */
+/** JSON escapes what would be ambiguous when joined, including lone surrogates; sorted, since the order of members does not affect the vector. */
 function canonical(about: KeyedBy): string {
   const { scope, model, space, dimensions, facts, task, fields, extraBody } = about;
-  // In a list, what is undefined keeps its place, as null.
+  // In a list, undefined keeps its place, as null.
   const deciding = DECIDING_FACTS.map((name) => facts[name]);
   const all = [FORMAT, scope, model, space, dimensions, deciding, task, fields, extraBody];
   try {
@@ -164,6 +164,6 @@ function canonical(about: KeyedBy): string {
 
 function sorted(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  // fromEntries defines own keys, `__proto__` among them; an assignment would lose that one.
+  // fromEntries defines own members, including `__proto__`; an assignment would lose that one.
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,6 +1,6 @@
 /**
- * Vectors in memory, bounded in bytes; the least recently used go first.
- * A Map keeps the order of use by itself: what is used is taken out and put in again, so the first key is always the oldest.
+ * Vectors in memory, limited in bytes; the least recently used are removed first.
+ * A Map keeps the order of use: a used entry is deleted and inserted again, so the first key is always the oldest.
  */
 import { type CacheEntry, type CacheKey, copyOf } from "./entry";
 
@@ -10,16 +10,16 @@ export interface Memory {
    * full request. Counts as a use.
    */
   find(key: CacheKey): CacheEntry | undefined;
-  /** Keeps a copy. What is larger than the whole bound is not kept. */
+  /** Stores a copy. An entry larger than the whole limit is not stored. */
   keep(key: CacheKey, entry: CacheEntry): void;
-  /** Sets another bound; what no longer fits goes. */
+  /** Sets another limit; what no longer fits is removed. */
   resize(bytesMax: number): void;
-  /** Bytes held, by `heldBytes`. */
+  /** Bytes stored, by `heldBytes`. */
   bytes(): number;
   entries(): number;
 }
 
-/** Key, entry object, typed array and the Map's slot, beside the numbers themselves: measured at 330 to 420 bytes in Bun 1.4. */
+/** Key, entry object, typed array and the Map's slot, in addition to the numbers: measured at 330 to 420 bytes in Bun 1.4. */
 const OVERHEAD_BYTES = 448;
 
 export const heldBytes = ({ values }: CacheEntry): number => values.byteLength + OVERHEAD_BYTES;

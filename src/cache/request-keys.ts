@@ -1,6 +1,6 @@
 /**
- * What the keys of one request's inputs are: by content, workspace and space; or each its own, where inputs are equal to nothing.
- * A new thing that makes equal inputs unequal for a request is put into the space's name here.
+ * The keys of one request's inputs: by content, workspace and space; or a unique key each, if inputs are never equal.
+ * A new thing that makes equal inputs unequal for a request is added to the space's name here.
  */
 
 import type { Outside } from "../domain/outside";
@@ -9,19 +9,19 @@ import type { Input } from "../plugin";
 import type { CacheKey } from "./entry";
 import { cacheKeys, keyedBy, passingKeys } from "./key";
 
-/** Inputs that are embedded in view of one another are equal to nothing, not even to each other; nor may they be kept or shared. */
+/** Inputs that are embedded in the context of each other are never equal, and may not be cached or shared. */
 export function ownKeys({ inputs }: Pick<EmbedRequest, "inputs">): readonly CacheKey[] {
   return inputs.map((_, place) => `own:${place}`);
 }
 
-/** Bytes that are hashed in one turn of the event loop: a millisecond or two. */
+/** Bytes hashed in one turn of the event loop: takes a millisecond or two. */
 const TURN_BYTES = 2 ** 20;
 
 /**
- * @param measured the route's space as it was last measured: vectors that were kept before are of another one
- * @param forced the provider that the request insists on
- * @param scope the workspace, or null where all workspaces share
- * @param isKept whether anything is kept under the keys
+ * @param measured the route's space by its last measurement: vectors cached before belong to another space
+ * @param forced the provider that the request requires
+ * @param scope the workspace, or null if all workspaces share the cache
+ * @param isKept whether anything is stored under the keys
  */
 export function keysFor(
   request: EmbedRequest,
@@ -32,7 +32,7 @@ export function keysFor(
   isKept: boolean,
   { turn }: Pick<Outside, "turn">,
 ): readonly CacheKey[] | Promise<readonly CacheKey[]> {
-  // Who insists on a provider wants its vectors; and what fails there is no failure for those who may be served elsewhere.
+  // A request that forces a provider wants that provider's vectors, and a failure there must not fail requests that may be served elsewhere.
   const space = forced === undefined ? measured : `${measured}@${forced}`;
   const about = keyedBy(request, { ...route, space }, scope);
   const keysOf = isKept ? cacheKeys : passingKeys;

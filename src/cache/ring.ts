@@ -1,7 +1,7 @@
 /**
- * Vectors in memory that several processes share, without a lock: rows are written one after the other round a ring of bytes, over the
- * oldest, and a table of places says where a key's row may be. Nothing that is found is believed before a copy of it has proved to be
- * the key's by its checksum (row.ts), so a row that is overwritten, torn or half written is a miss. A change raises LAYOUT.
+ * Vectors in memory that several processes share without a lock: rows are written one after another into a ring of bytes, over the
+ * oldest, and a table says where a key's row may be. A row that is found is copied first, and used only if the copy's checksum
+ * (row.ts) proves that it is the key's, so a row that is overwritten or half written is a miss. A change raises LAYOUT.
  */
 import { writeSync } from "node:fs";
 import type { Outside } from "../domain/outside";
@@ -11,28 +11,28 @@ import type { Memory } from "./memory";
 import { fromRow, toRow } from "./row";
 
 const LAYOUT = 1;
-/** Rows begin at multiples of it, and places count by it. */
+/** Rows start at multiples of this, and positions count in it. */
 const UNIT_BYTES = 64;
 const HEADER_BYTES = 4_096;
-/** Int32 places in the header. */
+/** Int32 indices in the header. */
 const LAYOUT_AT = 0;
 const HEAD_AT = 1;
 const EXTENT_AT = 2;
-/** One for each so many bytes: a vector of 384 numbers takes a little more. */
+/** One table slot per this many bytes: a vector of 384 numbers takes a little more. */
 const BYTES_A_PLACE = 1_024;
 const PLACES_TOGETHER = 8;
-/** Of a row: its length, and two words of its key. */
+/** In front of a row: its length, and two words of its key. */
 const ROW_HEAD_BYTES = 16;
-/** Mapped one by one, as they come into use: one mapping may not be of any size. No row is in two. */
+/** Mapped one by one when needed, because a single mapping is limited in size. No row crosses a border. */
 const SEGMENT_BYTES = 256 * 2 ** 20;
 const SEGMENT_UNITS = SEGMENT_BYTES / UNIT_BYTES;
-/** What is not memory yet is made so in pieces, by writing: touched without it, a full file system would end the process. */
+/** New space is allocated in pieces by writing: if it were only touched, a full file system would kill the process. */
 const PIECE = new Uint8Array(2 ** 20);
 const PIECE_UNITS = PIECE.length / UNIT_BYTES;
 
 export interface RingPlace {
   readonly descriptor: number;
-  /** For rows. */
+  /** The space for rows. */
   readonly bytes: number;
 }
 
@@ -40,14 +40,14 @@ const placesFor = (bytes: number) =>
   PLACES_TOGETHER * Math.max(1, Math.ceil(bytes / BYTES_A_PLACE / PLACES_TOGETHER));
 const rowsFrom = (bytes: number) => HEADER_BYTES + Math.ceil((4 * placesFor(bytes)) / 4_096) * 4_096;
 
-/** @throws Error where no folder takes it */
+/** @throws Error if no folder accepts the file */
 export function createRingFile(name: string, bytes: number): NamelessFile {
   const start = new Uint8Array(rowsFrom(bytes));
   new Int32Array(start.buffer)[LAYOUT_AT] = LAYOUT;
   return createNamelessFile(name, rowsFrom(bytes) + bytes, start);
 }
 
-/** @returns undefined where another version made the file */
+/** @returns undefined if another version created the file */
 export function openRing(
   { descriptor, bytes }: RingPlace,
   { log }: Pick<Outside, "log">,
@@ -74,7 +74,7 @@ export function openRing(
     return { bytes: mapped, words };
   }
 
-  /** Where the next so many units may be written. */
+  /** Reserves the next `count` units for writing. */
   function reserve(count: number): number {
     for (;;) {
       const head = Atomics.load(header, HEAD_AT);
@@ -85,13 +85,13 @@ export function openRing(
     }
   }
 
-  /** @returns whether all up to there is memory */
+  /** @returns whether everything up to `end` is allocated */
   function grownTo(end: number): boolean {
     for (;;) {
       const extent = Atomics.load(header, EXTENT_AT);
       if (extent >= end) return true;
       if (isFull) return false;
-      // Two that do it at once write zeros twice: what one has put there meanwhile is missed, and no more.
+      // If two processes do this at once, zeros are written twice: what one has stored meanwhile is lost from the cache, and no more.
       const length = Math.min(PIECE.length, bytes - extent * UNIT_BYTES);
       if (zeroed(rowsAt + extent * UNIT_BYTES, length))
         Atomics.compareExchange(header, EXTENT_AT, extent, extent + PIECE_UNITS);
@@ -107,7 +107,7 @@ export function openRing(
 
   function zeroed(at: number, length: number): boolean {
     try {
-      // Of the last piece that there is room for, a part may be written.
+      // The last piece may be written in part only.
       return writeSync(descriptor, PIECE, 0, length, at) === length;
     } catch {
       return false;
@@ -123,7 +123,7 @@ export function openRing(
   const firstPlace = (key: CacheKey) =>
     PLACES_TOGETHER * (Number.parseInt(key.slice(16, 24), 16) % (places.length / PLACES_TOGETHER));
 
-  /** The unit at which a row with the key's words may begin; -1 where the place has none. */
+  /** The unit at which a row with the key's words may start; -1 if the slot has none. */
   function unitAt(place: number, [one, two]: readonly [number, number]): number {
     const unit = Atomics.load(places, place) - 1;
     if (unit < 0 || unit >= units) return -1;
@@ -132,20 +132,20 @@ export function openRing(
     return words[at + 1] === one && words[at + 2] === two ? unit : -1;
   }
 
-  /** Used until the next row is asked for. */
+  /** Valid until the next row is read. */
   function rowAt(unit: number): Uint8Array | undefined {
     const segment = segmentOf(unit);
     const at = (unit % SEGMENT_UNITS) * UNIT_BYTES;
     const length = segment.words[at / 4] ?? 0;
     if (length <= 0 || at + ROW_HEAD_BYTES + length > segment.bytes.length) return undefined;
-    // A copy, before it is proved: others write meanwhile.
+    // Copied before it is checked, because other processes may write meanwhile.
     if (copied.length < length) copied = new Uint8Array(2 * length);
     const copy = copied.subarray(0, length);
     copy.set(segment.bytes.subarray(at + ROW_HEAD_BYTES, at + ROW_HEAD_BYTES + length));
     return copy;
   }
 
-  /** The key's own place, else a free one, else that of the oldest row. */
+  /** The key's own slot, otherwise a free one, otherwise that of the oldest row. */
   function placeFor(key: CacheKey, words: readonly [number, number]): number {
     const first = firstPlace(key);
     let best = first;
@@ -164,7 +164,7 @@ export function openRing(
 
   function put(key: CacheKey, row: Uint8Array): void {
     const count = Math.ceil((ROW_HEAD_BYTES + row.length) / UNIT_BYTES);
-    // A row that is a large part of everything would cost many others their place.
+    // A row that takes a large part of the ring would push out many others.
     if (count > Math.min(SEGMENT_UNITS, units / 4)) return;
     const unit = reserve(count);
     if (!grownTo(unit + count)) return;
@@ -186,7 +186,7 @@ export function openRing(
         const row = unit < 0 ? undefined : rowAt(unit);
         const entry: CacheEntry | undefined = row && fromRow(key, row);
         if (row === undefined || entry === undefined) continue;
-        // What is used goes to the front again before its turn comes to be written over.
+        // A used row is moved to the front before it would be overwritten.
         const isAll = Atomics.load(header, EXTENT_AT) >= units;
         if (isAll && ageOf(unit) > units / 2) put(key, row);
         return entry;

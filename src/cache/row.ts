@@ -1,5 +1,5 @@
 /**
- * One entry as the bytes of a row on disk, and back. Bytes that are not exactly what was written are no entry at all.
+ * One entry as the bytes of a row on disk, and back. Bytes that differ from what was written are not an entry.
  * Little-endian: checksum (8) · tokens (8, float64) · source (1) · flags (1) · dimensions (4) · numbers (4 each). A change raises ROW_FORMAT.
  */
 import type { TokensSource } from "../domain/request";
@@ -30,7 +30,7 @@ export function toRow(key: CacheKey, entry: CacheEntry): Uint8Array {
   return row;
 }
 
-/** Undefined for a row that is damaged, or that belongs to another key. */
+/** undefined for a row that is damaged or belongs to another key. */
 export function fromRow(key: CacheKey, row: unknown): CacheEntry | undefined {
   if (!(row instanceof Uint8Array) || row.byteLength <= NUMBERS_AT) return undefined;
   const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
@@ -51,7 +51,7 @@ export function fromRow(key: CacheKey, row: unknown): CacheEntry | undefined {
   };
 }
 
-/** Over everything but itself, and over the key: a whole row that was moved under another key is damage too. */
+/** Over everything except itself, and over the key: a row that was moved under another key counts as damaged too. */
 function checksumOf(key: CacheKey, row: Uint8Array): bigint {
   return Bun.hash.xxHash64(row.subarray(TOKENS_AT), Bun.hash.xxHash64(key));
 }

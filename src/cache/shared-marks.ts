@@ -1,7 +1,7 @@
 /**
- * Marks on a shared server: this machine is having that vector embedded, the others may wait for it. A mark lives for two seconds and is renewed
- * for as long as its request is; so one whose machine has ended is in nobody's way for longer. Without the server nobody is waited for.
- * A mark is only ever a hint: what it must not decide is who pays.
+ * Marks on a shared server: a machine marks a vector that it is fetching, and the others may wait for it. A mark lives for two seconds and is renewed
+ * as long as its request lives, so the mark of a dead machine does not block others for longer. Without the server nobody waits.
+ * A mark is only a hint: it must never decide who pays.
  */
 import type { Outside } from "../domain/outside";
 import type { Reply } from "../domain/valkey";
@@ -11,9 +11,9 @@ import type { CacheKey } from "./entry";
 import { inCommands, listOf, type Placed } from "./shared-places";
 
 export interface SharedMarks {
-  /** @returns those that another process has marked, or that have come meanwhile */
+  /** @returns the keys that another process has marked, or whose vectors have arrived meanwhile */
   claim(places: readonly Placed[]): Promise<ReadonlySet<CacheKey>>;
-  /** Takes those of them away that are this process's own. */
+  /** Removes this process's own marks on these keys. */
   release(keys: Iterable<CacheKey>): Promise<void>;
   close(): void;
 }
@@ -22,7 +22,7 @@ const LIVES_MS = 2_000;
 const RENEWED_EVERY_MS = 600;
 const KEYS_A_COMMAND = 256;
 
-/** KEYS: the marks, and then their vectors. One's own is no reason to wait: a request of this process that was given up may have left it. */
+/** KEYS: the marks, then their vectors. Our own mark is no reason to wait: an abandoned request of this process may have left it. */
 const CLAIM = script(`
 local own = {}
 local count = #KEYS / 2
@@ -76,7 +76,7 @@ export function openSharedMarks(
     callOff ??= alarm(RENEWED_EVERY_MS, async () => {
       callOff = undefined;
       if (held.size === 0) return;
-      // Before the answer: a mark that has ended meanwhile must not be set again.
+      // Before the answer arrives: a mark that was removed meanwhile must not be set again.
       renewLater();
       await run(RENEW, [...held.values()]);
     });

@@ -1,6 +1,6 @@
 /**
- * Where keys of the cache lie on a shared server, and how many of them go into one command: a cluster takes only those together that are of one tag,
- * and a command for too many would not be answered in time.
+ * The names of cache keys on a shared server, and how many go into one command: in a cluster all keys of a command must have the same hash tag,
+ * and a command for too many keys would not be answered in time.
  */
 import type { Reply } from "../domain/valkey";
 import type { Place } from "../valkey/names";
@@ -17,7 +17,7 @@ export function inCommands(places: readonly Placed[], most: number): Placed[][] 
   return commands;
 }
 
-/** Reads a list of that length, and takes nothing else. */
+/** Reads a list of exactly this length. */
 export const listOf =
   (length: number) =>
   (reply: Reply): readonly Reply[] | undefined => {

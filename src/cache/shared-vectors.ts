@@ -1,7 +1,7 @@
 /**
- * Vectors that several machines keep together on a shared server, and marks of those that one of them is having embedded just now. What is not
- * exactly what a gateway with the same secret wrote under that key is no entry at all: a wrong one is a miss, and so is a late one.
- * What is shared of a vector is its row (row.ts), which its key's space, size and workspace are proved with.
+ * Vectors that several machines share on a server, and marks of those that a machine is fetching now. A value that is not
+ * exactly what a gateway with the same secret wrote under that key is ignored: a wrong value is a miss, and so is a late one.
+ * What is shared is the vector's row (row.ts), authenticated together with its key's space, dimensions and workspace.
  */
 import { timingSafeEqual } from "node:crypto";
 import type { EndSignal } from "../domain/ending";
@@ -16,27 +16,27 @@ import { openSharedMarks } from "./shared-marks";
 import { inCommands, listOf, type Placed } from "./shared-places";
 
 export interface SharedVectors {
-  /** Those that are there. @throws the signal's reason */
+  /** The entries found. @throws the signal's reason */
   find(keys: readonly CacheKey[], signal: EndSignal): Promise<ReadonlyMap<CacheKey, CacheEntry>>;
-  /** Writes them when it can, and takes their marks away then. */
+  /** Writes the entries when it can, and then removes their marks. */
   keep(entries: ReadonlyMap<CacheKey, CacheEntry>): void;
-  /** Marks keys without a mark. @returns those that another machine is fetching, or has just fetched @throws the signal's reason, with nothing marked for long */
+  /** Marks keys without a mark. @returns keys that another machine is fetching or has just fetched @throws the signal's reason; no mark then stays for long */
   claim(keys: readonly CacheKey[], signal: EndSignal): Promise<ReadonlySet<CacheKey>>;
-  /** Waits until each has come, or its mark has gone. @returns those that came @throws the signal's reason */
+  /** Waits until each vector has arrived or its mark is gone. @returns those that arrived @throws the signal's reason */
   arrivals(keys: ReadonlySet<CacheKey>, signal: EndSignal): Promise<ReadonlyMap<CacheKey, CacheEntry>>;
-  /** Takes the own marks of these away: they will not come. */
+  /** Removes our own marks on these keys: their vectors will not come. */
   release(keys: Iterable<CacheKey>): void;
   close(): Promise<void>;
 }
 
-/** A cache of more than a week holds what nobody asks for; and a policy for keys that expire needs some that do. */
+/** After a week nobody asks for an entry any more; and an eviction policy for expiring keys needs keys that expire. */
 const KEPT_MS = 7 * 24 * 3_600_000;
-/** In one command, so that none takes long: of 1536 numbers each, 400 KB. */
+/** Per command, so that none takes long: with 1536 numbers each, 400 KB. */
 const KEYS_A_COMMAND = 64;
 const COMMANDS_AT_ONCE = 4;
-/** Of one request, for all its keys; what was not found by then is a miss. */
+/** For all keys of one request; what was not found by then is a miss. */
 const FIND_MS_MAX = 250;
-/** In a turn of writing, and waiting for one: what comes when no more fits is not shared. */
+/** Limit of one turn of writing, and of what waits for the next one: what does not fit is not shared. */
 const TURN_BYTES = 256 * 1024;
 const QUEUE_BYTES_MAX = 32 * 2 ** 20;
 const WAIT_MS_MIN = 10;
@@ -46,7 +46,7 @@ export interface SharedVectorsParts {
   readonly link: Link;
   readonly names: Pick<Names, "vector" | "seal">;
   readonly outside: Pick<Outside, "alarm" | "sleep" | "monotonic" | "randomBytes">;
-  /** Told of each value that was not what a gateway wrote. */
+  /** Called for each value that a gateway did not write. */
   readonly foundWrong: () => void;
 }
 
@@ -65,7 +65,7 @@ export function openSharedVectors({ link, names, outside, foundWrong }: SharedVe
     try {
       if (entry) refuseUnsound(entry);
     } catch {
-      // Sealed by a gateway that had it wrong itself.
+      // The value was authenticated by a gateway, but is itself wrong.
       foundWrong();
       return undefined;
     }
@@ -109,7 +109,7 @@ export function openSharedVectors({ link, names, outside, foundWrong }: SharedVe
   async function writeAll(): Promise<void> {
     for (;;) {
       if (queue.size === 0) {
-        // In one step with the look: what is kept right after it begins the next.
+        // In the same step as the check: what is kept right after it starts the next turn.
         writing = undefined;
         return;
       }
@@ -128,7 +128,7 @@ export function openSharedVectors({ link, names, outside, foundWrong }: SharedVe
           link.call("SET", [value, sealed, "PX", KEPT_MS], (reply) => reply ?? undefined),
         ),
       );
-      // Whether or not it was taken: whoever waits looks for the value first.
+      // Whether or not the value was stored: a waiting machine looks for the value first.
       await marks.release(turn.map(({ key }) => key));
     }
   }
@@ -165,7 +165,7 @@ export function openSharedVectors({ link, names, outside, foundWrong }: SharedVe
       try {
         return await unlessAborted(signal, claimed);
       } catch (thrown) {
-        // Not before it is known which of them they are.
+        // Not before it is known which of the marks are ours.
         void claimed.then(() => marks.release(keys));
         throw thrown;
       }
@@ -178,7 +178,7 @@ export function openSharedVectors({ link, names, outside, foundWrong }: SharedVe
         for (const asked of inCommands(waiting, KEYS_A_COMMAND)) {
           const both = asked.flatMap(({ value, mark }) => [value, mark]);
           const replies = await unlessAborted(signal, link.call("MGET", both, listOf(both.length)));
-          // Without an answer marks are unknown: then each machine fetches by itself.
+          // Without an answer the marks are unknown: each machine then fetches by itself.
           if (replies === undefined) return arrived;
           for (const [i, placed] of asked.entries()) {
             const entry = entryOf(placed, replies[2 * i]);

@@ -1,5 +1,5 @@
 /**
- * A gateway that is one process: it serves until a signal ends it, and reloads its routing file when that changes.
+ * A gateway in a single process: serves until a signal ends it, and reloads its routing file when the file changes.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { GatewayConfig, Loaded } from "../config/gateway-config";
@@ -20,14 +20,14 @@ const WRONG =
   "config reload failed: keeping the previous configuration. The log says what is wrong in the routing file.";
 
 /**
- * @param load the routing file as it is now
- * @returns the exit code, once a signal has ended the gateway
+ * @param load reads the current routing file
+ * @returns the exit code, after a signal has ended the gateway
  */
 export async function serveAlone(config: GatewayConfig, load: () => Promise<Loaded>): Promise<number> {
   const listening = await open(config);
   const { gateway } = listening;
   let { tls } = config.server;
-  // Before the start message: a script that reads it may send a signal at once.
+  // Before the start message: a script that waits for the message may send a signal at once.
   const stopWatching = reloadOnChange(
     () => gateway.config().files,
     async (isLatest) => {
@@ -51,11 +51,11 @@ export async function serveAlone(config: GatewayConfig, load: () => Promise<Load
   stopWatching();
   announced.withdraw();
   await endGracefully(gateway, listening, realOutside, signal === "SIGTERM");
-  // Handles that a plugin left open must not keep the process alive. A fenced gateway must be restarted.
+  // Handles that a plugin left open must not keep the process alive. Without a signal the gateway was fenced, and must be restarted.
   process.exit(signal === undefined ? 1 : 0);
 }
 
-/** With TLS the listener shares its port, so that one with a new certificate can replace it; without TLS the port is exclusive. */
+/** With TLS the listener shares its port, so that a listener with a new certificate can replace it; without TLS the port is exclusive. */
 async function open(config: GatewayConfig): Promise<ListeningGateway> {
   const { host, port: wanted, tls } = config.server;
   if (tls === undefined || process.platform !== "linux") return listen(config, realOutside, ALONE);

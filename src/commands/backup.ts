@@ -1,6 +1,6 @@
 /**
- * `embedgate backup FILE` and `restore FILE`: a checked copy of the database while the gateway runs, and such a copy in the database's
- * place while none does. How files are copied and checked is in src/db/backup.ts.
+ * `embedgate backup FILE` and `restore FILE`: makes a checked copy of the database while the gateway runs, and replaces the database by such a
+ * copy while no gateway runs. src/db/backup.ts copies and checks the files.
  */
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -43,7 +43,7 @@ export async function restore(file: string, options: BackupOptions): Promise<num
     );
     return 1;
   }
-  // The machine may be new.
+  // On a new machine the folder does not exist yet.
   mkdirSync(dirname(database), { recursive: true, mode: 0o700 });
   const had = existsSync(database);
   const kept = `${database}.before-${new Date(realOutside.now()).toISOString().replaceAll(":", "-")}`;

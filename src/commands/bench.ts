@@ -1,6 +1,6 @@
 /**
- * `embedgate bench`: measures any endpoint of OpenAI's embeddings API and checks its vectors. What it does is in src/bench/, which the
- * benchmarks of this repository use too; here are its words on the command line. A new option is one of `BenchOptions` and of `settingsOf`.
+ * `embedgate bench`: measures any endpoint of OpenAI's embeddings API and checks its vectors. The work is in src/bench/, which this repository's
+ * own benchmarks use too; this file has its command line. A new option is a member of `BenchOptions` and a line of `settingsOf`.
  */
 import { PROBE_COST } from "../bench/checks";
 import { urlOf } from "../bench/endpoint";
@@ -32,12 +32,12 @@ export interface BenchOptions {
 /** The default address and model: those of a gateway without a routing file. */
 const LOCAL = { url: "http://127.0.0.1:8080/v1", model: "all-MiniLM-L6-v2" } as const;
 const SECONDS = 10;
-/** Bun queues all further fetches, unless its environment allows more. */
+/** Bun queues further fetches unless an environment variable raises this limit. */
 const CONNECTIONS_MAX = 256;
 const CONNECTIONS_VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
 const INTERRUPTED = 130;
 
-/** @returns the exit code: 1 where any check failed */
+/** @returns the exit code: 1 if any check failed */
 export async function bench(options: BenchOptions): Promise<number> {
   const settings = settingsOf(options, realOutside.environment);
   if (typeof settings === "string") throw new WrongUsage(settings);
@@ -61,7 +61,7 @@ export async function bench(options: BenchOptions): Promise<number> {
   return result.checks.some(({ outcome }) => outcome === "wrong") ? 1 : 0;
 }
 
-/** @returns words where the options do not fit together */
+/** @returns a message if the options do not fit together */
 export function settingsOf(options: BenchOptions, environment: Outside["environment"]): Settings | string {
   const { inputs, tokens, connections, dimensions, encoding, seconds, requests } = options;
   const url = urlOf(options.url ?? LOCAL.url);
@@ -84,13 +84,13 @@ export function settingsOf(options: BenchOptions, environment: Outside["environm
     connections,
     dimensions,
     encoding,
-    // A given number of requests has no time limit.
+    // With a fixed number of requests there is no time limit.
     seconds: seconds ?? (requests === undefined ? SECONDS : Number.POSITIVE_INFINITY),
     requests: requests ?? Number.POSITIVE_INFINITY,
   };
 }
 
-/** As OpenAI's SDKs take it for whatever base URL they are given; the gateway on this machine has no use for it. */
+/** The environment variable that OpenAI's SDKs use with every base URL. A gateway on this machine does not need it. */
 function sdkKey({ url }: BenchOptions, environment: Outside["environment"]): string | undefined {
   return url === undefined ? undefined : environment.OPENAI_API_KEY;
 }

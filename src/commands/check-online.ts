@@ -1,6 +1,6 @@
 /**
- * `embedgate check --online`: one short text to each provider, once for each model that the routing file has there. No attempt is made twice,
- * nothing is written down, and the calls go past breakers and queues: each failure is reported with its reason.
+ * `embedgate check --online`: sends one short text to each provider, once for each model that the routing file has there. Nothing is retried,
+ * nothing is recorded, and the calls bypass circuit breakers and queues: each failure is reported with its reason.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import { counted } from "../domain/counted";
@@ -16,17 +16,17 @@ export interface Asked {
   /** The model's name at the provider. */
   readonly upstream_model: string;
   readonly latency_ms: number;
-  /** Null where it failed. */
+  /** Null if the call failed. */
   readonly dimensions: number | null;
-  /** Null where it answered. */
+  /** Null if the call succeeded. */
   readonly error: string | null;
 }
 
 const TEXT = "embedgate check";
 
 /**
- * @param say called first with how much will be sent
- * @param onceFor each provider, or each model that it has
+ * @param say called first with the number of calls
+ * @param onceFor one call per provider, or per model of a provider
  */
 export async function askProviders(
   config: GatewayConfig,

@@ -1,6 +1,6 @@
 /**
  * The checks of `embedgate check` on the servers of `shared`: whether they answer, and whether their eviction policy suits their use.
- * Notes, not problems: a gateway starts without them, and they may not be reachable from where a file is checked.
+ * They are notes, not problems: a gateway starts without these servers, and they may be unreachable from where a file is checked.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import type { Problem } from "../config/problem";
@@ -9,7 +9,7 @@ import type { Use } from "../valkey/link";
 import { addressOf } from "../valkey/open";
 import { policyWarning } from "../valkey/policy";
 
-/** For all checks of one server. */
+/** For all checks of one server together. */
 const ANSWER_MS = 2_000;
 
 export async function sharedNotes({ file, shared }: GatewayConfig): Promise<readonly Problem[]> {

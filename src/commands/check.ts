@@ -1,6 +1,6 @@
 /**
- * `embedgate check`: all problems of a routing file at once, and a summary where there are none. With --online each provider is
- * sent one short text, too. Servers of `shared` are asked for their eviction policy. Notes fail only with --strict.
+ * `embedgate check`: lists all problems of a routing file at once, and prints a summary if there are none. With --online, each provider is
+ * also sent one short text. Servers of `shared` are asked for their eviction policy. Notes are failures only with --strict.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import { formatProblem, type Problem } from "../config/problem";
@@ -45,7 +45,7 @@ export async function check(options: CheckOptions): Promise<number> {
   return isRight ? 0 : 1;
 }
 
-/** What the gateways on the routing file's PostgreSQL serve by, where that is another; a database that is down is not the file's fault. */
+/** The configurations of gateways on the routing file's PostgreSQL that differ from this file; that a database is down is not the file's fault. */
 async function machinesOf(config: GatewayConfig): Promise<readonly string[] | undefined> {
   const { postgres } = config.database;
   if (postgres === undefined) return undefined;

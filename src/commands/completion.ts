@@ -1,6 +1,6 @@
 /**
- * `embedgate completion bash|zsh|fish`: a script that completes commands and options, made from the commands' own definition. A new
- * shell is a member of SHELLS, and a case in test/commands/completion.test.ts.
+ * `embedgate completion bash|zsh|fish`: prints a completion script, made from the definition of the commands. A new shell is a member of
+ * SHELLS, and a case in test/commands/completion.test.ts.
  */
 import type { Command, Option } from "commander";
 
@@ -13,7 +13,7 @@ export async function completion(shell: Shell, program: Command): Promise<number
 }
 
 interface Place {
-  /** The words before it, such as "keys create"; "" for the program. */
+  /** The words before this one, such as "keys create"; "" for the program. */
   readonly path: string;
   readonly commands: readonly (readonly [name: string, description: string])[];
   readonly options: readonly Option[];
@@ -33,7 +33,7 @@ function nodesOf(command: Command, path = ""): readonly Place[] {
 const isFlag = (option: Option) => !option.required && !option.optional;
 const namesOf = ({ short, long }: Option) => [short, long].filter((name) => name !== undefined);
 
-/** After an option that wants a value, and where nothing else is left, files are offered. */
+/** Offers file names after an option that takes a value, and where nothing else fits. */
 function bash(program: Command): string {
   const nodes = nodesOf(program);
   const words = ({ path, commands, options }: Place) =>
@@ -66,7 +66,7 @@ complete -o filenames -F _embedgate embedgate
 `;
 }
 
-/** In single quotes, which zsh and fish take as they stand. */
+/** In single quotes, which zsh and fish take literally. */
 const quoted = (text: string, instead = "'\\''") => `'${text.replaceAll("'", instead)}'`;
 
 function zsh(program: Command): string {

@@ -1,5 +1,5 @@
 /**
- * `embedgate credits grant | show | history`: what a workspace may still spend, and every change of it, to the last micro-credit.
+ * `embedgate credits grant | show | history`: what a workspace may still spend, and every change of it, exact to the micro-credit.
  */
 import { creditsOf } from "../books/money";
 import type { Workspace } from "../callers/workspaces";
@@ -14,7 +14,7 @@ export function grantCredits(
 ): Promise<number> {
   return withStore(options, async (stores, { workspaceDefaults }) => {
     const workspaces = stores.openWorkspaces(() => workspaceDefaults);
-    // For a workspace without a limit any grant sets one, which must not happen by mistake.
+    // For a workspace without a limit any grant sets one; that must not happen by mistake.
     const starts = options.limit && (await workspaces.show(name)).micro_credits === null;
     const workspace = starts
       ? await workspaces.setCredits(name, amount, options.note)

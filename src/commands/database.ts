@@ -1,4 +1,4 @@
-/** `embedgate database migrate | move | check`: administration of the database that many gateways share. */
+/** `embedgate database migrate | move | check`: administers the database that several gateways share. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { GatewayConfig, PostgresConfig } from "../config/gateway-config";
@@ -60,8 +60,8 @@ export async function migrateDatabase(options: Options): Promise<number> {
 }
 
 /**
- * @param from such as sqlite:./data/embedgate.db, from the current folder
- * @param another database than the routing file's
+ * @param from such as sqlite:./data/embedgate.db, relative to the current folder
+ * @param to another database than the routing file's
  */
 export async function moveDatabase(from: string, to: string | undefined, options: Options): Promise<number> {
   const config = await configured(options.config, { notes: false });

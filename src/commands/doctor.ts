@@ -1,6 +1,6 @@
 /**
- * `embedgate doctor`: checks everything that a gateway needs, and reports each problem with its fix. Each check is a function of
- * doctor/, in the order of diagnosis.
+ * `embedgate doctor`: checks everything that a gateway needs, and reports each problem with its fix. Each check is a function in
+ * doctor/; they run in the order of diagnosis.
  */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
@@ -27,7 +27,7 @@ interface DoctorOptions {
   readonly json?: boolean;
 }
 
-/** @returns the exit code: 1 where something is wrong; notes do not count */
+/** @returns the exit code: 1 if something is wrong; notes do not count */
 export async function doctor(options: DoctorOptions): Promise<number> {
   const findings: Finding[] = [];
   const tell = (...found: readonly Finding[]) => {

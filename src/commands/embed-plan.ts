@@ -1,6 +1,6 @@
 /**
- * What the options of `embedgate embed` mean: the job, and whether an earlier run has begun it.
- * A new option is a member of `EmbedOptions`, and of `Plan` (src/jobs/plan.ts) where it changes a vector or its place.
+ * What the options of `embedgate embed` mean: the job, and whether an earlier run has started it.
+ * A new option is a member of `EmbedOptions`, and of `Plan` (src/jobs/plan.ts) if it changes a vector or its place.
  */
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -10,6 +10,7 @@ import { type Dtype, forget, isFinished, type Output, type Paths } from "../jobs
 import { differenceOf, type Plan } from "../jobs/plan";
 import type { Asked, Sender } from "../jobs/sender";
 import type { Survey } from "../jobs/survey";
+import { bootId } from "../machine/boot";
 import { WrongUsage } from "../terminal/wrong-usage";
 import type { Where } from "./embed-sender";
 
@@ -38,13 +39,13 @@ export const askedOf = ({ model, dimensions, inputType, prompt }: EmbedOptions):
   },
 });
 
-/** @returns undefined where there is nothing left to do */
+/** @returns undefined if there is nothing left to do */
 export async function keptOf(
   { resume, overwrite, dryRun, out }: EmbedOptions,
   paths: Paths,
   output: Output,
 ): Promise<Kept | undefined> {
-  const kept = await readJournal(paths.journal);
+  const kept = await readJournal(paths.journal, bootId());
   if (overwrite && !dryRun) {
     await forget(paths);
     await rm(out, { force: true });

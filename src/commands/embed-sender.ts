@@ -1,4 +1,4 @@
-/** The gateway that `embedgate embed` calls: at --url, else the routing file's, opened in this process beside any running one. */
+/** The gateway that `embedgate embed` calls: the one at --url; otherwise the routing file's, opened in this process beside a running one. */
 import { existsSync } from "node:fs";
 import { DEFAULT_WORKSPACE } from "../callers/keys";
 import type { GatewayConfig } from "../config/gateway-config";
@@ -30,8 +30,8 @@ export interface Opened {
 }
 
 /**
- * @param before names of runs that a kill may have ended: their holds on credits are released
- * @returns undefined where the routing file is wrong, and said so
+ * @param before names of runs that may have been killed: their holds on credits are released
+ * @returns undefined if the routing file is invalid; the errors have been printed
  */
 export async function openSender(
   where: Where,
@@ -85,7 +85,7 @@ export async function openSender(
   }
 }
 
-/** As OpenAI's SDKs take it, with /v1; a bare host has the usual path. @throws WrongUsage */
+/** Like OpenAI's SDKs, with /v1; for a host without a path /v1 is added. @throws WrongUsage */
 function baseOf(text: string): URL {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol))
@@ -97,7 +97,7 @@ function baseOf(text: string): URL {
   return url;
 }
 
-/** A job opens no address, and each of its texts comes once: memory for a cache would be wasted on it. */
+/** A job opens no port, and each of its texts comes once: memory for a cache would be wasted. */
 function forJob(config: GatewayConfig): GatewayConfig {
   const { server, cache } = config;
   return {

@@ -1,6 +1,6 @@
 /**
- * `embedgate embed`: a bulk job from files to a file of vectors. Its steps are in src/jobs/; here are their order and messages.
- * What the options mean is in embed-plan.ts, and which gateway it calls in embed-sender.ts.
+ * `embedgate embed`: a bulk job from files to a file of vectors. Its steps are in src/jobs/; their order and the messages are here.
+ * embed-plan.ts interprets the options, embed-sender.ts picks the gateway.
  */
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -23,15 +23,16 @@ import { createSpending, type Spending } from "../jobs/spending";
 import { INTERRUPTED, stopping } from "../jobs/stopping";
 import { type Survey, survey } from "../jobs/survey";
 import { openTelling } from "../jobs/telling";
+import { bootId } from "../machine/boot";
 import { realOutside } from "../network/real-outside";
 import { WrongUsage } from "../terminal/wrong-usage";
 import { askedOf, type EmbedOptions, keptOf, planOf, refuseAnother } from "./embed-plan";
 import { openSender } from "./embed-sender";
 
-/** Some rows have no vector: OUT.errors.jsonl says which. */
+/** Some rows have no vector: OUT.errors.jsonl lists them. */
 const ROWS_LEFT_OUT = 3;
 
-/** A log line takes the place of the bar, which is drawn again. */
+/** A log line replaces the progress bar, which is then drawn again. */
 const outside = {
   ...realOutside,
   log(...line: Parameters<typeof realOutside.log>) {
@@ -69,11 +70,11 @@ async function locked(
   const kept = await keptOf(options, paths, output);
   if (kept === undefined) return existsSync(paths.errors) ? ROWS_LEFT_OUT : 0;
   const sources = await sourcesOf(names, options.inputFormat, paths.spool);
-  // Before standard input is read: it may re-execute this process (src/serving/fetch-limit.ts).
+  // Before standard input is read, because this may re-execute the process (src/serving/fetch-limit.ts).
   const opened = await openSender(options, askedOf(options), kept.runs, outside);
   if (opened === undefined) return 1;
   try {
-    // The stored copy of an earlier run is complete: the journal was begun after it.
+    // The stored copy of an earlier run is complete, because its journal was started after it.
     if (names.includes(STANDARD_INPUT) && !(kept.plan && existsSync(paths.spool)))
       await keepStandardInput(paths.spool);
     return await work(options, { output, paths, kept, sources, ...opened });
@@ -82,7 +83,7 @@ async function locked(
   }
 }
 
-/** A full disk, or a file that may not be written, is no fault of ours. */
+/** A full disk or a file without write permission is not a bug of ours. */
 function ofSystem(thrown: unknown): unknown {
   const isOfSystem = thrown instanceof Error && "syscall" in thrown;
   return isOfSystem ? new GatewayError("internal", thrown.message) : thrown;
@@ -98,7 +99,7 @@ interface Prepared {
   readonly run: string;
 }
 
-/** Reads the input, prints its size, and refuses another job than the journal's. */
+/** Reads the input, prints its size, and refuses a job that differs from the journal's. */
 async function work(options: EmbedOptions, prepared: Prepared): Promise<number> {
   const { output, paths, kept, sources, sender } = prepared;
   const { model, field, concurrency, dryRun = false, maxUsd } = options;
@@ -145,13 +146,15 @@ async function run(options: EmbedOptions, planned: Planned): Promise<number> {
   const { output, paths, kept, plan, seen, sender, sources } = planned;
   const { maxUsd, concurrency } = options;
   const journal = await openJournal(paths.journal);
-  await journal.write([...(kept.plan ? [] : [{ plan }]), { run: planned.run }]);
+  await journal.write([...(kept.plan ? [] : [{ plan }]), { run: planned.run, boot: bootId() ?? "unknown" }]);
+  await journal.sync();
   const committing = await openCommitting({
     path: paths.vectors,
     layout: output.layout,
     rows: seen.rows,
     journal,
     made: kept.made,
+    records: kept.chunks.length,
   });
   const most = maxUsd === undefined ? undefined : picoUsd(maxUsd);
   const spending = createSpending(sender.facts, most);
@@ -184,7 +187,7 @@ async function run(options: EmbedOptions, planned: Planned): Promise<number> {
   }
 }
 
-/** The result of a run: OUT, or the remaining work. */
+/** The result of a run: OUT, or what is left to do. */
 async function end(
   { out, maxUsd }: EmbedOptions,
   { output, paths, plan, seen, unusable, errors }: Planned,

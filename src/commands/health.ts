@@ -1,5 +1,5 @@
 /**
- * `embedgate health`: /healthz or /readyz of a running gateway as an exit code, for containers and scripts that have no curl.
+ * `embedgate health`: /healthz or /readyz of a running gateway as an exit code, for containers and scripts without curl.
  */
 import { ServerSection } from "../config/schema-server";
 import { realOutside } from "../network/real-outside";
@@ -45,7 +45,7 @@ export async function health(options: HealthOptions): Promise<number> {
   return status === null ? UNREACHABLE : 1;
 }
 
-/** A routing file being edited must not make a gateway unhealthy that still serves the previous one. */
+/** A routing file that is being edited must not make a gateway unhealthy that still serves the previous version. */
 async function whereOf({ url, config }: HealthOptions): Promise<{ address: string; isOwn: boolean }> {
   const { host, port } = ServerSection.properties;
   const usual = { host: host.default, port: port.default, tls: undefined };

@@ -1,6 +1,6 @@
 /**
- * `embedgate install` and `uninstall`: the gateway as a service of systemd, with a user of its own. What is done is a list
- * (service/steps.ts); this inspects the machine, refuses what is impossible, and runs the list.
+ * `embedgate install` and `uninstall`: runs the gateway as a systemd service with its own user. The work is a list of steps
+ * (service/steps.ts); this file inspects the machine, refuses what is impossible, and runs the list.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { isExecutable } from "../serving/fetch-limit";
@@ -24,7 +24,7 @@ interface UninstallOptions extends InstallOptions {
 }
 
 export async function install(options: InstallOptions): Promise<number> {
-  // From source there is no one file to copy.
+  // Run from source, there is no single file to copy.
   const executable = isExecutable() ? process.execPath : undefined;
   if (!options.dryRun && executable === undefined)
     return refuse(

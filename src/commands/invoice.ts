@@ -1,5 +1,5 @@
 /**
- * `embedgate invoice`: a workspace's month, line by line, with sums that are the ledger's own to the last micro-credit.
+ * `embedgate invoice`: a workspace's month, line by line; the sums equal the ledger's to the last micro-credit.
  */
 import { creditsOf, decimal, usdOf } from "../books/money";
 import type { InvoiceGroup, InvoiceLine } from "../books/statements";
@@ -12,7 +12,7 @@ import { withStore } from "./with-store";
 
 interface InvoiceOptions {
   readonly config?: string;
-  /** Left out: this one. */
+  /** Left out: the current month. */
   readonly month?: string;
   readonly by: readonly InvoiceGroup[];
   readonly json?: boolean;
@@ -53,7 +53,7 @@ function sumsOf(line: Sums): Readonly<Record<(typeof SUM_COLUMNS)[number], strin
   return {
     requests: Number(line.requests),
     tokens_billed: Number(line.tokens_billed),
-    // A pico-USD a token is a micro-USD a million.
+    // A pico-USD per token is a micro-USD per million tokens.
     usd_per_million_tokens: line.price === null ? "" : decimal(line.price, 6),
     cost_usd: usdOf(line.cost_pico_usd),
     micro_credits: line.micro_credits.toString(),

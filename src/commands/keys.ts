@@ -1,5 +1,5 @@
 /**
- * `embedgate keys create | list | rotate | revoke`: the functions of src/callers/keys.ts, with words for people and JSON for programs.
+ * `embedgate keys create | list | rotate | revoke`: the functions of src/callers/keys.ts, with text for people and JSON for programs.
  */
 import { DEFAULT_WORKSPACE, type ListedKey } from "../callers/keys";
 import type { Workspaces } from "../callers/workspaces";

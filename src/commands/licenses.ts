@@ -1,6 +1,6 @@
 /**
- * `embedgate licenses`: the licences of all that the executable is made of, from texts that it carries. Packages are those that the
- * bundler put in (packages.json, written by `bun run docs`); Bun and the model inside have texts of their own.
+ * `embedgate licenses`: the licences of everything in the executable, from texts that it contains. The packages are those that the bundler
+ * included (packages.json, written by `bun run docs`); Bun and the built-in model have their own texts.
  */
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -17,7 +17,7 @@ import packages from "./licenses/packages.json";
 export interface CarriedPackage {
   readonly name: string;
   readonly version: string;
-  /** As SPDX says it. */
+  /** As an SPDX expression. */
   readonly license: string;
   readonly texts: readonly string[];
 }
@@ -31,7 +31,7 @@ const Packages = Type.Array(
   }),
 );
 
-/** @param bunVersion of the Bun that the executable was built with, which is inside it */
+/** @param bunVersion the version of Bun inside the executable */
 export function allLicenses(bunVersion = Bun.version): readonly CarriedPackage[] {
   return [
     { name: "embedgate", version: packageJson.version, license: packageJson.license, texts: [apache] },

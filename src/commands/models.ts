@@ -1,6 +1,6 @@
 /**
- * `embedgate models`: a row for each route of each model, with its facts after merging the catalogue, and the route's state,
- * where a running gateway gives it (GET /admin/routes).
+ * `embedgate models`: a row for each route of each model, with its facts merged from the catalogue and the routing file, and the route's state
+ * if a running gateway reports it (GET /admin/routes).
  */
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -29,12 +29,12 @@ interface Row {
   readonly provider: string | null;
   readonly upstream_model: string | null;
   readonly space: string | null;
-  /** Null where routes are tried in order. */
+  /** Null if routes are tried in order. */
   readonly weight: number | null;
-  /** `unknown` where no gateway said, `not_configured` where variables are not set. */
+  /** `unknown` if no gateway reported it, `not_configured` if variables are not set. */
   readonly state: RouteState["state"] | "unknown" | "not_configured" | "alias" | "cannot_embed";
   readonly last_error: RouteState["last_error"];
-  /** Details: the variables that are not set, why it is held back, or the model behind an alias. */
+  /** Details: the variables that are not set, why the route is out of service, or the model behind an alias. */
   readonly note: string | null;
   readonly facts: ModelFacts | undefined;
 }
@@ -113,7 +113,7 @@ function rowsOf(
 
 const Answer = Type.Object({ routes: Type.Array(RouteState) });
 
-/** @returns a message where no gateway gives it */
+/** @returns a message if no gateway reports it */
 async function statesOf(
   { server, database }: GatewayConfig,
   options: ModelsOptions,

@@ -1,8 +1,8 @@
-/** The path of the database that a command copies as a file; an error where it cannot be. */
+/** The path of the database file that a command copies. */
 import type { GatewayConfig } from "../config/gateway-config";
 import { GatewayError } from "../domain/errors";
 
-/** @throws GatewayError where it is in memory, or in PostgreSQL, which has its own tools */
+/** @throws GatewayError if the database is in memory, or in PostgreSQL, which has its own tools */
 export function sqlitePath(
   { database }: Pick<GatewayConfig, "database">,
   what: "backup" | "restore",

@@ -1,6 +1,6 @@
 /**
- * `embedgate plugin init FILE`: a plugin that runs as it is, and the types of the contract beside it, so that an editor completes and checks
- * without a clone of this repository. Existing files are not overwritten.
+ * `embedgate plugin init FILE`: writes a plugin that runs as it is, and the types of the plugin contract beside it, so that an editor completes and
+ * checks it without a clone of this repository. Existing files are not overwritten.
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";

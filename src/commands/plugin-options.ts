@@ -1,6 +1,6 @@
 /**
- * A plugin's options as `plugin test` is given them: on the command line, where others on the machine may read them, from a variable or from
- * a file. A new place where an option may come from is a case of `textsOf`.
+ * The plugin options of `plugin test`: from the command line (which other users of the machine may see), from a variable, or from
+ * a file. A new source of an option is a case of `textsOf`.
  */
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { Value } from "@sinclair/typebox/value";
@@ -19,14 +19,14 @@ export interface ReadOptions {
   readonly options: Readonly<Record<string, unknown>>;
   /** Secrets, which the plugin may send in headers only. */
   readonly secrets: readonly string[];
-  /** With those that were not given on the command line, and may be secret whatever they are called. */
+  /** Also the values that were not on the command line: they may be secret, whatever their name. */
   readonly unwritten: readonly string[];
 }
 
-/** Shorter, it may be a word of any text. */
+/** A shorter value may be an ordinary word of a text. */
 const SECRET_LENGTH_MIN = 8;
 
-/** @returns a message where an option cannot be read */
+/** @returns a message if an option cannot be read */
 export async function readOptions(
   given: GivenOptions,
   { options: schema }: Pick<Provider, "options">,
@@ -43,7 +43,7 @@ export async function readOptions(
   return { options, secrets, unwritten: [...secrets, ...hidden.filter(isLong)] };
 }
 
-/** What is wrong with an option, without its value, which may be secret. */
+/** Describes the problem with an option without its value, which may be secret. */
 export function optionProblem({ type, path, schema }: ValueError): string {
   const option = `--option ${path.slice(1)}=…`;
   if (type === ValueErrorType.ObjectAdditionalProperties)
@@ -56,7 +56,7 @@ export function optionProblem({ type, path, schema }: ValueError): string {
 interface Given {
   readonly name: string;
   readonly text: string;
-  /** It was not given on the command line. */
+  /** The value was not on the command line. */
   readonly isHidden: boolean;
 }
 
@@ -67,7 +67,7 @@ async function textsOf(
   const texts: Given[] = [];
   for (const [name, text] of option.map(halves)) {
     if (!text.startsWith("@")) texts.push({ name, text, isHidden: false });
-    // A value that begins with the sign has it doubled.
+    // A value that starts with @ is written with @@.
     else if (text.startsWith("@@")) texts.push({ name, text: text.slice(1), isHidden: false });
     else {
       const content = await readFile(text.slice(1));
@@ -88,18 +88,18 @@ function halves(pair: string): [name: string, text: string] {
   return [pair.slice(0, at), pair.slice(at + 1)];
 }
 
-/** A list or an object as JSON; anything else is text as the schema has it: a number, true or false. */
+/** A list or an object as JSON; anything else is text, which the schema converts to a number, true or false. */
 function asJson(text: string): object | undefined {
   if (!/^[[{]/.test(text)) return undefined;
   try {
     return JSON.parse(text);
   } catch {
-    // Text that only begins like JSON: the schema decides.
+    // Text that only starts like JSON: the schema decides.
     return undefined;
   }
 }
 
-/** Texts under a name of a secret, at any depth. */
+/** Texts under names of secrets, at any depth. */
 function secretsIn(value: unknown, isNamed: boolean): string[] {
   if (typeof value === "string") return isNamed && isLong(value) ? [value] : [];
   if (typeof value !== "object" || value === null) return [];

@@ -1,6 +1,6 @@
 /**
- * `embedgate plugin test FILE`: the conformance suite on an outside plugin, against the live upstream that its options name or a recording
- * of it, with a report of failures. The suite itself is in src/conformance/, and the gateway's own plugins pass the same one.
+ * `embedgate plugin test FILE`: runs the conformance suite on an external plugin, against the live upstream in its options or a recording
+ * of it, and reports failures. The suite is in src/conformance/; the gateway's own plugins pass it too.
  */
 import { closeSync, fchmodSync, openSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -29,10 +29,10 @@ export interface PluginTestOptions extends GivenOptions {
   readonly json?: boolean;
 }
 
-/** What the suite sends to a plugin's upstream, about: it depends on the plugin's `max_inputs`, and on the options that are given. */
+/** Roughly how many requests the suite sends upstream: it depends on the plugin's `max_inputs` and the given options. */
 const REQUESTS_ABOUT = 60;
 
-/** @returns the exit code: 1 where anything is wrong */
+/** @returns the exit code: 1 if anything is wrong */
 export async function testPlugin(file: string, options: PluginTestOptions): Promise<number> {
   const prepared = await prepare(file, options);
   if (typeof prepared === "string") {
@@ -72,13 +72,13 @@ export async function testPlugin(file: string, options: PluginTestOptions): Prom
 interface Prepared {
   readonly subject: Subject;
   readonly recording: () => Recording;
-  /** Requests that went to the upstream so far. */
+  /** How many requests went upstream so far. */
   readonly requestsSent: () => number;
   /** Secrets, which are neither printed nor recorded. */
   readonly unwritten: readonly string[];
 }
 
-/** @returns a message where an argument is missing */
+/** @returns a message if an argument is missing */
 async function prepare(
   file: string,
   { model, replay, ...given }: PluginTestOptions,
@@ -93,13 +93,13 @@ async function prepare(
   const schema = isObjectSchema(provider.options) ? closedSchema(provider.options) : provider.options;
   const problems = [...Value.Errors(schema, Value.Default(schema, { ...options }))];
   if (problems.length > 0) {
-    // A missing option is reported with its type too: the first message is enough.
+    // A missing option is reported twice (missing, and wrong type): the first message is enough.
     const byOption = new Map(problems.reverse().map((problem) => [problem.path.slice(1), problem]));
     throw new WrongUsage([...byOption.values()].map(optionProblem).join("\n"));
   }
   let sent = 0;
   const counting: typeof realOutside.fetch = (url, init) => {
-    // One whose signal has fired is never sent.
+    // A request whose signal has fired is never sent.
     if (!init.signal?.aborted) sent += 1;
     return realOutside.fetch(url, init);
   };
@@ -115,7 +115,7 @@ async function prepare(
   }
 }
 
-/** Also where an existing file was readable by everybody. */
+/** Also if the file already existed and was readable by everybody. */
 function writeForOwner(path: string, text: string): void {
   const descriptor = openSync(path, "w", 0o600);
   try {
@@ -134,7 +134,7 @@ function say({ section, check, outcome, why }: Outcome, before: string | undefin
   if (outcome === "wrong") console.log(`         ${visible(why)}`);
 }
 
-/** A line a section: how many of its checks are right. */
+/** One line per section: how many of its checks passed. */
 function sectionsOf(outcomes: readonly Outcome[], { red, green }: Paint): string[] {
   return [...Map.groupBy(outcomes, ({ section }) => section)].map(([section, own]) => {
     const wrong = own.filter(({ outcome }) => outcome === "wrong").length;
@@ -143,7 +143,7 @@ function sectionsOf(outcomes: readonly Outcome[], { red, green }: Paint): string
   });
 }
 
-/** Reasons, each with the number of checks that it keeps from being tried. */
+/** Why checks were skipped, with the number of checks for each reason. */
 function notTried(outcomes: readonly Outcome[]): string[] {
   const skipped = outcomes.filter(({ outcome }) => outcome === "skipped");
   if (skipped.length === 0) return [""];
@@ -151,11 +151,11 @@ function notTried(outcomes: readonly Outcome[]): string[] {
   return ["", "not tried:", ...reasons.map(([why, own]) => `  ${own.length}: ${visible(why)}`), ""];
 }
 
-/** All failures again, at the end, where they are seen. */
+/** Lists all failures again at the end, where they are seen. */
 function failed(outcomes: readonly Outcome[], { red }: Paint): string[] {
   const wrong = outcomes.filter(({ outcome }) => outcome === "wrong");
   if (wrong.length === 0) return [];
-  // One mistake fails many checks alike: it is printed once, below them.
+  // One mistake may fail many checks: its reason is printed once, below them.
   const lines = [...Map.groupBy(wrong, ({ why }) => why)].flatMap(([why, alike]) => [
     ...alike.map(({ section, check }) => `${red(SIGNS.wrong)}  ${section}: ${check}`),
     `       ${visible(why)}`,

@@ -1,23 +1,23 @@
 /**
- * `embedgate reload`: a running gateway takes its routing file and its executable as they are now, without dropping a request. With one
- * process it is the routing file alone.
+ * `embedgate reload`: a running gateway loads its current routing file and its current executable without dropping a request. A gateway with
+ * one process reloads only the routing file.
  */
 import { realOutside } from "../network/real-outside";
 import { type Presence, presentAt } from "../processes/presence";
 import { configured } from "../serving/configured";
 
-/** Poll interval for its result. */
+/** Poll interval for the result. */
 const LOOK_EVERY_MS = 20;
-/** A process that is started has its own bounds; past this, it failed without a report. */
+/** A new process has its own time limits; after this long, the reload has failed without a report. */
 const WAIT_MS = 120_000;
 
 interface ReloadOptions {
   readonly config?: string;
-  /** Only where the executable is replaced too; otherwise nothing is asked of the gateway. */
+  /** Only to replace the executable too; without it nothing is asked of the gateway. */
   readonly upgrade?: boolean;
 }
 
-/** @returns the exit code: 1 where no gateway was found, or one could not do it */
+/** @returns the exit code: 1 if no gateway was found, or one failed to reload */
 export async function reload(options: ReloadOptions): Promise<number> {
   const config = await configured(options.config, { notes: false });
   if (!config) return 1;

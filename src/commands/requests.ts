@@ -1,6 +1,6 @@
 /**
  * `embedgate requests list | show`: single requests from the ledger, found by id or time, with their outcome.
- * A new column of the list goes to the end of COLUMNS; of one request everything is shown.
+ * A new column of the list goes to the end of COLUMNS; a single request is shown with all its members.
  */
 import { OWN_WORKSPACE } from "../books/ledger";
 import { creditsOf, usdOf } from "../books/money";
@@ -19,7 +19,7 @@ interface Common {
 }
 
 interface ListOptions extends Common {
-  /** Milliseconds back from now. */
+  /** How many milliseconds before now. */
   readonly since: number;
   readonly status?: Statuses;
   readonly workspace?: string;
@@ -32,11 +32,11 @@ interface ListOptions extends Common {
 export function listRequests(options: ListOptions): Promise<number> {
   return withStore(options, async (stores, { workspaceDefaults }) => {
     const { since, status: statuses, workspace, model, provider, code, limit } = options;
-    // A misspelt one has no requests, which would look like a valid answer.
+    // A misspelt workspace has no requests, which would look like a valid answer.
     if (workspace !== undefined && workspace !== OWN_WORKSPACE)
       await stores.openWorkspaces(() => workspaceDefaults).show(workspace);
     const filter = { since: realOutside.now() - since, statuses, workspace, model, provider, code };
-    // One more than is shown tells whether there are more.
+    // One row more than is shown tells whether there are more.
     const found = await stores.openRequests().list(filter, limit + 1);
     const shown = found.slice(0, limit);
     if (options.json) console.log(json(shown.map(asRecord)));
@@ -114,7 +114,7 @@ function asRecord(row: RecordedRequest) {
     credits: creditsOf(row.micro_credits),
     user: row.user,
     metadata: said,
-    // Of a row that stands for several.
+    // For a row that stands for several refusals.
     refused_alike: refusals === null ? null : Number(refusals),
   };
 }
@@ -131,7 +131,7 @@ function inLines(row: RecordedRequest): string {
   return `${table(lines)}${more}`;
 }
 
-/** What it comes from and what to look at; null for an answer. */
+/** The cause and what to look at; null for an answered request. */
 function causeOf({ status, error, kind }: RecordedRequest): string | null {
   if (kind !== null && isErrorKind(kind)) return CAUSES[kind];
   if (status === 0n)

@@ -1,5 +1,5 @@
 /**
- * The running gateway that a command asks: where it is, and its admin paths. It answers from memory or its database, on this machine as a rule.
+ * The running gateway that a command asks: its address and its admin paths. It answers from memory or its database, usually on this machine.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import { withoutSlash } from "../domain/base-url";
@@ -12,7 +12,7 @@ export interface Asking {
 
 const WAIT_MS = 5_000;
 
-/** Without a slash at its end. An address that stands for all of them is asked on this machine. */
+/** Without a trailing slash. For a wildcard address the gateway is asked on this machine. */
 export function addressOf(
   server: Pick<GatewayConfig["server"], "host" | "port" | "tls">,
   url?: string,
@@ -27,7 +27,7 @@ export type Told =
   | { readonly ok: true; readonly body: unknown }
   | { readonly ok: false; readonly reason: string };
 
-/** @param path of an admin's, such as /admin/routes */
+/** @param path an admin path, such as /admin/routes */
 export async function askAdmin(
   outside: Pick<Outside, "fetch" | "environment">,
   base: string,

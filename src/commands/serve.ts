@@ -1,6 +1,6 @@
 /**
- * `embedgate serve`: reads the routing file, and serves by it in this process, or in as many as it says.
- * Modules are loaded on demand: a supervisor has no gateway.
+ * `embedgate serve`: reads the routing file, and serves in this process or in as many processes as the file says.
+ * Modules are loaded on demand, because a supervisor has no gateway.
  */
 import { USUAL_FILE } from "../config/load";
 import { type ReadFile, readRoutingFile } from "../config/read";
@@ -14,7 +14,7 @@ export interface ServeOptions {
   readonly port?: number;
 }
 
-/** @returns the exit code, once a signal has ended the gateway */
+/** @returns the exit code, after a signal has ended the gateway */
 export async function serve(options: ServeOptions): Promise<number> {
   surviveOtherSignals();
   const read = await readNow(options);

@@ -1,6 +1,6 @@
 /**
- * `embedgate spaces list | show | export | forget`: the fingerprints that routes are measured against, how alike each route is, and how
- * to accept a model that was changed.
+ * `embedgate spaces list | show | export | forget`: the fingerprints that routes are measured against, the similarity of each route, and how
+ * to accept a changed model.
  */
 
 import { headOf, writeCarried } from "../config/carried-fingerprints";
@@ -32,7 +32,7 @@ export function listSpaces(options: StoreOptions): Promise<number> {
   });
 }
 
-/** Each route's cosine by kind of probe text, as it was last measured, and in words what probably differs. */
+/** Each route's cosine by kind of probe text at its last measurement, and what probably differs. */
 export function showSpace(space: string, options: StoreOptions): Promise<number> {
   return withStore(options, async (stores, config) => {
     const carried = [...insideFingerprints(), ...config.spaceFingerprints];
@@ -75,7 +75,7 @@ function cosines(records: readonly RouteRecord[]): string[][] {
   ];
 }
 
-/** What `space_fingerprints` takes. */
+/** Prints a file for `space_fingerprints`. */
 export function exportSpaces(options: StoreOptions): Promise<number> {
   return withStore(options, async (stores, config) => {
     const all = withCarried(stores.openFingerprints(), config.spaceFingerprints).list();

@@ -1,5 +1,5 @@
 /**
- * What `embedgate top` shows of the Admin API's answers, as values and as a page. A new column is a member here and a cell of its table.
+ * Turns the Admin API's answers into what `embedgate top` shows, as values and as a page. A new column is a member here and a cell of its table.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -64,7 +64,7 @@ export interface Overview {
   readonly gateway: Static<typeof Gateway>;
   readonly seconds: number;
   readonly total: Figures;
-  /** Routes that were or may be called: the most called come first. */
+  /** Routes that were or may be called, the most called first. */
   readonly routes: readonly (Figures & {
     readonly model: string;
     readonly provider: string;
@@ -85,10 +85,10 @@ const NONE: Sums = {
   p99_ms: null,
 };
 const REST = "(rest)";
-/** What callers asked for that the routing file does not have: the sums do not keep it. */
+/** Models that callers asked for and the routing file does not have: the sums do not keep their names. */
 const UNKNOWN = "(unknown)";
 
-/** @param bodies what /gateway, /series by model and provider, /series by workspace, and /routes said */
+/** @param bodies the answers of /gateway, /series by model and provider, /series by workspace, and /routes */
 export function overviewOf(bodies: readonly unknown[]): Overview | undefined {
   const [gateway, byRoute, byWorkspace, now] = bodies;
   if (!Value.Check(Gateway, gateway) || !Value.Check(Series, byRoute) || !Value.Check(Series, byWorkspace))

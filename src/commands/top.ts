@@ -1,5 +1,5 @@
 /**
- * `embedgate top`: what a running gateway does, by the Admin API, drawn again and again. What it looks like is in top-page.ts.
+ * `embedgate top`: what a running gateway is doing, from the Admin API, redrawn repeatedly. top-page.ts lays it out.
  */
 import { realOutside } from "../network/real-outside";
 import { configured } from "../serving/configured";
@@ -18,9 +18,9 @@ export interface TopOptions {
   readonly json?: boolean;
 }
 
-/** q, Ctrl-C, Ctrl-D, Escape: where a terminal hands on each key, Ctrl-C is no signal. */
+/** q, Ctrl-C, Ctrl-D, Escape: in raw mode Ctrl-C sends no signal. */
 const ENDING = ["q", "\u0003", "\u0004", "\u001b"];
-/** The whole screen is cleared and drawn from its corner; the cursor is out of the way. */
+/** Moves the cursor to the top left corner and clears the screen. */
 const DRAW = "\u001b[H\u001b[J";
 const BEGIN = "\u001b[?1049h\u001b[?25l";
 const END = "\u001b[?25h\u001b[?1049l";
@@ -62,7 +62,7 @@ async function lookAt(base: string, { key, since }: TopOptions): Promise<Seen> {
   return overviewOf(bodies) ?? { reason: `${base} is of another version: its answers cannot be read` };
 }
 
-/** Ctrl-C, q or a signal ends it; the terminal is as it was. */
+/** Ends with Ctrl-C, q or a signal, and restores the terminal. */
 async function showUntilEnded(
   first: Overview,
   look: () => Promise<Seen>,

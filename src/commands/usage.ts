@@ -1,6 +1,6 @@
 /**
- * `embedgate usage`: the ledger, summed. Costs are printed exactly, since they are whole pico-USD and micro-credits in the ledger.
- * A new column goes to the end, so that what reads them by place goes on working.
+ * `embedgate usage`: sums of the ledger. Costs are printed exactly, since the ledger has whole pico-USD and micro-credits.
+ * A new column goes to the end, so that scripts that read columns by position keep working.
  */
 import { OWN_WORKSPACE } from "../books/ledger";
 import { creditsOf, usdOf } from "../books/money";
@@ -15,7 +15,7 @@ import { withStore } from "./with-store";
 
 interface UsageOptions {
   readonly config?: string;
-  /** Milliseconds back from now. */
+  /** How many milliseconds before now. */
   readonly since: number;
   readonly by: readonly UsageGroup[];
   readonly workspace?: string;
@@ -27,7 +27,7 @@ interface UsageOptions {
 export function showUsage(options: UsageOptions): Promise<number> {
   return withStore(options, async (stores, { workspaceDefaults }) => {
     const { since, by, workspace, metadata } = options;
-    // One that is misspelt would have no usage, which reads like an answer.
+    // A misspelt workspace has no usage, which would look like a valid answer.
     if (workspace !== undefined && workspace !== OWN_WORKSPACE)
       await stores.openWorkspaces(() => workspaceDefaults).show(workspace);
     const ledger = stores.openLedger();
@@ -54,7 +54,7 @@ export function showUsage(options: UsageOptions): Promise<number> {
 interface Sum {
   readonly name: string;
   readonly heading: string;
-  /** A bigint where it is a count; text where a program that reads it as a float would lose digits. */
+  /** A bigint for a count; text for an amount, because a program that reads it as a float would lose digits. */
   readonly of: (line: UsageLine) => bigint | string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What every command about the database starts with: the routing file, the database that it names, and a line that says which one that is.
- * Only commands that say so (`creates`) make a database, and only where a routing file says where.
+ * What every command on the database starts with: the routing file, its database, and a line that says which database it is.
+ * Only commands with `creates` create a database, and only where a routing file says where.
  */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
@@ -21,9 +21,9 @@ export interface StoreOptions {
 
 /**
  * Runs `work` on the routing file's database and closes it.
- * @param creates whether the command is one that may make the database
- * @returns the exit code: 1 where the routing file was refused
- * @throws GatewayError where there is no database, and none may be made
+ * @param creates whether the command may create the database
+ * @returns the exit code: 1 if the routing file is invalid
+ * @throws GatewayError if there is no database and none may be created
  */
 export async function withStore(
   options: StoreOptions,

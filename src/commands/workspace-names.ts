@@ -1,4 +1,4 @@
-/** `embedgate workspaces rename | delete`: the functions of src/callers/workspace-names.ts, with words for people and JSON for programs. */
+/** `embedgate workspaces rename | delete`: the functions of src/callers/workspace-names.ts, with text for people and JSON for programs. */
 import { GatewayError } from "../domain/errors";
 import { inWords } from "./credits";
 import { json } from "./json";
@@ -6,7 +6,7 @@ import { type StoreOptions, withStore } from "./with-store";
 
 export function renameWorkspace(name: string, newName: string, options: StoreOptions): Promise<number> {
   return withStore(options, async (stores, { workspaceDefaults }) => {
-    // Here for its words, which name the nearest.
+    // Called for its error, which suggests the nearest name.
     await stores.openWorkspaces(() => workspaceDefaults).show(name);
     await stores.openWorkspaceNames().rename(name, newName);
     if (options.json) console.log(json({ workspace: newName, before: name }));

@@ -1,6 +1,6 @@
 /**
- * `embedgate workspaces create | set | list | show`: the functions of src/callers/workspaces.ts, with words for people and JSON for programs.
- * A new setting needs an option here (`SettingOptions`) beside what src/callers/workspace-settings.ts asks for.
+ * `embedgate workspaces create | set | list | show`: the functions of src/callers/workspaces.ts, with text for people and JSON for programs.
+ * A new setting needs an option here (`SettingOptions`), in addition to what src/callers/workspace-settings.ts says.
  */
 import { creditsOf, usdOf } from "../books/money";
 import { UTC } from "../books/periods";
@@ -17,7 +17,7 @@ import { inWords } from "./credits";
 import { json } from "./json";
 import { type StoreOptions, withStore } from "./with-store";
 
-/** What is left out stays as it is. */
+/** Settings that are left out do not change. */
 export interface SettingOptions extends StoreOptions {
   readonly models?: readonly string[];
   readonly requestsPerMinute?: number;
@@ -116,7 +116,7 @@ function settingsOf(options: SettingOptions): Partial<Settings> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
-/** Some are numbers, truth values or null; words stand for themselves. */
+/** Some values are numbers, booleans or null; other text is taken as it is. */
 function policyValue(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -125,7 +125,7 @@ function policyValue(text: string): unknown {
   }
 }
 
-/** Not refused: a routing file may come to serve it later. */
+/** Not refused, because a later routing file may serve the model. */
 function tellUnknownModels(allowed: readonly string[], { models }: GatewayConfig): void {
   const ids = [...models.keys()];
   for (const one of allowed) {
@@ -136,7 +136,7 @@ function tellUnknownModels(allowed: readonly string[], { models }: GatewayConfig
 
 interface Shown {
   readonly value: unknown;
-  /** Its source; null where it is not set. */
+  /** Where the value comes from; null if it is not set. */
   readonly from: "own" | "workspace_defaults" | "server" | null;
 }
 

@@ -25,6 +25,8 @@ export interface PostgresConfig {
   readonly maxConnections: number;
   readonly prepare: boolean;
   readonly onOutage: "refuse" | "spool";
+  /** Requests a second of a workspace from which on its credits are leased; undefined: never. */
+  readonly creditLease?: number | undefined;
 }
 
 export interface GatewayConfig {

@@ -170,7 +170,7 @@ const partOf = (memoryBytes: number, part: number, most: number): number =>
 
 function postgresOf(
   url: string,
-  { schema, max_connections, prepare, on_outage }: PostgresSection,
+  { schema, max_connections, prepare, on_outage, credit_lease }: PostgresSection,
 ): PostgresConfig {
   const usual = PostgresSection.properties;
   return {
@@ -179,6 +179,7 @@ function postgresOf(
     maxConnections: max_connections ?? usual.max_connections.default,
     prepare: prepare ?? usual.prepare.default,
     onOutage: on_outage ?? "refuse",
+    creditLease: credit_lease,
   };
 }
 

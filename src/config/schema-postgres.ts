@@ -37,6 +37,14 @@ export const PostgresSection = Type.Object(
           "While the database cannot be reached. refuse: requests get 503 ledger_unavailable. spool: requests of workspaces without credits and caps go on; their ledger rows wait in a local file and are written when it is back.",
       }),
     ),
+    credit_lease: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000,
+        description:
+          "From so many requests a second of one workspace in one process on, the process leases a part of the workspace's credits and holds requests against that, so that the workspace's one row is not the bottleneck. Workspaces with a spending cap are not leased. Left out: never.",
+      }),
+    ),
   },
   { ...closed, description: "How PostgreSQL is used, where `database` is one." },
 );

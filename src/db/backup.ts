@@ -1,6 +1,6 @@
 /**
- * A copy of the database while others write to it, and what must hold before a file takes the database's place. SQLite only: PostgreSQL
- * has tools of its own.
+ * Copies the database while others write to it, and checks a file before it replaces the database. SQLite only: PostgreSQL has its
+ * own tools.
  */
 import { Database } from "bun:sqlite";
 import { chownSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
@@ -11,23 +11,23 @@ import { MIGRATIONS } from "./migrations";
 import { unavailable } from "./writer";
 
 export interface Checked {
-  /** Of the schema: as many steps of migrations.ts. */
+  /** Version of the schema: the number of steps of migrations.ts. */
   readonly version: number;
   readonly ledger_rows: number;
   readonly keys: number;
 }
 
 /**
- * One moment of the database, whole, in a file that only its owner can read: under its name only once it was checked and is on the disk.
- * Writers go on meanwhile.
- * @throws GatewayError database_unavailable; where `to` exists
+ * A consistent snapshot of the database in a file that only its owner can read. The file gets its name only after it was checked and is on
+ * the disk. Writers go on meanwhile.
+ * @throws GatewayError database_unavailable; if `to` exists
  */
 export function backUp(from: string, to: string): Checked {
   if (existsSync(to)) throw new GatewayError("database_unavailable", `${to} exists: name another file.`);
   const partial = `${to}.partial`;
   try {
     rmSync(partial, { force: true });
-    // Made here, so that at no time others can read it. SQLite fills a file that is empty.
+    // Created here, so that others can never read it. SQLite fills an existing empty file.
     closeSync(openSync(partial, "wx", PRIVATE_FILE));
     const database = new Database(from, { readonly: true });
     try {
@@ -48,7 +48,7 @@ export function backUp(from: string, to: string): Checked {
 }
 
 /**
- * Whether a file is a whole database of this embedgate or an older one. It is not changed.
+ * Checks that a file is a complete database of this embedgate version or an older one. The file is not changed.
  * @throws GatewayError database_unavailable, with what is wrong
  */
 export function checkBackup(path: string): Checked {
@@ -85,14 +85,14 @@ export function checkBackup(path: string): Checked {
   }
 }
 
-/** What belongs to a database file by its name. */
+/** Suffixes of the files that belong to a database file. */
 const BESIDE = ["", "-wal", "-shm"] as const;
 
 /**
- * A checked copy in the database's place. The database that was there is kept under another name, its log with it; its disk cache is
- * deleted, since it holds vectors that the older references of embedding spaces may not vouch for.
+ * Replaces the database by a checked copy. The old database is kept under another name, with its write-ahead log; its disk cache is
+ * deleted, since the restored (older) references of embedding spaces may not match its vectors.
  * @param kept the name that the old database gets
- * @throws GatewayError database_unavailable where a program has it open, or the file is not whole
+ * @throws GatewayError database_unavailable if a program has the database open, or the copy is damaged
  */
 export function restoreDatabase(from: string, path: string, kept: string): Checked {
   const checked = checkBackup(from);
@@ -108,7 +108,7 @@ export function restoreDatabase(from: string, path: string, kept: string): Check
     } finally {
       source.close();
     }
-    // As root it would be root's, and the gateway's own user could not open it.
+    // If root restores, the file would belong to root, and the gateway's own user could not open it.
     const { uid, gid } = statSync(dirname(path));
     if (process.getuid?.() === 0) chownSync(next, uid, gid);
     checkBackup(next);
@@ -127,15 +127,15 @@ export function restoreDatabase(from: string, path: string, kept: string): Check
 }
 
 /**
- * Whoever has the database open holds a lock on it, in WAL too: nobody does where it can be had alone.
- * @returns what lets go of it
+ * Every program that has the database open holds a lock on it, also in WAL mode: if an exclusive lock is granted, none has it open.
+ * @returns a function that releases the lock
  */
 function lockAlone(path: string): () => void {
   const database = new Database(path);
   try {
     database.run("PRAGMA busy_timeout = 0");
     database.run("PRAGMA locking_mode = EXCLUSIVE");
-    // In this mode the lock stays when the transaction ends.
+    // In this mode the lock stays after the transaction ends.
     database.run("BEGIN IMMEDIATE");
     database.run("COMMIT");
     database.run("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -143,7 +143,7 @@ function lockAlone(path: string): () => void {
   } catch (cause) {
     database.close();
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-    // A damaged one is what a restore is for.
+    // A damaged database is what a restore is for.
     if (!/^SQLITE_(?:BUSY|LOCKED)/.test(code)) return () => undefined;
     throw new GatewayError(
       "database_unavailable",

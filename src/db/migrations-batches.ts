@@ -1,5 +1,5 @@
 /**
- * The steps that brought batches: what is held for them, their files, who works on them. Part of MIGRATIONS (migrations.ts), in their place there.
+ * The migration steps for batches: reserves, files, and leases. Part of MIGRATIONS (migrations.ts), where their position is fixed.
  */
 export const BATCH_MIGRATIONS: readonly string[] = [
   `

@@ -1,6 +1,6 @@
 /**
- * The database's shape, one step a version. Append only: a step that was released is never edited, because databases have run it.
- * Money is whole pico-USD (10⁻¹² USD) so that no price is rounded: 0.02 USD per million tokens is 20,000 a token.
+ * The database schema, one step per version. Append only: a released step is never edited, because databases have run it.
+ * Money is whole pico-USD (10⁻¹² USD) so that no price is rounded: 0.02 USD per million tokens is 20,000 per token.
  */
 import { BATCH_MIGRATIONS } from "./migrations-batches";
 

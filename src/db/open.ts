@@ -1,11 +1,12 @@
 /**
- * Opens the one SQLite database: pragmas, migrations, and the way to write that never blocks the event loop on a lock.
- * What the tables hold belongs to their own files (src/callers/keys.ts, src/books/ledger.ts).
+ * Opens the SQLite database: pragmas, migrations, and writes that never block the event loop on a lock.
+ * The tables' contents are the business of other files (src/callers/keys.ts, src/books/ledger.ts).
  */
 import { Database } from "bun:sqlite";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import { makePrivate } from "../machine/private-files";
+import { type Checkpoint, keepLogShort, type LogKeeper } from "./log-keeper";
 import { MIGRATIONS } from "./migrations";
 import { createRecent, type Recent } from "./recent";
 import { createWriter, patiently, unavailable, type Writer } from "./writer";
@@ -13,41 +14,40 @@ import { createWriter, patiently, unavailable, type Writer } from "./writer";
 export interface Store {
   readonly database: Database;
   /**
-   * Runs `work` in a transaction, maybe one with others' (src/db/writer.ts). @throws GatewayError database_unavailable; what `work`
-   * throws, having done nothing
+   * Runs `work` in a transaction, possibly shared with other writes (src/db/writer.ts). @throws GatewayError database_unavailable; whatever
+   * `work` throws, in which case nothing was changed
    */
   readonly write: Writer["write"];
-  /** The clock that `write` goes by. */
+  /** The clock that `write` uses. */
   readonly monotonic: () => number;
-  /** Runs a query that only reads. In WAL it never waits for a writer. @throws GatewayError database_unavailable */
+  /** Runs a read-only query. In WAL mode it never waits for a writer. @throws GatewayError database_unavailable */
   read<T>(query: () => T): T;
-  /** For what every request asks: read again when it may have changed (src/db/recent.ts). */
+  /** For queries that every request makes: cached until the result may have changed (src/db/recent.ts). */
   readonly once: Recent["once"];
-  /** @throws GatewayError database_unavailable when the file cannot be read, or another process has locked it for long */
+  /** @throws GatewayError database_unavailable if the file cannot be read, or another process has held a lock for too long */
   check(): void;
   close(): void;
 }
 
-/** What a committed row survives: the end of the process, or of the machine's power too. */
+/** What a committed row survives: a crash of the process, or a power failure too. */
 export type Durability = "process" | "power";
 
-/** Pages in the log before they are moved into the database, which waits for the disk: seldom enough to be no part of a request. */
-const PAGES_IN_LOG = 8_000;
-
 /**
- * @param path a file, made with its folder if absent and readable by nobody else, or ":memory:"
+ * @param path a file, created with its folder if missing and readable only by its owner, or ":memory:"
+ * @param checkpoint moves the write-ahead log into the database; left out: SQLite does, within a commit
  * @throws GatewayError database_unavailable
  */
 export async function openStore(
   path: string,
-  outside: Pick<Outside, "sleep" | "monotonic" | "random" | "turn">,
+  outside: Pick<Outside, "sleep" | "monotonic" | "random" | "turn" | "polled">,
   durability: Durability = "process",
+  checkpoint?: Checkpoint,
 ): Promise<Store> {
   let database: Database;
   try {
     if (path !== ":memory:") makePrivate(path);
     database = new Database(path, { create: true, strict: true, safeIntegers: true });
-    // No busy handler: SQLite would sleep inside the call and stop every request. `write` waits outside it instead.
+    // No busy handler: SQLite would sleep inside the call and block every request. `write` waits outside of SQLite instead.
     database.run("PRAGMA busy_timeout = 0");
   } catch (cause) {
     throw unavailable(`The database ${path} cannot be opened`, cause);
@@ -61,23 +61,24 @@ export async function openStore(
   };
   const version = database.query<{ readonly data_version: bigint }, []>("PRAGMA data_version");
   const recent = createRecent(outside, () => read(() => version.get()?.data_version));
-  const { write, checkLock } = createWriter(database, outside, recent.forget);
+  let log: LogKeeper | undefined;
+  const { write, checkLock } = createWriter(database, outside, recent.forget, () => log?.committed());
   try {
     await patiently(() => mayShrink(database), outside);
-    // WAL: readers (`embedgate usage`) never wait for the gateway. It stays set in the file.
+    // WAL: readers (`embedgate usage`) never wait for the gateway. The setting is stored in the file.
     await patiently(() => database.run("PRAGMA journal_mode = WAL"), outside);
     const mode = database.query<{ journal_mode: string }, []>("PRAGMA journal_mode").get()?.journal_mode;
-    // SQLite says nothing where it cannot: it stays with the journal it had.
+    // If WAL is impossible, SQLite reports no error and keeps the journal mode that it had.
     if (path !== ":memory:" && mode !== "wal")
       throw new GatewayError("database_unavailable", NO_SHARED_MEMORY);
-    // NORMAL keeps every committed row through a crash of the process; only a power cut can take the last ones. FULL waits for the disk.
+    // NORMAL keeps every committed row when the process crashes; only a power failure can lose the last ones. FULL waits for the disk.
     database.run(`PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}`);
-    database.run(`PRAGMA wal_autocheckpoint = ${PAGES_IN_LOG}`);
+    log = keepLogShort(database, path, checkpoint);
     database.run("PRAGMA foreign_keys = ON");
     await write(() => migrate(database));
   } catch (cause) {
     database.close();
-    // The path is told here, to the operator; a caller's 503 never has it.
+    // The path is only for the operator; a caller's 503 never contains it.
     throw unavailable(`The database ${path} cannot be used${placeOf(cause)}`, cause);
   }
   const countSteps = database.query("SELECT count(*) FROM sqlite_schema");
@@ -91,21 +92,24 @@ export async function openStore(
       read(() => countSteps.get());
       checkLock();
     },
-    close: () => database.close(),
+    close() {
+      log?.close();
+      database.close();
+    },
   };
 }
 
 const NO_SHARED_MEMORY =
   "It is on a file system without shared memory maps, such as NFS, SMB or some container volumes: put it on a local disk (database in the routing file)";
 
-/** What SQLite's code tells of the place: sqlite.org/rescode.html, IOERR_SHMOPEN and its like; PROTOCOL where locks do not work. */
+/** What SQLite's error code says about the cause: sqlite.org/rescode.html, IOERR_SHMOPEN and similar; PROTOCOL if locks do not work. */
 export function placeOf(cause: unknown): string {
   if (cause instanceof GatewayError && cause.message === NO_SHARED_MEMORY) return `. ${NO_SHARED_MEMORY}`;
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   return /^SQLITE_(?:IOERR_SHM|IOERR_LOCK|PROTOCOL)/.test(code) ? `. ${NO_SHARED_MEMORY}` : "";
 }
 
-/** Only a database that is new can be told that trimmed pages are to be given back to the file system (src/books/trimming.ts). */
+/** Only a new database can be set up to give trimmed pages back to the file system (src/books/trimming.ts). */
 function mayShrink(database: Database): void {
   const pages = database.query<{ page_count: bigint }, []>("PRAGMA page_count").get()?.page_count;
   if (pages === 0n) database.run("PRAGMA auto_vacuum = INCREMENTAL");

@@ -1,16 +1,16 @@
 /**
- * What is read for every request, kept until it may have changed: SQLite counts the commits of other connections, and our own tell here.
- * The count is asked for once in a turn of the event loop, so that another process's change is seen a turn later; our own at once.
+ * Caches what every request reads until it may have changed: SQLite counts the commits of other connections, and our own commits report here.
+ * The count is read once per turn of the event loop: another process's change is seen one turn later, our own at once.
  */
 import type { Outside } from "../domain/outside";
 
 export interface Recent {
-  /** `ask`, answered from what it answered before. An error is not kept, nor is `undefined`: what is not there may be made by anybody. */
+  /** Caches the results of `ask`. Errors and `undefined` are not cached: another process may create what is missing. */
   once<Value>(ask: (key: string) => Value): (key: string) => Value;
   forget(): void;
 }
 
-/** Callers choose some of the keys. */
+/** Callers choose some of the keys, so their number is limited. */
 const KEPT_MAX = 10_000;
 
 /** @param version changes with each commit of another connection */

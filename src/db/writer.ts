@@ -1,6 +1,6 @@
 /**
- * Writes that come in one turn of the event loop share a transaction: the disk is asked once for all of them. Each still succeeds or
- * fails by itself, and none blocks the event loop on a lock.
+ * Writes of one turn of the event loop share a transaction, so that the disk is written once for all of them. Each write still succeeds or
+ * fails on its own, and none blocks the event loop on a lock.
  */
 import type { Database } from "bun:sqlite";
 import { GatewayError } from "../domain/errors";
@@ -8,33 +8,33 @@ import type { Outside } from "../domain/outside";
 
 export interface Writer {
   /**
-   * Resolves once `work` is committed. It may run more than once; only what it did last is kept.
-   * @param gathering keeps some of what the work does in memory until the end of the transaction
-   * @param until on the monotonic clock: when a locked database is waited for no longer. It is tried once, however late
-   * @throws GatewayError database_unavailable; what `work` throws, having done nothing
+   * Resolves once `work` is committed. `work` may run more than once; only its last run counts.
+   * @param gathering keeps some of the work's changes in memory until the end of the transaction
+   * @param until on the monotonic clock: when to stop waiting for a locked database. There is at least one attempt
+   * @throws GatewayError database_unavailable; whatever `work` throws, in which case nothing was changed
    */
   write<T>(work: () => T, gathering?: Gathering, until?: number): Promise<T>;
   /**
-   * Whether a write can be expected to succeed: none was kept out by another process for as long as one waits. It begins to try.
+   * Whether a write can be expected to succeed: no other process has held the lock for as long as a write waits. Starts a trial write.
    * @throws GatewayError database_unavailable
    */
   checkLock(): void;
 }
 
-/** What several works change in memory, to be written once for all of them. Others' work always finds it written. */
+/** Changes that several writes collect in memory, to be written once for all of them. Writes without the gathering always find them written. */
 export interface Gathering {
-  /** Writes it, in the transaction. */
+  /** Writes the changes, inside the transaction. */
   flush(): void;
-  /** The transaction is over, and was committed or not. */
+  /** The transaction has ended, committed or not. */
   ended(isCommitted: boolean): void;
 }
 
-type World = Pick<Outside, "sleep" | "monotonic" | "random" | "turn">;
+type World = Pick<Outside, "sleep" | "monotonic" | "random" | "turn" | "polled">;
 
-/** So that a commit without changes notifies no one. */
+/** With it, a commit without changes notifies nobody. */
 const NOTHING_GATHERED: Gathering = { flush() {}, ended() {} };
 
-/** How long a locked database is waited for at most. */
+/** The longest wait for a locked database. */
 export const LOCK_WAIT_MS = 5_000;
 
 interface Waiting {
@@ -47,15 +47,23 @@ interface Waiting {
 
 type Outcome = { readonly value: unknown } | { readonly cause: unknown };
 
-/** @param committed called after each commit of more than gatherings, before its writes resolve */
-export function createWriter(database: Database, outside: World, committed = () => {}): Writer {
+/**
+ * @param committed called after each commit that changed more than gatherings, before its writes resolve
+ * @param logged called after each commit
+ */
+export function createWriter(
+  database: Database,
+  outside: World,
+  committed = () => {},
+  logged = () => {},
+): Writer {
   let queue: Waiting[] = [];
   let isWriting = false;
   let failuresInARow = 0;
-  /** On the monotonic clock: the first failure of those in a row. */
+  /** On the monotonic clock: the first of the current run of failures. */
   let lockedSince: number | undefined;
   let isTrying = false;
-  const { turn = () => Promise.resolve() } = outside;
+  const { turn = () => Promise.resolve(), polled = turn } = outside;
 
   const together = database.transaction((group: readonly Waiting[]): Outcome[] => {
     let open: Gathering | undefined;
@@ -72,7 +80,7 @@ export function createWriter(database: Database, outside: World, committed = () 
     gathering?.flush();
     return value;
   });
-  /** Each behind a savepoint, so that one that fails takes nothing of the others with it. */
+  /** Each write has its own savepoint, so that a failing one does not undo the others. */
   const apart = database.transaction((group: readonly Waiting[]): Outcome[] =>
     group.map((waiting) => {
       try {
@@ -81,7 +89,7 @@ export function createWriter(database: Database, outside: World, committed = () 
         return { value };
       } catch (cause) {
         waiting.gathering?.ended(false);
-        // A disk that is full ends the whole transaction, not the savepoint alone.
+        // A full disk ends the whole transaction, not only the savepoint.
         if (!database.inTransaction || isLocked(cause)) throw cause;
         return { cause };
       }
@@ -118,7 +126,8 @@ export function createWriter(database: Database, outside: World, committed = () 
 
   async function writeAll(): Promise<void> {
     while (queue.length > 0) {
-      await turn();
+      // Requests that lie unread on the network share the commit.
+      await polled();
       const group = queue;
       queue = [];
       try {
@@ -126,6 +135,7 @@ export function createWriter(database: Database, outside: World, committed = () 
         failuresInARow = 0;
         lockedSince = undefined;
         if (group.some(({ gathering }) => gathering === undefined)) committed();
+        logged();
         settle(group, outcomes);
       } catch (cause) {
         if (isLocked(cause)) await waitForLock(group, cause);
@@ -136,7 +146,7 @@ export function createWriter(database: Database, outside: World, committed = () 
     isWriting = false;
   }
 
-  /** They go first next time, but for those that have waited long enough. */
+  /** Writes that failed on the lock go first next time, except for those that have waited long enough. */
   async function waitForLock(group: readonly Waiting[], cause: unknown): Promise<void> {
     const now = outside.monotonic();
     for (const { failed } of group.filter(({ giveUpAt }) => giveUpAt <= now)) failed(lockedOut(cause));
@@ -183,7 +193,7 @@ export function createWriter(database: Database, outside: World, committed = () 
     write,
     checkLock() {
       const isLockedOut = isLockedStill() && outside.monotonic() - (lockedSince ?? 0) >= LOCK_WAIT_MS;
-      // An empty transaction: it takes the lock and writes nothing. Its outcome is in `lockedSince`, for the next check.
+      // An empty transaction takes the lock and writes nothing. Its outcome is in `lockedSince`, for the next check.
       if (!isTrying) {
         isTrying = true;
         const over = () => {
@@ -196,7 +206,7 @@ export function createWriter(database: Database, outside: World, committed = () 
   };
 }
 
-/** Does what can be done only by itself, again while another process holds the lock. @throws GatewayError database_unavailable */
+/** Retries work that needs the database alone while another process holds the lock. @throws GatewayError database_unavailable */
 export async function patiently<T>(work: () => T, outside: World): Promise<T> {
   const giveUpAt = outside.monotonic() + LOCK_WAIT_MS;
   for (let failures = 1; ; failures++) {
@@ -210,11 +220,11 @@ export async function patiently<T>(work: () => T, outside: World): Promise<T> {
   }
 }
 
-/** Another process's commit takes a fraction of a millisecond: a retry in the next turn mostly finds it done. */
+/** Another process's commit takes a fraction of a millisecond: a retry in the next turn usually succeeds. */
 const TURNS_FIRST = 3;
 const PAUSE_MS_MAX = 8;
 
-/** Longer each time, up to a bound, with jitter, so that two waiting processes do not meet again and again. */
+/** Each pause is longer, up to a limit, with jitter, so that two waiting processes do not collide again and again. */
 async function pause(
   { sleep, random, turn = () => Promise.resolve() }: World,
   failures: number,
@@ -232,11 +242,11 @@ function isLocked(cause: unknown): boolean {
 const refusal = (cause: unknown) =>
   cause instanceof GatewayError ? cause : unavailable("The database refused a write", cause);
 
-/** Whether an error of `write` is that another process held the lock for all the time that was given. */
+/** Whether `write` failed because another process held the lock for all of the allowed time. */
 export const isLockedOut = (error: GatewayError) =>
   error.kind === "database_unavailable" && isLocked(error.cause);
 
-/** SQLite's own words say the same. */
+/** SQLite's own message says nothing more, so it is left out. */
 const lockedOut = (cause: unknown) =>
   new GatewayError("database_unavailable", "The database is locked by another process.", { cause });
 

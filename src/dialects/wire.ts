@@ -140,6 +140,8 @@ export interface Decoded {
   readonly headers?: (result: Result, requestId: string, tookMs: number) => Readonly<Record<string, string>>;
   /** Names that mean the same model to this wire's clients, for where there is none of the first. */
   readonly otherNames?: readonly string[];
+  /** What to do where there is no such model; left out: the error names the nearest id, or the list. */
+  readonly unknownHint?: string | undefined;
   /** What the caller calls an input, in errors about it. Left out: `input`, or `input[17]` where there are several. */
   readonly inputName?: (place: number) => string;
   /** The caller's names of what a request's fields are called otherwise: `dimensions` → `output_dimensionality`. */

@@ -56,6 +56,27 @@ export function findName(
   return undefined;
 }
 
+/** Objects' own names that were found to have no twins: a program sends the same few again and again. */
+const twinless = new Set<string>();
+const TWINLESS_MAX = 1_000;
+const NAMES_LENGTH_MAX = 1_000;
+
+/** As `twinsIn`, and much cheaper for the body of a request, most of which have the same names. */
+export function twinsInBody(body: unknown): ReturnType<typeof twinsIn> {
+  let names = "";
+  for (const [name, value] of Object.entries(body ?? {})) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return twinsIn(body);
+    // With its length: no name can be written so that it reads as two.
+    names += `${name.length} ${name} `;
+  }
+  if (twinless.has(names)) return undefined;
+  const twins = twinsIn(body);
+  if (twins || names.length > NAMES_LENGTH_MAX) return twins;
+  if (twinless.size >= TWINLESS_MAX) twinless.clear();
+  twinless.add(names);
+  return undefined;
+}
+
 /**
  * Two names of one object, here or in an object within, that are one name to a case-insensitive reader; lists are not looked into.
  * @returns the path of the first of them, and the other one's name

@@ -25,9 +25,12 @@ export function unlessAborted<Value>(signal: EndSignal, work: Promise<Value>): P
 }
 
 /** Waits for all of them, so that none is still at work when the first failure is thrown. */
-export async function allDone(works: readonly Promise<void>[]): Promise<void> {
+export function allDone(works: readonly Promise<void>[]): Promise<void> {
   const [only] = works;
-  if (only === undefined || works.length === 1) return only;
+  return works.length === 1 && only ? only : allSettled(works);
+}
+
+async function allSettled(works: readonly Promise<void>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(works)) {
     if (outcome.status === "rejected") throw outcome.reason;
   }

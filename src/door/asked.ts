@@ -19,7 +19,17 @@ export function askedOf(
   { url }: Request,
   more: Pick<Asked, "pattern" | "params" | "policies" | "defaultModel">,
 ): Asked {
-  return { ...more, search: new URL(url).searchParams };
+  const { pattern, params, policies, defaultModel } = more;
+  return {
+    pattern,
+    params,
+    policies,
+    defaultModel,
+    // Read by few wires.
+    get search() {
+      return new URL(url).searchParams;
+    },
+  };
 }
 
 /** With its body, which is small. @param place left once the answer is there */

@@ -24,9 +24,10 @@ export function preflightHeaders(
   { method, headers }: Pick<Request, "method" | "headers">,
   origins: readonly string[] | undefined,
 ): Readonly<Record<string, string>> | undefined {
+  if (method !== "OPTIONS") return undefined;
   const origin = headers.get("origin");
   const wanted = headers.get("access-control-request-method");
-  if (method !== "OPTIONS" || origin === null || wanted === null) return undefined;
+  if (origin === null || wanted === null) return undefined;
   if (!isAllowed(origin, origins ?? [])) return undefined;
   const asked = headers.get("access-control-request-headers");
   return {

@@ -12,11 +12,9 @@ import { asGatewayError, GatewayError } from "../domain/errors";
 import { sendable } from "../domain/header-values";
 import type { Policies } from "../domain/policies";
 import type { Caller } from "../domain/request";
-
 import { newRequestId } from "../domain/request-id";
 import { unlessAborted } from "../domain/until";
 import type { Answer } from "../request/embed";
-
 import { forcedProviderOf } from "../routes/forced-provider";
 import { routeStates } from "../routes/states";
 import { adminPaths, isOfAdmin } from "./admin";
@@ -50,8 +48,10 @@ export function createDoor(parts: DoorParts) {
       });
 
   /** Of web pages that may call: none may where the gateway is run from. */
-  const originsFor = ({ url }: Pick<Request, "url">) =>
-    isOfAdmin(URL.parse(url)?.pathname ?? "") ? undefined : parts.corsOrigins();
+  const originsFor = ({ url }: Pick<Request, "url">) => {
+    const origins = parts.corsOrigins();
+    return origins && !isOfAdmin(URL.parse(url)?.pathname ?? "") ? origins : undefined;
+  };
 
   const policiesAt = ({ policies }: Wire, caller?: Caller): Policies => ({
     ...parts.policies(caller),

@@ -1,6 +1,6 @@
 /**
- * A part from its first call to its vectors: what no single call can do is divided among several.
- * Another reason to divide a part is a branch of `answer`.
+ * Answers a part, from its first call to its vectors. A part that no single call can serve is divided among several calls.
+ * A new reason to divide a part is a branch of `answer`.
  */
 
 import { asGatewayError } from "../domain/errors";
@@ -15,7 +15,7 @@ import { isolate } from "./poison";
 import { isSuspect, isTooMuch } from "./poison-signs";
 import type { Work } from "./work";
 
-/** @throws GatewayError that ends the request; its other calls are ended already */
+/** @throws GatewayError that ends the request; the request's other calls are cancelled by then */
 export async function answer(work: Work, part: Part, history?: History, first?: Chosen): Promise<void> {
   try {
     await allDone(await begun(work, part, history, first));
@@ -26,10 +26,10 @@ export async function answer(work: Work, part: Part, history?: History, first?: 
   }
 }
 
-/** @returns what is left to be done */
+/** @returns the parts that are still to be answered */
 async function begun(work: Work, part: Part, history?: History, first?: Chosen): Promise<Promise<void>[]> {
   const { plan, evidence } = work;
-  // What it leads to has begun before it ends, so that those who wait for evidence are not told too early that none will come.
+  // The follow-up calls begin before this one is marked as ended. Otherwise, code that waits for evidence would learn too early that no more comes.
   evidence.begin();
   try {
     const outcome = await attempts(work, part, history, first);

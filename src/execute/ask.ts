@@ -1,6 +1,6 @@
 /**
- * One call to one target: in its turn, within one attempt's time, counted and proved. The outcome is recorded in the target's health.
- * Whether there is another call after a failure is for attempts.ts.
+ * Makes one call to one target: it waits for its turn, has a time limit, and its reply is counted and checked. The outcome goes into the target's health.
+ * attempts.ts decides whether to call again after a failure.
  */
 
 import { abortSignalOf, Ending, type EndSignal } from "../domain/ending";
@@ -29,9 +29,9 @@ import { traceCall } from "./trace-call";
 import type { Work } from "./work";
 
 /**
- * @param signal ends the call
- * @param failed called with a failure before the place at the gate is free again
- * @returns undefined where the call failed, or was not sent after all: the breaker had opened meanwhile, or the target had asked for a pause
+ * @param signal cancels the call
+ * @param failed called with a failure before the call's place at the concurrency gate is released
+ * @returns undefined if the call failed, or was never sent because the circuit breaker opened meanwhile or the target asked for a pause
  * @throws the signal's reason
  */
 export async function ask(
@@ -113,7 +113,7 @@ async function sent(
   try {
     if (isKnownToCut(target)) await refuseLonger(part, target, work);
     const believable = readCount(await replyInTime(work, target, part, signal, trace), work, target, part);
-    // The provider has counted it, whether its answer is of use or not. At once: the request may end with the next turn.
+    // The provider has counted these tokens whether or not its reply is usable. Record them at once: the request may end in the next turn.
     const first = countOf(believable, inputsOf(part));
     work.count(first, target);
     const reply =
@@ -159,7 +159,7 @@ async function sent(
     if (error.kind === "input_too_long" && error.tokensMax !== undefined)
       learn(work, target, error.tokensMax, "words");
     health.restsUntil = Math.max(health.restsUntil, outside.monotonic() + restMs(error));
-    // One text that a provider cannot take says nothing new of the provider, however often it is sent.
+    // If the provider cannot take one text, sending that text again says nothing new about the provider's health.
     ended(isAgain && isAboutContent(error) ? "unknown" : outcomeOf(error), error.kind);
     failed(target, error);
     return undefined;
@@ -184,7 +184,7 @@ async function replyInTime(
     ? outside.alarm(timeoutMs, () => attempt.abort(tooSlow(timeoutMs)))
     : () => undefined;
   const estimate = estimateOf(inputsOf(part));
-  // In the turn in which it is given up: by the next, the request's row may be written.
+  // Record the call in the same turn in which it is abandoned: the request's row may be written in the next turn.
   let isAbandoned = false;
   const abandon = () => {
     isAbandoned = true;
@@ -193,9 +193,9 @@ async function replyInTime(
   attempt.addEventListener("abort", abandon);
   const reply = begunBy(provider, call);
   try {
-    // A plugin may overlook the signal: this keeps its word for it, so that nothing waits past its time.
+    // A plugin may ignore the signal. This enforces the time limit anyway.
     const inTime = await unlessAborted(attempt, reply);
-    // It had come in the very turn in which it was given up.
+    // The reply arrived in the same turn in which the call was abandoned.
     if (isAbandoned) work.abandoned({ ...estimate, tokens: 0 }, target, estimate);
     return inTime;
   } catch (thrown) {
@@ -208,7 +208,7 @@ async function replyInTime(
   }
 }
 
-/** A plugin may throw at once, or return what is no promise. */
+/** A plugin may throw synchronously, or return something that is not a promise. */
 async function begunBy({ upstream }: Target["provider"], call: EmbedCall): Promise<EmbedReply> {
   return upstream.embed(call);
 }
@@ -219,7 +219,7 @@ const tooSlow = (timeoutMs: number) =>
     `The provider did not answer within ${Math.round(timeoutMs)} ms (timeout_ms). If it is slow but not down, raise timeout_ms, or lower max_inputs of the model, in the routing file.`,
   );
 
-/** An abandoned call's answer has a count, which is better than the estimate. */
+/** The reply to an abandoned call has a token count, which replaces the estimate. */
 function countLate(
   reply: Promise<EmbedReply>,
   work: Work,
@@ -243,7 +243,7 @@ function countLate(
       );
     })
     .catch((failure: unknown) => {
-      // It was no answer, so nothing is owed; anything else may be the end of the call itself, which has the reason of that, or an answer
+      // A refusal costs nothing. Any other error may come from cancelling the call itself (its reason is then the signal's), or be a reply
       // that cannot be counted.
       const isRefusal =
         failure !== reason && failure instanceof GatewayError && failure.upstreamStatus !== undefined;
@@ -251,13 +251,13 @@ function countLate(
     });
 }
 
-/** Reading, proving and handing on so many vectors takes some milliseconds each: others' turns come in between. */
+/** Reading, checking and passing on this many vectors takes some milliseconds each, so other work runs in between. */
 const MANY_PIECES = 128;
 
-/** Providers whose counts were told to be none. */
+/** Providers for which the log already says that their token counts are unusable. */
 const toldOfCount = new WeakSet<Target["provider"]>();
 
-/** The reply as far as its token count is one; that a provider counts characters is told once. */
+/** Reads the token count of a reply. That a provider counts characters instead is logged once. */
 function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: Part): EmbedReply {
   const health = healthOf(target);
   const before = health.countsCharacters;
@@ -281,7 +281,7 @@ function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: P
   return read;
 }
 
-/** The gateway's own calls are charged to no caller, even when abandoned. */
+/** The gateway's own calls are charged to nobody, even if they are abandoned. */
 function ofNobody(work: Work): Work {
   return {
     ...work,
@@ -291,7 +291,7 @@ function ofNobody(work: Work): Work {
   };
 }
 
-/** The reply with our own count of it, where the model's vocabulary is known: the provider's is none. */
+/** If the provider's count is unusable, puts our own count in its place, where the model's vocabulary is known. */
 async function withOwnCount(
   reply: EmbedReply,
   first: Count,
@@ -308,7 +308,8 @@ async function withOwnCount(
 }
 
 /**
- * A text that a provider truncated silently is refused, so that another may embed it whole; where the model's texts are to be cut, it is told.
+ * A text that a provider truncated silently is an error, so that another provider may embed the whole text. If the routing file allows
+ * cutting for this model, the answer says that the text was cut.
  * @throws GatewayError cut_silently
  */
 function cutTold(
@@ -327,7 +328,7 @@ function cutTold(
   const isPlain = seen.isPlain || isFull;
   if (!isPlain && byCount === undefined) return reply;
   const isAlone = part.pieces.length === 1;
-  // The request itself left it to the vendor, who does not say which of several it was.
+  // The caller asked the vendor to truncate; with several texts the vendor does not say which one it cut.
   const isTheirs = request.fields.truncate !== undefined && provider.accepts("truncate");
   if (isPlain && isAlone && reply.tokens !== undefined && !isTheirs)
     learn(work, target, reply.tokens, "usage");
@@ -346,13 +347,13 @@ function cutTold(
 
 const inputsOf = ({ pieces }: Part) => pieces.map(({ input }) => input);
 
-/** A plugin counts inputs within its call; callers count them within their request. */
+/** A plugin gives the input's index within its call; callers know the index within their request. */
 function inRequest(error: GatewayError, part: Part): GatewayError {
   const index = error.input ?? tooLongOne(error, part);
   return index === undefined ? error : error.withInput(part.pieces[index]?.place);
 }
 
-/** A token is a byte at least, beside a few that mark a text's ends: of several texts often only one can have been counted so long. */
+/** A token is at least one byte, apart from the few that mark a text's ends. So of several texts often only one can have this many tokens. */
 const MARKS_MAX = 8;
 
 function tooLongOne({ kind, tokens }: GatewayError, { pieces }: Part): number | undefined {

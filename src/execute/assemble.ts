@@ -1,6 +1,6 @@
 /**
- * Step 5: the gate that every vector passes. A reply that is not provably right is the provider's error.
- * Nothing that failed here is ever answered, kept or billed; a new doubt about a vector is a new check in `prove`.
+ * Step 5: checks every vector. A reply that is not provably right is the provider's error.
+ * Nothing that fails here is answered, cached or billed. A new check goes into `prove`.
  */
 import { catalogueEntryNamed } from "../config/catalogue";
 import { dimensionsToAsk } from "../domain/dimensions";
@@ -11,11 +11,11 @@ import { addsUp, countOf } from "../tokens/count";
 import { isOffUnit } from "./lengths";
 
 /**
- * Proves that a reply answers its part: as many vectors as inputs, their indices a permutation, one size, finite, not zero, and of
- * the model that was asked. Returns them in the part's order, finished to the size that was asked for and, where the model's are
- * (`normalized`), of unit length whatever the server made of them; further types, proved as well, as they came.
- * @param hasAnswered the target has given right vectors before: where all are zeros, it is the texts of which it makes nothing
- * @throws GatewayError malformed; its `input` is the place in the part of a vector that is at fault by itself
+ * Checks that a reply answers its part: as many vectors as inputs, indices that are a permutation, one size, finite values, no zero vectors, and the
+ * model that was asked for. Returns the vectors in the part's order, shortened to the requested dimensions and, where the model's vectors are
+ * normalised (`normalized`), scaled to unit length. Vectors of further types are checked too and returned unchanged.
+ * @param hasAnswered the target has returned correct vectors before: if all vectors are zeros, the texts are the cause
+ * @throws GatewayError malformed; its `input` is the index in the part of the one vector that is at fault
  */
 export function prove(
   reply: EmbedReply,
@@ -44,13 +44,13 @@ export function prove(
   const size = asked ?? target.facts.dimensions ?? reply.vectors[0]?.values.length ?? 0;
   refuseOtherSize(plan, size, target);
   const cut = Math.min(plan.dimensions ?? size, size);
-  // What is cut away may be what tells that the rest is worth nothing: both lengths must be sound, the whole one first.
+  // The removed end may hold what makes the vector invalid (NaN, for example): check both lengths, the whole vector first.
   const wholes = new Float64Array(pieces.length);
   const norms = cut < size ? new Float64Array(pieces.length) : wholes;
   const replied = ordered.map((values, i) => {
-    // As many distinct indices in range as there are places: none is left empty.
+    // There are as many distinct indices in range as places, so no place stays empty.
     if (values === undefined) throw malformed("an index is missing");
-    // An outside plugin's value was checked by no compiler.
+    // No compiler has checked the value of an external plugin.
     if (!(values instanceof Float32Array)) throw malformed("a vector is not a Float32Array");
     if (values.length !== size || size === 0)
       throw malformed(`a vector has ${values.length} dimensions, not ${size}`);
@@ -87,7 +87,7 @@ export function prove(
   };
 }
 
-/** A size requested of a model whose own size was unknown: the answer has shown it. */
+/** The caller asked for dimensions of a model whose dimensions were unknown. The reply has now shown them. */
 function refuseOtherSize(
   { requestedDimensions: asked }: Pick<Plan, "requestedDimensions">,
   size: number,
@@ -99,7 +99,7 @@ function refuseOtherSize(
   throw new GatewayError("unsupported_dimensions", message, { field: "dimensions" });
 }
 
-/** Of the types that were asked for each, and no other. The float vector beside them has proved that there is one. */
+/** Checks that each vector comes in the requested types and no others. That there is a vector at all was checked with the float vector. */
 function provedTypes(
   typed: TypedVector | undefined,
   types: readonly VectorType[],
@@ -115,7 +115,7 @@ function provedTypes(
   return Object.fromEntries(types.map((type) => [type, typed?.[type]]));
 }
 
-/** What numbers it may hold its array says, but for bits that are written a number each. */
+/** The array's type limits the values, except for bits that are written as one number each. */
 function isOfType(type: VectorType, numbers: unknown, size: number): boolean {
   switch (type) {
     case "int8":
@@ -130,7 +130,7 @@ function isOfType(type: VectorType, numbers: unknown, size: number): boolean {
   }
 }
 
-/** Only another model of the catalogue is foreign: an unknown name may be the provider's own name for this one. */
+/** Only another model of the catalogue counts as a wrong model: an unknown name may be the provider's own name for this model. */
 function isForeign(replyName: string, { model, facts }: Pick<Target, "model" | "facts">): boolean {
   const asked = catalogueEntryNamed(model);
   const replied = catalogueEntryNamed(replyName);
@@ -142,7 +142,7 @@ function isForeign(replyName: string, { model, facts }: Pick<Target, "model" | "
   );
 }
 
-/** The beginning of a vector whose length is known, at unit length. */
+/** The first `size` values of a vector of known length, scaled to unit length. */
 function unitOf(values: Float32Array, size: number, norm: number): Float32Array {
   const unit = new Float32Array(size);
   for (let i = 0; i < size; i++) unit[i] = (values[i] ?? 0) / norm;
@@ -150,9 +150,9 @@ function unitOf(values: Float32Array, size: number, norm: number): Float32Array 
 }
 
 /**
- * Where some vectors are sound and one is not, its input is named: it may be the text that the model cannot take. All zeros is what a model
- * makes of a text in which it knows nothing (model2vec 0.10.0: "", blanks, unknown words); of several texts that say something, and all of
- * whose vectors are zeros, it is the provider that is broken, unless it has answered before.
+ * If some vectors are valid and one is not, the error names its input: the model may be unable to embed that text. A model returns zeros for
+ * a text without any known word (model2vec 0.10.0: "", blanks, unknown words). If all vectors of several texts are zeros, the provider is broken,
+ * unless it has answered correctly before.
  */
 function refuseUnsound(norms: Float64Array, pieces: Part["pieces"], hasAnswered: boolean): void {
   const isSound = (norm: number) => Number.isFinite(norm) && norm !== 0;
@@ -171,12 +171,12 @@ function refuseUnsound(norms: Float64Array, pieces: Part["pieces"], hasAnswered:
 const saysSomething = (input: Part["pieces"][number]["input"] | undefined) =>
   typeof input !== "string" || /[\p{L}\p{N}]/u.test(input);
 
-/** Of its beginning, or of the whole. In double precision: the squares of the largest float32 are still finite there. */
+/** The length of the first `size` values. In double precision, because the square of a large float32 overflows float32. */
 export function lengthOf(vector: Float32Array | Float64Array, size = vector.length): number {
   let even = 0;
   let odd = 0;
   let i = 0;
-  // Two sums in turns: one alone would wait for itself at each number. By index: an iterator takes ten times as long.
+  // Two alternating sums: with one, each addition would wait for the one before. By index: an iterator is ten times slower.
   for (; i + 1 < size; i += 2) {
     const one = vector[i] ?? 0;
     const other = vector[i + 1] ?? 0;

@@ -1,6 +1,6 @@
 /**
- * A part's calls, until one succeeds or none can help: fallback at once, retry at the same target after a pause.
- * What a failure means is in src/domain/errors.ts; which target is next is choose.ts.
+ * Calls for one part until one succeeds or no further call can help: fallback to another target at once, or retry of the same target after a pause.
+ * src/domain/errors.ts says what each failure means; choose.ts picks the next target.
  */
 
 import type { GatewayError } from "../domain/errors";
@@ -16,24 +16,24 @@ import { limitsOf } from "./pace";
 import { isAboutContent, isSuspect, isTooMuch } from "./poison-signs";
 import type { Work } from "./work";
 
-/** How long another request's call to a provider that was down is waited for. */
+/** How long to wait for another request's call to a provider that was down. */
 const PATIENCE_MS = 1_000;
 
 export type Outcome =
   | { readonly kind: "answered"; readonly answered: Answered; readonly target: Target }
-  /** The target that is next takes less in a call. */
+  /** The next target takes fewer inputs per call. */
   | {
       readonly kind: "carved anew";
       readonly parts: readonly Part[];
       readonly history: History;
-      /** One after the other. */
+      /** Send the parts one after another. */
       readonly inTurn: boolean;
     }
   | { readonly kind: "failed"; readonly error: GatewayError; readonly target: Target };
 
 /**
- * @param before what was tried already for these pieces
- * @param first where the first call goes; undefined: not chosen yet
+ * @param before earlier attempts for these pieces
+ * @param first the target of the first call; undefined: not chosen yet
  * @throws the signal's reason
  */
 export async function attempts(
@@ -51,7 +51,7 @@ export async function attempts(
     }
     const parts = work.plan.indivisible ? [part] : carve(part.pieces, limitsOf(chosen.target));
     if (parts.length > 1) {
-      // A server that was too slow for all of it is given no more work at once than it had.
+      // If the target timed out on the whole part, do not send it all the smaller parts at once: the load would be the same.
       const inTurn = history.asked.get(chosen.target)?.error.kind === "timeout";
       return { kind: "carved anew", parts, history, inTurn };
     }
@@ -63,7 +63,7 @@ export async function attempts(
       });
       final = finalError(work, part, history, error);
       if (final === undefined) logFailure(work, target, history, error);
-      // A place falls free now: none of the request's other calls must take it, when all of it has failed.
+      // A place at the concurrency gate becomes free now. If the whole request has failed, its other calls must not take it.
       else if (!isLeftToDivide(work, part, final)) work.fail(final);
     };
     const call = isHedged(work, history) ? hedged : ask;
@@ -73,23 +73,23 @@ export async function attempts(
   }
 }
 
-/** A request of one piece has no other calls but the one that may be under way beside this. */
+/** A request of one piece has no other calls except a hedged one. */
 function isLeftToDivide(work: Work, part: Part, error: GatewayError): boolean {
   const { plan } = work;
   if (plan.pieces.length === 1 || isTooMuch(error, part, plan)) return true;
   return isSuspect(error, part, plan) || canFit(error, work);
 }
 
-/** The error that stands, when no further call would help. */
+/** The error for the caller when no further call can help. */
 function finalError(work: Work, part: Part, history: History, error: GatewayError): GatewayError | undefined {
   if (!error.meaning.fallBack) return error;
-  // It is sent again in smaller parts anyway. One input alone is accused once it was sent as often as other parts are.
+  // During a search the part is divided and sent again anyway. A single input is blamed only after as many calls as other parts get.
   if (work.isSearch && part.pieces.length > 1 && isAboutContent(error)) return error;
   const choice = choose(work, history);
   return "error" in choice ? choice.error : undefined;
 }
 
-/** @returns the next target, once its time has come */
+/** @returns the next target, after the pause that it needs */
 export async function nextTarget(
   work: Work,
   history: History,
@@ -107,7 +107,7 @@ export async function nextTarget(
   }
 }
 
-/** A provider that is back answers soon: a request that comes just then is not refused. If it is still down, each request waits only once. */
+/** A recovered provider answers soon, so a request that arrives just then is not refused. If the provider is still down, each request waits only once. */
 async function isOverSoon({ outside, signal, patience }: Work, trial: Promise<void>): Promise<boolean> {
   const now = outside.monotonic();
   patience.endsAt ??= now + PATIENCE_MS;
@@ -121,7 +121,7 @@ async function isOverSoon({ outside, signal, patience }: Work, trial: Promise<vo
   }
 }
 
-/** Of a call that another follows. What the last one failed for is in the request's own line (src/door/failed.ts). */
+/** Logs a failed call that another call follows. The last failure is in the request's own line (src/door/failed.ts). */
 function logFailure(
   { outside, run, route }: Work,
   { provider }: Target,

@@ -1,6 +1,6 @@
 /**
- * What a call says to its provider beside its inputs. Calls of different requests that say the same may go together (coalesce.ts),
- * so all that a plugin learns of a request must be a line here.
+ * What a call tells its provider besides its inputs. Calls of different requests with equal parameters may be sent as one (coalesce.ts), so
+ * everything that a plugin sees of a request must be listed here.
  */
 import { dimensionsToAsk } from "../domain/dimensions";
 import { fieldsFor } from "../domain/hints";
@@ -17,7 +17,7 @@ export function callFor({ request, plan }: Pick<Work, "request" | "plan">, targe
     model,
     dimensions: dimensionsToAsk(plan.requestedDimensions, facts),
     user: request.user,
-    // Told by the prompt already.
+    // The prompt already says the task.
     task: plan.prompt ? undefined : wordFor(request, target),
     fields: fieldsFor(request, target),
     extraBody: request.extraBody,

@@ -7,11 +7,11 @@ import type { ModelFacts } from "../domain/facts";
 import type { Part, Piece } from "../domain/request";
 
 export type Limits = Pick<ModelFacts, "max_inputs" | "max_call_tokens" | "max_call_bytes"> & {
-  /** A longer text goes alone. */
+  /** A longer text is sent alone. */
   readonly max_shared_bytes?: number | undefined;
 };
 
-/** Consecutive pieces, as many a part as every limit allows. One that alone is over a limit goes alone: the provider decides. */
+/** Consecutive pieces, as many per part as every limit allows. A piece that alone exceeds a limit is sent alone: the provider decides. */
 export function carve(pieces: readonly Piece[], limits: Limits): Part[] {
   const parts: Part[] = [];
   for (let from = 0; from < pieces.length; ) {
@@ -22,9 +22,9 @@ export function carve(pieces: readonly Piece[], limits: Limits): Part[] {
   return parts;
 }
 
-/** The part that begins with the piece at `from`. */
+/** The part that starts with the piece at index `from`. */
 export function carveOne(pieces: readonly Piece[], from: number, limits: Limits): Part {
-  // Whatever the limits, the first piece is in.
+  // The first piece is always taken, whatever the limits are.
   if (from === pieces.length - 1) return from === 0 ? { pieces } : { pieces: pieces.slice(from) };
   const call = carrying(limits);
   let end = from;
@@ -34,9 +34,9 @@ export function carveOne(pieces: readonly Piece[], from: number, limits: Limits)
 
 /** A call that is filled piece by piece. */
 export interface Carrying {
-  /** @returns whether the piece is in the call now; the first one always is */
+  /** @returns whether the piece was added; the first one always is */
   take(piece: Piece): boolean;
-  /** No further piece can fit. */
+  /** No further piece fits. */
   isFull(): boolean;
 }
 
@@ -54,7 +54,7 @@ export function carrying({
     take({ input }) {
       if (count >= max_inputs || isTaken) return false;
       const bytes = typeof input === "string" ? Buffer.byteLength(input) : 0;
-      // A text's bytes bound its tokens from above: a few calls more, but never one over the limit.
+      // A text has at most as many tokens as bytes. Counting bytes makes a few more calls but never exceeds the limit.
       const tokens = typeof input === "string" ? bytes : input.length;
       if (count > 0 && (tokenSum + tokens > max_call_tokens || byteSum + bytes > max_call_bytes))
         return false;

@@ -1,6 +1,6 @@
 /**
- * Which target a call goes to: the first group with a usable one, within it by weight and load; one that failed only after all others.
- * A new reason to pass a target over is a filter here.
+ * Chooses the target of a call: from the first group with a usable target, by weight and load. A target that failed comes last.
+ * A new reason to skip a target is a filter here.
  */
 
 import { GatewayError } from "../domain/errors";
@@ -9,31 +9,31 @@ import type { Route, Target } from "../domain/request";
 import type { History } from "./history";
 import type { Work } from "./work";
 
-/** A provider that wants to be left alone for longer is not waited for: its word goes on to the caller. */
+/** If a provider asks for a longer pause than this, do not wait: pass its Retry-After on to the caller. */
 const RETRY_AFTER_MS_MAX = 60_000;
-/** What a crowd at a provider that is down is told at least. */
+/** The shortest Retry-After for the many callers of a provider that is down. */
 const COME_BACK_MS_MIN = 1_000;
 
 export interface Chosen {
   readonly target: Target;
-  /** Before it may be asked again. */
+  /** How long to wait before the call. */
   readonly waitMs: number;
-  /** No other target could serve instead. */
+  /** No other target can serve instead. */
   readonly isLast: boolean;
-  /** It was asked for these pieces before. */
+  /** This target was called for these pieces before. */
   readonly isAgain: boolean;
-  /** Calls that may still be made for these pieces, this one included. */
+  /** How many more calls are allowed for these pieces, this one included. */
   readonly callsLeft: number;
 }
 
-/** The call that tries a provider again, before choosing again. */
+/** Wait for the call that tests a recovering provider (half-open circuit breaker), then choose again. */
 interface TrialToAwait {
   readonly trial: Promise<void>;
-  /** undefined: the request's own, whose outcome it needs. Else what stands if there is no good outcome soon. */
+  /** undefined: this request's own call, whose outcome it needs. Otherwise the error that applies if the provider does not recover soon. */
   readonly error: GatewayError | undefined;
 }
 
-/** A target, a call in flight whose outcome decides, or the error that stands. */
+/** A target, a call in flight to wait for, or the final error. */
 export type Choice = Chosen | TrialToAwait | { readonly error: GatewayError };
 
 export function choose(work: Work, history: History): Choice {
@@ -60,7 +60,7 @@ export function choose(work: Work, history: History): Choice {
     again.find(admits);
   if (target) {
     const waitMs = Math.max(0, (history.asked.get(target)?.askAgainAt ?? now) - now);
-    // To be told now what the provider said is better than to be told later that time was up.
+    // It is better to return the provider's error now than a deadline error later.
     if (stands && now + waitMs >= run.endsAt) return { error: stands };
     return { target, waitMs, isLast: false, isAgain: history.asked.has(target), callsLeft };
   }
@@ -69,7 +69,7 @@ export function choose(work: Work, history: History): Choice {
   return lastResort(serving, work, callsLeft);
 }
 
-/** The breakers keep all of them away: a caller who comes alone still gets a provider's own answer, a crowd does not reach it. */
+/** All circuit breakers are open. A caller who comes alone still gets a provider's own answer; many callers at once do not reach it. */
 function lastResort(serving: readonly Target[], { run }: Work, callsLeft: number): Choice {
   const untried = serving.find((target) => healthOf(target).breaker.admits(true));
   if (untried) return { target: untried, waitMs: 0, isLast: true, isAgain: false, callsLeft };
@@ -91,7 +91,7 @@ function lastResort(serving: readonly Target[], { run }: Work, callsLeft: number
   };
 }
 
-/** For a second call while the first is under way: another target in good health, else the same one. */
+/** The target of a hedged second call: another healthy target, or the same one if there is none. */
 export function chooseBeside(work: Work, first: Chosen): Chosen | undefined {
   const { route, lane, outside } = work;
   const now = outside.monotonic();
@@ -108,7 +108,7 @@ export function chooseBeside(work: Work, first: Chosen): Chosen | undefined {
   return target && { target, waitMs: 0, isLast: false, isAgain: target === first.target, callsLeft };
 }
 
-/** Whether the target has told this request, by the call beside one that is not sent yet, to come back later. */
+/** Whether this target asked to be left alone (Retry-After) in its answer to the other call of a hedged pair. */
 export function isToWait({ comeBackAt, outside }: Work, target: Target): boolean {
   return (comeBackAt.get(target) ?? 0) > outside.monotonic();
 }
@@ -117,7 +117,7 @@ export function healthOf({ provider, model }: Target): Health {
   return provider.healthOf(model);
 }
 
-/** Of the first group, two drawn by weight, and of those the one with less to do for its weight. */
+/** Draws two targets of the first group by weight and takes the one with less load for its weight. */
 function drawn(candidates: readonly Target[], random: () => number): Target | undefined {
   if (candidates.length <= 1) return candidates[0];
   const group = Math.min(...candidates.map((candidate) => candidate.group));
@@ -144,7 +144,7 @@ function byWeight(targets: readonly Target[], random: () => number): Target | un
   return targets.at(-1);
 }
 
-/** Those of weight 0 are drawn among themselves only. */
+/** Targets of weight 0 are drawn only among themselves. */
 const shareOf = ({ weight }: Target) => (weight > 0 ? weight : 1);
 
 const load = (target: Target) => healthOf(target).inputsUnderWay / shareOf(target);
@@ -154,20 +154,20 @@ function leastAsked(targets: readonly Target[], { asked }: History): Target[] {
   return [...targets].sort((a, b) => calls(a) - calls(b) || a.group - b.group);
 }
 
-/** For a model none of whose ways may serve. */
+/** For a model none of whose routes may serve. */
 export const outOfService = (id: string) =>
   new GatewayError(
     "space_out_of_service",
     `The model '${id}' is out of service: none of its routes is measured to be in its embedding space. The gateway's operator finds details in GET /admin/notices.`,
   );
 
-/** A failure that another route might have spared: where the model has one that may not serve, the error names it. */
+/** Another route might have avoided this failure: if the model has one that may not serve, the error names it. */
 export function withUnused(error: GatewayError, { targets }: Pick<Route, "targets">): GatewayError {
   const unused = targets.filter(({ mayServe }) => !mayServe()).map(({ provider }) => `'${provider.name}'`);
   if (!error.meaning.fallBack || unused.length === 0) return error;
   const which = unused.length === 1 ? `its route ${unused[0]} is` : `its routes ${unused.join(", ")} are`;
   const message = `${error.message} (The model has ${targets.length} routes; ${which} not used: not measured to be in its embedding space.)`;
-  // Who may not know the providers is told nothing of this.
+  // Callers who may not see the providers are not told.
   const provider = error.provider ?? targets[0].provider.name;
   return new GatewayError(error.kind, message, { ...error, provider, cause: error.cause });
 }

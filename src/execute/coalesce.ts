@@ -1,6 +1,6 @@
 /**
- * Requests of one input that ask the same provider for the same share a call, also across workspaces. Off unless the provider's entry says
- * `coalesce_ms`, or its plugin `coalesce`; lines of batches always do. A new reason for a request to go alone is a line of `mayJoin`.
+ * Request coalescing: single-input requests with equal parameters share one call to a provider, also across workspaces. Off unless the
+ * provider's entry sets `coalesce_ms`, or its plugin `coalesce`; always on for lines of batches. A new reason to send a request alone goes into `mayJoin`.
  */
 import type { Coalescing, Target } from "../domain/request";
 import { callFor } from "./call";
@@ -8,10 +8,10 @@ import { healthOf } from "./choose";
 import { beginJointCall, type InTurn, type JointCall, type Single, type Told } from "./joint-call";
 import type { Work } from "./work";
 
-/** Of each provider, the calls that may be joined now, by all that those in one must have in common. They go with the provider. */
+/** For each provider, the calls that can still be joined, by the key of their common parameters. An entry is freed with its provider. */
 const joinableOf = new WeakMap<Coalescing, Map<string, JointCall>>();
 
-/** Calls to a provider that may be joined now. */
+/** Calls to a provider that can still be joined. */
 export function joinableCalls(coalescing: Coalescing): Map<string, JointCall> {
   const known = joinableOf.get(coalescing);
   if (known) return known;
@@ -20,7 +20,7 @@ export function joinableCalls(coalescing: Coalescing): Map<string, JointCall> {
   return begun;
 }
 
-/** @returns undefined where the input is to be sent alone */
+/** @returns undefined if the input must be sent alone */
 export function coalesced(single: Single, inTurn: InTurn): Promise<Told> | undefined {
   const { work, chosen, piece } = single;
   const coalescing = coalescingFor(work, chosen.target);
@@ -36,7 +36,7 @@ export function coalesced(single: Single, inTurn: InTurn): Promise<Told> | undef
   return call.join(single);
 }
 
-/** Lines of batches always: no client waits for a single line. */
+/** Lines of batches are always coalesced: no client waits for a single line. */
 const BULK_WINDOW_MS = 5;
 const bulkOf = new WeakMap<Target["provider"], Coalescing>();
 
@@ -52,14 +52,14 @@ function coalescingFor({ run }: Work, { provider }: Target): Coalescing | undefi
 function mayJoin({ work, chosen, piece, signal }: Single): boolean {
   const { plan, route, joint } = work;
   if (plan.pieces.length !== 1 || plan.indivisible || joint.isOver || signal.aborted) return false;
-  // Many a provider refuses it, and the whole call with it.
+  // Many providers refuse an empty input, and the whole call with it.
   if (piece.input === "") return false;
   if (chosen.isLast || !healthOf(chosen.target).breaker.isClosed()) return false;
-  // Should the call fail over another's input, it must still be allowed to be sent alone; so must the one beside it, if there is one.
+  // If the call fails because of another's input, this one must still have a call left to be sent alone, and so must a hedged second call.
   return chosen.callsLeft >= (route.hedgeAfterMs === undefined ? 2 : 3);
 }
 
-/** Equal where two inputs may go in one call, and be proved and finished alike. Texts and token ids never share one. */
+/** Equal for two inputs that may share one call and the checks of its reply. Texts and token ids never share one. */
 function keyOf(work: Work, target: Target, input: Single["piece"]["input"]): string {
   const { requestedDimensions, dimensions } = work.plan;
   return JSON.stringify([

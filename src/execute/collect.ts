@@ -1,6 +1,6 @@
 /**
- * Step 6: from the parts that were answered to the inputs that were asked. Each input is handed on as soon as all of its pieces are there.
- * Everything that an answer tells of one input, beside its vector, is a member of `Embedded` and is put together here.
+ * Step 6: puts the answered parts together into inputs. Each input is passed on as soon as all of its pieces have arrived.
+ * What an answer says about one input besides its vector is a member of `Embedded`, and is put together here.
  */
 
 import { sharesOf } from "../cache/apportion";
@@ -10,12 +10,12 @@ import { lengthOf } from "./assemble";
 
 export interface Collection {
   /**
-   * Takes a part's answer.
-   * @returns the inputs that are complete with it, by their place in the request
-   * @throws GatewayError internal for a piece that is not of the plan, or comes twice: a fault of ours that must not become a wrong vector
+   * Adds a part's answer.
+   * @returns the inputs that this answer completes, by their index in the request
+   * @throws GatewayError internal for a piece that is not in the plan or arrives twice: a bug of ours that must not become a wrong vector
    */
   add(answered: Answered): ReadonlyMap<number, Embedded>;
-  /** @throws GatewayError internal when an input of the plan is not complete */
+  /** @throws GatewayError internal if an input of the plan is incomplete */
   assertComplete(): void;
 }
 
@@ -47,7 +47,7 @@ export function collect(plan: Plan): Collection {
     }
   }
 
-  /** Undefined while a piece is missing. */
+  /** undefined while a piece is missing. */
   function embedded(place: number): Embedded | undefined {
     const pieces = piecesOf.get(place) ?? [];
     const own: { readonly piece: Piece; readonly answer: Embedded }[] = [];
@@ -67,7 +67,7 @@ export function collect(plan: Plan): Collection {
             place,
             plan.keepsLength ?? false,
           ),
-      // A text in pieces has no other type than float: the plan has refused it.
+      // A text in several pieces has float vectors only: the plan refuses other types.
       ...(first.answer.typed && { typed: first.answer.typed }),
       tokens: own.reduce((sum, { answer }) => sum + answer.tokens, 0),
       tokensSource: first.answer.tokensSource,
@@ -96,7 +96,7 @@ export function collect(plan: Plan): Collection {
   };
 }
 
-/** The mean of the pieces' vectors by their tokens, at unit length where theirs is: what the vendors' own advice for long texts comes to. */
+/** The mean of the pieces' vectors, weighted by tokens, at unit length if the pieces' vectors are: the vendors' own advice for long texts. */
 function averageOf(
   pieces: readonly { readonly values: Float32Array; readonly weight: number }[],
   place: number,
@@ -106,9 +106,9 @@ function averageOf(
   for (const { values, weight } of pieces) {
     for (const [i, value] of values.entries()) sum[i] = (sum[i] ?? 0) + value * weight;
   }
-  // In double precision to the end: a sum of large float32 values is past the largest of them.
+  // In double precision throughout: a sum of large float32 values overflows float32.
   const norm = lengthOf(sum);
-  // Pieces that cancel each other out to nothing: no vector would be right.
+  // The pieces cancel each other out: no vector would be right.
   if (norm === 0) {
     throw new GatewayError("malformed", "The vectors of its pieces have no mean.", { input: place });
   }

@@ -1,30 +1,30 @@
 /**
- * Whether a server truncates texts silently, where its usage proves nothing (infinity-emb 0.0.78 counts characters, others say nothing; among
- * many texts, and of an unknown vocabulary, no sum shows that one was cut): two long texts that differ only at their end get one vector.
- * Tried with the first text longer than any that was looked at whole, at about its length;
- * a server that cuts is asked some more, for where. Another sign of a cut, the count itself, is in src/tokens/belief.ts.
+ * Tests whether a server truncates texts silently, where its usage proves nothing (infinity-emb 0.0.78 counts characters, others report no usage;
+ * with many texts or an unknown vocabulary no sum shows a cut). Two long texts that differ only at their end get the same vector if they are cut.
+ * The test runs when a text is longer than any that the server is known to read whole, with texts of about that length.
+ * If the server cuts, a few more calls find the limit. The other sign of a cut, the token count, is in src/tokens/belief.ts.
  */
+import { cosineOf } from "../domain/cosine";
 import { GatewayError } from "../domain/errors";
 import type { Part, Piece, Target } from "../domain/request";
 import type { EmbedReply } from "../plugin";
 import { believed } from "../tokens/belief";
 import { countOf } from "../tokens/count";
 import { marksOf } from "../tokens/long-inputs";
-import { lengthOf } from "./assemble";
 import { healthOf } from "./choose";
 import { learn, noteWhole, sizeOf } from "./limits";
 import type { Work } from "./work";
 
-/** Of one token each in every vocabulary in use. */
+/** One token each in every vocabulary in use. */
 const BEGINNING = ["rain", "wind", "snow", "storm"];
 const END = ["gold", "price", "market", "bank"];
 
-/** Lengths that are tried, without a model's marks; where servers are started with a limit it is mostly one of these. */
+/** Lengths to try, without a model's marks. A server that was started with a limit mostly has one of these. */
 const LENGTHS = [
   126, 254, 382, 510, 766, 1022, 1534, 2046, 3070, 4094, 6142, 8190, 12_286, 16_382, 24_574, 32_766,
 ];
 const SHORTEST_TRIED = 510;
-/** A difference of fewer words, and of a smaller part of the whole, might not be seen in it. */
+/** A difference of fewer words, or of a smaller share of the text, might not change the vector measurably. */
 const END_WORDS_MIN = 90;
 const END_SHARE = 8;
 
@@ -35,17 +35,17 @@ function textOf(differsFrom: number, length: number): string {
 const lengthFor = (differsFrom: number) =>
   differsFrom + Math.max(END_WORDS_MIN, Math.ceil(differsFrom / END_SHARE));
 
-/** Texts of fewer bytes have no more tokens than most servers look at, by two bytes a token. */
+/** Shorter texts have fewer tokens than most servers' limits, at two bytes per token. */
 const LONG_BYTES = 512;
-/** What float32 and another place in a batch leave. */
+/** The lowest cosine of equal texts: float32 rounding and another position in the batch change this much. */
 const SAME_COSINE_MIN = 0.999_999;
 
-/** One test at a time for each model at a provider. */
+/** One test at a time per model and provider. */
 const underWay = new WeakMap<object, Promise<void>>();
 
 /**
- * What comes of it is in the target's health: where it cuts, or to what length it was seen to look at a text whole. A server that is said to
- * refuse by itself (`uncounted: send`) is tried only where that costs nothing.
+ * Writes the result into the target's health: where it cuts, or the length up to which it reads a text whole. A server that is configured to
+ * refuse long texts by itself (`uncounted: send`) is tested only if that costs nothing.
  */
 export async function tryCut(
   work: Work,
@@ -66,7 +66,7 @@ export async function tryCut(
     .finally(() => underWay.delete(health));
 }
 
-/** @param limit a known one: longer texts are not sent */
+/** @param limit the known limit: longer texts are not sent */
 function lengthToTry(pieces: readonly Piece[], limit: number | undefined): number | undefined {
   const long = pieces.filter(({ input }) => sizeOf(input) > LONG_BYTES);
   if (long.length === 0) return undefined;
@@ -75,7 +75,7 @@ function lengthToTry(pieces: readonly Piece[], limit: number | undefined): numbe
   return limit === undefined || (length ?? 0) < limit ? length : LENGTHS.findLast((one) => one < limit);
 }
 
-/** Four letters of ASCII, or two bytes of others. */
+/** Estimate: one token per four ASCII letters, or per two bytes of other text. */
 function likelyTokens(input: Piece["input"]): number {
   if (typeof input !== "string") return input.length;
   const bytes = Buffer.byteLength(input);
@@ -83,7 +83,7 @@ function likelyTokens(input: Piece["input"]): number {
   return Math.ceil((bytes - others) / 4 + others / 2);
 }
 
-/** A server that refuses what is too long cuts nothing; one that failed is tried again with the next long text. */
+/** A server that refuses long texts does not cut them; one that failed is tested again with the next long text. */
 function noteRefusal(thrown: unknown, work: Work, target: Target): void {
   if (!(thrown instanceof GatewayError) || thrown.kind !== "input_too_long") return;
   noteWhole(work, target, Number.MAX_SAFE_INTEGER);
@@ -95,7 +95,7 @@ async function tried(
   length: number,
   ask: (texts: Part) => Promise<EmbedReply>,
 ): Promise<void> {
-  // What the server counts, where it counts tokens, tells later what became of each text.
+  // If the server counts tokens, its usage will show what became of each text.
   let isCounted = true;
   const health = healthOf(target);
   const vectorOf = async (text: string) => {
@@ -107,9 +107,9 @@ async function tried(
   };
   const words = lengthFor(length);
   const whole = await vectorOf(textOf(words, words));
-  // Of a text that is cut before its words differ, whatever its length, the vector is the whole one's.
+  // If both texts are cut before their words differ, their vectors are equal.
   const isCutBefore = async (differsFrom: number) =>
-    cosineOf(whole, await vectorOf(textOf(differsFrom, lengthFor(differsFrom)))) >= SAME_COSINE_MIN;
+    (cosineOf(whole, await vectorOf(textOf(differsFrom, lengthFor(differsFrom)))) ?? 0) >= SAME_COSINE_MIN;
   if (!(await isCutBefore(length))) {
     noteWhole(work, target, length);
     return;
@@ -118,7 +118,7 @@ async function tried(
   learn(work, target, limit, isCounted ? "usage" : "trial");
 }
 
-/** The most words that are looked at: first among the usual limits, then between two of them. */
+/** The largest number of words that the server reads: first among the usual limits, then between two of them. */
 async function placeOfCut(
   length: number,
   isCutBefore: (differsFrom: number) => Promise<boolean>,
@@ -139,10 +139,4 @@ async function placeOfCut(
     else seen = middle;
   }
   return unseen;
-}
-
-function cosineOf(one: Float32Array, other: Float32Array): number {
-  let product = 0;
-  for (const [i, value] of one.entries()) product += value * (other[i] ?? 0);
-  return product / (lengthOf(one) * lengthOf(other));
 }

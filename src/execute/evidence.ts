@@ -1,16 +1,16 @@
 /**
- * Which targets have answered something of a request: only beside an answer is a refusal the fault of what was refused.
- * Those that failed alone may wait here until another call of the request has ended.
+ * Which targets have answered something of this request: a refusal is blamed on an input only if another call to the same target succeeded.
+ * A part that was refused alone may wait here until another call of the request has ended.
  */
 import type { Target } from "../domain/request";
 
 export interface Evidence {
-  /** A call of the request, and whatever it leads to, is under way. */
+  /** A call of the request, and everything that follows from it, is in flight. */
   begin(): void;
   end(): void;
   answered(target: Target): void;
   isThere(target: Target): boolean;
-  /** Waits for an answer of the target. False once nothing is under way any more but those who wait here. */
+  /** Waits for an answer of the target. Resolves with false once all that is left in flight waits here. */
   awaited(target: Target): Promise<boolean>;
 }
 

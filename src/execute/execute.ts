@@ -1,6 +1,6 @@
 /**
- * Step 4: the calls. What is to be embedded goes upstream in parts, as many at once as the providers have places for; what is proved is
- * handed on at once, so that the failure of one part loses nothing of the others. One part that fails permanently ends the others.
+ * Step 4: the calls. Inputs go upstream in parts, as many in parallel as the providers' concurrency allows. What was checked is passed on
+ * at once, so that one part's failure does not lose the others. A part that fails permanently cancels the other parts.
  */
 
 import { picoUsdPerToken } from "../books/money";
@@ -17,14 +17,14 @@ import { UNASKED } from "./history";
 import { limitsOf } from "./pace";
 import type { Needs, Work } from "./work";
 
-/** A request for so few inputs is one that someone waits for. */
+/** A request with this few inputs is interactive: somebody waits for it. */
 const INTERACTIVE_INPUTS_MAX = 8;
-/** When a provider with a full queue may be asked again. */
+/** The Retry-After if a provider's queue is full. */
 const BUSY_RETRY_AFTER_MS = 1_000;
 
 /**
- * @param take is given what was proved, in no particular order; every piece of the plan is in exactly one
- * @throws GatewayError of the first part that failed permanently, `input` being the place in the request
+ * @param take receives the checked answers in no particular order; every piece of the plan is in exactly one of them
+ * @throws GatewayError of the first part that failed permanently; its `input` is the index in the request
  */
 export async function execute(
   request: EmbedRequest,
@@ -68,11 +68,11 @@ export async function execute(
   };
   refuseWhenFull(work);
   let next = 0;
-  /** Each part is carved when a target for it is known, and there are no more under way than can be sent: none waits needlessly. */
+  /** A part is cut to size only when its target is known, and no more are in flight than can be sent: none waits needlessly. */
   async function workThrough(): Promise<void> {
     while (next < plan.pieces.length) {
       const choice = choose(work, UNASKED);
-      // Without a pause where it can be: the next choice must see what this part adds to the target's load.
+      // If possible without an await: the next choice must see the load that this part adds to the target.
       const chosen = "trial" in choice ? await nextTarget(work, UNASKED) : choice;
       if ("error" in chosen) {
         work.fail(chosen.error);
@@ -94,7 +94,7 @@ export async function execute(
   }
 }
 
-/** @param tokens below 0 where an estimate was too high */
+/** @param tokens negative if an estimate was too high */
 function addTo(tally: Tally, tokens: number, { provider, costPrice = 0 }: Target): void {
   tally.tokens += tokens;
   const before = tally.byProvider.get(provider.name);
@@ -105,14 +105,14 @@ function addTo(tally: Tally, tokens: number, { provider, costPrice = 0 }: Target
   });
 }
 
-/** Two at least: whether a part that is refused alone is at fault itself, only another part's answer can tell. */
+/** At least two: whether a part that is refused alone is itself at fault shows only when another part is answered. */
 function workersFor({ route, plan }: Work): number {
   if (plan.indivisible) return 1;
   const places = route.targets.reduce((sum, { provider }) => sum + provider.gate.places, 0);
   return Math.min(plan.pieces.length, Math.max(2, places));
 }
 
-/** Before the first call only: a request that has begun goes on. */
+/** Only before the first call: a request that has started goes on. */
 function refuseWhenFull({ route, lane }: Work): void {
   if (!route.targets.every(({ provider }) => provider.gate.isFull(lane))) return;
   throw new GatewayError("busy", "The queue for the provider is full (max_queue). Retry later.", {

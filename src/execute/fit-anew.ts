@@ -1,6 +1,6 @@
 /**
- * A text that only the provider knew to be too long: it is cut, or taken to pieces that are averaged, by the limit that the
- * provider gave, where the model's `long_input` has it so. Texts that are known beforehand to be too long never come here (src/tokens/long-inputs.ts).
+ * Handles a text that only the provider knew to be too long. Depending on the model's `long_input` it is cut, or split into pieces whose vectors
+ * are averaged, by the limit in the provider's error. Texts known in advance to be too long are handled in src/tokens/long-inputs.ts.
  */
 
 import type { GatewayError } from "../domain/errors";
@@ -9,22 +9,22 @@ import { fitted, slicesWithin } from "../tokens/long-inputs";
 import { collect } from "./collect";
 import type { Work } from "./work";
 
-/** Whether the pieces that were refused can be made to fit. */
+/** Whether the refused pieces can be shortened to fit. */
 export function canFit(error: GatewayError, { plan, route, isSearch }: Work): boolean {
   const isTooLong = error.kind === "input_too_long" || error.kind === "cut_silently";
   if (!isTooLong || isSearch || (error.tokensMax ?? route.facts.max_input_tokens) === undefined) return false;
   return plan.longInput !== "reject" && !plan.indivisible && plan.types === undefined;
 }
 
-/** Where a provider does not say how long a text was by its own count: no text of words has more tokens than a byte in two. */
+/** For a provider that does not say how many tokens the text has: ordinary text has at most one token per two bytes. */
 const BYTES_A_TOKEN = 2;
-/** A text is not as dense everywhere as on the whole, and a model's own marks take room. */
+/** Some parts of a text have more tokens per byte than the average, and the model's own marks need room too. */
 const ROOM = 0.9;
 const MARKS_MAX = 8;
 
 /**
- * @param piece alone was refused
- * @param embed sends what it is given as a part like others; what it takes goes to the work that it is handed
+ * @param piece a piece that was refused on its own
+ * @param embed sends its argument as a part like any other, and passes the results to the work that it is given
  */
 export async function fitAnew(
   work: Work,
@@ -74,7 +74,7 @@ export async function fitAnew(
   collection.assertComplete();
 }
 
-/** As much as fits by the model's own count; undefined where its vocabulary is not known, or says that the text fits. */
+/** As much of the text as fits by the model's own token count; undefined if its vocabulary is unknown or says that the text fits. */
 async function slicesByVocabulary(
   { plan, outside, signal, route }: Work,
   piece: Piece,

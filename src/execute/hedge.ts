@@ -1,5 +1,5 @@
 /**
- * A request for one input that is slow to be answered is sent a second time, and the first good answer taken.
+ * Hedged requests: a single-input request that is slow to be answered is sent a second time, and the first good answer is used.
  * Off unless the model's entry says `hedge_after_ms`; a new condition for it is a line of `isHedged`.
  */
 
@@ -11,12 +11,12 @@ import { type Chosen, chooseBeside } from "./choose";
 import type { History } from "./history";
 import type { Work } from "./work";
 
-/** Only a request's first call has a second one beside it. */
+/** Only a request's first call is hedged. */
 export function isHedged({ route, plan, run }: Work, { calls }: History): boolean {
   return route.hedgeAfterMs !== undefined && plan.pieces.length === 1 && calls === 0 && run.attemptsMax > 1;
 }
 
-/** As `ask`, by one call or two. The one that comes later is given up, and counted should it be answered anyway. */
+/** Like `ask`, with one call or two. The slower one is abandoned, and its tokens are counted if it is answered after all. */
 export async function hedged(
   work: Work,
   first: Chosen,
@@ -27,7 +27,7 @@ export async function hedged(
   const over = new Ending();
   const unfollow = over.follow(signal);
   const heard = (target: Target, error: GatewayError) => {
-    // The call beside it may still be queued, or gathering others' inputs (coalesce_ms).
+    // The other call may still be queued, or be waiting for inputs to coalesce with (coalesce_ms).
     if (error.retryAfterMs !== undefined)
       work.comeBackAt.set(target, work.outside.monotonic() + error.retryAfterMs);
     failed(target, error);

@@ -1,6 +1,6 @@
 /**
- * The attempts made for some pieces: where, how often, with what error, and when it may be tried there again.
- * It is kept when the pieces are divided again for another target, so that no piece is sent more often than is allowed.
+ * The attempts for some pieces: at which targets, how often, with which errors, and when each target may be retried.
+ * The history is kept when the pieces are divided again for another target, so that no piece exceeds its allowed number of calls.
  */
 
 import type { GatewayError } from "../domain/errors";
@@ -8,10 +8,10 @@ import type { Target } from "../domain/request";
 import { isAboutContent } from "./poison-signs";
 
 export interface History {
-  /** Over all targets. */
+  /** Over all targets together. */
   readonly calls: number;
   readonly asked: ReadonlyMap<Target, Asked>;
-  /** What the caller is told should nothing else come of it. */
+  /** The caller gets this error if no later attempt succeeds. */
   readonly failure: { readonly target: Target; readonly error: GatewayError } | undefined;
 }
 
@@ -39,7 +39,7 @@ export function afterFailure(
   };
 }
 
-/** A second route that is down says less of a request than the first route's word on it; of one route, its last word counts. */
+/** If a second route is down, that says less about the request than the first route's error. Of one route, its last error counts. */
 function staysFailure(failure: History["failure"], target: Target, error: GatewayError): boolean {
   return failure !== undefined && failure.target !== target && telling(failure.error) > telling(error);
 }
@@ -49,7 +49,7 @@ function telling(error: GatewayError): number {
   return error.meaning.retry ? 1 : 0;
 }
 
-/** Exponential with full jitter above a quarter of it; a provider's own word on when to come back is obeyed. */
+/** Exponential backoff with jitter, never below a quarter of the full pause. A provider's Retry-After takes precedence. */
 function backoffMs(calls: number, retryAfterMs: number | undefined, random: number): number {
   const exponential = Math.min(8_000, 250 * 2 ** (calls - 1));
   return Math.max(retryAfterMs ?? 0, exponential * (0.25 + 0.75 * random));

@@ -1,7 +1,7 @@
 /**
- * One call that carries the single inputs of several requests. It may be joined until there is a place for it at the gate; then each
- * request is told its own: its vector, its share of the tokens, a failure without words about another's input.
- * Who may join is in coalesce.ts; what else an answer tells of one input is divided in `shareOf`.
+ * One call with the single inputs of several requests. Requests may join until the concurrency gate lets it through. Each request then gets
+ * its own result: its vector, its share of the tokens, or a failure that says nothing about another request's input.
+ * coalesce.ts decides who may join; `shareOf` divides what an answer says about one input.
  */
 
 import { sharesOf } from "../cache/apportion";
@@ -15,26 +15,26 @@ import { limitsOf } from "./pace";
 import { isAboutContent } from "./poison-signs";
 import type { Work } from "./work";
 
-/** A request's call of one input. */
+/** One request's call with its single input. */
 export interface Single {
   readonly work: Work;
   readonly chosen: Chosen;
   readonly piece: Piece;
-  /** Ends this request's wait; the call goes on for the others. */
+  /** Ends this request's wait; the call goes on for the other requests. */
   readonly signal: EndSignal;
-  /** Called with a failure of the call, at the target as this request has it. */
+  /** Called when the call fails, with this request's own target. */
   readonly failed: (target: Target, error: GatewayError) => void;
 }
 
-/** What a call consists of, once it is its turn. */
+/** The contents of a call, fixed when its turn has come. */
 export interface Sending {
   readonly chosen: Chosen;
   readonly part: Part;
 }
 
 /**
- * Waits for a place and makes the call.
- * @param depart is asked for the call when there is a place; undefined: no call is needed any more
+ * Waits at the concurrency gate and makes the call.
+ * @param depart returns the call once there is a place; undefined: no call is needed any more
  */
 export type InTurn = (
   work: Work,
@@ -44,11 +44,11 @@ export type InTurn = (
   failed: Single["failed"],
 ) => Promise<Answered | undefined>;
 
-/** apart: nothing is known of this request's input, which is to be sent alone. undefined: `failed` was told, or nothing was sent. */
+/** apart: the result says nothing about this request's input, which must be sent alone. undefined: `failed` was called, or nothing was sent. */
 export type Told = Answered | "apart" | undefined;
 
 export interface JointCall {
-  /** @returns undefined where it takes no more: another must be begun */
+  /** @returns undefined if the call takes no more requests: start another one */
   join(single: Single): Promise<Told> | undefined;
 }
 
@@ -58,9 +58,9 @@ interface Member extends Single {
 }
 
 /**
- * A call to which members must be added at once, in the same turn.
- * @param first whose words it has: those who join it have the same
- * @param closed called once when no request can join any more
+ * A call to which requests must be added at once, in the same turn.
+ * @param first the request whose parameters the call uses; those who join have equal ones
+ * @param closed called once, when no request can join any more
  */
 export function beginJointCall(
   first: Single,
@@ -71,7 +71,7 @@ export function beginJointCall(
   const { work, chosen } = first;
   const { target } = chosen;
   const { outside } = work;
-  /** Those who still wait for it. */
+  /** Requests that still wait for the call. */
   const members = new Set<Member>();
   const requests = new Set<object>();
   const fits = carrying(limitsOf(target));
@@ -79,10 +79,10 @@ export function beginJointCall(
   let callOff = () => {};
   const allGone = new Ending();
   let isOpen = true;
-  /** Whose inputs were sent, in the call's order: also those who have gone since. */
+  /** The requests whose inputs were sent, in the call's order; includes those that have stopped waiting. */
   let sent: readonly Member[] = [];
   let shares: readonly number[] = [];
-  /** Of those who did not wait for the answer, what their share was taken for. */
+  /** For requests that stopped waiting: the estimate that was recorded as their share. */
   const estimates = new Map<Member, Count>();
   let isEnded = false;
 
@@ -104,7 +104,7 @@ export function beginJointCall(
 
   function depart(): Sending | undefined {
     close();
-    // What tries a provider again is one request's call.
+    // A call that tests a recovering provider carries one request only.
     if (!healthOf(target).breaker.isClosed()) return undefined;
     for (const member of [...members]) {
       if (!isToWait(member.work, target)) continue;
@@ -130,7 +130,7 @@ export function beginJointCall(
     });
   }
 
-  /** Also of an answer that comes when some have gone. */
+  /** Counts an answer, also for requests that have stopped waiting. */
   function count(counted: Count): void {
     isEnded = true;
     for (const { member, share } of shared(counted)) {
@@ -149,7 +149,7 @@ export function beginJointCall(
       if (before !== undefined || !estimates.has(member)) abandonedBy(member, share);
   }
 
-  /** Each request tells of the whole call, and of its own tokens. */
+  /** Every request records the whole call, with its own share of the tokens. */
   function called(call: Parameters<Work["called"]>[0]): void {
     for (const [i, member] of sent.entries())
       member.work.called({ ...call, tokens: call.tokens === undefined ? undefined : shares[i] });
@@ -159,7 +159,7 @@ export function beginJointCall(
   function failed(at: Target, error: GatewayError): void {
     isEnded = true;
     const isShared = sent.length > 1;
-    // Who says when to come back is left alone until then.
+    // A provider that sent Retry-After is not called before then.
     const isAskedAgain = isAboutContent(error) && error.retryAfterMs === undefined;
     isApart = isShared && (!error.meaning.fallBack || isAskedAgain);
     if (isShared) {
@@ -175,7 +175,7 @@ export function beginJointCall(
     }
     for (const member of [...members]) {
       const { joint } = member.work;
-      // Limited for its calls, the provider had better get few of them; else, whatever it was may be another request's doing.
+      // A provider that limits the number of calls should get few of them. Any other error may be caused by another request's input.
       if (error.kind !== "overloaded") joint.isOver = true;
       if (isApart) joint.callsInVain += 1;
       else member.failed(member.chosen.target, isShared ? error.withoutWords() : error);
@@ -184,7 +184,7 @@ export function beginJointCall(
 
   async function carryOut(): Promise<void> {
     try {
-      // Those who come in the same turn as the first are no reason to wait, and no reason to go without.
+      // Without a window, requests of the same turn still join: nobody needs to wait for them.
       if (windowMs === 0) await outside.turn?.();
       else if (isOpen) {
         callOff = outside.alarm(windowMs, endWindow);
@@ -199,7 +199,7 @@ export function beginJointCall(
           if (members.has(member)) member.tell(shareOf(answered, place, shares));
       }
     } catch (thrown) {
-      // Those who have gone were told why by their own signal.
+      // Requests that stopped waiting were told why by their own signal.
       for (const member of members) member.fail(thrown);
     } finally {
       close();
@@ -213,7 +213,7 @@ export function beginJointCall(
 
   return {
     join(single) {
-      // A request's second call beside its first is there to be answered sooner, not by the same.
+      // A hedged second call must not join its own first call: it would be answered no sooner.
       if (requests.has(single.work.run)) return Promise.resolve("apart" as const);
       if (!isOpen || members.size >= inputsMax() || !fits.take(single.piece)) {
         close();
@@ -248,7 +248,7 @@ export function beginJointCall(
   };
 }
 
-/** What the answer tells of one of its inputs. A share of what was counted for all is an estimate of what its own text came to. */
+/** What the answer says about one of its inputs. Its share of the call's token count is an estimate of the tokens of its own text. */
 function shareOf(answered: Answered, place: number, shares: readonly number[]): Answered {
   const { part, vectors, typed, tokensSource, tokensByInput, truncated, averaged } = answered;
   const piece = part.pieces[place];

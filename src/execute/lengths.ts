@@ -1,7 +1,7 @@
 /**
- * The length of a target's vectors, from answer to answer. Of a model that nobody knows to be normalised they are passed on as they come, which is
- * told once; but a server whose vectors are some of unit length and some far from it answers one text with two vectors, and is refused.
- * What is done to one answer is assemble.ts's.
+ * Tracks the length (norm) of a target's vectors over its answers. Vectors of a model that is not known to be normalised are passed on unchanged,
+ * and the log says so once. But a server that returns some vectors at unit length and some far from it gives one text two different vectors:
+ * its answers are refused. assemble.ts checks single answers.
  */
 import { GatewayError } from "../domain/errors";
 import type { Health } from "../domain/health";
@@ -9,21 +9,21 @@ import type { Answered, Target } from "../domain/request";
 import { healthOf } from "./choose";
 import type { Work } from "./work";
 
-/** What float32 and 16 bits on a server's way leave of a unit vector's length; a vector that was not normalised is far from it. */
+/** How far a unit vector's length may be off after float32 and 16-bit rounding on the server; a vector that was not normalised is far further off. */
 const UNIT_TOLERANCE = 1e-3;
 export const isOffUnit = (norm: number) => Math.abs(norm - 1) > UNIT_TOLERANCE;
 
-/** Coarser numbers (8 bits, few decimals) leave unit vectors nearer to 1 than that. */
+/** Coarser numbers (8 bits, few decimals) still keep unit vectors closer to 1 than this. */
 const FAR = 0.05;
 const isFar = (norm: number) => Math.abs(norm - 1) > FAR;
 
-/** Where vectors have lengths of their own, far fewer of them than that are 1 by chance: some in a thousand. */
+/** If vectors are not normalised, a far smaller share has length 1 by chance: a few in a thousand. */
 const UNIT_SHARE_MIN = 1 / 8;
 
 /**
- * Counts the lengths of an answer whose model may be normalised or not.
- * @throws GatewayError malformed where the target's vectors are of both sorts, by this answer and those before; of this size, since servers
- *   that shorten vectors (infinity-emb 0.0.78) normalise the whole ones only
+ * Counts the vector lengths in an answer of a model that may be normalised or not.
+ * @throws GatewayError malformed if the target's vectors are of both kinds, over this answer and those before. Counted per size, since servers
+ *   that shorten vectors (infinity-emb 0.0.78) normalise only the full ones
  */
 export function refuseMixedLengths(
   { lengths, vectors }: Pick<Answered, "lengths" | "vectors">,
@@ -43,7 +43,7 @@ export function refuseMixedLengths(
   throw new GatewayError("malformed", message);
 }
 
-/** Once for each model at a provider: nothing is wrong for the caller, but it may not be what the operator meant. */
+/** Logged once per model and provider: nothing is wrong for the caller, but the operator may not expect it. */
 export function tellLength({ offLength }: Answered, { outside }: Work, target: Target): void {
   const health = healthOf(target);
   if (offLength === undefined || health.isToldOfLength) return;

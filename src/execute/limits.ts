@@ -1,6 +1,6 @@
 /**
- * Learned input limits: how much of a text each target was seen to read. Learned here, remembered in its health and in the database, and what follows for a part.
- * How a cut is seen is cut-test.ts's (two texts, one vector) and src/tokens/belief.ts's (too small a count); a further sign calls `learn`.
+ * Learned input limits: how much of a text each target reads. They are learned here, kept in the target's health and in the database, and applied to
+ * parts. Signs of a cut are found in cut-test.ts (two texts, one vector) and src/tokens/belief.ts (token count too small); a further sign calls `learn`.
  */
 import { GatewayError } from "../domain/errors";
 import type { LimitSeen } from "../domain/health";
@@ -8,10 +8,10 @@ import type { Part, Piece, Plan, Target } from "../domain/request";
 import { healthOf } from "./choose";
 import type { Work } from "./work";
 
-/** No server is known to take less. */
+/** No known server has a lower limit. */
 const TOKENS_MIN = 16;
 
-/** @param tokens that the target looks at in one text */
+/** @param tokens how many tokens of one text the target reads */
 export function learn(
   { route, outside }: Work,
   target: Target,
@@ -33,7 +33,7 @@ export function learn(
     });
 }
 
-/** Texts of so many tokens were seen to be looked at whole. */
+/** Texts with this many tokens were read whole. */
 export function noteWhole({ route }: Work, target: Target, tokens: number, isLasting = true): void {
   const health = healthOf(target);
   if (tokens <= health.limit.wholeTo) return;
@@ -41,18 +41,18 @@ export function noteWhole({ route }: Work, target: Target, tokens: number, isLas
   if (isLasting) target.provider.keepLimit?.(target.model, route.space);
 }
 
-/** Whether texts may be longer than the target looks at. */
+/** Whether texts may be longer than what the target reads. */
 export function isKnownToCut(target: Target): boolean {
   const { tokens, learnedBy } = healthOf(target).limit;
   return tokens !== undefined && learnedBy !== "words";
 }
 
-/** Where no vocabulary is known: no model in use needs more tokens than one for every two bytes of a text of many words. */
+/** Used if no vocabulary is known: for a text of many words no model in use needs more than one token per two bytes. */
 const BYTES_A_TOKEN = 2;
-/** A token is a byte at least, beside a few that mark a text's ends. */
+/** A token is at least one byte, apart from the few that mark a text's ends. */
 const MARKS_MAX = 8;
 
-/** @throws GatewayError cut_silently for texts that are longer than the target was seen to look at, or may be */
+/** @throws GatewayError cut_silently for texts that are, or may be, longer than the target's learned limit */
 export async function refuseLonger(
   { pieces }: Part,
   target: Target,
@@ -62,9 +62,9 @@ export async function refuseLonger(
   const { tokens: tokensMax, learnedBy } = limit;
   if (tokensMax === undefined || learnedBy === "words") return;
   const { tokenizer, max_input_tokens } = target.facts;
-  // By then the texts were made to fit.
+  // In that case the texts were already made to fit.
   if (tokenizer && max_input_tokens !== undefined && max_input_tokens <= tokensMax) return;
-  // Usage tells of each text whether it was cut; of a server whose usage proves nothing, every text that may be too long is.
+  // Usage shows for each text whether it was cut. If a server's usage proves nothing, every text that may be too long is refused.
   let index =
     learnedBy === "usage" ? -1 : pieces.findIndex(({ input }) => sizeOf(input) > tokensMax * BYTES_A_TOKEN);
   if (tokenizer && outside.tokens) {
@@ -84,8 +84,8 @@ export async function refuseLonger(
 }
 
 /**
- * Of a server that was seen to cut, by its count, where no vocabulary says how long a text is: what may be longer goes alone, so that the
- * count is its own. Undefined: no text need go alone.
+ * For a server that is known to cut, if no vocabulary gives a text's length: a text that may be too long is sent alone, so that the
+ * reported token count is its own. undefined: no text needs to be sent alone.
  */
 export function sharedBytesMax(target: Target): number | undefined {
   const { tokens, learnedBy } = healthOf(target).limit;
@@ -93,7 +93,7 @@ export function sharedBytesMax(target: Target): number | undefined {
   return isDecided ? undefined : Math.max(0, tokens - MARKS_MAX);
 }
 
-/** @throws GatewayError of a call in which no count tells what became of a text; it is made anew in parts that limitsOf allows */
+/** @throws GatewayError for a call whose token count does not show what became of a text; the call is repeated in parts that limitsOf allows */
 export function refuseUndecided(
   { pieces }: Part,
   target: Target,
@@ -109,8 +109,8 @@ export function refuseUndecided(
 }
 
 /**
- * Whether a text that went alone was cut, or may have been: its count is all that the server looks at. One of just so many tokens is taken
- * for a longer one.
+ * Whether a text that was sent alone was, or may have been, cut: its token count equals the server's limit. A text of exactly that many tokens
+ * is treated as cut too.
  */
 export function fillsLimit(
   { pieces: [only, ...others] }: Part,

@@ -1,6 +1,6 @@
 /**
- * Our own count of a call's texts, where the model's vocabulary is known: it stands in for a provider's that is none, and held against the
- * provider's it shows a cut of few tokens among many texts. What a count alone proves is in src/tokens/belief.ts.
+ * Our own count of a call's texts, where the model's vocabulary is known. It replaces an unusable count of the provider; compared with the
+ * provider's count it shows a cut of a few tokens among many texts. src/tokens/belief.ts has what a count alone proves.
  */
 import { GatewayError } from "../domain/errors";
 import type { Part, Target } from "../domain/request";
@@ -10,10 +10,10 @@ import { healthOf } from "./choose";
 import { learn, noteWhole } from "./limits";
 import type { Work } from "./work";
 
-/** No text has more. */
+/** No text has more tokens. */
 const TOKENS_MAX = 1e9;
 
-/** Of each text with its marks; undefined where the vocabulary is not known. */
+/** The tokens of each text including its marks; undefined if the vocabulary is not known. */
 export async function ownCounts(
   { outside, signal }: Work,
   { facts: { tokenizer } }: Target,
@@ -26,20 +26,20 @@ export async function ownCounts(
     : await outside.tokens.count(tokenizer, texts, TOKENS_MAX, signal);
 }
 
-/** Where servers are started with a limit it is one of these, with a model's marks or without them. */
+/** A server that was started with a limit mostly has one of these, with or without a model's marks. */
 const USUAL = [128, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12_288, 16_384, 32_768];
 const USUAL_LEAST = 128;
 const MARKS = [0, 1, 2];
 
 export interface CutByCount {
   readonly limit: number;
-  /** Places in the part of the texts that are longer. */
+  /** Indices in the part of the texts that exceed the limit. */
   readonly longer: readonly number[];
 }
 
 /**
- * The limit that a provider must have cut at, where its count is smaller than ours by exactly what lies beyond a usual limit.
- * @returns "in doubt" where it is smaller by anything else: by another vocabulary, or by a limit that nobody else has; undefined where it is ours
+ * The limit at which a provider must have cut: its count is smaller than ours by exactly the tokens beyond a usual limit.
+ * @returns "in doubt" if it is smaller by any other number (another vocabulary, or an unusual limit); undefined if the counts are equal
  */
 export async function limitByCount(
   work: Work,
@@ -49,7 +49,7 @@ export async function limitByCount(
 ): Promise<CutByCount | "in doubt" | undefined> {
   const { facts, provider } = target;
   const { wholeTo } = healthOf(target).limit;
-  // A provider that takes ids of its vocabulary counts with it, and refuses what is too long.
+  // A provider that takes token ids counts by its own vocabulary and refuses texts that are too long.
   const mayCut = tokensSource !== "counted" && facts.token_ids !== "native" && !provider.countsTokens;
   if (tokens === undefined || !mayCut || wholeTo >= (facts.max_input_tokens ?? TOKENS_MAX)) return undefined;
   const bytesLeast = Math.max(USUAL_LEAST, wholeTo);

@@ -1,6 +1,6 @@
 /**
- * How many inputs a slow server manages in one attempt's time: a call that was not answered in it is not sent again whole, and the next ones hold
- * no more than half of it, until it is seen to be faster. What the routing file allows in a call stays the most (`max_inputs`).
+ * Adapts the batch size to slow servers: how many inputs a server manages within one attempt's time. A call that timed out is not sent again whole;
+ * the next calls carry at most half of it, until the server turns out to be faster. The routing file's `max_inputs` stays the upper limit.
  */
 
 import type { Health } from "../domain/health";
@@ -9,10 +9,10 @@ import type { Limits } from "./carve";
 import { sharedBytesMax } from "./limits";
 import type { Work } from "./work";
 
-/** Some texts of a query's size are done in no time, once the model is loaded; a batch may be slow for its own sake. */
+/** A few short texts take almost no time once the model is loaded; a larger batch may be slow because of its size. */
 const FEW_PIECES = 8;
 
-/** What goes to the target in one call: its limits, its pace, and what must go alone. */
+/** The limits of one call to the target: its configured limits, its pace, and which texts must be sent alone. */
 export function limitsOf(target: Target): Limits {
   const { facts, provider, model } = target;
   const { inputsInTime = Number.POSITIVE_INFINITY } = provider.healthOf(model);
@@ -35,7 +35,7 @@ export function noteTooSlow(health: Health, { pieces }: Part): void {
   );
 }
 
-/** Answered in a quarter of the time, twice as many can be tried. */
+/** If a call took a quarter of the time limit or less, twice as many inputs can be tried. */
 export function notePace(health: Health, { pieces }: Part, tookMs: number, timeoutMs: number): void {
   const { inputsInTime } = health;
   if (inputsInTime === undefined || pieces.length < inputsInTime || tookMs * 4 > timeoutMs) return;
@@ -43,9 +43,9 @@ export function notePace(health: Health, { pieces }: Part, tookMs: number, timeo
 }
 
 /**
- * How long one call may take. A server that has never answered may be loading its model (40 s and more), and a call that is cut and begun
- * again loads it no sooner: with nobody else to ask it is waited for as long as the request has, once. A batch gets half of that, since it may
- * be too large instead, and then goes on in halves.
+ * How long one call may take. A server that has never answered may be loading its model (40 s and more), and cancelling a call does not make it
+ * load faster. If there is no other target, such a call gets all of the request's remaining time, once. A batch gets half of it: it may simply be
+ * too large, and is then halved.
  */
 export function attemptMs(
   { route, run, outside }: Pick<Work, "route" | "run" | "outside">,
@@ -56,6 +56,6 @@ export function attemptMs(
   const isAlone = route.targets.filter(({ mayServe }) => mayServe()).length <= 1;
   if (!isAlone || !provider.healthOf(model).mayBeLoading) return timeoutMs;
   const leftMs = Math.max(0, run.endsAt - outside.monotonic());
-  // A little more than all: then the request's own deadline ends it, in its own words.
+  // Slightly more than the remaining time, so that the request's own deadline ends the call with its own error.
   return Math.max(timeoutMs, pieces.length <= FEW_PIECES ? leftMs + 1_000 : leftMs / 2);
 }

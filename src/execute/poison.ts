@@ -1,6 +1,6 @@
 /**
- * One input that a provider cannot embed fails the whole call that it is in. It is found by sending the call again in halves, and named;
- * the good halves are taken, so that nothing of them is sent again. Which errors lead here is poison-signs.ts.
+ * One input that a provider cannot embed fails its whole call. This finds and names it by sending the call again in halves (binary search).
+ * Answers of good halves are kept, so that they are not sent again. poison-signs.ts says which errors lead here.
  */
 
 import type { GatewayError } from "../domain/errors";
@@ -19,12 +19,12 @@ interface Suspects {
 }
 
 /**
- * @param target that refused the part
- * @throws GatewayError naming the input at fault; the original error where it is no single input's fault
+ * @param target the target that refused the part
+ * @throws GatewayError that names the input at fault, or the original error if no single input is at fault
  */
 export async function isolate(work: Work, part: Part, target: Target, original: GatewayError): Promise<void> {
   const { evidence, searches, signal } = work;
-  // Where it fails at everything just now, and is not asked again for that, no input can be told from another.
+  // If the provider currently fails every call and its circuit breaker is open, the search cannot tell one input from another.
   if (original.meaning.fallBack && !healthOf(target).breaker.isClosed()) throw original.withInput(undefined);
   const [only, ...others] = part.pieces;
   if (only && others.length === 0) {
@@ -33,7 +33,7 @@ export async function isolate(work: Work, part: Part, target: Target, original: 
   }
   evidence.begin();
   try {
-    // Where the request is at fault, all of its parts are refused: one search is enough to see it.
+    // If the request as a whole is at fault, all of its parts are refused: one search is enough to find out.
     const search = searches.last.then(() => searched(work, part, target, original));
     searches.last = search.catch(() => undefined);
     await search;
@@ -46,12 +46,12 @@ async function searched(work: Work, part: Part, target: Target, original: Gatewa
   work.signal.throwIfAborted();
   const error = await findFault(work, part, target, original);
   if (error === undefined) return;
-  // Before the next search begins.
+  // Before the next search starts.
   work.fail(error);
   throw error;
 }
 
-/** @returns undefined when, in smaller calls, all was answered */
+/** @returns undefined if everything was answered in smaller calls */
 async function findFault(
   work: Work,
   whole: Part,
@@ -78,7 +78,7 @@ async function findFault(
       const outcomes = await Promise.all(
         divided(next).map(async (part) => {
           const outcome = await attempts(search, part);
-          // At once: whatever becomes of the other half, this one is not sent again.
+          // At once: whatever happens to the other half, this one is not sent again.
           if (outcome.kind === "answered") work.take(outcome.answered, target);
           return { part, outcome };
         }),
@@ -86,7 +86,7 @@ async function findFault(
       const refused: Suspects[] = [];
       for (const { part, outcome } of outcomes) {
         if (outcome.kind === "answered") continue;
-        // Something else came in between: nothing can be said.
+        // A different error came in between, so no conclusion is possible.
         if (outcome.kind !== "failed" || !isAboutContent(outcome.error)) return noOnesFault;
         refused.push({ part, error: outcome.error });
       }
@@ -98,7 +98,7 @@ async function findFault(
   return accused.length > 0 ? noOnesFault : undefined;
 }
 
-/** Where the answer itself told whose vector was unsound, that one from the others; else in halves. */
+/** If the answer showed which vector was invalid, separates that input from the others; otherwise halves the part. */
 function divided({ part, error }: Suspects): readonly Part[] {
   const isNamed = ({ place }: Piece) => error.isUnsound && place === error.input;
   const named = part.pieces.filter(isNamed);

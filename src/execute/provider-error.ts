@@ -1,11 +1,11 @@
 /**
- * A failed call as an error of its provider, also where its plugin threw what no plugin should.
+ * Turns a failed call into an error of its provider, also if its plugin threw something unexpected.
  */
 import { GatewayError } from "../domain/errors";
 import type { Target } from "../domain/request";
 import type { Work } from "./work";
 
-/** What a plugin throws is one of ours (it made it with `host.failure`); anything else is its own fault, told in the log only. */
+/** A plugin should throw errors that it made with `host.failure`. Anything else is a bug of the plugin and only goes to the log. */
 export function asProviderError(thrown: unknown, work: Work, { provider }: Target): GatewayError {
   const error = thrown instanceof GatewayError ? thrown : brokenPlugin(thrown, work, provider);
   return error.at(provider.name);

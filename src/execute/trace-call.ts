@@ -1,5 +1,5 @@
 /**
- * A call as its request's trace is told of it; nothing where the request has none.
+ * Adds a call to its request's trace, if the request has one.
  */
 import type { Part, Target } from "../domain/request";
 import type { CallTrace } from "../domain/trace";

@@ -1,6 +1,6 @@
 /**
- * What all calls of one request share, and what they need of the world. Types only.
- * A new thing that every call must know is a member of `Work`, made in execute.ts.
+ * What all calls of one request share, and what they need from outside. Types only.
+ * A new thing that every call needs is a member of `Work`, made in execute.ts.
  */
 
 import type { EndSignal } from "../domain/ending";
@@ -14,7 +14,7 @@ import type { Evidence } from "./evidence";
 export type Needs = Pick<Outside, "sleep" | "alarm" | "turn" | "random" | "log" | "monotonic" | "now"> & {
   /** Called at the end of each call that was sent. */
   readonly observe?: (call: CallSeen) => void;
-  /** Counts and cuts by a model's own vocabulary. Left out: nothing is known of any. */
+  /** Counts and cuts texts by a model's own vocabulary. Left out: no vocabulary is known. */
   readonly tokens?: Pick<Tokens, "count" | "cut">;
 };
 
@@ -23,7 +23,7 @@ export interface CallSeen {
   readonly provider: string;
   /** The model's name there. */
   readonly model: string;
-  /** `cancelled` and `deadline` are calls that were cancelled. */
+  /** `cancelled` and `deadline`: the call was cancelled. */
   readonly outcome: ErrorKind | "ok";
   readonly latencyMs: number;
 }
@@ -34,32 +34,32 @@ export interface Work {
   readonly plan: Plan;
   readonly run: Run;
   readonly lane: Lane;
-  /** Fires when the request is over, for whatever reason. */
+  /** Fires when the request is over, for any reason. */
   readonly signal: EndSignal;
   readonly outside: Needs;
-  /** Is told what each reply came to, whether it is of use or not: the provider has counted it. */
+  /** Receives the count of each reply, usable or not: the provider has counted it. */
   readonly count: (count: Count, target: Target) => void;
   /**
-   * Is told what a call is estimated to have come to that was sent and is not waited for any more: it is paid for anyway.
-   * @param before the estimate that this takes the place of, when its answer came after all
+   * Receives the estimated tokens of a call that was sent and then abandoned: the provider charges for it anyway.
+   * @param before the earlier estimate that this replaces, if the answer came after all
    */
   readonly abandoned: (count: Count, target: Target, before?: Count) => void;
-  /** Is told of each call, at its end. */
+  /** Called at the end of each call. */
   readonly called: (call: Omit<CallMade, "beganMs"> & { readonly beganAt: number }) => void;
-  /** Takes what was proved. */
+  /** Receives the checked answers. */
   readonly take: (answered: Answered, target: Target) => void;
-  /** Ends the request's other calls: this error is its answer. */
+  /** Cancels the request's other calls; this error becomes the request's answer. */
   readonly fail: (error: GatewayError) => void;
   /** Which targets have answered something of this request. */
   readonly evidence: Evidence;
-  /** The input at fault is looked for: several inputs that were refused are not sent together again. */
+  /** The search for an input at fault is on: several refused inputs are not sent together again. */
   readonly isSearch: boolean;
-  /** Searches for an input at fault go one after the other; the end of the last one. */
+  /** Searches for an input at fault run one after another; this is the end of the last one. */
   readonly searches: { last: Promise<void> };
-  /** Until when it waits for other requests' calls to providers that were down; undefined: it had not to, so far. */
+  /** How long this request may wait for other requests' calls to providers that were down; undefined: it has not waited yet. */
   readonly patience: { endsAt: number | undefined };
-  /** Of two calls beside each other (hedge.ts): until when a target wants to be left alone, by its answer to one; the other has not been sent. */
+  /** For hedged calls (hedge.ts): until when a target asked to be left alone in its answer to one call, before the other was sent. */
   readonly comeBackAt: Map<Target, number>;
-  /** Of a request of one input: whether it is past sharing calls, and those that were refused, perhaps over another's input. */
+  /** For single-input requests: whether coalescing is over for it, and how many shared calls were refused, perhaps because of another's input. */
   readonly joint: { isOver: boolean; callsInVain: number };
 }

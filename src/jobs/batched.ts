@@ -1,6 +1,6 @@
 /**
- * Embeds by the Batch API of a gateway that runs elsewhere (`--via batch`): each chunk is a batch. At a gateway of this kind a chunk that is sent
- * again, by this run or a later one, is the same batch (Idempotency-Key): nothing is paid twice, not even what was in flight.
+ * Embeds through the Batch API of another gateway (`--via batch`): each chunk is a batch. An embedgate gateway treats a chunk that is sent again, by
+ * this run or a later one, as the same batch (Idempotency-Key): nothing is paid twice, not even what was in flight.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -38,7 +38,7 @@ const Line = Type.Object({
 const POLL_MS_MIN = 500;
 const POLL_MS_MAX = 30_000;
 const ENDED = ["completed", "failed", "expired", "cancelled"];
-/** A batch that expired or was cancelled is created anew so often. */
+/** How often a batch that expired or was cancelled is created again. */
 const ATTEMPTS_MAX = 3;
 
 export function openBatched(
@@ -63,7 +63,7 @@ export function openBatched(
   const post = (path: string, body: object, more: Readonly<Record<string, string>> = {}) =>
     send(path, { method: "POST", headers: { ...headers, ...more }, body: JSON.stringify(body) });
 
-  /** Another gateway than one of this kind takes no requests in the body. */
+  /** Only embedgate gateways accept the requests in the body. */
   async function create(lines: readonly object[], idempotencyKey: string): Promise<Batch> {
     const about = { endpoint: "/v1/embeddings", completion_window: "24h" };
     const key = { "idempotency-key": idempotencyKey };
@@ -82,7 +82,7 @@ export function openBatched(
   }
 
   let space: Promise<string | undefined> | undefined;
-  /** Where the model's vectors lie: only gateways of this kind say so. */
+  /** The embedding space of the model's vectors: only embedgate gateways report it. */
   async function spaceThere(): Promise<string | undefined> {
     const found = parsed(await textOf(await get(`/models/${encodeURIComponent(asked.model)}`)));
     const Model = Type.Object({ embedding_space: Type.Union([Type.String(), Type.Null()]) });

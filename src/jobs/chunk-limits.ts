@@ -1,4 +1,4 @@
-/** How many texts go together: a call's worth by what the model takes, and no more than may be paid again after a kill. */
+/** How many texts form one chunk: as many as the model takes in one call, and no more than may be paid for again after a kill. */
 import type { Plan } from "./plan";
 import type { ModelFacts } from "./sender";
 
@@ -6,13 +6,13 @@ const INPUTS_MAX = 256;
 /** Numbers in a call's vectors, so that large vectors do not fill the memory. */
 const NUMBERS_MAX = 256 * 1024;
 const BYTES_MAX = 1024 * 1024;
-/** Where nobody tells. */
+/** Used if the dimensions are unknown. */
 const DIMENSIONS = 1_536;
 
-/** Of a batch, whose results come at once. */
+/** For a batch, whose results arrive all at once. */
 const BATCH = { inputs: 10_000, numbers: 4 * 1024 * 1024, bytes: 8 * 1024 * 1024 } as const;
 
-/** How many go in one batch (src/jobs/batched.ts). */
+/** How many texts go into one batch (src/jobs/batched.ts). */
 export function batchLimits({ dimensions }: ModelFacts): Plan["chunk"] {
   const byMemory = Math.max(1, Math.floor(BATCH.numbers / (dimensions ?? DIMENSIONS)));
   return { inputs: Math.min(BATCH.inputs, byMemory), tokens: Number.MAX_SAFE_INTEGER, bytes: BATCH.bytes };

@@ -1,6 +1,6 @@
 /**
- * The second reading of a job's input: texts put together to calls, each equal text once. The same input and limits always make the same
- * chunks, so that a chunk's number is all that the journal needs.
+ * The second reading of a job's input: groups texts into chunks, each equal text once. The same input and limits always give the same
+ * chunks, so the journal needs only a chunk's number.
  */
 import { type Carrying, carrying } from "../execute/carve";
 import { createCollecting } from "../machine/collecting";
@@ -10,7 +10,7 @@ import { rowsOf, type Source } from "./sources";
 
 export interface Chunk {
   readonly number: number;
-  /** Of the input, ascending. */
+  /** Row numbers of the input, ascending. */
   readonly rows: readonly number[];
   readonly texts: readonly string[];
 }

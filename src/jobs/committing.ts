@@ -1,6 +1,6 @@
 /**
- * What is finished goes to the disk: the vectors, then the journal's record of them. Chunks that are finished at one time go together, so
- * that each waits for two syncs at most.
+ * What is finished is written: the vectors, then the journal's record of them. Both are flushed to the disk beside the calls that go on, as a
+ * disk can take as long as a call; so many chunks may wait for it, and no more.
  */
 import { GatewayError } from "../domain/errors";
 import type { Chunk } from "./chunks";
@@ -15,8 +15,10 @@ export interface Finished {
 }
 
 export interface Committing {
-  /** On the disk once it resolves. @throws GatewayError where the vectors do not go with those that are there */
+  /** Written once it resolves: kill -9 loses nothing of it. @throws GatewayError where the vectors do not go with those that are there */
   commit(finished: Finished): Promise<void>;
+  /** All that was committed is on the disk once it resolves. */
+  flush(): Promise<void>;
   /** undefined as long as no vector has come. */
   readonly made: Made | undefined;
   /** The file, for complete.ts. */
@@ -28,10 +30,15 @@ export interface Into {
   readonly path: string;
   readonly layout: Layout;
   readonly rows: number;
-  readonly journal: Pick<Journal, "write">;
+  readonly journal: Pick<Journal, "write" | "sync">;
   /** What runs before have made. */
   readonly made: Made | undefined;
+  /** Records that the journal has of them. */
+  readonly records: number;
 }
+
+/** Chunks that a crash of the machine may lose beside those in flight. */
+const UNSYNCED_MAX = 64;
 
 export async function openCommitting({
   path,
@@ -39,11 +46,15 @@ export async function openCommitting({
   rows,
   journal,
   made: before,
+  records: recordsBefore,
 }: Into): Promise<Committing> {
   let made = before;
   let file = made && (await openVectorFile(path, layout, { rows, dimensions: made.dimensions }));
   let waiting: { readonly finished: Finished; readonly done: PromiseWithResolvers<void> }[] = [];
   let writing: Promise<void> | undefined;
+  let records = recordsBefore;
+  let synced = recordsBefore;
+  let syncing: Promise<void> | undefined;
 
   async function write({ chunk, embedded }: Finished): Promise<void> {
     const rowsHere: number[] = [];
@@ -75,15 +86,35 @@ export async function openCommitting({
       const now = waiting;
       waiting = [];
       try {
+        if (records - synced >= UNSYNCED_MAX) await flushOnce();
         for (const { finished } of now) await write(finished);
-        await file?.sync();
         await journal.write(now.map(({ finished }) => recordOf(finished)));
+        records += now.length;
         for (const { done } of now) done.resolve();
+        // Its fault is thrown by the next flush, which comes before the job ends.
+        flushOnce().catch(() => undefined);
       } catch (thrown) {
         for (const { done } of now) done.reject(thrown);
       }
     }
     writing = undefined;
+  }
+
+  /** One at a time: who asks while one is under way gets that one. */
+  function flushOnce(): Promise<void> {
+    syncing ??= flushNow().finally(() => {
+      syncing = undefined;
+    });
+    return syncing;
+  }
+
+  async function flushNow(): Promise<void> {
+    const count = records;
+    if (count === synced) return;
+    await file?.sync();
+    await journal.write([{ synced: count }]);
+    await journal.sync();
+    synced = count;
   }
 
   return {
@@ -93,6 +124,10 @@ export async function openCommitting({
       writing ??= writeAll();
       await done.promise;
     },
+    async flush() {
+      await writing;
+      while (synced < records) await flushOnce();
+    },
     get made() {
       return made;
     },
@@ -101,6 +136,7 @@ export async function openCommitting({
     },
     async close() {
       await writing;
+      await syncing?.catch(() => undefined);
       await file?.close();
     },
   };

@@ -1,19 +1,19 @@
 /**
- * The end of a job: equal texts get their vector, rows without one are marked and told in OUT.errors.jsonl. It may be done twice:
- * a crash in the middle leaves it to the next run.
+ * The end of a job: equal texts get their vector, rows without a vector are marked and listed in OUT.errors.jsonl. It may run twice:
+ * after a crash in the middle the next run repeats it.
  */
 import type { Errors } from "./errors-file";
 import { createRowSet, type RowSet } from "./row-set";
 import type { Survey } from "./survey";
 import type { VectorFile } from "./vector-file";
 
-/** Rows between two turns of the event loop, so that Ctrl-C is heard. */
+/** Rows between two turns of the event loop, so that Ctrl-C works. */
 const ROWS_AT_ONCE = 4_096;
 
 /**
- * @param unusable rows that hold no text, which are in `errors` already
- * @param refused rows that the provider has refused, with why
- * @returns the rows that have no vector
+ * @param unusable rows without a text, which are in `errors` already
+ * @param refused rows that the provider refused, with the reason
+ * @returns the rows without a vector
  */
 export async function complete(
   file: VectorFile,

@@ -1,6 +1,6 @@
 /**
- * CSV and TSV as RFC 4180 has them: a header, fields that may be quoted, quotes doubled in them, and line ends within quotes.
- * Blank lines are no rows.
+ * CSV and TSV by RFC 4180: a header, and fields that may be quoted, with doubled quotes and line breaks inside quotes.
+ * Blank lines are not rows.
  */
 import { WrongUsage } from "../terminal/wrong-usage";
 import { blocksOf } from "./line-rows";
@@ -10,7 +10,7 @@ const QUOTE = 0x22;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
-/** @throws WrongUsage where the header has no such column, or the file is not UTF-8 */
+/** @throws WrongUsage if the header has no such column, or the file is not UTF-8 */
 export async function* csvRows(path: string, field: string, separator: "," | "\t"): Rows {
   let column: number | undefined;
   const records = createRecords(separator.charCodeAt(0));
@@ -32,7 +32,7 @@ export async function* csvRows(path: string, field: string, separator: "," | "\t
     throw new WrongUsage(`${path} is empty: a CSV file begins with its columns' names`);
 }
 
-/** Past what is not UTF-8, nobody knows where records end. */
+/** After bytes that are not UTF-8 the boundaries of records are unknown. */
 function decoded(decoder: TextDecoder, block: Uint8Array, path: string): string {
   try {
     return decoder.decode(block, { stream: true });
@@ -49,9 +49,9 @@ function columnOf(header: readonly string[], field: string, path: string): numbe
 }
 
 interface Records {
-  /** The records that are whole with this much more. */
+  /** @returns the records that this text completes. */
   take(text: string): string[][];
-  /** The last one, where no line end follows it. */
+  /** The last record, if no line break follows it. */
   end(): string[][];
 }
 
@@ -59,7 +59,7 @@ function createRecords(separator: number): Records {
   let record: string[] = [];
   let field = "";
   let isQuoted = false;
-  /** The last character was a quote within a quoted field: the field's end, or the first of two. */
+  /** The last character was a quote inside a quoted field: the end of the field, or the first of two quotes. */
   let isAfterQuote = false;
 
   function endRecord(into: string[][]): void {
@@ -83,7 +83,7 @@ function createRecords(separator: number): Records {
         isQuoted = false;
         isAfterQuote = true;
       } else if (code === QUOTE && isAfterQuote) {
-        // Two in a row stand for one, and the field goes on.
+        // Two quotes stand for one, and the field goes on.
         field += '"';
         from = at + 1;
         isQuoted = true;
@@ -102,7 +102,7 @@ function createRecords(separator: number): Records {
         endRecord(found);
         from = at + 1;
       } else if (isAfterQuote && code !== RETURN) {
-        // Text behind a closing quote is no CSV: kept, as most readers do.
+        // Text after a closing quote is not valid CSV: it is kept, as most readers do.
         isAfterQuote = false;
         from = at;
       }

@@ -1,6 +1,6 @@
 /**
- * Which rows have the text of an earlier row, at any number of rows in bounded memory: hashes go to a scratch file in parts by their
- * first bits, and each part is then looked through alone. A text is known by 128 bits of its SHA-256.
+ * Finds rows with the same text as an earlier row, for any number of rows in bounded memory: hashes are written to a scratch file in partitions by
+ * their first bits, and each partition is then searched separately. A text is identified by 128 bits of its SHA-256.
  */
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { createCollecting } from "../machine/collecting";
@@ -9,15 +9,15 @@ const PARTS = 64;
 const HASH_BYTES = 16;
 /** The hash, then the row's number. */
 const RECORD_BYTES = HASH_BYTES + 4;
-/** Records of a part that are kept before they are written. */
+/** Records of a partition that are kept in memory before they are written. */
 const KEPT = 2_048;
 
 export interface Duplicates {
-  /** @param hash of the row's text, 16 bytes; it is copied */
+  /** @param hash the first 16 bytes of the text's hash; it is copied */
   add(hash: Uint8Array, row: number): Promise<void> | undefined;
   /**
-   * The first row of the same text, by row; undefined where no two rows are equal.
-   * @param rows how many there are in all
+   * For each row the first row with the same text; undefined if no two rows are equal.
+   * @param rows the total number of rows
    */
   find(rows: number): Promise<Uint32Array | undefined>;
   close(): Promise<void>;
@@ -25,20 +25,21 @@ export interface Duplicates {
 
 interface Part {
   readonly kept: Uint8Array;
+  /** The same bytes. */
+  readonly view: DataView;
   count: number;
-  /** Of what is in the file. */
+  /** Where the partition's records are in the file. */
   readonly runs: { readonly at: number; readonly count: number }[];
 }
 
-/** @param path of the scratch file, removed by `close` */
+/** @param path the scratch file, removed by `close` */
 export async function openDuplicates(path: string): Promise<Duplicates> {
   let file: FileHandle | undefined;
   let end = 0;
-  const parts: Part[] = Array.from({ length: PARTS }, () => ({
-    kept: new Uint8Array(KEPT * RECORD_BYTES),
-    count: 0,
-    runs: [],
-  }));
+  const parts: Part[] = Array.from({ length: PARTS }, () => {
+    const kept = new Uint8Array(KEPT * RECORD_BYTES);
+    return { kept, view: new DataView(kept.buffer), count: 0, runs: [] };
+  });
 
   async function spill(part: Part): Promise<void> {
     file ??= await open(path, "w+", 0o600);
@@ -66,8 +67,9 @@ export async function openDuplicates(path: string): Promise<Duplicates> {
       const part = parts[(hash[0] ?? 0) % PARTS];
       if (part === undefined) return undefined;
       const at = part.count * RECORD_BYTES;
-      part.kept.set(hash.subarray(0, HASH_BYTES), at);
-      new DataView(part.kept.buffer).setUint32(at + HASH_BYTES, row, true);
+      // Byte by byte: a view of the hash would be an object for each text.
+      for (let i = 0; i < HASH_BYTES; i++) part.kept[at + i] = hash[i] ?? 0;
+      part.view.setUint32(at + HASH_BYTES, row, true);
       part.count += 1;
       return part.count === KEPT ? spill(part) : undefined;
     },
@@ -91,12 +93,12 @@ export async function openDuplicates(path: string): Promise<Duplicates> {
   };
 }
 
-/** Records are in the order of their rows, so that what is in the table is the first. */
+/** Records are in the order of their rows, so the table holds the first row of each text. */
 function* pairsOf(records: Uint8Array): Generator<readonly [row: number, first: number]> {
   const count = records.length / RECORD_BYTES;
   const view = new DataView(records.buffer);
   const size = 2 ** Math.ceil(Math.log2(Math.max(2, count * 2)));
-  /** The record in each place, plus one. */
+  /** The index of the record in each slot, plus one. */
   const table = new Uint32Array(size);
   for (let record = 0; record < count; record++) {
     const at = record * RECORD_BYTES;

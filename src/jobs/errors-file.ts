@@ -1,8 +1,8 @@
-/** OUT.errors.jsonl: a line for each row that has no vector. There is no such file where every row has one. */
+/** OUT.errors.jsonl: one line for each row without a vector. The file does not exist if every row has one. */
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import type { Place } from "./survey";
 
-/** Characters that are written at once. */
+/** Characters per write. */
 const GATHERED = 64 * 1024;
 
 export interface Errors {
@@ -33,5 +33,5 @@ export function openErrors(path: string): Errors {
   };
 }
 
-/** Of a job that is only looked at. */
+/** For a job that is only inspected. */
 export const NO_ERRORS: Errors = { add: () => undefined, close: () => undefined };

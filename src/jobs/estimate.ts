@@ -1,4 +1,4 @@
-/** What a job will cost, said before anything is sent: tokens by a sample of the texts, the price, and about how long it takes. */
+/** The estimate that is printed before anything is sent: tokens (by a sample of the texts), price, and approximate duration. */
 import { picoUsdPerToken, usdOf } from "../books/money";
 import { inUnits } from "../terminal/duration";
 import type { Sender } from "./sender";
@@ -6,15 +6,15 @@ import type { Survey } from "./survey";
 
 export interface Estimate {
   readonly tokens: number;
-  /** Whether the sample was counted by the model's own vocabulary. */
+  /** Whether the sample was counted with the model's own vocabulary. */
   readonly isCounted: boolean;
-  /** Pico-USD; undefined where no price is known. */
+  /** Pico-USD; undefined if the price is unknown. */
   readonly cost: bigint | undefined;
   readonly calls: number;
   readonly took_ms: number;
 }
 
-/** What a call is taken to last, since nobody has asked yet. */
+/** The assumed duration of a call, since none has been made yet. */
 const CALL_MS = 1_000;
 
 export async function estimate(
@@ -52,7 +52,7 @@ export function inWords(
   ];
 }
 
-/** Pico-USD to the cent, or to the first digits of less. */
+/** Pico-USD as dollars and cents, or with the first significant digits of smaller amounts. */
 export function dollars(cost: bigint): string {
   const usd = Number(usdOf(cost));
   return `$${usd >= 1 ? usd.toFixed(2) : Number(usd.toPrecision(2))}`;

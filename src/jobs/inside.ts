@@ -1,5 +1,5 @@
 /**
- * Embeds by the gateway in this process: the way that a request takes, with its ledger row, but without HTTP and JSON.
+ * Embeds through a gateway inside this process: the same steps as a request, with its ledger row, but without HTTP and JSON.
  */
 import { gatewayPolicies } from "../dialects/records";
 import { Ending } from "../domain/ending";
@@ -14,7 +14,7 @@ import { estimatedTokens } from "../tokens/count";
 import { createTokens } from "../tokens/tokens";
 import type { Asked, Sender } from "./sender";
 
-/** What of a gateway is needed. */
+/** The parts of a gateway that are needed. */
 export interface Inside {
   readonly embed: (arrival: Arrival) => Promise<Answer>;
   readonly routes: () => Routes;
@@ -25,7 +25,7 @@ export interface Inside {
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
-/** @throws GatewayError where the model cannot be asked for */
+/** @throws GatewayError if the model cannot be requested */
 export function openInside(
   inside: Inside,
   asked: Asked,
@@ -77,18 +77,18 @@ export function openInside(
             fields: asked.fields,
           },
           ignored: [],
-          // The vectors themselves are wanted, not their print.
+          // The job needs the vectors themselves, not the printed answer.
           encode(found) {
             result = found;
             return { encoding: "base64", passages: [] };
           },
         }),
         body: async () => undefined,
-        // Millions of texts that come once would drive out what others ask for again.
+        // Millions of texts that occur once would evict entries that other requests need again.
         cacheUse: { find: true, keep: false },
         pinnedSpace: space || undefined,
         ending: new Ending(),
-        // The job's own report says it.
+        // The job's own report has the failure.
         failing: () => undefined,
       });
       if (result === undefined) throw new GatewayError("internal", "The gateway answered without a result.");
@@ -106,7 +106,7 @@ export function openInside(
   };
 }
 
-/** The header without the size, and without the mark of one that was not verified yet: that may change while a job runs. */
+/** The header without the dimensions, and without the "unverified" mark: the mark may disappear while a job runs. */
 export function spaceIn(header: string | null | undefined): string {
   const named = header?.startsWith(UNVERIFIED) ? header.slice(UNVERIFIED.length) : (header ?? "");
   return named.slice(0, named.lastIndexOf("@") === -1 ? undefined : named.lastIndexOf("@"));

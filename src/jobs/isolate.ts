@@ -1,12 +1,12 @@
 /**
- * One chunk embedded: calls that failed for a while are made again with exponential backoff, and a text that the provider refuses is
- * taken out of its chunk, so that it does not lose the others. What is the job's fault, not a text's, is thrown.
+ * Embeds one chunk: transient errors are retried with exponential backoff, and a text that the provider refuses is removed from its chunk, so
+ * that the others are embedded. An error that is not about a single text is thrown.
  */
 import { asGatewayError, type ErrorKind, GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import type { Sender, Sent } from "./sender";
 
-/** Worth another attempt, now or later. */
+/** Transient: worth another attempt, now or later. */
 export const TRANSIENT: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
   "rate_limited",
   "overloaded",
@@ -19,7 +19,7 @@ export const TRANSIENT: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
   "ledger_unavailable",
 ]);
 
-/** About a text. */
+/** About a single text. */
 const OF_A_TEXT: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
   "invalid",
   "input_too_long",
@@ -32,11 +32,11 @@ const OF_A_TEXT: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
 
 const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_MAX_MS = 60_000;
-/** Some eight minutes of an upstream that is down. */
+/** Some eight minutes of an upstream outage. */
 const ATTEMPTS_MAX = 13;
 
 export interface Embedded {
-  /** One for each text: its vector, or why there is none. */
+  /** One per text: its vector, or the reason why there is none. */
   readonly outcomes: readonly (Float32Array | string)[];
   readonly tokens: number;
   readonly tokensBilled: number;
@@ -47,9 +47,9 @@ export interface Embedded {
 
 export interface Patience {
   readonly outside: Pick<Outside, "sleep" | "random">;
-  /** Fires when no further call may begin. */
+  /** Fires when no further call may start. */
   readonly stop: AbortSignal;
-  /** Called with each pause. */
+  /** Called at each pause. */
   readonly pausing: (error: GatewayError, ms: number) => void;
 }
 
@@ -63,7 +63,7 @@ export async function isolate(
   const outcomes: (Float32Array | string | undefined)[] = texts.map(() => undefined);
   const sum = { tokens: 0, tokensBilled: 0, truncated: 0 };
   let last: Pick<Sent, "space" | "ignored"> = { space: "", ignored: undefined };
-  /** Groups of places that are still to be sent. */
+  /** Groups of indices that are still to be sent. */
   const waiting: (readonly number[])[] = [texts.map((_, place) => place)];
   for (let places = waiting.pop(); places !== undefined; places = waiting.pop()) {
     if (places.length === 0) continue;
@@ -92,7 +92,7 @@ export async function isolate(
   return { outcomes: outcomes.map((one) => one ?? "it was not embedded"), ...sum, ...last };
 }
 
-/** A refused field of the request is the same for every text. */
+/** A refused request field affects every text alike. */
 function isOfAText({ kind, field }: GatewayError): boolean {
   return OF_A_TEXT.has(kind) && (field === undefined || /^input(\[|$)/.test(field));
 }

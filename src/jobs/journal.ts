@@ -1,20 +1,23 @@
 /**
  * The journal beside OUT, a line of JSON each: the plan, what run works on it, the vectors' size and space, and a record for each finished
- * chunk, written to the disk after its vectors. What a later run finds there it does not pay again. A new thing to keep is a kind of line.
+ * chunk, written after its vectors. What a later run finds there it does not pay again. A new thing to keep is a kind of line.
+ *
+ * A record is written at once, and says `synced` later, when its vectors are known to be on the disk. After kill -9 every record counts, as the
+ * system still writes what the process gave it; after a crash of the machine only those before a `synced` line do.
  */
-import { type FileHandle, open, readFile, truncate } from "node:fs/promises";
+import { type FileHandle, open, readFile, rename, truncate, writeFile } from "node:fs/promises";
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { WrongUsage } from "../terminal/wrong-usage";
 import { Plan } from "./plan";
 
-/** A row that the provider has refused, with why. */
+/** A row that the provider refused, with the reason. */
 const Refused = Type.Object({ row: Type.Integer(), reason: Type.String() });
 
 const ChunkRecord = Type.Object({
   chunk: Type.Integer(),
   tokens: Type.Integer(),
-  /** Pico-USD, as digits; null where no price is known. */
+  /** Pico-USD in decimal digits; null if the price is unknown. */
   cost: Type.Union([Type.String({ pattern: "^\\d+$" }), Type.Null()]),
   truncated: Type.Optional(Type.Integer()),
   refused: Type.Optional(Type.Array(Refused)),
@@ -22,20 +25,23 @@ const ChunkRecord = Type.Object({
 export type ChunkRecord = Static<typeof ChunkRecord>;
 
 const Made = Type.Object({ dimensions: Type.Integer({ minimum: 1 }), space: Type.String() });
-/** Of what size the vectors are, and where they lie. */
+/** The dimensions of the vectors, and their embedding space. */
 export type Made = Static<typeof Made>;
 
 const Line = Type.Union([
   Type.Object({ plan: Plan }),
-  Type.Object({ run: Type.String() }),
+  // `boot` is the machine's run; versions that had every record on the disk before the next one did not say it.
+  Type.Object({ run: Type.String(), boot: Type.Optional(Type.String()) }),
   Type.Object({ made: Made }),
+  // So many of the records, from the first on, have their vectors on the disk.
+  Type.Object({ synced: Type.Integer({ minimum: 0 }) }),
   ChunkRecord,
 ]);
 type Line = Static<typeof Line>;
 
 export interface Kept {
   readonly plan: Plan | undefined;
-  /** Names of the runs before, as the ledger has them. */
+  /** Names of earlier runs, as in the ledger. */
   readonly runs: readonly string[];
   readonly made: Made | undefined;
   readonly chunks: readonly ChunkRecord[];
@@ -44,10 +50,11 @@ export interface Kept {
 const NOTHING: Kept = { plan: undefined, runs: [], made: undefined, chunks: [] };
 
 /**
- * What the journal holds; a last line that a crash cut is cut off.
+ * What the journal holds; a last line that a crash cut is cut off, and records that a crash of the machine makes doubtful are removed.
+ * @param boot of the machine now
  * @throws WrongUsage where a line is none of a journal's
  */
-export async function readJournal(path: string): Promise<Kept> {
+export async function readJournal(path: string, boot: string | undefined): Promise<Kept> {
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
@@ -56,7 +63,12 @@ export async function readJournal(path: string): Promise<Kept> {
   }
   const whole = bytes.lastIndexOf(0x0a) + 1;
   if (whole < bytes.length) await truncate(path, whole);
-  const lines = bytes.toString("utf8", 0, whole).split("\n").slice(0, -1).map(lineOf(path));
+  const found = bytes.toString("utf8", 0, whole).split("\n").slice(0, -1).map(lineOf(path));
+  const lines = withoutDoubtful(found, boot);
+  if (lines.length < found.length) {
+    await writeFile(`${path}.next`, textOf(lines), { mode: 0o600, flush: true });
+    await rename(`${path}.next`, path);
+  }
   return {
     plan: lines.flatMap((line) => ("plan" in line ? [line.plan] : []))[0],
     runs: lines.flatMap((line) => ("run" in line ? [line.run] : [])),
@@ -64,6 +76,20 @@ export async function readJournal(path: string): Promise<Kept> {
     chunks: lines.filter((line) => "chunk" in line),
   };
 }
+
+function withoutDoubtful(lines: readonly Line[], boot: string | undefined): readonly Line[] {
+  const synced = lines.reduce((most, line) => ("synced" in line ? Math.max(most, line.synced) : most), 0);
+  let records = 0;
+  let isSure = true;
+  return lines.filter((line) => {
+    if ("run" in line) isSure = line.boot === undefined || line.boot === boot;
+    if (!("chunk" in line)) return true;
+    records += 1;
+    return isSure || records <= synced;
+  });
+}
+
+const textOf = (lines: readonly Line[]) => lines.map((line) => `${JSON.stringify(line)}\n`).join("");
 
 const lineOf =
   (path: string) =>
@@ -76,18 +102,18 @@ const lineOf =
   };
 
 export interface Journal {
-  /** On the disk once it resolves. */
+  /** Given to the system once it resolves. */
   write(lines: readonly Line[]): Promise<void>;
+  /** All that was written is on the disk once it resolves. */
+  sync(): Promise<void>;
   close(): Promise<void>;
 }
 
 export async function openJournal(path: string): Promise<Journal> {
   const file: FileHandle = await open(path, "a", 0o600);
   return {
-    async write(lines) {
-      await file.appendFile(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-      await file.datasync();
-    },
+    write: (lines) => file.appendFile(textOf(lines)),
+    sync: () => file.datasync(),
     close: () => file.close(),
   };
 }

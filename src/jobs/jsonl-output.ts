@@ -1,11 +1,11 @@
-/** OUT.jsonl: `{"row":0,"embedding":[…]}` a line, in the rows' order; the embedding is null where a row has none. */
+/** OUT.jsonl: one line `{"row":0,"embedding":[…]}` per row, in the rows' order; the embedding is null for a row without one. */
 import { open } from "node:fs/promises";
 import { createCollecting } from "../machine/collecting";
 import { printPage } from "../printing/print";
 import type { Page } from "../printing/script";
 import type { Finished } from "./finished";
 
-/** Numbers that are read and printed at once. */
+/** Numbers that are read and printed at a time. */
 const NUMBERS_AT_ONCE = 256 * 1024;
 
 export async function writeJsonLines(path: string, { file, without, turn }: Finished): Promise<void> {
@@ -26,7 +26,7 @@ export async function writeJsonLines(path: string, { file, without, turn }: Fini
   }
 }
 
-/** The lines of rows that follow one another: all but their vectors is words. */
+/** The lines of consecutive rows, with their vectors as numbers still to be printed. */
 function pageOf(first: number, values: Float32Array, dimensions: number, without: Finished["without"]): Page {
   const vectors: Float32Array[] = [];
   const words: string[] = [];

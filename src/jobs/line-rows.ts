@@ -1,16 +1,16 @@
 /**
- * Files of lines: plain text, a text a line, and JSON Lines. A line is a row, also one that is empty or broken, so that row i is line i.
+ * Files of lines: plain text, one text per line, and JSON Lines. Every line is a row, even an empty or broken one, so that row i is line i.
  */
 import { open } from "node:fs/promises";
 import { WrongUsage } from "../terminal/wrong-usage";
 import { EMPTY, NOT_UTF_8, type Row, type Rows, rowAt, usable } from "./rows";
 
 const BLOCK_BYTES = 256 * 1024;
-/** No text is so long; a file without line ends would fill the memory. */
+/** No text is this long; a file without line breaks would fill the memory. */
 const LINE_BYTES_MAX = 64 * 2 ** 20;
 const NEWLINE = 0x0a;
 
-/** Blocks of whole lines; the last one may lack its line end. @throws WrongUsage for a line over 64 MB */
+/** Blocks of whole lines; the last one may lack its line break. @throws WrongUsage for a line over 64 MB */
 export async function* blocksOf(path: string): AsyncGenerator<Uint8Array, void> {
   const handle = await open(path, "r");
   try {
@@ -34,7 +34,7 @@ export async function* blocksOf(path: string): AsyncGenerator<Uint8Array, void> 
   }
 }
 
-/** Strict, and it leaves a byte order mark where it is: at the front of a block that is part of the text. */
+/** Strict. It keeps a byte order mark, which is part of the text at the start of a block. */
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function decoded(bytes: Uint8Array): string | undefined {
@@ -47,13 +47,13 @@ function decoded(bytes: Uint8Array): string | undefined {
 
 const BYTE_ORDER_MARK = "\ufeff";
 
-/** Lines without their ends; undefined for one that is not UTF-8. */
+/** Lines without their line breaks; undefined for a line that is not UTF-8. */
 export async function* linesOf(path: string): AsyncGenerator<readonly (string | undefined)[], void> {
   let isFirst = true;
   for await (const block of blocksOf(path)) {
     const text = decoded(block);
     const lines = text === undefined ? linesOneByOne(block) : text.split("\n");
-    // What follows the last line end is no line.
+    // What follows the last line break is not a line.
     if (block.at(-1) === NEWLINE) lines.pop();
     const [first] = lines;
     if (isFirst && first?.startsWith(BYTE_ORDER_MARK)) lines[0] = first.slice(1);
@@ -78,7 +78,7 @@ export async function* plainRows(path: string): Rows {
     yield lines.map((line) => (line === undefined ? NOT_UTF_8 : usable(line)));
 }
 
-/** @param field a dotted path; a line that is a JSON string is the text itself */
+/** @param field a dotted path; a line that is a JSON string is itself the text */
 export async function* jsonRows(path: string, field: string): Rows {
   const names = field.split(".");
   for await (const lines of linesOf(path)) yield lines.map((line) => jsonRow(line, names));

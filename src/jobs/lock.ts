@@ -1,7 +1,7 @@
-/** One run at a time works on OUT: a file with the process's id beside it. One that a killed process left behind is taken over. */
+/** Only one run at a time works on OUT: a lock file beside it holds the process id. A lock that a killed process left behind is taken over. */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 
-/** @returns frees it; words where another run holds it */
+/** @returns a function that releases the lock, or a message if another run holds it */
 export function lock(path: string): (() => void) | string {
   for (const isLast of [false, true]) {
     try {
@@ -18,11 +18,11 @@ export function lock(path: string): (() => void) | string {
   return "";
 }
 
-/** The process, where it is alive. */
+/** The process that holds the lock, if it is alive. */
 function holderOf(path: string): number | undefined {
   try {
     const pid = Number(readFileSync(path, "utf8"));
-    // In a container that was started again, the killed process had this one's id.
+    // In a restarted container the killed process may have had the same id as this one.
     if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return undefined;
     process.kill(pid, 0);
     return pid;

@@ -1,5 +1,5 @@
 /**
- * The formats of OUT, by its ending. What has rows of one size is written in place; the others are written from such a file at the end.
+ * The output formats, by the file ending of OUT. Formats with rows of equal size are written in place; others are written from such a file at the end.
  * A new format is a row of OUTPUTS.
  */
 import { existsSync } from "node:fs";
@@ -12,10 +12,10 @@ import { writeParquet } from "./parquet-output";
 import type { Layout } from "./vector-file";
 
 export interface Output {
-  /** As the plan has it. */
+  /** As in the plan. */
   readonly name: string;
   readonly layout: Layout;
-  /** undefined: the file of vectors is the output itself. */
+  /** undefined: the file of vectors is itself the output. */
   readonly write: ((path: string, finished: Finished) => Promise<void>) | undefined;
 }
 
@@ -28,7 +28,7 @@ const OUTPUTS: Readonly<Record<string, (dtype: Dtype) => Output>> = {
   ".jsonl": () => ({ name: "jsonl", layout: "f32", write: writeJsonLines }),
 };
 
-/** @throws WrongUsage for an ending that is no format's */
+/** @throws WrongUsage for an unknown file ending */
 export function outputOf(path: string, dtype: Dtype | undefined): Output {
   const ending = extname(path).toLowerCase();
   const make = OUTPUTS[ending];
@@ -38,7 +38,7 @@ export function outputOf(path: string, dtype: Dtype | undefined): Output {
   return make(dtype ?? "f32");
 }
 
-/** Files beside OUT, while it is being made. */
+/** Files beside OUT that exist until it is complete. */
 export interface Paths {
   readonly out: string;
   readonly vectors: string;
@@ -61,7 +61,7 @@ export const pathsOf = (out: string): Paths => ({
   spool: `${out}.stdin`,
 });
 
-/** OUT appears whole, under its own name, and then what was needed for it goes. */
+/** OUT appears under its own name only when it is complete; then the temporary files are removed. */
 export async function finish({ write }: Output, paths: Paths, finished: Finished): Promise<void> {
   if (write === undefined) {
     await finished.file.close();
@@ -84,12 +84,12 @@ async function onDisk(path: string): Promise<void> {
   }
 }
 
-/** All that runs before have left, but for OUT itself and its errors. */
+/** Removes everything that earlier runs left, except OUT itself and its errors. */
 export async function forget({ vectors, writing, journal, spool, scratch }: Paths): Promise<void> {
-  // The journal last: as long as it is there, the rest is known to belong to it.
+  // The journal goes last: while it exists, the other files are known to belong to it.
   for (const path of [vectors, writing, scratch, spool, journal]) await rm(path, { force: true });
 }
 
-/** A run that ended between giving OUT its name and forgetting the journal. */
+/** Whether a run ended after it had named OUT and before it removed the journal. */
 export const isFinished = ({ out, vectors }: Paths, { write }: Output): boolean =>
   existsSync(out) && (write !== undefined || !existsSync(vectors));

@@ -1,6 +1,6 @@
 /**
- * OUT.parquet: one column `embedding`, a list of float32 for each row, null where a row has none. Arrow's schema beside it says that all
- * lists are of one size, so that readers that know Arrow give back vectors (FixedSizeList).
+ * OUT.parquet: one column `embedding`, a list of float32 per row, null for a row without one. The embedded Arrow schema says that all lists
+ * have the same size, so that readers that know Arrow return vectors (FixedSizeList).
  */
 import { fileWriter, ParquetWriter } from "hyparquet-writer";
 import { createCollecting } from "../machine/collecting";
@@ -8,12 +8,12 @@ import type { Finished } from "./finished";
 
 const COLUMN = "embedding";
 
-/** Numbers in a row group: the library holds each of them several times while it writes one. */
+/** Numbers per row group: the library keeps several copies of each while it writes a group. */
 const NUMBERS_IN_GROUP = 512 * 1024;
-/** What it leaves behind of each. */
+/** The overhead that the library keeps per number. */
 const BYTES_A_NUMBER = 64;
 
-/** Lists as the format has them: https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists. */
+/** Lists as the format defines them: https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists. */
 const SCHEMA: ConstructorParameters<typeof ParquetWriter>[0]["schema"] = [
   { name: "schema", num_children: 1 },
   {
@@ -34,7 +34,7 @@ export async function writeParquet(path: string, finished: Finished): Promise<vo
   const parquet = new ParquetWriter({
     writer,
     schema: SCHEMA,
-    // Vectors do not get smaller, only slower.
+    // Compression makes vectors no smaller, only slower.
     codec: "UNCOMPRESSED",
     statistics: false,
     kvMetadata: [
@@ -54,7 +54,7 @@ export async function writeParquet(path: string, finished: Finished): Promise<vo
       const vector = values.subarray(place * dimensions, (place + 1) * dimensions);
       data.push(without.has(from + place) ? null : Array.from(vector));
     }
-    // A dictionary of numbers that are all different is sought in vain.
+    // A dictionary is useless for numbers that are all different.
     await parquet.write({ columnData: [{ name: COLUMN, data, encoding: "PLAIN" }], rowGroupSize: step });
     collect(count * dimensions * BYTES_A_NUMBER);
     await turn();
@@ -63,7 +63,7 @@ export async function writeParquet(path: string, finished: Finished): Promise<vo
 }
 
 /**
- * Arrow's schema of a fixed-size list of float32 named `embedding`, as `pyarrow.Schema.serialize` writes it, for lists of SIZE: the one
+ * The Arrow schema of a fixed-size list of float32 named `embedding`, as `pyarrow.Schema.serialize` writes it for lists of SIZE, the only
  * number in it that depends on the vectors (pyarrow, `pa.list_(pa.field("element", pa.float32(), nullable=False), 0x12345678)`).
  */
 const ARROW_SCHEMA =

@@ -1,6 +1,6 @@
 /**
- * Parquet: one column of text, row group by row group, so that a file's largest row group is what it takes of the memory.
- * A compression that files come in is a line of COMPRESSORS.
+ * Parquet: one column of text, read one row group at a time, so that memory holds only the largest row group of a file.
+ * A new compression is a line of COMPRESSORS.
  */
 import { brotliDecompressSync } from "node:zlib";
 import {
@@ -14,7 +14,7 @@ import {
 import { WrongUsage } from "../terminal/wrong-usage";
 import { type Rows, rowAt } from "./rows";
 
-/** Beside Snappy, which the library has itself. */
+/** In addition to Snappy, which the library supports itself. */
 const COMPRESSORS: Compressors = {
   GZIP: (bytes) => Bun.gunzipSync(Uint8Array.from(bytes)),
   ZSTD: (bytes) => Bun.zstdDecompressSync(Uint8Array.from(bytes)),
@@ -23,14 +23,14 @@ const COMPRESSORS: Compressors = {
 
 const ROWS_AT_ONCE = 4_096;
 
-/** @param field a column, or the dotted path of one within it. @throws WrongUsage where there is no such column */
+/** @param field a column, or the dotted path of a nested one. @throws WrongUsage if there is no such column */
 export async function* parquetRows(path: string, field: string): Rows {
   const file: AsyncBuffer = await asyncBufferFromFile(path);
   const metadata = await parquetMetadataAsync(file).catch((cause: unknown) => {
     throw new WrongUsage(`${path} is not a Parquet file: ${cause instanceof Error ? cause.message : cause}`);
   });
   const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
-  // A column's own name may hold a dot.
+  // A column's own name may contain a dot.
   const names = columns.includes(field) ? [field] : field.split(".");
   const [column = ""] = names;
   if (!columns.includes(column))

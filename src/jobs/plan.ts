@@ -1,6 +1,6 @@
 /**
- * What makes two runs the same job: a run goes on with another's journal only where all of this is equal.
- * What changes a vector, its row or its place in the file is a member of `Plan`, with its words in WORDS.
+ * What makes two runs the same job: a run continues another's journal only if all of this is equal.
+ * Whatever changes a vector, its row or its place in the file is a member of `Plan`, with its description in WORDS.
  */
 import { type Static, Type } from "@sinclair/typebox";
 
@@ -19,12 +19,12 @@ export const Plan = Type.Object({
   rows: Type.Integer(),
   digest: Type.String(),
   output: Type.String(),
-  /** How texts are put together to calls: chosen by the first run, and kept by those that go on with it. */
+  /** How texts are grouped into calls: chosen by the first run, and kept by runs that continue it. */
   chunk: Type.Object({ inputs: Type.Integer(), tokens: Type.Integer(), bytes: Type.Integer() }),
 });
 export type Plan = Static<typeof Plan>;
 
-/** In the order in which a difference is told. */
+/** In the order in which differences are reported. */
 const WORDS = {
   model: "--model",
   through: "--url or the routing file",
@@ -40,7 +40,7 @@ const WORDS = {
 
 const isNamed = (name: string): name is keyof typeof WORDS => Object.hasOwn(WORDS, name);
 
-/** In words, what is not as it was; undefined where the job is the same. */
+/** Describes the first difference; undefined if the job is the same. */
 export function differenceOf(before: Plan, now: Plan): string | undefined {
   const told: string[] = [];
   for (const [name, words] of Object.entries(WORDS)) {

@@ -1,4 +1,4 @@
-/** A set of row numbers, a bit each: of millions of rows it takes little. */
+/** A set of row numbers with one bit per row, so that millions of rows need little memory. */
 export interface RowSet {
   readonly size: number;
   add(row: number): void;

@@ -1,5 +1,5 @@
 /**
- * The job: chunk after chunk is sent, several at once, and each is on the disk before another takes its place. What ends a job early
+ * The job: chunk after chunk is sent, several at once, and each is written before another takes its place. What ends a job early
  * (Ctrl-C, --max-usd, an error) lets the calls in flight finish, so that nothing that was paid is lost.
  */
 import { GatewayError } from "../domain/errors";
@@ -23,22 +23,22 @@ export interface Job {
   readonly sender: Pick<Sender, "embed">;
   readonly committing: Committing;
   readonly spending: Spending;
-  /** What runs before have finished. */
+  /** Chunks that earlier runs have finished. */
   readonly before: readonly ChunkRecord[];
   /** Chunks in flight. */
   readonly concurrency: number;
-  /** Fires when no further chunk may begin. */
+  /** Fires when no further chunk may start. */
   readonly stop: AbortSignal;
   readonly outside: Pick<Outside, "sleep" | "random">;
-  /** Is told after each chunk. */
+  /** Called after each chunk. */
   readonly progress: (state: State) => void;
   readonly note: (words: string) => void;
 }
 
 export interface State {
-  /** Texts that are done, also by runs before. */
+  /** Texts that are done, including those of earlier runs. */
   readonly texts: number;
-  /** By this run. */
+  /** Texts done by this run. */
   readonly textsNow: number;
 }
 
@@ -48,7 +48,7 @@ export interface Ended {
   readonly truncated: number;
 }
 
-/** @throws GatewayError that ends the job; what was finished is in the journal */
+/** @throws GatewayError that ends the job; the journal has everything that was finished */
 export async function runJob(job: Job): Promise<Ended> {
   const { committing, spending, stop, concurrency } = job;
   const done = doneBefore(job.before, spending);
@@ -116,6 +116,7 @@ export async function runJob(job: Job): Promise<Ended> {
     inFlight.add(one);
   }
   await Promise.all(inFlight);
+  await committing.flush();
   if (fault !== undefined) throw fault;
   if (stop.aborted) why = "stopped";
   return { why, refused, truncated };
@@ -130,7 +131,7 @@ function doneBefore(before: readonly ChunkRecord[], spending: Spending): RowSet 
   return done;
 }
 
-/** Where not one text of the first chunk was taken, it is the request that is wrong, and the others would only cost calls. */
+/** If every text of the first chunk is refused, the request itself is wrong, and further calls would only cost money. */
 function refuseAJobAllWrong({ outcomes }: Embedded, { texts }: Chunk, { made }: Committing): void {
   const [first] = outcomes;
   if (made !== undefined || texts.length < 2 || typeof first !== "string") return;
@@ -141,7 +142,7 @@ function refuseAJobAllWrong({ outcomes }: Embedded, { texts }: Chunk, { made }: 
   );
 }
 
-/** About what a chunk's vectors and the reply that they came in took. */
+/** Approximate memory of a chunk's vectors and of the reply that contained them. */
 function bytesOf({ outcomes }: Embedded): number {
   const [first] = outcomes;
   return typeof first === "string" || first === undefined ? 0 : 3 * outcomes.length * first.byteLength;

@@ -1,8 +1,8 @@
 /**
- * What a job needs to embed: the gateway in this process (inside.ts) or one that is asked over HTTP (through.ts). Types only.
+ * What a job needs to embed: a gateway in this process (inside.ts), or one that is called over HTTP (through.ts). Types only.
  */
 
-/** What a job plans by, as far as it is known. */
+/** What a job plans with, as far as it is known. */
 export interface ModelFacts {
   /** USD per million tokens. */
   readonly price: number | undefined;
@@ -10,44 +10,44 @@ export interface ModelFacts {
   readonly max_inputs: number | undefined;
   readonly max_call_tokens: number | undefined;
   readonly max_call_bytes: number | undefined;
-  /** What a prompt may add to a text, in bytes. */
+  /** The most bytes that a prompt may add to a text. */
   readonly prompt_bytes: number;
 }
 
 export interface Sent {
-  /** One for each text, in order; in its place, why there is none, where others were embedded all the same. */
+  /** One per text, in order: its vector, or the reason why there is none although others were embedded. */
   readonly vectors: readonly (Float32Array | string)[];
   readonly tokens: number;
-  /** Those that cost something. */
+  /** Tokens that are charged for. */
   readonly tokensBilled: number;
   /** Texts that were cut to the model's limit. */
   readonly truncated: number;
-  /** As the header x-embedding-space has it, without the size; "" where nobody tells. */
+  /** As in the header x-embedding-space, without the dimensions; "" if unknown. */
   readonly space: string;
-  /** Names of what the provider has no use for. */
+  /** Names of the fields that the provider ignores. */
   readonly ignored: string | undefined;
 }
 
 export interface Sender {
-  /** Where the requests go, in a word that a later run must agree with. */
+  /** Where the requests go; a later run must have the same value. */
   readonly through: string;
   readonly facts: ModelFacts;
-  /** What the routing file makes of a text before it is sent, as far as it is known: a later run must make the same of it. */
+  /** How the routing file changes a text before it is sent, as far as it is known: a later run must do the same. */
   readonly treatment: string;
   /**
-   * Tokens of some texts by the model's own vocabulary; estimated where that is not known.
-   * @returns exact only where each text was counted
+   * The tokens of some texts by the model's own vocabulary; an estimate if that is not known.
+   * @returns exact only if every text was counted
    */
   count(texts: readonly string[]): Promise<{ readonly tokens: number; readonly isExact: boolean }>;
   /**
-   * @param space where the job's other vectors lie: vectors of another are refused
-   * @throws GatewayError, its `input` the place of the text at fault where one is
+   * @param space the embedding space of the job's other vectors: vectors of another space are refused
+   * @throws GatewayError; its `input` is the index of the text at fault, if there is one
    */
   embed(texts: readonly string[], space: string | undefined): Promise<Sent>;
   close(): Promise<void>;
 }
 
-/** What is asked of the model beside the texts. */
+/** What the job requests of the model besides the texts. */
 export interface Asked {
   readonly model: string;
   readonly dimensions: number | undefined;

@@ -1,5 +1,5 @@
 /**
- * Which files a job reads, and how: paths, globs and `-` for standard input, each by its ending or as --input-format says.
+ * Which files a job reads, and how: paths, globs and `-` for standard input, by file ending or --input-format.
  * A new format is a line of READERS, and its name one of formats.ts.
  */
 import { createWriteStream, existsSync } from "node:fs";
@@ -13,10 +13,10 @@ import { parquetRows } from "./parquet-rows";
 import type { Rows } from "./rows";
 
 interface Reader {
-  /** Of file names. */
+  /** File endings. */
   readonly endings: readonly string[];
   readonly read: (path: string, field: string) => Rows;
-  /** What a row of it is called, in a report of one that is wrong. */
+  /** What error reports call one row. */
   readonly unit: "line" | "record";
 }
 
@@ -29,7 +29,7 @@ const READERS: Readonly<Record<InputFormat, Reader>> = {
 };
 
 export interface Source {
-  /** As the command line has it, for reports. */
+  /** As on the command line, for reports. */
   readonly name: string;
   readonly path: string;
   readonly format: InputFormat;
@@ -38,9 +38,9 @@ export interface Source {
 export const STANDARD_INPUT = "-";
 
 /**
- * @param names in their order; what a glob finds is in the order of its names
- * @param spool where standard input is kept, since it is read more than once
- * @throws WrongUsage where there is no such file
+ * @param names in the given order; the files of a glob are sorted by name
+ * @param spool where standard input is stored, since it is read more than once
+ * @throws WrongUsage if there is no such file
  */
 export async function sourcesOf(
   names: readonly string[],
@@ -76,7 +76,7 @@ export const rowsOf = ({ path, format }: Source, field: string): Rows => READERS
 
 export const unitOf = ({ format }: Source): "line" | "record" => READERS[format].unit;
 
-/** Keeps standard input in a file. */
+/** Stores standard input in a file. */
 export async function keepStandardInput(spool: string): Promise<void> {
   await pipeline(process.stdin, createWriteStream(spool, { mode: 0o600 }));
 }

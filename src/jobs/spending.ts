@@ -1,25 +1,25 @@
-/** What a job has cost and what its calls in flight may come to, in whole pico-USD, against the most that it may cost. */
+/** What a job has cost and what its calls in flight may cost, in whole pico-USD, compared with its spending limit. */
 import { picoUsdPerToken } from "../books/money";
 import type { ModelFacts } from "./sender";
 
-/** Marks that a model puts around each text: [CLS], [SEP] and the like. */
+/** Marks that a model puts around each text, such as [CLS] and [SEP]. */
 const TOKENS_AROUND = 8;
 
 export interface Spending {
-  /** Whether the chunk may be sent: `wait` until calls in flight have said what they cost, `never` where it would cross the line. */
+  /** Whether the chunk may be sent: `wait` until calls in flight have reported their cost, `never` if it would exceed the limit. */
   mayHold(texts: readonly string[]): "now" | "wait" | "never";
-  /** @returns ends the hold */
+  /** @returns a function that ends the hold */
   hold(texts: readonly string[]): () => void;
   add(tokens: number, tokensBilled: number): bigint | null;
-  /** What a run before has paid. */
+  /** What an earlier run has paid. */
   carryOver(tokens: number, cost: bigint): void;
   readonly tokens: number;
-  /** undefined where no price is known. */
+  /** undefined if the price is unknown. */
   readonly cost: bigint | undefined;
 }
 
 /**
- * @param most pico-USD
+ * @param most the limit in pico-USD
  */
 export function createSpending(
   { price, prompt_bytes }: Pick<ModelFacts, "price" | "prompt_bytes">,
@@ -29,7 +29,7 @@ export function createSpending(
   let tokens = 0;
   let cost = 0n;
   let held = 0n;
-  // A token is a byte of text or more.
+  // A token is at least one byte of text.
   const boundOf = (texts: readonly string[]) =>
     BigInt(texts.reduce((sum, text) => sum + Buffer.byteLength(text) + prompt_bytes + TOKENS_AROUND, 0)) *
     (perToken ?? 0n);

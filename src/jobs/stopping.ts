@@ -1,9 +1,9 @@
-/** Ctrl-C and SIGTERM: the first lets the calls in flight finish, so that what was paid is kept; the second does not wait. */
+/** Ctrl-C and SIGTERM: the first one lets the calls in flight finish, so that what was paid is kept; the second one does not wait. */
 
-/** As shells have it of a program that Ctrl-C ended. */
+/** The exit code that shells use for a program ended by Ctrl-C. */
 export const INTERRUPTED = 130;
 
-/** @returns fires when no further call may begin */
+/** @returns a signal that fires when no further call may start */
 export function stopping(note: (words: string) => void): AbortSignal {
   const stop = new AbortController();
   const heard = () => {

@@ -1,6 +1,6 @@
 /**
- * The first reading of a job's input, before anything is sent: how many rows, which are equal, which hold no text, how much text, and a
- * digest of it all, by which a later run knows that it is the same input.
+ * The first reading of a job's input, before anything is sent: how many rows there are, which are equal, which have no text, how much text there
+ * is, and a digest of all of it, by which a later run recognises the same input.
  */
 import { createCollecting } from "../machine/collecting";
 import { WrongUsage } from "../terminal/wrong-usage";
@@ -10,26 +10,26 @@ import { rowsOf, type Source, unitOf } from "./sources";
 
 export interface Survey {
   readonly rows: number;
-  /** Rows with a text of their own: what will be sent. */
+  /** Rows with a text that no earlier row has: these will be sent. */
   readonly texts: number;
   readonly duplicates: number;
   readonly unusable: number;
-  /** Of the texts that will be sent, in UTF-8; duplicates are not counted twice. */
+  /** UTF-8 bytes of the texts that will be sent; duplicates count once. */
   readonly bytes: number;
-  /** The first row of the same text, by row; undefined where no two are equal. */
+  /** For each row the first row with the same text; undefined if no two are equal. */
   readonly firstOf: Uint32Array | undefined;
   /** SHA-256 over all rows, in hexadecimal. */
   readonly digest: string;
-  /** Some of the texts, from all over the input. */
+  /** A sample of the texts from the whole input. */
   readonly sample: readonly string[];
-  /** Where each row comes from. */
+  /** Where a row comes from. */
   placeOf(row: number): Place;
 }
 
-/** Where a row is in the files that were given. */
+/** The position of a row in the input files. */
 export interface Place {
   readonly file: string;
-  /** Counted from 1. */
+  /** Starts at 1. */
   readonly line?: number;
   readonly record?: number;
 }
@@ -37,7 +37,7 @@ export interface Place {
 const SAMPLE_MAX = 2_048;
 const ROWS_MAX = 2 ** 32 - 1;
 
-/** @param tell is given each row without a text */
+/** @param tell called with each row that has no text */
 export async function survey(
   sources: readonly Source[],
   field: string,
@@ -117,14 +117,14 @@ function countOf(firstOf: Uint32Array): number {
   return count;
 }
 
-/** Every so many texts, so that what is taken is from all over, and the same for the same input. */
+/** Takes every n-th text, so that the sample covers the whole input and is the same for the same input. */
 function createSampling(): { see(text: string): void; taken(): readonly string[] } {
   let taken: string[] = [];
   let every = 1;
   let seen = 0;
   return {
     see(text) {
-      // A copy: a line is a part of the block that it was read in, which would stay with it.
+      // A copy: a line is a slice of the block that it was read from, and would keep that block in memory.
       if (seen % every === 0) taken.push(Buffer.from(text).toString());
       seen += 1;
       if (taken.length < SAMPLE_MAX) return;

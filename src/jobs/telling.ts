@@ -1,4 +1,4 @@
-/** How far a job is, on standard error: a bar on a terminal, a line every ten seconds elsewhere. */
+/** A job's progress on standard error: a bar on a terminal, otherwise a line every ten seconds. */
 import type { Outside } from "../domain/outside";
 import { openProgress, type Screen } from "../terminal/progress";
 import { dollars, roughly } from "./estimate";
@@ -10,7 +10,7 @@ const LINE_EVERY_MS = 10_000;
 
 export interface Telling {
   at(state: State): void;
-  /** A line above the bar. */
+  /** Prints a line above the bar. */
   note(words: string): void;
   end(): void;
 }

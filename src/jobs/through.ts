@@ -1,6 +1,6 @@
 /**
- * Embeds by a gateway that runs elsewhere, or any other endpoint of OpenAI's embeddings API: its base URL and a key.
- * What it says of the model at GET /v1/models/MODEL is what the job plans by; where it says nothing, limits and price are not known.
+ * Embeds through another gateway, or any other endpoint of OpenAI's embeddings API, by its base URL and a key.
+ * The job plans with what GET /v1/models/MODEL reports; if that reports nothing, limits and price are unknown.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -17,7 +17,7 @@ const nullable = <Schema extends ReturnType<typeof Type.Integer> | ReturnType<ty
   schema: Schema,
 ) => Type.Optional(Type.Union([schema, Type.Null()]));
 
-/** Of GET /v1/models/MODEL, what a job plans by. */
+/** The members of GET /v1/models/MODEL that a job plans with. */
 const Model = Type.Object({
   dimensions: nullable(Type.Integer({ minimum: 1 })),
   max_call_inputs: nullable(Type.Integer({ minimum: 1 })),
@@ -42,13 +42,13 @@ const Failure = Type.Object({
 /** The gateway there may put a prompt before each text: an instruction is a line or two. */
 const PROMPT_BYTES = 256;
 
-/** Longer than a gateway's own deadline, so that it is the gateway that says why. */
+/** Longer than a gateway's own deadline, so that the gateway reports the timeout and its reason. */
 const TIMEOUT_MS = 300_000;
 
 export interface Client {
   readonly send: (path: string, init: RequestInit) => Promise<Fetched>;
   readonly headers: Readonly<Record<string, string>>;
-  /** What an answer other than 200 means. */
+  /** Turns an answer other than 200 into an error. */
   readonly failureOf: (response: Fetched) => Promise<GatewayError>;
 }
 
@@ -67,7 +67,7 @@ export function clientOf(
     try {
       return await outside.fetch(at(path), {
         ...init,
-        // The key is for this address.
+        // The key must go to this address only, so redirects are not followed.
         redirect: "manual",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
@@ -169,7 +169,7 @@ export function parsed(text: string): unknown {
   }
 }
 
-/** One for each text, whatever order they come in. @throws GatewayError malformed */
+/** One vector per text, in whatever order they arrive. @throws GatewayError malformed */
 function vectorsOf({ data }: Static<typeof Answer>, count: number): Float32Array[] {
   const wrong = (why: string) =>
     new GatewayError("malformed", `The answer is no list of ${count} vectors: ${why}.`);
@@ -211,9 +211,9 @@ const KINDS: Readonly<Record<number, ErrorKind>> = {
 function kindOf(status: number, code: string | number | null | undefined): ErrorKind {
   if (code === "context_length_exceeded") return "input_too_long";
   if (code === "unsupported_dimensions") return "unsupported_dimensions";
-  // Out of money, which waiting does not mend.
+  // Out of credit: waiting does not help.
   if (status === 429 && code === "insufficient_quota") return "insufficient_credit";
-  // Only the operator can mend these.
+  // Only the operator can fix these.
   if (code === "provider_not_configured") return "provider_not_configured";
   if (code === "space_out_of_service") return "space_out_of_service";
   return KINDS[status] ?? (status >= 500 ? "unavailable" : "forbidden");

@@ -1,11 +1,11 @@
 /**
- * Vectors in place: row i stands at its own offset, whichever was finished first. The file is made full size at its start, so a crash
- * leaves rows that are whole or not there. A new layout is a row of LAYOUTS.
+ * Writes vectors in place: row i has its own offset, whichever row is finished first. The file is created at full size, so that after a crash
+ * every row is either complete or missing. A new layout is a row of LAYOUTS.
  */
 import { readSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 
-/** NumPy's format 1.0 pads its header to a multiple of 64; one size for all keeps row offsets simple. */
+/** NumPy's format 1.0 pads its header to a multiple of 64; one size for all headers keeps row offsets simple. */
 const NPY_HEADER_BYTES = 128;
 
 const LAYOUTS = {
@@ -21,13 +21,13 @@ export interface VectorFile {
   readonly dimensions: number;
   /** Rows in ascending order, each with its vector. */
   write(rows: readonly number[], vectors: readonly Float32Array[]): Promise<void>;
-  /** The vectors of some rows, one after the other. */
+  /** The vectors of consecutive rows. */
   read(row: number, count: number): Promise<Float32Array>;
-  /** Gives a row the vector of another. */
+  /** Gives a row the vector of another row. */
   copy(from: number, to: number): void;
-  /** Says of a row that it has no vector: NaN in each dimension. */
+  /** Marks a row as having no vector: NaN in each dimension. */
   clear(row: number): void;
-  /** Resolves once all that was written is on the disk. */
+  /** Resolves once everything that was written is on the disk. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
@@ -40,7 +40,7 @@ export async function openVectorFile(
   const { width, header: headerOf } = LAYOUTS[layout];
   const header = headerOf(rows, dimensions);
   const rowBytes = width * dimensions;
-  // "a" would write at the end whatever the offset; "w" would empty what a run before has paid for.
+  // Mode "a" would write at the end whatever the offset; "w" would delete what an earlier run has paid for.
   const file: FileHandle = await open(path, "r+").catch(() => open(path, "wx+"));
   await file.write(header, 0, header.length, 0);
   await file.truncate(header.length + rows * rowBytes);
@@ -59,12 +59,13 @@ export async function openVectorFile(
     rows,
     dimensions,
     async write(numbers, vectors) {
-      // Rows that follow one another are written at once: nearly always the whole chunk.
+      // Consecutive rows are written at once: nearly always the whole chunk.
       for (let from = 0; from < numbers.length; ) {
         const first = numbers[from] ?? 0;
         let end = from + 1;
         while (end < numbers.length && numbers[end] === first + (end - from)) end += 1;
-        const bytes = bytesOf(vectors.slice(from, end));
+        const together = vectors.slice(from, end);
+        const bytes = (width === 4 ? sideBySide(together) : undefined) ?? bytesOf(together);
         await file.write(bytes, 0, bytes.length, offsetOf(first));
         from = end;
       }
@@ -74,7 +75,7 @@ export async function openVectorFile(
       await file.read(bytes, 0, bytes.length, offsetOf(row));
       return width === 2 ? Float32Array.from(new Float16Array(bytes.buffer)) : new Float32Array(bytes.buffer);
     },
-    // In the system's memory for the most part: as promises, millions of them would take minutes.
+    // Synchronous, because most of it is in the page cache: with promises, millions of copies would take minutes.
     copy(from, to) {
       readSync(file.fd, one, 0, rowBytes, offsetOf(from));
       writeSync(file.fd, one, 0, rowBytes, offsetOf(to));
@@ -85,6 +86,18 @@ export async function openVectorFile(
     sync: () => file.datasync(),
     close: () => file.close(),
   };
+}
+
+/** The memory that the vectors are in, where they follow one another there, as those of one reply do: they are not copied. */
+function sideBySide(vectors: readonly Float32Array[]): Uint8Array | undefined {
+  const [first] = vectors;
+  if (first === undefined) return undefined;
+  let end = first.byteOffset;
+  for (const { buffer, byteOffset, byteLength } of vectors) {
+    if (buffer !== first.buffer || byteOffset !== end) return undefined;
+    end += byteLength;
+  }
+  return new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset);
 }
 
 /** https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, version 1.0. */

@@ -1,9 +1,9 @@
-/** A file's bytes, up to a bound. */
+/** Reads a file up to a maximum size. */
 import { open } from "node:fs/promises";
 
 /**
  * Reads at most one byte more than allowed, so that neither a huge file nor an endless device fills the memory.
- * @returns more than `bytesMax` bytes where the file is larger. @throws as node:fs does
+ * @returns more than `bytesMax` bytes if the file is too large. @throws like node:fs
  */
 export async function readAtMost(path: string, bytesMax: number): Promise<Uint8Array> {
   const handle = await open(path, "r");

@@ -1,7 +1,7 @@
 /**
- * A library of machine code that is carried in the executable, as the dynamic linker wants it: as a file. One in memory needs no writable
- * folder, no folder that programs may be run from, and leaves nothing behind. Linux with glibc alone has what it takes.
- * plugins/local loads its kernel the same way, in words of its own, for a plugin knows nothing of src/.
+ * Loads a machine-code library that is part of the executable. The dynamic linker needs a file, so the library is written to a memory file: that
+ * needs no writable folder, no folder that allows executables, and leaves nothing behind. Linux with glibc only.
+ * plugins/local loads its kernel the same way in its own code, because a plugin does not import from src/.
  */
 import { dlopen, type FFIFunction } from "bun:ffi";
 import { readFileSync, writeSync } from "node:fs";
@@ -9,8 +9,8 @@ import { readFileSync, writeSync } from "node:fs";
 const CLOSE_ON_EXEC = 1;
 
 /**
- * @param path of an import `with { type: "file" }`
- * @throws Error where this system does not load it
+ * @param path path of an import `with { type: "file" }`
+ * @throws Error if this system cannot load it
  */
 export function openCarriedLibrary<const Functions extends Record<string, FFIFunction>>(
   path: string,
@@ -22,6 +22,6 @@ export function openCarriedLibrary<const Functions extends Record<string, FFIFun
   const file = memfd_create(Buffer.from("embedgate\0"), CLOSE_ON_EXEC);
   if (file < 0) throw new Error("the system gives no file in memory");
   writeSync(file, readFileSync(path));
-  // Stays open: glibc knows a library by its name, and once closed the next one would get the same number, so the same name and this code.
+  // The file stays open: glibc identifies a library by its path. If it were closed, the next library would get the same descriptor and path, and so this code.
   return dlopen(`/proc/self/fd/${file}`, functions).symbols;
 }

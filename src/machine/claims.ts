@@ -1,24 +1,24 @@
 /**
- * A table of 64-bit words in memory that several processes may share: each name has a place, found by its hash and claimed by the first
- * to come. No lock, so that a process that is killed at any point leaves nothing behind that others would wait for.
+ * A table of 64-bit words in memory that several processes may share: each name has a slot, found by its hash and claimed by the first
+ * process that needs it. There is no lock, so a process that is killed at any point leaves nothing behind that others would wait for.
  */
 
 export interface Claims {
-  /** The name's place; undefined where the table has no room near its hash and nothing there may go. */
+  /** The name's slot; undefined if all slots near its hash are taken and none of them may be reused. */
   placeOf(name: string): number | undefined;
-  /** By what its place is found. */
+  /** The hash that determines a name's slot. */
   hashOf(name: string): bigint;
-  /** The words themselves, one a place: only ever touched by Atomics. */
+  /** The values, one per slot: use them only with Atomics. */
   readonly values: BigInt64Array;
   readonly places: number;
 }
 
-/** Places looked at from the hash on. */
+/** How many slots are searched, starting at the hash. */
 const NEAR = 64;
 
 const REMEMBERED_MAX = 10_000;
 
-/** A place, and the halves of the hash that it has for as long as it is the name's. */
+/** A slot, and the two halves of the hash that it holds while it belongs to the name. */
 interface Claim {
   readonly place: number;
   readonly low: number;
@@ -29,25 +29,25 @@ export const wordsFor = (places: number): number => 2 * places;
 
 export interface Claiming {
   /**
-   * Of a table whose names callers choose: random bytes, the same for all that share the words. Without knowing them nobody can
-   * choose names that collide. Left out: names are the gateway's own.
+   * For a table whose names callers choose: random bytes, the same for all processes that share the table. Without knowing them nobody can
+   * choose names that collide. Left out: the gateway chooses the names.
    */
   readonly seed?: Uint8Array;
   /**
-   * Whether the value of another name may be forgotten for this one, where there is no place left. A process that uses that one at this very
-   * moment changes the new one's instead. Left out: none may.
+   * Whether another name's value may be dropped for this name if no slot is free. A process that uses the other name at this very
+   * moment then changes the new name's value. Left out: no value may be dropped.
    */
   readonly mayGo?: (value: bigint) => boolean;
 }
 
-/** @param words of `wordsFor(places)`: the hashes first, then the values, all zero at first */
+/** @param words made by `wordsFor(places)`: first the hashes, then the values, all zero at the start */
 export function openClaims(words: BigInt64Array, { seed, mayGo = () => false }: Claiming = {}): Claims {
   const hashOf = seed === undefined ? openHash : secretHash(seed);
   const places = words.length / 2;
   const hashes = words.subarray(0, places);
   const values = words.subarray(places);
 
-  // Whether a remembered place is still the name's is asked for every request: in halves, since a BigInt is an object each time.
+  // Every request checks whether a remembered slot still belongs to the name. In 32-bit halves, since each BigInt is a new object.
   const halves = new Int32Array(words.buffer, words.byteOffset, 2 * places);
   const remembered = new Map<string, Claim>();
 
@@ -85,12 +85,12 @@ export function openClaims(words: BigInt64Array, { seed, mayGo = () => false }: 
   return { placeOf, hashOf, values, places };
 }
 
-/** Never zero, which is a place that is free. */
+/** Never zero, because zero marks a free slot. */
 function openHash(name: string): bigint {
   return BigInt.asIntN(64, Bun.hash.wyhash(name)) || 1n;
 }
 
-/** A fast hash with a seed has collisions that are the same whatever the seed; this one has none that anybody knows. */
+/** A fast hash with a seed has collisions that do not depend on the seed; this hash has no known collisions. */
 function secretHash(seed: Uint8Array): (name: string) => bigint {
   return (name) => {
     const { buffer, byteOffset } = new Bun.CryptoHasher("sha256", seed).update(name).digest();

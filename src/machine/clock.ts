@@ -1,5 +1,5 @@
 /**
- * A clock that all processes of a machine read alike and that never goes back: Bun's own starts at zero in each process.
+ * A clock that all processes of a machine share and that never goes back: Bun's own clock starts at zero in each process.
  */
 import { ptr } from "bun:ffi";
 import type { Outside } from "../domain/outside";
@@ -7,9 +7,9 @@ import { openLibc } from "./libc";
 
 const CLOCK_MONOTONIC = process.platform === "darwin" ? 6 : 1;
 
-/** @returns milliseconds, as `monotonic` has them, but since the machine's start */
+/** @returns milliseconds like `monotonic`, but since the machine's start */
 export function commonClock({ monotonic, now }: Pick<Outside, "monotonic" | "now">): () => number {
-  // Both go at the same pace: so what lies between them need be asked once only.
+  // Both clocks run at the same speed, so their difference is read only once.
   const ahead = (sinceTheStart() ?? now()) - monotonic();
   return () => monotonic() + ahead;
 }

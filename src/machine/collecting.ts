@@ -1,14 +1,14 @@
 /**
- * Garbage collected before the runtime would: it counts little of what lies outside its heap (buffers of replies and vectors), and lets
- * hundreds of megabytes of them stand. For work that moves many bytes for a long time, such as a bulk job.
+ * Runs garbage collection earlier than the runtime would: the runtime hardly counts memory outside of its heap (buffers of replies and vectors), and
+ * lets hundreds of megabytes pile up. For work that moves many bytes for a long time, such as a bulk job.
  */
 
-/** How often the memory is looked at. */
+/** How many bytes pass between two checks of the memory. */
 const BYTES_BETWEEN = 24 * 2 ** 20;
-/** Of the whole process: below, the runtime is left to itself. */
+/** Memory of the whole process: below this, the runtime decides on its own. */
 const RESIDENT_BYTES = 230 * 2 ** 20;
 
-/** @returns to be told of bytes that were in use, and are not any more */
+/** @returns a function to call with the number of bytes that are no longer in use */
 export function createCollecting(): (bytes: number) => void {
   let bytesSince = 0;
   return (bytes) => {

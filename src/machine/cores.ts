@@ -1,20 +1,20 @@
 /**
- * How many cores this process may use: what `auto` counts by.
- * Another way in which a system allows less than the machine has is a further number in `coresAllowed`.
+ * How many CPU cores this process may use: the basis of `auto`.
+ * Another way in which a system limits them is a further number in `coresAllowed`.
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
-/** As many places as there are in what the copies share. */
+/** The number of slots in the memory that the processes share. */
 export const PROCESSES_MAX = 64;
 
-/** The share of the machine that a container's limit leaves: "200000 100000" is two cores, "max 100000" all there are. */
+/** A container's CPU limit: "200000 100000" is two cores, "max 100000" is no limit. */
 const CGROUP_LIMIT = "/sys/fs/cgroup/cpu.max";
 
-/** What a supervisor tells a copy of its part of the cores. */
+/** By this variable the supervisor tells a process how many cores it may use. */
 export const CORES_VARIABLE = "EMBEDGATE_CORES";
 
-/** Those that this process may count on: its part, where several share them. */
+/** The cores that this process may use: its share, if several processes run. */
 export function coresHere(): number {
   return Number(process.env[CORES_VARIABLE]) || coresAllowed();
 }
@@ -23,7 +23,7 @@ export function coresAllowed(): number {
   return Math.max(1, Math.min(availableParallelism(), quotaOf(limitOfTheContainer())));
 }
 
-/** A part of a core is a core: a process there is of use. */
+/** A fraction of a core counts as one: a process there is still useful. */
 export function quotaOf(limit: string): number {
   const [quota, period] = limit.trim().split(/\s+/).map(Number);
   const cores = Math.ceil((quota ?? Number.NaN) / (period ?? Number.NaN));

@@ -1,10 +1,10 @@
 /**
- * The version of a file, as a text: where its path leads, which file that is, and when it was written last.
+ * The version of a file as a string: the path after links, the file's identity, and the time of its last change.
  */
 import { type BigIntStats, realpathSync, statSync } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 
-/** Another one for whatever replaces the file, and for a link on the way that leads elsewhere. Of a file that is not there, why. */
+/** Changes when the file is replaced, or when a link in its path leads elsewhere. For a missing file it contains the error. */
 export async function fileState(path: string): Promise<string> {
   try {
     const real = await realpath(path);
@@ -14,7 +14,7 @@ export async function fileState(path: string): Promise<string> {
   }
 }
 
-/** As fileState, for code that reads the file right after. */
+/** Like fileState, for code that reads the file right after. */
 export function fileStateNow(path: string): string {
   try {
     const real = realpathSync(path);

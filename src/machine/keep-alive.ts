@@ -1,6 +1,6 @@
 /**
- * TCP keep-alive on the connections that come: a client that vanished silently (its machine lost power, a NAT forgot it) is noticed
- * while its request is in flight. Connections without a request are closed by the idle timeout before.
+ * TCP keep-alive for accepted connections: notices while a request is in flight that its client has vanished silently (its machine lost
+ * power, a NAT forgot the connection). Connections without a request are closed by the idle timeout before that.
  */
 import { SOL_SOCKET, toListeners } from "./listeners";
 
@@ -10,12 +10,12 @@ const TCP_KEEPIDLE = 4;
 const TCP_KEEPINTVL = 5;
 const TCP_KEEPCNT = 6;
 
-/** Silence before the first probe, between probes, and how many stay unanswered: within a minute, where Linux takes two hours. */
+/** Idle time before the first probe, time between probes, and unanswered probes allowed: within a minute, while Linux's default is two hours. */
 const SECONDS_TO_FIRST = 30;
 const SECONDS_BETWEEN = 10;
 const PROBES = 3;
 
-/** For each connection that this process's listeners accept from now on: on Linux it has its listener's options (tcp(7)). */
+/** For every connection that this process accepts from now on: on Linux it inherits the options of its listener (tcp(7)). */
 export function keepAlive(): void {
   const one = (value: number) => new Uint8Array(Int32Array.of(value).buffer);
   toListeners(

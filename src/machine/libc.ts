@@ -1,6 +1,6 @@
 /**
- * The system's C library, for the few things that Bun has no words for. Where it is not found, each user does without.
- * A system that has another name for it is a line of LIBRARIES.
+ * The system's C library, for a few functions that Bun lacks. If the library is not found, each caller works without it.
+ * A system with another name for it is a line of LIBRARIES.
  */
 import { dlopen, type FFIFunction } from "bun:ffi";
 
@@ -11,13 +11,13 @@ const LIBRARIES = [
   "libSystem.B.dylib",
 ] as const;
 
-/** The functions asked for; undefined where there is no such library, or not all of them in it. */
+/** The requested functions; undefined if the library or one of them is missing. */
 export function openLibc<const Functions extends Record<string, FFIFunction>>(functions: Functions) {
   for (const library of LIBRARIES) {
     try {
       return dlopen(library, functions).symbols;
     } catch {
-      // Of another system.
+      // This is the name on another system.
     }
   }
   return undefined;

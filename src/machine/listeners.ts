@@ -1,6 +1,6 @@
 /**
- * The sockets that this process listens on, for options that Bun has no words for.
- * What is set with them is steering.ts's and keep-alive.ts's.
+ * The sockets on which this process listens, to set options that Bun does not offer.
+ * steering.ts and keep-alive.ts set the options.
  */
 import { ptr } from "bun:ffi";
 import { readdirSync } from "node:fs";
@@ -11,7 +11,7 @@ const SO_ACCEPTCONN = 30;
 
 export type SetOption = (descriptor: number, level: number, option: number, value: Uint8Array) => number;
 
-/** Bun does not tell a server's descriptor: so each of the process is asked whether it listens. Linux only; elsewhere it does nothing. */
+/** Bun does not expose a server's descriptor, so every descriptor of the process is checked for listening. Linux only; elsewhere it does nothing. */
 export function toListeners(work: (set: SetOption, descriptor: number) => number): void {
   if (process.platform !== "linux") return;
   const libc = openLibc({

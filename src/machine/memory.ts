@@ -1,18 +1,18 @@
 /**
- * How much memory this process may use: the machine's, or what a container's limit leaves of it.
- * Another way in which a system allows less is a further line of LIMITS.
+ * How much memory this process may use: the machine's memory, or a container's limit.
+ * Another kind of limit is a further line of LIMITS.
  */
 import { readFileSync } from "node:fs";
 import { totalmem } from "node:os";
 
-/** Of cgroup v2, and of v1. */
+/** cgroup v2, and v1. */
 const LIMITS = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"] as const;
 
 /** In bytes. */
 export const memoryAllowed = (): number =>
   Math.min(totalmem(), ...LIMITS.map((path) => limitOf(textOf(path))));
 
-/** "max" is none, and so is a number near 2^63. */
+/** "max" means no limit, and so does a number near 2^63. */
 export function limitOf(text: string): number {
   const bytes = Number(text.trim() || "max");
   return bytes > 0 ? bytes : Number.POSITIVE_INFINITY;

@@ -1,12 +1,12 @@
 /**
- * A file without a name, for memory that processes share: a process that inherits its descriptor maps it, and it goes with the last of them.
- * What is in it is region.ts's and src/cache/ring.ts's.
+ * A file without a name, as memory that several processes share: a process that inherits its descriptor maps it, and it is freed with the last one.
+ * src/sharing/region.ts and src/cache/ring.ts define its contents.
  */
 import { closeSync, ftruncateSync, openSync, statfsSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** In memory where the system has a place for that, else wherever files without a future go. */
+/** In memory if the system offers that, otherwise in the folder for temporary files. */
 const FOLDERS = ["/dev/shm", tmpdir()];
 
 export interface NamelessFile {
@@ -15,8 +15,8 @@ export interface NamelessFile {
 }
 
 /**
- * @param bytes its length, of which `start` is written and the rest is no memory yet
- * @throws Error where no folder takes it
+ * @param bytes the file's length; `start` is written at its beginning, and the rest uses no memory yet
+ * @throws Error if no folder accepts the file
  */
 export function createNamelessFile(name: string, bytes: number, start: Uint8Array): NamelessFile {
   const roomy = FOLDERS.filter((folder) => roomIn(folder) >= bytes);

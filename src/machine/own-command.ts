@@ -1,10 +1,10 @@
 /**
- * How this program is called from the shell that started it: by its name where the PATH has it, else by its path, from source by the
- * package's script. What is printed to be typed begins with it.
+ * How to call this program from the shell that started it: by its name if it is on the PATH, otherwise by its path, or from source by the
+ * package's script. Printed commands start with it.
  */
 import { basename, relative } from "node:path";
 
-/** Where an executable keeps what was built into it. */
+/** Paths of files that are built into an executable. */
 const BUILT_IN = /^(\/\$bunfs\/|[A-Z]:[\\/]~BUN[\\/])/;
 
 export function ownCommand(main = Bun.main, executable = process.execPath, folder = process.cwd()): string {
@@ -12,6 +12,6 @@ export function ownCommand(main = Bun.main, executable = process.execPath, folde
   const name = basename(executable);
   if (Bun.which(name) === executable) return name;
   const path = relative(folder, executable);
-  // A path of many steps up is read worse than a whole one.
+  // A relative path with many "../" is harder to read than an absolute one.
   return path.startsWith("../..") ? executable : /^\.\.?[\\/]/.test(path) ? path : `./${path}`;
 }

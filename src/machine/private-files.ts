@@ -1,6 +1,6 @@
 /**
- * Files that only the user whom the gateway runs as may read: they hold texts, usage and hashes of keys. Code that makes a file beside the
- * database asks here first, since SQLite makes files by the umask, and their logs by the mode that they have.
+ * Makes files readable only by the gateway's own user: they contain texts, usage and hashes of keys. Call this before creating a file beside the
+ * database, since SQLite creates files by the umask, and their logs with the file's mode.
  */
 import {
   chmodSync,
@@ -18,15 +18,15 @@ export const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 
 /**
- * The file, made if absent, and what lies beside it by its name: SQLite's log and index, caches, presences, copies that someone made. The
- * folder too, where it is made here or nothing else is in it; a home folder or /tmp stays as it is.
- * @throws Error where the file can be neither made nor looked at
+ * The file, created if missing, and the files beside it with its name: SQLite's log and index, caches, process lists, and copies. The
+ * folder too, if it is created here or contains nothing else; a home folder or /tmp is not changed.
+ * @throws Error if the file can be neither created nor inspected
  */
 export function makePrivate(path: string): void {
   const folder = dirname(path);
   mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
   make(path);
-  // What a link leads to is the database anyway; beside it, a link may lead anywhere.
+  // The target of a link is the database itself, so it is changed; links beside it may lead anywhere.
   narrow(path, PRIVATE_FILE, statSync(path));
   const name = basename(path);
   const isOurs = (other: string) =>
@@ -39,7 +39,7 @@ export function makePrivate(path: string): void {
   if (names.every(isOurs)) narrow(folder, PRIVATE_FOLDER, statSync(folder));
 }
 
-/** So that at no time it has another mode. One that exists is not opened: closing it would end the locks that this process has on it. */
+/** Created with this mode from the start. An existing file is not opened: closing it would release this process's locks on it. */
 function make(path: string): void {
   try {
     closeSync(openSync(path, "wx", PRIVATE_FILE));
@@ -48,10 +48,10 @@ function make(path: string): void {
   }
 }
 
-/** It went with another process of the gateway that ended; or on this file system the mount decides who may read. */
+/** Another process of the gateway removed the file, or on this file system the mount options decide who may read. */
 const PASSED_OVER = ["ENOENT", "EPERM", "ENOTSUP", "EOPNOTSUPP", "EROFS"];
 
-/** Takes others' rights away. What is another user's stays as that one has it: it is not ours to change, and may be ours to use. */
+/** Removes other users' rights. A file of another user stays as it is: it is not ours to change, and may still be ours to use. */
 function narrow(path: string, mode: number, { mode: before, uid }: Stats): void {
   if ((before & 0o077) === 0 || (process.getuid && uid !== process.getuid())) return;
   try {

@@ -1,6 +1,6 @@
 /**
- * What this process takes of the machine, as Prometheus' clients tell it of every process.
- * A new figure is a member here and a row of FAMILIES in src/admin/metrics.ts.
+ * This process's use of the machine, as Prometheus client libraries report it for every process.
+ * A new figure is a member here and a row of FAMILIES in src/admin/metric-families.ts.
  */
 import { readdirSync } from "node:fs";
 
@@ -8,7 +8,7 @@ export interface ProcessFigures {
   /** In user and system mode, in microseconds. */
   readonly cpuMicroseconds: number;
   readonly residentBytes: number;
-  /** Undefined where the system does not say. */
+  /** undefined if the system does not say. */
   readonly openDescriptors: number | undefined;
 }
 

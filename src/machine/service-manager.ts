@@ -1,6 +1,6 @@
 /**
- * What systemd is told by a service of Type=notify: that it serves, that it ends, and that it is alive (sd_notify(3)). Where nobody asks,
- * nothing is said. Bun has no datagrams on Unix sockets, so they are sent by the C library.
+ * Notifies systemd as a service of Type=notify: ready, stopping, and alive (sd_notify(3)). Without a service manager nothing is
+ * sent. Bun has no datagrams on Unix sockets, so the C library sends them.
  */
 import { ptr } from "bun:ffi";
 import type { Outside } from "../domain/outside";
@@ -8,19 +8,19 @@ import { openLibc } from "./libc";
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
-/** A manager that does not read must not hold up the gateway. */
+/** A service manager that does not read must not block the gateway. */
 const MSG_DONTWAIT = 0x40;
-/** The room for a path in sockaddr_un, unix(7). */
+/** The space for a path in sockaddr_un, unix(7). */
 const PATH_BYTES_MAX = 108;
 
 export interface ServiceManager {
-  /** The port answers. From now on the manager hears that the event loop turns, as often as it wants. */
+  /** The port accepts connections. From now on, watchdog messages are sent as often as the service manager wants. */
   ready(): void;
-  /** The gateway ends. */
+  /** The gateway shuts down. */
   stopping(): void;
 }
 
-/** @param pid of the process that the manager watches, if it is another one nothing is said of being alive */
+/** @param pid the process that the service manager watches; if it is another process, no watchdog messages are sent */
 export function openServiceManager(
   { environment, alarm }: Pick<Outside, "environment" | "alarm">,
   pid = process.pid,
@@ -31,7 +31,7 @@ export function openServiceManager(
   const every = watchdogMs(environment, pid);
   const beat = () => {
     send("WATCHDOG=1");
-    // Twice in the time that it waits, as sd_watchdog_enabled(3) recommends.
+    // Twice per watchdog interval, as sd_watchdog_enabled(3) recommends.
     if (every !== undefined) stopBeating = alarm(every / 2, beat);
   };
   let stopBeating = () => {};
@@ -43,7 +43,7 @@ export function openServiceManager(
     stopping() {
       stopBeating();
       send("STOPPING=1");
-      // Ending gracefully takes as long as TimeoutStopSec allows; the watchdog goes on until then.
+      // A graceful shutdown may take as long as TimeoutStopSec allows; watchdog messages continue until then.
       if (every !== undefined) beat();
     },
   };
@@ -55,9 +55,9 @@ function watchdogMs(environment: Outside["environment"], pid: number): number | 
   return ms > 0 && (watched === "" || Number(watched) === pid) ? ms : undefined;
 }
 
-/** @returns undefined where the address is none that there can be */
+/** @returns undefined for an invalid address */
 function openSender(address: string): ((words: string) => void) | undefined {
-  // A name that begins with @ is in the abstract namespace, where it begins with a zero.
+  // A name that starts with @ is in the abstract namespace, where its first byte is zero.
   const path = Buffer.from(address);
   if (path.length >= PATH_BYTES_MAX || (path[0] !== 0x40 && path[0] !== 0x2f)) return undefined;
   if (path[0] === 0x40) path[0] = 0;

@@ -1,8 +1,8 @@
 /**
- * Keeps new connections away from a listener that is about to close, or that has no place for them: what waits in its queue when it closes
- * is broken off by the system.
- * All listeners of a port are one group there, in the order in which they came; a small program in the kernel's own words decides which
- * of them a new connection goes to. Where that cannot be done, a few connections may be broken off, and nothing else changes.
+ * Keeps new connections away from a listener that is about to close or has no room: when a listener closes, the system resets the connections
+ * in its queue.
+ * All listeners of a port form one group (SO_REUSEPORT), in the order in which they were opened; a small BPF program in the kernel chooses the
+ * listener of a new connection. Where that is not possible, a few connections may be reset, and nothing else changes.
  */
 import { ptr } from "bun:ffi";
 import { openLibc } from "./libc";
@@ -13,7 +13,7 @@ const SO_DETACH_FILTER = 27;
 const SO_ATTACH_REUSEPORT_CBPF = 51;
 const SO_DETACH_REUSEPORT_BPF = 68;
 
-/** Classic BPF: operation, steps to skip if true, if false, operand. */
+/** Classic BPF: operation, instructions to skip if true, if false, operand. */
 type Instruction = readonly [operation: number, ifTrue: number, ifFalse: number, operand: number];
 
 const LOAD_WORD = 0x20;
@@ -25,15 +25,15 @@ const JUMP_IF_EQUAL = 0x15;
 const RETURN = 0x06;
 const RETURN_VALUE = 0x16;
 
-/** An address that stands for a random number. */
+/** Reading from this address gives a random number. */
 const RANDOM = 0xfffff038;
-/** Of a TCP header. */
+/** Offset in a TCP header. */
 const FLAGS_AT = 13;
 const SYN = 0x02;
 const SYN_OR_ACK = 0x12;
 const WHOLE = 0xffffffff;
 
-/** New connections go to `count` listeners of the group, from the place `from` on. Called by any process that listens in it. */
+/** New connections go to `count` listeners of the group, starting at index `from`. Every process that listens in the group may call this. */
 export function steerTo(from: number, count: number): void {
   attach(SO_ATTACH_REUSEPORT_CBPF, [
     [LOAD_WORD, 0, 0, RANDOM],
@@ -43,14 +43,14 @@ export function steerTo(from: number, count: number): void {
   ]);
 }
 
-/** New connections go to all listeners alike again. */
+/** New connections go to all listeners equally again. */
 export function steerNoMore(): void {
   toListeners((set, descriptor) => set(descriptor, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, new Uint8Array(4)));
 }
 
 /**
- * New connections to this process's listener are not accepted from now on, and are retried after a second: by then another listener
- * is there for it. Those that are being made already are accepted.
+ * From now on new connections to this process's listener are not accepted; the client's system retries after a second, and another listener
+ * takes them then. Connections whose handshake has started are still accepted.
  */
 export function ignoreNewConnections(): void {
   attach(SO_ATTACH_FILTER, [
@@ -67,7 +67,7 @@ export function takeNewConnections(): void {
   toListeners((set, descriptor) => set(descriptor, SOL_SOCKET, SO_DETACH_FILTER, new Uint8Array(4)));
 }
 
-/** Ends the connections that wait to be taken by this process. */
+/** Closes the connections that wait to be accepted by this process. */
 export function dropWaiting(): void {
   const libc = openLibc({
     accept: { args: ["i32", "ptr", "ptr"], returns: "i32" },
@@ -75,7 +75,7 @@ export function dropWaiting(): void {
   });
   if (libc === undefined) return;
   toListeners((_, listener) => {
-    // The listener does not wait: where there is nobody, the answer is negative.
+    // The listener is non-blocking: with an empty queue, accept returns a negative number.
     for (let one = libc.accept(listener, null, null); one >= 0; one = libc.accept(listener, null, null))
       libc.close(one);
     return 0;
@@ -95,7 +95,7 @@ function attach(option: number, instructions: readonly Instruction[]): void {
   described.writeBigUInt64LE(BigInt(ptr(program)), 8);
   toListeners((set, descriptor) => {
     set(descriptor, SOL_SOCKET, option, described);
-    // The description holds its address: it must live until here.
+    // The struct contains the program's address, so the program must not be freed before this point.
     return program.length;
   });
 }

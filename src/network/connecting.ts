@@ -1,6 +1,6 @@
 /**
- * Calls with a provider's own certificates and proxy (src/domain/connection-options.ts), and the error when TLS fails.
- * Bun's `fetch` does both; a provider without such options is called as usual.
+ * Calls with a provider's own certificates and proxy (src/domain/connection-options.ts), and the error if TLS fails.
+ * Bun's `fetch` supports both; a provider without such options is called as usual.
  */
 import type { ConnectionOptions } from "../domain/connection-options";
 import type { Outside } from "../domain/outside";
@@ -16,7 +16,7 @@ export function connecting(send: Outside["fetch"], options: ConnectionOptions | 
   return (url, init) => send(url, { ...init, ...own });
 }
 
-/** What OpenSSL calls the reasons for which it does not trust a certificate (its x509_vfy.h), and Node's own for a wrong name. */
+/** OpenSSL's codes for an untrusted certificate (x509_vfy.h), and Node's own code for a wrong name. */
 const UNTRUSTED: Readonly<Record<string, "unknown" | "expired" | "other name" | "other">> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "unknown",
   SELF_SIGNED_CERT_IN_CHAIN: "unknown",
@@ -39,7 +39,7 @@ const UNTRUSTED: Readonly<Record<string, "unknown" | "expired" | "other name" | 
 
 /**
  * @param whose owner of the settings, as in "of the provider"
- * @returns undefined where the certificate is not what failed
+ * @returns undefined if the failure has another cause than the certificate
  */
 export function untrusted(url: string, cause: unknown, whose: string): string | undefined {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
@@ -55,6 +55,6 @@ export function untrusted(url: string, cause: unknown, whose: string): string | 
   return `Certificate not trusted: ${host} (${code}). ${help}`;
 }
 
-/** Bun's word for a handshake that fails. */
+/** Bun's error code for a failed handshake. */
 export const isFailedHandshake = (cause: unknown): boolean =>
   cause instanceof Error && "code" in cause && cause.code === "EPROTO";

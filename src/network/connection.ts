@@ -1,20 +1,20 @@
 /**
- * One connection, with TLS or without: a request out, its reply back, one at a time. Replies are parsed in reply-parser.ts; whom TLS
- * trusts is in secured.ts; http-client.ts decides who uses it next.
+ * One connection, with or without TLS: sends a request and receives its reply, one at a time. reply-parser.ts parses replies; secured.ts decides
+ * which certificates are trusted; http-client.ts decides who uses the connection next.
  */
 import type { Socket } from "bun";
 import { createReplyParser, type Reply } from "./reply-parser";
 import type { Secured } from "./secured";
 
 export interface Connection {
-  /** Whether it has been open and unused all the time since its last reply. */
+  /** Whether the connection has been open and silent since its last reply. */
   isUsable(): boolean;
   /**
-   * One at a time. Rejects where the connection breaks, with the signal's reason when it fires, or for invalid HTTP. Bytes that came before
-   * are no answer: to notice them, the event loop must turn between the last look at the connection and this.
+   * One request at a time. Rejects if the connection breaks, with the signal's reason when it fires, or for invalid HTTP. Bytes that arrive before the
+   * request are not its reply: to notice them, the event loop must run between the last check of the connection and this call.
    */
   ask(request: Uint8Array, signal: AbortSignal | undefined): Promise<Reply>;
-  /** Idle until the next request: does not keep the process alive, and closes after the idle timeout. */
+  /** The connection is idle until the next request: it does not keep the process alive, and closes after the idle timeout. */
   rest(seconds: number): void;
   close(): void;
 }
@@ -38,8 +38,8 @@ export interface Peer {
 }
 
 /**
- * Resolves once it may be used. Rejects with an error whose `code` says why where nothing listens or the certificate is not trusted; a handshake
- * ends with the signal.
+ * Resolves when the connection is ready. Rejects with an error whose `code` gives the reason if nothing listens or the certificate is not trusted;
+ * a handshake ends with the signal.
  */
 export async function connect(
   { hostname, port, secured }: Peer,
@@ -52,13 +52,13 @@ export async function connect(
   shaken.promise.catch(() => undefined);
   let exchange: Exchange | undefined;
   let unsent: Uint8Array | undefined;
-  /** Whether any of the request is on its way. */
+  /** Whether any part of the request has been sent. */
   let isBegun = false;
   let isClosed = false;
-  /** The reason, where the peer or the network gave one: a refused client certificate is reported after the handshake. */
+  /** The reason, if the peer or the network gave one: a refused client certificate is reported after the handshake. */
   let brokenBy: unknown;
   let isSessionKept = false;
-  /** Set before `connect` returns: a peer may hang up at once. */
+  /** Set before `connect` returns, because a peer may hang up at once. */
   let opened: Socket<undefined> | undefined;
 
   const broken = () => brokenBy ?? new BrokenConnection("ECONNRESET");
@@ -86,7 +86,7 @@ export async function connect(
   }
 
   function receive(chunk: Uint8Array): void {
-    // An unsolicited reply, such as a 408 for an idle connection.
+    // A reply without a request, such as a 408 for an idle connection.
     if (!exchange) {
       close();
       return;

@@ -1,6 +1,6 @@
 /**
- * Bytes that come in pieces, put together. Small pieces are copied at once: kept as they come, each would take an object of some hundred
- * bytes, and hold on to whatever memory it is in.
+ * Joins bytes that arrive in pieces. Small pieces are copied at once: kept separately, each would need an object of some hundred bytes, and
+ * would keep the memory that it is a part of from being freed.
  */
 
 /** A piece of at least this size is kept as its own object. */
@@ -10,7 +10,7 @@ const BLOCK_BYTES_MAX = 65_536;
 
 export class Gathered {
   private readonly pieces: Uint8Array[] = [];
-  /** Where small pieces go; those before `used` are filled. */
+  /** Small pieces are copied here; the bytes before `used` are filled. */
   private block = new Uint8Array();
   private used = 0;
   private byteCount = 0;
@@ -19,7 +19,7 @@ export class Gathered {
     return this.byteCount;
   }
 
-  /** @param piece not to be written to any more */
+  /** @param piece must not be written to any more */
   add(piece: Uint8Array): void {
     const { byteLength } = piece;
     if (byteLength >= LARGE_BYTES) {
@@ -37,7 +37,7 @@ export class Gathered {
     this.byteCount += byteLength;
   }
 
-  /** All of them, in memory of their own. */
+  /** All pieces, in memory of their own. */
   bytes(): Uint8Array<ArrayBuffer> {
     this.endBlock();
     const whole = new Uint8Array(this.byteCount);

@@ -1,6 +1,6 @@
 /**
- * Calls over http and https, straight on sockets: half the processor time of `fetch`, no limit of 256 at once, and every connection is
- * used again, where `fetch` keeps 64. Anything unusual goes by `fetch`, as does every call through a proxy.
+ * Calls over http and https directly on sockets: half the processor time of `fetch`, no limit of 256 parallel calls, and every connection is
+ * reused, while `fetch` keeps 64. Unusual calls use `fetch`, as does every call through a proxy.
  */
 import { gunzipSync, inflateSync } from "node:zlib";
 import type { Fetched } from "../domain/outside";
@@ -9,16 +9,16 @@ import type { Reply } from "./reply-parser";
 import { securedFor, type TlsInit } from "./secured";
 
 export interface HttpClient {
-  /** As `fetch` does it, but read to its end. @throws as `fetch`: with a `code` where the network failed, the signal's reason */
+  /** Like `fetch`, but reads the whole reply. @throws like `fetch`: with a `code` if the network failed, or the signal's reason */
   send(url: string, init: RequestInit & { readonly tls?: TlsInit }): Promise<Fetched>;
 }
 
 /**
- * A connection that the server is about to close must not be used. Local servers have idle timeouts of five seconds or more; over TLS there
- * is a load balancer with an idle timeout of a minute or more, and a new connection costs two round trips.
+ * A connection that the server is about to close must not be used. Local servers have idle timeouts of five seconds or more; TLS endpoints are
+ * behind load balancers with an idle timeout of a minute or more, and a new TLS connection costs two round trips.
  */
 const IDLE_MS_MAX = { "http:": 4_000, "https:": 50_000 } as const;
-/** A reply of 2048 vectors of 3072 numbers as JSON is some 70 MB; nothing larger is a reply to an embeddings call. */
+/** A reply of 2048 vectors of 3072 numbers as JSON is some 70 MB; anything larger is not a reply to an embeddings call. */
 export const REPLY_BYTES_MAX = 256 * 1024 * 1024;
 
 interface Idle {
@@ -26,10 +26,10 @@ interface Idle {
   readonly since: number;
 }
 
-/** One server, with its idle connections: as many as were ever in use at once. */
+/** One server with its idle connections: as many as were ever in use at once. */
 interface Server extends Peer {
   readonly idle: Idle[];
-  /** Less than IDLE_MS_MAX where the server says so. */
+  /** Less than IDLE_MS_MAX if the server says so. */
   idleMsMax: number;
 }
 
@@ -39,9 +39,9 @@ interface Place {
   readonly host: string;
 }
 
-/** By TLS settings, or NO_TLS_INIT: a client certificate is never used for another provider's calls. */
+/** Per TLS settings, or NO_TLS_INIT: a client certificate is never used for another provider's calls. */
 interface Known {
-  /** By address: there are as many as the routing file has providers. */
+  /** By URL: as many as the routing file has providers. */
   readonly places: Map<string, Place | "not plain">;
   /** By protocol, name and port. */
   readonly servers: Map<string, Server>;
@@ -49,13 +49,13 @@ interface Known {
 
 const NO_TLS_INIT: TlsInit = {};
 
-/** Variables by which `fetch` finds a proxy. */
+/** Environment variables in which `fetch` looks for a proxy. */
 const PROXIES = {
   "http:": ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
   "https:": ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
 } as const;
 
-/** Whether the environment names a proxy or turns certificate checks off: such calls go by `fetch`, since here every certificate is checked. */
+/** Whether the environment names a proxy or turns certificate checks off: such calls use `fetch`, since this client always checks certificates. */
 export function isLeftToFetch(
   protocol: keyof typeof PROXIES,
   environment: Readonly<Record<string, string | undefined>>,
@@ -65,14 +65,14 @@ export function isLeftToFetch(
 }
 
 /**
- * @param proper what takes all other calls
- * @param turn resolves in the next turn of the event loop
+ * @param proper handles all other calls
+ * @param polled resolves once the event loop has polled the network
  */
 export function createHttpClient(
   proper: (url: string, init: RequestInit) => Promise<Response>,
   monotonic: () => number,
   environment: Readonly<Record<string, string | undefined>>,
-  turn: () => Promise<void>,
+  polled: () => Promise<void>,
 ): HttpClient {
   const known = new WeakMap<TlsInit, Known>();
 
@@ -105,7 +105,7 @@ export function createHttpClient(
     return { server, path: pathname + search, host };
   }
 
-  /** The most recently used one is the least likely to be closed. */
+  /** The most recently used connection is the least likely to be closed. */
   function idleConnection({ idle, idleMsMax }: Server): Connection | undefined {
     const oldest = monotonic() - idleMsMax;
     while (idle[0] && idle[0].since < oldest) idle.shift()?.connection.close();
@@ -116,15 +116,14 @@ export function createHttpClient(
   }
 
   /**
-   * An unsolicited reply may be unread in the system's buffer, and would be taken for the answer. The first turn may come before the network
-   * is looked at, the second does not.
+   * A reply without a request may lie unread in the system's buffer, and would be taken for the answer. The event loop must
+   * have polled the network before it is used.
    */
   async function silentConnection(server: Server, signal: AbortSignal | undefined): Promise<Connection> {
     for (;;) {
       const idle = idleConnection(server);
       const connection = idle ?? (await connectUnlessAborted(server, signal));
-      await turn();
-      await turn();
+      await polled();
       // Unsolicited bytes on a new connection are noticed by its first request.
       if (idle === undefined || connection.isUsable()) return connection;
     }
@@ -160,7 +159,7 @@ export function createHttpClient(
   };
 }
 
-/** `Keep-Alive: timeout=5`, in seconds: one less, for the way there. It is never more than is usual. */
+/** `Keep-Alive: timeout=5` in seconds, minus one second for the network. Never more than the default. */
 function noteIdleTime(server: Server, said: string): void {
   const seconds = /(?:^|[,\s])timeout=(\d{1,9})/i.exec(said)?.[1];
   if (seconds === undefined) return;
@@ -173,7 +172,7 @@ function fetched({ status, fields, bytes }: Reply): Fetched {
   return {
     status,
     whole,
-    // Made on demand: most replies' headers are never read.
+    // Made on demand, because most replies' headers are never read.
     get headers() {
       headers ??= new Headers([...fields]);
       return headers;
@@ -185,7 +184,7 @@ function fetched({ status, fields, bytes }: Reply): Fetched {
   };
 }
 
-/** A connection that comes too late is closed. */
+/** If the connection is ready only after the abort, it is closed. */
 function connectUnlessAborted(server: Server, signal: AbortSignal | undefined): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const giveUp = () => reject(signal?.reason);
@@ -214,7 +213,7 @@ function requestOf(
   const isText = typeof body === "string";
   const bodyBytes = isText ? Buffer.byteLength(body) : body.byteLength;
   const lines = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\n${headerLines(headers)}content-length: ${bodyBytes}\r\n\r\n`;
-  // A header's value is bytes, one for each character.
+  // A header's value is bytes, one per character.
   const bytes = Buffer.allocUnsafe(lines.length + bodyBytes);
   bytes.write(lines, 0, "latin1");
   if (isText) bytes.write(body, lines.length, "utf8");
@@ -234,12 +233,12 @@ function headerLines(headers: NonNullable<RequestInit["headers"]>): string {
   return isNamed ? lines : `${lines}${USER_AGENT}`;
 }
 
-/** Firewalls refuse clients that do not say who they are (AWS WAF's NoUserAgent_HEADER). */
+/** Firewalls refuse clients without a User-Agent (AWS WAF's NoUserAgent_HEADER). */
 const USER_AGENT = "user-agent: embedgate\r\n";
-/** Written here, or without use on a keep-alive connection. */
+/** Written here, or useless on a keep-alive connection. */
 const OWN_HEADERS = new Set(["host", "content-length", "connection", "transfer-encoding", "keep-alive"]);
 
-/** No compression is asked for; some servers compress anyway. @throws Error for what cannot be decompressed */
+/** The client asks for no compression, but some servers compress anyway. @throws Error if decompression fails */
 function unpacked(bytes: Uint8Array<ArrayBuffer>, encoding: string | undefined): Uint8Array<ArrayBuffer> {
   const limit = { maxOutputLength: REPLY_BYTES_MAX };
   switch ((encoding ?? "identity").trim().toLowerCase()) {

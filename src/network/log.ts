@@ -1,5 +1,5 @@
 /**
- * The log's lines: JSON for programs, or words for people; and which of them are written, which a reload may change.
+ * The lines of the log, as JSON or as text for people, and which lines are written (a reload may change that).
  */
 import { visible } from "../domain/control-characters";
 import type { LogLevel, LogSettings, Outside } from "../domain/outside";
@@ -40,12 +40,12 @@ export function createLog({ write, now, isTerminal, hasColours }: LogParts): Log
   };
 }
 
-/** Escapes invisible characters that JSON leaves as they are. */
+/** Escapes invisible characters that JSON leaves unescaped. */
 export function logLine(about: Readonly<Record<string, unknown>>): string {
   return visible(jsonOf(about));
 }
 
-/** Amounts are bigints, which JSON does not have. */
+/** Amounts are bigints, which JSON does not support. */
 function jsonOf(value: unknown): string {
   return JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? String(inner) : inner)) ?? "";
 }
@@ -58,7 +58,7 @@ interface Line {
   readonly hasColours: boolean;
 }
 
-/** `03:12:09.120 WARN  what happened  key=value`: the time in UTC, without the date. */
+/** `03:12:09.120 WARN  what happened  key=value`: the time is in UTC, without the date. */
 function prettyLine({ time, level, message, about, hasColours }: Line): string {
   const told = Object.entries(about)
     .filter(([, value]) => value !== undefined)
@@ -70,7 +70,7 @@ function prettyLine({ time, level, message, about, hasColours }: Line): string {
   return `${clock} ${painted} ${said}`;
 }
 
-/** Without quotes where it is unambiguous. */
+/** Without quotes if the value is unambiguous. */
 function wordOf(value: unknown): string {
   if (typeof value === "string" && /^[\w./:@+-]+$/.test(value)) return value;
   return jsonOf(value);

@@ -1,6 +1,6 @@
 /**
- * The world outside as it is: this machine's clock, its timers, its network, its randomness, and a log on standard error.
- * A new member of src/domain/outside.ts is made here, and its twin for tests in test/fake-outside.ts.
+ * The real world outside: this machine's clock, timers, network and randomness, and a log on standard error.
+ * A new member of src/domain/outside.ts is made here, and its fake for tests in test/fake-outside.ts.
  */
 import type { EndSignal } from "../domain/ending";
 import type { Outside } from "../domain/outside";
@@ -34,12 +34,14 @@ function readFile(path: string): Promise<string | undefined> {
     .catch(() => undefined);
 }
 
-/** One core is the event loop's own. More than a few would only take memory. */
+/** One core is left for the event loop. More than a few threads would only use memory. */
 const threads = Math.max(1, Math.min(4, coresHere() - 1));
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+/** The event loop's first turn may come before it polls the network, its second turn does not. */
+const polled = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
 
-/** On standard error, so that standard output stays for what was asked for. */
+/** On standard error, so that standard output has only the command's output. */
 const log = createLog({
   write: (line) => console.error(line),
   now: () => Date.now(),
@@ -51,7 +53,7 @@ const httpClient = createHttpClient(
   (url, init) => fetch(url, init),
   () => performance.now(),
   process.env,
-  turn,
+  polled,
 );
 
 export const realOutside: Outside = {
@@ -60,9 +62,10 @@ export const realOutside: Outside = {
   sleep,
   alarm,
   turn,
+  polled,
   threads,
   cores: coresHere(),
-  // Loaded on demand: start is faster without it.
+  // Loaded on demand, so that the start is faster without it.
   valkey: async (url) => (await import("./valkey-client")).connectValkey(url),
   fetch: httpClient.send,
   random: () => Math.random(),

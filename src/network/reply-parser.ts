@@ -1,6 +1,6 @@
 /**
- * HTTP/1.1 replies out of the bytes of a connection (RFC 9112): fed piece by piece, one reply after another.
- * It knows no socket; connection.ts feeds it. A new way to frame a body is a case of `framingOf`.
+ * Parses HTTP/1.1 replies from the bytes of a connection (RFC 9112), piece by piece, one reply after another.
+ * It knows nothing of sockets; connection.ts feeds it. A new way to frame a body is a case of `framingOf`.
  */
 
 import { Gathered } from "./gathered";
@@ -14,17 +14,17 @@ export interface Reply {
   readonly isKept: boolean;
 }
 
-/** Headers by their names in small letters; values of one name with commas between them. */
+/** Headers by lower-case name; several values of one name are joined with commas. */
 export type Fields = ReadonlyMap<string, string>;
 
 export interface ReplyParser {
-  /** @returns the reply, once it is whole. @throws Error for what is no HTTP, and for what is larger than allowed */
+  /** @returns the reply, once it is complete. @throws Error for invalid HTTP, or if the reply is too large */
   feed(chunk: Uint8Array): Reply | undefined;
-  /** The peer has closed. @returns the reply, where its end is that of the connection */
+  /** The peer has closed the connection. @returns the reply, if it ends with the connection */
   end(): Reply | undefined;
 }
 
-/** Of a head, and of a line between chunks. No provider sends more than a few. */
+/** The largest header section, or line between chunks. No provider sends more than a few KB. */
 const HEAD_BYTES_MAX = 256 * 1024;
 const CHUNK_LINE_BYTES_MAX = 16 * 1024;
 
@@ -42,22 +42,22 @@ const CR = 13;
 const LINE_END = Buffer.from("\n");
 const HEAD_END = Buffer.from("\r\n\r\n");
 
-/** @param bodyBytesMax what is larger is refused as it comes in */
+/** @param bodyBytesMax larger bodies are refused while they arrive */
 export function createReplyParser(bodyBytesMax: number): ReplyParser {
   const left = new Unread();
   let head: Head | undefined;
-  /** Where a body of known length is put together. */
+  /** Buffer for a body of known length. */
   let whole: Uint8Array<ArrayBuffer> | undefined;
-  /** Of a body of unknown length. */
+  /** For a body of unknown length. */
   let pieces = new Gathered();
   let size = 0;
   let isInTrailer = false;
-  /** Of the chunk that is being read; undefined between chunks. */
+  /** Bytes left of the current chunk; undefined between chunks. */
   let chunkLeft: number | undefined;
 
   function finished({ status, fields, isKept }: Head): Reply {
     const bytes = whole ?? pieces.bytes();
-    // An unsolicited reply belongs to no request.
+    // Bytes after the reply belong to no request: the connection cannot be reused.
     const reply = { status, fields, bytes, isKept: isKept && left.size === 0 };
     head = undefined;
     whole = undefined;
@@ -75,7 +75,7 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
     return piece.byteLength;
   }
 
-  /** @returns undefined where the line is not whole yet */
+  /** @returns undefined if the line is incomplete */
   function takeLine(): string | undefined {
     const line = left.takeUntil(LINE_END);
     if (line === undefined) {
@@ -85,7 +85,7 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
     return line.toString("latin1", 0, line.at(-1) === CR ? line.byteLength - 1 : line.byteLength);
   }
 
-  /** @returns whether the last chunk and what follows it are there */
+  /** @returns whether the last chunk and its trailers are complete */
   function readChunks(): boolean {
     for (;;) {
       if (chunkLeft === undefined) {
@@ -106,7 +106,7 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
       }
       if (chunkLeft > 0) chunkLeft -= takeUpTo(chunkLeft);
       if (chunkLeft > 0) return false;
-      // The line's end after the chunk's data.
+      // The line break after the chunk's data.
       const line = takeLine();
       if (line === undefined) return false;
       if (line !== "") throw new Error("a chunk is longer than it says");
@@ -123,7 +123,7 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
           return undefined;
         }
         head = headOf(text.toString("latin1"));
-        // 100 Continue and its like: the reply itself is yet to come.
+        // 100 Continue and other 1xx: the final reply is yet to come.
         if (head.status < 200) {
           head = undefined;
           continue;
@@ -151,13 +151,13 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
   };
 }
 
-/** Uninitialised memory; never exposed before all of it is written. */
+/** Uninitialised memory; only exposed once it is completely written. */
 function unfilled(size: number): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = Buffer.allocUnsafeSlow(size);
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-// Made once: a pattern within a function is an object of its own each time.
+// Made once: a pattern inside a function is a new object each time.
 const STATUS_LINE = /^HTTP\/1\.([01]) (\d{3})(?: |$)/;
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const NO_VALUE = /[\0\r\n]/;
@@ -173,7 +173,7 @@ function headOf(text: string): Head {
     const line = lines[i] ?? "";
     const colon = line.indexOf(":");
     const name = line.slice(0, colon).toLowerCase();
-    // Also line folding, obsolete since 2014: a risk of request smuggling, as parsers differ.
+    // This also refuses line folding, obsolete since 2014: parsers disagree on it, which allows request smuggling.
     if (colon <= 0 || !NAME.test(name)) throw new Error("a header of the reply is not valid");
     const value = line.slice(colon + 1).trim();
     if (NO_VALUE.test(value)) throw new Error("a header of the reply is not valid");

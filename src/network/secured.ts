@@ -1,6 +1,6 @@
 /**
- * TLS of one server's connections: what Bun is told, who is trusted, and the session by which the next handshake costs half of it.
- * The chain and the name are checked by Bun in the handshake, as in `fetch`; connection.ts uses no connection before that.
+ * TLS for the connections to one server: Bun's options, which certificates are trusted, and the session that halves the cost of the next handshake.
+ * Bun checks the certificate chain and the name during the handshake, as in `fetch`; connection.ts uses no connection before that.
  */
 import { isIP } from "node:net";
 import type { Socket, TLSOptions } from "bun";
@@ -10,17 +10,17 @@ export type TlsInit = Pick<TLSOptions, "ca" | "cert" | "key">;
 
 export interface Secured {
   readonly options: TLSOptions;
-  /** To be called before the handshake. */
+  /** Call this before the handshake. */
   begin(socket: Socket<undefined>): void;
-  /** @returns whether the handshake proved who the server is */
+  /** @returns whether the handshake proved the server's identity */
   isTrusted(socket: Socket<undefined>, isDone: boolean): boolean;
-  /** To be called once a reply was read: servers send the session after the handshake. */
+  /** Call this after a reply was read: servers send the session after the handshake. */
   keepSession(socket: Socket<undefined>): void;
 }
 
-/** A resumed session skips the certificate check: it is renewed now and then. */
+/** A resumed session skips the certificate check, so it is renewed from time to time. */
 const SESSION_MS_MAX = 3_600_000;
-/** In ALPN's own form (RFC 7301): each name after its length. */
+/** In ALPN's wire format (RFC 7301): each name after its length. */
 const HTTP_1_1 = "\x08http/1.1";
 
 export function securedFor(hostname: string, init: TlsInit, monotonic: () => number): Secured {
@@ -40,7 +40,7 @@ export function securedFor(hostname: string, init: TlsInit, monotonic: () => num
     isTrusted: (socket, isDone) => isDone && socket.authorized,
     keepSession(socket) {
       if (socket.isSessionReused()) return;
-      // Bun's type says that it returns nothing.
+      // Bun's type wrongly says that this returns nothing.
       const bytes: unknown = socket.getSession();
       if (bytes instanceof Uint8Array) session = { bytes, endsAt: monotonic() + SESSION_MS_MAX };
     },

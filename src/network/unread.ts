@@ -1,21 +1,21 @@
 /**
- * Bytes of a connection that came and were not read yet. Each byte is searched for a delimiter once, however few come at a time.
+ * Received bytes of a connection that were not read yet. Each byte is searched for a delimiter only once, however small the pieces are.
  */
 
 export class Unread {
   private bytes: Uint8Array = new Uint8Array();
   private from = 0;
   private to = 0;
-  /** Whether the memory is this object's own, and may be written to. */
+  /** Whether this object owns the memory and may write to it. */
   private isOwn = false;
-  /** From `from` on: bytes in which the end that is looked for does not begin. */
+  /** The bytes after `from` in which the delimiter does not start. */
   private searched = 0;
 
   get size(): number {
     return this.to - this.from;
   }
 
-  /** @param chunk not to be written to any more */
+  /** @param chunk must not be written to any more */
   add(chunk: Uint8Array): void {
     const { size } = this;
     if (size === 0) {
@@ -26,7 +26,7 @@ export class Unread {
       return;
     }
     if (!this.isOwn || this.to + chunk.byteLength > this.bytes.byteLength) {
-      // Twice what is there: what is copied now was added since the last time.
+      // Doubles the size, so that each byte is copied a bounded number of times.
       const larger = new Uint8Array(2 * (size + chunk.byteLength));
       larger.set(this.bytes.subarray(this.from, this.to));
       this.bytes = larger;
@@ -38,7 +38,7 @@ export class Unread {
     this.to += chunk.byteLength;
   }
 
-  /** Takes up to so many. Their memory is not written to any more. */
+  /** Takes at most this many bytes. Their memory is not written to any more. */
   take(count: number): Uint8Array {
     const end = Math.min(this.to, this.from + count);
     const taken = this.bytes.subarray(this.from, end);
@@ -47,7 +47,7 @@ export class Unread {
     return taken;
   }
 
-  /** Takes what stands before the end, and the end; undefined where it has not come yet. Asked again, for the same end. */
+  /** Takes everything up to and including the delimiter; undefined if it has not arrived yet. Repeated calls must use the same delimiter. */
   takeUntil(end: Uint8Array): Buffer | undefined {
     const { buffer, byteOffset } = this.bytes;
     const text = Buffer.from(buffer, byteOffset + this.from, this.size);

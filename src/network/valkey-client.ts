@@ -1,29 +1,29 @@
 /**
- * A connection to a Valkey or Redis server, alone or a cluster, by `ioredis`. Only this file knows the package: another one is a further
- * function of this shape.
+ * A connection to a Valkey or Redis server, standalone or cluster, through `ioredis`. Only this file knows the package: another client library is
+ * another function of this shape.
  *
- * Why ioredis 6 (all four were played on Bun 1.4.5 against redis-server 7.0: killed, stopped, restarted, bytes that are no RESP; the two that follow
- * clusters by themselves also with a primary lost): it failed each command at once without a connection, was back 0.3 s after a restart, and goes
- * into the executable as 200 KB of JavaScript.
- * - Bun's own client takes a fifth of the time, but gives binary values as text in `MGET` and scripts, which spoils vectors, and follows no cluster.
- * - `redis` 6 bounds the time until a command is sent, not until it is answered: with a stopped server it hung for ever. After a lost primary it
+ * Why ioredis 6 (four clients were tested on Bun 1.4.5 against redis-server 7.0: killed, stopped, restarted, invalid RESP; the two with cluster
+ * support also with a lost primary): without a connection it failed each command at once, it was back 0.3 s after a restart, and it adds
+ * 200 KB of JavaScript to the executable.
+ * - Bun's own client takes a fifth of the time, but decodes binary values as text in `MGET` and scripts, which corrupts vectors, and has no cluster support.
+ * - `redis` 6 limits the time until a command is sent, not until it is answered: with a stopped server it hung for ever. After a lost primary it
  *   needed 5.2 s, ioredis 3.0.
- * - `@valkey/valkey-glide` is 17 MB of native code for each system, is not to be had without a server at the start, waits out its timeout where there
- *   is no connection, and writes a log of its own.
- * ioredis has two traps, both in a cluster, with comments at the workarounds: nodes that are not connected yet, and slots that no node answers for.
+ * - `@valkey/valkey-glide` is 17 MB of native code per system, cannot be created without a server at the start, waits for its timeout if there is
+ *   no connection, and writes its own log.
+ * ioredis has two cluster problems, described at their workarounds: nodes that are not connected yet, and slots without a node.
  */
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { type Argument, RefusedByServer, type Reply, type ValkeyClient } from "../domain/valkey";
 
 const CONNECT_TIMEOUT_MS = 1_000;
 const RECONNECT_EVERY_MS = 250;
-/** After a failover nobody answers for the slots of a node that is gone, not even to say who has them now. */
+/** After a failover no node answers for the slots of the lost one, not even to say which node has them now. */
 const SLOTS_REFRESH_EVERY_MS = 2_000;
 const PORT = 6379;
 
-/** Each command has one try on one connection, and fails with it: the caller no longer waits. */
+/** Each command is tried once on one connection, and fails with it: the caller no longer waits. */
 const ONE_TRY = {
-  // RESP2, which servers and proxies of every version speak.
+  // RESP2, which servers and proxies of every version support.
   protocol: 2,
   lazyConnect: true,
   enableOfflineQueue: false,
@@ -36,7 +36,7 @@ const ONE_TRY = {
 /** @param url valkey://, valkeys://, redis:// or rediss://, checked by the routing file's schema */
 export function connectValkey(url: string): ValkeyClient {
   const options = optionsOf(url);
-  /** Known after the first connection; what a server is, it stays. */
+  /** Known after the first connection. A server does not change its kind. */
   let isCluster: boolean | undefined;
   let current: Redis | Cluster;
   let isReady = false;
@@ -66,7 +66,7 @@ export function connectValkey(url: string): ValkeyClient {
 
   async function ready(own: Redis | Cluster): Promise<void> {
     if (isCluster === undefined) {
-      // If INFO is not allowed, a single server is assumed.
+      // If INFO is not allowed, a standalone server is assumed.
       const info: unknown = await own.call("INFO", "cluster").catch(() => "");
       isCluster = typeof info === "string" && /cluster_enabled:1/.test(info);
       if (isCluster && own === current) {
@@ -80,7 +80,7 @@ export function connectValkey(url: string): ValkeyClient {
     first.resolve();
   }
 
-  /** Of a cluster's node, which ioredis would connect to with its first command: too late for that one. */
+  /** Connects a node of a cluster. ioredis would connect it only when its first command comes, and that command would fail. */
   async function connected(node: Redis): Promise<void> {
     const { promise: settled, resolve } = Promise.withResolvers<void>();
     node.once("ready", resolve).once("close", resolve);
@@ -94,13 +94,13 @@ export function connectValkey(url: string): ValkeyClient {
       lazyConnect: true,
       enableOfflineQueue: false,
       clusterRetryStrategy: retryStrategy,
-      // Else a node that was lost would be connected to with the next command, which would be lost with it.
+      // Otherwise a lost node would be reconnected by the next command, which would be lost too.
       clusterNodeRetryStrategy: retryStrategy,
       slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
       slotsRefreshInterval: SLOTS_REFRESH_EVERY_MS,
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 0,
-      // Certificates are for names, and an address would not match them.
+      // Certificates are issued for names; an address would not match them.
       ...(tls && { dnsLookup: (address, callback) => callback(null, address) }),
       redisOptions: { ...options, ...ONE_TRY },
     });
@@ -135,7 +135,7 @@ function optionsOf(text: string): RedisOptions {
   const url = new URL(text.replace(/^valkey/, "redis"));
   const database = url.pathname.slice(1);
   return {
-    // In brackets where it is an IPv6 address.
+    // An IPv6 address is in brackets in the URL.
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: url.port === "" ? PORT : Number(url.port),
     ...(url.username !== "" && { username: decodeURIComponent(url.username) }),
@@ -145,7 +145,7 @@ function optionsOf(text: string): RedisOptions {
   };
 }
 
-/** ioredis writes any other Uint8Array as decimal numbers with commas. */
+/** ioredis writes other Uint8Arrays as decimal numbers with commas. */
 const asArgument = (argument: Argument): string | number | Buffer =>
   argument instanceof Uint8Array
     ? Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength)

@@ -1,7 +1,7 @@
 /**
- * Lists of numbers and base64 in a reply's bytes as float32: no list of doubles and no string is made on the way. native-lists.ts reads them
- * where it can; else kernel/numbers.wasm. What the bytes mean is the kernel's; this file brings them to it piece by piece and takes its
- * numbers away. Where WebAssembly has no SIMD, plain-lists.ts reads the same, with more time and memory.
+ * Reads lists of numbers and base64 from a reply's bytes as float32, without a list of doubles or a string in between. native-lists.ts reads them
+ * if machine code is available; otherwise kernel/numbers.wasm. The kernel interprets the bytes; this file passes them to it in pieces and
+ * copies its numbers out. Where WebAssembly has no SIMD, plain-lists.ts reads the same lists, with more time and memory.
  */
 import { readFileSync } from "node:fs";
 import { native } from "../native/native";
@@ -29,7 +29,7 @@ function isKernel(exports: object): exports is Kernel {
   return FUNCTIONS.every((name) => typeof members.get(name) === "function");
 }
 
-/** As the kernel's `read` says it. */
+/** The results of the kernel's `read`. */
 const CLOSED = 0;
 const MORE = 1;
 
@@ -43,10 +43,10 @@ let loaded: Loaded | "without" | undefined;
 /** The reply whose bytes are in the kernel's memory. */
 let holder: Lists | undefined;
 
-/** Once, when the first list is read: it takes half a millisecond, which would delay the start. */
+/** Once, for the first list: it takes half a millisecond, which would delay the start. */
 function load(): Loaded | "without" {
   const bytes = readFileSync(kernelPath);
-  // JavaScriptCore has it only on processors with AVX: oven-sh/bun builds for others as "baseline", where such a module does not validate.
+  // JavaScriptCore has SIMD only on processors with AVX: oven-sh/bun has "baseline" builds for others, where such a module does not validate.
   if (!WebAssembly.validate(bytes)) return "without";
   let memory = Buffer.alloc(0);
   const number = (start: number, end: number) => Number(memory.toString("latin1", start, end));
@@ -61,20 +61,20 @@ function load(): Loaded | "without" {
   };
 }
 
-/** The lists of one reply, read in the order in which they stand there. */
+/** The lists of one reply, read in the order of the reply. */
 export class Lists {
-  /** The bytes that are in the kernel's memory, from here … */
+  /** The bytes in the kernel's memory start at this position of the reply … */
   private from = 0;
-  /** … to here. */
+  /** … and end here. */
   private to = 0;
 
-  /** @param by what reads them; left out, what is fastest */
+  /** @param by the reader to use; left out: the fastest */
   constructor(
     private readonly bytes: Uint8Array,
     private readonly by = native(),
   ) {}
 
-  /** The list that opens at a place; undefined for what is no list of one or more numbers and nothing else. */
+  /** The list that opens at a position; undefined unless it is a list of one or more numbers and nothing else. */
   read(open: number, room: Room): List | undefined {
     if (this.by !== "without") {
       const list = readNativeList(this.bytes, open, room, this.by);
@@ -113,8 +113,8 @@ export class Lists {
   }
 
   /**
-   * Little-endian float32, as all vendors send it and as every processor that Bun runs on keeps it. Undefined for anything but plain
-   * base64 of some: escapes, white space and faults are left to the reader of plain strings.
+   * Little-endian float32: all vendors send it, and every processor that Bun supports uses it. undefined unless it is plain base64 of at least
+   * one number: escapes, white space and errors are left to the reader of ordinary strings.
    */
   readBase64(from: number, to: number, room: Room): Float32Array | undefined {
     if (this.by !== "without") return readNativeBase64(this.bytes, from, to, room, this.by);

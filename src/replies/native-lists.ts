@@ -1,6 +1,6 @@
 /**
- * Lists of numbers and base64 as float32 by machine code (src/native/): the same vectors as lists.ts reads with its kernel, from where the
- * reply lies, base64 straight to its place. What the code leaves to others, it leaves here.
+ * Reads lists of numbers and base64 as float32 by machine code (src/native/): the same vectors as lists.ts with its kernel, directly from the
+ * reply's memory, and base64 directly into its destination. What the machine code cannot read is left to the other readers.
  */
 import {
   AHEAD_BYTES,
@@ -14,15 +14,15 @@ import {
 } from "../native/native";
 import type { List, Room } from "./list";
 
-/** Of one list; it grows with the longest. */
+/** For one list; it grows with the longest. */
 let numbers = new Float32Array(4096);
 const progress = new Uint32Array(4);
-/** The last bytes of a reply, and zeros after them, which are no character of JSON. */
+/** The last bytes of a reply, followed by zeros, which are not characters of JSON. */
 const tail = new Uint8Array(2 * AHEAD_BYTES);
 
 /**
- * The list that opens at a place; undefined for what is no list of one or more numbers and nothing else; "long" where a number in it, or the
- * space around one, is longer than the code looks at.
+ * The list that opens at a position; undefined unless it is a list of one or more numbers and nothing else; "long" if a number in it, or the
+ * space around one, is longer than the machine code supports.
  */
 export function readNativeList(
   bytes: Uint8Array,
@@ -31,7 +31,7 @@ export function readNativeList(
   by: NativeBytes,
 ): List | undefined | "long" {
   let text = bytes;
-  /** Where the text begins in the reply. */
+  /** Where the text starts in the reply. */
   let origin = 0;
   progress[0] = open + 1;
   progress[1] = 0;
@@ -65,7 +65,7 @@ function grown(some: Float32Array): Float32Array<ArrayBuffer> {
 
 const EQUALS = 61;
 
-/** Undefined for anything but plain base64 of some float32. */
+/** undefined unless it is plain base64 of at least one float32. */
 export function readNativeBase64(
   bytes: Uint8Array,
   from: number,

@@ -1,39 +1,39 @@
 /**
- * The schema's word for a vector, and where in a reply a schema has vectors: only there are they read as such.
- * A schema that leads to its parts in a new way (by pattern, by reference) needs a branch in `placesOf`; until then its vectors are read
- * as the numbers or the text that they are written in, which is slower and no less right.
+ * The schema type of a vector, and where in a reply a schema has vectors: only there are lists and strings read as vectors.
+ * A schema that reaches its parts in a new way (by pattern, by reference) needs a branch in `placesOf`; until then its vectors are read
+ * as ordinary numbers or text, which is slower but still correct.
  */
 import { Kind, type TSchema, Type, TypeRegistry } from "@sinclair/typebox";
 import type { WireVector } from "../plugin";
 
-/** A vector that was read already. */
+/** A vector that was already read. */
 const READ = "ReadVector";
 TypeRegistry.Set(READ, (_, value) => value instanceof Float32Array);
 
-/** Numbers, or base64 of float32: what a reply carries for a vector, and what becomes of it. */
+/** Numbers, or base64 of float32: what a reply contains for a vector, and its value after reading. */
 export const wireVector = Type.Unsafe<WireVector>(
   Type.Union([Type.Unsafe<Float32Array>({ [Kind]: READ }), Type.String(), Type.Array(Type.Number())], {
     expected: "an array of numbers or base64",
   }),
 );
 
-/** What is known of the values at one place of a reply. */
+/** What is known about the values at one position of a reply. */
 export interface Places {
   readonly isVector: boolean;
-  /** Of a list: its entries. */
+  /** For a list: its entries. */
   readonly entries?: Places | undefined;
-  /** Of an object: its members, of those that lead to vectors. */
+  /** For an object: the members that lead to vectors. */
   readonly members?: readonly Member[] | undefined;
 }
 
 export interface Member {
   readonly name: string;
-  /** The name as it mostly is in a reply's bytes. */
+  /** The name in its usual bytes in a reply. */
   readonly bytes: Uint8Array;
   readonly places: Places;
 }
 
-/** Undefined where a schema has no vector anywhere. */
+/** undefined if the schema has no vector anywhere. */
 export function placesOf(schema: TSchema): Places | undefined {
   const { anyOf, items, properties }: Partial<Record<string, unknown>> = schema;
   if (schema[Kind] === READ) return { isVector: true };
@@ -58,7 +58,7 @@ const memberOf = (name: string, places: Places): Member => ({
 const isSchema = (value: unknown): value is TSchema =>
   typeof value === "object" && value !== null && Kind in value;
 
-/** Of a value that may be either. */
+/** For a value that may be either of two. */
 function both(one: Places | undefined, other: Places | undefined): Places | undefined {
   if (!one || !other) return one ?? other;
   const members = new Map(one.members?.map((member) => [member.name, member]));

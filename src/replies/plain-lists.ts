@@ -1,15 +1,15 @@
 /**
- * Lists of numbers and base64 as float32 without kernel/numbers.wasm, for processors on which WebAssembly has no SIMD: the same vectors, and
- * the same lists left to others, by way of JavaScript's own numbers and strings. A rule of lists.ts about what is a list holds here too.
+ * Reads lists of numbers and base64 as float32 without kernel/numbers.wasm, for processors on which WebAssembly has no SIMD: the same vectors,
+ * and the same lists left to other readers, by JavaScript's own numbers and strings. Every rule of lists.ts on what a list is holds here too.
  */
 import type { List, Room } from "./list";
 
 const CLOSE_LIST = 93;
 const PLAIN_BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
-/** The list that opens at a place; undefined for what is no list of one or more numbers and nothing else. */
+/** The list that opens at a position; undefined unless it is a list of one or more numbers and nothing else. */
 export function readPlainList(bytes: Uint8Array, open: number, room: Room): List | undefined {
-  // No number holds a bracket: what lies before the first one is the whole list, or no list of numbers.
+  // A number contains no bracket, so the text before the first closing bracket is the whole list, or it is not a list of numbers.
   const close = bytes.indexOf(CLOSE_LIST, open);
   if (close === -1) return undefined;
   const numbers = parsed(latin(bytes, open, close + 1));
@@ -20,7 +20,7 @@ export function readPlainList(bytes: Uint8Array, open: number, room: Room): List
   return { values, end: close + 1 };
 }
 
-/** Little-endian float32; undefined for anything but plain base64 of some. */
+/** Little-endian float32; undefined unless it is plain base64 of at least one number. */
 export function readPlainBase64(
   bytes: Uint8Array,
   from: number,
@@ -43,7 +43,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Not a list of numbers: the reader of the whole reply says what is wrong.
+    // Not a list of numbers: the reader of the whole reply reports the error.
     return undefined;
   }
 }

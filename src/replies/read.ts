@@ -1,17 +1,17 @@
 /**
- * A reply as its schema reads it: JSON, in which vectors are float32 already.
- * Whether it is what the schema says, its caller checks.
+ * Parses a reply as JSON by its schema; vectors become float32 directly.
+ * The caller checks the result against the schema.
  */
 import type { Places } from "./places";
 import { type Found, type Scanned, scan } from "./scan";
 import { slabs } from "./slabs";
 
-/** @throws SyntaxError or TypeError for what is no JSON in UTF-8 */
+/** @throws SyntaxError or TypeError if it is not JSON in UTF-8 */
 export function readJson(bytes: Uint8Array, places: Places | undefined): unknown {
   return places === undefined ? parse(bytes) : joined(scan(bytes, places, slabs(bytes.byteLength)), places);
 }
 
-/** What was scanned, put together again. */
+/** Puts the results of a scan together again. */
 export function joined({ rest, found }: Scanned, places: Places): unknown {
   return restored(parse(rest), places, found);
 }

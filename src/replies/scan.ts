@@ -1,22 +1,22 @@
 /**
- * A reply's vectors out of its bytes: lists of numbers and base64 become float32 where they stand, and what is left is a small JSON text.
- * A new way to write a vector is a branch of `scan`, which gives it as `one`.
+ * Extracts a reply's vectors from its bytes: lists of numbers and base64 become float32 where they are, and what is left is a small JSON text.
+ * A new way to write a vector is a branch of `scan` that passes it to `one`.
  *
- * Nothing is judged here: JSON.parse judges what is left, in which each vector is a number, its place among those found. A list, a string
- * or a number in a value's place is one token for another, so that the rest is JSON where the whole is, and only there. At a place of
- * vectors every bare number is taken out alike: whatever number stands there in the rest is one of ours, and no reply can forge one.
+ * Nothing is validated here: JSON.parse validates the rest, in which each vector is replaced by its number among those found. A list, a string
+ * and a number are each one value, so the rest is valid JSON exactly if the whole reply is. At the position of a vector every bare number
+ * is extracted too, so that every number at such a position in the rest is ours: a reply cannot forge one.
  */
 import type { Room } from "./list";
 import { Lists } from "./lists";
 import type { Member, Places } from "./places";
 
 export interface Scanned {
-  /** The reply's JSON with a number for each of `found`. */
+  /** The reply's JSON with a number in the place of each of `found`. */
   readonly rest: Uint8Array;
   readonly found: readonly Found[];
 }
 
-/** A vector; or a number that stood where one belongs. */
+/** A vector; or a bare number at the position of one. */
 export type Found = Float32Array | number;
 
 const QUOTE = 34;
@@ -34,32 +34,32 @@ const SMALL_E = 101;
 const OPEN_OBJECT = 123;
 const CLOSE_OBJECT = 125;
 
-/** A list or an object that is open. */
+/** A list or an object that is still open. */
 interface Container {
   readonly isList: boolean;
   readonly places: Places | undefined;
 }
 
-/** How far a scan is: the place after a vector, and whether that was written in base64. */
+/** The progress of a scan: the position after a vector, and whether that vector was base64. */
 export interface Progress {
   readonly at: number;
   readonly isBase64: boolean;
 }
 
-/** @param room is asked for the room of each vector; it is not given back where the text turns out to be none */
+/** @param room returns the space for each vector; the space is not returned if the text turns out not to be a vector */
 export function scan(bytes: Uint8Array, places: Places, room: Room): Scanned {
   const steps = scanning(bytes, places, room);
   for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
 }
 
-/** The same step by step, one for each vector: others may be scanned between two. */
+/** The same in steps, one per vector: other replies may be scanned between two steps. */
 export function* scanning(bytes: Uint8Array, places: Places, room: Room): Generator<Progress, Scanned> {
   const lists = new Lists(bytes);
   const rest = new Rest(bytes);
   const found: Found[] = [];
   const open: Container[] = [];
   let inside: Container | undefined;
-  /** The places of the value that comes next. */
+  /** The schema's places for the next value. */
   let next: Places | undefined = places;
   let isKeyNext = false;
   let at = 0;
@@ -69,7 +69,7 @@ export function* scanning(bytes: Uint8Array, places: Places, room: Room): Genera
     let end = at + 1;
     if (character === QUOTE) {
       end = endOfString(bytes, at);
-      // Unterminated: not JSON.
+      // Unterminated, so it is not JSON.
       if (end === -1) break;
       if (isKeyNext) {
         next = memberAt(inside?.places?.members, bytes, at, end);
@@ -108,7 +108,7 @@ export function* scanning(bytes: Uint8Array, places: Places, room: Room): Genera
   return { rest: rest.bytes(), found };
 }
 
-/** JSON's white space only: JSON.parse refuses any other. */
+/** JSON's white space only: JSON.parse refuses other white space. */
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 function numberIn(bytes: Uint8Array, from: number, to: number): number | undefined {
@@ -127,10 +127,10 @@ const isOfNumber = (character: number) =>
 const textOf = ({ buffer, byteOffset }: Uint8Array, from: number, to: number, encoding: "latin1" | "utf8") =>
   Buffer.from(buffer, byteOffset + from, to - from).toString(encoding);
 
-/** Shorter strings are looked through here: asking for the next quote costs as much as that. */
+/** Shorter strings are searched byte by byte: indexOf has a fixed cost of about this much. */
 const SHORT = 32;
 
-/** The place after the string that opens at a place; -1 where it never ends. */
+/** The position after the string that opens at a position; -1 if it never ends. */
 function endOfString(bytes: Uint8Array, open: number): number {
   const near = Math.min(bytes.length, open + SHORT);
   let at = open + 1;
@@ -144,13 +144,13 @@ function endOfString(bytes: Uint8Array, open: number): number {
     if (at === -1) return -1;
     let before = at - 1;
     while (bytes[before] === BACKSLASH) before -= 1;
-    // An even number of backslashes are escaped themselves.
+    // An even number of backslashes escape each other.
     if ((at - before) % 2 === 1) return at + 1;
     at += 1;
   }
 }
 
-/** The places that the key between two places leads to, its quotes included. */
+/** The schema's places for the member whose key is between two positions, quotes included. */
 function memberAt(
   members: readonly Member[] | undefined,
   bytes: Uint8Array,
@@ -176,7 +176,7 @@ function memberAt(
   }
 }
 
-/** The reply without what was taken out of it. */
+/** The reply without the extracted values. */
 class Rest {
   private kept: Buffer = Buffer.alloc(0);
   private length = 0;
@@ -185,7 +185,7 @@ class Rest {
   constructor(private readonly whole: Uint8Array) {}
 
   replace(from: number, to: number, place: number): void {
-    // Spaces keep two adjacent numbers apart, which are not JSON but would join into a valid one.
+    // Spaces keep two adjacent numbers apart: they are not JSON, but joined they would become a valid number.
     const word = ` ${place} `;
     this.copy(from, word.length);
     this.length += this.kept.write(word, this.length, "latin1");

@@ -1,7 +1,7 @@
 /**
- * The vectors of one reply lie side by side in a few slabs of memory: each for itself takes half as long again to make, and to collect.
- * A large reply is scanned in slices, or on another thread, and its slabs go over to the event loop's as they are. That is work of
- * src/aside/work.ts, which says what goes there and what comes back.
+ * The vectors of one reply share a few slabs of memory: separate memory for each takes half as long again to allocate and to collect.
+ * A large reply is scanned in slices, or on another thread, and its slabs are transferred to the event loop's thread without a copy.
+ * src/aside/work.ts defines what is transferred each way.
  */
 import { native } from "../native/native";
 import type { Room } from "./list";
@@ -9,15 +9,15 @@ import type { Places } from "./places";
 import { type Scanned, scan, scanning } from "./scan";
 
 export interface LargeReply {
-  /** Handed over with their buffer, which is given up as soon as it is read. */
+  /** Transferred with its buffer, which is freed as soon as it is read. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly places: Places;
 }
 
-/** The largest slab. Keeping one vector keeps its whole slab; smaller slabs would be too many to hand over. */
+/** The largest slab. Keeping one vector keeps its whole slab; with smaller slabs there would be too many to transfer. */
 const SLAB_FLOATS = 256 * 1024;
 
-/** @param bytes of the whole reply, which may be vectors like the first one to its end */
+/** @param bytes size of the whole reply, which may contain vectors like the first one up to its end */
 export function slabs(bytes: number): Room {
   let slab = new Float32Array(0);
   let used = 0;
@@ -38,12 +38,12 @@ export function scanLarge({ bytes, places }: LargeReply): Scanned {
   return gaveUp(bytes, scan(bytes, places, slabs(bytes.byteLength)));
 }
 
-/** Less than a millisecond, even of numbers. */
+/** Takes less than a millisecond, even for numbers. */
 const SLICE_BYTES = 1_000_000;
 
 /**
- * Scans it here, slice by slice, where that takes less than to hand it over: base64, by machine code. Reads nothing of any other, and
- * leaves its bytes as they are.
+ * Scans the reply on this thread in slices, if that is cheaper than transferring it: base64, by machine code. Other replies are not read, and
+ * their bytes are left unchanged.
  * @param turn resolves in the next turn of the event loop
  */
 export async function scanInSlices(
@@ -65,7 +65,7 @@ export async function scanInSlices(
 
 /** Frees the reply's bytes at once: tens of megabytes that need not wait for garbage collection. */
 function gaveUp(bytes: Uint8Array<ArrayBuffer>, { rest, found }: Scanned): Scanned {
-  // A copy, for it may be a part of memory that others use.
+  // A copy, because the rest may be part of memory that others use.
   const scanned = { rest: new Uint8Array(rest), found };
   bytes.buffer.transfer(0);
   return scanned;
@@ -82,7 +82,7 @@ export function isScanned(value: unknown): value is Scanned {
   );
 }
 
-/** All that it is in, each once. */
+/** All buffers of the result, without repetitions. */
 export function buffersOf({ rest, found }: Scanned): ArrayBuffer[] {
   const buffers = new Set([rest.buffer]);
   for (const one of found) if (typeof one !== "number") buffers.add(one.buffer);

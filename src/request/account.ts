@@ -1,6 +1,6 @@
 /**
- * What the ledger records of a request, before its first call and at its end. The columns are in src/books/ledger.ts.
- * A new column is filled in here, from what the spine knows by then.
+ * What the ledger records of a request, before its first call and at its end. src/books/ledger-row.ts has the columns.
+ * A new column is filled in here, from what the request's steps know by then.
  */
 import { writtenCalls } from "../books/calls";
 import type { Amount, Estimate } from "../books/fitting";
@@ -22,33 +22,33 @@ import type { Caller, EmbedRequest, Result, Route, Run } from "../domain/request
 import type { Input } from "../plugin";
 import { estimatedTokens } from "../tokens/count";
 
-/** What is known so far, whenever it ends. */
+/** What is known of the request so far, whenever it ends. */
 export interface Progress {
   readonly caller: Caller;
   readonly run: Run;
-  /** The wire's that the request came by. */
+  /** The policies of the wire by which the request came. */
   policies?: Policies;
   request?: EmbedRequest;
   route?: Route;
   result?: Result;
 }
 
-/** What a token costs at a route, and what a hit costs of that. */
+/** What a token costs on a route, and what share of that a cache hit costs. */
 export interface Prices {
   readonly exchange: Exchange;
-  /** Share of the price that a cache hit costs. */
+  /** The share of the price that a cache hit costs. */
   readonly hitPrice: number;
-  /** Whether credits pay for calls that were sent and then abandoned. Caps count them either way. */
+  /** Whether credits pay for calls that were sent and then abandoned. Spending caps count such calls either way. */
   readonly abandoned: "charge" | "waive";
 }
 
-/** Inputs that a provider will be asked for, and those that are likely to be hits. */
+/** Inputs that a provider will be asked for, and inputs that are likely to be cache hits. */
 export interface Expected {
   readonly fresh: readonly Input[];
   readonly hits: readonly Input[];
 }
 
-/** Lower and upper bound: a token is one byte of text or more, and hardly ever more than eight. */
+/** Lower and upper bound: a token is at least one byte of text, and hardly ever more than eight. */
 export function estimateOf({ fresh, hits }: Expected, route: Route, prices: Prices): Estimate {
   const most = sumOf(fresh, mostTokens) + shareOf(sumOf(hits, mostTokens), prices.hitPrice);
   const least = sumOf(fresh, leastTokens) + shareOf(sumOf(hits, leastTokens), prices.hitPrice);
@@ -59,7 +59,7 @@ export function amountOf(tokens: number, route: Route | undefined, { exchange }:
   return { femtoCredits: femtoCreditsOf(tokens, route, exchange), picoUsd: picoUsdOf(tokens, route) };
 }
 
-/** Upper bound of the inputs' tokens, each with so many bytes of a prompt before it. */
+/** Upper bound of the inputs' tokens, including the bytes of a prompt before each input. */
 export function mostOf(inputs: readonly Input[], promptBytes: number, route: Route, prices: Prices): Amount {
   return amountOf(sumOf(inputs, mostTokens) + inputs.length * promptBytes, route, prices);
 }
@@ -72,7 +72,7 @@ function femtoCreditsOf(tokens: number, route: Route | undefined, exchange: Exch
 const picoUsdOf = (tokens: number, route: Route | undefined): bigint =>
   BigInt(tokens) * picoUsdPerToken(route?.facts.price ?? 0);
 
-/** Marks that a model puts around each text: [CLS], [SEP] and the like. */
+/** Marks that a model puts around each text, such as [CLS] and [SEP]. */
 const TOKENS_AROUND = 8;
 
 function mostTokens(input: Input): number {
@@ -88,7 +88,7 @@ function leastTokens(input: Input): number {
 const sumOf = (inputs: readonly Input[], of: (input: Input) => number) =>
   inputs.reduce((sum, input) => sum + of(input), 0);
 
-/** Before the first call: after a crash the row says that at most this was sent. */
+/** The row before the first call. After a crash it states the most that can have been sent. */
 export function rowUnderWay(progress: Progress, inputs: readonly Input[]): LedgerRow {
   return {
     ...known(progress),
@@ -104,7 +104,7 @@ export function rowUnderWay(progress: Progress, inputs: readonly Input[]): Ledge
 }
 
 /**
- * The money of a row. The provider may charge for abandoned calls, so the caller pays for them.
+ * A row's money. The caller also pays for abandoned calls, since the provider may charge for them.
  * @param prices undefined: nobody pays
  */
 function costOf(tokens: number, { run, route }: Progress, prices: Prices | undefined) {
@@ -170,8 +170,8 @@ function rowFailed(
 }
 
 /**
- * Writes a failure's row; where the database cannot take it, it is written once the database is back.
- * @returns what the request is answered: the failure, or that the database is gone
+ * Writes the row of a failed request. If the database cannot take it, it is written later, when the database is back.
+ * @returns the error for the caller: the failure itself, or that the database is unavailable
  */
 export async function settleFailure(
   progress: Progress,
@@ -200,7 +200,7 @@ export async function settleFailure(
   return error;
 }
 
-/** Rounded up to a whole token. */
+/** Rounded up to a whole number of tokens. */
 function shareOf(tokens: number, share: number): number {
   if (tokens === 0 || share === 0) return 0;
   return Number(ceilOf(BigInt(tokens), fractionOf(share)));
@@ -208,7 +208,7 @@ function shareOf(tokens: number, share: number): number {
 
 type Upstream = Required<Pick<LedgerRow, "tokens_upstream" | "upstream_pico_usd" | "by_provider">>;
 
-/** Tokens and cost by provider so far, where more than one took part. */
+/** Tokens and cost so far by provider, if more than one took part. */
 function upstreamOf({ run: { tally } }: Pick<Progress, "run">): Upstream {
   const { tokens, providers, byProvider } = tally;
   if (byProvider.size === 0) return { tokens_upstream: tokens, upstream_pico_usd: 0n, by_provider: null };
@@ -217,14 +217,14 @@ function upstreamOf({ run: { tally } }: Pick<Progress, "run">): Upstream {
   const [only] = providers;
   const isOnly = providers.size === 1 && all.every(([name]) => name === only);
   if (isOnly) return { tokens_upstream: tokens, upstream_pico_usd: picoUsd, by_provider: null };
-  // By hand: JSON.stringify takes no bigint. The provider that answered comes first: the request counts as its.
+  // By hand: JSON.stringify does not support bigint. The provider that answered comes first: the request counts as its own.
   const shares = all
     .sort(([a], [b]) => Number(providers.has(b)) - Number(providers.has(a)))
     .map(([name, one]) => `[${JSON.stringify(name)},${one.tokens},${one.picoUsd}]`);
   return { tokens_upstream: tokens, upstream_pico_usd: picoUsd, by_provider: `[${shares.join(",")}]` };
 }
 
-/** Assumes that the first target does all remaining work. */
+/** Assumes that the first target will do all remaining work. */
 function upstreamUnderWay({ run, route }: Progress, tokens: number): Upstream {
   const { tokens_upstream, upstream_pico_usd } = upstreamOf({ run });
   const price = picoUsdPerToken(route?.targets[0].costPrice ?? 0);
@@ -238,7 +238,7 @@ function upstreamUnderWay({ run, route }: Progress, tokens: number): Upstream {
 /** What a row says of the request itself, however it ends. */
 function known({ caller, run, request, route, result }: Progress, error?: GatewayError) {
   const { providers } = run.tally;
-  // The providers that answered; else the one that failed last or would have been called; none where none was needed.
+  // The providers that answered; otherwise the one that failed last or would have been called; none if none was needed.
   const planned = result === undefined ? (error?.provider ?? route?.targets[0].provider.name) : undefined;
   return {
     request_id: run.requestId,

@@ -1,5 +1,5 @@
 /**
- * Step 2: may this request be served, and by which of the route's targets? Refusals come here, before any work or cost.
+ * Step 2: decides whether this request may be served, and by which of the route's targets. Refusals happen here, before any work or cost.
  * Rate limits and credits are further checks of this step.
  */
 
@@ -21,9 +21,9 @@ import { TASK_FIELDS } from "../domain/task-words";
 import { refusedTask } from "../domain/tasks";
 
 /**
- * @param hintsMustCount whether what no target has a use for (a task, a title) is refused, rather than left out and told
- * @returns the route with those of its targets that can do what is asked: a target that would leave a field out is none, unless all would
- * @throws GatewayError invalid | unsupported_dimensions, naming the field, as the first target has it
+ * @param hintsMustCount refuse hints that no target uses (a task, a title), instead of ignoring them and saying so in a header
+ * @returns the route with only the targets that support the request. A target that would ignore a field is left out, unless all would
+ * @throws GatewayError invalid | unsupported_dimensions, naming the field, as the first target says it
  */
 export function admit(request: EmbedRequest, route: Route, hintsMustCount: boolean): Route {
   const isCutHere = cutsForAll(route);
@@ -61,7 +61,7 @@ function refusal(
   );
 }
 
-/** A field without effect is refused: the caller believes that it has one. */
+/** A field that would have no effect is refused, because the caller expects one. */
 function refusedField(request: EmbedRequest, target: Target): GatewayError | undefined {
   const { provider } = target;
   for (const [name, value] of Object.entries(request.fields)) {
@@ -103,7 +103,7 @@ function refusedDimensions(
   );
 }
 
-/** Only the vendor can write a vector in another type, so the vendor must also make its size. */
+/** Only the vendor can return a vector in another type, so the vendor must also return it in the requested dimensions. */
 function refusedTypes(
   { types = [], dimensions }: EmbedRequest,
   { id }: Route,
@@ -122,7 +122,7 @@ function refusedTypes(
   return new GatewayError("invalid", message, { field });
 }
 
-/** Inputs that are embedded in view of one another cannot be divided among calls. */
+/** Inputs that are embedded in the context of each other cannot be divided among calls. */
 function refusedDivision(request: EmbedRequest, { provider, facts }: Target): GatewayError | undefined {
   if (request.inputs.length <= facts.max_inputs || !provider.isIndivisible(request)) return undefined;
   return new GatewayError(

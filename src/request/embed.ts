@@ -1,5 +1,5 @@
 /**
- * The spine: the only file that knows the order of the steps. Each step has a file of its own, named as it is here:
+ * The steps of a request: the only file that knows their order. Each step has its own file, named as it is here:
  * decode → route → admit → recall ( → plan → begin → execute → collect ) → result → settle → encode → printed.
  */
 
@@ -51,31 +51,31 @@ export interface Arrival {
   readonly caller: Caller;
   /** @throws GatewayError database_unavailable */
   readonly speech: () => Speech;
-  /** Reads a body as its path's wire writes them. @throws GatewayError invalid */
+  /** Decodes a body of the path's wire. @throws GatewayError invalid */
   readonly decode: (body: unknown, policies: Policies) => Decoded;
   /** Reads and parses the body. @throws GatewayError */
   readonly body: () => Promise<unknown>;
   readonly cacheUse: CacheUse;
-  /** The space that the caller's other vectors are in (`X-Embedgate-Space`). */
+  /** The embedding space of the caller's other vectors (`X-Embedgate-Space`). */
   readonly pinnedSpace: string | undefined;
-  /** Ends the request: its client has gone, the gateway ends, or its time is up. */
+  /** Ends the request: its client has disconnected, the gateway is shutting down, or the deadline has passed. */
   readonly ending: Ending;
-  /** Called before this fails, with what is known of the request: for its log line. */
+  /** Called before this throws, with what is known of the request, for its log line. */
   readonly failing: (known: Readonly<Record<string, unknown>>) => void;
-  /** Where it is a line of a batch. */
+  /** Set if the request is a line of a batch. */
   readonly line?: BatchLine | undefined;
-  /** Left out: it is not traced. */
+  /** Left out: the request is not traced. */
   readonly trace?: RequestTrace | undefined;
 }
 
 export interface BatchLine {
-  /** The batch whose reserve holds its possible cost. */
+  /** The batch whose reserve covers this line's possible cost. */
   readonly batch: string;
-  /** Stores the answer durably before its row is settled: after a crash, what was paid for is not lost. */
+  /** Stores the answer durably before its row is settled, so that a crash does not lose what was paid for. */
   readonly keep: (result: Result, row: LedgerRow) => Promise<void>;
 }
 
-/** The workspace's policies, and what this request requires. */
+/** The workspace's policies, and the requirements of this request. */
 export interface Speech {
   readonly policies: Policies;
   readonly forced: ForcedProvider | undefined;
@@ -92,7 +92,7 @@ export interface SpineParts {
   readonly tokens: Tokens;
   readonly aside: Aside;
   readonly cache: Cache;
-  /** undefined: nothing is kept. */
+  /** undefined: nothing is cached. */
   readonly caching: { readonly isShared: boolean } | undefined;
   readonly workspaces: Pick<Workspaces, "rules">;
   readonly rateLimits: RateLimits;
@@ -127,7 +127,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     progress.request = { ...decoded.request, model: meant };
     const asked = withTask(progress.request);
     refuseForced(forced, routes, rules.models, policies);
-    const found = routes.resolve(asked.model, rules.models);
+    const found = routes.resolve(asked.model, rules.models, decoded.unknownHint);
     const said = withDefaultTask(asked, found.facts);
     const request = policies.unknown_fields === "forward" ? forwardUnknown(said, found) : said;
     const bound = boundTo(forced, found);
@@ -170,14 +170,14 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
         if (!mayServe() && !spaces.lookAgain(found)) throw outOfService(route.id);
         planned = await plan(whole, places, route, parts.tokens, run.signal);
         await begin(request, planned, route, rules, progress, parts);
-        // Held first: measurements are made only for callers who can pay.
+        // The hold comes first: a model is measured only for callers who can pay.
         await spaces.ready(found, run.signal, mayMeasure, forced && bound.targets[0]);
         if (!mayServe()) throw outOfService(route.id);
         const measured = spaces.placeOf(found);
         const isAnew = revision !== "" && revision !== spaces.revision(place.space);
         const isElsewhere = measured.space !== place.space;
         if (isAnew || (isElsewhere && places.length < request.inputs.length)) throw measuredAnew(route.id);
-        // The first measurement gave the model its own space: nothing of this answer is cached under the other's name.
+        // The first measurement gave the model its own embedding space: nothing of this answer may be cached under the other space's name.
         if (isElsewhere) remembered.use.keep = false;
         place = measured;
         refuseOtherSpace(arrival.pinnedSpace, place.space, size);
@@ -190,7 +190,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     refuseOtherSpace(arrival.pinnedSpace, place.space, result.vectors[0]?.length);
     count(result.tokens);
     const row = rowAnswered(progress, result, prices, latencyMs());
-    // Hits alone: nothing was held for them yet.
+    // Only cache hits: nothing was held for them yet.
     if (!planned && row.cost_femto_credits > 0n)
       await holdExactly(row, rules.terms, ledger, settlements, run);
     await arrival.line?.keep(result, row);
@@ -223,7 +223,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
   }
 }
 
-/** Begins its row with a hold for all inputs that are not cached, as if no other request were fetching any of them. */
+/** Begins the request's row with a hold for all inputs that are not cached, as if no other request were fetching any of them. */
 function begin(
   request: EmbedRequest,
   { pieces }: Plan,

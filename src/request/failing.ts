@@ -1,23 +1,23 @@
 /**
- * What a failed request's own line in the log says of it (src/door/failed.ts), and what its caller may be told.
- * A new member of the line is one of `knownOf`.
+ * What the log line of a failed request says (src/door/failed.ts), and what its caller may see.
+ * A new member of the line goes into `knownOf`.
  */
 import { GatewayError } from "../domain/errors";
 import type { Progress } from "./account";
 
-/** The caller's own text is logged up to this length. */
+/** Text from the caller is logged up to this length. */
 const TEXT_MAX = 200;
 
-/** Of a request that fails with that error; its reason is the error's as it was, before anything was kept from the caller. */
+/** For a request that fails with this error. The reason is the error's full text, before anything was hidden from the caller. */
 export function knownOf(
   { request, route, run, caller }: Progress,
   error: GatewayError,
 ): Readonly<Record<string, unknown>> {
   const { providers } = run.tally;
-  // Where no provider was called because all queues are full: their providers.
+  // If no provider was called because all queues are full: those providers.
   const full = error.kind === "busy" ? route?.targets.map(({ provider }) => provider.name) : undefined;
   const asked = [...(providers.size > 0 ? providers : (full ?? []))].join(", ") || undefined;
-  // Of a model with several routes: why no other was called.
+  // For a model with several routes: why no other route was called.
   const unused = route?.targets.filter(({ mayServe }) => !mayServe()).map(({ provider }) => provider.name);
   return {
     workspace: caller.workspace,

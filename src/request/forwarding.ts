@@ -1,6 +1,6 @@
 /**
- * Fields that no wire knows and no plugin of the route declares, where the dialect's policies send them on as they are: they go the way of
- * `extra_body`, under whose rules they were let in (src/dialects/openai.ts).
+ * Forwards fields that no wire knows and no plugin of the route declares, if the dialect's policies allow it. They are handled like
+ * `extra_body`, and admitted by the same rules (src/dialects/openai.ts).
  */
 import { changesVector } from "../dialects/vector-fields";
 import { HINT_FIELDS } from "../domain/hints";
@@ -10,7 +10,7 @@ export function forwardUnknown(request: EmbedRequest, { targets }: Route): Embed
   const fields: [string, unknown][] = [];
   const undeclared: [string, unknown][] = [];
   for (const [name, value] of Object.entries(request.fields)) {
-    // A field that changes the vector must be understood before it is sent on, so common vendor fields are never forwarded raw.
+    // A field that changes the vector may be sent on only if it is understood, so common vendor fields are never forwarded unread.
     const declared =
       HINT_FIELDS.includes(name) ||
       changesVector(name) ||

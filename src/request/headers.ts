@@ -1,5 +1,5 @@
 /**
- * An answer's headers: space, providers, cache, texts cut, prompts added, fields without effect.
+ * An answer's headers: embedding space, providers, cache, truncated texts, added prompts, ignored fields.
  * A new header is a line of `answerHeaders`, and a row of src/door/docs/headers.ts.
  */
 import { namesInHeader } from "../dialects/fields";
@@ -13,13 +13,13 @@ import { decodedWith } from "./plan";
 import type { CacheUse } from "./recall";
 
 export interface Told {
-  /** Those that were called; undefined where they are hidden from the caller. */
+  /** The providers that were called; undefined if they are hidden from the caller. */
   readonly providers: ReadonlySet<string> | undefined;
-  /** undefined where nothing is ever kept. */
+  /** undefined if nothing is ever cached. */
   readonly cacheUse: CacheUse | undefined;
 }
 
-/** @param route in the space where the vectors lie */
+/** @param route in the embedding space of the vectors */
 export function headersOf(
   { ignored, written = [] }: Pick<Decoded, "ignored" | "written">,
   route: Route & { readonly isVerified: boolean },
@@ -34,8 +34,8 @@ export function headersOf(
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * @param route in the space where the vectors lie; verified: the model's first route, or more than one, was measured to lie there
- * @param providers those that were asked, as far as the caller may know; what is told of a vector is told of a cached one too
+ * @param route in the embedding space of the vectors; verified: a measurement confirmed this for the model's first route, or for several routes
+ * @param providers the providers that were called, as far as the caller may know; headers about a vector are also sent for a cached one
  */
 function answerHeaders(
   route: Route & { readonly isVerified: boolean },
@@ -62,13 +62,13 @@ function answerHeaders(
   return headers;
 }
 
-/** @param cacheUse undefined where nothing is ever kept */
+/** @param cacheUse undefined if nothing is ever cached */
 function cacheNote(cacheUse: CacheUse | undefined, { cacheHits, vectors }: Result): string | undefined {
   if (!cacheUse) return undefined;
   return cacheUse.find ? `hit=${cacheHits}, miss=${vectors.length - cacheHits}` : "bypass";
 }
 
-/** Fields that the wire ignores, beside those that the provider ignores. */
+/** Fields that the wire ignores, and those that the provider ignores. */
 function ignoredHeader(
   ignored: readonly string[],
   headers: Readonly<Record<string, string>>,
@@ -83,7 +83,7 @@ function ignoredHeader(
   return { "x-embedgate-ignored": namesInHeader(all) };
 }
 
-/** As many as OpenAI takes in a request: a workspace may be allowed more, and clients read no header of any length. */
+/** OpenAI's limit on inputs per request. A workspace may be allowed more inputs, but clients do not accept headers of any length. */
 const PLACES_MAX = 2048;
 
 function placesInHeader(places: readonly number[]): string {

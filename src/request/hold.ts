@@ -1,6 +1,6 @@
 /**
- * The step before a request's first call: its row is begun and what it may cost is held, if need be after others have settled.
- * What is held and when it does not fit is in src/books/balances.ts.
+ * The step before a request's first call: begins its row and holds what the request may cost, if necessary after other requests have settled.
+ * src/books/balances.ts decides how much is held, and when it does not fit.
  */
 
 import type { Holding, Terms } from "../books/balances";
@@ -24,7 +24,7 @@ export async function hold(
   }
 }
 
-/** For an answer without a hold, since no provider was called. */
+/** For an answer that needed no hold, since no provider was called. */
 export function holdExactly(
   row: LedgerRow,
   terms: Terms,

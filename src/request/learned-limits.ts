@@ -1,11 +1,11 @@
 /**
- * Limits that were learned of a model's routes (src/execute/limits.ts), for requests that come later: texts are refused or made to fit before
- * anything is sent, where the model's vocabulary is known. Without it only the provider can say how long a text is.
+ * Applies the limits learned of a model's routes (src/execute/limits.ts) to later requests: if the model's vocabulary is known, too long texts are
+ * refused or made to fit before anything is sent. Without a vocabulary only the provider knows a text's length.
  */
 import type { ModelFacts } from "../domain/facts";
 import type { Route } from "../domain/request";
 
-/** The route with the largest learned limit of its targets, where each target has one. */
+/** The route with the largest learned limit among its targets, if every target has one. */
 export function withLearnedLimit(route: Route): Route {
   const { facts, targets } = route;
   if (facts.tokenizer === undefined) return route;
@@ -27,7 +27,7 @@ export function withLearnedLimit(route: Route): Route {
   };
 }
 
-/** Facts are cached by object identity (src/cache/key.ts), so the same object is returned. */
+/** Facts are cached by object identity (src/cache/key.ts), so the same object must be returned each time. */
 const known = new WeakMap<ModelFacts, ModelFacts>();
 
 function limited(facts: ModelFacts, most: number): ModelFacts {

@@ -1,6 +1,6 @@
 /**
- * One measurement: the probe texts through one target, on the way that requests take (gate, attempts, proof), with a ledger row under
- * the gateway's own name. What the vectors mean is decided in spaces.ts.
+ * One measurement: sends the probe texts through one target, by the same steps as a request (concurrency gate, attempts, checks), with a ledger
+ * row under the gateway's own name. src/spaces/spaces.ts decides what the vectors mean.
  */
 
 import { type Ledger, OWN_WORKSPACE } from "../books/ledger";
@@ -16,27 +16,27 @@ import { type Progress, rowAnswered, rowUnderWay, settleFailure } from "./accoun
 import { resultOf } from "./result";
 
 const NOTHING = { femtoCredits: 0n, picoUsd: 0n };
-/** Nobody's credits are asked for. */
+/** No credits are needed. */
 const FREE = {
   estimate: { least: NOTHING, most: NOTHING },
   terms: { startingMicroCredits: null, caps: { day: undefined, month: undefined } },
 };
-/** The ledger's `user` of a measurement. */
+/** The ledger's `user` for a measurement. */
 const PURPOSE = "space_probe";
 
 export interface Measuring {
   readonly ledger: Ledger;
   readonly outside: Outside & Pick<Needs, "observe">;
   readonly attemptsMax: number;
-  /** Left out: all of PROBES. Fewer ask a model without measuring it. */
+  /** Left out: all of PROBES. With fewer texts the model is called but not measured. */
   readonly texts?: readonly Probe[] | undefined;
 }
 
 /**
- * The long text goes by itself: a server that refuses it has been measured anyway. Where the routing file or the catalogue says
- * that it is too long for the model, it is not sent at all.
- * @returns a vector for each of the texts, at the model's own size; undefined for what was refused
- * @throws GatewayError as a request's calls do; the signal's reason
+ * The long text is sent separately, so that a server that refuses it is still measured. If the routing file or the catalogue says that it is
+ * too long for the model, it is not sent.
+ * @returns one vector per text, at the model's native size; undefined for refused texts
+ * @throws GatewayError like a request's calls; the signal's reason
  */
 export async function measure(
   route: Route,
@@ -49,7 +49,7 @@ export async function measure(
     requestId: `probe_${outside.randomBytes(16).toHex()}`,
     startedAt: outside.now(),
     startedMonotonic: outside.monotonic(),
-    // Only the signal ends it.
+    // Only the signal ends the measurement.
     endsAt: Number.POSITIVE_INFINITY,
     signal,
     attemptsMax,
@@ -80,7 +80,7 @@ export async function measure(
     const result = resultOf({ embedded: all, fresh: new Set(all.keys()) }, request);
     progress.result = result;
     progress.request = request;
-    // Its tokens were counted upstream, but no caller sees or pays them.
+    // Its tokens were counted upstream, but no caller sees them or pays for them.
     await ledger.settle({ ...rowAnswered(progress, result, undefined, latencyMs()), tokens: 0 });
     return inOrder.map((one) => one?.values);
   } catch (thrown) {
@@ -88,7 +88,7 @@ export async function measure(
   }
 }
 
-/** [CLS] and [SEP], or what other models have for them. */
+/** [CLS] and [SEP], or their equivalents. */
 const MARKS = 2;
 
 function takesLong({ facts: { max_input_tokens: limit } }: Target): boolean {
@@ -102,7 +102,7 @@ async function askLong(
 ): Promise<Embedded | undefined> {
   if (texts.length === 0) return undefined;
   try {
-    // One attempt: several servers answer 500 to it, which says nothing of their health.
+    // One attempt only: several servers answer 500 to this text, which says nothing about their health.
     const [one] = await ask(texts, { ...run, attemptsMax: 1 });
     return one;
   } catch (thrown) {
@@ -111,7 +111,7 @@ async function askLong(
   }
 }
 
-/** @returns one for each text */
+/** @returns one vector per text */
 async function embedded(
   route: Route,
   target: Target,

@@ -1,23 +1,23 @@
 /**
- * Errors in the caller's own words: `input` or `input[17]` as the request was written, and the wire's own names of fields.
- * A wire whose fields have other names gives them with what it decodes (`Decoded`).
+ * Puts errors into the caller's own terms: `input` or `input[17]` as in the request, and the field names of the request's wire.
+ * A wire with other field names returns them with the decoded request (`Decoded`).
  */
 import type { Decoded } from "../dialects/wire";
 import { GatewayError } from "../domain/errors";
 import type { EmbedRequest } from "../domain/request";
 
-/** An error about one input speaks of it as the caller wrote it: `input`, or `input[17]`. */
+/** An error about one input names it as the caller wrote it: `input`, or `input[17]`. */
 export function named(error: GatewayError, decoded: Decoded | undefined): GatewayError {
   if (!decoded) return error;
   const empty = emptyAtFault(error, decoded.request);
   if (empty !== undefined) return refusedEmpty(error, empty, decoded);
   const { kind, field, cause } = error;
   const { fieldNames = {} } = decoded;
-  // A caller's field may be named like a member of Object.prototype.
+  // A caller's field may have the name of a member of Object.prototype.
   const own = field !== undefined && Object.hasOwn(fieldNames, field) ? fieldNames[field] : undefined;
   const written = own ?? forwardedName(field, decoded.request);
   if (written !== undefined) return calling(error, written);
-  // With a single text the provider need not say which one.
+  // With a single text the provider does not need to say which one.
   const isOnly = kind === "input_too_long" && decoded.request.inputs.length === 1;
   const input = error.input ?? (isOnly ? 0 : undefined);
   if (input === undefined || field !== undefined) return error;
@@ -30,7 +30,7 @@ function calling(error: GatewayError, field: string): GatewayError {
   return new GatewayError(error.kind, message, { ...error, cause: error.cause, field });
 }
 
-/** A field that was sent on as it is went the way of `extra_body` (src/request/forwarding.ts), where the caller did not write it. */
+/** A forwarded field was handled like `extra_body` (src/request/forwarding.ts), but the caller did not write `extra_body`. */
 function forwardedName(field: string | undefined, { fields, extraBody }: EmbedRequest): string | undefined {
   const path = field?.startsWith("extra_body.") ? field.slice("extra_body.".length) : undefined;
   const name = path?.split(/[.[]/)[0] ?? "";
@@ -42,7 +42,7 @@ function inputField(place: number, { request, inputName }: Decoded): string {
   return request.inputs.length > 1 ? `input[${place}]` : "input";
 }
 
-/** Only a provider refuses an admitted input as invalid; where it names no other input, the empty string is assumed. */
+/** By now only a provider can have refused an input as invalid. If it does not say which one, the empty string is assumed. */
 function emptyAtFault({ kind, input, field }: GatewayError, { inputs }: EmbedRequest) {
   if (kind !== "invalid" || field !== undefined) return undefined;
   const place = input ?? inputs.indexOf("");

@@ -1,6 +1,6 @@
 /**
- * Step 3: what exactly is to be embedded. Token arrays are decoded where the provider takes text, the model's prompt is put before texts, and
- * inputs that are too long with it are found before anything is sent: refused, cut, or taken to pieces (src/tokens/long-inputs.ts).
+ * Step 3: decides what exactly is embedded. Token arrays are decoded if the provider takes text, the model's prompt is put before each text, and
+ * inputs that are too long are found before anything is sent: refused, truncated, or split (src/tokens/long-inputs.ts).
  */
 
 import type { EndSignal } from "../domain/ending";
@@ -13,8 +13,8 @@ import { fitted } from "../tokens/long-inputs";
 import type { Tokens } from "../tokens/tokens";
 
 /**
- * @param places in the request, of the inputs that are to be embedded
- * @throws GatewayError invalid | input_too_long, with the place of the input at fault
+ * @param places indices in the request of the inputs to embed
+ * @throws GatewayError invalid | input_too_long, with the index of the input at fault
  */
 export async function plan(
   request: EmbedRequest,
@@ -35,7 +35,7 @@ export async function plan(
   const ready = prompt ? texts.map((piece) => withPrompt(piece, prompt)) : texts;
   const { pieces, truncated } = await fitted(ready, route, tokens, { signal, prompt });
   const indivisible = isIndivisible(request, route);
-  // Pieces of a text would be in the same context too (late chunking), and be more inputs than were admitted.
+  // The pieces of a text would share the context too (late chunking), and would be more inputs than were admitted.
   if (indivisible) refusePieces(pieces, "inputs that are embedded together");
   if (request.types) refusePieces(pieces, "embeddings of other types than float");
   return {
@@ -56,7 +56,7 @@ function withPrompt(piece: Piece, prompt: Prompt): Piece {
   return typeof piece.input === "string" ? { ...piece, input: prompted(piece.input, prompt) } : piece;
 }
 
-/** Whether the inputs share one context (late chunking): one call, and nothing is cached. */
+/** Whether the inputs share one context (late chunking): then they go in one call, and nothing is cached. */
 export function isIndivisible(request: EmbedRequest, route: Route): boolean {
   return route.targets.some(({ provider }) => provider.isIndivisible(request));
 }
@@ -71,7 +71,7 @@ function refusePieces(pieces: readonly Piece[], what: string): void {
   );
 }
 
-/** The vocabulary of the request's token arrays, where they become text before they are sent; also of those that are cached. */
+/** The vocabulary for the request's token arrays if they are decoded to text before they are sent; cached arrays need it too. */
 export function decodedWith(
   { inputs }: Pick<EmbedRequest, "inputs">,
   facts: ModelFacts,
@@ -81,8 +81,8 @@ export function decodedWith(
 }
 
 /**
- * The request with those of its token arrays as text that a client cut inside a character, and that are whole together. Before anything is
- * looked up: what such an array stands for depends on the one beside it.
+ * Replaces token arrays by their text where a client split a character between two arrays, so that only both together make sense. This happens
+ * before any cache lookup, because the meaning of such an array depends on its neighbour.
  */
 export async function withWholeCharacters(
   request: EmbedRequest,
@@ -93,7 +93,7 @@ export async function withWholeCharacters(
   const vocabulary = request.inputs.length > 1 ? decodedWith(request, facts) : undefined;
   if (vocabulary === undefined) return request;
   const ids = request.inputs.filter((input) => typeof input !== "string");
-  // A request's inputs are all texts or all token arrays (the schema says so), so places agree.
+  // A request's inputs are all texts or all token arrays (the schema says so), so the indices agree.
   const texts = await tokens.mend(vocabulary, ids, signal);
   if (texts.every((text) => text === undefined)) return request;
   return { ...request, inputs: request.inputs.map((input, place) => texts[place] ?? input) };
@@ -124,7 +124,7 @@ async function decoded(
 
 /** The part of a plan that this request must fetch itself. */
 export function partOf(planned: Plan, places: readonly number[]): Plan {
-  // The usual case: no other request fetches any of it, so places equal the pieces' own.
+  // The usual case: no other request fetches any of these inputs, so the indices equal the pieces' own.
   if (places.length === planned.pieces.length && planned.pieces.every(({ place }, i) => place === places[i]))
     return planned;
   const own = new Set(places);

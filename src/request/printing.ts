@@ -1,7 +1,7 @@
 /**
- * Step 9: from what an answer says to its bytes. A small one is printed at once, a larger one page by page as the client takes it, so that
- * it is never held as a whole. No other request waits for the pages of a large one: the event loop turns between two pages, or, where
- * there is no machine code for it, they are printed aside.
+ * Step 9: turns an answer into bytes. A small answer is printed at once, a larger one page by page as the client reads it, so that the whole
+ * text is never held in memory. Other requests do not wait for a large answer: the event loop runs between two pages, or, where machine code
+ * for printing is missing, worker threads print the pages.
  */
 import type { Aside } from "../aside/aside";
 import { packed } from "../aside/packed-page";
@@ -9,30 +9,30 @@ import { directStream, UNWATCHED, type Watch } from "../printing/direct-stream";
 import { isQuick, printPage } from "../printing/print";
 import { PAGE_BYTES, type Page, pagesOf, type Script } from "../printing/script";
 
-/** A small answer, or a large one that is still to be printed. */
+/** A small answer as bytes, or a large one that is still to be printed. */
 export type Body = Uint8Array<ArrayBuffer> | Printing;
 
 export interface Printing {
-  /** At most, until it is read to its end: of the vectors that are still to be printed, and of the pages. */
+  /** The most memory held until the answer is read to its end: the vectors that are still to be printed, and the pages. */
   readonly heldBytes: number;
-  /** @param reader a server takes copies of what it cannot send at once, so that the same memory is printed to again; others keep it */
+  /** @param reader a server copies what it cannot send at once, so the page memory is reused; other readers keep it */
   stream(reader: "server" | "other", watch?: Watch): ReadableStream<Uint8Array>;
 }
 
-/** So many pages take two or three milliseconds in all, with turns of the event loop between them: less than handing them to a thread. */
+/** This many pages take two or three milliseconds together, with turns of the event loop between them: less than passing them to a thread. */
 const PAGES_HERE_MAX = 2;
 
 /** The threads that print a larger answer's pages. */
 interface Way {
-  /** Pages that are printed while one is being sent. */
+  /** How many pages are printed while one is being sent. */
   readonly ahead: number;
-  /** Never fails: the status has been sent. */
+  /** Never fails, because the status has already been sent. */
   print(page: Page, memory: Memory): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /**
- * @param vectorBytes of all that the script says
- * @param quick whether a page takes less than to hand it over
+ * @param vectorBytes size of all vectors in the script
+ * @param quick whether printing a page is cheaper than passing it to a thread
  */
 export function printed(script: Script, aside: Aside, vectorBytes = 0, quick = isQuick()): Body {
   const pages = pagesOf(script);
@@ -60,7 +60,7 @@ function inPages(
   watch: Watch,
 ): ReadableStream<Uint8Array> {
   const memory: Memory = { values: [], rooms: [] };
-  // In order, whichever is done first.
+  // In order, whichever page is finished first.
   const underWay: Promise<Uint8Array<ArrayBuffer>>[] = [];
   const printAhead = () => {
     while (underWay.length <= way.ahead) {
@@ -77,7 +77,7 @@ function inPages(
         for (let next = underWay.shift(); next && !isGone; next = underWay.shift()) {
           const bytes = await next;
           if (way.ahead > 0) printAhead();
-          // Waits until it is sent. Nothing is written to a client that has gone.
+          // Waits until the page is sent. Nothing is written to a client that has disconnected.
           if ((await Promise.race([stream.write(bytes), watch.cut])) === 0) isGone = true;
           else watch.taken();
           if (isCopied) memory.rooms.push(bytes.buffer);
@@ -96,18 +96,18 @@ function inPages(
   });
 }
 
-/** Page memory for reuse: fresh memory for each page costs more than half as much as printing. */
+/** Page memory for reuse: allocating fresh memory per page costs more than half as much as printing. */
 interface Memory {
   readonly values: ArrayBuffer[];
   readonly rooms: ArrayBuffer[];
 }
 
-/** Of answers that have been sent, for the next ones. */
+/** Memory of answers that have been sent, for the next ones. */
 const spare: ArrayBuffer[] = [];
-/** Some megabytes. */
+/** A few megabytes in total. */
 const SPARE_MAX = 4;
 
-/** Keeps some for reuse and frees the rest at once, without waiting for garbage collection. */
+/** Keeps some memory for reuse and frees the rest at once, without waiting for garbage collection. */
 function free({ values, rooms }: Memory): void {
   while (spare.length < SPARE_MAX) {
     const room = rooms.pop();
@@ -117,7 +117,7 @@ function free({ values, rooms }: Memory): void {
   for (const buffer of [...values, ...rooms]) buffer.transfer(0);
 }
 
-/** @param turn of the event loop, that others have before each page; left out: none */
+/** @param turn lets the event loop run before each page; left out: it does not */
 const here = (turn?: () => Promise<void>): Way => ({
   ahead: 0,
   async print(page, memory) {
@@ -136,7 +136,7 @@ const byOthers = (aside: Aside): Way => ({
       memory.values.push(values);
       return bytes;
     } catch {
-      // It was logged; the page is printed on this thread instead.
+      // The error was logged; this page is printed on the main thread instead.
       return printPage(page);
     }
   },

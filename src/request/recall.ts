@@ -1,7 +1,7 @@
 /**
- * Avoids repeated work: equal inputs of a request are merged, cached ones are found, and those that another request
- * is fetching are awaited. Only the rest goes to a provider.
- * The keys say what "equal" is (src/cache/key.ts); what is embedded is kept input by input, so that a later failure loses none of it.
+ * Avoids repeated work: equal inputs of a request are merged, cached ones are looked up, and inputs that another request is already
+ * fetching are awaited. Only the rest goes to a provider.
+ * The cache keys define "equal" (src/cache/key.ts). Embedded inputs are cached one by one, so that a later failure loses none of them.
  */
 
 import type { Recallable } from "../cache/cache";
@@ -11,33 +11,33 @@ import type { EndSignal } from "../domain/ending";
 import { asGatewayError } from "../domain/errors";
 import type { Embedded } from "../domain/request";
 
-/** What a request lets the cache do (its `Cache-Control`). */
+/** What a request allows the cache to do (its `Cache-Control`). */
 export interface CacheUse {
   readonly find: boolean;
   readonly keep: boolean;
 }
 
 export interface Recalled {
-  /** One for each input, in the request's order. */
+  /** One per input, in the request's order. */
   readonly embedded: readonly Embedded[];
-  /** Places of the inputs that this request had a provider embed. */
+  /** Indices of the inputs for which this request itself called a provider. */
   readonly fresh: ReadonlySet<number>;
 }
 
-/** Embeds the inputs at the places; gives each to `take` as soon as it is proved, and resolves when all were. */
+/** Embeds the inputs at these indices; passes each to `take` as soon as it is checked, and resolves when all are done. */
 export type EmbedNow = (
   places: readonly number[],
   take: (embedded: ReadonlyMap<number, Embedded>) => void,
 ) => Promise<void>;
 
-/** Done once, before anything is embedded or waited for: @param places of the inputs that are not known. */
+/** Runs once, before anything is embedded or awaited: @param places indices of the inputs that are not cached. */
 export type BeforeEmbedding = (places: readonly number[]) => Promise<void>;
 
 /**
- * @param keys one for each input; inputs of equal keys have equal vectors
- * @param workspace whose request it is
- * @param before while it waits, no other request waits for this one: otherwise two requests could deadlock
- * @throws GatewayError as embedNow does; the signal's reason
+ * @param keys one per input; inputs with equal keys have equal vectors
+ * @param workspace the workspace of the request
+ * @param before while it waits, no other request may wait for this one: otherwise two requests could deadlock
+ * @throws GatewayError like embedNow; the signal's reason
  */
 export async function recall(
   keys: readonly CacheKey[],
@@ -73,13 +73,13 @@ export async function recall(
   if (missing.length > 0) await before(missing.map((key) => placeOf.get(key) ?? 0));
   let hasWaited = false;
   while (missing.length > 0) {
-    // Looked up again in the turn in which it registers its flight: an entry cached meanwhile would be fetched twice.
+    // Looked up again in the turn in which this request registers its flight: otherwise an entry cached meanwhile would be fetched twice.
     missing = stillMissing(missing);
     const boarding = shares ? cache.flights.board(missing, workspace) : undefined;
     const leads = boarding?.leads ?? missing;
     const keyAt = new Map<number, CacheKey>();
     for (const key of leads) keyAt.set(placeOf.get(key) ?? 0, key);
-    /** Inputs that other machines may be waiting for; they must be told when this request fails. */
+    /** Inputs that other machines may wait for: they must be told if this request fails. */
     const marked = shared && new Set(leads);
     const take = (embedded: ReadonlyMap<number, Embedded>) => {
       const entries = new Map<CacheKey, CacheEntry>();
@@ -97,13 +97,13 @@ export async function recall(
       for (const [key, entry] of entries) boarding?.land(key, entry);
     };
     try {
-      // Waits once: after another machine failed, all machines call by themselves, not one after the other.
+      // A request waits once only. After another machine has failed, all machines call the provider themselves, not one after the other.
       const mayWait: boolean = boarding !== undefined && !hasWaited && leads.length > 0;
       const others: ReadonlySet<CacheKey> = shared && mayWait ? await shared.claim(leads, signal) : NOBODY;
       hasWaited ||= others.size > 0;
       for (const key of others) keyAt.delete(placeOf.get(key) ?? 0);
       if (keyAt.size > 0) await embedNow([...keyAt.keys()], take);
-      // Its own inputs come first: otherwise two machines could deadlock.
+      // Fetches its own inputs first: otherwise two machines could deadlock.
       if (shared && others.size > 0) {
         for (const [key, entry] of await shared.arrivals(others, signal)) {
           known.set(key, { ...entry, tokensShared: false });
@@ -111,7 +111,7 @@ export async function recall(
         }
         boarding?.leave();
       }
-      // Their failure fails this request too, unless the provider has just answered it: then it calls again by itself.
+      // Their failure fails this request too, unless the provider has just answered this request: then it calls again itself.
       const failures = leads.length > 0 ? "left" : "shared";
       if (boarding && boarding.joins.length > 0) {
         for (const [key, entry] of await boarding.arrivals(signal, failures))
@@ -124,7 +124,7 @@ export async function recall(
       if (shared && marked && marked.size > 0) shared.release(marked);
     }
     boarding?.leave();
-    // Those whose flight ended without an answer are asked for again.
+    // Inputs whose flight ended without an answer are fetched again.
     missing = missing.filter((key) => !known.has(key));
   }
   const answers = unique.places.map((place) => known.get(keys[place] ?? ""));
@@ -133,7 +133,7 @@ export async function recall(
 
 const NOBODY: ReadonlySet<CacheKey> = new Set();
 
-/** Of other machines' vectors, those that are known from now on. @returns the rest */
+/** Looks up the vectors of other machines and keeps those found. @returns the rest */
 async function notFoundIn(
   shared: NonNullable<Recallable["shared"]>,
   missing: readonly CacheKey[],
@@ -145,7 +145,7 @@ async function notFoundIn(
   return missing.filter((key) => !known.has(key));
 }
 
-/** A share of a call's tokens is no count of this one input: a later hit says that it is an estimate. */
+/** A share of a call's tokens is not an exact count of this input: a later cache hit reports it as an estimate. */
 function entryOf({ tokensShared, ...entry }: Embedded): CacheEntry {
   return tokensShared ? { ...entry, tokensSource: "estimated" } : entry;
 }

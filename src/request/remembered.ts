@@ -1,6 +1,6 @@
 /**
- * What of a request may be found in the cache and kept there, and by what keys. A request whose inputs share one context (late chunking),
- * or are wanted in further types, takes no part. What makes two inputs equal is in src/cache/key.ts.
+ * What a request may look up in the cache and store there, and under which keys. A request whose inputs share one context (late chunking), or
+ * that asks for further types, does not use the cache. src/cache/key.ts defines which inputs are equal.
  */
 import type { CacheKey } from "../cache/entry";
 import { keysFor, ownKeys } from "../cache/request-keys";
@@ -10,33 +10,33 @@ import type { CacheUse } from "./recall";
 
 export interface Remembering {
   readonly route: Pick<Route, "id" | "facts" | "targets">;
-  /** The route's space as it was last measured. */
+  /** The route's embedding space according to its last measurement. */
   readonly measured: string;
-  /** The provider that the request insists on. */
+  /** The provider that the request requires. */
   readonly forced: string | undefined;
   readonly workspace: string;
   /** What the request itself allows. */
   readonly use: CacheUse;
-  /** Whether each input has a vector of its own, whatever stands beside it. */
+  /** Whether each input's vector is independent of the other inputs. */
   readonly isWhole: boolean;
-  /** undefined: nothing is kept. */
+  /** undefined: nothing is cached. */
   readonly caching: { readonly isShared: boolean } | undefined;
   readonly outside: Pick<Outside, "turn">;
 }
 
 export interface Remembered {
-  /** One for each input. */
+  /** One per input. */
   readonly keys: readonly CacheKey[];
   readonly use: { -readonly [Name in keyof CacheUse]: CacheUse[Name] };
 }
 
-/** Synchronously, unless the texts are so large that it must yield to the event loop. */
+/** Synchronous, unless the texts are so large that it must yield to the event loop. */
 export function rememberedBy(request: EmbedRequest, about: Remembering): Remembered | Promise<Remembered> {
   const { route, measured, forced, workspace, use, isWhole, caching, outside } = about;
   if (!isWhole) return { keys: ownKeys(request), use: { find: false, keep: false } };
   const scope = caching?.isShared ? null : workspace;
   const keys = keysFor(request, route, measured, forced, scope, caching !== undefined, outside);
-  // What is kept of an input is its float vector alone.
+  // Only the float vector of an input is cached.
   const remembered = { use: request.types ? { find: false, keep: false } : { ...use } };
   return keys instanceof Promise
     ? keys.then((all) => ({ keys: all, ...remembered }))

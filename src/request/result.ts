@@ -1,13 +1,13 @@
 /**
- * Step 7: from each input's outcome to the request's result: its vectors in order, and its tokens.
- * The answer's headers are in headers.ts.
+ * Step 7: puts each input's outcome together into the request's result: its vectors in order, and its tokens.
+ * headers.ts makes the answer's headers.
  */
 import { GatewayError } from "../domain/errors";
 import type { Embedded, EmbedRequest, Result, TokensSource } from "../domain/request";
 import type { TypedVector } from "../plugin";
 import type { Recalled } from "./recall";
 
-/** @throws GatewayError internal when an input has no vector of its own: a fault of ours that must not become a wrong vector */
+/** @throws GatewayError internal if an input has no vector of its own: a bug of ours that must not become a wrong vector */
 export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): Result {
   const size = embedded[0]?.values.length;
   if (embedded.length !== request.inputs.length || embedded.some(({ values }) => values.length !== size)) {
@@ -24,7 +24,7 @@ export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): 
     const isHit = !fresh.has(place);
     if (request.inputs[place] === "") tokensOfEmpty += one.tokens;
     else if (isHit) tokensOfHits += one.tokens;
-    // The shares of a call add up to its count; a share that is told once more is an estimate.
+    // The shares of a call add up to its count; a share that is reported again later is an estimate.
     sources.push(isHit && one.tokensShared ? "estimated" : one.tokensSource);
     if (one.truncated) truncated.push(place);
     if (one.averaged) averaged.push(place);
@@ -43,7 +43,7 @@ export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): 
   };
 }
 
-/** What its vectors take in memory. */
+/** The memory that its vectors use. */
 export function bytesOf({ vectors, typed = [] }: Pick<Result, "vectors" | "typed">): number {
   let bytes = 0;
   for (const { byteLength } of vectors) bytes += byteLength;

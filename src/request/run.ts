@@ -1,6 +1,6 @@
 /**
- * The time of a request: from its arrival to its deadline, or until it is ended early.
- * What else every step of one request shares is a member of `Run` (src/domain/request.ts), made here.
+ * The time of a request: from its arrival to its deadline, or to an earlier end.
+ * What else all steps of one request share is a member of `Run` (src/domain/request.ts), made here.
  */
 
 import type { Ending } from "../domain/ending";
@@ -11,7 +11,7 @@ import type { RequestTrace } from "../domain/trace";
 
 export interface Begun {
   readonly run: Run;
-  /** Frees its timer. */
+  /** Frees the deadline's timer. */
   readonly finish: () => void;
 }
 
@@ -28,7 +28,7 @@ export interface Limits {
   readonly attemptsMax: number;
 }
 
-/** @param late what the request is told when its time is up */
+/** @param late makes the error for a request whose deadline has passed */
 export function startRun(
   { requestId, ending, trace, line }: Starting,
   { outside, deadlineMs, attemptsMax }: Limits,
@@ -51,7 +51,7 @@ export function startRun(
   };
 }
 
-/** A client that sends a byte a second holds its place for this long and no longer. */
+/** A client that sends one byte per second occupies its place for this long and no longer. */
 export function late(deadlineMs: number, isRead: boolean): GatewayError {
   return isRead
     ? new GatewayError(

@@ -1,5 +1,5 @@
 /**
- * A request's settings from the routing file: what may be cached, and what tokens and hits cost.
+ * A request's settings from the routing file: what may be cached, and the prices of tokens and cache hits.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import { CacheSection } from "../config/schema";
@@ -16,7 +16,7 @@ export const pricesOf = (config: GatewayConfig): Prices => ({
   abandoned: config.money.abandoned,
 });
 
-/** Of a duplicate within a request too, which needs no cache. */
+/** Also the price of a duplicate within a request, which needs no cache. */
 function hitPriceOf({ cache }: GatewayConfig): number {
   const { default: usual } = CacheSection.properties.hit_price;
   return cache === false ? usual : (cache.hit_price ?? usual);

@@ -1,5 +1,5 @@
 /**
- * What a request's trace is told at its end: numbers and names that its ledger row has, never a text.
+ * What a request's trace gets at its end: numbers and names that its ledger row has, never a text.
  */
 import type { LedgerRow } from "../books/ledger-row";
 import { wordingOf } from "../dialects/wording";

@@ -1,6 +1,6 @@
 /**
- * No price is not the price 0: a model without a price is refused to workspaces that pay, since nothing could be charged for it.
- * Who pays is in src/callers/workspaces.ts.
+ * A missing price is not the price 0: a model without a price is refused to workspaces that pay, because nothing could be charged for it.
+ * src/callers/workspaces.ts says which workspaces pay.
  */
 import type { WorkspaceRules } from "../callers/workspaces";
 import { GatewayError } from "../domain/errors";
@@ -12,10 +12,10 @@ export interface Unpriced {
   refuse(route: Pick<Route, "id" | "facts">, rules: Pick<WorkspaceRules, "name" | "pays">): void;
 }
 
-/** Under a pattern callers choose the ids: past this, further models are not logged. */
+/** Under a pattern callers choose the model ids, so only this many are logged. */
 const TOLD_MAX = 1_000;
 
-/** @param mayBeFree whether the routing file lets them be used for nothing (`money.unpriced: allow`) */
+/** @param mayBeFree whether the routing file allows using them without a charge (`money.unpriced: allow`) */
 export function createUnpriced(mayBeFree: () => boolean, { log }: Pick<Outside, "log">): Unpriced {
   const told = new Set<string>();
   return {

@@ -27,9 +27,10 @@ export interface ListedModel {
 export interface Routes {
   /**
    * @param models ids and patterns that the caller may use: all other models are treated as unknown
+   * @param otherwise what to do where there is no such model, in place of the general hint
    * @throws GatewayError unknown_model | embeddings_unsupported | provider_not_configured
    */
-  resolve(model: string, models?: readonly string[]): Route;
+  resolve(model: string, models?: readonly string[], otherwise?: string): Route;
   /** The id itself; where the routing file does not have it, the first other name for the model that the caller may use. */
   meant(model: string, others?: readonly string[], models?: readonly string[]): string;
   /** An id, and the one behind it: who may use one of them may use the model. */
@@ -123,10 +124,11 @@ export function buildRoutes(
   );
 
   /** The same error for unknown and for forbidden models, so that names cannot be probed. */
-  function unknown(model: string, models: readonly string[]): GatewayError {
+  function unknown(model: string, models: readonly string[], otherwise?: string): GatewayError {
     const alike = [...usable(nameable(), models)].find((id) => asWritten(id) === asWritten(model));
     const near = alike ?? nearestName(model, usable(nameable(), models));
-    const hint = near === undefined ? "GET /v1/models lists all models." : `Did you mean \`${near}\`?`;
+    const general = near === undefined ? "GET /v1/models lists all models." : `Did you mean \`${near}\`?`;
+    const hint = otherwise ?? general;
     return new GatewayError(
       "unknown_model",
       `The model \`${model.slice(0, 200)}\` does not exist or you do not have access to it. ${hint}`,
@@ -141,8 +143,8 @@ export function buildRoutes(
     );
 
   return {
-    resolve(model, models = ALL_MODELS) {
-      if (!mayUse(models, namesOf(model))) throw unknown(model, models);
+    resolve(model, models = ALL_MODELS, otherwise) {
+      if (!mayUse(models, namesOf(model))) throw unknown(model, models, otherwise);
       const id = behindAliases(model);
       if (entryFor(id)?.embeddings === false) {
         throw new GatewayError("embeddings_unsupported", `model "${model}" does not support embeddings`, {
@@ -150,7 +152,7 @@ export function buildRoutes(
         });
       }
       const route = find(id);
-      if (!route) throw entryFor(id) === undefined ? unknown(model, models) : notConfigured(model);
+      if (!route) throw entryFor(id) === undefined ? unknown(model, models, otherwise) : notConfigured(model);
       return route;
     },
     meant(model, others = [], models = ALL_MODELS) {
@@ -186,8 +188,12 @@ export function buildRoutes(
 /** Most comparisons of an id with a workspace's patterns for a hint, so that hints do not delay valid requests. */
 const COMPARISONS_MAX = 20_000;
 
-/** Clients write ids in another case, or escape their slashes twice. */
-const asWritten = (id: string) => id.toLowerCase().replaceAll("%2f", "/");
+/** Clients write ids in another case, escape their slashes twice, or add the tag that they know the model by elsewhere. */
+const asWritten = (id: string) =>
+  id
+    .toLowerCase()
+    .replaceAll("%2f", "/")
+    .replace(/:latest$/, "");
 
 /** The first names of those that may be used. */
 function* usable(names: Iterable<readonly string[]>, models: readonly string[]): Generator<string> {
@@ -272,7 +278,9 @@ function ofOneModel(targets: readonly Target[], written: KnownFacts): readonly T
   const tokenizer = targets.map(({ facts }) => facts.tokenizer).find((known) => known !== undefined);
   const long_input = written.long_input ?? targets[0]?.facts.long_input;
   const prompts = targets.map(({ facts }) => facts.prompts).find((known) => known !== undefined);
-  const default_task = targets.map(({ facts }) => facts.default_task).find((known) => known !== undefined);
+  const defaults = targets.map(({ facts }) => facts.default_task).find((known) => known !== undefined);
+  // A model's own default is for its prompts: without them no server is told a task that nobody said.
+  const default_task = prompts === false ? written.default_task : defaults;
   const shared: KnownFacts = {
     ...(prompts !== undefined && { prompts }),
     ...(default_task !== undefined && { default_task }),
@@ -282,7 +290,10 @@ function ofOneModel(targets: readonly Target[], written: KnownFacts): readonly T
     ...(limits.length > 0 && { max_input_tokens: Math.min(...limits) }),
     ...(tokenizer && { tokenizer }),
   };
-  return targets.map((target) => ({ ...target, facts: { ...target.facts, ...shared } }));
+  return targets.map(({ facts: { default_task: _, ...facts }, ...target }) => ({
+    ...target,
+    facts: { ...facts, ...shared },
+  }));
 }
 
 /** The model's name at a provider: under a pattern, `*` is what the pattern's `*` stood for. */

@@ -43,6 +43,22 @@ export const RouteState = Type.Object({
 });
 export type RouteState = Static<typeof RouteState>;
 
+/** For the published document. */
+export const ROUTE_STATE_EXAMPLE: RouteState = {
+  model: "docs",
+  provider: "router",
+  upstream_model: "openai/text-embedding-3-small",
+  space: "text-embedding-3-small",
+  weight: 1,
+  state: "open",
+  held_back_because: null,
+  last_error: {
+    at: "2026-11-28T03:12:09.120Z",
+    kind: "unavailable",
+    message: "The provider could not be reached, or the connection broke (ECONNREFUSED).",
+  },
+};
+
 /** What is known of a route's vectors (src/spaces/notices.ts), by the names that it has in the routing file. */
 interface Notice {
   readonly space: string;

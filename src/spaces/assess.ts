@@ -1,6 +1,6 @@
 /**
- * What one measurement of a route means: which space it was compared with, whether it is in it, and what to do about the
- * space's fingerprint. Nothing is written here; spaces.ts does what it says.
+ * What one measurement of a route means: which space it was compared with, whether it is in that space, and how the space's fingerprint
+ * must change. Nothing is written here; spaces.ts acts on the result.
  */
 
 import type { Fingerprint } from "../domain/fingerprint";
@@ -15,23 +15,23 @@ export interface Assessed {
   readonly comparison: Comparison;
   readonly agrees: boolean;
   /**
-   * keep: it is the space's first. confirm: a second route agrees with the fingerprint. replace: an earlier route's measurement ranks
-   * above a later one's that no other route has confirmed.
+   * keep: this is the space's first measurement. confirm: a second route agrees with the fingerprint. replace: this measurement is of an earlier
+   * route than the fingerprint's, and no other route has confirmed the fingerprint.
    */
   readonly act: "none" | "keep" | "confirm" | "replace";
-  /** Where the model has a space of its own: how it compares with the one that it claims. */
+  /** If the model has its own space: the comparison with the space that it claims. */
   readonly claimed?: Comparison;
-  /** Whose fingerprint it differs from: its own earlier one, that of another route of the model, or of a route that the model no longer has. */
+  /** What the fingerprint came from: this route itself earlier, another route of the model, a route that the model no longer has, or a file. */
   readonly differsFrom?: "itself" | "sibling" | "former" | "carried";
 }
 
 export interface Known {
   readonly find: Fingerprints["find"];
-  /** The space that the model is taken to be in so far. */
+  /** The space that the model is currently assigned to. */
   readonly current: string;
-  /** No earlier route of the model is known to be in its space: this one says which space it is. */
+  /** No earlier route of the model is known to be in its space: this route defines the space. */
   readonly decides: boolean;
-  /** The fingerprint is another model's that claims the same space. */
+  /** Whether the fingerprint belongs to another model that claims the same space. */
   readonly isRivals: (fingerprint: Fingerprint) => boolean;
 }
 
@@ -41,12 +41,12 @@ export function assess(route: Route, target: Target, vectors: Measurement, known
   const claimed = against(route.space, route, target, vectors, find);
   const fingerprint = find(route.space);
   if (claimed.agrees || fingerprint === undefined || !isRivals(fingerprint)) return claimed;
-  // Two models that differ are two spaces: this one gets its own name, the one from before a restart where there was one.
+  // Two models that differ need two spaces: this one gets its own name, the same as before a restart if it had one.
   const space = ownSpace(route, find) ?? freeName(route, target, find);
   return { ...against(space, route, target, vectors, find), claimed: claimed.comparison };
 }
 
-/** The space of its own that a model was measured to have before, beside the one that it claims. */
+/** The model's own space from an earlier measurement, if it differs from the space that it claims. */
 export function ownSpace(route: Route, find: Fingerprints["find"]): string | undefined {
   const names = route.targets.flatMap((target) => namesBeside(route.space, target));
   return names.find((name) => {
@@ -55,7 +55,7 @@ export function ownSpace(route: Route, find: Fingerprints["find"]): string | und
   });
 }
 
-/** By its provider; by its name there too, where another model of that provider was called so before. */
+/** Named after its provider; also after its name there if another model of that provider already has the name. */
 function freeName(route: Route, target: Target, find: Fingerprints["find"]): string {
   const [short, long] = namesBeside(route.space, target);
   return find(short) === undefined ? short : long;
@@ -80,7 +80,7 @@ function against(
   const index = route.targets.indexOf(target);
   const giver = route.targets.findIndex((one) => isGiver(fingerprint, one));
   const isOpen = !fingerprint.confirmed && giver !== index;
-  // Where the gateway normalises, earlier lengths mean nothing.
+  // If the gateway normalises the vectors, earlier lengths mean nothing.
   const isOtherLength = comparison.isOtherLength && target.facts.normalized !== true;
   if (comparison.least >= route.agreementMin && !isOtherLength)
     return { space, comparison, agrees: true, act: isOpen ? "confirm" : "none" };
@@ -100,7 +100,7 @@ function whose({ source }: Fingerprint, giver: number, index: number): NonNullab
   return giver === -1 && source === undefined ? "former" : "sibling";
 }
 
-/** Whether it was the target that gave the fingerprint. */
+/** Whether the fingerprint came from this target. */
 export function isGiver(
   fingerprint: Pick<Fingerprint, "provider" | "model">,
   target: { readonly provider: { readonly name: string }; readonly model: string },

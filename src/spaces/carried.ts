@@ -1,10 +1,10 @@
 /**
- * Fingerprints that come with the configuration, above those that the database has.
+ * Fingerprints that come with the configuration; they override those in the database.
  */
 import type { Fingerprint } from "../domain/fingerprint";
 import type { Fingerprints } from "./fingerprints";
 
-/** Carried fingerprints override the database's: the operator set them. */
+/** Carried fingerprints override the database's, because the operator set them. */
 export function withCarried(kept: Fingerprints, carried: readonly Fingerprint[]): Fingerprints {
   const bySpace = new Map(carried.map((fingerprint) => [fingerprint.space, fingerprint]));
   return {

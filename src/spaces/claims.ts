@@ -1,5 +1,5 @@
 /**
- * Which models claim which space, and where those lie that were measured to differ from another one that claims the same.
+ * Which models claim which space, and the own space of each model that was measured to differ from another with the same claim.
  */
 
 import type { Fingerprint } from "../domain/fingerprint";
@@ -10,17 +10,17 @@ import { remember } from "./standings";
 export interface Claims {
   add(route: Route): void;
   all(): readonly Route[];
-  /** Where the model lies, as far as was measured; else the space that it claims. */
+  /** The model's space, as far as it was measured; otherwise the space that it claims. */
   spaceOf(route: Route): string;
   place(claim: string, space: string): void;
   /** Whether several models claim a space. */
   areSeveral(space: string): boolean;
   hasSeveralWays(claim: string): boolean;
-  /** Whether a fingerprint of the claimed space is another model's, not one that this one had before. */
+  /** Whether a fingerprint of the claimed space came from another model, not from this one earlier. */
   isRivals(fingerprint: Fingerprint, route: Route): boolean;
 }
 
-/** Several ids may be one model: what they claim and their first route are the same. */
+/** Several ids count as one model if their claim and their first route are the same. */
 export function claimOf({ space, targets: [first] }: Route): string {
   return `${space}\n${first.provider.name}\n${first.model}`;
 }
@@ -30,7 +30,7 @@ export function createClaims(): Claims {
   const places = new Map<string, string>();
   return {
     add(route) {
-      // The one with most routes represents all.
+      // The id with the most routes represents them all.
       const before = routes.get(claimOf(route));
       if (!before || before.targets.length < route.targets.length) remember(routes, claimOf(route), route);
     },

@@ -1,29 +1,30 @@
 /**
- * The first measurement of each embedding space, kept in the database: what every later measurement is compared with.
- * To accept a space as it is now, its fingerprint is forgotten (`embedgate spaces forget`). What is carried in a file: carried.ts.
+ * The first measurement of each embedding space, kept in the database: every later measurement is compared with it.
+ * To accept a changed space, forget its fingerprint (`embedgate spaces forget`). carried.ts has fingerprints from files.
  */
 import type { Store } from "../db/open";
 import type { Fingerprint } from "../domain/fingerprint";
 import { PROBES, PROBES_VERSION } from "../domain/probes";
 
 export interface Fingerprints {
-  /** Undefined where the space was not measured, or by other texts. @throws GatewayError database_unavailable */
+  /** undefined if the space was not measured, or was measured with other texts. @throws GatewayError database_unavailable */
   find(space: string): Fingerprint | undefined;
   /**
-   * Keeps it unless one exists, and forgets those of caller-chosen ids that no request has paid for.
-   * @returns the one that is kept. @throws GatewayError database_unavailable
+   * Keeps the fingerprint unless one exists, and forgets fingerprints of caller-chosen ids that no request has paid for.
+   * @returns the fingerprint that is kept. @throws GatewayError database_unavailable
    */
   keep(fingerprint: Fingerprint): Promise<Fingerprint>;
   /** @throws GatewayError database_unavailable */
   paid(space: string, paidAt: number | null): Promise<void>;
-  /** A second route has agreed with it. @throws GatewayError database_unavailable */
+  /** Records that a second route agrees with the fingerprint. @throws GatewayError database_unavailable */
   confirm(space: string): Promise<void>;
   list(): readonly Fingerprint[];
   /** @returns whether there was one */
   forget(space: string): Promise<boolean>;
 }
 
-interface Row {
+/** A fingerprint as a database returns it. */
+export interface FingerprintRow {
   readonly name: string;
   readonly dimensions: bigint;
   readonly vectors: Uint8Array;
@@ -31,23 +32,24 @@ interface Row {
   readonly model: string;
   readonly measured_at: bigint;
   readonly paid_at: bigint | null;
-  readonly confirmed: bigint;
+  /** 0 or 1 in SQLite. */
+  readonly confirmed: bigint | boolean;
 }
 
-/** An id that was measured, and for which no request was answered since. */
+/** For an id that was measured and has had no answered request since. */
 export const UNPAID_MS_MAX = 3_600_000;
-/** One for which some were answered, and none for so long. */
+/** For an id that has had answered requests, but none for this long. */
 export const UNUSED_MS_MAX = 30 * 86_400_000;
-/** Of ids that callers chose: the least recently paid for are forgotten. A hundred megabytes, where all are large. */
+/** For caller-chosen ids: beyond this many, the least recently paid for are forgotten. At most a hundred megabytes. */
 export const CHOSEN_MAX = 2_000;
 
 export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerprints {
   const { database } = store;
   const columns = "name, dimensions, vectors, provider, model, measured_at, paid_at, confirmed";
-  const one = database.query<Row, { name: string; probes: number }>(
+  const one = database.query<FingerprintRow, { name: string; probes: number }>(
     `SELECT ${columns} FROM spaces WHERE name = $name AND probes = $probes`,
   );
-  const all = database.query<Row, { probes: number }>(
+  const all = database.query<FingerprintRow, { probes: number }>(
     `SELECT ${columns} FROM spaces WHERE probes = $probes ORDER BY name`,
   );
   const dropOutdated = database.query<unknown, { name: string; probes: number }>(
@@ -75,7 +77,7 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
 
   const find = (space: string) => {
     const row = store.read(() => one.get({ name: space, probes: PROBES_VERSION }));
-    return row ? fromRow(row) : undefined;
+    return row ? fingerprintIn(row) : undefined;
   };
   return {
     find,
@@ -102,7 +104,7 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
           probes: PROBES_VERSION,
         });
       });
-      // Another gateway on the same database may have been first.
+      // Another gateway on the same database may have been faster.
       return find(space) ?? fingerprint;
     },
     async paid(space, paidAt) {
@@ -111,12 +113,12 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
     async confirm(space) {
       await store.write(() => confirmed.run({ name: space }));
     },
-    list: () => store.read(() => all.all({ probes: PROBES_VERSION })).map(fromRow),
+    list: () => store.read(() => all.all({ probes: PROBES_VERSION })).map(fingerprintIn),
     forget: (space) => store.write(() => drop.run({ name: space }).changes > 0),
   };
 }
 
-function fromRow(row: Row): Fingerprint {
+export function fingerprintIn(row: FingerprintRow): Fingerprint {
   const { name, dimensions, vectors, provider, model, measured_at, paid_at, confirmed } = row;
   const size = Number(dimensions);
   return {
@@ -127,13 +129,13 @@ function fromRow(row: Row): Fingerprint {
     model,
     measuredAt: Number(measured_at),
     paidAt: paid_at === null ? null : Number(paid_at),
-    confirmed: confirmed === 1n,
+    confirmed: confirmed === true || confirmed === 1n,
   };
 }
 
-/** Of each probe text, from the bytes of all. */
-export function vectorsOf(bytes: Uint8Array, dimensions: number): Fingerprint["vectors"] {
-  // A copy of its own: a database's bytes need not lie on a multiple of four.
+/** The vector of each probe text, from the bytes of all. */
+function vectorsOf(bytes: Uint8Array, dimensions: number): Fingerprint["vectors"] {
+  // Copied, because the database's bytes may not be aligned to four.
   const numbers = new Float32Array(Uint8Array.from(bytes).buffer);
   return PROBES.map((_, i) => given(numbers.slice(i * dimensions, (i + 1) * dimensions)));
 }

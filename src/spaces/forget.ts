@@ -1,8 +1,8 @@
-/** Forgets what was measured of a space: the next measurement becomes its reference. Vectors stored before may not be comparable with new ones. */
+/** Forgets the measurements of a space: the next one becomes its reference. Vectors stored before may not be comparable with new ones. */
 import type { Audit } from "../books/audit";
 import type { Store } from "../db/open";
 
-/** With the limits that were learnt in it. @returns whether the database had it @throws GatewayError database_unavailable */
+/** Also forgets the limits learned in the space. @returns whether the database had it @throws GatewayError database_unavailable */
 export function forgetSpace(
   { database, write }: Store,
   audit: Pick<Audit, "note">,

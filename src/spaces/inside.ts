@@ -1,6 +1,6 @@
 /**
- * The fingerprint of the model inside, which every gateway has: a route that carries its name is measured against it before it serves.
- * It was measured at infinity-emb 0.0.78 in float32; with other PROBES it is measured again (docs/spaces-measured.md says how).
+ * The fingerprint of the built-in model, which every gateway has: a route with the model's name is measured against it before it serves.
+ * It was measured at infinity-emb 0.0.78 in float32. If PROBES change, measure it again (docs/spaces-measured.md says how).
  */
 import { readCarried } from "../config/carried-fingerprints";
 import type { Fingerprint } from "../domain/fingerprint";

@@ -1,6 +1,6 @@
 /**
- * What one generation of the gateway knows of its spaces, and when it becomes stale. What is known of routes is in standings.ts, of
- * models in claims.ts.
+ * What one generation of the gateway knows about its spaces, and when that becomes stale. standings.ts has what is known about routes,
+ * claims.ts about models.
  */
 
 import type { Fingerprint } from "../domain/fingerprint";
@@ -15,15 +15,15 @@ export interface Knowledge {
   readonly claims: Claims;
   readonly standings: Standings;
   readonly served: Served;
-  /** By space, of ids that callers chose: when a request for one was last answered. */
+  /** For spaces of caller-chosen ids: when a request for one was last answered. */
   readonly answers: Map<string, number>;
-  /** It is known to have changed so, before the database has it. */
+  /** Records a changed fingerprint before the database has it. */
   note(fingerprint: Fingerprint): void;
   /** As it was last looked up. @throws GatewayError database_unavailable */
   fingerprintOf(space: string): Fingerprint | undefined;
-  /** What the database has now: someone may have had it forgotten, or another process kept one. @throws GatewayError database_unavailable */
+  /** Reads the database again: the fingerprint may have been forgotten, or kept by another process. @throws GatewayError database_unavailable */
   lookUp(space: string): Fingerprint | undefined;
-  /** Before a model's first measurement: results from before the restart still hold. @throws GatewayError database_unavailable */
+  /** Called before a model's first measurement: results from before a restart still hold. @throws GatewayError database_unavailable */
   introduce(route: Route): void;
 }
 
@@ -47,7 +47,7 @@ export function createKnowledge(fingerprints: Pick<Fingerprints, "find">): Knowl
       const before = known.get(space);
       const now = fingerprints.find(space);
       remember(known, space, now);
-      // Agreement with the old fingerprint says nothing of the new one.
+      // Agreement with the old fingerprint says nothing about the new one.
       if (before && before.measuredAt !== now?.measuredAt) {
         standings.forget(space);
         served.delete(space);
@@ -61,7 +61,7 @@ export function createKnowledge(fingerprints: Pick<Fingerprints, "find">): Knowl
         const own = ownSpace(route, fingerprints.find);
         if (own !== undefined) claims.place(claim, own);
       }
-      // There may be any number of caller-chosen ids: they are compared with the routing file's spaces, not with each other.
+      // The number of caller-chosen ids is unlimited: they are compared with the routing file's spaces, not with each other.
       if (route.isNamed) claims.add(route);
     },
   };

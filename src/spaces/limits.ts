@@ -1,6 +1,6 @@
 /**
- * What was seen of each route's limit of tokens, kept in the database beside the space's fingerprint: a limit in a provider's words, or the place
- * where its server was seen to cut. It holds for as long as the routing file says the same of the route, and is forgotten with the space.
+ * The token limits learned of each route, kept in the database beside the space's fingerprint: a limit from a provider's error, or the place where
+ * its server was found to cut. A limit is valid as long as the routing file does not change the route, and is forgotten with the space.
  */
 import type { ConfiguredProvider, GatewayConfig } from "../config/gateway-config";
 import type { Store } from "../db/open";
@@ -10,20 +10,20 @@ import { cutsTexts, type SpaceNotice } from "./notices";
 
 export interface LimitOf {
   readonly provider: string;
-  /** The model's name there. */
+  /** The model's name at the provider. */
   readonly model: string;
-  /** As `configurationOf` gives it. */
+  /** The result of `configurationOf`. */
   readonly configuration: string;
 }
 
 export interface Limits {
-  /** As learned by any process on this database. NO_LIMIT_SEEN also where the database cannot be read: then it is learned again. */
+  /** As learned by all processes on this database. NO_LIMIT_SEEN also if the database cannot be read: the limit is then learned again. */
   find(of: LimitOf): LimitSeen;
   /** Does not wait; a failed write is logged. */
   keep(of: LimitOf & { readonly space: string }, seen: LimitSeen): void;
-  /** Of servers that truncate silently. @throws GatewayError database_unavailable */
+  /** Notices for servers that truncate silently. @throws GatewayError database_unavailable */
   notices(config: GatewayConfig): readonly SpaceNotice[];
-  /** What was seen of the routes of a space. @throws GatewayError database_unavailable */
+  /** Forgets the limits of all routes of a space. @throws GatewayError database_unavailable */
   forget(space: string): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export interface LimitRow {
   readonly whole_to: bigint;
 }
 
-/** Callers choose the names that come under a pattern: the oldest are forgotten. */
+/** Callers choose the names under a pattern, so the oldest are forgotten. */
 export const KEPT_MAX = 2_000;
 
 export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "now">): Limits {
@@ -65,7 +65,7 @@ export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "no
     return row ? limitSeen(row) : NO_LIMIT_SEEN;
   };
   const keys = new WeakMap<LimitOf, string>();
-  /** Read by every request, so cached for one turn of the event loop; then other processes' writes count. */
+  /** Every request reads this, so it is cached for one turn of the event loop; other processes' writes are seen after that. */
   const latest = store.once((key) => {
     const [provider = "", model = "", configuration = ""]: string[] = JSON.parse(key);
     return store.read(() => read({ provider, model, configuration }));
@@ -117,7 +117,7 @@ export const limitSeen = ({ max_input_tokens, learned_by, whole_to }: LimitRow):
   wholeTo: Number(whole_to),
 });
 
-/** As it is kept. */
+/** A limit as a database row. */
 export const rowOfLimit = (
   { provider, model, configuration, space }: LimitOf & { readonly space: string },
   { tokens, learnedBy, wholeTo }: LimitSeen,
@@ -133,7 +133,7 @@ export const rowOfLimit = (
   learned_at: at,
 });
 
-/** Of servers that truncate silently, where the routing file still says the same of them. */
+/** Notices for servers that truncate silently, if the routing file has not changed their route since. */
 export function limitNotices(rows: readonly LimitRow[], config: GatewayConfig): readonly SpaceNotice[] {
   return rows
     .filter(({ provider, model, configuration, learned_by, max_input_tokens }) => {
@@ -151,10 +151,10 @@ export function limitNotices(rows: readonly LimitRow[], config: GatewayConfig): 
     }));
 }
 
-/** Options that are secrets say nothing of a model, and no hash of them is kept. */
+/** Secret options do not affect the model, and no hash of them is kept. */
 const SECRET = /key|token|secret|password|headers/i;
 
-/** A hash of what the routing file says of a model at a provider. */
+/** A hash of what the routing file says about a model at a provider. */
 export function configurationOf(
   { models }: Pick<GatewayConfig, "models">,
   { name, provider, options }: Pick<ConfiguredProvider, "name" | "provider" | "options">,

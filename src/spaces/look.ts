@@ -1,6 +1,6 @@
 /**
- * One check of one route: it is measured, the measurement is assessed, and the space's fingerprint is updated.
- * When a check is due, and which routes may serve after it, is in spaces.ts.
+ * One check of one route: measures it, assesses the measurement, and updates the space's fingerprint.
+ * spaces.ts decides when a check is due and which routes may serve after it.
  */
 
 import { Ending, type EndSignal } from "../domain/ending";
@@ -19,9 +19,9 @@ import { isSame } from "./serving";
 import type { Measured, Outcome } from "./together";
 
 /**
- * Sends the probe texts through one target, on the way that requests take.
- * @returns a vector for each probe text, at the model's own size
- * @throws GatewayError as a request's calls do; the signal's reason
+ * Sends the probe texts through one target, by the same steps as a request.
+ * @returns one vector per probe text, at the model's native size
+ * @throws GatewayError like a request's calls; the signal's reason
  */
 export type Measure = (route: Route, target: Target, signal: EndSignal) => Promise<Measurement>;
 
@@ -30,20 +30,20 @@ export interface LookParts {
   readonly measure: Measure;
   readonly fingerprints: Fingerprints;
   readonly records: Pick<RouteRecords, "put">;
-  /** undefined: nothing is measured, so that only first routes serve. */
+  /** undefined: nothing is measured, so only first routes serve. */
   readonly everyMs: number | undefined;
   readonly deadlineMs: number;
 }
 
-/** A target that differs, or could not be measured, is looked at again after this, when it is asked for. */
+/** A target that differs or could not be measured is checked again after this time, when a request needs it. */
 const AGAIN_AFTER_MS = 30_000;
 /**
- * @param turn when the routes before it have been measured
- * @returns undefined where the gateway ends meanwhile
+ * @param turn resolves when the routes before it have been measured
+ * @returns undefined if the gateway shuts down meanwhile
  */
 export type Look = (route: Route, target: Target, turn: Promise<unknown>) => Promise<Outcome | undefined>;
 
-/** @param closed the gateway ends */
+/** @param closed fires when the gateway shuts down */
 export function createLook(knowledge: Knowledge, parts: LookParts, closed: Ending): Look {
   const { claims, standings, served, answers, lookUp } = knowledge;
   const { fingerprints, records, outside, measure, everyMs, deadlineMs } = parts;
@@ -73,17 +73,17 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
         model: target.model,
         measuredAt: outside.now(),
         paidAt: route.isNamed ? null : (answers.get(space) ?? 0),
-        // The operator named the first route first: it needs no confirmation.
+        // The operator listed this route first, so it needs no confirmation.
         confirmed: target === route.targets[0],
       });
-      // Another model, or another process, may have been first.
+      // Another model or another process may have been faster.
       if (!isGiver(kept, target)) return done(assessed(route, target, vectors), route, target, vectors);
     }
     lookUp(space);
     return one;
   }
 
-  /** Another route has already served vectors of this space: only it can define the space. */
+  /** Another route has already served vectors of this space: only that route can define the space. */
   function refuseToSpeakFor({ act, space }: Assessed, target: Target): void {
     const by = served.get(space);
     if (act !== "keep" || by === undefined || isSame(by, target)) return;
@@ -132,7 +132,7 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
       let vectors = await measure(route, target, over);
       await unlessAborted(over, turn);
       let seen = assessed(route, target, vectors);
-      // Measured again before a route is stopped or its space renamed: one answer may be a fluke. A stopped route needs no second measurement.
+      // Measured twice before a route is stopped or its space renamed, since a single answer may be a fluke. A stopped route is not measured twice.
       const stops = !seen.agrees && standings.of(claims.spaceOf(route), target).verdict !== "differs";
       if (stops || seen.act === "replace" || seen.space !== claims.spaceOf(route)) {
         vectors = await measure(route, target, over);

@@ -1,6 +1,6 @@
 /**
- * Notices of GET /admin/notices, `embedgate models` and the log: what was seen of a route, and what to do. A new one is a function here;
- * one that is not about a route's vectors joins `noticesNow` in src/gateway.ts (recent traffic: src/admin/api/recent-notices.ts).
+ * Notices about routes in GET /admin/notices, `embedgate models` and the log, and how to fix them. A new one is a function here;
+ * one that is not about a route's vectors goes into `noticesNow` in src/gateway.ts (recent traffic: src/admin/api/recent-notices.ts).
  */
 import type { Assessed } from "./assess";
 
@@ -8,16 +8,16 @@ export interface SpaceNotice {
   readonly space: string;
   readonly provider: string;
   readonly model: string;
-  /** The least cosine between a probe text's vector and the fingerprint's; -1 for another size; null where nothing was compared. */
+  /** The lowest cosine between a probe text's vector and the fingerprint's; -1 for other dimensions; null if nothing was compared. */
   readonly cosine: number | null;
-  /** False where it serves anyway. */
+  /** False if the route serves anyway. */
   readonly out_of_service: boolean;
   readonly message: string;
 }
 
 /**
  * How to fix a route that differs.
- * @param hasAgreed it lay in the space before
+ * @param hasAgreed the route was in the space before
  */
 export function adviceFor({ space, differsFrom }: Assessed, hasAgreed: boolean): string {
   if (differsFrom === "sibling" && hasAgreed)
@@ -29,7 +29,7 @@ export function adviceFor({ space, differsFrom }: Assessed, hasAgreed: boolean):
   return `if the model was changed on purpose, run 'embedgate spaces forget ${space}', and the next measurement becomes the reference; vectors stored before are in another space`;
 }
 
-/** @param cosine the least, and @param says what probably differs, from the space that is claimed */
+/** @param cosine the lowest cosine @param says what probably differs from the claimed space */
 export const renamed = (claimed: string, space: string, cosine: number, says: string) =>
   `Its vectors differ from the embedding space '${claimed}' that it claims (lowest cosine ${cosine.toFixed(4)}: ${says}), so its space is called '${space}'. Set the model's 'space', or correct its name.`;
 
@@ -39,7 +39,7 @@ export const provisional = (space: string) =>
 export const notUsedYet = (space: string) =>
   `The route is not used yet (unmeasured: refuse): no other route has been measured in the embedding space '${space}'. It serves once the model's first route answers and agrees.`;
 
-/** @param limit the tokens of a text that the server looks at */
+/** @param limit how many tokens of a text the server reads */
 export const cutsTexts = (limit: number, space: string) =>
   `The server silently truncates texts to ${limit} tokens: longer texts are not sent to it whole. Start it with a larger limit, or set max_input_tokens of the model in the routing file. After a change of the server, run 'embedgate spaces forget ${space}' and restart, so that it is measured again.`;
 

@@ -1,13 +1,13 @@
 /**
- * `X-Embedgate-Space`: a caller names the space of its stored vectors, and gets no vector of another space.
+ * `X-Embedgate-Space`: a caller names the space of its stored vectors, and gets no vector from another space.
  */
 import { GatewayError } from "../domain/errors";
 import { inHeader } from "../domain/header-values";
 
-/** Prefix of a space's name while only a later route has defined it; a prefix, so that the last @ is followed by the size. */
+/** Prefix of a space's name while only a later route has defined it; a prefix, so that the last @ is followed by the dimensions. */
 export const UNVERIFIED = "unverified:";
 
-/** @param pinned a space's name, or name@dimensions as `x-embedding-space` has it; as it is, or as a header has it */
+/** @param pinned a space's name, or name@dimensions as in `x-embedding-space`; plain or encoded for a header */
 export function refuseOtherSpace(
   asked: string | undefined,
   space: string,
@@ -18,7 +18,7 @@ export function refuseOtherSpace(
   const said = inHeader(space);
   for (const name of [said, space]) {
     if (pinned === name || pinned === `${name}@${dimensions}`) return;
-    // Where only the answer tells the size, just the name is checked until then.
+    // If the dimensions are known only with the answer, only the name is checked before.
     if (dimensions === undefined && pinned.startsWith(`${name}@`)) return;
   }
   const actual = dimensions === undefined ? said : `${said}@${dimensions}`;
@@ -29,7 +29,7 @@ export function refuseOtherSpace(
   );
 }
 
-/** Cached vectors of the old space would be mixed with vectors of the new one. */
+/** Otherwise cached vectors of the old space would be mixed with vectors of the new one. */
 export const measuredAnew = (id: string) =>
   new GatewayError(
     "unavailable",

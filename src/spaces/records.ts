@@ -8,17 +8,17 @@ import type { Store } from "../db/open";
 import { PROBES_VERSION } from "../domain/probes";
 
 export interface RouteRecord {
-  /** The model, as claims.ts tells models apart. */
+  /** The model's identity, as in claims.ts. */
   readonly claim: string;
-  /** The space as the routing file has it. */
+  /** The space in the routing file. */
   readonly claimed: string;
   readonly provider: string;
-  /** Its name at the provider. */
+  /** The model's name at the provider. */
   readonly model: string;
-  /** The space that it was compared with: another one where two models were measured to differ. */
+  /** The space that it was compared with: a different one if two models were measured to differ. */
   readonly space: string;
   readonly serves: boolean;
-  /** The least of all probe texts. */
+  /** The lowest over all probe texts. */
   readonly cosine: number;
   readonly cosines: Readonly<Record<string, number>>;
   /** What probably differs. */
@@ -29,7 +29,7 @@ export interface RouteRecord {
 export interface RouteRecords {
   /** @throws GatewayError database_unavailable */
   put(record: RouteRecord): Promise<void>;
-  /** Of the routes that claim the space or were compared with it. @throws GatewayError database_unavailable */
+  /** The records of routes that claim the space or were compared with it. @throws GatewayError database_unavailable */
   of(space: string): Promise<readonly RouteRecord[]>;
 }
 

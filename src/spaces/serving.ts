@@ -1,5 +1,5 @@
 /**
- * Which routes may serve, by what was measured: pure rules. Two routes never serve together without having been compared.
+ * Which routes may serve, by their measurements. Pure rules. Two routes never serve together unless they were compared.
  */
 
 import type { Fingerprint } from "../domain/fingerprint";
@@ -13,10 +13,10 @@ export type Served = Map<string, Named>;
 export interface Candidate {
   readonly route: Route;
   readonly target: Named;
-  /** The model's first route, or one that a caller forces. */
+  /** The model's first route, or a route that the caller forces. */
   readonly isTrusted: boolean;
   readonly verdict: Standing["verdict"];
-  /** The space's. */
+  /** The fingerprint of the space. */
   readonly fingerprint: Fingerprint | undefined;
   readonly servedBy: Named | undefined;
 }
@@ -26,12 +26,12 @@ export function mayServe(candidate: Candidate): boolean {
   if (verdict === "differs") return isTrusted && route.onDrift === "warn";
   if (isVerified(route, fingerprint)) return verdict === "agrees" || isTrusted;
   if (route.unmeasured === "refuse") return isTrusted;
-  // Only the route that gave it, also where another served before: another gateway on the database may have measured.
+  // Only the route that the fingerprint came from, even if another served before: another gateway on the database may have measured it.
   if (fingerprint) return isGiver(fingerprint, target);
   return isTrusted && (servedBy === undefined || isSame(servedBy, target));
 }
 
-/** Whether the first route, or two routes, confirmed the space; or the model has one route only. */
+/** Whether the first route or two routes confirmed the space, or the model has only one route. */
 export function isVerified({ targets }: Route, fingerprint: Fingerprint | undefined): boolean {
   return targets.length === 1 || fingerprint?.confirmed === true;
 }

@@ -1,8 +1,8 @@
 /**
- * Which targets may serve a route: those whose vectors were measured to be in its space. No timer runs here: measurements are begun at
- * the start, where a model has several routes, and by requests; an unused model costs nothing.
- * The first measurement of a space is its fingerprint, in the database; a route that differs from it is taken out of service, with an error in the log. What a measurement
- * means is look.ts's and assess.ts's, who may serve on it serving.ts's.
+ * Which targets may serve a route: those whose vectors were measured to be in its space. No timer runs here: measurements start with
+ * the gateway if a model has several routes, and otherwise with requests, so an unused model costs nothing.
+ * The first measurement of a space is its fingerprint, in the database. A route that differs is taken out of service, with an error in the log.
+ * look.ts and assess.ts interpret a measurement; serving.ts decides who may serve.
  */
 
 import { Ending, type EndSignal } from "../domain/ending";
@@ -22,43 +22,43 @@ import type { Measured, Outcome, Together } from "./together";
 export interface Spaces {
   /**
    * Whether a target of the route may serve.
-   * @param isForced a caller forces it: then it only must not be known to differ
+   * @param isForced the caller forces this target: then it is enough that it is not known to differ
    */
   mayServe(route: Route, target: Named, isForced: boolean): boolean;
   /** The space of the model's vectors, as far as measured; unverified: only one of several routes was measured. */
   placeOf(route: Route): { readonly space: string; readonly isVerified: boolean };
   /**
-   * Begins the measurements that are due, and waits for one of them only: the first look, since the start, at a route whose space is
-   * known from before, or at the one target that a caller insists on. What a request costs must be held before: a measurement is made
-   * for those who pay. @throws GatewayError, the signal's reason
+   * Starts the measurements that are due, and waits for at most one: the first check since the start of a route in a known space, or of the
+   * target that a caller forces. Hold the request's cost before this call: measurements are made only for callers who can pay.
+   * @throws GatewayError; the signal's reason
    */
   ready(route: Route, signal: EndSignal, budget: Budget, forced?: Named): Promise<void>;
   /**
-   * Of a route that may not be served now: begins to look again at what was found to lie elsewhere, where that is due.
-   * @returns whether a target was not measured yet, so that it may come to serve
+   * For a route that may not serve now: starts another check of targets that were found to be in another space, if one is due.
+   * @returns whether a target has not been measured yet and so may be able to serve later
    */
   lookAgain(route: Route): boolean;
-  /** An answer has left: a space that was never measured is, now that its provider is known to work, and its id to be paid for. */
+  /** Called after an answer: a space that was never measured is measured now, since its provider works and its id is paid for. */
   answered(route: Route, providers: ReadonlySet<string>, budget: Budget): void;
   /**
-   * Begins to measure the models that have several routes, or share a space's name.
-   * @param before those of the routing file that this one replaces: what agreed there, and is configured alike, is not measured again
+   * Starts to measure the models that have several routes or share a space's name.
+   * @param before the spaces of the previous configuration: routes that agreed there and have not changed are not measured again
    */
   start(routes: readonly Route[], before?: Pick<Spaces, "agreedOn">): void;
-  /** Of the route and target of that name here: undefined where it was not found to agree; else what that was measured by, and when. */
+  /** For the route and target of that name here: undefined if it was not found to agree; otherwise how and when that was measured. */
   agreedOn(next: Route, named: Named): Agreement | undefined;
-  /** Changes when a space gets another fingerprint: vectors kept of the one before must not be found again. */
+  /** Changes when a space gets another fingerprint: vectors cached before must not be found again. */
   revision(space: string): string;
   notices(): readonly SpaceNotice[];
-  /** Ends what is under way. */
+  /** Cancels what is in flight. */
   close(): Promise<void>;
 }
 
-/** Whether one more id of the caller's own choice may be measured for it now; takes it, if so. */
+/** Whether one more caller-chosen id may be measured for this caller now; if so, uses up one of them. */
 export type Budget = () => boolean;
 
 export interface Agreement {
-  /** Alike where the fingerprint is the same, and the routing file says the same of the route. */
+  /** Equal if the fingerprint is the same and the routing file has not changed the route. */
   readonly by: string;
   /** On the monotonic clock. */
   readonly triedAt: number;
@@ -73,9 +73,9 @@ interface Looked {
   readonly target: Target;
 }
 
-/** Of an id that a caller chose it is written down once an hour that it is paid for. */
+/** For a caller-chosen id, the time of the last payment is written at most once an hour. */
 const PAID_EVERY_MS = 3_600_000;
-/** So long a later route, measured already, waits for the routes before it to say what the space is. */
+/** How long the measurement of a later route waits for the routes before it to define the space. */
 const PRECEDENCE_MS = 5_000;
 
 export function openSpaces(parts: SpacesParts): Spaces {
@@ -95,12 +95,12 @@ export function openSpaces(parts: SpacesParts): Spaces {
       void own.finally(() => measuring.delete(own));
       return own;
     });
-    // A closing gateway does not await another process's measurement; its own has a row in the ledger.
+    // A gateway that shuts down does not wait for another process's measurement. Its own measurement has a row in the ledger.
     const outcome = await unlessAborted(closed, asked).catch(() => undefined);
     if (outcome) take(what, outcome);
   }
 
-  /** The result of a measurement, ours or another process's. */
+  /** Applies the result of a measurement, ours or another process's. */
   function take(what: Measured, outcome: Outcome): void {
     const { provider, model } = what;
     const { space, failed, cosine } = outcome;
@@ -148,7 +148,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
       });
   }
 
-  /** All are measured at once, but earlier routes define the space before later ones. */
+  /** All routes are measured at the same time, but earlier routes define the space before later ones. */
   function begin(list: readonly Looked[]): void {
     if (list.length === 0) return;
     const precedence = Promise.withResolvers<void>();
@@ -181,7 +181,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     return due.map((target) => ({ route, target }));
   }
 
-  /** So that it is not forgotten. What the routing file has come to name is kept for ever. */
+  /** Keeps the fingerprint from being forgotten. Fingerprints of models in the routing file are kept for ever. */
   function notePaid({ isNamed }: Route, fingerprint: Fingerprint): void {
     const now = outside.now();
     const { space, paidAt } = fingerprint;
@@ -200,14 +200,14 @@ export function openSpaces(parts: SpacesParts): Spaces {
     measuring.add(noted);
   }
 
-  /** A lone route that could not be measured, in a space that another one has, or claims. */
+  /** A model's only route that could not be measured, in a space that another model has or claims. */
   function isSupposed(route: Route, space: string, fingerprint: Fingerprint | undefined): boolean {
     const [first, ...others] = route.targets;
     if (others.length > 0 || standings.of(space, first).verdict !== "unmeasured") return false;
     return fingerprint ? !isGiver(fingerprint, first) : isContested(route);
   }
 
-  /** Where nothing is known of a space, the first of the model's routes to be measured may serve. */
+  /** If nothing is known about a space, the first route that is measured may serve. */
   async function untilAnyIsKnown(route: Route, signal: EndSignal): Promise<void> {
     const looks = route.targets.flatMap((target) => standingOf(route, target).underWay ?? []);
     const known = looks.map(async (one) => {
@@ -244,10 +244,10 @@ export function openSpaces(parts: SpacesParts): Spaces {
       introduce(route);
       const [first] = route.targets;
       const fingerprint = fingerprintOf(claims.spaceOf(route));
-      // Never measured, and one route only: nothing to compare with. Its first answer comes before its first measurement.
+      // Never measured, with one route only: there is nothing to compare with, so the first answer comes before the first measurement.
       const mayWait = fingerprint === undefined && !isContested(route);
       const due = mayWait && standingOf(route, first).triedAt === undefined ? [] : dueOf(route);
-      // An id that a caller made up comes to be measured with its first answer; only a request that forces another route needs it before.
+      // A caller-chosen id is measured after its first answer; only a request that forces another route needs the measurement before.
       const isMadeUp = !route.isNamed && fingerprint === undefined;
       const waitsFor = forced && !isSame(forced, first) ? standingOf(route, forced) : undefined;
       const isNeeded = waitsFor?.verdict === "unmeasured" && waitsFor.underWay === undefined;
@@ -274,7 +274,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
       const [first] = route.targets;
       const space = claims.spaceOf(route);
       const by = route.targets.find(({ provider }) => providers.has(provider.name));
-      // Once there is a fingerprint, only the route that gave it is called; requests that began before do not count.
+      // Once there is a fingerprint, only the route that it came from is called. Requests that started earlier do not count.
       const fingerprint = fingerprintOf(space);
       if (by && !served.has(space) && fingerprint === undefined) remember(served, space, by);
       if (!route.isNamed) remember(answers, space, outside.now());
@@ -313,7 +313,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     },
   };
 
-  /** Takes over what was found before a reload, where it still holds. */
+  /** Keeps a result from before a reload, if it is still valid. */
   function isKept(route: Route, target: Target, agreement: Agreement | undefined): boolean {
     const { space } = route;
     const fingerprint = agreement && claims.spaceOf(route) === space ? fingerprintOf(space) : undefined;
@@ -348,7 +348,7 @@ const notMeasuredYet = ({ id }: Route) =>
     { retryAfterMs: MEASURE_AGAIN_MS },
   );
 
-/** The built-in model, as the only route, cannot change behind its name. */
+/** The built-in model, as the only route, cannot change unnoticed. */
 const isOwn = ({ targets }: Route) => targets.length === 1 && targets[0].provider.isBuiltIn;
 
 const isFirst = ({ targets: [first] }: Route, target: Named) => isSame(first, target);

@@ -1,24 +1,24 @@
 /**
- * What is known of each target in each space, and when it is to be looked at again.
+ * What is known about each target in each space, and when it must be checked again.
  */
 
 export type Named = { readonly provider: { readonly name: string }; readonly model: string };
 
 export interface Standing {
   verdict: "unmeasured" | "agrees" | "differs";
-  /** Since the start: what differs now was changed. */
+  /** Whether it has agreed since the start: a difference now means that it was changed. */
   hasAgreed: boolean;
-  /** Of the last attempt, successful or not; undefined before the first. */
+  /** The time of the last attempt, successful or not; undefined before the first. */
   triedAt: number | undefined;
   failures: number;
-  /** While it is being measured. */
+  /** Set while the target is being measured. */
   underWay: Promise<void> | undefined;
 }
 
 export interface Standings {
   of(space: string, target: Named): Readonly<Standing>;
   toChange(space: string, target: Named): Standing;
-  /** All that was found by the space's fingerprint of before. */
+  /** Forgets all results for the space's old fingerprint. */
   forget(space: string): void;
 }
 
@@ -30,7 +30,7 @@ const UNMEASURED: Readonly<Standing> = {
   underWay: undefined,
 };
 
-/** Under a pattern callers choose the ids: what was looked at long ago is forgotten, and looked at again. */
+/** Callers choose the ids under a pattern, so the oldest results are forgotten, and those targets are checked again. */
 const REMEMBERED_MAX = 10_000;
 
 export function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {

@@ -1,36 +1,36 @@
 /**
- * A measurement that several processes need is made by one of them and shared. A single process makes its own.
- * How processes come to hear of one another is src/processes/'s.
+ * If several processes need the same measurement, one of them makes it and shares the result. A single process makes its own.
+ * The communication between processes is in src/processes/.
  */
 
-/** What came of one measurement. */
+/** The result of one measurement. */
 export interface Outcome {
-  /** Null where it failed. */
+  /** Null if it failed. */
   readonly cosine: number | null;
   readonly failed: boolean;
   readonly agrees: boolean;
   readonly outOfService: boolean;
-  /** The space that it was compared with: not the one claimed, where two models were measured to differ. */
+  /** The space that it was compared with: not the claimed one if two models were measured to differ. */
   readonly space: string;
-  /** For operators: what probably differs and what to do, or why it failed. */
+  /** For operators: what probably differs and how to fix it, or why the measurement failed. */
   readonly message: string;
   /** How long the result is valid. */
   readonly forMs: number;
 }
 
 export interface Measured {
-  /** The model, by what it claims and its first way: several ids may be one. */
+  /** The model, by its claim and its first route: several ids may be one model. */
   readonly claim: string;
-  /** The space that is claimed. */
+  /** The claimed space. */
   readonly space: string;
   readonly provider: string;
   readonly model: string;
 }
 
 export interface Together {
-  /** Does `work` unless another process does it or has lately done it. @returns undefined where it was given up */
+  /** Does `work` unless another process does it or has just done it. @returns undefined if it was abandoned */
   once(what: Measured, work: () => Promise<Outcome | undefined>): Promise<Outcome | undefined>;
-  /** Calls back with other processes' results. @returns unsubscribes */
+  /** Calls back with other processes' results. @returns a function that unsubscribes */
   hear(listener: (what: Measured, outcome: Outcome) => void): () => void;
 }
 

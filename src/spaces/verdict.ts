@@ -1,23 +1,24 @@
 /**
- * How alike two measurements of a space are, and what their difference looks like: numbers that are only coarser (quantisation), or
- * another tokenizer, pooling, prefix or model. The limits between them are read off docs/spaces-measured.md; new figures go there first.
+ * How similar two measurements of a space are, and what probably explains the difference: coarser numbers only (quantisation), or another
+ * tokenizer, pooling, prefix or model. The thresholds come from docs/spaces-measured.md; put new measurements there first.
  */
+import { cosineOf } from "../domain/cosine";
 import { type Measurement, PROBES, type ProbeKind } from "../domain/probes";
 
 export type CosineByKind = Readonly<Partial<Record<ProbeKind, number>>>;
 
 export interface Comparison {
-  /** The least cosine of any probe text's two vectors; -1 where they cannot be compared. */
+  /** The lowest cosine over all probe texts; -1 if they cannot be compared. */
   readonly least: number;
-  /** The least of each kind of text that both have a vector of. */
+  /** The lowest cosine of each kind of text for which both have vectors. */
   readonly byKind: CosineByKind;
-  /** The vectors point where the other's do, and are longer or shorter: one of the two is not normalised. */
+  /** The directions agree but the lengths differ: one of the two is not normalised. */
   readonly isOtherLength: boolean;
   /** What probably differs. */
   readonly says: string;
 }
 
-/** The least cosine of any place's two vectors, where both have one; -1 where they cannot be compared. */
+/** The lowest cosine over the positions at which both have a vector; -1 if they cannot be compared. */
 export function agreement(one: Measurement, other: Measurement): number {
   if (one.length !== other.length) return -1;
   const cosines = one.flatMap((vector, i) => {
@@ -27,7 +28,7 @@ export function agreement(one: Measurement, other: Measurement): number {
   return cosines.length === 0 ? -1 : Math.min(...cosines);
 }
 
-/** @param one the route's @param other the space's own; both of PROBES */
+/** @param one the route's measurement @param other the space's fingerprint; both of PROBES */
 export function compare(one: Measurement, other: Measurement): Comparison {
   const byKind: Partial<Record<ProbeKind, number>> = {};
   const ratios: number[] = [];
@@ -50,15 +51,15 @@ export function compare(one: Measurement, other: Measurement): Comparison {
   };
 }
 
-/** Quantisation leaves less; of llama-cpp-python 0.3.36, which does not normalise, MiniLM's vectors are 2.4 to 7.4 long. */
+/** Quantisation changes lengths by less. llama-cpp-python 0.3.36, which does not normalise, returns MiniLM vectors of length 2.4 to 7.4. */
 const LENGTH_RATIO_MAX = 1.25;
 
 const otherLength = (ratio: number) =>
   `but vectors ${ratio.toPrecision(3)} times as long: one of the two does not normalise (with normalized: true of the model the gateway does it for both)`;
 
-/** Float32 against float16 and bfloat16 stays above this. */
+/** Float32 compared with float16 or bfloat16 stays above this. */
 const SAME_NUMBERS = 0.9999;
-/** A text of plain English comes out like that in every tokenizer of one model, at 8 bits too. */
+/** Every tokenizer of a model gives plain English this cosine, at 8 bits too. */
 const SAME_MODEL = 0.99;
 /** 4-bit weights give .97 on plain English and .86 on one word; e5 with its other prefix .98 and .91. */
 const COARSE = 0.85;
@@ -71,7 +72,7 @@ function inWords(least: number, byKind: CosineByKind, size: number, otherSize: n
   if (least >= SAME_MODEL) return "the same model, quantised";
   const plain = byKind["plain English"] ?? least;
   if (plain >= SAME_MODEL) return otherTokenizer(byKind);
-  // Both at once: nearly all kinds are coarse, a few are far off.
+  // Both at once: nearly all kinds are coarse, and a few are far off.
   const isFew = kindsBelow(COARSE, byKind).length <= FEW;
   if (plain >= 0.95 && least < COARSE && isFew)
     return `strong quantisation, and ${otherTokenizer(byKind, COARSE)}`;
@@ -89,7 +90,7 @@ const TREATED: Readonly<Partial<Record<ProbeKind, string>>> = {
   blanks: "whitespace is handled differently",
 };
 
-/** Of the 22 kinds, so many are another tokenizer's; another pooling bends more of them. */
+/** With another tokenizer up to this many of the 22 kinds differ; another pooling changes more of them. */
 const FEW = 4;
 
 function kindsBelow(limit: number, byKind: CosineByKind): readonly ProbeKind[] {
@@ -109,17 +110,5 @@ function otherTokenizer(byKind: CosineByKind, limit = SAME_MODEL): string {
 
 const sizeOf = (measurement: Measurement) => measurement.find((vector) => vector)?.length ?? 0;
 
-function cosine(a: Float32Array, b: Float32Array): number {
-  if (a.length !== b.length) return -1;
-  let product = 0;
-  let normA = 0;
-  let normB = 0;
-  for (const [i, value] of a.entries()) {
-    const other = b[i] ?? 0;
-    product += value * other;
-    normA += value * value;
-    normB += other * other;
-  }
-  const norm = Math.sqrt(normA * normB);
-  return norm > 0 ? product / norm : -1;
-}
+/** -1 if the vectors cannot be compared. */
+const cosine = (one: Float32Array, other: Float32Array) => cosineOf(one, other) ?? -1;

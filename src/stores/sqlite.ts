@@ -1,6 +1,7 @@
 /**
  * Everything in one SQLite file, for the processes of one machine. The tables are described in the parts' own files.
  */
+import type { Aside } from "../aside/aside";
 import { ACTORS, openAudit } from "../books/audit";
 import { openBatchRecords } from "../books/batch-records";
 import { OWN_WORKSPACE, openLedger } from "../books/ledger";
@@ -14,7 +15,9 @@ import { openKeys } from "../callers/keys";
 import { openSessions } from "../callers/sessions";
 import { openWorkspaceNames } from "../callers/workspace-names";
 import { openWorkspaces } from "../callers/workspaces";
+import type { Checkpoint } from "../db/log-keeper";
 import { type Durability, openStore, type Store } from "../db/open";
+import { asGatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import { openFingerprints } from "../spaces/fingerprints";
 import { forgetSpace } from "../spaces/forget";
@@ -24,10 +27,32 @@ import type { Stores } from "./stores";
 
 /**
  * @param path a file, made with its folder if absent and readable by nobody else, or ":memory:"
+ * @param aside left out, or without threads: checkpoints run within commits
  * @throws GatewayError database_unavailable
  */
-export async function openSqlite(path: string, outside: Outside, durability?: Durability): Promise<Stores> {
-  return sqliteStores(await openStore(path, outside, durability), outside);
+export async function openSqlite(
+  path: string,
+  outside: Outside,
+  durability?: Durability,
+  aside?: Aside,
+): Promise<Stores> {
+  return sqliteStores(
+    await openStore(path, outside, durability, aside && checkpointBy(aside, outside)),
+    outside,
+  );
+}
+
+/** Undefined where it would be done on this thread all the same. */
+function checkpointBy(aside: Aside, { log }: Pick<Outside, "log">): Checkpoint | undefined {
+  if (aside.threads === 0) return undefined;
+  return {
+    perform: (job) => aside.perform("checkpoint", job),
+    failed(cause) {
+      log("warn", "checkpoint of the database failed: from now on it runs within commits", {
+        cause: asGatewayError(cause).inLog,
+      });
+    },
+  };
 }
 
 export function sqliteStores(store: Store, outside: Outside): Stores {

@@ -1,24 +1,24 @@
 /**
- * What a provider's token count proves. An impossible count is not believed, and the gateway estimates instead; one that is too small for a
- * long text shows that the text was truncated silently. A new way for a count to be wrong is a case of `believed`.
+ * What a provider's token count proves. An impossible count is ignored, and the gateway estimates instead; a count too small for a
+ * long text proves that the text was truncated silently. A new way for a count to be wrong is a case of `believed`.
  */
 import type { Health } from "../domain/health";
 import type { EmbedReply, Input } from "../plugin";
 
-/** What was seen of a provider's counts so far. */
+/** What is known about a provider's counts so far. */
 type CountsSeen = Pick<Health, "countsCharacters">;
 
-/** Marks that a model puts at a text's ends, and whatever else a server adds to one. */
+/** Marks that a model puts at a text's ends, and anything else that a server adds. */
 const MARKS_MAX = 8;
 
 /**
- * The reply, without its token count where that is none: under a token a text, over a byte a token, or a count of characters.
- * @param seen is changed by texts that tell
+ * The reply, without its token count if that is impossible: less than a token per text, more than a token per byte, or a count of characters.
+ * @param seen is updated by texts that show what the provider counts
  */
 export function believed(reply: EmbedReply, inputs: readonly Input[], seen: CountsSeen): EmbedReply {
   const { tokens, tokensSource } = reply;
   if (tokens === undefined) return reply;
-  // A plugin that counts has the model's own vocabulary, to which some texts are nothing.
+  // A plugin that counts by itself has the model's own vocabulary, in which some texts have no tokens.
   const isCounted = tokensSource === "counted";
   if (!isCounted) noteCharacters(tokens, inputs, seen);
   const isTooFew = !isCounted && (seen.countsCharacters || tokens < tokensLeast(inputs));
@@ -35,16 +35,16 @@ function tokensMost(inputs: readonly Input[]): number {
   return most;
 }
 
-/** In a text of words no vocabulary has as many tokens as there are characters; in other texts it may. */
+/** In ordinary text no vocabulary produces as many tokens as there are characters; in other texts it may. */
 function noteCharacters(tokens: number, inputs: readonly Input[], seen: CountsSeen): void {
   let units = 0;
   for (const { length } of inputs) units += length;
-  // Most counts are far below: those of everyday texts cost a comparison.
+  // Most counts are far below, so for everyday texts this is a single comparison.
   const mayBe = tokens <= units && tokens * 2 >= units;
   if (!mayBe && !seen.countsCharacters) return;
   const texts = inputs.filter((input) => typeof input === "string");
   if (texts.length < inputs.length || !areWords(texts.join(" "))) return;
-  // Some take the blanks off a text's ends before they count.
+  // Some servers strip blanks from a text's ends before they count.
   const counts = (lengthOf: (text: string) => number) => {
     const [least, most] = [texts.map((text) => text.trim()), texts].map((all) =>
       all.reduce((sum, text) => sum + lengthOf(text), 0),
@@ -61,10 +61,10 @@ function areWords(text: string): boolean {
   return text.length >= WORDS_CHARACTERS_MIN && letters * 2 >= text.length;
 }
 
-/** No server is known to cut at fewer; a smaller count is some other slip. */
+/** No known server has a lower limit; a smaller count has another cause. */
 const CUT_TOKENS_MIN = 100;
 
-/** Whether a believed count proves that at least one of the inputs was cut: there are more words than tokens, in all or in one that has its own. */
+/** Whether a plausible count proves that at least one input was cut: there are more words than tokens, in total or in one input with its own count. */
 export function isCut(
   { tokens, tokensSource, tokensByInput }: EmbedReply,
   inputs: readonly Input[],
@@ -74,7 +74,7 @@ export function isCut(
     return inputs.some((input, i) => isCut({ vectors: [], tokens: tokensByInput[i], tokensSource }, [input]));
   let units = 0;
   for (const { length } of inputs) units += length;
-  // A word and the blank behind it are two characters at least, four ideographs one token.
+  // A word and the blank after it are at least two characters; four ideographs may be one token.
   if (units <= tokens * 2 || units < CUT_TOKENS_MIN) return false;
   let least = 0;
   for (const input of inputs) least += tokensAtLeast(input);
@@ -82,8 +82,8 @@ export function isCut(
 }
 
 /**
- * No vocabulary in use makes fewer tokens than a text has words between spaces, nor than a quarter of its Chinese or Japanese characters.
- * Character by character: a pattern with classes of Unicode takes ten times as long, and every large call comes through here.
+ * No vocabulary in use produces fewer tokens than the text has words between spaces, or than a quarter of its Chinese or Japanese characters.
+ * Character by character: a pattern with Unicode classes takes ten times as long, and every large call is checked.
  */
 function tokensAtLeast(input: Input): number {
   // The vocabulary of token ids is not known here.
@@ -103,7 +103,7 @@ function tokensAtLeast(input: Input): number {
   return Math.max(words, Math.floor(ideographs / 4));
 }
 
-/** Of ASCII, and of the letters that Latin, Greek, Cyrillic, Hebrew and Arabic have beside it. */
+/** ASCII letters and digits, and the letters of Latin, Greek, Cyrillic, Hebrew and Arabic. */
 const isLetterOrDigit = (code: number) =>
   (code >= 0x30 && code <= 0x39) ||
   (code >= 0x41 && code <= 0x5a) ||

@@ -1,17 +1,17 @@
 /**
- * The tokens of a text by BERT's uncased vocabulary, each with its place in the text as it was written. Which ids there are is the tokenizer's
- * word alone (plugins/local/tokenizer.ts); what a place is, is what Python's `tokenizers` says: test/tokens/bert-places.json.
+ * The tokens of a text by BERT's uncased vocabulary, each with its position in the original text. The tokenizer decides which ids there are
+ * (plugins/local/tokenizer.ts); positions follow Python's `tokenizers`: test/tokens/bert-places.json.
  */
 import { pieceOf, tokenizer, wordsOf } from "./bert";
 import type { Steps, Token } from "./token";
 
 const TOKENS_A_STEP = 4_096;
-/** No text of more characters is looked at in one go, also without a blank. */
+/** At most this many characters are processed at once, even without a blank. */
 const STRETCH_CHARACTERS = 4_096;
 const MARK = /\[(?:CLS|SEP|PAD|MASK|UNK)\]/g;
 const BLANK = /[ \n\t\r]/g;
 
-/** All tokens of a text, between its two marks, which stand nowhere in it. */
+/** All tokens of a text, between its two marks, which have no position in it. */
 export function* encodeBert(text: string): Steps<Token[]> {
   const { start: before, end: after } = tokenizer();
   const found: Token[] = [markOf(before)];
@@ -44,7 +44,7 @@ interface Place {
   readonly stop: number;
 }
 
-/** Where a text may be divided without another token: at blanks, and around a mark that is written in it. */
+/** Where a text may be split without changing its tokens: at blanks, and around marks that are written in it. */
 function* stretches(text: string): Generator<Place & { readonly isMark: boolean }> {
   let start = 0;
   for (const mark of text.matchAll(MARK)) {
@@ -64,14 +64,14 @@ function* betweenBlanks(text: string, from: number, to: number): Generator<Place
   }
 }
 
-/** A character of a word as the vocabulary has it, and what it was in the text. */
+/** A character of a word as in the vocabulary, and its position in the text. */
 interface Letter extends Place {
   readonly letter: string;
 }
 
 /**
- * Character by character, since each is made to what the vocabulary has by itself, but for marks that change their order among themselves.
- * @returns undefined where the letters are not those of the ids
+ * Character by character, since each is normalised on its own, except for combining marks, which may change their order.
+ * @returns undefined if the letters do not match the ids
  */
 function placesOf(ids: readonly number[], text: string, from: number, to: number): Place[] | undefined {
   const places: Place[] = [];
@@ -116,11 +116,11 @@ function lettersOf(text: string, from: number, to: number): Letter[][] {
   return found;
 }
 
-/** By character; as many as a text of one script has. */
+/** By character; large enough for a text in one script. */
 const known = new Map<string, readonly string[]>();
 const KNOWN_MAX = 4_096;
 
-/** What a character is between two letters: one part where it belongs to the word, several where words end at it. */
+/** What a character becomes between two letters: one part if it belongs to the word, several if words end at it. */
 function partsOf(character: string): readonly string[] {
   const before = known.get(character);
   if (before) return before;

@@ -1,6 +1,6 @@
 /**
- * How many tokens a call used: the provider's count, else an estimate that is marked as one.
- * The count of each input is exact where the plugin gives it; else src/cache/apportion.ts divides the sum.
+ * How many tokens a call used: the provider's count, or an estimate that is marked as one.
+ * The count of each input is exact if the plugin gives it; otherwise src/cache/apportion.ts divides the sum.
  */
 import type { TokensSource } from "../domain/request";
 import type { EmbedReply, Input } from "../plugin";
@@ -8,11 +8,11 @@ import type { EmbedReply, Input } from "../plugin";
 export interface Count {
   readonly tokens: number;
   readonly tokensSource: TokensSource;
-  /** What each input came to, where that is known: they add up to `tokens`. */
+  /** The tokens of each input, if known: they add up to `tokens`. */
   readonly tokensByInput: readonly number[] | undefined;
 }
 
-/** A reply, and what its inputs come to by our own count where the provider's is none and the model's vocabulary is known. */
+/** A reply, with our own count of its inputs if the provider's is unusable and the model's vocabulary is known. */
 export interface CountedReply extends EmbedReply {
   readonly ownCount?: readonly number[];
 }
@@ -30,14 +30,14 @@ export function countOf(reply: CountedReply, inputs: readonly Input[]): Count {
   return { tokens, tokensSource, tokensByInput: exact && addsUp(exact, tokens, inputs) ? exact : undefined };
 }
 
-/** Where no count is given. */
+/** Used if no count is given. */
 export const estimateOf = (inputs: readonly Input[]): Count => ({
   tokens: estimatedTokens(inputs),
   tokensSource: "estimated",
   tokensByInput: undefined,
 });
 
-/** Whether what a plugin says of each input can be what it says of all. */
+/** Whether a plugin's counts of the inputs agree with its count of the whole call. */
 export function addsUp(
   byInput: unknown,
   tokens: number | undefined,
@@ -50,7 +50,7 @@ export function addsUp(
 
 const isCount = (tokens: unknown): tokens is number => Number.isSafeInteger(tokens) && Number(tokens) >= 0;
 
-/** The estimate: four bytes a token, as in English text; at least one token for text that is not empty. */
+/** The estimate: four bytes per token, as in English text; at least one token for a text that is not empty. */
 export function estimatedTokens(inputs: readonly Input[]): number {
   let tokens = 0;
   for (const input of inputs) {

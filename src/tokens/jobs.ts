@@ -1,5 +1,5 @@
 /**
- * What the tokenizer's Worker can do, step by step: a text of millions of characters does not keep a short one waiting.
+ * The jobs of the tokenizer's Worker, done in steps: a text of millions of characters does not keep a short one waiting.
  * A new kind of job is a member of `Job` and a case of `perform`.
  */
 import type { Steps, Token } from "./token";
@@ -51,7 +51,7 @@ export type Done =
   | { readonly id: number; readonly kind: "cut"; readonly cuts: readonly (readonly Cut[] | undefined)[] }
   | { readonly id: number; readonly kind: "encode"; readonly encoded: readonly (readonly Token[])[] };
 
-/** Ends a job that was given up. */
+/** Ends a job that was abandoned. */
 export interface Cancel {
   readonly id: number;
   readonly kind: "cancel";
@@ -90,7 +90,7 @@ export function* perform(job: Job): Steps<Done> {
   }
 }
 
-/** A step for so many inputs: a turn of the event loop for each would cost more than most of them. */
+/** Inputs per step: a turn of the event loop for each would cost more than most inputs. */
 const INPUTS_A_STEP = 16;
 
 function* each<Input, Result>(inputs: readonly Input[], work: (input: Input) => Result): Steps<Result[]> {

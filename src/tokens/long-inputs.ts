@@ -1,6 +1,6 @@
 /**
- * Inputs that are longer than the model takes, found before anything is sent and treated as `long_input` says: refused, cut to the
- * limit, or taken to pieces that are averaged afterwards. It is always reported. A new policy is a case of `treated`.
+ * Finds inputs that are longer than the model's limit before anything is sent, and treats them by `long_input`: refused, truncated, or
+ * split into pieces that are averaged afterwards. This is always reported. A new policy is a case of `treated`.
  */
 
 import type { EndSignal } from "../domain/ending";
@@ -12,32 +12,32 @@ import type { Input } from "../plugin";
 import type { Cut, Tokens } from "./tokens";
 import type { CountingName } from "./vocabulary";
 
-/** Where no vocabulary is known: no model in use needs more tokens than one for every two bytes of a text of many words. */
+/** Used if no vocabulary is known: for a text of many words no model in use needs more than one token per two bytes. */
 const BYTES_A_TOKEN = 2;
 
-/** What a vocabulary counts beside a text's own tokens. */
+/** What a vocabulary counts in addition to a text's own tokens. */
 const MARKS: Readonly<Partial<Record<CountingName, number>>> = { bert_uncased: 2 };
 
 export function marksOf({ tokenizer }: Pick<KnownFacts, "tokenizer">): number {
   return tokenizer === undefined ? 0 : (MARKS[tokenizer] ?? 0);
 }
 
-/** What counts and cuts. */
+/** Functions that count and cut. */
 type Counting = Pick<Tokens, "count" | "cut">;
 
 interface How {
   readonly signal?: EndSignal | undefined;
-  /** What the texts begin with, and every piece of one is to. */
+  /** The texts start with this prompt, and so must every piece of one. */
   readonly prompt?: Prompt | undefined;
 }
 
 interface Fitted {
   readonly pieces: readonly Piece[];
-  /** Places in the request. */
+  /** Indices in the request. */
   readonly truncated: readonly number[];
 }
 
-/** @throws GatewayError input_too_long, with the place of the input */
+/** @throws GatewayError input_too_long, with the index of the input */
 export async function fitted(
   asked: readonly Piece[],
   route: Route,
@@ -46,10 +46,10 @@ export async function fitted(
 ): Promise<Fitted> {
   const { facts, targets } = route;
   const limit = facts.max_input_tokens;
-  // Plugins that count themselves do not know the prompt, which must precede every piece.
+  // Plugins that count by themselves do not know the prompt, which must precede every piece.
   const isTheirs = how.prompt === undefined && targets.every(({ provider }) => provider.countsTokens);
   const mostBytes = (limit ?? Number.POSITIVE_INFINITY) - marksOf(facts);
-  // Most texts have fewer bytes than the model takes tokens.
+  // Most texts have fewer bytes than the model's limit has tokens.
   if (limit === undefined || isTheirs || asked.every((piece) => isSurelyWithin(piece, mostBytes)))
     return { pieces: asked, truncated: [] };
   const cuts = await cutTooLong(asked, limit, route, tokens, how);
@@ -67,7 +67,7 @@ export async function fitted(
   return { pieces, truncated };
 }
 
-/** A token is at least one byte of UTF-8. Token ids come without marks, and are looked at one by one where a model has some. */
+/** A token is at least one byte of UTF-8. Token ids come without marks, so they are checked one by one if the model has marks. */
 const isSurelyWithin = ({ input }: Piece, most: number): boolean =>
   (typeof input === "string" ? Buffer.byteLength(input) : input.length) <= most;
 
@@ -76,7 +76,7 @@ interface Slice {
   readonly tokens: number;
 }
 
-/** By place: the inputs over the limit, cut into consecutive pieces within it; where they are refused, whatever stands for them. */
+/** By index: the inputs over the limit, cut into consecutive pieces within it; if they are refused, the pieces are placeholders. */
 async function cutTooLong(
   asked: readonly Piece[],
   limit: number,
@@ -92,13 +92,13 @@ async function cutTooLong(
   for (const { input, place } of asked) {
     if (typeof input !== "string") {
       if (input.length > limit) cuts.set(place, idSlices(input, limit));
-      // A token is at least one byte of UTF-8, or one of two marks: only a text of more bytes than that can be over the limit.
+      // A token is at least one byte of UTF-8, or one of the two marks: only a text with more bytes than the limit can exceed it.
     } else if (Buffer.byteLength(input) > limit - marks) doubtful.push({ place, text: input });
   }
   if (facts.tokenizer === undefined) {
     for (const { place, text } of doubtful) {
       if (Buffer.byteLength(text) <= limit * BYTES_A_TOKEN) continue;
-      // What is too long for it the provider says, and `long_input` goes by its words then (src/execute/fit-anew.ts).
+      // The provider decides which text is too long; `long_input` is then applied by its error (src/execute/fit-anew.ts).
       if (facts.uncounted === "send") continue;
       cuts.set(place, slicesWithin(text, limit * BYTES_A_TOKEN, prompt));
     }
@@ -127,7 +127,7 @@ async function cutTooLong(
   return cuts;
 }
 
-/** Consecutive pieces of a text, each with the prompt that the text begins with: what the model was trained to see before each. */
+/** Consecutive pieces of a text, each with the prompt at the text's start: the model was trained to see it before each. */
 async function prompted(
   text: string,
   prompt: Prompt,
@@ -146,7 +146,7 @@ async function prompted(
   return slices.map((slice) => ({ ...slice, input: begin + slice.input }));
 }
 
-/** As `byteSlices`, each with the prompt that the text begins with. */
+/** Like `byteSlices`, each with the prompt at the text's start. */
 export function slicesWithin(text: string, bytesMax: number, prompt: Prompt | undefined): Slice[] {
   const begin = prompt === undefined ? "" : promptWithin(text, prompt);
   const left = Math.max(1, bytesMax - Buffer.byteLength(begin));
@@ -165,13 +165,13 @@ function idSlices(ids: Uint32Array, limit: number): Slice[] {
   return slices;
 }
 
-/** Consecutive pieces of at most so many bytes, none of which cuts a character in two. */
+/** Consecutive pieces of at most this many bytes, without splitting a character. */
 function byteSlices(text: string, bytesMax: number): Slice[] {
   const bytes = Buffer.from(text, "utf8");
   const slices: Slice[] = [];
   for (let start = 0; start < bytes.length; ) {
     let end = Math.min(bytes.length, start + Math.max(4, bytesMax));
-    // A byte of the form 10xxxxxx goes on with the character before it.
+    // A byte of the form 10xxxxxx continues a character.
     while (end < bytes.length && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
     slices.push({ input: bytes.toString("utf8", start, end), tokens: end - start });
     start = end;

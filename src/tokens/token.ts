@@ -1,18 +1,18 @@
 /**
- * What is found in a text, and how long work is done in turns: the words that every vocabulary of this folder shares.
+ * Types that all vocabularies in this folder share: a token in a text, and long work in steps.
  */
 
-/** A token of a text, and where it stands in it, in UTF-16 units. */
+/** A token of a text, with its position in UTF-16 units. */
 export interface Token {
   readonly id: number;
-  /** U+FFFD for what is no whole character. */
+  /** U+FFFD if the token is not a whole number of characters. */
   readonly text: string;
   /** A mark that the model puts around every text. */
   readonly special: boolean;
-  /** null: it stands nowhere in the text. */
+  /** null: it has no position in the text. */
   readonly start: number | null;
   readonly stop: number | null;
 }
 
-/** Long work in short steps: whoever takes them may do other work between two of them. */
+/** Long work in short steps, so that other work can run between two steps. */
 export type Steps<Result> = Generator<undefined, Result, undefined>;

@@ -1,5 +1,5 @@
 /**
- * Decoding, counting and cutting by tokens, off the event loop: the gateway's side of src/tokens/worker.ts.
+ * Decodes, counts and cuts by tokens, off the event loop: the gateway's side of src/tokens/worker.ts.
  * The Worker starts with the first job (its vocabulary takes 60 ms and 40 MB), and again after a failure.
  */
 import type { EndSignal } from "../domain/ending";
@@ -12,21 +12,21 @@ export type { Cut } from "./vocabulary";
 
 export interface Tokens {
   /**
-   * One text for each array of ids.
-   * @throws GatewayError invalid, with the place of the array at fault; here and below the signal's reason, if one is given
+   * One text per array of ids.
+   * @throws GatewayError invalid, with the index of the array at fault; here and below the signal's reason, if a signal is given
    */
   decode(
     vocabulary: VocabularyName,
     ids: readonly Uint32Array[],
     signal?: EndSignal,
   ): Promise<readonly string[]>;
-  /** By place: the text of each array that is whole only with a character that was cut in two between it and the one beside it. */
+  /** By index: the text of each array that is valid only together with a character that was split between it and its neighbour. */
   mend(
     vocabulary: VocabularyName,
     ids: readonly Uint32Array[],
     signal?: EndSignal,
   ): Promise<readonly (string | undefined)[]>;
-  /** Tokens of each text; a text with more than `limit` is told as limit + 1. */
+  /** The tokens of each text; for a text with more than `limit` the result is limit + 1. */
   count(
     vocabulary: CountingName,
     texts: readonly string[],
@@ -34,8 +34,8 @@ export interface Tokens {
     signal?: EndSignal,
   ): Promise<readonly number[]>;
   /**
-   * For each text, undefined where it has at most `limit` tokens; else consecutive pieces of it, none of more: all of them, or only
-   * the first.
+   * For each text: undefined if it has at most `limit` tokens; otherwise consecutive pieces within the limit, either all of them or only
+   * the first one.
    */
   cut(
     vocabulary: CountingName,
@@ -44,7 +44,7 @@ export interface Tokens {
     pieces: "first" | "all",
     signal?: EndSignal,
   ): Promise<readonly (readonly Cut[] | undefined)[]>;
-  /** All tokens of each text, the model's own marks around it among them. */
+  /** All tokens of each text, including the model's own marks around it. */
   encode(
     vocabulary: CountingName,
     texts: readonly string[],
@@ -59,7 +59,7 @@ interface Waiting {
 }
 
 /**
- * In the executable a Worker's file is known by the path that the build listed it under (.ci/build.ts), elsewhere by its address.
+ * In the executable a Worker's file is identified by the path under which the build listed it (.ci/build.ts), elsewhere by its URL.
  * `Bun.embeddedFiles` is empty outside an executable.
  */
 const WORKER =
@@ -71,7 +71,7 @@ export interface Tokenizer {
   end(): void;
 }
 
-/** @param done is told of each job's end @param broken of the tokenizer's own, after which it does nothing any more */
+/** @param done called at each job's end @param broken called if the tokenizer itself fails; it does nothing after that */
 export type OpenTokenizer = (done: (done: Done) => void, broken: (why: string) => void) => Tokenizer;
 
 const inWorker: OpenTokenizer = (done, broken) => {

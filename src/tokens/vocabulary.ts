@@ -1,5 +1,5 @@
 /**
- * Token ids ↔ text for the vocabularies that clients write token arrays in. Runs in a Worker (src/tokens/worker.ts).
+ * Token ids ↔ text for the vocabularies in which clients send token arrays. Runs in a Worker (src/tokens/worker.ts).
  * A new vocabulary is an import and a line of VOCABULARIES, with its name added to the `tokenizer` fact.
  */
 
@@ -10,17 +10,17 @@ import { encodeBert } from "./bert-places";
 import type { Steps, Token } from "./token";
 
 const VOCABULARIES = { cl100k_base: cl100k } as const;
-/** Those whose ids are known to stand for text. */
+/** Vocabularies whose ids can be decoded to text. */
 export type VocabularyName = keyof typeof VOCABULARIES;
-/** Those that texts are counted and cut by. */
+/** Vocabularies for counting and cutting texts. */
 export type CountingName = VocabularyName | "bert_uncased";
 
-/** By id: a word, or its bytes where they are no whole characters. */
+/** By id: a word, or its bytes if they are not whole characters. */
 const WORDS: Readonly<Record<VocabularyName, readonly (string | readonly number[] | undefined)[]>> = {
   cl100k_base: cl100kWords,
 };
 
-/** Ids past the words, with holes between them: openai/tiktoken, openai_public.py. */
+/** Ids beyond the words, with gaps between them: openai/tiktoken, openai_public.py. */
 const SPECIAL_WORDS: Readonly<Record<VocabularyName, Readonly<Record<number, string>>>> = {
   cl100k_base: {
     100257: "<|endoftext|>",
@@ -31,15 +31,15 @@ const SPECIAL_WORDS: Readonly<Record<VocabularyName, Readonly<Record<number, str
   },
 };
 
-/** `<|endoftext|>` in a text is text: the library throws on it unless told so. */
+/** `<|endoftext|>` inside a text is ordinary text: by default the library throws on it. */
 const AS_TEXT = { disallowedSpecial: new Set<string>() };
 
-/** Why ids stand for no text: one is in no vocabulary, or they begin or end inside a character. */
+/** Why ids have no text: one is not in the vocabulary, or they start or end inside a character. */
 export type DecodeFault = { readonly fault: "unknown id" | "cut character" };
 
 /**
- * The text that the ids stand for. Not the library's own decode: it keeps the bytes of an unfinished character for the next call, and so puts
- * them into another text, and what is none becomes U+FFFD, which is another text too.
+ * The text of the ids. The library's own decode is not used: it keeps the bytes of an unfinished character for the next call, so they end up in
+ * another text, and it turns invalid bytes into U+FFFD, which is a different text too.
  */
 export function decodeTokens(vocabulary: VocabularyName, ids: Uint32Array): string | DecodeFault {
   const bytes = bytesOf(vocabulary, ids);
@@ -67,9 +67,9 @@ function bytesOf(vocabulary: VocabularyName, ids: Uint32Array): Uint8Array | und
 }
 
 /**
- * Consecutive pieces of one text that a client cut by ids, in the middle of a character (LangChain's OpenAIEmbeddings, every 8191 ids): that
- * character goes to the piece that it begins in.
- * @returns the text of each list that is not what its own ids alone stand for; undefined for the others, whole or not
+ * Consecutive pieces of one text that a client split by ids, in the middle of a character (LangChain's OpenAIEmbeddings, every 8191 ids): the
+ * character is added to the piece in which it starts.
+ * @returns the text of each list that differs from what its own ids stand for; undefined for the other lists, valid or not
  */
 export function mendCuts(
   vocabulary: VocabularyName,
@@ -80,7 +80,7 @@ export function mendCuts(
   for (const [i, bytes] of mended.entries()) {
     const next = mended[i + 1];
     const missing = bytes === undefined ? 0 : missingBytes(bytes);
-    // All that is missing must stand at the start of the next, and leave something there.
+    // All missing bytes must be at the start of the next list, which must not be empty without them.
     if (!bytes || !next || missing === 0 || missing >= next.length) continue;
     if (!next.subarray(0, missing).every(continues)) continue;
     mended[i] = Buffer.concat([bytes, next.subarray(0, missing)]);
@@ -93,10 +93,10 @@ export function mendCuts(
   });
 }
 
-/** A byte of the form 10xxxxxx goes on with the character before it. */
+/** A byte of the form 10xxxxxx continues a character. */
 const continues = (byte: number) => (byte & 0xc0) === 0x80;
 
-/** Of the character that the bytes end in; 0 where they end with a whole one. */
+/** How many bytes the last character lacks; 0 if it is complete. */
 function missingBytes(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] ?? 0;
@@ -108,14 +108,14 @@ function missingBytes(bytes: Uint8Array): number {
 }
 
 const encoder = new TextEncoder();
-// A text's own byte order mark is part of it.
+// A text's own byte order mark is part of the text.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const wholeDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 /**
- * Counts a text's tokens up to `limit`; more than that is told as limit + 1, whatever the text.
- * The library's merging is quadratic in the length of one "word" (100,000 × "a" took 24 s), so a longer one is counted in pieces:
- * that can count a token or two more or less at each border, and the provider's count is decisive.
+ * Counts a text's tokens up to `limit`; for every text with more the result is limit + 1.
+ * The library's merging is quadratic in the length of one "word" (100,000 × "a" took 24 s), so a longer word is counted in pieces. At each
+ * border that may be a token or two more or less; the provider's count is decisive.
  */
 export function countTokens(vocabulary: CountingName, text: string, limit: number): number {
   if (vocabulary === "bert_uncased") return countBert(text, limit);
@@ -129,10 +129,10 @@ export function countTokens(vocabulary: CountingName, text: string, limit: numbe
   return count;
 }
 
-/** So many tokens are a step: some milliseconds. */
+/** Tokens per step: takes some milliseconds. */
 const TOKENS_A_STEP = 4_096;
 
-/** All tokens of a text, in order; of very long words as `countTokens` counts them. */
+/** All tokens of a text, in order; very long words are split as in `countTokens`. */
 export function* encodeText(vocabulary: CountingName, text: string): Steps<Token[]> {
   if (vocabulary === "bert_uncased") return yield* encodeBert(text);
   const words = WORDS[vocabulary];
@@ -146,7 +146,7 @@ export function* encodeText(vocabulary: CountingName, text: string): Steps<Token
       const bytes = typeof word === "string" ? encoder.encode(word) : Uint8Array.from(word);
       bytesLeft += bytes.length;
       let stop = start;
-      // A character that is not whole yet stands with the token that ends it.
+      // An unfinished character belongs to the token that completes it.
       for (;;) {
         const character = text.codePointAt(stop);
         if (character === undefined) break;
@@ -172,7 +172,7 @@ const utf8Bytes = (character: number) =>
 const LONG_RUN = /([\p{L}\p{M}]{200,}|[^\s\p{L}\p{N}]{200,}|\s{200,})/u;
 const PIECE_CHARACTERS = 128;
 
-/** Characters that the search for long runs looks at together: over a text of millions in one run it would not end. */
+/** How many characters the search for long runs inspects at once: on a text of millions of characters in one run it would not finish. */
 const WINDOW_CHARACTERS = 16_384;
 
 function* piecesOf(text: string): Generator<string> {
@@ -183,7 +183,7 @@ function* piecesOf(text: string): Generator<string> {
   }
 }
 
-/** Before a blank that follows a word, where there is one: a word of this vocabulary holds blanks only at its start. */
+/** Before a blank that follows a word, if there is one: in this vocabulary, words contain blanks only at their start. */
 function windowEnd(text: string, start: number): number {
   const end = start + WINDOW_CHARACTERS;
   if (end >= text.length) return text.length;
@@ -193,7 +193,7 @@ function windowEnd(text: string, start: number): number {
   return wholeCharacters(text, end);
 }
 
-/** Not between the halves of a character. */
+/** Never between the two halves of a surrogate pair. */
 function wholeCharacters(text: string, end: number): number {
   return /[\uDC00-\uDFFF]/.test(text.charAt(end)) && /[\uD800-\uDBFF]/.test(text.charAt(end - 1))
     ? end - 1
@@ -202,7 +202,7 @@ function wholeCharacters(text: string, end: number): number {
 
 function* runsOf(text: string): Generator<string> {
   for (const [place, part] of text.split(LONG_RUN).entries()) {
-    // split() with a group gives what lies between the long runs at even places, and the runs at odd ones.
+    // split() with a group returns the text between the long runs at even indices, and the runs at odd ones.
     if (place % 2 === 0) {
       if (part !== "") yield part;
       continue;
@@ -221,8 +221,8 @@ export interface Cut {
 }
 
 /**
- * A text of more than `limit` tokens as consecutive pieces, none of more; undefined where it has no more than that.
- * No character is cut in two, so a character of more tokens than the limit is a piece of its own that is over it.
+ * Splits a text of more than `limit` tokens into consecutive pieces within the limit; undefined if it has no more than that.
+ * No character is split, so a character with more tokens than the limit becomes a piece of its own that exceeds it.
  */
 export function* cutByTokens(
   vocabulary: CountingName,
@@ -241,7 +241,7 @@ export function* cutByTokens(
   return cuts;
 }
 
-/** Characters looked at for one piece: enough for everyday text, more where that was not enough. */
+/** Characters inspected per piece: enough for everyday text, and increased if it was not enough. */
 const CHARACTERS_A_TOKEN = 8;
 
 function headOf(vocabulary: CountingName, text: string, start: number, limit: number): Cut {
@@ -254,17 +254,17 @@ function headOf(vocabulary: CountingName, text: string, start: number, limit: nu
   }
 }
 
-/** The longest beginning of the text with at most `limit` tokens; undefined where that is all of it. */
+/** The longest start of the text with at most `limit` tokens; undefined if that is the whole text. */
 function withinLimit(vocabulary: VocabularyName, text: string, limit: number): Cut | undefined {
   const ends = tokenEnds(vocabulary, text, limit + 1);
   if (ends.length <= limit) return undefined;
   const bytes = encoder.encode(text);
   for (let count = limit; count > 0; count--) {
     const end = ends[count - 1] ?? 0;
-    // A byte of the form 10xxxxxx goes on with the character before it.
+    // A byte of the form 10xxxxxx continues a character.
     if (((bytes[end] ?? 0) & 0xc0) === 0x80) continue;
     const beginning = decoder.decode(bytes.subarray(0, end));
-    // Cut off from what followed, the last word can come to a token more.
+    // Without the text after it, the last word may have one token more.
     const tokens = countTokens(vocabulary, beginning, limit);
     if (tokens <= limit) return { text: beginning, tokens };
   }
@@ -272,7 +272,7 @@ function withinLimit(vocabulary: VocabularyName, text: string, limit: number): C
   return { text: character, tokens: limit };
 }
 
-/** Where each token ends, in bytes of UTF-8, up to so many tokens. */
+/** Where each token ends, in bytes of UTF-8, up to this many tokens. */
 function tokenEnds(vocabulary: VocabularyName, text: string, most: number): number[] {
   const ends: number[] = [];
   let end = 0;

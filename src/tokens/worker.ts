@@ -1,6 +1,6 @@
 /**
- * The Worker that tokenizes, so that no text, however hostile, holds up the event loop. Jobs take turns, step by step, and a job whose caller
- * has gone ends. What it can do is in jobs.ts.
+ * The Worker that tokenizes, so that no text, however hostile, blocks the event loop. Jobs take turns, step by step, and a job ends when its
+ * caller has gone. jobs.ts has the jobs.
  */
 import { type Cancel, type Done, type Job, perform } from "./jobs";
 import type { Steps } from "./token";
@@ -26,7 +26,7 @@ async function takeTurns(): Promise<void> {
       underWay.delete(id);
       self.postMessage(value);
     }
-    // New jobs and cancellations come in here.
+    // Lets new jobs and cancellations arrive.
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }

@@ -1,13 +1,13 @@
 /**
- * Which URLs have answered: a 404 of one of those says that the model there is gone, or the server behind it, not that `base_url` is wrong.
- * They are known by their path; what stands in a query is none.
+ * Which URLs have answered before: a 404 from such a URL means that the model or the server behind it is gone, not that `base_url` is wrong.
+ * Only the path counts, not the query.
  */
 export interface AnsweringUrls {
   add(url: string): void;
   has(url: string): boolean;
 }
 
-/** At some vendors the model stands in the path, and callers choose the names that come under a pattern: the oldest are forgotten. */
+/** Some vendors put the model into the path, and callers choose the names under a pattern, so the oldest are forgotten. */
 const REMEMBERED_MAX = 1_000;
 
 export function answeringUrls(): AnsweringUrls {

@@ -1,18 +1,18 @@
 /**
- * The circuit breaker of a model at a provider: open while it only fails, then half-open, with one trial call at a time.
- * How long it stays open is here; which failures count is `outcomeOf` in src/upstream/health.ts.
+ * The circuit breaker of a model at a provider: opens after repeated failures, then becomes half-open with one trial call at a time.
+ * It decides how long it stays open; `outcomeOf` in src/upstream/health.ts decides which failures count.
  */
 import type { BegunCall, Breaker, Trial } from "../domain/health";
 import type { Outside } from "../domain/outside";
 
-/** Failures in a row that open it. */
+/** Consecutive failures that open it. */
 const FAILURES_MAX = 5;
 const OPEN_MS_MIN = 1_000;
 const OPEN_MS_MAX = 60_000;
 
 export function createBreaker({ monotonic, random }: Pick<Outside, "monotonic" | "random">): Breaker {
   let failuresInARow = 0;
-  /** Grows with each failure that counts: calls in flight together that fail together are one failure. */
+  /** Grows with each counted failure. Calls that were in flight together and fail together count as one failure. */
   let failuresCounted = 0;
   /** undefined: closed. */
   let openUntil: number | undefined;
@@ -20,7 +20,7 @@ export function createBreaker({ monotonic, random }: Pick<Outside, "monotonic" |
   let trial: Trial | undefined;
 
   function open(): "opened" {
-    // Jitter: gateways that lost a provider together must not retry together.
+    // Jitter: gateways that lost a provider at the same time must not retry at the same time.
     openUntil = monotonic() + nextOpenMs * (0.8 + 0.4 * random());
     nextOpenMs = Math.min(OPEN_MS_MAX, nextOpenMs * 2);
     return "opened";
@@ -62,7 +62,7 @@ export function createBreaker({ monotonic, random }: Pick<Outside, "monotonic" |
         ended(outcome) {
           if (outcome === "good") return close();
           if (outcome === "unknown" || openUntil !== undefined) return "unchanged";
-          // A broken connection fails all its calls at once; a timeout counts for each call.
+          // A broken connection fails all of its calls at once; a timeout counts for each call.
           if (outcome === "failed" && countedBefore !== failuresCounted) return "unchanged";
           failuresCounted += 1;
           failuresInARow += 1;

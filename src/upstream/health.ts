@@ -1,6 +1,6 @@
 /**
- * How each model at a provider is doing, from request to request: calls in flight, rest after a 429, circuit breaker.
- * A new thing to remember of a target is a member of `Health`.
+ * The health of each model at a provider: calls in flight, pause after a 429, circuit breaker.
+ * A new thing to remember about a target is a member of `Health`.
  */
 import type { GatewayError } from "../domain/errors";
 import { type Health, type LimitSeen, limitOfBoth, NO_LIMIT_SEEN, type Outcome } from "../domain/health";
@@ -8,28 +8,28 @@ import type { Outside } from "../domain/outside";
 import { createBreaker } from "./breaker";
 import { type Rests, restingWithOthers } from "./rests";
 
-/** Callers choose the names that come under a pattern: the least recently used are forgotten. */
+/** Callers choose the names under a pattern, so the least recently used are forgotten. */
 const REMEMBERED_MAX = 1_000;
 
-/** A provider may say "tomorrow"; it is looked at again before, in case someone raised its limit. */
+/** A provider may ask for a pause until tomorrow; it is tried again earlier, in case its limit was raised. */
 const REST_MS_MAX = 300_000;
-/** For a 429 that does not say until when. */
+/** For a 429 without Retry-After. */
 const REST_MS_DEFAULT = 1_000;
 
 export interface Healths {
-  /** Of a model, by its name at the provider. */
+  /** The health of a model, by its name at the provider. */
   (model: string): Health;
-  /** Models whose circuit breaker is open, or half-open. */
+  /** Models whose circuit breaker is open or half-open. */
   breakersOpen(): number;
 }
 
-/** Where other machines' rests are known, and by what name a model's is. */
+/** Where the pauses of other machines are known, and the name of a model there. */
 export interface RestsOf {
   readonly rests: Rests;
   readonly accountOf: (model: string) => string;
 }
 
-/** @param limitsOf asks what is known by now of a model's limit, in an earlier life or by another process */
+/** @param limitsOf returns a model's limit as learned before a restart or by another process */
 export function createHealths(
   clock: Pick<Outside, "monotonic" | "random">,
   limitsOf: (model: string) => () => LimitSeen = () => () => NO_LIMIT_SEEN,
@@ -42,7 +42,7 @@ export function createHealths(
   }
   let latest: { readonly model: string; readonly health: Health } | undefined;
   const healthOf = (model: string) => {
-    // Asked for many times in one request.
+    // Needed many times within one request.
     if (latest?.model === model) return latest.health;
     const health = healths.get(model) ?? created(model);
     healths.delete(model);
@@ -77,20 +77,20 @@ function newHealth(clock: Pick<Outside, "monotonic" | "random">, known: () => Li
   };
 }
 
-/** What a failed call tells of the provider, beside what it tells of the request. */
+/** What a failed call says about the provider's health, apart from the request's error. */
 export function outcomeOf({ kind, meaning, input, isUnsound }: GatewayError): Outcome {
   if (!meaning.fallBack) return "good";
   if (kind === "cut_silently") return "good";
-  // It answers, and perhaps with nothing else.
+  // The provider answers, though perhaps without vectors.
   if (kind === "no_vector") return "unknown";
-  // It works but limits the rate: it rests.
+  // The provider works but limits the rate, so it gets a pause.
   if (kind === "overloaded") return "unknown";
-  // Other vectors of the same answer were right.
+  // Other vectors of the same reply were valid.
   if (isUnsound && input !== undefined) return "good";
   return kind === "timeout" ? "timed out" : "failed";
 }
 
-/** Until when the provider rests after a 429; called anyway where no other target can serve. */
+/** How long the provider gets a pause after a 429; it is called anyway if no other target can serve. */
 export function restMs({ kind, retryAfterMs }: GatewayError): number {
   if (kind !== "overloaded" && (kind !== "unavailable" || retryAfterMs === undefined)) return 0;
   return Math.min(REST_MS_MAX, retryAfterMs ?? REST_MS_DEFAULT);

@@ -1,6 +1,6 @@
 /**
- * What a plugin is given of the gateway: the `Host` of src/plugin.ts, made once from the world outside.
- * Bundled and outside plugins get this same object; what it lacks, no plugin can have.
+ * What a plugin gets from the gateway: the `Host` of src/plugin.ts, made once from the outside world.
+ * Bundled and external plugins get the same object; a plugin can use only what it offers.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import type { TypeCheck } from "@sinclair/typebox/compiler";
@@ -28,22 +28,22 @@ import { type AnsweringUrls, answeringUrls } from "./answering-urls";
 import { post, send } from "./post";
 import { START_BYTES, sentWith, startOf, withoutSecrets } from "./redact";
 
-/** From about here on reading a reply would block the event loop for too long. */
+/** From about this size on, reading a reply would block the event loop for too long. */
 const LARGE_BYTES = 1_000_000;
 
 /**
- * @param aside reads what is large, and takes long
- * @param connection how all that goes out by it is connected; left out: as to everybody
+ * @param aside reads large replies on a worker thread
+ * @param connection how outgoing calls connect; left out: the default
  */
 export function createHost(world: Outside, aside = openAside(world), connection?: ConnectionOptions): Host {
   const outside = connection === undefined ? world : { ...world, fetch: connecting(world.fetch, connection) };
   const compiled = new WeakMap<TSchema, Compiled<TSchema>>();
-  /** What each reply was asked with: an error about a reply must not repeat its secrets. */
+  /** The request of each reply: an error about a reply must not repeat the request's secrets. */
   const askedWith = new WeakMap<Uint8Array, Asked>();
 
   const answering = answeringUrls();
 
-  /** As post and send do, remembering what each reply was asked with. */
+  /** Like post and send, but remembers the request of each reply. */
   const remembering =
     <Call extends PostCall | SendCall>(
       ask: (call: Call, outside: Outside, answering: AnsweringUrls) => Promise<Posted>,
@@ -90,7 +90,7 @@ export function createHost(world: Outside, aside = openAside(world), connection?
     const start = bytes.slice(0, START_BYTES);
     const handed = ownedOf(bytes);
     const large = { bytes: handed, places };
-    // Not ended by the call's signal: a reply that comes too late was paid for, and says how many tokens.
+    // Not cancelled by the call's signal: a late reply was paid for, and contains the token count.
     const scanned =
       (await scanInSlices(large, aside.turn)) ??
       (await aside.perform("scan", large, [handed.buffer]).catch(unread));
@@ -123,17 +123,17 @@ export function createHost(world: Outside, aside = openAside(world), connection?
   };
 }
 
-/** What of a call may hold secrets. */
+/** The parts of a call that may contain secrets. */
 type Asked = Pick<SendCall, "url" | "headers">;
 const NOTHING: Asked = { url: "", headers: {} };
 
-/** What is known of a schema. */
+/** What is known about a schema. */
 interface Compiled<Schema extends TSchema> {
   readonly check: TypeCheck<Schema>;
   readonly places: Places | undefined;
 }
 
-/** @param start of the reply, at the least, to be told where it is no JSON */
+/** @param start at least the start of the reply, for the error if it is not JSON */
 function parsed(read: () => unknown, start: Uint8Array, asked: Asked): unknown {
   try {
     return read();
@@ -152,14 +152,14 @@ function checked<Schema extends TSchema>(
   throw malformed(`its reply does not have its API's format: ${breach}`);
 }
 
-/** The same bytes in a buffer that is all theirs. */
+/** The same bytes in a buffer of their own. */
 function ownedOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer } = bytes;
   const isAll = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
   return isAll ? new Uint8Array(buffer) : new Uint8Array(bytes);
 }
 
-/** Our own fault, which may not recur: the provider's answer is lost, but the provider is not broken. */
+/** Our own bug, which may not recur: the provider's answer is lost, but the provider works. */
 function unread(cause: unknown): never {
   throw new GatewayError(
     "unavailable",
@@ -176,14 +176,14 @@ function vectorOf(value: WireVector): Float32Array {
 function fromNumbers(values: readonly number[]): Float32Array {
   const vector = new Float32Array(values.length);
   for (const [i, value] of values.entries()) {
-    // Float32Array turns null into 0 and "1" into 1: what is not a number must not become one.
+    // Float32Array would turn null into 0 and "1" into 1: what is not a number must not become one.
     if (typeof value !== "number") throw malformed(`a vector holds ${show(value)} where a number belongs`);
     vector[i] = value;
   }
   return vector;
 }
 
-/** Little-endian float32, as all vendors send it and as every processor that Bun runs on keeps it. */
+/** Little-endian float32: all vendors send it, and every processor that Bun supports uses it. */
 function fromBase64(text: string): Float32Array {
   let bytes: Uint8Array<ArrayBuffer>;
   try {

@@ -1,18 +1,18 @@
 /**
- * Bounds how many calls are under way at one provider, and shares its places among interactive and bulk work, so that neither starves
+ * Limits the calls in flight at one provider, and shares the places between interactive and bulk work, so that neither starves
  * the other. A new lane is a member of `Lane` and a row of WEIGHTS.
  */
 
 import type { Outside } from "../domain/outside";
 import type { Gate, Lane } from "../domain/request";
 
-/** Places that each lane gets while both wait. */
+/** Places that each lane gets while both have calls waiting. */
 const WEIGHTS: Readonly<Record<Lane, number>> = { interactive: 4, bulk: 1 };
 
-/** A call that has waited this long is served every other time, however many interactive calls come. */
+/** A call that has waited this long gets every second place, however many interactive calls arrive. */
 const AGED_AFTER_MS = 5_000;
 
-/** One place in so many is never bulk's: a single query finds it free while a large batch runs flat out. */
+/** One place in this many is never given to bulk work, so that a single query finds a free place while a large batch runs at full speed. */
 const KEPT_FROM_BULK = 8;
 
 interface Waiting {
@@ -20,7 +20,7 @@ interface Waiting {
   readonly admit: () => void;
 }
 
-/** @param queueMax most calls that wait in each lane before the lane says that it is full */
+/** @param queueMax how many calls may wait in each lane before the lane is full */
 export function createLanes(
   places: number,
   queueMax: number,
@@ -28,7 +28,7 @@ export function createLanes(
 ): Gate {
   const bulkPlaces = places === 1 ? 1 : places - Math.max(1, Math.floor(places / KEPT_FROM_BULK));
   const queues: Readonly<Record<Lane, Waiting[]>> = { interactive: [], bulk: [] };
-  /** What each lane was given while both waited, by its weight: the lane with less goes first. */
+  /** What each lane got while both had calls waiting, divided by its weight: the lane with less comes first. */
   const given: Record<Lane, number> = { interactive: 0, bulk: 0 };
   let free = places;
   let bulkInside = 0;
@@ -65,7 +65,7 @@ export function createLanes(
     }
   }
 
-  /** An empty lane earns no credit for the time in which it did not ask. */
+  /** An empty lane does not save up places for later. */
   function catchUp(lane: Lane): void {
     const other = lane === "bulk" ? "interactive" : "bulk";
     if (queues[other].length > 0) given[lane] = Math.max(given[lane], given[other]);

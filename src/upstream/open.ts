@@ -1,6 +1,6 @@
 /**
- * Opens the providers of a routing file: each plugin's `open` is called once, and closed in reverse.
- * What the spine needs to know of a provider besides its plugin is put beside it here.
+ * Opens the providers of a routing file: each plugin's `open` is called once; they are closed in reverse order.
+ * What the request steps need to know about a provider, apart from its plugin, is added here.
  */
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { GatewayConfig } from "../config/gateway-config";
@@ -17,7 +17,7 @@ import { accountOf, type Rests } from "./rests";
 
 export interface OpenedProviders {
   readonly byName: ReadonlyMap<string, ConfiguredUpstream>;
-  /** How each is doing just now. */
+  /** The current state of each provider. */
   states(): readonly ProviderState[];
   close(): Promise<void>;
 }
@@ -53,7 +53,7 @@ export function openProviders(
     const configuration = (model: string) => configurationOf(config, configured, model);
     const keptOf = (model: string) => ({ provider: name, model, configuration: configuration(model) });
     const limitsOf = (model: string) => {
-      // Part of the gateway, a model has no limit that it does not say itself.
+      // A built-in model states its own limit.
       if (limits === undefined || provider.isBuiltIn) return () => NO_LIMIT_SEEN;
       const kept = keptOf(model);
       return () => limits.find(kept);

@@ -1,10 +1,10 @@
 /**
- * One request to a provider: bytes out, bytes back, and what any status but 2xx means. It neither retries nor splits.
- * What a provider says in an error is passed on with every credential of ours taken out.
+ * Sends one request to a provider, reads the reply, and turns every status except 2xx into an error. It neither retries nor splits.
+ * A provider's error message is passed on with all of our credentials removed.
  */
 import { GatewayError } from "../domain/errors";
 import type { Fetched, Outside } from "../domain/outside";
-import { twinsIn } from "../domain/spelling";
+import { twinsInBody } from "../domain/spelling";
 import { traceOf } from "../domain/trace";
 import { isFailedHandshake, untrusted } from "../network/connecting";
 import { Gathered } from "../network/gathered";
@@ -33,9 +33,9 @@ export function post(
   answering?: AnsweringUrls,
 ): Promise<Posted> {
   // A reader without case would take the caller's for the plugin's own.
-  const twins = twinsIn(body);
+  const twins = twinsInBody(body);
   if (twins) return Promise.reject(otherSpelling(...twins));
-  // Overrides the routing file's headers in any case: the body is JSON.
+  // Overrides the routing file's header in every spelling: the body is JSON.
   const headers: Record<string, string> = {};
   for (const name in call.headers)
     if (name.toLowerCase() !== "content-type") headers[name] = call.headers[name] ?? "";
@@ -43,7 +43,7 @@ export function post(
   return send({ ...call, method: "POST", headers, body: JSON.stringify(body) }, outside, answering);
 }
 
-/** @param first the one that stands first: what is the caller's goes under all that is the plugin's */
+/** @param first the name that comes first in the body: callers' fields come after all fields of the plugin */
 function otherSpelling(first: string, own: string): GatewayError {
   const field = `extra_body.${first}`.slice(0, 200);
   return new GatewayError(
@@ -63,7 +63,7 @@ async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promis
       headers: new Headers(trace ? { ...call.headers, ...trace.sentTo(call.url) } : call.headers),
       ...(call.body === undefined ? {} : { body: call.body }),
       signal: call.signal,
-      // A redirect would carry our credentials to wherever it points.
+      // Following a redirect would send our credentials to an unknown address.
       redirect: "manual",
     });
     trace?.answered(response.status);
@@ -71,7 +71,7 @@ async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promis
     return {
       status: response.status,
       bytes,
-      // Some make them when they are asked for.
+      // Some implementations create the headers on demand.
       get headers() {
         return response.headers;
       },
@@ -98,7 +98,7 @@ async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promis
   }
 }
 
-/** Read piece by piece: a reply need not say its length, and what it says is not what it unpacks to. */
+/** Reads piece by piece: a reply may have no Content-Length, and the length does not say how large the decompressed body is. */
 async function readAll(response: Fetched): Promise<Uint8Array> {
   const { body, headers } = response;
   if (body === null) return new Uint8Array();
@@ -107,7 +107,7 @@ async function readAll(response: Fetched): Promise<Uint8Array> {
     await body.cancel();
     throw tooLarge();
   }
-  // What says its length and is not packed can be no larger: read at once, which costs a quarter.
+  // A reply with a Content-Length and without compression cannot be larger: reading it at once takes a quarter of the time.
   if (declared !== null && !headers.has("content-encoding"))
     return new Uint8Array(await response.arrayBuffer());
   const gathered = new Gathered();
@@ -149,7 +149,7 @@ function kindOfRefusal({ status, bytes }: Posted, words: string, hasAnswered: bo
   return status === 404 && isPlainOfApi(words, body) ? "not_found" : "unavailable";
 }
 
-/** Without what may be a key in it. */
+/** The URL without anything that may be a key. */
 function addressOf({ url, headers }: SendCall): string {
   const { origin, pathname } = new URL(url);
   return withoutSecrets(origin + pathname, headers);
@@ -171,7 +171,7 @@ export function retryAfterMs(headers: Headers, now: number): number | undefined 
   const value = headers.get("retry-after");
   if (value === null) return undefined;
   if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
-  // A date has the names of its day and month; `Date.parse` alone would find one in "-5" too.
+  // A date starts with the name of a day; `Date.parse` alone would also accept "-5".
   const date = /^[A-Z]/i.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

@@ -1,32 +1,32 @@
 /**
- * Takes our credentials out of what a provider says, before it is logged or answered: providers repeat keys in errors, whole or shortened.
- * A new way of writing a key that was seen in a provider's words is a line of `formsOf` or of SHAPES. Whoever asks a provider can make it
- * say long things: everything here takes time in proportion to the text, and no more of it than its start.
+ * Removes our credentials from a provider's text before it is logged or answered: providers repeat keys in errors, in full or shortened.
+ * A new way in which a provider writes a key is a line of `formsOf` or of SHAPES. A caller can make a provider return a long text, so everything
+ * here takes time proportional to the text, and reads only its start.
  */
 import type { SendCall } from "../plugin";
 import { plainWords } from "./words";
 
-/** Headers, and parameters of addresses, that hold no secret, and whose values are everyday words. */
+/** Headers and query parameters that contain no secret, and whose values are everyday words. */
 const PLAIN_HEADERS = /^(content-type|accept|user-agent|\?((api-)?version|model|region|task))$/i;
 const CREDENTIAL_HEADERS = /auth|key|token|secret|cookie/i;
 /** Words beside the secret in a credential header's value. */
 const SCHEME_WORDS =
   /^(bearer|basic|token|apikey|api-key|aws4-hmac-sha256|credential|signedheaders|signature|content-type|x-amz-[a-z0-9-]+)$/i;
-/** Keys as vendors print them shortened ("sk-ab***wxyz", "Zx81****"), or without their secret half ("AKIA…"), still tell whose they are. */
+/** Keys that vendors print shortened ("sk-ab***wxyz", "Zx81****") or without their secret half ("AKIA…") still show whose they are. */
 const SHAPES: readonly (readonly [pattern: RegExp, isKey: (found: string) => boolean])[] = [
   [/\b(?:sk|pk|eg|key)[-_][\w*.-]{6,}/gi, () => true],
   [/\bBearer [\w*.~+/=-]{6,}/gi, (found) => /[\d*]/.test(found)],
-  // Whole words, and then looked into: a pattern that begins before the asterisks would be tried at each letter of a long word.
+  // Matches whole words first and inspects them then: a pattern with a part before the asterisks would be tried at each letter of a long word.
   [/[\w.*-]+/g, (found) => found.includes("***")],
   [/\bA[KS]IA[A-Z0-9]{12,}/gi, () => true],
 ];
 
-/** No more of a text, or of a body's bytes, is looked at. */
+/** No more of a text, or of a body's bytes, is read. */
 export const START_BYTES = 16_384;
 
 const REDACTED = "[redacted]";
 
-/** All that a call says and that may be a secret: its headers, and what is in its address, by `?name`. */
+/** Everything in a call that may be a secret: its headers, and the query parameters as `?name`. */
 export function sentWith({
   url,
   headers,
@@ -35,14 +35,14 @@ export function sentWith({
   const parameters = [...new URL(url).searchParams].map(
     ([name, value], i) => [`?${name}`, value, i] as const,
   );
-  // One name may stand there several times.
+  // One name may occur several times.
   return Object.fromEntries([
     ...Object.entries(headers),
     ...parameters.map(([name, value, i]) => [PLAIN_HEADERS.test(name) ? name : `${name}#${i}`, value]),
   ]);
 }
 
-/** @returns the start of the text, as far as anybody is ever told it */
+/** @returns the start of the text, as much as is ever shown to anybody */
 export function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
   let clean = text.slice(0, START_BYTES);
   for (const secret of secretsOf(headers)) {
@@ -54,17 +54,17 @@ export function withoutSecrets(text: string, headers: Readonly<Record<string, st
   return clean;
 }
 
-/** The whole text without these, in whatever form they stand there. */
+/** The whole text without these secrets, in all forms in which they may be written. */
 export function withoutKnown(text: string, secrets: readonly string[]): string {
   let clean = text;
   for (const form of longestFirst(secrets.flatMap(formsOf))) clean = clean.replaceAll(form, REDACTED);
   return clean;
 }
 
-/** A secret's start that is told from other text. */
+/** How many characters of a secret's start distinguish it from other text. */
 const SECRET_START = 6;
 
-/** A text that was cut, by us (at its end), by others ("…") or on its way here, may end within a key. */
+/** A text that was cut, by us (at its end), by others ("…") or on the way, may end inside a key. */
 function withoutCutSecret(text: string, secret: string): string {
   const start = secret.slice(0, SECRET_START);
   let clean = "";
@@ -79,13 +79,13 @@ function withoutCutSecret(text: string, secret: string): string {
   return clean + text.slice(told);
 }
 
-/** The start of a body that nobody could read as the provider's own words: a proxy's page, half a JSON. */
+/** The start of a body that is not a readable error: a proxy's page, half of a JSON text. */
 export function startOf(
   bytes: Uint8Array,
   headers: Readonly<Record<string, string>>,
   charactersMax?: number,
 ): string {
-  // Cleared before it is cut to size: half a key at the cut would not be known as one. Nor would one that ends in half a character.
+  // Secrets are removed before the text is shortened: half a key at the cut would not be recognised, nor one that ends in half a character.
   const text = new TextDecoder().decode(bytes.subarray(0, START_BYTES), { stream: true });
   return plainWords(withoutSecrets(text, headers), charactersMax);
 }
@@ -98,24 +98,24 @@ function secretsOf(headers: Readonly<Record<string, string>>): string[] {
   return longestFirst([...values, ...credentialsOf(headers)].flatMap(formsOf));
 }
 
-/** What the headers hold of keys and tokens, whole and in parts. */
+/** The keys and tokens in the headers, whole and in parts. */
 export function credentialsOf(headers: Readonly<Record<string, string>>): string[] {
   return Object.entries(headers).flatMap(([name, value]) => {
     if (PLAIN_HEADERS.test(name) || !CREDENTIAL_HEADERS.test(name)) return [];
     const parts = value.split(/[\s,;=]+/).filter((part) => !SCHEME_WORDS.test(part));
-    // Shorter than that it is no key, and a word of any text.
+    // Anything shorter is not a key, and may be an ordinary word.
     return [value, ...parts].filter(({ length }) => length >= 6);
   });
 }
 
-/** Each once, so that a secret within another leaves nothing of the longer one behind. */
+/** Without repetitions and the longest first, so that a secret inside another leaves nothing of the longer one behind. */
 const longestFirst = (secrets: readonly string[]) =>
   [...new Set(secrets)].sort((a, b) => b.length - a.length);
 
-/** A secret as it may are in JSON, in an address, and unwrapped from HTTP's Basic scheme. */
+/** The forms of a secret: in JSON, in a URL, and decoded from HTTP Basic authentication. */
 function formsOf(secret: string): string[] {
   const json = JSON.stringify(secret).slice(1, -1);
-  // Some escape more than JSON asks for.
+  // Some servers escape more than JSON requires.
   const slashed = json.replaceAll("/", "\\/");
   const coded = ["\\u002B", "\\u002b"].map((code) => json.replaceAll("+", code));
   const inQuery = new URLSearchParams([["", secret]]).toString().slice(1);

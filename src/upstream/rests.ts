@@ -1,23 +1,23 @@
 /**
- * A model at a provider that rests after a 429 rests for all machines: the others need not get a 429 of their own. What carries it between
- * them is passed in (src/valkey/pulse.ts); without one, each machine knows its own rests.
+ * A model that gets a pause after a 429 gets it on all machines: the others do not need a 429 of their own. The link between machines
+ * is passed in (src/valkey/pulse.ts); without one, each machine knows only its own pauses.
  */
 import type { ConfiguredProvider } from "../config/gateway-config";
 import type { Health } from "../domain/health";
 
 export interface Rests {
-  /** The latest time that any machine reported, on the monotonic clock; 0: not at all. */
+  /** The latest time that a machine reported, on the monotonic clock; 0: none. */
   restsUntil(account: string): number;
   rest(account: string, until: number): void;
 }
 
-/** Whose limit it is: the same provider with another key is another account. Holds what is secret. */
+/** Identifies the account whose limit it is: the same provider with another key is another account. Contains a secret. */
 export const accountOf = (
   { provider, options }: Pick<ConfiguredProvider, "provider" | "options">,
   model: string,
 ): string => JSON.stringify([provider.id, options, model]);
 
-/** The same health with a shared rest: reads the longest of all machines, and publishes it where it grows. */
+/** The same health with a shared pause: reads the longest pause of all machines, and publishes its own when it grows. */
 export function restingWithOthers(health: Health, rests: Rests, account: string): Health {
   let own = health.restsUntil;
   return Object.defineProperty(health, "restsUntil", {

@@ -1,12 +1,12 @@
 /**
- * A provider's words in an error, as text that anybody may be shown: a page is its title, what would move a terminal's cursor or turn a line
- * round is a blank, and it is short. Credentials are taken out before (redact.ts). What a provider says by a 404 is read here too.
+ * A provider's error message as text that is safe to show: a web page becomes its title, control characters (which could move a terminal's
+ * cursor) become blanks, and it is short. Credentials are removed before (redact.ts). This also interprets a provider's 404.
  */
 
-/** So many characters of a provider's words at most. */
+/** At most this many characters of a provider's message. */
 const WORDS_MAX = 200;
 
-/** A page is no longer looked into: its title stands at its start, and who writes it may mean to keep us busy. */
+/** No more of a page is searched: its title is near the start, and a hostile page could keep us busy. */
 const PAGE_CHARACTERS = 2_000;
 const PAGE = /^\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype|html|head|body|title|center|h1)\b/i;
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -18,7 +18,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   nbsp: " ",
 };
 
-/** @param charactersMax fewer than the usual, where less is to be shown */
+/** @param charactersMax less than the default, if less is to be shown */
 export function plainWords(text: string, charactersMax = WORDS_MAX): string {
   const words = PAGE.test(text) ? titleOf(text.slice(0, PAGE_CHARACTERS)) : text;
   return words
@@ -36,7 +36,7 @@ function titleOf(page: string): string {
     .replace(/&(#?\w+);/g, (entity, name: string) => ENTITIES[name] ?? entity);
 }
 
-/** The first one of a name: where it stands, and what is in it. */
+/** The first element with this name: its position and its content. */
 function elementOf(page: string, name: string) {
   const lower = page.toLowerCase();
   const from = lower.indexOf(`<${name}`);
@@ -56,19 +56,19 @@ function without(page: string, name: string): string {
  * Express "Cannot POST /v1/embeddings"; Fastify "Route POST:/v1/embeddings not found"; OpenAI "Invalid URL (POST /v1/x)"; Kong "no Route
  * matched with those values"; LM Studio "Unexpected endpoint or method"; Flask "The requested URL was not found on the server"; Spring
  * "Not Found" in `error`; axum (TEI), Envoy and ASP.NET nothing at all; a web server's page.
- * @param words as they are shown @param body its start, where more may stand than is shown: a code, a parameter's name
+ * @param words the message as it is shown @param body its start, which may contain more than is shown: a code, a parameter's name
  */
 export function isAboutPath(status: number, words: string, body = words): boolean {
   if (status === 405) return true;
   if (status !== 404) return false;
   const envelope = objectIn(body);
-  // Of a page its title counts alone. A path that is repeated says nothing of a model, though its name is in it.
+  // For a page only the title counts. A repeated path says nothing about a model, although it may contain the model's name.
   if (ABOUT_MODEL.test(`${words} ${envelope ? body : ""}`.replace(A_PATH, " "))) return false;
   const said = words.startsWith("{") && envelope ? (sentenceIn(envelope) ?? words) : words;
   return ABOUT_PATH.test(said.trim());
 }
 
-/** Whether an API said it, in JSON, or nobody said anything: then not every word of it is a web server's. */
+/** Whether an API sent it as JSON, or there was no message: then not all of it comes from a web server. */
 export const isPlainOfApi = (words: string, body: string) => words === "" || objectIn(body) !== undefined;
 
 const ABOUT_MODEL = /model|deployment/i;
@@ -86,7 +86,7 @@ function objectIn(body: string): object | undefined {
   }
 }
 
-/** Of an envelope that nobody reads: what says most comes first (NVIDIA: `title` "Not Found", `detail` "Function 'f': Not found for account"). */
+/** Members of an unknown error envelope, the most informative first (NVIDIA: `title` "Not Found", `detail` "Function 'f': Not found for account"). */
 const SENTENCES = ["message", "msg", "detail", "error", "title"];
 
 function sentenceIn(envelope: object): string | undefined {

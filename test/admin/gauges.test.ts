@@ -1,4 +1,4 @@
-/** Numbers that each process writes down for all: they add up, and what has ended, or is configured no more, is 0. */
+/** Gauges that each process writes for all: they add up, and whatever has ended or is no longer configured is 0. */
 import { expect, test } from "bun:test";
 import { openCounts } from "../../src/admin/counts";
 import { createGauges } from "../../src/admin/gauges";
@@ -31,7 +31,7 @@ function openTwo() {
   return { one, other, providers, read, later: (ms: number) => (now += ms) };
 }
 
-test("of several processes they are the sum, but for the start, which is the first one's, and the longest wait", () => {
+test("of several processes are added up, except for the start time, which is the first one's, and the longest wait", () => {
   const { one, other, read } = openTwo();
   one.write(true);
   other.write(true);
@@ -52,7 +52,7 @@ test("of several processes they are the sum, but for the start, which is the fir
   });
 });
 
-test("a process that ended has nothing more, but the CPU time that it took", () => {
+test("a process that has ended contributes only its CPU time", () => {
   const { one, other, read } = openTwo();
   one.write(true);
   other.write(true);
@@ -60,7 +60,7 @@ test("a process that ended has nothing more, but the CPU time that it took", () 
   expect(read()).toMatchObject({ "breakersOpen a": 1, memory: 100, cpu: 20, startTime: 5_000 });
 });
 
-test("a provider that is configured no more is 0, and what is well by now is", () => {
+test("a provider that is no longer configured is 0, and so is a problem that is over", () => {
   const { one, other, providers, read } = openTwo();
   other.write(true);
   providers.other = [state("b", 0)];
@@ -69,7 +69,7 @@ test("a provider that is configured no more is 0, and what is well by now is", (
   expect(read()).toMatchObject({ "breakersOpen a": 1, "callsInFlight a": 2, "callsInFlight b": 2 });
 });
 
-test("they are written once a second at the most, unless it must be now", () => {
+test("they are written at most once per second, unless it is urgent", () => {
   const { one, providers, read, later } = openTwo();
   one.write(false);
   providers.one = [state("a", 0)];

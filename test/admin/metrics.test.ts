@@ -1,6 +1,6 @@
 /**
- * /metrics: who may read it, that it adds up to what the ledger does, and that nothing of a caller's is in it.
- * A new metric is read here after something that moves it.
+ * /metrics: who may read it, that it adds up to the ledger, and that it contains nothing that a caller chose.
+ * A new metric is read here after something that changes it.
  */
 import { describe, expect, test } from "bun:test";
 import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
@@ -32,7 +32,7 @@ const sumOf = (all: ReadonlyMap<string, number>, start: string) =>
   [...all].filter(([name]) => name.startsWith(start)).reduce((sum, [, value]) => sum + value, 0);
 
 describe("what is counted", () => {
-  test("is by configured model and status; a name that nobody configured is 'unknown'", async () => {
+  test("is by configured model and status; a name that is not configured is 'unknown'", async () => {
     await using open = await openGateway({ yaml: YAML, outside: { sleep: shortOnly, random: () => 0 } });
     await open.post({ model: "fake", input: ["one two", "three"] });
     await open.post({ model: "fake", input: "four" });
@@ -79,18 +79,18 @@ describe("what is counted", () => {
     expect(femto('embedgate_workspace_cost_usd_total{workspace="default"}')).toBe(Number(cost));
     expect(femto('embedgate_cost_usd_total{model="docs"}')).toBe(Number(cost));
     expect(all.get('embedgate_workspace_requests_total{workspace="default"}')).toBe(total("requests"));
-    // An input that is twice in a request is asked for once. Without a cache none was missed there.
+    // An input that occurs twice in a request is fetched once. Without a cache there is no cache miss.
     expect([all.get("embedgate_cache_hits_total"), all.get("embedgate_cache_misses_total")]).toEqual([3, 0]);
   });
 
-  test("has the inputs that a cache did not have", async () => {
+  test("has the inputs that a cache missed", async () => {
     await using open = await openGateway({ yaml: `${YAML}cache: {}\n` });
     for (const input of [["a", "b"], ["a"]]) await open.post({ model: "fake", input });
     const all = await samples(open);
     expect([all.get("embedgate_cache_hits_total"), all.get("embedgate_cache_misses_total")]).toEqual([1, 2]);
   });
 
-  test("has a line for a hundred workspaces, and one for all others", async () => {
+  test("has a line for each of a hundred workspaces, and one for all others", async () => {
     await using open = await openGateway({ yaml: YAML });
     const { metrics } = open.gateway;
     const row = { model: "fake", status: 200, error: null, latency_ms: 1, inputs: 1, cache_hits: 0 };
@@ -105,7 +105,7 @@ describe("what is counted", () => {
     expect(all.get('embedgate_workspace_cost_usd_total{workspace="(others)"}')).toBe(750e-12);
   });
 
-  test("has the database, and when models of the routing file end", async () => {
+  test("has the size of the database, and when models of the routing file end", async () => {
     const ending = YAML.replace("price: 0.02", 'price: 0.02, end_of_life: "2027-03-01"');
     await using open = await openGateway({ yaml: ending });
     const all = await samples(open);
@@ -116,7 +116,7 @@ describe("what is counted", () => {
     );
   });
 
-  test("has requests that were refused before anybody knew whose they were", async () => {
+  test("has requests that were refused before their caller was known", async () => {
     await using open = await openGateway({ yaml: `${YAML}server: { max_concurrent_requests: 1 }` });
     const { key } = await open.gateway.keys.create("ops", "team-a", true);
     await open.post({ model: "fake", input: "a" });
@@ -127,7 +127,7 @@ describe("what is counted", () => {
     expect(all.get('embedgate_requests_total{model="unknown",status="503",code="overloaded"}')).toBe(1);
   });
 
-  test("has calls by provider and outcome, and requests under way", async () => {
+  test("has calls by provider and outcome, and requests in flight", async () => {
     await using open = await openGateway({ yaml: YAML });
     const { underWay } = open.gateway;
     await open.post({ model: "fake", input: "a" });
@@ -139,7 +139,7 @@ describe("what is counted", () => {
     expect((await samples(open)).get("embedgate_requests_in_flight")).toBe(0);
   });
 
-  test("has how each provider is doing: latency, circuit breakers, calls in flight and waiting", async () => {
+  test("has each provider's health: latency, circuit breakers, calls in flight and waiting", async () => {
     const answer = Promise.withResolvers<void>();
     const fetch = async () => {
       await answer.promise;
@@ -171,7 +171,7 @@ space_probe: false
     expect(of(all, "upstream_duration_seconds_count", 'provider="dead"')).toBe(calls);
   });
 
-  test("has what processes take, and which build it is", async () => {
+  test("has the resource use of the processes, and the version", async () => {
     await using open = await openGateway({ yaml: YAML });
     const all = await samples(open);
     expect(sumOf(all, "embedgate_build_info")).toBe(1);
@@ -189,7 +189,7 @@ space_probe: false
     expect(gauges).toEqual([['embedgate_space_out_of_service{provider="b"}', 1]]);
   });
 
-  test("is each gateway's own", async () => {
+  test("is separate for each gateway", async () => {
     await using one = await openGateway({ yaml: YAML });
     await using other = await openGateway({ yaml: YAML });
     await one.post({ model: "fake", input: "a" });
@@ -198,14 +198,14 @@ space_probe: false
 });
 
 describe("who may read it", () => {
-  test("is anybody on this machine while no key exists, but no web page", async () => {
+  test("anybody on this machine while no key exists, but no web page", async () => {
     await using open = await openGateway({ yaml: YAML });
     expect((await open.send("/metrics")).status).toBe(200);
     expect((await open.send("/metrics", { headers: { origin: "http://evil.example" } })).status).toBe(403);
     expect((await open.send("/metrics", { method: "POST" })).status).toBe(405);
   });
 
-  test("is an admin's key once keys exist; another known key is told so", async () => {
+  test("an admin's key once keys exist; another valid key is told that it must be an admin's", async () => {
     await using open = await openGateway({ yaml: YAML });
     const { keys } = open.gateway;
     const plain = await keys.create("app", "team-a");
@@ -240,14 +240,14 @@ describe("who may read it", () => {
     );
   });
 
-  test("is any key's where the routing file asks for none", async () => {
+  test("any key if the routing file requires none", async () => {
     await using open = await openGateway({ yaml: `${YAML}auth: { mode: open }` });
     const { key } = await open.gateway.keys.create("app", "team-a");
     expect((await open.send("/metrics", { headers: { authorization: `Bearer ${key}` } })).status).toBe(200);
   });
 });
 
-/** Waits between tries are over at once; a deadline never comes. */
+/** Pauses between attempts end at once; a deadline never comes. */
 function shortOnly(ms: number): Promise<void> {
   return ms < 1_000 ? Promise.resolve() : new Promise<void>(() => undefined);
 }

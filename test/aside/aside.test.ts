@@ -1,6 +1,6 @@
 /**
- * Work that is done aside: each job its own answer, whatever becomes of the Workers; and none of it is lost where there are none.
- * A new kind of work is asked for here as "print" is.
+ * Work on worker threads: each job gets its own answer, whatever happens to the Workers, and no job is lost without them.
+ * A new kind of work is tested here like "print".
  */
 import { afterAll, expect, test } from "bun:test";
 import { type Aside, openAside } from "../../src/aside/aside";
@@ -47,7 +47,7 @@ test.each([0, 1, 3])("with %p threads, each job has its own answer", async (thre
   expect(await Promise.all(jobs)).toEqual(Array.from({ length: 50 }, (_, i) => `job ${i} [${i},0.5]`));
 });
 
-test("what is handed over is empty here, and what was copied for it is not", async () => {
+test("buffers that are transferred are empty here, and copied ones are not", async () => {
   const aside = open(1);
   const vector = Float32Array.of(1, 2);
   const job = packed({ encoding: "float", words: ["", ""], vectors: [vector, vector.subarray(1)] });
@@ -62,7 +62,7 @@ test.each(["exit", "throw"])(
     const aside = open(1);
     expect(await print(aside, pageOf("before "))).toBe("before []");
     const fatal = failureOf(print(aside, pageOf(way)));
-    // The next one may have been handed to the same Worker; all others wait in line.
+    // The next job may have gone to the same Worker; all others wait in the queue.
     const beside = print(aside, pageOf("beside ")).catch(() => "failed");
     const later = Array.from({ length: 5 }, (_, i) => print(aside, pageOf(`${i} `)));
     expect((await fatal).kind).toBe("internal");
@@ -84,7 +84,7 @@ test.each([0, 1])(
   },
 );
 
-test("a job that nobody waits for any more leaves the line", async () => {
+test("a job that nobody waits for any more leaves the queue", async () => {
   const aside = open(1);
   const controller = new AbortController();
   const first = [print(aside, pageOf("a ")), print(aside, pageOf("b "))];
@@ -95,7 +95,7 @@ test("a job that nobody waits for any more leaves the line", async () => {
   expect(await Promise.all(first)).toEqual(["a []", "b []"]);
 });
 
-test("when it is closed, what is under way or in the line is refused, and what comes later", async () => {
+test("after close, jobs in progress, queued jobs and later ones are refused", async () => {
   const aside = open(2);
   await print(aside, pageOf("before "));
   const underWay = Array.from({ length: 8 }, (_, i) => failureOf(print(aside, pageOf(`${i}`))));
@@ -104,7 +104,7 @@ test("when it is closed, what is under way or in the line is refused, and what c
   expect((await failureOf(print(aside, pageOf("after ")))).kind).toBe("unavailable");
 });
 
-test("without threads it is refused once closed all the same", async () => {
+test("without threads, jobs are refused after close too", async () => {
   const aside = open(0);
   aside.close();
   expect((await failureOf(print(aside, pageOf("after ")))).kind).toBe("unavailable");

@@ -1,5 +1,5 @@
 /**
- * The Worker of src/aside/, which ends in the middle of a job that says so: as one does that the system takes its memory from.
+ * The Worker of src/aside/ with a job that ends it midway, like a Worker that the system kills for its memory.
  * Another way to end is another word here.
  */
 import "../../src/aside/worker";

@@ -1,4 +1,4 @@
-/** Batches from their file to their output: order, counts, money, what is refused, and whose they are. */
+/** Batches from their file to their output: order, counts, money, what is refused, and which workspace they belong to. */
 
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
@@ -19,7 +19,7 @@ function rowsOf(folder: string): unknown[] {
 }
 
 describe("a batch", () => {
-  test("answers each line in the input's order, and has a row of each", async () => {
+  test("answers each line in the input's order, and writes a row for each", async () => {
     const { fetch, texts: asked } = provider();
     await using batching = await openBatching(fetch);
     const wanted = texts(300);
@@ -53,7 +53,7 @@ describe("a batch", () => {
     expect(rows[0]).toMatchObject({ request_id: lines[0]?.id });
   });
 
-  test("keeps what failed in the error file, as a request's own error", async () => {
+  test("puts failed lines into the error file, with the error that a request would get", async () => {
     const { fetch } = provider(async (asked) =>
       asked.includes("bad")
         ? Response.json({ error: { message: "no such text" } }, { status: 400 })
@@ -75,7 +75,7 @@ describe("a batch", () => {
     expect((await batching.lines(batch.output_file_id)).map(({ custom_id }) => custom_id)).toEqual(["c0"]);
   });
 
-  test("tries again what fails for a while, and charges it once", async () => {
+  test("retries transient errors, and charges once", async () => {
     let failures = 0;
     const { fetch } = provider(async () => {
       failures += 1;
@@ -89,7 +89,7 @@ describe("a batch", () => {
     expect(billed.length).toBe(1);
   });
 
-  test("takes requests in the body, and the same Idempotency-Key once", async () => {
+  test("accepts requests in the body, and the same Idempotency-Key once", async () => {
     const { fetch, texts: asked } = provider();
     await using batching = await openBatching(fetch);
     const body = {
@@ -119,7 +119,7 @@ describe("a batch", () => {
     expect([status, json]).toMatchObject([409, { error: { code: "conflict" } }]);
   });
 
-  test("is cancelled: what is done is kept and charged, nothing else is begun", async () => {
+  test("is cancelled: what is done is kept and charged, and nothing else starts", async () => {
     const begun = Promise.withResolvers<void>();
     const released = Promise.withResolvers<undefined>();
     const { fetch, texts: asked } = provider(() => {
@@ -145,7 +145,7 @@ describe("a batch", () => {
     expect((await batching.open.send(`/v1/batches/${id}/cancel`, { method: "POST" })).status).toBe(409);
   });
 
-  test("expires after a day: what was not run is in the error file", async () => {
+  test("expires after a day: lines that did not run are in the error file", async () => {
     let now = Date.UTC(2027, 0, 15);
     const begun = Promise.withResolvers<void>();
     const released = Promise.withResolvers<undefined>();
@@ -160,7 +160,7 @@ describe("a batch", () => {
     now += 86_400_000;
     batching.open.gateway.batches?.runner.look();
     released.resolve(undefined);
-    // The lease ran out as well, so that whoever comes next goes on.
+    // The lease expired too, so that the next owner goes on.
     const batch = await batching.ended(id);
     expect(batch.status).toBe("expired");
     const answered = await batching.lines(batch.output_file_id);
@@ -174,7 +174,7 @@ describe("the money of a batch", () => {
   const PAYING = `${YAML}\nworkspace_defaults: { credits: 1 }`;
   const balanceOf = ({ gateway }: { readonly gateway: Gateway }) => gateway.workspaces.show("default");
 
-  test("is held as a whole at once, and what is left given back at the end", async () => {
+  test("is held as a whole at the start, and the rest is released at the end", async () => {
     const begun = Promise.withResolvers<void>();
     const released = Promise.withResolvers<undefined>();
     const { fetch } = provider(() => {
@@ -185,11 +185,11 @@ describe("the money of a batch", () => {
     const { open } = batching;
     const file = await batching.upload(inputOf(texts(20)));
     const { id } = await batching.create({ input_file_id: file.id, ...ENDPOINT });
-    // A token is a byte or more, and a text has eight around it: 10 texts of 6 bytes, 10 of 7. At 1,000 USD a million.
+    // A token is at least one byte, and a text has eight marks around it: 10 texts of 6 bytes, 10 of 7. At 1,000 USD per million.
     expect((await balanceOf(open)).micro_credits_held).toBe(290_000n);
     await begun.promise;
     expect((await balanceOf(open)).micro_credits_held).toBe(290_000n);
-    // Beside it, no other that would need more than is left.
+    // No other batch that would need more than the rest fits beside it.
     const large = await batching.upload(inputOf(texts(60)));
     const { status, json } = await sendJson(open, "/v1/batches", { input_file_id: large.id, ...ENDPOINT });
     expect([status, json]).toMatchObject([402, { error: { code: "insufficient_credit" } }]);
@@ -198,7 +198,7 @@ describe("the money of a batch", () => {
     expect(await balanceOf(open)).toMatchObject({ micro_credits: 980_000n, micro_credits_held: 0n });
   });
 
-  test("is refused where the workspace's cap does not cover it, and nothing is left behind", async () => {
+  test("is refused if the workspace's cap does not cover it, and nothing is left behind", async () => {
     const { fetch } = provider();
     await using batching = await openBatching(fetch, `${YAML}\nworkspace_defaults: { cap_usd_per_day: 0.1 }`);
     const file = await batching.upload(inputOf(texts(20)));
@@ -215,7 +215,7 @@ describe("the money of a batch", () => {
   });
 });
 
-describe("an input file that is wrong", () => {
+describe("an invalid input file", () => {
   test.each([
     ["", "empty_file", null],
     ["{", "invalid_json_line", 1],

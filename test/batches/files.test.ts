@@ -1,4 +1,4 @@
-/** Files of batches: whose they are, how much of them there may be, how long they stay, and parts of them. */
+/** Files of batches: which workspace owns them, their size limits, when they expire, and partial reads. */
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
@@ -14,7 +14,7 @@ const form = (fields: Readonly<Record<string, string | Blob>>) => {
 };
 
 describe("a file", () => {
-  test("does not exist for another workspace, nor does its batch", async () => {
+  test("does not exist for another workspace, and neither does its batch", async () => {
     await using batching = await openBatching(provider().fetch);
     const { open } = batching;
     const { gateway } = open;
@@ -42,7 +42,7 @@ describe("a file", () => {
     expect((await open.send("/v1/batches", { headers: theirs })).json).toMatchObject({ data: [] });
   });
 
-  test("is read whole or in one range", async () => {
+  test("is read as a whole or in one range", async () => {
     await using batching = await openBatching(provider().fetch);
     const { id } = await batching.upload("0123456789");
     const read = async (range: string) => {
@@ -61,7 +61,7 @@ describe("a file", () => {
     expect([head.status, head.text]).toEqual([200, ""]);
   });
 
-  test("that is too large, for itself or for its workspace, leaves nothing behind", async () => {
+  test("that exceeds its own or its workspace's size limit leaves nothing behind", async () => {
     const yaml = `${YAML}\nfiles: { max_file_mb: 1, max_workspace_mb: 2 }`;
     await using batching = await openBatching(provider().fetch, yaml);
     const { open } = batching;
@@ -123,7 +123,7 @@ describe("a file", () => {
     expect([status, json]).toMatchObject([400, { error: { param } }]);
   });
 
-  test("that is no form is refused", async () => {
+  test("that is not a form is refused", async () => {
     await using batching = await openBatching(provider().fetch);
     const { open } = batching;
     expect((await sendJson(open, "/v1/files", {})).status).toBe(415);
@@ -139,7 +139,7 @@ describe("a file", () => {
     await using batching = await openBatching(provider().fetch);
     const ids: string[] = [];
     for (const text of ["a", "b", "c"]) ids.push((await batching.upload(text)).id);
-    // Ids begin with the time; of one millisecond they are in no order of coming.
+    // Ids start with the time; within one millisecond their order is random.
     ids.sort();
     const page = async (query: string) => (await batching.open.send(`/v1/files?${query}`)).json;
     expect(await page("order=asc&limit=2")).toMatchObject({
@@ -159,7 +159,7 @@ describe("a file", () => {
   });
 });
 
-test("files: false is no batches at all", async () => {
+test("files: false turns batches off", async () => {
   await using batching = await openBatching(provider().fetch, `${YAML}\nfiles: false`);
   const { status, text } = await batching.open.send("/v1/batches");
   expect([status, text.includes("files: false")]).toEqual([404, true]);

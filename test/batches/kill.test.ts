@@ -1,6 +1,6 @@
 /**
- * SIGKILL in the middle of a batch: at the end every line has its own vector, in order and once; what was paid twice is at most what was in
- * flight, and nobody is charged twice. EMBEDGATE_KILLS says how often (3), EMBEDGATE_SEED where: a failure names both.
+ * SIGKILL in the middle of a batch: at the end every line has its own vector, in order and once; at most what was in flight is paid twice
+ * at the provider, and nobody is charged twice. EMBEDGATE_KILLS is the number of kills (3), EMBEDGATE_SEED the seed: a failure prints both.
  */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ import { ENDPOINT, inputOf, type Line } from "./opened";
 const KILLS = Number(process.env.EMBEDGATE_KILLS ?? 3);
 const SEED = Number(process.env.EMBEDGATE_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const LINES = 3_000;
-/** As src/batches/running.ts has it. */
+/** The same value as in src/batches/running.ts. */
 const UNDER_WAY_MAX = 128;
 
 const Asked = Type.Object({ input: Type.Array(Type.String()) });
@@ -26,7 +26,7 @@ const textOf = (line: number) => `line ${line}`;
 interface World extends Disposable {
   readonly folder: string;
   readonly paid: readonly string[];
-  /** Resolves once so many texts more were paid for. */
+  /** Resolves once this many more texts were paid for. */
   paidMore(count: number): Promise<void>;
 }
 
@@ -87,9 +87,9 @@ async function begin(url: string): Promise<string> {
   return Value.Parse(BatchObject, await created.json()).id;
 }
 
-/** Once it is completed: every line has its own vector, in order and once. */
+/** Once the batch is completed: every line has its own vector, in order and once. */
 async function checkLines(url: string, id: string): Promise<readonly Line[]> {
-  // Whoever was killed closes its connections unasked.
+  // A killed gateway closes its connections without being asked.
   const look = async () => {
     const answer = await fetch(`${url}/v1/batches/${id}`).catch(() => undefined);
     return answer && Value.Parse(BatchObject, await answer.json());
@@ -117,7 +117,7 @@ function checkPaid({ paid }: World, kills: number): void {
   expect(twice).toBeLessThanOrEqual(kills * UNDER_WAY_MAX);
 }
 
-/** And each has one row that is charged, and nothing is held any more. */
+/** Each line has one row that is charged, and nothing is held any more. */
 async function checkCompleted(url: string, id: string, there: World, kills: number): Promise<void> {
   const { folder } = there;
   const lines = await checkLines(url, id);
@@ -131,7 +131,7 @@ async function checkCompleted(url: string, id: string, there: World, kills: numb
     { micro_credits: 1_000_000_000 - LINES * 1_000, micro_credits_held: 0 },
   ]);
   expect(query(folder, "SELECT * FROM reserves")).toEqual([]);
-  // The sums by minute say the same as the rows.
+  // The sums by minute equal the rows.
   const sums = "sum(tokens_billed) AS billed, sum(tokens_upstream) AS upstream";
   expect(query(folder, `SELECT ${sums} FROM rollups WHERE unit_ms = 60000`)).toEqual(
     query(folder, `SELECT ${sums} FROM ledger`),
@@ -162,7 +162,7 @@ test(
   60_000 + KILLS * 20_000,
 );
 
-test("of two processes both are killed: those in their place go on", async () => {
+test("both of two processes are killed: their replacements go on", async () => {
   using there = world("processes: 2");
   const reached = there.paidMore(200);
   await using child = await startServing(there.folder);

@@ -1,4 +1,4 @@
-/** Forms as they come over the wire: cut anywhere, with whatever a file may hold. */
+/** Multipart forms as they arrive: split anywhere, with any file contents. */
 import { describe, expect, test } from "bun:test";
 import fastCheck from "fast-check";
 import { boundaryOf, readForm } from "../../src/batches/multipart";
@@ -31,7 +31,7 @@ function cut(bytes: Uint8Array, size: number): Uint8Array[] {
 }
 
 describe("a form", () => {
-  test("is the same however it is cut, whatever the file holds", async () => {
+  test("is the same however it is split, whatever the file contains", async () => {
     await fastCheck.assert(
       fastCheck.asyncProperty(
         fastCheck.array(
@@ -42,7 +42,7 @@ describe("a form", () => {
         ),
         fastCheck.integer({ min: 1, max: 40 }),
         async (parts, size) => {
-          // The boundary itself is in no file: whoever writes the form chooses it so.
+          // The file never contains the boundary: whoever writes the form chooses it that way.
           const file = parts.join("").replaceAll("--boundary", "");
           const text = `--boundary\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n--boundary\r\nContent-Disposition: form-data; name="file"; filename="a;\\"b.jsonl"\r\nContent-Type: application/octet-stream\r\n\r\n${file}\r\n--boundary--\r\n`;
           const found = await read(cut(Buffer.from(text), size), "boundary");

@@ -1,5 +1,5 @@
 /**
- * A gateway with batches, for tests: its provider speaks OpenAI's wire, gives each text a vector of its own and counts what it was asked.
+ * A gateway with batches, for tests: its provider has OpenAI's API, gives each text its own vector and counts its calls.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -39,7 +39,7 @@ const Line = Type.Object({
 export type Line = Static<typeof Line>;
 
 export interface Provider {
-  /** Each text, as often as it was asked for. */
+  /** Each text, as often as the provider was asked for it. */
   readonly texts: string[];
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
 }
@@ -68,7 +68,7 @@ export interface Batching extends AsyncDisposable {
   readonly open: OpenGateway;
   upload(text: string, headers?: Readonly<Record<string, string>>): Promise<Static<typeof FileObject>>;
   create(body: object, headers?: Readonly<Record<string, string>>): Promise<Static<typeof BatchObject>>;
-  /** Once it has come to an end. */
+  /** Once the batch has ended. */
   ended(id: string): Promise<Static<typeof BatchObject>>;
   lines(fileId: string | null): Promise<readonly Line[]>;
 }
@@ -131,7 +131,7 @@ async function good(sent: Promise<Sent>): Promise<unknown> {
 
 export const ENDPOINT = { endpoint: "/v1/embeddings", completion_window: "24h" } as const;
 
-/** A line for each, called after its place. */
+/** One line for each input, named by its position. */
 export const inputOf = (inputs: readonly (string | readonly string[])[], model = "m"): string =>
   inputs
     .map((input, i) =>

@@ -1,5 +1,5 @@
 /**
- * The batch services of Mistral and Gemini as strict fakes, of the same parts as OpenAI's (services.ts).
+ * The batch services of Mistral and Gemini as strict fakes, built like OpenAI's (services.ts).
  */
 import { Type } from "@sinclair/typebox";
 import { vectorOf } from "../serving";

@@ -1,4 +1,4 @@
-/** Who works on a batch: one at a time, another one once its lease is over or its process is known to be dead. */
+/** Which process runs a batch: one at a time, and another one once the lease has expired or the process is known to be dead. */
 import { afterEach, expect, test } from "bun:test";
 import { createRunner } from "../../src/batches/runner";
 import { type Held, haltOf } from "../../src/batches/running";
@@ -35,7 +35,7 @@ function batchOf(id: string, workspace = "w", createdAt = STARTED_AT): BatchReco
 interface World {
   readonly fake: FakeOutside;
   readonly records: ReturnType<typeof openBatchRecords>;
-  /** A process of that name; what it works on goes to `held`. */
+  /** A process with that name; what it works on goes to `held`. */
   process(name: string): {
     readonly runner: ReturnType<typeof createRunner>;
     readonly held: Map<string, Held>;
@@ -65,7 +65,7 @@ async function world(...batches: readonly BatchRecord[]): Promise<World> {
         outside: fake.outside,
         async run(one) {
           held.set(one.batch.id, one);
-          // As long as nobody stops it.
+          // Until somebody stops it.
           if (!one.halt.aborted)
             await new Promise<void>((resolve) => one.halt.addEventListener("abort", resolve));
           held.delete(one.batch.id);
@@ -76,7 +76,7 @@ async function world(...batches: readonly BatchRecord[]): Promise<World> {
   };
 }
 
-test("one process works on a batch, until it leaves it", async () => {
+test("one process works on a batch until it leaves it", async () => {
   const { fake, process } = await world(batchOf("batch_1"));
   const [one, other] = [process("one"), process("other")];
   await one.runner.start(true);
@@ -90,10 +90,10 @@ test("one process works on a batch, until it leaves it", async () => {
   expect(fake.sleeping()).toEqual([]);
 });
 
-test("the batch of a process that died is another's once the lease is over, or at once where the death is known", async () => {
+test("the batch of a dead process goes to another once the lease has expired, or at once if the death is known", async () => {
   for (const isKnown of [false, true]) {
     const { fake, records, process } = await world(batchOf("batch_1"));
-    // It claims, and is never heard of again.
+    // It claims the batch, and is never heard of again.
     await records.claim("dead", STARTED_AT, 30_000);
     const other = process("other");
     await other.runner.start(false);
@@ -106,7 +106,7 @@ test("the batch of a process that died is another's once the lease is over, or a
   }
 });
 
-test("whoever has lost its lease stops", async () => {
+test("a process that has lost its lease stops", async () => {
   const { fake, records, process } = await world(batchOf("batch_1"));
   const one = process("one");
   await one.runner.start(true);
@@ -120,7 +120,7 @@ test("whoever has lost its lease stops", async () => {
   await fake.until(one.runner.stop());
 });
 
-test("is told that its batch is to be cancelled by another process, or has expired", async () => {
+test("learns that its batch is to be cancelled by another process, or has expired", async () => {
   const { fake, records, process } = await world(batchOf("batch_1"), {
     ...batchOf("batch_2"),
     expires_at: STARTED_AT + 60_000,
@@ -138,7 +138,7 @@ test("is told that its batch is to be cancelled by another process, or has expir
   await fake.until(one.runner.stop());
 });
 
-test("a workspace with many batches leaves room for another's", async () => {
+test("a workspace with many batches does not starve another one", async () => {
   const many = Array.from({ length: 6 }, (_, i) => batchOf(`batch_${i}`, "busy", STARTED_AT + i));
   const { fake, process } = await world(...many, batchOf("batch_z", "other", STARTED_AT + 100));
   const one = process("one");

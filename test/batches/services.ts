@@ -1,6 +1,6 @@
 /**
- * Providers' batch services as strict fakes: what is not written as their documents have it is refused, and each counts what was submitted. A
- * batch is done once it was looked at twice. Vectors and counts are each text's own; `spoil` changes a line of the results.
+ * Providers' batch services as strict fakes: whatever their documentation does not allow is refused, and each counts what was submitted. A
+ * batch is done after it was looked at twice. Each text has its own vector and count; `spoil` changes a line of the results.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -10,22 +10,22 @@ export const closed = { additionalProperties: false };
 
 export interface Service {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
-  /** Texts, once for each submission they were in. */
+  /** Texts, once for each submission that contained them. */
   readonly submitted: string[];
   /** Texts that came as live calls. */
   readonly live: string[];
   readonly cancelled: string[];
   /** Whether batches end when they are looked at. */
   endsWhenLooked: boolean;
-  /** What becomes of the next submission, once it was taken: the connection breaks, or no answer comes. */
+  /** What happens to the next submission after it was accepted: the connection breaks, or no answer comes. */
   breaksAfter: boolean;
   hangsAfter: boolean;
-  /** Whether a batch goes on though it was asked to end. */
+  /** Whether a batch ignores a request to cancel it. */
   ignoresCancel: boolean;
 }
 
 export interface Spoiling {
-  /** Of a line of the results: undefined leaves it out. */
+  /** Changes a line of the results: undefined leaves it out. */
   readonly spoil?: (line: Readonly<Record<string, unknown>>, text: string) => object | undefined;
 }
 
@@ -110,7 +110,7 @@ export async function live(state: State, init: RequestInit) {
   return answerTo(input, model);
 }
 
-/** A form with a purpose and one file, which is kept. */
+/** A form with a purpose and one file, which is stored. */
 export async function upload(state: State, init: RequestInit): Promise<object> {
   const form = await new Response(String(init.body), { headers: new Headers(init.headers) }).formData();
   const file = form.get("file");
@@ -161,7 +161,7 @@ export function cancel(state: State, id: string): Batch {
 
 export const Metadata = Type.Object({ embedgate: Type.String() }, closed);
 
-/** OpenAI's, and Voyage's, whose lines have inputs alone. */
+/** OpenAI's service, and Voyage's, whose lines contain inputs only. */
 export function openaiService(
   vendor: "openai" | "voyage",
   { spoil = (line) => line }: Spoiling = {},
@@ -232,7 +232,7 @@ export function openaiService(
     if (path === "GET /v1/batches") {
       const after = searchParams.get("after");
       const from = after === null ? 0 : state.batches.findIndex((one) => one.id === after) + 1;
-      // A page of one, so that there are several.
+      // One entry per page, so that there are several pages.
       const data = state.batches.slice(from, from + 1).map((batch) => shown(state, batch));
       return { object: "list", data, has_more: from + 1 < state.batches.length };
     }
@@ -243,7 +243,7 @@ export function openaiService(
     }
     if (path.endsWith("/cancel")) return shown(state, cancel(state, id));
     if (path === `GET /v1/files/${id}/content`) {
-      // In no order.
+      // In random order.
       const lines = hasDone(find(state, id.replace("output-", ""))).toReversed();
       return lines
         .flatMap((line) => {

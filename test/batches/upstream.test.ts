@@ -1,4 +1,4 @@
-/** Lines that go by a provider's own batch service: submitted once, matched by their ids alone, proved and charged like any other. */
+/** Lines that go through a provider's own batch service: submitted once, matched by id only, checked and charged like any other line. */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
@@ -27,10 +27,21 @@ models:
 ${more}
 `;
 
-/** Nothing waits in earnest. */
+/** All waits are short. */
 const QUICK = { sleep: async () => Bun.sleep(1) };
 const open = (vendor: Vendor, service: Service, more = "") =>
   openBatching(service.fetch, yamlOf(vendor, more), QUICK);
+
+/** A batch of five lines that the service has accepted and does not end by itself. */
+async function submitted(vendor: Vendor, service: Service) {
+  service.endsWhenLooked = false;
+  const batching = await open(vendor, service);
+  const file = await batching.upload(inputOf(texts(5)));
+  const { id } = await batching.create({ input_file_id: file.id, ...ENDPOINT });
+  while (service.submitted.length === 0) await Bun.sleep(2);
+  return { ...batching, id };
+}
+
 const texts = (count: number) => Array.from({ length: count }, (_, i) => `text ${i}`);
 
 function rowsOf(folder: string): Record<string, unknown>[] {
@@ -63,7 +74,7 @@ describe.each(NAMES)("by %s", (vendor) => {
     expect(service.live).toEqual([]);
     const rows = rowsOf(batching.open.folder);
     expect(rows.length).toBe(41);
-    // A token a text, at 500 USD a million.
+    // One token per text, at 500 USD per million.
     expect(rows[0]).toMatchObject({
       status: 200,
       provider: "up",
@@ -77,7 +88,7 @@ describe.each(NAMES)("by %s", (vendor) => {
     });
   });
 
-  test("a line that is missing, wrong or refused is an error; the others stand", async () => {
+  test("a line that is missing, wrong or refused is an error; the others are answered", async () => {
     const service = VENDORS[vendor]({
       spoil(line, text) {
         if (text === "missing") return undefined;
@@ -117,7 +128,7 @@ describe.each(NAMES)("by %s", (vendor) => {
     expect(service.live).toEqual([]);
   });
 
-  test("a submission whose answer was lost is looked for, and not made twice", async () => {
+  test("a submission whose answer was lost is looked up, and not made twice", async () => {
     const service = VENDORS[vendor]();
     service.breaksAfter = true;
     await using batching = await open(vendor, service);
@@ -141,14 +152,11 @@ describe.each(NAMES)("by %s", (vendor) => {
     expect(service.submitted).toEqual(texts(5));
   });
 
-  test("one that is left while its end is waited for is cancelled by whoever comes next", async () => {
+  test("a batch that was left while its cancellation was awaited is cancelled by the next owner", async () => {
     const service = VENDORS[vendor]();
-    service.endsWhenLooked = false;
-    await using batching = await open(vendor, service);
+    await using batching = await submitted(vendor, service);
+    const { id } = batching;
     const { gateway } = batching.open;
-    const file = await batching.upload(inputOf(texts(5)));
-    const { id } = await batching.create({ input_file_id: file.id, ...ENDPOINT });
-    while (service.submitted.length === 0) await Bun.sleep(2);
     service.ignoresCancel = true;
     await batching.open.send(`/v1/batches/${id}/cancel`, { method: "POST" });
     while (service.cancelled.length === 0) await Bun.sleep(2);
@@ -160,13 +168,10 @@ describe.each(NAMES)("by %s", (vendor) => {
     expect(batch).toMatchObject({ status: "cancelled", request_counts: { completed: 1, failed: 0 } });
   });
 
-  test("is cancelled there, and what was done by then is kept and charged", async () => {
+  test("is cancelled at the provider, and what was done by then is kept and charged", async () => {
     const service = VENDORS[vendor]();
-    service.endsWhenLooked = false;
-    await using batching = await open(vendor, service);
-    const file = await batching.upload(inputOf(texts(5)));
-    const { id } = await batching.create({ input_file_id: file.id, ...ENDPOINT });
-    while (service.submitted.length === 0) await Bun.sleep(2);
+    await using batching = await submitted(vendor, service);
+    const { id } = batching;
     await batching.open.send(`/v1/batches/${id}/cancel`, { method: "POST" });
     const batch = await batching.ended(id);
     expect(batch).toMatchObject({
@@ -177,14 +182,11 @@ describe.each(NAMES)("by %s", (vendor) => {
     expect(rowsOf(batching.open.folder).length).toBe(1);
   });
 
-  test("a restart goes on waiting for what was submitted", async () => {
+  test("a restart continues to wait for what was submitted", async () => {
     const service = VENDORS[vendor]();
-    service.endsWhenLooked = false;
-    await using batching = await open(vendor, service);
+    await using batching = await submitted(vendor, service);
+    const { id } = batching;
     const { gateway } = batching.open;
-    const file = await batching.upload(inputOf(texts(5)));
-    const { id } = await batching.create({ input_file_id: file.id, ...ENDPOINT });
-    while (service.submitted.length === 0) await Bun.sleep(2);
     await gateway.batches?.runner.stop();
     expect((await gateway.batches?.find("default", id))?.status).toBe("in_progress");
     service.endsWhenLooked = true;
@@ -194,7 +196,7 @@ describe.each(NAMES)("by %s", (vendor) => {
   });
 });
 
-test("lines of other models go live beside it", async () => {
+test("lines of other models are called live beside it", async () => {
   const service = openaiService("openai");
   await using batching = await open("openai", service, "  live: { routes: [ { provider: up, model: up } ] }");
   const file = await batching.upload(`${inputOf(["a"])}\n${inputOf(["b"], "live").replace("c0", "c1")}`);
@@ -203,7 +205,7 @@ test("lines of other models go live beside it", async () => {
   expect([service.submitted, service.live]).toEqual([["a"], ["b"]]);
 });
 
-test("what was handed over is not asked for live, though the routing file says otherwise by now", async () => {
+test("submitted lines are not called live, even if the routing file changes meanwhile", async () => {
   const service = openaiService("openai");
   service.endsWhenLooked = false;
   await using batching = await open("openai", service);

@@ -1,12 +1,12 @@
 /**
- * What `embedgate bench` says of endpoints that get their vectors wrong, each in one way. A new check is a row of WRONG.
+ * What `embedgate bench` reports about endpoints that get their vectors wrong, each in one way. A new check is a row of WRONG.
  */
 import { expect, test } from "bun:test";
 import { base64Of, type Measured, measured, type Twist, vectorOf, wrongs } from "./measuring";
 
 const seenOf = ({ result }: Measured, check: string) => result.checks.find((one) => one.check === check);
 
-test("a good endpoint has nothing wrong, asked for floats or base64, one text or several", async () => {
+test("a good endpoint has no errors, with floats or base64, one text or several", async () => {
   for (const encoding of ["float", "base64"] as const) {
     for (const inputs of [1, 3]) {
       const seen = await measured({ requests: 5, encoding, inputs, dimensions: 8 });
@@ -17,7 +17,7 @@ test("a good endpoint has nothing wrong, asked for floats or base64, one text or
   }
 });
 
-/** Everyone's vector goes to the next place; the indices do not tell. */
+/** Every vector moves to the next place; the indices do not show it. */
 const shifted: Twist = ({ data }) => {
   const [first, ...others] = data.map(({ embedding }) => embedding);
   const embeddings = first === undefined ? others : [...others, first];
@@ -152,7 +152,7 @@ test.each(WRONG.map((row) => [...row]))("%s is told so", async (_, twist, words)
   expect(wrongs(seen).filter((wrong) => wrong.match(words) !== null)).toHaveLength(1);
 });
 
-test("vectors that name their texts may come in any order", async () => {
+test("vectors with indices may come in any order", async () => {
   const seen = await measured({ requests: 5, inputs: 3 }, ({ data }) => {
     data.reverse();
   });
@@ -160,7 +160,7 @@ test("vectors that name their texts may come in any order", async () => {
   expect(seenOf(seen, "each index appears once")?.why).toBe("6 answers were in another order");
 });
 
-test("vectors of another length than 1 are told of, and are nothing wrong", async () => {
+test("vectors that are not of length 1 are reported, and are not an error", async () => {
   const seen = await measured({ requests: 5 }, ({ data }) => {
     for (const entry of data)
       if (Array.isArray(entry.embedding)) entry.embedding = entry.embedding.map((n) => n * 3);
@@ -176,7 +176,7 @@ const ignoringDimensions: Twist = ({ data }, { texts }) => {
   for (const entry of data) entry.embedding = vectorOf(texts[entry.index] ?? "");
 };
 
-test("dimensions that were asked for and passed over are wrong; where nobody asked they are only told of", async () => {
+test("requested dimensions that are ignored are an error; if none were requested they are only reported", async () => {
   expect(wrongs(await measured({ requests: 1, dimensions: 4 }, ignoringDimensions))).toContain(
     "dimensions are as requested: asked for 4 it answers 8",
   );

@@ -1,5 +1,5 @@
 /**
- * `embedgate bench` as a user types it, from source, against a server and against the gateway; its options, and its bar on a terminal.
+ * `embedgate bench` as a user types it, from source, against a server and against the gateway; its options, and its progress bar on a terminal.
  */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
@@ -48,7 +48,7 @@ test("a good endpoint's figures and checks are printed, the key comes from the e
   );
   expect([...endpoint.keys]).toEqual([`Bearer ${key}`]);
   expect(errors).toContain("Then 20 requests over 8 connections, each with 2 texts of about 16 tokens");
-  // Nobody draws where there is no terminal.
+  // No bar is drawn without a terminal.
   expect(errors).not.toContain("█");
   expect(out).toContain("texts (vectors)      40");
   expect(errors).toContain("40 requests in all, at most.");
@@ -58,7 +58,7 @@ test("a good endpoint's figures and checks are printed, the key comes from the e
   expect(code).toBe(0);
 });
 
-test("with --json one object is all that is printed, and what is wrong makes it exit 1", async () => {
+test("with --json only one object is printed, and an error makes it exit 1", async () => {
   using endpoint = startEndpoint(true);
   const { code, out, errors } = await benchOf(
     {},
@@ -75,7 +75,7 @@ test("with --json one object is all that is printed, and what is wrong makes it 
   expect(code).toBe(1);
 });
 
-test("on a terminal a bar is drawn meanwhile, and taken away", async () => {
+test("on a terminal a progress bar is drawn meanwhile, and removed", async () => {
   using endpoint = startEndpoint();
   let screen = "";
   const decoder = new TextDecoder();
@@ -155,7 +155,7 @@ test("without a URL the gateway on this machine is measured for ten seconds, and
   });
 });
 
-test("a key is the option's, else the variable of its own, else the SDKs'", () => {
+test("the key comes from the option, else from its own variable, else from the SDKs' variable", () => {
   const options = { ...OPTIONS, url: "https://api.test/v1", model: "m" };
   const environment = { EMBEDGATE_BENCH_KEY: "b", OPENAI_API_KEY: "c" };
   expect(settingsOf({ ...options, key: "a" }, environment)).toMatchObject({ key: "a" });
@@ -173,12 +173,12 @@ test.each([
   expect(settingsOf({ ...OPTIONS, ...options }, {})).toContain(words);
 });
 
-test("more connections are opened where the environment lets Bun", () => {
+test("more connections are opened if the environment allows Bun to", () => {
   const environment = { BUN_CONFIG_MAX_HTTP_REQUESTS: "500" };
   expect(settingsOf({ ...OPTIONS, connections: 500 }, environment)).toMatchObject({ connections: 500 });
 });
 
-test("a bar is cut to its terminal's width, so that it never wraps", () => {
+test("a bar is cut to the terminal's width, so that it never wraps", () => {
   const written: string[] = [];
   const progress = openProgress({ isTTY: true, columns: 40, write: (text) => written.push(text) });
   progress.at(0.5, "12 requests, 3/s, p50 1.0 ms and more");

@@ -1,5 +1,5 @@
 /**
- * What `embedgate bench` sends and counts, in a world whose clock stands still but for it: figures here are exact.
+ * What `embedgate bench` sends and counts, with a clock that only it moves: figures here are exact.
  */
 import { expect, test } from "bun:test";
 import { asJson, forPeople } from "../../src/bench/report";
@@ -8,7 +8,7 @@ import { LATENCY_MS, measured, type Twist, wrongs } from "./measuring";
 const CHECKING = 12;
 const RECHECKED = 8;
 
-test("all connections ask without a pause for as long as was said, and every figure follows", async () => {
+test("all connections send without a pause for the given time, and every figure follows", async () => {
   const { result, asked, said } = await measured({ seconds: 2, connections: 4, inputs: 3 });
   const requests = (4 * 2000) / LATENCY_MS;
   expect(result.load).toMatchObject({
@@ -41,7 +41,7 @@ test("all connections ask without a pause for as long as was said, and every fig
   );
 });
 
-test("so many requests are sent as were asked for and not one more; what they come to is said before", async () => {
+test("exactly as many requests are sent as were asked for; their cost is printed before", async () => {
   const { result, asked, said } = await measured({ requests: 7, connections: 4, inputs: 5, tokens: 100 });
   expect(result.load).toMatchObject({ sent: 7, right: 7 });
   expect(asked.length).toBe(CHECKING + 7 + 7);
@@ -56,14 +56,14 @@ test("so many requests are sent as were asked for and not one more; what they co
   ]);
 });
 
-test("with no request at all only the vectors are checked", async () => {
+test("with no requests at all only the vectors are checked", async () => {
   const { result, asked } = await measured({ requests: 0 });
   expect(asked.length).toBe(CHECKING);
   expect(result.load).toBeUndefined();
   expect(forPeople(result)).toMatch(/^ok {5}replies have OpenAI's format\n/);
 });
 
-test("no text is sent twice under load, and all are equally long", async () => {
+test("no text is sent twice under load, and all have the same length", async () => {
   const { asked } = await measured({ requests: 200, inputs: 4, tokens: 30 });
   const texts = asked.slice(CHECKING, CHECKING + 200).flatMap((one) => one.texts);
   expect(new Set(texts).size).toBe(800);
@@ -71,7 +71,7 @@ test("no text is sent twice under load, and all are equally long", async () => {
   expect(texts[0]?.split(" ")).toHaveLength(25);
 });
 
-test("after a 429 nobody asks until Retry-After is over, and it is counted apart", async () => {
+test("after a 429 nothing is sent until Retry-After is over, and it is counted separately", async () => {
   const limited: Twist = (_, { place }) =>
     place === CHECKING + 6
       ? Response.json({ error: { message: "slow down" } }, { status: 429, headers: { "retry-after": "2" } })
@@ -85,7 +85,7 @@ test("after a 429 nobody asks until Retry-After is over, and it is counted apart
   expect(forPeople(result)).toContain("2.0 of them paused for Retry-After");
 });
 
-test("a Retry-After beyond the end does not keep anybody longer", async () => {
+test("a Retry-After beyond the end does not delay the end", async () => {
   const limited: Twist = (_, { place }) =>
     place > CHECKING ? new Response("", { status: 429, headers: { "retry-after": "3600" } }) : undefined;
   const { result } = await measured({ seconds: 3, connections: 2 }, limited);
@@ -97,7 +97,7 @@ test("a Retry-After beyond the end does not keep anybody longer", async () => {
   });
 });
 
-test("while the vectors are checked a 429 is waited for, and that is nothing wrong", async () => {
+test("while the vectors are checked a 429 is waited for, and is not an error", async () => {
   const limited: Twist = (_, { place }) =>
     place === 1 || place === 5
       ? new Response("", { status: 429, headers: { "retry-after": "1" } })
@@ -107,7 +107,7 @@ test("while the vectors are checked a 429 is waited for, and that is nothing wro
   expect(seen.asked[1]?.at_ms).toBe(1000 + LATENCY_MS);
 });
 
-test("failures are counted by what they were, each with its first words, and are in no latency", async () => {
+test("failures are counted by kind, each with its first message, and are not part of the latencies", async () => {
   const failing: Twist = async ({ data }, { place }) => {
     if (place <= CHECKING || place > CHECKING + 20) return undefined;
     if (place % 4 === 0) return Response.json({ error: { message: `broken at ${place}` } }, { status: 500 });
@@ -125,7 +125,7 @@ test("failures are counted by what they were, each with its first words, and are
   expect(forPeople(result)).toContain("500                 5  broken at 16");
 });
 
-test("an endpoint that nobody reaches is told in words, and no load begins", async () => {
+test("an endpoint that cannot be reached is reported, and no load starts", async () => {
   const { result, asked } = await measured({ seconds: 5 }, () => {
     throw new Error("Unable to connect");
   });
@@ -143,7 +143,7 @@ test("an answer that does not come is given up after a minute", async () => {
   expect(result.checks[0]?.why).toBe("no answer: no answer within 60 s");
 });
 
-test("a key that an endpoint repeats is in nothing that is said", async () => {
+test("a key that an endpoint repeats is never printed", async () => {
   const key = "sk-bench-4711-abcdefgh";
   const seen = await measured({ requests: 4, key }, (_, { place, headers }) =>
     place > CHECKING
@@ -158,7 +158,7 @@ test("a key that an endpoint repeats is in nothing that is said", async () => {
   expect(all).not.toContain(key);
 });
 
-test("one that is stopped tells what was measured until then", async () => {
+test("a run that is stopped reports what was measured until then", async () => {
   const stop = new AbortController();
   const { result } = await measured(
     { seconds: 100, connections: 2 },
@@ -173,7 +173,7 @@ test("one that is stopped tells what was measured until then", async () => {
   expect(result.load?.right).toBeLessThan(50);
 });
 
-test("a redirect is not followed: the key is for the address that was given", async () => {
+test("a redirect is not followed: the key is only for the given address", async () => {
   const { result, asked } = await measured(
     { requests: 1 },
     () => new Response("", { status: 308, headers: { location: "https://elsewhere.test/v1/embeddings" } }),

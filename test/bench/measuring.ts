@@ -1,6 +1,6 @@
 /**
- * An endpoint of OpenAI's embeddings API where the network stands, in a world whose clock the test moves, and one measurement of it.
- * What an endpoint gets wrong is a `Twist`: it changes the answer that a good one would give.
+ * A fake endpoint of OpenAI's embeddings API, with a clock that the test moves, and one measurement of it.
+ * What an endpoint gets wrong is a `Twist`: it changes the answer of a good endpoint.
  */
 
 import { PROBE_COST } from "../../src/bench/checks";
@@ -17,9 +17,9 @@ export interface Asked {
   readonly headers: Headers;
   /** By the test's clock. */
   readonly at_ms: number;
-  /** How many were under way, this one too. */
+  /** How many were in flight, including this one. */
   readonly underWay: number;
-  /** From 1. */
+  /** Starting at 1. */
   readonly place: number;
 }
 
@@ -33,13 +33,13 @@ export interface Good {
   usage: { prompt_tokens: number } | undefined;
 }
 
-/** @returns another answer instead, or nothing where `good` was changed */
+/** @returns another answer instead, or nothing if `good` was changed */
 export type Twist = (good: Good, asked: Asked) => Response | undefined | Promise<Response | undefined>;
 
 export const SIZE = 8;
 export const LATENCY_MS = 10;
 
-/** Of unit length, and not the same for any two texts. */
+/** Of unit length, and different for each text. */
 export function vectorOf(text: string, size = SIZE): number[] {
   const bytes = new Uint8Array(new Bun.CryptoHasher("sha256").update(text).digest()).slice(0, size);
   const raw = Array.from(bytes, (byte) => byte - 127.5);
@@ -129,9 +129,9 @@ export async function measured(
   return { result, asked, said, bar };
 }
 
-/** `--requests` for a load of so many: those that check the vectors are counted in it, and those that are asked again. */
+/** `--requests` for a load of this many: requests that check the vectors count too, and so do repeated ones. */
 export const allFor = (load: number) => PROBE_COST.requests + load + Math.min(8, load);
 
-/** As people read them: what went wrong, and what was said of it. */
+/** As people read them: what went wrong, and the message. */
 export const wrongs = ({ result }: Measured): string[] =>
   result.checks.filter(({ outcome }) => outcome === "wrong").map(({ check, why }) => `${check}: ${why}`);

@@ -1,4 +1,4 @@
-/** What was sent to a provider and not answered is paid for: by caps always, by credits unless the routing file waives it. */
+/** Calls that were sent and not answered must be paid for: they always count for caps, and for credits unless the routing file waives it. */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
@@ -6,11 +6,11 @@ import { type OpenGateway, openGateway } from "../gateway";
 
 interface Vendor {
   calls: number;
-  /** Of each call: how long it takes; undefined: it never answers. */
+  /** For each call, how long it takes; undefined: it never answers. */
   answersAfterMs: (call: number) => number | undefined;
 }
 
-/** A million tokens cost a USD, so a token a micro-credit; four bytes are a token where nobody counts. */
+/** A million tokens cost a USD, so a token costs a micro-credit; without a count four bytes are a token. */
 async function open(
   more: string,
   vendor: Vendor,
@@ -47,7 +47,7 @@ async function openVendor(yaml: string, vendor: Vendor): Promise<OpenGateway> {
 const TEXT = "sixteen letters!";
 const ESTIMATE = 4n;
 
-/** @returns what it was answered, once it is; without a signal it is waited for */
+/** @returns the answer, once it has come; without a signal the test waits for it */
 async function ask(
   opened: OpenGateway,
   key: string,
@@ -128,7 +128,7 @@ describe("callers that hang up", () => {
 
   test.each(["charge", "waive"])("use up a cap (abandoned: %s)", async (abandoned) => {
     const vendor = never();
-    // Five times four tokens of a micro-USD each; what the next may come to does not fit.
+    // Five times four tokens of a micro-USD each; the next request may cost more than is left.
     const more = `money: { abandoned: ${abandoned} }\nworkspace_defaults: { cap_usd_per_day: 0.00002 }`;
     await using opened = await open(more, vendor);
     const { key } = await opened.gateway.keys.create("ci", "team");
@@ -155,7 +155,7 @@ describe("callers that hang up", () => {
     expect(booked(opened)).toMatchObject({ abandoned: ESTIMATE, left: 1_000n - ESTIMATE, held: 0n });
   });
 
-  test("of a call that several requests share pay for their own part of it, whether all leave or some stay", async () => {
+  test("while several requests share a call pay for their own part, whether all leave or some stay", async () => {
     const vendor: Vendor = { calls: 0, answersAfterMs: () => 60 };
     await using opened = await open("", vendor, ", coalesce_ms: 20");
     const { key } = await opened.gateway.keys.create("ci", "team");
@@ -165,7 +165,7 @@ describe("callers that hang up", () => {
     clients[0]?.abort();
     expect((await Promise.all(sent)).map(({ status }) => status)).toEqual([499, 200, 200]);
     expect(vendor.calls).toBe(1);
-    // Six tokens were counted for the three.
+    // Six tokens were counted for all three.
     expect(booked(opened)).toMatchObject({
       upstream: 4n + ESTIMATE,
       abandoned: ESTIMATE,
@@ -185,13 +185,13 @@ describe("callers that hang up", () => {
   });
 });
 
-/** The very first call is waited for beyond `timeout_ms`: a model may be loading. */
+/** The very first call may take longer than `timeout_ms`: a model may be loading. */
 async function loaded(opened: OpenGateway, key: string): Promise<void> {
   expect((await ask(opened, key, "the first text")).status).toBe(200);
 }
 
-describe("a call that is not answered in time", () => {
-  test("is charged with the failure that it ends in", async () => {
+describe("a call that times out", () => {
+  test("is charged with the failure that it leads to", async () => {
     const vendor: Vendor = { calls: 0, answersAfterMs: (call) => (call === 1 ? 0 : undefined) };
     await using opened = await open("", vendor, ", retries: 0, timeout_ms: 20");
     const { key } = await opened.gateway.keys.create("ci", "team");
@@ -205,7 +205,7 @@ describe("a call that is not answered in time", () => {
     });
   });
 
-  test("is charged beside the answer of the next, and shown in no usage", async () => {
+  test("is charged in addition to the successful call, and is not part of the usage", async () => {
     const vendor: Vendor = { calls: 0, answersAfterMs: (call) => (call === 2 ? undefined : 0) };
     await using opened = await open("", vendor, ", retries: 1, timeout_ms: 50");
     const { key } = await opened.gateway.keys.create("ci", "team");
@@ -221,7 +221,7 @@ describe("a call that is not answered in time", () => {
   });
 });
 
-test("what a provider is owed includes calls that were given up", async () => {
+test("upstream cost includes abandoned calls", async () => {
   const vendor: Vendor = { calls: 0, answersAfterMs: (call) => (call === 2 ? undefined : 0) };
   const yaml = `space_probe: false
 providers: { wire: { plugin: openai, base_url: "http://upstream/v1", retries: 1, timeout_ms: 50 } }
@@ -242,7 +242,7 @@ models: { m: { routes: [ { provider: wire, price: 3 } ], price: 1, dimensions: 2
   ]);
 });
 
-test("the call of two that was answered later is paid for, too", async () => {
+test("a hedged call that was answered later is paid for too", async () => {
   const vendor: Vendor = { calls: 0, answersAfterMs: (call) => (call === 1 ? undefined : 0) };
   await using opened = await open("", vendor, "", ", hedge_after_ms: 10");
   const { key } = await opened.gateway.keys.create("ci", "team");

@@ -1,6 +1,6 @@
 /**
- * Credits, permissions and rate limits through the door: never more served than paid for, never a balance below zero, to the last micro-credit.
- * Sums over many requests with failures among them are in the simulator.
+ * Credits, permissions and rate limits over HTTP: nothing is served that is not paid for, no balance goes below zero, exact to the micro-credit.
+ * The simulator checks sums over many requests with failures.
  */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
@@ -11,7 +11,7 @@ import { openBefore, quiet, rightly, routing } from "../request/vendor";
 import { codeOf, type Gateways, sums, workspaceWith, YAML } from "./paying";
 
 describe("credits", () => {
-  test("500 requests at once on a balance that pays for 10: exactly 10 are served, and nothing is left", async () => {
+  test("500 requests at once on a balance for 10: exactly 10 are served, and nothing is left", async () => {
     const { open, headers } = await workspaceWith(20n);
     await using _open = open;
     const sent = await Promise.all(
@@ -30,7 +30,7 @@ describe("credits", () => {
     expect(sums(open)).toEqual({ taken: 20n, granted: 20n, held: 0n, short: 0n });
   });
 
-  test("a failed request costs nothing, and what it held is free again", async () => {
+  test("a failed request costs nothing, and its hold is released", async () => {
     const yaml = `${YAML}  fake-down: { routes: [ { provider: fake } ], price: 1 }\n`;
     const { open, headers } = await workspaceWith(2n, { yaml });
     await using _open = open;
@@ -40,7 +40,7 @@ describe("credits", () => {
     expect(sums(open)).toMatchObject({ taken: 2n, held: 0n });
   });
 
-  test("hits and duplicates cost what hit_price says, also where nothing else is left to pay for", async () => {
+  test("cache hits and duplicates cost what hit_price says, even if there is no other cost", async () => {
     const yaml = `cache: { memory_mb: 8, hit_price: 0.5 }\n${YAML}`;
     const { open, headers } = await workspaceWith(10n, { yaml });
     await using _open = open;
@@ -55,14 +55,14 @@ describe("credits", () => {
     await ask(["three words here"]);
     const refused = await ask(["four words, ".repeat(10)]);
     expect(codeOf(refused)).toBe("insufficient_credit");
-    // As credits are bought, not in millionths of one.
+    // In the unit in which credits are bought, not in millionths.
     expect(Object(refused.json).error.message).toBe(
       "The workspace has 0 credits left, and this request costs 0.000015 credits or more. The gateway's operator can grant more.",
     );
     expect(sums(open)).toMatchObject({ taken: 10n, held: 0n });
   });
 
-  test("who waits for credits leads nobody who waits for vectors: two requests never wait for each other", async () => {
+  test("a request that waits for credits does not fetch vectors for others: two requests never wait for each other", async () => {
     const held = Promise.withResolvers<void>();
     const open = await openBefore(routing({ cache: "false" }));
     await using _open = open;
@@ -70,7 +70,7 @@ describe("credits", () => {
       if (input.includes("first")) await held.promise;
       return rightly(right);
     };
-    // A byte of text and eight around each are held: 13 for the first, 44 for the second, 2 × 9 for the third.
+    // Held: one token per byte of text, and eight around each: 13 for the first, 44 for the second, 2 × 9 for the third.
     await open.gateway.workspaces.create("team", {}, 50n);
     const { key } = await open.gateway.keys.create("ci", "team");
     const ask = (...input: string[]) => open.post({ model: "m", input }, { authorization: `Bearer ${key}` });
@@ -93,7 +93,7 @@ describe("credits", () => {
     expect(codeOf(await open.post({ model: "one", input: "a" }, headers))).toBe("insufficient_credit");
   });
 
-  test("a workspace is made on first sight with the credits that the routing file gives, once", async () => {
+  test("a workspace is created at its first request with the credits of the routing file, once", async () => {
     const yaml = `workspace_defaults: { credits: 0.000004 }\n${YAML}`;
     await using open = await openGateway({ yaml });
     const { key } = await open.gateway.keys.create("ci", "new");
@@ -104,7 +104,7 @@ describe("credits", () => {
     expect(await open.gateway.workspaces.grants("new")).toMatchObject([{ micro_credits: 4n, balance: 4n }]);
   });
 
-  test("what is granted is served", async () => {
+  test("granted credits can be spent", async () => {
     const { open, headers } = await workspaceWith(0n);
     await using _open = open;
     await open.gateway.workspaces.grant("team", 3n, "invoice 7");
@@ -114,7 +114,7 @@ describe("credits", () => {
     expect(sums(open)).toMatchObject({ taken: 2n, granted: 3n });
   });
 
-  /** A request that is under way until it is let go; it holds more than its two micro-credits. */
+  /** A request that stays in flight until it is released; it holds more than its two micro-credits. */
   async function whileUnderWay(
     microCredits: bigint | null,
     work: (workspaces: Gateways) => Promise<void>,
@@ -141,7 +141,7 @@ providers: { wire: { plugin: openai, base_url: "http://upstream/v1" } }
 models: { m: { routes: [ { provider: wire } ], price: 1, dimensions: 2 } }
 `;
 
-  test("what requests under way hold cannot be taken back, and the rest can", async () => {
+  test("what requests in flight hold cannot be taken back, and the rest can", async () => {
     await using open = await whileUnderWay(100n, async (workspaces) => {
       const { micro_credits_held: held } = await workspaces.show("team");
       expect(held).toBeGreaterThan(2n);
@@ -154,7 +154,7 @@ models: { m: { routes: [ { provider: wire } ], price: 1, dimensions: 2 } }
     expect([micro_credits_held, micro_credits]).toEqual([0n, 100n + (taken?.micro_credits ?? 0n) - 2n]);
   });
 
-  test("a limit that comes while a request is under way takes what there is, and records the rest", async () => {
+  test("a limit that is set while a request is in flight takes what there is, and records the rest", async () => {
     await using open = await whileUnderWay(null, async (workspaces) => {
       await workspaces.setCredits("team", 1n, "a limit");
     });
@@ -165,7 +165,7 @@ models: { m: { routes: [ { provider: wire } ], price: 1, dimensions: 2 } }
     expect(sums(open)).toEqual({ taken: 1n, granted: 1n, held: 0n, short: 1n });
   });
 
-  test("a limit that is lifted while a request is under way leaves nothing held or owed", async () => {
+  test("a limit that is removed while a request is in flight leaves nothing held or owed", async () => {
     await using open = await whileUnderWay(100n, async (workspaces) => {
       await workspaces.setCredits("team", null, "no limit");
       await expect(workspaces.grant("team", 5n, "")).rejects.toThrow("no credit limit");
@@ -177,7 +177,7 @@ models: { m: { routes: [ { provider: wire } ], price: 1, dimensions: 2 } }
     expect(sums(open)).toEqual({ taken: 2n, granted: 0n, held: 0n, short: 0n });
   });
 
-  test.skipIf(ON_POSTGRES)("a crash gives back what was held", async () => {
+  test.skipIf(ON_POSTGRES)("a crash releases what was held", async () => {
     const { open, headers } = await workspaceWith(100n);
     await using _open = open;
     await open.post({ model: "one", input: "two words" }, headers);
@@ -211,7 +211,7 @@ describe("a workspace's settings", () => {
     ["'cap_usd_per_month'", { cap_usd_per_month: Number.NaN }],
     ["'cap_time_zone'", { cap_time_zone: "Europe/Nowhere" }],
   ];
-  test.each(WRONG)("that are wrong are refused whole: %s", async (words, settings) => {
+  test.each(WRONG)("that are invalid are refused completely: %s", async (words, settings) => {
     const { open } = await workspaceWith(5n, { settings: { requests_per_minute: 7 } });
     await using _open = open;
     const { workspaces } = open.gateway;
@@ -224,7 +224,7 @@ describe("a workspace's settings", () => {
     expect(await workspaces.list()).toHaveLength(1);
   });
 
-  test("of its wire hold for its own requests alone, until they are unset", async () => {
+  test("of its dialect apply to its own requests only, until they are unset", async () => {
     const { open, headers } = await workspaceWith(null, {
       settings: { dialect: "quantized", policies: { invalid_status: 400 } },
     });
@@ -245,7 +245,7 @@ describe("models", () => {
     await using _open = open;
     const ask = async (model: string) => (await open.post({ model, input: "a" }, headers)).status;
     expect([await ask("one"), await ask("fake-8"), await ask("other")]).toEqual([200, 200, 404]);
-    // An alias of a model that is allowed.
+    // An alias of an allowed model.
     expect(await ask("docs")).toBe(200);
     const listed = Object((await open.send("/v1/models", { headers })).json).data;
     expect(listed.map(({ id }: { id: string }) => id)).toEqual(["fake", "fake-8", "docs", "one"]);
@@ -286,7 +286,7 @@ describe("rate limits", () => {
   test("tokens a minute are corrected by the provider's count", async () => {
     const yaml = `${YAML}\nworkspace_defaults: { tokens_per_minute: 10 }\n`;
     await using open = await openGateway({ yaml, outside: { monotonic: () => 0 } });
-    // Estimated at four tokens and counted as eight, then at two and counted as four: by the estimates a third would pass.
+    // Estimated at four tokens and counted as eight, then at two and counted as four: by the estimates a third request would pass.
     expect((await open.post({ model: "one", input: "a b c d e f g h" })).status).toBe(200);
     expect((await open.post({ model: "one", input: "a b c d" })).status).toBe(200);
     expect(codeOf(await open.post({ model: "one", input: "a b c d" }))).toBe("rate_limit_exceeded");

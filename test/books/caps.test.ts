@@ -1,25 +1,28 @@
-/** Spending caps: kept to the last pico-USD, for days and months of any time zone, and a refusal says when one ends. */
+/** Spending caps: exact to the pico-USD, for days and months of any time zone; a refusal says when the cap resets. */
 import { describe, expect, test } from "bun:test";
 import { openGateway } from "../gateway";
 import { codeOf, sums, workspaceWith, YAML } from "./paying";
 
 describe("caps", () => {
   // Two tokens of `one` cost 2,000,000 pico-USD, which is 0.000002 USD.
-  test.each(["cap_usd_per_day", "cap_usd_per_month"] as const)("%s is kept, and named", async (cap) => {
-    const { open, headers } = await workspaceWith(null, { settings: { [cap]: 0.000_006 } });
-    await using _open = open;
-    const sent = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => open.post({ model: "one", input: `two w${i}` }, headers)),
-    );
-    expect(sent.filter(({ status }) => status === 200)).toHaveLength(3);
-    const refused = sent.find(({ status }) => status !== 200);
-    expect(refused?.status).toBe(402);
-    expect(Object(refused?.json).error).toMatchObject({ code: "cap_exceeded" });
-    expect(Object(refused?.json).error.message).toContain(cap);
-    expect(sums(open).held).toBe(0n);
-  });
+  test.each(["cap_usd_per_day", "cap_usd_per_month"] as const)(
+    "%s is kept, and the error names it",
+    async (cap) => {
+      const { open, headers } = await workspaceWith(null, { settings: { [cap]: 0.000_006 } });
+      await using _open = open;
+      const sent = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => open.post({ model: "one", input: `two w${i}` }, headers)),
+      );
+      expect(sent.filter(({ status }) => status === 200)).toHaveLength(3);
+      const refused = sent.find(({ status }) => status !== 200);
+      expect(refused?.status).toBe(402);
+      expect(Object(refused?.json).error).toMatchObject({ code: "cap_exceeded" });
+      expect(Object(refused?.json).error.message).toContain(cap);
+      expect(sums(open).held).toBe(0n);
+    },
+  );
 
-  test("the error says what may be spent, what was, what is asked, and until when; without amounts where prices are hidden", async () => {
+  test("the error says the cap, what was spent, what was asked for, and until when; without amounts if prices are hidden", async () => {
     const told = async (policies: object) => {
       const outside = { now: () => Date.UTC(2027, 0, 31, 12) };
       await using open = await openGateway({ yaml: YAML, outside });
@@ -37,7 +40,7 @@ describe("caps", () => {
     );
   });
 
-  test("a day's cap is a new one the next day, a month's is not", async () => {
+  test("a day's cap resets the next day, a month's does not", async () => {
     let now = Date.UTC(2027, 0, 15, 23, 59);
     const yaml = `${YAML}\nworkspace_defaults: { cap_usd_per_day: 0.000002, cap_usd_per_month: 0.000004 }\n`;
     await using open = await openGateway({ yaml, outside: { now: () => now } });
@@ -90,7 +93,7 @@ describe("caps", () => {
     await gateway.close();
   });
 
-  test("credits that are used up have no end to tell", async () => {
+  test("used up credits have no reset time", async () => {
     const { open, headers } = await workspaceWith(0n);
     await using _open = open;
     const refused = await open.post({ model: "one", input: "a" }, headers);

@@ -1,4 +1,4 @@
-/** Charges are whole micro-credits, costs are not: sums over any requests are right to one, and so are an invoice's lines. */
+/** Charges are whole micro-credits, costs are not: the sum of any requests is right to one micro-credit, and so is each line of an invoice. */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { ceilOf, microCreditsPerToken } from "../../src/books/money";
@@ -12,7 +12,7 @@ describe("charges are exact over time", () => {
   const WIRED = `space_probe: false
 providers: { wire: { plugin: openai, base_url: "http://upstream/v1" } }
 `;
-  /** A token is a word. */
+  /** One token per word. */
   const fetch = async (_: string, init: RequestInit) => {
     const { input }: { readonly input: readonly string[] } = JSON.parse(String(init.body));
     const tokens = input.join(" ").split(" ").length;
@@ -51,7 +51,7 @@ models: { m: { routes: [ { provider: wire } ], price: ${price}, dimensions: 2 } 
     },
   );
 
-  test("the last micro-credit pays for fifty tokens at 0.02 micro-credits, and for none more", async () => {
+  test("the last micro-credit pays for fifty tokens at 0.02 micro-credits, and for no more", async () => {
     const yaml = `${WIRED}models: { m: { routes: [ { provider: wire } ], price: 0.02, dimensions: 2 } }`;
     await using open = await openGateway({ yaml, outside: { fetch } });
     await open.gateway.workspaces.create("team", {}, 1n);
@@ -63,7 +63,7 @@ models: { m: { routes: [ { provider: wire } ], price: ${price}, dimensions: 2 } 
     expect(sums(open)).toEqual({ taken: 1n, granted: 1n, held: 0n, short: 0n });
   });
 
-  test("an invoice's lines have what their own requests cost, whoever paid the whole micro-credit", async () => {
+  test("an invoice's lines have the cost of their own requests, whichever request paid the whole micro-credit", async () => {
     const yaml = `${WIRED}models:
   a: { routes: [ { provider: wire } ], price: 0.5, dimensions: 2 }
   b: { routes: [ { provider: wire } ], price: 0.5, dimensions: 2 }
@@ -71,7 +71,7 @@ models: { m: { routes: [ { provider: wire } ], price: ${price}, dimensions: 2 } 
     await using open = await openGateway({ yaml, outside: { fetch } });
     await open.gateway.workspaces.create("team", {}, null);
     const { key } = await open.gateway.keys.create("ci", "team");
-    // One pays 1, the other 0, each time.
+    // One request pays 1, the other 0, each time.
     for (let i = 0; i < 40; i++)
       await open.post({ model: i % 2 === 0 ? "a" : "b", input: "a" }, { authorization: `Bearer ${key}` });
     const store = await openStore(join(open.folder, "data/embedgate.db"), realOutside);

@@ -1,5 +1,5 @@
 /**
- * The ledger: one row for each request whose caller was known, committed before the answer, summed to the last pico-USD.
+ * The ledger: one row for each request with a known caller, committed before the answer, with sums exact to the pico-USD.
  */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
@@ -29,7 +29,7 @@ const PRICED = `${FAKE_YAML}
 `;
 
 describe("a row", () => {
-  test("says who, when, what, where, how much, and where the count came from", async () => {
+  test("says who, when, what, where, how much, and how the tokens were counted", async () => {
     let monotonic = 0;
     const outside = { now: () => 1_790_000_000_000, monotonic: () => monotonic++ };
     await using open = await openGateway({ yaml: PRICED, outside });
@@ -85,7 +85,7 @@ describe("a row", () => {
     ]);
   });
 
-  test("is there when the answer is: another process reads it before the body was", async () => {
+  test("is committed before the answer: another process reads it before the body is read", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     const response = await open.gateway.door.handle(
       new Request("http://localhost/v1/embeddings", {
@@ -117,7 +117,7 @@ describe("a row", () => {
     ]);
   });
 
-  test("of a client that went away is there too, as 499", async () => {
+  test("exists for a client that disconnected too, as 499", async () => {
     await using open = await openGateway({
       yaml: `${FAKE_YAML}\n  fake-stuck: { routes: [ { provider: fake } ] }`,
     });
@@ -148,7 +148,7 @@ describe("a row", () => {
     other.run("ROLLBACK");
     other.close();
     expect((await open.post({ model: "fake", input: "a" })).status).toBe(200);
-    // The refused request's row was owed, and came with the next.
+    // The refused request's row was owed, and was written with the next.
     expect(
       rowsOf(open)
         .map(({ status }) => status)
@@ -156,7 +156,7 @@ describe("a row", () => {
     ).toEqual([200, 503]);
   });
 
-  test("of a failure that cannot be written is written once it can be, with what was answered in its place", async () => {
+  test("of a failure that cannot be written is written once it can be, with the answer that was given instead", async () => {
     await using open = await openGateway({
       yaml: FAKE_YAML,
       outside: { monotonic: advancing(), sleep: shortOnly },
@@ -171,7 +171,7 @@ describe("a row", () => {
     expect(rowsOf(open)).toMatchObject([{ status: 503, error: "database_unavailable" }, { status: 200 }]);
   });
 
-  test("counts upstream what providers counted, also for answers that were of no use", async () => {
+  test("counts upstream what providers counted, also for unusable answers", async () => {
     await using open = await openGateway({ yaml: PRICED, outside: { sleep: shortOnly, random: () => 0 } });
     await open.post({ model: "fake-nan", input: "three words here" });
     expect(rowsOf(open)).toMatchObject([
@@ -179,7 +179,7 @@ describe("a row", () => {
     ]);
   });
 
-  test("is begun before the first call, and says interrupted where a crash ended it", async () => {
+  test("is begun before the first call, and says interrupted after a crash", async () => {
     const yaml = `${FAKE_YAML}\n  fake-stuck: { routes: [ { provider: fake } ] }`;
     await using open = await openGateway({ yaml });
     const gone = new AbortController();
@@ -191,12 +191,12 @@ describe("a row", () => {
     });
     while (rowsOf(open).length === 0) await new Promise(setImmediate);
     expect(rowsOf(open)).toMatchObject([{ status: 0, error: null, tokens_upstream: 4 }]);
-    // What a gateway does that starts on the database of one that was killed.
+    // What a gateway does when it starts on the database of one that was killed.
     expect(await open.gateway.ledger.settleInterrupted()).toBe(1);
     expect(rowsOf(open)).toMatchObject([
       { status: 0, error: "interrupted", tokens_source: "estimated", tokens_upstream: 4, tokens_billed: 0 },
     ]);
-    // It was alive after all: its own word is the last.
+    // It was alive after all: its own result counts.
     gone.abort();
     await sent;
     expect(rowsOf(open)).toMatchObject([
@@ -205,7 +205,7 @@ describe("a row", () => {
   });
 });
 
-/** A clock that goes on a second at each look, so that waiting for a lock ends without waiting. */
+/** A clock that advances one second per reading, so that waiting for a lock ends without waiting. */
 function advancing(): () => number {
   let now = 0;
   return () => {
@@ -214,11 +214,11 @@ function advancing(): () => number {
   };
 }
 
-/** Waits between tries are over at once; a deadline never comes. */
+/** Pauses between attempts end at once; a deadline never comes. */
 const shortOnly = (ms: number) => (ms < 1_000 ? Promise.resolve() : new Promise<void>(() => undefined));
 
 describe("usage", () => {
-  test("sums by model, workspace, key and UTC day, from a time on", async () => {
+  test("sums by model, workspace, key and UTC day, from a given time on", async () => {
     let now = Date.UTC(2026, 0, 1, 23, 59);
     await using open = await openGateway({ yaml: PRICED, outside: { now: () => now } });
     const { id, key } = await open.gateway.keys.create("ci", "team-a");
@@ -291,7 +291,7 @@ describe("the database", () => {
     }
   };
 
-  test("is made with its folders, in WAL, and opened again as it was", () =>
+  test("is created with its folders, in WAL mode, and opened again unchanged", () =>
     inFolder(async (path) => {
       (await openStore(path, realOutside)).close();
       const again = await openStore(path, realOutside);
@@ -300,7 +300,7 @@ describe("the database", () => {
       again.close();
     }));
 
-  test("of a newer version is left alone", () =>
+  test("of a newer version is not touched", () =>
     inFolder(async (path) => {
       const store = await openStore(path, realOutside);
       store.database.run("PRAGMA user_version = 99");
@@ -308,7 +308,7 @@ describe("the database", () => {
       await expect(openStore(path, realOutside)).rejects.toThrow("newer embedgate (schema version 99");
     }));
 
-  test("that is no database is refused with its path", () =>
+  test("a file that is not a database is refused with its path", () =>
     inFolder(async (path) => {
       (await openStore(path, realOutside)).close();
       await Bun.write(
@@ -318,7 +318,7 @@ describe("the database", () => {
       await expect(openStore(path, realOutside)).rejects.toThrow(path);
     }));
 
-  test("two openings at once make one set of tables", () =>
+  test("two processes that open it at once create one set of tables", () =>
     inFolder(async (path) => {
       const stores = await Promise.all([
         openStore(path, realOutside),

@@ -8,7 +8,7 @@ import { amount, FAILED, holding, KINDS, onPostgres, reserve, row, TERMS } from 
 for (const { name, isThere, opened } of KINDS) {
   describe.skipIf(!isThere)(name, () => {
     describe("a batch's reserve", () => {
-      test("is what its lines are held of, and what is left goes back", async () => {
+      test("pays for the holds of its lines, and the rest is released", async () => {
         await using database = await opened();
         const { ledger, account } = database;
         expect(await reserve(ledger, 60n)).toBe(true);
@@ -39,7 +39,7 @@ for (const { name, isThere, opened } of KINDS) {
           pico_usd_held: 0n,
           reserved: null,
         });
-        // Twice is once.
+        // Doing it twice changes nothing.
         await ledger.lines.release("batch_1", STARTED_AT);
         expect(await account()).toEqual({
           micro_credits: 93n,
@@ -49,11 +49,11 @@ for (const { name, isThere, opened } of KINDS) {
         });
       });
 
-      test("is not made where it does not fit", async () => {
+      test("is not made if it does not fit", async () => {
         await using database = await opened();
         const { ledger, account } = database;
         await expect(reserve(ledger, 101n)).rejects.toMatchObject({ kind: "insufficient_credit" });
-        // In SQLite there is not even a workspace.
+        // In SQLite the workspace does not even exist.
         expect((await account()) ?? { micro_credits_held: 0n, reserved: null }).toMatchObject({
           micro_credits_held: 0n,
           reserved: null,
@@ -69,7 +69,7 @@ for (const { name, isThere, opened } of KINDS) {
         });
       });
 
-      test("that no batch has is given back", async () => {
+      test("of a batch that does not exist is released", async () => {
         await using database = await opened();
         const { ledger, account } = database;
         await reserve(ledger, 60n);
@@ -97,7 +97,7 @@ for (const { name, isThere, opened } of KINDS) {
             reserve: undefined,
           });
           if (which === "of all") {
-            // The process is told of by nobody: in PostgreSQL its rows are released once it is gone.
+            // Nobody reports the dead process: in PostgreSQL its rows are released once it is gone.
             const other = await database.other();
             await database.end();
             expect(await other.settleInterrupted()).toBe(2);
@@ -124,8 +124,8 @@ for (const { name, isThere, opened } of KINDS) {
       );
     });
 
-    describe("a line that a crash ended", () => {
-      test("is settled once, however often it is said", async () => {
+    describe("a line that a crash interrupted", () => {
+      test("is settled once, however often settling is repeated", async () => {
         await using database = await opened();
         const { ledger, account } = database;
         await reserve(ledger, 60n);
@@ -154,7 +154,7 @@ for (const { name, isThere, opened } of KINDS) {
         }
         await ledger.begin(row("a", { status: UNDER_WAY }), holding(20n));
         await ledger.settle(row("a"));
-        // What was answered stays as it is.
+        // Answered lines stay as they are.
         await ledger.lines.setAside("a");
         expect(await database.rows("request_id, status, tokens_upstream")).toEqual([
           { request_id: "a", status: 200n, tokens_upstream: 1n },
@@ -167,7 +167,7 @@ for (const { name, isThere, opened } of KINDS) {
 }
 
 describe.skipIf(POSTGRES_URL === undefined)("lines on several machines", () => {
-  test("reserves and lines that come at once never hold more than there is", async () => {
+  test("reserves and lines at the same time never hold more than there is", async () => {
     await using database = await onPostgres();
     const ledgers = [database.ledger, await database.other(), await database.other()];
     const made = await Promise.all(
@@ -186,14 +186,14 @@ describe.skipIf(POSTGRES_URL === undefined)("lines on several machines", () => {
         ledger.begin({ ...line, status: UNDER_WAY }, { ...holding(2n), reserve: `batch_${held}` }),
       ),
     );
-    // Nine micro-credits were reserved: the first four lines get two, the fifth what is left.
+    // Nine micro-credits were reserved: the first four lines get two each, the fifth what is left.
     const holds = (await database.rows("micro_credits_held")).map((one) => Object.values(one)[0]).toSorted();
     expect(holds).toEqual([0n, 0n, 0n, 0n, 0n, 0n, 0n, 1n, 2n, 2n, 2n, 2n]);
     for (const line of lines)
       await ledger.settle(line.request_id === "line_0" ? line : { ...line, ...FAILED });
     for (let i = 0; i < 30; i++) await ledger.lines.release(`batch_${i}`, STARTED_AT);
     expect(await database.account()).toEqual({
-      // It cost seven: two were held for it, and one more was nobody's.
+      // It cost seven: two were held for it, and one more was free.
       micro_credits: 97n,
       micro_credits_held: 0n,
       pico_usd_held: 0n,

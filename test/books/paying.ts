@@ -1,9 +1,9 @@
-/** A workspace that pays, behind the door, and what its books say: for tests about money. */
+/** A workspace that pays, over HTTP, and its ledger: for tests about money. */
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
 
-/** A token is a word here, and two words cost two micro-credits. */
+/** One token per word here, and two words cost two micro-credits. */
 export const YAML = `${FAKE_YAML}
   one: { routes: [ { provider: fake, model: fake } ], price: 1 }
   other: { routes: [ { provider: fake, model: fake } ], price: 1 }

@@ -1,6 +1,6 @@
 /**
- * Requests that are refused before anything is done for them: what of them is kept, how many rows they make, and that sums count each.
- * What a request that got further leaves in the ledger is in ledger.test.ts.
+ * Requests that are refused before anything was done for them: what is kept, how many rows they take, and that sums count each of them.
+ * ledger.test.ts has requests that got further.
  */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
@@ -29,7 +29,7 @@ function pagesOf(open: OpenGateway): number {
   return database.query<{ page_count: number }, []>("PRAGMA page_count").get()?.page_count ?? 0;
 }
 
-/** Of a workspace that can pay for nothing, and may use no other model than \`one\`. */
+/** For a workspace without credits that may use only the model \`one\`. */
 async function pennilessKey(open: OpenGateway, requestsPerMinute: number | null = null) {
   const settings = { models: ["one"], requests_per_minute: requestsPerMinute };
   await open.gateway.workspaces.create("team", settings, 0n);
@@ -40,7 +40,7 @@ async function pennilessKey(open: OpenGateway, requestsPerMinute: number | null 
 const BULKY = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`key ${i}`, "m".repeat(4_000)]));
 
 describe("refused requests", () => {
-  test("leave their outcome and nothing that their caller wrote: all alike of a minute are one row with a count", async () => {
+  test("keep their outcome and nothing that their caller wrote: equal ones of a minute are one row with a count", async () => {
     const now = Date.UTC(2027, 0, 1, 12, 0, 30);
     await using open = await openGateway({ yaml: YAML, outside: { now: () => now } });
     const { id, headers } = await pennilessKey(open);
@@ -130,7 +130,7 @@ describe("refused requests", () => {
   });
 });
 
-test("a request that fails after a call was made for it keeps what it said of itself, unless that is large", async () => {
+test("a request that fails after a call keeps its user and metadata, unless they are large", async () => {
   await using open = await openGateway({ yaml: `${YAML}  fake-down: { routes: [ { provider: fake } ] }\n` });
   const ask = (metadata: object) => open.post({ model: "fake-down", input: "a", user: "u", metadata });
   for (const metadata of [{ run: 7 }, BULKY]) expect((await ask(metadata)).status).toBe(503);
@@ -176,7 +176,7 @@ describe("a request limit", () => {
     },
   );
 
-  test("is taken before a token limit, which gives nothing of it back", async () => {
+  test("is applied before a token limit, whose refusal gives nothing back", async () => {
     await using open = await openGateway({ yaml: YAML, outside: { monotonic: () => 0 } });
     const settings = { requests_per_minute: 3, tokens_per_minute: 4 };
     await open.gateway.workspaces.create("team", settings, null);
@@ -189,7 +189,7 @@ describe("a request limit", () => {
   });
 });
 
-test("a ledger that is only read counts what others refused", async () => {
+test("a read-only ledger counts what others refused", async () => {
   await using open = await openGateway({ yaml: YAML });
   for (let i = 0; i < 3; i++) await open.post("{");
   const store = await openStore(join(open.folder, "data/embedgate.db"), realOutside);
@@ -199,7 +199,7 @@ test("a ledger that is only read counts what others refused", async () => {
   store.close();
 });
 
-/** A clock that goes on a second at each look, so that waiting for a lock ends without waiting. */
+/** A clock that advances one second per reading, so that waiting for a lock ends without waiting. */
 function advancing(): () => number {
   let now = 0;
   return () => {

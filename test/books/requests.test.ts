@@ -1,5 +1,5 @@
 /**
- * Single requests read back: by id, by status, by who and where; and of a refused one that shares a row, those of its minute.
+ * Single requests are read back: by id, by status, by workspace and provider; for a refused one that shares a row, the refusals of its minute.
  */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
@@ -35,7 +35,7 @@ async function read<T>({ folder }: OpenGateway, work: (requests: ReturnType<type
   }
 }
 
-test("by its id a request says what it failed for", async () => {
+test("a request by its id says why it failed", async () => {
   const { open, ids } = await withRequests();
   await using _ = open;
   const found = await read(open, ({ show }) => show(ids[1] ?? ""));
@@ -43,7 +43,7 @@ test("by its id a request says what it failed for", async () => {
   expect(await read(open, ({ show }) => show("req_unknown"))).toBeUndefined();
 });
 
-test("of those refused alike the last has the row; the others lead to it by their minute", async () => {
+test("the last of several equal refusals has the row; the others lead to it by their minute", async () => {
   const { open, ids } = await withRequests();
   await using _ = open;
   const [, , first = "", last = ""] = ids;
@@ -76,7 +76,7 @@ describe("a list has the latest first, of", () => {
   });
 });
 
-test("a provider that answered beside another is found", async () => {
+test("a provider that answered together with another is found", async () => {
   const { open, ids } = await withRequests();
   await using _ = open;
   const database = new Database(join(open.folder, "data/embedgate.db"));

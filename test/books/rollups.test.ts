@@ -1,6 +1,6 @@
 /**
- * Sums by minute and hour are the ledger's own, whatever came: over random answers, failures, refusals, answers of several providers, crashes
- * and settlings that come after them. And trimmed, all that is told of money stays as it was, to the last pico-USD.
+ * Sums by minute and hour equal the ledger's own after random answers, failures, refusals, answers of several providers, crashes
+ * and late settlements. After trimming, everything about money is unchanged, to the pico-USD.
  */
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
@@ -43,11 +43,11 @@ interface Line {
   readonly [column: string]: string | bigint | null;
 }
 const NAMES = ["at", "workspace", "key_id", "model", "status", "code"];
-/** A sum of nothing stays where a crash's row was put right. */
+/** A sum of zeros stays where a row was corrected after a crash. */
 const isSomething = (line: Line) =>
   Object.entries(line).some(([name, value]) => !NAMES.includes(name) && value !== 0n);
 
-/** Of minutes or hours, each with what tells requests apart. */
+/** For minutes or hours, each with the dimensions of its requests. */
 function sumsOf({ database }: Store, unitMs: number): { readonly ledger: Line[]; readonly rollups: Line[] } {
   const ledger = database
     .query<Line, []>(
@@ -80,7 +80,7 @@ async function opened(path = ":memory:"): Promise<Books> {
   };
 }
 
-test("the sums by minute and hour are the ledger's own after whatever came", async () => {
+test("the sums by minute and hour equal the ledger's own whatever happened", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async (steps) => {
       const books = await opened();
@@ -95,7 +95,7 @@ test("the sums by minute and hour are the ledger's own after whatever came", asy
   );
 });
 
-test("their usage is the ledger's, by any groups", async () => {
+test("their usage equals the ledger's, by any groups", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
       const books = await opened();
@@ -115,7 +115,7 @@ test("their usage is the ledger's, by any groups", async () => {
 
 const counts = (line: UsageLine) => line.requests > 0n || line.tokens_upstream > 0n || line.tokens > 0n;
 
-/** All that is told of usage and money, whole days of it. */
+/** Everything about usage and money, for whole days. */
 async function told(store: Store) {
   const statements = openStatements(store);
   const ledger = openLedger(store);
@@ -172,7 +172,7 @@ test("usage, invoices and histories are the same before and after requests are t
   );
 }, 60_000);
 
-test("what is trimmed makes the file smaller, and rows under way stay", async () => {
+test("trimming makes the file smaller, and keeps rows in flight", async () => {
   const folder = mkdtempSync(join(tmpdir(), "embedgate-trim-"));
   try {
     const path = join(folder, "books.db");

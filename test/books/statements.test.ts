@@ -1,6 +1,6 @@
 /**
- * Statements add up: over random requests, grants and limits set and lifted, a history ends at the balance, and an invoice at the
- * ledger's sums, to the last micro-credit and pico-USD.
+ * Statements add up: over random requests, grants and limits set and removed, a history ends at the balance, and an invoice equals the
+ * ledger's sums, to the micro-credit and pico-USD.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -49,7 +49,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant("later" as const), hours: fc.nat(40) }),
 );
 
-/** What a refusal is for: anything else is a fault. */
+/** The expected reason for a refusal: every other one is a bug. */
 async function orRefused(work: Promise<unknown>): Promise<void> {
   try {
     await work;
@@ -85,7 +85,7 @@ const rowOf = (id: number, at: number, { model, tokens, price, microCredits, fai
   metadata: null,
 });
 
-/** Requests overlap with one another and with what else happens: each settles at a step of its own, or at the end. */
+/** Requests overlap with each other and with everything else: each settles at a random later step, or at the end. */
 async function happen(store: Store, steps: readonly Step[]): Promise<void> {
   let now = START;
   const ledger = openLedger(store);
@@ -152,7 +152,7 @@ test("whatever happens, the history ends at the balance and each month's invoice
           for (const by of [["day", "model"], ["model"], ["day"]] as const) {
             const { lines, total } = await statements.invoice("team", month, by);
             expect(ledgerSums(store, from, to)).toEqual(total);
-            // As whoever has only the CSV adds it up.
+            // Adding up as someone who has only the CSV.
             const column = csv(
               ["micro_credits"],
               lines.map((line) => ({ micro_credits: String(line.micro_credits) })),
@@ -179,7 +179,7 @@ const MONTHS = [
   ["2027-01", Date.UTC(2027, 0), Date.UTC(2027, 1)],
 ] as const;
 
-test("a history is in order of time: a day's requests are divided at its grants, and each balance is what was left", async () => {
+test("a history is in order of time: a day's requests are split at its grants, and each balance is right at its line", async () => {
   const store = await openStore(":memory:", fakeOutside().outside);
   let now = START;
   const hour = 3_600_000;
@@ -241,7 +241,7 @@ describe("an invoice", () => {
     return lines;
   }
 
-  test("has the month's requests from its first millisecond to its last, in UTC, and nobody else's", async () => {
+  test("has the month's requests from its first millisecond to its last, in UTC, and no others", async () => {
     const from = Date.UTC(2026, 10);
     const to = Date.UTC(2026, 11);
     const lines = await invoiceOf(
@@ -259,7 +259,7 @@ describe("an invoice", () => {
     ]);
   });
 
-  test("names a price where all of a line had it, and none where it changed", async () => {
+  test("has a price if all of a line has the same, otherwise none", async () => {
     const at = Date.UTC(2026, 10, 3);
     const same = await invoiceOf(
       [
@@ -280,8 +280,8 @@ describe("an invoice", () => {
     expect(changed).toMatchObject([{ price: null, tokens_billed: 20n, cost_pico_usd: 1_500_000n }]);
   });
 
-  test("has no line below 0, where an earlier charge or a balance that was used up paid for some of it", async () => {
-    // 71 tokens are 0.497 micro-credits more: the one that October's charge was too much pays for all of November's.
+  test("has no line below 0, even if an earlier charge or a used up balance paid for some of it", async () => {
+    // 71 tokens are 0.497 micro-credits more: the micro-credit that October was charged too much pays for all of November.
     const lines = await invoiceOf(
       [
         [Date.UTC(2026, 9, 30), { microCredits: 0, tokens: 71 }],
@@ -296,7 +296,7 @@ describe("an invoice", () => {
     ]);
   });
 
-  test("leaves out what cost nothing because it failed", async () => {
+  test("leaves out failed requests without cost", async () => {
     expect(await invoiceOf([[Date.UTC(2026, 10, 3), { fails: true }]], "model")).toEqual([]);
   });
 });

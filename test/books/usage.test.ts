@@ -1,5 +1,5 @@
 /**
- * The ledger read back: by several groups at once, of one workspace, by what requests said of themselves.
+ * Sums of the ledger: by several groups at once, of one workspace, by requests' metadata.
  */
 import { describe, expect, test } from "bun:test";
 import type { UsageFilter, UsageGroup } from "../../src/books/usage";
@@ -42,7 +42,7 @@ async function groups(open: OpenGateway, by: readonly UsageGroup[], filter: Usag
   ]);
 }
 
-test("several groups make a line for each that goes together, in the order asked for", async () => {
+test("several groups make a line for each combination, in the order asked for", async () => {
   await using open = await withRequests();
   expect(await groups(open, ["model", "day"])).toEqual([
     ["dear", "2027-01-01", 1],
@@ -60,7 +60,7 @@ test("several groups make a line for each that goes together, in the order asked
   ]);
 });
 
-describe("of all requests, only those are summed", () => {
+describe("filters: only these requests are summed", () => {
   const pairs = (entries: Readonly<Record<string, string>>) => new Map(Object.entries(entries));
   const CASES: readonly (readonly [string, UsageFilter, number])[] = [
     ["of a workspace", { workspace: "acme" }, 3],
@@ -98,7 +98,7 @@ models:
   m: { routes: [ { provider: one, model: fake, price: 1 }, { provider: other, model: fake, price: 2 } ], price: 4 }
   m-down: { routes: [ { provider: one, model: fake-down } ] }
 `;
-  test("each supplier has its tokens and what they cost there, whatever the workspace pays", async () => {
+  test("each provider has its tokens and what they cost there, whatever the workspace pays", async () => {
     await using open = await openGateway({ yaml });
     for (const provider of ["one", "other", "other"]) {
       const sent = await open.post({ model: "m", input: "two words" }, { "x-embedgate-provider": provider });

@@ -1,6 +1,6 @@
 /**
- * A provider's count divided among inputs: nothing lost, nothing made, nobody short by more than a token.
- * The exact shares to compare with are computed here in whole numbers of their own.
+ * Divides a provider's count among inputs: nothing lost, nothing made up, no share off by a whole token.
+ * The exact shares for comparison are computed here with whole numbers.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -31,7 +31,7 @@ describe("apportion", () => {
     expect(apportion(sum, by)).toEqual(expected);
   });
 
-  test("the shares are whole, not below 0, and add up to exactly the total", () => {
+  test("the shares are whole, not negative, and add up to exactly the total", () => {
     fc.assert(
       fc.property(total, weights, (sum, by) => {
         const shares = apportion(sum, by);
@@ -55,7 +55,7 @@ describe("apportion", () => {
     );
   });
 
-  test("a heavier input never gets less than a lighter one, nor an earlier one less than an equal later one", () => {
+  test("a heavier input never gets less than a lighter one, nor an earlier one less than a later one of equal weight", () => {
     fc.assert(
       fc.property(total, weights, (sum, by) => {
         const shares = apportion(sum, by);

@@ -1,6 +1,6 @@
 /**
- * The cache as the spine sees it: memory over disk, sizes that a reload changes, statistics, and its place beside the database.
- * The model test at the end compares it with a plain Map; a new operation of `Cache` is a new step there.
+ * The cache as requests see it: memory over disk, sizes that a reload changes, statistics, and its file beside the database.
+ * The model-based test at the end compares it with a plain Map; a new operation of `Cache` is a new step there.
  */
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
@@ -29,7 +29,7 @@ describe("the cache", () => {
     expect(cache.stats()).toMatchObject({ hits: 3, misses: 1, memoryEntries: 2, diskOn: false });
   });
 
-  test("keeps all of a request's vectors, or none when one of them is unsound", () => {
+  test("keeps all of a request's vectors, or none if one of them is invalid", () => {
     const { outside } = fakeOutside();
     const cache = openCache({}, { path: undefined, outside });
     const unsound = { ...entry(2), values: Float32Array.of(1, Number.NaN) };
@@ -37,7 +37,7 @@ describe("the cache", () => {
     expect(findOne(cache, 1)).toBeUndefined();
   });
 
-  test("that is off finds nothing and counts nothing; flights go on, and the unsound is still refused", () => {
+  test("that is off finds nothing and counts nothing; calls in flight are still shared, and invalid vectors are still refused", () => {
     const { outside } = fakeOutside();
     const cache = openCache(false, { path: undefined, outside });
     cache.keep(new Map([one(1)]));
@@ -49,7 +49,7 @@ describe("the cache", () => {
     expect(() => cache.keep(new Map([[keyOf(1), { ...entry(1), tokens: -1 }]]))).toThrow("token count");
   });
 
-  test("what memory let go is found on disk, and is in memory again", async () => {
+  test("finds on disk what memory dropped, and keeps it in memory again", async () => {
     await using place = onDisk();
     const cache = openCache(
       { memory_mb: 1, disk_mb: 16 },
@@ -66,7 +66,7 @@ describe("the cache", () => {
     await place.clock.until(cache.close());
   });
 
-  test("what memory answers again and again stays on disk too, though the disk is never asked for it", async () => {
+  test("keeps on disk what memory answers often, though the disk is never read for it", async () => {
     await using place = onDisk();
     const opening = { path: place.path, outside: place.clock.outside };
     const cache = openCache({ memory_mb: 16, disk_mb: 1 }, opening);
@@ -82,7 +82,7 @@ describe("the cache", () => {
     await place.clock.until(after.close());
   });
 
-  test("with a bound of 0 for memory lives on disk alone", async () => {
+  test("with 0 bytes of memory works from disk alone", async () => {
     await using place = onDisk();
     const cache = openCache({ memory_mb: 0, disk_mb: 4 }, { path: place.path, outside: place.clock.outside });
     cache.keep(new Map([one(1)]));
@@ -91,7 +91,7 @@ describe("the cache", () => {
     await place.clock.until(cache.close());
   });
 
-  test("a disk cache without a folder is told of, and memory works", () => {
+  test("a disk cache without a folder is reported, and memory works", () => {
     const { outside, logs } = fakeOutside();
     const cache = openCache({ disk_mb: 4 }, { path: undefined, outside });
     expect(logs.map(({ message }) => message)).toEqual(["the disk cache is off"]);
@@ -99,7 +99,7 @@ describe("the cache", () => {
     expect(findOne(cache, 1)).toBeDefined();
   });
 
-  test("takes other sizes while it serves, keeping what fits", async () => {
+  test("changes its sizes while it serves, and keeps what fits", async () => {
     await using place = onDisk();
     const cache = openCache({ memory_mb: 4, disk_mb: 0 }, { path: place.path, outside: place.clock.outside });
     for (let number = 0; number < 400; number++) cache.keep(new Map([one(number, 1_536)]));
@@ -107,7 +107,7 @@ describe("the cache", () => {
     expect(cache.stats().memoryBytes).toBeLessThanOrEqual(MEGABYTE);
     expect(findOne(cache, 399)).toBeDefined();
     cache.keep(new Map([one(1_000)]));
-    // Before it is written: closing what is replaced writes it, and the next opening reads it there.
+    // Before it is written: closing the replaced cache writes it, and the next one reads it there.
     cache.apply({ memory_mb: 0, disk_mb: 2 });
     await place.clock.advance(1_000);
     expect(written(findOne(cache, 1_000))).toEqual(written(entry(1_000)));
@@ -129,7 +129,7 @@ models:
   fake: { routes: [ { provider: fake } ] }
 `;
 
-  test("its file lies beside the database, and what it holds is written when the gateway closes", async () => {
+  test("its file is beside the database, and is written when the gateway closes", async () => {
     await using opened = await openGateway({ yaml: YAML });
     const path = `${opened.gateway.config().database.path}-cache`;
     expect(existsSync(path)).toBe(true);
@@ -177,8 +177,8 @@ describe("compared with a plain Map", () => {
     { weight: 1, arbitrary: fc.record({ does: fc.constant("lock" as const), ms: fc.nat(7_000) }) },
   );
 
-  // Of two vectors kept under one key either is right: both were proved to be that input's. The disk may be behind memory.
-  test("whatever happens, a found vector was kept under its key, and what was just kept is what is found", async () => {
+  // Of two vectors kept under one key either is right: both were checked for that input. The disk may be behind memory.
+  test("whatever happens, a found vector was kept under its key, and what was just kept is found", async () => {
     let hits = 0;
     let misses = 0;
     await fc.assert(
@@ -201,7 +201,7 @@ describe("compared with a plain Map", () => {
               }
               hits++;
               expect(model.get(keys[i] ?? "") ?? []).toContainEqual(written(found));
-              // What is done with it is nobody else's.
+              // The caller may change its copy without affecting others.
               found.values.fill(0);
             }
           } else if (each.does === "keep") {
@@ -229,7 +229,7 @@ describe("compared with a plain Map", () => {
             cache.apply({ memory_mb: 1, disk_mb: 1 });
             memoryOn = true;
           } else if (!existsSync(place.path)) {
-            // Only a file that is there can be damaged or locked.
+            // Only an existing file can be damaged or locked.
           } else if (each.does === "damage") {
             const beside = place.beside();
             const turned = `substr(row, 1, ${each.at}) || x'5a' || substr(row, ${each.at + 2})`;

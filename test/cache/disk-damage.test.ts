@@ -1,5 +1,5 @@
 /**
- * The disk cache when something is wrong with its file. Whatever it is: no wrong vector, no thrown error, no waiting, and a word of it.
+ * The disk cache with something wrong with its file: no wrong vector, no thrown error, no waiting, and a log line.
  * A new way for a file to be wrong is a test here.
  */
 
@@ -31,7 +31,7 @@ function soundOnes(disk: Disk): number {
   return found.size;
 }
 
-/** A new entry is kept and found by the next opening. */
+/** A new entry is kept and found after the next opening. */
 async function works(place: OnDisk, disk: Disk): Promise<boolean> {
   disk.keep(keyOf("new"), entry(7));
   await place.close(disk);
@@ -53,24 +53,27 @@ describe("a damaged row", () => {
     ],
   ];
 
-  test.each([...damages])("%s is a miss, goes from the file, and can be kept anew", async (_, damage) => {
-    await using place = onDisk();
-    await filled(place);
-    const beside = place.beside();
-    const key = Buffer.from(keyOf(3), "hex");
-    expect(beside.query<unknown, [Uint8Array]>(damage).run(key).changes).toBe(1);
-    const disk = place.open();
-    expect(soundOnes(disk)).toBe(199);
-    expect(disk.find([keyOf(3)]).size).toBe(0);
-    await place.clock.advance(1_000);
-    const left = beside.query("SELECT count(*) AS rows FROM entries").get();
-    expect(left).toEqual({ rows: 199 });
-    disk.keep(keyOf(3), entry(3, 200));
-    await place.close(disk);
-    expect(soundOnes(place.open())).toBe(200);
-  });
+  test.each([...damages])(
+    "%s is a miss, is deleted from the file, and can be kept again",
+    async (_, damage) => {
+      await using place = onDisk();
+      await filled(place);
+      const beside = place.beside();
+      const key = Buffer.from(keyOf(3), "hex");
+      expect(beside.query<unknown, [Uint8Array]>(damage).run(key).changes).toBe(1);
+      const disk = place.open();
+      expect(soundOnes(disk)).toBe(199);
+      expect(disk.find([keyOf(3)]).size).toBe(0);
+      await place.clock.advance(1_000);
+      const left = beside.query("SELECT count(*) AS rows FROM entries").get();
+      expect(left).toEqual({ rows: 199 });
+      disk.keep(keyOf(3), entry(3, 200));
+      await place.close(disk);
+      expect(soundOnes(place.open())).toBe(200);
+    },
+  );
 
-  test("is replaced by what is kept before it has gone", async () => {
+  test("is replaced by a new entry before it is deleted", async () => {
     await using place = onDisk();
     await filled(place);
     place.beside().run("UPDATE entries SET row = x'00'");
@@ -138,7 +141,7 @@ describe("a damaged file", () => {
     expect(place.warnings()).toEqual(SAYS);
   });
 
-  test("that loses its table under way starts over with the next request, and keeps what waits", async () => {
+  test("that loses its table while in use starts over with the next request, and keeps what is queued", async () => {
     await using place = onDisk();
     await filled(place);
     const disk = place.open();
@@ -150,7 +153,7 @@ describe("a damaged file", () => {
     expect(place.warnings()).toEqual(SAYS);
   });
 
-  test("that is damaged again after it started over is left alone: the disk cache is off", async () => {
+  test("that is damaged again after it started over is left alone: the disk cache turns off", async () => {
     await using place = onDisk();
     await filled(place);
     const disk = place.open();
@@ -166,7 +169,7 @@ describe("a damaged file", () => {
     expect(place.warnings()).toEqual([...SAYS, "the disk cache is off until the next start"]);
   });
 
-  test("with bytes turned anywhere never gives a wrong vector, and never an error", async () => {
+  test("with flipped bytes anywhere never gives a wrong vector, and never an error", async () => {
     await using place = onDisk();
     await filled(place);
     const whole = readFileSync(place.path);
@@ -176,7 +179,7 @@ describe("a damaged file", () => {
       const damaged = Buffer.from(whole);
       const places = 1 + Math.floor(random() * 40);
       for (let i = 0; i < places; i++) {
-        // The first page tells everything else: it gets its share.
+        // The first page describes everything else, so it gets more flips.
         const at = Math.floor(random() * (run % 3 === 0 ? 4_096 : damaged.length));
         damaged[at] = Math.floor(random() * 256);
       }
@@ -192,7 +195,7 @@ describe("a damaged file", () => {
       await clock.until(disk.close());
       expect(clock.sleeping()).toEqual([]);
     }
-    // Damage was met, and it was not simply all thrown away.
+    // Damage was found, and the file was not simply thrown away each time.
     expect(intact).toBeGreaterThan(1_000);
     expect(intact).toBeLessThan(150 * 200);
   });
@@ -217,7 +220,7 @@ describe("a damaged file", () => {
 describe("a file that is not the cache's", () => {
   const SAYS = ["the disk cache is off until the next start"];
 
-  /** Nothing fails, nothing is found, and it is told why: the reason. */
+  /** Nothing fails, nothing is found, and the log has the reason. */
   async function isOff(place: OnDisk): Promise<string> {
     const disk = place.open();
     disk.keep(keyOf(1), entry(1, 200));
@@ -243,7 +246,7 @@ describe("a file that is not the cache's", () => {
     expect(readFileSync(place.path).equals(before)).toBe(true);
   });
 
-  test("somebody's database is left as it is even when it is damaged", async () => {
+  test("a foreign database is not touched even if it is damaged", async () => {
     await using place = onDisk();
     const owner = new Database(place.path);
     owner.run("CREATE TABLE ledger (id INTEGER)");
@@ -284,7 +287,7 @@ describe("a locked file", () => {
     await place.clock.advance(2_000);
     expect(soundOnes(disk)).toBe(200);
     expect(disk.find([keyOf("new")]).size).toBe(1);
-    // It waits with the clock, not inside SQLite.
+    // It waits by the clock, not inside SQLite.
     const [wait = 0, ...others] = place.clock.sleeping();
     expect([wait > 0 && wait <= 50, others]).toEqual([true, []]);
     beside.run("ROLLBACK");
@@ -293,7 +296,7 @@ describe("a locked file", () => {
     expect([row, disk.state().on, place.warnings()]).toEqual([{ rows: 201 }, true, []]);
   });
 
-  test("that nobody may even read finds nothing meanwhile, and all of it afterwards", async () => {
+  test("that cannot even be read finds nothing meanwhile, and everything afterwards", async () => {
     await using place = onDisk();
     await filled(place);
     const beside = place.beside();
@@ -335,9 +338,9 @@ describe("a locked file", () => {
 });
 
 describe("a full disk", () => {
-  test("turns the disk cache off with a warning, and what was written before is sound", async () => {
+  test("turns the disk cache off with a warning, and what was written before is intact", async () => {
     await using place = onDisk();
-    // No file of this process may be larger than 2 MB; the signal that would end it for that is ignored.
+    // This process may not write files larger than 2 MB; the signal for exceeding that is ignored.
     const child = Bun.spawn(
       [
         "sh",

@@ -1,6 +1,6 @@
 /**
- * The disk cache when nothing is wrong with the file: what is kept survives, the bound holds, the clock and the queue play together.
- * What it does with a damaged, foreign, locked or full file is in disk-damage.test.ts.
+ * The disk cache with an intact file: entries survive, the size limit holds, timing and queue work together.
+ * disk-damage.test.ts has damaged, foreign, locked and full files.
  */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ const usedOf = (beside: ReturnType<ReturnType<typeof onDisk>["beside"]>, key: Ca
     .get(Buffer.from(key, "hex"))?.used;
 
 describe("the disk cache", () => {
-  test("finds after a restart what was kept before it, to the last bit", async () => {
+  test("finds after a restart what was kept before, bit for bit", async () => {
     await using place = onDisk();
     const before = place.open();
     for (const number of numbers(0, 300)) before.keep(keyOf(number), entry(number, 64));
@@ -31,7 +31,7 @@ describe("the disk cache", () => {
     expect(place.warnings()).toEqual([]);
   });
 
-  test("finds at once what waits to be written", async () => {
+  test("finds at once what is queued for writing", async () => {
     await using place = onDisk();
     const disk = place.open();
     const given = entry(1);
@@ -87,7 +87,7 @@ describe("the disk cache", () => {
       await place.clock.advance(10_000);
       expect(place.bytesOnDisk()).toBeLessThanOrEqual(megabytes * MEGABYTE);
       expect(disk.state().bytes).toBeLessThanOrEqual(megabytes * MEGABYTE);
-      // Bounded, and yet of use: more than a quarter of the place holds vectors, the latest of them.
+      // Limited, and still useful: more than a quarter of the space holds vectors, the latest ones.
       const found = disk.find(numbers(0, rowsToWrite).map(keyOf));
       expect(found.size * 6_000).toBeGreaterThan((megabytes * MEGABYTE) / 4);
       expect(found.has(keyOf(rowsToWrite - 1))).toBe(true);
@@ -96,7 +96,7 @@ describe("the disk cache", () => {
     },
   );
 
-  test("holds rows of every length within its bound", async () => {
+  test("keeps rows of every length within its size limit", async () => {
     await using place = onDisk();
     const disk = place.open(MEGABYTE);
     for (const number of numbers(0, 1_500)) {
@@ -114,7 +114,7 @@ describe("the disk cache", () => {
     }
   });
 
-  test("lets go first what was not used for longest, whoever answered the use", async () => {
+  test("drops the least recently used first, whichever cache answered", async () => {
     await using place = onDisk();
     const disk = place.open(MEGABYTE);
     for (const number of numbers(0, 60)) disk.keep(keyOf(number), entry(number, 1_500));
@@ -137,7 +137,7 @@ describe("the disk cache", () => {
     ]);
   });
 
-  test("writes a use once in ten minutes, not for each hit", async () => {
+  test("records a use once in ten minutes, not for each hit", async () => {
     await using place = onDisk();
     const disk = place.open();
     disk.keep(keyOf("a"), entry(1));
@@ -152,7 +152,7 @@ describe("the disk cache", () => {
     expect(uses.size).toBe(3);
   });
 
-  test("gives space back when it is opened with a smaller bound", async () => {
+  test("gives space back when it is opened with a smaller limit", async () => {
     await using place = onDisk();
     const large = place.open(8 * MEGABYTE);
     for (const number of numbers(0, 900)) large.keep(keyOf(number), entry(number, 1_500));
@@ -165,7 +165,7 @@ describe("the disk cache", () => {
     expect(written(small.find([keyOf(899)]).get(keyOf(899)))).toEqual(written(entry(899, 1_500)));
   });
 
-  test("does not keep what would take a large part of it, and goes on", async () => {
+  test("does not keep an entry that would take a large part of it, and goes on", async () => {
     await using place = onDisk();
     const disk = place.open(MEGABYTE);
     disk.keep(keyOf("large"), entry(1, 10_000));
@@ -175,7 +175,7 @@ describe("the disk cache", () => {
     expect([...found.keys()]).toEqual([keyOf("usual")]);
   });
 
-  test("keeps nothing more while the queue is full, and again when it has been written", async () => {
+  test("keeps nothing more while the queue is full, and continues when it has been written", async () => {
     await using place = onDisk();
     const disk = place.open(64 * MEGABYTE);
     for (const number of numbers(0, 40)) disk.keep(keyOf(number), entry(number, 240_000));
@@ -187,7 +187,7 @@ describe("the disk cache", () => {
     expect(disk.find(numbers(0, 100).map(keyOf)).size).toBe(kept + 1);
   });
 
-  test("a large queue is written in turns, with other work let in between", async () => {
+  test("a large queue is written in turns, with other work in between", async () => {
     await using place = onDisk();
     const disk = place.open(16 * MEGABYTE);
     for (const number of numbers(0, 700)) disk.keep(keyOf(number), entry(number, 1_536));
@@ -205,7 +205,7 @@ describe("the disk cache", () => {
     expect(seen.size).toBeGreaterThan(1);
   });
 
-  test("closing writes what waits, without a clock that moves", async () => {
+  test("closing writes what is queued, without a moving clock", async () => {
     await using place = onDisk();
     const disk = place.open(16 * MEGABYTE);
     for (const number of numbers(0, 1_000)) disk.keep(keyOf(number), entry(number, 1_536));
@@ -234,7 +234,7 @@ describe("the disk cache", () => {
     expect(place.warnings()).toEqual([]);
   });
 
-  test("makes the folder that its file is to lie in", async () => {
+  test("creates the folder of its file", async () => {
     await using place = onDisk();
     const { outside, until } = fakeOutside();
     const path = join(place.folder, "a", "b", "cache");

@@ -1,6 +1,6 @@
 /**
- * Equal inputs of one request: embedded once, answered everywhere. The property compares with the plainest way of saying it.
- * What an answer holds is none of this file's business: a new kind of answer needs no test here.
+ * Equal inputs of one request: embedded once, answered everywhere. The property test compares with the simplest implementation.
+ * The contents of an answer do not matter here: a new kind of answer needs no test.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -9,18 +9,18 @@ import { putTogether, withoutDuplicates } from "../../src/cache/duplicates";
 const keys = fc.array(fc.constantFrom("a", "b", "c", "d", "e"), { maxLength: 40 });
 
 describe("duplicates", () => {
-  test("are asked for at the place of the first of them, and answered at each of their places", () => {
+  test("are fetched at the first of them, and answered at each of their places", () => {
     const unique = withoutDuplicates(["a", "b", "a", "c", "b", "a"]);
     expect(unique.places).toEqual([0, 1, 3]);
     const [a, b, c] = [{ of: "a" }, { of: "b" }, { of: "c" }];
     expect(putTogether([a, b, c], unique)).toEqual([a, b, a, c, b, a]);
   });
 
-  test("nothing asked is nothing answered", () => {
+  test("no inputs give no answers", () => {
     expect(putTogether([], withoutDuplicates([]))).toEqual([]);
   });
 
-  test("each place gets the answer of its own key, and each key is asked once", () => {
+  test("each place gets the answer of its own key, and each key is fetched once", () => {
     fc.assert(
       fc.property(keys, (asked) => {
         const unique = withoutDuplicates(asked);

@@ -1,6 +1,6 @@
 /**
- * Equal inputs under way: one fetches, the others wait, and nobody waits for ever. Whatever happens to the one who fetches happens here.
- * A new way to end a fetch needs its case in "nobody is left behind" too.
+ * Equal inputs in flight: one request fetches, the others wait, and nobody waits for ever, whatever happens to the one that fetches.
+ * A new way to end a fetch also needs its case in "nobody is left behind".
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -11,7 +11,7 @@ import { entry, keyOf, written } from "./made";
 const patient = () => new AbortController().signal;
 const [A, B, C] = [keyOf("a"), keyOf("b"), keyOf("c")];
 
-/** What became of a promise by the time that everything that could run has run. */
+/** The state of a promise after everything that could run has run. */
 async function fate(promise: Promise<unknown>): Promise<string> {
   let known = "waits";
   promise.then(
@@ -27,7 +27,7 @@ async function fate(promise: Promise<unknown>): Promise<string> {
 }
 
 describe("flights", () => {
-  test("the first to ask fetches; who asks meanwhile waits for that, and gets the same numbers", async () => {
+  test("the first request fetches; later ones wait for it, and get the same numbers", async () => {
     const flights = openFlights();
     const first = flights.board([A, B], "w");
     const second = flights.board([B, C], "w");
@@ -42,12 +42,12 @@ describe("flights", () => {
     expect(flights.underWay()).toBe(0);
   });
 
-  test("a key that was named twice is fetched once", () => {
+  test("a key that is named twice is fetched once", () => {
     const boarding = openFlights().board([A, A, B, A], "w");
     expect([boarding.leads, boarding.joins]).toEqual([[A, B], []]);
   });
 
-  test("each who waited has numbers of their own", async () => {
+  test("each waiting request gets its own copy of the numbers", async () => {
     const flights = openFlights();
     const leader = flights.board([A], "w");
     const joiners = [flights.board([A], "w"), flights.board([A], "w")];
@@ -59,7 +59,7 @@ describe("flights", () => {
     expect(written(other?.get(A))).toEqual(written(entry(5)));
   });
 
-  test("after it has landed, a key is fetched anew by whoever asks", () => {
+  test("after it has landed, a key is fetched again by the next request", () => {
     const flights = openFlights();
     flights.board([A], "w").land(A, entry(1));
     expect(flights.board([A], "w").leads).toEqual([A]);
@@ -79,7 +79,7 @@ describe("flights", () => {
     },
   );
 
-  test("of another workspace's failure who waited is told its kind, and none of its words", async () => {
+  test("a waiting request of another workspace learns the kind of a failure, and not its message", async () => {
     const flights = openFlights();
     const leader = flights.board([A], "red");
     const arrival = flights.board([A], "blue").arrivals(patient());
@@ -115,7 +115,7 @@ describe("flights", () => {
     expect(again.filter(({ joins }) => joins.length === 2).length).toBe(19);
   });
 
-  test("what landed before the provider failed has arrived; only those who wait for the rest are told", async () => {
+  test("what landed before the provider failed has arrived; only those that wait for the rest get the failure", async () => {
     const flights = openFlights();
     const leader = flights.board([A, B], "w");
     const lucky = flights.board([A], "w").arrivals(patient());
@@ -126,7 +126,7 @@ describe("flights", () => {
     await expect(unlucky).rejects.toThrow("the provider is down");
   });
 
-  test("who waits for several fetches is told of a failure at once, not after the slowest", async () => {
+  test("a request that waits for several fetches gets a failure at once, not after the slowest", async () => {
     const flights = openFlights();
     const failing = flights.board([A], "w");
     const slow = flights.board([B], "w");
@@ -136,7 +136,7 @@ describe("flights", () => {
     slow.land(B, entry(1));
   });
 
-  test("a client that goes while it waits is gone at once; the fetch and the others go on", async () => {
+  test("a client that disconnects while it waits leaves at once; the fetch and the others go on", async () => {
     const flights = openFlights();
     const leader = flights.board([A], "w");
     const client = new AbortController();
@@ -149,7 +149,7 @@ describe("flights", () => {
     expect((await staying).size).toBe(1);
   });
 
-  test("a signal that has fired before the wait ends it before it begins", async () => {
+  test("a signal that fired before the wait ends it at once", async () => {
     const flights = openFlights();
     const leader = flights.board([A], "w");
     const joiner = flights.board([A], "w");
@@ -181,7 +181,7 @@ describe("flights", () => {
     expect(listeners).toBe(0);
   });
 
-  test("a failure that nobody waits for, or waits for any more, is no unhandled rejection", async () => {
+  test("a failure that nobody waits for is not an unhandled rejection", async () => {
     const unhandled: unknown[] = [];
     const hear = (reason: unknown) => unhandled.push(reason);
     process.on("unhandledRejection", hear);
@@ -214,7 +214,7 @@ describe("flights", () => {
     expect([next.leads, flights.underWay()]).toEqual([[A], 1]);
   });
 
-  test("landing what another leads, what has landed, or what has left is a fault", () => {
+  test("landing a key of another request, one that has landed, or one that was left is a bug", () => {
     const flights = openFlights();
     const leader = flights.board([A, B], "w");
     const joiner = flights.board([A], "w");
@@ -229,7 +229,7 @@ describe("flights", () => {
     }
   });
 
-  test("waiting with own keys in the air is a fault: two could wait for each other", async () => {
+  test("waiting while own keys are still being fetched is a bug: two requests could wait for each other", async () => {
     const flights = openFlights();
     const one = flights.board([A], "w");
     const other = flights.board([B, A], "w");
@@ -248,7 +248,7 @@ describe("nobody is left behind", () => {
     givesUp: fc.boolean(),
   });
 
-  /** As the spine goes about it: fetch what it leads, then wait for the rest, and again for what did not arrive. */
+  /** As a request does it: fetch its own keys, then wait for the rest, and again for what did not arrive. */
   async function serve(
     flights: ReturnType<typeof openFlights>,
     { keys, endings, givesUp }: { keys: number[]; endings: Ending[]; givesUp: boolean },
@@ -293,7 +293,7 @@ describe("nobody is left behind", () => {
     }
   }
 
-  test("whatever the leaders do, every request ends, no key is fetched twice at once, nothing stays in the air", async () => {
+  test("whatever the leaders do, every request ends, no key is fetched twice at once, nothing stays in flight", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(request, { minLength: 1, maxLength: 8 }), async (requests) => {
         const flights = openFlights();

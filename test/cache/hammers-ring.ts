@@ -1,6 +1,6 @@
 /**
  * A process of ring.test.ts: keeps and looks up entries of a few hundred keys in the ring that it inherits, and prints what it found.
- * What a key's entry is, its number alone decides: so every find can be judged.
+ * A key's entry depends on its number only, so every find can be checked.
  */
 import { openRing } from "../../src/cache/ring";
 import { realOutside } from "../../src/network/real-outside";

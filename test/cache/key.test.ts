@@ -1,6 +1,6 @@
 /**
- * What shares a cached vector and what must not. A new thing that decides vectors is a row of DECIDES; one that does not, of DOES_NOT.
- * The two rows about token arrays are what other gateways get wrong.
+ * Which inputs share a cached vector and which must not. A new thing that affects vectors is a row of DECIDES; one that does not, of DOES_NOT.
+ * Other gateways get the two rows about token arrays wrong.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -122,15 +122,15 @@ describe.each([
 ] as const)("the key of an input that is %s", (_, by) => {
   const keysOf = (asked: Asked) => made(by, asked);
 
-  test.each([...DECIDES])("is another one: %s", (_, one, other = USUAL) => {
+  test.each([...DECIDES])("differs: %s", (_, one, other = USUAL) => {
     expect(keysOf(one)).not.toEqual(keysOf(other));
   });
 
-  test.each([...DOES_NOT])("is the same one: %s", (_, one, other = USUAL) => {
+  test.each([...DOES_NOT])("is the same: %s", (_, one, other = USUAL) => {
     expect(keysOf(one)).toEqual(keysOf(other));
   });
 
-  test("is its own whatever stands beside it, one for each input in their order", () => {
+  test("does not depend on the other inputs, and there is one for each input in order", () => {
     const together = keysOf(text("a", "b", "a"));
     expect(together).toEqual([...keysOf(text("a")), ...keysOf(text("b")), ...keysOf(text("a"))]);
   });
@@ -141,7 +141,7 @@ describe.each([
     expect(() => keysOf(asking({ extraBody: { nested } }))).toThrow("nested too deeply");
   });
 
-  test("two inputs share one only when they are the same, whatever they hold", () => {
+  test("two inputs share one only if they are the same, whatever they contain", () => {
     const input = fc.oneof(
       fc.string({ unit: "binary", maxLength: 6 }),
       fc.constantFrom(
@@ -169,7 +169,7 @@ describe.each([
     );
   });
 
-  test("two requests share one only when what is merged into their bodies says the same", () => {
+  test("two requests share one only if the fields merged into their bodies are the same", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 3 }), fc.jsonValue({ maxDepth: 3 }), (a, b) => {
         const [one] = keysOf(asking({ extraBody: { a } }));
@@ -183,7 +183,7 @@ describe.each([
   });
 });
 
-test("what is kept is so under 64 hexadecimal digits, and what is under way under no such key but for a long text", () => {
+test("cached inputs have keys of 64 hexadecimal digits; inputs in flight only if the text is long", () => {
   const asked = text("", "a", "x".repeat(10_000));
   const isHash = (key: string) => /^[0-9a-f]{64}$/.test(key);
   expect(made(cacheKeys, asked).map(isHash)).toEqual([true, true, true]);
@@ -210,6 +210,6 @@ test("the keys of a large request are made in several turns, and are the same", 
   expect(await of([], true)).toEqual([]);
 });
 
-test("inputs that are equal to nothing have a key each", () => {
+test("inputs that are never equal have a key each", () => {
   expect(new Set(ownKeys({ inputs: ["a", "a", "a"] })).size).toBe(3);
 });

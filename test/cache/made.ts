@@ -1,14 +1,14 @@
 /**
- * What tests of the cache put into it: entries that a number decides, keys as key.ts makes them, what two entries have in common.
- * A new member of CacheEntry is given a value by `entry` here, so that every test carries it through.
+ * Test data for the cache: entries that depend on a number, keys like those of key.ts, comparison of entries.
+ * A new member of CacheEntry gets a value in `entry` here, so that every test covers it.
  */
 import type { CacheEntry, CacheKey } from "../../src/cache/entry";
 
-/** A key's shape, for tests that do not care what is behind it. */
+/** Looks like a key, for tests that do not care about its content. */
 export const keyOf = (name: string | number): CacheKey =>
   new Bun.CryptoHasher("sha256").update(String(name)).digest("hex");
 
-/** An entry that no other number has. */
+/** An entry that differs for each number. */
 export function entry(number: number, dimensions = 4): CacheEntry {
   return {
     values: Float32Array.from({ length: dimensions }, (_, i) => Math.fround(number + 1 + i / 7)),
@@ -19,7 +19,7 @@ export function entry(number: number, dimensions = 4): CacheEntry {
   };
 }
 
-/** Everything that an entry says, in a form that `toEqual` compares bit for bit. */
+/** Everything in an entry, in a form that `toEqual` compares bit for bit. */
 export function written(found: CacheEntry | undefined): unknown {
   if (!found) return undefined;
   const { values, ...rest } = found;

@@ -1,6 +1,6 @@
 /**
- * Vectors in memory: bounded in bytes, the least recently used go first, and nobody's numbers are somebody else's.
- * The model that it is compared with is a list in the order of use.
+ * Vectors in memory: limited in bytes, the least recently used are removed first, and nobody's numbers are shared.
+ * It is compared with a list in the order of use.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -10,7 +10,7 @@ import { entry, keyOf, written } from "./made";
 const ONE = heldBytes(entry(0));
 
 describe("memory", () => {
-  test("what was used last stays, what was not used for longest goes", () => {
+  test("the most recently used stays, the least recently used is removed", () => {
     const memory = openMemory(3 * ONE);
     for (const name of ["a", "b", "c"]) memory.keep(keyOf(name), entry(1));
     memory.find(keyOf("a"));
@@ -18,7 +18,7 @@ describe("memory", () => {
     expect(["a", "b", "c", "d"].filter((name) => memory.find(keyOf(name)))).toEqual(["a", "c", "d"]);
   });
 
-  test("neither what was given nor what was found is what is kept", () => {
+  test("neither the given nor the found vector is the stored one", () => {
     const memory = openMemory(ONE);
     const given = entry(1);
     memory.keep(keyOf("a"), given);
@@ -27,14 +27,14 @@ describe("memory", () => {
     expect(written(memory.find(keyOf("a")))).toEqual(written(entry(1)));
   });
 
-  test("a vector that is a view on its whole batch is kept without the batch", () => {
+  test("a vector that is a view of its batch is stored without the batch", () => {
     const batch = new Float32Array(1_000).fill(1);
     const memory = openMemory(10 * ONE);
     memory.keep(keyOf("a"), { ...entry(1), values: batch.subarray(10, 14) });
     expect(memory.find(keyOf("a"))?.values.buffer.byteLength).toBe(16);
   });
 
-  test("what is larger than everything is not kept, and what it was to replace is gone", () => {
+  test("an entry larger than the limit is not stored, and the one that it would replace is gone", () => {
     const memory = openMemory(2 * ONE);
     memory.keep(keyOf("a"), entry(1));
     memory.keep(keyOf("b"), entry(2));
@@ -44,7 +44,7 @@ describe("memory", () => {
     expect(memory.bytes()).toBe(ONE);
   });
 
-  test("a smaller bound lets the oldest go at once, a larger one keeps more from then on", () => {
+  test("a smaller limit removes the oldest at once, a larger one stores more from then on", () => {
     const memory = openMemory(3 * ONE);
     for (const name of ["a", "b", "c"]) memory.keep(keyOf(name), entry(1));
     memory.resize(ONE);
@@ -55,7 +55,7 @@ describe("memory", () => {
     expect(memory.entries()).toBe(2);
   });
 
-  test("never holds more than its bound, finds what a list in the order of use would, and counts right", () => {
+  test("never exceeds its limit, finds what a list in the order of use would, and counts right", () => {
     const step = fc.record({
       key: fc.integer({ min: 0, max: 9 }),
       keep: fc.option(fc.record({ number: fc.nat(99), dimensions: fc.integer({ min: 1, max: 900 }) })),

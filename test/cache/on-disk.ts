@@ -1,6 +1,6 @@
 /**
- * A disk cache in a folder of its own, with a clock that the test moves. `beside` is another connection to its file, as another process
- * or a failing disk would change it.
+ * A disk cache in its own folder, with a clock that the test moves. `beside` is another connection to its file, to change it like another
+ * process or a failing disk.
  */
 import { Database } from "bun:sqlite";
 import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
@@ -15,13 +15,13 @@ export interface OnDisk extends AsyncDisposable {
   readonly folder: string;
   readonly path: string;
   readonly clock: FakeOutside;
-  /** Opened again under the same name: the one before should be closed. */
+  /** Opens it again under the same name: the one before should be closed. */
   open(bytesMax?: number): Disk;
-  /** Closes what waits to be written into the file. */
+  /** Closing writes what is queued into the file. */
   close(disk: Disk): Promise<void>;
   /** Another connection; closed at the end. */
   beside(): Database;
-  /** Bytes of the file and what SQLite keeps of it beside it, without the index that processes share (32 KB, in memory). */
+  /** Bytes of the file and SQLite's files beside it, without the shared index (32 KB, in memory). */
   bytesOnDisk(): number;
   /** The warnings so far. */
   warnings(): readonly string[];

@@ -1,6 +1,6 @@
 /**
- * Vectors in memory that processes share: what one keeps, another finds, bit for bit, or not at all.
- * The ring is small, so that it is written over again and again.
+ * Vectors in memory that processes share: an entry of one process is found by another bit for bit, or not at all.
+ * The ring is small, so that it wraps around often.
  */
 import { afterEach, describe, expect, test } from "bun:test";
 import { writeSync } from "node:fs";
@@ -31,7 +31,7 @@ afterEach(() => {
 });
 
 describe.skipIf(process.platform !== "linux")("a ring", () => {
-  test("gives another process what one keeps, and nobody the numbers of somebody else", () => {
+  test("gives another process what one has stored, and nobody another key's numbers", () => {
     const { ring, descriptor } = opened();
     const other = opened(BYTES, { descriptor, close() {} }).ring;
     const given = entry(1, 100);
@@ -45,7 +45,7 @@ describe.skipIf(process.platform !== "linux")("a ring", () => {
     expect(written(ring.find(keyOf("a")))).toEqual(written(entry(2, 50)));
   });
 
-  test("keeps what is used, and lets go what is not, however often it is written over", () => {
+  test("keeps what is used, and drops what is not, however often it wraps around", () => {
     const { ring } = opened();
     ring.keep(keyOf("used"), entry(7, 200));
     for (let number = 0; number < 5_000; number++) {
@@ -57,16 +57,16 @@ describe.skipIf(process.platform !== "linux")("a ring", () => {
     expect(ring.bytes()).toBeLessThanOrEqual(BYTES);
   });
 
-  test("finds nothing in a row that is damaged", () => {
+  test("finds nothing in a damaged row", () => {
     const { ring, descriptor } = opened();
     ring.keep(keyOf("a"), entry(1, 100));
     const damage = new Uint8Array(BYTES).fill(0x5a);
-    // All but the head of the row, wherever it begins.
+    // Everything except the head of the row, wherever the row starts.
     writeSync(descriptor, damage, 0, damage.length, 8_192 + 32);
     expect(ring.find(keyOf("a"))).toBeUndefined();
   });
 
-  test("keeps nothing larger than its quarter, nothing at all at no bytes, and no more than it was made for", () => {
+  test("stores nothing larger than a quarter, nothing at all with 0 bytes, and no more than its size", () => {
     const { ring, logs } = opened();
     ring.keep(keyOf("large"), entry(1, 100_000));
     expect(ring.find(keyOf("large"))).toBeUndefined();
@@ -79,7 +79,7 @@ describe.skipIf(process.platform !== "linux")("a ring", () => {
     expect(logs).toMatchObject([{ level: "warn", message: expect.stringContaining("only after a restart") }]);
   });
 
-  test("that three processes hammer never gives a vector that is not the key's", async () => {
+  test("that three processes use at full speed never gives a vector of another key", async () => {
     const bytes = 256 * 1024;
     const { descriptor } = file(bytes);
     const found = await Promise.all(

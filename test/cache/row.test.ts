@@ -1,6 +1,6 @@
 /**
- * An entry as a row on disk: comes back bit for bit, or not at all. What counts as sound enough to be kept is tested here too.
- * A new member of CacheEntry is covered by `entry` (made.ts); a new doubt is a row of UNSOUND.
+ * An entry as a row on disk: comes back bit for bit, or not at all. Which entries are valid is tested here too.
+ * A new member of CacheEntry is covered by `entry` (made.ts); a new check is a row of UNSOUND.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -20,7 +20,7 @@ const anyEntry: fc.Arbitrary<CacheEntry> = fc.record({
 });
 
 describe("a row", () => {
-  test("gives back what was written, to the last bit", () => {
+  test("gives back what was written, bit for bit", () => {
     fc.assert(
       fc.property(anyEntry, (kept) => {
         expect(written(fromRow(KEY, toRow(KEY, kept)))).toEqual(written(kept));
@@ -28,7 +28,7 @@ describe("a row", () => {
     );
   });
 
-  test("with any one bit turned is no entry", () => {
+  test("with any single bit flipped is no entry", () => {
     const row = toRow(KEY, entry(7, 3));
     for (let bit = 0; bit < row.length * 8; bit++) {
       const turned = row.slice();
@@ -45,22 +45,22 @@ describe("a row", () => {
     expect(fromRow(KEY, Buffer.concat([row, new Uint8Array(4)]))).toBeUndefined();
   });
 
-  test("of another key is no entry, sound as it is", () => {
+  test("of another key is no entry, even if it is intact", () => {
     expect(fromRow(keyOf("b"), toRow(KEY, entry(7)))).toBeUndefined();
   });
 
-  test.each([["a text"], [7], [null], [undefined]])("that is no bytes but %p is no entry", (row) => {
+  test.each([["a text"], [7], [null], [undefined]])("that is not bytes but %p is no entry", (row) => {
     expect(fromRow(KEY, row)).toBeUndefined();
   });
 
-  test("can lie anywhere in a larger buffer", () => {
+  test("can be anywhere in a larger buffer", () => {
     const row = toRow(KEY, entry(7, 3));
     const around = new Uint8Array(row.length + 5);
     around.set(row, 3);
     expect(written(fromRow(KEY, around.subarray(3, 3 + row.length)))).toEqual(written(entry(7, 3)));
   });
 
-  test("is written of a view as of a vector of its own", () => {
+  test("is the same for a view and for a vector of its own", () => {
     const batch = Float32Array.from({ length: 12 }, (_, i) => i + 1);
     const view = { ...entry(1), values: batch.subarray(4, 8) };
     expect(fromRow(KEY, toRow(KEY, view))?.values).toEqual(Float32Array.of(5, 6, 7, 8));
@@ -82,7 +82,7 @@ describe("an entry", () => {
     expect(() => refuseUnsound({ ...entry(1), ...change })).toThrow(GatewayError);
   });
 
-  test("with the largest and the smallest numbers there are is sound", () => {
+  test("with the largest and the smallest possible numbers is valid", () => {
     const [largest, smallest] = [3.4028234663852886e38, 1.401298464324817e-45];
     for (const values of [Float32Array.of(largest, -largest), Float32Array.of(0, smallest)]) {
       expect(refuseUnsound({ ...entry(1), values })).toBeUndefined();

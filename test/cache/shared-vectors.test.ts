@@ -1,6 +1,6 @@
 /**
- * Vectors that machines keep together: what one had embedded the others find; what one is having embedded the others wait for; and what is not
- * exactly what a gateway wrote is a miss. The server is a real one (test/valkey/server.ts).
+ * Vectors that machines share: what one has embedded the others find, and what one is fetching the others wait for. A value that a gateway did
+ * not write is a miss. The server is a real one (test/valkey/server.ts).
  */
 import { describe, expect, test } from "bun:test";
 import type { Sent } from "../gateway";
@@ -14,7 +14,7 @@ const vectorsOf = ({ json }: Sent): unknown[] =>
 const keysAt = async (server: Server, kind: string) =>
   (await server.ask("KEYS", `*:${kind}1:*`)).split("\n").filter(Boolean);
 
-/** What was made is written behind the answer. */
+/** The entry is written after the answer was sent. */
 const written = (server: Server, count: number) =>
   eventually(
     async () =>
@@ -22,7 +22,7 @@ const written = (server: Server, count: number) =>
   );
 
 describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
-  test("what one has had embedded the others find, and then have themselves", async () => {
+  test("what one has embedded the others find, and then keep themselves", async () => {
     await using server = await startServer();
     await using machines = await openMachines({ count: 2, more: caching(server), isPatient: true });
     const first = await machines.ask(0, ["one", "two", "three"]);
@@ -37,7 +37,7 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
     expect(machines.calls()).toBe(2);
   });
 
-  test("neither a text nor a workspace can be read out of what lies there", async () => {
+  test("neither a text nor a workspace can be read from the server's contents", async () => {
     await using server = await startServer();
     await using machines = await openMachines({ count: 1, more: caching(server), isPatient: true });
     await machines.ask(0, "a text that is nobody's business");
@@ -49,9 +49,9 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
 
   interface Spoilt {
     readonly what: string;
-    /** Of the vector's key, and of another one's. */
+    /** Of this vector's key, and of another one's. */
     readonly lua: string;
-    /** Whether it is told: what the server itself takes for nothing is not. */
+    /** Whether it is logged: a value that the server itself treats as missing is not. */
     readonly isTold?: boolean;
   }
   const SPOILT: readonly Spoilt[] = [
@@ -93,7 +93,7 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
     },
   );
 
-  test("gateways with another secret, or another name, find nothing of one another's", async () => {
+  test("gateways with another secret, or another name, find nothing of each other's", async () => {
     await using server = await startServer();
     await using one = await openMachines({
       count: 1,
@@ -116,13 +116,13 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
     expect(cacheOf(await named.ask(0, "text"))).toBe("hit=0, miss=1");
   });
 
-  test("what one is having embedded the others wait for: one call, one vector", async () => {
+  test("what one is fetching the others wait for: one call, one vector", async () => {
     await using server = await startServer();
     await using machines = await openMachines({ count: 3, more: caching(server), holds: true });
     const first = machines.ask(0, "popular");
     await machines.upstream.reached(1);
     const others = Array.from({ length: 30 }, (_, i) => machines.ask(i % 3, "popular"));
-    // Longer than a mark lives by itself: it is renewed.
+    // Longer than a mark lives on its own: it is renewed.
     const [mark = ""] = await keysAt(server, "mark");
     const lives = async () => Number(await server.ask("PTTL", mark));
     for (let renewed = 0; renewed < 2; renewed++) {
@@ -137,7 +137,7 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
     await written(server, 1);
   });
 
-  test("two that have one another's texts first wait for no one in a circle", async () => {
+  test("two that fetch each other's texts first do not wait for each other in a circle", async () => {
     await using server = await startServer();
     await using machines = await openMachines({ count: 2, more: caching(server), holds: true });
     const texts = Array.from({ length: 40 }, (_, i) => `text${i}`);
@@ -149,7 +149,7 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
     expect(vectorsOf(other ?? fail())).toEqual(vectorsOf(one ?? fail()).toReversed());
   });
 
-  test("one that is gone is waited for no longer than its mark lives", async () => {
+  test("a dead machine is waited for no longer than its mark lives", async () => {
     await using server = await startServer();
     await using machines = await openMachines({ count: 2, more: caching(server) });
     await machines.ask(0, "text");
@@ -162,16 +162,16 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
     expect(machines.calls()).toBe(2);
   });
 
-  test("a server that is lost while others wait keeps nobody waiting, and loses no request", async () => {
+  test("a server that is lost while others wait keeps nobody waiting, and no request is lost", async () => {
     await using server = await startServer();
     await using machines = await openMachines({ count: 2, more: caching(server), holds: true });
     const first = machines.ask(0, "text");
     await machines.upstream.reached(1);
     const second = machines.ask(1, "text");
-    // Both have looked once, and the second is looking whether it has come.
+    // Both have looked once, and the second is checking whether it has come.
     await eventually(async () => (await server.calls("mget")) >= 4);
     await server.kill();
-    // It fetches for itself as soon as it notices.
+    // It fetches by itself as soon as it notices.
     await machines.upstream.reached(2);
     machines.upstream.release();
     const sent = await Promise.all([first, second]);
@@ -212,7 +212,7 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
     expect(rounds).toBe(600);
   }, 30_000);
 
-  test("a batch is asked for in pieces, and found whole", async () => {
+  test("a batch is asked for in parts, and found as a whole", async () => {
     await using server = await startServer();
     await using machines = await openMachines({ count: 2, more: caching(server), isPatient: true });
     const texts = Array.from({ length: 1_000 }, (_, i) => `text${i}`);
@@ -221,7 +221,7 @@ describe.skipIf(!HAS_SERVER)("vectors of several machines", () => {
     expect(cacheOf(await machines.ask(1, texts))).toBe("hit=1000, miss=0");
   });
 
-  test("a request that keeps nothing leaves no mark and no vector", async () => {
+  test("a request that caches nothing leaves no mark and no vector", async () => {
     await using server = await startServer();
     await using machines = await openMachines({ count: 1, more: caching(server) });
     const { gateways } = machines as Machines;

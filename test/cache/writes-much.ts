@@ -1,6 +1,6 @@
 /**
- * A process of its own that writes 16 MB into a disk cache, for the test that gives it less room than that: a limit on the size of files
- * holds for a whole process. Prints what came of it as JSON. Called with the file's path.
+ * A separate process that writes 16 MB into a disk cache, for the test that allows less than that: the limit on file sizes
+ * applies to a whole process. Prints the result as JSON. Called with the file's path.
  */
 import { openDisk } from "../../src/cache/disk";
 import { fakeOutside } from "../fake-outside";

@@ -1,5 +1,5 @@
 /**
- * Who gets in: open mode and its borders, keys and their whole life, paths that are always public.
+ * Who gets in: open mode and its limits, keys and their whole life, paths that are always public.
  */
 
 import { Database } from "bun:sqlite";
@@ -95,7 +95,7 @@ describe("while no key exists", () => {
   test("a plain POST of a web page, which needs no preflight, is refused before its body is read", async () => {
     expect(await asked({ "content-type": "text/plain", origin: "https://evil.example" })).toBe(403);
   });
-  test("a made-up key does not matter: SDKs insist on sending one", async () => {
+  test("a made-up key does not matter, because SDKs insist on sending one", async () => {
     expect(await asked(bearer("sk-anything"))).toBe(200);
   });
 });
@@ -138,7 +138,7 @@ describe("once a key exists", () => {
     expect((await open.post(body, headersOf("eg-wrong"))).status).toBe(401);
   });
 
-  test("a key is taken from the address, and told to nobody", async () => {
+  test("a key is taken from the URL, and appears nowhere else", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     const { key } = await open.gateway.keys.create("first", "default");
     expect((await open.send(`/v1/models?key=${key}`)).status).toBe(200);
@@ -152,7 +152,7 @@ describe("once a key exists", () => {
     expect(JSON.stringify([refused, open.logs])).not.toContain(key);
   });
 
-  test("a signature is told that a key is wanted", async () => {
+  test("a signature is answered with a hint that a key is needed", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     await open.gateway.keys.create("first", "default");
     const sent = await open.post(body, {
@@ -165,7 +165,7 @@ describe("once a key exists", () => {
     expect(sent.text).not.toContain("AKIA");
   });
 
-  test("401 comes before anything about the body or the method is said", async () => {
+  test("401 comes before errors about the body or the method", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     await open.gateway.keys.create("first", "default");
     expect((await open.post("{", {})).status).toBe(401);
@@ -193,7 +193,7 @@ describe("once a key exists", () => {
     expect((await open.post(body)).status).toBe(401);
   });
 
-  test("requests without a good key leave no row in the ledger", async () => {
+  test("requests without a valid key leave no row in the ledger", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     await open.gateway.keys.create("first", "default");
     await open.post(body);
@@ -213,7 +213,7 @@ describe("a key's life", () => {
   }
   const works = async (open: OpenGateway, key: string) => (await open.post(body, bearer(key))).status === 200;
 
-  test("a rotated key has a new secret, and the old one until its grace is over", () =>
+  test("a rotated key has a new secret, and the old one works until its grace period is over", () =>
     withClock(async (open, tick) => {
       const made = await open.gateway.keys.create("ci", "default");
       const next = await open.gateway.keys.rotate(made.id, 3_600_000);
@@ -226,7 +226,7 @@ describe("a key's life", () => {
       expect([await works(open, made.key), await works(open, next.key)]).toEqual([false, true]);
     }));
 
-  test("a second rotation does not lengthen the first secret's grace", () =>
+  test("a second rotation does not extend the first secret's grace period", () =>
     withClock(async (open, tick) => {
       const first = await open.gateway.keys.create("ci", "default");
       const second = await open.gateway.keys.rotate(first.id, 1_000);
@@ -235,14 +235,14 @@ describe("a key's life", () => {
       expect([await works(open, first.key), await works(open, second.key)]).toEqual([false, true]);
     }));
 
-  test("without grace the old secret ends at once", () =>
+  test("without a grace period the old secret ends at once", () =>
     withClock(async (open) => {
       const made = await open.gateway.keys.create("ci", "default");
       await open.gateway.keys.rotate(made.id, 0);
       expect(await works(open, made.key)).toBe(false);
     }));
 
-  test("a revoked key is refused with all its secrets, and cannot be rotated back to life", () =>
+  test("a revoked key is refused with all its secrets, and cannot be revived by rotation", () =>
     withClock(async (open) => {
       const made = await open.gateway.keys.create("ci", "default");
       const next = await open.gateway.keys.rotate(made.id, 60_000);
@@ -252,7 +252,7 @@ describe("a key's life", () => {
       await expect(open.gateway.keys.revoke(made.id)).rejects.toThrow("no live key");
     }));
 
-  test("the list tells keys apart without telling their secrets", () =>
+  test("the list tells keys apart without showing their secrets", () =>
     withClock(async (open) => {
       const made = await open.gateway.keys.create("ci", "team-a");
       const [listed] = open.gateway.keys.list();
@@ -293,7 +293,7 @@ describe("the address", () => {
     await using open = await openGateway({ yaml: yaml(host, "auto") });
     expect(open.gateway.auth.isOpen()).toBe(true);
   });
-  test("any address will do where keys are always asked for", async () => {
+  test("every address is allowed if keys are always required", async () => {
     await using open = await openGateway({ yaml: yaml("0.0.0.0", "keys") });
     expect((await open.post(body)).status).toBe(401);
   });
@@ -312,7 +312,7 @@ describe("public paths", () => {
       expect(await status(fromLink)).toBe(200);
     },
   );
-  test("/healthz is answered to whoever asks", async () => {
+  test("/healthz is answered to everybody", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     const headers = { host: "gateway.example", "x-forwarded-for": "192.0.2.1" };
     expect((await open.send("/healthz", { headers })).status).toBe(200);

@@ -33,13 +33,13 @@ describe("a first key by its hash", () => {
     ]);
   });
 
-  test("lets a gateway serve on every address from the first moment", async () => {
+  test("lets a gateway listen on every address from the start", async () => {
     const yaml = `${yamlWith({ bootstrap_key_sha256: hashOf(KEY) })}server: { host: 0.0.0.0 }\n`;
     await using open = await openGateway({ yaml });
     expect((await open.post(body, bearer(KEY))).status).toBe(200);
   });
 
-  test("is replaced by another, comes back with its hash, and stays revoked once it was", async () => {
+  test("is replaced by another, comes back with its hash, and stays revoked after it was revoked", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     const { keys } = open.gateway;
     const works = (key: string) => keys.find(key) !== undefined;
@@ -55,7 +55,7 @@ describe("a first key by its hash", () => {
     expect(works(KEY)).toBe(false);
   });
 
-  test("leaves other keys alone, also one of the same secret", async () => {
+  test("does not affect other keys, even one with the same secret", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     const { keys } = open.gateway;
     const { key } = await keys.create("ci", "team");

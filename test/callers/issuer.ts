@@ -1,6 +1,6 @@
 /**
- * An issuer of tokens, as tests of `auth.jwt` need one: its keys, what it publishes on the fake network, and tokens of any shape.
- * It signs with node's own crypto, not with the library that the gateway checks by.
+ * A token issuer for tests of `auth.jwt`: its keys, what it publishes on the fake network, and tokens of any shape.
+ * It signs with node's own crypto, not with the library that the gateway uses for checking.
  */
 import { constants, createHmac, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { STARTED_AT } from "../fake-outside";
@@ -41,7 +41,7 @@ export interface Making {
   readonly header?: Readonly<Record<string, unknown>>;
 }
 
-/** Good for an hour from the fake clock's start, for the workspace "team", unless told otherwise: undefined leaves a claim out. */
+/** Valid for an hour from the fake clock's start, for the workspace "team", unless the test says otherwise: undefined omits a claim. */
 export function tokenBy(key: SigningKey, { claims = {}, header = {} }: Making = {}): string {
   const head = { alg: key.algorithm, kid: key.kid, typ: "JWT", ...header };
   const signed = `${encoded(head)}.${encoded({ ...GOOD, ...claims })}`;
@@ -83,7 +83,7 @@ function signatureOf(signed: string, { algorithm, privateKey: key }: SigningKey)
   }
 }
 
-/** The fake network with the issuer's address on it; `answer` may be changed at any time. */
+/** The fake network with the issuer's URL on it; `answer` may be changed at any time. */
 export interface FakeIssuer {
   readonly calls: readonly RequestInit[];
   answer: (init: RequestInit) => Promise<Response> | Response;

@@ -1,6 +1,6 @@
 /**
- * The issuer's published keys: fetched when needed, kept, rotated, and never asked for more often than the issuer can bear.
- * What tokens must say is in jwt.test.ts.
+ * The issuer's published keys: fetched when needed, kept, rotated, and never fetched more often than the issuer can bear.
+ * jwt.test.ts has what tokens must say.
  */
 import { describe, expect, test } from "bun:test";
 import { PLUGINS } from "../../plugins/index";
@@ -52,7 +52,7 @@ const SECOND = 1_000;
 const MINUTE = 60_000;
 
 describe("the issuer's keys", () => {
-  test("are fetched with the first token, once for all that come at the same time, and kept", async () => {
+  test("are fetched with the first token, once for all tokens that come at the same time, and kept", async () => {
     await using gateway = await opened();
     expect(gateway.issuer.calls).toHaveLength(0);
     const first = await Promise.all(Array.from({ length: 20 }, () => gateway.status(tokenBy(OLD))));
@@ -64,7 +64,7 @@ describe("the issuer's keys", () => {
     expect(gateway.world.sleeping().filter((ms) => ms <= 5 * SECOND)).toEqual([]);
   });
 
-  test("are not asked for where a key of the gateway's own is sent", async () => {
+  test("are not fetched for a key of the gateway's own", async () => {
     await using gateway = await opened();
     const { key } = await gateway.open.gateway.keys.create("ci", "default");
     expect([await gateway.status(key), await gateway.status("eg-wrong")]).toEqual([200, 401]);
@@ -81,7 +81,7 @@ describe("the issuer's keys", () => {
     expect(gateway.issuer.calls).toHaveLength(2);
   });
 
-  test("are fetched again when they are old, so that one that was taken back ends", async () => {
+  test("are fetched again when they are old, so that a withdrawn key ends", async () => {
     await using gateway = await opened();
     expect(await gateway.status(tokenBy(OLD))).toBe(200);
     gateway.issuer.answer = () => publishing([NEW]);
@@ -89,7 +89,7 @@ describe("the issuer's keys", () => {
     expect(await gateway.status(tokenBy(OLD))).toBe(401);
   });
 
-  test("are asked for once a cooldown at most, however many made-up ids come", async () => {
+  test("are fetched at most once per cooldown, however many made-up key ids come", async () => {
     await using gateway = await opened();
     const flood = () =>
       Promise.all(
@@ -105,7 +105,7 @@ describe("the issuer's keys", () => {
     expect(await gateway.status(tokenBy(OLD))).toBe(200);
   });
 
-  test("are each tried where a token names none of several", async () => {
+  test("are all tried if a token names none of several", async () => {
     const nameless = (key: SigningKey): SigningKey => ({ ...key, jwk: { ...key.jwk, kid: undefined } });
     await using gateway = await opened([nameless(OLD), nameless(NEW)]);
     const header = { kid: undefined };
@@ -115,7 +115,7 @@ describe("the issuer's keys", () => {
     expect(expired.text).toContain("expired");
   });
 
-  test("of other kinds beside them, or that are none, do no harm", async () => {
+  test("of other kinds, or invalid ones, do no harm", async () => {
     await using gateway = await opened();
     const strange = [{ kty: "oct", k: "c2VjcmV0", kid: "secret" }, { kty: "LMS", kid: "x" }, {}];
     gateway.issuer.answer = () => Response.json({ keys: [...strange, OLD.jwk] });
@@ -177,13 +177,13 @@ describe("an issuer that", () => {
     expect([await sent, aborted]).toEqual([503, true]);
   });
 
-  test("goes down leaves the keys that are kept at work, old as they are", async () => {
+  test("is down leaves the known keys in use, old as they are", async () => {
     await using gateway = await opened();
     expect(await gateway.status(tokenBy(OLD))).toBe(200);
     gateway.issuer.answer = () => new Response("no", { status: 502 });
     await gateway.world.advance(20 * MINUTE);
     expect(await gateway.status(tokenBy(OLD))).toBe(200);
-    // Nobody can know whether this key is a new one of the issuer's.
+    // Whether this is a new key of the issuer's cannot be known.
     expect(await gateway.status(tokenBy(NEW))).toBe(503);
     gateway.issuer.answer = () => publishing([OLD, NEW]);
     await gateway.world.advance(5 * SECOND);
@@ -217,7 +217,7 @@ describe("a reload", () => {
     expect(await gateway.status(tokenBy(NEW))).toBe(401);
   });
 
-  test("that leaves auth.jwt as it was keeps the keys, should the issuer be down just then", async () => {
+  test("that does not change auth.jwt keeps the keys, in case the issuer is down at that moment", async () => {
     await using gateway = await opened();
     expect(await gateway.status(tokenBy(OLD))).toBe(200);
     gateway.issuer.answer = () => Promise.reject(new Error("refused"));

@@ -1,6 +1,6 @@
 /**
- * Tokens at the door: which are taken, and that each that is not says why without being repeated.
- * Where the issuer's keys come from is in jwks.test.ts.
+ * JWTs: which are accepted, and that each refusal says why without repeating the token.
+ * jwks.test.ts has the issuer's keys.
  */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
@@ -26,7 +26,7 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const yamlWith = (jwt: Readonly<Record<string, unknown>>) =>
   `${FAKE_YAML}\nauth: ${JSON.stringify({ jwt: { create_workspaces: true, ...jwt } })}\n`;
 
-/** By the static key, since most of this file is not about where keys come from. */
+/** With a static key, since most of this file is not about fetching keys. */
 function opened(jwt: Readonly<Record<string, unknown>> = {}, key = KEY): Promise<OpenGateway> {
   return openGateway({ yaml: yamlWith({ public_key: key.pem, ...jwt }), outside: fakeOutside().outside });
 }
@@ -39,13 +39,13 @@ function rowsOf(open: OpenGateway): unknown[] {
 }
 
 describe("a good token", () => {
-  test("is answered, in the workspace that it names and the ledger row of who it is for", async () => {
+  test("is answered, in the workspace that it names and with a ledger row for its subject", async () => {
     await using open = await opened();
     expect((await open.post(body, bearer(tokenBy(KEY)))).status).toBe(200);
     expect(rowsOf(open)).toEqual([{ workspace: "team", key_id: "jwt:ann", status: 200 }]);
   });
 
-  test("makes its workspace on first sight, with what new workspaces begin with", async () => {
+  test("creates its workspace at the first request, with the settings of new workspaces", async () => {
     const yaml = `${yamlWith({ public_key: KEY.pem })}workspace_defaults: { credits: 2.5 }\n`;
     await using open = await openGateway({ yaml, outside: fakeOutside().outside });
     const headers = bearer(tokenBy(KEY));
@@ -55,7 +55,7 @@ describe("a good token", () => {
     expect(await open.gateway.workspaces.grants("team")).toHaveLength(1);
   });
 
-  test("of a workspace that does not exist is refused unless the routing file has it created", async () => {
+  test("of a workspace that does not exist is refused unless the routing file creates it", async () => {
     await using open = await opened({ create_workspaces: false });
     const refused = await open.post(body, bearer(tokenBy(KEY)));
     expect(refused.status).toBe(403);
@@ -65,14 +65,14 @@ describe("a good token", () => {
     expect((await open.post(body, bearer(tokenBy(KEY)))).status).toBe(200);
   });
 
-  test("creates no workspace of a name that nobody could type", async () => {
+  test("creates no workspace with a name that nobody could type", async () => {
     await using open = await opened();
     const odd = tokenBy(KEY, { claims: { workspace: "a/b c" } });
     expect((await open.post(body, bearer(odd))).status).toBe(400);
     expect(await open.gateway.workspaces.list()).toEqual([]);
   });
 
-  test("may come in the header that Azure's SDK sends", async () => {
+  test("may be in the header that Azure's SDK sends", async () => {
     await using open = await opened();
     expect((await open.post(body, { "api-key": tokenBy(KEY) })).status).toBe(200);
   });
@@ -123,7 +123,7 @@ describe("a good token", () => {
     expect(rowsOf(open)).toMatchObject([{ workspace: "acme" }]);
   });
 
-  test("goes beside keys, which go on working", async () => {
+  test("works beside keys, which continue to work", async () => {
     await using open = await opened();
     const { key } = await open.gateway.keys.create("ci", "keyed");
     expect((await open.post(body, bearer(key))).status).toBe(200);
@@ -134,7 +134,7 @@ describe("a good token", () => {
   });
 });
 
-/** What is told of a token, which must not be the token. */
+/** What the error says about a token, which must not contain the token. */
 async function refused(
   token: string,
   jwt: Readonly<Record<string, unknown>> = {},
@@ -151,15 +151,15 @@ async function refused(
   return String(Object(sent.json).error?.message);
 }
 
-describe("a token is refused, and told why, when", () => {
-  test("it has expired, a few seconds of two clocks' difference aside", async () => {
+describe("a token is refused, with the reason, when", () => {
+  test("it has expired, with a few seconds allowed for clock differences", async () => {
     const ending = (exp: unknown) => tokenBy(KEY, { claims: { exp } });
     expect(await refused(ending(NOW_S - 5))).toContain("expired");
     await using open = await opened();
     expect((await open.post(body, bearer(ending(NOW_S - 4)))).status).toBe(200);
   });
 
-  test("its time comes while the gateway runs", async () => {
+  test("it expires while the gateway runs", async () => {
     const { outside, advance } = fakeOutside();
     await using open = await openGateway({ yaml: yamlWith({ public_key: KEY.pem }), outside });
     const headers = bearer(tokenBy(KEY));
@@ -168,16 +168,16 @@ describe("a token is refused, and told why, when", () => {
     expect((await open.post(body, headers)).status).toBe(401);
   });
 
-  test("it never ends, because nobody could take it back", async () => {
+  test("it never expires, because it could not be revoked", async () => {
     expect(await refused(tokenBy(KEY, { claims: { exp: undefined } }))).toContain("exp");
     expect(await refused(tokenBy(KEY, { claims: { exp: "tomorrow" } }))).toContain("exp");
   });
 
-  test("it is not good yet", async () => {
+  test("it is not valid yet", async () => {
     expect(await refused(tokenBy(KEY, { claims: { nbf: NOW_S + 60 } }))).toContain("nbf");
   });
 
-  test("its issuer is another, or unsaid", async () => {
+  test("its issuer is another, or missing", async () => {
     const jwt = { issuer: "https://issuer.example/" };
     expect(await refused(tokenBy(KEY, { claims: { iss: "https://issuer.example" } }), jwt)).toContain("iss");
     expect(await refused(tokenBy(KEY), jwt)).toContain("has no issuer");
@@ -186,7 +186,7 @@ describe("a token is refused, and told why, when", () => {
     expect((await open.post(body, bearer(good))).status).toBe(200);
   });
 
-  test("it is for another audience, or for none in particular", async () => {
+  test("it is for another audience, or for none", async () => {
     const jwt = { audience: "embedgate-prod" };
     expect(await refused(tokenBy(KEY, { claims: { aud: ["billing", "mail"] } }), jwt)).toContain("aud");
     expect(await refused(tokenBy(KEY), jwt)).toContain("has no audience");
@@ -195,7 +195,7 @@ describe("a token is refused, and told why, when", () => {
     expect((await open.post(body, bearer(good))).status).toBe(200);
   });
 
-  test("nobody signed it, however that is spelled", async () => {
+  test("it is not signed, however that is spelled", async () => {
     for (const alg of ["none", "None", "NONE"])
       expect(await refused(unsignedToken(alg))).toContain("algorithm");
   });
@@ -206,7 +206,7 @@ describe("a token is refused, and told why, when", () => {
       expect(await refused(tokenByPublicKey(KEY, secret))).toContain("algorithm");
   });
 
-  test("it is signed by another key, also one that it brings along", async () => {
+  test("it is signed by another key, also one that it carries itself", async () => {
     const stranger = makeKey("one");
     expect(await refused(tokenBy(stranger))).toContain("signature");
     expect(await refused(tokenBy(stranger, { header: { jwk: stranger.jwk } }))).toContain("signature");
@@ -215,24 +215,24 @@ describe("a token is refused, and told why, when", () => {
     );
   });
 
-  test("its algorithm is not one of the key's kind", async () => {
+  test("its algorithm does not match the key", async () => {
     const rsa = makeKey("rsa", "RS256");
     expect(await refused(tokenBy(rsa))).toContain("algorithm");
     expect(await refused(tokenBy(KEY), {}, rsa)).toContain("algorithm");
   });
 
-  test("it was changed after it was signed", async () => {
+  test("it was changed after signing", async () => {
     const [header = "", , signature = ""] = tokenBy(KEY).split(".");
     const claims = Buffer.from(JSON.stringify({ workspace: "rich", exp: NOW_S + 60 })).toString("base64url");
     expect(await refused([header, claims, signature].join("."))).toContain("signature");
   });
 
-  test("it demands an extension that nobody here knows", async () => {
+  test("it requires an unknown extension", async () => {
     const header = { crit: ["http://example.com/x"], "http://example.com/x": true };
     expect(await refused(tokenBy(KEY, { header }))).toContain("cannot be read");
   });
 
-  test("its payload is no set of claims", async () => {
+  test("its payload is not a set of claims", async () => {
     const [header = ""] = tokenBy(KEY).split(".");
     expect(await refused(`${header}.${Buffer.from("hello").toString("base64url")}.AAAA`)).toContain(
       "signature",
@@ -267,18 +267,18 @@ describe("a token is refused, and told why, when", () => {
     );
   });
 
-  test("a path leads to what every object has", async () => {
+  test("a path leads to a member of Object.prototype", async () => {
     expect(await refused(tokenBy(KEY), { workspace_claim: "workspace.constructor.name" })).toContain(
       "'workspace.constructor.name'",
     );
   });
 
-  test("the claim is one that every object has", async () => {
+  test("the claim is a member of Object.prototype", async () => {
     expect(await refused(tokenBy(KEY), { workspace_claim: "constructor" })).toContain("'constructor'");
   });
 });
 
-test("what only looks a little like a token is looked up as a key", async () => {
+test("text that only resembles a token is looked up as a key", async () => {
   await using open = await opened();
   for (const text of ["a.b.c", "..", "e30.e30.", `${Buffer.from("[1]").toString("base64url")}.a.b`]) {
     const sent = await open.post(body, bearer(text));
@@ -290,7 +290,7 @@ test("what only looks a little like a token is looked up as a key", async () => 
   }
 });
 
-test("without auth.jwt a token is a key that nobody made", async () => {
+test("without auth.jwt a token is an unknown key", async () => {
   await using open = await openGateway({ yaml: `${FAKE_YAML}\nauth: { mode: keys }\n` });
   expect((await open.post(body, bearer(tokenBy(KEY)))).status).toBe(401);
 });

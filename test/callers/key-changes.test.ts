@@ -1,10 +1,10 @@
 /**
- * Keys that come and go are told in the log of a running gateway, and whose key it was that opens nothing any more.
+ * The log of a running gateway reports keys that are created and revoked, and requests with a key that no longer works.
  */
 import { expect, test } from "bun:test";
 import { FAKE_YAML, openGateway } from "../gateway";
 
-test("what becomes of keys is in the log, once, and never a secret", async () => {
+test("changes of keys are in the log, once, and never a secret", async () => {
   let now = 0;
   await using open = await openGateway({ yaml: FAKE_YAML, outside: { monotonic: () => now } });
   const { keys } = open.gateway;
@@ -40,7 +40,7 @@ test("what becomes of keys is in the log, once, and never a secret", async () =>
   for (const secret of [key, next]) expect(JSON.stringify(open.logs)).not.toContain(secret);
 });
 
-test("a key that was revoked or rotated out is named in the log, not to whoever comes with it", async () => {
+test("a revoked or rotated key is named in the log, not in the answer", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const { keys } = open.gateway;
   const { id, key } = await keys.create("ci", "team");

@@ -1,5 +1,5 @@
 /**
- * Rate limits that several processes keep together: what all of them take of a bucket is what one could have.
+ * Rate limits that several processes share: together they take from a bucket exactly what a single process could.
  * The buckets themselves are tested with requests, in test/books/balances.test.ts.
  */
 import { describe, expect, test } from "bun:test";
@@ -13,7 +13,7 @@ import { postTo, startServing, startUpstream, temporaryFolder } from "../serving
 
 const LINUX = process.platform === "linux";
 
-test.skipIf(!LINUX)("four processes that hammer one bucket take exactly what is in it", async () => {
+test.skipIf(!LINUX)("four processes at full speed take exactly what is in a bucket", async () => {
   const region = createRegionFile(`test-${process.pid}`, realOutside);
   const children = Array.from({ length: 4 }, () =>
     Bun.spawn([process.execPath, join(import.meta.dir, "takes-much.ts"), "20000", "30000"], {
@@ -43,7 +43,7 @@ test.skipIf(!LINUX)("two processes let through what one would", async () => {
   expect(statuses.filter((status) => status === 429)).toHaveLength(62);
 });
 
-test("a table that is full gives the place of what may go, and no other", () => {
+test("a full table reuses the slot of a value that may go, and no other", () => {
   const { placeOf, values } = openClaims(new BigInt64Array(wordsFor(8)), {
     mayGo: (value) => value === 0n,
   });
@@ -60,7 +60,7 @@ const SEED = Uint8Array.of(1, 2, 3, 4);
 const limited = (name: string) => ({ name, requestsPerMinute: 2, tokensPerMinute: undefined });
 const standingStill = { monotonic: () => 1_000_000 };
 
-/** Of some requests at once, how many the workspace's limit lets through. */
+/** How many of several simultaneous requests the workspace's limit lets through. */
 function passing(limits: ReturnType<typeof createRateLimits>, name: string): number {
   return Array.from({ length: 5 }).filter(() => {
     try {
@@ -72,8 +72,8 @@ function passing(limits: ReturnType<typeof createRateLimits>, name: string): num
   }).length;
 }
 
-test("names that were chosen so that they crowd one another out leave no workspace without its limit", () => {
-  // Whoever knows the hash finds names for all 64 places that are looked at for the one of "mine".
+test("names chosen to collide leave no workspace without its limit", () => {
+  // Knowing the hash, an attacker finds names for all 64 slots that are searched for "mine".
   const places = (LIMIT_WORDS - SHARED_BUCKETS) / 3;
   const startOf = (name: string) => Number(BigInt.asUintN(32, Bun.hash.wyhash(`requests ${name}`))) % places;
   const crowd: string[] = [];
@@ -87,7 +87,7 @@ test("names that were chosen so that they crowd one another out leave no workspa
   expect(passing(limits, "mine")).toBe(2);
 });
 
-test("the places of names that callers choose are another's for each seed", () => {
+test("the slots of caller-chosen names depend on the seed", () => {
   const placesBy = (seed: Uint8Array) => {
     const { placeOf } = openClaims(new BigInt64Array(wordsFor(65_536)), { seed });
     return ["a", "b", "c"].map(placeOf);
@@ -96,7 +96,7 @@ test("the places of names that callers choose are another's for each seed", () =
   expect(placesBy(SEED)).not.toEqual(placesBy(Uint8Array.of(4, 3, 2, 1)));
 });
 
-test("where no place is left, workspaces share their limit: none is without one", () => {
+test("if no slot is left, workspaces share a limit: none is without one", () => {
   const limits = createRateLimits(standingStill, SEED, new BigInt64Array(limitWordsFor(4)));
   const passed = Array.from({ length: 200 }, (_, i) => passing(limits, `team ${i}`));
   expect(passed.filter((count) => count > 2)).toEqual([]);
@@ -111,7 +111,7 @@ describe("a limit that is changed", () => {
   const left = (limits: ReturnType<typeof createRateLimits>, limit: number) =>
     Number(limits.headers(by(limit))["x-ratelimit-remaining-requests"]);
 
-  test("leaves what was used, not what was left: raised, there is more at once", () => {
+  test("keeps what was used, not what was left: raised, there is more at once", () => {
     const limits = createRateLimits(clock, SEED, words());
     for (let i = 0; i < 5; i++) limits.takeRequest(by(5));
     expect(() => limits.takeRequest(by(5))).toThrow("5 requests per minute (0 of 5 left). Try again in 12s.");
@@ -120,7 +120,7 @@ describe("a limit that is changed", () => {
     expect(() => limits.takeRequest(by(600))).toThrow("600 requests per minute (0 of 600 left)");
   });
 
-  test("lowered, leaves an empty bucket at most: an hour's worth is not owed", () => {
+  test("lowered, leaves an empty bucket at most: no debt of an hour", () => {
     const limits = createRateLimits(clock, SEED, words());
     for (let i = 0; i < 300; i++) limits.takeRequest(by(600));
     expect(left(limits, 5)).toBe(0);
@@ -128,7 +128,7 @@ describe("a limit that is changed", () => {
     expect(left(limits, 5)).toBe(1);
   });
 
-  test("is adapted to once by processes that share the bucket, and again for the next change", () => {
+  test("is applied once by processes that share the bucket, and again for the next change", () => {
     const shared = words();
     const [one, other] = [createRateLimits(clock, SEED, shared), createRateLimits(clock, SEED, shared)];
     for (let i = 0; i < 4; i++) one.takeRequest(by(8));

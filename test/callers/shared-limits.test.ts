@@ -1,5 +1,5 @@
 /**
- * Rate limits that machines keep together: exact over all of them by the server's clock; by each one's share, and told so, while it does not answer.
+ * Rate limits that machines share: exact over all of them by the server's clock; divided among them, with a log line, while the server is down.
  * The server is a real one (test/valkey/server.ts).
  */
 
@@ -22,7 +22,7 @@ const statusesOf = (sent: readonly Sent[]) => ({
 });
 const stateOf = ({ headers }: Sent) => headers.get("x-embedgate-limits");
 
-/** One machine's limits, without a gateway around them. */
+/** One machine's limits, without a gateway. */
 async function limitsAt(server: Server, machines = 1): Promise<RateLimits & Disposable> {
   const names = namesOf("test", "");
   const link = openLink({
@@ -56,7 +56,7 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
     await using server = await startServer();
     await using machines = await openMachines({
       count: 3,
-      // One more would come in 12 s.
+      // The next one would come in 12 s.
       more: `shared: ${server.url}\nworkspace_defaults: { requests_per_minute: 5 }`,
       isPatient: true,
     });
@@ -68,7 +68,7 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
     expect(refused?.headers.get("x-ratelimit-remaining-requests")).toBe("0");
     expect(Number(refused?.headers.get("retry-after"))).toBeWithin(1, 13);
     expect(new Set(sent.map(stateOf))).toEqual(new Set([null]));
-    // What it costs is each machine's own ledger's.
+    // The ledger of each machine has the cost.
     const rows = machines.gateways.flatMap(({ folder }) => {
       using database = new Database(join(folder, "data/embedgate.db"), { readonly: true });
       return database
@@ -78,7 +78,7 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
     expect(rows.reduce((sum, { count }) => sum + count, 0)).toBe(5);
   });
 
-  test("tokens that were estimated too high come back, on every machine", async () => {
+  test("tokens that were estimated too high are returned, on every machine", async () => {
     await using server = await startServer();
     using one = await limitsAt(server);
     using other = await limitsAt(server);
@@ -96,7 +96,7 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
     expect(Promise.resolve(one.takeTokens(of, 200))).rejects.toMatchObject({ kind: "rate_limited" });
   });
 
-  test.each([3, 7, 37, 600])("a limit of %d lets as many through, and not one more", async (limit) => {
+  test.each([3, 7, 37, 600])("a limit of %d lets exactly that many through", async (limit) => {
     await using server = await startServer();
     using limits = await limitsAt(server);
     const startedAt = realOutside.monotonic();
@@ -121,7 +121,7 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
     await using server = await startServer();
     using limits = await limitsAt(server);
     while (await passes(limits, rules(6))) {
-      // Until it is empty.
+      // Until the bucket is empty.
     }
     const key = namesOf("test", "").bucket("requests", "w");
     const [missing = "", at = "", limit = ""] = (await server.ask("GET", key)).split(" ");
@@ -131,14 +131,14 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
     expect(Number(after)).toBeLessThan(Number(at) + 60e6);
   });
 
-  test("while it does not answer each machine goes by its share, and says so", async () => {
+  test("while it does not answer each machine uses its share, and logs that", async () => {
     await using server = await startServer();
     await using machines = await openMachines({
       count: 3,
       more: `shared: ${server.url}\nworkspace_defaults: { requests_per_minute: 6 }`,
     });
     await eventually(async () => (await server.ask("ZCARD", "embedgate:{embedgate}:machines")) === "3");
-    // Each hears of all of them with its next pulse.
+    // Each machine learns of all others with its next pulse.
     const pulses = await server.calls("evalsha");
     await eventually(async () => (await server.calls("evalsha")) >= pulses + 9);
     await server.kill();
@@ -157,7 +157,7 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
       const one = await machines.ask(0, "again");
       return stateOf(one) === null && one;
     });
-    // What the server had was lost with it: the bucket is full again.
+    // The server lost its contents: the bucket is full again.
     expect(back.status).toBe(200);
     const told = machines.gateways[0]?.logs
       .filter(({ message }) => message.startsWith("shared server"))
@@ -169,7 +169,7 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
     ]);
   });
 
-  test.each(["/v1/models", "/metrics", "/admin/notices"])("%s counts on all machines, too", async (path) => {
+  test.each(["/v1/models", "/metrics", "/admin/notices"])("%s counts on all machines too", async (path) => {
     await using server = await startServer();
     await using machines = await openMachines({ count: 2, more: `shared: ${server.url}`, isPatient: true });
     const keys: string[] = [];
@@ -183,7 +183,7 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
     expect((await sent(1))?.status).toBe(429);
   });
 
-  test("a server that is full of other things is as good as none", async () => {
+  test("a server that is full of other data counts as none", async () => {
     await using server = await startServer("--maxmemory", "1mb");
     await using machines = await openMachines({
       count: 1,
@@ -198,7 +198,7 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
     expect(JSON.stringify(told?.about)).toContain("OOM");
   });
 
-  test("a gateway starts without it, and divides by the routing file's word", async () => {
+  test("a gateway starts without it, and divides the limit by the number in the routing file", async () => {
     await using machines = await openMachines({
       count: 1,
       more: "shared: { limits: 'valkey://127.0.0.1:1', machines: 3 }\nworkspace_defaults: { requests_per_minute: 6 }",
@@ -208,7 +208,7 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
     expect(new Set(sent.map(stateOf))).toEqual(new Set(["degraded"]));
   });
 
-  test("a workspace without limits is told nothing of them, and asks nobody", async () => {
+  test("a workspace without limits gets no rate-limit headers, and the server is not asked", async () => {
     await using machines = await openMachines({
       count: 1,
       more: "shared: valkey://127.0.0.1:1\nworkspace_defaults: {}",

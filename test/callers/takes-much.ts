@@ -1,6 +1,6 @@
 /**
- * A process of rate-limits.test.ts: takes from one bucket of the memory that it inherits as often as it is told, and prints how often it got.
- * Its clock stands still, so that nothing comes in meanwhile.
+ * A process of rate-limits.test.ts: takes from one bucket in inherited memory as often as it is told, and prints how often it succeeded.
+ * Its clock stands still, so that nothing refills meanwhile.
  */
 
 import { createRateLimits } from "../../src/callers/rate-limits";

@@ -1,5 +1,5 @@
 /**
- * A workspace that is renamed takes all with it, and one that is deleted leaves a ledger that still adds up. Neither happens under a request.
+ * Renaming a workspace moves everything, and deleting one leaves a ledger that still adds up. Neither happens while a request is in flight.
  */
 import { expect, test } from "bun:test";
 import { openKeys } from "../../src/callers/keys";
@@ -15,7 +15,7 @@ async function opened() {
   return { store, workspaces, keys: openKeys(store, outside), names: openWorkspaceNames(store, outside) };
 }
 
-/** A row as the ledger has it; status 0 is a request in flight. */
+/** A row as in the ledger; status 0 is a request in flight. */
 function addRow({ database }: Store, workspace: string, status: number): void {
   database.run(
     `INSERT INTO ledger (request_id, started_at, workspace, model, inputs, tokens, tokens_upstream, tokens_billed, status, latency_ms, cost_pico_usd)
@@ -34,7 +34,7 @@ const named = ({ database }: Store, name: string) =>
     ),
   );
 
-test("renamed, its keys, credits, spending and ledger have the new name, and nothing the old one", async () => {
+test("after a rename, its keys, credits, spending and ledger have the new name, and nothing the old one", async () => {
   const { store, workspaces, keys, names } = await opened();
   await workspaces.create("acme", {}, 5_000_000n);
   await workspaces.grant("acme", 1_000_000n, "more");
@@ -49,7 +49,7 @@ test("renamed, its keys, credits, spending and ledger have the new name, and not
   store.close();
 });
 
-test("deleted, its keys are refused, and its grants add up to nothing; the ledger stays", async () => {
+test("after deletion, its keys are refused, and its grants add up to nothing; the ledger stays", async () => {
   const { store, workspaces, keys, names } = await opened();
   await workspaces.create("acme", {}, 5_000_000n);
   const { key } = await keys.create("k", "acme");
@@ -82,7 +82,7 @@ test.each(BOTH)(
   },
 );
 
-test("is not renamed to a name that is or was another's", async () => {
+test("cannot be renamed to a name that is or was in use", async () => {
   const { store, workspaces, names } = await opened();
   for (const name of ["acme", "taken"]) await workspaces.create(name, {}, null);
   addRow(store, "gone", 200);

@@ -6,7 +6,7 @@ import { sqlitePath } from "../../src/commands/only-sqlite";
 import { runCommand } from "../command-line";
 import { postTo, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
 
-test("a backup while it serves has every answered request; a restore waits for it to end", async () => {
+test("a backup of a serving gateway has every answered request; a restore requires the gateway to end", async () => {
   using upstream = startUpstream();
   using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
   const run = (...args: string[]) => runCommand(args, { folder: folder.path });
@@ -29,7 +29,7 @@ test("a backup while it serves has every answered request; a restore waits for i
   expect(JSON.parse((await run("usage", "--json")).out)).toEqual([expect.objectContaining({ requests: 4 })]);
 });
 
-test("what is no file of SQLite's is told with the tool that copies it", () => {
+test("a database that is not an SQLite file is refused, naming the tool that copies it", () => {
   const file = { path: "x", durability: "process" as const, postgres: undefined };
   const inMemory = { database: { ...file, path: ":memory:" } };
   expect(() => sqlitePath(inMemory, "backup")).toThrow("in memory");

@@ -32,7 +32,7 @@ async function check(
 }
 
 describe.skipIf(!HAS_SERVER)("check", () => {
-  test("warns of a server whose policy does not suit its use", async () => {
+  test("warns about a server whose eviction policy does not suit its use", async () => {
     await using server = await startServer(
       ...["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru", "--requirepass", "pass-word"],
     );
@@ -43,27 +43,27 @@ describe.skipIf(!HAS_SERVER)("check", () => {
     expect(text).not.toContain("pass-word");
   });
 
-  test("says nothing where each has its own", async () => {
+  test("says nothing if each has its own", async () => {
     await using limits = await startServer();
     await using cache = await startServer("--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru");
     const { code, text } = await check(`shared: { limits: '${limits.url}', cache: '${cache.url}' }`);
     expect([code, text.includes("note:")]).toEqual([0, false]);
   });
 
-  test("tells a server that does not answer, without its password", async () => {
+  test("reports a server that does not answer, without its password", async () => {
     const { code, text } = await check("shared: { limits: 'valkey://me:pass-word@127.0.0.1:1/2' }");
     expect(code).toBe(0);
     expect(text).toContain("shared (limits): valkey://127.0.0.1:1/2 does not answer: ");
     expect(text).not.toContain("pass-word");
   });
 
-  test("tells a wrong password as what it is", async () => {
+  test("reports a wrong password as such", async () => {
     await using server = await startServer("--requirepass", "pass-word");
     const { text } = await check(`shared: { limits: 'redis://:guess@127.0.0.1:${server.port}' }`);
     expect(text).toContain("does not answer: WRONGPASS");
   });
 
-  test("speaks TLS where the address says so, and trusts whom NODE_EXTRA_CA_CERTS names", async () => {
+  test("uses TLS for rediss:// and valkeys://, and trusts the CA in NODE_EXTRA_CA_CERTS", async () => {
     using authority = makeAuthority();
     const { cert, key } = authority.sign("localhost");
     using folder = temporaryFolder({ "ca.pem": authority.ca, "cert.pem": cert, "key.pem": key });
@@ -80,7 +80,7 @@ describe.skipIf(!HAS_SERVER)("check", () => {
       ...["--tls-auth-clients", "no", "--tls-port", "0"],
       ...["--maxmemory", "50mb", "--maxmemory-policy", "volatile-lru"],
     );
-    // One port, with TLS in place of what it had.
+    // The same port, now with TLS.
     await server.ask("CONFIG", "SET", "port", "0", "tls-port", String(server.port));
     const shared = `shared: { cache: 'valkeys://localhost:${server.port}' }`;
     const trusted = await check(shared, { NODE_EXTRA_CA_CERTS: at("ca.pem") });

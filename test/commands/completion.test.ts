@@ -1,4 +1,4 @@
-/** Completion scripts in their shells: what is offered is what the commands' definition has. */
+/** Completion scripts in their shells: they offer what the definition of the commands has. */
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { SHELLS, type Shell } from "../../src/commands/completion";
 import { commandLine } from "../../src/commands/flags/program";
 import { temporaryFolder } from "../serving";
 
-/** In .ci/run all three are there. */
+/** In .ci/run all three are installed. */
 const missing = (shell: Shell) => Bun.which(shell) === null;
 
 function offered(shell: Shell, script: (file: string) => string): string[] {
@@ -28,7 +28,7 @@ test.skipIf(missing("bash"))("bash completes commands, commands below them, and 
   expect(offered("bash", bashWords("embedgate", "keys", "r"))).toEqual(["rotate", "revoke"]);
   expect(offered("bash", bashWords("embedgate", "keys", "create", "--ad"))).toEqual(["--admin"]);
   expect(offered("bash", bashWords("embedgate", "serve", "--config", "compl"))).toEqual(["completion"]);
-  // What was typed as a value is no command.
+  // A typed value is not a command.
   expect(offered("bash", bashWords("embedgate", "check", "--str"))).toEqual(["--strict"]);
 });
 

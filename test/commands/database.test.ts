@@ -1,5 +1,5 @@
 /**
- * Which database a command works on, and that none makes a database, a workspace or a customer by accident: as a user types it, from source.
+ * Which database a command works on, and that no database, workspace or customer is created by accident: as a user types it, from source.
  */
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
@@ -30,7 +30,7 @@ test.each(READERS.map((args) => [args.join(" "), args] as const))(
   },
 );
 
-test("keys create and workspaces create make one where a routing file says where, or --create-database does", async () => {
+test("keys create and workspaces create make a database if a routing file or --create-database says where", async () => {
   for (const args of [
     ["keys", "create", "--name", "x"],
     ["workspaces", "create", "x"],
@@ -60,7 +60,7 @@ test("each command says which database it works on, and whether a gateway runs o
   expect(ended.errors).toBe(`database: ${path} (no gateway is running on it)\n`);
 });
 
-test("a misspelt --workspace is refused, with the nearest name; --create-workspace says what it made", async () => {
+test("a misspelt --workspace is refused, with the nearest name; --create-workspace says what it created", async () => {
   using folder = temporaryFolder(FILE);
   const run = (...args: string[]) => runCommand(args, { folder: folder.path });
   await run("workspaces", "create", "acme");
@@ -76,7 +76,7 @@ test("a misspelt --workspace is refused, with the nearest name; --create-workspa
   expect([usage.code, usage.errors]).toEqual([1, expect.stringContaining('no workspace "nosuch"')]);
 });
 
-test("keys create writes the secret alone to standard output, and says only of the first key what it ends", async () => {
+test("keys create writes only the secret to standard output, and says what the first key ends", async () => {
   using folder = temporaryFolder(FILE);
   const create = () => runCommand(["keys", "create", "--name", "x"], { folder: folder.path });
   const [first, second] = [await create(), await create()];

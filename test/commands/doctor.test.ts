@@ -1,4 +1,4 @@
-/** `embedgate doctor`: what is wrong is found, and comes with what mends it; all well is exit code 0. */
+/** `embedgate doctor` finds problems, and says how to fix each; exit code 0 if all is well. */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ async function examined(folder: string, ...args: string[]) {
   return { code, ok, errors, findings, of: (check: string) => findings.filter((one) => one.check === check) };
 }
 
-/** Of a port that nobody has just now. */
+/** A port that is free at the moment. */
 function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
   listener.stop(true);
@@ -23,7 +23,7 @@ function freePort(): number {
 const FREE_PORT = `port: ${freePort()}, drain_ms: 0`;
 
 describe("doctor", () => {
-  test("of a gateway that serves finds nothing wrong, and sends one text to each provider, saying so first", async () => {
+  test("of a serving gateway finds nothing wrong, and sends one text to each provider after saying so", async () => {
     let calls = 0;
     using upstream = startUpstream({
       onCall: () => {
@@ -48,7 +48,7 @@ describe("doctor", () => {
     expect(silent.errors).toBe("");
   });
 
-  test("says where the routing file is wrong, and asks nobody", async () => {
+  test("says where the routing file is wrong, and calls no provider", async () => {
     using folder = temporaryFolder({ "gateway.yaml": "providers: { a: { plugin: opnai } }\n" });
     const { code, ok, findings } = await examined(folder.path);
     expect([code, ok]).toEqual([1, false]);
@@ -62,7 +62,7 @@ describe("doctor", () => {
     ]);
   });
 
-  test("tells a provider that fails, and variables that are not set", async () => {
+  test("reports a provider that fails, and variables that are not set", async () => {
     const file = `server: { ${FREE_PORT} }
 providers:
   down: { plugin: openai, base_url: "http://127.0.0.1:9/v1", retries: 0 }
@@ -83,7 +83,7 @@ models: { a: { routes: [ { provider: down } ] }, b: { routes: [ { provider: keyl
     ]);
   });
 
-  test("finds a damaged database, and says how it is restored", async () => {
+  test("finds a damaged database, and says how to restore it", async () => {
     using folder = temporaryFolder({
       "gateway.yaml": `server: { ${FREE_PORT} }\nproviders: { f: { plugin: fake } }\n`,
     });
@@ -101,7 +101,7 @@ models: { a: { routes: [ { provider: down } ] }, b: { routes: [ { provider: keyl
     ]);
   });
 
-  test("finds a port that another program has, and a door that is open to everybody", async () => {
+  test("finds a port that another program uses, and a gateway that is open to everybody", async () => {
     const other = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
     using folder = temporaryFolder({
       "gateway.yaml": `server: { host: 127.0.0.1, port: ${other.port} }\nproviders: { f: { plugin: fake } }\n`,
@@ -129,7 +129,7 @@ models: { a: { routes: [ { provider: down } ] }, b: { routes: [ { provider: keyl
     ]);
   });
 
-  test("tells a route that was measured to be out of its space", async () => {
+  test("reports a route that was measured to be out of its space", async () => {
     using upstream = startUpstream();
     using folder = temporaryFolder({
       "gateway.yaml": wireTo(upstream).replace("drain_ms: 0,", `${FREE_PORT},`),

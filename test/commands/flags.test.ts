@@ -1,5 +1,5 @@
 /**
- * What --help says: of every command, and that its examples are lines which that command takes. What commands do is in the files beside.
+ * What --help says about every command, and that its examples are valid command lines. The files beside test what commands do.
  */
 import { describe, expect, test } from "bun:test";
 import type { Command } from "commander";
@@ -14,7 +14,7 @@ function helpOf(command: Command): string {
   return text;
 }
 
-/** As a shell takes a line apart, with nothing but quotes. */
+/** Splits a line like a shell, with quotes only. */
 const wordsOf = (line: string) =>
   [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? "");
 

@@ -1,11 +1,11 @@
-/** `embedgate licenses` is of what the executable carries just now, each with its text. */
+/** `embedgate licenses` lists everything that the executable contains, each with its text. */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { PACKAGES_FILE, packagesText } from "../../.ci/packages";
 import { allLicenses } from "../../src/commands/licenses";
 import { runCommand } from "../command-line";
 
-test("the packages are those that the bundler puts into the executable: else run `bun run docs`", async () => {
+test("the packages are those that the bundler puts into the executable: otherwise run `bun run docs`", async () => {
   expect(readFileSync(PACKAGES_FILE, "utf8") === (await packagesText())).toBe(true);
 });
 

@@ -1,5 +1,5 @@
 /**
- * `plugin init` as a user types it: what it writes is taken by `check`, passes the suite, and is checked by TypeScript without this repository.
+ * `plugin init` as a user types it: the file passes `check` and the suite, and TypeScript checks it without this repository.
  */
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { exactVector } from "../../plugins/fake";
 import { runCommand } from "../command-line";
 import { temporaryFolder } from "../serving";
 
-/** What the template speaks to: POST /embed {model, texts} → {vectors, tokens}. */
+/** The service that the template calls: POST /embed {model, texts} → {vectors, tokens}. */
 const startService = () =>
   Bun.serve({
     port: 0,
@@ -23,11 +23,11 @@ const startService = () =>
     },
   });
 
-test("the types are the contract's as it is now: else run `bun run docs`", () => {
+test("the types are the current contract's: otherwise run `bun run docs`", () => {
   expect(readFileSync(PLUGIN_TYPES, "utf8") === pluginTypes()).toBe(true);
 });
 
-test("what is written loads, passes the suite, and is not written over", async () => {
+test("the written file loads, passes the suite, and is not overwritten", async () => {
   using service = startService();
   using folder = temporaryFolder();
   const run = (...args: string[]) => runCommand(args, { folder: folder.path });
@@ -56,7 +56,7 @@ test("what is written loads, passes the suite, and is not written over", async (
   expect((await run("plugin", "init", "service.py")).code).toBe(2);
 });
 
-test("TypeScript knows its types, and what is wrong in it", async () => {
+test("TypeScript knows its types, and finds errors in it", async () => {
   using folder = temporaryFolder();
   await runCommand(["plugin", "init", "own.ts"], { folder: folder.path });
   const file = join(folder.path, "own.ts");
@@ -65,7 +65,7 @@ test("TypeScript knows its types, and what is wrong in it", async () => {
     compilerOptions: {
       ...{ strict: true, noEmit: true, skipLibCheck: true, types: [], lib: ["esnext", "dom"] },
       ...{ module: "preserve", moduleResolution: "bundler", target: "esnext" },
-      // As `npm install @sinclair/typebox` has it.
+      // As `npm install @sinclair/typebox` installs it.
       paths: { "@sinclair/typebox": [join(root, "node_modules/@sinclair/typebox")] },
     },
     include: ["*.ts"],

@@ -1,6 +1,6 @@
 /**
- * `embedgate plugin test` as a user types it, from source: the plugin of docs/plugins.md against its live service, then against what was written
- * down of it. What the suite says of each broken plugin is in plugins/conformance.test.ts.
+ * `embedgate plugin test` as a user types it, from source: the plugin of docs/plugins.md against its live service, then against the
+ * recording. plugins/conformance.test.ts has what the suite says about each broken plugin.
  */
 import { expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ const pluginTestIn = (environment: Record<string, string>, folder: string, ...ar
 
 const TOKEN = "in-house-8c2f61d0e7";
 
-test("the documented plugin passes against its live service, and again against what was written down", async () => {
+test("the documented plugin passes against its live service, and again against the recording", async () => {
   using server = inHouseServer();
   using folder = temporaryFolder({ "in-house.ts": IN_HOUSE_PLUGIN });
   const options = ["--option", `base_url=${server.url.origin}`, "--option", `token=${TOKEN}`];
@@ -53,7 +53,7 @@ test("the documented plugin passes against its live service, and again against w
   expect(outcomes.filter(({ outcome }: { outcome: string }) => outcome === "wrong")).toEqual([]);
 });
 
-test("a plugin that mixes up its vectors is told so in words, and ends in 1", async () => {
+test("a plugin that mixes up its vectors is reported, and the command ends with 1", async () => {
   using server = inHouseServer();
   const mixed = IN_HOUSE_PLUGIN.replace(
     "({ index, values",
@@ -72,7 +72,7 @@ test("a plugin that mixes up its vectors is told so in words, and ends in 1", as
   expect(out).toContain("The vector at index 0 belongs to another text");
 });
 
-test("what is missing, mistyped or not there is told before anything is tried", async () => {
+test("what is missing, misspelt or absent is reported before anything is tried", async () => {
   using folder = temporaryFolder({ "in-house.ts": IN_HOUSE_PLUGIN, "broken.ts": "export const a = 1;\n" });
   const REFUSED: readonly (readonly [readonly string[], string])[] = [
     [["in-house.ts"], "--option base_url=… is missing; expected text"],
@@ -93,7 +93,7 @@ test("what is missing, mistyped or not there is told before anything is tried", 
   }
 });
 
-test("an upstream that is not there is told once", async () => {
+test("an upstream that cannot be reached is reported once", async () => {
   using folder = temporaryFolder({ "in-house.ts": IN_HOUSE_PLUGIN });
   const { code, out } = await pluginTest(
     folder.path,
@@ -109,7 +109,7 @@ test("an upstream that is not there is told once", async () => {
   expect(out).toContain("name one with --model");
 });
 
-/** A service that tells all that it was sent, as some do when they are asked to help: whole, escaped, and in a header. */
+/** A service that repeats everything that it was sent, as some do in debug mode: in full, escaped, and in a header. */
 function tellingServer() {
   return Bun.serve({
     port: 0,
@@ -145,7 +145,7 @@ test.each([
     using server = tellingServer();
     using folder = temporaryFolder({ "in-house.ts": KEY_IN_ADDRESS, "token.txt": `${ODD_TOKEN}\n` });
     const file = join(folder.path, "answers.json");
-    // As one left it before.
+    // As an earlier run left it.
     writeFileSync(file, "{}");
     chmodSync(file, 0o644);
     const environment = { IN_HOUSE_TOKEN: ODD_TOKEN };
@@ -173,7 +173,7 @@ test.each([
   },
 );
 
-test("an option that cannot be read from where it is said to be is told", async () => {
+test("an option that cannot be read from its source is reported", async () => {
   using folder = temporaryFolder({ "in-house.ts": IN_HOUSE_PLUGIN });
   for (const [given, words] of [
     [

@@ -1,5 +1,5 @@
 /**
- * `check` and `models` as a user types them, from source: what is noted, what a provider answers, and how each route is doing.
+ * `check` and `models` as a user types them, from source: notes, a provider's answers, and the state of each route.
  */
 import { expect, test } from "bun:test";
 import { runCommand } from "../command-line";
@@ -14,7 +14,7 @@ models:
   n: { alias_of: m }
 `;
 
-test("an unset variable is a note, with --strict a failure, and with --json a place for an editor", async () => {
+test("an unset variable is a note, with --strict a failure, and with --json a position for an editor", async () => {
   using folder = temporaryFolder({ "other.yaml": UNSET });
   const check = (...args: string[]) => runCommand(["check", "other.yaml", ...args], { folder: folder.path });
   const plain = await check();
@@ -35,7 +35,7 @@ test("an unset variable is a note, with --strict a failure, and with --json a pl
   expect([twice.code, twice.errors]).toEqual([2, expect.stringContaining("once")]);
 });
 
-test("--online sends one text for each model of each provider, says so before, and fails where one does not answer", async () => {
+test("--online sends one text for each model of each provider after saying so, and fails if one does not answer", async () => {
   let calls = 0;
   using upstream = startUpstream({ onCall: () => (calls += 1) });
   const yaml = (dead: string) => `
@@ -90,7 +90,7 @@ test("models has a row for each route, with what is not configured, aliases, wei
   ]);
 });
 
-test("models has a provider's own words on the gateway's key, not those that its callers are told", async () => {
+test("models shows a provider's own message about the gateway's key, not the one for callers", async () => {
   const refusal = { error: { message: "no such key at all" } };
   await using upstream = Bun.serve({
     port: 0,
@@ -112,7 +112,7 @@ models: { m: { routes: [ { provider: a } ] } }
   expect(out).not.toContain("your key");
 });
 
-test("models tells the state and the last error of each route of a running gateway, to whoever has an admin key", async () => {
+test("models shows the state and the last error of each route of a running gateway, with an admin key", async () => {
   using folder = temporaryFolder({
     "gateway.yaml": `
 space_probe: false

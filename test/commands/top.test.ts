@@ -1,5 +1,5 @@
 /**
- * `top` and `health` as a user types them, on a gateway that serves: what they show, and what they end with.
+ * `top` and `health` as a user types them, on a serving gateway: what they show, and their exit codes.
  */
 import { describe, expect, test } from "bun:test";
 import { pageOf } from "../../src/commands/top-page";
@@ -53,7 +53,7 @@ describe("top", () => {
     expect(pageOf(said, "there", PAPER)).toContain("(unknown)");
   });
 
-  test("says what is missing where no key is given, and where nothing answers", async () => {
+  test("says what is missing if no key is given, and if nothing answers", async () => {
     using folder = temporaryFolder({ "gateway.yaml": `auth: { mode: keys }\n${YAML}` });
     await using gateway = await startServing(folder.path);
     const refused = await runCommand(["top", "--url", gateway.url], { folder: folder.path });
@@ -68,7 +68,7 @@ describe("top", () => {
 });
 
 describe("health", () => {
-  test("is 0 for a gateway that is well, 1 for one that says it is not, 4 where nothing answers", async () => {
+  test("is 0 for a healthy gateway, 1 for one that says it is not, 4 if nothing answers", async () => {
     using folder = temporaryFolder({ "gateway.yaml": YAML });
     await using gateway = await startServing(folder.path);
     const { port } = new URL(gateway.url);
@@ -94,7 +94,7 @@ describe("health", () => {
     expect([gone.code, JSON.parse(gone.out)]).toMatchObject([4, { ok: false, status: null }]);
   });
 
-  test("asks the routing file's address, and the default one while the file has mistakes", async () => {
+  test("uses the routing file's address, and the default one while the file has errors", async () => {
     await using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => Response.json({}) });
     using right = temporaryFolder({ "gateway.yaml": `server: { port: ${server.port} }\n${YAML}` });
     using wrong = temporaryFolder({ "gateway.yaml": "models: 3" });

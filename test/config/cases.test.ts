@@ -1,6 +1,6 @@
 /**
- * Runs the golden cases: cases/*.txt hold a routing file above a line of dashes, and what is said of it below.
- * A new case is a new file. `# env NAME=value` lines in it are the environment; problems are lines, or `ok` and a summary.
+ * Runs the golden cases: cases/*.txt have a routing file above a line of dashes, and the expected messages below.
+ * A new case is a new file. `# env NAME=value` lines are the environment; the messages are problems, or `ok` and a summary.
  */
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { makeFolder, told } from "./loading";
 const LINE = "\n----------\n";
 const CASES = join(import.meta.dir, "cases");
 
-describe("a routing file is told about as its case says:", () => {
+describe("the messages for a routing file are those of its case:", () => {
   const names = readdirSync(CASES).filter((name) => name.endsWith(".txt"));
   for (const name of names.sort()) {
     test(name.replace(".txt", "").replaceAll("-", " "), async () => {
@@ -20,7 +20,7 @@ describe("a routing file is told about as its case says:", () => {
     });
   }
 
-  test("there are enough of them to speak for the format", () => {
+  test("there are enough of them to cover the format", () => {
     expect(names.length).toBeGreaterThanOrEqual(60);
   });
 });
@@ -37,7 +37,7 @@ async function tell(yaml: string): Promise<string> {
   return ["ok", ...summary(loaded.config, folder.path), ...notes].join("\n");
 }
 
-/** What a reader of a case wants to see of the configuration; the folder is a new one each time. */
+/** The parts of the configuration that a reader of a case wants to see; the folder is a new one each time. */
 function summary(config: GatewayConfig, folder: string): string[] {
   const { server, auth, database } = config;
   const lines = [

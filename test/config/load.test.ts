@@ -1,6 +1,6 @@
 /**
- * How a routing file is found and read, and what stands in for it when there is none.
- * What is said of a file's content is tested by the golden cases (cases.test.ts).
+ * How a routing file is found and read, and what is used if there is none.
+ * Messages about a file's content are tested by the golden cases (cases.test.ts).
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { formatProblem } from "../../src/config/load";
 import { makeFolder, RIGHT_FILE, told } from "./loading";
 
 describe("without --config", () => {
-  test("no file means the model inside, on loopback, with the database in the current folder", async () => {
+  test("no file means the built-in model, on loopback, with the database in the current folder", async () => {
     using folder = makeFolder();
     const loaded = await folder.load();
     if (!loaded.ok) throw new Error(told(loaded));
@@ -44,7 +44,7 @@ describe("without --config", () => {
     expect([...config.models.keys()]).toEqual(["all-MiniLM-L6-v2"]);
   });
 
-  test("processes are one where the system shares no port, and more are refused there", async () => {
+  test("the number of processes is one if the system cannot share a port, and more are refused there", async () => {
     using folder = makeFolder();
     const machine = { cores: 4, sharesPorts: false, memoryBytes: 2 ** 30 };
     folder.write("gateway.yaml", `server: { processes: auto }\n${RIGHT_FILE}`);
@@ -54,7 +54,7 @@ describe("without --config", () => {
     expect(told(await folder.load({ machine }))).toContain("this operating system cannot share a port");
   });
 
-  test("gateway.yaml of the current folder is taken where it is", async () => {
+  test("gateway.yaml of the current folder is used", async () => {
     using folder = makeFolder();
     folder.write("gateway.yaml", `server: { port: 9000 }\n${RIGHT_FILE}`);
     const loaded = await folder.load();
@@ -62,13 +62,13 @@ describe("without --config", () => {
     expect(loaded.ok && loaded.config.file).toBe("gateway.yaml");
   });
 
-  test("a gateway.yaml that cannot be read is refused, never passed over for the default", async () => {
+  test("a gateway.yaml that cannot be read is refused, not replaced by the default", async () => {
     using folder = makeFolder();
     folder.write("gateway.yaml/inner", "");
     expect(told(await folder.load())).toBe("gateway.yaml: is a folder, not a file; name the file in it");
   });
 
-  test("the repository's own gateway.yaml says what is so without any file", async () => {
+  test("the repository's own gateway.yaml equals the default without a file", async () => {
     using folder = makeFolder();
     const withoutFile = await folder.load();
     folder.write("gateway.yaml", readFileSync(join(import.meta.dir, "../../gateway.yaml")));
@@ -89,7 +89,7 @@ describe("without --config", () => {
     expect([...withFile.config.providers.keys()]).toEqual([...withoutFile.config.providers.keys()]);
   });
 
-  test("every commented line of the repository's gateway.yaml is right once its # is taken away", async () => {
+  test("every commented line of the repository's gateway.yaml is valid once its # is removed", async () => {
     using folder = makeFolder();
     const text = readFileSync(join(import.meta.dir, "../../gateway.yaml"), "utf8");
     folder.write("gateway.yaml", text.replaceAll(/^( *)# (?=\S+: | {2}\S|[\w*/-]+:)/gm, "$1"));
@@ -105,7 +105,7 @@ describe("without --config", () => {
 });
 
 describe("with --config", () => {
-  test("a file that is not there is refused, though there is a gateway.yaml", async () => {
+  test("a missing file is refused, even if there is a gateway.yaml", async () => {
     using folder = makeFolder();
     folder.write("gateway.yaml", RIGHT_FILE);
     const loaded = await folder.load({ file: "other.yaml" });
@@ -114,7 +114,7 @@ describe("with --config", () => {
     );
   });
 
-  test("a file is told by the path it was given by, and relative paths start at its folder", async () => {
+  test("messages name a file by the given path, and relative paths start at its folder", async () => {
     using folder = makeFolder();
     folder.write("etc/gate.yaml", `database: sqlite:x.db\n${RIGHT_FILE}`);
     const loaded = await folder.load({ file: "etc/gate.yaml" });
@@ -132,7 +132,7 @@ describe("with --config", () => {
   });
 });
 
-describe("bytes that are no routing file", () => {
+describe("bytes that are not a routing file", () => {
   test("more than 1 MB is refused", async () => {
     using folder = makeFolder();
     folder.write("gateway.yaml", `${RIGHT_FILE}# ${"x".repeat(1024 * 1024)}`);
@@ -149,14 +149,14 @@ describe("bytes that are no routing file", () => {
     );
   });
 
-  test("UTF-16 is refused by name", async () => {
+  test("UTF-16 is refused and named", async () => {
     using folder = makeFolder();
     folder.write("gateway.yaml", Buffer.from("\ufeffserver: {}\n", "utf16le"));
     expect(told(await folder.load())).toBe("gateway.yaml:1:1: is UTF-16; save it as UTF-8");
   });
 });
 
-test("problems come by line, each with file, line, column, path and message", async () => {
+test("problems are sorted by line, each with file, line, column, path and message", async () => {
   using folder = makeFolder();
   folder.write(
     "gateway.yaml",
@@ -170,8 +170,8 @@ test("problems come by line, each with file, line, column, path and message", as
   );
 });
 
-describe("a file that is far too much", () => {
-  test("is told about a thousand times, not without end", async () => {
+describe("a file that is far too large", () => {
+  test("has at most about a thousand messages", async () => {
     using folder = makeFolder();
     folder.write("gateway.yaml", Array.from({ length: 3000 }, (_, i) => `unknown-${i}: 1\n`).join(""));
     const loaded = await folder.load();
@@ -179,7 +179,7 @@ describe("a file that is far too much", () => {
     expect(told(loaded)).toEndWith("gateway.yaml:1001:1: and at least 2000 more problems from here on");
   });
 
-  test("is refused where aliases follow aliases without end", async () => {
+  test("is refused if aliases refer to aliases without end", async () => {
     using folder = makeFolder();
     const aliases = Array.from({ length: 30 }, (_, i) => `  a${i}: { alias_of: a${i + 1} }\n`).join("");
     folder.write("gateway.yaml", `${RIGHT_FILE}${aliases}  a30: { alias_of: all-MiniLM-L6-v2 }\n`);
@@ -188,7 +188,7 @@ describe("a file that is far too much", () => {
     );
   });
 
-  test("is answered in seconds, whatever fills its megabyte", async () => {
+  test("is answered in seconds, whatever its megabyte contains", async () => {
     using folder = makeFolder();
     for (const text of ["[", "${A:-", "${", "${a}", "//", "- ", "{a: ", "&a *a "]) {
       folder.write("gateway.yaml", `a: ${text.repeat(Math.floor(100_000 / text.length))}\nb: c: d\n`);

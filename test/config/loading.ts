@@ -1,5 +1,5 @@
 /**
- * Loads routing-file text as a test wants it: in a folder of its own, with the small plugins of plugins.ts and a real host.
+ * Loads routing-file text for a test: in a folder of its own, with the small plugins of plugins.ts and a real host.
  * What only one test needs is passed in `how`.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { TEST_PLUGINS } from "./plugins";
 
 export interface Folder extends Disposable {
   readonly path: string;
-  /** Writes a file in it, making the folders it needs. */
+  /** Writes a file into the folder, creating subfolders. */
   write(name: string, content: string | Uint8Array): void;
   load(how?: {
     readonly file?: string;
@@ -48,7 +48,7 @@ export function makeFolder(): Folder {
   };
 }
 
-/** The problems as lines; a file that is right is told as "ok". */
+/** The problems as lines; "ok" for a valid file. */
 export function told(loaded: Loaded): string {
   return loaded.ok ? "ok" : loaded.problems.map(formatProblem).join("\n");
 }

@@ -1,5 +1,5 @@
 /**
- * Outside plugins: a file that is right is used, a broken one is refused with its file, its line and the reason, and a changed one is read anew.
+ * External plugins: a valid file is used, a broken one is refused with its file, its line and the reason, and a changed one is loaded again.
  * A new way to be broken is a row of BROKEN.
  */
 import { describe, expect, test } from "bun:test";
@@ -27,7 +27,7 @@ function withPlugin(source: string, routing = ROUTING): Folder {
   return folder;
 }
 
-test("a plugin file is used as a bundled one is, and its keys are checked with its own schema", async () => {
+test("a plugin file is used like a bundled plugin, and its options are checked with its own schema", async () => {
   using folder = withPlugin(RIGHT);
   const loaded = await folder.load();
   if (!loaded.ok) throw new Error(told(loaded));
@@ -54,7 +54,7 @@ export default ({ t, provider }) => {
   expect(loaded.config.providers.get("again")?.provider.id).toBe("calls-1");
 });
 
-test("a path starts at the routing file's folder, and an absolute one is taken", async () => {
+test("a path starts at the routing file's folder, and an absolute one is used as it is", async () => {
   using folder = withPlugin(RIGHT);
   folder.write("etc/gateway.yaml", ROUTING.replace("./plugins", "../plugins"));
   expect(told(await folder.load({ file: "etc/gateway.yaml" }))).toBe("ok");
@@ -64,7 +64,7 @@ test("a path starts at the routing file's folder, and an absolute one is taken",
 
 const object = 'export default ({ t }) => ({ id: "x", options: t.Object({}), open: () => ({}),';
 
-/** What the file says; what its problem says after `the plugin file `. */
+/** The file's content, and the part of the message after `the plugin file `. */
 const BROKEN: Readonly<Record<string, readonly [string, string]>> = {
   "does not parse": [
     "export default () => {\n  const x = ;\n};\n",
@@ -183,7 +183,7 @@ describe("a plugin file is refused at its line of the routing file, with its own
     using folder = withPlugin(
       "export const later = async () => {\n  await 1;\n};\nawait new Promise(() => {});\nexport default 1;\n",
     );
-    // Its time is over at once; the file would wait for ever.
+    // Its time limit is over at once; the file would wait for ever.
     const host = { ...createHost(realOutside), sleep: async () => {} };
     expect(told(await folder.load({ host }))).toEndWith(
       "./plugins/in-house.ts:4:1: it was still loading after 10 s; a plugin must not wait at its top level: wait in embed",
@@ -191,14 +191,14 @@ describe("a plugin file is refused at its line of the routing file, with its own
   });
 });
 
-describe("a plugin file that was loaded before is read anew", () => {
+describe("a plugin file that was loaded before is loaded again", () => {
   const withId = (id: string) => RIGHT.replace("in-house", id);
   const idOf = async (folder: Folder) => {
     const loaded = await folder.load();
     return loaded.ok ? loaded.config.providers.get("ours")?.provider.id : told(loaded);
   };
 
-  test("when it was right", async () => {
+  test("if it was valid", async () => {
     using folder = withPlugin(withId("one"));
     expect(await idOf(folder)).toBe("one");
     folder.write("plugins/in-house.ts", withId("two"));
@@ -206,7 +206,7 @@ describe("a plugin file that was loaded before is read anew", () => {
   });
 
   for (const [what, [source]] of Object.entries(BROKEN)) {
-    test(`when it ${what}, and works once it is mended`, async () => {
+    test(`if it ${what}, and works once it is fixed`, async () => {
       using folder = withPlugin(source);
       folder.write("plugins/sibling.ts", "export const other = 1;\n");
       folder.write("plugins/thrower.ts", "throw new Error('from beside');\n");
@@ -217,7 +217,7 @@ describe("a plugin file that was loaded before is read anew", () => {
     });
   }
 
-  test("when it waited for ever", async () => {
+  test("if it waited for ever", async () => {
     using folder = withPlugin("await new Promise(() => {});");
     const host = { ...createHost(realOutside), sleep: async () => {} };
     expect(told(await folder.load({ host }))).toContain("still loading");
@@ -225,7 +225,7 @@ describe("a plugin file that was loaded before is read anew", () => {
     expect(await idOf(folder)).toBe("mended");
   });
 
-  test("with the files that it imports, also after one of them lacked a name", async () => {
+  test("with the files that it imports, even after one of them lacked an export", async () => {
     using folder = withPlugin(`import { id } from "./id.ts";\n${RIGHT.replace('"in-house"', "id")}`);
     folder.write("plugins/id.ts", 'export const id = "one";');
     expect(await idOf(folder)).toBe("one");

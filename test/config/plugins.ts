@@ -1,5 +1,5 @@
 /**
- * Three small plugins by the contract, for the tests of the routing file: what they take is fixed here, whatever the bundled ones learn.
+ * Three small plugins for the tests of the routing file: their options are fixed here, whatever the bundled plugins support.
  * A case that needs another kind of option adds it to `openai`.
  */
 import type { Plugin, Upstream } from "../../src/plugin";

@@ -1,4 +1,4 @@
-/** What `check` says of models without a price, where the file lets workspaces pay. */
+/** What `check` says about models without a price if the file lets workspaces pay. */
 import { expect, test } from "bun:test";
 import { PLUGINS } from "../../plugins/index";
 import { loadConfig } from "../../src/config/load";

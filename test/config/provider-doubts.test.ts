@@ -1,5 +1,5 @@
 /**
- * What of a provider's options is refused in words or doubted, by the bundled plugins themselves: addresses and files.
+ * Provider options that the bundled plugins themselves refuse or question: URLs and files.
  */
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
@@ -29,14 +29,14 @@ async function told(provider: string, model = "m"): Promise<string> {
     .replaceAll(folder.path, "FOLDER");
 }
 
-describe("an address", () => {
-  test("without http:// is refused by saying so", async () => {
+describe("a URL", () => {
+  test("without http:// is refused, saying so", async () => {
     expect(await told('{ plugin: openai, base_url: "127.0.0.1:9101/v1" }')).toBe(
       'gateway.yaml:2:34: providers.a.base_url: expected a URL that starts with http:// or https://, without user and #, got "127.0.0.1:9101/v1"',
     );
   });
 
-  test("without a path is doubted where the plugin adds none", async () => {
+  test("without a path gets a note if the plugin adds none", async () => {
     const doubt = "the URL has no path; most servers of this API need one, such as /v1";
     for (const url of ["https://proxy.test", "https://proxy.test/"])
       expect(await told(`{ plugin: openrouter, api_key: k, base_url: "${url}" }`)).toContain(doubt);
@@ -46,14 +46,14 @@ describe("an address", () => {
 });
 
 describe("a file that an option names", () => {
-  test("is looked for", async () => {
+  test("must exist", async () => {
     expect(await told("{ plugin: vertex, credentials: ./nowhere/key.json }")).toContain(
       'providers.a.credentials: the file "./nowhere/key.json" cannot be read',
     );
     expect(await told('{ plugin: vertex, credentials: \'{"type": "service_account"}\' }')).toBe("");
   });
 
-  test("is not shown where it may be the secret itself", async () => {
+  test("is not shown if it may be the secret itself", async () => {
     const words = await told("{ plugin: vertex, credentials: c2VjcmV0 }");
     expect(words).toContain("neither JSON nor the path");
     expect(words).not.toContain("c2VjcmV0");

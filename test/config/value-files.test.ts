@@ -1,6 +1,6 @@
 /**
- * `${file:PATH}` and public_key_file: what a file holds becomes the value, and never a part of what is told. Files that are absent or
- * doubtful are cases of cases.test.ts.
+ * `${file:PATH}` and public_key_file: a file's content becomes the value, and never a part of a message. cases.test.ts has missing and
+ * doubtful files.
  */
 import { describe, expect, test } from "bun:test";
 import { chmodSync, symlinkSync } from "node:fs";
@@ -31,7 +31,7 @@ describe("a value from a file", () => {
     expect(await optionsOf(folder, withKey("${file:secrets/key}"))).toMatchObject({ api_key: "sk-1" });
   });
 
-  test("may be part of a text, stand in quotes or have a default", async () => {
+  test("may be part of a text, be in quotes or have a default", async () => {
     using folder = makeFolder();
     folder.write("host", "ours.example\n");
     const yaml = `providers:
@@ -42,7 +42,7 @@ describe("a value from a file", () => {
     });
   });
 
-  test("may stand for a number, and behind a link as Kubernetes makes them", async () => {
+  test("may be a number, and may be behind a link as in Kubernetes", async () => {
     using folder = makeFolder();
     folder.write("..2026/batch", "7\n");
     symlinkSync("..2026", join(folder.path, "..data"));
@@ -50,7 +50,7 @@ describe("a value from a file", () => {
     expect(await optionsOf(folder, yaml)).toMatchObject({ batch: 7 });
   });
 
-  test("is named among the configuration's files, also where it is absent", async () => {
+  test("is listed among the configuration's files, even if it is missing", async () => {
     using folder = makeFolder();
     folder.write("gateway.yaml", withKey("${file:./none}"));
     const loaded = await folder.load();
@@ -60,14 +60,14 @@ describe("a value from a file", () => {
     ]);
   });
 
-  test("is not what the sign for it, escaped, would be", async () => {
+  test("is not read if its syntax is escaped", async () => {
     using folder = makeFolder();
     expect(await optionsOf(folder, withKey('"$${file:secrets/key}"'))).toMatchObject({
       api_key: "${file:secrets/key}",
     });
   });
 
-  test("is never shown where it is wrong", async () => {
+  test("is never shown if it is invalid", async () => {
     using folder = makeFolder();
     folder.write("batch", "sk-secret\n");
     const yaml = `providers:\n  a: { plugin: openai, api_key: k, batch: "\${file:batch}" }\n${MODELS}`;
@@ -92,11 +92,11 @@ describe("a value from a file", () => {
   });
 });
 
-describe("an issuer's key by its file", () => {
+describe("an issuer's key from a file", () => {
   const key = makeKey("one");
   const yaml = `auth: { jwt: { public_key_file: ./keys/jwt.pem } }\n${withKey("k")}`;
 
-  test("is what public_key would be, and a file to look at again", async () => {
+  test("equals public_key, and its file is watched", async () => {
     using folder = makeFolder();
     folder.write("keys/jwt.pem", key.pem);
     folder.write("gateway.yaml", yaml);
@@ -106,7 +106,7 @@ describe("an issuer's key by its file", () => {
     expect([...loaded.config.files.keys()]).toContain(join(folder.path, "keys/jwt.pem"));
   });
 
-  test("is refused by name where it holds none", async () => {
+  test("is refused and named if it contains no key", async () => {
     using folder = makeFolder();
     folder.write("keys/jwt.pem", "secret words");
     folder.write("gateway.yaml", yaml);
@@ -115,7 +115,7 @@ describe("an issuer's key by its file", () => {
     expect(said).not.toContain("secret words");
   });
 
-  test("is refused by name where this user may not read it", async () => {
+  test("is refused and named if this user may not read it", async () => {
     if (process.getuid?.() === 0) return;
     using folder = makeFolder();
     folder.write("keys/jwt.pem", key.pem);

@@ -1,6 +1,6 @@
 /**
- * The `openai` dialect, line by line: each test is named by its number in the contract.
- * A line that is not tested here is not kept.
+ * The `openai` dialect, line by line: each test is named after its number in the contract.
+ * A line without a test here is not guaranteed.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Static, Type } from "@sinclair/typebox";
@@ -105,7 +105,7 @@ describe("O3 limits", () => {
       });
     },
   );
-  test("8192 tokens are taken, 8193 are not, in text and in ids", async () => {
+  test("8192 tokens are accepted, 8193 are not, in text and in ids", async () => {
     const text = (tokens: number) => `hello${" hello".repeat(tokens - 1)}`;
     expect((await open.post({ model: "limited", input: text(8192) })).status).toBe(200);
     const over = await open.post({ model: "limited", input: text(8193) });
@@ -130,20 +130,20 @@ describe("O4 encoding_format, dimensions, user", () => {
       plain.data.map(({ embedding }) => floats(embedding)),
     );
   });
-  test("dimensions are made by the model where it can", async () => {
+  test("the model itself makes the dimensions if it can", async () => {
     const { data } = await embed({ model: "fake", input: "a", dimensions: 5 });
     expect(floats(data[0]?.embedding ?? "")).toEqual(exactVector("a", 5));
   });
-  test("dimensions that the model does not make are refused with the allowed ones", async () => {
+  test("dimensions that the model does not support are refused, with the allowed ones", async () => {
     const sent = await open.post({ model: "fixed", input: "a", dimensions: 8 });
     expect(sent.status).toBe(400);
     expect(errorOf(sent)).toMatchObject({ param: "dimensions", code: "unsupported_dimensions" });
     expect(errorOf(sent).message).toContain("4, 16 are allowed");
   });
-  test("the model's only size may be asked for", async () => {
+  test("the model's only dimensions may be requested", async () => {
     expect((await open.post({ model: "fixed", input: "a", dimensions: 16 })).status).toBe(200);
   });
-  test("where the routing file allows it, a smaller size is cut and renormalised", async () => {
+  test("if the routing file allows it, smaller dimensions are cut and renormalised", async () => {
     const { data } = await embed({ model: "matryoshka", input: "a", dimensions: 6 });
     const vector = floats(data[0]?.embedding ?? "");
     const whole = exactVector("a", 16);
@@ -153,7 +153,7 @@ describe("O4 encoding_format, dimensions, user", () => {
 });
 
 describe("O5 metadata, O6 extra_body", () => {
-  test("metadata is taken", async () => {
+  test("metadata is accepted", async () => {
     expect(
       (
         await open.post({
@@ -164,7 +164,7 @@ describe("O5 metadata, O6 extra_body", () => {
       ).status,
     ).toBe(200);
   });
-  test("extra_body may not touch what the gateway answers for", async () => {
+  test("extra_body may not set what the gateway is responsible for", async () => {
     for (const field of [
       "model",
       "input",
@@ -183,7 +183,7 @@ describe("O5 metadata, O6 extra_body", () => {
 });
 
 describe("O7 the answer", () => {
-  test("has OpenAI's keys and no other, data in input order, both counts equal", async () => {
+  test("has OpenAI's members and no others, data in input order, both counts equal", async () => {
     const answer = await embed({ model: "docs", input: ["two words", "and three words"] });
     expect(Object.keys(answer).sort()).toEqual(["data", "model", "object", "usage"]);
     expect(answer.data.map((entry) => Object.keys(entry).sort())).toEqual([
@@ -200,12 +200,12 @@ describe("O7 the answer", () => {
       input.map((text) => exactVector(text, 16)),
     );
   });
-  test("a count that nobody reported is estimated and told as such", async () => {
+  test("a missing count is estimated, and a header says so", async () => {
     const sent = await open.post({ model: "fake-uncounted", input: "sixteen letters!" });
     expect(answerOf(sent).usage.prompt_tokens).toBe(4);
     expect(sent.headers.get("x-embedgate-usage")).toBe("estimated");
   });
-  test("carries the headers that OpenAI's SDKs read, and the vectors' space and provider", async () => {
+  test("has the headers that OpenAI's SDKs read, and the vectors' space and provider", async () => {
     const { headers } = await open.post({ model: "fake-8", input: "a" });
     expect(headers.get("content-type")).toBe("application/json");
     expect(headers.get("x-request-id")).toMatch(/^req_/);
@@ -216,7 +216,7 @@ describe("O7 the answer", () => {
 });
 
 describe("O8 errors", () => {
-  /** Waits are a hundredth as long, so that pauses between attempts, and attempts without an answer, pass unnoticed. */
+  /** Waits are a hundredth as long, so that pauses between attempts, and attempts without an answer, take no time. */
   let hurried: OpenGateway;
   beforeAll(async () => {
     const sleep: typeof realOutside.sleep = (ms, signal) => realOutside.sleep(ms / 100, signal);
@@ -242,14 +242,14 @@ describe("O8 errors", () => {
     expect(errorOf(sent)).toMatchObject({ code, type, param: null });
     expect(sent.headers.get("x-request-id")).toMatch(/^req_/);
   });
-  test("a provider that limits us says when to come back", async () => {
+  test("a provider's rate limit says when to come back", async () => {
     const { headers } = await hurried.post({ model: "fake-overloaded", input: "a" });
     expect(headers.get("retry-after")).toBe("1");
   });
-  test("a connection that broke once is tried again", async () => {
+  test("a connection that broke once is retried", async () => {
     expect((await hurried.post({ model: "fake-flaky", input: "a" })).status).toBe(200);
   });
-  test("another method and another path are told", async () => {
+  test("another method and another path get their errors", async () => {
     const wrongMethod = await open.send("/v1/embeddings", { method: "PUT", body: "{}" });
     expect([wrongMethod.status, errorOf(wrongMethod).code, wrongMethod.headers.get("allow")]).toEqual([
       405,
@@ -262,7 +262,7 @@ describe("O8 errors", () => {
 });
 
 describe("O8a the body's small print", () => {
-  test("null means absent, false is not true, half a character is none, the last key wins", async () => {
+  test("null means absent, false is not true, half a character is none, the last duplicate key wins", async () => {
     expect((await open.post({ model: "fake", input: "a", dimensions: null })).status).toBe(200);
     expect((await open.post({ model: "fake", input: "a", stream: false })).status).toBe(200);
     expect((await open.post({ model: "fake", input: "a", stream: true })).status).toBe(400);
@@ -273,7 +273,7 @@ describe("O8a the body's small print", () => {
 
 describe("O9 the models", () => {
   const List = Type.Object({ object: Type.Literal("list"), data: Type.Array(Model) });
-  test("are listed, aliases and those that cannot embed included", async () => {
+  test("are listed, including aliases and those that cannot embed", async () => {
     const { data } = Value.Parse(List, (await open.send("/v1/models")).json);
     const byId = new Map(data.map((model) => [model.id, model]));
     expect(byId.get("fake-8")).toMatchObject({

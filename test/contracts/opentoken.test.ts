@@ -1,6 +1,6 @@
 /**
- * The `opentoken` dialect, line by line: each test is named by its number in the contract.
- * A line that is not tested here is not kept.
+ * The `opentoken` dialect, line by line: each test is named after its number in the contract.
+ * A line without a test here is not guaranteed.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { exactVector } from "../../plugins/fake";
@@ -35,7 +35,7 @@ describe("T1 the models and the forms of input", () => {
 });
 
 describe("T2 fields beyond OpenAI's", () => {
-  test("dimensions is taken", async () => {
+  test("dimensions is accepted", async () => {
     expect(sizesOf(await open.ask({ model: "fake", input: "a", dimensions: 5 }))).toEqual([5]);
   });
   test.each([
@@ -53,11 +53,11 @@ describe("T2 fields beyond OpenAI's", () => {
     expect(sizesOf(sent)).toEqual([256]);
     expect(open.calls[0]?.body).toMatchObject({ taskType: task_type, outputDimensionality: 256 });
   });
-  test("a task type that there is not is refused", async () => {
+  test("an unknown task type is refused", async () => {
     const sent = await open.ask({ model: MODEL, input: "a", task_type: "RETRIEVAL_QUARRY" });
     expect(refusalOf(sent)).toMatchObject({ status: 400, param: "task_type" });
   });
-  test("a field that the model's plugin declares is taken, another is refused with the nearest known one", async () => {
+  test("a field that the model's plugin declares is accepted, another is refused with the nearest known one", async () => {
     expect((await open.ask({ model: "fake", input: "a", title: "x" })).status).toBe(200);
     const sent = await open.ask({ model: "fake", input: "a", dimension: 5 });
     expect(refusalOf(sent)).toMatchObject({ status: 400, param: "dimension" });
@@ -87,7 +87,7 @@ describe("T3 the answer", () => {
 describe("T4 the price", () => {
   test("is the input's tokens at the model's rate", async () => {
     await open.ask({ model: MODEL, input: ["seven words", "are billed in all here"] });
-    // Google counts nothing for this model: four bytes are a token then.
+    // Google returns no count for this model: four bytes are counted as one token.
     expect(open.rows().at(-1)).toMatchObject({ tokens_billed: 9, cost_pico_usd: 9 * 25_000 });
   });
   test("is listed as it is now", async () => {
@@ -104,7 +104,7 @@ describe("T4 the price", () => {
 });
 
 describe("T5 a registered model that cannot embed", () => {
-  test("is told as such, and is listed", async () => {
+  test("gets its own error, and is listed", async () => {
     const sent = await open.ask({ model: "chat", input: "a" });
     expect(refusalOf(sent)).toMatchObject({
       status: 400,
@@ -136,7 +136,7 @@ describe("T7 keys and balances", () => {
       });
     },
   );
-  test("a balance that is used up is 402", async () => {
+  test("a used up balance is 402", async () => {
     await using poor = await openSpeaking({ server: "dialect: opentoken", credits: 3n });
     expect(refusalOf(await poor.ask({ model: "fake", input: "a" }))).toMatchObject({
       status: 402,
@@ -146,8 +146,8 @@ describe("T7 keys and balances", () => {
   });
 });
 
-describe("what the table says beside", () => {
-  test("base64 is answered, an empty string is refused, a provider's faults are told apart", async () => {
+describe("other lines of the table", () => {
+  test("base64 is answered, an empty string is refused, a provider's failures have different errors", async () => {
     const { data } = answerOf(await open.ask({ model: "fake", input: "a", encoding_format: "base64" }));
     expect(typeof data[0]?.embedding).toBe("string");
     expect((await open.ask({ model: "fake", input: "" })).status).toBe(400);

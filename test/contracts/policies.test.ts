@@ -1,5 +1,5 @@
 /**
- * Every policy of a wire, overridden once by the routing file; and whose word wins: the gateway's, the defaults', the workspace's own.
+ * Every policy of a dialect, overridden once in the routing file; and which setting wins: the gateway's, the defaults', the workspace's own.
  * A new policy is a row of OVERRIDES: without one this file does not compile.
  */
 import { describe, expect, test } from "bun:test";
@@ -8,11 +8,11 @@ import type { Policies } from "../../src/domain/policies";
 import { modelsOf, openSpeaking, refusalOf, type Speaking, sizesOf } from "./speaking";
 
 interface Override {
-  /** As the routing file says it. */
+  /** The value in the routing file. */
   readonly policy: string;
-  /** The dialect whose own word is another. */
+  /** The dialect whose own value differs. */
   readonly over: keyof typeof DIALECTS;
-  /** What is seen of it, with and without the override. */
+  /** What can be observed, with and without the override. */
   readonly see: (open: Speaking) => unknown;
   readonly before: unknown;
   readonly after: unknown;
@@ -21,7 +21,7 @@ interface Override {
 const asked = (body: object) => async (open: Speaking) =>
   (await open.ask({ model: "fake", input: "a", ...body })).status;
 
-/** What the provider was sent of a field. */
+/** What the provider was sent for a field. */
 const sent = (field: string, value: unknown) => async (open: Speaking) => {
   open.calls.length = 0;
   await open.ask({ model: "text-embedding-3-small", input: "a", [field]: value });
@@ -226,7 +226,7 @@ describe("the routing file overrides", () => {
     expect(await see(changed)).toEqual(after);
   });
 
-  test("and may not let credentials and addresses be forwarded with what it forwards", async () => {
+  test("but cannot have credentials and addresses forwarded with unknown fields", async () => {
     await using open = await openSpeaking({ server: "policies: { unknown_fields: forward }" });
     for (const field of ["api_key", "base_url", "headers", "requests"]) {
       const answer = await open.ask({ model: "text-embedding-3-small", input: "a", [field]: "x" });
@@ -238,10 +238,10 @@ describe("the routing file overrides", () => {
   });
 });
 
-describe("whose word it is", () => {
+describe("which setting wins", () => {
   const wrong = { model: "fake", input: 7 };
 
-  test("a workspace's own dialect holds for all it is told, but not before it is known", async () => {
+  test("a workspace's own dialect applies once the workspace is known, but not before", async () => {
     await using open = await openSpeaking({
       server: "dialect: tokenfactory",
       workspace: { dialect: "quantized" },
@@ -251,7 +251,7 @@ describe("whose word it is", () => {
     expect(refusalOf(await open.post(wrong))).toMatchObject({ status: 401, code: "unauthorized" });
   });
 
-  test("the defaults of workspaces come before the gateway's, and after a workspace's own", async () => {
+  test("the defaults of workspaces override the gateway's, and a workspace's own override the defaults", async () => {
     const defaults = { server: "dialect: tokenfactory", more: "workspace_defaults: { dialect: quantized }" };
     await using open = await openSpeaking(defaults);
     expect(refusalOf(await open.ask(wrong)).status).toBe(422);
@@ -260,7 +260,7 @@ describe("whose word it is", () => {
     expect(refusalOf(await open.ask(wrong)).status).toBe(400);
   });
 
-  test("a single policy of the gateway holds in every dialect, until one nearer says otherwise", async () => {
+  test("a single policy of the gateway applies in every dialect, unless a nearer setting overrides it", async () => {
     const server = "dialect: openai, policies: { empty_input: accept, invalid_code: wrong }";
     const more = "workspace_defaults: { policies: { invalid_code: quite_wrong } }";
     await using open = await openSpeaking({ server, more, workspace: { dialect: "opentoken" } });

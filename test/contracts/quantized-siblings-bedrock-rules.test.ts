@@ -1,6 +1,6 @@
 /**
- * Q8's half in Amazon's words, in the `quantized` dialect: what is refused, and the same keys, credits, limits, ledger, cache and vector
- * checks as /v1/embeddings. What is refused is a row of REFUSALS, a typed vector that is none a row of SPOILT.
+ * Q8 for Amazon's API, in the `quantized` dialect: what is refused, and the same keys, credits, limits, ledger, cache and vector
+ * checks as /v1/embeddings. A refusal is a row of REFUSALS, an invalid typed vector a row of SPOILT.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { exactVector } from "../../plugins/fake";
@@ -81,13 +81,13 @@ describe("Q8 what is refused", () => {
     ["an array", [], null],
     ["no JSON", "{", null],
   ];
-  test.each(REFUSALS)("%s is 422, by its own name, before anybody is asked", async (_, body, param) => {
+  test.each(REFUSALS)("%s is 422, named by its own field, before any call", async (_, body, param) => {
     const { sent, bodies } = await sentFor(body);
     expect(refusalOf(sent)).toMatchObject({ status: 422, param });
     expect(bodies).toEqual([]);
   });
 
-  test("a text that is too long is refused by its own name", async () => {
+  test("a text that is too long is refused and named by its own field", async () => {
     const { sent } = await sentFor({
       model: COHERE,
       texts: ["short", "x".repeat(3000)],
@@ -102,7 +102,7 @@ describe("Q8 what is refused", () => {
     expect(refusalOf(titan)).toMatchObject({ code: "context_length_exceeded", param: "inputText" });
   });
 
-  test("a text in pieces has no other type than float", async () => {
+  test("a text in pieces has only float vectors", async () => {
     await using averaging = await openSpeaking({
       server: "dialect: quantized",
       more: `  averaged: { routes: [ { provider: aws, model: ${COHERE} } ], long_input: average }\n`,
@@ -118,7 +118,7 @@ describe("Q8 what is refused", () => {
     });
   });
 
-  test("a size that is cut here, and not made by the vendor, has no other type than float", async () => {
+  test("dimensions that the gateway cuts itself have only float vectors", async () => {
     await using cutting = await openSpeaking({
       server: "dialect: quantized",
       more: `  cut: { routes: [ { provider: aws, model: ${COHERE} } ], dimensions_policy: truncate }\n`,
@@ -129,7 +129,7 @@ describe("Q8 what is refused", () => {
     expect(refusalOf(typed)).toMatchObject({ status: 422, param: "embeddingTypes" });
   });
 
-  test("an empty text is accepted as in `input`, and refused where the dialect refuses it", async () => {
+  test("an empty text is treated as in `input`: accepted, or refused if the dialect refuses it", async () => {
     expect((await ask({ model: COHERE, texts: [""], input_type: "search_query" })).status).toBe(200);
     await using strict = await openSpeaking({ server: "dialect: openai" });
     const sent = await askAt(strict, PATH, { model: COHERE, texts: ["a", ""] });
@@ -155,7 +155,7 @@ describe("Q8 the same keys, credits, limits, ledger, cache and vector checks as 
     expect(refusalOf(much)).toMatchObject({ status: 402, code: "insufficient_credit" });
   });
 
-  test("float is kept and found by either path; other types are never kept, and equal texts of a request still go once", async () => {
+  test("float is cached and found by either path; other types are never cached, and equal texts of a request are still sent once", async () => {
     await using keeping = await openSpeaking({
       server: "dialect: quantized",
       more: "cache: { memory_mb: 8 }",
@@ -189,7 +189,7 @@ describe("Q8 the same keys, credits, limits, ledger, cache and vector checks as 
       { float: [[1e39, ...float.slice(1)]], int8: [inType("int8", exactVector("a", 1024))] },
     ],
   ];
-  test.each(SPOILT)("a typed vector %s is told to nobody, and costs nothing", async (_, embeddings) => {
+  test.each(SPOILT)("a typed vector %s is never answered, and costs nothing", async (_, embeddings) => {
     await using spoilt = await openSpeaking({ server: "dialect: quantized", credits: 1000n });
     spoilt.answers.set("bedrock-runtime.us-east-1.amazonaws.com", () => Response.json({ embeddings }));
     const sent = await askAt(spoilt, PATH, { model: COHERE, texts: ["a"], embedding_types: ["int8"] });

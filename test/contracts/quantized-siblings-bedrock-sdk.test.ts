@@ -1,6 +1,6 @@
 /**
- * Q8 by Amazon's own SDK, pointed at the gateway: what it asks is answered as Amazon would, what is refused is its exception.
- * The shapes that it never sends are in quantized-siblings-bedrock.test.ts.
+ * Q8 with Amazon's own SDK, pointed at the gateway: answers are Amazon's, refusals are its exceptions.
+ * quantized-siblings-bedrock.test.ts has the shapes that the SDK never sends.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { BedrockRuntimeClient, InvokeModelCommand } from "@aws-sdk/client-bedrock-runtime";
@@ -66,14 +66,14 @@ describe("Q8 Amazon's own SDK", () => {
     },
   );
 
-  test("asks Cohere, in types", async () => {
+  test("calls Cohere's models, with types", async () => {
     const body = { texts: ["one", "two"], input_type: "search_query", embedding_types: ["int8", "ubinary"] };
     const { embeddings } = await invoke(COHERE, body);
     for (const type of ["int8", "ubinary"])
       expect(embeddings[type]).toEqual(["one", "two"].map((text) => inType(type, exactVector(text, 1024))));
   });
 
-  test("an id may have slashes, and be of any provider", async () => {
+  test("an id may contain slashes, and belong to any provider", async () => {
     const { embedding } = await invoke("google/text-embedding-004", { inputText: "a text" });
     expect(embedding).toHaveLength(768);
   });

@@ -1,6 +1,6 @@
 /**
- * Q8's half in Amazon's words, in the `quantized` dialect: its requests and answers, in Titan's shape, in Cohere's, and as
- * /v1/embeddings. What is refused, and what is as at /v1/embeddings, is in quantized-siblings-bedrock-rules.test.ts.
+ * Q8 for Amazon's API, in the `quantized` dialect: its requests and answers, in Titan's shape, in Cohere's, and like
+ * /v1/embeddings. quantized-siblings-bedrock-rules.test.ts has refusals, and what is the same as at /v1/embeddings.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => open[Symbol.asyncDispose]());
 
 const ask = (body: unknown) => askAt(open, PATH, body);
-/** All of what is asked here is right, and is, as its answer, what the published document says. */
+/** All requests here are valid, and the published document describes them and their answers. */
 const { BedrockEmbeddingsRequest, BedrockEmbeddingsResponse } = schemasOf(DIALECTS.quantized);
 
 async function sentFor(body: unknown) {
@@ -43,13 +43,13 @@ const usage = (tokens: number) => ({
   credits_remaining: null,
 });
 const titans = (text: string, size = 1024) => exactVector(text, size);
-/** As /v1/embeddings answers it: nothing is said of Cohere's length, so that each is normalised here. */
+/** As /v1/embeddings answers it: Cohere's vectors have no known length, so each is normalised here. */
 const coheres = async (texts: readonly string[], more: object = {}) => {
   const { json } = await open.ask({ model: COHERE, input: texts, ...more });
   return Object(json).data.map(({ embedding }: { embedding: number[] }) => embedding);
 };
 
-describe("Q8 Titan's own words, answered in Titan's shape", () => {
+describe("Q8 Titan's own request, answered in Titan's shape", () => {
   test("inputText alone has a float vector, by itself and by type", async () => {
     const { sent, bodies } = await sentFor({ model: TITAN, inputText: "one text" });
     const embedding = printed(titans("one text"));
@@ -89,7 +89,7 @@ describe("Q8 Titan's own words, answered in Titan's shape", () => {
     ]);
   });
 
-  test("binary alone: float is asked for beside it, as proof, and told as Amazon's page says it is", async () => {
+  test("binary alone: float is requested too, as proof, and the answer is what Amazon's page says", async () => {
     const { sent, bodies } = await sentFor({ model: TITAN, inputText: "bits", embeddingTypes: ["binary"] });
     expect(sent.json).toEqual({
       embedding: printed(titans("bits")),
@@ -100,14 +100,14 @@ describe("Q8 Titan's own words, answered in Titan's shape", () => {
     expect(bodies).toEqual([{ inputText: "bits", embeddingTypes: ["float", "binary"] }]);
   });
 
-  test("a size as Titan's models of images take it", async () => {
+  test("dimensions in the form of Titan's image models", async () => {
     const body = { model: TITAN, inputText: "a", embeddingConfig: { outputEmbeddingLength: 512 } };
     expect(Object((await ask(body)).json).embedding).toHaveLength(512);
   });
 });
 
-describe("Q8 Cohere's own words, answered in Cohere's shape", () => {
-  test("texts without types have a list of vectors", async () => {
+describe("Q8 Cohere's own request, answered in Cohere's shape", () => {
+  test("texts without types get a list of vectors", async () => {
     const { sent, bodies } = await sentFor({
       model: COHERE,
       texts: ["one", "two words"],
@@ -152,7 +152,7 @@ describe("Q8 Cohere's own words, answered in Cohere's shape", () => {
     expect(embeddings.float[2]).toEqual(embeddings.float[0]);
   });
 
-  test("only the types that were asked for are told", async () => {
+  test("only the requested types are answered", async () => {
     const { sent, bodies } = await sentFor({
       model: COHERE,
       texts: ["one"],
@@ -184,7 +184,7 @@ describe("Q8 Cohere's own words, answered in Cohere's shape", () => {
     expect([sent.status, bodies[0]?.truncate]).toEqual([200, own]);
   });
 
-  test.each([96, 97, 2048])("%d texts each have their own vectors", async (count) => {
+  test.each([96, 97, 2048])("%d texts each have their own vector", async (count) => {
     const texts = Array.from({ length: count }, (_, place) => `text ${place} of ${count}`);
     const { sent, bodies } = await sentFor({
       model: COHERE4,
@@ -199,7 +199,7 @@ describe("Q8 Cohere's own words, answered in Cohere's shape", () => {
   });
 });
 
-describe("Q8 `input`, answered as /v1/embeddings does", () => {
+describe("Q8 `input`, answered like /v1/embeddings", () => {
   test.each<[string, string | readonly string[]]>([
     ["one text", "alone"],
     ["several", ["one", "two"]],
@@ -231,7 +231,7 @@ describe("Q8 `input`, answered as /v1/embeddings does", () => {
     ]);
   });
 
-  test("Titan takes a list too, a call each", async () => {
+  test("Titan accepts a list too, with one call each", async () => {
     const { sent, bodies } = await sentFor({
       model: TITAN,
       input: ["a", "b", "c"],
@@ -244,7 +244,7 @@ describe("Q8 `input`, answered as /v1/embeddings does", () => {
     );
   });
 
-  test("without further types it is what /v1/embeddings is, of any model", async () => {
+  test("without further types it equals /v1/embeddings, for any model", async () => {
     for (const body of [
       { model: COHERE, input: ["one", "two"] },
       { model: "text-embedding-3-small", input: "one", dimensions: 256 },

@@ -1,6 +1,6 @@
 /**
- * Q8 by Google's own SDK, pointed at the gateway: what it asks is answered as Google would, what is refused is its ApiError.
- * The shapes that it never sends are in quantized-siblings-gemini.test.ts.
+ * Q8 with Google's own SDK, pointed at the gateway: answers are Google's, refusals are its ApiError.
+ * quantized-siblings-gemini.test.ts has the shapes that the SDK never sends.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ApiError, GoogleGenAI } from "@google/genai";
@@ -20,7 +20,7 @@ const ask = (body: unknown, path = "/v1/gemini/embeddings") => askAt(open, path,
 const content = (text: string) => ({ parts: [{ text }] });
 const entry = (text: string) => ({ model: `models/${OLDER}`, content: content(text) });
 
-/** The vectors that the path itself gives. */
+/** The vectors of the path itself. */
 async function usual(input: readonly string[], more: object = {}) {
   const { data } = answerOf(await ask({ model: OLDER, input, ...more }));
   return data.map(({ embedding }) => [embedding].flat().map(Number));
@@ -52,7 +52,7 @@ describe("Q8 Google's own SDK", () => {
     },
   );
 
-  test("an id may have slashes, and be of any provider", async () => {
+  test("an id may contain slashes, and belong to any provider", async () => {
     for (const [model, size] of [
       ["google/text-embedding-004", 768],
       ["text-embedding-3-small", 1536],
@@ -62,7 +62,7 @@ describe("Q8 Google's own SDK", () => {
     }
   });
 
-  test("of the newer model, contents have a vector each; texts, which the SDK makes parts of one content, are refused", async () => {
+  test("of the newer model, each content has a vector; texts, which the SDK turns into parts of one content, are refused", async () => {
     const contents = [content("one"), content("two words")];
     const { embeddings, usageMetadata } = await sdk().embedContent({ model: NEWER, contents });
     expect(embeddings).toHaveLength(2);

@@ -1,6 +1,6 @@
 /**
- * Q8's half in Google's words, in the `quantized` dialect: its requests and answers, and the same keys, credits, ledger and
- * checks as /v1/embeddings. A request shape that Google takes is a row of SHAPES; one that is refused here is a row of REFUSALS.
+ * Q8 for Google's API, in the `quantized` dialect: its requests and answers, and the same keys, credits, ledger and
+ * checks as /v1/embeddings. A request shape that Google accepts is a row of SHAPES; a refused one is a row of REFUSALS.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { askAt } from "./sibling";
@@ -32,13 +32,13 @@ const entry = (text: string, more: object = {}) => ({
   ...more,
 });
 
-/** The vector that /v1/embeddings gives. */
+/** The vector of /v1/embeddings. */
 async function usual(input: string, more: object = {}) {
   const [only] = answerOf(await open.ask({ model: OLDER, input, ...more })).data;
   return [only?.embedding ?? []].flat().map(Number);
 }
 
-describe("Q8 `input`, answered as /v1/embeddings does", () => {
+describe("Q8 `input`, answered like /v1/embeddings", () => {
   test("one text or several, in order, with usage", async () => {
     expect(answerOf(await ask({ model: OLDER, input: "alone" }))).toMatchObject({
       model: OLDER,
@@ -77,7 +77,7 @@ describe("Q8 `input`, answered as /v1/embeddings does", () => {
     expect(data.at(-1)?.embedding).toEqual(await usual(last, { dimensions: 128 }));
   });
 
-  test("any model may be asked for", async () => {
+  test("any model may be requested", async () => {
     const { data } = answerOf(
       await ask({ model: "text-embedding-3-small", input: "a", output_dimensionality: 256 }),
     );
@@ -124,7 +124,7 @@ const SHAPES: readonly (readonly [string, Shape])[] = [
   ],
 ];
 
-describe("Q8 Google's own words, answered in Google's shape", () => {
+describe("Q8 Google's own request, answered in Google's shape", () => {
   test.each(SHAPES)("%s", async (_, { body, texts, single }) => {
     const sent = await ask(body);
     const embeddings = await Promise.all(texts.map(async (text) => ({ values: await usual(text) })));
@@ -177,7 +177,7 @@ describe("Q8 Google's own words, answered in Google's shape", () => {
     expect(bodies).toEqual([entry(JSON.stringify(body).includes("s u") ? "s u" : "s", settings)]);
   });
 
-  test("a text that is too long is refused by its own name, or cut where the request says so", async () => {
+  test("a text that is too long is refused and named by its own field, or truncated if the request says so", async () => {
     const long = "word ".repeat(12_000);
     const refused = await ask({
       model: NEWER,
@@ -282,7 +282,7 @@ describe("Q8 what is refused", () => {
     expect(refusalOf(await open.get(PATH))).toMatchObject({ status: 405 });
   });
 
-  test("in another dialect errors are that dialect's, and what has no effect is told", async () => {
+  test("in another dialect errors are that dialect's, and ignored fields are named in a header", async () => {
     await using other = await openSpeaking({ server: "dialect: openai" });
     const nothing = await askAt(other, PATH, { model: OLDER });
     expect(refusalOf(nothing)).toMatchObject({ status: 400, param: "input" });
@@ -324,7 +324,7 @@ describe("Q8 the same keys, credits, limits, ledger, cache and vector checks as 
     expect(refusalOf(much)).toMatchObject({ status: 402, code: "insufficient_credit" });
   });
 
-  test("a text that either path has embedded costs the other no call", async () => {
+  test("a text that either path has embedded needs no call on the other", async () => {
     await using keeping = await openSpeaking({
       server: "dialect: quantized",
       more: "cache: { memory_mb: 8 }",
@@ -341,7 +341,7 @@ describe("Q8 the same keys, credits, limits, ledger, cache and vector checks as 
     expect([sent.headers.get("x-embedgate-cache"), keeping.calls.length]).toEqual(["hit=1, miss=0", 2]);
   });
 
-  test("a vector that is none is told to nobody", async () => {
+  test("an invalid vector is never answered", async () => {
     const sent = await ask({ model: "fake-nan", content: content("a") });
     expect([sent.status, refusalOf(sent).code]).toEqual([503, "upstream_unavailable"]);
   });

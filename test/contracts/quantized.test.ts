@@ -1,6 +1,6 @@
 /**
- * The `quantized` dialect, line by line: each test is named by its number in the contract. Q8, the vendors' own shapes, is another wire.
- * A line that is not tested here is not kept.
+ * The `quantized` dialect, line by line: each test is named after its number in the contract. Q8, the vendors' own shapes, is in other files.
+ * A line without a test here is not guaranteed.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { makeKey, tokenBy } from "../callers/issuer";
@@ -15,23 +15,23 @@ beforeAll(async () => {
 });
 afterAll(() => open[Symbol.asyncDispose]());
 
-/** The hosts that a request went to. */
+/** The hosts that a request was sent to. */
 async function hostsOf(gateway: Speaking, body: object, headers: Readonly<Record<string, string>>) {
   gateway.calls.length = 0;
   const sent = await gateway.ask(body, headers);
   return { sent, hosts: gateway.calls.map(({ host }) => host) };
 }
 
-describe("Q1 who asks, and whom", () => {
-  test("an API key is taken", async () => {
+describe("Q1 keys, tokens and providers", () => {
+  test("an API key is accepted", async () => {
     expect((await open.ask({ model: SMALL, input: "a" })).status).toBe(200);
   });
-  test("so is a token of the issuer's, for the workspace that it names; a forged one is not", async () => {
+  test("so is an issuer's token, for the workspace that it names; a forged one is not", async () => {
     const issuer = makeKey("one");
     await using trusting = await openSpeaking({ server, issuerPem: issuer.pem });
     const askWith = (token: string) =>
       trusting.post({ model: SMALL, input: "a" }, { authorization: `Bearer ${token}` });
-    // Past the real clock's time, since the issuer's own is another.
+    // Later than the real clock, since the issuer has its own.
     const claims = { exp: 4_000_000_000 };
     expect((await askWith(tokenBy(issuer, { claims }))).status).toBe(200);
     expect(trusting.rows().at(-1)).toMatchObject({ workspace: "team", key_id: "jwt:ann", status: 200 });
@@ -63,7 +63,7 @@ describe("Q1 who asks, and whom", () => {
       expect(hosts).toEqual([]);
     }
   });
-  test("a forced provider that fails is not replaced, and fails for nobody else", async () => {
+  test("a forced provider that fails is not replaced, and does not fail other requests", async () => {
     open.answers.set("openrouter.example", () => new Response("down", { status: 503 }));
     open.calls.length = 0;
     const body = { model: SMALL, input: "wanted by two" };
@@ -82,7 +82,7 @@ describe("Q1 who asks, and whom", () => {
 });
 
 describe("Q2 strictness", () => {
-  test("the five fields are taken, null meaning absent", async () => {
+  test("the five fields are accepted, null meaning absent", async () => {
     const body = { model: SMALL, input: ["a"], dimensions: 256, encoding_format: "float", user: "u-1" };
     expect(sizesOf(await open.ask(body))).toEqual([256]);
     expect((await open.ask({ ...body, dimensions: null, encoding_format: null, user: null })).status).toBe(
@@ -118,7 +118,7 @@ describe("Q2 strictness", () => {
     expect(open.calls).toEqual([]);
     expect(open.rows().at(-1)).toMatchObject({ status: 422 });
   });
-  test("a misspelt field is told with the right one", async () => {
+  test("a misspelt field is refused with the right one", async () => {
     const sent = await open.ask({ model: SMALL, input: "a", dimension: 5 });
     expect(messageOf(sent)).toContain("'dimensions'");
   });
@@ -137,7 +137,7 @@ describe("Q3 usage", () => {
     const next = answerOf(await paying.ask({ model: "fake", input: "one" }));
     expect(next.usage).toMatchObject({ credits_used: 4, credits_remaining: 999_964 });
   });
-  test("without a limit nothing is said to remain", async () => {
+  test("without a limit no remaining credits are reported", async () => {
     await using free = await openSpeaking({ server });
     const { usage } = answerOf(await free.ask({ model: "fake", input: "a b" }));
     expect(usage).toEqual({ prompt_tokens: 2, total_tokens: 2, credits_used: 7, credits_remaining: null });
@@ -158,7 +158,7 @@ describe("Q4 the models", () => {
       expect(open.rows().at(-1)).toMatchObject({ model, cost_pico_usd: 3 * price });
     },
   );
-  test("ada-002 takes no dimensions but its own", async () => {
+  test("ada-002 accepts only its own dimensions", async () => {
     const ask = (dimensions: number) => open.ask({ model: "text-embedding-ada-002", input: "a", dimensions });
     expect(refusalOf(await ask(512))).toMatchObject({ status: 422, param: "dimensions" });
     expect((await ask(1536)).status).toBe(200);
@@ -178,7 +178,7 @@ describe("Q4 the models", () => {
 });
 
 describe("Q5 the list", () => {
-  test("tells models that embed from those that chat, with their price in micro-credits", async () => {
+  test("shows which models embed and which chat, with their price in micro-credits", async () => {
     await using priced = await openSpeaking({ server, more: "money: { credits_per_usd: 100, markup: 1.5 }" });
     const models = await modelsOf(priced);
     expect(models.get(SMALL)).toMatchObject({
@@ -197,7 +197,7 @@ describe("Q5 the list", () => {
 });
 
 describe("Q6 errors", () => {
-  test("without a good key it is 401", async () => {
+  test("without a valid key it is 401", async () => {
     for (const headers of [undefined, { authorization: "Bearer nothing" }])
       expect(refusalOf(await open.post({ model: SMALL, input: "a" }, headers)).status).toBe(401);
   });
@@ -205,7 +205,7 @@ describe("Q6 errors", () => {
     await using poor = await openSpeaking({ server, credits: 3n });
     expect(refusalOf(await poor.ask({ model: "fake", input: "a" })).status).toBe(402);
   });
-  test("a model that nobody knows is 404, also where the provider says so", async () => {
+  test("an unknown model is 404, also if the provider says so", async () => {
     expect(refusalOf(await open.ask({ model: "nope", input: "a" }))).toMatchObject({ status: 404 });
     const words = { error: { message: "No such model: routed/nope", code: 404 } };
     open.answers.set("openrouter.example", () => Response.json(words, { status: 404 }));
@@ -233,7 +233,7 @@ describe("Q6 errors", () => {
 });
 
 describe("Q7 empty strings", () => {
-  test.each([[""], ["a"], [["", "two words"]], [["", ""]]])("%j is answered as it is", async (input) => {
+  test.each([[""], ["a"], [["", "two words"]], [["", ""]]])("%j is answered normally", async (input) => {
     open.calls.length = 0;
     const sent = await open.ask({ model: SMALL, input });
     expect(sizesOf(sent)).toEqual([input].flat().map(() => 1536));

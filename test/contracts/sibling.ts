@@ -1,5 +1,5 @@
 /**
- * How the contracts' tests ask a path other than /v1/embeddings.
+ * How the contract tests call a path other than /v1/embeddings.
  */
 import { PROBES } from "../../src/domain/probes";
 import type { Sent } from "../gateway";
@@ -19,7 +19,7 @@ export function askAt(
   });
 }
 
-/** The bodies that vendors were sent, the gateway's own measurements aside. */
+/** The bodies that vendors were sent, except for the gateway's own measurements. */
 export function callsOf({ calls }: Speaking): readonly Call["body"][] {
   const probes = PROBES.map(({ text }) => JSON.stringify(text));
   return calls

@@ -1,6 +1,6 @@
 /**
- * A gateway that speaks one dialect, in front of vendors on a network of the test's own: what each was sent is seen, what each answers can
- * be changed. A model that another contract needs joins MODELS.
+ * A gateway with one dialect, in front of fake vendors: tests see what each was sent, and can change each
+ * answer. A model that another contract needs joins MODELS.
  */
 import { Database } from "bun:sqlite";
 import { expect } from "bun:test";
@@ -16,7 +16,7 @@ import { AWS_KEYS } from "../plugins/vendors/bedrock-signature";
 import { GEMINI_KEY, geminiVendor } from "../plugins/vendors/gemini";
 import { quiet } from "../request/vendor";
 
-/** A word is a token, and each model has the size that the contracts give it. */
+/** One token per word, and each model has the dimensions that the contracts give it. */
 const MODELS = `
   text-embedding-3-small:
     routes: [ { provider: openai }, { provider: openrouter, model: openai/text-embedding-3-small } ]
@@ -53,13 +53,13 @@ export interface Call {
 
 export interface Speaking extends OpenGateway {
   readonly key: string;
-  /** What the vendors were sent, the measuring at the start left out. */
+  /** What the vendors were sent, without the measurements at the start. */
   readonly calls: Call[];
   /** What a host answers instead of vectors. */
   readonly answers: Map<string, () => Response>;
   /** As a caller with the key. */
   ask(body: unknown, headers?: Readonly<Record<string, string>>): Promise<Sent>;
-  /** As `ask`, with waits a thousandth as long: for a provider that never answers. */
+  /** Like `ask`, with waits a thousandth as long: for a provider that never answers. */
   askInHaste(body: unknown): Promise<Sent>;
   get(path: string): Promise<Sent>;
   rows(): Row[];
@@ -70,14 +70,14 @@ export interface Row {
 }
 
 interface Wanted {
-  /** Of the section `server`, as YAML. */
+  /** Members of the section `server`, as YAML. */
   readonly server: string;
   /** Further sections, as YAML. */
   readonly more?: string;
   readonly workspace?: Parameters<OpenGateway["gateway"]["workspaces"]["create"]>[1];
   /** Micro-credits; undefined: no limit. */
   readonly credits?: bigint;
-  /** An issuer's public key: its tokens are taken too. */
+  /** An issuer's public key: its tokens are accepted too. */
   readonly issuerPem?: string;
   readonly outside?: Opening["outside"];
 }
@@ -127,7 +127,7 @@ models:${MODELS}${more}`,
   });
   await open.gateway.workspaces.create("team", workspace, credits ?? null);
   const { key } = await open.gateway.keys.create("test", "team");
-  // A second way to a model serves once it was measured: one after the other is asked for that.
+  // A second route of a model serves once it was measured: so the routes are called one after the other.
   for (let turn = 0; turn < 100 && !calls.some(({ host }) => host === "openrouter.example"); turn++)
     await quiet();
   await quiet();
@@ -182,7 +182,7 @@ function rightly({ body }: Call): Response {
 
 const wordsOf = (text: string) => text.split(/\s+/).filter(Boolean).length;
 
-/** The answer's body, of a request that was answered. */
+/** The body of a successful answer. */
 const Answer = Type.Object(
   {
     object: Type.Literal("list"),
@@ -206,7 +206,7 @@ export function answerOf(sent: Sent): Static<typeof Answer> {
 
 export const sizesOf = (sent: Sent) => answerOf(sent).data.map(({ embedding }) => embedding.length);
 
-/** Status, code and type of a refusal, whose body is OpenAI's envelope with all four keys and no other. */
+/** Status, code and type of a refusal, whose body is OpenAI's envelope with exactly its four members. */
 export function refusalOf(sent: Sent): {
   status: number;
   code: string | null;
@@ -222,7 +222,7 @@ export function refusalOf(sent: Sent): {
 
 export const messageOf = (sent: Sent) => Value.Parse(ErrorResponse, sent.json).error.message;
 
-/** As `GET /v1/models` lists them, by id. */
+/** As in `GET /v1/models`, by id. */
 export async function modelsOf(open: Speaking): Promise<ReadonlyMap<string, Record<string, unknown>>> {
   const List = Type.Object({ data: Type.Array(Type.Record(Type.String(), Type.Unknown())) });
   const { data } = Value.Parse(List, (await open.get("/v1/models")).json);

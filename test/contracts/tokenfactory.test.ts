@@ -1,6 +1,6 @@
 /**
- * The `tokenfactory` dialect, line by line: each test is named by its number in the contract.
- * A line that is not tested here is not kept.
+ * The `tokenfactory` dialect, line by line: each test is named after its number in the contract.
+ * A line without a test here is not guaranteed.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { exactVector } from "../../plugins/fake";
@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => open[Symbol.asyncDispose]());
 
 describe("F1 keys and inputs", () => {
-  test("a rotated key serves its workspace, as the old one did", async () => {
+  test("a rotated key serves its workspace, like the old one", async () => {
     const { id, key } = await open.gateway.keys.create("app", "shop");
     await open.gateway.workspaces.ensure("shop");
     const { key: next } = await open.gateway.keys.rotate(id, 0);
@@ -26,7 +26,7 @@ describe("F1 keys and inputs", () => {
     expect(refusalOf(await ask(key))).toMatchObject({ status: 401, code: "invalid_api_key" });
     expect((await open.gateway.ledger.usage(0, "workspace")).map(({ group }) => group)).toContain("shop");
   });
-  test("a string and an array of strings are taken, token ids are not", async () => {
+  test("a string and an array of strings are accepted, token ids are not", async () => {
     expect(sizesOf(await open.ask({ model: MODEL, input: "one" }))).toHaveLength(1);
     expect(sizesOf(await open.ask({ model: MODEL, input: ["one", "two"] }))).toHaveLength(2);
     for (const input of [[1, 2], [[1]]])
@@ -48,8 +48,8 @@ describe("F2 the model", () => {
   });
 });
 
-describe("F3 fields that it does not know", () => {
-  test("have no effect, and are named", async () => {
+describe("F3 unknown fields", () => {
+  test("are ignored, and named in a header", async () => {
     open.calls.length = 0;
     const sent = await open.ask({
       model: MODEL,
@@ -70,11 +70,11 @@ describe("F3 fields that it does not know", () => {
     expect(Object.keys(open.calls[0]?.body ?? {}).sort()).toEqual(["encoding_format", "input", "model"]);
     expect(open.rows().at(-1)).toMatchObject({ status: 200, user: null, metadata: null });
   });
-  test("are not even looked at", async () => {
+  test("are not validated", async () => {
     const sent = await open.ask({ model: MODEL, input: "a", dimensions: "many", user: 17, metadata: [] });
     expect(sizesOf(sent)).toEqual([1024]);
   });
-  test("but encoding_format is honoured, so that nobody misreads floats", async () => {
+  test("but encoding_format works, so that nobody misreads floats", async () => {
     const { data } = answerOf(await open.ask({ model: "fake", input: "a", encoding_format: "base64" }));
     const bytes = Uint8Array.fromBase64(String(data[0]?.embedding));
     expect([...new Float32Array(bytes.buffer)]).toEqual([...exactVector("a", 16)]);
@@ -126,7 +126,7 @@ describe("F4 errors", () => {
     expect(refusalOf(sent)).toMatchObject({ status: 429, code: "rate_limited" });
     expect(Number(sent.headers.get("retry-after"))).toBeGreaterThan(0);
   });
-  test("a fault of the gateway is 500, without its words", async () => {
+  test("a bug of the gateway is 500, without details", async () => {
     let broken = false;
     const alarm: typeof realOutside.alarm = (ms, ring) => {
       if (broken) throw new Error("the clock fell down");
@@ -156,7 +156,7 @@ describe("F5 the cost", () => {
     await open.ask({ model: MODEL, input: ["two words", "three more words"] });
     expect(open.rows().at(-1)).toMatchObject({ tokens: 5, cost_pico_usd: 5_000_000 });
   });
-  test("has a cap, which is told by its name", async () => {
+  test("has a cap, whose error has its own code", async () => {
     await using capped = await openSpeaking({
       server: "dialect: tokenfactory",
       workspace: { cap_usd_per_day: 0.000_000_5 },

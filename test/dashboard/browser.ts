@@ -1,6 +1,6 @@
 /**
- * The dashboard in a real Chromium: what its console says, which hosts it asks, and axe's verdict. `.ci/run` installs Chromium; where there is
- * none, or not where CHROMIUM says, the tests that need it are skipped.
+ * The dashboard in a real Chromium: its console messages, the hosts that it contacts, and axe's results. `.ci/run` installs Chromium; if it is
+ * missing, or not where CHROMIUM says, the tests that need it are skipped.
  */
 import { expect } from "bun:test";
 import axe, { type AxeResults } from "axe-core";
@@ -19,21 +19,21 @@ export const PHONE: Screen = { width: 380, scheme: "dark" };
 
 export interface Shown extends AsyncDisposable {
   readonly page: Page;
-  /** Of the console, of the script, of the network. */
+  /** Errors of the console, of the script, of the network. */
   readonly complaints: string[];
-  /** All of the hosts that were asked. */
+  /** All hosts that were contacted. */
   readonly hosts: Set<string>;
-  /** Every path that was asked, in turn. */
+  /** Every requested path, in order. */
   readonly asked: string[];
   goTo(hash: string, heading: string | RegExp): Promise<void>;
-  /** Fails for what a reader with a screen reader, or without a mouse, would miss, and for a page wider than its screen. */
+  /** Fails for problems of readers with a screen reader or without a mouse, and for a page wider than its screen. */
   checkAccess(): Promise<void>;
 }
 
 export const launch = (): Promise<Browser> =>
   chromium.launch({ executablePath: CHROMIUM ?? "chromium", args: ["--no-sandbox", "--disable-gpu"] });
 
-/** @param adminKey signs in with it first; left out, nobody asks for one */
+/** @param adminKey signs in with it first; left out: no key is needed */
 export async function show(browser: Browser, url: string, screen: Screen, adminKey?: string): Promise<Shown> {
   const page = await browser.newPage({
     viewport: { width: screen.width, height: 900 },

@@ -1,4 +1,4 @@
-/** What a browser gets at `/`: small, compressed, from nowhere else; and what others get there, which is as it was. */
+/** What a browser gets at `/`: small, compressed, only from the gateway; and that other clients get the same as before. */
 import { expect, test } from "bun:test";
 import { FAKE_YAML, openGateway } from "../gateway";
 
@@ -22,7 +22,7 @@ test("page, script and style are 60 KB, compressed, at most", async () => {
   expect(bytes).toBeLessThanOrEqual(BYTES_MAX);
 });
 
-test("a browser is shown the page, and nothing from elsewhere or inline may run in it, nor it in a frame", async () => {
+test("a browser gets the page, nothing external or inline may run in it, and it may not be framed", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const { status, headers, text } = await open.send("/", { headers: BROWSER });
   expect(status).toBe(200);
@@ -45,7 +45,7 @@ test("a browser is shown the page, and nothing from elsewhere or inline may run 
   ]);
 });
 
-test.each(["/", ...FILES])("%s is not sent again to whoever has it", async (path) => {
+test.each(["/", ...FILES])("%s is not sent again to a client that has it", async (path) => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const first = await open.send(path, { headers: BROWSER });
   const etag = first.headers.get("etag") ?? "";
@@ -54,7 +54,7 @@ test.each(["/", ...FILES])("%s is not sent again to whoever has it", async (path
   expect([again.status, again.text, again.headers.get("etag")]).toEqual([304, "", etag]);
 });
 
-test("others than browsers get at / what they got before there was a page", async () => {
+test("clients other than browsers get at / the same as before there was a page", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const asked: Record<string, string>[] = [{}, { accept: "*/*" }, { accept: "application/json" }];
   for (const headers of asked) {
@@ -64,7 +64,7 @@ test("others than browsers get at / what they got before there was a page", asyn
   expect((await open.send("/", { method: "HEAD" })).status).toBe(200);
 });
 
-test("with keys the page needs none, and says that whoever opens it has to sign in; in open mode not", async () => {
+test("with keys the page itself needs none, and says that one must sign in; in open mode not", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   expect((await open.send("/", { headers: BROWSER })).text).toContain('data-mode="open"');
   await open.gateway.keys.create("ops", "default", true);
@@ -73,7 +73,7 @@ test("with keys the page needs none, and says that whoever opens it has to sign 
   expect(text).toContain('data-mode="keys"');
 });
 
-test("in open mode it is for this machine alone, and there is nothing else beside the files", async () => {
+test("in open mode only this machine gets it, and there are no other files", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   expect((await open.send("/", { headers: { ...BROWSER, host: "evil.example" } })).status).toBe(403);
   for (const path of ["/dashboard", "/dashboard/", "/dashboard/main.tsx", "/dashboard/..%2Fpackage.json"])

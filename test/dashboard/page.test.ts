@@ -1,4 +1,4 @@
-/** The dashboard as people use it, in a real Chromium: every view with data and without, keys, errors, the live tail, the playground. */
+/** The dashboard as people use it, in a real Chromium: every view with data and without, keys, errors, the live view, the playground. */
 
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
@@ -46,7 +46,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
       isQuiet(shown, world.url);
     });
 
-  test("each view where there is nothing yet", async () => {
+  test("each view without any data", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     await using server = serving(open.gateway.door);
     await using shown = await show(browser, server.url, DESK);
@@ -59,7 +59,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     isQuiet(shown, server.url);
   });
 
-  test("a slow provider, a space that drifted and a workspace that burns money are named on the first page", async () => {
+  test("a slow provider, a space that drifted and a workspace that spends too fast are named on the first page", async () => {
     await using shown = await show(browser, world.url, DESK, world.adminKey);
     const notices = shown.page.getByRole("list", { name: "What needs you" });
     await notices.getByText("'eu' is slow for text-embedding-3-small").waitFor();
@@ -72,7 +72,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
       .waitFor();
   });
 
-  test("a key is made, used, rotated and revoked", async () => {
+  test("a key is created, used, rotated and revoked", async () => {
     await using shown = await show(browser, world.url, DESK, world.adminKey);
     const { page } = shown;
     await shown.goTo("#/access/search", "Workspaces and keys");
@@ -98,7 +98,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     isQuiet(shown, world.url);
   });
 
-  test("limits are saved, credits granted with a note; what is wrong is told", async () => {
+  test("limits are saved, credits granted with a note; errors are shown", async () => {
     await using shown = await show(browser, world.url, DESK, world.adminKey);
     const { page } = shown;
     await shown.goTo("#/access/support-bot", "Workspaces and keys");
@@ -119,7 +119,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     await page.getByRole("alert").getByText("'amount' must be a number of credits").waitFor();
   });
 
-  test("a key that is no admin's, and one that is none, are refused in words", async () => {
+  test("a key without admin rights, and an unknown one, are refused with a message", async () => {
     const page = await browser.newPage();
     await page.goto(world.url);
     for (const [key, words] of [
@@ -133,7 +133,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     await page.close();
   });
 
-  test("whoever makes the first key in open mode goes on by it, and signs out", async () => {
+  test("after creating the first key in open mode one continues with it, and signs out", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     await using server = serving(open.gateway.door);
     await using shown = await show(browser, server.url, DESK);
@@ -148,7 +148,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     isQuiet(shown, server.url);
   });
 
-  test("names that callers chose are text, whatever is in them", async () => {
+  test("names that callers chose are shown as text, whatever they contain", async () => {
     const name = '<img src="/x" onerror="alert(1)">';
     const { key } = await world.open.gateway.keys.create(name, "search");
     const body = JSON.stringify({
@@ -170,7 +170,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     isQuiet(shown, world.url);
   });
 
-  test("the live tail shows what comes, and asks nothing while nobody looks", async () => {
+  test("the live view shows new requests, and asks nothing while the page is hidden", async () => {
     await using shown = await show(browser, world.url, DESK, world.adminKey);
     const { page, asked } = shown;
     await page.clock.install();

@@ -1,6 +1,6 @@
 /**
- * A gateway with a day behind it, for the dashboard: workspaces, keys, money, and faults that a stranger should name from the first page.
- * Its network and clock are fakes while the day is played, so that the day takes a second; then the clock is the real one.
+ * A gateway with a day of history, for the dashboard: workspaces, keys, money, and problems that a stranger should see on the first page.
+ * Network and clock are fakes while the day is simulated, so that it takes a second; then the clock is the real one.
  */
 import { serve } from "bun";
 import type { Outside } from "../../src/domain/outside";
@@ -18,7 +18,7 @@ export interface World extends AsyncDisposable {
 
 export type Faults = "none" | "planted";
 
-/** @param minutes how long the day is */
+/** @param minutes the length of the day */
 export async function openWorld(faults: Faults, minutes = 1_440): Promise<World> {
   const began = Date.now() - minutes * 60_000;
   let at: number | undefined = began;
@@ -141,7 +141,7 @@ export async function openWorld(faults: Faults, minutes = 1_440): Promise<World>
 
 const WORDS = ["refund", "delivery", "password", "invoice", "holiday", "battery", "garden", "kitchen"];
 
-/** Models differ somewhat, a route that drifted from its own model by `drift`. */
+/** Models differ somewhat; a route that drifted differs from its own model by `drift`. */
 function vectorOf(model: string, text: string, drift: number): number[] {
   const common = numbersOf(text);
   const own = numbersOf(`${model} ${text}`);

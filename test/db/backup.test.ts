@@ -1,4 +1,4 @@
-/** A copy of a database that is written to, and a copy in its place: whole, private, and never over what somebody still uses. */
+/** Backups of a database that is written to, and restores: complete, private, and never over a database in use. */
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { chownSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ async function opened() {
   return { folder, path, store, beside: (name: string) => join(folder.path, name) };
 }
 
-test("a backup is one moment, also while another transaction is open, and its owner alone can read it", async () => {
+test("a backup is one moment, even while another transaction is open, and only its owner can read it", async () => {
   const { folder, path, store, beside } = await opened();
   using _folder = folder;
   await store.write(() => store.database.run(key("before")));
@@ -30,12 +30,12 @@ test("a backup is one moment, also while another transaction is open, and its ow
   expect(checked).toEqual({ version: MIGRATIONS.length, ledger_rows: 0, keys: 1 });
   expect(statSync(beside("backup.db")).mode & 0o777).toBe(0o600);
   expect(readdirSync(folder.path).filter((name) => name.includes("partial"))).toEqual([]);
-  // The gateway's own is as it was.
+  // The gateway's own database is unchanged.
   expect(Object(store.database.query("SELECT count(*) AS n FROM keys").get()).n).toBe(2n);
   store.close();
 });
 
-test("a backup never replaces a file, and leaves none where it fails", async () => {
+test("a backup never replaces a file, and leaves none if it fails", async () => {
   const { folder, path, store, beside } = await opened();
   using _folder = folder;
   writeFileSync(beside("mine"), "mine");
@@ -47,7 +47,7 @@ test("a backup never replaces a file, and leaves none where it fails", async () 
   store.close();
 });
 
-test("what is not a whole database of ours is told as what it is", async () => {
+test("a file that is not a complete database of ours is refused with the reason", async () => {
   const { folder, path, store, beside } = await opened();
   using _folder = folder;
   for (let i = 0; i < 400; i++) store.database.run(key(`key_${i}`.padEnd(200, "x")));
@@ -74,7 +74,7 @@ test("what is not a whole database of ours is told as what it is", async () => {
   expect(checkBackup(beside("backup.db")).keys).toBe(400);
 });
 
-test("a restore is refused while the database is open; then the old one is kept whole, and the disk cache goes", async () => {
+test("a restore is refused while the database is open; then the old one is kept completely, and the disk cache is deleted", async () => {
   const { folder, path, store, beside } = await opened();
   using _folder = folder;
   await store.write(() => store.database.run(key("first")));
@@ -87,7 +87,7 @@ test("a restore is refused while the database is open; then the old one is kept 
   writeFileSync(`${path}-cache`, "vectors");
   expect(restore().keys).toBe(1);
   expect([checkBackup(path).keys, checkBackup(beside("kept.db")).keys]).toEqual([1, 2]);
-  // What was kept before is not lost to what is kept now.
+  // What was kept before is not overwritten by what is kept now.
   expect(restore).toThrow("kept.db exists");
   expect([existsSync(`${path}-cache`), statSync(path).mode & 0o777]).toEqual([false, 0o600]);
   // And it opens as one of ours.

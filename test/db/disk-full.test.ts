@@ -1,11 +1,11 @@
 /**
- * A disk that is full: refused by a clean 503 before anything is sent, no answer without its row, and served on once there is room.
- * The disk is made full by the process's own limit on file sizes, which another process lifts; a locked database is in ledger.test.ts.
+ * A full disk: refused with a clean 503 before anything is sent, no answer without its row, and normal service once there is space.
+ * The disk is made full by the process's own limit on file sizes, which another process lifts; ledger.test.ts has a locked database.
  */
 import { expect, test } from "bun:test";
 import { type Child, postTo, query, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
 
-/** Writing beyond the limit must be an error for the process, as a full disk is, and no signal. */
+/** Writing beyond the limit must be an error for the process, like a full disk, and not a signal. */
 const NO_SIGNAL = ["sh", "-c", 'trap "" XFSZ; exec "$@"', "sh"];
 
 async function limitFiles(child: Child, bytes: "0" | "unlimited"): Promise<void> {
@@ -47,14 +47,14 @@ test.skipIf(process.platform !== "linux")(
     const rows = query(folder.path, "SELECT status, error, refusals FROM ledger ORDER BY status, rowid");
     const answered = { status: 200, error: null, refusals: null };
     expect(rows.slice(0, 2)).toEqual([answered, answered]);
-    // Those that were refused alike are one row, or two where a minute ended between them.
+    // Equal refusals are one row, or two if a minute ended between them.
     const refused = rows.slice(2);
     expect(refused.every((row) => Object(row).error === "database_unavailable")).toBe(true);
     expect(refused.reduce((sum: number, row) => sum + Number(Object(row).refusals), 0)).toBe(3);
   },
 );
 
-test.skipIf(process.platform !== "linux")("an answer whose row finds no room is not sent", async () => {
+test.skipIf(process.platform !== "linux")("an answer whose row cannot be written is not sent", async () => {
   using upstream = startUpstream({ holds: true });
   using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
   await using child = await startServing(folder.path, NO_SIGNAL);
@@ -67,6 +67,6 @@ test.skipIf(process.platform !== "linux")("an answer whose row finds no room is 
   await limitFiles(child, "unlimited");
   child.signal("SIGTERM");
   expect(await child.ended()).toBe(0);
-  // What could not be written then is, at the latest at the end.
+  // What could not be written then is written at the latest at shutdown.
   expect(rowsOf(folder.path)).toEqual([{ status: 503, error: "database_unavailable" }]);
 });

@@ -1,5 +1,5 @@
 /**
- * A database of before has the sums by hour of its rows once it is opened: they are what the rows come to.
+ * An older database gets hourly sums of its rows when it is opened: they equal the rows.
  */
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
@@ -12,10 +12,10 @@ import { MIGRATIONS } from "../../src/db/migrations";
 import { openStore } from "../../src/db/open";
 import { fakeOutside, STARTED_AT } from "../fake-outside";
 
-/** Steps before the sums came. */
+/** The steps before hourly sums existed. */
 const BEFORE = 11;
 
-test("rows of before are in the sums by hour", async () => {
+test("older rows are in the hourly sums", async () => {
   const folder = mkdtempSync(join(tmpdir(), "embedgate-migrations-"));
   try {
     const path = join(folder, "books.db");
@@ -129,7 +129,7 @@ test("rows of before are in the sums by hour", async () => {
     const store = await openStore(path, fakeOutside().outside);
     const series = openSeries(store, {}, OWN_WORKSPACE);
     const range = { since: STARTED_AT - hour, until: STARTED_AT + 3 * hour };
-    // What was under way counts once it is over.
+    // Rows in flight count once they are settled.
     await openLedger(store).settleInterrupted();
     for (const by of [["workspace"], ["model", "day"], ["provider"], ["code", "status"], ["key"]] as const) {
       const { lines } = await series.usage({ ...range, by, workspace: undefined, metadata: new Map() });

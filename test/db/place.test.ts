@@ -1,5 +1,5 @@
 /**
- * A database where SQLite's shared memory does not work is refused by saying so, and where to put it.
+ * A database on a file system where SQLite's shared memory does not work is refused, saying so and where to put it.
  */
 import { expect, test } from "bun:test";
 import { placeOf } from "../../src/db/open";

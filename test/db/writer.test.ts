@@ -7,7 +7,7 @@ import { createWriter } from "../../src/db/writer";
 import { GatewayError } from "../../src/domain/errors";
 import { temporaryFolder } from "../serving";
 
-/** Ends the turn when it is told to, so that a test says what comes within one. */
+/** Ends the turn when it is told to, so that a test decides what comes within one turn. */
 function open(path = ":memory:") {
   const database = new Database(path, { strict: true });
   database.run("CREATE TABLE seen (word TEXT PRIMARY KEY)");
@@ -44,7 +44,7 @@ test("writes of one turn are one transaction, and each has its own answer", asyn
   expect(transactions).toBe(1);
 });
 
-test("one that throws its own error fails alone, and leaves nothing of what it had done", async () => {
+test("a write that throws its own error fails alone, and leaves no changes", async () => {
   const { write, put, words, database } = open();
   const insert = database.query<unknown, [string]>("INSERT INTO seen VALUES (?1)");
   const refused = new GatewayError("insufficient_credit", "none left");
@@ -71,14 +71,14 @@ test("a row that the database refuses fails alone", async () => {
   expect(words()).toEqual(["a", "b"]);
 });
 
-test("what comes while a commit is waited for is in the next one, none is forgotten", async () => {
+test("writes that come during a commit are in the next one, none is forgotten", async () => {
   const { put, words } = open();
   const first = put("a").then(() => put("c"));
   await Promise.all([first, put("b").then(() => Promise.all([put("d"), put("e")]))]);
   expect(words()).toEqual(["a", "b", "c", "d", "e"]);
 });
 
-test("a lock that another holds for too long refuses each, and those after it are written", async () => {
+test("a lock that another process holds too long refuses each write, and later ones are written", async () => {
   using folder = temporaryFolder();
   const { put, words } = open(`${folder.path}/t.db`);
   const other = new Database(`${folder.path}/t.db`);
@@ -94,7 +94,7 @@ test("a lock that another holds for too long refuses each, and those after it ar
   expect(words()).toEqual(["c"]);
 });
 
-test("is not ready once another process has held the lock for long, and is again when it is free", async () => {
+test("is not ready once another process has held the lock for long, and is ready again when it is free", async () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/shared.db`;
   const { checkLock, put, words } = open(path);

@@ -1,7 +1,7 @@
 /**
- * What a caller may never have sent on, however it is spelt and wherever it stands: what the gateway answers for, credentials and
- * addresses, and what changes a provider's server for everybody. Wires read names without case (Go), in camelCase or snake_case (protobuf,
- * pydantic), and in objects within. A further way past is a row of REFUSED.
+ * What a caller may never have sent on, however it is spelt and nested: fields that the gateway is responsible for, credentials and
+ * addresses, and settings that change a provider's server for everybody. Some APIs read names case-insensitively (Go), in camelCase or
+ * snake_case (protobuf, pydantic), and in nested objects. A further way around the check is a row of REFUSED.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { refusalOf } from "../contracts/speaking";
@@ -39,11 +39,11 @@ models:
 `;
 
 type Extra = Readonly<Record<string, unknown>>;
-/** The model, what is asked beyond a text, and the field that the refusal names. */
+/** The model, the fields beyond a text, and the field that the refusal names. */
 type Row = readonly [model: string, extra: Extra, param: string];
 
 const REFUSED: readonly Row[] = [
-  // What the gateway answers for, in another case, with other signs between, in letters that read as the same.
+  // Fields of the gateway, in another case, with other separators, in letters that look the same.
   ["openai", { Model: "other" }, "extra_body.Model"],
   ["openai", { INPUT: "other" }, "extra_body.INPUT"],
   ["openai", { "in-put": "other" }, "extra_body.in-put"],
@@ -56,7 +56,7 @@ const REFUSED: readonly Row[] = [
   ["openai", { inputText: "other" }, "extra_body.inputText"],
   ["vllm", { endianness: "big" }, "extra_body.endianness"],
   ["openai", { Metadata: { a: 1 } }, "extra_body.Metadata"],
-  // The same within.
+  // The same, nested.
   ["openai", { parameters: { model: "other" } }, "extra_body.parameters.model"],
   ["openai", { parameters: { Input: "other" } }, "extra_body.parameters.Input"],
   ["openai", { list: [{ a: 1 }, { texts: ["other"] }] }, "extra_body.list[1].texts"],
@@ -70,12 +70,12 @@ const REFUSED: readonly Row[] = [
   ["openai", { litellm_params: { api_base: "http://a" } }, "extra_body.litellm_params.api_base"],
   ["openai", { deep: [[{ baseUrl: "http://a" }]] }, "extra_body.deep[0][0].baseUrl"],
   ["openai", { webhookUrl: "http://a" }, "extra_body.webhookUrl"],
-  // What makes inputs be embedded in view of one another is a word that the gateway must understand too.
+  // Fields that embed inputs in the context of each other must be understood by the gateway too.
   ["openai", { lateChunking: true }, "extra_body.lateChunking"],
   ["openai", { Late_Chunking: true }, "extra_body.Late_Chunking"],
   ["openai", { late_chunking: "true" }, "extra_body.late_chunking"],
   ["openai", { config: { late_chunking: true } }, "extra_body.config.late_chunking"],
-  // Vendors' own names for it.
+  // Vendors' own names for them.
   ["voyage", { outputDimension: 256 }, "extra_body.outputDimension"],
   ["voyage", { Output_Dimension: 256 }, "extra_body.Output_Dimension"],
   ["voyage", { config: { output_dimension: 256 } }, "extra_body.config.output_dimension"],
@@ -90,14 +90,14 @@ const REFUSED: readonly Row[] = [
   ["bedrock", { Embedding_Types: ["int8"] }, "extra_body.Embedding_Types"],
   ["nova", { TaskType: "x" }, "extra_body.TaskType"],
   ["bedrock", { embedding_config: { outputEmbeddingLength: 256 } }, "extra_body.embedding_config"],
-  // Another spelling of what the plugin itself sets.
+  // Another spelling of a field that the plugin itself sets.
   ["ollama", { Truncate: true }, "extra_body.Truncate"],
   ["voyage", { Truncation: true }, "extra_body.Truncation"],
   ["voyage", { outputDtype: "int8" }, "extra_body.outputDtype"],
   ["jina", { embeddingType: "ubinary" }, "extra_body.embeddingType"],
   ["cohere", { embeddingTypes: ["int8"] }, "extra_body.embeddingTypes"],
   ["tei", { Truncate: true }, "extra_body.Truncate"],
-  // What changes the server for everybody.
+  // Settings that change the server for everybody.
   ["ollama", { keep_alive: -1 }, "extra_body.keep_alive"],
   ["ollama", { keepAlive: -1 }, "extra_body.keepAlive"],
   ["ollama", { options: { num_ctx: 1 } }, "extra_body.options"],
@@ -122,7 +122,7 @@ const TAKEN: readonly (readonly [model: string, extra: Extra, sent: Extra])[] = 
   ["willing", { extra_body: { keep_alive: "5m" } }, { keep_alive: "5m" }],
   ["willing", { options: { num_ctx: 8192 } }, { options: { num_ctx: 8192 } }],
   ["willing", { extra_body: { options: { num_ctx: 8192 } } }, { options: { num_ctx: 8192 } }],
-  // The plugin's own value is sent, whatever stands here by the same name.
+  // The plugin's own value is sent, whatever the caller gives under the same name.
   ["ollama", { extra_body: { truncate: true } }, { truncate: false }],
 ];
 
@@ -160,7 +160,7 @@ describe("is refused before anything is sent", () => {
     expect(bodies).toEqual([]);
   });
 
-  test("an allowed field's neighbour, by either spelling", async () => {
+  test("a name similar to an allowed field's, in either spelling", async () => {
     for (const extra of [{ priority: 1 }, { Priority: 1 }])
       expect(refusalOf(await ask("vllm", { extra_body: extra })).status).toBe(400);
   });
@@ -171,7 +171,7 @@ test.each(TAKEN)("%s: %j is sent on", async (model, extra, expected) => {
   expect(bodies.at(-1)).toMatchObject(expected);
 });
 
-test("what unknown_fields: forward sends on is under the same rules", async () => {
+test("fields sent on by unknown_fields: forward follow the same rules", async () => {
   const yaml = `server: { policies: { unknown_fields: forward } }\n${YAML}`;
   let calls = 0;
   const fetch = async () => {
@@ -181,7 +181,7 @@ test("what unknown_fields: forward sends on is under the same rules", async () =
   await using forwarding = await openGateway({ yaml, outside: { fetch } });
   const rows = REFUSED.filter(([model]) => model === "openai" || model === "vllm");
   for (const [model, extra, param] of rows) {
-    // A field that the wire knows by exactly this name is one, and no way around.
+    // A field that the dialect knows by exactly this name is allowed.
     const sent = await forwarding.post({ model, input: "a", ...extra });
     const field = param.slice("extra_body.".length);
     expect([extra, refusalOf(sent).status, refusalOf(sent).param]).toEqual([extra, 400, field]);

@@ -1,5 +1,5 @@
 /**
- * The wire of text-embeddings-inference and of Hugging Face: a list of lists, the model in the path or the gateway's default one, errors
+ * The API of text-embeddings-inference and of Hugging Face: a list of lists, the model in the path or the gateway's default one, errors
  * with their type, the same vectors as /v1/embeddings.
  */
 import { describe, expect, test } from "bun:test";
@@ -32,7 +32,7 @@ const Tokens = Type.Array(
     }),
   ),
 );
-/** What stands at the tokens' places. */
+/** The text at each token's position. */
 function within(text: string, tokens: Static<typeof Tokens>[number] = []): string[] {
   const bytes = Buffer.from(text);
   return tokens.map(({ start, stop }) => bytes.subarray(start ?? 0, stop ?? 0).toString());
@@ -90,7 +90,7 @@ describe("/embed", () => {
     expect(sent.headers.get("x-total-time")).toMatch(/^\d+$/);
   });
 
-  test("one text is a list of one", async () => {
+  test("one text gives a list of one", async () => {
     await using open = await openGateway({ yaml: YAML });
     const sent = await post(open, "/embed", {
       inputs: "hello",
@@ -101,7 +101,7 @@ describe("/embed", () => {
     expect(sent.json).toEqual((await oracle(open, "fake-8", "hello")).vectors);
   });
 
-  test("settings where older clients have them, and another size", async () => {
+  test("settings where older clients put them, and other dimensions", async () => {
     await using open = await openGateway({ yaml: YAML });
     const body = {
       inputs: "hello",
@@ -121,7 +121,7 @@ describe("/embed", () => {
   });
 
   // Haystack's embedders send it unless told otherwise.
-  test("normalize: false gets the vectors as the provider makes them, told where it was not asked for them", async () => {
+  test("normalize: false gets the provider's own vectors; a header says so unless it was asked for", async () => {
     await using open = await openGateway({ yaml: YAML });
     const sent = await post(open, "/embed", { inputs: ["hello"], normalize: false, truncate: true });
     expect([sent.status, sent.headers.get("x-embedgate-ignored")]).toEqual([200, "normalize"]);
@@ -133,7 +133,7 @@ describe("/embed", () => {
     });
   });
 
-  test("a text that is too long is refused, or cut at the end that is asked for", async () => {
+  test("a text that is too long is refused, or truncated at the requested end", async () => {
     await using open = await openGateway({ yaml: YAML });
     const inputs = ["short", "word ".repeat(40)];
     expect(await post(open, "/tei/short/embed", { inputs })).toMatchObject({
@@ -209,7 +209,7 @@ describe("/embed", () => {
     expect(sent.json).toEqual({ error: expect.stringContaining(says), error_type });
   });
 
-  test("without a default model the root says what is missing", async () => {
+  test("without a default model the root path says what is missing", async () => {
     const sent = await asked(
       "/embed",
       { inputs: "a" },
@@ -219,7 +219,7 @@ describe("/embed", () => {
   });
 });
 
-test("TEI's OpenAI route: OpenAI's answer of the path's model, errors flat", async () => {
+test("TEI's OpenAI route: OpenAI's answer for the path's model, flat errors", async () => {
   await using open = await openGateway({ yaml: YAML });
   const sent = await post(open, "/tei/vendor/Fake/v1/embeddings", { model: "tei", input: ["a", "b"] });
   const plain = await open.post({ model: "vendor/Fake", input: ["a", "b"] });
@@ -231,7 +231,7 @@ test("TEI's OpenAI route: OpenAI's answer of the path's model, errors flat", asy
 });
 
 describe("/tokenize", () => {
-  test("where the vocabulary is known: ids, texts and places", async () => {
+  test("if the vocabulary is known: ids, texts and positions", async () => {
     await using open = await openGateway({ yaml: YAML });
     const inputs = ["hello world", "naïve 😀!", ""];
     const sent = await post(open, "/tei/short/tokenize", { inputs, add_special_tokens: true });
@@ -244,7 +244,7 @@ describe("/tokenize", () => {
     expect([within("naïve 😀!", second).join(""), third]).toEqual(["naïve 😀!", []]);
   });
 
-  test("BERT's: its marks around the text unless they are not wanted, places in bytes as TEI has them", async () => {
+  test("BERT's: its marks around the text unless the request excludes them, positions in bytes like TEI's", async () => {
     await using open = await openGateway({ yaml: YAML });
     const [start, end] = [
       { id: 101, text: "[CLS]", special: true, start: null, stop: null },
@@ -293,7 +293,7 @@ describe("/tokenize", () => {
 });
 
 describe("what clients ask first", () => {
-  test("/info: what the model takes", async () => {
+  test("/info: the model's limits", async () => {
     await using open = await openGateway({ yaml: YAML });
     const facts = { model_id: "short", max_input_length: 16, max_client_batch_size: 2048 };
     expect((await open.send("/tei/short/info")).json).toMatchObject(facts);

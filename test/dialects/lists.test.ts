@@ -1,5 +1,5 @@
 /**
- * Lists of models in the shapes of OpenRouter and of LM Studio: of the models that the caller may use, with the facts of /v1/models.
+ * Lists of models in the shapes of OpenRouter and of LM Studio: the models that the caller may use, with the facts of /v1/models.
  */
 import { expect, test } from "bun:test";
 import { openGateway } from "../gateway";
@@ -14,7 +14,7 @@ models:
   chat: { embeddings: false }
 `;
 
-test("OpenRouter's: what embeds, with prices by the token", async () => {
+test("OpenRouter's: embedding models, with prices per token", async () => {
   await using open = await openGateway({ yaml: YAML });
   for (const path of ["/v1/embeddings/models", "/api/v1/embeddings/models", "/embeddings/models"]) {
     const { status, json } = await open.send(path);
@@ -56,7 +56,7 @@ test("LM Studio's: all, each with its type", async () => {
   expect(await open.send("/api/v0/nope")).toMatchObject({ status: 404, json: { error: expect.any(String) } });
 });
 
-test("LM Studio's embeddings are those of /v1/embeddings", async () => {
+test("LM Studio's embeddings equal those of /v1/embeddings", async () => {
   await using open = await openGateway({ yaml: YAML });
   const init = {
     method: "POST",
@@ -67,7 +67,7 @@ test("LM Studio's embeddings are those of /v1/embeddings", async () => {
   expect(own.json).toEqual({ ...Object(usual.json), id: own.headers.get("x-request-id") });
 });
 
-test("only what the caller may use is listed", async () => {
+test("only models that the caller may use are listed", async () => {
   await using open = await openGateway({ yaml: YAML });
   await open.gateway.workspaces.create("team", { models: ["free"] }, undefined);
   const { key } = await open.gateway.keys.create("k", "team");

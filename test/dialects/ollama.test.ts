@@ -1,5 +1,5 @@
 /**
- * Ollama's wire: its own shapes, its own errors, the same vectors as /v1/embeddings, for a model of any provider.
+ * Ollama's API: its own shapes, its own errors, the same vectors as /v1/embeddings, for a model of any provider.
  */
 import { describe, expect, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
@@ -68,7 +68,7 @@ describe("/api/embed", () => {
     expect([model, prompt_eval_count, load_duration]).toEqual(["fake-8", tokens, 0]);
   });
 
-  test("another size", async () => {
+  test("other dimensions", async () => {
     await using open = await openGateway({ yaml: YAML });
     const sent = await post(open, "/api/embed", { model: "Vendor/Fake", input: "a", dimensions: 8 });
     const { vectors } = await oracle(open, "Vendor/Fake", "a", { dimensions: 8 });
@@ -85,16 +85,19 @@ describe("/api/embed", () => {
     expect(sent.json).toMatchObject({ model: "fake-8", embeddings: [], prompt_eval_count: 0 });
   });
 
-  test.each(["fake-8:latest", "tagged", "tagged:latest"])("%s: a tag left out is `latest`", async (model) => {
-    const sent = await asked("/api/embed", { model, input: "a" });
-    expect(sent.json).toMatchObject({ model, embeddings: [expect.any(Array)] });
-  });
+  test.each(["fake-8:latest", "tagged", "tagged:latest"])(
+    "%s: a missing tag means `latest`",
+    async (model) => {
+      const sent = await asked("/api/embed", { model, input: "a" });
+      expect(sent.json).toMatchObject({ model, embeddings: [expect.any(Array)] });
+    },
+  );
 
   test("without a model: the default_model", async () => {
     expect((await asked("/api/embed", { input: "a" })).json).toMatchObject({ model: "fake-8" });
   });
 
-  test("what has no effect is taken and told", async () => {
+  test("fields without effect are accepted and named in a header", async () => {
     const body = {
       model: "fake-8",
       input: "a",
@@ -109,7 +112,7 @@ describe("/api/embed", () => {
     expect(none.headers.get("x-embedgate-ignored")).toBeNull();
   });
 
-  test("a text that is too long is cut, and refused where truncate is false", async () => {
+  test("a text that is too long is truncated, and refused if truncate is false", async () => {
     await using open = await openGateway({ yaml: YAML.replace("8192", "16, tokenizer: cl100k_base") });
     const input = ["short", "word ".repeat(40)];
     const cut = await post(open, "/api/embed", { model: "fake-8", input });
@@ -120,7 +123,7 @@ describe("/api/embed", () => {
     });
   });
 
-  test("a body that curl sends without a type", async () => {
+  test("a body that curl sends without a content type", async () => {
     const sent = await asked("/api/embed", '{"model":"fake-8","input":"a"}', {
       "content-type": "application/x-www-form-urlencoded",
     });
@@ -147,7 +150,7 @@ describe("/api/embed", () => {
     expect(sent.json).toEqual({ error: expect.stringContaining(says) });
   });
 
-  test("the statuses are Ollama's, whatever the gateway's dialect", async () => {
+  test("status codes are Ollama's, whatever the gateway's dialect", async () => {
     await using open = await openGateway({
       yaml: YAML.replace("server: {", "server: { dialect: quantized,"),
     });
@@ -155,7 +158,7 @@ describe("/api/embed", () => {
     expect((await post(open, "/api/embed", { model: "nope", input: "a" })).status).toBe(404);
   });
 
-  test("the key, the ledger and the limits are the same", async () => {
+  test("keys, ledger and limits are the same", async () => {
     await using open = await openGateway({ yaml: YAML });
     await open.gateway.workspaces.create("team", { requests_per_minute: 1 }, undefined);
     const { key } = await open.gateway.keys.create("k", "team");
@@ -184,7 +187,7 @@ describe("/api/embeddings", () => {
     expect((await asked("/api/embeddings", { model: "fake-8", prompt: "" })).json).toEqual({ embedding: [] });
   });
 
-  test("a wrong prompt is named", async () => {
+  test("a wrong prompt is named in the error", async () => {
     const sent = await asked("/api/embeddings", { model: "fake-8", prompt: ["a"] });
     expect(sent).toMatchObject({ status: 400, json: { error: expect.stringContaining("'prompt'") } });
   });
@@ -230,7 +233,7 @@ describe("what clients ask first", () => {
     expect(await read()).toEqual(models);
   });
 
-  test("/api/show has the sizes behind the architecture's name", async () => {
+  test("/api/show has the dimensions under the architecture's name", async () => {
     const sent = await asked("/api/show", { model: "fake-8:latest" });
     expect(sent.json).toMatchObject({
       capabilities: ["embedding"],
@@ -248,7 +251,7 @@ describe("what clients ask first", () => {
     expect(unknown).toMatchObject({ status: 404, json: { error: expect.stringContaining("nope") } });
   });
 
-  test("/api/ps has none; what is no path, and another method, are told in Ollama's envelope", async () => {
+  test("/api/ps lists nothing; an unknown path, and another method, get errors in Ollama's envelope", async () => {
     await using open = await openGateway({ yaml: YAML });
     expect((await open.send("/api/ps")).json).toEqual({ models: [] });
     expect(await open.send("/api/chat")).toMatchObject({ status: 404, json: { error: expect.any(String) } });

@@ -1,5 +1,5 @@
 /**
- * Whatever JSON a client sends: a request that holds exactly what was put in, or an error that names the field. Never another throw.
+ * Whatever JSON a client sends: a request with exactly the client's values, or an error that names the field. It never throws anything else.
  * A new field of the wire joins `nearlyRight`.
  */
 import { describe, expect, test } from "bun:test";
@@ -14,7 +14,7 @@ import type { EmbedRequest } from "../../src/domain/request";
 
 const RUNS = 2_000;
 
-/** As it arrives: what JSON cannot carry has gone, what it can has survived. */
+/** As it arrives: values that JSON cannot represent are gone, the others survive. */
 const decoded = (body: unknown, policies: Policies = DIALECTS.openai): EmbedRequest =>
   decodeRequest(JSON.parse(JSON.stringify(body)), policies).request;
 
@@ -28,13 +28,13 @@ function refusal(body: unknown, policies?: Policies): GatewayError | undefined {
   }
 }
 
-/** UTF-16 as it comes, halves of pairs included. */
+/** Random UTF-16, including unpaired surrogates. */
 const anyText = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
 );
 const text = fc.string({ unit: "binary", minLength: 1 });
-/** What callers name: whatever they like, but for the characters that control-characters.test.ts sees refused. */
+/** Names that callers choose: anything except control characters, which control-characters.test.ts tests. */
 const name = fc.string({ unit: "binary", minLength: 1 }).filter((one) => controlIn(one) === undefined);
 const tokenId = fc.integer({ min: 0, max: 2 ** 31 - 1 });
 const tokenIds = fc.array(tokenId, { minLength: 1, maxLength: 20 });
@@ -63,7 +63,7 @@ const right = fc.record(
   { requiredKeys: ["model", "input"] },
 );
 
-/** One field of a right request is anything at all. */
+/** A valid request with one arbitrary field. */
 const nearlyRight = fc
   .tuple(
     right,
@@ -102,7 +102,7 @@ describe("any JSON", () => {
     },
   );
 
-  test("of the right shape is taken, and nothing of it is changed", () => {
+  test("of the right shape is accepted, and nothing of it is changed", () => {
     fc.assert(
       fc.property(right, (body) => {
         const { input } = body;
@@ -122,7 +122,7 @@ describe("any JSON", () => {
     );
   });
 
-  test("fields that the wire does not know are handed on as they are, but for null", () => {
+  test("unknown fields are passed on unchanged, except for null", () => {
     fc.assert(
       fc.property(fc.stringMatching(/^own_[a-z]{1,9}$/), anyJson, (name, value) => {
         const { fields } = decoded({ model: "m", input: "a", [name]: value });
@@ -131,7 +131,7 @@ describe("any JSON", () => {
     );
   });
 
-  test("half of a surrogate pair anywhere in a text is refused, as it would reach the provider as another text", () => {
+  test("an unpaired surrogate anywhere in a text is refused, because the provider would get a different text", () => {
     const half = fc.integer({ min: 0xd800, max: 0xdfff }).map((unit) => String.fromCharCode(unit));
     fc.assert(
       fc.property(text, half, text, fc.nat(3), (before, lone, after, place) => {
@@ -146,7 +146,7 @@ describe("any JSON", () => {
 describe("depth", () => {
   const nested = (levels: number) => JSON.parse("[".repeat(levels) + "]".repeat(levels));
 
-  test.each(["extra_body", "own_field"])("of %s is bounded, however deep it is", (field) => {
+  test.each(["extra_body", "own_field"])("of %s is limited, however deep it is", (field) => {
     const body = (levels: number) => ({
       model: "m",
       input: "a",
@@ -158,7 +158,7 @@ describe("depth", () => {
     }
   });
 
-  test("of the other fields is what the schema says", () => {
+  test("of the other fields is as in the schema", () => {
     for (const field of ["input", "metadata", "user", "dimensions"]) {
       expect(() =>
         decodeRequest({ model: "m", input: "a", [field]: nested(1_000_000) }, DIALECTS.openai),

@@ -1,5 +1,5 @@
 /**
- * What services of OpenAI's shape have beside OpenAI's fields, on /v1/embeddings: each is honoured, or refused by its name.
+ * Fields that OpenAI-compatible services have in addition to OpenAI's, on /v1/embeddings: each works, or is refused by name.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { exactVector } from "../../plugins/fake";
@@ -33,7 +33,7 @@ describe("of any model", () => {
     });
   });
 
-  test("a size, a task and base64 in other words have their effect", async () => {
+  test("dimensions, a task and base64 under other names have their effect", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     const body = {
       model: "fake",
@@ -69,14 +69,14 @@ describe("of any model", () => {
     });
   });
 
-  test("where no further field is taken they are refused as others are", async () => {
+  test("if no further field is accepted, they are refused like others", async () => {
     await using open = await openGateway({ yaml: `${FAKE_YAML}\nserver: { dialect: quantized }` });
     for (const more of [{ truncation: true }, { output_dtype: "float" }])
       expect((await open.post({ model: "fake", input: "one", ...more })).status).toBe(422);
   });
 });
 
-describe("of a model that makes the type", () => {
+describe("of a model that supports the type", () => {
   let open: Speaking;
   beforeAll(async () => {
     open = await openSpeaking({ server: "dialect: openai" });
@@ -99,7 +99,7 @@ describe("of a model that makes the type", () => {
     },
   );
 
-  test("bits that a vendor writes as numbers of their own come eight a byte", async () => {
+  test("bits that a vendor writes as one number each are packed eight per byte", async () => {
     const titan = "amazon.titan-embed-text-v2:0";
     const bits = [...exactVector("one", 1024)].map((value) => Number(value > 0));
     const bytes = Array.from({ length: 128 }, (_, i) =>

@@ -1,6 +1,6 @@
 /**
- * Every block of README.md, CONTRIBUTING.md and docs/ does what it says: commands run, routing files are right, programs get their vectors.
- * One gateway serves them all. Only addresses are put in another's place: the gateway's port is one that is free.
+ * Every block of README.md, CONTRIBUTING.md and docs/ works: commands run, routing files are valid, programs get their vectors.
+ * One gateway serves them all. Only addresses are replaced: the gateway's port is a free one.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -23,7 +23,7 @@ const python = process.env.PYTHON ?? "python3";
 const pythonHasOpenai =
   Bun.spawnSync(["sh", "-c", `"${python}" -c 'import openai'`], { stderr: "ignore" }).exitCode === 0;
 
-/** OpenAI, as the pages' programs ask it. */
+/** A fake OpenAI for the pages' programs. */
 const openai = Bun.serve({
   port: 0,
   hostname: "127.0.0.1",
@@ -37,7 +37,7 @@ const openai = Bun.serve({
   },
 });
 
-/** What the pages' programs ask for. */
+/** Serves what the pages' programs ask for. */
 const GATEWAY = `
 auth: { mode: open }
 server: { default_model: all-MiniLM-L6-v2 }
@@ -58,14 +58,14 @@ const folder = scratch.path;
 let gateway: Child;
 let keyId = "";
 
-/** Commands of the pages, by the names that they have there. */
+/** The pages' commands, by name. */
 const COMMANDS: Readonly<Record<string, string>> = {
   embedgate: `case "$1" in serve) set -- "$@" --port 0;; esac
 exec "${process.execPath}" "${join(ROOT, "src/main.ts")}" "$@"`,
-  // A file of the folder, so that a gateway that is started here leaves the repository's own database alone.
+  // With a file of the test's folder, so that a gateway started here does not touch the repository's own database.
   bun: `case "$*" in "run start") set -- "$@" --port 0 --config "${join(folder, "start.yaml")}";; esac
 exec "${process.execPath}" "$@"`,
-  // An answer that is an error is one here too.
+  // An error response makes the command fail.
   curl: `exec "${Bun.which("curl")}" --fail-with-body --silent --show-error "$@"`,
   npx: `[ "$1 $2" = "-y bun@1.4.5" ] && shift 2 && exec bun "$@"`,
 };
@@ -112,13 +112,13 @@ const spawned = (block: Block, command: string[]) =>
       PATH: [join(folder, "bin"), process.env.PATH].join(delimiter),
       HOME: folder,
       EMBEDGATE_KEY: "any",
-      // Where Bun keeps what it has installed: without a network there is nothing else.
+      // Bun's package cache: without a network there is nothing else.
       BUN_INSTALL_CACHE_DIR: process.env.BUN_INSTALL_CACHE_DIR,
     },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
-    // With all that it starts, so that nothing of it is left behind.
+    // In a group of its own, so that all child processes end with it.
     detached: true,
     timeout: 60_000,
   });
@@ -127,7 +127,7 @@ function endGroup(pid: number): void {
   try {
     process.kill(-pid, "SIGTERM");
   } catch {
-    // All of it has ended.
+    // All processes of the group have ended.
   }
 }
 
@@ -140,7 +140,7 @@ async function ran(block: Block, command: string[]): Promise<void> {
   expect([code, code === 0 ? "" : `${out}${errors}`]).toEqual([0, ""]);
 }
 
-/** Starts a gateway that greets, answers, and ends when it is told to. */
+/** Starts a gateway that prints its greeting, answers, and ends when it is told to. */
 async function served(block: Block): Promise<void> {
   const child = spawned(block, ["bash", "-ec", block.text]);
   let greeting = "";
@@ -154,7 +154,7 @@ async function served(block: Block): Promise<void> {
   await child.exited;
 }
 
-/** The file is right as it stands, and with every variable set. */
+/** The file is valid as it is, and with every variable set. */
 async function checked({ text }: Block): Promise<void> {
   writeFileSync(join(folder, "block.yaml"), text);
   const names = [...text.matchAll(/\$\{(\w+)/g)].map(([, name]) => name ?? "");
@@ -198,7 +198,7 @@ describe("blocks", () => {
     !how.has("from") &&
     (language !== "python" || pythonHasOpenai);
 
-  test("each says its language, and how it is tested in words that there are", () => {
+  test("each names its language, and how it is tested in known words", () => {
     expect(BLOCKS.length).toBeGreaterThan(20);
     const wrong = named.filter(
       ([, { language, how }]) =>
@@ -209,7 +209,7 @@ describe("blocks", () => {
     expect(wrong.map(([name]) => name)).toEqual([]);
   });
 
-  test("what another test runs is named there, and what stands in a file stands there", () => {
+  test("a block that another test runs is named there, and a quoted file contains its block", () => {
     const indentless = (text: string) => text.replaceAll(/^\s+/gm, "");
     for (const [name, { page, text, how }] of named) {
       const other = how.get("run-by");
@@ -220,7 +220,7 @@ describe("blocks", () => {
     }
   });
 
-  test("every model of LiteLLM's file is one of the routing file beside it", () => {
+  test("every model of LiteLLM's file is in the routing file beside it", () => {
     const [theirs, ours] = ["litellm", undefined].map((how) =>
       parse(
         blocksOf("docs/from-litellm.md").find(

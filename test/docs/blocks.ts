@@ -1,5 +1,5 @@
 /**
- * The fenced blocks of README.md, docs/ and the pages beside README.md, as a reader finds them. After the language a block may say how it is tested:
+ * The fenced blocks of README.md, docs/ and the pages beside README.md, as a reader finds them, also within lists. After the language a block may say how it is tested:
  * `no-run: why`, `run-by: test/FILE` (which names the page), `from: FILE` (it stands there word for word), `clone` (in the repository's
  * folder), `serves` (it starts a gateway), `litellm` (a file of another program). A new word is a member of `Block` and a use in blocks.test.ts.
  */
@@ -28,7 +28,7 @@ export const pageText = (page: string) => readFileSync(join(ROOT, page), "utf8")
 
 export function blocksOf(page: string): Block[] {
   const text = pageText(page);
-  return [...text.matchAll(/^```([^\n`]*)\n([\s\S]*?)^```$/gm)].map(
+  return [...text.matchAll(/^ *```([^\n`]*)\n([\s\S]*?)^ *```$/gm)].map(
     ({ 1: info = "", 2: body = "", index }) => {
       const [language = "", ...words] = info.trim().split(/\s+/);
       const line = text.slice(0, index).split("\n").length;

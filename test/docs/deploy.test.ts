@@ -1,6 +1,6 @@
 /**
- * deploy/ is right: its files are what Kubernetes and Compose take, what they name is there, their times fit the gateway's, and the routing file is
- * one that the gateway serves by. With haproxy or kubeconform at hand they are asked, too.
+ * deploy/ is valid: Kubernetes and Compose accept its files, the names in them exist, their timeouts fit the gateway's, and the gateway accepts
+ * the routing file. haproxy and kubeconform are used if they are installed.
  */
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
@@ -63,14 +63,14 @@ describe("Kubernetes", () => {
     },
   );
 
-  test("every file is a resource, and the other way about", () => {
+  test("every file is a resource in kustomization.yaml, and the other way round", () => {
     const files = readdirSync(FOLDER).filter(
       (name) => name.endsWith(".yaml") && name !== "kustomization.yaml",
     );
     expect(files.sort()).toEqual([...kustomization.resources].sort());
   });
 
-  test("selectors find the pods that they mean, volumes and ports are there", () => {
+  test("selectors match their pods, volumes and ports exist", () => {
     for (const object of objects) {
       if (object.kind === "Deployment") {
         const { spec } = as(Deployment, object);
@@ -88,7 +88,7 @@ describe("Kubernetes", () => {
     expect(gateway.readinessProbe).toMatchObject({ httpGet: { path: "/readyz" } });
   });
 
-  test("a pod is given time to end, and enough of them stay", () => {
+  test("a pod gets time to shut down, and enough of them stay", () => {
     const preStop = Number(gateway.lifecycle?.preStop.exec.command[1]);
     const { terminationGracePeriodSeconds = 0 } = deployment.spec.template.spec;
     expect(terminationGracePeriodSeconds).toBeGreaterThan(preStop + endingSeconds + 5);
@@ -98,10 +98,10 @@ describe("Kubernetes", () => {
     expect(deployment.spec.replicas).toBe(minReplicas);
     const named = metrics.flatMap((metric) => ("pods" in metric ? [metric.pods.metric.name] : []));
     expect(named).toEqual(["embedgate_requests_in_flight"]);
-    expect(readFileSync(join(ROOT, "src/admin/families.ts"), "utf8")).toContain(`name: "${named[0]}"`);
+    expect(readFileSync(join(ROOT, "src/admin/metric-families.ts"), "utf8")).toContain(`name: "${named[0]}"`);
   });
 
-  test("the routing file is mounted as a folder, so that a swap of the ConfigMap is seen", () => {
+  test("the routing file is mounted as a folder, so that a change of the ConfigMap is seen", () => {
     const [generated] = kustomization.configMapGenerator;
     const volume = deployment.spec.template.spec.volumes.find(({ configMap }) => configMap);
     expect(volume?.configMap?.name).toBe(generated?.name ?? "");
@@ -111,14 +111,14 @@ describe("Kubernetes", () => {
   });
 });
 
-/** What a routing file asks of the environment. */
+/** The environment variables that a routing file needs. */
 const variablesOf = (routing: string) =>
   [...routing.matchAll(/\$\{([A-Z_]+)\}/g)].map(([, name = ""]) => name);
 
 describe("the routing file", () => {
   const routing = text(`kubernetes/${kustomization.configMapGenerator[0]?.files[0]}`);
 
-  test("is right, with the environment that both give it", async () => {
+  test("is valid, with the environment of both", async () => {
     const file = join(FOLDER, "routing/gateway.yaml");
     const environment = { ...secrets, DATABASE_URL: "sqlite::memory:" };
     const loaded = await loadConfig({
@@ -145,7 +145,7 @@ describe("the routing file", () => {
 });
 
 describe("Compose", () => {
-  test("has three gateways, given time to end, and what its files name", () => {
+  test("has three gateways with time to shut down, and all files that it names", () => {
     const { gateway: service, balancer } = compose.services;
     expect(service?.deploy?.replicas).toBe(3);
     expect(Number.parseInt(service?.stop_grace_period ?? "", 10)).toBeGreaterThan(endingSeconds);
@@ -161,7 +161,7 @@ describe("Compose", () => {
     expect([...new Set(asked)].filter((name) => !given.includes(name))).toEqual([]);
   });
 
-  test("the load balancer's times fit the gateway's", () => {
+  test("the load balancer's timeouts fit the gateway's", () => {
     const seconds = (name: string) => {
       const line = text("haproxy.cfg")
         .split("\n")

@@ -1,6 +1,6 @@
 /**
- * deploy/grafana/ is right: every metric and label that a panel or an alert names is one that the gateway has, and Prometheus' own tool takes
- * the rules, their tests, and what /metrics really says.
+ * deploy/grafana/ is valid: the gateway has every metric and label that a panel or an alert names, and Prometheus' own tool accepts
+ * the rules, their tests, and the real output of /metrics.
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { parse } from "yaml";
-import { FAMILIES } from "../../src/admin/families";
+import { FAMILIES } from "../../src/admin/metric-families";
 import { FAKE_YAML, openGateway } from "../gateway";
 import { ROOT } from "./blocks";
 
@@ -49,7 +49,7 @@ const expressions = [
   ...rules.map(({ alert, expr }) => [alert, expr] as const),
 ];
 
-/** By the name that queries use, the labels that it has beside Prometheus' own. */
+/** By the name in queries: the labels that it has in addition to Prometheus' own. */
 const known = new Map<string, readonly string[]>(
   Object.values(FAMILIES).flatMap(({ name, type, labels }): [string, readonly string[]][] =>
     type === "histogram"
@@ -64,7 +64,7 @@ const known = new Map<string, readonly string[]>(
 const PROMETHEUS = ["job", "instance"];
 
 describe("the dashboard and the alerts", () => {
-  test.each(expressions)("%s asks for metrics and labels that there are", (_, expression) => {
+  test.each(expressions)("%s uses existing metrics and labels", (_, expression) => {
     const metrics = [...expression.matchAll(/\b(?:embedgate|process)_\w+|\bup\b/g)].map(([name]) => name);
     expect(metrics.length).toBeGreaterThan(0);
     for (const name of metrics) if (name !== "up") expect([name, known.has(name)]).toEqual([name, true]);
@@ -76,13 +76,13 @@ describe("the dashboard and the alerts", () => {
     for (const label of asked) expect([label, labels.has(label)]).toEqual([label, true]);
   });
 
-  test("show every metric of the gateway's own, but for what is no matter of a plot", () => {
+  test("show every metric of the gateway's own, except those that make no plot", () => {
     const all = expressions.map(([, expression]) => expression).join("\n");
     const unseen = Object.values(FAMILIES).flatMap(({ name }) => (all.includes(name) ? [] : [name]));
     expect(unseen).toEqual(["embedgate_rate_limits_degraded_total", "embedgate_build_info"]);
   });
 
-  test("have panels that do not lie on one another", () => {
+  test("have panels that do not overlap", () => {
     const { panels } = dashboard;
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
     const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
@@ -91,7 +91,7 @@ describe("the dashboard and the alerts", () => {
     expect(new Set(cells).size).toBe(cells.length);
   });
 
-  test("are each tried where they must alert, and where they must not", () => {
+  test("each fire when they must, and do not when they must not", () => {
     const tried = [...text("rules.test.yaml").matchAll(/alertname: (\w+)(, exp_alerts: \[\])?/g)];
     const names = rules.map(({ alert }) => alert).sort();
     const of = (isQuiet: boolean) =>
@@ -100,7 +100,7 @@ describe("the dashboard and the alerts", () => {
   });
 });
 
-/** Of Debian's package `prometheus`. */
+/** From Debian's package `prometheus`. */
 describe.skipIf(Bun.which("promtool") === null)("promtool", () => {
   async function promtool(args: readonly string[], input = ""): Promise<{ code: number; said: string }> {
     const child = Bun.spawn(["promtool", ...args], {
@@ -126,7 +126,7 @@ describe.skipIf(Bun.which("promtool") === null)("promtool", () => {
     expect([code, said]).toEqual([0, expect.stringContaining("SUCCESS")]);
   });
 
-  test("check metrics has nothing to say of what /metrics answers", async () => {
+  test("promtool check metrics has no complaints about /metrics", async () => {
     const ending = FAKE_YAML.replace("price: 0.02", 'price: 0.02, end_of_life: "2027-03-01"');
     await using open = await openGateway({ yaml: `${ending}cache: {}\n` });
     for (const model of ["fake", "docs", "nobody-has-it"]) await open.post({ model, input: ["a", "b"] });

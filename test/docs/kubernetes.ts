@@ -1,6 +1,6 @@
 /**
- * As much of Kubernetes' API as deploy/kubernetes uses, closed: a field that is misspelt, or at another place than where it counts, is refused as
- * `kubeconform -strict` does it with Kubernetes' own schemas (1.34). A new field is a line here.
+ * The part of Kubernetes' API that deploy/kubernetes uses, as closed schemas: a field that is misspelt, or in the wrong place, is refused, as
+ * `kubeconform -strict` does with Kubernetes' own schemas (1.34). A new field is a line here.
  */
 import { type TProperties, type TSchema, Type } from "@sinclair/typebox";
 
@@ -158,7 +158,7 @@ export const Kustomization = all({
   images: Type.Array(all({ name, newName: Type.String(), newTag: Type.String() })),
 });
 
-/** Of docker compose, likewise. */
+/** The same for docker compose. */
 const dependency = all({
   condition: Type.Union([Type.Literal("service_healthy"), Type.Literal("service_started")]),
 });

@@ -1,6 +1,6 @@
 /**
- * docs/ says what the source does: tables are those of the source, and what the source has to tell (commands, metrics, log lines, error
- * codes, answer headers, folders) stands on its page. A failure names what is missing there, or is there no more.
+ * docs/ agrees with the source: its tables are generated from it, and every command, metric, log line, error
+ * code, answer header and folder is on its page. A failure names what is missing, or no longer exists.
  */
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
@@ -18,13 +18,13 @@ import { PAGES, pageText, ROOT } from "./blocks";
 const source = (path: string) => readFileSync(join(ROOT, path), "utf8");
 const operations = pageText("docs/operations.md");
 
-/** The part of a page below a heading, up to the next one of its kind. */
+/** The part of a page below a heading, up to the next heading of the same level. */
 function section(page: string, heading: string): string {
   const [, after = ""] = page.split(`\n## ${heading}\n`);
   return after.split("\n## ")[0] ?? "";
 }
 
-/** What stands as code in a column of a section's table. */
+/** The code words in a column of a section's table. */
 const column = (text: string, place: number): string[] =>
   text
     .split("\n")
@@ -33,7 +33,7 @@ const column = (text: string, place: number): string[] =>
       [...(line.split(" | ")[place] ?? "").matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word),
     );
 
-/** What the first lacks and the second has, and the other way about. */
+/** What the first lacks and the second has, and the other way round. */
 const apart = (written: readonly string[], told: readonly string[]) => ({
   missing: [...new Set(told)].filter((one) => !written.includes(one)),
   gone: [...new Set(written)].filter((one) => !told.includes(one)),
@@ -41,12 +41,12 @@ const apart = (written: readonly string[], told: readonly string[]) => ({
 const NOTHING = { missing: [], gone: [] };
 
 describe("docs", () => {
-  test("tables that are made from the source are as it is now: else run `bun run docs`", () => {
+  test("generated tables are up to date: otherwise run `bun run docs`", () => {
     const due = [...pages()].filter(([, { now, right }]) => now !== right).map(([name]) => name);
     expect(due).toEqual([]);
   });
 
-  test("every plugin is in the table of providers, and none that there is not", () => {
+  test("every plugin is in the table of providers, and no others", () => {
     const [overview = ""] = pageText("docs/providers.md").split("\n## ");
     expect(apart(column(overview, 0), Object.keys(PLUGINS))).toEqual(NOTHING);
   });
@@ -67,14 +67,14 @@ describe("docs", () => {
     expect(declared.filter(([parent, name]) => !isThere(parent, name))).toEqual([]);
   });
 
-  test("every metric is explained, and none that there is not", () => {
-    const told = [...source("src/admin/families.ts").matchAll(/name: "((?:embedgate|process)_\w+)"/g)].map(
-      ([, name = ""]) => name,
-    );
+  test("every metric is explained, and no others", () => {
+    const told = [
+      ...source("src/admin/metric-families.ts").matchAll(/name: "((?:embedgate|process)_\w+)"/g),
+    ].map(([, name = ""]) => name);
     expect(apart(column(section(operations, "Metrics"), 0), told)).toEqual(NOTHING);
   });
 
-  test("every log line is explained, and none that there is not", () => {
+  test("every log line is explained, and no others", () => {
     const told = [...new Glob("src/**/*.ts").scanSync({ cwd: ROOT })].flatMap((path) => {
       const text = source(path);
       const calls = [...text.matchAll(/(?<!console\.)\blog\([^{;]*/g)].map(([call]) => call);
@@ -88,7 +88,7 @@ describe("docs", () => {
     expect(apart(column(section(operations, "Log"), 1), told)).toEqual(NOTHING);
   });
 
-  test("every error code is explained with its status, and none that there is not", () => {
+  test("every error code is explained with its status, and no others", () => {
     const told = ERROR_KINDS.map(([, { status, code }]) => `${status} ${code ?? ""}`);
     const written = ERROR_CODES.map(([status, code]) => `${status} ${code ?? ""}`);
     expect(told.length).toBeGreaterThan(20);
@@ -119,13 +119,13 @@ describe("docs", () => {
     expect(apart(listed, folders)).toEqual(NOTHING);
   });
 
-  test("every file that a page names is there", () => {
+  test("every file that a page names exists", () => {
     const named = PAGES.flatMap((page) =>
       [...pageText(page).matchAll(/`((?:src|plugins|test|bench|\.ci|docs)\/[\w./-]+)`/g)].map(
         ([, path = ""]) => [page, path] as const,
       ),
     );
-    // They stand for any file, or are the reader's own.
+    // These stand for any file, or are the reader's own.
     const anyFile = ["src/x/y.ts", "test/x/y.test.ts", "plugins/in-house.ts"];
     expect(named.length).toBeGreaterThan(40);
     expect(named.filter(([, path]) => !anyFile.includes(path) && !existsSync(join(ROOT, path)))).toEqual([]);

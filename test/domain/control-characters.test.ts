@@ -1,6 +1,6 @@
 /**
- * What callers name holds no control characters, and what may be in a name can be told in a header: nothing that was paid for is lost.
- * How such characters are printed is in test/terminal/table.test.ts.
+ * Names that callers choose contain no control characters, and every allowed name can be sent in a header, so that a paid answer is never lost.
+ * test/terminal/table.test.ts has how such characters are printed.
  */
 import { describe, expect, test } from "bun:test";
 import { vendors } from "../spaces/vendors";
@@ -55,14 +55,14 @@ describe("control characters", () => {
     ["/tei/m%0An/info", undefined, 422],
     ["/tei/m%0An/tokenize", { inputs: "a" }, 422],
   ];
-  test.each(ASKED)("nor are they told of by %s", async (path, body, status) => {
+  test.each(ASKED)("nor do %s contain them", async (path, body, status) => {
     const { open } = vendors(PATTERN);
     await using gateway = await open();
     const sent = await gateway.send(path, body && { method: "POST", body: JSON.stringify(body) });
     expect([sent.status, sent.text]).toEqual([status, expect.stringContaining("'model' contains")]);
   });
 
-  test("are none in words of any script: marks of right-to-left text, joiners and emoji are taken", async () => {
+  test("text of any script has none: right-to-left marks, joiners and emoji are accepted", async () => {
     const { open } = vendors(PATTERN);
     await using gateway = await open();
     const metadata = { "שם\u200f": "می\u200cخواهم", team: "👩\u200d💻" };
@@ -70,7 +70,7 @@ describe("control characters", () => {
   });
 });
 
-describe("a model id of other letters, under a pattern", () => {
+describe("a model id in other scripts, under a pattern", () => {
   test.each([
     ["m🦊", "m%F0%9F%A6%8A@8"],
     ["modèle", "mod%C3%A8le@8"],

@@ -1,9 +1,9 @@
-/** Endings tell what AbortControllers do, in the same order. */
+/** `Ending` behaves like AbortController, in the same order. */
 import { describe, expect, test } from "bun:test";
 import { abortSignalOf, Ending } from "../../src/domain/ending";
 
 describe("an ending", () => {
-  test("tells its listeners in their order, once, with the first reason", () => {
+  test("notifies its listeners in order, once, with the first reason", () => {
     const ending = new Ending();
     const told: unknown[] = [];
     ending.addEventListener("abort", () => told.push(["one", ending.reason]));
@@ -36,7 +36,7 @@ describe("an ending", () => {
     expect(told).toEqual(["first", "third"]);
   });
 
-  test("follows another until it is told not to, also one that has ended before", () => {
+  test("follows another until it is told not to, also one that has already ended", () => {
     const [other, own, late] = [new Ending(), new Ending(), new Ending()];
     const free = new Ending();
     free.follow(other)();
@@ -46,7 +46,7 @@ describe("an ending", () => {
     expect([own.reason, late.reason, free.aborted]).toEqual(["over", "over", false]);
   });
 
-  test("is an AbortSignal for whoever needs one", () => {
+  test("is an AbortSignal for code that needs one", () => {
     const ending = new Ending();
     const signal = abortSignalOf(ending);
     expect(signal.aborted).toBe(false);

@@ -1,6 +1,6 @@
 /**
- * Tasks, titles and `truncate` as callers see them: what has its effect, what is left out and told, what is refused.
- * A vendor's own word for a task is test/domain/tasks.test.ts's matter.
+ * Tasks, titles and `truncate` as callers see them: what has an effect, what is ignored and named in a header, what is refused.
+ * test/domain/tasks.test.ts has the vendors' own words for tasks.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { exactVector } from "../../plugins/fake";
@@ -27,7 +27,7 @@ const vectorOf = ({ json }: Sent): unknown => Object(json).data?.[0]?.embedding;
 const numbers = (text: string, size: number) => printed(exactVector(text, size));
 
 describe("a task", () => {
-  test("reaches the provider in its own word, whatever word and field it came by", async () => {
+  test("reaches the provider in its own word, whatever word and field the caller used", async () => {
     for (const asked of [
       { task_type: "RETRIEVAL_QUERY" },
       { input_type: "search_query" },
@@ -39,7 +39,7 @@ describe("a task", () => {
     }
   });
 
-  test("is a part of what is cached: the same in any word, and another for another task", async () => {
+  test("is part of the cache key: the same in every word, and different for another task", async () => {
     const cacheNote = async (asked: object) =>
       (await open.post({ model: "fake", input: "cached", ...asked })).headers.get("x-embedgate-cache");
     expect(await cacheNote({ input_type: "query" })).toBe("hit=0, miss=1");
@@ -48,7 +48,7 @@ describe("a task", () => {
     expect(await cacheNote({})).toBe("hit=0, miss=1");
   });
 
-  test("that a provider has no word for is left out, and told by the name it was said by", async () => {
+  test("that a provider has no word for is ignored, and named in a header as the caller wrote it", async () => {
     const clustering = await open.post({ model: "fake", input: "a text", task: "clustering" });
     expect(vectorOf(clustering)).toEqual(numbers("a text", 16));
     expect(clustering.headers.get("x-embedgate-ignored")).toBe("task");
@@ -57,7 +57,7 @@ describe("a task", () => {
     expect(openai.headers.get("x-embedgate-ignored")).toBe("input_type, title");
   });
 
-  test("that is told is told of a cached answer too", async () => {
+  test("that is ignored is named for a cached answer too", async () => {
     const ask = () => open.post({ model: "small", input: "told twice", input_type: "query" });
     await ask();
     const hit = await ask();
@@ -79,7 +79,7 @@ describe("a task", () => {
 });
 
 describe("a title", () => {
-  test("reaches a provider that takes it, and is checked as that provider says", async () => {
+  test("reaches a provider that supports it, and is checked by that provider's rules", async () => {
     const sent = await open.post({ model: "fake", input: "a text", title: "T", input_type: "document" });
     expect(vectorOf(sent)).toEqual(numbers("document: T: a text", 16));
     const wrong = await open.post({ model: "fake", input: "a text", title: 5 });
@@ -108,11 +108,11 @@ describe("truncate", () => {
     },
   );
 
-  test("left out, the model's own long_input counts", async () => {
+  test("left out, the model's own long_input applies", async () => {
     expect((await ask(undefined)).headers.get("x-embedgate-averaged")).toBe("0");
   });
 
-  test.each([["START"], ["MIDDLE"], [3]])("%p, which nobody here can do, is a 400", async (word) => {
+  test.each([["START"], ["MIDDLE"], [3]])("%p, which no target supports, is a 400", async (word) => {
     for (const model of ["short", "small"]) {
       const { status, json } = await ask(word, model);
       expect(status).toBe(400);
@@ -121,7 +121,7 @@ describe("truncate", () => {
   });
 });
 
-describe("which targets are left", () => {
+describe("which targets remain", () => {
   const upstream = { embed: () => Promise.reject(new Error("It is not asked.")) };
   const [first] = routeTo(upstream, "plain").targets;
   const [knowing] = routeTo(upstream, "knowing", {
@@ -143,16 +143,16 @@ describe("which targets are left", () => {
     return { models: targets.map(({ model }) => model), facts };
   };
 
-  test("those that leave nothing out", () => {
+  test("those that ignore nothing", () => {
     expect(admitted({ input_type: "query" }).models).toEqual(["knowing"]);
   });
 
-  test("all, where all leave the same out", () => {
+  test("all, if all ignore the same fields", () => {
     expect(admitted({ input_type: "clustering" }).models).toEqual(["plain", "knowing"]);
     expect(admitted({ title: "T" }).models).toEqual(["plain", "knowing"]);
   });
 
-  test("none, where what has no effect is to be refused", () => {
+  test("none, if ignored fields must be refused", () => {
     expect(admitted({ input_type: "query" }, true).models).toEqual(["knowing"]);
     expect(() => admitted({ input_type: "clustering" }, true)).toThrow(
       expect.objectContaining({ kind: "invalid", field: "input_type" }),
@@ -160,7 +160,7 @@ describe("which targets are left", () => {
     expect(() => admitted({ title: "T" }, true)).toThrow(expect.objectContaining({ field: "title" }));
   });
 
-  test("who takes `truncate` is sent texts of any length, and a start is cut off by nobody else", () => {
+  test("providers with `truncate` are sent texts of any length, and no other can truncate the start", () => {
     const { models, facts } = admitted({ truncate: "START" });
     expect(models).toEqual(["knowing"]);
     expect(facts.max_input_tokens).toBeUndefined();

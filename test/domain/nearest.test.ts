@@ -1,6 +1,6 @@
 /**
- * The nearest known name: what counts as a slip, and what as another word.
- * A slip that people make and that is missed goes into the first table.
+ * The nearest known name: what counts as a typo, and what as a different word.
+ * A typo that people make and that is missed goes into the first table.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -18,7 +18,7 @@ describe("the nearest name", () => {
     test(`of ${written} is ${meant}`, () => expect(nearestName(written, known)).toBe(meant));
   }
 
-  test("of another word is none", () => {
+  test("of a different word is none", () => {
     expect(nearestName("colour", ["price", "routes"])).toBeUndefined();
     expect(nearestName("", ["a"])).toBe("a");
     expect(nearestName("x".repeat(5000), ["x".repeat(4999)])).toBeUndefined();
@@ -27,7 +27,7 @@ describe("the nearest name", () => {
 });
 
 describe("the edit distance", () => {
-  test("counts letters put in, left out, replaced and swapped as one each", () => {
+  test("counts inserted, deleted, replaced and swapped letters as one each", () => {
     expect(editDistance("model", "modle")).toBe(1);
     expect(editDistance("model", "modell")).toBe(1);
     expect(editDistance("model", "mode")).toBe(1);
@@ -35,7 +35,7 @@ describe("the edit distance", () => {
     expect(editDistance("", "abc")).toBe(3);
   });
 
-  test("is zero for the same word only, the same both ways, and at most the longer word", () => {
+  test("is zero for the same word only, symmetric, and at most the longer word's length", () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 20 }), fc.string({ maxLength: 20 }), (a, b) => {
         const distance = editDistance(a, b);
@@ -47,12 +47,12 @@ describe("the edit distance", () => {
   });
 });
 
-describe("a search is bounded", () => {
-  /** As many letters alike as make every name worth looking at to its end. */
+describe("the search is limited", () => {
+  /** So many similar letters that every name must be compared to its end. */
   const names = (count: number, length: number) =>
     Array.from({ length: count }, (_, i) => `${"model-".repeat(20).slice(0, length - 6)}${100_000 + i}`);
 
-  test("by how many letters are compared, however many names there are and however long they are", () => {
+  test("by the number of compared letters, however many and long the names are", () => {
     let looked = 0;
     const all = names(100_000, 90);
     function* counted() {
@@ -66,7 +66,7 @@ describe("a search is bounded", () => {
     expect(looked).toBeLessThan(10_000);
   });
 
-  test("and has room for a thousand models of usual names", () => {
+  test("and is enough for a thousand models of usual names", () => {
     const all = names(1_000, 22);
     for (const place of [0, 500, 999]) {
       const meant = all[place] ?? "";
@@ -74,7 +74,7 @@ describe("a search is bounded", () => {
     }
   });
 
-  test("without another result than the whole comparison's", () => {
+  test("without a different result from the full comparison", () => {
     const word = fc.stringMatching(/^[abc]{0,9}$/);
     fc.assert(
       fc.property(word, fc.array(word, { maxLength: 8 }), (name, candidates) => {

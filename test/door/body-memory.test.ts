@@ -1,5 +1,5 @@
 /**
- * Memory for the bodies of requests in flight: what fits is taken at once, what does not waits, one workspace leaves room for all others.
+ * Memory for the bodies of requests in flight: what fits is taken at once, the rest waits, and one workspace leaves space for the others.
  */
 import { describe, expect, test } from "bun:test";
 import { Ending } from "../../src/domain/ending";
@@ -13,7 +13,7 @@ const LIMIT = 100;
 function opened() {
   const clock = fakeOutside();
   const memory = createBodyMemory(() => LIMIT, clock.outside);
-  /** What became of each, in the order in which it did. */
+  /** What happened to each, in order. */
   const seen: string[] = [];
   const enter = (name: string, bytes: number, workspace = name) => {
     const place = memory.enter(workspace);
@@ -45,7 +45,7 @@ describe("a body", () => {
     expect(memory.held()).toBe(80);
   });
 
-  test("that waits too long, or whose request ends, is told so and holds nothing", async () => {
+  test("that waits too long, or whose request ends, gets an error and holds nothing", async () => {
     const { clock, memory, seen, enter } = opened();
     enter("first", 60);
     const gone = enter("gone", 50);
@@ -57,7 +57,7 @@ describe("a body", () => {
     expect(clock.sleeping()).toEqual([]);
   });
 
-  test("of a workspace that has its part waits, and others' go past it", async () => {
+  test("of a workspace that has its share waits, and others' overtake it", async () => {
     const { clock, seen, enter } = opened();
     const flood = [enter("flood 1", 40, "flood"), enter("flood 2", 40, "flood")];
     expect(seen).toEqual(["flood 1"]);
@@ -69,7 +69,7 @@ describe("a body", () => {
     expect(seen).toEqual(["flood 1", "other", "another", "flood 2"]);
   });
 
-  test("that is larger than all of it goes alone", async () => {
+  test("that is larger than all memory goes alone", async () => {
     const { clock, seen, enter } = opened();
     const small = enter("small", 1);
     const large = enter("large", 300);
@@ -83,7 +83,7 @@ describe("a body", () => {
     expect(seen).toEqual(["small", "large", "next"]);
   });
 
-  test("that grows beyond what there is is refused, and not left waiting for others that wait too", () => {
+  test("that grows beyond the memory is refused, and does not wait for others that wait too", () => {
     const { memory, enter } = opened();
     const place = enter("one", 40);
     enter("two", 50);
@@ -103,7 +103,7 @@ describe("a gateway", () => {
   });
   const text = "word ".repeat(120_000);
 
-  test("works on as many bodies at a time as there is memory for, and answers all", async () => {
+  test("reads as many bodies at a time as there is memory for, and answers all", async () => {
     let inFlight = 0;
     let most = 0;
     await using open = await openGateway({
@@ -132,7 +132,7 @@ describe("a gateway", () => {
     expect(most).toBe(1);
   });
 
-  test("refuses a body that is larger than all of it, declared or not", async () => {
+  test("refuses a body that is larger than all memory, with or without a declared length", async () => {
     await using open = await openGateway({ yaml });
     const body = JSON.stringify({ model: "m", input: text.repeat(2) });
     const declared: Readonly<Record<string, string>> = { "content-length": String(body.length) };

@@ -64,7 +64,7 @@ describe("a page that may call", () => {
     }
   });
 
-  test("any page, where the file says so", async () => {
+  test("any page, if the file says so", async () => {
     await using open = await openGateway({ yaml: ANY });
     expect(allowed(await preflight(open, "/v1/embeddings", "https://other.example"))).toBe(
       "https://other.example",
@@ -86,7 +86,7 @@ describe("nobody else", () => {
     expect([allowed(sent), sent.headers.get("vary")]).toEqual([null, "origin"]);
   });
 
-  test("without `cors` no answer speaks of it", async () => {
+  test("without `cors` no answer mentions it", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     await open.gateway.keys.create("k", "default");
     expect((await preflight(open, "/v1/embeddings")).status).toBe(405);

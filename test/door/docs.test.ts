@@ -1,5 +1,5 @@
 /**
- * The published document is valid, complete and true; its page needs nothing from outside.
+ * The published OpenAPI document is valid, complete and true; its page needs nothing from outside.
  */
 import { expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
@@ -51,7 +51,7 @@ test.each(Object.keys(DIALECTS))(
   },
 );
 
-test("the document is the gateway's dialect's, also after a reload", async () => {
+test("the document follows the gateway's dialect, also after a reload", async () => {
   await using open = await openGateway({ yaml: speaking("quantized") });
   const read = async () => Value.Parse(Document, (await open.send("/swagger/json")).json);
   const strict = await read();
@@ -66,7 +66,7 @@ test("the document is the gateway's dialect's, also after a reload", async () =>
   expect(Object.keys(usual.paths["/v1/embeddings"]?.post?.responses ?? {})).toContain("502");
 });
 
-test("the document has every path, each with its statuses", async () => {
+test("the document has every path, each with its status codes", async () => {
   const { paths } = await document();
   expect(Object.keys(paths).sort()).toEqual([
     "/",
@@ -234,7 +234,7 @@ test("the routing file's schema is served, with every section and every plugin's
   });
 });
 
-test("null is allowed for every optional field of a request, as clients send it for what they leave unset", () => {
+test("null is allowed for every optional field of a request, as clients send it for unset fields", () => {
   const EmbeddingsRequest = embeddingsRequest(DIALECTS.openai);
   const { properties, required = [] } = EmbeddingsRequest;
   const optional = Object.keys(properties).filter((name) => !required.includes(name));

@@ -1,5 +1,5 @@
 /**
- * An address means one endpoint: exact before patterns, the pattern that says more before the one that says less, and base URLs as people
+ * A path leads to one endpoint: exact paths before patterns, specific patterns before general ones, and base URLs as people
  * write them lead to the API that they mean.
  */
 import { describe, expect, test } from "bun:test";
@@ -41,7 +41,7 @@ function ask(method: string, path: string) {
 
 const plain = (path: string, params: Record<string, string> = {}) => ({ path, params, isConditional: false });
 
-describe("an address", () => {
+describe("a path", () => {
   test.each([
     ["GET", "/v1/models/openai/small", plain("/v1/models/{model}", { model: "openai/small" })],
     ["GET", "/v1/models/openai%2Fsmall", plain("/v1/models/{model}", { model: "openai/small" })],
@@ -64,7 +64,7 @@ describe("an address", () => {
     expect(ask(method, path)).toEqual(found);
   });
 
-  test("is told its methods where it has others, and is unknown where it has none", () => {
+  test("lists its allowed methods if it has others, and is unknown if it has none", () => {
     expect(ask("GET", "/v1/embeddings")).toEqual(["POST"]);
     expect(ask("GET", "/v1/models/x:embedContent")).toEqual(["POST"]);
     expect(ask("GET", "/tei/x/embed")).toEqual(["POST"]);
@@ -118,7 +118,7 @@ describe("a base URL", () => {
     expect(ask("POST", "/tei/a/b//embed/")).toEqual(plain("/tei/{model}/embed", { model: "a/b" }));
   });
 
-  test("leads to APIs alone: what is for whoever runs the gateway has one address", () => {
+  test("leads only to embedding APIs: paths for the operator have one URL", () => {
     expect(ask("GET", "/metrics")).toEqual(plain("/metrics"));
     expect(ask("GET", "/v1/metrics")).toBeUndefined();
     expect(ask("GET", "/metrics/")).toBeUndefined();

@@ -1,5 +1,5 @@
 /**
- * The line that a failed request leaves in the log: one for each, whatever it failed for, with what it is found by.
+ * The log line of a failed request: one for each, whatever the failure, with everything needed to find the request.
  * A further way to fail is a row of CASES.
  */
 import { describe, expect, test } from "bun:test";
@@ -68,7 +68,7 @@ describe("a failed request leaves one line with its id, model, workspace, provid
       expect(failedLines(open)[0]?.about).toMatchObject({ model: (body as { model: string }).model });
   });
 
-  test("a caller whose key is none, on a path that embeds and on another", async () => {
+  test("a caller whose key is invalid, on a path that embeds and on another", async () => {
     await using open = await openGateway({ yaml: YAML });
     await open.gateway.keys.create("k", "team");
     const headers = { authorization: "Bearer eg-wrong" };
@@ -84,7 +84,7 @@ describe("a failed request leaves one line with its id, model, workspace, provid
     expect(JSON.stringify(seen)).not.toMatch(/eg-wrong|secret/);
   });
 
-  test("a queue that is full, with the provider that it is of", async () => {
+  test("a full queue, with its provider", async () => {
     const released = Promise.withResolvers<void>();
     const yaml = `
 providers: { slow: { plugin: openai, api_key: sk-1234567890, concurrency: 1, max_queue: 1 } }
@@ -103,14 +103,14 @@ space_probe: false
     await Promise.all(sent);
   });
 
-  test("an answer leaves none", async () => {
+  test("a successful answer leaves none", async () => {
     await using open = await openGateway({ yaml: YAML });
     expect((await open.post({ model: "fake", input: "a" })).status).toBe(200);
     expect(open.logs).toEqual([]);
   });
 });
 
-describe("what a provider says of our credentials", () => {
+describe("what a provider says about our credentials", () => {
   const SAYS = "Incorrect API key provided: sk-1234";
   const yaml = `
 providers:
@@ -120,7 +120,7 @@ space_probe: false
 `;
   const fetch = async () => Response.json({ error: { message: SAYS } }, { status: 401 });
 
-  test("is in the log alone; the caller is told that it is not his key", async () => {
+  test("is in the log only; the caller is told that it is not the caller's key", async () => {
     await using open = await openGateway({ yaml, outside: { fetch } });
     const sent = await open.post({ model: "m", input: "a" });
     expect(sent.status).toBe(503);
@@ -152,7 +152,7 @@ space_probe: false
   const answers = { status: 400 };
   const fetch = async () => Response.json({ error: { message: SAYS } }, { status: answers.status });
 
-  test("learns neither name, nor cost, nor words; whoever runs the gateway does", async () => {
+  test("sees neither names, nor cost, nor messages; the operator does", async () => {
     await using open = await openGateway({ yaml, outside: { fetch } });
     const customer = { authorization: `Bearer ${(await open.gateway.keys.create("c", "customer")).key}` };
     const admin = { authorization: `Bearer ${(await open.gateway.keys.create("a", "own", true)).key}` };

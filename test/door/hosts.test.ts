@@ -1,5 +1,5 @@
 /**
- * What a path answers does not depend on how long the name is that the gateway is asked by (findings/elysia-short-host.sh).
+ * A path's answer does not depend on the length of the host name (findings/elysia-short-host.sh).
  */
 import { expect, test } from "bun:test";
 import { startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
@@ -17,7 +17,7 @@ const ASKED = [
   ["GET", "/nowhere", 404, null],
 ] as const;
 
-test("a path answers alike whatever Host the request has", async () => {
+test("a path answers the same whatever Host the request has", async () => {
   using upstream = startUpstream();
   using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
   await using child = await startServing(folder.path);

@@ -1,6 +1,6 @@
 /**
- * What is too much is refused in the envelope, and never waited for: a head, a body that drips, one request more than are allowed.
- * Limits that Bun's own server knows are tested against a process that listens; size and depth of a body are in bad-bodies.test.ts.
+ * Excess is refused with an error, and never waited for: a header section, a body that trickles in, one request more than are allowed.
+ * Limits of Bun's own server are tested against a listening process; bad-bodies.test.ts has the size and depth of a body.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
@@ -32,7 +32,7 @@ describe("a listening gateway", () => {
     return { status: response.status, json: text === "" ? undefined : JSON.parse(text) };
   }
 
-  /** All that comes back for these bytes, until the gateway closes the connection or has sent `enough`. */
+  /** Everything that comes back for these bytes, until the gateway closes the connection or has sent `enough`. */
   function exchange(bytes: string, enough?: RegExp): Promise<string> {
     return new Promise((resolve, reject) => {
       let got = "";
@@ -46,20 +46,20 @@ describe("a listening gateway", () => {
     });
   }
 
-  test("takes headers of 15 KB, and tells one with 17 KB what is too much", async () => {
+  test("accepts headers of 15 KB, and refuses 17 KB with the reason", async () => {
     expect((await get("/v1/models", { "x-long": "a".repeat(15_000) })).status).toBe(200);
     expectRefusal(await get("/v1/models", { "x-long": "a".repeat(17_000) }), 431, "headers_too_large");
     expectRefusal(await get(`/v1/models?${"a".repeat(17_000)}`), 431, "headers_too_large");
   });
 
-  test("ends a connection whose head never ends with 431, without waiting for more", async () => {
+  test("ends a connection whose header section never ends with 431, without waiting for more", async () => {
     const got = await exchange(
       `GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-long: ${"a".repeat(1_000_000)}`,
     );
     expect(got).toStartWith("HTTP/1.1 431 ");
   });
 
-  test("ends what is no HTTP with 400", async () => {
+  test("ends invalid HTTP with 400", async () => {
     expect(await exchange("hello\r\n\r\n")).toStartWith("HTTP/1.1 400 ");
     expect(await exchange("GET / HTTP/2.0\r\n\r\n")).toStartWith("HTTP/1.1 ");
   });
@@ -71,7 +71,7 @@ describe("a listening gateway", () => {
     ["packed", "content-length: 1000\r\ncontent-encoding: gzip\r\n\r\n", "\u001f"],
   ])("answers 408 to a body %s that never comes to its end", async (_, rest, start) => {
     const head = `POST /v1/embeddings HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n${rest}`;
-    // Until the gateway closes: what would still come is no request.
+    // Until the gateway closes: what would still come is not a request.
     const got = await exchange(head + start);
     expect(got).toStartWith("HTTP/1.1 408 ");
     expect(got).toMatch(/^connection: close\r$/im);
@@ -80,7 +80,7 @@ describe("a listening gateway", () => {
   });
 
   // Bun closes such a connection (oven-sh/bun#38128): nobody gets another's answer, and GETs that are answered at once are answered in order.
-  test("answers requests that come before the last one's answer in order, or closes", async () => {
+  test("answers pipelined requests in order, or closes", async () => {
     const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
     const got = await exchange(get("/healthz") + get("/nowhere") + get("/healthz"), /"ok"[\s\S]*"ok"/);
     expect([...got.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual(["200", "404", "200"]);
@@ -89,16 +89,16 @@ describe("a listening gateway", () => {
     expect(await exchange(post + post)).toBe("");
   });
 
-  test("serves on after all that", async () => {
+  test("continues to serve after all that", async () => {
     expect((await get("/v1/models")).status).toBe(200);
   });
 });
 
-describe("a body that drips", () => {
+describe("a body that trickles in", () => {
   const dripping = () =>
     new ReadableStream<Uint8Array>({ start: (body) => body.enqueue(new TextEncoder().encode('{"model"')) });
 
-  test("is given up at the request's deadline, by 408 and with its row", async () => {
+  test("is given up at the request's deadline, with 408 and a row", async () => {
     const clock = fakeOutside();
     await using open = await openGateway({
       yaml: `${FAKE_YAML}server: { deadline_ms: 5000 }`,
@@ -116,7 +116,7 @@ describe("a body that drips", () => {
     ]);
   });
 
-  test("is given up when its client has gone", async () => {
+  test("is given up when its client disconnects", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     const gone = new AbortController();
     const sent = open.send("/v1/embeddings", { method: "POST", body: dripping(), signal: gone.signal });
@@ -126,7 +126,7 @@ describe("a body that drips", () => {
   });
 });
 
-describe("requests under way at once", () => {
+describe("requests in flight", () => {
   const yaml = `
 server: { max_concurrent_requests: 2 }
 space_probe: false
@@ -134,7 +134,7 @@ providers: { wire: { plugin: openai, base_url: "http://upstream/v1" } }
 models: { m: { routes: [ { provider: wire } ] } }
 `;
 
-  test("are so many and no more: the next is told to come back, and has a place once one is free", async () => {
+  test("are limited: the next one is told to come back, and is accepted once one has finished", async () => {
     const calls: (() => void)[] = [];
     const bothCalled = Promise.withResolvers<void>();
     const fetch = () =>
@@ -150,7 +150,7 @@ models: { m: { routes: [ { provider: wire } ] } }
     const third = await ask("c");
     expectRefusal(third, 503, "overloaded");
     expect(third.headers.get("retry-after")).toBe("1");
-    // Nor is there a place for other work that comes with a body; what is only looked up is not counted.
+    // Other work with a body needs a place too; reads do not.
     const tokenized = {
       method: "POST",
       body: '{"inputs": "a"}',
@@ -169,7 +169,7 @@ models: { m: { routes: [ { provider: wire } ] } }
     expect((await fourth).status).toBe(200);
   });
 
-  test("are none any more once the gateway ends, for clients that keep their connection", async () => {
+  test("are no longer accepted at shutdown, for clients that keep their connection", async () => {
     await using open = await openGateway({ yaml });
     await open.gateway.underWay.end();
     const sent = await open.post({ model: "m", input: "a" });
@@ -177,7 +177,7 @@ models: { m: { routes: [ { provider: wire } ] } }
     expect([sent.headers.get("retry-after"), sent.headers.get("connection")]).toEqual(["1", "close"]);
   });
 
-  test("are counted down whatever became of them", async () => {
+  test("are counted down whatever happened to them", async () => {
     await using open = await openGateway({ yaml });
     for (const body of ["{", { model: "none", input: "a" }, { model: "m", input: "" }]) await open.post(body);
     expect(open.gateway.underWay.count()).toBe(0);
@@ -191,7 +191,7 @@ test.skipIf(process.platform !== "linux")(
     using folder = temporaryFolder({ "gateway.yaml": FAKE_YAML });
     const byFew = ["sh", "-c", 'ulimit -n 80; exec "$@"', "sh"];
     await using child = await startServing(folder.path, byFew);
-    // One that is let go was not taken: whoever waits there would be told of to the event loop again and again.
+    // One that was released was not taken: otherwise the event loop would be notified of it again and again.
     const letGo = Promise.withResolvers<void>();
     const sockets = Array.from({ length: 200 }, () => {
       const socket = connect(child.port, "127.0.0.1");

@@ -1,4 +1,4 @@
-/** What /readyz says: that requests are taken, and how much of the routing file could serve now, without asking or naming a provider. */
+/** /readyz: whether requests are accepted, and how much of the routing file can serve now, without calling or naming a provider. */
 
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
@@ -15,7 +15,7 @@ models:
 space_probe: false
 `;
 
-test("a route whose circuit breaker is open is not available; the gateway is ready all the same", async () => {
+test("a route whose circuit breaker is open is not available; the gateway is still ready", async () => {
   const fetch = async () => new Response("down", { status: 500 });
   await using open = await openGateway({ yaml: YAML, outside: { fetch } });
   const ready = async () => (await open.send("/readyz")).json;

@@ -1,5 +1,5 @@
 /**
- * The ids of a request: the gateway's own always, and the caller's beside it where it sent one that a header can hold.
+ * The ids of a request: the gateway's own always, and the caller's too if a header can contain it.
  */
 import { expect, test } from "bun:test";
 import { FAKE_YAML, openGateway } from "../gateway";
@@ -21,7 +21,7 @@ test.each([
   expect(sent.headers.get("x-request-id")).toMatch(/^req_/);
 });
 
-test("the line of a failed request has the caller's id, too", async () => {
+test("the log line of a failed request has the caller's id too", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   await open.post({ model: "fake", input: 7 }, { "x-request-id": "trace-7" });
   const [line] = open.logs.filter(({ message }) => message === "request failed");

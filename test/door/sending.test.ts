@@ -1,6 +1,6 @@
 /**
- * Clients that do not take their answers: how long they may, what their answers may hold meanwhile, and that nobody else notices.
- * What only a connection shows is in the tests of a process at the end.
+ * Clients that do not read their answers: how long they may, how much memory their answers may hold, and that nobody else notices.
+ * The tests of a process at the end show what only a connection can show.
  */
 import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
@@ -22,7 +22,7 @@ function open(limits = LIMITS) {
     { answerCutOff: () => void cutOff++ },
     { ...clock.outside, log: (_, message, about) => void logged.push([message, about?.reason]) },
   );
-  /** An answer whose client takes what it is asked to. */
+  /** An answer whose client reads when the test says so. */
   const begin = (bytes: number) => {
     let taken = (): void => undefined;
     let over = (): void => undefined;
@@ -65,7 +65,7 @@ const GOES_ON = { isUnderWay: true, isCut: false };
 const IS_CUT = { isUnderWay: false, isCut: true };
 
 describe("a client", () => {
-  test("that takes nothing for too long is cut off, and one that takes a part in time is not", async () => {
+  test("that reads nothing for too long is disconnected, and one that reads a part in time is not", async () => {
     const { clock, sending, begin, cutOff, logged } = open();
     const [idle, slow] = [begin(MB), begin(MB)];
     await clock.advance(4_999);
@@ -83,7 +83,7 @@ describe("a client", () => {
     expect(cutOff()).toBe(1);
   });
 
-  test("that goes is counted no more, and nobody's fault", async () => {
+  test("that disconnects is no longer counted, and is not an error", async () => {
     const { sending, begin, cutOff, clock } = open();
     const client = begin(MB);
     client.gone.abort("gone");
@@ -103,8 +103,8 @@ describe("a client", () => {
   });
 });
 
-describe("above the memory for answers", () => {
-  test("those that have waited longest go, as many as must, and nobody who reads", async () => {
+describe("above the memory limit for answers", () => {
+  test("those that have waited longest are disconnected, as many as necessary, and nobody who reads", async () => {
     const { clock, sending, begin } = open();
     const [first, second, reads] = [begin(4 * MB), begin(4 * MB), begin(2 * MB)];
     await clock.advance(3_000);
@@ -119,7 +119,7 @@ describe("above the memory for answers", () => {
     expect(sending.unsent()).toBe(9 * MB);
   });
 
-  test("those that have only just begun are waited for, and looked at again", async () => {
+  test("those that have only just begun are spared, and checked again", async () => {
     const { clock, sending, begin } = open();
     const all = [begin(6 * MB), begin(6 * MB), begin(6 * MB)];
     expect(sending.unsent()).toBe(18 * MB);
@@ -135,7 +135,7 @@ describe("a gateway", () => {
   const INPUTS = 600;
   const body = JSON.stringify({ model: "m", input: Array.from({ length: INPUTS }, (_, i) => `text ${i}`) });
   const request = `POST /v1/embeddings HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
-  /** Far more than lies between a server and a client. */
+  /** Far more than fits into the buffers between a server and a client. */
   const vector = () => Array.from({ length: 1536 }, (_, i) => Math.fround(Math.sin(i + 1)));
 
   const inFlight = async (url: string) => {
@@ -143,7 +143,7 @@ describe("a gateway", () => {
     return [/requests_in_flight (\d+)/, /answers_cut_off_total (\d+)/].map((line) => line.exec(text)?.[1]);
   };
 
-  test("counts an answer as in flight until it is sent, and breaks off one that nobody takes", async () => {
+  test("counts an answer as in flight until it is sent, and cuts off one that nobody reads", async () => {
     using upstream = startUpstream({ vector });
     using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream, "send_timeout_ms: 1000") });
     await using child = await startServing(folder.path);
@@ -163,12 +163,12 @@ describe("a gateway", () => {
     await child.logged("it read nothing for server.send_timeout_ms");
     expect(await inFlight(child.url)).toEqual(["0", "1"]);
     socket.resume();
-    // Whoever reads it knows that it is not whole.
+    // Its reader can see that it is incomplete.
     expect((await closed.promise).endsWith("0\r\n\r\n")).toBe(false);
     expect((await fetch(`${child.url}/healthz`)).status).toBe(200);
   });
 
-  test("that ends waits for what is being sent, and no longer than its grace", async () => {
+  test("that shuts down waits for answers being sent, and no longer than its grace period", async () => {
     using upstream = startUpstream({ vector });
     using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream, "grace_ms: 300") });
     await using child = await startServing(folder.path);

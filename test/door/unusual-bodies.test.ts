@@ -1,5 +1,5 @@
 /**
- * Bodies that look odd and are right: each is answered. What is wrong is in bad-bodies.test.ts.
+ * Bodies that look odd and are valid: each is answered. bad-bodies.test.ts has invalid ones.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => open[Symbol.asyncDispose]());
 
-describe("a body that is unusual but right is answered", () => {
+describe("a body that is unusual but valid is answered", () => {
   const RIGHT: readonly (readonly [string, unknown, Readonly<Record<string, string>>?])[] = [
     [
       "nulls for optional fields",

@@ -103,7 +103,7 @@ describe("prove", () => {
     );
   });
 
-  test("any number that is not finite is refused, wherever it stands", () => {
+  test("any number that is not finite is refused, wherever it is", () => {
     const notFinite = fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY);
     fc.assert(
       fc.property(counts, fc.nat(), fc.nat(SIZE - 1), notFinite, (count, pick, at, value) => {
@@ -138,23 +138,23 @@ describe("prove", () => {
     ],
   ];
   test.each(WRONG)("%s is refused, and says so", (_, vectors, words) => {
-    // What comes from an outside plugin is checked by nobody's compiler.
+    // No compiler checks the values of an external plugin.
     const reply: Partial<EmbedReply> = Object({ vectors });
     expect(refused(part, [], { reply })).toMatch(words);
   });
 
-  test("vectors of no size are refused, also where nobody knows the size", () => {
+  test("vectors without numbers are refused, even if the dimensions are unknown", () => {
     refused(part, rightVectors(part, 0), { facts: { dimensions: undefined } });
   });
 
-  test("where nobody knows the size, the reply's own must be one", () => {
+  test("if the dimensions are unknown, all vectors of the reply must have the same", () => {
     const vectors = [...rightVectors(partOf(1), 5), { index: 1, values: exactVector("x", 6) }];
     const unknown = { facts: { dimensions: undefined } };
     refused(part, vectors, unknown);
     expect(proved(part, rightVectors(part, 5), unknown).vectors[0]).toHaveLength(5);
   });
 
-  test("a vector that is cut must be sound in the part that is cut away, too", () => {
+  test("a vector that is cut must be valid in the removed part too", () => {
     const cut: Proving = {
       plan: { requestedDimensions: 4, dimensions: 4 },
       facts: { dimensions_policy: "truncate" },
@@ -165,7 +165,7 @@ describe("prove", () => {
     expect(refused(part, vectors, cut)).toContain("not finite");
   });
 
-  test("a size that was asked for must have been made", () => {
+  test("requested dimensions must have been returned", () => {
     const asked = {
       plan: { requestedDimensions: 4, dimensions: 4 },
       facts: { dimensions_allowed: { min: 1, max: SIZE } },
@@ -202,22 +202,22 @@ describe("the model's name in a reply", () => {
     expect(proved(part, rightVectors(part), as(asked, replied)).vectors).toHaveLength(1);
   });
 
-  test("a name that the routing file allows is its own", () => {
+  test("a name that the routing file allows is accepted", () => {
     const facts = { reply_names: ["text-embedding-3-large"] };
     const changed = as("text-embedding-3-small", "text-embedding-3-large", facts);
     expect(proved(part, rightVectors(part), changed).vectors).toHaveLength(1);
   });
 
-  test("a long name is told short", () => {
+  test("a long name is shortened in the error", () => {
     const message = refused(part, rightVectors(part), as("text-embedding-3-small", "text-embedding-3-large"));
     expect(message.length).toBeLessThan(250);
   });
 });
 
-describe("size and norm", () => {
+describe("dimensions and length", () => {
   const raw = fc.array(fc.double({ min: -100, max: 100, noNaN: true }), { minLength: SIZE, maxLength: SIZE });
 
-  test("a vector that is cut is of unit length again, in the same direction as its beginning", () => {
+  test("a vector that is cut has unit length again, in the direction of its start", () => {
     fc.assert(
       fc.property(raw, fc.integer({ min: 1, max: SIZE - 1 }), (numbers, dimensions) => {
         const values = Float32Array.from(numbers);
@@ -231,13 +231,13 @@ describe("size and norm", () => {
     );
   });
 
-  test.each([3e38, 1e-40])("numbers as far out as %d have a norm all the same", (number) => {
+  test.each([3e38, 1e-40])("numbers as far out as %d still have a finite length", (number) => {
     const values = new Float32Array(SIZE).fill(number);
     const [vector] = proved(partOf(1), [{ index: 0, values }], { facts: { normalized: true } }).vectors;
     expect(Math.hypot(...(vector ?? []))).toBeCloseTo(1, 3);
   });
 
-  test("a beginning of zeros cannot be made of unit length, and is refused", () => {
+  test("a start of zeros cannot be scaled to unit length, and is refused", () => {
     const values = Float32Array.of(0, 0, 0, 0, 1, 0, 0, 0);
     const changed = { plan: { dimensions: 4 } };
     expect(refused(partOf(1), [{ index: 0, values }], changed, "no_vector")).toContain("only zeros");
@@ -250,7 +250,7 @@ describe("collect", () => {
       partOf(count).pieces.map(({ input }) => input),
       routeTo(noUpstream, "m"),
     );
-  /** A part of a plan's own pieces, answered. */
+  /** An answered part with some of a plan's pieces. */
   const answered = (
     plan: Plan,
     from: number,
@@ -270,7 +270,7 @@ describe("collect", () => {
       ...rest,
     };
   };
-  /** By place, once every part was added. */
+  /** By index, once every part was added. */
   function collected(plan: Plan, parts: readonly Answered[]): readonly Embedded[] {
     const collection = collect(plan);
     const all = new Map<number, Embedded>();
@@ -279,7 +279,7 @@ describe("collect", () => {
     return [...all].sort(([a], [b]) => a - b).map(([, one]) => one);
   }
 
-  test("parts in any order come together in the request's", () => {
+  test("parts in any order come together in the request's order", () => {
     const plan = plannedFor(6);
     const answers = [answered(plan, 3, 5), answered(plan, 0, 3), answered(plan, 5, 6)];
     fc.assert(
@@ -293,7 +293,7 @@ describe("collect", () => {
     );
   });
 
-  test("each input is handed on with the part that completes it", () => {
+  test("each input is passed on with the part that completes it", () => {
     const plan = planFor([], routeTo(noUpstream, "m"), {
       pieces: [
         { input: "a", place: 0, weight: 1 },
@@ -316,7 +316,7 @@ describe("collect", () => {
     collection.assertComplete();
   });
 
-  test("pieces whose numbers are as far out as a float32 goes have a mean all the same, or none and say whose", () => {
+  test("pieces with the largest float32 numbers have a mean too, or none and the error names the input", () => {
     const pieces = [1, 2].map((_, i) => ({ input: `piece ${i}`, place: 5, weight: 8_000 }));
     const plan = planFor([], routeTo(noUpstream, "m"), { pieces });
     const mean = (...xs: readonly number[]) => {
@@ -340,12 +340,12 @@ describe("collect", () => {
       (plan) => [answered(plan, 0, 1), answered(plan, 1, 2, { values: () => exactVector("a", 3) })],
     ],
   ];
-  test.each(OURS)("%s is our own fault and never an answer", (_, parts) => {
+  test.each(OURS)("%s is a bug of ours and never an answer", (_, parts) => {
     const plan = plannedFor(2);
     expect(() => collected(plan, parts(plan))).toThrow("lost track");
   });
 
-  test("a sum of tokens is told by its weakest source", () => {
+  test("a sum of tokens is as exact as its weakest part", () => {
     const sourceOf = (...sources: Answered["tokensSource"][]) => {
       const plan = plannedFor(sources.length);
       const embedded = collected(
@@ -373,7 +373,7 @@ describe("collect", () => {
     expect(refused(partOf(2), rightVectors(partOf(2)), { reply })).toContain("tokens of its inputs");
   });
 
-  test("what a plugin counts of each input is its own, and exact for whoever is told it again", () => {
+  test("a plugin's count of each input is its own, and exact when it is reported again", () => {
     const plan = plannedFor(2);
     const reply = { tokens: 5, tokensByInput: [1, 4] };
     const collected = collect(plan).add(proved(plan, rightVectors(plan), { reply }));

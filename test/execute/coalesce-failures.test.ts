@@ -1,6 +1,6 @@
 /**
- * A call that several requests share and that fails, or that one of them no longer waits for: each has its own error and its own end.
- * A new way to fail is a test here; the search for an input at fault within one request is poison.test.ts.
+ * A coalesced call that fails, or that one of its requests stops waiting for: each request has its own error and its own end.
+ * A new way to fail is a test here; poison.test.ts has the search for an input at fault within one request.
  */
 import { describe, expect, test } from "bun:test";
 import { GatewayError } from "../../src/domain/errors";
@@ -10,7 +10,7 @@ import { failureOf } from "../plugins/conformance/subject";
 import { ask, askAll, opened, sizes, texts, WINDOW_MS } from "./coalescing";
 import { runUnder } from "./opened";
 
-/** A provider that refuses a call for what one of its texts holds, and quotes it. */
+/** A provider that refuses a call because of one of its texts, and quotes that text. */
 const refusing =
   (kind: "invalid" | "input_too_long" | "too_many_tokens", poison: string) => (call: EmbedCall) => {
     if (call.inputs.includes(poison))
@@ -36,7 +36,7 @@ describe("a call that fails", () => {
     },
   );
 
-  test("with a vector of one text that is none is sent again text by text", async () => {
+  test("because one text's vector is invalid is sent again text by text", async () => {
     const open = opened({
       spoil: (reply, { inputs }) => ({
         ...reply,
@@ -51,7 +51,7 @@ describe("a call that fails", () => {
     expect(open.timesSent("one")).toBe(2);
   });
 
-  test("as the provider does is a failure of each, without a word that may be about another's text", async () => {
+  test("because of the provider fails each request, without a message that may be about another's text", async () => {
     const open = opened({
       provider: { retries: 0 },
       before: ({ inputs }) => {
@@ -68,7 +68,7 @@ describe("a call that fails", () => {
     expect(JSON.stringify(open.clock.logs)).toContain("No power");
   });
 
-  test("counts once for the breaker, whoever shared it", async () => {
+  test("counts once for the circuit breaker, however many requests shared it", async () => {
     const open = opened({ model: "fake-down", provider: { retries: 0 } });
     for (let calls = 1; calls <= 5; calls++) {
       expect(open.target.provider.healthOf("fake-down").breaker.isClosed()).toBe(true);
@@ -77,11 +77,11 @@ describe("a call that fails", () => {
     }
     expect(open.target.provider.healthOf("fake-down").breaker.isClosed()).toBe(false);
     await open.clock.until(Promise.all(askAll(open, texts(3)).map(failureOf)));
-    // Whoever tries it again goes alone.
+    // The call that tests the provider again is not shared.
     expect(sizes(open).slice(5)).toEqual([1, 1, 1]);
   });
 
-  test("that carried one input alone is not shared when it is tried again: nobody else is failed with it", async () => {
+  test("with only one input is not shared when it is retried: nobody else fails with it", async () => {
     const open = opened({
       provider: { retries: 3 },
       windowMs: 1_000,
@@ -98,7 +98,7 @@ describe("a call that fails", () => {
     );
   });
 
-  test("is one attempt of each: who fails otherwise than by too many calls goes alone from then on", async () => {
+  test("is one attempt of each request: after any failure but too many calls, a request goes alone", async () => {
     const open = opened({
       provider: { retries: 3 },
       before: () => {
@@ -109,7 +109,7 @@ describe("a call that fails", () => {
     expect(sizes(open)).toEqual([3, 1, 1, 1]);
   });
 
-  test("for too many calls is tried again in few calls, when the provider says", async () => {
+  test("for too many calls is retried in few calls, when the provider says", async () => {
     const open = opened({
       provider: { retries: 3 },
       windowMs: 1_000,
@@ -141,7 +141,7 @@ describe("a call that fails", () => {
     },
   );
 
-  test("costs no request more calls than it may make", async () => {
+  test("gives no request more calls than it may make", async () => {
     const open = opened({ provider: { retries: 10 }, before: refusing("invalid", "poison") });
     const down = opened({
       provider: { retries: 10 },
@@ -160,7 +160,7 @@ describe("a call that fails", () => {
 describe("a client that goes away", () => {
   const gone = new GatewayError("cancelled", "Gone.");
 
-  test("before the call leaves is not in it", async () => {
+  test("before the call is sent is not in it", async () => {
     const open = opened();
     const client = new AbortController();
     const left = failureOf(ask(open, "left", { run: { signal: client.signal } }));
@@ -172,7 +172,7 @@ describe("a client that goes away", () => {
     expect(open.calls.map(({ inputs }) => inputs)).toEqual([["one", "two"]]);
   });
 
-  test("while the call is under way is told at once, and the others are answered; its share is its own", async () => {
+  test("while the call is in flight ends at once, and the others are answered; it pays its own share", async () => {
     const open = opened({ before: (call, host) => host.sleep(100, call.signal) });
     const client = new AbortController();
     const runs = [runUnder(client.signal), runUnder()];
@@ -186,7 +186,7 @@ describe("a client that goes away", () => {
     expect(runs.map(({ tally }) => tally.tokens)).toEqual([3, 3]);
   });
 
-  test("takes the call along only when it is the last", async () => {
+  test("cancels the call only if it is the last", async () => {
     const open = opened({ before: (call, host) => host.sleep(100, call.signal) });
     const clients = [new AbortController(), new AbortController()];
     const left = clients.map(({ signal }, i) => failureOf(ask(open, `text ${i}`, { run: { signal } })));
@@ -202,7 +202,7 @@ describe("a client that goes away", () => {
     expect(open.target.provider.healthOf("fake").inputsUnderWay).toBe(0);
   });
 
-  test("with all others before it left leaves nothing behind", async () => {
+  test("after all others have left leaves nothing behind", async () => {
     const open = opened();
     const clients = texts(3).map(() => new AbortController());
     const left = clients.map(({ signal }, i) => failureOf(ask(open, `text ${i}`, { run: { signal } })));

@@ -1,6 +1,6 @@
 /**
- * Requests that share calls, from the door to the ledger: each has its own row, and the rows add up to what the provider counted.
- * Who shares a call and who does not is test/execute/coalesce.test.ts.
+ * Coalesced requests, from HTTP to the ledger: each has its own row, and the rows add up to the provider's count.
+ * test/execute/coalesce.test.ts has who shares a call and who does not.
  */
 import { expect, test } from "bun:test";
 import { fakeOutside } from "../fake-outside";
@@ -13,7 +13,7 @@ const sumOf = (rows: readonly Row[], column: string) =>
 const coalescing = (provider = "") =>
   routing({ cache: "false", provider: `coalesce_ms: 10${provider && `, ${provider}`}` });
 
-test("each request has a row of its own, and together they come to what the provider counted", async () => {
+test("each request has its own row, and together they add up to the provider's count", async () => {
   const clock = fakeOutside();
   await using open = await openBefore(coalescing(), {
     outside: { sleep: clock.outside.sleep, alarm: clock.outside.alarm },
@@ -33,7 +33,7 @@ test("each request has a row of its own, and together they come to what the prov
   for (const row of rows) expect(row).toMatchObject({ status: 200, inputs: 1, tokens_source: "estimated" });
 });
 
-test("workspaces share a call, and nobody is told of another's text in an error", async () => {
+test("workspaces share a call, and no error shows another's text", async () => {
   const clock = fakeOutside();
   await using open = await openBefore(coalescing(), {
     outside: { sleep: clock.outside.sleep, alarm: clock.outside.alarm },
@@ -64,7 +64,7 @@ test("workspaces share a call, and nobody is told of another's text in an error"
   );
 });
 
-test("the model inside embeds together those that wait for a core, and counts the tokens of each", async () => {
+test("the built-in model embeds requests together that wait for a core, and counts the tokens of each", async () => {
   await using open = await openGateway({
     yaml: `
 providers: { local: { plugin: local, concurrency: 1 } }

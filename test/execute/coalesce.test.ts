@@ -1,13 +1,13 @@
 /**
- * Requests of one input that share a call: who may, when it leaves, and that each has its own vector and tokens all the same.
- * A new reason to go alone is a row of APART; what becomes of a call that fails is coalesce-failures.test.ts.
+ * Request coalescing: which single-input requests share a call, when it is sent, and that each still gets its own vector and tokens.
+ * A new reason to go alone is a row of APART; coalesce-failures.test.ts has calls that fail.
  */
 import { describe, expect, test } from "bun:test";
 import { type Asking, ask, askAll, opened, rightVectors, sizes, texts, WINDOW_MS } from "./coalescing";
 import { answerThrough, gateOf, runUnder } from "./opened";
 
 describe("requests of one input within the window", () => {
-  test("are one call, and each is answered its own vector once it is over", async () => {
+  test("are one call, and each gets its own vector when it is answered", async () => {
     const open = opened();
     const asked = askAll(open, texts(7));
     const results = await open.clock.until(Promise.all(asked));
@@ -17,7 +17,7 @@ describe("requests of one input within the window", () => {
     expect(open.clock.sleeping()).toEqual([]);
   });
 
-  test("share it however late in the window they come; who comes after it has a call of its own", async () => {
+  test("share it however late in the window they come; later ones start another call", async () => {
     const open = opened();
     const first = ask(open, "first");
     await open.clock.advance(WINDOW_MS - 1);
@@ -29,14 +29,14 @@ describe("requests of one input within the window", () => {
     expect(open.callTimes).toEqual([WINDOW_MS, 2 * WINDOW_MS]);
   });
 
-  test("are answered right when the provider answers in another order", async () => {
+  test("are answered right if the provider answers in another order", async () => {
     const open = opened({ model: "fake-shuffled" });
     const results = await open.clock.until(Promise.all(askAll(open, texts(9))));
     expect(sizes(open)).toEqual([9]);
     expect(results.flatMap(({ vectors }) => vectors)).toEqual(rightVectors(texts(9)));
   });
 
-  test("have shares of its tokens by their bytes, which add up to it and say that they are estimates", async () => {
+  test("get shares of its tokens by their bytes, which add up and are marked as estimates", async () => {
     const open = opened({ spoil: (reply) => ({ ...reply, tokens: 67 }) });
     const runs = texts(6).map(() => runUnder());
     const inputs = ["a", "bb", "cccc", "é", "the longest of them all", "bb"];
@@ -49,7 +49,7 @@ describe("requests of one input within the window", () => {
     expect(new Set(results.map(({ tokensSource }) => tokensSource))).toEqual(new Set(["estimated"]));
   });
 
-  test("have their own count each, where the plugin counts each", async () => {
+  test("have their own count each, if the plugin counts each", async () => {
     const open = opened({
       spoil: (reply) => ({ ...reply, tokens: 10, tokensByInput: [1, 2, 7], tokensSource: "counted" }),
     });
@@ -61,14 +61,14 @@ describe("requests of one input within the window", () => {
     ]);
   });
 
-  test("are told of their own input that it was cut", async () => {
+  test("learn that their own input was truncated", async () => {
     const open = opened({ spoil: (reply) => ({ ...reply, truncated: [1], averaged: [2] }) });
     const results = await open.clock.until(Promise.all(askAll(open, texts(3))));
     expect(results.map(({ truncated }) => truncated)).toEqual([[], [0], []]);
     expect(results.map(({ averaged }) => averaged)).toEqual([[], [], [0]]);
   });
 
-  test("that is alone to the end of it is as if it had been sent alone", async () => {
+  test("that is alone until it ends is sent like a single request", async () => {
     const open = opened();
     const { tokens, tokensSource } = await open.clock.until(ask(open, "three little words"));
     expect([tokens, tokensSource]).toEqual([3, "provider"]);
@@ -98,13 +98,13 @@ describe("requests that share no call", () => {
     expect(open.calls.some(({ inputs }) => inputs.includes("other") && inputs.includes("alike"))).toBe(true);
   });
 
-  test("of a text and of token ids", async () => {
+  test("with a text and with token ids", async () => {
     const open = opened({ facts: { token_ids: "native" } });
     await open.clock.until(Promise.all([ask(open, "one"), ask(open, Uint32Array.of(1, 2))]));
     expect(sizes(open)).toEqual([1, 1]);
   });
 
-  test("of inputs that are embedded in view of one another", async () => {
+  test("with inputs that are embedded in the context of each other", async () => {
     const open = opened();
     const asking = { plan: { indivisible: true } };
     await open.clock.until(Promise.all(askAll(open, texts(3), asking)));
@@ -112,7 +112,7 @@ describe("requests that share no call", () => {
     expect(open.callTimes).toEqual([0, 0, 0]);
   });
 
-  test("of several inputs, and of none but an empty one", async () => {
+  test("with several inputs, or with an empty one", async () => {
     const open = opened();
     const { route, clock } = open;
     const several = answerThrough(route, ["a", "b"], clock.outside);
@@ -121,22 +121,22 @@ describe("requests that share no call", () => {
     expect(open.callTimes).toEqual([0, 0, WINDOW_MS]);
   });
 
-  test("at a provider that says nothing of it", async () => {
+  test("to a provider without coalescing", async () => {
     const open = opened({ provider: { coalescing: undefined } });
     await open.clock.until(Promise.all(askAll(open, texts(5))));
     expect(sizes(open)).toEqual([1, 1, 1, 1, 1]);
     expect(open.callTimes).toEqual([0, 0, 0, 0, 0]);
   });
 
-  test("that may be called for only once: another's input must not fail it", async () => {
+  test("with only one call left: another's input must not fail it", async () => {
     const open = opened();
     await open.clock.until(Promise.all(askAll(open, texts(3), { run: { attemptsMax: 1 } })));
     expect(sizes(open)).toEqual([1, 1, 1]);
   });
 });
 
-describe("a call that is full", () => {
-  test("leaves at once, and the next begins", async () => {
+describe("a full call", () => {
+  test("is sent at once, and the next one starts", async () => {
     const open = opened({ facts: { max_inputs: 3 } });
     await open.clock.until(Promise.all(askAll(open, texts(8))));
     expect(sizes(open)).toEqual([3, 3, 2]);
@@ -155,7 +155,7 @@ describe("a call that is full", () => {
 });
 
 describe("without a window", () => {
-  test("who finds a place goes at once; those who wait for one go together once there is one", async () => {
+  test("a request with a free place goes at once; those that wait for one go together", async () => {
     const open = opened({
       windowMs: 0,
       provider: { gate: gateOf(2) },
@@ -173,7 +173,7 @@ describe("without a window", () => {
 });
 
 describe("at a provider whose places do the work themselves", () => {
-  test("those who wait are shared out evenly among its places", async () => {
+  test("waiting requests are spread evenly among its places", async () => {
     const open = opened({
       windowMs: 0,
       isSpread: true,
@@ -182,21 +182,21 @@ describe("at a provider whose places do the work themselves", () => {
     });
     const asked = askAll(open, texts(12));
     const results = await open.clock.until(Promise.all(asked));
-    // Else the first would leave with all the others, once it has a place.
+    // Otherwise the first place would take all the others.
     expect(Math.max(...sizes(open))).toBeLessThanOrEqual(12 / 2);
     expect(open.calls.length).toBeLessThan(12);
     expect(results.flatMap(({ vectors }) => vectors)).toEqual(rightVectors(texts(12)));
   });
 
-  test("a request that comes alone goes at once", async () => {
+  test("a single request goes at once", async () => {
     const open = opened({ windowMs: 0, isSpread: true });
     for (let i = 0; i < 3; i++) await open.clock.until(ask(open, `text ${i}`));
     expect(open.callTimes).toEqual([0, 0, 0]);
   });
 });
 
-describe("beside other rules", () => {
-  test("a call that is slow has one call beside it, however many share it", async () => {
+describe("together with other rules", () => {
+  test("a slow call is hedged once, however many requests share it", async () => {
     const open = opened({
       hedgeAfterMs: 150,
       before: async (call, host) => {
@@ -209,7 +209,7 @@ describe("beside other rules", () => {
     expect(open.clock.outside.monotonic()).toBe(150 + WINDOW_MS);
   });
 
-  test("a window that is longer than the wait for a second call does not send an input twice in one call", async () => {
+  test("a window longer than the hedge delay does not send an input twice in one call", async () => {
     const open = opened({ hedgeAfterMs: 5 });
     await open.clock.until(Promise.all(askAll(open, texts(2))));
     for (const { inputs } of open.calls) expect(new Set(inputs).size).toBe(inputs.length);

@@ -1,6 +1,6 @@
 /**
- * A provider whose calls are shared, and requests of one input to it, for tests of what becomes of such calls.
- * What a request may differ in is a member of `Asking`.
+ * A provider with coalescing, and single-input requests to it, for tests of such calls.
+ * What requests may differ in is a member of `Asking`.
  */
 import { exactVector } from "../../plugins/fake";
 import type { Coalescing, EmbedRequest, Plan, Result, Run } from "../../src/domain/request";
@@ -42,7 +42,7 @@ export function ask(
   input: Input,
   { request, plan, run }: Asking = {},
 ): Promise<Result> {
-  // As the door makes them: no two requests have the very same target.
+  // As in the gateway: no two requests have the very same target object.
   const [target] = route.targets;
   const own = { ...route, targets: [{ ...target }] as const };
   return answerThrough(own, [input], clock.outside, {

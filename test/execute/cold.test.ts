@@ -1,6 +1,6 @@
 /**
- * A server that loads its model when it is first asked: with nobody else to ask, the first call is waited for up to the deadline, and not
- * cut and begun again. A further way of being cold is a test here.
+ * A server that loads its model at the first call: if there is no other target, the first call may take up to the deadline, and is not
+ * cancelled and sent again. A further kind of cold start is a test here.
  */
 import { describe, expect, test } from "bun:test";
 import { fakeOutside } from "../fake-outside";
@@ -10,7 +10,7 @@ const VECTOR = [1, 0, 0, 0];
 const ONE = "http://one.example";
 const TWO = "http://two.example";
 
-/** Servers that answer nothing before their model is loaded, counted from the first call. */
+/** Servers that answer only once their model is loaded, counted from the first call. */
 function servers(loadMs: Readonly<Record<string, number>>) {
   const calls: string[] = [];
   const loadedAt = new Map<string, number>();
@@ -54,7 +54,7 @@ describe("a first call", () => {
     expect(calls).toEqual([ONE]);
   });
 
-  test("of several callers at once is one call each, and all are answered", async () => {
+  test("by several callers at once is one call each, and all are answered", async () => {
     const { clock, calls } = servers({ [ONE]: 40_000 });
     await using open = await openGateway({ yaml: yamlOf(LONE), outside: clock.outside });
     const sent = await clock.until(
@@ -64,7 +64,7 @@ describe("a first call", () => {
     expect(calls).toHaveLength(3);
   });
 
-  test("past the deadline is a 504, and the next one is cut after timeout_ms", async () => {
+  test("past the deadline is a 504, and the next one is cancelled after timeout_ms", async () => {
     const { clock, calls } = servers({ [ONE]: 10 * 60_000 });
     await using open = await openGateway({
       yaml: yamlOf(LONE).replace("timeout_ms: 10000", "timeout_ms: 10000, retries: 0"),
@@ -78,7 +78,7 @@ describe("a first call", () => {
     expect(calls).toHaveLength(2);
   });
 
-  test("is cut after timeout_ms where another route can serve", async () => {
+  test("is cancelled after timeout_ms if another route can serve", async () => {
     const { clock, calls } = servers({ [ONE]: 40_000 });
     await using open = await openGateway({
       yaml: yamlOf(BOTH).replace("space_probe: false\n", ""),
@@ -90,7 +90,7 @@ describe("a first call", () => {
     expect(calls).toContain(TWO);
   });
 
-  test("of a large batch goes on in halves after half of the time", async () => {
+  test("of a large batch continues in halves after half of the time", async () => {
     const { clock, calls } = servers({ [ONE]: 40_000 });
     await using open = await openGateway({ yaml: yamlOf(LONE), outside: clock.outside });
     const input = Array.from({ length: 64 }, (_, i) => `text ${i}`);
@@ -117,7 +117,7 @@ describe("warm: true", () => {
     expect(calls).toHaveLength(2);
   });
 
-  test("tells where nobody answers, and the gateway serves all the same", async () => {
+  test("reports providers that do not answer, and the gateway serves anyway", async () => {
     const { clock } = servers({ [ONE]: 10 * 60_000 });
     await using open = await openGateway({ yaml: yamlOf(LONE, ", warm: true"), outside: clock.outside });
     await clock.advance(60_000);
@@ -126,7 +126,7 @@ describe("warm: true", () => {
     expect(clock.logs.map(({ message }) => message)).toContain("a model could not be warmed up");
   });
 
-  test("left out, nobody is asked before a caller comes", async () => {
+  test("left out, no call is made before a caller comes", async () => {
     const { clock, calls } = servers({});
     await using open = await openGateway({ yaml: yamlOf(BOTH), outside: clock.outside });
     await clock.advance(10_000);

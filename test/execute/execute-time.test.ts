@@ -1,6 +1,6 @@
 /**
- * How long the gateway waits for a provider, between attempts and at its gate, and what ends the waiting.
- * All of it on a clock that only the test moves; a new reason to wait or to stop is a test here.
+ * How long the gateway waits for a provider, between attempts and at its concurrency gate, and what ends the waiting.
+ * With a clock that only the test moves; a new reason to wait or to stop is a test here.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -10,7 +10,7 @@ import { answerThrough, gateOf, runUnder } from "./opened";
 import { watched } from "./watched";
 
 describe("between attempts", () => {
-  test("it waits longer each time, by chance within bounds that double from 250 ms", async () => {
+  test("it waits longer each time, randomly within bounds that double from 250 ms", async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(), async (seed) => {
         const { clock, route, callTimes } = watched("fake-down", { provider: { retries: 3 }, seed });
@@ -26,7 +26,7 @@ describe("between attempts", () => {
     );
   });
 
-  test("two requests that failed together do not come back together", async () => {
+  test("two requests that failed together are not retried together", async () => {
     const returns = [1, 2, 3, 4].map(async (seed) => {
       const { clock, route, callTimes } = watched("fake-down", { provider: { retries: 1 }, seed });
       await failureOf(clock.until(answerThrough(route, ["one"], clock.outside)));
@@ -35,7 +35,7 @@ describe("between attempts", () => {
     expect(new Set(await Promise.all(returns)).size).toBe(4);
   });
 
-  test("a provider that says when to come back is not asked before", async () => {
+  test("a provider that says when to come back is not called before", async () => {
     const { clock, route, callTimes } = watched("fake", {
       provider: { retries: 1 },
       before: (_, host) => {
@@ -79,7 +79,7 @@ describe("an attempt's time", () => {
     },
   );
 
-  test("an answer just in time is taken, and its timer freed", async () => {
+  test("an answer just in time is accepted, and its timer is freed", async () => {
     const { clock, route } = watched("fake", {
       provider: { timeoutMs: 1_000 },
       before: (_, host) => host.sleep(999),
@@ -89,7 +89,7 @@ describe("an attempt's time", () => {
     expect(clock.sleeping()).toEqual([]);
   });
 
-  test("time spent waiting at the gate is not the attempt's", async () => {
+  test("time spent waiting at the gate does not count as the attempt's", async () => {
     const { clock, route } = watched("fake", {
       facts: { max_inputs: 1 },
       provider: { timeoutMs: 1_000, gate: gateOf(1) },
@@ -121,7 +121,7 @@ describe("the request's end", () => {
     expect(clock.sleeping()).toEqual([]);
   });
 
-  test("while it waits at the gate ends it without a call, and who is inside goes on", async () => {
+  test("while it waits at the gate ends it without a call, and calls in flight go on", async () => {
     const gate = gateOf(1);
     const { clock, route, calls } = watched("fake", { provider: { gate } });
     await gate.enter(new AbortController().signal, "interactive");
@@ -146,7 +146,7 @@ describe("the request's end", () => {
   });
 });
 
-describe("the gate's place", () => {
+describe("a place at the gate", () => {
   test.each(["fake", "fake-down", "fake-short", "fake-buggy", "fake-slow", "fake-stuck"])(
     "is free again after %s",
     async (model) => {
@@ -174,7 +174,7 @@ describe("the gate's place", () => {
   });
 });
 
-test("a provider that wants to be asked again only after the deadline is quoted at once", async () => {
+test("if a provider's Retry-After is past the deadline, its error is returned at once", async () => {
   const { clock, route, calls } = watched("fake", {
     provider: { retries: 2 },
     before: (_, host) => {

@@ -1,6 +1,6 @@
 /**
- * The calls of a request, through a real Route made of the fake plugin, on a clock that only the test moves.
- * How long it waits, and what ends it, is execute-time.test.ts; a new rule of what is sent again is a test here.
+ * The calls of a request, through a real Route with the fake plugin, with a clock that only the test moves.
+ * execute-time.test.ts has waiting and its ends; a new rule about retries is a test here.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -45,14 +45,14 @@ describe("attempts", () => {
     },
   );
 
-  test("a failure that passes leaves no trace in the answer", async () => {
+  test("a transient error leaves no trace in the answer", async () => {
     const { clock, route, calls } = watched("fake-flaky", { provider: { retries: 1 } });
     const { vectors } = await clock.until(answerThrough(route, ["one", "two"], clock.outside));
     expect(vectors).toEqual(rightVectors(["one", "two"]));
     expect(calls).toHaveLength(2);
   });
 
-  test("an answer that cannot be proved is asked for again", async () => {
+  test("an invalid answer is requested again", async () => {
     const { clock, route, calls } = watched("fake", {
       provider: { retries: 1 },
       spoil: (reply) => (calls.length === 1 ? { ...reply, vectors: reply.vectors.slice(1) } : reply),
@@ -62,7 +62,7 @@ describe("attempts", () => {
     expect(calls).toHaveLength(2);
   });
 
-  test("what a plugin throws that is no failure is told in the log and not to the caller", async () => {
+  test("a plugin's own exception is in the log and not in the answer", async () => {
     const { clock, route } = watched("fake-buggy");
     const failure = await failureOf(answerThrough(route, ["one"], clock.outside));
     expect(failure.kind).toBe("malformed");
@@ -71,7 +71,7 @@ describe("attempts", () => {
     expect(JSON.stringify(clock.logs[0]?.about)).toContain("undefined is not a vector");
   });
 
-  test("a plugin that answers with nothing at all is at fault, not the gateway", async () => {
+  test("a plugin that returns nothing at all is at fault, not the gateway", async () => {
     for (const reply of [
       "null",
       "42",
@@ -106,7 +106,7 @@ describe("parts", () => {
     expect(inputs.map(timesSent)).toEqual([1, 1, 1, 1, 2, 2, 1]);
   });
 
-  test("a part that is too much for the provider is sent in halves, and only that part", async () => {
+  test("a part that is too large for the provider is sent in halves, and only that part", async () => {
     const inputs = texts(12);
     const { clock, route, calls, timesSent } = watched("fake", {
       facts: { max_inputs: 8 },
@@ -120,7 +120,7 @@ describe("parts", () => {
     expect(inputs.map(timesSent)).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1]);
   });
 
-  test("halving ends at one input, whose refusal is then the caller's", async () => {
+  test("halving ends at one input, whose refusal is then the caller's error", async () => {
     const { clock, route, timesSent } = watched("fake", {
       before: (call, host) => {
         if (call.inputs.includes("text 3")) throw host.failure("too_many_tokens", "Too many.");
@@ -131,7 +131,7 @@ describe("parts", () => {
     expect(timesSent("text 3")).toBe(4);
   });
 
-  test("the input at fault is told by its place in the request, also out of a half", async () => {
+  test("the input at fault is named by its index in the request, also after halving", async () => {
     const refuses = (text: string) =>
       watched("fake", {
         facts: { max_inputs: 4 },
@@ -148,7 +148,7 @@ describe("parts", () => {
     }
   });
 
-  test("truncated and averaged places are told as the request counts them, in order", async () => {
+  test("truncated and averaged inputs are listed by their index in the request, in order", async () => {
     const { clock, route } = watched("fake", {
       facts,
       spoil: (reply) => ({ ...reply, truncated: [1], averaged: [0] }),
@@ -158,7 +158,7 @@ describe("parts", () => {
     expect(result.averaged).toEqual([0, 2, 4]);
   });
 
-  test("a part that fails for good ends the others that are under way", async () => {
+  test("a part that fails permanently ends the others in flight", async () => {
     const { clock, route, calls } = watched("fake", {
       facts,
       before: (call, host) => {
@@ -187,7 +187,7 @@ describe("parts", () => {
     },
   );
 
-  test("a large request fills all places but the one that is kept from it, and comes through", async () => {
+  test("a large request uses all places except the reserved one, and is answered", async () => {
     let inside = 0;
     let most = 0;
     const { clock, route } = watched("fake", {
@@ -206,7 +206,7 @@ describe("parts", () => {
   });
 });
 
-describe("whatever goes wrong", () => {
+describe("whatever fails", () => {
   const FAULTS = [
     "",
     "",
@@ -222,7 +222,7 @@ describe("whatever goes wrong", () => {
   ];
   const FAILURES = ["-down", "-overloaded", "-stuck", "-slow", "-buggy", "-uncounted"];
 
-  test("the answer is right in every number or it is an error, and nothing is left behind", async () => {
+  test("the answer is completely right or it is an error, and nothing is left behind", async () => {
     const scenario = fc.record({
       count: fc.integer({ min: 1, max: 12 }),
       max_inputs: fc.integer({ min: 1, max: 5 }),
@@ -252,12 +252,12 @@ describe("whatever goes wrong", () => {
           expect(Object(outcome).vectors).toEqual(rightVectors(texts(count)));
           answered += 1;
         }
-        // A part that was too slow goes on in halves: no input is sent more often, but in calls of their own.
+        // A part that was too slow continues in halves: no input is sent more often, but in other calls.
         const parts = faults.some((fault) => fault === "-stuck" || fault === "-slow")
           ? count
           : Math.ceil(count / max_inputs);
         expect(calls).toBeLessThanOrEqual(parts * Math.min(retries + 1, 4));
-        // The clock is let run once more: what was ended has its turn to free its timers.
+        // The clock runs once more, so that cancelled work can free its timers.
         await clock.advance(0);
         expect(clock.sleeping()).toEqual([]);
         // Every place is free again.

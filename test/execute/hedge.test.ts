@@ -1,5 +1,5 @@
 /**
- * A second call for a query that is slow to be answered: when it is made, where, which answer is taken, and what is paid for.
+ * Hedged requests: when the second call is made, where, which answer is used, and what is paid for.
  * A new condition for it is a test here.
  */
 import { describe, expect, test } from "bun:test";
@@ -14,9 +14,9 @@ const AFTER_MS = 150;
 
 interface Spec extends Watching {
   readonly model?: string;
-  /** How long a call takes; each in turn, the last one for all that follow. */
+  /** How long each call takes, in order; the last value is for all that follow. */
   readonly takesMs?: readonly number[];
-  /** What the first call comes to instead. */
+  /** The outcome of the first call instead. */
   readonly failsWith?: GatewayError;
 }
 
@@ -52,8 +52,8 @@ async function answered(clock: FakeOutside, { route }: ReturnType<typeof opened>
   return { run, tokens, tookMs: clock.outside.monotonic() };
 }
 
-describe("a query that is not answered in time", () => {
-  test("is sent to another way, whose answer is taken when it is first; the other call is given up", async () => {
+describe("a query that is slow to be answered", () => {
+  test("is sent to another route, whose answer is used if it is first; the other call is abandoned", async () => {
     const clock = fakeOutside();
     const ways = opened(clock, AFTER_MS, { takesMs: [5_000] }, { takesMs: [40] });
     const { run, tookMs, tokens } = await answered(clock, ways);
@@ -61,13 +61,13 @@ describe("a query that is not answered in time", () => {
     expect(tookMs).toBe(AFTER_MS + 40);
     expect(ways.all.map(({ calls }) => calls[0]?.signal.aborted)).toEqual([true, false]);
     expect([...run.tally.providers]).toEqual(["b"]);
-    // Who made both calls pays for both: the other one was sent, too.
+    // The request made both calls, so it pays for both.
     expect([tokens, run.tally.tokens, run.tally.tokensAbandoned]).toEqual([2, 4, 2]);
     await clock.advance(0);
     expect(clock.sleeping()).toEqual([]);
   });
 
-  test("is answered by the first call, where that is first after all", async () => {
+  test("is answered by the first call if that is first after all", async () => {
     const clock = fakeOutside();
     const ways = opened(clock, AFTER_MS, { takesMs: [200] }, { takesMs: [5_000] });
     const { run, tookMs } = await answered(clock, ways);
@@ -78,7 +78,7 @@ describe("a query that is not answered in time", () => {
     expect(clock.sleeping()).toEqual([]);
   });
 
-  test("is sent to the same way, where there is no other that may serve", async () => {
+  test("is sent to the same route if no other may serve", async () => {
     const clock = fakeOutside();
     const ways = opened(clock, AFTER_MS, { takesMs: [5_000, 30] }, { mayServe: () => false });
     expect((await answered(clock, ways)).tookMs).toBe(AFTER_MS + 30);
@@ -100,7 +100,7 @@ describe("a query that is not answered in time", () => {
     expect(ways.times()).toEqual([[0], [AFTER_MS]]);
   });
 
-  test("sends no call that still gathers others' inputs to a target that asked the one beside it to come back later", async () => {
+  test("sends no call that is still waiting to be coalesced to a target that sent Retry-After for the other call", async () => {
     const clock = fakeOutside();
     const limited = new GatewayError("overloaded", "Slow down.", { retryAfterMs: 5_000 });
     const ways = opened(clock, AFTER_MS, {
@@ -108,13 +108,13 @@ describe("a query that is not answered in time", () => {
       provider: { coalescing: { windowMs: 2 * AFTER_MS, isSpread: false } },
     });
     await answered(clock, ways);
-    // When it may come back, it gathers others' again.
+    // When the target may be called again, the call waits for others again.
     expect(ways.times()).toEqual([[AFTER_MS, AFTER_MS + 5_000 + 2 * AFTER_MS]]);
     await clock.advance(0);
     expect(clock.sleeping()).toEqual([]);
   });
 
-  test("is tried again as ever where both calls fail", async () => {
+  test("is retried as usual if both calls fail", async () => {
     const clock = fakeOutside();
     const ways = opened(
       clock,
@@ -172,14 +172,14 @@ describe("no second call is made", () => {
     expect(clock.sleeping()).toEqual([]);
   });
 
-  test("for a first one that fails soon: that is an ordinary further attempt", async () => {
+  test("if the first one fails soon: that is an ordinary retry", async () => {
     const clock = fakeOutside();
     const ways = opened(clock, AFTER_MS, { model: "fake-down", takesMs: [100] }, { takesMs: [400] });
     await answered(clock, ways);
     expect(ways.times()).toEqual([[0], [100]]);
   });
 
-  test("to a way that is known to fail", async () => {
+  test("to a route that is known to fail", async () => {
     const clock = fakeOutside();
     const ways = opened(clock, AFTER_MS, { takesMs: [400] }, { model: "fake-down" });
     const breaker = ways.all[1]?.target.provider.healthOf("fake-down").breaker;
@@ -190,11 +190,11 @@ describe("no second call is made", () => {
 });
 
 describe("an answer that nobody waits for any more", () => {
-  test("of the call that was second is counted as it comes, in place of the estimate, and told in the log", async () => {
+  test("of the call that was second is counted when it comes, in place of the estimate, and logged", async () => {
     const clock = fakeOutside();
     const ways = opened(clock, AFTER_MS, { takesMs: [5_000], isDeaf: true }, { takesMs: [40] });
     const { run } = await answered(clock, ways, ["a b c d e"]);
-    // A token is four bytes, where nobody has counted.
+    // Without a count a token is four bytes.
     expect(run.tally).toMatchObject({ tokens: 5 + 3, tokensAbandoned: 3 });
     await clock.advance(5_000);
     expect(run.tally).toMatchObject({ tokens: 5 + 5, tokensAbandoned: 5 });
@@ -208,7 +208,7 @@ describe("an answer that nobody waits for any more", () => {
     ]);
   });
 
-  test("of an attempt whose time was over is counted too, in time for the ledger where another one follows", async () => {
+  test("of an attempt that timed out is counted too, in time for the ledger if another one follows", async () => {
     const clock = fakeOutside();
     const ways = opened(clock, undefined, {
       takesMs: [1_050, 900],
@@ -219,7 +219,7 @@ describe("an answer that nobody waits for any more", () => {
     expect([tokens, run.tally.tokens, run.tally.tokensAbandoned]).toEqual([2, 4, 2]);
   });
 
-  test("leaves the estimate as it is where it cannot be read", async () => {
+  test("leaves the estimate if it cannot be read", async () => {
     for (const reply of [null, 42, {}]) {
       const clock = fakeOutside();
       const ways = opened(
@@ -234,7 +234,7 @@ describe("an answer that nobody waits for any more", () => {
     }
   });
 
-  test("is nothing where the provider refused it after all", async () => {
+  test("costs nothing if the provider refused it after all", async () => {
     const clock = fakeOutside();
     const ways = opened(
       clock,
@@ -255,7 +255,7 @@ describe("an answer that nobody waits for any more", () => {
   });
 });
 
-test("each call that was sent is told to who observes, with what came of it and how long it took", async () => {
+test("the observer gets each call that was sent, with its outcome and duration", async () => {
   const clock = fakeOutside();
   const ways = opened(clock, AFTER_MS, { takesMs: [5_000] }, { takesMs: [40] });
   const seen: unknown[] = [];

@@ -1,6 +1,6 @@
 /**
- * The length of vectors: 1 whatever a server makes of them, or kept where it means something; with the lengths that servers were seen to send.
- * A further server that sends another length is a row of the first test.
+ * The length of vectors: 1 whatever a server returns, or unchanged if it has a meaning; with lengths that real servers returned.
+ * A further server with another length is a row of the first test.
  */
 import { expect, test } from "bun:test";
 import { prove } from "../../src/execute/assemble";
@@ -34,12 +34,12 @@ test.each([
   expect(kept.offLength).toBeUndefined();
 });
 
-test("a vector of unit length keeps its bits, though others of the same answer had to be normalised", () => {
+test("a unit vector keeps its bits, even if others of the same answer had to be normalised", () => {
   expect(proved([ofLength(1), ofLength(5)], true).vectors).toEqual([ofLength(1), ofLength(1)]);
   expect(proved([ofLength(1)], true).offLength).toBeUndefined();
 });
 
-test("of a model that nobody knows they are left as they come, and told of", () => {
+test("vectors of an unknown model are left unchanged, with a log line", () => {
   const { vectors, offLength } = proved([ofLength(5)], undefined);
   expect(vectors).toEqual([ofLength(5)]);
   expect(offLength).toBeCloseTo(5, 5);

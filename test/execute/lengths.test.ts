@@ -1,5 +1,5 @@
 /**
- * A target whose vectors are some of unit length and some not: one text would have two vectors. Lengths that a server was seen to send are rows.
+ * A target that normalises some vectors and not others: one text would have two vectors. The rows are lengths that real servers returned.
  */
 import { describe, expect, test } from "bun:test";
 import { GatewayError } from "../../src/domain/errors";
@@ -18,7 +18,7 @@ const answering = (lengthsSeen: Health["lengthsSeen"] = new Map()) => ({
   },
 });
 
-describe("of both sorts", () => {
+describe("of both kinds", () => {
   test.each([
     ["in one answer", [[1, 5.49, 1, 5.49]]],
     ["in turns", [[1], [5.49], [1]]],
@@ -32,7 +32,7 @@ describe("of both sorts", () => {
   });
 });
 
-describe("of one sort", () => {
+describe("of one kind", () => {
   test.each([
     ["unit length, at 8 bits", [[1, 0.998, 1.002], [1.0011]]],
     ["lengths of their own", [[2.4, 7.4, 5.49], [3]]],
@@ -43,7 +43,7 @@ describe("of one sort", () => {
     expect(answers.map((lengths) => target.answer(lengths))).toEqual(answers.map(() => "taken"));
   });
 
-  test("of each size for itself: infinity-emb 0.0.78 does not normalise what it cuts", () => {
+  test("per dimensions: infinity-emb 0.0.78 does not normalise vectors that it shortens", () => {
     const target = answering();
     expect([target.answer([1, 1], 384), target.answer([0.36, 0.41], 64), target.answer([1], 384)]).toEqual([
       "taken",

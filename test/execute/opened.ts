@@ -1,6 +1,6 @@
 /**
- * An opened plugin behind a real `Route`, for tests that start below the HTTP door: the same execute and assemble as a request gets.
- * A new member of `Route`, `Target` or `ConfiguredUpstream` gets its plain default here.
+ * An opened plugin behind a real `Route`, for tests that start below HTTP: the same execute and assemble as for a request.
+ * A new member of `Route`, `Target` or `ConfiguredUpstream` gets its default here.
  */
 
 import { AGREEMENT_MIN } from "../../src/config/schema-spaces";
@@ -25,11 +25,11 @@ import { createHealths } from "../../src/upstream/health";
 import { createLanes } from "../../src/upstream/lanes";
 import { fakeOutside } from "../fake-outside";
 
-/** One way to a model. */
+/** One route of a model. */
 export interface Way extends Partial<Pick<Target, "group" | "weight" | "mayServe">> {
   readonly facts?: KnownFacts | undefined;
   readonly provider?: Partial<ConfiguredUpstream> | undefined;
-  /** Whose clock the breaker and the gate go by. */
+  /** The clock of the circuit breaker and the gate. */
   readonly outside?: Outside;
 }
 
@@ -37,7 +37,7 @@ export interface Way extends Partial<Pick<Target, "group" | "weight" | "mayServe
 export const gateOf = (places: number, outside: Outside = fakeOutside().outside) =>
   createLanes(places, 1_000_000, outside);
 
-/** As a server that has answered before: what a first call may take is cold.test.ts's. */
+/** Like a server that has answered before: cold.test.ts has first calls. */
 const loaded = (healthOf: ConfiguredUpstream["healthOf"]) => (model: string) =>
   Object.assign(healthOf(model), { mayBeLoading: false });
 
@@ -148,7 +148,7 @@ export interface Asking {
   readonly request: EmbedRequest;
 }
 
-/** What a request for these inputs is answered, or the error that it ends in. */
+/** The answer for these inputs, or the error. */
 export async function answerThrough(
   route: Route,
   inputs: readonly Input[],

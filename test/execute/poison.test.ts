@@ -1,6 +1,6 @@
 /**
- * One input that a provider cannot take: it is found among the others and named, and the others are not lost.
- * A provider's further way to choke on one input is a row of WAYS.
+ * One input that a provider cannot embed: it is found among the others and named, and the others are not lost.
+ * A provider's further reaction to such an input is a row of WAYS.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -26,7 +26,7 @@ const refusing =
     },
   });
 
-/** What a provider does with a call that one of these inputs is in. */
+/** How a provider reacts to a call with one of these inputs. */
 const WAYS: Readonly<Record<string, Choke>> = {
   "400 without a word which": refusing((host) => host.failure("invalid", "Something is not to its liking.")),
   "422 without a word which": refusing(
@@ -48,7 +48,7 @@ const WAYS: Readonly<Record<string, Choke>> = {
   }),
 };
 
-/** What was taken before the request failed, by place. */
+/** What was taken before the request failed, by index. */
 async function takenThrough({ route, clock }: Watched, inputs: readonly string[]) {
   const plan = planFor(inputs, route);
   const collection = collect(plan);
@@ -66,7 +66,7 @@ async function takenThrough({ route, clock }: Watched, inputs: readonly string[]
 describe.each(Object.entries(WAYS))("%s", (_, choke) => {
   const isPoison = (input: Input) => input === "text 17";
 
-  test("names the one input, as the provider put it, in few calls, and takes all the others of its part", async () => {
+  test("names the one input, with the provider's message, in few calls, and keeps all the others of its part", async () => {
     const provider = watched("fake", { facts: { max_inputs: 64 }, ...choke(isPoison) });
     const { error, taken } = await takenThrough(provider, texts(64));
     expect(error.input).toBe(17);
@@ -85,7 +85,7 @@ describe.each(Object.entries(WAYS))("%s", (_, choke) => {
     expect(new Set(good).size).toBe(good.length);
   });
 
-  test("names it wherever it stands, in any number, however many go in one call", async () => {
+  test("names it at every index, for any number of inputs, and any size of calls", async () => {
     const scenario = fc
       .record({ count: fc.integer({ min: 2, max: 40 }), max_inputs: fc.integer({ min: 1, max: 40 }) })
       .chain(({ count, max_inputs }) =>
@@ -113,7 +113,7 @@ describe.each(Object.entries(WAYS))("%s", (_, choke) => {
     );
   });
 
-  test("names the first, where one goes in a call and one call at a time", async () => {
+  test("names the first one if each call has one input and only one call runs at a time", async () => {
     const { error, taken } = await takenThrough(
       watched("fake", {
         facts: { max_inputs: 1 },
@@ -136,7 +136,7 @@ describe.each(Object.entries(WAYS))("%s", (_, choke) => {
     expect(bad.has(error.input ?? -1)).toBe(true);
   });
 
-  test("names none where every input is refused: it is the request, or the provider", async () => {
+  test("names none if every input is refused: the request or the provider is at fault", async () => {
     for (const [count, max_inputs] of [
       [2, 2],
       [32, 32],
@@ -153,7 +153,7 @@ describe.each(Object.entries(WAYS))("%s", (_, choke) => {
     }
   });
 
-  test("of a request for one input is what it was", async () => {
+  test("of a request for one input is unchanged", async () => {
     const provider = watched(
       "fake",
       choke(() => true),
@@ -163,7 +163,7 @@ describe.each(Object.entries(WAYS))("%s", (_, choke) => {
     expect(provider.calls).toHaveLength(1);
   });
 
-  test("of inputs that must not be divided is what it was", async () => {
+  test("of inputs that must not be divided is unchanged", async () => {
     const provider = watched("fake", choke(isPoison));
     const plan = planFor(texts(32), provider.route, { indivisible: true });
     await failureOf(answerThrough(provider.route, texts(32), provider.clock.outside, { plan }));
@@ -218,8 +218,8 @@ describe("no search is made", () => {
   });
 });
 
-describe("a failure that is not the input's", () => {
-  test("in between leaves the provider's first word as it was, and no input accused", async () => {
+describe("another failure", () => {
+  test("in between leaves the provider's first error, and blames no input", async () => {
     const { route, clock, calls } = watched("fake", {
       before: ({ inputs }, host) => {
         if (inputs.length < 16) throw host.failure("overloaded", "Slower.", { retryAfterMs: 90_000 });
@@ -231,7 +231,7 @@ describe("a failure that is not the input's", () => {
     expect(calls.length).toBeLessThanOrEqual(5);
   });
 
-  test("that comes and goes accuses nobody: one input alone is asked as often as every part", async () => {
+  test("that is intermittent blames no input: a single input is sent as often as every part", async () => {
     const fellOver = new Set<string>();
     const { route, clock, timesSent } = watched("fake", {
       provider: { retries: 2 },
@@ -248,7 +248,7 @@ describe("a failure that is not the input's", () => {
     expect(texts(4).map(timesSent)).toEqual([6, 6, 6, 6]);
   });
 
-  test("of a provider that just now fails at everything accuses nobody, though it is back for the next input", async () => {
+  test("of a provider that fails every call at the moment blames nobody, even if it recovers for the next input", async () => {
     let isDown = true;
     const { route, clock, calls } = watched("fake", {
       facts: { max_inputs: 1 },
@@ -265,7 +265,7 @@ describe("a failure that is not the input's", () => {
     expect(calls.length).toBeLessThanOrEqual(6 + 2);
   });
 
-  test("at one way is made up for by another, before any search", async () => {
+  test("at one route is made up for by another, before any search", async () => {
     const clock = watched("fake").clock;
     const falls = watched("fake", {
       clock,

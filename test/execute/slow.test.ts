@@ -1,6 +1,6 @@
 /**
- * A server that takes its time with each text (10 ms one, say, on a processor): a batch that is too much for one attempt goes on in halves,
- * one after the other, and is never sent again whole. A further thing to learn of a server's pace is a test here.
+ * A server that needs time for each text (10 ms each on a processor, say): a batch that is too much for one attempt continues in halves,
+ * one after another, and is never sent again whole. A further thing to learn about a server's pace is a test here.
  */
 import { expect, test } from "bun:test";
 import { exactVector } from "../../plugins/fake";
@@ -10,7 +10,7 @@ import { watched } from "./watched";
 
 const texts = (count: number) => Array.from({ length: count }, (_, i) => `text ${i}`);
 
-/** One call at a time, so many ms a text; what was given up it still works off. */
+/** One call at a time, this many ms per text; it also finishes cancelled calls. */
 function slow(msEach: number, retries = 2) {
   let busyUntil = 0;
   let underWay = 0;
@@ -33,7 +33,7 @@ function slow(msEach: number, retries = 2) {
 
 const sizesOf = ({ open }: ReturnType<typeof slow>) => open.calls.map(({ inputs }) => inputs.length);
 
-test("a batch too large for one attempt is done in halves, one after the other", async () => {
+test("a batch too large for one attempt is done in halves, one after another", async () => {
   const server = slow(6);
   const { clock, route } = server.open;
   const inputs = texts(200);
@@ -45,7 +45,7 @@ test("a batch too large for one attempt is done in halves, one after the other",
   expect(server.atOnce()).toBe(1);
 });
 
-test("the next batch begins with what it does in time, and grows again where it is fast", async () => {
+test("the next batch starts with what the server does in time, and grows again if it is fast", async () => {
   const server = slow(6);
   const { clock, route } = server.open;
   await clock.until(answerThrough(route, texts(200), clock.outside));
@@ -54,7 +54,7 @@ test("the next batch begins with what it does in time, and grows again where it 
   expect(Math.max(...sizesOf(server).slice(before))).toBeLessThanOrEqual(100);
 });
 
-test("one text that is too slow is told by the words that mend it", async () => {
+test("one text that is too slow gets an error that says what to change", async () => {
   const { clock, route } = slow(5_000, 1).open;
   const failure = await failureOf(clock.until(answerThrough(route, ["one"], clock.outside)));
   expect(failure.kind).toBe("timeout");

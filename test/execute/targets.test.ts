@@ -1,6 +1,6 @@
 /**
- * A route of several ways: which of them a part goes to, in what order, and what becomes of it when one fails.
- * A new rule of who is asked next is a test here; when a way is left alone altogether is breaker.test.ts.
+ * A model with several routes: which of them gets a part, in what order, and what happens when one fails.
+ * A new rule for choosing the next target is a test here; breaker.test.ts has circuit breakers.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -15,12 +15,12 @@ const texts = (count: number) => Array.from({ length: count }, (_, place) => `te
 const rightVectors = (inputs: readonly string[]) => inputs.map((text) => exactVector(text, 16));
 
 interface Spec extends Watching {
-  /** The fake's model: its fault. */
+  /** The fake's model: its failure. */
   readonly model?: string;
   readonly retries?: number;
 }
 
-/** Ways called a, b, c …, each a group of its own where nothing else is said; `order` is who was called, in order. */
+/** Routes called a, b, c …, each a group of its own unless the test says otherwise; `order` lists the calls. */
 function ways(clock: FakeOutside, ...specs: readonly [Spec, ...Spec[]]) {
   const called: string[] = [];
   const opened = specs.map(({ model = "fake", retries = 1, before, ...spec }, i) => {
@@ -58,7 +58,7 @@ describe("a part that failed", () => {
     },
   );
 
-  test("is carved anew by the next way's limits, and the parts that were answered stay where they are", async () => {
+  test("is cut by the next route's limits, and answered parts are kept", async () => {
     const clock = fakeOutside();
     const { route, opened } = ways(
       clock,
@@ -81,7 +81,7 @@ describe("a part that failed", () => {
     ]);
   });
 
-  test("goes back to the first way only after every other was asked, and then after a pause", async () => {
+  test("goes back to the first route only after every other was called, and then after a pause", async () => {
     const clock = fakeOutside();
     const { route, opened, order } = ways(
       clock,
@@ -96,7 +96,7 @@ describe("a part that failed", () => {
     expect(opened[0]?.callTimes[1]).toBeLessThanOrEqual(250);
   });
 
-  test("is sent four times at most over all ways, however it is carved", async () => {
+  test("is sent at most four times over all routes, however it is cut", async () => {
     const clock = fakeOutside();
     const { route, opened } = ways(
       clock,
@@ -110,7 +110,7 @@ describe("a part that failed", () => {
     expect(opened.reduce((sum, { timesSent }) => sum + timesSent("text 0"), 0)).toBe(4);
   });
 
-  test("is not sent more often to one way than its own retries say", async () => {
+  test("is not sent to one route more often than its own retries allow", async () => {
     const clock = fakeOutside();
     const { route, order } = ways(
       clock,
@@ -121,7 +121,7 @@ describe("a part that failed", () => {
     expect(order()).toBe("abb");
   });
 
-  test("where our key was refused does not go there again, though the others fail too", async () => {
+  test("does not go again to a route that refused our key, even if the others fail too", async () => {
     const clock = fakeOutside();
     const { route, order } = ways(clock, { model: "fake-unauthorized", retries: 3 }, { model: "fake-down" });
     const failure = await failureOf(clock.until(answerThrough(route, ["one"], clock.outside)));
@@ -129,7 +129,7 @@ describe("a part that failed", () => {
     expect(failure.kind).toBe("unavailable");
   });
 
-  test("is told of by the last word of the way that it failed at", async () => {
+  test("gets the last error of the route at which it failed", async () => {
     const clock = fakeOutside();
     let calls = 0;
     const { route } = ways(clock, {
@@ -152,7 +152,7 @@ describe("a part that failed", () => {
     expect(order()).toBe("a");
   });
 
-  test("does not wait for a way that wants to be left alone while another may be asked again", async () => {
+  test("does not wait for a route with Retry-After while another may be retried", async () => {
     const clock = fakeOutside();
     const { route, order } = ways(
       clock,
@@ -170,8 +170,8 @@ describe("a part that failed", () => {
   });
 });
 
-describe("a way that may not serve", () => {
-  test("is never asked, also when the others fail", async () => {
+describe("a route that may not serve", () => {
+  test("is never called, even if the others fail", async () => {
     const clock = fakeOutside();
     const { route, order } = ways(clock, { mayServe: () => false }, { model: "fake-down" });
     expect((await failureOf(clock.until(answerThrough(route, ["one"], clock.outside)))).kind).toBe(
@@ -180,7 +180,7 @@ describe("a way that may not serve", () => {
     expect(order()).toBe("bb");
   });
 
-  test("leaves the model out of service where there is no other", async () => {
+  test("leaves the model out of service if there is no other", async () => {
     const clock = fakeOutside();
     const { route, order } = ways(clock, { mayServe: () => false }, { mayServe: () => false });
     const failure = await failureOf(answerThrough(route, texts(40), clock.outside));
@@ -206,7 +206,7 @@ describe("a way that may not serve", () => {
     );
     const { vectors } = await clock.until(answerThrough(route, texts(100), clock.outside));
     expect(vectors).toEqual(rightVectors(texts(100)));
-    // Those that were sent, or waited in line, when it changed.
+    // Those that were sent, or queued, when it changed.
     expect(opened[0]?.calls.length).toBeLessThan(70);
     expect(opened[1]?.calls.length).toBeGreaterThan(0);
   });
@@ -222,14 +222,14 @@ describe("within a group", () => {
     return opened.map(({ calls }) => calls.length);
   };
 
-  test("requests are shared out by weight", async () => {
+  test("requests are distributed by weight", async () => {
     const [three = 0, one = 0] = await shares([3, 1], 800);
     expect(three + one).toBe(800);
     // Within four standard deviations of 600.
     expect(Math.abs(three - 600)).toBeLessThan(50);
   });
 
-  test("a weight of nought is for when the others cannot", async () => {
+  test("weight 0 serves only if the others cannot", async () => {
     expect(await shares([0, 1, 2], 200)).toMatchObject([0, expect.any(Number), expect.any(Number)]);
     const clock = fakeOutside();
     const { route, order } = ways(
@@ -241,7 +241,7 @@ describe("within a group", () => {
     expect(order()).toBe("ba");
   });
 
-  test("a later group is asked only where the earlier cannot", async () => {
+  test("a later group is called only if the earlier ones cannot serve", async () => {
     const clock = fakeOutside();
     const down = { model: "fake-down", group: 0 };
     const { route, opened } = ways(clock, down, down, { group: 1 }, { group: 2 });
@@ -262,7 +262,7 @@ describe("within a group", () => {
     expect(opened.map(({ calls }) => calls.length)).toEqual([20, 20]);
   });
 
-  test("who is slow gets less: the one with less under way for its weight is taken", async () => {
+  test("a slow route gets less: the one with less in flight for its weight is chosen", async () => {
     const clock = fakeOutside();
     const taking = (ms: number) => ({
       group: 0,
@@ -277,7 +277,7 @@ describe("within a group", () => {
     expect(fast).toBeGreaterThan(slow * 3);
   });
 
-  test("of two with weights 3 and 1, both busy, three times as much is under way at the first", async () => {
+  test("of two with weights 3 and 1, both busy, the first has three times as much in flight", async () => {
     const clock = fakeOutside();
     const spec = (weight: number) => ({
       group: 0,
@@ -293,7 +293,7 @@ describe("within a group", () => {
   });
 });
 
-describe("a way that says when to come back", () => {
+describe("a route with Retry-After", () => {
   const limited = (clock: FakeOutside, retryAfterMs: number | undefined) => {
     let isLimited = true;
     const { route, opened } = ways(
@@ -330,7 +330,7 @@ describe("a way that says when to come back", () => {
     expect(opened[0]?.callTimes).toEqual([0, restMs]);
   });
 
-  test("is asked all the same by the next caller where there is no other", async () => {
+  test("is called anyway by the next caller if there is no other", async () => {
     const clock = fakeOutside();
     const { route, opened } = ways(clock, {
       retries: 0,
@@ -346,7 +346,7 @@ describe("a way that says when to come back", () => {
   });
 });
 
-test("whatever fails where: the answer is right or an error, and nobody is asked too often", async () => {
+test("whatever fails: the answer is right or an error, and no route is called too often", async () => {
   const faults = ["", "", "", "-down", "-overloaded", "-short", "-unauthorized", "-stuck", "-flaky", "-nan"];
   const spec = fc.record({
     model: fc.constantFrom(...faults).map((fault) => `fake${fault}`),

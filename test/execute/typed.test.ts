@@ -1,5 +1,5 @@
 /**
- * Vectors in further types than float: proved for size and numbers beside their float, each in its own place to the answer.
+ * Vectors of other types than float: dimensions and values are checked together with the float vector, each at its own index in the answer.
  * A new type is a row of RIGHT and rows of WRONG.
  */
 import { describe, expect, test } from "bun:test";
@@ -18,7 +18,7 @@ const route = routeTo({ embed: () => Promise.reject(new Error("No call in this t
 });
 const part = { pieces: piecesOf(TEXTS) };
 
-/** @param typed of each text by its place; a reply in another order than the part's */
+/** @param typed of each text by its index; a reply in another order than the part's */
 function proved(types: readonly VectorType[], typed: (place: number) => TypedVector | undefined) {
   const vectors = TEXTS.map((text, index) => {
     const further = typed(index);
@@ -40,7 +40,7 @@ const RIGHT: readonly (readonly [string, VectorType, (place: number) => TypedVec
 ];
 
 describe("further types", () => {
-  test.each(RIGHT)("%s: each comes to its own input, whatever the reply's order", (_, type, typed) => {
+  test.each(RIGHT)("%s: each reaches its own input, whatever the reply's order", (_, type, typed) => {
     const { plan, answered } = proved([type], typed);
     const collection = collect(plan);
     const complete = collection.add(answered);
@@ -51,7 +51,7 @@ describe("further types", () => {
     expect(vectors).toEqual(TEXTS.map((text) => exactVector(text, SIZE)));
   });
 
-  test("one that nobody asked for is left out", () => {
+  test("a type that was not requested is left out", () => {
     const both = () => ({ int8: Int8Array.from(numbers(SIZE)), ubinary: Uint8Array.of(1, 2) });
     expect(proved(["ubinary"], both).answered.typed).toEqual(
       TEXTS.map(() => ({ ubinary: Uint8Array.of(1, 2) })),
@@ -88,7 +88,7 @@ describe("further types", () => {
     expect(thrown).toMatchObject({ kind: "malformed" });
   });
 
-  test("an answer that has lost them is a fault of ours, and no answer", () => {
+  test("an answer that has lost them is a bug of ours, and is not returned", () => {
     const { plan, answered } = proved([], () => undefined);
     const embedded = [...collect(plan).add(answered).values()];
     const request = requestFor(TEXTS, { types: ["int8"] });

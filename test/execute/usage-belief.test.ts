@@ -1,4 +1,4 @@
-/** What a provider says of tokens that can be no count: the row, the bill and the limits go by the estimate, and the log is told once. */
+/** Impossible token counts of a provider: the row, the bill and the limits use the estimate, and the log says so once. */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ models:
   o: { routes: [ { provider: other } ], price: 1, dimensions: 2 }
 `;
 
-/** @param usage as it stands in the reply's JSON */
+/** @param usage as in the reply's JSON */
 function openAnswering(usage: string): Promise<OpenGateway> {
   const fetch = async (_: string, init: RequestInit) => {
     const { input }: { readonly input: readonly string[] } = JSON.parse(String(init.body));
@@ -25,7 +25,7 @@ function openAnswering(usage: string): Promise<OpenGateway> {
       headers: { "content-type": "application/json" },
     });
   };
-  // The rate limit gives a token back each 60 ms: time stands still.
+  // The rate limit refills a token each 60 ms: time stands still.
   return openGateway({ yaml: YAML, outside: { fetch, monotonic: () => 1_000_000 } });
 }
 
@@ -44,7 +44,7 @@ const TEXT = "hello";
 /** Five bytes. */
 const ESTIMATE = 2;
 
-describe("a count that can be none", () => {
+describe("an impossible count", () => {
   test.each([
     ["none for a text", `{"prompt_tokens":0,"total_tokens":0}`],
     ["a million", `{"prompt_tokens":1000000,"total_tokens":1000000}`],
@@ -78,7 +78,7 @@ describe("a count that can be none", () => {
     ]);
   });
 
-  test("is told in the log once a provider", async () => {
+  test("is logged once per provider", async () => {
     await using open = await openAnswering(`{"prompt_tokens":1000000}`);
     for (const model of ["m", "m", "n", "o", "n", "o"])
       expect((await open.post({ model, input: TEXT })).status).toBe(200);

@@ -1,6 +1,6 @@
 /**
- * The fake plugin behind a Route, watched: which calls were made, when, and how often each input was sent.
- * A test changes what happens before a call or to its reply; all else is the gateway's own.
+ * The fake plugin behind a Route, observed: which calls were made, when, and how often each input was sent.
+ * A test changes what happens before a call or to its reply; everything else is the gateway's own code.
  */
 import fake from "../../plugins/fake";
 import type { Route, Target } from "../../src/domain/request";
@@ -22,10 +22,10 @@ export interface Watched {
 export interface Watching extends Omit<Way, "outside"> {
   readonly before?: (call: EmbedCall, host: Host) => Promise<void> | void;
   readonly spoil?: (reply: EmbedReply, call: EmbedCall) => EmbedReply;
-  /** The plugin overlooks its signal, and answers when it likes. */
+  /** The plugin ignores its signal, and answers when it likes. */
   readonly isDeaf?: boolean;
   readonly seed?: number;
-  /** Where several are watched beside one another: their common clock. */
+  /** If several are observed together: their common clock. */
   readonly clock?: FakeOutside;
 }
 

@@ -1,4 +1,4 @@
-/** `embedgate embed --via batch`: by the Batch API of a running gateway, row by row; what a kill leaves in flight is not paid again. */
+/** `embedgate embed --via batch`: through the Batch API of a running gateway, row by row; a kill does not cause calls in flight to be paid again. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { startServing, temporaryFolder, vectorOf } from "../serving";
@@ -8,7 +8,7 @@ const ROWS = 700;
 const textOf = (row: number) => `row ${row}`;
 const lines = Array.from({ length: ROWS }, (_, row) => (row === 5 ? "bad" : textOf(row)));
 
-test("every row has its vector, and a killed job goes on with the same batch", async () => {
+test("every row has its vector, and a killed job continues with the same batch", async () => {
   using folder = temporaryFolder({ "in.txt": `${lines.join("\n")}\n` });
   const paid = Promise.withResolvers<void>();
   using provider = startProvider(
@@ -48,7 +48,7 @@ test("every row has its vector, and a killed job goes on with the same batch", a
   expect(batches.data.length).toBe(1);
 }, 60_000);
 
-test("needs a gateway to ask", async () => {
+test("needs a gateway to call", async () => {
   using folder = temporaryFolder({ "in.txt": "a\n" });
   const { code, errors } = await startJob(folder.path, [
     "in.txt",

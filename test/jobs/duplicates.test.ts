@@ -1,4 +1,4 @@
-/** Equal texts among more rows than are kept in memory: whatever the order, each row leads to the first of its text. */
+/** Equal texts among more rows than are kept in memory: whatever the order, each row refers to the first with its text. */
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ async function firstOf(texts: readonly string[], scratch: string) {
   }
 }
 
-test("each row leads to the first of its text, also through the scratch file, which is gone afterwards", async () => {
+test("each row refers to the first with its text, also through the scratch file, which is removed afterwards", async () => {
   using folder = temporaryFolder();
   const scratch = join(folder.path, "hashes");
   // 64 parts keep 2,048 records each before they are written.
@@ -35,7 +35,7 @@ test("each row leads to the first of its text, also through the scratch file, wh
   expect(existsSync(scratch)).toBe(false);
 });
 
-test("where all differ there is nothing to keep", async () => {
+test("if all differ there is nothing to keep", async () => {
   using folder = temporaryFolder();
   const texts = Array.from({ length: 1_000 }, (_, row) => `text ${row}`);
   expect((await firstOf(texts, join(folder.path, "hashes"))).found).toBeUndefined();

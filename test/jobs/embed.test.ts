@@ -1,6 +1,6 @@
 /**
- * `embedgate embed` from end to end: every format in and out, what is said, what is paid, and how a job ends. A provider on loopback
- * counts. What a kill leaves is kill.test.ts's.
+ * `embedgate embed` from end to end: every format in and out, messages, cost, and how a job ends. A provider on loopback
+ * counts. kill.test.ts has killed jobs.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -81,7 +81,7 @@ describe("inputs", () => {
     expect(await vectorsIn(out)).toEqual(lines.map((line) => vectorOf(line)));
   });
 
-  test("rows without a text, or whose text is refused, are told with their place; the others have their vectors", async () => {
+  test("rows without a text, or with a refused one, are reported with their position; the others get their vectors", async () => {
     const out = newOutput();
     const lines = [
       ...['{"text":"good"}', "{", '{"other":1}', '{"text":null}', '{"text":""}', ""],
@@ -145,13 +145,13 @@ describe("outputs", () => {
     expect(rows.slice(0, 4)).toEqual(TEXTS.map((text) => [...new Float16Array(vectorOf(text))]));
   });
 
-  test("f32 is nothing but the numbers", async () => {
+  test("f32 contains only the numbers", async () => {
     const bytes = await Bun.file(join(folder, await make("f32"))).arrayBuffer();
     expect([...new Float32Array(bytes).subarray(0, 32)]).toEqual(TEXTS.flatMap((text) => vectorOf(text)));
     expect(bytes.byteLength).toBe(5 * 8 * 4);
   });
 
-  test("jsonl has a line a row", async () => {
+  test("jsonl has one line per row", async () => {
     const text = readFileSync(join(folder, await make("jsonl")), "utf8");
     expect(
       text
@@ -169,7 +169,7 @@ describe("outputs", () => {
     ]);
   });
 
-  test("an ending that is no format's is refused, and so is an output that exists", async () => {
+  test("an unknown file ending is refused, and so is an existing output", async () => {
     const out = await make("npy");
     const again = await runJob(folder, ["plain.txt", "--model", "m", "--out", out]);
     expect([again.code, again.errors]).toEqual([2, expect.stringContaining("--overwrite replaces it")]);
@@ -185,7 +185,7 @@ describe("outputs", () => {
 describe("a job", () => {
   const lines = Array.from({ length: 320 }, (_, row) => `priced ${row}`);
 
-  test("says what it would cost, and sends nothing, with --dry-run", async () => {
+  test("says its cost, and sends nothing, with --dry-run", async () => {
     await put("priced.txt", lines.join("\n"));
     const out = newOutput();
     const { calls } = provider;
@@ -197,12 +197,12 @@ describe("a job", () => {
     expect([provider.calls, existsSync(join(folder, out)), besides(out)]).toEqual([calls, false, []]);
   });
 
-  test("stops before --max-usd, and goes on from there with more, paying nothing twice", async () => {
+  test("stops before --max-usd, and continues with a higher limit, paying nothing twice", async () => {
     await put("priced.txt", lines.join("\n"));
     const out = newOutput();
     const args = ["priced.txt", "--model", "m", "--out", out];
     const before = provider.paid.length;
-    // A text is one token at this provider, and may be as many as its bytes and the marks around it.
+    // At this provider a text is one token; the most possible is its bytes and the marks around it.
     const first = await runJob(folder, [...args, "--max-usd", "0.0005"]);
     expect([first.code, first.errors]).toEqual([
       1,
@@ -220,7 +220,7 @@ describe("a job", () => {
     expect(await vectorsIn(out)).toEqual(lines.map((line) => vectorOf(line)));
   });
 
-  test("that is another than the journal's is refused, and the difference is named", async () => {
+  test("that differs from the journal's is refused, and the difference is named", async () => {
     await put("priced.txt", lines.join("\n"));
     const out = newOutput();
     const args = ["--model", "m", "--out", out];
@@ -248,7 +248,7 @@ describe("a job", () => {
     ]);
   });
 
-  test("ends with the calls in flight on SIGINT, and keeps what they gave", async () => {
+  test("ends after the calls in flight on SIGINT, and keeps their results", async () => {
     const held = Promise.withResolvers<void>();
     using slow = startProvider((calls) => {
       if (calls === 4) held.resolve();
@@ -269,7 +269,7 @@ describe("a job", () => {
     expect(existsSync(join(own.path, "out.npy"))).toBe(false);
   });
 
-  test("that was finished but for its journal is finished, with --resume", async () => {
+  test("that was complete except for its journal is completed with --resume", async () => {
     const out = newOutput();
     const args = ["plain.txt", "--model", "m", "--out", out, "--resume"];
     expect((await runJob(folder, [...args, "--max-usd", "0"])).code).toBe(1);
@@ -282,7 +282,7 @@ describe("a job", () => {
     expect(besides(out)).toEqual([]);
   });
 
-  test("says what the embeddings are for, as a request does, and what the provider has no use for", async () => {
+  test("names the task like a request, and the fields that the provider ignores", async () => {
     const bodies: { input: string[]; input_type?: string }[] = [];
     using server = Bun.serve({
       port: 0,

@@ -1,4 +1,4 @@
-/** A chunk's calls: what is tried again and when, which texts are left out, and what ends the job. */
+/** A chunk's calls: what is retried and when, which texts are left out, and what ends the job. */
 import { describe, expect, test } from "bun:test";
 import { type ErrorKind, GatewayError } from "../../src/domain/errors";
 import { isolate } from "../../src/jobs/isolate";
@@ -7,7 +7,7 @@ import { fakeOutside, STARTED_AT } from "../fake-outside";
 
 const TEXTS = Array.from({ length: 9 }, (_, place) => `text ${place}`);
 
-/** @param answer what comes of the n-th call; undefined is a good answer */
+/** @param answer the result of the n-th call; undefined is a good answer */
 async function isolated(answer: (texts: readonly string[], call: number) => GatewayError | undefined) {
   const world = fakeOutside();
   const calls: (readonly string[])[] = [];
@@ -42,7 +42,7 @@ const outcomesOf = (result: unknown) =>
 const good = (place: number) => Float32Array.of(place);
 
 describe("isolate", () => {
-  test("a text that is named goes alone; the others are sent once more", async () => {
+  test("a text that the error names goes alone; the others are sent once more", async () => {
     const { result, calls } = await isolated((texts) => {
       const input = texts.indexOf("text 4");
       return input === -1 ? undefined : failure("input_too_long", { input, field: `input[${input}]` });
@@ -53,14 +53,14 @@ describe("isolate", () => {
     expect(calls.map(({ length }) => length)).toEqual([9, 8]);
   });
 
-  test("one that is not named is found by halves", async () => {
+  test("a text that the error does not name is found by halves", async () => {
     const { result } = await isolated((texts) => (texts.includes("text 6") ? failure("invalid") : undefined));
     expect(outcomesOf(result)).toEqual(
       TEXTS.map((_, place) => (place === 6 ? "it is invalid" : good(place))),
     );
   });
 
-  test("what is wrong with the request, or with the account, ends the job", async () => {
+  test("an error of the request, or of the account, ends the job", async () => {
     for (const error of [
       failure("invalid", { field: "input_type" }),
       failure("unsupported_dimensions", { field: "dimensions" }),
@@ -74,7 +74,7 @@ describe("isolate", () => {
     }
   });
 
-  test("outages are retried with exponential backoff, as long as Retry-After says where it does", async () => {
+  test("outages are retried with exponential backoff, or after Retry-After", async () => {
     const { result, pauses } = await isolated((_, call) => {
       if (call === 1) return failure("rate_limited", { retryAfterMs: 7_000 });
       return call < 5 ? failure("unavailable") : undefined;

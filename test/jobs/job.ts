@@ -1,6 +1,6 @@
 /**
- * `embedgate embed` as a process of its own, with a provider that counts what it was paid for. For what only a process can show: SIGKILL,
- * exit codes, what lies beside the output. A new member of a run is one of `Run`.
+ * `embedgate embed` as a separate process, with a provider that counts what it was paid for. For what only a process can show: SIGKILL,
+ * exit codes, files beside the output. A new member of a run is one of `Run`.
  */
 import { join } from "node:path";
 import { vectorOf } from "../serving";
@@ -43,7 +43,7 @@ export interface Provider extends Disposable {
   readonly calls: number;
 }
 
-/** @param refuse why a text is refused, where it is */
+/** @param refuse returns the reason if a text is refused */
 export function startProvider(
   onCall: (calls: number) => void = () => {},
   refuse: (text: string) => string | undefined = () => undefined,
@@ -81,7 +81,7 @@ export function startProvider(
   };
 }
 
-/** A routing file with the model `m` at the provider, 16 texts a call, a dollar a million tokens. */
+/** A routing file with the model `m` at the provider, 16 texts per call, a dollar per million tokens. */
 export const routingFile = ({ url }: Provider) => `
 space_probe: false
 providers: { wire: { plugin: openai, base_url: "${url}", retries: 0, concurrency: 64 } }
@@ -93,7 +93,7 @@ export interface Vectors {
   readonly rows: readonly (readonly number[])[];
 }
 
-/** A .npy file as NumPy's format 1.0 has it. */
+/** Reads a .npy file of NumPy's format 1.0. */
 export async function readNpy(path: string): Promise<Vectors> {
   const bytes = await Bun.file(path).bytes();
   const headerBytes = new DataView(bytes.buffer).getUint16(8, true);

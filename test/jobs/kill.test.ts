@@ -1,6 +1,6 @@
 /**
- * SIGKILL in the middle of `embedgate embed`: what the journal has is never paid again, and at the end every row has its own vector.
- * EMBEDGATE_KILLS says how often (3), EMBEDGATE_SEED where: a failure names both.
+ * SIGKILL in the middle of `embedgate embed`: what is in the journal is never paid again, and at the end every row has its own vector.
+ * EMBEDGATE_KILLS is the number of kills (3), EMBEDGATE_SEED the seed: a failure prints both.
  */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -17,7 +17,7 @@ const ARGS = ["in.txt", "--model", "m", "--out", "out.npy", "--concurrency", Str
 
 const textOf = (row: number) => `row ${row}`;
 
-/** Rows whose chunk the journal has: of 16 texts each, in the rows' order. */
+/** Rows whose chunk is in the journal: 16 texts each, in the rows' order. */
 function journaled(folder: string): Set<string> {
   const lines = readFileSync(join(folder, "out.npy.journal"), "utf8").split("\n").slice(0, -1);
   const chunks = lines.flatMap((line) =>
@@ -63,13 +63,13 @@ test(
     expect(provider.paid.slice(before).filter((text) => done.has(text))).toEqual([]);
     expect(new Set(provider.paid)).toEqual(new Set(lines));
     expect(done.size).toBeGreaterThan(0);
-    // All that a kill makes to be paid again is what was in flight.
+    // A kill causes only what was in flight to be paid again.
     expect(provider.paid.length - ROWS).toBeLessThanOrEqual(KILLS * CONCURRENCY * 16);
     const { header, rows } = await readNpy(join(folder.path, "out.npy"));
     expect(header).toContain(`'descr': '<f4', 'fortran_order': False, 'shape': (${ROWS}, 8)`);
-    // The gateway leaves vectors as they come where nobody says that they are of unit length.
+    // The gateway leaves vectors unchanged if nothing says that they are normalised.
     expect(rows).toEqual(lines.map((line) => vectorOf(line)));
-    // What the killed runs held is settled.
+    // The holds of the killed runs are settled.
     expect(query(folder.path, "SELECT * FROM ledger WHERE status = 0 AND error IS NULL")).toEqual([]);
   },
   30_000 + KILLS * 10_000,

@@ -1,4 +1,4 @@
-/** Readers of input, where files are larger than a block and records do not end where lines do. */
+/** Readers of input, with files larger than a block and records that do not end at line breaks. */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -17,10 +17,10 @@ async function all(rows: Rows): Promise<Row[]> {
 const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
 
 describe("CSV", () => {
-  test("whatever a quoted field holds comes back", async () => {
+  test("whatever a quoted field contains is read back", async () => {
     using folder = temporaryFolder();
     const path = join(folder.path, "in.csv");
-    // An empty text is no text, and half of a character is none.
+    // An empty text is no text, and half of a surrogate pair is no character.
     const text = fc
       .array(fc.constantFrom("a", '"', ",", "\n", "\r\n", "ü", "𝄞", " "), { minLength: 1 })
       .map((some) => some.join(""));
@@ -38,7 +38,7 @@ describe("CSV", () => {
     );
   });
 
-  test("records that go over blocks are whole", async () => {
+  test("records that span blocks are complete", async () => {
     using folder = temporaryFolder();
     const texts = Array.from({ length: 2_000 }, (_, row) => `${row}\n${"x".repeat(row)}"`);
     const path = join(folder.path, "in.csv");
@@ -57,7 +57,7 @@ describe("CSV", () => {
 });
 
 describe("lines", () => {
-  test("are whole over blocks, and one that is not UTF-8 does not spoil the others", async () => {
+  test("are complete across blocks, and one that is not UTF-8 does not affect the others", async () => {
     using folder = temporaryFolder();
     const path = join(folder.path, "in.txt");
     const texts = Array.from({ length: 3_000 }, (_, row) => `${row} ${"ü".repeat(row % 500)}`);
@@ -80,7 +80,7 @@ describe("lines", () => {
 });
 
 describe("Parquet", () => {
-  test("row groups come one after the other, with their nulls; gzip is read", async () => {
+  test("row groups follow each other, with their nulls; gzip is read", async () => {
     using folder = temporaryFolder();
     const filename = join(folder.path, "in.parquet");
     const data = Array.from({ length: 250 }, (_, row) => (row % 10 === 3 ? null : `text ${row}`));

@@ -1,4 +1,4 @@
-/** Libraries of machine code that are loaded from memory: each its own, in whatever order. */
+/** Machine-code libraries that are loaded from memory: each is its own, in whatever order. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { loadNative } from "../../plugins/local/native";
@@ -11,7 +11,7 @@ const isHere = process.platform === "linux" && process.arch === "x64";
 const canRun = { can_run: { args: ["i32"], returns: "i32" } } as const;
 const kernelAt = { kernel_at: { args: ["i32"], returns: "ptr" } } as const;
 
-test.skipIf(!isHere)("a second library is not the first under its old name", async () => {
+test.skipIf(!isHere)("a second library is not mistaken for the first", async () => {
   const first = openCarriedLibrary(KERNEL, kernelAt);
   const second = openCarriedLibrary(PRINTING, canRun);
   expect(Object.keys(first)).toEqual(["kernel_at"]);

@@ -1,5 +1,5 @@
 /**
- * What a container's limit says of cores, as the system writes it.
+ * A container's CPU limit, as the system writes it.
  */
 import { expect, test } from "bun:test";
 import { quotaOf } from "../../src/machine/cores";

@@ -1,5 +1,5 @@
 /**
- * What a container's limit says.
+ * A container's memory limit.
  */
 import { expect, test } from "bun:test";
 import { totalmem } from "node:os";
@@ -12,7 +12,7 @@ test.each([
   ["nonsense", Number.POSITIVE_INFINITY],
 ])("a limit of %j is %d", (text, bytes) => expect(limitOf(text)).toBe(bytes));
 
-test("it is never more than the machine has", () => {
+test("it never exceeds the machine's memory", () => {
   expect(memoryAllowed()).toBeGreaterThan(0);
   expect(memoryAllowed()).toBeLessThanOrEqual(totalmem());
 });

@@ -1,4 +1,4 @@
-/** How the program names itself in what is printed to be typed. */
+/** How the program names itself in commands that it prints. */
 import { expect, test } from "bun:test";
 import { ownCommand } from "../../src/machine/own-command";
 

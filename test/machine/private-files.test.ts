@@ -1,5 +1,5 @@
 /**
- * Who may read what the gateway writes: nobody but the user that it runs as, whatever the umask, the file's age and who made it.
+ * Who may read what the gateway writes: only the user that it runs as, whatever the umask, the file's age and its creator.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
@@ -22,7 +22,7 @@ import { announce } from "../../src/processes/presence";
 
 let umask: number;
 beforeAll(() => {
-  // The most open-handed there is.
+  // The most permissive umask.
   umask = process.umask(0);
 });
 afterAll(() => {
@@ -33,7 +33,7 @@ const modeOf = (path: string) => (lstatSync(path).mode & 0o777).toString(8);
 const modesIn = (folder: string) =>
   Object.fromEntries(readdirSync(folder).map((name) => [name, modeOf(join(folder, name))]));
 
-/** What is left open, the gateway's files and the folder itself. */
+/** What others can read: the gateway's files and the folder itself. */
 const openIn = (folder: string) => [
   ...(modeOf(folder) === "700" ? [] : [`the folder: ${modeOf(folder)}`]),
   ...Object.entries(modesIn(folder)).flatMap(([name, mode]) => (mode === "600" ? [] : [`${name}: ${mode}`])),
@@ -49,7 +49,7 @@ async function inFolder(work: (folder: string) => Promise<void> | void): Promise
 }
 
 describe.skipIf(process.platform === "win32")("only the gateway's own user may read", () => {
-  test("the database, its log and index, and the folders made for it", () =>
+  test("the database, its log and index, and the folders created for it", () =>
     inFolder(async (folder) => {
       const data = join(folder, "made", "data");
       const store = await openStore(join(data, "embedgate.db"), realOutside);
@@ -63,7 +63,7 @@ describe.skipIf(process.platform === "win32")("only the gateway's own user may r
       store.close();
     }));
 
-  test("a log that SQLite makes later, after the last one went with its last user", () =>
+  test("a log that SQLite creates later, after the last one was removed with its last user", () =>
     inFolder(async (folder) => {
       const path = join(folder, "data", "embedgate.db");
       (await openStore(path, realOutside)).close();
@@ -74,7 +74,7 @@ describe.skipIf(process.platform === "win32")("only the gateway's own user may r
       again.close();
     }));
 
-  test("what lay there before: database, log, cache, presence, and copies made of them", () =>
+  test("files that existed before: database, log, cache, process list, and copies of them", () =>
     inFolder(async (folder) => {
       const data = join(folder, "data");
       const path = join(data, "embedgate.db");
@@ -90,7 +90,7 @@ describe.skipIf(process.platform === "win32")("only the gateway's own user may r
       first.close();
     }));
 
-  test("the cache on disk, new and found", () =>
+  test("the cache on disk, new and existing", () =>
     inFolder((folder) => {
       const path = join(folder, "data", "embedgate.db-cache");
       openFile(path, 10_000_000).close();
@@ -102,7 +102,7 @@ describe.skipIf(process.platform === "win32")("only the gateway's own user may r
       expect(modeOf(path)).toBe("600");
     }));
 
-  test("the file by which a running gateway is found, also where a half-written one was left", () =>
+  test("the file by which a running gateway is found, even if a half-written one was left", () =>
     inFolder((folder) => {
       const path = join(folder, "embedgate.db");
       writeFileSync(`${path}-gateway-${process.pid}.next`, "{", { mode: 0o644 });
@@ -114,7 +114,7 @@ describe.skipIf(process.platform === "win32")("only the gateway's own user may r
     }));
 });
 
-describe.skipIf(process.platform === "win32")("what is somebody else's is left as it is", () => {
+describe.skipIf(process.platform === "win32")("files of other users are not changed", () => {
   test("a folder with other files in it, and those files", () =>
     inFolder(async (folder) => {
       chmodSync(folder, 0o755);
@@ -132,7 +132,7 @@ describe.skipIf(process.platform === "win32")("what is somebody else's is left a
       store.close();
     }));
 
-  test("what a link beside the database points to", () =>
+  test("the target of a link beside the database", () =>
     inFolder(async (folder) => {
       const elsewhere = join(folder, "elsewhere");
       writeFileSync(elsewhere, "", { mode: 0o644 });

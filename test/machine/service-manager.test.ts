@@ -1,4 +1,4 @@
-/** What systemd hears of the gateway, on a real socket: READY, STOPPING, and WATCHDOG as often as it asks. */
+/** What systemd receives from the gateway on a real socket: READY, STOPPING, and WATCHDOG as often as it asks. */
 import { ptr } from "bun:ffi";
 import { expect, test } from "bun:test";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 const MSG_DONTWAIT = 0x40;
 
-/** A manager's socket, as systemd has one. */
+/** A service manager's socket, like systemd's. */
 function listenAt(path: string) {
   const libc = openLibc({
     socket: { args: ["i32", "i32", "i32"], returns: "i32" },
@@ -36,7 +36,7 @@ function listenAt(path: string) {
   };
 }
 
-/** An alarm that rings when the test says so. */
+/** An alarm that fires when the test says so. */
 function alarms() {
   const set: { readonly ms: number; readonly ring: () => void }[] = [];
   return {
@@ -79,7 +79,7 @@ onLinux("nothing is said of being alive where another process is watched, or non
   }
 });
 
-test("where nobody listens, or no address is one, nothing happens", () => {
+test("if nobody listens, or the address is invalid, nothing happens", () => {
   const { alarm, waiting } = alarms();
   for (const NOTIFY_SOCKET of [undefined, "", "relative", `/${"x".repeat(200)}`, "/nowhere/at/all"]) {
     const told = openServiceManager({ environment: { NOTIFY_SOCKET }, alarm });

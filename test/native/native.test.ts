@@ -1,6 +1,6 @@
 /**
- * The machine code of numbers and base64: what its source gives, chosen as the machine can, and within its bounds.
- * That it prints and reads the same bytes as WebAssembly is for test/printing/ and test/replies/.
+ * The machine code for numbers and base64: built from its source, chosen by the machine's abilities, and within its bounds.
+ * test/printing/ and test/replies/ test that it prints and reads the same bytes as WebAssembly.
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -33,7 +33,7 @@ describe("native-linux-x64.so", () => {
   });
 });
 
-/** What the system says of the processor, so that code which it could run and does not load is seen. */
+/** The processor's features according to the system, to detect code that it could run and does not load. */
 const processor =
   process.platform === "linux" && process.arch === "x64" ? readFileSync("/proc/cpuinfo", "utf8") : "";
 const FLAGS = {
@@ -44,16 +44,16 @@ const IS_WITHOUT_SIMD = process.env.BUN_JSC_useWasmSIMD === "false";
 const runs = (name: Variant) =>
   !IS_WITHOUT_SIMD && FLAGS[name].every((flag) => processor.includes(` ${flag} `));
 
-test("what the processor can run is there, and the fastest is taken", () => {
+test("everything that the processor can run is there, and the fastest is used", () => {
   expect(NATIVES.length).toBe(VARIANTS.filter(runs).length);
   expect(native() === "without").toBe(!VARIANTS.some(runs));
 });
 
-test.skipIf(!IS_WITHOUT_SIMD)("where there is no AVX there is none, with the reason", () => {
+test.skipIf(!IS_WITHOUT_SIMD)("without AVX there is none, with the reason", () => {
   expect(() => openNative("avx2")).toThrow("no AVX");
 });
 
-test.skipIf(NATIVES.length === 0)("printing goes on where it stopped, and stays within its room", () => {
+test.skipIf(NATIVES.length === 0)("printing continues where it stopped, and stays within its buffer", () => {
   const values = Float32Array.from({ length: 64 }, (_, i) => (i === 40 ? 1e-9 : -(i + 1) / 1000));
   for (const { print } of NATIVES) {
     for (let room = 0; room < 900; room++) {

@@ -1,5 +1,5 @@
 /**
- * Each kind of machine code that this machine can run. Where it can run none, tests of them have nothing to compare.
+ * Each kind of machine code that this machine can run. If it can run none, its tests have nothing to compare.
  */
 import { type NativeBytes, openNative, VARIANTS } from "../../src/native/native";
 

@@ -1,4 +1,4 @@
-/** Pieces put together: the same bytes however they are cut, and no more memory than they need. */
+/** Joining pieces: the same bytes however they are cut, and no more memory than needed. */
 
 import { heapStats } from "bun:jsc";
 import { expect, test } from "bun:test";
@@ -22,7 +22,7 @@ test("pieces of any sizes come out as they came in", () => {
   );
 });
 
-test("small ones keep no object each, nor the memory that they came in", () => {
+test("small pieces keep no object each, nor the buffer that they came in", () => {
   const gathered = new Gathered();
   Bun.gc(true);
   const before = heapStats().objectTypeCounts.Uint8Array ?? 0;

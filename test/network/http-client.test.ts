@@ -1,4 +1,4 @@
-/** Calls to real sockets on this machine: what `fetch` would do, and what is left to it. With TLS: https.test.ts. */
+/** Calls to real sockets on this machine: the same results as `fetch`, and what is left to `fetch`. https.test.ts has TLS. */
 import { afterEach, describe, expect, test } from "bun:test";
 import type { Socket, TCPSocketListener } from "bun";
 import { createHttpClient } from "../../src/network/http-client";
@@ -8,7 +8,7 @@ interface Peer {
   readonly requests: string[];
   connections(): number;
   closeAll(): void;
-  /** Says something to everybody who is connected, unasked. */
+  /** Sends something to everybody who is connected, without a request. */
   say(words: string): void;
 }
 
@@ -17,7 +17,7 @@ afterEach(() => {
   for (const listener of listeners.splice(0)) listener.stop(true);
 });
 
-/** A server that answers the nth request with the nth text, the last one again and again. "" says nothing, undefined hangs up. */
+/** A server that answers the nth request with the nth text, and the last one again and again. "" sends nothing, undefined hangs up. */
 function peer(...answers: readonly (string | undefined)[]): Peer {
   const requests: string[] = [];
   const sockets = new Set<Socket<undefined>>();
@@ -65,7 +65,7 @@ function client(environment: Record<string, string> = {}) {
     },
     () => now,
     environment,
-    () => new Promise((resolve) => setImmediate(resolve)),
+    () => new Promise((resolve) => setImmediate(() => setImmediate(resolve))),
   );
   const call = (url: string, init: RequestInit = {}) =>
     send(url, { method: "POST", redirect: "manual", body: "{}", ...init });
@@ -98,7 +98,7 @@ describe("a call without TLS", () => {
     ]);
   });
 
-  test("one after another share a connection, several at once do not", async () => {
+  test("one after another reuse a connection, parallel ones do not", async () => {
     const server = peer(OK);
     const { text } = client();
     for (let i = 0; i < 3; i++) expect(await text(server.url)).toBe("ok");
@@ -107,7 +107,7 @@ describe("a call without TLS", () => {
     expect(server.connections()).toBe(3);
   });
 
-  test("uses no connection that has been idle for long, nor one that was closed", async () => {
+  test("uses no connection that has been idle for long, or that was closed", async () => {
     const server = peer(OK);
     const { text, pass } = client();
     await text(server.url);
@@ -123,7 +123,7 @@ describe("a call without TLS", () => {
     expect(server.connections()).toBe(3);
   });
 
-  test("unpacks what comes packed", async () => {
+  test("decompresses compressed replies", async () => {
     const packed = Buffer.from(Bun.gzipSync(Buffer.from("packed")));
     const listener = Bun.serve({
       port: 0,
@@ -165,7 +165,7 @@ describe("a call without TLS", () => {
     expect(await failing.catch((cause) => cause)).toMatchObject({ code });
   });
 
-  test("of nobody fails with a code", async () => {
+  test("to a closed port fails with a code", async () => {
     const server = peer(OK);
     for (const listener of listeners.splice(0)) listener.stop(true);
     expect(
@@ -191,14 +191,14 @@ describe("a call without TLS", () => {
     expect(server.requests.length).toBe(2);
   });
 
-  test("does not let a header become two", async () => {
+  test("does not let a header inject a second one", async () => {
     const server = peer(OK);
     const { call } = client();
     expect(async () => call(server.url, { headers: { a: "b\r\nc: d" } })).toThrow();
     expect(server.requests).toEqual([]);
   });
 
-  test("a reply that nobody asked for ends the connection, and is nobody's answer", async () => {
+  test("an unsolicited reply ends the connection, and is nobody's answer", async () => {
     const server = peer(`${OK}${OK.replace("ok", "no")}`, OK);
     const { text } = client();
     expect([await text(server.url), await text(server.url)]).toEqual(["ok", "ok"]);
@@ -209,17 +209,17 @@ describe("a call without TLS", () => {
 describe("a reply that came before its request", () => {
   const FORGED = OK.replace("ok", "no");
 
-  test("ends a connection that was to be used again, although nobody has looked at it yet", async () => {
+  test("ends a connection that was to be reused, even though nobody has read it yet", async () => {
     const server = peer(OK);
     const { text } = client();
     expect(await text(server.url)).toBe("ok");
-    // It lies in the system's buffer when the next call looks for a connection.
+    // It is in the system's buffer when the next call looks for a connection.
     server.say(FORGED);
     expect(await text(server.url)).toBe("ok");
     expect([server.connections(), server.requests.length]).toEqual([2, 2]);
   });
 
-  test("is no answer, where several calls reuse connections at once", async () => {
+  test("is not an answer if several calls reuse connections at once", async () => {
     const server = peer(OK);
     const { text } = client();
     await Promise.all([text(server.url), text(server.url), text(server.url)]);
@@ -232,14 +232,14 @@ describe("a reply that came before its request", () => {
     expect(server.connections()).toBe(6);
   });
 
-  test("leaves a connection alone that says nothing", async () => {
+  test("does not affect a connection that is silent", async () => {
     const server = peer(OK);
     const { text } = client();
     for (let i = 0; i < 5; i++) await text(server.url);
     expect(server.connections()).toBe(1);
   });
 
-  test("is none on a new connection either", async () => {
+  test("is not an answer on a new connection either", async () => {
     const listener = Bun.listen({
       hostname: "127.0.0.1",
       port: 0,

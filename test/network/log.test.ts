@@ -1,5 +1,5 @@
 /**
- * The log's lines: JSON for programs, words for people, and which of them are written.
+ * The log's lines: JSON for programs, text for people, and which of them are written.
  */
 import { describe, expect, test } from "bun:test";
 import { createLog } from "../../src/network/log";
@@ -12,7 +12,7 @@ function logTo({ isTerminal = false, hasColours = true } = {}) {
 }
 
 describe("a line", () => {
-  test("is JSON where nobody looks on, and where the routing file says so", () => {
+  test("is JSON without a terminal, and if the routing file says so", () => {
     const pipe = logTo();
     pipe.write("warn", "it happened", { at: "x y", amount: 12n, left_out: undefined });
     const terminal = logTo({ isTerminal: true });
@@ -23,7 +23,7 @@ describe("a line", () => {
     expect([pipe.lines, terminal.lines]).toEqual([[said], [said]]);
   });
 
-  test("is words on a terminal, in colours where they are wanted; nothing that a caller sent moves the cursor", () => {
+  test("is text on a terminal, with colours if wanted; nothing from a caller moves the cursor", () => {
     const about = { at: "x y", model: "a/b-1", evil: "\u001b[2J\n", none: undefined, count: 3 };
     const plain = logTo({ isTerminal: true, hasColours: false });
     plain.write("warn", "it happened", about);
@@ -39,7 +39,7 @@ describe("a line", () => {
     expect(pipe.lines).toEqual(["03:12:09.120 INFO  it happened"]);
   });
 
-  test("is left out where it is less than the level, until that is another", () => {
+  test("is left out below the log level, until the level changes", () => {
     const log = logTo();
     log.by({ level: "warn", format: "json", requests: false });
     for (const level of ["info", "warn", "error"] as const) log.write(level, level);
@@ -49,8 +49,8 @@ describe("a line", () => {
   });
 });
 
-describe("what the routing file says of it", () => {
-  test("holds from the start, and from a reload on; requests have a line where asked for, without a text", async () => {
+describe("the log settings of the routing file", () => {
+  test("apply from the start, and after a reload; requests have a line if wanted, without a text", async () => {
     const settings: unknown[] = [];
     const logBy = (next: unknown) => settings.push(next);
     const asking = `${FAKE_YAML}log: { requests: true, level: warn, format: json }\n`;

@@ -1,12 +1,12 @@
 /**
- * How many bytes the platform's own functions copy and look through for a piece of work: what it costs, without a clock.
- * A further function that goes through bytes is a row of FUNCTIONS.
+ * How many bytes the platform's own functions copy and scan during a piece of work: its cost, without a clock.
+ * A further function that scans bytes is a row of FUNCTIONS.
  */
 import { spyOn } from "bun:test";
 
 const lengthOf = (value: unknown): number => Number(Object(value).byteLength ?? 0);
 
-/** @returns the bytes that were copied or looked through while it was done */
+/** @returns the bytes that were copied or scanned during the work */
 export function metered(work: () => void): number {
   let bytes = 0;
   const { concat } = Buffer;

@@ -1,4 +1,4 @@
-/** What HTTP/1.1 replies are read as, however their bytes come. */
+/** How HTTP/1.1 replies are read, however their bytes arrive. */
 
 import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
@@ -9,7 +9,7 @@ import { metered } from "./metered";
 const MAX = 1_000_000;
 const bytesOf = (text: string) => new Uint8Array(Buffer.from(text, "latin1"));
 
-/** Feeds the bytes in pieces that end at the given places. */
+/** Feeds the bytes in pieces that end at the given positions. */
 function read(text: string, ends: readonly number[] = []): Reply | undefined {
   const parser = createReplyParser(MAX);
   const bytes = bytesOf(text);
@@ -64,19 +64,19 @@ const GOOD: readonly [name: string, text: string, body: string, isKept: boolean]
 ];
 
 describe("a reply", () => {
-  test.each(GOOD)("with %s is read, in whatever pieces it comes", (_, text, due, isKept) => {
+  test.each(GOOD)("with %s is read, in whatever pieces it arrives", (_, text, due, isKept) => {
     fc.assert(
       fc.property(fc.array(fc.nat(text.length)), (places) => {
         const ends = places.sort((a, b) => a - b);
         const reply = read(text, ends);
         expect(reply && body(reply)).toBe(due);
-        // What comes after the end is seen only where it comes along with it.
+        // Bytes after the end are seen only if they arrive together with it.
         if (!text.includes("408")) expect(reply?.isKept).toBe(isKept);
       }),
     );
   });
 
-  test.each(GOOD)("with %s is not there before its end", (_, text, due) => {
+  test.each(GOOD)("with %s is incomplete before its end", (_, text, due) => {
     for (let end = 0; end < text.length; end++) {
       const parser = createReplyParser(MAX);
       const reply = parser.feed(bytesOf(text.slice(0, end)));
@@ -84,7 +84,7 @@ describe("a reply", () => {
     }
   });
 
-  test("has its headers by their names in small letters, those said twice together", () => {
+  test("has its headers by lower-case name, repeated ones joined", () => {
     const reply = read("HTTP/1.1 429 X\r\nRetry-After:  7 \r\nA: 1\r\na: 2\r\nContent-Length: 0\r\n\r\n");
     expect([reply?.status, ...(reply?.fields ?? [])]).toEqual([
       429,
@@ -132,15 +132,15 @@ describe("a reply", () => {
     expect(() => read(text)).toThrow();
   });
 
-  test("that ends before its time is none", () => {
+  test("that ends too early is an error", () => {
     expect(read("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell")).toBeUndefined();
     expect(read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")).toBeUndefined();
     expect(read("HTTP/1.1 200 OK\r\nContent-Le")).toBeUndefined();
   });
 });
 
-describe("a reply that comes byte by byte costs what its bytes cost", () => {
-  /** @returns the parser, which has been fed all of it */
+describe("a reply that arrives byte by byte costs no more than its bytes", () => {
+  /** @returns the parser, which has been fed everything */
   function drip(text: string, bytesMax = MAX) {
     const parser = createReplyParser(bytesMax);
     const bytes = bytesOf(text);
@@ -172,7 +172,7 @@ describe("a reply that comes byte by byte costs what its bytes cost", () => {
     expect(of(14_000) / of(7_000)).toBeLessThan(3);
   });
 
-  test("and no object is kept for each of them", () => {
+  test("and no object is kept for each piece", () => {
     const views = () => heapStats().objectTypeCounts.Uint8Array ?? 0;
     for (const start of [OPEN_ENDED, "HTTP/1.1 200 OK\r\n\r\n"]) {
       Bun.gc(true);

@@ -1,6 +1,6 @@
 /**
- * Calls over TLS on sockets of our own, to real TLS servers on this machine: who is trusted, and what comes of servers that fail on the way.
- * What such a call does beside TLS is in http-client.test.ts; the words of its errors, in test/upstream/connections.test.ts.
+ * Calls over TLS on our own sockets, to real TLS servers on this machine: certificate checks, and servers that fail midway.
+ * http-client.test.ts has everything else about such calls; test/upstream/connections.test.ts has the errors' messages.
  */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import type { AddressInfo } from "node:net";
@@ -26,11 +26,11 @@ const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 interface Server {
   readonly port: number;
   readonly url: string;
-  /** Those whose handshake was done, in order, with what each was asked. */
+  /** Connections with a finished handshake, in order, with their requests. */
   readonly connections: { readonly socket: TLSSocket; asked: string; isReused: boolean }[];
 }
 
-/** @param answer null hangs up; what the server says once it is asked */
+/** @param answer null hangs up; otherwise what the server answers */
 async function serve(
   options: TlsOptions,
   answer: string | null = OK,
@@ -64,7 +64,7 @@ function client() {
     () => Promise.reject(new Error("left to fetch")),
     () => now,
     {},
-    () => new Promise((resolve) => setImmediate(resolve)),
+    () => new Promise((resolve) => setImmediate(() => setImmediate(resolve))),
   );
   const call = (url: string, tls: TlsInit, init: RequestInit = {}) =>
     send(url, { method: "POST", redirect: "manual", body: "{}", ...init, tls });
@@ -83,21 +83,21 @@ function client() {
   };
 }
 
-/** As a provider has it: the same object for all its calls. */
+/** As for a provider: the same object for all its calls. */
 const trusting: TlsInit = { ca: ours.ca };
 
-/** As many turns as it takes. */
+/** As many turns as needed. */
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** What was written by then has come. */
+/** Until everything that was written has arrived. */
 async function turns(): Promise<void> {
   for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe("a call over TLS", () => {
-  test("speaks HTTP/1.1, says the server's name, and uses its connection again", async () => {
+  test("speaks HTTP/1.1, sends the server name (SNI), and reuses its connection", async () => {
     const server = await serve({ ...good, ALPNProtocols: ["h2", "http/1.1"] });
     const { text } = client();
     for (let i = 0; i < 3; i++) expect(await text(server.url)).toBe("ok");
@@ -128,7 +128,7 @@ describe("a call over TLS", () => {
     expect(Buffer.compare(new Uint8Array(await reply.arrayBuffer()), body)).toBe(0);
   });
 
-  test("a new connection goes on with the session of an earlier one, for an hour", async () => {
+  test("a new connection resumes the session of an earlier one, for an hour", async () => {
     const server = await serve(good);
     const { text, pass } = client();
     const isReused = async () => {
@@ -143,7 +143,7 @@ describe("a call over TLS", () => {
     expect(server.connections.length).toBe(3);
   });
 
-  test("a session is not used for calls that trust others", async () => {
+  test("a session is not used for calls with other CA settings", async () => {
     const server = await serve(good);
     const { text, failure } = client();
     expect(await text(server.url)).toBe("ok");
@@ -184,7 +184,7 @@ describe("a call over TLS", () => {
     expect(server.connections.length).toBe(2);
   });
 
-  test("what a server says before it is asked is no answer", async () => {
+  test("an unsolicited reply is no answer", async () => {
     const server = await serve(good);
     const { text } = client();
     await text(server.url);
@@ -208,7 +208,7 @@ describe("nothing is sent to a server", () => {
     expect(asked).toEqual([]);
   });
 
-  test("whose certificate is for its name, where it is called by its address", async () => {
+  test("whose certificate is for its name, if it is called by its address", async () => {
     const server = await serve(ours.sign("named", { names: "DNS:localhost" }));
     expect(await client().failure(`https://127.0.0.1:${server.port}/`)).toMatchObject({
       code: "ERR_TLS_CERT_ALTNAME_INVALID",
@@ -217,7 +217,7 @@ describe("nothing is sent to a server", () => {
     expect(await client().text(`https://127.0.0.1:${both.port}/`)).toBe("ok");
   });
 
-  test("whose certificate the usual authorities do not know", async () => {
+  test("whose certificate is from an unknown authority", async () => {
     const server = await serve(good);
     expect(await client().failure(server.url, {})).toMatchObject({ code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" });
     expect(server.connections.filter(({ asked }) => asked !== "")).toEqual([]);
@@ -297,7 +297,7 @@ describe("a server that fails later", () => {
     expect(await given).toMatchObject({ code: "ECONNRESET" });
   });
 
-  test("refuses whoever shows no certificate, and takes who shows one", async () => {
+  test("refuses clients without a certificate, and accepts those with one", async () => {
     const server = await serve({ ...good, ca: ours.ca, requestCert: true, rejectUnauthorized: true });
     const { failure, text } = client();
     expect(await failure(server.url)).toMatchObject({ code: "EPROTO" });

@@ -1,6 +1,6 @@
 /**
- * The azure plugin's tokens of Entra ID: where each kind of identity gets them, that they are renewed in time, and what is said where there
- * are none. A further way is a row of WAYS.
+ * The azure plugin's Entra ID tokens: the source for each kind of identity, renewal in time, and the error if there is
+ * none. A further source is a row of WAYS.
  */
 import { describe, expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
@@ -43,7 +43,7 @@ function open({ options = {}, environment = {}, files = {} }: World) {
       const headers = new Headers(init.headers);
       sent.push(new Headers(headers));
       const token = /^Bearer (.+)$/.exec(headers.get("authorization") ?? "")?.[1] ?? "";
-      // The vendor's fake knows a key; a token that was given is as good.
+      // The vendor's fake knows a key; a token that was issued is equally valid.
       if (giver.isToken(token)) headers.set("authorization", `Bearer ${AZURE_KEY}`);
       return vendor.fetch(url, { ...init, headers: Object.fromEntries(headers) });
     },
@@ -94,7 +94,7 @@ const WAYS: readonly (readonly [string, World, string])[] = [
 ];
 
 describe("a token comes by", () => {
-  test.each(WAYS)("%s, and another before it ends", async (_, world, where) => {
+  test.each(WAYS)("%s, and a new one before it expires", async (_, world, where) => {
     const { upstream, giver, clock, sent } = open(world);
     await Promise.all([upstream.embed(call), upstream.embed(call)]);
     await clock.advance(3_400_000);
@@ -108,7 +108,7 @@ describe("a token comes by", () => {
     expect(clock.sleeping()).toEqual([]);
   });
 
-  test("a refusal of Azure's has the next one asked for", async () => {
+  test("after a refusal by Azure a new token is requested", async () => {
     const { upstream, giver } = open({ environment: platform });
     await upstream.embed(call);
     giver.revoke();
@@ -117,7 +117,7 @@ describe("a token comes by", () => {
     expect(giver.asked).toHaveLength(2);
   });
 
-  test("a token serves to its end where no other is to be had", async () => {
+  test("a token is used until it expires if no other is to be had", async () => {
     const { upstream, giver, clock } = open({ options: { ...app, client_secret: SECRET } });
     await upstream.embed(call);
     giver.isDown = true;
@@ -127,14 +127,14 @@ describe("a token comes by", () => {
     expect((await failureOf(upstream.embed(call))).kind).toBe("unavailable");
   });
 
-  test("a key or a token of the routing file's stands above what the environment names", async () => {
+  test("a key or a token in the routing file overrides the environment", async () => {
     const { upstream, giver, sent } = open({ options: { api_key: AZURE_KEY }, environment: platform });
     await upstream.embed(call);
     expect(giver.asked).toEqual([]);
     expect(sent[0]?.get("api-key")).toBe(AZURE_KEY);
   });
 
-  test("whoever gives up waiting for one does not end it for the others", async () => {
+  test("a caller that gives up waiting for a token does not cancel it for the others", async () => {
     const { upstream, giver } = open({ environment: platform });
     const impatient = new AbortController();
     const one = failureOf(upstream.embed({ ...call, signal: impatient.signal }));
@@ -146,7 +146,7 @@ describe("a token comes by", () => {
   });
 });
 
-describe("where there is none, the failure says why and shows no secret:", () => {
+describe("without a token, the failure says why and shows no secret:", () => {
   const NONE: readonly (readonly [string, World, string])[] = [
     ["a wrong secret", { options: { ...app, client_secret: "fake~wrong-secret-kq7Rr2" } }, "AADSTS7000215"],
     ["another tenant", { options: { ...app, tenant_id: "gone", client_secret: SECRET } }, "AADSTS90002"],
@@ -169,7 +169,7 @@ describe("where there is none, the failure says why and shows no secret:", () =>
     expect(sent).toEqual([]);
   });
 
-  test("no machine of Azure's", async () => {
+  test("outside of Azure", async () => {
     const { upstream, giver } = open({ options: { identity: "managed_identity" } });
     giver.isDown = true;
     const failure = await failureOf(upstream.embed(call));

@@ -1,6 +1,6 @@
 /**
  * The azure plugin: the conformance suite on both paths, with OpenAI's SDK (class AzureOpenAI, and the plain client on /openai/v1) as the
- * oracle. A refusal seen of Azure is a row of REFUSALS.
+ * oracle. A refusal seen at Azure is a row of REFUSALS.
  */
 import { describe, expect, test } from "bun:test";
 import OpenAI, { AzureOpenAI } from "openai";
@@ -102,14 +102,14 @@ describe.each([
     const { sent, work } = throughSdk(subject, params);
     await work;
     expectSame(network, sent, []);
-    // The plain client knows only Bearer; Azure's own header is what its specification names.
+    // The plain client knows only Bearer; Azure's specification names Azure's own header.
     const theirKey = sent[0]?.headers.get(path === "v1" ? "authorization" : "api-key");
     expect(network.requests[0]?.headers.get("api-key")).toBe(theirKey?.replace("Bearer ", "") ?? null);
   });
 });
 
 describe("Azure's rules", () => {
-  test("a token of Entra ID goes as Bearer, and a key stands above it", async () => {
+  test("an Entra ID token is sent as Bearer, and a key overrides it", async () => {
     for (const [options, name, value] of [
       [{ api_key: undefined, ad_token: "eyJ0.entra.token" }, "authorization", "Bearer eyJ0.entra.token"],
       [{ ad_token: "eyJ0.entra.token" }, "api-key", AZURE_KEY],
@@ -146,7 +146,7 @@ describe("Azure's rules", () => {
       null,
     ],
     [
-      // run-llama/llama_index#13174: of one input, or of all together where a resource holds to 8,192 for a call.
+      // run-llama/llama_index#13174: for one input, or for all together if a resource keeps to 8,192 for a call.
       "too many tokens",
       400,
       {
@@ -162,7 +162,7 @@ describe("Azure's rules", () => {
       null,
     ],
   ];
-  test.each(REFUSALS)("%s is told as what it is", async (_, status, body, kind, retryAfterMs) => {
+  test.each(REFUSALS)("%s becomes the right kind of error", async (_, status, body, kind, retryAfterMs) => {
     const { upstream, network } = openSubject(v1);
     network.answer(() =>
       Response.json(body, { status, headers: retryAfterMs !== null ? { "retry-after": "7" } : {} }),
@@ -186,7 +186,7 @@ models:
   gone: { routes: [ { provider: classic } ] }
 `;
 
-  test("a deployment serves the model that it is of, at Azure's price, in OpenAI's space", async () => {
+  test("a deployment serves its model, at Azure's price, in OpenAI's space", async () => {
     await using gateway = await openGateway({ yaml: YAML, outside: { fetch: vendor.fetch } });
     const sent = await gateway.post({ model: MODEL, input: ["one", "two"], dimensions: 8 });
     expect(sent.json).toMatchObject({ model: MODEL, data: [{ index: 0 }, { index: 1 }] });
@@ -197,14 +197,14 @@ models:
     expect(ours.status).toBe(200);
   });
 
-  test("the name that Azure has for ada-002 is no other model, and a deployment that is not there is a 404", async () => {
+  test("Azure's name for ada-002 is not a different model, and an unknown deployment is a 404", async () => {
     await using gateway = await openGateway({ yaml: YAML, outside: { fetch: vendor.fetch } });
     expect((await gateway.post({ model: "text-embedding-ada-002", input: "one" })).status).toBe(200);
     const gone = await gateway.post({ model: "gone", input: "one" });
     expect([gone.status, Object(gone.json).error.code]).toEqual([404, "model_not_found"]);
   });
 
-  test("a resource that takes 8,192 tokens a call is asked again in halves", async () => {
+  test("a resource that takes 8,192 tokens per call is called again in halves", async () => {
     let calls = 0;
     const fetch: typeof vendor.fetch = async (url, init) => {
       calls += 1;

@@ -1,6 +1,6 @@
 /**
  * The cohere plugin: the conformance suite against a fake as strict as Cohere, with Cohere's own SDK as the oracle for both.
- * A refusal seen of it is a row of REFUSALS, with where it was seen; what it is through the whole gateway is in native-gateway.test.ts.
+ * A refusal seen at Cohere is a row of REFUSALS, with its source; native-gateway.test.ts tests it through the whole gateway.
  */
 import { describe, expect, test } from "bun:test";
 import { type Cohere, CohereClientV2 } from "cohere-ai";
@@ -36,7 +36,7 @@ describe("Cohere's SDK as the oracle", () => {
       fetch,
       maxRetries: 0,
     });
-    // What it returns is a promise of its own kind, which `rejects` does not see through.
+    // The SDK returns its own kind of promise, which `rejects` does not recognise.
     const work = (async () => await client.embed({ ...request, embeddingTypes: ["float"] }))();
     return { sent, work };
   }
@@ -106,7 +106,7 @@ describe("Cohere's SDK as the oracle", () => {
 });
 
 describe("Cohere's rules", () => {
-  test("where nobody says what texts are for, the routing file does", async () => {
+  test("without a task in the request, the routing file's task is sent", async () => {
     const { upstream, network } = openSubject(subject, { input_type: "clustering" });
     await upstream.embed(callFor(subject, ["one"]));
     await upstream.embed(callFor(subject, ["one"], { task: "search_query" }));
@@ -115,7 +115,7 @@ describe("Cohere's rules", () => {
   });
 
   const LONG = "word ".repeat(600).trim();
-  test("a text that may be cut is cut by Cohere, at the end that was asked for", async () => {
+  test("a text that may be truncated is truncated by Cohere, at the requested end", async () => {
     const { upstream } = openSubject(subject);
     const text = `start ${LONG} end`;
     const words = text.split(" ");
@@ -155,7 +155,7 @@ describe("Cohere's rules", () => {
     ],
     ["a time that ran out", 504, { message: "timed out" }, "unavailable"],
   ];
-  test.each(REFUSALS)("%s is told as what it is", async (_, status, body, kind) => {
+  test.each(REFUSALS)("%s becomes the right kind of error", async (_, status, body, kind) => {
     const { upstream, network } = openSubject(subject);
     network.answer(() => (body === "" ? new Response("", { status }) : Response.json(body, { status })));
     const failure = await failureOf(upstream.embed(callFor(subject, ["one"])));

@@ -1,5 +1,5 @@
 /**
- * The suite itself: a plugin that keeps the contract passes all of it, and each way of breaking it is told in words that say what to do.
+ * The suite itself: a plugin that fulfils the contract passes all of it, and every violation is reported with a message that says what to do.
  * A new check of src/conformance/ needs a row of BROKEN: a check that nothing fails proves nothing.
  */
 import { describe, expect, test } from "bun:test";
@@ -13,7 +13,7 @@ import { fakeOutside } from "../fake-outside";
 const KEY = "key-5d1c80fe22ab71c9";
 const URL = "https://made.up/v2/vectors";
 
-/** POST {texts, model, task?} → {vectors: [{index, numbers}], tokens}; an upstream of which nothing else is known. */
+/** POST {texts, model, task?} → {vectors: [{index, numbers}], tokens}; an upstream that the suite knows nothing else about. */
 const vendor: Answering = {
   fetch: async (url, init) => {
     if (new Headers(init.headers).get("authorization") !== `Bearer ${KEY}` || !url.startsWith(URL))
@@ -31,7 +31,7 @@ interface Parts {
   readonly reply: (bytes: Uint8Array) => EmbedReply;
 }
 
-/** The right plugin, but for what is changed of it. */
+/** The correct plugin, with the given changes. */
 function made(
   embed: (parts: Parts) => Promise<EmbedReply> = async ({ host, post, reply }) =>
     reply((await host.post(post)).bytes),
@@ -88,7 +88,7 @@ const isLacking = ({ outcome, why }: Outcome) =>
 const wrongs = async (plugin: Plugin) =>
   (await outcomesOf(subjectOf(plugin))).filter(({ outcome }) => outcome === "wrong");
 
-test("a plugin that keeps the contract passes all of it, without a word of whose wire it is", async () => {
+test("a plugin that fulfils the contract passes all of it, without knowing the vendor", async () => {
   const outcomes = await outcomesOf(subjectOf(made()));
   expect(outcomes.filter(isLacking)).toEqual([]);
   expect(outcomes.length).toBeGreaterThan(90);
@@ -278,13 +278,13 @@ const BROKEN: readonly (readonly [string, Plugin, check: string, words: string])
 ];
 
 describe("a plugin that", () => {
-  test.each(BROKEN)("%s is told so", async (_, plugin, check, words) => {
+  test.each(BROKEN)("%s is reported", async (_, plugin, check, words) => {
     const told = (await wrongs(plugin)).filter((outcome) => outcome.check.startsWith(check));
     expect(told.map(({ why }) => why).join("\n")).toContain(words);
   });
 });
 
-test("an upstream that gives no vectors is told once, and what needs them is not tried", async () => {
+test("an upstream that returns no vectors is reported once, and checks that need them are skipped", async () => {
   const down: Answering = { fetch: async () => Response.json({ error: "out of service" }, { status: 503 }) };
   const outcomes = await outcomesOf(subjectOf(made(), down));
   expect(outcomes[0]).toMatchObject({ outcome: "wrong", why: expect.stringContaining("out of service") });
@@ -293,7 +293,7 @@ test("an upstream that gives no vectors is told once, and what needs them is not
   expect(outcomes.filter(({ outcome }) => outcome === "right").length).toBeGreaterThan(50);
 });
 
-test("a recording answers as the upstream did, holds no key, and says what it has no answer to", async () => {
+test("a recording answers like the upstream, contains no key, and says if it has no answer", async () => {
   const live = recorder(vendor.fetch, []);
   await outcomesOf(subjectOf(made(), { fetch: live.fetch }));
   const file: unknown = JSON.parse(JSON.stringify(live.recording()));
@@ -306,7 +306,7 @@ test("a recording answers as the upstream did, holds no key, and says what it ha
   expect(() => replayer({ exchanges: [{ url: 1 }] }, [])).toThrow("The recording is not valid");
 });
 
-test("a recording holds no token that the vendor gave out on the way, nor what an address calls a key", async () => {
+test("a recording contains no token that the vendor issued, and nothing that a URL calls a key", async () => {
   const live = recorder(async (url) => {
     if (url.includes("/token")) return Response.json({ access_token: "ya29.made-up-token" });
     return new Response("the token ya29.made-up-token of me:swordfish and AIzaMadeUp", { status: 403 });

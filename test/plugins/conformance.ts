@@ -1,6 +1,6 @@
 /**
  * The suite that judges every plugin (src/conformance/suite.ts) as tests: `conformance({ plugin, options, model, vendor })` in a test file.
- * What a wire alone has stays in that plugin's own test.
+ * A plugin's own test has what is special about its API.
  */
 import { describe, test } from "bun:test";
 import { titleOf } from "../../src/conformance/bench";
@@ -12,7 +12,7 @@ export type { Subject, Vendor } from "../../src/conformance/subject";
 
 /**
  * Registers the suite's tests.
- * @param subject its `vendor` is what makes most of the suite apply; a plugin without a network leaves it out.
+ * @param subject its `vendor` makes most of the suite apply; a plugin without a network leaves it out.
  */
 export function conformance(subject: Subject): void {
   for (const { name, checks } of suiteFor(subject, () => fakeOutside().outside)) {

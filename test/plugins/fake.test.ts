@@ -1,6 +1,6 @@
 /**
  * The fake plugin: the conformance suite as far as it applies without a network, and that each fault does what its name says.
- * A new fault is a row of SPOILED or FAILING; the test at the end finds the one that was forgotten.
+ * A new fault is a row of SPOILED or FAILING; the test at the end finds one that was forgotten.
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -21,14 +21,14 @@ conformance(subject);
 const TEXTS = ["one", "two words", "three"];
 
 describe("good models", () => {
-  test("fake-8 makes 8 dimensions, fake makes 16, and a size that is asked for is what comes back", async () => {
+  test("fake-8 returns 8 dimensions, fake returns 16, and requested dimensions are returned", async () => {
     const { upstream } = openSubject(subject);
     const sizeOf = async (model: string, dimensions?: number) =>
       (await upstream.embed(callFor(subject, ["one"], { model, dimensions }))).vectors[0]?.values.length;
     expect([await sizeOf("fake"), await sizeOf("fake-8"), await sizeOf("fake", 5)]).toEqual([16, 8, 5]);
   });
 
-  test("a vector is of unit length, of its text alone, and its beginning at any size is the same direction", () => {
+  test("a vector has unit length, depends on its text only, and any shorter version has the same direction", () => {
     const long = exactVector("a text", 64);
     expect(Math.hypot(...long)).toBeCloseTo(1, 5);
     expect(exactVector("a text", 64)).toEqual(long);
@@ -45,7 +45,7 @@ describe("good models", () => {
   });
 });
 
-/** The places and vectors that the reply of a spoiled model tells of, or what the gateway makes of it. */
+/** The indices and vectors in the reply of a spoiled model, or what the gateway makes of them. */
 const SPOILED: readonly (readonly [fault: string, malformed: RegExp])[] = [
   ["short", /2 vectors came back for 3 inputs/],
   ["long", /4 vectors came back for 3 inputs/],
@@ -66,7 +66,7 @@ const FAILING = [
 ] as const;
 
 describe("faults", () => {
-  test.each(SPOILED)("fake-%s is refused by the proof, in its words", async (fault, malformed) => {
+  test.each(SPOILED)("fake-%s is refused by the check, with its message", async (fault, malformed) => {
     const { upstream, clock } = openSubject(subject);
     const failure = await failureOf(answerThrough(routeTo(upstream, `fake-${fault}`), TEXTS, clock.outside));
     expect(failure.kind).toBe("malformed");
@@ -81,7 +81,7 @@ describe("faults", () => {
     expect(failure.retryAfterMs).toBe(fault === "overloaded" ? 20 : undefined);
   });
 
-  test("fake-shuffled is in another order with true indices", async () => {
+  test("fake-shuffled is in another order with correct indices", async () => {
     const { upstream } = openSubject(subject);
     const texts = Array.from({ length: 20 }, (_, place) => `text ${place}`);
     const { vectors } = await upstream.embed(callFor(subject, texts, { model: "fake-shuffled" }));
@@ -96,7 +96,7 @@ describe("faults", () => {
     expect(reply.vectors.map(({ values }) => values)).toEqual(TEXTS.map((text) => exactVector(text, 16)));
   });
 
-  test("fake-foreign speaks of another model", async () => {
+  test("fake-foreign names another model", async () => {
     const { upstream } = openSubject(subject);
     const { model } = await upstream.embed(callFor(subject, TEXTS, { model: "fake-foreign" }));
     expect(model).toBe("text-embedding-3-large");
@@ -121,7 +121,7 @@ describe("faults", () => {
     await expect(call).rejects.toThrow("enough");
   });
 
-  test("fake-stuck never answers, whatever its signal says", async () => {
+  test("fake-stuck never answers, and ignores its signal", async () => {
     const { upstream, clock } = openSubject(subject);
     const controller = new AbortController();
     let settled = false;
@@ -135,13 +135,13 @@ describe("faults", () => {
     expect(settled).toBe(false);
   });
 
-  test("fake-buggy throws what is no failure", async () => {
+  test("fake-buggy throws an unexpected error", async () => {
     const { upstream } = openSubject(subject);
     const call = upstream.embed(callFor(subject, ["one"], { model: "fake-buggy" }));
     await expect(call).rejects.toBeInstanceOf(TypeError);
   });
 
-  test("every fault there is has its test here", () => {
+  test("every fault has its test here", () => {
     const plugin = readFileSync(new URL("../../plugins/fake.ts", import.meta.url), "utf8");
     const table = plugin.slice(plugin.indexOf("return {"), plugin.indexOf("interface Fault"));
     const named = [...table.matchAll(/^ {4}([a-z]+): /gm)].map(([, name]) => name ?? "");

@@ -1,6 +1,6 @@
 /**
- * Gemini's models as a caller of the gateway has them: sizes, tasks and tokens as the catalogue says, over the fake of Google's wire.
- * What only the wire decides is in gemini.test.ts.
+ * Gemini's models for a caller of the gateway: dimensions, tasks and tokens as in the catalogue, over the fake of Google's API.
+ * gemini.test.ts has what concerns the API alone.
  */
 import { describe, expect, test } from "bun:test";
 import { cosine, openThrough, vectorsOf } from "./conformance/gateway";
@@ -33,14 +33,14 @@ describe("through the gateway", () => {
       expect(vectors).toHaveLength(count);
       for (const [place, text] of input.entries())
         expect(cosine(vectors[place] ?? [], text)).toBeGreaterThan(0.9999);
-      // The gateway's own probes aside.
+      // Except for the gateway's own probes.
       const calls = open.network.requests.filter(({ body }) => body.includes('"text ')).map(({ url }) => url);
       expect(calls).toHaveLength(Math.ceil(count / 100));
       expect(calls.filter((url) => url.endsWith(":embedContent"))).toHaveLength(count % 100 === 1 ? 1 : 0);
     },
   );
 
-  test("pain 19: a shortened vector of gemini-embedding-001 is normalised here, that of its successor comes so", async () => {
+  test("pain 19: a shortened vector of gemini-embedding-001 is normalised here; its successor's already is", async () => {
     await using open = await openGoogle("gemini-embedding-001");
     for (const model of ["gemini-embedding-001", "gemini-embedding-2"]) {
       const [vector = []] = vectorsOf(await open.gateway.post({ model, input: "a text", dimensions: 768 }));
@@ -49,7 +49,7 @@ describe("through the gateway", () => {
     }
   });
 
-  test("T1, T2, T4: google/text-embedding-004 has its size, its tasks and the price that the routing file gives it", async () => {
+  test("T1, T2, T4: google/text-embedding-004 has its dimensions, its tasks and the routing file's price", async () => {
     await using open = await openGoogle("text-embedding-004");
     const model = "google/text-embedding-004";
     const sent = await open.gateway.post({ model, input: ["one", "two"], task_type: "RETRIEVAL_QUERY" });
@@ -65,7 +65,7 @@ describe("through the gateway", () => {
     });
   });
 
-  test("tokens are Google's own where it counts, and told as estimated where it does not", async () => {
+  test("tokens are Google's own count if there is one, otherwise marked as estimated", async () => {
     await using open = await openGoogle("gemini-embedding-001");
     const counted = await open.gateway.post({ model: "gemini-embedding-2", input: ["one", "two words"] });
     expect(counted.json).toMatchObject({ usage: { prompt_tokens: 3 } });
@@ -75,7 +75,7 @@ describe("through the gateway", () => {
     expect(estimated.headers.get("x-embedgate-usage")).toBe("estimated");
   });
 
-  test("sizes that Google has not are refused before anything is sent", async () => {
+  test("dimensions that Google does not support are refused before anything is sent", async () => {
     await using open = await openGoogle("gemini-embedding-001");
     for (const dimensions of [127, 3073]) {
       const sent = await open.gateway.post({ model: "gemini-embedding-001", input: "a", dimensions });
@@ -84,7 +84,7 @@ describe("through the gateway", () => {
     expect(open.network.requests).toEqual([]);
   });
 
-  test("a model that is gone, and a title without its task, are the caller's errors", async () => {
+  test("a model that no longer exists, and a title without its task, are the caller's errors", async () => {
     await using open = await openGoogle("gemini-embedding-001");
     const gone = await open.gateway.post({ model: "google/text-embedding-004", input: "a" });
     expect([gone.status, Object(gone.json).error.code]).toEqual([404, "model_not_found"]);
@@ -98,7 +98,7 @@ describe("through the gateway", () => {
     expect([title.status, Object(title.json).error.param]).toEqual([400, "title"]);
   });
 
-  test("token ids become the texts that they stand for", async () => {
+  test("token ids are decoded to their texts", async () => {
     await using open = await openGoogle("gemini-embedding-001");
     const sent = await open.gateway.post({ model: "gemini-embedding-001", input: [15339, 1917] });
     expect(sent.headers.get("x-embedgate-decoded")).toBe("cl100k_base");

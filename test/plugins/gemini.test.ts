@@ -1,6 +1,6 @@
 /**
  * The gemini plugin: the conformance suite against a fake as strict as Google, with Google's own SDK as the oracle for both.
- * A refusal seen of it is a row of REFUSALS, with where it was seen; what it is through the whole gateway is in gemini-gateway.test.ts.
+ * A refusal seen at Google is a row of REFUSALS, with its source; gemini-gateway.test.ts tests it through the whole gateway.
  */
 import { describe, expect, test } from "bun:test";
 import { type EmbedContentConfig, GoogleGenAI } from "@google/genai";
@@ -34,7 +34,7 @@ describe(NEWER, () => conformance(subjectOf(NEWER)));
 describe("Google's SDK as the oracle", () => {
   const vendor = geminiVendor(OLDER);
 
-  /** Contents, not texts: of `gemini-embedding-2` the SDK makes one fused content of several texts. */
+  /** Contents, not texts: for `gemini-embedding-2` the SDK turns several texts into one fused content. */
   async function throughSdk(
     texts: readonly string[],
     config: EmbedContentConfig,
@@ -89,7 +89,7 @@ describe("Google's SDK as the oracle", () => {
       },
     );
 
-    test("for one text our request is the one entry of the SDK's, by the method for one", async () => {
+    test("for one text our request equals the SDK's single entry, with the method for one", async () => {
       const { upstream, network } = openSubject(subjectOf(model));
       await upstream.embed(callFor(subject, ["one"], { model, dimensions: 256 }));
       const { sent } = await throughSdk(["one"], { outputDimensionality: 256 }, model);
@@ -104,14 +104,14 @@ describe("Google's SDK as the oracle", () => {
 });
 
 describe("Google's rules", () => {
-  test.each([`models/${OLDER}`, `google/${OLDER}`])("%s is written as Google has it", async (model) => {
+  test.each([`models/${OLDER}`, `google/${OLDER}`])("%s is written in Google's form", async (model) => {
     const { upstream, network } = openSubject(subject);
     await upstream.embed(callFor(subject, ["one"], { model }));
     expect(network.requests[0]?.url).toBe(`${HOST}/v1beta/models/${OLDER}:embedContent`);
     expect(JSON.parse(network.requests[0]?.body ?? "").model).toBe(`models/${OLDER}`);
   });
 
-  test("a model's name is a part of the path, whatever is in it", async () => {
+  test("a model's name is encoded as part of the path, whatever it contains", async () => {
     const { upstream, network } = openSubject(subject);
     await failureOf(upstream.embed(callFor(subject, ["one"], { model: "../x:generateContent?key=1#" })));
     expect(network.requests[0]?.url).toBe(
@@ -119,7 +119,7 @@ describe("Google's rules", () => {
     );
   });
 
-  test("pain 6: several texts are an entry each, never several parts of one content", async () => {
+  test("pain 6: several texts are one entry each, never several parts of one content", async () => {
     const { upstream, network } = openSubject(subject);
     const { vectors } = await upstream.embed(callFor(subject, ["one", "two", "three"]));
     expect(vectors).toHaveLength(3);
@@ -185,7 +185,7 @@ describe("Google's rules", () => {
     expect(failure.input ?? null).toBe(place);
   });
 
-  test("a wrong key, which Google answers with 400, is our own trouble", async () => {
+  test("a wrong key, which Google answers with 400, is the operator's problem", async () => {
     const { upstream } = openSubject(subject, { api_key: "AIzaSyWrongWrongWrong" });
     const failure = await failureOf(upstream.embed(callFor(subject, ["one"])));
     expect(failure.kind).toBe("unauthorized");
@@ -232,7 +232,7 @@ describe("Google's rules", () => {
       undefined,
     ],
   ];
-  test.each(REFUSALS)("%s is told as what it is", async (_, code, error, kind, retryAfterMs) => {
+  test.each(REFUSALS)("%s becomes the right kind of error", async (_, code, error, kind, retryAfterMs) => {
     const { upstream, network } = openSubject(subject);
     network.answer(() => Response.json({ error: { code, ...error } }, { status: code }));
     const failure = await failureOf(upstream.embed(callFor(subject, ["one"])));
@@ -241,7 +241,7 @@ describe("Google's rules", () => {
   });
 });
 
-describe("tasks of gemini-embedding-2, which are said in the text", () => {
+describe("tasks of gemini-embedding-2, which are written in the text", () => {
   const PROMPTED: readonly (readonly [string | undefined, string | undefined, string])[] = [
     [undefined, undefined, "a text"],
     ["RETRIEVAL_QUERY", undefined, "task: search result | query: a text"],

@@ -1,6 +1,6 @@
 /**
- * The jina plugin: the conformance suite against a fake as strict as Jina's specification, for a model of each kind of tasks.
- * A refusal seen of it is a row of REFUSALS, with where it was seen; what it is through the whole gateway is in native-gateway.test.ts.
+ * The jina plugin: the conformance suite against a fake as strict as Jina's specification, for one model of each set of tasks.
+ * A refusal seen at Jina is a row of REFUSALS, with its source; native-gateway.test.ts tests it through the whole gateway.
  */
 import { describe, expect, test } from "bun:test";
 import jina from "../../plugins/jina";
@@ -37,14 +37,14 @@ describe("Jina's tasks", () => {
     ["jina-code-embeddings-1.5b", "code.query", "nl2code.query"],
     ["jina-code-embeddings-1.5b", "code2nl.passage", "code2nl.passage"],
   ];
-  test.each(TASKS)("%s is sent %s as %s, and takes it", async (model, task, sent) => {
+  test.each(TASKS)("%s is sent %s as %s, and accepts it", async (model, task, sent) => {
     const { upstream, network } = openSubject(subjectOf(model));
     const { vectors } = await upstream.embed(callFor(subjectOf(model), ["one"], { task }));
     expect(vectors).toHaveLength(1);
     expect(JSON.parse(network.requests[0]?.body ?? "").task).toBe(sent);
   });
 
-  test("a model may be called as Jina's own list of models calls it", async () => {
+  test("a model may be called by its name in Jina's own list of models", async () => {
     const { upstream, network } = openSubject(subject);
     await upstream.embed(callFor(subject, ["one"], { model: `jina-ai/${V3}` }));
     expect(JSON.parse(network.requests[0]?.body ?? "").model).toBe(V3);
@@ -77,7 +77,7 @@ describe("late chunking", () => {
 
 describe("Jina's rules", () => {
   const LONG = "word ".repeat(9000).trim();
-  test("a text that may be cut is cut by Jina, and only then", async () => {
+  test("a text that may be truncated is truncated by Jina, and only then", async () => {
     const { upstream } = openSubject(subject);
     const cut = jinaVendor(V3).vectorOf(LONG.split(" ").slice(0, 8192).join(" "));
     for (const changed of [{ longInput: "truncate" }, { fields: { truncate: true } }] as const) {
@@ -86,7 +86,7 @@ describe("Jina's rules", () => {
     }
   });
 
-  test("vectors that are not to be normalised come as they are, and base64 is read", async () => {
+  test("vectors that are not to be normalised are returned unchanged, and base64 is read", async () => {
     const { upstream } = openSubject(subject);
     const right = jinaVendor(V3).vectorOf("one");
     const raw = await upstream.embed(callFor(subject, ["one"], { fields: { normalized: false } }));
@@ -109,7 +109,7 @@ describe("Jina's rules", () => {
   ];
   expectRefused(subject, REFUSED);
 
-  /** `{detail, code}` of the specification's `components.responses`, but where it says otherwise. */
+  /** `{detail, code}` of the specification's `components.responses`, unless another source is given. */
   const REFUSALS: readonly Seen[] = [
     [
       "an account without balance",

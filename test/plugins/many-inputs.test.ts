@@ -1,6 +1,6 @@
 /**
- * Inputs of any number through the gateway, with the limits of plugin and catalogue alone: each gets its own vector, in as few calls as the
- * vendor takes. Rows of plugins/openai-hosts.ts are tried so in their own test.
+ * Any number of inputs through the gateway, with only the limits of plugin and catalogue: each gets its own vector, in as few calls as the
+ * vendor allows. Rows of plugins/openai-hosts.ts have this in their own test.
  */
 import { describe, expect, test } from "bun:test";
 import { openGateway } from "../gateway";

@@ -1,6 +1,6 @@
 /**
  * The mistral plugin: the conformance suite against a fake as strict as Mistral, with Mistral's own SDK as the oracle for both.
- * A refusal seen of it is a row of REFUSALS, with where it was seen; what it is through the whole gateway is in native-gateway.test.ts.
+ * A refusal seen at Mistral is a row of REFUSALS, with its source; native-gateway.test.ts tests it through the whole gateway.
  */
 import { describe, expect, test } from "bun:test";
 import { Mistral } from "@mistralai/mistralai";
@@ -75,7 +75,7 @@ describe("Mistral's SDK as the oracle", () => {
     const { upstream, network } = openSubject(code);
     await upstream.embed(callFor(code, call.inputs ?? [], call));
     const { sent, work } = throughSdk({ model: CODE, ...request });
-    // It may not read base64 itself: what it asked for is all that matters.
+    // The SDK may be unable to read base64 itself: only its request matters.
     await work.catch(() => undefined);
     expectSame(network, sent);
   });

@@ -1,6 +1,6 @@
 /**
- * Cohere, Voyage, Jina and Mistral as a caller of the gateway has them: split by the catalogue's limits, tasks in their words, what is too
- * long refused by name, over the strict fakes of their wires. What only a wire decides is in each plugin's own test.
+ * Cohere, Voyage, Jina and Mistral for a caller of the gateway: calls split by the catalogue's limits, tasks in the vendors' words, too long
+ * texts named in errors, over strict fakes of their APIs. Each plugin's own test has what concerns its API alone.
  */
 import { describe, expect, test } from "bun:test";
 import { openGateway } from "../gateway";
@@ -43,13 +43,13 @@ async function openAll() {
   const open = await openThrough({ fetch }, YAML);
   return {
     ...open,
-    /** The bodies of calls that hold a text, the gateway's own probes aside. */
+    /** The bodies of calls that contain a text, except for the gateway's own probes. */
     callsWith: (part: string) =>
       open.network.requests.filter(({ body }) => body.includes(part)).map(({ body }) => JSON.parse(body)),
   };
 }
 
-/** Small vectors, where a model makes them: 2048 large ones are some 40 MB of JSON. */
+/** Small vectors if the model supports them: 2048 large ones are some 40 MB of JSON. */
 const CAPS: readonly (readonly [model: string, max: number, dimensions: number])[] = [
   ["embed-v4.0", 96, 256],
   ["voyage-4-large", 1000, 256],
@@ -64,7 +64,7 @@ const MODELS = [
   ["mistral-embed"],
 ] as const;
 
-describe("of many texts each has its own vector, as many a call as its vendor takes", () => {
+describe("of many texts each has its own vector, with as many per call as its vendor accepts", () => {
   for (const [model, max, dimensions] of CAPS) {
     test.each(COUNTS.map((count) => [count]))(`${model}: %d texts, at most ${max} a call`, async (count) => {
       await using open = await openAll();
@@ -82,9 +82,9 @@ describe("of many texts each has its own vector, as many a call as its vendor ta
 });
 
 describe("limits on a call's tokens", () => {
-  test("pain 11: what is more than a call may hold goes in several, without a refusal", async () => {
+  test("pain 11: texts that exceed a call's limit go in several calls, without a refusal", async () => {
     await using open = await openAll();
-    // 6,000 tokens each: 120,000 in all are Voyage's limit, 65,536 are Mistral's.
+    // 6,000 tokens each: Voyage's limit is 120,000 in total, Mistral's 65,536.
     const input = Array.from({ length: 25 }, (_, place) => `text ${place} ${"word ".repeat(5998).trim()}`);
     for (const [model, most] of [["voyage-4-large", 120_000] as const, ["mistral-embed", 65_536] as const]) {
       const sent = await open.gateway.post({ model, input });
@@ -96,7 +96,7 @@ describe("limits on a call's tokens", () => {
     }
   });
 
-  test("pain 11: a limit that nobody knew is met by halves", async () => {
+  test("pain 11: an unknown limit is met by halving", async () => {
     await using open = await openAll();
     const input = Array.from({ length: 600 }, (_, place) => `text ${place}`);
     const sent = await open.gateway.post({ model: "wrongly-limited", input });
@@ -111,7 +111,7 @@ describe("limits on a call's tokens", () => {
 describe("a text that is too long", () => {
   const LONG = "word ".repeat(33_000).trim();
 
-  test.each(MODELS)("%s: is refused by its place, whoever found it too long", async (model) => {
+  test.each(MODELS)("%s: is refused with its index, whoever found it too long", async (model) => {
     await using open = await openAll();
     const input = Array.from({ length: 20 }, (_, place) => (place === 17 ? LONG : `text ${place}`));
     const sent = await open.gateway.post({ model, input });
@@ -126,13 +126,13 @@ describe("a text that is too long", () => {
       const sent = await open.gateway.post({ model, input: ["text 0", LONG], truncate: true });
       expect(sent.status).toBe(200);
       expect(vectorsOf(sent)).toHaveLength(2);
-      // It left the gateway whole.
+      // It was sent whole.
       const [call = {}] = open.callsWith(LONG);
       expect([true, "END"]).toContain(call.truncate ?? call.truncation);
     },
   );
 
-  test("mistral-embed: is cut by the gateway, since Mistral cuts nothing", async () => {
+  test("mistral-embed: is truncated by the gateway, since Mistral truncates nothing", async () => {
     await using open = await openAll();
     const sent = await open.gateway.post({
       model: "mistral-embed",
@@ -144,7 +144,7 @@ describe("a text that is too long", () => {
     expect(open.callsWith('"text 0"')[0]?.truncate).toBeUndefined();
   });
 
-  test("the start is cut off by who can, and refused by who cannot", async () => {
+  test("the start is cut off by providers that can, and refused by others", async () => {
     await using open = await openAll();
     const start = { input: `first ${LONG}`, truncate: "START" };
     expect((await open.gateway.post({ model: "embed-english-v3.0", ...start })).status).toBe(200);
@@ -156,7 +156,7 @@ describe("a text that is too long", () => {
 });
 
 describe("tasks", () => {
-  /** The request's field and word, and what the vendor is sent of it: [its field, its word], or undefined and told so. */
+  /** The request's field and word, and what the vendor is sent: [its field, its word], or undefined if the task is ignored and named in a header. */
   const TASKS: readonly (readonly [model: string, field: string, word: string, sent: object | undefined])[] =
     [
       ["embed-english-v3.0", "task_type", "RETRIEVAL_QUERY", { input_type: "search_query" }],
@@ -185,8 +185,8 @@ describe("tasks", () => {
   });
 });
 
-describe("what else a caller may say", () => {
-  test("sizes are sent in the vendor's word, and those that it has not are refused before anything is sent", async () => {
+describe("other fields of a request", () => {
+  test("dimensions are sent in the vendor's field, and unsupported ones are refused before anything is sent", async () => {
     await using open = await openAll();
     for (const model of ["embed-v4.0", "voyage-4-large", "jina-embeddings-v3", "codestral-embed"]) {
       const sent = await open.gateway.post({ model, input: "text 0", dimensions: 256 });
@@ -208,7 +208,7 @@ describe("what else a caller may say", () => {
     expect(open.callsWith("text 1")).toHaveLength(before);
   });
 
-  test.each(MODELS)("%s is sent token ids as the text that they stand for, and no user", async (model) => {
+  test.each(MODELS)("%s is sent the text of token ids, and no user", async (model) => {
     await using open = await openAll();
     const sent = await open.gateway.post({ model, input: [15339, 1917], user: "end-7" });
     expect(sent.headers.get("x-embedgate-decoded")).toBe("cl100k_base");
@@ -216,7 +216,7 @@ describe("what else a caller may say", () => {
     expect(JSON.stringify(open.callsWith("hello world"))).not.toContain("end-7");
   });
 
-  test("late chunking goes in one call, each time anew, and not where no vendor knows it", async () => {
+  test("late chunking goes in one call, each time again, and is refused if no vendor supports it", async () => {
     await using open = await openAll();
     const late = { input: ["text 0", "text 1"], late_chunking: true };
     const apart = await open.gateway.post({ model: "jina-embeddings-v3", input: late.input });
@@ -229,7 +229,7 @@ describe("what else a caller may say", () => {
     expect([sent.status, Object(sent.json).error.param]).toEqual([400, "late_chunking"]);
   });
 
-  test("an unknown model and a wrong key are what they are", async () => {
+  test("an unknown model and a wrong key get their own errors", async () => {
     const yaml = `
 space_probe: false
 providers:

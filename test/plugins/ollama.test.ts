@@ -1,6 +1,6 @@
 /**
  * The ollama plugin: the conformance suite against a fake as strict (and as silent) as Ollama, with Ollama's own library as the oracle.
- * A refusal seen of it is a row of REFUSALS, with where it was seen.
+ * A refusal seen at Ollama is a row of REFUSALS, with its source.
  */
 import { describe, expect, test } from "bun:test";
 import { type EmbedRequest, Ollama } from "ollama/browser";
@@ -106,14 +106,14 @@ describe("Ollama's rules", () => {
       "input_too_long",
     ],
   ];
-  test.each(REFUSALS)("%s is told as what it is", async (_, status, error, kind) => {
+  test.each(REFUSALS)("%s becomes the right kind of error", async (_, status, error, kind) => {
     const { upstream, network } = openSubject(subject);
     network.answer(() => Response.json({ error }, { status }));
     const failure = await failureOf(upstream.embed(callFor(subject, ["one"])));
     expect<string>(failure.kind).toBe(kind);
   });
 
-  test("an empty text is one input among others, and alone too", async () => {
+  test("an empty text is one input among others, and also alone", async () => {
     const { upstream, network } = openSubject(subject);
     for (const inputs of [["a", "", "b"], [""]])
       expect((await upstream.embed(callFor(subject, inputs))).vectors).toHaveLength(inputs.length);
@@ -122,7 +122,7 @@ describe("Ollama's rules", () => {
     expect(failure).toMatchObject({ kind: "invalid", input: 1 });
   });
 
-  test("a text too long is cut only where that is allowed, alone, and told", async () => {
+  test("a text that is too long is truncated only if that is allowed, on its own, and a header says so", async () => {
     const { upstream, network } = openSubject(subject);
     const long = words(3000);
     const reply = await upstream.embed(callFor(subject, [long], { longInput: "truncate" }));
@@ -135,7 +135,7 @@ describe("Ollama's rules", () => {
     expect(short.truncated).toBeUndefined();
   });
 
-  test("pain 20: a text that Ollama cut without a word is refused, or told where it may be cut", async () => {
+  test("pain 20: a text that Ollama truncated silently is refused, or reported if truncation is allowed", async () => {
     const silent = { ...subject, model: "bge-m3", vendor: ollamaVendor("bge-m3") };
     const { upstream } = openSubject(silent);
     const chinese = "灯塔看守人数着船只".repeat(2000);
@@ -167,7 +167,7 @@ models:
     );
   }
 
-  test("of a batch the text that was cut is named, and a cut that is allowed is told", async () => {
+  test("in a batch the truncated text is named, and allowed truncation is reported", async () => {
     await using refusing = await openLocal("bge-m3");
     const input = ["a", "b", words(2500), "c"];
     const refused = await refusing.gateway.post({ model: "bge-m3", input });
@@ -178,7 +178,7 @@ models:
     expect([cut.status, cut.headers.get("x-embedgate-truncated")]).toEqual([200, "2"]);
   });
 
-  test("the one text of a batch that the model has no number for is named", async () => {
+  test("the one text of a batch with an invalid vector is named", async () => {
     await using open = await openLocal();
     const input = ["a", "b", "c", POISON, "d"];
     const sent = await open.gateway.post({ model: MODEL, input });

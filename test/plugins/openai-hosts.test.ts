@@ -1,6 +1,6 @@
 /**
- * Every row of plugins/openai-hosts.ts: the conformance suite against a fake as strict as that vendor, with OpenAI's SDK as the oracle of
- * what it sends. A new row needs a fake in vendors/openai-hosts.ts, and nothing here.
+ * Every row of plugins/openai-hosts.ts: the conformance suite against a fake as strict as that vendor, with OpenAI's SDK as the oracle for
+ * its requests. A new row needs a fake in vendors/openai-hosts.ts, and nothing here.
  */
 import { describe, expect, test } from "bun:test";
 import OpenAI from "openai";
@@ -44,10 +44,10 @@ describe.each(IDS)("%s", (id) => {
   const host = hostOf(id);
   const words = (count: number) => new Array(count).fill("word").join(" ");
 
-  // NVIDIA's asymmetric model is asked by its name for a task: what says tasks in a field is tried below.
+  // NVIDIA's asymmetric model is called with the task in its name: tasks in a field are tested below.
   conformance({ ...subject, plugin: host.tasks ? withoutTasks(subject.plugin) : subject.plugin });
 
-  test("our request is what OpenAI's SDK sends, less what is not taken there", async () => {
+  test("our request is the SDK's, without the fields that the vendor refuses", async () => {
     const { upstream, network } = openSubject(subject);
     const call: Partial<EmbedCall> = { user: "end-7", wireEncoding: "float" };
     await upstream.embed(callFor(subject, ["one", "two"], call));
@@ -86,20 +86,23 @@ describe.each(IDS)("%s", (id) => {
       );
   });
 
-  test("a reply in base64, where the row asks for it, is the same vector", async () => {
+  test("a reply in base64, if the row asks for it, is the same vector", async () => {
     const { upstream } = openSubject(subject);
     const wireEncoding = OPENAI_HOSTS[id]?.facts.wire_encoding ?? "float";
     const { vectors } = await upstream.embed(callFor(subject, ["one"], { wireEncoding }));
     expect(vectors).toEqual([{ index: 0, values: openaiHostVendor(id).vectorOf("one") }]);
   });
 
-  test.skipIf(host.tooLong === undefined)("a text too long is told as what it is", async () => {
-    const { upstream } = openSubject(subject);
-    const failure = await failureOf(upstream.embed(callFor(subject, [words((host.tokensMax ?? 0) + 1)])));
-    expect(failure.kind).toBe("input_too_long");
-  });
+  test.skipIf(host.tooLong === undefined)(
+    "a text that is too long becomes the right kind of error",
+    async () => {
+      const { upstream } = openSubject(subject);
+      const failure = await failureOf(upstream.embed(callFor(subject, [words((host.tokensMax ?? 0) + 1)])));
+      expect(failure.kind).toBe("input_too_long");
+    },
+  );
 
-  test("an unknown model is not found, and a wrong key is our own trouble", async () => {
+  test("an unknown model is not found, and a wrong key is the operator's problem", async () => {
     const { upstream } = openSubject(subject);
     const unknown = await failureOf(upstream.embed(callFor(subject, ["a"], { model: "no/such" })));
     expect(unknown.kind).toBe("not_found");
@@ -108,7 +111,7 @@ describe.each(IDS)("%s", (id) => {
     expect((await failureOf(wrong.embed(callFor(subject, ["a"])))).kind).toBe("unauthorized");
   });
 
-  test("through the gateway each text has its own vector, of unit length, in calls no larger than the vendor takes", async () => {
+  test("through the gateway each text has its own vector, of unit length, in calls no larger than the vendor allows", async () => {
     const network = createNetwork(openaiHostVendor(id).fetch);
     await using gateway = await openGateway({
       yaml: `
@@ -136,7 +139,7 @@ models:
   });
 });
 
-/** The tasks of an asymmetric model cannot be tried on one that is asked by its task's name. */
+/** The tasks of an asymmetric model cannot be tested with a model name that contains the task. */
 function withoutTasks(plugin: Plugin): Plugin {
   return (host) => {
     const { tasks: _, ...provider } = plugin(host);
@@ -165,7 +168,7 @@ describe("NVIDIA's tasks", () => {
     expect((await failureOf(none)).message).toContain("'input_type' parameter is required");
   });
 
-  test("nothing is cut unless it may be, and what is cut is told", async () => {
+  test("nothing is truncated unless allowed, and truncation is reported", async () => {
     const { upstream, network } = openSubject(subject);
     const long = new Array(600).fill("word").join(" ");
     const told = await upstream.embed(callFor(subject, [long], { task: "passage", longInput: "truncate" }));
@@ -174,7 +177,7 @@ describe("NVIDIA's tasks", () => {
   });
 });
 
-test("Together counts nothing, so the gateway estimates and says so", async () => {
+test("Together returns no count, so the gateway estimates and says so", async () => {
   const host = hostOf("together");
   await using gateway = await openGateway({
     yaml: `

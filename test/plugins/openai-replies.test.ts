@@ -1,6 +1,6 @@
 /**
- * What the servers that speak OpenAI's wire have been seen to answer, each cut to a few numbers, with where it was seen.
- * A server that answers otherwise is a new row; pains are numbered as the list of known gateway troubles numbers them.
+ * Replies of servers with OpenAI's API as they were really seen, cut to a few numbers each, with their source.
+ * A server that answers differently is a new row; pains have the numbers of the list of known problems.
  */
 import { describe, expect, test } from "bun:test";
 import openai from "../../plugins/openai";
@@ -242,7 +242,7 @@ describe("a refusal as seen from", () => {
   });
 });
 
-describe("known troubles", () => {
+describe("known problems", () => {
   test.each(["float", "base64"] as const)(
     "pain 1: a server asked for %s may answer floats or base64, the vector is the same",
     async (wireEncoding) => {
@@ -270,7 +270,7 @@ describe("known troubles", () => {
     },
   );
 
-  test("pain 15: the encoding is always named, and is the model's own, whatever a server's default is", async () => {
+  test("pain 15: the encoding is always sent, and is the model's own, whatever a server's default is", async () => {
     const { upstream, network } = openSubject(subject);
     network.answer(() => Response.json({ data: entries.slice(0, 1) }));
     await upstream.embed(callFor(subject, ["one"]));
@@ -281,12 +281,12 @@ describe("known troubles", () => {
     expect(asked).toEqual(["float", "base64"]);
   });
 
-  test("pain 16: a string where numbers were asked for is read as base64", async () => {
+  test("pain 16: a string where numbers were requested is read as base64", async () => {
     const data = right.map(({ index, values }) => ({ index, embedding: base64Of(values) }));
     expect((await replyTo({ data })).vectors).toEqual(right);
   });
 
-  test("a vector that holds null, a word or nothing at all is refused", async () => {
+  test("a vector that contains null, a word or nothing at all is refused", async () => {
     for (const embedding of [[null, 1], ["1", 2], [[1]], null, {}, "not base64!", "AAA="]) {
       const failure = await failureOf(replyTo({ data: [{ index: 0, embedding }] }, ["one"]));
       expect(failure.kind).toBe("malformed");

@@ -1,6 +1,6 @@
 /**
  * The openai plugin: the conformance suite against a fake as strict as OpenAI, with OpenAI's own SDK as the oracle for both.
- * What other servers of this wire answer stands in openai-replies.test.ts.
+ * openai-replies.test.ts has the replies of other servers with this API.
  */
 import { describe, expect, test } from "bun:test";
 import OpenAI, { type ClientOptions } from "openai";
@@ -38,7 +38,7 @@ describe("OpenAI's SDK as the oracle", () => {
   function throughSdk(body: OpenAI.EmbeddingCreateParams, options: ClientOptions = {}) {
     const { sent, fetch } = recording(vendor);
     const client = new OpenAI({ apiKey: OPENAI_KEY, maxRetries: 0, ...options, fetch });
-    // A plain promise: the SDK's own starts its work only when it is awaited.
+    // A plain promise: the SDK's own promise starts only when it is awaited.
     const work = client.embeddings.create(body).then((answer) => answer);
     return { sent, work };
   }
@@ -103,20 +103,20 @@ describe("OpenAI's SDK as the oracle", () => {
 describe("OpenAI's rules", () => {
   const vendor = openaiVendor(MODEL);
 
-  test("a size that is asked for is what comes back", async () => {
+  test("requested dimensions are returned", async () => {
     const { upstream } = openSubject(subject);
     const reply = await upstream.embed(callFor(subject, ["one"], { dimensions: 8, wireEncoding: "base64" }));
     expect(reply.vectors[0]?.values).toHaveLength(8);
   });
 
-  test("token ids have the vector of the text that they stand for", async () => {
+  test("token ids have the vector of their text", async () => {
     const { upstream } = openSubject(subject);
     const reply = await upstream.embed(callFor(subject, [Uint32Array.of(15339, 1917)]));
     expect(reply.vectors[0]?.values).toEqual(vendor.vectorOf("hello world"));
     expect(reply.tokens).toBe(2);
   });
 
-  test("a further header is sent, and the key's own header is nobody else's to set", async () => {
+  test("an additional header is sent, and the key's own header cannot be overridden", async () => {
     const { upstream, network } = openSubject(subject, {
       headers: {
         "X-Proxy-Team": "search",
@@ -152,14 +152,14 @@ describe("OpenAI's rules", () => {
     expect<string>(failure.kind).toBe(kind);
   });
 
-  test("a wrong key is our own trouble, and the vendor's shortened key is not passed on", async () => {
+  test("a wrong key is the operator's problem, and the vendor's shortened key is not passed on", async () => {
     const { upstream } = openSubject(subject, { api_key: "sk-proj-wrongwrongwrong" });
     const failure = await failureOf(upstream.embed(callFor(subject, ["one"])));
     expect(failure.kind).toBe("unauthorized");
     expect(failure.message).not.toMatch(/sk-proj|rong/);
   });
 
-  test("an empty balance, which OpenAI answers with 429, is not waited for", async () => {
+  test("an empty balance, which OpenAI answers with 429, is not retried", async () => {
     const { upstream, network } = openSubject(subject);
     const error = {
       message: "You exceeded your current quota, please check your plan and billing details.",
@@ -173,14 +173,14 @@ describe("OpenAI's rules", () => {
     expect(failure.meaning.retry).toBe(false);
   });
 
-  test("pain 9: a request over 300,000 tokens is sent again in halves until each passes", async () => {
+  test("pain 9: a request over 300,000 tokens is sent again in halves until each is accepted", async () => {
     const { upstream, network, clock } = openSubject(subject);
     const inputs = thirtySevenLongIdLists();
     const route = routeTo(upstream, MODEL, { facts: { token_ids: "native", wire_encoding: "base64" } });
     const { vectors, tokens } = await answerThrough(route, inputs, clock.outside);
     expect(vectors).toEqual(inputs.map((ids) => vendor.vectorOf(" a".repeat(ids.length))));
     expect(tokens).toBe(37 * 8192 - (37 * 36) / 2);
-    // One refused, then its halves.
+    // One refused call, then its halves.
     expect(network.requests).toHaveLength(3);
   });
 
@@ -195,7 +195,7 @@ describe("OpenAI's rules", () => {
   });
 });
 
-/** 37 inputs, each within its own limit and unlike the others, that are over the limit of a request together. */
+/** 37 different inputs, each within its own limit, that together exceed a request's limit. */
 function thirtySevenLongIdLists(): Uint32Array[] {
   const SPACE_A = 264;
   return Array.from({ length: 37 }, (_, place) => new Uint32Array(8192 - place).fill(SPACE_A));

@@ -1,6 +1,6 @@
 /**
  * The openrouter plugin: the conformance suite against a fake as strict as OpenRouter, with OpenRouter's own SDK as the oracle for both.
- * A refusal seen of it is a row of REFUSALS, with where it was seen.
+ * A refusal seen at OpenRouter is a row of REFUSALS, with its source.
  */
 import { describe, expect, test } from "bun:test";
 import { OpenRouter } from "@openrouter/sdk";
@@ -95,7 +95,7 @@ describe("OpenRouter's SDK as the oracle", () => {
 });
 
 describe("OpenRouter's rules", () => {
-  test("pain 14: floats are asked for, whatever the route says: base64 is answered with nothing", async () => {
+  test("pain 14: floats are requested, whatever the route says: base64 gets an empty answer", async () => {
     const { upstream, network } = openSubject(subject);
     const { vectors } = await upstream.embed(callFor(subject, ["one"], { wireEncoding: "base64" }));
     expect(vectors).toEqual([{ index: 0, values: vendor.vectorOf("one") }]);
@@ -105,7 +105,7 @@ describe("OpenRouter's rules", () => {
     expect(failure.kind).toBe("malformed");
   });
 
-  test("a reply that has indices is put in their order", async () => {
+  test("a reply with indices is put into their order", async () => {
     const { upstream, network, clock } = openSubject(subject);
     const entry = (text: string, index: number) => ({
       object: "embedding",
@@ -136,7 +136,7 @@ describe("OpenRouter's rules", () => {
     const failure = await failureOf(upstream.embed(callFor(subject, ["one"], call)));
     expect<string>(failure.kind).toBe(kind);
     expect(failure.input).toBe(kind === "input_too_long" ? 1 : undefined);
-    // Whose account it is stands beside the error.
+    // The account's id is beside the error.
     expect(failure.message).not.toContain("user_2vJ");
   });
 
@@ -195,12 +195,12 @@ models:
   openai/text-embedding-ada-002: { routes: [ { provider: openrouter } ] }
   openai/text-embedding-9: { routes: [ { provider: openrouter } ] }
 `;
-  /** Bodies of the calls for a text; the gateway's own probes are others. */
+  /** Bodies of the calls for a text, without the gateway's own probes. */
   const sentFor = ({ requests }: Network, text: string): Record<string, unknown>[] =>
     requests.map(({ body }) => JSON.parse(body)).filter(({ input }) => input.includes(text));
   const open = () => openGateway({ yaml: YAML, outside: { fetch: vendor.fetch } });
 
-  test("a model with its prefix is answered by the name it was asked by, and costs what it costs at OpenAI", async () => {
+  test("a model with its prefix is answered under the requested name, and costs what it costs at OpenAI", async () => {
     await using gateway = await open();
     const sent = await gateway.post({ model: MODEL, input: ["one", "two"], dimensions: 8 });
     expect(sent.json).toMatchObject({
@@ -214,7 +214,7 @@ models:
     expect(catalogueFacts("openrouter", MODEL)?.price).toBe(0.02);
   });
 
-  test("a choice of providers is the caller's to make, as a field or in extra_body", async () => {
+  test("the caller may choose providers, as a field or in extra_body", async () => {
     const network = createNetwork(vendor.fetch);
     await using gateway = await openGateway({ yaml: YAML, outside: { fetch: network.fetch } });
     const provider = { only: ["azure"], allow_fallbacks: false };
@@ -226,7 +226,7 @@ models:
     expect(wrong.json).toMatchObject({ error: { param: "provider" } });
   });
 
-  test("a task reaches other models than OpenAI's, and is told where it has no effect", async () => {
+  test("a task reaches models other than OpenAI's, and is named in a header if it has no effect", async () => {
     const network = createNetwork(vendor.fetch);
     const yaml = `${YAML}  cohere/embed-v5: { routes: [ { provider: openrouter } ] }\n`;
     await using gateway = await openGateway({ yaml, outside: { fetch: network.fetch } });
@@ -244,7 +244,7 @@ models:
     expect(sent.json).toMatchObject({ error: { code: "model_not_found" } });
   });
 
-  test("a size of ada-002, which OpenRouter would drop without a word, is refused", async () => {
+  test("dimensions for ada-002, which OpenRouter would drop silently, are refused", async () => {
     await using gateway = await open();
     const sent = await gateway.post({ model: "openai/text-embedding-ada-002", input: "a", dimensions: 8 });
     expect(sent.json).toMatchObject({ error: { param: "dimensions", code: "unsupported_dimensions" } });

@@ -1,6 +1,6 @@
 /**
- * `base_url` and `query` of every plugin with an address: a query of either goes with each call, before the plugin's own, and what is no
- * address is told so. A further plugin with an address is a row of NEEDED.
+ * `base_url` and `query` of every plugin with a URL: a query of either is sent with each call, before the plugin's own, and an invalid
+ * URL is refused. A further plugin with a URL is a row of NEEDED.
  */
 import { describe, expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
@@ -10,7 +10,7 @@ import { callFor } from "../../src/conformance/subject";
 import { createHost } from "../../src/upstream/host";
 import { fakeOutside } from "../fake-outside";
 
-/** What each plugin must be given beside the address, and a model. */
+/** The options that each plugin needs besides the URL, and a model. */
 const NEEDED: Readonly<Record<string, readonly [options: object, model: string]>> = {
   openai: [{}, "m"],
   openrouter: [{ api_key: "k" }, "m"],
@@ -37,7 +37,7 @@ const NEEDED: Readonly<Record<string, readonly [options: object, model: string]>
   vertex: [{ project: "p", access_token: "t" }, "gemini-embedding-001"],
 };
 
-test("every plugin with an address has a row", () => {
+test("every plugin with a URL has a row", () => {
   const host = createHost(fakeOutside().outside);
   const withAddress = Object.entries(PLUGINS).filter(
     ([, plugin]) => "base_url" in (plugin(host).options.properties ?? {}),
@@ -83,7 +83,7 @@ describe.each(Object.entries(NEEDED))("%s", (id, [options, model]) => {
     ]);
   });
 
-  test("says what an address must be", async () => {
+  test("says what a URL must be", async () => {
     const { outside } = fakeOutside();
     const providers = { one: { plugin: id, ...options, base_url: "127.0.0.1:9101/v1" } };
     const read = { ok: true, text: JSON.stringify({ providers }) } as const;

@@ -1,6 +1,6 @@
 /**
- * The tei plugin: the conformance suite against a fake as strict as Text Embeddings Inference, in both statuses that its versions use.
- * A refusal seen of it is a row of REFUSALS, with where it was seen.
+ * The tei plugin: the conformance suite against a fake as strict as Text Embeddings Inference, with both status codes that its versions use.
+ * A refusal seen at TEI is a row of REFUSALS, with its source.
  */
 import { describe, expect, test } from "bun:test";
 import tei from "../../plugins/tei";
@@ -32,7 +32,7 @@ conformance(subject);
 const words = (count: number) => Array.from({ length: count }, (_, place) => `w${place}`).join(" ");
 
 describe("TEI's rules", () => {
-  test("nothing is cut without a word, and what may be cut is told", async () => {
+  test("nothing is truncated silently, and allowed truncation is reported", async () => {
     const { upstream, network } = openSubject(subject);
     await upstream.embed(callFor(subject, ["short"], { longInput: "truncate" }));
     const reply = await upstream.embed(callFor(subject, [words(600)], { longInput: "truncate" }));
@@ -42,7 +42,7 @@ describe("TEI's rules", () => {
     expect(refused.kind).toBe("input_too_long");
   });
 
-  test("a task is the name of a prompt, in the model's own words where the routing file says them", async () => {
+  test("a task is the name of a prompt, in the model's own words if the routing file has them", async () => {
     const { upstream, network } = openSubject(subject, { prompts: { document: "passage" } });
     for (const task of ["query", "document"]) await upstream.embed(callFor(subject, ["a text"], { task }));
     expect(network.requests.map(({ body }) => JSON.parse(body).prompt_name)).toEqual(["query", "passage"]);
@@ -50,26 +50,26 @@ describe("TEI's rules", () => {
     expect(failure).toMatchObject({ kind: "invalid", field: "prompt_name" });
   });
 
-  test("token ids go as they are", async () => {
+  test("token ids are sent unchanged", async () => {
     const { upstream, network } = openSubject(subject);
     const reply = await upstream.embed(callFor(subject, [Uint32Array.of(1, 2), Uint32Array.of(3)]));
     expect(JSON.parse(network.requests[0]?.body ?? "").inputs).toEqual([[1, 2], [3]]);
     expect(reply.vectors[0]?.values).toEqual(vendor.vectorOf("id1 id2"));
   });
 
-  test("a size that is asked for is what comes back", async () => {
+  test("requested dimensions are returned", async () => {
     const { upstream } = openSubject(subject);
     const { vectors } = await upstream.embed(callFor(subject, ["one"], { dimensions: 64 }));
     expect(vectors[0]?.values).toHaveLength(64);
   });
 
-  test("a server that counts nothing leaves the count to the gateway", async () => {
+  test("without a count from the server the gateway counts", async () => {
     const { upstream, network } = openSubject(subject);
     network.answer(() => Response.json([[...vendor.vectorOf("one")]]));
     expect((await upstream.embed(callFor(subject, ["one"]))).tokens).toBeUndefined();
   });
 
-  // All of router/src/lib.rs, ErrorType, with the statuses that any version gives it.
+  // All of router/src/lib.rs, ErrorType, with the status codes of all versions.
   const REFUSALS: readonly (readonly [string, number, string, string, string])[] = [
     [
       "too many inputs",
@@ -98,16 +98,19 @@ describe("TEI's rules", () => {
     ["a tokenizer that fails", 422, "Tokenization error", "tokenizer", "invalid"],
     ["a server that is not well", 503, "unhealthy", "unhealthy", "unavailable"],
   ];
-  test.each(REFUSALS)("%s, with %d, is told as what it is", async (_, status, error, error_type, kind) => {
-    const { upstream, network } = openSubject(subject);
-    network.answer(() => Response.json({ error, error_type }, { status }));
-    const failure = await failureOf(upstream.embed(callFor(subject, ["one"])));
-    expect<string>(failure.kind).toBe(kind);
-    expect(failure.message).toContain(error);
-  });
+  test.each(REFUSALS)(
+    "%s, with %d, becomes the right kind of error",
+    async (_, status, error, error_type, kind) => {
+      const { upstream, network } = openSubject(subject);
+      network.answer(() => Response.json({ error, error_type }, { status }));
+      const failure = await failureOf(upstream.embed(callFor(subject, ["one"])));
+      expect<string>(failure.kind).toBe(kind);
+      expect(failure.message).toContain(error);
+    },
+  );
 });
 
-describe.each([[422], [413]])("through the gateway, of a version that answers %d", (validation) => {
+describe.each([[422], [413]])("through the gateway, for a version that answers %d", (validation) => {
   function openTei(facts = "") {
     return openThrough(
       teiVendor(validation),
@@ -121,7 +124,7 @@ models:
     );
   }
 
-  test("pain 10: a call takes 32 inputs without a word in the routing file, and a smaller cap is found out", async () => {
+  test("pain 10: a call takes 32 inputs without any setting, and a smaller limit is discovered", async () => {
     await using open = await openTei();
     const input = Array.from({ length: 129 }, (_, place) => `text ${place}`);
     const sent = await open.gateway.post({ model: "bge", input });
@@ -131,7 +134,7 @@ models:
     expect((await wrong.gateway.post({ model: "bge", input })).status).toBe(200);
   });
 
-  test("the one text that is too long is named, or cut and told", async () => {
+  test("the one text that is too long is named, or truncated and reported", async () => {
     await using open = await openTei();
     const input = ["a", "b", words(600), "c"];
     const refused = await open.gateway.post({ model: "bge", input });
@@ -141,7 +144,7 @@ models:
     expect([cut.status, cut.headers.get("x-embedgate-truncated")]).toEqual([200, "2"]);
   });
 
-  test("texts past the server's payload are sent in smaller calls", async () => {
+  test("texts beyond the server's payload limit are sent in smaller calls", async () => {
     await using open = await openTei(", max_call_bytes: 100000000");
     const input = Array.from({ length: 6 }, (_, place) => `${place} ${"x".repeat(500_000)}`);
     const sent = await open.gateway.post({ model: "bge", input });

@@ -1,4 +1,4 @@
-/** What plugins read of a reply's token count, whatever stands there. */
+/** What plugins read from a reply's token count, whatever it contains. */
 import { expect, test } from "bun:test";
 import { countAt } from "../../plugins/usage";
 

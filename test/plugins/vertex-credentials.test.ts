@@ -1,6 +1,6 @@
 /**
- * Where the vertex plugin's tokens come from: each place that Google's own tools look in, with their library as the oracle for what is asked.
- * A further place is a row of SOURCES.
+ * Sources of the vertex plugin's tokens: every place where Google's own tools look, with their library as the oracle for the requests.
+ * A further source is a row of SOURCES.
  */
 import { describe, expect, test } from "bun:test";
 import { JWT } from "google-auth-library";
@@ -19,7 +19,7 @@ interface World {
   readonly options?: Readonly<Record<string, unknown>>;
   readonly environment?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
-  /** Stands before Google. */
+  /** Answers in front of the fake Google. */
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response> | undefined;
 }
 
@@ -78,14 +78,14 @@ describe("a token comes from", () => {
     expect(clock.sleeping()).toEqual([]);
   });
 
-  test("a person's own login names who pays", async () => {
+  test("a user's own login names the billed project", async () => {
     const [, world] = SOURCES[4] ?? [];
     const { ask, clock, embeddings } = open(world ?? {});
     await clock.until(ask());
     expect(new Headers(embeddings[0]?.headers).get("x-goog-user-project")).toBe("payer-1");
   });
 
-  test("an assertion that says what Google's library says", async () => {
+  test("an assertion that equals that of Google's library", async () => {
     const { ask, giver, clock } = open({ options: { credentials: json } });
     await clock.until(ask());
     const theirs: TokenGiver = tokenGiver(Date.now);
@@ -116,7 +116,7 @@ describe("a token comes from", () => {
 });
 
 describe("a token is", () => {
-  test("asked for once by all who wait, kept for its life, and renewed before its end", async () => {
+  test("requested once for all that wait, kept for its life, and renewed before it expires", async () => {
     const { ask, giver, clock } = open({ options: { credentials: json } });
     await clock.until(Promise.all([ask(), ask(), ask()]));
     await clock.advance(56 * 60_000);
@@ -127,7 +127,7 @@ describe("a token is", () => {
     expect(giver.asked).toEqual([ASSERTION, ASSERTION]);
   });
 
-  test("used to its end while no other can be had", async () => {
+  test("used until it expires while no other can be had", async () => {
     let isDown = false;
     const fetch = (url: string) =>
       isDown && !url.includes("aiplatform")
@@ -142,7 +142,7 @@ describe("a token is", () => {
     expect(await failureOf(clock.until(ask()))).toMatchObject({ kind: "unavailable" });
   });
 
-  test("asked for anew once Google has refused it", async () => {
+  test("requested again once Google has refused it", async () => {
     const { ask, giver, clock } = open({ options: { credentials: json } });
     await clock.until(ask());
     giver.revoke();
@@ -151,7 +151,7 @@ describe("a token is", () => {
     expect(giver.asked).toHaveLength(2);
   });
 
-  test("not waited for by those who have gone, and still had by the others", async () => {
+  test("no longer waited for by callers who have left, and still delivered to the others", async () => {
     let answer = () => {};
     const held = new Promise<void>((resolve) => {
       answer = resolve;
@@ -194,16 +194,19 @@ describe("without a token", () => {
     ["nothing at all, elsewhere than on Google's machines", { fetch: nobody }, "no Google metadata server"],
     ["a project", { options: { access_token: VERTEX_TOKEN } }, "name no project"],
   ];
-  test.each(WITHOUT)("%s: it is our fault, told without a secret", async (_, world, words) => {
-    const { ask, clock, embeddings } = open(world);
-    const failure = await failureOf(clock.until(ask()));
-    expect(failure).toMatchObject({ kind: "unauthorized" });
-    expect(failure.message).toContain(words);
-    const told = `${failure.message} ${String(failure.cause)}`;
-    for (const secret of SECRETS) expect(told).not.toContain(secret.slice(30, 60) || secret);
-    expect(told).not.toMatch(/eyJ/);
-    expect(embeddings).toEqual([]);
-  });
+  test.each(WITHOUT)(
+    "%s: it is the operator's problem, reported without a secret",
+    async (_, world, words) => {
+      const { ask, clock, embeddings } = open(world);
+      const failure = await failureOf(clock.until(ask()));
+      expect(failure).toMatchObject({ kind: "unauthorized" });
+      expect(failure.message).toContain(words);
+      const told = `${failure.message} ${String(failure.cause)}`;
+      for (const secret of SECRETS) expect(told).not.toContain(secret.slice(30, 60) || secret);
+      expect(told).not.toMatch(/eyJ/);
+      expect(embeddings).toEqual([]);
+    },
+  );
 
   test("a metadata server that never answers is given up after two seconds", async () => {
     const { ask, clock } = open({ fetch: (_, init) => silence(init.signal) });
@@ -212,7 +215,7 @@ describe("without a token", () => {
     expect(await failure).toMatchObject({ kind: "unauthorized" });
   });
 
-  test("a token endpoint that repeats what it was sent is not passed on", async () => {
+  test("a token endpoint that repeats what it was sent is not quoted", async () => {
     const { ask, clock } = open({
       options: { credentials: json },
       fetch: (url, init) =>

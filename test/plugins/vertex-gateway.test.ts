@@ -1,6 +1,6 @@
 /**
- * Vertex AI's models as a caller of the gateway has them: sizes, limits, tasks and tokens as the catalogue says, over the fake of its wire.
- * What only the wire decides is in vertex.test.ts.
+ * Vertex AI's models for a caller of the gateway: dimensions, limits, tasks and tokens as in the catalogue, over the fake of its API.
+ * vertex.test.ts has what concerns the API alone.
  */
 import { describe, expect, test } from "bun:test";
 import { cosine, openThrough, vectorsOf } from "./conformance/gateway";
@@ -53,7 +53,7 @@ describe("through the gateway", () => {
     );
   }
 
-  test("a call holds no more than 20,000 tokens, and what is too long for the model is refused or cut as asked", async () => {
+  test("a call has no more than 20,000 tokens, and texts too long for the model are refused or truncated as requested", async () => {
     await using open = await openVertex();
     const texts = Array.from({ length: 30 }, (_, place) => `${place} ${"word ".repeat(700)}`);
     const many = await open.gateway.post({ model: TEXT, input: texts });
@@ -63,13 +63,13 @@ describe("through the gateway", () => {
     expect(refused.json).toMatchObject({ error: { code: "context_length_exceeded", param: "input[1]" } });
     const cut = await open.gateway.post({ model: TEXT, input: ["short", long], truncate: "END" });
     expect([cut.status, cut.headers.get("x-embedgate-truncated")]).toEqual([200, "1"]);
-    // By the vendor's own count, which is the better one.
+    // By the vendor's own count, which is more exact.
     expect(Object(cut.json).usage.prompt_tokens).toBe(2049);
     const always = await open.gateway.post({ model: "cutting", input: ["short", long] });
     expect([always.status, always.headers.get("x-embedgate-truncated")]).toEqual([200, "1"]);
   });
 
-  test("a task by any vendor's word, and a title, are Google's own", async () => {
+  test("a task in every vendor's word, and a title, become Google's own", async () => {
     await using open = await openVertex();
     await open.gateway.post({ model: TEXT, input: "a text", input_type: "search_document", title: "T" });
     const asked = open.network.requests.find(({ body }) => body.includes('"a text"'));
@@ -78,7 +78,7 @@ describe("through the gateway", () => {
     });
   });
 
-  test("Google's own words are answered by way of Vertex AI too", async () => {
+  test("Google's own API can be answered through Vertex AI too", async () => {
     await using open = await openVertex();
     const sent = await open.gateway.send("/v1/gemini/embeddings", {
       method: "POST",

@@ -1,6 +1,6 @@
 /**
  * The vertex plugin: the conformance suite against a fake as strict as Vertex AI, with Google's own SDK as the oracle for both.
- * A refusal seen of it is a row of REFUSALS, with where it was seen; where its tokens come from is in vertex-credentials.test.ts.
+ * A refusal seen at Google is a row of REFUSALS, with its source; vertex-credentials.test.ts has the sources of tokens.
  */
 import { describe, expect, test } from "bun:test";
 import { type EmbedContentConfig, GoogleGenAI } from "@google/genai";
@@ -114,7 +114,7 @@ describe("Google's SDK as the oracle", () => {
     );
   }
 
-  test(`of ${NEWER} too, but for its tasks, which it reads in the text only`, async () => {
+  test(`of ${NEWER} too, except for its tasks, which it reads in the text only`, async () => {
     const right = await throughSdk(NEWER, ["one"], { autoTruncate: true, outputDimensionality: 256 });
     const { upstream, network } = openSubject(subjectOf(NEWER));
     await upstream.embed(callFor(subjectOf(NEWER), ["one"], { dimensions: 256, longInput: "truncate" }));
@@ -128,9 +128,9 @@ describe("Google's SDK as the oracle", () => {
   });
 });
 
-describe("what is too long", () => {
+describe("a text that is too long", () => {
   const long = "word ".repeat(2100);
-  test("is refused unless a cut was asked for, and what was cut is told", async () => {
+  test("is refused unless truncation was requested, and truncation is reported", async () => {
     const { upstream } = openSubject(subject);
     const refused = failureOf(upstream.embed(callFor(subject, [long])));
     expect(await refused).toMatchObject({ kind: "input_too_long", input: 0 });
@@ -145,7 +145,7 @@ describe("what is too long", () => {
     expect(await again).toMatchObject({ kind: "input_too_long" });
   });
 
-  test(`by ${NEWER} as well`, async () => {
+  test(`by ${NEWER} too`, async () => {
     const { upstream } = openSubject(subjectOf(NEWER));
     const text = long.repeat(4);
     const refused = failureOf(upstream.embed(callFor(subjectOf(NEWER), [text])));
@@ -207,7 +207,7 @@ describe("a refusal", () => {
     expect(await failureOf(upstream.embed(callFor(subject, ["a", "b"])))).toMatchObject(expected);
   });
 
-  test("of a project or a model is in Google's words", async () => {
+  test("of a project or a model has Google's message", async () => {
     const { upstream } = openSubject(subject, { project: "another" });
     const denied = await failureOf(upstream.embed(callFor(subject, ["a"])));
     expect(denied).toMatchObject({ kind: "unauthorized" });
@@ -235,7 +235,7 @@ describe("a refusal", () => {
   });
 });
 
-test("a name may be a router's, or Google's whole one; a reply without statistics counts nothing", async () => {
+test("a name may be a router's, or Google's full one; a reply without statistics has no count", async () => {
   for (const model of [`google/${TEXT}`, `publishers/google/models/${TEXT}`, `models/${TEXT}`]) {
     const { upstream, network } = openSubject({ ...subject, model });
     const { tokens } = await upstream.embed(callFor({ ...subject, model }, ["two words"]));

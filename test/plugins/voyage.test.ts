@@ -1,6 +1,6 @@
 /**
  * The voyage plugin: the conformance suite against a fake as strict as Voyage, with Voyage's own SDK as the oracle for both.
- * A refusal seen of it is a row of REFUSALS, with where it was seen; what it is through the whole gateway is in native-gateway.test.ts.
+ * A refusal seen at Voyage is a row of REFUSALS, with its source; native-gateway.test.ts tests it through the whole gateway.
  */
 import { describe, expect, test } from "bun:test";
 import { type EmbedRequest, VoyageAIClient } from "voyageai";
@@ -38,7 +38,7 @@ describe("Voyage's SDK as the oracle", () => {
       fetch,
       maxRetries: 0,
     });
-    // What it returns is a promise of its own kind, which `rejects` does not see through.
+    // The SDK returns its own kind of promise, which `rejects` does not recognise.
     const work = (async () => await client.embed(request))();
     return { sent, work };
   }
@@ -85,14 +85,14 @@ describe("Voyage's SDK as the oracle", () => {
     const { upstream, network } = openSubject(subject);
     await upstream.embed(callFor(subject, call.inputs ?? [], call));
     const { sent, work } = throughSdk({ model: MODEL, outputDtype: "float", ...request });
-    // It cannot read base64 itself: what it asked for is all that matters.
+    // The SDK cannot read base64 itself: only its request matters.
     await work.catch(() => undefined);
     expectSame(network, sent);
   });
 });
 
 describe("Voyage's rules", () => {
-  test("base64 is read where a route asks for it, and floats are asked for by asking for nothing", async () => {
+  test("base64 is read if a route asks for it, and floats are requested by sending nothing", async () => {
     const { upstream, network } = openSubject(subject);
     const { vectors } = await upstream.embed(callFor(subject, ["one"], { wireEncoding: "base64" }));
     expect(vectors).toEqual([{ index: 0, values: vendor.vectorOf("one") }]);
@@ -104,7 +104,7 @@ describe("Voyage's rules", () => {
   });
 
   const LONG = "word ".repeat(33_000).trim();
-  test("a text that may be cut is cut by Voyage, and only then", async () => {
+  test("a text that may be truncated is truncated by Voyage, and only then", async () => {
     const { upstream } = openSubject(subject);
     const cut = vendor.vectorOf(LONG.split(" ").slice(0, 32_000).join(" "));
     for (const changed of [{ longInput: "truncate" }, { fields: { truncate: "END" } }] as const) {
@@ -152,7 +152,7 @@ describe("Voyage's rules", () => {
     ["a host that does not know the key", 403, { detail: "Forbidden" }, "unauthorized", "Forbidden"],
     // docs.voyageai.com/docs/error-codes
     ["a limit on requests", 429, { detail: "Rate limit exceeded" }, "overloaded", "Rate limit"],
-    // FastAPI's own list, should it come through: the status decides.
+    // FastAPI's own list, should it occur: the status decides.
     [
       "a list of faults",
       422,
@@ -163,7 +163,7 @@ describe("Voyage's rules", () => {
   ];
   expectTold(subject, REFUSALS);
 
-  test("a reply as its documentation has it is read", async () => {
+  test("a reply from its documentation is read", async () => {
     // docs.voyageai.com/reference/embeddings-api, 200: vectors cut to three numbers.
     const { upstream, network } = openSubject(subject);
     const [one, two] = [

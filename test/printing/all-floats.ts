@@ -1,7 +1,7 @@
 /**
- * All 2³² float32 printed by everything that prints, and read by everything that reads: `bun test/printing/all-floats.ts`, some minutes of one core. Not among the tests.
- * Whatever the kernels print is compared byte for byte and read back to its bits. What is out of their range each has to leave to its
- * caller, who prints it by one function for all (float-digits.ts).
+ * Prints all 2³² float32 values with every printer, and reads them with every reader: `bun test/printing/all-floats.ts`, some minutes of one core.
+ * Not part of the tests. Everything that the kernels print is compared byte for byte and read back to its bits. Values outside of a kernel's range
+ * are left to its caller, which prints them by one function for all (float-digits.ts).
  */
 import { OTHER_VALUE, openNative, VARIANTS } from "../../src/native/native";
 import { ByteWriter } from "../../src/printing/byte-writer";
@@ -9,7 +9,7 @@ import { printFloats } from "../../src/printing/float-digits";
 import { Lists } from "../../src/replies/lists";
 
 const BLOCK = 1 << 18;
-/** 10⁻⁶ and 2²³ as bits; values from one to the other are the kernels'. */
+/** 10⁻⁶ and 2²³ as bits; the kernels print the values between them. */
 const [FIRST, LAST] = [0x358637bd, 0x4b000000];
 
 const natives = VARIANTS.map((variant) => openNative(variant));
@@ -58,7 +58,7 @@ function left(from: number, to: number): void {
 }
 
 for (const sign of [0, 0x80000000]) {
-  // Zero is printed by all.
+  // Every printer prints zero.
   printed(sign, sign + 1);
   for (const [begin, end, check] of [
     [1, FIRST, left],

@@ -1,5 +1,5 @@
 /**
- * The printing of float32 values: whatever is written reads back to the same bits, and is JSON.
+ * Printing float32 values: whatever is written reads back to the same bits, and is JSON.
  */
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
@@ -14,10 +14,10 @@ const FOLDER = join(import.meta.dir, "../../src/printing/digits");
 
 const fromBits = (bits: readonly number[]) => new Float32Array(Uint32Array.from(bits).buffer);
 
-/** Fails where what this machine has prints other bytes than what every machine has. */
+/** Fails if this machine's fastest printer prints other bytes than the portable one. */
 function textOf(values: Float32Array): string {
   const texts = (["without", ...NATIVES] as const).map((by) => {
-    // Too small: the kernels have to ask for more.
+    // Too small: the kernels must ask for more space.
     const writer = new ByteWriter(values.length);
     printFloats(values, writer, by);
     return Buffer.from(writer.written()).toString("latin1");
@@ -27,7 +27,7 @@ function textOf(values: Float32Array): string {
   return text.replace(/,$/, "");
 }
 
-/** @returns what each is printed as; fails where one is not the value */
+/** @returns the printed texts; fails if one does not read back to its value */
 function printed(allBits: readonly number[]): string[] {
   const text = textOf(fromBits(allBits));
   // Through doubles, as clients read it.
@@ -38,7 +38,7 @@ function printed(allBits: readonly number[]): string[] {
   return texts;
 }
 
-/** Every exponent but that of infinities, with mantissas from a generator, and those at both ends. */
+/** Every exponent except that of infinities, with random mantissas, and those at both ends. */
 function ofAllExponents(each: number): number[] {
   const all: number[] = [];
   let state = 1;
@@ -54,11 +54,11 @@ function ofAllExponents(each: number): number[] {
 
 test("reads back bit-equal, over all exponents and both signs", () => {
   const texts = printed(ofAllExponents(4000));
-  // Nine digits are always enough: the doubles' digits would be nineteen on average.
+  // Nine digits are always enough: as doubles they would have nineteen on average.
   expect(texts.reduce((sum, { length }) => sum + length, 0) / texts.length).toBeLessThan(14);
 });
 
-test("is as short as can be", () => {
+test("is as short as possible", () => {
   const all = ofAllExponents(200);
   for (const [i, text] of printed(all).entries()) {
     const [value = 0] = fromBits([all[i] ?? 0]);
@@ -69,12 +69,12 @@ test("is as short as can be", () => {
   }
 });
 
-test("reads back bit-equal around every power of ten and of two that the printing turns at", () => {
+test("reads back bit-equal around every power of ten and of two where the algorithm changes", () => {
   for (let power = -46; power <= 38; power++) {
     const [middle = 0] = new Uint32Array(Float32Array.of(10 ** power).buffer);
     printed(Array.from({ length: 1001 }, (_, off) => Math.max(0, middle + off - 500)));
   }
-  // 2²⁷ of a last place: in 2⁻³⁶ units, from there on they are negative where they are taken for signed.
+  // 2²⁷ of a last place, in units of 2⁻³⁶: from there on they are negative when read as signed numbers.
   for (let places = 0; places <= 13; places++) {
     const [middle = 0] = new Uint32Array(Float32Array.of(2 ** 27 / 10 ** places).buffer);
     printed(Array.from({ length: 1001 }, (_, off) => middle + off - 500));
@@ -90,18 +90,18 @@ test("prints any number of values", () => {
   }
 });
 
-test("the longest texts of a whole block have room", () => {
+test("the longest texts of a whole block fit", () => {
   const values = new Float32Array(4096).fill(-9.99999e20);
   expect(Float32Array.from(JSON.parse(`[${textOf(values)}]`))).toEqual(values);
 });
 
-test("values of all kinds side by side", () => {
+test("values of all kinds next to each other", () => {
   const kinds = [0.0123, -0.0123, 0, -0, 1e-7, -1e-7, 12.5, -8388607.5, 3e38, 0.5, -1e-45, 16777216, 0.1];
   for (let seed = 1; seed <= 200; seed++) {
     let state = seed;
     const values = Float32Array.from({ length: 100 }, () => {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      // Mostly of the kind that vectors have, so that there are whole groups of it.
+      // Mostly typical vector values, so that there are whole groups of them.
       return kinds[(state >>> 8) % (10 * kinds.length)] ?? 0.0123;
     });
     expect(Float32Array.from(JSON.parse(`[${textOf(values)}]`))).toEqual(values);

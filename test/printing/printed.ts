@@ -1,6 +1,6 @@
 /**
- * A vector's numbers as an answer's JSON has them: short decimals that read back to the same float32, and not its doubles.
- * That they do is for dialects/float-digits.test.ts.
+ * A vector's numbers as in an answer's JSON: short decimals that read back to the same float32, not the digits of its doubles.
+ * float-digits.test.ts tests that they do.
  */
 import { printPage } from "../../src/printing/print";
 

@@ -1,5 +1,5 @@
 /**
- * Vectors as they are written: whatever bits a float32 has, a client that reads the number has the same bits, and base64 holds them too.
+ * Vectors in answers: a client that reads a number gets the same bits of float32, and base64 has them too.
  * A new encoding is read back here.
  */
 import { describe, expect, test } from "bun:test";
@@ -23,7 +23,7 @@ function written(vectors: readonly Float32Array[], encoding: "float" | "base64")
   return Buffer.concat([...pagesOf({ encoding, passages })].map((page) => printPage(page))).toString();
 }
 
-/** What a client has in hand: doubles from JSON, kept as float32, or the bytes of base64. */
+/** What a client gets: doubles from JSON, stored as float32, or the bytes of base64. */
 function readBack(vectors: readonly Float32Array[], encoding: "float" | "base64"): Float32Array[] {
   const entries: unknown = JSON.parse(written(vectors, encoding));
   // Not Value.Parse, which would lose the sign of -0.
@@ -48,7 +48,7 @@ function sameBits(vectors: readonly Float32Array[]): void {
 
 const fromBits = (bits: readonly number[]) => new Float32Array(Uint32Array.from(bits).buffer);
 
-/** Every finite float32 is as likely as the next: subnormals, both zeros, and the largest. */
+/** Every finite float32 is equally likely: subnormals, both zeros, and the largest. */
 const finiteBits = fc
   .record({
     sign: fc.nat(1),
@@ -76,7 +76,7 @@ describe("a vector written and read back has the same bits", () => {
     }
   });
 
-  test("where it is a part of a larger buffer", () => {
+  test("if it is part of a larger buffer", () => {
     const whole = Float32Array.from({ length: 12 }, (_, i) => (i - 6) / 7);
     sameBits([whole.subarray(3, 8), whole.subarray(0, 0), whole.subarray(11)]);
   });
@@ -86,7 +86,7 @@ describe("a vector written and read back has the same bits", () => {
   });
 });
 
-test("both encodings are the same values", () => {
+test("both encodings have the same values", () => {
   fc.assert(
     fc.property(fc.array(finiteBits, { minLength: 1, maxLength: 64 }), (bits) => {
       const vectors = [fromBits(bits)];

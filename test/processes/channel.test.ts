@@ -1,6 +1,6 @@
 /**
- * What two processes say to one another: each question has its own answer, whatever the other side is or does.
- * Two channels are put face to face; processes are in processes.test.ts.
+ * Messages between two processes: each question gets its own answer, whatever the other side is or does.
+ * Two channels are connected directly; processes.test.ts has processes.
  */
 import { expect, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
@@ -14,7 +14,7 @@ function faceToFace(handlers: Handlers) {
   return { here, there, logs };
 }
 
-test("answers come to their own questions, in whatever order", async () => {
+test("answers reach their own questions, in whatever order", async () => {
   const slow = Promise.withResolvers<string>();
   const { here } = faceToFace({ slow: () => slow.promise, quick: (body) => `${body}!` });
   const waiting = here.ask("slow", undefined, Type.String());
@@ -35,14 +35,14 @@ test("a failure, an unknown question and an answer of another shape are errors, 
   await expect(here.ask("word", undefined, Type.Integer())).rejects.toThrow();
 });
 
-test("what waits for no answer and fails is in the log", async () => {
+test("a failure that nobody waits for is in the log", async () => {
   const { here, logs } = faceToFace({});
   here.tell("unheard-of");
   await Promise.resolve();
   expect(logs).toMatchObject([{ level: "error", about: { kind: "unheard-of" } }]);
 });
 
-test("who waits for a process that ends is told so, and who asks it later too", async () => {
+test("a question to a process that ends fails, and so do later ones", async () => {
   const { here } = faceToFace({ never: () => new Promise(() => undefined) });
   const waiting = here.ask("never", undefined, Type.String());
   here.end("it has ended");

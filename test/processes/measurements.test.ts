@@ -1,6 +1,6 @@
 /**
- * Who of several processes measures a space: one, and another one where that dies or gives up.
- * That spaces are measured so is tested with processes, in processes.test.ts.
+ * Which of several processes measures a space: one, and another one if that dies or gives up.
+ * processes.test.ts has real processes.
  */
 import { expect, test } from "bun:test";
 import { createMeasurements } from "../../src/processes/measurements";
@@ -21,7 +21,7 @@ function opened() {
   return { measurements: createMeasurements({ monotonic: () => now }), pass: (ms: number) => (now += ms) };
 }
 
-test("the first that asks measures, and what it finds is everybody's until it is due again", async () => {
+test("the first that asks measures, and its result is everybody's until it is due again", async () => {
   const { measurements, pass } = opened();
   expect(await measurements.ask("a", asked)).toEqual({ outcome: null });
   const waiting = measurements.ask("b", asked);
@@ -32,7 +32,7 @@ test("the first that asks measures, and what it finds is everybody's until it is
   expect(await measurements.ask("c", asked)).toEqual({ outcome: null });
 });
 
-test("another routing file is another measurement", async () => {
+test("another routing file needs another measurement", async () => {
   const { measurements } = opened();
   await measurements.ask("a", asked);
   measurements.measured("a", { ...asked, outcome });

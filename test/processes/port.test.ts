@@ -1,8 +1,8 @@
-/** Whether an address is free for several processes: who serves there is told of, and nobody can keep a gateway from beginning by a name. */
+/** Whether an address is free for several processes: a gateway that serves there is reported, and nobody can block the start with a name. */
 import { describe, expect, test } from "bun:test";
 import { findFreePort } from "../../src/processes/port";
 
-/** A world whose time goes by while somebody sleeps. */
+/** A world whose time passes while something sleeps. */
 function world(meanwhile: (slept: number) => void = () => undefined) {
   let now = 0;
   const logs: string[] = [];
@@ -22,7 +22,7 @@ const served = (port: number) =>
   Bun.serve({ hostname: "127.0.0.1", port, reusePort: true, fetch: () => new Response("here") });
 
 describe("a port", () => {
-  test("that is free is found, and again once it was released", async () => {
+  test("that is free is found, and again after it was released", async () => {
     const outside = world();
     const first = await findFreePort("127.0.0.1", 0, outside);
     first.release();
@@ -31,7 +31,7 @@ describe("a port", () => {
     expect([again.port, outside.slept(), outside.logs]).toEqual([first.port, 0, []]);
   });
 
-  test("that another gateway is about to serve on is waited for, and not taken then", async () => {
+  test("on which another gateway is about to serve is waited for, and then not taken", async () => {
     const first = await findFreePort("127.0.0.1", 0, world());
     let server: ReturnType<typeof served> | undefined;
     const outside = world(() => {
@@ -54,7 +54,7 @@ describe("a port", () => {
     expect([second.port, outside.logs]).toEqual([first.port, []]);
   });
 
-  test("is used all the same where somebody sits on its name for ever", async () => {
+  test("is used anyway if somebody holds its name for ever", async () => {
     const squatter = await findFreePort("127.0.0.1", 0, world());
     const outside = world();
     try {

@@ -1,6 +1,6 @@
 /**
- * Several processes on one port: what happens once happens once, what dies is replaced, and what is counted is counted exactly.
- * Real processes, one upstream; nothing waits for a time. Where the system shares no port, there is nothing to test.
+ * Several processes on one port: what must happen once happens once, dead processes are replaced, and counts are exact.
+ * Real processes, one upstream; nothing waits for a fixed time. On a system that cannot share a port there is nothing to test.
  */
 import { describe, expect, test } from "bun:test";
 import { postTo, query, startServing, startUpstream, temporaryFolder } from "../serving";
@@ -31,7 +31,7 @@ describe.skipIf(process.platform !== "linux")("two processes", () => {
     await child.silent();
   });
 
-  test("one that is killed is replaced, and its rows alone are interrupted", async () => {
+  test("a killed one is replaced, and only its own rows are interrupted", async () => {
     using upstream = startUpstream({ holds: true });
     using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
     await using child = await startServing(folder.path);
@@ -60,7 +60,7 @@ describe.skipIf(process.platform !== "linux")("two processes", () => {
     expect((await postTo(child.url, { model: "m", input: "and on" })).status).toBe(200);
   });
 
-  test("end when the one that started them is killed", async () => {
+  test("end when their supervisor is killed", async () => {
     using upstream = startUpstream();
     using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
     await using child = await startServing(folder.path);
@@ -70,7 +70,7 @@ describe.skipIf(process.platform !== "linux")("two processes", () => {
     expect((await postTo(next.url, { model: "m", input: "a" })).status).toBe(200);
   });
 
-  test("answer what is under way when all of them are told to end at once, as a service manager does", async () => {
+  test("answer requests in flight when all of them are told to end at once, as a service manager does", async () => {
     using upstream = startUpstream({ holds: true });
     using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
     await using child = await startServing(folder.path);
@@ -85,7 +85,7 @@ describe.skipIf(process.platform !== "linux")("two processes", () => {
     expect(underWay(folder.path)).toEqual([]);
   });
 
-  test("do not share a port with a gateway that is there already", async () => {
+  test("do not share a port with a gateway that is already there", async () => {
     using upstream = startUpstream();
     using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
     await using child = await startServing(folder.path);
@@ -94,9 +94,9 @@ describe.skipIf(process.platform !== "linux")("two processes", () => {
     );
   });
 
-  test("spend a balance to its last credit, and no further", async () => {
+  test("spend a balance to its last credit, and not more", async () => {
     using upstream = startUpstream();
-    // A credit a token, and a token a text.
+    // One credit per token, and one token per text.
     const money = `
 money: { credits_per_usd: 1000 }
 workspace_defaults: { credits: 10 }
@@ -117,7 +117,7 @@ workspace_defaults: { credits: 10 }
     ]);
   });
 
-  test("count together, whichever is asked, and lose nothing with one that is killed", async () => {
+  test("count together, whichever is asked, and lose nothing with a killed one", async () => {
     using upstream = startUpstream();
     using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
     await using child = await startServing(folder.path);
@@ -150,12 +150,12 @@ workspace_defaults: { credits: 10 }
     expect(await counted()).toEqual(total(64));
   });
 
-  test("find what the other has cached, at once", async () => {
+  test("find at once what the other has cached", async () => {
     let calls = 0;
     using upstream = startUpstream({ onCall: () => calls++ });
     using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream, "cache: { memory_mb: 8 }\n") });
     await using child = await startServing(folder.path);
-    // But for its id, which is each request's own.
+    // Except for its id, which is each request's own.
     const answerOf = async (response: Response) =>
       (await response.text()).replace(/"id":"req_\w+"/, '"id":""');
     const first = await answerOf(await postTo(child.url, { model: "m", input: "a" }));
@@ -170,7 +170,7 @@ workspace_defaults: { credits: 10 }
     expect(query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger")).toEqual([{ count: 2 }]);
   });
 
-  test("serve by a changed routing file, both, and by none that is wrong", async () => {
+  test("both load a changed routing file, and neither loads an invalid one", async () => {
     using upstream = startUpstream();
     using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
     await using child = await startServing(folder.path);

@@ -1,6 +1,6 @@
 /**
- * `embedgate reload` under load: other processes take over, and no request is lost, on new connections and on kept ones.
- * The load is raw sockets, so that no client's own second attempt hides a connection that was broken off.
+ * `embedgate reload` under load: new processes take over, and no request is lost, on new connections and on kept ones.
+ * The load uses raw sockets, so that no client's automatic retry hides a broken connection.
  */
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
@@ -38,7 +38,7 @@ interface Load {
 
 const BODY = JSON.stringify({ model: "m", input: "a" });
 
-/** Asks on one connection after another until `isOver`; each is used for so many requests, or until the gateway says that it closes it. */
+/** Sends requests on one connection after another until `isOver`; each is used for this many requests, or until the gateway announces to close it. */
 async function ask(port: number, requests: number, load: Load, isOver: () => boolean): Promise<void> {
   while (!isOver()) {
     await new Promise<void>((done) => {
@@ -74,7 +74,7 @@ async function ask(port: number, requests: number, load: Load, isOver: () => boo
   }
 }
 
-test.skipIf(!LINUX)(`${SWAPS} swaps under load lose no request`, async () => {
+test.skipIf(!LINUX)(`${SWAPS} reloads under load lose no request`, async () => {
   using upstream = startUpstream();
   using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
   await using child = await startServing(folder.path);
@@ -96,14 +96,14 @@ test.skipIf(!LINUX)(`${SWAPS} swaps under load lose no request`, async () => {
   isOver = true;
   await Promise.all(clients);
   expect(load.lost).toEqual([]);
-  // The last ones answer, each kept connection among them.
+  // The last processes answer, also on each kept connection.
   const processes = query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger");
   expect(processes).toEqual([{ count: 2 + 2 * SWAPS }]);
   child.signal("SIGTERM");
   expect(await child.ended()).toBe(0);
 });
 
-test.skipIf(!LINUX)("a wrong routing file swaps nothing, and the command says so", async () => {
+test.skipIf(!LINUX)("an invalid routing file changes nothing, and the command says so", async () => {
   using upstream = startUpstream();
   using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
   await using child = await startServing(folder.path);
@@ -116,7 +116,7 @@ test.skipIf(!LINUX)("a wrong routing file swaps nothing, and the command says so
   expect(copiesOf(child.pid)).toEqual(before);
 });
 
-test.skipIf(!LINUX)("one process reloads its routing file, and says what a swap needs", async () => {
+test.skipIf(!LINUX)("one process reloads its routing file, and says what a replacement needs", async () => {
   using upstream = startUpstream();
   using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
   await using child = await startServing(folder.path);
@@ -147,7 +147,7 @@ test.skipIf(!LINUX).each([
   expect(await status()).toBe(401);
 });
 
-test("--upgrade asks nothing of a gateway whose executable cannot be replaced while it runs", async () => {
+test("--upgrade refuses a gateway whose executable cannot be replaced while it runs", async () => {
   using upstream = startUpstream();
   using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
   await using gateway = await startServing(folder.path);

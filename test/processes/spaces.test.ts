@@ -1,6 +1,6 @@
 /**
- * Embedding spaces where several processes serve: one measures, and what it finds holds in all of them.
- * Who measures is tested by itself in measurements.test.ts.
+ * Embedding spaces with several processes: one measures, and its result applies in all of them.
+ * measurements.test.ts has which process measures.
  */
 import { describe, expect, test } from "bun:test";
 import { postTo, query, startServing, startUpstream, temporaryFolder, vectorOf } from "../serving";
@@ -12,7 +12,7 @@ const probesOf = (folder: string) =>
   );
 
 describe.skipIf(process.platform !== "linux")("two processes", () => {
-  test("measure each way to a model once, and all know what came of it", async () => {
+  test("measure each route of a model once, and all know the result", async () => {
     let calls = 0;
     using first = startUpstream();
     using second = startUpstream({ onCall: () => calls++ });
@@ -25,7 +25,7 @@ models: { m: { routes: [ { provider: first }, { provider: second } ] } }
 `;
     using folder = temporaryFolder({ "gateway.yaml": yaml });
     await using child = await startServing(folder.path);
-    // Who insists on a route waits until it is measured, in whichever process.
+    // A request that forces a route waits until it is measured, in whichever process.
     const forced = { "x-embedgate-provider": "second" };
     const statuses = await Promise.all(
       Array.from(
@@ -41,7 +41,7 @@ models: { m: { routes: [ { provider: first }, { provider: second } ] } }
     expect(calls).toBeGreaterThan(1);
   });
 
-  test("both stop a route that one of them has found to be of another space", async () => {
+  test("both stop a route that one of them has found to be in another space", async () => {
     const yaml = (url: string) => `
 server: { processes: 2 }
 providers: { p: { plugin: openai, base_url: "${url}" } }
@@ -62,7 +62,7 @@ models: { m: { routes: [ { provider: p } ] } }
       Array.from({ length: 32 }, async () => (await postTo(child.url, { model: "m", input: "a" })).status),
     );
     expect(statuses).toEqual(Array(32).fill(503));
-    // One that seems to differ is asked twice: by one process.
+    // A route that seems to differ is measured twice: by one process.
     expect(probesOf(folder.path)).toEqual([{ provider: "p", count: 3 }]);
     const notices = await Promise.all(
       Array.from({ length: 32 }, async () =>

@@ -1,10 +1,10 @@
-/** Base64 of a reply as float32: what a strict reader makes of it, or nothing. */
+/** Base64 of a reply as float32: the result of a strict reader, or nothing. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Lists } from "../../src/replies/lists";
 import { NATIVES } from "../native/natives";
 
-/** A quote before and after, as in a reply. Fails where what this machine has reads it otherwise than what every machine has. */
+/** Between quotes, as in a reply. Fails if this machine's fastest reader reads it differently from the portable one. */
 function read(text: string): Uint8Array | undefined {
   const bytes = Buffer.from(`"${text}"`, "latin1");
   const [values, ...others] = (["without", ...NATIVES] as const).map((by) =>
@@ -15,7 +15,7 @@ function read(text: string): Uint8Array | undefined {
   return read;
 }
 
-test("whatever float32 there are, of any number", () => {
+test("any float32 values, in any number", () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1, maxLength: 400 }), (some) => {
       const bytes = some.subarray(0, some.length - (some.length % 4));
@@ -25,12 +25,12 @@ test("whatever float32 there are, of any number", () => {
   );
 });
 
-test("a vector as long as there are", () => {
+test("the longest possible vector", () => {
   const bytes = crypto.getRandomValues(new Uint8Array(4 * 12_288));
   expect(read(bytes.toBase64())).toEqual(bytes);
 });
 
-test("a character that is none, anywhere, is found", () => {
+test("an invalid character is found anywhere", () => {
   const bytes = Uint8Array.from({ length: 64 }, (_, i) => (i * 37) % 256);
   const text = bytes.toBase64();
   const isOne = (code: number) => /[A-Za-z0-9+/]/.test(String.fromCharCode(code));

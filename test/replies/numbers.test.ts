@@ -1,6 +1,6 @@
 /**
- * Numbers as text to float32: whatever way a number is written, the kernel reads the bits that JSON.parse and a Float32Array make of it.
- * A way of writing that it treats by itself is a generator here.
+ * Numbers as text to float32: however a number is written, the kernel reads the bits that JSON.parse and a Float32Array give.
+ * A form of number that it treats separately is a generator here.
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { buildKernel } from "../../src/replies/kernel/build";
 import { Lists } from "../../src/replies/lists";
 import { NATIVES } from "../native/natives";
 
-/** Without it the lists are read by plain-lists.ts, which has no bound of its own. */
+/** Without it the lists are read by plain-lists.ts, which has no limit of its own. */
 const HAS_SIMD = WebAssembly.validate(
   readFileSync(join(import.meta.dir, "../../src/replies/kernel/numbers.wasm")),
 );
@@ -20,10 +20,10 @@ test("numbers.ts compiles to the bytes of numbers.wasm", async () => {
   expect(Buffer.compare(await buildKernel(), committed)).toBe(0);
 }, 30_000);
 
-/** At the very end of a reply a list is read otherwise than where more follows. */
+/** At the very end of a reply a list is read by other code than where more follows. */
 const BEHIND = ["", " ".repeat(100)];
 
-/** Undefined where it is taken for no list of numbers. Fails where what this machine has reads it otherwise than what every machine has. */
+/** undefined if it is not taken for a list of numbers. Fails if this machine's fastest reader differs from the portable one. */
 function listIn(text: string): Float32Array | undefined {
   const lists = BEHIND.flatMap((behind) => {
     const bytes = new TextEncoder().encode(text + behind);
@@ -103,7 +103,7 @@ describe("a number", () => {
     );
   });
 
-  test("that a program has printed, as a float32 or as a double, has its float32", () => {
+  test("printed by a program, as a float32 or as a double, has its float32", () => {
     const printed = fc.oneof(
       finite.map(said),
       finite.map((value) => value.toExponential()),
@@ -120,13 +120,13 @@ describe("a number", () => {
     );
   });
 
-  test("in the middle between two float32, or next to it, goes where it belongs", () => {
+  test("at the midpoint between two float32, or next to it, is rounded correctly", () => {
     const nearMiddles = fc
       .tuple(finite, fc.integer({ min: 16, max: 100 }), fc.integer({ min: -3, max: 3 }))
       .map(([value, size, steps]) => {
         const bits = new Uint32Array(Float32Array.of(value).buffer)[0] ?? 0;
         const next = floatOf(bits + 1);
-        // Exact in a double, but for the largest of all.
+        // Exact in a double, except for the largest of all.
         const middle = new Float64Array([Number.isFinite(next) ? (value + next) / 2 : 3.4028235677973366e38]);
         const stepped = new BigInt64Array(middle.buffer);
         stepped[0] = (stepped[0] ?? 0n) + BigInt(steps);
@@ -139,13 +139,13 @@ describe("a number", () => {
     );
   });
 
-  test("in the middle between two float32 with a digit behind it is above it, however far behind", () => {
+  test("at the midpoint between two float32 with a digit after it is above it, however far after", () => {
     const middle = (1 + (1 + 2 ** -23)) / 2;
     for (let zeros = 0; zeros < 60; zeros++)
       for (const sign of ["", "-"]) expectExact([`${sign}${middle.toFixed(24)}${"0".repeat(zeros)}1`]);
   });
 
-  test("of each sign, zero and place of the point has its float32", () => {
+  test("of each sign, zero and position of the point has its float32", () => {
     const numbers = ["", "-"].flatMap((sign) =>
       [
         "0",
@@ -186,7 +186,7 @@ describe("a list", () => {
     );
   });
 
-  test("of numbers as most are, with others anywhere between them", () => {
+  test("of typical numbers, with others anywhere between them", () => {
     const usual = fc
       .tuple(
         sign,
@@ -205,7 +205,7 @@ describe("a list", () => {
     );
   });
 
-  test("longer than what is read at once is read in pieces, wherever it is cut", () => {
+  test("longer than one read is read in pieces, wherever it is cut", () => {
     for (const [count, number] of [
       [70_000, "1"],
       [40_000, "-0.012345678901234567"],
@@ -267,7 +267,7 @@ describe("a list", () => {
     expect(listIn(`[${"0.5,".repeat(40)}${inside},${Array(40).fill("0.25").join()}]`)).toBeUndefined();
   });
 
-  test("that never ends is none", () => {
+  test("that never ends is refused", () => {
     fc.assert(
       fc.property(lists(written), fc.nat(200), (numbers, cut) => {
         const text = `[${numbers.join(" , ")}`;

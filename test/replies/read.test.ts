@@ -1,6 +1,6 @@
 /**
- * A reply read by its places: what JSON.parse makes of it, with float32 where vectors are, and refused where JSON.parse refuses it.
- * A reply that could be read otherwise is a row of REPLIES; the rest is tried by breaking right ones.
+ * Replies read by a schema's places: the result of JSON.parse, with float32 where vectors are, and an error where JSON.parse has one.
+ * A reply that could be misread is a row of REPLIES; the rest is tested by breaking valid ones.
  */
 import { describe, expect, test } from "bun:test";
 import { type TSchema, Type as t } from "@sinclair/typebox";
@@ -26,7 +26,7 @@ const SCHEMAS: readonly TSchema[] = [
   }),
 ];
 
-/** What is read, or that it is refused; each vector as its bits, whichever way it was read. */
+/** The result, or that it is refused; each vector as its bits, whichever reader was used. */
 function outcome(read: () => unknown, places: Places): unknown {
   try {
     return { read: settled(read(), places) };
@@ -91,7 +91,7 @@ const REPLIES: readonly string[] = [
   '{"embeddings":[[1,2],[3]]}',
   '{"a":{"b":[{"c":[1]},{"c":"AAAAAA=="}]}}',
   '{"a":{"b":{"d":[[1]],"c":[1]}}}',
-  // Keys and strings with escapes, and words that are keys elsewhere.
+  // Keys and strings with escapes, and strings that are keys elsewhere.
   '{"\\u0065mbedding":[0.1],"e\\"":"embedding","x":"\\\\","embedding\\\\":[0.1]}',
   '{"embedding":"embedding","b":[0.1]}',
   `{"embedding":"${base64(1, 2).replace("/", "\\/")} "}`,
@@ -105,7 +105,7 @@ const REPLIES: readonly string[] = [
   '{"naïve":"日本語🦜","embedding":[0.1]}',
 ];
 
-/** No JSON, and how a vector taken out of it could make it some. */
+/** Invalid JSON that could become valid when a vector is taken out. */
 const BROKEN: readonly string[] = [
   "",
   " ",
@@ -170,7 +170,7 @@ describe("a reply by its places", () => {
     expectSame(text);
   });
 
-  test.each(BROKEN)("%j is no JSON", (text) => {
+  test.each(BROKEN)("%j is not JSON", (text) => {
     expect(() => JSON.parse(text)).toThrow();
     expectSame(text);
   });
@@ -189,7 +189,7 @@ describe("a reply by its places", () => {
     return read.map((one) => (one instanceof Float32Array ? one : new Float32Array()));
   };
 
-  test("vectors lie side by side, each in a place of its own", () => {
+  test("vectors are next to each other in memory, each in its own place", () => {
     const vectors = vectorsIn("[[1,2],[3],[4,5,6],[7,8,9,10,11,12,13],[14]]");
     for (const [i, vector] of vectors.entries()) vector.fill(i);
     expect(vectors.map((vector) => [...vector])).toEqual([
@@ -201,15 +201,15 @@ describe("a reply by its places", () => {
     ]);
     const alike = vectorsIn(`[${Array(64).fill("[0.5,0.25,0.125]").join()}]`);
     expect(new Set(alike.map(({ buffer }) => buffer)).size).toBe(1);
-    // What is left over is small: the words around the vectors.
+    // What is left over is small: the text around the vectors.
     expect(alike[0]?.buffer.byteLength).toBeLessThan(1.1 * 64 * 12);
   });
 
-  test("a lone vector holds no more memory than it needs", () => {
+  test("a single vector uses no more memory than it needs", () => {
     expect(vectorsIn("[[1,2,3,4]]").map(({ buffer }) => buffer.byteLength)).toEqual([16]);
   });
 
-  test("bytes that are no UTF-8 are refused, before a vector and behind it", () => {
+  test("bytes that are not UTF-8 are refused, before a vector and after it", () => {
     for (const at of [6, 25]) {
       const bytes = new TextEncoder().encode('{"x":"_","embedding":[1],"y":"_"}');
       bytes[at] = 0xff;
@@ -224,7 +224,7 @@ describe("a reply by its places", () => {
     expect(readJson(new TextEncoder().encode("[[0.1]]"), undefined)).toEqual([[0.1]]);
   });
 
-  test("depth is no matter", () => {
+  test("depth does not matter", () => {
     const deep = (inside: string) => `${'[{"a":'.repeat(2_000)}${inside}${"}]".repeat(2_000)}`;
     expectSame(`{"embedding":[1],"x":${deep("[1]")}}`);
   });
@@ -266,14 +266,14 @@ describe("any reply", () => {
         .map((entries) => Object.fromEntries(entries)),
     ),
   }));
-  /** Said with white space here and there, and Infinity as the largest of numbers. */
+  /** Written with white space in places, and Infinity as the largest number. */
   const replies = fc
     .tuple(any, fc.constantFrom(0, 1, "\t"))
     .map(([value, space]) =>
       JSON.stringify(value, (_, one) => (one === Number.POSITIVE_INFINITY ? 1e300 : one), space),
     );
 
-  test("is read as JSON.parse reads it, but for its vectors", () => {
+  test("is read as JSON.parse reads it, except for its vectors", () => {
     fc.assert(
       fc.property(replies, (text) => expectSame(text)),
       { numRuns: 2_000 },

@@ -1,5 +1,5 @@
 /**
- * Which of a model's routes may do what a request asks: those that would make other vectors of it are none.
+ * Which of a model's routes may serve a request: routes that would return other vectors are left out.
  */
 import { describe, expect, test } from "bun:test";
 import type { KnownFacts } from "../../src/domain/facts";
@@ -12,7 +12,7 @@ const upstream: Upstream = {
 };
 const cutter = { accepts: (field: string) => (field === "truncate" ? () => null : undefined) };
 
-/** One way whose vendor cuts texts itself, and one whose vendor does not. */
+/** One route whose vendor truncates texts itself, and one whose vendor does not. */
 function routeOf(facts: KnownFacts, first: "cutter" | "other") {
   const byVendor = targetTo(upstream, "m", { facts, provider: { ...cutter, name: "cutter" } });
   const other = targetTo(upstream, "m", { facts, provider: { name: "other" } });
@@ -24,7 +24,7 @@ const admitted = (facts: KnownFacts, first: "cutter" | "other", truncate: unknow
     (target) => [target.provider.name, target.facts.long_input, target.facts.max_input_tokens],
   );
 
-describe("truncate, of a model with one way whose vendor cuts and one whose vendor does not", () => {
+describe("truncate, for a model with one route whose vendor truncates and one whose vendor does not", () => {
   const COUNTED = { max_input_tokens: 100, tokenizer: "cl100k_base" } as const;
 
   test.each(["cutter", "other"] as const)(
@@ -36,12 +36,12 @@ describe("truncate, of a model with one way whose vendor cuts and one whose vend
     },
   );
 
-  test("is refused by both alike where nothing may be cut", () => {
+  test("is refused by both if nothing may be truncated", () => {
     for (const [, policy, limit] of admitted(COUNTED, "cutter", "NONE"))
       expect([policy, limit]).toEqual(["reject", 100]);
   });
 
-  test("is done by the one that is first where nobody can count: the other would cut elsewhere", () => {
+  test("is done by the first one if nobody can count: the other would cut elsewhere", () => {
     expect(admitted({ max_input_tokens: 100 }, "cutter", true)).toEqual([["cutter", "reject", undefined]]);
     expect(admitted({ max_input_tokens: 100 }, "other", true)).toEqual([["other", "truncate", 100]]);
   });

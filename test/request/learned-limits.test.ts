@@ -1,6 +1,6 @@
 /**
- * Limits that were seen of a server: found at any length, told to whoever runs the gateway, remembered across restarts for as long as the
- * configuration stands, and used by the model's own vocabulary where that is known. How cuts are refused and told is silent-cut.test.ts's.
+ * Limits learned from a server: found at any length, reported to the operator, remembered across restarts as long as the
+ * configuration is the same, and applied with the model's own vocabulary if that is known. silent-cut.test.ts has how cuts are refused.
  */
 
 import { describe, expect, test } from "bun:test";
@@ -22,7 +22,7 @@ const errorOf = ({ json }: { readonly json: unknown }) => Object(json).error;
 const callsOf = ({ vendor }: Opened) => vendor.calls.length;
 const sizesOf = ({ vendor }: Opened) => vendor.calls.flatMap(({ input }) => input.map(tokensOf));
 
-/** Looks at the first words of a text, and says nothing of the rest. */
+/** Reads the first words of a text, and ignores the rest silently. */
 function cuts(open: Opened, limit: number, usage: "none" | "given" = "none"): void {
   open.vendor.answer = ({ input }, { data }) => {
     const seen = input.map((text) => String(text).split(" ").slice(0, limit).join(" "));
@@ -38,7 +38,7 @@ function cuts(open: Opened, limit: number, usage: "none" | "given" = "none"): vo
   };
 }
 
-/** Refuses what is longer, and says its limit. */
+/** Refuses longer texts, and states its limit. */
 function refuses(open: Opened, limit: number): void {
   open.vendor.answer = ({ input }, right) => {
     const most = Math.max(...input.map((text) => countBert(String(text), 1e6)));
@@ -52,7 +52,7 @@ async function noticesOf(open: Opened): Promise<readonly Record<string, unknown>
   return Object((await open.send("/admin/notices")).json).notices;
 }
 
-/** The same gateway on the same database, by another routing file where one is given. */
+/** The same gateway on the same database, with another routing file if one is given. */
 async function again(folder: string, text: string): Promise<Opened> {
   return openBefore(text.replace("./limits.db", join(folder, "limits.db")));
 }
@@ -84,7 +84,7 @@ describe("a server whose usage proves nothing", () => {
     },
   );
 
-  test("is tried again only with a text longer than any that was seen whole", async () => {
+  test("is tested again only with a text longer than any that was read whole", async () => {
     await using open = await openBefore(yaml("infinity"));
     cuts(open, 2046);
     expect((await open.post({ model: "m", input: words(500) })).status).toBe(200);
@@ -94,7 +94,7 @@ describe("a server whose usage proves nothing", () => {
     expect((await open.post({ model: "m", input: words(2_500) })).status).toBe(400);
   });
 
-  test("is known after a restart, for as long as the configuration stands", async () => {
+  test("is known after a restart, as long as the configuration is the same", async () => {
     await using open = await openBefore(yaml("infinity"));
     cuts(open, 254);
     await open.post({ model: "m", input: words(400) });
@@ -137,7 +137,7 @@ describe("several processes on one database", () => {
     expect(await noticesOf(other)).toHaveLength(1);
   });
 
-  test("what both learn at the same time is not lost: the smaller limit stands", async () => {
+  test("what both learn at the same time is not lost: the smaller limit applies", async () => {
     const { one, other } = await both(yaml("infinity"));
     await using _one = one;
     await using _other = other;
@@ -157,7 +157,7 @@ describe("several processes on one database", () => {
 describe("with the model's own vocabulary", () => {
   const known = (more = "") => `, tokenizer: bert_uncased, uncounted: refuse${more}`;
 
-  test("a cut of few tokens among many texts is seen, and nothing of it leaves", async () => {
+  test("a cut of a few tokens among many texts is detected, and nothing of it is answered", async () => {
     await using open = await openBefore(yaml("openai", known(", token_ids: decode")));
     cuts(open, 510, "given");
     const many = Array.from({ length: 40 }, (_, i) => `${words(100)} ${i}`);
@@ -176,7 +176,7 @@ describe("with the model's own vocabulary", () => {
     expect((await open.post({ model: "m", input: [words(510)] })).status).toBe(200);
   });
 
-  test("such a text is cut where long_input says so, at the limit and not before it", async () => {
+  test("such a text is cut if long_input says so, at the limit and not before it", async () => {
     await using open = await openBefore(yaml("openai", known(", long_input: truncate")));
     cuts(open, 510, "given");
     const sent = await open.post({ model: "m", input: ["a", words(520), "b"] });
@@ -184,13 +184,13 @@ describe("with the model's own vocabulary", () => {
     expect(vectorsOf(sent)[1]).toEqual([...vectorFor(words(510), [undefined, undefined])]);
   });
 
-  test("a count that is another vocabulary's is no cut", async () => {
+  test("a count of another vocabulary is not a cut", async () => {
     await using open = await openBefore(yaml("openai", known()));
     open.vendor.answer = ({ input }, { data }) => {
       const own = input.reduce((sum: number, text) => sum + countBert(String(text), 1e6), 0);
       return rightly({ data, tokens: Math.round(own * 0.97) });
     };
-    // Two tokens a word.
+    // Two tokens per word.
     for (const count of [100, 150, 300, 600]) {
       const input = ["a b c", "tokenization ".repeat(count).trim()];
       expect((await open.post({ model: "m", input })).status).toBe(200);
@@ -198,7 +198,7 @@ describe("with the model's own vocabulary", () => {
     expect(await noticesOf(open)).toEqual([]);
   });
 
-  test("a limit in a provider's words is kept: what fits it is cut by it at once, also after a restart", async () => {
+  test("a limit in a provider's error is kept: texts are then cut to it at once, also after a restart", async () => {
     const text = yaml("openai", known(", long_input: truncate"));
     await using open = await openBefore(text);
     refuses(open, 300);
@@ -213,14 +213,14 @@ describe("with the model's own vocabulary", () => {
       refuses(after, 300);
       await after.post({ model: "m", input: words(400) });
       expect(sizesOf(after)).toEqual([298]);
-      // The operator's own word is another configuration.
+      // The operator's own setting is another configuration.
       await using raised = await again(folder, text.replace("price: 1", "price: 1, max_input_tokens: 1000"));
       await raised.post({ model: "m", input: words(400) });
       expect(sizesOf(raised)).toEqual([400]);
     });
   });
 
-  test("usage that is no token count is estimated by our own count, of each text, and marked", async () => {
+  test("an impossible token count is replaced by our own count, of each text, and marked", async () => {
     await using open = await openBefore(yaml("infinity", known()));
     const fox = "The quick brown fox jumps over the lazy dog";
     open.vendor.answer = ({ input }, { data }) =>

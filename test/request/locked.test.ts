@@ -1,4 +1,4 @@
-/** A request's deadline holds while another process locks the database, wherever on its way the request is. */
+/** A request's deadline holds while another process locks the database, at whatever step the request is. */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
@@ -16,9 +16,9 @@ models: { m: { routes: [ { provider: wire } ], price: 1, dimensions: 2 } }
 interface Stage {
   readonly clock: FakeOutside;
   readonly open: OpenGateway;
-  /** @returns what ends it */
+  /** @returns a function that releases it */
   lock(): () => void;
-  /** Is done as the provider is asked. */
+  /** Called when the provider is called. */
   onCall: () => void;
   statuses(): unknown[];
 }
@@ -89,7 +89,7 @@ describe("a locked database", () => {
     unlock();
     ready.onCall = () => undefined;
     expect((await ask(ready)).status).toBe(200);
-    // The row that was begun is the one that is ended.
+    // The row that was begun is the one that is settled.
     expect(ready.statuses()).toEqual([503, 200]);
   });
 
@@ -106,7 +106,7 @@ describe("a locked database", () => {
     unlock();
   });
 
-  test("with rows that were refused before, whose payment nobody waits for longer than for the own", async () => {
+  test("with rows owed from before: no request waits for them longer than for its own", async () => {
     const ready = await stage();
     await using _open = ready.open;
     const unlock = ready.lock();
@@ -119,7 +119,7 @@ describe("a locked database", () => {
     expect(ready.statuses().sort()).toEqual([200, 503]);
   });
 
-  test("for a part of the time is waited for", async () => {
+  test("for part of the time is waited for", async () => {
     const ready = await stage();
     await using _open = ready.open;
     const unlock = ready.lock();

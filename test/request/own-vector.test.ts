@@ -1,6 +1,6 @@
 /**
- * The promise itself, through the door: whatever is asked, however it is cut into calls and whatever order answers come in, each input
- * gets its own vector or the request an error. What is expected is computed here, from the inputs alone.
+ * The main promise, over HTTP: whatever is requested, however it is split into calls and in whatever order answers come, each input
+ * gets its own vector or the request gets an error. The expected result is computed here, from the inputs alone.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -43,13 +43,13 @@ const scenario = fc.record({
   inputs,
   limits,
   cache: fc.boolean(),
-  /** How many of the inputs were asked before. */
+  /** How many of the inputs were requested before. */
   before: fc.nat(20),
-  /** Which answers come late and shuffled, and which calls are too much for the provider. */
+  /** Which answers come late and shuffled, and which calls are too large for the provider. */
   chance: fc.infiniteStream(fc.nat(1_000)),
 });
 
-/** The most of an input that goes in one piece; where nobody knows the vocabulary, a token is two bytes. */
+/** The longest piece of an input; with an unknown vocabulary a token is two bytes. */
 function piecesOf(input: Asked, tokensMax: number | null): Asked[] {
   if (tokensMax === null) return [input];
   if (typeof input !== "string") {
@@ -87,7 +87,7 @@ const yamlOf = ({ limits: known, cache }: { limits: Limits; cache: boolean }) =>
       .join("\n    "),
   });
 
-/** Late, in another order, and now and then of too many tokens. */
+/** Late, in another order, and sometimes refused for too many tokens. */
 function answerByChance(open: Opened, chance: Iterator<number>, most: number): void {
   const draw = () => Number(chance.next().value);
   open.vendor.answer = async ({ input }: Call, { data, tokens }: Reply) => {
@@ -101,7 +101,7 @@ function answerByChance(open: Opened, chance: Iterator<number>, most: number): v
   };
 }
 
-describe("whatever is asked", () => {
+describe("whatever is requested", () => {
   test("each input has its own vector, in its own place", async () => {
     const seen = { answered: 0, refused: 0, averaged: 0, truncated: 0 };
     await fc.assert(
@@ -139,7 +139,7 @@ describe("whatever is asked", () => {
       }),
       { numRuns: 80 },
     );
-    // Each way to end was there, so that none of the above is empty talk.
+    // Each way to end occurred, so that none of the checks above is vacuous.
     for (const count of Object.values(seen)) expect(count).toBeGreaterThan(3);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * What has gone wrong with embeddings behind other gateways, done to this one over OpenAI's wire: it goes right, or ends in a plain error.
+ * What has gone wrong with embeddings behind other gateways, tried on this one through OpenAI's API: it works, or gives a clear error.
  * The numbers are those of test/pains.test.ts, which knows where every other one is tested; a pain that is tested here has its number.
  */
 import { describe, expect, test } from "bun:test";
@@ -23,7 +23,7 @@ const base64Of = (numbers: readonly number[]) =>
 const errorOf = ({ json }: { readonly json: unknown }) => Object(json).error;
 
 describe("encoding", () => {
-  test("pain 1: a provider that ignores the encoding it is asked for does not decide the caller's", async () => {
+  test("pain 1: a provider that ignores the requested encoding does not decide the caller's", async () => {
     for (const wire of ["float", "base64"]) {
       await using open = await openBefore(routing({ model: `wire_encoding: ${wire}` }));
       const right = base64Of([...vectorFor("a", [undefined, undefined])]);
@@ -46,7 +46,7 @@ describe("encoding", () => {
     }
   });
 
-  test("pain 2: base64 is how numbers are written, never another kind of number: the provider is asked the same", async () => {
+  test("pain 2: base64 is a way to write numbers, never another kind of number: the provider's request is the same", async () => {
     await using open = await openBefore();
     for (const encoding_format of ["float", "base64"]) {
       await open.post({ model: "m", input: "a", encoding_format }, { "cache-control": "no-store" });
@@ -68,7 +68,7 @@ describe("N inputs are N vectors", () => {
     expect(errorOf(sent).message).toContain("1 vectors came back for 3 inputs");
   });
 
-  test("pain 4, 6: a provider that takes one input a call is asked input by input", async () => {
+  test("pain 4, 6: a provider that takes one input per call is called once per input", async () => {
     await using open = await openBefore(routing({ model: "max_inputs: 1" }));
     open.vendor.answer = (_, right) => one(right);
     const sent = await open.post({ model: "m", input: texts(20) });
@@ -89,7 +89,7 @@ describe("N inputs are N vectors", () => {
     },
   );
 
-  test("pain 9: a call is bounded in tokens and in bytes too", async () => {
+  test("pain 9: a call is limited in tokens and in bytes too", async () => {
     const model = "max_call_tokens: 40\n    max_call_bytes: 30";
     await using open = await openBefore(routing({ model }));
     const sent = await open.post({ model: "m", input: texts(50) });
@@ -107,7 +107,7 @@ describe("N inputs are N vectors", () => {
 });
 
 describe("counts", () => {
-  // None of these is a count, so that there is an estimate.
+  // None of these is a valid count, so there is an estimate.
   test.each([
     [{ prompt_tokens: -1, total_tokens: -1 }, [200, 3, "estimated"]],
     [{ prompt_tokens: 0.5 }, [200, 3, "estimated"]],
@@ -122,7 +122,7 @@ describe("counts", () => {
     expect(rowsOf(open)).toMatchObject([{ tokens_billed: status === 200 ? 3 : 0 }]);
   });
 
-  test("pain 25: a count is never the length of the vector", async () => {
+  test("pain 25: a token count is never the number of vector elements", async () => {
     await using open = await openBefore(routing({ model: "dimensions: 1024" }));
     open.vendor.answer = ({ input }) =>
       Response.json({
@@ -135,8 +135,8 @@ describe("counts", () => {
   });
 });
 
-describe("what a model takes", () => {
-  test("pain 7: a page instead of JSON is a clean 502 that tells how the page begins", async () => {
+describe("what a model accepts", () => {
+  test("pain 7: a web page instead of JSON is a clean 502 that quotes the page's start", async () => {
     await using open = await openBefore();
     open.vendor.answer = () => new Response("<html><h1>Precondition check failed</h1></html>");
     const sent = await open.post({ model: "m", input: "a" });
@@ -144,7 +144,7 @@ describe("what a model takes", () => {
     expect(errorOf(sent).message).toContain("Precondition check failed");
   });
 
-  test("pain 13: token arrays go as ids to the model whose own they are, and as text to others, told", async () => {
+  test("pain 13: token arrays go as ids to the model that owns them, and as text to others, with a header", async () => {
     const more = `  words: { routes: [ { provider: a } ], dimensions: ${SIZE} }`;
     await using open = await openBefore(routing({ more }));
     const input = [[9906, 1917], [9906]];
@@ -156,7 +156,7 @@ describe("what a model takes", () => {
     expect(words.headers.get("x-embedgate-decoded")).toBe("cl100k_base");
   });
 
-  test("pain 17: a size that the model does not make is refused with those it makes, and never sent", async () => {
+  test("pain 17: unsupported dimensions are refused with the supported ones, and never sent", async () => {
     await using open = await openBefore();
     const sent = await open.post({ model: "m", input: "a", dimensions: 4 });
     expect([sent.status, errorOf(sent).code, errorOf(sent).param]).toEqual([
@@ -174,7 +174,7 @@ describe("what a model takes", () => {
     await expect(openGateway({ yaml })).rejects.toThrow(new RegExp(`gateway\\.yaml:${line}:.*wire_encoding`));
   });
 
-  test("pain 19: vectors that a provider leaves unnormalised are of unit length", async () => {
+  test("pain 19: vectors that a provider does not normalise get unit length", async () => {
     await using open = await openBefore(routing({ model: "normalized: true" }));
     open.vendor.answer = (_, { data, tokens }) =>
       rightly({
@@ -192,7 +192,7 @@ describe("what a model takes", () => {
     expect(open.logs.filter(({ message }) => message.includes("not of unit length"))).toHaveLength(1);
   });
 
-  test("vectors whose length means something keep it, alone and in the mean of a text's pieces", async () => {
+  test("vectors whose length has a meaning keep it, alone and in the mean of a text's pieces", async () => {
     const model = "normalized: false, long_input: average, max_input_tokens: 4".split(", ").join("\n    ");
     await using open = await openBefore(routing({ model }));
     open.vendor.answer = ({ input }, { tokens }) =>
@@ -214,7 +214,7 @@ describe("what a model takes", () => {
     expect(open.vendor.calls).toEqual([]);
   });
 
-  test("pain 29: a task word that the provider has none for is told, not dropped in silence", async () => {
+  test("pain 29: a task that the provider has no word for is reported, not dropped silently", async () => {
     await using open = await openBefore();
     const sent = await open.post({ model: "m", input: "a", input_type: "query" });
     expect([sent.status, sent.headers.get("x-embedgate-ignored")]).toEqual([200, "input_type"]);
@@ -223,7 +223,7 @@ describe("what a model takes", () => {
 });
 
 describe("a provider in trouble", () => {
-  test("pain 22: of a text whose vector is no vector, the place is told, and nothing of it is kept", async () => {
+  test("pain 22: a text with an invalid vector is named, and nothing of it is cached", async () => {
     await using open = await openBefore();
     open.vendor.answer = ({ input }, { data, tokens }) =>
       rightly({
@@ -239,7 +239,7 @@ describe("a provider in trouble", () => {
     expect(open.gateway.cache.stats().memoryEntries).toBe(2);
   });
 
-  test("pain 26: a provider that never answers is left at the deadline, and only ever asked for embeddings", async () => {
+  test("pain 26: a provider that never answers is abandoned at the deadline, and is only called for embeddings", async () => {
     const clock = fakeOutside();
     const more = "server: { deadline_ms: 5000 }";
     const { sleep, alarm, now, monotonic, random } = clock.outside;
@@ -256,7 +256,7 @@ describe("a provider in trouble", () => {
     expect(new Set(open.vendor.calls.map(({ url }) => url))).toEqual(new Set(["http://a/v1/embeddings"]));
   });
 
-  test("seen: an answer that drips is given up with its attempt's time", async () => {
+  test("seen: an answer that trickles in is abandoned at the attempt's timeout", async () => {
     const clock = fakeOutside();
     const { sleep, alarm, now, monotonic } = clock.outside;
     await using open = await openBefore(routing({ provider: "timeout_ms: 3000" }), {
@@ -278,7 +278,7 @@ describe("a provider in trouble", () => {
     expect(monotonic()).toBeLessThanOrEqual(4_000);
   });
 
-  test("seen: one failing request is at most max_attempts calls, whatever retries says", async () => {
+  test("seen: one failing request makes at most max_attempts calls, whatever retries says", async () => {
     const clock = fakeOutside();
     await using open = await openBefore(
       routing({ more: "server: { max_attempts: 4 }" }).replace("retries: 0", "retries: 10"),
@@ -289,7 +289,7 @@ describe("a provider in trouble", () => {
     expect(open.vendor.calls).toHaveLength(4);
   });
 
-  test("seen: the gateway's own key, repeated by a provider, is told to nobody", async () => {
+  test("seen: the gateway's own key, repeated by a provider, reaches nobody", async () => {
     await using open = await openBefore(routing({ provider: 'api_key: "sk-very-secret-0123456789"' }));
     for (const status of [200, 400, 401, 429, 500]) {
       open.vendor.answer = () =>
@@ -301,7 +301,7 @@ describe("a provider in trouble", () => {
     expect(JSON.stringify(open.logs)).not.toContain("very-secret");
   });
 
-  test("runner-up: an answer without data is told in plain words", async () => {
+  test("runner-up: an answer without data gets a clear message", async () => {
     await using open = await openBefore();
     for (const body of [{ data: null }, { error: { message: "no" } }, { data: [null] }, [], "no"]) {
       open.vendor.answer = () => Response.json(body);
@@ -311,14 +311,14 @@ describe("a provider in trouble", () => {
     }
   });
 
-  test("runner-up: a health check asks no provider, whatever it makes", async () => {
+  test("runner-up: a health check calls no provider", async () => {
     await using open = await openBefore();
     open.vendor.answer = () => new Response("down", { status: 503 });
     for (const path of ["/healthz", "/readyz"]) expect((await open.send(path)).status).toBe(200);
     expect(open.vendor.calls).toEqual([]);
   });
 
-  test("runner-up: a model that makes another size than it is said to make is not served", async () => {
+  test("runner-up: a model with other dimensions than stated is not served", async () => {
     await using open = await openBefore(routing({ model: "dimensions: 16" }));
     const sent = await open.post({ model: "m", input: "a" });
     expect([sent.status, errorOf(sent).message]).toEqual([

@@ -1,5 +1,5 @@
 /**
- * How a request becomes calls: every input in exactly one part, in order, within every limit; what is too long is found before.
+ * How a request becomes calls: every input in exactly one part, in order, within every limit; texts that are too long are found before.
  * A new limit on a call is a property here.
  */
 import { describe, expect, test } from "bun:test";
@@ -35,7 +35,7 @@ const sum = (inputs: readonly Input[], of: (input: Input) => number) =>
   inputs.reduce((total, input) => total + of(input), 0);
 
 describe("carve", () => {
-  test("every input is in exactly one part, in order, and its place is its own", () => {
+  test("every input is in exactly one part, in order, with its own index", () => {
     fc.assert(
       fc.property(inputLists, limits, (inputs, facts) => {
         const parts = carve(piecesOf(inputs), facts);
@@ -45,7 +45,7 @@ describe("carve", () => {
     );
   });
 
-  test("no part is over any limit, but for one input that is so alone", () => {
+  test("no part exceeds a limit, except for a single input that does so alone", () => {
     fc.assert(
       fc.property(inputLists, limits, (inputs, facts) => {
         for (const part of carve(piecesOf(inputs), facts)) {
@@ -59,7 +59,7 @@ describe("carve", () => {
     );
   });
 
-  test("no two neighbours would have fitted into one part", () => {
+  test("no two neighbouring parts would have fitted into one", () => {
     fc.assert(
       fc.property(inputLists, limits, (inputs, facts) => {
         const parts = carve(piecesOf(inputs), facts);
@@ -83,7 +83,7 @@ describe("carve", () => {
   });
 });
 
-/** Takes a word for a token, and decodes ids as "<id> <id>"; each text that was asked about is kept. */
+/** Takes a word for a token, and decodes ids as "<id> <id>"; records each text that it was asked about. */
 function wordTokens(): Tokens & { readonly counted: string[] } {
   const counted: string[] = [];
   return {
@@ -111,7 +111,7 @@ function wordTokens(): Tokens & { readonly counted: string[] } {
 const tokenizer = "cl100k_base" as const;
 
 describe("plan", () => {
-  test("a text over the limit is refused by its place before anything is sent", async () => {
+  test("a text over the limit is refused with its index before anything is sent", async () => {
     const route = routeTo(noUpstream, "m", { facts: { max_input_tokens: 3, tokenizer } });
     const request = requestFor(["a b c", "d", "e f g h"]);
     const failure = await failureOf(planned(request, route, wordTokens()));
@@ -126,7 +126,7 @@ describe("plan", () => {
     expect(tokens.counted).toEqual(["abc def", "ééé"]);
   });
 
-  test("a plugin that counts tokens itself is left to it", async () => {
+  test("a plugin that counts tokens itself decides", async () => {
     const tokens = wordTokens();
     const route = routeTo(noUpstream, "m", {
       facts: { max_input_tokens: 1, tokenizer },
@@ -136,7 +136,7 @@ describe("plan", () => {
     expect(tokens.counted).toEqual([]);
   });
 
-  test("with truncate a text over the limit is cut to it, and told", async () => {
+  test("with truncate a text over the limit is cut to it, and reported", async () => {
     const route = routeTo(noUpstream, "m", {
       facts: { max_input_tokens: 3, tokenizer, long_input: "truncate" },
     });
@@ -146,7 +146,7 @@ describe("plan", () => {
     expect(cut.truncated).toEqual([0, 2]);
   });
 
-  test("with average a text over the limit becomes pieces that weigh their tokens", async () => {
+  test("with average a text over the limit becomes pieces that are weighted by their tokens", async () => {
     const route = routeTo(noUpstream, "m", {
       facts: { max_input_tokens: 3, tokenizer, long_input: "average" },
     });
@@ -178,10 +178,10 @@ describe("plan", () => {
     ]);
   });
 
-  describe("where nobody knows the vocabulary", () => {
+  describe("if the vocabulary is unknown", () => {
     const facts = { max_input_tokens: 5 } as const;
 
-    test("a text of up to two bytes a token is sent, a longer one refused", async () => {
+    test("a text of up to two bytes per token is sent, a longer one refused", async () => {
       const route = routeTo(noUpstream, "m", { facts });
       expect((await planned(requestFor(["0123456789"]), route, wordTokens())).pieces).toHaveLength(1);
       const failure = await failureOf(planned(requestFor(["x", "0123456789a"]), route, wordTokens()));
@@ -196,7 +196,7 @@ describe("plan", () => {
       ]);
     });
 
-    test("truncate and average cut by bytes, and no character in two", () => {
+    test("truncate and average cut by bytes, without splitting a character", () => {
       return fc.assert(
         fc.asyncProperty(fc.string({ unit: "grapheme", minLength: 1 }), async (text) => {
           const average = routeTo(noUpstream, "m", { facts: { ...facts, long_input: "average" } });
@@ -212,7 +212,7 @@ describe("plan", () => {
     });
   });
 
-  test("token arrays are decoded for a provider of texts, and said to be", async () => {
+  test("token arrays are decoded for a provider of texts, and reported as such", async () => {
     const request = requestFor([Uint32Array.of(7, 8), Uint32Array.of(9)]);
     const decoded = await planned(request, routeTo(noUpstream, "m"), wordTokens());
     expect(inputsOf(decoded)).toEqual(["<7> <8>", "<9>"]);
@@ -223,7 +223,7 @@ describe("plan", () => {
     expect(kept.decodedWith).toBeUndefined();
   });
 
-  test("only the inputs that are asked for are planned, by their places in the request", async () => {
+  test("only the requested inputs are planned, by their indices in the request", async () => {
     const request = requestFor(["a", "b", "c", "d"]);
     const some = await plan(request, [1, 3], routeTo(noUpstream, "m"), wordTokens());
     expect(some.pieces.map(({ input, place }) => [input, place])).toEqual([
@@ -232,7 +232,7 @@ describe("plan", () => {
     ]);
   });
 
-  test("the provider is asked for a size only where it makes that size itself", () => {
+  test("the provider is asked for dimensions only if it supports them itself", () => {
     const native = { dimensions: 8, dimensions_allowed: { min: 1, max: 8 } };
     expect(dimensionsToAsk(4, native)).toBe(4);
     expect(dimensionsToAsk(4, { dimensions: 8, dimensions_allowed: [4, 8] })).toBe(4);

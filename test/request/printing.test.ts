@@ -1,5 +1,5 @@
 /**
- * Answers as they leave: the same bytes whether they are printed at once, page by page, or aside; in order; and whatever dies meanwhile.
+ * How answers are sent: the same bytes whether they are printed at once, page by page, or on a worker thread; in order; and whatever fails meanwhile.
  * A wire that answers in another shape is a row of WIRES.
  */
 import { afterAll, describe, expect, test } from "bun:test";
@@ -30,7 +30,7 @@ const script = (encoding: Script["encoding"], count = vectors.length): Script =>
   passages: ['{"data":[', embeddingObjects(vectors.slice(0, count)), '],"model":"größe"}'],
 });
 
-/** By JSON and by the way that a small answer goes. */
+/** By JSON, and by the path of a small answer. */
 const due = (encoding: Script["encoding"]) =>
   Buffer.concat([...pagesOf(script(encoding))].map((page) => printPage(page))).toString();
 
@@ -74,7 +74,7 @@ describe.each([
   );
 });
 
-test("an answer of many words and few numbers is cut into pages too", async () => {
+test("an answer of much text and few numbers is split into pages too", async () => {
   const lists: Entries = { count: 2000, before: (place) => `[${Array(1500).fill(place)}]` };
   const passages = ["[", lists, "]"];
   const pages = [...pagesOf({ encoding: "float", passages })];
@@ -98,7 +98,7 @@ test.each(["closed before", "closed meanwhile"])(
   },
 );
 
-test("others have their turn between the pages that are printed here", async () => {
+test("other requests run between pages that are printed on this thread", async () => {
   let turns = 0;
   const turn = async () => {
     turns += 1;
@@ -127,7 +127,7 @@ test("nothing is printed further than it is read", async () => {
   expect(asked).toBeLessThan(200);
 });
 
-/** A provider whose vectors say their text's number. */
+/** A provider whose vectors contain their text's number. */
 const answers = async (_: string, init: RequestInit) => {
   const { input }: { input: string[] } = JSON.parse(String(init.body));
   const data = input.map((text, index) => ({ index, embedding: [...vectorOf(Number(text))] }));
@@ -171,7 +171,7 @@ const WIRES: readonly {
 ];
 
 describe.each([0, 2])("through the gateway with %p threads", (threads) => {
-  test.each(WIRES)("$path answers a large request in order, found in the cache or not", async (wire) => {
+  test.each(WIRES)("$path answers a large request in order, cached or not", async (wire) => {
     await using gateway: OpenGateway = await openGateway({
       yaml: `
 providers: { near: { plugin: openai, base_url: "http://provider.test/v1" } }
@@ -195,15 +195,15 @@ cache: { memory_mb: 16 }
   });
 });
 
-test("an answer whose client takes it late is whole, as is one that is asked for meanwhile", async () => {
+test("an answer whose client reads late is complete, and so is one requested meanwhile", async () => {
   using folder = temporaryFolder();
   await using serving = await startServing(folder.path);
-  // Equal texts are embedded once, by the model inside.
+  // The built-in model embeds equal texts once.
   const input = Array(2048).fill("the same text");
   const body = JSON.stringify({ model: "all-MiniLM-L6-v2", input });
   const ask = () => fetch(`${serving.url}/v1/embeddings`, { method: "POST", headers: JSON_BODY, body });
   const late = await ask();
-  // More than what lies between a server and a client, so that it waits in the middle of a page.
+  // More than the buffers between a server and a client, so that it waits in the middle of a page.
   const meanwhile = await (await ask()).text();
   const pieces: Uint8Array[] = [];
   for await (const piece of late.body ?? []) pieces.push(piece);

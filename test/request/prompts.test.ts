@@ -1,6 +1,6 @@
 /**
- * The model's own prompt, put before texts by the gateway: for whom, from where, told, counted, cached apart, and never twice.
- * What a prompt is, text by text, is test/domain/prompts.test.ts's.
+ * The model's own prompt, added before texts by the gateway: for which requests, from which source, reported, counted, cached separately, and never twice.
+ * test/domain/prompts.test.ts has what a prompt is, text by text.
  */
 import { describe, expect, test } from "bun:test";
 import { type Opened, openBefore, rightly, SIZE, vectorFor, vectorsOf } from "./vendor";
@@ -24,7 +24,7 @@ const prompt = header("x-embedgate-prompt");
 const ignored = header("x-embedgate-ignored");
 
 describe("prompts of the routing file", () => {
-  test("stand before texts of the task that the request says, in any vendor's word, and the answer says so", async () => {
+  test("are put before texts of the request's task, in every vendor's word, and the answer says so", async () => {
     await using open = await openBefore(yaml(OWN));
     for (const [asked, expected, name] of [
       [{ input_type: "search_query" }, "query: a", "query"],
@@ -40,26 +40,26 @@ describe("prompts of the routing file", () => {
     }
   });
 
-  test("names of the model's own are taken, and a word that nobody knows is still refused", async () => {
+  test("the model's own names are accepted, and an unknown word is still refused", async () => {
     await using open = await openBefore(yaml('prompts: { s2p_query: "Instruct: find\\nQuery: " }'));
     expect((await open.post({ model: "m", input: "a", prompt_name: "s2p_query" })).status).toBe(200);
     expect(sentTexts(open)).toEqual(["Instruct: find\nQuery: a"]);
     expect((await open.post({ model: "m", input: "a", prompt_name: "s2s_query" })).status).toBe(400);
   });
 
-  test("a task that the model has no prompt for is left out and told", async () => {
+  test("a task without a prompt is ignored and named in a header", async () => {
     await using open = await openBefore(yaml(OWN));
     const sent = await open.post({ model: "m", input: "a", input_type: "clustering" });
     expect([prompt(sent), ignored(sent), sentTexts(open)]).toEqual([null, "input_type", ["a"]]);
   });
 
-  test("no text is given its prompt twice", async () => {
+  test("no text gets its prompt twice", async () => {
     await using open = await openBefore(yaml(OWN));
     await open.post({ model: "m", input: ["query: a", "b"], task: "query" });
     expect(sentTexts(open)).toEqual(["query: a", "query: b"]);
   });
 
-  test("stand above a server's own word for the task, of which it is told nothing then", async () => {
+  test("override a server's own word for the task, which is then not sent", async () => {
     const own = { more: ", task_field: input_type" };
     await using words = await openBefore(yaml("", own));
     const sent = await words.post({ model: "m", input: "a", task: "query" });
@@ -71,7 +71,7 @@ describe("prompts of the routing file", () => {
     ]);
   });
 
-  test("token ids become text before; where the server takes ids, none can be put before them, as is told", async () => {
+  test("token ids become text before; if the server takes ids, none can be added, and a header says so", async () => {
     await using open = await openBefore(yaml(OWN));
     await open.post({ model: "m", input: [[15339]], task: "query" });
     expect(sentTexts(open)).toEqual(["query: hello"]);
@@ -80,7 +80,7 @@ describe("prompts of the routing file", () => {
     expect([prompt(sent), ignored(sent)]).toEqual([null, "task"]);
   });
 
-  test("tell texts apart in the cache, and a hit is told of the prompt too", async () => {
+  test("separate texts in the cache, and a cache hit reports the prompt too", async () => {
     await using open = await openBefore(yaml(OWN));
     for (const task of ["query", "document", undefined]) {
       const first = await open.post({ model: "m", input: "a", task });
@@ -90,7 +90,7 @@ describe("prompts of the routing file", () => {
     }
   });
 
-  test("are counted: by the provider, and by us where a text is near the limit", async () => {
+  test("are counted: by the provider, and by us if a text is near the limit", async () => {
     await using open = await openBefore(yaml(`${OWN}\n    tokenizer: bert_uncased\n    max_input_tokens: 8`));
     const fits = await open.post({ model: "m", input: "a b c d", task: "query" });
     expect([fits.status, Object(fits.json).usage.prompt_tokens]).toEqual([200, 5]);
@@ -101,7 +101,7 @@ describe("prompts of the routing file", () => {
     expect((await open.post({ model: "m", input: "query: a b c d", task: "query" })).status).toBe(200);
   });
 
-  test("stand before every piece of a long text", async () => {
+  test("are put before every piece of a long text", async () => {
     const long = `${OWN}\n    tokenizer: bert_uncased\n    max_input_tokens: 8\n    long_input: `;
     await using averaged = await openBefore(yaml(`${long}average`));
     const sent = await averaged.post({ model: "m", input: "a b c d e f g h i", task: "query" });
@@ -112,7 +112,7 @@ describe("prompts of the routing file", () => {
     expect(sentTexts(cut)).toEqual(["query: a b c d", "query: a b c d"]);
   });
 
-  test("also of one that turns out to be too long by the provider's words", async () => {
+  test("also of one that the provider refused as too long", async () => {
     await using open = await openBefore(yaml(`${OWN}\n    long_input: average\n    uncounted: send`));
     open.vendor.answer = (call, right) => {
       const [text = ""] = call.input.map(String);
@@ -129,7 +129,7 @@ describe("prompts of the routing file", () => {
 });
 
 describe("prompts of the catalogue", () => {
-  test.each(["vllm", "infinity", "openai", "llama-cpp"])("stand before texts at %s", async (plugin) => {
+  test.each(["vllm", "infinity", "openai", "llama-cpp"])("are put before texts at %s", async (plugin) => {
     await using open = await openBefore(yaml("", { plugin, upstream: "BAAI/bge-small-en-v1.5" }));
     const query = await open.post({ model: "m", input: "a", task: "query" });
     const document = await open.post({ model: "m", input: "a", task: "document" });
@@ -138,7 +138,7 @@ describe("prompts of the catalogue", () => {
     expect(sentTexts(open)).toEqual(["Represent this sentence for searching relevant passages: a", "a"]);
   });
 
-  test("prompts: false leaves texts as they are, and tells of the task that has no effect", async () => {
+  test("prompts: false leaves texts unchanged, and names the task that has no effect", async () => {
     await using open = await openBefore(
       yaml("prompts: false", { plugin: "vllm", upstream: "nomic-ai/nomic-embed-text-v1" }),
     );
@@ -146,6 +146,30 @@ describe("prompts of the catalogue", () => {
     expect([prompt(sent), ignored(sent)]).toEqual([null, "task"]);
     expect(prompt(await open.post({ model: "m", input: "b" }))).toBeNull();
     expect(sentTexts(open)).toEqual(["a", "b"]);
+  });
+
+  test("prompts: false tells no server a task that nobody said, but that of the routing file", async () => {
+    for (const [more, word] of [
+      ["", undefined],
+      ["default_task: document", "document"],
+    ] as const) {
+      await using open = await openBefore(
+        yaml(`prompts: false\n    ${more}`, {
+          upstream: "nomic-ai/nomic-embed-text-v1",
+          more: ", task_field: input_type",
+        }),
+      );
+      expect(ignored(await open.post({ model: "m", input: "a" }))).toBeNull();
+      expect(open.vendor.calls.map(({ body }) => body.input_type)).toEqual([word]);
+    }
+  });
+
+  test("e5 has query's where no task is said, as its card has it for all but retrieval", async () => {
+    await using open = await openBefore(yaml("", { plugin: "vllm", upstream: "intfloat/e5-base-v2" }));
+    const sent = await open.post({ model: "m", input: ["a", "passage: b"] });
+    expect([prompt(sent), ignored(sent)]).toEqual(["query; default", null]);
+    expect(sentTexts(open)).toEqual(["query: a", "passage: b"]);
+    expect(prompt(await open.post({ model: "m", input: "a", task: "document" }))).toBe("document");
   });
 
   test("a model that wants one before every text has its default_task's, but for texts that bring one", async () => {
@@ -161,7 +185,7 @@ describe("prompts of the catalogue", () => {
 
 test.each([
   ["one of the servers has no word for the task", ""],
-  // Each might put another: spaces are measured without any.
+  // Each route might add another one: spaces are measured without prompts.
   ["each has", ", task_field: input_type"],
 ])("with several routes one way alone puts it: the gateway, also where %s", async (_, more) => {
   await using open = await openBefore(`

@@ -1,6 +1,6 @@
 /**
- * What hits, duplicates and joined requests cost, and where their tokens come from: shown in full, none upstream, billed by `hit_price`.
- * Exactness of prices by themselves is test/books/ledger.test.ts.
+ * The cost of cache hits, duplicates and joined requests, and their token counts: shown in full, none upstream, billed by `hit_price`.
+ * test/books/ledger.test.ts has the exactness of prices.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -51,7 +51,7 @@ describe("a hit", () => {
     ]);
   });
 
-  test("beside a miss is billed its share alone, rounded once for the request", async () => {
+  test("together with a miss is billed its own share, rounded once for the request", async () => {
     await using open = await openBefore(routing({ cache: "{ hit_price: 0.1 }" }));
     for (const of of ["a", "b", "c"]) await open.post({ model: "m", input: words(3, of) });
     const input = [words(3, "a"), words(3, "b"), words(3, "c"), words(5, "d")];
@@ -81,7 +81,7 @@ test.each([
 });
 
 describe("a hit whose tokens are a share of a call's", () => {
-  test("is told to be an estimate, and its shares add up to what was counted", async () => {
+  test("is marked as an estimate, and its shares add up to the count", async () => {
     await using open = await openBefore();
     const input = [words(2), words(3, "longerword"), words(7, "x")];
     const first = await open.post({ model: "m", input });
@@ -104,7 +104,7 @@ describe("a hit whose tokens are a share of a call's", () => {
     ]);
   });
 
-  test("is one in the request that made the call, too, where an input stands in it twice", async () => {
+  test("is an estimate in the request that made the call too, if an input occurs in it twice", async () => {
     await using open = await openBefore();
     const input = ["one", "two words", "one"];
     const sent = await open.post({ model: "m", input });
@@ -113,7 +113,7 @@ describe("a hit whose tokens are a share of a call's", () => {
   });
 });
 
-test("whatever is asked, tokens upstream are what the provider counted, and each column adds up", async () => {
+test("whatever is requested, tokens upstream are the provider's count, and each column adds up", async () => {
   const texts = ["a", "b b", "c c c", "dd dd dd dd", "a bb ccc"];
   await fc.assert(
     fc.asyncProperty(
@@ -131,12 +131,12 @@ test("whatever is asked, tokens upstream are what the provider counted, and each
           shown.push(Object(json).usage.prompt_tokens);
         }
         const asked = open.vendor.calls.flatMap(({ input }) => input);
-        // Nothing is sent twice, so that each text's tokens were counted once.
+        // Nothing is sent twice, so each text's tokens were counted once.
         expect(new Set(asked).size).toBe(asked.length);
         const counted = asked.reduce((sum: number, text) => sum + String(text).split(" ").length, 0);
         const rows = rowsOf(open);
         expect(rows.reduce((sum, row) => sum + Number(row.tokens_upstream), 0)).toBe(counted);
-        // At the full price, a hit is billed what it shows.
+        // At the full price, a hit is billed for the tokens that it shows.
         expect(rows.map((row) => [row.tokens, row.tokens_billed])).toEqual(shown.map((one) => [one, one]));
       },
     ),

@@ -1,6 +1,6 @@
 /**
- * What a misbehaving provider leaves in the cache: nothing of a wrong answer, everything that was right, each under its own input.
- * A further way to answer wrongly is a row of WRONG; each is wrong for every call, also for one of a single input.
+ * What a faulty provider leaves in the cache: nothing of a wrong answer, and everything that was right, each under its own input.
+ * A further kind of wrong answer is a row of WRONG; each is wrong for every call, even for one with a single input.
  */
 import { describe, expect, test } from "bun:test";
 import { fakeOutside } from "../fake-outside";
@@ -8,12 +8,12 @@ import { cacheOf, expected, openBefore, type Reply, rightly, routing, vectorsOf 
 
 const texts = ["alpha", "beta", "gamma", "delta"];
 
-describe("an answer out of order, with the indices that tell", () => {
+describe("an answer out of order, with correct indices", () => {
   const orders: readonly (readonly [string, (reply: Reply) => Reply])[] = [
     ["reversed", ({ data, tokens }) => ({ data: [...data].reverse(), tokens })],
     ["rotated", ({ data, tokens }) => ({ data: [...data.slice(1), ...data.slice(0, 1)], tokens })],
   ];
-  test.each(orders)("%s, is put right before it is kept", async (_, change) => {
+  test.each(orders)("%s, is put in order before it is cached", async (_, change) => {
     await using open = await openBefore();
     open.vendor.answer = (_call, right) => rightly(change(right));
     expect(vectorsOf(await open.post({ model: "m", input: texts }))).toEqual(expected(texts));
@@ -57,7 +57,7 @@ const WRONG: readonly (readonly [string, (right: Reply) => Response])[] = [
 ];
 
 describe("of an answer with", () => {
-  test.each(WRONG)("%s, nothing is answered and nothing is kept", async (_, wrongly) => {
+  test.each(WRONG)("%s, nothing is answered and nothing is cached", async (_, wrongly) => {
     const known = "{ routes: [ { provider: a, model: text-embedding-3-small } ], dimensions: 8 }";
     await using open = await openBefore(routing({ more: `  known: ${known}` }));
     open.vendor.answer = (_call, right) => wrongly(right);
@@ -71,7 +71,7 @@ describe("of an answer with", () => {
   });
 });
 
-test("a wrong answer that is asked for again leaves the right one", async () => {
+test("a wrong answer that is requested again leaves the right one", async () => {
   const clock = fakeOutside();
   const yaml = routing().replace("retries: 0", "retries: 1");
   await using open = await openBefore(yaml, { outside: { sleep: clock.outside.sleep } });
@@ -84,7 +84,7 @@ test("a wrong answer that is asked for again leaves the right one", async () => 
   expect([cacheOf(again), vectorsOf(again)]).toEqual(["hit=4, miss=0", expected(texts)]);
 });
 
-test("a batch that fails by one input keeps what was good: the next request sends only the rest", async () => {
+test("a batch that fails because of one input keeps the others: the next request sends only the rest", async () => {
   await using open = await openBefore(routing({ model: "max_inputs: 2", provider: "concurrency: 1" }));
   const { vendor } = open;
   vendor.answer = ({ input }, right) =>
@@ -100,7 +100,7 @@ test("a batch that fails by one input keeps what was good: the next request send
   expect(askedAgain.filter((text) => texts.includes(String(text)))).toEqual([]);
 });
 
-test("what a provider counted of calls whose batch failed is in the ledger, once", async () => {
+test("the provider's count of calls whose batch failed is in the ledger, once", async () => {
   await using open = await openBefore(routing({ model: "max_inputs: 2", provider: "concurrency: 1" }));
   const { vendor } = open;
   let counted = 0;

@@ -1,6 +1,6 @@
 /**
- * Equal inputs of requests that are under way at the same time: they are fetched once, and nobody pays for another's trouble.
- * What one flight does by itself is test/cache/flights.test.ts.
+ * Equal inputs of simultaneous requests: they are fetched once, and nobody suffers from another's problem.
+ * test/cache/flights.test.ts has a single flight.
  */
 import { describe, expect, test } from "bun:test";
 import { cacheOf, expected, openBefore, quiet, rightly, routing, rowsOf, vectorsOf } from "./vendor";
@@ -43,7 +43,7 @@ describe.each(["{ memory_mb: 8 }", "false"])("with cache: %s", (cache) => {
   });
 });
 
-test("of requests that overlap, each input is sent once", async () => {
+test("of overlapping requests, each input is sent once", async () => {
   await using open = await openBefore();
   const answer = Promise.withResolvers<void>();
   open.vendor.answer = async (_, right) => {
@@ -64,7 +64,7 @@ test("of requests that overlap, each input is sent once", async () => {
   expect(open.vendor.calls.flatMap(({ input }) => input).sort()).toEqual(["a", "b", "c", "d"]);
 });
 
-test("when the client that asked first goes, the others are answered all the same", async () => {
+test("when the client that asked first disconnects, the others are still answered", async () => {
   await using open = await openBefore();
   const { vendor } = open;
   vendor.answer = (_, right) => (vendor.calls.length === 1 ? new Promise(() => undefined) : rightly(right));
@@ -86,7 +86,7 @@ test("when the client that asked first goes, the others are answered all the sam
   expect(rowsOf(open).map(({ status }) => status)).toEqual([499, 200, 200, 200, 200, 200]);
 });
 
-test("when a client that waits goes, the one who asked first is answered", async () => {
+test("when a waiting client disconnects, the one that asked first is answered", async () => {
   await using open = await openBefore();
   const answer = Promise.withResolvers<void>();
   open.vendor.answer = async (_, right) => {
@@ -107,7 +107,7 @@ test("when a client that waits goes, the one who asked first is answered", async
   expect(vectorsOf(await first)).toEqual(expected(["a"]));
 });
 
-test("an input that its provider refuses is the trouble of those who sent it, not of those who share others with them", async () => {
+test("an input that its provider refuses fails those who sent it, not those who share other inputs with them", async () => {
   await using open = await openBefore();
   const { vendor } = open;
   const answer = Promise.withResolvers<void>();
@@ -124,7 +124,7 @@ test("an input that its provider refuses is the trouble of those who sent it, no
   expect(vectorsOf(await second)).toEqual(expected(["b", "a"]));
 });
 
-test("a provider that is down is told to all who wait, and asked once", async () => {
+test("a provider that is down fails all that wait, and is called once", async () => {
   await using open = await openBefore();
   const answer = Promise.withResolvers<void>();
   open.vendor.answer = async () => {
@@ -140,7 +140,7 @@ test("a provider that is down is told to all who wait, and asked once", async ()
   expect((await open.post({ model: "m", input: "a" })).status).toBe(200);
 });
 
-test("who has just been answered by the provider does not take over another's failure, but asks again", async () => {
+test("a request that the provider has just answered does not inherit another's failure, but calls again", async () => {
   await using open = await openBefore();
   const failing = Promise.withResolvers<void>();
   open.vendor.answer = async (_, right) => {
@@ -176,7 +176,7 @@ test("no-store neither waits for others nor is waited for", async () => {
   for (const sent of await Promise.all(posted)) expect(vectorsOf(sent)).toEqual(expected(["a"]));
 });
 
-test("workspaces do not wait for each other's inputs: the time alone would tell what somebody else embeds", async () => {
+test("workspaces do not wait for each other's inputs: the timing alone would reveal what another embeds", async () => {
   await using open = await openBefore();
   const answer = Promise.withResolvers<void>();
   open.vendor.answer = async (_, right) => {
@@ -193,7 +193,7 @@ test("workspaces do not wait for each other's inputs: the time alone would tell 
   expect((await Promise.all(posted)).map(cacheOf)).toEqual(["hit=0, miss=1", "hit=0, miss=1"]);
 });
 
-test("who waits for another workspace's call is told how it failed, and nothing that the provider said: it may quote their input", async () => {
+test("a request that waits for another workspace's call learns the kind of failure, and not the provider's message, which may quote their input", async () => {
   await using open = await openBefore(routing({ cache: "{ memory_mb: 8, shared: true }" }));
   const answer = Promise.withResolvers<void>();
   open.vendor.answer = async () => {

@@ -1,6 +1,6 @@
 /**
- * The cache as callers see it: what is sent to the provider, what comes back, and what the answer says of it.
- * Requests at the same time are in recall-under-way.test.ts, wrong answers in recall-faults.test.ts, money in recall-billing.test.ts.
+ * The cache as callers see it: what is sent to the provider, what comes back, and what the answer's headers say.
+ * recall-under-way.test.ts has simultaneous requests, recall-faults.test.ts wrong answers, recall-billing.test.ts money.
  */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ describe("an input that was embedded before", () => {
     expect(vectorsOf(third)).toEqual(expected(["something new"]));
   });
 
-  test("may stand anywhere: only the rest is sent, and each vector is in its own place", async () => {
+  test("may be anywhere: only the rest is sent, and each vector is in its own place", async () => {
     await using open = await openBefore(routing({ model: "max_inputs: 3" }));
     await open.post({ model: "m", input: texts(20).filter((_, i) => i % 3 === 1) });
     open.vendor.calls.length = 0;
@@ -50,7 +50,7 @@ describe("an input that was embedded before", () => {
     expect(open.vendor.calls[0]?.body.encoding_format).toBe("float");
   });
 
-  test("is told again how it came about: cut, averaged or decoded", async () => {
+  test("is reported as before: truncated, averaged or decoded", async () => {
     const limits = "max_input_tokens: 4";
     const more = `
   cut: { routes: [ { provider: a } ], dimensions: ${SIZE}, ${limits}, long_input: truncate }
@@ -67,7 +67,7 @@ describe("an input that was embedded before", () => {
       expect(await told("mean", [long, "short", long])).toEqual([null, "0,2", null]);
       expect(await told("words", [[9906], [1917]])).toEqual([null, null, "cl100k_base"]);
     }
-    // A call each, and as many pieces of the averaged one as it takes.
+    // One call each, and as many pieces of the averaged one as needed.
     expect(open.vendor.calls).toHaveLength(3);
   });
 
@@ -92,7 +92,7 @@ describe("an input that was embedded before", () => {
   });
 });
 
-describe("an input that stands in a request twice", () => {
+describe("an input that occurs in a request twice", () => {
   test.each(["{ memory_mb: 8 }", "false"])("is sent once, with cache: %s", async (cache) => {
     await using open = await openBefore(routing({ cache }));
     const input = ["b", "a", "b", "c", "a", "b"];
@@ -103,7 +103,7 @@ describe("an input that stands in a request twice", () => {
     expect(cacheOf(sent)).toBe(cache === "false" ? null : "hit=3, miss=3");
   });
 
-  test("without a cache is sent anew by the next request", async () => {
+  test("without a cache is sent again by the next request", async () => {
     await using open = await openBefore(routing({ cache: "false" }));
     await open.post({ model: "m", input: "a" });
     await open.post({ model: "m", input: "a" });
@@ -123,7 +123,7 @@ describe("Cache-Control", () => {
     expect(open.gateway.cache.stats().memoryEntries).toBe(1);
   });
 
-  test("no-cache asks anew, and what comes is kept", async () => {
+  test("no-cache fetches again, and stores the result", async () => {
     await using open = await openBefore();
     const noCache = { "cache-control": "no-cache" };
     for (let i = 0; i < 2; i++) {
@@ -133,7 +133,7 @@ describe("Cache-Control", () => {
     expect(cacheOf(await open.post({ model: "m", input: "a" }))).toBe("hit=1, miss=0");
   });
 
-  test("with other words changes nothing", async () => {
+  test("with other directives changes nothing", async () => {
     await using open = await openBefore();
     await open.post({ model: "m", input: "a" });
     const sent = await open.post({ model: "m", input: "a" }, { "cache-control": "max-age=0, no-transform" });
@@ -141,7 +141,7 @@ describe("Cache-Control", () => {
   });
 });
 
-describe("what is another vector is never found", () => {
+describe("a different vector is never found", () => {
   const base = { model: "m", input: "a" };
   test.each([
     ["the text of a token array", { ...base, input: [[2790, 66]] }, { ...base, input: "[2790, 66]" }],
@@ -178,7 +178,7 @@ describe("what is another vector is never found", () => {
     }
   });
 
-  test("but what decides no vector hides none: alias, user, metadata, encoding, its own size", async () => {
+  test("but settings that do not affect vectors do not matter: alias, user, metadata, encoding, its native dimensions", async () => {
     await using open = await openBefore(routing({ more: "  docs: { alias_of: m }" }));
     await open.post(base);
     for (const about of [

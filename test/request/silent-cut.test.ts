@@ -1,6 +1,6 @@
 /**
- * Servers that cut a text without a word, as their usage shows, and servers that say a limit which nobody knew: refused and named, embedded
- * elsewhere, or made to fit as `long_input` says. Usage that is no count of tokens is estimated. Another server's way is a row here.
+ * Servers that truncate a text silently, as their usage shows, and servers that state an unknown limit: refused and named, embedded
+ * elsewhere, or made to fit as `long_input` says. Impossible token counts are replaced by estimates. Another server is a row here.
  */
 import { describe, expect, test } from "bun:test";
 import { type Opened, openBefore, rightly, SIZE, tokensOf, vectorFor, vectorsOf } from "./vendor";
@@ -20,7 +20,7 @@ models:
     ${model}
 `;
 
-/** A token a word, the first `limit` of each text. */
+/** One token per word, the first `limit` of each text. */
 function cuts(open: Opened, limit: number): void {
   open.vendor.answer = ({ input }, { data }) =>
     rightly({
@@ -40,7 +40,7 @@ describe.each([
   ["Ollama 0.17.4 at /v1, behind another plugin", "vllm", 512],
   ["infinity-emb 0.0.78 with --lengths-via-tokenize", "infinity", 256],
 ])("%s", (_, plugin, limit) => {
-  test("a cut is refused, named among several, and nothing of it is kept", async () => {
+  test("a cut is refused, named among several texts, and nothing of it is cached", async () => {
     await using open = await openBefore(yaml(plugin));
     cuts(open, limit);
     for (let time = 0; time < 2; time++) {
@@ -58,14 +58,14 @@ describe.each([
     expect((await open.post({ model: "m", input: ["a", "b"] })).status).toBe(200);
   });
 
-  test("long_input: truncate takes the cut and tells it", async () => {
+  test("long_input: truncate accepts the cut and reports it", async () => {
     await using open = await openBefore(yaml(plugin, "long_input: truncate"));
     cuts(open, limit);
     const sent = await open.post({ model: "m", input: ["a", LONG, "b"] });
     expect([sent.status, sent.headers.get("x-embedgate-truncated")]).toEqual([200, "1"]);
   });
 
-  test("long_input: average embeds it in pieces of what the server takes", async () => {
+  test("long_input: average embeds the text in pieces that the server accepts", async () => {
     await using open = await openBefore(yaml(plugin, "long_input: average"));
     cuts(open, limit);
     const sent = await open.post({ model: "m", input: ["a", LONG, "b"] });
@@ -93,7 +93,7 @@ test("a cut goes to the next route, which embeds it whole", async () => {
   expect(vectorsOf(sent)).toEqual([[...vectorFor(LONG, [undefined, undefined])]]);
 });
 
-describe("a model whose vocabulary nobody knows", () => {
+describe("a model with an unknown vocabulary", () => {
   /** Two tokens a word but for those of the trial, and 2 marks: a text has more tokens than words, and no sum shows a cut of a few. */
   const TRIAL = /^(?:rain|wind|snow|storm|gold|price|market|bank)$/;
   const tokensIn = (text: unknown) =>
@@ -116,26 +116,29 @@ describe("a model whose vocabulary nobody knows", () => {
   const text = (words: number, name = 0) => `${name} ${"where ".repeat(words - 1)}`.trim();
   const many = Array.from({ length: 40 }, (_, i) => text(40, i));
 
-  test.each([512, 256, 300, 2048])("a cut at %d of few tokens among many texts is seen", async (limit) => {
-    await using open = await openBefore(yaml("openai"));
-    cutsInPieces(open, limit);
-    const long = text(limit / 2 + 10);
-    const sent = await open.post({ model: "m", input: [...many, long, "last"] });
-    expect([sent.status, errorOf(sent).code, errorOf(sent).param]).toEqual([
-      400,
-      "context_length_exceeded",
-      "input[40]",
-    ]);
-    // Just what the server looks at is not known to be all of the text.
-    for (const words of [limit / 2 - 1, limit / 2, limit / 2 + 1]) {
-      const one = await open.post({ model: "m", input: [...many, text(words)] });
-      expect([words, one.status]).toEqual([words, 400]);
-    }
-    const fits = await open.post({ model: "m", input: [...many, text(limit / 2 - 3)] });
-    expect(fits.status).toBe(200);
-  });
+  test.each([512, 256, 300, 2048])(
+    "a cut at %d of a few tokens among many texts is detected",
+    async (limit) => {
+      await using open = await openBefore(yaml("openai"));
+      cutsInPieces(open, limit);
+      const long = text(limit / 2 + 10);
+      const sent = await open.post({ model: "m", input: [...many, long, "last"] });
+      expect([sent.status, errorOf(sent).code, errorOf(sent).param]).toEqual([
+        400,
+        "context_length_exceeded",
+        "input[40]",
+      ]);
+      // A text of exactly the server's limit is not known to be complete.
+      for (const words of [limit / 2 - 1, limit / 2, limit / 2 + 1]) {
+        const one = await open.post({ model: "m", input: [...many, text(words)] });
+        expect([words, one.status]).toEqual([words, 400]);
+      }
+      const fits = await open.post({ model: "m", input: [...many, text(limit / 2 - 3)] });
+      expect(fits.status).toBe(200);
+    },
+  );
 
-  test("what it looks at whole is not refused, however many bytes it has", async () => {
+  test("a text that it reads whole is not refused, however many bytes it has", async () => {
     await using open = await openBefore(yaml("openai"));
     cutsInPieces(open, 512);
     expect((await open.post({ model: "m", input: [...many, text(300)] })).status).toBe(400);
@@ -145,7 +148,7 @@ describe("a model whose vocabulary nobody knows", () => {
     expect(sent.headers.get("x-embedgate-truncated")).toBeNull();
   });
 
-  test("long_input: truncate and average do with it as with any", async () => {
+  test("long_input: truncate and average work as with other servers", async () => {
     for (const longInput of ["truncate", "average"]) {
       await using open = await openBefore(yaml("openai", `long_input: ${longInput}`));
       cutsInPieces(open, 512);
@@ -156,7 +159,7 @@ describe("a model whose vocabulary nobody knows", () => {
     }
   });
 
-  test("a server that refuses by itself is tried only where that costs nothing", async () => {
+  test("a server that refuses by itself is tested only if that costs nothing", async () => {
     for (const [price, calls] of [
       [1, 1],
       [0, 3],
@@ -171,7 +174,7 @@ describe("a model whose vocabulary nobody knows", () => {
 });
 
 describe("a server whose usage proves nothing", () => {
-  /** infinity-emb 0.0.78: 254 of a text's own tokens are looked at, and characters are counted. */
+  /** infinity-emb 0.0.78: it reads 254 of a text's own tokens, and counts characters. */
   function counting(open: Opened, limit: number, usage = true): void {
     cuts(open, limit);
     const cutting = open.vendor.answer;
@@ -206,14 +209,14 @@ describe("a server whose usage proves nothing", () => {
     },
   );
 
-  test("long_input: average embeds them in pieces that it looks at whole", async () => {
+  test("long_input: average embeds texts in pieces that it reads whole", async () => {
     await using open = await openBefore(yaml("infinity", "long_input: average"));
     counting(open, 254);
     const sent = await open.post({ model: "m", input: LONG });
     expect([sent.status, sent.headers.get("x-embedgate-averaged")]).toEqual([200, "0"]);
   });
 
-  test("and that cuts nothing is tried once, and serves", async () => {
+  test("and that cuts nothing is tested once, and serves", async () => {
     await using open = await openBefore(yaml("infinity"));
     counting(open, 100_000);
     for (const input of [LONG, `${LONG} more`]) {
@@ -221,12 +224,12 @@ describe("a server whose usage proves nothing", () => {
       expect(sent.status).toBe(200);
       expect(vectorsOf(sent)).toEqual([[...vectorFor(input, [undefined, undefined])]]);
     }
-    // Two texts of a trial beside the two that were asked for.
+    // Two texts of the test in addition to the two requested ones.
     expect(open.vendor.calls).toHaveLength(4);
   });
 });
 
-test("a limit in a server's words makes long_input work, where nobody knew it", async () => {
+test("a limit in a server's error makes long_input work, where it was unknown before", async () => {
   for (const [long_input, header] of [
     ["truncate", "x-embedgate-truncated"],
     ["average", "x-embedgate-averaged"],
@@ -240,12 +243,12 @@ test("a limit in a server's words makes long_input work, where nobody knew it", 
     const sent = await open.post({ model: "m", input: ["a", LONG, "b"] });
     expect([sent.status, sent.headers.get(header)]).toEqual([200, "1"]);
     const sizes = open.vendor.calls.flatMap(({ input }) => input.map(tokensOf));
-    // By the server's own count of the text a piece is most of what it takes.
+    // By the server's own count of the text a piece uses most of its limit.
     expect(sizes.some((size) => size > 400 && size <= 512)).toBe(true);
   }
 });
 
-describe("usage that is no token count", () => {
+describe("usage that is not a token count", () => {
   const usage = async (text: string, tokens: number, before: readonly [string, number][] = []) => {
     await using open = await openBefore(yaml("infinity"));
     for (const [input, count] of [...before, [text, tokens] as const]) {
@@ -257,17 +260,17 @@ describe("usage that is no token count", () => {
   };
   const FOX = "The quick brown fox jumps over the lazy dog";
 
-  test("characters (infinity-emb 0.0.78: 43 for a text of 9) are estimated, and told", async () => {
+  test("characters (infinity-emb 0.0.78: 43 for a text of 9) are replaced by an estimate, with a log line", async () => {
     expect(await usage(FOX, 43)).toEqual([11, "estimated"]);
     expect(await usage(FOX, 9)).toEqual([9, null]);
-    // It takes the blanks off a text's ends first.
+    // It strips blanks from a text's ends first.
     expect(await usage(`  ${FOX}\n`, 43)).toEqual([12, "estimated"]);
-    // Once it is known of the server, also where a text does not show it.
+    // Once it is known about the server, also for a text that does not show it.
     expect(await usage("你好", 2)).toEqual([2, null]);
     expect(await usage("你好", 2, [[FOX, 43]])).toEqual([2, "estimated"]);
   });
 
-  test("counts that no text can come to are estimated", async () => {
+  test("impossible counts are replaced by estimates", async () => {
     expect(await usage("ok", 4_000)).toEqual([1, "estimated"]);
     expect(await usage("two words", 0)).toEqual([3, "estimated"]);
   });

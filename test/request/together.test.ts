@@ -1,6 +1,6 @@
 /**
- * Inputs that are embedded in view of one another (late chunking): one call, nothing of it divided, merged or kept.
- * The word that asks for it is the plugin's own: `isIndivisible` of src/plugin.ts.
+ * Inputs that are embedded in the context of each other (late chunking): one call, nothing of it divided, merged or cached.
+ * The plugin decides which field requests it: `isIndivisible` of src/plugin.ts.
  */
 import { describe, expect, test } from "bun:test";
 import fake from "../../plugins/fake";
@@ -16,7 +16,7 @@ describe.each([
   ["openai", openai],
   ["fake", fake],
 ] as const)("the plugin %s", (_, plugin) => {
-  test("is asked for it by extra_body.late_chunking: true, and by nothing else", () => {
+  test("is requested by extra_body.late_chunking: true, and by nothing else", () => {
     const { isIndivisible } = plugin(createHost(realOutside));
     const asks = (extraBody: Record<string, unknown>, fields = {}) => isIndivisible?.({ extraBody, fields });
     expect(asks(together)).toBe(true);
@@ -26,7 +26,7 @@ describe.each([
   });
 });
 
-test("all of it is one call, whatever the limits say, its duplicates included", async () => {
+test("everything is one call, whatever the limits are, including duplicates", async () => {
   const limits = "max_call_bytes: 3, max_call_tokens: 2".replace(", ", "\n    ");
   await using open = await openBefore(routing({ model: limits }));
   const input = ["one", "two", "one", "three"];
@@ -36,7 +36,7 @@ test("all of it is one call, whatever the limits say, its duplicates included", 
   expect(vectorsOf(sent)).toEqual(expected(input));
 });
 
-test("none of it is found in the cache or left there, and the answer says so", async () => {
+test("nothing is found in the cache or stored there, and the answer says so", async () => {
   await using open = await openBefore();
   const input = ["one", "two"];
   for (let i = 1; i <= 2; i++) {
@@ -48,7 +48,7 @@ test("none of it is found in the cache or left there, and the answer says so", a
   expect(open.vendor.calls).toHaveLength(3);
 });
 
-test("equal requests at the same time are two calls", async () => {
+test("equal simultaneous requests are two calls", async () => {
   await using open = await openBefore();
   const posted = [1, 2].map(() => open.post({ model: "m", input: ["a", "b"], extra_body: together }));
   await quiet();
@@ -67,7 +67,7 @@ test("more inputs than a call takes are refused before anything is sent", async 
   expect((await post(4)).status).toBe(200);
 });
 
-test("a call that is too much for the provider is refused, not halved", async () => {
+test("a call that is too large for the provider is refused, not halved", async () => {
   await using open = await openBefore();
   open.vendor.answer = () =>
     Response.json({ error: { message: "too much", code: "max_tokens_per_request" } }, { status: 400 });
@@ -76,7 +76,7 @@ test("a call that is too much for the provider is refused, not halved", async ()
   expect(open.vendor.calls).toHaveLength(1);
 });
 
-test("a text that would be averaged from pieces is refused by its place: pieces would see one another", async () => {
+test("a text that would be averaged from pieces is refused with its index: its pieces would share the context", async () => {
   const model = "max_input_tokens: 4\n    long_input: average";
   await using open = await openBefore(routing({ model }));
   const input = ["short", "much longer than that"];

@@ -1,6 +1,6 @@
 /**
- * Token ids that a client cut inside a character, through the gateway: never U+FFFD, never a vector of another text out of the cache.
- * A further way to cut is a test here.
+ * Token ids that a client split inside a character, through the gateway: never U+FFFD, never another text's vector from the cache.
+ * A further way to split is a test here.
  */
 import { expect, test } from "bun:test";
 import { encode } from "gpt-tokenizer/encoding/cl100k_base";
@@ -9,7 +9,7 @@ import { openBefore, routing } from "./vendor";
 const ROUTING = routing({ model: "token_ids: decode" }).replace("    token_ids: native\n", "");
 const errorOf = ({ json }: { readonly json: unknown }) => Object(json).error;
 
-/** As LangChain does with the texts of a model that it does not know: every so many ids. */
+/** As LangChain does with texts for a model that it does not know: every n ids. */
 function cutEvery(count: number, text: string): number[][] {
   const ids = encode(text);
   const lists: number[][] = [];
@@ -17,7 +17,7 @@ function cutEvery(count: number, text: string): number[][] {
   return lists;
 }
 
-test("consecutive pieces are cut at a character, and sent as text", async () => {
+test("consecutive pieces are split at a character, and sent as text", async () => {
   await using open = await openBefore(ROUTING);
   const text = "a🦜b🦜c🦜d🦜e";
   const input = cutEvery(3, text);
@@ -29,10 +29,10 @@ test("consecutive pieces are cut at a character, and sent as text", async () => 
   expect(asked.join("")).toBe(text);
 });
 
-test("the same ids beside others are another text, also where the first is cached", async () => {
+test("the same ids with other neighbours are another text, even if the first is cached", async () => {
   await using open = await openBefore(ROUTING);
   const texts = ["🦜 and more", "🦝 and less"];
-  // One id alone is the beginning of either.
+  // One id alone is the start of either.
   const pairs = texts.map((text) => [encode(text).slice(0, 1), encode(text).slice(1)]);
   expect(pairs[0]?.[0]).toEqual(pairs[1]?.[0] ?? []);
   for (const input of pairs) expect((await open.post({ model: "m", input })).status).toBe(200);
@@ -40,7 +40,7 @@ test("the same ids beside others are another text, also where the first is cache
   expect(asked.map((pair) => pair.join(""))).toEqual(texts);
 });
 
-test("what is no text alone is refused before any call, naming the input and what to set", async () => {
+test("ids without a text of their own are refused before any call, naming the input and what to set", async () => {
   await using open = await openBefore(ROUTING);
   for (const [input, param] of [
     [[9468], "input"],

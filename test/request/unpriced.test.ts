@@ -1,4 +1,4 @@
-/** No price is not the price 0: who pays is refused a model whose price nobody knows, whichever way it is asked for. */
+/** A missing price is not the price 0: a workspace that pays is refused a model without a price, however it is requested. */
 import { describe, expect, test } from "bun:test";
 import type { Settings } from "../../src/callers/workspace-settings";
 import { type OpenGateway, openGateway } from "../gateway";
@@ -59,11 +59,11 @@ describe("a workspace that pays", () => {
     expect(await asked(open, "free", headers)).toBe(200);
     if (credits === 0n) return;
     expect(await asked(open, "priced", headers)).toBe(200);
-    // By the catalogue.
+    // With the catalogue's price.
     expect(await asked(open, "text-embedding-3-small", headers)).toBe(200);
   });
 
-  test("is told what to do, and so is the log, once for each model", async () => {
+  test("is told what to do, and the log says so once per model", async () => {
     await using open = await openGateway({ yaml: YAML, outside: { fetch } });
     const headers = await workspace(open, "team", {}, 5n);
     const { json } = await open.post({ model: "unpriced", input: "a" }, headers);
@@ -75,7 +75,7 @@ describe("a workspace that pays", () => {
     expect(told.map(({ about }) => Object(about).model)).toEqual(["unpriced", "any/x"]);
   });
 
-  test("may have it for nothing where the routing file says so", async () => {
+  test("may use it for free if the routing file says so", async () => {
     await using open = await openGateway({ yaml: `${YAML}money: { unpriced: allow }\n`, outside: { fetch } });
     const headers = await workspace(open, "team", { cap_usd_per_day: 1 }, 5n);
     for (const model of ["unpriced", "second-name", "any/thing"])
@@ -83,7 +83,7 @@ describe("a workspace that pays", () => {
     expect((await open.gateway.workspaces.show("team")).micro_credits).toBe(5n);
   });
 
-  test("pays from the moment on at which it gets a limit, until it is lifted", async () => {
+  test("pays from the moment at which it gets a limit, until the limit is removed", async () => {
     await using open = await openGateway({ yaml: YAML, outside: { fetch } });
     const headers = await workspace(open, "team", {}, null);
     const { workspaces } = open.gateway;

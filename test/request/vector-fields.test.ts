@@ -1,5 +1,5 @@
 /**
- * Fields that change what a vector is: honoured or refused, whatever the dialect and its policies; a size is one in any vendor's word.
+ * Fields that change a vector: they work or are refused, whatever the dialect and its policies; dimensions work in every vendor's word.
  * Another word for one is a row here.
  */
 import { describe, expect, test } from "bun:test";
@@ -36,7 +36,7 @@ describe.each(SERVERS)("%s", (server) => {
     ["truncate_prompt_tokens", 12],
     ["prompt_template", "query: {text}"],
     ["late_chunking", true],
-    // DashScope's size and task, watsonx's cut, another case, and names that nobody has listed.
+    // DashScope's dimensions and task, watsonx's truncation, another case, and unlisted names.
     ["dimension", 7_000_000],
     ["Dimensions", 7_000_000],
     ["text_type", "query"],
@@ -61,7 +61,7 @@ describe.each(SERVERS)("%s", (server) => {
   });
 });
 
-test("what is ignored of extra_body may not be what a client would misread", async () => {
+test("ignored members of extra_body may not be ones that a client would misread", async () => {
   await using open = await openBefore(yaml("policies: { extra_body: ignore }"));
   const refused = await open.post({ model: "m", input: "a", extra_body: { output_dtype: "int8" } });
   expect([refused.status, errorOf(refused).param]).toEqual([400, "extra_body.output_dtype"]);
@@ -83,7 +83,7 @@ test.each([
   expect([sent.status, sent.headers.get("x-embedgate-ignored")]).toEqual([200, field]);
 });
 
-test("a size in a vendor's word is refused by that word", async () => {
+test("dimensions in a vendor's word are refused by that word", async () => {
   await using open = await openBefore(yaml("dialect: openai", ", dimensions: 8"));
   for (const field of ["output_dimension", "outputDimensionality"]) {
     const sent = await open.post({ model: "m", input: "a", [field]: 256 });
@@ -92,7 +92,7 @@ test("a size in a vendor's word is refused by that word", async () => {
   }
 });
 
-test("a size is one in any vendor's word, and floats may be asked for", async () => {
+test("dimensions work in every vendor's word, and floats may be requested", async () => {
   await using open = await openBefore(yaml("dialect: openai", ", dimensions: 8, dimensions_allowed: [4, 8]"));
   for (const field of ["output_dimension", "output_dimensionality", "outputDimensionality"]) {
     const sent = await open.post({ model: "m", input: "a", [field]: 4, output_dtype: "float" });
@@ -103,9 +103,9 @@ test("a size is one in any vendor's word, and floats may be asked for", async ()
   expect([twice.status, errorOf(twice).param]).toEqual([400, "output_dimension"]);
 });
 
-test("`dimensions` equal to the size that a model's answers have is accepted, another refused", async () => {
+test("`dimensions` equal to the dimensions of a model's answers are accepted, others refused", async () => {
   await using open = await openBefore(yaml("dialect: openai"));
-  // rig-core 0.46.0 sends it unasked.
+  // rig-core 0.46.0 sends it by default.
   const same = await open.post({ model: "m", input: "a", dimensions: SIZE });
   expect(vectorsOf(same).map(({ length }) => length)).toEqual([SIZE]);
   expect(open.vendor.calls[0]?.body).not.toHaveProperty("dimensions");
@@ -118,7 +118,7 @@ test("`dimensions` equal to the size that a model's answers have is accepted, an
     ]);
     expect(errorOf(other).message).toContain(String(SIZE));
   }
-  // One call each: asking again would change nothing.
+  // One call each: a retry would change nothing.
   expect(open.vendor.calls).toHaveLength(4);
 });
 

@@ -1,6 +1,6 @@
 /**
- * A vendor on OpenAI's wire, and a gateway with a cache in front of it: what was sent to the vendor is as visible as what came back.
- * A test about another way to answer sets `answer`; the right one is a function of the input alone (`vectorFor`).
+ * A vendor with OpenAI's API, behind a gateway with a cache: tests see what was sent to the vendor and what came back.
+ * A test about another kind of answer sets `answer`; the right one depends on the input only (`vectorFor`).
  */
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
@@ -28,19 +28,19 @@ export interface Reply {
 
 export interface Vendor {
   readonly calls: Call[];
-  /** What it answers; the right answer to begin with. */
+  /** Its answer; the right answer by default. */
   answer: (call: Call, right: Reply) => Response | Promise<Response>;
 }
 
 export const SIZE = 8;
 
-/** `size` is what the vendor was asked for; everything else in the body that decides a vector decides this one too. */
+/** `size` is what the vendor was asked for; everything else in the body that affects a vector affects this one too. */
 export function vectorFor(input: Asked, about: unknown = "", size = SIZE): Float32Array {
   const content = typeof input === "string" ? `text ${input}` : `ids ${input.join(" ")}`;
   return exactVector(`${content} ${JSON.stringify(about)}`, size);
 }
 
-/** A token a word. */
+/** One token per word. */
 export const tokensOf = (input: Asked) =>
   typeof input === "string" ? input.split(/\s+/).filter(Boolean).length : input.length;
 
@@ -72,7 +72,7 @@ export interface Opened extends OpenGateway {
   readonly vendor: Vendor;
 }
 
-/** @param yaml routing() without a word means the one model `m` and a cache in memory */
+/** @param yaml without it: the one model `m` and a cache in memory */
 export async function openBefore(yaml = routing(), changed: Partial<Opening> = {}): Promise<Opened> {
   const vendor: Vendor = { calls: [], answer: (_, right) => rightly(right) };
   const fetch = async (url: string, { body, signal }: RequestInit) => {
@@ -98,7 +98,7 @@ function callOf(url: string, text: string): Call {
   return { url, input: Array.isArray(body.input) ? body.input : [String(body.input)], body };
 }
 
-/** As the network does: a call that was given up never comes back with an answer. */
+/** Like the network: a cancelled call never returns an answer. */
 function unlessGone(signal: AbortSignal | null | undefined, answer: Promise<Response>): Promise<Response> {
   if (!signal) return answer;
   const { promise, reject } = Promise.withResolvers<never>();
@@ -117,7 +117,7 @@ export const cacheOf = ({ headers }: Pick<Sent, "headers">) => headers.get("x-em
 export const vectorsOf = ({ json }: Pick<Sent, "json">): number[][] =>
   Object(json).data.map(({ embedding }: { embedding: number[] }) => [...Float32Array.from(embedding)]);
 
-/** The vectors that a request for these inputs must have. */
+/** The vectors that a request for these inputs must get. */
 export const expected = (inputs: readonly Asked[], about: unknown = [undefined, undefined], size = SIZE) =>
   inputs.map((input) => [...vectorFor(input, about, size)]);
 

@@ -1,6 +1,6 @@
 /**
- * A server whose API may lie at /v1/embeddings or at /embeddings is found when the gateway starts, without a text, and what was found is told.
- * What a server answers at another path, or to a call without a text, is a row of SERVERS, with its version.
+ * A server whose API may be at /v1/embeddings or at /embeddings is found when the gateway starts, without sending a text, and the log says where.
+ * A server's answer at another path, or to a call without a text, is a row of SERVERS, with its version.
  */
 import { describe, expect, test } from "bun:test";
 import { PLUGINS } from "../../plugins/index";
@@ -20,7 +20,7 @@ interface Server {
   /** The one path that it has. */
   path: string;
   missing: () => Response;
-  /** To a call without a text. */
+  /** The answer to a call without a text. */
   empty: () => Response;
   isDown: boolean;
 }
@@ -76,7 +76,7 @@ describe("a base_url without a path", () => {
     expect(told(open)).toHaveLength(1);
   });
 
-  test("one with a path is not looked for", async () => {
+  test("one with a path is not searched", async () => {
     const { asked, fetch } = networkOf(infinity());
     const text = yaml("openai").replace("7997", "7997/v1");
     await using open = await openGateway({ yaml: text, outside: { fetch } });
@@ -85,7 +85,7 @@ describe("a base_url without a path", () => {
     expect(await noticesOf(open)).toBe("[]");
   });
 
-  test("a server that is down at the start hinders nothing, and is found by the first call", async () => {
+  test("a server that is down at the start does not delay the gateway, and is found by the first call", async () => {
     const server = { ...infinity(), isDown: true };
     const { asked, fetch } = networkOf(server);
     await using open = await openGateway({ yaml: yaml("openai"), outside: { fetch } });
@@ -100,7 +100,7 @@ describe("a base_url without a path", () => {
     expect(await noticesOf(open)).toContain(found(BARE));
   });
 
-  test("where the API is at no URL, the log and a notice say so, and each call tries again", async () => {
+  test("if the API is at no URL, the log and a notice say so, and each call tries again", async () => {
     const server = { ...infinity(), path: "/api/embeddings" };
     const { fetch } = networkOf(server);
     await using open = await openGateway({ yaml: yaml("openai"), outside: { fetch } });
@@ -149,7 +149,7 @@ describe("a base_url without a path", () => {
     expect(told(open)).toMatchObject([{ level: "info", about: { url: BARE } }]);
   });
 
-  test("a reload looks for new providers, and tells nothing anew of the others", async () => {
+  test("a reload searches for new providers, and does not repeat the messages of others", async () => {
     const { asked, fetch } = networkOf(infinity());
     await using open = await openGateway({ yaml: yaml("infinity"), outside: { fetch } });
     await quiet();
@@ -175,7 +175,7 @@ describe("a base_url without a path", () => {
     expect(await noticesOf(open)).toContain(found("http://b/embeddings"));
   });
 
-  test("a secret in the address is in no line and no notice", async () => {
+  test("a secret in the URL is in no log line and no notice", async () => {
     const { fetch } = networkOf(infinity());
     const text = yaml("openai").replace("7997", "7997?key=sesame");
     await using open = await openGateway({ yaml: text, outside: { fetch } });

@@ -1,5 +1,5 @@
 /**
- * A reload swaps the routes between two requests and drops none: one that began before it ends in the configuration it began in.
+ * A reload swaps the routes between two requests and drops none: a request that began before it ends with the configuration that it began with.
  */
 import { describe, expect, test } from "bun:test";
 import { PLUGINS } from "../../plugins/index";
@@ -25,14 +25,14 @@ async function configOf(open: OpenGateway, yaml: string): Promise<GatewayConfig>
 }
 
 describe("a reload", () => {
-  test("changes what the next request is answered by", async () => {
+  test("changes what answers the next request", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     expect((await open.post({ model: "new", input: "a" })).status).toBe(404);
     open.gateway.reload(await configOf(open, `${FAKE_YAML}  new: { routes: [ { provider: fake } ] }\n`));
     expect((await open.post({ model: "new", input: "a" })).status).toBe(200);
   });
 
-  test("lets a request under way end in what it began in", async () => {
+  test("lets a request in flight end with its own configuration", async () => {
     let letGo = () => {};
     const held = new Promise<void>((resolve) => {
       letGo = resolve;
@@ -57,7 +57,7 @@ describe("a reload", () => {
     });
   });
 
-  test("says what takes effect only after a restart", async () => {
+  test("says which settings need a restart", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     const next = await configOf(
       open,
@@ -67,12 +67,12 @@ describe("a reload", () => {
     expect(open.gateway.config().server.deadline_ms).toBe(5);
   });
 
-  describe("opens no gateway", () => {
+  describe("does not open a gateway to everybody", () => {
     const JWT = 'auth: { jwt: { jwks_url: "https://issuer.example/jwks" } }';
     const ADDRESS = "server: { host: 0.0.0.0 }";
     const asks = async (open: OpenGateway) => (await open.post({ model: "fake", input: "a" })).status;
 
-    test("that others reach: open, it says what a start says", async () => {
+    test("that others can reach: open, it says the same as at a start", async () => {
       await using open = await openGateway({ yaml: `${FAKE_YAML}\n${ADDRESS}\n${JWT}\n` });
       for (const address of [ADDRESS, "server: { host: 127.0.0.1 }"]) {
         const next = await configOf(open, `providers: {}\n${address}\nauth: { mode: open }\n`);
@@ -82,7 +82,7 @@ describe("a reload", () => {
       expect(await asks(open)).toBe(401);
     });
 
-    test("that has taken tokens, when its file says nothing of them any more", async () => {
+    test("that has accepted tokens, if its file no longer has an issuer", async () => {
       await using open = await openGateway({ yaml: `${FAKE_YAML}\n${ADDRESS}\n${JWT}\n` });
       open.gateway.reload(await configOf(open, `${FAKE_YAML}\n${ADDRESS}\n`));
       expect(await asks(open)).toBe(401);
@@ -112,7 +112,7 @@ describe("a reload", () => {
       expect(await asks(open)).toBe(401);
     });
 
-    test("whose first key was made while it was open, and revoked", async () => {
+    test("whose first key was created while it was open, and revoked", async () => {
       await using open = await openGateway({ yaml: FAKE_YAML });
       const { id } = await open.gateway.keys.create("first", "default");
       await open.gateway.keys.revoke(id);

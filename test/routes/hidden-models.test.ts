@@ -1,6 +1,6 @@
 /**
- * What a workspace may not use does not exist for it: no answer, by any path or wire, tells a forbidden model or provider from one that
- * there is not. A further way to ask is a row of ASKING.
+ * A model that a workspace may not use does not exist for it: no answer of any path reveals whether a forbidden model or provider
+ * exists. A further kind of request is a row of ASKING.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type OpenGateway, openGateway, type Sent } from "../gateway";
@@ -27,7 +27,7 @@ models:
   "open/special-*": { routes: [ { provider: secret-vendor, model: fake-16 } ] }
 `;
 
-/** Forbidden, each with a name like it that there is not. */
+/** Forbidden models, each with a similar name that does not exist. */
 const PAIRS: readonly (readonly [forbidden: string, absent: string])[] = [
   ["merger-2027", "merger-2028"],
   ["merger-reply", "merger-repli"],
@@ -67,14 +67,14 @@ const ASKING: Readonly<Record<string, (model: string) => Promise<Sent>>> = {
     open.send(`/v1/models/${encodeURIComponent(model)}`, { headers: { authorization } }),
 };
 
-/** All that the caller sees of it, but for its own words and what differs between any two answers. */
+/** Everything that the caller sees, without its own words and what differs between any two answers. */
 function seen({ status, headers, text }: Sent, model: string) {
   const told = [...headers].filter(([name]) => name !== "x-request-id" && name !== "openai-processing-ms");
   return { status, headers: told, text: text.replaceAll(model, "MODEL") };
 }
 
 describe.each(Object.entries(ASKING))("%s", (_, ask) => {
-  test.each(PAIRS)("answers for %s as for %s", async (forbidden, absent) => {
+  test.each(PAIRS)("answers %s and %s alike", async (forbidden, absent) => {
     const answer = seen(await ask(forbidden), forbidden);
     expect(answer).toEqual(seen(await ask(absent), absent));
     expect(answer.status).toBeGreaterThanOrEqual(400);
@@ -90,18 +90,18 @@ describe("did you mean", () => {
     return sent.text;
   };
 
-  test("names what the caller may use, by its own name or the one behind it", async () => {
+  test("suggests what the caller may use, by its own name or the one behind it", async () => {
     expect(await messageFor("doc")).toContain("Did you mean `docs`?");
-    // Allowed as what `docs` leads to, it would be; `docs` alone is.
+    // The model behind `docs` is not allowed by name; only `docs` is.
     expect(await messageFor("fake-9")).not.toContain("Did you mean");
   });
 
-  test("says nothing of the nearest name where that is forbidden, and names the next that is not", async () => {
+  test("does not suggest a forbidden name, and suggests the next allowed one", async () => {
     for (const near of ["merger-202", "merger-chart", "merger-2027x"])
       expect(await messageFor(near)).not.toContain("merger-2027`?");
   });
 
-  test("names no pattern: nobody can ask for one", async () => {
+  test("suggests no pattern: nobody can request one", async () => {
     expect(await messageFor("open/")).not.toContain("*");
   });
 
@@ -115,7 +115,7 @@ describe("a provider in a header", () => {
   const by = (provider: string, model = "docs") =>
     post("/v1/embeddings", { model, input: "a" }, { "x-embedgate-provider": provider });
 
-  test("that serves nothing the caller may use is as one that there is not", async () => {
+  test("that serves nothing for the caller is answered like one that does not exist", async () => {
     for (const forbidden of ["unset", "spare"]) {
       const answer = seen(await by(forbidden), forbidden);
       expect(answer).toEqual(seen(await by("nobody"), "nobody"));
@@ -123,15 +123,15 @@ describe("a provider in a header", () => {
     }
   });
 
-  test("that serves another of the caller's models is told apart", async () => {
-    // open/special-* is among open/s*, which the workspace may use.
+  test("that serves another of the caller's models gets its own error", async () => {
+    // open/special-* is part of open/s*, which the workspace may use.
     expect((await by("secret-vendor")).json).toMatchObject({ error: { code: "provider_without_model" } });
     expect((await by("secret-vendor", "open/special-1")).status).toBe(200);
     expect((await by("fake")).status).toBe(200);
   });
 });
 
-test("where providers' names are hidden, a name cannot be guessed: one that there is is answered as one that there is not", async () => {
+test("if providers' names are hidden, a name cannot be guessed: existing and unknown names get the same answer", async () => {
   await using hiding = await openGateway({ yaml: `${YAML}server: { policies: { provider_names: hide } }\n` });
   const { key } = await hiding.gateway.keys.create("k", "default");
   const by = (provider: string) =>
@@ -149,8 +149,8 @@ test("where providers' names are hidden, a name cannot be guessed: one that ther
   expect(answer).toMatchObject({ status: 400 });
 });
 
-describe("who may use it", () => {
-  test("is told that a model does not support embeddings, by its own name or another", async () => {
+describe("a workspace that may use it", () => {
+  test("learns that a model does not support embeddings, by its own name or another", async () => {
     const { keys, workspaces } = open.gateway;
     await workspaces.create("other", { models: ["open-chat*"] }, undefined);
     const { key } = await keys.create("o", "other");

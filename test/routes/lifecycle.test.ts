@@ -1,6 +1,6 @@
 /**
- * Models near and past their end of life: served all the same, and told in the log, a header and the list.
- * The days are the catalogue's or the routing file's; the clock is the test's.
+ * Models near and past their end of life: they are served anyway, and the log, a header and the list say so.
+ * The days come from the catalogue or the routing file; the clock is the test's.
  */
 import { describe, expect, test } from "bun:test";
 import { stageOf } from "../../src/routes/lifecycle";
@@ -53,8 +53,8 @@ async function openOn(day: string) {
 }
 
 describe("through the gateway", () => {
-  // It is served all the same; the log says it once a day, and each answer in a header.
-  test("pain 28: an ended model is told of", async () => {
+  // It is served anyway; the log says so once a day, and each answer in a header.
+  test("pain 28: an ended model is reported", async () => {
     await using open = await openOn("2026-06-02");
     for (let i = 0; i < 3; i++) {
       const sent = await open.gateway.post({ model: "old", input: `text ${i}` });
@@ -71,7 +71,7 @@ describe("through the gateway", () => {
     expect(open.told().every(({ message }) => message.includes("past"))).toBe(true);
   });
 
-  test("a model whose end is near is told of, and one whose end is far off is not", async () => {
+  test("a model whose end is near is reported, and one whose end is far off is not", async () => {
     await using open = await openOn("2026-03-01");
     const near = await open.gateway.post({ model: "old", input: "a" });
     const far = await open.gateway.post({ model: "other", input: "a" });
@@ -79,7 +79,7 @@ describe("through the gateway", () => {
     expect(open.told().map(({ message }) => message.includes("is near"))).toEqual([true]);
   });
 
-  test("the list says each model's stage and day", async () => {
+  test("the list has each model's stage and day", async () => {
     await using open = await openOn("2026-03-01");
     const { json } = await open.gateway.send("/v1/models");
     expect(Object(json).data).toMatchObject([
@@ -89,7 +89,7 @@ describe("through the gateway", () => {
     ]);
   });
 
-  test("a model that the catalogue knows to be gone is asked for all the same, and whoever still has it serves it", async () => {
+  test("a model that the catalogue lists as ended is still called, and a provider that has it serves it", async () => {
     await using open = await openOn("2026-11-01");
     const sent = await open.gateway.post({ model: "google/text-embedding-004", input: "a" });
     expect([sent.status, sent.headers.get(HEADER)]).toEqual([200, "2026-01-14"]);

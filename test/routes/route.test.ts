@@ -1,5 +1,5 @@
 /**
- * From a model id to its route: own ids, aliases, patterns, the names that answers use, and what leads nowhere.
+ * From a model id to its route: own ids, aliases, patterns, the names in answers, and unknown ids.
  */
 import { describe, expect, test } from "bun:test";
 import { openGateway } from "../gateway";
@@ -37,7 +37,7 @@ describe("an id", () => {
     expect([route.targets[0].model, route.facts.dimensions]).toEqual([model, dimensions]);
   });
 
-  test("with several ways has one policy for long texts, one limit and one vocabulary, whoever serves", async () => {
+  test("with several routes has one policy for long texts, one limit and one vocabulary, whichever serves", async () => {
     await using open = await openGateway({
       yaml: `
 providers: { local: { plugin: local }, wire: { plugin: openai, base_url: "http://127.0.0.1:9/v1" } }
@@ -56,7 +56,7 @@ models:
     expect(policies("said")).toEqual(Array(2).fill(["truncate", 254]));
   });
 
-  test("with several ways leads to each by its group and weight, and says whether to hedge", async () => {
+  test("with several routes leads to each by its group and weight, and says whether to hedge", async () => {
     await using open = await openGateway({
       yaml: `${YAML}
   several:
@@ -83,7 +83,7 @@ models:
     expect(open.gateway.routes().resolve("known").hedgeAfterMs).toBeUndefined();
   });
 
-  test("has one health at a provider for all that lead there, also where a pattern makes its route anew", async () => {
+  test("has one health per provider for all ids that lead there, even if a pattern creates its route again", async () => {
     await using open = await openGateway({ yaml: YAML });
     const healthAt = (id: string) => {
       const [{ provider, model }] = open.gateway.routes().resolve(id).targets;
@@ -104,7 +104,7 @@ models:
     },
   );
 
-  test("whose providers are not configured is told so, with 503", async () => {
+  test("whose providers are not configured gets 503, saying so", async () => {
     await using open = await openGateway({ yaml: YAML });
     expect(() => open.gateway.routes().resolve("unconfigured")).toThrow(
       expect.objectContaining({
@@ -114,7 +114,7 @@ models:
     );
   });
 
-  test("that has an entry is not a pattern's, even where its provider is not configured", async () => {
+  test("that has an entry does not match a pattern, even if its provider is not configured", async () => {
     await using open = await openGateway({ yaml: `${YAML}  "*": { routes: [ { provider: fake } ] }\n` });
     expect(() => open.gateway.routes().resolve("unconfigured")).toThrow(
       "none of its providers is configured",
@@ -129,9 +129,13 @@ models:
     );
   });
 
-  test("that is nearly right is told the right one", async () => {
+  test("with a typo gets a suggestion", async () => {
     await using open = await openGateway({ yaml: YAML });
-    expect(() => open.gateway.routes().resolve("knowm")).toThrow("Did you mean `known`?");
+    for (const wrong of ["knowm", "KNOWN", "known:latest", "Known:Latest"])
+      expect(() => open.gateway.routes().resolve(wrong)).toThrow("Did you mean `known`?");
+    expect(() => open.gateway.routes().resolve("openai%2Ftext-embedding-3-small:latest")).toThrow(
+      "Did you mean `openai/text-embedding-3-small`?",
+    );
   });
 });
 
@@ -140,7 +144,7 @@ test("two names of one model are one space", async () => {
   expect(open.gateway.routes().resolve("openai/text-embedding-3-small").space).toBe("text-embedding-3-small");
 });
 
-test("the list has what can be asked for by name: no pattern, nothing unconfigured", async () => {
+test("the list has what can be requested by name: no pattern, nothing unconfigured", async () => {
   await using open = await openGateway({ yaml: YAML });
   const ids = open.gateway
     .routes()

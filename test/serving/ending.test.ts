@@ -1,6 +1,6 @@
 /**
- * How `serve` ends on a signal: a process of its own, an upstream of ours that holds its answers, and nothing lost in between.
- * No test waits for a time: the upstream was called, the log said so, the process ended.
+ * How `serve` ends on a signal: a separate process, an upstream that holds back its answers, and nothing lost in between.
+ * No test waits for a fixed time: the upstream was called, the log said so, the process ended.
  */
 import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
@@ -19,7 +19,7 @@ const refused = (error: unknown) => {
 };
 
 describe.each(["SIGTERM", "SIGINT"] as const)("on %s", (signal) => {
-  test("what is under way is answered, new connections are refused, and the exit code is 0", async () => {
+  test("requests in flight are answered, new connections are refused, and the exit code is 0", async () => {
     using upstream = startUpstream({ holds: true });
     using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
     await using child = await startServing(folder.path);
@@ -46,7 +46,7 @@ describe.each(["SIGTERM", "SIGINT"] as const)("on %s", (signal) => {
   });
 });
 
-describe("shutting down, by the clock", () => {
+describe("graceful shutdown, by the clock", () => {
   const at = async ({
     drains = true,
     requests = 0,
@@ -59,7 +59,7 @@ describe("shutting down, by the clock", () => {
     const see = (what: string) => void seen.push([what, clock.outside.now() - began]);
     const underWay = createUnderWay(() => 10);
     for (let i = 0; i < requests; i++) {
-      // As a request that nobody answers: it ends once it is cut off.
+      // Like a request that nobody answers: it ends once it is cut off.
       const left = Promise.withResolvers<void>();
       void underWay.run(async (ending) => {
         ending.addEventListener("abort", () => {
@@ -84,7 +84,7 @@ describe("shutting down, by the clock", () => {
     return seen;
   };
 
-  test("by default it accepts requests for 5 s, and what is in flight is cut off before 25 s", async () => {
+  test("by default it accepts requests for 5 s, and requests in flight are cut off before 25 s", async () => {
     expect(await at({ requests: 1 })).toEqual([
       ["stopped", 5_000],
       ["cut", 24_000],
@@ -120,7 +120,7 @@ describe.each([
       expect(await fresh("/readyz")).toEqual([200, null, null]);
       child.signal("SIGTERM");
       await child.logged("/readyz is 503");
-      // The other process hears of it a moment later.
+      // The other process learns of it a moment later.
       const isUnready = async () =>
         (await Promise.all(Array.from({ length: 16 }, () => fresh("/readyz")))).every(
           ([status]) => status === 503,
@@ -137,7 +137,7 @@ describe.each([
 });
 
 describe("on SIGTERM", () => {
-  test("what is not done within the grace is cut off: with an answer, and with its row", async () => {
+  test("requests not finished within the grace period are cut off: with an answer, and with a row", async () => {
     using upstream = startUpstream({ holds: true });
     using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream, "grace_ms: 100") });
     await using child = await startServing(folder.path);
@@ -153,7 +153,7 @@ describe("on SIGTERM", () => {
     expect(rowsOf(folder.path)).toEqual([{ status: 503, error: "overloaded" }]);
   });
 
-  test("a body that is still coming is cut off too", async () => {
+  test("a body that is still arriving is cut off too", async () => {
     using upstream = startUpstream();
     using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream, "grace_ms: 100") });
     await using child = await startServing(folder.path);
@@ -176,7 +176,7 @@ describe("on SIGTERM", () => {
     expect(await child.ended()).toBe(0);
   });
 
-  test("a connection that is kept open for more is closed, and does not hold the end up", async () => {
+  test("a kept-alive connection is closed, and does not delay the end", async () => {
     using upstream = startUpstream({ holds: true });
     using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
     await using child = await startServing(folder.path);
@@ -202,7 +202,7 @@ describe("on SIGTERM", () => {
     expect(await child.ended()).toBe(0);
   });
 
-  test("a second one ends it at once, and the next start calls its request interrupted", async () => {
+  test("a second signal ends it at once, and the next start marks its request as interrupted", async () => {
     using upstream = startUpstream({ holds: true });
     using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
     await using child = await startServing(folder.path);
@@ -239,7 +239,7 @@ describe.each([
       const copies = processes > 1 ? copiesOf(child.pid) : [];
       for (const pid of [child.pid, ...copies]) {
         for (const signal of ["SIGUSR1", "SIGHUP", "SIGUSR1"]) process.kill(pid, signal);
-        // Of several processes the first one swaps the others for it.
+        // With several processes the first signal makes the supervisor replace them.
         if (pid !== child.pid || processes === 1) process.kill(pid, "SIGUSR2");
       }
       const answer = postTo(child.url, { model: "m", input: "a" });

@@ -1,4 +1,4 @@
-/** How many fetches a routing file may come to at once: with more than Bun's own 256 the executable starts itself over. */
+/** The number of parallel fetches that a routing file needs: for more than Bun's own 256 the executable re-executes itself. */
 import { expect, test } from "bun:test";
 import { fetchesAtOnce } from "../../src/serving/fetch-limit";
 import { openGateway } from "../gateway";

@@ -1,6 +1,6 @@
 /**
- * A changed routing file is served, however it was changed, and nothing else wakes whoever follows it.
- * Real files; the clock is the test's where it is about the clock.
+ * A changed routing file is loaded, however it was changed, and nothing else triggers a reload.
+ * Real files; the clock is the test's where it matters.
  */
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { fileStateNow } from "../../src/machine/file-state";
 import { follow } from "../../src/serving/following";
 import { postTo, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
 
-/** A ConfigMap as Kubernetes mounts it: the file is a link by way of `..data`, which a link to a new folder replaces. */
+/** A ConfigMap as Kubernetes mounts it: the file is a link through `..data`, and a link to a new folder replaces that. */
 async function mount(text: string) {
   const path = await mkdtemp(join(tmpdir(), "embedgate-mount-"));
   let version = 0;
@@ -69,7 +69,7 @@ describe.each([1, 2])("%d processes", (processes) => {
   );
 });
 
-test("a wrong one is told of, what was served is served on, and the next right one is taken", async () => {
+test("an invalid one is reported, the previous one stays in use, and the next valid one is loaded", async () => {
   using upstream = startUpstream();
   const text = wireTo(upstream);
   using mounted = await mount(text);
@@ -86,7 +86,7 @@ test("a wrong one is told of, what was served is served on, and the next right o
   await child.logged('"notes":["gateway.yaml:');
 });
 
-test("what is written beside the file wakes nobody", async () => {
+test("other files in the folder trigger nothing", async () => {
   using folder = temporaryFolder({ "gateway.yaml": "a" });
   const file = join(folder.path, "gateway.yaml");
   const alarms: number[] = [];
@@ -121,7 +121,7 @@ test("what is written beside the file wakes nobody", async () => {
   following.stop();
 });
 
-test("a change between the reading and the first look is not missed", async () => {
+test("a change between the first read and the start of watching is not missed", async () => {
   using folder = temporaryFolder({ "gateway.yaml": "a" });
   const file = join(folder.path, "gateway.yaml");
   const asRead = fileStateNow(file);

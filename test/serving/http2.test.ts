@@ -1,5 +1,5 @@
 /**
- * HTTP/2 without TLS, as clients with prior knowledge speak it, beside HTTP/1.1 on the same port: by Amazon's SDK as it comes, and by hand.
+ * HTTP/2 without TLS with prior knowledge, together with HTTP/1.1 on the same port: by Amazon's SDK, and by hand.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type ClientHttp2Session, connect } from "node:http2";
@@ -26,7 +26,7 @@ afterAll(async () => {
   scratch[Symbol.dispose]();
 });
 
-test("Amazon's SDK works with its own handler and without a content type", async () => {
+test("Amazon's SDK works with its default handler and without a content type", async () => {
   const client = new BedrockRuntimeClient({
     region: "us-east-1",
     endpoint: gateway.url,
@@ -73,7 +73,7 @@ function ask(session: ClientHttp2Session, body: object): Promise<Answered> {
   return promise;
 }
 
-test("requests on one connection are answered each with its own vectors, large ones too, beside HTTP/1.1", async () => {
+test("requests on one connection each get their own vectors, large ones too, beside HTTP/1.1", async () => {
   const session = connect(gateway.url);
   try {
     const many = Array.from({ length: 300 }, (_, i) => `text ${i}`);
@@ -95,7 +95,7 @@ test("requests on one connection are answered each with its own vectors, large o
   }
 });
 
-test("behind TLS it is agreed upon by ALPN, and HTTP/1.1 with who knows no other", async () => {
+test("with TLS it is negotiated by ALPN, with HTTP/1.1 for clients that know nothing else", async () => {
   using authority = makeAuthority();
   const { ca } = authority;
   const { cert, key } = authority.sign("gateway");

@@ -1,6 +1,6 @@
 /**
- * What a gateway's connections are, in a process of its own: how long they are kept, and how a client that vanished is noticed.
- * No test waits for a time: connections close by themselves, and the system says what it watches.
+ * A gateway's connections, in a separate process: how long they are kept, and how a vanished client is noticed.
+ * No test waits for a fixed time: connections close by themselves, and the system's tables show their timers.
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { startServing, startUpstream, temporaryFolder, wireTo } from "../serving
 const LINUX = process.platform === "linux";
 const body = JSON.stringify({ model: "m", input: "a" });
 
-/** Each path another way through the door. */
+/** Each path is handled by another part of the gateway. */
 const ASKED: readonly (readonly [string, string, string])[] = [
   ["nothing", "", ""],
   ["a health check", "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n", "200 OK"],
@@ -47,7 +47,7 @@ describe("a connection without a request", () => {
   );
 });
 
-/** What the system's timer of a connection is for (proc(5), /proc/net/tcp): "02" is keep-alive. */
+/** The purpose of a connection's kernel timer (proc(5), /proc/net/tcp): "02" is keep-alive. */
 function timerOf(server: number, client: number): string | undefined {
   const ends = [server, client].map((port) => `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`);
   const line = readFileSync("/proc/net/tcp", "utf8")
@@ -70,7 +70,7 @@ test.skipIf(!LINUX).each([1, 2])(
       socket.on("data", () => answered.resolve());
       await answered.promise;
       const { localPort = 0 } = socket;
-      // While bytes of an answer are not acknowledged yet, the timer is for sending them again.
+      // While bytes of an answer are not acknowledged yet, the timer is for retransmission.
       while (timerOf(child.port, localPort) === "01") await new Promise((turn) => setImmediate(turn));
       expect(timerOf(child.port, localPort)).toBe("02");
       socket.destroy();

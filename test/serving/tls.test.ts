@@ -1,5 +1,5 @@
 /**
- * The gateway as a TLS server: real processes, real certificates. A certificate that is replaced is served without a dropped request.
+ * The gateway as a TLS server: real processes, real certificates. A replaced certificate is used without dropping a request.
  */
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { startServing, startUpstream, temporaryFolder, wireTo } from "../serving
 
 const byTls = (server: string) => `${server}, tls: { cert: ./server.pem, key: ./server.key }`;
 
-/** Whom a new connection is shown. */
+/** The certificate that a new connection gets. */
 function subjectAt(port: number, ca: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const socket = connect({ port, host: "localhost", ca, servername: "localhost" }, () => {
@@ -46,12 +46,12 @@ describe.each([1, 2])("%d processes", (processes) => {
         body: JSON.stringify({ model: "m", input }),
       });
     expect(await subjectAt(child.port, ca)).toBe("first");
-    // Whoever finds no route there is told as without TLS.
+    // An unknown path gets the same answer as without TLS.
     for (const host of ["localhost", "a", "gw", "api"]) {
       const headers = { host };
       expect((await ask("/v1/embeddings", { headers })).status).toBe(405);
       expect((await ask("/healthz", { headers, method: "HEAD" })).status).toBe(200);
-      // Its own path, and one within which a model id has slashes.
+      // Its own path, and one with a model id that contains slashes.
       expect((await ask("/swagger/json", { headers })).status).toBe(host === "localhost" ? 200 : 403);
       expect((await ask("/v1/models/a/b", { headers })).status).toBe(host === "localhost" ? 404 : 403);
       expect((await ask("/nowhere/healthz", { headers })).status).toBe(404);
@@ -59,13 +59,13 @@ describe.each([1, 2])("%d processes", (processes) => {
     const underWay = embed("a");
     await upstream.reached(1);
     const second = authority.sign("second");
-    // As they come, one file after the other: what does not belong together yet is not served.
+    // One file after the other, as they arrive: files that do not match yet are not used.
     writeFileSync(join(folder.path, "server.pem"), second.cert);
     await child.logged("keeping the previous configuration");
     expect(await subjectAt(child.port, ca)).toBe("first");
     writeFileSync(join(folder.path, "server.key"), second.key);
     await child.logged(processes === 1 ? "TLS certificate reloaded" : "config reloaded");
-    // Those that another process has taken over from take connections for a moment longer.
+    // Processes that are being replaced accept connections for a moment longer.
     while ((await subjectAt(child.port, ca)) !== "second");
     for (let i = 0; i < 8; i++) expect(await subjectAt(child.port, ca)).toBe("second");
     upstream.release();

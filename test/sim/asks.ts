@@ -1,6 +1,6 @@
 /**
- * What clients ask, drawn from the seed: bodies right and wrong, and what each must be told when nothing else goes wrong.
- * A new way to ask is a row of WRONG, or a draw in `drawRight`; what an answer must be is judged in judge-answer.ts.
+ * Clients' requests, drawn from the seed: valid and invalid bodies, and the expected answer if nothing else goes wrong.
+ * A new kind of invalid request is a row of WRONG, a valid one a draw in `drawRight`; judge-answer.ts judges answers.
  */
 import type { Random } from "./random";
 import { INPUT_TOKENS_MAX, nativeSizes } from "./routing";
@@ -9,23 +9,23 @@ import type { SimInput, SimModel } from "./truth";
 
 export interface Ask {
   readonly id: string;
-  /** Goes upstream, so that servers can tell whose call it is: the id; undefined where the text tells it (crowd.ts). */
+  /** Sent upstream, so that servers know whose call it is: the id; undefined if the text contains it (crowd.ts). */
   readonly user: string | undefined;
-  /** Undefined where the body does not get that far. */
+  /** undefined if the body is not read that far. */
   readonly model: SimModel | undefined;
-  /** The id it asks by: the model's own, or an alias. */
+  /** The requested id: the model's own, or an alias. */
   readonly modelId: string;
   readonly inputs: readonly SimInput[];
   readonly encoding: "float" | "base64";
   readonly dimensions: number | undefined;
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Whose key it has; undefined: none. */
+  /** The workspace of the key; undefined: no key. */
   readonly workspace: string | undefined;
   readonly waitsMs: number;
-  /** The client closes its connection that long after asking. */
+  /** The client closes its connection this long after the request. */
   readonly leavesAfterMs: number | undefined;
-  /** What a wrong request is told; undefined: it is right. */
+  /** The expected error of an invalid request; undefined: it is valid. */
   readonly refusal: Refusal | undefined;
 }
 
@@ -55,7 +55,7 @@ export function drawAsks(
   );
 }
 
-/** The request that shows whether everything is well again. */
+/** The request that shows whether everything works again. */
 export function plainAsk(id: string, model: SimModel, workspace: string | undefined): Ask {
   return asked({
     id,
@@ -91,7 +91,7 @@ const WORDS = [
   "\t.",
 ];
 
-/** Servers refuse a call that holds one of these, without naming it; or fail over it. */
+/** Servers refuse a call with one of these without naming it; or fail because of it. */
 export const isPoison = (input: SimInput) => typeof input === "string" && input.startsWith("poison");
 export const isBomb = (input: SimInput) => typeof input === "string" && input.startsWith("bomb");
 
@@ -156,7 +156,7 @@ function drawRight(
   return { ...right, refusal: tooLong(right, model) };
 }
 
-/** What is counted and too long is refused before anything is sent. */
+/** If tokens can be counted, a text that is too long is refused before anything is sent. */
 function tooLong({ inputs }: Ask, { countedTokensMax }: SimModel): Refusal | undefined {
   if (countedTokensMax === undefined) return undefined;
   const place = inputs.findIndex(
@@ -173,10 +173,10 @@ function drawInputs(random: Random, texts: readonly [string, ...string[]]): read
     : random.chance(0.97)
       ? random.integer(2, 24)
       : random.integer(25, 260);
-  // Few ask with poison, so that most are answered.
+  // Few requests contain poison, so that most are answered.
   const some = random.chance(0.75) ? texts.filter((text) => !isPoison(text) && !isBomb(text)) : texts;
   const [first = texts[0], ...others] = some;
-  // Small requests repeat a text now and then; in large ones a number keeps most apart.
+  // Small requests repeat a text now and then; in large ones a number makes most texts different.
   return Array.from({ length: count }, (_, i) => {
     const text = random.pick([first, ...others]);
     return count > 24 && random.chance(0.8) ? `${text} ${i}` : text;
@@ -200,7 +200,7 @@ function drawSize(random: Random, { sizes, dimensions }: SimModel): number | und
 
 type Spoiled = (right: Ask, random: Random) => Ask;
 
-/** A right request with one thing wrong in it. */
+/** A valid request with one error in it. */
 const wrong =
   (refusal: Refusal, change: (right: Ask, random: Random) => Readonly<Record<string, unknown>>): Spoiled =>
   (right, random) => ({

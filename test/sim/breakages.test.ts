@@ -1,6 +1,6 @@
 /**
- * The simulator bites: what is broken on purpose, one promise a patch, is caught by a few seeds. That the whole is green is sim.test.ts.
- * A new promise of src/ gets a patch in breakages/ that breaks it; `bun run sim --breakages` tells which seed caught what.
+ * The simulator detects bugs: each patch breaks one promise on purpose, and a few seeds catch it. sim.test.ts shows that the unbroken code passes.
+ * A new promise of src/ gets a patch in breakages/ that breaks it; `bun run sim --breakages` says which seed caught what.
  */
 import { expect, test } from "bun:test";
 import { BREAKAGES, catchAll } from "./breakages";

@@ -1,7 +1,7 @@
 /**
- * Does the simulator bite? Each patch of breakages/ breaks one promise of src/ on purpose; seeds are run on a copy that has it until one
- * catches it. A new breakage is a patch made with `diff -U1`, so that it outlives changes around it; one that applies no more is a failure.
- * One that few seeds catch says above the patch where to begin: `First seed: 520`. One of several gateways on one database says so:
+ * Does the simulator detect bugs? Each patch of breakages/ breaks one promise of src/ on purpose; seeds run on a patched copy until one
+ * fails. A new breakage is a patch made with `diff -U1`, so that it survives changes around it; a patch that no longer applies is a failure.
+ * A patch that few seeds catch says above the patch where to start: `First seed: 520`. One for several gateways on one database says:
  * `Machines: several`.
  */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
@@ -25,8 +25,8 @@ export const BREAKAGES: readonly string[] = readdirSync(PATCHES)
   .sort();
 
 /**
- * @param seeds tried at most on each copy
- * @param tell hears of each breakage as its outcome is known
+ * @param seeds the most seeds to try on each copy
+ * @param tell called with each breakage's result
  */
 export async function catchAll(seeds: number, tell: (caught: Caught) => void): Promise<readonly Caught[]> {
   const waiting = [...BREAKAGES];
@@ -73,7 +73,7 @@ async function catchOne(name: string, seeds: number): Promise<Caught> {
     );
     const [, seed, what = ""] = /^seed (\d+) BROKE: (.*)$/m.exec(simulated.output) ?? [];
     if (seed !== undefined) return { name, seed: Number(seed), what };
-    // A request that nothing ends: it is a failure, too.
+    // A request that never ends counts as a failure too.
     if (simulated.isEndless) return { name, seed: Number(from), what: "it does not come to its end" };
     return { name, seed: undefined, what: `no seed caught it: ${simulated.output.slice(-500).trim()}` };
   } finally {
@@ -81,14 +81,14 @@ async function catchOne(name: string, seeds: number): Promise<Caught> {
   }
 }
 
-/** What 150 seeds take some seconds for, on a busy machine too. */
+/** Enough for 150 seeds, which take a few seconds, on a busy machine too. */
 const ENDLESS_MS = 90_000;
 
 async function run(
   command: readonly string[],
   folder: string,
 ): Promise<{ readonly code: number; readonly output: string; readonly isEndless: boolean }> {
-  // A folder within a repository would have git look for the patch's files there.
+  // Inside a repository, git would look for the patch's files there.
   const environment = { ...process.env, GIT_CEILING_DIRECTORIES: tmpdir() };
   const child = Bun.spawn([...command], {
     cwd: folder,

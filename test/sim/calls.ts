@@ -1,17 +1,17 @@
 /**
- * What servers saw and did, call by call: what invariants are judged by.
- * A new thing to know of a call is a member of Call, set in server.ts.
+ * What servers saw and did, call by call: the basis of the checks.
+ * A new thing to know about a call is a member of Call, set in server.ts.
  */
 import type { FaultName } from "./faults";
 import { nameOf, type SimInput, type SimModel } from "./truth";
 
-/** What a server says no to by its own rules, whatever the seed's faults. */
+/** Errors of a server by its own rules, whatever the seed's faults are. */
 export type Refused = "poison" | "bomb" | "input too long" | "too many tokens";
 
 export interface Call {
   readonly number: number;
   readonly server: string;
-  /** The id of the ask that it is for, as `user` or its text said it; PROBE for the gateway's own. */
+  /** The id of the ask that the call is for, from `user` or its text; PROBE for the gateway's own calls. */
   readonly ask: string;
   readonly model: SimModel;
   readonly inputs: readonly SimInput[];
@@ -19,9 +19,9 @@ export interface Call {
   readonly partKey: string;
   readonly startedMs: number;
   readonly trouble: FaultName | Refused | undefined;
-  /** Statuses at the gateway's door that this call can be the reason of. */
+  /** Status codes of the gateway that this call may explain. */
   readonly excuses: readonly number[];
-  /** Asking again would have helped nothing, or only after this time. */
+  /** A retry would not have helped, or only after this time. */
   readonly isLasting: boolean;
   readonly waitMs: number;
   readonly tokensLeast: number;
@@ -31,10 +31,10 @@ export interface Call {
   end: "answered" | "aborted" | "cut" | undefined;
 }
 
-/** What the gateway's own calls have for `user`: it measures spaces. */
+/** The `user` of the gateway's own calls, which measure spaces. */
 export const PROBE = "space_probe";
 
-/** The reply was right: whoever got it needs no other. One that was only late is, where it was waited for: a first call, with nobody else to ask. */
+/** The reply was right, so no other call is needed. Also if it was only late and the gateway waited: a first call, without another target. */
 export const isGood = (call: Call) =>
   call.end === "answered" && call.excuses.every((status) => status === 504);
 
@@ -50,7 +50,7 @@ const REFUSED: readonly unknown[] = [
   "too many tokens",
 ] satisfies Refused[];
 
-/** Likewise, with those at a larger part among them that went on in smaller ones, since a server was too slow for it. */
+/** The same, including attempts at a larger part that continued in smaller ones because a server was too slow. */
 export function withLarger(calls: readonly Call[]): readonly (readonly Call[])[] {
   const parts = [...byPart(calls).values()];
   const larger = parts.filter((attempts) => !attempts.some(({ trouble }) => REFUSED.includes(trouble)));
@@ -67,7 +67,7 @@ function isLargerThan(whole: Call | undefined, part: Call | undefined): boolean 
   return part.inputs.every((input) => names.has(nameOf(input)));
 }
 
-/** A gateway broke a promise. `invariant` names it as the list in invariants.ts does. */
+/** A broken promise of the gateway. `invariant` names it. */
 export class Breach extends Error {
   readonly invariant: string;
 

@@ -1,6 +1,6 @@
 /**
- * Many clients that ask for one text each, nearly at the same time and without a `user`: their calls may be shared where a server's entry
- * says so. Each text tells whose it is, and what a call came to is judged for each ask by itself (`partsOf`).
+ * Many clients that ask for one text each, nearly at the same time and without a `user`: their calls may be coalesced if a server's entry
+ * says so. Each text contains its owner's id, and each ask's share of a call is judged by itself (`partsOf`).
  */
 import { type Ask, asked, isBomb, isPoison } from "./asks";
 import type { Call } from "./calls";
@@ -45,14 +45,14 @@ export function drawCrowd(
   });
 }
 
-/** Whose text it is; undefined: that of an ask which says so by `user`. */
+/** The ask that a text belongs to; undefined: an ask with a `user`. */
 export const memberOf = (input: SimInput | undefined) =>
   typeof input === "string" ? / (crowd-\d+)$/.exec(input)?.[1] : undefined;
 
-/** What nobody was told for its own text's sake: an answer with any error would be one too many. */
+/** Errors that no client may get because of its own text. */
 const OF_ANOTHER = 0;
 
-/** A call as each ask has it whose text is in it: its own text, its own share of the tokens, and no excuse by another's text. */
+/** A call as seen by each ask with a text in it: its own text, its own share of the tokens, and no excuse from another's text. */
 export function partsOf(call: Call): readonly Call[] {
   const { inputs, trouble, tokensLeast, tokensMost } = call;
   const isExact = tokensLeast === tokensMost;
@@ -87,7 +87,7 @@ export function partsOf(call: Call): readonly Call[] {
   }));
 }
 
-/** Each its part rounded down, and what is left to the largest remainders, of equal ones the earlier. */
+/** Each part rounded down, and the rest to the largest remainders, and among equal ones to the earlier. */
 function sharesByBytes(total: number, inputs: readonly SimInput[]): number[] {
   const bytes = inputs.map(bytesOf);
   const all = sum(bytes);

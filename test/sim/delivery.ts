@@ -1,6 +1,6 @@
 /**
- * How an answer travels from a server to the gateway's `fetch`: late, whole, in pieces, broken off, or not at all.
- * A dead process is never reached: what it waits for, it waits for without end. A new way to travel is a branch of `deliver`.
+ * How an answer travels from a server to the gateway's `fetch`: late, complete, in pieces, broken off, or not at all.
+ * A dead process is never reached: it waits for ever. A new way to travel is a branch of `deliver`.
  */
 import type { Call } from "./calls";
 import type { Draft } from "./spoil";
@@ -18,7 +18,7 @@ export interface Travel {
   readonly arriving: (call: Call) => void;
 }
 
-/** @throws what fetch throws: the signal's reason, or a broken connection */
+/** @throws like fetch: the signal's reason, or a broken connection */
 export async function deliver(travel: Travel, world: World): Promise<Response> {
   const { call, draft, signal, process } = travel;
   const { status, headers, body, delivery } = draft;

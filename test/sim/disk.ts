@@ -1,14 +1,14 @@
 /**
- * The gateway's disk: the one thing that src/domain/outside.ts does not carry. The connection that a gateway opens is caught as it opens, so
- * that faults are SQLite's own (SQLITE_FULL, SQLITE_READONLY, SQLITE_BUSY) and a death can take the connection away.
+ * The gateway's disk: the only thing outside of src/domain/outside.ts. The connection that a gateway opens is intercepted, so
+ * that faults are SQLite's own (SQLITE_FULL, SQLITE_READONLY, SQLITE_BUSY) and a crash can remove the connection.
  * A new fault is a member of DiskFault and a case in `begin`.
  */
 import { Database, type SQLQueryBindings } from "bun:sqlite";
 
-/** locked: another process holds the write lock. full: no page can be added. read-only: what a kernel makes of a disk with errors. */
+/** locked: another process holds the write lock. full: no page can be added. read-only: as a kernel remounts a disk with errors. */
 export type DiskFault = "locked" | "full" | "read-only";
 
-/** Runs `open` and returns with its value the connections that it opened. */
+/** Runs `open` and returns its value and the connections that it opened. */
 export async function catchingConnections<Value>(
   open: () => Promise<Value>,
 ): Promise<{ value: Value; connections: readonly Database[] }> {
@@ -29,7 +29,7 @@ export async function catchingConnections<Value>(
   }
 }
 
-/** @param path the file, for a lock of another process's; a database in memory cannot be locked. @returns what ends the fault */
+/** @param path the file, for a lock of another process; a database in memory cannot be locked. @returns a function that ends the fault */
 export function begin(fault: DiskFault, connection: Database, path: string): () => void {
   if (fault === "locked") {
     const other = new Database(path);
@@ -52,7 +52,7 @@ export function begin(fault: DiskFault, connection: Database, path: string): () 
   };
 }
 
-/** Death of the process, as far as its disk goes: nothing is written any more, committed rows stay. */
+/** A crash of the process, for its disk: nothing is written any more, committed rows stay. */
 export function abandon(connection: Database): void {
   // Statements that the dead gateway still holds must not write either.
   connection.run("PRAGMA query_only = ON");

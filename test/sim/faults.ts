@@ -1,6 +1,6 @@
 /**
- * Everything that upstream servers do wrong, or oddly but rightly, by name. Each says which statuses it excuses at the gateway's door
- * (none: the request must succeed all the same) and which pain it stands for. A new fault is a row of FAULTS; every seed may draw it.
+ * Everything that upstream servers do wrong, or oddly but correctly, by name. Each says which status codes it may cause at the gateway
+ * (none: the request must succeed anyway) and which pain it stands for. A new fault is a row of FAULTS; every seed may draw it.
  */
 import { gzipSync } from "bun";
 import {
@@ -28,7 +28,7 @@ const bodyText = ({ right }: Scene) => String(right.body);
 const lasting = { isLasting: true };
 
 export const FAULTS = {
-  // Odd, but right: the request must succeed.
+  // Odd, but correct: the request must succeed.
   shuffled: data("D3", [], (entries, { random }) => random.shuffled(entries)),
   reversed: data("D3", [], (entries) => entries.reverse()),
   "other encoding than asked": data("D1 D14 D15 D16", [], (entries, { vectors, encoding }) =>
@@ -66,7 +66,7 @@ export const FAULTS = {
   "reset within the body": delivered("seen", [503], () => ({ delivery: "reset within" })),
   "wrong content encoding": delivered("seen", [502, 503], () => ({ delivery: "undecodable" })),
 
-  // 200, and no reply.
+  // 200, and no valid reply.
   "half a body": noReply("seen", (scene) => bodyText(scene).slice(0, Math.floor(bodyText(scene).length / 2))),
   "HTML with 200": noReply("D7", () => HTML),
   "empty body": noReply("seen", () => ""),
@@ -125,7 +125,7 @@ export const FAULTS = {
   "NaN as a string": oneVector("D22", (values) => ["NaN", ...values.slice(1)], "maybe"),
   "NaN in base64": oneVector("D22", (values) => packed([Number.NaN, ...values.slice(1)])),
   "infinite in base64": oneVector("D22", (values) => packed([...values.slice(1), Number.NEGATIVE_INFINITY])),
-  // What a model makes of a text in which it knows nothing: told at once, for asking again would not change it.
+  // A model's result for a text with only unknown words: reported at once, since a retry would not change it.
   "zero vector": {
     ...oneVector("D22", (values, scene) =>
       inRightEncoding(
@@ -143,7 +143,7 @@ export const FAULTS = {
     pain: "D27",
     excuses: [502],
     counts: "exact",
-    // Where nobody knows the name that was asked for, another name is no proof of anything: then only the name is changed.
+    // If the requested name is unknown, another name proves nothing: then only the name is changed.
     spoil: ({ isKnownModel, foreignEntries, entries, bodyOf }) => ({
       body: bodyOf(isKnownModel ? foreignEntries : entries, { model: "text-embedding-3-large" }),
     }),
@@ -175,7 +175,7 @@ export const FAULTS = {
   "404": refusal("D28", 404, [404], { code: "model_not_found", ...lasting }),
   redirect: refusal("seen", 307, [502], { headers: { location: "http://169.254.169.254/latest/meta-data" } }),
 
-  // Our own key, said aloud.
+  // Our own key, quoted.
   "key in a 401": {
     pain: "seen",
     excuses: [503],

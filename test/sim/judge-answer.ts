@@ -1,6 +1,6 @@
 /**
- * What an answer at the door must be, whatever went wrong: the right vectors, or an error that something which happened excuses.
- * A new promise about answers is a check in `judgeAnswer`; errors have judge-error.ts.
+ * What an answer of the gateway must be, whatever went wrong: the right vectors, or an error that some event excuses.
+ * A new promise about answers is a check in `judgeAnswer`; judge-error.ts has errors.
  */
 import type { Ask } from "./asks";
 import { Breach, type Call } from "./calls";
@@ -8,7 +8,7 @@ import { judgeError } from "./judge-error";
 import type { Scenario } from "./scenario";
 import { base64Of, rightVector } from "./truth";
 
-/** An answer, as a client has it. */
+/** An answer, as the client gets it. */
 export interface Told {
   readonly ask: Ask;
   readonly sentMs: number;
@@ -18,11 +18,11 @@ export interface Told {
   readonly text: string;
 }
 
-/** An ask on its way. */
+/** An ask in progress. */
 export interface Sent {
   readonly ask: Ask;
   readonly sentMs: number;
-  /** Both undefined while it is under way. */
+  /** Both undefined while it is in flight. */
   endedMs: number | undefined;
   status: number | undefined;
 }
@@ -31,22 +31,22 @@ export interface Sent {
 export interface Surroundings {
   readonly scenario: Scenario;
   readonly calls: readonly Call[];
-  /** All that clients have asked so far. */
+  /** All asks of clients so far. */
   readonly sent: readonly Sent[];
-  /** Whether the database refused anything while the ask was under way. */
+  /** Whether the database refused anything while the ask was in flight. */
   readonly diskFailed: boolean;
-  /** What the workspace has now; undefined: no limit. */
+  /** The workspace's credits now; undefined: no limit. */
   readonly microCreditsLeft: bigint | undefined;
 }
 
-/** What of an answer the ledger must say too. */
+/** Values of an answer that the ledger must have too. */
 export interface Shown {
   readonly requestId: string;
   readonly tokens: number;
   readonly code: string | null;
 }
 
-/** As long as the row of a client that has left may wait for a locked database, and a little. */
+/** How long the row of a client that has left may wait for a locked database, and slightly more. */
 export const LOCK_WAIT_MS = 5_100;
 export const SLACK_MS = 5;
 const LOCK_PAUSE_MS = 12;
@@ -55,7 +55,7 @@ const LOCK_PAUSE_MS = 12;
 export function judgeAnswer(told: Told, surroundings: Surroundings): Shown {
   const { ask, headers, text, status, sentMs, endedMs } = told;
   const { scenario, diskFailed } = surroundings;
-  // Also while another process locks the database, but for the pause before it is looked at again.
+  // Also while another process locks the database, except for the pause between two looks.
   const timeMax = scenario.deadlineMs + SLACK_MS + (diskFailed ? LOCK_PAUSE_MS : 0);
   if (endedMs - sentMs > timeMax)
     throw new Breach("no request outlives its deadline", `${ask.id} took ${endedMs - sentMs} ms`);
@@ -95,7 +95,7 @@ function judgeVectors({ ask, headers }: Told, body: unknown): number {
   }
   const size = ask.dimensions ?? model.dimensions;
   if (!headers.get("x-embedding-space")?.endsWith(`@${size}`)) throw wrong("the space is not told");
-  // How many are right is judged with the ledger's row.
+  // The ledger's row is used to judge how many are right.
   if (usage.prompt_tokens !== usage.total_tokens) throw wrong("the two counts of tokens differ");
   return usage.prompt_tokens;
 }
@@ -126,7 +126,7 @@ const isAnswer = (body: unknown): body is Answer =>
   "usage" in body &&
   typeof body.usage === "object";
 
-/** Bit for bit, in the encoding that was asked for. */
+/** Bit for bit, in the requested encoding. */
 function isSame(embedding: unknown, right: Float32Array, encoding: Ask["encoding"]): boolean {
   if (encoding === "base64") return embedding === base64Of(right);
   return (

@@ -1,5 +1,5 @@
 /**
- * What servers may be asked: no storm, nothing twice that was had, and nothing that somebody fetches already or that is kept.
+ * Which calls servers may get: no storm, nothing twice that was received, and nothing that is already being fetched or cached.
  * A new promise about calls is a loop here.
  */
 import type { Ask } from "./asks";
@@ -18,14 +18,14 @@ export function judgeCalls(
 ): void {
   const open = calls.find(({ end }) => end === undefined);
   if (open) throw new Breach("no call is left open", `call ${open.number}`);
-  // One text set is measured again and again.
+  // The same texts are measured again and again.
   const forClients = calls.filter(({ ask }) => ask !== PROBE);
   for (const [partKey, attempts] of byPart(forClients))
     if (attempts.length > ATTEMPTS_MAX)
       throw new Breach("no part is called for too often", `${attempts.length} times ${partKey.slice(0, 80)}`);
   for (const attempts of byPart(forClients).values()) judgePatience(attempts);
   for (const { ask } of sent) {
-    // Of two calls beside each other both may be answered in the same moment.
+    // Both of two hedged calls may be answered at the same moment.
     const isHedged = models.some(({ hedgeAfterMs }) => hedgeAfterMs !== undefined) && ask.inputs.length === 1;
     if (isHedged) continue;
     const had = calls.filter((call) => call.ask === ask.id && isGood(call)).flatMap(({ inputs }) => inputs);
@@ -33,13 +33,13 @@ export function judgeCalls(
     if (twice !== undefined)
       throw new Breach("only what failed is asked for again", `${ask.id} had twice ${twice.slice(0, 80)}`);
   }
-  // A cache without memory keeps nothing, or keeps it on disk only when it has been written there.
+  // A cache without memory stores nothing, or has it on disk only once it was written there.
   judgeScopes(sent, calls);
   const isLocked = disk.some(({ fault }) => fault === "locked");
   judgeSharing(sent, calls, cache !== false && cache.memoryMb > 0, upSinceMs, isLocked ? LOCK_WAIT_MS : 0);
 }
 
-/** Who says when to come back is left alone until then. */
+/** A server that sent Retry-After gets no call until then. */
 function judgePatience(attempts: readonly Call[]): void {
   for (const [i, call] of attempts.entries()) {
     const next = attempts[i + 1];
@@ -50,7 +50,7 @@ function judgePatience(attempts: readonly Call[]): void {
       call.waitMs > 0 &&
       call.end === "answered" &&
       next.server === call.server &&
-      // One that was sent beside it has not heard of it.
+      // The other call of a hedged pair did not know it.
       next.startedMs >= (call.endedMs ?? 0) &&
       next.startedMs < backMs
     )
@@ -66,7 +66,7 @@ function repeated(names: readonly string[]): string | undefined {
   return names.find((name) => seen.size === seen.add(name).size);
 }
 
-/** What an ask was answered, somebody of its workspace had fetched: for its model, at its size. */
+/** The vectors in an answer were fetched by somebody of its workspace: for its model, with its dimensions. */
 function judgeScopes(sent: readonly Sent[], calls: readonly Call[]): void {
   const byId = new Map(sent.map(({ ask }) => [ask.id, ask]));
   const fetched = new Set<string>();
@@ -81,7 +81,7 @@ function judgeScopes(sent: readonly Sent[], calls: readonly Call[]): void {
   }
 }
 
-/** Equal inputs under way are one fetch; what is kept is not fetched again. */
+/** Equal inputs in flight are fetched once; cached ones are not fetched again. */
 function judgeSharing(
   sent: readonly Sent[],
   calls: readonly Call[],
@@ -91,9 +91,9 @@ function judgeSharing(
 ): void {
   const byId = new Map(sent.map((way) => [way.ask.id, way]));
   const lifeOf = (call: Call) => upSinceMs.findLastIndex((sinceMs) => sinceMs <= call.startedMs);
-  // With its first measurement a space gets a name of its own, and what was kept before is not found again.
+  // With its first measurement a space gets its own name, and what was cached before is not found again.
   const probes = calls.filter(({ ask }) => ask === PROBE);
-  // It is measured once that is written down, which a lock puts off.
+  // It is measured once that is written, which a lock delays.
   const isMeasured = (model: Call["model"], fromMs: number, toMs: number) =>
     probes.some(
       ({ model: measured, endedMs = 0 }) =>

@@ -1,6 +1,6 @@
 /**
  * Credits: never below zero, and adding up. Nothing stays held, and nobody is refused who could have paid.
- * A further thing that can run out is a further function here.
+ * A further limit that can be used up is a further function here.
  */
 import type { Database } from "bun:sqlite";
 import type { Ask } from "./asks";
@@ -8,19 +8,19 @@ import { Breach } from "./calls";
 import type { Scenario } from "./scenario";
 import { bytesOf, sum } from "./truth";
 
-/** A credit is a USD, and a token's price whole pico-USD: so many of them are a micro-credit. */
+/** A credit is a USD, and a token's price is in whole pico-USD: this many are a micro-credit. */
 const PICO_USD_PER_MICRO_CREDIT = 1_000_000n;
 
 const wrong = (what: string) => new Breach("credits add up", what);
 
-/** Rounded up, as everything that is paid. */
+/** Rounded up, like all charges. */
 export const microCreditsOf = (picoUsd: bigint) =>
   (picoUsd + PICO_USD_PER_MICRO_CREDIT - 1n) / PICO_USD_PER_MICRO_CREDIT;
 
-/** Whose requests are where nobody needs a key. */
+/** The workspace of requests if no key is needed. */
 export const NO_KEYS_WORKSPACE = "default";
 
-/** What an ask's workspace has; undefined: no limit. A workspace that could never pay was never made. */
+/** The credits of an ask's workspace; undefined: no limit. A workspace that could never pay was never created. */
 export function microCreditsLeft(ask: Ask, scenario: Scenario, database: Database): bigint | undefined {
   if (scenario.microCredits === undefined) return undefined;
   const row = database
@@ -29,7 +29,7 @@ export function microCreditsLeft(ask: Ask, scenario: Scenario, database: Databas
   return row?.micro_credits ?? BigInt(scenario.microCredits);
 }
 
-/** Whether an ask may come to more than is left, as whoever has not counted its tokens must take it. */
+/** Whether an ask may cost more than is left, for someone who has not counted its tokens. */
 export function mayCostMore(ask: Ask, left: bigint): boolean {
   const tokensMax = sum(
     ask.inputs.map((input) => (typeof input === "string" ? bytesOf(input) : input.length) + 8),

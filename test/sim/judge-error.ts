@@ -1,5 +1,5 @@
 /**
- * What an error at the door must be: in the envelope, with a status that something which happened excuses.
+ * What an error of the gateway must be: in the envelope, with a status that some event excuses.
  * A new reason for an error is a line of `excuseFor`.
  */
 import { Breach, type Call, isGood, PROBE, withLarger } from "./calls";
@@ -69,7 +69,7 @@ const isWords = (error: unknown): error is Words =>
   "param" in error &&
   "code" in error;
 
-/** A fault that another attempt would have cured is no excuse, for as long as attempts and time were left. */
+/** A fault that another attempt would have fixed is no excuse while attempts and time were left. */
 function excuseFor(told: Told, surroundings: Surroundings): boolean {
   const { ask, status, sentMs, endedMs } = told;
   const { scenario } = surroundings;
@@ -80,7 +80,7 @@ function excuseFor(told: Told, surroundings: Surroundings): boolean {
   if (status === 503 && isCrowdedOut(told, surroundings)) return true;
   for (const attempts of withLarger(callsBehind(told, surroundings))) {
     const last = attempts.at(-1);
-    // Of several servers' last words one is told.
+    // Of several servers' last errors one is returned.
     const words = Map.groupBy(attempts, ({ server }) => server)
       .values()
       .map((own) => own.reduce((one, other) => ((other.endedMs ?? 0) >= (one.endedMs ?? 0) ? other : one)));
@@ -88,9 +88,9 @@ function excuseFor(told: Told, surroundings: Surroundings): boolean {
     if (failsOnly(last, endedMs, surroundings)) return true;
     const retries = scenario.servers.find(({ name }) => name === last.server)?.retries ?? 0;
     const isSpent = attempts.length >= Math.min(retries + 1, ATTEMPTS_MAX);
-    // Who waits for another's fetch hears of that one's haste too.
+    // A request that waits for another's fetch may get that one's timeout too.
     const isAnothers = last.ask !== ask.id;
-    // What the provider said is told at once where time would be up before it may be asked again.
+    // The provider's error is returned at once if the deadline comes before it may be called again.
     const isTooLate = leftMs <= PAUSE_MS * 2 ** (attempts.length - 1);
     if (
       last.isLasting ||
@@ -105,8 +105,8 @@ function excuseFor(told: Told, surroundings: Surroundings): boolean {
 }
 
 /**
- * No further attempt is made at a server that only fails, for a model. After a reload a request goes on as it began, and what is known of
- * servers is known anew to the later ones: a good answer to those before it tells those after it nothing, nor the other way round.
+ * No further attempt goes to a server whose calls of a model only fail. After a reload earlier requests continue as they began, and for later
+ * ones servers' health starts anew: neither learns from the other's good answers.
  */
 function failsOnly({ server, model, ask }: Call, atMs: number, surroundings: Surroundings): boolean {
   const { calls, scenario, sent } = surroundings;
@@ -119,15 +119,15 @@ function failsOnly({ server, model, ask }: Call, atMs: number, surroundings: Sur
   if (reloadMs === undefined) return false;
   const sentMs = new Map(sent.map((way) => [way.ask.id, way.sentMs]));
   const isEarlier = (id: string) => (sentMs.get(id) ?? 0) < reloadMs;
-  // Which of the two the gateway's own calls belong to, nobody can tell.
+  // It is unknown which of the two the gateway's own calls belong to.
   const isNear = (call: Call) =>
     call.ask === PROBE ? !isGood(call) : isEarlier(call.ask) === isEarlier(ask);
   return onlyFails(before.filter(isNear));
 }
 
 /**
- * Of routes that were not compared yet the first that could be measured serves: where that comes to be another one meanwhile, there is no
- * further attempt at this one, and what its vectors were taken from already cannot go on elsewhere.
+ * Among routes that were not compared yet, the first that could be measured serves: if that changes meanwhile, there is no
+ * further attempt at the old one, and a request that already has its vectors cannot continue elsewhere.
  */
 function isOutOfService({ server, model }: Call, { sentMs, endedMs }: Told, { calls }: Surroundings) {
   return calls.some(
@@ -141,7 +141,7 @@ function isOutOfService({ server, model }: Call, { sentMs, endedMs }: Told, { ca
   );
 }
 
-/** While one request tries such a server, others are told so. */
+/** While one request tests such a server, others get that error. */
 function isCrowdedOut({ ask, sentMs, endedMs }: Told, surroundings: Surroundings): boolean {
   return surroundings.calls.some(
     (call) =>
@@ -154,8 +154,8 @@ function isCrowdedOut({ ask, sentMs, endedMs }: Told, surroundings: Surroundings
 }
 
 /**
- * The calls that an answer can come from: its own, and those of asks that fetched something just then which it needs too. These may have
- * waited for others in turn, so all that the model was asked in that time counts.
+ * The calls that an answer can come from: its own, and those of asks that fetched something at the time which it needs too. These may have
+ * waited for others in turn, so every call of the model at that time counts.
  */
 function callsBehind({ ask, sentMs, endedMs }: Told, { calls, sent }: Surroundings): readonly Call[] {
   const needed = new Set(ask.inputs.map(nameOf));
@@ -172,11 +172,11 @@ function callsBehind({ ask, sentMs, endedMs }: Told, { calls, sent }: Surroundin
   return calls.filter((call) => call.model === ask.model && isNear(call.ask));
 }
 
-/** After so many failures in a row a server is asked by one call at a time, and no failed one again. */
+/** After this many failures in a row a server gets one call at a time, and no failed one is repeated. */
 const BREAKER_FAILURES = 5;
 /** Calls for one part of a request, over all its routes. */
 export const ATTEMPTS_MAX = 4;
-/** Before the second attempt, at most; twice that before the third, and so on. */
+/** The longest pause before the second attempt; twice that before the third, and so on. */
 const PAUSE_MS = 250;
-/** A server that wants to be left alone for longer is not waited for. */
+/** A server that asks for a longer pause is not waited for. */
 const PATIENCE_MS = 60_000;

@@ -1,6 +1,6 @@
 /**
- * What the ledger must say: one row for each acknowledged request, with what servers counted for it, at the moment it is acknowledged.
- * A new column that can be known from outside is compared in `judgeRow`.
+ * What the ledger must say: one row for each acknowledged request, with the servers' count, at the moment when it is acknowledged.
+ * A new column whose value is known from outside is compared in `judgeRow`.
  */
 import type { Database } from "bun:sqlite";
 import type { Ask } from "./asks";
@@ -17,7 +17,7 @@ interface Row {
   readonly cache_hits: bigint;
   readonly tokens: bigint;
   readonly tokens_upstream: bigint;
-  /** As part of these: of calls that were sent and not waited for. */
+  /** The part for calls that were sent and then abandoned. */
   readonly tokens_abandoned: bigint;
   readonly tokens_billed: bigint;
   readonly tokens_source: string | null;
@@ -25,23 +25,23 @@ interface Row {
   readonly error: string | null;
   readonly cost_pico_usd: bigint;
   readonly micro_credits: bigint;
-  /** What the workspace no longer had. */
+  /** What the workspace could not pay. */
   readonly micro_credits_short: bigint;
-  /** By how much both together are more than the exact cost, in 10⁻¹⁵ credits. */
+  /** How much both together exceed the exact cost, in 10⁻¹⁵ credits. */
   readonly femto_credits_rounded: bigint;
   readonly user: string | null;
   readonly metadata: string | null;
-  /** How many alike were refused before anything was done for them; null: the row is of one that got further. */
+  /** How many equal requests were refused before anything was done; null: the row is of a request that got further. */
   readonly refusals: bigint | null;
 }
 
-/** How an ask ended for its client. cut: the process died. left: the client did not stay for the answer. */
+/** How an ask ended for its client. cut: the process died. left: the client did not wait for the answer. */
 export interface Ended {
   readonly ask: Ask;
   readonly end: "told" | "cut" | "left";
   readonly told: Told | undefined;
   readonly shown: Shown | undefined;
-  /** The process that it was asked of died before the ledger could be written again. */
+  /** The process that it was sent to died before the ledger could be written again. */
   mayBeLost: boolean;
 }
 
@@ -49,13 +49,13 @@ export interface Ended {
 export interface Books {
   readonly calls: readonly Call[];
   readonly database: Database;
-  /** Share of the price that an input costs which was not fetched, in tenths. */
+  /** The share of the price for an input that was not fetched, in tenths. */
   readonly hitPriceTenths: number;
-  /** Whether credits pay for calls that were sent and not waited for. */
+  /** Whether credits pay for abandoned calls. */
   readonly paysAbandoned: boolean;
 }
 
-/** Whose the gateway's own calls are. */
+/** The workspace of the gateway's own calls. */
 const OWN_WORKSPACE = "embedgate";
 
 const askOf = ({ user, metadata }: Row): string =>
@@ -66,7 +66,7 @@ const wrong = (what: string) => new Breach("one ledger row for each acknowledged
 /** As an answer arrives. @throws Breach */
 export function judgeAcknowledged(told: Told, shown: Shown, books: Books): void {
   const { database } = books;
-  // What a database refused is written once it is back.
+  // Rows that a database refused are written once it is back.
   if (shown.code === "database_unavailable") return;
   const row =
     database.query<Row, [string]>("SELECT * FROM ledger WHERE request_id = ?").get(shown.requestId) ??
@@ -77,7 +77,7 @@ export function judgeAcknowledged(told: Told, shown: Shown, books: Books): void 
 
 const workspaceOf = ({ workspace }: Ask) => workspace ?? NO_KEYS_WORKSPACE;
 
-/** The row that counts it, where it has none of its own. */
+/** The row that counts it, if it has none of its own. */
 function refusalOf({ ask, status }: Told, { code }: Shown, database: Database): Row | undefined {
   const alike = database
     .query<Row, [string, number]>(
@@ -91,11 +91,11 @@ function refusalOf({ ask, status }: Told, { code }: Shown, database: Database): 
   );
 }
 
-/** Who is over the rate limit is refused before the body is read, also where the database cannot be told so. */
+/** A request over the rate limit is refused before the body is read, even if the database cannot record it. */
 const isBeforeBody = (status: number, code: string | null) =>
   status === 429 || code === "database_unavailable";
 
-/** Only its outcome is kept, with those that were refused alike. */
+/** Only its outcome is kept, together with equal refusals. */
 function judgeRefusal(row: Row, { ask }: Told, { calls }: Books): void {
   const kept = [row.user, row.metadata, row.tokens_source].find((value) => value !== null);
   if (kept !== undefined) throw wrong(`${ask.id} was refused, and its row says ${kept}`);
@@ -133,20 +133,20 @@ function judgeRow(row: Row, told: Told, shown: Shown, books: Books): void {
   judgeUpstream(row, ask, calls, endedMs);
 }
 
-/** Caps count all that was sent; credits pay for it or not, as the routing file says. */
+/** Caps count everything that was sent; credits pay for it or not, as the routing file says. */
 function judgeMoney(row: Row, ask: Ask, paysAbandoned: boolean): void {
   const price = BigInt(ask.model?.price ?? 0);
   const waived = paysAbandoned ? 0n : row.tokens_abandoned;
   const cost = (row.tokens_billed + waived) * price;
   if (row.cost_pico_usd !== cost) throw wrong(`${ask.id} costs ${row.cost_pico_usd} pico-USD, not ${cost}`);
-  // Whole micro-credits, and what they are rounded by: a pico-USD is a thousand femto-credits where a credit is a USD.
+  // Whole micro-credits, and the rounding: a pico-USD is a thousand femto-credits if a credit is a USD.
   const paid = (row.micro_credits + row.micro_credits_short) * 1_000_000_000n - row.femto_credits_rounded;
   if (paid !== row.tokens_billed * price * 1_000n) throw wrong(`${ask.id} paid ${paid} femto-credits`);
 }
 
 /**
- * What is shown and billed: each input's tokens once, those that were fetched for this ask at the full price. A server counts a call, not
- * an input, so nobody knows exactly what those came to that were not fetched now.
+ * What is shown and billed: each input's tokens once, those fetched for this ask at the full price. A server counts a call, not
+ * an input, so the exact tokens of inputs that were not fetched now are unknown.
  */
 function judgeUsage(
   row: Row,
@@ -155,7 +155,7 @@ function judgeUsage(
   hitPriceTenths: number,
   billed: number,
 ): void {
-  // Two calls for one input may be answered in the same moment: nobody can tell which of them was taken.
+  // Two calls for one input may be answered at the same moment: it is unknown which one was used.
   const fetched = [...byPart(calls.filter((call) => call.ask === ask.id && isGood(call))).values()];
   const hits = ask.inputs.length - sum(fetched.map(([first]) => first?.inputs.length ?? 0));
   const refuse = (what: string) => {
@@ -175,7 +175,7 @@ function judgeUsage(
     refuse(`${billed} tokens billed, not ${billedFor(least)} to ${billedFor(most)}`);
 }
 
-/** @param endedMs when the ask was; a call that it shares goes on for the others. undefined: its client left, nobody knows when */
+/** @param endedMs when the ask ended; a call that it shares continues for the others. undefined: its client left, and the time is unknown */
 function judgeUpstream(row: Row, ask: Ask, calls: readonly Call[], endedMs?: number): void {
   const isShared = ask.user === undefined;
   const own = calls.filter(
@@ -198,11 +198,11 @@ function judgeUpstream(row: Row, ask: Ask, calls: readonly Call[], endedMs?: num
     throw breach(`the row says that ${abandoned} were abandoned, not ${givenUpLeast} to ${givenUpMost}`);
 }
 
-/** What was sent and not waited for is estimated: four bytes a token. */
+/** What was sent and abandoned is estimated: four bytes per token. */
 const estimateOf = (input: SimInput) =>
   typeof input === "string" ? Math.ceil(bytesOf(input) / 4) : input.length;
 
-/** Of a call that several asks share, each that leaves has its own estimate, and one that was not answered is divided among all. */
+/** In a shared call, each ask that leaves has its own estimate, and a call without an answer is divided among all. */
 function givenUp(ask: Ask, calls: readonly Call[]): readonly [number, number] {
   const own = calls.filter((call) => call.ask === ask.id);
   if (ask.user === undefined) return [0, sum(own.flatMap(({ inputs }) => inputs.map(tokensGuessedMax)))];
@@ -244,7 +244,7 @@ export function judgeLedger(ended: readonly Ended[], books: Books): void {
       else unsure(true);
       continue;
     }
-    // A refused ask's row does not have its name; nobody else's is without one.
+    // A refused ask's row does not have its name; no other row is without one.
     const own = byAsk.get(ask.id) ?? [];
     if (own.length > 1) throw wrong(`${ask.id} has ${own.length} rows`);
     const [row] = own;
@@ -267,11 +267,11 @@ export function judgeLedger(ended: readonly Ended[], books: Books): void {
     throw wrong(`${counted} are counted as refused, not ${refused.least} to ${refused.most}`);
 }
 
-/** The gateway's own calls are in the ledger too, and nobody's to pay. */
+/** The gateway's own calls are in the ledger too, and nobody pays for them. */
 function judgeProbes(rows: readonly Row[], calls: readonly Call[]): void {
   const paid = rows.find(({ tokens_billed, cost_pico_usd }) => tokens_billed !== 0n || cost_pico_usd !== 0n);
   if (paid) throw wrong("a probe is billed");
-  // What a crash cut off is estimated; which of the calls it was, nobody can tell.
+  // Calls cut off by a crash are estimated; it is unknown which ones they were.
   if (rows.some(({ status }) => status === 0n)) return;
   const own = calls.filter((call) => call.ask === PROBE && call.end === "answered");
   const aborted = calls.filter((call) => call.ask === PROBE && call.end === "aborted");

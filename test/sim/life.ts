@@ -1,6 +1,6 @@
 /**
- * The gateway's life on one database: opened, asked, killed, opened again, reloaded, closed.
- * What else can happen to a process is a method here; when it happens is the scenario's (run.ts).
+ * The gateway's life on one database: opened, used, killed, opened again, reloaded, closed.
+ * Whatever else can happen to a process is a method here; the scenario decides when (run.ts).
  */
 import type { Database } from "bun:sqlite";
 import type { GatewayConfig } from "../../src/config/gateway-config";
@@ -16,7 +16,7 @@ type Fetch = (url: string, init: RequestInit, process: Process) => Promise<Respo
 /** One process with its open gateway. */
 export interface Living {
   readonly gateway: Gateway;
-  /** Of the gateway's main database: committed rows can be read here. */
+  /** The gateway's main database: committed rows can be read here. */
   readonly database: Database;
   /** Resolves when the process dies. */
   readonly death: Promise<"cut">;
@@ -27,15 +27,15 @@ export interface Life {
   /** The gateway, as soon as one is up. */
   up(): Promise<Living>;
   kill(): void;
-  /** The one that lives, or the last that did. */
+  /** The living one, or the last one. */
   process(): Process;
   reload(config: GatewayConfig): Promise<void>;
-  /** @returns what ends the fault */
+  /** @returns a function that ends the fault */
   spoilDisk(fault: DiskFault): Promise<() => void>;
   /** When each life began. */
   upSinceMs(): readonly number[];
   close(): Promise<void>;
-  /** Ends everything at once, at the end of a simulation that failed. */
+  /** Ends everything at once, after a failed simulation. */
   drop(): void;
 }
 

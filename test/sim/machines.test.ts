@@ -1,6 +1,6 @@
 /**
  * Several gateways on one PostgreSQL keep every promise, whatever is lost, paused, cut or taken for dead. More seeds:
- * `bun run sim --machines --seeds 500`. A promise is a check in machines/judge.ts; what can go wrong is in machines/draw.ts.
+ * `bun run sim --machines --seeds 500`. A promise is a check in machines/judge.ts; machines/draw.ts has what can go wrong.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -16,7 +16,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** In 24, one is begun and fenced without knowing either. */
+/** One of 24: a process is fenced after a begin whose result it does not know. */
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 24];
 const TIME_MAX = 120_000;
 
@@ -43,4 +43,4 @@ test(
   TIME_MAX,
 );
 
-test("the real clock is given back to whoever comes next", () => expect(Date.now).toBe(REAL_NOW));
+test("the real clock is restored for later code", () => expect(Date.now).toBe(REAL_NOW));

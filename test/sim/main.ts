@@ -1,5 +1,5 @@
 /**
- * `bun run sim`: many seeds in a row, or one again with all that happened in it. A failure says how to see it again.
+ * `bun run sim`: runs many seeds in a row, or one seed with a trace. A failure says how to reproduce it.
  * A new option is a line of OPTIONS.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -14,17 +14,17 @@ import { runShifts, SEEDS_EACH } from "./shifts";
 const OPTIONS = {
   /** How many seeds to run. */
   seeds: { type: "string", default: "1000" },
-  /** The first of them. */
+  /** The first seed. */
   from: { type: "string", default: "1" },
-  /** This one alone, with its trace. */
+  /** Only this seed, with its trace. */
   seed: { type: "string" },
   /** The trace of every seed. */
   verbose: { type: "boolean", default: false },
-  /** Several gateways on one database, which has its own seeds. */
+  /** Several gateways on one database, with seeds of its own. */
   machines: { type: "boolean", default: false },
   /** Stop at the first seed that fails. */
   "until-red": { type: "boolean", default: false },
-  /** Whether what is broken on purpose is caught, by so many seeds at most. */
+  /** Check that deliberate breakages are caught, with at most this many seeds. */
   breakages: { type: "boolean", default: false },
 } as const;
 
@@ -38,10 +38,10 @@ if (!Number.isSafeInteger(from) || !Number.isSafeInteger(count) || count < 1)
 const isGood = values.breakages
   ? await tellBreakages()
   : await (count > SEEDS_EACH ? tellShifts() : tellSeeds());
-// The engine of a simulated PostgreSQL would keep it alive.
+// The engine of a simulated PostgreSQL would keep the process alive.
 process.exit(isGood ? 0 : 1);
 
-/** What is whole must be green first: else red says nothing. */
+/** The unbroken code must pass first: otherwise a failure proves nothing. */
 async function tellBreakages(): Promise<boolean> {
   if (!(await tellSeeds())) return false;
   const all = await catchAll(count, ({ name, seed, what }) =>

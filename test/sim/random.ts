@@ -1,11 +1,11 @@
 /**
- * Numbers that a seed decides. Each part of a simulation draws from a fork of its own, so that one more draw in one part moves nothing
- * in the others. A new way to draw is a method here; nothing in test/sim may ask Math.random.
+ * Random numbers that depend on the seed only. Each part of a simulation draws from its own fork, so that an additional draw in one part changes
+ * nothing in the others. A new way to draw is a method here; nothing in test/sim may use Math.random.
  */
 export interface Random {
   /** In [0, 1). */
   number(): number;
-  /** From `least` to `most`, both included. */
+  /** From `least` to `most`, inclusive. */
   integer(least: number, most: number): number;
   chance(probability: number): boolean;
   pick<Value>(values: readonly [Value, ...Value[]]): Value;

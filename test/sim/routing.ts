@@ -1,6 +1,6 @@
 /**
  * A scenario as a routing file, and as the configuration that the gateway is opened with.
- * A new fact of a simulated server or model that the gateway is to know is written here.
+ * A new fact that the gateway must know about a simulated server or model is written here.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,15 +13,15 @@ import { createHost } from "../../src/upstream/host";
 import type { Scenario, SimServer } from "./scenario";
 import type { SimModel } from "./truth";
 
-/** What `dimensions` may ask of a model that makes sizes itself. */
+/** The `dimensions` that may be requested of a model that supports several. */
 export const nativeSizes = (own: number): number[] => [
   ...new Set([own, Math.ceil(own / 2), Math.ceil(own / 3)]),
 ];
 
-/** first: as the gateway starts. second: as a reload changes it; a server still gets nothing that it would refuse. */
+/** first: the file at the start. second: the file of a reload; a server still gets nothing that it would refuse. */
 export type Variant = "first" | "second";
 
-/** @param folder where files may be written; @param outside of any process, for what plugins ask of it while they are read */
+/** @param folder where files may be written; @param outside independent of a process, for what plugins need while they are loaded */
 export async function configOf(
   scenario: Scenario,
   variant: Variant,
@@ -29,7 +29,7 @@ export async function configOf(
   outside: Outside,
 ): Promise<GatewayConfig> {
   const name = `${variant}.yaml`;
-  // JSON is YAML too.
+  // JSON is valid YAML too.
   writeFileSync(join(folder, name), JSON.stringify(routingFile(scenario, variant)));
   const loaded = await loadConfig({
     file: name,
@@ -93,18 +93,18 @@ function entryOf(model: SimModel, variant: Variant): unknown {
     ...(sizes === "one" ? { dimensions_allowed: [dimensions] } : {}),
     ...(sizes === "truncate" ? { dimensions_policy: "truncate", dimensions_allowed: [dimensions] } : {}),
     max_inputs: variant === "first" ? inputsMax : Math.ceil(inputsMax / 2),
-    // Texts are counted where some may be longer than that.
+    // Texts are counted if some may be longer than that.
     max_input_tokens: model.countedTokensMax ?? INPUT_TOKENS_MAX,
     ...(model.countedTokensMax === undefined ? {} : { tokenizer: "cl100k_base" }),
     ...(callTokensMax === undefined ? {} : { max_call_tokens: callTokensMax }),
     ...(callBytesMax === undefined ? {} : { max_call_bytes: callBytesMax }),
     normalized: true,
-    // Only models that take ids as they are, are asked with them.
+    // Only models that accept ids unchanged get them.
     token_ids: "native",
     wire_encoding: model.wireEncoding,
-    // Nobody can tell a stranger while the first server is down: what is then served as unverified, its vectors or the model's own.
+    // While the first server is down a stranger cannot be detected: served as unverified are its vectors or the model's own.
     ...(model.strangers.length > 0 ? { unmeasured: "refuse" } : {}),
-    // Written as people write prices: USD per million tokens.
+    // In the unit of price lists: USD per million tokens.
     price: model.price / 1_000_000,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * One simulation: a seed's scenario, made to happen to the real gateway, and judged at every step and at the end.
- * A new trouble of the scenario is made to happen in `troubles`; a promise about the end is a check in `atTheEnd`.
+ * One simulation: plays a seed's scenario on the real gateway, and checks it at every step and at the end.
+ * A new trouble of the scenario is played in `troubles`; a promise about the end is a check in `atTheEnd`.
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -23,18 +23,18 @@ import { createWorld, type Process, StuckError, type World } from "./world";
 
 export interface Verdict {
   readonly seed: number;
-  /** Undefined: every promise was kept. */
+  /** undefined: every promise was kept. */
   readonly breach: string | undefined;
   readonly trace: readonly string[];
   readonly asks: number;
   readonly calls: number;
 }
 
-/** Promises that nobody awaits, and that failed. */
+/** Unhandled rejections. */
 const unhandled: unknown[] = [];
 let listens = false;
 
-/** @param scratch a folder where the simulation may write; it takes away what it wrote */
+/** @param scratch a folder for the simulation, which removes what it wrote */
 export async function simulate(seed: number, scratch: string): Promise<Verdict> {
   if (!listens) process.on("unhandledRejection", (reason) => unhandled.push(reason));
   listens = true;
@@ -103,7 +103,7 @@ export async function simulate(seed: number, scratch: string): Promise<Verdict> 
   } catch (thrown) {
     breaches.push(thrown);
   }
-  // Nobody hears of a promise's failure before the turn is over.
+  // A rejection is reported only after the turn.
   await new Promise<void>((resolve) => setImmediate(resolve));
   breaches.push(...unhandled.splice(0).map((reason) => `a promise failed unheard: ${wordsOf(reason)}`));
   life.drop();
@@ -123,7 +123,7 @@ export function wordsOf(thrown: unknown): string {
   return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
 }
 
-/** Plugins are handed their outside as the routing file is read: theirs is that of whichever process lives. */
+/** Plugins get their outside when the routing file is loaded: it is that of the living process. */
 function outsideOf(living: () => Process): Outside {
   return {
     now: () => living().outside.now(),
@@ -149,7 +149,7 @@ interface Stage {
   readonly heal: () => void;
 }
 
-/** Breakers close again and limits are forgotten, once servers are well for this long. */
+/** Circuit breakers close again and limits are forgotten after servers were healthy for this long. */
 const QUIET_MS = 180_000;
 
 async function everything(stage: Stage): Promise<void> {
@@ -176,7 +176,7 @@ async function everything(stage: Stage): Promise<void> {
     if (recovery.told?.status !== 200)
       throw new Breach("all is well once troubles end", `${model.id}: ${recovery.told?.text.slice(0, 300)}`);
   }
-  // Answers let spaces be measured.
+  // Answers cause spaces to be measured.
   await world.sleep(QUIET_MS);
   const { database } = await life.up();
   judgeLedger(ended, { calls, database, ...pricesOf(scenario) });
@@ -201,7 +201,7 @@ async function makeKeys({ life, scenario }: Stage): Promise<ReadonlyMap<string, 
   return keys;
 }
 
-/** Nobody is without credits when it is asked whether all is well. */
+/** Nobody is without credits in the final check. */
 async function payUp({ scenario, life }: Stage): Promise<void> {
   if (scenario.microCredits === undefined) return;
   const { gateway } = await life.up();
@@ -282,7 +282,7 @@ async function sendAndJudge(
   way.endedMs = endedMs;
   const diskFailed = disk.some(({ fromMs, toMs }) => fromMs <= endedMs && toMs >= sentMs);
   const end = { ask, told: undefined, shown: undefined, mayBeLost: false };
-  // Rows that a database refused wait in the process's memory: they go with it.
+  // Rows that a database refused wait in the process's memory, and are lost with it.
   void death.then(() => {
     const known = ended.find((candidate) => candidate.ask === ask);
     if (known) known.mayBeLost = true;

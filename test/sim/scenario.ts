@@ -1,6 +1,6 @@
 /**
- * What happens in one simulation, decided by its seed before anything runs: servers, models, routes, clients, and what goes wrong when.
- * A new kind of trouble is a member of Scenario, drawn here and made to happen in run.ts.
+ * Everything that happens in one simulation, decided by its seed before anything runs: servers, models, routes, clients, and troubles.
+ * A new kind of trouble is a member of Scenario, drawn here and played in run.ts.
  */
 import { type Ask, drawAsks } from "./asks";
 import { drawCrowd } from "./crowd";
@@ -9,12 +9,12 @@ import { FAULT_NAMES, type FaultName } from "./faults";
 import type { Random } from "./random";
 import type { SimModel } from "./truth";
 
-/** One upstream server, with an account of the gateway's there. */
+/** One upstream server, with the gateway's account there. */
 export interface SimServer {
   readonly name: string;
   readonly key: string;
   readonly latencyMs: { readonly least: number; readonly most: number };
-  /** Share of its calls that go wrong, and how they may. */
+  /** The share of its calls that go wrong, and the possible faults. */
   readonly faultRate: number;
   readonly faults: readonly [FaultName, ...FaultName[]];
   /** A time in which every call goes wrong in one way. */
@@ -22,7 +22,7 @@ export interface SimServer {
   readonly timeoutMs: number;
   readonly retries: number;
   readonly concurrency: number;
-  /** How long a call waits for others of one text to join it; undefined: not at all. */
+  /** How long a single-input call waits to be coalesced; undefined: not at all. */
   readonly coalesceMs: number | undefined;
 }
 
@@ -31,24 +31,24 @@ export interface Scenario {
   readonly servers: readonly [SimServer, ...SimServer[]];
   readonly models: readonly [SimModel, ...SimModel[]];
   readonly deadlineMs: number;
-  /** Asked one after the other by each client. */
+  /** Each client sends these one after another. */
   readonly clients: readonly (readonly Ask[])[];
-  /** Callers have keys of these workspaces; none: nobody needs a key. */
+  /** Callers have keys of these workspaces; none: no key is needed. */
   readonly workspaces: readonly string[];
   readonly disk: readonly { readonly fault: DiskFault; readonly fromMs: number; readonly toMs: number }[];
-  /** The process dies at a time, or just as a server's answer comes in. */
+  /** The process dies at a given time, or just as a server's answer arrives. */
   readonly deaths: readonly ({ readonly atMs: number } | { readonly atAnswer: number })[];
   readonly reloadsMs: readonly number[];
   readonly cache:
     | { readonly memoryMb: number; readonly diskMb: number; readonly hitPriceTenths: number }
     | false;
-  /** Whether credits pay for calls that were sent and not waited for. */
+  /** Whether credits pay for abandoned calls. */
   readonly abandoned: "charge" | "waive";
-  /** Of each workspace. */
+  /** For each workspace. */
   readonly perMinute: { readonly requests: number | undefined; readonly tokens: number | undefined };
-  /** What each workspace begins with; undefined: no limit. */
+  /** The initial credits of each workspace; undefined: no limit. */
   readonly microCredits: number | undefined;
-  /** Neither a death nor another process's lock can be had without a file. */
+  /** A crash and another process's lock both need a file. */
   readonly needsFile: boolean;
 }
 
@@ -143,7 +143,7 @@ function drawModels(
     const dimensions = random.pick([1, 2, 3, 8, 8, 17, 24, 64, 256]);
     return {
       id: `model-${place}`,
-      // The gateway's catalogue has the first: only there can it tell another model's reply by its name.
+      // The gateway's catalogue has the first: only then can it recognise another model's reply by its name.
       vendorName: isKnown ? "text-embedding-3-small" : `vendor/embed-${place}`,
       isKnown,
       dimensions,
@@ -159,7 +159,7 @@ function drawModels(
       wireEncoding: random.pick(["float", "base64"]),
       price: random.pick([0, 20_000, 130_000, 25_000]),
       servers: [first, ...further],
-      // Vectors of a few numbers can be alike by chance.
+      // Vectors of a few numbers can be similar by chance.
       weights: shares.chance(0.2) ? names.map(() => shares.integer(1, 5)) : undefined,
       hedgeAfterMs: shares.chance(0.2) ? shares.pick([1, 20, 100, 400]) : undefined,
       strangers: dimensions >= 8 && random.chance(0.25) ? further.slice(-1) : [],

@@ -1,6 +1,6 @@
 /**
- * One upstream server: OpenAI's embeddings wire, answered truly from truth.ts or spoiled by a fault. It also checks what it is sent.
- * A new rule of a real vendor is a line of `refusalOf`; how an answer travels is in delivery.ts.
+ * One upstream server: OpenAI's embeddings API, answered correctly from truth.ts or spoiled by a fault. It also checks the requests.
+ * A new rule of a real vendor is a line of `refusalOf`; delivery.ts has how an answer travels.
  */
 import { isBomb, isPoison } from "./asks";
 import { Breach, type Call, PROBE, type Refused } from "./calls";
@@ -27,7 +27,7 @@ export interface Answering {
 }
 
 export interface Server {
-  /** @throws Breach when it is sent what it must not be */
+  /** @throws Breach if it is sent what it must not be sent */
   answer(init: RequestInit, elapsedMs: number): Answering;
   /** From now on nothing goes wrong. */
   heal(): void;
@@ -137,7 +137,7 @@ export function createServer(server: SimServer, scenario: Scenario, random: Rand
   };
 }
 
-/** Where the gateway knows no model by its name, another name in a reply means nothing. */
+/** If the gateway knows no model by its name, another name in a reply means nothing. */
 function excusesOf(
   fault: Fault | undefined,
   name: FaultName | undefined,
@@ -162,7 +162,7 @@ const REFUSALS: Readonly<
   poison: refusing(400, "something in here is not to our taste", [400]),
   bomb: refusing(500, "something in here made us fall over", [503]),
   "input too long": refusing(400, "maximum context length exceeded", [400], "context_length_exceeded"),
-  // Half of it may pass, down to one input.
+  // Half of it may be accepted, down to one input.
   "too many tokens": refusing(400, "too many tokens in one call", [400], "max_tokens_per_request"),
 };
 
@@ -195,7 +195,7 @@ function checkCall(body: Body, init: RequestInit, server: SimServer, model: Call
   if (body.user === undefined && !inputs.every(memberOf)) refuse("inputs without a user were sent");
   if (inputs.length === 0 || inputs.length > model.inputsMax) refuse(`${inputs.length} inputs were sent`);
   if (inputs.length === 1) return;
-  // One input over a limit goes alone, and the server says what it thinks of it.
+  // One input over a limit goes alone, and the server answers by its rules.
   if (model.callTokensMax !== undefined && sum(inputs.map(tokensOf)) > model.callTokensMax)
     refuse("more tokens were sent than it takes");
   if (model.callBytesMax !== undefined && sum(inputs.map(bytesOf)) > model.callBytesMax)

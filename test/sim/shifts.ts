@@ -1,11 +1,11 @@
 /**
- * Very many seeds, by processes of their own that each run some and end: none grows old, and every processor has work.
- * What a process tells goes on to the console; only the sums are made here.
+ * Runs very many seeds in child processes that each run some and end: memory stays small, and every processor has work.
+ * A child's output goes to the console; only the sums are made here.
  */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
-/** More than that in one process and its memory is full of what the compiler keeps. */
+/** With more seeds in one process its memory is full of what the compiler keeps. */
 export const SEEDS_EACH = 2_000;
 
 /** @returns the seeds that failed */
@@ -37,7 +37,7 @@ export async function runShifts(
       const code = await child.exited;
       const [, broken = ""] = /failed: ([\d ]+)$/m.exec(output) ?? [];
       const own = broken.split(" ").filter(Boolean).map(Number);
-      // A process that ended otherwise than by its own count has lost its seeds: the first stands for them.
+      // A process that ended unexpectedly has lost its seeds: the first one stands for them.
       failed.push(...(code === 0 || own.length > 0 ? own : [first]));
       done += seeds;
       const seconds = (performance.now() - began) / 1000;

@@ -1,6 +1,6 @@
 /**
- * A thousand seeds of the simulator keep every promise, and one seed always tells one story. More seeds: `bun run sim --seeds 100000`.
- * A promise is a check in judge-*.ts; what can go wrong is in scenario.ts and faults.ts.
+ * A thousand seeds of the simulator keep every promise, and a seed always gives the same run. More seeds: `bun run sim --seeds 100000`.
+ * A promise is a check in judge-*.ts; scenario.ts and faults.ts have what can go wrong.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -31,7 +31,7 @@ describe("the simulator", () => {
     60_000,
   );
 
-  test("a seed happens the same way twice", async () => {
+  test("a seed gives the same run twice", async () => {
     for (let seed = 1; seed <= 25; seed++) {
       const once = await simulate(seed, folder);
       const again = await simulate(seed, folder);

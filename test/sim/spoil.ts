@@ -1,6 +1,6 @@
 /**
- * The words of faults, and the ways to make one: what a server was about to send, and how it is spoiled.
- * A new kind of spoiling is a maker here; the faults themselves are rows of faults.ts.
+ * The vocabulary of faults, and the functions that make one: what a server was about to send, and how it is spoiled.
+ * A new kind of spoiling is a function here; the faults themselves are rows of faults.ts.
  */
 import type { Random } from "./random";
 
@@ -21,12 +21,12 @@ export interface Entry {
   readonly embedding: unknown;
 }
 
-/** What a fault may know of the call that it spoils. */
+/** What a fault may know about the call that it spoils. */
 export interface Scene {
   readonly right: Draft;
   readonly entries: readonly Entry[];
   readonly vectors: readonly Float32Array[];
-  /** What a larger model makes of the same inputs: of the right size, and of another space. */
+  /** A larger model's result for the same inputs: of the right dimensions, and in another space. */
   readonly foreignEntries: readonly Entry[];
   /** The gateway can know the model by name, and another's too. */
   readonly isKnownModel: boolean;
@@ -37,28 +37,28 @@ export interface Scene {
   readonly timeoutMs: number;
   readonly deadlineMs: number;
   readonly elapsedMs: number;
-  /** The provider's key, as the call carried it. */
+  /** The provider's key, as sent with the call. */
   readonly key: string;
 }
 
 /**
- * What the ledger must say of a spoiled call's tokens. exact: as the reply says. guess: the reply says nothing. maybe: the reply cannot
- * be read, so its count may be lost with it.
+ * What the ledger must say about a spoiled call's tokens. exact: as the reply says. guess: the reply has no count. maybe: the reply cannot
+ * be read, so its count may be lost too.
  */
 export type Counts = "exact" | "guess" | "maybe";
 
 export interface Fault {
-  /** Statuses at the gateway's door; none: the request must succeed all the same. */
+  /** Status codes of the gateway; none: the request must succeed anyway. */
   readonly excuses: readonly number[];
-  /** Row of the list of pains, or "seen" for what was seen by running other gateways. */
+  /** Number in the list of pains, or "seen" for what was seen at other gateways. */
   readonly pain: string;
   readonly counts: Counts;
-  /** Asking again at once helps nothing: the first refusal may be told to the caller. */
+  /** An immediate retry does not help: the first refusal may be returned to the caller. */
   readonly isLasting?: boolean;
   readonly spoil: (scene: Scene) => Partial<Draft> & { readonly waitMs?: number };
 }
 
-/** A fault whose reply is what it should be, but for its entries. */
+/** A fault whose reply is correct except for its entries. */
 export const data = (
   pain: string,
   excuses: readonly number[],
@@ -116,7 +116,7 @@ export const refusal = (
   spoil: () => ({ status, headers: more.headers ?? {}, body: envelope(`status ${status} it is`, more.code) }),
 });
 
-/** A refusal that says when to come back. */
+/** A refusal with Retry-After. */
 export const comeBack = (
   status: number,
   when: (scene: Scene) => { readonly headers: Record<string, string>; readonly waitMs: number },
@@ -127,7 +127,7 @@ export const comeBack = (
   spoil: (scene) => ({ status, body: envelope("slow down"), ...when(scene) }),
 });
 
-/** A body of bytes that are no reply, with 200. */
+/** A body that is not a reply, with 200. */
 export const noReply = (pain: string, body: (scene: Scene) => string | Uint8Array<ArrayBuffer>): Fault => ({
   pain,
   excuses: [502],
@@ -135,7 +135,7 @@ export const noReply = (pain: string, body: (scene: Scene) => string | Uint8Arra
   spoil: (scene) => ({ body: body(scene) }),
 });
 
-/** An answer that comes otherwise than it should: late, in pieces, never. */
+/** An answer that arrives unusually: late, in pieces, never. */
 export const delivered = (
   pain: string,
   excuses: readonly number[],

@@ -1,5 +1,5 @@
 /**
- * The tokenizer's Worker, simulated: it does the jobs that the real one does, after a while of the world's own clock, each by itself.
+ * The tokenizer's Worker, simulated: it does the real one's jobs, each after some simulated time.
  * What can go wrong with it is a branch of `post`.
  */
 
@@ -34,5 +34,5 @@ export function simulatedTokenizer({ sleep, random }: Pick<Outside, "sleep" | "r
   };
 }
 
-/** What a client can count beforehand, by another's library. */
+/** What a client can count beforehand with another library. */
 export const countedTokens = (text: string) => cl100k.countTokens(text);

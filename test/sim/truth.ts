@@ -1,16 +1,16 @@
 /**
  * What everybody in the simulation knows: the vector of each input, its tokens, and how an answer must show it.
- * Servers make replies of it and invariants check answers by it; nothing here is taken from src/, so that no fault there hides in it.
+ * Servers make replies from it and invariants check answers with it; nothing here is imported from src/, so that no bug there can hide.
  */
 
-/** One text, or the token ids of one text: as they stand in a request body. */
+/** One text, or the token ids of one text, as in a request body. */
 export type SimInput = string | readonly number[];
 
-/** A text and a token array never share a name, whatever they look like when printed. */
+/** A text and a token array never have the same name, even if they look the same when printed. */
 export const nameOf = (input: SimInput) =>
   typeof input === "string" ? `text ${input}` : `ids ${input.join(",")}`;
 
-/** One token a word or id: whoever sees an input can say its tokens. */
+/** One token per word or id, so that everybody can count. */
 export const tokensOf = (input: SimInput) =>
   typeof input === "string" ? Math.max(1, input.split(/\s+/).filter(Boolean).length) : input.length;
 
@@ -18,11 +18,11 @@ export const bytesOf = (input: SimInput) => (typeof input === "string" ? Buffer.
 
 export const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
 
-/** The most that a stranger may take an input for, where the provider did not say its tokens. */
+/** The most tokens that an input may be estimated at, if the provider gave no count. */
 export const tokensGuessedMax = (input: SimInput) =>
   typeof input === "string" ? Math.max(1, bytesOf(input)) : input.length;
 
-/** What a model's server computes: float32 values in [-3.5, 3.5), a function of input, model and size alone. */
+/** A model's result: float32 values in [-3.5, 3.5), which depend only on input, model and dimensions. */
 export function rawVector(input: SimInput, model: string, size: number, isUnit: boolean): Float32Array {
   let state = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(`${model}\n${size}\n${nameOf(input)}`))
@@ -55,41 +55,41 @@ export interface SimModel {
   readonly id: string;
   /** Its name at the vendor. */
   readonly vendorName: string;
-  /** The gateway's catalogue has that name. */
+  /** Whether the gateway's catalogue has that name. */
   readonly isKnown: boolean;
   readonly dimensions: number;
-  /** one: no other size. native: the server makes smaller ones. truncate: the gateway cuts and renormalises. */
+  /** one: a single size. native: the server makes smaller ones. truncate: the gateway cuts and renormalises. */
   readonly sizes: "one" | "native" | "truncate";
   readonly isUnit: boolean;
   readonly takesTokenIds: boolean;
   readonly inputsMax: number;
   readonly callTokensMax: number | undefined;
   readonly callBytesMax: number | undefined;
-  /** A limit that the routing file does not know: the server tells it when it is passed. */
+  /** A limit that the routing file does not have: the server reports it when it is exceeded. */
   readonly hiddenCallTokensMax: number | undefined;
-  /** Likewise for one input. */
+  /** The same for one input. */
   readonly hiddenInputTokensMax: number | undefined;
-  /** Tokens of cl100k_base in a text, which the gateway counts before it sends one; undefined: it knows no vocabulary, and no text is too long. */
+  /** The limit in tokens of cl100k_base, which the gateway counts before it sends a text; undefined: no vocabulary, and no text is too long. */
   readonly countedTokensMax: number | undefined;
   readonly wireEncoding: "float" | "base64";
-  /** Whole pico-USD a token. */
+  /** Whole pico-USD per token. */
   readonly price: number;
-  /** Names of servers, as the routes have them. */
+  /** Names of servers, as in the routes. */
   readonly servers: readonly [string, ...string[]];
-  /** How much of it each gets, where requests are shared out; undefined: they are tried in order. */
+  /** The weight of each if requests are distributed by weight; undefined: they are tried in order. */
   readonly weights: readonly number[] | undefined;
-  /** When a request for one input is sent a second time; undefined: never. */
+  /** The hedge delay of single-input requests; undefined: never. */
   readonly hedgeAfterMs: number | undefined;
-  /** Those of them that compute another model under its name, unknown to the routing file: never the first. */
+  /** Servers that compute another model under its name, unknown to the routing file: never the first. */
   readonly strangers: readonly string[];
 }
 
-/** What a client must be given. */
+/** What a client must get. */
 export function rightVector(input: SimInput, model: SimModel, asked: number | undefined): Float32Array {
   const size = asked ?? model.dimensions;
   if (model.sizes !== "truncate" || size === model.dimensions) {
     const vector = rawVector(input, model.vendorName, size, model.isUnit);
-    // One that happens to be of unit length, within a thousandth, is left as it is.
+    // A vector that is within a thousandth of unit length is left as it is.
     return Math.abs(Math.hypot(...vector) - 1) <= 1e-3 ? vector : unit(vector);
   }
   return unit(rawVector(input, model.vendorName, model.dimensions, model.isUnit).slice(0, size));

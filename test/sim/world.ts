@@ -1,15 +1,15 @@
 /**
  * The simulated world: one virtual clock, and processes that can die. Time stands still while anything can run, then jumps to the
- * next timer. A new member of src/domain/outside.ts gets its simulated twin in `startProcess`.
+ * next timer. A new member of src/domain/outside.ts gets its simulated counterpart in `startProcess`.
  */
 import type { EndSignal } from "../../src/domain/ending";
 import type { LogLevel, Outside } from "../../src/domain/outside";
 import type { Random } from "./random";
 
-/** A noon without meaning; every simulation starts there. */
+/** An arbitrary noon; every simulation starts there. */
 export const STARTED_AT = Date.UTC(2027, 0, 15, 12);
 
-/** One life of the gateway's process. Once dead, no timer and no answer reaches it any more: what it awaits, it awaits for ever. */
+/** One life of the gateway's process. Once dead, no timer and no answer reaches it: it waits for ever. */
 export interface Process {
   readonly outside: Outside;
   isDead(): boolean;
@@ -25,9 +25,9 @@ export interface LogLine {
 export interface World {
   /** Milliseconds since the simulation began. */
   elapsedMs(): number;
-  /** A sleep of nobody's process: clients and upstream servers use it. */
+  /** A sleep that belongs to no process: clients and upstream servers use it. */
   sleep(ms: number, signal?: EndSignal): Promise<void>;
-  /** @param machine where there are several */
+  /** @param machine for simulations with several */
   startProcess(
     fetch: (url: string, init: RequestInit, process: Process) => Promise<Response>,
     machine?: string,
@@ -35,16 +35,16 @@ export interface World {
   /** Lets everything run, moving the clock from timer to timer, until `work` is done. @throws StuckError */
   until<Value>(work: Promise<Value>): Promise<Value>;
   note(line: string): void;
-  /** What happened, a line each with its time: two runs of one seed have the same. */
+  /** What happened, one line each with its time: two runs of one seed have the same. */
   readonly trace: readonly string[];
   readonly logs: readonly LogLine[];
-  /** Timers under way that belong to processes still alive. */
+  /** Pending timers of processes that are still alive. */
   timers(): number;
-  /** Something happened that no timer tells of, such as a piece of a body: the world lets it run its course. */
+  /** Something happened without a timer, such as a piece of a body: the world lets it take its course. */
   stir(): void;
 }
 
-/** Somebody waits for what will never come, or never stops. */
+/** Something waits for an event that will never come, or never stops. */
 export class StuckError extends Error {}
 
 interface Timer {
@@ -53,13 +53,13 @@ interface Timer {
   readonly wake: () => void;
 }
 
-/** A seed needs a few hundred; one that needs this many goes in circles. */
+/** A seed needs a few hundred; one that needs this many is in a loop. */
 const JUMPS_MAX = 60_000;
 
 export function createWorld(random: Random): World {
   let nowMs = 0;
   let jumps = 0;
-  /** Grows with everything that touches the world: while it does, something is still running. */
+  /** Grows with everything that touches the world: while it grows, something is still running. */
   let activity = 0;
   const timers: Timer[] = [];
   const trace: string[] = [];
@@ -81,14 +81,14 @@ export function createWorld(random: Random): World {
         resolve();
       };
       const timer: Timer = { dueMs: nowMs + Math.max(0, ms), process, wake };
-      // Timers that end at one time end in the order in which they began.
+      // Timers that end at the same time end in the order in which they started.
       const later = timers.findIndex(({ dueMs }) => dueMs > timer.dueMs);
       timers.splice(later < 0 ? timers.length : later, 0, timer);
       signal?.addEventListener("abort", stop);
     });
   }
 
-  /** Turns of the event loop until several in a row moved nothing: bodies and streams take more than one turn. */
+  /** Turns of the event loop until several in a row changed nothing: bodies and streams take more than one turn. */
   async function everythingRan(): Promise<void> {
     for (let quiet = 0, seen = activity; quiet < 2; quiet++) {
       await new Promise<void>((resolve) => setImmediate(resolve));
@@ -149,7 +149,7 @@ export function createWorld(random: Random): World {
       const settle = () => {
         done = true;
       };
-      // A rejection reaches the caller by `work` below.
+      // The caller gets the rejection through `work` below.
       work.then(settle, settle);
       await everythingRan();
       while (!done) {

@@ -1,5 +1,5 @@
 /**
- * Fingerprints in a file: what is written is read again to the bit, and what is not whole is refused before a gateway starts on it.
+ * Fingerprints in a file: what is written is read back bit for bit, and an incomplete file is refused before a gateway starts with it.
  */
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -22,7 +22,7 @@ const FINGERPRINT: Fingerprint = {
 };
 const WRITTEN: unknown = JSON.parse(writeCarried([FINGERPRINT]));
 
-test("what is exported is read again, to the bit", () => {
+test("an exported file is read back bit for bit", () => {
   expect(readCarried(writeCarried([FINGERPRINT]))).toEqual({
     ok: true,
     fingerprints: [{ ...FINGERPRINT, source: "carried" }],
@@ -73,14 +73,14 @@ describe("refused, with the place", () => {
   });
 });
 
-/** The command as a process: its exit code, and what it printed. */
+/** Runs the command as a process: its exit code, and its output. */
 function run(folder: string, ...command: readonly string[]) {
   const main = join(import.meta.dir, "../../src/main.ts");
   const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, main, ...command], { cwd: folder });
   return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
 }
 
-test("check refuses a file that is missing or damaged at the line that names it; what export prints is right", () => {
+test("check refuses a missing or damaged file, with the line that names it; an exported file is valid", () => {
   const folder = mkdtempSync(join(tmpdir(), "embedgate-carried-"));
   try {
     const yaml = (file: string) => `database: "sqlite:./eg.db"\nspace_fingerprints: ${file}\n`;
@@ -99,7 +99,7 @@ test("check refuses a file that is missing or damaged at the line that names it;
     });
     writeFileSync(join(folder, "spaces.json"), writeCarried([FINGERPRINT]));
     expect(run(folder, "check").exitCode).toBe(0);
-    // It makes no database of its own.
+    // It creates no database of its own.
     run(folder, "keys", "create", "--name", "first");
     const exported = run(folder, "spaces", "export").stdout;
     expect(JSON.parse(exported)).toEqual(WRITTEN);

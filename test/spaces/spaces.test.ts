@@ -1,6 +1,6 @@
 /**
- * Embedding spaces as callers and operators see them: who may serve, what stops, what is told, and what it costs.
- * The comparison of two measurements by itself is probes.test.ts.
+ * Embedding spaces as callers and operators see them: which routes serve, what stops, what is reported, and what it costs.
+ * verdict.test.ts has the comparison of two measurements.
  */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
@@ -17,7 +17,7 @@ function lastingYaml(yaml: string, open: OpenGateway): string {
   return `${yaml}\ndatabase: "sqlite:${join(open.folder, "lasting.db")}"\n`;
 }
 
-describe("a model with several ways", () => {
+describe("a model with several routes", () => {
   test("has both measured at the start: the first one's measurement is the fingerprint", async () => {
     const { open, byHost, quiet } = vendors(TWO);
     await using gateway = await open();
@@ -27,7 +27,7 @@ describe("a model with several ways", () => {
     expect(gateway.gateway.spaces().notices()).toEqual([]);
   });
 
-  test("falls back on the second once it was measured", async () => {
+  test("falls back to the second once it was measured", async () => {
     const { open, byHost, quiet } = vendors(TWO);
     await using gateway = await open();
     await quiet();
@@ -38,7 +38,7 @@ describe("a model with several ways", () => {
     expect(firstVector(sent)).toEqual([...rightModel("hello")]);
   });
 
-  test("is measured by the second against what an earlier life knew of the space", async () => {
+  test("compares the second with what an earlier life knew about the space", async () => {
     const first = vendors(TWO);
     await using before = await first.open();
     const yaml = lastingYaml(TWO, before);
@@ -54,7 +54,7 @@ describe("a model with several ways", () => {
     expect([sent.status, sent.headers.get("x-embedgate-provider")]).toEqual([200, "b"]);
   });
 
-  test("is not measured again by a reload that changes nothing about it, and is by one that does", async () => {
+  test("is not measured again by a reload that does not change it, and is by one that does", async () => {
     const { open, byHost, quiet } = vendors(TWO);
     await using gateway = await open();
     await quiet();
@@ -77,7 +77,7 @@ describe("a model with several ways", () => {
     expect(counts()).toEqual(before.map((count) => count + 2));
   });
 
-  test("never gives the second's vectors where they differ, and says so loudly", async () => {
+  test("never returns the second's vectors if they differ, and logs an error", async () => {
     const { open, byHost, quiet } = vendors(TWO);
     byHost.b.vectorOf = otherModel;
     await using gateway = await open();
@@ -112,7 +112,7 @@ describe("a model with several ways", () => {
       await quiet();
       byHost.a.vectorOf = undefined;
       const sent = await gateway.post({ model: "m", input: "hello" });
-      // Where the gateway makes them unit, they are one.
+      // If the gateway normalises them, they are equal.
       const isMended = more.includes("true");
       expect([more, sent.status]).toEqual([more, isMended ? 200 : 503]);
       const notices = gateway.gateway.spaces().notices();
@@ -124,7 +124,7 @@ describe("a model with several ways", () => {
     }
   });
 
-  test("has the second asked for who insists on it, even at once: it waits for the measurement, and a stranger serves nobody", async () => {
+  test("calls the second for a request that forces it, even at once: the request waits for the measurement, and a stranger serves nobody", async () => {
     const insisting = { "x-embedgate-provider": "b" };
     const { open, quiet } = vendors(TWO);
     await using gateway = await open();
@@ -140,7 +140,7 @@ describe("a model with several ways", () => {
     expect((await trusting.post({ model: "m", input: "hello" }, insisting)).status).toBe(200);
   });
 
-  test("tells whoever asks for the routes' states that the second was changed, and not that it never fitted", async () => {
+  test("reports in the routes' states that the second was changed, not that it never fitted", async () => {
     const { open, byHost, quiet } = vendors(TWO);
     let now = 0;
     await using gateway = await open({ outside: { monotonic: () => now } });
@@ -164,7 +164,7 @@ describe("a model with several ways", () => {
     });
   });
 
-  test("without measurements has its first way only", async () => {
+  test("uses only its first route without measurements", async () => {
     const { open, byHost, quiet } = vendors(`${TWO}\nspace_probe: false\n`);
     await using gateway = await open();
     await quiet();
@@ -174,7 +174,7 @@ describe("a model with several ways", () => {
   });
 });
 
-describe("a model with one way", () => {
+describe("a model with one route", () => {
   test("is measured after its first answer, and not again until it is due", async () => {
     const { open, byHost, quiet } = vendors(LONE);
     let now = 0;
@@ -208,7 +208,7 @@ describe("a model with one way", () => {
     }
     byHost.a.vectorOf = otherModel;
     await using again = await open();
-    // All of them wait for the first look: not one is answered by the changed model unseen.
+    // All of them wait for the first check: none is answered by the changed model unnoticed.
     const sent = await Promise.all(["one", "two", "three"].map((input) => again.post({ model: "m", input })));
     expect(sent.map((one) => one.status)).toEqual([status, status, status]);
     expect(again.gateway.spaces().notices()).toMatchObject([{ out_of_service: policy === "stop" }]);
@@ -218,7 +218,7 @@ describe("a model with one way", () => {
     }
   });
 
-  test("is served again once its fingerprint was forgotten, and no vector of before comes from the cache", async () => {
+  test("is served again after its fingerprint was forgotten, and no older vector comes from the cache", async () => {
     const first = vendors(LONE);
     await using before = await first.open();
     const { open, byHost, quiet } = vendors(`${lastingYaml(LONE, before)}\ncache: { memory_mb: 8 }\n`);
@@ -228,7 +228,7 @@ describe("a model with one way", () => {
     });
     await gateway.post({ model: "m", input: "hello" });
     await quiet();
-    // The key of a vector has the fingerprint in it, so this one is found from now on.
+    // A vector's cache key contains the fingerprint, so this one is found from now on.
     await gateway.post({ model: "m", input: "hello" });
     const hit = await gateway.post({ model: "m", input: "hello" });
     expect(hit.headers.get("x-embedgate-cache")).toBe("hit=1, miss=0");
@@ -248,7 +248,7 @@ describe("a model with one way", () => {
     expect(firstVector(sent)).toEqual([...otherModel("hello")]);
   });
 
-  test("one slip of the provider stops nothing: it is asked twice", async () => {
+  test("a single fluke of the provider stops nothing: it is measured twice", async () => {
     const first = vendors(LONE);
     await using before = await first.open();
     const { open, byHost, quiet } = vendors(lastingYaml(LONE, before));
@@ -267,7 +267,7 @@ describe("a model with one way", () => {
     expect(again.gateway.spaces().notices()).toEqual([]);
   });
 
-  test("what is out of service is measured once each time, until it agrees", async () => {
+  test("a route out of service is measured once each time, until it agrees", async () => {
     const { open, byHost, quiet } = vendors(TWO);
     byHost.b.vectorOf = otherModel;
     let now = 0;
@@ -280,14 +280,14 @@ describe("a model with one way", () => {
       await quiet();
       return byHost.b.asked.filter(isProbe).length - before;
     };
-    // Two calls a measurement: the short texts and the long one.
+    // Two calls per measurement: the short texts and the long one.
     expect([await measuredIn(), await measuredIn()]).toEqual([2, 2]);
     byHost.b.vectorOf = rightModel;
     await measuredIn();
     expect(gateway.gateway.spaces().notices()).toEqual([]);
   });
 
-  test("that cannot be measured is served, told in the log and measured later", async () => {
+  test("one that cannot be measured is served, logged and measured later", async () => {
     const first = vendors(LONE);
     await using before = await first.open();
     const { open, byHost, quiet } = vendors(lastingYaml(LONE, before));
@@ -314,7 +314,7 @@ describe("a model with one way", () => {
   });
 });
 
-test("a measurement is in the ledger under the gateway's own name, and no client's request", async () => {
+test("a measurement is in the ledger under the gateway's own name, and not as a client's request", async () => {
   const { open, quiet } = vendors(LONE);
   await using gateway = await open();
   await gateway.post({ model: "m", input: "hello" });
@@ -337,7 +337,7 @@ describe("a pinned space", () => {
     expect([sent.status, sent.headers.get("x-embedding-space")]).toEqual([200, "m@8"]);
   });
 
-  test.each(["other", "m@4", "m@", "M"])("%s is another: 409, and nobody is asked", async (pinned) => {
+  test.each(["other", "m@4", "m@", "M"])("%s is another: 409, and no provider is called", async (pinned) => {
     const { open, byHost } = vendors(LONE);
     await using gateway = await open();
     const sent = await gateway.post({ model: "m", input: "hello" }, { "x-embedgate-space": pinned });

@@ -1,5 +1,5 @@
 /**
- * Models with several ways before two of them were measured to agree: who serves, how it is marked, and who stops at the first disagreement.
+ * Models with several routes before two of them were measured to agree: which one serves, how it is marked, and which stops at the first disagreement.
  */
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ const about = (sent: { readonly status: number; readonly headers: Headers }) => 
   sent.headers.get("x-embedding-space"),
 ];
 
-describe("on an empty database, with the first way down", () => {
+describe("on an empty database, with the first route down", () => {
   test("the second serves at once, marked as unverified, until the first agrees", async () => {
     const { open, byHost, quiet } = vendors(TWO);
     byHost.a.vectorOf = undefined;
@@ -36,7 +36,7 @@ describe("on an empty database, with the first way down", () => {
     expect(gateway.gateway.spaces().notices()).toEqual([]);
   });
 
-  test("what the header says is what may be pinned", async () => {
+  test("the header's value is what may be pinned", async () => {
     const { open, byHost } = vendors(TWO);
     byHost.a.vectorOf = undefined;
     await using gateway = await open();
@@ -49,7 +49,7 @@ describe("on an empty database, with the first way down", () => {
     ).toBe(409);
   });
 
-  test("the first that comes back and differs stops the later one: never are both served", async () => {
+  test("if the first comes back and differs, the later one stops: both never serve together", async () => {
     const { open, byHost, quiet } = vendors(TWO);
     byHost.a.vectorOf = undefined;
     byHost.b.vectorOf = otherModel;
@@ -93,7 +93,7 @@ describe("on an empty database, with the first way down", () => {
   });
 });
 
-test("a second way that cannot be measured is not used, and operators are told why", async () => {
+test("a second route that cannot be measured is not used, and operators see why", async () => {
   const { open, byHost, quiet } = vendors(TWO);
   byHost.b.vectorOf = undefined;
   await using gateway = await open();
@@ -104,7 +104,7 @@ test("a second way that cannot be measured is not used, and operators are told w
   ]);
 });
 
-describe("fingerprints that are carried with the routing file", () => {
+describe("fingerprints that are delivered with the routing file", () => {
   const carried = (vectorOf: (text: string) => Float32Array) =>
     writeCarried([
       {
@@ -136,7 +136,7 @@ describe("fingerprints that are carried with the routing file", () => {
     expect(about(await gateway.post({ model: "m", input: "hello" }))).toEqual([200, "b", "m@8"]);
   });
 
-  test("stop both where both differ, with advice that fits", async () => {
+  test("stop both if both differ, with fitting advice", async () => {
     const { before, open, quiet } = await opened(otherModel);
     await using _before = before;
     await using gateway = await open();
@@ -152,14 +152,14 @@ describe("fingerprints that are carried with the routing file", () => {
 });
 
 describe("the long text", () => {
-  test("is not asked of a model that takes no texts of that length", async () => {
+  test("is not sent to a model that does not accept texts of that length", async () => {
     const { open, byHost, quiet } = vendors(TWO.replace("price: 1", "price: 1, max_input_tokens: 256"));
     await using _gateway = await open();
     await quiet();
     expect(byHost.a.asked).toEqual([SHORT_TEXTS]);
   });
 
-  test("may be refused: the route is measured all the same, by the others", async () => {
+  test("may be refused: the route is still measured, by the others", async () => {
     const { open, byHost, quiet } = vendors(TWO);
     byHost.b.vectorOf = (text) => {
       if (text === LONG_TEXT) throw new Error("input (514 tokens) is too large to process");
@@ -172,7 +172,7 @@ describe("the long text", () => {
   });
 });
 
-test("agreement_min is the model's: coarser numbers than by default may be taken", async () => {
+test("agreement_min is per model: coarser numbers than by default may be accepted", async () => {
   const coarse = (text: string) => rightModel(text).map((value, i) => value + (i === 0 ? 0.4 : 0));
   for (const [yaml, status] of [
     [TWO, 503],

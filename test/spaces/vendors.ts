@@ -1,6 +1,6 @@
 /**
- * Vendors on a network of the test's own: each host speaks OpenAI's wire with a vector function that the test can change, or is down.
- * A test about another way to fail passes its own `answer`.
+ * Fake vendors: each host has OpenAI's API with a vector function that the test can change, or is down.
+ * A test about another kind of failure passes its own `answer`.
  */
 import { exactVector } from "../../plugins/fake";
 import { GatewayError } from "../../src/domain/errors";
@@ -13,20 +13,20 @@ export const isProbe = (texts: readonly string[]) =>
   texts.every((text) => PROBES.some((one) => one.text === text));
 
 export interface Vendor {
-  /** Undefined: it answers 503. */
+  /** undefined: it answers 503. */
   vectorOf: ((text: string, model: string) => Float32Array) | undefined;
   /** Every list of inputs that it was sent. */
   readonly asked: string[][];
 }
 
-/** The model that everybody means. */
+/** The model that the names stand for. */
 export const rightModel = (text: string) => exactVector(`right ${text}`, 8);
 export const otherModel = (text: string) => exactVector(`other ${text}`, 8);
 
 export interface Vendors {
   readonly byHost: Readonly<Record<"a" | "b", Vendor>>;
   readonly open: (changed?: Partial<Opening>) => Promise<OpenGateway>;
-  /** Lets everything run that can, until no call has been made for a while of turns. */
+  /** Lets everything run that can, until no call was made for several turns. */
   readonly quiet: () => Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * How alike two measurements are, and what is said of them. The figures are those of docs/spaces-measured.md, of real servers.
+ * How similar two measurements are, and the messages. The figures are those of real servers in docs/spaces-measured.md.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -13,7 +13,7 @@ const vector = fc
   .filter((values) => Math.hypot(...values) > 1e-3);
 const measurement = fc.array(vector, { minLength: 1, maxLength: 4 });
 
-test("a measurement agrees with itself, at any length of its vectors", () => {
+test("a measurement agrees with itself, whatever the length of its vectors", () => {
   fc.assert(
     fc.property(measurement, fc.integer({ min: 1, max: 100 }), (vectors, factor) => {
       const longer = vectors.map((values) => values.map((value) => value * factor));
@@ -22,14 +22,14 @@ test("a measurement agrees with itself, at any length of its vectors", () => {
   );
 });
 
-test("one text's vector that differs is enough", () => {
+test("one text with a different vector is enough", () => {
   const one = [Float32Array.of(1, 0), Float32Array.of(0, 1)];
   const other = [Float32Array.of(1, 0), Float32Array.of(0.2, 1)];
   expect(agreement(one, other)).toBeCloseTo(1 / Math.hypot(0.2, 1), 6);
   expect(agreement(one, other)).toBeLessThan(AGREEMENT_MIN);
 });
 
-test("a text that one of the two was refused says nothing", () => {
+test("a text that one of the two refused does not count", () => {
   const one = [Float32Array.of(1, 0), undefined];
   const other = [Float32Array.of(1, 0), Float32Array.of(0, 1)];
   expect(agreement(one, other)).toBe(1);
@@ -47,7 +47,7 @@ test.each([
 
 type Figures = Partial<Record<ProbeKind, number>>;
 
-/** A measurement that has these cosines with the one that is all [1, 0]; 0.97 there for kinds that are not named stands as `others`. */
+/** A measurement with these cosines to the one that is all [1, 0]; 0.97 for kinds that are not named stands as `others`. */
 const at = (others: number, figures: Figures): Measurement =>
   PROBES.map(({ kind }) => {
     const cosine = figures[kind] ?? others;
@@ -55,7 +55,7 @@ const at = (others: number, figures: Figures): Measurement =>
   });
 const SPACE: Measurement = PROBES.map(() => Float32Array.of(1, 0));
 
-describe("what probably differs, by what real servers were measured to give", () => {
+describe("what probably differs, by measurements of real servers", () => {
   const SEEN: readonly (readonly [string, number, Figures, boolean, string])[] = [
     ["llama.cpp F16 and float32", 0.999_99, {}, true, "identical vectors"],
     ["llama.cpp Q8_0", 0.9995, { "one word": 0.9973 }, true, "the same model, quantised"],
@@ -108,7 +108,7 @@ describe("what probably differs, by what real servers were measured to give", ()
       expect(Object(comparison.byKind)[kind]).toBeCloseTo(cosine, 5);
   });
 
-  test("another size is another model, with both sizes", () => {
+  test("other dimensions are another model, with both dimensions", () => {
     const wider = PROBES.map(() => Float32Array.of(1, 0, 0));
     expect(compare(wider, SPACE)).toMatchObject({
       least: -1,
@@ -117,7 +117,7 @@ describe("what probably differs, by what real servers were measured to give", ()
   });
 });
 
-test("the probe texts: at least 24, no two alike, of every kind that servers were seen to treat otherwise", () => {
+test("the probe texts: at least 24, no two alike, of every kind that servers were seen to treat differently", () => {
   expect(PROBES.length).toBeGreaterThanOrEqual(24);
   expect(new Set(PROBES.map(({ text }) => text)).size).toBe(PROBES.length);
   const long = PROBES.filter(({ text }) => text.split(" ").length > 512 - 2);

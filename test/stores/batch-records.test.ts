@@ -11,7 +11,7 @@ const idsOf = (all: readonly { readonly id: string }[]) => all.map(({ id }) => i
 
 for (const { name, isThere, make } of KINDS) {
   describe.skipIf(!isThere)(name, () => {
-    test("files are a workspace's own, listed by page, and forgotten unless an open batch reads them", async () => {
+    test("files belong to a workspace, are listed by page, and are deleted unless an open batch reads them", async () => {
       await using database = make();
       const records = (await database.open({ now })).openBatchRecords();
       for (const id of ["file-1", "file-2", "file-3"]) await records.putFile(fileOf(id, NOON + 10));
@@ -36,7 +36,7 @@ for (const { name, isThere, make } of KINDS) {
       expect(await records.isKnown("file-4")).toBe(false);
     });
 
-    test("a batch is what was put and changed, and goes from one status to the next", async () => {
+    test("a batch is what was stored and changed, and goes from one status to the next", async () => {
       await using database = make();
       const records = (await database.open({ now })).openBatchRecords();
       const made = batchOf("batch_1", { idempotency_key: "k", request_hash: "h" });
@@ -71,7 +71,7 @@ for (const { name, isThere, make } of KINDS) {
       expect(idsOf(await records.batches("team", page))).toEqual(["batch_3", "batch_1"]);
     });
 
-    test("a batch is one process's until its lease is over, or it leaves it; whoever has the fewest comes first", async () => {
+    test("a batch belongs to one process until its lease is over, or it leaves it; workspaces with the fewest come first", async () => {
       await using database = make();
       let time = NOON;
       const records = (await database.open({ now: () => time })).openBatchRecords();
@@ -118,7 +118,7 @@ for (const { name, isThere, make } of KINDS) {
       expect((await records.batch("batch_1", "crew"))?.workspace).toBe("crew");
     });
 
-    test("what was handed to a provider's own batch service is known by its tag", async () => {
+    test("what was sent to a provider's own batch service is found by its tag", async () => {
       await using database = make();
       const records = (await database.open({ now })).openUpstreamRecords();
       const record = {
@@ -145,7 +145,7 @@ for (const { name, isThere, make } of KINDS) {
 }
 
 describe.skipIf(POSTGRES_URL === undefined)("batches on several machines", () => {
-  test("each is taken by one, however many ask at once", async () => {
+  test("each is claimed by one, however many ask at once", async () => {
     await using database = postgresDatabase();
     const machines = await Promise.all([database.open(), database.open(), database.open()]);
     const all = machines.map((stores) => stores.openBatchRecords());
@@ -153,7 +153,7 @@ describe.skipIf(POSTGRES_URL === undefined)("batches on several machines", () =>
     const claimed: string[] = [];
     await Promise.all(
       all.map(async (records, i) => {
-        // Who finds all others locked asks again, as a gateway does.
+        // A machine that finds all others locked asks again, as a gateway does.
         for (let tries = 0; tries < 20 && claimed.length < 12; tries++) {
           const batch = await records.claim(`machine ${i}`, 0, LEASE_MS);
           if (batch) claimed.push(batch.id);
@@ -163,7 +163,7 @@ describe.skipIf(POSTGRES_URL === undefined)("batches on several machines", () =>
     expect([claimed.length, new Set(claimed).size]).toEqual([12, 12]);
   });
 
-  test("the lease is by the database's clock, whatever a machine's says", async () => {
+  test("the lease uses the database's clock, whatever a machine's clock says", async () => {
     await using database = postgresDatabase();
     const records = (await database.open()).openBatchRecords();
     await records.putBatch(batchOf("batch_1"));

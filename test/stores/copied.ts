@@ -1,6 +1,6 @@
 /**
- * Tests that read the ledger's file read this one where the gateway keeps its books in PostgreSQL: a copy, made after each answer, in SQLite's
- * shape. It is for reading; a test that writes into the file is about SQLite.
+ * Tests that read the ledger's file read this one if the gateway uses PostgreSQL: a copy, made after each answer, in SQLite's
+ * shape. It is for reading; tests that write into the file are about SQLite.
  */
 import { Database } from "bun:sqlite";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ const TABLES = [
   "space_routes",
   "route_limits",
 ];
-/** In the order in which rows were made, as far as it can be told. */
+/** In the order in which rows were made, as far as it is known. */
 const ORDER: Readonly<Record<string, string>> = { ledger: "started_at, ctid", credit_grants: "id" };
 
 type Value = string | number | bigint | Uint8Array | null;
@@ -79,7 +79,7 @@ export function copiedTo(path: string, { ask }: PostgresDatabase): Copied {
   let current: Promise<void> | undefined;
   let next: Promise<void> | undefined;
 
-  /** One that begins after it was asked for. */
+  /** A copy that starts after it was requested. */
   function refresh(): Promise<void> {
     if (current === undefined) {
       current = copy().finally(() => {

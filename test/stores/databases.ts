@@ -1,6 +1,6 @@
 /**
- * The databases that the stores are judged on: SQLite in memory, and PostgreSQL where EMBEDGATE_TEST_POSTGRES has the address of a server whose
- * tables may be made and dropped (.ci/postgres.sh starts one). Each test gets a schema of its own.
+ * The databases that the stores are tested on: SQLite in memory, and PostgreSQL if EMBEDGATE_TEST_POSTGRES has the URL of a server where
+ * tables may be created and dropped (.ci/postgres.sh starts one). Each test gets its own schema.
  */
 import { type Socket, SQL } from "bun";
 import type { PostgresConfig } from "../../src/config/gateway-config";
@@ -13,16 +13,17 @@ import type { Stores } from "../../src/stores/stores";
 export const POSTGRES_URL = process.env.EMBEDGATE_TEST_POSTGRES;
 
 export interface PostgresOpening extends Opening {
-  /** By another way than the test's own, such as `wayToPostgres`. */
+  /** Over another connection than the test's own, such as `wayToPostgres`. */
   readonly url?: string;
   readonly onOutage?: PostgresConfig["onOutage"];
   readonly files?: string;
+  readonly creditLease?: number;
 }
 
 const SERVING: PostgresOpening = { serves: { process: null, fenced: () => undefined } };
 
 export interface TestDatabase extends AsyncDisposable {
-  /** Each opening is as another machine's. SQLite in memory has one. */
+  /** Each opening acts as another machine. SQLite in memory has one. */
   open(world?: Partial<Outside>, opening?: PostgresOpening): Promise<Stores>;
 }
 
@@ -87,10 +88,16 @@ export function postgresDatabase(url = POSTGRES_URL ?? "", { isNew = false } = {
     ask,
     async open(
       world = {},
-      { url: way = url, onOutage = config.onOutage, files = "", ...opening }: PostgresOpening = SERVING,
+      {
+        url: way = url,
+        onOutage = config.onOutage,
+        files = "",
+        creditLease,
+        ...opening
+      }: PostgresOpening = SERVING,
     ) {
       const outside = quiet(world);
-      const stores = await openPostgres({ ...config, onOutage, url: way }, files, outside, {
+      const stores = await openPostgres({ ...config, onOutage, creditLease, url: way }, files, outside, {
         ...(world.now ? { clock: outside.now } : {}),
         ...opening,
       });
@@ -131,7 +138,7 @@ async function dropOfEnded(): Promise<void> {
 }
 if (POSTGRES_URL !== undefined) await dropOfEnded().catch(() => undefined);
 
-/** A way to the server that can be cut, and on which nothing may get through any more. */
+/** A connection to the server that can be cut, or silenced. */
 export interface Way extends Disposable {
   readonly url: string;
   be(how: "open" | "cut" | "frozen"): void;
@@ -202,8 +209,21 @@ export interface Kind {
   readonly make: () => TestDatabase;
 }
 
-/** For `describe.each`: what is not there is skipped, and says so. */
+/** For `describe.each`: a missing database is skipped, with a message. */
 export const KINDS: readonly Kind[] = [
   { name: "SQLite", isThere: true, make: sqliteDatabase },
   { name: "PostgreSQL", isThere: POSTGRES_URL !== undefined, make: () => postgresDatabase() },
 ];
+
+/** Credits are leased as soon as anybody asks (postgres.credit_lease). */
+export const LEASING: Kind = {
+  name: "PostgreSQL, with leases of credits",
+  isThere: POSTGRES_URL !== undefined,
+  make() {
+    const database = postgresDatabase();
+    return {
+      ...database,
+      open: (world, opening = SERVING) => database.open(world, { ...opening, creditLease: 1 }),
+    };
+  },
+};

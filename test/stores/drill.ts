@@ -1,6 +1,6 @@
 /**
- * Several gateways as processes of their own on one PostgreSQL, clients that write down what they were answered, and what must hold afterwards,
- * whatever happened meanwhile. Used by drills.test.ts, and by hand for what takes minutes: `bun test/stores/drill.ts HOW SECONDS`.
+ * Several gateways as separate processes on one PostgreSQL, clients that record their answers, and what must hold afterwards,
+ * whatever happened meanwhile. Used by drills.test.ts, and by hand for minutes: `bun test/stores/drill.ts HOW SECONDS`.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,14 +8,24 @@ import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { postgresDatabase } from "./databases";
 
-const SOURCE = join(import.meta.dir, "../../src/main.ts");
+/** By hand: the built executable, another way to the same database, and a line more of `postgres` in the routing file. */
+const { DRILL_EXECUTABLE, DRILL_URL, DRILL_POSTGRES = "" } = process.env;
+const PROGRAM = DRILL_EXECUTABLE
+  ? [DRILL_EXECUTABLE]
+  : [process.execPath, join(import.meta.dir, "../../src/main.ts")];
 const START_MS_MAX = 30_000;
-/** However it ends: longer is a hang. */
+/** However it ends: longer is a hang. A gateway that is stopped cannot answer: only the time in which it runs is counted. */
 export const ANSWER_MS_MAX = 25_000;
+const LOOK_EVERY_MS = 200;
 
 export interface Running {
   readonly url: string;
   readonly process: Subprocess;
+  /** SIGSTOP, and SIGCONT. */
+  stop(): void;
+  resume(): void;
+  /** How long it has been stopped in all. */
+  stoppedMs(): number;
 }
 
 export interface Answered {
@@ -23,6 +33,8 @@ export interface Answered {
   readonly id: string;
   readonly code: string | undefined;
   readonly ms: number;
+  /** How much of it the gateway was stopped. */
+  readonly stoppedMs: number;
 }
 
 export interface Drill extends AsyncDisposable {
@@ -30,11 +42,11 @@ export interface Drill extends AsyncDisposable {
   readonly answers: Answered[];
   /** Requests of one word, which cost a micro-credit each. */
   ask(gateway: Running): Promise<Answered>;
-  /** Clients that ask one gateway after another until `until`. */
+  /** Clients that call one gateway after another until `until`. */
   load(clients: number, until: () => boolean): Promise<void>;
   startGateway(): Promise<Running>;
   sql: ReturnType<typeof postgresDatabase>["ask"];
-  /** After all have ended their requests. @returns what is wrong: nothing, mostly */
+  /** After all requests have ended. @returns what is wrong: usually nothing */
   verify(): Promise<readonly string[]>;
 }
 
@@ -45,8 +57,8 @@ export async function startDrill(gateways: number, credits: bigint | null, setti
   const { url, schema } = database.config;
   const yaml = (port: number) => `
 server: { port: ${port} }
-database: ${url}
-postgres: { schema: ${schema}${settings} }
+database: ${DRILL_URL ?? url}
+postgres: { schema: ${schema}${settings}${DRILL_POSTGRES} }
 providers:
   fake: { plugin: fake }
 models:
@@ -65,13 +77,13 @@ space_probe: false
     const own = mkdtempSync(join(folder, "gateway-"));
     writeFileSync(join(own, "gateway.yaml"), yaml(port));
     const log = Bun.file(join(own, "log"));
-    const process = Bun.spawn([globalThis.process.execPath, SOURCE, "serve"], {
+    const process = Bun.spawn([...PROGRAM, "serve"], {
       cwd: own,
       stdout: log,
       stderr: log,
       env: { ...globalThis.process.env, NODE_ENV: "production" },
     });
-    const one = { url: `http://127.0.0.1:${port}`, process };
+    const one = runningOf(`http://127.0.0.1:${port}`, process);
     running.push(one);
     const startedAt = performance.now();
     for (;;) {
@@ -88,28 +100,41 @@ space_probe: false
     return asked;
   };
 
-  async function ask({ url: at }: Running): Promise<Answered> {
+  async function ask({ url: at, stoppedMs }: Running): Promise<Answered> {
     const startedAt = performance.now();
+    const stoppedBefore = stoppedMs();
     const answered = (status: number, id: string, code?: string): Answered => {
-      const one = { status, id, code, ms: performance.now() - startedAt };
+      const one = {
+        status,
+        id,
+        code,
+        ms: performance.now() - startedAt,
+        stoppedMs: stoppedMs() - stoppedBefore,
+      };
       answers.push(one);
       return one;
     };
+    const over = new AbortController();
+    const looking = setInterval(() => {
+      if (performance.now() - startedAt - (stoppedMs() - stoppedBefore) > ANSWER_MS_MAX) over.abort("hang");
+    }, LOOK_EVERY_MS);
     let response: Response;
     try {
       response = await fetch(`${at}/v1/embeddings`, {
         method: "POST",
         headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-        // Another one each time: of equal ones that meet, one pays.
+        // A different text each time: of equal ones that meet, only one pays.
         body: JSON.stringify({ model: "one", input: `a${nextWord()}` }),
-        signal: AbortSignal.timeout(ANSWER_MS_MAX),
+        signal: over.signal,
       });
       const body: unknown = await response.json();
       const id = response.headers.get("x-request-id") ?? "";
       return answered(response.status, id, Object(body).error?.code);
-    } catch (cause) {
-      const isHang = cause instanceof Error && cause.name === "TimeoutError";
+    } catch {
+      const isHang = over.signal.aborted;
       return answered(isHang ? -1 : 0, "", isHang ? "hang" : "no answer");
+    } finally {
+      clearInterval(looking);
     }
   }
 
@@ -147,8 +172,10 @@ space_probe: false
       const unpaid = acknowledged.filter((id) => credits !== null && byId.get(id)?.taken !== 1n);
       if (unpaid.length > 0) wrong.push(`${unpaid.length} answers were not paid as they cost`);
       const [workspace] = await database.ask<{ left: bigint | null; held: bigint; taken: bigint }>(
-        `SELECT micro_credits AS left, micro_credits_held AS held,
-           (SELECT coalesce(sum(micro_credits_taken), 0)::bigint FROM @ledger) AS taken FROM @workspaces WHERE name = 'team'`,
+        `SELECT micro_credits - spent AS left, micro_credits_held - leased AS held,
+           (SELECT coalesce(sum(micro_credits_taken), 0)::bigint FROM @ledger) AS taken
+         FROM @workspaces, (SELECT coalesce(sum(micro_credits), 0)::bigint AS leased, coalesce(sum(micro_credits_spent), 0)::bigint AS spent
+           FROM @leases WHERE workspace = 'team') AS leases WHERE name = 'team'`,
       );
       if (credits !== null && (workspace?.left ?? -1n) < 0n) wrong.push("the balance is below zero");
       if (credits !== null && (workspace?.left ?? 0n) + (workspace?.taken ?? 0n) !== credits)
@@ -179,6 +206,26 @@ space_probe: false
   };
 }
 
+function runningOf(url: string, process: Subprocess): Running {
+  let stoppedAt: number | undefined;
+  let before = 0;
+  const stoppedMs = () => before + (stoppedAt === undefined ? 0 : performance.now() - stoppedAt);
+  return {
+    url,
+    process,
+    stoppedMs,
+    stop() {
+      stoppedAt ??= performance.now();
+      process.kill("SIGSTOP");
+    },
+    resume() {
+      before = stoppedMs();
+      stoppedAt = undefined;
+      process.kill("SIGCONT");
+    },
+  };
+}
+
 function freePort(): number {
   const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = server;
@@ -186,7 +233,7 @@ function freePort(): number {
   return port;
 }
 
-/** How many of each outcome, for whoever reads it. */
+/** How many of each outcome, for the reader. */
 export function tally(answers: readonly Answered[]): string {
   const counts = new Map<string, number>();
   for (const { status, code } of answers) {
@@ -202,7 +249,7 @@ export function tally(answers: readonly Answered[]): string {
 export const CUT = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE application_name = 'embedgate' AND pid <> pg_backend_pid()`;
 
-/** As .ci/postgres.sh says it; undefined: nobody may. */
+/** From .ci/postgres.sh; undefined: restarts are not allowed. */
 export const RESTART = process.env.EMBEDGATE_TEST_POSTGRES_RESTART;
 
 export async function restartPostgres(): Promise<void> {
@@ -215,6 +262,12 @@ const HOW: Readonly<Record<string, (drill: Drill, isOver: () => boolean) => Prom
       await Bun.sleep(100 + Math.random() * 200);
       await drill.sql(CUT).catch(() => undefined);
     }
+  },
+  /** What DRILL_COMMAND says, such as to promote a replica, once a third of the time is over. */
+  async command(_, isOver) {
+    await Bun.sleep((Number(process.argv[3] ?? "20") * 1_000) / 3);
+    await Bun.spawn(["sh", "-c", process.env.DRILL_COMMAND ?? "false"]).exited;
+    while (!isOver()) await Bun.sleep(100);
   },
   async restart(_, isOver) {
     while (!isOver()) {
@@ -233,11 +286,12 @@ const HOW: Readonly<Record<string, (drill: Drill, isOver: () => boolean) => Prom
   async stop(drill, isOver) {
     const [first] = drill.gateways;
     await Bun.sleep(35_000);
-    first?.process.kill("SIGSTOP");
+    first?.stop();
     await Bun.sleep(60_000);
-    first?.process.kill("SIGCONT");
+    first?.resume();
     while (!isOver()) await Bun.sleep(100);
     console.log("the stopped one has ended with", first?.process.exitCode);
+    console.log("asked of it meanwhile:", tally(drill.answers.filter(({ stoppedMs }) => stoppedMs > 0)));
   },
 };
 

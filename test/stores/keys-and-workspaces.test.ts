@@ -1,6 +1,6 @@
 /**
- * Part of the one suite for every database, asked of each: keys, workspaces and what they may. A new promise of src/stores/stores.ts is a test in one of these files;
- * what only one database has is in a file of its own.
+ * Part of the one suite for every database: keys, workspaces and their rights. A new promise of src/stores/stores.ts is a test in one of these
+ * files; a separate file has what only one database has.
  */
 import { describe, expect, test } from "bun:test";
 import { KINDS } from "./databases";
@@ -10,7 +10,7 @@ const DEFAULTS = () => ({});
 
 for (const { name, isThere, make } of KINDS) {
   describe.skipIf(!isThere)(name, () => {
-    test("a key opens what it was made for until it is revoked, and its end is told", async () => {
+    test("a key works for its workspace until it is revoked, and the end is reported", async () => {
       await using database = make();
       const keys = (await database.open({ now: () => NOON })).openKeys();
       expect(keys.everNeeded()).toBe(false);
@@ -32,7 +32,7 @@ for (const { name, isThere, make } of KINDS) {
       );
     });
 
-    test("a rotated secret works until its grace is over", async () => {
+    test("a rotated secret works until its grace period is over", async () => {
       await using database = make();
       const clock = { now: NOON };
       const keys = (await database.open({ now: () => clock.now })).openKeys();
@@ -52,7 +52,7 @@ for (const { name, isThere, make } of KINDS) {
       await expect(keys.rotate("key_none", 0)).rejects.toMatchObject({ kind: "invalid" });
     });
 
-    test("a bootstrap key is an admin's, and another one takes its place", async () => {
+    test("a bootstrap key is an admin's, and another one replaces it", async () => {
       await using database = make();
       const keys = (await database.open({ now: () => NOON })).openKeys();
       const hash = (secret: string) => new Bun.CryptoHasher("sha256").update(secret).digest("hex");
@@ -66,7 +66,7 @@ for (const { name, isThere, make } of KINDS) {
       expect(keys.list()).toHaveLength(2);
     });
 
-    test("tokens that were taken once are known for ever", async () => {
+    test("that tokens were once accepted is remembered for ever", async () => {
       await using database = make();
       const keys = (await database.open({ now: () => NOON })).openKeys();
       await keys.tokensTaken();
@@ -74,7 +74,7 @@ for (const { name, isThere, make } of KINDS) {
       expect(keys.everNeeded()).toBe(true);
     });
 
-    test("a workspace's settings are its own, else the defaults'", async () => {
+    test("a workspace's settings are its own, or the defaults", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const workspaces = stores.openWorkspaces(() => ({ requests_per_minute: 7 }));
@@ -112,7 +112,7 @@ for (const { name, isThere, make } of KINDS) {
       expect((await workspaces.list()).map((one) => one.name)).toEqual(["new", "team"]);
     });
 
-    test("credits are granted and taken back as far as nobody holds them", async () => {
+    test("credits are granted, and taken back as far as they are not held", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const workspaces = stores.openWorkspaces(DEFAULTS);
@@ -134,7 +134,7 @@ for (const { name, isThere, make } of KINDS) {
       ]);
     });
 
-    test("a workspace is renamed with all that is its own, and its end revokes its keys", async () => {
+    test("a workspace is renamed with everything that belongs to it, and deleting it revokes its keys", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const workspaces = stores.openWorkspaces(DEFAULTS);

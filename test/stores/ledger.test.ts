@@ -1,17 +1,17 @@
 /**
- * Part of the one suite for every database, asked of each: what is held, charged, capped and released. A new promise of src/stores/stores.ts is a test in one of these files;
- * what only one database has is in a file of its own.
+ * Part of the one suite for every database: holds, charges, caps and releases. A new promise of src/stores/stores.ts is a test in one of these
+ * files; a separate file has what only one database has.
  */
 import { describe, expect, test } from "bun:test";
-import { KINDS } from "./databases";
+import { KINDS, LEASING } from "./databases";
 import { holdingOf, NOON, rowOf, underWay } from "./rows";
 
 const DEFAULTS = () => ({});
 const CODE = { kind: "insufficient_credit" };
 
-for (const { name, isThere, make } of KINDS) {
+for (const { name, isThere, make } of [...KINDS, LEASING]) {
   describe.skipIf(!isThere)(name, () => {
-    test("what a request may cost is held, and what it did cost replaces it", async () => {
+    test("what a request may cost is held, and its actual cost replaces the hold", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const workspaces = stores.openWorkspaces(DEFAULTS);
@@ -60,7 +60,7 @@ for (const { name, isThere, make } of KINDS) {
       await expect(ledger.begin(underWay(rowOf(1)), near)).rejects.toMatchObject(CODE);
     });
 
-    test("the balance is never overspent by requests that come at once", async () => {
+    test("the balance is never overspent by simultaneous requests", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const ledger = stores.openLedger();
@@ -84,7 +84,7 @@ for (const { name, isThere, make } of KINDS) {
       expect((await stores.openWorkspaces(DEFAULTS).show("team")).micro_credits).toBe(0n);
     });
 
-    test("caps are those of a day and of a month, and end with them", async () => {
+    test("caps are for a day and a month, and reset with them", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const ledger = stores.openLedger();
@@ -101,7 +101,7 @@ for (const { name, isThere, make } of KINDS) {
       await expect(spend(0)).rejects.toMatchObject({ kind: "cap_exceeded" });
       await spend(1);
       await spend(1);
-      // Both of November are reached: the month's is the later end.
+      // Both of November's caps are reached: the month's ends later.
       await expect(spend(1)).rejects.toThrow("cap_usd_per_month");
       await spend(3);
       expect(await stores.openStatements().spent("team", NOON + 3 * DAY_MS)).toEqual({
@@ -122,7 +122,7 @@ for (const { name, isThere, make } of KINDS) {
       expect((await workspaces.show("team")).micro_credits).toBe(997n);
     });
 
-    test("a row that is settled twice is charged once; one that was never begun is written all the same", async () => {
+    test("a row that is settled twice is charged once; one that was never begun is still written", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const ledger = stores.openLedger();
@@ -133,13 +133,14 @@ for (const { name, isThere, make } of KINDS) {
       const failed = rowOf(0, { status: 502, error: "upstream_malformed", metadata: '{"a":"b"}' });
       await ledger.begin(underWay(failed), holdingOf({ least: 1, most: 9 }));
       await ledger.settle(failed);
+      await ledger.close();
       expect(await stores.openWorkspaces(DEFAULTS).show("team")).toMatchObject({
         micro_credits: 100n,
         micro_credits_held: 0n,
       });
     });
 
-    test("rows that nobody is at work on any more are interrupted once, and what they held is free", async () => {
+    test("rows without a living process are interrupted once, and their holds are released", async () => {
       await using database = make();
       const serves = { process: "dead", fenced: () => undefined };
       const stores = await database.open({ now: () => NOON }, { serves });

@@ -1,4 +1,4 @@
-/** `embedgate database move`: all of a SQLite file in PostgreSQL, though it was broken off before, and compared afterwards. */
+/** `embedgate database move`: everything of an SQLite file into PostgreSQL, even after an interruption, with a comparison at the end. */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ import { batchOf, fileOf, holdingOf, NOON, rowOf, underWay } from "./rows";
 const DEFAULTS = () => ({});
 const DAY_MS = 86_400_000;
 
-/** Keys, balances, a space, refusals, and a text that PostgreSQL cannot hold. */
+/** Keys, balances, a space, refusals, and a text that PostgreSQL cannot store. */
 async function filled(path: string): Promise<{ readonly key: string; readonly balance: bigint | null }> {
   const stores = await openSqlite(path, realOutside);
   const workspaces = stores.openWorkspaces(DEFAULTS);
@@ -53,7 +53,7 @@ async function filled(path: string): Promise<{ readonly key: string; readonly ba
 }
 
 describe.skipIf(POSTGRES_URL === undefined)("moving from SQLite to PostgreSQL", () => {
-  test("takes all of it, once, and may be gone on with", async () => {
+  test("takes everything, once, and may be continued", async () => {
     await using database = postgresDatabase();
     using folder = temporaryFolder();
     const path = join(folder.path, "old.db");
@@ -94,7 +94,7 @@ describe.skipIf(POSTGRES_URL === undefined)("moving from SQLite to PostgreSQL", 
 
     const checked = await runCommand(["database", "check", "--config", file]);
     expect([checked.code, checked.out]).toEqual([0, expect.stringContaining("up to date")]);
-    // What was written meanwhile on one side, such as the grant above, is found.
+    // Differences that arose meanwhile on one side, such as the grant above, are found.
     expect((await move()).errors).toContain("The two databases differ. workspaces: the row team");
     await database.ask("UPDATE @workspaces SET micro_credits = micro_credits + 1");
     expect((await runCommand(["database", "check", "--config", file])).errors).toContain(
@@ -152,7 +152,7 @@ describe.skipIf(POSTGRES_URL === undefined)("moving from SQLite to PostgreSQL", 
     expect([wrong.code, wrong.errors]).toEqual([1, expect.stringContaining("its charts are wrong")]);
   }, 60_000);
 
-  test("a database that is not there is told, and one that is of use elsewhere is left alone", async () => {
+  test("a database that does not exist is reported, and one in use elsewhere is not touched", async () => {
     await using database = postgresDatabase(POSTGRES_URL, { isNew: true });
     using folder = temporaryFolder();
     const file = join(folder.path, "gateway.yaml");

@@ -1,8 +1,11 @@
-/** What only PostgreSQL promises: several machines, their clocks, and what is lost and comes back. */
+/** What only PostgreSQL promises: several machines, their clocks, and connections that are lost and come back. */
 import { describe, expect, test } from "bun:test";
 import type { Ledger } from "../../src/books/ledger";
 import type { OpenPostgres } from "../../src/domain/postgres";
-import { openBuns } from "../../src/stores/postgres/connection";
+import { realOutside } from "../../src/network/real-outside";
+import { addressOf } from "../../src/stores/postgres/address";
+import { type Connection, connect, openBuns } from "../../src/stores/postgres/connection";
+import { UNIQUE_VIOLATION } from "../../src/stores/postgres/holding";
 import { MIGRATIONS } from "../../src/stores/postgres/migrations";
 import { POSTGRES_URL, postgresDatabase, wayToPostgres } from "./databases";
 import { holdingOf, rowOf, underWay } from "./rows";
@@ -10,7 +13,7 @@ import { holdingOf, rowOf, underWay } from "./rows";
 const DEFAULTS = () => ({});
 const REQUESTS = 100;
 
-/** What another machine does is known here within a second. */
+/** Changes of another machine are known here within a second. */
 async function within(ms: number, isSo: () => boolean): Promise<boolean> {
   const endsAt = performance.now() + ms;
   while (!isSo() && performance.now() < endsAt) await Bun.sleep(5);
@@ -54,7 +57,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(await within(1_000, () => workspaces.exists("crew") && !workspaces.exists("team"))).toBe(true);
   });
 
-  test("changes are asked for where they cannot be listened for, and all is read anew after a gap", async () => {
+  test("changes are polled if LISTEN is not possible, and everything is read again after a gap", async () => {
     await using database = postgresDatabase();
     const here = await database.open();
     const there = await database.open({}, { serves: undefined });
@@ -66,7 +69,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(await within(1_000, () => keys.find(made.key) === undefined)).toBe(true);
   });
 
-  test("no answer is given from memory that is older than a second", async () => {
+  test("no answer comes from memory that is older than a second", async () => {
     await using database = postgresDatabase();
     let late = 0;
     const stores = await database.open({ monotonic: () => performance.now() + late });
@@ -81,7 +84,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(await within(1_000, () => keys.find(key) === undefined)).toBe(true);
   });
 
-  test("whoever is taken for dead loses its rows once, finds itself fenced, and charges nothing", async () => {
+  test("a machine that was declared dead loses its rows once, finds itself fenced, and charges nothing", async () => {
     await using database = postgresDatabase();
     let fenced = 0;
     const serves = {
@@ -109,13 +112,13 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(await other.openRequests().show(row.request_id)).toMatchObject({ error: "interrupted" });
   });
 
-  test("a request that failed without knowing that it was begun is settled, and holds nothing", async () => {
+  test("a request that failed without knowing whether it was begun is settled, and holds nothing", async () => {
     await using database = postgresDatabase();
     const [begins, ends] = [await database.open(), await database.open()];
     await begins.openWorkspaces(DEFAULTS).create("team", {}, 100n);
     const row = rowOf(5);
     await begins.openLedger().begin(underWay(row), holdingOf({ least: 1, most: 30 }));
-    // As by the process itself, where the acknowledgement was lost.
+    // As the process itself would, if the acknowledgement was lost.
     await ends.openLedger().settle({
       ...underWay(row),
       status: 504,
@@ -131,7 +134,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     });
   });
 
-  test("days are the database's, whatever a machine's clock says", async () => {
+  test("days follow the database's clock, whatever a machine's clock says", async () => {
     await using database = postgresDatabase();
     const hourOff = await database.open({ now: () => Date.now() + 3_600_000 }, { clock: undefined });
     const ledger = hourOff.openLedger();
@@ -146,7 +149,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(found?.day).toBe(found?.today ?? "");
   });
 
-  test("a commit whose acknowledgement was lost is found by its id, and not done again", async () => {
+  test("a commit whose acknowledgement was lost is found by its id, and not repeated", async () => {
     await using database = postgresDatabase();
     const stores = await database.open();
     await stores.openWorkspaces(DEFAULTS).create("team", {}, 1_000n);
@@ -221,7 +224,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(await database.ask("SELECT 1 FROM @refusals_counted")).toEqual([]);
   });
 
-  test("a server that is away, or does not answer, is told as that, and never as a wrong key", async () => {
+  test("a server that is down or does not answer is reported as such, never as a wrong key", async () => {
     using way = wayToPostgres();
     await using database = postgresDatabase();
     const logs: string[] = [];
@@ -251,6 +254,34 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(logs.filter((message) => message === "PostgreSQL answers again")).toHaveLength(2);
   }, 60_000);
 
+  test("works that are sent at once are one transaction: one that is refused undoes all, and is the cause", async () => {
+    await using database = postgresDatabase();
+    await database.open();
+    const connection = await connect(addressOf(database.config), realOutside);
+    const put = (id: number) => async (on: Connection) => {
+      await on.query("INSERT INTO @tokens_taken (id, since) VALUES ($1, 1)", [id]);
+    };
+    const count = () => database.ask<{ count: bigint }>("SELECT count(*) AS count FROM @tokens_taken");
+    // Only 1 is allowed, and only once.
+    await expect(connection.pipeline([put(1), put(2), put(1)])).rejects.toMatchObject({
+      errno: "23514",
+    });
+    expect(await count()).toEqual([{ count: 0n }]);
+    await connection.pipeline([put(1)]);
+    await expect(connection.pipeline([put(1), put(2)])).rejects.toMatchObject({ errno: UNIQUE_VIOLATION });
+    expect([await count(), connection.isLost()]).toEqual([[{ count: 1n }], false]);
+    connection.close();
+  });
+
+  test("a PgBouncer that is taken for PostgreSQL is told what to set", async () => {
+    await using database = postgresDatabase();
+    const refusal = Object.assign(new Error("unsupported startup parameter: statement_timeout"), {
+      errno: "08P01",
+    });
+    const postgres = () => ({ reserve: () => Promise.reject(refusal), close: () => Promise.resolve() });
+    await expect(database.open({ postgres })).rejects.toThrow("set postgres.prepare: false");
+  });
+
   test("two that open a new database at once make its tables once", async () => {
     await using database = postgresDatabase(POSTGRES_URL, { isNew: true });
     const opened = await Promise.all([database.open(), database.open(), database.open()]);
@@ -260,7 +291,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     );
   });
 
-  test("gateways that serve by different routing files say so", async () => {
+  test("gateways with different routing files report it", async () => {
     await using database = postgresDatabase();
     const instances = [await database.open(), await database.open()];
     for (const [i, { machines }] of instances.entries()) machines?.serving(`file-${i}`);

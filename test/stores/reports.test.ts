@@ -1,6 +1,6 @@
 /**
- * Part of the one suite for every database, asked of each: the ledger read back. A new promise of src/stores/stores.ts is a test in one of these files;
- * what only one database has is in a file of its own.
+ * Part of the one suite for every database: reading the ledger. A new promise of src/stores/stores.ts is a test in one of these
+ * files; a separate file has what only one database has.
  */
 import { describe, expect, test } from "bun:test";
 import { KINDS } from "./databases";
@@ -109,7 +109,7 @@ for (const { name, isThere, make } of KINDS) {
       expect(total.micro_credits).toBe(15n);
     });
 
-    test("requests are found by what they are, the latest first", async () => {
+    test("requests are found by their properties, the latest first", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const ledger = stores.openLedger();
@@ -135,7 +135,7 @@ for (const { name, isThere, make } of KINDS) {
       expect(await requests.refusedWith("req_none")).toEqual([]);
     });
 
-    test("sums over time are told by group, and add up to usage", async () => {
+    test("sums over time are split by group, and add up to usage", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const ledger = stores.openLedger();
@@ -201,7 +201,7 @@ for (const { name, isThere, make } of KINDS) {
       expect(await stores.size()).toBeGreaterThan(0);
     });
 
-    test("requests are read page by page, and one with its story", async () => {
+    test("requests are read page by page, and a single one with its story", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const ledger = stores.openLedger();
@@ -242,7 +242,7 @@ for (const { name, isThere, make } of KINDS) {
       expect(await pages.story("req_none")).toBeUndefined();
     });
 
-    test("each change leaves an entry in the audit trail, by whoever made it", async () => {
+    test("each change leaves an entry in the audit trail, whoever made it", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const workspaces = stores.openWorkspaces(() => ({}));
@@ -274,7 +274,7 @@ for (const { name, isThere, make } of KINDS) {
       ).toHaveLength(1);
     });
 
-    test("a session is as good as the key that it was begun with", async () => {
+    test("a session is valid as long as the key that it started with", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const keys = stores.openKeys();
@@ -292,7 +292,7 @@ for (const { name, isThere, make } of KINDS) {
       expect(await sessions.of(withCookie)).toBeUndefined();
     });
 
-    test("text that a database cannot hold is kept as far as it can be", async () => {
+    test("text that a database cannot store is kept as far as possible", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const ledger = stores.openLedger();

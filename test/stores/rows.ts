@@ -1,4 +1,4 @@
-/** Rows of the ledger and holdings for them, as requests make them; files and batches. */
+/** Rows of the ledger and their holds, as requests make them; files and batches. */
 import type { Holding } from "../../src/books/balances";
 import type { BatchRecord } from "../../src/books/batch-records";
 import type { LedgerRow } from "../../src/books/ledger-row";
@@ -8,7 +8,7 @@ const FEMTO = 1_000_000_000n;
 
 let made = 0;
 
-/** @param microCredits what it costs; a micro-credit is a micro-USD */
+/** @param microCredits the cost; a micro-credit is a micro-USD */
 export function rowOf(microCredits: number | bigint, own: Partial<LedgerRow> = {}): LedgerRow {
   made += 1;
   const cost = BigInt(microCredits);
@@ -63,7 +63,7 @@ export const holdingOf = ({ least, most, starting = null, day, month }: Held): H
   terms: { startingMicroCredits: starting, caps: { day, month } },
 });
 
-/** More than an int32 of bytes. */
+/** More bytes than an int32 can count. */
 export const fileOf = (id: string, expiresAt: number | null = null) =>
   ({
     id,

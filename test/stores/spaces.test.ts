@@ -1,6 +1,6 @@
 /**
- * Part of the one suite for every database, asked of each: what is known of spaces and routes. A new promise of src/stores/stores.ts is a test in one of these files;
- * what only one database has is in a file of its own.
+ * Part of the one suite for every database: what is known about spaces and routes. A new promise of src/stores/stores.ts is a test in one of these
+ * files; a separate file has what only one database has.
  */
 import { describe, expect, test } from "bun:test";
 import { isDeepStrictEqual } from "node:util";
@@ -9,7 +9,7 @@ import { NOON } from "./rows";
 
 for (const { name, isThere, make } of KINDS) {
   describe.skipIf(!isThere)(name, () => {
-    test("a space's first measurement stays, is confirmed and forgotten", async () => {
+    test("a space's first measurement stays, and is confirmed and forgotten", async () => {
       await using database = make();
       const stores = await database.open({ now: () => NOON });
       const fingerprints = stores.openFingerprints();
@@ -34,7 +34,7 @@ for (const { name, isThere, make } of KINDS) {
       expect(fingerprints.find("m@3")).toBeUndefined();
     });
 
-    test("a route's last measurement takes the place of the one before", async () => {
+    test("a route's last measurement replaces the one before", async () => {
       await using database = make();
       const records = (await database.open({ now: () => NOON })).openRecords();
       const record = {

@@ -1,4 +1,4 @@
-/** postgres.on_outage: spool. Who has no limit goes on while the database is away, and every row gets there in the end, once. */
+/** postgres.on_outage: spool. Workspaces without a limit continue while the database is away, and every row is written in the end, once. */
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ async function until(isSo: () => boolean | Promise<boolean>, ms = 15_000): Promi
   return false;
 }
 
-describe.skipIf(POSTGRES_URL === undefined)("while PostgreSQL is away", () => {
+describe.skipIf(POSTGRES_URL === undefined)("while PostgreSQL is down", () => {
   test("requests without a limit go on, others are refused, and each row is written once it is back", async () => {
     using way = wayToPostgres();
     using folder = temporaryFolder();

@@ -1,11 +1,11 @@
 /**
- * Records as CSV, read by whatever reads them: a spreadsheet of any country, or a program that goes by lines.
- * A further way to smuggle a formula is a row of HARMFUL.
+ * Records as CSV for every reader: a spreadsheet in any locale, or a program that reads line by line.
+ * A further way to smuggle in a formula is a row of HARMFUL.
  */
 import { describe, expect, test } from "bun:test";
 import { csv } from "../../src/terminal/csv";
 
-/** What a spreadsheet takes for the start of a formula, in either width. */
+/** Characters that start a formula in a spreadsheet, in either width. */
 const SIGNS = ["=", "+", "-", "@", "＝", "＋", "－", "＠"];
 
 const HARMFUL = SIGNS.flatMap((sign) => [
@@ -24,7 +24,7 @@ const HARMFUL = SIGNS.flatMap((sign) => [
   { what: "after a next line", text: `acme\u0085${sign}1+1` },
 ]).map(({ what, text }) => ({ what, text, name: JSON.stringify(text) }));
 
-/** Cells as a reader sees them who takes any of these for a separator, and quotes for nothing special. */
+/** Cells as seen by a reader that takes any of these for a separator, and ignores quotes. */
 const cellsOf = (text: string) => text.split(/[;,\t|\r\n\u0085\u2028\u2029]/);
 const isFormula = (cell: string) => /^["\s]*[=+\-@＝＋－＠]/.test(cell);
 
@@ -32,19 +32,19 @@ describe("a cell never starts a formula", () => {
   test.each(HARMFUL)("$what: $name", ({ text }) => {
     const written = csv(["user", "tokens"], [{ user: text, tokens: 7 }]);
     expect(cellsOf(written).filter(isFormula)).toEqual([]);
-    // And the heading's cells, which may be keys of metadata.
+    // And the heading's cells, which may be metadata keys.
     const heading = csv([text], [{ [text]: 1 }]);
     expect(cellsOf(heading).filter(isFormula)).toEqual([]);
   });
 });
 
-test("a cell stays one cell for whoever separates by semicolons or tabs", () => {
+test("a cell stays one cell for a reader that separates by semicolons or tabs", () => {
   expect(csv(["a"], [{ a: "x;y" }])).toBe('a\n"x;y"');
   // Quoted, or shown as an escape.
   expect(csv(["a"], [{ a: "x\ty" }])).toMatch(/^a\n("x\ty"|x\\ty)$/);
 });
 
-test("what harms nobody is written as it is: names, dates, numbers below nothing", () => {
+test("harmless values are written unchanged: names, dates, negative numbers", () => {
   const record = { model: "text-embedding-3-small", day: "2026-11-28", mail: "a@b.example", credits: -3 };
   expect(csv(["model", "day", "mail", "credits"], [record])).toBe(
     "model,day,mail,credits\ntext-embedding-3-small,2026-11-28,a@b.example,-3",

@@ -1,5 +1,5 @@
 /**
- * What the command line reads and prints, without a process: durations, amounts, lists, tables, CSV. Processes are in executable.test.ts.
+ * What the command line parses and prints, without a process: durations, amounts, lists, tables, CSV. executable.test.ts has processes.
  */
 
 import { describe, expect, test } from "bun:test";
@@ -54,7 +54,7 @@ describe("a table on a terminal", () => {
     ["a", "a text that is longer than there is room for", { right: "123456789" }],
   ] as const;
 
-  test("is as wide as the terminal at most: text is cut, numbers never", () => {
+  test("is at most as wide as the terminal: text is cut, numbers never", () => {
     const screen = screenOf({ isTTY: true, columns: 40 }, { NO_COLOR: "1" });
     const lines = table(rows, screen).split("\n");
     expect(lines).toEqual([
@@ -63,7 +63,7 @@ describe("a table on a terminal", () => {
     ]);
   });
 
-  test("has colours only there, and none where they are not wanted", () => {
+  test("has colours only there, and none if they are not wanted", () => {
     expect(table(rows, screenOf({ isTTY: true, columns: 200 }, {}))).toStartWith("\u001b[1mNAME");
     for (const [stream, environment] of [
       [{ isTTY: false, columns: 40 }, {}],
@@ -74,7 +74,7 @@ describe("a table on a terminal", () => {
   });
 });
 
-test("a table shows in one line what would move the cursor, end the line or turn the text around", () => {
+test("a table shows characters that would move the cursor, end the line or reverse the text as escapes, in one line", () => {
   expect(table([["a\u001b[2Jb\r\nc"], ["d\u202ee\u200f"], ["f\u009b\u2028g\t"]]).split("\n")).toEqual([
     "a\\u001b[2Jb\\r\\nc",
     "d\\u202ee\\u200f",
@@ -83,14 +83,14 @@ test("a table shows in one line what would move the cursor, end the line or turn
   expect(table([["日本 👩\u200d💻 é"]])).toBe("日本 👩\u200d💻 é");
 });
 
-test("CSV and JSON show it escaped too, and JSON still says the same", () => {
+test("CSV and JSON escape them too, and the JSON value is unchanged", () => {
   const said = "a\u001b[2Jb\r\nc\u202e\u009bd";
   expect(csv(["said"], [{ said }])).toBe("said\na\\u001b[2Jb\\r\\nc\\u202e\\u009bd");
   expect(json({ said })).toMatch(/^[\x20-\x7e]+$/);
   expect(JSON.parse(json({ said }))).toEqual({ said });
 });
 
-test("a line of the log is one line that shows all there is, amounts too", () => {
+test("a log line is one line that shows everything, including amounts", () => {
   const said = "a\u001b[2J\u007f\u009b\r\n\u2028\u202e";
   const line = logLine({ said, amount: 12n });
   expect(line).toMatch(/^[\x20-\x7e]+$/);
@@ -126,7 +126,7 @@ describe("an amount", () => {
   ])("%j is refused, not rounded", (text) => {
     expect(() => parseCredits(text)).toThrow("six decimals");
   });
-  test("is the same written out and read again, whatever it is", () => {
+  test("is the same after writing and reading", () => {
     fc.assert(
       fc.property(fc.bigInt({ min: -(10n ** 18n), max: 10n ** 18n }), (microCredits) => {
         expect(parseCredits(creditsOf(microCredits))).toBe(microCredits);
@@ -139,7 +139,7 @@ describe("an amount", () => {
     expect(() => parseBalance("-0.1")).toThrow("0 credits or more");
   });
 
-  test("of USD is taken only where the number that is kept is what was written", () => {
+  test("of USD is accepted only if it can be stored exactly as written", () => {
     expect([parseUsd("0.1"), parseUsd("25"), parseUsd("0.30"), parseUsd("999999999.99")]).toEqual([
       0.1, 25, 0.3, 999_999_999.99,
     ]);
@@ -148,7 +148,7 @@ describe("an amount", () => {
   });
 });
 
-test("lists and pairs are taken apart, and empty words are refused", () => {
+test("lists and pairs are split, and empty words are refused", () => {
   expect(parseList("a, b*,a")).toEqual(["a", "b*"]);
   expect(() => parseList("a,,b")).toThrow("commas");
   expect([...parsePair("team=a=b", new Map([["run", "7"]]))]).toEqual([
@@ -158,7 +158,7 @@ test("lists and pairs are taken apart, and empty words are refused", () => {
   expect(() => parsePair("=x")).toThrow("KEY=VALUE");
 });
 
-test("CSV keeps commas and quotes within a cell, and formulas from being run", () => {
+test("CSV keeps commas and quotes within a cell, and prevents formulas from running", () => {
   const record = { name: 'a "b", c', note: "=1+1", count: 7 };
   expect(csv(["name", "count", "note"], [record])).toBe('name,count,note\n"a ""b"", c",7,\'=1+1');
 });

@@ -1,6 +1,6 @@
 /**
- * Where BERT's tokens stand in a text, beside Python's `tokenizers`: bert-places.json has what tokenizers 0.23.3 says, in code points, with the
- * vocabulary in plugins/local/weights; a mark has an id alone. A further text is a line there.
+ * Positions of BERT's tokens in a text, compared with Python's `tokenizers`: bert-places.json has the result of tokenizers 0.23.3, in code points, with the
+ * vocabulary in plugins/local/weights; a mark has only an id. A further text is a line there.
  */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
@@ -19,7 +19,7 @@ function encoded(text: string): readonly Token[] {
 
 const codePoints = (text: string, units: number) => [...text.slice(0, units)].length;
 
-test("ids, places and marks are the reference's", () => {
+test("ids, positions and marks are the reference's", () => {
   for (const { text, tokens } of reference) {
     const own = encoded(text).map(({ id, start, stop }) =>
       start === null || stop === null ? [id] : [id, codePoints(text, start), codePoints(text, stop)],
@@ -28,7 +28,7 @@ test("ids, places and marks are the reference's", () => {
   }
 });
 
-test("of any text the ids are the tokenizer's, and the places in order and within it", () => {
+test("for any text the ids are the tokenizer's, and the positions are in order and within it", () => {
   fc.assert(
     fc.property(fc.string({ unit: "grapheme", maxLength: 60 }), (text) => {
       const own = encoded(text).filter(({ special }) => !special);

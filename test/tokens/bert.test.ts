@@ -1,5 +1,5 @@
 /**
- * Counting and cutting by BERT's vocabulary: what the model inside makes of a text, with the two marks that every server counts.
+ * Counting and cutting by BERT's vocabulary: the built-in model's tokens of a text, with the two marks that every server counts.
  * Another vocabulary has a file of its own beside this one.
  */
 import { expect, test } from "bun:test";
@@ -53,14 +53,14 @@ test("a text's tokens are the model's ids and two marks", () => {
   );
 });
 
-test("a text over the limit is told as one more, one within it as what it is", () => {
+test("a text over the limit gives limit + 1, one within it its exact count", () => {
   const text = "word ".repeat(510).trim();
   expect(countTokens("bert_uncased", text, 512)).toBe(512);
   expect(countTokens("bert_uncased", `${text} word`, 512)).toBe(513);
   expect(cut(text, 512)).toBeUndefined();
 });
 
-test("cut, it is consecutive pieces that are whole together, none over the limit", () => {
+test("cut, it is consecutive pieces that together are complete, none over the limit", () => {
   fc.assert(
     fc.property(mixed, fc.integer({ min: 16, max: 60 }), (text, limit) => {
       const pieces = cut(text, limit);
@@ -78,7 +78,7 @@ test("cut, it is consecutive pieces that are whole together, none over the limit
   );
 });
 
-test("a text without blanks is cut between characters, and a hostile one takes no longer than it is long", () => {
+test("a text without blanks is cut between characters, and a hostile one takes linear time", () => {
   const pieces = cut("東京".repeat(5_000), 512) ?? [];
   expect(pieces.slice(0, -1).every(({ tokens }) => tokens > 500 && tokens <= 512)).toBe(true);
   for (const text of [

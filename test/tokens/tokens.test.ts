@@ -1,5 +1,5 @@
 /**
- * Decoding and counting with the real vocabulary, in the real Worker: nothing lost, nothing invented, no text too much for it.
+ * Decoding and counting with the real vocabulary, in the real Worker: nothing lost, nothing invented, no text too long for it.
  * A new vocabulary is tested against the library that it comes from.
  */
 import { afterAll, describe, expect, test } from "bun:test";
@@ -19,7 +19,7 @@ const texts = fc.array(fc.oneof(fc.string({ unit: "grapheme" }), fc.lorem({ maxC
 });
 
 describe("decode", () => {
-  test("gives back the text that the ids were made of", async () => {
+  test("gives back the text that the ids were made from", async () => {
     await fc.assert(
       fc.asyncProperty(texts, async (originals) => {
         const ids = originals.map((text) => Uint32Array.from(encode(text, AS_TEXT)));
@@ -44,11 +44,11 @@ describe("decode", () => {
     },
   );
 
-  test("no ids are no text", () => {
+  test("no ids give no text", () => {
     expect(decodeTokens("cl100k_base", new Uint32Array())).toBe("");
   });
 
-  test("a character that is cut in two is no text, and what to set in the client is said", async () => {
+  test("half of a character is refused, with a hint what to set in the client", async () => {
     const bird = Uint32Array.from(encode("🦜"));
     for (const cut of [bird.subarray(0, 1), bird.subarray(1), Uint32Array.of(9468)]) {
       const failure = await failureOf(tokens.decode("cl100k_base", [bird, cut]));
@@ -57,7 +57,7 @@ describe("decode", () => {
     }
   });
 
-  test("pieces of one text that were cut by ids come together as that text, each whole", async () => {
+  test("pieces of one text that were split by ids come together as that text, each complete", async () => {
     const characters = fc.array(fc.constantFrom("🦜", "é", "한", "a ", "क्", "👩‍👩‍👧"), {
       minLength: 4,
       maxLength: 60,
@@ -105,7 +105,7 @@ describe("decode", () => {
 });
 
 describe("count", () => {
-  test("is the library's for everyday texts", async () => {
+  test("equals the library's for everyday texts", async () => {
     const everyday = fc.array(fc.lorem({ maxCount: 40, mode: "sentences" }), { minLength: 1, maxLength: 5 });
     await fc.assert(
       fc.asyncProperty(everyday, async (originals) => {
@@ -116,7 +116,7 @@ describe("count", () => {
     );
   });
 
-  test("of long runs is the library's but for two tokens a piece, and never over the limit by more than one", () => {
+  test("of long runs equals the library's within two tokens per piece, and never exceeds the limit by more than one", () => {
     const runs = fc.tuple(
       fc.constantFrom("a", "é", "字", "!", " ", "\n", "ab", "🦜", "1"),
       fc.integer({ min: 1, max: 500 }),
@@ -137,13 +137,13 @@ describe("count", () => {
     );
   });
 
-  test("a special token's name in a text is text", async () => {
+  test("a special token's name in a text is ordinary text", async () => {
     const [count] = await tokens.count("cl100k_base", ["<|endoftext|>"], 100);
     expect(count).toBe(encode("<|endoftext|>", AS_TEXT).length);
     expect(count).toBeGreaterThan(1);
   });
 
-  test("no text has no tokens, and any has more than none", async () => {
+  test("an empty text has no tokens, and any other has at least one", async () => {
     expect(await tokens.count("cl100k_base", ["", "a"], 0)).toEqual([0, 1]);
   });
 
@@ -177,7 +177,7 @@ describe("cut", () => {
   );
   const anyText = fc.array(parts, { maxLength: 5 }).map((some) => some.join(" "));
 
-  test("pieces are the text, none over the limit but a single character, and undefined is a text within it", async () => {
+  test("pieces add up to the text, none exceeds the limit except for a single character, and undefined is a text within it", async () => {
     await fc.assert(
       fc.asyncProperty(anyText, limits, async (text, limit) => {
         const [pieces] = await tokens.cut("cl100k_base", [text], limit, "all");
@@ -233,7 +233,7 @@ describe("the Worker", () => {
     expect(answers).toEqual(asked.map((text) => [libraryCount(text)]));
   });
 
-  test("a short question asked after a long one is not kept waiting, and one that is given up ends", async () => {
+  test("a short job after a long one is not kept waiting, and a cancelled one ends", async () => {
     const over = new AbortController();
     const order: string[] = [];
     const long = tokens
@@ -247,7 +247,7 @@ describe("the Worker", () => {
     expect(await tokens.count("cl100k_base", ["a text"], 10)).toEqual([2]);
   });
 
-  test("when it is closed, those that wait are told, and it can be asked again", async () => {
+  test("when it is closed, waiting callers get an error, and it can be used again", async () => {
     const closing = createTokens();
     const waiting = failureOf(closing.count("cl100k_base", ["a text"], 10));
     closing.close();

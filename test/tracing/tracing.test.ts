@@ -1,5 +1,5 @@
 /**
- * Traces as a collector gets them: a real gateway, with a collector and a provider on the network beside it.
+ * Traces as a collector receives them: a real gateway, with a fake collector and provider.
  */
 import { describe, expect, test } from "bun:test";
 import { type Static, Type } from "@sinclair/typebox";
@@ -54,7 +54,7 @@ function spansIn(bodies: readonly string[]) {
 
 type Network = ReturnType<typeof network>;
 
-/** A provider at /v1, and a collector at /v1/traces. What they say is taken in turn; then it is 200. */
+/** A provider at /v1, and a collector at /v1/traces. Their answers are used in order; after that it is 200. */
 function network() {
   const asked: Headers[] = [];
   const bodies: string[] = [];
@@ -104,7 +104,7 @@ space_probe: false
 tracing: { endpoint: "http://127.0.0.1:${port}"${more} }
 `;
 
-/** Opens a gateway, lets it do something, and closes it, which sends all that is left. */
+/** Opens a gateway, runs the test's requests, and closes it, which sends everything that is left. */
 async function traced({ port }: Network, work: (open: OpenGateway) => Promise<unknown>, more?: string) {
   await using open = await openGateway({
     yaml: yaml(port, more),
@@ -152,7 +152,7 @@ describe("a request's trace", () => {
     });
   });
 
-  test("goes on from the caller's, and to the provider, with the caller's tracestate", async () => {
+  test("continues the caller's trace, and is passed to the provider, with the caller's tracestate", async () => {
     await using net = network();
     await traced(net, (open) =>
       open.post({ model: "m", input: "a" }, { traceparent: PARENT, tracestate: "vendor=opaque" }),
@@ -187,7 +187,7 @@ describe("a request's trace", () => {
     expect(net.asked[0]?.has("tracestate")).toBe(false);
   });
 
-  test("is sampled as the caller's is, and by `sample` where there is none; ids go on either way", async () => {
+  test("is sampled like the caller's, and by `sample` if there is none; ids are passed on either way", async () => {
     await using net = network();
     const work = async (open: OpenGateway) => {
       await open.post({ model: "m", input: "a" });
@@ -200,7 +200,7 @@ describe("a request's trace", () => {
     expect(net.asked[1]?.get("traceparent")).toStartWith(`00-${TRACE}-`);
   });
 
-  test("has a span for each call, with what it failed for", async () => {
+  test("has a span for each call, with its error", async () => {
     await using net = network();
     net.providerSays.push(500);
     await traced(net, async (open) => {
@@ -216,7 +216,7 @@ describe("a request's trace", () => {
     ]);
   });
 
-  test("holds no text and no secret, and the collector gets the headers of the routing file", async () => {
+  test("contains no text and no secret, and the collector gets the headers of the routing file", async () => {
     await using net = network();
     const secrets = ["the-text", "the-user", "b-meta", "sk-provider-secret", "otlp-secret"];
     const work = async (open: OpenGateway) => {
@@ -236,7 +236,7 @@ describe("a request's trace", () => {
 });
 
 describe("a collector that fails", () => {
-  test("costs no answer; there is a line for each change, and what is lost is counted", async () => {
+  test("affects no answer; there is a log line for each change, and losses are counted", async () => {
     await using net = network();
     const alarms: (() => void)[] = [];
     const open = await openGateway({
@@ -244,7 +244,7 @@ describe("a collector that fails", () => {
       outside: {
         alarm(ms, ring) {
           if (ms !== 2_000 && ms !== 4_000) return realOutside.alarm(ms, ring);
-          // The queue's own are the test's to ring.
+          // The test itself fires the queue's alarms.
           alarms.push(ring);
           return () => undefined;
         },
@@ -260,7 +260,7 @@ describe("a collector that fails", () => {
     while (alarms.length === 0) await realOutside.turn?.();
     expect(lines()).toEqual(["traces cannot be exported: further spans are dropped once the queue is full"]);
     expect(await dropped()).toBe("0");
-    // Refused for good: both of its spans are lost, which is no further line.
+    // Refused permanently: both of its spans are lost, without a further line.
     alarms.shift()?.();
     while ((await dropped()) === "0") await realOutside.turn?.();
     expect(await dropped()).toBe("2");
@@ -273,7 +273,7 @@ describe("a collector that fails", () => {
 });
 
 describe("without `tracing`", () => {
-  test("nothing is sent, and nothing goes on to the provider", async () => {
+  test("nothing is sent, and nothing is passed on to the provider", async () => {
     await using net = network();
     const off = yaml(net.port).replace(/^tracing.*$/m, "");
     const open = await openGateway({ yaml: off });

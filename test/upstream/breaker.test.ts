@@ -1,6 +1,6 @@
 /**
- * The breaker of a target: what opens it, for how long, who may try meanwhile, and what callers see of it.
- * A new rule of when a target is left alone is a test here; who is asked in its stead is targets.test.ts.
+ * The circuit breaker of a target: what opens it, for how long, which calls may test it meanwhile, and what callers see.
+ * A new rule for opening it is a test here; targets.test.ts has which target is called instead.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -18,7 +18,7 @@ import { failureOf } from "../plugins/conformance/subject";
 const texts = (count: number) => Array.from({ length: count }, (_, place) => `text ${place}`);
 const owner = {};
 
-/** A call from its beginning to its end, with nothing beside it; undefined where the breaker refuses. */
+/** A complete call without others in flight; undefined if the circuit breaker refuses it. */
 function call(breaker: Breaker, outcome: Outcome, isLast = false) {
   return breaker.begin(owner, isLast)?.ended(outcome);
 }
@@ -29,7 +29,7 @@ function openBreaker(clock: FakeOutside): Breaker {
   return breaker;
 }
 
-describe("a breaker", () => {
+describe("a circuit breaker", () => {
   test("opens at the fifth failure in a row, and not before", () => {
     const breaker = createBreaker(fakeOutside().outside);
     for (let failure = 1; failure < 5; failure++) expect(call(breaker, "failed")).toBe("unchanged");
@@ -37,7 +37,7 @@ describe("a breaker", () => {
     expect(call(breaker, "failed")).toBeUndefined();
   });
 
-  test("forgets failures at every success, and nothing at a call that was given up", () => {
+  test("forgets failures at every success, and ignores abandoned calls", () => {
     const breaker = createBreaker(fakeOutside().outside);
     for (let round = 0; round < 10; round++) {
       for (let failure = 1; failure < 5; failure++) call(breaker, "failed");
@@ -49,7 +49,7 @@ describe("a breaker", () => {
     expect(call(breaker, "failed")).toBe("opened");
   });
 
-  test("counts calls that were under way together and broke together once", () => {
+  test("counts calls that were in flight together and broke together once", () => {
     const breaker = createBreaker(fakeOutside().outside);
     const together = () => Array.from({ length: 30 }, () => breaker.begin(owner, false));
     for (let crash = 1; crash < 5; crash++) {
@@ -58,13 +58,13 @@ describe("a breaker", () => {
     expect(together().map((begun) => begun?.ended("failed"))).toContain("opened");
   });
 
-  test("counts each call that waited its whole time in vain", () => {
+  test("counts each call that timed out", () => {
     const breaker = createBreaker(fakeOutside().outside);
     const together = Array.from({ length: 5 }, () => breaker.begin(owner, false));
     expect(together.map((begun) => begun?.ended("timed out")).at(-1)).toBe("opened");
   });
 
-  test("is open for a second, and for twice as long after each trial that fails, to a minute at most", async () => {
+  test("is open for a second, and for twice as long after each failed trial, up to a minute", async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(), async (seed) => {
         const clock = fakeOutside({}, seed);
@@ -87,7 +87,7 @@ describe("a breaker", () => {
     );
   });
 
-  test("lets one call at a time try; what it brings decides for all", async () => {
+  test("lets one call at a time test it; its outcome decides for all", async () => {
     const clock = fakeOutside();
     const breaker = openBreaker(clock);
     await clock.advance(1_200);
@@ -98,14 +98,14 @@ describe("a breaker", () => {
       undefined,
     ]);
     expect(breaker.trial()?.owner).toBe(owner);
-    // Given up: nobody knows, the next one may try.
+    // Abandoned: the outcome is unknown, and the next call may test it.
     expect(trial?.ended("unknown")).toBe("unchanged");
     expect(breaker.trial()).toBeUndefined();
     expect(call(breaker, "good")).toBe("closed");
     expect(Array.from({ length: 9 }, () => breaker.begin(owner, false))).not.toContain(undefined);
   });
 
-  test("lets a caller through who has nowhere else to go, one at a time, and stays open no longer for it", async () => {
+  test("lets a caller without any other target through, one at a time, and stays open no longer for it", async () => {
     const breaker = openBreaker(fakeOutside());
     const openMs = breaker.openForMs();
     for (let caller = 0; caller < 20; caller++) {
@@ -126,15 +126,15 @@ describe("a breaker", () => {
   });
 });
 
-describe("what is known of a model at a provider", () => {
-  test("is kept from request to request by its name there, each model for itself", () => {
+describe("the health of a model at a provider", () => {
+  test("is kept from request to request by its name there, separately for each model", () => {
     const healthOf = createHealths(fakeOutside().outside);
     for (let failure = 0; failure < 5; failure++) call(healthOf("one").breaker, "failed");
     expect(healthOf("one").breaker.isClosed()).toBe(false);
     expect(healthOf("two").breaker.isClosed()).toBe(true);
   });
 
-  test("is forgotten where callers make up a thousand other names, and kept while it is asked for", () => {
+  test("is forgotten after callers made up a thousand other names, and kept while it is used", () => {
     const healthOf = createHealths(fakeOutside().outside);
     const [kept, dropped] = [healthOf("kept"), healthOf("dropped")];
     for (let name = 0; name < 1_500; name++) {
@@ -148,7 +148,7 @@ describe("what is known of a model at a provider", () => {
 
 type Before = (call: EmbedCall, host: Host) => Promise<void> | void;
 
-/** One way, or several, to a provider that does what `before` says; all of them called a, b, … */
+/** One route, or several, to a provider that does what `before` says; they are called a, b, … */
 function opened(clock: FakeOutside, ...specs: readonly [Watching, ...Watching[]]) {
   const all = specs.map((spec, i) =>
     watched("fake", {
@@ -168,7 +168,7 @@ const down: Before = (_, host) => {
 };
 
 describe("a provider that is down, with another beside it", () => {
-  test("is asked five times, then not for a second, then once", async () => {
+  test("is called five times, then not for a second, then once", async () => {
     const clock = fakeOutside();
     const { route, calls } = opened(clock, { before: down }, {});
     const ask = () => clock.until(answerThrough(route, ["one"], clock.outside));
@@ -182,7 +182,7 @@ describe("a provider that is down, with another beside it", () => {
     expect(calls()).toEqual([6, 41]);
   });
 
-  test("is told of in the log when it is left alone, and when it is back", async () => {
+  test("is logged when its circuit breaker opens, and when it closes", async () => {
     const clock = fakeOutside();
     let isDown = true;
     const { route } = opened(clock, { before: (...call) => (isDown ? down(...call) : undefined) }, {});
@@ -217,7 +217,7 @@ describe("a provider that is down, with another beside it", () => {
     expect(all[0]?.target.provider.healthOf("fake").breaker.isClosed()).toBe(true);
   });
 
-  test("one text that it cannot take, sent again and again, does not look like an outage", async () => {
+  test("one text that it cannot embed, sent again and again, does not look like an outage", async () => {
     const clock = fakeOutside();
     const { all, route } = opened(clock, {
       provider: { retries: 3 },
@@ -234,7 +234,7 @@ describe("a provider that is down, with another beside it", () => {
 });
 
 describe("the only provider, when it is down", () => {
-  test("is asked by every caller who comes alone, and each is told what it says", async () => {
+  test("is called for every caller who comes alone, and each gets its answer", async () => {
     const clock = fakeOutside();
     let count = 0;
     const { route, calls } = opened(clock, {
@@ -250,7 +250,7 @@ describe("the only provider, when it is down", () => {
     expect(calls()).toEqual([30]);
   });
 
-  test("is not asked a second time for one request while its breaker is open", async () => {
+  test("is not called twice for one request while its circuit breaker is open", async () => {
     const clock = fakeOutside();
     const { route, calls } = opened(clock, { provider: { retries: 3 }, before: down });
     const ask = () => failureOf(clock.until(answerThrough(route, ["one"], clock.outside)));
@@ -262,7 +262,7 @@ describe("the only provider, when it is down", () => {
     expect(calls()).toEqual([6]);
   });
 
-  test("is not stormed by a crowd: one call is made, all others are told to come back later", async () => {
+  test("is not stormed by many callers: one call is made, all others are told to come back later", async () => {
     const clock = fakeOutside();
     const { route, calls } = opened(clock, {
       provider: { timeoutMs: 30_000 },
@@ -275,7 +275,7 @@ describe("the only provider, when it is down", () => {
       await failureOf(clock.until(answerThrough(route, ["one"], clock.outside)));
     const crowd = Array.from({ length: 50 }, () => failureOf(answerThrough(route, ["one"], clock.outside)));
     await clock.advance(1_000);
-    // All but the one who tries know by now.
+    // All except the one that tests know by now.
     const told = await Promise.all(crowd.slice(1));
     expect(new Set(told.map(({ kind }) => kind))).toEqual(new Set(["unavailable"]));
     for (const { meaning, retryAfterMs } of told) {
@@ -290,7 +290,7 @@ describe("the only provider, when it is down", () => {
     expect(clock.sleeping()).toEqual([]);
   });
 
-  test("those of a crowd who wait in line when it goes down are not sent", async () => {
+  test("does not get the queued calls of many callers after it went down", async () => {
     const clock = fakeOutside();
     const { route, calls } = opened(clock, {
       provider: { gate: gateOf(1, clock.outside) },
@@ -307,7 +307,7 @@ describe("the only provider, when it is down", () => {
     expect(calls()[0]).toBeGreaterThanOrEqual(5);
   });
 
-  test("lets everybody in at once when it is back", async () => {
+  test("serves everybody at once when it is back", async () => {
     const clock = fakeOutside();
     let isDown = true;
     const { route, calls } = opened(clock, {
@@ -326,7 +326,7 @@ describe("the only provider, when it is down", () => {
     expect(calls()).toEqual([6 + 50]);
   });
 
-  test("serves a large request whole when it is back: its own first call is waited for, however long", async () => {
+  test("serves a large request completely when it is back: its own first call is awaited, however long", async () => {
     const clock = fakeOutside();
     let isDown = true;
     const { route, calls } = opened(clock, {
@@ -345,7 +345,7 @@ describe("the only provider, when it is down", () => {
     expect(calls()).toEqual([6 + 20]);
   });
 
-  test("two that are both down: a caller alone is told by one of them, and the crowd does not reach either", async () => {
+  test("two that are both down: a caller alone gets the error of one of them, and many callers reach neither", async () => {
     const clock = fakeOutside();
     const { route, calls } = opened(clock, { before: down }, { before: down });
     for (let caller = 0; caller < 30; caller++) {

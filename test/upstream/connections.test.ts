@@ -1,6 +1,6 @@
 /**
- * How providers and a token's issuer are connected to: whose certificates are trusted, which one is shown, by which proxy.
- * Real TLS on loopback, with certificates of an authority of the test's own.
+ * Connections to providers and to a token issuer: which certificates are trusted, which client certificate is sent, which proxy is used.
+ * Real TLS on loopback, with the test's own certificate authority.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { createServer } from "node:http";
@@ -22,7 +22,7 @@ afterAll(() => {
   theirs[Symbol.dispose]();
 });
 
-/** A provider over TLS; with `clients` it takes only whoever shows one of that authority. */
+/** A provider over TLS; with `clients` it accepts only clients with a certificate of that authority. */
 function provider(
   { cert, key }: Signed,
   { clients, hostname = "localhost" }: { clients?: string; hostname?: string } = {},
@@ -63,7 +63,7 @@ async function embed(url: string, settings: Readonly<Record<string, string>>) {
 }
 
 describe("a provider's certificate", () => {
-  test("of an authority of one's own is trusted where 'ca' says so", async () => {
+  test("of a private authority is trusted if 'ca' says so", async () => {
     const { url } = provider(server);
     expect((await embed(url, { ca: ours.ca })).status).toBe(200);
     expect((await embed(url, { ca: `${theirs.ca}${ours.ca}` })).status).toBe(200);
@@ -92,10 +92,10 @@ describe("a provider's certificate", () => {
   );
 });
 
-describe("a provider that asks for a certificate", () => {
+describe("a provider that requires a client certificate", () => {
   const mine = { client_cert: client.cert, client_key: client.key };
 
-  test("is shown the one that it is configured with", async () => {
+  test("gets the configured one", async () => {
     const { url } = provider(server, { clients: ours.ca });
     expect((await embed(url, { ca: ours.ca, ...mine })).status).toBe(200);
   });
@@ -113,7 +113,7 @@ describe("a provider that asks for a certificate", () => {
   });
 });
 
-test("two providers at one address each keep their own", async () => {
+test("two providers at one URL each use their own", async () => {
   const { url } = provider(server, { clients: ours.ca });
   const shared = { plugin: "openai", base_url: `${url}/v1`, retries: 0, ca: ours.ca };
   await using open = await openGateway({
@@ -129,7 +129,7 @@ test("two providers at one address each keep their own", async () => {
   }
 });
 
-/** A proxy that notes what it is asked for. */
+/** A proxy that records what it is asked for. */
 async function proxy() {
   const asked: string[] = [];
   const listening = createServer((request, response) => {
@@ -157,20 +157,20 @@ async function proxy() {
 }
 
 describe("a provider's proxy", () => {
-  test("takes the calls over TLS, which stays between the gateway and the provider", async () => {
+  test("is used for calls over TLS, which stays between the gateway and the provider", async () => {
     const { url, port } = provider(server);
     const { asked, at } = await proxy();
     expect((await embed(url, { ca: ours.ca, proxy: at("me:secret@") })).status).toBe(200);
     expect(asked).toEqual([`CONNECT localhost:${port} Basic ${btoa("me:secret")}`]);
   });
 
-  test("takes the calls without TLS", async () => {
+  test("is used for calls without TLS", async () => {
     const { asked, at } = await proxy();
     expect((await embed("http://embeddings.internal", { proxy: at() })).status).toBe(200);
     expect(asked).toEqual(["POST http://embeddings.internal/v1/embeddings"]);
   });
 
-  test("that is down is told without its password", async () => {
+  test("that is down is reported without its password", async () => {
     const { status, text } = await embed("https://embeddings.internal", {
       proxy: "http://me:secret@127.0.0.1:1",
     });
@@ -190,14 +190,14 @@ describe("an issuer's keys", () => {
   const ask = (open: Awaited<ReturnType<typeof openGateway>>) =>
     open.post({ model: "fake-8", input: "a" }, { authorization: `Bearer ${tokenBy(KEY, { claims })}` });
 
-  test("are fetched by way of ca, client_cert and client_key", async () => {
+  test("are fetched with ca, client_cert and client_key", async () => {
     const { url } = provider(server, { clients: ours.ca });
     const settings = { ca: ours.ca, client_cert: client.cert, client_key: client.key };
     await using open = await openGateway({ yaml: yaml(url, settings) });
     expect((await ask(open)).status).toBe(200);
   });
 
-  test("of whom nobody trusts are told of in the log, with the setting", async () => {
+  test("from an untrusted server are reported in the log, with the setting to change", async () => {
     const { url } = provider(server);
     await using open = await openGateway({ yaml: yaml(url, {}) });
     expect((await ask(open)).status).toBe(503);

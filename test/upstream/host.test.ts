@@ -1,5 +1,5 @@
 /**
- * What every plugin is handed: reading a reply against a schema, and vectors from what JSON carries.
+ * What every plugin gets: reading a reply by a schema, and vectors from what JSON contains.
  * A new member of `Host` is tested here, with what it refuses.
  */
 import { describe, expect, test } from "bun:test";
@@ -30,12 +30,12 @@ function malformedBy(act: () => unknown): string {
 describe("read", () => {
   const Reply = t.Object({ data: t.Array(t.Object({ embedding: t.Array(t.Number()) })) });
 
-  test("gives what the schema promises, with whatever else the vendor says", () => {
+  test("returns what the schema promises, together with other members", () => {
     const reply = host.read(Reply, bytes('{"data":[{"embedding":[1,2],"object":"embedding"}],"new":true}'));
     expect(reply.data[0]?.embedding).toEqual([1, 2]);
   });
 
-  test("names the place that is not what was promised", () => {
+  test("names the member that does not match the schema", () => {
     const message = malformedBy(() => host.read(Reply, bytes('{"data":[{"embedding":[1,null]}]}')));
     expect(message).toBe(
       "The provider's answer cannot be used: its reply does not have its API's format: 'data[0].embedding[1]' must be a number, not null.",
@@ -49,22 +49,22 @@ describe("read", () => {
     },
   );
 
-  test("tells the start of what is no JSON, and no more than that", () => {
+  test("quotes the start of invalid JSON, and no more than that", () => {
     const message = malformedBy(() => host.read(Reply, bytes(`<soap>${"x".repeat(5000)}`)));
     expect(message).toContain('it starts "<soap>xxx');
     expect(message.length).toBeLessThan(250);
   });
 
-  test("refuses bytes that are no UTF-8 instead of reading something else", () => {
+  test("refuses invalid UTF-8 instead of reading something else", () => {
     malformedBy(() => host.read(t.Object({}), Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d)));
   });
 });
 
-describe("a vector of a schema", () => {
+describe("a vector in a schema", () => {
   const Reply = t.Object({ data: t.Array(t.Object({ embedding: host.wireVector })) });
   const replyOf = (embedding: string) => bytes(`{"data":[{"embedding":${embedding}}],"new":[1,2]}`);
 
-  test("comes as float32, from numbers and from base64", () => {
+  test("is float32, from numbers and from base64", () => {
     for (const embedding of [
       "[0.5, 0.1]",
       `"${new Uint8Array(Float32Array.of(0.5, 0.1).buffer).toBase64()}"`,
@@ -75,7 +75,7 @@ describe("a vector of a schema", () => {
     }
   });
 
-  test("that is none is refused, and its place named", () => {
+  test("that is invalid is refused, naming its place", () => {
     const WRONG: readonly (readonly [string, string])[] = [
       ["null", "'data[0].embedding' must be an array of numbers or base64, not null"],
       ["1", "'data[0].embedding' must be an array of numbers or base64, not 1"],
@@ -86,7 +86,7 @@ describe("a vector of a schema", () => {
       expect(malformedBy(() => host.read(Reply, replyOf(embedding)))).toContain(words);
   });
 
-  test("that is no JSON is refused as no JSON", () => {
+  test("in invalid JSON is refused as invalid JSON", () => {
     expect(malformedBy(() => host.read(Reply, replyOf("[1,]")))).toContain('is not JSON, it starts "{');
   });
 });
@@ -107,7 +107,7 @@ describe("vector", () => {
 
   const bitsOf = (vector: Float32Array) => Array.from(new Uint32Array(Float32Array.from(vector).buffer));
 
-  test("every finite float32 comes through with its bits, subnormals and both zeros included", () => {
+  test("every finite float32 keeps its bits, including subnormals and both zeros", () => {
     const finite = fc
       .tuple(fc.nat(1), fc.nat(254), fc.oneof(fc.nat(0x7fffff), fc.constantFrom(0, 1, 0x7fffff)))
       .map(([sign, exponent, mantissa]) => ((sign << 31) | (exponent << 23) | mantissa) >>> 0);
@@ -123,7 +123,7 @@ describe("vector", () => {
     );
   });
 
-  test("whatever JSON stands where a vector belongs is one, or malformed", () => {
+  test("whatever JSON is in a vector's place is a vector, or malformed", () => {
     fc.assert(
       fc.property(fc.oneof(fc.array(fc.jsonValue()), fc.array(fc.double()), fc.string()), (value) => {
         const read = host.read(t.Unsafe<number[] | string>(t.Unknown()), bytes(JSON.stringify(value)));
@@ -135,7 +135,7 @@ describe("vector", () => {
           return;
         }
         if (typeof read === "string") {
-          // The last character may hold bits beyond the last byte.
+          // The last character may contain bits beyond the last byte.
           const unpadded = (text: string) => text.replace(/[\s=]/g, "").slice(0, -1);
           const written = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength).toBase64();
           expect(unpadded(written)).toBe(unpadded(read));
@@ -155,28 +155,28 @@ describe("vector", () => {
     expect(malformedBy(() => host.vector(values))).toContain("where a number belongs");
   });
 
-  test("a long word among the numbers is told short", () => {
+  test("a long word among the numbers is shortened in the message", () => {
     const text = JSON.stringify(["word".repeat(1000)]);
     const values = host.read(t.Unsafe<number[]>(t.Array(t.Unknown())), bytes(text));
     expect(malformedBy(() => host.vector(values)).length).toBeLessThan(200);
   });
 
-  test("a number that is not finite stays so, for the proof to refuse", () => {
+  test("a number that is not finite stays so, and the check refuses it", () => {
     const values = host.vector([Number.NaN, Number.POSITIVE_INFINITY, 1e300]);
     expect([...values]).toEqual([Number.NaN, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
   });
 
-  test.each(["!!!!", "AACAP", "AACA-_==", "AACAPw==AACAPw==", "é"])("%j is no base64", (text) => {
+  test.each(["!!!!", "AACAP", "AACA-_==", "AACAPw==AACAPw==", "é"])("%j is not base64", (text) => {
     malformedBy(() => host.vector(text));
   });
 
-  test.each([1, 2, 3, 5, 7])("%d bytes are no whole number of float32 values", (count) => {
+  test.each([1, 2, 3, 5, 7])("%d bytes are not a whole number of float32 values", (count) => {
     expect(malformedBy(() => host.vector(new Uint8Array(count).toBase64()))).toContain("whole number");
   });
 });
 
 describe("the rest of the host", () => {
-  test("a failure has its kind and what is known about it", () => {
+  test("a failure has its kind and its details", () => {
     const cause = new Error("under it");
     const failure = host.failure("overloaded", "Later.", {
       retryAfterMs: 5,
@@ -194,14 +194,14 @@ describe("the rest of the host", () => {
     });
   });
 
-  test("clock, sleep and chance are the outside's", async () => {
+  test("clock, sleep and randomness come from outside", async () => {
     expect(host.now()).toBe(STARTED_AT);
     await clock.until(host.sleep(70));
     expect(host.now()).toBe(STARTED_AT + 70);
     expect(host.random()).toBe(fakeOutside().outside.random());
   });
 
-  test("a variable is the environment's, and an empty one is none", () => {
+  test("a variable comes from the environment, and an empty one counts as missing", () => {
     const { outside } = fakeOutside({ environment: { REGION: "eu-west-1", EMPTY: "" } });
     const { variable } = createHost(outside);
     expect(["REGION", "EMPTY", "UNSET", "__proto__"].map(variable)).toEqual([
@@ -212,14 +212,14 @@ describe("the rest of the host", () => {
     ]);
   });
 
-  test("a file's text is read, and one that is not there has none", async () => {
+  test("a file's text is read, and a missing file has none", async () => {
     const { readFile } = createHost(realOutside);
     expect(await readFile(import.meta.path)).toContain("a file's text is read");
     expect(await readFile(`${import.meta.path}.gone`)).toBeUndefined();
     expect(await readFile(import.meta.dir)).toBeUndefined();
   });
 
-  test("what is sent goes out unchanged: by any method, with any headers, the very text", async () => {
+  test("what is sent is unchanged: the method, the headers, the exact text", async () => {
     const sent: [string, string | undefined, Record<string, string>, unknown][] = [];
     const { outside } = fakeOutside({
       fetch: async (url, { method, headers, body }) => {
@@ -241,7 +241,7 @@ describe("the rest of the host", () => {
     });
   });
 
-  test("a provider is given back as it was made", () => {
+  test("a provider is returned as it was made", () => {
     const provider = {
       id: "x",
       options: t.Object({}),
@@ -251,7 +251,7 @@ describe("the rest of the host", () => {
   });
 });
 
-describe("a 404 of a URL that has answered before is of no wrong address", () => {
+describe("a 404 of a URL that has answered before does not mean a wrong URL", () => {
   test.each([
     ["", "not_found"],
     ['{"detail":"Not Found"}', "not_found"],

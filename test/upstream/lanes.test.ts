@@ -1,6 +1,6 @@
 /**
- * The gate of a provider: never more than its places inside, in a lane first come first served, nobody lost who gave up; and the two
- * lanes, each of which gets on while the other runs flat out. A further lane brings its rules of who goes first here.
+ * The concurrency gate of a provider: never more calls than places, first come first served within a lane, no abandoned call counted; and the
+ * two lanes, each of which makes progress while the other is at full load. A further lane adds its rules of precedence here.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -28,7 +28,7 @@ describe("the gate", () => {
     expect(inside).toEqual([0, 1, 2, 3, 4]);
   });
 
-  test("a place that falls free goes to who waits, not to who comes at that moment", async () => {
+  test("a freed place goes to a waiting call, not to one that comes at that moment", async () => {
     const gate = gateOf(1);
     const order: string[] = [];
     await gate.enter(patient(), "interactive");
@@ -41,7 +41,7 @@ describe("the gate", () => {
     expect(order).toEqual(["waited", "came"]);
   });
 
-  test("who gives up while waiting is told the signal's reason and takes no place", async () => {
+  test("a call that is abandoned while waiting gets the signal's reason and takes no place", async () => {
     const gate = gateOf(1);
     await gate.enter(patient(), "interactive");
     const controller = new AbortController();
@@ -53,13 +53,13 @@ describe("the gate", () => {
     expect(await next).toBeUndefined();
   });
 
-  test("who comes with a fired signal is not let in, though there is room", async () => {
+  test("a call whose signal has fired is not let in, though there is room", async () => {
     const gate = gateOf(1);
     await expect(gate.enter(AbortSignal.abort(new Error("gone")), "interactive")).rejects.toThrow("gone");
     expect(await gate.enter(patient(), "interactive")).toBeUndefined();
   });
 
-  test("a signal that fires after it let somebody in changes nothing", async () => {
+  test("a signal that fires after the call was let in changes nothing", async () => {
     const gate = gateOf(1);
     await gate.enter(patient(), "interactive");
     const controller = new AbortController();
@@ -124,7 +124,7 @@ describe("the gate", () => {
 });
 
 describe("the lanes", () => {
-  /** Enters, and writes down who it was once inside. */
+  /** Enters, and records who it was once inside. */
   function visitor(gate: Gate, log: string[]) {
     return (lane: Lane, who: string = lane) =>
       void gate.enter(patient(), lane).then(() => {
@@ -153,7 +153,7 @@ describe("the lanes", () => {
     expect(inside).toHaveLength(places);
   });
 
-  test("where both wait, four of five places are interactive, and each lane keeps its order", async () => {
+  test("if both wait, four of five places are interactive, and each lane keeps its order", async () => {
     const gate = gateOf(1);
     const inside: string[] = [];
     const enter = visitor(gate, inside);
@@ -169,7 +169,7 @@ describe("the lanes", () => {
     expect(inside.join(" ")).toBe("i0 b0 i1 i2 i3 i4 b1 i5 i6 i7 i8 b2 b3");
   });
 
-  test("a lane that was empty has saved nothing up for when it comes", async () => {
+  test("a lane that was empty has saved up no places", async () => {
     const gate = gateOf(1);
     const inside: string[] = [];
     const enter = visitor(gate, inside);
@@ -206,7 +206,7 @@ describe("the lanes", () => {
     expect(inside.join("")).toBe("ibibibibib");
   });
 
-  test("each says for itself that too many wait", async () => {
+  test("each reports by itself that too many wait", async () => {
     const gate = createLanes(1, 2, fakeOutside().outside);
     await gate.enter(patient(), "bulk");
     const givingUp = new AbortController();
@@ -232,7 +232,7 @@ describe("two kinds of work at one provider", () => {
     });
   }
 
-  /** Asks for one text after each pause, as often as is said; resolves to how long each waited. */
+  /** Sends one text after each pause, as often as it is told; resolves to how long each waited. */
   async function queries(route: Route, { outside }: FakeOutside, count: number, everyMs: number) {
     const waits: Promise<number>[] = [];
     for (let who = 0; who < count; who++) {
@@ -243,7 +243,7 @@ describe("two kinds of work at one provider", () => {
     return Promise.all(waits);
   }
 
-  test("single queries are answered at once beside four batches of 2048 that run flat out", async () => {
+  test("single queries are answered at once beside four batches of 2048 at full load", async () => {
     const clock = fakeOutside();
     const { route, calls } = provider(clock, 8);
     const batch = Array.from({ length: 2048 }, (_, place) => `text ${place}`);
@@ -255,14 +255,14 @@ describe("two kinds of work at one provider", () => {
     const waits = await clock.until(queries(route, clock, 100, 250));
     expect(Math.max(...waits)).toBe(CALL_MS);
     const ended = await clock.until(batches);
-    // 1024 calls on seven of the eight places: none of those stood empty.
+    // 1024 calls on seven of the eight places: none of those was idle.
     expect(Math.max(...ended)).toBeLessThanOrEqual(Math.ceil(1024 / 7) * CALL_MS);
     expect(calls).toHaveLength(1024 + 100);
     // They were served side by side: the first did not take all before the last got one.
     expect(Math.min(...ended)).toBeGreaterThan(Math.max(...ended) * 0.8);
   });
 
-  test("a batch gets a fifth of the places at least while more queries come than can be served", async () => {
+  test("a batch gets at least a fifth of the places while more queries come than can be served", async () => {
     const clock = fakeOutside();
     const { route, callTimes, calls } = provider(clock, 8);
     const flood = queries(route, clock, 1_000, 10);
@@ -288,7 +288,7 @@ describe("a full queue", () => {
     expect(calls).toEqual([]);
   });
 
-  test("is passed over where another way has room", async () => {
+  test("is skipped if another route has room", async () => {
     const busy = watched("fake", { provider: { gate: full } });
     const { clock } = busy;
     const { target, calls } = watched("fake", { clock, group: 1 });

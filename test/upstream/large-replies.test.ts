@@ -1,6 +1,6 @@
 /**
- * Replies that are read slice by slice, or on another thread: what comes of them is what comes of reading them at once, and what they may
- * fail in too.
+ * Replies that are read in slices, or on another thread: the same result as reading them at once, and the same
+ * errors.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { type Aside, openAside } from "../../src/aside/aside";
@@ -55,7 +55,7 @@ async function refusalOf(work: Promise<unknown>): Promise<GatewayError> {
 describe.each([0, 1])("with %p threads, a reply of more than a megabyte", (threads) => {
   const { host } = open(threads);
 
-  test.each(["numbers", "base64"] as const)("in %s is read as a small one is", async (form) => {
+  test.each(["numbers", "base64"] as const)("in %s is read like a small one", async (form) => {
     const bytes = REPLIES[form].slice();
     expect(bytes.length).toBeGreaterThan(1_000_000);
     const read = await host.readReply(Reply, bytes);
@@ -66,13 +66,13 @@ describe.each([0, 1])("with %p threads, a reply of more than a megabyte", (threa
     expect(read).toEqual(host.read(Reply, REPLIES[form]));
   });
 
-  test("is gone afterwards", async () => {
+  test("is freed afterwards", async () => {
     const bytes = REPLIES.base64.slice();
     await host.readReply(Reply, bytes);
     expect(bytes.length).toBe(0);
   });
 
-  test("that is a part of other memory leaves that as it is", async () => {
+  test("that is part of other memory does not change it", async () => {
     const around = new Uint8Array(REPLIES.base64.length + 20).fill(7);
     const bytes = around.subarray(10, -10);
     bytes.set(REPLIES.base64);
@@ -81,27 +81,27 @@ describe.each([0, 1])("with %p threads, a reply of more than a megabyte", (threa
     expect(Buffer.compare(bytes, REPLIES.base64)).toBe(0);
   });
 
-  test("keeps no more than a megabyte with one of its vectors", async () => {
+  test("uses no more than a megabyte with one of its vectors", async () => {
     const { data } = await host.readReply(Reply, REPLIES.numbers.slice());
     for (const { embedding } of data)
       expect(host.vector(embedding).buffer.byteLength).toBeLessThanOrEqual(1024 * 1024);
   });
 
-  test("that is no JSON is malformed, and its start is told", async () => {
+  test("that is invalid JSON is malformed, and its start is quoted", async () => {
     const bytes = REPLIES.numbers.slice(0, -1);
     const { kind, message } = await refusalOf(host.readReply(Reply, bytes));
     expect(kind).toBe("malformed");
     expect(message).toContain('it starts "{"data":[{"index":0,');
   });
 
-  test("that is not what its schema says is malformed, and its place is told", async () => {
+  test("that does not match its schema is malformed, and its place is named", async () => {
     const bytes = replyOf((vector) => (vector === VECTORS[7] ? null : [...vector]));
     const { kind, message } = await refusalOf(host.readReply(Reply, bytes));
     expect(kind).toBe("malformed");
     expect(message).toContain("'data[7].embedding' must be an array of numbers or base64, not null");
   });
 
-  test("with a schema that has numbers for its vectors has them", async () => {
+  test("with a schema that has numbers for its vectors returns numbers", async () => {
     const Numbers = t.Object({ data: t.Array(t.Object({ embedding: t.Array(t.Number()) })) });
     const bytes = REPLIES.numbers.slice();
     const { data } = await host.readReply(Numbers, bytes);
@@ -109,14 +109,14 @@ describe.each([0, 1])("with %p threads, a reply of more than a megabyte", (threa
   });
 });
 
-test("a reply that is lost on the way may be asked for again", async () => {
+test("a lost reply may be requested again", async () => {
   const { host, aside } = open(1);
   const work = host.readReply(Reply, REPLIES.numbers.slice());
   aside.close();
   expect((await refusalOf(work)).kind).toBe("unavailable");
 });
 
-test("two replies that are read in turns do not get into one another", async () => {
+test("two replies that are read in turns do not mix", async () => {
   let turns = 0;
   const turn = () => {
     turns += 1;
@@ -125,7 +125,7 @@ test("two replies that are read in turns do not get into one another", async () 
   const aside = openAside({ threads: 0, turn, log: () => undefined });
   opened.push(aside);
   const host = createHost(fakeOutside().outside, aside);
-  // Most in numbers of which one is longer than machine code looks at, so that what is shared between replies is used by both.
+  // Mostly numbers, one of which is longer than the machine code reads, so that both replies use what is shared between them.
   const long = (value: number) => `${value.toFixed(4)}${"0".repeat(100)}1`;
   const numbersOf = (seed: number, row: number) =>
     Array.from(

@@ -1,6 +1,6 @@
 /**
  * One POST to a provider: what each status means, when to come back, what is too large, what breaks.
- * A status or header that a provider uses otherwise is a row here; credentials in its words are redact.test.ts.
+ * A status or header that a provider uses differently is a row here; redact.test.ts has credentials in its messages.
  */
 import { describe, expect, test } from "bun:test";
 import { GatewayError } from "../../src/domain/errors";
@@ -43,7 +43,7 @@ test.each([
   }
 });
 
-test("an API's version in the address is no secret", async () => {
+test("an API's version in the URL is not a secret", async () => {
   const url = `${CALL.url}?api-version=2024-10-21`;
   const said = "unknown version 2024-10-21";
   const { message } = await failureOf(postTo(() => new Response(said, { status: 400 }), { url }));
@@ -71,7 +71,7 @@ describe("status", () => {
     expect(kinds.get("invalid")).toHaveLength(100 - 3 - 1 - 1 - 3 - 1);
   });
 
-  test("the plugin's explanation wins over the status, and what it leaves out the status says", async () => {
+  test("the plugin's explanation overrides the status; what it omits comes from the status", async () => {
     const explained = await failureOf(
       postTo(() => new Response("{}", { status: 400, headers: { "retry-after": "3" } }), {
         explain: ({ status }) => ({ kind: "too_many_tokens", message: `too much (${status})`, input: 4 }),
@@ -113,7 +113,7 @@ describe("when to come back", () => {
 });
 
 describe("the request", () => {
-  test("is JSON, says so once whatever headers are added, and is never redirected", async () => {
+  test("is JSON, has one content type whatever headers are added, and is never redirected", async () => {
     const sent: RequestInit[] = [];
     const { outside } = fakeOutside({
       fetch: async (_, init) => {
@@ -127,7 +127,7 @@ describe("the request", () => {
     expect(sent[0]).toMatchObject({ method: "POST", body: '{"input":["a"]}', redirect: "manual" });
   });
 
-  test("a signal's own reason is what a caller is told", async () => {
+  test("a signal's own reason reaches the caller", async () => {
     const late = new GatewayError("timeout", "too late");
     const controller = new AbortController();
     const work = postTo(
@@ -140,7 +140,7 @@ describe("the request", () => {
     expect(await failureOf(work)).toBe(late);
   });
 
-  test("a broken connection is 'unavailable' and names the system's word for it", async () => {
+  test("a broken connection is 'unavailable' and names the system's error code", async () => {
     const reset = Object.assign(new Error("closed"), { code: "ECONNRESET" });
     const failure = await failureOf(postTo(() => Promise.reject(reset)));
     expect(failure.kind).toBe("unavailable");
@@ -148,7 +148,7 @@ describe("the request", () => {
     expect(failure.cause).toBe(reset);
   });
 
-  test("a header that HTTP cannot carry is a failure that does not repeat it", async () => {
+  test("a header that HTTP cannot carry is a failure whose message does not repeat it", async () => {
     const failure = await failureOf(
       postTo(() => new Response("{}"), { headers: { "x-key": "line\nbreak" } }),
     );
@@ -156,7 +156,7 @@ describe("the request", () => {
   });
 });
 
-describe("a reply that is too large to be one", () => {
+describe("a reply that is too large", () => {
   const MEBIBYTE = new Uint8Array(1024 * 1024);
 
   test("is refused by its content-length before it is read", async () => {
@@ -173,13 +173,13 @@ describe("a reply that is too large to be one", () => {
     expect(cancelled).toBe(true);
   });
 
-  test("is refused where it crosses the limit when it does not say its length", async () => {
+  test("is refused where it exceeds the limit if it has no length", async () => {
     let mebibytes = 0;
     let cancelled = false;
     const body = new ReadableStream({
       pull(controller) {
         mebibytes += 1;
-        // An end there is, so that a gateway without a limit fails this test instead of running out of memory.
+        // It does end, so that a gateway without a limit fails this test instead of running out of memory.
         if (mebibytes > 300) controller.close();
         else controller.enqueue(MEBIBYTE);
       },

@@ -1,5 +1,5 @@
 /**
- * Credentials in a provider's words: whole, in parts, encoded, shortened, cut. None may reach a caller.
+ * Credentials in a provider's message: whole, in parts, encoded, shortened, cut. None may reach a caller.
  * A new way in which a provider was seen to repeat a key is a row here.
  */
 import { describe, expect, test } from "bun:test";
@@ -8,7 +8,7 @@ import { startOf, withoutSecrets } from "../../src/upstream/redact";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-describe("what is taken out", () => {
+describe("what is removed", () => {
   const SHAPES: readonly (readonly [string, Record<string, string>, string, string])[] = [
     ["a bearer token", { authorization: "Bearer Zx81qLm4tT" }, "key Zx81qLm4tT is bad", "Zx81qLm4tT"],
     ["the whole header", { authorization: "Bearer Zx81qLm4tT" }, "got 'Bearer Zx81qLm4tT'", "Zx81qLm4tT"],
@@ -63,7 +63,7 @@ describe("what is taken out", () => {
     ["starts of a token", "Bearer a "],
     ["white space", " "],
   ])("in no more time than the text is long: %s", (_, run) => {
-    // Where time grew with its square, this would not end.
+    // With quadratic time this would not end.
     const headers = { authorization: "Bearer Zx81qLm4tT" };
     const text = `Zx81qLm4tT ${run.repeat(4_000_000 / run.length)} Zx81qLm4tT`;
     expect(withoutSecrets(text, headers)).toStartWith("[redacted] ");
@@ -104,7 +104,7 @@ describe("what is taken out", () => {
   });
 });
 
-describe("what is left", () => {
+describe("what is kept", () => {
   const KEPT = [
     "Incorrect API key provided. You can find your API key in your settings.",
     "You need an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
@@ -121,7 +121,7 @@ describe("what is left", () => {
     expect(withoutSecrets(words, headers)).toBe(words);
   });
 
-  test("of a signed request: neither signature nor whose key it was, but the names of what was signed", () => {
+  test("of a signed request: neither the signature nor the key's id, but the names of what was signed", () => {
     const headers = {
       authorization:
         "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20270115/us-east-1/bedrock/aws4_request, SignedHeaders=content-type;host;x-amz-date, Signature=0123456789abcdef",
@@ -134,7 +134,7 @@ describe("what is left", () => {
     ).toBe(words("[redacted]", "[redacted]", "[redacted]"));
   });
 
-  test("the start of a page, its white space folded, cut to the size that is asked for", () => {
+  test("the start of a page, its white space folded, cut to the requested size", () => {
     expect(startOf(bytes("<html>\n\n  <b>Bad   gateway</b>\n"), {}, 100)).toBe("Bad gateway");
     expect(startOf(bytes("x".repeat(1000)), {}, 300)).toBe("x".repeat(300));
   });

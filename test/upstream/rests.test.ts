@@ -1,11 +1,11 @@
 /**
- * A route that rests after a 429 rests on every machine, by the word of the one that was told. The server is a real one (test/valkey/server.ts).
+ * A route that gets a pause after a 429 gets it on every machine, by a message of the one that got the 429. The server is a real one (test/valkey/server.ts).
  */
 import { describe, expect, test } from "bun:test";
 import { openGateway } from "../gateway";
 import { eventually, HAS_SERVER, startServer } from "../valkey/server";
 
-/** A provider on loopback that may have had enough, and counts who comes all the same. */
+/** A provider on loopback that can refuse calls, and counts all of them. */
 function startLimited() {
   let calls = 0;
   let isLimited = false;
@@ -52,8 +52,8 @@ models:
 const stateOf = async (gateway: Awaited<ReturnType<typeof openGateway>>): Promise<unknown> =>
   Object((await gateway.send("/admin/routes")).json).routes[0].state;
 
-describe.skipIf(!HAS_SERVER)("a route that rests", () => {
-  test("rests for all machines that use its account, and for no other", async () => {
+describe.skipIf(!HAS_SERVER)("a route with a pause after a 429", () => {
+  test("has it on all machines that use its account, and on no other", async () => {
     await using server = await startServer();
     using first = startLimited();
     using second = startLimited();
@@ -81,12 +81,12 @@ describe.skipIf(!HAS_SERVER)("a route that rests", () => {
     expect(first.calls()).toBe(1);
     expect(await stateOf(account)).toBe("serving");
 
-    // Whoever comes later hears of it, too, and a reload forgets nothing.
+    // A machine that comes later learns of it too, and a reload forgets nothing.
     await using late = await open("k");
     await eventually(async () => (await stateOf(late)) === "rate_limited");
     late.gateway.reload(late.gateway.config());
     expect(await stateOf(late)).toBe("rate_limited");
-    // Lost, it is known to those that heard of it.
+    // If the server loses it, machines that knew it still do.
     await server.kill();
     expect(await stateOf(other)).toBe("rate_limited");
   });

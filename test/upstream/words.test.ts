@@ -1,6 +1,6 @@
 /**
- * A provider's words as text: a page is its title, nothing in it moves a cursor, it is short; and which 404 is about a path.
- * Another server's way to say that there is no such path is a row here.
+ * A provider's message as text: a page becomes its title, nothing in it moves a cursor, it is short; and which 404 is about a path.
+ * Another server's message for an unknown path is a row here.
  */
 import { describe, expect, test } from "bun:test";
 import { isAboutPath, plainWords } from "../../src/upstream/words";

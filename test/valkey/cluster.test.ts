@@ -1,5 +1,5 @@
 /**
- * A cluster of servers: found out by itself, keys by hash tags where one command needs them together, and its replicas are followed when they take over.
+ * A cluster of servers: detected automatically, keys with hash tags where one command needs them together, and replicas that take over are used.
  * The servers are real ones (server.ts).
  */
 import { describe, expect, test } from "bun:test";
@@ -60,7 +60,7 @@ describe.skipIf(!HAS_SERVER)("a cluster", () => {
       expect(await gateway.metrics.text()).not.toContain("embedgate_shared_failures_total{");
   });
 
-  test("that loses a server is asked its replica as soon as that has taken over", async () => {
+  test("that loses a server uses its replica as soon as that has taken over", async () => {
     await using cluster = await startCluster();
     await using replica = await startServer(...CLUSTER);
     const [, , lost = expect.unreachable()] = cluster.servers;

@@ -1,6 +1,6 @@
 /**
- * A server that speaks RESP as far as the gateway's client asks for it, and does what no real one does on demand: stands still, cuts a reply in
- * the middle, sends bytes that are no reply, or refuses. A further fault is a member of `Fault`.
+ * A server with as much of RESP as the gateway's client needs, which does on demand what no real one does: stops, cuts a reply in
+ * the middle, sends invalid bytes, or refuses. A further fault is a member of `Fault`.
  */
 export type Fault = "none" | "silent" | "cut" | "garbage" | "full" | "other shape";
 
@@ -8,7 +8,7 @@ export interface FakeServer extends Disposable {
   readonly url: string;
   /** What it does with commands from now on. */
   fault: Fault;
-  /** Names of all commands that came, but for those by which a client says hello. */
+  /** Names of all commands that came, except for those of the client's handshake. */
   readonly commands: readonly string[];
   readonly connections: () => number;
 }
@@ -61,7 +61,7 @@ export function startFakeServer(): FakeServer {
   return fake;
 }
 
-/** One command from the beginning of what has come; undefined where it is not all there. */
+/** One command from the start of the received bytes; undefined if it is incomplete. */
 function parsed(text: string): { readonly words: readonly string[]; readonly rest: string } | undefined {
   const head = /^\*(\d+)\r\n/.exec(text);
   if (!head) return undefined;

@@ -1,5 +1,5 @@
 /**
- * A shared server that fails, in every way that one can: nobody waits longer than 50 ms for it, every failure counts, and each change is told once.
+ * A shared server that fails, in every possible way: nobody waits longer than 50 ms for it, every failure counts, and each change is logged once.
  * The clock is the test's own; the server is a fake one on loopback (fake-server.ts).
  */
 import { describe, expect, test } from "bun:test";
@@ -72,7 +72,7 @@ describe("a link", () => {
     },
   );
 
-  test("waits 50 ms for a server that says nothing, five times, and then not at all", async () => {
+  test("waits 50 ms for a silent server, five times, and then not at all", async () => {
     using at = await opened();
     at.server.fault = "silent";
     for (let i = 0; i < 5; i++) {
@@ -85,7 +85,7 @@ describe("a link", () => {
     expect(at.failures).toEqual(Array.from({ length: 5 }, () => "timeout"));
     expect(await at.ask()).toBeUndefined();
     expect(at.failures).toHaveLength(5);
-    // The connection that went silent is given up: what came over it later would answer other questions.
+    // The silent connection is closed: late replies on it would answer other questions.
     await eventually(() => at.server.connections() > 1);
   });
 
@@ -115,7 +115,7 @@ describe("a link", () => {
     await link.begun;
     at.server.fault = "silent";
     const asked = link.call("GET", ["key"], () => true as const);
-    /** The event loop hung for so long. */
+    /** The event loop was blocked for this long. */
     const hang = async (ms: number) => {
       now += ms;
       ring();
@@ -131,7 +131,7 @@ describe("a link", () => {
     link.close();
   });
 
-  test("asks by itself each second, and is back with the first answer", async () => {
+  test("tests the server every second, and is back with the first answer", async () => {
     using at = await opened();
     at.server.fault = "full";
     while (at.link.isUp()) await at.ask();
@@ -148,7 +148,7 @@ describe("a link", () => {
     expect(at.world.logs.map(({ message }) => message)).toEqual([LOST, BACK]);
   });
 
-  test("opens for a server that fails every other time, too", async () => {
+  test("opens for a server that fails every other time too", async () => {
     using at = await opened();
     let questions = 0;
     while (at.link.isUp() && questions < 100) {
@@ -159,7 +159,7 @@ describe("a link", () => {
     expect(questions).toBeLessThan(15);
   });
 
-  test("stays for a server that fails now and then", async () => {
+  test("stays closed for a server that fails now and then", async () => {
     using at = await opened();
     for (let i = 0; i < 300; i++) {
       at.server.fault = i % 15 === 0 ? "full" : "none";
@@ -169,7 +169,7 @@ describe("a link", () => {
     expect(at.world.logs).toEqual([]);
   });
 
-  test("begins without a server, and tells it once", async () => {
+  test("starts without a server, and logs it once", async () => {
     const world = fakeOutside();
     const link = openLink({
       use: "cache",
@@ -187,7 +187,7 @@ describe("a link", () => {
     expect(world.sleeping()).toEqual([]);
   });
 
-  test("sends a script whole only where the server does not know it", async () => {
+  test("sends a script in full only if the server does not know it", async () => {
     const calls: string[] = [];
     using at = await opened();
     at.server.fault = "none";

@@ -1,28 +1,28 @@
 /**
- * Several gateways, each as on a machine of its own with a database of its own, that have nothing in common but a server and a provider.
- * What a test's routing file says besides is its `more`.
+ * Several gateways, each as on its own machine with its own database, that share only a server and a provider.
+ * Further settings of a test's routing file are its `more`.
  */
 import { type OpenGateway, openGateway, type Sent } from "../gateway";
 import { startUpstream, type Upstream } from "../serving";
 
-/** An alarm that never rings. */
+/** An alarm that never fires. */
 export const NEVER = () => () => undefined;
 
 export interface Machines extends AsyncDisposable {
   readonly gateways: readonly OpenGateway[];
   readonly upstream: Upstream;
-  /** Calls that the provider had. */
+  /** Calls that the provider got. */
   readonly calls: () => number;
-  /** The nth machine is asked for the vector of a text. */
+  /** Asks the nth machine for the vector of a text. */
   ask(machine: number, input: string | readonly string[]): Promise<Sent>;
 }
 
 export interface MachinesParts {
   readonly count: number;
-  /** Of the routing file; `shared` among it. */
+  /** Of the routing file, including `shared`. */
   readonly more: string;
   readonly holds?: boolean;
-  /** No answer of the server is too late, on a machine that is busy with other things; nothing is renewed, and nothing asked again by itself. */
+  /** No answer of the server is too late, on a busy machine; nothing is renewed, and nothing is polled. */
   readonly isPatient?: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What `shared` opens: with the rights that docs/many-machines.md asks for and no others, and closed with the gateway.
+ * What `shared` opens: it needs the rights of docs/many-machines.md and no others, and is closed with the gateway.
  * The server is a real one (server.ts).
  */
 import { describe, expect, test } from "bun:test";
@@ -37,7 +37,7 @@ describe.skipIf(!HAS_SERVER)("a gateway with a shared server", () => {
     await using server = await startServer();
     const clients = async () => {
       const list = await server.ask("CLIENT", "LIST");
-      // The one that asks is there, too.
+      // The connection that asks is listed too.
       return list.split("\n").filter(Boolean).length - 1;
     };
     const machines = await openMachines({ count: 2, more: `shared: ${server.url}` });

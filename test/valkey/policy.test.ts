@@ -1,5 +1,5 @@
 /**
- * Which maxmemory policies are warned of. What the words go into is tested with `embedgate check` (test/commands/check-shared.test.ts).
+ * Which maxmemory policies cause a warning. `embedgate check` shows it (test/commands/check-shared.test.ts).
  */
 import { expect, test } from "bun:test";
 import type { Use } from "../../src/valkey/link";
@@ -36,6 +36,6 @@ test.each(CASES)("%s with %s and maxmemory %s", (use, policy, maxmemory, warned)
   else expect(told).toContain(warned);
 });
 
-test("a server that says nothing of it is not warned of", () => {
+test("a server that does not report its policy causes no warning", () => {
   expect(policyWarning("limits", "# Memory\r\n")).toBeUndefined();
 });

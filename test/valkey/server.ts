@@ -1,26 +1,26 @@
 /**
- * Debian's redis-server as a process of the test's own, on a port of its own, with nothing on disk: killed, stopped and started as a test wants.
- * A test that needs another setting gives it to `startServer` as the server's own arguments.
+ * Debian's redis-server as a separate process, on its own port, with nothing on disk: killed, stopped and started as a test wants.
+ * A test that needs another setting passes it to `startServer` as the server's own argument.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Where there is none, its tests are left out; .ci/run installs it. */
+/** If it is not installed, its tests are skipped; .ci/run installs it. */
 export const HAS_SERVER = Bun.which("redis-server") !== null;
 
 export interface Server extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
-  /** As a person would ask it, past everything of ours. */
+  /** Asks it directly, without any of our code. */
   ask(...command: string[]): Promise<string>;
   /** How often a command came. */
   calls(command: string): Promise<number>;
-  /** SIGKILL: nothing that it held is there any more. */
+  /** SIGKILL: everything that it held is lost. */
   kill(): Promise<void>;
   /** On the same port. */
   start(): Promise<void>;
-  /** Takes connections and answers nobody. */
+  /** Accepts connections and answers nobody. */
   freeze(): void;
   thaw(): void;
 }
@@ -82,7 +82,7 @@ export async function startServer(...settings: readonly string[]): Promise<Serve
   };
 }
 
-/** A cluster takes the port ten thousand above, too. */
+/** A cluster uses the port ten thousand above, too. */
 function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = listener;
@@ -90,7 +90,7 @@ function freePort(): number {
   return port < 55_000 ? port : freePort();
 }
 
-/** Waits for what is bound to come: a server that another process runs tells of nothing. */
+/** Waits for what must come: a server that another process runs sends no notification. */
 export async function eventually<Value>(
   look: () => Value | undefined | false | Promise<Value | undefined | false>,
 ): Promise<Value> {

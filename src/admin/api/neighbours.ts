@@ -1,4 +1,5 @@
 /** Which measured embedding spaces lie near one: by the cosines between the two spaces' vectors of the same probe texts. */
+import { cosineOf } from "../../domain/cosine";
 import type { Fingerprint } from "../../domain/fingerprint";
 
 export interface Neighbour {
@@ -19,7 +20,7 @@ export function neighboursOf(own: Fingerprint, all: readonly Fingerprint[]): Nei
     .flatMap((other) => {
       const cosines = own.vectors.flatMap((vector, i) => {
         const theirs = other.vectors[i];
-        return vector && theirs ? [cosineOf(vector, theirs)] : [];
+        return vector && theirs ? [cosineOf(vector, theirs) ?? 0] : [];
       });
       if (cosines.length === 0) return [];
       const mean = cosines.reduce((sum, one) => sum + one, 0) / cosines.length;
@@ -30,16 +31,3 @@ export function neighboursOf(own: Fingerprint, all: readonly Fingerprint[]): Nei
 }
 
 const rounded = (value: number) => Math.round(value * 100_000) / 100_000;
-
-function cosineOf(one: Float32Array, other: Float32Array): number {
-  let product = 0;
-  let ones = 0;
-  let others = 0;
-  for (const [i, value] of one.entries()) {
-    const theirs = other[i] ?? 0;
-    product += value * theirs;
-    ones += value * value;
-    others += theirs * theirs;
-  }
-  return ones === 0 || others === 0 ? 0 : product / Math.sqrt(ones * others);
-}

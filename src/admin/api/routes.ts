@@ -3,7 +3,7 @@
  */
 import { type Static, Type } from "@sinclair/typebox";
 import type { Route, Target } from "../../domain/request";
-import { RouteState, routeStates } from "../../routes/states";
+import { ROUTE_STATE_EXAMPLE, RouteState, routeStates } from "../../routes/states";
 import type { RouteRecord } from "../../spaces/records";
 import { csv } from "../../terminal/csv";
 import { type AdminPath, adminPath, type Named, NO_BODY } from "./admin-path";
@@ -38,18 +38,7 @@ const RouteNow = Type.Composite(
 type RouteNow = Static<typeof RouteNow>;
 
 const ROUTE: RouteNow = {
-  model: "docs",
-  provider: "router",
-  upstream_model: "openai/text-embedding-3-small",
-  space: "text-embedding-3-small",
-  weight: 1,
-  state: "open",
-  held_back_because: null,
-  last_error: {
-    at: "2026-11-28T03:12:09.120Z",
-    kind: "unavailable",
-    message: "The provider could not be reached, or the connection broke (ECONNREFUSED).",
-  },
+  ...ROUTE_STATE_EXAMPLE,
   place: 0,
   circuit: "open",
   circuit_open_for_ms: 3_200,

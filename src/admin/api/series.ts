@@ -7,24 +7,15 @@ import { creditsOf, usdOf } from "../../books/money";
 import { SERIES_GROUPS, type SeriesSums } from "../../books/series";
 import { csv } from "../../terminal/csv";
 import { type AdminPath, adminPath, type Named, NO_BODY } from "./admin-path";
-import { Count, Credits, closed, iso, momentOf, OrNull, Time, Usd, When } from "./values";
+import { SUMS } from "./sums";
+import { Count, closed, iso, momentOf, OrNull, Time, Usd, When } from "./values";
 
 const OrNothing = (description: string) => OrNull(Type.Number({ minimum: 0, description }));
 
 /** Of a group over the whole time. */
 const Sums = Type.Object({
-  requests: Count("Requests of callers."),
-  failed: Count("Those that were not answered 200."),
-  inputs: Count("Texts, or arrays of tokens."),
-  cache_hits: Count("Inputs answered without a call to a provider."),
-  tokens: Count("What answers said."),
-  tokens_upstream: Count("What providers counted."),
-  tokens_billed: Count("What is charged for."),
+  ...SUMS,
   tokens_cached: Count("Tokens of inputs that no provider was asked for."),
-  estimated: Count("Requests whose count is an estimate."),
-  cost_usd: Usd("What they cost."),
-  credits: Credits("What was charged."),
-  upstream_usd: Usd("What providers are owed."),
   saved_usd: Usd("What providers would have been owed for tokens_cached: what the cache saved."),
   p50_ms: OrNothing("Half of the requests took no longer. Null where there was none."),
   p99_ms: OrNothing("99 of a hundred took no longer."),

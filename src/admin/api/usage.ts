@@ -8,21 +8,8 @@ import { USAGE_GROUPS, type UsageLine } from "../../books/usage";
 import { csv } from "../../terminal/csv";
 import { type AdminPath, adminPath, type Named, NO_BODY } from "./admin-path";
 import { metadataIn } from "./metadata";
-import { Count, Credits, iso, momentOf, Time, Usd, When } from "./values";
-
-const SUMS = {
-  requests: Count("Requests of callers."),
-  failed: Count("Those that were not answered 200."),
-  inputs: Count("Texts, or arrays of tokens."),
-  cache_hits: Count("Inputs answered without a call to a provider."),
-  tokens: Count("What answers said."),
-  tokens_upstream: Count("What providers counted."),
-  tokens_billed: Count("What is charged for."),
-  estimated: Count("Requests whose count is an estimate."),
-  cost_usd: Usd("What they cost."),
-  credits: Credits("What was charged."),
-  upstream_usd: Usd("What providers are owed."),
-};
+import { SUMS } from "./sums";
+import { iso, momentOf, Time, When } from "./values";
 
 const Line = Type.Object({
   groups: Type.Record(Type.String(), Type.String(), { description: "By the names in `by`." }),

@@ -1,4 +1,4 @@
-/** The address: whether it can be listened on or answers, who can reach it, the certificate's end, and the limit of open files. */
+/** The address: whether it is free or answers, who can reach it, when the certificate expires, and the limit of open files. */
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { GatewayConfig } from "../../config/gateway-config";
@@ -9,7 +9,7 @@ import { type Finding, fine, note, withConfig, wrong } from "./finding";
 
 const WAIT_MS = 5_000;
 
-/** @param running processes of gateways on this database */
+/** @param running process ids of gateways on this database */
 export async function port(
   { server: { host, port: number, tls } }: GatewayConfig,
   running: readonly number[],
@@ -21,7 +21,7 @@ export async function port(
   const url = `http${tls ? "s" : ""}://${asked.includes(":") ? `[${asked}]` : asked}:${number}/readyz`;
   const mend = "journalctl -u embedgate (or its log), then restart it";
   try {
-    // It is on this machine: its certificate has another name.
+    // It is on this machine, but its certificate has another name.
     const insecure = tls ? { tls: { rejectUnauthorized: false } } : {};
     const { status } = await outside.fetch(url, { signal: AbortSignal.timeout(WAIT_MS), ...insecure });
     if (status === 200)
@@ -107,10 +107,10 @@ export function certificate(
   return [days < DAYS_NOTE ? note("certificate", says, mend) : fine("certificate", says)];
 }
 
-/** Each connection and each call to a provider takes one. */
+/** Each connection and each call to a provider needs one. */
 const FILES_MIN = 4_096;
 
-/** @param limits as in /proc/self/limits */
+/** @param limits the content of /proc/self/limits */
 export function openFiles(limits = limitsHere()): readonly Finding[] {
   const [, hard] = /^Max open files +\S+ +(\d+|unlimited)/m.exec(limits) ?? [];
   if (hard === undefined) return [];

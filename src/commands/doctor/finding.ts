@@ -1,11 +1,11 @@
-/** One result of `embedgate doctor`. A new check makes some of these, and is a line of doctor.ts. */
+/** One result of `embedgate doctor`. A new check returns these, and is a line of doctor.ts. */
 export interface Finding {
-  /** The checked thing, such as disk. */
+  /** What was checked, such as disk. */
   readonly check: string;
-  /** `note`: it works, but ought to be looked at. Only `wrong` fails the command. */
+  /** `note`: it works, but needs attention. Only `wrong` fails the command. */
   readonly result: "ok" | "note" | "wrong";
   readonly says: string;
-  /** What to type, or to change; null where nothing is to be done. */
+  /** What to type or to change; null if there is nothing to do. */
   readonly mend: string | null;
 }
 
@@ -23,5 +23,5 @@ export const wrong = (check: string, says: string, mend: string): Finding => ({
   mend,
 });
 
-/** For the commands that are recommended: with the routing file that was looked at. */
+/** Adds --config with the checked routing file to recommended commands. */
 export const withConfig = (file: string | undefined) => (file === undefined ? "" : ` --config ${file}`);

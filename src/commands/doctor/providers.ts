@@ -1,4 +1,4 @@
-/** Keys and calls: whether each provider has its variables, and answers one real call; and this machine's clock by their answers. */
+/** Keys and calls: whether each provider has its variables and answers one real call, and whether this machine's clock agrees with their answers. */
 import type { GatewayConfig } from "../../config/gateway-config";
 import type { Outside } from "../../domain/outside";
 import { isLoopback } from "../../domain/this-machine";
@@ -32,7 +32,7 @@ export function calls(asked: readonly Asked[], { file }: GatewayConfig): readonl
   );
 }
 
-/** What a server's clock said, and ours when it was asked and had answered: ms since 1970. */
+/** A server's clock, and ours before the call and after the answer, in ms since 1970. */
 export interface DateSeen {
   readonly host: string;
   readonly sent: number;
@@ -40,7 +40,7 @@ export interface DateSeen {
   readonly theirs: number;
 }
 
-/** @param seen gets a row for each answer that has a date; those of this machine have its own clock */
+/** @param seen gets an entry for each answer that has a date; servers on this machine share its clock */
 export function watchingDates(outside: Outside, seen: DateSeen[]): Outside {
   const fetch: Outside["fetch"] = async (url, init) => {
     const sent = outside.now();
@@ -57,10 +57,10 @@ export function watchingDates(outside: Outside, seen: DateSeen[]): Outside {
 /** A date has whole seconds. */
 const DATE_STEP_MS = 1_000;
 const OFF_MS_NOTE = 30_000;
-/** Signed requests (AWS Signature Version 4) and tokens are refused from about here on. */
+/** Signed requests (AWS Signature Version 4) and tokens are refused from about this difference on. */
 const OFF_MS_WRONG = 240_000;
 
-/** How far this clock is ahead (positive) or behind at least: 0 within what a date can tell. */
+/** How far at least this clock is ahead (positive) or behind; 0 if a date is not precise enough to tell. */
 export function aheadMs({ sent, answered, theirs }: DateSeen): number {
   if (theirs + DATE_STEP_MS < sent) return sent - theirs - DATE_STEP_MS;
   if (theirs > answered) return answered - theirs;
@@ -69,7 +69,7 @@ export function aheadMs({ sent, answered, theirs }: DateSeen): number {
 
 export function clock(seen: readonly DateSeen[]): Finding {
   const offs = seen.map(aheadMs).toSorted((a, b) => a - b);
-  // The median: a single server's clock may be wrong itself.
+  // The median, because a single server's clock may itself be wrong.
   const off = offs[Math.floor(offs.length / 2)];
   if (off === undefined)
     return note("clock", "no provider on another machine answered with a date: not compared");

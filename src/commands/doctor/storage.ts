@@ -43,7 +43,7 @@ const MB = 2 ** 20;
 const FREE_BYTES_WRONG = 100 * MB;
 const FREE_BYTES_NOTE = 1024 * MB;
 
-/** @param at the folder, or the nearest one that exists */
+/** @param at the folder, or the nearest parent that exists */
 export function disk(at: string): Finding {
   const folder = nearest(at);
   const { bavail, bsize, ffree, files } = statfsSync(folder);
@@ -52,17 +52,17 @@ export function disk(at: string): Finding {
   const mend = `df -h ${folder}`;
   if (free < FREE_BYTES_WRONG)
     return wrong("disk", `${says}: requests fail once nothing can be written`, mend);
-  // Some file systems have no count of them.
+  // Some file systems do not count files.
   if (files > 0 && ffree < 100)
     return wrong("disk", `no room for further files at ${folder}`, `df -i ${folder}`);
   return free < FREE_BYTES_NOTE ? note("disk", says, mend) : fine("disk", says);
 }
 
-/** Those on which SQLite's locks or shared memory cannot be relied on: sqlite.org/howtocorrupt.html. */
+/** File systems on which SQLite's locks or shared memory are unreliable: sqlite.org/howtocorrupt.html. */
 const NETWORK =
   /^(?:nfs\d?|cifs|smb\d?|smbfs|afs|9p|ceph|glusterfs|lustre|fuse\.(?:sshfs|glusterfs|ceph|s3fs|rclone|gcsfuse))$/;
 
-/** @param mounts as in /proc/self/mounts */
+/** @param mounts the content of /proc/self/mounts */
 export function fileSystem(at: string, mounts = mountsHere()): Finding {
   const folder = nearest(at);
   const holds = (place: string) => place === "/" || folder === place || folder.startsWith(`${place}/`);
@@ -71,7 +71,7 @@ export function fileSystem(at: string, mounts = mountsHere()): Finding {
     .map((line) => line.split(" "))
     .map(([, place = "", kind = ""]) => ({ place: place.replaceAll("\\040", " "), kind }))
     .filter(({ place }) => place !== "" && holds(place))
-    // Of equal mount points the last one is on top.
+    // If mount points are equal, the last one is on top.
     .reduce((best, one) => (one.place.length >= best.place.length ? one : best), {
       place: "",
       kind: "unknown",
@@ -97,7 +97,7 @@ function mountsHere(): string {
 const nearest = (path: string): string =>
   existsSync(path) || path === dirname(path) ? path : nearest(dirname(path));
 
-/** Routes that were measured to lie in another space than they claim. */
+/** Routes that were measured to be in another space than they claim. */
 export async function spaces(stores: Stores, { models, file }: GatewayConfig): Promise<readonly Finding[]> {
   const records = stores.openRecords();
   const names = new Set(

@@ -1,4 +1,4 @@
-/** Flags of `database`: what is done with the database itself. A further command about it is another block here. */
+/** Flags of `database`: administration of the database itself. A further command is another block here. */
 import type { Command } from "commander";
 import { config, examples, json, later } from "./line";
 

@@ -1,5 +1,5 @@
 /**
- * What the flags of all commands share: common options, examples in --help, exit codes. A command's work is
+ * What the flags of all commands share: common options, examples in --help, exit codes. A command's code is
  * loaded only when it runs. A new command is a file beside this one, and a line of program.ts.
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -7,7 +7,7 @@ import { parseList } from "../../terminal/amount";
 import { parseDuration } from "../../terminal/duration";
 import { WrongUsage } from "../../terminal/wrong-usage";
 
-/** What `embedgate` ends with; docs/reference.md has this table. */
+/** The exit codes of `embedgate`; docs/reference.md has this table. */
 export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
   [0, "the command did what it says"],
   [1, "it failed, or found something wrong: standard error says what"],
@@ -29,11 +29,11 @@ export const csv = () => new Option("--csv", "print CSV").conflicts("json");
 export const createDatabase = () =>
   new Option("--create-database", "create the database where there is none and no routing file either");
 
-/** Its default is shown as it is typed, such as 7d. */
+/** --help shows its default as it is typed, such as 7d. */
 export const duration = (flags: string, description: string, usual: string) =>
   new Option(flags, description).argParser(parseDuration).default(parseDuration(usual), usual);
 
-/** A command's work gives the process its exit code. It is loaded when it is given: the gateway starts sooner without the others. */
+/** Loads and runs a command, and sets the process's exit code. Loading on demand makes the gateway start sooner. */
 export const later =
   <Arguments extends unknown[]>(load: () => Promise<(...args: Arguments) => Promise<number>>) =>
   async (...args: Arguments) => {
@@ -44,7 +44,7 @@ interface WithConfig {
   readonly config?: string;
 }
 
-/** As `later`, of a command that takes the routing file as its argument too. */
+/** Like `later`, for a command that also takes the routing file as its argument. */
 export const laterWithFile = <Options extends WithConfig>(
   load: () => Promise<(options: Options) => Promise<number>>,
 ) =>
@@ -60,13 +60,13 @@ export const laterWithFile = <Options extends WithConfig>(
 export const FILE_ARGUMENT = ["[file]", "the routing file; the same as --config"] as const;
 
 export interface Listed {
-  /** The command that it is a part of. */
+  /** The command to which this one belongs. */
   readonly parent: string;
   readonly name: string;
   readonly command: Command;
 }
 
-/** Every command that --help shows, with those below it. */
+/** Every command that --help shows, with its subcommands. */
 export function commandsOf(program: Command): readonly Listed[] {
   const help = program.createHelp();
   return help
@@ -78,7 +78,7 @@ export function commandsOf(program: Command): readonly Listed[] {
     ]);
 }
 
-/** Two at least, each a line that can be typed as it stands. */
+/** At least two, each a line that can be typed as it is. */
 export function examples(command: Command, ...lines: readonly [string, string, ...string[]]): Command {
   return command.addHelpText("after", `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`);
 }

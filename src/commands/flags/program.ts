@@ -36,7 +36,7 @@ export function commandLine(): Command {
       .description("An embeddings gateway in one executable, with a real model inside.")
       .usage("[command] [options]\n\nWithout a command it serves: 'embedgate' is 'embedgate serve'.")
       .version(packageJson.version)
-      // Otherwise commander exits, with 1 for everything.
+      // Without this, commander exits with 1 for everything.
       .exitOverride(),
     "embedgate",
     "embedgate check gateway.yaml",
@@ -68,7 +68,7 @@ export function commandLine(): Command {
   return program;
 }
 
-/** `serve` is the default command, so commander would take an unknown command for its argument. @throws WrongUsage */
+/** `serve` is the default command, so commander would take an unknown command as its argument. @throws WrongUsage */
 export function refuseUnknownCommand(program: Command, [first]: readonly string[]): void {
   if (first === undefined || first.startsWith("-") || first === "help") return;
   const names = program.commands.map((command) => command.name());

@@ -1,10 +1,10 @@
-/** Flags of `requests`: single requests, as the ledger knows them. */
+/** Flags of `requests`: single requests from the ledger. */
 import { type Command, InvalidArgumentError } from "commander";
 import type { Statuses } from "../../books/requests";
 import { parseCount } from "../../terminal/amount";
 import { config, duration, examples, json, later } from "./line";
 
-/** 503, 4xx, 5xx, or failed: all but 200. */
+/** 503, 4xx, 5xx, or failed: everything except 200. */
 export function parseStatus(text: string): Statuses {
   if (text === "failed") return { from: 201, to: 999 };
   const [, digit, rest] = /^([1-9])(xx|\d\d)$/.exec(text) ?? [];

@@ -5,7 +5,7 @@ import { DIALECTS } from "../../dialects/records";
 import { parseBalance, parseCount, parseList, parsePair, parseUsd } from "../../terminal/amount";
 import { config, createDatabase, examples, json, later } from "./line";
 
-/** What `workspaces create` and `set` have in common. */
+/** The common options of `workspaces create` and `set`. */
 function withSettings(command: Command): Command {
   return command
     .option("--models <ids>", "models it may use, separated by commas; * matches any text", parseList)
@@ -28,7 +28,7 @@ function withSettings(command: Command): Command {
     .addOption(config());
 }
 
-/** Settings by their own names or by those of their options. */
+/** Settings by their own names or by the names of their options. */
 function parseSettingNames(text: string): SettingName[] {
   return parseList(text).map((word) => {
     const name = SETTINGS.find(

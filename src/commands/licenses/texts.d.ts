@@ -1,4 +1,4 @@
-/** Licences that the executable carries: importing one `with { type: "text" }` gives its text. */
+/** Licences that the executable contains: importing one `with { type: "text" }` gives its text. */
 declare module "*/LICENSE" {
   const text: string;
   export default text;

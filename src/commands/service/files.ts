@@ -1,6 +1,6 @@
 /**
- * What `embedgate install` and the Debian package write: the unit of systemd, the first routing file, and the file of variables.
- * A new line of the unit has its reason, where it is not obvious; test/commands/service/ checks the security score.
+ * The files that `embedgate install` and the Debian package write: the systemd unit, the first routing file, and the environment file.
+ * A new line of the unit needs a reason if it is not obvious; test/commands/service/ checks the security score.
  */
 import {
   CONFIGURATION_FOLDER,
@@ -11,7 +11,7 @@ import {
   STATE_FOLDER,
 } from "./places";
 
-/** For systemd 245 (Ubuntu 20.04) and later; older ones log the lines that they do not know, and go on. */
+/** For systemd 245 (Ubuntu 20.04) and later; older versions log unknown lines and continue. */
 export const unitText = (executable: string) => `[Unit]
 Description=embedgate, an embeddings gateway
 Wants=network-online.target

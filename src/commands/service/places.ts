@@ -5,15 +5,15 @@ export const SERVICE = "embedgate.service";
 export const SERVICE_USER = "embedgate";
 
 export const ROUTING_FILE = "/etc/embedgate/gateway.yaml";
-/** Variables that the routing file names, such as API keys: `NAME=value` a line, readable by root alone. */
+/** Variables for the routing file, such as API keys: one `NAME=value` per line, readable by root only. */
 export const ENVIRONMENT_FILE = "/etc/embedgate/environment";
 export const CONFIGURATION_FOLDER = "/etc/embedgate";
 export const STATE_FOLDER = "/var/lib/embedgate";
 export const DATABASE = `${STATE_FOLDER}/embedgate.db`;
 
-/** Of `embedgate install`; packages have their own. */
+/** Installed by `embedgate install`; packages have their own path. */
 export const OWN_EXECUTABLE = "/usr/local/bin/embedgate";
 export const OWN_UNIT = `/etc/systemd/system/${SERVICE}`;
-/** Of the Debian package. */
+/** Installed by the Debian package. */
 export const PACKAGE_EXECUTABLE = "/usr/bin/embedgate";
 export const PACKAGE_UNIT = `/usr/lib/systemd/system/${SERVICE}`;

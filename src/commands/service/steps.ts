@@ -1,6 +1,6 @@
 /**
- * What `install` and `uninstall` do, as a list: printed by --dry-run, else carried out one after another. Each command is one of every
- * Linux with systemd. A new step is a line of `stepsToInstall` and one of `stepsToUninstall`.
+ * What `install` and `uninstall` do, as a list of steps: printed by --dry-run, otherwise carried out one after another. The commands exist on
+ * every Linux with systemd. A new step is a line of `stepsToInstall` and one of `stepsToUninstall`.
  */
 import { chmodSync, copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -22,12 +22,12 @@ export type Step =
   | { readonly kind: "copy"; readonly from: string; readonly path: string; readonly mode: number }
   | { readonly kind: "remove"; readonly path: string };
 
-/** What is found on the machine. */
+/** What was found on the machine. */
 export interface Found {
   readonly hasUser: boolean;
   readonly hasRoutingFile: boolean;
   readonly hasEnvironmentFile: boolean;
-  /** Where it is not, units are written and nothing is started. */
+  /** If not, units are written and nothing is started. */
   readonly isSystemdRunning: boolean;
   readonly isServiceActive: boolean;
 }
@@ -36,7 +36,7 @@ const command = (...words: string[]): Step => ({ kind: "command", words });
 const folder = (path: string, user: string, mode: string) =>
   command("install", "-d", "-o", user, "-g", user, "-m", mode, path);
 
-/** @param executable the file that is running: it is copied, so that it may be deleted afterwards */
+/** @param executable the running file: it is copied, so that it may be deleted afterwards */
 export function stepsToInstall(found: Found, executable: string): readonly Step[] {
   const steps: Step[] = [];
   if (!found.hasUser)
@@ -72,7 +72,7 @@ export function stepsToInstall(found: Found, executable: string): readonly Step[
   return steps;
 }
 
-/** @param purge configuration, database and user too */
+/** @param purge remove configuration, database and user too */
 export function stepsToUninstall(found: Found, purge: boolean): readonly Step[] {
   const steps: Step[] = [];
   if (found.isSystemdRunning) steps.push(command("systemctl", "disable", "--now", SERVICE));
@@ -84,7 +84,7 @@ export function stepsToUninstall(found: Found, purge: boolean): readonly Step[] 
   return steps;
 }
 
-/** As a line that could be typed, or that says the same. */
+/** As a command line, or a description of it. */
 export function wordsOf(step: Step): string {
   const mode = (bits: number) => bits.toString(8).padStart(4, "0");
   switch (step.kind) {
@@ -100,9 +100,9 @@ export function wordsOf(step: Step): string {
 }
 
 /**
- * @param root what paths begin at
- * @param run a command; its exit code
- * @returns words on the first step that failed
+ * @param root prefix of all paths
+ * @param run runs a command and returns its exit code
+ * @returns a message about the first step that failed
  */
 export async function carryOut(
   steps: readonly Step[],
@@ -127,7 +127,7 @@ function change(step: Exclude<Step, { kind: "command" }>, root: string): void {
     rmSync(path, { recursive: true, force: true });
     return;
   }
-  // Beside it first: a running executable cannot be written over, and a half-written file must never be visible.
+  // Written beside it first: a running executable cannot be overwritten, and a half-written file must never be visible.
   const next = `${path}.new`;
   mkdirSync(dirname(path), { recursive: true });
   rmSync(next, { force: true });

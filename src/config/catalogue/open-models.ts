@@ -302,6 +302,8 @@ function entryOf(
   const names = new Set(isFirst ? places.map((other) => other.as ?? model) : []);
   names.delete(as);
   const { dimensions_allowed: _, ...ofOneSize } = known;
+  // A server that puts prompts itself decides what a text without a task is.
+  const { default_task, ...prompts } = PROMPTS[model] ?? {};
   const written = [
     ...(known.task_types ?? []).map((task) => `${as}-${task}`),
     ...(plugin === "ollama" && !as.includes(":") ? [`${as}:latest`] : []),
@@ -317,7 +319,8 @@ function entryOf(
         // Made to be compared by their cosine: at unit length they are the same model's, whichever server leaves that undone.
         normalized: true,
         ...(TAKES_SIZES.includes(plugin) ? known : ofOneSize),
-        ...PROMPTS[model],
+        ...prompts,
+        ...(default_task !== undefined && facts?.prompts !== false && { default_task }),
         ...facts,
         price,
         reply_names: [...names],

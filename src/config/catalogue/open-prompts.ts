@@ -1,14 +1,16 @@
 /**
  * What models of open weights were trained to see before a text, in the words of each one's card or of its config_sentence_transformers.json. An
- * empty prompt is a task that the model knows and wants nothing said for. A new model is a row of PROMPTS.
+ * empty prompt is a task that the model knows and wants nothing said for. A new model is a row of PROMPTS; `default_task` is for those whose card
+ * asks for a prompt before every text: e5 and nomic. The others' cards ask for it before queries only, or recommend it.
  */
 import type { KnownFacts } from "../../domain/facts";
 
 type Prompts = Pick<KnownFacts, "prompts" | "default_task">;
 
 /**
- * huggingface.co/intfloat/e5-base-v2 and the other e5: "query: " and "passage: " for retrieval, "query: " for similarity and for embeddings as
- * features (classification, clustering).
+ * huggingface.co/intfloat/e5-base-v2 and the other e5: "Each input text should start with "query: " or "passage: "", these two for retrieval,
+ * "query: " for similarity and for embeddings as features (classification, clustering). Where nothing is said: "For tasks other than
+ * retrieval, you can simply use the "query: " prefix."
  */
 const E5: Prompts = {
   prompts: {
@@ -18,6 +20,7 @@ const E5: Prompts = {
     classification: "query: ",
     clustering: "query: ",
   },
+  default_task: "query",
 };
 
 /** huggingface.co/intfloat/multilingual-e5-large-instruct: an instruction before each query, none before documents. */

@@ -2,6 +2,7 @@
  * Two coordinates for each vector: the two directions in which they differ most (principal components), by power iteration over the vectors'
  * inner products, of which there are few. The same vectors give the same map: nothing is random.
  */
+import { cosineOf } from "../../domain/cosine";
 
 export interface Point {
   readonly x: number;
@@ -59,8 +60,5 @@ export function dot(one: ArrayLike<number>, other: ArrayLike<number>): number {
   return sum;
 }
 
-/** 0 where one of them is all zeros. */
-export function cosine(one: ArrayLike<number>, other: ArrayLike<number>): number {
-  const lengths = Math.sqrt(dot(one, one) * dot(other, other));
-  return lengths === 0 ? 0 : dot(one, other) / lengths;
-}
+/** 0 if the vectors cannot be compared. */
+export const cosine = (one: ArrayLike<number>, other: ArrayLike<number>): number => cosineOf(one, other) ?? 0;

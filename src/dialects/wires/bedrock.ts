@@ -13,6 +13,7 @@ import { decodeRequest, encodeError, encodeResult, usageOf } from "../openai";
 import { divided, invalid } from "../own-words";
 import { checkTexts } from "../texts";
 import type { Asked, Decoded, Wire } from "../wire";
+import { messageWithField } from "../with-field";
 import { wordingOf } from "../wording";
 import { type AmazonsWords, amazonsWords, isAmazonsWord, schemasOf } from "./bedrock-schema";
 import { type AskedType, inTypes, VECTOR_TYPES } from "./typed";
@@ -47,7 +48,7 @@ export const bedrockWire: Wire = {
         operationId: "bedrockInvokeModel",
         summary: "Embed texts, at the path of Amazon's SDKs",
         description:
-          "As /v1/aws-bedrock/embeddings. Amazon's SDKs work with this gateway's address as their endpoint and a key of the gateway's as their bearer token (AWS_BEARER_TOKEN_BEDROCK), over HTTP/1.1 or HTTP/2. Requests signed with SigV4 are refused. The model may be an ARN or the id of an inference profile: without its region it is the model's id.",
+          "As /v1/aws-bedrock/embeddings. Amazon's SDKs work with this gateway's address as their endpoint and a key of the gateway's as their bearer token (AWS_BEARER_TOKEN_BEDROCK), over HTTP/1.1 or HTTP/2. Requests signed with SigV4 are refused. The model may be an ARN or the id of an inference profile: without its region it is the model's id. An ARN that does not name its model (application inference profile, provisioned throughput) is found by its last part, or as a whole, in `models` of the routing file.",
         request: "BedrockInvokeRequest",
         response: "BedrockEmbeddingsResponse",
       },
@@ -115,6 +116,7 @@ function decode(body: unknown, asked: Asked): Decoded {
       "x-amzn-bedrock-input-token-count": String(tokens),
     }),
     otherNames: namesMeantBy(request.model),
+    unknownHint: hintFor(request.model),
     ...(own && { inputName: own.nameOf }),
     fieldNames: Object.fromEntries(
       [size, task, cut, typesAsked].flatMap((one) => (one ? [[one.setting, one.field]] : [])),
@@ -127,6 +129,19 @@ function namesMeantBy(model: string): readonly string[] {
   const named = /^arn:[^/]+\/(.+)$/.exec(model)?.[1] ?? model;
   const everywhere = named.replace(/^(us-gov|us|eu|apac|ap|jp|au|ca|sa|me|af|il|mx|global)\./, "");
   return [named, everywhere].filter((name) => name !== model);
+}
+
+/** Kinds of ARN whose last part is a model's id. */
+const NAMING: readonly string[] = ["foundation-model", "inference-profile"];
+
+/** Other ARNs (application inference profiles, provisioned throughput, deployments of custom models) do not say which model they are. */
+function hintFor(model: string): string | undefined {
+  const slash = model.indexOf("/");
+  if (!model.startsWith("arn:") || slash === -1) return undefined;
+  const kind = model.slice(model.lastIndexOf(":", slash) + 1, slash);
+  if (kind === "" || NAMING.includes(kind)) return undefined;
+  const id = model.slice(slash + 1, slash + 101);
+  return `An ARN of the kind ${kind.slice(0, 50)} does not say which model it is: add \`${id}: { alias_of: MODEL }\` to \`models\` in the routing file.`;
 }
 
 interface Said<Value> {
@@ -245,7 +260,7 @@ type Passages = Script["passages"];
 /** OpenAI's envelope, with what Amazon's SDKs look for beside it. */
 function withAmazonsWords(error: GatewayError, policies: Policies): string {
   const told = error.kind === "no_key" ? withHint(error) : error;
-  const amazons = JSON.stringify({ message: told.message, __type: exceptionOf(error, policies) });
+  const amazons = JSON.stringify({ message: messageWithField(told), __type: exceptionOf(error, policies) });
   return `${encodeError(told, policies).slice(0, -1)},${amazons.slice(1)}`;
 }
 

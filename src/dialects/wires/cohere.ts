@@ -12,6 +12,7 @@ import { decodeEmbeddings } from "../openai-embeddings";
 import { divided, invalid } from "../own-words";
 import { checkTexts } from "../texts";
 import type { Asked, Decoded, KnownPath, ModelEntry, Wire, WirePath } from "../wire";
+import { messageWithField } from "../with-field";
 import { type CohereModel, type CohereWords, coheresWords, isCoheresWord, schemasOf } from "./cohere-schema";
 import { type AskedType, inTypes, VECTOR_TYPES } from "./typed";
 
@@ -88,7 +89,7 @@ export const cohereWire: Wire = {
   ],
   prefixes: ["/v2"],
   policies: { invalid_status: 400, unknown_model_status: 404 },
-  encodeError: (error) => JSON.stringify({ message: error.message }),
+  encodeError: (error) => JSON.stringify({ message: messageWithField(error) }),
   errorSchema: "CohereError",
   schemas: schemasOf,
 };

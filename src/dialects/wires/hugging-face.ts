@@ -13,6 +13,7 @@ import { decodeEmbeddings } from "../openai-embeddings";
 import { checkTexts, refuseTokenIds } from "../texts";
 import { atUnitLength } from "../unit-length";
 import type { Asked, Decoded, GatewayFacts, KnownPath, Question, TextToken, Told, Wire } from "../wire";
+import { messageWithField } from "../with-field";
 import { schemasOf, type TeiInfo, teiRequest, tokenizeRequest } from "./hugging-face-schema";
 
 export const huggingFaceWire: Wire = {
@@ -132,10 +133,10 @@ export const huggingFaceWire: Wire = {
   prefixes: ["/tei", "/models", "/hf-inference", "/pipeline"],
   // Its ids are of the model's own vocabulary, which the gateway may not know.
   policies: { invalid_status: 422, unknown_model_status: 404, token_arrays: "reject" },
-  encodeError: ({ message, kind, meaning }) =>
+  encodeError: (error) =>
     JSON.stringify({
-      error: message,
-      error_type: TYPES[kind] ?? (meaning.status < 500 ? "validation" : "backend"),
+      error: messageWithField(error),
+      error_type: TYPES[error.kind] ?? (error.meaning.status < 500 ? "validation" : "backend"),
     }),
   errorSchema: "TeiError",
   schemas: schemasOf,

@@ -5,6 +5,7 @@
 import { Type } from "@sinclair/typebox";
 import { decodeEmbeddings } from "../openai-embeddings";
 import type { ModelEntry, Wire } from "../wire";
+import { messageWithField } from "../with-field";
 
 const Listed = Type.Object(
   {
@@ -76,7 +77,7 @@ export const lmStudioWire: Wire = {
     },
   ],
   prefixes: ["/api/v0"],
-  encodeError: ({ message }) => JSON.stringify({ error: message }),
+  encodeError: (error) => JSON.stringify({ error: messageWithField(error) }),
   errorSchema: "LmStudioError",
   schemas: () => ({
     LmStudioModel: Listed,

@@ -12,6 +12,7 @@ import { decodeRequest } from "../openai";
 import { checkTexts, refuseTokenIds } from "../texts";
 import { atUnitLength } from "../unit-length";
 import type { Asked, Decoded, GatewayFacts, ModelEntry, Question, Told, Wire } from "../wire";
+import { messageWithField } from "../with-field";
 import { embedBody, embeddingsBody, SCHEMAS, showBody, UNUSED_FIELDS } from "./ollama-schema";
 
 /** Clients leave out what older servers did not have: the release of Ollama whose calls these are. */
@@ -110,7 +111,7 @@ export const ollamaWire: Wire = {
   ],
   prefixes: ["/api"],
   policies: { invalid_status: 400, unknown_model_status: 404, token_arrays: "reject" },
-  encodeError: ({ message }) => JSON.stringify({ error: message }),
+  encodeError: (error) => JSON.stringify({ error: messageWithField(error) }),
   errorSchema: "OllamaError",
   schemas: () => SCHEMAS,
 };

@@ -7,6 +7,7 @@ import { encodeError } from "../openai";
 import { decodeEmbeddings } from "../openai-embeddings";
 import { ErrorResponse } from "../openai-schema";
 import type { Wire } from "../wire";
+import { messageWithField } from "../with-field";
 
 /** The one for Python takes its own headers out again before it sends: it looks like any program that uses requests, or aiohttp. */
 function mayBeVoyages(headers: Headers): boolean {
@@ -34,7 +35,7 @@ export const voyageWire: Wire = {
     },
   ],
   encodeError: (error, policies) =>
-    `{"detail":${JSON.stringify(error.message)},${encodeError(error, policies).slice(1)}`,
+    `{"detail":${JSON.stringify(messageWithField(error))},${encodeError(error, policies).slice(1)}`,
   errorSchema: "VoyageError",
   schemas: () => ({
     VoyageError: Type.Object(

@@ -6,7 +6,7 @@ import { type TSchema, Type } from "@sinclair/typebox";
 import { ADMIN_SCHEMAS, ADMIN_TAG } from "../../admin/api/paths";
 import { WIRES } from "../../dialects/wires";
 import type { Policies } from "../../domain/policies";
-import { RouteState } from "../../routes/states";
+import { ROUTE_STATE_EXAMPLE, RouteState } from "../../routes/states";
 import { adminOperations } from "./admin-operations";
 import { BATCH_SCHEMAS, BATCH_TAG, batchOperations } from "./batches";
 import { noModelInPath } from "./no-model";
@@ -77,28 +77,7 @@ const Notices = Type.Object(
 
 const RouteStates = Type.Object(
   { routes: Type.Array(RouteState) },
-  {
-    examples: [
-      {
-        routes: [
-          {
-            model: "docs",
-            provider: "router",
-            upstream_model: "openai/text-embedding-3-small",
-            space: "text-embedding-3-small",
-            weight: 1,
-            state: "open",
-            held_back_because: null,
-            last_error: {
-              at: "2026-11-28T03:12:09.120Z",
-              kind: "unavailable",
-              message: "The provider could not be reached, or the connection broke (ECONNREFUSED).",
-            },
-          },
-        ],
-      },
-    ],
-  },
+  { examples: [{ routes: [ROUTE_STATE_EXAMPLE] }] },
 );
 
 /** By the names that `$ref` uses. */

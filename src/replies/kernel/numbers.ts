@@ -1,25 +1,25 @@
 /**
- * Lists of numbers in JSON, and base64, straight to float32, in AssemblyScript: TypeScript's syntax, compiled ahead of time to SIMD WebAssembly.
- * After any change run `bun src/replies/kernel/build.ts`; a test holds the compiled file to this source.
+ * Reads lists of numbers in JSON, and base64, directly to float32. In AssemblyScript: TypeScript's syntax, compiled ahead of time to SIMD WebAssembly.
+ * After every change run `bun src/replies/kernel/build.ts`; a test compares the compiled file with this source.
  *
- * The rule that everything here keeps: a number becomes the float32 that `Math.fround(Number(text))` makes of it, bit for bit. A text is
- * read as digits times a power of ten in double precision, in error by less than 2¹⁶ units of the double's last place (see `scaled`).
- * Where the result is farther than that from the middle between two float32, the exact number lies on the same side of it, and so does
- * the double nearest to it. Where it is nearer, or has too large or too small an exponent, `number` is asked, which reads it in full.
+ * The rule for everything here: a number becomes exactly the float32 that `Math.fround(Number(text))` returns. A text is
+ * read as digits times a power of ten in double precision, with an error below 2¹⁶ units of the double's last place (see `scaled`).
+ * If the result is farther than that from the midpoint between two float32, the exact number is on the same side of the midpoint, and so is
+ * the double nearest to it. If it is closer, or its exponent is too large or too small, the function `number` reads the text exactly.
  */
 
-/** The number between two addresses, read in full by the caller of `read`: some in a thousand. */
+/** The number between two addresses, read exactly by the caller of `read`: needed for a few in a thousand. */
 @external("replies", "number")
 declare function number(start: i32, end: i32): f64;
 
-/** The result of a reading: the list ended; the text ended first; or it is no list of numbers, to be read as whatever it is. */
+/** The results of reading: the list ended; the text ended first; or it is not a list of numbers and must be read in another way. */
 const CLOSED: i32 = 0, MORE: i32 = 1, OTHER: i32 = 2;
 
 const INPUT_BYTES: i32 = 128 * 1024;
-/** Zeros after the text: no character of JSON, so that nothing needs to look where the text ends. Two loads go past it. */
+/** Zeros after the text: they are not characters of JSON, so nothing needs to check for the text's end. Two loads read past it. */
 const ROOM: i32 = 64;
 const INPUT: usize = memory.data(131136, 16); // INPUT_BYTES + ROOM
-/** A number takes two bytes at the least, with its comma. */
+/** A number takes at least two bytes, including its comma. */
 const OUTPUT: usize = memory.data(262144, 16); // 4 · INPUT_BYTES / 2
 
 export function inputAt(): usize { return INPUT; }
@@ -39,7 +39,7 @@ const SPACE: u32 = 32, PLUS: u32 = 43, COMMA: u32 = 44, MINUS: u32 = 45, POINT: 
   return character == 32 || character == 10 || character == 13 || character == 9;
 }
 
-/** Below it another digit still fits. */
+/** Below this value another digit still fits. */
 const ROOM_FOR_A_DIGIT: u64 = 922337203685477580; // (2⁶³ − 1) / 10
 
 const LEAST_POWER: i32 = -60, POWERS: i32 = 91;
@@ -51,13 +51,13 @@ const POWER: StaticArray<f64> = [
   1e22, 1e23, 1e24, 1e25, 1e26, 1e27, 1e28, 1e29, 1e30,
 ];
 
-/** Sixteen bytes of 0, then sixteen of 255: read from 16 − n, it covers all but the first n bytes. */
+/** Sixteen bytes of 0, then sixteen of 255: a load from 16 − n masks all but the first n bytes. */
 const COVER: usize = memory.data<u8>([
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
   255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 ], 16);
 
-/** How many of the 16 bytes, taken from '0', come before the first that is no digit. */
+/** How many of the 16 bytes, with '0' subtracted, come before the first that is not a digit. */
 @inline function digitsOf(bytes: v128): i32 {
   return ctz(i8x16.bitmask(i8x16.gt_u(bytes, i8x16.splat(9))) | 0x10000);
 }
@@ -72,10 +72,10 @@ const COVER: usize = memory.data<u8>([
 }
 
 /**
- * digits · 10^power, or 0 where it is not known well enough.
- * Digits that were left out are worth less than one of the last place of `digits`, so that these must be at least 2³⁸: an error below 2⁻³⁸.
- * The conversion, the power and the product add at most 2⁻⁵³ each. Together it is below 2⁻³⁸ + 2⁻⁵¹, and a double's last place is at least
- * 2⁻⁵³ of it: less than 2¹⁶ places.
+ * digits · 10^power, or 0 if the result is not precise enough.
+ * Omitted digits are worth less than one unit of the last place of `digits`, so `digits` must be at least 2³⁸: the relative error is below 2⁻³⁸.
+ * The conversion, the power and the product add at most 2⁻⁵³ each. In total it is below 2⁻³⁸ + 2⁻⁵¹, and one unit of a double's last place is at
+ * least 2⁻⁵³ of the value: less than 2¹⁶ units.
  */
 @inline function scaled(digits: u64, power: i32, isCut: bool): f64 {
   const place = power - LEAST_POWER;
@@ -83,9 +83,9 @@ const COVER: usize = memory.data<u8>([
   return <f64><i64>digits * load<f64>(changetype<usize>(POWER) + (place << 3));
 }
 
-/** Whether what `scaled` says is far enough from the middle between two float32, and both within their normal range. */
+/** Whether the result of `scaled` is far enough from the midpoint between two float32, and both are within the normal range. */
 @inline function isSure(value: f64): bool {
-  // The lower 29 bits do not fit into a float32: the middle is 2²⁸. The difference wraps round, below the least of the doubtful.
+  // The lower 29 bits do not fit into a float32: the midpoint is 2²⁸. The difference wraps around, below the smallest doubtful value.
   return value > 1.2e-38 && value < 3.4e38 && (<u32>reinterpret<u64>(value) & 0x1fffffff) - 0xfff0000 > 0x20000;
 }
 
@@ -95,7 +95,7 @@ function ended(how: i32, to: i32, written: i32): i32 {
   return how;
 }
 
-/** Reads numbers from `start`, where one must be, up to the bracket that closes their list; as many as are whole before `end`. */
+/** Reads numbers from `start`, where a number must be, up to the bracket that closes their list: as many as are complete before `end`. */
 export function read(start: i32, end: i32): i32 {
   memory.fill(end, 0, ROOM);
   let at = start;
@@ -131,7 +131,7 @@ export function read(start: i32, end: i32): i32 {
       const some = digitsOf(next);
       if (some == 0) return ended(at >= end ? MORE : OTHER, to, written);
       if (digits < 100) {
-        // As if there were sixteen: what is covered counts as zeros.
+        // Treated as sixteen digits: the masked ones count as zeros.
         digits = digits * 10000000000000000 + joined(v128.andnot(next, v128.load(COVER + 16 - some)));
         power -= 16;
         at += some;
@@ -185,7 +185,7 @@ export function read(start: i32, end: i32): i32 {
 
 const EQUALS: u32 = 61, SLASH: i8 = 47;
 
-/** What a character of base64 stands for, by 0x40 for one that is none. */
+/** The value of a base64 character, plus 0x40 for a character that is not base64. */
 function meaningOf(c: u32): u32 {
   if (c - 65 < 26) return c - 65;
   if (c - 97 < 26) return c - 71;
@@ -194,14 +194,14 @@ function meaningOf(c: u32): u32 {
 }
 
 /**
- * Reads base64 between two addresses: whole groups of four, the last one padded where it must be.
- * @returns the bytes written, or -1 for what is none
+ * Decodes base64 between two addresses: whole groups of four, the last one padded if necessary.
+ * @returns the number of bytes written, or -1 if it is not base64
  */
 export function readBase64(start: i32, end: i32): i32 {
   let from = start;
   let to = OUTPUT;
   let bad = i8x16.splat(0);
-  // Sixteen characters at once. By its two halves a character is told to be none (a common bit), and what is to be added to it.
+  // Sixteen characters at once. The two halves of a character show whether it is invalid (a common bit), and what must be added to it.
   const lower = i8x16(21, 17, 17, 17, 17, 17, 17, 17, 17, 17, 19, 26, 27, 27, 27, 26);
   const upper = i8x16(16, 16, 1, 2, 4, 8, 4, 8, 16, 16, 16, 16, 16, 16, 16, 16);
   const added = i8x16(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -213,7 +213,7 @@ export function readBase64(start: i32, end: i32): i32 {
     const sixes = i8x16.add(text, v128.swizzle(added, i8x16.add(high, i8x16.eq(text, i8x16.splat(SLASH)))));
     const twelves = v128.or(i16x8.shl(v128.and(sixes, i16x8.splat(0xff)), 6), i16x8.shr_u(sixes, 8));
     const triples = i32x4.dot_i16x8_s(twelves, i16x8(4096, 1, 4096, 1, 4096, 1, 4096, 1));
-    // Four bytes more than are meant, which the next ones cover.
+    // Writes four bytes more than needed, which the next store overwrites.
     v128.store(to, v128.swizzle(triples, i8x16(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1)));
     to += 12;
   }

@@ -10,6 +10,7 @@
  * PgBouncer's transaction pooling (26000, 42P05): `prepare: false` in the routing file.
  */
 import { SQL } from "bun";
+import { GatewayError } from "../../domain/errors";
 import type { Outside } from "../../domain/outside";
 import type { PostgresClient, PostgresOptions, PostgresSession } from "../../domain/postgres";
 import type { Address } from "./address";
@@ -26,6 +27,11 @@ export interface Connection {
   script(text: string): Promise<void>;
   /** The transaction that `work` asks in; what it throws undoes all of it. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * A transaction of works that each ask one query, at once: all are sent without waiting for an answer. One that is refused undoes all.
+   * @throws what was refused first, once all are answered
+   */
+  pipeline(works: readonly ((connection: Connection) => Promise<void>)[]): Promise<void>;
   /** It ended: it takes no more queries. */
   isLost(): boolean;
   close(): void;
@@ -112,13 +118,15 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
     reserved = await within(pool.reserve());
   } catch (cause) {
     end();
+    // Its other refusals have the same SQLSTATE, but pass.
+    if (/unsupported startup parameter/.test(wordsOf(cause))) throw isPgBouncer(cause);
     throw cause;
   }
   async function query<Row>(text: string, parameters: readonly Parameter[] = []): Promise<readonly Row[]> {
     if (lostBy !== undefined || isEnding) throw new Lost("the connection has ended", { cause: lostBy });
     return within(reserved.query<Row>(named(text), [...parameters]));
   }
-  return {
+  const connection: Connection = {
     query,
     async script(text) {
       await within(reserved.script(named(text)));
@@ -134,10 +142,24 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
         throw thrown;
       }
     },
+    async pipeline(works) {
+      // After a refusal the others are refused, too, and COMMIT undoes all.
+      const asked = [query("BEGIN"), ...works.map((work) => work(connection)), query("COMMIT")];
+      const failed = (await Promise.allSettled(asked)).find(({ status }) => status === "rejected");
+      if (failed?.status === "rejected") throw failed.reason;
+    },
     isLost: () => lostBy !== undefined || isEnding,
     close: end,
   };
+  return connection;
 }
+
+const isPgBouncer = (cause: unknown) =>
+  new GatewayError(
+    "database_unavailable",
+    `This is PgBouncer (${wordsOf(cause)}): set postgres.prepare: false, and limits on the role.`,
+    { cause },
+  );
 
 function optionsOf(address: Address, onclose: (cause: unknown) => void): SQL.Options & PostgresOptions {
   const options = {

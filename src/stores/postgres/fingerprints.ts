@@ -3,27 +3,17 @@ import type { Fingerprint } from "../../domain/fingerprint";
 import { PROBES_VERSION } from "../../domain/probes";
 import {
   CHOSEN_MAX,
+  type FingerprintRow,
   type Fingerprints,
+  fingerprintIn,
   joined,
   UNPAID_MS_MAX,
   UNUSED_MS_MAX,
-  vectorsOf,
 } from "../../spaces/fingerprints";
 import { noteChange } from "./audit";
 import type { Base } from "./base";
 import type { Connection } from "./connection";
 import type { Mirror, Part } from "./mirror";
-
-interface Row {
-  readonly name: string;
-  readonly dimensions: bigint;
-  readonly vectors: Uint8Array;
-  readonly provider: string;
-  readonly model: string;
-  readonly measured_at: bigint;
-  readonly paid_at: bigint | null;
-  readonly confirmed: boolean;
-}
 
 export interface KnownSpaces extends Part {
   readonly byName: ReadonlyMap<string, Fingerprint>;
@@ -37,36 +27,14 @@ export function createKnownSpaces(): KnownSpaces {
     async read({ query }, names) {
       const rows =
         names === undefined
-          ? await query<Row>("SELECT * FROM @spaces WHERE probes = $1", [PROBES_VERSION])
-          : await query<Row>(
+          ? await query<FingerprintRow>("SELECT * FROM @spaces WHERE probes = $1", [PROBES_VERSION])
+          : await query<FingerprintRow>(
               "SELECT * FROM @spaces WHERE probes = $1 AND name IN (SELECT json_array_elements_text($2::text::json))",
               [PROBES_VERSION, JSON.stringify(names)],
             );
       for (const name of names ?? [...byName.keys()]) byName.delete(name);
-      for (const row of rows) byName.set(row.name, fromRow(row));
+      for (const row of rows) byName.set(row.name, fingerprintIn(row));
     },
-  };
-}
-
-function fromRow({
-  name,
-  dimensions,
-  vectors,
-  provider,
-  model,
-  measured_at,
-  paid_at,
-  confirmed,
-}: Row): Fingerprint {
-  return {
-    space: name,
-    dimensions: Number(dimensions),
-    vectors: vectorsOf(vectors, Number(dimensions)),
-    provider,
-    model,
-    measuredAt: Number(measured_at),
-    paidAt: paid_at === null ? null : Number(paid_at),
-    confirmed,
   };
 }
 

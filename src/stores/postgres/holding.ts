@@ -16,9 +16,9 @@ import {
 import type { LedgerRow } from "../../books/ledger-row";
 import { periodAt, UTC } from "../../books/periods";
 import type { GatewayError } from "../../domain/errors";
-import { storable, storableJson } from "./base";
 import { timeOf } from "./clock";
 import type { Connection } from "./connection";
+import { begunValues } from "./settling";
 
 export interface Beginning {
   readonly row: LedgerRow;
@@ -107,6 +107,9 @@ const HOLD_WHAT_IS_LEFT = `
 
 const INSERT = insertFrom("");
 
+/** Held against this process's lease (leases.ts), as long as it has it. $5 the workspace. */
+const INSERT_LEASED = insertFrom(", (SELECT 1 FROM @leases WHERE workspace = $5 AND process = $2) AS lease");
+
 /** $5 the batch: its rows get of its reserve what is left, one after the other. Less than they may cost is never refused: the whole was held. */
 const TAKE = `
   WITH reserve AS (SELECT micro_credits, pico_usd FROM @reserves WHERE id = $5 FOR UPDATE),
@@ -126,19 +129,10 @@ const TAKE = `
 function asJson({ row, estimate }: Beginning, at: number | null) {
   const { microCredits, picoUsd } = mostOf(estimate);
   return {
-    request_id: row.request_id,
-    // The database's own time, but where a test's clock stands for it.
-    started_at: at === null ? null : row.started_at,
-    workspace: row.workspace,
-    key_id: row.key_id,
-    model: storable(row.model),
+    ...begunValues(row, at),
     provider: row.provider,
-    inputs: row.inputs,
     tokens_upstream: row.tokens_upstream,
     upstream_pico_usd: String(row.upstream_pico_usd ?? 0n),
-    user: row.user === null ? null : storable(row.user),
-    metadata: row.metadata === null ? null : storableJson(row.metadata),
-    batch: row.batch ?? null,
     micro_credits_held: String(microCredits),
     pico_usd_held: String(picoUsd),
   };
@@ -192,6 +186,25 @@ export async function holdTogether(
   return begun.length === group.length ? holds : undefined;
 }
 
+/** What is held for them is the lease's. @returns whether they are begun; false: the lease is gone */
+export async function beginLeased(
+  { query }: Connection,
+  group: readonly [Beginning, ...Beginning[]],
+  process: string,
+  at: number | null,
+): Promise<boolean> {
+  const [{ row, terms }] = group;
+  const rows = group.map((one) => ({ ...asJson(one, at), micro_credits_held: "0", pico_usd_held: "0" }));
+  const begun = await query(INSERT_LEASED, [
+    at === null ? null : row.started_at,
+    process,
+    terms.caps.timeZone ?? UTC,
+    JSON.stringify(rows),
+    row.workspace,
+  ]);
+  return begun.length === group.length;
+}
+
 /** Near the end of a balance. @returns what is held; undefined: others hold a part of it, or not even the least fits */
 export async function holdWhatIsLeft(
   { query }: Connection,
@@ -229,11 +242,12 @@ export interface BalanceRow {
   readonly spent_month_pico_usd: bigint;
 }
 
-/** After nothing was held. */
+/** After nothing was held. What others have charged to their leases is counted as taken. */
 export async function balanceOf({ query }: Connection, workspace: string): Promise<BalanceRow | undefined> {
   const [found] = await query<BalanceRow>(
-    `SELECT micro_credits, micro_credits_held, pico_usd_held, femto_credits_prepaid, spent_day, spent_day_pico_usd, spent_month,
-       spent_month_pico_usd FROM @workspaces WHERE name = $1`,
+    `SELECT micro_credits - spent AS micro_credits, micro_credits_held - spent AS micro_credits_held, pico_usd_held, femto_credits_prepaid,
+       spent_day, spent_day_pico_usd, spent_month, spent_month_pico_usd
+     FROM @workspaces, (SELECT coalesce(sum(micro_credits_spent), 0)::bigint AS spent FROM @leases WHERE workspace = $1) AS leased WHERE name = $1`,
     [workspace],
   );
   return found;

@@ -9,6 +9,7 @@ import { ceilingOf, FEMTO_CREDITS_PER_MICRO_CREDIT } from "../../books/money";
 import { asGatewayError } from "../../domain/errors";
 import type { Outside } from "../../domain/outside";
 import type { Base } from "./base";
+import { createCharging } from "./charging";
 import { beginUntil, createCommitting, type Entry, type Outcome, settleUntil } from "./committing";
 import { type Connection, stateOf } from "./connection";
 import {
@@ -23,9 +24,10 @@ import {
   whyNot,
 } from "./holding";
 import { Fenced, type Instance } from "./instance";
+import { createLeases } from "./leases";
 import { openPostgresLines, settleLine } from "./lines";
 import { createRefusing } from "./refusing";
-import { insertSettled, settleTogether, standingOf, withoutHold } from "./settling";
+import { insertSettled, standingOf, withoutHold } from "./settling";
 import { sumPostgresUsage } from "./usage";
 import { ensureWorkspace, type KnownWorkspaces } from "./workspaces";
 
@@ -51,9 +53,13 @@ export function openPostgresLedger(
   workspaces: KnownWorkspaces,
   configuredModel: (model: string) => string | undefined,
   outside: Outside,
+  leasedFromPerSecond: number | undefined,
 ): Ledger {
   const { monotonic } = outside;
   const { id: process } = instance;
+  const leases =
+    leasedFromPerSecond === undefined ? undefined : createLeases(pool, process, leasedFromPerSecond, outside);
+  const charging = createCharging(leases, process, clock);
   /** By the request's id. */
   const begun = new Map<string, Begun>();
   /** Workspaces known to exist, though not yet in the mirror. */
@@ -85,14 +91,14 @@ export function openPostgresLedger(
     const beginnings = entries.flatMap((entry) =>
       entry.work.kind === "begin" ? [{ entry, beginning: entry.work }] : [],
     );
-    for (const group of Map.groupBy(beginnings, ({ beginning }) => termsKey(beginning)).values()) {
+    for (const group of Map.groupBy(beginnings, ({ beginning }) => charging.beginKey(beginning)).values()) {
       const [first, ...others] = group;
       if (first === undefined) continue;
       statements.push({
         workspace: first.entry.workspace,
         async run(connection) {
           const all = [first.beginning, ...others.map(({ beginning }) => beginning)] as const;
-          const held = await holdTogether(connection, all, process, clock.at());
+          const held = await charging.begin(connection, all);
           for (const [i, { entry, beginning }] of group.entries()) {
             if (held) begun.set(beginning.row.request_id, held[i]);
             outcomes.set(entry, held ? { value: true } : "alone");
@@ -100,24 +106,21 @@ export function openPostgresLedger(
         },
       });
     }
-    for (const group of Map.groupBy(of("settle"), groupKey).values())
+    for (const group of Map.groupBy(of("settle"), groupKey).values()) {
+      const [first, ...others] = group;
+      if (first === undefined) continue;
       statements.push({
-        workspace: group[0]?.workspace ?? "",
+        workspace: first.workspace,
         async run(connection) {
-          const rows = group.map(({ work }) => work.row);
-          const charges = await settleTogether(
-            connection,
-            group[0]?.workspace ?? "",
-            rows,
-            rows.every(isFree),
-            process,
-          );
+          const rows = [first.work.row, ...others.map(({ work }) => work.row)] as const;
+          const charges = await charging.settle(connection, rows, rows.every(isFree));
           for (const entry of group) {
             const charge = charges.get(entry.work.row.request_id);
             outcomes.set(entry, charge ? { value: charge } : "alone");
           }
         },
       });
+    }
     const inserts = of("insert");
     if (inserts.length > 0)
       statements.push({
@@ -146,9 +149,10 @@ export function openPostgresLedger(
 
   /** A cost above the hold, or with an unknown hold, is settled by itself. */
   function groupKey({ workspace, work }: Entry<Work>): string {
-    const held = begun.get(work.row.request_id);
+    const held = begun.get(work.row.request_id) ?? charging.heldFor(work.row);
     const owing = ceilingOf(work.row.cost_femto_credits, FEMTO_CREDITS_PER_MICRO_CREDIT);
     if (held === undefined || owing > held.microCredits) return `${workspace}\0${work.row.request_id}`;
+    if (charging.isLeased(work.row)) return `${workspace}\0leased`;
     return `${workspace}\0${isFree(work.row) ? "free" : ""}`;
   }
 
@@ -167,15 +171,16 @@ export function openPostgresLedger(
     entries: readonly Entry<Work>[],
   ): Promise<readonly Outcome[]> {
     await ensureAll(connection, entries);
+    await charging.decide(
+      connection,
+      entries.flatMap(({ work }) => (work.kind === "begin" ? [work] : [])),
+    );
     const outcomes = new Map<Entry<Work>, Outcome>();
     const statements = statementsOf(entries, outcomes);
-    const inOrder = async () => {
-      for (const { run } of statements) await run(connection);
-    };
-    // A statement is a transaction by itself: one or two cost fewer ways there and back without another around them. Of many the disk is asked
-    // once; they are in one order everywhere, so that no two wait for each other.
-    if (statements.length <= FEW) await inOrder();
-    else await connection.transaction(inOrder);
+    // A statement is a transaction by itself: of one or two, none is needed around them, and waiting for the first makes larger groups, which
+    // cost less. Of many the disk is asked once; they are in one order everywhere, so that no two wait for each other.
+    if (statements.length > FEW) await connection.pipeline(statements.map(({ run }) => run));
+    else for (const { run } of statements) await run(connection);
     for (const { work } of entries) if (work.kind === "refuse") refusing.acknowledged(work.row);
     return entries.map((entry) => outcomes.get(entry) ?? "alone");
   }
@@ -218,8 +223,7 @@ export function openPostgresLedger(
     await ensureAll(connection, [entry]);
     try {
       const held =
-        (await holdTogether(connection, [beginning], process, clock.at()))?.[0] ??
-        (await holdWhatIsLeft(connection, beginning, process, clock.at()));
+        (await charging.begin(connection, [beginning]))?.[0] ?? (await holdDirectly(connection, beginning));
       if (held !== undefined) {
         begun.set(id, held);
         return true;
@@ -238,9 +242,19 @@ export function openPostgresLedger(
     return false;
   }
 
+  /** Once more: what this process has leased and does not need may be what is missing. */
+  async function holdDirectly(connection: Connection, beginning: Beginning): Promise<Held | undefined> {
+    if (charging.isLeased(beginning.row)) throw instance.fenced();
+    const isMore = await leases?.giveBack(connection, beginning.row.workspace);
+    return (
+      (isMore ? (await holdTogether(connection, [beginning], process, clock.at()))?.[0] : undefined) ??
+      (await holdWhatIsLeft(connection, beginning, process, clock.at()))
+    );
+  }
+
   async function settleAlone(connection: Connection, row: LedgerRow): Promise<Charge> {
-    const { workspace, request_id } = row;
-    const settled = await settleTogether(connection, workspace, [row], false, process);
+    const { request_id } = row;
+    const settled = await charging.settle(connection, [row]);
     const charge = settled.get(request_id);
     if (charge) return charge;
     const standing = await standingOf(connection, row);
@@ -254,7 +268,8 @@ export function openPostgresLedger(
     // Never begun.
     const isWhole = costsNothing(row);
     const inserted = await insertSettled(connection, [isWhole ? row : withoutHold(row)], process, clock.at());
-    const late = isWhole ? inserted : await settleTogether(connection, workspace, [row], false, process);
+    const late = isWhole ? inserted : await charging.settle(connection, [row]);
+    if (charging.isLeased(row) && !late.has(request_id)) throw instance.fenced();
     return late.get(request_id) ?? FREE;
   }
 
@@ -270,9 +285,11 @@ export function openPostgresLedger(
 
   async function putSettled(row: LedgerRow, giveUpAt: number): Promise<Charge> {
     const kind = isRefusal(row) ? "refuse" : begun.has(row.request_id) ? "settle" : "insert";
-    const charge = await write({ kind, row }, giveUpAt);
+    const written = await write({ kind, row }, giveUpAt);
+    const charge = isCharge(written) ? written : FREE;
     begun.delete(row.request_id);
-    return isCharge(charge) ? charge : FREE;
+    leases?.settled(row, charge);
+    return charge;
   }
 
   async function pay(until: number): Promise<void> {
@@ -309,6 +326,7 @@ export function openPostgresLedger(
         // It may have been committed all the same: its row is settled with its failure.
         if (asGatewayError(thrown).kind === "ledger_unavailable" && !(thrown instanceof Fenced))
           begun.set(row.request_id, undefined);
+        else leases?.forget(row);
         throw thrown;
       }
     },
@@ -326,6 +344,7 @@ export function openPostgresLedger(
       await paying;
       await pay(settleUntil(monotonic(), Number.POSITIVE_INFINITY));
       await committing.idle();
+      await leases?.close();
       await instance.leave();
     },
     settleInterrupted: (ended) => instance.releaseDead(ended),

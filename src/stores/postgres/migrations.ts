@@ -7,6 +7,7 @@
  * commits: the number is taken at the end of the transaction, from a row that is locked until it is committed.
  */
 import { BATCH_MIGRATIONS } from "./migrations-batches";
+import { LEASE_MIGRATIONS } from "./migrations-leases";
 import { SUMS_MIGRATIONS } from "./migrations-sums";
 
 export const MIGRATIONS: readonly string[] = [
@@ -222,5 +223,6 @@ export const MIGRATIONS: readonly string[] = [
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION @note_change('limit', 'provider');
   `,
   ...BATCH_MIGRATIONS,
+  ...LEASE_MIGRATIONS,
   ...SUMS_MIGRATIONS,
 ];

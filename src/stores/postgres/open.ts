@@ -104,7 +104,14 @@ export async function openPostgres(
     openWorkspaces: (defaults) => openPostgresWorkspaces(base, mirror, workspaces, defaults, outside),
     openWorkspaceNames: () => openPostgresWorkspaceNames(base, mirror),
     openLedger(_, configuredModel = () => undefined) {
-      const ledger = openPostgresLedger(base, instance, workspaces, configuredModel, outside);
+      const ledger = openPostgresLedger(
+        base,
+        instance,
+        workspaces,
+        configuredModel,
+        outside,
+        serves && config.creditLease,
+      );
       if (config.onOutage !== "spool" || serves === undefined) return ledger;
       const spool = openSpool(files, instance.id);
       return spoolingLedger(ledger, { pool, spool, instance, workspaces, path: files, outside });

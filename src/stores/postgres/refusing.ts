@@ -3,29 +3,22 @@
  * note of the request's id, which stays until the acknowledgement is here: a count whose acknowledgement was lost does not go up again.
  */
 import type { LedgerRow } from "../../books/ledger-row";
+import { REFUSED_COLUMNS } from "../../books/refusals";
 import { storable } from "./base";
 import { timeOf } from "./clock";
 import type { Connection } from "./connection";
 
-const REFUSED = [
-  "request_id",
-  "workspace",
-  "key_id",
-  "model",
-  "status",
-  "error",
-  "kind",
-  "inputs",
-  "latency_ms",
-];
+/** Where the server cannot tell the type of a parameter. */
+const TYPES: Readonly<Record<string, string>> = { status: "integer", inputs: "bigint", latency_ms: "bigint" };
+const VALUES = REFUSED_COLUMNS.map((column, i) => `$${i + 4}::${TYPES[column] ?? "text"}`).join(", ");
 
 /** $13: notes that are needed no more. */
 const REFUSE = `
   WITH forgotten AS (DELETE FROM @refusals_counted WHERE request_id = ANY($13::text::text[])),
   counted AS (
     INSERT INTO @refusals_counted (request_id, process) VALUES ($4, $2) ON CONFLICT (request_id) DO NOTHING RETURNING 1)
-  INSERT INTO @ledger AS l (started_at, process, ${REFUSED.join(", ")}, refusals)
-  SELECT coalesce($3::bigint, ${timeOf("$1")}), $2, $4, $5, $6, $7, $8::integer, $9, $10, $11::bigint, $12::bigint, 1 FROM counted
+  INSERT INTO @ledger AS l (started_at, process, ${REFUSED_COLUMNS.join(", ")}, refusals)
+  SELECT coalesce($3::bigint, ${timeOf("$1")}), $2, ${VALUES}, 1 FROM counted
   ON CONFLICT (workspace, (started_at / 60000), coalesce(key_id, ''), model, status, coalesce(error, '')) WHERE refusals IS NOT NULL
   DO UPDATE SET request_id = excluded.request_id, started_at = excluded.started_at, kind = excluded.kind, latency_ms = excluded.latency_ms,
     process = excluded.process, inputs = l.inputs + excluded.inputs, refusals = l.refusals + 1`;
@@ -51,24 +44,16 @@ export function createRefusing(process: string): Refusing {
   const deletedWith = new Map<string, readonly string[]>();
   return {
     async refuse({ query }, row, model, at) {
-      const { request_id, started_at, workspace, key_id, status, error, kind = null } = row;
+      const refused = { ...row, model: storable(model), kind: row.kind ?? null };
       const forgotten = [...notNeeded].slice(0, FORGOTTEN_MAX);
       await query(REFUSE, [
         at,
         process,
-        at === null ? null : started_at,
-        request_id,
-        workspace,
-        key_id,
-        storable(model),
-        status,
-        error,
-        kind,
-        row.inputs,
-        row.latency_ms,
+        at === null ? null : row.started_at,
+        ...REFUSED_COLUMNS.map((column) => refused[column]),
         `{${forgotten.join(",")}}`,
       ]);
-      deletedWith.set(request_id, forgotten);
+      deletedWith.set(row.request_id, forgotten);
     },
     acknowledged({ request_id }) {
       for (const id of deletedWith.get(request_id) ?? []) notNeeded.delete(id);

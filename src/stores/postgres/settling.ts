@@ -51,7 +51,7 @@ const shaped = (columns: readonly (readonly [string, string])[]) =>
 /** $3 the process: a line of a batch is the row of whoever works on the batch now. */
 const UNDER_WAY = "l.status = 0 AND l.error IS NULL AND (l.batch IS NULL OR l.process = $3)";
 const ASKED = `asked AS (
-    SELECT * FROM json_to_recordset($1::text::json) AS r(request_id text, place integer, femto numeric, ${shaped(SETTLED)}))`;
+    SELECT * FROM json_to_recordset($1::text::json) AS r(request_id text, place integer, femto numeric, most bigint, ${shaped(SETTLED)}))`;
 const SET = named(SETTLED)
   .map((name) => `${name} = o.${name}`)
   .join(", ");
@@ -75,15 +75,25 @@ const spentIn = (period: string, spent: string, of: (day: string) => string) => 
 const day = (one: string) => one;
 const month = (one: string) => `left(${one}, 7)`;
 
+/** What a charge is taken from: the workspace's row, or this process's lease of it. */
+interface Payer {
+  /** Locks it. `credits`: what it has; null without a limit. */
+  readonly account: string;
+  readonly charge: string;
+  /** Takes what `total t` comes to from the row `w`. */
+  readonly pay: string;
+  readonly whose: string;
+  /** The workspace's balance, before these rows. */
+  readonly balance: string;
+}
+
 /**
  * $1 rows, $2 the workspace. Others than the first of several cost no more than was held for them: what nobody holds may pay for the first
  * alone. Less than is held may be left where a workspace without a limit was given one meanwhile.
  */
-const SETTLE = `
+const settleBy = ({ account, charge, pay, whose, balance }: Payer) => `
   WITH ${ASKED},
-  account AS (
-    SELECT micro_credits AS credits, micro_credits_held AS all_held, femto_credits_prepaid AS prepaid
-    FROM @workspaces WHERE name = $2 FOR UPDATE),
+  account AS (${account} FOR UPDATE),
   open AS (
     SELECT a.*, l.micro_credits_held AS held, l.pico_usd_held AS held_pico_usd, coalesce(l.spent_on, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')) AS day
     FROM asked a JOIN @ledger l USING (request_id) WHERE ${UNDER_WAY} FOR UPDATE OF l),
@@ -92,8 +102,7 @@ const SETTLE = `
   owing AS (
     SELECT *, (${wholeOf("upto - prepaid")} - ${wholeOf("upto - femto - prepaid")})::bigint AS owed FROM summed),
   charged AS (
-    SELECT *, CASE WHEN credits IS NULL THEN owed
-      ELSE least(owed, held + greatest(credits - all_held, 0), credits) END AS charge FROM owing),
+    SELECT *, CASE WHEN credits IS NULL THEN owed ELSE ${charge} END AS charge FROM owing),
   settled AS (
     UPDATE @ledger l SET ${SET}, ${SHED}, micro_credits_held = 0, pico_usd_held = 0, micro_credits = o.charge,
       micro_credits_taken = CASE WHEN o.credits IS NULL THEN 0 ELSE o.charge END, micro_credits_short = o.owed - o.charge,
@@ -104,12 +113,31 @@ const SETTLE = `
       sum(owed * ${FEMTO_CREDITS_PER_MICRO_CREDIT}::numeric - femto) AS rounded, coalesce(max(day) FILTER (WHERE cost_pico_usd > 0), '') AS day
     FROM charged HAVING count(*) > 0),
   balanced AS (
-    UPDATE @workspaces w SET micro_credits = w.micro_credits - t.charge, micro_credits_held = w.micro_credits_held - t.held,
-      pico_usd_held = w.pico_usd_held - t.held_pico_usd, femto_credits_prepaid = w.femto_credits_prepaid + t.rounded,
+    ${pay}, femto_credits_prepaid = w.femto_credits_prepaid + t.rounded,
       ${spentIn("spent_day", "spent_day_pico_usd", day)}, ${spentIn("spent_month", "spent_month_pico_usd", month)}
-    FROM total t WHERE w.name = $2)
+    FROM total t WHERE ${whose})
   SELECT request_id, charge, owed - charge AS short, (owed * ${FEMTO_CREDITS_PER_MICRO_CREDIT}::numeric - femto)::bigint AS rounded,
-    credits IS NULL AS unlimited, credits - (sum(charge) OVER (ORDER BY place))::bigint AS remaining FROM charged`;
+    credits IS NULL AS unlimited, ${balance} - (sum(charge) OVER (ORDER BY place))::bigint AS remaining FROM charged`;
+
+const SETTLE = settleBy({
+  account: `SELECT micro_credits AS credits, micro_credits_held AS all_held, femto_credits_prepaid AS prepaid
+    FROM @workspaces WHERE name = $2`,
+  charge: "least(owed, held + greatest(credits - all_held, 0), credits)",
+  pay: `UPDATE @workspaces w SET micro_credits = w.micro_credits - t.charge, micro_credits_held = w.micro_credits_held - t.held,
+      pico_usd_held = w.pico_usd_held - t.held_pico_usd`,
+  whose: "w.name = $2",
+  balance: "credits",
+});
+
+/** Of rows that are held against the lease of $3: no more than `most` each, and never more than it has. */
+const SETTLE_LEASED = settleBy({
+  account: `SELECT CASE WHEN limited THEN micro_credits - micro_credits_spent END AS credits, femto_credits_prepaid AS prepaid
+    FROM @leases WHERE workspace = $2 AND process = $3`,
+  charge: `greatest(least(owed, most, credits - ${wholeOf("upto - femto - prepaid")}::bigint), 0)`,
+  pay: "UPDATE @leases w SET micro_credits_spent = w.micro_credits_spent + CASE WHEN w.limited THEN t.charge ELSE 0 END",
+  whose: "w.workspace = $2 AND w.process = $3",
+  balance: `(SELECT micro_credits FROM @workspaces WHERE name = $2) - (SELECT sum(micro_credits_spent) FROM @leases WHERE workspace = $2)::bigint`,
+});
 
 /** Rows for which nothing was held and that cost nothing: no balance changes. */
 const SETTLE_FREE = `
@@ -159,24 +187,46 @@ function settledValues(row: LedgerRow) {
  * @param isFree nothing was held for any of them, and they cost nothing
  * @returns by the request's id; those that were not under way any more are left out
  */
-export async function settleTogether(
-  { query }: Connection,
+export function settleTogether(
+  connection: Connection,
   workspace: string,
   rows: readonly LedgerRow[],
   isFree: boolean,
   process: string,
 ): Promise<ReadonlyMap<string, Charge>> {
+  return settle(connection, isFree ? SETTLE_FREE : SETTLE, workspace, rows, process);
+}
+
+/**
+ * As `settleTogether`, of rows that are held against this process's lease.
+ * @param most what a row may be charged
+ */
+export function settleLeased(
+  connection: Connection,
+  workspace: string,
+  rows: readonly LedgerRow[],
+  most: (row: LedgerRow) => bigint,
+  process: string,
+): Promise<ReadonlyMap<string, Charge>> {
+  return settle(connection, SETTLE_LEASED, workspace, rows, process, most);
+}
+
+async function settle(
+  { query }: Connection,
+  statement: string,
+  workspace: string,
+  rows: readonly LedgerRow[],
+  process: string,
+  most?: (row: LedgerRow) => bigint,
+): Promise<ReadonlyMap<string, Charge>> {
   const asked = rows.map((row, place) => ({
     request_id: row.request_id,
     place,
     femto: String(row.cost_femto_credits),
+    ...(most && { most: String(most(row)) }),
     ...settledValues(row),
   }));
-  const charges = await query<ChargeRow>(isFree ? SETTLE_FREE : SETTLE, [
-    JSON.stringify(asked),
-    workspace,
-    process,
-  ]);
+  const charges = await query<ChargeRow>(statement, [JSON.stringify(asked), workspace, process]);
   return new Map(charges.map((one) => [one.request_id, chargeOf(one)]));
 }
 
@@ -227,7 +277,8 @@ const INSERT_SETTLED = `
   SELECT request_id, 0::bigint AS charge, 0::bigint AS short, 0::bigint AS rounded, w.micro_credits IS NULL AS unlimited,
     w.micro_credits AS remaining FROM inserted LEFT JOIN @workspaces w ON w.name = inserted.workspace`;
 
-function whole(row: LedgerRow, at: number | null) {
+/** What a row is begun with. @param at a test's clock; null: the database's own time counts */
+export function begunValues(row: LedgerRow, at: number | null) {
   return {
     request_id: row.request_id,
     started_at: at === null ? null : row.started_at,
@@ -238,7 +289,6 @@ function whole(row: LedgerRow, at: number | null) {
     user: row.user === null ? null : storable(row.user),
     metadata: row.metadata === null ? null : storableJson(row.metadata),
     batch: row.batch ?? null,
-    ...settledValues(row),
   };
 }
 
@@ -252,7 +302,7 @@ export async function insertSettled(
   process: string,
   at: number | null,
 ): Promise<ReadonlyMap<string, Charge>> {
-  const all = JSON.stringify(rows.map((row) => whole(row, at)));
+  const all = JSON.stringify(rows.map((row) => ({ ...begunValues(row, at), ...settledValues(row) })));
   const charges = await query<ChargeRow>(INSERT_SETTLED, [at, process, all]);
   return new Map(charges.map((one) => [one.request_id, chargeOf(one)]));
 }

@@ -29,15 +29,20 @@ export function openPostgresStatements(pool: Pool): Statements {
   return {
     async spent(workspace, at, timeZone) {
       const { day } = periodAt(at, timeZone);
-      const [row] = await pool.run(({ query }) =>
+      const rows = await pool.run(({ query }) =>
         query<SpentRow>(
-          "SELECT spent_day, spent_day_pico_usd, spent_month, spent_month_pico_usd FROM @workspaces WHERE name = $1",
+          `SELECT spent_day, spent_day_pico_usd, spent_month, spent_month_pico_usd FROM @workspaces WHERE name = $1
+           UNION ALL SELECT spent_day, spent_day_pico_usd, spent_month, spent_month_pico_usd FROM @leases WHERE workspace = $1`,
           [workspace],
         ),
       );
+      const month = day.slice(0, 7);
       return {
-        today: row?.spent_day === day ? row.spent_day_pico_usd : 0n,
-        thisMonth: row?.spent_month === day.slice(0, 7) ? row.spent_month_pico_usd : 0n,
+        today: rows.reduce((sum, row) => sum + (row.spent_day === day ? row.spent_day_pico_usd : 0n), 0n),
+        thisMonth: rows.reduce(
+          (sum, row) => sum + (row.spent_month === month ? row.spent_month_pico_usd : 0n),
+          0n,
+        ),
       };
     },
     async history(workspace) {

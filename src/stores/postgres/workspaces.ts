@@ -62,6 +62,20 @@ const ENSURE = `
     SELECT name, created_at, micro_credits, micro_credits, 'to begin with' FROM made WHERE micro_credits > 0)
   SELECT 1 AS made FROM made`;
 
+/** With what was charged to leases of it and is not in its own row yet (leases.ts). */
+const ROWS = `SELECT w.*, (SELECT coalesce(sum(micro_credits_spent), 0) FROM @leases l WHERE l.workspace = w.name)::bigint AS spent FROM @workspaces w`;
+
+const asShown = ({ spent, ...row }: WorkspaceRow & { readonly spent: bigint }) =>
+  asWorkspace({
+    ...row,
+    micro_credits: row.micro_credits === null ? null : row.micro_credits - spent,
+    micro_credits_held: row.micro_credits_held - spent,
+  });
+
+/** Its row, locked, is brought up to date with all leases of it, so that a balance is changed from what it is. */
+const WITH_LEASES =
+  "SELECT 1 FROM (SELECT * FROM @leases WHERE workspace = $1 ORDER BY process) l, @lease(l.workspace, l.process, NULL, NULL, NULL, 0, 0, 0)";
+
 /** @returns whether it was made */
 export async function ensureWorkspace(
   { query }: Connection,
@@ -104,8 +118,14 @@ export function openPostgresWorkspaces(
       await connection.query(`UPDATE @workspaces SET ${column} = $2 WHERE name = $1`, [name, value]);
   }
 
-  const show = async (name: string) =>
-    asWorkspace(await pool.run((connection) => existing(connection, name)));
+  const show = (name: string) =>
+    pool.run(async (connection) => {
+      const [row] = await connection.query<WorkspaceRow & { readonly spent: bigint }>(
+        `${ROWS} WHERE name = $1`,
+        [name],
+      );
+      return row ? asShown(row) : asWorkspace(await existing(connection, name));
+    });
 
   /** @param balanceOf the new balance; undefined: it stays as it is */
   async function changeBalance(
@@ -117,6 +137,7 @@ export function openPostgresWorkspaces(
     checkNote(note);
     const mark = randomBytes(12).toHex();
     await change(async (connection) => {
+      await connection.query(WITH_LEASES, [name]);
       const row = await existing(connection, name, true);
       const done = await connection.query("SELECT 1 FROM @credit_grants WHERE mark = $1", [mark]);
       const balance = done.length > 0 ? undefined : balanceOf(row);
@@ -189,9 +210,9 @@ export function openPostgresWorkspaces(
     },
     async list() {
       const rows = await pool.run(({ query }) =>
-        query<WorkspaceRow>('SELECT * FROM @workspaces ORDER BY name COLLATE "C"'),
+        query<WorkspaceRow & { readonly spent: bigint }>(`${ROWS} ORDER BY name COLLATE "C"`),
       );
-      return rows.map(asWorkspace);
+      return rows.map(asShown);
     },
     show,
     grant: (name, amount, note, actor = ACTORS.commandLine) =>

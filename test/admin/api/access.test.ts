@@ -26,7 +26,7 @@ async function session(open: OpenGateway, key: string): Promise<{ cookie: string
 }
 
 describe("in open mode", () => {
-  test("this machine needs no key, and what it changes is in the audit trail", async () => {
+  test("this machine needs no key, and its changes are in the audit trail", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     const sent = await open.send("/admin/v1/workspaces", { ...WORKSPACE, headers: JSON_TYPE });
     expect(sent.status).toBe(201);
@@ -55,7 +55,7 @@ describe("in open mode", () => {
     expect(open.gateway.workspaces.exists("acme")).toBe(status === 201);
   });
 
-  test("nobody gets a session, and nobody needs one", async () => {
+  test("there are no sessions, and none is needed", async () => {
     await using open = await openGateway({ yaml: FAKE_YAML });
     const sent = await open.send("/admin/v1/session", { method: "POST" });
     expect(sent).toMatchObject({ status: 200, json: { mode: "open", csrf_token: null } });
@@ -78,7 +78,7 @@ describe("once a key exists", () => {
     },
   );
 
-  test("a caller's key that tries counts against its limit", async () => {
+  test("a caller's key that tries counts against its rate limit", async () => {
     const { open, caller } = await withKeys(`${FAKE_YAML}\nworkspace_defaults: { requests_per_minute: 2 }`);
     await using _ = open;
     const statuses: number[] = [];
@@ -87,7 +87,7 @@ describe("once a key exists", () => {
     expect(statuses).toEqual([403, 403, 429]);
   });
 
-  test("no page of another site is told that it may call, whatever server.cors says", async () => {
+  test("no page of another site is allowed to call, whatever server.cors says", async () => {
     const { open, admin } = await withKeys(`${FAKE_YAML}\nserver: { cors: { origins: ["*"] } }`);
     await using _ = open;
     const origin = { origin: "https://app.example" };
@@ -101,7 +101,7 @@ describe("once a key exists", () => {
 });
 
 describe("a session", () => {
-  test("reads by its cookie alone, and changes with its token", async () => {
+  test("can read with its cookie alone, and needs its token for changes", async () => {
     const { open, admin } = await withKeys();
     await using _ = open;
     const { cookie, token } = await session(open, admin.key);
@@ -125,7 +125,7 @@ describe("a session", () => {
     });
   });
 
-  test("is in a cookie that no script reads and no other site's request carries", async () => {
+  test("is in a cookie that no script reads and that no other site's request carries", async () => {
     const { open, admin } = await withKeys();
     await using _ = open;
     const sent = await open.send("/admin/v1/session", { method: "POST", headers: bearer(admin.key) });
@@ -151,7 +151,7 @@ describe("a session", () => {
     expect((await open.send("/admin/v1/workspaces", { ...WORKSPACE, headers })).status).toBe(403);
   });
 
-  test("ends when it is told to, when its time is over, and with the secret it was begun with", async () => {
+  test("ends when it is told to, when its time is over, and with the secret that started it", async () => {
     let now = Date.UTC(2027, 0, 1);
     const { open, admin } = await withKeys(FAKE_YAML, { now: () => now });
     await using _ = open;
@@ -177,7 +177,7 @@ describe("a session", () => {
     expect(await status(last.cookie)).toBe(401);
   });
 
-  test("is not begun with a caller's key, nor with a session", async () => {
+  test("cannot be started with a caller's key, nor with a session", async () => {
     const { open, admin, caller } = await withKeys();
     await using _ = open;
     const begin = (headers: Record<string, string>) =>

@@ -1,5 +1,5 @@
 /**
- * Whatever is sent to the Admin API, the answer is as the document says: a status of its own and a body of its schema; never a 500.
+ * Whatever is sent to the Admin API, the answer matches the document: one of its status codes and a body of its schema; never a 500.
  */
 import { expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
@@ -30,7 +30,7 @@ const value: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom("12.5", null),
 );
 
-/** Names that the path knows, mostly, with values that are right or wrong. */
+/** Mostly names that the path knows, with valid or invalid values. */
 const asked = fc.constantFrom(...ADMIN_PATHS).chain((path) => {
   const names = [...Object.keys(path.query), ...(path.hasCsv ? ["format"] : []), "nonsense"];
   const fields = Object.keys(Object(path.request?.schema.properties));
@@ -61,8 +61,8 @@ async function send(
   return open.send(`${filled}?${search}`, sent);
 }
 
-test("garbage is answered in the envelope, and what is right as its schema says", async () => {
-  // Else the first key that is made would end it.
+test("garbage is answered in the error envelope, and valid requests match their schema", async () => {
+  // Otherwise the first key that is created would end open mode.
   await using open = await openGateway({ yaml: `${FAKE_YAML}\nauth: { mode: open }` });
   await open.post({ model: "fake-8", input: "two words", metadata: { team: "search" } });
   await fc.assert(
@@ -82,7 +82,7 @@ test("garbage is answered in the envelope, and what is right as its schema says"
   expect(open.logs.filter(({ level }) => level === "error")).toEqual([]);
 }, 60_000);
 
-test("what is wrong is named", async () => {
+test("the invalid field is named", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const wrong = async (path: string, init: RequestInit = {}) => {
     const { status, json } = await open.send(`/admin/v1${path}`, {

@@ -1,4 +1,4 @@
-/** Notices of the last minutes: what grew slow, fails, or spends too fast is told with a command; an ordinary day is not. */
+/** Notices about the last minutes: what became slow, fails, or spends too fast is reported with a command; an ordinary day is not. */
 import { expect, test } from "bun:test";
 import { quoted } from "../../../src/admin/api/quoted";
 import { openWorld } from "../../dashboard/world";
@@ -20,7 +20,7 @@ async function noticesOf(open: OpenGateway, key?: string): Promise<readonly Noti
 
 const RECENT = ["slow", "failing", "spending"];
 
-test("a slow provider and a workspace that spends far more than usual are told, each with a command", async () => {
+test("a slow provider and a workspace that spends far more than usual are reported, each with a command", async () => {
   await using world = await openWorld("planted");
   const recent = (await noticesOf(world.open, world.adminKey)).filter(({ kind }) => RECENT.includes(kind));
   expect(recent.map(({ kind, severity, command }) => [kind, severity, command])).toContainEqual([
@@ -39,7 +39,7 @@ test("a slow provider and a workspace that spends far more than usual are told, 
   });
 });
 
-test("of an ordinary day nothing is told", async () => {
+test("an ordinary day has no notices", async () => {
   await using world = await openWorld("none");
   const recent = (await noticesOf(world.open, world.adminKey)).filter(({ kind }) => RECENT.includes(kind));
   expect(recent).toEqual([]);
@@ -50,7 +50,7 @@ const OPEN = `${FAKE_YAML}
 auth: { mode: open }
 `;
 
-test("requests that fail at a provider are told, also before its circuit breaker opens for good; those that callers got wrong are not", async () => {
+test("requests that fail at a provider are reported, even before its circuit breaker stays open; callers' mistakes are not", async () => {
   let now = 1_800_000_000_000;
   await using open = await openGateway({ yaml: OPEN, outside: { now: () => now, sleep: async () => {} } });
   for (let i = 0; i < 6; i++) await open.post({ model: "fake-8", input: "" });
@@ -61,7 +61,7 @@ test("requests that fail at a provider are told, also before its circuit breaker
   expect((await noticesOf(open)).filter(({ kind }) => RECENT.includes(kind))).toEqual([]);
 });
 
-test("a workspace whose requests are refused for want of money is an error", async () => {
+test("a workspace whose requests are refused for lack of credit is an error", async () => {
   await using open = await openGateway({ yaml: OPEN });
   await open.gateway.workspaces.ensure("default");
   await open.gateway.workspaces.setCredits("default", 0n, "");

@@ -1,6 +1,6 @@
 /**
- * What the Admin API tells and changes: by the command line's own functions, so here it is about what is only here: pages, stories, sums that
- * are the ledger's, the audit trail.
+ * What the Admin API shows and changes. It uses the command line's own functions, so these tests are about what only it has: pages, stories,
+ * sums that equal the ledger's, the audit trail.
  */
 import { describe, expect, test } from "bun:test";
 import { FAKE_YAML, type OpenGateway, openGateway, type Sent } from "../../gateway";
@@ -26,11 +26,11 @@ const change = (open: OpenGateway, method: string, path: string, body?: object):
     ...(body && { body: JSON.stringify(body) }),
   });
 
-/** Open, so that the test needs no key of its own. */
+/** Open mode, so that the test needs no key. */
 const opened = (outside = {}) => openGateway({ yaml: `${YAML}auth: { mode: open }`, outside });
 
 describe("single requests", () => {
-  test("come page by page, each once and none left out, also of one millisecond and with a filter", async () => {
+  test("come page by page, each once and none left out, even with equal times or a filter", async () => {
     await using open = await opened({ now: () => 1_800_000_000_000 });
     for (let i = 0; i < 13; i++)
       await open.post({ model: i % 3 === 0 ? "priced" : "fake-8", input: `text ${i}`, metadata: { run: i } });
@@ -54,7 +54,7 @@ describe("single requests", () => {
     expect((await all("&until=2027-01-15T08:00:00Z")).length).toBe(0);
   });
 
-  test("tell of each call that was made for them, and where each count came from", async () => {
+  test("list the calls that were made for them, and where each count came from", async () => {
     await using open = await opened();
     const sent = await open.post({ model: "fake-flaky", input: "two words" });
     expect(sent.status).toBe(200);
@@ -78,7 +78,7 @@ describe("single requests", () => {
     expect(request.calls[1].began_ms).toBeGreaterThanOrEqual(request.calls[0].began_ms);
   });
 
-  test("have what failed them, and what to look at; never a text", async () => {
+  test("say why they failed and what to look at; never a text", async () => {
     await using open = await opened();
     const sent = await open.post({ model: "fake-down", input: "a very secret text" });
     const { request } = await read(open, `/requests/${sent.headers.get("x-request-id")}`);
@@ -96,13 +96,13 @@ describe("single requests", () => {
 });
 
 describe("sums", () => {
-  test("of series, usage and the invoice are one another's", async () => {
+  test("of series, usage and the invoice agree", async () => {
     await using open = await opened();
     const asked = ["a b", "a b", "c d e", "a b"];
     for (const input of asked) await open.post({ model: "priced", input, metadata: { team: "x" } });
     await open.post({ model: "fake-down", input: "x" });
     const { total, groups } = await read(open, "/series?by=model,provider&unit=minute&since=10m");
-    // "a b" was found again twice.
+    // "a b" was a cache hit twice.
     expect(total).toMatchObject({
       requests: 5,
       failed: 1,
@@ -114,7 +114,7 @@ describe("sums", () => {
     expect(total.saved_usd).toBe("0.000004");
     expect(groups.map(({ names }: { names: object }) => names)).toEqual([
       { model: "priced", provider: "fake" },
-      // Nobody was asked.
+      // No provider was called.
       { model: "priced", provider: "" },
       { model: "fake-down", provider: "fake" },
     ]);
@@ -139,7 +139,7 @@ describe("sums", () => {
     expect(csv.text.split("\n").length).toBe(2);
   });
 
-  test("beyond the groups that are told apart are one more", async () => {
+  test("beyond the groups that are kept apart are one more group", async () => {
     await using open = await opened();
     for (const model of ["priced", "fake", "fake-8"]) await open.post({ model, input: "x" });
     const { groups, total } = await read(open, "/series?by=model&top=1");
@@ -150,7 +150,7 @@ describe("sums", () => {
 });
 
 describe("changes", () => {
-  test("of a key: its secret is told once, and each change is in the audit trail without it", async () => {
+  test("of a key: its secret is shown once, and each change is in the audit trail without it", async () => {
     await using open = await opened();
     const made = await change(open, "POST", "/keys", {
       name: "ci",
@@ -181,7 +181,7 @@ describe("changes", () => {
     }
   });
 
-  test("of a workspace: settings, credits, its name and its end", async () => {
+  test("of a workspace: settings, credits, renaming and deletion", async () => {
     await using open = await opened();
     await change(open, "POST", "/workspaces", {
       name: "acme",
@@ -217,7 +217,7 @@ describe("changes", () => {
     expect(entries[3]).toMatchObject({ before: { cap_usd_per_day: 2 }, after: { cap_usd_per_day: null } });
   });
 
-  test("that were refused are in no audit trail", async () => {
+  test("that were refused are not in the audit trail", async () => {
     await using open = await opened();
     await change(open, "POST", "/workspaces", { name: "acme" });
     expect((await change(open, "POST", "/workspaces", { name: "acme" })).status).toBe(400);
@@ -227,7 +227,7 @@ describe("changes", () => {
 });
 
 describe("what runs", () => {
-  test("routes tell of circuit, queue and space; notices of what needs a human", async () => {
+  test("routes show circuit breaker, queue and space; notices show what needs a human", async () => {
     await using open = await opened({ now: () => Date.UTC(2027, 0, 1) });
     const { routes } = await read(open, "/routes");
     expect(routes.find(({ model }: { model: string }) => model === "fake-8")).toMatchObject({

@@ -1,4 +1,4 @@
-/** What single checks of `doctor` make of what a machine says: clocks, mounts, limits, certificates. */
+/** What single checks of `doctor` conclude from the machine's data: clocks, mounts, limits, certificates. */
 
 import { describe, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
@@ -17,14 +17,14 @@ const seen = (theirs: number, sent = NOON, answered = NOON + 200): DateSeen => (
 });
 
 describe("the clock", () => {
-  test("is off by what neither the way of the call nor whole seconds explain", () => {
+  test("is off by what neither the duration of the call nor whole seconds explain", () => {
     expect(aheadMs(seen(NOON))).toBe(0);
     expect(aheadMs(seen(NOON - 900))).toBe(0);
     expect(aheadMs(seen(NOON - 61_000))).toBe(60_000);
     expect(aheadMs(seen(NOON + 60_200))).toBe(-60_000);
   });
 
-  test("is judged by the middle of the answers: one server may be wrong itself", () => {
+  test("is judged by the median of the answers: one server may be wrong itself", () => {
     expect(clock([]).result).toBe("note");
     expect(clock([seen(NOON), seen(NOON), seen(NOON + 9e6)]).result).toBe("ok");
     const behind = clock([seen(NOON + 60_200), seen(NOON + 60_200), seen(NOON)]);
@@ -36,7 +36,7 @@ describe("the clock", () => {
     });
   });
 
-  test("is compared with every answer that has a date, but for this machine's own", async () => {
+  test("is compared with every answer that has a date, except this machine's own", async () => {
     const dates: DateSeen[] = [];
     const date = new Date(NOON).toUTCString();
     const { outside } = fakeOutside({
@@ -50,7 +50,7 @@ describe("the clock", () => {
   });
 });
 
-test("a network file system is told by the mount that holds the folder, the last one of them", () => {
+test("a network file system is found by the mount that contains the folder, the last one of them", () => {
   const mounts = [
     "/dev/vda / ext4 rw 0 0",
     "server:/export /tmp nfs4 rw 0 0",
@@ -69,7 +69,7 @@ test("a network file system is told by the mount that holds the folder, the last
   expect(fileSystem("/usr", "").result).toBe("note");
 });
 
-test("few open files are worth a note", () => {
+test("a low limit of open files is a note", () => {
   const limits = (hard: string) =>
     `Max open files            1024                 ${hard}              files`;
   expect(openFiles(limits("1024"))[0]).toMatchObject({
@@ -80,7 +80,7 @@ test("few open files are worth a note", () => {
   expect(openFiles("")).toEqual([]);
 });
 
-test("a certificate is judged by the days that it has left", () => {
+test("a certificate is judged by the days that it is still valid", () => {
   using authority = makeAuthority();
   const { cert } = authority.sign("127.0.0.1");
   const end = Date.parse(new X509Certificate(cert).validTo);

@@ -1,4 +1,4 @@
-/** The unit that `install` and the package write: hardened by systemd's own measure; and the routing file, which is valid. */
+/** The unit that `install` and the package write: hardened by systemd's own score; and the routing file, which is valid. */
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { temporaryFolder } from "../../serving";
 /** In .ci/run from the package systemd; elsewhere it may be missing. */
 const ANALYZE = Bun.which("systemd-analyze");
 
-test.skipIf(ANALYZE === null)("systemd-analyze gives the unit 2.0 at most, and knows every line", () => {
+test.skipIf(ANALYZE === null)("systemd-analyze scores the unit 2.0 at most, and knows every line", () => {
   using folder = temporaryFolder();
   const unit = join(folder.path, "embedgate.service");
   writeFileSync(unit, unitText("/bin/true"));
@@ -22,7 +22,7 @@ test.skipIf(ANALYZE === null)("systemd-analyze gives the unit 2.0 at most, and k
   const score = Number(/exposure level for embedgate\.service: ([\d.]+)/.exec(out)?.[1]);
   expect(score).toBeGreaterThan(0);
   expect(score).toBeLessThanOrEqual(2.0);
-  // It also looks at units of this machine, which are not ours.
+  // It also checks units of this machine, which are not ours.
   const ours = analyze("verify")
     .errors.split("\n")
     .filter((line) => line.includes(unit));

@@ -1,4 +1,4 @@
-/** What `install` and `uninstall` do, in which order, and what becomes of it on a disk. */
+/** The steps of `install` and `uninstall`, their order, and their results on disk. */
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ const NOTHING: Found = {
 const heads = (steps: ReturnType<typeof stepsToInstall>) => steps.map((step) => wordsOf(step).split("\n")[0]);
 
 describe("the steps", () => {
-  test("of a first installation make user, folders, files and unit, and start it", () => {
+  test("of a first installation create user, folders, files and unit, and start it", () => {
     expect(heads(stepsToInstall(NOTHING, "/tmp/embedgate"))).toEqual([
       "useradd --system --user-group --no-create-home --home-dir /var/lib/embedgate --shell /usr/sbin/nologin embedgate",
       "install -d -o root -g root -m 0755 /etc/embedgate",
@@ -38,7 +38,7 @@ describe("the steps", () => {
     ]);
   });
 
-  test("of an upgrade keep what was configured, and replace the executable without downtime where that can be", () => {
+  test("of an upgrade keep the configuration, and replace the executable without downtime if possible", () => {
     const found = { hasUser: true, hasRoutingFile: true, hasEnvironmentFile: true };
     const steps = heads(
       stepsToInstall({ ...found, isSystemdRunning: true, isServiceActive: true }, "/tmp/embedgate"),
@@ -49,7 +49,7 @@ describe("the steps", () => {
     );
   });
 
-  test("of an uninstallation keep configuration and database, unless they are to go", () => {
+  test("of an uninstallation keep configuration and database, unless they are to be removed", () => {
     const found = { ...NOTHING, hasUser: true };
     expect(heads(stepsToUninstall(found, false)).join("\n")).not.toMatch(
       /\/etc\/embedgate|\/var\/lib|userdel/,
@@ -63,7 +63,7 @@ describe("the steps", () => {
 });
 
 describe("carried out", () => {
-  test("files lie where the steps say, with their modes, and an executable that runs is replaced", async () => {
+  test("files are where the steps say, with their modes, and a running executable is replaced", async () => {
     using folder = temporaryFolder({ "new-executable": "new" });
     const root = join(folder.path, "root");
     const ran: string[] = [];
@@ -81,14 +81,14 @@ describe("carried out", () => {
     writeFileSync(join(folder.path, "new-executable"), "newer");
     await carryOut(steps, root, run);
     expect(readFileSync(join(root, "usr/local/bin/embedgate"), "utf8")).toBe("newer");
-    // Another file: one that runs cannot be written to.
+    // A different file: a running one cannot be written to.
     expect(statSync(join(root, "usr/local/bin/embedgate")).ino).not.toBe(before);
     expect(await carryOut(stepsToUninstall(NOTHING, true), root, run)).toBeUndefined();
     expect(existsSync(join(root, "etc/embedgate"))).toBe(false);
     expect(ran.filter((word) => word === "useradd")).toHaveLength(2);
   });
 
-  test("the first step that fails ends it, and is told; what is to be done otherwise is tried before", async () => {
+  test("the first step that fails ends it, and is reported; optional steps are tried before", async () => {
     using folder = temporaryFolder();
     const ran: string[] = [];
     const failing = (bad: RegExp) => async (words: readonly string[]) => {
@@ -106,7 +106,7 @@ describe("carried out", () => {
   });
 });
 
-test("from source --dry-run prints every step and changes nothing; without it the executable is asked for", async () => {
+test("from source --dry-run prints every step and changes nothing; without it the executable is required", async () => {
   const dry = await runCommand(["install", "--dry-run"]);
   expect([dry.code, dry.errors]).toEqual([0, ""]);
   expect(dry.out).toContain("    ProtectSystem=strict");

@@ -1,4 +1,4 @@
-/** The map of the playground: what is alike lies near, and the same vectors give the same map. */
+/** The map of the playground: similar texts are near each other, and the same vectors give the same map. */
 import { describe, expect, test } from "bun:test";
 import { cosine, mapOf } from "../../../src/dashboard/page/pca";
 
@@ -22,7 +22,7 @@ describe("a map", () => {
         );
   });
 
-  test("has pairs that are alike near one another", () => {
+  test("has similar pairs near each other", () => {
     const points = mapOf([
       [1, 0.1, 0],
       [1, 0, 0.1],
@@ -51,7 +51,7 @@ describe("a map", () => {
   });
 });
 
-test("cosines are of the angle alone, and 0 for what has none", () => {
+test("cosines depend on the angle only, and are 0 if there is none", () => {
   expect(cosine([3, 0], [5, 0])).toBeCloseTo(1);
   expect(cosine([1, 1], [1, -1])).toBeCloseTo(0);
   expect(cosine([0, 0], [1, 2])).toBe(0);

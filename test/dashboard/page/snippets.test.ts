@@ -1,4 +1,4 @@
-/** The code of the playground runs as it is: texts of any kind are written so that shell, Python and TypeScript read them. */
+/** The code snippets of the playground run as they are: texts of any kind are quoted correctly for shell, Python and TypeScript. */
 import { expect, test } from "bun:test";
 import { SNIPPETS } from "../../../src/dashboard/page/snippets";
 

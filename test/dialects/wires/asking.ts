@@ -1,5 +1,5 @@
 /**
- * How a test asks a wire, and the fake provider's vectors as an answer has them.
+ * How a test calls an API, and the fake provider's vectors as in an answer.
  */
 import { exactVector } from "../../../plugins/fake";
 import { printed } from "../../printing/printed";

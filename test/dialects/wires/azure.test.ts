@@ -1,5 +1,5 @@
 /**
- * Azure OpenAI's paths, as its SDKs ask them.
+ * Azure OpenAI's paths, as its SDKs call them.
  */
 import { expect, test } from "bun:test";
 import { AzureOpenAI } from "openai";
@@ -21,7 +21,7 @@ test("the path's deployment is the model, whatever the body says", async () => {
   }
 });
 
-test("the v1 API takes the model of the body, under either base URL", async () => {
+test("the v1 API uses the model of the body, under either base URL", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   for (const path of [
     "/openai/v1/embeddings",

@@ -1,5 +1,5 @@
 /**
- * Amazon Bedrock's path at the root: content types, ids of models in Amazon's forms, Nova's shape, and what the head says.
+ * Amazon Bedrock's path at the root: content types, ids of models in Amazon's forms, Nova's shape, and the headers.
  * Titan's and Cohere's shapes are tested in test/contracts/quantized-siblings-bedrock*.test.ts.
  */
 import { expect, test } from "bun:test";
@@ -11,6 +11,8 @@ providers: { fake: { plugin: fake } }
 models:
   "amazon.titan-embed-text-v2:0": { routes: [ { provider: fake, model: fake } ] }
   "eu.cohere.embed-v4:0": { routes: [ { provider: fake, model: fake-8 } ] }
+  a1b2c3d4e5f6: { alias_of: "eu.cohere.embed-v4:0" }
+  "arn:aws:bedrock:eu-west-1:123456789012:provisioned-model/x": { alias_of: "eu.cohere.embed-v4:0" }
 `;
 const TITAN = "amazon.titan-embed-text-v2:0";
 
@@ -29,7 +31,7 @@ test.each(["application/octet-stream", "application/json", undefined])(
   },
 );
 
-test("elsewhere application/octet-stream is no JSON", async () => {
+test("on other paths application/octet-stream is not JSON", async () => {
   await using open = await openGateway({ yaml: YAML });
   const body = { model: TITAN, input: "one" };
   const sent = await open.send("/v1/embeddings", post(body, { "content-type": "application/octet-stream" }));
@@ -42,12 +44,33 @@ test.each([
   [encodeURIComponent(`arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.${TITAN}`), 16],
   [`us.${TITAN}`, 16],
   [`global.${TITAN}`, 16],
+  // What these are is told by the routing file.
+  [
+    encodeURIComponent("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6"),
+    8,
+  ],
+  [encodeURIComponent("arn:aws:bedrock:eu-west-1:123456789012:provisioned-model/x"), 8],
   // As the routing file has it.
   ["eu.cohere.embed-v4:0", 8],
 ])("the id %s means the model that it names", async (id, size) => {
   await using open = await openGateway({ yaml: YAML });
   const { json } = await open.send(`/model/${id}/invoke`, post({ inputText: "one" }));
   expect(json).toMatchObject({ embedding: vector("one", size) });
+});
+
+test.each([
+  ["application-inference-profile/abc", "add `abc: { alias_of: MODEL }` to `models` in the routing file"],
+  ["provisioned-model/x1", "An ARN of the kind provisioned-model does not say which model it is"],
+  ["custom-model-deployment/y", "`y: { alias_of: MODEL }`"],
+  // Its name stands there.
+  ["foundation-model/amazon.titan-embed-text-v9:0", "GET /v1/models lists all models"],
+  ["/", "GET /v1/models lists all models"],
+])("an ARN of no known model, …/%s, is 404 in Amazon's words, with what to do", async (resource, words) => {
+  await using open = await openGateway({ yaml: YAML });
+  const arn = encodeURIComponent(`arn:aws:bedrock:us-east-1:123456789012:${resource}`);
+  const { status, headers, json } = await open.send(`/model/${arn}/invoke`, post({ inputText: "one" }));
+  expect([status, headers.get("x-amzn-errortype")]).toEqual([404, "ResourceNotFoundException"]);
+  expect(json).toMatchObject({ message: expect.stringContaining(words) });
 });
 
 const nova = (params: object, more: object = {}) => ({
@@ -92,7 +115,7 @@ test.each([
   expect(sent.headers.get("x-amzn-errortype")).toBe("ValidationException");
 });
 
-test("a signature is refused with a hint at keys, and other calls are told in Amazon's words", async () => {
+test("a signature is refused with a hint about keys, and other calls get errors in Amazon's form", async () => {
   await using open = await openGateway({ yaml: `${YAML}\nauth: { mode: keys }` });
   const signed = {
     authorization: "AWS4-HMAC-SHA256 Credential=AKIA/20261128/us-east-1/bedrock/aws4_request",

@@ -1,12 +1,12 @@
 /**
- * Cohere's API: what its clients send and read, against the fake provider's exact vectors.
+ * Cohere's API: what its clients send and read, compared with the fake provider's exact vectors.
  */
 import { expect, test } from "bun:test";
 import { exactVector } from "../../../plugins/fake";
 import { FAKE_YAML, openGateway } from "../../gateway";
 import { post, vector } from "./asking";
 
-test("version 2 answers by type, float where none is asked for, with the texts and what they cost", async () => {
+test("version 2 answers by type, float if none is requested, with the texts and their cost", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const { status, json } = await open.send("/v2/embed", post({ model: "fake", texts: ["one", "two words"] }));
   expect(status).toBe(200);
@@ -20,7 +20,7 @@ test("version 2 answers by type, float where none is asked for, with the texts a
   });
 });
 
-test("version 1 answers a list of embeddings, or by type where types are asked for", async () => {
+test("version 1 answers a list of embeddings, or by type if types are requested", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const plain = await open.send("/v1/embed", post({ model: "fake", texts: ["one"] }));
   expect(plain.json).toMatchObject({
@@ -41,7 +41,7 @@ test("version 1 answers a list of embeddings, or by type where types are asked f
   });
 });
 
-test("inputs, a task and a size have their effect", async () => {
+test("inputs, a task and dimensions have their effect", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const body = {
     model: "fake",
@@ -87,7 +87,7 @@ models: { short: { routes: [ { provider: fake, model: fake } ], tokenizer: cl100
 `;
 const LONG = { model: "short", texts: ["one two three four"] };
 
-test("a text that is too long is cut at its end, as at Cohere, and told; with NONE it is refused", async () => {
+test("a text that is too long is truncated at its end, as at Cohere, and a header says so; with NONE it is refused", async () => {
   await using open = await openGateway({ yaml: SHORT() });
   const { json, headers } = await open.send("/v2/embed", post(LONG));
   expect(json).toMatchObject({ embeddings: { float: [vector("one two")] } });
@@ -96,23 +96,23 @@ test("a text that is too long is cut at its end, as at Cohere, and told; with NO
     status: 400,
     json: { message: expect.stringContaining("texts[0]") },
   });
-  // On other wires it is as it was.
+  // Other APIs are unaffected.
   expect((await open.post({ model: "short", input: LONG.texts })).status).toBe(400);
 });
 
-test("what the routing file says of long texts stands above Cohere's custom", async () => {
+test("the routing file's long_input overrides Cohere's default", async () => {
   await using open = await openGateway({ yaml: SHORT(", long_input: average") });
   const { headers } = await open.send("/v2/embed", post(LONG));
   expect(headers.get("x-embedgate-averaged")).toBe("0");
 });
 
-test("statuses are Cohere's in every dialect", async () => {
+test("status codes are Cohere's in every dialect", async () => {
   await using open = await openGateway({ yaml: `${FAKE_YAML}\nserver: { dialect: quantized }` });
   expect((await open.send("/v2/embed", post({ model: "fake", texts: [] }))).status).toBe(400);
   expect((await open.send("/v1/embed", post({ model: "none", texts: ["one"] }))).status).toBe(404);
 });
 
-test("what is not served of Cohere's API is told in its envelope", async () => {
+test("parts of Cohere's API that are not served get errors in its envelope", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const { status, json } = await open.send(
     "/v2/rerank",
@@ -124,7 +124,7 @@ test("what is not served of Cohere's API is told in its envelope", async () => {
   });
 });
 
-test("a key is checked", async () => {
+test("the key is checked", async () => {
   await using open = await openGateway({ yaml: `${FAKE_YAML}\nauth: { mode: keys }` });
   const { json, status } = await open.send("/v1/check-api-key", post({}, { authorization: "Bearer none" }));
   expect({ json, status }).toEqual({ json: { message: expect.stringContaining("API key") }, status: 401 });
@@ -136,7 +136,7 @@ test("a key is checked", async () => {
   expect(right.json).toEqual({ valid: true });
 });
 
-test("models are listed as Cohere lists them for whoever asks as Cohere's clients do", async () => {
+test("models are listed in Cohere's form for requests like those of Cohere's clients", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const { json } = await open.send("/v1/models?endpoint=embed");
   expect(json).toMatchObject({
@@ -149,7 +149,7 @@ test("models are listed as Cohere lists them for whoever asks as Cohere's client
   expect((await open.send("/v1/models")).json).toMatchObject({ object: "list" });
 });
 
-test("Cohere's path for OpenAI's SDKs answers as /v1/embeddings", async () => {
+test("Cohere's path for OpenAI's SDKs answers like /v1/embeddings", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const { json } = await open.send("/compatibility/v1/embeddings", post({ model: "fake", input: "one" }));
   expect(json).toMatchObject({ object: "list", data: [{ embedding: vector("one") }] });

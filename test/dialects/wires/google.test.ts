@@ -1,6 +1,6 @@
 /**
- * Google's own calls: by which addresses they are found, what they answer, and errors in Google's envelope.
- * What their words mean is tested in test/contracts/quantized-siblings-gemini*.test.ts.
+ * Google's own API: the URLs under which it is found, its answers, and errors in Google's envelope.
+ * The meaning of its fields is tested in test/contracts/quantized-siblings-gemini*.test.ts.
  */
 import { expect, test } from "bun:test";
 import { GoogleGenAI } from "@google/genai";
@@ -46,7 +46,7 @@ test.each([
   });
 });
 
-test("an id with a tag is no call", async () => {
+test("an id with a tag is not a call", async () => {
   const yaml = `${FAKE_YAML}  "fake:latest": { routes: [ { provider: fake } ] }\n`;
   await using open = await openGateway({ yaml });
   const { json } = await open.send("/models/fake:latest", post({ inputs: "one" }));
@@ -62,7 +62,7 @@ test("several contents have an embedding each, in their order", async () => {
 
 const PREDICT = "/v1/projects/p/locations/us-central1/publishers/google/models/fake:predict";
 
-test("Vertex AI's predict answers with what each text costs", async () => {
+test("Vertex AI's predict answers with the cost of each text", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const instances = ["one", "two words"].map((text) => ({ content: text, task_type: "RETRIEVAL_QUERY" }));
   const parameters = { autoTruncate: false, outputDimensionality: 4 };
@@ -85,7 +85,7 @@ test("Vertex AI's predict answers with what each text costs", async () => {
   });
 });
 
-test("predict cuts a text that is too long unless autoTruncate is false, and tells", async () => {
+test("predict truncates a text that is too long unless autoTruncate is false, and says so", async () => {
   const yaml = `
 providers: { fake: { plugin: fake } }
 models: { fake: { routes: [ { provider: fake } ], tokenizer: cl100k_base, max_input_tokens: 2 } }
@@ -150,7 +150,7 @@ test("errors have Google's envelope: the status as a number and as a word", asyn
   });
 });
 
-test("models are listed as Google lists them for whoever asks as Google's clients do", async () => {
+test("models are listed in Google's form for requests like those of Google's clients", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const { json } = await open.send("/v1beta/models");
   expect(json).toMatchObject({
@@ -184,7 +184,7 @@ test("Google's SDK works with the gateway's address as its base URL, lists model
   await expect(wrong).rejects.toMatchObject({ status: 404 });
 });
 
-test("the tokens counted are those that an embedding is billed", async () => {
+test("the counted tokens are those that an embedding is billed for", async () => {
   const yaml = `
 providers:
   local: { plugin: local }
@@ -202,12 +202,12 @@ models:
   const billed = (await open.post({ model: "all-MiniLM-L6-v2", input: texts })).json;
   expect(billed).toMatchObject({ usage: { total_tokens: 4 } });
   expect(await counted("all-MiniLM-L6-v2")).toEqual({ totalTokens: 4 });
-  // Servers count the two marks of each, and the prompt.
+  // Servers count the two marks of each text, and the prompt.
   expect(await counted("marked")).toEqual({ totalTokens: 8 });
   expect(await counted("wanting")).toEqual({ totalTokens: 12 });
 });
 
-test("tokens are counted where the model's vocabulary is known", async () => {
+test("tokens are counted if the model's vocabulary is known", async () => {
   const yaml = `
 providers: { fake: { plugin: fake } }
 models:

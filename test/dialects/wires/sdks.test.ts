@@ -1,5 +1,5 @@
 /**
- * Voyage AI's and Mistral's SDKs, which ask OpenAI's paths and are told apart by their headers.
+ * Voyage AI's and Mistral's SDKs, which use OpenAI's paths and are recognised by their headers.
  */
 import { expect, test } from "bun:test";
 import { Mistral } from "@mistralai/mistralai";
@@ -33,12 +33,12 @@ test("Voyage AI's SDK embeds, and reads what was wrong", async () => {
     vector("query: two words", 4),
   ]);
   expect(usage).toMatchObject({ totalTokens: 3 });
-  // It is no Promise of the language, but a kind of its own.
+  // Its result is not a Promise, but a class of its own.
   const wrong = (async () => await client.embed({ model: "none", input: "one" }))();
   await expect(wrong).rejects.toMatchObject({ statusCode: 404 });
 });
 
-test("errors have a detail for what may be Voyage AI's SDKs alone", async () => {
+test("errors have a detail only for requests that may come from Voyage AI's SDKs", async () => {
   await using open = await openGateway({ yaml: FAKE_YAML });
   const wrong = { model: "fake", input: "" };
   const message = expect.stringContaining("'input' is an empty string");
@@ -69,7 +69,7 @@ test("Mistral's SDK embeds, lists models and reads errors", async () => {
   });
 });
 
-test("OpenRouter's SDK lists models, also of unknown prices, and page by page", async () => {
+test("OpenRouter's SDK lists models, even with unknown prices, and page by page", async () => {
   const more = Array.from({ length: 600 }, (_, i) => `  m${i}: { routes: [ { provider: o } ] }`);
   await using open = await openGateway({
     yaml: `providers: { o: { plugin: openai, api_key: key } }\nmodels:\n${more.join("\n")}`,

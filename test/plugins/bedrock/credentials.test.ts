@@ -1,5 +1,5 @@
 /**
- * How the bedrock plugin proves who asks: signatures that are botocore's to the letter, and each place where credentials may come from.
+ * How the bedrock plugin authenticates: signatures identical to botocore's, and each source of credentials.
  * signatures.json is botocore's own output (signatures.py says how); a further source is a row of SOURCES.
  */
 import { describe, expect, test } from "bun:test";
@@ -24,7 +24,7 @@ const Signed = Type.Array(
 const recorded = Value.Parse(Signed, await Bun.file(`${import.meta.dir}/signatures.json`).json());
 
 describe("signatures", () => {
-  test.each(recorded)("are botocore's to the letter: $region $model", async (right) => {
+  test.each(recorded)("equal botocore's exactly: $region $model", async (right) => {
     const reply = { embedding: [1], inputTextTokenCount: 1 };
     const { region, options } = right;
     const { upstream, sent } = open({
@@ -36,7 +36,7 @@ describe("signatures", () => {
     expect(Object.fromEntries(sent[0]?.headers ?? [])).toEqual(right.headers);
   });
 
-  test("cover the body: the fake takes no request that was changed on its way", async () => {
+  test("cover the body: the fake refuses a request that was changed on its way", async () => {
     const { upstream } = open({
       options: { access_key_id: AWS_KEYS.accessKeyId, secret_access_key: AWS_KEYS.secretAccessKey },
       model: (url, init) => bedrockVendor().fetch(url, { ...init, body: '{"inputText":"two"}' }),
@@ -136,7 +136,7 @@ describe("credentials", () => {
     expect(sent).toEqual([]);
   });
 
-  test("a file that is written anew is read anew, after a minute or a refusal", async () => {
+  test("a changed file is read again, after a minute or a refusal", async () => {
     const files: Record<string, string> = { "/home-of-ours/.aws/credentials": profile("default", AWS_KEYS) };
     let refuses = false;
     const { upstream, sent, clock } = open({

@@ -1,6 +1,6 @@
 /**
- * Bedrock's models as a caller of the gateway has them: sizes, limits, tasks and tokens as the catalogue says, over the strict fake.
- * What only the wire decides is in bedrock.test.ts.
+ * Bedrock's models for a caller of the gateway: dimensions, limits, tasks and tokens as in the catalogue, over the strict fake.
+ * bedrock.test.ts has what concerns the API alone.
  */
 import { describe, expect, test } from "bun:test";
 import bedrock from "../../../plugins/bedrock/index";
@@ -54,12 +54,12 @@ describe("through the gateway", () => {
     for (const [place, text] of input.entries())
       expect(cosine(vectors[place] ?? [], text)).toBeGreaterThan(0.9999);
     expect(sent.json).toMatchObject({ usage: { prompt_tokens: 2 * count } });
-    // The gateway's own probes aside.
+    // Except for the gateway's own probes.
     const calls = open.network.requests.filter(({ body }) => body.includes('"text '));
     expect(calls).toHaveLength(Math.ceil(count / limit));
   });
 
-  test("pain 19: what comes at another length is normalised here, unless it was asked for so", async () => {
+  test("pain 19: vectors of another length are normalised here, unless the caller asked for them", async () => {
     await using open = await openAmazon();
     const lengthOf = async (body: object) => {
       const [vector = []] = vectorsOf(await open.gateway.post({ model: TITAN, input: "a text", ...body }));
@@ -70,7 +70,7 @@ describe("through the gateway", () => {
     expect(await lengthOf({ normalize: false })).toBeCloseTo(3, 5);
   });
 
-  test("a task is said in each family's word, and told where there is none", async () => {
+  test("a task is sent in each family's word, and named in a header if it has none", async () => {
     await using open = await openAmazon();
     const bodies = async (model: string) => {
       const sent = await open.gateway.post({ model, input: "a", task_type: "RETRIEVAL_QUERY" });
@@ -82,7 +82,7 @@ describe("through the gateway", () => {
     expect(await bodies(TITAN)).toEqual([expect.not.stringContaining("query"), "task_type"]);
   });
 
-  test("tokens are Amazon's count, wherever it stands; what is cut is told", async () => {
+  test("tokens are Amazon's count, wherever it is; truncation is reported", async () => {
     await using open = await openAmazon();
     for (const model of [TITAN, COHERE, NOVA]) {
       const sent = await open.gateway.post({ model, input: ["one", "two words"] });
@@ -93,7 +93,7 @@ describe("through the gateway", () => {
     expect(cut.headers.get("x-embedgate-truncated")).toBe("1");
   });
 
-  test("a text that is too long is named, one that may be is sent", async () => {
+  test("a text that is too long is named, one that may be accepted is sent", async () => {
     await using open = await openAmazon();
     const long = await open.gateway.post({ model: COHERE, input: ["a", "b".repeat(2049)] });
     expect([long.status, Object(long.json).error]).toEqual([
@@ -105,7 +105,7 @@ describe("through the gateway", () => {
     expect(Object(titan.json).error).toMatchObject({ param: "input", code: "context_length_exceeded" });
   });
 
-  test("a size that it has not, and a field of another model's, are refused by name", async () => {
+  test("unsupported dimensions, and a field of another model, are refused and named", async () => {
     await using open = await openAmazon();
     const sized = await open.gateway.post({ model: TITAN, input: "a", dimensions: 300 });
     expect(sized.json).toMatchObject({ error: { param: "dimensions", code: "unsupported_dimensions" } });
@@ -113,13 +113,13 @@ describe("through the gateway", () => {
     expect(other.json).toMatchObject({ error: { param: "normalize" } });
   });
 
-  test("without credentials the provider is not there, and says what to give it", async () => {
+  test("without credentials the provider is not available, and the message says what to set", async () => {
     const yaml = YAML.replace(/ +(access|secret)_.*\n/g, "");
     await using open = await openGateway({ yaml, outside: { fetch: bedrockVendor().fetch } });
     const sent = await open.post({ model: TITAN, input: "a" });
     expect(sent.status).toBe(503);
     expect(sent.json).toMatchObject({ error: { code: "upstream_unavailable" } });
-    // For whoever runs the gateway alone.
+    // Only for the operator.
     expect(JSON.stringify(open.logs)).toContain("No AWS credentials");
   });
 });

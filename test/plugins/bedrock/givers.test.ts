@@ -1,6 +1,6 @@
 /**
- * Credentials of the bedrock plugin that somebody gives for a while: assumed roles, web identities, containers, IAM Identity Center.
- * A further place is a row of PLACES; the fakes are vendors/aws-givers.ts.
+ * Temporary credentials of the bedrock plugin: assumed roles, web identities, containers, IAM Identity Center.
+ * A further source is a row of PLACES; the fakes are vendors/aws-givers.ts.
  */
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
@@ -154,7 +154,7 @@ const PLACES: readonly (readonly [string, World, readonly string[]])[] = [
 ];
 
 describe("credentials come from", () => {
-  test.each(PLACES)("%s, once for an hour", async (_, how, asked) => {
+  test.each(PLACES)("%s, once per hour", async (_, how, asked) => {
     const { upstream, sent, givers, clock } = world(how);
     await Promise.all([upstream.embed(call), upstream.embed(call)]);
     expect(givers.asked).toEqual([...asked]);
@@ -169,7 +169,7 @@ describe("credentials come from", () => {
     expect(clock.sleeping()).toEqual([]);
   });
 
-  test("a web identity's token is read anew for each renewal", async () => {
+  test("a web identity's token is read again for each renewal", async () => {
     const files: Record<string, string> = { ...webFile };
     const { upstream, clock } = world({ environment: web, files });
     await upstream.embed(call);
@@ -180,7 +180,7 @@ describe("credentials come from", () => {
     await upstream.embed(call);
   });
 
-  test("serve to their end while who gives them is down, and then it is no refusal", async () => {
+  test("are used until they expire while their source is down, and then it is not a refusal", async () => {
     const { upstream, givers, clock } = world({ environment: web, files: webFile });
     await upstream.embed(call);
     givers.fails = 503;
@@ -191,7 +191,7 @@ describe("credentials come from", () => {
   });
 });
 
-describe("where there are none, the failure says why and shows no secret:", () => {
+describe("without credentials, the failure says why and shows no secret:", () => {
   const config = (text: string) => ({ [`${HOME}/.aws/config`]: text });
   const NONE: readonly (readonly [string, World, string])[] = [
     ["the role is another's", { options: { ...given, role_arn: `${ROLE}-2` } }, "AccessDenied"],

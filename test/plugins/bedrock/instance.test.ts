@@ -1,5 +1,5 @@
 /**
- * Where the bedrock plugin is: its region, and the role of the machine that it runs on, over a metadata service as strict as EC2's.
+ * The bedrock plugin's location: its region, and the role of its machine, with a metadata service as strict as EC2's.
  */
 import { describe, expect, test } from "bun:test";
 import { failureOf } from "../../../src/conformance/subject";
@@ -59,7 +59,7 @@ describe("the region", () => {
     expect(sent[0]?.headers.get("authorization")).toContain(`/20270115/${region}/bedrock/aws4_request`);
   });
 
-  test("is needed, but for an API key at an address of its own", async () => {
+  test("is required, except for an API key at a URL of its own", async () => {
     const nowhere = open({ options: { ...signing, region: undefined } });
     const failure = await failureOf(nowhere.upstream.embed(call));
     expect(failure).toMatchObject({
@@ -76,7 +76,7 @@ describe("the region", () => {
 });
 
 describe("the machine's role", () => {
-  /** As strict as EC2: version 2 only, so that no token is no answer. */
+  /** As strict as EC2: version 2 only, so without a token there is no answer. */
   function instance(lifetimeMs: number) {
     const state = { asked: 0, works: true, now: () => STARTED_AT };
     const refused = (status: number) => new Response("", { status });
@@ -107,7 +107,7 @@ describe("the machine's role", () => {
     return { state, fetch };
   }
 
-  test("signs, is asked for once for calls at once, and again five minutes before its end", async () => {
+  test("signs, is requested once for simultaneous calls, and again five minutes before it expires", async () => {
     const role = instance(3_600_000);
     const { upstream, sent, clock } = open({ metadata: role.fetch });
     role.state.now = clock.outside.now;
@@ -123,7 +123,7 @@ describe("the machine's role", () => {
     expect(clock.sleeping()).toEqual([]);
   });
 
-  test("serves to its very end where no other is to be had, and not longer", async () => {
+  test("is used until it expires if no other is to be had, and not longer", async () => {
     const role = instance(3_600_000);
     const { upstream, clock } = open({ metadata: role.fetch });
     await upstream.embed(call);

@@ -1,6 +1,6 @@
 /**
- * What the bedrock plugin reads of each family's replies: vectors, their further types, tokens, what was cut; recorded ones among them.
- * A reply that is written otherwise than those is a test here.
+ * What the bedrock plugin reads from each family's replies: vectors, their other types, tokens, truncation; some replies are recordings.
+ * A reply in another form is a test here.
  */
 import { describe, expect, test } from "bun:test";
 import type { EmbedCall } from "../../../src/plugin";
@@ -17,14 +17,14 @@ describe("each family's reply", () => {
   const exact = (text: string, size: number) =>
     bedrockVendor(size === 1536 ? COHERE4 : COHERE).vectorOf(text);
 
-  test("Titan's has its tokens in the body, its bits one a number", async () => {
+  test("Titan's has its tokens in the body, and one number per bit", async () => {
     const reply = await replyOf(TITAN, ["one two"], { types: ["binary"] });
     const values = exact("one two", 1024);
     expect(reply).toMatchObject({ tokens: 2, tokensSource: "provider", truncated: [] });
     expect(reply.vectors).toEqual([{ index: 0, values, typed: { binary: Uint8Array.from(bitsOf(values)) } }]);
   });
 
-  test("Titan's without its first float, as it comes where binary was asked for, has it by type", async () => {
+  test("Titan's without its first float vector, as for binary only, has it by type", async () => {
     const { upstream, network } = openSubject(subjectOf(TITAN));
     network.answer(() => Response.json({ embeddingsByType: { float: [0.6, 0.8] }, inputTextTokenCount: 3 }));
     const { vectors } = await upstream.embed(callFor(subject, ["a"], { model: TITAN }));
@@ -54,7 +54,7 @@ describe("each family's reply", () => {
     },
   );
 
-  test("Cohere's fourth, as it was recorded, is read; without the header nobody counted", async () => {
+  test("Cohere's fourth version, as recorded, is read; without the header there is no count", async () => {
     const { upstream, network } = openSubject(subjectOf(COHERE4));
     // vercel/ai, amazon-bedrock-cohere-v4-application-inference-profile.json, its vectors cut short.
     const recorded =
@@ -65,7 +65,7 @@ describe("each family's reply", () => {
     expect(reply.vectors[1]?.values).toEqual(Float32Array.of(-0.01435137, -0.037313562));
   });
 
-  test("a number that its type cannot hold is no answer", async () => {
+  test("a number outside of its type's range is refused", async () => {
     const { upstream, network } = openSubject(subject);
     network.answer(() => Response.json({ embeddings: { float: [[1]], int8: [[128]] } }));
     const call = callFor(subject, ["a"], { types: ["int8"] });
@@ -74,7 +74,7 @@ describe("each family's reply", () => {
     expect((await failureOf(upstream.embed(call))).kind).toBe("malformed");
   });
 
-  test("Nova tells what it cut", async () => {
+  test("Nova reports truncation", async () => {
     const reply = await replyOf(NOVA, [" word".repeat(9000)], { fields: { truncate: "END" } });
     expect(reply).toMatchObject({ tokens: 9000, tokensSource: "header", truncated: [0] });
   });
@@ -93,7 +93,7 @@ describe("each family's reply", () => {
     },
   );
 
-  test("a character is never cut in two", async () => {
+  test("a character is never split", async () => {
     const { upstream, network } = openSubject(subject);
     await upstream.embed(callFor(subject, [`a${"🦜".repeat(2000)}`], { fields: { truncate: "END" } }));
     expect(JSON.parse(network.requests[0]?.body ?? "").texts).toEqual([`a${"🦜".repeat(1023)}`]);

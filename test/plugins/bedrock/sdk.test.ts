@@ -1,6 +1,6 @@
 /**
- * Amazon's own SDK as the oracle for the fake and for the plugin: the fake satisfies it, and our requests are its own.
- * A body that the plugin can be asked to make is a row of SAME.
+ * Amazon's own SDK as the oracle for the fake and for the plugin: the SDK accepts the fake, and our requests equal the SDK's.
+ * A body that the plugin can make is a row of SAME.
  */
 import { describe, expect, test } from "bun:test";
 import { BedrockRuntimeClient, InvokeModelCommand } from "@aws-sdk/client-bedrock-runtime";
@@ -58,7 +58,7 @@ describe("Amazon's SDK as the oracle", () => {
     return ours;
   };
 
-  test("the SDK is satisfied by the fake, signature and all", async () => {
+  test("the SDK is satisfied by the fake, including signatures", async () => {
     const { reply } = await throughSdk(TITAN, { inputText: "one", dimensions: 256 });
     expect(reply).toMatchObject({ inputTextTokenCount: 1 });
     expect(reply.embedding).toHaveLength(256);
@@ -76,7 +76,7 @@ describe("Amazon's SDK as the oracle", () => {
     });
   });
 
-  /** What each documented body is asked for by. */
+  /** The request for each documented body. */
   const SAME: readonly (readonly [string, string, readonly string[], Partial<EmbedCall>, object])[] = [
     ["Titan 2", TITAN, ["one"], {}, { inputText: "one" }],
     [
@@ -143,7 +143,7 @@ describe("Amazon's SDK as the oracle", () => {
       },
     ],
   ];
-  test.each(SAME)("%s: our request is the SDK's, and is taken", async (_, model, inputs, call, body) => {
+  test.each(SAME)("%s: our request is the SDK's, and is accepted", async (_, model, inputs, call, body) => {
     const ours = await bodyOf(model, inputs, call);
     const { sent } = await throughSdk(model, body);
     const [theirs] = sent;

@@ -1,5 +1,5 @@
 /**
- * The bedrock plugin as its tests open it: by the keys that the fake knows, for a model of each family.
+ * The bedrock plugin for its tests: with the keys that the fake knows, for a model of each family.
  */
 import bedrock from "../../../plugins/bedrock/index";
 import type { Subject } from "../conformance";

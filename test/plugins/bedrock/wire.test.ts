@@ -1,6 +1,6 @@
 /**
- * The bedrock plugin on its wire: the conformance suite for a model of each family against a fake as strict as Amazon, and Amazon's rules.
- * A refusal seen of it is a row of REFUSED or REFUSALS. Signatures and where credentials come from are in credentials.test.ts.
+ * The bedrock plugin's API: the conformance suite for a model of each family against a fake as strict as Amazon, and Amazon's rules.
+ * A refusal seen at Amazon is a row of REFUSED or REFUSALS. credentials.test.ts has signatures and the sources of credentials.
  */
 import { describe, expect, test } from "bun:test";
 import { conformance } from "../conformance";
@@ -45,7 +45,7 @@ describe("Amazon's rules", () => {
     },
   );
 
-  test("a model's name is a part of the path, whatever is in it", async () => {
+  test("a model's name is encoded as part of the path, whatever it contains", async () => {
     const { upstream, network } = openSubject(subject);
     const model = "arn:aws:bedrock:us-east-1:123:x/cohere.embed-v4?a=(1)'#";
     await failureOf(upstream.embed(callFor(subject, ["one"], { model })));
@@ -54,7 +54,7 @@ describe("Amazon's rules", () => {
     );
   });
 
-  test("a model of no family is not asked for", async () => {
+  test("a model of an unknown family is not called", async () => {
     const { upstream, network } = openSubject(subject);
     const failure = await failureOf(upstream.embed(callFor(subject, ["one"], { model: "anthropic.claude" })));
     expect(failure.kind).toBe("not_found");
@@ -109,7 +109,7 @@ describe("Amazon's rules", () => {
       "not_found",
     ],
   ];
-  test.each(REFUSALS)("%s is told as what it is", async (_, status, type, message, kind) => {
+  test.each(REFUSALS)("%s becomes the right kind of error", async (_, status, type, message, kind) => {
     const { upstream, network } = openSubject(subject);
     const headers = { "x-amzn-errortype": `${type}:http://internal.amazon.com/coral/com.amazon.bedrock/` };
     for (const body of [{ message }, { Message: message }]) {

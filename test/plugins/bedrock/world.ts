@@ -1,5 +1,5 @@
 /**
- * The bedrock plugin in a world whose variables, files, instance metadata and clock the test says: for where credentials come from.
+ * The bedrock plugin with variables, files, instance metadata and a clock from the test: for sources of credentials.
  */
 import { expect } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
@@ -23,9 +23,9 @@ export interface World {
   readonly options?: Readonly<Record<string, unknown>>;
   readonly environment?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
-  /** The instance's metadata service; left out, there is none. */
+  /** The instance's metadata service; left out: there is none. */
   readonly metadata?: Outside["fetch"];
-  /** Where AWS gives credentials: its Security Token Service, IAM Identity Center, a container's address; left out, nobody is there. */
+  /** AWS's sources of credentials: Security Token Service, IAM Identity Center, a container's URL; left out: they do not answer. */
   readonly givers?: Outside["fetch"];
   readonly model?: Outside["fetch"];
 }

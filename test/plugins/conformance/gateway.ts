@@ -1,13 +1,13 @@
 /**
- * A plugin as a caller of the whole gateway has it: a routing file over the fake of its wire.
- * What only one vendor's callers see is in that plugin's own test.
+ * A plugin behind the whole gateway: a routing file over the fake of its API.
+ * A plugin's own test has what only its callers see.
  */
 import { exactVector } from "../../../plugins/fake";
 import { createNetwork } from "../../../src/conformance/network";
 import type { Vendor } from "../../../src/conformance/subject";
 import { openGateway, type Sent } from "../../gateway";
 
-/** @param environment what the routing file's variables hold */
+/** @param environment the variables of the routing file */
 export async function openThrough(
   vendor: Pick<Vendor, "fetch">,
   yaml: string,
@@ -22,6 +22,6 @@ export async function openThrough(
 export const vectorsOf = ({ json }: Pick<Sent, "json">): number[][] =>
   Object(json).data.map(({ embedding }: { embedding: number[] }) => embedding);
 
-/** Of a vector of unit length and the right one of a text. */
+/** Of unit length, and the right vector of a text. */
 export const cosine = (vector: readonly number[], text: string) =>
   exactVector(text, vector.length).reduce((sum, value, i) => sum + value * (vector[i] ?? 0), 0);

@@ -1,2 +1,2 @@
-/** The network of a plugin under test, where tests look for it; it is the one of src/conformance/network.ts. */
+/** The network of a plugin under test, where tests look for it; it is src/conformance/network.ts. */
 export { createNetwork, type Network } from "../../../src/conformance/network";

@@ -1,6 +1,6 @@
 /**
- * A vendor's own SDK as the oracle of its plugin: what it sends is kept, and what ours sends must be the same.
- * How an SDK is handed a `fetch` is each plugin's test to say.
+ * A vendor's own SDK as the oracle of its plugin: its requests are recorded, and ours must be the same.
+ * Each plugin's test says how its SDK gets a `fetch`.
  */
 import { expect } from "bun:test";
 import type { Network } from "../../../src/conformance/network";
@@ -26,7 +26,7 @@ export function recording(vendor: Pick<Vendor, "fetch">) {
   return { sent, fetch: Object.assign(answer, { preconnect: () => undefined }) };
 }
 
-/** The first request of each, but for headers beside these. */
+/** The first request of each, without headers other than these. */
 export function expectSame(
   { requests: [ours] }: Pick<Network, "requests">,
   [theirs]: readonly Sent[],

@@ -1,12 +1,12 @@
 /**
- * What a plugin makes of refusals, as tables: calls that its fake refuses, and bodies that were seen of the vendor itself.
- * A row says what it is, and where it was seen; a vendor whose refusals say more has tests of its own beside.
+ * How a plugin reads refusals, as tables: calls that its fake refuses, and bodies that were really seen from the vendor.
+ * A row says what it is, and its source; a vendor with more refusals has tests of its own.
  */
 import { expect, test } from "bun:test";
 import type { EmbedCall } from "../../../src/plugin";
 import { callFor, failureOf, openSubject, type Subject } from "./subject";
 
-/** A call that the fake refuses, the kind that this is, and the input that is named, if one is. */
+/** A call that the fake refuses, the expected kind of error, and the named input, if there is one. */
 export type Refused = readonly [
   what: string,
   call: Partial<EmbedCall>,
@@ -23,16 +23,16 @@ export function expectRefused(subject: Subject, rows: readonly Refused[]): void 
   });
 }
 
-/** A body as the vendor answers it with a status, the kind that this is, and words of it that are handed on. */
+/** A body as the vendor sends it with a status, the expected kind of error, and words that must be passed on. */
 export type Seen = readonly [what: string, status: number, body: unknown, kind: string, words: string];
 
-/** @param inputs of the call that is so answered */
+/** @param inputs of the call with this answer */
 export function expectTold(
   subject: Subject,
   rows: readonly Seen[],
   inputs: readonly string[] = ["one", "two"],
 ): void {
-  test.each(rows)("%s is told as what it is", async (_, status, body, kind, words) => {
+  test.each(rows)("%s becomes the right kind of error", async (_, status, body, kind, words) => {
     const { upstream, network } = openSubject(subject);
     network.answer(() => Response.json(body, { status }));
     const failure = await failureOf(upstream.embed(callFor(subject, inputs)));

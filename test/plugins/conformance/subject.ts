@@ -1,6 +1,6 @@
 /**
- * The subject of a conformance test, opened under a clock that the test moves: for what only one plugin's own test asks.
- * How a plugin is opened and called is in src/conformance/subject.ts.
+ * The subject of a conformance test, opened with a clock that the test moves: for a plugin's own tests.
+ * src/conformance/subject.ts has how a plugin is opened and called.
  */
 import { type Opened, openPlugin, type Subject, type Vendor } from "../../../src/conformance/subject";
 import type { Plugin } from "../../../src/plugin";
@@ -8,7 +8,7 @@ import { type FakeOutside, fakeOutside } from "../../fake-outside";
 
 export { callFor, failureOf, type Subject, type Vendor } from "../../../src/conformance/subject";
 
-/** Subjects of a plugin that is opened with a key alone: one for each model. */
+/** Subjects of a plugin that needs only a key: one for each model. */
 export const subjectsOf =
   (plugin: Plugin, api_key: string, vendorOf: (model: string) => Vendor) =>
   (model: string): Subject => ({

@@ -1,5 +1,5 @@
 /**
- * The files that the model is made of: byte for byte those that SHA256SUMS lists, and the kernels those that their sources give.
+ * The model's files: byte for byte those listed in SHA256SUMS, and the kernels are built from their sources.
  */
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
@@ -47,8 +47,8 @@ describe("native-linux-x64.so", () => {
     30_000,
   );
 
-  test("needs no library, so that it loads beside any C library", () => {
-    // A dynamic section names what it needs; of a library's file name there is no trace.
+  test("needs no library, so that it loads with every C library", () => {
+    // A dynamic section would name the libraries that it needs; there is none.
     expect(native.includes("libc")).toBe(false);
     expect(native.includes(".so")).toBe(false);
   });

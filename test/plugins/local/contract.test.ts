@@ -1,5 +1,5 @@
 /**
- * The plugin as the gateway knows it: the suite that every plugin passes, its facts, and what it refuses.
+ * The plugin as the gateway sees it: the suite that every plugin passes, its facts, and what it refuses.
  */
 import { describe, expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
@@ -12,7 +12,7 @@ import { call, failureOf, MODEL, openLocal } from "./local-model";
 conformance({ plugin, options: {}, model: MODEL });
 
 describe("the local model", () => {
-  test("tells the facts of its one model, and of no other", () => {
+  test("has the facts of its one model, and of no other", () => {
     const local = openLocal();
     expect(local.describe?.(MODEL)).toEqual({
       dimensions: 384,
@@ -26,13 +26,13 @@ describe("the local model", () => {
     expect(local.describe?.("all-MiniLM-L12-v2")).toBeUndefined();
   });
 
-  test("refuses another model, saying which one it is", async () => {
+  test("refuses another model, and names its own", async () => {
     const failure = await failureOf(openLocal().embed(call(["x"], { model: "bge-m3" })));
     expect(failure.kind).toBe("not_found");
     expect(failure.message).toContain(MODEL);
   });
 
-  test("refuses another size", async () => {
+  test("refuses other dimensions", async () => {
     const failure = await failureOf(openLocal().embed(call(["x"], { dimensions: 256 })));
     expect(failure).toMatchObject({ kind: "invalid", field: "dimensions" });
   });

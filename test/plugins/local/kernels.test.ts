@@ -1,5 +1,5 @@
 /**
- * The kernels side by side: whatever this machine can run gives kernel.wasm's vectors to the last bit, and is chosen as the options say.
+ * The kernels compared: every kernel that this machine can run gives kernel.wasm's vectors bit for bit, and is chosen as the options say.
  * A machine without a kernel's instructions skips that kernel.
  */
 import { describe, expect, test } from "bun:test";
@@ -15,7 +15,7 @@ const VOCABULARY_SIZE = 30522;
 const { random } = fakeOutside({}, 7).outside;
 const whole = (from: number, to: number) => from + Math.floor(random() * (to - from + 1));
 
-/** Lengths of texts that fill a batch up to its end, or to somewhere before it. */
+/** Lengths of texts that fill a batch completely, or only in part. */
 function raggedLengths(): number[] {
   const lengths: number[] = [];
   const most = whole(2, BATCH_TOKENS);
@@ -30,7 +30,7 @@ const BATCHES = [
   [256],
   [128, 128],
   Array<number>(BATCH_TOKENS / 2).fill(2),
-  // Every number of tokens that a block of rows can have to spare.
+  // Every number of tokens that a block of rows can have left over.
   ...Array.from({ length: 16 }, (_, i) => [i + 2]),
   ...Array.from({ length: 12 }, raggedLengths),
 ].map((lengths) => ({
@@ -47,7 +47,7 @@ function embedAll(kernel: Kernel): Uint8Array<ArrayBuffer>[] {
   });
 }
 
-/** Where WebAssembly has no SIMD, the kernel that every x64 processor can run stands in: it has the same bits where both run. */
+/** If WebAssembly has no SIMD, the kernel that runs on every x64 processor replaces it: both give the same bits where both run. */
 const HAS_SIMD = await loadWasm().then(
   () => true,
   () => false,
@@ -55,7 +55,7 @@ const HAS_SIMD = await loadWasm().then(
 const reference = () => (HAS_SIMD ? loadWasm() : loadNative("sse2", process));
 const expected = embedAll(openKernel(await reference()));
 
-/** What the system says of the processor, so that a kernel which it could run and does not load is seen. */
+/** The processor's features according to the system, to detect a kernel that it could run and does not load. */
 const processor =
   process.platform === "linux" && process.arch === "x64" ? readFileSync("/proc/cpuinfo", "utf8") : "";
 const FLAGS = {
@@ -105,19 +105,19 @@ test.skipIf(!HAS_SIMD)(
 describe("the choice of a kernel", () => {
   const strange = { platform: "plan9", arch: "vax" };
 
-  test.skipIf(!HAS_SIMD)("falls to kernel.wasm where there is no native one", async () => {
+  test.skipIf(!HAS_SIMD)("falls back to kernel.wasm if there is no native one", async () => {
     expect((await chooseKernel(undefined, strange)).kernel).toBe("wasm");
   });
 
-  test("is the fastest that the machine can run when nothing is said", async () => {
+  test("is the fastest that the machine can run if no option is set", async () => {
     expect((await chooseKernel(undefined)).kernel).toBe(NATIVE_KERNELS.findLast(runs) ?? "wasm");
   });
 
-  test.skipIf(HAS_SIMD)("says what is missing where there is neither a native kernel nor SIMD", async () => {
+  test.skipIf(HAS_SIMD)("says what is missing if there is neither a native kernel nor SIMD", async () => {
     await expect(chooseKernel(undefined, strange)).rejects.toThrow("has no AVX");
   });
 
-  test("tells why the one that was named cannot be had", async () => {
+  test("says why the named kernel is not available", async () => {
     expect(chooseKernel("avx512", strange)).rejects.toThrow("there is none for plan9-vax");
   });
 });

@@ -37,7 +37,7 @@ export async function vectorOf(
   return vector;
 }
 
-/** What the promise is rejected with. Throws when it is something else than one of the gateway's errors. */
+/** The error that the promise is rejected with. Throws if it is not one of the gateway's errors. */
 export async function failureOf(promise: Promise<unknown>): Promise<GatewayError> {
   const failure: unknown = await promise.then(
     () => new Error("It was fulfilled."),

@@ -1,5 +1,5 @@
 /**
- * Inputs at, over and far over the limit under each policy, token ids as inputs, and what the reply says of them.
+ * Inputs at, over and far over the limit under each policy, token ids as inputs, and what the reply says about them.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { call, failureOf, inOrder, openLocal, vectorOf } from "./local-model";
@@ -26,13 +26,13 @@ describe("reject", () => {
     expect(failure.message).toContain("long_input");
   });
 
-  test("counts a text far over the limit to its end", async () => {
+  test("counts a text far over the limit completely", async () => {
     expect((await failureOf(local.embed(call([tokens(100_000)])))).message).toContain("100000 tokens");
   });
 });
 
 describe("truncate", () => {
-  test("embeds the first 254 tokens, and tells which inputs were cut and what was embedded", async () => {
+  test("embeds the first 254 tokens, and says which inputs were cut and what was embedded", async () => {
     const reply = await local.embed(
       call(["x", tokens(255), "x x", tokens(100_000)], { longInput: "truncate" }),
     );
@@ -45,7 +45,7 @@ describe("truncate", () => {
 });
 
 describe("average", () => {
-  test("embeds every token, and tells which inputs were averaged", async () => {
+  test("embeds every token, and says which inputs were averaged", async () => {
     const reply = await local.embed(call([tokens(255), "x", tokens(1000)], { longInput: "average" }));
     expect(reply).toMatchObject({ tokens: 255 + 1 + 1000, truncated: [], averaged: [0, 2] });
     expect(reply.tokensByInput).toEqual([255, 1, 1000]);
@@ -85,7 +85,7 @@ describe("token ids", () => {
     });
   });
 
-  test("outside the vocabulary are refused, with their place", async () => {
+  test("outside the vocabulary are refused, with their index", async () => {
     const failure = await failureOf(local.embed(call(["fine", Uint32Array.of(7592, 30522)])));
     expect(failure).toMatchObject({ kind: "invalid", input: 1, field: "input" });
     expect(failure.message).toContain("30522");

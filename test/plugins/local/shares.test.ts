@@ -1,5 +1,5 @@
 /**
- * One call divided among Workers: nothing of the answer tells that it was, and nobody waits long for it.
+ * One call divided among Workers: the answer does not depend on it, and nobody waits long for it.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { divide } from "../../../plugins/local/shares";
@@ -9,7 +9,7 @@ const text = (place: number) => `text number ${place} `.repeat(1 + (place % 9));
 const inputs = Array.from({ length: 32 }, (_, place) => text(place));
 
 describe("shares", () => {
-  test("are of the inputs in their order, none left out and none twice", () => {
+  test("contain the inputs in order, none left out and none twice", () => {
     for (const threads of [1, 2, 3, 7]) {
       const shares = divide(inputs, threads);
       expect(shares.length % threads).toBe(0);
@@ -18,13 +18,13 @@ describe("shares", () => {
     }
   });
 
-  test("are of about the same work, whatever the lengths", () => {
+  test("take about the same time, whatever the lengths", () => {
     const shares = divide(["x".repeat(2000), ...inputs.slice(0, 20)], 4);
     expect(shares[0]?.inputs).toHaveLength(1);
     expect(divide([new Uint32Array(250), "x".repeat(1000)], 2).map(({ first }) => first)).toEqual([0, 1]);
   });
 
-  test("are one where there is little to do", () => {
+  test("are one if there is little to do", () => {
     expect(divide(["one", "two", "three"], 8)).toHaveLength(1);
     expect(divide([""], 8)).toHaveLength(1);
     expect(divide(["x".repeat(100_000)], 8)).toHaveLength(1);
@@ -55,14 +55,14 @@ describe("a call that three Workers share", () => {
     }
   });
 
-  test("is refused for its first input at fault, by its place in the call", async () => {
+  test("is refused for its first input at fault, with its index in the call", async () => {
     const failure = await failureOf(three.embed(call(inputs.with(20, long).with(31, long))));
     expect(failure).toMatchObject({ kind: "input_too_long", input: 20 });
   });
 });
 
 describe("a single text beside a large call", () => {
-  test("is answered before the large call is, though that came first", async () => {
+  test("is answered before the large call, although that came first", async () => {
     const local = openLocal({ workers: 1 });
     const order: string[] = [];
     const large = local.embed(call(Array<string>(16).fill("x ".repeat(250)))).then(() => order.push("large"));

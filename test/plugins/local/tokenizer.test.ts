@@ -1,6 +1,6 @@
 /**
- * The tokenizer beside Python's `tokenizers`, and against texts written to make it slow.
- * Hostile texts are so long that work growing with their square would outlast the test's time limit by far.
+ * The tokenizer compared with Python's `tokenizers`, and with texts written to make it slow.
+ * Hostile texts are so long that quadratic work would exceed the test's time limit by far.
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ const tokenizer = new Tokenizer(vocabulary);
 const UNKNOWN = 100;
 const MILLION = 1_000_000;
 
-describe("beside the reference", () => {
+describe("compared with the reference", () => {
   test("all 904 texts have the reference's ids", () => {
     const differing = referenceTokenIds().filter(({ text, ids }) => {
       const own = tokenizer.encode(text, 254).slice(0, 254);
@@ -23,7 +23,7 @@ describe("beside the reference", () => {
     expect(differing).toEqual([]);
   });
 
-  test("a text encoded only as far as needed begins like the whole one", () => {
+  test("a text encoded only as far as needed starts like the whole one", () => {
     const text = "Größe, naïve — 中文 and [SEP] words; ".repeat(2000);
     const whole = tokenizer.encode(text);
     const begun = tokenizer.encode(text, 256);
@@ -32,20 +32,20 @@ describe("beside the reference", () => {
     expect(whole.slice(0, begun.length)).toEqual(begun);
   });
 
-  test("special tokens written in a text stand for themselves, in exactly their form only", () => {
+  test("special tokens written in a text are themselves, in exactly their form only", () => {
     expect(tokenizer.encode("[CLS] a [SEP][MASK]")).toEqual([101, 1037, 102, 103]);
     expect(tokenizer.encode("[cls]")).toHaveLength(4);
     expect(tokenizer.encode("[SEP")).toHaveLength(2);
   });
 
-  test("a word of a hundred characters is taken apart, a longer one is unknown as a whole", () => {
+  test("a word of a hundred characters is split, a longer one is unknown as a whole", () => {
     expect(tokenizer.encode("a".repeat(100)).length).toBeGreaterThan(1);
     expect(tokenizer.encode("a".repeat(101))).toEqual([UNKNOWN]);
     // 100 characters of two UTF-16 units each.
     expect(tokenizer.encode("𝐚".repeat(101))).toEqual([UNKNOWN]);
   });
 
-  test("halves of surrogate pairs vanish, and do not meet when what is between them goes", () => {
+  test("unpaired surrogates vanish, and do not join when the text between them vanishes", () => {
     expect(tokenizer.encode("a\ud835b")).toEqual(tokenizer.encode("ab"));
     expect(tokenizer.encode("a\ud835\ufffd\udc1ab")).toEqual(tokenizer.encode("ab"));
   });
@@ -69,11 +69,11 @@ describe("hostile texts of a million characters", () => {
     ["halves of surrogate pairs", "\ud800".repeat(MILLION), 0],
     ["one character that is eighteen taken apart", "\ufdfa".repeat(MILLION), 1],
   ];
-  test.each(texts)("%s: done, with the right number of ids", (_, text, ids) => {
+  test.each(texts)("%s: finishes, with the right number of ids", (_, text, ids) => {
     expect(tokenizer.encode(text)).toHaveLength(ids);
   });
 
-  test("marks too many for a word give what fewer of them give", () => {
+  test("too many marks for a word give the same as fewer", () => {
     for (const marks of [1, 120, 200, 5000]) {
       const text = `a${"\u302e\u{1d165}".repeat(marks)} b`;
       expect(tokenizer.encode(text)).toEqual([UNKNOWN, 1038]);
@@ -81,7 +81,7 @@ describe("hostile texts of a million characters", () => {
   });
 });
 
-test("the probe texts of a space cost 600 tokens at most, the long one just more than 512 with its marks", () => {
+test("the probe texts of a space cost 600 tokens at most; the long one has slightly more than 512 with its marks", () => {
   const tokens = PROBES.map(({ text }) => tokenizer.encode(text).length);
   expect(tokens.reduce((sum, count) => sum + count, 0)).toBe(583);
   const long = PROBES.find(isLong)?.text ?? "";

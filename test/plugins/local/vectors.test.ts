@@ -1,5 +1,5 @@
 /**
- * The vectors: near the float32 model's, the same bits in any company, averages equal to what their pieces give.
+ * The vectors: close to the float32 model's, the same bits in every batch, averages equal to what their pieces give.
  * A change of the kernel or the weights is judged here.
  */
 import { afterAll, describe, expect, test } from "bun:test";
@@ -21,7 +21,7 @@ afterAll(() => local.close?.());
 const PIECE_TOKENS = 254;
 const reference = referenceVectors();
 
-/** Embeds in calls of `size`, and gives the vectors in the order of the texts. */
+/** Embeds in calls of `size`, and returns the vectors in the order of the texts. */
 async function inCallsOf(size: number, texts: readonly string[]): Promise<Float32Array[]> {
   const replies: Promise<EmbedReply>[] = [];
   for (let from = 0; from < texts.length; from += size) {
@@ -30,7 +30,7 @@ async function inCallsOf(size: number, texts: readonly string[]): Promise<Float3
   return (await Promise.all(replies)).flatMap(inOrder);
 }
 
-describe("beside sentence-transformers' float32 vectors", () => {
+describe("compared with sentence-transformers' float32 vectors", () => {
   test("every text's cosine is at least 0.995, and their mean at least 0.999", async () => {
     const vectors = await inCallsOf(
       32,
@@ -51,8 +51,8 @@ describe("beside sentence-transformers' float32 vectors", () => {
   });
 });
 
-describe("the company of a text", () => {
-  test("does not change one bit of its vector, whatever the order and the size of the calls", async () => {
+describe("the other texts of a batch", () => {
+  test("change no bit of a vector, whatever the order and the size of the calls", async () => {
     const texts = reference.map(({ text }) => text).filter((text) => text.length < 400);
     const alone = await inCallsOf(1, texts);
     for (const [seed, size] of [2, 3, 7, 32].entries()) {
@@ -68,7 +68,7 @@ describe("the company of a text", () => {
     }
   });
 
-  test("does not change one bit when long texts share its batch or come before it", async () => {
+  test("change no bit if long texts share its batch or come before it", async () => {
     const alone = await inCallsOf(1, ["a short text"]);
     const long = "the quick brown fox ".repeat(60);
     const [, second] = await inCallsOf(2, [long, "a short text"]);
@@ -77,7 +77,7 @@ describe("the company of a text", () => {
     expect(first).toEqual(alone[0]);
   });
 
-  test("leaves no trace in the vector of an empty text", async () => {
+  test("leave no trace in the vector of an empty text", async () => {
     const [before] = await inCallsOf(1, [""]);
     await inCallsOf(2, ["something else", "x ".repeat(254)]);
     expect(await inCallsOf(1, [""])).toEqual([before ?? new Float32Array()]);
@@ -101,7 +101,7 @@ describe("an averaged text", () => {
     for (const [i, value] of mean.entries()) expect(averaged[i]).toBeCloseTo(value / length, 6);
   });
 
-  test("has the same bits in any company", async () => {
+  test("has the same bits in every batch", async () => {
     const alone = await vectorOf(local, ids, { longInput: "average" });
     const reply = await local.embed(call(["first", ids, "x ".repeat(300), ids], { longInput: "average" }));
     expect(inOrder(reply)[1]).toEqual(alone);

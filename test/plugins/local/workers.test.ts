@@ -1,12 +1,12 @@
 /**
- * The pool of Workers, seen through the plugin: turns, abandoned calls, a Worker that dies, the end.
- * Nothing here sleeps: each test ends when the calls it made have ended.
+ * The pool of Workers, seen through the plugin: turns, cancelled calls, a Worker that dies, shutdown.
+ * Nothing here sleeps: each test ends when its calls have ended.
  */
 import { describe, expect, test } from "bun:test";
 import type { Input } from "../../../src/plugin";
 import { call, failureOf, inOrder, openLocal, vectorOf } from "./local-model";
 
-/** More work than any test may take: about 2,000 pieces. Only a call that can be given up midway leaves the Worker free again. */
+/** More work than any test may take: about 2,000 pieces. Only a call that can be cancelled midway frees the Worker. */
 const ENDLESS = "x ".repeat(500_000);
 
 describe("a pool", () => {
@@ -19,7 +19,7 @@ describe("a pool", () => {
     await local.close?.();
   });
 
-  test("keeps each vector in memory of its own", async () => {
+  test("keeps each vector in its own memory", async () => {
     const local = openLocal({ workers: 1 });
     for (const vector of inOrder(await local.embed(call(["one", "two"])))) {
       expect(vector.buffer.byteLength).toBe(384 * Float32Array.BYTES_PER_ELEMENT);
@@ -28,15 +28,15 @@ describe("a pool", () => {
   });
 });
 
-describe("an abandoned call", () => {
-  test("is refused at once when its signal had fired before", async () => {
+describe("a cancelled call", () => {
+  test("is refused at once if its signal had fired before", async () => {
     const local = openLocal({ workers: 1 });
     const failure = await failureOf(local.embed(call(["x"], { signal: AbortSignal.abort("gone") })));
     expect(failure).toMatchObject({ kind: "timeout", cause: "gone" });
     await local.close?.();
   });
 
-  test("leaves the line while it waits, and the calls around it are answered", async () => {
+  test("leaves the queue while it waits, and the calls around it are answered", async () => {
     const local = openLocal({ workers: 1 });
     const caller = new AbortController();
     const first = vectorOf(local, "first");
@@ -49,13 +49,13 @@ describe("an abandoned call", () => {
     await local.close?.();
   });
 
-  test("ends midway when it is running, and the next call gets the Worker", async () => {
+  test("ends midway while it runs, and the next call gets the Worker", async () => {
     const local = openLocal({ workers: 1 });
     const other = openLocal({ workers: 1 });
     const before = await vectorOf(local, "next");
     const caller = new AbortController();
     const running = failureOf(local.embed(call([ENDLESS], { longInput: "average", signal: caller.signal })));
-    // Some batches' worth of work elsewhere, so that the call is well under way.
+    // Some batches' worth of work elsewhere, so that the call is well in progress.
     await other.embed(call(Array<string>(8).fill("x ".repeat(254))));
     await other.close?.();
     const next = vectorOf(local, "next");
@@ -67,10 +67,10 @@ describe("an abandoned call", () => {
 });
 
 describe("a Worker that dies", () => {
-  /** What the types forbid and a Worker cannot embed. */
+  /** A value that the types forbid and a Worker cannot embed. */
   const fatal: Input = JSON.parse("5");
 
-  test("fails its own call as unavailable, and the next call gets a new one", async () => {
+  test("fails its own call as unavailable, and the next call gets a new Worker", async () => {
     const local = openLocal({ workers: 1 });
     const before = await vectorOf(local, "text");
     const failure = await failureOf(local.embed(call([fatal])));
@@ -79,7 +79,7 @@ describe("a Worker that dies", () => {
     await local.close?.();
   });
 
-  test("does not take the calls in the line with it", async () => {
+  test("does not affect the calls in the queue", async () => {
     const local = openLocal({ workers: 1 });
     const dying = failureOf(local.embed(call([fatal])));
     const waiting = [vectorOf(local, "one"), vectorOf(local, "two")];
@@ -90,7 +90,7 @@ describe("a Worker that dies", () => {
 });
 
 describe("close", () => {
-  test("fails what is still under way or in the line, and what comes later", async () => {
+  test("fails calls in progress and in the queue, and later ones", async () => {
     const local = openLocal({ workers: 1 });
     const running = failureOf(local.embed(call([ENDLESS], { longInput: "average" })));
     const waiting = failureOf(local.embed(call(["x"])));

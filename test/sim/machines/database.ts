@@ -1,8 +1,8 @@
 /**
- * A PostgreSQL that simulated machines share: the real engine, compiled to WebAssembly (PGlite), behind a network of which the seed decides what
- * is lost, and with the world's clock for its own. Our own store runs on it unchanged, statement by statement.
+ * A PostgreSQL that simulated machines share: the real engine, compiled to WebAssembly (PGlite), behind a network whose losses the seed decides,
+ * and with the world's clock. Our own store runs on it unchanged, statement by statement.
  *
- * It has one session, so a transaction has all of it to itself, as if every row was one that others want. What else a network or a server can do
+ * It has one session, so a transaction locks everything, as if every row were wanted by others. Whatever else a network or a server can do
  * is a member of `Way`, or a loss in `asked`.
  */
 import { PGlite } from "@electric-sql/pglite";
@@ -13,13 +13,13 @@ import { STARTED_AT, type World } from "../world";
 
 export const SCHEMA = "embedgate";
 
-/** silent: nothing gets through, and nobody is told. starting: it says so. read-only: a standby that is not promoted yet. */
+/** silent: nothing gets through, without an error. starting: it says so. read-only: a standby that is not promoted yet. */
 export type Way = "up" | "refusing" | "starting" | "silent" | "read-only";
 
-/** Where a process runs that asks. */
+/** The process that sends statements. */
 export interface Host {
   isDead(): boolean;
-  /** Resolves once its process runs: at once where it does, never where it is dead. */
+  /** Resolves when its process runs: at once if it does, never if it is dead. */
   awake(): Promise<void>;
 }
 
@@ -28,9 +28,9 @@ export interface SimDatabase {
   be(way: Way): void;
   /** Ends all connections. */
   cut(): void;
-  /** A process has ended, and with it its connections. */
+  /** A process has ended, and its connections with it. */
   ended(host: Host): void;
-  /** The share of statements, or of their answers, that are lost with their connection. */
+  /** The share of statements, or of their answers, that are lost together with their connection. */
   lose(rate: number): void;
   /** As the judge sees it: what is committed. `@` before a table's name stands for the schema. */
   ask<Row>(text: string, parameters?: readonly unknown[]): Promise<readonly Row[]>;
@@ -39,7 +39,7 @@ export interface SimDatabase {
 }
 
 const LATENCY_MS_MAX = 3;
-/** As the gateway asks for, or the server's role has it. */
+/** As the gateway requests it, or the server's role is configured. */
 const LOCK_MS_MAX = 2_000;
 const IDLE_IN_TRANSACTION_MS_MAX = 5_000;
 const CONNECT_MS_MAX = 2_000;
@@ -52,15 +52,17 @@ interface Session {
   /** Statements on their way to the server. */
   sent: number;
   stopIdle: (() => void) | undefined;
+  /** What was sent before has been done. */
+  before: Promise<void>;
 }
 
 const forEver = () => new Promise<never>(() => undefined);
 const refusal = (errno: string, message: string) =>
   Object.assign(new Error(message), { errno, code: "ERR_POSTGRES_SERVER_ERROR" });
 const gone = () => Object.assign(new Error("Connection closed"), { code: "ERR_POSTGRES_CONNECTION_CLOSED" });
-const WRITES = /\b(?:INSERT|UPDATE|DELETE)\b/;
+const WRITES = /\b(?:INSERT|UPDATE|DELETE)\b|\blease"?\(/;
 
-/** One for all seeds: it takes seconds to start. */
+/** One for all seeds, because it takes seconds to start. */
 let engine: Promise<PGlite> | undefined;
 
 async function start(): Promise<PGlite> {
@@ -68,7 +70,7 @@ async function start(): Promise<PGlite> {
   await started.exec(
     `CREATE SCHEMA "${SCHEMA}"; CREATE TABLE "${SCHEMA}".migrations (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())`,
   );
-  // Else it would wake up by the real clock to count what it did.
+  // Otherwise it would wake up by the real clock to collect statistics.
   await started.exec("SET track_counts = off; SET track_activities = off");
   for (const [i, step] of MIGRATIONS.entries())
     await started.exec(
@@ -78,7 +80,7 @@ async function start(): Promise<PGlite> {
 }
 const INT8 = 20;
 
-/** It asks for the time by Date; between the two clocks lie months, which is more than its timers take. */
+/** It reads the time from Date; the two clocks are months apart, which is more than its timers take. */
 async function byClock<T>(now: () => number, work: () => Promise<T>): Promise<T> {
   atWork += 1;
   Date.now = now;
@@ -86,7 +88,7 @@ async function byClock<T>(now: () => number, work: () => Promise<T>): Promise<T>
     return await work();
   } finally {
     atWork -= 1;
-    // Works overlap: whoever ends last gives the real clock back, not the one that it found.
+    // Works overlap: the last one to end restores the real clock, not the one that it found.
     if (atWork === 0) Date.now = REAL_NOW;
   }
 }
@@ -111,7 +113,7 @@ async function empty(): Promise<PGlite> {
   return whole;
 }
 
-/** @param offsetMs of its clock, from the world's */
+/** @param offsetMs offset of its clock from the world's */
 export async function createDatabase(world: World, random: Random, offsetMs: number): Promise<SimDatabase> {
   const postgres = await emptied();
   const sessions = new Set<Session>();
@@ -122,7 +124,7 @@ export async function createDatabase(world: World, random: Random, offsetMs: num
   const now = () => STARTED_AT + offsetMs + Math.floor(world.elapsedMs());
   const latencyMs = () => random.number() * LATENCY_MS_MAX;
 
-  /** It does its work in this turn; meanwhile the time is the world's, for `now()` as well. */
+  /** It does its work in this turn; meanwhile the time is the world's, also for `now()`. */
   async function executed<T>(work: (engine: PGlite) => Promise<T>): Promise<T> {
     world.stir();
     try {
@@ -141,12 +143,13 @@ export async function createDatabase(world: World, random: Random, offsetMs: num
       isInTransaction: false,
       sent: 0,
       stopIdle: undefined,
+      before: Promise.resolve(),
     };
     sessions.add(session);
     return session;
   }
 
-  /** @param longestMs undefined: without end */
+  /** @param longestMs undefined: no limit */
   async function lock(session: Session, longestMs?: number): Promise<void> {
     if (owner === session) return;
     if (owner === undefined) {
@@ -220,7 +223,7 @@ export async function createDatabase(world: World, random: Random, offsetMs: num
     }
   }
 
-  /** An answer's way back: to a process that may sleep, or be dead. */
+  /** An answer's way back: to a process that may be paused or dead. */
   async function home(session: Session): Promise<void> {
     await world.sleep(latencyMs());
     if (way === "silent") return forEver();
@@ -236,21 +239,42 @@ export async function createDatabase(world: World, random: Random, offsetMs: num
     throw gone();
   }
 
-  /** What was sent may arrive, be done, and be answered; each may fail by itself. */
+  /** A sent statement may arrive, be executed, and be answered; each step may fail by itself. */
   async function asked<T>(session: Session, text: string, work: (at: PGlite) => Promise<T>): Promise<T> {
+    const { before } = session;
+    const { promise: isDone, resolve: done } = Promise.withResolvers<void>();
+    session.before = isDone;
+    try {
+      return await askedInTurn(session, text, work, before, done);
+    } finally {
+      done();
+    }
+  }
+
+  async function askedInTurn<T>(
+    session: Session,
+    text: string,
+    work: (at: PGlite) => Promise<T>,
+    before: Promise<void>,
+    isDone: () => void,
+  ): Promise<T> {
     session.sent += 1;
     await world.sleep(latencyMs());
     session.sent -= 1;
+    await before;
     const { host } = session;
     if (way === "silent") return forEver();
     if (session.isCut) {
       await home(session);
       throw gone();
     }
-    // What a process had sent before it died may arrive all the same.
+    // What a process had sent before it died may still arrive.
     if (host?.isDead()) {
-      if (random.chance(0.5)) await done(session, text, work).catch(() => undefined);
-      cut(session);
+      // A whole transaction may be on its way.
+      if (random.chance(session.isInTransaction ? 0.9 : 0.5))
+        await done(session, text, work).catch(() => undefined);
+      if (!session.isInTransaction) cut(session);
+      isDone();
       return forEver();
     }
     const loss = random.number() < lossRate ? random.pick(["the statement", "its answer"]) : undefined;
@@ -259,9 +283,11 @@ export async function createDatabase(world: World, random: Random, offsetMs: num
     try {
       value = await done(session, text, work);
     } catch (cause) {
+      isDone();
       await home(session);
       throw cause;
     }
+    isDone();
     if (loss) return lost(session, loss, text);
     await home(session);
     return value;
@@ -300,7 +326,7 @@ export async function createDatabase(world: World, random: Random, offsetMs: num
     },
     be(next) {
       way = next;
-      // Connections outlive only a silence, and end with it.
+      // Connections survive one silence, and end with it.
       if (next !== "silent") for (const session of [...sessions]) cut(session);
     },
     cut() {

@@ -1,6 +1,6 @@
 /**
- * What happens to several gateways on one database, decided by the seed before anything runs.
- * A new kind of trouble is a member of MachinesScenario, drawn here and made to happen in run.ts.
+ * Everything that happens to several gateways on one database, decided by the seed before anything runs.
+ * A new kind of trouble is a member of MachinesScenario, drawn here and played in run.ts.
  */
 import { type Ask, asked } from "../asks";
 import type { Random } from "../random";
@@ -9,11 +9,11 @@ import type { SimModel } from "../truth";
 import type { Way } from "./database";
 
 export interface MachinesScenario {
-  /** Servers, models and clients; of what is told here, nothing else goes wrong. */
+  /** Servers, models and clients, without further faults. */
   readonly base: Scenario;
-  /** How far each machine's clock is from the world's. */
+  /** The offset of each machine's clock from the world's. */
   readonly clocksMs: readonly number[];
-  /** The database's clock, likewise: its midnight may pass meanwhile. */
+  /** The same for the database's clock: its midnight may come meanwhile. */
   readonly databaseClockMs: number;
   readonly pauses: readonly { readonly machine: number; readonly atMs: number; readonly forMs: number }[];
   readonly deaths: readonly { readonly machine: number; readonly atMs: number }[];
@@ -21,11 +21,13 @@ export interface MachinesScenario {
   readonly failovers: readonly { readonly way: Way; readonly atMs: number; readonly forMs: number }[];
   /** The share of statements, or of their answers, that are lost. */
   readonly lossRate: number;
+  /** Requests a second from which on credits are leased; undefined: never. */
+  readonly creditLease: number | undefined;
   readonly lossUntilMs: number;
 }
 
 const HOUR_MS = 3_600_000;
-/** From the world's noon. */
+/** Since the world's noon. */
 const TO_MIDNIGHT_MS = 12 * HOUR_MS;
 const BUSY_MS = 40_000;
 
@@ -56,6 +58,7 @@ export function drawMachines(seed: number, random: Random): MachinesScenario {
       atMs: troubles.integer(0, BUSY_MS),
       forMs: troubles.pick([400, 3_000, 9_000, 20_000]),
     })),
+    creditLease: random.fork("leases").pick([undefined, 1, 1, 3]),
     lossRate: troubles.pick([0, 0.01, 0.03, 0.1]),
     lossUntilMs: troubles.integer(5_000, BUSY_MS),
   };

@@ -1,5 +1,5 @@
 /**
- * What must hold of one database that several gateways write to, whatever happened: at every acknowledgement, and once all is quiet.
+ * What must hold for one database that several gateways write to, whatever happened: at every acknowledgement, and once all is quiet.
  * A new promise is a check here that throws a Breach.
  */
 
@@ -35,7 +35,7 @@ export interface Ended {
   readonly ask: Ask;
   readonly sentMs: number;
   readonly endedMs: number;
-  /** Undefined: the machine died. */
+  /** undefined: the machine died. */
   readonly told: Told | undefined;
   readonly shown: Shown | undefined;
 }
@@ -92,13 +92,20 @@ interface Account {
   readonly cost: bigint;
 }
 
+/** With what is leased, and charged to leases. */
 const ACCOUNTS = `
-  SELECT w.name, w.micro_credits AS credits, w.micro_credits_held AS held, w.pico_usd_held AS held_usd, w.femto_credits_prepaid AS prepaid,
-    w.spent_day, w.spent_day_pico_usd AS spent,
+  SELECT w.name, w.micro_credits - leased.spent AS credits, w.micro_credits_held - leased.held AS held, w.pico_usd_held - leased.held_usd AS held_usd,
+    w.femto_credits_prepaid + leased.prepaid AS prepaid, leased.day AS spent_day,
+    leased.spent_on_it + CASE WHEN w.spent_day = leased.day THEN w.spent_day_pico_usd ELSE 0 END AS spent,
     (SELECT coalesce(sum(g.micro_credits), 0)::bigint FROM @credit_grants g WHERE g.workspace = w.name) AS granted, l.*
-  FROM @workspaces w, LATERAL (SELECT coalesce(sum(micro_credits_taken), 0)::bigint AS taken,
+  FROM @workspaces w, LATERAL (SELECT greatest(w.spent_day, max(spent_day)) AS day FROM @leases l WHERE l.workspace = w.name) last,
+    LATERAL (SELECT last.day, coalesce(sum(micro_credits_spent) FILTER (WHERE limited), 0)::bigint AS spent, coalesce(sum(micro_credits), 0)::bigint AS held,
+      coalesce(sum(pico_usd), 0)::bigint AS held_usd, coalesce(sum(femto_credits_prepaid), 0)::bigint AS prepaid,
+      coalesce(sum(spent_day_pico_usd) FILTER (WHERE spent_day = last.day), 0)::bigint AS spent_on_it
+    FROM @leases l WHERE l.workspace = w.name) leased,
+    LATERAL (SELECT coalesce(sum(micro_credits_taken), 0)::bigint AS taken,
     coalesce(sum(femto_credits_rounded), 0)::bigint AS rounded,
-    coalesce(sum(cost_pico_usd) FILTER (WHERE spent_on = w.spent_day), 0)::bigint AS cost,
+    coalesce(sum(cost_pico_usd) FILTER (WHERE spent_on = leased.day), 0)::bigint AS cost,
     coalesce(sum(micro_credits_held) FILTER (WHERE status = 0 AND error IS NULL), 0)::bigint AS under_way,
     coalesce(sum(pico_usd_held) FILTER (WHERE status = 0 AND error IS NULL), 0)::bigint AS under_way_usd
     FROM @ledger l WHERE l.workspace = w.name) l ORDER BY w.name`;
@@ -154,7 +161,7 @@ async function judgeRefusals(ended: readonly Ended[], database: SimDatabase): Pr
   }
 }
 
-/** Once all is quiet. @param machines that live @throws Breach */
+/** Once all is quiet. @param machines that are alive @throws Breach */
 export async function judgeEnd(
   ended: readonly Ended[],
   calls: readonly Call[],

@@ -1,6 +1,6 @@
 /**
- * One machine of several on one database: its gateway is opened, paused, resumed, killed, started again; and ends when it finds itself fenced.
- * What else can happen to a machine is a method here; when it happens is the scenario's (run.ts).
+ * One machine of several on one database: its gateway is opened, paused, resumed, killed, restarted; and ends when it finds itself fenced.
+ * Whatever else can happen to a machine is a method here; the scenario decides when (run.ts).
  */
 import { join } from "node:path";
 import type { GatewayConfig } from "../../../src/config/gateway-config";
@@ -15,7 +15,7 @@ import { type Host, SCHEMA, type SimDatabase } from "./database";
 export interface Running {
   readonly gateway: Gateway;
   readonly host: Host;
-  /** Resolves when the process ends, however. */
+  /** Resolves when the process ends, for any reason. */
   readonly death: Promise<"cut">;
 }
 
@@ -34,18 +34,19 @@ export interface Setting {
   readonly database: SimDatabase;
   readonly config: GatewayConfig;
   readonly folder: string;
+  readonly creditLease: number | undefined;
   readonly fetch: (url: string, init: RequestInit, process: Process) => Promise<Response>;
 }
 
 const RESTART_AFTER_MS = 150;
-/** What is under way may end meanwhile. */
+/** Requests in flight may end meanwhile. */
 const FENCED_ENDS_AFTER_MS = 1_000;
 const CONNECTIONS = 3;
 
-/** @param clockMs how far its clock is from the world's */
+/** @param clockMs offset of its clock from the world's */
 export function createMachine(name: string, clockMs: number, setting: Setting): Machine {
   const { world, database, folder, fetch } = setting;
-  /** Undefined while it runs. */
+  /** undefined while it runs. */
   let stopped: PromiseWithResolvers<void> | undefined;
   let current: { readonly process: Process; readonly host: Host; end(): void } | undefined;
   const hostOf = ({ isDead }: Process): Host => ({
@@ -56,7 +57,7 @@ export function createMachine(name: string, clockMs: number, setting: Setting): 
     },
   });
 
-  /** A stopped process hears of nothing, and of all of it once it goes on; its clocks go on meanwhile. */
+  /** A stopped process receives nothing, and everything once it continues; its clocks go on meanwhile. */
   function outsideOf({ outside }: Process, host: Host): Outside {
     return {
       ...outside,
@@ -98,13 +99,14 @@ export function createMachine(name: string, clockMs: number, setting: Setting): 
         database: {
           ...setting.config.database,
           path: join(folder, name, "gateway"),
-          // Through a pooler: nothing is listened for, changes are asked for.
+          // Through a pooler: LISTEN is impossible, so changes are polled.
           postgres: {
             url: "postgres://simulated/embedgate",
             schema: SCHEMA,
             maxConnections: CONNECTIONS,
             prepare: false,
             onOutage: "refuse" as const,
+            creditLease: setting.creditLease,
           },
         },
       };
@@ -144,7 +146,7 @@ export function createMachine(name: string, clockMs: number, setting: Setting): 
     stopped?.resolve();
     stopped = undefined;
     dead.end();
-    // One that was still starting goes on to start by itself.
+    // A gateway that was still starting continues to start by itself.
     let isUp = false;
     void wasUp.then(() => {
       isUp = true;

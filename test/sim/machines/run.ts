@@ -1,6 +1,6 @@
 /**
- * One simulation of several gateways on one database: a seed's troubles, made to happen, and judged at every answer and at the end.
- * A new trouble of the scenario is made to happen in `troubles`.
+ * One simulation of several gateways on one database: plays a seed's troubles, and checks every answer and the end.
+ * A new trouble of the scenario is played in `troubles`.
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ import { drawMachines, type MachinesScenario } from "./draw";
 import { type Ended, judgeAcknowledged, judgeCredits, judgeEnd, judgeSums } from "./judge";
 import { createMachine, type Machine } from "./machine";
 
-/** @param scratch a folder where the simulation may write; it takes away what it wrote */
+/** @param scratch a folder for the simulation, which removes what it wrote */
 export async function simulateMachines(seed: number, scratch: string): Promise<Verdict> {
   const random = seededRandom(`machines, seed ${seed}`);
   const scenario = drawMachines(seed, random.fork("scenario"));
@@ -59,7 +59,7 @@ interface Stage {
   readonly calls: readonly Call[];
 }
 
-/** After an outage everybody is given 30 s to be heard of again; then the dead are. */
+/** After an outage every machine gets 30 s to report; after that it counts as dead. */
 const QUIET_MS = 90_000;
 
 async function everything({
@@ -67,11 +67,18 @@ async function everything({
   config,
   fetch,
   ...stage
-}: Stage & Omit<Parameters<typeof createMachine>[2], "world" | "database">): Promise<void> {
+}: Stage & Omit<Parameters<typeof createMachine>[2], "world" | "database" | "creditLease">): Promise<void> {
   const { world, database, scenario, calls } = stage;
   const { base } = scenario;
   const machines = scenario.clocksMs.map((clockMs, i) =>
-    createMachine(`machine-${i}`, clockMs, { world, database, config, folder, fetch }),
+    createMachine(`machine-${i}`, clockMs, {
+      world,
+      database,
+      config,
+      folder,
+      fetch,
+      creditLease: scenario.creditLease,
+    }),
   );
   const [first] = machines;
   if (!first) return;
@@ -80,7 +87,7 @@ async function everything({
   for (const workspace of base.workspaces)
     keys.set(workspace, (await gateway.keys.create("ci", workspace)).key);
   for (const machine of machines) await machine.up();
-  // What one machine makes, the others know a moment later.
+  // What one machine creates, the others know a moment later.
   await world.sleep(1_000);
   const ended: Ended[] = [];
   const places = seededRandom(`places of ${base.seed}`);

@@ -1,0 +1,40 @@
+/**
+ * Moves what SQLite's write-ahead log holds into the database file (sqlite.org/wal.html, 3.2), on a connection of its own: it waits for the
+ * disk twice. Which modes there are: sqlite.org/pragma.html#pragma_wal_checkpoint.
+ */
+import { Database } from "bun:sqlite";
+
+export interface LogOf {
+  /** The database file. */
+  readonly path: string;
+  /** With more pages than this in the log, writers wait until all of it is moved, so that it begins anew. */
+  readonly pagesMax: number;
+}
+
+export interface Checkpointed {
+  /** Pages in the log, and how many of these were moved. */
+  readonly pages: number;
+  readonly moved: number;
+}
+
+/** Writers wait for as long as this takes; another process's writer is waited for no longer than this. */
+const BUSY_MS = 50;
+
+interface Row {
+  readonly log: number;
+  readonly checkpointed: number;
+}
+
+/** @throws SQLiteError where the database cannot be opened */
+export function checkpoint({ path, pagesMax }: LogOf): Checkpointed {
+  using database = new Database(path, { readwrite: true, create: false });
+  const moved = (mode: "PASSIVE" | "RESTART"): Checkpointed => {
+    const row = database.query<Row, []>(`PRAGMA wal_checkpoint(${mode})`).get();
+    return { pages: row?.log ?? 0, moved: row?.checkpointed ?? 0 };
+  };
+  // PASSIVE holds up no writer. While others write, the log only grows, as a new one begins where all of it was moved.
+  const passive = moved("PASSIVE");
+  if (passive.pages <= pagesMax) return passive;
+  database.run(`PRAGMA busy_timeout = ${BUSY_MS}`);
+  return moved("RESTART");
+}

@@ -1,0 +1,68 @@
+/**
+ * Keeps SQLite's write-ahead log short without holding up requests: SQLite itself would move the log into the database within a commit, which then
+ * takes some 25 ms, as it waits for the disk twice. Who moves it instead is src/aside/checkpoint.ts, in a Worker.
+ */
+import type { Database } from "bun:sqlite";
+
+export interface LogOf {
+  readonly path: string;
+  readonly pagesMax: number;
+}
+
+/** Moves the log's pages into the database. */
+export interface Checkpoint {
+  /** Rejects where it cannot. */
+  perform(log: LogOf): Promise<unknown>;
+  /** It is not asked again: SQLite does it. */
+  failed(cause: unknown): void;
+}
+
+export interface LogKeeper {
+  /** To be called after each commit. */
+  committed(): void;
+  /** What fails from now on is the end of the gateway. */
+  close(): void;
+}
+
+/** Pages in the log before SQLite moves them itself: rare enough to slow few requests. */
+const PAGES_IN_LOG = 8_000;
+/** As many pages as a checkpoint leaves to others' commits: they wait for the disk only past this, some 130 MB. */
+const PAGES_IN_LOG_MAX = 32_000;
+/** Some 6,000 pages, where requests come one by one. */
+export const COMMITS_BETWEEN = 1_000;
+
+/** @param checkpoint left out: SQLite does it within commits */
+export function keepLogShort(database: Database, path: string, checkpoint?: Checkpoint): LogKeeper {
+  const leaveToSqlite = (pages: number) => database.run(`PRAGMA wal_autocheckpoint = ${pages}`);
+  if (!checkpoint || path === ":memory:") {
+    leaveToSqlite(PAGES_IN_LOG);
+    return { committed() {}, close() {} };
+  }
+  // Twice the most: SQLite does it only where the Worker has not.
+  leaveToSqlite(2 * PAGES_IN_LOG_MAX);
+  let commits = 0;
+  let isUnderWay = false;
+  let isOver = false;
+  return {
+    committed() {
+      commits += 1;
+      if (commits < COMMITS_BETWEEN || isUnderWay || isOver) return;
+      commits = 0;
+      isUnderWay = true;
+      checkpoint.perform({ path, pagesMax: PAGES_IN_LOG_MAX }).then(
+        () => {
+          isUnderWay = false;
+        },
+        (cause: unknown) => {
+          if (isOver) return;
+          isOver = true;
+          leaveToSqlite(PAGES_IN_LOG);
+          checkpoint.failed(cause);
+        },
+      );
+    },
+    close() {
+      isOver = true;
+    },
+  };
+}
