@@ -162,6 +162,7 @@ export async function createGateway(
     gauges: {
       providers: () => current.providers(),
       shared: () => shared?.states() ?? [],
+      connections: stores.connections,
       figures: processFigures,
       startedAt: outside.now(),
       monotonic: outside.monotonic,

@@ -13,7 +13,7 @@ import { createGateway, type Gateway } from "../src/gateway";
 import { realOutside } from "../src/network/real-outside";
 import { createHost } from "../src/upstream/host";
 import { copiedTo } from "./stores/copied";
-import { postgresDatabase } from "./stores/databases";
+import { type PostgresDatabase, postgresDatabase } from "./stores/databases";
 
 export interface Opening {
   /** The text of a gateway.yaml; without `database`, a database file is created in a folder that is removed at the end. */
@@ -64,9 +64,7 @@ export async function openGateway({ yaml, outside, environment = {} }: Opening):
   const file = join(folder, "gateway.yaml");
   const database = ON_POSTGRES && !/^database:/m.test(yaml) ? postgresDatabase() : undefined;
   const copied = database && copiedTo(join(folder, "data/embedgate.db"), database);
-  // With PostgreSQL the option has no default.
-  const files = /^files:/m.test(yaml) ? "" : "files: { folder: data/batch-files }\n";
-  writeFileSync(file, database ? `${yaml}\n${database.yaml}${files}` : yaml);
+  writeFileSync(file, database ? onServer(yaml, database) : yaml);
   const logs: LogLine[] = [];
   const world: Outside = {
     ...realOutside,
@@ -111,6 +109,14 @@ export async function openGateway({ yaml, outside, environment = {} }: Opening):
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The routing file with the server's database. */
+function onServer(yaml: string, { yaml: own }: PostgresDatabase): string {
+  // Beside a server there is no default for it.
+  const files = /^"?files"?:/m.test(yaml) ? "" : "files: { folder: data/batch-files }\n";
+  if (!yaml.startsWith("{")) return `${yaml}\n${own}${files}`;
+  return JSON.stringify(Object.assign(JSON.parse(yaml), Bun.YAML.parse(`${own}${files}`)));
 }
 
 function parsed(text: string): unknown {

@@ -5,6 +5,7 @@
  */
 import type { ProviderState } from "../domain/provider-state";
 import type { ProcessFigures } from "../machine/process-figures";
+import type { ConnectionFigures } from "../stores/stores";
 import type { Counts } from "./counts";
 
 export type GaugeName =
@@ -12,6 +13,10 @@ export type GaugeName =
   | "callsInFlight"
   | "callsWaiting"
   | "sharedOpen"
+  | "connectionsInUse"
+  | "connectionsMost"
+  | "connectionsWaiting"
+  | "connectionWait"
   | "cpu"
   | "memory"
   | "descriptors"
@@ -40,6 +45,8 @@ export interface GaugesParts {
   readonly providers: () => readonly ProviderState[];
   /** The shared servers, by what they are for. Left out: there are none. */
   readonly shared?: () => readonly { readonly use: string; readonly isOpen: boolean }[];
+  /** The connections to the database. Left out: there is no pool of them. */
+  readonly connections?: (() => ConnectionFigures) | undefined;
   readonly figures: () => ProcessFigures;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
@@ -60,6 +67,7 @@ export function createGauges({
   process,
   providers,
   shared,
+  connections,
   figures,
   startedAt,
   monotonic,
@@ -84,9 +92,19 @@ export function createGauges({
       values: [use],
       value: isOpen ? 1 : 0,
     }));
+    const pool = connections?.();
+    const ofPool: readonly (readonly [GaugeName, number])[] = pool
+      ? [
+          ["connectionsInUse", pool.inUse],
+          ["connectionsMost", pool.most],
+          ["connectionsWaiting", pool.waiting],
+          ["connectionWait", Math.round(pool.longestWaitMs)],
+        ]
+      : [];
     return [
       ...ofProviders,
       ...ofShared,
+      ...ofPool.map(([name, value]) => ({ name, values: [], value })),
       { name: "cpu", values: [], value: cpuMicroseconds },
       { name: "memory", values: [], value: residentBytes },
       ...(openDescriptors === undefined
@@ -128,7 +146,8 @@ export function createGauges({
         const gauge = [name, ...values].join(BETWEEN);
         const before = sums.get(gauge) ?? 0;
         // All began together, but for those that took another's place.
-        if (name !== "startTime") sums.set(gauge, before + value);
+        if (name === "connectionWait") sums.set(gauge, Math.max(before, value));
+        else if (name !== "startTime") sums.set(gauge, before + value);
         else if (value > 0 && (before === 0 || value < before)) sums.set(gauge, value);
       }
       return [...sums].flatMap(([gauge, value]) => {
@@ -145,6 +164,10 @@ const NAMES: Readonly<Record<GaugeName, true>> = {
   callsWaiting: true,
   sharedOpen: true,
   cpu: true,
+  connectionsInUse: true,
+  connectionsMost: true,
+  connectionsWaiting: true,
+  connectionWait: true,
   memory: true,
   descriptors: true,
   startTime: true,

@@ -131,6 +131,30 @@ export const FAMILIES = {
     help: "Size of the database, without the log beside it; 0: it does not answer.",
     labels: [],
   },
+  connectionsInUse: {
+    name: "embedgate_database_connections_in_use",
+    type: "gauge",
+    help: "Connections to PostgreSQL in use, of all processes of the gateway.",
+    labels: [],
+  },
+  connectionsMost: {
+    name: "embedgate_database_connections_max",
+    type: "gauge",
+    help: "Connections to PostgreSQL that all processes of the gateway may open for requests; 0 with SQLite.",
+    labels: [],
+  },
+  connectionsWaiting: {
+    name: "embedgate_database_connection_queue",
+    type: "gauge",
+    help: "Writes and reads that wait for a free connection to PostgreSQL.",
+    labels: [],
+  },
+  connectionWait: {
+    name: "embedgate_database_connection_wait_max_seconds",
+    type: "gauge",
+    help: "Longest wait for a free connection to PostgreSQL in the last one to two minutes.",
+    labels: [],
+  },
   spansDropped: {
     name: "embedgate_trace_spans_dropped_total",
     type: "counter",

@@ -85,6 +85,7 @@ const UNITS: Readonly<Partial<Record<FamilyName, number>>> = {
   cpu: 1_000_000,
   startTime: 1_000,
   endOfLife: 1_000,
+  connectionWait: 1_000,
   cost: PICO,
   upstreamCost: PICO,
   workspaceCost: PICO,

@@ -3,7 +3,6 @@
  * requests that are refused before that. src/books/usage.ts reads the ledger.
  * A row's amounts are exact: whole tokens times whole pico-USD.
  */
-
 import type { Store } from "../db/open";
 import { type Gathering, isLockedOut, LOCK_WAIT_MS } from "../db/writer";
 import { asGatewayError } from "../domain/errors";
@@ -256,8 +255,8 @@ export function openLedger(
         balances.take(row.workspace, cost, begun.held, charge, row.started_at);
         return charge;
       }
-      // Another process is running the batch by now, and has its own row for the line.
-      if (row.batch != null && row.status !== ANSWERED) return charge;
+      // Another process is running the batch by now, and has its own row for the line, which may be charged already.
+      if (row.batch != null) return row.status === ANSWERED ? lines.once(row) : charge;
     }
     // The row was never begun, or another gateway took it for one left by a crash and has ended its hold.
     const charge = balances.due(row.workspace, cost, NOTHING);
@@ -361,6 +360,17 @@ export function openLedger(
     return store.write(work, gathering, giveUpAt);
   }
 
+  const lines = openLines({
+    store,
+    balances,
+    reserves,
+    write,
+    begin,
+    put: putSettled,
+    settled: (id) => underWay.delete(id),
+    interrupt: (batch) => void interrupted(null, batch),
+    uncount: uncountSettled,
+  });
   return {
     begin: (row, holding, until) => write(() => begin(row, holding), until),
     async settle(row, until) {
@@ -377,17 +387,7 @@ export function openLedger(
       if (owed.length > 0) await write(() => undefined);
     },
     settleInterrupted: (ended) => store.write(() => interrupted(ended ?? null, null)),
-    lines: openLines({
-      store,
-      balances,
-      reserves,
-      write,
-      begin,
-      put: putSettled,
-      settled: (id) => underWay.delete(id),
-      interrupt: (batch) => void interrupted(null, batch),
-      uncount: uncountSettled,
-    }),
+    lines,
     usage: async (since, by, filter) =>
       sumUsage(store, {
         since,

@@ -33,6 +33,12 @@ export interface LedgerLines {
   settleOnce(row: LedgerRow, terms: Terms): Promise<void>;
 }
 
+/** What the ledger itself asks, inside a transaction of its own. */
+export interface OpenLines extends LedgerLines {
+  /** As `settleOnce`. @param terms left out: the workspace is there already @returns nothing where it is settled already */
+  once(row: LedgerRow, terms?: Terms): Charge;
+}
+
 export interface BatchHold {
   readonly batch: string;
   readonly workspace: string;
@@ -57,9 +63,20 @@ interface LinesParts {
   readonly uncount: (requestId: string) => void;
 }
 
+interface Found {
+  readonly status: bigint;
+  readonly micro_credits_held: bigint;
+  readonly pico_usd_held: bigint;
+  readonly is_charged: bigint;
+}
+
 const UNDER_WAY = 0;
 const ANSWERED = 200;
 const FREE: Amount = { femtoCredits: 0n, picoUsd: 0n };
+const OF_ONE_THAT_IS_THERE: Terms = {
+  startingMicroCredits: null,
+  caps: { day: undefined, month: undefined },
+};
 const NO_CHARGE: Charge = {
   microCredits: 0n,
   taken: 0n,
@@ -68,7 +85,7 @@ const NO_CHARGE: Charge = {
   femtoCreditsRounded: 0n,
 };
 
-export function openLines(parts: LinesParts): LedgerLines {
+export function openLines(parts: LinesParts): OpenLines {
   const { store, balances, reserves, write } = parts;
   const { database } = store;
   const countAside = database.query<{ readonly count: bigint }, [string]>(
@@ -78,8 +95,9 @@ export function openLines(parts: LinesParts): LedgerLines {
     `UPDATE ledger SET request_id = ?2 WHERE request_id = ?1 AND status <> ${ANSWERED}`,
   );
   const remove = database.query<unknown, [string]>("DELETE FROM ledger WHERE request_id = ?1");
-  const selectStatus = database.query<{ readonly status: bigint }, [string]>(
-    "SELECT status FROM ledger WHERE request_id = ?1",
+  const select = database.query<Found, [string]>(
+    `SELECT status, micro_credits_held, pico_usd_held,
+       cost_pico_usd > 0 OR micro_credits > 0 OR femto_credits_rounded <> 0 AS is_charged FROM ledger WHERE request_id = ?1`,
   );
   const selectAnswered = database.query<{ readonly request_id: string }, [string]>(
     `SELECT request_id FROM ledger WHERE batch = ?1 AND status = ${ANSWERED}`,
@@ -91,7 +109,30 @@ export function openLines(parts: LinesParts): LedgerLines {
     const left = reserves.end(batch);
     if (left) balances.take(left.workspace, FREE, left.held, NO_CHARGE, at);
   }
+  function setAside(id: string): void {
+    const count = countAside.get(id)?.count ?? 0n;
+    rename.run(id, `${id}.${count + 1n}`);
+  }
+  /** A row that makes room for the one of another process: what it holds ends with it. */
+  function discard({ request_id, workspace, batch, started_at }: LedgerRow, found: Found): void {
+    const held = { microCredits: found.micro_credits_held, picoUsd: found.pico_usd_held };
+    parts.uncount(request_id);
+    remove.run(request_id);
+    if (!reserves.giveBack(batch ?? "", held)) balances.take(workspace, FREE, held, NO_CHARGE, started_at);
+  }
+  function once(row: LedgerRow, terms = OF_ONE_THAT_IS_THERE): Charge {
+    const found = select.get(row.request_id);
+    if (found?.status === BigInt(ANSWERED)) return NO_CHARGE;
+    // What was charged stays on the bill.
+    if (found?.is_charged) setAside(row.request_id);
+    else if (found) discard(row, found);
+    const amount = { femtoCredits: row.cost_femto_credits, picoUsd: row.cost_pico_usd };
+    const estimate = { least: amount, most: amount };
+    parts.begin({ ...row, status: UNDER_WAY }, { estimate, terms, reserve: row.batch ?? undefined });
+    return parts.put(row);
+  }
   return {
+    once,
     reserve: ({ batch, workspace, most, terms, at }) =>
       write(() => {
         const held = balances.hold(workspace, { least: most, most }, terms, at);
@@ -105,23 +146,11 @@ export function openLines(parts: LinesParts): LedgerLines {
         for (const { id } of selectLost.all()) end(id, at);
       }),
     interrupt: (batch) => store.write(() => parts.interrupt(batch)),
-    setAside: (id) =>
-      write(() => {
-        const count = countAside.get(id)?.count ?? 0n;
-        rename.run(id, `${id}.${count + 1n}`);
-      }),
+    setAside: (id) => write(() => setAside(id)),
     answered: async (batch) =>
       new Set(store.read(() => selectAnswered.all(batch)).map(({ request_id }) => request_id)),
     async settleOnce(row, terms) {
-      await write(() => {
-        if (selectStatus.get(row.request_id)?.status === BigInt(ANSWERED)) return;
-        parts.uncount(row.request_id);
-        remove.run(row.request_id);
-        const amount = { femtoCredits: row.cost_femto_credits, picoUsd: row.cost_pico_usd };
-        const estimate = { least: amount, most: amount };
-        parts.begin({ ...row, status: UNDER_WAY }, { estimate, terms, reserve: row.batch ?? undefined });
-        parts.put(row);
-      });
+      await write(() => once(row, terms));
       parts.settled(row.request_id);
     },
   };

@@ -13,6 +13,8 @@ export interface Reserves {
   put(id: string, workspace: string, held: Hold): void;
   /** Takes a line's most possible cost, or as much of it as is left. */
   take(id: string, estimate: Estimate, terms: Terms, at: number): Hold;
+  /** What a line of it held. @returns false if there is no reserve any more */
+  giveBack(id: string, held: Hold): boolean;
   /** @returns what was left of the reserve, and its workspace; undefined if there is no reserve any more */
   end(id: string): { readonly workspace: string; readonly held: Hold } | undefined;
 }
@@ -46,6 +48,8 @@ export function openReserves(database: Database): Reserves {
       if (microCredits > 0n || picoUsd > 0n) lessen.run(id, microCredits, picoUsd);
       return { microCredits, picoUsd, day: periodAt(at, caps.timeZone).day };
     },
+    giveBack: (id, { microCredits, picoUsd }) =>
+      Number(lessen.run(id, -microCredits, -picoUsd).changes) === 1,
     end(id) {
       const left = select.get(id);
       if (!left) return undefined;

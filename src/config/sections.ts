@@ -65,14 +65,11 @@ export function noteOnServer(
   notes: Problem[],
 ): void {
   if (place?.url === undefined) return;
-  if (sections.keep !== undefined) notes.push(tree.problem("/keep", KEEP_WITHOUT_EFFECT, "key"));
   const { files } = sections;
   if (typeof files === "object" && files !== null && !("folder" in files))
     notes.push(tree.problem("/files", FILES_WITHOUT_FOLDER, "key"));
 }
 
-const KEEP_WITHOUT_EFFECT =
-  "has no effect with PostgreSQL yet: all requests are kept, and nothing is deleted or summed by day";
 const FILES_WITHOUT_FOLDER =
   "has no folder, so /v1/files and /v1/batches are off: with PostgreSQL, name a folder that all machines share";
 const LOCAL_FILES = "data/postgres";

@@ -37,3 +37,11 @@ export function setErrorHeaders(
     headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   }
 }
+
+const REQUEST_ID = /^[\x21-\x7e]{1,200}$/;
+
+/** The id that the caller itself gave the request, where it is one: kept beside ours, in the answer and in the log. */
+export function clientRequestId({ headers }: Pick<Request, "headers">): string | undefined {
+  const theirs = headers.get("x-request-id");
+  return theirs !== null && REQUEST_ID.test(theirs) ? theirs : undefined;
+}

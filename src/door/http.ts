@@ -27,7 +27,7 @@ import { dashboardFor } from "./dashboard";
 import { endpointsOf } from "./endpoints";
 import { logFailed, type Tell } from "./failed";
 import { checkHead } from "./head";
-import { cacheUseOf, HEADERS_OF_ALL, setErrorHeaders } from "./headers";
+import { cacheUseOf, clientRequestId, HEADERS_OF_ALL, setErrorHeaders } from "./headers";
 import { factsFor, type Listing, listModels, showModel } from "./models";
 import type { DoorParts, RequestTimer, Said, Served, Speak, Visit, Work } from "./parts";
 import { readiness } from "./ready";
@@ -377,14 +377,6 @@ export function createDoor(parts: DoorParts) {
     parts.checkReady();
     return plain(readiness(routes(), parts.batches()));
   }
-}
-
-const REQUEST_ID = /^[\x21-\x7e]{1,200}$/;
-
-/** The id that the caller itself gave the request, where it is one: kept beside ours, in the answer and in the log. */
-function clientRequestId({ headers }: Pick<Request, "headers">): string | undefined {
-  const theirs = headers.get("x-request-id");
-  return theirs !== null && REQUEST_ID.test(theirs) ? theirs : undefined;
 }
 
 /** Whose bodies those are that need no key: no workspace is called so. */

@@ -134,7 +134,10 @@ async function tried(
     const [one] = reply.vectors;
     // Of a vector that is none nothing follows: neither that the text was cut, nor that it was not.
     if (!one || cosineOf(one.values, one.values) === undefined)
-      throw new GatewayError("malformed", "The provider's answer cannot be used: it has no vector of one text.");
+      throw new GatewayError(
+        "malformed",
+        "The provider's answer cannot be used: it has no vector of one text.",
+      );
     return one.values;
   };
   const words = lengthFor(length);

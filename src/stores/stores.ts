@@ -57,8 +57,20 @@ export interface Stores {
   /** @throws GatewayError database_unavailable when nothing can be read */
   check(): void;
   close(): Promise<void>;
+  /** Left out: there is no connection pool. */
+  readonly connections?: () => ConnectionFigures;
   /** Left out: the database is one machine's alone. */
   readonly machines?: Machines;
+}
+
+/** The connection pool of a process, now. */
+export interface ConnectionFigures {
+  readonly inUse: number;
+  readonly most: number;
+  /** Requests, and others, that wait for a connection. */
+  readonly waiting: number;
+  /** The longest that one of the last minute or two waited. */
+  readonly longestWaitMs: number;
 }
 
 /** Gateways that serve by the same database. */

@@ -20,6 +20,7 @@ function openTwo() {
       counts,
       process,
       providers: () => providers[process],
+      connections: () => ({ inUse: 1, most: 4, waiting: 2, longestWaitMs: process === "one" ? 30.4 : 7 }),
       figures: () => ({ cpuMicroseconds: 10, residentBytes: 100, openDescriptors: 3 }),
       startedAt,
       monotonic: () => now,
@@ -30,7 +31,7 @@ function openTwo() {
   return { one, other, providers, read, later: (ms: number) => (now += ms) };
 }
 
-test("of several processes are added up, except for the start time, which is the first one's", () => {
+test("of several processes are added up, except for the start time, which is the first one's, and the longest wait", () => {
   const { one, other, read } = openTwo();
   one.write(true);
   other.write(true);
@@ -44,6 +45,10 @@ test("of several processes are added up, except for the start time, which is the
     memory: 200,
     descriptors: 6,
     startTime: 5_000,
+    connectionsInUse: 2,
+    connectionsMost: 8,
+    connectionsWaiting: 4,
+    connectionWait: 30,
   });
 });
 

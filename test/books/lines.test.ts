@@ -1,127 +1,9 @@
 /** Lines of batches in the ledger: held as a whole, charged once, whatever ended the process in between. */
 import { describe, expect, test } from "bun:test";
-import { type Ledger, openLedger, UNDER_WAY } from "../../src/books/ledger";
-import type { LedgerRow } from "../../src/books/ledger-row";
-import { openStore } from "../../src/db/open";
-import { fakeOutside, STARTED_AT } from "../fake-outside";
-import { POSTGRES_URL, postgresDatabase } from "../stores/databases";
-
-const TERMS = { startingMicroCredits: 100n, caps: { day: undefined, month: undefined } };
-const amount = (microCredits: bigint) => ({
-  femtoCredits: microCredits * 1_000_000_000n,
-  picoUsd: microCredits,
-});
-const holding = (microCredits: bigint) => ({
-  estimate: { least: amount(microCredits), most: amount(microCredits) },
-  terms: TERMS,
-  reserve: "batch_1",
-});
-
-const row = (id: string, more: Partial<LedgerRow> = {}): LedgerRow => ({
-  request_id: id,
-  started_at: STARTED_AT,
-  workspace: "w",
-  key_id: null,
-  model: "m",
-  provider: "p",
-  inputs: 1,
-  cache_hits: 0,
-  tokens: 1,
-  tokens_upstream: 1,
-  tokens_abandoned: 0,
-  tokens_billed: 1,
-  tokens_source: "provider",
-  status: 200,
-  error: null,
-  latency_ms: 1,
-  cost_pico_usd: 7n,
-  cost_femto_credits: 7_000_000_000n,
-  user: null,
-  metadata: null,
-  batch: "batch_1",
-  ...more,
-});
-
-const FAILED = {
-  status: 503,
-  error: "x",
-  tokens_billed: 0,
-  cost_pico_usd: 0n,
-  cost_femto_credits: 0n,
-} as const;
-
-interface Opened extends AsyncDisposable {
-  readonly ledger: Ledger;
-  /** Another process's ledger. */
-  other(): Promise<Ledger>;
-  /** The process of `ledger` has ended. */
-  end(): Promise<void>;
-  account(): Promise<unknown>;
-  create(batch: string): Promise<unknown>;
-  rows(columns: string): Promise<readonly object[]>;
-}
-
-const ACCOUNT =
-  "SELECT micro_credits, micro_credits_held, pico_usd_held, (SELECT micro_credits FROM @reserves) AS reserved FROM @workspaces";
-
-const createText = (batch: string) =>
-  `INSERT INTO @batches (id, workspace, input_file_id, status, created_at, expires_at, lines)
-   VALUES ('${batch}', 'w', 'file-1', 'in_progress', 1, 2, 1)`;
-
-async function onSqlite(): Promise<Opened> {
-  const store = await openStore(":memory:", fakeOutside().outside);
-  const ask = (text: string) => store.database.query<object, []>(text.replaceAll("@", "")).all();
-  return {
-    ledger: openLedger(store),
-    other: async () => openLedger(store),
-    end: async () => undefined,
-    account: async () => ask(ACCOUNT)[0],
-    create: async (batch) => ask(createText(batch)),
-    rows: async (columns) => ask(`SELECT ${columns} FROM @ledger ORDER BY request_id`),
-    async [Symbol.asyncDispose]() {
-      store.close();
-    },
-  };
-}
-
-async function onPostgres(): Promise<Opened> {
-  const database = postgresDatabase();
-  const now = () => STARTED_AT;
-  const stores = await database.open({ now });
-  return {
-    ledger: stores.openLedger(),
-    other: async () => (await database.open({ now })).openLedger(),
-    end: () => stores.close(),
-    account: async () => (await database.ask(ACCOUNT))[0],
-    create: (batch) => database.ask(createText(batch)),
-    rows: async (columns) =>
-      (await database.ask<object>(`SELECT ${columns} FROM @ledger ORDER BY request_id COLLATE "C"`)).map(
-        (row) =>
-          // PostgreSQL's integer arrives as a number and its bigint as a bigint; in SQLite all are bigints.
-          Object.fromEntries(
-            Object.entries(row).map(([name, value]) => [
-              name,
-              typeof value === "number" ? BigInt(value) : value,
-            ]),
-          ),
-      ),
-    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
-  };
-}
-
-const KINDS = [
-  { name: "SQLite", isThere: true, opened: onSqlite },
-  { name: "PostgreSQL", isThere: POSTGRES_URL !== undefined, opened: onPostgres },
-];
-
-const reserve = (ledger: Ledger, microCredits: bigint) =>
-  ledger.lines.reserve({
-    batch: "batch_1",
-    workspace: "w",
-    most: amount(microCredits),
-    terms: TERMS,
-    at: STARTED_AT,
-  });
+import { UNDER_WAY } from "../../src/books/ledger";
+import { STARTED_AT } from "../fake-outside";
+import { POSTGRES_URL } from "../stores/databases";
+import { amount, FAILED, holding, KINDS, onPostgres, reserve, row, TERMS } from "./batch-lines";
 
 for (const { name, isThere, opened } of KINDS) {
   describe.skipIf(!isThere)(name, () => {
@@ -281,31 +163,6 @@ for (const { name, isThere, opened } of KINDS) {
         ]);
       });
     });
-
-    test("a process that has lost its batch to another does not change the other's row", async () => {
-      await using database = await opened();
-      const { ledger, account } = database;
-      const other = await database.other();
-      await reserve(ledger, 60n);
-      await ledger.begin(row("a", { status: UNDER_WAY }), holding(20n));
-      await other.lines.interrupt("batch_1");
-      await other.lines.setAside("a");
-      await other.begin(row("a", { status: UNDER_WAY }), holding(20n));
-      await ledger.settle(
-        row("a", { status: 503, error: "x", tokens_billed: 0, cost_pico_usd: 0n, cost_femto_credits: 0n }),
-      );
-      await other.settle(row("a"));
-      expect(await account()).toEqual({
-        micro_credits: 93n,
-        micro_credits_held: 40n,
-        pico_usd_held: 40n,
-        reserved: 40n,
-      });
-      expect(await database.rows("request_id, status")).toEqual([
-        { request_id: "a", status: 200n },
-        { request_id: "a.1", status: 0n },
-      ]);
-    });
   });
 }
 
@@ -342,26 +199,5 @@ describe.skipIf(POSTGRES_URL === undefined)("lines on several machines", () => {
       pico_usd_held: 0n,
       reserved: null,
     });
-  });
-
-  test("an answered line is charged once, whichever process settles it", async () => {
-    await using database = await onPostgres();
-    const [one, other] = [database.ledger, await database.other()];
-    await reserve(one, 60n);
-    await one.begin(row("a", { status: UNDER_WAY }), holding(20n));
-    await other.lines.interrupt("batch_1");
-    await Promise.all([
-      one.settle(row("a")),
-      other.lines.settleOnce(row("a"), TERMS),
-      one.lines.settleOnce(row("a"), TERMS),
-      other.lines.settleOnce(row("a"), TERMS),
-    ]);
-    expect(await database.account()).toEqual({
-      micro_credits: 93n,
-      micro_credits_held: 53n,
-      pico_usd_held: 53n,
-      reserved: 53n,
-    });
-    expect(await database.rows("request_id, status")).toEqual([{ request_id: "a", status: 200n }]);
   });
 });

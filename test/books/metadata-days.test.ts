@@ -14,9 +14,8 @@ import { openTrimming } from "../../src/books/trimming";
 import { openWorkspaceNames } from "../../src/callers/workspace-names";
 import { SUMS_MIGRATIONS } from "../../src/db/migrations-sums";
 import type { Store } from "../../src/db/open";
-import { HOLDING, type Lived, lived, START, step } from "./lived";
-
-const DAY_MS = 86_400_000;
+import { type Lived, lived } from "./lived";
+import { DAY_MS, HOLDING, START, step } from "./lives";
 
 const key = fc.constantFrom("team", "run", "x.y", "", 'a"b', "a\\b", "list[0]", "Größe", "numbers");
 const value = fc.oneof(

@@ -13,9 +13,9 @@ import { openStatements } from "../../src/books/statements";
 import { openTrimming } from "../../src/books/trimming";
 import { USAGE_GROUPS, type UsageLine } from "../../src/books/usage";
 import type { Store } from "../../src/db/open";
-import { HOLDING, liveIn, opened, rowOf, START, step } from "./lived";
+import { liveIn, opened } from "./lived";
+import { DAY_MS, HOLDING, MONTHS, rowOf, START, step } from "./lives";
 
-const DAY_MS = 86_400_000;
 const SUMS = `sum(inputs) AS inputs, sum(cache_hits) AS cache_hits, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
   sum(tokens_billed) AS tokens_billed, sum(tokens_cached) AS tokens_cached, sum(cost_pico_usd) AS cost, sum(micro_credits) AS micro_credits,
   sum(upstream_pico_usd) AS upstream, sum(saved_pico_usd) AS saved`;
@@ -93,7 +93,6 @@ async function told(store: Store) {
     ...USAGE_GROUPS.map((group) => [group] as const),
     ["workspace", "model", "day", "provider"] as const,
   ];
-  const months = ["2026-10", "2026-11", "2026-12"];
   const workspaces = ["acme", "beta"];
   return Promise.all([
     ...groups.flatMap((by) => [
@@ -102,7 +101,7 @@ async function told(store: Store) {
       ledger.usage(0, by, { metadata: pair }),
     ]),
     ...workspaces.flatMap((workspace) =>
-      months.flatMap((month) =>
+      MONTHS.flatMap((month) =>
         ([["day", "model"], ["model"], ["day"]] as const).map((by) =>
           statements.invoice(workspace, month, by),
         ),

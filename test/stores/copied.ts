@@ -3,7 +3,7 @@
  * shape. It is for reading; tests that write into the file are about SQLite.
  */
 import { Database } from "bun:sqlite";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { MIGRATIONS } from "../../src/db/migrations";
 import type { PostgresDatabase } from "./databases";
@@ -28,12 +28,20 @@ export interface Copied {
   refresh(): Promise<void>;
 }
 
-export function copiedTo(path: string, { ask }: PostgresDatabase): Copied {
-  mkdirSync(dirname(path), { recursive: true });
-  const made = new Database(path, { create: true, safeIntegers: true });
+/** One that is empty, as bytes: it is made once. */
+let empty: Uint8Array | undefined;
+function emptyFile(): Uint8Array {
+  if (empty) return empty;
+  using made = new Database(":memory:", { safeIntegers: true });
   for (const step of MIGRATIONS) made.run(step);
   made.run(`PRAGMA user_version = ${MIGRATIONS.length}`);
-  made.close();
+  empty = made.serialize();
+  return empty;
+}
+
+export function copiedTo(path: string, { ask }: PostgresDatabase): Copied {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, emptyFile());
 
   async function rowsOf(table: string): Promise<Row[]> {
     return ask<Row>(`SELECT * FROM @${table} ORDER BY ${ORDER[table] ?? "1"}`);
@@ -44,6 +52,9 @@ export function copiedTo(path: string, { ask }: PostgresDatabase): Copied {
     for (const table of TABLES) tables.set(table, await rowsOf(table));
     const into = new Database(path, { safeIntegers: true });
     into.run("PRAGMA foreign_keys = OFF");
+    // It need not outlive anything.
+    into.run("PRAGMA synchronous = OFF");
+    into.run("PRAGMA journal_mode = MEMORY");
     into.transaction(() => {
       for (const table of [...TABLES, "spending"]) into.run(`DELETE FROM ${table}`);
       for (const [table, rows] of tables) put(into, table, rows);

@@ -52,10 +52,30 @@ export function sqliteDatabase(): TestDatabase {
 }
 
 let made = 0;
+/** Schemas of this process whose tables are empty again, by server: that takes a tenth of the time in which one is made. */
+const emptied = new Map<string, string[]>();
 
-export function postgresDatabase(url = POSTGRES_URL ?? ""): PostgresDatabase {
+/** Triggers are off meanwhile, which takes a superuser. @throws what the server says where the role may not */
+const emptying = (schema: string) => `DO $$
+  DECLARE name text;
+  BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = '${schema}' AND tablename NOT IN ('migrations', 'change_counter', 'sums') LOOP
+      EXECUTE format('DELETE FROM %I.%I', '${schema}', name);
+    END LOOP;
+    FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = '${schema}' LOOP
+      EXECUTE format('ALTER SEQUENCE %I.%I RESTART', '${schema}', name);
+    END LOOP;
+    UPDATE "${schema}".change_counter SET number = 0;
+    UPDATE "${schema}".sums SET summed_to = 0, next_to = NULL, next_after = NULL, trimmed_to = 0;
+  END $$`;
+
+/** @param isNew with no table in it, as no gateway has used it */
+export function postgresDatabase(url = POSTGRES_URL ?? "", { isNew = false } = {}): PostgresDatabase {
+  const free = emptied.get(url) ?? [];
+  emptied.set(url, free);
   made += 1;
-  const schema = `test_${process.pid}_${Date.now() % 1e9}_${made}`;
+  const schema = (isNew ? undefined : free.pop()) ?? `test_${process.pid}_${Date.now() % 1e9}_${made}`;
   const config: PostgresConfig = { url, schema, maxConnections: 3, prepare: true, onOutage: "refuse" };
   const opened: Stores[] = [];
   const admin = new SQL({ url, max: 1, bigint: true });
@@ -86,13 +106,37 @@ export function postgresDatabase(url = POSTGRES_URL ?? ""): PostgresDatabase {
     },
     async [Symbol.asyncDispose]() {
       for (const stores of opened) await stores.close();
-      await admin
-        .unsafe(`SET client_min_messages = warning; DROP SCHEMA IF EXISTS "${schema}" CASCADE`)
-        .simple();
+      try {
+        await admin.unsafe(emptying(schema));
+        free.push(schema);
+      } catch {
+        // The test changed its tables, or made none.
+        await admin
+          .unsafe(`SET client_min_messages = warning; DROP SCHEMA IF EXISTS "${schema}" CASCADE`)
+          .simple();
+      }
       await admin.close();
     },
   };
 }
+
+/** Of processes that have ended: theirs were emptied, not dropped. */
+async function dropOfEnded(): Promise<void> {
+  await using admin = new SQL({ url: POSTGRES_URL ?? "", max: 1 });
+  const rows: readonly { readonly name: string }[] = await admin.unsafe(
+    "SELECT nspname AS name FROM pg_namespace WHERE nspname ~ '^test_[0-9]+_'",
+  );
+  for (const { name } of rows) {
+    try {
+      process.kill(Number(name.split("_")[1]), 0);
+    } catch {
+      await admin
+        .unsafe(`SET client_min_messages = warning; DROP SCHEMA IF EXISTS "${name}" CASCADE`)
+        .simple();
+    }
+  }
+}
+if (POSTGRES_URL !== undefined) await dropOfEnded().catch(() => undefined);
 
 /** A connection to the server that can be cut, or silenced. */
 export interface Way extends Disposable {

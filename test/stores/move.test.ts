@@ -6,12 +6,14 @@ import { join } from "node:path";
 import { realOutside } from "../../src/network/real-outside";
 import { MIGRATIONS } from "../../src/stores/postgres/migrations";
 import { openSqlite } from "../../src/stores/sqlite";
+import type { Stores } from "../../src/stores/stores";
 import { runCommand } from "../command-line";
 import { temporaryFolder } from "../serving";
 import { POSTGRES_URL, postgresDatabase } from "./databases";
 import { batchOf, fileOf, holdingOf, NOON, rowOf, underWay } from "./rows";
 
 const DEFAULTS = () => ({});
+const DAY_MS = 86_400_000;
 
 /** Keys, balances, a space, refusals, and a text that PostgreSQL cannot store. */
 async function filled(path: string): Promise<{ readonly key: string; readonly balance: bigint | null }> {
@@ -67,7 +69,10 @@ describe.skipIf(POSTGRES_URL === undefined)("moving from SQLite to PostgreSQL", 
       0,
       expect.stringContaining("ledger: 1201 rows compared, 1201 of them"),
     ]);
+    // As if it had been broken off: nothing was noted for sums.
+    await database.ask("SET embedgate.sums = 'own'");
     await database.ask("DELETE FROM @ledger WHERE request_id IN (SELECT request_id FROM @ledger LIMIT 100)");
+    await database.ask("RESET embedgate.sums");
     const second = await move();
     expect(second.errors).toContain("ledger: 1201 rows compared, 100 of them moved now");
 
@@ -99,8 +104,56 @@ describe.skipIf(POSTGRES_URL === undefined)("moving from SQLite to PostgreSQL", 
     expect((await move()).errors).toContain("move into an empty one");
   }, 60_000);
 
-  test("a database that does not exist is reported, and one in use elsewhere is not touched", async () => {
+  test("takes sums along, also of requests that were trimmed, and may be gone on with", async () => {
     await using database = postgresDatabase();
+    using folder = temporaryFolder();
+    const path = join(folder.path, "trimmed.db");
+    const YEAR_AGO = NOON - 365 * DAY_MS;
+    const old = await openSqlite(path, { ...realOutside, now: () => NOON });
+    const ledger = old.openLedger();
+    const workspaces = old.openWorkspaces(DEFAULTS);
+    await workspaces.create("team", {}, 1_000n);
+    for (let i = 0; i < 60; i++) {
+      const startedAt = i < 30 ? YEAR_AGO + i * 60_000 : NOON - i * 60_000;
+      const row = rowOf(i % 4, { started_at: startedAt, metadata: JSON.stringify({ run: i % 3 }) });
+      await ledger.begin(underWay(row), holdingOf({ least: 0, most: 5 }));
+      await ledger.settle(row);
+    }
+    const trimming = old.openTrimming(() => ({ requestsDays: 90, minutesDays: 30, hoursDays: 90 }));
+    while (await trimming.bite());
+    const asked = { since: YEAR_AGO - DAY_MS, until: NOON + DAY_MS, by: ["model"], top: 5 } as const;
+    const told = async (stores: Stores) => [
+      await stores.openStatements().history("team"),
+      await stores.openStatements().invoice("team", "2025-11", ["day"]),
+      await stores.openLedger().usage(0, ["day", "key"], { metadata: new Map([["run", "1"]]) }),
+      await stores.openSeries().over({ ...asked, unit: "day" }),
+      await stores.openSeries().over({ ...asked, unit: "hour", since: NOON - DAY_MS }),
+    ];
+    const before = await told(old);
+    await old.close();
+
+    const file = join(folder.path, "gateway.yaml");
+    writeFileSync(file, `${database.yaml}providers: {}\nmodels: { chat: { embeddings: false } }\n`);
+    const move = () => runCommand(["database", "move", `sqlite:${path}`, "--config", file]);
+    const first = await move();
+    expect([first.code, first.errors]).toEqual([0, expect.stringMatching(/ledger_days: [1-9]\d* rows/)]);
+    // As if it had been broken off.
+    await database.ask("UPDATE @moves SET finished_at = NULL");
+    await database.ask("DELETE FROM @rollups WHERE unit_ms > 60000");
+    await database.ask("UPDATE @sums SET summed_to = 0");
+    expect((await move()).errors).toMatch(/rollups: \d+ rows compared, [1-9]\d* of them/);
+    const stores = await database.open();
+    expect(await told(stores)).toEqual(before);
+    await stores.close();
+    const checked = await runCommand(["database", "check", "--config", file]);
+    expect([checked.code, checked.errors]).toEqual([0, expect.not.stringContaining("wrong")]);
+    await database.ask("UPDATE @rollups SET cost_pico_usd = cost_pico_usd + 1 WHERE unit_ms = 3600000");
+    const wrong = await runCommand(["database", "check", "--config", file]);
+    expect([wrong.code, wrong.errors]).toEqual([1, expect.stringContaining("its charts are wrong")]);
+  }, 60_000);
+
+  test("a database that does not exist is reported, and one in use elsewhere is not touched", async () => {
+    await using database = postgresDatabase(POSTGRES_URL, { isNew: true });
     using folder = temporaryFolder();
     const file = join(folder.path, "gateway.yaml");
     writeFileSync(file, `${database.yaml}providers: {}\nmodels: { chat: { embeddings: false } }\n`);

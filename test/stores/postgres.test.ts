@@ -1,8 +1,10 @@
 /** What only PostgreSQL promises: several machines, their clocks, and connections that are lost and come back. */
 import { describe, expect, test } from "bun:test";
+import type { Ledger } from "../../src/books/ledger";
+import type { OpenPostgres } from "../../src/domain/postgres";
 import { realOutside } from "../../src/network/real-outside";
 import { addressOf } from "../../src/stores/postgres/address";
-import { type Connection, connect } from "../../src/stores/postgres/connection";
+import { type Connection, connect, openBuns } from "../../src/stores/postgres/connection";
 import { UNIQUE_VIOLATION } from "../../src/stores/postgres/holding";
 import { MIGRATIONS } from "../../src/stores/postgres/migrations";
 import { POSTGRES_URL, postgresDatabase, wayToPostgres } from "./databases";
@@ -17,6 +19,27 @@ async function within(ms: number, isSo: () => boolean): Promise<boolean> {
   while (!isSo() && performance.now() < endsAt) await Bun.sleep(5);
   return isSo();
 }
+
+/** @param isLost asked once a statement is done: its answer is lost with the connection */
+const losing =
+  (isLost: (text: string) => Promise<boolean>): OpenPostgres =>
+  (options) => {
+    const client = openBuns(options);
+    return {
+      close: client.close,
+      async reserve() {
+        const session = await client.reserve();
+        return {
+          script: session.script,
+          async query<Row>(text: string, parameters: unknown[]): Promise<readonly Row[]> {
+            const rows = await session.query<Row>(text, parameters);
+            if (!(await isLost(text))) return rows;
+            throw Object.assign(new Error("Connection closed"), { code: "ERR_POSTGRES_CONNECTION_CLOSED" });
+          },
+        };
+      },
+    };
+  };
 
 describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
   test("what one machine changes, the others know within a second", async () => {
@@ -178,6 +201,29 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     });
   }, 60_000);
 
+  test("a refusal whose acknowledgement was lost is counted once, though others are counted into its row meanwhile", async () => {
+    await using database = postgresDatabase();
+    const other = (await database.open()).openLedger();
+    const refused = { status: 429, error: "rate_limit_exceeded", tokens_upstream: 0 };
+    const refuse = (ledger: Ledger) => ledger.settle(rowOf(0, refused));
+    let lost = 0;
+    const postgres = losing(async (text) => {
+      if (!text.includes("refusals") || !text.includes("INSERT") || lost > 1) return false;
+      lost += 1;
+      await refuse(other);
+      return true;
+    });
+    const here = (await database.open({ postgres })).openLedger();
+    await refuse(here);
+    await refuse(here);
+    expect(lost).toBe(2);
+    const rows = await database.ask<{ refusals: bigint }>("SELECT refusals FROM @ledger");
+    // Another minute may have begun meanwhile.
+    expect(rows.reduce((sum, { refusals }) => sum + refusals, 0n)).toBe(4n);
+    await Promise.all([here.close(), other.close()]);
+    expect(await database.ask("SELECT 1 FROM @refusals_counted")).toEqual([]);
+  });
+
   test("a server that is down or does not answer is reported as such, never as a wrong key", async () => {
     using way = wayToPostgres();
     await using database = postgresDatabase();
@@ -194,7 +240,8 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
       way.be(how);
       const startedAt = performance.now();
       await expect(begin()).rejects.toMatchObject({ kind: "ledger_unavailable", retryAfterMs: 1_000 });
-      expect(performance.now() - startedAt).toBeLessThan(9_000);
+      // Two seconds, not the five that a statement may take: a busy machine adds some.
+      expect(performance.now() - startedAt).toBeLessThan(4_500);
       await within(2_000, () => stores.openKeys().ready?.() !== undefined);
       expect(() => stores.openKeys().find(key)).toThrow("keys cannot be checked");
       expect(() => stores.check()).toThrow();
@@ -236,7 +283,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
   });
 
   test("two that open a new database at once make its tables once", async () => {
-    await using database = postgresDatabase();
+    await using database = postgresDatabase(POSTGRES_URL, { isNew: true });
     const opened = await Promise.all([database.open(), database.open(), database.open()]);
     expect(await opened[0]?.openWorkspaces(DEFAULTS).list()).toEqual([]);
     expect(await database.ask<{ version: number }>("SELECT version FROM @migrations ORDER BY 1")).toEqual(

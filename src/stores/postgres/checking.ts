@@ -2,10 +2,14 @@
  * The checks of `embedgate database check`: whether PostgreSQL's tables are those of this release, which gateways use it, and whether the books add
  * up. A further question is a query here and a line of `questions`.
  */
+import { OWN_WORKSPACE } from "../../books/ledger";
+import { UNIT_MS } from "../../books/rollups";
+import { ALL_ROWS } from "./all-rows";
 import { type InstanceRow, routingFilesDiffer } from "./instance";
 import { versionOf } from "./migrate";
 import { MIGRATIONS } from "./migrations";
 import type { Pool } from "./pool";
+import { sumsOver } from "./sums";
 
 export interface DatabaseState {
   readonly server: string;
@@ -23,7 +27,16 @@ interface Sums {
   readonly differs: boolean;
   readonly one: bigint;
   readonly other: bigint;
+  readonly what?: string;
 }
+
+/** What charts and invoices both are made of. */
+const COMPARED = ["requests", "tokens", "tokens_upstream", "tokens_billed", "cost_pico_usd", "micro_credits"];
+const sumOf = (name: string) =>
+  `sum(${name === "requests" ? `CASE WHEN workspace <> '${OWN_WORKSPACE}' THEN requests ELSE 0 END` : name})::bigint AS ${name}`;
+const summedBy = (from: string) =>
+  `(SELECT workspace, ${COMPARED.map(sumOf).join(", ")} FROM ${from} GROUP BY workspace)`;
+const END_OF_TIME = String(Number.MAX_SAFE_INTEGER);
 
 const QUESTIONS: readonly { readonly ask: string; readonly words: (sums: Sums) => string }[] = [
   {
@@ -40,10 +53,19 @@ const QUESTIONS: readonly { readonly ask: string; readonly words: (sums: Sums) =
     ask: `SELECT name, micro_credits AS one, (granted - taken)::bigint AS other FROM (
         SELECT w.name, w.micro_credits - (SELECT coalesce(sum(micro_credits_spent), 0) FROM @leases WHERE workspace = w.name)::bigint AS micro_credits,
           (SELECT coalesce(sum(micro_credits), 0) FROM @credit_grants WHERE workspace = w.name) AS granted,
-          (SELECT coalesce(sum(micro_credits_taken), 0) FROM @ledger WHERE workspace = w.name) AS taken FROM @workspaces w) AS sums
+          (SELECT coalesce(sum(micro_credits_taken), 0) FROM ${ALL_ROWS} AS every_row WHERE workspace = w.name) AS taken FROM @workspaces w) AS sums
       WHERE micro_credits IS NOT NULL AND micro_credits <> granted - taken`,
     words: ({ name, one, other }) =>
       `the workspace "${name}" has ${one} micro-credits, its grants less its requests come to ${other}`,
+  },
+  {
+    ask: `SELECT coalesce(s.workspace, l.workspace) AS name, compared.* FROM
+        ${summedBy(`${sumsOver([UNIT_MS.day, UNIT_MS.hour], "0", END_OF_TIME)} AS found`)} AS s FULL JOIN
+        ${summedBy(`${ALL_ROWS} AS every_row WHERE status <> 0 OR error IS NOT NULL`)} AS l ON l.workspace = s.workspace,
+        LATERAL (VALUES ${COMPARED.map((name) => `('${name}', coalesce(s.${name}, 0), coalesce(l.${name}, 0))`).join(", ")}) AS compared(what, one, other)
+      WHERE one <> other`,
+    words: ({ name, what, one, other }) =>
+      `the sums by hour and day of the workspace "${name}" come to ${one} ${what}, its requests to ${other}: its charts are wrong, its invoices are not`,
   },
 ];
 

@@ -17,6 +17,10 @@ export interface Entry<Work> {
   readonly giveUpAt: number;
   /** It was tried on a connection that was lost, so it may have been committed. */
   isDoubtful: boolean;
+  /** On the monotonic clock: since when it waits for a connection; undefined: it does not. */
+  waitsSince: number | undefined;
+  /** It was given up while it was in flight. Whether it was committed is not known. */
+  isGivenUp: boolean;
   readonly done: (result: unknown) => void;
   readonly failed: (error: GatewayError) => void;
 }
@@ -25,7 +29,7 @@ export interface Entry<Work> {
 export type Outcome = { readonly value: unknown } | { readonly error: GatewayError } | "alone";
 
 export interface Committing<Work> {
-  add(entry: Omit<Entry<Work>, "isDoubtful">): void;
+  add(entry: Omit<Entry<Work>, "isDoubtful" | "isGivenUp" | "waitsSince">): void;
   /** Resolves once nothing is waiting or in flight. */
   idle(): Promise<void>;
 }
@@ -56,7 +60,7 @@ export function createCommitting<Work>(
 ): Committing<Work> {
   let queue: Entry<Work>[] = [];
   const busy = new Set<string>();
-  let underWay = 0;
+  const inFlight = new Set<readonly Entry<Work>[]>();
   let isGathering = false;
   let stopLooking: (() => void) | undefined;
   const idlers: (() => void)[] = [];
@@ -78,16 +82,33 @@ export function createCommitting<Work>(
         (group.length < TOGETHER_MAX && !busy.has(entry.workspace) ? group : left).push(entry);
       if (group.length === 0) break;
       queue = left;
+      noteWaits(group);
       void write(group);
     }
+    noteQueue();
     look();
-    if (queue.length > 0 || underWay > 0) return;
+    if (queue.length > 0 || inFlight.size > 0) return;
     for (const resolve of idlers.splice(0)) resolve();
   }
 
-  /** A timer for deadlines while all places are taken. */
+  /** Only of those that had to wait. */
+  function noteWaits(group: readonly Entry<Work>[]): void {
+    for (const entry of group) {
+      if (entry.waitsSince === undefined) continue;
+      pool.waited(monotonic() - entry.waitsSince);
+      entry.waitsSince = undefined;
+    }
+  }
+
+  function noteQueue(): void {
+    const waiting = pool.hasPlace() ? [] : queue;
+    pool.queued(waiting.length);
+    for (const entry of waiting) entry.waitsSince ??= monotonic();
+  }
+
+  /** A timer for deadlines, of what waits for a connection and of what waits for the server. */
   function look(): void {
-    if (queue.length === 0) {
+    if (queue.length === 0 && inFlight.size === 0) {
       stopLooking?.();
       stopLooking = undefined;
       return;
@@ -97,21 +118,29 @@ export function createCommitting<Work>(
       const now = monotonic();
       const late = queue.filter(({ giveUpAt }) => giveUpAt <= now);
       queue = queue.filter(({ giveUpAt }) => giveUpAt > now);
+      noteWaits(late);
       for (const { failed } of late)
         failed(unavailable("All connections to the database are in use", undefined));
+      for (const group of inFlight) for (const entry of group) if (entry.giveUpAt <= now) giveUp(entry);
       dispatch();
     });
+  }
+
+  function giveUp(entry: Entry<Work>): void {
+    if (entry.isGivenUp) return;
+    entry.isGivenUp = true;
+    entry.failed(unavailable("The database did not answer in time", undefined));
   }
 
   async function write(group: readonly Entry<Work>[]): Promise<void> {
     const workspaces = new Set(group.map(({ workspace }) => workspace));
     for (const workspace of workspaces) busy.add(workspace);
-    underWay += 1;
+    inFlight.add(group);
     try {
       await writeGroup(group);
     } finally {
       for (const workspace of workspaces) busy.delete(workspace);
-      underWay -= 1;
+      inFlight.delete(group);
       dispatch();
     }
   }
@@ -122,6 +151,7 @@ export function createCommitting<Work>(
     if (sure.length > 0) single.push(...(await writeSure(sure)));
     const key = {};
     for (const entry of single) {
+      if (entry.isGivenUp) continue;
       try {
         entry.done(await pool.run((connection) => alone(connection, entry, key), monotonic()));
       } catch (thrown) {
@@ -168,11 +198,11 @@ export function createCommitting<Work>(
 
   return {
     add(entry) {
-      queue.push({ ...entry, isDoubtful: false });
+      queue.push({ ...entry, isDoubtful: false, isGivenUp: false, waitsSince: undefined });
       gather();
     },
     idle: () =>
-      queue.length === 0 && underWay === 0 && !isGathering
+      queue.length === 0 && inFlight.size === 0 && !isGathering
         ? Promise.resolve()
         : new Promise((resolve) => idlers.push(resolve)),
   };

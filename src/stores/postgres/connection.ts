@@ -50,7 +50,8 @@ const CONNECT_SECONDS_MAX = 2;
 
 type World = Pick<Outside, "alarm" | "postgres">;
 
-function openBuns(options: SQL.Options): PostgresClient {
+/** Bun's own client. */
+export function openBuns(options: SQL.Options): PostgresClient {
   const pool = new SQL(options);
   return {
     async reserve() {

@@ -7,6 +7,7 @@ import { GatewayError } from "../../domain/errors";
 import type { Outside } from "../../domain/outside";
 import type { Connection } from "./connection";
 import { type Pool, RETRY_AFTER_MS } from "./pool";
+import { FORGET_OF_DEAD } from "./refusing";
 import { RELEASE_LOST } from "./reserves";
 
 export interface Described {
@@ -59,7 +60,7 @@ export class Fenced extends GatewayError {
 
 const BEAT_MS = 5_000;
 const BEAT_AGAIN_MS = 1_000;
-const SILENT_SECONDS = 30;
+export const SILENT_SECONDS = 30;
 const SILENT_MS = SILENT_SECONDS * 1_000;
 /** A longer gap between heartbeats: the database, or this process, was away, so other processes' silence proves nothing. */
 const GAP_MS_MAX = 3 * BEAT_MS;
@@ -169,6 +170,7 @@ export function createInstance(
       }
       const [row] = await query<{ readonly released: bigint }>(RELEASE, [ended ?? null]);
       await query(RELEASE_LOST);
+      await query(FORGET_OF_DEAD);
       return Number(row?.released ?? 0n);
     });
   }
@@ -194,7 +196,7 @@ export function createInstance(
     async join() {
       await pool.run(({ query }) =>
         query(
-          "INSERT INTO @instances (id, machine, version, connections, serves) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
+          "INSERT INTO @instances (id, machine, version, connections, serves, trims) VALUES ($1, $2, $3, $4, $5, true) ON CONFLICT (id) DO NOTHING",
           [id, described.machine, described.version, described.connections, serves],
         ),
       );
@@ -218,7 +220,10 @@ export function createInstance(
     async leave() {
       ending.abort("left");
       if (!hasJoined || isFenced) return;
-      await pool.run(({ query }) => query("DELETE FROM @instances WHERE id = $1", [id]));
+      await pool.run(async ({ query }) => {
+        await query("DELETE FROM @refusals_counted WHERE process = $1", [id]);
+        await query("DELETE FROM @instances WHERE id = $1", [id]);
+      });
     },
   };
 }

@@ -26,7 +26,8 @@ import {
 import { Fenced, type Instance } from "./instance";
 import { createLeases } from "./leases";
 import { openPostgresLines, settleLine } from "./lines";
-import { insertRefused, insertSettled, standingOf, withoutHold } from "./settling";
+import { createRefusing } from "./refusing";
+import { insertSettled, standingOf, withoutHold } from "./settling";
 import { sumPostgresUsage } from "./usage";
 import { ensureWorkspace, type KnownWorkspaces } from "./workspaces";
 
@@ -67,6 +68,7 @@ export function openPostgresLedger(
   let owed: readonly LedgerRow[] = [];
   let paying: Promise<void> | undefined;
 
+  const refusing = createRefusing(process);
   const committing = createCommitting<Work>(pool, { together, alone }, outside);
 
   async function ensureAll(connection: Connection, entries: readonly Entry<Work>[]): Promise<void> {
@@ -161,7 +163,7 @@ export function openPostgresLedger(
 
   const refuse = (connection: Connection, row: LedgerRow) => {
     const model = row.model === "" ? "" : (configuredModel(row.model) ?? "");
-    return insertRefused(connection, row, model, process, clock.at());
+    return refusing.refuse(connection, row, model, clock.at());
   };
 
   async function together(
@@ -179,6 +181,7 @@ export function openPostgresLedger(
     // cost less. Of many the disk is asked once; they are in one order everywhere, so that no two wait for each other.
     if (statements.length > FEW) await connection.pipeline(statements.map(({ run }) => run));
     else for (const { run } of statements) await run(connection);
+    for (const { work } of entries) if (work.kind === "refuse") refusing.acknowledged(work.row);
     return entries.map((entry) => outcomes.get(entry) ?? "alone");
   }
 
@@ -192,6 +195,7 @@ export function openPostgresLedger(
     if (work.kind === "refuse") {
       try {
         await refuse(connection, work.row);
+        refusing.acknowledged(work.row);
         return FREE;
       } catch (thrown) {
         // It was begun after all, and the acknowledgement lost.

@@ -58,7 +58,9 @@ const asideWhere = (which: string) => `
   WHERE request_id = $1 AND ${which}`;
 const SET_ASIDE = asideWhere(`status <> ${ANSWERED}`);
 /** What was charged stays on the bill. */
-const SET_CHARGED_ASIDE = asideWhere(`status <> ${ANSWERED} AND micro_credits > 0`);
+const SET_CHARGED_ASIDE = asideWhere(
+  `status <> ${ANSWERED} AND (cost_pico_usd > 0 OR micro_credits > 0 OR femto_credits_rounded <> 0)`,
+);
 
 /** A row under way, or one that failed, makes room for the one that is settled. What it held goes back to its batch. */
 const REPLACED = `

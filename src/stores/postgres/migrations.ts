@@ -8,6 +8,7 @@
  */
 import { BATCH_MIGRATIONS } from "./migrations-batches";
 import { LEASE_MIGRATIONS } from "./migrations-leases";
+import { SUMS_MIGRATIONS } from "./migrations-sums";
 
 export const MIGRATIONS: readonly string[] = [
   `
@@ -223,4 +224,5 @@ export const MIGRATIONS: readonly string[] = [
   `,
   ...BATCH_MIGRATIONS,
   ...LEASE_MIGRATIONS,
+  ...SUMS_MIGRATIONS,
 ];

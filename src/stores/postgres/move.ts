@@ -3,10 +3,12 @@
  * sum by sum. A further table is a line of TABLES.
  */
 import { Database } from "bun:sqlite";
+import { DIMENSIONS, SUMS } from "../../books/rollups";
 import { GatewayError } from "../../domain/errors";
 import { storable, storableJson } from "./base";
 import type { Connection } from "./connection";
 import type { Pool } from "./pool";
+import { ownSums } from "./sums";
 
 interface Table {
   readonly name: string;
@@ -38,6 +40,37 @@ const TABLES: readonly Table[] = [
       "micro_credits_taken",
     ],
   },
+  {
+    name: "ledger_days",
+    key: [
+      "day",
+      "workspace",
+      "key_id",
+      "model",
+      "provider",
+      "status",
+      "error",
+      "metadata",
+      "grants",
+      "price",
+      "charged",
+    ],
+    sums: [
+      "row_count",
+      "requests",
+      "tokens",
+      "tokens_upstream",
+      "tokens_billed",
+      "cost_pico_usd",
+      "micro_credits",
+      "micro_credits_taken",
+    ],
+  },
+  {
+    name: "rollups",
+    key: ["unit_ms", "started_at", ...DIMENSIONS],
+    sums: SUMS,
+  },
   { name: "reserves", key: ["id"], sums: ["micro_credits", "pico_usd"] },
   { name: "files", key: ["id"], sums: ["bytes"] },
   { name: "batches", key: ["id"], sums: [] },
@@ -67,23 +100,20 @@ type SqliteValue = string | number | bigint | Uint8Array | null;
 export async function moveFromSqlite(path: string, pool: Pool, moved: (one: Moved) => void): Promise<void> {
   const source = new Database(path, { readonly: true, safeIntegers: true });
   try {
-    refuseTrimmed(source);
     await begin(pool, path);
     for (const table of TABLES) moved(await moveTable(source, pool, table));
     await moveSpending(source, pool);
-    await pool.run(({ query }) => query("UPDATE @moves SET finished_at = now() WHERE source = $1", [path]));
+    await pool.transact(async ({ query }) => {
+      // All rows of the ledger came with their sums.
+      await query(
+        `UPDATE @sums SET summed_to = greatest(summed_to, (SELECT coalesce(max(started_at) + 1, 0) FROM @ledger)), next_to = NULL
+         WHERE EXISTS (SELECT 1 FROM @moves WHERE finished_at IS NULL)`,
+      );
+      await query("UPDATE @moves SET finished_at = coalesce(finished_at, now()) WHERE source = $1", [path]);
+    });
   } finally {
     source.close();
   }
-}
-
-/** Sums by day of requests that were trimmed (`keep`) have no table in PostgreSQL, and would be missing in usage and invoices. */
-function refuseTrimmed(source: Database): void {
-  if (source.query("SELECT 1 FROM ledger_days LIMIT 1").get() === null) return;
-  throw new GatewayError(
-    "invalid",
-    "The SQLite database has requests that 'keep' has made sums by day of, and PostgreSQL does not keep those yet: it cannot be moved.",
-  );
 }
 
 /** What is in the target came from the same file, or nothing is in it. */
@@ -122,7 +152,10 @@ async function moveTable(source: Database, pool: Pool, table: Table): Promise<Mo
     const batch = page.all(BATCH, rows).map((row) => converted(row, columns, types));
     if (batch.length === 0) break;
     rows += batch.length;
-    added += await pool.run((connection) => put(connection, table, columns, types, batch));
+    added += await pool.transact(async (connection) => {
+      await ownSums(connection);
+      return put(connection, table, columns, types, batch);
+    });
   }
   await pool.run(async ({ query }) => {
     if (COUNTED.includes(name))

@@ -31,6 +31,8 @@ import { postgresSessions } from "./sessions";
 import { openSpool } from "./spool";
 import { spoolingLedger } from "./spooling";
 import { openPostgresStatements } from "./statements";
+import { keepSummed } from "./summing";
+import { openPostgresTrimming } from "./trimming";
 import { openPostgresUpstreamRecords } from "./upstream-batches";
 import { openPostgresWorkspaceNames } from "./workspace-names";
 import { createKnownWorkspaces, openPostgresWorkspaces } from "./workspaces";
@@ -85,10 +87,12 @@ export async function openPostgres(
   );
   const base = { pool, clock };
   let stopListening: () => void = () => undefined;
+  let stopSumming: () => void = () => undefined;
   try {
     await migrate(pool, config.schema, outside.monotonic);
     await mirror.start();
     if (serves) await instance.join();
+    if (serves) stopSumming = keepSummed(pool, outside);
     if (serves && config.prepare) stopListening = listenForChanges(address, mirror.hint, outside);
   } catch (cause) {
     mirror.stop();
@@ -115,8 +119,7 @@ export async function openPostgres(
     openStatements: () => openPostgresStatements(pool),
     openRequestPages: () => openPostgresRequestPages(pool),
     openSeries: () => openPostgresSeries(pool, OWN_WORKSPACE),
-    // Nothing is forgotten there yet.
-    openTrimming: () => ({ bite: async () => false }),
+    openTrimming: (keep) => openPostgresTrimming(base, keep),
     openAudit: () => openPostgresAudit(pool),
     openSessions: () => sessionsOn(postgresSessions(base), outside),
     forgetSpace: (space, actor = ACTORS.commandLine) => forgetPostgresSpace(base, mirror, space, actor),
@@ -130,6 +133,7 @@ export async function openPostgres(
     openFingerprints: () => openPostgresFingerprints(base, mirror, spaces),
     openRecords: () => openPostgresRecords(pool),
     openLimits: () => openPostgresLimits(base, mirror, limits, outside),
+    connections: pool.figures,
     machines: { serving: instance.serving, notices: () => routingFilesDiffer(instance.seen()) },
     check() {
       instance.assertAlive();
@@ -137,6 +141,7 @@ export async function openPostgres(
     },
     async close() {
       stopListening();
+      stopSumming();
       mirror.stop();
       await instance.leave().catch(() => undefined);
       pool.close();

@@ -4,6 +4,7 @@
  */
 import { GatewayError } from "../../domain/errors";
 import type { Outside } from "../../domain/outside";
+import type { ConnectionFigures } from "../stores";
 import type { Address } from "./address";
 import { type Connection, connect, isPassing } from "./connection";
 
@@ -18,6 +19,11 @@ export interface Pool {
   transact<T>(work: (connection: Connection) => Promise<T>, until?: number): Promise<T>;
   /** Whether a connection is free or may be made, so that `run` need not wait. */
   hasPlace(): boolean;
+  /** So many writes wait outside for a connection to be free. */
+  queued(count: number): void;
+  /** One of them did, for so long. */
+  waited(ms: number): void;
+  figures(): ConnectionFigures;
   /** Since when the database has not answered, on the monotonic clock; undefined while it does. */
   downSince(): number | undefined;
   close(): void;
@@ -30,6 +36,9 @@ export const RETRY_AFTER_MS = 1_000;
 const PAUSE_MS_MIN = 10;
 const PAUSE_MS_MAX = 250;
 
+/** The longest wait is that of this window and of the one before it. */
+const WINDOW_MS = 60_000;
+
 interface Waiting {
   readonly take: (connection: Connection | undefined) => void;
 }
@@ -41,6 +50,20 @@ export function createPool(address: Address, size: number, outside: World): Pool
   let open = 0;
   let isClosed = false;
   let downSince: number | undefined;
+  let queuedOutside = 0;
+  let window = { begunAt: monotonic(), longestMs: 0, longestBeforeMs: 0 };
+
+  function turnWindow(): void {
+    const age = monotonic() - window.begunAt;
+    if (age < WINDOW_MS) return;
+    const longestBeforeMs = age < 2 * WINDOW_MS ? window.longestMs : 0;
+    window = { begunAt: monotonic(), longestMs: 0, longestBeforeMs };
+  }
+
+  function waited(ms: number): void {
+    turnWindow();
+    if (ms > window.longestMs) window = { ...window, longestMs: ms };
+  }
 
   function answered(): void {
     if (downSince === undefined) return;
@@ -81,16 +104,19 @@ export function createPool(address: Address, size: number, outside: World): Pool
 
   /** @returns undefined where a connection ended and another may be made */
   function place(until: number): Promise<Connection | undefined> {
+    const since = monotonic();
     return new Promise((resolve, reject) => {
       const one: Waiting = {
         take: (connection) => {
           off();
+          waited(monotonic() - since);
           resolve(connection);
         },
       };
       const off = alarm(Math.max(0, until - monotonic()), () => {
         const at = waiting.indexOf(one);
         if (at >= 0) waiting.splice(at, 1);
+        waited(monotonic() - since);
         reject(unavailable("All connections to the database are in use", undefined));
       });
       waiting.push(one);
@@ -139,6 +165,19 @@ export function createPool(address: Address, size: number, outside: World): Pool
     run,
     transact: (work, until) => run((connection) => connection.transaction(() => work(connection)), until),
     hasPlace: () => idle.length > 0 || open < size,
+    queued(count) {
+      queuedOutside = count;
+    },
+    waited,
+    figures() {
+      turnWindow();
+      return {
+        inUse: open - idle.length,
+        most: size,
+        waiting: waiting.length + queuedOutside,
+        longestWaitMs: Math.max(window.longestMs, window.longestBeforeMs),
+      };
+    },
     downSince: () => downSince,
     close() {
       isClosed = true;

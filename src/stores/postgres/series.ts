@@ -1,15 +1,18 @@
 /**
- * Sums over time from PostgreSQL, of the ledger's own rows: no sums by minute and hour are kept there, so a range of many requests takes the
- * server longer than SQLite's sums do. The contract is src/books/series.ts.
+ * Sums over time from PostgreSQL: sums by minute, hour and day, and the rows that are in none yet (sums.ts); by metadata the ledger's rows and what is
+ * kept of trimmed ones. The contract is src/books/series.ts.
  */
-import { LATENCY_BOUNDS_MS, LATENCY_COLUMNS } from "../../books/latency-bounds";
+import { LATENCY_COLUMNS } from "../../books/latency-bounds";
 import { metadataPathOf, nameOf } from "../../books/metadata-sums";
 import { refuseTooMany, rounded } from "../../books/open-series";
 import { SUMS, UNIT_MS } from "../../books/rollups";
-import type { Series, SeriesGroup } from "../../books/series";
+import type { Series, SeriesAsked, SeriesGroup } from "../../books/series";
 import { createTally } from "../../books/series-tally";
+import type { UsageGroup, UsageLine } from "../../books/usage";
+import { ALL_ROWS, DAY_OF_ROW } from "./all-rows";
 import type { Parameter } from "./connection";
 import type { Pool } from "./pool";
+import { sumsOver } from "./sums";
 import { arrayOf, sumPostgresUsage } from "./usage";
 
 const COLUMN_OF: Readonly<Record<Exclude<SeriesGroup, "metadata">, string>> = {
@@ -22,66 +25,92 @@ const COLUMN_OF: Readonly<Record<Exclude<SeriesGroup, "metadata">, string>> = {
   kind: "kind",
 };
 
-const isFirst = "coalesce(share.place, 1) = 1";
-const first = (amount: string, name: string) => `CASE WHEN ${isFirst} THEN ${amount} ELSE 0 END AS ${name}`;
+const USAGE_COLUMN: Readonly<Record<UsageGroup, string>> = {
+  model: "model",
+  workspace: "workspace",
+  key: "key_id",
+  day: DAY_OF_ROW,
+  provider: "provider",
+  status: "status::text",
+  code: "code",
+};
 
-/** A row that several providers counted for is one of each: the first has all but the others' shares. */
-const ROWS = `
-  SELECT started_at, workspace, coalesce(key_id, '') AS key_id, model, status, coalesce(error, '') AS code, coalesce(kind, '') AS kind, metadata,
-    latency_ms, coalesce(CASE WHEN by_provider IS NULL THEN provider ELSE share.value ->> 0 END, '') AS provider,
-    ${first("asked", "requests")}, ${first("CASE WHEN asked > 0 THEN inputs ELSE 0 END", "inputs")}, ${first("cache_hits", "cache_hits")},
-    ${first("tokens", "tokens")}, CASE WHEN by_provider IS NULL THEN tokens_upstream ELSE (share.value ->> 1)::bigint END AS tokens_upstream,
-    ${first("tokens_billed", "tokens_billed")}, ${first("tokens_cached", "tokens_cached")},
-    ${first("CASE WHEN asked > 0 AND tokens_source = 'estimated' THEN 1 ELSE 0 END", "estimated")},
-    ${first("cost_pico_usd", "cost_pico_usd")}, ${first("micro_credits", "micro_credits")},
-    CASE WHEN by_provider IS NULL THEN upstream_pico_usd ELSE (share.value ->> 2)::bigint END AS upstream_pico_usd,
-    ${first("saved_pico_usd", "saved_pico_usd")}
-  FROM (SELECT *, CASE WHEN workspace <> $1 THEN coalesce(refusals, 1) ELSE 0 END AS asked FROM @ledger
-      WHERE started_at >= $2 AND started_at < $3 AND (status <> 0 OR error IS NOT NULL)) AS counted
-    LEFT JOIN LATERAL jsonb_array_elements(by_provider::jsonb) WITH ORDINALITY AS share(value, place) ON true`;
+/** Old hours have become days. */
+const UNITS_OF = {
+  minute: [UNIT_MS.minute],
+  hour: [UNIT_MS.hour],
+  day: [UNIT_MS.day, UNIT_MS.hour],
+} as const;
 
 const AMOUNTS = SUMS.map((name) => `sum(${name})::bigint AS ${name}`).join(", ");
-const LATENCIES = LATENCY_COLUMNS.map((name, i) => {
-  const [over, upTo] = [LATENCY_BOUNDS_MS[i - 1] ?? -1, LATENCY_BOUNDS_MS[i]];
-  const until = upTo === undefined ? "" : ` AND latency_ms <= ${upTo}`;
-  return `coalesce(sum(requests) FILTER (WHERE latency_ms > ${over}${until}), 0)::bigint AS ${name}`;
+const LATENCIES = LATENCY_COLUMNS.map((name) => `sum(${name})::bigint AS ${name}`).join(", ");
+const USAGE_AMOUNTS = SUMS.filter((name) => name !== "tokens_cached" && name !== "saved_pico_usd")
+  .map((name) => `sum(${name})::bigint AS ${name}`)
+  .join(", ");
+
+/** Of the gateway's own calls only tokens count. $1 is whose they are. */
+const BY_METADATA = `(SELECT *, CASE WHEN workspace <> $1 THEN requests ELSE 0 END AS asked FROM ${ALL_ROWS} AS every_row)`;
+const METADATA_AMOUNTS = SUMS.map((name) => {
+  if (name === "requests") return "sum(asked)::bigint AS requests";
+  return name === "inputs" || name === "estimated"
+    ? `sum(CASE WHEN asked > 0 THEN ${name} ELSE 0 END)::bigint AS ${name}`
+    : `sum(${name})::bigint AS ${name}`;
 }).join(", ");
 
 type Row = Readonly<Record<string, bigint | string | number | null>>;
 
 /** @param ownWorkspace whose rows are no clients' requests */
 export function openPostgresSeries(pool: Pool, ownWorkspace: string): Series {
+  /** @param values of the parameters so far */
+  function filtersOf(asked: SeriesAsked, values: Parameter[]): readonly string[] {
+    return (["workspace", "key_id", "model", "provider"] as const).flatMap((column) => {
+      const wanted = asked[column];
+      return wanted === undefined ? [] : [`${column} = $${values.push(wanted)}::text`];
+    });
+  }
+
+  /** @returns the statement and its parameters */
+  function statementOf(asked: SeriesAsked, since: number, until: number): readonly [string, Parameter[]] {
+    const isByMetadata = asked.by.includes("metadata");
+    const values: Parameter[] = isByMetadata ? [ownWorkspace, since, until] : [since, until];
+    const groups = isByMetadata
+      ? [
+          `coalesce((metadata::jsonb #> $${values.push(arrayOf(metadataPathOf(asked)))}::text::text[])::text, '')`,
+        ]
+      : asked.by.flatMap((group) => (group === "metadata" ? [] : [COLUMN_OF[group]]));
+    const keys = [
+      `started_at - started_at % ${UNIT_MS[asked.unit]} AS at`,
+      ...groups.map((group, i) => `${group} AS group_${i}`),
+      "status",
+      ...(isByMetadata ? ["coalesce(error, '') AS code"] : ["code", "kind"]),
+    ];
+    const conditions = [
+      ...(isByMetadata ? ["started_at >= $2", "started_at < $3"] : []),
+      ...filtersOf(asked, values),
+    ];
+    const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
+    const [from, amounts] = isByMetadata
+      ? [BY_METADATA, METADATA_AMOUNTS]
+      : [sumsOver(UNITS_OF[asked.unit], "$1", "$2"), `${AMOUNTS}, ${LATENCIES}`];
+    return [
+      `SELECT ${keys.join(", ")}, ${amounts} FROM ${from} AS found ${where} GROUP BY ${keys.map((_, i) => i + 1).join(", ")}`,
+      values,
+    ];
+  }
+
   return {
     async over(asked) {
       const unitMs = UNIT_MS[asked.unit];
       const { since, until } = rounded(asked, unitMs);
       refuseTooMany((until - since) / unitMs);
-      const values: Parameter[] = [ownWorkspace, since, until];
       const isByMetadata = asked.by.includes("metadata");
-      const groups = isByMetadata
-        ? [
-            `coalesce((metadata::jsonb #> $${values.push(arrayOf(metadataPathOf(asked)))}::text::text[])::text, '')`,
-          ]
-        : asked.by.flatMap((group) => (group === "metadata" ? [] : [COLUMN_OF[group]]));
-      const conditions = ["true"];
-      for (const column of ["workspace", "key_id", "model", "provider"] as const) {
-        const wanted = asked[column];
-        if (wanted !== undefined) conditions.push(`${column} = $${values.push(wanted)}::text`);
-      }
-      const keys = groups.map((group, i) => `${group} AS group_${i}`);
-      const columns = [`started_at - started_at % ${unitMs} AS at`, ...keys, "status", "code", "kind"];
-      const rows = await pool.run(({ query }) =>
-        query<Row>(
-          `SELECT ${columns.join(", ")}, ${AMOUNTS}, ${LATENCIES} FROM (${ROWS}) AS rows WHERE ${conditions.join(" AND ")}
-           GROUP BY ${columns.map((_, i) => i + 1).join(", ")}`,
-          values,
-        ),
-      );
+      const [text, values] = statementOf(asked, since, until);
+      const rows = await pool.run(({ query }) => query<Row>(text, values));
       const tally = createTally(since, until, unitMs);
       for (const row of rows)
         tally.add({
           at: Number(row.at),
-          names: groups.map((_, i) => {
+          names: asked.by.map((_, i) => {
             const name = String(row[`group_${i}`]);
             return isByMetadata ? nameOf(name) : name;
           }),
@@ -95,14 +124,27 @@ export function openPostgresSeries(pool: Pool, ownWorkspace: string): Series {
     },
     async usage({ by, workspace, metadata, ...range }) {
       const { since, until } = rounded(range, UNIT_MS.hour);
-      const lines = await sumPostgresUsage(pool, {
-        since,
-        until,
-        by,
-        filter: { workspace, metadata },
-        ownWorkspace,
-      });
-      return { since, until, lines };
+      if (metadata.size > 0) {
+        const filter = { workspace, metadata };
+        return {
+          since,
+          until,
+          lines: await sumPostgresUsage(pool, { since, until, by, filter, ownWorkspace }),
+        };
+      }
+      const groups = by.map((group) => USAGE_COLUMN[group]);
+      const ordered = groups.map((group) => `(${group}) COLLATE "C"`).join(", ");
+      const values: Parameter[] = [since, until];
+      const where = workspace === undefined ? "" : `WHERE workspace = $${values.push(workspace)}::text`;
+      const found = await pool.run(({ query }) =>
+        query<Omit<UsageLine, "group">>(
+          `SELECT jsonb_build_array(${groups.join(", ")}) AS groups, ${USAGE_AMOUNTS},
+             coalesce(sum(requests) FILTER (WHERE status <> 200), 0)::bigint AS failed
+           FROM ${sumsOver(UNITS_OF.day, "$1", "$2")} AS found ${where} GROUP BY ${groups.join(", ")} ORDER BY ${ordered}`,
+          values,
+        ),
+      );
+      return { since, until, lines: found.map((line) => ({ ...line, group: line.groups[0] ?? "" })) };
     },
   };
 }

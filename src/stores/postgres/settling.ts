@@ -6,7 +6,6 @@ import type { Charge } from "../../books/balances";
 import { ANSWERED, FAILED_BYTES_MAX, INTERRUPTED } from "../../books/ledger";
 import type { LedgerRow } from "../../books/ledger-row";
 import { FEMTO_CREDITS_PER_MICRO_CREDIT } from "../../books/money";
-import { REFUSED_COLUMNS } from "../../books/refusals";
 import { storable, storableJson } from "./base";
 import { timeOf } from "./clock";
 import type { Connection } from "./connection";
@@ -324,29 +323,3 @@ export const withoutHold = (row: LedgerRow): LedgerRow => ({
   tokens_cached: 0,
   saved_pico_usd: 0n,
 });
-
-/** As src/books/refusals.ts: all of a minute, a key and an outcome are one row. The last one's id tells whether it was written already. */
-const REFUSE = `
-  INSERT INTO @ledger AS l (started_at, process, ${REFUSED_COLUMNS.join(", ")}, refusals)
-  VALUES (coalesce($3::bigint, ${timeOf("$1")}), $2, ${REFUSED_COLUMNS.map((_, i) => `$${i + 4}`).join(", ")}, 1)
-  ON CONFLICT (workspace, (started_at / 60000), coalesce(key_id, ''), model, status, coalesce(error, '')) WHERE refusals IS NOT NULL
-  DO UPDATE SET request_id = excluded.request_id, started_at = excluded.started_at, kind = excluded.kind, latency_ms = excluded.latency_ms,
-    process = excluded.process, inputs = l.inputs + excluded.inputs, refusals = l.refusals + 1
-  WHERE l.request_id <> excluded.request_id`;
-
-/** @param model the routing file's id or pattern, or empty */
-export async function insertRefused(
-  { query }: Connection,
-  row: LedgerRow,
-  model: string,
-  process: string,
-  at: number | null,
-): Promise<void> {
-  const refused = { ...row, model: storable(model), kind: row.kind ?? null };
-  await query(REFUSE, [
-    at,
-    process,
-    at === null ? null : row.started_at,
-    ...REFUSED_COLUMNS.map((column) => refused[column]),
-  ]);
-}

@@ -13,10 +13,10 @@ import {
   type Statements,
   totalOf,
 } from "../../books/statements";
+import { ALL_ROWS, DAY_OF_ROW } from "./all-rows";
 import type { Pool } from "./pool";
 
-const DAY = "to_char(to_timestamp(started_at / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD')";
-const GROUP_EXPRESSIONS: Readonly<Record<InvoiceGroup, string>> = { day: DAY, model: "model" };
+const GROUP_EXPRESSIONS: Readonly<Record<InvoiceGroup, string>> = { day: DAY_OF_ROW, model: "model" };
 
 interface SpentRow {
   readonly spent_day: string;
@@ -60,10 +60,10 @@ export function openPostgresStatements(pool: Pool): Statements {
            SELECT true AS is_grant, granted_at AS at, note, 0::bigint AS requests, 0::bigint AS cost, micro_credits AS change, id AS place
            FROM given
            UNION ALL
-           SELECT false, min(started_at), '', count(*), sum(micro_credits)::bigint, sum(micro_credits_taken)::bigint, 0
-           FROM (SELECT *, (SELECT count(*) FROM given WHERE granted_at <= started_at) AS after FROM @ledger
-             WHERE workspace = $1 AND (micro_credits > 0 OR femto_credits_rounded <> 0)) AS charged
-           GROUP BY ${DAY}, after ORDER BY is_grant DESC, place, at`,
+           SELECT false, min(started_at), '', sum(row_count)::bigint, sum(micro_credits)::bigint, sum(micro_credits_taken)::bigint, 0
+           FROM (SELECT *, (SELECT count(*) FROM given WHERE granted_at <= started_at) AS after FROM ${ALL_ROWS} AS every_row
+             WHERE workspace = $1 AND charged) AS paid
+           GROUP BY ${DAY_OF_ROW}, after ORDER BY is_grant DESC, place, at`,
           [workspace],
         ),
       );
@@ -86,12 +86,10 @@ export function openPostgresStatements(pool: Pool): Statements {
             Pick<InvoiceLine, "price"> & { readonly day: string | null; readonly model: string | null }
         >(
           `WITH rows AS (
-             SELECT ${part("day")}, ${part("model")}, status, tokens_billed, cost_pico_usd, micro_credits, femto_credits_rounded,
-               CASE WHEN tokens_billed > 0 THEN
-                 CASE WHEN cost_pico_usd % tokens_billed = 0 THEN cost_pico_usd / tokens_billed ELSE -1 END END AS price
-             FROM @ledger WHERE workspace = $1 AND started_at >= $2 AND started_at < $3)
+             SELECT ${part("day")}, ${part("model")}, status, tokens_billed, cost_pico_usd, micro_credits, femto_credits_rounded, price, row_count
+             FROM ${ALL_ROWS} AS every_row WHERE workspace = $1 AND started_at >= $2 AND started_at < $3)
            SELECT * FROM (
-             SELECT day, model, count(*) FILTER (WHERE status = 200) AS requests, sum(tokens_billed)::bigint AS tokens_billed,
+             SELECT day, model, coalesce(sum(row_count) FILTER (WHERE status = 200), 0)::bigint AS requests, sum(tokens_billed)::bigint AS tokens_billed,
                CASE WHEN min(price) >= 0 AND min(price) = max(price) THEN min(price) END AS price,
                sum(cost_pico_usd)::bigint AS cost_pico_usd, sum(micro_credits)::bigint AS micro_credits,
                sum(femto_credits_rounded)::bigint AS femto_credits_rounded

@@ -2,27 +2,35 @@
  * The ledger read back, summed, from PostgreSQL. The sums are defined in src/books/usage.ts.
  */
 import { type Asked, pathOf, type UsageGroup, type UsageLine } from "../../books/usage";
+import { ALL_ROWS, DAY_OF_ROW } from "./all-rows";
 import type { Parameter } from "./connection";
 import type { Pool } from "./pool";
-
-const DAY = "to_char(to_timestamp(started_at / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD')";
 
 const GROUP_EXPRESSIONS: Readonly<Record<UsageGroup, string>> = {
   model: "model",
   workspace: "workspace",
   key: "coalesce(key_id, '')",
-  day: DAY,
+  day: DAY_OF_ROW,
   provider: "coalesce(provider, '')",
   status: "status::text",
   code: "coalesce(error, '')",
 };
 
-export const first = (column: string) =>
+const first = (column: string) =>
   `CASE WHEN coalesce(share.place, 1) = 1 THEN ${column} ELSE 0 END AS ${column}`;
-const FIRSTS = ["asked", "inputs", "cache_hits", "tokens", "tokens_billed", "cost_pico_usd", "micro_credits"];
+const FIRSTS = [
+  "asked",
+  "inputs",
+  "cache_hits",
+  "tokens",
+  "tokens_billed",
+  "estimated",
+  "cost_pico_usd",
+  "micro_credits",
+];
 
 /** A row that several providers counted for, split by provider: each has what it counted and is owed, and the first all else. */
-const BY_PROVIDER = `(SELECT started_at, workspace, key_id, model, status, error, metadata, tokens_source,
+const BY_PROVIDER = `(SELECT started_at, workspace, key_id, model, status, error, metadata,
     CASE WHEN by_provider IS NULL THEN provider ELSE share.value ->> 0 END AS provider,
     CASE WHEN by_provider IS NULL THEN tokens_upstream ELSE (share.value ->> 1)::bigint END AS tokens_upstream,
     CASE WHEN by_provider IS NULL THEN upstream_pico_usd ELSE (share.value ->> 2)::bigint END AS upstream_pico_usd,
@@ -53,12 +61,12 @@ export async function sumPostgresUsage(
   const lines = await pool.run(({ query }) =>
     query<Omit<UsageLine, "group">>(
       `WITH counted AS (
-         SELECT *, CASE WHEN workspace <> $1 THEN coalesce(refusals, 1) ELSE 0 END AS asked FROM @ledger WHERE ${conditions.join(" AND ")})
+         SELECT *, CASE WHEN workspace <> $1 THEN requests ELSE 0 END AS asked FROM ${ALL_ROWS} AS every_row WHERE ${conditions.join(" AND ")})
        SELECT jsonb_build_array(${groups.join(", ")}) AS groups, sum(asked)::bigint AS requests,
          sum(CASE WHEN status <> 200 THEN asked ELSE 0 END)::bigint AS failed,
          sum(CASE WHEN asked > 0 THEN inputs ELSE 0 END)::bigint AS inputs, sum(cache_hits)::bigint AS cache_hits,
          sum(tokens)::bigint AS tokens, sum(tokens_upstream)::bigint AS tokens_upstream, sum(tokens_billed)::bigint AS tokens_billed,
-         count(*) FILTER (WHERE asked > 0 AND tokens_source = 'estimated') AS estimated, sum(cost_pico_usd)::bigint AS cost_pico_usd,
+         coalesce(sum(CASE WHEN asked > 0 THEN estimated ELSE 0 END), 0)::bigint AS estimated, sum(cost_pico_usd)::bigint AS cost_pico_usd,
          sum(micro_credits)::bigint AS micro_credits, sum(upstream_pico_usd)::bigint AS upstream_pico_usd
        FROM ${by.includes("provider") ? BY_PROVIDER : "counted AS rows"} GROUP BY ${groups.join(", ")} ORDER BY ${ordered}`,
       values,

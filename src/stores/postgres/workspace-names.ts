@@ -13,9 +13,19 @@ import type { Base } from "./base";
 import { timeOf } from "./clock";
 import type { Connection } from "./connection";
 import type { Mirror } from "./mirror";
+import { ownSums } from "./sums";
 
 /** What a workspace has spent stands in its own row here. */
-const TABLES = ["keys", "ledger", "credit_grants", "files", "batches"] as const;
+const TABLES = [
+  "keys",
+  "ledger",
+  "ledger_days",
+  "ledger_late",
+  "rollups",
+  "credit_grants",
+  "files",
+  "batches",
+] as const;
 
 export function openPostgresWorkspaceNames({ pool, clock }: Base, mirror: Mirror): WorkspaceNames {
   /** Its row is locked, so that no request begins meanwhile. */
@@ -41,6 +51,9 @@ export function openPostgresWorkspaceNames({ pool, clock }: Base, mirror: Mirror
       await change(async (connection) => {
         const { query } = connection;
         await resting(connection, name);
+        // Nobody sums rows up meanwhile, under the old name.
+        await query("SELECT 1 FROM @sums FOR UPDATE");
+        await ownSums(connection);
         for (const where of ["@workspaces WHERE name", ...TABLES.map((table) => `@${table} WHERE workspace`)])
           if ((await query(`SELECT 1 FROM ${where} = $1 LIMIT 1`, [newName])).length > 0)
             throw usedAlready(newName);

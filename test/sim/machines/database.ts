@@ -103,11 +103,12 @@ async function empty(): Promise<PGlite> {
   await whole.exec("ROLLBACK");
   const tables = await whole.query<{ name: string }>(
     `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
-     WHERE schemaname = $1 AND tablename NOT IN ('migrations', 'change_counter')`,
+     WHERE schemaname = $1 AND tablename NOT IN ('migrations', 'change_counter', 'sums')`,
     [SCHEMA],
   );
   await whole.exec(
-    `TRUNCATE ${tables.rows.map(({ name }) => name).join(", ")} RESTART IDENTITY; UPDATE "${SCHEMA}".change_counter SET number = 0`,
+    `TRUNCATE ${tables.rows.map(({ name }) => name).join(", ")} RESTART IDENTITY; UPDATE "${SCHEMA}".change_counter SET number = 0;
+     UPDATE "${SCHEMA}".sums SET summed_to = 0, next_to = NULL, trimmed_to = 0`,
   );
   return whole;
 }

@@ -2,6 +2,10 @@
  * What must hold for one database that several gateways write to, whatever happened: at every acknowledgement, and once all is quiet.
  * A new promise is a check here that throws a Breach.
  */
+
+import { OWN_WORKSPACE } from "../../../src/books/ledger";
+import { UNIT_MS } from "../../../src/books/rollups";
+import { sumsOver } from "../../../src/stores/postgres/sums";
 import type { Ask } from "../asks";
 import { Breach, type Call } from "../calls";
 import type { Shown, Told } from "../judge-answer";
@@ -126,6 +130,37 @@ export async function judgeCredits(database: SimDatabase): Promise<void> {
   }
 }
 
+const SUMMED = ["requests", "inputs", "tokens", "tokens_upstream", "cost_pico_usd", "micro_credits"] as const;
+const COUNTED = `SELECT started_at, CASE WHEN workspace <> '${OWN_WORKSPACE}' THEN coalesce(refusals, 1) ELSE 0 END AS requests,
+  CASE WHEN workspace <> '${OWN_WORKSPACE}' THEN inputs ELSE 0 END AS inputs, tokens, tokens_upstream, cost_pico_usd, micro_credits
+  FROM @ledger WHERE status <> 0 OR error IS NOT NULL`;
+
+/** At any time, however far rows are summed up. @throws Breach */
+export async function judgeSums(database: SimDatabase): Promise<void> {
+  for (const unitMs of [UNIT_MS.minute, UNIT_MS.hour]) {
+    const sums = (from: string) =>
+      `SELECT started_at - started_at % ${unitMs} AS at, ${SUMMED.map((name) => `sum(${name})::bigint AS ${name}`).join(", ")}
+       FROM (${from}) AS summed GROUP BY 1`;
+    const [wrong] = await database.ask<Readonly<Record<string, unknown>>>(
+      `SELECT * FROM (${sums(`SELECT * FROM ${sumsOver([unitMs], "0", "9007199254740991")} AS found`)}) AS s
+       FULL JOIN (${sums(COUNTED)}) AS l USING (at)
+       WHERE ${SUMMED.map((name) => `coalesce(s.${name}, 0) <> coalesce(l.${name}, 0)`).join(" OR ")} LIMIT 1`,
+    );
+    if (wrong) throw new Breach("sums are the ledger's", `${unitMs} ms: ${Object.values(wrong).join(", ")}`);
+  }
+}
+
+/** Each ask has one row, or counts once in one of refusals. @throws Breach */
+async function judgeRefusals(ended: readonly Ended[], database: SimDatabase): Promise<void> {
+  const rows = await database.ask<{ readonly workspace: string; readonly requests: bigint }>(
+    "SELECT workspace, sum(coalesce(refusals, 1))::bigint AS requests FROM @ledger WHERE workspace <> 'embedgate' GROUP BY workspace",
+  );
+  for (const { workspace, requests } of rows) {
+    const sent = ended.filter(({ ask }) => ask.workspace === workspace).length;
+    if (requests > BigInt(sent)) throw wrong(`${workspace} has ${requests} requests, and sent ${sent}`);
+  }
+}
+
 /** Once all is quiet. @param machines that are alive @throws Breach */
 export async function judgeEnd(
   ended: readonly Ended[],
@@ -155,12 +190,14 @@ export async function judgeEnd(
     status === 0 ? error !== "interrupted" || micro_credits_held !== 0n : micro_credits_held !== 0n,
   );
   if (open) throw wrong(`${open.user} is still under way, or holds something`);
+  if (ended.length > 0) await judgeRefusals(ended, database);
   await judgeCredits(database);
   const [leased] = await database.ask<{ left: bigint }>(
     "SELECT coalesce(sum(micro_credits), 0)::bigint AS left FROM @leases",
   );
   if (leased?.left !== 0n)
     throw new Breach("what is leased and not used comes back", `${leased?.left} micro-credits are leased`);
+  await judgeSums(database);
   const [instances] = await database.ask<{ count: bigint }>("SELECT count(*) AS count FROM @instances");
   if (instances?.count !== BigInt(machines))
     throw new Breach("who was taken for dead ends", `${machines} serve, and ${instances?.count} are known`);

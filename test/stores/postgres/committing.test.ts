@@ -1,0 +1,137 @@
+/** A request waits for the database no longer than until its own deadline, though others wait longer, or the server is silent. */
+import { expect, test } from "bun:test";
+import { createCommitting, type Entry, type Outcome } from "../../../src/stores/postgres/committing";
+import type { Connection } from "../../../src/stores/postgres/connection";
+import { createPool, type Pool } from "../../../src/stores/postgres/pool";
+import { fakeOutside } from "../../fake-outside";
+
+const ADDRESS = { url: "postgres://test", schema: "test", prepare: true };
+/** How much later than its deadline a request may be answered. */
+const LATE_MS_MAX = 250;
+
+/** A server that answers each statement once it is told to, and never on a connection that was closed. */
+function silentServer() {
+  const waiting: { readonly answer: () => void; readonly text: string }[] = [];
+  const postgres = () => ({
+    async reserve() {
+      return {
+        query: <Row>(text: string) =>
+          new Promise<readonly Row[]>((resolve) => {
+            waiting.push({ text, answer: () => resolve([]) });
+          }),
+        script: () => new Promise<void>(() => undefined),
+      };
+    },
+    close: async () => undefined,
+  });
+  return { waiting, postgres };
+}
+
+interface World {
+  readonly fake: ReturnType<typeof fakeOutside>;
+  readonly server: ReturnType<typeof silentServer>;
+  readonly pool: Pool;
+  /** @returns what became of it and when, on the monotonic clock */
+  ask(name: string, giveUpAt: number, workspace?: string): Promise<readonly [string, number]>;
+}
+
+function world(): World {
+  const server = silentServer();
+  const fake = fakeOutside({ postgres: server.postgres });
+  const { monotonic } = fake.outside;
+  const pool = createPool(ADDRESS, 1, fake.outside);
+  const alone = ({ query }: Connection, { work }: Entry<string>) => query(work);
+  const committing = createCommitting<string>(
+    pool,
+    {
+      async together({ query }, entries): Promise<readonly Outcome[]> {
+        await query(entries.map(({ work }) => work).join());
+        return entries.map(() => ({ value: "written" }));
+      },
+      alone,
+    },
+    fake.outside,
+  );
+  return {
+    fake,
+    server,
+    pool,
+    ask: (work, giveUpAt, workspace = "team") =>
+      new Promise((resolve) => {
+        committing.add({
+          work,
+          workspace,
+          giveUpAt,
+          done: () => resolve(["written", monotonic()]),
+          failed: ({ kind }) => resolve([kind, monotonic()]),
+        });
+      }),
+  };
+}
+
+test("of a silent server each request hears at its own deadline", async () => {
+  const { fake, ask } = world();
+  const soon = ask("soon", 300);
+  const later = ask("later", 2_000);
+  await fake.advance(10_000);
+  const [kind, at] = await soon;
+  expect(kind).toBe("ledger_unavailable");
+  expect(at).toBeLessThanOrEqual(300 + LATE_MS_MAX);
+  const [otherKind, otherAt] = await later;
+  expect(otherKind).toBe("ledger_unavailable");
+  expect(otherAt).toBeWithin(2_000, 2_000 + LATE_MS_MAX + 1);
+});
+
+test("a request that comes while another one waits for the server is not held past its deadline either", async () => {
+  const { fake, ask } = world();
+  void ask("first", 60_000);
+  await fake.advance(1_000);
+  const [kind, at] = await fake.until(ask("second", 1_400));
+  expect(kind).toBe("ledger_unavailable");
+  expect(at).toBeLessThanOrEqual(1_400 + LATE_MS_MAX);
+});
+
+test("what is answered in time is written, and what was given up is not tried again", async () => {
+  const { fake, server, ask } = world();
+  const late = ask("late", 300);
+  const patient = ask("patient", 60_000);
+  await fake.advance(1_000);
+  server.waiting[0]?.answer();
+  await fake.advance(1_000);
+  expect([(await late)[0], (await patient)[0]]).toEqual(["ledger_unavailable", "written"]);
+  expect(server.waiting.map(({ text }) => text)).toEqual(["late,patient"]);
+});
+
+test("a connection that is given up is tried again for those that still wait, and only for those", async () => {
+  const { fake, server, ask } = world();
+  void ask("late", 300);
+  const patient = ask("patient", 60_000);
+  await fake.advance(5_200);
+  const again = server.waiting.slice(1);
+  for (const { answer } of again) answer();
+  expect((await fake.until(patient))[0]).toBe("written");
+  expect(again.map(({ text }) => text)).toEqual(["patient"]);
+});
+
+test("what is in use, what waits and how long it waited at most is told, for a minute or two", async () => {
+  const { fake, server, pool, ask } = world();
+  expect(pool.figures()).toEqual({ inUse: 0, most: 1, waiting: 0, longestWaitMs: 0 });
+  const first = ask("first", 60_000);
+  await fake.advance(0);
+  const others = [ask("second", 60_000, "other"), ask("third", 60_000, "another")];
+  const reading = pool.run(({ query }) => query("read"), 60_000);
+  await fake.advance(700);
+  expect(pool.figures()).toEqual({ inUse: 1, most: 1, waiting: 3, longestWaitMs: 0 });
+  for (let i = 0; i < 3; i++) {
+    server.waiting[i]?.answer();
+    await fake.advance(LATE_MS_MAX);
+  }
+  await Promise.all([first, ...others, reading]);
+  const { longestWaitMs, ...now } = pool.figures();
+  expect(now).toEqual({ inUse: 0, most: 1, waiting: 0 });
+  expect(longestWaitMs).toBeWithin(700, 700 + 2 * LATE_MS_MAX);
+  await fake.advance(70_000);
+  expect(pool.figures().longestWaitMs).toBe(longestWaitMs);
+  await fake.advance(70_000);
+  expect(pool.figures().longestWaitMs).toBe(0);
+});

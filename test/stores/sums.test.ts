@@ -1,0 +1,305 @@
+/**
+ * Part of the one suite for every database: sums over time are the ledger's own whatever came, and trimmed, all that is told of money stays as it
+ * was. What is drawn at random is in test/books/lives.ts.
+ */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { LedgerRow } from "../../src/books/ledger-row";
+import { USAGE_GROUPS, type UsageLine } from "../../src/books/usage";
+import { realOutside } from "../../src/network/real-outside";
+import { addressOf } from "../../src/stores/postgres/address";
+import { stateOfDatabase } from "../../src/stores/postgres/checking";
+import { createPool, type Pool } from "../../src/stores/postgres/pool";
+import { sumBite } from "../../src/stores/postgres/sums";
+import type { Stores } from "../../src/stores/stores";
+import { DAY_MS, type Life, lived, MONTHS, rowOf, START, type Step, step } from "../books/lives";
+import { POSTGRES_URL, type PostgresDatabase, postgresDatabase, sqliteDatabase } from "./databases";
+
+interface Books extends AsyncDisposable {
+  readonly stores: Stores;
+  readonly life: Life;
+  /** Sums are brought up to date, as in the background. */
+  sum(): Promise<void>;
+  /** A row is changed as by a gateway of the previous release, which knows nothing of sums. */
+  meddle(): Promise<unknown>;
+  /** What a check of the database finds. */
+  wrong(): Promise<readonly string[]>;
+}
+
+function clock() {
+  let at = START;
+  return {
+    now: () => at,
+    turn(ms: number) {
+      at += ms;
+    },
+  };
+}
+
+async function onSqlite(): Promise<Books> {
+  const database = sqliteDatabase();
+  const time = clock();
+  const stores = await database.open({ now: time.now });
+  const ledger = stores.openLedger(null, (model) => model);
+  return {
+    stores,
+    life: {
+      ...time,
+      ledger,
+      workspaces: stores.openWorkspaces(() => ({})),
+      interrupt: () => ledger.settleInterrupted(),
+      settleLate: (row) => ledger.settle(row),
+    },
+    sum: async () => undefined,
+    meddle: async () => undefined,
+    wrong: async () => [],
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  };
+}
+
+const INTERRUPT = `UPDATE @ledger SET error = 'interrupted', tokens_source = 'estimated' WHERE status = 0 AND error IS NULL`;
+
+const MEDDLE = `UPDATE @ledger SET tokens = tokens + 7, provider = 'another', by_provider = NULL WHERE request_id =
+  (SELECT request_id FROM @ledger WHERE status <> 0 ORDER BY md5(request_id || tokens) LIMIT 1)`;
+
+const poolOf = ({ config }: PostgresDatabase) => {
+  const pool = createPool(addressOf(config), 1, realOutside);
+  return { pool, [Symbol.dispose]: () => pool.close() };
+};
+
+const HIT = {
+  kind: "request",
+  workspace: "beta",
+  model: "small",
+  end: "hit",
+  tokens: 5,
+  others: 0,
+  latency: 3,
+  code: "",
+  metadata: null,
+  estimated: false,
+} as const;
+
+async function onPostgres(): Promise<Books & { readonly database: PostgresDatabase; readonly pool: Pool }> {
+  const database = postgresDatabase();
+  const time = clock();
+  const stores = await database.open({ now: time.now });
+  const ledger = stores.openLedger(null, (model) => model);
+  const { pool } = poolOf(database);
+  return {
+    stores,
+    database,
+    pool,
+    life: {
+      ...time,
+      ledger,
+      workspaces: stores.openWorkspaces(() => ({})),
+      interrupt: () => database.ask(INTERRUPT),
+      async settleLate(row: LedgerRow) {
+        await database.ask("UPDATE @ledger SET error = NULL WHERE request_id = $1", [row.request_id]);
+        await ledger.settle(row);
+      },
+    },
+    sum: () => summed(database, pool),
+    meddle: () => database.ask(MEDDLE),
+    wrong: async () =>
+      (await stateOfDatabase(pool, database.config.schema)).wrong.filter((what) => what.includes("sums")),
+    async [Symbol.asyncDispose]() {
+      pool.close();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Up to the last row. Transactions of other tests are waited for. */
+async function summed({ ask }: PostgresDatabase, pool: Pool): Promise<void> {
+  for (;;) {
+    while (await sumBite(pool));
+    const [left] = await ask<{ rows: bigint }>(
+      `SELECT (SELECT count(*) FROM @ledger WHERE started_at >= summed_to) + (SELECT count(*) FROM @ledger_late) AS rows FROM @sums`,
+    );
+    if (left?.rows === 0n) return;
+    await Bun.sleep(5);
+  }
+}
+
+const KINDS = [
+  { name: "SQLite", isThere: true, opened: onSqlite, runs: 10 },
+  { name: "PostgreSQL", isThere: POSTGRES_URL !== undefined, opened: onPostgres, runs: 4 },
+];
+
+const GROUPS = [
+  ...USAGE_GROUPS.map((group) => [group] as const),
+  ["workspace", "model", "day", "provider"] as const,
+];
+const counts = (line: UsageLine) => line.requests > 0n || line.tokens_upstream > 0n || line.tokens > 0n;
+
+/** @throws where sums are not the ledger's */
+async function judgeSums({ stores, life }: Books): Promise<void> {
+  const range = { since: START - DAY_MS, until: life.now() + DAY_MS };
+  const series = stores.openSeries();
+  for (const by of GROUPS) {
+    const { lines } = await series.usage({ ...range, by, workspace: undefined, metadata: new Map() });
+    expect(lines.filter(counts)).toEqual((await life.ledger.usage(0, by)).filter(counts));
+  }
+  const all = await life.ledger.usage(0, "workspace");
+  const { total } = await series.over({ ...range, unit: "day", by: ["model"], top: 10 });
+  for (const name of ["requests", "tokens", "tokens_upstream", "cost_pico_usd", "micro_credits"] as const)
+    expect([name, total[name]]).toEqual([name, all.reduce((sum, line) => sum + line[name], 0n)]);
+}
+
+/** All that is told of usage and money, whole days of it. */
+async function told({ stores, life: { ledger } }: Books): Promise<unknown> {
+  const statements = stores.openStatements();
+  const pair = new Map([["team", "search"]]);
+  const workspaces = ["acme", "beta"];
+  return Promise.all([
+    ...GROUPS.flatMap((by) => [
+      ledger.usage(0, by),
+      ledger.usage(0, by, { workspace: "acme" }),
+      ledger.usage(0, by, { metadata: pair }),
+    ]),
+    ...workspaces.flatMap((workspace) =>
+      MONTHS.flatMap((month) =>
+        ([["day", "model"], ["model"], ["day"]] as const).map((by) =>
+          statements.invoice(workspace, month, by),
+        ),
+      ),
+    ),
+    ...workspaces.map((workspace) => statements.history(workspace)),
+  ]);
+}
+
+const steps: fc.Arbitrary<readonly Step[]> = fc.array(step, { minLength: 1, maxLength: 30 });
+
+for (const { name, isThere, opened, runs } of KINDS) {
+  describe.skipIf(!isThere)(name, () => {
+    test("sums are the ledger's own whatever comes, whenever they are brought up to date", async () => {
+      await fc.assert(
+        fc.asyncProperty(steps, fc.infiniteStream(fc.nat(3)), async (all, draws) => {
+          await using books = await opened();
+          const after = async () => {
+            const draw = draws.next().value;
+            if (draw === 0) await books.sum();
+            if (draw === 1) await books.meddle();
+          };
+          await lived(all, { ...books.life, after });
+          await judgeSums(books);
+          await books.sum();
+          await judgeSums(books);
+          expect(await books.wrong()).toEqual([]);
+        }),
+        { numRuns: runs, endOnFailure: true },
+      );
+    }, 120_000);
+
+    test("a workspace that is renamed takes its sums with it", async () => {
+      await using books = await opened();
+      const [all] = fc.sample(fc.array(step, { minLength: 12, maxLength: 12 }), { numRuns: 1, seed: 7 });
+      await lived(all ?? [], books.life);
+      await books.sum();
+      await books.stores.openWorkspaceNames().rename("acme", "crew");
+      await judgeSums(books);
+      expect(await books.wrong()).toEqual([]);
+      const { lines } = await books.stores.openSeries().usage({
+        since: START - DAY_MS,
+        until: books.life.now() + DAY_MS,
+        by: ["workspace"],
+        workspace: "acme",
+        metadata: new Map(),
+      });
+      expect(lines).toEqual([]);
+    });
+
+    test("usage, invoices, histories and sums are the same before and after requests are trimmed", async () => {
+      await fc.assert(
+        fc.asyncProperty(steps, fc.nat(20), async (all, days) => {
+          await using books = await opened();
+          const { stores, life } = books;
+          await lived(all, life);
+          await books.sum();
+          const before = await told(books);
+          life.turn(days * DAY_MS);
+          const trimming = stores.openTrimming(() => ({ requestsDays: 1, minutesDays: 1, hoursDays: 1 }));
+          const range = { since: START - DAY_MS, until: life.now() + DAY_MS };
+          const asked = { ...range, unit: "day", by: ["model", "provider"], top: 100 } as const;
+          const series = stores.openSeries();
+          const byTeam = { ...asked, by: ["metadata"], metadata_key: "team" } as const;
+          const costs = async () =>
+            (await series.over(byTeam)).groups.map(({ names, points }) => [
+              names,
+              points.map(({ requests, cost_pico_usd }) => [requests, cost_pico_usd]),
+            ]);
+          const charts = [await series.over(asked), await costs()];
+          while (await trimming.bite()) expect(await told(books)).toEqual(before);
+          expect(await told(books)).toEqual(before);
+          expect([await series.over(asked), await costs()]).toEqual(charts);
+          expect(await books.wrong()).toEqual([]);
+          if (days > 2) expect(await stores.openRequests().list({ since: 0 }, 100)).toEqual([]);
+        }),
+        { numRuns: runs, endOnFailure: true },
+      );
+    }, 120_000);
+  });
+}
+
+describe.skipIf(POSTGRES_URL === undefined)("sums in PostgreSQL", () => {
+  const sample = (count: number) =>
+    fc.sample(fc.array(step, { minLength: count, maxLength: count }), { numRuns: 1, seed: 11 })[0] ?? [];
+  const summedTo = async (database: PostgresDatabase) =>
+    (await database.ask<{ at: bigint }>("SELECT summed_to AS at FROM @sums"))[0]?.at ?? -1n;
+
+  test("wait for every transaction that may still change a row without a note", async () => {
+    await using database = postgresDatabase();
+    await database.open();
+    using pool = poolOf(database);
+    const ends = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const slow = pool.pool.transact(async ({ query }) => {
+      await query("UPDATE @instances SET serves = 'x'");
+      begun.resolve();
+      await ends.promise;
+    });
+    await begun.promise;
+    const other = poolOf(database);
+    while (await sumBite(other.pool));
+    while (await sumBite(other.pool));
+    expect(await summedTo(database)).toBe(0n);
+    ends.resolve();
+    await slow;
+    await summed(database, other.pool);
+    other[Symbol.dispose]();
+    expect(await summedTo(database)).toBeGreaterThan(0n);
+  });
+
+  test("are made anew for the hours that a clock, which went back, shows twice", async () => {
+    await using books = await onPostgres();
+    await lived(sample(10), books.life);
+    await books.sum();
+    const { life, database, pool } = books;
+    await database.ask("UPDATE @sums SET summed_to = $1", [Date.now() + 3_600_000]);
+    // Younger than a minute: nothing is noted of it, and it began before the sums' end.
+    life.turn(Date.now() - life.now());
+    await life.ledger.settle(rowOf(HIT, "req_now", life.now()));
+    expect(await books.wrong()).not.toEqual([]);
+    await sumBite(pool);
+    expect(await books.wrong()).toEqual([]);
+    await judgeSums(books);
+  });
+
+  test("are not trimmed for as long as a gateway serves that would leave them out", async () => {
+    await using books = await onPostgres();
+    const { life, database, stores } = books;
+    await lived(sample(6), life);
+    await books.sum();
+    life.turn(9 * DAY_MS);
+    const trimming = stores.openTrimming(() => ({ requestsDays: 1, minutesDays: 1, hoursDays: 1 }));
+    // As the previous release joins.
+    await database.ask(
+      "INSERT INTO @instances (id, machine, version, connections, serves) VALUES ('old', 'm', '0', 1, '')",
+    );
+    expect(await trimming.bite()).toBe(false);
+    await database.ask("DELETE FROM @instances WHERE id = 'old'");
+    expect(await trimming.bite()).toBe(true);
+  });
+});
