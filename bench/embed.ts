@@ -1,6 +1,6 @@
 /**
- * `embedgate embed` beside a plain Python loop over OpenAI's SDK and the gateway's own row D, all on one fake provider, in turns:
- * bun bench/embed.ts --python BIN [--executable FILE] [--rows N] [--rounds N] [--dimensions N]. BIN is a Python that has the package `openai`.
+ * `embedgate embed` compared with a plain Python loop over OpenAI's SDK and the gateway's own row D, all on one fake provider, in turns:
+ * bun bench/embed.ts --python BIN [--executable FILE] [--rows N] [--rounds N] [--dimensions N]. BIN is a Python with the package `openai`.
  */
 import { statSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { textOf } from "../src/bench/texts";
 import { startGateway } from "./gateway";
 import type { Job, Outcome } from "./load";
-import { ENVIRONMENT, peakMemory_mb, start } from "./processes";
+import { ENVIRONMENT, peakMemory_mb, programAt, start } from "./processes";
 import { say } from "./said";
 import { median, written } from "./table";
 import { numberIn, TOKENS, VARIANTS, vectorsOf } from "./texts";
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     out: { type: "string", default: "out.npy" },
   },
 });
+const executable = programAt(values.executable);
 const rows = Number(values.rows);
 const dimensions = Number(values.dimensions);
 /** Texts that the Python loop sends. */
@@ -43,7 +44,7 @@ print(len(vectors) / (time.perf_counter() - began))
 
 await using upstream = await start([process.execPath, file("upstream.ts"), String(dimensions)]);
 await using gateway = await startGateway({
-  executable: values.executable,
+  executable,
   upstream: upstream.port,
   dimensions,
 });
@@ -63,7 +64,7 @@ async function bulk(): Promise<{ rate: number; peak_mb: number; cpu_s: number }>
     values.out,
     "--overwrite",
   ];
-  const child = Bun.spawn([values.executable, ...command], {
+  const child = Bun.spawn([executable, ...command], {
     cwd: folder,
     env: {},
     stdout: "ignore",
@@ -110,7 +111,7 @@ async function loop(): Promise<{ rate: number; cpu_s: number }> {
   return { rate, cpu_s: cpuOf(child) };
 }
 
-/** Each row of a .npy file against the vector that the fake provider has for its text. */
+/** Compares each row of a .npy file with the fake provider's vector for its text. */
 async function check(): Promise<void> {
   if (!values.out.endsWith(".npy")) return;
   const due = vectorsOf(dimensions).map((vector) => Buffer.from(vector.buffer));

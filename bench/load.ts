@@ -71,7 +71,7 @@ const ID = Buffer.from('"id":"req_');
 /** Behind the last vector. */
 const END_BYTES = 256;
 
-/** The request's id is the one thing in which right answers differ: it is overwritten, so that they are the same bytes. */
+/** The request's id is the only difference between correct answers: it is overwritten, so that they are the same bytes. */
 function withoutId(body: Uint8Array): Uint8Array {
   const end = body.subarray(Math.max(0, body.length - END_BYTES));
   const at = Buffer.from(end.buffer, end.byteOffset, end.length).lastIndexOf(ID);

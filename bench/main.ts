@@ -3,8 +3,7 @@
  * bare pass-through proxy; `--count`: what one request makes (count.ts). Rounds are interleaved, so that a machine that is busy for a while
  * is so for all; medians are printed, ratios and goals.
  */
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "../.ci/build";
 import { countObjects } from "./count";
@@ -12,7 +11,15 @@ import { type Measured, type Setting, startGateway } from "./gateway";
 import { printGoal, printMissed } from "./goals";
 import type { Group, Job, Outcome } from "./load";
 import { type Bench, GROWN_DIMENSIONS, OTHERS } from "./others";
-import { cpuSeconds, ENVIRONMENT, peakMemory_mb, resetPeak, type Started, start } from "./processes";
+import {
+  cpuSeconds,
+  ENVIRONMENT,
+  peakMemory_mb,
+  programAt,
+  resetPeak,
+  type Started,
+  start,
+} from "./processes";
 import { ROWS, type Row } from "./rows";
 import { say, writeResults } from "./said";
 import { startSecond } from "./second";
@@ -23,13 +30,6 @@ const DIMENSIONS = 1536;
 /** More than any load sends. */
 const NUMBERS_A_LOAD = 100_000_000;
 const file = (name: string) => join(import.meta.dir, name);
-
-/** The absolute path of a program that an option names: it is started in other folders than this one. @throws Error if there is none */
-function programAt(path: string): string {
-  const program = resolve(path);
-  if (!existsSync(program)) throw new Error(`there is no ${program}`);
-  return program;
-}
 
 type Target = Started & Pick<Measured, "key">;
 let loads = 0;

@@ -2,7 +2,8 @@
  * Starts what is measured, and reads what it costs from /proc: processor time and memory of a process and its children.
  * Linux only, as the figures are.
  */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 
 export interface Started extends AsyncDisposable {
   readonly pid: number;
@@ -40,6 +41,13 @@ export async function start(
       await child.exited;
     },
   };
+}
+
+/** The absolute path of a program that an option names: it is started in other folders than this one. @throws Error if there is none */
+export function programAt(path: string): string {
+  const program = resolve(path);
+  if (!existsSync(program)) throw new Error(`there is no ${program}`);
+  return program;
 }
 
 /** The process and all that it started. */

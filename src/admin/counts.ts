@@ -4,7 +4,7 @@
  */
 import { openClaims, wordsFor } from "../machine/claims";
 
-/** A name whose place is looked up once. */
+/** A name whose slot is looked up once. */
 export class Counter {
   place: number | undefined;
   constructor(readonly name: string) {}
@@ -13,7 +13,7 @@ export class Counter {
 export interface Counts {
   /** Of a name that finds no place any more, nothing is counted. */
   add(name: string, by: number): void;
-  /** As `add`, for what is counted with every request. */
+  /** Like `add`, for what every request counts. */
   addTo(counter: Counter, by: number): void;
   set(name: string, value: number): void;
   all(): ReadonlyMap<string, number>;

@@ -1,23 +1,23 @@
 /**
- * Moves what SQLite's write-ahead log holds into the database file (sqlite.org/wal.html, 3.2), on a connection of its own: it waits for the
- * disk twice. Which modes there are: sqlite.org/pragma.html#pragma_wal_checkpoint.
+ * Moves the contents of SQLite's write-ahead log into the database file (sqlite.org/wal.html, 3.2), on its own connection: this waits for the
+ * disk twice. Modes: sqlite.org/pragma.html#pragma_wal_checkpoint.
  */
 import { Database } from "bun:sqlite";
 
 export interface LogOf {
   /** The database file. */
   readonly path: string;
-  /** With more pages than this in the log, writers wait until all of it is moved, so that it begins anew. */
+  /** With more pages than this in the log, writers wait until all of it is moved, so that the log starts over. */
   readonly pagesMax: number;
 }
 
 export interface Checkpointed {
-  /** Pages in the log, and how many of these were moved. */
+  /** Pages in the log, and how many of them were moved. */
   readonly pages: number;
   readonly moved: number;
 }
 
-/** Writers wait for as long as this takes; another process's writer is waited for no longer than this. */
+/** Writers wait while this runs; it waits for another process's writer at most this long. */
 const BUSY_MS = 50;
 
 interface Row {
@@ -25,14 +25,14 @@ interface Row {
   readonly checkpointed: number;
 }
 
-/** @throws SQLiteError where the database cannot be opened */
+/** @throws SQLiteError if the database cannot be opened */
 export function checkpoint({ path, pagesMax }: LogOf): Checkpointed {
   using database = new Database(path, { readwrite: true, create: false });
   const moved = (mode: "PASSIVE" | "RESTART"): Checkpointed => {
     const row = database.query<Row, []>(`PRAGMA wal_checkpoint(${mode})`).get();
     return { pages: row?.log ?? 0, moved: row?.checkpointed ?? 0 };
   };
-  // PASSIVE holds up no writer. While others write, the log only grows, as a new one begins where all of it was moved.
+  // PASSIVE blocks no writer. While others write, the log only grows: it starts over only after all of it was moved.
   const passive = moved("PASSIVE");
   if (passive.pages <= pagesMax) return passive;
   database.run(`PRAGMA busy_timeout = ${BUSY_MS}`);

@@ -41,20 +41,20 @@ export function apportion(total: number, weights: readonly number[]): number[] {
     total * sum <= Number.MAX_SAFE_INTEGER ? dividedAsNumbers(total, parts, sum) : divided(total, parts);
   const left = total - shares.reduce((before, share) => before + share, 0);
   if (left === 0) return shares;
-  // A stable sort: of equal remainders the earlier place stays first. Fewer are left than there are places with a remainder.
+  // A stable sort: among equal remainders the earlier one stays first. Fewer tokens are left than there are remainders.
   const byRemainder = [...shares.keys()].sort((a, b) => compare(remainders[b] ?? 0, remainders[a] ?? 0));
   for (const place of byRemainder.slice(0, left)) shares[place] = (shares[place] ?? 0) + 1;
   return shares;
 }
 
-/** Where every product is exact as a number, as nearly always: BigInts would be several objects for each text. */
+/** Used if every product is exact as a number, which is nearly always so: BigInts would be several objects per text. */
 function dividedAsNumbers(total: number, weights: readonly number[], sum: number) {
   const remainders = weights.map((weight) => (total * weight) % sum);
   const shares = weights.map((weight, place) => (total * weight - (remainders[place] ?? 0)) / sum);
   return { shares, remainders };
 }
 
-/** A total times a weight can be past what a number holds exactly. */
+/** A total times a weight can exceed what a number represents exactly. */
 function divided(total: number, weights: readonly number[]) {
   const exact = weights.map((weight) => BigInt(weight));
   const sum = exact.reduce((before, weight) => before + weight, 0n);

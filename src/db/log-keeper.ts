@@ -1,6 +1,6 @@
 /**
- * Keeps SQLite's write-ahead log short without holding up requests: SQLite itself would move the log into the database within a commit, which then
- * takes some 25 ms, as it waits for the disk twice. Who moves it instead is src/aside/checkpoint.ts, in a Worker.
+ * Keeps SQLite's write-ahead log short without delaying requests: SQLite itself would move the log into the database within a commit, which then
+ * takes some 25 ms, since it waits for the disk twice. src/aside/checkpoint.ts moves it instead, in a Worker.
  */
 import type { Database } from "bun:sqlite";
 
@@ -11,24 +11,24 @@ export interface LogOf {
 
 /** Moves the log's pages into the database. */
 export interface Checkpoint {
-  /** Rejects where it cannot. */
+  /** Rejects if it cannot. */
   perform(log: LogOf): Promise<unknown>;
-  /** It is not asked again: SQLite does it. */
+  /** It is not called again: SQLite does the work. */
   failed(cause: unknown): void;
 }
 
 export interface LogKeeper {
-  /** To be called after each commit. */
+  /** Call this after each commit. */
   committed(): void;
-  /** What fails from now on is the end of the gateway. */
+  /** Failures after this are caused by the shutdown. */
   close(): void;
 }
 
-/** Pages in the log before SQLite moves them itself: rare enough to slow few requests. */
+/** Pages in the log before SQLite moves them itself: rare enough to slow down few requests. */
 const PAGES_IN_LOG = 8_000;
-/** As many pages as a checkpoint leaves to others' commits: they wait for the disk only past this, some 130 MB. */
+/** While the log has fewer pages, a checkpoint delays no commit. Beyond this, some 130 MB, commits wait for the disk. */
 const PAGES_IN_LOG_MAX = 32_000;
-/** Some 6,000 pages, where requests come one by one. */
+/** Some 6,000 pages if requests come one by one. */
 export const COMMITS_BETWEEN = 1_000;
 
 /** @param checkpoint left out: SQLite does it within commits */
@@ -38,7 +38,7 @@ export function keepLogShort(database: Database, path: string, checkpoint?: Chec
     leaveToSqlite(PAGES_IN_LOG);
     return { committed() {}, close() {} };
   }
-  // Twice the most: SQLite does it only where the Worker has not.
+  // Twice the limit: SQLite does it only if the Worker did not.
   leaveToSqlite(2 * PAGES_IN_LOG_MAX);
   let commits = 0;
   let isUnderWay = false;

@@ -56,17 +56,17 @@ export function findName(
   return undefined;
 }
 
-/** Objects' own names that were found to have no twins: a program sends the same few again and again. */
+/** Objects' own names that were found to have no twins: programs send the same few again and again. */
 const twinless = new Set<string>();
 const TWINLESS_MAX = 1_000;
 const NAMES_LENGTH_MAX = 1_000;
 
-/** As `twinsIn`, and much cheaper for the body of a request, most of which have the same names. */
+/** Like `twinsIn`, but much faster for the bodies of requests, most of which have the same names. */
 export function twinsInBody(body: unknown): ReturnType<typeof twinsIn> {
   let names = "";
   for (const [name, value] of Object.entries(body ?? {})) {
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return twinsIn(body);
-    // With its length: no name can be written so that it reads as two.
+    // Each with its length, so that no name can imitate two.
     names += `${name.length} ${name} `;
   }
   if (twinless.has(names)) return undefined;

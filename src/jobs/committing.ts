@@ -1,6 +1,6 @@
 /**
- * What is finished is written: the vectors, then the journal's record of them. Both are flushed to the disk beside the calls that go on, as a
- * disk can take as long as a call; so many chunks may wait for it, and no more.
+ * Writes finished chunks: first the vectors, then the journal's record of them. Both are flushed to the disk while further calls run, because
+ * a flush can take as long as a call; a limited number of chunks may wait for it.
  */
 import { GatewayError } from "../domain/errors";
 import type { Chunk } from "./chunks";
@@ -15,11 +15,11 @@ export interface Finished {
 }
 
 export interface Committing {
-  /** Written once it resolves: kill -9 loses nothing of it. @throws GatewayError where the vectors do not go with those that are there */
+  /** Everything is written once it resolves: kill -9 loses nothing of it. @throws GatewayError if the vectors do not match those written before */
   commit(finished: Finished): Promise<void>;
-  /** All that was committed is on the disk once it resolves. */
+  /** Everything that was committed is on the disk once it resolves. */
   flush(): Promise<void>;
-  /** undefined as long as no vector has come. */
+  /** undefined until the first vector has arrived. */
   readonly made: Made | undefined;
   /** The file, for complete.ts. */
   readonly file: VectorFile | undefined;
@@ -31,13 +31,13 @@ export interface Into {
   readonly layout: Layout;
   readonly rows: number;
   readonly journal: Pick<Journal, "write" | "sync">;
-  /** What runs before have made. */
+  /** What earlier runs have made. */
   readonly made: Made | undefined;
-  /** Records that the journal has of them. */
+  /** How many records the journal has. */
   readonly records: number;
 }
 
-/** Chunks that a crash of the machine may lose beside those in flight. */
+/** Chunks that a crash of the machine may lose in addition to those in flight. */
 const UNSYNCED_MAX = 64;
 
 export async function openCommitting({
@@ -91,7 +91,7 @@ export async function openCommitting({
         await journal.write(now.map(({ finished }) => recordOf(finished)));
         records += now.length;
         for (const { done } of now) done.resolve();
-        // Its fault is thrown by the next flush, which comes before the job ends.
+        // Its error is thrown by the next flush, which comes before the job ends.
         flushOnce().catch(() => undefined);
       } catch (thrown) {
         for (const { done } of now) done.reject(thrown);
@@ -100,7 +100,7 @@ export async function openCommitting({
     writing = undefined;
   }
 
-  /** One at a time: who asks while one is under way gets that one. */
+  /** One flush at a time: a call during a flush gets that one. */
   function flushOnce(): Promise<void> {
     syncing ??= flushNow().finally(() => {
       syncing = undefined;

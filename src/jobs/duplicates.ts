@@ -67,7 +67,7 @@ export async function openDuplicates(path: string): Promise<Duplicates> {
       const part = parts[(hash[0] ?? 0) % PARTS];
       if (part === undefined) return undefined;
       const at = part.count * RECORD_BYTES;
-      // Byte by byte: a view of the hash would be an object for each text.
+      // Byte by byte: a view of the hash would be one object per text.
       for (let i = 0; i < HASH_BYTES; i++) part.kept[at + i] = hash[i] ?? 0;
       part.view.setUint32(at + HASH_BYTES, row, true);
       part.count += 1;

@@ -1,9 +1,9 @@
 /**
- * The journal beside OUT, a line of JSON each: the plan, what run works on it, the vectors' size and space, and a record for each finished
- * chunk, written after its vectors. What a later run finds there it does not pay again. A new thing to keep is a kind of line.
+ * The journal beside OUT, one JSON value per line: the plan, the current run, the vectors' dimensions and space, and a record of each finished
+ * chunk, written after its vectors. A later run does not pay again for what is recorded. A new thing to keep is a new kind of line.
  *
- * A record is written at once, and says `synced` later, when its vectors are known to be on the disk. After kill -9 every record counts, as the
- * system still writes what the process gave it; after a crash of the machine only those before a `synced` line do.
+ * A record is written at once; a later `synced` line says that its vectors are on the disk. After kill -9 every record counts, because the
+ * system still writes what the process gave it; after a crash of the machine only records before a `synced` line count.
  */
 import { type FileHandle, open, readFile, rename, truncate, writeFile } from "node:fs/promises";
 import { type Static, Type } from "@sinclair/typebox";
@@ -30,10 +30,10 @@ export type Made = Static<typeof Made>;
 
 const Line = Type.Union([
   Type.Object({ plan: Plan }),
-  // `boot` is the machine's run; versions that had every record on the disk before the next one did not say it.
+  // `boot` identifies the machine's boot. Older versions flushed every record before the next one and did not write it.
   Type.Object({ run: Type.String(), boot: Type.Optional(Type.String()) }),
   Type.Object({ made: Made }),
-  // So many of the records, from the first on, have their vectors on the disk.
+  // The vectors of this many records, from the first on, are on the disk.
   Type.Object({ synced: Type.Integer({ minimum: 0 }) }),
   ChunkRecord,
 ]);
@@ -50,9 +50,9 @@ export interface Kept {
 const NOTHING: Kept = { plan: undefined, runs: [], made: undefined, chunks: [] };
 
 /**
- * What the journal holds; a last line that a crash cut is cut off, and records that a crash of the machine makes doubtful are removed.
- * @param boot of the machine now
- * @throws WrongUsage where a line is none of a journal's
+ * Reads the journal; removes an incomplete last line, left by a crash, and records that a crash of the machine makes doubtful.
+ * @param boot the machine's current boot
+ * @throws WrongUsage if a line does not belong to a journal
  */
 export async function readJournal(path: string, boot: string | undefined): Promise<Kept> {
   let bytes: Buffer;
@@ -102,9 +102,9 @@ const lineOf =
   };
 
 export interface Journal {
-  /** Given to the system once it resolves. */
+  /** The lines are passed to the system once it resolves. */
   write(lines: readonly Line[]): Promise<void>;
-  /** All that was written is on the disk once it resolves. */
+  /** Everything that was written is on the disk once it resolves. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * The job: chunk after chunk is sent, several at once, and each is written before another takes its place. What ends a job early
- * (Ctrl-C, --max-usd, an error) lets the calls in flight finish, so that nothing that was paid is lost.
+ * Runs the job: sends chunks, several in parallel, and starts a new chunk only when a finished one is written. If a job ends early
+ * (Ctrl-C, --max-usd, an error), the calls in flight are finished first, so that nothing that was paid is lost.
  */
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";

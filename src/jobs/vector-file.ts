@@ -88,7 +88,7 @@ export async function openVectorFile(
   };
 }
 
-/** The memory that the vectors are in, where they follow one another there, as those of one reply do: they are not copied. */
+/** The memory of the vectors if they are adjacent in it, as those of one reply are: they need not be copied. */
 function sideBySide(vectors: readonly Float32Array[]): Uint8Array | undefined {
   const [first] = vectors;
   if (first === undefined) return undefined;

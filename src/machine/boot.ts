@@ -1,6 +1,6 @@
 /**
- * Which run of the machine this is, from power-on to power-off: what a killed process wrote to a file is there for as long as it lasts,
- * also what was not yet flushed to the disk. Linux only; elsewhere nothing is known.
+ * Identifies the machine's boot, from power-on to power-off: as long as it lasts, what a killed process wrote to a file is kept,
+ * even if it was not flushed to the disk yet. Linux only; elsewhere nothing is known.
  */
 import { readFileSync } from "node:fs";
 

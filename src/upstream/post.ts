@@ -32,7 +32,7 @@ export function post(
   outside: Pick<Outside, "fetch" | "now">,
   answering?: AnsweringUrls,
 ): Promise<Posted> {
-  // A reader without case would take the caller's for the plugin's own.
+  // A server that ignores case would take the caller's field for the plugin's own.
   const twins = twinsInBody(body);
   if (twins) return Promise.reject(otherSpelling(...twins));
   // Overrides the routing file's header in every spelling: the body is JSON.
