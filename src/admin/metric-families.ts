@@ -173,7 +173,7 @@ export const FAMILIES = {
     help: "Times that new connections had to wait because the limit of open files was reached.",
     labels: [],
   },
-  // By provider alone: under a pattern the name of a space is what a caller asked for. The log has it.
+  // By provider only: under a pattern the space's name comes from a caller. The log has it.
   outOfService: {
     name: "embedgate_space_out_of_service",
     type: "gauge",

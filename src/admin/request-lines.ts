@@ -1,13 +1,13 @@
 /**
- * A line in the log for each answered request, where the routing file asks for them (`log.requests`). Those that failed have one anyway
- * (src/door/failed.ts). It says what the ledger's row says, and never a text.
+ * Logs a line for each answered request if the routing file asks for it (`log.requests`). Failed requests always have one
+ * (src/door/failed.ts). The line contains what the ledger's row contains, and never a text.
  */
 import type { Ledger } from "../books/ledger";
 import type { LedgerRow } from "../books/ledger-row";
 import { usdOf } from "../books/money";
 import type { Outside } from "../domain/outside";
 
-/** A caller's own text: no more of it is told. */
+/** Text from the caller is cut to this length. */
 const TEXT_MAX = 200;
 
 export function telling(ledger: Ledger, isAsked: () => boolean, { log }: Pick<Outside, "log">): Ledger {

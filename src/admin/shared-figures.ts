@@ -1,5 +1,5 @@
 /**
- * Metrics of what all processes have in common, read when they are asked for: the database, and when models end.
+ * Metrics that all processes share, read on request: the database, and models' end-of-life dates.
  */
 import { endOf } from "../routes/lifecycle";
 import type { Routes } from "../routes/route";
@@ -10,11 +10,11 @@ export async function sharedFigures(
   databaseBytes: () => Promise<number>,
 ): Promise<readonly SharedSample[]> {
   const ends = routes.named().flatMap(({ id, targets }): SharedSample[] => {
-    // With several routes, the first that ends is what has to be planned for.
+    // With several routes, the first one that ends matters.
     const all = targets.flatMap(({ facts }) => endOf(facts) ?? []);
     return all.length === 0 ? [] : [{ name: "endOfLife", values: [id], value: Math.min(...all) }];
   });
-  // What it could not tell is /readyz's to say: here it is a number.
+  // /readyz reports errors; here a failure is just a number.
   const bytes = await databaseBytes().catch(() => undefined);
   return [
     ...ends,

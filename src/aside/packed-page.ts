@@ -1,6 +1,6 @@
 /**
- * A page of an answer (src/printing/script.ts) as it is handed to a Worker: its vectors copied into one buffer, which goes over as it is.
- * The vectors themselves stay where they are: a cache may hold them.
+ * A page of an answer (src/printing/script.ts) for a Worker: its vectors are copied into one buffer, which is transferred.
+ * The vectors themselves stay here, because a cache may hold them.
  */
 import type { Page } from "../printing/script";
 
@@ -8,11 +8,11 @@ export interface PackedPage {
   readonly encoding: Page["encoding"];
   readonly words: readonly string[];
   readonly values: Float32Array<ArrayBuffer>;
-  /** Of each vector in turn. */
+  /** For each vector in order. */
   readonly lengths: readonly number[];
 }
 
-/** @param memory to copy the vectors to, where it is large enough */
+/** @param memory reused for the copies if it is large enough */
 export function packed({ encoding, words, vectors }: Page, memory?: ArrayBuffer): PackedPage {
   const lengths = vectors.map(({ length }) => length);
   const count = lengths.reduce((sum, length) => sum + length, 0);

@@ -1,8 +1,7 @@
 /**
- * The work that is done aside, in Workers: its input, execution and result. It runs on this thread as well, where there
- * are no Workers (src/aside/aside.ts).
- * A new kind is a member of `Works` and of `WORK`: a function of its job alone, which may take as long as it likes. What it may fail in
- * is part of its answer; what it throws is a fault of ours.
+ * The work that Workers do: its input, execution and result. It runs on this thread too if there are no Workers (src/aside/aside.ts).
+ * A new kind is a member of `Works` and of `WORK`: a function of its job only, which may take as long as it needs. Expected failures
+ * are part of its answer; an exception is a bug of ours.
  */
 import { printPage } from "../printing/print";
 import type { Scanned } from "../replies/scan";
@@ -10,7 +9,7 @@ import { buffersOf, isScanned, type LargeReply, scanLarge } from "../replies/sla
 import { type Checkpointed, checkpoint, type LogOf } from "./checkpoint";
 import { type PackedPage, unpacked } from "./packed-page";
 
-/** Job and answer of each kind: whatever survives a structured clone. Large parts belong into buffers, which are handed over uncopied. */
+/** Job and answer of each kind: anything that can be cloned. Large parts should be buffers, which are transferred without a copy. */
 interface Works {
   readonly print: { readonly job: PrintJob; readonly answer: Printed };
   readonly scan: { readonly job: LargeReply; readonly answer: Scanned };
@@ -19,13 +18,13 @@ interface Works {
 
 export interface PrintJob {
   readonly page: PackedPage;
-  /** Memory to print it to, where it is large enough. */
+  /** Memory to print into, if it is large enough. */
   readonly room?: ArrayBuffer | undefined;
 }
 
 export interface Printed {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** What the vectors were brought in, for the next. */
+  /** The buffer in which the vectors came, for reuse. */
   readonly values: ArrayBuffer;
 }
 
@@ -35,7 +34,7 @@ export type Answer<Name extends WorkName> = Works[Name]["answer"];
 
 interface Kind<Job, Answer> {
   readonly perform: (job: Job) => Answer;
-  /** Buffers of the answer that are its own alone. */
+  /** Buffers that only the answer uses. */
   readonly buffersOf: (answer: Answer) => ArrayBuffer[];
   readonly isAnswer: (value: unknown) => value is Answer;
 }
@@ -55,14 +54,14 @@ export const WORK: { readonly [Name in WorkName]: Kind<Job<Name>, Answer<Name>> 
   },
 };
 
-/** What a Worker is sent. */
+/** The message to a Worker. */
 export interface Order<Name extends WorkName> {
   readonly id: number;
   readonly name: Name;
   readonly job: Job<Name>;
 }
 
-/** What it sends back: the answer, or what it broke down with. */
+/** The Worker's message back: the answer, or its failure. */
 export type Reply =
   | { readonly id: number; readonly answer: unknown }
   | { readonly id: number; readonly fault: string };

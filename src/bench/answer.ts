@@ -1,10 +1,10 @@
 /**
- * Reads an answer of OpenAI's wire and says all that is wrong with it. Deliberately not with the gateway's own readers: what checks them
- * must not share their mistakes. A new thing that an answer can get wrong is a member of FAULTS.
+ * Reads an answer of OpenAI's API and reports everything that is wrong with it. It deliberately does not use the gateway's own readers: code that
+ * checks them must not share their mistakes. A new thing to check is a member of FAULTS.
  */
 import type { Encoding } from "./request";
 
-/** What an answer can get wrong, and what is said where none did. */
+/** What can be wrong with an answer, and the message if nothing is. */
 export const FAULTS = {
   form: "replies have OpenAI's format",
   count: "one vector for each text",
@@ -16,14 +16,14 @@ export const FAULTS = {
 export type Fault = keyof typeof FAULTS;
 
 export interface Answer {
-  /** In the order of the texts; none where it cannot be told whose each is. */
+  /** In the order of the texts; none if it is unknown which vector belongs to which text. */
   readonly vectors: readonly Float32Array[];
-  /** Whether they also came in that order. */
+  /** Whether they also arrived in that order. */
   readonly inOrder: boolean;
   readonly encoding: Encoding | undefined;
-  /** As its usage says. */
+  /** The count in its usage. */
   readonly tokens: number | undefined;
-  /** In words, the first of each kind. */
+  /** The first error of each kind, as a message. */
   readonly faults: ReadonlyMap<Fault, string>;
 }
 
@@ -78,11 +78,11 @@ function soundnessOf(vector: Float32Array): "sound" | "number" | "zeros" {
   return isZero ? "zeros" : "sound";
 }
 
-/** @returns words where it is no vector */
+/** @returns a message if it is not a valid vector */
 function numbersOf(embedding: unknown): Float32Array | string {
   if (typeof embedding === "string") return decoded(embedding);
   if (!Array.isArray(embedding)) return "an embedding that is neither a list nor base64";
-  // null would become 0, and a text its number.
+  // null would become 0, and a string its number.
   for (const value of embedding)
     if (typeof value !== "number") return `${JSON.stringify(value)} among the numbers of an embedding`;
   return Float32Array.from(embedding);

@@ -1,6 +1,6 @@
 /**
- * What the vectors of an endpoint are worth: a few requests whose answers are held against each other, before a load and after it.
- * A new check is a function and its line in `probe`; what a single answer can get wrong is in src/bench/answer.ts.
+ * The quality of an endpoint's vectors: a few requests whose answers are compared, before a load and after it.
+ * A new check is a function and its line in `probe`; src/bench/answer.ts checks single answers.
  */
 import { cosineOf } from "../domain/cosine";
 import type { Outside } from "../domain/outside";
@@ -9,10 +9,10 @@ import { type Asked, type Endpoint, isFailure } from "./endpoint";
 import { type Check, type Judge, right, skipped, wrong } from "./judge";
 import { bodyOf, type Encoding, type Wanted } from "./request";
 
-/** What two vectors of one text reach wherever numbers are only rounded otherwise, and those of two texts do not. */
+/** Two vectors of one text reach this if only rounding differs; vectors of two texts do not. */
 const SAME_COSINE_MIN = 0.999;
 
-/** Of different things, so that none has another's vector. */
+/** On different subjects, so that no two have the same vector. */
 const PROBES = [
   "The harbour was empty when the storm came in.",
   "Two spoons of sugar are enough for this dough.",
@@ -24,20 +24,20 @@ const PROBES = [
   "Granite forms deep below the ground, where magma cools slowly.",
 ] as const;
 
-/** What `probe` sends at most, so that the user knows the cost. */
+/** The most requests that `probe` sends, so that the user knows the cost. */
 export const PROBE_COST = { requests: PROBES.length + 4, tokens: (2 * PROBES.length + 3) * 18 } as const;
 
 export interface Probed {
   readonly checks: readonly Check[];
-  /** Of the requests for one text, the median: an estimate of the load. */
+  /** The median latency of requests with one text: an estimate for the load. */
   readonly took_ms: number;
-  /** False where not even one text was answered. */
+  /** False if not even one text was answered. */
   readonly answers: boolean;
 }
 
 type Probe = Pick<Wanted, "model" | "encoding" | "dimensions">;
 
-/** @param run a number that no other run has: nothing is found in a cache that this one did not fill */
+/** @param run a number that no other run has, so that nothing is found in a cache unless this run stored it */
 export async function probe(
   endpoint: Endpoint,
   wanted: Probe,
@@ -88,7 +88,7 @@ export async function probe(
   return { checks, took_ms: sorted[Math.floor(sorted.length / 2)] ?? 0, answers: true };
 }
 
-/** Texts of a load and the vectors that they got there, asked for again one by one. */
+/** Texts of a load and their vectors, requested again one by one. */
 export async function recheck(
   endpoint: Endpoint,
   wanted: Probe,
@@ -110,7 +110,7 @@ export async function recheck(
 const LIMITED_ATTEMPTS = 4;
 const REST_MS_MAX = 60_000;
 
-/** Rests and asks again where the endpoint wants that, within bounds. */
+/** Pauses and asks again if the endpoint wants that, within limits. */
 async function askPatiently(
   endpoint: Endpoint,
   body: Uint8Array<ArrayBuffer>,
@@ -126,14 +126,14 @@ async function askPatiently(
   }
 }
 
-/** One after the other: the checks are no load. */
+/** One after another: the checks are not a load. */
 async function inTurn<From, To>(all: readonly From[], work: (one: From) => Promise<To>): Promise<To[]> {
   const done: To[] = [];
   for (const one of all) done.push(await work(one));
   return done;
 }
 
-/** Undefined where there is no answer, or none that could be compared. */
+/** undefined if there is no answer, or none that can be compared. */
 function vectorOf(result: Asked["result"]): Float32Array | undefined {
   return isFailure(result) || result.faults.size > 0 ? undefined : result.vectors[0];
 }
@@ -159,7 +159,7 @@ function batchCheck(alone: readonly (Float32Array | undefined)[], batch: Asked["
   return comparison(says, alone, batch.faults.size > 0 ? [] : batch.vectors);
 }
 
-/** By what each text got alone: one that got another's is told so. */
+/** Compares with each text's vector from a request of its own, and reports if a text got another's. */
 function comparison(
   says: string,
   alone: readonly (Float32Array | undefined)[],
@@ -195,7 +195,7 @@ function encodingCheck(asked: Encoding, first: Answer, other: Encoding, second: 
   return right(says, isBitEqual(one, two) ? "bit for bit" : `cosine ${written(cosine)}, not bit for bit`);
 }
 
-/** Of texts of words no vocabulary has as many tokens as there are characters; infinity-emb 0.0.78 counts those, unless told otherwise. */
+/** For ordinary text no vocabulary has as many tokens as characters; infinity-emb 0.0.78 counts characters by default. */
 function charactersCheck(
   one: readonly string[],
   first: Answer,
@@ -210,7 +210,7 @@ function charactersCheck(
   return [wrong("usage counts tokens", words)];
 }
 
-/** @param ask tries an optional size: the outcome is reported, but not as a fault */
+/** @param ask tries optional dimensions: the outcome is reported, but is not an error */
 async function dimensionsCheck(
   asked: number | undefined,
   first: Float32Array | undefined,

@@ -1,6 +1,6 @@
 /**
- * Any endpoint of OpenAI's embeddings API, by its base URL and key: one request, one answer, or the reason for a failure.
- * A new way to say where it is goes to `urlOf`.
+ * An endpoint of OpenAI's embeddings API, by its base URL and key: one request, one answer, or the reason for a failure.
+ * A new form of URL goes to `urlOf`.
  */
 import { withoutSlash } from "../domain/base-url";
 import type { Fetched, Outside } from "../domain/outside";
@@ -10,7 +10,7 @@ import { type Answer, memberOf, parsedJson, readAnswer, startOf } from "./answer
 import type { Failure } from "./load";
 
 export interface Endpoint {
-  /** @param inputs how many texts the body has */
+  /** @param inputs how many texts the body contains */
   ask(body: Uint8Array<ArrayBuffer>, inputs: number): Promise<Asked>;
 }
 
@@ -24,12 +24,12 @@ export interface Asked {
 export const isFailure = (result: Answer | Failure): result is Failure => "kind" in result;
 
 const TIMEOUT_MS = 60_000;
-/** Delay before the next attempt when the connection fails. */
+/** Delay before the next attempt if the connection fails. */
 const UNREACHED_REST_MS = 100;
-/** For a 429 that does not say how long. */
+/** For a 429 without Retry-After. */
 const LIMITED_REST_MS = 1000;
 
-/** As OpenAI's SDKs take it (with /v1), or in full; a bare host has the usual path. @returns words where it is none */
+/** Like OpenAI's SDKs (with /v1), or the full URL; for a bare host the usual path is added. @returns a message if it is no URL */
 export function urlOf(text: string): URL | string {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol)) return `--url: "${text}" is not an http or https URL.`;
@@ -49,7 +49,7 @@ export function openEndpoint(
 ): Endpoint {
   const headers: Record<string, string> = {
     "content-type": "application/json",
-    // So that the bytes that are counted are those that came.
+    // No compression, so that the counted bytes are the transferred ones.
     "accept-encoding": "identity",
     ...(key !== undefined && { authorization: `Bearer ${key}` }),
   };
@@ -60,7 +60,7 @@ export function openEndpoint(
     const answered = new AbortController();
     const alarm = outside.sleep(TIMEOUT_MS, answered.signal).then(
       () => late.abort(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)),
-      // The answer was there before.
+      // The answer had already arrived.
       () => undefined,
     );
     try {
@@ -68,7 +68,7 @@ export function openEndpoint(
         method: "POST",
         headers,
         body,
-        // After a redirect, measure the new address; and the key is for this address.
+        // After a redirect the new URL would have to be measured; and the key is only for this one.
         redirect: "manual",
         signal: AbortSignal.any([late.signal, stop]),
       });
@@ -104,7 +104,7 @@ export function openEndpoint(
       const askedAt = outside.monotonic();
       try {
         const { response, bytes } = await send(body);
-        // Before it is read: that is our time, not the endpoint's.
+        // Before it is read: reading is our time, not the endpoint's.
         const took_ms = outside.monotonic() - askedAt;
         const isOk = response.status >= 200 && response.status < 300;
         const result = isOk ? readAnswer(bytes, inputs) : failureOf(response, bytes);

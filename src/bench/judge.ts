@@ -1,13 +1,13 @@
 /**
- * Sees every answer of an endpoint and says in the end what all of them got right or wrong.
- * What a single answer can get wrong is in src/bench/answer.ts; a check over all of them is a line of `checks`.
+ * Collects every answer of an endpoint and reports at the end what they got right or wrong.
+ * src/bench/answer.ts checks single answers; a check over all of them is a line of `checks`.
  */
 import { type Answer, FAULTS, type Fault } from "./answer";
 
 export interface Check {
   readonly check: string;
   readonly outcome: "right" | "wrong" | "skipped";
-  /** What is wrong, why it was not tried, or what else was seen. */
+  /** What is wrong, why it was not tried, or a further observation. */
   readonly why?: string | undefined;
 }
 
@@ -17,7 +17,7 @@ export const skipped = (check: string, why: string): Check => ({ check, outcome:
 
 const UNIT_LENGTH_TOLERANCE = 1e-3;
 
-/** Sees every answer, and says in the end what all of them got right or wrong. */
+/** Collects every answer, and reports at the end what they got right or wrong. */
 export interface Judge {
   see(answer: Answer): void;
   checks(): Check[];

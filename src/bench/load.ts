@@ -1,6 +1,6 @@
 /**
- * The load generator: keeps connections busy until a time is over or so many requests were sent, and sums up the results.
- * How a request is sent and judged is the lane's own matter; a further figure is a member of `Tally`.
+ * The load generator: keeps connections busy for a time or for a number of requests, and sums up the results.
+ * The lane decides how a request is sent and judged; a further figure is a member of `Tally`.
  */
 import type { Outside } from "../domain/outside";
 
@@ -9,20 +9,20 @@ export interface Outcome {
   readonly took_ms: number;
   /** Of the body. */
   readonly bytes: number;
-  /** As the answer's usage says. */
+  /** The count in the answer's usage. */
   readonly tokens?: number | undefined;
   readonly failure?: Failure | undefined;
 }
 
 export interface Failure {
-  /** A status, or a word or two: what failures are counted by. */
+  /** A status, or a short label, by which failures are counted. */
   readonly kind: string;
   readonly message: string;
   /** Time to wait before the next request (`Retry-After`). */
   readonly rest_ms?: number | undefined;
 }
 
-/** Asks once, and rejects only for what is not the endpoint's doing. */
+/** Sends one request; rejects only for failures that are not the endpoint's. */
 export type Lane = () => Promise<Outcome>;
 
 export interface Limits {
@@ -32,7 +32,7 @@ export interface Limits {
   readonly stop: AbortSignal;
 }
 
-/** @returns how long it took, and how much of that everybody rested */
+/** @returns how long it took, and how much of that was spent in pauses */
 export async function keepBusy(
   lanes: readonly Lane[],
   { ms, requests, stop }: Limits,
@@ -53,7 +53,7 @@ export async function keepBusy(
     }
   }
 
-  /** One that is asked for is asked for by all: the endpoint means the caller, not the connection. */
+  /** A requested pause applies to all connections: the endpoint means the caller. */
   function restFor(rest_ms: number): void {
     const now = monotonic();
     const until = Math.min(now + rest_ms, endsAt);
@@ -71,7 +71,7 @@ export async function keepBusy(
       }
       sent += 1;
       const outcome = await lane();
-      // What was under way when it was stopped says nothing of the endpoint.
+      // Requests in flight when it was stopped do not count.
       if (stop.aborted) return;
       record(outcome, place);
       if (outcome.failure?.rest_ms !== undefined) restFor(outcome.failure.rest_ms);
@@ -86,15 +86,15 @@ export interface Tally {
   readonly sent: number;
   readonly right: number;
   readonly bytes: number;
-  /** Undefined where no usage says. */
+  /** undefined if no answer has usage. */
   readonly tokens: number | undefined;
-  /** Of right answers, in order of their length. */
+  /** Latencies of correct answers, sorted. */
   readonly latencies_ms: readonly number[];
   /** The most frequent first. */
   readonly failures: readonly { readonly kind: string; readonly count: number; readonly message: string }[];
 }
 
-/** The latencies that a glance looks back on. */
+/** The number of recent latencies in the progress bar's figures. */
 const GLANCE = 500;
 
 export function openTally() {
@@ -117,7 +117,7 @@ export function openTally() {
       bytes += outcome.bytes;
       if (outcome.tokens !== undefined) tokens = (tokens ?? 0) + outcome.tokens;
     },
-    /** What a bar shows meanwhile. */
+    /** What a progress bar shows meanwhile. */
     glance: () => ({
       sent,
       right: latencies_ms.length,
@@ -137,6 +137,6 @@ export function openTally() {
   };
 }
 
-/** @param sorted the smallest first; 0 where there is none */
+/** @param sorted ascending; 0 if there is none */
 export const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;

@@ -1,5 +1,5 @@
 /**
- * One measurement of an endpoint: its vectors are checked, then it is kept busy, then some of what it answered is asked for again.
+ * One measurement of an endpoint: checks its vectors, puts load on it, then requests some of the texts again.
  * Progress goes to the `Watch`; the outcome is a `Result`, for src/bench/report.ts.
  */
 import type { Outside } from "../domain/outside";
@@ -10,10 +10,10 @@ import type { Settings, Watch } from "./settings";
 import { NUMBER_DIGITS } from "./texts";
 import { type Load, SAMPLES_MAX, underLoad } from "./under-load";
 
-/** Those that check the vectors, one of a load, and one that is asked again. */
+/** Requests that check the vectors, one of a load, and one that is repeated. */
 export const REQUESTS_MIN = PROBE_COST.requests + 2;
 
-/** How many requests there are for each part, of all that may be sent. */
+/** How the total number of requests is divided among the parts. */
 function sharesOf(requests: number): { readonly load: number; readonly samples: number } {
   if (requests === Number.POSITIVE_INFINITY) return { load: requests, samples: SAMPLES_MAX };
   const left = Math.max(0, requests - PROBE_COST.requests);
@@ -23,13 +23,13 @@ function sharesOf(requests: number): { readonly load: number; readonly samples: 
 
 export interface Result {
   readonly settings: Settings;
-  /** Undefined where the endpoint answered nothing, so that none was begun. */
+  /** undefined if the endpoint answered nothing, so that no load was started. */
   readonly load: Load | undefined;
   readonly checks: readonly Check[];
   readonly requests_sent: number;
 }
 
-/** @param stop ends it early; what was measured until then is told */
+/** @param stop ends it early; what was measured until then is reported */
 export async function measure(
   settings: Settings,
   outside: Outside,

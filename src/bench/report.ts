@@ -1,5 +1,5 @@
 /**
- * What was measured: as tables for people and as one JSON object for programs, which both have every figure.
+ * The results: as tables for people and as one JSON object for programs, with the same figures.
  * A new figure is a row of `figures` and a member of `asJson`.
  */
 
@@ -53,7 +53,7 @@ export function asJson({ settings, load, checks, requests_sent }: Result): objec
   };
 }
 
-/** JSON has no infinity: null is no limit. */
+/** JSON has no infinity: null means no limit. */
 const finite = (value: number) => (Number.isFinite(value) ? value : null);
 const perSecond = ({ seconds }: Load, amount: number) => (seconds > 0 ? amount / seconds : 0);
 const quantiles = ({ latencies_ms }: Load) =>

@@ -1,6 +1,6 @@
 /**
- * A request of OpenAI's wire as bytes that are sent again and again: only its texts are written again.
- * A new member of the body is one of `Wanted`.
+ * A request of OpenAI's API as bytes that are sent again and again: only its texts are replaced.
+ * A new member of the body is a member of `Wanted`.
  */
 import { textOf } from "./texts";
 
@@ -8,9 +8,9 @@ export type Encoding = "float" | "base64";
 
 export interface Wanted {
   readonly model: string;
-  /** Texts a request. */
+  /** Texts per request. */
   readonly inputs: number;
-  /** Of each text, about. */
+  /** Approximate tokens of each text. */
   readonly tokens: number;
   readonly encoding: Encoding;
   readonly dimensions?: number | undefined;
@@ -18,7 +18,7 @@ export interface Wanted {
 
 export interface Request {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Writes the texts of so many numbers from this one on. Not while the request is being sent. */
+  /** Writes the texts for consecutive numbers. Not while the request is being sent. */
   write(first: number): void;
 }
 
@@ -28,7 +28,7 @@ export const bodyOf = (
 ): Buffer<ArrayBuffer> =>
   Buffer.from(JSON.stringify({ model, input, encoding_format: encoding, dimensions }));
 
-/** @param headOf what goes before a body of so many bytes, for callers that write straight to a socket */
+/** @param headOf the bytes before a body of this size, for callers that write directly to a socket */
 export function requestOf(wanted: Wanted, headOf = (_bytes: number) => ""): Request {
   const { inputs, tokens } = wanted;
   const texts = Array.from({ length: inputs }, () => textOf(0, tokens));

@@ -1,5 +1,5 @@
 /**
- * What an endpoint is measured with, as the command line says it, and who is told meanwhile.
+ * The settings of a measurement from the command line, and the receiver of its progress.
  * A new option of `embedgate bench` is a member of `Settings`.
  */
 import type { Wanted } from "./request";
@@ -8,14 +8,14 @@ export interface Settings extends Wanted {
   readonly url: URL;
   readonly key?: string | undefined;
   readonly connections: number;
-  /** Whichever of the two is reached first ends the load. */
+  /** The load ends when the first of the two is reached. */
   readonly seconds: number;
   readonly requests: number;
 }
 
 export interface Watch {
-  /** What will be sent, before it is. */
+  /** What will be sent, before it is sent. */
   say(words: string): void;
-  /** How far the load is. */
+  /** The progress of the load. */
   at(share: number, words: string): void;
 }

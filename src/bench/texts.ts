@@ -1,20 +1,20 @@
 /**
- * The texts of a load. Each says a number of its own, so that none is found in a cache, and all of one size are equally long, so that a
- * request is written once and patched in place. Longer or shorter ones are a matter of `tokens`.
+ * The texts of a load. Each contains its own number, so that none is found in a cache, and all of one size are equally long, so that a
+ * request is built once and patched in place. `tokens` sets their length.
  */
 export const NUMBER_DIGITS = 12;
-/** Tokens of a text's number in most vocabularies, `#` and all. */
+/** Tokens of a text's number in most vocabularies, including `#`. */
 const NUMBER_TOKENS = 6;
 export const TOKENS_MIN = NUMBER_TOKENS + 1;
 
-/** Of four letters and one token each. */
+/** Words of four letters and one token each. */
 const WORDS = (
   "time year week hour door wall room roof road tree leaf wood fire iron gold salt rain snow wind moon star lake rock sand bird fish " +
   "bear wolf hand head foot bone milk corn rice meat soup cake book page note song game ball team race ship boat sail port town farm " +
   "shop bank king lord army flag"
 ).split(" ");
 
-/** So many endings there are; neighbours have different ones, so that their vectors are far from each other. */
+/** The number of different endings; neighbouring texts have different ones, so that their vectors are far apart. */
 const ENDINGS = 64;
 const endings = new Map<number, readonly string[]>();
 
@@ -33,7 +33,7 @@ function endingsOf(words: number): readonly string[] {
   return made;
 }
 
-/** @param tokens about how long it is; never shorter than its number and a word */
+/** @param tokens approximate length; never shorter than its number and a word */
 export function textOf(number: number, tokens: number): string {
   const words = Math.max(tokens, TOKENS_MIN) - NUMBER_TOKENS;
   return `#${String(number).padStart(NUMBER_DIGITS, "0")}${endingsOf(words)[number % ENDINGS]}`;

@@ -1,6 +1,6 @@
 /**
- * An endpoint under load: all connections ask with texts that nobody sent before, every answer is read in full, and a few vectors are
- * kept, so that they can be held against what the same texts get when they come alone.
+ * An endpoint under load: all connections send texts that nobody sent before, every answer is read completely, and a few vectors are
+ * kept, to compare them with the vectors of the same texts in single requests.
  */
 import type { Outside } from "../domain/outside";
 import type { Answer } from "./answer";
@@ -13,7 +13,7 @@ import { textOf } from "./texts";
 
 export interface Load extends Tally {
   readonly seconds: number;
-  /** Of these, those that everybody rested because the endpoint asked for it. */
+  /** The part that was spent in pauses that the endpoint asked for. */
   readonly rested_seconds: number;
 }
 
@@ -26,7 +26,7 @@ export interface Loading {
   readonly settings: Settings;
   readonly endpoint: Endpoint;
   readonly judge: Judge;
-  /** The first text's number. */
+  /** The number of the first text. */
   readonly run: number;
   readonly outside: Outside;
   readonly watch: Watch;
@@ -43,7 +43,7 @@ export async function underLoad(loading: Loading): Promise<{ load: Load; sampled
   const tally = openTally();
   let next = loading.run;
 
-  /** The last text, so that one whose vector stands a place further is found out. */
+  /** The last text, so that vectors shifted by one place are detected. */
   function sample(first: number, { vectors }: Answer): void {
     const last = inputs - 1;
     const vector = vectors[last];

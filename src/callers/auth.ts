@@ -1,6 +1,6 @@
 /**
- * Who asks, before anything else: the key's workspace, the token's, or in open mode nobody in particular, but only from this machine.
- * A new way to prove who one is, is another branch of `identified`.
+ * Authentication, before anything else: the workspace of a key or token, or in open mode anybody, but only from this machine.
+ * A new way to authenticate is another branch of `identified`.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { ConfiguredJwt, GatewayConfig } from "../config/gateway-config";
@@ -16,25 +16,25 @@ import type { Sessions } from "./sessions";
 import type { Workspaces } from "./workspaces";
 
 export interface Auth {
-  /** Whether callers need no key now. A key made meanwhile, by any process, ends it. @param by other settings than those of now */
+  /** Whether callers need no key now. A key created by any process ends this. @param by other settings than the current ones */
   isOpen(by?: GatewayConfig["auth"]): boolean;
   /**
-   * A key is known at once; a token's issuer may have to be asked.
+   * A key is known at once; a token may need a request to its issuer.
    * @throws GatewayError no_key | wrong_key | forbidden | unavailable | database_unavailable
    */
   identify(request: Request): Caller | Promise<Caller>;
   /**
-   * Who may do what is for the operator: an admin's key, or anybody in open mode.
-   * @param refused is told, before this throws, who is known and is no admin
-   * @throws GatewayError as identify does
+   * Who may use the operator's paths: an admin's key, or anybody in open mode.
+   * @param refused is called with a caller who is known and not an admin, before this throws
+   * @throws GatewayError like identify
    */
   identifyAdmin(request: Request, refused: (caller: Caller) => void): Caller;
   /**
-   * As `identifyAdmin`, and by the cookie of a session (sessions.ts) where there is no key.
-   * @throws GatewayError as identify does; forbidden for another origin's page, and a change without the session's token
+   * Like `identifyAdmin`, and also by the cookie of a session (sessions.ts) if there is no key.
+   * @throws GatewayError like identify; forbidden for another origin's page, and for a change without the session's token
    */
   identifyOperator(request: Request, refused: (caller: Caller) => void): Promise<Operator>;
-  /** What needs no key is for this machine alone, too, while the gateway is open. @throws GatewayError forbidden | database_unavailable */
+  /** Paths without a key are limited to this machine too while the gateway is open. @throws GatewayError forbidden | database_unavailable */
   admitWithoutKey(request: Request): void;
 }
 
@@ -44,7 +44,7 @@ export interface Operator {
 }
 
 interface Parts {
-  /** As they are now: a reload may change them. */
+  /** The current settings: a reload may change them. */
   readonly settings: () => GatewayConfig["auth"];
   readonly keys: Keys;
   readonly workspaces: Pick<Workspaces, "ensure" | "exists">;
@@ -76,11 +76,11 @@ export function openAuth({ settings, keys, workspaces, sessions, outside }: Part
     try {
       await workspaces.ensure(workspace, outside.monotonic());
     } catch (thrown) {
-      // The request's own first row creates it, too, and the time for that is the request's.
+      // The request's own first row creates it too, and that takes the request's own time.
       if (!isLockedOut(asGatewayError(thrown))) throw thrown;
     }
   };
-  /** A claim that is misspelt must not become a customer without a limit. */
+  /** A misspelt claim must not create a customer without limits. */
   const identifiedByToken = async (
     token: string,
     by: Tokens,
@@ -130,7 +130,7 @@ export function openAuth({ settings, keys, workspaces, sessions, outside }: Part
   };
 }
 
-/** The issuer's keys are kept over a reload that leaves `auth.jwt` as it was. */
+/** The issuer's keys are kept over a reload that does not change `auth.jwt`. */
 function tokensBy(outside: Parts["outside"]): (section: ConfiguredJwt) => Tokens {
   let opened: { readonly section: ConfiguredJwt; readonly tokens: Tokens } | undefined;
   return (section) => {

@@ -1,6 +1,6 @@
 /**
- * An issuer's published keys: fetched when first needed, kept, fetched again when they are old or a token names one that is not among
- * them. Whatever callers send, the issuer is asked once a cooldown at most; while it is down, the keys that are kept go on working.
+ * An issuer's published keys: fetched when first needed, cached, and fetched again when they are old or a token names an unknown key.
+ * Whatever callers send, the issuer gets at most one request per cooldown; while it is down, the cached keys stay in use.
  */
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
 import { GatewayError } from "../domain/errors";
@@ -8,16 +8,16 @@ import type { Outside } from "../domain/outside";
 import { untrusted } from "../network/connecting";
 import { Gathered } from "../network/gathered";
 
-/** An issuer that takes a key back is heard within this time. */
+/** A key that the issuer withdraws stops working within this time. */
 const OLD_AFTER_MS = 600_000;
-/** Between two fetches, so that made-up key ids do not become requests to the issuer. */
+/** Minimum time between two fetches, so that made-up key ids do not become requests to the issuer. */
 const COOLDOWN_MS = 30_000;
 const COOLDOWN_AFTER_FAILURE_MS = 5_000;
 const FETCH_MS = 5_000;
-/** Hundreds of keys; issuers have two or three. */
+/** Enough for hundreds of keys; issuers have two or three. */
 const BYTES_MAX = 256 * 1024;
 
-/** @returns finds a token's key; throws GatewayError unavailable where it cannot be known, and jose's own error where there is none */
+/** @returns finds a token's key; throws GatewayError unavailable if it cannot be determined, and jose's own error if there is none */
 export function openJwks(
   url: string,
   outside: Pick<Outside, "fetch" | "monotonic" | "sleep" | "log">,
@@ -26,7 +26,7 @@ export function openJwks(
   let asked: { readonly at: number; readonly failed: boolean } | undefined;
   let asking: Promise<void> | undefined;
 
-  /** Joins the fetch that is under way, starts one, or leaves the issuer alone. It never rejects: `asked` has the outcome. */
+  /** Joins the fetch in progress, starts one, or does neither during the cooldown. It never rejects: `asked` has the outcome. */
   async function askAgain(): Promise<void> {
     const wait = asked?.failed ? COOLDOWN_AFTER_FAILURE_MS : COOLDOWN_MS;
     if (asking === undefined && asked !== undefined && outside.monotonic() - asked.at < wait) return;
@@ -71,7 +71,7 @@ export function openJwks(
   };
 }
 
-/** @throws Error in words for the log */
+/** @throws Error with a message for the log */
 async function fetched(url: string, outside: Pick<Outside, "fetch" | "sleep">): Promise<unknown> {
   const over = new AbortController();
   const timer = new AbortController();
@@ -104,7 +104,7 @@ async function read(url: string, signal: AbortSignal, outside: Pick<Outside, "fe
   return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(gathered.bytes()));
 }
 
-/** Entries that are no keys are left to jose, which passes over what it cannot use. @throws Error */
+/** Invalid entries are left to jose, which skips what it cannot use. @throws Error */
 function keySetOf(value: unknown): JSONWebKeySet {
   const keys: unknown =
     typeof value === "object" && value !== null && "keys" in value ? value.keys : undefined;

@@ -1,6 +1,6 @@
 /**
- * Tokens of an outside issuer (`auth.jwt`): signature, algorithm, issuer, audience and times are checked, and a claim names the workspace.
- * What is wrong with a token is told by name; the token itself never is. A new check is a line in `verify`.
+ * JWTs of an external issuer (`auth.jwt`): checks signature, algorithm, issuer, audience and times, and reads the workspace from a claim.
+ * An error names what is wrong with a token, and never contains the token. A new check is a line in `verify`.
  */
 import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from "jose";
 import type { ConfiguredJwt } from "../config/gateway-config";
@@ -14,20 +14,20 @@ import { openJwks } from "./jwks";
 import { checkName } from "./keys";
 
 export interface Tokens {
-  /** @throws GatewayError wrong_key, or unavailable where the issuer's keys cannot be had */
+  /** @throws GatewayError wrong_key, or unavailable if the issuer's keys cannot be fetched */
   verify(token: string): Promise<Caller>;
 }
 
-/** Never a secret kind: who took a public key for HS256's secret would let anybody sign who has read it. Never `none`. */
+/** Never a secret algorithm: if a public key were accepted as HS256's secret, anybody who has read it could sign. Never `none`. */
 const ALGORITHMS = [
   ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
   ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
 ];
 
-/** Clocks of honest machines differ by less. */
+/** The clocks of well-kept machines differ by less. */
 const TOLERANCE_S = 5;
 
-/** Three parts, the first of them JSON with an `alg`. A key of the gateway's own has no dots. */
+/** Three parts, the first of them JSON with an `alg`. The gateway's own keys contain no dots. */
 export function looksLikeToken(bearer: string): boolean {
   const [, header] = /^([\w-]+)\.[\w-]*\.[\w-]*$/.exec(bearer) ?? [];
   if (header === undefined) return false;
@@ -56,7 +56,7 @@ export function openTokens(
         algorithms: [...algorithms],
         clockTolerance: TOLERANCE_S,
         currentDate: new Date(outside.now()),
-        // A token cannot be taken back, so one that never ends would be a key that nobody can revoke.
+        // A token cannot be revoked, so a token that never expires would be a key that nobody can revoke.
         requiredClaims: ["exp"],
       };
       const payload = await payloadOf(token, find, options).catch((thrown: unknown) => {
@@ -77,7 +77,7 @@ function keysOf(
       algorithms: ALGORITHMS,
     };
   const known = readPublicKey(public_key);
-  // The routing file was checked for this.
+  // The routing file's check guarantees this.
   if (typeof known === "string") throw new GatewayError("internal", `auth.jwt.public_key: ${known}`);
   return { find: async () => known.key, algorithms: known.algorithms };
 }
@@ -147,7 +147,7 @@ const CLAIMS: Readonly<Record<string, { readonly missing: string; readonly wrong
 
 function workspaceOf(payload: JWTPayload, claim: string | readonly string[]): string {
   const found = claimAt(payload, claim);
-  // Groups and roles come as lists: one of one entry is as clear as text, several are ambiguous.
+  // Groups and roles are lists: a list with one entry is as clear as text, several entries are ambiguous.
   const name: unknown = Array.isArray(found) && found.length === 1 ? found[0] : found;
   const called = typeof claim === "string" ? claim : claim.join(".");
   try {
@@ -171,7 +171,7 @@ function workspaceOf(payload: JWTPayload, claim: string | readonly string[]): st
   );
 }
 
-/** A claim called so stands above a path: issuers call theirs `https://example.com/workspace`. */
+/** A claim with this exact name takes precedence over a path: issuers call theirs `https://example.com/workspace`. */
 function claimAt(payload: JWTPayload, claim: string | readonly string[]): unknown {
   if (typeof claim === "string" && Object.hasOwn(payload, claim)) return payload[claim];
   const steps =
@@ -191,7 +191,7 @@ const pointerSteps = (pointer: string) =>
     .split("/")
     .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
 
-/** Who asked, for the ledger: the issuer's name for them, where it is one that can be printed. */
+/** The subject, for the ledger: the issuer's name for the caller, if it can be printed. */
 function keyIdOf({ sub }: JWTPayload): string {
   return typeof sub === "string" && /^[^\p{C}]{1,200}$/u.test(sub) ? `jwt:${sub}` : "jwt";
 }

@@ -1,13 +1,13 @@
 /**
- * Tells the log of keys that were created, rotated or revoked, whichever process did it: a running gateway looks when requests come, once
- * a second at the most.
+ * Logs keys that were created, rotated or revoked by whichever process: a running gateway checks when requests come, at most once
+ * per second.
  */
 import type { Outside } from "../domain/outside";
 import type { Keys, ListedKey } from "./keys";
 
 const LOOK_EVERY_MS = 1_000;
 
-/** @returns keys that are looked at when a request has one */
+/** @returns keys that are checked when a request has one */
 export function tellingOfChanges(keys: Keys, { monotonic, log }: Pick<Outside, "monotonic" | "log">): Keys {
   let known = new Map(keys.list().map((key) => [key.id, key]));
   let lookedAt = monotonic();

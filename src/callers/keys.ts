@@ -1,5 +1,5 @@
 /**
- * API keys as state in the database: made, listed, rotated, revoked, looked up. The secret is returned once and kept as a hash.
+ * API keys in the database: created, listed, rotated, revoked, looked up. The secret is returned once and stored as a hash.
  * The command line and the admin API call these same functions.
  */
 
@@ -27,7 +27,7 @@ export interface ListedKey {
   readonly hint: string;
   readonly created_at: number;
   readonly revoked_at: number | null;
-  /** When the secret before a rotation stops working; null where none is in its grace. */
+  /** When the secret before a rotation stops working; null if none is in its grace period. */
   readonly old_secret_until: number | null;
 }
 
@@ -37,38 +37,38 @@ export interface KnownKey {
   readonly isAdmin: boolean;
 }
 
-/** Whoever changes something is named in the audit trail (src/books/audit.ts): left out, it is the command line. */
+/** The actor is named in the audit trail (src/books/audit.ts): left out, it is the command line. */
 export interface Keys {
   /**
-   * Before `find`, where it answers from memory: undefined where that is fresh, else it resolves once it is. Left out: always at once.
+   * Call it before `find` if that answers from memory: undefined if the memory is fresh, otherwise it resolves once it is. Left out: not needed.
    * @throws GatewayError ledger_unavailable
    */
   ready?(): Promise<void> | undefined;
-  /** @param admin whether it may also do what is for the operator */
+  /** @param admin whether the key may also use the operator's paths */
   create(name: string, workspace: string, admin?: boolean, actor?: string): Promise<NewKey>;
   list(): readonly ListedKey[];
-  /** A new secret for the same key; older ones work for `graceMs` more. @throws GatewayError invalid */
+  /** Creates a new secret for the same key; older ones work for `graceMs` more. @throws GatewayError invalid */
   rotate(id: string, graceMs: number, actor?: string): Promise<NewKey>;
   /** @throws GatewayError invalid */
   revoke(id: string, actor?: string): Promise<void>;
   /**
-   * The key whose secret has this hash is an admin's in the default workspace, unless it was revoked; one that came so before ends.
+   * The key whose secret has this hash becomes an admin's in the default workspace, unless it was revoked; the previous bootstrap key ends.
    * @param sha256 in hexadecimal digits @throws GatewayError database_unavailable
    */
   bootstrap(sha256: string): Promise<void>;
-  /** The live key that this secret opens. Reads the database, so that a key made by another process is known at once. */
+  /** The live key with this secret. Reads the database, so that a key created by another process is known at once. */
   find(secret: string): KnownKey | undefined;
-  /** Why a secret opens no live key, where it once opened one: in words, for the log. */
+  /** Why a secret that used to work no longer does, as a message for the log. */
   endOf(secret: string): string | undefined;
-  /** Tokens of an outside issuer are taken: told once, it is known for ever. @throws GatewayError database_unavailable */
+  /** Records that tokens of an external issuer are accepted; this is remembered for ever. @throws GatewayError database_unavailable */
   tokensTaken(): Promise<void>;
-  /** Whether a key was ever made, revoked ones included, or tokens were ever taken: from then on the gateway is never open by itself again. */
+  /** Whether a key ever existed, including revoked ones, or tokens were ever accepted: after that, open mode never returns by itself. */
   everNeeded(): boolean;
 }
 
 export const DEFAULT_WORKSPACE = "default";
 const PREFIX = "eg-";
-/** What the ids of keys start with that a routing file or the environment gave. */
+/** Prefix of the ids of keys that come from a routing file or the environment. */
 const BOOTSTRAP = "key_bootstrap_";
 
 interface KeyRow {
@@ -136,7 +136,7 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
     const row = read(() => selectByHash.get({ hash: secretHash(secret) }));
     if (!row) return undefined;
     const key = { keyId: row.key_id, workspace: row.workspace, isAdmin: row.admin === 1n };
-    // A rotated secret ends by itself.
+    // A rotated secret expires by itself.
     return { key, until: row.expires_at === null ? Number.POSITIVE_INFINITY : Number(row.expires_at) };
   });
 
@@ -219,7 +219,7 @@ export function openKeys(store: Store, outside: Pick<Outside, "now" | "randomByt
   };
 }
 
-/** As it is kept: secrets are random, so it needs no salt. */
+/** As stored: secrets are random, so they need no salt. */
 export function secretHash(secret: string): Uint8Array {
   return new Bun.CryptoHasher("sha256").update(secret).digest();
 }
@@ -236,7 +236,7 @@ export function newSecret(outside: Pick<Outside, "randomBytes">): {
 export const unknownKey = (id: string) =>
   new GatewayError("invalid", `There is no live key "${id}": 'embedgate keys list' shows them.`);
 
-/** Why a secret opens no live key. */
+/** Why a secret does not work. */
 export function wordsOfEnd(
   id: string,
   workspace: string,
@@ -250,7 +250,7 @@ export function wordsOfEnd(
 }
 
 /**
- * What a workspace that is created may be called: it is in commands, in addresses and in CSV. Older ones keep the names they have.
+ * Valid names of new workspaces: names are used in commands, URLs and CSV. Existing workspaces keep their names.
  * @throws GatewayError invalid
  */
 export function checkNewWorkspace(name: string): void {

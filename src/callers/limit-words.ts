@@ -1,15 +1,15 @@
 /**
- * How a rate limit is told: in the six headers that OpenAI's clients read, and in the error of a request that is over it.
- * Where a bucket is kept does not matter here; a further thing to tell of one is a line of `headersFor`.
+ * How a rate limit is reported: in the six headers that OpenAI's clients read, and in the error of a refused request.
+ * It does not matter where a bucket is stored; a further value to report is a line of `headersFor`.
  */
 import { GatewayError } from "../domain/errors";
 
 export const MINUTE_MS = 60_000;
 
-/** A bucket as it is now. */
+/** The current state of a bucket. */
 export interface Told {
   readonly what: "requests" | "tokens" | "measurements";
-  /** A minute. */
+  /** Per minute. */
   readonly limit: number;
   /** Time until it is full again. */
   readonly missingMs: number;
@@ -25,11 +25,11 @@ export function headersFor(told: Told): Record<string, string> {
 }
 
 function remaining({ limit, missingMs }: Told): number {
-  // What is missing is a whole number of units, each cut to whole nanoseconds.
+  // The missing amount is a whole number of units, each cut to whole nanoseconds.
   return Math.max(0, Math.floor(((MINUTE_MS - missingMs) * limit) / MINUTE_MS + 1e-6));
 }
 
-/** @param waitMs after which it would pass */
+/** @param waitMs after this time the request would pass */
 export function limited(told: Told, waitMs: number, headers: Record<string, string>): GatewayError {
   const { what, limit } = told;
   const retryAfterMs = Math.ceil(waitMs);
@@ -40,7 +40,7 @@ export function limited(told: Told, waitMs: number, headers: Record<string, stri
   );
 }
 
-/** As Go writes it, and OpenAI's headers: 20ms, 1.5s, 6m0s. */
+/** In the format of Go and of OpenAI's headers: 20ms, 1.5s, 6m0s. */
 export function duration(milliseconds: number): string {
   const ms = Math.max(0, Math.ceil(milliseconds));
   if (ms < 1_000) return `${ms}ms`;

@@ -1,6 +1,6 @@
 /**
- * Whether a gateway may be open (serve without keys): what `serve` refuses when it starts, a reload refuses too, in the same words.
- * A new check of a configuration that only a gateway can make (not the file alone, src/config/) is a line of `refusalOf`.
+ * Whether a gateway may be open (serve without keys): a reload refuses the same as a start, with the same message.
+ * A new check of a configuration that needs a gateway (not only the file, src/config/) is a line of `refusalOf`.
  */
 
 import type { GatewayConfig } from "../config/gateway-config";
@@ -11,15 +11,15 @@ import type { Auth } from "./auth";
 import type { Keys } from "./keys";
 
 export interface Before {
-  /** Where the gateway listens already, whatever the file says now: the address is taken once, at the start. */
+  /** The address on which the gateway listens, whatever the file says now: it is fixed at the start. */
   readonly hosts: readonly string[];
-  /** Whether it has asked for credentials since it was started. */
+  /** Whether it has required credentials since it was started. */
   readonly asks: boolean;
 }
 
 export const AT_THE_START: Before = { hosts: [], asks: false };
 
-/** @returns why the configuration cannot be served by; undefined where it can */
+/** @returns why the configuration cannot be used; undefined if it can */
 export function refusalOf(
   { auth: settings, server }: Pick<GatewayConfig, "auth" | "server">,
   auth: Pick<Auth, "isOpen">,
@@ -42,7 +42,7 @@ export function refusalOf(
   );
 }
 
-/** What a reload brings: that tokens are taken, and another first key. It serves on where either cannot be stored now. */
+/** Applies what a reload brings: accepted tokens, and another first key. If one of them cannot be stored now, the gateway serves on. */
 export function takeCredentials(
   { auth }: Pick<GatewayConfig, "auth">,
   before: GatewayConfig["auth"],

@@ -1,21 +1,21 @@
 /**
- * Which models a workspace may use: ids and patterns of its settings. To a workspace, a model that it may not use does not exist, nor does
- * a provider that serves only such models: code that looks up a name asks here first.
+ * Which models a workspace may use: ids and patterns of its settings. For a workspace, a forbidden model does not exist, nor does
+ * a provider that serves only such models: code that looks up a name checks here first.
  */
 import { matches } from "../config/models";
 
-/** @param ids the id that was asked for, and the one behind its alias: one of them is enough */
+/** @param ids the requested id, and the one behind its alias: one of them is enough */
 export type MayUse = (ids: readonly string[]) => boolean;
 
-/** Ids and patterns of a workspace that may use everything. */
+/** The pattern of a workspace without restrictions. */
 export const ALL_MODELS: readonly string[] = ["*"];
 
-/** For one question. */
+/** For a single check. */
 export function mayUse(models: readonly string[], ids: readonly string[]): boolean {
   return models.some((allowed) => ids.some((id) => allowed === id || matches(allowed, id)));
 }
 
-/** For many questions: what has no star is looked up. */
+/** For many checks: entries without a star are looked up. */
 export function permission(models: readonly string[]): MayUse {
   const exact = new Set(models);
   const patterns = models.filter((allowed) => allowed.includes("*"));
@@ -23,8 +23,8 @@ export function permission(models: readonly string[]): MayUse {
 }
 
 /**
- * Whether an id that may be used is taken by a pattern of the routing file, and by none before it.
- * @param before the patterns that are asked before it
+ * Whether an allowed id may match a pattern of the routing file, and none before it.
+ * @param before the patterns that are tried before it
  */
 export function mayUsePattern(
   models: readonly string[],
@@ -39,7 +39,7 @@ export function mayUsePattern(
   });
 }
 
-/** The pattern of what two of one star each have in common; undefined where that is nothing. */
+/** The pattern of what two patterns with one star have in common; undefined if there is nothing. */
 function inBoth(one: string, other: string): string | undefined {
   const [start, end] = partsOf(one);
   const [otherStart, otherEnd] = partsOf(other);

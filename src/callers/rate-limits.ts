@@ -1,5 +1,5 @@
 /**
- * Requests and tokens a minute, a workspace: buckets that fill up continuously, so that a minute's worth may come at once but never two.
+ * Requests and tokens per minute and workspace: token buckets that refill continuously, so that a minute's worth may come at once but never two.
  * A new limit is a further kind of bucket, with a function that takes from it.
  */
 import type { EndSignal } from "../domain/ending";
@@ -10,18 +10,18 @@ import type { WorkspaceRules } from "./workspaces";
 
 export interface RateLimits {
   /**
-   * Takes one request: before anything is done for it, and whatever becomes of it.
-   * @returns what to wait for, where the limits are kept elsewhere (shared-limits.ts); else nothing, and nobody waits
-   * @throws GatewayError rate_limited, with the time after which it would pass; the signal's reason
+   * Takes one request from the bucket: before anything is done for it, and whatever happens to it.
+   * @returns what to wait for, if the limits are stored elsewhere (shared-limits.ts); otherwise undefined
+   * @throws GatewayError rate_limited, with the time after which the request would pass; the signal's reason
    */
   takeRequest(rules: Limited, signal?: EndSignal): undefined | Promise<undefined>;
   /**
-   * Takes a request's estimated tokens: they are not counted yet.
-   * @returns what to call with the real count, once it is known
-   * @throws GatewayError rate_limited, likewise
+   * Takes a request's estimated tokens from the bucket, before they are counted.
+   * @returns a function to call with the real count, once it is known
+   * @throws GatewayError rate_limited, in the same way
    */
   takeTokens(rules: Limited, tokens: number, signal?: EndSignal): Correct | Promise<Correct>;
-  /** Whether the gateway may measure one more id of the workspace's own choice now; takes it, if so. */
+  /** Whether the gateway may measure one more caller-chosen id for the workspace; if so, takes one from the bucket. */
   mayMeasure(workspace: string): boolean;
   /** The six headers that OpenAI's clients read; none for a workspace without limits. */
   headers(rules: Limited): Record<string, string>;
@@ -29,7 +29,7 @@ export interface RateLimits {
 
 export type Correct = (actual: number) => void;
 
-/** Those of this machine alone: known at once. */
+/** The headers of this machine's own limits, known at once. */
 export interface OwnRateLimits extends RateLimits {
   takeRequest(rules: Limited): undefined;
   takeTokens(rules: Limited, tokens: number): Correct;
@@ -39,20 +39,20 @@ export type Limited = Pick<WorkspaceRules, "name" | "requestsPerMinute" | "token
 
 const MINUTE_NS = 60e9;
 const NS_PER_MS = 1e6;
-/** Past some so many within a minute, those of further workspaces find no place of their own. */
+/** Beyond this many within a minute, further workspaces get no slot of their own. */
 const BUCKETS_MAX = 65_536;
-/** Who finds no place has one of these with others: refused sooner than alone, and never without a limit. */
+/** Workspaces without a slot share one of these: they are refused sooner than alone, and are never without a limit. */
 export const SHARED_BUCKETS = 512;
-/** The places, the shared buckets, and for each place the limit that its bucket was last filled by. */
+/** The slots, the shared buckets, and for each slot the limit by which its bucket was last filled. */
 export const limitWordsFor = (places: number): number => wordsFor(places) + SHARED_BUCKETS + places;
 export const LIMIT_WORDS = limitWordsFor(BUCKETS_MAX);
-/** Of ids that callers choose under a pattern, a workspace: what is measured is paid for by the operator. */
+/** Caller-chosen ids per workspace: the operator pays for their measurement. */
 export const MEASUREMENTS_PER_MINUTE = 6;
 
 /**
- * A bucket is one number: the time at which it is full again, which each request moves on by what it takes. So it fits into a word that
+ * A bucket is one number: the time at which it is full again, which each request moves forward by what it takes. So it fits into a word that
  * several processes change without a lock.
- * @param seed random bytes, the same for all that share the words: callers choose workspaces' names
+ * @param seed random bytes, the same for all that share the words, because callers choose workspaces' names
  * @param words LIMIT_WORDS of them, zero at first; shared by all processes whose clock is the same
  */
 export function createRateLimits(
@@ -64,29 +64,29 @@ export function createRateLimits(
   const places = (words.length - SHARED_BUCKETS) / 3;
   const claims = openClaims(words.subarray(0, wordsFor(places)), {
     seed,
-    // One that was full a minute ago is as good as none.
+    // A bucket that was full a minute ago equals a new one.
     mayGo: (fullAt) => fullAt < now() - BigInt(MINUTE_NS),
   });
   const firstValue = places;
   const firstShared = wordsFor(places);
-  /** What each place's bucket holds when it is full. A limit that was changed changes what is missing with it. */
+  /** The limit of each slot's bucket. A changed limit changes what is missing in proportion. */
   const limits = words.subarray(firstShared + SHARED_BUCKETS);
-  // In halves, as in claims.ts: it is asked for every request.
+  // In 32-bit halves, as in claims.ts: every request reads it.
   const halves = new Int32Array(limits.buffer, limits.byteOffset, 2 * limits.length);
 
-  /** Where its word is. */
+  /** The index of its word. */
   function placeOf(name: string): number {
     const own = claims.placeOf(name);
     if (own !== undefined) return firstValue + own;
     return firstShared + Number(BigInt.asUintN(32, claims.hashOf(name)) % BigInt(SHARED_BUCKETS));
   }
 
-  /** The time that is missing to a full bucket. */
+  /** The time until the bucket is full. */
   function missingNs(place: number): number {
     return Math.max(0, Number(Atomics.load(words, place) - now()));
   }
 
-  /** @returns whether there was as much as `neededNs` of it; else nothing is taken */
+  /** @returns whether the bucket had `neededNs`; otherwise nothing is taken */
   function takeFrom(place: number, amountNs: number, neededNs: number): boolean {
     for (;;) {
       const fullAt = Atomics.load(words, place);
@@ -102,7 +102,7 @@ export function createRateLimits(
     Atomics.sub(words, place, BigInt(Math.floor(amountNs)));
   }
 
-  /** Of two who see a new limit, one does it. A place that was another's is full, and a full bucket stays full. */
+  /** If two processes see a new limit, one applies it. A slot that was another's is full, and a full bucket stays full. */
   function adapt(place: number, limit: number): void {
     const own = place - firstValue;
     if (place >= firstShared) return;
@@ -114,7 +114,7 @@ export function createRateLimits(
       const at = now();
       if (fullAt <= at) return;
       const missing = Number(fullAt - at);
-      // Lowered, it is empty at most: what was used of the higher limit is not owed.
+      // After lowering it is empty at most: what was used of the higher limit is not owed.
       const scaled = Math.min((missing * Number(before)) / limit, Math.max(missing, MINUTE_NS));
       if (Atomics.compareExchange(words, place, fullAt, at + BigInt(Math.floor(scaled))) === fullAt) return;
     }
@@ -139,7 +139,7 @@ export function createRateLimits(
   /** @throws GatewayError rate_limited */
   function take({ what, limit, place, unitNs }: Bucket, amount: number, rules: Limited): void {
     const amountNs = amount * unitNs;
-    // One request of more than a minute's worth passes when the bucket is full: else it never would.
+    // A request of more than a minute's worth passes when the bucket is full: otherwise it never would.
     const neededNs = Math.min(amountNs, MINUTE_NS);
     if (takeFrom(place, amountNs, neededNs)) return;
     const missing = missingNs(place);
@@ -179,15 +179,15 @@ export function createRateLimits(
 
 interface Bucket {
   readonly what: "requests" | "tokens" | "measurements";
-  /** A minute. */
+  /** Per minute. */
   readonly limit: number;
-  /** Its word. */
+  /** The index of its word. */
   readonly place: number;
-  /** The time in which one more comes. */
+  /** The time in which one unit refills. */
   readonly unitNs: number;
 }
 
-/** For requests that are not counted. */
+/** For requests without a limit. */
 export const unlimited = (limits: RateLimits): RateLimits => ({
   ...limits,
   takeRequest: () => undefined,

@@ -1,18 +1,18 @@
 /**
- * Where a request carries its key: SDKs of one vendor put it into one header, of another into another, and Google's older ones into the
- * address. A new place is a line of PLACES. The key is never logged, nor is an address.
+ * Where a request carries its key: SDKs of different vendors use different headers, and Google's older ones the
+ * URL. A new place is a line of PLACES. The key is never logged, and neither is a URL.
  */
 import { GatewayError } from "../domain/errors";
 
-/** In this order, where `Authorization` holds none: it may be a proxy's own (`Basic …`). */
+/** In this order if `Authorization` contains none: it may be a proxy's own (`Basic …`). */
 const PLACES = ["x-api-key", "api-key", "x-goog-api-key"];
 
-/** @returns the key or token; undefined where there is none */
+/** @returns the key or token; undefined if there is none */
 export function secretOf({ headers, url }: Pick<Request, "headers" | "url">): string | undefined {
   return bearerOf({ headers }) ?? ((url.includes("?") && new URL(url).searchParams.get("key")) || undefined);
 }
 
-/** As `secretOf`, but that an address is no place for it. */
+/** Like `secretOf`, but without the URL. */
 export function bearerOf({ headers }: Pick<Request, "headers">): string | undefined {
   const inAuthorization = bearerIn(headers.get("authorization"));
   if (inAuthorization !== undefined) return inAuthorization;
@@ -35,7 +35,7 @@ function bearerIn(authorization: string | null): string | undefined {
   return /^\S+$/.test(said) && !/^(bearer|basic)$/i.test(said) ? said : undefined;
 }
 
-/** Says what was sent instead of a key, by the name of its scheme alone. */
+/** Names only the scheme of what was sent instead of a key. */
 export function noKey({ headers }: Pick<Request, "headers">): GatewayError {
   const scheme = /^([A-Za-z0-9-]{1,40}) /.exec(headers.get("authorization")?.trim() ?? "")?.[1];
   const advice = "send it in the header 'Authorization: Bearer KEY'.";

@@ -1,10 +1,10 @@
 /**
- * Sessions of the dashboard: an admin key once, then a cookie that no script can read. A session is as good as the secret it was begun with:
- * it ends when that is rotated out or its key revoked. Several processes share them, so they are in the database.
+ * Sessions of the dashboard: an admin key once, then a cookie that scripts cannot read. A session is valid as long as the secret that started it:
+ * it ends when that is rotated or its key revoked. Several processes share sessions, so they are in the database.
  *
- * Against other sites' pages three things stand, of which each would do: the cookie is SameSite=Strict; a request by cookie is refused
- * where the browser says that another origin made it (also another port of this machine, which to SameSite is the same site); and changes
- * carry a token in a header, which another origin's page can neither read nor send.
+ * Three defences against other sites' pages, each sufficient by itself: the cookie is SameSite=Strict; a request by cookie is refused
+ * if the browser says that another origin made it (including another port of this machine, which SameSite treats as the same site); and changes
+ * need a token in a header, which another origin's page can neither read nor send.
  */
 import type { Audit } from "../books/audit";
 import type { Store } from "../db/open";
@@ -25,14 +25,14 @@ export interface Session {
 }
 
 export interface Sessions {
-  /** @param request has the admin key @returns the cookie's value @throws GatewayError */
+  /** @param request contains the admin key @returns the cookie's value @throws GatewayError */
   begin(
     request: Request,
     actor: string,
   ): Promise<{ readonly secret: string; readonly csrfToken: string; readonly expiresAt: number }>;
-  /** Of the request's cookie; undefined where it has none that is good. */
+  /** The session of the request's cookie; undefined if there is none or it is invalid. */
   of(request: Request): Promise<Session | undefined>;
-  /** As `of`, for whoever is to be let in by it. @throws GatewayError forbidden for another origin's page, and a change without the token */
+  /** Like `of`, for access control. @throws GatewayError forbidden for another origin's page, and for a change without the token */
   admit(request: Request): Promise<Session | undefined>;
   /** @returns whether there was one */
   end(request: Request, actor: string): Promise<boolean>;
@@ -40,9 +40,9 @@ export interface Sessions {
 
 const LIFE_MS = 12 * 3_600_000;
 
-/** Where sessions are kept; `at` is the time now. */
+/** The store of sessions; `at` is the current time. */
 export interface KeptSessions {
-  /** Forgets those that are over. @param secret of the key that it is begun with: its hash, as the session's own */
+  /** Deletes expired sessions. @param secret hash of the secret that started the session, and the session's own hash */
   begin(hash: Uint8Array, secret: Uint8Array, at: number, until: number, actor: string): Promise<void>;
   find(hash: Uint8Array, at: number): Promise<KeptSession | undefined>;
   /** @returns whether there was one */
@@ -147,7 +147,7 @@ export function sessionsOn(
   };
 }
 
-/** It says nothing of the cookie, and needs no column of its own. */
+/** It reveals nothing about the cookie, and needs no column of its own. */
 const csrfTokenOf = (secret: string) =>
   sha256(`csrf ${secret}`).toBase64({ alphabet: "base64url", omitPadding: true });
 

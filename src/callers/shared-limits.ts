@@ -1,7 +1,7 @@
 /**
- * Rate limits of workspaces that several machines keep together on a shared server: one script takes from a bucket, by the server's clock, so that
- * what all machines let through is what one would. While the server does not answer, this machine goes by its own share of each limit.
- * The buckets are those of rate-limits.ts; another rule for them is written in both.
+ * Rate limits of workspaces that several machines share on a server: a script takes from a bucket by the server's clock, so that
+ * all machines together let through what a single one would. While the server does not answer, each machine uses its own share of each limit.
+ * The buckets are those of rate-limits.ts; a change of their rules must be made in both.
  */
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
@@ -14,13 +14,13 @@ import { script } from "../valkey/script";
 import { headersFor, limited, MINUTE_MS, type Told } from "./limit-words";
 import type { Correct, Limited, OwnRateLimits, RateLimits } from "./rate-limits";
 
-/** Told in answers whose limits were this machine's share. */
+/** In the headers of answers whose limits were this machine's share. */
 const DEGRADED = { "x-embedgate-limits": "degraded" } as const;
 
 /**
- * A bucket is the time that was missing to a full one, when that was, and the limit by which it was filled: `MISSING AT LIMIT`, in microseconds.
- * It goes by itself when it is full. Half a microsecond is nobody's: it is what thirds add up to.
- * ARGV: limit, amount, and whether it may be refused. Answers whether it passed, and what is missing now.
+ * A bucket is the time that was missing to a full one, when that was, and its limit at that time: `MISSING AT LIMIT`, in microseconds.
+ * It expires when it is full. A difference below half a microsecond is ignored: thirds add up to it.
+ * ARGV: limit, amount, and whether it may be refused. Returns whether it passed, and what is missing now.
  */
 const TAKE = script(`
 local minute = 60000000
@@ -56,10 +56,10 @@ return {passes, string.format('%.3f', left / 1000)}
 export interface SharedLimitsParts {
   readonly link: Link;
   readonly names: Pick<Names, "bucket">;
-  /** Among whom the limits are divided while the server does not answer; at least 1. */
+  /** How many machines the limits are divided among while the server does not answer; at least 1. */
   readonly machines: () => number;
   readonly outside: Pick<Outside, "monotonic">;
-  /** Told of each request that this machine's share decided about. */
+  /** Called for each request that this machine's share decided. */
   readonly degraded: () => void;
 }
 
@@ -78,10 +78,10 @@ interface Known {
 
 type What = "requests" | "tokens";
 
-/** Callers may make workspaces by their tokens. */
+/** Callers may create workspaces with their tokens. */
 const KNOWN_MAX = 65_536;
 
-/** @param own this machine's, kept for all its processes */
+/** @param own this machine's limits, shared by its processes */
 export function createSharedLimits(own: OwnRateLimits, parts: SharedLimitsParts): RateLimits {
   const { link, names, machines, outside } = parts;
   const known = new Map<string, Known>();
@@ -98,7 +98,7 @@ export function createSharedLimits(own: OwnRateLimits, parts: SharedLimitsParts)
 
   const missingOf = ({ missingMs, at }: Seen) => Math.max(0, missingMs - (outside.monotonic() - at));
 
-  /** What each machine may let through of it, so that all of them together let through no more than all of it. */
+  /** This machine's share of the limit, so that all shares together do not exceed it. */
   function shareOf(rules: Limited): Limited {
     const share = (limit: number | undefined) =>
       limit === undefined ? undefined : Math.max(1, Math.floor(limit / Math.max(1, machines())));
@@ -181,7 +181,7 @@ export function createSharedLimits(own: OwnRateLimits, parts: SharedLimitsParts)
         const missingMs = Math.max(0, missingOf(seen) + ((actual - tokens) * MINUTE_MS) / limit);
         knownOf(rules.name).tokens = { missingMs, at: outside.monotonic() };
       }
-      // Not awaited. Where it is lost the bucket is some tokens out, for a minute at most.
+      // Not awaited. If it is lost, the bucket is some tokens off, for a minute at most.
       void link.run(
         TAKE,
         [names.bucket("tokens", rules.name)],
@@ -198,7 +198,7 @@ export function createSharedLimits(own: OwnRateLimits, parts: SharedLimitsParts)
       rules.tokensPerMinute === undefined
         ? () => undefined
         : takeTokens(rules, rules.tokensPerMinute, tokens, signal),
-    // No limit of the caller's: what each machine may spend on finding out what a model is.
+    // Not a caller's limit: what each machine may spend on measuring models.
     mayMeasure: own.mayMeasure,
     headers,
   };

@@ -1,6 +1,6 @@
 /**
- * What a workspace may say for itself, each setting a column of its own in `workspaces`; null is as the routing file's
- * `workspace_defaults` has it. A new setting is a column (src/db/migrations.ts), a member of `Settings` and a line in `SETTINGS`.
+ * What a workspace may set for itself, each setting a column in `workspaces`; null means the routing file's
+ * `workspace_defaults`. A new setting is a column (src/db/migrations.ts), a member of `Settings` and a line in `SETTINGS`.
  */
 
 import { type Static, Type } from "@sinclair/typebox";
@@ -29,7 +29,7 @@ export interface Settings {
 
 export type SettingName = keyof Settings;
 
-/** Each is its column's name, too. */
+/** Each name is its column's name too. */
 export const SETTINGS = [
   "models",
   "requests_per_minute",
@@ -52,11 +52,11 @@ export const NO_SETTINGS: Settings = {
   policies: null,
 };
 
-/** As the routing file's own section has them, but that credits are no setting: they are granted. */
+/** As in the routing file's section, except that credits are not a setting: they are granted. */
 const Given = Type.Omit(WorkspaceSection, ["credits"], { additionalProperties: false });
 const given = onFirstUse(() => TypeCompiler.Compile(Given));
 
-/** As they are stored; what is undefined is left out. @throws GatewayError invalid, naming the setting */
+/** As stored; undefined values are left out. @throws GatewayError invalid, naming the setting */
 export function columnsOf(settings: Partial<Settings>): [SettingName, string | number | null][] {
   const named = SETTINGS.filter((name) => settings[name] !== undefined);
   const values = Object.fromEntries(
@@ -84,7 +84,7 @@ export function columnsOf(settings: Partial<Settings>): [SettingName, string | n
   });
 }
 
-/** The schema's own words for an unknown key say nothing of the known ones. */
+/** The schema's own message for an unknown key does not list the known ones. */
 function refuseUnknownPolicies(policies: object): void {
   const known = Object.keys(PolicyOverrides.properties);
   const unknown = Object.keys(policies).find((name) => !known.includes(name));
@@ -96,7 +96,7 @@ function refuseUnknownPolicies(policies: object): void {
   });
 }
 
-/** A row's columns of the same names. */
+/** The columns of the same names in a row. */
 export interface SettingColumns {
   readonly models: string | null;
   readonly requests_per_minute: bigint | null;

@@ -1,7 +1,7 @@
 /**
- * Workspaces as state in the database: whom usage, keys and credits belong to, and what each may do. What one does not say itself is
- * as the routing file's `workspace_defaults` has it now. The command line and the admin API call these same functions.
- * What a workspace may say for itself is in src/callers/workspace-settings.ts.
+ * Workspaces in the database: usage, keys and credits belong to them, with their rights. What a workspace does not set itself comes
+ * from the routing file's current `workspace_defaults`. The command line and the Admin API call these same functions.
+ * src/callers/workspace-settings.ts has what a workspace may set.
  */
 import { ACTORS, openAudit } from "../books/audit";
 import { type Caps, openEnsure, type Terms } from "../books/balances";
@@ -23,7 +23,7 @@ export interface Workspace {
   readonly settings: Settings;
 }
 
-/** What holds for a workspace now, defaults counted in. */
+/** A workspace's effective settings, including defaults. */
 export interface WorkspaceRules {
   readonly name: string;
   /** Ids and patterns. */
@@ -34,7 +34,7 @@ export interface WorkspaceRules {
   /** The workspace's own. */
   readonly policies: Settings["policies"];
   readonly terms: Terms;
-  /** It has credits or a spending cap: what it uses must have a price. */
+  /** It has credits or a spending cap: every model that it uses must have a price. */
   readonly pays: boolean;
 }
 
@@ -46,11 +46,11 @@ export interface Grant {
   readonly note: string;
 }
 
-/** Whoever changes something is named in the audit trail (src/books/audit.ts): left out, it is the command line. */
+/** The actor is named in the audit trail (src/books/audit.ts): left out, it is the command line. */
 export interface Workspaces {
-  /** Also of one that does not exist yet: a request by `auth.jwt.create_workspaces` may be its first. @throws GatewayError database_unavailable */
+  /** Also for a workspace that does not exist yet: a request with `auth.jwt.create_workspaces` may be its first. @throws GatewayError database_unavailable */
   rules(name: string): WorkspaceRules;
-  /** @throws GatewayError invalid where there is one already */
+  /** @throws GatewayError invalid if it exists */
   create(
     name: string,
     settings: Partial<Settings>,
@@ -58,8 +58,8 @@ export interface Workspaces {
     actor?: string,
   ): Promise<Workspace>;
   /**
-   * Creates the workspace unless it exists. @returns whether it was created @throws GatewayError invalid for a name that is none
-   * @param until when a locked database is waited for no longer (src/db/writer.ts)
+   * Creates the workspace unless it exists. @returns whether it was created @throws GatewayError invalid for an invalid name
+   * @param until when to stop waiting for a locked database (src/db/writer.ts)
    */
   ensure(name: string, until?: number): Promise<boolean>;
   exists(name: string): boolean;
@@ -70,12 +70,12 @@ export interface Workspaces {
   show(name: string): Promise<Workspace>;
   /**
    * Adds micro-credits; a negative amount takes them back, as far as they are neither spent nor held.
-   * @throws GatewayError invalid where more would be taken than is free, or the workspace has no limit
+   * @throws GatewayError invalid if more would be taken than is free, or the workspace has no limit
    */
   grant(name: string, amount: bigint, note: string, actor?: string): Promise<Workspace>;
   /**
-   * Makes the balance what is said, as a grant of the difference; null: no limit from now on.
-   * @throws GatewayError invalid where less would be left than requests in flight hold
+   * Sets the balance, as a grant of the difference; null: no limit from now on.
+   * @throws GatewayError invalid if less would be left than requests in flight hold
    */
   setCredits(name: string, balance: bigint | null, note: string, actor?: string): Promise<Workspace>;
   grants(name: string): Promise<readonly Grant[]>;
@@ -88,10 +88,10 @@ export interface WorkspaceRow extends SettingColumns {
   readonly micro_credits_held: bigint;
 }
 
-/** A million million credits: far from what a column holds, so that sums do not overflow it. */
+/** A million million credits: far below what a column can store, so that sums do not overflow. */
 const MICRO_CREDITS_MAX = 10n ** 18n;
 
-/** @param defaults as they are now: a reload may change them */
+/** @param defaults the current ones: a reload may change them */
 export function openWorkspaces(
   store: Store,
   defaults: () => WorkspaceSection,
@@ -121,7 +121,7 @@ export function openWorkspaces(
         .run(name, value);
   }
 
-  /** In a transaction of the caller's. */
+  /** Must be called inside a transaction. */
   function change(
     { name, micro_credits, micro_credits_held: held }: WorkspaceRow,
     amount: bigint,
@@ -149,7 +149,7 @@ export function openWorkspaces(
     );
   }
 
-  /** Undefined where it is not there: `once` does not keep that. */
+  /** undefined if it does not exist: `once` does not cache that. */
   const isThere = once((name) => (read(() => select.get(name)) ? true : undefined));
 
   const own = once((name) => {
@@ -212,7 +212,7 @@ export function openWorkspaces(
       checkNote(note);
       await write(() => {
         const row = existing(name);
-        // From no limit to none there is nothing to write down.
+        // A change from no limit to no limit needs no entry.
         if (row.micro_credits === balance) return;
         change(row, (balance ?? 0n) - (row.micro_credits ?? 0n), balance, { note, actor });
       });
@@ -228,7 +228,7 @@ export function openWorkspaces(
 }
 
 /**
- * A balance never goes below what requests under way hold of it. @param balance afterwards; null: no limit
+ * A balance never goes below what requests in flight hold. @param balance afterwards; null: no limit
  * @throws GatewayError invalid
  */
 export function refuseChange(name: string, held: bigint, amount: bigint, balance: bigint | null): void {
@@ -283,7 +283,7 @@ export function asWorkspace(row: WorkspaceRow): Workspace {
   };
 }
 
-/** @param hasCredits undefined of one that was never seen */
+/** @param hasCredits undefined for a workspace that was never seen */
 export function rulesOf(
   name: string,
   own: Settings,

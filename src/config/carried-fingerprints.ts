@@ -1,6 +1,6 @@
 /**
- * Fingerprints in a file (`embedgate spaces export`, `space_fingerprints` in the routing file), so that they go where the configuration
- * goes; and the one that every gateway has, of the model inside. A new member of a fingerprint is a line of `CarriedFile`.
+ * Fingerprints in a file (`embedgate spaces export`, `space_fingerprints` in the routing file), so that they are deployed with the
+ * configuration; and the built-in model's, which every gateway has. A new member of a fingerprint is a line of `CarriedFile`.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -11,7 +11,7 @@ const closed = { additionalProperties: false } as const;
 
 export const CarriedFile = Type.Object(
   {
-    /** Of which probe texts. */
+    /** Version of the probe texts. */
     probes: Type.Integer({ minimum: 1 }),
     spaces: Type.Array(
       Type.Object(
@@ -90,16 +90,16 @@ const refused = (message: string): Read => ({
 
 function vectorOf(written: string): Float32Array {
   const bytes = Uint8Array.from(Buffer.from(written, "base64"));
-  // Bytes that are no whole numbers give none, which is no vector's size.
+  // Bytes that are not whole numbers give none, which does not match the dimensions.
   return bytes.length % 4 === 0 ? new Float32Array(bytes.buffer) : new Float32Array();
 }
 
-/** Nothing could be compared with another, and every route would be held back. */
+/** Nothing could be compared, and every route would stay out of service. */
 function isDirection(vector: Float32Array): boolean {
   return vector.every((number) => Number.isFinite(number)) && vector.some((number) => number !== 0);
 }
 
-/** All of a fingerprint but its vectors, as JSON has it. */
+/** A fingerprint as JSON, without its vectors. */
 export const headOf = ({ space, dimensions, provider, model, measuredAt, confirmed }: Fingerprint) => ({
   space,
   dimensions,

@@ -1,6 +1,6 @@
 /**
- * The checked catalogue of models: this file and those in catalogue/, the one place in src/ that names vendors. Every entry says where its
- * facts come from. A new model is an entry of its vendor; test/config/catalogue.test.ts holds its figures within bounds (price lists in the wild do not).
+ * The checked catalogue of models: this file and those in catalogue/, the one place in src/ that names vendors. Every entry has its source.
+ * A new model is an entry of its vendor; test/config/catalogue.test.ts keeps its figures plausible (published price lists are not).
  */
 import type { KnownFacts } from "../domain/facts";
 import { azureModels } from "./catalogue/azure";
@@ -27,7 +27,7 @@ const OPENAI = {
   tokenizer: "cl100k_base",
   // The same specification: input takes integer[] and integer[][].
   token_ids: "native",
-  // Its own SDKs ask for base64 when the user names no format: openai-python, resources/embeddings.py.
+  // Its own SDKs request base64 if the user names no format: openai-python, resources/embeddings.py.
   wire_encoding: "base64",
 } as const satisfies KnownFacts;
 
@@ -62,7 +62,7 @@ const OPENAI_MODELS: readonly CatalogueEntry[] = [
       dimensions_allowed: { min: 1, max: 1536 },
       // openai.com/api/pricing, USD per million tokens.
       price: 0.02,
-      // The prefixed name is how routers of many vendors call it.
+      // The prefixed name is used by routers of many vendors.
       reply_names: ["openai/text-embedding-3-small"],
     },
   },
@@ -93,7 +93,7 @@ const OPENAI_MODELS: readonly CatalogueEntry[] = [
 
 /**
  * OpenAI's models through OpenRouter: https://openrouter.ai/models lists them at OpenAI's own prices, and their limits are OpenAI's.
- * `input_type` goes to the model's provider, and OpenAI has none.
+ * `input_type` is passed to the model's provider, and OpenAI has none.
  */
 const OPENROUTER_MODELS = OPENAI_MODELS.map(
   ({ model, facts }): CatalogueEntry => ({
@@ -110,7 +110,7 @@ const GEMINI = {
   max_inputs: 100,
   // A payload may have 4,194,304 bytes (quarkiverse/quarkus-langchain4j#1705); half of it is left for JSON's escapes and other fields.
   max_call_bytes: 2_000_000,
-  // Its vocabulary is not published, and its wire takes texts only.
+  // Its vocabulary is not published, and its API takes texts only.
   token_ids: "decode",
   wire_encoding: "float",
 } as const satisfies KnownFacts;
@@ -120,7 +120,7 @@ const geminiNames = (model: string) => [`google/${model}`, `models/${model}`];
 
 const GEMINI_MODELS: readonly CatalogueEntry[] = [
   {
-    // Shut down on 14 January 2026 (ai.google.dev/gemini-api/docs/deprecations); still reached through others who kept it.
+    // Shut down on 14 January 2026 (ai.google.dev/gemini-api/docs/deprecations); other vendors still serve it.
     plugin: "gemini",
     model: "text-embedding-004",
     written_as: geminiNames("text-embedding-004"),
@@ -130,7 +130,7 @@ const GEMINI_MODELS: readonly CatalogueEntry[] = [
       // "Elastic": every smaller size.
       dimensions_allowed: { min: 1, max: 768 },
       max_input_tokens: 2048,
-      // Shortened vectors are not of unit length; of whole ones nothing is said.
+      // Shortened vectors are not of unit length; for full ones nothing is documented.
       normalized: true,
       // At Vertex AI, USD per million tokens (0.025 per million characters); here it was free of charge.
       price: 0.1,
@@ -200,17 +200,17 @@ for (const entry of CATALOGUE) {
 }
 
 /**
- * What the catalogue knows of a model at a vendor.
+ * What the catalogue knows about a model at a vendor.
  * @param pluginId the `id` of the plugin that speaks to it
- * @param model the model's name there, in any of the ways it is written
+ * @param model the model's name there, in any accepted spelling
  */
 export function catalogueFacts(pluginId: string, model: string): KnownFacts | undefined {
   return byPluginAndModel.get(`${pluginId} ${model}`)?.facts;
 }
 
 /**
- * The entry that a reply's model name speaks of, by the entry's own name or one of its reply names.
- * A reply that names another entry than the one asked for is foreign; a name that no entry has proves nothing.
+ * The entry that a reply's model name means, by the entry's own name or one of its reply names.
+ * A reply that names another entry than the requested one is from the wrong model; an unknown name proves nothing.
  */
 export function catalogueEntryNamed(replyName: string): CatalogueEntry | undefined {
   return byName.get(replyName);

@@ -1,5 +1,5 @@
 /**
- * Checks values against a schema and tells every breach at its place in the file, with the nearest known key.
+ * Checks values against a schema and reports every violation at its position in the file, with the nearest known key.
  * Used for the routing file and, with the plugin's own schema, for each provider's options.
  */
 import type { TObject, TSchema } from "@sinclair/typebox";
@@ -13,15 +13,15 @@ import type { Tree } from "./tree";
 
 export interface CheckAgainst {
   readonly schema: TSchema;
-  /** Changed in place: text that was one variable becomes the number or truth value it stands for. */
+  /** Changed in place: text that consisted of one variable becomes the number or boolean that it stands for. */
   readonly value: unknown;
   /** Where the value is in the file. */
   readonly pointer: string;
-  /** Further keys that may stand beside the schema's own at `pointer`: for "did you mean" only. */
+  /** Further keys that are allowed beside the schema's own at `pointer`: only for "did you mean". */
   readonly knownBeside?: readonly string[];
 }
 
-/** @returns every breach; unknown keys are taken out of the value, so that what else is there can still be looked at. */
+/** @returns every violation; unknown keys are removed from the value, so that the rest can still be checked. */
 export function check(tree: Tree, { schema, value, pointer, knownBeside = [] }: CheckAgainst): Problem[] {
   for (const breach of breachesOf(schema, value)) convertVariable(tree, value, pointer, breach);
   const problems: Problem[] = [];
@@ -42,7 +42,7 @@ export function check(tree: Tree, { schema, value, pointer, knownBeside = [] }: 
   return problems;
 }
 
-/** Breaches of a union are told for the one alternative of the value's own kind, where there is just one. */
+/** Violations of a union are reported for the one alternative of the value's own type, if there is exactly one. */
 function* breachesOf(schema: TSchema, value: unknown): Generator<ValueError> {
   for (const error of [...Value.Errors(schema, value)]) yield* leavesOf(error);
 }
@@ -70,7 +70,7 @@ function convertVariable(tree: Tree, root: unknown, pointer: string, breach: Val
   const truth = text === "true" ? true : text === "false" ? false : undefined;
   const number = /^[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined;
   const converted = truth ?? number;
-  // A number out of bounds is converted as well: then the bounds are what is told.
+  // A number out of range is converted too, so that the message names the range.
   if (converted === undefined || !wants(breach.schema, typeof converted)) return;
   const holder = valueAt(root, parentOf(breach.path));
   const key = stepsOf(breach.path).at(-1);
@@ -84,7 +84,7 @@ function wants(schema: TSchema, type: string): boolean {
   return schema.type === type || (type === "number" && schema.type === "integer");
 }
 
-/** An unset variable's value cannot be checked yet. */
+/** The value of an unset variable cannot be checked yet. */
 function waitsForVariable(tree: Tree, place: string, breach: ValueError): boolean {
   if (tree.missing.has(place)) return true;
   if (breach.type !== ValueErrorType.Union) return false;
@@ -137,7 +137,7 @@ function removeAt(root: unknown, path: string): void {
   if (typeof holder === "object" && holder !== null && key !== undefined) Reflect.deleteProperty(holder, key);
 }
 
-/** The schema with unknown keys refused, as the contract says, where a plugin's author did not say so. */
+/** The schema with unknown keys refused, as the contract says, if a plugin's author did not say so. */
 export function closedSchema(schema: TObject): TObject {
   return schema.additionalProperties === undefined ? { ...schema, additionalProperties: false } : schema;
 }

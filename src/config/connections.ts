@@ -1,5 +1,5 @@
 /**
- * Certificates and proxies of the routing file: read, checked, and handed on as PEM. The files are followed as the routing file is.
+ * Certificates and proxies of the routing file: read, checked, and passed on as PEM. The files are watched like the routing file.
  * A new key is in schema-connection.ts.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
@@ -13,17 +13,17 @@ import type { Tree } from "./tree";
 
 export interface Reading {
   readonly tree: Tree;
-  /** Absolute; paths start here. */
+  /** Absolute; the folder for relative paths. */
   readonly folder: string;
   readonly problems: Problem[];
   readonly notes: Problem[];
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** Each file that is read is added, absolute, with its state. */
+  /** Each file that is read is added with its absolute path and state. */
   readonly files: Map<string, string>;
 }
 
-/** @returns undefined where the section says nothing of it, or where something is wrong with it, which is told */
+/** @returns undefined if the section does not mention it, or if something is wrong with it, which is reported */
 export function readConnection(
   reading: Reading,
   pointer: string,
@@ -36,7 +36,7 @@ export function readConnection(
   return ca === undefined && client === undefined && proxy === undefined ? undefined : { ca, client, proxy };
 }
 
-/** @returns undefined where neither is there, or where something is wrong with it, which is told */
+/** @returns undefined if neither is there, or if something is wrong with it, which is reported */
 export function readPair(
   reading: Reading,
   pointer: string,
@@ -60,7 +60,7 @@ export function readPair(
   return undefined;
 }
 
-/** What does not wait for a variable, and is text; all else the schema has told. */
+/** Values that do not wait for a variable and are text; the schema has reported everything else. */
 function textAt({ tree }: Reading, pointer: string, section: object, name: string): string | undefined {
   const value: unknown = Object.hasOwn(section, name) ? Reflect.get(section, name) : undefined;
   return typeof value === "string" && value !== "" && !tree.missing.has(below(pointer, name))
@@ -74,7 +74,7 @@ function pemAt(reading: Reading, pointer: string, section: object, name: string)
   const { tree, folder, problems, files } = reading;
   const at = below(pointer, name);
   const path = resolve(folder, value);
-  // Followed even where it cannot be read yet: it may come.
+  // Watched even if it cannot be read yet: it may appear.
   files.set(path, fileStateNow(path));
   try {
     return readFileSync(path, "utf8");
@@ -93,7 +93,7 @@ const READING_REASONS: Readonly<Record<string, string>> = {
   EISDIR: "it is a folder; name the file in it",
 };
 
-/** @returns none where something is wrong with them, which is told */
+/** @returns none if something is wrong with them, which is reported */
 function certificatesIn(
   { tree, problems, notes, now }: Reading,
   pointer: string,
@@ -121,7 +121,7 @@ function certificatesIn(
   }
 }
 
-/** In words that do not show it. */
+/** A message that does not show the value. */
 function wrongWithKey(pem: string, certificate: X509Certificate, certName: string): string | undefined {
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem))
     return "contains no PEM private key (-----BEGIN PRIVATE KEY-----)";
@@ -136,7 +136,7 @@ function wrongWithKey(pem: string, certificate: X509Certificate, certName: strin
   }
 }
 
-/** Never shown: it may hold a password. */
+/** Never shown: it may contain a password. */
 function proxyAt(reading: Reading, pointer: string, section: object): string | undefined {
   const proxy = textAt(reading, pointer, section, "proxy");
   if (proxy === undefined) return undefined;

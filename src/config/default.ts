@@ -1,6 +1,6 @@
 /**
- * What the gateway serves when there is no routing file: the model inside the executable, to this machine only.
- * gateway.yaml in the repository says the same with comments; test/config/load.test.ts holds the two together.
+ * The configuration without a routing file: the built-in model, for this machine only.
+ * gateway.yaml in the repository says the same with comments; test/config/load.test.ts compares the two.
  */
 export const DEFAULT_ROUTING_FILE = `
 server:

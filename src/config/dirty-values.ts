@@ -1,14 +1,14 @@
 /**
- * Values that are probably not what was meant: quotes or blanks around a secret, and a variable written as another tool has it.
- * Told by the variable's name or the key's place, never by the value. A new tool's way of writing is a row of NOTATIONS.
+ * Values that are probably wrong: quotes or blanks around a secret, and variables in the syntax of another tool.
+ * Messages name the variable or the key's position, never the value. Another tool's syntax is a row of NOTATIONS.
  */
 import type { FilledIn } from "./variables";
 
-/** How other tools write a variable of the environment. */
+/** How other tools write an environment variable. */
 const NOTATIONS: readonly RegExp[] = [
   // Kubernetes' `args`.
   /^\$\(([A-Za-z_]\w{0,99})\)$/,
-  // LiteLLM's os.environ/NAME, and what it stands for in Python.
+  // LiteLLM's os.environ/NAME, and its Python form.
   /^os\.environ[/.]([A-Za-z_]\w{0,99})$/,
   /^os\.(?:environ|environ\.get|getenv)[[(]["']?([A-Za-z_]\w{0,99})["']?[\])]$/,
   /^process\.env\.([A-Za-z_]\w{0,99})$/,
@@ -16,9 +16,9 @@ const NOTATIONS: readonly RegExp[] = [
   // Windows.
   /^%([A-Za-z_]\w{0,99})%$/,
 ];
-/** Shells and Compose. In small letters only where there is such a variable: a password may start with a dollar sign. */
+/** Shells and Compose. In lower case only if there is such a variable: a password may start with a dollar sign. */
 const SHELL = /^\$([A-Za-z_]\w{0,99})$/;
-/** Inside other text only those that nothing else looks like. */
+/** Inside other text only unmistakable ones. */
 const WITHIN: readonly RegExp[] = [
   /(?<![$\w])\$([A-Z][A-Z0-9_]{2,60})(?![A-Za-z0-9_])/,
   /os\.environ\/([A-Z][A-Z0-9_]{0,60})/,
@@ -26,11 +26,11 @@ const WITHIN: readonly RegExp[] = [
 
 export interface Doubt {
   readonly message: string;
-  /** It cannot be meant as it is: the file is refused. */
+  /** It cannot be intended: the file is refused. */
   readonly isProblem: boolean;
 }
 
-/** What is doubtful about a value that is in the file itself. @param isBlock a YAML block, which ends in a line break by itself */
+/** What is doubtful about a value in the file itself. @param isBlock a YAML block, which always ends with a line break */
 export function doubtsOfText(
   text: string,
   environment: Readonly<Record<string, string | undefined>>,
@@ -54,13 +54,13 @@ export function doubtsOfText(
   return doubts;
 }
 
-/** What is doubtful about a value that a variable or a file gave. */
+/** What is doubtful about a value from a variable or a file. */
 export function doubtsOfValue({ name, found }: FilledIn): string[] {
   const isFile = name.startsWith("file:");
   const what = isFile ? `the file ${name.slice("file:".length)}` : `the variable ${name}`;
   const bare = found.trim();
   const doubts: string[] = [];
-  // Whatever writes a file ends it with line breaks.
+  // Most programs end a file with a line break.
   if (isFile ? bare.length < withoutLineBreaks(found).length : bare !== found)
     doubts.push(`${what} starts or ends with whitespace, which was removed`);
   if (isQuoted(bare))
@@ -72,7 +72,7 @@ export function doubtsOfValue({ name, found }: FilledIn): string[] {
   return doubts;
 }
 
-/** `{{ NAME }}` without quotes is a mapping to YAML, whose key is one: the parser's own words would not help. */
+/** `{{ NAME }}` without quotes is a mapping in YAML, whose key is a mapping: the parser's own message would not help. */
 export function bareTemplates(text: string): { readonly offset: number; readonly message: string }[] {
   const places: { offset: number; message: string }[] = [];
   let start = 0;
@@ -87,7 +87,7 @@ export function bareTemplates(text: string): { readonly offset: number; readonly
   return places;
 }
 
-/** The variable that a text is nothing but another tool's notation for. */
+/** The variable, if the text is only another tool's syntax for one. */
 function nameOf(text: string): string | undefined {
   const template = templateIn(text);
   if (template && text.endsWith("}}") && (template.at === 0 || (template.at === 1 && text.startsWith("$"))))
@@ -95,7 +95,7 @@ function nameOf(text: string): string | undefined {
   return firstIn(text, NOTATIONS);
 }
 
-/** What Helm, Jinja, GitHub Actions and their like fill in: `{{ .Values.openai.key | quote }}`. */
+/** Placeholders of Helm, Jinja, GitHub Actions and similar tools: `{{ .Values.openai.key | quote }}`. */
 function templateIn(text: string): { readonly at: number; readonly name: string } | undefined {
   const at = text.indexOf("{{");
   const end = at === -1 ? -1 : text.indexOf("}}", at);

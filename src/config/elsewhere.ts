@@ -1,6 +1,6 @@
 /**
- * Where in the routing file a key belongs that is in a section which does not know it: `retries` on a model, `space_probe` in one.
- * A new section is a line of SECTIONS; keys that only some plugins have are not looked for.
+ * Where a misplaced key belongs in the routing file: `retries` on a model, `space_probe` in one.
+ * A new section is a line of SECTIONS; keys of single plugins are not searched.
  */
 import type { TSchema } from "@sinclair/typebox";
 import { CacheSection, MoneySection, RoutingFile } from "./schema";
@@ -30,7 +30,7 @@ const SECTIONS: readonly (readonly [place: string, schema: TSchema])[] = [
   ["models.NAME.routes[]", RouteEntry],
 ];
 
-/** @returns the sections that have a key of that name, in words; undefined where none has */
+/** @returns the sections that have a key with that name, as text; undefined if none has */
 export function placeOfKey(key: string): string | undefined {
   const places = SECTIONS.flatMap(([place, { properties }]) =>
     properties !== undefined && Object.hasOwn(properties, key) ? [place] : [],

@@ -1,13 +1,13 @@
 /**
- * What a schema asks for and what a file gave instead, in a reader's words and without secrets.
- * A new kind of schema in the routing file or in a plugin's options gets its wording in `expected`.
+ * Describes what a schema expects and what a file has instead, in plain words and without secrets.
+ * A new kind of schema in the routing file or in a plugin's options gets its description in `expected`.
  */
 import type { TSchema } from "@sinclair/typebox";
 import { stepsOf } from "./problem";
 import { RoutingFile } from "./schema";
 import type { Tree } from "./tree";
 
-/** @returns the schema's own `expected` where it has one, such as a pattern's meaning */
+/** @returns the schema's own `expected` if it has one, such as the meaning of a pattern */
 export function expected(schema: TSchema): string {
   if (typeof schema.expected === "string") return schema.expected;
   const alternatives: unknown = schema.anyOf;
@@ -57,7 +57,7 @@ function range(schema: TSchema): string {
   return most === undefined ? "" : maximum === undefined ? ` below ${most}` : ` of ${most} at most`;
 }
 
-/** The value at a place as it may be shown: what a variable gave, or what looks like a secret, is not. */
+/** A value as it may be shown: not if it came from a variable or looks like a secret. */
 export function shown(tree: Tree, pointer: string, value: unknown): string {
   if (value === undefined || value === null) return "nothing";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
@@ -69,33 +69,33 @@ export function shown(tree: Tree, pointer: string, value: unknown): string {
   return typeof value === "string" ? quoted(value) : String(value);
 }
 
-/** A name as it may be shown, in quotes. */
+/** A name in quotes, as it may be shown. */
 export function shownName(tree: Tree, pointer: string, name: string): string {
   return quoted(asWritten(tree, pointer, name));
 }
 
-/** A value as it may be shown: where a variable went into it, as the file writes it. */
+/** A value as it may be shown: as in the file if a variable was filled in. */
 export function asWritten(tree: Tree, pointer: string, value: string): string {
   const written = tree.written.get(pointer);
   return written === undefined ? value : withoutDefaults(written);
 }
 
-/** A default may be a secret too, also one that never ends. */
+/** A default may be a secret too, even an unclosed one. */
 function withoutDefaults(written: string): string {
   return written.replaceAll(/(\$\{[A-Za-z_][A-Za-z0-9_]*):-[^}]*\}?/g, "$1}");
 }
 
 export function quoted(text: string): string {
-  // user:password@ in an address
+  // user:password@ in a URL
   const cleaned = text.replaceAll(/\/\/[^/@\s]*@/g, "//…@");
   return JSON.stringify(cleaned.length > 60 ? `${cleaned.slice(0, 59)}…` : cleaned);
 }
 
-/** What holds a secret is called by, most likely. */
+/** Likely names of secrets. */
 export const SECRET_WORD =
   /key|secret|token|passw|passphrase|pwd|credential|auth|bearer|private|signature|cookie|session/i;
 
-/** The keys that the routing file itself knows, but for those marked `isSecret`: `max_input_tokens` is no secret, whatever it smells of. */
+/** The routing file's own keys, except those marked `isSecret`: `max_input_tokens` is not a secret, whatever its name suggests. */
 const OWN_KEYS = ownKeysOf(RoutingFile);
 
 function ownKeysOf(schema: TSchema, found: Set<string> = new Set()): Set<string> {
@@ -111,11 +111,11 @@ function ownKeysOf(schema: TSchema, found: Set<string> = new Set()): Set<string>
 
 function isSecretPlace(pointer: string): boolean {
   const steps = stepsOf(pointer);
-  // The names of providers and models are the user's: a provider called "token-shop" hides nothing.
+  // Users name their providers and models: a provider called "token-shop" hides nothing.
   const named = steps[0] === "providers" || steps[0] === "models" ? steps.slice(2) : steps;
   if (named.some((step) => SECRET_WORD.test(step) && !OWN_KEYS.has(step))) return true;
-  // `name: sk-…` where a mapping was meant.
+  // `name: sk-…` where a mapping was expected.
   if (steps[0] === "providers" && steps.length <= 2) return true;
-  // Addresses of servers that no provider has, with passwords in them.
+  // URLs of servers other than providers, with passwords in them.
   return steps[0] === "shared" && steps[1] !== "machines";
 }

@@ -1,5 +1,5 @@
 /**
- * The routing file's schema as JSON Schema 2020-12, for editors and other checkers: src/config/schema.ts, with the options
+ * The routing file's schema as JSON Schema 2020-12, for editors and other tools: src/config/schema.ts, with the options
  * of each bundled plugin, and with variables wherever a value may be one.
  */
 import type { TSchema } from "@sinclair/typebox";
@@ -11,7 +11,7 @@ import { ProviderCommon } from "./schema-provider";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** `${NAME}` and `${NAME:-default}` stand for numbers and truth values too. */
+/** `${NAME}` and `${NAME:-default}` may be used for numbers and booleans too. */
 const VARIABLE = { type: "string", pattern: "^\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}$" };
 
 export function fileSchemaOf(bundled: Readonly<Record<string, Plugin>>, host: Host): Json {
@@ -31,7 +31,7 @@ function providersSchema(bundled: Readonly<Record<string, Plugin>>, host: Host):
   const entry = {
     anyOf: [
       ...ids.map((id) => ofPlugin(id, bundled[id]?.(host).options)),
-      // A plugin file has options of its own.
+      // A plugin file has its own options.
       {
         ...plain(ProviderCommon),
         properties: { ...properties, plugin: { type: "string", pattern: "^[./]" } },
@@ -58,7 +58,7 @@ function ofPlugin(id: string, options: TSchema | undefined): Json {
   };
 }
 
-/** Without TypeBox's own marks; numbers and truth values may be variables. */
+/** Without TypeBox's own symbols; numbers and booleans may be variables. */
 function plain(schema: TSchema): Json {
   const copy: Json = JSON.parse(JSON.stringify(schema));
   return Object(withVariables(copy));

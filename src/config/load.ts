@@ -1,5 +1,5 @@
 /**
- * From a routing file to the gateway's configuration, or to everything that is wrong with it at once.
+ * From a routing file to the gateway's configuration, or to everything that is wrong with it.
  * The steps in their order: read, grow the tree (YAML, variables), schema, providers, models, sections, resolve.
  */
 import { dirname, resolve } from "node:path";
@@ -42,21 +42,21 @@ export type {
 } from "./gateway-config";
 export { formatProblem, type Problem } from "./problem";
 
-/** Read where no file is named. */
+/** Used if no file is named. */
 export const USUAL_FILE = "gateway.yaml";
 const BUILT_IN = "(built-in configuration)";
 
 export interface Sources extends Pick<PluginSources, "host" | "bundled"> {
-  /** As `--config` gives it. Undefined: ./gateway.yaml where there is one, else the built-in default. */
+  /** The value of `--config`. undefined: ./gateway.yaml if it exists, otherwise the built-in default. */
   readonly file: string | undefined;
   /** Absolute: the current folder. */
   readonly folder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** What the file was found to hold; left out, it is read now. */
+  /** The file's content; left out: it is read now. */
   readonly read?: ReadFile;
   /** Milliseconds since 1970, for certificates. */
   readonly now: number;
-  /** Left out: this one. */
+  /** Left out: the current environment. */
   readonly machine?: Machine;
 }
 
@@ -68,7 +68,7 @@ const thisMachine = (): Machine => ({
 
 /**
  * Reads and checks a routing file. It opens no provider and no database; it does run the plugin files that the routing file names.
- * @returns the configuration and what is worth a note, or all problems by line. It does not throw for anything a file can hold.
+ * @returns the configuration and notes, or all problems by line. It does not throw, whatever a file contains.
  */
 export async function loadConfig(sources: Sources): Promise<Loaded> {
   const { file = USUAL_FILE, environment } = sources;
@@ -158,7 +158,7 @@ async function checkTree(
   if (problems.length > 0) return refused(problems);
   const right = withoutMissing(tree, document);
   if (place === undefined || !Value.Check(RoutingFile, right)) {
-    // Every breach is reported above; if one is not, the file is still refused.
+    // Every violation is reported above; if one is not, the file is still refused.
     return refused([tree.problem("", "is not a valid routing file")]);
   }
   const resolved = resolveConfig({
@@ -198,14 +198,14 @@ function refused(problems: readonly Problem[]): Loaded {
   return { ok: false, problems: [...sorted.slice(0, MOST_PROBLEMS), { ...last, path: "", message }] };
 }
 
-/** `cache:` with all its lines commented out is as good as no `cache:`. */
+/** `cache:` with all its lines commented out equals no `cache:`. */
 function dropEmptySections(document: unknown): void {
   if (typeof document !== "object" || document === null || Array.isArray(document)) return;
   for (const [section, value] of Object.entries(document))
     if (value === null) Reflect.deleteProperty(document, section);
 }
 
-/** A file that speaks of neither (only of a port, say) serves what no file serves: the model inside. */
+/** A file without either (only with a port, say) serves the same as no file: the built-in model. */
 function addDefaultModels(document: unknown): void {
   if (typeof document !== "object" || document === null || Array.isArray(document)) return;
   if ("providers" in document || "models" in document) return;
@@ -216,7 +216,7 @@ function addDefaultModels(document: unknown): void {
     if (section === "providers" || section === "models") Reflect.set(document, section, value);
 }
 
-/** A container may be given a first key without a routing file of its own. */
+/** A container may get a first key without a routing file of its own. */
 function addBootstrapKey(
   document: unknown,
   { EMBEDGATE_BOOTSTRAP_KEY_SHA256 }: Sources["environment"],
@@ -255,7 +255,7 @@ function tellMissingVariables(
   }
 }
 
-/** A number of the gateway's own that waits for a variable holds text until then: it is left to its default. */
+/** A number of the gateway's own that waits for a variable is still text: its default is used. */
 function withoutMissing(tree: Tree, document: unknown): unknown {
   for (const [name, provider] of entriesOf(Object.fromEntries(entriesOf(document)).providers)) {
     for (const [key] of entriesOf(provider)) {

@@ -1,5 +1,5 @@
 /**
- * What a model's facts in the routing file must agree on, among themselves and with the catalogue.
+ * Consistency of a model's facts in the routing file, among themselves and with the catalogue.
  * A rule about routes or aliases belongs in models.ts.
  */
 import type { KnownFacts } from "../domain/facts";
@@ -61,7 +61,7 @@ export function checkFacts({ id, pointer, model }: Entry, { tree, providers, pro
   checkPrompts(pointer, model, { ...ofModel, ...known, ...model }, tree, problems, notes);
 }
 
-/** What is put before texts though nobody asked for it must be told, and must be there. */
+/** A prompt that is added to texts by default must be named, and must exist. */
 function checkPrompts(
   pointer: string,
   own: KnownFacts,
@@ -74,7 +74,7 @@ function checkPrompts(
   const name = promptNamed(default_task, prompts ?? {});
   if (own.default_task !== undefined) {
     const place = below(pointer, "default_task");
-    // A provider may have a word for it where there are no prompts.
+    // A provider may have a word for it if there are no prompts.
     const isWord = prompts === undefined && taskNamed(default_task) !== undefined;
     if (name !== undefined || isWord) return;
     const known = prompts && Object.keys(prompts).join(", ");
@@ -97,7 +97,7 @@ function checkDimensions(
 ): void {
   const { dimensions, dimensions_allowed: allowed } = facts;
   if (dimensions === undefined || allowed === undefined || facts.dimensions_policy === "truncate") return;
-  // The catalogue agrees with itself.
+  // The catalogue is consistent with itself.
   if (own.dimensions === undefined && own.dimensions_allowed === undefined) return;
   const fits = Array.isArray(allowed)
     ? allowed.includes(dimensions)

@@ -1,5 +1,5 @@
 /**
- * What a model's entry means beyond its schema: routes that lead somewhere, one space, aliases that end, facts that agree.
+ * Rules for a model's entry beyond its schema: routes that exist, one space, aliases without circles, consistent facts.
  * Each rule is a function that adds its problems; a new rule is one more, called from `checkModels`.
  */
 
@@ -18,8 +18,8 @@ import { ModelEntry, RouteEntry } from "./schema-models";
 const MOST_ALIASES_IN_A_ROW = 20;
 
 /**
- * @param section what stands under `models`, whatever it is
- * @returns its entries, as far as they are sound
+ * @param section the value of `models`, whatever it is
+ * @returns its entries, as far as they are valid
  */
 export function checkModels(section: unknown, look: Look): readonly Entry[] {
   const ids = new Set(entriesOf(section).map(([id]) => id));
@@ -53,13 +53,13 @@ export function checkModels(section: unknown, look: Look): readonly Entry[] {
   return entries;
 }
 
-/** Routes are looked at one by one, so that a slip elsewhere in the model hides nothing in them. */
+/** Routes are checked one by one, so that an error elsewhere in the model hides nothing in them. */
 function routesOf(written: unknown): readonly unknown[] {
   const routes = Object.fromEntries(entriesOf(written)).routes;
   return Array.isArray(routes) ? routes : [];
 }
 
-/** The keys that hold what they may: the others are told already, and must hide nothing in these. */
+/** The keys with valid values: the others are reported already, and must not hide anything. */
 function soundPart(written: unknown): ModelEntry | undefined {
   if (typeof written !== "object" || written === null || Array.isArray(written)) return undefined;
   const properties: Readonly<Record<string, TSchema>> = ModelEntry.properties;
@@ -109,11 +109,11 @@ function listed(what: string, names: readonly string[]): string {
   return `${what} are ${names.slice(0, 20).join(", ")}${names.length > 20 ? ", …" : ""}`;
 }
 
-/** A model is routed, or a second name, or one that cannot embed: one of the three. */
+/** A model has routes, or is an alias, or cannot embed: one of the three. */
 function checkPurpose({ pointer, model }: Entry, hasWrongKeys: boolean, { tree, problems }: Look): void {
   const { routes, alias_of, embeddings } = model;
   if (alias_of !== undefined) {
-    // What an alias says of its own would never be looked at; with a price that would be money.
+    // What an alias sets itself would never be used; with a price that would be money.
     const others = Object.keys(model).filter((key) => key !== "alias_of");
     for (const key of others) {
       const message = `an alias takes all settings from ${shownName(tree, below(pointer, "alias_of"), alias_of)}; remove this key, or alias_of`;
@@ -123,14 +123,14 @@ function checkPurpose({ pointer, model }: Entry, hasWrongKeys: boolean, { tree, 
     const message = "a model that cannot embed (embeddings: false) has no routes; remove one of the two";
     problems.push(tree.problem(below(pointer, "routes"), message, "key"));
   } else if (embeddings !== false && routes === undefined && !hasWrongKeys) {
-    // A key that was wrong may be the very one that is missed here.
+    // An invalid key may be the very one that is missing here.
     const message =
       "has neither routes nor alias_of nor embeddings: false; add one of them, such as routes: [ { provider: … } ]";
     problems.push(tree.problem(pointer, message, "key"));
   }
 }
 
-/** @param named what stands at `server.default_model`, whatever it is @param section what stands under `models` */
+/** @param named the value of `server.default_model`, whatever it is @param section the value of `models` */
 export function checkDefaultModel(
   named: unknown,
   section: unknown,
@@ -172,7 +172,7 @@ function checkAlias(
   }
 }
 
-/** Follows an alias to its end: a circle is told once, at the first of its ids in the file. */
+/** Follows an alias to its end: a circle is reported once, at the first of its ids in the file. */
 function checkChain(id: string, place: string, aliases: ReadonlyMap<string, string>, look: Look): void {
   const chain = new Set([id]);
   for (let next = aliases.get(id); next !== undefined; next = aliases.get(next)) {
@@ -233,7 +233,7 @@ function checkRoutesTogether({ id, pointer, model }: Entry, look: Look): void {
   }
 }
 
-/** What routes of one model cannot have in common, and what they have in common only by the least of them. */
+/** What routes of one model cannot have in common, and what they have in common only by the smallest value. */
 function checkFactsTogether({ id, pointer, model }: Entry, { tree, providers, problems, notes }: Look): void {
   const known = (model.routes ?? []).map((route) => {
     const pluginId = providers.pluginIds.get(route.provider);
@@ -245,7 +245,7 @@ function checkFactsTogether({ id, pointer, model }: Entry, { tree, providers, pr
   for (const [i, facts] of known.entries()) {
     const place = below(below(pointer, "routes"), i);
     const { dimensions, max_input_tokens: limit } = facts ?? {};
-    // One that is told to be in another space needs no second reason.
+    // A route that is reported as being in another space needs no second reason.
     if (problems.some(({ path }) => path === readablePath(place))) continue;
     if (model.dimensions === undefined && dimensions !== first?.dimensions && dimensions !== undefined) {
       const message = `makes ${dimensions} dimensions, another route of the model ${first?.dimensions}; make it a separate model`;
@@ -258,17 +258,17 @@ function checkFactsTogether({ id, pointer, model }: Entry, { tree, providers, pr
   }
 }
 
-/** Two names of one model are one space where the catalogue says so; letters' case never makes another model. */
+/** Two names of one model are one space if the catalogue says so; upper and lower case never make another model. */
 function spaceByModel(upstream: string): string {
   return (catalogueEntryNamed(upstream)?.model ?? upstream).toLowerCase();
 }
 
-/** The patterns among ids, the one that says most first: "openai/*" before "*". */
+/** The patterns among ids, the most specific first: "openai/*" before "*". */
 export function patternsAmong(ids: Iterable<string>): string[] {
   return [...ids].filter((id) => id.includes("*")).sort((a, b) => b.length - a.length);
 }
 
-/** The key of `models` that a request came in by: the model's own, else the pattern that says most. */
+/** The key of `models` that matched a request: the model's own, otherwise the most specific pattern. */
 export function configuredModel(
   { models }: Pick<GatewayConfig, "models">,
   model: string,

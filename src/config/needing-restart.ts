@@ -1,16 +1,16 @@
 /**
- * What of another routing file takes effect only after a restart. A key that is read once, at the start, is a line here.
+ * Changes of the routing file that take effect only after a restart. A key that is read only at the start is a line here.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { GatewayConfig } from "./gateway-config";
 
-/** What was taken once, at the start: the address, what the server was made with, and the database. */
+/** Fixed at the start: the address, the server's options, and the database. */
 export function needingRestart(started: GatewayConfig, next: GatewayConfig): string[] {
   const paths: string[] = [];
   if (next.server.host !== started.server.host) paths.push("server.host");
   if (next.server.port !== started.server.port) paths.push("server.port");
   if (next.server.processes !== started.server.processes) paths.push("server.processes");
-  // Another certificate is taken at once; to serve https and http on one port at a time, nobody can.
+  // Another certificate is used at once; https and http on one port at the same time are impossible.
   if ((next.server.tls === undefined) !== (started.server.tls === undefined)) paths.push("server.tls");
   if (next.server.idle_timeout_ms !== started.server.idle_timeout_ms) paths.push("server.idle_timeout_ms");
   const isElsewhere = next.database.postgres?.url !== started.database.postgres?.url;

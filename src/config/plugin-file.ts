@@ -1,5 +1,5 @@
 /**
- * Loads a plugin file that the routing file names by its path, and says where and why it cannot be used.
+ * Loads a plugin file named in the routing file by its path, and says where and why it cannot be used.
  * Works from source and inside the executable alike; a file loaded before is read again, with the files it imports.
  */
 import { readFileSync, realpathSync } from "node:fs";
@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import type { Host, Plugin, Provider } from "../plugin";
 import { checkProvider } from "./provider-shape";
 
-/** A plugin defines things at load; it must not wait for anything. */
+/** A plugin defines things when it is loaded; it must not wait for anything. */
 const LOAD_MS_MAX = 10_000;
 
 export type LoadedPlugin =
@@ -18,7 +18,7 @@ interface Failure {
   readonly line: number;
   readonly column: number;
   readonly reason: string;
-  /** Absolute, when it is another file than the plugin's own: one that it imports. */
+  /** Absolute, if it is not the plugin's own file but one that it imports. */
   readonly file?: string;
 }
 
@@ -27,13 +27,13 @@ const imports = new Map<string, number>();
 
 /**
  * @param path absolute
- * @param shown the path as the routing file gives it: messages name that, never the absolute one
+ * @param shown the path in the routing file: messages use it, never the absolute path
  */
 export async function loadPluginFile(path: string, shown: string, host: Host): Promise<LoadedPlugin> {
   let source: string;
   let real: string;
   try {
-    // Bun resolves links, and tells errors by the real path.
+    // Bun resolves links, and its errors name the real path.
     real = realpathSync(path);
     source = readFileSync(real, "utf8");
   } catch (error) {
@@ -53,7 +53,7 @@ export async function loadPluginFile(path: string, shown: string, host: Host): P
         ? shown
         : failure.file.replace(`${folder}/`, `${dirname(shown)}/`);
     const place = failure.line > 0 ? `${named}:${failure.line}:${failure.column}` : named;
-    // A reason can hold absolute paths (of an import that was not found, say): they must not leave this machine.
+    // A message may contain absolute paths (of an import that was not found, say): they must not leave this machine.
     const reason = failure.reason
       .replaceAll(real, shown)
       .replaceAll(`${folder}/`, "./")
@@ -139,7 +139,7 @@ function forget(paths: readonly string[]): void {
   for (const path of paths) delete require.cache[path];
 }
 
-/** The files that a plugin imports by relative path, and theirs: they change with it. Packages are kept. */
+/** The files that a plugin imports by relative path, and their imports: they are reloaded too. Packages are not. */
 function importedFiles(path: string, source: string, found: Set<string> = new Set()): Set<string> {
   let named: readonly { readonly path: string }[];
   try {
@@ -156,7 +156,7 @@ function importedFiles(path: string, source: string, found: Set<string> = new Se
       found.add(file);
       importedFiles(file, readFileSync(file, "utf8"), found);
     } catch {
-      // Not there: importing it says so.
+      // Missing: importing it says so.
     }
   }
   return found;
@@ -170,7 +170,7 @@ function explain(error: unknown, path: string, source: string): Failure {
   }
   if (first instanceof ResolveMessage) {
     const referrer = first.referrer.replace(/\?load=\d+$/, "");
-    // Bun leaves `position` empty here, so the import is looked for in the text.
+    // Bun leaves `position` empty here, so the import is searched in the text.
     const place = positionOf(referrer === path ? source : readOrEmpty(referrer), first.specifier);
     return {
       file: referrer,
@@ -190,7 +190,7 @@ function explain(error: unknown, path: string, source: string): Failure {
   return { line: 0, column: 0, reason: `it throws ${kindOf(first)} instead of an Error` };
 }
 
-/** The topmost line of the stack that is in the plugin's own file, else in a file beside it. */
+/** The topmost stack frame in the plugin's own file, otherwise in a file beside it. */
 function positionInStack(stack: string, path: string): { line: number; column: number; file?: string } {
   let beside: { line: number; column: number; file: string } | undefined;
   for (const word of stack.split(/[\s()]+/)) {
@@ -211,8 +211,8 @@ const inOneLine = (text: string) =>
     .join(" ");
 
 /**
- * Where a text first occurs in the source, counted from 1; 0 where it does not.
- * @param text or a pattern of all that stands before it in its line
+ * Position of the first occurrence of a text in the source, starting at 1; 0 if there is none.
+ * @param text or a pattern for everything before it in its line
  */
 function positionOf(source: string, text: string | RegExp): { line: number; column: number } {
   const at = typeof text === "string" ? source.indexOf(text) : endOfMatch(text, source);

@@ -1,6 +1,6 @@
 /**
- * Models without a known price, where workspaces pay: they are refused, and `check` says so before a request does.
- * What a price is known from is in src/routes/route.ts; a further source of one is a line of `isPriced`.
+ * Models without a known price, if workspaces pay: they are refused, and `check` says so before a request does.
+ * src/routes/route.ts has the sources of prices; a further source is a line of `isPriced`.
  */
 import { catalogueFacts } from "./catalogue";
 import type { Entry, Look } from "./model-facts";
@@ -22,7 +22,7 @@ export function noteUnpriced(
   }
 }
 
-/** Whether the file itself says that workspaces pay. Those of the database may anyway: the log tells it then. */
+/** Whether the file itself says that workspaces pay. Those in the database may anyway: the log says so then. */
 function isPaid(money: unknown, defaults: unknown): boolean {
   const { unpriced }: { readonly unpriced?: unknown } = Object(money);
   if (unpriced === "allow") return false;
@@ -35,7 +35,7 @@ function isPriced({ id, model }: Entry, { providers }: Look): boolean {
   const [route] = model.routes ?? [];
   if (model.price !== undefined || route === undefined) return true;
   const plugin = providers.pluginIds.get(route.provider);
-  // What is not configured is not served; what is part of the gateway says itself what it costs.
+  // A provider that is not configured does not serve; a built-in one states its own price.
   if (plugin === undefined || providers.configured.get(route.provider)?.provider.isBuiltIn) return true;
   return !id.includes("*") && catalogueFacts(plugin, route.model ?? id)?.price !== undefined;
 }

@@ -1,21 +1,21 @@
 /**
- * What is wrong with a routing file, and where: a place in the text, a path of keys, a sentence.
- * Every check of src/config/ ends in these, so that all of them read alike and sort by line.
+ * A problem with a routing file: position in the text, path of keys, message.
+ * Every check of src/config/ produces these, so that all of them look alike and are sorted by line.
  */
 
 export interface Problem {
   /** As the user gave it, relative to the current folder. */
   readonly file: string;
-  /** From 1; 0 where the file as a whole is meant. */
+  /** Starting at 1; 0 for the file as a whole. */
   readonly line: number;
   readonly column: number;
-  /** Such as `models.docs.routes[0].provider`; empty where no key is meant. */
+  /** Such as `models.docs.routes[0].provider`; empty if no key is meant. */
   readonly path: string;
   /** What was wrong, what was expected, what to do. Never a value that came from a variable. */
   readonly message: string;
 }
 
-/** A file with more is no routing file, or has one slip made a thousand times: more messages would not help. */
+/** A file with more problems is not a routing file, or repeats one mistake a thousand times: more messages would not help. */
 export const MOST_PROBLEMS = 1000;
 
 /** `gateway.yaml:12:5: models.docs.routes[0].provider: unknown provider "loacl"; did you mean "local"?` */
@@ -52,7 +52,7 @@ export function readablePath(pointer: string): string {
   for (const step of stepsOf(pointer)) {
     if (/^\d+$/.test(step)) path += `[${step}]`;
     else if (/^[\w\-/:@+*]+$/.test(step)) path += path === "" ? step : `.${step}`;
-    // A dot in a key would read as two keys.
+    // A dot in a key would look like two keys.
     else path += `[${JSON.stringify(step.length > 80 ? `${step.slice(0, 79)}…` : step)}]`;
   }
   return path;

@@ -30,7 +30,7 @@ export async function doubtsAbout(
       doubts.push(
         tree.problem(
           place,
-          // Words without a dot or a slash may be the secret itself, put in the wrong place.
+          // Text without a dot or a slash may be the secret itself, put in the wrong place.
           /[./\\]/.test(value)
             ? `the file ${quoted(asWritten(tree, place, value))} cannot be read; relative paths start at the folder that embedgate is started in`
             : "neither JSON nor the path of a file that can be read",

@@ -1,5 +1,5 @@
 /**
- * Whether what a plugin returned is a provider by the contract of src/plugin.ts. TypeScript does not check an outside plugin.
+ * Checks that what a plugin returned is a provider by the contract of src/plugin.ts. TypeScript does not check an external plugin.
  * A new member of `Provider` that can be wrong gets its line in `checkProvider`.
  */
 import { KindGuard, type TObject, type TSchema } from "@sinclair/typebox";
@@ -82,7 +82,7 @@ function wrongTasks(tasks: unknown, fields: unknown): string[] {
   return reasons;
 }
 
-/** The members that matter were each looked at above; this only tells TypeScript so. */
+/** All members that matter were checked above; this only tells TypeScript. */
 function isProvider(value: object): value is Provider {
   return "id" in value && "options" in value && "open" in value;
 }

@@ -1,6 +1,6 @@
 /**
- * Checks the providers of a routing file: finds or loads each one's plugin and checks the plugin's own keys.
- * The gateway's keys of a provider are in schema-provider.ts (`ProviderCommon`); nothing here knows a vendor.
+ * Checks the providers of a routing file: finds or loads each plugin and checks the plugin's own options.
+ * The gateway's own keys of a provider are in schema-provider.ts (`ProviderCommon`); nothing here knows a vendor.
  */
 import { isAbsolute, resolve } from "node:path";
 import { Value } from "@sinclair/typebox/value";
@@ -18,24 +18,24 @@ import { checkProvider, isObjectSchema } from "./provider-shape";
 import { ProviderCommon } from "./schema-provider";
 import type { Tree } from "./tree";
 
-/** Where neither the file nor the plugin says. */
+/** Used if neither the file nor the plugin sets it. */
 const CONCURRENCY_DEFAULT = 256;
 
 export interface PluginSources {
-  /** What a plugin is given, by how its provider is connected to. */
+  /** The host that a plugin gets, depending on how its provider is connected. */
   readonly host: (connection?: ConnectionOptions) => Host;
   /** By id. */
   readonly bundled: Readonly<Record<string, Plugin>>;
-  /** Absolute; paths of plugin files start here. */
+  /** Absolute; the folder for relative paths of plugin files. */
   readonly folder: string;
 }
 
 export interface CheckedProviders {
-  /** Every name in the file, also of providers that are wrong. */
+  /** Every name in the file, including invalid providers. */
   readonly names: ReadonlySet<string>;
-  /** Those that are right. */
+  /** The valid ones. */
   readonly configured: ReadonlyMap<string, ConfiguredProvider>;
-  /** Plugin ids by provider name, as far as the plugin could be found. */
+  /** Plugin ids by provider name, as far as the plugin was found. */
   readonly pluginIds: ReadonlyMap<string, string>;
 }
 
@@ -69,7 +69,7 @@ export async function checkProviders(
     }
     if (typeof plugin !== "string" || plugin === "") continue;
     const connection = readConnection(reading, pointer, entry);
-    // Its host is its own then: all that the plugin sends goes that way.
+    // Then it has a host of its own: everything that the plugin sends uses that.
     const shared = connection === undefined ? loaded.get(plugin) : undefined;
     const found = shared ?? (await findPlugin(tree, pluginPointer, plugin, sources, connection));
     if (connection === undefined) loaded.set(plugin, found);
@@ -158,7 +158,7 @@ function checkOptions(
   return value;
 }
 
-/** Allowing a field that the plugin does not guard has no effect; the intended one stays guarded. */
+/** Allowing a field that the plugin does not guard has no effect, while the intended one stays guarded. */
 function checkAllowed(
   tree: Tree,
   pointer: string,
@@ -184,7 +184,7 @@ function checkAllowed(
   }
 }
 
-/** The gateway's own keys without those that wait for a variable: they keep their defaults until it is set. */
+/** The gateway's own keys without those that wait for a variable: they have their defaults until it is set. */
 function withoutMissing(tree: Tree, pointer: string, entry: object): object {
   return Object.fromEntries(Object.entries(entry).filter(([key]) => !tree.missing.has(below(pointer, key))));
 }
@@ -197,7 +197,7 @@ export function missingUnder(tree: Tree, pointer: string): string[] {
   return [...names];
 }
 
-/** The entries of what should be a mapping; none where it is something else, which the schema has told already. */
+/** The entries of what should be a mapping; none if it is something else, which the schema has reported. */
 export function entriesOf(value: unknown): [string, unknown][] {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
 }

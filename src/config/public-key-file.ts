@@ -1,5 +1,5 @@
 /**
- * `auth.jwt.public_key_file`: read here, so that from then on there is only `public_key`. What such a key may be is in public-key.ts.
+ * `auth.jwt.public_key_file`: read here and turned into `public_key`. public-key.ts has the accepted keys.
  */
 import { resolve } from "node:path";
 import { below, type Problem } from "./problem";
@@ -8,7 +8,7 @@ import { readPublicKey } from "./public-key";
 import type { Tree } from "./tree";
 import { readValue } from "./value-files";
 
-/** @returns the file's absolute path and its state, where one is named */
+/** @returns the file's absolute path and its state, if one is named */
 export async function takePublicKeyFile(
   tree: Tree,
   document: unknown,
@@ -18,7 +18,7 @@ export async function takePublicKeyFile(
   const { auth } = Object.fromEntries(entriesOf(document));
   const { jwt } = Object.fromEntries(entriesOf(auth));
   const { public_key_file: path, ...others } = Object.fromEntries(entriesOf(jwt));
-  // Two sources of keys are told as such, later.
+  // Two sources of keys are reported later.
   if (typeof path !== "string" || path === "" || "public_key" in others || "jwks_url" in others)
     return undefined;
   const told = (message: string) =>

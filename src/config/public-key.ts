@@ -1,6 +1,6 @@
 /**
- * The one public key that `auth.jwt` may name instead of an address: read from PEM, with the algorithms that such a key can check.
- * A new kind of key is a line in `algorithmsOf`. Secret kinds (HS256 and its like) never are: a public key is no secret.
+ * The public key that `auth.jwt` may name instead of a URL: read from PEM, with the algorithms that it supports.
+ * A new kind of key is a line in `algorithmsOf`. Secret algorithms (HS256 and similar) are never supported: a public key is not a secret.
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
 
@@ -13,9 +13,9 @@ export interface PublicKey {
 /** Shorter ones can be broken; RFC 7518 (3.3) refuses them too. */
 const RSA_BITS_MIN = 2048;
 
-/** @returns what is wrong with it, in words that do not show it, where it is none */
+/** @returns what is wrong with it if it is invalid, as a message that does not show it */
 export function readPublicKey(text: string): PublicKey | string {
-  // In a variable of the environment line breaks are often written as two signs.
+  // In an environment variable line breaks are often written as \n.
   const pem = text.replaceAll("\\n", "\n");
   if (!pem.includes("-----BEGIN PUBLIC KEY-----"))
     return "expected a public key in PEM, starting with -----BEGIN PUBLIC KEY-----";

@@ -1,19 +1,19 @@
 /**
- * First step: the routing file's bytes as text, or the reason why there is none.
- * Nothing here knows YAML.
+ * First step: the routing file's bytes as text, or the reason why it cannot be read.
+ * YAML does not matter here.
  */
 import { resolve } from "node:path";
 import { readAtMost } from "../machine/bounded-read";
 import { fileStateNow } from "../machine/file-state";
 
-/** A routing file is written by hand: more is a mistake, such as a database given for it. */
+/** A routing file is written by hand: a larger file is a mistake, such as a database. */
 export const MOST_BYTES = 1024 * 1024;
 
 export type ReadFile =
   | {
       readonly ok: true;
       readonly text: string;
-      /** Of the file when it was read; left out by callers that do not follow it. */
+      /** State of the file when it was read; left out by callers that do not watch it. */
       readonly state?: string;
     }
   | { readonly ok: false; readonly absent: boolean; readonly line: number; readonly message: string };
@@ -40,7 +40,7 @@ export async function readRoutingFile(folder: string, file: string): Promise<Rea
     return refused(1, "is UTF-16; save it as UTF-8");
   }
   try {
-    // `ignoreBOM: false` takes a byte order mark away.
+    // `ignoreBOM: false` removes a byte order mark.
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
     return { ok: true, text, state };
   } catch {

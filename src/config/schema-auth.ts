@@ -1,5 +1,5 @@
 /**
- * The routing file's schema: who may ask. What rests on two keys at once is in sections.ts.
+ * The routing file's `auth`. sections.ts has rules about two keys.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { CONNECTION_KEYS } from "./schema-connection";

@@ -1,5 +1,5 @@
 /**
- * The routing file's keys for TLS and proxies. What is read from the files they name, and checked, is in connections.ts.
+ * The routing file's keys for TLS and proxies. connections.ts reads and checks the files that they name.
  */
 import { Type } from "@sinclair/typebox";
 import { closed } from "./schema-values";
@@ -10,7 +10,7 @@ const pem = (description: string) =>
     description: `${description}: a PEM file, relative to this file's folder, or the PEM text itself.`,
   });
 
-/** Of whatever the gateway itself connects to. */
+/** For every connection that the gateway itself makes. */
 export const CONNECTION_KEYS = {
   ca: Type.Optional(pem("CA certificates to trust instead of the public ones")),
   client_cert: Type.Optional(pem("The gateway's own certificate, for mutual TLS")),

@@ -1,5 +1,5 @@
 /**
- * The routing file's `files`: where the files of batches lie, and how much and how long is kept.
+ * The routing file's `files`: the folder of batches' files, their size limits, and how long they are kept.
  * A new key is a line here with its description.
  */
 import { type Static, Type } from "@sinclair/typebox";

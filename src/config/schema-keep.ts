@@ -1,5 +1,5 @@
 /**
- * The routing file's `keep`: for how long the database keeps what. Sums by day are kept for ever, so that invoices stay.
+ * The routing file's `keep`: how long the database keeps each kind of data. Daily sums are kept for ever, so that invoices stay.
  * A new key is a line here with its description, and one of `keepOf`.
  */
 import { type Static, Type } from "@sinclair/typebox";

@@ -1,6 +1,6 @@
 /**
- * The routing file's `models`: what clients may ask for, and by which routes.
- * A new key is a line here with its description; what rests on two keys at once is in models.ts.
+ * The routing file's `models`: what clients may request, and by which routes.
+ * A new key is a line here with its description; models.ts has rules about two keys.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { KnownFacts } from "../domain/facts";

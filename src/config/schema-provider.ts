@@ -1,11 +1,11 @@
 /**
- * The schema of what stands under `providers` in the routing file, as far as it is the gateway's own: each plugin has further keys.
+ * The schema of `providers` in the routing file, for the gateway's own keys: each plugin has further ones.
  * A new key is a line here with its description, and one of `ConfiguredProvider`.
  */
 import { Type } from "@sinclair/typebox";
 import { CONNECTION_KEYS } from "./schema-connection";
 
-/** The keys of a provider that are the gateway's own: they never reach the plugin. */
+/** The gateway's own keys of a provider: they never reach the plugin. */
 export const ProviderCommon = Type.Object(
   {
     plugin: Type.String({
@@ -71,7 +71,7 @@ export const ProviderCommon = Type.Object(
     ),
   },
   {
-    // Open here: the other keys are the plugin's, and its own `options` schema refuses what it does not know.
+    // Open here: the other keys are the plugin's, whose own `options` schema refuses unknown ones.
     additionalProperties: true,
     description: "One account at one vendor, or one server.",
   },

@@ -1,6 +1,6 @@
 /**
- * The routing file's `server`: where the gateway listens, and what holds for every request.
- * A new key is a line here with its description; what rests on two keys at once is in sections.ts.
+ * The routing file's `server`: where the gateway listens, and settings for every request.
+ * A new key is a line here with its description; sections.ts has rules about two keys.
  */
 import { Type } from "@sinclair/typebox";
 import { PolicyOverrides } from "../domain/policies";
@@ -90,7 +90,7 @@ export const ServerSection = Type.Object(
       milliseconds(
         "Idle timeout: a connection without a request is closed after that time, in whole seconds.",
         1_000,
-        // Bun takes no more.
+        // Bun's limit.
         255_000,
         75_000,
       ),

@@ -1,5 +1,5 @@
 /**
- * The routing file's `shared`: what several machines have in common by Valkey or Redis servers. Only what may be lost is there; money never is.
+ * The routing file's `shared`: what several machines share on Valkey or Redis servers. Only data that may be lost is there; never money.
  * A new key is a line here with its description, and a member of `SharedConfig` (gateway-config.ts).
  */
 import { type Static, Type } from "@sinclair/typebox";
@@ -14,7 +14,7 @@ const address = (description: string) =>
       "an address such as valkey://HOST:6379, or valkeys://USER:PASSWORD@HOST:6379/0 with TLS (percent-encoded)",
   });
 
-/** Used in keys on the server, where braces mean something. */
+/** Used in keys on the server, where braces have a meaning. */
 const NAME = "^[A-Za-z0-9_.-]{1,64}$";
 
 export const SharedServers = Type.Object(

@@ -1,12 +1,12 @@
 /**
- * What the routing file says of embedding spaces: how they are measured, and who may serve on that. What a key does is in src/spaces/.
+ * The routing file's settings for embedding spaces: how they are measured, and who may serve. src/spaces/ implements them.
  */
 import { Type } from "@sinclair/typebox";
 import { closed, milliseconds } from "./schema-values";
 
 /**
- * What every probe text's two vectors reach where `agreement_min` says nothing. 8-bit weights reach .9953 on the worst of 3,000 single
- * words (.996 on these texts); what another tokenizer makes of the script that it cuts differently stays below .97.
+ * The default of `agreement_min`, for each probe text's two vectors. 8-bit weights reach .9953 on the worst of 3,000 single
+ * words (.996 on these texts); another tokenizer stays below .97 for the script that it splits differently.
  */
 export const AGREEMENT_MIN = 0.99;
 

@@ -1,5 +1,5 @@
 /**
- * The routing file's `log` and `tracing`: what the gateway tells about itself. Metrics need no key.
+ * The routing file's `log` and `tracing`. Metrics need no key.
  * A new key is a line here with its description, and one of `logOf` or `tracingOf`.
  */
 import { type Static, Type } from "@sinclair/typebox";
@@ -80,7 +80,7 @@ export function logOf(section: Static<typeof LogSection> = {}): LogSettings {
 }
 
 export function tracingOf(section: Static<typeof TracingSection> | undefined): TracingSettings | undefined {
-  // What is no URL is told of by checkTracing, and never gets here.
+  // checkTracing reports an invalid URL, which never gets here.
   const url = section && URL.parse(section.endpoint);
   if (!section || !url) return undefined;
   if (url.pathname === "/") url.pathname = "/v1/traces";

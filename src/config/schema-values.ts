@@ -1,5 +1,5 @@
 /**
- * Values that several sections of the routing file have. A value that one section alone has stands there.
+ * Values that several sections of the routing file use. A value of a single section is defined there.
  */
 import { type Static, Type } from "@sinclair/typebox";
 
@@ -8,7 +8,7 @@ export const closed = { additionalProperties: false } as const;
 export const milliseconds = (about: string, least: number, most: number, value: number) =>
   Type.Integer({ minimum: least, maximum: most, default: value, description: about });
 
-/** The dialects of one shape; what each of them is is in src/dialects/records.ts. */
+/** The dialects of OpenAI's shape; src/dialects/records.ts defines each of them. */
 export const DialectName = Type.Union(
   [
     Type.Literal("openai"),

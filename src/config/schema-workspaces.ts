@@ -1,5 +1,5 @@
 /**
- * The routing file's `workspace_defaults`: what a workspace may do. The commands for workspaces set the same, one by one.
+ * The routing file's `workspace_defaults`: the rights of a workspace. The workspace commands set the same for a single one.
  * A new key is a line here with its description.
  */
 import { type Static, Type } from "@sinclair/typebox";

@@ -1,6 +1,6 @@
 /**
- * The routing file's schema: the one source of its types, its documentation and what `check` asks for. Its larger sections have files of
- * their own, schema-*.ts. A new key is a line in its section with its description; what rests on two keys at once is in sections.ts.
+ * The routing file's schema: the only source of its types, its documentation and what `check` checks. Larger sections have their own
+ * files, schema-*.ts. A new key is a line in its section with its description; sections.ts has rules about two keys.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { AuthSection } from "./schema-auth";

@@ -1,5 +1,5 @@
 /**
- * The file that `space_fingerprints` names: read and checked with the routing file, so that a gateway never starts on half of it.
+ * The file that `space_fingerprints` names: read and checked with the routing file, so that a gateway never starts with half of it.
  */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -8,7 +8,7 @@ import { readCarried } from "./carried-fingerprints";
 import type { Problem } from "./problem";
 import type { Tree } from "./tree";
 
-/** @param written what stands under `space_fingerprints`, whatever it is; @returns none where it was refused, or there is none */
+/** @param written the value of `space_fingerprints`, whatever it is; @returns none if it was refused, or there is none */
 export async function checkFingerprints(
   tree: Tree,
   written: unknown,

@@ -1,6 +1,6 @@
 /**
- * Second step: YAML text to plain values, with variables filled in and the place of every key and value kept.
- * What the parser of `yaml` tells is put into our own words in yaml-errors.ts.
+ * Second step: YAML text to plain values, with variables filled in and the position of every key and value kept.
+ * yaml-errors.ts turns the messages of the `yaml` parser into our own.
  */
 import {
   type Alias,
@@ -33,19 +33,19 @@ const MOST_NODES = 100_000;
 const MOST_DEPTH = 64;
 const MOST_SYNTAX_PROBLEMS = 20;
 
-/** The file's values, and for each JSON pointer what is known of its text. */
+/** The file's values, and for each JSON pointer its position in the text. */
 export class Tree {
   value: unknown = undefined;
   readonly problems: Problem[] = [];
-  /** What is doubtful, and served anyway. */
+  /** Doubtful values, which are accepted anyway. */
   readonly notes: Problem[] = [];
-  /** The text as written of each scalar that a variable went into: what messages show in its place. */
+  /** The written text of each scalar that a variable was filled into: messages show that text instead. */
   readonly written = new Map<string, string>();
-  /** Scalars that are one variable and nothing else: text that may stand for a number. */
+  /** Scalars that are a single variable: text that may stand for a number. */
   readonly whole = new Set<string>();
   /** Names of unset variables, and of files without a value (`file:PATH`), by the scalar that needs them. */
   readonly missing = new Map<string, readonly string[]>();
-  /** Places of aliases that lead nowhere: told, and not to be told again as values of the wrong kind. */
+  /** Positions of aliases that lead nowhere: reported already, and not to be reported again as values of the wrong type. */
   readonly broken = new Set<string>();
   readonly keys = new Map<string, number>();
   readonly values = new Map<string, number>();
@@ -55,7 +55,7 @@ export class Tree {
     readonly lines: LineCounter,
   ) {}
 
-  /** A problem at a key or a value; what is not in the file is told at the nearest thing around it that is. */
+  /** A problem at a key or a value; for something that is not in the file, at the nearest enclosing thing that is. */
   problem(pointer: string, message: string, at: "key" | "value" = "value"): Problem {
     const [first, second] = at === "key" ? [this.keys, this.values] : [this.values, this.keys];
     let offset: number | undefined;
@@ -79,11 +79,11 @@ export class Tree {
   }
 }
 
-/** @param file the name to tell problems by */
+/** @param file the name in messages */
 export function growTree(text: string, file: string, sources: ValueSources): Tree {
   const lines = new LineCounter();
   const tree = new Tree(file, lines);
-  // The line counter learns lines while parsing; a problem found before needs the first at least.
+  // The line counter learns lines while parsing; a problem found earlier needs at least the first one.
   lines.addNewLine(0);
   const foreign = privateSignIn(text);
   if (foreign !== -1) {
@@ -92,7 +92,7 @@ export function growTree(text: string, file: string, sources: ValueSources): Tre
     return tree;
   }
   lines.lineStarts.length = 0;
-  // Duplicate keys are told by our own walk: the parser compares each key with each.
+  // Our own walk reports duplicate keys: the parser compares each key with each.
   // `prettyErrors` would put the source line, and with it a secret, into the message.
   const document = parseDocument(maskVariables(text), {
     lineCounter: lines,
@@ -105,7 +105,7 @@ export function growTree(text: string, file: string, sources: ValueSources): Tre
   const toldLines = new Set<number>();
   const toldAt = new Set<number>();
   if (document.errors.length > 0) {
-    // A variable that is not closed often is what the parser stumbled over, lines later.
+    // An unclosed variable often causes a parser error several lines later.
     for (const { offset, message } of [...unclosedVariables(text), ...bareTemplates(text)]) {
       const problem = tree.problemAt(offset, message);
       toldLines.add(problem.line);
@@ -118,7 +118,7 @@ export function growTree(text: string, file: string, sources: ValueSources): Tre
       message: describeSyntaxError(error),
     };
     const problem = tree.problemAt(offset, message);
-    // One slip makes the parser stumble several times over the same line.
+    // One mistake may cause several parser errors on the same line.
     if (toldAt.has(error.pos[0]) || toldLines.has(problem.line) || toldLines.size >= MOST_SYNTAX_PROBLEMS)
       continue;
     toldAt.add(error.pos[0]);
@@ -159,7 +159,7 @@ class Walk {
     if (!isScalar(node) && !isMap(node) && !isSeq(node)) return null;
     this.#count(node, depth);
     const start = node.range?.[0];
-    // An empty value has no text of its own: it is told at its key.
+    // An empty value has no text of its own: it is reported at its key.
     if (start !== undefined && !(isScalar(node) && node.value === null && !node.source)) {
       this.tree.values.set(pointer, start);
     }
@@ -274,12 +274,12 @@ class Walk {
     return isPrompt(pointer) ? filled.text : filled.text.trim();
   }
 
-  /** Text that no variable went into. */
+  /** Text without a variable. */
   #literal(text: string, { type }: Scalar, pointer: string): string {
     const isBlock = type === "BLOCK_LITERAL" || type === "BLOCK_FOLDED";
     if (isPrompt(pointer)) return text;
     const [section, provider] = stepsOf(pointer);
-    // What a plugin file's own options mean is its own: a prefix of texts may well end in a blank.
+    // A plugin file's own options have their own meaning: a prefix of texts may well end with a blank.
     const plugin = section === "providers" ? this.document.getIn([section, provider, "plugin"]) : undefined;
     if (text !== text.trim() && typeof plugin === "string" && /^[./]/.test(plugin)) return text;
     for (const { message, isProblem } of doubtsOfText(text, this.sources.environment, isBlock)) {
@@ -307,7 +307,7 @@ class Walk {
   }
 }
 
-/** What a model wants before a text mostly ends in a blank, which is part of it. */
+/** A model's prompt usually ends with a blank, which is part of it. */
 function isPrompt(pointer: string): boolean {
   const [section, , key] = stepsOf(pointer);
   return section === "models" && key === "prompts";

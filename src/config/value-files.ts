@@ -1,6 +1,6 @@
 /**
- * Files that a routing file takes single values from, `${file:/run/secrets/key}`: found in its text and read before it is parsed.
- * Which of them changed since is for src/serving/following.ts; a further reason why one cannot be read is a line of REASONS.
+ * Files from which a routing file takes single values, `${file:/run/secrets/key}`: found in its text and read before it is parsed.
+ * src/serving/following.ts watches them; a further reason why one cannot be read is a line of REASONS.
  */
 import { resolve } from "node:path";
 import { readAtMost } from "../machine/bounded-read";
@@ -11,7 +11,7 @@ export type FileValue = (
   /** The end of a sentence that starts with the file's path. */
   | { readonly ok: false; readonly reason: string }
 ) & {
-  /** What tells this version of the file from another. */
+  /** Identifies this version of the file. */
   readonly state: string;
 };
 
@@ -28,7 +28,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 const OPENS = "${file:";
 
-/** The paths in a routing file's text, as they are written there. */
+/** The paths in a routing file's text, as written. */
 export function pathsIn(text: string): string[] {
   const paths = new Set<string>();
   for (let at = text.indexOf(OPENS); at !== -1; at = text.indexOf(OPENS, at + 1)) {
@@ -38,7 +38,7 @@ export function pathsIn(text: string): string[] {
   return [...paths];
 }
 
-/** @param inner what stands between `${file:` and `}` */
+/** @param inner the text between `${file:` and `}` */
 export function pathOf(inner: string): { readonly path: string; readonly otherwise: string | undefined } {
   const at = inner.indexOf(":-");
   return at === -1
@@ -46,7 +46,7 @@ export function pathOf(inner: string): { readonly path: string; readonly otherwi
     : { path: inner.slice(0, at), otherwise: inner.slice(at + 2) };
 }
 
-/** @returns what each of the paths holds, by the path as it is written; @param folder where relative ones start */
+/** @returns the content of each path, by the path as written; @param folder the folder for relative paths */
 export async function readValueFiles(
   paths: readonly string[],
   folder: string,
@@ -72,5 +72,5 @@ export async function readValue(path: string): Promise<FileValue> {
   }
 }
 
-/** Takes a byte order mark away, and throws TypeError at what is not UTF-8. */
+/** Removes a byte order mark, and throws TypeError for invalid UTF-8. */
 const decoder = () => new TextDecoder("utf-8", { fatal: true });

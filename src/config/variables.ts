@@ -1,12 +1,12 @@
 /**
  * `${VAR}`, `${file:PATH}`, each with `:-default`, and the escape `$${` inside scalars.
- * A new form is a further case of `fillVariables`; what YAML would stumble over in it goes into `MASKED`.
+ * A new form is a further case of `fillVariables`; characters in it that YAML would misread go into `MASKED`.
  */
 import { type FileValue, pathOf } from "./value-files";
 
 /**
- * In `{ api_key: ${KEY} }` YAML takes the braces of the variable for its own. So before parsing, the signs inside a
- * variable are each replaced by one private character (places in the text stay true), and put back in every scalar after.
+ * In `{ api_key: ${KEY} }` YAML takes the variable's braces for its own. So before parsing, these characters inside a
+ * variable are each replaced by one private character (positions in the text stay the same), and restored in every scalar afterwards.
  */
 const MASKED = "{}[],:#";
 const PRIVATE = 0xe000;
@@ -17,7 +17,7 @@ const PRIVATE_SIGNS = new RegExp(
 
 const UNCLOSED = "a ${ without its closing }; for a literal ${ write $${";
 
-/** Where a `${` stands that has no `}` after it in its line. */
+/** The position of a `${` without a `}` after it in its line. */
 export function unclosedVariables(text: string): { readonly offset: number; readonly message: string }[] {
   const places: { offset: number; message: string }[] = [];
   let start = 0;
@@ -30,12 +30,12 @@ export function unclosedVariables(text: string): { readonly offset: number; read
   return places;
 }
 
-/** Where a character stands that masking needs for itself, or -1. */
+/** The position of a character that masking needs for itself, or -1. */
 export function privateSignIn(text: string): number {
   return text.search(PRIVATE_SIGNS);
 }
 
-/** Masks variables, whole, and the `${` of malformed ones, so that their scalar can be told about. */
+/** Masks complete variables, and the `${` of malformed ones, so that their scalar can be reported. */
 export function maskVariables(text: string): string {
   // YAML would take the last colon of an unquoted `sqlite::memory:` for that of a key.
   return text.replaceAll(
@@ -49,27 +49,27 @@ export function unmaskVariables(text: string): string {
   return text.replace(PRIVATE_SIGNS, (sign) => String.fromCharCode(sign.charCodeAt(0) - PRIVATE));
 }
 
-/** Where values come from that the routing file does not hold itself. */
+/** The source of values that are not in the routing file itself. */
 export interface ValueSources {
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** By the path as the routing file writes it. */
+  /** By the path as written in the routing file. */
   readonly files: ReadonlyMap<string, FileValue>;
 }
 
 export interface FilledIn {
-  /** As problems name it: `OPENAI_API_KEY`, or `file:/run/secrets/key`. */
+  /** The name in messages: `OPENAI_API_KEY`, or `file:/run/secrets/key`. */
   readonly name: string;
-  /** As it was found, blanks at its ends and all. */
+  /** The raw value, including blanks at its ends. */
   readonly found: string;
 }
 
 export interface Filled {
   readonly text: string;
-  /** What was put in: the text may be secret. */
+  /** The values that were filled in: the text may be secret. */
   readonly values: readonly FilledIn[];
-  /** Something was to be put in. */
+  /** Something had to be filled in. */
   readonly fromVariables: boolean;
-  /** The text was one variable and nothing else, so it may stand for a number. */
+  /** The text was a single variable, so it may stand for a number. */
   readonly whole: boolean;
   /** Variables that are unset or empty, and files that cannot be read (`file:PATH`), without a default. */
   readonly missing: readonly string[];
@@ -79,7 +79,7 @@ export interface Filled {
 
 const NAMED = /^\$\{(?:file:([^}\r\n]{1,2000})|([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\r\n]{0,2000}))?)\}/;
 
-/** Blanks and line breaks at the ends of what is put in are left out: files end in a line break, and shells leave blanks behind. */
+/** Blanks and line breaks at the ends of filled-in values are removed: files end with a line break, and shells leave blanks. */
 export function fillVariables(text: string, { environment, files }: ValueSources): Filled {
   const missing: string[] = [];
   const values: FilledIn[] = [];
@@ -125,7 +125,7 @@ export function fillVariables(text: string, { environment, files }: ValueSources
   return { text: filled, values, fromVariables: variables > 0, whole, missing, malformed };
 }
 
-/** What is missing, as a sentence's end: `A and B are not set; the file /run/secrets/x does not exist`. */
+/** What is missing, as the end of a sentence: `A and B are not set; the file /run/secrets/x does not exist`. */
 export function lackOf(missing: readonly string[], files: ReadonlyMap<string, FileValue>): string {
   const variables = missing.filter((name) => !name.startsWith("file:"));
   const paths = missing.filter((name) => name.startsWith("file:")).map((name) => name.slice("file:".length));

@@ -1,6 +1,6 @@
 /**
- * What the YAML parser stumbles over, in words that say what to do. Its own words may quote the file, and with it a secret.
- * A code of `yaml` that has no row here is told as broken YAML.
+ * Our own messages for YAML parser errors, saying what to do. The parser's messages may quote the file, and with it a secret.
+ * An error code of `yaml` without a row here is reported as broken YAML.
  */
 import type { YAMLError } from "yaml";
 

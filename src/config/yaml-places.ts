@@ -1,6 +1,6 @@
 /**
- * Where a slip of YAML was made, which is often lines before the parser stumbles: brackets and quotes that stay open, and lines that start
- * in another column than their neighbours. Only columns, lines and signs are told, never text of the file.
+ * Finds where a YAML mistake was made, which is often lines before the parser error: unclosed brackets and quotes, and lines that start
+ * in another column than their neighbours. Messages contain only columns, lines and punctuation, never text of the file.
  */
 import type { YAMLError } from "yaml";
 
@@ -9,7 +9,7 @@ export interface Slip {
   readonly message: string;
 }
 
-/** @returns undefined where the error's own words and place are the best that can be said */
+/** @returns undefined if the error's own message and position are the best available */
 export function slipBehind(text: string, error: YAMLError, all: readonly YAMLError[]): Slip | undefined {
   const [start, end] = error.pos;
   if (/end with a [}\]]$/.test(error.message) || /closing .?quote/.test(error.message))
@@ -22,7 +22,7 @@ export function slipBehind(text: string, error: YAMLError, all: readonly YAMLErr
   return below > lineOf(text, start) ? misplaced(text, below) : undefined;
 }
 
-/** From 0. */
+/** Starting at 0. */
 function lineOf(text: string, offset: number): number {
   let line = 0;
   for (let i = text.indexOf("\n"); i !== -1 && i < offset; i = text.indexOf("\n", i + 1)) line += 1;
@@ -36,7 +36,7 @@ interface Opened {
   readonly offset: number;
 }
 
-/** What is open where the parser gave up: quotes and comments are passed over, as far as can be without parsing. */
+/** What is open where the parser gave up: quotes and comments are skipped, as far as possible without parsing. */
 function unclosed(text: string, until: number): Slip | undefined {
   const brackets: Opened[] = [];
   let quote: Opened | undefined;
@@ -72,7 +72,7 @@ function lineEnd(text: string, from: number): number {
   return end === -1 ? text.length : end;
 }
 
-/** A line whose column is none that the lines above it have. */
+/** A line whose column none of the lines above it has. */
 function misplaced(text: string, line: number): Slip | undefined {
   const lines = text.split("\n");
   const column = startsIn(lines[line] ?? "")[0];
@@ -80,7 +80,7 @@ function misplaced(text: string, line: number): Slip | undefined {
   const neighbours: { readonly line: number; readonly column: number }[] = [];
   let least = Number.POSITIVE_INFINITY;
   for (let above = line - 1; above >= 0 && least > 1; above--) {
-    // A list's item has two columns: that of its dash, and that of what stands after it.
+    // A list item has two columns: that of its dash, and that of what follows it.
     for (const found of startsIn(lines[above] ?? "").reverse()) {
       if (found >= least) continue;
       least = found;
@@ -90,7 +90,7 @@ function misplaced(text: string, line: number): Slip | undefined {
   const deeper = neighbours.findLast((one) => one.column > column);
   const shallower = neighbours.find((one) => one.column < column);
   const near = [deeper, shallower].filter((one) => one !== undefined);
-  // The one that is a column away was meant.
+  // The intended column is the one next to it.
   near.sort((a, b) => Math.abs(a.column - column) - Math.abs(b.column - column));
   const [nearest] = near;
   if (nearest === undefined) return undefined;
@@ -101,7 +101,7 @@ function misplaced(text: string, line: number): Slip | undefined {
   };
 }
 
-/** The columns, from 1, in which a line's content starts; none for one that is empty or a comment. */
+/** The columns, starting at 1, in which a line's content starts; none for an empty line or a comment. */
 function startsIn(line: string): number[] {
   const [, indent, dash] = /^( *)(- +)?[^\s#]/.exec(line) ?? [];
   if (indent === undefined) return [];

@@ -1,5 +1,5 @@
 /**
- * What a path of the Admin API is: where it stands, what it reads and answers (one schema for type, check and document), and its work.
+ * What a path of the Admin API is: its URL, its input and output (one schema for type, check and document), and its work.
  * A new path is an `adminPath` in its resource's file, and a line of paths.ts where the file is new.
  */
 import {
@@ -15,13 +15,13 @@ import { bodyAs, queryAs } from "./reading";
 
 export type AdminMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-/** A schema, and the name that the published document knows it under. It has an example. */
+/** A schema, and its name in the published document. It has an example. */
 export interface Named<Schema extends TSchema = TSchema> {
   readonly name: string;
   readonly schema: Schema;
 }
 
-/** Who asks, as the audit trail has it: a key's id, or "open mode". */
+/** The actor in the audit trail: a key's id, or "open mode". */
 export interface Operator {
   readonly actor: string;
   /** Null in open mode. */
@@ -29,7 +29,7 @@ export interface Operator {
   readonly by: "open" | "key" | "session";
 }
 
-/** A request as the door hands it on: nothing of it is checked yet. */
+/** A request as the door passes it on: nothing of it is checked yet. */
 export interface AdminQuestion {
   readonly request: Request;
   readonly params: Readonly<Record<string, string>>;
@@ -47,7 +47,7 @@ export interface AdminAnswer {
 
 /** A checked request. */
 export interface Asked<Query, Body> {
-  /** What the path's `{names}` took. */
+  /** The values of the path's `{names}`. */
   readonly param: (name: string) => string;
   readonly query: Query;
   readonly body: Body;
@@ -67,7 +67,7 @@ export interface AdminPath {
   readonly request: Named | undefined;
   readonly answer: Named;
   readonly status: 200 | 201;
-  /** `format=csv` answers the same as a table. */
+  /** `format=csv` returns the same as a table. */
   readonly hasCsv: boolean;
   /** @throws GatewayError */
   does(question: AdminQuestion, parts: AdminParts): Promise<AdminAnswer>;
@@ -75,16 +75,16 @@ export interface AdminPath {
 
 interface Definition<Query extends TProperties, Body extends TSchema, Answer extends TSchema> {
   readonly method: AdminMethod;
-  /** Behind /admin/v1. */
+  /** After /admin/v1. */
   readonly path: string;
   readonly operationId: string;
   readonly summary: string;
   readonly description?: string;
   readonly query: Query;
-  /** NO_BODY where there is none. */
+  /** NO_BODY if there is none. */
   readonly request: Named<Body>;
   readonly answer: Named<Answer>;
-  /** 201 for what was made. */
+  /** 201 if something was created. */
   readonly status?: 201;
   readonly csv?: (answer: Static<Answer>) => string;
   readonly work: (

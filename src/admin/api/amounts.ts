@@ -1,4 +1,4 @@
-/** Credits as the Admin API's bodies write them: decimal numbers as text, exact to the micro-credit. */
+/** Credits in the Admin API's bodies: decimal numbers as text, exact to the micro-credit. */
 import { isEqual, parseDecimal } from "../../books/money";
 import { GatewayError } from "../../domain/errors";
 

@@ -1,5 +1,5 @@
 /**
- * /admin/v1/workspaces/{workspace}/credits: what a workspace may still spend, every change of it, and grants, as `embedgate credits`.
+ * /admin/v1/workspaces/{workspace}/credits: what a workspace may still spend, every change of it, and grants; the same as `embedgate credits`.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { creditsOf } from "../../books/money";

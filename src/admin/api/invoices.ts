@@ -1,5 +1,5 @@
 /**
- * /admin/v1/workspaces/{workspace}/invoices/{month}: a workspace's month, line by line, as `embedgate invoice` has it.
+ * /admin/v1/workspaces/{workspace}/invoices/{month}: a workspace's month, line by line; the same as `embedgate invoice`.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { creditsOf, decimal, usdOf } from "../../books/money";
@@ -77,7 +77,7 @@ const told = (line: InvoiceLine): Static<typeof Line> => ({
   day: line.day ?? null,
   model: line.model ?? null,
   ...sums(line),
-  // A pico-USD a token is a micro-USD a million.
+  // A pico-USD per token is a micro-USD per million tokens.
   usd_per_million_tokens: line.price === null ? null : decimal(line.price, 6),
 });
 

@@ -1,5 +1,5 @@
 /**
- * /admin/v1/keys: API keys, as `embedgate keys` has them. A secret is in the one answer that made it, and nowhere else.
+ * /admin/v1/keys: API keys; the same as `embedgate keys`. A secret is only in the answer that created it.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { DEFAULT_WORKSPACE, type ListedKey, type NewKey } from "../../callers/keys";

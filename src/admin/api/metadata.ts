@@ -1,4 +1,4 @@
-/** Pairs of a request's metadata, as a query names them: `metadata=project.team=search`. */
+/** Pairs of a request's metadata in a query: `metadata=project.team=search`. */
 import { GatewayError } from "../../domain/errors";
 
 /** @throws GatewayError invalid */

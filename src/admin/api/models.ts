@@ -1,5 +1,5 @@
 /**
- * /admin/v1/models: the models of the routing file with their sizes, limits, prices, space and end of life, as `embedgate models` has them.
+ * /admin/v1/models: the routing file's models with sizes, limits, prices, space and end of life; the same as `embedgate models`.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { GatewayError } from "../../domain/errors";

@@ -1,4 +1,4 @@
-/** Which measured embedding spaces lie near one: by the cosines between the two spaces' vectors of the same probe texts. */
+/** Which measured embedding spaces are close to one, by the cosines between the two spaces' vectors of the same probe texts. */
 import { cosineOf } from "../../domain/cosine";
 import type { Fingerprint } from "../../domain/fingerprint";
 
@@ -9,10 +9,10 @@ export interface Neighbour {
 }
 
 const NEAREST = 5;
-/** Under a pattern callers choose the ids: of so many spaces only the first are compared. */
+/** Callers choose the ids under a pattern, so only this many spaces are compared. */
 const COMPARED_MAX = 200;
 
-/** Of the same size, the nearest first. */
+/** Spaces with the same dimensions, the nearest first. */
 export function neighboursOf(own: Fingerprint, all: readonly Fingerprint[]): Neighbour[] {
   return all
     .filter(({ space, dimensions }) => space !== own.space && dimensions === own.dimensions)

@@ -133,7 +133,7 @@ export const NOTICE_PATHS: readonly AdminPath[] = [
     async work(_, parts) {
       const now = [...ofSpaces(parts), ...ofRoutes(parts), ...ofProviders(parts)];
       const open = now.filter(({ kind }) => kind === "circuit_open");
-      // An open circuit breaker already means failures: one notice for both.
+      // An open circuit breaker implies failures: one notice for both.
       const recent = (await recentNotices(parts)).filter(
         ({ kind, model, provider }) =>
           kind !== "failing" || !open.some((one) => one.model === model && one.provider === provider),

@@ -1,4 +1,4 @@
-/** What the resources of the Admin API are given by gateway.ts. Types only. A new part of the gateway that one needs is a member here. */
+/** What gateway.ts passes to the resources of the Admin API. Types only. A further part of the gateway that a resource needs is a member here. */
 import type { Audit } from "../../books/audit";
 import type { RequestPages } from "../../books/request-pages";
 import type { Series } from "../../books/series";
@@ -31,12 +31,12 @@ export interface AdminParts {
   readonly versions: readonly [version: string, bun: string];
   readonly startedAt: number;
   readonly isTls: boolean;
-  /** What follows is as it is now: a reload changes it. */
+  /** The following are current values: a reload changes them. */
   readonly config: () => GatewayConfig;
   readonly routes: () => Routes;
   readonly spaceOf: (route: Route) => ReturnType<Spaces["placeOf"]>;
   readonly notices: () => readonly SpaceNotice[];
-  /** With those that the routing file and the executable carry. */
+  /** Including those of the routing file and the executable. */
   readonly fingerprints: () => Pick<Fingerprints, "find" | "list">;
   readonly isOpen: () => boolean;
   readonly requestsInFlight: () => number;

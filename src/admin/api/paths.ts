@@ -1,4 +1,4 @@
-/** All paths of the Admin API, and the schemas that its document has. A new resource is a line in both lists. */
+/** All paths of the Admin API, and the schemas in its document. A new resource is a line in both lists. */
 import type { TSchema } from "@sinclair/typebox";
 import type { AdminPath } from "./admin-path";
 import { AUDIT_PATHS, AUDIT_SCHEMAS } from "./audit";

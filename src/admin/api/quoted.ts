@@ -1,3 +1,3 @@
-/** A name as a shell takes it, for commands that people copy: some names are callers' own. */
+/** Quotes a name for a shell, in commands that people copy: callers choose some names. */
 export const quoted = (name: string) =>
   /^[\w./@:+-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;

@@ -1,6 +1,6 @@
 /**
- * A request's query and body, checked by their schema: what is wrong is told with the field's name. Query values are text, so numbers and
- * lists are made of it first. A further kind of value in a query is a branch of `valueIn`.
+ * Checks a request's query and body by their schema; an error names the field. Query values are text, so they are converted to numbers and
+ * lists first. A further kind of value in a query is a branch of `valueIn`.
  */
 import { type Static, type TObject, type TProperties, type TSchema, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
@@ -14,7 +14,7 @@ interface Read<Query extends TProperties> {
   readonly format: string | undefined;
 }
 
-/** @param more parameters that the path itself does not read */
+/** @param more parameters that other code reads */
 export function queryAs<Query extends TProperties>(
   own: Query,
   more: TProperties,
@@ -52,7 +52,7 @@ function unknownParameter(name: string, known: readonly string[]): GatewayError 
 }
 
 function valueIn(schema: TSchema, name: string, texts: readonly string[]): unknown {
-  // Of words, which have no comma; text of the caller's own may.
+  // For lists of words, which contain no comma; a caller's own text may.
   if (schema.type === "array")
     return schema.items?.type === "string" ? texts : texts.flatMap((text) => text.split(","));
   const [text = "", another] = texts;

@@ -1,5 +1,5 @@
 /**
- * /admin/v1/requests: single requests of the ledger, page by page, and one in full detail. They hold no texts: the ledger has none.
+ * /admin/v1/requests: single requests of the ledger, page by page, and one in full detail. They contain no texts, because the ledger has none.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { creditsOf, usdOf } from "../../books/money";

@@ -1,5 +1,5 @@
 /**
- * /admin/v1/routes: how each route of each model is doing now, in the process that answers: its circuit breaker, its queue, its space.
+ * /admin/v1/routes: the current state of each route of each model in the answering process: its circuit breaker, its queue, its space.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import type { Route, Target } from "../../domain/request";
@@ -59,7 +59,7 @@ const RouteList = {
   schema: Type.Object({ routes: Type.Array(RouteNow) }, { examples: [{ routes: [ROUTE] }] }),
 } satisfies Named;
 
-/** Of one route after another, in the order of `routeStates`. */
+/** The routes in the order of `routeStates`. */
 export async function routesNow(parts: AdminParts): Promise<RouteNow[]> {
   const { outside, notices, records } = parts;
   const routes = parts.routes().named();

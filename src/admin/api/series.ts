@@ -1,6 +1,6 @@
 /**
- * /admin/v1/series: requests, answers and cost over time, from the sums that the ledger keeps by minute, hour and day. They are written
- * with the ledger's own rows, so they add up to them. A new column of a series is a member of COLUMNS and of POINTS in books/series.ts.
+ * /admin/v1/series: requests, answers and cost over time, from the ledger's sums by minute, hour and day. The sums are written together
+ * with the ledger's rows, so they agree. A new column of a series is a member of COLUMNS and of POINTS in books/series.ts.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { creditsOf, usdOf } from "../../books/money";
@@ -12,7 +12,7 @@ import { Count, closed, iso, momentOf, OrNull, Time, Usd, When } from "./values"
 
 const OrNothing = (description: string) => OrNull(Type.Number({ minimum: 0, description }));
 
-/** Of a group over the whole time. */
+/** The sums of a group over the whole time. */
 const Sums = Type.Object({
   ...SUMS,
   tokens_cached: Count("Tokens of inputs that no provider was asked for."),

@@ -1,6 +1,6 @@
 /**
- * /admin/v1/session: an admin key once, then a cookie that no script can read. Changes by cookie carry the session's CSRF token in a header
- * (src/callers/sessions.ts). In open mode nobody needs a session, and none is made.
+ * /admin/v1/session: takes an admin key once, then uses a cookie that scripts cannot read. Changes by cookie need the session's CSRF token in a
+ * header (src/callers/sessions.ts). In open mode no session is needed, and none is created.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { CSRF_HEADER, SESSION_COOKIE } from "../../callers/sessions";

@@ -1,5 +1,5 @@
 /**
- * /admin/v1/spaces: the embedding spaces that were measured, how alike each route in them is, and which others lie near, as `embedgate spaces`.
+ * /admin/v1/spaces: the measured embedding spaces, the similarity of their routes, and which spaces are close; the same as `embedgate spaces`.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { GatewayError } from "../../domain/errors";

@@ -1,6 +1,6 @@
 /**
- * /admin/v1/usage: sums of the ledger by one group or several, as `embedgate usage` has them. Times are whole hours (UTC), since the sums come
- * from those that the ledger keeps by hour.
+ * /admin/v1/usage: sums of the ledger by one group or several; the same as `embedgate usage`. Times are whole hours (UTC), because it reads
+ * the hourly sums.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { creditsOf, usdOf } from "../../books/money";

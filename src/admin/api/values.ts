@@ -1,5 +1,5 @@
 /**
- * Values that several resources of the Admin API have: times, amounts, how a query names a time. Amounts are text, because a program that
+ * Values that several resources of the Admin API use: times, amounts, times in a query. Amounts are text, because a program that
  * reads them as floats would lose digits.
  */
 import { Type } from "@sinclair/typebox";
@@ -23,7 +23,7 @@ export const isoOrNull = (at: number | bigint | null) => (at === null ? null : i
 export const creditsOrNull = (microCredits: bigint | null) =>
   microCredits === null ? null : creditsOf(microCredits);
 
-/** As a query gives it. */
+/** A time in a query. */
 export const When = (description: string) =>
   Type.Optional(
     Type.String({
@@ -32,7 +32,7 @@ export const When = (description: string) =>
     }),
   );
 
-/** The year 9999: a later time has no ISO 8601 of the usual form. */
+/** The year 9999: a later time has no ordinary ISO 8601 form. */
 const TIME_MAX = 253_402_300_799_999;
 
 /** @returns milliseconds since 1970 @throws GatewayError invalid */

@@ -1,6 +1,6 @@
 /**
- * /admin/v1/workspaces: their settings, limits and spending, as `embedgate workspaces` has them.
- * A new setting is a member of SETTABLE, beside what src/callers/workspace-settings.ts asks for.
+ * /admin/v1/workspaces: settings, limits and spending; the same as `embedgate workspaces`.
+ * A new setting is a member of SETTABLE, in addition to what src/callers/workspace-settings.ts says.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { usdOf } from "../../books/money";

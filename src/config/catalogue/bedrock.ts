@@ -9,7 +9,7 @@ import type { CatalogueEntry } from "./entry";
 const BEDROCK = {
   // InvokeModel's body may have 25,000,000 bytes; JSON's escapes take room too.
   max_call_bytes: 10_000_000,
-  // None of the vocabularies is published, and each model refuses by its own count what is too long.
+  // None of the vocabularies is published; each model itself refuses texts that are too long.
   uncounted: "send",
   token_ids: "decode",
   wire_encoding: "float",
@@ -24,13 +24,13 @@ const TITAN: KnownFacts = {
 const COHERE: KnownFacts = {
   // "Texts per call: maximum 96"
   max_inputs: 96,
-  // Nothing is said of their length.
+  // Their length is not documented.
   normalized: true,
   task_types: ["search_query", "search_document", "classification", "clustering"],
   embedding_types: ["int8", "uint8", "binary", "ubinary"],
 };
 
-/** By the id there, whose very model it is. */
+/** By the id of the identical model there. */
 const SAME_AS: Readonly<Record<string, string>> = {
   "amazon.titan-embed-g1-text-02": "amazon.titan-embed-text-v1",
   "cohere.embed-english-v3": "embed-english-v3.0",
@@ -55,11 +55,11 @@ const MODELS: Readonly<Record<string, KnownFacts>> = {
     ...TITAN,
     dimensions: 1536,
     max_input_tokens: 8192,
-    // Nothing is said of their length, and `normalize` is version 2's.
+    // Their length is not documented, and `normalize` exists in version 2 only.
     normalized: true,
     price: 0.1,
   },
-  // The same model by its first name (BerriAI/litellm#9067).
+  // The same model under its first name (BerriAI/litellm#9067).
   "amazon.titan-embed-g1-text-02": {
     ...TITAN,
     dimensions: 1536,
@@ -101,7 +101,7 @@ const MODELS: Readonly<Record<string, KnownFacts>> = {
   },
 };
 
-/** What stands before the id where a model is reached across regions: docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html */
+/** Prefixes of the id for cross-region access: docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html */
 const REGIONS = ["us", "us-gov", "eu", "apac", "jp", "au", "ca", "global"];
 
 export const BEDROCK_MODELS: readonly CatalogueEntry[] = Object.entries(MODELS).map(([model, facts]) => ({
@@ -109,7 +109,7 @@ export const BEDROCK_MODELS: readonly CatalogueEntry[] = Object.entries(MODELS).
   model,
   ...(SAME_AS[model] !== undefined && { same_as: SAME_AS[model] }),
   written_as: REGIONS.map((region) => `${region}.${model}`),
-  // No reply names its model: these are what it is called elsewhere.
+  // Replies do not name the model: these are its names elsewhere.
   facts: {
     ...BEDROCK,
     ...facts,

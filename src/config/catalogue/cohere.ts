@@ -8,9 +8,9 @@ import type { CatalogueEntry } from "./entry";
 const COHERE = {
   // cohere-openapi.yaml, /v2/embed: "Maximum number of texts per call is `96`."
   max_inputs: 96,
-  // Nothing is said of their length, only that cosine, dot product and Euclidean distance all do.
+  // Their length is not documented, only that cosine, dot product and Euclidean distance all work.
   normalized: true,
-  // Its vocabularies are published, but not known here: with `truncate: NONE` it refuses by its own count what is too long.
+  // Its vocabularies are published, but not included here: with `truncate: NONE` it refuses texts that are too long itself.
   uncounted: "send",
   token_ids: "decode",
   wire_encoding: "float",
@@ -26,7 +26,7 @@ interface Model {
   readonly tokens: number;
   /** USD per million tokens. */
   readonly price: number;
-  /** What Amazon calls it. */
+  /** Amazon's name for it. */
   readonly amazons?: string;
 }
 
@@ -85,7 +85,7 @@ export const COHERE_MODELS: readonly CatalogueEntry[] = MODELS.map(
       ...(sizes ? { dimensions_allowed: [...sizes] } : {}),
       max_input_tokens: tokens,
       price,
-      // The reply names no model; the prefixed name is how routers of many vendors call it.
+      // The reply names no model; the prefixed name is used by routers of many vendors.
       reply_names: [`cohere/${model}`, ...(amazons === undefined ? [] : [amazons])],
     } satisfies KnownFacts,
   }),

@@ -6,11 +6,11 @@ import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
 
 const JINA = {
-  // "Each input list can contain at most 512 items" (langgenius/dify-official-plugins#1997); of older models 2048 was told (refly-ai/refly#831).
+  // "Each input list can contain at most 512 items" (langgenius/dify-official-plugins#1997); for older models 2048 was reported (refly-ai/refly#831).
   max_inputs: 512,
   // ModelListResponse of the same specification has "prompt": "0.00000005" for version 3; tokens are bought for all models alike.
   price: 0.05,
-  // With `truncate: false` it refuses by its own count what is too long.
+  // With `truncate: false` it refuses texts that are too long itself.
   uncounted: "send",
   token_ids: "decode",
   wire_encoding: "float",
@@ -18,12 +18,12 @@ const JINA = {
 
 interface Model {
   readonly model: string;
-  /** Its own size; `dimensions` of the request takes any smaller one where there is more than one. */
+  /** Its native dimensions; `dimensions` of the request takes any smaller value if there is more than one. */
   readonly dimensions: number;
   readonly shortens: boolean;
   readonly tokens: number;
   readonly callTokens?: number;
-  /** "If true (default), embeddings are L2-normalized": of models without the field nothing is said. */
+  /** "If true (default), embeddings are L2-normalized": for models without the field nothing is documented. */
   readonly normalized: boolean;
   readonly tasks: readonly string[];
 }
@@ -71,7 +71,7 @@ const MODELS: readonly Model[] = [
     dimensions: 2048,
     shortens: true,
     tokens: 32_768,
-    // Users saw its limit hold for all inputs of a call together.
+    // Users saw its limit apply to all inputs of a call together.
     callTokens: 32_768,
     normalized: true,
     tasks: [...RETRIEVAL, "text-matching", "code.query", "code.passage"],
@@ -124,7 +124,7 @@ export const JINA_MODELS: readonly CatalogueEntry[] = MODELS.map(
   ({ model, dimensions, shortens, tokens, callTokens, normalized, tasks }) => ({
     plugin: "jina",
     model,
-    // The ids of its own list of models; the plugin takes the prefix off.
+    // The ids in its own list of models; the plugin removes the prefix.
     written_as: [`jina-ai/${model}`],
     facts: {
       ...JINA,

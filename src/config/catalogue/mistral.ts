@@ -12,9 +12,9 @@ const MISTRAL = {
   max_input_tokens: 8192,
   // 65,286 pass and 66,960 do not: measured on 19 July 2026 (garrytan/gbrain#3001). A call that is too large is halved.
   max_call_tokens: 65_536,
-  // It cuts nothing, and refuses by its own count what is too long.
+  // It truncates nothing, and refuses texts that are too long itself.
   uncounted: "send",
-  // Users say that vectors come of unit length; of shortened ones nobody says anything.
+  // Users report unit vectors; nothing is known about shortened ones.
   normalized: true,
   token_ids: "decode",
   wire_encoding: "float",

@@ -6,7 +6,7 @@ import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
 
 const VERTEX = {
-  // Its vocabularies are not published (what it refuses or cuts it says by its own count), and its wire takes texts only.
+  // Its vocabularies are not published (it refuses or truncates by its own count), and its API takes texts only.
   token_ids: "decode",
   wire_encoding: "float",
 } as const satisfies KnownFacts;
@@ -21,7 +21,7 @@ const TEXT: KnownFacts = {
   dimensions_allowed: { min: 1, max: 768 },
   // "Each individual input text is further limited to 2048 tokens".
   max_input_tokens: 2048,
-  // "The vectors are normalized", which of shortened ones nobody says.
+  // "The vectors are normalized"; for shortened ones nothing is documented.
   normalized: true,
   // 0.000025 USD for 1,000 characters: some four of them a token.
   price: 0.1,
@@ -37,12 +37,12 @@ const GEMINI: KnownFacts = {
 
 interface Model {
   readonly facts: KnownFacts;
-  /** The Gemini API has the very same. */
+  /** The Gemini API has the identical model. */
   readonly isThere?: true;
 }
 
 const MODELS: Readonly<Record<string, Model>> = {
-  // Still served here, where the Gemini API has shut it down.
+  // Still served here, although the Gemini API has shut it down.
   "text-embedding-004": { isThere: true, facts: { ...TEXT, end_of_life: "2027-04-01" } },
   "text-embedding-005": { facts: { ...TEXT, end_of_life: "2027-04-01" } },
   "text-multilingual-embedding-002": { facts: { ...TEXT, end_of_life: "2027-04-01" } },
@@ -77,7 +77,7 @@ export const VERTEX_MODELS: readonly CatalogueEntry[] = Object.entries(MODELS).m
       model,
       written_as: names,
       ...(isThere && { same_as: model }),
-      // Of a model that is the Gemini API's, its names are that entry's.
+      // A model of the Gemini API has that entry's names.
       facts: { ...VERTEX, ...facts, reply_names: isThere ? [`google/${model}`] : names },
     };
   },

@@ -9,9 +9,9 @@ import type { CatalogueEntry } from "./entry";
 const VOYAGE = {
   // "The maximum length of the list is 1,000."
   max_inputs: 1000,
-  // "Voyage AI embeddings are normalized to length 1": docs.voyageai.com/docs/faq. Of shortened ones nothing is said.
+  // "Voyage AI embeddings are normalized to length 1": docs.voyageai.com/docs/faq. For shortened ones nothing is documented.
   normalized: true,
-  // With `truncation: false` it refuses by its own count what is too long.
+  // With `truncation: false` it refuses texts that are too long itself.
   uncounted: "send",
   // A string or a list of strings.
   token_ids: "decode",
@@ -39,7 +39,7 @@ const MODELS: readonly Model[] = [
   { model: "voyage-4-large", dimensions: 1024, sizes: SIZES, tokens: 32_000, callTokens: LEAST, price: 0.12 },
   { model: "voyage-4", dimensions: 1024, sizes: SIZES, tokens: 32_000, callTokens: MORE, price: 0.06 },
   { model: "voyage-4-lite", dimensions: 1024, sizes: SIZES, tokens: 32_000, callTokens: MOST, price: 0.02 },
-  // In none of the lists of limits: the smallest.
+  // In none of the lists of limits, so the smallest is used.
   { model: "voyage-code-4", dimensions: 1024, sizes: SIZES, tokens: 32_000, callTokens: LEAST, price: 0.12 },
   { model: "voyage-code-3", dimensions: 1024, sizes: SIZES, tokens: 32_000, callTokens: LEAST, price: 0.18 },
   { model: "voyage-finance-2", dimensions: 1024, tokens: 32_000, callTokens: LEAST, price: 0.12 },
@@ -48,7 +48,7 @@ const MODELS: readonly Model[] = [
   { model: "voyage-3-large", dimensions: 1024, sizes: SIZES, tokens: 32_000, callTokens: LEAST, price: 0.18 },
   { model: "voyage-3.5", dimensions: 1024, sizes: SIZES, tokens: 32_000, callTokens: MORE, price: 0.06 },
   { model: "voyage-3.5-lite", dimensions: 1024, sizes: SIZES, tokens: 32_000, callTokens: MOST, price: 0.02 },
-  // No longer in the lists of limits: the smallest.
+  // No longer in the lists of limits, so the smallest is used.
   { model: "voyage-3", dimensions: 1024, tokens: 32_000, callTokens: LEAST, price: 0.06 },
   { model: "voyage-3-lite", dimensions: 512, tokens: 32_000, callTokens: LEAST, price: 0.02 },
   { model: "voyage-multilingual-2", dimensions: 1024, tokens: 32_000, callTokens: LEAST, price: 0.12 },
@@ -68,7 +68,7 @@ export const VOYAGE_MODELS: readonly CatalogueEntry[] = MODELS.map(
       max_input_tokens: tokens,
       max_call_tokens: callTokens,
       price,
-      // How routers of many vendors call it.
+      // The name that routers of many vendors use.
       reply_names: [`voyage/${model}`],
     } satisfies KnownFacts,
   }),
